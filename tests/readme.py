@@ -49,6 +49,8 @@ def _key_rows() -> Iterator[str]:
 
 def _key_row(key: Key) -> str:
     names = " ".join(name if name == "or" else f"`{name}`" for name in key.shown.replace("^", "ctrl+").split())
+    if not key.keys:
+        names = f"`ctrl+p` {key.title}"
     return f"| {names} | {key.sentence.replace('|', chr(92) + '|')} |"
 
 

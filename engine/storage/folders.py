@@ -55,7 +55,7 @@ def checked_name(name: str, kind: str) -> str:
     if not _NAME.fullmatch(name) or name != name.strip() or len(name.encode()) > _MAX_NAME_BYTES:
         raise ConfigError(
             f"A {kind} can't be called {name!r}.",
-            "Use up to 100 letters, digits, blanks, '.', '_', '+' and '-', beginning with a letter or digit.",
+            "Use up to 100 letters, digits, spaces, '.', '_', '+' and '-', beginning with a letter or digit.",
         )
     if name in _RESERVED_NAMES[kind]:
         raise ConfigError(f"A {kind} can't be called {name}.", "The name is reserved; choose another one.")

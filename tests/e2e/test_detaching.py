@@ -40,8 +40,8 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
     attached.press("space")
     attached.wait_for("▶ training")
     attached.press("q")
-    attached.wait_for("e end the run")
-    attached.press("e")
+    attached.wait_for("s stop the run")
+    attached.press("s")
     assert attached.wait_for_exit()[0] == 0
     assert attached.is_restored
     assert "tweetgen-tui --resume watched" in attached.text
@@ -160,7 +160,7 @@ def test_other_tweets_opened_from_an_attached_screen_start_a_run_that_can_be_det
     attached.press(str(others))
     attached.wait_for(r"other tweets\.txt +│")
     attached.press("enter")
-    attached.wait_for("Enter saves the run watched")
+    attached.wait_for("enter saves the run watched")
     attached.press("enter")
     wait_until(lambda: len(list((home / "runs").glob("*/events.jsonl"))) == 2, "a second run")
     [second] = [each.name for each in (home / "runs").iterdir() if each.name != "watched"]

@@ -54,7 +54,7 @@ def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Termi
     screen.press("s")
     screen.wait_for("Save a checkpoint")
     screen.press("here", "enter")
-    screen.wait_for("Saved as here")
+    screen.wait_for("Saved as “here”")
     screen.press("l")
     screen.wait_for(r"here +\d")
     screen.press("enter")

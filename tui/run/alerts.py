@@ -171,11 +171,11 @@ class AlertMonitor:
                     return None
                 return Alert(kind=kind, text="The device's memory is used up", remedy="try again from latest")
             case "not-finite":
-                remedy = f"reload {source}, halve the rate"
+                remedy = f"reload {source}, halve the learning rate"
                 return Alert(kind=kind, text="The loss is not finite", remedy=remedy)
             case "diverging":
-                text = f"Diverging: loss {view.smoothed_loss or 0.0:.1f}, was {self.best_loss or 0.0:.1f}"
-                return Alert(kind=kind, text=text, remedy=f"reload {source}, halve the rate")
+                text = f"Loss {view.smoothed_loss or 0.0:.1f}, was {self.best_loss or 0.0:.1f}"
+                return Alert(kind=kind, text=text, remedy=f"reload {source}, halve the learning rate")
             case "disk":
                 return Alert(kind=kind, text=self.disk_message, remedy="try saving again")
             case "validation":

@@ -112,7 +112,7 @@ def _sampling_differences(sampling: SamplingConfig, other: SamplingConfig) -> It
     if sampling.temperature != other.temperature:
         yield f"temperature back to {format_temperature(sampling.temperature)}"
     if sampling.prime != other.prime:
-        yield f'prime back to "{shortened(sampling.prime, _MAX_PRIME_CELLS)}"' if sampling.prime else "prime removed"
+        yield f"prime back to “{shortened(sampling.prime, _MAX_PRIME_CELLS)}”" if sampling.prime else "prime cleared"
     for name, label in (("top_k", "top-k"), ("top_p", "top-p"), ("min_p", "min-p"), ("max_length", "max length")):
         if getattr(sampling, name) != getattr(other, name):
             yield f"{label} back to {getattr(sampling, name):g}"

@@ -6,14 +6,16 @@ import os
 from collections.abc import Iterable
 
 from engine.protocol.events import RunFailed, RunFinished
-from engine.text import ELLIPSIS, harmless
+from engine.text import harmless
 from tui.formatting.numbers import format_bits, format_count, format_duration
 from tui.formatting.shell import quoted
-from tui.run.view import RunView
+from tui.formatting.tweets import shown_text
+from tui.run.view import RunView, is_over
 
 _MAX_NOTICE_CHARS = 120
 
 NUM_TWEETS = 3
+_BUDGETS = {"max_steps", "epochs", "max_seconds"}
 
 
 def summary_lines(view: RunView) -> list[str]:
@@ -29,7 +31,7 @@ def summary_lines(view: RunView) -> list[str]:
             else ""
         )
     ]
-    lines += [f"  {tweet.text}{'' if tweet.reached_eos else ELLIPSIS}" for tweet in view.tweets[-NUM_TWEETS:]]
+    lines += [f"  {shown_text(tweet)}" for tweet in view.tweets[-NUM_TWEETS:]]
     if view.num_unsaved_steps:
         lines.append(_unsaved(view))
     if view.saved_step is None and view.loaded_step is None and view.num_unsaved_steps:
@@ -73,11 +75,22 @@ def earlier_lines(views: Iterable[RunView]) -> list[str]:
     return [f"Earlier run:  tweetgen-tui --resume {quoted(each.run)}  ({each.corpus})" for each in started]
 
 
+def finished_text(ended: RunFinished) -> str:
+    """Return that a run is finished, and why, without a full stop."""
+    return "The run is finished" + ("" if ended.reason == "finished" else f": {_reason_text(ended.reason)}")
+
+
+def _reason_text(reason: str) -> str:
+    """Return the reason of an end in words."""
+    words = reason.replace("_", " ")
+    return f"{words} reached" if reason in _BUDGETS else words
+
+
 def ending_lines(view: RunView) -> list[str]:
     """Return how a run ended, and its summary."""
     match view.ended:
         case RunFinished(reason=reason):
-            how = f"The run has ended: {reason.replace('_', ' ')}."
+            how = f"The run has ended: {_reason_text(reason)}."
         case RunFailed(title=title, detail=detail):
             how = f"The run has failed. {title}: {detail}"
         case _:
@@ -104,6 +117,8 @@ def how_to_attach(view: RunView, problem: str = "") -> str:
     if view.started is None:
         return "The run continues in the background; once it has started:  tweetgen-tui attach"
     name = view.started.run
+    if is_over(view):
+        return f"The run {harmless(name)} is finished and saved; its process ends once no screen is attached."
     if problem:
         return (
             f"The run {harmless(name)} continues in the background. No terminal can attach to it: "

@@ -35,7 +35,7 @@ class Preferences:
     """The values of all entries."""
 
     theme: str = AUTO
-    """Colours; auto: those that the terminal supports. The palette offers the same themes."""
+    """Colours; auto: those that the terminal supports. The menu (^p) offers the same themes."""
     mouse: bool = True
     """Capture the mouse; off: the terminal selects text with it."""
     glyphs: GlyphChoice = "auto"
@@ -47,9 +47,9 @@ class Preferences:
     desktop: bool = True
     """Show a desktop notification when a run has finished or failed, if the terminal supports it (OSC 9)."""
     eval_every: int | None = None
-    """Steps between two evaluations, 0: never, in this run and in new ones. Empty: new runs follow their preset."""
+    """Steps between two evaluations, 0: never, in this run and in new ones. Empty: from the preset."""
     sample_every: int | None = None
-    """Steps between two tweets, 0: none, in this run and in new ones. Empty: new runs follow their preset."""
+    """Steps between two tweets, 0: none, in this run and in new ones. Empty: from the preset."""
     autosave_seconds: float | None = None
     """Seconds between two autosaves of the latest checkpoint, in new runs. Empty: from the preset."""
     save_every: int | None = None

@@ -14,7 +14,7 @@ from tui.formatting.numbers import shortened
 from tui.run.alerts import Alert
 
 _REMEDY_KEY, _DISMISS_KEY = "a", "esc"
-_DISMISS_LABEL = " no"
+_DISMISS_LABEL = " dismiss"
 _MIN_TEXT_CELLS = 12
 """A shorter text is useless: the remedy is shown alone."""
 

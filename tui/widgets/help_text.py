@@ -54,8 +54,10 @@ class HelpText(Widget):
             yield []
             yield [(heading, "heading")]
             for term, sentence in entries:
-                indent = max(TERM_CELLS, cell_len(term) + 1)
-                before = term + " " * (indent - cell_len(term))
-                for start, end in wrap(sentence, max(1, width - indent)):
+                before = term + " " * (TERM_CELLS - cell_len(term))
+                if cell_len(term) >= TERM_CELLS:
+                    yield [(term, "term")]
+                    before = " " * TERM_CELLS
+                for start, end in wrap(sentence, max(1, width - TERM_CELLS)):
                     yield [(before, "term"), (sentence[start:end], "sentence")]
-                    before = " " * indent
+                    before = " " * TERM_CELLS

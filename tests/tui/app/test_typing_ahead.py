@@ -217,7 +217,7 @@ async def test_keys_typed_while_a_run_ends_for_another_do_not_quit_the_program(
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(lambda: app.summary_view.num_tweets == 1)
         app.post_message(Paste(str(other)))
-        await shows(app, "other.txt can be used.")
+        await shows(app, "other.txt can be used;")
         await pilot.press("enter")
         await shows(app, "saving…")
         post(app, keys)

@@ -108,12 +108,12 @@ async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -
         assert not {"quit", "help", "detach", "read-only"} & grey
 
 
-@pytest.mark.parametrize(("asks", "key"), [("q", "e"), ("q", "d"), ("ctrl+c", "e")])
+@pytest.mark.parametrize(("asks", "key"), [("q", "s"), ("q", "d"), ("ctrl+c", "s")])
 async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
     async with attached(stage) as (app, pilot, session):
         await pilot.press(asks)
         await opened(app, LeaveDialog)
-        await shows(app, "e end the run · d leave")
+        await shows(app, "s stop the run · d detach")
         await pilot.press("escape")
         await opened(app, MainScreen)
         assert app.return_code is None
@@ -121,8 +121,8 @@ async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(sta
         await opened(app, LeaveDialog)
         await pilot.press(key)
         await wait_until(lambda: app.return_code == 0, "the end")
-        assert any(isinstance(command, c.Stop) for command in session.received) == (key == "e")
-        assert app.return_value == Outcome(is_detached=key == "d", is_ending=key == "e")
+        assert any(isinstance(command, c.Stop) for command in session.received) == (key == "s")
+        assert app.return_value == Outcome(is_detached=key == "d", is_ending=key == "s")
 
 
 async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_continues(stage: Stage) -> None:
@@ -145,7 +145,7 @@ async def test_d_quits_although_the_run_ended_during_the_question_of_q(stage: St
     assert app.return_value == Outcome()
 
 
-@pytest.mark.parametrize(("key", "line"), [("e", "ends in the background."), ("d", "tweetgen-tui attach watched")])
+@pytest.mark.parametrize(("key", "line"), [("s", "ends in the background."), ("d", "tweetgen-tui attach watched")])
 async def test_the_shell_shows_whether_the_run_ends_or_continues(
     key: str, line: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,7 +181,7 @@ class Behind(Attached):
 async def test_the_end_is_reported_on_a_screen_that_missed_events(stage: Stage) -> None:
     async with attached(stage, Behind) as (app, _, session):
         session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9))
-        await toasted(app, "The run is finished: max_steps.")
+        await toasted(app, "The run is finished: max steps reached; q quits")
 
 
 async def test_h_shows_the_machine_panel_after_the_training_process_has_ended(stage: Stage) -> None:

@@ -181,7 +181,7 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
             c.SetIntervals(eval_every=0, sample_every=7),
             "evaluations back to every 500 steps, tweets back to every 100 steps",
         ),
-        (c.SetSampling(sampling=SamplingConfig(prime="the ")), "prime removed"),
+        (c.SetSampling(sampling=SamplingConfig(prime="the ")), "prime cleared"),
         (c.SetSampling(sampling=SamplingConfig(temperature=1.0, top_k=5)), "temperature back to 0.80, top-k back to 0"),
     ],
     ids=repr,

@@ -140,25 +140,25 @@ class YesDialog(Dialog[Literal["yes"]]):
         self.dismiss("yes")
 
 
-class LeaveDialog(Dialog[Literal["end", "leave"]]):
-    """Ask whether to end a run that can continue without this screen."""
+class LeaveDialog(Dialog[Literal["stop", "detach"]]):
+    """Ask whether to stop a run that can continue without this screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "answer('end')", "end", show=False),
-        Binding("d", "answer('leave')", "leave", show=False),
+        Binding("s", "answer('stop')", "stop", show=False),
+        Binding("d", "answer('detach')", "detach", show=False),
     ]
-    KEYS_LINE = "e end the run · d leave · esc close"
+    KEYS_LINE = "s stop the run · d detach · esc close"
 
     def __init__(self, run: str, num_screens: int) -> None:
         """Ask about a run with `num_screens` screens attached."""
-        super().__init__("End the run?")
+        super().__init__("Stop the run?")
         others = "" if num_screens < 2 else f" {num_screens} screens are attached."
-        self._question = f"The run {harmless(run)} trains in another process.{others} d leaves it running."
+        self._question = f"The run {harmless(run)} is in another process.{others} d closes this screen only."
 
     def compose_body(self) -> ComposeResult:
         """Show the question."""
         yield Static(self._question, markup=False, id="question")
 
-    def action_answer(self, answer: Literal["end", "leave"]) -> None:
+    def action_answer(self, answer: Literal["stop", "detach"]) -> None:
         """Close with an answer."""
         self.dismiss(answer)

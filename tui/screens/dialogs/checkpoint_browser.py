@@ -75,7 +75,8 @@ class CheckpointBrowser(CheckpointList):
         if not why_not and phase == "starting":
             why_not = "The run is still starting."
         elif not why_not and phase in {"finished", "failed"}:
-            why_not = "The run is finished: n starts a new one from it."
+            how = "has failed" if phase == "failed" else "is finished"
+            why_not = f"The run {how}; n starts a new one from it."
         if why_not:
             self._notice(f"Can't be loaded: {why_not}" if entry.problem else why_not)
         else:
@@ -93,7 +94,7 @@ class CheckpointBrowser(CheckpointList):
         if entry.info is None:
             self._notice(f"No run can start from it: {entry.problem}")
             return
-        self._notice(f"checking the tweets of {entry.name}…")
+        self._notice(f"checking the tweets of “{entry.name}”…")
         try:
             await on_own_thread(partial(self._check_branch, entry))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
@@ -105,7 +106,7 @@ class CheckpointBrowser(CheckpointList):
         before = "" if self._view_now().ended or not self._run_name else f"The run {self._run_name} is saved and ends. "
         is_saved_again = bool(before) and entry.name == f"{self._run_name}/latest"
         step = "at the step where it ends" if is_saved_again else f"at step {entry.info.step:,}"
-        what = f"A new one starts from {entry.name}, {step}, on {entry.info.corpus_name}."
+        what = f"A new one starts from “{entry.name}”, {step}, on {entry.info.corpus_name}."
         if doubled := doubled_budgets(entry.info):
             limits = ", ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in doubled.items())
             what += f" Its budget is used up, and is doubled: {limits}."
@@ -127,7 +128,7 @@ class CheckpointBrowser(CheckpointList):
         if other is not None and other.name != entry.name:
             self.app.push_screen(CompareDialog(other, entry))
         self._arrange()
-        self._notice(f"{entry.name} is marked: c on another compares them." if self._compared else "")
+        self._notice(f"“{entry.name}” is marked: c on another compares them." if self._compared else "")
 
     def action_checkpoint_pin(self) -> None:
         """Pin or unpin it."""
@@ -135,13 +136,13 @@ class CheckpointBrowser(CheckpointList):
             pinned = replace(entry, is_pinned=not entry.is_pinned)
             change = partial(checkpoint_files.set_pinned, entry.name, is_pinned=pinned.is_pinned)
             done = "is pinned: it stays first, and can't be deleted" if pinned.is_pinned else "is unpinned"
-            self._change(change, entry, pinned, f"{entry.name} {done}.")
+            self._change(change, entry, pinned, f"“{entry.name}” {done}.")
 
     def action_checkpoint_rename(self) -> None:
         """Ask for a new name."""
         entry = self._table.current
         if entry is not None and not entry.is_named:
-            self._refuse(f"{entry.name} belongs to its run: only checkpoints saved by name can be renamed.")
+            self._refuse(f"“{entry.name}” belongs to its run: only checkpoints saved by name can be renamed.")
         elif entry is not None:
             self.app.push_screen(RenameDialog(entry.name, is_taken), partial(self._rename, entry))
 
@@ -149,7 +150,7 @@ class CheckpointBrowser(CheckpointList):
         if name is not None:
             change = partial(checkpoint_files.rename_checkpoint, entry.name, name)
             renamed = replace(entry, name=name, path=named_checkpoint_path(name))
-            self._change(change, entry, renamed, f"Renamed to {name}.")
+            self._change(change, entry, renamed, f"Renamed to “{name}”.")
 
     def action_checkpoint_delete(self) -> None:
         """Ask whether to delete it, where that is allowed."""
@@ -158,17 +159,17 @@ class CheckpointBrowser(CheckpointList):
             return
         is_its_own = entry.name in {f"{self._run_name}/{name}" for name in RUN_CHECKPOINTS}
         if entry.is_pinned:
-            self._refuse(f"{entry.name} is pinned: unpin it with k to delete it.")
+            self._refuse(f"“{entry.name}” is pinned: unpin it with k to delete it.")
         elif is_its_own and self._view_now().ended is None:
-            self._refuse(f"{entry.name} can't be deleted: this run still writes it.")
+            self._refuse(f"“{entry.name}” can't be deleted: this run still writes it.")
         else:
-            question = f"Delete {entry.name}? This frees {format_size(entry.num_bytes)} and can't be undone."
+            question = f"Delete “{entry.name}”? This frees {format_size(entry.num_bytes)} and can't be undone."
             self.app.push_screen(YesDialog("Delete a checkpoint", question, "delete"), partial(self._delete, entry))
 
     def _delete(self, entry: CheckpointEntry, answer: Literal["yes"] | None) -> None:
         if answer == "yes":
             change = partial(checkpoint_files.delete_checkpoint, entry.name)
-            self._change(change, entry, None, f"Deleted {entry.name}: {format_size(entry.num_bytes)} freed.")
+            self._change(change, entry, None, f"Deleted “{entry.name}”: {format_size(entry.num_bytes)} freed.")
 
     @work(group="change")
     async def _change(

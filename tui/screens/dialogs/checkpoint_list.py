@@ -116,7 +116,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
     @on(CheckpointTable.Moved)
     def _show_detail(self, event: CheckpointTable.Moved) -> None:
         """Show the checkpoint under the cursor in detail."""
-        self._notice("")
+        self._notice("No checkpoint matches." if event.entry is None and self._typed else "")
         detail = self.query_one(CheckpointDetail)
         self.workers.cancel_group(self, "sample")
         if event.entry is None:

@@ -17,6 +17,8 @@ from engine.text import harmless
 from tui.screens.dialogs.base import Answer, Dialog
 from tui.widgets.input.line_input import LineInput
 
+_RULE = "Up to 100 letters, digits, spaces and . _ + -, the first a letter or digit."
+
 
 def is_saved(name: str) -> bool:
     """Return whether a checkpoint of that name exists."""
@@ -46,7 +48,7 @@ class NameDialog(Dialog[Answer]):
     def compose_body(self) -> ComposeResult:
         """Show the line and the rule."""
         yield LineInput(self._first_name, placeholder="a name", max_length=100, select_on_focus=True)
-        yield Static("Letters, digits, blanks and . _ + -", markup=False, id="hint")
+        yield Static(_RULE, markup=False, id="hint")
 
     @on(Input.Submitted)
     def _check_name(self, event: Input.Submitted) -> None:
@@ -83,10 +85,10 @@ class SaveDialog(NameDialog[SaveCheckpoint]):
     def _on_name(self, name: str) -> None:
         is_replacing = name == self._name_to_replace
         if self._is_taken(name) and is_pinned(name):
-            self._show_hint(f"The checkpoint {name} is pinned. Choose another name, or unpin it first.")
+            self._show_hint(f"The checkpoint “{name}” is pinned. Choose another name, or unpin it first.")
         elif self._is_taken(name) and not is_replacing:
             self._name_to_replace = name
-            self._show_hint(f"A checkpoint called {name} exists already. Enter again replaces it.")
+            self._show_hint(f"A checkpoint called “{name}” exists already; enter again replaces it.")
         else:
             self.dismiss(SaveCheckpoint(name=name, replace=is_replacing))
 
@@ -98,12 +100,12 @@ class RenameDialog(NameDialog[str]):
 
     def __init__(self, name: str, is_taken: Callable[[str], bool]) -> None:
         """Begin with the current name."""
-        super().__init__(f"Rename {name}", name, is_taken)
+        super().__init__(f"Rename “{name}”", name, is_taken)
 
     def _on_name(self, name: str) -> None:
         if name == self._first_name:
             self.dismiss(None)
         elif self._is_taken(name):
-            self._show_hint(f"A checkpoint called {name} exists already. Choose another name.")
+            self._show_hint(f"A checkpoint called “{name}” exists already. Choose another name.")
         else:
             self.dismiss(name)

@@ -101,7 +101,7 @@ class ExportDialog(Dialog[Exported]):
             await on_own_thread(partial(export, tweets, path, may_replace=may_replace), writes=True)
         except FileExistsError:
             self._path_to_replace = path
-            self._show_hint(f"{path.name} exists already. Enter again replaces it.", is_error=True)
+            self._show_hint(f"“{path.name}” exists already; enter again replaces it.", is_error=True)
         except Exception as error:  # noqa: BLE001 - whatever a name or a tweet holds, the run continues
             report = to_tweetgen_error(error, "Exporting tweets")
             self._show_hint(f"{report.message} {report.hint}", is_error=True)

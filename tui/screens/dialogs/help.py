@@ -13,9 +13,10 @@ from tui.screens.dialogs.base import Dialog
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
+from tui.terminal.capabilities import GlyphSet
 from tui.widgets.feed.layout import PIN_GLYPH, SELECTED_GLYPH
 from tui.widgets.help_text import Entries, HelpText
-from tui.widgets.plot.glyphs import MARK_LETTERS
+from tui.widgets.plot.glyphs import MARK_LETTERS, PLOT_GLYPHS, PlotGlyphs
 
 _MARKED: dict[MarkKind, str] = {
     "loaded": "checkpoint loaded",
@@ -27,21 +28,31 @@ _MARKED: dict[MarkKind, str] = {
     "paused": "paused",
 }
 _READING = (
-    ("step", "Each tweet begins with the step (one update of the weights) after which it was sampled,"),
-    ("0.80", "then its temperature at the last character,"),
-    *(
-        (f"{glyph} {novelty}", f"then its novelty: {NOVELTY_SENTENCES[novelty]}.")
-        for novelty, glyph in NOVELTY_GLYPHS.items()
-    ),
+    ("step", "A tweet begins with the step (one update of the weights) after which it was sampled,"),
+    ("0.80", "its temperature at the last character,"),
+    *((f"{glyph} {novelty}", f"{NOVELTY_SENTENCES[novelty]},") for novelty, glyph in NOVELTY_GLYPHS.items()),
     ("62%", "of a near-copy, the share of its characters in long runs copied from one training tweet,"),
-    ("2.40", "then its bits per character: how much it surprised the model that sampled it."),
+    ("2.40", "and its bits per character: how much it surprised the model that sampled it."),
     (SELECTED_GLYPH, "The selected tweet, or the tweets sampled at the plot's cursor."),
     (PIN_GLYPH, "A pinned tweet."),
     ("…", "The tweet was cut at the maximum length."),
-    *((letter, f"On the plot's axis: {_MARKED[kind]}.") for kind, letter in MARK_LETTERS.items()),
     ("loss", "Cross-entropy in nats per character: how much the next character surprises the model."),
-    ("bits", "The same in bits: 1 bit is a coin toss per character. Validation tweets are held out of training."),
+    ("bits", "The same in bits: 1 bit is a coin toss per character."),
+    ("2.40 @900", "In the list of checkpoints: the bits per character are those of step 900, the latest evaluation."),
 )
+
+
+def _curves(glyphs: PlotGlyphs) -> Entries:
+    """Return the symbols of the plot with their meanings."""
+    return (
+        (f"{glyphs.line_sample} train", "The loss on training tweets, smoothed."),
+        (f"{glyphs.band_sample} raw", "The range of that loss over single steps."),
+        (f"{glyphs.peak} peak", "The highest loss, above the top of the plot."),
+        (f"{glyphs.validation} validation", "The loss on validation tweets, which are held out of training."),
+        (f"{glyphs.best} best", "The lowest validation loss."),
+        (f"{glyphs.overlay_sample} a run", "The train loss of the run that this one branched off."),
+        *((letter, f"On the axis: {_MARKED[kind]}.") for kind, letter in MARK_LETTERS.items()),
+    )
 
 
 class HelpScreen(Dialog[None]):
@@ -50,10 +61,11 @@ class HelpScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "close", "close", show=False)]
     KEYS_LINE = "↑ ↓ scroll · esc close"
 
-    def __init__(self, key_map: KeyMap | None = None) -> None:
-        """Show the keys as `key_map` changes them."""
+    def __init__(self, key_map: KeyMap | None = None, glyphs: GlyphSet = "braille") -> None:
+        """Show the keys as `key_map` changes them, and the symbols of the plot in `glyphs`."""
         super().__init__("Help")
         self._key_map = key_map or {}
+        self._glyphs = glyphs
 
     def compose_body(self) -> ComposeResult:
         """Lay out the keys under their headings, then how to read the screen."""
@@ -61,5 +73,6 @@ class HelpScreen(Dialog[None]):
             heading: [(key.shown, key.sentence) for key in mapped(keys, self._key_map)]
             for heading, keys in KEY_TABLE.items()
         }
+        groups |= {"Reading the screen": _READING, "Reading the plot": _curves(PLOT_GLYPHS[self._glyphs])}
         with VerticalScroll():
-            yield HelpText(groups | {"Reading the screen": _READING})
+            yield HelpText(groups)

@@ -113,7 +113,7 @@ class OpenDialog(PathBrowser):
             self._set_state("ready")
             self._ready_path = path
             facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
-            self._hints.show(f"{path.name} can be used. {self._outcome()}", facts, sample, "ready")
+            self._hints.show(f"{path.name} can be used; {self._outcome()}", facts, sample, "ready")
 
     def action_close(self) -> None:
         """Stop checking, go back to choosing, or close without an answer."""

@@ -40,7 +40,8 @@ class NumberSettingDialog(Dialog[str]):
         text = event.value.strip()
         rule = broken_rule(self._entry, number_or_text(text)) if text else ""
         if rule:
-            self._show_hint(rule)
+            sentence = rule.replace(self._entry.name, "it", 1)
+            self._show_hint(sentence[0].upper() + sentence[1:], is_error=True)
         else:
             self.dismiss(text)
 
@@ -71,7 +72,7 @@ class KeyDialog(Dialog[str]):
             return
         reason = objection(self._key_name, event.key, self._others)
         if reason:
-            self._show_hint(reason)
+            self._show_hint(reason, is_error=True)
         else:
             self.dismiss(event.key)
 

@@ -149,7 +149,7 @@ class SettingsScreen(Dialog[None]):
             others = {each: keys for each, keys in self._preferences.keys.items() if each != entry.name}
             reason = objection(entry.name, entry.keys, others)
             if reason:
-                self._show_hint(reason)
+                self._show_hint(reason, is_error=True)
                 return
         if entry is not None:
             self._change(name, None)

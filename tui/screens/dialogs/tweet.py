@@ -17,12 +17,12 @@ from textual.widgets import Static
 
 from engine.protocol.events import CharChance, TweetRead, TweetSampled
 from engine.text import ELLIPSIS, harmless
+from tui.formatting.tweets import EMPTY_TWEET
 from tui.screens.dialogs.base import Dialog
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.tweets import TWEET_KEYS
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.terminal import clipboard
-from tui.widgets.feed.layout import EMPTY_TWEET
 from tui.widgets.feed.tweet_text import TweetText, safe_chars
 from tui.widgets.input.chance_bars import ChanceBars, shown_char
 
@@ -162,7 +162,7 @@ class TweetDialog(Dialog[None]):
         if self._read is not None and (place < len(text) or self.tweet.reached_eos):
             facts.append(f"{self._read.chars[place].bits:.2f} bits at step {self._read.step:,}")
         if place < len(self.tweet.prime):
-            facts.append("prime")
+            facts.append("given")
         return " · ".join(facts)
 
     def _prefix_line(self) -> str:

@@ -68,7 +68,7 @@ class CheckpointsController(Controller):
         """Show that a checkpoint is saved, if it was saved by a key."""
         if name in self._names_to_save:
             self._names_to_save.discard(name)
-            self._run.messages.toast(f"Saved as {name}.")
+            self._run.messages.toast(f"Saved as “{name}”.")
 
     def action_load(self) -> None:
         """List the checkpoints in any phase; one can be loaded, or a new run started from it."""
@@ -87,6 +87,6 @@ class CheckpointsController(Controller):
         if isinstance(answer, Branch) and not self._run.is_ending:
             config = answer.config_after(self._run.bridge.config)
             start = partial(self._run.services.start, config, curve_of(self._run.view))
-            self._leaving.end_then(start, f"then a new run from {answer.entry.name}")
+            self._leaving.end_then(start, f"then a new run from “{answer.entry.name}”")
         elif isinstance(answer, LoadCheckpoint) and self._run.can_command():
             self._run.send(answer)

@@ -70,10 +70,10 @@ class LeavingController(Controller):
         else:
             self.leave(0)
 
-    def _leave_as_answered(self, answer: Literal["end", "leave"] | None) -> None:
-        if answer == "end" or (answer == "leave" and self._run.view.ended is not None):
+    def _leave_as_answered(self, answer: Literal["stop", "detach"] | None) -> None:
+        if answer == "stop" or (answer == "detach" and self._run.view.ended is not None):
             self.leave(0)
-        elif answer == "leave":
+        elif answer == "detach":
             self.action_detach()
 
     def action_detach(self) -> None:

@@ -46,8 +46,8 @@ class OpenTweetsController(Controller):
         """Return what enter will do to this run."""
         view = self._run.view
         if view.ended is not None or view.started is None:
-            return "Enter starts a new run on it."
-        return f"Enter saves the run {view.started.run} and starts a new one on it."
+            return "enter starts a new run on it."
+        return f"enter saves the run {view.started.run} and starts a new one on it."
 
     def _start_other(self, path: Path | None) -> None:
         if path is not None and not self._run.is_ending:

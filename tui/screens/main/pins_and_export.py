@@ -14,7 +14,7 @@ from tui.screens.dialogs.export import ExportDialog, Exported
 from tui.screens.main.run_control import Controller, RunControl
 from tui.widgets.feed.tweet_feed import TweetFeed
 
-_OF_FEED, _PINS = "tweets of the feed", "pins"
+_OF_FEED, _PINS = "tweets of the feed", "pinned tweets"
 
 
 class PinsAndExportController(Controller):

@@ -12,6 +12,7 @@ from tui.settings.key_table import BAR_KEYS
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.store import Changes
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.plot.loss_plot import LossPlot
 
 
 class ScreenPreferencesController(Controller):
@@ -43,7 +44,7 @@ class ScreenPreferencesController(Controller):
 
     def action_help(self) -> None:
         """Show the help."""
-        self._run.app.push_screen(HelpScreen(self.key_map))
+        self._run.app.push_screen(HelpScreen(self.key_map, self._run.screen.query_one(LossPlot).glyphs))
 
     def apply(self, changes: Changes) -> None:
         """Apply changed preferences to this screen and its run."""

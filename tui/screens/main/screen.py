@@ -22,6 +22,7 @@ from engine.protocol.events import TextCompleted, TweetRead
 from tui.run import replay
 from tui.run.branching import OverlayCurve
 from tui.run.bridge import Bridge
+from tui.run.summary import finished_text
 from tui.run.view import RunView
 from tui.screens.dialogs.base import FailureDialog
 from tui.screens.main.checkpoints import CheckpointsController
@@ -183,9 +184,7 @@ class MainScreen(Screen[None]):
         if self.run.is_ending:
             return
         if isinstance(ended, e.RunFinished):
-            self.run.messages.toast(
-                f"The run is finished: {ended.reason}. You can keep browsing; q quits, o opens other tweets."
-            )
+            self.run.messages.toast(f"{finished_text(ended)}; q quits, o opens other tweets.")
         else:
             remedy = self.steering.memory_alert.remedy if self.steering.memory_alert else ""
             dialog = FailureDialog(ended.title, ended.detail, ended.hint, remedy)

@@ -56,7 +56,7 @@ class SteeringController(Controller):
         if self._run.can_command():
             question = NumberQuestion(
                 title="Batch size",
-                sentence="Number of tweets in a step. The epoch continues from the same fraction.",
+                sentence="Number of tweets in a step. The position in the epoch is kept.",
                 value=self._training.batch_size,
                 low=1,
                 high=MAX_BATCH_SIZE,
@@ -72,7 +72,7 @@ class SteeringController(Controller):
         if self._run.can_command():
             is_evaluation = what == "eval_every"
             question = NumberQuestion(
-                title="Evaluation interval" if is_evaluation else "Tweet interval",
+                title=f"Steps between {'evaluations' if is_evaluation else 'tweets'}",
                 sentence=f"Steps between two {'evaluations' if is_evaluation else 'tweets of the feed'}; 0: none.",
                 value=self._intervals[what],
                 low=0,

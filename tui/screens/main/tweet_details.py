@@ -56,7 +56,10 @@ class TweetDetailsController(Controller):
 
     def action_clear_prime(self) -> None:
         """Sample tweets without a prime."""
-        self._set_prime("")
+        if self._run.can_command() and not self._run.shown_view.sampling.prime:
+            self._run.messages.toast("No prime is set.")
+        else:
+            self._set_prime("")
 
     def _why_not_ask(self, tweet: TweetSampled) -> str:
         """Return why the model can't be asked; empty where it can."""

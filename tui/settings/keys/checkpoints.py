@@ -28,7 +28,6 @@ MAIN_CHECKPOINT_KEYS = (
         "checkpoints.save_latest",
         "Save the run now",
         "Save `latest`, the checkpoint to resume from, without waiting for the autosave.",
-        symbols="^p",
         steers=True,
     ),
 )

@@ -49,8 +49,8 @@ class Key:
 
     @property
     def shown(self) -> str:
-        """The keys as they are shown."""
-        return self.symbols or shown_keys(self.keys)
+        """The keys as they are shown; of an action without one, how the palette offers it."""
+        return self.symbols or shown_keys(self.keys) or f"^p {self.title}"
 
 
 def shown_keys(keys: str) -> str:

@@ -42,7 +42,7 @@ SCREEN_KEYS = (
     Key(
         "ctrl+p",
         "app.command_palette",
-        "Palette",
+        "Menu",
         "Search all actions by name, or choose a theme.",
         label="menu",
         opens=True,

@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from engine.protocol.events import TweetSampled
 from tui.files.pins import Pins, tweet_key
-from tui.widgets.feed.layout import shown_text
+from tui.formatting.tweets import shown_text
 from tui.widgets.feed.wrapping import WrappedTexts
 
 _BY_STEP = attrgetter("step")

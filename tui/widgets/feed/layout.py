@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from engine.protocol.events import TweetSampled
-from engine.text import ELLIPSIS, harmless
+from engine.text import ELLIPSIS
 from tui.settings.theme import NOVELTY_GLYPHS
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▸"
 """Both one cell wide."""
-EMPTY_TWEET = "(empty: <EOS> at once)"
-"""Shown in place of an empty text."""
 FULL_WIDTH = 92
 """From this many cells, novelty is also a word, with the share that was copied."""
 BITS_WIDTH = 68
@@ -27,7 +25,6 @@ MIN_TEXT_WIDTH = 10
 """Minimum width of the text, while the feed has no size yet."""
 MIN_STEP_WIDTH = 5
 _WORD_WIDTH = len("near-copy 100%")
-_MAX_CHARS = 2000
 
 Parts = list[tuple[str, str]]
 """Segments of a line: text, and the component class that styles it."""
@@ -85,14 +82,6 @@ def novelty_words(tweet: TweetSampled) -> str:
     if tweet.novelty == "near-copy" and tweet.copied_share > 0:
         return f"near-copy {min(tweet.copied_share, 1.0):.0%}"
     return tweet.novelty
-
-
-def shown_text(tweet: TweetSampled) -> str:
-    """Return the text as shown, with an ellipsis if it was cut at its maximum length."""
-    if not tweet.text:
-        return EMPTY_TWEET
-    text = harmless(tweet.text, _MAX_CHARS)
-    return text if tweet.reached_eos else text + ELLIPSIS
 
 
 def has_char_bits(tweet: TweetSampled, shown: str) -> bool:

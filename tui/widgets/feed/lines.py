@@ -20,7 +20,7 @@ from tui.widgets.feed.layout import PIN_GLYPH, SELECTED_GLYPH, FeedColumns, Part
 from tui.widgets.feed.surprise import NUM_STEPS, runs_by_surprise
 
 _EMPTY_LINE = "Generated tweets appear here."
-_NO_PINS_LINE = "No pins yet: k pins a tweet, K shows all."
+_NO_PINS_LINE = "No pinned tweets yet: k pins a tweet, K shows all."
 
 
 class FeedLines(ScrollView):

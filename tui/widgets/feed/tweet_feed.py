@@ -144,7 +144,7 @@ class TweetFeed(FeedSelection):
     def _update_titles(self) -> None:
         """Write column titles, new tweets below and other state into the frame."""
         title = self._columns.heading[2:] if self._model.shown else ""
-        notes = ["pins only · K all"] if self.is_pins_only else []
+        notes = ["pinned only · K all"] if self.is_pins_only else []
         if not self._is_following and not self.is_pins_only:
             num_new = min(self.num_unseen, self.num_below())
             notes.append(f"{num_new:,} new below · end" if num_new else "end follows")

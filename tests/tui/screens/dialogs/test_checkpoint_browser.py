@@ -67,7 +67,7 @@ async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stag
         app, before = at.app, at.app.summary_view
         await at.pilot.press("n")
         await opened(app, YesDialog)
-        question = "The run now is saved and ends. A new one starts from happy, at step 2, on small.txt."
+        question = "The run now is saved and ends. A new one starts from “happy”, at step 2, on small.txt."
         await at.says(question, "#question")
         await at.pilot.press("enter", "n", "escape")
         await opened(app, CheckpointBrowser)
@@ -91,7 +91,7 @@ async def test_n_on_latest_of_the_active_run_announces_a_branch_at_the_step_wher
     async with browsing(stage, lambda: entries) as at:
         await at.pilot.press("n")
         await opened(at.app, YesDialog)
-        await at.says("A new one starts from now/latest, at the step where it ends, on small.txt.", "#question")
+        await at.says("A new one starts from “now/latest”, at the step where it ends, on small.txt.", "#question")
 
 
 async def test_the_list_can_be_closed_while_n_checks_the_tweets(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ async def test_the_list_can_be_closed_while_n_checks_the_tweets(stage: Stage, mo
     monkeypatch.setattr(stage, "check", lambda _: may_end.wait(DEADLINE_SECONDS))
     async with browsing(stage, branchable) as at:
         await at.pilot.press("n")
-        await at.says("checking the tweets of happy…")
+        await at.says("checking the tweets of “happy”…")
         await at.pilot.press("escape")
         await opened(at.app, MainScreen)
         may_end.set()
@@ -122,7 +122,7 @@ async def test_before_its_start_and_after_its_end_a_run_loads_no_checkpoint_but_
         at.session.emit(end)
         await wait_until(lambda: at.app.summary_view.ended is not None)
         await at.pilot.press("enter")
-        await at.says("The run is finished: n starts a new one from it.")
+        await at.says("The run is finished; n starts a new one from it.")
         assert at.session.received == []
         await at.pilot.press("n")
         await opened(at.app, YesDialog)
@@ -137,7 +137,7 @@ async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage
         await at.pilot.press("r")
         await opened(at.app, RenameDialog)
         assert at.app.screen.query_one(Input).value == "new"
-        for typed, hint in (("old", "A checkpoint called old exists already"), ("../up", "beginning with a letter")):
+        for typed, hint in (("old", "A checkpoint called “old” exists already"), ("../up", "beginning with a letter")):
             at.app.screen.query_one(Input).value = typed
             await at.pilot.press("enter")
             await at.says(hint, "#hint")
@@ -146,7 +146,7 @@ async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage
         await wait_until(lambda: "happy" in at.names, "the new name")
         assert at.current == "happy"
         assert files(saved) == {"old.safetensors", "happy.safetensors"}
-        await toasted(at.app, "Renamed to happy.")
+        await toasted(at.app, "Renamed to “happy”.")
         await at.pilot.press("end", "r")
         await at.says("belongs to its run")
         at.table.move_to(at.names.index("old"))
@@ -155,7 +155,7 @@ async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage
         assert at.current == "old"
         await shows(at.app, f"{PINNED} old")
         await at.pilot.press("x")
-        await at.says("old is pinned: unpin it with k")
+        await at.says("“old” is pinned: unpin it with k")
         assert "old.pinned" in files(saved)
         await at.pilot.press("k")
         await wait_until(lambda: at.names[0] == "happy")
@@ -178,18 +178,18 @@ async def test_deleting_asks_and_refuses_the_own_checkpoints_of_the_active_run(s
     async with browsing(stage, iterate_checkpoints) as at:
         await at.pilot.press("down", "delete")
         await opened(at.app, YesDialog)
-        await shows(at.app, "Delete old?", "This frees")
+        await shows(at.app, "Delete “old”?", "This frees")
         await at.pilot.press("x", "enter", "escape")
         await opened(at.app, CheckpointBrowser)
         assert "old.safetensors" in files(saved)
         await at.pilot.press("x", "y")
         await wait_until(lambda: "old" not in at.names, "the end of it")
         assert files(saved) == {"new.safetensors"}
-        await toasted(at.app, "Deleted old: ")
+        await toasted(at.app, "Deleted “old”: ")
         for name in ("now/latest", "now/best"):
             at.table.move_to(at.names.index(name))
             await at.pilot.press("x")
-            await at.says(f"{name} can't be deleted: this run still writes it")
+            await at.says(f"“{name}” can't be deleted: this run still writes it")
         at.table.move_to(at.names.index("now/step-7"))
         await at.pilot.press("x", "y")
         await wait_until(lambda: "now/step-7" not in at.names)

@@ -62,7 +62,7 @@ async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
     entries = [entry("happy", saved_at=2e9, step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22)]
     async with browsing(stage, lambda: entries, size=(40, 12)) as at:
         await at.pilot.press("c")
-        await at.says("happy is marked")
+        await at.says("“happy” is marked")
         await shows(at.app, COMPARED)
         await at.pilot.press("c")  # on the same: takes the mark back
         await wait_until(lambda: COMPARED not in screen_text(at.app))

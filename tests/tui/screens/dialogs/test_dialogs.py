@@ -41,13 +41,13 @@ async def test_a_new_name_is_saved_at_once_and_an_existing_one_needs_enter_twice
         assert app.screen.query_one(Input).value == "step-3"
         await pilot.press(*"calm")
         await press(pilot, session, "enter")
-        await wait_until(lambda: toasts(app) == ["Saved as calm."])
+        await wait_until(lambda: toasts(app) == ["Saved as “calm”."])
         await pilot.press("s", *"happy", "enter")
-        await wait_until(lambda: "Enter again replaces it" in hint(app))
+        await wait_until(lambda: "enter again replaces it" in hint(app))
         await pilot.press("2")
-        await wait_until(lambda: "Enter again" not in hint(app))
+        await wait_until(lambda: "enter again" not in hint(app))
         await pilot.press("backspace", "enter")
-        await wait_until(lambda: "Enter again replaces it" in hint(app))
+        await wait_until(lambda: "enter again replaces it" in hint(app))
         await press(pilot, session, "enter")
         assert session.received == [c.SaveCheckpoint(name="calm"), c.SaveCheckpoint(name="happy", replace=True)]
 
@@ -67,10 +67,10 @@ async def test_the_suggested_name_is_free_and_an_invalid_or_pinned_one_is_refuse
         for name in ("../up", ""):
             field.value = name
             await pilot.press("enter")
-            await wait_until(lambda: "letters, digits" in hint(app))
+            await wait_until(lambda: "Use up to 100 letters" in hint(app))
         field.value = "happy"
         await pilot.press("enter", "enter")
-        await wait_until(lambda: "happy is pinned" in hint(app))
+        await wait_until(lambda: "“happy” is pinned" in hint(app))
         assert isinstance(app.screen, SaveDialog)
         assert session.received == []
 

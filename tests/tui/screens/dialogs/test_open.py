@@ -49,7 +49,7 @@ async def test_a_file_is_chosen_and_checked_and_a_new_run_starts_on_it(stage: St
         await pilot.press("down")
         await wait_until(lambda: chosen(app) == "second.csv")
         await pilot.press("enter")
-        await says(app, "second.csv can be used. Enter saves the run 2026-11-25-101112 and starts a new one on it.")
+        await says(app, "second.csv can be used; enter saves the run 2026-11-25-101112 and starts a new one on it.")
         assert first.received == []
         await pilot.press("enter")
         await shows(app, "second to none")
@@ -87,7 +87,7 @@ async def test_a_file_that_can_not_be_used_is_reported_with_a_hint_and_the_run_c
         app.post_message(events.Paste(f"'{folder / 'second.csv'}'"))
         await says(app, "second.csv holds [/no] tweets at all. Give a file with tweets.")
         app.post_message(events.Paste(str(folder / "third tweets.txt").replace(" ", "\\ ")))
-        await says(app, "third tweets.txt can be used.")
+        await says(app, "third tweets.txt can be used;")
         assert line(app) == str(folder / "third tweets.txt")
         assert session.received == []
         assert len(app.bridges) == 1
@@ -103,7 +103,7 @@ async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: 
         await opened(app, OpenDialog)
         await wait_until(lambda: chosen(app) == "first.csv")
         await pilot.press("down", "enter")
-        await says(app, "second.csv can be used. Enter starts a new run on it.")
+        await says(app, "second.csv can be used; enter starts a new run on it.")
         await pilot.press("enter")
         await shows(app, "second to none")
         await pilot.press("q")

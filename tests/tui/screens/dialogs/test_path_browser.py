@@ -54,11 +54,11 @@ async def test_keys_and_fast_typing_navigate_folders_and_open_only_highlighted_f
         assert line(app) == f"{folder}/nothing/"
         assert stage.checked == []
         type_at_once(app, f"{folder}/archive/tweets.js", "enter")
-        await says(app, "tweets.js can be used.")
+        await says(app, "tweets.js can be used;")
         type_at_once(app, f"{folder}/archive/")
         await wait_until(lambda: line(app) == f"{folder}/archive/" and "can be used" not in screen_text(app))
         await pilot.press(".", "enter")
-        await says(app, "archive can be used.")
+        await says(app, "archive can be used;")
         assert checked_names(stage) == ["tweets.js", "archive"]
 
 
@@ -74,10 +74,10 @@ async def test_a_click_chooses_and_hostile_names_are_shown_literally_and_can_be_
         await pilot.press("up")
         await wait_until(lambda: chosen(app) == name)
         await pilot.press("enter")
-        await says(app, "a[@click=app.bell]x[foo].csv can be used.")
+        await says(app, "a[@click=app.bell]x[foo].csv can be used;")
         assert [config.corpus and config.corpus.files for config in stage.checked] == [(str(folder / name),)]
         await pilot.click(FileList, offset=(12, 5))
-        await says(app, "second.csv can be used.")
+        await says(app, "second.csv can be used;")
 
 
 async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(

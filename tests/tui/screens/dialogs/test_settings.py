@@ -143,7 +143,7 @@ async def test_an_interval_is_validated_saved_and_if_labelled_so_set_in_this_run
         await pilot.press("enter")
         await opened(app, NumberSettingDialog)
         await pilot.press(*"abc", "enter")
-        await shows(app, "it must be a whole number.")
+        await shows(app, "It must be a whole number.")
         await pilot.press("ctrl+u", "-", "3", "enter")
         await shows(app, "at least 0")
         await pilot.press("home", "delete", "enter")

@@ -119,7 +119,7 @@ async def test_batch_size_and_intervals_are_asked_for_validated_and_sent(stage: 
         await pilot.press("u")
         await wait_until(lambda: session.received[-1] == c.SetBatchSize(batch_size=32), "undone")
         await wait_until(lambda: "was 32" not in screen_text(app), "the status as before")
-        await answer(app, pilot, await ask(app, pilot, "Evaluation interval"), "50")
+        await answer(app, pilot, await ask(app, pilot, "Steps between evaluations"), "50")
         await wait_until(lambda: len(session.received) == 3)
         screen.steering.action_interval("sample_every")
         await opened(app, NumberDialog)
@@ -136,7 +136,7 @@ async def test_batch_size_and_intervals_are_asked_for_validated_and_sent(stage: 
         await wait_until(lambda: app.screen is screen)
         screen.checkpoints.action_save_latest()
         await wait_until(lambda: session.received[4:] == [c.SaveLatest()], "a save, and no change without an answer")
-        await toasted(app, "Saved as latest.")
+        await toasted(app, "Saved as “latest”.")
 
 
 # Alerts ---------------------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ async def test_a_full_disk_is_an_alert_and_a_or_a_click_retries_saving(stage: St
         screen = await started(app)
         assert not screen.query_one(AlertBar).display
         session.emit(FULL_DISK)
-        await shows(app, "a try saving again", "esc no")
+        await shows(app, "a try saving again", "esc dismiss")
         lines = screen_text(app).splitlines()
         assert "a try saving again" in lines[-2]
         assert "No space l" in lines[-2]
@@ -163,8 +163,8 @@ async def test_a_full_disk_is_an_alert_and_a_or_a_click_retries_saving(stage: St
         await wait_until(lambda: session.received == [c.SaveLatest()] * 2, "the command")
         await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
         session.emit(FULL_DISK)
-        await shows(app, "esc no")
-        await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("esc no"), 0))
+        await shows(app, "esc dismiss")
+        await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("esc dismiss"), 0))
         await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
         assert session.received == [c.SaveLatest()] * 2
 
@@ -194,7 +194,7 @@ async def test_a_reloads_best_at_half_the_rate_after_a_divergence_and_u_restores
         for first_step in (601, 751, 901, 1051):
             session.emit(steps_finished(first_step, [4.2] * 150))
             await wait_until(lambda: app.summary_view.step == first_step + 149)  # noqa: B023 - awaited at once
-        await shows(app, "Diverging: loss 4.2, was 1.7", "a reload best, halve the rate", "esc no")
+        await shows(app, "Loss 4.2, was 1.7", "a reload best, halve the learning rate", "esc dismiss")
         await press(pilot, session, "a")
         assert session.received == [c.LoadCheckpoint(name=f"{RUN}/best", halves_rate=True)]
         session.emit(e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4))
@@ -218,13 +218,13 @@ async def test_a_refused_answer_is_shown_the_alert_returns_and_u_has_nothing_to_
         await started(app)
         for step in (4, 5, 6):
             session.emit(e.Warned(step=step, elapsed_seconds=1.0, message="not finite", kind="not-finite"))
-        await shows(app, "a reload latest, halve the rate")
+        await shows(app, "a reload latest, halve the learning rate")
         await press(pilot, session, "a")
         assert session.received == [c.LoadCheckpoint(name=f"{RUN}/latest", halves_rate=True)]
         await opened(app, MessageDialog)
         await shows(app, "It is gone.")
         await pilot.press("escape")
-        await shows(app, "a reload latest, halve the rate")
+        await shows(app, "a reload latest, halve the learning rate")
         await pilot.press("u")
         await toasted(app, "Nothing to undo.")
         assert len(session.received) == 1

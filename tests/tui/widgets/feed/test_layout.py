@@ -11,13 +11,13 @@ from rich.cells import cell_len, split_graphemes
 
 from engine.text import harmless
 from tests.fakes import tweet_sampled
+from tui.formatting.tweets import shown_text
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.widgets.feed.layout import (
     PIN_GLYPH,
     SELECTED_GLYPH,
     FeedColumns,
     has_char_bits,
-    shown_text,
     step_width,
 )
 from tui.widgets.feed.surprise import NUM_STEPS, STEP_BITS, runs_by_surprise
