@@ -14,7 +14,8 @@ from tui.formatting.numbers import shortened
 from tui.run.alerts import Alert
 
 _REMEDY_KEY, _DISMISS_KEY = "a", "esc"
-_DISMISS_LABEL = " dismiss"
+_DISMISS_LABEL, _SHORT_DISMISS_LABEL = " dismiss", " no"
+_MIN_CELLS_FOR_LABEL = 60
 _MIN_TEXT_CELLS = 12
 """A shorter text is useless: the remedy is shown alone."""
 
@@ -53,18 +54,19 @@ class AlertBar(Widget):
         if self.shown is None:
             return Content("")
         remedy = shortened(f" {harmless(self.shown.remedy)}", self.size.width - len(f"{_REMEDY_KEY}  {_DISMISS_KEY}"))
-        num_cells = len(_REMEDY_KEY) + cell_len(remedy) + 2 + len(_DISMISS_KEY) + len(_DISMISS_LABEL)
+        dismiss = _DISMISS_LABEL if self.size.width >= _MIN_CELLS_FOR_LABEL else _SHORT_DISMISS_LABEL
+        num_cells = len(_REMEDY_KEY) + cell_len(remedy) + 2 + len(_DISMISS_KEY) + len(dismiss)
         text = shortened(f" {harmless(self.shown.text)}", self.size.width - num_cells - 2)
         text = text + "  " if cell_len(text) >= min(_MIN_TEXT_CELLS, cell_len(self.shown.text)) else ""
-        return self._line(text, remedy)
+        return self._line(text, remedy, dismiss)
 
-    def _line(self, text: str, remedy: str) -> Content:
+    def _line(self, text: str, remedy: str, dismiss: str) -> Content:
         """Return text, remedy key and dismiss key."""
         line = Content.styled(text, self.get_visual_style("alert-bar--text"))
         self._click_targets = []
         for key, label, action in (
             (_REMEDY_KEY, remedy, "steering.answer_alert"),
-            (_DISMISS_KEY, _DISMISS_LABEL, "steering.dismiss_alert"),
+            (_DISMISS_KEY, dismiss, "steering.dismiss_alert"),
         ):
             start = line.cell_length
             line += Content.styled(key, self.get_visual_style("alert-bar--key"))

@@ -149,7 +149,7 @@ async def test_a_full_disk_is_an_alert_and_a_or_a_click_retries_saving(stage: St
         screen = await started(app)
         assert not screen.query_one(AlertBar).display
         session.emit(FULL_DISK)
-        await shows(app, "a try saving again", "esc dismiss")
+        await shows(app, "a try saving again", "esc no")
         lines = screen_text(app).splitlines()
         assert "a try saving again" in lines[-2]
         assert "No space l" in lines[-2]
@@ -163,8 +163,8 @@ async def test_a_full_disk_is_an_alert_and_a_or_a_click_retries_saving(stage: St
         await wait_until(lambda: session.received == [c.SaveLatest()] * 2, "the command")
         await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
         session.emit(FULL_DISK)
-        await shows(app, "esc dismiss")
-        await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("esc dismiss"), 0))
+        await shows(app, "esc no")
+        await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("esc no"), 0))
         await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
         assert session.received == [c.SaveLatest()] * 2
 
