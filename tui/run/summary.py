@@ -118,7 +118,7 @@ def how_to_attach(view: RunView, problem: str = "") -> str:
         return "The run continues in the background; once it has started:  tweetgen-tui attach"
     name = view.started.run
     if is_over(view):
-        return f"The run {harmless(name)} is finished and saved; its process ends once no screen is attached."
+        return f"The run {harmless(name)} is finished; its process ends once no screen is attached."
     if problem:
         return (
             f"The run {harmless(name)} continues in the background. No terminal can attach to it: "

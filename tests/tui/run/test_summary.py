@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from engine.protocol.events import CheckpointLoaded, CheckpointSaved, RunFinished, Warned
+from dataclasses import replace
+
+from engine.config.run import TrainingConfig
+from engine.protocol.events import CheckpointLoaded, CheckpointSaved, Paused, RunFinished, Warned
 from tests.fakes import run_started, steps_finished, tweet_sampled
+from tui.formatting.tweets import EMPTY_TWEET
 from tui.process.outcome import exit_code_of
 from tui.run.reducer import apply
-from tui.run.summary import earlier_lines, summary_lines
+from tui.run.summary import earlier_lines, finished_text, how_to_attach, summary_lines
 from tui.run.view import RunView
 
 
@@ -38,6 +42,24 @@ def test_a_resumed_run_on_a_full_disk_refers_to_the_existing_latest() -> None:
     ]
     view = apply(apply(apply(RunView(), run_started(run="first")), full), steps_finished(1, [4.0, 3.5]))
     assert summary_lines(view)[-1] == "Nothing is saved: the disk could not be written."
+
+
+def test_an_empty_tweet_reads_as_in_the_feed() -> None:
+    assert f"  {EMPTY_TWEET}" in summary_lines(apply(view_of("first", "a.csv"), tweet_sampled("", 2)))
+
+
+def test_a_run_whose_budget_is_used_up_does_not_continue_without_a_screen() -> None:
+    view = apply(RunView(), run_started(run="first", training=TrainingConfig(max_steps=2)))
+    view = apply(view, steps_finished(1, [4.0, 3.5]))
+    assert "continues in the background" in how_to_attach(view)
+    view = apply(view, Paused(step=2, elapsed_seconds=1.0))
+    assert how_to_attach(view) == "The run first is finished; its process ends once no screen is attached."
+
+
+def test_the_reason_of_a_finished_run_is_in_words() -> None:
+    ended = RunFinished(step=6, elapsed_seconds=2.0, reason="max_steps", total_seconds=2.0, total_chars=1)
+    assert finished_text(ended) == "The run is finished: max steps reached"
+    assert finished_text(replace(ended, reason="finished")) == "The run is finished"
 
 
 def test_steps_since_a_load_count_as_unsaved() -> None:

@@ -56,10 +56,7 @@ class TweetDetailsController(Controller):
 
     def action_clear_prime(self) -> None:
         """Sample tweets without a prime."""
-        if self._run.can_command() and not self._run.shown_view.sampling.prime:
-            self._run.messages.toast("No prime is set.")
-        else:
-            self._set_prime("")
+        self._set_prime("")
 
     def _why_not_ask(self, tweet: TweetSampled) -> str:
         """Return why the model can't be asked; empty where it can."""
@@ -84,6 +81,9 @@ class TweetDetailsController(Controller):
     def _set_prime(self, prime: str) -> None:
         """Begin all new tweets with `prime`."""
         if not self._run.can_command():
+            return
+        if not prime and not self._run.shown_view.sampling.prime:
+            self._run.messages.toast("No prime is set.")
             return
         try:
             sampling = replace(self._run.shown_view.sampling, prime=prime)

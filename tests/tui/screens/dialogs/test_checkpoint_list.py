@@ -58,6 +58,14 @@ async def test_an_error_while_reading_the_list_is_shown(stage: Stage) -> None:
         await at.says("The folder can't be read.")
 
 
+async def test_a_filter_without_a_match_says_so(stage: Stage) -> None:
+    async with browsing(stage, lambda: [entry("happy")]) as at:
+        await at.pilot.press("slash", *"zq")
+        await at.says("No checkpoint matches.")
+        await at.pilot.press("escape")
+        await wait_until(lambda: "No checkpoint matches." not in screen_text(at.app))
+
+
 async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
     entries = [entry("happy", saved_at=2e9, step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22)]
     async with browsing(stage, lambda: entries, size=(40, 12)) as at:

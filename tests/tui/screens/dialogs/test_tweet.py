@@ -129,6 +129,8 @@ async def test_u_sets_the_prime_c_samples_one_tweet_with_it_and_shift_p_clears_i
         await press(pilot, session, "P")
         assert session.received[-1:] == [c.SetSampling(sampling=SamplingConfig())]
         await wait_until(lambda: app.summary_view.sampling.prime == "")
+        await pilot.press("P")
+        await toasted(app, "No prime is set.")
 
 
 async def test_a_prime_of_the_maximum_length_sends_no_command(stage: Stage) -> None:
