@@ -1,6 +1,7 @@
 """Detects the dialect of a CSV file from its first lines: delimiter, header, columns of text and label.
 
-Add a new delimiter, header name or kind of label here. Never changes the text of a field.
+Add a new delimiter or header name here, a kind of label in `labels`; quotation marks are parsed in `csv_records`. Never
+changes the text of a field.
 """
 
 from __future__ import annotations
