@@ -81,6 +81,6 @@ class LiveSettings:
         self._reporter.emit(events.FinishPlanned, last_step=finish.last_step)
 
     def cancel_finish(self) -> None:
-        """Cancel a planned finish; emits the event even where there is none."""
+        """Cancel the planned finish, if any; emit `FinishCancelled` in either case."""
         self._state.progress.finish = None
         self._reporter.emit(events.FinishCancelled)

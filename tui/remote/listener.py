@@ -34,7 +34,7 @@ class Listener:
         """Why no client can connect; empty where clients can."""
 
     async def check(self) -> None:
-        """Check every `CHECK_SECONDS` that the socket file is in place; else listen there anew."""
+        """Every `CHECK_SECONDS`, bind a new socket if the run's socket file was moved or deleted."""
         if time.monotonic() - self._checked_at < CHECK_SECONDS:
             return
         self._checked_at = time.monotonic()

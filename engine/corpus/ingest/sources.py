@@ -122,7 +122,7 @@ def _names(paths: list[Path]) -> list[str]:
 
 
 def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress: ReadProgress) -> list[_SourcePlan]:
-    """Return the sources of one entry of `config.files`. Raises `CorpusError` if there is none."""
+    """Return the sources of one entry of `config.files`. Raises `CorpusError` if it has no source."""
     if file == STANDARD_INPUT:
         raise CorpusError("Standard input can be read only once.", "Save it as a file and give that.")
     if not file:
