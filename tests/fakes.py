@@ -15,6 +15,7 @@ from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import CharChance, CharRead, TextCompleted, TweetRead
+from engine.protocol.events.insight import Bands
 
 
 class FakeClock:
@@ -116,6 +117,164 @@ def tweet_read(text: str, step: int = 100, elapsed_seconds: float = 5.0) -> Twee
     )
 
 
+_BAND_COUNT = 4
+
+
+def chars_read(text: str, bits: float = 2.0) -> tuple[CharRead, ...]:
+    """Return predictions along a text and its end: the true character or "e" is most likely."""
+    return tuple(
+        CharRead(
+            char=char,
+            bits=bits,
+            likeliest=(CharChance(char=char or "e", probability=0.5), CharChance(char="", probability=0.25)),
+        )
+        for char in [*text, ""]
+    )
+
+
+def _bands(num_rows: int, scale: float = 1.0) -> Bands:
+    """Return rows whose bands rise from 0 towards `scale`, and shift by row."""
+    return tuple(
+        tuple(round(scale * ((row + band) % _BAND_COUNT) / (_BAND_COUNT - 1), 3) for band in range(_BAND_COUNT))
+        for row in range(num_rows)
+    )
+
+
+def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.TextTraced:
+    """Return the trace of a text by a model with one layer and four bands."""
+    num_inputs = len(text) + 1
+    gates = e.CharGates(
+        reset_mean=0.5, update_mean=0.7, saturated_share=0.2, copied_share=0.15, rewritten_share=0.05, hidden_change=0.3
+    )
+    own_text = None if own_from is None else text[:own_from] + "own"
+    own = None
+    if own_from is not None and own_text is not None:
+        own = e.OwnDraw(
+            first=own_from,
+            text=own_text,
+            reached_eos=True,
+            chars=chars_read(own_text),
+            hidden_bands=_bands(len(own_text) + 2, 0.5),
+        )
+    event = e.TextTraced(
+        step=100,
+        elapsed_seconds=5.0,
+        request=0,
+        weights_step=100,
+        text=text,
+        layer=0,
+        num_layers=1,
+        embedding_size=8,
+        hidden_size=16,
+        vocab_size=40,
+        token_ids=(1, *(4 + ord(char) % 36 for char in text)),
+        chars=chars_read(text),
+        gates=(gates,) * num_inputs,
+        embedding_bands=_bands(num_inputs),
+        hidden_bands=_bands(num_inputs + 1, 0.5),
+        reset_bands=_bands(num_inputs),
+        update_bands=_bands(num_inputs),
+        candidate_bands=_bands(num_inputs, -1.0),
+        stepwise_loss=1.386294,
+        sequence_loss=1.386295,
+        own=own,
+    )
+    return replace(event, **changes)
+
+
+def reach_measured(text: str, position: int, **changes: Any) -> e.ReachMeasured:
+    """Return scores that fall with the distance from the prediction."""
+    event = e.ReachMeasured(
+        step=100,
+        elapsed_seconds=5.0,
+        request=0,
+        weights_step=100,
+        text=text,
+        position=position,
+        method="occlusion",
+        scores=tuple(round(2.0 / (1 + position - place), 3) for place in range(position + 1)),
+    )
+    return replace(event, **changes)
+
+
+def units_scored(**changes: Any) -> e.UnitsScored:
+    """Return the scores of two units."""
+    units = (
+        e.UnitScore(layer=0, unit=7, concept="in an @name", correlation=0.81),
+        e.UnitScore(layer=0, unit=3, concept="after a space", correlation=-0.62),
+    )
+    event = e.UnitsScored(
+        step=100, elapsed_seconds=5.0, request=0, weights_step=100, num_tweets=500, num_chars=37_000, units=units
+    )
+    return replace(event, **changes)
+
+
+def unit_held(text: str, unit: int = 7, value: float | None = None, **changes: Any) -> e.UnitHeld:
+    """Return a unit that alternates between -0.5 and 0.5."""
+    event = e.UnitHeld(
+        step=100,
+        elapsed_seconds=5.0,
+        request=0,
+        weights_step=100,
+        text=text,
+        layer=0,
+        unit=unit,
+        value=value,
+        activations=tuple(0.5 if place % 2 else -0.5 for place in range(len(text) + 1)),
+        chars=chars_read(text),
+        tweets=("a first tweet", "a second tweet"),
+    )
+    return replace(event, **changes)
+
+
+def embeddings_mapped(**changes: Any) -> e.EmbeddingsMapped:
+    """Return a map of five characters."""
+    places = {" ": (0.0, 0.0), "e": (1.0, 0.5), "a": (0.9, 0.6), "7": (-1.0, -0.5), "T": (-0.2, 0.9)}
+    event = e.EmbeddingsMapped(
+        step=100,
+        elapsed_seconds=5.0,
+        request=0,
+        weights_step=100,
+        points=tuple(e.CharPoint(char=char, x=x, y=y) for char, (x, y) in places.items()),
+        variance_shares=(0.2, 0.1),
+        num_chars=36,
+    )
+    return replace(event, **changes)
+
+
+def batch_shown(texts: Iterable[str] = ("good morning", "hi"), **changes: Any) -> e.BatchShown:
+    """Return a batch of these tweets."""
+    rows = tuple(e.BatchRow(text=text, token_ids=(1, *(4 + ord(char) % 36 for char in text))) for text in texts)
+    event = e.BatchShown(
+        step=100,
+        elapsed_seconds=5.0,
+        batch_step=100,
+        rows=rows,
+        num_tweets=len(rows),
+        num_columns=1 + max(len(row.text) for row in rows),
+        num_targets=sum(len(row.text) + 1 for row in rows),
+        vocab_size=40,
+        sorted_padding=0.04,
+        shuffled_padding=0.46,
+    )
+    return replace(event, **changes)
+
+
+def step_taken(step: int = 101, **changes: Any) -> e.StepTaken:
+    """Return a single step that lowered the loss."""
+    event = e.StepTaken(
+        step=step,
+        elapsed_seconds=step * 0.05,
+        loss_before=2.5,
+        loss_after=2.4,
+        grad_norm=0.8,
+        learning_rate=0.004,
+        num_tweets=32,
+        num_targets=2400,
+    )
+    return replace(event, **changes)
+
+
 class FakeSession:
     """Emits `RunStarted` and a script of events, then answers commands like a session until `Stop`.
 
@@ -195,6 +354,25 @@ class FakeSession:
                     return self._refuse("SaveCheckpoint", f"There is already a checkpoint called {name}.")
                 self.saved_names.add(name)
                 return e.CheckpointSaved(name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, **now)
+            case c.TakeStep():
+                return step_taken(self._step + 1)
+            case c.SetSpeedLimit(steps_per_second=steps_per_second):
+                return e.SpeedLimitChanged(steps_per_second=steps_per_second, **now)
+            case c.ShowBatch():
+                return batch_shown(**now)
+            case c.TraceText(text=text, request=request, layer=layer, own_from=own_from):
+                return text_traced(text, own_from, request=request, layer=layer, weights_step=self._step, **now)
+            case c.MeasureReach(text=text, position=position, request=request, method=method):
+                return reach_measured(text, position, request=request, method=method, weights_step=self._step, **now)
+            case c.ScoreUnits(request=request):
+                return units_scored(request=request, weights_step=self._step, **now)
+            case c.HoldUnit(text=text, unit=unit, request=request, value=value):
+                return unit_held(text, unit, value, request=request, weights_step=self._step, **now)
+            case c.MapEmbeddings(request=request):
+                return embeddings_mapped(request=request, weights_step=self._step, **now)
+            case c.MeasureBaselines(request=request):
+                names, bits = ("uniform", "unigram", "2-gram", "5-gram"), (6.6, 4.6, 3.7, 2.6)
+                return e.BaselinesMeasured(request=request, names=names, bits_per_char=bits, **now)
             case c.LoadCheckpoint(name=name):
                 return e.CheckpointLoaded(name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, **now)
 

@@ -11,6 +11,7 @@ from typing import get_args
 
 from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import codec
+from engine.protocol.events.insight import ReachMethod
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +127,89 @@ class LoadCheckpoint:
     """Whether to continue at half the checkpoint's learning rate; `LearningRateChanged` follows then."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TakeStep:
+    """Take one step and pause again; answered by `Resumed`, `StepsFinished`, `StepTaken` and `Paused`.
+
+    Refused unless the run is paused.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetSpeedLimit:
+    """Take at most that many steps per second, to watch; 0 lifts the limit. Answered by `SpeedLimitChanged`."""
+
+    steps_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowBatch:
+    """Show the batch of the last step; answered by `BatchShown`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceText:
+    """Run the model over a text and return what it computes at each character; answered by `TextTraced`."""
+
+    text: str
+    request: int = 0
+    """Any number; identifies the answer. A newer command of the same type and number replaces one not answered yet."""
+    layer: int = 0
+    """The layer whose gates and states are returned, from 0."""
+    own_from: int | None = None
+    """If given, also feed the model its own draws after this many characters of the text."""
+    seed: int = 0
+    """Of these draws, at the run's sampling settings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureReach:
+    """Measure how much each earlier character matters to one prediction; answered by `ReachMeasured`."""
+
+    text: str
+    position: int
+    """The index of the predicted character; the length of the text for `<EOS>`."""
+    request: int = 0
+    method: ReachMethod = "occlusion"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreUnits:
+    """Score the hidden units by the concepts that they track, on held-out tweets; answered by `UnitsScored`."""
+
+    request: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldUnit:
+    """Read one hidden unit along a text, and sample tweets while it is held at a value; answered by `UnitHeld`."""
+
+    text: str
+    layer: int
+    unit: int
+    request: int = 0
+    value: float | None = None
+    """-1 to 1; None leaves the unit free."""
+    seed: int = 0
+    """Of the sampled tweets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapEmbeddings:
+    """Place the characters by the principal components of their embeddings; answered by `EmbeddingsMapped`."""
+
+    request: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureBaselines:
+    """Measure simple models of the training tweets, for comparison; answered by `BaselinesMeasured`."""
+
+    request: int = 0
+
+
+Insight = TraceText | MeasureReach | ScoreUnits | HoldUnit | MapEmbeddings
+"""Questions about the weights, answered while training goes on."""
 Command = (
     Pause
     | Resume
@@ -140,6 +224,15 @@ Command = (
     | CompleteText
     | ReadTweet
     | SampleLadder
+    | TakeStep
+    | SetSpeedLimit
+    | ShowBatch
+    | TraceText
+    | MeasureReach
+    | ScoreUnits
+    | HoldUnit
+    | MapEmbeddings
+    | MeasureBaselines
     | SaveCheckpoint
     | SaveLatest
     | LoadCheckpoint

@@ -7,7 +7,7 @@ from typing import assert_never
 from engine.compute.device import derived_seed
 from engine.compute.step_timer import Phase
 from engine.config.run import SamplingConfig
-from engine.errors import TweetgenError
+from engine.errors import ConfigError, TweetgenError
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.session.checkpoints.loader import CheckpointLoader
@@ -133,6 +133,16 @@ class CommandHandler:
             case commands.SampleLadder(prime=prime, seed=seed, temperatures=temperatures):
                 sampling = SamplingConfig(prime=prime, max_length=run.state.sampling.max_length)
                 run.sampling_service.sample_ladder(sampling, seed, temperatures)
+            case commands.TakeStep() | commands.SetSpeedLimit() | commands.ShowBatch() | commands.MeasureBaselines():
+                raise ConfigError("This command is not known here.")
+            case (
+                commands.TraceText()
+                | commands.MeasureReach()
+                | commands.ScoreUnits()
+                | commands.HoldUnit()
+                | commands.MapEmbeddings()
+            ):
+                raise ConfigError("This command is not known here.")
             case commands.SaveCheckpoint(name=name, replace=replace):
                 run.checkpoints.save_named(name, replace=replace)
             case commands.SaveLatest():

@@ -14,13 +14,26 @@ from typing import Any
 
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
-from engine.protocol.events import Event, RunFailed, RunFinished, StepsFinished, TextCompleted, TweetRead, Warned
+from engine.protocol.events import (
+    BaselinesMeasured,
+    BatchShown,
+    Event,
+    InsightEvent,
+    RunFailed,
+    RunFinished,
+    StepsFinished,
+    TextCompleted,
+    TweetRead,
+    Warned,
+)
 from engine.session.state import RunState
 from engine.storage.journal import Journal
 from engine.text import harmless
 from engine.training.trainer import StepReport
 
 LOG = logging.getLogger(__name__)
+_NOT_JOURNALLED = TextCompleted | TweetRead | InsightEvent | BatchShown | BaselinesMeasured
+"""Answers for a screen that is looking: several a second, and of no use later."""
 
 
 class EventStream:
@@ -102,7 +115,7 @@ class Reporter:
         event = event_type(step=step, elapsed_seconds=self._state.stopwatch.seconds, **clean)
         problem: StorageError | None = None
         try:
-            if not isinstance(event, TextCompleted | TweetRead):  # one for every key typed in the prompt
+            if not isinstance(event, _NOT_JOURNALLED):
                 self.journal.write(event)
         except StorageError as error:
             problem = error

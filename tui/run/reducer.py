@@ -14,6 +14,8 @@ from typing import assert_never
 from engine.config.run import with_settings
 from engine.errors import ConfigError
 from engine.protocol.events import (
+    BaselinesMeasured,
+    BatchShown,
     BatchSizeChanged,
     CheckpointLoaded,
     CheckpointSaved,
@@ -22,6 +24,7 @@ from engine.protocol.events import (
     Event,
     FinishCancelled,
     FinishPlanned,
+    InsightEvent,
     IntervalsChanged,
     LadderSampled,
     LearningRateChanged,
@@ -32,7 +35,9 @@ from engine.protocol.events import (
     RunFinished,
     RunStarted,
     SamplingChanged,
+    SpeedLimitChanged,
     StepsFinished,
+    StepTaken,
     StepTimes,
     TextCompleted,
     ThreadsChanged,
@@ -96,8 +101,12 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, phase="training")
         case Warned():
             return replace(view, warnings=(*view.warnings[-(MAX_WARNINGS - 1) :], event))
-        case CommandRefused() | LadderSampled() | TextCompleted() | TweetRead():
+        case CommandRefused() | LadderSampled() | TextCompleted() | TweetRead() | InsightEvent():
             return view
+        case StepTaken() | BatchShown() | BaselinesMeasured():
+            return view
+        case SpeedLimitChanged(steps_per_second=steps_per_second):
+            return replace(view, speed_limit=steps_per_second)
         case RunFinished():
             return replace(view, phase="finished", ended=event)
         case RunFailed():

@@ -56,6 +56,8 @@ class RunView:
     elapsed_seconds: float = 0.0
     learning_rate: float = 0.0
     chars_per_second: float = 0.0
+    speed_limit: float = 0.0
+    """Steps per second at most; 0 is no limit."""
     paced_from_step: int = 0
     """From where the pace is measured: the start of a session, or a change of the work per step."""
     paced_from_seconds: float = 0.0

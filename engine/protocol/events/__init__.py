@@ -20,6 +20,24 @@ from typing import get_args
 
 from engine.protocol import codec
 from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, Novelty, StepNumber
+from engine.protocol.events.insight import (
+    BaselinesMeasured,
+    BatchRow,
+    BatchShown,
+    CharGates,
+    CharPoint,
+    EmbeddingsMapped,
+    InsightEvent,
+    OwnDraw,
+    ReachMeasured,
+    ReachMethod,
+    SpeedLimitChanged,
+    StepTaken,
+    TextTraced,
+    UnitHeld,
+    UnitScore,
+    UnitsScored,
+)
 from engine.protocol.events.run import (
     BatchSizeChanged,
     CommandRefused,
@@ -71,6 +89,15 @@ Event = (
     | StepTimes
     | TextCompleted
     | TweetRead
+    | StepTaken
+    | SpeedLimitChanged
+    | BatchShown
+    | TextTraced
+    | ReachMeasured
+    | UnitsScored
+    | UnitHeld
+    | EmbeddingsMapped
+    | BaselinesMeasured
     | FinishPlanned
     | FinishCancelled
     | ThreadsChanged
@@ -87,35 +114,51 @@ _TYPES: dict[str, type[Event]] = {event_type.__name__: event_type for event_type
 __all__ = [
     "FORMAT_VERSION",
     "BaseEvent",
+    "BaselinesMeasured",
+    "BatchRow",
+    "BatchShown",
     "BatchSizeChanged",
     "CharChance",
+    "CharGates",
+    "CharPoint",
     "CharRead",
     "CheckpointLoaded",
     "CheckpointSaved",
     "CommandRefused",
+    "EmbeddingsMapped",
     "EvalFinished",
     "Event",
     "FinishCancelled",
     "FinishPlanned",
+    "InsightEvent",
     "IntervalsChanged",
     "LadderSampled",
     "LadderTweet",
     "LearningRateChanged",
     "ModelChanged",
     "Novelty",
+    "OwnDraw",
     "Paused",
+    "ReachMeasured",
+    "ReachMethod",
     "Resumed",
     "RunFailed",
     "RunFinished",
     "RunStarted",
     "SamplingChanged",
+    "SpeedLimitChanged",
     "StepNumber",
+    "StepTaken",
     "StepTimes",
     "StepsFinished",
     "TextCompleted",
+    "TextTraced",
     "ThreadsChanged",
     "TweetRead",
     "TweetSampled",
+    "UnitHeld",
+    "UnitScore",
+    "UnitsScored",
     "Warned",
     "WarningKind",
     "from_json",

@@ -159,7 +159,9 @@ class MainScreen(Screen[None]):
                 pass  # the panels show it
             case e.Paused() | e.Resumed() | e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged():
                 pass
-            case e.BatchSizeChanged() | e.IntervalsChanged():
+            case e.BatchSizeChanged() | e.IntervalsChanged() | e.SpeedLimitChanged():
+                pass
+            case e.StepTaken() | e.BatchShown() | e.BaselinesMeasured() | e.InsightEvent():
                 pass
             case _:
                 assert_never(event)

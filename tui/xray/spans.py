@@ -1,0 +1,31 @@
+"""Styled text without a framework: what the views return, and the screen, the terminal and pictures draw.
+
+A picture must be readable without its colours: a shade always comes with a glyph that says the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "muted", "title", "value", "bar", "cursor", "good", "bad", "problem"]
+"""What a span is; the theme decides how it looks."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of a line in one style."""
+
+    text: str
+    kind: Kind = "text"
+    shade: float | None = None
+    """Colour of its background, -1 to 1: 0 is that of the screen, the sign chooses one of two hues. None: no colour."""
+
+
+Line = tuple[Span, ...]
+Picture = tuple[Line, ...]
+
+
+def plain(picture: Picture) -> str:
+    """Return the characters of a picture, one line each, without trailing blanks."""
+    return "\n".join("".join(span.text for span in line).rstrip() for line in picture)
