@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.cells import cell_len, set_cell_size
-
 from engine.text import ELLIPSIS, defused, harmless
+from tui.formatting.cells import cell_len, set_cell_size
 
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _WAIT_UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))

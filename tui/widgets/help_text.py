@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from tui.widgets.feed.wrapping import wrap
+from tui.formatting.cells import wrap
 
 TERM_CELLS = 13
 

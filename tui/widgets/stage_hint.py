@@ -10,8 +10,8 @@ from textual.widget import Widget
 
 from engine.protocol.stage import Stage
 from engine.text import ELLIPSIS, harmless
+from tui.formatting.cells import wrap
 from tui.formatting.numbers import format_report, shortened
-from tui.widgets.feed.wrapping import wrap
 
 MAX_BAR_CELLS = 40
 MAX_REPORT_CELLS = 76

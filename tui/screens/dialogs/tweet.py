@@ -17,14 +17,16 @@ from textual.widgets import Static
 
 from engine.protocol.events import CharChance, TweetRead, TweetSampled
 from engine.text import ELLIPSIS, harmless
+from tui.formatting.cells import safe_chars
+from tui.formatting.chances import shown_char
 from tui.formatting.tweets import EMPTY_TWEET
 from tui.screens.dialogs.base import Dialog
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.tweets import TWEET_KEYS
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.terminal import clipboard
-from tui.widgets.feed.tweet_text import TweetText, safe_chars
-from tui.widgets.input.chance_bars import ChanceBars, shown_char
+from tui.widgets.feed.tweet_text import TweetText
+from tui.widgets.input.chance_bars import ChanceBars
 
 _NUM_BARS = 8
 _EVALUATING = "evaluating…"

@@ -19,19 +19,11 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from engine.text import ELLIPSIS, LOST, harmless_char, is_harmless
+from engine.text import ELLIPSIS
+from tui.formatting.cells import Span, safe_chars, wrap
 from tui.widgets.feed.surprise import NUM_STEPS, STEP_BITS
-from tui.widgets.feed.wrapping import Span, wrap
 
 _END_GLYPH = "■"
-
-
-def safe_chars(text: str) -> str:
-    """Replace each unsafe character of `text` by one safe character, so that indices stay valid."""
-    if is_harmless(text):
-        return text
-    safe = "".join(map(harmless_char, text))
-    return safe if is_harmless(safe) else "".join(char if char.isascii() else LOST for char in safe)  # too many marks
 
 
 class TweetText(Widget, can_focus=True):

@@ -1,7 +1,4 @@
-"""Wraps text by terminal cells, and indexes the lines of a long list of texts. Never imports a widget.
-
-Widths are rich's, as in Textual's rendering; graphemes (an emoji sequence, a letter with its marks) are never split.
-"""
+"""An index of the lines of a long list of wrapped texts. Never imports a widget."""
 
 from __future__ import annotations
 
@@ -9,51 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
 
-from rich.cells import cell_len, split_graphemes
-
-Span = tuple[int, int]
-"""Start and end of a line in its text."""
-
-
-def wrap(text: str, width: int) -> tuple[Span, ...]:
-    """Return the lines of `text` in `width` cells as spans: broken at spaces if possible, else anywhere."""
-    if text.isascii():
-        return _wrap_ascii(text, width)
-    if cell_len(text) <= width:
-        return ((0, len(text)),)
-    return _wrap_graphemes(text, width)
-
-
-def _wrap_ascii(text: str, width: int) -> tuple[Span, ...]:
-    """Wrap text whose characters are all one cell wide."""
-    spans = []
-    start, length = 0, len(text)
-    while length - start > width:
-        blank = text.rfind(" ", start + 1, start + width + 1)
-        end = blank if blank > 0 else start + width
-        spans.append((start, end))
-        start = end + 1 if blank > 0 else end
-    spans.append((start, length))
-    return tuple(spans)
-
-
-def _wrap_graphemes(text: str, width: int) -> tuple[Span, ...]:
-    """Wrap any text. A grapheme wider than `width` gets a line of its own."""
-    spans = []
-    start, used, blank = 0, 0, -1
-    for position, _, cells in split_graphemes(text)[0]:
-        if text[position] == " " and position > start:
-            blank = position
-        if used + cells > width and position > start:
-            end, following = (blank, blank + 1) if blank > start else (position, position)
-            spans.append((start, end))
-            start, blank = following, -1
-            used = cell_len(text[start:position])
-            if position < start:
-                continue
-        used += cells
-    spans.append((start, len(text)))
-    return tuple(spans)
+from tui.formatting.cells import Span, wrap
 
 
 class WrappedTexts:

@@ -1,7 +1,4 @@
-"""Probabilities of the next character as bars: `ChanceLine` on one line, `ChanceBars` as a list.
-
-`shown_char`, `shown_percent` and `bar` are pure.
-"""
+"""Probabilities of the next character as bars: `ChanceLine` on one line, `ChanceBars` as a list."""
 
 from __future__ import annotations
 
@@ -14,43 +11,15 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from engine.protocol.events import CharChance
-from engine.text import harmless_char
+from tui.formatting.chances import bar, shown_char, shown_percent
 
 LABEL_CELLS = 3
-_EIGHTHS = " ▏▎▍▌▋▊▉"
-_FULL = "█"
 _CELLS_BESIDE_BAR = LABEL_CELLS + 8
 """In a list: mark and space, label and space, percent."""
 _CELLS_BESIDE_BAR_IN_LINE = 9
 """Label, mostly one cell, and space, percent, gap to the next."""
 _MIN_BAR, _MAX_BAR = 2, 10
 _ACTUAL_GLYPH = "▸"
-
-
-def shown_char(char: str) -> str:
-    """Return a character as a label: "␣" for a space, "end" for none, "U+200D" if it can't be shown.
-
-    Only the first character counts; no vocabulary has longer entries.
-    """
-    char = char[:1]
-    if char in {"", " "}:
-        return "␣" if char else "end"
-    return char if cell_len(char) and harmless_char(char) == char else f"U+{ord(char):04X}"
-
-
-def shown_percent(probability: float) -> str:
-    """Return a probability in five cells."""
-    percent = 100 * probability
-    if 0 < percent < 0.1:
-        return "<0.1%"
-    return f"{percent:4.0f}%" if percent >= 10 else f"{percent:4.1f}%"
-
-
-def bar(share: float, width: int) -> str:
-    """Return a bar that fills a share, 0 to 1, of `width` cells to an eighth of a cell; padded to `width`."""
-    num_eighths = round(min(max(share, 0.0), 1.0) * 8 * width)
-    full, rest = divmod(num_eighths, 8)
-    return (_FULL * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
 class ChanceWidget(Widget):

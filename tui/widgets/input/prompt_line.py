@@ -23,10 +23,11 @@ from engine.config.run import SamplingConfig
 from engine.protocol.commands import CompleteText
 from engine.protocol.events import TextCompleted
 from engine.text import defused, harmless
+from tui.formatting.chances import shown_char
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.tweets import PROMPT_KEYS
-from tui.widgets.input.chance_bars import ChanceLine, shown_char
+from tui.widgets.input.chance_bars import ChanceLine
 from tui.widgets.input.completions import Completions, first_word
 from tui.widgets.input.line_input import LineInput
 from tui.widgets.key_bar import KeyBar

@@ -17,10 +17,11 @@ from textual.pilot import Pilot
 from engine.protocol.events import TweetSampled
 from tests.fakes import tweet_sampled
 from tests.tui.conftest import wait_until
+from tui.formatting.cells import wrap
 from tui.run.reducer import MAX_TWEETS, apply
 from tui.run.view import RunView
 from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.feed.wrapping import WrappedTexts, wrap
+from tui.widgets.feed.wrapping import WrappedTexts
 
 TEXTS = st.text(st.sampled_from("ab c😍é日\u200d\ufe0f\u0301👩❤"), max_size=60)
 

@@ -12,9 +12,9 @@ from engine.protocol import commands, events
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, text_completed, tweet_sampled
 from tests.tui.conftest import Stage, press, screen_text, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
+from tui.formatting.chances import shown_char
 from tui.screens.main.screen import MainScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.input.chance_bars import shown_char
 from tui.widgets.input.completions import AGAIN_SECONDS, Completions
 from tui.widgets.key_bar import KeyBar
 

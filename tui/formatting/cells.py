@@ -1,0 +1,64 @@
+"""Text in terminal cells: widths, graphemes, lines of a width. The one module here that imports rich.
+
+Widths are rich's, as in Textual's rendering; graphemes (an emoji sequence, a letter with its marks) are never split.
+"""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size, split_graphemes
+
+from engine.text import LOST, harmless_char, is_harmless
+
+__all__ = ["Span", "cell_len", "safe_chars", "set_cell_size", "split_graphemes", "wrap"]
+
+Span = tuple[int, int]
+"""Start and end of a line in its text."""
+
+
+def wrap(text: str, width: int) -> tuple[Span, ...]:
+    """Return the lines of `text` in `width` cells as spans: broken at spaces if possible, else anywhere."""
+    if text.isascii():
+        return _wrap_ascii(text, width)
+    if cell_len(text) <= width:
+        return ((0, len(text)),)
+    return _wrap_graphemes(text, width)
+
+
+def _wrap_ascii(text: str, width: int) -> tuple[Span, ...]:
+    """Wrap text whose characters are all one cell wide."""
+    spans = []
+    start, length = 0, len(text)
+    while length - start > width:
+        blank = text.rfind(" ", start + 1, start + width + 1)
+        end = blank if blank > 0 else start + width
+        spans.append((start, end))
+        start = end + 1 if blank > 0 else end
+    spans.append((start, length))
+    return tuple(spans)
+
+
+def _wrap_graphemes(text: str, width: int) -> tuple[Span, ...]:
+    """Wrap any text. A grapheme wider than `width` gets a line of its own."""
+    spans = []
+    start, used, blank = 0, 0, -1
+    for position, _, cells in split_graphemes(text)[0]:
+        if text[position] == " " and position > start:
+            blank = position
+        if used + cells > width and position > start:
+            end, following = (blank, blank + 1) if blank > start else (position, position)
+            spans.append((start, end))
+            start, blank = following, -1
+            used = cell_len(text[start:position])
+            if position < start:
+                continue
+        used += cells
+    spans.append((start, len(text)))
+    return tuple(spans)
+
+
+def safe_chars(text: str) -> str:
+    """Replace each unsafe character of `text` by one safe character, so that indices stay valid."""
+    if is_harmless(text):
+        return text
+    safe = "".join(map(harmless_char, text))
+    return safe if is_harmless(safe) else "".join(char if char.isascii() else LOST for char in safe)  # too many marks
