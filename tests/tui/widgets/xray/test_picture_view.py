@@ -1,0 +1,55 @@
+"""A picture on the screen: its characters, its shades, and which cells an update repaints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.geometry import Region
+
+from tui.settings.theme import TWEETGEN_THEME
+from tui.widgets.xray.picture_view import PictureView
+from tui.xray.spans import Picture, Span
+
+PICTURE: Picture = ((Span("state "), Span("▒▒", shade=0.5), Span("░", shade=-0.2)), (Span("[/b] 雪", "muted"),))
+
+
+class PictureApp(App[None]):
+    """Shows one picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = PictureView(PICTURE)
+
+    def compose(self) -> ComposeResult:
+        yield self.view
+
+    def on_mount(self) -> None:
+        self.register_theme(TWEETGEN_THEME)
+        self.theme = TWEETGEN_THEME.name
+
+
+def line(view: PictureView, y: int) -> str:
+    return "".join(segment.text for segment in view.render_line(y))
+
+
+async def test_a_picture_is_shown_as_plain_text_with_a_background_for_each_shade() -> None:
+    app = PictureApp()
+    async with app.run_test(size=(20, 5)):
+        assert [line(app.view, y).rstrip() for y in range(3)] == ["state ▒▒░", "[/b] 雪", ""]
+        assert app.view.size.height == 2
+        backgrounds = [segment.style and segment.style.bgcolor for segment in app.view.render_line(0)]
+        assert len(set(backgrounds[:3])) == 3, "none, one hue, the other hue"
+
+
+async def test_an_update_repaints_the_changed_cells_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = PictureApp()
+    async with app.run_test(size=(20, 5)):
+        repainted: list[Any] = []
+        monkeypatch.setattr(app.view, "refresh", lambda *regions, **_: repainted.append(regions))
+        app.view.show_picture(PICTURE)
+        app.view.show_picture(((*PICTURE[0][:2], Span("▓", shade=-0.7)), PICTURE[1]))
+        assert repainted == [(Region(8, 0, 1, 1),)]
+        app.view.show_picture(PICTURE[:1])
+        assert repainted[1:] == [()], "another height needs another layout"
