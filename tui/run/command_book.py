@@ -32,6 +32,8 @@ _ANSWERS: dict[type[Command], type[Event]] = {
     c.SetLearningRate: e.LearningRateChanged,
     c.SetBatchSize: e.BatchSizeChanged,
     c.SetIntervals: e.IntervalsChanged,
+    c.SetSpeedLimit: e.SpeedLimitChanged,
+    c.TakeStep: e.StepTaken,
     c.LoadCheckpoint: e.CheckpointLoaded,
     c.SaveLatest: e.CheckpointSaved,
 }
@@ -107,6 +109,11 @@ class CommandBook:
         """Return the command that leads to the other state than the one reached or pending."""
         pending = [isinstance(command, c.Pause) for command in self.pending if isinstance(command, c.Pause | c.Resume)]
         return c.Resume() if [view.phase == "paused", *pending][-1] else c.Pause()
+
+    @property
+    def is_taking_step(self) -> bool:
+        """Whether a single step is not finished yet."""
+        return any(isinstance(command, c.TakeStep) for command in self.pending)
 
     def finish_toggled(self, view: RunView) -> c.Finish | c.CancelFinish:
         """Return the command that leads to the other state than the one reached or pending."""

@@ -59,7 +59,8 @@ MAX_TIMES = 15
 def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one case per kind of event
     """Return the view after `event`. Pure; accepts events in any order without raising."""
     if not isinstance(event, RunFailed):  # a failure from outside the session has no step
-        marks = with_mark(view.marks, event, view.sampling)
+        is_marked = not _ends_single_step(view, event)
+        marks = with_mark(view.marks, event, view.sampling) if is_marked else view.marks
         view = replace(view, step=event.step, elapsed_seconds=event.elapsed_seconds, marks=marks)
     match event:
         case RunStarted():
@@ -103,16 +104,23 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, warnings=(*view.warnings[-(MAX_WARNINGS - 1) :], event))
         case CommandRefused() | LadderSampled() | TextCompleted() | TweetRead() | InsightEvent():
             return view
-        case StepTaken() | BatchShown() | BaselinesMeasured():
+        case BatchShown() | BaselinesMeasured():
             return view
+        case StepTaken():
+            return replace(view, step_taken=event)
         case SpeedLimitChanged(steps_per_second=steps_per_second):
-            return replace(view, speed_limit=steps_per_second)
+            return replace(_with_new_pace(view, event), speed_limit=steps_per_second)
         case RunFinished():
             return replace(view, phase="finished", ended=event)
         case RunFailed():
             return replace(view, phase="failed", ended=event)
         case _:
             assert_never(event)
+
+
+def _ends_single_step(view: RunView, event: Event) -> bool:
+    """Return whether `event` is the pause after a single step, which gets no mark: the curve would be full of them."""
+    return isinstance(event, Paused) and view.step_taken is not None and view.step_taken.step == event.step
 
 
 def _with_new_pace(view: RunView, event: Event) -> RunView:
@@ -177,6 +185,8 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         num_parameters=event.num_parameters,
         num_threads=event.num_threads,
         finishes_at=None,
+        speed_limit=0.0,
+        step_taken=None,
         learning_rate=event.training.learning_rate,
         paced_from_step=event.step,
         paced_from_seconds=event.elapsed_seconds,
@@ -207,6 +217,7 @@ def _truncated(view: RunView, step: int) -> RunView:
         train_losses=view.train_losses.truncated(step),
         learning_rates=view.learning_rates.truncated(step),
         seconds=view.seconds.truncated(step),
+        step_taken=None,
         marks=tuple(mark for mark in view.marks if mark.step <= step),
         val_points=tuple(point for point in view.val_points if point.step <= step),
         best_taken_back=view.best if view.best is not None and view.best.step > step else view.best_taken_back,

@@ -14,18 +14,19 @@ from engine.config.run import (
     SamplingConfig,
     TrainingConfig,
 )
-from engine.protocol.commands import Command, SetBatchSize, SetIntervals, SetLearningRate, SetSampling
+from engine.protocol.commands import Command, SetBatchSize, SetIntervals, SetLearningRate, SetSampling, SetSpeedLimit
 from engine.protocol.events import (
     BatchSizeChanged,
     Event,
     IntervalsChanged,
     LearningRateChanged,
     SamplingChanged,
+    SpeedLimitChanged,
 )
 from tui.formatting.numbers import format_count, format_learning_rate, format_temperature, shortened
 from tui.run.view import RunView
 
-SettingCommand = SetSampling | SetLearningRate | SetBatchSize | SetIntervals
+SettingCommand = SetSampling | SetLearningRate | SetBatchSize | SetIntervals | SetSpeedLimit
 
 TEMPERATURE_STEP = 0.05
 LEARNING_RATE_FACTOR = 10**0.1
@@ -66,6 +67,8 @@ def expected_answer(command: SettingCommand, view: RunView) -> Event:
             return IntervalsChanged(
                 step=step, elapsed_seconds=seconds, eval_every=eval_every, sample_every=sample_every
             )
+        case SetSpeedLimit(steps_per_second=limit):
+            return SpeedLimitChanged(step=step, elapsed_seconds=seconds, steps_per_second=limit)
 
 
 def inverse_of(command: SettingCommand, view: RunView) -> SettingCommand:
@@ -80,6 +83,8 @@ def inverse_of(command: SettingCommand, view: RunView) -> SettingCommand:
             return SetBatchSize(batch_size=training.batch_size)
         case SetIntervals():
             return SetIntervals(eval_every=training.eval_every, sample_every=training.sample_every)
+        case SetSpeedLimit():
+            return SetSpeedLimit(steps_per_second=view.speed_limit)
 
 
 def undo_description(inverse: SettingCommand, command: SettingCommand) -> str:
@@ -96,6 +101,8 @@ def _differences(back: SettingCommand, command: SettingCommand) -> Iterator[str]
             yield f"learning rate back to {format_learning_rate(rate)}"
         case SetBatchSize(batch_size=size), SetBatchSize(batch_size=other_size) if size != other_size:
             yield f"batch size back to {format_count(size)}"
+        case SetSpeedLimit(steps_per_second=limit), SetSpeedLimit(steps_per_second=other_limit) if limit != other_limit:
+            yield f"speed limit back to {format_speed_limit(limit)}" if limit else "speed limit lifted"
         case SetIntervals(), SetIntervals():
             if back.eval_every != command.eval_every:
                 yield f"evaluations back to {format_interval(back.eval_every)}"
@@ -106,6 +113,11 @@ def _differences(back: SettingCommand, command: SettingCommand) -> Iterator[str]
 def format_interval(interval: int) -> str:
     """Describe an interval of steps, where 0 is never."""
     return f"every {format_count(interval)} steps" if interval else "never"
+
+
+def format_speed_limit(steps_per_second: float) -> str:
+    """Return a speed limit, not 0: "5 steps/s"."""
+    return f"{steps_per_second:g} step{'' if steps_per_second == 1 else 's'}/s"
 
 
 def _sampling_differences(sampling: SamplingConfig, other: SamplingConfig) -> Iterator[str]:

@@ -15,6 +15,7 @@ from engine.protocol.events import (
     RunFailed,
     RunFinished,
     RunStarted,
+    StepTaken,
     StepTimes,
     TweetSampled,
     Warned,
@@ -58,6 +59,8 @@ class RunView:
     chars_per_second: float = 0.0
     speed_limit: float = 0.0
     """Steps per second at most; 0 is no limit."""
+    step_taken: StepTaken | None = None
+    """The last single step that was taken while paused."""
     paced_from_step: int = 0
     """From where the pace is measured: the start of a session, or a change of the work per step."""
     paced_from_seconds: float = 0.0
@@ -102,6 +105,12 @@ class RunView:
         if self.saved_step is None:
             return max(self.step - (self.loaded_step or 0), 0) if is_disk_failing else 0
         return max(self.step - self.saved_step, 0)
+
+    @property
+    def last_step_taken(self) -> StepTaken | None:
+        """The single step that led here, also while the next one is computed; None if training has gone on since."""
+        taken = self.step_taken
+        return taken if taken is not None and 0 <= self.step - taken.step <= 1 else None
 
     @property
     def is_finishing(self) -> bool:

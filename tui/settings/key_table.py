@@ -36,7 +36,19 @@ PANEL_ACTIONS = {"": MAIN_ACTIONS, "LossPlot": PLOT_KEYS, "TweetFeed": FEED_KEYS
 """What the palette offers, by the widget that acts; those of the main screen under ""."""
 
 _BAR = (
-    *("pause", "finish", "temperature_up", "temperature_down", "ladder", "sample", "prompt", "save", "load", "open"),
+    *(
+        "pause",
+        "step",
+        "finish",
+        "temperature_up",
+        "temperature_down",
+        "ladder",
+        "sample",
+        "prompt",
+        "save",
+        "load",
+        "open",
+    ),
     *("unit", "help", "command_palette", "detach", "leave"),
 )
 BAR_KEYS = tuple(key for name in _BAR for key in MAIN_KEYS if key.name == name)

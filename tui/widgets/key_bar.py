@@ -34,7 +34,7 @@ _MOST_IMPORTANT = (
         "load",
         "command_palette",
     ),
-    *("prompt", "finish", "ladder"),
+    *("prompt", "finish", "ladder", "step"),
 )
 """Names of keys; the first are the last to leave as the bar gets narrower."""
 _MIN_WHOLE_BADGE_CELLS = 60

@@ -26,6 +26,7 @@ from tui.widgets.plot.loss_plot import LossPlot
 from tui.widgets.stage_hint import StageHint
 from tui.widgets.status.machine_panel import MachinePanel
 from tui.widgets.status.status_panel import StatusPanel
+from tui.widgets.step_bar import StepBar
 from tui.widgets.terminal_info import TerminalInfo
 
 _PANELS: tuple[tuple[str, type[Widget]], ...] = (("tweets", TweetFeed), ("plot", LossPlot), ("status", StatusPanel))
@@ -59,6 +60,7 @@ class Panels(Vertical):
         with Container(id="bottom"):
             yield MachinePanel()
             yield TweetFeed()
+        yield StepBar()
         yield AlertBar()
         yield KeyBar(BAR_KEYS)
         yield PromptLine()
@@ -151,6 +153,7 @@ class Panels(Vertical):
             self.query_one(MachinePanel).measure(view)
         if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
             self.query_one(TweetFeed).show(view)
+        self.query_one(StepBar).show(view.last_step_taken)
         self.query_one(PanelTabs).temperature = format_temperature(view.sampling.temperature)
         self.query_one(KeyBar).pause_label = "resume" if view.phase == "paused" else "pause"
 
@@ -204,4 +207,4 @@ class Panels(Vertical):
 
 def _awaited(view: RunView) -> tuple[object, ...]:
     """Return the parts of a view that keys change."""
-    return view.phase, view.sampling, view.training, view.saved, view.finishes_at
+    return view.phase, view.sampling, view.training, view.saved, view.finishes_at, view.speed_limit, view.step_taken

@@ -19,6 +19,7 @@ KEYS = {"+": 1, "-": -1, "]": 1, "[": -1}
 SETTINGS = st.one_of(
     st.builds(c.SetBatchSize, batch_size=st.integers(1, 4)),
     st.builds(c.SetLearningRate, learning_rate=st.sampled_from([0.001, 0.002, 0.004])),
+    st.builds(c.SetSpeedLimit, steps_per_second=st.integers(0, 2)),
     st.builds(c.SetIntervals, eval_every=st.integers(0, 2), sample_every=st.integers(0, 2)),
     st.builds(
         c.SetSampling,
@@ -49,8 +50,8 @@ class Screen:
         return self.shown.training
 
     @property
-    def settings(self) -> tuple[SamplingConfig, TrainingConfig]:
-        return self.shown.sampling, self.training
+    def settings(self) -> tuple[SamplingConfig, TrainingConfig, float]:
+        return self.shown.sampling, self.training, self.shown.speed_limit
 
     def send(self, *commands: c.Command) -> None:
         for command in commands:
@@ -177,6 +178,7 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
     [
         (c.SetLearningRate(learning_rate=0.1), "learning rate back to 0.004"),
         (c.SetBatchSize(batch_size=64), "batch size back to 32"),
+        (c.SetSpeedLimit(steps_per_second=5), "speed limit lifted"),
         (
             c.SetIntervals(eval_every=0, sample_every=7),
             "evaluations back to every 500 steps, tweets back to every 100 steps",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.protocol import events as e
-from tests.fakes import eval_finished, run_started, steps_finished, tweet_sampled
+from tests.fakes import eval_finished, run_started, step_taken, steps_finished, tweet_sampled
 from tui.run.eta import eta_of
 from tui.run.reducer import MAX_VAL_POINTS, MAX_WARNINGS, apply, fold
 from tui.run.view import RunView
@@ -27,6 +27,14 @@ def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:
 
 def loaded(step: int) -> e.CheckpointLoaded:
     return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None)
+
+
+def paused(step: int) -> e.Paused:
+    return e.Paused(step=step, elapsed_seconds=1.0)
+
+
+def resumed(step: int) -> e.Resumed:
+    return e.Resumed(step=step, elapsed_seconds=1.0)
 
 
 def test_settings_changed_while_running_show_at_once() -> None:
@@ -173,3 +181,27 @@ def test_evaluations_are_bounded_and_the_best_and_the_latest_are_kept(best_step:
     assert max(after - before for before, after in pairwise(kept)) <= 12
     assert view.best is not None
     assert view.best.step == best_step
+
+
+def test_single_steps_leave_one_mark_where_the_run_was_paused_and_the_last_one_is_shown_until_training_goes_on() -> (
+    None
+):
+    view = fold(RunView(), [run_started(), steps_finished(1, [3.0] * 5), paused(5)])
+    for step in (6, 7, 8):
+        view = fold(view, [resumed(step - 1), steps_finished(step, [2.9])])
+        assert view.last_step_taken == view.step_taken
+        view = fold(view, [step_taken(step), paused(step)])
+        assert view.last_step_taken == step_taken(step)
+    assert [(mark.step, mark.label) for mark in view.marks] == [(5, "paused")]
+    view = fold(view, [resumed(8), steps_finished(9, [2.8] * 10)])
+    assert view.last_step_taken is None
+    view = fold(view, [paused(18)])
+    assert [mark.step for mark in view.marks] == [5, 18]
+
+
+def test_a_speed_limit_lasts_until_the_session_ends() -> None:
+    limit = e.SpeedLimitChanged(step=5, elapsed_seconds=5.0, steps_per_second=4.0)
+    view = fold(RunView(), [run_started(), steps_finished(1, [3.0] * 5), limit])
+    assert (view.speed_limit, view.paced_from_step) == (4.0, 5)
+    resumed_view = fold(view.for_resume(), [run_started(step=5, resumed_from="2026-11-25-101112/latest")])
+    assert resumed_view.speed_limit == 0.0

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Literal
 
 from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
-from engine.protocol.commands import SetBatchSize, SetIntervals
+from engine.protocol.commands import Pause, SetBatchSize, SetIntervals, SetSpeedLimit, TakeStep
 from tui.run.alerts import Alert, commands_for, config_to_resume
-from tui.run.setting_commands import format_interval, other_learning_rate, other_temperature
+from tui.run.setting_commands import format_interval, format_speed_limit, other_learning_rate, other_temperature
 from tui.screens.dialogs.number import NumberDialog, NumberQuestion
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
 
 MAX_INTERVAL = 1_000_000_000
+MAX_STEPS_PER_SECOND = 1000
 Interval = Literal["eval_every", "sample_every"]
 
 
@@ -29,6 +31,17 @@ class SteeringController(Controller):
         """Pause or resume."""
         if self._run.can_command():
             self._run.send(self._run.commands.pause_toggled(self._run.view))
+
+    def action_step(self) -> None:
+        """Take one step while paused; while training, pause instead. A repeated key has one step under way at most."""
+        if not self._run.can_command() or self._run.commands.is_taking_step:
+            return
+        toggled = self._run.commands.pause_toggled(self._run.view)
+        if isinstance(toggled, Pause):
+            self._run.send(toggled)
+            self._run.messages.toast("Paused: . takes one step, space resumes.")
+        else:
+            self._run.send(TakeStep())
 
     def action_finish(self) -> None:
         """Finish the run, or cancel that."""
@@ -66,6 +79,25 @@ class SteeringController(Controller):
     def _set_batch_size(self, batch_size: int | None) -> None:
         if batch_size is not None and batch_size != self._training.batch_size and self._run.can_command():
             self._run.send(SetBatchSize(batch_size=batch_size))
+
+    def action_speed_limit(self) -> None:
+        """Ask for a limit of the steps per second."""
+        if self._run.can_command():
+            question = NumberQuestion(
+                title="Speed limit",
+                sentence="Steps per second at most, to watch the model learn; 0: no limit.",
+                value=math.ceil(self._run.shown_view.speed_limit),
+                low=0,
+                high=MAX_STEPS_PER_SECOND,
+            )
+            self._run.app.push_screen(NumberDialog(question), self._set_speed_limit)
+
+    def _set_speed_limit(self, limit: int | None) -> None:
+        if limit is None or limit == self._run.shown_view.speed_limit or not self._run.can_command():
+            return
+        self._run.send(SetSpeedLimit(steps_per_second=limit))
+        toast = f"Speed limit: {format_speed_limit(limit)}; u undoes it." if limit else "No speed limit."
+        self._run.messages.toast(toast)
 
     def action_interval(self, what: Interval) -> None:
         """Ask how often to evaluate, or to sample a tweet for the feed."""

@@ -14,6 +14,14 @@ RUN_KEYS = (
         steers=True,
     ),
     Key(
+        "full_stop",
+        "steering.step",
+        "Take one step",
+        "Take one training step while paused, and show what it changed; while training, pause first.",
+        label="step",
+        steers=True,
+    ),
+    Key(
         "f",
         "steering.finish",
         "Finish, or cancel that",
@@ -44,6 +52,13 @@ RUN_KEYS = (
     ),
     Key(
         "",
+        "steering.speed_limit",
+        "Speed limit",
+        "Limit the steps per second, to watch the model learn; 0: no limit.",
+        steers=True,
+    ),
+    Key(
+        "",
         "steering.interval('eval_every')",
         "Steps between evaluations",
         "Set the number of steps between two evaluations on the validation tweets.",
@@ -60,7 +75,8 @@ RUN_KEYS = (
         "u",
         "steering.undo",
         "Undo",
-        "Undo the last change of temperature, prime, learning rate, batch size or interval; u again: the one before.",
+        "Undo the last change of temperature, prime, learning rate, batch size, interval or speed limit; u again: the "
+        "one before.",
         steers=True,
     ),
     Key("a", "steering.answer_alert", "Answer the alert", "Do what the alert offers.", steers=True),

@@ -29,6 +29,7 @@ from tui.widgets.status.view_text import (
     phase_text,
     sampling_settings,
     saved_text,
+    speed_limits,
     stop_text,
 )
 
@@ -127,6 +128,7 @@ def _steering_rows(view: RunView) -> Iterator[Field]:
     """Yield speed and the settings that keys change."""
     if view.started is not None:
         yield "speed", format_rate(view.chars_per_second) if view.chars_per_second else UNKNOWN, "value"
+        yield from (("", f"at most {limit}", "strong") for limit in speed_limits(view))
         yield "learning rate", learning_rate_text(view, " of "), "value"
         yield from (("batch size", size, "value") for size in changed_batch_size(view))
     for label, value in sampling_settings(view.sampling):
@@ -160,6 +162,7 @@ def _progress_fields(view: RunView) -> Iterator[Field]:
     yield "step", format_count(view.step), "strong"
     if view.started is None:
         return
+    yield from (("", f"≤ {limit}", "strong") for limit in speed_limits(view))
     yield "epoch", f"{view.epoch:.2f}", "value"
     yield "time", format_duration(view.elapsed_seconds), "value"
     label, value = stop_text(view)

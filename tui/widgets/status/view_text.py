@@ -14,6 +14,7 @@ from tui.formatting.numbers import (
     format_temperature,
 )
 from tui.run.eta import eta_of
+from tui.run.setting_commands import format_speed_limit
 from tui.run.view import RunPhase, RunView
 from tui.widgets.status.lines import UNKNOWN
 
@@ -80,6 +81,12 @@ def changed_batch_size(view: RunView) -> Iterator[str]:
     now, before = view.training, view.started.training if view.started is not None else None
     if now is not None and before is not None and now.batch_size != before.batch_size:
         yield f"{format_count(now.batch_size)}, was {format_count(before.batch_size)}"
+
+
+def speed_limits(view: RunView) -> Iterator[str]:
+    """Yield the speed limit, if there is one."""
+    if view.speed_limit:
+        yield format_speed_limit(view.speed_limit)
 
 
 def saved_text(view: RunView) -> str:

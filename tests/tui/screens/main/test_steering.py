@@ -17,6 +17,7 @@ from tui.screens.dialogs.base import FailureDialog, MessageDialog
 from tui.screens.dialogs.number import NumberDialog
 from tui.screens.main.screen import MainScreen
 from tui.widgets.alert_bar import AlertBar
+from tui.widgets.step_bar import StepBar
 
 SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
@@ -137,6 +138,68 @@ async def test_batch_size_and_intervals_are_asked_for_validated_and_sent(stage: 
         screen.checkpoints.action_save_latest()
         await wait_until(lambda: session.received[4:] == [c.SaveLatest()], "a save, and no change without an answer")
         await toasted(app, "Saved as “latest”.")
+
+
+# Single steps and speed -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "line"),
+    [
+        (
+            (120, 40),
+            "step 4: loss of this batch 2.500 → 2.400, gradient norm 0.80, learning rate 0.004, 32 tweets, 2,4",
+        ),
+        ((80, 24), "step 4: batch loss 2.500 → 2.400, gradient norm 0.80, learning rate 0.004"),
+        ((40, 12), "step 4: loss 2.500 → 2.400"),
+    ],
+)
+async def test_a_dot_pauses_then_takes_a_step_and_its_line_stays_until_training_goes_on(
+    stage: Stage, size: tuple[int, int], line: str
+) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        await started(app)
+        await press(pilot, session, ".")
+        await wait_until(lambda: app.summary_view.phase == "paused")
+        await toasted(app, "Paused: . takes one step")
+        assert session.received == [c.Pause()]
+        await press(pilot, session, ".")
+        assert session.received[1:] == [c.TakeStep()]
+        await shows(app, line)
+        app.clear_notifications()
+        await press(pilot, session, "space")
+        session.emit(steps_finished(5, [3.9, 3.8]))
+        await wait_until(lambda: not app.screen.query_one(StepBar).display, "the end of the line")
+
+
+async def test_a_dot_held_down_has_one_step_under_way_at_most(stage: Stage) -> None:
+    session = FakeSession((*SCRIPT, e.Paused(step=3, elapsed_seconds=1.0)))
+    app = stage.app(session)
+    async with app.run_test(size=SIZE):
+        screen = await started(app)
+        for step in (4, 5):
+            for _ in range(5):
+                screen.steering.action_step()
+            await wait_until(lambda: app.summary_view.step == step, "the step")  # noqa: B023 - awaited at once
+        assert session.received == [c.TakeStep(), c.TakeStep()]
+
+
+async def test_a_speed_limit_is_asked_for_shown_and_undone(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await started(app)
+        line = await ask(app, pilot, "Speed limit")
+        await shows(app, "0 now; a whole number from 0 to 1,000.")
+        await answer(app, pilot, line, "5")
+        await shows(app, "≤ 5 steps/s")
+        await toasted(app, "Speed limit: 5 steps/s; u undoes it.")
+        await pilot.press("u")
+        await toasted(app, "Undone: speed limit lifted.")
+        await wait_until(lambda: "≤" not in screen_text(app), "no limit")
+        assert session.received == [c.SetSpeedLimit(steps_per_second=limit) for limit in (5, 0)]
 
 
 # Alerts ---------------------------------------------------------------------------------------------------------------

@@ -79,6 +79,12 @@ def test_80_columns_fit_the_status_in_three_lines() -> None:
     ]
 
 
+def test_a_speed_limit_is_shown_beside_the_speed_also_in_the_narrowest_line() -> None:
+    limited = replace(running(), speed_limit=5.0)
+    assert "speed         70k chars/s\n              at most 5 steps/s" in plain(column_lines(limited, 44, 40))
+    assert plain(compact_lines(limited, 38)).splitlines()[0] == "▶ training   step 600   ≤ 5 steps/s"
+
+
 def test_a_budget_adds_an_eta_and_a_bar() -> None:
     view = running(TrainingConfig(max_steps=1200))
     lines = plain(column_lines(view, 36, 40)).splitlines()

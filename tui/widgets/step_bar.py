@@ -1,0 +1,65 @@
+"""`StepBar`: what the last single step did, on a line above the key bar until training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widget import Widget
+
+from engine.protocol.events import StepTaken
+from tui.formatting.numbers import format_count, format_learning_rate, shortened
+
+_SMALL_LOSS = 0.1
+"""Below this many nats, a step changes the fourth decimal at most."""
+
+
+class StepBar(Widget):
+    """Shows a single step in one line, its least important numbers left out where there is no room."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    StepBar {
+        display: none;
+        height: 1;
+        background: $panel;
+        color: $foreground;
+        &.-up { display: block; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: StepTaken | None = None
+
+    def show(self, taken: StepTaken | None) -> None:
+        """Show a step, or none."""
+        if taken != self.shown:
+            self.shown = taken
+            self.set_class(taken is not None, "-up")
+            self.refresh()
+
+    def render(self) -> Content:
+        """Return the line."""
+        return Content("" if self.shown is None else f" {step_text(self.shown, self.size.width - 2)}")
+
+
+def step_text(taken: StepTaken, width: int) -> str:
+    """Describe a single step in at most `width` cells: the loss of its batch before and after, then the rest."""
+    texts = list(_texts(taken))
+    return next((text for text in texts if cell_len(text) <= width), shortened(texts[-1], width))
+
+
+def _texts(taken: StepTaken) -> Iterator[str]:
+    """Yield the line, the longest first."""
+    decimals = 4 if min(taken.loss_before, taken.loss_after) < _SMALL_LOSS else 3
+    losses = f"{taken.loss_before:.{decimals}f} → {taken.loss_after:.{decimals}f}"
+    norm, rate = f"{taken.grad_norm:.2f}", format_learning_rate(taken.learning_rate)
+    step = f"step {format_count(taken.step)}"
+    tweets = f"{format_count(taken.num_tweets)} tweet{'' if taken.num_tweets == 1 else 's'}"
+    targets = f"{format_count(taken.num_targets)} characters"
+    yield f"{step}: loss of this batch {losses}, gradient norm {norm}, learning rate {rate}, {tweets}, {targets}"
+    yield f"{step}: batch loss {losses}, gradient norm {norm}, learning rate {rate}"
+    yield f"{step}: batch loss {losses}, gradient norm {norm}"
+    yield f"{step}: loss {losses}"
