@@ -35,6 +35,8 @@ class CommandHandler:
         """Set by a `Stop`: the run is to end."""
         self.is_saved = False
         """Whether that `Stop` has saved `latest`."""
+        self.is_step_asked = False
+        """Set by a `TakeStep`, which has resumed the run: a single step is to be taken."""
         self._run = run
         self._queue = queue
         self._loader = loader
@@ -61,6 +63,11 @@ class CommandHandler:
             self.execute(self._queue.pop())
             is_waiting = self.receive()
         return is_waiting
+
+    def answer_queries_before_stop(self) -> bool:
+        """Execute the commands that may interrupt a single step; return whether a `Stop` waits."""
+        self.answer_queries()
+        return self._queue.has_stop
 
     def current_sampling(self) -> SamplingConfig:
         """Return the sampling settings for the next character.
@@ -133,7 +140,9 @@ class CommandHandler:
             case commands.SampleLadder(prime=prime, seed=seed, temperatures=temperatures):
                 sampling = SamplingConfig(prime=prime, max_length=run.state.sampling.max_length)
                 run.sampling_service.sample_ladder(sampling, seed, temperatures)
-            case commands.TakeStep() | commands.SetSpeedLimit() | commands.ShowBatch() | commands.MeasureBaselines():
+            case commands.TakeStep():
+                self._resume_for_a_step()
+            case commands.SetSpeedLimit() | commands.ShowBatch() | commands.MeasureBaselines():
                 raise ConfigError("This command is not known here.")
             case (
                 commands.TraceText()
@@ -160,6 +169,13 @@ class CommandHandler:
             self._run.checkpoints.require_saved()
             self.is_saved = True
         self.stop_reason = FINISHED if self._run.state.is_finished else command.reason
+
+    def _resume_for_a_step(self) -> None:
+        """Resume the run for a single step. Raises `ConfigError`."""
+        if not self._run.state.is_paused:
+            raise ConfigError("The run is not paused.", "Pause it, then take single steps.")
+        self._run.resume()
+        self.is_step_asked = True
 
     def _sample(self, prime: str | None) -> None:
         """Sample a tweet on request: another one each time, and none that is due anyway."""

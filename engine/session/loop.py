@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 
 from engine.compute.device import derived_seed
 from engine.compute.memory import heap_frozen
@@ -72,6 +73,9 @@ class TrainingLoop:
         last_report = self._clock()
         while self._end_reason is None:
             self._execute_commands()
+            if self._commands.is_step_asked:
+                self._take_single_step()
+                continue
             if run.state.is_paused or self._end_reason is not None:
                 continue
             reason = run.state.end_reason
@@ -80,7 +84,7 @@ class TrainingLoop:
                 if not self._rolled_back():
                     self._finish_or_pause(reason)
                 continue
-            self._run_due_work()
+            self._run_due_work(self._commands.answer_queries)
             if self._queue:
                 continue
             run.take_step()
@@ -98,10 +102,25 @@ class TrainingLoop:
             self._run.checkpoints.save_if_changed()
             time.sleep(PAUSED_POLL_SECONDS)
         self._queue.receive(self._commands.execute)
-        while self._queue and self._commands.stop_reason is None:
+        while self._queue and self._commands.stop_reason is None and not self._commands.is_step_asked:
             self._commands.execute(self._queue.pop())
             self._queue.receive(self._commands.execute)
         self._end_reason = self._commands.stop_reason
+
+    def _take_single_step(self) -> None:
+        """Do what is due, take one step and pause again. Later commands wait, except for queries.
+
+        A `Stop` may interrupt what is due; then no step is taken. The last step of a budget does not pause: the run
+        ends as it would have without pauses.
+        """
+        run = self._run
+        self._commands.is_step_asked = False
+        self._run_due_work(self._commands.answer_queries_before_stop)
+        if not self._is_sample_due and not self._is_evaluation_due:
+            run.take_single_step()
+            self._rolled_back()
+        if run.state.end_reason is None:
+            run.pause()
 
     def _rolled_back(self) -> bool:
         """Roll the run back if it has diverged; return whether it did. Raises `DivergedError`."""
@@ -139,16 +158,28 @@ class TrainingLoop:
             total_chars=state.progress.total_chars,
         )
 
-    def _run_due_work(self) -> None:
-        """Measure threads, sample, evaluate and save, whatever is due at this step."""
-        run, state = self._run, self._run.state
-        step = state.step
+    def _run_due_work(self, should_stop: Callable[[], bool]) -> None:
+        """Measure threads, sample, evaluate and save, whatever is due at this step.
+
+        An evaluation is abandoned, and due again, once `should_stop` returns true.
+        """
+        run = self._run
         run.retune_threads(self._commands.receive)
-        if is_due(step, state.training.sample_every, state.progress.last_sample_step):
-            self._sample_due_tweet(step)
-        if is_due(step, state.training.eval_every, state.progress.last_eval_step):
-            run.evaluate(self._commands.answer_queries)
+        if self._is_sample_due:
+            self._sample_due_tweet(run.state.step)
+        if self._is_evaluation_due:
+            run.evaluate(should_stop)
         run.checkpoints.save_if_due()
+
+    @property
+    def _is_sample_due(self) -> bool:
+        state = self._run.state
+        return is_due(state.step, state.training.sample_every, state.progress.last_sample_step)
+
+    @property
+    def _is_evaluation_due(self) -> bool:
+        state = self._run.state
+        return is_due(state.step, state.training.eval_every, state.progress.last_eval_step)
 
     def _sample_due_tweet(self, step: int) -> None:
         """Sample a tweet; its seed depends on the step alone."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from engine.compute.gpu.buckets import DeviceBatch
 from engine.compute.memory import is_out_of_memory
@@ -17,9 +18,10 @@ from engine.errors import DeviceMemoryError
 from engine.protocol.events import Warned
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
-from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, evaluate
+from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, batch_loss, evaluate
 
 LOG = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 _HINT = "Quit other programs that use it, or train a model with a smaller --hidden-size."
 
 
@@ -59,18 +61,25 @@ class MemoryFallback:
 
         Raises `DeviceMemoryError` where one tweet is too many.
         """
-        state = self._state
-        found: list[Evaluation | None] = []
+        runtime, trainer = self._state.runtime, self._state.trainer
+        return self._evaluated(lambda size: evaluate(trainer.eval_model, tweets, runtime, should_stop, size))
 
-        def read() -> None:
-            model = state.trainer.eval_model
-            found.append(evaluate(model, tweets, state.runtime, should_stop, self._eval_batch_size))
+    def batch_loss(self, batch: Batch) -> float:
+        """Return the loss of a batch as `engine.training.evaluation.batch_loss` does, in smaller parts if need be.
 
-        while not self._fits(read, "an evaluation"):
+        Raises `DeviceMemoryError` where one tweet is too many.
+        """
+        runtime, trainer = self._state.runtime, self._state.trainer
+        return self._evaluated(lambda size: batch_loss(trainer.model, batch, runtime, size))
+
+    def _evaluated(self, work: Callable[[int], _Result]) -> _Result:
+        """Return the result of `work`, which is called with the number of tweets to read at once."""
+        found: list[_Result] = []
+        while not self._fits(lambda: found.append(work(self._eval_batch_size)), "an evaluation"):
             if self._eval_batch_size == 1:
                 raise DeviceMemoryError("There is not enough memory to evaluate a single tweet.", _HINT)
             self._eval_batch_size //= 2
-            state.trainer.free_memory()
+            self._state.trainer.free_memory()
             message = f"Out of memory in an evaluation: it reads {self._eval_batch_size} tweets at once from now on."
             self._reporter.emit(Warned, message=message)
         return found[0]

@@ -71,8 +71,8 @@ class Reporter:
             self._finish_journal()
         self._emit_at(self._state.step, event_type, **fields)
 
-    def emit_steps(self) -> None:
-        """Emit the steps since the last call: each with its loss, or as skipped."""
+    def emit_steps(self) -> StepReport:
+        """Emit the steps since the last call, each with its loss or as skipped, and return them."""
         report = self._state.trainer.drain_report()
         total_chars = self._state.progress.total_chars
         rate = self._throughput.update(self._state.stopwatch.seconds, total_chars) if report.train_losses else 0.0
@@ -83,6 +83,7 @@ class Reporter:
                 self._emit_skipped(steps)
             else:
                 self._emit_taken(steps, report, rate)
+        return report
 
     def reset_throughput(self) -> None:
         """Restart the measurement of characters per second: something other than training took time."""

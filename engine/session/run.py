@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 from engine.compute.calibration import threads_label
-from engine.compute.gpu.buckets import DeviceBatch
+from engine.compute.gpu.buckets import DeviceBatch, to_batch
 from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
@@ -77,16 +77,63 @@ class Run:
 
     def take_step(self) -> None:
         """Train on the next batch; the reporter emits it later, together with other steps."""
+        rate = self._next_learning_rate()
+        self._train_on(self._load_batch(), rate)
+
+    def take_single_step(self) -> None:
+        """Train on the next batch, and emit how the loss of that batch changed, unless the step was skipped."""
+        rate = self._next_learning_rate()
+        loaded = self._load_batch()
+        batch = to_batch(loaded)
+        loss_before = self._loss_of(batch)
+        self._train_on(loaded, rate)
+        report = self.reporter.emit_steps()
+        if not math.isfinite(report.train_losses[-1]):
+            return
+        loss_after = self._loss_of(batch)
+        if not math.isfinite(loss_after):
+            message = "The loss of the batch is not finite after the step. Set a lower learning rate."
+            self.reporter.emit(events.Warned, message=message, kind="not-finite")
+            return
+        self.reporter.emit(
+            events.StepTaken,
+            loss_before=loss_before,
+            loss_after=loss_after,
+            grad_norm=report.grad_norms[-1],
+            learning_rate=rate,
+            num_tweets=len(batch.targets),
+            num_targets=batch.num_targets,
+        )
+
+    def _next_learning_rate(self) -> float:
+        """Return the learning rate of the next step; call it before its batch is loaded."""
+        state = self.state
+        used = budget_used(state.training, *state.elapsed)
+        return learning_rate_at(state.training, state.step, used, state.progress.finish)
+
+    def _load_batch(self) -> Batch | DeviceBatch:
+        """Return the next batch; until it is trained on, a resume repeats it."""
+        state = self.state
+        state.in_flight = state.batches.position
+        with state.timer.during("data"):
+            return self._next_batch()
+
+    def _loss_of(self, batch: Batch) -> float:
+        """Return the loss of a batch without dropout, nats per character, in no training time."""
+        stopwatch = self.state.stopwatch
+        stopwatch.pause()
+        loss = self.memory_fallback.batch_loss(batch)
+        stopwatch.resume()
+        return loss
+
+    def _train_on(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
+        """Train on a loaded batch."""
         state = self.state
         began = self._clock()
-        used = budget_used(state.training, *state.elapsed)
-        state.in_flight = state.batches.position
-        state.timer.switch_to("data")
-        batch = self._next_batch()
         state.timer.switch_to("forward")
-        rate = learning_rate_at(state.training, state.step, used, state.progress.finish)
-        self.memory_fallback.take_step(batch, rate)
+        self.memory_fallback.take_step(batch, learning_rate)
         state.in_flight = None
+        state.last_batch = batch
         state.timer.switch_to("other")
         state.timer.num_steps += 1
         state.progress.total_chars += batch.num_targets

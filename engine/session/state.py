@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import Stopwatch
 from engine.compute.device import Runtime
+from engine.compute.gpu.buckets import DeviceBatch
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
+from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.session.thread_tuning import ThreadTuner
 from engine.training.evaluation import Evaluation
@@ -105,6 +107,8 @@ class RunState:
     is_paused: bool = False
     in_flight: Position | None = None
     """The position of the batch of the step in progress."""
+    last_batch: Batch | DeviceBatch | None = None
+    """The batch of the last step; None before the first of this session, and after a checkpoint was loaded."""
 
     def __post_init__(self) -> None:
         """Time the trainer's steps."""
@@ -147,6 +151,7 @@ class RunState:
         trainer.use_timer(self.timer)
         self.trainer.close()
         self.trainer = trainer
+        self.last_batch = None
 
     def replace_batches(self, stream: BatchStream) -> None:
         """Train on another stream from now on."""

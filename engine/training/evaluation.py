@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
@@ -25,6 +25,7 @@ from engine.compute.device import Runtime
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
+from engine.training.micro_batches import split_batch
 
 UNKNOWN_CHAR_BITS = 20.0
 EVAL_BATCH_SIZE = 64
@@ -74,7 +75,7 @@ def evaluate(
     batch_size: int = EVAL_BATCH_SIZE,
 ) -> Evaluation | None:
     """Evaluate on `tweets` with dropout off; None if `should_stop` returned true between two batches."""
-    sum_of = ForwardPass(model).sum_of_losses if runtime.device.type == "cpu" else _by_forward(model, runtime)
+    sum_of = _sum_of_losses(model, runtime)
     total_nats = 0.0
     by_length = np.argsort(tweets.lengths, kind="stable")
     for first in range(0, len(tweets), batch_size):
@@ -87,6 +88,17 @@ def evaluate(
         num_chars=tweets.num_targets,
         num_unknown_chars=tweets.num_unknown_chars,
     )
+
+
+def batch_loss(model: TextGenerator, batch: Batch, runtime: Runtime, batch_size: int = EVAL_BATCH_SIZE) -> float:
+    """Return the loss of a batch with dropout off, nats per character, in float32; draws no random number."""
+    sum_of = _sum_of_losses(model, replace(runtime, precision="float32"))
+    return sum(float(sum_of(part)) for part in split_batch(batch, batch_size)) / batch.num_targets
+
+
+def _sum_of_losses(model: TextGenerator, runtime: Runtime) -> Callable[[Batch], Tensor]:
+    """Return the function that returns the summed loss of a batch in nats, ()."""
+    return ForwardPass(model).sum_of_losses if runtime.device.type == "cpu" else _by_forward(model, runtime)
 
 
 def _by_forward(model: TextGenerator, runtime: Runtime) -> Callable[[Batch], Tensor]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.corpus.encoded_tweets import Batch
-from engine.model.vocab import PAD
+from engine.model.vocab import EOS, PAD
 
 MIN_SPACING = 8
 SPACINGS_PER_LENGTH = 16
@@ -47,3 +47,13 @@ def to_device_batch(batch: Batch, batch_size: int) -> DeviceBatch:
     tokens[0, :num_tweets] = batch.inputs[:, 0]
     tokens[1 : length + 1, :num_tweets] = batch.targets.T
     return DeviceBatch(tokens, batch.num_targets)
+
+
+def to_batch(batch: Batch | DeviceBatch) -> Batch:
+    """Return the batch that `to_device_batch` padded; one that is not padded is returned unchanged."""
+    if isinstance(batch, Batch):
+        return batch
+    tokens = batch.tokens[:, batch.tokens[1] != PAD].T.astype(np.int64)  # (B, T + 1)
+    length = int((tokens[:, 1:] != PAD).sum(axis=1).max())
+    inputs, targets = tokens[:, :length], tokens[:, 1 : length + 1]
+    return Batch(np.where(inputs == EOS, PAD, inputs), targets, batch.num_targets)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from engine.compute.cpu.forward_pass import ForwardPass
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
-from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, evaluate
+from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, batch_loss, evaluate
 from tests.engine.compute.cpu.random_batches import Shape, random_batch, shapes
 from tests.engine.helpers import CPU, encoded_with, small_tweets, vocab_of
 
@@ -106,6 +106,22 @@ def test_on_the_cpu_the_sum_equals_the_modules_own_in_every_precision() -> None:
         found = evaluate(model, tweets, replace(CPU, precision=precision))
         assert found is not None
         assert found.total_nats == pytest.approx(expected, rel=1e-6)
+    assert model.training
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_the_loss_of_a_batch_in_parts_is_its_mean_loss_without_dropout_or_random_numbers(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_: tensor)  # "meta" stands for a GPU, without one
+    vocab = vocab_of(small_tweets())
+    model, tweets = random_model(vocab, dropout=0.5).train(), encoded_with(vocab, small_tweets())
+    state = torch.get_rng_state()
+
+    loss = batch_loss(model, tweets.batch(np.arange(len(tweets))), replace(CPU, device=torch.device(device)), 7)
+
+    assert loss == pytest.approx(evaluate(model, tweets, CPU).nats_per_char, rel=1e-6)
+    assert torch.equal(torch.get_rng_state(), state)
     assert model.training
 
 

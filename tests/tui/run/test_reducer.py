@@ -162,6 +162,12 @@ def test_the_best_evaluation_stays_the_best_when_a_checkpoint_from_before_it_is_
     assert apply(view, eval_finished(60, 2.2)).best == apply(view, eval_finished(60, 2.2)).val_points[-1]
 
 
+def test_single_steps_in_a_row_leave_one_mark_at_the_last_pause() -> None:
+    paused = [e.Paused(step=step, elapsed_seconds=1.0) for step in (10, 11, 12, 30, 31)]
+
+    assert [mark.step for mark in view_after(run_started(), *paused).marks] == [12, 31]
+
+
 def test_a_cancelled_finish_leaves_no_mark() -> None:
     planned = e.FinishPlanned(step=10, elapsed_seconds=1.0, last_step=30)
     cancelled = e.FinishCancelled(step=12, elapsed_seconds=1.1)

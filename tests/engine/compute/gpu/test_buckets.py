@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.compute.gpu.buckets import bucket_length, to_device_batch
+from engine.compute.gpu.buckets import bucket_length, to_batch, to_device_batch
 from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps
 from engine.compute.gpu.train_step import mean_loss
 from engine.corpus.encoded_tweets import Batch
@@ -53,6 +53,18 @@ def test_padding_changes_neither_loss_nor_gradients(num_layers: int, num_tweets:
         torch.autograd.grad(loss, parameters), torch.autograd.grad(expected, parameters), strict=True
     ):
         assert torch.allclose(grad, wanted, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("num_tweets", [1, 5, 8])
+def test_a_padded_batch_can_be_converted_back(num_tweets: int) -> None:
+    batch, _ = some_batch(num_tweets)
+
+    found = to_batch(to_device_batch(batch, 8))
+
+    assert np.array_equal(found.inputs, batch.inputs)
+    assert np.array_equal(found.targets, batch.targets)
+    assert found.num_targets == batch.num_targets
+    assert to_batch(batch) is batch
 
 
 # recording and replaying ----------------------------------------------------------------------------------------------
