@@ -1,0 +1,30 @@
+"""A value for each symbol of a text, as the strip colours it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.xray.glyphs import Glyphs
+from tui.xray.spans import Line, Span
+
+
+@dataclass(frozen=True)
+class Shades:
+    """The values of a view along the text, and what they mean."""
+
+    values: tuple[float | None, ...]
+    """One per symbol: `<BOS>`, the characters, the end. 0 to 1, or -1 to 1 if signed; None is no value."""
+    meaning: str
+    """Of the values, in a few words: "bits of each character"."""
+    low: str
+    """What the lowest level stands for: "0"."""
+    high: str
+    is_signed: bool = False
+
+    def level(self, value: float, glyphs: Glyphs) -> str:
+        """Return the glyph of a value."""
+        return glyphs.level(value, -1.0 if self.is_signed else 0.0)
+
+    def legend(self, glyphs: Glyphs) -> Line:
+        """Return the meaning with the scale of glyphs: "bits of each character: 0 ▁▂▃▄▅▆▇█ 8"."""
+        return (Span(f"{self.meaning}: {self.low} {glyphs.levels} {self.high}", "muted"),)

@@ -1,0 +1,152 @@
+"""The text under the lamp: wrapped lines with a cursor, and below each one a line of glyphs that repeats its shades.
+
+A symbol is `<BOS>` (0), a character (1 to T) or the end (T + 1). A grapheme (an emoji sequence, a letter with its
+marks) is never split: it has the shade of its strongest character, and the cursor marks it as a whole. Every blank has
+its cell, at the end of a line too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.text import LOST
+from tui.formatting.cells import cell_len, safe_chars, split_graphemes
+from tui.xray.glyphs import Glyphs
+from tui.xray.shades import Shades
+from tui.xray.spans import Line, Picture, Span
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """What is drawn in one go: a special symbol, a grapheme, or the boundary, which has no symbols."""
+
+    text: str
+    cells: int
+    symbols: range
+    is_own: bool = False
+
+
+class TextStrip:
+    """A text laid out in a width: draws it, and finds the symbol in a cell."""
+
+    def __init__(
+        self, text: str, width: int, glyphs: Glyphs, *, first_own: int | None = None, has_ended: bool = True
+    ) -> None:
+        """Lay out `text`.
+
+        `first_own` is the index of the first character that the model wrote itself, None for a text that was given;
+        `has_ended` is False for a text that was cut.
+        """
+        self._glyphs = glyphs
+        self._width = max(width, 1)
+        self._end = len(text) + 1
+        self._lines = self._wrapped(self._pieces(safe_chars(text), first_own, has_ended=has_ended))
+
+    @property
+    def num_lines(self) -> int:
+        """Lines of text, without those of glyphs."""
+        return len(self._lines)
+
+    def picture(self, cursor: int, height: int, shades: Shades | None = None) -> Picture:
+        """Return at most `height` lines around the cursor, each with its glyphs below it if two lines fit."""
+        rows: list[Line] = []
+        for number in self._visible(cursor, height):
+            rows.append(tuple(self._text_span(piece, cursor, shades) for piece in self._lines[number]))
+            if height > 1:
+                rows.append(tuple(self._level_span(piece, cursor, shades) for piece in self._lines[number]))
+        return tuple(rows)
+
+    def symbol_at(self, x: int, y: int, cursor: int, height: int) -> int | None:
+        """Return the symbol at a cell of `picture(cursor, height)`; None beside the text."""
+        visible = self._visible(cursor, height)
+        row = y // 2 if height > 1 else y
+        if not 0 <= row < len(visible) or x < 0:
+            return None
+        for piece in self._lines[visible[row]]:
+            x -= piece.cells
+            if x < 0 and piece.symbols:
+                return piece.symbols[0]
+        return None
+
+    def moved_by_lines(self, cursor: int, num_lines: int) -> int:
+        """Return the input above (negative) or below another one, in the nearest column; unchanged if there is none."""
+        line = self._line_of(cursor)
+        if not 0 <= line + num_lines < len(self._lines):
+            return cursor
+        column = 0
+        for piece in self._lines[line]:
+            if cursor in piece.symbols:
+                break
+            column += piece.cells
+        symbol = cursor
+        for piece in self._lines[line + num_lines]:
+            if piece.symbols and (column >= 0 or symbol == cursor):
+                symbol = piece.symbols[0]
+            column -= piece.cells
+        return min(symbol, self._end - 1)
+
+    def _pieces(self, text: str, first_own: int | None, *, has_ended: bool) -> list[_Piece]:
+        """Return the text with its special symbols and the boundary."""
+        glyphs = self._glyphs
+        boundary = _Piece(glyphs.boundary, 1, range(0))
+        pieces = [_Piece(glyphs.bos, 1, range(1))]
+        for begin, end, cells in split_graphemes(text)[0]:
+            is_own = first_own is not None and first_own < end
+            if is_own and not pieces[-1].is_own:
+                pieces.append(boundary)
+            shown = text[begin:end] if 0 < cells <= self._width else LOST
+            pieces.append(_Piece(shown, cell_len(shown), range(begin + 1, end + 1), is_own))
+        if first_own is not None and not pieces[-1].is_own:
+            pieces.append(boundary)
+        pieces.append(_Piece(glyphs.eos if has_ended else glyphs.ellipsis, 1, range(self._end, self._end + 1)))
+        return pieces
+
+    def _wrapped(self, pieces: list[_Piece]) -> list[list[_Piece]]:
+        """Return the pieces in lines, broken after a blank if possible."""
+        lines: list[list[_Piece]] = [[]]
+        used = 0
+        for piece in pieces:
+            if used + piece.cells > self._width and lines[-1]:
+                line = lines[-1]
+                last_blank = next((index for index in reversed(range(len(line))) if line[index].text == " "), -1)
+                lines[-1], rest = (line[: last_blank + 1], line[last_blank + 1 :]) if last_blank >= 0 else (line, [])
+                lines.append(rest)
+                used = sum(other.cells for other in rest)
+            lines[-1].append(piece)
+            used += piece.cells
+        return lines
+
+    def _line_of(self, symbol: int) -> int:
+        return next(number for number, line in enumerate(self._lines) if any(symbol in piece.symbols for piece in line))
+
+    def _visible(self, cursor: int, height: int) -> range:
+        """Return the lines that are shown: the cursor's and, as far as there is room, those around it."""
+        count = min(height // 2 if height > 1 else height, len(self._lines))
+        first = min(max(self._line_of(cursor) - count // 2, 0), len(self._lines) - count)
+        return range(first, first + max(count, 0))
+
+    def _text_span(self, piece: _Piece, cursor: int, shades: Shades | None) -> Span:
+        if not piece.symbols:
+            return Span(piece.text, "muted")
+        if cursor in piece.symbols:
+            return Span(piece.text, "cursor")
+        is_special = piece.symbols[0] in {0, self._end}
+        return Span(piece.text, "muted" if is_special else "text", _strongest(piece, shades))
+
+    def _level_span(self, piece: _Piece, cursor: int, shades: Shades | None) -> Span:
+        """Return the glyphs below a piece."""
+        if not piece.symbols:
+            return Span(piece.text, "muted")
+        value = _strongest(piece, shades)
+        level = " " if value is None or shades is None else shades.level(value, self._glyphs)
+        if cursor in piece.symbols:
+            return Span(self._glyphs.cursor + level * (piece.cells - 1), "title")
+        return Span(level * piece.cells, "bar")
+
+
+def _strongest(piece: _Piece, shades: Shades | None) -> float | None:
+    """Return the value of a piece that is farthest from 0."""
+    if shades is None:
+        return None
+    values = [value for value in shades.values[piece.symbols.start : piece.symbols.stop] if value is not None]
+    return max(values, key=abs) if values else None
