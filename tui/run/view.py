@@ -118,6 +118,11 @@ class RunView:
         return self.finishes_at is not None and self.step < self.finishes_at
 
     @property
+    def is_overfit(self) -> bool:
+        """Whether the model learns a single tweet by heart, as in part (c) of the tutorial."""
+        return self.started is not None and self.started.num_train_tweets == 1
+
+    @property
     def steps_per_epoch(self) -> int | None:
         """Steps per pass over the training tweets."""
         if self.started is None or self.training is None:

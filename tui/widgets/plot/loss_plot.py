@@ -97,6 +97,8 @@ class LossPlot(Widget, can_focus=True):
     def show(self, view: RunView) -> None:
         """Draw a view, if its curves or marks differ from those shown."""
         before, self.shown = self.shown, view
+        if before.started is None and view.is_overfit:
+            self.is_log = True  # most of the fall is below a tenth of the first loss
         is_same = before.train_losses is view.train_losses and before.val_points is view.val_points
         if self.is_mounted and not (is_same and before.marks is view.marks):
             self.redraw()

@@ -89,8 +89,15 @@ class LossScale:
     def ticks(self, limits: Limits, max_ticks: int) -> list[tuple[float, str]]:
         """Return position and label of round losses."""
         losses = _log_ticks(limits, max_ticks) if self.is_log else nice_ticks(limits, max_ticks)
+        if self.is_log and limits.span >= 1:
+            return [(math.log10(loss), _short_loss(loss)) for loss in losses]
         decimals = tick_decimals(losses)
         return [(math.log10(loss) if self.is_log else loss, f"{loss:.{decimals}f}") for loss in losses]
+
+
+def _short_loss(loss: float) -> str:
+    """Return a loss of one digit, or two from 1 on, in at most five cells: "1.5", "0.03", "2e-4"."""
+    return f"{loss:g}" if loss >= 0.001 else f"{loss:.0e}".replace("e-0", "e-")
 
 
 def _log_ticks(limits: Limits, max_ticks: int) -> list[float]:

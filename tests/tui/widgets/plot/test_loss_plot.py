@@ -13,8 +13,8 @@ from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, shows, wait_until
+from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
+from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
 from tui.run.reducer import apply
 from tui.run.series.series import Series
@@ -205,6 +205,20 @@ async def test_dragging_in_the_whole_run_moves_the_recent_pane() -> None:
 def test_every_key_of_the_plot_is_in_the_key_table() -> None:
     told = {name for key in PLOT_KEYS for name in key.keys.split(",")}
     assert told == {str(binding.key) for binding in LossPlot.BINDINGS if isinstance(binding, Binding)}
+
+
+async def test_a_run_on_one_tweet_starts_with_a_log_axis_and_y_makes_it_linear(stage: Stage) -> None:
+    losses = [3.4 * 0.93**step + 0.001 for step in range(300)]
+    started = run_started(num_train_tweets=1, num_val_tweets=1)
+    session = FakeSession([steps_finished(1, losses), tweet_sampled("by heart", 300)], started)
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "by heart", "nats/char, log", " 0.1 ┤", "0.01 ┤")
+        await pilot.press("y")
+        await wait_until(lambda: "log" not in screen_text(app), "a linear axis")
+        session.emit(steps_finished(301, [0.001]))
+        await wait_until(lambda: app.screen.query_one(LossPlot).shown.step == 301, "more steps")
+        assert not app.screen.query_one(LossPlot).is_log
 
 
 async def test_the_feed_follows_the_cursor_and_y_and_v_work_from_anywhere(stage: Stage) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,19 @@ def test_ticks_of_a_log_axis_lie_in_it_and_apart(low: float, factor: float, max_
     assert places[-1] <= limits.high + 1e-6
     gaps = np.diff(places)
     assert (gaps >= limits.span / (max_ticks + 1) - 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.009, 3.4, ["0.01", "0.03", "0.1", "0.3", "1", "3"]),
+        (0.00008, 3.4, ["1e-4", "0.001", "0.01", "0.1", "1"]),
+        (1.0, 4.0, ["1.0", "1.5", "2.0", "3.0"]),
+    ],
+)
+def test_labels_of_a_log_axis_are_short_at_every_magnitude(low: float, high: float, labels: list[str]) -> None:
+    limits = Limits(math.log10(low), math.log10(high))
+    assert [label for _, label in LossScale("nats", is_log=True).ticks(limits, 10)] == labels
 
 
 def test_a_loss_of_zero_is_on_a_log_axis() -> None:
