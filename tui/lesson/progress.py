@@ -1,0 +1,44 @@
+"""Which stop is open and which are done, in a file of the lesson's data folder. A damaged file counts as none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.storage.atomic_write import write_atomically
+from tui.lesson.stops import STOPS
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the lesson has come."""
+
+    stop: int = 1
+    """The open stop, from 1."""
+    done: frozenset[int] = frozenset()
+    """The stops whose task was done."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the task of every stop was done."""
+        return len(self.done) == len(STOPS)
+
+
+def read_progress(path: Path) -> Progress:
+    """Return what the file says; the beginning if it is missing or damaged."""
+    try:
+        content = json.loads(path.read_bytes())
+        stop, done = content["stop"], content["done"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return Progress()
+    numbers = range(1, len(STOPS) + 1)
+    if type(stop) is not int or stop not in numbers or not isinstance(done, list):
+        return Progress()
+    return Progress(stop, frozenset(each for each in done if type(each) is int and each in numbers))
+
+
+def write_progress(path: Path, progress: Progress) -> None:
+    """Replace the file. Raises `StorageError`."""
+    content = {"stop": progress.stop, "done": sorted(progress.done)}
+    write_atomically(path, json.dumps(content).encode())
