@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 from engine.config.corpus import CorpusConfig
-from engine.config.validation import require, require_between, require_choice
+from engine.config.validation import LARGEST, require, require_between, require_choice
 from engine.errors import ConfigError
 from engine.text import MAX_CHARS, is_harmless
 
@@ -36,6 +36,7 @@ MAX_TEMPERATURE = 5.0
 MIN_LEARNING_RATE = 1e-8
 MAX_LEARNING_RATE = 10.0
 MAX_BATCH_SIZE = 65536
+MIN_STEPS_PER_SECOND = 0.01
 LADDER_TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0)
 
 
@@ -112,6 +113,8 @@ class TrainingConfig:
     """Number of step-N checkpoints to keep; older ones are deleted unless pinned. 0 keeps all."""
     autosave_seconds: float = 60.0
     """Seconds between saves of the latest checkpoint."""
+    steps_per_second: float = 0.0
+    """Take at most this many steps per second, to watch; 0 is no limit."""
     seed: int = 0
     """Random seed; if given, the same command repeats the run bit for bit on the same machine."""
 
@@ -133,6 +136,9 @@ class TrainingConfig:
         require_between(self, "save_every", 0)
         require_between(self, "keep_checkpoints", 0)
         require_between(self, "autosave_seconds", 1.0)
+        limit: object = self.steps_per_second
+        is_valid = isinstance(limit, int | float) and (limit == 0 or MIN_STEPS_PER_SECOND <= limit <= LARGEST)
+        require("steps_per_second", limit, f"0 or at least {MIN_STEPS_PER_SECOND:g}", is_valid=is_valid)
         require_between(self, "seed", 0, 2**63 - 1)
 
 

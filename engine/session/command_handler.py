@@ -142,7 +142,9 @@ class CommandHandler:
                 run.sampling_service.sample_ladder(sampling, seed, temperatures)
             case commands.TakeStep():
                 self._resume_for_a_step()
-            case commands.SetSpeedLimit() | commands.ShowBatch() | commands.MeasureBaselines():
+            case commands.SetSpeedLimit(steps_per_second=steps_per_second):
+                run.settings.set_speed_limit(steps_per_second)
+            case commands.ShowBatch() | commands.MeasureBaselines():
                 raise ConfigError("This command is not known here.")
             case (
                 commands.TraceText()

@@ -55,6 +55,11 @@ class LiveSettings:
         self._state.training = with_settings(self._state.training, intervals)
         self._emit_change(events.IntervalsChanged, **intervals)
 
+    def set_speed_limit(self, steps_per_second: float) -> None:
+        """Take at most that many steps per second; 0 lifts the limit. Raises `ConfigError`."""
+        self._state.training = with_settings(self._state.training, {"steps_per_second": steps_per_second})
+        self._emit_change(events.SpeedLimitChanged, steps_per_second=steps_per_second)
+
     def set_batch_size(self, batch_size: int) -> None:
         """Train with batches of that many tweets, from the same share of the epoch on. Raises `ConfigError`."""
         state = self._state

@@ -20,6 +20,7 @@ from engine.session.command_handler import CommandHandler, RunEndsError
 from engine.session.command_queue import CommandQueue
 from engine.session.divergence import DivergenceRecovery
 from engine.session.run import Run
+from engine.session.speed_limit import SpeedLimit
 from engine.session.state import finished_text
 from engine.training.schedule import is_due
 
@@ -41,6 +42,7 @@ class TrainingLoop:
         self._commands = CommandHandler(run, queue, loader, self._recovery)
         self._run = run
         self._clock = run.state.stopwatch.clock
+        self._speed_limit = SpeedLimit(self._clock)
         self._pauses_at_end = pauses_at_end
         self._end_reason: str | None = None
 
@@ -85,8 +87,9 @@ class TrainingLoop:
                     self._finish_or_pause(reason)
                 continue
             self._run_due_work(self._commands.answer_queries)
-            if self._queue:
+            if self._queue or self._is_too_early():
                 continue
+            self._speed_limit.begin_step()
             run.take_step()
             if self._rolled_back():
                 continue
@@ -106,6 +109,16 @@ class TrainingLoop:
             self._commands.execute(self._queue.pop())
             self._queue.receive(self._commands.execute)
         self._end_reason = self._commands.stop_reason
+
+    def _is_too_early(self) -> bool:
+        """Return whether the speed limit delays the next step, after a nap that counts for no phase of a step."""
+        state = self._run.state
+        if not state.training.steps_per_second:
+            return False
+        state.timer.stop()
+        is_too_early = self._speed_limit.nap(state.training.steps_per_second)
+        state.timer.resume()
+        return is_too_early
 
     def _take_single_step(self) -> None:
         """Do what is due, take one step and pause again. Later commands wait, except for queries.

@@ -73,7 +73,7 @@ RUN = (
         TrainingConfig,
         ("epochs", "batch_size", "learning_rate", "schedule", "warmup_steps", "weight_decay"),
     ),
-    OptionGroup("Training details", TrainingConfig, ("max_grad_norm", "average_lag")),
+    OptionGroup("Training details", TrainingConfig, ("max_grad_norm", "average_lag", "steps_per_second")),
     OptionGroup("Intervals", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),
     OptionGroup("Intervals", TrainingConfig, ("save_every", "keep_checkpoints")),
     SAMPLING,

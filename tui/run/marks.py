@@ -35,17 +35,13 @@ class Mark:
 
 
 def with_mark(marks: tuple[Mark, ...], event: Event, sampling: SamplingConfig) -> tuple[Mark, ...]:
-    """Return the marks after `event`; `sampling` is that before it.
-
-    Only the last of a kind at a step is stored, and only the last pause of single steps in a row.
-    """
+    """Return the marks after `event`; `sampling` is that before it. Only the last of a kind at a step is stored."""
     if isinstance(event, FinishCancelled):
         return tuple(mark for mark in marks if mark.kind != "finishing")
     mark = _mark_of(event, sampling)
     if mark is None:
         return marks
-    num_steps = 1 if mark.kind == "paused" else 0
-    if marks and marks[-1].kind == mark.kind and marks[-1].step in range(mark.step - num_steps, mark.step + 1):
+    if marks and (marks[-1].step, marks[-1].kind) == (mark.step, mark.kind):
         marks = marks[:-1]
     return (*marks[-(MAX_MARKS - 1) :], mark)
 

@@ -109,7 +109,8 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
         case StepTaken():
             return replace(view, step_taken=event)
         case SpeedLimitChanged(steps_per_second=steps_per_second):
-            return replace(_with_new_pace(view, event), speed_limit=steps_per_second)
+            view = _retrained(_with_new_pace(view, event), steps_per_second=steps_per_second)
+            return replace(view, speed_limit=steps_per_second)
         case RunFinished():
             return replace(view, phase="finished", ended=event)
         case RunFailed():
@@ -185,7 +186,7 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         num_parameters=event.num_parameters,
         num_threads=event.num_threads,
         finishes_at=None,
-        speed_limit=0.0,
+        speed_limit=event.training.steps_per_second,
         step_taken=None,
         learning_rate=event.training.learning_rate,
         paced_from_step=event.step,

@@ -26,6 +26,7 @@ OUT_OF_RANGE: list[tuple[Kind, str, list[Any]]] = [
     (TrainingConfig, "max_steps", [0, -1, HUGE]),
     (TrainingConfig, "sample_every", [-1]),
     (TrainingConfig, "autosave_seconds", [0.0, math.nan, math.inf]),
+    (TrainingConfig, "steps_per_second", [-1.0, 0.001, math.nan, math.inf, HUGE]),
     (TrainingConfig, "seed", [-1, 2**63, HUGE]),
     (SamplingConfig, "temperature", [0.04, -0.5, 5.01, math.nan, math.inf]),
     (SamplingConfig, "top_k", [-1]),

@@ -162,12 +162,6 @@ def test_the_best_evaluation_stays_the_best_when_a_checkpoint_from_before_it_is_
     assert apply(view, eval_finished(60, 2.2)).best == apply(view, eval_finished(60, 2.2)).val_points[-1]
 
 
-def test_single_steps_in_a_row_leave_one_mark_at_the_last_pause() -> None:
-    paused = [e.Paused(step=step, elapsed_seconds=1.0) for step in (10, 11, 12, 30, 31)]
-
-    assert [mark.step for mark in view_after(run_started(), *paused).marks] == [12, 31]
-
-
 def test_a_cancelled_finish_leaves_no_mark() -> None:
     planned = e.FinishPlanned(step=10, elapsed_seconds=1.0, last_step=30)
     cancelled = e.FinishCancelled(step=12, elapsed_seconds=1.1)
@@ -205,9 +199,12 @@ def test_single_steps_leave_one_mark_where_the_run_was_paused_and_the_last_one_i
     assert [mark.step for mark in view.marks] == [5, 18]
 
 
-def test_a_speed_limit_lasts_until_the_session_ends() -> None:
+def test_a_speed_limit_is_that_of_the_settings_until_it_is_changed() -> None:
     limit = e.SpeedLimitChanged(step=5, elapsed_seconds=5.0, steps_per_second=4.0)
-    view = fold(RunView(), [run_started(), steps_finished(1, [3.0] * 5), limit])
+    view = fold(RunView(), [run_started(training=TrainingConfig(steps_per_second=2.0))])
+    assert view.speed_limit == 2.0
+    view = fold(view, [steps_finished(1, [3.0] * 5), limit])
     assert (view.speed_limit, view.paced_from_step) == (4.0, 5)
+    assert view.training == TrainingConfig(steps_per_second=4.0)
     resumed_view = fold(view.for_resume(), [run_started(step=5, resumed_from="2026-11-25-101112/latest")])
     assert resumed_view.speed_limit == 0.0
