@@ -138,6 +138,17 @@ def harmless_char(char: str) -> str:
     return char if harmless(f".{char}.") == f".{char}." else LOST
 
 
+def harmless_in_place(text: str) -> str:
+    """Return `text`, of at most `MAX_CHARS`, made harmless in its length: every unsafe character becomes U+FFFD."""
+    shown = "".join(map(harmless_char, text))
+    if is_harmless(f"{shown}."):
+        return shown
+    chars, shown = shown, ""
+    for char in chars:  # some are safe alone, but not in a flood of marks or joiners
+        shown += char if is_harmless(f"{shown}{char}.") else LOST
+    return shown
+
+
 def defused(text: str) -> str:
     """Return `text` unchanged if it is safe to show.
 

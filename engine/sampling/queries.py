@@ -75,9 +75,14 @@ def score_chars(model: TextGenerator, vocab: Vocab, text: str) -> tuple[CharRead
         log_probs = stepper.step(np.array([before]))[0]  # (V,)
         if not np.isfinite(log_probs).all():
             raise DivergedError("The model's output is not finite, so it can't score a text.", "Load a checkpoint.")
-        bits = -float(log_probs[token_id]) / math.log(2) + (UNKNOWN_CHAR_BITS if token_id == UNK else 0.0)
-        read.append(CharRead(char=harmless_char(char), bits=round(bits, 3), likeliest=top_chars(vocab, log_probs)))
+        read.append(char_read(vocab, char, token_id, log_probs))
     return tuple(read)
+
+
+def char_read(vocab: Vocab, char: str, token_id: int, log_probs: Floats) -> CharRead:
+    """Return the prediction (V,) of one target: `char`, or "" for `<EOS>`, encoded as `token_id`."""
+    bits = -float(log_probs[token_id]) / math.log(2) + (UNKNOWN_CHAR_BITS if token_id == UNK else 0.0)
+    return CharRead(char=harmless_char(char), bits=round(bits, 3), likeliest=top_chars(vocab, log_probs))
 
 
 def top_chars(vocab: Vocab, log_probs: Floats) -> tuple[CharChance, ...]:

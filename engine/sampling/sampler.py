@@ -66,7 +66,7 @@ class TweetSampler:
         self._vocab = vocab
         self._seeds = list(seeds)
         self._temperatures = None if temperatures is None else np.array(temperatures, dtype=np.float32)
-        self._uniforms = np.stack([_uniforms(seed, sampling.max_length) for seed in seeds])  # (B, characters)
+        self._uniforms = np.stack([uniforms_of(seed, sampling.max_length) for seed in seeds])  # (B, characters)
         self._ids = np.empty(self._uniforms.shape, dtype=np.int32)
         self._nats = np.zeros(self._uniforms.shape)  # surprisal of each character
         self._length = len(prime_ids)
@@ -150,7 +150,7 @@ class TweetSampler:
         return others
 
 
-def _uniforms(seed: int, count: int) -> npt.NDArray[np.float64]:
+def uniforms_of(seed: int, count: int) -> npt.NDArray[np.float64]:
     """Return `count` uniform numbers in [0, 1) that depend on `seed` alone."""
     return np.random.Generator(np.random.PCG64(seed)).random(count)
 

@@ -13,7 +13,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import text as text_module
-from engine.text import ELLIPSIS, LINE_BREAK, MAX_COMBINING_RUN, clean, harmless, with_single_blanks
+from engine.text import (
+    ELLIPSIS,
+    LINE_BREAK,
+    MAX_COMBINING_RUN,
+    clean,
+    harmless,
+    harmless_in_place,
+    is_harmless,
+    with_single_blanks,
+)
 from tests.hostile import most_marks_on_one, obeyed
 from tests.strategies import hostile_text
 
@@ -114,3 +123,14 @@ def test_the_fast_path_equals_the_slow_path(raw: str) -> None:
     with mock.patch.object(text_module, "_WITH_SINGLE_SELECTORS", re.compile("(?!)")):
         slowly = clean(raw)
     assert clean(raw) == slowly
+
+
+@given(text=hostile_text())
+@example(text="a" + "\u0301" * 9 + "\u200d\u200d b")
+def test_text_made_harmless_in_place_has_every_safe_character_where_it_was(text: str) -> None:
+    shown = harmless_in_place(text)
+
+    assert len(shown) == len(text)
+    assert is_harmless(shown)
+    assert all(after in (before, "\ufffd") for before, after in zip(text, shown, strict=True))
+    assert not is_harmless(f"{text}.") or shown == text

@@ -1,0 +1,101 @@
+"""`ExplicitGru`: the formulas of PyTorch's `nn.GRU`, one character at a time, with the gates as results.
+
+    r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)          reset
+    z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)          update
+    n = tanh(W_in x + b_in + r * (W_hn h + b_hn))       candidate
+    h' = (1 - z) * n + z * h                            hidden
+
+`nn.GRU` returns only h'. No gradient is recorded here, so that a computation may pause between two characters without
+leaving torch in another mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from engine.model.gru import TextGenerator
+
+
+@dataclass(frozen=True)
+class Held:
+    """A hidden unit that is set to a value after every step."""
+
+    layer: int
+    unit: int
+    value: float
+
+    def apply(self, layer: int, hidden: Tensor) -> None:
+        """Set the unit in `hidden` (B, H), the new state of `layer`, if it is that layer's."""
+        if layer == self.layer:
+            hidden[:, self.unit] = self.value
+
+
+class GruStep(NamedTuple):
+    """What one layer computed from one input, each (B, H)."""
+
+    reset: Tensor
+    update: Tensor
+    candidate: Tensor
+    hidden: Tensor
+
+
+class GruLayer:
+    """The weights of one layer, transposed."""
+
+    def __init__(self, rnn: nn.GRU, number: int) -> None:
+        """Copy the weights of layer `number`."""
+        weight_ih, weight_hh, bias_ih, bias_hh = (
+            getattr(rnn, f"{name}_l{number}").detach() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        self.size = rnn.hidden_size
+        self.weight_ih_t = weight_ih.t().contiguous()  # (E or H, 3H): r z n
+        self.weight_hh_t = weight_hh.t().contiguous()  # (H, 3H)
+        self.bias_ih, self.bias_hh = bias_ih.clone(), bias_hh.clone()  # (3H,)
+
+    def project(self, inputs: Tensor) -> Tensor:
+        """Return the input's part of r, z and n, (M, 3H), of inputs (M, E or H)."""
+        return torch.addmm(self.bias_ih, inputs, self.weight_ih_t)
+
+    def step(self, projected: Tensor, state: Tensor) -> GruStep:
+        """Process one input per row: `projected` (B, 3H), `state` (B, H)."""
+        from_state = torch.addmm(self.bias_hh, state, self.weight_hh_t)  # (B, 3H)
+        gates = 2 * self.size
+        reset, update = (projected[:, :gates] + from_state[:, :gates]).sigmoid_().chunk(2, dim=1)
+        candidate = torch.addcmul(projected[:, gates:], reset, from_state[:, gates:]).tanh_()
+        return GruStep(reset, update, candidate, torch.lerp(candidate, state, update))
+
+
+class ExplicitGru:
+    """A copy of the weights of a whole model. For any thread, one at a time."""
+
+    def __init__(self, model: TextGenerator) -> None:
+        self.layers = [GruLayer(model.rnn, number) for number in range(model.rnn.num_layers)]
+        self.hidden_size = model.rnn.hidden_size
+        self.embedding = model.embed.weight.detach().clone()  # (V, E)
+        self._proj_weight_t = model.proj.weight.detach().t().contiguous()  # (H, V)
+        self._proj_bias = model.proj.bias.detach().clone()  # (V,)
+
+    @cached_property
+    def table(self) -> Tensor:
+        """The first layer's `project` of every token id, (V, 3H)."""
+        return self.layers[0].project(self.embedding)
+
+    def initial_states(self, num_rows: int) -> list[Tensor]:
+        """Return the states before the first input: zeros (B, H) per layer."""
+        return [self.embedding.new_zeros(num_rows, self.hidden_size) for _ in self.layers]
+
+    def step(self, projected: Tensor, states: list[Tensor]) -> list[Tensor]:
+        """Return the next states of all layers, (B, H) each; `projected` (B, 3H) is the first layer's."""
+        after = [self.layers[0].step(projected, states[0]).hidden]
+        for layer, state in zip(self.layers[1:], states[1:], strict=True):
+            after.append(layer.step(layer.project(after[-1]), state).hidden)
+        return after
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits (M, V) after states (M, H) of the last layer."""
+        return torch.addmm(self._proj_bias, hidden, self._proj_weight_t)

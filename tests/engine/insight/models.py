@@ -1,0 +1,33 @@
+"""Models of insight tests: tiny, with weights large enough that gates open and close."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.insight.answers import snapshot
+from engine.model.gru import TextGenerator
+from engine.model.vocab import Vocab
+from tests.engine.helpers import small_tweets, vocab_of
+
+VOCAB = vocab_of(small_tweets())
+TEXT = "@mia_k hugs ☃ a red kite!"
+
+
+def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: bool = False) -> TextGenerator:
+    """Return the snapshot of a random model."""
+    generator_state = torch.get_rng_state()
+    torch.manual_seed(5)
+    embedding_size = 10 if tied_embeddings else 6
+    model = TextGenerator(len(vocab), embedding_size, 10, num_layers, dropout=0.3, tied_embeddings=tied_embeddings)
+    torch.set_rng_state(generator_state)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)
+    return snapshot(model)
+
+
+def largest_difference(found: Tensor, expected: Tensor) -> float:
+    """Return the largest absolute difference of two tensors of one shape."""
+    assert found.shape == expected.shape
+    return float((found - expected).abs().max())

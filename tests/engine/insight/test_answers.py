@@ -1,0 +1,171 @@
+"""Answers are complete, bounded, finite and harmless, whatever is asked; invalid questions are refused."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.config.run import SamplingConfig
+from engine.corpus.encoded_tweets import EncodedTweets
+from engine.errors import ConfigError, DivergedError
+from engine.insight.answers import MAX_TRACED_CHARS, Answers, snapshot
+from engine.insight.pieces import run_to_end
+from engine.model.gru import TextGenerator
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Insight
+from engine.sampling.queries import COMPLETION_CHARS, score_chars
+from engine.sampling.sampler import sample_tweets
+from engine.text import harmless_in_place
+from tests.engine.helpers import encoded_with, small_tweets
+from tests.engine.insight.models import TEXT, VOCAB, small_model
+from tests.strategies import hostile_text
+
+MODEL = small_model(2)
+SAMPLING = SamplingConfig(temperature=0.7, top_p=0.95, max_length=24)
+
+
+def held_out() -> EncodedTweets:
+    """Return a few tweets."""
+    return encoded_with(VOCAB, small_tweets(30))
+
+
+def answers_of(model: TextGenerator = MODEL) -> Answers:
+    """Return the answers about the weights of a model at step 7."""
+    return Answers(model, VOCAB, held_out, SAMPLING, weights_step=7)
+
+
+def answer(command: Insight, model: TextGenerator = MODEL) -> Any:
+    """Return the event that answers a question."""
+    event_type, fields = run_to_end(answers_of(model).job(command))
+    return event_type(step=9, elapsed_seconds=1.0, **fields)
+
+
+texts = hostile_text(6).map(lambda text: text[:16] or " ")
+
+
+@given(text=texts, layer=st.integers(0, 1), own_share=st.none() | st.floats(0, 1), seed=st.integers(0, 99))
+def test_a_trace_has_an_entry_per_input_and_survives_json(
+    text: str, layer: int, own_share: float | None, seed: int
+) -> None:
+    own_from = None if own_share is None else int(own_share * len(text))
+
+    event = answer(c.TraceText(text=text, request=3, layer=layer, own_from=own_from, seed=seed))
+
+    size = len(text)
+    assert (event.request, event.weights_step, event.layer, event.num_layers) == (3, 7, layer, 2)
+    assert (event.embedding_size, event.hidden_size, event.vocab_size) == (6, 10, len(VOCAB))
+    assert event.text == harmless_in_place(text)
+    assert event.token_ids == (1, *VOCAB.encode(text))
+    assert [char.char for char in event.chars] == [*event.text, ""] or text != event.text
+    rows = (event.chars, event.gates, event.embedding_bands, event.reset_bands, event.update_bands)
+    assert [len(each) for each in (*rows, event.candidate_bands, event.hidden_bands)] == [size + 1] * 6 + [size + 2]
+    if own_from is not None:
+        assert event.own.first == own_from
+        assert event.own.text[:own_from] == event.text[:own_from]
+        assert len(event.own.chars) == len(event.own.hidden_bands) - 1 == len(event.own.text) + 1
+    assert e.from_json(e.to_json(event)) == event
+
+
+def test_the_predictions_of_a_trace_are_the_scores_of_the_text() -> None:
+    found, expected = answer(c.TraceText(text=TEXT)).chars, score_chars(MODEL, VOCAB, TEXT)
+
+    assert [char.char for char in found] == [char.char for char in expected]
+    assert [char.bits for char in found] == pytest.approx([char.bits for char in expected], abs=2e-3)
+    for one, other in zip(found, expected, strict=True):
+        probabilities = [[chance.probability for chance in char.likeliest] for char in (one, other)]
+        assert probabilities[0] == pytest.approx(probabilities[1], abs=2e-4)
+
+
+def test_both_losses_of_a_trace_agree_and_have_no_surcharge_for_unknown_characters() -> None:
+    event = answer(c.TraceText(text=TEXT))
+
+    bits = sum(char.bits for char in event.chars) - 20 * event.token_ids.count(3)
+    assert 3 in event.token_ids
+    assert event.stepwise_loss == pytest.approx(event.sequence_loss, abs=1e-5)
+    assert event.stepwise_loss == pytest.approx(bits / len(event.chars) * math.log(2), abs=1e-3)
+
+
+@pytest.mark.parametrize("first", [0, 4, 12])
+def test_own_draws_are_the_tweet_sampled_with_that_prime(first: int) -> None:
+    text = "the cat hugs tea and"[: first + 1]
+    event = answer(c.TraceText(text=text, own_from=first, seed=11))
+
+    [tweet] = sample_tweets(
+        MODEL, VOCAB, replace(SAMPLING, prime=text[:first], max_length=first + COMPLETION_CHARS), [11]
+    )
+    assert (event.own.text, event.own.reached_eos) == (tweet.text, tweet.reached_eos)
+    found = [char.bits for char in event.own.chars[: len(tweet.char_bits)]]
+    assert found == pytest.approx(tweet.char_bits, abs=0.02)
+
+
+def test_own_draws_continue_the_longest_text_and_unknown_characters() -> None:
+    text = ("☃ the cat " * 60)[:MAX_TRACED_CHARS]
+
+    own = answer(c.TraceText(text=text, own_from=len(text))).own
+
+    assert own.text[: len(text)] == text
+    assert len(text) <= len(own.text) <= len(text) + COMPLETION_CHARS
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (c.TraceText(text=""), "no text"),
+        (c.TraceText(text="x" * 501), "501 characters"),
+        (c.TraceText(text="abc", layer=2), "from 0 to 1, not 2"),
+        (c.TraceText(text="abc", layer=-1), "from 0 to 1, not -1"),
+        (c.TraceText(text="abc", own_from=4), "from 0 to 3, not 4"),
+        (c.TraceText(text="abc", own_from=-1), "from 0 to 3, not -1"),
+        (c.TraceText(text="abc", own_from=0, seed=-1), "at least 0"),
+    ],
+)
+def test_an_invalid_question_is_refused_before_any_work(command: Insight, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as error:
+        answers_of().job(command)
+
+    assert error.value.hint
+
+
+@pytest.mark.parametrize("command", [c.TraceText(text="abc")])
+def test_a_non_finite_model_raises(command: Insight) -> None:
+    model = small_model(2)
+    model.get_parameter("rnn.weight_hh_l0")[0, 0] = math.nan
+
+    with pytest.raises(DivergedError):
+        answer(command, model)
+
+
+@pytest.mark.parametrize("command", [c.TraceText(text=TEXT, own_from=3)])
+def test_an_answer_uses_no_random_number_of_the_run_and_changes_no_mode(command: Insight) -> None:
+    state = torch.get_rng_state()
+    pieces = answers_of().job(command)
+
+    for _ in pieces:
+        assert torch.is_grad_enabled()
+
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_snapshot_keeps_the_weights_of_its_moment_and_the_random_state() -> None:
+    model = TextGenerator(9, 4, 4, 2, dropout=0.5, tied_embeddings=True)
+    state = torch.get_rng_state()
+
+    copied = snapshot(model)
+
+    assert torch.equal(torch.get_rng_state(), state)
+    assert copied.embed.weight is copied.proj.weight
+    assert not copied.training
+    assert not any(parameter.requires_grad for parameter in copied.parameters())
+    assert model.training
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    before = copied.embed.weight.clone()
+    with torch.no_grad():
+        model.embed.weight.add_(1)
+    assert torch.equal(copied.embed.weight, before)
