@@ -24,6 +24,7 @@ class Glyphs:
     """`NUM_LEVELS` glyphs, lowest first."""
     bos: str
     eos: str
+    padding: str
     ellipsis: str
     cursor: str
     """Below the character that was read last."""
@@ -66,6 +67,7 @@ UNICODE = Glyphs(
     levels="▁▂▃▄▅▆▇█",
     bos="▸",
     eos="■",
+    padding="·",
     ellipsis="…",
     cursor="▲",
     boundary="│",
@@ -79,6 +81,7 @@ ASCII = Glyphs(
     levels=" .:-=+*#",
     bos=">",
     eos="#",
+    padding=".",
     ellipsis="~",
     cursor="^",
     boundary="|",

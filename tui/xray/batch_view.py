@@ -1,0 +1,165 @@
+"""The batch of a training step as a grid: a tweet per row, a time step per column, padding dark. Pure.
+
+The grid is the tutorial's array: `<BOS>`, the characters, `<EOS>`, padding. Its inputs are all columns but the last;
+its targets are all but the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from engine.model.vocab import EOS, UNK
+from engine.protocol.events import BatchRow, BatchShown
+from engine.text import LOST
+from tui.formatting.cells import cell_len
+from tui.xray.glyphs import Glyphs, percent
+from tui.xray.layout import fitted, wrapped
+from tui.xray.spans import Line, Picture, Span
+
+HELP = (
+    "A row is a tweet of the batch, a column a time step: all tweets of a batch pass through the network side by side.",
+    "The first column is <BOS>, the first input; <EOS> ends each tweet and is its last target.",
+    "What follows <EOS> is padding up to the longest tweet: it is computed, but counts in no loss.",
+    "Inputs are all columns but the last, targets all but the first: each step predicts the next column.",
+    "Batches are cut from tweets of about the same length, so that little is padding. Below: one tweet with its ids.",
+)
+MAX_ROW_CHARS = 300
+"""A tweet this long may be cut."""
+CHAR_SHADE = 0.3
+"""Characters are lighter than padding."""
+_NUMBER_CELLS = 4
+_RULER_STEP = 10
+
+
+def render(
+    shown: BatchShown,
+    *,
+    width: int,
+    height: int,
+    glyphs: Glyphs,
+    first_row: int = 0,
+    first_column: int = 0,
+    selected: int = 0,
+) -> Picture:
+    """Return shapes, the rows from `first_row` on, the token ids of row `selected`, and the shares of padding."""
+    above, ids = _shapes(shown, width), _ids(shown, selected, first_column, width, glyphs)
+    below = (*ids, _padding(shown, width))
+    num_rows = max(height - len(above) - len(below) - 1, 1)
+    rows = [row_cells(row, shown.num_columns, glyphs)[first_column:] for row in shown.rows[first_row:][:num_rows]]
+    widths = _column_widths(rows, width - _NUMBER_CELLS)
+    grid = (
+        (_number(number, glyphs, is_selected=number == selected), *_grid_line(row, widths))
+        for number, row in enumerate(rows, first_row)
+    )
+    return fitted((*above, _ruler(first_column, widths), *grid, *below), width, height, glyphs)
+
+
+def sentence(shown: BatchShown) -> str:
+    """Return what the shares of padding mean."""
+    return (
+        f"{percent(padding_share(shown))} of this batch is padding; over an epoch it is "
+        f"{percent(shown.sorted_padding)}, and it would be {percent(shown.shuffled_padding)} "
+        "if tweets of any length shared a batch"
+    )
+
+
+def padding_share(shown: BatchShown) -> float:
+    """Return the share of padding in the targets of the batch, 0 to 1."""
+    return 1.0 - shown.num_targets / (shown.num_tweets * shown.num_columns)
+
+
+def row_cells(row: BatchRow, num_columns: int, glyphs: Glyphs) -> list[Span]:
+    """Return a span per column of a row: `<BOS>`, characters, `<EOS>`, padding; an ellipsis where the row is cut."""
+    chars = [
+        Span(LOST, "problem", CHAR_SHADE) if token_id == UNK else Span(_glyph_of(char, glyphs), "text", CHAR_SHADE)
+        for char, token_id in zip(row.text, row.token_ids[1:], strict=True)
+    ]
+    num_padding = num_columns - len(chars) - 1
+    bos = Span(glyphs.bos, "value", CHAR_SHADE)
+    if num_padding and len(chars) >= MAX_ROW_CHARS:
+        return [bos, *chars, *[Span(glyphs.ellipsis, "muted")] * (num_padding + 1)]
+    return [bos, *chars, Span(glyphs.eos, "value", CHAR_SHADE), *[Span(glyphs.padding, "muted")] * num_padding]
+
+
+def _glyph_of(char: str, glyphs: Glyphs) -> str:
+    """Return a character in one or two cells; a blank is blank, since padding has a glyph."""
+    label = char if char == " " else glyphs.label(char)
+    return label if len(label) == 1 else LOST
+
+
+def _column_widths(rows: Sequence[Sequence[Span]], width: int) -> list[int]:
+    """Return the width of each column that fits: that of its widest character."""
+    widths = []
+    for column in zip(*rows, strict=True):
+        widths.append(max(cell_len(span.text) for span in column))
+        if sum(widths) > width:
+            return widths[:-1]
+    return widths
+
+
+def _grid_line(cells: Sequence[Span], widths: Sequence[int]) -> Iterator[Span]:
+    """Yield the cells of a row, those in the same style as one span."""
+    shown = [
+        replace(span, text=span.text + " " * (width - cell_len(span.text)))
+        for span, width in zip(cells, widths, strict=False)
+    ]
+    for (kind, shade), alike in groupby(shown, key=lambda span: (span.kind, span.shade)):
+        yield Span("".join(span.text for span in alike), kind, shade)
+
+
+def _number(row: int, glyphs: Glyphs, *, is_selected: bool) -> Span:
+    """Return the number of a row, counted from 1, and a mark if it is selected."""
+    number = f"{glyphs.mark if is_selected else ' '}{row + 1:>{_NUMBER_CELLS - 2}} "
+    return Span(number, "cursor" if is_selected else "muted")
+
+
+def _ruler(first_column: int, widths: Sequence[int]) -> Line:
+    """Return a line with the number of every tenth time step above its column."""
+    ruler = " " * _NUMBER_CELLS
+    for number in range(len(widths)):
+        column, start = str(first_column + number), _NUMBER_CELLS + sum(widths[:number])
+        fits = start + len(column) <= _NUMBER_CELLS + sum(widths)
+        if (first_column + number) % _RULER_STEP == 0 and start >= len(ruler) and fits:
+            ruler = ruler.ljust(start) + column
+    return (Span(ruler, "muted"),)
+
+
+def _shapes(shown: BatchShown, width: int) -> Picture:
+    """Return the shapes of the step's tensors, and what their letters stand for if that fits on the line."""
+    tweets, steps, symbols = shown.num_tweets, shown.num_columns, shown.vocab_size
+    shapes = f"inputs (B {tweets}, T {steps}), targets ({tweets}, {steps}), logits ({tweets}, {steps}, {symbols})"
+    legend = f": B tweets, T time steps, {symbols} symbols"
+    if len(shapes) + len(legend) <= width:
+        return ((Span(shapes, "value"), Span(legend, "muted")),)
+    return wrapped(shapes, width, "value")
+
+
+def _ids(shown: BatchShown, selected: int, first_column: int, width: int, glyphs: Glyphs) -> Picture:
+    """Return the selected tweet from a column on, and below each symbol its token id."""
+    if selected >= len(shown.rows):
+        return ()
+    row = shown.rows[selected]
+    symbols = row_cells(row, len(row.text) + 1, glyphs)[first_column:]
+    token_ids = (*row.token_ids, EOS)[first_column:]
+    cells = len(str(shown.vocab_size - 1)) + 1
+    heading = f"tweet {selected + 1} "
+    pairs = list(zip(symbols, token_ids, strict=False))[: max((width - len(heading)) // cells, 0)]
+    return (
+        (Span(heading, "title"), *(_right_aligned(symbol, cells) for symbol, _ in pairs)),
+        (Span("ids".ljust(len(heading)), "title"), *(Span(f"{token_id:>{cells}}") for _, token_id in pairs)),
+    )
+
+
+def _right_aligned(symbol: Span, cells: int) -> Span:
+    return Span(" " * (cells - cell_len(symbol.text)) + symbol.text, symbol.kind)
+
+
+def _padding(shown: BatchShown, width: int) -> Line:
+    """Return the shares of padding, in as many words as fit on a line."""
+    shares = padding_share(shown), shown.sorted_padding, shown.shuffled_padding
+    of_batch, in_order, shuffled = map(percent, shares)
+    text = f"padding: {of_batch} of this batch; over an epoch {in_order} sorted by length, {shuffled} shuffled"
+    short = f"padding {of_batch}, epoch {in_order}, shuffled {shuffled}"
+    return (Span(text if len(text) <= width else short, "muted"),)

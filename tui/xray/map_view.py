@@ -1,0 +1,106 @@
+"""The characters at the places that the first two principal components of their embeddings give them. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from engine.protocol.events import CharPoint, EmbeddingsMapped
+from engine.text import LOST
+from tui.formatting.cells import cell_len
+from tui.xray.char_classes import CHAR_CLASSES, CharClass, class_of, closeness_of_classes
+from tui.xray.glyphs import Glyphs, percent
+from tui.xray.layout import fitted, line_width
+from tui.xray.map_layout import Placed, placed
+from tui.xray.spans import Kind, Line, Picture, Span
+
+HELP = (
+    "Every character is printed at the place that the model gave its embedding: its row of the table of weights.",
+    "The table has a column per dimension. Shown are the two directions along which the characters differ most (PCA).",
+    "Characters that the model treats alike move together while it learns: vowels, digits, capitals.",
+    "What lies close here can be far apart in the other dimensions: the sentence gives the share that is seen.",
+    "Where two characters coincide, the more frequent one keeps its place. Rare ones hardly move.",
+)
+_STYLES: dict[CharClass, tuple[Kind, float | None]] = {
+    "vowels": ("title", 0.8),
+    "consonants": ("text", None),
+    "capitals": ("good", None),
+    "digits": ("value", -0.8),
+    "punctuation": ("bar", None),
+    "other": ("muted", None),
+}
+_NUM_NEAREST, _NUM_EXAMPLES = 5, 3
+
+
+def render(mapped: EmbeddingsMapped, *, width: int, height: int, glyphs: Glyphs, selected: str = "") -> Picture:
+    """Return the map, the characters nearest to `selected` if it is on the map, and the classes."""
+    nearest = _nearest(mapped.points, selected, glyphs)
+    num_chars = len(mapped.points)
+    num_rows = height - len(nearest) - len(_legend(mapped.points, num_chars, width, glyphs))
+    found = placed(mapped.points, width, num_rows, lambda char: cell_len(_glyph_of(char, glyphs)))
+    rows = (tuple(_row([each for each in found if each.row == row], selected, glyphs)) for row in range(num_rows))
+    legend = _legend(mapped.points, num_chars - len(found), width, glyphs)
+    return fitted((*rows, *nearest, *legend), width, height, glyphs)
+
+
+def sentence(mapped: EmbeddingsMapped) -> str:
+    """Return which class of characters lies closest together, and the share of the variance that is seen."""
+    seen = f"the two directions hold {percent(sum(mapped.variance_shares[:2]))} of the variance"
+    closeness = closeness_of_classes(mapped.points)
+    closest = next((each for each in closeness if each.is_closer_than_chance), None)
+    if closest is None:
+        return f"no class of characters lies closer together than chance; {seen}"
+    return (
+        f"the {closest.char_class} lie closer together than chance: mean distance {closest.distance_ratio:.1f} "
+        f"of that of all characters; {seen}"
+    )
+
+
+def _glyph_of(char: str, glyphs: Glyphs) -> str:
+    """Return a character in one or two cells."""
+    label = glyphs.label(char)
+    return label if len(label) == 1 else LOST
+
+
+def _row(chars: Sequence[Placed], selected: str, glyphs: Glyphs) -> Iterator[Span]:
+    """Yield the characters of a row of the map and the blanks between them."""
+    used = 0
+    for each in sorted(chars, key=lambda placed: placed.column):
+        if each.column > used:
+            yield Span(" " * (each.column - used))
+        label = _glyph_of(each.char, glyphs)
+        kind, shade = _STYLES[class_of(each.char)]
+        yield Span(label, "cursor") if each.char == selected else Span(label, kind, shade)
+        used = each.column + cell_len(label)
+
+
+def _nearest(points: Sequence[CharPoint], selected: str, glyphs: Glyphs) -> Picture:
+    """Return a line with the characters nearest to the selected one; no line if it is not on the map."""
+    here = next((point for point in points if point.char == selected), None)
+    if here is None or len(points) < 3:
+        return ()
+    distances = {point.char: math.dist((point.x, point.y), (here.x, here.y)) for point in points if point != here}
+    mean = sum(distances.values()) / len(distances) or 1.0
+    nearest = sorted(distances, key=lambda char: distances[char])[:_NUM_NEAREST]
+    found = ", ".join(f"{glyphs.name(char)} {distances[char] / mean:.1f}" for char in nearest)
+    heading, scale = f"nearest to {glyphs.name(selected)}: ", " (1 is its mean distance)"
+    return ((Span(heading, "muted"), Span(found), Span(scale, "muted")),)
+
+
+def _legend(points: Sequence[CharPoint], num_hidden: int, width: int, glyphs: Glyphs) -> Picture:
+    """Return lines with examples of each class, and the number of characters without room on the map."""
+    members = {name: [point.char for point in points if class_of(point.char) == name] for name in CHAR_CLASSES}
+    items: list[Line] = []
+    for name, chars in members.items():
+        if chars:
+            kind, shade = _STYLES[name]
+            examples = "".join(_glyph_of(char, glyphs) for char in chars[:_NUM_EXAMPLES])
+            items.append((Span(examples, kind, shade), Span(f" {name} {len(chars)}", "muted")))
+    if num_hidden:
+        items.append((Span(f"+{num_hidden} covered by others", "muted"),))
+    lines: list[Line] = [()]
+    for item in items:
+        longer = (*lines[-1], Span("  "), *item) if lines[-1] else item
+        fits = line_width(longer) <= width
+        lines = [*lines[:-1], longer] if fits or not lines[-1] else [*lines, item]
+    return tuple(lines)
