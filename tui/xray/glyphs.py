@@ -35,6 +35,8 @@ class Glyphs:
     part: str
     """In place of a code point that belongs to the character before it, such as a combining mark."""
     space: str
+    parting: str
+    """Where two texts part."""
     quotes: str
     """Opening and closing."""
     has_eighths: bool
@@ -74,6 +76,7 @@ UNICODE = Glyphs(
     mark="▸",
     part="◌",
     space="␣",
+    parting="≠",
     quotes="‘’",
     has_eighths=True,
 )
@@ -88,6 +91,7 @@ ASCII = Glyphs(
     mark=">",
     part="+",
     space="_",
+    parting="!",
     quotes="''",
     has_eighths=False,
 )
@@ -106,6 +110,11 @@ def pooled(values: Sequence[float], num_bands: int) -> tuple[float, ...]:
     num_bands = min(len(values), num_bands)
     edges = [band * len(values) // num_bands for band in range(num_bands + 1)] if num_bands else []
     return tuple(sum(values[start:end]) / (end - start) for start, end in pairwise(edges))
+
+
+def largest(rows: Sequence[Sequence[float]]) -> float:
+    """Return the largest absolute value of all rows, 1 if there is none above 0: a scale for signed values."""
+    return max((abs(value) for row in rows for value in row), default=0.0) or 1.0
 
 
 def percent(share: float) -> str:

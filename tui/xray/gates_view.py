@@ -1,0 +1,203 @@
+"""View 2: the gates r and z and the candidate n along the text, as a heat map.
+
+See `tui.xray` for the three functions of a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from engine.protocol.events.insight import Bands, CharGates, TextTraced
+from tui.formatting.cells import cell_len
+from tui.xray.columns import symbols, window
+from tui.xray.glyphs import Glyphs, largest, level_spans, percent, pooled
+from tui.xray.layout import beside, fitted
+from tui.xray.shades import Shades
+from tui.xray.spans import Line, Picture, Span
+
+GateName = Literal["update", "reset", "candidate"]
+GATE_NAMES: tuple[GateName, ...] = get_args(GateName)
+"""The most telling one first: it is shown where there is room for one."""
+_LETTERS: dict[GateName, str] = {"update": "z", "reset": "r", "candidate": "n"}
+_MEANINGS: dict[GateName, str] = {
+    "update": "update gate z: 1 keeps the state, 0 replaces it",
+    "reset": "reset gate r: 0 leaves the state out of the candidate",
+    "candidate": "candidate n: what replaces the state",
+}
+_LABEL_CELLS = 2
+_NUMBERS_WIDTH = 34
+_WIDTH_WITH_NUMBERS_BESIDE = 100
+_MIN_ROWS_OF_ALL = 9
+"""From this many rows for the heat map, all three blocks are shown."""
+_LIKE_AVERAGE = (0.8, 1.25)
+_TWICE, _HALF = (1.75, 2.25), (0.4, 0.6)
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A number of the cursor's column."""
+
+    name: str
+    value: Callable[[CharGates], float]
+    shown: Callable[[float], str] = "{:.2f}".format
+
+
+_FIGURES = (
+    _Figure("mean z", lambda gates: gates.update_mean),
+    _Figure("mean r", lambda gates: gates.reset_mean),
+    _Figure("copied (z > 0.9)", lambda gates: gates.copied_share, percent),
+    _Figure("rewritten (z < 0.1)", lambda gates: gates.rewritten_share, percent),
+    _Figure("saturated", lambda gates: gates.saturated_share, percent),
+    _Figure("state changed", lambda gates: gates.hidden_change),
+)
+
+
+def render(
+    event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs, gate: GateName | None = None
+) -> Picture:
+    """Return the heat map around the cursor with the numbers of its column beside or below it.
+
+    Shows one gate, or all three if none is chosen and there is room, else the update gate.
+    """
+    if width >= _WIDTH_WITH_NUMBERS_BESIDE:
+        map_width = width - _NUMBERS_WIDTH - 2
+        heat_map = _heat_map(event, cursor, map_width, height, glyphs, gate)
+        return fitted(beside(heat_map, _table(event, cursor, glyphs), map_width), width, height, glyphs)
+    numbers = _flowed(
+        [f"{figure.name} {figure.shown(figure.value(event.gates[cursor]))}" for figure in _FIGURES], width
+    )
+    numbers = numbers[: max(height - 3, 0)]
+    heat_map = _heat_map(event, cursor, width, height - len(numbers), glyphs, gate)
+    return fitted((*heat_map, *numbers), width, height, glyphs)
+
+
+def shades(event: TextTraced, cursor: int) -> Shades:  # noqa: ARG001 - all views have the same arguments
+    """Return how much each input changed the hidden state."""
+    changes = [gates.hidden_change for gates in event.gates]
+    highest = max(changes) or 1.0
+    return Shades((*(change / highest for change in changes), None), "change of the state", "0", f"{highest:.2f}")
+
+
+def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
+    """Return how many units the input at the cursor rewrote or left as they were, beside the average of the text."""
+    gates = event.gates[cursor]
+    reading = f"Reading {_name(event, cursor, glyphs)}"
+    if rewritten := gates.rewritten_share:
+        compared = _compared(rewritten, _average(event, lambda gates: gates.rewritten_share))
+        return f"{reading} rewrote {percent(rewritten)} of the units (z < 0.1), {compared}."
+    if copied := gates.copied_share:
+        compared = _compared(copied, _average(event, lambda gates: gates.copied_share))
+        return f"{reading} rewrote no unit and copied {percent(copied)} (z > 0.9), {compared}."
+    average = _average(event, lambda gates: gates.update_mean)
+    return f"{reading} mixed old and new in every unit: mean z {gates.update_mean:.2f}, {average:.2f} on average."
+
+
+def _name(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
+    return glyphs.name(event.text[cursor - 1]) if cursor else "<BOS>"
+
+
+def _average(event: TextTraced, value: Callable[[CharGates], float]) -> float:
+    return sum(map(value, event.gates)) / len(event.gates)
+
+
+def _compared(value: float, average: float) -> str:
+    """Return a value above 0 beside its average."""
+    ratio = value / average
+    if _LIKE_AVERAGE[0] <= ratio <= _LIKE_AVERAGE[1]:
+        return "about the average of this text"
+    if _TWICE[0] <= ratio <= _TWICE[1]:
+        return "twice the average of this text"
+    if _HALF[0] <= ratio <= _HALF[1]:
+        return "half the average of this text"
+    return f"{ratio:.1f} times the average of this text"
+
+
+def _heat_map(
+    event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs, gate: GateName | None
+) -> Picture:
+    """Return the blocks of the gates, the characters below them, and the mark of the cursor."""
+    shown = symbols(event.text, glyphs)[: len(event.token_ids)]
+    cells = [cell_len(symbol) for symbol in shown]
+    visible = window(cells, cursor, width - _LABEL_CELLS - 1)
+    num_rows = max(height - 2, 1)
+    gates = (gate,) if gate else GATE_NAMES if num_rows >= _MIN_ROWS_OF_ALL else GATE_NAMES[:1]
+    rows_of_each = num_rows // len(gates)
+    blocks = [_block(event, name, visible, cells, cursor, rows_of_each, glyphs) for name in gates]
+    is_cut_before, is_cut_after = visible.start > 0, visible.stop < len(shown)
+    chars = (
+        Span((glyphs.ellipsis if is_cut_before else " ").ljust(_LABEL_CELLS), "muted"),
+        *(Span(shown[symbol], "cursor" if symbol == cursor else "text") for symbol in visible),
+        Span(glyphs.ellipsis if is_cut_after else "", "muted"),
+    )
+    num_blanks = _LABEL_CELLS + sum(cells[visible.start : cursor])
+    mark = (Span(" " * num_blanks), Span(glyphs.cursor, "title"))
+    return (*(line for block in blocks for line in block), chars, mark)[: max(height, 0)]
+
+
+def _block(
+    event: TextTraced,
+    gate: GateName,
+    visible: range,
+    cells: Sequence[int],
+    cursor: int,
+    num_rows: int,
+    glyphs: Glyphs,
+) -> Picture:
+    """Return the rows of one gate, with a heading if there are at least three rows left for it."""
+    bands: Bands = {
+        "update": event.update_bands,
+        "reset": event.reset_bands,
+        "candidate": event.candidate_bands,
+    }[gate]
+    is_signed = gate == "candidate"
+    scale = largest(bands) if is_signed else 1.0
+    heading: Picture = ()
+    if num_rows > 3:
+        heading = ((Span(_MEANINGS[gate] + (f", within {scale:.2f}" if is_signed else ""), "muted"),),)
+    columns = [pooled(bands[symbol], num_rows - len(heading)) for symbol in visible]
+    rows: list[Line] = []
+    for row in range(len(columns[0]) if columns else 0):
+        label = Span((_LETTERS[gate] if row == 0 else "").ljust(_LABEL_CELLS), "title")
+        spans = [label]
+        for symbol, column in zip(visible, columns, strict=True):
+            spans += level_spans(
+                (column[row] / scale,),
+                glyphs,
+                is_signed=is_signed,
+                cells=cells[symbol],
+                kind="value" if symbol == cursor else "bar",
+            )
+        rows.append(tuple(spans))
+    return (*heading, *rows)
+
+
+def _table(event: TextTraced, cursor: int, glyphs: Glyphs) -> Picture:
+    """Return the numbers of the cursor's column beside their averages over the text."""
+    lines: list[Line] = [
+        (Span(f"reading {_name(event, cursor, glyphs)}", "title"),),
+        (Span(f"{'':<20}{'here':>6}{'average':>8}", "muted"),),
+    ]
+    for figure in _FIGURES:
+        here, average = figure.value(event.gates[cursor]), _average(event, figure.value)
+        lines.append(
+            (
+                Span(f"{figure.name:<20}", "text"),
+                Span(f"{figure.shown(here):>6}", "value"),
+                Span(f"{figure.shown(average):>8}", "muted"),
+            )
+        )
+    return tuple(lines)
+
+
+def _flowed(facts: Sequence[str], width: int) -> Picture:
+    """Return facts in lines of `width`, none of them broken."""
+    lines = [""]
+    for fact in facts:
+        longer = f"{lines[-1]}  {fact}" if lines[-1] else fact
+        if len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(fact)
+    return tuple((Span(line, "value"),) for line in lines)

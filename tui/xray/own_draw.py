@@ -1,0 +1,75 @@
+"""Two runs of the model from the same start: fed with the text, and fed with its own draws."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from engine.protocol.events.insight import OwnDraw, TextTraced
+from tui.formatting.cells import cell_len
+from tui.xray.chance_rows import chance_rows
+from tui.xray.columns import symbols, window
+from tui.xray.glyphs import Glyphs
+from tui.xray.layout import beside, wrapped
+from tui.xray.spans import Kind, Line, Picture, Span
+
+_LONG_LABELS = ("fed the text   ", "fed its draws  ", "")
+_SHORT_LABELS = ("text ", "own  ", "")
+_WIDTH_OF_LONG_LABELS = 64
+
+
+def parting(text: str, own: OwnDraw) -> int | None:
+    """Return the first target that differs, the length of the shorter text for an end; None if there is none."""
+    drawn = [*own.text, ""] if own.reached_eos else list(own.text)
+    return next(
+        (target for target, pair in enumerate(zip([*text, ""], drawn, strict=False)) if len(set(pair)) > 1), None
+    )
+
+
+def parting_sentence(text: str, own: OwnDraw, glyphs: Glyphs) -> str:
+    """Return where the two runs part, and with which characters."""
+    target = parting(text, own)
+    if target is None:
+        return "Its own draws are the text so far." if not own.reached_eos else "Its own draws are the text."
+    true, drawn = (glyphs.name((*full, "")[target]) for full in (text, own.text))
+    return f"The runs part after character {target}: the text has {true}, the model drew {drawn}."
+
+
+def aligned_runs(event: TextTraced, own: OwnDraw, cursor: int, width: int, glyphs: Glyphs) -> Picture:
+    """Return both texts, one above the other, around the cursor, and a line with the cursor and where they part."""
+    labels = _LONG_LABELS if width >= _WIDTH_OF_LONG_LABELS else _SHORT_LABELS
+    label_cells = len(labels[0])
+    texts = (symbols(event.text, glyphs), symbols(own.text, glyphs, has_ended=own.reached_eos))
+    pairs = list(zip_longest(*texts, fillvalue=""))
+    cells = [max(map(cell_len, pair)) for pair in pairs]
+    parted = parting(event.text, own)
+    visible = window(cells, cursor, width - label_cells)
+    rows: list[list[Span]] = [[Span(label.ljust(label_cells), "muted")] for label in labels]
+    for symbol in visible:
+        for row, shown in zip(rows, pairs[symbol], strict=False):
+            kind = _kind(symbol, cursor, own.first, parted, is_own=row is rows[1])
+            row.append(Span(shown + " " * (cells[symbol] - cell_len(shown)), kind))
+        is_parting = parted is not None and symbol == parted + 1
+        mark = glyphs.cursor if symbol == cursor else glyphs.parting if is_parting else " "
+        rows[2].append(Span(mark.ljust(cells[symbol]), "title"))
+    return tuple(map(tuple, rows))
+
+
+def _kind(symbol: int, cursor: int, first: int, parted: int | None, *, is_own: bool) -> Kind:
+    if symbol == cursor:
+        return "cursor"
+    if symbol <= first:
+        return "muted"
+    return "bad" if is_own and parted is not None and symbol > parted else "text"
+
+
+def both_chances(event: TextTraced, own: OwnDraw, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
+    """Return the predictions of both runs at the cursor, side by side, with a heading each."""
+    half = (width - 2) // 2
+    heading: Line = (Span("fed the text", "muted"),)
+    left = (heading, *chance_rows(event.chars[cursor], half, height - 1, glyphs))
+    heading = (Span("fed its draws", "muted"),)
+    if cursor < len(own.chars):
+        rows = chance_rows(own.chars[cursor], half, height - 1, glyphs)
+    else:
+        rows = wrapped("its text has ended", half, "muted")[: height - 1]
+    return beside(left, (heading, *rows), half)

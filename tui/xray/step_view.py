@@ -1,0 +1,166 @@
+"""View 1: one character at a time, as in training; or beside it the model fed with its own draws.
+
+See `tui.xray` for the three functions of a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log
+
+from engine.model.vocab import UNK
+from engine.protocol.events.insight import Bands, TextTraced
+from tui.formatting.cells import cell_len
+from tui.formatting.numbers import format_bits, format_loss
+from tui.xray.chance_rows import chance_rows
+from tui.xray.glyphs import Glyphs, chance_of, largest, level_spans, percent, pooled
+from tui.xray.layout import beside, fitted, wrapped
+from tui.xray.own_draw import aligned_runs, both_chances, parting_sentence
+from tui.xray.shades import Shades
+from tui.xray.spans import Line, Picture, Span
+
+UNKNOWN_CHAR_BITS = 20.0
+"""What an unknown character costs in `CharRead.bits` beyond its `<UNK>`, which is all that losses count."""
+_MAX_BITS_SHADED = 8
+_WIDTH_OF_COLUMNS = 64
+_MAX_BARS, _MIN_BARS = 8, 3
+_LABEL_CELLS = len("embedding ")
+_IMPORTANCE = (
+    *("next", "own", "bars", "read", "mean", "after", "before"),
+    *("embedding", "own state", "check", "change", "sizes"),
+)
+"""Which blocks of lines are shown first where there is not room for all."""
+
+
+def render(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
+    """Return what went in at the cursor, the state before and after, and the prediction of the next character."""
+    most_bars = _MAX_BARS if event.own is None else _MAX_BARS + 1
+    if width < _WIDTH_OF_COLUMNS:
+        blocks = _blocks(event, cursor, width, glyphs)
+        fewest_bars = min(_MIN_BARS if event.own is None else _MIN_BARS + 1, max(height - 1, 0))
+        spare = height - len(_chosen(blocks | {"bars": ((),) * fewest_bars}, height))
+        blocks["bars"] = _bars(event, cursor, width, min(fewest_bars + spare, most_bars), glyphs)
+        return fitted(_chosen(blocks, height), width, height, glyphs)
+    left_width = width // 2 - 1 if event.own is None else width // 3
+    own = _aligned(event, cursor, width, glyphs)[: max(height, 0)]
+    room = height - len(own)
+    blocks = _blocks(event, cursor, left_width, glyphs) | {"own": ()}
+    left = fitted(_chosen(blocks, room), left_width, room, glyphs)
+    right = _bars(event, cursor, width - left_width - 2, min(room, most_bars), glyphs)
+    return fitted((*own, *beside(left, right, left_width)), width, height, glyphs)
+
+
+def shades(event: TextTraced, cursor: int) -> Shades:  # noqa: ARG001 - all views have the same arguments
+    """Return the bits of each character."""
+    bits = (min(read.bits / _MAX_BITS_SHADED, 1.0) for read in event.chars)
+    return Shades((None, *bits), "bits of each character", "0", f"{_MAX_BITS_SHADED}")
+
+
+def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
+    """Return what the true next character cost and what was expected, and where the model's own draws part."""
+    read = event.chars[cursor]
+    first = read.likeliest[0]
+    before = f"After {glyphs.name(event.text[cursor - 1])}" if cursor else "At the start"
+    true = glyphs.name(read.char)
+    expected = f"it had expected {glyphs.name(first.char)} ({percent(first.probability)})"
+    if first.char == read.char:
+        expected = "nothing was more probable"
+    if _is_unknown(event, cursor):
+        told = f"{before} comes {true}, which is not in the vocabulary; {expected}."
+    else:
+        told = f"{before} the model gave {true} {percent(chance_of(read.bits))}: {read.bits:.1f} bits; {expected}."
+    return told if event.own is None else f"{told} {parting_sentence(event.text, event.own, glyphs)}"
+
+
+def _is_unknown(event: TextTraced, target: int) -> bool:
+    return target < len(event.text) and event.token_ids[target + 1] == UNK
+
+
+def _loss_bits(event: TextTraced, target: int) -> float:
+    """Return what a target adds to the loss."""
+    return event.chars[target].bits - (UNKNOWN_CHAR_BITS if _is_unknown(event, target) else 0.0)
+
+
+def _blocks(event: TextTraced, cursor: int, width: int, glyphs: Glyphs) -> dict[str, Picture]:
+    """Return the lines by name, without the bars, in the order in which they are read."""
+    char = glyphs.label(event.text[cursor - 1]) if cursor else "<BOS>"
+    target = glyphs.label(event.chars[cursor].char) + (" (unknown)" if _is_unknown(event, cursor) else "")
+    bits = _loss_bits(event, cursor)
+    change = event.gates[cursor].hidden_change
+    own_states = () if event.own is None else event.own.hidden_bands
+    return {
+        "own": _aligned(event, cursor, width, glyphs),
+        "read": (_fact("read", char, f"  id {event.token_ids[cursor]}, {cursor + 1} of {len(event.token_ids)}"),),
+        "embedding": _strip("embedding", event.embedding_bands, cursor, width, glyphs),
+        "before": _strip("before", event.hidden_bands, cursor, width, glyphs),
+        "after": _strip("after", event.hidden_bands, cursor + 1, width, glyphs),
+        "own state": _strip("own after", own_states, cursor + 1, width, glyphs),
+        "change": (_fact("changed", f"{change:.2f}", " per unit (rms)"),),
+        "next": (_fact("next", target, f"  {percent(chance_of(bits))}: {format_bits(bits)} bits"),),
+        "bars": (),
+        "mean": (_mean(event, cursor),),
+        "check": _check(event, width),
+        "sizes": _sizes(event, width),
+    }
+
+
+def _chosen(blocks: Mapping[str, Picture], height: int) -> Picture:
+    """Return the most important blocks that fit in `height`, in the order of the mapping."""
+    names = set()
+    for name in _IMPORTANCE:
+        if len(blocks[name]) <= height:
+            names.add(name)
+            height -= len(blocks[name])
+    return tuple(line for name, lines in blocks.items() if name in names for line in lines)
+
+
+def _fact(label: str, value: str, rest: str) -> Line:
+    value += " " * (3 - cell_len(value))
+    return (Span(label.ljust(_LABEL_CELLS), "muted"), Span(value, "value"), Span(rest, "text"))
+
+
+def _strip(label: str, rows: Bands, row: int, width: int, glyphs: Glyphs) -> Picture:
+    """Return a row of numbers as glyphs, scaled by the largest number of all rows; nothing beyond the last row."""
+    if row >= len(rows):
+        return ()
+    scale = largest(rows)
+    values = [value / scale for value in pooled(rows[row], width - _LABEL_CELLS)]
+    return ((Span(label.ljust(_LABEL_CELLS), "muted"), *level_spans(values, glyphs, is_signed=True)),)
+
+
+def _aligned(event: TextTraced, cursor: int, width: int, glyphs: Glyphs) -> Picture:
+    return () if event.own is None else aligned_runs(event, event.own, cursor, width, glyphs)
+
+
+def _bars(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
+    if event.own is not None:
+        return both_chances(event, event.own, cursor, width, height, glyphs)
+    return chance_rows(event.chars[cursor], width, height, glyphs)
+
+
+def _mean(event: TextTraced, cursor: int) -> Line:
+    """Return the mean loss up to the cursor; at the end, it is that of the text."""
+    bits = sum(_loss_bits(event, target) for target in range(cursor + 1)) / (cursor + 1)
+    if cursor == len(event.text):
+        return _fact("mean", format_bits(bits), f" bits = {format_loss(bits * log(2))} nats: the loss")
+    return _fact("mean", format_bits(bits), " bits up to here")
+
+
+def _check(event: TextTraced, width: int) -> Picture:
+    """Return the loss computed in two ways, and the difference."""
+    stepwise, at_once = event.stepwise_loss, event.sequence_loss
+    difference = abs(stepwise - at_once)
+    return wrapped(
+        f"one at a time {stepwise:.6f}, at once {at_once:.6f} nats: difference {difference:.6f}", width, "muted"
+    )
+
+
+def _sizes(event: TextTraced, width: int) -> Picture:
+    embedding = f"embedding of {event.embedding_size} numbers, {_range(event.embedding_bands)}"
+    state = f"state of {event.hidden_size} units, {_range(event.hidden_bands)}"
+    layer = f", layer {event.layer + 1} of {event.num_layers}" if event.num_layers > 1 else ""
+    return wrapped(f"{embedding}; {state}{layer}; each glyph is a mean of neighbours", width, "muted")
+
+
+def _range(rows: Bands) -> str:
+    return f"-{largest(rows):.2f} to {largest(rows):.2f}"
