@@ -6,12 +6,13 @@ the character `text[k - 1]`, which the model has just read, and its prediction t
 the cursor is also the index of that target, and `MeasureReach.position`. The strip shows T + 2 symbols: the inputs and
 the end, which no cursor reaches.
 
-Each view is a module with the same three functions; `event` is the answer that it draws:
+Each view is a module with the same functions; `event` is the answer that it draws:
 
-* `render(event, cursor, width, height, glyphs) -> Picture`: at most `height` lines of at most `width` cells, the most
+* `render(event, cursor, *, width, height, glyphs) -> Picture`: at most `height` lines of at most `width` cells, the most
   important ones if there is not room for all;
 * `shades(event, cursor) -> Shades`: a value for each symbol, for `TextStrip.picture`;
-* `sentence(event, cursor, glyphs) -> str`: what is seen at the cursor.
+* `sentence(event, cursor, glyphs) -> str`: what is seen at the cursor, without a full stop;
+* `HELP`: five lines that explain it, from `view_help(view)`.
 
-`step_view` and `gates_view` draw `TextTraced`; `view_help(view)` explains a view in five lines.
+`step_view` and `gates_view` draw `TextTraced`. The map and the batch have no cursor along the text.
 """

@@ -17,6 +17,13 @@ from tui.xray.layout import beside, fitted
 from tui.xray.shades import Shades
 from tui.xray.spans import Line, Picture, Span
 
+HELP = (
+    "A column is one character being read; a row is a band of hidden units, those with the lowest mean z first.",
+    "The update gate z decides what is kept: at 1 a unit copies its state, at 0 it takes the candidate n.",
+    "The reset gate r decides how much of the old state enters the candidate n, which lies between -1 and 1.",
+    "Each unit's new state is z times its old state plus (1 - z) times n.",
+    "Look for columns where z falls: a space, an @ or the end of a link often rewrites the state.",
+)
 GateName = Literal["update", "reset", "candidate"]
 GATE_NAMES: tuple[GateName, ...] = get_args(GateName)
 """The most telling one first: it is shown where there is room for one."""
@@ -55,7 +62,7 @@ _FIGURES = (
 
 
 def render(
-    event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs, gate: GateName | None = None
+    event: TextTraced, cursor: int, *, width: int, height: int, glyphs: Glyphs, gate: GateName | None = None
 ) -> Picture:
     """Return the heat map around the cursor with the numbers of its column beside or below it.
 
@@ -83,15 +90,15 @@ def shades(event: TextTraced, cursor: int) -> Shades:  # noqa: ARG001 - all view
 def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
     """Return how many units the input at the cursor rewrote or left as they were, beside the average of the text."""
     gates = event.gates[cursor]
-    reading = f"Reading {_name(event, cursor, glyphs)}"
+    reading = f"reading {_name(event, cursor, glyphs)}"
     if rewritten := gates.rewritten_share:
         compared = _compared(rewritten, _average(event, lambda gates: gates.rewritten_share))
-        return f"{reading} rewrote {percent(rewritten)} of the units (z < 0.1), {compared}."
+        return f"{reading} rewrote {percent(rewritten)} of the units (z < 0.1), {compared}"
     if copied := gates.copied_share:
         compared = _compared(copied, _average(event, lambda gates: gates.copied_share))
-        return f"{reading} rewrote no unit and copied {percent(copied)} (z > 0.9), {compared}."
+        return f"{reading} rewrote no unit and copied {percent(copied)} (z > 0.9), {compared}"
     average = _average(event, lambda gates: gates.update_mean)
-    return f"{reading} mixed old and new in every unit: mean z {gates.update_mean:.2f}, {average:.2f} on average."
+    return f"{reading} mixed old and new in every unit: mean z {gates.update_mean:.2f}, {average:.2f} on average"
 
 
 def _name(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:

@@ -29,9 +29,9 @@ def parting_sentence(text: str, own: OwnDraw, glyphs: Glyphs) -> str:
     """Return where the two runs part, and with which characters."""
     target = parting(text, own)
     if target is None:
-        return "Its own draws are the text so far." if not own.reached_eos else "Its own draws are the text."
+        return "its own draws are the text" if own.reached_eos else "its own draws are the text so far"
     true, drawn = (glyphs.name((*full, "")[target]) for full in (text, own.text))
-    return f"The runs part after character {target}: the text has {true}, the model drew {drawn}."
+    return f"the runs part after character {target}: the text has {true}, the model drew {drawn}"
 
 
 def aligned_runs(event: TextTraced, own: OwnDraw, cursor: int, width: int, glyphs: Glyphs) -> Picture:

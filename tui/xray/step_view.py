@@ -19,6 +19,13 @@ from tui.xray.own_draw import aligned_runs, both_chances, parting_sentence
 from tui.xray.shades import Shades
 from tui.xray.spans import Line, Picture, Span
 
+HELP = (
+    "The model reads one character, updates its hidden state, and gives each possible next one a probability.",
+    "In training it is then fed the true next character, whatever it predicted: this is teacher forcing.",
+    "The loss of a character comes from the probability it got: 0 bits for 100 %, 1 bit for 50 %, 2 for 25 %.",
+    "The mean over the tweet is its loss; one character at a time or all at once, the result is the same.",
+    "Fed its own draws instead, the model can leave the text for good: it was never trained on its own mistakes.",
+)
 UNKNOWN_CHAR_BITS = 20.0
 """What an unknown character costs in `CharRead.bits` beyond its `<UNK>`, which is all that losses count."""
 _MAX_BITS_SHADED = 8
@@ -32,7 +39,7 @@ _IMPORTANCE = (
 """Which blocks of lines are shown first where there is not room for all."""
 
 
-def render(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
+def render(event: TextTraced, cursor: int, *, width: int, height: int, glyphs: Glyphs) -> Picture:
     """Return what went in at the cursor, the state before and after, and the prediction of the next character."""
     most_bars = _MAX_BARS if event.own is None else _MAX_BARS + 1
     if width < _WIDTH_OF_COLUMNS:
@@ -60,16 +67,16 @@ def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
     """Return what the true next character cost and what was expected, and where the model's own draws part."""
     read = event.chars[cursor]
     first = read.likeliest[0]
-    before = f"After {glyphs.name(event.text[cursor - 1])}" if cursor else "At the start"
+    before = f"after {glyphs.name(event.text[cursor - 1])}" if cursor else "at the start"
     true = glyphs.name(read.char)
     expected = f"it had expected {glyphs.name(first.char)} ({percent(first.probability)})"
     if first.char == read.char:
         expected = "nothing was more probable"
     if _is_unknown(event, cursor):
-        told = f"{before} comes {true}, which is not in the vocabulary; {expected}."
+        told = f"{before} comes {true}, which is not in the vocabulary; {expected}"
     else:
-        told = f"{before} the model gave {true} {percent(chance_of(read.bits))}: {read.bits:.1f} bits; {expected}."
-    return told if event.own is None else f"{told} {parting_sentence(event.text, event.own, glyphs)}"
+        told = f"{before} the model gave {true} {percent(chance_of(read.bits))}: {read.bits:.1f} bits; {expected}"
+    return told if event.own is None else f"{told}; {parting_sentence(event.text, event.own, glyphs)}"
 
 
 def _is_unknown(event: TextTraced, target: int) -> bool:
