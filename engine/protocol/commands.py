@@ -210,6 +210,8 @@ class MeasureBaselines:
 
 Insight = TraceText | MeasureReach | ScoreUnits | HoldUnit | MapEmbeddings
 """Questions about the weights, answered while training goes on."""
+Question = Insight | ShowBatch
+"""Commands that change nothing and whose answers are not journalled: those that a read-only client may send."""
 Command = (
     Pause
     | Resume

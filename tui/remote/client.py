@@ -99,8 +99,9 @@ class RemoteBridge:
         return len(self._events)
 
     def send(self, command: Command) -> None:
-        """Send a command to the run, unless this screen is read-only."""
-        if not self.is_read_only and self._connection is not None:
+        """Send a command to the run; a read-only screen sends only those that change nothing."""
+        is_allowed = not self.is_read_only or isinstance(command, commands.Question)
+        if is_allowed and self._connection is not None:
             self._connection.send(commands.to_json(command).encode() + b"\n")
 
     def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:

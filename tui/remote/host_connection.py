@@ -8,15 +8,18 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from engine.protocol import commands
-from engine.protocol.commands import Command, Stop
+from engine.protocol.commands import Command, Question, Stop
 from engine.text import harmless
 from tui.remote.protocol import PROTOCOL, Hello, Message, Refusal, message_in, protocol_in, to_line
 
-MAX_WAITING_BYTES = 1024 * 1024
-"""A client that is further behind is sent a new snapshot in place of the events that it missed."""
+MAX_WAITING_BYTES = 4 * 1024 * 1024
+"""A client that is further behind is sent a new snapshot in place of the events that it missed. The largest event, the
+trace of a long text, has about 1 MiB."""
 STALLED_SECONDS = 30.0
 """A client that reads nothing for that long is disconnected; it may connect again."""
 MAX_COMMANDS_WAITING = 32
+MAX_QUESTIONS_WAITING = 4
+"""Of commands in the session while those of a read-only client are forwarded."""
 MAX_COMMAND_BYTES = 1024 * 1024
 """Limits of the commands received and not forwarded yet; a client is not read from while it is above them."""
 _POLL_SECONDS = 0.05
@@ -139,7 +142,7 @@ class HostConnection:
                 if isinstance(error, ValueError):
                     self.send_message(Refusal(reason="Invalid command."))
                 return
-            if self.is_read_only:
+            if self.is_read_only and not isinstance(command, Question):
                 self.send_message(Refusal(reason="This connection is read-only."))
                 return
             self._commands.append((command, len(line)))
@@ -154,8 +157,9 @@ class HostConnection:
 
     async def _forward_throttled(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
         """Forward all commands, no faster than the session handles them."""
+        limit = MAX_QUESTIONS_WAITING if self.is_read_only else MAX_COMMANDS_WAITING
         while self._commands:
-            if num_waiting() < MAX_COMMANDS_WAITING:
+            if num_waiting() < limit:
                 self._forward(send)
             else:
                 await asyncio.sleep(_POLL_SECONDS)

@@ -50,7 +50,7 @@ class Hello:
 
     protocol: int = PROTOCOL
     is_read_only: bool = False
-    """The host refuses its commands."""
+    """The host refuses its commands, except for those that change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import pytest
@@ -16,9 +17,11 @@ from engine.config.run import RunConfig
 from engine.errors import RemoteError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.events import CharChance
+from engine.protocol.events.insight import Bands
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
-from tests.fakes import run_started, steps_finished, tweet_sampled
+from tests.fakes import chars_read, run_started, steps_finished, text_traced, tweet_sampled
 from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted
 from tests.waiting import wait_until
 from tui.remote import client, connect
@@ -116,6 +119,32 @@ def test_commands_reach_the_session_and_its_end_ends_the_bridge() -> None:
         assert drained(bridge, 1) == [FINISHED]
         assert bridge.join(10.0)
         assert not bridge.is_alive
+
+
+def test_a_read_only_screen_sends_only_questions_that_change_nothing() -> None:
+    with hosted() as made, attached(made, is_read_only=True) as (bridge, _):
+        for command in (c.Pause(), c.TraceText(text="hello"), c.TakeStep(), c.ShowBatch()):
+            bridge.send(command)
+        wait_until(lambda: len(made.sent) == 2)
+        assert made.sent == [c.TraceText(text="hello"), c.ShowBatch()]
+        made.emit(text_traced("hello"))
+        assert drained(bridge, 1) == [text_traced("hello")]
+
+
+def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
+    text = "x" * 500
+    rows: Bands = ((-0.123,) * 32,) * 502
+    chars = (replace(chars_read("x", 12.345)[0], likeliest=(CharChance(char="x", probability=0.1234567),) * 8),) * 501
+    own = e.OwnDraw(first=0, text=text, reached_eos=False, chars=chars, hidden_bands=rows)
+    answer = replace(
+        text_traced(text, chars=chars, own=own, embedding_bands=rows, hidden_bands=rows),
+        reset_bands=rows,
+        update_bands=rows,
+        candidate_bands=rows,
+    )
+    with hosted() as made, attached(made) as (bridge, _):
+        made.emit(answer, PAUSED)
+        assert drained(bridge, 2) == [answer, PAUSED]
 
 
 def test_the_badge_shows_how_a_screen_is_attached_and_the_number_of_screens() -> None:

@@ -20,7 +20,7 @@ from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, RawClient, hosted
 from tests.waiting import wait_until
-from tui.remote import host
+from tui.remote import host, host_connection
 from tui.remote.connect import read_greeting
 from tui.remote.host_connection import HostConnection
 from tui.remote.protocol import PROTOCOL, Hello, to_line
@@ -102,6 +102,19 @@ def test_a_read_only_client_can_not_steer() -> None:
     assert made.sent == []
 
 
+def test_questions_of_a_read_only_client_wait_until_the_session_has_few_commands() -> None:
+    num_waiting = 4
+    with hosted(num_waiting=lambda: num_waiting) as made:
+        with RawClient(made.path, to_line(Hello(is_read_only=True))) as reader, RawClient(made.path, HELLO) as other:
+            reader.send(line_of(c.MapEmbeddings()))
+            other.send(line_of(c.Pause()))
+            wait_until(lambda: made.sent, "the command of the other client")
+            assert made.sent == [c.Pause()]
+            num_waiting = 3
+            wait_until(lambda: len(made.sent) == 2, "the question")
+        assert made.sent[1] == c.MapEmbeddings()
+
+
 def test_a_stop_is_forwarded_at_once_with_the_queued_commands() -> None:
     commands: list[c.Command] = [c.Pause(), c.SetBatchSize(batch_size=8), c.Stop()]
     with hosted(num_waiting=lambda: 1000) as made, RawClient(made.path, HELLO) as client:
@@ -181,7 +194,10 @@ async def test_a_connection_is_closed_without_an_error_while_its_last_lines_are_
         await reading
 
 
-def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_snapshot() -> None:
+def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(host_connection, "MAX_WAITING_BYTES", 1 << 20)
     text = "x" * 800
     with hosted() as made, RawClient(made.path, HELLO) as stalled, RawClient(made.path, HELLO) as other:
         for each in (stalled, other):
