@@ -21,12 +21,12 @@ from engine.insight.trace_fields import chars_read, layer_fields
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, Vocab
 from engine.protocol.commands import Insight, TraceText
-from engine.protocol.events import InsightEvent, OwnDraw, TextTraced
+from engine.protocol.events import Event, OwnDraw, TextTraced
 from engine.text import harmless_in_place
 
 MAX_TRACED_CHARS = 500
 _LOSS_DIGITS = 8
-Answer: TypeAlias = tuple[type[InsightEvent], dict[str, Any]]
+Answer: TypeAlias = tuple[Callable[..., Event], dict[str, Any]]
 """The type of the event, and its fields except `step` and `elapsed_seconds`."""
 
 

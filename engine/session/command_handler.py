@@ -8,7 +8,7 @@ from engine.compute.device import derived_seed
 from engine.compute.step_timer import Phase
 from engine.config.run import SamplingConfig
 from engine.errors import ConfigError, TweetgenError
-from engine.protocol import commands, events
+from engine.protocol import commands
 from engine.protocol.commands import Command
 from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_queue import QUERIES, CommandQueue
@@ -25,6 +25,9 @@ class RunEndsError(TweetgenError):
     """The run ends before a command was executed, or before a tweet was finished."""
 
     title = "The run ends"
+
+
+RUN_ENDED = RunEndsError("The run ended before this was done.")
 
 
 class CommandHandler:
@@ -49,7 +52,7 @@ class CommandHandler:
     @property
     def num_pending(self) -> int:
         """How many commands were received and are not executed to the end yet. For any thread."""
-        return len(self._queue) + self._num_executing
+        return len(self._queue) + self._num_executing + self._run.insight_service.num_pending
 
     def receive(self) -> bool:
         """Drain the inbox; return whether commands wait for their execution."""
@@ -57,11 +60,12 @@ class CommandHandler:
         return len(self._queue) > 0
 
     def answer_queries(self) -> bool:
-        """Execute the commands that may interrupt an evaluation; return whether another one waits."""
+        """Execute the queries that wait, in the middle of an evaluation; return whether another command waits."""
         is_waiting = self.receive()
         while self._queue.has_query_next:
             self.execute(self._queue.pop())
             is_waiting = self.receive()
+        self._run.insight_service.advance()
         return is_waiting
 
     def answer_queries_before_stop(self) -> bool:
@@ -86,7 +90,8 @@ class CommandHandler:
         """Refuse all commands that the end of the run leaves unexecuted."""
         for command in self._queue.drain_remaining():
             if not isinstance(command, commands.Stop):
-                self._refuse(command, RunEndsError("The run ended before this was done."))
+                self._run.reporter.emit_refusal(command, RUN_ENDED)
+        self._run.insight_service.refuse_all(RUN_ENDED)
 
     def execute(self, command: Command) -> None:
         """Execute a command, or refuse it."""
@@ -96,18 +101,9 @@ class CommandHandler:
             with self._run.state.timer.during(phase), self._run.memory_fallback.memory_errors("this command"):
                 self._dispatch(command)
         except TweetgenError as error:
-            self._refuse(command, error)
+            self._run.reporter.emit_refusal(command, error)
         finally:
             self._num_executing -= 1
-
-    def _refuse(self, command: Command, error: TweetgenError) -> None:
-        self._run.reporter.emit(
-            events.CommandRefused,
-            command=type(command).__name__,
-            title=error.title,
-            detail=error.message,
-            hint=error.hint,
-        )
 
     def _dispatch(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case per kind of command
         """Execute a command. Raises a `TweetgenError` before anything is changed."""
@@ -153,7 +149,7 @@ class CommandHandler:
                 | commands.HoldUnit()
                 | commands.MapEmbeddings()
             ):
-                raise ConfigError("This command is not known here.")
+                run.insight_service.ask(command)
             case commands.SaveCheckpoint(name=name, replace=replace):
                 run.checkpoints.save_named(name, replace=replace)
             case commands.SaveLatest():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 
 from engine.compute.device import derived_seed
@@ -89,6 +88,7 @@ class TrainingLoop:
             self._run_due_work(self._commands.answer_queries)
             if self._queue or self._is_too_early():
                 continue
+            run.insight_service.advance()
             self._speed_limit.begin_step()
             run.take_step()
             if self._rolled_back():
@@ -100,10 +100,11 @@ class TrainingLoop:
         self._end(self._end_reason)
 
     def _execute_commands(self) -> None:
-        """Execute all waiting commands; while paused, wait for more."""
-        if self._run.state.is_paused and not self._queue:
-            self._run.checkpoints.save_if_changed()
-            time.sleep(PAUSED_POLL_SECONDS)
+        """Execute all waiting commands; while paused, answer questions about the weights or wait for more."""
+        run = self._run
+        if run.state.is_paused and not self._queue:
+            run.checkpoints.save_if_changed()
+            run.insight_service.work_or_sleep(PAUSED_POLL_SECONDS)
         self._queue.receive(self._commands.execute)
         while self._queue and self._commands.stop_reason is None and not self._commands.is_step_asked:
             self._commands.execute(self._queue.pop())
@@ -116,7 +117,7 @@ class TrainingLoop:
         if not state.training.steps_per_second:
             return False
         state.timer.stop()
-        is_too_early = self._speed_limit.nap(state.training.steps_per_second)
+        is_too_early = self._speed_limit.nap(state.training.steps_per_second, self._run.insight_service.work_or_sleep)
         state.timer.resume()
         return is_too_early
 

@@ -14,9 +14,11 @@ from typing import Any
 
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
+from engine.protocol.commands import Command
 from engine.protocol.events import (
     BaselinesMeasured,
     BatchShown,
+    CommandRefused,
     Event,
     InsightEvent,
     RunFailed,
@@ -70,6 +72,11 @@ class Reporter:
         if event_type in (RunFinished, RunFailed):
             self._finish_journal()
         self._emit_at(self._state.step, event_type, **fields)
+
+    def emit_refusal(self, command: Command, error: TweetgenError) -> None:
+        """Emit that a command is not executed."""
+        name = type(command).__name__
+        self.emit(CommandRefused, command=name, title=error.title, detail=error.message, hint=error.hint)
 
     def emit_steps(self) -> StepReport:
         """Emit the steps since the last call, each with its loss or as skipped, and return them."""

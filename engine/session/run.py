@@ -16,6 +16,7 @@ from engine.corpus.encoded_tweets import Batch
 from engine.errors import RunFinishedError
 from engine.protocol import events
 from engine.session.checkpoints.run_checkpoints import RunCheckpoints
+from engine.session.insight_service import InsightService
 from engine.session.live_settings import LiveSettings
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
@@ -40,6 +41,7 @@ class Run:
         self.checkpoints = RunCheckpoints(setup, state, reporter, self.memory_fallback)
         self.settings = LiveSettings(setup.training_data, state, reporter, self.checkpoints.record_change)
         self.sampling_service = SamplingService(setup.training_data, state, reporter)
+        self.insight_service = InsightService(setup, state, reporter, self.memory_fallback)
         self._clock = state.stopwatch.clock
 
     def close(self) -> None:
@@ -232,5 +234,6 @@ class Run:
     def replace_trainer(self, trainer: Trainer, batches: BatchStream) -> None:
         """Continue with another trainer and other batches."""
         self.state.replace_trainer(trainer)
+        self.insight_service.restart()
         self.reporter.reset_throughput()
         self.state.replace_batches(batches)

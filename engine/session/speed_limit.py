@@ -6,7 +6,6 @@ Waiting is cut into naps, between which the loop executes commands.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 
 NAP_SECONDS = 0.005
@@ -24,9 +23,9 @@ class SpeedLimit:
         """Record that a step begins now."""
         self._last_step_at = self._clock()
 
-    def nap(self, steps_per_second: float) -> bool:
+    def nap(self, steps_per_second: float, sleep: Callable[[float], None]) -> bool:
         """Sleep for at most `NAP_SECONDS` if the next step is too early, at a limit above 0; return whether it is."""
         remaining = self._last_step_at + 1 / steps_per_second - self._clock()
         if remaining > 0:
-            time.sleep(min(remaining, NAP_SECONDS))
+            sleep(min(remaining, NAP_SECONDS))
         return remaining > 0

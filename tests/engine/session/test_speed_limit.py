@@ -15,7 +15,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.session import speed_limit
+from engine.session import insight_service, speed_limit
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.helpers import AnsweringInbox, Script, latest, losses, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
@@ -25,7 +25,7 @@ from tests.fakes import FakeClock
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Return a clock that only naps move."""
     clock = FakeClock()
-    monkeypatch.setattr(speed_limit, "time", SimpleNamespace(sleep=clock.advance))
+    monkeypatch.setattr(insight_service, "time", SimpleNamespace(sleep=clock.advance))
     return clock
 
 

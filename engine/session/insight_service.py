@@ -1,0 +1,130 @@
+"""`InsightService`: answers questions about the weights of a run, in small pieces of work between its steps.
+
+A job computes on a copy of the weights and draws from its own generators, so it changes no bit of the training.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from engine.errors import ConfigError, TweetgenError
+from engine.insight.answers import Answers, snapshot
+from engine.protocol.commands import Insight, ScoreUnits
+from engine.session.memory_fallback import MemoryFallback
+from engine.session.reporter import Reporter
+from engine.session.setup import RunSetup
+from engine.session.state import RunState
+
+MAX_JOBS = 16
+"""A command may come from anyone."""
+MAX_SHARE = 0.08
+"""Seconds of answering per second of everything else."""
+MAX_CREDIT_SECONDS = 0.3
+"""Unused time that is kept, so that the first answer is quick."""
+MAX_LEAD_SECONDS = 0.05
+"""Largest difference that is made up for between `ScoreUnits` and the others."""
+
+_Key = tuple[type[Insight], int]
+"""Type and request of a command."""
+
+
+class InsightService:
+    """Queues questions about one run and answers them. Used by the session's thread only, except for `num_pending`."""
+
+    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback) -> None:
+        self._setup = setup
+        self._state = state
+        self._reporter = reporter
+        self._memory_fallback = memory_fallback
+        self._clock = state.stopwatch.clock
+        self._jobs: dict[_Key, tuple[Insight, Iterator[None]]] = {}
+        """Oldest first, by type and request."""
+        self._lead_seconds = 0.0
+        """How much longer `ScoreUnits` were worked on than others that waited at the same time."""
+        self._credit = MAX_CREDIT_SECONDS
+        self._since = self._clock()
+
+    @property
+    def num_pending(self) -> int:
+        """How many commands are not answered yet. For any thread."""
+        return len(self._jobs)
+
+    def ask(self, command: Insight) -> None:
+        """Queue a command, in place of an older one with its type and request. Raises `ConfigError` on a full queue."""
+        key = type(command), command.request
+        if key not in self._jobs and len(self._jobs) >= MAX_JOBS:
+            raise ConfigError(
+                f"{MAX_JOBS} questions about the model wait already.", "Ask again once they are answered."
+            )
+        self._jobs[key] = command, self._pieces(command)
+
+    def advance(self) -> None:
+        """Work for the time that is due to answers: for one piece, or at most as long as since the last call."""
+        now = self._clock()
+        elapsed, self._since = now - self._since, now
+        self._credit = min(MAX_CREDIT_SECONDS, self._credit + MAX_SHARE * elapsed)
+        if self._jobs and self._credit > 0:
+            self._work(min(self._credit, elapsed))
+            self._since = self._clock()
+            self._credit -= self._since - now
+
+    def work_or_sleep(self, seconds: float) -> None:
+        """Work for `seconds` or until all is answered, while no step is to be taken; without a question, sleep."""
+        if self._jobs:
+            self._work(seconds)
+        else:
+            time.sleep(seconds)
+
+    def restart(self) -> None:
+        """Answer all questions from the start, about the current weights: the model was replaced."""
+        for command, _ in list(self._jobs.values()):
+            self.ask(command)
+
+    def refuse_all(self, error: TweetgenError) -> None:
+        """Refuse all commands that are not answered yet."""
+        jobs, self._jobs = self._jobs, {}
+        for command, _ in jobs.values():
+            self._reporter.emit_refusal(command, error)
+
+    def _work(self, seconds: float) -> None:
+        """Work until all is answered or `seconds` have passed, for one piece at least."""
+        ends = self._clock() + seconds
+        with self._state.timer.during("sampling"):
+            while self._jobs:
+                self._do_piece()
+                if self._clock() > ends:
+                    break
+
+    def _do_piece(self) -> None:
+        """Do the next piece of work; a command that can't be answered is refused."""
+        key = self._next_key()
+        command, pieces = self._jobs[key]
+        began = self._clock()
+        is_done = True
+        try:
+            with self._memory_fallback.memory_errors("this command"):
+                is_done = next(pieces, True) is True
+        except TweetgenError as error:
+            self._reporter.emit_refusal(command, error)
+        seconds = self._clock() - began
+        lead = self._lead_seconds + (seconds if key[0] is ScoreUnits else -seconds)
+        self._lead_seconds = max(-MAX_LEAD_SECONDS, min(MAX_LEAD_SECONDS, lead))
+        if is_done:
+            del self._jobs[key]
+
+    def _next_key(self) -> _Key:
+        """Return the key of the oldest job, or of the oldest of `ScoreUnits`: these take far longer, and get half."""
+        oldest: dict[bool, _Key] = {}
+        for key in self._jobs:
+            oldest.setdefault(key[0] is ScoreUnits, key)
+        return oldest.get(self._lead_seconds < 0) or next(iter(self._jobs))
+
+    def _pieces(self, command: Insight) -> Iterator[None]:
+        """Copy the weights, and do the work of a command piece by piece; emit its answer."""
+        self._reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of this work
+        setup, state = self._setup, self._state
+        model = snapshot(state.trainer.eval_model)
+        answers = Answers(model, setup.training_data.vocab, lambda: setup.val_tweets, state.sampling, state.step)
+        event_type, fields = yield from answers.job(command)
+        self._reporter.emit(event_type, **fields)

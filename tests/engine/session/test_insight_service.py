@@ -1,0 +1,251 @@
+"""Questions about the weights: when they are worked on, what replaces or refuses them, and what they leave to training.
+
+The work is scripted: pieces of a known duration on the run's clock, which the steps advance too.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from engine.errors import ConfigError
+from engine.insight.answers import Answer
+from engine.insight.pieces import Pieces
+from engine.model.gru import TextGenerator
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command, Insight
+from engine.protocol.events import Event
+from engine.session import insight_service
+from engine.session.insight_service import MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE
+from engine.session.session import TrainingSession
+from tests.engine.helpers import OnEvent, Script, names, never, of_type, only, run_session, tiny_config
+from tests.fakes import FakeClock
+
+PIECE_SECONDS = 0.004
+STEP_SECONDS = 0.02
+NUM_PIECES = 10
+LONG_PIECES = 120
+PIECES = {c.ScoreUnits: LONG_PIECES, c.MeasureReach: 1}
+"""All others have `NUM_PIECES`."""
+BAD_UNIT = c.HoldUnit(text="the", layer=9, unit=0)
+
+
+@dataclass
+class Work:
+    """The pieces of work done in a run, whose clock advances with each of them and with each step."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    pieces: list[tuple[str, int]] = field(default_factory=list)
+    """Name of the command, and step at which the weights were copied."""
+
+    def answers(
+        self, _model: TextGenerator, _vocab: object, _held_out: object, _sampling: object, step: int
+    ) -> Answers:
+        """Stand in for the constructor of `engine.insight.answers.Answers`."""
+        return Answers(self, step)
+
+    def do_piece(self, command: Insight, step: int) -> None:
+        self.clock.advance(PIECE_SECONDS)
+        self.pieces.append((type(command).__name__, step))
+
+    def run(self, folder: Path, script: Script, on_event: OnEvent = never, **settings: Any) -> list[Event]:
+        """Run a session in which a step takes `STEP_SECONDS`."""
+
+        def advance(event: Event) -> Iterable[Command]:
+            if isinstance(event, e.StepsFinished):
+                self.clock.advance(STEP_SECONDS)
+            return on_event(event)
+
+        config = tiny_config(folder, **settings)
+        with mock.patch.object(time, "sleep", self.clock.advance):
+            return run_session(config, script, advance, self.clock, times_seconds=0.0)
+
+
+@dataclass
+class Answers:
+    """Answers every command with `EmbeddingsMapped`; refuses `BAD_UNIT`."""
+
+    work: Work
+    step: int
+
+    def job(self, command: Insight) -> Pieces[Answer]:
+        if command == BAD_UNIT:
+            raise ConfigError("There is no layer 9.")
+        for _ in range(PIECES.get(type(command), NUM_PIECES) - 1):
+            self.work.do_piece(command, self.step)
+            yield
+        self.work.do_piece(command, self.step)
+        fields = {"points": (), "variance_shares": (), "num_chars": 30}
+        return e.EmbeddingsMapped, {"request": command.request, "weights_step": self.step, **fields}
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    """Replace the answers by scripted work."""
+    made = Work()
+    monkeypatch.setattr(insight_service, "Answers", made.answers)
+    return made
+
+
+def map_again(event: Event) -> Iterable[Command]:
+    """Ask the next question once the last is answered."""
+    return [c.MapEmbeddings()] if isinstance(event, e.EmbeddingsMapped) else []
+
+
+# Time -----------------------------------------------------------------------------------------------------------------
+
+
+def test_however_many_questions_are_asked_their_work_stays_within_its_share_of_the_time(
+    corpus: Path, work: Work
+) -> None:
+    work.run(corpus, {0: [c.ScoreUnits(), c.MapEmbeddings()]}, map_again, max_steps=200)
+
+    spent = len(work.pieces) * PIECE_SECONDS
+    assert spent <= MAX_CREDIT_SECONDS + MAX_SHARE * 200 * STEP_SECONDS + PIECE_SECONDS
+    assert spent >= MAX_SHARE * 200 * STEP_SECONDS
+
+
+def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one(corpus: Path, work: Work) -> None:
+    pieces_at: list[int] = []
+
+    def count(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.StepsFinished):
+            pieces_at.append(len(work.pieces))
+        return ()
+
+    emitted = work.run(corpus, {50: [c.MapEmbeddings()]}, count, max_steps=60)
+
+    assert only(emitted, e.EmbeddingsMapped).step <= 53
+    assert max(after - before for before, after in pairwise(pieces_at)) <= STEP_SECONDS / PIECE_SECONDS + 1
+
+
+def test_while_paused_the_work_is_done_without_a_limit_and_without_waiting(corpus: Path, work: Work) -> None:
+    asked_at: list[float] = []
+
+    def note(event: Event) -> Iterable[Command]:
+        asked_at.extend([work.clock.now] if isinstance(event, e.Paused) else [])
+        return [c.Stop()] if isinstance(event, e.EmbeddingsMapped) else []
+
+    emitted = work.run(corpus, {3: [c.Pause(), c.ScoreUnits()]}, note)
+
+    assert only(emitted, e.EmbeddingsMapped).step == 3
+    assert work.clock.now - asked_at[0] == pytest.approx(LONG_PIECES * PIECE_SECONDS)
+
+
+def test_a_speed_limit_leaves_all_time_between_two_steps_to_questions(corpus: Path, work: Work) -> None:
+    script: Script = {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [c.ScoreUnits()], 4: [c.Stop()]}
+
+    emitted = work.run(corpus, script)
+
+    assert only(emitted, e.EmbeddingsMapped).step == 3
+    assert emitted[-1].step == 4
+
+
+def test_a_short_question_is_answered_while_a_long_one_is_worked_on(corpus: Path, work: Work) -> None:
+    emitted = work.run(
+        corpus,
+        {1: [c.Pause(), c.ScoreUnits(request=1), c.MapEmbeddings(request=2)]},
+        lambda event: [c.Stop()] if getattr(event, "request", 0) == 1 else [],
+    )
+
+    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == [2, 1]
+    assert work.pieces.index(("MapEmbeddings", 1)) <= 1
+
+
+def test_questions_are_answered_in_the_middle_of_an_evaluation(corpus: Path, work: Work) -> None:
+    """The steps are emitted right before that evaluation, so the command arrives during it."""
+    config = tiny_config(corpus, eval_every=9, max_steps=6)
+
+    emitted = run_session(config, {6: [c.MeasureReach(text="the", position=1)]}, clock=work.clock, report_seconds=1e9)
+
+    first = names(emitted).index("StepsFinished")
+    assert names(emitted)[first : first + 3] == ["StepsFinished", "EmbeddingsMapped", "EvalFinished"]
+
+
+def test_the_work_counts_as_time_of_sampling(corpus: Path, work: Work) -> None:
+    emitted = work.run(corpus, {3: [c.MapEmbeddings()]})
+
+    seconds = sum(event.sampling_seconds for event in of_type(emitted, e.StepTimes))
+    assert seconds == pytest.approx(NUM_PIECES * PIECE_SECONDS)
+
+
+# The queue ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_command_replaces_an_unanswered_one_of_its_type_and_request(corpus: Path, work: Work) -> None:
+    asked: list[Command] = [
+        c.TraceText(text="the", request=1),
+        c.TraceText(text="the cat", request=1),
+        c.TraceText(text="the", request=2),
+        c.MapEmbeddings(request=1),
+    ]
+
+    emitted = work.run(corpus, {3: asked})
+
+    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == [1, 2, 1]
+    assert len(work.pieces) == 3 * NUM_PIECES
+    assert not of_type(emitted, e.CommandRefused)
+
+
+def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work) -> None:
+    emitted = work.run(corpus, {3: [c.MapEmbeddings(request=number) for number in range(MAX_JOBS + 2)]}, max_steps=400)
+
+    assert [event.command for event in of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
+    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == list(range(MAX_JOBS))
+
+
+def test_a_question_that_can_not_be_answered_is_refused_by_its_name(corpus: Path, work: Work) -> None:
+    emitted = work.run(corpus, {3: [BAD_UNIT, c.MapEmbeddings()]})
+
+    refused = only(emitted, e.CommandRefused)
+    assert (refused.command, refused.detail) == ("HoldUnit", "There is no layer 9.")
+    assert of_type(emitted, e.EmbeddingsMapped)
+    assert emitted[-1].step == 12
+
+
+def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Path, work: Work) -> None:
+    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    session = TrainingSession(tiny_config(corpus), clock=work.clock)
+    waiting: list[int] = []
+    inbox.put(c.Pause())
+    for number in range(3):
+        inbox.put(c.MapEmbeddings(request=number))
+
+    def emit(event: Event) -> None:
+        if isinstance(event, e.EmbeddingsMapped):
+            waiting.append(session.num_waiting)
+            if event.request == 2:
+                inbox.put(c.Stop())
+
+    session.run(emit, inbox)
+
+    assert waiting == [3, 2, 1]
+
+
+def test_a_question_that_the_end_of_the_run_leaves_unanswered_is_refused(corpus: Path, work: Work) -> None:
+    emitted = work.run(corpus, {12: [c.ScoreUnits()]})
+
+    assert names(emitted)[-2:] == ["CommandRefused", "RunFinished"]
+    assert only(emitted, e.CommandRefused).command == "ScoreUnits"
+
+
+def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Work) -> None:
+    script: Script = {
+        2: [c.SaveCheckpoint(name="two")],
+        6: [c.ScoreUnits(request=1), c.MapEmbeddings(request=2)],
+        7: [c.LoadCheckpoint(name="two"), c.Pause()],
+    }
+
+    emitted = work.run(corpus, script, lambda event: [c.Stop()] if getattr(event, "request", 0) == 1 else [])
+
+    assert ("ScoreUnits", 6) in work.pieces
+    assert [(event.request, event.weights_step) for event in of_type(emitted, e.EmbeddingsMapped)] == [(2, 2), (1, 2)]
