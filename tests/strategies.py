@@ -144,21 +144,20 @@ def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
         st.builds(c.TakeStep),
         st.builds(c.SetSpeedLimit, steps_per_second=st.sampled_from([-1.0, 0.0, 500.0])),
         st.builds(c.ShowBatch),
-        insight_questions(),
+        insight_questions(st.sampled_from(["", "the cat", "☃ \u202e", "x" * 3000])),
         st.builds(c.SaveCheckpoint, name=st.sampled_from(["one", "two", "../up", ""]), replace=st.booleans()),
         st.builds(c.LoadCheckpoint, name=st.sampled_from(["one", "two", "no such checkpoint"])),
     )
 
 
-def insight_questions() -> SearchStrategy[c.Command]:
+def insight_questions(text: SearchStrategy[str]) -> SearchStrategy[c.Command]:
     """Any question about the weights; some are invalid, and a session has to refuse them."""
-    text = st.sampled_from(["", "the cat", "☃ \u202e", "x" * 3000])
-    small = st.integers(-1, 20)
+    small, layer = st.integers(-1, 20), st.integers(-1, 1)
     return st.one_of(
-        st.builds(c.TraceText, text=text, layer=small, own_from=st.none() | small, seed=small),
+        st.builds(c.TraceText, text=text, layer=layer, own_from=st.none() | small, seed=small),
         st.builds(c.MeasureReach, text=text, position=small, method=st.sampled_from(["occlusion", "gradient"])),
         st.builds(c.ScoreUnits),
-        st.builds(c.HoldUnit, text=text, layer=small, unit=small, value=st.none() | st.floats(-2, 2), seed=small),
+        st.builds(c.HoldUnit, text=text, layer=layer, unit=small, value=st.none() | st.floats(-2, 2), seed=small),
         st.builds(c.MapEmbeddings),
         st.builds(c.MeasureBaselines),
     )
@@ -175,6 +174,7 @@ def any_commands() -> SearchStrategy[c.Command]:
         st.builds(c.SampleNow, prime=text),
         st.builds(c.CompleteText, text=text, request=st.integers(0, 2**53)),
         st.builds(c.ReadTweet, text=text),
+        insight_questions(text),
     )
     return commands() | free
 

@@ -17,7 +17,7 @@ from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
-from engine.protocol.events import TextCompleted, TweetRead
+from engine.protocol.events import InsightEvent, TextCompleted, TweetRead
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import AnsweringInbox, home_at, of_type, only, run_session, tiny_config, write_corpus
@@ -52,7 +52,7 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
 
         assert_valid_stream(emitted)
         assert isinstance(emitted[-1], e.RunFinished)
-        kept = [event for event in emitted if not isinstance(event, TextCompleted | TweetRead)]
+        kept = [event for event in emitted if not isinstance(event, TextCompleted | TweetRead | InsightEvent)]
         assert list(read_journal(find_run("tiny").journal_path)) == kept
 
 
