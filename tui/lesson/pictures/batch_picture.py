@@ -1,0 +1,93 @@
+"""What sorting by length saves, and what the batch size does to speed and noise of the loss, in numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tui.formatting.numbers import format_rate
+from tui.xray.glyphs import Glyphs, percent
+from tui.xray.layout import fitted, wrapped
+from tui.xray.spans import Line, Picture, Span
+
+_NAME_CELLS = 22
+_BAR_CELLS = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What was measured while training at one batch size."""
+
+    num_steps: int
+    chars_per_second: float
+    noise: float
+    """Standard deviation of the loss from step to step, nats."""
+
+
+def noise_of(losses: Sequence[float]) -> float:
+    """Return how much losses scatter from step to step, without their trend: the root mean square change / sqrt 2."""
+    changes = [(after - before) ** 2 for before, after in pairwise(losses)]
+    return math.sqrt(sum(changes) / (2 * len(changes))) if changes else 0.0
+
+
+def padding_picture(sorted_share: float, shuffled_share: float, width: int, glyphs: Glyphs) -> Picture:
+    """Return the share of padding with and without sorting by length."""
+    saved = 1 - (1 - shuffled_share) / (1 - sorted_share) if sorted_share < 1 else 0.0
+    return (
+        _share_line("sorted by length", sorted_share, "padding", width, glyphs),
+        _share_line("shuffled, not sorted", shuffled_share, "padding", width, glyphs),
+        (Span(f"Sorting saves {percent(max(saved, 0.0))} of the computing.", "title"),),
+    )
+
+
+def _share_line(name: str, share: float, unit: str, width: int, glyphs: Glyphs) -> Line:
+    cells = max(min(width - _NAME_CELLS - 16, _BAR_CELLS), 1)
+    return (
+        Span(name.ljust(_NAME_CELLS)),
+        Span(glyphs.bar(share, cells), "bar"),
+        Span(f" {percent(share)} {unit}", "value"),
+    )
+
+
+def comparison_picture(
+    measured: Sequence[tuple[int, Measured]], current: int, width: int, height: int, glyphs: Glyphs
+) -> Picture:
+    """Return speed and noise at each batch size; `current` is the one in use."""
+    lines: list[Line] = []
+    fastest = max((each.chars_per_second for _, each in measured), default=0.0)
+    noisiest = max((each.noise for _, each in measured), default=0.0)
+    for batch_size, each in measured:
+        marker = glyphs.mark if batch_size == current else " "
+        name = f"{marker} {batch_size} a step"
+        cells = min(max((width - 13 - 14 - 7) // 2, 0), 12)
+        speed = format_rate(each.chars_per_second)
+        lines.append(
+            (
+                Span(name.ljust(13), "value" if batch_size == current else "text"),
+                Span(glyphs.bar(each.chars_per_second / fastest if fastest else 0, cells), "bar"),
+                Span(f" {speed}".ljust(14)),
+                Span(glyphs.bar(each.noise / noisiest if noisiest else 0, cells), "bar"),
+                Span(f" ±{each.noise:.2f}"),
+            )
+        )
+    return fitted((*lines, *_ratios(dict(measured), width)), width, height, glyphs)
+
+
+def _ratios(measured: dict[int, Measured], width: int) -> Picture:
+    """Return the comparison in words, once two sizes are measured."""
+    if len(measured) < 2:
+        return ()
+    small, large = measured[min(measured)], measured[max(measured)]
+    if not (small.chars_per_second and large.noise):
+        return ()
+    speed, noise = large.chars_per_second / small.chars_per_second, small.noise / large.noise
+    return (
+        *wrapped(
+            f"{max(measured)} against {min(measured)}: {speed:.1f} times the characters a second, "
+            f"1/{noise:.1f} of the noise (±) from step to step.",
+            width,
+            "title",
+        ),
+    )

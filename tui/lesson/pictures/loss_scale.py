@@ -1,0 +1,72 @@
+"""The loss in words: where the model is among models that use less of the tweet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tui.formatting.numbers import format_bits, format_loss
+from tui.xray.glyphs import Glyphs
+from tui.xray.layout import fitted, wrapped
+from tui.xray.spans import Kind, Picture, Span
+
+_WIDE = 66
+_NUMBER_CELLS = 21
+_SHORT_NUMBER_CELLS = 11
+_MAX_BAR_CELLS = 40
+_MEANINGS = {"uniform": "ln V: each character equally likely", "unigram": "only how frequent each is"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One mark of the scale."""
+
+    name: str
+    bits: float
+    meaning: str = ""
+    """In place of the name where there is room."""
+    kind: Kind = "text"
+
+
+def meaning_of(name: str) -> str:
+    """Return what a baseline of that name uses, in words."""
+    if name in _MEANINGS:
+        return _MEANINGS[name]
+    order = name.partition("-")[0]
+    if not order.isdecimal():
+        return name
+    num_before = int(order) - 1
+    return f"{name}: {num_before} character{'s' if num_before > 1 else ''} before"
+
+
+def scale_picture(places: Sequence[Place], sentence: str, width: int, height: int, glyphs: Glyphs) -> Picture:
+    """Return the places, the highest loss first, with bars, and a sentence on where the model is."""
+    highest = max((place.bits for place in places), default=1.0)
+    is_wide = width >= _WIDE
+    names = [(place.meaning if is_wide else "") or place.name for place in places]
+    name_cells = max(map(len, names), default=0) + 1
+    cells = max(min(width - name_cells - (_NUMBER_CELLS if is_wide else _SHORT_NUMBER_CELLS), _MAX_BAR_CELLS), 1)
+    rows = [
+        (
+            Span(name.ljust(name_cells), place.kind),
+            Span(glyphs.bar(place.bits / highest, cells), "bar" if place.kind == "text" else place.kind),
+            Span(f" {format_loss(place.bits * math.log(2))} nats", place.kind),
+            *((Span(f" {format_bits(place.bits)} bits", place.kind),) if is_wide else ()),
+        )
+        for place, name in sorted(zip(places, names, strict=True), key=lambda pair: -pair[0].bits)
+    ]
+    last = wrapped(sentence, width, "title")
+    return fitted((*rows[: max(height - len(last), 1)], *last), width, height, glyphs)
+
+
+def sentence_on(bits: float | None, baselines: Sequence[tuple[str, float]]) -> str:
+    """Return which baselines a validation loss has passed."""
+    if bits is None or not baselines:
+        return "The baselines are being measured." if not baselines else "No validation yet: it comes every 100 steps."
+    passed = [name for name, theirs in baselines if bits < theirs]
+    ahead = [name for name, theirs in baselines if bits >= theirs]
+    if not passed:
+        return "It has passed none of them yet."
+    rest = f"; next is the {ahead[0]}" if ahead else ": it uses more of the tweet than any of them"
+    return f"It has passed the {passed[-1]}{rest}."
