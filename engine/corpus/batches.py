@@ -16,6 +16,7 @@ from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.position import Position
 
 POOL_BATCHES = 100
+_MAX_MEASURED = 200_000
 
 
 Weights = npt.NDArray[np.float64]  # (tweets,)
@@ -37,6 +38,29 @@ def epoch_order(
         pool = pool[np.argsort(lengths[pool], kind="stable")]
         batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
     return [batches[index] for index in generator.permutation(len(batches))]
+
+
+def padding_shares(
+    lengths: npt.NDArray[np.int64], batch_size: int, seed: int, weights: Weights | None = None
+) -> tuple[float, float]:
+    """Return the shares of padding, 0 to 1, over the first epoch: of its batches, and if they were not sorted.
+
+    Of more than `_MAX_MEASURED` tweets, an even sample is measured.
+    """
+    if len(lengths) > _MAX_MEASURED:
+        chosen = np.linspace(0, len(lengths) - 1, _MAX_MEASURED).astype(np.int64)
+        lengths, weights = lengths[chosen], None if weights is None else weights[chosen]
+    order = epoch_order(lengths, batch_size, seed, 0, weights)
+    num_targets = lengths[np.concatenate(order)] + 1
+    sizes = np.array([len(batch) for batch in order])
+    shuffled = np.random.Generator(np.random.PCG64([seed, 0])).permutation(num_targets)
+    return _padding_share(num_targets, sizes), _padding_share(shuffled, sizes)
+
+
+def _padding_share(num_targets: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> float:
+    """Return the share of padding if tweets of `num_targets` are cut, in order, into batches of `sizes`."""
+    columns = np.maximum.reduceat(num_targets, np.cumsum(sizes) - sizes)  # of each batch
+    return 1 - float(num_targets.sum() / (columns * sizes).sum())
 
 
 class BatchStream:

@@ -140,7 +140,9 @@ class CommandHandler:
                 self._resume_for_a_step()
             case commands.SetSpeedLimit(steps_per_second=steps_per_second):
                 run.settings.set_speed_limit(steps_per_second)
-            case commands.ShowBatch() | commands.MeasureBaselines():
+            case commands.ShowBatch():
+                run.batch_service.show_batch()
+            case commands.MeasureBaselines():
                 raise ConfigError("This command is not known here.")
             case (
                 commands.TraceText()

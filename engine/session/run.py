@@ -15,6 +15,7 @@ from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import RunFinishedError
 from engine.protocol import events
+from engine.session.batch_service import BatchService
 from engine.session.checkpoints.run_checkpoints import RunCheckpoints
 from engine.session.insight_service import InsightService
 from engine.session.live_settings import LiveSettings
@@ -42,6 +43,7 @@ class Run:
         self.settings = LiveSettings(setup.training_data, state, reporter, self.checkpoints.record_change)
         self.sampling_service = SamplingService(setup.training_data, state, reporter)
         self.insight_service = InsightService(setup, state, reporter, self.memory_fallback)
+        self.batch_service = BatchService(setup.training_data, state, reporter)
         self._clock = state.stopwatch.clock
 
     def close(self) -> None:

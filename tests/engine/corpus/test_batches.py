@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import islice
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.batches import BatchStream, epoch_order
+from engine.corpus.batches import BatchStream, epoch_order, padding_shares
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.position import Position
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
@@ -123,3 +124,18 @@ def test_a_weight_is_the_mean_number_of_repetitions_per_epoch() -> None:
     assert 0.4 < counts[30:].mean() / 40 < 0.6
     again = epoch_order(lengths, 7, seed=1, epoch=39, weights=weights)
     assert np.concatenate(again).tolist() == epochs[-1].tolist()
+
+
+@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS)
+def test_the_measured_share_of_padding_is_that_of_an_epochs_batches(
+    tweets: list[str], batch_size: int, seed: int
+) -> None:
+    numbers, _ = encoded(tweets)
+    batches = epoch(numbers, batch_size, seed)
+    num_cells = sum(batch.targets.size for batch in batches)
+
+    in_order, shuffled = padding_shares(numbers.lengths, batch_size, seed)
+
+    assert in_order == pytest.approx(1 - numbers.num_targets / num_cells)
+    assert in_order >= 0
+    assert 0 <= shuffled < 1

@@ -17,13 +17,13 @@ from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
-from engine.protocol.events import InsightEvent, TextCompleted, TweetRead
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import AnsweringInbox, home_at, of_type, only, run_session, tiny_config, write_corpus
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.strategies import any_commands, commands
 
+NOT_JOURNALLED = e.TextCompleted | e.TweetRead | e.InsightEvent | e.BatchShown | e.BaselinesMeasured
 PRIMES = ("", "the ", "☃")
 
 
@@ -41,7 +41,7 @@ def home_of_its_own() -> Iterator[Path]:
     eval_every=st.integers(0, 4),
     report_seconds=st.sampled_from([0.0, 1e9]),
 )
-def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_all_but_answers_about_a_text(
+def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_all_but_answers_to_a_look(
     answers: list[Command | None], sample_every: int, eval_every: int, report_seconds: float
 ) -> None:
     inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would never end
@@ -52,7 +52,7 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
 
         assert_valid_stream(emitted)
         assert isinstance(emitted[-1], e.RunFinished)
-        kept = [event for event in emitted if not isinstance(event, TextCompleted | TweetRead | InsightEvent)]
+        kept = [event for event in emitted if not isinstance(event, NOT_JOURNALLED)]
         assert list(read_journal(find_run("tiny").journal_path)) == kept
 
 

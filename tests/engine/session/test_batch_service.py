@@ -1,0 +1,102 @@
+"""`ShowBatch`: the batch that was trained on or is next, its rows without padding, and what sorting saves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+from engine.compute.gpu.buckets import to_device_batch
+from engine.config.corpus import CorpusConfig
+from engine.model.vocab import BOS, UNK
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.session.batch_service import MAX_CHARS, MAX_ROWS
+from engine.session.run import Run
+from engine.text import LOST
+from tests.engine.helpers import (
+    losses,
+    of_type,
+    only,
+    run_session,
+    small_tweets,
+    tiny_config,
+    write_corpus,
+)
+
+
+def test_the_first_batch_is_shown_before_it_is_trained_on_and_the_same_after_it(corpus: Path) -> None:
+    emitted = run_session(tiny_config(corpus), {0: [c.ShowBatch()], 1: [c.ShowBatch()], 2: [c.ShowBatch()]})
+
+    before, after, second = of_type(emitted, e.BatchShown)
+    assert (before.step, before.batch_step, after.batch_step, second.batch_step) == (0, 1, 1, 2)
+    assert before.rows == after.rows != second.rows
+    assert losses(emitted) == losses(run_session(tiny_config(corpus, run_name="unseen")))
+
+
+def test_the_rows_are_the_tweets_of_the_batch_without_padding(corpus: Path) -> None:
+    shown = only(run_session(tiny_config(corpus), {3: [c.ShowBatch()]}), e.BatchShown)
+
+    assert {row.text for row in shown.rows} <= set(small_tweets())
+    assert (shown.num_tweets, len(shown.rows)) == (8, 8)
+    assert shown.num_columns == max(len(row.text) for row in shown.rows) + 1
+    assert shown.num_targets == sum(len(row.text) + 1 for row in shown.rows)
+    for row in shown.rows:
+        assert row.token_ids[0] == BOS
+        assert min(row.token_ids[1:]) > 3
+        assert len(row.token_ids) == len(row.text) + 1
+        assert max(row.token_ids) < shown.vocab_size
+
+
+def test_a_batch_prepared_for_a_gpu_is_shown_as_it_was(corpus: Path) -> None:
+    shown = only(run_session(tiny_config(corpus), {3: [c.ShowBatch()]}), e.BatchShown)
+    train_on = Run._train_on
+
+    def on_a_gpu(run: Run, batch: object, rate: float) -> None:
+        train_on(run, batch, rate)  # type: ignore[arg-type] # a CPU's batch
+        run.state.last_batch = to_device_batch(batch, 16)  # type: ignore[arg-type] # the same
+
+    with mock.patch.object(Run, "_train_on", on_a_gpu):
+        config = tiny_config(corpus, run_name="gpu")
+        assert only(run_session(config, {3: [c.ShowBatch()]}), e.BatchShown) == replace(shown, elapsed_seconds=mock.ANY)
+
+
+def test_many_long_tweets_are_cut_and_an_unknown_character_is_marked(home: Path) -> None:
+    tweets = [
+        chr(0x4E00 + row) + " ".join(str(row * column % 9973) for column in range(1, 120)) for row in range(1, 201)
+    ]
+    corpus = CorpusConfig(files=(str(write_corpus(home, tweets)),), max_length=700, min_char_count=2)
+    config = replace(tiny_config(None, max_steps=1, batch_size=100, max_length=700), corpus=corpus, preset="auto")
+
+    shown = only(run_session(config, {0: [c.ShowBatch()]}), e.BatchShown)
+
+    assert (len(shown.rows), shown.num_tweets) == (MAX_ROWS, 100)
+    assert {len(row.text) for row in shown.rows} == {MAX_CHARS}
+    assert {len(row.token_ids) for row in shown.rows} == {MAX_CHARS + 1}
+    assert {(row.text[0], row.token_ids[1]) for row in shown.rows} == {(LOST, UNK)}
+
+
+def test_sorting_by_length_saves_padding(corpus: Path) -> None:
+    emitted = run_session(tiny_config(corpus), {1: [c.ShowBatch(), c.SetBatchSize(batch_size=1), c.ShowBatch()]})
+
+    eight, one = of_type(emitted, e.BatchShown)
+    assert 0 < eight.sorted_padding < eight.shuffled_padding < 1
+    assert (one.sorted_padding, one.shuffled_padding) == (0, 0)
+
+
+def test_the_shares_of_padding_are_computed_once_per_batch_size(corpus: Path) -> None:
+    with mock.patch("engine.session.batch_service.padding_shares", return_value=(0.1, 0.2)) as computed:
+        run_session(tiny_config(corpus), {step: [c.ShowBatch()] for step in range(5)})
+
+    assert computed.call_count == 1
+
+
+def test_after_a_load_the_next_batch_is_that_of_the_checkpoint(corpus: Path) -> None:
+    first = run_session(tiny_config(corpus), {2: [c.SaveCheckpoint(name="one")], 3: [c.ShowBatch()]})
+
+    config = tiny_config(corpus, run_name="two")
+    second = run_session(config, {5: [c.LoadCheckpoint(name="one"), c.ShowBatch()]})
+
+    shown, again = only(first, e.BatchShown), only(second, e.BatchShown)
+    assert (shown.batch_step, again.batch_step, again.step) == (3, 3, 2)
+    assert again.rows == shown.rows
