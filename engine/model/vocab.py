@@ -24,6 +24,8 @@ BOS: Final = 1
 EOS: Final = 2
 UNK: Final = 3
 SPECIALS: Final = ("<PAD>", "<BOS>", "<EOS>", "<UNK>")
+UNKNOWN_CHAR_BITS: Final = 20.0
+"""Cost of an unknown character in addition to its `<UNK>`, so that a small vocabulary is no advantage."""
 
 
 class Vocab:

@@ -10,13 +10,12 @@ import numpy as np
 from engine.config.run import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
-from engine.model.vocab import BOS, EOS, UNK, Vocab
+from engine.model.vocab import BOS, EOS, UNK, UNKNOWN_CHAR_BITS, Vocab
 from engine.protocol.events import CharChance, CharRead
 from engine.sampling.logits import NEVER_SAMPLED, Floats
 from engine.sampling.sampler import TweetSampler
 from engine.sampling.stepper import CharStepper
 from engine.text import harmless_char
-from engine.training.evaluation import UNKNOWN_CHAR_BITS
 
 NUM_TOP_CHARS = 8
 COMPLETION_CHARS = 40

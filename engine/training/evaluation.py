@@ -24,10 +24,9 @@ from engine.compute.cpu.forward_pass import ForwardPass
 from engine.compute.device import Runtime
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
-from engine.model.vocab import PAD
+from engine.model.vocab import PAD, UNKNOWN_CHAR_BITS
 from engine.training.micro_batches import split_batch
 
-UNKNOWN_CHAR_BITS = 20.0
 EVAL_BATCH_SIZE = 64
 """Twice as many are read no faster, and a command would wait twice as long."""
 

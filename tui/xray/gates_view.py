@@ -36,6 +36,8 @@ _MEANINGS: dict[GateName, str] = {
 _LABEL_CELLS = 2
 _NUMBERS_WIDTH = 34
 _WIDTH_WITH_NUMBERS_BESIDE = 100
+_WIDTH_OF_LONG_NAMES = 64
+_MIN_ROWS_WITH_HEADING = 3
 _MIN_ROWS_OF_ALL = 9
 """From this many rows for the heat map, all three blocks are shown."""
 _LIKE_AVERAGE = (0.8, 1.25)
@@ -47,17 +49,22 @@ class _Figure:
     """A number of the cursor's column."""
 
     name: str
+    short_name: str
     value: Callable[[CharGates], float]
     shown: Callable[[float], str] = "{:.2f}".format
 
+    def text(self, gates: CharGates, *, is_short: bool) -> str:
+        """Return the name and the number."""
+        return f"{self.short_name if is_short else self.name} {self.shown(self.value(gates))}"
+
 
 _FIGURES = (
-    _Figure("mean z", lambda gates: gates.update_mean),
-    _Figure("mean r", lambda gates: gates.reset_mean),
-    _Figure("copied (z > 0.9)", lambda gates: gates.copied_share, percent),
-    _Figure("rewritten (z < 0.1)", lambda gates: gates.rewritten_share, percent),
-    _Figure("saturated", lambda gates: gates.saturated_share, percent),
-    _Figure("state changed", lambda gates: gates.hidden_change),
+    _Figure("mean z", "z", lambda gates: gates.update_mean),
+    _Figure("mean r", "r", lambda gates: gates.reset_mean),
+    _Figure("rewritten (z < 0.1)", "rewritten", lambda gates: gates.rewritten_share, percent),
+    _Figure("copied (z > 0.9)", "copied", lambda gates: gates.copied_share, percent),
+    _Figure("saturated", "saturated", lambda gates: gates.saturated_share, percent),
+    _Figure("state changed", "change", lambda gates: gates.hidden_change),
 )
 
 
@@ -72,10 +79,9 @@ def render(
         map_width = width - _NUMBERS_WIDTH - 2
         heat_map = _heat_map(event, cursor, map_width, height, glyphs, gate)
         return fitted(beside(heat_map, _table(event, cursor, glyphs), map_width), width, height, glyphs)
-    numbers = _flowed(
-        [f"{figure.name} {figure.shown(figure.value(event.gates[cursor]))}" for figure in _FIGURES], width
-    )
-    numbers = numbers[: max(height - 3, 0)]
+    is_short = width < _WIDTH_OF_LONG_NAMES
+    numbers = _flowed([figure.text(event.gates[cursor], is_short=is_short) for figure in _FIGURES], width)
+    numbers = numbers[: max(height // 3, 0)]
     heat_map = _heat_map(event, cursor, width, height - len(numbers), glyphs, gate)
     return fitted((*heat_map, *numbers), width, height, glyphs)
 
@@ -152,25 +158,25 @@ def _block(
     num_rows: int,
     glyphs: Glyphs,
 ) -> Picture:
-    """Return the rows of one gate, with a heading if there are at least three rows left for it."""
+    """Return the rows of one gate, with a heading if there is room."""
     bands: Bands = {
         "update": event.update_bands,
         "reset": event.reset_bands,
         "candidate": event.candidate_bands,
     }[gate]
+    has_heading = num_rows > _MIN_ROWS_WITH_HEADING
+    columns = [pooled(column, num_rows - has_heading) for column in bands]
     is_signed = gate == "candidate"
-    scale = largest(bands) if is_signed else 1.0
-    heading: Picture = ()
-    if num_rows > 3:
-        heading = ((Span(_MEANINGS[gate] + (f", within {scale:.2f}" if is_signed else ""), "muted"),),)
-    columns = [pooled(bands[symbol], num_rows - len(heading)) for symbol in visible]
+    scale = largest(columns) if is_signed else 1.0
+    meaning = f"{_MEANINGS[gate]}, {-scale:.2f} to {scale:.2f}" if is_signed else _MEANINGS[gate]
+    heading: Picture = ((Span(meaning, "muted"),),) if has_heading else ()
     rows: list[Line] = []
-    for row in range(len(columns[0]) if columns else 0):
+    for row in range(len(columns[0])):
         label = Span((_LETTERS[gate] if row == 0 else "").ljust(_LABEL_CELLS), "title")
         spans = [label]
-        for symbol, column in zip(visible, columns, strict=True):
+        for symbol in visible:
             spans += level_spans(
-                (column[row] / scale,),
+                (columns[symbol][row] / scale,),
                 glyphs,
                 is_signed=is_signed,
                 cells=cells[symbol],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import log
 
-from engine.model.vocab import UNK
+from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
 from engine.protocol.events.insight import Bands, TextTraced
 from tui.formatting.cells import cell_len
 from tui.formatting.numbers import format_bits, format_loss
@@ -26,12 +26,10 @@ HELP = (
     "The mean over the tweet is its loss; one character at a time or all at once, the result is the same.",
     "Fed its own draws instead, the model can leave the text for good: it was never trained on its own mistakes.",
 )
-UNKNOWN_CHAR_BITS = 20.0
-"""What an unknown character costs in `CharRead.bits` beyond its `<UNK>`, which is all that losses count."""
 _MAX_BITS_SHADED = 8
 _WIDTH_OF_COLUMNS = 64
 _MAX_BARS, _MIN_BARS = 8, 3
-_LABEL_CELLS = len("embedding ")
+_LABEL_CELLS = len("before ")
 _IMPORTANCE = (
     *("next", "own", "bars", "read", "mean", "after", "before"),
     *("embedding", "own state", "check", "change", "sizes"),
@@ -98,12 +96,12 @@ def _blocks(event: TextTraced, cursor: int, width: int, glyphs: Glyphs) -> dict[
     return {
         "own": _aligned(event, cursor, width, glyphs),
         "read": (_fact("read", char, f"  id {event.token_ids[cursor]}, {cursor + 1} of {len(event.token_ids)}"),),
-        "embedding": _strip("embedding", event.embedding_bands, cursor, width, glyphs),
+        "embedding": _strip("embed", event.embedding_bands, cursor, width, glyphs),
         "before": _strip("before", event.hidden_bands, cursor, width, glyphs),
         "after": _strip("after", event.hidden_bands, cursor + 1, width, glyphs),
-        "own state": _strip("own after", own_states, cursor + 1, width, glyphs),
-        "change": (_fact("changed", f"{change:.2f}", " per unit (rms)"),),
-        "next": (_fact("next", target, f"  {percent(chance_of(bits))}: {format_bits(bits)} bits"),),
+        "own state": _strip("own", own_states, cursor + 1, width, glyphs),
+        "change": (_fact("change", f"{change:.2f}", " per unit (rms)"),),
+        "next": (_fact("next", target, f"  {format_bits(bits)} bits ({percent(chance_of(bits))})"),),
         "bars": (),
         "mean": (_mean(event, cursor),),
         "check": _check(event, width),
@@ -149,7 +147,7 @@ def _mean(event: TextTraced, cursor: int) -> Line:
     """Return the mean loss up to the cursor; at the end, it is that of the text."""
     bits = sum(_loss_bits(event, target) for target in range(cursor + 1)) / (cursor + 1)
     if cursor == len(event.text):
-        return _fact("mean", format_bits(bits), f" bits = {format_loss(bits * log(2))} nats: the loss")
+        return _fact("mean", format_bits(bits), f" bits, {format_loss(bits * log(2))} nats: the loss")
     return _fact("mean", format_bits(bits), " bits up to here")
 
 

@@ -9,14 +9,13 @@ import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.model.gru import weights_with_prefix
-from engine.model.vocab import Vocab
+from engine.model.vocab import UNKNOWN_CHAR_BITS, Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import TextCompleted, TweetRead
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.storage.folders import named_checkpoint_path
-from engine.training.evaluation import UNKNOWN_CHAR_BITS
 from tests.engine.helpers import (
     losses,
     names,
