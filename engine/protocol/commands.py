@@ -210,7 +210,7 @@ class MeasureBaselines:
 
 Insight = TraceText | MeasureReach | ScoreUnits | HoldUnit | MapEmbeddings
 """Questions about the weights, answered while training goes on."""
-Question = Insight | ShowBatch
+Question = Insight | ShowBatch | MeasureBaselines
 """Commands that change nothing and whose answers are not journalled: those that a read-only client may send."""
 Command = (
     Pause

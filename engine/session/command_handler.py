@@ -142,14 +142,13 @@ class CommandHandler:
                 run.settings.set_speed_limit(steps_per_second)
             case commands.ShowBatch():
                 run.batch_service.show_batch()
-            case commands.MeasureBaselines():
-                raise ConfigError("This command is not known here.")
             case (
                 commands.TraceText()
                 | commands.MeasureReach()
                 | commands.ScoreUnits()
                 | commands.HoldUnit()
                 | commands.MapEmbeddings()
+                | commands.MeasureBaselines()
             ):
                 run.insight_service.ask(command)
             case commands.SaveCheckpoint(name=name, replace=replace):

@@ -11,14 +11,7 @@ from engine.protocol.commands import Command, Stop
 
 MAX_CHANGES_BEFORE_STOP = 32
 """Commands that arrived before a `Stop` and are still executed first, queries not counted."""
-QUERIES = (
-    commands.SampleNow
-    | commands.SampleLadder
-    | commands.CompleteText
-    | commands.ReadTweet
-    | commands.ShowBatch
-    | commands.Insight
-)
+QUERIES = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet | commands.Question
 """Commands that change nothing and can be executed in the middle of an evaluation."""
 
 

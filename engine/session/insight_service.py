@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator
 
 from engine.errors import ConfigError, TweetgenError
-from engine.insight.answers import Answers, snapshot
-from engine.protocol.commands import Insight, ScoreUnits
+from engine.insight.answers import Answer, Answers, snapshot
+from engine.insight.baselines import Baselines
+from engine.insight.pieces import Pieces
+from engine.protocol.commands import Insight, MeasureBaselines, ScoreUnits
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
 from engine.session.setup import RunSetup
@@ -23,9 +25,12 @@ MAX_SHARE = 0.08
 MAX_CREDIT_SECONDS = 0.3
 """Unused time that is kept, so that the first answer is quick."""
 MAX_LEAD_SECONDS = 0.05
-"""Largest difference that is made up for between `ScoreUnits` and the others."""
+"""Largest difference that is made up for between long questions and the others."""
 
-_Key = tuple[type[Insight], int]
+_Question = Insight | MeasureBaselines
+_LONG = (ScoreUnits, MeasureBaselines)
+"""Questions whose answers take far longer than the others."""
+_Key = tuple[type[_Question], int]
 """Type and request of a command."""
 
 
@@ -37,11 +42,13 @@ class InsightService:
         self._state = state
         self._reporter = reporter
         self._memory_fallback = memory_fallback
+        data = setup.training_data
+        self._baselines = Baselines(data.train_tweets, setup.val_tweets, len(data.vocab))
         self._clock = state.stopwatch.clock
-        self._jobs: dict[_Key, tuple[Insight, Iterator[None]]] = {}
+        self._jobs: dict[_Key, tuple[_Question, Iterator[None]]] = {}
         """Oldest first, by type and request."""
         self._lead_seconds = 0.0
-        """How much longer `ScoreUnits` were worked on than others that waited at the same time."""
+        """How much longer the long ones were worked on than others that waited at the same time."""
         self._credit = MAX_CREDIT_SECONDS
         self._since = self._clock()
 
@@ -50,7 +57,7 @@ class InsightService:
         """How many commands are not answered yet. For any thread."""
         return len(self._jobs)
 
-    def ask(self, command: Insight) -> None:
+    def ask(self, command: _Question) -> None:
         """Queue a command, in place of an older one with its type and request. Raises `ConfigError` on a full queue."""
         key = type(command), command.request
         if key not in self._jobs and len(self._jobs) >= MAX_JOBS:
@@ -108,23 +115,28 @@ class InsightService:
         except TweetgenError as error:
             self._reporter.emit_refusal(command, error)
         seconds = self._clock() - began
-        lead = self._lead_seconds + (seconds if key[0] is ScoreUnits else -seconds)
+        lead = self._lead_seconds + (seconds if key[0] in _LONG else -seconds)
         self._lead_seconds = max(-MAX_LEAD_SECONDS, min(MAX_LEAD_SECONDS, lead))
         if is_done:
             del self._jobs[key]
 
     def _next_key(self) -> _Key:
-        """Return the key of the oldest job, or of the oldest of `ScoreUnits`: these take far longer, and get half."""
+        """Return the key of the oldest job, or of the oldest long one: together, these get half of the time."""
         oldest: dict[bool, _Key] = {}
         for key in self._jobs:
-            oldest.setdefault(key[0] is ScoreUnits, key)
+            oldest.setdefault(key[0] in _LONG, key)
         return oldest.get(self._lead_seconds < 0) or next(iter(self._jobs))
 
-    def _pieces(self, command: Insight) -> Iterator[None]:
-        """Copy the weights, and do the work of a command piece by piece; emit its answer."""
+    def _pieces(self, command: _Question) -> Iterator[None]:
+        """Do the work of a command piece by piece; emit its answer."""
+        job = self._baselines.job(command) if isinstance(command, MeasureBaselines) else self._job(command)
+        event_type, fields = yield from job
+        self._reporter.emit(event_type, **fields)
+
+    def _job(self, command: Insight) -> Pieces[Answer]:
+        """Copy the weights, and return the pieces of an answer about them."""
         self._reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of this work
         setup, state = self._setup, self._state
         model = snapshot(state.trainer.eval_model)
         answers = Answers(model, setup.training_data.vocab, lambda: setup.val_tweets, state.sampling, state.step)
-        event_type, fields = yield from answers.job(command)
-        self._reporter.emit(event_type, **fields)
+        return answers.job(command)

@@ -249,3 +249,18 @@ def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Wor
 
     assert ("ScoreUnits", 6) in work.pieces
     assert [(event.request, event.weights_step) for event in of_type(emitted, e.EmbeddingsMapped)] == [(2, 2), (1, 2)]
+
+
+def test_the_baselines_are_answered_between_steps_and_again_without_being_measured_again(corpus: Path) -> None:
+    clock = FakeClock()
+
+    def advance(event: Event) -> Iterable[Command]:
+        clock.advance(STEP_SECONDS if isinstance(event, e.StepsFinished) else 0.0)
+        return [c.MeasureBaselines(request=2)] if isinstance(event, e.BaselinesMeasured) and event.request == 1 else []
+
+    emitted = run_session(tiny_config(corpus, max_steps=60), {3: [c.MeasureBaselines(request=1)]}, advance, clock)
+
+    first, second = of_type(emitted, e.BaselinesMeasured)
+    assert (first.request, second.request) == (1, 2)
+    assert first.bits_per_char == second.bits_per_char
+    assert 3 <= first.step <= second.step <= first.step + 2
