@@ -5,26 +5,40 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, assert_never
 
 import torch
 
 from engine.config.run import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
-from engine.errors import ConfigError
+from engine.insight.checks import MAX_TRACED_CHARS, check
+from engine.insight.embedding_map import map_embeddings
 from engine.insight.explicit_gru import ExplicitGru
+from engine.insight.holding import sample_held
 from engine.insight.own_draw import draw_on, longest_own_text
 from engine.insight.pieces import Pieces
-from engine.insight.pooling import STATE_BANDS, bands
+from engine.insight.pooling import FINE_DIGITS, STATE_BANDS, bands, rounded
+from engine.insight.reach import gradient, occlusion
 from engine.insight.trace import sequence_loss, trace
 from engine.insight.trace_fields import chars_read, layer_fields
+from engine.insight.units import best_units, correlate, some_tweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, Vocab
-from engine.protocol.commands import Insight, TraceText
-from engine.protocol.events import Event, OwnDraw, TextTraced
-from engine.text import harmless_in_place
+from engine.protocol.commands import HoldUnit, Insight, MapEmbeddings, MeasureReach, ScoreUnits, TraceText
+from engine.protocol.events import (
+    CharPoint,
+    EmbeddingsMapped,
+    Event,
+    OwnDraw,
+    ReachMeasured,
+    TextTraced,
+    UnitHeld,
+    UnitsScored,
+)
+from engine.sampling.stepper import HeldUnit
+from engine.text import harmless, harmless_char, harmless_in_place
 
-MAX_TRACED_CHARS = 500
+MAX_POINTS = 200
 _LOSS_DIGITS = 8
 Answer: TypeAlias = tuple[Callable[..., Event], dict[str, Any]]
 """The type of the event, and its fields except `step` and `elapsed_seconds`."""
@@ -62,18 +76,20 @@ class Answers:
         Raises `ConfigError` if it can't be asked about this model. A piece raises `DivergedError` if the model's output
         is not finite.
         """
+        check(command, self._model.rnn)
         match command:
             case TraceText():
-                self._check_text(command.text)
-                self._check_layer(command.layer)
-                if command.own_from is not None:
-                    _check_index(
-                        "start of own draws", command.own_from, len(command.text), "It can't be behind the text."
-                    )
-                _check_seed(command.seed)
                 return self._trace_text(command)
+            case MeasureReach():
+                return self._measure_reach(command)
+            case ScoreUnits():
+                return self._score_units(command)
+            case HoldUnit():
+                return self._hold_unit(command)
+            case MapEmbeddings():
+                return self._map_embeddings(command)
             case _:
-                raise ConfigError(f"{type(command).__name__} is not known here.")
+                assert_never(command)
 
     @cached_property
     def _gru(self) -> ExplicitGru:
@@ -125,27 +141,63 @@ class Answers:
             hidden_bands=bands(traced.layers[command.layer].hidden, STATE_BANDS),
         )
 
-    def _check_text(self, text: str) -> None:
-        """Raise `ConfigError` unless the text can be traced."""
-        if not text:
-            raise ConfigError("There is no text to look at.", "Give a text of at least one character.")
-        if len(text) > MAX_TRACED_CHARS:
-            raise ConfigError(
-                f"The text has {len(text):,} characters; at most {MAX_TRACED_CHARS} can be traced.", "Shorten it."
-            )
+    def _measure_reach(self, command: MeasureReach) -> Pieces[Answer]:
+        """Answer `MeasureReach`."""
+        measure = occlusion if command.method == "occlusion" else gradient
+        scores = yield from measure(self._gru, self._vocab.encode(command.text), command.position)
+        return ReachMeasured, self._fields(
+            command,
+            text=harmless_in_place(command.text),
+            position=command.position,
+            method=command.method,
+            scores=tuple(rounded(scores, FINE_DIGITS)),
+        )
 
-    def _check_layer(self, layer: int) -> None:
-        """Raise `ConfigError` unless the model has the layer."""
-        _check_index("layer", layer, self._model.rnn.num_layers - 1, "The first layer is 0.")
+    def _score_units(self, command: ScoreUnits) -> Pieces[Answer]:
+        """Answer `ScoreUnits`."""
+        tweets = self._held_out()
+        chosen = some_tweets(len(tweets))
+        yield
+        correlation = yield from correlate(self._gru, self._vocab, tweets, chosen)
+        return UnitsScored, self._fields(
+            command,
+            num_tweets=len(chosen),
+            num_chars=correlation.count,
+            units=best_units(correlation.result(), self._gru.hidden_size),
+        )
 
+    def _hold_unit(self, command: HoldUnit) -> Pieces[Answer]:
+        """Answer `HoldUnit`."""
+        text, layer, unit, value = command.text, command.layer, command.unit, command.value
+        held = None if value is None else HeldUnit(layer, unit, value)
+        token_ids = self._vocab.encode(text)
+        free = yield from trace(self._gru, token_ids)
+        traced = free if held is None else (yield from trace(self._gru, token_ids, held))
+        chars = yield from chars_read(self._vocab, text, traced)
+        tweets = yield from sample_held(self._model, self._vocab, self._sampling, command.seed, held, MAX_TRACED_CHARS)
+        return UnitHeld, self._fields(
+            command,
+            text=harmless_in_place(text),
+            layer=layer,
+            unit=unit,
+            value=value,
+            activations=tuple(rounded(free.layers[layer].hidden[1:, unit])),
+            chars=chars,
+            tweets=tuple(harmless(tweet.text) for tweet in tweets),
+        )
 
-def _check_index(name: str, value: int, last: int, hint: str) -> None:
-    """Raise `ConfigError` unless `value` is from 0 to `last`."""
-    if not 0 <= value <= last:
-        raise ConfigError(f"The {name} must be from 0 to {last:,}, not {value:,}.", hint)
-
-
-def _check_seed(seed: int) -> None:
-    """Raise `ConfigError` unless NumPy can use the seed."""
-    if seed < 0:
-        raise ConfigError(f"The seed must be at least 0, not {seed:,}.", "Use 0 or more.")
+    def _map_embeddings(self, command: MapEmbeddings) -> Pieces[Answer]:
+        """Answer `MapEmbeddings`."""
+        yield
+        found = map_embeddings(self._gru.embedding)
+        shown = zip(
+            self._vocab.chars[:MAX_POINTS],
+            *(rounded(axis, FINE_DIGITS) for axis in found.points[:MAX_POINTS].t()),
+            strict=True,
+        )
+        return EmbeddingsMapped, self._fields(
+            command,
+            points=tuple(CharPoint(char=harmless_char(char), x=x, y=y) for char, x, y in shown),
+            variance_shares=tuple(rounded(found.variance_shares)),
+            num_chars=len(self._vocab.chars),
+        )

@@ -11,7 +11,6 @@ leaving torch in another mode.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,20 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from engine.model.gru import TextGenerator
-
-
-@dataclass(frozen=True)
-class Held:
-    """A hidden unit that is set to a value after every step."""
-
-    layer: int
-    unit: int
-    value: float
-
-    def apply(self, layer: int, hidden: Tensor) -> None:
-        """Set the unit in `hidden` (B, H), the new state of `layer`, if it is that layer's."""
-        if layer == self.layer:
-            hidden[:, self.unit] = self.value
 
 
 class GruStep(NamedTuple):
@@ -99,3 +84,9 @@ class ExplicitGru:
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits (M, V) after states (M, H) of the last layer."""
         return torch.addmm(self._proj_bias, hidden, self._proj_weight_t)
+
+    def gradient_of_nats(self, log_probs: Tensor, target: int) -> Tensor:
+        """Return the gradient (H,) of the target's cost in nats by the last layer's state; `log_probs` (V,)."""
+        by_logits = log_probs.exp()
+        by_logits[target] -= 1
+        return torch.mv(self._proj_weight_t, by_logits)

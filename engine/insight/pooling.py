@@ -11,7 +11,7 @@ from engine.protocol.events.insight import Bands
 STATE_BANDS = 32
 """Of embeddings and hidden states."""
 GATE_BANDS = 24
-DIGITS = 3
+DIGITS, FINE_DIGITS = 3, 5
 
 
 def bands(values: Tensor, max_bands: int) -> Bands:
@@ -29,7 +29,7 @@ def by_mean(values: Tensor) -> Tensor:
     return values.mean(dim=0).argsort(stable=True)
 
 
-def rounded(values: Tensor) -> list[float]:
-    """Return a vector as floats of a few digits."""
-    numbers: list[float] = np.round(values.double().numpy(), DIGITS).tolist()
+def rounded(values: Tensor, digits: int = DIGITS) -> list[float]:
+    """Return a vector as floats with so many digits after the point."""
+    numbers: list[float] = np.round(values.double().numpy(), digits).tolist()
     return numbers

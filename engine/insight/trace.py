@@ -9,10 +9,11 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.errors import DivergedError
-from engine.insight.explicit_gru import ExplicitGru, GruLayer, Held
+from engine.insight.explicit_gru import ExplicitGru, GruLayer
 from engine.insight.pieces import Pieces
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS
+from engine.sampling.stepper import HeldUnit
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Trace:
         return sum(losses) / len(losses)
 
 
-def trace(gru: ExplicitGru, token_ids: list[int], held: Held | None = None) -> Pieces[Trace]:
+def trace(gru: ExplicitGru, token_ids: list[int], held: HeldUnit | None = None) -> Pieces[Trace]:
     """Trace the text of these `token_ids`, with one unit held if that is given.
 
     Raises `DivergedError` if the model's output is not finite.
@@ -60,7 +61,7 @@ def trace(gru: ExplicitGru, token_ids: list[int], held: Held | None = None) -> P
     return Trace(tuple(inputs), (*token_ids, EOS), embedded, layers, log_probs)
 
 
-def _trace_layer(layer: GruLayer, inputs: Tensor, number: int, held: Held | None) -> Pieces[LayerTrace]:
+def _trace_layer(layer: GruLayer, inputs: Tensor, number: int, held: HeldUnit | None) -> Pieces[LayerTrace]:
     """Trace layer `number` along `inputs` (T + 1, E or H)."""
     projected = layer.project(inputs)  # (T + 1, 3H)
     yield

@@ -22,7 +22,7 @@ from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import Floats, Ids, draw, next_char_weights
-from engine.sampling.stepper import CharStepper
+from engine.sampling.stepper import CharStepper, HeldUnit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +55,12 @@ class TweetSampler:
         temperatures: Sequence[float] | None = None,
         *,
         may_compile: bool = True,
+        held: HeldUnit | None = None,
     ) -> None:
         """Process the prime. `temperatures`, one per tweet, override `sampling`'s.
 
-        `may_compile` as in `CharStepper`: off where the process samples only few tweets. Raises `VocabError` on unknown
-        characters in the prime.
+        `may_compile` as in `CharStepper`: off where the process samples only few tweets; `held` is a hidden unit to
+        hold at a value. Raises `VocabError` on unknown characters in the prime.
         """
         prime_ids = vocab.encode_strict(sampling.prime)
         self.sampling = sampling
@@ -73,7 +74,7 @@ class TweetSampler:
         self._rows = np.arange(len(self._seeds))  # of the unfinished tweets
         self._batch_rows = self._rows
         self._results: dict[int, SampledTweet] = {}
-        self._stepper = CharStepper(model, may_compile=may_compile)
+        self._stepper = CharStepper(model, may_compile=may_compile, held=held)
         self._log_probs = self._process_prime(prime_ids)  # log-probabilities (B, V)
 
     @property

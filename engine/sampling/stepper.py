@@ -7,6 +7,7 @@ computed in place, and a single tweet on a CPU runs in compiled code (`engine.co
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,15 +21,31 @@ if TYPE_CHECKING:  # it imports Numba, which sampling a few tweets does not need
     from engine.compute.cpu.single_row import SingleRowStepper
 
 
+@dataclass(frozen=True)
+class HeldUnit:
+    """A hidden unit that is set to a value after every step."""
+
+    layer: int
+    unit: int
+    value: float
+
+    def apply(self, layer: int, hidden: Tensor) -> None:
+        """Set the unit in `hidden` (B, H), the new state of `layer`, if it is in that layer."""
+        if layer == self.layer:
+            hidden[:, self.unit] = self.value
+
+
 class CharStepper:
     """The weights at its creation, and the hidden state of B tweets. Not thread-safe."""
 
-    def __init__(self, model: TextGenerator, *, may_compile: bool = True) -> None:
+    def __init__(self, model: TextGenerator, *, may_compile: bool = True, held: HeldUnit | None = None) -> None:
         """Copy the weights; B is 1, in the initial state.
 
-        `may_compile` allows compiled code, which takes half a second and 100 MB to load if training has not loaded it.
+        `may_compile` allows compiled code, which takes half a second and 100 MB to load if training has not loaded it;
+        `held` excludes it.
         """
-        self._may_compile = may_compile
+        self._may_compile = may_compile and held is None
+        self._held = held
         self._weights = InferenceWeights(model)
         first = self._weights.table.new_zeros(1, self._weights.hidden_size)
         self._rows = self._make_stepper([first.clone() for _ in self._weights.layers])
@@ -44,7 +61,7 @@ class CharStepper:
             from engine.compute.cpu.single_row import SingleRowStepper
 
             return SingleRowStepper(self._weights, states)
-        return _BatchStepper(self._weights, states)
+        return _BatchStepper(self._weights, states, self._held)
 
     def step(self, token_ids: Ids) -> Floats:
         """Process a character of each row, (B,); return the log-probabilities (B, V) of the next one, in nats."""
@@ -54,10 +71,11 @@ class CharStepper:
 class _BatchStepper:
     """The hidden state of B tweets and the buffers of a step, in PyTorch operations."""
 
-    def __init__(self, weights: InferenceWeights, states: list[Tensor]) -> None:
+    def __init__(self, weights: InferenceWeights, states: list[Tensor], held: HeldUnit | None) -> None:
         """Start from these states, (B, H) per layer, which are updated in place."""
         self.states = states
         self._weights = weights
+        self._held = held
         [num_rows, size], num_chars = states[0].shape, len(weights.table)
         self._columns, self._logits = (states[0].new_empty(num_rows, width) for width in (4 * size, num_chars))
         self._products, self._sigmoids = self._columns[:, : 3 * size], self._columns[:, : 2 * size]
@@ -74,6 +92,8 @@ class _BatchStepper:
             self._sigmoids.sigmoid_()
             self._new.addcmul_(self._reset, self._from_state).tanh_()
             torch.lerp(self._new, state, self._update, out=state)
+            if self._held is not None:
+                self._held.apply(number, state)
         torch.addmm(self._weights.proj_bias, self.states[-1], self._weights.proj_weight_t, out=self._logits)
         log_probs: Floats = self._logits.log_softmax(dim=-1).float().cpu().numpy()
         return log_probs

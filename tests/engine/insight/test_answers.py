@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -14,20 +15,37 @@ from hypothesis import strategies as st
 from engine.config.run import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import ConfigError, DivergedError
-from engine.insight.answers import MAX_TRACED_CHARS, Answers, snapshot
+from engine.insight.answers import Answers, snapshot
+from engine.insight.checks import MAX_TRACED_CHARS
+from engine.insight.embedding_map import map_embeddings
+from engine.insight.explicit_gru import ExplicitGru
+from engine.insight.holding import NUM_TWEETS, sample_held
 from engine.insight.pieces import run_to_end
+from engine.insight.reach import gradient, occlusion
+from engine.insight.trace import trace
+from engine.insight.units import best_units, correlate
 from engine.model.gru import TextGenerator
+from engine.model.vocab import UNK, Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import sample_tweets
-from engine.text import harmless_in_place
+from engine.sampling.stepper import HeldUnit
+from engine.text import harmless, harmless_in_place
 from tests.engine.helpers import encoded_with, small_tweets
 from tests.engine.insight.models import TEXT, VOCAB, small_model
 from tests.strategies import hostile_text
 
 MODEL = small_model(2)
+EACH = (
+    c.TraceText(text=TEXT, own_from=3),
+    c.MeasureReach(text=TEXT, position=4),
+    c.MeasureReach(text=TEXT, position=4, method="gradient"),
+    c.ScoreUnits(),
+    c.HoldUnit(text=TEXT, layer=0, unit=1, value=0.5),
+    c.MapEmbeddings(),
+)
 SAMPLING = SamplingConfig(temperature=0.7, top_p=0.95, max_length=24)
 
 
@@ -114,6 +132,84 @@ def test_own_draws_continue_the_longest_text_and_unknown_characters() -> None:
     assert len(text) <= len(own.text) <= len(text) + COMPLETION_CHARS
 
 
+@pytest.mark.parametrize("method", ["occlusion", "gradient"])
+@pytest.mark.parametrize("position", [0, 7, len(TEXT)])
+def test_reach_has_a_score_per_input_before_the_target(position: int, method: e.ReachMethod) -> None:
+    event = answer(c.MeasureReach(text=TEXT, position=position, request=2, method=method))
+
+    measure = occlusion if method == "occlusion" else gradient
+    expected = run_to_end(measure(ExplicitGru(MODEL), VOCAB.encode(TEXT), position))
+    assert (event.request, event.text, event.position, event.method) == (2, TEXT, position, method)
+    assert event.scores == pytest.approx(expected.tolist(), abs=1e-5)
+    assert e.from_json(e.to_json(event)) == event
+
+
+def test_the_scores_of_units_are_those_of_the_held_out_tweets() -> None:
+    event = answer(c.ScoreUnits(request=4))
+
+    tweets = held_out()
+    correlation = run_to_end(correlate(ExplicitGru(MODEL), VOCAB, tweets, np.arange(len(tweets))))
+    assert (event.request, event.num_tweets, event.num_chars) == (4, 30, len(tweets.token_ids))
+    assert event.units == best_units(correlation.result(), 10)
+    assert event.units
+    assert e.from_json(e.to_json(event)) == event
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_a_free_unit_gives_the_scores_of_the_text_and_the_samples_of_the_model(layer: int) -> None:
+    event = answer(c.HoldUnit(text=TEXT, layer=layer, unit=3, seed=20))
+
+    traced = run_to_end(trace(ExplicitGru(MODEL), VOCAB.encode(TEXT)))
+    assert event.activations == pytest.approx(traced.layers[layer].hidden[1:, 3].tolist(), abs=1e-3)
+    assert event.chars == answer(c.TraceText(text=TEXT)).chars
+    samples = sample_tweets(MODEL, VOCAB, SAMPLING, range(20, 20 + NUM_TWEETS))
+    assert event.tweets == tuple(harmless(tweet.text) for tweet in samples)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations(layer: int) -> None:
+    free = answer(c.HoldUnit(text=TEXT, layer=layer, unit=3))
+
+    event = answer(c.HoldUnit(text=TEXT, layer=layer, unit=3, value=-1.0))
+
+    held = HeldUnit(layer, 3, -1.0)
+    traced = run_to_end(trace(ExplicitGru(MODEL), VOCAB.encode(TEXT), held))
+    bits = [-float(row[target]) / math.log(2) for row, target in zip(traced.log_probs, traced.targets, strict=True)]
+    surcharges = [20 * (target == UNK) for target in traced.targets]
+    assert [char.bits for char in event.chars] == pytest.approx(
+        [one + other for one, other in zip(bits, surcharges, strict=True)], abs=1e-3
+    )
+    assert event.activations == free.activations
+    assert event.chars != free.chars
+    assert event.tweets != free.tweets
+    assert (event.layer, event.unit, event.value) == (layer, 3, -1.0)
+    assert e.from_json(e.to_json(event)) == event
+
+
+def test_held_samples_are_drawn_from_the_predictions_of_the_held_model() -> None:
+    held = HeldUnit(1, 2, 0.9)
+    [tweet, *_] = run_to_end(sample_held(MODEL, VOCAB, SAMPLING, 5, held, MAX_TRACED_CHARS))
+
+    chars = answer(c.HoldUnit(text=tweet.text, layer=1, unit=2, value=0.9)).chars
+    assert [char.bits for char in chars[: len(tweet.char_bits)]] == pytest.approx(tweet.char_bits, abs=0.02)
+
+
+def test_the_map_has_the_most_frequent_characters_in_the_order_of_the_vocabulary() -> None:
+    vocab = Vocab(map(chr, range(0x4E00, 0x4E00 + 230)))
+    model = small_model(1, vocab)
+
+    event_type, fields = run_to_end(Answers(model, vocab, held_out, SAMPLING, 7).job(c.MapEmbeddings(request=6)))
+
+    event = event_type(step=9, elapsed_seconds=1.0, **fields)
+    assert isinstance(event, e.EmbeddingsMapped)
+    found = map_embeddings(model.embed.weight)
+    assert (event.request, event.num_chars) == (6, 230)
+    assert "".join(point.char for point in event.points) == "".join(vocab.chars[:200])
+    assert [point.y for point in event.points] == pytest.approx(found.points[:200, 1].tolist(), abs=1e-5)
+    assert event.variance_shares == pytest.approx(found.variance_shares.tolist(), abs=1e-3)
+    assert e.from_json(e.to_json(event)) == event
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -124,6 +220,17 @@ def test_own_draws_continue_the_longest_text_and_unknown_characters() -> None:
         (c.TraceText(text="abc", own_from=4), "from 0 to 3, not 4"),
         (c.TraceText(text="abc", own_from=-1), "from 0 to 3, not -1"),
         (c.TraceText(text="abc", own_from=0, seed=-1), "at least 0"),
+        (c.MeasureReach(text="", position=0), "no text"),
+        (c.MeasureReach(text="x" * 501, position=0), "501 characters"),
+        (c.MeasureReach(text="abc", position=4), "from 0 to 3, not 4"),
+        (c.MeasureReach(text="abc", position=-1), "from 0 to 3, not -1"),
+        (c.HoldUnit(text="", layer=0, unit=0), "no text"),
+        (c.HoldUnit(text="abc", layer=2, unit=0), "from 0 to 1, not 2"),
+        (c.HoldUnit(text="abc", layer=0, unit=10), "from 0 to 9, not 10"),
+        (c.HoldUnit(text="abc", layer=0, unit=-1), "from 0 to 9, not -1"),
+        (c.HoldUnit(text="abc", layer=0, unit=0, value=1.01), "not 1.01"),
+        (c.HoldUnit(text="abc", layer=0, unit=0, value=math.nan), "not nan"),
+        (c.HoldUnit(text="abc", layer=0, unit=0, seed=-1), "at least 0"),
     ],
 )
 def test_an_invalid_question_is_refused_before_any_work(command: Insight, words: str) -> None:
@@ -133,16 +240,18 @@ def test_an_invalid_question_is_refused_before_any_work(command: Insight, words:
     assert error.value.hint
 
 
-@pytest.mark.parametrize("command", [c.TraceText(text="abc")])
+@pytest.mark.parametrize("command", EACH)
 def test_a_non_finite_model_raises(command: Insight) -> None:
     model = small_model(2)
-    model.get_parameter("rnn.weight_hh_l0")[0, 0] = math.nan
+    for parameter in model.parameters():
+        parameter[0] = math.nan
+    model.embed.weight[-1] = math.nan
 
     with pytest.raises(DivergedError):
         answer(command, model)
 
 
-@pytest.mark.parametrize("command", [c.TraceText(text=TEXT, own_from=3)])
+@pytest.mark.parametrize("command", EACH)
 def test_an_answer_uses_no_random_number_of_the_run_and_changes_no_mode(command: Insight) -> None:
     state = torch.get_rng_state()
     pieces = answers_of().job(command)

@@ -10,11 +10,12 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import nn
 
 from engine.errors import DivergedError
-from engine.insight.explicit_gru import ExplicitGru, Held
+from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.pieces import run_to_end
 from engine.insight.trace import sequence_loss, trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK
+from engine.sampling.stepper import HeldUnit
 from tests.engine.insight.models import TEXT, VOCAB, largest_difference, small_model
 
 IDS = VOCAB.encode(TEXT)
@@ -69,7 +70,7 @@ def test_the_loss_of_the_steps_is_the_loss_of_the_sequence_at_once(model: TextGe
 
 def test_a_held_unit_has_its_value_after_every_step_and_the_rest_follows_from_it() -> None:
     model = small_model(2)
-    held = Held(layer=0, unit=3, value=0.75)
+    held = HeldUnit(layer=0, unit=3, value=0.75)
 
     traced = run_to_end(trace(ExplicitGru(model), IDS, held))
 

@@ -1,0 +1,34 @@
+"""Tweets that the model samples while one of its hidden units is held at a value.
+
+As Radford, Jozefowicz and Sutskever (2017, arXiv:1704.01444) set the unit that tracks sentiment. The predictions along
+a text are those of a `trace` with the same unit held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.config.run import SamplingConfig
+from engine.insight.pieces import Pieces
+from engine.model.gru import TextGenerator
+from engine.model.vocab import Vocab
+from engine.sampling.sampler import SampledTweet, TweetSampler
+from engine.sampling.stepper import HeldUnit
+
+NUM_TWEETS = 4
+
+
+def sample_held(
+    model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, seed: int, held: HeldUnit | None, max_chars: int
+) -> Pieces[list[SampledTweet]]:
+    """Return `NUM_TWEETS` tweets from the seeds `seed`, `seed` + 1 and so on, of at most `max_chars` characters.
+
+    They have no prime: the unit is held from `<BOS>` on. Raises `DivergedError` if the model's output is not finite.
+    """
+    sampling = replace(sampling, prime="", max_length=min(sampling.max_length, max_chars))
+    seeds = range(seed, seed + NUM_TWEETS)
+    sampler = TweetSampler(model, vocab, sampling, seeds, may_compile=False, held=held)
+    while not sampler.is_done:
+        sampler.advance()
+        yield
+    return sampler.results()

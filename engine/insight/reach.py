@@ -1,0 +1,95 @@
+"""How much each earlier input matters to one prediction: by occlusion, or by the gradient.
+
+Occlusion (Zeiler and Fergus 2014, arXiv:1311.2901; of words by Li, Monroe and Jurafsky 2016, arXiv:1612.08220) replaces
+one input's embedding by the mean embedding of the vocabulary's characters, each counted once, and runs the model again.
+The special symbols are not part of that mean: `<PAD>` is never trained, and the others mark ends. The gradient
+(Simonyan, Vedaldi and Zisserman 2013, arXiv:1312.6034) is that of the true character's bits.
+
+P is the position of the target: the inputs 0 to P precede it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from engine.insight.explicit_gru import ExplicitGru, GruLayer
+from engine.insight.pieces import Pieces
+from engine.insight.trace import LayerTrace, require_finite, trace
+from engine.model.vocab import EOS, SPECIALS
+
+
+def mean_embedding(gru: ExplicitGru) -> Tensor:
+    """Return the mean embedding of the vocabulary's characters, (E,)."""
+    return gru.embedding[len(SPECIALS) :].mean(dim=0)
+
+
+def occlusion(gru: ExplicitGru, token_ids: list[int], position: int) -> Pieces[Tensor]:
+    """Return by how many bits the target's cost rises when each input is replaced, (P + 1,).
+
+    Row i of a batch is the run with input i replaced. Up to there it is the true run, so it joins the batch at i.
+    Raises `DivergedError` if the model's output is not finite.
+    """
+    true = yield from trace(gru, token_ids[:position])
+    projected = gru.layers[0].project(true.embedded)  # (P + 1, 3H)
+    replaced = gru.layers[0].project(mean_embedding(gru)[None])  # (1, 3H)
+    states = gru.initial_states(0)
+    for place in range(position + 1):
+        here = slice(place, place + 1)
+        inputs = torch.cat([projected[here].expand(place, -1), replaced])  # (place + 1, 3H)
+        before = [torch.cat([rows, layer.hidden[here]]) for rows, layer in zip(states, true.layers, strict=True)]
+        states = gru.step(inputs, before)
+        yield
+    target = _target(token_ids, position)
+    log_probs = gru.logits(states[-1]).log_softmax(dim=-1)  # (P + 1, V)
+    bits = (true.log_probs[-1, target] - log_probs[:, target]) / math.log(2)
+    require_finite(bits)
+    return bits
+
+
+def gradient(gru: ExplicitGru, token_ids: list[int], position: int) -> Pieces[Tensor]:
+    """Return the norm of the gradient of the target's bits with respect to each input's embedding, (P + 1,).
+
+    Raises `DivergedError` if the model's output is not finite.
+    """
+    true = yield from trace(gru, token_ids[:position])
+    upper = torch.zeros_like(true.layers[-1].reset)  # (P + 1, H): gradient by the outputs of a layer
+    upper[-1] = gru.gradient_of_nats(true.log_probs[-1], _target(token_ids, position)) / math.log(2)
+    for number in reversed(range(len(gru.layers))):
+        upper = yield from _backwards(gru.layers[number], true.layers[number], upper)
+    norms: Tensor = torch.linalg.vector_norm(upper, dim=1)
+    require_finite(norms)
+    return norms
+
+
+def _target(token_ids: list[int], position: int) -> int:
+    """Return the id of the target at `position`, the text's length for `<EOS>`."""
+    return [*token_ids, EOS][position]
+
+
+def _backwards(layer: GruLayer, traced: LayerTrace, upper: Tensor) -> Pieces[Tensor]:
+    """Return the gradient by a layer's inputs, (P + 1, E or H), from that by its outputs, `upper` (P + 1, H).
+
+    With m = W_hn h + b_hn, the gradient dh' reaches n as dh' (1 - z), z as dh' (h - n), and h directly as dh' z.
+    """
+    before = traced.hidden[:-1]  # (P + 1, H)
+    reset, update, candidate = traced.reset, traced.update, traced.candidate
+    gates = 2 * layer.size
+    from_state = torch.addmm(layer.bias_hh[gates:], before, layer.weight_hh_t[:, gates:])  # m
+    to_new = (1 - update) * (1 - candidate.square())
+    to_reset = to_new * from_state * reset * (1 - reset)
+    to_update = (before - candidate) * update * (1 - update)
+    factors = torch.stack([to_reset, to_update, to_new * reset], dim=1)  # (P + 1, 3, H): before r, z and m
+    weight_hh = layer.weight_hh_t.t()
+    by_hidden = torch.empty_like(upper)  # (P + 1, H): dh' of each step
+    later = upper.new_zeros(1, layer.size)
+    yield
+    for place in reversed(range(len(upper))):
+        by_hidden[place] = upper[place] + later[0]
+        sums = (by_hidden[place] * factors[place]).reshape(1, -1)  # (1, 3H)
+        later = torch.addmm(by_hidden[place, None] * update[place], sums, weight_hh)
+        yield
+    sums = torch.cat([by_hidden * to_reset, by_hidden * to_update, by_hidden * to_new], dim=1)  # (P + 1, 3H)
+    return torch.mm(sums, layer.weight_ih_t.t())

@@ -1,0 +1,63 @@
+"""The map of the characters is the principal component analysis of their embeddings, always the same way up."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from engine.errors import DivergedError
+from engine.insight.embedding_map import map_embeddings
+
+EMBEDDING = torch.randn(40, 7, generator=torch.Generator().manual_seed(3)) * torch.tensor([3.0, 2, 1, 1, 0.5, 0.5, 0.1])
+
+
+def test_the_places_and_shares_are_those_of_a_singular_value_decomposition() -> None:
+    chars = EMBEDDING[4:].double()
+    centred = chars - chars.mean(dim=0)
+    left, sizes, _ = torch.linalg.svd(centred, full_matrices=False)
+
+    found = map_embeddings(EMBEDDING)
+
+    assert torch.allclose(found.points.abs(), (left * sizes)[:, :2].abs(), atol=1e-9)
+    assert torch.allclose(found.variance_shares, sizes[:2].square() / sizes.square().sum(), atol=1e-9)
+    assert torch.equal(map_embeddings(EMBEDDING.clone()).points, found.points)
+
+
+def test_special_symbols_have_no_part_in_it() -> None:
+    changed = EMBEDDING.clone()
+    changed[:4] = 1e6
+
+    assert torch.equal(map_embeddings(changed).points, map_embeddings(EMBEDDING).points)
+
+
+def test_the_largest_weight_of_a_component_is_positive() -> None:
+    line = torch.zeros(9, 3)
+    line[4:, 1] = torch.arange(5.0)
+    line[4:, 0] = -0.5 * torch.arange(5.0)
+
+    points = map_embeddings(line).points
+
+    assert points[:, 0].diff().min() > 1
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (30, 1), (30, 2)])
+def test_few_characters_or_dimensions_give_finite_places(shape: tuple[int, int]) -> None:
+    found = map_embeddings(EMBEDDING[: shape[0], : shape[1]])
+
+    assert found.points.shape == (shape[0] - 4, 2)
+    assert found.points.isfinite().all()
+    assert found.variance_shares.sum() <= 1 + 1e-9
+
+
+def test_equal_embeddings_are_all_at_the_centre() -> None:
+    found = map_embeddings(torch.full((12, 6), 0.3))
+
+    assert found.points.abs().max() < 1e-6
+    assert found.variance_shares.isfinite().all()
+
+
+def test_non_finite_embeddings_raise() -> None:
+    with pytest.raises(DivergedError):
+        map_embeddings(EMBEDDING * math.inf)

@@ -1,0 +1,80 @@
+"""Reach equals brute force: a forward pass of PyTorch's GRU per replaced input, and its autograd."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.errors import DivergedError
+from engine.insight.explicit_gru import ExplicitGru
+from engine.insight.pieces import Pieces, run_to_end
+from engine.insight.reach import gradient, mean_embedding, occlusion
+from engine.model.gru import TextGenerator
+from engine.model.vocab import BOS, EOS
+from tests.engine.insight.models import TEXT, VOCAB, largest_difference, small_model
+
+IDS = VOCAB.encode(TEXT)
+MODELS = [small_model(1), small_model(2), small_model(3), small_model(2, tied_embeddings=True)]
+models = pytest.mark.parametrize("model", MODELS, ids=["1 layer", "2 layers", "3 layers", "tied"])
+positions = pytest.mark.parametrize("position", [0, 1, 9, len(TEXT)])
+
+
+def embedded_before(model: TextGenerator, position: int) -> Tensor:
+    """Return the embeddings of the inputs before the target at `position`, (P + 1, E)."""
+    return model.embed.weight[[BOS, *IDS[:position]]]
+
+
+def bits_of(model: TextGenerator, embedded: Tensor, position: int) -> Tensor:
+    """Return the bits of the target at `position` after inputs with these embeddings, by `nn.GRU`."""
+    output, _ = model.rnn(embedded[None])
+    target = [*IDS, EOS][position]
+    log_probs: Tensor = model.proj(output[0, -1]).log_softmax(dim=-1)
+    return -log_probs[target] / math.log(2)
+
+
+@models
+@positions
+def test_occlusion_equals_one_forward_pass_per_replaced_input(model: TextGenerator, position: int) -> None:
+    embedded = embedded_before(model, position)
+    expected = []
+    for place in range(position + 1):
+        changed = embedded.clone()
+        changed[place] = model.embed.weight[4:].mean(dim=0)
+        expected.append(bits_of(model, changed, position) - bits_of(model, embedded, position))
+
+    found = run_to_end(occlusion(ExplicitGru(model), IDS, position))
+
+    assert largest_difference(found, torch.stack(expected)) < 1e-4
+
+
+@models
+@positions
+def test_the_gradient_equals_autograd(model: TextGenerator, position: int) -> None:
+    embedded = embedded_before(model, position).clone().requires_grad_()
+    [expected] = torch.autograd.grad(bits_of(model, embedded, position), embedded)
+
+    found = run_to_end(gradient(ExplicitGru(model), IDS, position))
+
+    assert largest_difference(found, expected.norm(dim=1)) < 1e-5 * float(expected.abs().max() + 1)
+
+
+def test_the_mean_embedding_is_that_of_the_characters_alone() -> None:
+    model = small_model(1)
+    model.embed.weight[:4] = 1e6
+
+    expected = torch.stack([model.embed.weight[VOCAB.stoi[char]] for char in VOCAB.chars]).mean(dim=0)
+
+    assert largest_difference(mean_embedding(ExplicitGru(model)), expected) < 1e-5
+
+
+@pytest.mark.parametrize("method", [occlusion, gradient])
+def test_a_non_finite_model_raises(method: Callable[[ExplicitGru, list[int], int], Pieces[Tensor]]) -> None:
+    model = small_model(1)
+    model.proj.bias[EOS] = math.inf
+
+    with pytest.raises(DivergedError):
+        run_to_end(method(ExplicitGru(model), IDS, 3))
