@@ -107,11 +107,8 @@ class TextStrip:
         used = 0
         for piece in pieces:
             if used + piece.cells > self._width and lines[-1]:
-                line = lines[-1]
-                last_blank = next((index for index in reversed(range(len(line))) if line[index].text == " "), -1)
-                lines[-1], rest = (line[: last_blank + 1], line[last_blank + 1 :]) if last_blank >= 0 else (line, [])
-                lines.append(rest)
-                used = sum(other.cells for other in rest)
+                lines[-1:] = _broken(lines[-1], piece)
+                used = sum(other.cells for other in lines[-1])
             lines[-1].append(piece)
             used += piece.cells
         return lines
@@ -142,6 +139,15 @@ class TextStrip:
         if cursor in piece.symbols:
             return Span(self._glyphs.cursor + level * (piece.cells - 1), "title")
         return Span(level * piece.cells, "bar")
+
+
+def _broken(line: list[_Piece], following: _Piece) -> tuple[list[_Piece], list[_Piece]]:
+    """Return the part of a full line that remains, and the part that moves to the next line: its last word."""
+    if following.text != " ":
+        last_blank = max((index for index, piece in enumerate(line) if piece.text == " "), default=0)
+        if last_blank:
+            return line[: last_blank + 1], line[last_blank + 1 :]
+    return line, []
 
 
 def _strongest(piece: _Piece, shades: Shades | None) -> float | None:
