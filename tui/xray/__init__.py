@@ -14,5 +14,6 @@ Each view is a module with the same functions; `event` is the answer that it dra
 * `sentence(event, cursor, glyphs) -> str`: what is seen at the cursor, without a full stop;
 * `HELP`: five lines that explain it, from `view_help(view)`.
 
-`step_view` and `gates_view` draw `TextTraced`. The map and the batch have no cursor along the text.
+`step_view` and `gates_view` draw `TextTraced`, `reach_view` draws `ReachMeasured`, `units_view` several answers;
+`map_view` draws `EmbeddingsMapped` with a character in place of the cursor, `batch_view` `BatchShown` without a text.
 """

@@ -74,7 +74,7 @@ def row_cells(row: BatchRow, num_columns: int, glyphs: Glyphs) -> list[Span]:
     """Return a span per column of a row: `<BOS>`, characters, `<EOS>`, padding; an ellipsis where the row is cut."""
     chars = [
         Span(LOST, "problem", CHAR_SHADE) if token_id == UNK else Span(_glyph_of(char, glyphs), "text", CHAR_SHADE)
-        for char, token_id in zip(row.text, row.token_ids[1:], strict=True)
+        for char, token_id in zip(row.text.ljust(len(row.token_ids), LOST), row.token_ids[1:], strict=False)
     ]
     num_padding = num_columns - len(chars) - 1
     bos = Span(glyphs.bos, "value", CHAR_SHADE)

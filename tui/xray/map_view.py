@@ -1,4 +1,8 @@
-"""The characters at the places that the first two principal components of their embeddings give them. Pure."""
+"""View 5: the characters at the places that the first two principal components of their embeddings give them.
+
+See `tui.xray` for the three functions of a view. In place of the cursor they take the character at it, empty for
+`<BOS>`. Let `tui.xray.map_layout.aligned` prepare each answer, so that the map does not jump.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,20 @@ import math
 from collections.abc import Iterator, Sequence
 
 from engine.protocol.events import CharPoint, EmbeddingsMapped
-from engine.text import LOST
+from engine.text import LOST, harmless_char
 from tui.formatting.cells import cell_len
 from tui.xray.char_classes import CHAR_CLASSES, CharClass, class_of, closeness_of_classes
 from tui.xray.glyphs import Glyphs, percent
 from tui.xray.layout import fitted, line_width
 from tui.xray.map_layout import Placed, placed
+from tui.xray.shades import Shades
 from tui.xray.spans import Kind, Line, Picture, Span
 
 HELP = (
-    "Every character is printed at the place that the model gave its embedding: its row of the table of weights.",
-    "The table has a column per dimension. Shown are the two directions along which the characters differ most (PCA).",
+    "Each character is printed at the place of its embedding, the row of numbers that stands for it in the model.",
+    "Of all directions of that space, the map shows the two along which the characters differ most (PCA).",
     "Characters that the model treats alike move together while it learns: vowels, digits, capitals.",
-    "What lies close here can be far apart in the other dimensions: the sentence gives the share that is seen.",
+    "What is close here may be far apart in the other directions: the sentence gives the share that is seen.",
     "Where two characters coincide, the more frequent one keeps its place. Rare ones hardly move.",
 )
 _STYLES: dict[CharClass, tuple[Kind, float | None]] = {
@@ -32,26 +37,35 @@ _STYLES: dict[CharClass, tuple[Kind, float | None]] = {
 _NUM_NEAREST, _NUM_EXAMPLES = 5, 3
 
 
-def render(mapped: EmbeddingsMapped, *, width: int, height: int, glyphs: Glyphs, selected: str = "") -> Picture:
-    """Return the map, the characters nearest to `selected` if it is on the map, and the classes."""
-    nearest = _nearest(mapped.points, selected, glyphs)
-    num_chars = len(mapped.points)
-    num_rows = height - len(nearest) - len(_legend(mapped.points, num_chars, width, glyphs))
-    found = placed(mapped.points, width, num_rows, lambda char: cell_len(_glyph_of(char, glyphs)))
-    rows = (tuple(_row([each for each in found if each.row == row], selected, glyphs)) for row in range(num_rows))
-    legend = _legend(mapped.points, num_chars - len(found), width, glyphs)
+def render(event: EmbeddingsMapped, char: str, width: int, height: int, glyphs: Glyphs) -> Picture:
+    """Return the map, the characters nearest to `char` if it is on the map, and the classes."""
+    nearest = _nearest(event.points, char, glyphs)
+    num_chars = len(event.points)
+    num_rows = height - len(nearest) - len(_legend(event.points, num_chars, width, glyphs))
+    found = placed(event.points, width, num_rows, lambda char: cell_len(_glyph_of(char, glyphs)))
+    rows = (tuple(_row([each for each in found if each.row == row], char, glyphs)) for row in range(num_rows))
+    legend = _legend(event.points, num_chars - len(found), width, glyphs)
     return fitted((*rows, *nearest, *legend), width, height, glyphs)
 
 
-def sentence(mapped: EmbeddingsMapped) -> str:
+def shades(event: EmbeddingsMapped, text: str, char: str) -> Shades | None:
+    """Return how near each character of `text` is to `char`; None if that is not on the map."""
+    distances = _distances(event.points, char)
+    if not distances:
+        return None
+    farthest = max(distances.values()) or 1.0
+    values = (1 - distances[each] / farthest if each in distances else None for each in text)
+    return Shades((None, *values, None), f"near {harmless_char(char)} on the map", "farthest", "there")
+
+
+def sentence(event: EmbeddingsMapped) -> str:
     """Return which class of characters lies closest together, and the share of the variance that is seen."""
-    seen = f"the two directions hold {percent(sum(mapped.variance_shares[:2]))} of the variance"
-    closeness = closeness_of_classes(mapped.points)
-    closest = next((each for each in closeness if each.is_closer_than_chance), None)
+    seen = f"the two directions hold {percent(sum(event.variance_shares[:2]))} of the variance"
+    closest = next((each for each in closeness_of_classes(event.points) if each.is_closer_than_chance), None)
     if closest is None:
-        return f"no class of characters lies closer together than chance; {seen}"
+        return f"No class of characters lies closer together than chance; {seen}"
     return (
-        f"the {closest.char_class} lie closer together than chance: mean distance {closest.distance_ratio:.1f} "
+        f"The {closest.char_class} lie closer together than chance: mean distance {closest.distance_ratio:.1f} "
         f"of that of all characters; {seen}"
     )
 
@@ -62,7 +76,7 @@ def _glyph_of(char: str, glyphs: Glyphs) -> str:
     return label if len(label) == 1 else LOST
 
 
-def _row(chars: Sequence[Placed], selected: str, glyphs: Glyphs) -> Iterator[Span]:
+def _row(chars: Sequence[Placed], char: str, glyphs: Glyphs) -> Iterator[Span]:
     """Yield the characters of a row of the map and the blanks between them."""
     used = 0
     for each in sorted(chars, key=lambda placed: placed.column):
@@ -70,20 +84,25 @@ def _row(chars: Sequence[Placed], selected: str, glyphs: Glyphs) -> Iterator[Spa
             yield Span(" " * (each.column - used))
         label = _glyph_of(each.char, glyphs)
         kind, shade = _STYLES[class_of(each.char)]
-        yield Span(label, "cursor") if each.char == selected else Span(label, kind, shade)
+        yield Span(label, "cursor") if each.char == char else Span(label, kind, shade)
         used = each.column + cell_len(label)
 
 
-def _nearest(points: Sequence[CharPoint], selected: str, glyphs: Glyphs) -> Picture:
-    """Return a line with the characters nearest to the selected one; no line if it is not on the map."""
-    here = next((point for point in points if point.char == selected), None)
-    if here is None or len(points) < 3:
+def _distances(points: Sequence[CharPoint], char: str) -> dict[str, float]:
+    """Return the distance of every character from `char`, which is included; empty if that is not on the map."""
+    here = next((point for point in points if point.char == char), None)
+    return {} if here is None else {each.char: math.dist((each.x, each.y), (here.x, here.y)) for each in points}
+
+
+def _nearest(points: Sequence[CharPoint], char: str, glyphs: Glyphs) -> Picture:
+    """Return a line with the characters nearest to `char`; no line if it is not on the map."""
+    distances = _distances(points, char)
+    if len(distances) < 3:
         return ()
-    distances = {point.char: math.dist((point.x, point.y), (here.x, here.y)) for point in points if point != here}
-    mean = sum(distances.values()) / len(distances) or 1.0
-    nearest = sorted(distances, key=lambda char: distances[char])[:_NUM_NEAREST]
-    found = ", ".join(f"{glyphs.name(char)} {distances[char] / mean:.1f}" for char in nearest)
-    heading, scale = f"nearest to {glyphs.name(selected)}: ", " (1 is its mean distance)"
+    mean = sum(distances.values()) / (len(distances) - 1) or 1.0
+    nearest = sorted(distances.keys() - {char}, key=lambda each: (distances[each], each))[:_NUM_NEAREST]
+    found = ", ".join(f"{glyphs.name(each)} {distances[each] / mean:.1f}" for each in nearest)
+    heading, scale = f"nearest to {glyphs.name(char)}: ", " (1 is its mean distance)"
     return ((Span(heading, "muted"), Span(found), Span(scale, "muted")),)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tui.xray import gates_view, map_view, step_view
+from tui.xray import gates_view, map_view, reach_view, step_view, units_view
 from tui.xray.view_names import ViewName
 
 _HELP: dict[ViewName, tuple[str, ...]] = {
     "step": step_view.HELP,
     "gates": gates_view.HELP,
-    "reach": (),
-    "units": (),
+    "reach": reach_view.HELP,
+    "units": units_view.HELP,
     "map": map_view.HELP,
 }
 

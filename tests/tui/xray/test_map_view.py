@@ -91,7 +91,7 @@ def test_all_points_in_one_place_are_printed_around_the_middle() -> None:
 
 
 def test_the_map_prints_each_character_as_itself_a_space_as_a_sign_and_names_the_classes() -> None:
-    picture = plain(map_view.render(embeddings_mapped(), width=80, height=20, glyphs=UNICODE))
+    picture = plain(map_view.render(embeddings_mapped(), "", 80, 20, UNICODE))
     assert all(picture.count(char) for char in "␣ea7T")
     assert "ea vowels 2" in picture
     assert "T capitals 1" in picture
@@ -100,16 +100,16 @@ def test_the_map_prints_each_character_as_itself_a_space_as_a_sign_and_names_the
 
 def test_characters_without_room_are_counted() -> None:
     points = tuple(CharPoint(char=chr(33 + number), x=0.0, y=0.0) for number in range(90))
-    picture = map_view.render(embeddings_mapped(points=points), width=40, height=12, glyphs=ASCII)
+    picture = map_view.render(embeddings_mapped(points=points), "", 40, 12, ASCII)
     printed = sum(span.text.isspace() is False for line in picture[:-4] for span in line)
     assert f"+{90 - printed} covered by others" in plain(picture)
 
 
 def test_a_selected_character_is_marked_and_its_nearest_are_listed() -> None:
-    picture = map_view.render(embeddings_mapped(), width=80, height=20, glyphs=UNICODE, selected="e")
+    picture = map_view.render(embeddings_mapped(), "e", 80, 20, UNICODE)
     assert [span.text for line in picture for span in line if span.kind == "cursor"] == ["e"]
     assert "nearest to ‘e’: ‘a’ 0.1, a space 0.9, ‘T’ 1.1, ‘7’ 1.9 (1 is its mean distance)" in plain(picture)
-    unknown = map_view.render(embeddings_mapped(), width=80, height=20, glyphs=UNICODE, selected="寿")
+    unknown = map_view.render(embeddings_mapped(), "寿", 80, 20, UNICODE)
     assert "nearest" not in plain(unknown)
 
 
@@ -117,15 +117,13 @@ def test_a_selected_character_is_marked_and_its_nearest_are_listed() -> None:
 def test_the_map_fits_its_size(width: int, height: int) -> None:
     mapped = embeddings_mapped(points=scattered("".join(map(chr, range(32, 127)))))
     for glyphs in (UNICODE, ASCII):
-        picture = map_view.render(mapped, width=width, height=height, glyphs=glyphs, selected="e")
+        picture = map_view.render(mapped, "e", width, height, glyphs)
         assert len(picture) <= height
         assert max(map(line_width, picture)) <= width
 
 
 def test_unsafe_and_invisible_characters_are_not_printed() -> None:
-    picture = plain(
-        map_view.render(embeddings_mapped(points=scattered("\x1b\u202e\u0301a")), width=40, height=12, glyphs=UNICODE)
-    )
+    picture = plain(map_view.render(embeddings_mapped(points=scattered("\x1b\u202e\u0301a")), "", 40, 12, UNICODE))
     assert not {"\x1b", "\u202e", "\u0301"} & set(picture)
     assert picture.count("�") >= 3
 
@@ -135,12 +133,12 @@ def test_the_sentence_says_that_vowels_lie_together_only_if_they_do() -> None:
     together = embeddings_mapped(points=scattered(VOWELS + CONSONANTS, **near), variance_shares=(0.2, 0.11, 0.1))
     ratio = closeness_of_classes(together.points)[0].distance_ratio
     assert map_view.sentence(together) == (
-        f"the vowels lie closer together than chance: mean distance {ratio:.1f} of that of all characters; "
+        f"The vowels lie closer together than chance: mean distance {ratio:.1f} of that of all characters; "
         "the two directions hold 31 % of the variance"
     )
     apart = embeddings_mapped(points=scattered(VOWELS + CONSONANTS))
-    assert map_view.sentence(apart).startswith("no class of characters lies closer together than chance; ")
-    assert map_view.sentence(embeddings_mapped(points=())).startswith("no class")
+    assert map_view.sentence(apart).startswith("No class of characters lies closer together than chance; ")
+    assert map_view.sentence(embeddings_mapped(points=())).startswith("No class")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +151,3 @@ def test_the_sentence_says_that_vowels_lie_together_only_if_they_do() -> None:
 )
 def test_characters_are_classed(char: str, expected: str) -> None:
     assert class_of(char) == expected
-
-
-def test_help_is_five_lines() -> None:
-    assert len(map_view.HELP) == 5
