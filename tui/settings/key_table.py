@@ -5,6 +5,7 @@ No key here is a prefix of tmux or screen (ctrl+b, ctrl+a), or stops and starts 
 
 from __future__ import annotations
 
+from tui.settings.keys.batch import BATCH_KEYS
 from tui.settings.keys.checkpoints import BROWSER_KEYS, MAIN_CHECKPOINT_KEYS
 from tui.settings.keys.key import Key
 from tui.settings.keys.plot import MAIN_PLOT_KEYS, PLOT_KEYS
@@ -22,6 +23,7 @@ KEY_TABLE: dict[str, tuple[Key, ...]] = {
     "In the loss plot (tab focuses it)": PLOT_KEYS,
     "While typing a prompt": PROMPT_KEYS,
     "In an open tweet": TWEET_KEYS,
+    "In an open batch": BATCH_KEYS,
     "In the list of checkpoints": BROWSER_KEYS,
 }
 """The rows under their headings. The keys of the first five act on the main screen, whichever panel is focused."""
@@ -36,20 +38,8 @@ PANEL_ACTIONS = {"": MAIN_ACTIONS, "LossPlot": PLOT_KEYS, "TweetFeed": FEED_KEYS
 """What the palette offers, by the widget that acts; those of the main screen under ""."""
 
 _BAR = (
-    *(
-        "pause",
-        "step",
-        "finish",
-        "temperature_up",
-        "temperature_down",
-        "ladder",
-        "sample",
-        "prompt",
-        "save",
-        "load",
-        "open",
-    ),
-    *("unit", "help", "command_palette", "detach", "leave"),
+    *("pause", "step", "show_batch", "finish", "temperature_up", "temperature_down", "ladder", "sample", "prompt"),
+    *("save", "load", "open", "unit", "help", "command_palette", "detach", "leave"),
 )
 BAR_KEYS = tuple(key for name in _BAR for key in MAIN_KEYS if key.name == name)
 """The main screen's key bar, in its order; a narrow one leaves out some."""

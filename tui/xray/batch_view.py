@@ -31,6 +31,7 @@ CHAR_SHADE = 0.3
 """Characters are lighter than padding."""
 _NUMBER_CELLS = 4
 _RULER_STEP = 10
+_NUM_LINES_BELOW = 3
 
 
 def render(
@@ -54,6 +55,18 @@ def render(
         for number, row in enumerate(rows, first_row)
     )
     return fitted((*above, _ruler(first_column, widths), *grid, *below), width, height, glyphs)
+
+
+def grid_lines(shown: BatchShown, width: int, height: int) -> range:
+    """Return the lines of the picture in which rows of the grid are drawn."""
+    first = len(_shapes(shown, width)) + 1
+    return range(first, max(height - _NUM_LINES_BELOW, first + 1))
+
+
+def last_first_column(shown: BatchShown, shown_rows: range, width: int, glyphs: Glyphs) -> int:
+    """Return the column from which on the grid reaches exactly to the end of these rows."""
+    rows = [row_cells(row, shown.num_columns, glyphs)[::-1] for row in shown.rows[shown_rows.start : shown_rows.stop]]
+    return max(shown.num_columns + 1 - len(_column_widths(rows, width - _NUMBER_CELLS)), 0)
 
 
 def sentence(shown: BatchShown) -> str:

@@ -37,13 +37,13 @@ async def test_key_bar_names_every_key_that_there_is_room_for_and_cuts_none(stag
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=(120, 24)) as pilot:
         await started(app)
-        for width in (140, 120, 80, 47, 40):
+        for width in (160, 120, 80, 47, 40):
             await pilot.resize_terminal(width, 24)
             bar = app.screen.query_one(KeyBar)
             await wait_until(lambda bar=bar, width=width: bar.size.width == width, "the layout")  # type: ignore[misc]
             line = bar.render()
             assert line.cell_length <= width
-            unnamed = {"nats/bits"} if width < 140 else set()
+            unnamed = {"batch", "nats/bits"} if width < 160 else set()
             unnamed |= {"step", "finish", "ladder", "prompt"} if width < 120 else set()
             keys = [key for key in BAR_KEYS if key.label not in unnamed] if width >= 80 else []
             words = ["space pause", "? help", "q quit", "+ - temp", *(key.label for key in keys)]
@@ -184,7 +184,8 @@ async def test_help_lists_every_key(stage: Stage) -> None:
 
 def test_the_names_of_keys_in_config_toml_stay_as_they_are() -> None:
     assert {key.name for key in MAIN_KEYS} == {
-        *("pause", "step", "finish", "learning_rate_up", "learning_rate_down", "undo", "answer_alert", "dismiss_alert"),
+        *("pause", "step", "show_batch", "finish", "learning_rate_up", "learning_rate_down", "undo"),
+        *("answer_alert", "dismiss_alert"),
         *("open", "detach", "leave", "temperature_up", "temperature_down", "ladder", "sample", "prompt"),
         *("clear_prime", "pin", "pins_only", "colours", "export", "save", "load", "unit", "log", "panes"),
         *("panel_up", "panel_down", "machine", "mouse", "settings", "help", "command_palette"),

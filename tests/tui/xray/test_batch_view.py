@@ -108,3 +108,21 @@ def test_hostile_tweets_are_shown_harmless() -> None:
 
 def test_help_is_five_lines() -> None:
     assert len(batch_view.HELP) == 5
+
+
+@pytest.mark.parametrize("width", [40, 76, 100])
+def test_rows_of_the_grid_are_drawn_in_the_lines_that_are_named(width: int) -> None:
+    tall = batch_shown(("good morning",) * 20)
+    for height in (8, 12, 30):
+        lines, grid = lines_of(tall, width, height), batch_view.grid_lines(tall, width, height)
+        drawn = [y for y, line in enumerate(lines) if "▸good morning■" in line]
+        assert drawn == list(grid)[:20]
+
+
+def test_the_last_first_column_leaves_no_column_out_at_the_right_also_with_wide_characters() -> None:
+    wide = batch_shown(("🥳" * 30, "x" * 40))
+    for width in (20, 40, 60):
+        first = batch_view.last_first_column(wide, range(2), width, UNICODE)
+        rows = lines_of(wide, width, first_column=first)
+        assert any(row.endswith("x■") for row in rows)
+        assert not any(row.endswith("x■") for row in lines_of(wide, width, first_column=first - 1))

@@ -25,6 +25,7 @@ from tui.run.bridge import Bridge
 from tui.run.summary import finished_text
 from tui.run.view import RunView
 from tui.screens.dialogs.base import FailureDialog
+from tui.screens.main.batch import BatchController
 from tui.screens.main.checkpoints import CheckpointsController
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.open_tweets import OpenTweetsController
@@ -66,6 +67,7 @@ class MainScreen(Screen[None]):
         run = self.run = RunControl(self, bridge, view, services, clock)
         self.leaving = LeavingController(run, clock)
         self.steering = SteeringController(run, self.leaving)
+        self.batches = BatchController(run, self.steering)
         self.sampling = SamplingController(run)
         self.checkpoints = CheckpointsController(run, self.leaving, overlay)
         self.open_tweets = OpenTweetsController(run, self.leaving)
@@ -123,6 +125,7 @@ class MainScreen(Screen[None]):
         self.preferences.tick()
         self.checkpoints.tick()
         self.sampling.tick()
+        self.batches.tick()
 
     def action_dispatch(self, action: str, *arguments: object) -> None:
         """Do the action of a row of the key table: `steering.pause` is `self.steering.action_pause`."""
@@ -161,7 +164,9 @@ class MainScreen(Screen[None]):
                 pass
             case e.BatchSizeChanged() | e.IntervalsChanged() | e.SpeedLimitChanged():
                 pass
-            case e.StepTaken() | e.BatchShown() | e.BaselinesMeasured() | e.InsightEvent():
+            case e.BatchShown():
+                self.batches.show(event)
+            case e.StepTaken() | e.BaselinesMeasured() | e.InsightEvent():
                 pass
             case _:
                 assert_never(event)
@@ -173,12 +178,21 @@ class MainScreen(Screen[None]):
             self.leaving.confirm_unsaved_exit(refusal)
         elif refusal.command == "CompleteText":
             self.sampling.prompt.show_refusal(refusal.detail)
-        elif refusal.command == "ReadTweet" and self.tweet_details.show_refusal(refusal.detail):
+        elif self._show_refusal_in_dialog(refusal):
             pass
         elif refusal.command == "Finish" or is_brief:
             self.run.messages.toast(refusal.detail)
         else:
             self.run.messages.error(refusal.title, refusal.detail, refusal.hint)
+
+    def _show_refusal_in_dialog(self, refusal: e.CommandRefused) -> bool:
+        """Show a refusal in the dialog that waits for the answer, if it is open; return whether it is."""
+        match refusal.command:
+            case "ReadTweet":
+                return self.tweet_details.show_refusal(refusal.detail)
+            case "ShowBatch":
+                return self.batches.show_refusal(refusal.detail)
+        return False
 
     def _route_end(self, ended: e.RunFinished | e.RunFailed) -> None:
         """Show why the run has ended, unless the user ends it."""

@@ -22,6 +22,15 @@ RUN_KEYS = (
         steers=True,
     ),
     Key(
+        "B",
+        "batches.show_batch",
+        "Batch of the last step",
+        "Show the batch of the last step as a grid, with its padding and token ids; . takes the next step there.",
+        label="batch",
+        opens=True,
+        steers=True,
+    ),
+    Key(
         "f",
         "steering.finish",
         "Finish, or cancel that",

@@ -1,0 +1,53 @@
+"""The batch of the last step in a dialog, which follows the single steps taken while it is open."""
+
+from __future__ import annotations
+
+from engine.protocol.commands import ShowBatch
+from engine.protocol.events import BatchShown
+from tui.screens.dialogs.batch import BatchDialog
+from tui.screens.main.run_control import Controller, RunControl
+from tui.screens.main.steering import SteeringController
+
+
+class BatchController(Controller):
+    """The key that shows a batch."""
+
+    def __init__(self, run: RunControl, steering: SteeringController) -> None:
+        """Show batches of this run; `steering` takes the steps."""
+        super().__init__(run)
+        self._steering = steering
+        self._dialog: BatchDialog | None = None
+        self._asked_at = -1
+
+    def action_show_batch(self) -> None:
+        """Show the batch of the last step."""
+        if self._dialog is None and self._run.can_command():
+            self._dialog = BatchDialog(self._steering.action_step)
+            self._run.app.push_screen(self._dialog, self._on_dialog_closed)
+            self._ask()
+
+    def tick(self) -> None:
+        """Ask for the batch of each step that a paused run has taken since the last one shown."""
+        if self._dialog is None:
+            return
+        self._dialog.show_step(self._run.view.last_step_taken)
+        if self._run.view.phase == "paused" and self._run.view.step != self._asked_at:
+            self._ask()
+
+    def show(self, batch: BatchShown) -> None:
+        """Show a batch in its dialog, if that is still open."""
+        if self._dialog is not None:
+            self._dialog.show(batch)
+
+    def show_refusal(self, reason: str) -> bool:
+        """Show why there is no batch; return whether a dialog is open to show it."""
+        if self._dialog is not None:
+            self._dialog.show_refusal(reason)
+        return self._dialog is not None
+
+    def _ask(self) -> None:
+        self._asked_at = self._run.view.step
+        self._run.send(ShowBatch())
+
+    def _on_dialog_closed(self, _answer: None) -> None:
+        self._dialog = None

@@ -1,0 +1,122 @@
+"""`BatchGrid`: the batch of a training step as a grid, with a selected tweet; scrolls with keys, wheel and clicks."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import BindingType
+
+from engine.protocol.events import BatchShown
+from tui.settings.keys.batch import GRID_KEYS
+from tui.settings.keys.key import bindings_of
+from tui.widgets.terminal_info import TerminalInfo
+from tui.widgets.xray.picture_view import PictureView
+from tui.xray import batch_view
+from tui.xray.glyphs import ASCII, UNICODE, Glyphs
+
+_COLUMNS_PER_KEY = 8
+_ROWS_PER_WHEEL = 3
+
+
+class BatchGrid(PictureView, can_focus=True):
+    """Shows a batch once there is one; keeps the selected row and the first column from one batch to the next."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(GRID_KEYS)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown_batch: BatchShown | None = None
+        self.selected = 0
+        """The row whose token ids are shown, from 0."""
+        self.first_row = 0
+        self.first_column = 0
+
+    def show(self, batch: BatchShown) -> None:
+        """Show a batch."""
+        self.shown_batch = batch
+        self._go_to(self.selected, self.first_column)
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self._go_to(self.selected, self.first_column)
+
+    def action_row(self, num_rows: int) -> None:
+        """Select the tweet some rows below (1) or above (-1)."""
+        self._go_to(self.selected + num_rows, self.first_column)
+
+    def action_page(self, direction: int) -> None:
+        """Select the tweet a page below (1) or above (-1)."""
+        self.action_row(direction * max(len(self._grid_lines) - 1, 1))
+
+    def action_columns(self, direction: int) -> None:
+        """Scroll right (1) or left (-1) by some time steps."""
+        self._go_to(self.selected, self.first_column + direction * _COLUMNS_PER_KEY)
+
+    def action_first_column(self) -> None:
+        """Scroll to `<BOS>`."""
+        self._go_to(self.selected, 0)
+
+    def action_last_column(self) -> None:
+        """Scroll to the end of the longest tweet."""
+        self._go_to(self.selected, self.shown_batch.num_columns if self.shown_batch is not None else 0)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Select a tweet further down."""
+        event.stop()
+        self.action_row(_ROWS_PER_WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Select a tweet further up."""
+        event.stop()
+        self.action_row(-_ROWS_PER_WHEEL)
+
+    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
+        """Scroll right."""
+        event.stop()
+        self.action_columns(1)
+
+    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
+        """Scroll left."""
+        event.stop()
+        self.action_columns(-1)
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the tweet under the pointer."""
+        if event.y in self._grid_lines:
+            self._go_to(self.first_row + event.y - self._grid_lines.start, self.first_column)
+
+    @property
+    def _grid_lines(self) -> range:
+        """The lines of the widget in which rows of the grid are drawn."""
+        if self.shown_batch is None:
+            return range(0)
+        return batch_view.grid_lines(self.shown_batch, self.size.width, self.size.height)
+
+    def _go_to(self, row: int, column: int) -> None:
+        """Select a row, scroll as far as needed to show it, and draw from a column on; both are clamped."""
+        batch = self.shown_batch
+        if batch is None or not self.size:
+            return
+        num_lines = len(self._grid_lines)
+        self.selected = min(max(row, 0), max(len(batch.rows) - 1, 0))
+        first_row = min(max(self.first_row, self.selected - num_lines + 1), self.selected)
+        self.first_row = max(min(first_row, len(batch.rows) - num_lines), 0)
+        shown_rows = range(self.first_row, self.first_row + num_lines)
+        width, height = self.size
+        last_first_column = batch_view.last_first_column(batch, shown_rows, width, self._glyphs)
+        self.first_column = max(min(column, last_first_column), 0)
+        picture = batch_view.render(
+            batch,
+            width=width,
+            height=height,
+            glyphs=self._glyphs,
+            first_row=self.first_row,
+            first_column=self.first_column,
+            selected=self.selected,
+        )
+        self.show_picture(picture)
+
+    @property
+    def _glyphs(self) -> Glyphs:
+        return ASCII if isinstance(self.app, TerminalInfo) and self.app.glyphs == "ascii" else UNICODE
