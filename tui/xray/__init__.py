@@ -8,7 +8,7 @@ the end, which no cursor reaches.
 
 Each view is a module with the same functions; `event` is the answer that it draws:
 
-* `render(event, cursor, *, width, height, glyphs) -> Picture`: at most `height` lines of at most `width` cells, the
+* `render(event, cursor, width, height, glyphs) -> Picture`: at most `height` lines of at most `width` cells, the
   most important ones if there is not room for all;
 * `shades(event, cursor) -> Shades`: a value for each symbol, for `TextStrip.picture`;
 * `sentence(event, cursor, glyphs) -> str`: what is seen at the cursor, without a full stop;

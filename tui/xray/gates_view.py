@@ -69,7 +69,7 @@ _FIGURES = (
 
 
 def render(
-    event: TextTraced, cursor: int, *, width: int, height: int, glyphs: Glyphs, gate: GateName | None = None
+    event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs, gate: GateName | None = None
 ) -> Picture:
     """Return the heat map around the cursor with the numbers of its column beside or below it.
 
@@ -96,7 +96,7 @@ def shades(event: TextTraced, cursor: int) -> Shades:  # noqa: ARG001 - all view
 def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
     """Return how many units the input at the cursor rewrote or left as they were, beside the average of the text."""
     gates = event.gates[cursor]
-    reading = f"reading {_name(event, cursor, glyphs)}"
+    reading = f"Reading {_name(event, cursor, glyphs)}"
     if rewritten := gates.rewritten_share:
         compared = _compared(rewritten, _average(event, lambda gates: gates.rewritten_share))
         return f"{reading} rewrote {percent(rewritten)} of the units (z < 0.1), {compared}"

@@ -37,7 +37,7 @@ _IMPORTANCE = (
 """Which blocks of lines are shown first where there is not room for all."""
 
 
-def render(event: TextTraced, cursor: int, *, width: int, height: int, glyphs: Glyphs) -> Picture:
+def render(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
     """Return what went in at the cursor, the state before and after, and the prediction of the next character."""
     most_bars = _MAX_BARS if event.own is None else _MAX_BARS + 1
     if width < _WIDTH_OF_COLUMNS:
@@ -65,7 +65,7 @@ def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
     """Return what the true next character cost and what was expected, and where the model's own draws part."""
     read = event.chars[cursor]
     first = read.likeliest[0]
-    before = f"after {glyphs.name(event.text[cursor - 1])}" if cursor else "at the start"
+    before = f"After {glyphs.name(event.text[cursor - 1])}" if cursor else "At the start"
     true = glyphs.name(read.char)
     expected = f"it had expected {glyphs.name(first.char)} ({percent(first.probability)})"
     if first.char == read.char:

@@ -109,9 +109,9 @@ def test_the_candidate_is_scaled_by_its_largest_band_in_both_directions() -> Non
 
 def test_the_sentence_compares_with_the_average_of_the_text() -> None:
     sentence = gates_view.sentence(with_gates(5, rewritten_share=0.41), 5, UNICODE)
-    assert sentence == "reading a space rewrote 41 % of the units (z < 0.1), 5.3 times the average of this text"
+    assert sentence == "Reading a space rewrote 41 % of the units (z < 0.1), 5.3 times the average of this text"
     assert gates_view.sentence(text_traced(TEXT), 0, ASCII) == (
-        "reading <BOS> rewrote 5.0 % of the units (z < 0.1), about the average of this text"
+        "Reading <BOS> rewrote 5.0 % of the units (z < 0.1), about the average of this text"
     )
     assert "(z < 0.1), twice the average" in gates_view.sentence(with_gates(1, rewritten_share=0.11), 1, UNICODE)
     assert "(z < 0.1), half the average" in gates_view.sentence(with_gates(1, rewritten_share=0.025), 1, UNICODE)
@@ -120,11 +120,11 @@ def test_the_sentence_compares_with_the_average_of_the_text() -> None:
 def test_the_sentence_of_a_column_that_rewrote_nothing_names_what_it_kept() -> None:
     kept = with_gates(5, rewritten_share=0.0, copied_share=0.15)
     assert gates_view.sentence(kept, 5, UNICODE) == (
-        "reading a space rewrote no unit and copied 15 % (z > 0.9), about the average of this text"
+        "Reading a space rewrote no unit and copied 15 % (z > 0.9), about the average of this text"
     )
     mixed = with_gates(5, rewritten_share=0.0, copied_share=0.0)
     assert gates_view.sentence(mixed, 5, UNICODE) == (
-        "reading a space mixed old and new in every unit: mean z 0.70, 0.70 on average"
+        "Reading a space mixed old and new in every unit: mean z 0.70, 0.70 on average"
     )
 
 

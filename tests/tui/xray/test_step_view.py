@@ -118,19 +118,19 @@ def test_an_unknown_character_counts_in_the_mean_as_in_the_loss() -> None:
     assert "next   ß (unknown)  4.00 bits (6.2 %)" in shown
     assert "mean   3.00 bits up to here" in shown
     assert step_view.sentence(event, 1, UNICODE) == (
-        "after ‘a’ comes ‘ß’, which is not in the vocabulary; nothing was more probable"
+        "After ‘a’ comes ‘ß’, which is not in the vocabulary; nothing was more probable"
     )
 
 
 def test_the_sentence_reads_the_prediction() -> None:
     assert step_view.sentence(traced(), 1, UNICODE) == (
-        "after ‘s’ the model gave ‘i’ 25 %: 2.0 bits; nothing was more probable"
+        "After ‘s’ the model gave ‘i’ 25 %: 2.0 bits; nothing was more probable"
     )
     assert step_view.sentence(traced(), 3, ASCII) == (
-        "after 'n' the model gave 'g' 25 %: 2.0 bits; it had expected 'i' (50 %)"
+        "After 'n' the model gave 'g' 25 %: 2.0 bits; it had expected 'i' (50 %)"
     )
-    assert step_view.sentence(traced(), 0, UNICODE).startswith("at the start the model gave ‘s’")
-    assert step_view.sentence(traced(), 5, UNICODE).startswith("after a space the model gave ‘i’")
+    assert step_view.sentence(traced(), 0, UNICODE).startswith("At the start the model gave ‘s’")
+    assert step_view.sentence(traced(), 5, UNICODE).startswith("After a space the model gave ‘i’")
     assert "gave the end 25 %" in step_view.sentence(traced(), 7, UNICODE)
 
 
