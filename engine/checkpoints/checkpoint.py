@@ -38,11 +38,16 @@ class Checkpoint:
         return Vocab(self.info.vocab)
 
     def to_model(self, device: torch.device) -> TextGenerator:
-        """Return the model in eval mode, with its averaged weights if there are any."""
-        model = TextGenerator.from_config(len(self.vocab), self.info.model)
-        model.load_state_dict(
-            weights_with_prefix(self.tensors, "average.") or weights_with_prefix(self.tensors, "model.")
-        )
+        """Return the model in eval mode, with its averaged weights if there are any. Draws no random number.
+
+        On a CPU it shares the memory of `tensors`.
+        """
+        with torch.device("meta"):
+            model = TextGenerator.from_config(len(self.vocab), self.info.model)
+        weights = weights_with_prefix(self.tensors, "average.") or weights_with_prefix(self.tensors, "model.")
+        model.load_state_dict(weights, assign=True)
+        if self.info.model.tied_embeddings:
+            model.proj.weight = model.embed.weight
         return model.to(device).eval()
 
 

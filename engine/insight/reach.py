@@ -17,8 +17,10 @@ from torch import Tensor
 
 from engine.insight.explicit_gru import ExplicitGru, GruLayer
 from engine.insight.pieces import Pieces
-from engine.insight.trace import LayerTrace, require_finite, trace
+from engine.insight.trace import LayerTrace, Trace, require_finite, trace
 from engine.model.vocab import EOS, SPECIALS
+
+_BATCH_ROWS = 64
 
 
 def mean_embedding(gru: ExplicitGru) -> Tensor:
@@ -33,20 +35,31 @@ def occlusion(gru: ExplicitGru, token_ids: list[int], position: int) -> Pieces[T
     Raises `DivergedError` if the model's output is not finite.
     """
     true = yield from trace(gru, token_ids[:position])
-    projected = gru.layers[0].project(true.embedded)  # (P + 1, 3H)
-    replaced = gru.layers[0].project(mean_embedding(gru)[None])  # (1, 3H)
-    states = gru.initial_states(0)
-    for place in range(position + 1):
-        here = slice(place, place + 1)
-        inputs = torch.cat([projected[here].expand(place, -1), replaced])  # (place + 1, 3H)
-        before = [torch.cat([rows, layer.hidden[here]]) for rows, layer in zip(states, true.layers, strict=True)]
-        states = gru.step(inputs, before)
-        yield
+    last = torch.empty_like(true.layers[-1].reset)  # (P + 1, H)
+    for first in range(0, position + 1, _BATCH_ROWS):
+        last[first : first + _BATCH_ROWS] = yield from _replaced_runs(gru, true, first)
     target = _target(token_ids, position)
-    log_probs = gru.logits(states[-1]).log_softmax(dim=-1)  # (P + 1, V)
+    log_probs = gru.logits(last).log_softmax(dim=-1)  # (P + 1, V)
     bits = (true.log_probs[-1, target] - log_probs[:, target]) / math.log(2)
     require_finite(bits)
     return bits
+
+
+def _replaced_runs(gru: ExplicitGru, true: Trace, first: int) -> Pieces[Tensor]:
+    """Return the last state of the last layer, (rows, H), with one of `_BATCH_ROWS` inputs from `first` on replaced."""
+    num_inputs = len(true.inputs)
+    projected = gru.layers[0].project(true.embedded[first:])  # (inputs, 3H)
+    replaced = gru.layers[0].project(mean_embedding(gru)[None])  # (1, 3H)
+    states = gru.initial_states(0)
+    for place in range(first, num_inputs):
+        inputs = projected[place - first].expand(len(states[0]), -1)  # (rows, 3H)
+        if place < first + _BATCH_ROWS:  # another row
+            inputs = torch.cat([inputs, replaced])
+            before = [layer.hidden[place, None] for layer in true.layers]
+            states = [torch.cat([rows, row]) for rows, row in zip(states, before, strict=True)]
+        states = gru.step(inputs, states)
+        yield
+    return states[-1]
 
 
 def gradient(gru: ExplicitGru, token_ids: list[int], position: int) -> Pieces[Tensor]:

@@ -62,6 +62,20 @@ def test_the_gradient_equals_autograd(model: TextGenerator, position: int) -> No
     assert largest_difference(found, expected.norm(dim=1)) < 1e-5 * float(expected.abs().max() + 1)
 
 
+def test_a_position_far_into_the_text_is_measured_in_several_batches() -> None:
+    text = VOCAB.encode((TEXT * 9)[:150])
+    model, embedded = MODELS[1], MODELS[1].embed.weight[[BOS, *text]]
+    mean = model.embed.weight[4:].mean(dim=0)
+    rows = embedded.repeat(len(embedded), 1, 1)  # (P + 1, P + 1, E)
+    rows[range(len(rows)), range(len(rows))] = mean
+    output, _ = model.rnn(torch.cat([embedded[None], rows]))
+    bits = -model.proj(output[:, -1]).log_softmax(dim=-1)[:, EOS] / math.log(2)
+
+    found = run_to_end(occlusion(ExplicitGru(model), text, len(text)))
+
+    assert largest_difference(found, bits[1:] - bits[0]) < 1e-4
+
+
 def test_the_mean_embedding_is_that_of_the_characters_alone() -> None:
     model = small_model(1)
     model.embed.weight[:4] = 1e6
