@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from engine.protocol.events.insight import Bands, CharGates, TextTraced
-from tui.formatting.cells import cell_len
-from tui.xray.columns import symbols, window
-from tui.xray.glyphs import Glyphs, largest, level_spans, percent, pooled
+from tui.xray.glyphs import Glyphs, percent
+from tui.xray.heat_map import HeatMap
 from tui.xray.layout import beside, fitted
 from tui.xray.shades import Shades
 from tui.xray.spans import Line, Picture, Span
@@ -33,11 +32,10 @@ _MEANINGS: dict[GateName, str] = {
     "reset": "reset gate r: 0 leaves the state out of the candidate",
     "candidate": "candidate n: what replaces the state",
 }
-_LABEL_CELLS = 2
 _NUMBERS_WIDTH = 34
 _WIDTH_WITH_NUMBERS_BESIDE = 100
 _WIDTH_OF_LONG_NAMES = 64
-_MIN_ROWS_WITH_HEADING = 3
+_MIN_ROWS_WITH_HEADING = 4
 _MIN_ROWS_OF_ALL = 9
 """From this many rows for the heat map, all three blocks are shown."""
 _LIKE_AVERAGE = (0.8, 1.25)
@@ -63,7 +61,7 @@ _FIGURES = (
     _Figure("mean r", "r", lambda gates: gates.reset_mean),
     _Figure("rewritten (z < 0.1)", "rewritten", lambda gates: gates.rewritten_share, percent),
     _Figure("copied (z > 0.9)", "copied", lambda gates: gates.copied_share, percent),
-    _Figure("saturated", "saturated", lambda gates: gates.saturated_share, percent),
+    _Figure("saturated r and z", "saturated", lambda gates: gates.saturated_share, percent),
     _Figure("state changed", "change", lambda gates: gates.hidden_change),
 )
 
@@ -130,60 +128,21 @@ def _compared(value: float, average: float) -> str:
 def _heat_map(
     event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs, gate: GateName | None
 ) -> Picture:
-    """Return the blocks of the gates, the characters below them, and the mark of the cursor."""
-    shown = symbols(event.text, glyphs)[: len(event.token_ids)]
-    cells = [cell_len(symbol) for symbol in shown]
-    visible = window(cells, cursor, width - _LABEL_CELLS - 1)
-    num_rows = max(height - 2, 1)
-    gates = (gate,) if gate else GATE_NAMES if num_rows >= _MIN_ROWS_OF_ALL else GATE_NAMES[:1]
-    rows_of_each = num_rows // len(gates)
-    blocks = [_block(event, name, visible, cells, cursor, rows_of_each, glyphs) for name in gates]
-    is_cut_before, is_cut_after = visible.start > 0, visible.stop < len(shown)
-    chars = (
-        Span((glyphs.ellipsis if is_cut_before else " ").ljust(_LABEL_CELLS), "muted"),
-        *(Span(shown[symbol], "cursor" if symbol == cursor else "text") for symbol in visible),
-        Span(glyphs.ellipsis if is_cut_after else "", "muted"),
-    )
-    num_blanks = _LABEL_CELLS + sum(cells[visible.start : cursor])
-    mark = (Span(" " * num_blanks), Span(glyphs.cursor, "title"))
-    return (*(line for block in blocks for line in block), chars, mark)[: max(height, 0)]
-
-
-def _block(
-    event: TextTraced,
-    gate: GateName,
-    visible: range,
-    cells: Sequence[int],
-    cursor: int,
-    num_rows: int,
-    glyphs: Glyphs,
-) -> Picture:
-    """Return the rows of one gate, with a heading if there is room."""
-    bands: Bands = {
+    """Return the blocks of the gates above the text, with headings if there is room."""
+    bands: dict[GateName, Bands] = {
         "update": event.update_bands,
         "reset": event.reset_bands,
         "candidate": event.candidate_bands,
-    }[gate]
-    has_heading = num_rows > _MIN_ROWS_WITH_HEADING
-    columns = [pooled(column, num_rows - has_heading) for column in bands]
-    is_signed = gate == "candidate"
-    scale = largest(columns) if is_signed else 1.0
-    meaning = f"{_MEANINGS[gate]}, {-scale:.2f} to {scale:.2f}" if is_signed else _MEANINGS[gate]
-    heading: Picture = ((Span(meaning, "muted"),),) if has_heading else ()
-    rows: list[Line] = []
-    for row in range(len(columns[0])):
-        label = Span((_LETTERS[gate] if row == 0 else "").ljust(_LABEL_CELLS), "title")
-        spans = [label]
-        for symbol in visible:
-            spans += level_spans(
-                (columns[symbol][row] / scale,),
-                glyphs,
-                is_signed=is_signed,
-                cells=cells[symbol],
-                kind="value" if symbol == cursor else "bar",
-            )
-        rows.append(tuple(spans))
-    return (*heading, *rows)
+    }
+    num_rows = max(height - 2, 1)
+    shown = (gate,) if gate else GATE_NAMES if num_rows >= _MIN_ROWS_OF_ALL else GATE_NAMES[:1]
+    rows_of_each = num_rows // len(shown)
+    heat_map = HeatMap.of(event.text, cursor, width, glyphs)
+    lines: list[Line] = []
+    for name in shown:
+        meaning = _MEANINGS[name] if rows_of_each >= _MIN_ROWS_WITH_HEADING else ""
+        lines += heat_map.block(bands[name], rows_of_each, _LETTERS[name], meaning, is_signed=name == "candidate")
+    return (*lines, *heat_map.text())[: max(height, 0)]
 
 
 def _table(event: TextTraced, cursor: int, glyphs: Glyphs) -> Picture:

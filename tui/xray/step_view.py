@@ -14,6 +14,7 @@ from tui.formatting.cells import cell_len
 from tui.formatting.numbers import format_bits, format_loss
 from tui.xray.chance_rows import chance_rows
 from tui.xray.glyphs import Glyphs, chance_of, largest, level_spans, percent, pooled
+from tui.xray.heat_map import HeatMap
 from tui.xray.layout import beside, fitted, wrapped
 from tui.xray.own_draw import aligned_runs, both_chances, parting_sentence
 from tui.xray.shades import Shades
@@ -29,6 +30,7 @@ HELP = (
 _MAX_BITS_SHADED = 8
 _WIDTH_OF_COLUMNS = 64
 _MAX_BARS, _MIN_BARS = 8, 3
+_MIN_LINES_OF_STATES, _MAX_LINES_OF_STATES = 6, 17
 _LABEL_CELLS = len("before ")
 _IMPORTANCE = (
     *("next", "own", "bars", "read", "mean", "after", "before"),
@@ -38,21 +40,50 @@ _IMPORTANCE = (
 
 
 def render(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
-    """Return what went in at the cursor, the state before and after, and the prediction of the next character."""
-    most_bars = _MAX_BARS if event.own is None else _MAX_BARS + 1
-    if width < _WIDTH_OF_COLUMNS:
-        blocks = _blocks(event, cursor, width, glyphs)
-        fewest_bars = min(_MIN_BARS if event.own is None else _MIN_BARS + 1, max(height - 1, 0))
-        spare = height - len(_chosen(blocks | {"bars": ((),) * fewest_bars}, height))
-        blocks["bars"] = _bars(event, cursor, width, min(fewest_bars + spare, most_bars), glyphs)
-        return fitted(_chosen(blocks, height), width, height, glyphs)
+    """Return what went in at the cursor, the state before and after, and the prediction of the next character.
+
+    Below, where there is room: the hidden state along the text.
+    """
+    draw = _in_columns if width >= _WIDTH_OF_COLUMNS else _in_one_column
+    picture = draw(event, cursor, width, max(height, 0), glyphs)
+    states = _states(event, cursor, width, height - len(picture) - 1, glyphs)
+    return fitted((*picture, (), *states) if states else picture, width, height, glyphs)
+
+
+def _in_one_column(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
+    blocks = _blocks(event, cursor, width, glyphs)
+    fewest, most = _num_bars(event)
+    fewest = min(fewest, max(height - 1, 0))
+    spare = height - len(_chosen(blocks | {"bars": ((),) * fewest}, height))
+    blocks["bars"] = _bars(event, cursor, width, min(fewest + spare, most), glyphs)
+    return _chosen(blocks, height)
+
+
+def _in_columns(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
+    """Return both texts, if there are two, above facts on the left and bars on the right."""
     left_width = width // 2 - 1 if event.own is None else width // 3
-    own = _aligned(event, cursor, width, glyphs)[: max(height, 0)]
+    own = _aligned(event, cursor, width, glyphs)[:height]
     room = height - len(own)
     blocks = _blocks(event, cursor, left_width, glyphs) | {"own": ()}
     left = fitted(_chosen(blocks, room), left_width, room, glyphs)
-    right = _bars(event, cursor, width - left_width - 2, min(room, most_bars), glyphs)
-    return fitted((*own, *beside(left, right, left_width)), width, height, glyphs)
+    right = _bars(event, cursor, width - left_width - 2, min(room, _num_bars(event)[1]), glyphs)
+    return (*own, *beside(left, right, left_width))
+
+
+def _num_bars(event: TextTraced) -> tuple[int, int]:
+    """Return the lowest and the highest number of lines with bars, the heading of two runs included."""
+    has_heading = event.own is not None
+    return _MIN_BARS + has_heading, _MAX_BARS + has_heading
+
+
+def _states(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
+    """Return the hidden state after each input, above the text; nothing if there is not room for it."""
+    if height < _MIN_LINES_OF_STATES:
+        return ()
+    heat_map = HeatMap.of(event.text, cursor, width, glyphs)
+    num_rows = min(height - 2, _MAX_LINES_OF_STATES)
+    states = heat_map.block(event.hidden_bands[1:], num_rows, "h", "hidden state after each input", is_signed=True)
+    return (*states, *heat_map.text())
 
 
 def shades(event: TextTraced, cursor: int) -> Shades:  # noqa: ARG001 - all views have the same arguments

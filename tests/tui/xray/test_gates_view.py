@@ -69,7 +69,7 @@ def test_80_columns_show_all_three_above_one_text() -> None:
     assert shown[9:11] == ["  ▸good morning", "     ▲"]
     assert shown[11:] == [
         "mean z 0.70  mean r 0.50  rewritten (z < 0.1) 5.0 %  copied (z > 0.9) 15 %",
-        "saturated 20 %  state changed 0.30",
+        "saturated r and z 20 %  state changed 0.30",
     ]
 
 

@@ -77,6 +77,20 @@ def test_40_columns_show_the_most_important_lines_first() -> None:
     assert lines_of(traced(), 1, 40, 1) == ["next   i    2.00 bits (25 %)"]
 
 
+def test_a_high_screen_shows_the_hidden_state_along_the_text_below() -> None:
+    assert lines_of(traced(), 1, 80, 20)[12:] == [
+        "",
+        "hidden state after each input, -0.50 to 0.50",
+        "h ▆▇█▅▆▇█▅",
+        "  ▇█▅▆▇█▅▆",
+        "  █▅▆▇█▅▆▇",
+        "  ▅▆▇█▅▆▇█",
+        "  ▸sing it",
+        "   ▲",
+    ]
+    assert len(lines_of(traced(), 1, 80, 18)) == 12
+
+
 def test_all_eight_bars_are_shown_where_there_is_room() -> None:
     assert sum("%" in line and "bits" not in line for line in lines_of(traced(), 1, 40, 24)) == 8
 
