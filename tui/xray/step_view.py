@@ -25,7 +25,7 @@ HELP = (
     "In training it is then fed the true next character, whatever it predicted: this is teacher forcing.",
     "The loss of a character comes from the probability it got: 0 bits for 100 %, 1 bit for 50 %, 2 for 25 %.",
     "The mean over the tweet is its loss; one character at a time or all at once, the result is the same.",
-    "Fed its own draws instead, the model can leave the text for good: it was never trained on its own mistakes.",
+    "Fed its own draws instead, it can leave the text for good: it never trained on its own errors (exposure bias).",
 )
 _MAX_BITS_SHADED = 8
 _WIDTH_OF_COLUMNS = 64
