@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from rich.cells import cell_len
@@ -11,8 +12,8 @@ from textual.widget import Widget
 from engine.protocol.events import StepTaken
 from tui.formatting.numbers import format_count, format_learning_rate, shortened
 
-_SMALL_LOSS = 0.1
-"""Below this many nats, a step changes the fourth decimal at most."""
+_LOWEST_LOSS = 1e-4
+"""Lower ones are shown with as many decimals."""
 
 
 class StepBar(Widget):
@@ -53,7 +54,8 @@ def step_text(taken: StepTaken, width: int) -> str:
 
 def _texts(taken: StepTaken) -> Iterator[str]:
     """Yield the line, the longest first."""
-    decimals = 4 if min(taken.loss_before, taken.loss_after) < _SMALL_LOSS else 3
+    lowest = min(0.5, max(_LOWEST_LOSS, min(taken.loss_before, taken.loss_after)))
+    decimals = 2 - math.floor(math.log10(lowest))  # at least three, and three digits of a smaller loss
     losses = f"{taken.loss_before:.{decimals}f} → {taken.loss_after:.{decimals}f}"
     norm, rate = f"{taken.grad_norm:.2f}", format_learning_rate(taken.learning_rate)
     step = f"step {format_count(taken.step)}"

@@ -1,0 +1,30 @@
+"""A single step in one line, as long as there is room for."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from tests.fakes import step_taken
+from tui.widgets.step_bar import step_text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "losses"),
+    [
+        (3.3894, 3.3661, "3.389 → 3.366"),
+        (0.4801, 0.4129, "0.480 → 0.413"),
+        (0.00174, 0.00171, "0.00174 → 0.00171"),
+        (0.0, 0.0, "0.000000 → 0.000000"),
+    ],
+)
+def test_losses_have_at_least_three_digits_however_small_they_are(before: float, after: float, losses: str) -> None:
+    assert step_text(step_taken(1205, loss_before=before, loss_after=after), 40) == f"step 1,205: loss {losses}"[:40]
+
+
+@pytest.mark.parametrize("width", [10, 30, 40, 60, 80, 200])
+def test_the_line_fits_and_ends_with_a_whole_number(width: int) -> None:
+    text = step_text(step_taken(1205, num_tweets=1), width)
+    assert cell_len(text) <= width
+    assert text.startswith("step 1,20")
+    assert not text.endswith(",")
