@@ -12,7 +12,7 @@ from engine.errors import ConfigError, TweetgenError
 from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
 from engine.insight.pieces import Pieces
-from engine.protocol.commands import Insight, MeasureBaselines, ScoreUnits
+from engine.protocol.commands import Insight, MeasureBaselines
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
 from engine.session.setup import RunSetup
@@ -24,12 +24,8 @@ MAX_SHARE = 0.08
 """Seconds of answering per second of everything else."""
 MAX_CREDIT_SECONDS = 0.3
 """Unused time that is kept, so that the first answer is quick."""
-MAX_LEAD_SECONDS = 0.05
-"""Largest difference that is made up for between long questions and the others."""
 
 _Question = Insight | MeasureBaselines
-_LONG = (ScoreUnits, MeasureBaselines)
-"""Questions whose answers take far longer than the others."""
 _Key = tuple[type[_Question], int]
 """Type and request of a command."""
 
@@ -47,8 +43,8 @@ class InsightService:
         self._clock = state.stopwatch.clock
         self._jobs: dict[_Key, tuple[_Question, Iterator[None]]] = {}
         """Oldest first, by type and request."""
-        self._lead_seconds = 0.0
-        """How much longer the long ones were worked on than others that waited at the same time."""
+        self._seconds: dict[type[_Question], float] = {}
+        """How long each type that waits was worked on, so that a short answer does not wait for a long one."""
         self._credit = MAX_CREDIT_SECONDS
         self._since = self._clock()
 
@@ -65,6 +61,7 @@ class InsightService:
                 f"{MAX_JOBS} questions about the model wait already.", "Ask again once they are answered."
             )
         self._jobs[key] = command, self._pieces(command)
+        self._seconds.setdefault(key[0], min(self._seconds.values(), default=0.0))
 
     def advance(self) -> None:
         """Work for the time that is due to answers: for one piece, or at most as long as since the last call."""
@@ -90,7 +87,7 @@ class InsightService:
 
     def refuse_all(self, error: TweetgenError) -> None:
         """Refuse all commands that are not answered yet."""
-        jobs, self._jobs = self._jobs, {}
+        jobs, self._jobs, self._seconds = self._jobs, {}, {}
         for command, _ in jobs.values():
             self._reporter.emit_refusal(command, error)
 
@@ -104,8 +101,9 @@ class InsightService:
                     break
 
     def _do_piece(self) -> None:
-        """Do the next piece of work; a command that can't be answered is refused."""
-        key = self._next_key()
+        """Do the next piece of work, of the type with the least so far; refuse a command that can't be answered."""
+        kind = min(self._seconds, key=self._seconds.__getitem__)
+        key = next(key for key in self._jobs if key[0] is kind)
         command, pieces = self._jobs[key]
         began = self._clock()
         is_done = True
@@ -114,18 +112,11 @@ class InsightService:
                 is_done = next(pieces, True) is True
         except TweetgenError as error:
             self._reporter.emit_refusal(command, error)
-        seconds = self._clock() - began
-        lead = self._lead_seconds + (seconds if key[0] in _LONG else -seconds)
-        self._lead_seconds = max(-MAX_LEAD_SECONDS, min(MAX_LEAD_SECONDS, lead))
+        self._seconds[kind] += self._clock() - began
         if is_done:
             del self._jobs[key]
-
-    def _next_key(self) -> _Key:
-        """Return the key of the oldest job, or of the oldest long one: together, these get half of the time."""
-        oldest: dict[bool, _Key] = {}
-        for key in self._jobs:
-            oldest.setdefault(key[0] in _LONG, key)
-        return oldest.get(self._lead_seconds < 0) or next(iter(self._jobs))
+            if not any(each[0] is kind for each in self._jobs):
+                del self._seconds[kind]
 
     def _pieces(self, command: _Question) -> Iterator[None]:
         """Do the work of a command piece by piece; emit its answer."""
