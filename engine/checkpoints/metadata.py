@@ -60,6 +60,8 @@ class CheckpointInfo:
     total_chars: int
     last_sample_step: int
     """Step of the feed's last tweet; -1 before the first."""
+    num_exact_samples: int = 0
+    """Samples in a row that equalled the only tweet of an overfit run; 0 also if an older version saved it."""
     last_eval_step: int
     last_save_step: int = 0
     """Step at which a `step-N` was last due; 0 also if an older version saved it."""
@@ -78,7 +80,7 @@ class CheckpointInfo:
 
     def __post_init__(self) -> None:
         """Check every number: a valid SHA-256 does not make the file trusted. Raises `ConfigError`."""
-        for name in ("step", "total_chars", "last_eval_step"):
+        for name in ("step", "total_chars", "num_exact_samples", "last_eval_step"):
             require_between(self, name, 0)
         require_between(self, "last_sample_step", -1)
         require_between(self, "elapsed_seconds", 0.0)

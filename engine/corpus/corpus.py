@@ -28,6 +28,8 @@ class Corpus:
     digest: str
     """A hash of the training tweets in order; a resume compares it."""
     report: CorpusReport
+    others: tuple[str, ...] = ()
+    """Some of the other tweets of the data, if a single one is to be overfitted."""
     was_cached: bool = False
     """Whether it was loaded from the cache."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,8 @@ from engine.protocol.stage import OnProgress, no_progress, part_of
 from engine.text import harmless
 
 MIN_TWEETS = 20
+MAX_OTHERS = 50
+"""Rows from which other tweets are read beside one that is to be overfitted."""
 _MAX_LABELS = 8
 _READ, _GROUPED, _SPLIT = 0.7, 0.8, 0.95
 """Share of the total time that has passed after each part; building the novelty index takes the rest."""
@@ -112,8 +114,10 @@ def corpus_name(config: CorpusConfig) -> str:
 def _overfit_corpus(config: CorpusConfig) -> Corpus:
     """Return the corpus of the single tweet at row `config.overfit`, as in the tutorial's part (c)."""
     rows = (row for _, rows in rows_by_source(config, no_progress) for row in rows)
-    row = next(islice(rows, config.overfit, None), None)
-    tweet = DroppedRow("the data has fewer rows") if row is None else Cleaner(config)(row)
+    clean = Cleaner(config)
+    first = list(islice(rows, MAX_OTHERS))
+    row = next(islice(chain(first, rows), config.overfit, None), None)
+    tweet = DroppedRow("the data has fewer rows") if row is None else clean(row)
     if isinstance(tweet, DroppedRow):
         name = corpus_name(config).removeprefix("row ")
         raise CorpusError(f"Row {name} can't be used: {tweet.reason}.", "Choose another row.")
@@ -127,6 +131,7 @@ def _overfit_corpus(config: CorpusConfig) -> Corpus:
         novelty=NoveltyIndex.from_keys(FlatTweets.from_texts([duplicate_key(tweet)])),
         digest=digest_of(tweets),
         report=CorpusReport(sources=()),
+        others=tuple(other for other in map(clean, first) if isinstance(other, str) and other != tweet),
     )
 
 

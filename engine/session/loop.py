@@ -18,6 +18,7 @@ from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_handler import CommandHandler, RunEndsError
 from engine.session.command_queue import CommandQueue
 from engine.session.divergence import DivergenceRecovery
+from engine.session.overfit import Overfit
 from engine.session.run import Run
 from engine.session.speed_limit import SpeedLimit
 from engine.session.state import finished_text
@@ -42,6 +43,8 @@ class TrainingLoop:
         self._run = run
         self._clock = run.state.stopwatch.clock
         self._speed_limit = SpeedLimit(self._clock)
+        is_overfit = run.setup.training_data.config.overfit is not None
+        self._overfit = Overfit(run, self._commands.current_sampling) if is_overfit else None
         self._pauses_at_end = pauses_at_end
         self._end_reason: str | None = None
 
@@ -150,6 +153,8 @@ class TrainingLoop:
             run.evaluate(self._commands.answer_queries)
         if self._queue:
             return
+        if self._overfit is not None:
+            self._overfit.emit_outcome()
         run.checkpoints.save_step_if_due()
         if not self._pauses_at_end:
             self._end_reason = reason
@@ -188,7 +193,8 @@ class TrainingLoop:
     @property
     def _is_sample_due(self) -> bool:
         state = self._run.state
-        return is_due(state.step, state.training.sample_every, state.progress.last_sample_step)
+        is_regular = is_due(state.step, state.training.sample_every, state.progress.last_sample_step)
+        return is_regular or (self._overfit is not None and self._overfit.is_sample_due)
 
     @property
     def _is_evaluation_due(self) -> bool:
@@ -203,7 +209,9 @@ class TrainingLoop:
         try:
             seed = derived_seed(run.state.training.seed, _DUE_SAMPLE, step)
             with run.state.timer.during("sampling"), run.memory_fallback.memory_errors("sampling a tweet"):
-                run.sampling_service.sample_tweet(self._commands.current_sampling, seed)
+                text = run.sampling_service.sample_tweet(self._commands.current_sampling, seed)
+            if self._overfit is not None:
+                self._overfit.record_sample(text)
         except (DivergedError, DeviceMemoryError) as error:
             run.reporter.emit(events.Warned, message=error.message)
         except RunEndsError:

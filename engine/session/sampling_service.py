@@ -31,8 +31,8 @@ class SamplingService:
         self._state = state
         self._reporter = reporter
 
-    def sample_tweet(self, sampling: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> None:
-        """Sample one tweet. `sampling`, called before each character, returns the settings for it.
+    def sample_tweet(self, sampling: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> str:
+        """Sample and emit one tweet; return its text. `sampling` is called for the settings of each character.
 
         Raises `DivergedError` on a model with non-finite logits, `VocabError` where `prime` has an unknown character,
         `ConfigError` where it is too long.
@@ -53,6 +53,7 @@ class SamplingService:
             char_bits=tweet.char_bits if is_unchanged else (),
             prime=first.prime,
         )
+        return tweet.text
 
     def sample_ladder(self, sampling: SamplingConfig, seed: int, temperatures: Sequence[float]) -> None:
         """Sample one tweet per temperature, all from one seed. Raises `ConfigError`, `VocabError`, `DivergedError`."""

@@ -41,6 +41,8 @@ from engine.training.schedule import exhausted_budget
 from engine.training.trainer import Trainer
 
 OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
+TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}
+"""Those of the tutorial's part (c)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +180,8 @@ def _choose(
     if info is None:
         settings = config.settings
         if config.corpus is not None and config.corpus.overfit is not None:
-            settings = {**OVERFIT_SETTINGS, **settings}
+            is_tutorial = config.preset == "tutorial"
+            settings = {**(TUTORIAL_OVERFIT_SETTINGS if is_tutorial else OVERFIT_SETTINGS), **settings}
         has_bfloat16 = may_use_bfloat16(config, runtime)
         configs = presets.resolve_preset(
             config.preset, settings, corpus.num_train_chars, runtime.device.type, has_bfloat16=has_bfloat16

@@ -38,6 +38,8 @@ class Progress:
     """What was done last, and the latest figures. Part of every checkpoint."""
 
     last_sample_step: int = -1
+    num_exact_samples: int = 0
+    """Samples in a row that equalled the only tweet of an overfit run."""
     last_eval_step: int = 0
     """The untrained model is not evaluated: its loss is ln V."""
     last_save_step: int = 0
@@ -64,6 +66,7 @@ class Progress:
     def restore(self, info: CheckpointInfo) -> None:
         """Return to the steps and figures of a checkpoint; the best of this run and its characters stay."""
         self.last_sample_step = info.last_sample_step
+        self.num_exact_samples = info.num_exact_samples
         self.last_eval_step = info.last_eval_step
         self.last_save_step = info.last_save_step
         self.train_loss = info.train_loss

@@ -24,6 +24,11 @@ def is_due(step: int, interval: int, last_step: int) -> bool:
     return interval > 0 and step % interval == 0 and step != last_step
 
 
+def is_due_when_overfitting(step: int, last_step: int) -> bool:
+    """Return whether a single tweet, sampled last at `last_step`, is sampled at `step`: 1, 2, 4 and every 4 steps."""
+    return (step in {1, 2} or step % 4 == 0) and step != last_step
+
+
 def _used_shares(training: TrainingConfig, steps: int, epochs: float, seconds: float) -> dict[str, float]:
     """Return the used share of each budget that is set."""
     limits = (training.max_steps, training.epochs, training.max_seconds)

@@ -8,9 +8,10 @@ from typing import Literal
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig, Tuning
 from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, StepNumber
 
-WarningKind = Literal["", "not-finite", "disk", "journal", "disk-works"]
+WarningKind = Literal["", "not-finite", "disk", "journal", "disk-works", "outcome"]
 """What a warning is about, where the user can act on it: "disk" is a checkpoint or journal that can't be written
-("journal" occurs only in runs of earlier versions), "disk-works" ends that."""
+("journal" occurs only in runs of earlier versions), "disk-works" ends that. "outcome" is no warning, but what a run on
+a single tweet has learned."""
 
 
 @dataclass(frozen=True, kw_only=True)

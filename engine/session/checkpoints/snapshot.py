@@ -40,6 +40,7 @@ def checkpoint_info(setup: RunSetup, state: RunState) -> CheckpointInfo:
         elapsed_seconds=state.stopwatch.seconds,
         total_chars=progress.total_chars,
         last_sample_step=progress.last_sample_step,
+        num_exact_samples=progress.num_exact_samples,
         last_eval_step=progress.last_eval_step,
         last_save_step=progress.last_save_step,
         train_loss=progress.train_loss,

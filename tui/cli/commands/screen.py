@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from engine.config.presets import OVERFIT_PACE
 from engine.config.run import RunConfig
 from engine.errors import ConfigError, InternalError
 from engine.session import preflight
@@ -48,7 +49,8 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     if glyphs is not None:
         store.change({"glyphs": glyphs})
     if config.resume is None:  # a resumed run has its own settings
-        config = replace(config, settings={**store.preferences.intervals, **config.settings})
+        pace = OVERFIT_PACE if config.corpus is not None and config.corpus.overfit is not None else {}
+        config = replace(config, settings={**store.preferences.intervals, **pace, **config.settings})
     preflight.check(config)
     history: RunView | None = None
     if config.resume is not None:

@@ -34,8 +34,8 @@ def describe(event: Event) -> str | None:
             return f"{step}: finish cancelled"
         case events.ThreadsChanged(message=message):
             return f"{step}: {message}"
-        case events.Warned(message=message):
-            return f"warning: {message}"
+        case events.Warned(message=message, kind=kind):
+            return message if kind == "outcome" else f"warning: {message}"
         case events.RunFinished(reason=reason):
             return f"ended: {reason.replace('_', ' ')}"
         case _:

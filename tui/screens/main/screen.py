@@ -145,7 +145,7 @@ class MainScreen(Screen[None]):
             case e.LadderSampled():
                 self.sampling.show_ladder(event)
             case e.Warned(kind=kind, message=message):
-                toast(message, "information" if kind == "disk-works" else "warning")
+                toast(message, "information" if kind in ("disk-works", "outcome") else "warning")
             case e.RunFinished() | e.RunFailed():
                 self._route_end(event)
             case e.RunStarted(run=run):

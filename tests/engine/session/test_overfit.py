@@ -1,0 +1,160 @@
+"""A run on a single tweet: when it samples and ends, what it says at the end, and that a resume is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, Setting
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from engine.session.overfit import EXACT_SAMPLES, LOW_LOSS, MAX_PROMPT_CHARS, outcome_text, start_of_another
+from engine.storage.folders import find_run
+from tests.engine.helpers import (
+    assert_same_tensors,
+    home_at,
+    latest,
+    losses,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.session.stream_rules import assert_valid_stream
+
+TWEET = "so happy, so good"
+TWEETS = ["good morning all", TWEET, "so happily home"]
+QUICK: dict[str, Setting] = {"hidden_size": 24, "learning_rate": 0.02, "temperature": 0.0, "sample_every": 50}
+
+
+def config(folder: Path, **changes: Setting) -> RunConfig:
+    corpus = CorpusConfig(files=(str(write_corpus(folder, TWEETS)),), overfit=1)
+    made = tiny_config(None, max_steps=400, max_length=40)
+    return replace(made, corpus=corpus, settings={**made.settings, **QUICK, **changes})
+
+
+def sampled(emitted: Iterable[Event]) -> list[tuple[int, str]]:
+    return [(tweet.step, tweet.text) for tweet in of_type(emitted, e.TweetSampled)]
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], dict[str, Tensor]]:
+    """Return the events of a run that learns the tweet by heart, and the tensors at its end."""
+    torch.set_num_threads(1)
+    with home_at(tmp_path_factory.mktemp("whole")) as folder:
+        emitted = run_session(config(folder))
+        return emitted, load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors
+
+
+@pytest.fixture
+def whole(learned: tuple[list[Event], dict[str, Tensor]]) -> list[Event]:
+    """Return the events of that run."""
+    return learned[0]
+
+
+def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_samples_in_a_row_equal_it(whole: list[Event]) -> None:
+    assert_valid_stream(whole)
+    planned = only(whole, e.FinishPlanned)
+    before = [step for step, _ in sampled(whole) if step <= planned.step]
+    assert before == [0, 1, 2, *range(4, planned.step + 1, 4)]
+    last = [tweet for tweet in sampled(whole) if tweet[0] <= planned.step][-EXACT_SAMPLES:]
+    assert [text for _, text in last] == [TWEET] * EXACT_SAMPLES
+    assert all(losses(whole)[step] < LOW_LOSS for step, _ in last)
+    assert [step for step, _ in sampled(whole) if planned.step < step < whole[-1].step and step % 50] == []
+
+
+def test_a_tweet_known_by_heart_ends_the_run_with_what_it_does_not_know(whole: list[Event]) -> None:
+    ended = whole[-1]
+    assert isinstance(ended, e.RunFinished)
+    assert ended.reason == "finished"
+    outcome = only(whole, e.Warned)
+    proof = of_type(whole, e.TweetSampled)[-1]
+    assert (outcome.step, outcome.kind, proof.prime) == (ended.step, "outcome", "good")
+    continuation = proof.text.removeprefix("good")
+    assert "the model knows this tweet by heart; it knows nothing else: given “good” it" in outcome.message
+    assert outcome.message.endswith(f" it continues with “{continuation.strip()}”.")
+
+
+def test_a_stop_and_a_resume_anywhere_change_neither_samples_nor_end(
+    home: Path, learned: tuple[list[Event], dict[str, Tensor]]
+) -> None:
+    whole, final = learned
+    planned = only(whole, e.FinishPlanned).step
+    parts: list[Event] = []
+    for stop in (2, planned - 4, planned, planned + 5):
+        parts += run_session(config(home) if not parts else resume_config(), stop_at(stop))
+        assert parts[-1].step == stop
+
+    parts += run_session(resume_config())
+
+    assert sampled(parts) == sampled(whole)
+    assert parts[-1].step == whole[-1].step
+    assert_same_tensors(load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors, final)
+
+
+def test_a_budget_that_is_too_short_is_reported_honestly(home: Path) -> None:
+    emitted = run_session(config(home, max_steps=6), pauses_at_end=True, on_event=stop_once_paused)
+
+    outcome, hint = of_type(emitted, e.Warned)
+    assert "the model does not know this tweet by heart" in outcome.message
+    assert "given “good” it continues with “" in outcome.message
+    assert (outcome.step, latest().num_exact_samples) == (6, 0)
+    assert "You can still sample" in hint.message
+
+
+def stop_once_paused(event: Event) -> list[c.Command]:
+    return [c.Stop()] if isinstance(event, e.Paused) else []
+
+
+def test_a_stopped_run_has_no_outcome_and_without_samples_there_are_none_until_the_end(home: Path) -> None:
+    stopped = run_session(config(home), stop_at(5))
+    unsampled = run_session(replace(config(home, sample_every=0, max_steps=9), run_name="two"))
+
+    assert not of_type(stopped, e.Warned)
+    assert [tweet.step for tweet in of_type(unsampled, e.TweetSampled)] == [9]
+
+
+def test_the_proof_is_left_out_where_it_can_not_be_sampled(home: Path) -> None:
+    emitted = run_session(config(home, max_steps=3, prime="so"))
+    with mock.patch("engine.session.overfit.start_of_another", return_value="x" * 99):
+        bare = run_session(replace(config(home, max_steps=3), run_name="two"))
+
+    assert "given" in only(emitted, e.Warned).message
+    assert only(bare, e.Warned).message.endswith("which takes less than 0.05.")
+
+
+@pytest.mark.parametrize(
+    ("others", "start"),
+    [
+        pytest.param(["good morning"], "good", id="whole words"),
+        pytest.param(["gross"], "g", id="a part of the first word"),
+        pytest.param(["so", "so good"], "so good", id="not a start of the tweet itself"),
+        pytest.param([TWEET, "Zoo"], "", id="none"),
+        pytest.param(["g", "had a good day", "dog"], "had a good day", id="the longest"),
+        pytest.param(["so good so good so good"], "so good so good", id="at most 16 characters"),
+        pytest.param([], "", id="no other tweet"),
+    ],
+)
+def test_the_prompt_is_the_longest_start_of_another_tweet_in_known_characters(others: list[str], start: str) -> None:
+    found = start_of_another(TWEET, others, set(TWEET))
+
+    assert found == start
+    assert len(found) <= MAX_PROMPT_CHARS
+
+
+def test_the_outcome_names_a_low_loss_with_two_digits() -> None:
+    assert outcome_text(0.0413, "").startswith("Loss 0.041: the model knows this tweet by heart")
+    assert outcome_text(0.05, "").startswith("Loss 0.05: the model does not know")
+    assert outcome_text(3.456, "").startswith("Loss 3.5: ")
