@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.corpus import CorpusConfig
-from engine.config.run import RunConfig, Setting
+from engine.config.run import PresetName, RunConfig, Setting
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event
@@ -158,3 +158,19 @@ def test_the_outcome_names_a_low_loss_with_two_digits() -> None:
     assert outcome_text(0.0413, "").startswith("Loss 0.041: the model knows this tweet by heart")
     assert outcome_text(0.05, "").startswith("Loss 0.05: the model does not know")
     assert outcome_text(3.456, "").startswith("Loss 3.5: ")
+
+
+@pytest.mark.parametrize(
+    ("preset", "settings", "rate"),
+    [
+        pytest.param("tutorial", {}, 0.001, id="of the tutorial's part c"),
+        pytest.param("tutorial", {"learning_rate": 0.02}, 0.02, id="of the command line"),
+        pytest.param("auto", {}, 0.004, id="of the preset auto"),
+    ],
+)
+def test_the_learning_rate_is(home: Path, preset: PresetName, settings: dict[str, Setting], rate: float) -> None:
+    quick = config(home)
+    mine = {name: value for name, value in quick.settings.items() if name != "learning_rate"}
+    emitted = run_session(replace(quick, preset=preset, settings={**mine, "max_steps": 1, **settings}))
+
+    assert only(emitted, e.RunStarted).training.learning_rate == rate

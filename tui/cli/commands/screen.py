@@ -8,13 +8,14 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from engine.config.presets import OVERFIT_PACE
-from engine.config.run import RunConfig
+from engine.config.run import RunConfig, Setting
 from engine.errors import ConfigError, InternalError
 from engine.session import preflight
 from engine.storage.folders import find_run
@@ -49,8 +50,7 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     if glyphs is not None:
         store.change({"glyphs": glyphs})
     if config.resume is None:  # a resumed run has its own settings
-        pace = OVERFIT_PACE if config.corpus is not None and config.corpus.overfit is not None else {}
-        config = replace(config, settings={**store.preferences.intervals, **pace, **config.settings})
+        config = with_screen_settings(config, store.preferences.intervals)
     preflight.check(config)
     history: RunView | None = None
     if config.resume is not None:
@@ -61,6 +61,12 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
                 typer.echo(warning, err=True)
     bridge = EngineBridge(config, make_subscriber=host_factory(job_control, config, history))
     show(bridge, history, store, job_control, stops_on_hangup=stops_on_hangup)
+
+
+def with_screen_settings(config: RunConfig, intervals: Mapping[str, Setting]) -> RunConfig:
+    """Return a new run with the user's `intervals`, and at a pace to watch if it overfits; its own settings win."""
+    pace = OVERFIT_PACE if config.corpus is not None and config.corpus.overfit is not None else {}
+    return replace(config, settings={**intervals, **pace, **config.settings})
 
 
 def host_factory(job_control: JobControl, config: RunConfig, history: RunView | None = None) -> SubscriberFactory:
