@@ -105,3 +105,10 @@ def test_a_requested_tweet_begins_with_its_prime_and_reports_it(corpus: Path) ->
     assert tweet.text.startswith("the cat")
     assert len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
     assert tweet.bits_per_char == pytest.approx(sum(tweet.char_bits) / len(tweet.char_bits), abs=0.01)
+
+
+def test_an_answer_has_every_blank_of_its_text(corpus: Path) -> None:
+    text = " the  cat "
+    emitted = run_session(tiny_config(corpus), {3: [c.ReadTweet(text=text), c.TraceText(text=text)]})
+
+    assert only(emitted, TweetRead).text == only(emitted, e.TextTraced).text == text
