@@ -12,10 +12,11 @@ from tui.settings.keys.plot import MAIN_PLOT_KEYS, PLOT_KEYS
 from tui.settings.keys.run import RUN_KEYS
 from tui.settings.keys.screen import SCREEN_KEYS
 from tui.settings.keys.tweets import FEED_KEYS, MAIN_TWEET_KEYS, PROMPT_KEYS, TWEET_KEYS
+from tui.settings.keys.xray import MAIN_XRAY_KEYS, XRAY_PANEL_KEYS, XRAY_SCREEN_KEYS
 
 KEY_TABLE: dict[str, tuple[Key, ...]] = {
     "The run": RUN_KEYS,
-    "Tweets": MAIN_TWEET_KEYS,
+    "Tweets": (*MAIN_TWEET_KEYS, *MAIN_XRAY_KEYS),
     "Checkpoints": MAIN_CHECKPOINT_KEYS,
     "The loss plot": MAIN_PLOT_KEYS,
     "The screen": SCREEN_KEYS,
@@ -24,11 +25,12 @@ KEY_TABLE: dict[str, tuple[Key, ...]] = {
     "While typing a prompt": PROMPT_KEYS,
     "In an open tweet": TWEET_KEYS,
     "In an open batch": BATCH_KEYS,
+    "In the X-ray": (*XRAY_PANEL_KEYS, *XRAY_SCREEN_KEYS),
     "In the list of checkpoints": BROWSER_KEYS,
 }
 """The rows under their headings. The keys of the first five act on the main screen, whichever panel is focused."""
 
-MAIN_ACTIONS = (*RUN_KEYS, *MAIN_TWEET_KEYS, *MAIN_CHECKPOINT_KEYS, *MAIN_PLOT_KEYS, *SCREEN_KEYS)
+MAIN_ACTIONS = (*RUN_KEYS, *MAIN_TWEET_KEYS, *MAIN_XRAY_KEYS, *MAIN_CHECKPOINT_KEYS, *MAIN_PLOT_KEYS, *SCREEN_KEYS)
 """The actions of the main screen; those without a key are in the palette."""
 
 MAIN_KEYS = tuple(key for key in MAIN_ACTIONS if key.keys)
@@ -39,7 +41,7 @@ PANEL_ACTIONS = {"": MAIN_ACTIONS, "LossPlot": PLOT_KEYS, "TweetFeed": FEED_KEYS
 
 _BAR = (
     *("pause", "step", "show_batch", "finish", "temperature_up", "temperature_down", "ladder", "sample", "prompt"),
-    *("save", "load", "open", "unit", "help", "command_palette", "detach", "leave"),
+    *("open_xray", "save", "load", "open", "unit", "help", "command_palette", "detach", "leave"),
 )
 BAR_KEYS = tuple(key for name in _BAR for key in MAIN_KEYS if key.name == name)
 """The main screen's key bar, in its order; a narrow one leaves out some."""

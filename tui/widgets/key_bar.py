@@ -31,6 +31,7 @@ _MOST_IMPORTANT = (
         "open",
         "save",
         "detach",
+        "open_xray",
         "load",
         "command_palette",
     ),

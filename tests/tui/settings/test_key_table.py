@@ -44,7 +44,8 @@ async def test_key_bar_names_every_key_that_there_is_room_for_and_cuts_none(stag
             line = bar.render()
             assert line.cell_length <= width
             unnamed = {"batch", "nats/bits"} if width < 160 else set()
-            unnamed |= {"step", "finish", "ladder", "prompt"} if width < 120 else set()
+            unnamed |= {"step"} if width < 140 else set()
+            unnamed |= {"finish", "ladder", "prompt", "menu"} if width < 120 else set()
             keys = [key for key in BAR_KEYS if key.label not in unnamed] if width >= 80 else []
             words = ["space pause", "? help", "q quit", "+ - temp", *(key.label for key in keys)]
             words += [key.shown for key in keys]
@@ -187,6 +188,6 @@ def test_the_names_of_keys_in_config_toml_stay_as_they_are() -> None:
         *("pause", "step", "show_batch", "finish", "learning_rate_up", "learning_rate_down", "undo"),
         *("answer_alert", "dismiss_alert"),
         *("open", "detach", "leave", "temperature_up", "temperature_down", "ladder", "sample", "prompt"),
-        *("clear_prime", "pin", "pins_only", "colours", "export", "save", "load", "unit", "log", "panes"),
+        *("open_xray", "clear_prime", "pin", "pins_only", "colours", "export", "save", "load", "unit", "log", "panes"),
         *("panel_up", "panel_down", "machine", "mouse", "settings", "help", "command_palette"),
     }

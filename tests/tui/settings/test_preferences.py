@@ -34,7 +34,7 @@ sample_every = 0
 autosave_seconds = 30
 
 [keys]
-pause = "x"
+pause = "z"
 temperature_up = [">", "f5"]
 """
 
@@ -65,7 +65,7 @@ def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
         eval_every=200,
         sample_every=0,
         autosave_seconds=30,
-        keys={"pause": "x", "temperature_up": "greater_than_sign,f5"},
+        keys={"pause": "z", "temperature_up": "greater_than_sign,f5"},
     )
     assert preferences.intervals == {"eval_every": 200, "sample_every": 0, "autosave_seconds": 30}
 
@@ -105,7 +105,7 @@ def test_a_file_that_is_not_toml_is_reported_and_never_overwritten(path: Path, c
     assert preferences == Preferences()
     assert problem.startswith("config.toml is not valid TOML: ")
     with pytest.raises(ConfigError) as raised:
-        save_changes(path, {"keys.pause": "x"})
+        save_changes(path, {"keys.pause": "z"})
     assert "correct the file" in raised.value.hint
     assert path.read_bytes() == content
 
@@ -144,9 +144,9 @@ def test_line_endings_of_windows_are_kept(path: Path) -> None:
 
 def test_saved_changes_are_read_and_a_restored_default_is_removed_from_the_file(path: Path) -> None:
     path.write_text("[screen]\nmouse = false")  # without a last line break
-    save_changes(path, {"theme": "tweetgen", "eval_every": 7, "keys.pause": "x,f2", "keys.save": "w"})
+    save_changes(path, {"theme": "tweetgen", "eval_every": 7, "keys.pause": "z,f2", "keys.save": "w"})
     assert read_preferences(path) == (
-        Preferences(theme="tweetgen", mouse=False, eval_every=7, keys={"pause": "x,f2", "save": "w"}),
+        Preferences(theme="tweetgen", mouse=False, eval_every=7, keys={"pause": "z,f2", "save": "w"}),
         (),
     )
     save_changes(path, {"theme": None, "keys.pause": None, "keys.load": None, "eval_every": None})
@@ -157,7 +157,7 @@ def test_saved_changes_are_read_and_a_restored_default_is_removed_from_the_file(
 def test_a_value_in_place_of_a_table_is_not_overwritten(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match="keys is not a table"):
-        save_changes(path, {"keys.pause": "x"})
+        save_changes(path, {"keys.pause": "z"})
     assert path.read_text() == text
 
 

@@ -43,6 +43,8 @@ class TweetActions:
     """Samples a tweet that begins with a text."""
     use_as_prime: Callable[[str], None]
     """Begins all new tweets with a text."""
+    xray: Callable[[], None]
+    """Opens the X-ray of the tweet."""
 
 
 class TweetDialog(Dialog[None]):
@@ -124,6 +126,10 @@ class TweetDialog(Dialog[None]):
     def action_use_as_prime(self) -> None:
         """Begin all new tweets with the text before the cursor."""
         self._actions.use_as_prime(self._before_cursor)
+
+    def action_xray(self) -> None:
+        """Open the X-ray of the tweet over the dialog."""
+        self._actions.xray()
 
     @property
     def _before_cursor(self) -> str:

@@ -45,6 +45,8 @@ class RunControl:
         """The run after the events so far."""
         self.commands = CommandBook()
         self.alerts = AlertMonitor.for_attached(view) if bridge.is_remote else AlertMonitor()
+        self.num_gaps = 0
+        """How often events were missed: answers to queries may be among them."""
         self.is_ending = False
         """Whether the session was asked to end."""
 
@@ -73,6 +75,7 @@ class RunControl:
         update = self.bridge.drain()
         events = update.events
         if update.view is not None:  # events were missed, and may have answered what is pending
+            self.num_gaps += 1
             if self.view.ended is None and update.view.ended is not None:
                 events = (update.view.ended, *events)
             self.view = update.view

@@ -36,6 +36,7 @@ from tui.screens.main.sampling import SamplingController
 from tui.screens.main.services import Services
 from tui.screens.main.steering import SteeringController
 from tui.screens.main.tweet_details import TweetDetailsController
+from tui.screens.main.xray import XrayController
 from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.keys.key import bindings_of, opening
@@ -72,7 +73,8 @@ class MainScreen(Screen[None]):
         self.checkpoints = CheckpointsController(run, self.leaving, overlay)
         self.open_tweets = OpenTweetsController(run, self.leaving)
         self.pins_and_export = PinsAndExportController(run)
-        self.tweet_details = TweetDetailsController(run, self.sampling, self.pins_and_export)
+        self.xray = XrayController(run, self.action_dispatch)
+        self.tweet_details = TweetDetailsController(run, self.sampling, self.pins_and_export, self.xray)
         self.preferences = ScreenPreferencesController(run)
 
     @property
@@ -126,6 +128,7 @@ class MainScreen(Screen[None]):
         self.checkpoints.tick()
         self.sampling.tick()
         self.batches.tick()
+        self.xray.tick()
 
     def action_dispatch(self, action: str, *arguments: object) -> None:
         """Do the action of a row of the key table: `steering.pause` is `self.steering.action_pause`."""
@@ -166,7 +169,9 @@ class MainScreen(Screen[None]):
                 pass
             case e.BatchShown():
                 self.batches.show(event)
-            case e.StepTaken() | e.BaselinesMeasured() | e.InsightEvent():
+            case e.InsightEvent():
+                self.xray.show(event)
+            case e.StepTaken() | e.BaselinesMeasured():
                 pass
             case _:
                 assert_never(event)
@@ -192,7 +197,7 @@ class MainScreen(Screen[None]):
                 return self.tweet_details.show_refusal(refusal.detail)
             case "ShowBatch":
                 return self.batches.show_refusal(refusal.detail)
-        return False
+        return self.xray.show_refusal(refusal)
 
     def _route_end(self, ended: e.RunFinished | e.RunFailed) -> None:
         """Show why the run has ended, unless the user ends it."""
@@ -220,6 +225,10 @@ class MainScreen(Screen[None]):
     @on(PromptLine.Submitted)
     def _sample_from_prompt(self, message: PromptLine.Submitted) -> None:
         self.sampling.sample(message.text)
+
+    @on(PromptLine.XrayRequested)
+    def _open_xray(self, message: PromptLine.XrayRequested) -> None:
+        self.xray.open(message.text)
 
     @on(PromptLine.Closed)
     def _on_prompt_closed(self) -> None:

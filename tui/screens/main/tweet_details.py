@@ -12,6 +12,7 @@ from tui.screens.dialogs.tweet import TweetActions, TweetDialog
 from tui.screens.main.pins_and_export import PinsAndExportController
 from tui.screens.main.run_control import Controller, RunControl
 from tui.screens.main.sampling import SamplingController
+from tui.screens.main.xray import XrayController
 
 _NO_MODEL = "No model is running to evaluate the tweet."
 
@@ -19,11 +20,14 @@ _NO_MODEL = "No model is running to evaluate the tweet."
 class TweetDetailsController(Controller):
     """The dialog of a tweet and its keys, and the key that clears the prime."""
 
-    def __init__(self, run: RunControl, sampling: SamplingController, pins: PinsAndExportController) -> None:
-        """Evaluate tweets with the model of this run; `sampling` and `pins` carry out the dialog's keys."""
+    def __init__(
+        self, run: RunControl, sampling: SamplingController, pins: PinsAndExportController, xray: XrayController
+    ) -> None:
+        """Evaluate tweets with the model of this run; the other controllers carry out the dialog's keys."""
         super().__init__(run)
         self._sampling = sampling
         self._pins = pins
+        self._xray = xray
         self._dialog: TweetDialog | None = None
 
     def open(self, tweet: TweetSampled) -> None:
@@ -31,7 +35,10 @@ class TweetDetailsController(Controller):
         if self._dialog is not None:  # a key pressed twice at once
             return
         actions = TweetActions(
-            pin=partial(self._pins.toggle, tweet), continue_from=self._continue_from, use_as_prime=self._set_prime
+            pin=partial(self._pins.toggle, tweet),
+            continue_from=self._continue_from,
+            use_as_prime=self._set_prime,
+            xray=partial(self._xray.open, tweet.text),
         )
         note = self._why_not_ask(tweet)
         self._dialog = TweetDialog(tweet, actions, is_pinned=self._pins.is_pinned(tweet), note=note)

@@ -17,8 +17,8 @@ class Key:
     keys: str
     """Textual's names of the keys, separated by commas; empty for an action of the palette only."""
     action: str
-    """`steering.pause` is `MainScreen.steering.action_pause`, `app.mouse` an action of the app, and a name without a
-    dot one of the widget or dialog whose key it is."""
+    """`steering.pause` is `MainScreen.steering.action_pause`, `app.mouse` an action of the app, `screen.edit` one of
+    the screen on top, and a name without a dot one of the widget or dialog whose key it is."""
     title: str
     """The name of the action in palette, help and settings."""
     sentence: str
@@ -43,7 +43,7 @@ class Key:
     def textual_action(self) -> str:
         """The action in Textual's syntax; the main screen dispatches those of its controllers."""
         call, _, arguments = self.action.partition("(")
-        if "." not in call or call.startswith("app."):
+        if "." not in call or call.startswith(("app.", "screen.")):
             return self.action
         return f"screen.dispatch({', '.join(filter(None, (repr(call), arguments.removesuffix(')'))))})"
 

@@ -113,6 +113,7 @@ PROMPT_KEYS = (
         "Lower the temperature, as - does elsewhere.",
         label="temp",
     ),
+    Key("ctrl+x", "xray", "X-ray", "Look into the model: what it computes along the prompt.", label="x-ray"),
     Key("escape", "close_line", "Close the line", "Close the line; p opens it again with its text.", label="close"),
 )
 
@@ -122,7 +123,7 @@ TWEET_KEYS = (
         "",
         "Move the cursor",
         "Move the cursor: what the model predicted at each character, and what else was likely.",
-        label="character",
+        label="move",
         symbols="← →",
     ),
     Key("y", "copy", "Copy", "Copy the tweet to your terminal's clipboard, also over ssh.", label="copy"),
@@ -133,7 +134,8 @@ TWEET_KEYS = (
         "use_as_prime",
         "Use as prime",
         "Begin all new tweets with the text before the cursor; P on the main screen clears it.",
-        label="use as prime",
+        label="prime",
     ),
+    Key("x", "xray", "X-ray", "Look into the model: what it computes along the tweet.", label="x-ray"),
     Key("escape", "close", "Close", "Close the tweet.", label="close"),
 )

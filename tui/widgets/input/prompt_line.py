@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.geometry import Offset, Region
 from textual.message import Message
@@ -39,8 +39,13 @@ _GHOST_CELLS = 24
 class PromptInput(LineInput):
     """An `Input` whose suggestion is the model's completion, accepted by word or character."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+x", "xray", show=False)]  # in place of Textual's "cut"
+
     class TooLong(Message):
         """The typed or pasted text exceeds the maximum length."""
+
+    class XrayKeyPressed(Message):
+        """The key for the X-ray was pressed."""
 
     def __init__(self) -> None:
         super().__init__(compact=True, select_on_focus=False)
@@ -74,6 +79,10 @@ class PromptInput(LineInput):
         else:
             super().action_cursor_right(select)
 
+    def action_xray(self) -> None:
+        """Post `XrayKeyPressed`."""
+        self.post_message(self.XrayKeyPressed())
+
     def accept_ghost(self, text: str) -> None:
         """Append a part of the ghost text to the line."""
         self.insert(text, len(self.value))
@@ -106,6 +115,12 @@ class PromptLine(Vertical):
     @dataclass
     class Submitted(Message):
         """A tweet that starts with the line is to be sampled."""
+
+        text: str
+
+    @dataclass
+    class XrayRequested(Message):
+        """The X-ray of the line is to be opened."""
 
         text: str
 
@@ -195,6 +210,14 @@ class PromptLine(Vertical):
     async def action_send(self) -> None:
         """Submit the line."""
         await self._input.action_submit()
+
+    def action_xray(self) -> None:
+        """Open the X-ray of the line."""
+        self.post_message(self.XrayRequested(self._input.value))
+
+    def on_prompt_input_xray_key_pressed(self) -> None:
+        """Open the X-ray of the line."""
+        self.action_xray()
 
     def action_close_line(self) -> None:
         """Close the line, keeping its text."""

@@ -119,11 +119,11 @@ async def test_a_saved_theme_is_applied_at_the_start_and_not_written_again(path:
 
 async def test_invalid_entries_are_reported_in_a_few_toasts_and_the_others_are_used(path: Path) -> None:
     wrong = "\n".join(f"a{number} = 1" for number in range(50))
-    async with running(path, text=f'theme = "nosuch"\n{wrong}\n[keys]\nsave = "x"\n') as (app, _):
+    async with running(path, text=f'theme = "nosuch"\n{wrong}\n[keys]\nsave = "z"\n') as (app, _):
         await toasted(app, "48 more in the same file.")
         assert toasts(app)[0].startswith('config.toml: theme: it is "nosuch"; it must be one of auto, tweetgen')
         assert len(toasts(app)) == 4
-        await shows(app, "x save")
+        await shows(app, "z save")
 
 
 async def test_a_setting_that_can_not_be_saved_applies_and_is_reported(path: Path) -> None:

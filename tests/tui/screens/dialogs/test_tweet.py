@@ -63,7 +63,7 @@ async def test_the_dialog_shows_bits_and_alternatives_at_the_cursor(stage: Stage
         await shows(app, "▸ h", "e ", "50%", "end ", "25%")
         await shows(app, "● new, 25% copied · temperature 0.80 · 2.40 bits/char")
         await shows(app, "Nearest training tweet (40% similar): a similar tweet")
-        await shows(app, "y copy · k pin · c continue · u use as prime · esc close")
+        await shows(app, "y copy · k pin · c continue · u prime · x x-ray · esc close")
         assert session.received == [c.ReadTweet(text=OF_FEED.text)]
         line = app.screen.query_one(TweetText).render_line(0)
         styles = [(style.color, style.bgcolor, style.underline) for text, style, _ in line for _ in text if style][:10]

@@ -70,7 +70,7 @@ async def test_the_model_completes_the_line_even_while_paused_and_arrows_change_
         await wait_until(lambda: getattr(session.received[-1], "text", "") == "the cat")
         await shows(app, "› the cat and on", "␣ ", "50%", "end ", "25%", "temp 0.80")
         assert screen_text(app).splitlines()[-1].split() == (
-            ["tab", "word", "→", "character", "enter", "sample", "↑", "↓", "temp", "esc", "close"]
+            ["tab", "word", "→", "character", "enter", "sample", "↑", "↓", "temp", "^x", "x-ray", "esc", "close"]
         )
         await pilot.press("tab")
         await wait_until(lambda: line(app) == "the cat and")

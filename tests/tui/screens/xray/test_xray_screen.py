@@ -1,0 +1,116 @@
+"""The X-ray over the main screen: how it opens and closes, what it sends, and the run behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from tests.fakes import FakeSession, steps_finished, tweet_sampled
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, trained_by, wait_until
+from tui.app.app import TweetgenApp
+from tui.process.outcome import Outcome
+from tui.screens.dialogs.tweet import TweetDialog
+from tui.screens.main.screen import MainScreen
+from tui.screens.xray.screen import XrayScreen
+from tui.widgets.feed.tweet_feed import TweetFeed
+
+STEPS = steps_finished(1, [4.5, 4.2, 4.0])
+SCRIPT: tuple[e.Event, ...] = (STEPS, tweet_sampled("an older one", 2), tweet_sampled("hello there", 3))
+
+
+@asynccontextmanager
+async def run_of(
+    stage: Stage, script: tuple[e.Event, ...] = SCRIPT, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession]]:
+    """Show a run after its script."""
+    session = FakeSession(script)
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        tweets = sum(isinstance(event, e.TweetSampled) for event in script)
+        await wait_until(lambda: app.summary_view.num_tweets == tweets, "the script's end")
+        await shows(app, "q quit")
+        yield app, pilot, session
+
+
+def texts(session: FakeSession) -> list[str]:
+    """Return the texts that were traced, in order, repetitions left out."""
+    return list(dict.fromkeys(each.text for each in session.received if isinstance(each, c.TraceText)))
+
+
+async def test_x_opens_the_newest_or_the_selected_tweet_and_esc_closes_it(stage: Stage) -> None:
+    async with run_of(stage) as (app, pilot, session):
+        await pilot.press("x")
+        await opened(app, XrayScreen)
+        await shows(app, "[1 step]", "hello there", "At the start the model gave ‘h’", "weights of step 3")
+        await pilot.press("escape", "escape")
+        await opened(app, MainScreen)
+        app.screen.query_one(TweetFeed).focus()
+        await pilot.press("up", "up", "x")
+        await shows(app, "an older one", "At the start the model gave ‘a’")
+        await pilot.press("q")
+        await opened(app, MainScreen)
+        assert app.is_running
+        assert texts(session) == ["hello there", "an older one"]
+
+
+async def test_x_in_an_open_tweet_and_ctrl_x_in_the_prompt_open_their_text(stage: Stage) -> None:
+    async with run_of(stage) as (app, pilot, session):
+        await pilot.press("enter")
+        await opened(app, TweetDialog)
+        await pilot.press("x")
+        await shows(app, "[1 step]", "hello there")
+        await pilot.press("escape")
+        await opened(app, TweetDialog)
+        await pilot.press("escape", "p", *"good mx", "ctrl+x")
+        await opened(app, XrayScreen)
+        await shows(app, "good mx", "At the start the model gave ‘g’")
+        await pilot.press("escape")
+        await shows(app, "› good mx", "^x x-ray")
+        assert texts(session) == ["hello there", "good mx"]
+
+
+async def test_any_text_can_be_typed_and_without_a_tweet_one_is_asked_for(stage: Stage) -> None:
+    async with run_of(stage, (STEPS,)) as (app, pilot, session):
+        await pilot.press("x", *"t q.", "enter")
+        await shows(app, "▸t q.■", "At the start the model gave ‘t’")
+        await pilot.press("t", "backspace", "enter")
+        await shows(app, "▸t q■")
+        await pilot.press("slash", *"unwanted", "escape")
+        await wait_until(lambda: "unwanted" not in screen_text(app), "the closed line")
+        assert isinstance(app.screen, XrayScreen)
+        assert texts(session)[-2:] == ["t q.", "t q"]
+
+
+async def test_space_pauses_and_a_dot_takes_one_step_which_the_x_ray_shows(stage: Stage) -> None:
+    async with run_of(stage) as (app, pilot, session):
+        await pilot.press("x")
+        await shows(app, "weights of step 3", "space pause")
+        await press(pilot, session, "space")
+        await shows(app, "space resume")
+        await press(pilot, session, "full_stop")
+        assert session.received[-2:] == [c.Pause(), c.TakeStep()]
+        await shows(app, "step 4: ")
+
+
+async def test_a_refused_question_is_shown_in_the_panel_and_a_run_that_has_ended_has_no_answers(stage: Stage) -> None:
+    class Refusing(FakeSession):
+        def answer(self, command: c.Command) -> e.Event:
+            if isinstance(command, c.TraceText):
+                return self._refuse("TraceText", "The text is too long to be traced.")
+            return super().answer(command)
+
+    app = stage.app(Refusing(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_until(lambda: app.summary_view.num_tweets == 2, "the script's end")
+        await pilot.press("x")
+        await shows(app, "The text is too long to be traced.")
+        assert isinstance(app.screen, XrayScreen)
+        ended = e.RunFinished(step=9, elapsed_seconds=1.0, reason="budget", total_seconds=1.0, total_chars=9)
+        trained_by(app)._emit(ended)
+        await shows(app, "The run has ended.")
+        await pilot.press("escape")
+        await opened(app, MainScreen)

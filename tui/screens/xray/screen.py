@@ -1,0 +1,130 @@
+"""`XrayScreen`: the X-ray's panel, a line to type another text, what a single step did, and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Protocol
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from engine.protocol.commands import Insight
+from tui.run.view import RunView
+from tui.settings.keys.key import bindings_of, opening
+from tui.settings.keys.xray import XRAY_BAR_KEYS, XRAY_SCREEN_KEYS
+from tui.widgets.input.line_input import LineInput
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.step_bar import StepBar
+from tui.widgets.xray.panel import XrayPanel
+
+MAX_CHARS = 500
+"""Of a typed text: as many as a trace has at most."""
+
+
+class MainActions(Protocol):
+    """Does an action of the main screen, such as `steering.pause`."""
+
+    def __call__(self, action: str, *arguments: object) -> None:
+        """Do it."""
+
+
+class TextLine(Horizontal):
+    """The line in which a text is typed; hidden until it is opened."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,tab,shift+tab", "close_line", show=False)]
+    DEFAULT_CSS = """
+    TextLine {
+        display: none;
+        height: 1;
+        background: $surface;
+        &.-open { display: block; }
+        #xray-sign { width: 2; color: $text-accent; text-style: bold; }
+        LineInput, LineInput:focus { width: 1fr; background: $surface; background-tint: $surface 0%; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Lay out sign and input."""
+        yield Static("› ", markup=False, id="xray-sign")
+        yield LineInput(
+            compact=True, select_on_focus=False, max_length=MAX_CHARS, placeholder="any text; enter looks at it"
+        )
+
+    def open(self, text: str) -> None:
+        """Open the line with a text."""
+        self.add_class("-open")
+        line = self.query_one(LineInput)
+        line.value = text
+        line.cursor_position = len(text)
+        self.screen.set_focus(line)  # immediately: `focus` would let the next keys act on the screen
+
+    def action_close_line(self) -> None:
+        """Close the line without another text."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the line."""
+        self.remove_class("-open")
+        self.screen.set_focus(self.screen.query_one(XrayPanel))
+
+
+class XrayScreen(Screen[None]):
+    """Show the X-ray of a text."""
+
+    AUTO_FOCUS = "XrayPanel"
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(XRAY_SCREEN_KEYS)
+    opening_keys: ClassVar[frozenset[str]] = opening(XRAY_SCREEN_KEYS)
+
+    def __init__(self, text: str | None, ask: Callable[[Insight], None], do: MainActions) -> None:
+        """Show `text`; for None, have one typed. `ask` sends a command about the weights."""
+        super().__init__()
+        self._send_question = ask
+        self._do = do
+        self._is_without_text = text is None
+        self.panel = XrayPanel(text or "")
+        self._step_bar = StepBar()
+        self._key_bar = KeyBar(XRAY_BAR_KEYS, target=self.panel)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the panel over the lines and keys."""
+        yield self.panel
+        yield self._step_bar
+        yield TextLine()
+        yield self._key_bar
+
+    def on_mount(self) -> None:
+        """Ask for a text where there is none."""
+        if self._is_without_text:
+            self.action_edit()
+
+    def tick(self, view: RunView) -> None:
+        """Show the state of the run, and follow it. Ten times a second."""
+        self.panel.tick(view.step)
+        self._step_bar.show(view.last_step_taken)
+        self._key_bar.pause_label = "resume" if view.phase == "paused" else "pause"
+
+    def action_edit(self) -> None:
+        """Open the line with the present text."""
+        self.query_one(TextLine).open(self.panel.text)
+
+    def action_dispatch(self, action: str, *arguments: object) -> None:
+        """Do an action of the main screen."""
+        self._do(action, *arguments)
+
+    def action_close(self) -> None:
+        """Return to the main screen. A key pressed twice at once closes nothing else."""
+        if self.app.screen is self:
+            self.dismiss(None)
+
+    @on(XrayPanel.Asked)
+    def _ask(self, message: XrayPanel.Asked) -> None:
+        self._send_question(message.command)
+
+    @on(Input.Submitted)
+    def _show_typed(self, event: Input.Submitted) -> None:
+        self.panel.open(event.value)
+        self.query_one(TextLine).close()

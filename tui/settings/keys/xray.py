@@ -1,0 +1,66 @@
+"""The keys of the X-ray: the one that opens it, those of its panel, and those of its screen around the panel."""
+
+from __future__ import annotations
+
+from tui.settings.keys.key import Key
+
+MAIN_XRAY_KEYS = (
+    Key(
+        "x",
+        "xray.open_xray",
+        "X-ray",
+        "Look into the model: what it computes along the selected tweet, or else the newest, while it learns.",
+        label="x-ray",
+        opens=True,
+    ),
+)
+
+XRAY_PANEL_KEYS = (
+    Key("left", "move(-1)", "Previous character", "Move the cursor left by a character; a click moves it, too."),
+    Key("right", "move(1)", "Next character", "Move the cursor right by a character."),
+    Key("home", "move_to_start", "Start of the text", "Move the cursor to the start of the text."),
+    Key("end", "move_to_end", "End of the text", "Move the cursor to the end of the text."),
+    Key("up", "move_line(-1)", "Line up", "Move the cursor up by a line; among the units, select the one above."),
+    Key("down", "move_line(1)", "Line down", "Move the cursor down by a line; among the units, select the one below."),
+    Key("enter", "move(1)", "Step", "Feed the model the next character.", label="next", symbols="enter"),
+    Key("1", "view('step')", "Step", "Step by step: what goes in, the hidden state, the prediction and its loss."),
+    Key("2", "view('gates')", "Gates", "Reset gate r, update gate z and candidate n of all units along the text."),
+    Key("3", "view('reach')", "Reach", "How much each earlier character matters to the prediction at the cursor."),
+    Key("4", "view('units')", "Units", "Hidden units that track something; hold one at a value and see what changes."),
+    Key("5", "view('map')", "Map", "The characters by the two main components of their embeddings."),
+    Key("tab", "next_view(1)", "Next view", "Show the next view; a click on its name shows any.", label="view"),
+    Key("shift+tab", "next_view(-1)", "Previous view", "Show the previous view."),
+    Key(
+        "f",
+        "own_draws",
+        "Own draws",
+        "From the cursor on, feed the model its own draws beside the text; f again: the text only.",
+        label="own draws",
+    ),
+    Key("r", "redraw", "Draw again", "Draw the model's own characters, or the tweets of a held unit, again."),
+    Key("m", "method", "Measure of reach", "Measure reach by hiding characters (occlusion), or by the gradient."),
+    Key("l", "layer", "Layer", "Show the next layer of a model that has several."),
+    Key("left_square_bracket", "hold(-1)", "Lower the held unit", "Hold the selected unit at a lower value."),
+    Key("right_square_bracket", "hold(1)", "Raise the held unit", "Hold the selected unit at a higher value."),
+    Key("0,backspace", "free", "Free the unit", "Let the held unit go.", symbols="0"),
+    Key("g", "gate", "Gate", "Show the update gate, the reset gate, the candidate, or as many as fit."),
+    Key("w", "follow", "Follow or hold still", "Follow the training, or keep what is shown."),
+    Key("question_mark", "explain", "Explain", "Explain the view; ? again: the view.", label="explain"),
+)
+
+XRAY_SCREEN_KEYS = (
+    Key("t,slash", "screen.edit", "Type a text", "Type a text to look at.", label="text", symbols="t", opens=True),
+    Key("space", "steering.pause", "Pause or resume", "Pause the training, or resume it.", label="pause", steers=True),
+    Key(
+        "full_stop",
+        "steering.step",
+        "Take one step",
+        "Take one training step while paused, and show what it changed; while training, pause first.",
+        label="step",
+        steers=True,
+    ),
+    Key("escape,q", "screen.close", "Close", "Close the X-ray.", label="close", symbols="esc"),
+)
+
+XRAY_BAR_KEYS = tuple(key for key in (*XRAY_PANEL_KEYS, *XRAY_SCREEN_KEYS) if key.label)
+"""The key bar of the X-ray's screen."""

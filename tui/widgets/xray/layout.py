@@ -1,0 +1,111 @@
+"""The lines of the X-ray's panel for a size: names of the views, text, view, sentence, state. Pure.
+
+At 40 x 12 each part has at least a line; what remains is the view's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tui.widgets.xray.contents import Content
+from tui.widgets.xray.state import XrayState
+from tui.xray.glyphs import Glyphs
+from tui.xray.layout import cut, fitted, wrapped
+from tui.xray.spans import Kind, Line, Picture, Span
+from tui.xray.text_strip import TextStrip
+from tui.xray.view_help import view_help
+from tui.xray.view_names import VIEW_NAMES, ViewName
+
+_LINES_WITH_LEGEND = 16
+_COLUMNS_WITH_SHORT_SENTENCE = 100
+
+
+@dataclass(frozen=True)
+class PanelLayout:
+    """The lines of the panel, and what is where for the mouse."""
+
+    picture: Picture
+    strip: TextStrip
+    strip_rows: range
+    """Lines of the text."""
+    views: tuple[tuple[range, ViewName], ...]
+    """Cells of the first line that name a view."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """The panel's own sentences."""
+
+    status: str
+    """Which weights are shown, in a few words."""
+    problem: str = ""
+    """Why there is no newer answer."""
+
+
+def laid_out(
+    state: XrayState, content: Content | None, words: Words, *, width: int, height: int, glyphs: Glyphs
+) -> PanelLayout:
+    """Return `height` lines of the panel; without content it is still computed, or can't be."""
+    strip = TextStrip(state.text, width, glyphs)
+    num_text_lines = min(2 * strip.num_lines, max(2, height // 5 // 2 * 2))
+    shades = None if content is None else content.shades
+    text = strip.picture(state.cursor, num_text_lines, shades)
+    legend = (shades.legend(glyphs),) if shades is not None and height >= _LINES_WITH_LEGEND else ()
+    num_sentence_lines = 1 if width >= _COLUMNS_WITH_SHORT_SENTENCE else 2
+    num_view_lines = height - 2 - len(text) - len(legend) - num_sentence_lines
+    picture = content.render(width, num_view_lines) if content is not None else ()
+    said, kind = _sentence(content, words)
+    sentence = fitted(wrapped(said, width, kind), width, num_sentence_lines, glyphs)
+    lines = (
+        view_names(state.view),
+        *text,
+        *(cut(line, width, glyphs) for line in legend),
+        *_filled(picture, num_view_lines),
+        *_filled(sentence, num_sentence_lines),
+        cut((Span(words.status, "muted"),), width, glyphs),
+    )
+    return PanelLayout(lines[:height], strip, range(1, 1 + len(text)), tuple(_view_cells()))
+
+
+def _sentence(content: Content | None, words: Words) -> tuple[str, Kind]:
+    """Return what is written below the view, and its kind."""
+    if words.problem:
+        return words.problem, "problem"
+    return ("computing…", "muted") if content is None else (content.sentence, "text")
+
+
+def explanation(view: ViewName, *, width: int, height: int, top: int, glyphs: Glyphs) -> tuple[Picture, int]:
+    """Return the names of the views and the help on this one, from line `top` on; and the last `top` that is of use."""
+    lines = tuple(line for text in view_help(view) for line in wrapped(text, width))
+    last_top = max(len(lines) - (height - 2), 0)
+    top = min(top, last_top)
+    rest = "? closes" + (" · ↑ ↓ scroll" if last_top else "")
+    shown = _filled(lines[top : top + height - 2], height - 2)
+    return (view_names(view), *shown, cut((Span(rest, "muted"),), width, glyphs)), last_top
+
+
+def view_names(current: ViewName) -> Line:
+    """Return the line that names all views, the current one in brackets."""
+    spans: list[Span] = []
+    ending = " "
+    for number, name in enumerate(VIEW_NAMES, 1):
+        is_current = name == current
+        spans.append(Span("[" if is_current else ending, "title"))
+        spans.append(Span(f"{number} {name}", "title" if is_current else "muted"))
+        ending = "]" if is_current else " "
+    return (*spans, Span(ending, "title"))
+
+
+def _view_cells() -> Iterator[tuple[range, ViewName]]:
+    """Yield the cells of each view's name."""
+    start = 1
+    for number, name in enumerate(VIEW_NAMES, 1):
+        end = start + len(f"{number} {name}")
+        yield range(start, end), name
+        start = end + 1
+
+
+def _filled(picture: Picture, height: int) -> Picture:
+    """Return a picture with empty lines up to `height`."""
+    return (*picture, *[()] * (height - len(picture)))

@@ -1,0 +1,249 @@
+"""`XrayPanel`: a text under the lamp, one view of what the model computes along it, and their keys.
+
+Posts the commands that it needs answered; its owner sends them, and hands the answers back. Knows no session.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.message import Message
+from textual.reactive import reactive
+
+from engine.protocol.commands import Insight
+from engine.protocol.events import InsightEvent
+from engine.text import defused
+from tui.settings.keys.key import bindings_of
+from tui.settings.keys.xray import XRAY_PANEL_KEYS
+from tui.widgets.terminal_info import TerminalInfo
+from tui.widgets.xray.contents import Content, content_of
+from tui.widgets.xray.layout import PanelLayout, Words, explanation, laid_out
+from tui.widgets.xray.picture_view import PictureView
+from tui.widgets.xray.questions import Questions
+from tui.widgets.xray.state import XrayState
+from tui.xray.glyphs import ASCII, UNICODE, Glyphs
+from tui.xray.view_names import VIEW_NAMES, ViewName
+
+_MAX_SEED = 1_000_000
+_WITHOUT_CHANGE = 10_000
+"""Characters to the end of any text."""
+
+
+class XrayPanel(PictureView, can_focus=True):
+    """Shows a text and one view of it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(XRAY_PANEL_KEYS)
+    DEFAULT_CSS = "XrayPanel { height: 1fr; }"
+
+    cursor: reactive[int] = reactive(0, repaint=False, init=False)
+    """The input that the model has read last: 0 is `<BOS>`, k the character `text[k - 1]`. `text[k]` is predicted."""
+
+    @dataclass
+    class Asked(Message):
+        """A command is to be sent; its answer belongs into `XrayPanel.show`."""
+
+        command: Insight
+
+    def __init__(self, text: str = "", view: ViewName = "step", clock: Callable[[], float] = time.monotonic) -> None:
+        """Show `text` in `view`."""
+        super().__init__()
+        self._state = XrayState(text=defused(text), view=view, seed=secrets.randbelow(_MAX_SEED))
+        self._questions = Questions(clock, secrets.randbits(31))
+        self._step = 0
+        self._drawn: PanelLayout | None = None
+        self._is_following = True
+        self._source = ""
+        self._help_top: int | None = None
+        """First line of the explanation; None while the view is shown."""
+
+    @property
+    def text(self) -> str:
+        """The text under the lamp."""
+        return self._state.text
+
+    @property
+    def view_name(self) -> ViewName:
+        """The view that is shown."""
+        return self._state.view
+
+    def open(self, text: str, view: ViewName | None = None) -> None:
+        """Show another text from its start, in `view` or the present one."""
+        self._help_top = None
+        self._state = replace(self._state, text=defused(text), cursor=0, own_from=None, view=view or self._state.view)
+        self.cursor = 0
+        self._update()
+
+    def show(self, event: InsightEvent) -> None:
+        """Show an answer; ignore those to other commands than its own."""
+        if self._questions.accept(event):
+            self._update()
+
+    def show_refusal(self, command_name: str, reason: str) -> bool:
+        """Show why a command of the panel has no answer; return whether there is one of that name."""
+        is_own = self._questions.refuse(command_name, reason)
+        if is_own:
+            self._draw()
+        return is_own
+
+    def tick(self, step: int) -> None:
+        """Ask again, if the model has learned since. `step` is that of the run; called ten times a second."""
+        self._step = step
+        self._ask()
+
+    def ask_again(self, source: str = "") -> None:
+        """Ask everything again: answers were lost, or another model answers.
+
+        `source` names the weights where they don't change, such as a checkpoint; empty for those of a run.
+        """
+        self._source = source
+        self._questions.forget()
+        self._update()
+
+    def validate_cursor(self, cursor: int) -> int:
+        """Clamp the cursor to the inputs."""
+        return min(max(cursor, 0), len(self.text))
+
+    def watch_cursor(self, cursor: int) -> None:
+        """Show the new place."""
+        self._change(cursor=cursor)
+
+    def on_mount(self) -> None:
+        """Ask, and redraw when the glyph set changes."""
+        if isinstance(self.app, TerminalInfo):
+            self.watch(self.app, "glyphs", self._draw, init=False)
+        self._ask()
+
+    def on_resize(self) -> None:
+        """Lay out for the new size."""
+        self._draw()
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the character under the pointer, or show the view whose name it is."""
+        offset = event.get_content_offset(self)
+        if offset is None or self._drawn is None:
+            return
+        if offset.y == 0:
+            for cells, name in self._drawn.views:
+                if offset.x in cells:
+                    self.action_view(name)
+        elif offset.y in self._drawn.strip_rows and self._help_top is None:
+            rows = self._drawn.strip_rows
+            symbol = self._drawn.strip.symbol_at(offset.x, offset.y - rows.start, self.cursor, len(rows))
+            if symbol is not None:
+                self.cursor = symbol
+
+    def action_move(self, step: int) -> None:
+        """Move the cursor by characters."""
+        self.cursor += step
+
+    def action_move_to_start(self) -> None:
+        """Move the cursor to `<BOS>`."""
+        self.cursor = 0
+
+    def action_move_to_end(self) -> None:
+        """Move the cursor to the last character."""
+        self.cursor = len(self.text)
+
+    def action_move_line(self, step: int) -> None:
+        """Move the cursor to the line above (-1) or below (1), or scroll the explanation."""
+        if self._help_top is not None:
+            self._help_top = max(self._help_top + step, 0)
+            self._draw()
+        elif self._drawn is not None:
+            self.cursor = self._drawn.strip.moved_by_lines(self.cursor, step)
+
+    def action_view(self, view: ViewName) -> None:
+        """Show a view."""
+        self._help_top = None
+        self._change(view=view)
+
+    def action_next_view(self, step: int) -> None:
+        """Show the next (1) or previous (-1) view."""
+        self.action_view(VIEW_NAMES[(VIEW_NAMES.index(self.view_name) + step) % len(VIEW_NAMES)])
+
+    def action_own_draws(self) -> None:
+        """Feed the model its own draws too, from the cursor on; or the text only."""
+        is_on = self._state.own_from is not None
+        self._change(own_from=None if is_on else self.cursor, view="step" if not is_on else self.view_name)
+
+    def action_redraw(self) -> None:
+        """Draw again with another seed."""
+        self._change(seed=secrets.randbelow(_MAX_SEED))
+
+    def action_gate(self) -> None:
+        """Show the next gate, or as many as fit."""
+        self._change(gate=self._state.next_gate)
+
+    def action_follow(self) -> None:
+        """Follow the training, or hold still."""
+        self._is_following = not self._is_following
+        self._update()
+
+    def action_explain(self) -> None:
+        """Explain the view, or show it again."""
+        self._help_top = 0 if self._help_top is None else None
+        self._draw()
+
+    def _change(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the state
+        """Change what is shown, and ask for what that needs."""
+        self._state = replace(self._state, **changes)
+        self._update()
+
+    def _update(self) -> None:
+        """Ask what is due, and draw."""
+        self._ask()
+        self._draw()
+
+    def _ask(self) -> None:
+        """Post the commands that are due."""
+        if not self.is_running:
+            return
+        is_following = self._is_following and not self._source
+        for command in self._state.commands(self._questions.request):
+            if self._questions.is_due(command, self._step, is_following=is_following):
+                self.post_message(self.Asked(command))
+
+    def _draw(self) -> None:
+        """Lay out the lines, and repaint the changed cells."""
+        width, height = self.size
+        if not width or not height:
+            return
+        glyphs = self._glyphs
+        if self._help_top is not None:
+            picture, last_top = explanation(
+                self.view_name, width=width, height=height, top=self._help_top, glyphs=glyphs
+            )
+            self._help_top = min(self._help_top, last_top)
+            self.show_picture(picture)
+            return
+        content = content_of(self._state, self._questions, glyphs)
+        words = Words(status=self._status(content), problem=self._problem())
+        self._drawn = laid_out(self._state, content, words, width=width, height=height, glyphs=glyphs)
+        self.show_picture(self._drawn.picture)
+
+    @property
+    def _glyphs(self) -> Glyphs:
+        is_ascii = isinstance(self.app, TerminalInfo) and self.app.glyphs == "ascii"
+        return ASCII if is_ascii else UNICODE
+
+    def _problem(self) -> str:
+        """Return why a command of the view was refused; empty if none was."""
+        commands = self._state.commands(self._questions.request)
+        return next(filter(None, (self._questions.problem(type(command)) for command in commands)), "")
+
+    def _status(self, content: Content | None) -> str:
+        """Return which weights and which layer are shown."""
+        facts = [self._source] if self._source else []
+        if content is not None:
+            facts.append(f"weights of step {content.weights_step:,}")
+        if not self._source:
+            facts.append("following the training (w)" if self._is_following else "holding still (w)")
+        if content is not None and content.num_layers > 1:
+            facts.append(f"layer {self._state.layer + 1} of {content.num_layers} (l)")
+        return " · ".join(facts)
