@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import assert_never
 
-from engine.protocol.commands import MapEmbeddings, TraceText
-from engine.protocol.events import EmbeddingsMapped, TextTraced
+from engine.model.vocab import UNK
+from engine.protocol.commands import HoldUnit, MapEmbeddings, MeasureReach, ScoreUnits, TraceText
+from engine.protocol.events import EmbeddingsMapped, ReachMeasured, TextTraced, UnitHeld, UnitsScored
 from tui.widgets.xray.questions import Questions
 from tui.widgets.xray.state import XrayState
-from tui.xray import gates_view, map_view, step_view
+from tui.xray import gates_view, map_view, reach_view, step_view, units_view
 from tui.xray.glyphs import Glyphs
 from tui.xray.shades import Shades
 from tui.xray.spans import Picture
@@ -27,30 +29,39 @@ class Content:
     """Of the weights that are shown."""
     shades: Shades | None = None
     num_layers: int = 1
+    unknown_chars: tuple[str, ...] = ()
+    """Of the text: those outside the vocabulary, as far as the view knows."""
 
 
 def content_of(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content | None:
     """Return what is shown; None before the answers for this text."""
     match state.view:
         case "step" | "gates":
-            traced = _traced(state, questions)
-            return None if traced is None else _of_trace(state, traced, glyphs)
+            return _of_trace(state, questions, glyphs)
+        case "reach":
+            return _of_reach(state, questions, glyphs)
+        case "units":
+            return _of_units(state, questions, glyphs)
         case "map":
-            answer = questions.answer(MapEmbeddings, EmbeddingsMapped)
-            return None if answer is None else _of_map(state, answer[1], glyphs)
+            return _of_map(state, questions, glyphs)
         case _:
-            return None
+            assert_never(state.view)
 
 
-def _of_trace(state: XrayState, traced: TextTraced, glyphs: Glyphs) -> Content:
+def _of_trace(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content | None:
+    traced = _traced(state, questions)
+    if traced is None:
+        return None
     view = step_view if state.view == "step" else gates_view
     draw = step_view.render if state.view == "step" else partial(gates_view.render, gate=state.gate)
+    pairs = zip(traced.text, traced.token_ids[1:], strict=False)
     return Content(
         render=lambda width, height: draw(traced, state.cursor, width, height, glyphs),
         sentence=view.sentence(traced, state.cursor, glyphs),
-        shades=view.shades(traced, state.cursor),
         weights_step=traced.weights_step,
+        shades=view.shades(traced, state.cursor),
         num_layers=traced.num_layers,
+        unknown_chars=tuple(dict.fromkeys(char for char, token_id in pairs if token_id == UNK)),
     )
 
 
@@ -64,10 +75,47 @@ def _traced(state: XrayState, questions: Questions) -> TextTraced | None:
     return traced if is_wanted else replace(traced, own=None)
 
 
-def _of_map(state: XrayState, mapped: EmbeddingsMapped, glyphs: Glyphs) -> Content:
-    read = state.text[state.cursor - 1 : state.cursor] if state.cursor else ""
+def _of_reach(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content | None:
+    answer = questions.answer(MeasureReach, ReachMeasured)
+    if answer is None or answer[0].text != state.text:
+        return None
+    measured = answer[1]
     return Content(
-        render=lambda width, height: map_view.render(mapped, width=width, height=height, glyphs=glyphs, selected=read),
+        render=lambda width, height: reach_view.render(measured, state.cursor, width, height, glyphs),
+        sentence=reach_view.sentence(measured, state.cursor, glyphs),
+        weights_step=measured.weights_step,
+        shades=reach_view.shades(measured, state.cursor),
+    )
+
+
+def _of_units(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content | None:
+    scored = questions.answer(ScoreUnits, UnitsScored)
+    if scored is None:
+        return None
+    held = questions.answer(HoldUnit, UnitHeld)
+    traced = _traced(state, questions)
+    answers = units_view.UnitAnswers(
+        scored=scored[1],
+        held=held[1] if held is not None and held[0].text == state.text else None,
+        free_chars=() if traced is None else traced.chars,
+    )
+    return Content(
+        render=lambda width, height: units_view.render(answers, state.cursor, width, height, glyphs),
+        sentence=units_view.sentence(answers, state.cursor, glyphs),
+        weights_step=scored[1].weights_step if answers.held is None else answers.held.weights_step,
+        shades=units_view.shades(answers, state.cursor),
+    )
+
+
+def _of_map(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content | None:
+    answer = questions.answer(MapEmbeddings, EmbeddingsMapped)
+    if answer is None:
+        return None
+    mapped = answer[1]
+    char = state.text[state.cursor - 1] if state.cursor else ""
+    return Content(
+        render=lambda width, height: map_view.render(mapped, char, width, height, glyphs),
         sentence=map_view.sentence(mapped),
         weights_step=mapped.weights_step,
+        shades=map_view.shades(mapped, state.text, char),
     )

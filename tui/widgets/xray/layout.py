@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tui.formatting.chances import shown_char
+from tui.formatting.numbers import format_count
 from tui.widgets.xray.contents import Content
 from tui.widgets.xray.state import XrayState
 from tui.xray.glyphs import Glyphs
@@ -75,14 +77,28 @@ def _sentence(content: Content | None, words: Words) -> tuple[str, Kind]:
     return ("computing…", "muted") if content is None else (content.sentence, "text")
 
 
-def explanation(view: ViewName, *, width: int, height: int, top: int, glyphs: Glyphs) -> tuple[Picture, int]:
-    """Return the names of the views and the help on this one, from line `top` on; and the last `top` that is of use."""
+def status(state: XrayState, content: Content | None, source: str, *, is_following: bool) -> str:
+    """Return which weights and which layer are shown, and which characters of the text the model lacks."""
+    facts = [source] if source else []
+    if content is not None:
+        facts.append(f"weights of step {format_count(content.weights_step)}")
+    if not source:
+        facts.append("follows the training (w)" if is_following else "holds still (w)")
+    if content is not None and content.num_layers > 1:
+        facts.append(f"layer {state.layer + 1} of {content.num_layers} (l)")
+    if content is not None and content.unknown_chars:
+        facts.append(f"not in the vocabulary: {' '.join(map(shown_char, content.unknown_chars))}")
+    return " · ".join(facts)
+
+
+def explanation(view: ViewName, top: int, *, width: int, height: int, glyphs: Glyphs) -> tuple[Picture, int]:
+    """Return the names of the views and the help on this one from line `top` on, and the line that is first."""
     lines = tuple(line for text in view_help(view) for line in wrapped(text, width))
     last_top = max(len(lines) - (height - 2), 0)
     top = min(top, last_top)
-    rest = "? closes" + (" · ↑ ↓ scroll" if last_top else "")
+    keys = "? closes" + (" · ↑ ↓ scroll" if last_top else "")
     shown = _filled(lines[top : top + height - 2], height - 2)
-    return (view_names(view), *shown, cut((Span(rest, "muted"),), width, glyphs)), last_top
+    return (view_names(view), *shown, cut((Span(keys, "muted"),), width, glyphs)), top
 
 
 def view_names(current: ViewName) -> Line:

@@ -9,30 +9,30 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
-from engine.protocol.commands import Insight
-from engine.protocol.events import InsightEvent
+from engine.protocol.commands import Insight, MapEmbeddings, ScoreUnits
+from engine.protocol.events import EmbeddingsMapped, InsightEvent, UnitsScored
 from engine.text import defused
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.xray import XRAY_PANEL_KEYS
 from tui.widgets.terminal_info import TerminalInfo
 from tui.widgets.xray.contents import Content, content_of
-from tui.widgets.xray.layout import PanelLayout, Words, explanation, laid_out
+from tui.widgets.xray.layout import PanelLayout, Words, explanation, laid_out, status
 from tui.widgets.xray.picture_view import PictureView
 from tui.widgets.xray.questions import Questions
 from tui.widgets.xray.state import XrayState
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
-from tui.xray.view_names import VIEW_NAMES, ViewName
+from tui.xray.map_layout import aligned
+from tui.xray.units_view import UnitId, selectable
+from tui.xray.view_names import ViewName
 
 _MAX_SEED = 1_000_000
-_WITHOUT_CHANGE = 10_000
-"""Characters to the end of any text."""
 
 
 class XrayPanel(PictureView, can_focus=True):
@@ -56,6 +56,7 @@ class XrayPanel(PictureView, can_focus=True):
         self._state = XrayState(text=defused(text), view=view, seed=secrets.randbelow(_MAX_SEED))
         self._questions = Questions(clock, secrets.randbits(31))
         self._step = 0
+        self._content: Content | None = None
         self._drawn: PanelLayout | None = None
         self._is_following = True
         self._source = ""
@@ -74,22 +75,24 @@ class XrayPanel(PictureView, can_focus=True):
 
     def open(self, text: str, view: ViewName | None = None) -> None:
         """Show another text from its start, in `view` or the present one."""
-        self._help_top = None
-        self._state = replace(self._state, text=defused(text), cursor=0, own_from=None, view=view or self._state.view)
         self.cursor = 0
-        self._update()
+        state = self._state
+        self._set(replace(state, text=defused(text), cursor=0, own_from=None, value=None, view=view or state.view))
 
     def show(self, event: InsightEvent) -> None:
         """Show an answer; ignore those to other commands than its own."""
+        if isinstance(event, EmbeddingsMapped):
+            before = self._questions.answer(MapEmbeddings, EmbeddingsMapped)
+            event = aligned(event, None if before is None else before[1])
         if self._questions.accept(event):
+            if isinstance(event, UnitsScored) and self._state.unit is None:
+                self._select_unit(0)
             self._update()
 
-    def show_refusal(self, command_name: str, reason: str) -> bool:
-        """Show why a command of the panel has no answer; return whether there is one of that name."""
-        is_own = self._questions.refuse(command_name, reason)
-        if is_own:
+    def show_refusal(self, command_name: str, reason: str) -> None:
+        """Show why a command has no answer; ignore those that the panel has not sent."""
+        if self._questions.refuse(command_name, reason):
             self._draw()
-        return is_own
 
     def tick(self, step: int) -> None:
         """Ask again, if the model has learned since. `step` is that of the run; called ten times a second."""
@@ -111,7 +114,7 @@ class XrayPanel(PictureView, can_focus=True):
 
     def watch_cursor(self, cursor: int) -> None:
         """Show the new place."""
-        self._change(cursor=cursor)
+        self._set(replace(self._state, cursor=cursor))
 
     def on_mount(self) -> None:
         """Ask, and redraw when the glyph set changes."""
@@ -126,15 +129,16 @@ class XrayPanel(PictureView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the character under the pointer, or show the view whose name it is."""
         offset = event.get_content_offset(self)
-        if offset is None or self._drawn is None:
+        drawn = self._drawn
+        if offset is None or drawn is None:
             return
         if offset.y == 0:
-            for cells, name in self._drawn.views:
+            for cells, name in drawn.views:
                 if offset.x in cells:
                     self.action_view(name)
-        elif offset.y in self._drawn.strip_rows and self._help_top is None:
-            rows = self._drawn.strip_rows
-            symbol = self._drawn.strip.symbol_at(offset.x, offset.y - rows.start, self.cursor, len(rows))
+        elif offset.y in drawn.strip_rows and self._help_top is None:
+            row = offset.y - drawn.strip_rows.start
+            symbol = drawn.strip.symbol_at(offset.x, row, self.cursor, len(drawn.strip_rows))
             if symbol is not None:
                 self.cursor = symbol
 
@@ -151,34 +155,53 @@ class XrayPanel(PictureView, can_focus=True):
         self.cursor = len(self.text)
 
     def action_move_line(self, step: int) -> None:
-        """Move the cursor to the line above (-1) or below (1), or scroll the explanation."""
+        """Move the cursor to the line above (-1) or below (1), or the selection of units, or the explanation."""
         if self._help_top is not None:
             self._help_top = max(self._help_top + step, 0)
             self._draw()
+        elif self.view_name == "units":
+            self._select_unit(step)
+            self._update()
         elif self._drawn is not None:
             self.cursor = self._drawn.strip.moved_by_lines(self.cursor, step)
 
     def action_view(self, view: ViewName) -> None:
         """Show a view."""
-        self._help_top = None
-        self._change(view=view)
+        self._set(replace(self._state, view=view))
 
     def action_next_view(self, step: int) -> None:
         """Show the next (1) or previous (-1) view."""
-        self.action_view(VIEW_NAMES[(VIEW_NAMES.index(self.view_name) + step) % len(VIEW_NAMES)])
+        self._set(self._state.with_next_view(step))
 
     def action_own_draws(self) -> None:
         """Feed the model its own draws too, from the cursor on; or the text only."""
-        is_on = self._state.own_from is not None
-        self._change(own_from=None if is_on else self.cursor, view="step" if not is_on else self.view_name)
+        self._set(self._state.with_own_draws_toggled())
 
     def action_redraw(self) -> None:
         """Draw again with another seed."""
-        self._change(seed=secrets.randbelow(_MAX_SEED))
+        self._set(replace(self._state, seed=secrets.randbelow(_MAX_SEED)))
+
+    def action_method(self) -> None:
+        """Measure reach in the other way."""
+        self._set(self._state.with_other_method())
+
+    def action_layer(self) -> None:
+        """Show the next layer."""
+        num_layers = 1 if self._content is None else self._content.num_layers
+        self._set(replace(self._state, layer=(self._state.layer + 1) % num_layers))
 
     def action_gate(self) -> None:
         """Show the next gate, or as many as fit."""
-        self._change(gate=self._state.next_gate)
+        self._set(self._state.with_next_gate())
+
+    def action_hold(self, direction: int) -> None:
+        """Hold the selected unit higher (1) or lower (-1)."""
+        if self.view_name == "units":
+            self._set(self._state.with_value(direction))
+
+    def action_free(self) -> None:
+        """Free the held unit."""
+        self._set(replace(self._state, value=None))
 
     def action_follow(self) -> None:
         """Follow the training, or hold still."""
@@ -190,9 +213,21 @@ class XrayPanel(PictureView, can_focus=True):
         self._help_top = 0 if self._help_top is None else None
         self._draw()
 
-    def _change(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the state
-        """Change what is shown, and ask for what that needs."""
-        self._state = replace(self._state, **changes)
+    @property
+    def _units(self) -> tuple[UnitId, ...]:
+        """The units that can be selected."""
+        scored = self._questions.answer(ScoreUnits, UnitsScored)
+        return () if scored is None else selectable(scored[1])
+
+    def _select_unit(self, step: int) -> None:
+        if self._units:
+            self._state = self._state.with_unit(self._units, step)
+
+    def _set(self, state: XrayState) -> None:
+        """Show another state, and ask for what that needs."""
+        if state.view != self._state.view:
+            self._help_top = None
+        self._state = state
         self._update()
 
     def _update(self) -> None:
@@ -214,36 +249,24 @@ class XrayPanel(PictureView, can_focus=True):
         width, height = self.size
         if not width or not height:
             return
-        glyphs = self._glyphs
+        state, glyphs = self._state, self._glyphs
         if self._help_top is not None:
-            picture, last_top = explanation(
-                self.view_name, width=width, height=height, top=self._help_top, glyphs=glyphs
-            )
-            self._help_top = min(self._help_top, last_top)
-            self.show_picture(picture)
-            return
-        content = content_of(self._state, self._questions, glyphs)
-        words = Words(status=self._status(content), problem=self._problem())
-        self._drawn = laid_out(self._state, content, words, width=width, height=height, glyphs=glyphs)
-        self.show_picture(self._drawn.picture)
+            picture, self._help_top = explanation(state.view, self._help_top, width=width, height=height, glyphs=glyphs)
+        else:
+            self._content = content_of(state, self._questions, glyphs)
+            facts = status(state, self._content, self._source, is_following=self._is_following)
+            words = Words(status=facts, problem=self._problem)
+            self._drawn = laid_out(state, self._content, words, width=width, height=height, glyphs=glyphs)
+            picture = self._drawn.picture
+        self.show_picture(picture)
 
     @property
     def _glyphs(self) -> Glyphs:
         is_ascii = isinstance(self.app, TerminalInfo) and self.app.glyphs == "ascii"
         return ASCII if is_ascii else UNICODE
 
+    @property
     def _problem(self) -> str:
-        """Return why a command of the view was refused; empty if none was."""
+        """Why a command of the view was refused; empty if none was."""
         commands = self._state.commands(self._questions.request)
         return next(filter(None, (self._questions.problem(type(command)) for command in commands)), "")
-
-    def _status(self, content: Content | None) -> str:
-        """Return which weights and which layer are shown."""
-        facts = [self._source] if self._source else []
-        if content is not None:
-            facts.append(f"weights of step {content.weights_step:,}")
-        if not self._source:
-            facts.append("following the training (w)" if self._is_following else "holding still (w)")
-        if content is not None and content.num_layers > 1:
-            facts.append(f"layer {self._state.layer + 1} of {content.num_layers} (l)")
-        return " · ".join(facts)

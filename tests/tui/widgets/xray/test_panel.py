@@ -15,7 +15,7 @@ async def test_the_panel_asks_for_its_text_and_shows_the_answer_at_the_cursor() 
         await app.shows("[1 step]2 gates 3 reach 4 units 5 map", "▸hello you■", "computing…")
         await app.answer()
         assert app.asked == [TraceText(text=TEXT, request=app.asked[0].request)]
-        await app.shows("At the start the model gave ‘h’", "weights of step 0 · following the training (w)")
+        await app.shows("At the start the model gave ‘h’", "weights of step 0 · follows the training (w)")
         await pilot.press("enter", "right")
         await app.shows("After ‘e’ the model gave ‘l’")
         await pilot.press("end")
