@@ -11,7 +11,7 @@ import torch
 
 from engine.config.run import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
-from engine.insight.checks import MAX_TRACED_CHARS, check
+from engine.insight.checks import check
 from engine.insight.embedding_map import map_embeddings
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.holding import sample_held
@@ -24,7 +24,14 @@ from engine.insight.trace_fields import chars_read, layer_fields
 from engine.insight.units import best_units, correlate, some_tweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, Vocab
-from engine.protocol.commands import HoldUnit, Insight, MapEmbeddings, MeasureReach, ScoreUnits, TraceText
+from engine.protocol.commands import (
+    HoldUnit,
+    Insight,
+    MapEmbeddings,
+    MeasureReach,
+    ScoreUnits,
+    TraceText,
+)
 from engine.protocol.events import (
     CharPoint,
     EmbeddingsMapped,
@@ -126,7 +133,7 @@ class Answers:
     def _draw_own(self, command: TraceText, first: int) -> Pieces[OwnDraw]:
         """Return the trace of the model's own draws after `first` characters of the text."""
         given = self._vocab.encode(command.text[:first])
-        limit = longest_own_text(self._sampling, first, MAX_TRACED_CHARS)
+        limit = longest_own_text(self._sampling, first)
         drawn = yield from draw_on(self._model, self._sampling, given, command.seed, limit)
         reached_eos = drawn[-1] == EOS
         if reached_eos:
@@ -174,7 +181,7 @@ class Answers:
         free = yield from trace(self._gru, token_ids)
         traced = free if held is None else (yield from trace(self._gru, token_ids, held))
         chars = yield from chars_read(self._vocab, text, traced)
-        tweets = yield from sample_held(self._model, self._vocab, self._sampling, command.seed, held, MAX_TRACED_CHARS)
+        tweets = yield from sample_held(self._model, self._vocab, self._sampling, command.seed, held)
         return UnitHeld, self._fields(
             command,
             text=harmless_in_place(text),

@@ -5,9 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from engine.errors import ConfigError
-from engine.protocol.commands import HoldUnit, Insight, MeasureReach, TraceText
-
-MAX_TRACED_CHARS = 500
+from engine.protocol.commands import MAX_TRACED_CHARS, HoldUnit, Insight, MeasureReach, TraceText
 
 
 def check(command: Insight, rnn: nn.GRU) -> None:

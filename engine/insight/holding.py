@@ -12,6 +12,7 @@ from engine.config.run import SamplingConfig
 from engine.insight.pieces import Pieces
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
+from engine.protocol.commands import MAX_TRACED_CHARS
 from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.sampling.stepper import HeldUnit
 
@@ -19,13 +20,13 @@ NUM_TWEETS = 4
 
 
 def sample_held(
-    model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, seed: int, held: HeldUnit | None, max_chars: int
+    model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, seed: int, held: HeldUnit | None
 ) -> Pieces[list[SampledTweet]]:
-    """Return `NUM_TWEETS` tweets from the seeds `seed`, `seed` + 1 and so on, of at most `max_chars` characters.
+    """Return `NUM_TWEETS` tweets from the seeds `seed`, `seed` + 1 and so on, of at most `MAX_TRACED_CHARS` characters.
 
     They have no prime: the unit is held from `<BOS>` on. Raises `DivergedError` if the model's output is not finite.
     """
-    sampling = replace(sampling, prime="", max_length=min(sampling.max_length, max_chars))
+    sampling = replace(sampling, prime="", max_length=min(sampling.max_length, MAX_TRACED_CHARS))
     seeds = range(seed, seed + NUM_TWEETS)
     sampler = TweetSampler(model, vocab, sampling, seeds, may_compile=False, held=held)
     while not sampler.is_done:

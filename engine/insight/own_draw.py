@@ -9,18 +9,19 @@ from engine.errors import DivergedError
 from engine.insight.pieces import Pieces
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS
+from engine.protocol.commands import MAX_TRACED_CHARS
 from engine.sampling.logits import draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS
 from engine.sampling.sampler import uniforms_of
 from engine.sampling.stepper import CharStepper
 
 
-def longest_own_text(sampling: SamplingConfig, num_given: int, max_chars: int) -> int:
+def longest_own_text(sampling: SamplingConfig, num_given: int) -> int:
     """Return the maximum length of a text that begins with `num_given` characters.
 
-    It is the samples' own, up to `max_chars`, but at least long enough for some draws.
+    It is the samples' own, up to `MAX_TRACED_CHARS`, but at least long enough for some draws.
     """
-    return max(min(sampling.max_length, max_chars), num_given + COMPLETION_CHARS)
+    return max(min(sampling.max_length, MAX_TRACED_CHARS), num_given + COMPLETION_CHARS)
 
 
 def draw_on(

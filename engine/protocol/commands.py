@@ -13,6 +13,9 @@ from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import codec
 from engine.protocol.events.insight import ReachMethod
 
+MAX_TRACED_CHARS = 500
+"""Length of the longest text that `TraceText`, `MeasureReach` and `HoldUnit` accept."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pause:

@@ -16,7 +16,6 @@ from engine.config.run import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import ConfigError, DivergedError
 from engine.insight.answers import Answers, snapshot
-from engine.insight.checks import MAX_TRACED_CHARS
 from engine.insight.embedding_map import map_embeddings
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.holding import NUM_TWEETS, sample_held
@@ -28,7 +27,7 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import UNK, Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Insight
+from engine.protocol.commands import MAX_TRACED_CHARS, Insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import HeldUnit
@@ -188,7 +187,7 @@ def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations
 
 def test_held_samples_are_drawn_from_the_predictions_of_the_held_model() -> None:
     held = HeldUnit(1, 2, 0.9)
-    [tweet, *_] = run_to_end(sample_held(MODEL, VOCAB, SAMPLING, 5, held, MAX_TRACED_CHARS))
+    [tweet, *_] = run_to_end(sample_held(MODEL, VOCAB, SAMPLING, 5, held))
 
     chars = answer(c.HoldUnit(text=tweet.text, layer=1, unit=2, value=0.9)).chars
     assert [char.bits for char in chars[: len(tweet.char_bits)]] == pytest.approx(tweet.char_bits, abs=0.02)
