@@ -11,7 +11,7 @@ from engine.protocol.commands import MAX_TRACED_CHARS, HoldUnit, Insight, Measur
 def check(command: Insight, rnn: nn.GRU) -> None:
     """Raise `ConfigError` if the question can't be asked about this model."""
     if isinstance(command, TraceText | MeasureReach | HoldUnit):
-        _check_text(command.text)
+        check_text(command.text)
     if isinstance(command, TraceText | HoldUnit):
         _check_index("layer", command.layer, rnn.num_layers - 1, "The first layer is 0.")
         if command.seed < 0:
@@ -26,7 +26,7 @@ def check(command: Insight, rnn: nn.GRU) -> None:
             raise ConfigError(f"A hidden unit has values from -1 to 1, not {command.value:g}.", "Use -1 to 1.")
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
     """Raise `ConfigError` unless the text can be traced."""
     if not text:
         raise ConfigError("There is no text to look at.", "Give a text of at least one character.")

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.errors import StorageError
 from engine.protocol import events
 from engine.protocol.events import TweetSampled
-from engine.storage.atomic_write import write_atomically
 from engine.text import defused, harmless
+from tui.files.export_file import write_export
 
 _FORMULA_PREFIXES = ("=", "+", "-", "@")
 COLUMNS = ("step", "temperature", "novelty", "bits_per_char", "text")
@@ -58,18 +56,7 @@ def export(tweets: Iterable[TweetSampled], path: Path, *, may_replace: bool) -> 
 
     Raises `FileExistsError` if the file exists and `may_replace` is false, `StorageError` if it can't be written.
     """
-    content = FORMATS[path.suffix.lower()](tweets).encode()
-    if os.path.exists(path):
-        if not os.path.isfile(path):
-            raise StorageError(f"{path} is not a file.", "Choose another name.")
-        if not may_replace:
-            raise FileExistsError(path)
-    if not os.path.isdir(path.parent):
-        raise StorageError(f"{path} can't be written.", f"There is no folder {path.parent}.")
-    try:
-        write_atomically(path, content, mode=0o666)
-    except StorageError as error:
-        raise StorageError(error.message, "Choose another folder.") from error
+    write_export(path, FORMATS[path.suffix.lower()](tweets).encode(), may_replace=may_replace)
 
 
 def _one_line(tweet: TweetSampled) -> str:

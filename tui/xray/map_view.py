@@ -34,7 +34,7 @@ _STYLES: dict[CharClass, tuple[Kind, float | None]] = {
     "punctuation": ("bar", None),
     "other": ("muted", None),
 }
-_NUM_NEAREST, _NUM_EXAMPLES = 5, 3
+_NUM_NEAREST, _NUM_EXAMPLES, _MAX_NAMED_CLASSES = 5, 3, 3
 
 
 def render(event: EmbeddingsMapped, char: str, width: int, height: int, glyphs: Glyphs) -> Picture:
@@ -59,15 +59,19 @@ def shades(event: EmbeddingsMapped, text: str, char: str) -> Shades | None:
 
 
 def sentence(event: EmbeddingsMapped) -> str:
-    """Return which class of characters lies closest together, and the share of the variance that is seen."""
+    """Return which classes of characters lie close together, and the share of the variance that is seen."""
     seen = f"the two directions hold {percent(sum(event.variance_shares[:2]))} of the variance"
-    closest = next((each for each in closeness_of_classes(event.points) if each.is_closer_than_chance), None)
-    if closest is None:
+    near = [each for each in closeness_of_classes(event.points) if each.is_closer_than_chance][:_MAX_NAMED_CLASSES]
+    if not near:
         return f"No class of characters lies closer together than chance; {seen}"
-    return (
-        f"The {closest.char_class} lie closer together than chance: mean distance {closest.distance_ratio:.1f} "
-        f"of that of all characters; {seen}"
-    )
+    names = _listed([each.char_class for each in near])
+    ratios = _listed([f"{each.distance_ratio:.1f}" for each in near])
+    return f"The {names} lie closer together than chance: mean distance {ratios} of that of all characters; {seen}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence: "a, b and c"."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
 
 
 def _glyph_of(char: str, glyphs: Glyphs) -> str:
@@ -101,9 +105,8 @@ def _nearest(points: Sequence[CharPoint], char: str, glyphs: Glyphs) -> Picture:
         return ()
     mean = sum(distances.values()) / (len(distances) - 1) or 1.0
     nearest = sorted(distances.keys() - {char}, key=lambda each: (distances[each], each))[:_NUM_NEAREST]
-    found = ", ".join(f"{glyphs.name(each)} {distances[each] / mean:.1f}" for each in nearest)
-    heading, scale = f"nearest to {glyphs.name(char)}: ", " (1 is its mean distance)"
-    return ((Span(heading, "muted"), Span(found), Span(scale, "muted")),)
+    found = ", ".join(f"{glyphs.name(each)} {distances[each] / mean:.2f}" for each in nearest)
+    return ((Span(f"nearest to {glyphs.name(char)} (1: mean): ", "muted"), Span(found)),)
 
 
 def _legend(points: Sequence[CharPoint], num_hidden: int, width: int, glyphs: Glyphs) -> Picture:

@@ -125,7 +125,7 @@ def _strongest(event: ReachMeasured, width: int, num_rows: int, glyphs: Glyphs) 
     shown = _by_effect(event)[: max(num_rows, 0)]
     scale = max((abs(each.score) for each in shown), default=0.0) or 1.0
     labels = [glyphs.label(each.char) if each.char else "<BOS>" for each in shown]
-    numbers = [f"{each.score:+.1f} bits" if event.method == "occlusion" else f"{each.score:.3f}" for each in shown]
+    numbers = [f"{each.score:+.2f} bits" if event.method == "occlusion" else f"{each.score:.3f}" for each in shown]
     distances = [f"{each.distance} back" for each in shown]
     widths = [max(map(cell_len, column), default=0) for column in (labels, distances, numbers)]
     bar_cells = max(width - sum(widths) - 3, _MIN_BAR)

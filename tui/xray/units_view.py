@@ -29,9 +29,9 @@ CLEAR_CORRELATION = 0.3
 """Below this, no unit is said to track a concept."""
 UnitId = tuple[int, int]
 """Layer and number of a unit, from 0."""
-_WIDTH_WITH_TABLE_BESIDE = 100
+_WIDTH_WITH_TABLE_BESIDE = 110
 _MIN_TABLE, _MAX_BARS, _MIN_HELD_WITH_TWEETS = 3, 6, 6
-_CONCEPT_CELLS, _BAR_CELLS = 18, 10
+_CONCEPT_CELLS, _BAR_CELLS = 25, 10
 _SLIDER_CELLS = 21
 _WIDTH_OF_LONG_SLIDER = 60
 
@@ -112,6 +112,7 @@ def _table(event: UnitAnswers, width: int, height: int, glyphs: Glyphs) -> Pictu
     first = min(max(own - num_rows // 2, 0), len(rows) - num_rows)
     names_layer = _has_layers(event.scored)
     heading = f"correlation over {event.scored.num_chars:,} characters of {event.scored.num_tweets:,} held-out tweets"
+    heading = heading if len(heading) <= width else f"correlation in {event.scored.num_tweets:,} held-out tweets"
     shown = rows[first : first + num_rows]
     return (
         cut((Span(heading, "title"),), width, glyphs),
@@ -137,7 +138,7 @@ def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs
         if number and line_width(longer) > width + 1:
             break
         line = longer
-    return cut(line if is_clear else (*line, Span("no unit tracks it clearly", "muted")), width, glyphs)
+    return cut(line if is_clear else (*line, Span("no unit clearly", "muted")), width, glyphs)
 
 
 def _held(event: UnitAnswers, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:

@@ -17,7 +17,7 @@ from tui.xray.layout import line_width
 from tui.xray.map_layout import CELL_ASPECT, aligned, placed
 from tui.xray.spans import plain
 
-CONSONANTS, VOWELS = "bcdfghjklmnpqrst", "aeiou"
+CONSONANTS, VOWELS, OTHERS = "bcdfghjklmnpqrst", "aeiou", "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?"
 
 
 def scattered(chars: str, **places: tuple[float, float]) -> tuple[CharPoint, ...]:
@@ -108,7 +108,7 @@ def test_characters_without_room_are_counted() -> None:
 def test_a_selected_character_is_marked_and_its_nearest_are_listed() -> None:
     picture = map_view.render(embeddings_mapped(), "e", 80, 20, UNICODE)
     assert [span.text for line in picture for span in line if span.kind == "cursor"] == ["e"]
-    assert "nearest to ‘e’: ‘a’ 0.1, a space 0.9, ‘T’ 1.1, ‘7’ 1.9 (1 is its mean distance)" in plain(picture)
+    assert "nearest to ‘e’ (1: mean): ‘a’ 0.12, a space 0.94, ‘T’ 1.06, ‘7’ 1.88" in plain(picture)
     unknown = map_view.render(embeddings_mapped(), "寿", 80, 20, UNICODE)
     assert "nearest" not in plain(unknown)
 
@@ -130,13 +130,18 @@ def test_unsafe_and_invisible_characters_are_not_printed() -> None:
 
 def test_the_sentence_says_that_vowels_lie_together_only_if_they_do() -> None:
     near = {char: (2.0 + number / 10, 2.0) for number, char in enumerate(VOWELS)}
-    together = embeddings_mapped(points=scattered(VOWELS + CONSONANTS, **near), variance_shares=(0.2, 0.11, 0.1))
+    together = embeddings_mapped(
+        points=scattered(VOWELS + CONSONANTS + OTHERS, **near), variance_shares=(0.2, 0.11, 0.1)
+    )
     ratio = closeness_of_classes(together.points)[0].distance_ratio
     assert map_view.sentence(together) == (
         f"The vowels lie closer together than chance: mean distance {ratio:.1f} of that of all characters; "
         "the two directions hold 31 % of the variance"
     )
-    apart = embeddings_mapped(points=scattered(VOWELS + CONSONANTS))
+    digits = {char: (-3.0, -2.0 + number / 100) for number, char in enumerate("0123456789")}
+    both = embeddings_mapped(points=scattered(VOWELS + CONSONANTS + OTHERS, **near, **digits))
+    assert map_view.sentence(both).startswith("The digits, vowels and capitals lie closer together than chance: ")
+    apart = embeddings_mapped(points=scattered(VOWELS + CONSONANTS + OTHERS))
     assert map_view.sentence(apart).startswith("No class of characters lies closer together than chance; ")
     assert map_view.sentence(embeddings_mapped(points=())).startswith("No class")
 

@@ -28,11 +28,11 @@ def test_the_strongest_characters_come_first_with_distance_number_and_bar() -> N
     # inputs: <BOS> h i space @; the prediction is of the "a" after them
     lines = lines_of(measured((0.0, 0.5, -1.0, 0.0, 2.0)), width=40)
     assert lines[0] == "occlusion: bits more for ‘a’ if hidden"
-    assert lines[1].startswith("@     1 back +2.0 bits ███")
-    assert lines[2].startswith("i     3 back -1.0 bits ███")
-    assert lines[3].startswith("h     4 back +0.5 bits ██")
+    assert lines[1].startswith("@     1 back +2.00 bits ███")
+    assert lines[2].startswith("i     3 back -1.00 bits ███")
+    assert lines[3].startswith("h     4 back +0.50 bits ██")
     assert lines[2].count("█") == pytest.approx(lines[1].count("█") / 2, abs=1)
-    assert lines[5] == "<BOS> 5 back +0.0 bits"
+    assert lines[5] == "<BOS> 5 back +0.00 bits"
 
 
 def test_a_character_that_helps_when_hidden_has_another_style() -> None:
