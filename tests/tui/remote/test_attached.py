@@ -90,6 +90,19 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothin
         await wait_until(lambda: app.return_code == 0, "the end")
 
 
+async def test_a_read_only_screen_shows_the_batch_but_takes_no_step(stage: Stage) -> None:
+    async with attached(stage, ReadOnly) as (app, pilot, session):
+        await pilot.press("B")
+        await shows(app, "Batch of step 100", "good morning")
+        await pilot.press(".")
+        await toasted(app, "This screen is read-only.")
+        assert session.received == [c.ShowBatch()]
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        await pilot.press("q")
+        await wait_until(lambda: app.return_code == 0, "the end")
+
+
 async def test_the_key_bar_shows_how_a_screen_is_attached(stage: Stage) -> None:
     async with attached(stage, size=(120, 24)) as (app, pilot, _):
         for width, badge in ((120, "attached, 2 screens"), (40, "attached")):

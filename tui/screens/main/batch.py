@@ -21,7 +21,7 @@ class BatchController(Controller):
 
     def action_show_batch(self) -> None:
         """Show the batch of the last step."""
-        if self._dialog is None and self._run.can_command():
+        if self._dialog is None and self._run.can_ask():
             self._dialog = BatchDialog(self._steering.action_step)
             self._run.app.push_screen(self._dialog, self._on_dialog_closed)
             self._ask()

@@ -117,6 +117,10 @@ class RunControl:
         """Return whether another run may be chosen now; notify the user if not."""
         return self._allow("The run is ending." if self.is_ending else self.bridge.refusal)
 
+    def can_ask(self) -> bool:
+        """Return whether the session answers questions now, also a read-only screen's; notify the user if not."""
+        return self._allow("The run is ending." if self.is_ending else _REFUSING_PHASES.get(self.view.phase, ""))
+
     def can_command(self) -> bool:
         """Return whether the session accepts commands now; notify the user if not."""
         return self.can_switch() and self._allow(_REFUSING_PHASES.get(self.view.phase, ""))

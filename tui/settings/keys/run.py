@@ -28,7 +28,6 @@ RUN_KEYS = (
         "Show the batch of the last step as a grid, with its padding and token ids; . takes the next step there.",
         label="batch",
         opens=True,
-        steers=True,
     ),
     Key(
         "f",
