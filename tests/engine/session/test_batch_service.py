@@ -6,15 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-from engine.compute.gpu.buckets import to_device_batch
+import pytest
+
 from engine.config.corpus import CorpusConfig
 from engine.model.vocab import BOS, UNK
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.batch_service import MAX_CHARS, MAX_ROWS
-from engine.session.run import Run
 from engine.text import LOST
+from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.engine.helpers import (
+    Script,
     losses,
     of_type,
     only,
@@ -48,17 +50,16 @@ def test_the_rows_are_the_tweets_of_the_batch_without_padding(corpus: Path) -> N
         assert max(row.token_ids) < shown.vocab_size
 
 
-def test_a_batch_prepared_for_a_gpu_is_shown_as_it_was(corpus: Path) -> None:
-    shown = only(run_session(tiny_config(corpus), {3: [c.ShowBatch()]}), e.BatchShown)
-    train_on = Run._train_on
+def test_a_batch_prepared_for_a_device_is_shown_as_it_was(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script: Script = {0: [c.ShowBatch()], 3: [c.ShowBatch()], 6: [c.ShowBatch()]}
+    on_cpu = of_type(run_session(tiny_config(corpus), script), e.BatchShown)
+    use_device_step(monkeypatch, None)
 
-    def on_a_gpu(run: Run, batch: object, rate: float) -> None:
-        train_on(run, batch, rate)  # type: ignore[arg-type] # a CPU's batch
-        run.state.last_batch = to_device_batch(batch, 16)  # type: ignore[arg-type] # the same
+    on_device = of_type(run_session(tiny_config(corpus, run_name="device"), script), e.BatchShown)
 
-    with mock.patch.object(Run, "_train_on", on_a_gpu):
-        config = tiny_config(corpus, run_name="gpu")
-        assert only(run_session(config, {3: [c.ShowBatch()]}), e.BatchShown) == replace(shown, elapsed_seconds=mock.ANY)
+    assert [(shown.batch_step, shown.rows, shown.num_columns, shown.num_targets) for shown in on_device] == [
+        (shown.batch_step, shown.rows, shown.num_columns, shown.num_targets) for shown in on_cpu
+    ]
 
 
 def test_many_long_tweets_are_cut_and_an_unknown_character_is_marked(home: Path) -> None:

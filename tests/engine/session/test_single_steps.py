@@ -17,7 +17,8 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.training.trainer import Trainer
-from tests.engine.helpers import losses, names, of_type, only, run_session, tiny_config
+from tests.engine.compute.gpu.device_steps import use_device_step
+from tests.engine.helpers import losses, names, of_type, only, resume_config, run_session, tiny_config
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
 
@@ -64,18 +65,21 @@ def test_the_losses_of_a_step_are_measured_without_dropout(corpus: Path) -> None
     assert [step.loss_before for step in of_type(emitted, e.StepTaken)] != pytest.approx(list(losses(emitted).values()))
 
 
+@pytest.mark.parametrize("way", ["cpu", "device"])
 @pytest.mark.parametrize("settings", [pytest.param({}, id="plain"), pytest.param(DROPOUT, id="with dropout")])
 def test_single_steps_do_and_give_exactly_what_a_run_without_pauses_does(
-    corpus: Path, settings: dict[str, Setting]
+    corpus: Path, settings: dict[str, Setting], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def config(name: str) -> RunConfig:
+        return with_changes(tiny_config(corpus, run_name=name, sample_every=3, eval_every=4), settings)
+
     def outcome(emitted: list[Event]) -> list[object]:
         facts: list[object] = [losses(emitted)]
         facts += [(tweet.step, tweet.text) for tweet in of_type(emitted, e.TweetSampled)]
         return [*facts, *((found.step, found.val_loss) for found in of_type(emitted, e.EvalFinished))]
 
-    def config(name: str) -> RunConfig:
-        return with_changes(tiny_config(corpus, run_name=name, sample_every=3, eval_every=4), settings)
-
+    if way == "device":
+        use_device_step(monkeypatch, None)
     whole = run_session(config("whole"))
     torch.manual_seed(5)
     stepped = run_session(config("stepped"), {}, step_by_step)
@@ -155,3 +159,24 @@ def test_a_step_that_is_not_finite_is_warned_of_as_ever_and_not_taken(corpus: Pa
     assert of_type(emitted, e.Warned)[0].kind == "not-finite"
     assert of_type(emitted, e.Warned)[0].step == 4
     assert names(emitted).count("Paused") == 2
+
+
+def test_a_step_that_makes_the_loss_of_its_batch_infinite_is_warned_of(corpus: Path) -> None:
+    with mock.patch("engine.session.memory_fallback.batch_loss", side_effect=[2.0, math.inf]):
+        emitted = run_session(tiny_config(corpus), {3: [c.Pause(), c.TakeStep(), c.Stop()]})
+
+    assert_valid_stream(emitted)
+    assert not of_type(emitted, e.StepTaken)
+    assert only(emitted, e.Warned).kind == "not-finite"
+
+
+def test_a_stop_during_what_is_due_comes_before_the_step_and_a_resume_does_what_was_due(corpus: Path) -> None:
+    def stop_in_time(event: Event) -> Iterable[Command]:
+        return [c.Stop()] if isinstance(event, e.Resumed) else []
+
+    emitted = run_session(tiny_config(corpus, eval_every=3), {3: [c.Pause(), c.TakeStep()]}, stop_in_time)
+    again = run_session(resume_config())
+
+    assert names(emitted)[-4:] == ["Resumed", "Paused", "CheckpointSaved", "RunFinished"]
+    assert not of_type(emitted, e.StepTaken)
+    assert of_type(again, e.EvalFinished)[0].step == 3

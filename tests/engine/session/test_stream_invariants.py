@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -40,14 +41,16 @@ def home_of_its_own() -> Iterator[Path]:
     sample_every=st.integers(0, 4),
     eval_every=st.integers(0, 4),
     report_seconds=st.sampled_from([0.0, 1e9]),
+    overfit=st.sampled_from([None, 1]),
 )
 def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_all_but_answers_to_a_look(
-    answers: list[Command | None], sample_every: int, eval_every: int, report_seconds: float
+    answers: list[Command | None], sample_every: int, eval_every: int, report_seconds: float, overfit: int | None
 ) -> None:
     inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would never end
 
     with home_of_its_own() as folder:
-        config = tiny_config(write_corpus(folder), sample_every=sample_every, eval_every=eval_every)
+        config = tiny_config(None, sample_every=sample_every, eval_every=eval_every)
+        config = replace(config, corpus=CorpusConfig(files=(str(write_corpus(folder)),), overfit=overfit))
         emitted = run_session(config, inbox=inbox, report_seconds=report_seconds, times_seconds=0.0)
 
         assert_valid_stream(emitted)
