@@ -23,6 +23,7 @@ COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
     ("train",): RUN,
     ("generate",): (SAMPLING, LENGTH, FILTERS, MACHINE),
     ("evaluate",): (*TWEETS, MACHINE),
+    ("xray",): (),
     ("bench",): (OptionGroup("Machine", RuntimeConfig, ("device",)),),
     ("doctor",): (),
     ("data",): (),
@@ -44,7 +45,7 @@ COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
 }
 FOLDING = ((), ("train",), ("evaluate",))
 """Commands whose `--help` leaves out the rare options."""
-MAX_LINES = 50
+MAX_LINES = 52
 
 
 def _words(text: str) -> str:
