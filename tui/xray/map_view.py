@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterator, Sequence
 
 from engine.protocol.events import CharPoint, EmbeddingsMapped
-from engine.text import LOST, harmless_char
+from engine.text import LOST
 from tui.formatting.cells import cell_len
+from tui.formatting.chances import shown_char
 from tui.xray.char_classes import CHAR_CLASSES, CharClass, class_of, closeness_of_classes
 from tui.xray.glyphs import Glyphs, percent
 from tui.xray.layout import fitted, line_width
@@ -55,7 +56,7 @@ def shades(event: EmbeddingsMapped, text: str, char: str) -> Shades | None:
         return None
     farthest = max(distances.values()) or 1.0
     values = (1 - distances[each] / farthest if each in distances else None for each in text)
-    return Shades((None, *values, None), f"near {harmless_char(char)} on the map", "farthest", "there")
+    return Shades((None, *values, None), f"near {shown_char(char)} on the map", "farthest", "there")
 
 
 def sentence(event: EmbeddingsMapped) -> str:

@@ -32,8 +32,10 @@ UnitId = tuple[int, int]
 _WIDTH_WITH_TABLE_BESIDE = 110
 _MIN_TABLE, _MAX_BARS, _MIN_HELD_WITH_TWEETS = 3, 6, 6
 _CONCEPT_CELLS, _BAR_CELLS = 25, 10
+_NUMBER_CELLS = 14
+"""Mark, layer and number of a unit, its correlation, and the blank before them."""
 _SLIDER_CELLS = 21
-_WIDTH_OF_LONG_SLIDER = 60
+_WIDTH_OF_LONG_BARS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +80,12 @@ def sentence(event: UnitAnswers, cursor: int, glyphs: Glyphs) -> str:
     if best is None:
         return "No unit was scored"
     concept = f"{glyphs.quotes[0]}{harmless(best.concept)}{glyphs.quotes[1]}"
+    name = f"unit {best.unit} of layer {best.layer + 1}" if _has_layers(event.scored) else f"unit {best.unit}"
     if abs(best.correlation) < CLEAR_CORRELATION:
-        tracked = f"No unit tracks {concept} clearly: the correlation of unit {best.unit} is {best.correlation:.2f}"
+        tracked = f"No unit tracks {concept} clearly: the correlation of {name} is {best.correlation:.2f}"
     else:
         sign = "" if best.correlation > 0 else " with the opposite sign"
-        tracked = f"Unit {best.unit} tracks {concept}{sign}: correlation {best.correlation:.2f}"
+        tracked = f"{name.capitalize()} tracks {concept}{sign}: correlation {best.correlation:.2f}"
     if held is None or held.value is None or not event.free_chars:
         return tracked
     return f"{tracked}; {change_sentence(event.free_chars[cursor], held.chars[cursor], held.value, glyphs)}"
@@ -123,11 +126,12 @@ def _table(event: UnitAnswers, width: int, height: int, glyphs: Glyphs) -> Pictu
 def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs: Glyphs, *, names_layer: bool) -> Line:
     """Return a concept, its best unit with a bar, and the next ones as far as there is room."""
     best = units[0]
-    concept_cells = min(_CONCEPT_CELLS, max(width // 3, 1))
+    bar_cells = _BAR_CELLS if width >= _WIDTH_OF_LONG_BARS else _BAR_CELLS // 2
+    concept_cells = min(_CONCEPT_CELLS, max(width - bar_cells - _NUMBER_CELLS, 1))
     is_clear = abs(best.correlation) >= CLEAR_CORRELATION
     line: Line = (
         *padded(cut((Span(harmless(best.concept)),), concept_cells, glyphs), concept_cells + 1),
-        Span(glyphs.bar(abs(best.correlation), _BAR_CELLS), "bar" if is_clear else "muted"),
+        Span(glyphs.bar(abs(best.correlation), bar_cells), "bar" if is_clear else "muted"),
     )
     for number, each in enumerate(units if is_clear else units[:1]):
         name = f"{each.layer + 1}/{each.unit:<3}" if names_layer else f"{each.unit:>3}"
@@ -163,15 +167,15 @@ def _held(event: UnitAnswers, cursor: int, width: int, height: int, glyphs: Glyp
 def _slider(event: UnitAnswers, held: UnitHeld, cursor: int, width: int, glyphs: Glyphs) -> Line:
     """Return the range of a unit's state with its own state at the cursor and the value at which it is held."""
     own = held.activations[cursor]
-    num_cells = _SLIDER_CELLS if width >= _WIDTH_OF_LONG_SLIDER else _SLIDER_CELLS // 2
+    num_cells = _SLIDER_CELLS if width >= _WIDTH_OF_LONG_BARS else _SLIDER_CELLS // 2
     cells = [glyphs.padding] * num_cells
     cells[_slider_cell(own, num_cells)] = glyphs.boundary
     if held.value is not None:
         cells[_slider_cell(held.value, num_cells)] = glyphs.eos
-    layer = f" of layer {held.layer + 1}" if _has_layers(event.scored) else ""
+    name = f"{held.layer + 1}/{held.unit}" if _has_layers(event.scored) else f"{held.unit}"
     return (
-        Span(f"unit {held.unit}{layer} ", "title"),
-        Span("free" if held.value is None else f"held at {held.value:+.2f}", "value"),
+        Span(f"unit {name} ", "title"),
+        Span("free" if held.value is None else f"held {held.value:+.2f}", "value"),
         Span("  -1 ", "muted"),
         Span("".join(cells), "bar"),
         Span(" 1", "muted"),

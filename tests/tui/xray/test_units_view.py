@@ -69,7 +69,9 @@ def test_units_of_several_layers_are_named_with_their_layer() -> None:
     held = unit_held(TEXT, 9, layer=1)
     lines = lines_of(UnitAnswers(scored=scored, held=held))
     assert "▸2/9   +0.90" in lines[1]
-    assert lines[5].startswith("unit 9 of layer 2 free")
+    assert lines[5].startswith("unit 2/9 free")
+    sentence = units_view.sentence(UnitAnswers(scored=scored, held=held), 2, UNICODE)
+    assert sentence == "Unit 9 of layer 2 tracks ‘vowel next’: correlation 0.90"
 
 
 def test_a_low_screen_shows_the_concept_of_the_selected_unit() -> None:
@@ -112,7 +114,7 @@ def test_the_slider_shows_the_value_and_the_units_own_state() -> None:
     [free] = [line for line in lines_of(answers(87)) if line.startswith("unit")]
     assert free == "unit 87 free  -1 ·····│··············· 1  its own state -0.50"
     [held] = [line for line in lines_of(answers(87, value=1.0)) if line.startswith("unit")]
-    assert held == "unit 87 held at +1.00  -1 ·····│··············■ 1  its own state -0.50"
+    assert held == "unit 87 held +1.00  -1 ·····│··············■ 1  its own state -0.50"
 
 
 def test_probabilities_while_held_stand_beside_those_while_free() -> None:
