@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from unittest import mock
 
 from engine.config.run import PresetName, RunConfig, RuntimeConfig
@@ -35,7 +36,7 @@ TEXT = (
 class Measurement:
     """A session, and the client that asks and measures; all on the session's thread."""
 
-    def __init__(self, config: RunConfig, num_periods: int, period_seconds: float) -> None:
+    def __init__(self, config: RunConfig, num_periods: int, period_seconds: float, clock: Callable[[], float]) -> None:
         """Measure `num_periods` periods with questions, and as many and one without."""
         self.rates: list[float] = []
         """Characters per second of each period; every other one is with questions."""
@@ -44,6 +45,7 @@ class Measurement:
         self.num_scored = 0
         self.problem = ""
         self._session = TrainingSession(config)
+        self._clock = clock
         self._inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._num_periods = 2 * num_periods + 1
         self._period_seconds = period_seconds
@@ -62,14 +64,14 @@ class Measurement:
     def _handle(self, event: Event) -> None:
         match event:
             case StepsFinished(elapsed_seconds=seconds) if seconds > WARM_UP_SECONDS:
-                self._continue(time.perf_counter())
+                self._continue(self._clock())
             case UnitsScored():
                 self._is_scoring = False
                 self.num_scored += 1
             case InsightEvent():
                 self._num_open -= 1
                 if not self._num_open:
-                    self.waits.append(time.perf_counter() - self._asked_at)
+                    self.waits.append(self._clock() - self._asked_at)
             case CommandRefused() | RunFailed():
                 self.problem = self.problem or f"{event.title}: {event.detail}"
                 self._inbox.put(Stop())
@@ -127,13 +129,15 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=15.0, help="of a period")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--cpu-time", action="store_true", help="seconds of CPU, where other programs use it, too")
     options = parser.parse_args()
     ratios = []
     for preset in [options.preset] if options.preset else PRESETS:
         with tempfile.TemporaryDirectory() as home, mock.patch.dict(os.environ, TWEETGEN_HOME=home):
             runtime = RuntimeConfig(device=options.device, threads=options.threads)
             config = RunConfig(preset=preset, settings={"eval_every": 0, "sample_every": 0}, runtime=runtime)
-            measurement = Measurement(config, options.periods, options.seconds)
+            clock = time.process_time if options.cpu_time else time.perf_counter
+            measurement = Measurement(config, options.periods, options.seconds, clock)
             measurement.run()
             if measurement.problem:
                 sys.exit(measurement.problem)

@@ -20,7 +20,7 @@ from engine.session.state import RunState
 
 MAX_JOBS = 16
 """A command may come from anyone."""
-MAX_SHARE = 0.08
+MAX_SHARE = 0.06
 """Seconds of answering per second of everything else."""
 MAX_CREDIT_SECONDS = 0.3
 """Unused time that is kept, so that the first answer is quick."""
