@@ -87,8 +87,9 @@ def render(
 def shades(event: TextTraced, cursor: int) -> Shades:  # noqa: ARG001 - all views have the same arguments
     """Return how much each input changed the hidden state."""
     changes = [gates.hidden_change for gates in event.gates]
-    highest = max(changes) or 1.0
-    return Shades((*(change / highest for change in changes), None), "change of the state", "0", f"{highest:.2f}")
+    lowest, highest = min(changes), max(changes)
+    values = ((change - lowest) / (highest - lowest or 1.0) for change in changes)
+    return Shades((*values, None), "change of the state", f"{lowest:.2f}", f"{highest:.2f}")
 
 
 def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:

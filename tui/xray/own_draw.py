@@ -5,16 +5,18 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from engine.protocol.events.insight import OwnDraw, TextTraced
+from engine.protocol.events.sampling import CharRead
 from tui.formatting.cells import cell_len
 from tui.xray.chance_rows import chance_rows
 from tui.xray.columns import symbols, window
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import beside, wrapped
-from tui.xray.spans import Kind, Line, Picture, Span
+from tui.xray.spans import Kind, Picture, Span
 
 _LONG_LABELS = ("fed the text   ", "fed its draws  ", "")
 _SHORT_LABELS = ("text ", "own  ", "")
 _WIDTH_OF_LONG_LABELS = 64
+_LINES_WITH_HEADINGS = 4
 
 
 def parting(text: str, own: OwnDraw) -> int | None:
@@ -29,9 +31,9 @@ def parting_sentence(text: str, own: OwnDraw, glyphs: Glyphs) -> str:
     """Return where the two runs part, and with which characters."""
     target = parting(text, own)
     if target is None:
-        return "its own draws are the text" if own.reached_eos else "its own draws are the text so far"
+        return "Its own draws are the text" if own.reached_eos else "Its own draws are the text so far"
     true, drawn = (glyphs.name((*full, "")[target]) for full in (text, own.text))
-    return f"the runs part after character {target}: the text has {true}, the model drew {drawn}"
+    return f"The runs part after character {target}: the text has {true}, the model drew {drawn}"
 
 
 def aligned_runs(event: TextTraced, own: OwnDraw, cursor: int, width: int, glyphs: Glyphs) -> Picture:
@@ -63,13 +65,22 @@ def _kind(symbol: int, cursor: int, first: int, parted: int | None, *, is_own: b
 
 
 def both_chances(event: TextTraced, own: OwnDraw, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
-    """Return the predictions of both runs at the cursor, side by side, with a heading each."""
+    """Return the predictions of both runs at the cursor, side by side, with headings above or, in few lines, before."""
     half = (width - 2) // 2
-    heading: Line = (Span("fed the text", "muted"),)
-    left = (heading, *chance_rows(event.chars[cursor], half, height - 1, glyphs))
-    heading = (Span("fed its draws", "muted"),)
-    if cursor < len(own.chars):
-        rows = chance_rows(own.chars[cursor], half, height - 1, glyphs)
+    labels = _LONG_LABELS if height >= _LINES_WITH_HEADINGS else _SHORT_LABELS
+    left = _chances_of(labels[0], event.chars[cursor], half, height, glyphs)
+    read = own.chars[cursor] if cursor < len(own.chars) else None
+    return beside(left, _chances_of(labels[1], read, half, height, glyphs), half)[: max(height, 0)]
+
+
+def _chances_of(label: str, read: CharRead | None, width: int, height: int, glyphs: Glyphs) -> Picture:
+    """Return the predictions of one run, None after its end, and its label."""
+    is_above = label in _LONG_LABELS
+    label_cells = 0 if is_above else len(label)
+    num_rows = max(height - is_above, 0)
+    if read is None:
+        rows = wrapped("its text has ended", width - label_cells, "muted")[:num_rows]
     else:
-        rows = wrapped("its text has ended", half, "muted")[: height - 1]
-    return beside(left, (heading, *rows), half)
+        rows = chance_rows(read, width - label_cells, num_rows, glyphs)
+    heading = ((Span(label.rstrip(), "muted"),),)
+    return (*heading, *rows) if is_above else beside(heading, rows, label_cells, gap=0)

@@ -30,10 +30,11 @@ HELP = (
 _MAX_BITS_SHADED = 8
 _WIDTH_OF_COLUMNS = 64
 _MAX_BARS, _MIN_BARS = 8, 3
+_LINES_WITH_MORE_BARS = 9
 _MIN_LINES_OF_STATES, _MAX_LINES_OF_STATES = 6, 17
 _LABEL_CELLS = len("before ")
 _IMPORTANCE = (
-    *("next", "own", "bars", "read", "mean", "after", "before"),
+    *("own", "bars", "next", "read", "mean", "after", "before"),
     *("embedding", "own state", "check", "change", "sizes"),
 )
 """Which blocks of lines are shown first where there is not room for all."""
@@ -52,11 +53,21 @@ def render(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyp
 
 def _in_one_column(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
     blocks = _blocks(event, cursor, width, glyphs)
-    fewest, most = _num_bars(event)
-    fewest = min(fewest, max(height - 1, 0))
+    fewest = _fewest_bars(event, height)
     spare = height - len(_chosen(blocks | {"bars": ((),) * fewest}, height))
-    blocks["bars"] = _bars(event, cursor, width, min(fewest + spare, most), glyphs)
+    blocks["bars"] = _bars(event, cursor, width, min(fewest + spare, _most_bars(event)), glyphs)
     return _chosen(blocks, height)
+
+
+def _fewest_bars(event: TextTraced, height: int) -> int:
+    """Return the lines of bars, headings included, before other lines are shown."""
+    if event.own is None:
+        return max(min(_MIN_BARS, height - 1), 0)
+    return _MIN_BARS + 1 if height >= _LINES_WITH_MORE_BARS else _MIN_BARS - 1
+
+
+def _most_bars(event: TextTraced) -> int:
+    return _MAX_BARS if event.own is None else _MAX_BARS + 1
 
 
 def _in_columns(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
@@ -66,14 +77,8 @@ def _in_columns(event: TextTraced, cursor: int, width: int, height: int, glyphs:
     room = height - len(own)
     blocks = _blocks(event, cursor, left_width, glyphs) | {"own": ()}
     left = fitted(_chosen(blocks, room), left_width, room, glyphs)
-    right = _bars(event, cursor, width - left_width - 2, min(room, _num_bars(event)[1]), glyphs)
+    right = _bars(event, cursor, width - left_width - 2, min(room, _most_bars(event)), glyphs)
     return (*own, *beside(left, right, left_width))
-
-
-def _num_bars(event: TextTraced) -> tuple[int, int]:
-    """Return the lowest and the highest number of lines with bars, the heading of two runs included."""
-    has_heading = event.own is not None
-    return _MIN_BARS + has_heading, _MAX_BARS + has_heading
 
 
 def _states(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
@@ -89,7 +94,7 @@ def _states(event: TextTraced, cursor: int, width: int, height: int, glyphs: Gly
 def shades(event: TextTraced, cursor: int) -> Shades:  # noqa: ARG001 - all views have the same arguments
     """Return the bits of each character."""
     bits = (min(read.bits / _MAX_BITS_SHADED, 1.0) for read in event.chars)
-    return Shades((None, *bits), "bits of each character", "0", f"{_MAX_BITS_SHADED}")
+    return Shades((None, *bits), "bits of each character", "0", f"{_MAX_BITS_SHADED} or more")
 
 
 def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
@@ -105,7 +110,7 @@ def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
         told = f"{before} comes {true}, which is not in the vocabulary; {expected}"
     else:
         told = f"{before} the model gave {true} {percent(chance_of(read.bits))}: {read.bits:.1f} bits; {expected}"
-    return told if event.own is None else f"{told}; {parting_sentence(event.text, event.own, glyphs)}"
+    return told if event.own is None else f"{parting_sentence(event.text, event.own, glyphs)}. {told}"
 
 
 def _is_unknown(event: TextTraced, target: int) -> bool:

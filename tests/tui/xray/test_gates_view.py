@@ -130,7 +130,8 @@ def test_the_sentence_of_a_column_that_rewrote_nothing_names_what_it_kept() -> N
 
 def test_the_change_of_the_state_is_the_shade_of_an_input() -> None:
     shades = gates_view.shades(with_gates(2, hidden_change=0.6), 2)
-    assert shades.values[:4] == (0.5, 0.5, 1.0, 0.5)
+    assert shades.values[:4] == (0.0, 0.0, 1.0, 0.0)
+    assert (shades.low, shades.high) == ("0.30", "0.60")
     assert len(shades.values) == len(TEXT) + 2
     assert shades.values[-1] is None
     still = replace(text_traced(""), gates=(replace(text_traced("").gates[0], hidden_change=0.0),))

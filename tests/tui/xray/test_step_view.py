@@ -170,6 +170,16 @@ def test_both_predictions_stand_side_by_side_in_40_columns() -> None:
     assert "  i   ████      50%  ▸ o   ████      50%" in shown
 
 
+def test_both_predictions_fit_below_the_texts_in_five_lines_of_40_columns() -> None:
+    assert lines_of(traced(own_from=3), 3, 40, 5) == [
+        "text ▸sing it■",
+        "own  ▸sinown■",
+        "        ▲≠",
+        "text   i   █▌   50%  own  ▸ o   █▌   50%",
+        "     ▸ g   ▊    25%         end ▊    25%",
+    ]
+
+
 def test_the_own_text_may_have_ended_before_the_cursor() -> None:
     event = replace(traced("a long text", own_from=0), own=own_draw("a", 0))
     assert any("its text has ended" in line for line in lines_of(event, 8, 40, 12))
@@ -190,15 +200,16 @@ def test_the_runs_part_at_the_first_target_that_differs(text: str, own: OwnDraw,
     assert parting(text, own) == target
 
 
-def test_the_sentence_names_what_was_drawn_in_place_of_the_text() -> None:
+def test_the_sentence_begins_with_what_was_drawn_in_place_of_the_text() -> None:
     event = replace(traced("abc"), own=own_draw("axc", 1))
-    assert step_view.sentence(event, 0, UNICODE).endswith(
-        "; the runs part after character 1: the text has ‘b’, the model drew ‘x’"
+    assert step_view.sentence(event, 0, UNICODE) == (
+        "The runs part after character 1: the text has ‘b’, the model drew ‘x’. "
+        "At the start the model gave ‘a’ 25 %: 2.0 bits; it had expected ‘i’ (50 %)"
     )
     event = replace(traced("abc"), own=own_draw("ab", 1))
-    assert step_view.sentence(event, 0, UNICODE).endswith("the text has ‘c’, the model drew the end")
+    assert "the text has ‘c’, the model drew the end. At" in step_view.sentence(event, 0, UNICODE)
     event = replace(traced("abc"), own=own_draw("abc", 1))
-    assert step_view.sentence(event, 0, UNICODE).endswith("; its own draws are the text")
+    assert step_view.sentence(event, 0, UNICODE).startswith("Its own draws are the text. At")
 
 
 @pytest.mark.parametrize("own_from", [None, 3])
