@@ -1,9 +1,9 @@
 """What README and docs show of the program, made from the program.
 
     python -m tests.readme             the tables of keys and of events; a test fails if they are out of date
-    python -m tests.readme pictures    these, and the pictures of the README
+    python -m tests.readme pictures    these, and the pictures
 
-The pictures are the real app on the embedded corpus, over a minute or so of real training.
+A test compares the tables; the pictures take minutes.
 """
 
 from __future__ import annotations
@@ -11,29 +11,21 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 from unittest import mock
 
-from engine.config.run import RunConfig
 from engine.protocol.events import Event
-from tests.animation import animate
-from tui.app.app import TweetgenApp
+from tests.pictures import take_pictures
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.keys.key import Key
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PICTURES = ROOT / "assets" / "pictures"
-STILL_SIZES = ((120, 40), (80, 24))
-ANIMATION_SIZE = (100, 30)
-TITLE = "tweetgen-tui"
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-NUM_STEPS, STEPS_PER_FRAME = 1200, 40
-DEADLINE_SECONDS = 600.0
 
 
 def key_table() -> str:
@@ -90,39 +82,12 @@ def write_tables() -> None:
         (DOCS / file_name).write_text(before + make_table() + after, encoding="utf-8")
 
 
-async def _take_pictures() -> None:
-    """Train, and write the animation and the stills."""
-    app = TweetgenApp(RunConfig(run_name="happy"))
-    frames = []
-    async with app.run_test(size=ANIMATION_SIZE) as pilot:
-        for step in range(STEPS_PER_FRAME, NUM_STEPS + 1, STEPS_PER_FRAME):
-            await _train_until(app, step)
-            frames.append(app.export_screenshot(title=TITLE))
-        (PICTURES / "training.svg").write_text(animate(frames), encoding="utf-8")
-        for columns, rows in STILL_SIZES:
-            await pilot.resize_terminal(columns, rows)
-            await _train_until(app, app.summary_view.step + STEPS_PER_FRAME)  # drawn at this size
-            picture = app.export_screenshot(title=TITLE)
-            (PICTURES / f"screen-{columns}x{rows}.svg").write_text(picture, encoding="utf-8")
-        app.bridge.stop("picture taken")
-        app.bridge.join(DEADLINE_SECONDS)
-
-
-async def _train_until(app: TweetgenApp, step: int) -> None:
-    """Wait until the run has taken this many steps."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while app.summary_view.step < step:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"only {app.summary_view.step} steps")
-        await asyncio.sleep(0.05)
-
-
 def main() -> None:
     """Write the tables, and the pictures if they are asked for."""
     write_tables()
     if sys.argv[1:] == ["pictures"]:
         with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TERMINAL | {"TWEETGEN_HOME": home}):
-            asyncio.run(_take_pictures())
+            asyncio.run(take_pictures(PICTURES))
 
 
 if __name__ == "__main__":
