@@ -18,6 +18,8 @@ class BatchController(Controller):
         self._steering = steering
         self._dialog: BatchDialog | None = None
         self._asked_at = -1
+        self._num_gaps = 0
+        """Of the run when the last question was sent: an answer in a gap is lost."""
 
     def action_show_batch(self) -> None:
         """Show the batch of the last step."""
@@ -27,11 +29,13 @@ class BatchController(Controller):
             self._ask()
 
     def tick(self) -> None:
-        """Ask for the batch of each step that a paused run has taken since the last one shown."""
-        if self._dialog is None:
+        """Ask for the batch of each step that a paused run has taken since the last question; again if it was lost."""
+        view = self._run.view
+        if self._dialog is None or view.phase not in {"training", "paused"}:
             return
-        self._dialog.show_step(self._run.view.last_step_taken)
-        if self._run.view.phase == "paused" and self._run.view.step != self._asked_at:
+        self._dialog.show_step(view.last_step_taken)
+        has_stepped = view.phase == "paused" and view.step != self._asked_at
+        if has_stepped or self._run.num_gaps != self._num_gaps:
             self._ask()
 
     def show(self, batch: BatchShown) -> None:
@@ -46,7 +50,7 @@ class BatchController(Controller):
         return self._dialog is not None
 
     def _ask(self) -> None:
-        self._asked_at = self._run.view.step
+        self._asked_at, self._num_gaps = self._run.view.step, self._run.num_gaps
         self._run.send(ShowBatch())
 
     def _on_dialog_closed(self, _answer: None) -> None:

@@ -11,6 +11,7 @@ from tests.fakes import FakeSession, batch_shown, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.batch import BatchDialog
+from tui.screens.main.screen import MainScreen
 from tui.widgets.batch_grid import BatchGrid
 from tui.xray.glyphs import ASCII
 
@@ -91,6 +92,18 @@ async def test_the_wheel_scrolls_and_a_click_selects_the_tweet_whose_ids_are_sho
         assert grid.selected == 4
         await pilot._post_mouse_events([MouseScrollDown, MouseScrollDown, MouseScrollUp], BatchGrid)
         assert grid.selected == 7
+
+
+async def test_a_batch_whose_answer_was_lost_is_asked_for_again(stage: Stage) -> None:
+    session = BatchSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        screen = app.screen
+        assert isinstance(screen, MainScreen)
+        await press(pilot, session, "B")
+        screen.run.num_gaps += 1
+        await wait_until(lambda: session.received == [c.ShowBatch(), c.ShowBatch()], "another question")
 
 
 async def test_a_question_mark_explains_the_grid_and_again_shows_it(stage: Stage) -> None:
