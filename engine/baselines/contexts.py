@@ -1,8 +1,8 @@
 """`TokenStream`, concatenated tweets, and `Contexts`, the last 0 to n characters before each target as dense indices.
 
 A context of length n is the pair of the index of its last n - 1 characters and the character before them. Pairs are
-numbered in sorted order and looked up by binary search, so no vocabulary is too large, and nothing is hashed. Only the
-contexts of the tweets to predict get an index, as no others are needed.
+numbered in sorted order, and looked up in a table where that is small, else by binary search: so no vocabulary is too
+large, and nothing is hashed. Only the contexts of the tweets to predict get an index, as no others are needed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy.typing as npt
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.model.vocab import BOS, EOS
 
+MAX_TABLE_SIZE = 1 << 23
+"""Entries, of 4 bytes each."""
 IntArray = npt.NDArray[np.int64]
 
 
@@ -53,23 +55,42 @@ def token_streams(tweets: EncodedTweets, num_targets: int, num_bos: int) -> Iter
         first = last
 
 
+class PairLookup:
+    """Finds the indices of integers in a sorted array."""
+
+    def __init__(self, distinct: IntArray, limit: int) -> None:
+        """`distinct` is sorted; all integers are from 0 to below `limit`."""
+        self.distinct = distinct
+        self._table: npt.NDArray[np.int32] | None = None
+        if limit <= MAX_TABLE_SIZE:
+            self._table = np.full(limit, -1, dtype=np.int32)
+            self._table[distinct] = np.arange(len(distinct))
+
+    def indices_of(self, values: IntArray) -> IntArray:
+        """Return the index of each of `values`, (values,); -1 where there is none."""
+        if self._table is not None:
+            return self._table[values].astype(np.int64)
+        found = np.minimum(np.searchsorted(self.distinct, values), len(self.distinct) - 1)
+        return np.where(self.distinct[found] == values, found, -1)
+
+
 class Contexts:
     """All contexts of 0 to `longest` characters in one stream."""
 
     def __init__(self, stream: TokenStream, longest: int, vocab_size: int) -> None:
         """Index the contexts of `stream`, whose tweets each follow `longest` times `BOS`."""
         self._vocab_size = vocab_size
-        self._pairs: list[IntArray] = []
+        self._lookups: list[PairLookup] = []
         indices = np.zeros(len(stream.positions), dtype=np.int64)
         for length in range(1, longest + 1):
             pairs = indices * vocab_size + stream.token_ids[stream.positions - length]
             distinct, indices = np.unique(pairs, return_inverse=True)
-            self._pairs.append(distinct)
+            self._lookups.append(PairLookup(distinct, self.num_contexts[-1] * vocab_size))
 
     @property
     def num_contexts(self) -> list[int]:
         """Number of contexts of each length, from 0 on."""
-        return [1, *map(len, self._pairs)]
+        return [1, *(len(lookup.distinct) for lookup in self._lookups)]
 
     def lookup(self, stream: TokenStream) -> Iterator[tuple[IntArray, IntArray]]:
         """Yield, for each length from 0 on, the targets of `stream` with a known context and the contexts' indices.
@@ -78,9 +99,8 @@ class Contexts:
         """
         positions, indices = stream.positions, np.zeros(len(stream.positions), dtype=np.int64)
         yield stream.token_ids[positions], indices
-        for length, distinct in enumerate(self._pairs, start=1):
-            pairs = indices * self._vocab_size + stream.token_ids[positions - length]
-            found = np.minimum(np.searchsorted(distinct, pairs), len(distinct) - 1)
-            is_known = distinct[found] == pairs
+        for length, lookup in enumerate(self._lookups, start=1):
+            found = lookup.indices_of(indices * self._vocab_size + stream.token_ids[positions - length])
+            is_known = found >= 0
             positions, indices = positions[is_known], found[is_known]
             yield stream.token_ids[positions], indices

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from engine.baselines.contexts import IntArray
 
+_SORTED_TOGETHER = 1 << 16
+"""Values of a run; fewer take longer in all, more take longer at once."""
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -17,16 +19,26 @@ class ValueCounter:
 
     def __init__(self) -> None:
         """Start without counts."""
+        self._waiting: list[IntArray] = []
         self._runs: list[tuple[IntArray, IntArray]] = []
 
     def add(self, values: IntArray) -> None:
-        """Count all `values`. Sorted runs are merged once they are less than twice the size of the next one."""
-        self._runs.append(np.unique(values, return_counts=True))
+        """Count all `values`, once enough wait to be sorted together."""
+        self._waiting.append(values)
+        if sum(map(len, self._waiting)) >= _SORTED_TOGETHER:
+            self._sort_waiting()
+
+    def _sort_waiting(self) -> None:
+        """Sort the waiting values into a run. Runs are merged once they are less than twice the size of the next."""
+        self._runs.append(np.unique(np.concatenate(self._waiting), return_counts=True))
+        self._waiting.clear()
         while len(self._runs) > 1 and len(self._runs[-2][0]) < 2 * len(self._runs[-1][0]):
             self._merge_last_two()
 
     def finish(self) -> tuple[IntArray, IntArray]:
         """Return the distinct values in order, and their counts."""
+        if self._waiting:
+            self._sort_waiting()
         while len(self._runs) > 1:
             self._merge_last_two()
         return self._runs[0] if self._runs else (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))

@@ -25,8 +25,8 @@ NAMES = ("uniform", "unigram", *(f"witten_bell_{order}" for order in range(2, HI
 _LONGEST = HIGHEST_ORDER - 1
 _HELD_OUT_TARGETS = 1 << 23
 _TRAIN_TARGETS = 1 << 20
-PIECE_TARGETS = 1 << 12
-"""Training targets to count in about 5 ms."""
+PIECE_TARGETS = 1 << 13
+"""Training targets to count in a few milliseconds."""
 
 
 def baseline_bits(

@@ -6,12 +6,13 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.baselines import ngrams
+from engine.baselines import contexts, counting, ngrams
 from engine.baselines.ngrams import baseline_bits
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.protocol.stage import OnProgress, no_progress
@@ -75,9 +76,17 @@ def assert_equals_naive(
 
 
 @settings(max_examples=60)
-@given(train=tiny_corpora(), held_out=tiny_corpora(), known=st.sampled_from(["abcdé 寿", "abc", "d"]))
-def test_every_order_equals_the_naive_implementation(train: list[str], held_out: list[str], known: str) -> None:
-    assert_equals_naive(train, held_out, Vocab(known))
+@given(
+    train=tiny_corpora(),
+    held_out=tiny_corpora(),
+    known=st.sampled_from(["abcdé 寿", "abc", "d"]),
+    max_table_size=st.sampled_from([contexts.MAX_TABLE_SIZE, 20, 0]),
+)
+def test_every_order_equals_the_naive_implementation(
+    train: list[str], held_out: list[str], known: str, max_table_size: int
+) -> None:
+    with mock.patch.object(contexts, "MAX_TABLE_SIZE", max_table_size):
+        assert_equals_naive(train, held_out, Vocab(known))
 
 
 def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(
@@ -85,6 +94,7 @@ def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(
 ) -> None:
     monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
     monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 300)
+    monkeypatch.setattr(counting, "_SORTED_TOGETHER", 500)
     tweets, shares = small_tweets(100), list[float | None]()
     vocab = vocab_of(tweets[:80], min_count=20)
     assert_equals_naive(tweets[:80], tweets[80:], vocab, lambda share, _: shares.append(share))
