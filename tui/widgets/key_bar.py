@@ -24,6 +24,9 @@ _MOST_IMPORTANT = (
         "pause",
         "help",
         "leave",
+        "close",
+        "explain",
+        "next_view_up",
         "send",
         "accept_word",
         "temperature_up",
@@ -35,7 +38,20 @@ _MOST_IMPORTANT = (
         "load",
         "command_palette",
     ),
-    *("prompt", "finish", "ladder", "step"),
+    *(
+        "prompt",
+        "finish",
+        "ladder",
+        "move_up",
+        "own_draws",
+        "hold_up",
+        "move_line_up",
+        "free",
+        "method",
+        "gate",
+        "edit",
+        "step",
+    ),
 )
 """Names of keys; the first are the last to leave as the bar gets narrower."""
 _MIN_WHOLE_BADGE_CELLS = 60

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
+from engine.errors import ConfigError
 from engine.protocol.commands import Insight
 from engine.protocol.events import CommandRefused, InsightEvent
+from engine.storage.folders import folder_of_run
+from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.main.run_control import Controller, RunControl
 from tui.screens.xray.screen import MainActions, XrayScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.xray.panel import XrayPanel
 
 _COMMANDS = {kind.__name__ for kind in get_args(Insight)}
 
 
 class XrayController(Controller):
-    """The key that opens the X-ray, and the model behind it."""
+    """The key that opens the X-ray, and the model behind it: that of the run, or of its checkpoint once it has none."""
 
     def __init__(self, run: RunControl, do: MainActions) -> None:
         """Look into the model of this run; `do` does the actions of the main screen that the X-ray has keys for."""
         super().__init__(run)
         self._do = do
         self._screen: XrayScreen | None = None
-        self._asked: tuple[str, int] = ("", 0)
-        """Why no model answered at the last tick, and the gaps in the events by then."""
+        self._checkpoint: CheckpointBridge | None = None
+        self._problem = ""
+        """Why no model can answer; empty where one can."""
+        self._situation: tuple[bool, bool, int] | None = None
 
     def action_open_xray(self) -> None:
         """Open the selected tweet, or else the newest; without any, have a text typed."""
@@ -32,17 +39,22 @@ class XrayController(Controller):
     def open(self, text: str | None) -> None:
         """Open the X-ray on a text; for None, have one typed."""
         if self._screen is None:  # a key pressed twice at once
-            self._asked = self._now
             self._screen = XrayScreen(text, self._ask, self._do)
+            self._choose_model(self._screen.panel)
             self._run.app.push_screen(self._screen, self._on_closed)
 
     def tick(self) -> None:
-        """Show the state of the run; ask again where a model answers that did not, or answers were lost."""
-        if self._screen is not None:
-            if self._now != self._asked:
-                self._asked = self._now
-                self._screen.panel.ask_again()
-            self._screen.tick(self._run.view)
+        """Show the state of the run, and the answers of a checkpoint."""
+        if self._screen is None:
+            return
+        panel = self._screen.panel
+        self._choose_model(panel)
+        for answer in self._checkpoint.drain() if self._checkpoint is not None else ():
+            if isinstance(answer, InsightEvent):
+                panel.show(answer)
+            elif isinstance(answer, CommandRefused):
+                panel.show_refusal(answer.command, answer.detail)
+        self._screen.tick(self._run.view)
 
     def show(self, answer: InsightEvent) -> None:
         """Show an answer, if the X-ray is open."""
@@ -55,28 +67,51 @@ class XrayController(Controller):
             self._screen.panel.show_refusal(refusal.command, refusal.detail)
         return refusal.command in _COMMANDS
 
+    def _choose_model(self, panel: XrayPanel) -> None:
+        """Choose the model that answers, where another can than before or answers were lost, and ask again."""
+        view = self._run.view
+        has_model = view.phase in {"training", "paused"} and not view.is_replay and not self._run.is_ending
+        situation = (has_model, view.started is None, self._run.num_gaps)
+        if situation == self._situation:
+            return
+        self._situation = situation
+        self._close_checkpoint()
+        self._problem = "The run is still starting: it has no weights yet." if view.phase == "starting" else ""
+        source = ""
+        if not has_model and not self._problem:
+            path = _checkpoint_of(self._run.name)
+            if path is None:
+                self._problem = "No model is running, and the run has no checkpoint on this machine."
+            else:
+                self._checkpoint = CheckpointBridge(path)
+                source = f"checkpoint {path.stem}"
+        panel.ask_again(source)
+
     def _ask(self, command: Insight) -> None:
-        """Have the model of the run answer a command."""
-        problem = self._problem
-        if not problem:
+        """Have the chosen model answer a command."""
+        if self._problem and self._screen is not None:
+            self._screen.panel.show_refusal(type(command).__name__, self._problem)
+        elif self._checkpoint is not None:
+            self._checkpoint.send(command)
+        else:
             self._run.send(command)
-        elif self._screen is not None:
-            self._screen.panel.show_refusal(type(command).__name__, problem)
-
-    @property
-    def _now(self) -> tuple[str, int]:
-        return self._problem, self._run.num_gaps
-
-    @property
-    def _problem(self) -> str:
-        """Why no model can answer; empty if one can."""
-        if self._run.view.is_replay:
-            return "This is a replay, without a model."
-        if self._run.view.phase == "starting":
-            return "The run is still starting: it has no weights yet."
-        if self._run.view.phase not in {"training", "paused"} or self._run.is_ending:
-            return "The run has ended."
-        return ""
 
     def _on_closed(self, _answer: None) -> None:
         self._screen = None
+        self._situation = None
+        self._close_checkpoint()
+
+    def _close_checkpoint(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.close()
+            self._checkpoint = None
+
+
+def _checkpoint_of(run: str) -> Path | None:
+    """Return the best checkpoint of a run, or else its latest; None without one on this machine."""
+    try:
+        folder = folder_of_run(run)
+    except ConfigError:  # a journal from elsewhere can claim any name
+        return None
+    paths = (folder.checkpoint_path(name) for name in ("best", "latest"))
+    return next((path for path in paths if path.is_file()), None)

@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 from engine.protocol.commands import Insight
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of, opening
-from tui.settings.keys.xray import XRAY_BAR_KEYS, XRAY_SCREEN_KEYS
+from tui.settings.keys.xray import XRAY_SCREEN_KEYS, xray_bar_keys
 from tui.widgets.input.line_input import LineInput
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.step_bar import StepBar
@@ -59,7 +59,7 @@ class TextLine(Horizontal):
         self.add_class("-open")
         line = self.query_one(LineInput)
         line.value = text
-        line.cursor_position = len(text)
+        line.select_all()
         self.screen.set_focus(line)  # immediately: `focus` would let the next keys act on the screen
 
     def action_close_line(self) -> None:
@@ -87,7 +87,7 @@ class XrayScreen(Screen[None]):
         self._is_without_text = text is None
         self.panel = XrayPanel(text or "")
         self._step_bar = StepBar()
-        self._key_bar = KeyBar(XRAY_BAR_KEYS, target=self.panel)
+        self._key_bar = KeyBar(xray_bar_keys(self.panel.view_name), target=self.panel)
 
     def compose(self) -> ComposeResult:
         """Lay out the panel over the lines and keys."""
@@ -123,6 +123,10 @@ class XrayScreen(Screen[None]):
     @on(XrayPanel.Asked)
     def _ask(self, message: XrayPanel.Asked) -> None:
         self._send_question(message.command)
+
+    @on(XrayPanel.ViewChanged)
+    def _offer_keys_of(self, message: XrayPanel.ViewChanged) -> None:
+        self._key_bar.show_keys(xray_bar_keys(message.view))
 
     @on(Input.Submitted)
     def _show_typed(self, event: Input.Submitted) -> None:

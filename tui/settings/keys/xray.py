@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui.settings.keys.key import Key
+from tui.xray.view_names import ViewName
 
 MAIN_XRAY_KEYS = (
     Key(
@@ -20,8 +21,20 @@ XRAY_PANEL_KEYS = (
     Key("right", "move(1)", "Next character", "Move the cursor right by a character."),
     Key("home", "move_to_start", "Start of the text", "Move the cursor to the start of the text."),
     Key("end", "move_to_end", "End of the text", "Move the cursor to the end of the text."),
-    Key("up", "move_line(-1)", "Line up", "Move the cursor up by a line; among the units, select the one above."),
-    Key("down", "move_line(1)", "Line down", "Move the cursor down by a line; among the units, select the one below."),
+    Key(
+        "up",
+        "move_line(-1)",
+        "Line up",
+        "Move the cursor up by a line; in the view of units, select the one above.",
+        label="unit",
+    ),
+    Key(
+        "down",
+        "move_line(1)",
+        "Line down",
+        "Move the cursor down by a line; in the view of units, select the one below.",
+        label="unit",
+    ),
     Key("enter", "move(1)", "Step", "Feed the model the next character.", label="next", symbols="enter"),
     Key("1", "view('step')", "Step", "Step by step: what goes in, the hidden state, the prediction and its loss."),
     Key("2", "view('gates')", "Gates", "Reset gate r, update gate z and candidate n of all units along the text."),
@@ -37,13 +50,31 @@ XRAY_PANEL_KEYS = (
         "From the cursor on, feed the model its own draws beside the text; f again: the text only.",
         label="own draws",
     ),
-    Key("r", "redraw", "Draw again", "Draw the model's own characters, or the tweets of a held unit, again."),
-    Key("m", "method", "Measure of reach", "Measure reach by hiding characters (occlusion), or by the gradient."),
-    Key("l", "layer", "Layer", "Show the next layer of a model that has several."),
-    Key("left_square_bracket", "hold(-1)", "Lower the held unit", "Hold the selected unit at a lower value."),
-    Key("right_square_bracket", "hold(1)", "Raise the held unit", "Hold the selected unit at a higher value."),
-    Key("0,backspace", "free", "Free the unit", "Let the held unit go.", symbols="0"),
-    Key("g", "gate", "Gate", "Show the update gate, the reset gate, the candidate, or as many as fit."),
+    Key("r", "redraw", "Draw again", "Draw the model's own characters, or the tweets of a unit, again.", label="again"),
+    Key(
+        "m",
+        "method",
+        "Measure of reach",
+        "Measure reach by hiding characters (occlusion), or by the gradient.",
+        label="measure",
+    ),
+    Key("l", "layer", "Layer", "Show the next layer of a model that has several.", label="layer"),
+    Key(
+        "left_square_bracket",
+        "hold(-1)",
+        "Lower the held unit",
+        "Hold the selected unit at a lower value.",
+        label="hold",
+    ),
+    Key(
+        "right_square_bracket",
+        "hold(1)",
+        "Raise the held unit",
+        "Hold the selected unit at a higher value.",
+        label="hold",
+    ),
+    Key("0,backspace", "free", "Free the unit", "Let the held unit go.", label="free", symbols="0"),
+    Key("g", "gate", "Gate", "Show the update gate, the reset gate, the candidate, or as many as fit.", label="gate"),
     Key("w", "follow", "Follow or hold still", "Follow the training, or keep what is shown."),
     Key("question_mark", "explain", "Explain", "Explain the view; ? again: the view.", label="explain"),
 )
@@ -62,5 +93,21 @@ XRAY_SCREEN_KEYS = (
     Key("escape,q", "screen.close", "Close", "Close the X-ray.", label="close", symbols="esc"),
 )
 
-XRAY_BAR_KEYS = tuple(key for key in (*XRAY_PANEL_KEYS, *XRAY_SCREEN_KEYS) if key.label)
-"""The key bar of the X-ray's screen."""
+_KEYS_OF_VIEW: dict[ViewName, tuple[str, ...]] = {
+    "step": ("own_draws", "redraw"),
+    "gates": ("gate", "layer"),
+    "reach": ("method",),
+    "units": ("move_line_up", "move_line_down", "hold_down", "hold_up", "free", "redraw"),
+    "map": (),
+}
+"""Names of the keys that only one view has, and that its key bar offers."""
+_KEYS_OF_ONE_VIEW = {name for names in _KEYS_OF_VIEW.values() for name in names}
+
+
+def xray_bar_keys(view: ViewName) -> tuple[Key, ...]:
+    """Return the key bar of the X-ray's screen, which depends on the view."""
+    return tuple(
+        key
+        for key in (*XRAY_PANEL_KEYS, *XRAY_SCREEN_KEYS)
+        if key.label and (key.name not in _KEYS_OF_ONE_VIEW or key.name in _KEYS_OF_VIEW[view])
+    )

@@ -41,6 +41,8 @@ class Words:
 
     status: str
     """Which weights are shown, in a few words."""
+    waiting: str
+    """What is computed, until there is an answer."""
     problem: str = ""
     """Why there is no newer answer."""
 
@@ -74,7 +76,7 @@ def _sentence(content: Content | None, words: Words) -> tuple[str, Kind]:
     """Return what is written below the view, and its kind."""
     if words.problem:
         return words.problem, "problem"
-    return ("computing…", "muted") if content is None else (content.sentence, "text")
+    return (words.waiting, "muted") if content is None else (content.sentence, "text")
 
 
 def status(state: XrayState, content: Content | None, source: str, *, is_following: bool) -> str:

@@ -33,6 +33,10 @@ from tui.xray.units_view import UnitId, selectable
 from tui.xray.view_names import ViewName
 
 _MAX_SEED = 1_000_000
+_WAITING: dict[ViewName, str] = {
+    "units": "Comparing every hidden unit with concepts, over tweets held out from training…"
+}
+"""The view that takes some seconds."""
 
 
 class XrayPanel(PictureView, can_focus=True):
@@ -49,6 +53,12 @@ class XrayPanel(PictureView, can_focus=True):
         """A command is to be sent; its answer belongs into `XrayPanel.show`."""
 
         command: Insight
+
+    @dataclass
+    class ViewChanged(Message):
+        """Another view is shown."""
+
+        view: ViewName
 
     def __init__(self, text: str = "", view: ViewName = "step", clock: Callable[[], float] = time.monotonic) -> None:
         """Show `text` in `view`."""
@@ -227,6 +237,7 @@ class XrayPanel(PictureView, can_focus=True):
         """Show another state, and ask for what that needs."""
         if state.view != self._state.view:
             self._help_top = None
+            self.post_message(self.ViewChanged(state.view))
         self._state = state
         self._update()
 
@@ -255,7 +266,7 @@ class XrayPanel(PictureView, can_focus=True):
         else:
             self._content = content_of(state, self._questions, glyphs)
             facts = status(state, self._content, self._source, is_following=self._is_following)
-            words = Words(status=facts, problem=self._problem)
+            words = Words(status=facts, waiting=_WAITING.get(state.view, "Computing…"), problem=self._problem)
             self._drawn = laid_out(state, self._content, words, width=width, height=height, glyphs=glyphs)
             picture = self._drawn.picture
         self.show_picture(picture)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.storage.folders import create_run_folder
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
+from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.dialogs.tweet import TweetDialog
+from tui.screens.main import xray
 from tui.screens.main.screen import MainScreen
 from tui.screens.xray.screen import XrayScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -77,7 +84,7 @@ async def test_any_text_can_be_typed_and_without_a_tweet_one_is_asked_for(stage:
     async with run_of(stage, (STEPS,)) as (app, pilot, session):
         await pilot.press("x", *"t q.", "enter")
         await shows(app, "▸t q.■", "At the start the model gave ‘t’")
-        await pilot.press("t", "backspace", "enter")
+        await pilot.press("t", "end", "backspace", "enter")
         await shows(app, "▸t q■")
         await pilot.press("slash", *"unwanted", "escape")
         await wait_until(lambda: "unwanted" not in screen_text(app), "the closed line")
@@ -96,7 +103,7 @@ async def test_space_pauses_and_a_dot_takes_one_step_which_the_x_ray_shows(stage
         await shows(app, "step 4: ")
 
 
-async def test_a_refused_question_is_shown_in_the_panel_and_a_run_that_has_ended_has_no_answers(stage: Stage) -> None:
+async def test_a_refused_question_and_why_no_model_is_left_are_shown_in_the_panel(stage: Stage) -> None:
     class Refusing(FakeSession):
         def answer(self, command: c.Command) -> e.Event:
             if isinstance(command, c.TraceText):
@@ -111,6 +118,42 @@ async def test_a_refused_question_is_shown_in_the_panel_and_a_run_that_has_ended
         assert isinstance(app.screen, XrayScreen)
         ended = e.RunFinished(step=9, elapsed_seconds=1.0, reason="budget", total_seconds=1.0, total_chars=9)
         trained_by(app)._emit(ended)
-        await shows(app, "The run has ended.")
+        await shows(app, "No model is running, and the run has no checkpoint on this machine.")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+
+
+async def test_once_the_run_has_ended_its_best_checkpoint_answers(
+    stage: Stage, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class CheckpointAnswers:
+        """Answers as a session at step 7."""
+
+        def answer(self, command: c.Insight) -> e.Event:
+            answer = FakeSession().answer(command)
+            assert isinstance(answer, e.InsightEvent)
+            return replace(answer, step=7, weights_step=7)
+
+    opened_paths: list[Path] = []
+
+    def open_answers(path: Path) -> CheckpointAnswers:
+        opened_paths.append(path)
+        return CheckpointAnswers()
+
+    monkeypatch.setattr(xray, "CheckpointBridge", partial(CheckpointBridge, open_answers=open_answers))
+    folder = create_run_folder("2026-11-25-101112")
+    folder.checkpoint_path("latest").parent.mkdir(exist_ok=True)
+    for name in ("latest", "best"):
+        folder.checkpoint_path(name).touch()
+    async with run_of(stage) as (app, pilot, session):
+        await pilot.press("x")
+        await shows(app, "weights of step 3 · follows the training (w)")
+        trained_by(app)._emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="", total_seconds=1.0, total_chars=9))
+        await shows(app, "checkpoint best · weights of step 7")
+        num_commands = len(session.received)
+        await pilot.press("5")
+        await shows(app, "[5 map]", "variance")
+        assert opened_paths == [home / "runs" / "2026-11-25-101112" / "checkpoints" / "best.safetensors"]
+        assert len(session.received) == num_commands
         await pilot.press("escape")
         await opened(app, MainScreen)
