@@ -33,7 +33,8 @@ def parting_sentence(text: str, own: OwnDraw, glyphs: Glyphs) -> str:
     if target is None:
         return "Its own draws are the text" if own.reached_eos else "Its own draws are the text so far"
     true, drawn = (glyphs.name((*full, "")[target]) for full in (text, own.text))
-    return f"The runs part after character {target}: the text has {true}, the model drew {drawn}"
+    place = f"after character {target}" if target else "at the start"
+    return f"The runs part {place}: the text has {true}, the model drew {drawn}"
 
 
 def aligned_runs(event: TextTraced, own: OwnDraw, cursor: int, width: int, glyphs: Glyphs) -> Picture:

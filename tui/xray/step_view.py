@@ -29,6 +29,7 @@ HELP = (
 )
 _MAX_BITS_SHADED = 8
 _WIDTH_OF_COLUMNS = 64
+_MIN_FACTS_WIDTH = 30
 _MAX_BARS, _MIN_BARS = 8, 3
 _LINES_WITH_MORE_BARS = 9
 _MIN_LINES_OF_STATES, _MAX_LINES_OF_STATES = 6, 17
@@ -72,7 +73,7 @@ def _most_bars(event: TextTraced) -> int:
 
 def _in_columns(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
     """Return both texts, if there are two, above facts on the left and bars on the right."""
-    left_width = width // 2 - 1 if event.own is None else width // 3
+    left_width = width // 2 - 1 if event.own is None else max(width // 3, _MIN_FACTS_WIDTH)
     own = _aligned(event, cursor, width, glyphs)[:height]
     room = height - len(own)
     blocks = _blocks(event, cursor, left_width, glyphs) | {"own": ()}
@@ -184,7 +185,7 @@ def _mean(event: TextTraced, cursor: int) -> Line:
     bits = sum(_loss_bits(event, target) for target in range(cursor + 1)) / (cursor + 1)
     if cursor == len(event.text):
         return _fact("mean", format_bits(bits), f" bits, {format_loss(bits * log(2))} nats: the loss")
-    return _fact("mean", format_bits(bits), " bits up to here")
+    return _fact("mean", format_bits(bits), " bits so far")
 
 
 def _check(event: TextTraced, width: int) -> Picture:

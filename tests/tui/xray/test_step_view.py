@@ -47,7 +47,7 @@ def test_80_columns_show_everything_with_the_bars_beside() -> None:
         "after  ▇█▅▆                                e   █▊                           6.2%",
         "change 0.30 per unit (rms)                 o   ▉                            3.1%",
         "next   i    2.00 bits (25 %)               s   ▌                            1.6%",
-        "mean   2.00 bits up to here                t   ▎                            0.8%",
+        "mean   2.00 bits so far                    t   ▎                            0.8%",
         "one at a time 1.386294, at once            n   ▏                            0.4%",
         "1.386295 nats: difference 0.000001",
         "embedding of 8 numbers, -1.00 to 1.00;",
@@ -66,7 +66,7 @@ def test_40_columns_show_the_most_important_lines_first() -> None:
         "▸ i   ██████████████▌                50%",
         "  ␣   ███████▎                       25%",
         "  a   ███▋                           12%",
-        "mean   2.00 bits up to here",
+        "mean   2.00 bits so far",
     ]
     assert lines_of(traced(), 1, 40, 4) == [
         "next   i    2.00 bits (25 %)",
@@ -117,8 +117,8 @@ def test_the_running_mean_ends_as_the_loss_of_the_text() -> None:
     )
     means = [next(line for line in lines_of(event, cursor, 40, 24) if "mean " in line) for cursor in range(3)]
     assert means == [
-        "mean   1.00 bits up to here",
-        "mean   1.50 bits up to here",
+        "mean   1.00 bits so far",
+        "mean   1.50 bits so far",
         "mean   3.00 bits, 2.079 nats: the loss",
     ]
     assert event.stepwise_loss == pytest.approx(2.079, abs=0.001)
@@ -130,7 +130,7 @@ def test_an_unknown_character_counts_in_the_mean_as_in_the_loss() -> None:
     event = replace(event, chars=chars, token_ids=(1, 4, UNK))
     shown = lines_of(event, 1, 40, 24)
     assert "next   ß (unknown)  4.00 bits (6.2 %)" in shown
-    assert "mean   3.00 bits up to here" in shown
+    assert "mean   3.00 bits so far" in shown
     assert step_view.sentence(event, 1, UNICODE) == (
         "After ‘a’ comes ‘ß’, which is not in the vocabulary; nothing was more probable"
     )
@@ -159,7 +159,7 @@ def test_both_runs_are_aligned_and_their_parting_is_marked() -> None:
         "fed the text   ▸sing it■",
         "fed its draws  ▸sinown■",
         "                 ▲ ≠",
-        "read   i    id 37, 3 of 8   fed the text               fed its draws",
+        "read   i    id 37, 3 of 8       fed the text             fed its draws",
     ]
 
 
@@ -208,6 +208,8 @@ def test_the_sentence_begins_with_what_was_drawn_in_place_of_the_text() -> None:
     )
     event = replace(traced("abc"), own=own_draw("ab", 1))
     assert "the text has ‘c’, the model drew the end. At" in step_view.sentence(event, 0, UNICODE)
+    event = replace(traced("abc"), own=own_draw("x", 0))
+    assert step_view.sentence(event, 0, UNICODE).startswith("The runs part at the start: the text has ‘a’")
     event = replace(traced("abc"), own=own_draw("abc", 1))
     assert step_view.sentence(event, 0, UNICODE).startswith("Its own draws are the text. At")
 
