@@ -61,7 +61,7 @@ def test_an_unknown_character_is_noted_on_stderr_and_is_the_unknown_token(cli: C
     [
         ("step", ("bits of each character: 0", "After ‘s’ the model gave the end")),
         ("gates", ("update gate z", "Reading ‘s’")),
-        ("reach", ("occlusion: bits more for the end if hidden", "1 back")),
+        ("reach", ("occlusion: what hiding it costs the end", "1 back")),
         ("units", ("held-out tweets", "after a space", "tweets sampled while it is free:")),
         ("map", ("vowels", "the two directions hold")),
     ],
@@ -84,7 +84,7 @@ def test_the_first_view_is_the_default(cli: Cli, trained: Path) -> None:
 def test_at_moves_the_cursor(cli: Cli, trained: Path) -> None:
     assert "At the start the model gave ‘m’" in cli("xray", TEXT, "--at", "0").out
     assert "After ‘m’ the model gave a space" in cli("xray", TEXT, "--at", "3").out
-    assert "bits more for ‘g’ if hidden" in cli("xray", TEXT, "--at", "4", "--view", "reach").out
+    assert "what hiding it costs ‘g’" in cli("xray", TEXT, "--at", "4", "--view", "reach").out
 
 
 def test_the_gradient_is_the_other_method_of_reach(cli: Cli, trained: Path) -> None:

@@ -35,17 +35,19 @@ _STYLES: dict[CharClass, tuple[Kind, float | None]] = {
     "punctuation": ("bar", None),
     "other": ("muted", None),
 }
-_NUM_NEAREST, _NUM_EXAMPLES, _MAX_NAMED_CLASSES = 5, 3, 3
+_MIN_HEIGHT_WITH_NEAREST, _ROWS_PER_LEGEND_LINE = 8, 5
+_NUM_NEAREST, _NUM_EXAMPLES, _MAX_NAMED_CLASSES = 5, 3, 2
 
 
 def render(event: EmbeddingsMapped, char: str, width: int, height: int, glyphs: Glyphs) -> Picture:
     """Return the map, the characters nearest to `char` if it is on the map, and the classes."""
-    nearest = _nearest(event.points, char, glyphs)
+    nearest = _nearest(event.points, char, glyphs) if height >= _MIN_HEIGHT_WITH_NEAREST else ()
     num_chars = len(event.points)
-    num_rows = height - len(nearest) - len(_legend(event.points, num_chars, width, glyphs))
+    num_lines = min(len(_legend(event.points, num_chars, width, glyphs)), height // _ROWS_PER_LEGEND_LINE)
+    num_rows = height - len(nearest) - num_lines
     found = placed(event.points, width, num_rows, lambda char: cell_len(_glyph_of(char, glyphs)))
     rows = (tuple(_row([each for each in found if each.row == row], char, glyphs)) for row in range(num_rows))
-    legend = _legend(event.points, num_chars - len(found), width, glyphs)
+    legend = _legend(event.points, num_chars - len(found), width, glyphs)[:num_lines]
     return fitted((*rows, *nearest, *legend), width, height, glyphs)
 
 
@@ -67,7 +69,7 @@ def sentence(event: EmbeddingsMapped) -> str:
         return f"No class of characters lies closer together than chance; {seen}"
     names = _listed([each.char_class for each in near])
     ratios = _listed([f"{each.distance_ratio:.1f}" for each in near])
-    return f"The {names} lie closer together than chance: mean distance {ratios} of that of all characters; {seen}"
+    return f"The {names} lie closer together than chance: mean distance {ratios} times that of all; {seen}"
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -113,14 +115,12 @@ def _nearest(points: Sequence[CharPoint], char: str, glyphs: Glyphs) -> Picture:
 def _legend(points: Sequence[CharPoint], num_hidden: int, width: int, glyphs: Glyphs) -> Picture:
     """Return lines with examples of each class, and the number of characters without room on the map."""
     members = {name: [point.char for point in points if class_of(point.char) == name] for name in CHAR_CLASSES}
-    items: list[Line] = []
+    items: list[Line] = [(Span(f"{num_hidden} covered by others", "muted"),)] if num_hidden else []
     for name, chars in members.items():
         if chars:
             kind, shade = _STYLES[name]
             examples = "".join(_glyph_of(char, glyphs) for char in chars[:_NUM_EXAMPLES])
             items.append((Span(examples, kind, shade), Span(f" {name} {len(chars)}", "muted")))
-    if num_hidden:
-        items.append((Span(f"+{num_hidden} covered by others", "muted"),))
     lines: list[Line] = [()]
     for item in items:
         longer = (*lines[-1], Span("  "), *item) if lines[-1] else item

@@ -117,7 +117,7 @@ def _heading(event: ReachMeasured, glyphs: Glyphs) -> Line:
     target = glyphs.name(_target(event))
     if event.method == "gradient":
         return (Span(f"gradient of the bits of {target}: its norm", "title"),)
-    return (Span(f"occlusion: bits more for {target} if hidden", "title"),)
+    return (Span(f"occlusion: what hiding it costs {target}", "title"),)
 
 
 def _strongest(event: ReachMeasured, width: int, num_rows: int, glyphs: Glyphs) -> Picture:

@@ -32,8 +32,8 @@ UnitId = tuple[int, int]
 _WIDTH_WITH_TABLE_BESIDE = 110
 _MIN_TABLE, _MAX_BARS, _MIN_HELD_WITH_TWEETS = 3, 6, 6
 _CONCEPT_CELLS, _BAR_CELLS = 25, 10
-_NUMBER_CELLS = 14
-"""Mark, layer and number of a unit, its correlation, and the blank before them."""
+_NUMBER_CELLS = 15
+"""Mark, layer and number of a unit, its correlation, and the blanks before them."""
 _SLIDER_CELLS = 21
 _WIDTH_OF_LONG_BARS = 60
 
@@ -62,7 +62,7 @@ def render(event: UnitAnswers, cursor: int, width: int, height: int, glyphs: Gly
         held = _held(event, cursor, width - left_width - 2, height, glyphs)
         return fitted(beside(table, held, left_width), width, height, glyphs)
     table_rows = len(_by_concept(event.scored)) + 1
-    held = _held(event, cursor, width, height - min(table_rows, max(_MIN_TABLE, height // 3)), glyphs)
+    held = _held(event, cursor, width, height - min(table_rows, max(_MIN_TABLE, height * 2 // 5)), glyphs)
     return fitted((*_table(event, width, height - len(held), glyphs), *held), width, height, glyphs)
 
 
@@ -131,7 +131,7 @@ def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs
     is_clear = abs(best.correlation) >= CLEAR_CORRELATION
     line: Line = (
         *padded(cut((Span(harmless(best.concept)),), concept_cells, glyphs), concept_cells + 1),
-        Span(glyphs.bar(abs(best.correlation), bar_cells), "bar" if is_clear else "muted"),
+        Span(glyphs.bar(abs(best.correlation), bar_cells) + " ", "bar" if is_clear else "muted"),
     )
     for number, each in enumerate(units if is_clear else units[:1]):
         name = f"{each.layer + 1}/{each.unit:<3}" if names_layer else f"{each.unit:>3}"

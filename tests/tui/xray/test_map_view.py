@@ -101,8 +101,8 @@ def test_the_map_prints_each_character_as_itself_a_space_as_a_sign_and_names_the
 def test_characters_without_room_are_counted() -> None:
     points = tuple(CharPoint(char=chr(33 + number), x=0.0, y=0.0) for number in range(90))
     picture = map_view.render(embeddings_mapped(points=points), "", 40, 12, ASCII)
-    printed = sum(span.text.isspace() is False for line in picture[:-4] for span in line)
-    assert f"+{90 - printed} covered by others" in plain(picture)
+    printed = sum(not span.text.isspace() for line in picture[:-2] for span in line)
+    assert picture[-2][0].text == f"{90 - printed} covered by others"
 
 
 def test_a_selected_character_is_marked_and_its_nearest_are_listed() -> None:
@@ -122,6 +122,14 @@ def test_the_map_fits_its_size(width: int, height: int) -> None:
         assert max(map(line_width, picture)) <= width
 
 
+def test_a_low_screen_shows_characters_before_legends() -> None:
+    mapped = embeddings_mapped(points=scattered(VOWELS + CONSONANTS + OTHERS))
+    low = map_view.render(mapped, "e", 40, 5, ASCII)
+    assert "nearest" not in plain(low)
+    assert sum(len(span.text) for line in low[:4] for span in line if not span.text.isspace()) > 20
+    assert sum(len(line) > 0 for line in low[:4]) == 4
+
+
 def test_unsafe_and_invisible_characters_are_not_printed() -> None:
     picture = plain(map_view.render(embeddings_mapped(points=scattered("\x1b\u202e\u0301a")), "", 40, 12, UNICODE))
     assert not {"\x1b", "\u202e", "\u0301"} & set(picture)
@@ -135,12 +143,13 @@ def test_the_sentence_says_that_vowels_lie_together_only_if_they_do() -> None:
     )
     ratio = closeness_of_classes(together.points)[0].distance_ratio
     assert map_view.sentence(together) == (
-        f"The vowels lie closer together than chance: mean distance {ratio:.1f} of that of all characters; "
+        f"The vowels lie closer together than chance: mean distance {ratio:.1f} times that of all; "
         "the two directions hold 31 % of the variance"
     )
     digits = {char: (-3.0, -2.0 + number / 100) for number, char in enumerate("0123456789")}
     both = embeddings_mapped(points=scattered(VOWELS + CONSONANTS + OTHERS, **near, **digits))
-    assert map_view.sentence(both).startswith("The digits, vowels and capitals lie closer together than chance: ")
+    assert map_view.sentence(both).startswith("The digits and vowels lie closer together than chance: ")
+    assert len(map_view.sentence(both)) <= 2 * 78
     apart = embeddings_mapped(points=scattered(VOWELS + CONSONANTS + OTHERS))
     assert map_view.sentence(apart).startswith("No class of characters lies closer together than chance; ")
     assert map_view.sentence(embeddings_mapped(points=())).startswith("No class")

@@ -27,7 +27,7 @@ def lines_of(event: ReachMeasured, width: int = 60, height: int = 10) -> list[st
 def test_the_strongest_characters_come_first_with_distance_number_and_bar() -> None:
     # inputs: <BOS> h i space @; the prediction is of the "a" after them
     lines = lines_of(measured((0.0, 0.5, -1.0, 0.0, 2.0)), width=40)
-    assert lines[0] == "occlusion: bits more for ‘a’ if hidden"
+    assert lines[0] == "occlusion: what hiding it costs ‘a’"
     assert lines[1].startswith("@     1 back +2.00 bits ███")
     assert lines[2].startswith("i     3 back -1.00 bits ███")
     assert lines[3].startswith("h     4 back +0.50 bits ██")

@@ -47,9 +47,9 @@ def lines_of(event: UnitAnswers, width: int = 80, height: int = 16, cursor: int 
 def test_a_row_per_concept_ranks_its_units_and_the_clearest_concept_comes_first() -> None:
     assert lines_of(UnitAnswers(scored=SCORED)) == [
         "correlation over 37,000 characters of 500 held-out tweets",
-        "in an @name               ████████▏   87 +0.81   12 -0.60",
-        "after a space             ██████▎      3 -0.62",
-        "in a link                 ██▏         87 +0.21 no unit clearly",
+        "in an @name               ████████▏    87 +0.81   12 -0.60",
+        "after a space             ██████▎       3 -0.62",
+        "in a link                 ██▏          87 +0.21 no unit clearly",
     ]
 
 
