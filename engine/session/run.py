@@ -95,8 +95,8 @@ class Run:
         if not math.isfinite(report.train_losses[-1]):
             return
         loss_after = self._loss_of(batch)
-        if not math.isfinite(loss_after):
-            message = "The loss of the batch is not finite after the step. Set a lower learning rate."
+        if not math.isfinite(loss_before + loss_after):
+            message = "The loss of the batch is not finite. Set a lower learning rate."
             self.reporter.emit(events.Warned, message=message, kind="not-finite")
             return
         self.reporter.emit(
