@@ -42,6 +42,7 @@ COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
     ("runs", "list"): (),
     ("runs", "replay"): (),
     ("attach",): (),
+    ("lesson",): (),
 }
 FOLDING = ((), ("train",), ("evaluate",))
 """Commands whose `--help` leaves out the rare options."""

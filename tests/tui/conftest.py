@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -34,19 +35,19 @@ async def wait_until(condition: Callable[[], object], what: str = "the condition
         await asyncio.sleep(0.01)
 
 
-def screen_text(app: TweetgenApp) -> str:
+def screen_text(app: App[Any]) -> str:
     """Return what the terminal would show, as plain text."""
     lines = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
-async def shows(app: TweetgenApp, *words: str) -> None:
+async def shows(app: App[Any], *words: str) -> None:
     """Wait until the terminal shows all of `words`: a screen that was just opened is not laid out at once."""
     for word in words:
         await wait_until(lambda word=word: word in screen_text(app), word)  # type: ignore[misc]
 
 
-async def opened(app: TweetgenApp, kind: type[Screen[Any]]) -> None:
+async def opened(app: App[Any], kind: type[Screen[Any]]) -> None:
     """Wait until a screen of this kind is on top, composed and laid out."""
     await wait_until(lambda: isinstance(app.screen, kind) and screen_text(app).strip(), kind.__name__)
 
@@ -114,11 +115,11 @@ def trained_by(app: TweetgenApp) -> EngineBridge:
     return app.bridge
 
 
-def toasts(app: TweetgenApp) -> list[str]:
+def toasts(app: App[Any]) -> list[str]:
     return [notification.message for notification in app._notifications]
 
 
-async def toasted(app: TweetgenApp, *messages: str) -> None:
+async def toasted(app: App[Any], *messages: str) -> None:
     """Wait until the latest toasts begin with these words: a message becomes a toast a turn of the loop later."""
 
     def are_latest() -> bool:

@@ -33,8 +33,6 @@ from tui.settings.preferences import AUTO
 from tui.settings.store import PreferencesStore
 from tui.terminal.capabilities import GlyphSet
 
-_WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
-_HEIGHTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, "-tall")]
 _SYSTEM_COMMANDS = {"Theme", "Maximize", "Minimize", "Screenshot"}
 
 
@@ -42,15 +40,12 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
     """Show a run, then those started after it. `run` returns the `Outcome`; `summary_view` is its run."""
 
     TITLE = "tweetgen-tui"
-    CSS_PATH = "../tweetgen.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "quit", show=False, priority=True, system=True),
         Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True, system=True),
         Binding("ctrl+p", "command_palette", "palette", show=False, priority=True, id="command_palette"),
     ]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {KeyCommands}
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    VERTICAL_BREAKPOINTS = _HEIGHTS
 
     class Interrupted(Message):
         """The key ctrl+c was pressed."""
@@ -98,6 +93,10 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
     def summary_view(self) -> RunView:
         """The latest run at the last tick."""
         return self._main_screen.run_view
+
+    def invite(self, invitation: str) -> None:
+        """Show a line to a new user while the first run starts. Called before `run`."""
+        self._main_screen.invitation = invitation
 
     def start_run(self, config: RunConfig, overlay: OverlayCurve | None = None) -> None:
         """Replace the main screen, and the dialogs over it, by that of a new run."""

@@ -29,6 +29,8 @@ from tui.terminal.glyph_fallback import GlyphFilter
 from tui.terminal.textual_private import HAS_LINUX_DRIVER, LinuxDriver, driver_of, failure_of, send_only_changed_cells
 from tui.widgets.input.line_input import PathInput
 
+_WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
+_HEIGHTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, "-tall")]
 _MOUSE_OFF = "Mouse released to the terminal; m recaptures it."
 _MOUSE_ON = "Mouse captured; m releases it to the terminal."
 
@@ -48,7 +50,11 @@ _GREYS = _Greys()
 
 
 class TerminalApp(App[Outcome], inherit_bindings=False):
-    """An app that draws with the glyphs and colours that its terminal supports."""
+    """An app that draws with the glyphs and colours that its terminal supports, laid out by the style sheet."""
+
+    CSS_PATH = "../tweetgen.tcss"
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
 
     glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
     """The set of glyphs for plots and bars."""

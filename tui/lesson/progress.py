@@ -7,7 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.storage.atomic_write import write_atomically
+from engine.storage.folders import home, list_runs
 from tui.lesson.stops import STOPS
+
+_FEW_RUNS = 3
+"""The first runs of a user."""
+
+
+def lesson_home() -> Path:
+    """Return the data folder of the lesson, in that of the user."""
+    return home() / "lesson"
+
+
+def progress_path() -> Path:
+    """Return the path of the file in the user's data folder."""
+    return lesson_home() / "progress.json"
+
+
+def invitation_to_lesson() -> str:
+    """Return a line for a user of few runs who has not opened the lesson yet; empty for any other."""
+    is_new = not progress_path().exists() and len(list_runs()) < _FEW_RUNS
+    return "New here? tweetgen-tui lesson shows each idea of the tutorial." if is_new else ""
 
 
 @dataclass(frozen=True)

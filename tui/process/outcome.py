@@ -36,6 +36,8 @@ class Outcome:
     """The run is to continue without the screen."""
     is_ending: bool = False
     """The run was asked to save and end."""
+    opens_lesson: bool = False
+    """The process is to open the lesson once the run has ended."""
     is_abandoned: bool = False
     """The user did not wait for that."""
     failure: TweetgenError | None = None

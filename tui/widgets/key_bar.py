@@ -21,6 +21,8 @@ from tui.settings.keys.key import Key
 
 _MOST_IMPORTANT = (
     *(
+        "act",
+        "switch",
         "pause",
         "help",
         "leave",

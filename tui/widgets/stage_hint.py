@@ -23,7 +23,7 @@ _TICKS_PER_FRAME = 3
 class StageHint(Widget):
     """Shows the stage: with a bar if its progress is known, else with a slow pulse.
 
-    A report of the corpus is shown above it. Repaints only on a change.
+    A report of the corpus is shown above it, an invitation at the bottom. Repaints only on a change.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -31,18 +31,22 @@ class StageHint(Widget):
         "stage-hint--stage",
         "stage-hint--done",
         "stage-hint--rest",
+        "stage-hint--invitation",
     }
     DEFAULT_CSS = """
     StageHint {
         & > .stage-hint--report { color: $foreground; }
         & > .stage-hint--stage { color: $text-muted; }
         & > .stage-hint--done { color: $primary; }
+        & > .stage-hint--invitation { color: $text-accent; }
         & > .stage-hint--rest { color: $foreground 25%; }
     }
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.invitation = ""
+        """What a new user could do instead, on a line of its own where there is room; may be empty."""
         self._stage = Stage("")
         self._percent: int | None = None
         self._pulse = 0
@@ -67,6 +71,9 @@ class StageHint(Widget):
             has_room = len(report) + len(lines) < height
             block = [self._styled("report", " " * indent + line) for line in report]
             lines = [*block, *([Content("")] if has_room else []), *lines]
+        invitation = shortened(self.invitation, width)
+        if invitation and len(lines) + 1 < height:
+            lines += [Content(""), _indented(self._styled("invitation", invitation), width)]
         return Content("\n").join(lines[:height])
 
     def _bar(self, width: int) -> Content:

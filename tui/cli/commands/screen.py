@@ -41,6 +41,7 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     require_terminal("Without one: tweetgen-tui train, which takes the same options.")
     job_control = start_job_control()
 
+    from tui.lesson.progress import invitation_to_lesson
     from tui.run.engine_bridge import EngineBridge
     from tui.run.journal import read_history
     from tui.settings.preferences import preferences_path
@@ -60,7 +61,8 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
             if warning:
                 typer.echo(warning, err=True)
     bridge = EngineBridge(config, make_subscriber=host_factory(job_control, config, history))
-    show(bridge, history, store, job_control, stops_on_hangup=stops_on_hangup)
+    invitation = invitation_to_lesson() if config.resume is None else ""
+    show(bridge, history, store, job_control, stops_on_hangup=stops_on_hangup, invitation=invitation)
 
 
 def with_screen_settings(config: RunConfig, intervals: Mapping[str, Setting]) -> RunConfig:
@@ -93,6 +95,7 @@ def show(
     job_control: JobControl,
     *,
     stops_on_hangup: bool = False,
+    invitation: str = "",
 ) -> NoReturn:
     """Show the run of a bridge until the screen is closed; then print its summary, and exit once it has ended."""
     from tui.app.app import TweetgenApp
@@ -109,6 +112,7 @@ def show(
         glyphs=glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
     )
+    app.invite(invitation)
     app.signals.stops_on_hangup = stops_on_hangup
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even if ignored before: the driver reports a lost terminal by it
     handle_ending_signals(app.signals.receive)
@@ -122,7 +126,7 @@ def show(
         failure = failure or InternalError("It closed unexpectedly.", "The log may have details.")
         outcome = Outcome.failed(to_tweetgen_error(failure, "The screen"))
     handle_signals_after_screen(app.signals.stop_run, continues_in_background=outcome.is_detached)
-    _leave(_run_after_screen(outcome, app, job_control))
+    leave_process(_run_after_screen(outcome, app, job_control))
 
 
 def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
@@ -156,10 +160,14 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
         each.join(after.saving_seconds)
         each.subscriber.close()
     print_at_end(after.lines)
+    if outcome.opens_lesson:
+        from tui.cli.commands.lesson import open_lesson
+
+        open_lesson(app.store, job_control)
     return after.exit_code
 
 
-def _leave(exit_code: int) -> NoReturn:
+def leave_process(exit_code: int) -> NoReturn:
     """Exit once the threads that write have ended, unless the disk blocks.
 
     Without an orderly shutdown: that of torch takes a second, and would wait for a thread that is still importing it.

@@ -1,4 +1,4 @@
-"""What sorting by length saves, and what the batch size does to speed and noise of the loss, in numbers."""
+"""What the batch size does to speed and noise of the loss, in numbers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tui.formatting.numbers import format_rate
-from tui.xray.glyphs import Glyphs, percent
+from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Line, Picture, Span
 
-_NAME_CELLS = 22
-_BAR_CELLS = 24
+_NAME_CELLS, _SPEED_CELLS, _NOISE_CELLS, _MAX_BAR_CELLS = 13, 14, 7, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,25 +31,6 @@ def noise_of(losses: Sequence[float]) -> float:
     return math.sqrt(sum(changes) / (2 * len(changes))) if changes else 0.0
 
 
-def padding_picture(sorted_share: float, shuffled_share: float, width: int, glyphs: Glyphs) -> Picture:
-    """Return the share of padding with and without sorting by length."""
-    saved = 1 - (1 - shuffled_share) / (1 - sorted_share) if sorted_share < 1 else 0.0
-    return (
-        _share_line("sorted by length", sorted_share, "padding", width, glyphs),
-        _share_line("shuffled, not sorted", shuffled_share, "padding", width, glyphs),
-        (Span(f"Sorting saves {percent(max(saved, 0.0))} of the computing.", "title"),),
-    )
-
-
-def _share_line(name: str, share: float, unit: str, width: int, glyphs: Glyphs) -> Line:
-    cells = max(min(width - _NAME_CELLS - 16, _BAR_CELLS), 1)
-    return (
-        Span(name.ljust(_NAME_CELLS)),
-        Span(glyphs.bar(share, cells), "bar"),
-        Span(f" {percent(share)} {unit}", "value"),
-    )
-
-
 def comparison_picture(
     measured: Sequence[tuple[int, Measured]], current: int, width: int, height: int, glyphs: Glyphs
 ) -> Picture:
@@ -61,13 +41,13 @@ def comparison_picture(
     for batch_size, each in measured:
         marker = glyphs.mark if batch_size == current else " "
         name = f"{marker} {batch_size} a step"
-        cells = min(max((width - 13 - 14 - 7) // 2, 0), 12)
+        cells = min(max((width - _NAME_CELLS - _SPEED_CELLS - _NOISE_CELLS) // 2, 0), _MAX_BAR_CELLS)
         speed = format_rate(each.chars_per_second)
         lines.append(
             (
-                Span(name.ljust(13), "value" if batch_size == current else "text"),
+                Span(name.ljust(_NAME_CELLS), "value" if batch_size == current else "text"),
                 Span(glyphs.bar(each.chars_per_second / fastest if fastest else 0, cells), "bar"),
-                Span(f" {speed}".ljust(14)),
+                Span(f" {speed}".ljust(_SPEED_CELLS)),
                 Span(glyphs.bar(each.noise / noisiest if noisiest else 0, cells), "bar"),
                 Span(f" ±{each.noise:.2f}"),
             )

@@ -43,6 +43,7 @@ class LeavingController(Controller):
         super().__init__(run)
         self._has_asked_to_end = False
         """Whether the run was asked to end, and has not refused."""
+        self._opens_lesson = False
         self._clock = clock
         self._ending: _Ending | None = None
         self._timer: Timer | None = None
@@ -75,6 +76,21 @@ class LeavingController(Controller):
             self.leave(0)
         elif answer == "detach":
             self.action_detach()
+
+    def action_lesson(self) -> None:
+        """Ask, then leave this run for the lesson: one of this process is stopped, another one detached."""
+        continues = "Another process trains this run; it continues."
+        stops = "This run is saved and stopped; tweetgen-tui --resume last continues it."
+        question = f"{continues if self._run.bridge.is_remote else stops} The lesson opens in its place."
+        self._run.app.push_screen(YesDialog("Open the lesson?", question, "open the lesson"), self._open_lesson)
+
+    def _open_lesson(self, answer: Literal["yes"] | None) -> None:
+        if answer == "yes" and not self._run.is_ending:
+            self._opens_lesson = True
+            if self._run.bridge.is_remote:
+                self.detach()
+            else:
+                self.leave(0)
 
     def action_detach(self) -> None:
         """Close the screen; the run continues."""
@@ -174,5 +190,6 @@ class LeavingController(Controller):
             is_detached=is_detached,
             is_ending=self._has_asked_to_end,
             is_abandoned=is_abandoned,
+            opens_lesson=self._opens_lesson and not exit_code,
         )
         self._run.app.exit(outcome, exit_code)

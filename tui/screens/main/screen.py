@@ -43,6 +43,7 @@ from tui.settings.keys.key import bindings_of, opening
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.panels import Panels
+from tui.widgets.stage_hint import StageHint
 
 TICK_SECONDS = 0.1
 _TOASTED = {replay.TITLE}
@@ -65,6 +66,8 @@ class MainScreen(Screen[None]):
     ) -> None:
         """Begin with `view`; the bridge is started once the screen is up. `overlay` is a curve to compare with."""
         super().__init__()
+        self.invitation = ""
+        """Shown while the run starts; may be empty."""
         run = self.run = RunControl(self, bridge, view, services, clock)
         self.leaving = LeavingController(run, clock)
         self.steering = SteeringController(run, self.leaving)
@@ -107,6 +110,7 @@ class MainScreen(Screen[None]):
         self.run.bridge.start()
         self.preferences.mount()
         self.checkpoints.mount()
+        self.panels.query_one(StageHint).invitation = self.invitation
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
         self.leaving.mount(self.tick)

@@ -47,4 +47,10 @@ SCREEN_KEYS = (
         label="menu",
         opens=True,
     ),
+    Key(
+        "",
+        "leaving.lesson",
+        "The lesson",
+        "Save and stop this run, and open the guided lesson: each idea of the tutorial on a small model.",
+    ),
 )

@@ -1,0 +1,309 @@
+"""The lesson on its screen: each stop's deed, going between stops, code, help, leaving, and a run that fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.errors import CheckpointError
+from engine.protocol import commands as c
+from tests.fakes import RaisingSession, batch_shown, eval_finished, steps_finished, tweet_sampled
+from tests.tui.conftest import opened, shows, toasted, wait_until
+from tests.tui.screens.lesson.conftest import PROGRESS, LessonSession, OpenLesson
+from tui.app.lesson_app import LessonApp
+from tui.lesson.progress import Progress, read_progress
+from tui.lesson.stops import STOPS
+from tui.process.outcome import Outcome
+from tui.screens.dialogs.base import YesDialog
+from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
+from tui.screens.lesson.screen import LessonScreen, LessonText
+
+SIZE = (120, 40)
+
+
+async def ready(app: LessonApp) -> LessonScreen:
+    """Wait until the run accepts commands and the view was notified."""
+    screen = app.lesson_screen
+    await wait_until(lambda: screen.is_mounted and screen.lesson.run.is_ready and screen._is_announced, "the run")
+    return screen
+
+
+async def press(pilot: Pilot[Outcome], *keys: str) -> None:
+    for key in keys:
+        await pilot.press(key)
+
+
+def is_done(app: LessonApp, stop: int) -> bool:
+    return stop in app.lesson_screen.lesson.progress.done
+
+
+async def test_a_typed_tweet_with_an_unknown_character_shows_its_ids_and_does_the_first_stop(
+    open_lesson: OpenLesson, home: Path
+) -> None:
+    app = open_lesson(LessonSession())
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await shows(app, "[1] 2 3", "Characters", "@anna happy friday!", "<EOS>", "a matrix of 20 x 40")
+        await press(pilot, "tab", *"hi", "dollar_sign")
+        await shows(app, "hi$", "4 inputs from <BOS> on, 1 of them <UNK>")
+        await shows(app, "[1✓]", STOPS[0].learned[:30])
+    assert read_progress(home / PROGRESS) == Progress(1, frozenset({1}))
+
+
+async def test_the_example_text_alone_does_not_do_the_first_stop(open_lesson: OpenLesson) -> None:
+    app = open_lesson(LessonSession())
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await shows(app, "a matrix of 20 x 40")
+        await press(pilot, "tab", *"hi")
+        await shows(app, "3 inputs")
+        assert not is_done(app, 1)
+
+
+async def test_four_parts_of_the_model_are_shown_one_by_one_with_the_numbers_of_the_run(
+    open_lesson: OpenLesson,
+) -> None:
+    app = open_lesson(LessonSession(), stop=2)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await shows(app, "ids        (B, T)     ?")
+        await press(pilot, *["enter"] * 3)
+        await shows(app, "(2, 13, 128)", "3 x H x (E + H + 2) = 99,072 parameters")
+        assert not is_done(app, 2)
+        await press(pilot, "enter")
+        await shows(app, "(2, 13, 120)", "129,912 parameters in all", "[2✓]")
+
+
+async def test_a_run_on_one_tweet_is_started_traced_trained_and_traced_again(open_lesson: OpenLesson) -> None:
+    main, overfit = LessonSession(), LessonSession("overfit")
+    app = open_lesson(main, overfit, stop=4)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await shows(app, "Nothing is trained yet")
+        await press(pilot, "enter")
+        await wait_until(lambda: overfit.commands(c.Resume), "training after the first trace")
+        assert isinstance(main.received[-1], c.Stop)
+        kinds = [type(command) for command in overfit.received]
+        assert kinds == [c.Pause, c.ShowBatch, c.TraceText, c.Resume]
+        await shows(app, "tweet:   good morning", "gates before training")
+        overfit.emit(steps_finished(1, [3.0, 1.0, 0.04]))
+        await shows(app, "loss 0.040")
+        assert not is_done(app, 4)
+        overfit.emit(tweet_sampled("good morning", 3))
+        await shows(app, "written: good morning", "gates after training", "another:", "[4✓]")
+        assert app.bridges[-1].config.corpus is not None
+        await press(pilot, "right")
+        await wait_until(lambda: isinstance(overfit.received[-1], c.Stop), "the end of the run on one tweet")
+
+
+async def test_one_seed_is_sampled_at_six_temperatures_and_the_bars_follow_plus_and_minus(
+    open_lesson: OpenLesson,
+) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=5)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await wait_until(lambda: session.commands(c.Resume), "training up to the first good tweets")
+        session.emit(steps_finished(1, [2.0] * 1200))
+        await wait_until(lambda: app.lesson_screen.lesson.run.view.phase == "paused", "enough steps")
+        await shows(app, "at temperature 1")
+        await press(pilot, "enter")
+        await shows(app, "rung 0.1 of seed 1", "rung 5 of seed 1")
+        await press(pilot, *["-"] * 5)
+        await shows(app, "at temperature 0.1")
+        assert not is_done(app, 5)
+        await press(pilot, *["+"] * 9)
+        await shows(app, "at temperature 5", "[5✓]")
+
+
+async def test_batch_sizes_1_and_32_are_measured_one_after_the_other_and_32_is_set_again(
+    open_lesson: OpenLesson,
+) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=6)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        session.emit(steps_finished(1, [2.0] * 300))
+        await shows(app, "B 2, T 13")
+        for size, speed, first in ((1, 9_000.0, 301), (32, 90_000.0, 401)):
+            await press(pilot, "enter")
+            await wait_until(lambda size=size: c.SetBatchSize(batch_size=size) in session.received, "the size")  # type: ignore[misc]
+            session.emit(steps_finished(first, [2.0, 2.5] * 20, chars_per_second=speed))
+            await shows(app, f"▸ {size} a step")
+        await shows(app, "32 against 1: 10.0 times the characters a second", "[6✓]")
+        await press(pilot, "enter", "left")
+        await wait_until(
+            lambda: session.commands(c.SetBatchSize)[-1] == c.SetBatchSize(batch_size=32), "the usual size"
+        )
+
+
+async def test_a_model_from_random_weights_is_placed_among_the_baselines_until_it_has_passed_the_2_gram(
+    open_lesson: OpenLesson,
+) -> None:
+    before, new = LessonSession(), LessonSession()
+    app = open_lesson(before, new, stop=7)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await shows(app, "ln V: each character equally likely", "only how frequent each is", "No validation yet")
+        before.emit(eval_finished(50, 2.0))
+        await shows(app, "it uses more of the tweet")
+        assert not is_done(app, 7)
+        await press(pilot, "enter")
+        await wait_until(lambda: new.commands(c.Resume), "training")
+        new.emit(steps_finished(1, [4.7, 3.1]))
+        new.emit(eval_finished(2, 4.2))
+        await shows(app, "It has passed the unigram; next is the 2-gram.")
+        assert not is_done(app, 7)
+        new.emit(eval_finished(3, 3.5))
+        await shows(app, "It has passed the 2-gram; next is the 5-gram.", "[7✓]")
+        assert app.bridges[-1].config.resume is None
+
+
+async def test_arrows_and_clicks_go_between_stops_and_the_open_one_is_kept(open_lesson: OpenLesson, home: Path) -> None:
+    app = open_lesson(LessonSession(), stop=7)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await press(pilot, "right", "right")
+        await shows(app, "[8]")
+        assert read_progress(home / PROGRESS).stop == 8
+        await press(pilot, *["left"] * 9)
+        await shows(app, "[1]", "Characters")
+        await pilot.click(offset=(5, 0))
+        await shows(app, "[2]", "The model")
+        assert read_progress(home / PROGRESS).stop == 2
+
+
+async def test_c_shows_the_code_of_the_stop_and_y_copies_it(open_lesson: OpenLesson) -> None:
+    app = open_lesson(LessonSession(), stop=5)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await press(pilot, "c")
+        await opened(app, CodeDialog)
+        await shows(app, "Sampling and temperature, in plain PyTorch", "torch.softmax(logits / temperature, dim=-1)")
+        await press(pilot, "y")
+        await toasted(app, "The code was sent to the clipboard.")
+        assert app.clipboard.startswith('"""Sampling')
+        await press(pilot, "c", "question_mark")
+        await opened(app, LessonHelp)
+        await shows(app, "Nothing is locked.")
+
+
+async def test_escape_returns_from_view_to_text_and_q_saves_and_leaves(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=2)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ready(app)
+        await press(pilot, "tab")
+        assert not isinstance(screen.focused, LessonText)
+        await press(pilot, "escape")
+        assert isinstance(screen.focused, LessonText)
+        await press(pilot, "q")
+        await wait_until(lambda: not app.is_running)
+    assert app.return_value == Outcome()
+    await wait_until(lambda: isinstance(session.received[-1], c.Stop))
+
+
+@pytest.mark.parametrize(("code", "reason"), [(130, "interrupted"), (143, "terminated"), (129, "hung up")])
+async def test_a_signal_ends_lesson_and_run_with_its_code(open_lesson: OpenLesson, code: int, reason: str) -> None:
+    session = LessonSession()
+    app = open_lesson(session)
+    async with app.run_test(size=SIZE):
+        await ready(app)
+        app.receive(code)
+        await wait_until(lambda: not app.is_running)
+    assert app.return_code == code
+    await wait_until(lambda: c.Stop(reason=reason) in session.received)
+
+
+async def test_a_run_that_can_not_be_continued_is_replaced_after_a_yes(open_lesson: OpenLesson) -> None:
+    app = open_lesson(RaisingSession(CheckpointError("latest is damaged.", "Start anew.")), LessonSession())
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(app, YesDialog)
+        await shows(app, "latest is damaged. Start anew.", "start the model anew")
+        await press(pilot, "y")
+        await ready(app)
+        await shows(app, "a matrix of 20 x 40")
+        assert app.bridges[-1].config.resume is None
+
+
+async def test_space_trains_and_pauses_the_model_until_another_stop_is_opened(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=2)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ready(app)
+        await shows(app, "space train")
+        await press(pilot, "space")
+        await wait_until(lambda: screen.lesson.run.view.phase == "training")
+        await shows(app, "space pause")
+        await press(pilot, "left")
+        await wait_until(lambda: screen.lesson.run.view.phase == "paused")
+
+
+async def test_a_batch_of_one_tweet_has_no_padding_and_is_not_shown(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=6)
+    async with app.run_test(size=SIZE):
+        await ready(app)
+        await shows(app, "B 2, T 13")
+        session.emit(batch_shown(["alone"]))
+        session.emit(batch_shown(["now", "there", "are three"]))
+        await shows(app, "B 3, T 10")
+
+
+async def test_leaving_while_training_with_one_tweet_per_step_sets_the_usual_batch_size_before_the_run_is_saved(
+    open_lesson: OpenLesson,
+) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=6)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await press(pilot, "enter", "q")
+        await wait_until(lambda: not app.is_running)
+    await wait_until(lambda: session.commands(c.Stop))
+    assert session.received[-2] == c.SetBatchSize(batch_size=32)
+
+
+async def test_stepping_to_the_end_and_own_draws_do_the_stop_on_teacher_forcing(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=3)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ready(app)
+        session.emit(steps_finished(1, [3.0] * 300))
+        await shows(app, "good morning", "[1 step]")
+        await press(pilot, "tab")
+        for place in range(len("good morning") + 1):
+            await wait_until(lambda place=place: place in screen.lesson.facts.stepped, f"place {place}")  # type: ignore[misc]
+            await press(pilot, "right")
+        await shows(app, "one at a time", "at once")
+        assert not is_done(app, 3)
+        await press(pilot, "f")
+        await shows(app, "fed its draws", "[3✓]")
+
+
+async def test_three_views_and_a_held_unit_do_the_last_stop(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=8)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        session.emit(steps_finished(1, [3.0] * 2000))
+        await shows(app, "good morning", "[3 reach]")
+        await press(pilot, "tab", "5")
+        await shows(app, "[5 map]")
+        await press(pilot, "4")
+        await shows(app, "in an @name")
+        assert not is_done(app, 8)
+        await press(pilot, "right_square_bracket")
+        await shows(app, "[8✓]")
+
+
+async def test_an_answer_that_came_while_another_stop_was_open_is_asked_for_again(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=3)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await shows(app, "good morning")
+        num_asked = len(session.commands(c.TraceText))
+        await press(pilot, "right", "left")
+        await wait_until(lambda: len(session.commands(c.TraceText)) > num_asked, "the question")

@@ -1,0 +1,120 @@
+"""`tweetgen-tui lesson`: the guided lesson on a small model that trains as one goes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from engine.config.run import RunConfig
+from engine.errors import InternalError
+from engine.storage.folders import find_run
+from tui.cli.commands.screen import leave_process, require_terminal
+from tui.process.job_control import start_job_control
+from tui.process.signals import handle_ending_signals, handle_signals_after_screen
+from tui.terminal.capabilities import glyphs_for, is_utf8
+from tui.terminal.output_thread import print_at_end
+
+if TYPE_CHECKING:
+    from tui.lesson.progress import Progress
+    from tui.process.job_control import JobControl
+    from tui.process.outcome import Outcome
+    from tui.run.view import RunView
+    from tui.settings.store import PreferencesStore
+
+_SAVING_SECONDS = 5.0
+
+
+def lesson(
+    *,
+    stop: Annotated[
+        int | None, typer.Option("--stop", metavar="N", min=1, max=8, help="Begin at this stop, 1 to 8.")
+    ] = None,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")] = False,
+) -> None:
+    """See each idea of the tutorial happen on a small model.
+
+    Eight stops of two or three minutes: characters, the model, teacher forcing, overfitting one tweet, temperature,
+    batches, training, what it learned. It continues where you left it.
+
+    Examples:
+    tweetgen-tui lesson
+    tweetgen-tui lesson --stop 4
+    """
+    require_terminal("It needs a terminal of at least 40 columns and 12 rows.")
+
+    job_control = start_job_control()
+
+    from tui.lesson.progress import Progress, progress_path, read_progress, write_progress
+    from tui.settings.preferences import preferences_path
+    from tui.settings.store import PreferencesStore
+
+    store = PreferencesStore(preferences_path())
+    if ascii_only:
+        store.change({"glyphs": "ascii"})
+    if stop is not None:
+        path = progress_path()
+        write_progress(path, Progress(stop, read_progress(path).done))
+    open_lesson(store, job_control)
+
+
+def open_lesson(store: PreferencesStore, job_control: JobControl) -> NoReturn:
+    """Show the lesson until it is left; exit once its run has saved and ended. No other run may be in this process."""
+    from tui.app.lesson_app import LessonApp
+    from tui.lesson.progress import lesson_home, progress_path, read_progress
+    from tui.lesson.runs import main_config, open_lesson_session
+    from tui.process.outcome import Outcome
+    from tui.run.engine_bridge import EngineBridge
+    from tui.run.error_report import to_tweetgen_error
+
+    path = progress_path()
+    os.environ["TWEETGEN_HOME"] = str(lesson_home())  # its runs are not among the user's
+    config = main_config()
+    bridge = EngineBridge(config, open_lesson_session)
+    encoding = sys.stderr.encoding  # where Textual draws
+    app = LessonApp(
+        bridge,
+        _history(config),
+        path,
+        glyphs_for(os.environ, encoding),
+        is_utf8=is_utf8(os.environ, encoding),
+        store=store,
+    )
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even if ignored before: the driver reports a lost terminal by it
+    handle_ending_signals(app.receive)
+    with job_control.drawing():
+        outcome = app.run()
+    if app.failure is not None or outcome is None:
+        app.action_leave(InternalError.exit_code)
+        outcome = Outcome.failed(
+            to_tweetgen_error(app.failure or InternalError("It closed unexpectedly."), "The lesson")
+        )
+    handle_signals_after_screen(lambda _: None, continues_in_background=False)
+    for each in app.bridges:
+        each.join(_SAVING_SECONDS)
+    print_at_end(_last_lines(outcome, read_progress(path)))
+    leave_process(outcome.exit_code)
+
+
+def _history(config: RunConfig) -> RunView:
+    """Return the view of the run that is resumed, with which its curve begins."""
+    from tui.run.journal import read_history
+    from tui.run.view import RunView
+
+    if config.resume is not None:
+        with contextlib.suppress(OSError):  # without a journal, the curve starts here
+            return read_history(find_run(config.resume).journal_path)[0].for_resume()
+    return RunView()
+
+
+def _last_lines(outcome: Outcome, progress: Progress) -> list[str]:
+    """Return what is printed once the screen is closed."""
+    if outcome.failure is not None:
+        return [f"tweetgen-tui: The lesson has failed: {outcome.failure.message}", outcome.failure.hint]
+    if progress.is_complete:
+        return ["The lesson is done; tweetgen-tui --data FILE trains on your own lines."]
+    return [f"The lesson continues at stop {progress.stop}: tweetgen-tui lesson"]

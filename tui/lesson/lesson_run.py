@@ -1,0 +1,119 @@
+"""`LessonRun`: the run that the lesson shows, and the change from one run to the next. Knows no screen."""
+
+from __future__ import annotations
+
+from engine.config.run import RunConfig
+from engine.protocol.commands import Command, Pause, Resume
+from engine.protocol.events import Event, Paused, Resumed, RunFinished
+from tui.lesson.runs import MAIN, main_config, overfit_config
+from tui.run.bridge import Bridge
+from tui.run.reducer import fold
+from tui.run.view import RunView
+
+_REASON = "the lesson goes on with another run"
+
+
+class LessonRun:
+    """One run at a time. A command sent while the next run has not started is sent to that one."""
+
+    def __init__(self, bridge: Bridge, view: RunView | None = None) -> None:
+        """Show the run of `bridge`, which is not started yet, from `view` on."""
+        self.bridges = [bridge]
+        """One for each run, the latest last."""
+        self.view = view or RunView()
+        """The run after the events so far."""
+        self.is_training_wanted = False
+        """Whether the run is to train; it is paused otherwise."""
+        self._asked: bool | None = None
+        """What was asked for last and is not answered yet."""
+        self._next: RunConfig | None = None
+        self._unsent: list[Command] = []
+
+    @property
+    def bridge(self) -> Bridge:
+        """The bridge of the latest run."""
+        return self.bridges[-1]
+
+    @property
+    def name(self) -> str:
+        """The name of the run that is shown, or that starts next."""
+        config = self._next or self.bridge.config
+        return config.run_name or config.resume or ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the run accepts commands."""
+        return self._next is None and self.view.phase in {"training", "paused"}
+
+    def start(self) -> None:
+        """Start the first run, paused before its first step."""
+        self._start_paused()
+
+    def show_main(self, *, is_new: bool = False) -> None:
+        """Change to the run of the lesson, or to a new one from random weights."""
+        if is_new or self.name != MAIN:
+            self._change_to(main_config(is_new=is_new))
+
+    def show_overfit(self) -> None:
+        """Change to a new run on a single tweet."""
+        self._change_to(overfit_config())
+
+    def send(self, command: Command) -> None:
+        """Send a command to the run that is shown, or that starts next."""
+        if self._next is None:
+            self.bridge.send(command)
+        else:
+            self._unsent.append(command)
+
+    def stop(self, reason: str) -> None:
+        """Have the run save and end, and no other start."""
+        self._next = None
+        self.bridge.stop(reason)
+
+    def drain(self) -> tuple[Event, ...]:
+        """Fold the events since the last call into the view; return them. Pause or resume as wanted."""
+        has_ended = not self.bridge.is_alive  # asked before draining, so that no last event is missed
+        update = self.bridge.drain()
+        self.view = fold(update.view or self.view, update.events)
+        for event in update.events:
+            if isinstance(event, Paused | Resumed):
+                self._asked = None
+        if self._next is not None and has_ended:
+            self._start_next(self._next)
+            return ()
+        if self._next is None:
+            self._pause_or_resume()
+        return () if self._next is not None else update.events
+
+    def _change_to(self, config: RunConfig) -> None:
+        """Save and end the run; the next starts once it has ended."""
+        if self._next is None:
+            self.bridge.stop(_REASON)
+        self._next = config
+        self._unsent.clear()
+
+    def _start_next(self, config: RunConfig) -> None:
+        before = self.view.started
+        is_same = before is not None and before.run == config.resume and isinstance(self.view.ended, RunFinished)
+        self._next = None
+        self.bridges.append(self.bridge.successor(config))
+        self.view = self.view.for_resume() if is_same else RunView()
+        self._start_paused()
+        for command in self._unsent:
+            self.bridge.send(command)
+        self._unsent.clear()
+
+    def _start_paused(self) -> None:
+        self._asked = False
+        self.bridge.send(Pause())
+        self.bridge.start()
+
+    def _pause_or_resume(self) -> None:
+        """Ask for what is wanted, unless that is so or was asked for."""
+        wanted = self.is_training_wanted
+        if not self.is_ready:
+            return
+        is_training = self.view.phase == "training" if self._asked is None else self._asked
+        if is_training != wanted:
+            self._asked = wanted
+            self.send(Resume() if wanted else Pause())

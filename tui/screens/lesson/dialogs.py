@@ -1,0 +1,67 @@
+"""The dialogs of the lesson: the code of a stop, and the help."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.lesson.snippets import snippet
+from tui.lesson.stops import STOPS
+from tui.screens.dialogs.base import Dialog
+from tui.settings.keys.lesson import LESSON_KEYS
+from tui.terminal.clipboard import copy
+from tui.widgets.help_text import Entries, HelpText
+
+
+class CodeDialog(Dialog[None]):
+    """Show the lines of PyTorch that do what a stop shows; `y` copies them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "close", "close", show=False),
+        Binding("y", "copy", "copy", show=False),
+    ]
+    KEYS_LINE = "y copy · ↑ ↓ scroll · esc close"
+
+    def __init__(self, stop: int) -> None:
+        """Show the code of a stop, from 1."""
+        super().__init__(f"{STOPS[stop - 1].title}, in plain PyTorch")
+        self._code = snippet(stop)
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out the code."""
+        with VerticalScroll():
+            yield Static(Content(self._code.strip("\n")), markup=False, id="code")
+
+    def action_copy(self) -> None:
+        """Copy the code to the clipboard."""
+        copy(self.app, self._code)
+        self.notify("The code was sent to the clipboard.", markup=False)
+
+
+_READING: Entries = (
+    ("B T", "Tweets of a batch, and characters of a tweet, <BOS> included."),
+    ("V E H", "Characters of the vocabulary, size of an embedding, size of the hidden state."),
+    ("loss", "-ln of the probability of the true next character, in nats; divided by ln 2, in bits."),
+    ("the model", "A small GRU on the embedded tweets, trained as you go; it is kept for the next time."),
+)
+
+
+class LessonHelp(Dialog[None]):
+    """Show the keys and the words of the lesson."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "close", "close", show=False)]
+    KEYS_LINE = "↑ ↓ scroll · esc close"
+
+    def __init__(self) -> None:
+        super().__init__("Help")
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out keys and words."""
+        keys = [(key.shown, key.sentence) for key in LESSON_KEYS]
+        with VerticalScroll():
+            yield HelpText({"The lesson": keys, "Words": _READING})

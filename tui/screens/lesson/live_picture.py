@@ -1,0 +1,43 @@
+"""`LivePicture`: a picture that fills its place, computed anew for each size and whenever its numbers change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tui.widgets.terminal_info import TerminalInfo
+from tui.widgets.xray.picture_view import PictureView
+from tui.xray.glyphs import ASCII, UNICODE, Glyphs
+from tui.xray.spans import Picture
+
+MakePicture = Callable[[int, int, Glyphs], Picture]
+"""Returns the picture for a width and a height."""
+
+
+class LivePicture(PictureView, can_focus=True):
+    """Shows what a function returns."""
+
+    DEFAULT_CSS = "LivePicture { height: 1fr; }"
+
+    def __init__(self, make_picture: MakePicture) -> None:
+        """Show the picture of `make_picture`."""
+        super().__init__()
+        self._make_picture = make_picture
+
+    def redraw(self) -> None:
+        """Compute the picture again; repaint the changed cells."""
+        if self.size.area:
+            self.show_picture(self._make_picture(*self.size, self._glyphs))
+
+    def on_resize(self) -> None:
+        """Lay out for the new size."""
+        self.redraw()
+
+    def on_mount(self) -> None:
+        """Redraw when the glyph set changes."""
+        if isinstance(self.app, TerminalInfo):
+            self.watch(self.app, "glyphs", self.redraw, init=False)
+
+    @property
+    def _glyphs(self) -> Glyphs:
+        is_ascii = isinstance(self.app, TerminalInfo) and self.app.glyphs == "ascii"
+        return ASCII if is_ascii else UNICODE

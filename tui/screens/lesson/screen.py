@@ -1,0 +1,218 @@
+"""`LessonScreen`: text, task and live view of the open stop. Left and right go between stops; nothing is locked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher, Static
+
+from engine.errors import StorageError
+from engine.protocol.events import CommandRefused, RunFailed, RunStarted
+from engine.text import harmless
+from tui.lesson.lesson_run import LessonRun
+from tui.lesson.stops import STOPS
+from tui.run.bridge import Bridge
+from tui.run.view import RunView
+from tui.screens.dialogs.base import YesDialog
+from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
+from tui.screens.lesson.lesson import Lesson
+from tui.screens.lesson.stops_bar import StopsBar
+from tui.screens.lesson.views.base import StopView
+from tui.screens.lesson.views.batches import BatchesView
+from tui.screens.lesson.views.chars import CharsView
+from tui.screens.lesson.views.overfit import OverfitView
+from tui.screens.lesson.views.sampling import SamplingView
+from tui.screens.lesson.views.shapes import ShapesView
+from tui.screens.lesson.views.training import TrainingView
+from tui.screens.lesson.views.xray import ForcingView, LearnedView
+from tui.settings.keys.key import bindings_of
+from tui.settings.keys.lesson import LESSON_KEYS, bar_keys
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.stage_hint import StageHint
+
+_TICK_SECONDS = 0.1
+_VIEWS: tuple[type[StopView], ...] = (
+    CharsView,
+    ShapesView,
+    ForcingView,
+    OverfitView,
+    SamplingView,
+    BatchesView,
+    TrainingView,
+    LearnedView,
+)
+_TEMPERATURE_STOP, _GATES_STOP = 5, 4
+
+
+class LessonText(VerticalScroll, can_focus=True):
+    """The text of the open stop."""
+
+
+class LessonScreen(Screen[None]):
+    """The lesson."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(LESSON_KEYS)
+    AUTO_FOCUS = "LessonText"
+
+    def __init__(self, bridge: Bridge, view: RunView, progress_path: Path) -> None:
+        """Show the lesson on the run of `bridge`, from `view` on."""
+        super().__init__()
+        self.lesson = Lesson(LessonRun(bridge, view), progress_path)
+        self._is_paused_by_user: bool | None = None
+        """What space has chosen at this stop; None: what the stop wants."""
+        self._is_announced = False
+        """Whether the open view was notified that its run is ready."""
+        self._num_ticks = 0
+
+    @property
+    def current(self) -> StopView:
+        """The view of the open stop."""
+        return self.query_one(f"#stop-{self.lesson.number}", StopView)
+
+    def compose(self) -> ComposeResult:
+        """Lay out title, text, task and views."""
+        yield StopsBar(self.lesson)
+        with Vertical(id="lesson-body"):
+            with Vertical(id="lesson-left"):
+                with LessonText():
+                    yield Static("", markup=False, id="lesson-text")
+                yield Static("", markup=False, id="lesson-task")
+                yield Static("", markup=False, id="lesson-learned")
+            with Vertical(id="lesson-live"):
+                yield StageHint()
+                with ContentSwitcher(initial=f"stop-{self.lesson.number}"):
+                    for number, view in enumerate(_VIEWS, 1):
+                        yield view(self.lesson, number)
+        yield KeyBar(())
+        yield Static("At least 40 columns and 12 rows are needed.", markup=False, id="too-small")
+
+    def on_mount(self) -> None:
+        """Start the run and the tick."""
+        self.lesson.on_done = self._show_stop
+        self.lesson.on_unsaved = self._report_unsaved
+        self.lesson.run.start()
+        self._open(self.lesson.number)
+        self.set_interval(_TICK_SECONDS, self.tick)
+
+    def tick(self) -> None:
+        """Fold what happened since the last tick into the view, and show it."""
+        run, view = self.lesson.run, self.current
+        self._num_ticks += 1
+        run.is_training_wanted = view.wants_training() if self._is_paused_by_user is None else self._is_paused_by_user
+        for event in run.drain():
+            if isinstance(event, RunStarted):
+                self._is_announced = False
+            elif isinstance(event, RunFailed):
+                self._ask_to_start_anew(event)
+            elif isinstance(event, CommandRefused):
+                self.notify(harmless(event.detail), severity="warning", markup=False)
+            view.handle(event)
+        if run.is_ready and not self._is_announced:
+            self._is_announced = True
+            view.run_is_ready()
+        view.tick()
+        self.query_one("#lesson-live").set_class(not run.is_ready, "-waiting")
+        self.query_one(StageHint).show(run.bridge.stage, self._num_ticks)
+        self.query_one(KeyBar).pause_label = "pause" if run.view.phase == "training" else "train"
+
+    def stop_run(self, reason: str) -> None:
+        """Close the open stop, and have the run save and end."""
+        if self.is_mounted:
+            self.current.closed()
+        self.lesson.run.stop(reason)
+
+    def action_go(self, step: int) -> None:
+        """Go to the next (1) or previous (-1) stop."""
+        number = self.lesson.number + step
+        if 1 <= number <= len(STOPS):
+            self.action_open_stop(number)
+
+    def action_open_stop(self, number: int) -> None:
+        """Open a stop."""
+        self.current.closed()
+        self._open(number)
+
+    def action_switch(self) -> None:
+        """Move the focus between text and view."""
+        entry = self.current.entry
+        text = self.query_one(LessonText)
+        self.set_focus(entry if self.focused is text and entry is not None else text)
+
+    def on_descendant_focus(self) -> None:
+        """Give the room to what has the focus, where there is little."""
+        self.set_class(self.focused is not self.query_one(LessonText), "-on-view")
+
+    def action_act(self) -> None:
+        """Do what enter does at the open stop."""
+        self.current.act()
+
+    def action_adjust(self, step: int) -> None:
+        """Do what - and + do."""
+        self.current.adjust(step)
+
+    def action_compare(self) -> None:
+        """Do what b does."""
+        self.current.compare()
+
+    def action_pause(self) -> None:
+        """Train, or pause."""
+        self._is_paused_by_user = self.lesson.run.view.phase != "training"
+
+    def action_code(self) -> None:
+        """Show the code of the open stop."""
+        self.app.push_screen(CodeDialog(self.lesson.number))
+
+    def action_help(self) -> None:
+        """Show the help."""
+        self.app.push_screen(LessonHelp())
+
+    async def action_leave(self) -> None:
+        """Leave the lesson."""
+        await self.app.run_action("leave")
+
+    async def action_back(self) -> None:
+        """Return to the text; from there, leave the lesson."""
+        text = self.query_one(LessonText)
+        if self.focused is text or self.focused is None:
+            await self.action_leave()
+        else:
+            self.set_focus(text)
+
+    def _open(self, number: int) -> None:
+        self.lesson.open(number)
+        self._is_paused_by_user = None
+        self._is_announced = False
+        self.query_one(ContentSwitcher).current = f"stop-{number}"
+        self.query_one(LessonText).scroll_home(animate=False)
+        self.set_focus(self.query_one(LessonText))
+        self._show_stop()
+        self.current.opened()
+
+    def _show_stop(self) -> None:
+        """Show text, task and keys of the open stop."""
+        stop, number = self.lesson.stop, self.lesson.number
+        self.query_one(StopsBar).refresh()
+        self.query_one("#lesson-text", Static).update(stop.text)
+        self.query_one("#lesson-task", Static).update(f"▸ {stop.task}")
+        self.query_one("#lesson-learned", Static).update(f"✓ {stop.learned}")
+        self.query_one("#lesson-left").set_class(self.lesson.is_done, "-done")
+        keys = bar_keys(stop.action, has_temperature=number == _TEMPERATURE_STOP, has_gates=number == _GATES_STOP)
+        self.query_one(KeyBar).show_keys(keys)
+
+    def _report_unsaved(self, error: StorageError) -> None:
+        self.notify(harmless(f"{error.message} {error.hint}"), severity="warning", markup=False)
+
+    def _ask_to_start_anew(self, failed: RunFailed) -> None:
+        """Show why the run has failed, and offer a new one."""
+        question = f"{failed.detail} {failed.hint}"
+
+        def answer(choice: Literal["yes"] | None) -> None:
+            if choice == "yes":
+                self.lesson.run.show_main(is_new=True)
+
+        self.app.push_screen(YesDialog(failed.title, question, "start the model anew"), answer)

@@ -1,0 +1,1 @@
+"""The live views of the stops, one module each; `base` has what they share."""

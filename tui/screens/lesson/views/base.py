@@ -1,0 +1,52 @@
+"""`StopView`: the live view of a stop, which shows the run and records what was done."""
+
+from __future__ import annotations
+
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from engine.protocol.events import Event
+from tui.screens.lesson.lesson import Lesson
+
+
+class StopView(Vertical):
+    """The base of the views. All are mounted; those of other stops are hidden and get no events."""
+
+    def __init__(self, lesson: Lesson, number: int) -> None:
+        """Show stop `number`."""
+        super().__init__(id=f"stop-{number}")
+        self.lesson = lesson
+
+    @property
+    def entry(self) -> Widget | None:
+        """The widget that gets the focus when the view does."""
+        return next((child for child in self.query("*") if child.can_focus), None)
+
+    def opened(self) -> None:
+        """Called when the stop is opened: choose the run."""
+        self.lesson.run.show_main()
+
+    def run_is_ready(self) -> None:
+        """Called when the stop is opened and its run accepts commands, and again after a change of run."""
+
+    def closed(self) -> None:
+        """Called when another stop is opened."""
+
+    def wants_training(self) -> bool:
+        """Return whether the model is to be trained now."""
+        return self.lesson.run.view.step < self.lesson.stop.train_to
+
+    def tick(self) -> None:
+        """Called ten times a second, after the events."""
+
+    def handle(self, event: Event) -> None:
+        """Handle an event of the run."""
+
+    def act(self) -> None:
+        """Do what enter does."""
+
+    def adjust(self, step: int) -> None:
+        """Do what - (-1) and + (1) do."""
+
+    def compare(self) -> None:
+        """Do what b does."""

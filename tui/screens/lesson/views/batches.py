@@ -1,0 +1,114 @@
+"""Stop 6: a batch as a grid, and training with 1 and with 32 tweets per step, measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from textual.app import ComposeResult
+
+from engine.protocol.commands import SetBatchSize, ShowBatch
+from engine.protocol.events import BatchShown, BatchSizeChanged, Event, StepsFinished
+from tui.lesson.checks import COMPARED_BATCHES
+from tui.lesson.pictures.batch_picture import Measured, comparison_picture, noise_of
+from tui.screens.lesson.live_picture import LivePicture
+from tui.screens.lesson.views.base import StopView
+from tui.xray import batch_view
+from tui.xray.glyphs import Glyphs
+from tui.xray.layout import fitted
+from tui.xray.spans import Picture
+
+_USUAL = max(COMPARED_BATCHES)
+_NUM_LOSSES = 200
+"""The latest steps, over which the noise is measured."""
+_MEASURED_STEPS = 300
+"""After so many steps at a batch size, training stops."""
+
+
+@dataclass
+class _Measuring:
+    """The steps at one batch size."""
+
+    num_steps: int = 0
+    losses: list[float] = field(default_factory=list)
+    speeds: list[float] = field(default_factory=list)
+
+    def add(self, event: StepsFinished) -> None:
+        """Add a report."""
+        self.num_steps += len(event.train_losses)
+        self.losses = [*self.losses, *event.train_losses][-_NUM_LOSSES:]
+        self.speeds.append(event.chars_per_second)
+
+    @property
+    def result(self) -> Measured:
+        """Median speed and noise."""
+        speeds = sorted(self.speeds)
+        return Measured(
+            num_steps=self.num_steps, chars_per_second=speeds[len(speeds) // 2], noise=noise_of(self.losses)
+        )
+
+
+class BatchesView(StopView):
+    """The comparison above, the grid below."""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the picture."""
+        yield LivePicture(self._picture)
+
+    def on_mount(self) -> None:
+        """Start without a batch and without a measurement."""
+        self._batch: BatchShown | None = None
+        self._measuring: dict[int, _Measuring] = {}
+        self._current: int | None = None
+        """The batch size that is measured; None before the first key, and once it is measured."""
+
+    def run_is_ready(self) -> None:
+        """Ask for the batch."""
+        self.lesson.run.send(ShowBatch())
+
+    def closed(self) -> None:
+        """Set the usual batch size again."""
+        if self._current not in {None, _USUAL}:
+            self.lesson.run.send(SetBatchSize(batch_size=_USUAL))
+        self._current = None
+
+    def wants_training(self) -> bool:
+        """Train while measuring."""
+        measuring = self._measuring.get(self._current or 0)
+        is_measuring = self._current is not None and (measuring is None or measuring.num_steps < _MEASURED_STEPS)
+        return is_measuring or super().wants_training()
+
+    def act(self) -> None:
+        """Measure with the other batch size, first with 1."""
+        if not self.lesson.run.is_ready:
+            return
+        smallest, largest = min(COMPARED_BATCHES), max(COMPARED_BATCHES)
+        self._current = largest if self._current == smallest else smallest
+        self._measuring[self._current] = _Measuring()
+        self.lesson.run.send(SetBatchSize(batch_size=self._current))
+
+    def handle(self, event: Event) -> None:
+        """Measure, and show the batch."""
+        training = self.lesson.run.view.training
+        if isinstance(event, BatchShown):
+            if event.num_tweets == 1:  # one tweet has no padding
+                return
+            self._batch = event
+        elif isinstance(event, BatchSizeChanged):
+            self._measuring[event.batch_size] = _Measuring()
+        elif isinstance(event, StepsFinished) and training is not None and training.batch_size == self._current:
+            self._measuring[self._current].add(event)
+            self.lesson.run.send(ShowBatch())
+            steps = tuple((size, each.num_steps) for size, each in self._measuring.items())
+            self.lesson.record(measured_steps=steps)
+        else:
+            return
+        self.query_one(LivePicture).redraw()
+
+    def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
+        measured = [(size, each.result) for size, each in sorted(self._measuring.items()) if each.speeds]
+        comparison = comparison_picture(measured, self._current or 0, width, height, glyphs)
+        if self._batch is None:
+            return comparison
+        room = max(height - len(comparison), 0)
+        grid = batch_view.render(self._batch, width=width, height=room, glyphs=glyphs)
+        return fitted((*comparison, *grid), width, height, glyphs)

@@ -1,0 +1,56 @@
+"""Stop 1: a typed tweet as ids and one-hot rows."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from engine.protocol.commands import TraceText
+from engine.protocol.events import Event, TextTraced
+from tui.lesson.pictures.chars_picture import chars_picture
+from tui.screens.lesson.live_picture import LivePicture
+from tui.screens.lesson.views.base import StopView
+from tui.widgets.input.line_input import LineInput
+from tui.xray.glyphs import Glyphs
+from tui.xray.spans import Picture
+
+_EXAMPLE = "@anna happy friday!"
+_MAX_CHARS = 140
+_REQUEST = 1_000_001
+
+
+class CharsView(StopView):
+    """The input line and its rows. The ids are those of the model: its trace has them."""
+
+    def compose(self) -> ComposeResult:
+        """Lay out line and rows."""
+        yield LineInput(_EXAMPLE, max_length=_MAX_CHARS, select_on_focus=True, id="tweet")
+        yield LivePicture(self._picture)
+
+    def on_mount(self) -> None:
+        """Start without an answer."""
+        self._traced: TextTraced | None = None
+
+    def run_is_ready(self) -> None:
+        """Ask for the ids of the line."""
+        self._ask()
+
+    @on(Input.Changed)
+    def _ask(self) -> None:
+        if self.lesson.run.is_ready:
+            self.lesson.run.send(TraceText(text=self.query_one(Input).value, request=_REQUEST))
+
+    def handle(self, event: Event) -> None:
+        """Show the ids; those of a typed tweet count."""
+        if isinstance(event, TextTraced) and event.request == _REQUEST:
+            self._traced = event
+            self.query_one(LivePicture).redraw()
+            if event.text != _EXAMPLE:
+                self.lesson.record(typed_ids=event.token_ids[1:])
+
+    def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
+        traced = self._traced
+        if traced is None:
+            return ()
+        return chars_picture(traced.text, traced.token_ids[1:], traced.vocab_size, width, height, glyphs)

@@ -1,0 +1,134 @@
+"""Stop 4: a run on a single tweet, until it is written by heart, and its gates before and after."""
+
+from __future__ import annotations
+
+import math
+
+from textual.app import ComposeResult
+
+from engine.protocol.commands import ShowBatch, TraceText
+from engine.protocol.events import BatchShown, Event, StepsFinished, TextTraced, TweetSampled
+from tui.formatting.cells import safe_chars
+from tui.formatting.numbers import format_loss
+from tui.lesson.checks import OVERFIT_LOSS
+from tui.lesson.runs import OVERFIT
+from tui.screens.lesson.live_picture import LivePicture
+from tui.screens.lesson.views.base import StopView
+from tui.xray import gates_view
+from tui.xray.glyphs import Glyphs
+from tui.xray.layout import fitted, wrapped
+from tui.xray.spans import Picture, Span
+
+_BEFORE, _AFTER, _OTHER = 1_000_040, 1_000_041, 1_000_042
+"""The requests of the traces: of the tweet before and after training, and of another tweet."""
+_OTHER_TWEET = "made a silly game, love it"
+"""Of characters of the tweet only."""
+_BOTH_HEIGHT = 30
+"""From this height on, the gates before and after are shown together."""
+
+
+class OverfitView(StopView):
+    """Loss, the tweet and what is written so far; below, the gates along the tweet."""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the picture."""
+        yield LivePicture(self._picture)
+
+    def on_mount(self) -> None:
+        """Start without a run."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self._target = self._written = ""
+        self._loss = self._lowest = math.inf
+        self._traces: dict[int, TextTraced] = {}
+        self._is_started = self._is_asked = False
+        self._shows_after = True
+
+    def opened(self) -> None:
+        """Keep the run that is there: enter starts another."""
+
+    def closed(self) -> None:
+        """Forget a run that is not finished."""
+        if not self.lesson.is_done:
+            self._forget()
+
+    def wants_training(self) -> bool:
+        """Train from the first trace on until the tweet is known by heart."""
+        return self._is_started and _BEFORE in self._traces and not self._is_by_heart
+
+    @property
+    def _is_by_heart(self) -> bool:
+        return self._loss < OVERFIT_LOSS and self._written == self._target
+
+    def act(self) -> None:
+        """Start a run."""
+        self._forget()
+        self._is_started = True
+        self.lesson.run.show_overfit()
+        self.query_one(LivePicture).redraw()
+
+    def compare(self) -> None:
+        """Show the gates before, or after."""
+        self._shows_after = not self._shows_after
+        self.query_one(LivePicture).redraw()
+
+    def run_is_ready(self) -> None:
+        """Ask for the tweet of the run."""
+        if self._is_started and not self._target:
+            self.lesson.run.send(ShowBatch())
+
+    def handle(self, event: Event) -> None:
+        """Trace the tweet before the first step, and once more at the end; follow loss and tweets in between."""
+        if self.lesson.run.name != OVERFIT or not self._is_started:
+            return
+        match event:
+            case BatchShown(rows=rows) if not self._target and rows:
+                self._target = rows[0].text
+                self.lesson.run.send(TraceText(text=self._target, request=_BEFORE))
+            case TextTraced(request=request) if request in {_BEFORE, _AFTER, _OTHER}:
+                self._traces[request] = event
+            case StepsFinished(train_losses=losses):
+                self._loss = losses[-1]
+                self._lowest = min(self._lowest, *losses)
+            case TweetSampled(text=text):
+                self._written = text
+        if self._is_by_heart and not self._is_asked:
+            self._is_asked = True
+            self.lesson.run.send(TraceText(text=self._target, request=_AFTER))
+            self.lesson.run.send(TraceText(text=_OTHER_TWEET, request=_OTHER))
+        self.lesson.record(overfit_loss=self._lowest, overfit_target=self._target, overfit_written=self._written)
+        self.query_one(LivePicture).redraw()
+
+    def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
+        if not self._is_started:
+            return wrapped("Nothing is trained yet: enter starts a run on one tweet.", width, "muted")
+        if not self._target:
+            return wrapped("The run starts.", width, "muted")
+        step = self.lesson.run.view.step
+        loss = "" if self._loss == math.inf else f"   loss {format_loss(self._loss)}"
+        head = (
+            *wrapped(f"step {step}{loss}", width, "value"),
+            *wrapped(f"tweet:   {safe_chars(self._target)}", width, "muted"),
+            *wrapped(f"written: {safe_chars(self._written)}", width, "good" if self._is_by_heart else "text"),
+        )
+        other = self._traces.get(_OTHER)
+        if other is not None:
+            said = f"another: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss)}"
+            head = (*head, *wrapped(said, width, "bad"))
+        return fitted((*head, *self._gates(width, height - len(head), glyphs)), width, height, glyphs)
+
+    def _gates(self, width: int, height: int, glyphs: Glyphs) -> Picture:
+        """Return the gates before and after where both fit, else those that are chosen."""
+        shown = [_AFTER if self._shows_after and _AFTER in self._traces else _BEFORE]
+        if height >= _BOTH_HEIGHT and _AFTER in self._traces:
+            shown = [_BEFORE, _AFTER]
+        lines: list[tuple[Span, ...]] = []
+        for request in shown:
+            trace = self._traces.get(request)
+            if trace is not None:
+                name = "before training" if request == _BEFORE else "after training"
+                lines.append((Span(f"gates {name}", "title"),))
+                room = height // len(shown) - 1
+                lines += gates_view.render(trace, len(trace.text) // 2, width=width, height=room, glyphs=glyphs)
+        return tuple(lines)

@@ -1,0 +1,111 @@
+"""Stops 3 and 8: a training tweet in the X-ray, beginning with the view that the stop is about."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+
+from engine.protocol.commands import ShowBatch
+from engine.protocol.events import (
+    BatchShown,
+    CommandRefused,
+    EmbeddingsMapped,
+    Event,
+    InsightEvent,
+    ReachMeasured,
+    TextTraced,
+    UnitHeld,
+    UnitsScored,
+)
+from tui.lesson.tweets import tweet_to_look_at
+from tui.screens.lesson.views.base import StopView
+from tui.widgets.xray.panel import XrayPanel
+from tui.xray.view_names import ViewName
+
+
+class XrayView(StopView):
+    """The X-ray of a tweet of the first batch."""
+
+    FIRST_VIEW: ClassVar[ViewName] = "step"
+
+    def compose(self) -> ComposeResult:
+        """Lay out the panel."""
+        yield XrayPanel(view=self.FIRST_VIEW)
+
+    @property
+    def panel(self) -> XrayPanel:
+        """The panel."""
+        return self.query_one(XrayPanel)
+
+    def run_is_ready(self) -> None:
+        """Ask for a tweet, or again for all that was asked and not answered."""
+        if self.panel.text:
+            self.panel.ask_again()
+        else:
+            self.lesson.run.send(ShowBatch())
+
+    def tick(self) -> None:
+        """Follow the training."""
+        if self.panel.text and self.lesson.run.is_ready:
+            self.panel.tick(self.lesson.run.view.step)
+
+    def handle(self, event: Event) -> None:
+        """Show an answer."""
+        if isinstance(event, BatchShown) and not self.panel.text:
+            self.panel.open(tweet_to_look_at([row.text for row in event.rows]))
+            self.panel.ask_again()
+        elif isinstance(event, InsightEvent):
+            self.panel.show(event)
+        elif isinstance(event, CommandRefused):
+            self.panel.show_refusal(event.command, event.detail)
+
+    @on(XrayPanel.Asked)
+    def _send(self, message: XrayPanel.Asked) -> None:
+        message.stop()
+        if self.panel.text:
+            self.lesson.run.send(message.command)
+
+
+class ForcingView(XrayView):
+    """One character at a time."""
+
+    FIRST_VIEW = "step"
+
+    def handle(self, event: Event) -> None:
+        """Record how far the two ways of computing the loss are apart, and whether own draws were shown."""
+        super().handle(event)
+        if isinstance(event, TextTraced) and event.text == self.panel.text:
+            self.lesson.record(
+                trace_difference=abs(event.stepwise_loss - event.sequence_loss),
+                num_places=len(event.text) + 1,
+                has_seen_own_draw=self.lesson.facts.has_seen_own_draw or event.own is not None,
+            )
+
+    def tick(self) -> None:
+        """Record where the cursor is while the view has the focus."""
+        super().tick()
+        if self.panel.has_focus:
+            self.lesson.record(stepped=self.lesson.facts.stepped | {self.panel.cursor})
+
+
+class LearnedView(XrayView):
+    """Reach, units, map."""
+
+    FIRST_VIEW = "reach"
+
+    def handle(self, event: Event) -> None:
+        """Record which views were shown, and whether a unit was held."""
+        super().handle(event)
+        views: dict[type[InsightEvent], ViewName] = {
+            ReachMeasured: "reach",
+            UnitsScored: "units",
+            EmbeddingsMapped: "map",
+        }
+        shown = {views[type(event)]} if isinstance(event, InsightEvent) and type(event) in views else set()
+        is_held = isinstance(event, UnitHeld) and event.value is not None
+        self.lesson.record(
+            views_seen=self.lesson.facts.views_seen | shown,
+            has_held_unit=self.lesson.facts.has_held_unit or is_held,
+        )
