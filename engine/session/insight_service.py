@@ -5,10 +5,11 @@ A job computes on a copy of the weights and draws from its own generators, so it
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 
-from engine.errors import ConfigError, TweetgenError
+from engine.errors import ConfigError, InternalError, TweetgenError
 from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
 from engine.insight.pieces import Pieces
@@ -18,6 +19,7 @@ from engine.session.reporter import Reporter
 from engine.session.setup import RunSetup
 from engine.session.state import RunState
 
+LOG = logging.getLogger(__name__)
 MAX_JOBS = 16
 """A command may come from anyone."""
 MAX_SHARE = 0.06
@@ -112,6 +114,12 @@ class InsightService:
                 is_done = next(pieces, True) is True
         except TweetgenError as error:
             self._reporter.emit_refusal(command, error)
+        except Exception as error:  # the work is on a copy of the weights: the run can continue
+            LOG.exception("%s failed", kind.__name__)
+            problem = InternalError(
+                f"{type(error).__name__}: {error}", "The run's log has the traceback; please report it."
+            )
+            self._reporter.emit_refusal(command, problem)
         self._seconds[kind] += self._clock() - began
         if is_done:
             del self._jobs[key]

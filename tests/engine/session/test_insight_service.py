@@ -27,6 +27,7 @@ from engine.protocol.events import Event
 from engine.session import insight_service
 from engine.session.insight_service import MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE
 from engine.session.session import TrainingSession
+from engine.storage.folders import find_run
 from tests.engine.helpers import OnEvent, Script, names, never, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
 
@@ -216,6 +217,20 @@ def test_a_question_that_can_not_be_answered_is_refused_by_its_name(corpus: Path
     assert (refused.command, refused.detail) == ("HoldUnit", "There is no layer 9.")
     assert of_type(emitted, e.EmbeddingsMapped)
     assert emitted[-1].step == 12
+
+
+def test_an_unexpected_exception_refuses_the_question_and_leaves_the_run_alone(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(insight_service, "snapshot", lambda _: 1 // 0)
+
+    emitted = run_session(tiny_config(corpus), {3: [c.MapEmbeddings()]})
+
+    refused = only(emitted, e.CommandRefused)
+    assert (refused.step, refused.command) == (3, "MapEmbeddings")
+    assert refused.detail.startswith("ZeroDivisionError")
+    assert (names(emitted)[-1], emitted[-1].step) == ("RunFinished", 12)
+    assert "1 // 0" in find_run("tiny").log_path.read_text()
 
 
 def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Path, work: Work) -> None:
