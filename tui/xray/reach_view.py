@@ -20,7 +20,7 @@ HELP = (
     "The brighter a character, the more it matters to the prediction of the one after the cursor.",
     "Occlusion hides one character at a time and runs the model again: it counts the bits that are lost by that.",
     "The gradient asks instead how a small change of each embedding would change those bits, in one backward pass.",
-    "A negative number: the model would have predicted better without that character.",
+    "A negative number, the other colour: the model would have predicted better without that character.",
     "Look at the @ of an @name, an opened quote, a link: how far back does the state of the model reach?",
 )
 _NOTICEABLE_BITS = 0.05
@@ -54,11 +54,11 @@ def render(event: ReachMeasured, cursor: int, width: int, height: int, glyphs: G
 
 
 def shades(event: ReachMeasured, cursor: int) -> Shades:  # noqa: ARG001 - all views have the same arguments
-    """Return the effect of each input before the prediction, as a share of the greatest; 0 where it is negative."""
-    scale = max(*event.scores, 0.0) or 1.0
-    values = [max(score, 0.0) / scale for score in event.scores]
+    """Return the effect of each input before the prediction, as a share of the greatest; less than 0 if it helps."""
+    scale = max(map(abs, event.scores)) or 1.0
+    values = [score / scale for score in event.scores]
     after = [None] * (len(event.text) + 2 - len(values))
-    what = "bits more if hidden" if event.method == "occlusion" else "norm of the gradient"
+    what = "change in bits if hidden" if event.method == "occlusion" else "norm of the gradient"
     return Shades((*values, *after), what, "0", f"{scale:.2g}")
 
 
@@ -100,8 +100,8 @@ def _by_effect(event: ReachMeasured) -> list[_Input]:
 
 
 def _shares_by_distance(event: ReachMeasured) -> list[float]:
-    """Return the share of all positive effects within 1, 2, 3, ... characters; empty if there is no such effect."""
-    effects = [max(score, 0.0) for score in reversed(event.scores)]
+    """Return the share of all effects, up or down, within 1, 2, 3, ... characters; empty if there is none."""
+    effects = [abs(score) for score in reversed(event.scores)]
     total = sum(effects)
     return [part / total for part in accumulate(effects)] if total > 0 else []
 

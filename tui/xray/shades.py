@@ -13,7 +13,10 @@ class Shades:
     """The values of a view along the text, and what they mean."""
 
     values: tuple[float | None, ...]
-    """One per symbol: `<BOS>`, the characters, the end. 0 to 1, or -1 to 1 if signed; None is no value."""
+    """One per symbol: `<BOS>`, the characters, the end. 0 to 1, or -1 to 1 if signed; None is no value.
+
+    A negative value although unsigned has the glyph of its size and the other hue.
+    """
     meaning: str
     """Of the values, in a few words: "bits of each character"."""
     low: str
@@ -22,8 +25,8 @@ class Shades:
     is_signed: bool = False
 
     def level(self, value: float, glyphs: Glyphs) -> str:
-        """Return the glyph of a value."""
-        return glyphs.level(value, -1.0 if self.is_signed else 0.0)
+        """Return the glyph of a value; of a negative one that of its size, unless signed."""
+        return glyphs.level(value, -1.0) if self.is_signed else glyphs.level(abs(value))
 
     def legend(self, glyphs: Glyphs) -> Line:
         """Return the meaning with the scale of glyphs: "bits of each character: 0 ▁▂▃▄▅▆▇█ 8"."""

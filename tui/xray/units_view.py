@@ -114,13 +114,19 @@ def _table(event: UnitAnswers, width: int, height: int, glyphs: Glyphs) -> Pictu
     num_rows = max(min(height - 1, len(rows)), 0)
     first = min(max(own - num_rows // 2, 0), len(rows) - num_rows)
     names_layer = _has_layers(event.scored)
-    heading = f"correlation over {event.scored.num_chars:,} characters of {event.scored.num_tweets:,} held-out tweets"
-    heading = heading if len(heading) <= width else f"correlation in {event.scored.num_tweets:,} held-out tweets"
     shown = rows[first : first + num_rows]
     return (
-        cut((Span(heading, "title"),), width, glyphs),
+        cut((Span(_heading(event.scored, width), "title"),), width, glyphs),
         *(_row(row, selected, width, glyphs, names_layer=names_layer) for row in shown),
     )
+
+
+def _heading(scored: UnitsScored, width: int) -> str:
+    """Return what the columns of the table are, in as many words as fit."""
+    what = "layer/unit and correlation" if _has_layers(scored) else "correlation"
+    tweets = f"{scored.num_tweets:,} held-out tweets"
+    heading = f"{what} over {scored.num_chars:,} characters of {tweets}"
+    return heading if len(heading) <= width else f"correlation in {tweets}"
 
 
 def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs: Glyphs, *, names_layer: bool) -> Line:
