@@ -14,7 +14,13 @@ from textual.pilot import Pilot
 from engine.config.run import RunConfig
 from tests.animation import animate
 from tui.app.app import TweetgenApp
+from tui.app.lesson_app import LessonApp
+from tui.lesson.progress import Progress, progress_path, write_progress
+from tui.lesson.runs import main_config, open_lesson_session
+from tui.lesson.stops import STOPS
 from tui.run.bridge import Bridge
+from tui.run.engine_bridge import EngineBridge
+from tui.run.view import RunView
 from tui.screens.xray.screen import XrayScreen
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import VIEW_NAMES, ViewName
@@ -29,7 +35,7 @@ DEADLINE_SECONDS = 600.0
 TEXT = "@anna_lee happy birthday!! see you at the party #sunshine"
 CURSORS: dict[ViewName, int] = {"step": 18, "gates": 18, "reach": 6, "units": 6, "map": 18}
 """How much of the text the model has read."""
-LESSON_STOP = 3
+LESSON_STOP, LESSON_CURSOR = 3, 12
 
 
 async def take_pictures(folder: Path, num_steps: int = NUM_STEPS) -> None:
@@ -49,6 +55,24 @@ async def take_pictures(folder: Path, num_steps: int = NUM_STEPS) -> None:
         await pilot.resize_terminal(*XRAY_SIZE)
         await _take_views(app, pilot, folder)
         _end(app.bridge)
+    await take_lesson(folder)
+
+
+async def take_lesson(folder: Path) -> None:
+    """Write a picture of a stop of the lesson, once its model is trained as far as the stop wants it."""
+    write_progress(progress_path(), Progress(LESSON_STOP))
+    app = LessonApp(EngineBridge(main_config(is_new=True), open_lesson_session), RunView(), progress_path())
+    async with app.run_test(size=LESSON_SIZE) as pilot:
+        run = app.lesson_screen.lesson.run
+        await _until(lambda: run.view.step >= STOPS[LESSON_STOP - 1].train_to, "the lesson's model")
+        panel = app.lesson_screen.current.query_one(XrayPanel)
+        await _until(lambda: bool(panel.text), "the lesson's tweet")
+        panel.cursor = LESSON_CURSOR
+        await _until(lambda: _is_answered(panel), "the lesson's view")
+        await pilot.pause()
+        _write(app, folder / "lesson.svg")
+        for bridge in app.bridges:
+            _end(bridge)
 
 
 async def _take_views(app: TweetgenApp, pilot: Pilot[Any], folder: Path) -> None:

@@ -28,6 +28,8 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 NOT_RUN = {
     "tweetgen-tui attach": "needs a running run and a terminal: tests/e2e",
     "tweetgen-tui attach my-run --read-only": "the same",
+    "tweetgen-tui lesson": "needs a terminal: tests/e2e",
+    "tweetgen-tui lesson --stop 4": "the same",
     "tweetgen-tui train --detach": "leaves a process: tests/e2e",
     "tweetgen-tui data fetch sentiment140": "needs a network: tests/cli/test_data_fetch.py has a server",
     "tweetgen-tui --install-completion": "writes to the user's shell: tests/cli/test_completion.py",
