@@ -28,7 +28,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 NOT_RUN = {
     "tweetgen-tui attach": "needs a running run and a terminal: tests/e2e",
     "tweetgen-tui attach my-run --read-only": "the same",
-    "tweetgen-tui lesson": "needs a terminal: tests/e2e",
+    "tweetgen-tui lesson": "needs a terminal: tests/tui/screens/lesson",
     "tweetgen-tui lesson --stop 4": "the same",
     "tweetgen-tui train --detach": "leaves a process: tests/e2e",
     "tweetgen-tui data fetch sentiment140": "needs a network: tests/cli/test_data_fetch.py has a server",
