@@ -13,6 +13,8 @@ MAX_CHANGES_BEFORE_STOP = 32
 """Commands that arrived before a `Stop` and are still executed first, queries not counted."""
 QUERIES = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet | commands.Question
 """Commands that change nothing and can be executed in the middle of an evaluation."""
+_AT_ONCE = commands.SetSampling | commands.Insight | commands.MeasureBaselines
+"""Commands that are executed whenever they arrive; questions are only queued by that."""
 
 
 class CommandQueue:
@@ -36,9 +38,9 @@ class CommandQueue:
         return None
 
     def receive(self, execute_now: Callable[[Command], None]) -> None:
-        """Drain the inbox. A `SetSampling` is executed at once, and a `Stop` moves ahead."""
+        """Drain the inbox. A `SetSampling` or a question is executed at once, and a `Stop` moves ahead."""
         while (command := self._next_new()) is not None:
-            if isinstance(command, commands.SetSampling):
+            if isinstance(command, _AT_ONCE):
                 execute_now(command)
             elif isinstance(command, Stop):
                 self._put_stop(command)

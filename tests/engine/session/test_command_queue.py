@@ -30,11 +30,14 @@ def test_a_stop_comes_before_questions_and_after_the_first_changes() -> None:
     assert received(commands) == [*[save] * MAX_CHANGES_BEFORE_STOP, c.Stop(), question, save, question]
 
 
-def test_sampling_settings_are_executed_at_once() -> None:
-    sampling = c.SetSampling(sampling=SamplingConfig(temperature=0.5))
-    commands, _ = queue_of(c.Pause(), sampling)
+def test_sampling_settings_and_questions_about_the_weights_are_executed_at_once_and_interrupt_nothing() -> None:
+    at_once: list[c.Command] = [c.SetSampling(sampling=SamplingConfig(temperature=0.5)), c.TraceText(text="hi")]
+    commands, inbox = queue_of(c.Pause(), *at_once)
 
-    assert received(commands) == [sampling, c.Pause()]
+    assert received(commands) == [*at_once, c.Pause()]
+    inbox.put(c.ScoreUnits())
+    commands.receive(lambda _: None)
+    assert len(commands) == 0
 
 
 def test_commands_of_the_setup_come_first_and_a_stop_ends_it() -> None:
