@@ -6,6 +6,7 @@ import pytest
 
 from engine.model.vocab import UNK
 from engine.protocol.events import BatchRow, BatchShown
+from engine.session import batch_service
 from tests import hostile
 from tests.fakes import batch_shown
 from tui.xray import batch_view
@@ -58,6 +59,10 @@ def test_a_tweet_that_is_longer_than_its_row_has_no_end() -> None:
     assert batch_view.row_cells(row, 301, UNICODE)[-1].text == "■"
 
 
+def test_a_row_is_cut_where_the_session_cuts_it() -> None:
+    assert batch_view.MAX_ROW_CHARS == batch_service.MAX_CHARS
+
+
 def test_the_selected_tweet_has_its_ids_below_its_characters() -> None:
     ids = lines_of(TWO, selected=1)[4:6]
     assert ids == ["tweet 2   ▸  h  i  ■", "ids       1 36 37  2"]
@@ -104,6 +109,11 @@ def test_hostile_tweets_are_shown_harmless() -> None:
     shown = batch_shown((hostile.ALL_AT_ONCE, "a\u0301\u200d\x1b[31m"))
     for line in lines_of(shown, width=300):
         assert hostile.obeyed(line) == []
+
+
+def test_a_row_with_fewer_characters_than_ids_is_filled_up() -> None:
+    cells = batch_view.row_cells(BatchRow(text="ab", token_ids=(1, 5, 6, 7)), 5, UNICODE)
+    assert [span.text for span in cells] == ["▸", "a", "b", "�", "■", "·"]
 
 
 def test_help_is_five_lines() -> None:
