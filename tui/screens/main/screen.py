@@ -122,7 +122,8 @@ class MainScreen(Screen[None]):
         bridge = self.run.bridge
         has_ended = not bridge.is_alive  # asked before draining, so that no last event is missed
         events = self.run.drain()
-        self.panels.tick(self.run.shown_view, bridge.stage, bridge.host_pid)
+        if not self._is_covered:
+            self.panels.tick(self.run.shown_view, bridge.stage, bridge.host_pid)
         self.panels.show_attachment(bridge.badge, is_read_only=bool(bridge.refusal))
         self.run.show_alert()
         for event in events:
@@ -133,6 +134,11 @@ class MainScreen(Screen[None]):
         self.sampling.tick()
         self.batches.tick()
         self.xray.tick()
+
+    @property
+    def _is_covered(self) -> bool:
+        """Whether a whole screen is on top. Textual (8.2) would repaint all of that for each cell drawn below it."""
+        return self.app.screen is not self and not self.app.screen.is_modal
 
     def action_dispatch(self, action: str, *arguments: object) -> None:
         """Do the action of a row of the key table: `steering.pause` is `self.steering.action_pause`."""

@@ -94,7 +94,7 @@ class XrayController(Controller):
         elif self._checkpoint is not None:
             self._checkpoint.send(command)
         else:
-            self._run.send(command)
+            self._run.bridge.send(command)
 
     def _on_closed(self, _answer: None) -> None:
         self._screen = None

@@ -34,7 +34,7 @@ from tui.xray.view_names import ViewName
 
 _MAX_SEED = 1_000_000
 _WAITING: dict[ViewName, str] = {
-    "units": "Comparing every hidden unit with concepts, over tweets held out from training…"
+    "units": "Comparing every hidden unit with concepts, over held-out tweets: the faster while paused…"
 }
 """The view that takes some seconds."""
 

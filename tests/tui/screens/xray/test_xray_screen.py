@@ -157,3 +157,18 @@ async def test_once_the_run_has_ended_its_best_checkpoint_answers(
         assert len(session.received) == num_commands
         await pilot.press("escape")
         await opened(app, MainScreen)
+
+
+async def test_the_panels_below_are_drawn_again_once_the_x_ray_is_closed(stage: Stage) -> None:
+    async with run_of(stage) as (app, pilot, session):
+        main = app.screen
+        await pilot.press("x")
+        await shows(app, "weights of step 3")
+        session.emit(tweet_sampled("sampled meanwhile", 4))
+        await wait_until(lambda: app.summary_view.num_tweets == 3, "the tweet")
+        await shows(app, "[1 step]")
+        chosen = main.query_one(TweetFeed).chosen
+        assert chosen is not None
+        assert chosen.text == "hello there"
+        await pilot.press("escape")
+        await shows(app, "sampled meanwhile")
