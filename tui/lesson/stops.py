@@ -110,7 +110,7 @@ STOPS: tuple[Stop, ...] = (
             "With one tweet per step, each step follows the accidents of that tweet: the loss jumps. With 32, they "
             "average out, and large matrices are computed much faster per character."
         ),
-        task="Press enter to train with 1 tweet per step, then again with 32. Compare speed and noise.",
+        task="Press enter to train with 1 tweet per step, then again with 32; compare speed and noise. b: not sorted.",
         learned="Sorting by length saves computing, not loss; a batch averages out noise and uses the machine better.",
         action="batch size",
         train_to=300,
@@ -141,6 +141,6 @@ STOPS: tuple[Stop, ...] = (
         ),
         task="Open the views reach, units and map; in units, hold one with ] and see the tweets change.",
         learned="All of this came from predicting the next character, over and over.",
-        train_to=2000,
+        train_to=1500,
     ),
 )

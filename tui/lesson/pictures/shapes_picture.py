@@ -92,8 +92,8 @@ def _connector(part: Part, total: int, glyphs: Glyphs, *, is_seen: bool, width: 
     if not is_seen:
         return (Span(f"{arrow}{part.name}", "muted"),)
     count = f"{part.formula} = {format_count(part.num_parameters)} parameters "
-    line = (Span(arrow, "title"), Span(part.name.ljust(_NAME_CELLS), "title"), Span(count.ljust(_SHAPE_CELLS + 24)))
-    used = len(arrow) + _NAME_CELLS + _SHAPE_CELLS + 24
+    line = (Span(arrow, "title"), Span(part.name.ljust(_NAME_CELLS), "title"), Span(count.ljust(_SHAPE_CELLS + 26)))
+    used = len(arrow) + _NAME_CELLS + _SHAPE_CELLS + 26
     return (*line, Span(glyphs.bar(part.num_parameters / total, max(min(width - used, 20), 0)), "bar"))
 
 

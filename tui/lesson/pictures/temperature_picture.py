@@ -74,9 +74,10 @@ def _loop_note(rung: LadderTweet) -> str:
 
 
 def repeated(text: str) -> str:
-    """Return the block that a text repeats at least three times somewhere; empty if there is none."""
+    """Return the block that a text repeats at least three times somewhere, from a word on; empty if there is none."""
     for period in range(2, _MAX_PERIOD):
-        for start in range(len(text) - _MIN_REPEATS * period + 1):
+        starts = range(len(text) - _MIN_REPEATS * period + 1)
+        for start in sorted(starts, key=lambda start: start > 0 and text[start - 1] != " "):
             block = text[start : start + period]
             if len(set(block)) > 1 and text.startswith(block * _MIN_REPEATS, start):
                 return block

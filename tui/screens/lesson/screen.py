@@ -46,7 +46,9 @@ _VIEWS: tuple[type[StopView], ...] = (
     TrainingView,
     LearnedView,
 )
-_TEMPERATURE_STOP, _GATES_STOP = 5, 4
+_TEMPERATURE_STOP = 5
+_COMPARISONS = {4: "before/after", 6: "not sorted"}
+"""What b compares, by stop."""
 
 
 class LessonText(VerticalScroll, can_focus=True):
@@ -201,7 +203,7 @@ class LessonScreen(Screen[None]):
         self.query_one("#lesson-task", Static).update(f"▸ {stop.task}")
         self.query_one("#lesson-learned", Static).update(f"✓ {stop.learned}")
         self.query_one("#lesson-left").set_class(self.lesson.is_done, "-done")
-        keys = bar_keys(stop.action, has_temperature=number == _TEMPERATURE_STOP, has_gates=number == _GATES_STOP)
+        keys = bar_keys(stop.action, has_temperature=number == _TEMPERATURE_STOP, compares=_COMPARISONS.get(number, ""))
         self.query_one(KeyBar).show_keys(keys)
 
     def _report_unsaved(self, error: StorageError) -> None:

@@ -12,7 +12,9 @@ _ADJUST = (
     Key("minus", "adjust(-1)", "Lower", "At the stop on temperature: lower it.", symbols="-"),
     Key("plus,equals_sign", "adjust(1)", "Raise", "At the stop on temperature: raise it.", symbols="+"),
 )
-_COMPARE = Key("b", "compare", "Before and after", "At the stop on overfitting: the gates before or after.")
+_COMPARE = Key(
+    "b", "compare", "Compare", "The gates before and after overfitting; a batch sorted by length and one that is not."
+)
 
 LESSON_KEYS = (
     Key("left", "go(-1)", "Previous stop", "Go to the previous stop; in a view that uses the arrows, move there."),
@@ -31,10 +33,10 @@ LESSON_KEYS = (
 )
 
 
-def bar_keys(action: str, *, has_temperature: bool, has_gates: bool) -> tuple[Key, ...]:
-    """Return the keys of the key bar at a stop whose enter does `action`, if it does anything."""
+def bar_keys(action: str, *, has_temperature: bool, compares: str) -> tuple[Key, ...]:
+    """Return the keys of the key bar at a stop whose enter does `action` and whose b compares; each may be empty."""
     stops, view, rest = LESSON_KEYS[:2], LESSON_KEYS[2], LESSON_KEYS[-4:]
     act = (replace(_ACT, label=action),) if action else ()
     adjust = tuple(replace(key, label="temp") for key in _ADJUST) if has_temperature else ()
-    compare = (replace(_COMPARE, label="before/after"),) if has_gates else ()
+    compare = (replace(_COMPARE, label=compares),) if compares else ()
     return (replace(stops[0], label="stops"), stops[1], view, *act, *adjust, *compare, _PAUSE, *rest)

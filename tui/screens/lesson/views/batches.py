@@ -9,17 +9,21 @@ from textual.app import ComposeResult
 from engine.protocol.commands import SetBatchSize, ShowBatch
 from engine.protocol.events import BatchShown, BatchSizeChanged, Event, StepsFinished
 from tui.lesson.checks import COMPARED_BATCHES
-from tui.lesson.pictures.batch_picture import Measured, comparison_picture, noise_of
+from tui.lesson.pictures.batch_picture import Measured, comparison_picture, mixed, noise_of
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
 from tui.xray import batch_view
 from tui.xray.glyphs import Glyphs
-from tui.xray.layout import fitted
+from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Picture
 
 _USUAL = max(COMPARED_BATCHES)
 _NUM_LOSSES = 200
 """The latest steps, over which the noise is measured."""
+_NUM_BATCHES = 8
+"""The latest batches, of which one that is not sorted is made up."""
+_NUMBER_CELLS = 6
+"""Left of each row of a grid."""
 _MEASURED_STEPS = 300
 """After so many steps at a batch size, training stops."""
 
@@ -56,7 +60,8 @@ class BatchesView(StopView):
 
     def on_mount(self) -> None:
         """Start without a batch and without a measurement."""
-        self._batch: BatchShown | None = None
+        self._batches: list[BatchShown] = []
+        self._is_sorted = True
         self._measuring: dict[int, _Measuring] = {}
         self._current: int | None = None
         """The batch size that is measured; None before the first key, and once it is measured."""
@@ -79,12 +84,15 @@ class BatchesView(StopView):
 
     def act(self) -> None:
         """Measure with the other batch size, first with 1."""
-        if not self.lesson.run.is_ready:
-            return
         smallest, largest = min(COMPARED_BATCHES), max(COMPARED_BATCHES)
         self._current = largest if self._current == smallest else smallest
         self._measuring[self._current] = _Measuring()
         self.lesson.run.send(SetBatchSize(batch_size=self._current))
+
+    def compare(self) -> None:
+        """Show a batch that is not sorted by length, or one that is."""
+        self._is_sorted = not self._is_sorted
+        self.query_one(LivePicture).redraw()
 
     def handle(self, event: Event) -> None:
         """Measure, and show the batch."""
@@ -92,12 +100,14 @@ class BatchesView(StopView):
         if isinstance(event, BatchShown):
             if event.num_tweets == 1:  # one tweet has no padding
                 return
-            self._batch = event
+            self._batches = [*self._batches, event][-_NUM_BATCHES:]
         elif isinstance(event, BatchSizeChanged):
             self._measuring[event.batch_size] = _Measuring()
-        elif isinstance(event, StepsFinished) and training is not None and training.batch_size == self._current:
-            self._measuring[self._current].add(event)
+        elif isinstance(event, StepsFinished):
             self.lesson.run.send(ShowBatch())
+            if training is None or training.batch_size != self._current:
+                return
+            self._measuring[self._current].add(event)
             steps = tuple((size, each.num_steps) for size, each in self._measuring.items())
             self.lesson.record(measured_steps=steps)
         else:
@@ -107,8 +117,18 @@ class BatchesView(StopView):
     def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         measured = [(size, each.result) for size, each in sorted(self._measuring.items()) if each.speeds]
         comparison = comparison_picture(measured, self._current or 0, width, height, glyphs)
-        if self._batch is None:
+        if not self._batches:
             return comparison
-        room = max(height - len(comparison), 0)
-        grid = batch_view.render(self._batch, width=width, height=room, glyphs=glyphs)
-        return fitted((*comparison, *grid), width, height, glyphs)
+        batch = self._batches[-1] if self._is_sorted else mixed(self._batches)
+        title = "sorted by length, as trained:" if self._is_sorted else _mixed_title(len(self._batches))
+        head = (*comparison, *wrapped(title, width, "title"))
+        first_column = max(batch.num_columns + _NUMBER_CELLS - width, 0)  # the ends of the rows, where the padding is
+        room = max(height - len(head), 0)
+        grid = batch_view.render(batch, width=width, height=room, glyphs=glyphs, first_column=first_column)
+        return fitted((*head, *grid), width, height, glyphs)
+
+
+def _mixed_title(num_batches: int) -> str:
+    if num_batches == 1:
+        return "not sorted would be tweets of several batches: train a little first"
+    return f"not sorted: tweets of the last {num_batches} batches"

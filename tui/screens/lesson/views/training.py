@@ -6,16 +6,19 @@ import math
 
 from textual.app import ComposeResult
 
-from engine.protocol.commands import MeasureBaselines
-from engine.protocol.events import BaselinesMeasured, EvalFinished, Event
+from engine.protocol.commands import MeasureBaselines, SetSpeedLimit
+from engine.protocol.events import BaselinesMeasured, CommandRefused, EvalFinished, Event, StepsFinished
 from tui.lesson.pictures.loss_scale import Place, meaning_of, scale_picture, sentence_on
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
+from tui.widgets.plot.loss_plot import LossPlot
 from tui.xray.glyphs import Glyphs
 from tui.xray.spans import Picture
 
 _REQUEST = 1_000_007
 _BIGRAM = "2-gram"
+_SLOW_STEPS, _SLOW_STEPS_PER_SECOND = 40, 8.0
+"""The first steps from random weights are slow enough to watch."""
 _TRAINED_STEPS = 5000
 """Where training stops by itself, so that a lesson left open rests."""
 
@@ -26,42 +29,63 @@ class TrainingView(StopView):
     def compose(self) -> ComposeResult:
         """Lay out the picture."""
         yield LivePicture(self._picture)
+        yield LossPlot()
 
     def on_mount(self) -> None:
         """Start without baselines."""
         self._baselines: tuple[tuple[str, float], ...] = ()
-        self._is_started = False
+        self._is_measured = False
+        """Whether the baselines are measured, or refused."""
+        self._is_started = self._is_slow = False
+        self._first_loss: float | None = None
 
     def run_is_ready(self) -> None:
         """Ask for the baselines, once: they don't depend on the model."""
-        if not self._baselines:
+        if not self._is_measured:
             self.lesson.run.send(MeasureBaselines(request=_REQUEST))
+        if self._is_slow:
+            self.lesson.run.send(SetSpeedLimit(steps_per_second=_SLOW_STEPS_PER_SECOND))
 
     def closed(self) -> None:
         """Stop training."""
         self._is_started = False
+        self._lift_speed_limit()
 
     def wants_training(self) -> bool:
-        """Train from enter on."""
-        return self._is_started and self.lesson.run.view.step < _TRAINED_STEPS
+        """Train from enter on, once the baselines are measured: they take long beside a training."""
+        return self._is_started and self._is_measured and self.lesson.run.view.step < _TRAINED_STEPS
 
     def act(self) -> None:
         """Start again from random weights."""
-        self._is_started = True
+        self._is_started = self._is_slow = True
+        self._first_loss = None
         self.lesson.run.show_main(is_new=True)
         self.lesson.record(has_restarted=True, val_bits=math.inf)
 
     def handle(self, event: Event) -> None:
         """Record the baselines and the validation losses since the restart."""
         if isinstance(event, BaselinesMeasured) and event.request == _REQUEST:
+            self._is_measured = True
             self._baselines = tuple(zip(event.names, event.bits_per_char, strict=True))
             self.lesson.record(bigram_bits=dict(self._baselines).get(_BIGRAM, 0.0))
+        elif isinstance(event, CommandRefused) and event.command == MeasureBaselines.__name__:
+            self._is_measured = True
+        elif isinstance(event, StepsFinished) and event.first_step == 1:
+            self._first_loss = event.train_losses[0]
         elif isinstance(event, EvalFinished) and self._is_started:
             self.lesson.record(val_bits=event.bits_per_char)
 
     def tick(self) -> None:
-        """Show where the losses are."""
+        """Show where the losses are; after the first steps, train at full speed."""
+        if self.lesson.run.view.step >= _SLOW_STEPS and self.lesson.run.is_ready:
+            self._lift_speed_limit()
+        self.query_one(LossPlot).show(self.lesson.run.view)
         self.query_one(LivePicture).redraw()
+
+    def _lift_speed_limit(self) -> None:
+        if self._is_slow:
+            self._is_slow = False
+            self.lesson.run.send(SetSpeedLimit(steps_per_second=0.0))
 
     def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         view = self.lesson.run.view
@@ -69,6 +93,9 @@ class TrainingView(StopView):
         if view.smoothed_bits is not None:
             name = f"{glyphs.mark} training tweets"
             places.append(Place(name=name, bits=view.smoothed_bits, kind="value"))
+        if self._first_loss is not None:
+            name = f"{glyphs.mark} training, step 1"
+            places.append(Place(name=name, bits=self._first_loss / math.log(2), kind="muted"))
         validation = view.last_val.bits_per_char if view.last_val is not None else None
         if validation is not None:
             places.append(Place(name=f"{glyphs.mark} validation", bits=validation, kind="good"))

@@ -35,6 +35,11 @@ class XrayView(StopView):
         yield XrayPanel(view=self.FIRST_VIEW)
 
     @property
+    def first_cursor(self) -> int:
+        """The character of the tweet to begin with."""
+        return 0
+
+    @property
     def panel(self) -> XrayPanel:
         """The panel."""
         return self.query_one(XrayPanel)
@@ -55,6 +60,7 @@ class XrayView(StopView):
         """Show an answer."""
         if isinstance(event, BatchShown) and not self.panel.text:
             self.panel.open(tweet_to_look_at([row.text for row in event.rows]))
+            self.panel.cursor = self.first_cursor
             self.panel.ask_again()
         elif isinstance(event, InsightEvent):
             self.panel.show(event)
@@ -94,6 +100,11 @@ class LearnedView(XrayView):
     """Reach, units, map."""
 
     FIRST_VIEW = "reach"
+
+    @property
+    def first_cursor(self) -> int:
+        """The middle: the first characters have little before them to reach to."""
+        return len(self.panel.text) // 2
 
     def handle(self, event: Event) -> None:
         """Record which views were shown, and whether a unit was held."""
