@@ -8,13 +8,14 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+import torch
 
 from engine.errors import ConfigError
 from engine.insight.answers import Answer
@@ -170,6 +171,27 @@ def test_questions_are_answered_in_the_middle_of_an_evaluation(corpus: Path, wor
 
     first = names(emitted).index("StepsFinished")
     assert names(emitted)[first : first + 3] == ["StepsFinished", "EmbeddingsMapped", "EvalFinished"]
+
+
+def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus: Path, work: Work) -> None:
+    threads: dict[str, set[int]] = {"step": set(), "work": set()}
+    do_piece = Work.do_piece
+
+    def note(self: Work, command: Insight, step: int) -> None:
+        threads["work"].add(torch.get_num_threads())
+        do_piece(self, command, step)
+
+    def note_step(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.StepsFinished):
+            threads["step"].add(torch.get_num_threads())
+        return ()
+
+    with mock.patch.object(Work, "do_piece", note):
+        config = tiny_config(corpus)
+        config = replace(config, runtime=replace(config.runtime, threads=2))
+        run_session(config, {3: [c.MapEmbeddings()]}, note_step, work.clock)
+
+    assert threads == {"step": {2}, "work": {1}}
 
 
 def test_the_work_counts_as_time_of_sampling(corpus: Path, work: Work) -> None:
