@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.corpus.report import counted
 from engine.protocol.events.insight import UnitHeld, UnitScore, UnitsScored
 from engine.protocol.events.sampling import CharRead
 from engine.text import harmless
@@ -29,7 +30,7 @@ CLEAR_CORRELATION = 0.3
 """Below this, no unit is said to track a concept."""
 UnitId = tuple[int, int]
 """Layer and number of a unit, from 0."""
-_WIDTH_WITH_TABLE_BESIDE = 110
+_WIDTH_WITH_TABLE_BESIDE, _MAX_TABLE_WIDTH = 110, 84
 _MIN_TABLE, _MAX_BARS, _MIN_HELD_WITH_TWEETS = 3, 6, 6
 _CONCEPT_CELLS, _BAR_CELLS = 25, 10
 _NUMBER_CELLS = 15
@@ -57,7 +58,7 @@ def selectable(scored: UnitsScored) -> tuple[UnitId, ...]:
 def render(event: UnitAnswers, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
     """Return the best units of each concept; then the selected one: its value, the predictions, sampled tweets."""
     if width >= _WIDTH_WITH_TABLE_BESIDE:
-        left_width = width // 2 - 1
+        left_width = min(width * 3 // 5, _MAX_TABLE_WIDTH)
         table = _table(event, left_width, height, glyphs)
         held = _held(event, cursor, width - left_width - 2, height, glyphs)
         return fitted(beside(table, held, left_width), width, height, glyphs)
@@ -124,8 +125,8 @@ def _table(event: UnitAnswers, width: int, height: int, glyphs: Glyphs) -> Pictu
 def _heading(scored: UnitsScored, width: int) -> str:
     """Return what the columns of the table are, in as many words as fit."""
     what = "layer/unit and correlation" if _has_layers(scored) else "correlation"
-    tweets = f"{scored.num_tweets:,} held-out tweets"
-    heading = f"{what} over {scored.num_chars:,} characters of {tweets}"
+    tweets = counted(scored.num_tweets, "held-out tweet")
+    heading = f"{what} over {counted(scored.num_chars, 'character')} of {tweets}"
     return heading if len(heading) <= width else f"correlation in {tweets}"
 
 
@@ -137,18 +138,18 @@ def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs
     is_clear = abs(best.correlation) >= CLEAR_CORRELATION
     line: Line = (
         *padded(cut((Span(harmless(best.concept)),), concept_cells, glyphs), concept_cells + 1),
-        Span(glyphs.bar(abs(best.correlation), bar_cells) + " ", "bar" if is_clear else "muted"),
+        Span(glyphs.bar(abs(best.correlation), bar_cells), "bar" if is_clear else "muted"),
     )
     for number, each in enumerate(units if is_clear else units[:1]):
         name = f"{each.layer + 1}/{each.unit:<3}" if names_layer else f"{each.unit:>3}"
         is_selected = (each.layer, each.unit) == selected
         kind: Kind = "cursor" if is_selected else "value" if number == 0 and is_clear else "muted"
         mark = glyphs.mark if is_selected else " "
-        longer = (*line, Span(f"{mark}{name} {each.correlation:+.2f}", kind), Span(" "))
-        if number and line_width(longer) > width + 1:
+        longer = (*line, Span(" "), Span(f"{mark}{name} {each.correlation:+.2f}", kind))
+        if number and line_width(longer) > width:
             break
         line = longer
-    return cut(line if is_clear else (*line, Span("no unit clearly", "muted")), width, glyphs)
+    return cut(line if is_clear else (*line, Span(" no unit clearly", "muted")), width, glyphs)
 
 
 def _held(event: UnitAnswers, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:

@@ -177,14 +177,14 @@ def _answer(
 
 
 def _best_unit(answers: CheckpointAnswers, text: str) -> ViewAnswer:
-    """Return the scores of all units, and the best unit along the text."""
+    """Return the scores of all units, and the best unit along the text, if there is one."""
     from tui.xray.units_view import UnitAnswers, selectable
 
     scored = cast("UnitsScored", answers.answer(ScoreUnits()))
-    layer, unit = selectable(scored)[0]
-    return UnitAnswers(
-        scored=scored, held=cast("UnitHeld", answers.answer(HoldUnit(text=text, layer=layer, unit=unit)))
-    )
+    held = None
+    for layer, unit in selectable(scored)[:1]:
+        held = cast("UnitHeld", answers.answer(HoldUnit(text=text, layer=layer, unit=unit)))
+    return UnitAnswers(scored=scored, held=held)
 
 
 def _show(
