@@ -28,11 +28,8 @@ OpenAnswers = Callable[[Path], Answers]
 
 def open_checkpoint_answers(path: Path) -> Answers:
     """Import torch and load a checkpoint. Called on the bridge's thread."""
-    import torch
-
     from engine.insight.checkpoint_answers import CheckpointAnswers
 
-    torch.set_num_threads(1)  # on busy cores, a second thread made scoring units 60 times slower
     return CheckpointAnswers(path)
 
 
