@@ -120,7 +120,6 @@ class LessonScreen(Screen[None]):
         view.tick()
         self.query_one("#lesson-live").set_class(not run.is_ready, "-waiting")
         self.query_one(StageHint).show(run.bridge.stage, self._num_ticks)
-        self.query_one(KeyBar).pause_label = "pause" if run.view.phase == "training" else "train"
 
     def stop_run(self, reason: str) -> None:
         """Close the open stop, and have the run save and end."""
@@ -161,7 +160,7 @@ class LessonScreen(Screen[None]):
         """Do what b does."""
         self.current.compare()
 
-    def action_pause(self) -> None:
+    def action_train(self) -> None:
         """Train, or pause."""
         self._is_paused_by_user = self.lesson.run.view.phase != "training"
 

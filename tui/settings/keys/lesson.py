@@ -7,7 +7,7 @@ from dataclasses import replace
 from tui.settings.keys.key import Key
 
 _ACT = Key("enter", "act", "Do it", "Do what the task of the stop asks for.", symbols="enter")
-_PAUSE = Key("space", "pause", "Train or pause", "Train the model, or pause it.", label="train")
+_TRAIN = Key("space", "train", "Train or pause", "Train the model, or pause it.", label="train/pause")
 _ADJUST = (
     Key("minus", "adjust(-1)", "Lower", "At the stop on temperature: lower it.", symbols="-"),
     Key("plus,equals_sign", "adjust(1)", "Raise", "At the stop on temperature: raise it.", symbols="+"),
@@ -23,7 +23,7 @@ LESSON_KEYS = (
         "tab", "switch", "Text or view", "Move the focus between text and view; esc returns to the text.", label="view"
     ),
     _ACT,
-    _PAUSE,
+    _TRAIN,
     *_ADJUST,
     _COMPARE,
     Key("c", "code", "Code", "Show the lines of PyTorch that do what the stop shows.", label="code"),
@@ -39,4 +39,4 @@ def bar_keys(action: str, *, has_temperature: bool, compares: str) -> tuple[Key,
     act = (replace(_ACT, label=action),) if action else ()
     adjust = tuple(replace(key, label="temp") for key in _ADJUST) if has_temperature else ()
     compare = (replace(_COMPARE, label=compares),) if compares else ()
-    return (replace(stops[0], label="stops"), stops[1], view, *act, *adjust, *compare, _PAUSE, *rest)
+    return (replace(stops[0], label="stops"), stops[1], view, *act, *adjust, *compare, _TRAIN, *rest)
