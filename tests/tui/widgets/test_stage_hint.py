@@ -99,3 +99,16 @@ def test_plain_output_shows_a_stage_once_and_its_progress_every_few_seconds() ->
         *REPORT,
         "building the model ...",
     ]
+
+
+@pytest.mark.parametrize("size", [(120, 40), (40, 12)])
+async def test_a_new_user_is_invited_to_the_lesson_while_the_run_starts(stage: Stage, size: tuple[int, int]) -> None:
+    session = SlowSession((steps_finished(1, [4.0]), tweet_sampled("hello there", 1)))
+    app = stage.app(session)
+    app.invite("New here? tweetgen-tui lesson")
+    async with app.run_test(size=size):
+        trained_by(app).stage = Moment("reading the tweets", 0.25)
+        await shows(app, "reading the tweets", "New here?")
+        session.may_start.set()
+        await shows(app, "hello there")
+        assert "New here?" not in screen_text(app)

@@ -144,3 +144,33 @@ async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stag
     assert waiting.join(DEADLINE_SECONDS)
     [event] = waiting.drain().events
     assert isinstance(event, RunFinished)
+
+
+async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_saved_and_stopped(stage: Stage) -> None:
+    session = FakeSession()
+    app = stage.app(session)
+    async with app.run_test() as pilot:
+        await wait_until(lambda: app.summary_view.started is not None)
+        main = app.screen
+        assert isinstance(main, MainScreen)
+        main.leaving.action_lesson()
+        await opened(app, YesDialog)
+        await shows(app, "saved and stopped", "y open the lesson")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        assert not session.received
+        main.leaving.action_lesson()
+        await opened(app, YesDialog)
+        await pilot.press("y")
+        await wait_until(lambda: app.return_code is not None, "the end")
+    assert isinstance(session.received[-1], Stop)
+    assert app.return_value == Outcome(is_ending=True, opens_lesson=True)
+
+
+async def test_a_run_that_q_stops_opens_no_lesson(stage: Stage) -> None:
+    app = stage.app(FakeSession())
+    async with app.run_test() as pilot:
+        await wait_until(lambda: app.summary_view.started is not None)
+        await pilot.press("q")
+        await wait_until(lambda: app.return_code is not None, "the end")
+    assert app.return_value == Outcome(is_ending=True)
