@@ -42,8 +42,7 @@ class Checkpoint:
 
         On a CPU it shares the memory of `tensors`.
         """
-        with torch.device("meta"):
-            model = TextGenerator.from_config(len(self.vocab), self.info.model)
+        model = TextGenerator.without_weights(len(self.vocab), self.info.model)
         weights = weights_with_prefix(self.tensors, "average.") or weights_with_prefix(self.tensors, "model.")
         model.load_state_dict(weights, assign=True)
         if self.info.model.tied_embeddings:
@@ -107,9 +106,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def _mismatch(info: CheckpointInfo, tensor_specs: dict[str, TensorSpec]) -> str:
     """Return why the tensors do not fit the settings, or "". Draws no random number."""
-    vocab_size = len(SPECIALS) + len(info.vocab)
-    with torch.device("meta"):
-        model = TextGenerator.from_config(vocab_size, info.model)
+    model = TextGenerator.without_weights(len(SPECIALS) + len(info.vocab), info.model)
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     wanted = {f"model.{name}": shape for name, shape in expected.items()}
     if info.training.average_lag:

@@ -11,10 +11,31 @@ Attribute and parameter names are the tutorial's (CSC321 Tutorial 11), so a `sta
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from engine.config.run import ModelConfig
+
+_INITIALIZATIONS = frozenset({nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_})
+
+
+class _NoInitialization(TorchFunctionMode):
+    """Skips the initialization of weights: on the meta device it would import PyTorch's compiler, for seconds."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - the result of any function
+        """Call `func`, unless it initializes a tensor."""
+        named = kwargs or {}
+        return named["tensor"] if func in _INITIALIZATIONS else func(*args, **named)
 
 
 class TextGenerator(nn.Module):
@@ -50,6 +71,12 @@ class TextGenerator(nn.Module):
         """Return a new model of the sizes in `config`."""
         shape = config.embedding_size, config.hidden_size, config.num_layers, config.dropout
         return cls(vocab_size, *shape, tied_embeddings=config.tied_embeddings)
+
+    @classmethod
+    def without_weights(cls, vocab_size: int, config: ModelConfig) -> TextGenerator:
+        """Return a new model on the meta device: its weights have shapes and no memory. Draws no random number."""
+        with torch.device("meta"), _NoInitialization():
+            return cls.from_config(vocab_size, config)
 
     @property
     def num_parameters(self) -> int:

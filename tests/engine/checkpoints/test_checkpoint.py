@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,11 +13,13 @@ from engine.checkpoints import checkpoint
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.header import Header, read_header
 from engine.checkpoints.metadata import read_info
+from engine.compute.device import generator_states
 from engine.config.corpus import CorpusConfig
-from engine.config.run import SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
+from engine.model.gru import TextGenerator
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors, write_checkpoint
-from tests.engine.helpers import assert_same_tensors
+from tests.engine.helpers import CPU, assert_same_tensors, encoded
 
 AWKWARD = checkpoint_info(
     corpus=CorpusConfig(files=("/tmp/with blank/ünïcode.csv", "b.csv"), column="tweet", overfit=200),
@@ -67,3 +71,26 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_the_old_one(
     assert old.info == checkpoint_info()
     assert_same_tensors(old.tensors, tensors)
     assert_same_tensors(load_checkpoint(path).tensors, newer)
+
+
+@pytest.mark.parametrize("tied_embeddings", [False, True])
+def test_a_checkpoint_is_loaded_without_the_import_of_pytorchs_compiler(
+    tmp_path: Path, *, tied_embeddings: bool
+) -> None:
+    """It takes seconds. An initialization on the meta device would import it."""
+    model = ModelConfig(embedding_size=5, hidden_size=5, tied_embeddings=tied_embeddings)
+    weights = TextGenerator.from_config(len(encoded()[1]), model).state_dict()
+    tensors = {f"model.{name}": tensor for name, tensor in weights.items()}
+    tensors |= {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors, model=model, step=0)
+    code = """
+import sys
+from pathlib import Path
+
+import torch
+from engine.checkpoints.checkpoint import load_checkpoint
+
+sys.modules["torch._dynamo"] = None  # its import fails from now on
+load_checkpoint(Path(sys.argv[1])).to_model(torch.device("cpu"))
+"""
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)
