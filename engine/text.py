@@ -55,18 +55,21 @@ def _is_mark(char: str) -> bool:
     return unicodedata.category(char)[0] == "M"
 
 
-def _without_floods(text: str) -> str:
-    """Drop combining marks beyond `MAX_COMBINING_RUN` in a row, and joiners that follow a joiner or a blank."""
+def _without_floods(text: str, replacement: str = "") -> str:
+    """Replace combining marks beyond `MAX_COMBINING_RUN` in a row, and joiners that follow a joiner or a blank."""
     kept: list[str] = []
     run = 0
     for char in text:
-        is_joiner = char in _KEPT_FORMAT_CHARACTERS
-        if is_joiner and (not kept or kept[-1] in _KEPT_FORMAT_CHARACTERS or kept[-1] in {" ", LINE_BREAK}):
-            continue
-        if not is_joiner:  # a joiner is not a base character: it does not start a new run
+        if char in _KEPT_FORMAT_CHARACTERS:  # a joiner is not a base character: it does not start a new run
+            is_flood = not kept or kept[-1] in _KEPT_FORMAT_CHARACTERS or kept[-1] in {" ", LINE_BREAK}
+        else:
             run = run + 1 if _is_mark(char) else 0
-        if is_joiner or run <= MAX_COMBINING_RUN:
+            is_flood = run > MAX_COMBINING_RUN
+        if not is_flood:
             kept.append(char)
+        elif replacement:
+            kept.append(replacement)
+            run = 0
     return "".join(kept)
 
 
@@ -139,14 +142,8 @@ def harmless_char(char: str) -> str:
 
 
 def harmless_in_place(text: str) -> str:
-    """Return `text`, of at most `MAX_CHARS`, made harmless in its length: every unsafe character becomes U+FFFD."""
-    shown = "".join(map(harmless_char, text))
-    if is_harmless(f"{shown}."):
-        return shown
-    chars, shown = shown, ""
-    for char in chars:  # some are safe alone, but not in a flood of marks or joiners
-        shown += char if is_harmless(f"{shown}{char}.") else LOST
-    return shown
+    """Return `text` made harmless in its length: every unsafe character becomes U+FFFD."""
+    return text if is_harmless(f"{text}.") else _without_floods("".join(map(harmless_char, text)), LOST)
 
 
 def defused(text: str) -> str:

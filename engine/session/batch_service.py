@@ -13,7 +13,7 @@ from engine.model.vocab import PAD, SPECIALS, Vocab
 from engine.protocol import events
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
-from engine.text import LOST, defused
+from engine.text import LOST, harmless_in_place
 
 MAX_ROWS = 64
 MAX_CHARS = 300
@@ -65,4 +65,4 @@ def _row(inputs: npt.NDArray[np.int64], vocab: Vocab) -> events.BatchRow:
     """Return a row of a batch without its padding; an unknown character is shown as U+FFFD."""
     token_ids = inputs[inputs != PAD][: MAX_CHARS + 1].tolist()
     text = "".join(vocab.itos[token_id] if token_id >= len(SPECIALS) else LOST for token_id in token_ids[1:])
-    return events.BatchRow(text=defused(text), token_ids=tuple(token_ids))
+    return events.BatchRow(text=harmless_in_place(text), token_ids=tuple(token_ids))
