@@ -32,7 +32,6 @@ class LessonApp(TerminalApp, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", f"leave({INTERRUPTED_CODE})", "quit", show=False, priority=True, system=True),
         Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True, system=True),
-        Binding("m", "mouse", "mouse", show=False),
     ]
 
     def __init__(

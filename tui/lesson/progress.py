@@ -27,7 +27,7 @@ def progress_path() -> Path:
 def invitation_to_lesson() -> str:
     """Return a line for a user of few runs who has not opened the lesson yet; empty for any other."""
     is_new = not progress_path().exists() and len(list_runs()) < _FEW_RUNS
-    return "New here? tweetgen-tui lesson shows each idea of the tutorial." if is_new else ""
+    return "New here? tweetgen-tui lesson shows each idea happen." if is_new else ""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Static
 
 from engine.errors import StorageError
-from engine.protocol.events import CommandRefused, RunFailed, RunStarted
+from engine.protocol.events import CommandRefused, RunFailed, RunStarted, Warned
 from engine.text import harmless
 from tui.lesson.lesson_run import LessonRun
+from tui.lesson.runs import MAIN
 from tui.lesson.stops import STOPS
 from tui.run.bridge import Bridge
 from tui.run.view import RunView
@@ -95,7 +96,7 @@ class LessonScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Start the run and the tick."""
-        self.lesson.on_done = self._show_stop
+        self.lesson.on_done = self._show_done
         self.lesson.on_unsaved = self._report_unsaved
         self.lesson.run.start()
         self._open(self.lesson.number)
@@ -113,6 +114,8 @@ class LessonScreen(Screen[None]):
                 self._ask_to_start_anew(event)
             elif isinstance(event, CommandRefused):
                 self.notify(harmless(event.detail), severity="warning", markup=False)
+            elif isinstance(event, Warned):
+                self.notify(harmless(event.message), severity="warning", markup=False)
             view.handle(event)
         if run.is_ready and not self._is_announced:
             self._is_announced = True
@@ -205,15 +208,22 @@ class LessonScreen(Screen[None]):
         keys = bar_keys(stop.action, has_temperature=number == _TEMPERATURE_STOP, compares=_COMPARISONS.get(number, ""))
         self.query_one(KeyBar).show_keys(keys)
 
+    def _show_done(self) -> None:
+        """Show that the task of the open stop is done, and whether that was the last one."""
+        self._show_stop()
+        if self.lesson.progress.is_complete:
+            self.notify("All eight stops are done. tweetgen-tui --data FILE trains on your own lines.", markup=False)
+
     def _report_unsaved(self, error: StorageError) -> None:
         self.notify(harmless(f"{error.message} {error.hint}"), severity="warning", markup=False)
 
     def _ask_to_start_anew(self, failed: RunFailed) -> None:
-        """Show why the run has failed, and offer a new one."""
+        """Show why the run has failed, and offer to start the model of the lesson, anew if that is what failed."""
+        is_new = self.lesson.run.name == MAIN
         question = f"{failed.detail} {failed.hint}"
 
         def answer(choice: Literal["yes"] | None) -> None:
             if choice == "yes":
-                self.lesson.run.show_main(is_new=True)
+                self.lesson.run.show_main(is_new=is_new)
 
-        self.app.push_screen(YesDialog(failed.title, question, "start the model anew"), answer)
+        self.app.push_screen(YesDialog(failed.title, question, "start the model anew" if is_new else "go on"), answer)

@@ -28,6 +28,9 @@ LESSON_KEYS = (
     _COMPARE,
     Key("c", "code", "Code", "Show the lines of PyTorch that do what the stop shows.", label="code"),
     Key("question_mark", "help", "Help", "Show this help.", label="help"),
+    Key(
+        "m", "app.mouse", "Mouse on or off", "Release the mouse to the terminal, to select text; m again recaptures it."
+    ),
     Key("escape", "back", "Back", "Return from the view to the text; from the text, leave."),
     Key("q", "leave", "Leave", "Save the model and leave; the lesson continues here the next time.", label="quit"),
 )
@@ -35,7 +38,7 @@ LESSON_KEYS = (
 
 def bar_keys(action: str, *, has_temperature: bool, compares: str) -> tuple[Key, ...]:
     """Return the keys of the key bar at a stop whose enter does `action` and whose b compares; each may be empty."""
-    stops, view, rest = LESSON_KEYS[:2], LESSON_KEYS[2], LESSON_KEYS[-4:]
+    stops, view, rest = LESSON_KEYS[:2], LESSON_KEYS[2], (*LESSON_KEYS[-5:-3], *LESSON_KEYS[-1:])
     act = (replace(_ACT, label=action),) if action else ()
     adjust = tuple(replace(key, label="temp") for key in _ADJUST) if has_temperature else ()
     compare = (replace(_COMPARE, label=compares),) if compares else ()

@@ -9,6 +9,9 @@ from textual.pilot import Pilot
 
 from engine.errors import CheckpointError
 from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import folder_of_run
+from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import RaisingSession, batch_shown, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import opened, shows, toasted, wait_until
 from tests.tui.screens.lesson.conftest import PROGRESS, LessonSession, OpenLesson
@@ -284,7 +287,7 @@ async def test_stepping_to_the_end_and_own_draws_do_the_stop_on_teacher_forcing(
 
 async def test_three_views_and_a_held_unit_do_the_last_stop(open_lesson: OpenLesson) -> None:
     session = LessonSession()
-    app = open_lesson(session, stop=8)
+    app = open_lesson(session, stop=8, done=frozenset(range(1, 8)))
     async with app.run_test(size=SIZE) as pilot:
         await ready(app)
         session.emit(steps_finished(1, [3.0] * 2000))
@@ -296,6 +299,7 @@ async def test_three_views_and_a_held_unit_do_the_last_stop(open_lesson: OpenLes
         assert not is_done(app, 8)
         await press(pilot, "right_square_bracket")
         await shows(app, "[8✓]")
+        await toasted(app, "All eight stops are done.")
 
 
 async def test_an_answer_that_came_while_another_stop_was_open_is_asked_for_again(open_lesson: OpenLesson) -> None:
@@ -307,3 +311,25 @@ async def test_an_answer_that_came_while_another_stop_was_open_is_asked_for_agai
         num_asked = len(session.commands(c.TraceText))
         await press(pilot, "right", "left")
         await wait_until(lambda: len(session.commands(c.TraceText)) > num_asked, "the question")
+
+
+async def test_after_a_failed_run_on_one_tweet_the_model_of_the_lesson_is_kept(open_lesson: OpenLesson) -> None:
+    failing = RaisingSession(CheckpointError("The disk is gone.", ""))
+    app = open_lesson(LessonSession(), failing, LessonSession(), stop=4)
+    write_checkpoint(folder_of_run("lesson").checkpoint_path("latest"))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await press(pilot, "enter")
+        await opened(app, YesDialog)
+        await press(pilot, "y")
+        await ready(app)
+        assert app.bridges[-1].config.resume == "lesson"
+
+
+async def test_a_warning_of_the_run_is_a_toast(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session)
+    async with app.run_test(size=SIZE):
+        await ready(app)
+        session.emit(e.Warned(step=0, elapsed_seconds=0.0, kind="disk", message="The disk is full."))
+        await toasted(app, "The disk is full.")

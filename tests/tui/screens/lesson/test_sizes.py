@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import pytest
 from rich.cells import cell_len
+from textual.pilot import Pilot
 
 from tests.tui.conftest import screen_text, shows, wait_until
 from tests.tui.screens.lesson.conftest import LessonSession, OpenLesson
+from tui.app.lesson_app import LessonApp
 from tui.lesson.stops import STOPS
+from tui.process.outcome import Outcome
 from tui.screens.lesson.live_picture import LivePicture
-from tui.screens.lesson.screen import LessonText
 from tui.widgets.key_bar import KeyBar
 
 
-@pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 40)])
-async def test_every_stop_is_drawn_in_lines_of_the_width_with_title_and_keys(
-    open_lesson: OpenLesson, size: tuple[int, int]
-) -> None:
+async def drawn_at(app: LessonApp, pilot: Pilot[Outcome], size: tuple[int, int]) -> None:
+    """Draw the screen at a size; it is filled, and the keys are at its bottom."""
+    await pilot.resize_terminal(*size)
+    await wait_until(lambda: app.screen.query_one(KeyBar).region.bottom == size[1], "the layout")
+    lines = screen_text(app).splitlines()
+    assert {cell_len(line) for line in lines} == {size[0]}
+    assert len(lines) == size[1]
+
+
+async def test_every_stop_fills_a_screen_of_any_size_with_its_text_or_its_view(open_lesson: OpenLesson) -> None:
     app = open_lesson(LessonSession())
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(40, 12)) as pilot:
         await wait_until(lambda: app.lesson_screen.is_mounted and app.lesson_screen.lesson.run.is_ready)
         for number, stop in enumerate(STOPS, 1):
             await shows(app, f"[{number}]", stop.title[:10])
-            for _ in ("view", "text"):
-                await pilot.press("tab" if isinstance(app.screen.focused, LessonText) else "escape")
-                lines = screen_text(app).splitlines()
-                assert {cell_len(line) for line in lines} == {size[0]}
-                assert len(lines) == size[1]
-                assert app.screen.query_one(KeyBar).region.bottom == size[1]
-            await pilot.press("right")
+            await drawn_at(app, pilot, (40, 12))
+            await pilot.press("tab")
+            await drawn_at(app, pilot, (40, 12))
+            await drawn_at(app, pilot, (80, 24) if number % 2 else (120, 40))
+            await pilot.press("escape", "right")
 
 
 async def test_a_small_terminal_shows_the_text_or_the_view(open_lesson: OpenLesson) -> None:

@@ -24,6 +24,9 @@ from tui.screens.lesson.views.base import StopView
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import ViewName
 
+_DIGITS = 7
+"""One more than the losses have, against the error of their difference."""
+
 
 class XrayView(StopView):
     """The X-ray of a tweet of the first batch."""
@@ -84,7 +87,7 @@ class ForcingView(XrayView):
         super().handle(event)
         if isinstance(event, TextTraced) and event.text == self.panel.text:
             self.lesson.record(
-                trace_difference=abs(event.stepwise_loss - event.sequence_loss),
+                trace_difference=round(abs(event.stepwise_loss - event.sequence_loss), _DIGITS),
                 num_places=len(event.text) + 1,
                 has_seen_own_draw=self.lesson.facts.has_seen_own_draw or event.own is not None,
             )
