@@ -20,7 +20,7 @@ from tui.xray.view_help import view_help
 from tui.xray.view_names import VIEW_NAMES, ViewName
 
 _LINES_WITH_LEGEND = 16
-_COLUMNS_WITH_SHORT_SENTENCE = 100
+_NUM_SENTENCE_LINES = 2
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,16 @@ def laid_out(
     shades = None if content is None else content.shades
     text = strip.picture(state.cursor, num_text_lines, shades)
     legend = (shades.legend(glyphs),) if shades is not None and height >= _LINES_WITH_LEGEND else ()
-    num_sentence_lines = 1 if width >= _COLUMNS_WITH_SHORT_SENTENCE else 2
-    num_view_lines = height - 2 - len(text) - len(legend) - num_sentence_lines
+    num_view_lines = height - 2 - len(text) - len(legend) - _NUM_SENTENCE_LINES
     picture = content.render(width, num_view_lines) if content is not None else ()
     said, kind = _sentence(content, words)
-    sentence = fitted(wrapped(said, width, kind), width, num_sentence_lines, glyphs)
+    sentence = fitted(wrapped(said, width, kind), width, _NUM_SENTENCE_LINES, glyphs)
     lines = (
         view_names(state.view),
         *text,
         *(cut(line, width, glyphs) for line in legend),
         *_filled(picture, num_view_lines),
-        *_filled(sentence, num_sentence_lines),
+        *_filled(sentence, _NUM_SENTENCE_LINES),
         cut((Span(words.status, "muted"),), width, glyphs),
     )
     return PanelLayout(lines[:height], strip, range(1, 1 + len(text)), tuple(_view_cells()))
@@ -81,21 +80,22 @@ def _sentence(content: Content | None, words: Words) -> tuple[str, Kind]:
 
 def status(state: XrayState, content: Content | None, source: str, *, is_following: bool) -> str:
     """Return which weights and which layer are shown, and which characters of the text the model lacks."""
-    facts = [source] if source else []
-    if content is not None:
-        facts.append(f"weights of step {format_count(content.weights_step)}")
-    if not source:
-        facts.append("follows the training (w)" if is_following else "holds still (w)")
-    if content is not None and content.num_layers > 1:
-        facts.append(f"layer {state.layer + 1} of {content.num_layers} (l)")
+    facts = []
     if content is not None and content.unknown_chars:
         facts.append(f"not in the vocabulary: {' '.join(map(shown_char, content.unknown_chars))}")
+    if content is not None:
+        facts.append(f"weights of step {format_count(content.weights_step)}")
+    facts.append(source or ("follows the training (w)" if is_following else "holds still (w)"))
+    if content is not None and content.num_layers > 1:
+        facts.append(f"layer {state.layer + 1} of {content.num_layers} (l)")
     return " · ".join(facts)
 
 
 def explanation(view: ViewName, top: int, *, width: int, height: int, glyphs: Glyphs) -> tuple[Picture, int]:
     """Return the names of the views and the help on this one from line `top` on, and the line that is first."""
-    lines = tuple(line for text in view_help(view) for line in wrapped(text, width))
+    texts = [wrapped(text, width) for text in view_help(view)]
+    is_loose = sum(map(len, texts)) + len(texts) <= height - 2
+    lines = tuple(line for text in texts for line in (*text, *[()] * is_loose))
     last_top = max(len(lines) - (height - 2), 0)
     top = min(top, last_top)
     keys = "? closes" + (" · ↑ ↓ scroll" if last_top else "")

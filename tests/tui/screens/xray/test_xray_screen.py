@@ -149,7 +149,7 @@ async def test_once_the_run_has_ended_its_best_checkpoint_answers(
         await pilot.press("x")
         await shows(app, "weights of step 3 · follows the training (w)")
         trained_by(app)._emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="", total_seconds=1.0, total_chars=9))
-        await shows(app, "checkpoint best · weights of step 7")
+        await shows(app, "weights of step 7 · checkpoint best")
         num_commands = len(session.received)
         await pilot.press("5")
         await shows(app, "[5 map]", "variance")
