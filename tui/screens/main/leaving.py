@@ -43,7 +43,6 @@ class LeavingController(Controller):
         super().__init__(run)
         self._has_asked_to_end = False
         """Whether the run was asked to end, and has not refused."""
-        self._opens_lesson = False
         self._clock = clock
         self._ending: _Ending | None = None
         self._timer: Timer | None = None
@@ -79,18 +78,22 @@ class LeavingController(Controller):
 
     def action_lesson(self) -> None:
         """Ask, then leave this run for the lesson: one of this process is stopped, another one detached."""
-        continues = "Another process trains this run; it continues."
-        stops = "This run is saved and stopped; tweetgen-tui --resume last continues it."
-        question = f"{continues if self._run.bridge.is_remote else stops} The lesson opens in its place."
+        if self._run.bridge.is_remote:
+            question = "Another process trains this run; it continues. The lesson opens in its place."
+        elif self._run.view.ended is not None or self._run.view.is_replay:
+            question = "The lesson opens in place of this screen."
+        else:
+            stops = "This run is saved and stopped; tweetgen-tui --resume last continues it."
+            question = f"{stops} The lesson opens in its place."
         self._run.app.push_screen(YesDialog("Open the lesson?", question, "open the lesson"), self._open_lesson)
 
     def _open_lesson(self, answer: Literal["yes"] | None) -> None:
+        """Leave with the lesson as what follows. A key that quits while the run is saved quits without the lesson."""
         if answer == "yes" and not self._run.is_ending:
-            self._opens_lesson = True
             if self._run.bridge.is_remote:
-                self.detach()
+                self._close(0, is_detached=True, opens_lesson=True)
             else:
-                self.leave(0)
+                self.end_then(partial(self._close, 0, opens_lesson=True), _QUIT_AT_ONCE)
 
     def action_detach(self) -> None:
         """Close the screen; the run continues."""
@@ -184,12 +187,14 @@ class LeavingController(Controller):
             return_code = return_code or UNSAVED_CODE
         self._close(return_code, is_abandoned=is_abandoned)
 
-    def _close(self, exit_code: int, *, is_detached: bool = False, is_abandoned: bool = False) -> None:
+    def _close(
+        self, exit_code: int, *, is_detached: bool = False, is_abandoned: bool = False, opens_lesson: bool = False
+    ) -> None:
         outcome = Outcome(
             exit_code=exit_code,
             is_detached=is_detached,
             is_ending=self._has_asked_to_end,
             is_abandoned=is_abandoned,
-            opens_lesson=self._opens_lesson and not exit_code,
+            opens_lesson=opens_lesson,
         )
         self._run.app.exit(outcome, exit_code)

@@ -103,6 +103,22 @@ async def test_a_run_on_one_tweet_is_started_traced_trained_and_traced_again(ope
         await wait_until(lambda: isinstance(overfit.received[-1], c.Stop), "the end of the run on one tweet")
 
 
+async def test_a_run_on_one_tweet_that_was_left_is_forgotten_also_where_the_stop_was_done_before(
+    open_lesson: OpenLesson,
+) -> None:
+    overfit, main = LessonSession("overfit"), LessonSession()
+    app = open_lesson(LessonSession(), overfit, main, stop=4, done=frozenset({4}))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await press(pilot, "enter")
+        await wait_until(lambda: overfit.commands(c.Resume), "training after the first trace")
+        await press(pilot, "left", "right")
+        await shows(app, "Nothing is trained yet")
+        await wait_until(lambda: main.received, "the run of the lesson")
+        await ready(app)
+        assert not app.lesson_screen.current.wants_training()
+
+
 async def test_one_seed_is_sampled_at_six_temperatures_and_the_bars_follow_plus_and_minus(
     open_lesson: OpenLesson,
 ) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from engine.config.run import RunConfig
+from engine.errors import CorpusError
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFinished
-from tests.fakes import FakeClock, FakeSession, run_started, tweet_sampled
+from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
@@ -20,7 +21,7 @@ from tui.run.engine_bridge import EngineBridge
 from tui.run.reducer import apply
 from tui.run.summary import how_to_attach
 from tui.run.view import RunView
-from tui.screens.dialogs.base import YesDialog
+from tui.screens.dialogs.base import FailureDialog, YesDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferencesStore
 
@@ -165,6 +166,40 @@ async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_saved_and_stoppe
         await wait_until(lambda: app.return_code is not None, "the end")
     assert isinstance(session.received[-1], Stop)
     assert app.return_value == Outcome(is_ending=True, opens_lesson=True)
+
+
+async def test_a_q_after_the_lesson_was_called_off_opens_no_lesson(stage: Stage) -> None:
+    session = FakeSession()
+    session.stop_refusal = "The disk is full."
+    app = stage.app(session)
+    async with app.run_test() as pilot:
+        await wait_until(lambda: app.summary_view.started is not None)
+        main = app.screen
+        assert isinstance(main, MainScreen)
+        main.leaving.action_lesson()
+        await opened(app, YesDialog)
+        await pilot.press("y")
+        await shows(app, "The disk is full. Quit anyway?")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        session.stop_refusal = ""
+        await pilot.press("q")
+        await wait_until(lambda: app.return_code is not None, "the end")
+    assert app.return_value == Outcome(is_ending=True)
+
+
+async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> None:
+    app = stage.app(RaisingSession(CorpusError("No tweets.", "Open others.")))
+    async with app.run_test() as pilot:
+        await opened(app, FailureDialog)
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        assert isinstance(app.screen, MainScreen)
+        app.screen.leaving.action_lesson()
+        await shows(app, "The lesson opens in place of this screen.")
+        await pilot.press("y")
+        await wait_until(lambda: app.return_code is not None, "the end")
+    assert app.return_value == Outcome(opens_lesson=True)
 
 
 async def test_a_run_that_q_stops_opens_no_lesson(stage: Stage) -> None:

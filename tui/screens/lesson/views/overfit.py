@@ -49,8 +49,8 @@ class OverfitView(StopView):
         """Keep the run that is there: enter starts another."""
 
     def closed(self) -> None:
-        """Forget a run that is not finished."""
-        if not self.lesson.is_done:
+        """Forget a run that is not finished: it is not continued."""
+        if not self._is_by_heart:
             self._forget()
 
     def wants_training(self) -> bool:
