@@ -46,10 +46,12 @@ class Overfit:
 
     def record_sample(self, text: str) -> None:
         """Record the sample of this step; the run finishes once enough in a row equal the tweet."""
-        progress = self._run.state.progress
+        state = self._run.state
+        progress = state.progress
         is_low = progress.train_loss is not None and progress.train_loss < LOW_LOSS
         progress.num_exact_samples = progress.num_exact_samples + 1 if is_low and text == self._tweet else 0
-        if progress.num_exact_samples == EXACT_SAMPLES and progress.finish is None:
+        is_ending = progress.finish is not None or state.end_reason is not None
+        if progress.num_exact_samples == EXACT_SAMPLES and not is_ending:
             self._run.settings.finish()
 
     def emit_outcome(self) -> None:

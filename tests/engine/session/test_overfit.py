@@ -33,6 +33,7 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.session.stream_rules import assert_valid_stream
+from tests.fakes import FakeClock
 
 TWEET = "so happy, so good"
 TWEETS = ["good morning all", TWEET, "so happily home"]
@@ -112,6 +113,24 @@ def test_a_budget_that_is_too_short_is_reported_honestly(home: Path) -> None:
     assert "given “good” it continues with “" in outcome.message
     assert (outcome.step, latest().num_exact_samples) == (6, 0)
     assert "You can still sample" in hint.message
+
+
+def test_a_time_that_is_up_with_the_deciding_sample_ends_the_run_without_a_finish(
+    home: Path, whole: list[Event]
+) -> None:
+    clock = FakeClock()
+
+    def let_time_pass(event: Event) -> list[c.Command]:
+        if isinstance(event, e.TweetSampled) and event.step == only(whole, e.FinishPlanned).step:
+            clock.advance(30.0)
+        return []
+
+    emitted = run_session(config(home, max_seconds=30.0), on_event=let_time_pass, clock=clock)
+
+    ended = emitted[-1]
+    assert isinstance(ended, e.RunFinished)
+    assert ended.reason == "max_seconds"
+    assert not of_type(emitted, e.FinishPlanned)
 
 
 def stop_once_paused(event: Event) -> list[c.Command]:
