@@ -26,7 +26,7 @@ from engine.session.state import RunState
 LOG = logging.getLogger(__name__)
 MAX_JOBS = 16
 """A command may come from anyone."""
-MAX_SHARE = 0.06
+MAX_SHARE = 0.05
 """Seconds of answering per second of everything else."""
 MAX_CREDIT_SECONDS = 0.3
 """Unused time that is kept, so that the first answer is quick."""
