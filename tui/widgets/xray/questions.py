@@ -27,7 +27,7 @@ AGAIN_SECONDS: dict[type[Insight], float] = {
     TraceText: 1.0,
     MeasureReach: 1.0,
     HoldUnit: 2.0,
-    ScoreUnits: 10.0,
+    ScoreUnits: 30.0,
     MapEmbeddings: 1.0,
 }
 """How old an answer is at least before its command is repeated, by what it costs the session."""

@@ -159,6 +159,16 @@ async def test_once_the_run_has_ended_its_best_checkpoint_answers(
         await opened(app, MainScreen)
 
 
+async def test_questions_whose_answers_may_be_lost_are_asked_again(stage: Stage) -> None:
+    async with run_of(stage) as (app, pilot, session):
+        main = app.screen
+        assert isinstance(main, MainScreen)
+        await pilot.press("x")
+        await shows(app, "weights of step 3")
+        main.run.num_gaps += 1
+        await wait_until(lambda: sum(isinstance(each, c.TraceText) for each in session.received) == 2, "the question")
+
+
 async def test_the_panels_below_are_drawn_again_once_the_x_ray_is_closed(stage: Stage) -> None:
     async with run_of(stage) as (app, pilot, session):
         main = app.screen

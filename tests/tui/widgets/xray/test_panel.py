@@ -13,6 +13,7 @@ from tests.fakes import text_traced
 from tests.hostile import ESCAPES, FLOODS, UNSEEN
 from tests.tui.conftest import wait_until
 from tests.tui.widgets.xray.panel_app import PanelApp
+from tui.terminal.frame_pacing import MAX_WAITING_BYTES
 from tui.xray.view_help import view_help
 from tui.xray.view_names import VIEW_NAMES
 
@@ -147,8 +148,15 @@ async def test_it_asks_again_while_the_training_goes_on_unless_it_holds_still() 
         await app.shows("weights of step 50 · follows the training (w)")
         assert len(app.asked) == 2
         app.panel.tick(51)
-        app.panel.tick(52)
         assert len(app.asked) == 2, "a second has not passed"
+        app.clock.advance(1)
+        app.num_waiting_bytes = MAX_WAITING_BYTES + 1
+        app.panel.tick(52)
+        app.num_waiting_bytes = 0
+        await pilot.pause()
+        assert len(app.asked) == 2, "the terminal is behind"
+        app.panel.tick(52)
+        await wait_until(lambda: len(app.asked) == 3, "the next question")
 
 
 async def test_l_shows_the_next_layer_of_a_model_that_has_several() -> None:
