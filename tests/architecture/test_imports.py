@@ -40,7 +40,12 @@ ENGINE = [
 
 def packages_loaded_by(*modules: str) -> set[str]:
     """Return the top-level packages in `sys.modules` after importing `modules` in a fresh interpreter."""
-    code = f"import sys, {', '.join(modules)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    return {name.partition(".")[0] for name in modules_loaded_by(*modules)}
+
+
+def modules_loaded_by(*modules: str) -> set[str]:
+    """Return `sys.modules` after importing `modules` in a fresh interpreter."""
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
     command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"]
     return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split())
 
@@ -65,6 +70,13 @@ def test_job_control_loads_nothing_that_starts_threads_before_it_forks() -> None
 
 def test_the_screen_loads_no_torch_before_it_is_open() -> None:
     assert "torch" not in packages_loaded_by("tui.app.app", "tui.screens.main.screen", "tui.run.engine_bridge")
+
+
+def test_the_screen_loads_neither_x_ray_nor_lesson_before_they_are_opened() -> None:
+    loaded = modules_loaded_by("tui.app.app", "tui.run.engine_bridge", "tui.lesson.progress")
+    late = ("tui.screens.xray.", "tui.widgets.xray.", "tui.screens.lesson", "tui.app.lesson_app", "engine.insight")
+    assert "tui.screens.main.xray" in loaded  # what is imported is seen
+    assert not [name for name in loaded if name.startswith(late)]
 
 
 def test_the_command_line_loads_no_torch_and_no_reader_before_a_command_runs() -> None:

@@ -66,8 +66,8 @@ class LessonScreen(Screen[None]):
         """Show the lesson on the run of `bridge`, from `view` on."""
         super().__init__()
         self.lesson = Lesson(LessonRun(bridge, view), progress_path)
-        self._is_paused_by_user: bool | None = None
-        """What space has chosen at this stop; None: what the stop wants."""
+        self._trains_by_key: bool | None = None
+        """Whether space was pressed to train, or to pause; None: the stop decides."""
         self._is_announced = False
         """Whether the open view was notified that its run is ready."""
         self._num_ticks = 0
@@ -106,7 +106,7 @@ class LessonScreen(Screen[None]):
         """Fold what happened since the last tick into the view, and show it."""
         run, view = self.lesson.run, self.current
         self._num_ticks += 1
-        run.is_training_wanted = view.wants_training() if self._is_paused_by_user is None else self._is_paused_by_user
+        run.is_training_wanted = view.wants_training() if self._trains_by_key is None else self._trains_by_key
         for event in run.drain():
             if isinstance(event, RunStarted):
                 self._is_announced = False
@@ -165,7 +165,7 @@ class LessonScreen(Screen[None]):
 
     def action_train(self) -> None:
         """Train, or pause."""
-        self._is_paused_by_user = self.lesson.run.view.phase != "training"
+        self._trains_by_key = self.lesson.run.view.phase != "training"
 
     def action_code(self) -> None:
         """Show the code of the open stop."""
@@ -189,7 +189,7 @@ class LessonScreen(Screen[None]):
 
     def _open(self, number: int) -> None:
         self.lesson.open(number)
-        self._is_paused_by_user = None
+        self._trains_by_key = None
         self._is_announced = False
         self.query_one(ContentSwitcher).current = f"stop-{number}"
         self.query_one(LessonText).scroll_home(animate=False)

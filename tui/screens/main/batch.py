@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.protocol.commands import ShowBatch
 from engine.protocol.events import BatchShown
-from tui.screens.dialogs.batch import BatchDialog
 from tui.screens.main.run_control import Controller, RunControl
 from tui.screens.main.steering import SteeringController
+
+if TYPE_CHECKING:
+    from tui.screens.dialogs.batch import BatchDialog
 
 
 class BatchController(Controller):
@@ -23,6 +27,8 @@ class BatchController(Controller):
 
     def action_show_batch(self) -> None:
         """Show the batch of the last step."""
+        from tui.screens.dialogs.batch import BatchDialog  # not at the start: it has some 10 modules
+
         if self._dialog is None and self._run.can_ask():
             self._dialog = BatchDialog(self._steering.action_step)
             self._run.app.push_screen(self._dialog, self._on_dialog_closed)

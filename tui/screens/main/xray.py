@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from engine.errors import ConfigError
 from engine.protocol.commands import Insight
@@ -11,9 +11,11 @@ from engine.protocol.events import CommandRefused, InsightEvent
 from engine.storage.folders import folder_of_run
 from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.main.run_control import Controller, RunControl
-from tui.screens.xray.screen import MainActions, XrayScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.xray.panel import XrayPanel
+
+if TYPE_CHECKING:
+    from tui.screens.xray.screen import MainActions, XrayScreen
+    from tui.widgets.xray.panel import XrayPanel
 
 _COMMANDS = {kind.__name__ for kind in get_args(Insight)}
 
@@ -38,6 +40,8 @@ class XrayController(Controller):
 
     def open(self, text: str | None) -> None:
         """Open the X-ray on a text; for None, have one typed."""
+        from tui.screens.xray.screen import XrayScreen  # not at the start: it has some 30 modules
+
         if self._screen is None:  # a key pressed twice at once
             self._screen = XrayScreen(text, self._ask, self._do)
             self._choose_model(self._screen.panel)
@@ -71,7 +75,7 @@ class XrayController(Controller):
         """Choose the model that answers, where another can than before or answers were lost, and ask again."""
         view = self._run.view
         has_model = view.phase in {"training", "paused"} and not view.is_replay and not self._run.is_ending
-        situation = (has_model, view.started is None, self._run.num_gaps)
+        situation = (has_model, view.phase == "starting", self._run.num_gaps)
         if situation == self._situation:
             return
         self._situation = situation

@@ -75,9 +75,9 @@ class AskingView(PictureView):
 
     def open(self, text: str, view: ViewName | None = None) -> None:
         """Show another text from its start, in `view` or the present one."""
-        self.cursor = 0
         state = self._state
         self._set(replace(state, text=defused(text), cursor=0, own_from=None, value=None, view=view or state.view))
+        self.cursor = 0  # after the text: nothing is asked about the start of the one before
 
     def show(self, event: InsightEvent) -> None:
         """Show an answer; ignore those to other commands than its own."""

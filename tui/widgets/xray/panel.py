@@ -91,8 +91,8 @@ class XrayPanel(AskingView, can_focus=True):
 
     def action_layer(self) -> None:
         """Show the next layer."""
-        num_layers = 1 if self._content is None else self._content.num_layers
-        self._set(replace(self._state, layer=(self._state.layer + 1) % num_layers))
+        if self._content is not None and self._content.num_layers > 1:
+            self._set(replace(self._state, layer=(self._state.layer + 1) % self._content.num_layers))
 
     def action_gate(self) -> None:
         """Show the next gate, or as many as fit."""

@@ -92,6 +92,18 @@ async def test_reach_is_asked_for_the_cursor_and_m_measures_it_by_the_gradient()
         assert places[-2:] == [(2, "occlusion"), (2, "gradient")]
 
 
+async def test_another_text_is_asked_about_at_its_start_and_the_one_before_no_more() -> None:
+    app = PanelApp(TEXT, "reach")
+    async with app.run_test(size=(80, 23)) as pilot:
+        await app.answer()
+        await pilot.press("right")
+        await app.answer()
+        app.panel.open("other")
+        await app.answer()
+        places = [(each.text, each.position) for each in app.asked if isinstance(each, MeasureReach)]
+        assert places == [(TEXT, 0), (TEXT, 1), ("other", 0)]
+
+
 async def test_units_are_selected_held_and_freed() -> None:
     app = PanelApp(TEXT, "units")
     async with app.run_test(size=(80, 23)) as pilot:
@@ -174,6 +186,8 @@ async def test_l_shows_the_next_layer_of_a_model_that_has_several() -> None:
         await app.shows("layer 1 of 2 (l)")
         await pilot.press("l")
         await app.answer(of_two_layers)
+        await app.shows("layer 2 of 2 (l)")
+        await pilot.press("3", "l", "2")
         await app.shows("layer 2 of 2 (l)")
         await pilot.press("g")
         await app.shows("update gate z: 1 keeps the state")
