@@ -23,6 +23,7 @@ _MOST_IMPORTANT = (
     *(
         "act",
         "switch",
+        "back",
         "pause",
         "help",
         "leave",

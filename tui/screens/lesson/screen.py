@@ -150,6 +150,7 @@ class LessonScreen(Screen[None]):
     def on_descendant_focus(self) -> None:
         """Give the room to what has the focus, where there is little."""
         self.set_class(self.focused is not self.query_one(LessonText), "-on-view")
+        self._show_keys()
 
     def action_act(self) -> None:
         """Do what enter does at the open stop."""
@@ -199,13 +200,23 @@ class LessonScreen(Screen[None]):
 
     def _show_stop(self) -> None:
         """Show text, task and keys of the open stop."""
-        stop, number = self.lesson.stop, self.lesson.number
+        stop = self.lesson.stop
         self.query_one(StopsBar).refresh()
         self.query_one("#lesson-text", Static).update(stop.text)
         self.query_one("#lesson-task", Static).update(f"▸ {stop.task}")
         self.query_one("#lesson-learned", Static).update(f"✓ {stop.learned}")
         self.query_one("#lesson-left").set_class(self.lesson.is_done, "-done")
-        keys = bar_keys(stop.action, has_temperature=number == _TEMPERATURE_STOP, compares=_COMPARISONS.get(number, ""))
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """Show the keys of the open stop, and of the text or the view, whichever has the focus."""
+        number = self.lesson.number
+        keys = bar_keys(
+            self.lesson.stop.action,
+            has_temperature=number == _TEMPERATURE_STOP,
+            compares=_COMPARISONS.get(number, ""),
+            is_on_view=self.has_class("-on-view"),
+        )
         self.query_one(KeyBar).show_keys(keys)
 
     def _show_done(self) -> None:
