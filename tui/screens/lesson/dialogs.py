@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import ScrollableContainer, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -25,7 +25,7 @@ class CodeDialog(Dialog[None]):
         Binding("c", "close", "close", show=False),
         Binding("y", "copy", "copy", show=False),
     ]
-    KEYS_LINE = "y copy · ↑ ↓ scroll · esc close"
+    KEYS_LINE = "y copy · ← → ↑ ↓ scroll · esc close"
 
     def __init__(self, stop: int) -> None:
         """Show the code of a stop, from 1."""
@@ -34,7 +34,7 @@ class CodeDialog(Dialog[None]):
 
     def compose_body(self) -> ComposeResult:
         """Lay out the code."""
-        with VerticalScroll():
+        with ScrollableContainer():
             yield Static(Content(self._code.strip("\n")), markup=False, id="code")
 
     def action_copy(self) -> None:

@@ -48,4 +48,4 @@ def bar_keys(action: str, *, has_temperature: bool, compares: str, is_on_view: b
     adjust = tuple(replace(key, label="temp") for key in _ADJUST) if has_temperature else ()
     compare = (replace(_COMPARE, label=compares),) if compares else ()
     view = replace(_BACK, label="text") if is_on_view else view
-    return (replace(stops[0], label="stops"), stops[1], view, *act, *adjust, *compare, _TRAIN, *rest)
+    return (replace(stops[0], label="stops"), stops[1], view, *act, *adjust, *compare, *rest[:2], _TRAIN, *rest[2:])
