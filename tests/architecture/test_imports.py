@@ -61,7 +61,7 @@ def test_the_engine_loads_nothing_of_the_screen() -> None:
 
 
 def test_the_reducer_and_its_series_load_no_framework() -> None:
-    assert not packages_loaded_by("tui.run.reducer", "tui.run.series.series") & (SCREEN | {"torch"})
+    assert not packages_loaded_by("tui.run.folding", "tui.run.reducer", "tui.run.series.series") & (SCREEN | {"torch"})
 
 
 def test_job_control_loads_nothing_that_starts_threads_before_it_forks() -> None:

@@ -7,7 +7,7 @@ from engine.protocol.commands import Command, Pause, Resume
 from engine.protocol.events import Event, Paused, Resumed, RunFinished
 from tui.lesson.runs import MAIN, main_config, overfit_config
 from tui.run.bridge import Bridge
-from tui.run.reducer import fold
+from tui.run.folding import fold
 from tui.run.view import RunView
 
 _REASON = "the lesson goes on with another run"

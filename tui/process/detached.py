@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from tui.process.outcome import exit_code_of
 from tui.process.signals import handle_ending_signals, stop_at_signals
 from tui.run.engine_bridge import EngineBridge
-from tui.run.reducer import fold
+from tui.run.folding import fold
 from tui.run.view import RunView, is_over
 
 _POLL_SECONDS = 0.2

@@ -26,8 +26,8 @@ from engine.storage.run_log import log_to
 from tui.remote.host_connection import HostConnection
 from tui.remote.listener import Listener
 from tui.remote.protocol import Greeting, Screens, lines_of, to_line
+from tui.run.folding import fold
 from tui.run.journal import read_history
-from tui.run.reducer import fold
 from tui.run.view import RunView
 
 TICK_SECONDS = 0.1

@@ -10,7 +10,7 @@ from engine.errors import CheckpointError
 from engine.protocol.events import CommandRefused, Event, RunFailed, RunFinished, TextCompleted, TweetRead
 from engine.storage.folders import RunFolder
 from engine.storage.journal_reader import SkippedLines, read_journal
-from tui.run.reducer import fold
+from tui.run.folding import fold
 from tui.run.view import RunView
 
 _EVENTS_AT_ONCE = 1000

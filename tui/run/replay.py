@@ -30,8 +30,8 @@ from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
 from engine.storage.journal_reader import SkippedLines
 from tui.run.engine_bridge import OnStage, Session, open_training_session
+from tui.run.folding import joined
 from tui.run.journal import replayed_events
-from tui.run.reducer import joined
 
 TITLE = "This is a replay"
 _SLICE_SECONDS = 0.05

@@ -12,7 +12,8 @@ from tests.fakes import eval_finished, run_started, steps_finished, text_complet
 from tests.fuzz.target import Target, require_plain
 from tui.files.pins import PinsFile
 from tui.run.eta import eta_of
-from tui.run.reducer import apply, fold
+from tui.run.folding import fold
+from tui.run.reducer import apply
 from tui.run.summary import summary_lines
 from tui.run.view import RunView
 from tui.widgets.plot.pane import PlotOptions

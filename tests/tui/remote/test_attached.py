@@ -28,7 +28,7 @@ from tui.remote.client import RemoteBridge
 from tui.run.branching import OverlayCurve, curve_before
 from tui.run.bridge import Update
 from tui.run.engine_bridge import EngineBridge
-from tui.run.reducer import fold
+from tui.run.folding import fold
 from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.screens.dialogs.base import LeaveDialog

@@ -17,7 +17,8 @@ from tests import strategies
 from tests.fakes import eval_finished, run_started, steps_finished, tweet_sampled
 from tui.remote.protocol import CaughtUp, TweetsTold, ViewTold, lines_of, message_in
 from tui.remote.view_codec import decode_view, encode_view
-from tui.run.reducer import apply, fold
+from tui.run.folding import fold
+from tui.run.reducer import apply
 from tui.run.view import RunView
 
 SERIES = ("train_losses", "learning_rates", "seconds")

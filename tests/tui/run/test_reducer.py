@@ -14,7 +14,8 @@ from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.protocol import events as e
 from tests.fakes import eval_finished, run_started, step_taken, steps_finished, tweet_sampled
 from tui.run.eta import eta_of
-from tui.run.reducer import MAX_VAL_POINTS, MAX_WARNINGS, apply, fold
+from tui.run.folding import fold
+from tui.run.reducer import MAX_VAL_POINTS, MAX_WARNINGS, apply
 from tui.run.view import RunView
 
 

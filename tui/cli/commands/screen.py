@@ -134,7 +134,7 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
     from tui.process.detached import run_detached
     from tui.process.outcome import plan_exit
     from tui.run.engine_bridge import EngineBridge
-    from tui.run.reducer import fold
+    from tui.run.folding import fold
     from tui.terminal.output_thread import print_at_end
 
     if outcome.failure is not None:

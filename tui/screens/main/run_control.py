@@ -17,7 +17,7 @@ from engine.protocol.events import Event
 from tui.run.alerts import AlertMonitor
 from tui.run.bridge import Bridge
 from tui.run.command_book import Change, CommandBook
-from tui.run.reducer import fold
+from tui.run.folding import fold
 from tui.run.view import RunPhase, RunView
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services

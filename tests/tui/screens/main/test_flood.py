@@ -18,7 +18,8 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, wait_until
 from tui.app.app import TweetgenApp
-from tui.run.reducer import MAX_TWEETS, apply, fold
+from tui.run.folding import fold
+from tui.run.reducer import MAX_TWEETS, apply
 from tui.run.series.series import MAX_BUCKETS, WINDOW_LENGTH
 from tui.run.view import RunView
 from tui.widgets.feed.tweet_feed import TweetFeed
