@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from engine.protocol.commands import Insight
+from engine.protocol.commands import MAX_TRACED_CHARS, Insight
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of, opening
 from tui.settings.keys.xray import XRAY_SCREEN_KEYS, xray_bar_keys
@@ -20,9 +20,6 @@ from tui.widgets.input.line_input import LineInput
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.step_bar import StepBar
 from tui.widgets.xray.panel import XrayPanel
-
-MAX_CHARS = 500
-"""Of a typed text: as many as a trace has at most."""
 
 
 class MainActions(Protocol):
@@ -51,7 +48,7 @@ class TextLine(Horizontal):
         """Lay out sign and input."""
         yield Static("› ", markup=False, id="xray-sign")
         yield LineInput(
-            compact=True, select_on_focus=False, max_length=MAX_CHARS, placeholder="any text; enter looks at it"
+            compact=True, select_on_focus=False, max_length=MAX_TRACED_CHARS, placeholder="any text; enter looks at it"
         )
 
     def open(self, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, get_args
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -40,14 +41,14 @@ class PictureView(Widget):
         & > .picture--good { color: $text-success; }
         & > .picture--bad { color: $text-error; }
         & > .picture--problem { color: $text-warning; }
-        & > .picture--plus-1 { background: $primary 12%; }
-        & > .picture--plus-2 { background: $primary 24%; }
-        & > .picture--plus-3 { background: $primary 36%; }
-        & > .picture--plus-4 { background: $primary 48%; }
-        & > .picture--minus-1 { background: $warning 12%; }
-        & > .picture--minus-2 { background: $warning 24%; }
-        & > .picture--minus-3 { background: $warning 36%; }
-        & > .picture--minus-4 { background: $warning 48%; }
+        & > .picture--plus-1 { background: $primary 10%; }
+        & > .picture--plus-2 { background: $primary 20%; }
+        & > .picture--plus-3 { background: $primary 30%; }
+        & > .picture--plus-4 { background: $primary 40%; }
+        & > .picture--minus-1 { background: $warning 10%; }
+        & > .picture--minus-2 { background: $warning 20%; }
+        & > .picture--minus-3 { background: $warning 30%; }
+        & > .picture--minus-4 { background: $warning 40%; }
     }
     """
 
@@ -77,12 +78,15 @@ class PictureView(Widget):
         return self._strip(self.picture[y] if y < len(self.picture) else ())
 
     def _strip(self, line: Line) -> Strip:
-        segments = [Segment(span.text, self.get_component_rich_style(*_classes(span))) for span in line]
+        segments = [Segment(span.text, self._style(span)) for span in line]
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
 
-
-def _classes(span: Span) -> tuple[str, ...]:
-    """Return the component classes of a span."""
-    step = round(NUM_SHADES * max(-1.0, min(1.0, span.shade))) if span.shade is not None else 0
-    shade = (f"picture--{'plus' if step > 0 else 'minus'}-{abs(step)}",) if step and span.kind != "cursor" else ()
-    return (f"picture--{span.kind}", *shade)
+    def _style(self, span: Span) -> Style:
+        """Return the style of a kind; over a shade, text has the colour that contrasts with all shades."""
+        style = self.get_component_rich_style(f"picture--{span.kind}")
+        step = round(NUM_SHADES * max(-1.0, min(1.0, span.shade or 0.0)))
+        if not step or span.kind == "cursor":
+            return style
+        shade = self.get_component_rich_style(f"picture--{'plus' if step > 0 else 'minus'}-{abs(step)}")
+        colour = style.color if span.kind == "bar" else self.get_component_rich_style("picture--text").color
+        return style + Style(color=colour, bgcolor=shade.bgcolor)

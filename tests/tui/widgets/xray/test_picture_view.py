@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from textual.app import App, ComposeResult
+from textual.color import Color
 from textual.geometry import Region
+from textual.theme import Theme
 
-from tui.settings.theme import TWEETGEN_THEME
-from tui.widgets.xray.picture_view import PictureView
+from tests.tui.settings.test_theme import contrast
+from tui.settings.theme import OWN_THEMES, TWEETGEN_THEME
+from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
 from tui.xray.spans import Picture, Span
 
 PICTURE: Picture = ((Span("state "), Span("▒▒", shade=0.5), Span("░", shade=-0.2)), (Span("[/b] 雪", "muted"),))
@@ -41,6 +44,24 @@ async def test_a_picture_is_shown_as_plain_text_with_a_background_for_each_shade
         assert app.view.size.height == 2
         backgrounds = [segment.style and segment.style.bgcolor for segment in app.view.render_line(0)]
         assert len(set(backgrounds[:3])) == 3, "none, one hue, the other hue"
+
+
+@pytest.mark.parametrize("theme", OWN_THEMES, ids=lambda theme: theme.name)
+async def test_text_on_every_shade_is_readable_and_keeps_its_attributes(theme: Theme) -> None:
+    app = PictureApp()
+    async with app.run_test(size=(40, 5)):
+        app.register_theme(theme)
+        app.theme = theme.name
+        for kind in ("text", "title", "value", "good", "muted"):
+            shades = (step / NUM_SHADES for step in range(-NUM_SHADES, NUM_SHADES + 1))
+            app.view.show_picture((tuple(Span("a", kind, shade) for shade in shades),))
+            styles = [segment.style for segment in app.view.render_line(0) if segment.text == "a" and segment.style]
+            assert len({style.bgcolor for style in styles}) == 2 * NUM_SHADES + 1
+            assert len({style.bold for style in styles}) == 1
+            for style in styles:
+                assert style.color is not None
+                assert style.bgcolor is not None
+                assert contrast(Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)) >= 4.5
 
 
 async def test_an_update_repaints_the_changed_cells_only(monkeypatch: pytest.MonkeyPatch) -> None:
