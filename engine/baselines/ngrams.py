@@ -10,7 +10,7 @@ by the n-grams that start with a context of the chunk, about 0.6 GB for 90 milli
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from engine.baselines.contexts import Contexts, TokenStream, token_streams
 from engine.baselines.counting import FloatArray, NgramCounts, ValueCounter
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.model.vocab import UNKNOWN_CHAR_BITS
+from engine.pieces import Pieces, run_to_end
 from engine.protocol.stage import OnProgress, no_progress, part_of
 
 HIGHEST_ORDER = 7
@@ -36,13 +37,7 @@ def baseline_bits(
 
     Every target counts; a character outside the vocabulary costs its `<UNK>` plus 20 bits.
     """
-    pieces = baseline_pieces(train, held_out, vocab_size, on_progress, _TRAIN_TARGETS)
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            bits: dict[str, float] = end.value
-            return bits
+    return run_to_end(baseline_pieces(train, held_out, vocab_size, on_progress, _TRAIN_TARGETS))
 
 
 def baseline_pieces(
@@ -51,7 +46,7 @@ def baseline_pieces(
     vocab_size: int,
     on_progress: OnProgress = no_progress,
     piece_targets: int = PIECE_TARGETS,
-) -> Generator[None, None, dict[str, float]]:
+) -> Pieces[dict[str, float]]:
     """Do the work of `baseline_bits` in pieces, of about `piece_targets` training targets each."""
     bits = dict.fromkeys(NAMES, held_out.num_unknown_chars * UNKNOWN_CHAR_BITS)
     num_done = 0

@@ -16,7 +16,6 @@ from engine.insight.embedding_map import map_embeddings
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.holding import sample_held
 from engine.insight.own_draw import draw_on, longest_own_text
-from engine.insight.pieces import Pieces
 from engine.insight.pooling import FINE_DIGITS, STATE_BANDS, bands, rounded
 from engine.insight.reach import gradient, occlusion
 from engine.insight.trace import sequence_loss, trace
@@ -24,6 +23,7 @@ from engine.insight.trace_fields import chars_read, layer_fields
 from engine.insight.units import best_units, correlate, some_tweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, Vocab
+from engine.pieces import Pieces
 from engine.protocol.commands import (
     HoldUnit,
     Insight,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.baselines.ngrams import NAMES, baseline_pieces
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.insight.answers import Answer
-from engine.insight.pieces import Pieces
+from engine.pieces import Pieces
 from engine.protocol.commands import MeasureBaselines
 from engine.protocol.events import BaselinesMeasured
 

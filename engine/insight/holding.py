@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.config.run import SamplingConfig
-from engine.insight.pieces import Pieces
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
+from engine.pieces import Pieces
 from engine.protocol.commands import MAX_TRACED_CHARS
 from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.sampling.stepper import HeldUnit

@@ -6,9 +6,9 @@ import numpy as np
 
 from engine.config.run import SamplingConfig
 from engine.errors import DivergedError
-from engine.insight.pieces import Pieces
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS
+from engine.pieces import Pieces
 from engine.protocol.commands import MAX_TRACED_CHARS
 from engine.sampling.logits import draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS

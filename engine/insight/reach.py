@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from engine.insight.explicit_gru import ExplicitGru, GruLayer
-from engine.insight.pieces import Pieces
 from engine.insight.trace import LayerTrace, Trace, require_finite, trace
 from engine.model.vocab import EOS, SPECIALS
+from engine.pieces import Pieces
 
 _BATCH_ROWS = 64
 

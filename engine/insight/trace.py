@@ -10,9 +10,9 @@ from torch import Tensor
 
 from engine.errors import DivergedError
 from engine.insight.explicit_gru import ExplicitGru, GruLayer
-from engine.insight.pieces import Pieces
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS
+from engine.pieces import Pieces
 from engine.sampling.stepper import HeldUnit
 
 

@@ -19,12 +19,12 @@ from engine.insight.answers import Answers, snapshot
 from engine.insight.embedding_map import map_embeddings
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.holding import NUM_TWEETS, sample_held
-from engine.insight.pieces import run_to_end
 from engine.insight.reach import gradient, occlusion
 from engine.insight.trace import trace
 from engine.insight.units import best_units, correlate
 from engine.model.gru import TextGenerator
 from engine.model.vocab import UNK, Vocab
+from engine.pieces import run_to_end
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import MAX_TRACED_CHARS, Insight

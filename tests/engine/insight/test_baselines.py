@@ -9,7 +9,7 @@ import pytest
 from engine.baselines.ngrams import NAMES, baseline_bits
 from engine.insight import baselines
 from engine.insight.baselines import Baselines
-from engine.insight.pieces import run_to_end
+from engine.pieces import run_to_end
 from engine.protocol.commands import MeasureBaselines
 from engine.protocol.events import BaselinesMeasured
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of

@@ -13,7 +13,7 @@ from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.insight.answers import Answers, snapshot
 from engine.insight.checkpoint_answers import CheckpointAnswers
-from engine.insight.pieces import run_to_end
+from engine.pieces import run_to_end
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Insight

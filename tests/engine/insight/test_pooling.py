@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from engine.insight.explicit_gru import ExplicitGru
-from engine.insight.pieces import run_to_end
 from engine.insight.pooling import GATE_BANDS, STATE_BANDS, bands, by_mean, rounded
 from engine.insight.trace import trace
 from engine.insight.trace_fields import char_gates, layer_fields
+from engine.pieces import run_to_end
 from tests.engine.insight.models import TEXT, VOCAB, small_model
 
 TRACED = run_to_end(trace(ExplicitGru(small_model(2)), VOCAB.encode(TEXT)))

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from engine.errors import DivergedError
 from engine.insight.explicit_gru import ExplicitGru
-from engine.insight.pieces import Pieces, run_to_end
 from engine.insight.reach import gradient, mean_embedding, occlusion
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS
+from engine.pieces import Pieces, run_to_end
 from tests.engine.insight.models import TEXT, VOCAB, largest_difference, small_model
 
 IDS = VOCAB.encode(TEXT)

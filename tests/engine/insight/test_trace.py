@@ -11,10 +11,10 @@ from torch import nn
 
 from engine.errors import DivergedError
 from engine.insight.explicit_gru import ExplicitGru
-from engine.insight.pieces import run_to_end
 from engine.insight.trace import sequence_loss, trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK
+from engine.pieces import run_to_end
 from engine.sampling.stepper import HeldUnit
 from tests.engine.insight.models import TEXT, VOCAB, largest_difference, small_model
 

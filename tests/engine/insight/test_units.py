@@ -11,9 +11,9 @@ import torch
 from engine.errors import DivergedError
 from engine.insight.concepts import CONCEPTS, label
 from engine.insight.explicit_gru import ExplicitGru
-from engine.insight.pieces import run_to_end
 from engine.insight.trace import trace
 from engine.insight.units import BEST_UNITS, MAX_TWEETS, Correlation, best_units, correlate, some_tweets
+from engine.pieces import run_to_end
 from tests.engine.helpers import encoded_with, small_tweets
 from tests.engine.insight.models import VOCAB, small_model
 

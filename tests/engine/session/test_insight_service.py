@@ -19,8 +19,8 @@ import torch
 
 from engine.errors import ConfigError
 from engine.insight.answers import Answer
-from engine.insight.pieces import Pieces
 from engine.model.gru import TextGenerator
+from engine.pieces import Pieces
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command, Insight
