@@ -10,7 +10,7 @@ import numpy.typing as npt
 from engine.baselines.contexts import IntArray
 
 _SORTED_TOGETHER = 1 << 16
-"""Values of a run; fewer take longer in all, more take longer at once."""
+"""Minimum size of a new run: smaller runs take more time in total, larger ones more time at once."""
 FloatArray = npt.NDArray[np.float64]
 
 

@@ -20,7 +20,7 @@ class Baselines:
         self._held_out = held_out
         self._vocab_size = vocab_size
         self._measurement: Pieces[None] | None = None
-        """In progress; abandoned answers leave it for the next."""
+        """The measurement in progress; if its answer is abandoned, the next answer continues it."""
         self._bits: dict[str, float] = {}
 
     def job(self, command: MeasureBaselines) -> Pieces[Answer]:

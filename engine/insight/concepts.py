@@ -18,10 +18,10 @@ Labels = npt.NDArray[np.float64]
 
 _NAME = re.compile(r"(?<!\w)@\w+")
 _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
-_HASHTAG = re.compile(r"(?<!\w)#(?=\w*[^\W\d])\w+")  # "#1" is none
+_HASHTAG = re.compile(r"(?<!\w)#(?=\w*[^\W\d])\w+")  # "#1" is no hashtag
 _PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»", '"': '"'}
 _MIN_UPPER_CASE = 2
-"""Adjacent capitals that make a stretch; one begins a word."""
+"""Number of adjacent capitals that make a stretch; a single one starts a word."""
 
 
 def label(text: str) -> Labels:

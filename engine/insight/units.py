@@ -24,8 +24,8 @@ from engine.text import LOST
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 MAX_TWEETS = 500
-"""Some 37,000 characters of ordinary tweets: the standard error of a correlation is then below 0.01, less than the
-last digit shown, and there are dozens of links and hashtags; more would take longer than one is ready to wait."""
+"""Some 37,000 characters of ordinary tweets: the standard error of a correlation is then below 0.01, the last digit
+shown, and there are dozens of links and hashtags. The work grows with their number."""
 BEST_UNITS = 8
 """Per concept."""
 _BATCH_TWEETS = 32

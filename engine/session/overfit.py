@@ -80,10 +80,10 @@ class Overfit:
 def outcome_text(loss: float, proof: str) -> str:
     """Return the sentence about the loss of the tweet, nats per character; `proof` is a clause or empty."""
     if loss < LOW_LOSS:
-        clauses = [f"Loss {loss:.2g}: the model knows this tweet by heart; it knows nothing else"]
+        verdict = f"Loss {loss:.2g}: the model knows this tweet by heart; it knows nothing else"
     else:
-        clauses = [f"Loss {loss:.2g}: the model does not know this tweet by heart, which takes less than {LOW_LOSS}"]
-    return ": ".join([*clauses, *filter(None, [proof])]) + "."
+        verdict = f"Loss {loss:.2g}: the model does not know this tweet by heart, which takes less than {LOW_LOSS}"
+    return f"{verdict}: {proof}." if proof else f"{verdict}."
 
 
 def start_of_another(tweet: str, others: Iterable[str], chars: Iterable[str]) -> str:
