@@ -69,7 +69,9 @@ def test_job_control_loads_nothing_that_starts_threads_before_it_forks() -> None
 
 
 def test_the_screen_loads_no_torch_before_it_is_open() -> None:
-    assert "torch" not in packages_loaded_by("tui.app.app", "tui.screens.main.screen", "tui.run.engine_bridge")
+    assert "torch" not in packages_loaded_by(
+        "tui.app.app", "tui.app.lesson_app", "tui.screens.main.screen", "tui.run.engine_bridge"
+    )
 
 
 def test_the_screen_loads_neither_x_ray_nor_lesson_before_they_are_opened() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 
 from engine.config.corpus import CorpusConfig
-from engine.config.run import RunConfig
+from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import StorageError
 from engine.storage.atomic_write import storage_errors
 from engine.storage.file_lock import is_locked
@@ -20,12 +20,14 @@ MAIN, OVERFIT = "lesson", "overfit"
 OVERFIT_ROW = 200
 """The row of the tutorial."""
 EVAL_EVERY = 100
+_RUNTIME = RuntimeConfig(device="cpu", precision="float32", threads=1)
+"""Fast enough for small models, without a measurement at the start."""
 
 
 def main_config(*, is_new: bool = False) -> RunConfig:
     """Return the config of the run `lesson`: continued where it was saved, unless a new one `is_new`."""
     if not is_new and folder_of_run(MAIN).checkpoint_path("latest").exists():
-        return RunConfig(resume=MAIN)
+        return RunConfig(resume=MAIN, runtime=_RUNTIME)
     settings = {
         "embedding_size": 64,
         "hidden_size": 64,
@@ -33,14 +35,20 @@ def main_config(*, is_new: bool = False) -> RunConfig:
         "eval_tweets": 500,
         "sample_every": 0,
     }
-    return RunConfig(preset="tutorial", settings=settings, run_name=MAIN)
+    return RunConfig(preset="tutorial", settings=settings, run_name=MAIN, runtime=_RUNTIME)
 
 
 def overfit_config() -> RunConfig:
     """Return the config of a run on one tweet, with the sizes and the learning rate of the tutorial's part (c)."""
     # slow enough to watch: the loss is below 0.05 after some 110 steps
     settings = {"learning_rate": 0.001, "eval_every": 0, "sample_every": 4, "steps_per_second": 8.0}
-    return RunConfig(preset="tutorial", settings=settings, corpus=CorpusConfig(overfit=OVERFIT_ROW), run_name=OVERFIT)
+    return RunConfig(
+        preset="tutorial",
+        settings=settings,
+        corpus=CorpusConfig(overfit=OVERFIT_ROW),
+        run_name=OVERFIT,
+        runtime=_RUNTIME,
+    )
 
 
 def open_lesson_session(config: RunConfig, on_stage: OnStage) -> Session:

@@ -209,3 +209,20 @@ async def test_a_run_that_q_stops_opens_no_lesson(stage: Stage) -> None:
         await pilot.press("q")
         await wait_until(lambda: app.return_code is not None, "the end")
     assert app.return_value == Outcome(is_ending=True)
+
+
+async def test_an_attached_screen_detaches_before_the_lesson(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = FakeSession()
+    app = stage.app(session)
+    async with app.run_test() as pilot:
+        await wait_until(lambda: app.summary_view.started is not None)
+        monkeypatch.setattr(EngineBridge, "is_remote", True)
+        main = app.screen
+        assert isinstance(main, MainScreen)
+        main.leaving.action_lesson()
+        await opened(app, YesDialog)
+        await shows(app, "it continues")
+        await pilot.press("y")
+        await wait_until(lambda: app.return_code is not None, "the end")
+    assert app.return_value == Outcome(is_detached=True, opens_lesson=True)
+    assert not session.received

@@ -104,6 +104,10 @@ class LearnedView(XrayView):
 
     FIRST_VIEW = "reach"
 
+    def wants_training(self) -> bool:
+        """Train up to the wanted step, but not beside the views of units, whose answers would take long."""
+        return super().wants_training() and self.panel.view_name != "units"
+
     @property
     def first_cursor(self) -> int:
         """The middle: the first characters have little before them to reach to."""
