@@ -57,6 +57,11 @@ class LessonApp(TerminalApp, inherit_bindings=False):
         """One for each run, the latest last."""
         return self.lesson_screen.lesson.run.bridges
 
+    @property
+    def is_run_starting(self) -> bool:
+        """Whether the latest run had nothing to save yet at the last tick, and those before have ended."""
+        return self.lesson_screen.lesson.run.view.phase == "starting"
+
     def on_load(self) -> None:
         """Handle signals from here on, in the app's context."""
         loop, context = asyncio.get_running_loop(), contextvars.copy_context()

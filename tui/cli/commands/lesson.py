@@ -95,7 +95,7 @@ def open_lesson(store: PreferencesStore, job_control: JobControl) -> NoReturn:
         )
     handle_signals_after_screen(lambda _: None, continues_in_background=False)
     for each in app.bridges:
-        each.join(_SAVING_SECONDS)
+        each.join(0.0 if app.is_run_starting else _SAVING_SECONDS)
     print_at_end(_last_lines(outcome, read_progress(path)))
     leave_process(outcome.exit_code)
 
