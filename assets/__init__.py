@@ -1,1 +1,1 @@
-"""The embedded corpus, synthetic happy tweets, and the grammar that generates it; only the corpus is in the wheel."""
+"""The embedded corpus, synthetic happy tweets; the grammar that generates it, not in the wheel; the lesson's code."""
