@@ -114,7 +114,7 @@ def pooled(values: Sequence[float], num_bands: int) -> tuple[float, ...]:
 
 def largest(rows: Sequence[Sequence[float]]) -> float:
     """Return the largest absolute value of all rows, 1 if there is none above 0: a scale for signed values."""
-    return max((abs(value) for row in rows for value in row), default=0.0) or 1.0
+    return max((max(*row, -min(row)) for row in rows if row), default=0.0) or 1.0
 
 
 def percent(share: float) -> str:

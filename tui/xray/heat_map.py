@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from engine.protocol.events.insight import Bands
 from tui.formatting.cells import cell_len
 from tui.xray.columns import symbols, window
 from tui.xray.glyphs import Glyphs, largest, level_spans, pooled
@@ -43,14 +44,12 @@ class HeatMap:
         num_blanks = _LABEL_CELLS + sum(self.cells[self.visible.start : self.cursor])
         return chars, (Span(" " * num_blanks), Span(self.glyphs.cursor, "title"))
 
-    def block(
-        self, bands: Sequence[Sequence[float]], num_rows: int, label: str, meaning: str, *, is_signed: bool
-    ) -> Picture:
+    def block(self, bands: Bands, num_rows: int, label: str, meaning: str, *, is_signed: bool) -> Picture:
         """Return bands, one row of numbers per input, pooled to `num_rows` lines; the first is `meaning`, if given.
 
         Numbers are 0 to 1, or signed and scaled by the largest one, which is added to the meaning.
         """
-        columns = [pooled(column, num_rows - bool(meaning)) for column in bands]
+        columns = _pooled_columns(bands, num_rows - bool(meaning))
         scale = largest(columns) if is_signed else 1.0
         span_of_values = f", {-scale:.2f} to {scale:.2f}" if is_signed else ""
         heading: Picture = ((Span(meaning + span_of_values, "muted"),),) if meaning else ()
@@ -63,3 +62,8 @@ class HeatMap:
                 spans += level_spans((value,), self.glyphs, is_signed=is_signed, cells=self.cells[place], kind=kind)
             rows.append(tuple(spans))
         return (*heading, *rows)
+
+
+@lru_cache(8)  # a step of the cursor changes none of up to 500 columns
+def _pooled_columns(bands: Bands, num_rows: int) -> tuple[tuple[float, ...], ...]:
+    return tuple(pooled(column, num_rows) for column in bands)
