@@ -46,13 +46,18 @@ class InsightService:
         self._memory_fallback = memory_fallback
         data = setup.training_data
         self._baselines = Baselines(data.train_tweets, setup.val_tweets, len(data.vocab))
-        self._clock = state.stopwatch.clock
+        self._waited_seconds = 0.0
+        """For a device that still computed steps, which is no work on an answer."""
         self._jobs: dict[_Key, tuple[_Question, Iterator[None]]] = {}
         """Oldest first, by type and request."""
         self._seconds: dict[type[_Question], float] = {}
         """How long each type that waits was worked on, so that a short answer does not wait for a long one."""
         self._credit = MAX_CREDIT_SECONDS
         self._since = self._clock()
+
+    def _clock(self) -> float:
+        """Return seconds, without those of waiting for a device."""
+        return self._state.stopwatch.clock() - self._waited_seconds
 
     @property
     def num_pending(self) -> int:
@@ -134,11 +139,18 @@ class InsightService:
         """Do the work of a command piece by piece; emit its answer."""
         job = self._baselines.job(command) if isinstance(command, MeasureBaselines) else self._job(command)
         event_type, fields = yield from job
+        self._emit_steps()
         self._reporter.emit(event_type, **fields)
+
+    def _emit_steps(self) -> None:
+        """Wait for the steps queued on a GPU, and emit them: any other event does so, too."""
+        began = self._clock()
+        self._reporter.emit_steps()
+        self._waited_seconds += self._clock() - began
 
     def _job(self, command: Insight) -> Pieces[Answer]:
         """Copy the weights, and return the pieces of an answer about them."""
-        self._reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of this work
+        self._emit_steps()
         setup, state = self._setup, self._state
         model = snapshot(state.trainer.eval_model)
         answers = Answers(model, setup.training_data.vocab, lambda: setup.val_tweets, state.sampling, state.step)

@@ -26,7 +26,8 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command, Insight
 from engine.protocol.events import Event
 from engine.session import insight_service
-from engine.session.insight_service import MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE
+from engine.session.insight_service import MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, InsightService
+from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from tests.engine.helpers import OnEvent, Script, names, never, of_type, only, run_session, tiny_config
@@ -192,6 +193,22 @@ def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus
         run_session(config, {3: [c.MapEmbeddings()]}, note_step, work.clock)
 
     assert threads == {"step": {2}, "work": {1}}
+
+
+def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: Work) -> None:
+    """It may take longer than all answers; if it counted, the next ones would be late."""
+    setup, state, reporter = mock.MagicMock(), mock.MagicMock(), mock.MagicMock()
+    state.stopwatch.clock, state.step = work.clock, 3
+    reporter.emit_steps.side_effect = lambda: work.clock.advance(2.0)
+    service = InsightService(setup, state, reporter, MemoryFallback(state, reporter))
+
+    for number in range(4):
+        service.ask(c.MapEmbeddings(request=number))
+        work.clock.advance(1.0)
+        service.advance()
+
+    assert service.num_pending == 0
+    assert len(work.pieces) == 4 * NUM_PIECES
 
 
 def test_the_work_counts_as_time_of_sampling(corpus: Path, work: Work) -> None:
