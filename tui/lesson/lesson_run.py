@@ -26,6 +26,8 @@ class LessonRun:
         """Whether the run is to train; it is paused otherwise."""
         self._asked: bool | None = None
         """What was asked for last and is not answered yet."""
+        self._main_view = RunView()
+        """The run of the lesson when it was left, to continue with its curve."""
         self._next: RunConfig | None = None
         self._unsent: list[Command] = []
 
@@ -93,11 +95,11 @@ class LessonRun:
         self._unsent.clear()
 
     def _start_next(self, config: RunConfig) -> None:
-        before = self.view.started
-        is_same = before is not None and before.run == config.resume and isinstance(self.view.ended, RunFinished)
+        if self.view.started is not None and self.view.started.run == MAIN:
+            self._main_view = self.view if isinstance(self.view.ended, RunFinished) else RunView()
         self._next = None
         self.bridges.append(self.bridge.successor(config))
-        self.view = self.view.for_resume() if is_same else RunView()
+        self.view = RunView() if config.resume is None else self._main_view.for_resume()
         self._start_paused()
         for command in self._unsent:
             self.bridge.send(command)

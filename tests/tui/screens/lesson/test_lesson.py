@@ -349,3 +349,22 @@ async def test_a_warning_of_the_run_is_a_toast(open_lesson: OpenLesson) -> None:
         await ready(app)
         session.emit(e.Warned(step=0, elapsed_seconds=0.0, kind="disk", message="The disk is full."))
         await toasted(app, "The disk is full.")
+
+
+async def test_the_model_of_the_lesson_continues_with_its_curve_after_the_run_on_one_tweet(
+    open_lesson: OpenLesson,
+) -> None:
+    first, overfit, again = LessonSession(), LessonSession("overfit"), LessonSession()
+    app = open_lesson(first, overfit, again, stop=4)
+    write_checkpoint(folder_of_run("lesson").checkpoint_path("latest"))
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ready(app)
+        first.emit(steps_finished(1, [4.7, 4.5]))
+        await wait_until(lambda: screen.lesson.run.view.step == 2)
+        await press(pilot, "enter")
+        await wait_until(lambda: overfit.received, "the run on one tweet")
+        await press(pilot, "right", "right", "right")
+        await wait_until(lambda: again.received, "the run of the lesson")
+        await ready(app)
+        assert app.bridges[-1].config.resume == "lesson"
+        assert screen.lesson.run.view.smoothed_loss is not None
