@@ -63,6 +63,11 @@ class BatchDialog(Dialog[None]):
         for box in self.query("#box"):
             box.border_title = Content(self._heading)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is no batch yet."""
+        return self._grid.shown_batch is None
+
     def show(self, batch: BatchShown) -> None:
         """Show a batch."""
         shown, total = len(batch.rows), batch.num_tweets

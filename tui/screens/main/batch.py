@@ -49,11 +49,15 @@ class BatchController(Controller):
         if self._dialog is not None:
             self._dialog.show(batch)
 
-    def show_refusal(self, reason: str) -> bool:
-        """Show why there is no batch; return whether a dialog is open to show it."""
+    def show_refusal(self, reason: str) -> None:
+        """Show why there is no batch, if the dialog is still open."""
         if self._dialog is not None:
             self._dialog.show_refusal(reason)
-        return self._dialog is not None
+
+    def stop_waiting(self) -> None:
+        """Expect no answer any more: the run has ended."""
+        if self._dialog is not None and self._dialog.is_waiting:
+            self._dialog.show_refusal("No model is running to show its batch.")
 
     def _ask(self) -> None:
         self._asked_at, self._num_gaps = self._run.view.step, self._run.num_gaps

@@ -189,29 +189,26 @@ class MainScreen(Screen[None]):
     def _route_refusal(self, refusal: e.CommandRefused) -> None:
         """Show a refusal where its command came from, as a toast, or in a dialog."""
         is_brief = refusal.title in _TOASTED
-        if refusal.command == "Stop" and not is_brief:
-            self.leaving.confirm_unsaved_exit(refusal)
-        elif refusal.command == "CompleteText":
-            self.sampling.prompt.show_refusal(refusal.detail)
-        elif self._show_refusal_in_dialog(refusal):
-            pass
-        elif refusal.command == "Finish" or is_brief:
-            self.run.messages.toast(refusal.detail)
-        else:
-            self.run.messages.error(refusal.title, refusal.detail, refusal.hint)
-
-    def _show_refusal_in_dialog(self, refusal: e.CommandRefused) -> bool:
-        """Show a refusal in the dialog that waits for the answer, if it is open; return whether it is."""
         match refusal.command:
-            case "ReadTweet":
-                return self.tweet_details.show_refusal(refusal.detail)
+            case "Stop" if not is_brief:
+                self.leaving.confirm_unsaved_exit(refusal)
+            case "CompleteText":
+                self.sampling.prompt.show_refusal(refusal.detail)
+            case "ReadTweet" if self.tweet_details.show_refusal(refusal.detail):
+                pass
             case "ShowBatch":
-                return self.batches.show_refusal(refusal.detail)
-        return self.xray.show_refusal(refusal)
+                self.batches.show_refusal(refusal.detail)
+            case _ if self.xray.show_refusal(refusal):
+                pass
+            case _ if refusal.command == "Finish" or is_brief:
+                self.run.messages.toast(refusal.detail)
+            case _:
+                self.run.messages.error(refusal.title, refusal.detail, refusal.hint)
 
     def _route_end(self, ended: e.RunFinished | e.RunFailed) -> None:
         """Show why the run has ended, unless the user ends it."""
         self.tweet_details.stop_waiting()
+        self.batches.stop_waiting()
         if self.run.is_ending:
             return
         if isinstance(ended, e.RunFinished):

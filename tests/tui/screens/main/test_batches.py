@@ -10,6 +10,7 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, batch_shown, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
+from tui.screens.dialogs.base import FailureDialog
 from tui.screens.dialogs.batch import BatchDialog
 from tui.screens.main.screen import MainScreen
 from tui.widgets.batch_grid import BatchGrid
@@ -133,6 +134,37 @@ async def test_a_refusal_is_shown_in_the_dialog(stage: Stage) -> None:
         )
         await shows(app, "No batch .")
         assert isinstance(app.screen, BatchDialog)
+
+
+async def test_no_batch_is_waited_for_once_the_run_has_failed(stage: Stage) -> None:
+    class Failing(FakeSession):
+        def answer(self, command: c.Command) -> e.Event:
+            if isinstance(command, c.ShowBatch):
+                return e.RunFailed(step=3, elapsed_seconds=1.0, title="no", detail="", hint="")
+            return super().answer(command)
+
+    app = stage.app(Failing(SCRIPT))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await pilot.press("B")
+        await opened(app, FailureDialog)
+        await pilot.press("escape")
+        await opened(app, BatchDialog)
+        await shows(app, "No model is running to show its batch.")
+
+
+async def test_a_refusal_after_the_dialog_was_closed_or_for_another_screen_is_not_shown(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=SIZE):
+        await ready(app)
+        refused = e.CommandRefused(
+            step=3, elapsed_seconds=1.0, command="ShowBatch", title="no", detail="No batch.", hint=""
+        )
+        session.emit(refused)
+        session.emit(tweet_sampled("after the refusal", 4))
+        await shows(app, "after the refusal")
+        assert isinstance(app.screen, MainScreen)
 
 
 async def test_in_ascii_ends_and_padding_have_glyphs_of_their_own(stage: Stage) -> None:
