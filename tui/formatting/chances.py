@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from engine.text import harmless_char
 from tui.formatting.cells import cell_len
 
@@ -9,6 +11,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 _FULL = "█"
 
 
+@lru_cache(1024)  # a grid of a batch has thousands of characters, of a vocabulary of some hundred
 def shown_char(char: str) -> str:
     """Return a character as a label: "␣" for a space, "end" for none, "U+200D" if it can't be shown.
 

@@ -7,7 +7,6 @@ its targets are all but the first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from engine.model.vocab import EOS, UNK
@@ -114,12 +113,9 @@ def _column_widths(rows: Sequence[Sequence[Span]], width: int) -> list[int]:
 
 def _grid_line(cells: Sequence[Span], widths: Sequence[int]) -> Iterator[Span]:
     """Yield the cells of a row, those in the same style as one span."""
-    shown = [
-        replace(span, text=span.text + " " * (width - cell_len(span.text)))
-        for span, width in zip(cells, widths, strict=False)
-    ]
-    for (kind, shade), alike in groupby(shown, key=lambda span: (span.kind, span.shade)):
-        yield Span("".join(span.text for span in alike), kind, shade)
+    columns = zip(cells, widths, strict=False)
+    for (kind, shade), alike in groupby(columns, key=lambda column: (column[0].kind, column[0].shade)):
+        yield Span("".join(span.text + " " * (width - cell_len(span.text)) for span, width in alike), kind, shade)
 
 
 def _number(row: int, glyphs: Glyphs, *, is_selected: bool) -> Span:

@@ -67,8 +67,8 @@ async def test_the_grid_fits_and_reaches_the_last_tweet_and_the_last_column(
         await shows(app, "Batch of step 3", "esc close")
         grid = app.screen.query_one(BatchGrid)
         await wait_until(lambda: "▸ 1 " in screen_text(app), "the grid")
-        await pilot.press(*["pagedown"] * 25)
-        assert grid.selected == 63
+        while grid.selected < 63:
+            await pilot.press("pagedown")
         await shows(app, "▸64 ")
         await pilot.press("end")
         assert all(len(line) == size[0] for line in screen_text(app).splitlines())
