@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.cli.program import Cli
-from tests.e2e.conftest import OpenTerminal
+from tests.e2e.conftest import SCRIPTED, OpenTerminal
+
+_SCRIPTED_LESSON = """import tui.lesson.runs
+tui.lesson.runs.open_training_session = lambda config, on_stage: FakeSession()
+"""
 
 
 def test_a_stop_is_done_on_the_real_model_and_the_lesson_continues_there(
@@ -23,6 +27,27 @@ def test_a_stop_is_done_on_the_real_model_and_the_lesson_continues_there(
     terminal.wait_for("The lesson continues at stop 2: tweetgen-tui lesson")
     assert [path.name for path in (home / "lesson" / "runs").iterdir()] == ["lesson"]
     assert not (home / "runs").exists()
+
+
+def test_the_palette_saves_and_stops_the_run_and_opens_the_lesson_in_its_place(open_terminal: OpenTerminal) -> None:
+    interpreter, option, script = SCRIPTED
+    script = script.replace("from tui.__main__", _SCRIPTED_LESSON + "from tui.__main__")
+    terminal = open_terminal(program=(interpreter, option, script), columns=80, rows=24)
+    terminal.wait_for("hello ñ there")
+    terminal.press("ctrl+p")
+    terminal.wait_for("Search")
+    terminal.press("the lesson")
+    terminal.wait_for("Save and stop this run, and open the guided lesson")
+    terminal.press("enter")
+    terminal.wait_for("Open the lesson")
+    terminal.press("y")
+    terminal.wait_for(r"\[1\] 2 3 4 5 6 7 8  Characters")
+    terminal.wait_for("a matrix of 20 x 40")
+    terminal.press("q")
+    code, _ = terminal.wait_for_exit()
+    assert code == 0
+    assert terminal.is_restored
+    terminal.wait_for("The lesson continues at stop 1")
 
 
 def test_a_stop_that_does_not_exist_and_a_missing_terminal_are_reported(cli: Cli) -> None:
