@@ -10,10 +10,8 @@ from textual.binding import BindingType
 from engine.protocol.events import BatchShown
 from tui.settings.keys.batch import GRID_KEYS
 from tui.settings.keys.key import bindings_of
-from tui.widgets.terminal_info import TerminalInfo
 from tui.widgets.xray.picture_view import PictureView
 from tui.xray import batch_view
-from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 
 _COLUMNS_PER_KEY = 8
 _ROWS_PER_WHEEL = 3
@@ -104,19 +102,15 @@ class BatchGrid(PictureView, can_focus=True):
         self.first_row = max(min(first_row, len(batch.rows) - num_lines), 0)
         shown_rows = range(self.first_row, self.first_row + num_lines)
         width, height = self.size
-        last_first_column = batch_view.last_first_column(batch, shown_rows, width, self._glyphs)
+        last_first_column = batch_view.last_first_column(batch, shown_rows, width, self.glyphs)
         self.first_column = max(min(column, last_first_column), 0)
         picture = batch_view.render(
             batch,
             width=width,
             height=height,
-            glyphs=self._glyphs,
+            glyphs=self.glyphs,
             first_row=self.first_row,
             first_column=self.first_column,
             selected=self.selected,
         )
         self.show_picture(picture)
-
-    @property
-    def _glyphs(self) -> Glyphs:
-        return ASCII if isinstance(self.app, TerminalInfo) and self.app.glyphs == "ascii" else UNICODE

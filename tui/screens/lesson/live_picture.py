@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tui.widgets.terminal_info import TerminalInfo
 from tui.widgets.xray.picture_view import PictureView
-from tui.xray.glyphs import ASCII, UNICODE, Glyphs
+from tui.xray.glyphs import Glyphs
 from tui.xray.spans import Picture
 
 MakePicture = Callable[[int, int, Glyphs], Picture]
@@ -26,7 +26,7 @@ class LivePicture(PictureView, can_focus=True):
     def redraw(self) -> None:
         """Compute the picture again; repaint the changed cells."""
         if self.size.area:
-            self.show_picture(self._make_picture(*self.size, self._glyphs))
+            self.show_picture(self._make_picture(*self.size, self.glyphs))
 
     def on_resize(self) -> None:
         """Lay out for the new size."""
@@ -36,8 +36,3 @@ class LivePicture(PictureView, can_focus=True):
         """Redraw when the glyph set changes."""
         if isinstance(self.app, TerminalInfo):
             self.watch(self.app, "glyphs", self.redraw, init=False)
-
-    @property
-    def _glyphs(self) -> Glyphs:
-        is_ascii = isinstance(self.app, TerminalInfo) and self.app.glyphs == "ascii"
-        return ASCII if is_ascii else UNICODE

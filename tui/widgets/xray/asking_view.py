@@ -19,7 +19,6 @@ from tui.widgets.xray.layout import PanelLayout, Words, explanation, laid_out, s
 from tui.widgets.xray.picture_view import PictureView
 from tui.widgets.xray.questions import Questions
 from tui.widgets.xray.state import XrayState
-from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.map_layout import aligned
 from tui.xray.units_view import UnitId, selectable
 from tui.xray.view_names import ViewName
@@ -167,7 +166,7 @@ class AskingView(PictureView):
         width, height = self.size
         if not width or not height:
             return
-        state, glyphs = self._state, self._glyphs
+        state, glyphs = self._state, self.glyphs
         if self._help_top is not None:
             picture, self._help_top = explanation(state.view, self._help_top, width=width, height=height, glyphs=glyphs)
         else:
@@ -177,11 +176,6 @@ class AskingView(PictureView):
             self._drawn = laid_out(state, self._content, words, width=width, height=height, glyphs=glyphs)
             picture = self._drawn.picture
         self.show_picture(picture)
-
-    @property
-    def _glyphs(self) -> Glyphs:
-        is_ascii = isinstance(self.app, TerminalInfo) and self.app.glyphs == "ascii"
-        return ASCII if is_ascii else UNICODE
 
     @property
     def _problem(self) -> str:

@@ -11,6 +11,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.status.line_panel import changed_cells
+from tui.widgets.terminal_info import TerminalInfo
+from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.spans import Kind, Line, Picture, Span
 
 NUM_SHADES = 4
@@ -56,6 +58,12 @@ class PictureView(Widget):
         """Show `picture` first."""
         super().__init__()
         self.picture = picture
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The glyphs that the terminal can show."""
+        is_ascii = isinstance(self.app, TerminalInfo) and self.app.glyphs == "ascii"
+        return ASCII if is_ascii else UNICODE
 
     def show_picture(self, picture: Picture) -> None:
         """Show another picture; repaint the changed cells."""
