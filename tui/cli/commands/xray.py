@@ -200,7 +200,7 @@ def _show(
         return
     picture = svg_of(draw, harmless(f"{harmless(text, _MAX_TITLE_CHARS)}: {view}, {checkpoint}"))
     if svg == _STANDARD_STREAM:
-        sys.stdout.write(picture)
+        sys.stdout.buffer.write(picture.encode())  # UTF-8, whatever the terminal's encoding is
         return
     file = Path(svg).expanduser()
     try:

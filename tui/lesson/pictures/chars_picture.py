@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.corpus.report import counted
 from engine.model.vocab import BOS, EOS, SPECIALS, UNK
 from tui.formatting.cells import set_cell_size
 from tui.xray.glyphs import Glyphs
@@ -59,4 +60,5 @@ def _sentence(token_ids: Sequence[int], vocab_size: int) -> Line:
     num_unknown = sum(token_id == UNK for token_id in token_ids)
     unknown = f", {num_unknown} of them {SPECIALS[UNK]}" if num_unknown else ""
     num_inputs = len(token_ids) + 1
-    return (Span(f"{num_inputs} inputs from <BOS> on{unknown}: a matrix of {num_inputs} x {vocab_size}", "title"),)
+    inputs = counted(num_inputs, "input")
+    return (Span(f"{inputs} from <BOS> on{unknown}: a matrix of {num_inputs} x {vocab_size}", "title"),)

@@ -65,6 +65,19 @@ async def test_the_example_text_alone_does_not_do_the_first_stop(open_lesson: Op
         assert not is_done(app, 1)
 
 
+async def test_an_empty_line_has_the_rows_of_bos_and_eos_and_is_not_traced(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await shows(app, "a matrix of 20 x 40")
+        await press(pilot, "tab", "h", "backspace")
+        await shows(app, "<BOS>", "<EOS>", "1 input from <BOS> on: a matrix of 1 x 40")
+        await press(pilot, "i")
+        await shows(app, "2 inputs from <BOS> on")
+    assert c.TraceText(text="", request=1_000_001) not in session.received
+
+
 async def test_four_parts_of_the_model_are_shown_one_by_one_with_the_numbers_of_the_run(
     open_lesson: OpenLesson,
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
@@ -38,12 +40,16 @@ class CharsView(StopView):
 
     @on(Input.Changed)
     def _ask(self) -> None:
-        if self.lesson.run.is_ready:
-            self.lesson.run.send(TraceText(text=self.query_one(Input).value, request=_REQUEST))
+        text = self.query_one(Input).value
+        if not text and self._traced is not None:  # a model has nothing to trace
+            self._traced = replace(self._traced, text="", token_ids=self._traced.token_ids[:1])
+            self.query_one(LivePicture).redraw()
+        elif text and self.lesson.run.is_ready:
+            self.lesson.run.send(TraceText(text=text, request=_REQUEST))
 
     def handle(self, event: Event) -> None:
         """Show the ids; those of a typed tweet count."""
-        if isinstance(event, TextTraced) and event.request == _REQUEST:
+        if isinstance(event, TextTraced) and event.request == _REQUEST and self.query_one(Input).value:
             self._traced = event
             self.query_one(LivePicture).redraw()
             if event.text != _EXAMPLE:
