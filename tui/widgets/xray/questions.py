@@ -75,9 +75,12 @@ class Questions:
         return True
 
     def accept(self, event: InsightEvent) -> bool:
-        """Store the answer to one of these commands; return whether it is one."""
+        """Store the answer to one of these commands; return whether it is one.
+
+        An answer after a refusal shows that the refusal, which has no number, was that of another client.
+        """
         asked = self._asked.get(_COMMANDS[type(event)])
-        if asked is None or not asked.is_open or event.request != self.request:
+        if asked is None or not (asked.is_open or asked.problem) or event.request != self.request:
             return False
         asked.is_open, asked.problem = False, ""
         self._answers[type(asked.command)] = (asked.command, event)

@@ -48,6 +48,14 @@ def test_answers_of_other_clients_and_other_types_are_not_accepted() -> None:
     assert not questions.refuse("MeasureReach", "not asked")
 
 
+def test_an_answer_after_a_refusal_replaces_it_for_the_refusal_was_of_another_client() -> None:
+    questions = asked(FakeClock())
+    assert questions.refuse("TraceText", "The text is too long.")
+    assert questions.accept(text_traced("hello", request=7))
+    assert questions.problem(TraceText) == ""
+    assert not questions.accept(text_traced("hello", request=7)), "it was answered"
+
+
 def test_a_refused_command_is_not_asked_again_until_it_changes_or_all_is_asked_again() -> None:
     clock = FakeClock()
     questions = asked(clock)
