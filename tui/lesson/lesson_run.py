@@ -1,4 +1,4 @@
-"""`LessonRun`: the run that the lesson shows, and the change from one run to the next. Knows no screen."""
+"""`LessonRun`: the run that the lesson shows, and the change from one run to the next. Independent of the screen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LessonRun:
         self.is_training_wanted = False
         """Whether the run is to train; it is paused otherwise."""
         self._asked: bool | None = None
-        """What was asked for last and is not answered yet."""
+        """Whether the unanswered command is a `Resume`, not a `Pause`; None if there is none."""
         self._main_view = RunView()
         """The run of the lesson when it was left, to continue with its curve."""
         self._next: RunConfig | None = None
@@ -73,7 +73,7 @@ class LessonRun:
         self.bridge.stop(reason)
 
     def drain(self) -> tuple[Event, ...]:
-        """Fold the events since the last call into the view; return them. Pause or resume as wanted."""
+        """Fold the events since the last call into the view; return them. Pause or resume as `is_training_wanted`."""
         has_ended = not self.bridge.is_alive  # asked before draining, so that no last event is missed
         update = self.bridge.drain()
         self.view = fold(update.view or self.view, update.events)
@@ -111,7 +111,7 @@ class LessonRun:
         self.bridge.start()
 
     def _pause_or_resume(self) -> None:
-        """Ask for what is wanted, unless that is so or was asked for."""
+        """Send `Pause` or `Resume` if the run does not do as `is_training_wanted`, and none is unanswered."""
         wanted = self.is_training_wanted
         if not self.is_ready:
             return

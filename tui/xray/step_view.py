@@ -108,10 +108,10 @@ def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
     if first.char == read.char:
         expected = "nothing was more probable"
     if _is_unknown(event, cursor):
-        told = f"{before} comes {true}, which is not in the vocabulary; {expected}"
+        predicted = f"{before} comes {true}, which is not in the vocabulary; {expected}"
     else:
-        told = f"{before} the model gave {true} {percent(chance_of(read.bits))}: {read.bits:.1f} bits; {expected}"
-    return told if event.own is None else f"{parting_sentence(event.text, event.own, glyphs)}. {told}"
+        predicted = f"{before} the model gave {true} {percent(chance_of(read.bits))}: {read.bits:.1f} bits; {expected}"
+    return predicted if event.own is None else f"{parting_sentence(event.text, event.own, glyphs)}. {predicted}"
 
 
 def _is_unknown(event: TextTraced, target: int) -> bool:

@@ -27,7 +27,7 @@ HELP = (
     "The bars, and tweets sampled while it is held, show what the unit causes; a correlation can't.",
 )
 CLEAR_CORRELATION = 0.3
-"""Below this, no unit is said to track a concept."""
+"""Below this absolute value, the view reports no unit that tracks the concept."""
 UnitId = tuple[int, int]
 """Layer and number of a unit, from 0."""
 _WIDTH_WITH_TABLE_BESIDE, _MAX_TABLE_WIDTH = 110, 84

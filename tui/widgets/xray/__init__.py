@@ -1,1 +1,1 @@
-"""The X-ray as a widget: text, cursor and view. Posts the commands that it needs answered; never knows a session."""
+"""The X-ray as a widget: text, cursor and view. Posts the commands that it needs answered; has no session."""

@@ -30,7 +30,7 @@ class Content:
     shades: Shades | None = None
     num_layers: int = 1
     unknown_chars: tuple[str, ...] = ()
-    """Of the text: those outside the vocabulary, as far as the view knows."""
+    """Characters of the text outside the vocabulary; empty in views whose answer has no token ids."""
 
 
 def content_of(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content | None:
@@ -66,7 +66,7 @@ def _of_trace(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content
 
 
 def _traced(state: XrayState, questions: Questions) -> TextTraced | None:
-    """Return the trace of the text, without draws that are not those that the user wants to see."""
+    """Return the trace of the text; without own draws if they have another start or seed than the chosen one."""
     answer = questions.answer(TraceText, TextTraced)
     if answer is None or answer[0].text != state.text:
         return None

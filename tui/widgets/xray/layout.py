@@ -58,8 +58,8 @@ def laid_out(
     legend = (shades.legend(glyphs),) if shades is not None and height >= _LINES_WITH_LEGEND else ()
     num_view_lines = height - 2 - len(text) - len(legend) - _NUM_SENTENCE_LINES
     picture = content.render(width, num_view_lines) if content is not None else ()
-    said, kind = _sentence(content, words)
-    sentence = fitted(wrapped(said, width, kind), width, _NUM_SENTENCE_LINES, glyphs)
+    message, kind = _sentence(content, words)
+    sentence = fitted(wrapped(message, width, kind), width, _NUM_SENTENCE_LINES, glyphs)
     lines = (
         view_names(state.view),
         *text,

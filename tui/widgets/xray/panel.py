@@ -1,6 +1,6 @@
 """`XrayPanel`: a text under the lamp, one view of what the model computes along it, and their keys.
 
-Posts the commands that it needs answered; its owner sends them, and hands the answers back. Knows no session.
+Posts the commands that it needs answered; its owner sends them, and passes the answers to `show`.
 """
 
 from __future__ import annotations

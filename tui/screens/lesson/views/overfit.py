@@ -114,8 +114,8 @@ class OverfitView(StopView):
         )
         other = self._traces.get(_OTHER)
         if other is not None:
-            said = f"another: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss)}"
-            head = (*head, *wrapped(said, width, "bad"))
+            compared = f"another: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss)}"
+            head = (*head, *wrapped(compared, width, "bad"))
         return fitted((*head, *self._gates(width, height - len(head), glyphs)), width, height, glyphs)
 
     def _gates(self, width: int, height: int, glyphs: Glyphs) -> Picture:

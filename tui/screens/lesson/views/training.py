@@ -99,5 +99,5 @@ class TrainingView(StopView):
         validation = view.last_val.bits_per_char if view.last_val is not None else None
         if validation is not None:
             places.append(Place(name=f"{glyphs.mark} validation", bits=validation, kind="good"))
-        said = f"Step {view.step:,}. {sentence_on(validation, self._baselines)}"
-        return scale_picture(places, said, width, height, glyphs)
+        sentence = f"Step {view.step:,}. {sentence_on(validation, self._baselines)}"
+        return scale_picture(places, sentence, width, height, glyphs)
