@@ -111,6 +111,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         self.bridges.append(self.bridge.successor(config))
         self._main_screen = MainScreen(self.bridge, view, self._services, overlay=overlay)
         self.cancel_workers_of(before)
+        before.xray.close_checkpoint()  # the X-ray was closed above without an answer
         self.switch_screen(self._main_screen)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

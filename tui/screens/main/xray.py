@@ -79,7 +79,7 @@ class XrayController(Controller):
         if situation == self._situation:
             return
         self._situation = situation
-        self._close_checkpoint()
+        self.close_checkpoint()
         self._problem = "The run is still starting: it has no weights yet." if view.phase == "starting" else ""
         source = ""
         if not has_model and not self._problem:
@@ -103,9 +103,10 @@ class XrayController(Controller):
     def _on_closed(self, _answer: None) -> None:
         self._screen = None
         self._situation = None
-        self._close_checkpoint()
+        self.close_checkpoint()
 
-    def _close_checkpoint(self) -> None:
+    def close_checkpoint(self) -> None:
+        """End the thread that answers from a checkpoint, if there is one."""
         if self._checkpoint is not None:
             self._checkpoint.close()
             self._checkpoint = None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import create_run_folder
@@ -167,6 +168,30 @@ async def test_questions_whose_answers_may_be_lost_are_asked_again(stage: Stage)
         await shows(app, "weights of step 3")
         main.run.num_gaps += 1
         await wait_until(lambda: sum(isinstance(each, c.TraceText) for each in session.received) == 2, "the question")
+
+
+async def test_the_thread_of_a_checkpoint_ends_with_the_screen_that_another_run_replaces(
+    stage: Stage, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridges: list[CheckpointBridge] = []
+
+    class Recorded(CheckpointBridge):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path, lambda _: FakeSession())
+            bridges.append(self)
+
+    monkeypatch.setattr(xray, "CheckpointBridge", Recorded)
+    folder = create_run_folder("2026-11-25-101112")
+    folder.checkpoint_path("best").parent.mkdir(exist_ok=True)
+    folder.checkpoint_path("best").touch()
+    app = stage.app(FakeSession(SCRIPT), further=[FakeSession(SCRIPT)])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_until(lambda: app.summary_view.num_tweets == 2, "the script's end")
+        trained_by(app)._emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="", total_seconds=1.0, total_chars=9))
+        await pilot.press("x")
+        await shows(app, "checkpoint best", "At the start the model gave")
+        app.start_run(RunConfig())
+        await wait_until(lambda: not bridges[0]._thread.is_alive(), "the end of the thread")
 
 
 async def test_the_panels_below_are_drawn_again_once_the_x_ray_is_closed(stage: Stage) -> None:
