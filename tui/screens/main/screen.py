@@ -179,6 +179,7 @@ class MainScreen(Screen[None]):
                 pass
             case e.BatchShown():
                 self.batches.show(event)
+                self.xray.show_batch(event)
             case e.InsightEvent():
                 self.xray.show(event)
             case e.StepTaken() | e.BaselinesMeasured():
@@ -198,6 +199,7 @@ class MainScreen(Screen[None]):
                 pass
             case "ShowBatch":
                 self.batches.show_refusal(refusal.detail)
+                self.xray.show_refusal(refusal)
             case _ if self.xray.show_refusal(refusal):
                 pass
             case _ if refusal.command == "Finish" or is_brief:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from engine.errors import ConfigError
-from engine.protocol.commands import Insight
-from engine.protocol.events import CommandRefused, InsightEvent
+from engine.protocol.commands import Insight, ShowBatch
+from engine.protocol.events import BatchShown, CommandRefused, InsightEvent
 from engine.storage.folders import folder_of_run
 from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.main.run_control import Controller, RunControl
@@ -32,17 +32,38 @@ class XrayController(Controller):
         self._problem = ""
         """Why no model can answer; empty where one can."""
         self._situation: tuple[bool, bool, int] | None = None
+        self._row = 0
+        """Which tweet of the next batch to show, modulo the size of that."""
+        self._replaced_text: str | None = None
+        """The text in whose place a training tweet is awaited; None if none is."""
 
     def action_open_xray(self) -> None:
-        """Open the selected tweet, or else the newest; without any, have a text typed."""
-        tweet = self._run.screen.query_one(TweetFeed).chosen
-        self.open(None if tweet is None else tweet.text)
+        """Open the selected tweet, or else the newest.
 
-    def open(self, text: str | None) -> None:
-        """Open the X-ray on a text; for None, have one typed."""
+        An untrained model writes noise: in its place, and without any tweet, a training tweet is shown as soon as a
+        batch is known; where there will be none, a text is typed.
+        """
+        feed = self._run.screen.query_one(TweetFeed)
+        tweet = feed.chosen
+        is_noise = tweet is None or (tweet.step == 0 and not feed.is_highlighting)
+        if is_noise and (self._has_model or self._run.view.phase == "starting"):
+            self.open("", awaits_tweet=True)
+        else:
+            self.open(None if tweet is None else tweet.text)
+
+    def action_training_tweet(self) -> None:
+        """Show the next tweet of the batch of the last step."""
+        if self._screen is not None and self._run.can_ask():
+            self._row += 1
+            self._replaced_text = self._screen.panel.text
+            self._run.send(ShowBatch())
+
+    def open(self, text: str | None, *, awaits_tweet: bool = False) -> None:
+        """Open the X-ray on a text, or on a training tweet once there is one; for None, have a text typed."""
         from tui.screens.xray.screen import XrayScreen  # not at the start: it has some 30 modules
 
         if self._screen is None:  # a key pressed twice at once
+            self._replaced_text = "" if awaits_tweet else None
             self._screen = XrayScreen(text, self._ask, self._do)
             self._choose_model(self._screen.panel)
             self._run.app.push_screen(self._screen, self._on_closed)
@@ -65,16 +86,25 @@ class XrayController(Controller):
         if self._screen is not None:
             self._screen.panel.show(answer)
 
+    def show_batch(self, batch: BatchShown) -> None:
+        """Show a tweet of a batch, if one is awaited and no other text was typed meanwhile."""
+        if self._screen is not None and self._replaced_text == self._screen.panel.text and batch.rows:
+            self._replaced_text = None
+            self._screen.panel.open(batch.rows[self._row % len(batch.rows)].text)
+            self._screen.panel.ask_again()
+
     def show_refusal(self, refusal: CommandRefused) -> bool:
         """Show why there is no answer, if the X-ray is still open; return whether only an X-ray asks such commands."""
+        if refusal.command == "ShowBatch" and self._replaced_text is not None:
+            self._replaced_text = None
+            self._run.messages.toast(refusal.detail)
         if self._screen is not None:
             self._screen.panel.show_refusal(refusal.command, refusal.detail)
         return refusal.command in _COMMANDS
 
     def _choose_model(self, panel: XrayPanel) -> None:
         """Choose the model that answers, where another can than before or answers were lost, and ask again."""
-        view = self._run.view
-        has_model = view.phase in {"training", "paused"} and not view.is_replay and not self._run.is_ending
+        view, has_model = self._run.view, self._has_model
         situation = (has_model, view.phase == "starting", self._run.num_gaps)
         if situation == self._situation:
             return
@@ -90,6 +120,14 @@ class XrayController(Controller):
                 self._checkpoint = CheckpointBridge(path)
                 source = f"checkpoint {path.stem}"
         panel.ask_again(source)
+        if self._replaced_text is not None and has_model:
+            self._run.send(ShowBatch())
+
+    @property
+    def _has_model(self) -> bool:
+        """Whether the run's own model answers."""
+        view = self._run.view
+        return view.phase in {"training", "paused"} and not view.is_replay and not self._run.is_ending
 
     def _ask(self, command: Insight) -> None:
         """Have the chosen model answer a command."""
@@ -97,12 +135,11 @@ class XrayController(Controller):
             self._screen.panel.show_refusal(type(command).__name__, self._problem)
         elif self._checkpoint is not None:
             self._checkpoint.send(command)
-        else:
+        elif self._replaced_text is None or (self._screen is not None and self._screen.panel.text):
             self._run.bridge.send(command)
 
     def _on_closed(self, _answer: None) -> None:
-        self._screen = None
-        self._situation = None
+        self._screen = self._situation = self._replaced_text = None
         self.close_checkpoint()
 
     def close_checkpoint(self) -> None:

@@ -10,7 +10,7 @@ MAIN_XRAY_KEYS = (
         "x",
         "xray.open_xray",
         "X-ray",
-        "Look into the model: what it computes along the selected tweet, or else the newest, while it learns.",
+        "Look into the model along the selected tweet, or else the newest; if that is of step 0, a training tweet.",
         label="x-ray",
         opens=True,
     ),
@@ -81,6 +81,13 @@ XRAY_PANEL_KEYS = (
 
 XRAY_SCREEN_KEYS = (
     Key("t,slash", "screen.edit", "Type a text", "Type a text to look at.", label="text", symbols="t", opens=True),
+    Key(
+        "b",
+        "xray.training_tweet",
+        "Training tweet",
+        "Look at the next training tweet of the last batch.",
+        label="tweet",
+    ),
     Key("space", "steering.pause", "Pause or resume", "Pause the training, or resume it.", label="pause", steers=True),
     Key(
         "full_stop",

@@ -33,6 +33,11 @@ class FeedSelection(FeedLines, can_focus=True):
             return None
         return shown[self._marked[-1]] if self._marked else shown[-1]
 
+    @property
+    def is_highlighting(self) -> bool:
+        """Whether a tweet is highlighted."""
+        return bool(self._marked)
+
     def show_step(self, step: int | None) -> None:
         """Scroll to the tweets sampled at `step`, or last before it, and highlight them; follow again if it is None."""
         if step is None:

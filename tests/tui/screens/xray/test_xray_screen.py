@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -81,9 +83,49 @@ async def test_x_in_an_open_tweet_and_ctrl_x_in_the_prompt_open_their_text(stage
         assert texts(session) == ["hello there", "good mx"]
 
 
-async def test_any_text_can_be_typed_and_without_a_tweet_one_is_asked_for(stage: Stage) -> None:
-    async with run_of(stage, (STEPS,)) as (app, pilot, session):
-        await pilot.press("x", *"t q.", "enter")
+@pytest.mark.parametrize("script", [(STEPS,), (tweet_sampled("xq~z", 0), STEPS)], ids=["none", "of step 0"])
+async def test_without_a_tweet_of_a_trained_model_x_opens_a_training_tweet_and_b_the_next_one(
+    stage: Stage, script: tuple[e.Event, ...]
+) -> None:
+    async with run_of(stage, script) as (app, pilot, session):
+        await pilot.press("x")
+        await shows(app, "▸good morning■", "At the start the model gave ‘g’")
+        await pilot.press("b")
+        await shows(app, "▸hi■", "At the start the model gave ‘h’")
+        await pilot.press("b")
+        await shows(app, "▸good morning■")
+        assert texts(session) == ["good morning", "hi"]
+
+
+async def test_a_selected_tweet_of_step_0_is_opened_itself(stage: Stage) -> None:
+    async with run_of(stage, (tweet_sampled("xq~z", 0), STEPS)) as (app, pilot, _):
+        app.screen.query_one(TweetFeed).focus()
+        await pilot.press("up", "x")
+        await shows(app, "▸xq~z■")
+
+
+async def test_an_x_ray_opened_before_the_start_shows_a_training_tweet_once_the_run_has_started(stage: Stage) -> None:
+    class Slow(FakeSession):
+        def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
+            begin.wait(10)
+            super().run(emit, commands)
+
+    begin = threading.Event()
+    app = stage.app(Slow(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, MainScreen)
+        await pilot.press("x")
+        await shows(app, "The run is still starting: it has no weights yet.")
+        await pilot.press("question_mark")
+        await shows(app, "In training it is then fed the true next character")
+        begin.set()
+        await pilot.press("question_mark")
+        await shows(app, "▸good morning■", "At the start the model gave ‘g’")
+
+
+async def test_any_text_can_be_typed(stage: Stage) -> None:
+    async with run_of(stage) as (app, pilot, session):
+        await pilot.press("x", *"tt q.", "enter")
         await shows(app, "▸t q.■", "At the start the model gave ‘t’")
         await pilot.press("t", "end", "backspace", "enter")
         await shows(app, "▸t q■")
