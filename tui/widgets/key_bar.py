@@ -27,6 +27,8 @@ _MOST_IMPORTANT = (
         "pause",
         "help",
         "leave",
+        "adjust_up",
+        "compare",
         "close",
         "explain",
         "next_view_up",
@@ -54,6 +56,8 @@ _MOST_IMPORTANT = (
         "gate",
         "edit",
         "step",
+        "code",
+        "go_up",
     ),
 )
 """Names of keys; the first are the last to leave as the bar gets narrower."""
@@ -94,9 +98,10 @@ class KeyBar(Widget):
         self._shown_keys = tuple(keys)
         self._targets: list[tuple[range, Key]] = []
 
-    def show_keys(self, keys: Sequence[Key]) -> None:
-        """Replace the keys."""
+    def show_keys(self, keys: Sequence[Key], target: Widget | None = None) -> None:
+        """Replace the keys; their actions are those of `target` from now on, if that is given."""
         self._shown_keys = tuple(keys)
+        self._acting = target or self._acting
         self.refresh()
 
     def render(self) -> Content:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Static
+from textual.widgets import ContentSwitcher, Input, Static
 
 from engine.errors import StorageError
 from engine.protocol.events import CommandRefused, RunFailed, RunStarted, Warned
@@ -32,9 +33,10 @@ from tui.screens.lesson.views.shapes import ShapesView
 from tui.screens.lesson.views.training import TrainingView
 from tui.screens.lesson.views.xray import ForcingView, LearnedView
 from tui.settings.keys.key import bindings_of
-from tui.settings.keys.lesson import LESSON_KEYS, bar_keys
+from tui.settings.keys.lesson import LESSON_KEYS, TYPING_BAR_KEYS, text_bar_keys, view_bar_keys
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.stage_hint import StageHint
+from tui.widgets.xray.panel import XrayPanel
 
 _TICK_SECONDS = 0.1
 _VIEWS: tuple[type[StopView], ...] = (
@@ -47,6 +49,7 @@ _VIEWS: tuple[type[StopView], ...] = (
     TrainingView,
     LearnedView,
 )
+_TYPING_STOP = 1
 _TEMPERATURE_STOP = 5
 _COMPARISONS = {4: "before/after", 6: "not sorted"}
 """What b compares, by stop."""
@@ -59,7 +62,10 @@ class LessonText(VerticalScroll, can_focus=True):
 class LessonScreen(Screen[None]):
     """The lesson."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(LESSON_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings_of(LESSON_KEYS),
+        *(Binding(str(number), f"open_stop({number})", show=False) for number in range(1, len(STOPS) + 1)),
+    ]
     AUTO_FOCUS = "LessonText"
 
     def __init__(self, bridge: Bridge, view: RunView, progress_path: Path) -> None:
@@ -152,6 +158,15 @@ class LessonScreen(Screen[None]):
         self.set_class(self.focused is not self.query_one(LessonText), "-on-view")
         self._show_keys()
 
+    def on_key(self, event: events.Key) -> None:
+        """Pass a typed character that is no key of the lesson to the view."""
+        if event.character is not None and event.is_printable:
+            self.current.typed(event.character)
+
+    @on(XrayPanel.ViewChanged)
+    def _show_keys_of_view(self) -> None:
+        self._show_keys()
+
     def action_act(self) -> None:
         """Do what enter does at the open stop."""
         self.current.act()
@@ -194,7 +209,8 @@ class LessonScreen(Screen[None]):
         self._is_announced = False
         self.query_one(ContentSwitcher).current = f"stop-{number}"
         self.query_one(LessonText).scroll_home(animate=False)
-        self.set_focus(self.query_one(LessonText))
+        self.set_class(number == _TYPING_STOP, "-typing")
+        self.set_focus(self.current.first_focus or self.query_one(LessonText))
         self._show_stop()
         self.current.opened()
 
@@ -210,14 +226,16 @@ class LessonScreen(Screen[None]):
 
     def _show_keys(self) -> None:
         """Show the keys of the open stop, and of the text or the view, whichever has the focus."""
-        number = self.lesson.number
-        keys = bar_keys(
-            self.lesson.stop.action,
-            has_temperature=number == _TEMPERATURE_STOP,
-            compares=_COMPARISONS.get(number, ""),
-            is_on_view=self.has_class("-on-view"),
-        )
-        self.query_one(KeyBar).show_keys(keys)
+        stop, view, bar = self.lesson.stop, self.current, self.query_one(KeyBar)
+        has_temperature = self.lesson.number == _TEMPERATURE_STOP
+        compares = _COMPARISONS.get(self.lesson.number, "")
+        if isinstance(self.focused, Input):
+            bar.show_keys(TYPING_BAR_KEYS)
+        elif self.has_class("-on-view"):
+            keys = view_bar_keys(stop.action, view.bar_keys(), has_temperature=has_temperature, compares=compares)
+            bar.show_keys(keys, target=view.keys_target)
+        else:
+            bar.show_keys(text_bar_keys(stop.action, has_temperature=has_temperature, compares=compares))
 
     def _show_done(self) -> None:
         """Show that the task of the open stop is done, and whether that was the last one."""

@@ -24,6 +24,7 @@ LESSON_KEYS = (
     Key(
         "tab", "switch", "Text or view", "Move the focus between text and view; esc returns to the text.", label="view"
     ),
+    Key("", "", "Stop by its number", "Open that stop; in an X-ray, the view of that number.", symbols="1 to 8"),
     _ACT,
     _TRAIN,
     *_ADJUST,
@@ -38,14 +39,31 @@ LESSON_KEYS = (
 )
 
 
-def bar_keys(action: str, *, has_temperature: bool, compares: str, is_on_view: bool) -> tuple[Key, ...]:
-    """Return the keys of the key bar at a stop whose enter does `action` and whose b compares; each may be empty.
+_OF_SCREEN = {key.name: replace(key, action=f"screen.{key.action}") for key in LESSON_KEYS}
+_BACK_TO_TEXT = replace(_OF_SCREEN["back"], label="text")
+TYPING_BAR_KEYS = (_BACK_TO_TEXT, replace(_OF_SCREEN["go_up"], label="next stop, at the end of the line"))
+"""While a line has the focus: only keys that it does not type."""
 
-    While it `is_on_view`, the focus is in the view.
-    """
-    stops, view, rest = LESSON_KEYS[:2], LESSON_KEYS[2], (*LESSON_KEYS[-5:-3], *LESSON_KEYS[-1:])
-    act = (replace(_ACT, label=action),) if action else ()
-    adjust = tuple(replace(key, label="temp") for key in _ADJUST) if has_temperature else ()
-    compare = (replace(_COMPARE, label=compares),) if compares else ()
-    view = replace(_BACK, label="text") if is_on_view else view
-    return (replace(stops[0], label="stops"), stops[1], view, *act, *adjust, *compare, *rest[:2], _TRAIN, *rest[2:])
+
+def text_bar_keys(action: str, *, has_temperature: bool, compares: str) -> tuple[Key, ...]:
+    """Return the key bar while the text has the focus; enter does `action` and b compares, each may be empty."""
+    stops = replace(_OF_SCREEN["go_down"], label="stops"), _OF_SCREEN["go_up"]
+    return (*stops, _OF_SCREEN["switch"], *_deeds(action, has_temperature=has_temperature, compares=compares))
+
+
+def view_bar_keys(action: str, own: tuple[Key, ...], *, has_temperature: bool, compares: str) -> tuple[Key, ...]:
+    """Return the same while a view has the focus, which has these keys of its `own`."""
+    taken = {key.keys for key in own}
+    deeds = _deeds(action, has_temperature=has_temperature, compares=compares)
+    return (_BACK_TO_TEXT, *own, *(key for key in deeds if key.keys not in taken))
+
+
+def _deeds(action: str, *, has_temperature: bool, compares: str) -> tuple[Key, ...]:
+    """Return the keys that act wherever the focus is."""
+    labels = {
+        "act": action,
+        **(dict.fromkeys(("adjust_down", "adjust_up"), "temp") if has_temperature else {}),
+        "compare": compares,
+        **{name: _OF_SCREEN[name].label for name in ("code", "help", "train", "leave")},
+    }
+    return tuple(replace(_OF_SCREEN[name], label=label) for name, label in labels.items() if label)

@@ -13,7 +13,7 @@ from engine.protocol import events as e
 from engine.storage.folders import folder_of_run
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import RaisingSession, batch_shown, eval_finished, steps_finished, tweet_sampled
-from tests.tui.conftest import opened, shows, toasted, wait_until
+from tests.tui.conftest import opened, screen_text, shows, toasted, wait_until
 from tests.tui.screens.lesson.conftest import PROGRESS, LessonSession, OpenLesson
 from tui.app.lesson_app import LessonApp
 from tui.lesson.progress import Progress, read_progress
@@ -49,7 +49,7 @@ async def test_a_typed_tweet_with_an_unknown_character_shows_its_ids_and_does_th
     async with app.run_test(size=SIZE) as pilot:
         await ready(app)
         await shows(app, "[1] 2 3", "Characters", "@anna happy friday!", "<EOS>", "a matrix of 20 x 40")
-        await press(pilot, "tab", *"hi", "dollar_sign")
+        await press(pilot, *"hi", "dollar_sign")
         await shows(app, "hi$", "4 inputs from <BOS> on, 1 of them <UNK>")
         await shows(app, "[1✓]", STOPS[0].learned[:30])
     assert read_progress(home / PROGRESS) == Progress(1, frozenset({1}))
@@ -60,9 +60,42 @@ async def test_the_example_text_alone_does_not_do_the_first_stop(open_lesson: Op
     async with app.run_test(size=SIZE) as pilot:
         await ready(app)
         await shows(app, "a matrix of 20 x 40")
-        await press(pilot, "tab", *"hi")
+        await press(pilot, *"hi")
         await shows(app, "3 inputs")
         assert not is_done(app, 1)
+
+
+async def test_the_first_stop_types_every_letter_at_once_and_its_bar_offers_only_what_is_not_typed(
+    open_lesson: OpenLesson,
+) -> None:
+    app = open_lesson(LessonSession())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(app)
+        await shows(app, STOPS[0].text[:30], "esc text", "→ next stop")
+        assert "q quit" not in screen_text(app)
+        await press(pilot, *"quick?")
+        await shows(app, "quick?", "7 inputs")
+        await press(pilot, "escape")
+        await shows(app, "enter type", "c code", "q quit")
+        await press(pilot, "right")
+        await shows(app, "[2]")
+        await press(pilot, "left")
+        await shows(app, "esc text", "quick?")
+        await press(pilot, "right")
+        await shows(app, "[2]")
+        await press(pilot, "5")
+        await shows(app, "[5]")
+
+
+async def test_in_a_small_terminal_the_first_stop_shows_its_text_until_a_letter_is_typed(
+    open_lesson: OpenLesson,
+) -> None:
+    app = open_lesson(LessonSession())
+    async with app.run_test(size=(40, 12)) as pilot:
+        await ready(app)
+        await shows(app, STOPS[0].text[:30], "q quit")
+        await press(pilot, *"hi")
+        await shows(app, "hi", "3 inputs")
 
 
 async def test_an_empty_line_has_the_rows_of_bos_and_eos_and_is_not_traced(open_lesson: OpenLesson) -> None:
@@ -71,7 +104,7 @@ async def test_an_empty_line_has_the_rows_of_bos_and_eos_and_is_not_traced(open_
     async with app.run_test(size=SIZE) as pilot:
         await ready(app)
         await shows(app, "a matrix of 20 x 40")
-        await press(pilot, "tab", "h", "backspace")
+        await press(pilot, "h", "backspace")
         await shows(app, "<BOS>", "<EOS>", "1 input from <BOS> on: a matrix of 1 x 40")
         await press(pilot, "i")
         await shows(app, "2 inputs from <BOS> on")

@@ -7,6 +7,7 @@ from textual.widget import Widget
 
 from engine.protocol.events import Event
 from tui.screens.lesson.lesson import Lesson
+from tui.settings.keys.key import Key
 
 
 class StopView(Vertical):
@@ -21,6 +22,23 @@ class StopView(Vertical):
     def entry(self) -> Widget | None:
         """The widget that gets the focus when the view does."""
         return next((child for child in self.query("*") if child.can_focus), None)
+
+    @property
+    def first_focus(self) -> Widget | None:
+        """The widget that gets the focus when the stop is opened; None: the text."""
+        return None
+
+    @property
+    def keys_target(self) -> Widget:
+        """The widget whose actions are those of `bar_keys`."""
+        return self
+
+    def bar_keys(self) -> tuple[Key, ...]:
+        """Return the keys that the view has of its own, for the key bar."""
+        return ()
+
+    def typed(self, character: str) -> None:
+        """Called with a character that was typed while the text had the focus."""
 
     def opened(self) -> None:
         """Called when the stop is opened: choose the run."""

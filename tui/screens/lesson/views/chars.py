@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from textual import on
 from textual.app import ComposeResult
+from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 from engine.protocol.commands import TraceText
@@ -19,7 +21,23 @@ from tui.xray.spans import Picture
 
 _EXAMPLE = "@anna happy friday!"
 _MAX_CHARS = 140
+_MIN_HEIGHT_OF_BOTH = 18
+"""Of the terminal; below, in the style sheet's `-tiny`, either the text or the view is shown."""
 _REQUEST = 1_000_001
+
+
+class TweetInput(LineInput):
+    """The line. Right at its end goes to the next stop."""
+
+    class AtEnd(Message):
+        """Right was pressed at the end."""
+
+    def action_cursor_right(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in `Input`
+        """Move the cursor, or go on."""
+        if self.cursor_position == len(self.value) and not select:
+            self.post_message(self.AtEnd())
+        else:
+            super().action_cursor_right(select)
 
 
 class CharsView(StopView):
@@ -27,12 +45,32 @@ class CharsView(StopView):
 
     def compose(self) -> ComposeResult:
         """Lay out line and rows."""
-        yield LineInput(_EXAMPLE, max_length=_MAX_CHARS, select_on_focus=True, id="tweet")
+        yield TweetInput(_EXAMPLE, max_length=_MAX_CHARS, select_on_focus=False, id="tweet")
         yield LivePicture(self._picture)
 
     def on_mount(self) -> None:
-        """Start without an answer."""
+        """Start without an answer, and with the example selected: what is typed replaces it."""
+        self.query_one(TweetInput).action_select_all()
         self._traced: TextTraced | None = None
+
+    @property
+    def first_focus(self) -> Widget | None:
+        """The line, so that typing acts at once; in a small terminal the text, which has the screen to itself then."""
+        return self.query_one(TweetInput) if self.app.size.height >= _MIN_HEIGHT_OF_BOTH else None
+
+    def typed(self, character: str) -> None:
+        """Type it in the line."""
+        line = self.query_one(TweetInput)
+        self.screen.set_focus(line)
+        line.replace(character, *line.selection)
+
+    def act(self) -> None:
+        """Move the focus to the line."""
+        self.screen.set_focus(self.query_one(TweetInput))
+
+    @on(TweetInput.AtEnd)
+    async def _go_on(self) -> None:
+        await self.screen.run_action("go(1)")
 
     def run_is_ready(self) -> None:
         """Ask for the ids of the line."""

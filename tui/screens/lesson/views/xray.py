@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.widget import Widget
 
 from engine.protocol.commands import ShowBatch
 from engine.protocol.events import (
@@ -21,6 +22,8 @@ from engine.protocol.events import (
 )
 from tui.lesson.tweets import tweet_to_look_at
 from tui.screens.lesson.views.base import StopView
+from tui.settings.keys.key import Key
+from tui.settings.keys.xray import XRAY_SCREEN_KEYS, xray_bar_keys
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import ViewName
 
@@ -46,6 +49,15 @@ class XrayView(StopView):
     def panel(self) -> XrayPanel:
         """The panel."""
         return self.query_one(XrayPanel)
+
+    @property
+    def keys_target(self) -> Widget:
+        """The panel."""
+        return self.panel
+
+    def bar_keys(self) -> tuple[Key, ...]:
+        """Return the keys of the view that the panel shows."""
+        return tuple(key for key in xray_bar_keys(self.panel.view_name) if key not in XRAY_SCREEN_KEYS)
 
     def run_is_ready(self) -> None:
         """Ask for a tweet, or again for all that was asked and not answered."""
