@@ -40,6 +40,7 @@ _MIN_ROWS_OF_ALL = 9
 """From this many rows for the heat map, all three blocks are shown."""
 _LIKE_AVERAGE = (0.8, 1.25)
 _TWICE, _HALF = (1.75, 2.25), (0.4, 0.6)
+_HARDLY_ANY = 0.1
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ def _compared(value: float, average: float) -> str:
         return "twice the average of this text"
     if _HALF[0] <= ratio <= _HALF[1]:
         return "half the average of this text"
+    if ratio < _HARDLY_ANY:
+        return f"against an average of {percent(average)} along this text"
     return f"{ratio:.1f} times the average of this text"
 
 

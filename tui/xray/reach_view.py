@@ -64,6 +64,8 @@ def shades(event: ReachMeasured, cursor: int) -> Shades:  # noqa: ARG001 - all v
 
 def sentence(event: ReachMeasured, cursor: int, glyphs: Glyphs) -> str:  # noqa: ARG001 - all views have the same arguments
     """Return which input matters most, and how far back most of the reach lies."""
+    if event.position == 0:
+        return "At the start the model has read <BOS> only: no character is before the prediction that it could reach"
     first = _by_effect(event)[0]
     target, source = glyphs.name(_target(event)), _named(first, glyphs)
     if event.method == "gradient":
@@ -143,16 +145,16 @@ def _strongest(event: ReachMeasured, width: int, num_rows: int, glyphs: Glyphs) 
 def _shares(event: ReachMeasured, width: int, glyphs: Glyphs) -> Picture:
     """Return the share of the reach within some distances."""
     shares = _shares_by_distance(event)
-    if not shares:
+    if len(shares) < 2:
         return ()
     shown = [distance for distance in _DISTANCES if distance < len(shares)] + [len(shares)]
     label_cells = len(f"last {len(shares)}") + 1
-    bar_cells = max(width - label_cells - len(" 100 %"), _MIN_BAR)
+    bar_cells = max(width - label_cells - len(" 99.9 %"), _MIN_BAR)
     rows = (
         (
             Span(f"last {distance}".ljust(label_cells), "muted"),
             Span(glyphs.bar(shares[distance - 1], bar_cells), "bar"),
-            Span(f" {percent(shares[distance - 1]):>5}", "value"),
+            Span(f" {percent(shares[distance - 1]):>6}", "value"),
         )
         for distance in shown
     )

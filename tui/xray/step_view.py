@@ -21,11 +21,11 @@ from tui.xray.shades import Shades
 from tui.xray.spans import Line, Picture, Span
 
 HELP = (
-    "The model reads one character, updates its hidden state, and gives each possible next one a probability.",
+    "It reads a character (embed), changes its state (before, after), and gives each possible next one a probability.",
     "In training it is then fed the true next character, whatever it predicted: this is teacher forcing.",
     "The loss of a character comes from the probability it got: 0 bits for 100 %, 1 bit for 50 %, 2 for 25 %.",
     "The mean over the tweet is its loss; one character at a time or all at once, the result is the same.",
-    "Fed its own draws instead, it can leave the text for good: it never trained on its own errors (exposure bias).",
+    "Fed its own draws (own), it can leave the text for good: it never trained on its own errors (exposure bias).",
 )
 _MAX_BITS_SHADED = 8
 _WIDTH_OF_COLUMNS = 64
@@ -34,6 +34,8 @@ _MAX_BARS, _MIN_BARS = 8, 3
 _LINES_WITH_MORE_BARS = 9
 _MIN_LINES_OF_STATES, _MAX_LINES_OF_STATES = 6, 17
 _LABEL_CELLS = len("before ")
+_EQUAL_LOSSES = 1e-5
+"""Nats; a smaller difference comes from rounding."""
 _IMPORTANCE = (
     *("own", "bars", "next", "read", "mean", "after", "before"),
     *("embedding", "own state", "check", "change", "sizes"),
@@ -137,7 +139,7 @@ def _blocks(event: TextTraced, cursor: int, width: int, glyphs: Glyphs) -> dict[
         "before": _strip("before", event.hidden_bands, cursor, width, glyphs),
         "after": _strip("after", event.hidden_bands, cursor + 1, width, glyphs),
         "own state": _strip("own", own_states, cursor + 1, width, glyphs),
-        "change": (_fact("change", f"{change:.2f}", " per unit (rms)"),),
+        "change": (_fact("change", f"{change:.2f}", " (root mean square)"),),
         "next": (_fact("next", target, f"  {format_bits(bits)} bits ({percent(chance_of(bits))})"),),
         "bars": (),
         "mean": (_mean(event, cursor),),
@@ -184,17 +186,23 @@ def _mean(event: TextTraced, cursor: int) -> Line:
     """Return the mean loss up to the cursor; at the end, it is that of the text."""
     bits = sum(_loss_bits(event, target) for target in range(cursor + 1)) / (cursor + 1)
     if cursor == len(event.text):
-        return _fact("mean", format_bits(bits), f" bits, {format_loss(bits * log(2))} nats: the loss")
+        return _fact("mean", format_bits(bits), f" bits = {format_loss(bits * log(2))} nats")
     return _fact("mean", format_bits(bits), " bits so far")
 
 
 def _check(event: TextTraced, width: int) -> Picture:
-    """Return the loss computed in two ways, and the difference."""
-    stepwise, at_once = event.stepwise_loss, event.sequence_loss
-    difference = abs(stepwise - at_once)
-    return wrapped(
-        f"one at a time {stepwise:.6f}, at once {at_once:.6f} nats: difference {difference:.6f}", width, "muted"
-    )
+    """Return the loss computed in two ways, and the difference; of equal results, only digits that agree."""
+    losses = event.stepwise_loss, event.sequence_loss
+    difference = abs(losses[0] - losses[1])
+    if difference < _EQUAL_LOSSES:
+        decimals = next(
+            decimals for decimals in (4, 3, 2, 1, 0) if len({f"{loss:.{decimals}f}" for loss in losses}) == 1
+        )
+        comparison = f"they differ by less than {_EQUAL_LOSSES:.5f}"
+    else:
+        decimals, comparison = 6, f"they differ by {difference:.6f}"
+    stepwise, at_once = (f"{loss:.{decimals}f}" for loss in losses)
+    return wrapped(f"one at a time {stepwise}, at once {at_once} nats; {comparison}", width, "muted")
 
 
 def _sizes(event: TextTraced, width: int) -> Picture:

@@ -125,9 +125,16 @@ def _table(event: UnitAnswers, width: int, height: int, glyphs: Glyphs) -> Pictu
 def _heading(scored: UnitsScored, width: int) -> str:
     """Return what the columns of the table are, in as many words as fit."""
     what = "layer/unit and correlation" if _has_layers(scored) else "correlation"
-    tweets = counted(scored.num_tweets, "held-out tweet")
+    is_trained = scored.num_tweets == 1  # a model that learns a single tweet has no other one
+    tweets = "the one tweet it is trained on" if is_trained else counted(scored.num_tweets, "held-out tweet")
     heading = f"{what} over {counted(scored.num_chars, 'character')} of {tweets}"
-    return heading if len(heading) <= width else f"correlation in {tweets}"
+    return (
+        heading
+        if len(heading) <= width
+        else "correlation in the trained tweet"
+        if is_trained
+        else f"correlation in {tweets}"
+    )
 
 
 def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs: Glyphs, *, names_layer: bool) -> Line:

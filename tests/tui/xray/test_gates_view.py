@@ -113,6 +113,8 @@ def test_the_sentence_compares_with_the_average_of_the_text() -> None:
     assert gates_view.sentence(text_traced(TEXT), 0, ASCII) == (
         "Reading <BOS> rewrote 5.0 % of the units (z < 0.1), about the average of this text"
     )
+    hardly = with_gates(1, rewritten_share=0.001)
+    assert "0.1 % of the units (z < 0.1), against an average of 4." in gates_view.sentence(hardly, 1, UNICODE)
     assert "(z < 0.1), twice the average" in gates_view.sentence(with_gates(1, rewritten_share=0.11), 1, UNICODE)
     assert "(z < 0.1), half the average" in gates_view.sentence(with_gates(1, rewritten_share=0.025), 1, UNICODE)
 

@@ -68,7 +68,6 @@ def test_colours_are_shares_of_the_greatest_effect_up_to_the_prediction() -> Non
         ),
         ((0.0, 0.1, 1.0), "the ‘i’ before it would cost a space 1.0 bits more", "character carries 91 %"),
         ((0.3, -0.6), "the ‘h’ before it would cost ‘i’ 0.6 bits less", "2 characters carry 100 %"),
-        ((0.7,), "<BOS> before it would cost ‘h’ 0.7 bits more", "character carries 100 %"),
     ],
 )
 def test_the_sentence_names_the_strongest_character_and_how_near_the_reach_is(
@@ -81,6 +80,17 @@ def test_the_sentence_names_the_strongest_character_and_how_near_the_reach_is(
 def test_the_sentence_says_that_no_character_matters_where_none_does() -> None:
     none = "Hiding any single character would change ‘i’ by less than 0.05 bits"
     assert reach_view.sentence(measured((0.01, 0.04)), 0, UNICODE) == none
+
+
+def test_at_the_start_a_sentence_says_that_nothing_is_before_the_prediction() -> None:
+    event = measured((0.7,))
+    assert reach_view.sentence(event, 0, UNICODE).startswith("At the start the model has read <BOS> only")
+    assert "share" not in "\n".join(lines_of(event, width=80))
+
+
+def test_a_share_of_almost_all_is_shown_whole() -> None:
+    scores = (0.001, *(0.0,) * 5, 1.0)
+    assert "99.9 %" in "\n".join(lines_of(measured(scores), width=80))
 
 
 def test_the_reach_of_the_end_is_that_of_eos() -> None:

@@ -53,6 +53,12 @@ def test_a_row_per_concept_ranks_its_units_and_the_clearest_concept_comes_first(
     ]
 
 
+def test_a_single_tweet_is_the_one_that_the_model_is_trained_on() -> None:
+    alone = UnitAnswers(scored=replace(SCORED, num_tweets=1, num_chars=84))
+    assert lines_of(alone)[0] == "correlation over 84 characters of the one tweet it is trained on"
+    assert lines_of(alone, 40)[0] == "correlation in the trained tweet"
+
+
 def test_units_are_selected_in_the_order_of_the_table_each_once() -> None:
     assert selectable(SCORED) == ((0, 87), (0, 12), (0, 3), (0, 5))
     assert selectable(units_scored(units=())) == ()

@@ -35,7 +35,7 @@ XRAY_PANEL_KEYS = (
         "Move the cursor down by a line; in the view of units, select the one below.",
         label="unit",
     ),
-    Key("enter", "move(1)", "Step", "Feed the model the next character.", label="next", symbols="enter"),
+    Key("enter", "move(1)", "Step", "Feed the model the next character.", label="next character", symbols="enter"),
     Key("1", "view('step')", "Step", "Step by step: what goes in, the hidden state, the prediction and its loss."),
     Key("2", "view('gates')", "Gates", "Reset gate r, update gate z and candidate n of all units along the text."),
     Key("3", "view('reach')", "Reach", "How much each earlier character matters to the prediction at the cursor."),

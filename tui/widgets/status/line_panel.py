@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
@@ -70,11 +71,13 @@ class LinePanel(Widget):
 
 
 def changed_cells(old: Strip, new: Strip) -> tuple[int, int] | None:
-    """Return first and end column of the changed cells; the whole line if it has wide characters."""
+    """Return first and end column of the changed cells; the whole line if it has characters of two cells or none."""
     if old == new:
         return None
+    if not all(cell_len(char) == 1 for line in (old, new) for segment in line for char in segment.text):
+        return (0, new.cell_length)
     before, after = ([(char, segment.style) for segment in line for char in segment.text] for line in (old, new))
-    if len(before) != len(after) or len(after) != new.cell_length:
+    if len(before) != len(after):
         return (0, new.cell_length)
     different = [x for x, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
     return (different[0], different[-1] + 1) if different else None

@@ -145,3 +145,4 @@ def test_changed_cells_are_exact_and_lines_with_wide_characters_change_whole() -
     assert changed_cells(old, strip("abXd", "ef")) == (2, 3)
     assert changed_cells(old, strip("abcde", "f")) == (4, 5)
     assert changed_cells(old, strip("ab日d", "e")) == (0, 6)
+    assert changed_cells(strip("a日e\u0347c", "d"), strip("a日e\u0347c", "X")) == (0, 6), "a wide one and a mark"
