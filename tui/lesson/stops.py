@@ -67,7 +67,10 @@ STOPS: tuple[Stop, ...] = (
             "slip: it takes tweet[1] as the target in every turn, so it reads the same second character again and "
             "again; tweet[i] is meant."
         ),
-        task="tab to the view, step through the tweet with → and to its end; then f: the model reads its own draws.",
+        task=(
+            "tab to the view, step through the tweet with → and to its end. Then home, and f: from the cursor on, the "
+            "model reads its own draws beside the tweet; r draws again."
+        ),
         learned="Trained on the truth, it writes from its own draws: that difference is called exposure bias.",
         train_to=300,
     ),
@@ -140,7 +143,10 @@ STOPS: tuple[Stop, ...] = (
             "and the correlation says how clean they are. Map: characters that are used alike get embeddings close "
             "to each other."
         ),
-        task="Open the views reach, units and map; in units, hold one with ] and see the tweets change.",
+        task=(
+            "tab to the view; 3 reach, 4 units, 5 map. In units, ↑ ↓ select one: [ holds it at -1, ] at +1. "
+            "See the tweets change at the value that it did not have."
+        ),
         learned="All of this came from predicting the next character, over and over.",
         train_to=1500,
     ),

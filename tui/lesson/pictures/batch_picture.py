@@ -13,7 +13,7 @@ from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Line, Picture, Span
 
-_NAME_CELLS, _SPEED_CELLS, _NOISE_CELLS, _MAX_BAR_CELLS = 13, 14, 7, 12
+_NAME_CELLS, _SPEED_CELLS, _NOISE_CELLS, _MAX_BAR_CELLS = 13, 14, 12, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def comparison_picture(
                 Span(glyphs.bar(each.chars_per_second / fastest if fastest else 0, cells), "bar"),
                 Span(f" {speed}".ljust(_SPEED_CELLS)),
                 Span(glyphs.bar(each.noise / noisiest if noisiest else 0, cells), "bar"),
-                Span(f" ±{each.noise:.2f}"),
+                Span(f" ±{each.noise:.2f} nats"),
             )
         )
     return fitted((*lines, *_ratios(dict(measured), width)), width, height, glyphs)

@@ -138,7 +138,7 @@ async def test_a_run_on_one_tweet_is_started_traced_trained_and_traced_again(ope
         assert isinstance(main.received[-1], c.Stop)
         kinds = [type(command) for command in overfit.received]
         assert kinds == [c.Pause, c.ShowBatch, c.TraceText, c.Resume]
-        await shows(app, "tweet:   good morning", "gates before training")
+        await shows(app, "tweet:   good morning", "gates before training", "step 0   loss 1.386; ln V = ln 40 = 3.689")
         overfit.emit(steps_finished(1, [3.0, 1.0, 0.04]))
         await shows(app, "loss 0.040")
         assert not is_done(app, 4)
@@ -159,7 +159,7 @@ async def test_a_run_on_one_tweet_that_was_left_is_forgotten_also_where_the_stop
         await press(pilot, "enter")
         await wait_until(lambda: overfit.commands(c.Resume), "training after the first trace")
         await press(pilot, "left", "right")
-        await shows(app, "Nothing is trained yet")
+        await shows(app, "The run on one tweet was not kept", STOPS[3].task[:20], STOPS[3].learned[:20])
         await wait_until(lambda: main.received, "the run of the lesson")
         await ready(app)
         assert not app.lesson_screen.current.wants_training()
@@ -315,6 +315,32 @@ async def test_a_batch_of_one_tweet_has_no_padding_and_is_not_shown(open_lesson:
         session.emit(batch_shown(["alone"]))
         session.emit(batch_shown(["now", "there", "are three"]))
         await shows(app, "B 3, T 10")
+
+
+async def test_the_batch_opens_at_its_left_end_and_the_arrows_scroll_it_once_the_view_has_the_focus(
+    open_lesson: OpenLesson,
+) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=6)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(app)
+        session.emit(batch_shown(["s" * 100, "long" * 25]))
+        await shows(app, "a batch of 2, sorted by length", "0         10 ", "c code")
+        await press(pilot, "tab", "right")
+        await shows(app, "← → scroll", "  10        20 ")
+        await press(pilot, *["right"] * 9)
+        await shows(app, "  90  ")
+        await press(pilot, *["left"] * 9)
+        await shows(app, "0         10 ", "[6]")
+
+
+async def test_a_continued_model_without_a_validation_loss_yet_is_placed_among_nothing(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=7)
+    async with app.run_test(size=SIZE):
+        await ready(app)
+        session.emit(steps_finished(1, [2.0] * 300))
+        await shows(app, "Step 300. Trained before")
 
 
 async def test_leaving_while_training_with_one_tweet_per_step_sets_the_usual_batch_size_before_the_run_is_saved(

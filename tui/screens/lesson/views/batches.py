@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 
 from engine.protocol.commands import SetBatchSize, ShowBatch
 from engine.protocol.events import BatchShown, BatchSizeChanged, Event, StepsFinished
@@ -12,6 +14,7 @@ from tui.lesson.checks import COMPARED_BATCHES
 from tui.lesson.pictures.batch_picture import Measured, comparison_picture, mixed, noise_of
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
+from tui.settings.keys.key import Key, bindings_of
 from tui.xray import batch_view
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
@@ -22,8 +25,12 @@ _NUM_LOSSES = 200
 """The latest steps, over which the noise is measured."""
 _NUM_BATCHES = 8
 """The latest batches, of which one that is not sorted is made up."""
-_NUMBER_CELLS = 6
-"""Left of each row of a grid."""
+_COLUMNS_PER_KEY = 8
+_SCROLL_KEYS = (
+    Key("left", "columns(-1)", "Scroll left", "Scroll the batch left.", label="scroll"),
+    Key("right", "columns(1)", "Scroll right", "Scroll the batch right.", label="scroll"),
+)
+"""While the view has the focus."""
 _MEASURED_STEPS = 300
 """After so many steps at a batch size, training stops."""
 
@@ -54,6 +61,8 @@ class _Measuring:
 class BatchesView(StopView):
     """The comparison above, the grid below."""
 
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(_SCROLL_KEYS)
+
     def compose(self) -> ComposeResult:
         """Lay out the picture."""
         yield LivePicture(self._picture)
@@ -62,9 +71,19 @@ class BatchesView(StopView):
         """Start without a batch and without a measurement."""
         self._batches: list[BatchShown] = []
         self._is_sorted = True
+        self._first_column = 0
         self._measuring: dict[int, _Measuring] = {}
         self._current: int | None = None
         """The batch size that is measured; None before the first key, and once it is measured."""
+
+    def bar_keys(self) -> tuple[Key, ...]:
+        """Return the keys that scroll."""
+        return _SCROLL_KEYS
+
+    def action_columns(self, direction: int) -> None:
+        """Scroll right (1) or left (-1) by some time steps."""
+        self._first_column += direction * _COLUMNS_PER_KEY
+        self.query_one(LivePicture).redraw()
 
     def run_is_ready(self) -> None:
         """Ask for the batch."""
@@ -120,12 +139,21 @@ class BatchesView(StopView):
         if not self._batches:
             return comparison
         batch = self._batches[-1] if self._is_sorted else mixed(self._batches)
-        title = "sorted by length, as trained:" if self._is_sorted else _mixed_title(len(self._batches))
+        is_one = self._current == min(COMPARED_BATCHES)
+        title = _sorted_title(batch, is_one=is_one) if self._is_sorted else _mixed_title(len(self._batches))
         head = (*comparison, *wrapped(title, width, "title"))
-        first_column = max(batch.num_columns + _NUMBER_CELLS - width, 0)  # the ends of the rows, where the padding is
         room = max(height - len(head), 0)
-        grid = batch_view.render(batch, width=width, height=room, glyphs=glyphs, first_column=first_column)
+        rows = range(len(batch_view.grid_lines(batch, width, room)))
+        last = batch_view.last_first_column(batch, rows, width, glyphs)
+        self._first_column = max(min(self._first_column, last), 0)
+        grid = batch_view.render(batch, width=width, height=room, glyphs=glyphs, first_column=self._first_column)
         return fitted((*head, *grid), width, height, glyphs)
+
+
+def _sorted_title(batch: BatchShown, *, is_one: bool) -> str:
+    if is_one:
+        return f"one tweet a step has no padding; here, a batch of {batch.num_tweets} from before, sorted by length:"
+    return f"a batch of {batch.num_tweets}, sorted by length, as trained:"
 
 
 def _mixed_title(num_batches: int) -> str:

@@ -23,6 +23,7 @@ _BEFORE, _AFTER, _OTHER = 1_000_040, 1_000_041, 1_000_042
 """The requests of the traces: of the tweet before and after training, and of another tweet."""
 _OTHER_TWEET = "made a silly game, love it"
 """Of characters of the tweet only."""
+_DONE_BEFORE = "The run on one tweet was not kept: enter starts another."
 _BOTH_HEIGHT = 30
 """From this height on, the gates before and after are shown together."""
 
@@ -102,13 +103,15 @@ class OverfitView(StopView):
 
     def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         if not self._is_started:
-            return wrapped("Nothing is trained yet: enter starts a run on one tweet.", width, "muted")
+            note = _DONE_BEFORE if self.lesson.is_done else "Nothing is trained yet: enter starts a run on one tweet."
+            return wrapped(note, width, "muted")
         if not self._target:
             return wrapped("The run starts.", width, "muted")
         step = self.lesson.run.view.step
         loss = "" if self._loss == math.inf else f"   loss {format_loss(self._loss)}"
         head = (
             *wrapped(f"step {step}{loss}", width, "value"),
+            *self._first_loss(width),
             *wrapped(f"tweet:   {safe_chars(self._target)}", width, "muted"),
             *wrapped(f"written: {safe_chars(self._written)}", width, "good" if self._is_by_heart else "text"),
         )
@@ -117,6 +120,15 @@ class OverfitView(StopView):
             compared = f"another: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss)}"
             head = (*head, *wrapped(compared, width, "bad"))
         return fitted((*head, *self._gates(width, height - len(head), glyphs)), width, height, glyphs)
+
+    def _first_loss(self, width: int) -> Picture:
+        """Return the loss of the random weights beside that of equal probabilities."""
+        before = self._traces.get(_BEFORE)
+        if before is None:
+            return ()
+        size = before.vocab_size
+        losses = f"loss {format_loss(before.sequence_loss)}; ln V = ln {size} = {format_loss(math.log(size))}"
+        return wrapped(f"step 0   {losses}: each character equally likely", width, "muted")
 
     def _gates(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         """Return the gates before and after where both fit, else those that are chosen."""

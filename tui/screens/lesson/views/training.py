@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from engine.protocol.commands import MeasureBaselines, SetSpeedLimit
 from engine.protocol.events import BaselinesMeasured, CommandRefused, EvalFinished, Event, StepsFinished
 from tui.lesson.pictures.loss_scale import Place, meaning_of, scale_picture, sentence_on
+from tui.lesson.runs import EVAL_EVERY
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
 from tui.widgets.plot.loss_plot import LossPlot
@@ -19,6 +20,7 @@ _REQUEST = 1_000_007
 _BIGRAM = "2-gram"
 _SLOW_STEPS, _SLOW_STEPS_PER_SECOND = 40, 8.0
 """The first steps from random weights are slow enough to watch."""
+_CONTINUED = "Trained before; its earlier losses are not shown: enter starts again from random weights."
 _TRAINED_STEPS = 5000
 """Where training stops by itself, so that a lesson left open rests."""
 
@@ -99,5 +101,7 @@ class TrainingView(StopView):
         validation = view.last_val.bits_per_char if view.last_val is not None else None
         if validation is not None:
             places.append(Place(name=f"{glyphs.mark} validation", bits=validation, kind="good"))
-        sentence = f"Step {view.step:,}. {sentence_on(validation, self._baselines)}"
+        is_continued = validation is None and view.step > EVAL_EVERY
+        place = _CONTINUED if is_continued and self._baselines else sentence_on(validation, self._baselines)
+        sentence = f"Step {view.step:,}. {place}"
         return scale_picture(places, sentence, width, height, glyphs)
