@@ -169,6 +169,7 @@ def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.Tex
         vocab_size=40,
         token_ids=(1, *(4 + ord(char) % 36 for char in text)),
         chars=chars_read(text),
+        next_log_probs=(-0.693, -1.386, *[-4.997] * 37),
         gates=(gates,) * num_inputs,
         embedding_bands=_bands(num_inputs),
         hidden_bands=_bands(num_inputs + 1, 0.5),

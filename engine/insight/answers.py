@@ -42,6 +42,7 @@ from engine.protocol.events import (
     UnitHeld,
     UnitsScored,
 )
+from engine.sampling.queries import next_log_probs
 from engine.sampling.stepper import HeldUnit
 from engine.text import harmless, harmless_char, harmless_in_place
 
@@ -124,6 +125,7 @@ class Answers:
             vocab_size=len(self._vocab),
             token_ids=traced.inputs,
             chars=chars,
+            next_log_probs=next_log_probs(traced.log_probs[-1].numpy()),
             stepwise_loss=round(traced.stepwise_loss, _LOSS_DIGITS),
             sequence_loss=round(sequence_loss(model, token_ids), _LOSS_DIGITS),
             own=own,

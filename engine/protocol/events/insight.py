@@ -76,6 +76,9 @@ class TextTraced(InsightEvent):
     """The inputs: `<BOS>`, then the characters."""
     chars: tuple[CharRead, ...]
     """The prediction of each target. An unknown character costs 20 bits more than in the losses below."""
+    next_log_probs: tuple[float, ...]
+    """After the whole text, the log-probabilities, nats, of all that can be drawn next, highest first: those of the
+    last of `chars` and of every other character."""
     gates: tuple[CharGates, ...]
     """One per input."""
     embedding_bands: Bands

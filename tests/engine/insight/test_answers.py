@@ -109,6 +109,17 @@ def test_both_losses_of_a_trace_agree_and_have_no_surcharge_for_unknown_characte
     assert event.stepwise_loss == pytest.approx(bits / len(event.chars) * math.log(2), abs=1e-3)
 
 
+def test_the_probabilities_after_the_text_are_those_of_the_likeliest_and_of_all_others() -> None:
+    event = answer(c.TraceText(text=TEXT))
+
+    probabilities = [math.exp(each) for each in event.next_log_probs]
+    likeliest = [chance.probability for chance in event.chars[-1].likeliest]
+    assert probabilities[: len(likeliest)] == pytest.approx(likeliest, abs=1e-3)
+    assert len(probabilities) == event.vocab_size - 3
+    assert 0.5 < sum(probabilities) < 1.001
+    assert probabilities == sorted(probabilities, reverse=True)
+
+
 @pytest.mark.parametrize("first", [0, 4, 12])
 def test_own_draws_are_the_tweet_sampled_with_that_prime(first: int) -> None:
     text = "the cat hugs tea and"[: first + 1]

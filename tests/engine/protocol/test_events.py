@@ -40,7 +40,8 @@ EVENTS = {
     "SpeedLimitChanged": "steps_per_second",
     "BatchShown": "batch_step rows num_tweets num_columns num_targets vocab_size sorted_padding shuffled_padding",
     "TextTraced": "request weights_step text layer num_layers embedding_size hidden_size vocab_size token_ids chars "
-    "gates embedding_bands hidden_bands reset_bands update_bands candidate_bands stepwise_loss sequence_loss own",
+    "next_log_probs gates embedding_bands hidden_bands reset_bands update_bands candidate_bands stepwise_loss "
+    "sequence_loss own",
     "ReachMeasured": "request weights_step text position method scores",
     "UnitsScored": "request weights_step num_tweets num_chars units",
     "UnitHeld": "request weights_step text layer unit value activations chars tweets",

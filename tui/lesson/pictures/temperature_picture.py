@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from engine.protocol.events import CharChance, LadderTweet
+from engine.corpus.report import counted
+from engine.protocol.events import LadderTweet, TextTraced
 from engine.text import ELLIPSIS
 from tui.formatting.cells import safe_chars, set_cell_size
 from tui.xray.glyphs import Glyphs, percent
@@ -12,40 +14,47 @@ from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Line, Picture, Span
 
 _LABEL_CELLS, _PERCENT_CELLS = 4, 7
-_MAX_BAR_CELLS = 40
+_MIN_BAR_CELLS, _MAX_BAR_CELLS = 12, 40
 _MIN_REPEATS = 3
 _MAX_PERIOD = 40
 
 
-def at_temperature(chances: Sequence[CharChance], temperature: float) -> tuple[float, ...]:
-    """Return the probabilities at a temperature, among these characters alone: p^(1/T), normalized; 0 is greedy."""
-    if not chances:
+def at_temperature(log_probs: Sequence[float], temperature: float) -> tuple[float, ...]:
+    """Return the probabilities at a temperature: p^(1/T), normalized; 0 is greedy."""
+    if not log_probs:
         return ()
-    highest = max(chance.probability for chance in chances)
+    highest = max(log_probs)
     if temperature == 0:
-        best = [chance.probability for chance in chances].index(highest)
-        return tuple(float(place == best) for place in range(len(chances)))
-    weights = [(chance.probability / highest) ** (1 / temperature) for chance in chances]
-    return tuple(weight / sum(weights) for weight in weights)
+        best = log_probs.index(highest)
+        return tuple(float(place == best) for place in range(len(log_probs)))
+    weights = [math.exp((each - highest) / temperature) for each in log_probs]
+    total = sum(weights)
+    return tuple(weight / total for weight in weights)
 
 
-def bars_picture(
-    text: str, chances: Sequence[CharChance], temperature: float, width: int, height: int, glyphs: Glyphs
-) -> Picture:
-    """Return bars of the likeliest characters after `text` at a temperature."""
-    shown = at_temperature(chances, temperature)
-    after = f"after {glyphs.quotes[0]}{safe_chars(text)}{glyphs.quotes[1]}" if text else "as the first character"
-    title = f"next character {after} at temperature {temperature:g}, among the {len(chances)} likeliest"
-    cells = max(min(width - _LABEL_CELLS - _PERCENT_CELLS - 1, _MAX_BAR_CELLS), 1)
-    rows = [
-        (
-            Span(set_cell_size(glyphs.label(chance.char), _LABEL_CELLS)),
-            Span(glyphs.bar(share, cells), "bar"),
-            Span(percent(share).rjust(_PERCENT_CELLS), "value"),
-        )
-        for chance, share in zip(chances, shown, strict=True)
-    ]
-    return fitted((*wrapped(title, width, "title"), *rows), width, height, glyphs)
+def bars_picture(trace: TextTraced, temperature: float, width: int, height: int, glyphs: Glyphs) -> Picture:
+    """Return bars of the likeliest characters after a text at a temperature, and of all others together."""
+    chances = trace.chars[-1].likeliest
+    shares = at_temperature(trace.next_log_probs, temperature)
+    after = f"after {glyphs.quotes[0]}{safe_chars(trace.text)}{glyphs.quotes[1]}" if trace.text else "at the start"
+    title = wrapped(f"next character {after} at temperature {temperature:g}", width, "title")
+    rows = [(glyphs.label(chance.char), share) for chance, share in zip(chances, shares, strict=False)]
+    others = shares[len(rows) :]
+    rows = rows[: max(height - len(title) - bool(others), 0)]
+    note = f" {counted(len(others), 'other character')}, {percent(sum(others) / max(len(others), 1))} each on average"
+    cells = max(min(width - _LABEL_CELLS - _PERCENT_CELLS - len(note), _MAX_BAR_CELLS), _MIN_BAR_CELLS)
+    lines = [_bar(label, share, cells, glyphs) for label, share in rows]
+    if others:
+        lines.append((*_bar("rest", sum(others), cells, glyphs), Span(note, "muted")))
+    return fitted((*title, *lines), width, height, glyphs)
+
+
+def _bar(label: str, share: float, cells: int, glyphs: Glyphs) -> Line:
+    return (
+        Span(set_cell_size(label, _LABEL_CELLS) + " "),
+        Span(glyphs.bar(share, cells), "bar"),
+        Span(percent(share).rjust(_PERCENT_CELLS), "value"),
+    )
 
 
 def ladder_picture(rungs: Sequence[LadderTweet], width: int, height: int, glyphs: Glyphs) -> Picture:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -10,6 +12,7 @@ from rich.cells import cell_len
 from engine.config.run import ModelConfig
 from engine.model.vocab import UNK
 from engine.protocol.events import CharChance, LadderTweet
+from tests.fakes import text_traced
 from tui.lesson.pictures.batch_picture import Measured, comparison_picture, noise_of
 from tui.lesson.pictures.chars_picture import chars_picture
 from tui.lesson.pictures.loss_scale import Place, meaning_of, scale_picture, sentence_on
@@ -64,16 +67,30 @@ def test_a_part_shows_its_numbers_only_once_the_batch_was_sent_through_it() -> N
 
 
 def test_temperature_1_leaves_the_distribution_0_takes_the_likeliest_and_5_flattens_it() -> None:
-    assert at_temperature(CHANCES, 1.0) == pytest.approx((0.5, 0.25, 0.2, 0.05))
-    assert at_temperature(CHANCES, 0.0) == (1.0, 0.0, 0.0, 0.0)
-    cold, hot = at_temperature(CHANCES, 0.1), at_temperature(CHANCES, 5.0)
+    log_probs = tuple(math.log(chance.probability) for chance in CHANCES)
+    assert at_temperature(log_probs, 1.0) == pytest.approx((0.5, 0.25, 0.2, 0.05))
+    assert at_temperature(log_probs, 0.0) == (1.0, 0.0, 0.0, 0.0)
+    cold, hot = at_temperature(log_probs, 0.1), at_temperature(log_probs, 5.0)
     assert cold[0] > 0.99
     assert max(hot) < 0.32
     assert sum(hot) == pytest.approx(1)
-    assert at_temperature(CHANCES, 2.0) == pytest.approx(
+    assert at_temperature(log_probs, 2.0) == pytest.approx(
         [math.sqrt(p) / sum(math.sqrt(q) for q in (0.5, 0.25, 0.2, 0.05)) for p in (0.5, 0.25, 0.2, 0.05)]
     )
     assert at_temperature((), 1.0) == ()
+
+
+@pytest.mark.parametrize(("width", "height"), [(118, 12), (70, 12), (38, 6)])
+def test_the_bars_are_shares_of_all_characters_and_those_without_a_bar_are_summed(width: int, height: int) -> None:
+    log_probs = tuple(math.log(p) for p in (0.5, 0.25, 0.2, *[0.05 / 110] * 110))
+    last = replace(text_traced("hi").chars[-1], likeliest=CHANCES[:3])
+    trace = text_traced("hi", next_log_probs=log_probs, chars=(last,))
+    usual = plain(bars_picture(trace, 1.0, width, height, UNICODE))
+    assert "50 %" in usual
+    assert re.search(r"rest .*5.0 % 110 other", usual)
+    hot = plain(bars_picture(trace, 5.0, width, height, UNICODE))
+    assert re.search(r"rest .*91 % 110 other", hot)
+    assert "3.4 %" in hot
 
 
 def test_a_loop_is_found_where_a_block_is_repeated_three_times() -> None:
@@ -132,7 +149,7 @@ def all_pictures(width: int, height: int, glyphs: Glyphs) -> list[Picture]:
     return [
         chars_picture(hostile, [UNK] * len(hostile), 117, width, height, glyphs),
         *(shapes_picture(SIZES, seen, width, height, glyphs) for seen in range(5)),
-        bars_picture(hostile, CHANCES, 0.5, width, height, glyphs),
+        bars_picture(text_traced(hostile), 0.5, width, height, glyphs),
         ladder_picture([rung(hostile, temperature) for temperature in (0.0, 1.0, 5.0)], width, height, glyphs),
         comparison_picture(measured, 1, width, height, glyphs),
         scale_picture(places, sentence_on(4.0, BASELINES), width, height, glyphs),

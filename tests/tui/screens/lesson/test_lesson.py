@@ -175,7 +175,7 @@ async def test_one_seed_is_sampled_at_six_temperatures_and_the_bars_follow_plus_
         await wait_until(lambda: session.commands(c.Resume), "training up to the first good tweets")
         session.emit(steps_finished(1, [2.0] * 1200))
         await wait_until(lambda: app.lesson_screen.lesson.run.view.phase == "paused", "enough steps")
-        await shows(app, "at temperature 1")
+        await shows(app, "at temperature 1", "rest", "37 other characters")
         await press(pilot, "enter")
         await shows(app, "rung 0.1 of seed 1", "rung 5 of seed 1")
         await press(pilot, *["-"] * 5)

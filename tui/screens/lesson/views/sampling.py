@@ -84,8 +84,7 @@ class SamplingView(StopView):
     def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         bars: Picture = ()
         if self._shown is not None:
-            chances = self._shown.chars[-1].likeliest
-            bars = bars_picture(_BEFORE, chances, _STEPS[self._place], width, height, glyphs)
+            bars = bars_picture(self._shown, _STEPS[self._place], width, height, glyphs)
         rungs = self._ladder.rungs if self._ladder is not None else ()
         step, enough = self.lesson.run.view.step, self.lesson.stop.train_to
         if step < enough:
