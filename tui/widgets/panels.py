@@ -153,7 +153,6 @@ class Panels(Vertical):
             self.query_one(MachinePanel).measure(view)
         if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
             self.query_one(TweetFeed).show(view)
-        self.query_one(StepBar).show(view.last_step_taken)
         self.query_one(PanelTabs).temperature = format_temperature(view.sampling.temperature)
         self.query_one(KeyBar).pause_label = "resume" if view.phase == "paused" else "pause"
 

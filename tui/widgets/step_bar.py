@@ -1,4 +1,4 @@
-"""`StepBar`: what the last single step did, on a line above the key bar until training goes on."""
+"""`StepBar`: what the last single step did, on a line above the key bar until training goes on; or how to take one."""
 
 from __future__ import annotations
 
@@ -33,17 +33,19 @@ class StepBar(Widget):
     def __init__(self) -> None:
         super().__init__()
         self.shown: StepTaken | None = None
+        self._note = ""
 
-    def show(self, taken: StepTaken | None) -> None:
-        """Show a step, or none."""
-        if taken != self.shown:
-            self.shown = taken
-            self.set_class(taken is not None, "-up")
+    def show(self, taken: StepTaken | None, note: str = "") -> None:
+        """Show a step, or a note where there is none; nothing without either."""
+        if (taken, note) != (self.shown, self._note):
+            self.shown, self._note = taken, note
+            self.set_class(taken is not None or bool(note), "-up")
             self.refresh()
 
     def render(self) -> Content:
         """Return the line."""
-        return Content("" if self.shown is None else f" {step_text(self.shown, self.size.width - 2)}")
+        width = self.size.width - 2
+        return Content(f" {shortened(self._note, width) if self.shown is None else step_text(self.shown, width)}")
 
 
 def step_text(taken: StepTaken, width: int) -> str:

@@ -77,9 +77,9 @@ class BatchDialog(Dialog[None]):
         self._note.display = False
         self._grid.show(batch)
 
-    def show_step(self, taken: StepTaken | None) -> None:
-        """Show what the last single step did, if it led here."""
-        self._step.show(taken)
+    def show_step(self, taken: StepTaken | None, note: str) -> None:
+        """Show what the last single step did, if it led here, or else a note."""
+        self._step.show(taken, note)
 
     def show_refusal(self, reason: str) -> None:
         """Show why no batch will come."""
@@ -89,6 +89,13 @@ class BatchDialog(Dialog[None]):
     def action_step(self) -> None:
         """Take one step."""
         self._take_step()
+
+    def action_close(self) -> None:
+        """Close the explanation, or else the dialog."""
+        if self.has_class("-explains"):
+            self.action_explain()
+        else:
+            super().action_close()
 
     def action_explain(self) -> None:
         """Explain the grid in its place, or show it again."""

@@ -39,7 +39,7 @@ class BatchController(Controller):
         view = self._run.view
         if self._dialog is None or view.phase not in {"training", "paused"}:
             return
-        self._dialog.show_step(view.last_step_taken)
+        self._dialog.show_step(view.last_step_taken, self._run.step_note)
         has_stepped = view.phase == "paused" and view.step != self._asked_at
         if has_stepped or self._run.num_gaps != self._num_gaps:
             self._ask()

@@ -18,7 +18,7 @@ from tui.run.alerts import AlertMonitor
 from tui.run.bridge import Bridge
 from tui.run.command_book import Change, CommandBook
 from tui.run.folding import fold
-from tui.run.view import RunPhase, RunView
+from tui.run.view import RunPhase, RunView, is_over
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
 from tui.widgets.panels import Panels
@@ -49,6 +49,8 @@ class RunControl:
         """How often events were missed: answers to queries may be among them."""
         self.is_ending = False
         """Whether the session was asked to end."""
+        self.has_paused_to_step = False
+        """Whether the run was last paused by the key that takes single steps."""
 
     @property
     def app(self) -> App[Any]:
@@ -69,6 +71,12 @@ class RunControl:
     def name(self) -> str:
         """The run's name; empty before its start."""
         return self.view.started.run if self.view.started is not None else ""
+
+    @property
+    def step_note(self) -> str:
+        """How to go on where the run was paused to take single steps; empty elsewhere."""
+        is_paused = self.has_paused_to_step and self.view.phase == "paused" and not is_over(self.view)
+        return "paused: . takes one step, space resumes" if is_paused else ""
 
     def drain(self) -> tuple[Event, ...]:
         """Fold the events since the last call into the view; return those that the screen has to react to."""

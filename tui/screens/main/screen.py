@@ -44,6 +44,7 @@ from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.panels import Panels
 from tui.widgets.stage_hint import StageHint
+from tui.widgets.step_bar import StepBar
 
 TICK_SECONDS = 0.1
 _TOASTED = {replay.TITLE}
@@ -124,6 +125,7 @@ class MainScreen(Screen[None]):
         events = self.run.drain()
         if not self._is_covered:
             self.panels.tick(self.run.shown_view, bridge.stage, bridge.host_pid)
+            self.panels.query_one(StepBar).show(self.run.view.last_step_taken, self.run.step_note)
         self.panels.show_attachment(bridge.badge, is_read_only=bool(bridge.refusal))
         self.run.show_alert()
         for event in events:

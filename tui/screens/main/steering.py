@@ -10,6 +10,7 @@ from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
 from engine.protocol.commands import Pause, SetBatchSize, SetIntervals, SetSpeedLimit, TakeStep
 from tui.run.alerts import Alert, commands_for, config_to_resume
 from tui.run.setting_commands import format_interval, format_speed_limit, other_learning_rate, other_temperature
+from tui.run.view import is_over
 from tui.screens.dialogs.number import NumberDialog, NumberQuestion
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
@@ -30,6 +31,7 @@ class SteeringController(Controller):
     def action_pause(self) -> None:
         """Pause or resume."""
         if self._run.can_command():
+            self._run.has_paused_to_step = False
             self._run.send(self._run.commands.pause_toggled(self._run.view))
 
     def action_step(self) -> None:
@@ -37,9 +39,11 @@ class SteeringController(Controller):
         if not self._run.can_command() or self._run.commands.is_taking_step:
             return
         toggled = self._run.commands.pause_toggled(self._run.view)
-        if isinstance(toggled, Pause):
+        if is_over(self._run.view):
+            self._run.messages.refuse("The run is finished: no step is left to take.")
+        elif isinstance(toggled, Pause):
+            self._run.has_paused_to_step = True
             self._run.send(toggled)
-            self._run.messages.toast("Paused: . takes one step, space resumes.")
         else:
             self._run.send(TakeStep())
 

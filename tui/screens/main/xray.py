@@ -79,7 +79,7 @@ class XrayController(Controller):
                 panel.show(answer)
             elif isinstance(answer, CommandRefused):
                 panel.show_refusal(answer.command, answer.detail)
-        self._screen.tick(self._run.view)
+        self._screen.tick(self._run.view, self._run.step_note)
 
     def show(self, answer: InsightEvent) -> None:
         """Show an answer, if the X-ray is open."""

@@ -98,10 +98,10 @@ class XrayScreen(Screen[None]):
         if self._is_without_text:
             self.action_edit()
 
-    def tick(self, view: RunView) -> None:
-        """Show the state of the run, and follow it. Ten times a second."""
+    def tick(self, view: RunView, step_note: str) -> None:
+        """Show the state of the run and how to take a step, and follow it. Ten times a second."""
         self.panel.tick(view.step)
-        self._step_bar.show(view.last_step_taken)
+        self._step_bar.show(view.last_step_taken, step_note)
         self._key_bar.pause_label = "resume" if view.phase == "paused" else "pause"
 
     def action_edit(self) -> None:

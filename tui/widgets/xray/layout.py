@@ -98,7 +98,7 @@ def explanation(view: ViewName, top: int, *, width: int, height: int, glyphs: Gl
     lines = tuple(line for text in texts for line in (*text, *[()] * is_loose))
     last_top = max(len(lines) - (height - 2), 0)
     top = min(top, last_top)
-    keys = "? closes" + (" · ↑ ↓ scroll" if last_top else "")
+    keys = "? or esc closes" + (" · ↑ ↓ scroll" if last_top else "")
     shown = _filled(lines[top : top + height - 2], height - 2)
     return (view_names(view), *shown, cut((Span(keys, "muted"),), width, glyphs)), top
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.xray import XRAY_PANEL_KEYS
@@ -23,7 +23,10 @@ from tui.xray.view_names import ViewName
 class XrayPanel(AskingView, can_focus=True):
     """Shows a text and one view of it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(XRAY_PANEL_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings_of(XRAY_PANEL_KEYS),
+        Binding("escape", "close_explanation", show=False),
+    ]
     DEFAULT_CSS = "XrayPanel { height: 1fr; }"
 
     def __init__(self, text: str = "", view: ViewName = "step", clock: Callable[[], float] = time.monotonic) -> None:
@@ -111,6 +114,14 @@ class XrayPanel(AskingView, can_focus=True):
         """Follow the training, or hold still."""
         self._is_following = not self._is_following
         self._update()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        """Leave the key that closes the explanation to the screen where none is shown."""
+        return action != "close_explanation" or self._help_top is not None
+
+    def action_close_explanation(self) -> None:
+        """Show the view in place of its explanation."""
+        self.action_explain()
 
     def action_explain(self) -> None:
         """Explain the view, or show it again."""

@@ -107,7 +107,8 @@ async def test_a_batch_whose_answer_was_lost_is_asked_for_again(stage: Stage) ->
         await wait_until(lambda: session.received == [c.ShowBatch(), c.ShowBatch()], "another question")
 
 
-async def test_a_question_mark_explains_the_grid_and_again_shows_it(stage: Stage) -> None:
+@pytest.mark.parametrize("key", ["?", "escape"])
+async def test_a_question_mark_explains_the_grid_and_it_or_esc_shows_it_again(stage: Stage, key: str) -> None:
     app = stage.app(BatchSession(SCRIPT))
     async with app.run_test(size=SIZE) as pilot:
         await ready(app)
@@ -116,7 +117,7 @@ async def test_a_question_mark_explains_the_grid_and_again_shows_it(stage: Stage
         await pilot.press("?")
         await shows(app, "A row is a tweet of the batch")
         assert "▸tweet number 1 x" not in screen_text(app)
-        await pilot.press("?", "down")
+        await pilot.press(key, "down")
         await shows(app, "▸ 2 ▸tweet number 2 x")
 
 

@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.config.run import RunConfig, RuntimeConfig
+from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
@@ -163,7 +163,8 @@ async def test_a_dot_pauses_then_takes_a_step_and_its_line_stays_until_training_
         await started(app)
         await press(pilot, session, ".")
         await wait_until(lambda: app.summary_view.phase == "paused")
-        await toasted(app, "Paused: . takes one step")
+        await shows(app, "paused: . takes one step")
+        assert toasts(app) == []
         assert session.received == [c.Pause()]
         await press(pilot, session, ".")
         assert session.received[1:] == [c.TakeStep()]
@@ -172,6 +173,18 @@ async def test_a_dot_pauses_then_takes_a_step_and_its_line_stays_until_training_
         await press(pilot, session, "space")
         session.emit(steps_finished(5, [3.9, 3.8]))
         await wait_until(lambda: not app.screen.query_one(StepBar).display, "the end of the line")
+
+
+async def test_a_dot_takes_no_step_of_a_run_whose_budget_is_used_up(stage: Stage) -> None:
+    at_end = (*SCRIPT, e.Paused(step=3, elapsed_seconds=1.0))
+    session = FakeSession(at_end, started=run_started(training=TrainingConfig(max_steps=3)))
+    app = stage.app(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await started(app)
+        await wait_until(lambda: app.summary_view.phase == "paused")
+        await pilot.press(".")
+        await toasted(app, "The run is finished: no step is left to take.")
+        assert session.received == []
 
 
 async def test_a_dot_held_down_has_one_step_under_way_at_most(stage: Stage) -> None:

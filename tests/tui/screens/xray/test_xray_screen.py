@@ -18,7 +18,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import create_run_folder
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, opened, press, screen_text, shows, trained_by, wait_until
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
 from tui.run.checkpoint_bridge import CheckpointBridge
@@ -144,6 +144,28 @@ async def test_space_pauses_and_a_dot_takes_one_step_which_the_x_ray_shows(stage
         await press(pilot, session, "full_stop")
         assert session.received[-2:] == [c.Pause(), c.TakeStep()]
         await shows(app, "step 4: ")
+
+
+async def test_a_dot_while_training_pauses_and_its_line_says_how_to_take_a_step(stage: Stage) -> None:
+    async with run_of(stage) as (app, pilot, session):
+        await pilot.press("x")
+        await shows(app, "weights of step 3", "space pause")
+        await press(pilot, session, "full_stop")
+        await shows(app, "paused: . takes one step, space resumes")
+        assert toasts(app) == []
+
+
+async def test_esc_closes_the_explanation_first(stage: Stage) -> None:
+    async with run_of(stage) as (app, pilot, _):
+        await pilot.press("x")
+        await shows(app, "weights of step 3")
+        await pilot.press("question_mark")
+        await shows(app, "In training it is then fed the true next character")
+        await pilot.press("escape")
+        await shows(app, "At the start the model gave")
+        assert isinstance(app.screen, XrayScreen)
+        await pilot.press("escape")
+        await opened(app, MainScreen)
 
 
 async def test_a_refused_question_and_why_no_model_is_left_are_shown_in_the_panel(stage: Stage) -> None:

@@ -202,7 +202,7 @@ async def test_a_question_mark_explains_each_view_and_scrolls_where_it_is_too_lo
         for view in VIEW_NAMES:
             app.panel.action_view(view)
             await pilot.press("question_mark")
-            await app.shows("? closes · ↑ ↓ scroll", view_help(view)[0][:20])
+            await app.shows("? or esc closes · ↑ ↓ scroll", view_help(view)[0][:20])
             app.panel.action_move_line(30)
             await app.shows(view_help(view)[-1][-10:])
         await pilot.press("up", "question_mark", "1")
