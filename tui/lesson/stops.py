@@ -36,7 +36,7 @@ STOPS: tuple[Stop, ...] = (
             "character. <EOS> is the last target: by it the model learns where a tweet ends. <UNK> "
             "replaces a character outside the vocabulary; <PAD> fills up the shorter tweets of a batch."
         ),
-        task="Type a tweet with a character in it that no training tweet has, such as $ or ~.",
+        task="Type a tweet with a character in it that no training tweet has, such as $.",
         learned="Every unknown character has the same id, <UNK>: to the model they are all one.",
         action="type",
     ),

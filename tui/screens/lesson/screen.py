@@ -160,7 +160,7 @@ class LessonScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Pass a typed character that is no key of the lesson to the view."""
-        if event.character is not None and event.is_printable:
+        if event.character is not None and event.is_printable and event.key not in self.active_bindings:
             self.current.typed(event.character)
 
     @on(XrayPanel.ViewChanged)
