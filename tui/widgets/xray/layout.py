@@ -13,14 +13,15 @@ from tui.formatting.numbers import format_count
 from tui.widgets.xray.contents import Content
 from tui.widgets.xray.state import XrayState
 from tui.xray.glyphs import Glyphs
-from tui.xray.layout import cut, fitted, wrapped
+from tui.xray.layout import cut, wrapped
 from tui.xray.spans import Kind, Line, Picture, Span
 from tui.xray.text_strip import TextStrip
 from tui.xray.view_help import view_help
 from tui.xray.view_names import VIEW_NAMES, ViewName
 
 _LINES_WITH_LEGEND = 16
-_NUM_SENTENCE_LINES = 2
+_NUM_SENTENCE_LINES, _LINES_PER_SENTENCE_LINE = 2, 6
+"""Lines kept for the sentence; a longer one may have more in a higher panel."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,20 @@ def laid_out(
     shades = None if content is None else content.shades
     text = strip.picture(state.cursor, num_text_lines, shades)
     legend = (shades.legend(glyphs),) if shades is not None and height >= _LINES_WITH_LEGEND else ()
-    num_view_lines = height - 2 - len(text) - len(legend) - _NUM_SENTENCE_LINES
-    picture = content.render(width, num_view_lines) if content is not None else ()
     message, kind = _sentence(content, words)
-    sentence = fitted(wrapped(message, width, kind), width, _NUM_SENTENCE_LINES, glyphs)
+    most_lines = max(_NUM_SENTENCE_LINES, height // _LINES_PER_SENTENCE_LINE)
+    sentence = _filled(_in_lines(message, kind, width, most_lines, glyphs), _NUM_SENTENCE_LINES)
+    num_facts = 2 if height >= _LINES_WITH_LEGEND else 1
+    facts = _in_lines(words.status, "muted", width, num_facts, glyphs)
+    num_view_lines = height - 1 - len(text) - len(legend) - len(sentence) - len(facts)
+    picture = content.render(width, num_view_lines) if content is not None else ()
     lines = (
         view_names(state.view),
         *text,
         *(cut(line, width, glyphs) for line in legend),
         *_filled(picture, num_view_lines),
-        *_filled(sentence, _NUM_SENTENCE_LINES),
-        cut((Span(words.status, "muted"),), width, glyphs),
+        *sentence,
+        *facts,
     )
     return PanelLayout(lines[:height], strip, range(1, 1 + len(text)), tuple(_view_cells()))
 
@@ -82,7 +86,7 @@ def status(state: XrayState, content: Content | None, source: str, *, is_followi
     """Return which weights and which layer are shown, and which characters of the text the model lacks."""
     facts = []
     if content is not None and content.unknown_chars:
-        facts.append(f"not in the vocabulary: {' '.join(map(shown_char, content.unknown_chars))}")
+        facts.append(f"{' '.join(map(shown_char, content.unknown_chars))} not in the vocabulary")
     if content is not None:
         facts.append(f"weights of step {format_count(content.weights_step)}")
     facts.append(source or ("follows the training (w)" if is_following else "holds still (w)"))
@@ -122,6 +126,15 @@ def _view_cells() -> Iterator[tuple[range, ViewName]]:
         end = start + len(f"{number} {name}")
         yield range(start, end), name
         start = end + 1
+
+
+def _in_lines(text: str, kind: Kind, width: int, most_lines: int, glyphs: Glyphs) -> Picture:
+    """Return a text in at most that many lines; where it is longer, the last one ends with an ellipsis."""
+    lines = wrapped(text, width, kind)
+    if len(lines) <= most_lines:
+        return lines
+    last = " ".join(span.text for line in lines[most_lines - 1 :] for span in line)
+    return (*lines[: most_lines - 1], cut((Span(last, kind),), width, glyphs))
 
 
 def _filled(picture: Picture, height: int) -> Picture:

@@ -239,7 +239,25 @@ async def test_a_refusal_is_shown_in_words_and_what_answers_next_is_named() -> N
         await wait_until(lambda: len(app.asked) == 2, "the question to the checkpoint")
         app.panel.show(text_traced(TEXT, request=app.asked[0].request))
         app.panel.show(text_traced(TEXT, request=app.asked[1].request, weights_step=7, token_ids=(1, 3, *range(4, 12))))
-        await app.shows("not in the vocabulary: h · weights of step 7 · checkpoint best")
+        await app.shows("h not in the vocabulary · weights of step 7 · checkpoint best")
+
+
+async def test_sentence_and_facts_are_whole_at_80x24_and_end_with_an_ellipsis_where_they_are_cut() -> None:
+    def of_another_vocabulary(event: InsightEvent) -> InsightEvent:
+        assert isinstance(event, TextTraced)
+        return replace(event, num_layers=2, token_ids=(1, *(3,) * len(event.text)))
+
+    text = "The quick wizards jump over"
+    app = PanelApp(text)
+    async with app.run_test(size=(80, 23)) as pilot:
+        await app.answer(of_another_vocabulary)
+        await pilot.press("f")
+        await app.answer(of_another_vocabulary)
+        words = " ".join(app.shown.split())
+        assert "which is not in the vocabulary; it had expected" in words or "nothing was more probable" in words
+        assert words.endswith("not in the vocabulary · weights of step 0 · follows the training (w) · layer 1 of 2 (l)")
+        await pilot.resize_terminal(40, 11)
+        await wait_until(lambda: app.shown.splitlines()[-1].endswith("…"), "the shorter line")
 
 
 @pytest.mark.parametrize("size", [(40, 11), (80, 23), (120, 39), (8, 3)])
