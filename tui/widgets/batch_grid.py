@@ -100,9 +100,8 @@ class BatchGrid(PictureView, can_focus=True):
         self.selected = min(max(row, 0), max(len(batch.rows) - 1, 0))
         first_row = min(max(self.first_row, self.selected - num_lines + 1), self.selected)
         self.first_row = max(min(first_row, len(batch.rows) - num_lines), 0)
-        shown_rows = range(self.first_row, self.first_row + num_lines)
         width, height = self.size
-        last_first_column = batch_view.last_first_column(batch, shown_rows, width, self.glyphs)
+        last_first_column = batch_view.last_first_column(batch, width)
         self.first_column = max(min(column, last_first_column), 0)
         picture = batch_view.render(
             batch,

@@ -7,6 +7,7 @@ its targets are all but the first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from engine.model.vocab import EOS, UNK
@@ -22,7 +23,7 @@ HELP = (
     "The first column is <BOS>, the first input; <EOS> ends each tweet and is its last target.",
     "What follows <EOS> is padding up to the longest tweet: it is computed, but counts in no loss.",
     "Inputs are all columns but the last, targets all but the first: each step predicts the next column.",
-    "Batches are cut from tweets of about the same length, so that little is padding. Below: one tweet with its ids.",
+    "Tweets of about the same length share a batch, so little is padding. Below, one has its ids, and wide characters.",
 )
 MAX_ROW_CHARS = 300
 """A tweet this long may be cut."""
@@ -47,13 +48,15 @@ def render(
     above, ids = _shapes(shown, width), _ids(shown, selected, first_column, width, glyphs)
     below = (*ids, _padding(shown, width))
     num_rows = max(height - len(above) - len(below) - 1, 1)
-    rows = [row_cells(row, shown.num_columns, glyphs)[first_column:] for row in shown.rows[first_row:][:num_rows]]
-    widths = _column_widths(rows, width - _NUMBER_CELLS)
+    columns = range(first_column, min(first_column + max(width - _NUMBER_CELLS, 0), shown.num_columns + 1))
     grid = (
-        (_number(number, glyphs, is_selected=number == selected), *_grid_line(row, widths))
-        for number, row in enumerate(rows, first_row)
+        (
+            _number(number, glyphs, is_selected=number == selected),
+            *_grid_line(row_cells(row, shown.num_columns, glyphs)[columns.start : columns.stop], glyphs),
+        )
+        for number, row in enumerate(shown.rows[first_row:][:num_rows], first_row)
     )
-    return fitted((*above, _ruler(first_column, widths), *grid, *below), width, height, glyphs)
+    return fitted((*above, _ruler(columns), *grid, *below), width, height, glyphs)
 
 
 def grid_lines(shown: BatchShown, width: int, height: int) -> range:
@@ -62,10 +65,9 @@ def grid_lines(shown: BatchShown, width: int, height: int) -> range:
     return range(first, max(height - _NUM_LINES_BELOW, first + 1))
 
 
-def last_first_column(shown: BatchShown, shown_rows: range, width: int, glyphs: Glyphs) -> int:
-    """Return the column from which on the grid reaches exactly to the end of these rows."""
-    rows = [row_cells(row, shown.num_columns, glyphs)[::-1] for row in shown.rows[shown_rows.start : shown_rows.stop]]
-    return max(shown.num_columns + 1 - len(_column_widths(rows, width - _NUMBER_CELLS)), 0)
+def last_first_column(shown: BatchShown, width: int) -> int:
+    """Return the column from which on the grid reaches exactly to the end of the longest tweet."""
+    return max(shown.num_columns + 1 - max(width - _NUMBER_CELLS, 0), 0)
 
 
 def sentence(shown: BatchShown) -> str:
@@ -101,21 +103,11 @@ def _glyph_of(char: str, glyphs: Glyphs) -> str:
     return label if len(label) == 1 else LOST
 
 
-def _column_widths(rows: Sequence[Sequence[Span]], width: int) -> list[int]:
-    """Return the width of each column that fits: that of its widest character."""
-    widths = []
-    for column in zip(*rows, strict=True):
-        widths.append(max(cell_len(span.text) for span in column))
-        if sum(widths) > width:
-            return widths[:-1]
-    return widths
-
-
-def _grid_line(cells: Sequence[Span], widths: Sequence[int]) -> Iterator[Span]:
-    """Yield the cells of a row, those in the same style as one span."""
-    columns = zip(cells, widths, strict=False)
-    for (kind, shade), alike in groupby(columns, key=lambda column: (column[0].kind, column[0].shade)):
-        yield Span("".join(span.text + " " * (width - cell_len(span.text)) for span, width in alike), kind, shade)
+def _grid_line(symbols: Sequence[Span], glyphs: Glyphs) -> Iterator[Span]:
+    """Yield the symbols of a row, those in the same style as one span; a wide character would shift all after it."""
+    cells = (each if cell_len(each.text) == 1 else replace(each, text=glyphs.wide, kind="value") for each in symbols)
+    for (kind, shade), alike in groupby(cells, key=lambda cell: (cell.kind, cell.shade)):
+        yield Span("".join(cell.text for cell in alike), kind, shade)
 
 
 def _number(row: int, glyphs: Glyphs, *, is_selected: bool) -> Span:
@@ -124,14 +116,12 @@ def _number(row: int, glyphs: Glyphs, *, is_selected: bool) -> Span:
     return Span(number, "cursor" if is_selected else "muted")
 
 
-def _ruler(first_column: int, widths: Sequence[int]) -> Line:
+def _ruler(columns: range) -> Line:
     """Return a line with the number of every tenth time step above its column."""
     ruler = " " * _NUMBER_CELLS
-    for number in range(len(widths)):
-        column, start = str(first_column + number), _NUMBER_CELLS + sum(widths[:number])
-        fits = start + len(column) <= _NUMBER_CELLS + sum(widths)
-        if (first_column + number) % _RULER_STEP == 0 and start >= len(ruler) and fits:
-            ruler = ruler.ljust(start) + column
+    for column in columns:
+        if column % _RULER_STEP == 0 and column + len(str(column)) <= columns.stop:
+            ruler = ruler.ljust(_NUMBER_CELLS + column - columns.start) + str(column)
     return (Span(ruler, "muted"),)
 
 

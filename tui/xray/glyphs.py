@@ -34,6 +34,8 @@ class Glyphs:
     """Before the true character."""
     part: str
     """In place of a code point that belongs to the character before it, such as a combining mark."""
+    wide: str
+    """In a grid, in place of a character of two cells."""
     space: str
     parting: str
     """Where two texts part."""
@@ -75,6 +77,7 @@ UNICODE = Glyphs(
     boundary="│",
     mark="▸",
     part="◌",
+    wide="◇",
     space="␣",
     parting="≠",
     quotes="‘’",
@@ -90,6 +93,7 @@ ASCII = Glyphs(
     boundary="|",
     mark=">",
     part="+",
+    wide="*",
     space="_",
     parting="!",
     quotes="''",

@@ -78,9 +78,10 @@ def test_scrolling_shows_later_rows_and_columns() -> None:
     assert lines_of(shown, first_column=1000)[2] == "▸ 1"
 
 
-def test_a_wide_character_widens_its_column() -> None:
-    first, second = lines_of(batch_shown(("a漢b", "abc")))[2:4]
-    assert (first, second) == ("▸ 1 ▸a漢b■", "  2 ▸ab c■")
+def test_a_wide_character_has_a_sign_of_one_cell_in_the_grid_and_is_whole_above_its_id() -> None:
+    lines = lines_of(batch_shown(("a漢b", "abc")))
+    assert lines[2:4] == ["▸ 1 ▸a◇b■", "  2 ▸abc■"]
+    assert lines[4] == "tweet 1   ▸  a 漢  b  ■"
 
 
 def test_the_share_of_padding_is_counted_over_the_targets() -> None:
@@ -132,7 +133,7 @@ def test_rows_of_the_grid_are_drawn_in_the_lines_that_are_named(width: int) -> N
 def test_the_last_first_column_leaves_no_column_out_at_the_right_also_with_wide_characters() -> None:
     wide = batch_shown(("🥳" * 30, "x" * 40))
     for width in (20, 40, 60):
-        first = batch_view.last_first_column(wide, range(2), width, UNICODE)
+        first = batch_view.last_first_column(wide, width)
         rows = lines_of(wide, width, first_column=first)
         assert any(row.endswith("x■") for row in rows)
         assert not any(row.endswith("x■") for row in lines_of(wide, width, first_column=first - 1))
