@@ -145,7 +145,7 @@ STOPS: tuple[Stop, ...] = (
         ),
         task=(
             "tab to the view; 3 reach, 4 units, 5 map. In units, ↑ ↓ select one: [ holds it at -1, ] at +1. "
-            "See the tweets change at the value that it did not have."
+            "See the tweets change at the end that is away from its own state."
         ),
         learned="All of this came from predicting the next character, over and over.",
         train_to=1500,

@@ -41,7 +41,7 @@ def bars_picture(trace: TextTraced, temperature: float, width: int, height: int,
     rows = [(glyphs.label(chance.char), share) for chance, share in zip(chances, shares, strict=False)]
     others = shares[len(rows) :]
     rows = rows[: max(height - len(title) - bool(others), 0)]
-    note = f" {counted(len(others), 'other character')}, mean {percent(sum(others) / max(len(others), 1))}"
+    note = f" {counted(len(others), 'other')}, mean {percent(sum(others) / max(len(others), 1))}"
     cells = max(min(width - _LABEL_CELLS - _PERCENT_CELLS - len(note), _MAX_BAR_CELLS), _MIN_BAR_CELLS)
     lines = [_bar(label, share, cells, glyphs) for label, share in rows]
     if others:

@@ -93,18 +93,26 @@ def _of_units(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content
     if scored is None:
         return None
     held = questions.answer(HoldUnit, UnitHeld)
+    is_held = held is not None and (held[0].layer, held[0].unit, held[0].value) == (*(state.unit or ()), state.value)
     traced = _traced(state, questions)
     answers = units_view.UnitAnswers(
         scored=scored[1],
         held=held[1] if held is not None and held[0].text == state.text else None,
         free_chars=() if traced is None else traced.chars,
     )
+    sentence = units_view.sentence(answers, state.cursor, glyphs)
     return Content(
         render=lambda width, height: units_view.render(answers, state.cursor, width, height, glyphs),
-        sentence=units_view.sentence(answers, state.cursor, glyphs),
+        sentence=_holding(state) if not is_held and state.value is not None else sentence,
         weights_step=scored[1].weights_step if answers.held is None else answers.held.weights_step,
         shades=units_view.shades(answers, state.cursor),
     )
+
+
+def _holding(state: XrayState) -> str:
+    """Return what is computed until the answer to a key is there."""
+    unit = "" if state.unit is None else f" {state.unit[1]}"
+    return f"Unit{unit} is held at {state.value:+.2f}: its tweets and predictions are being computed…"
 
 
 def _of_map(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content | None:

@@ -180,7 +180,7 @@ async def test_one_seed_is_sampled_at_six_temperatures_and_the_bars_follow_plus_
         await wait_until(lambda: session.commands(c.Resume), "training up to the first good tweets")
         session.emit(steps_finished(1, [2.0] * 1200))
         await wait_until(lambda: app.lesson_screen.lesson.run.view.phase == "paused", "enough steps")
-        await shows(app, "at temperature 1", "rest", "37 other characters")
+        await shows(app, "at temperature 1", "rest", "37 others, mean")
         await press(pilot, "enter")
         await shows(app, "rung 0.1 of seed 1", "rung 5 of seed 1")
         await press(pilot, *["-"] * 5)
@@ -375,7 +375,7 @@ async def test_stepping_to_the_end_and_own_draws_do_the_stop_on_teacher_forcing(
         await shows(app, "one at a time", "at once")
         assert not is_done(app, 3)
         await press(pilot, "f")
-        await shows(app, "fed its draws", "[3✓]")
+        await shows(app, "fed its draws", "[3✓]", "f own draws", "r again")
 
 
 async def test_three_views_and_a_held_unit_do_the_last_stop(open_lesson: OpenLesson) -> None:
@@ -388,7 +388,7 @@ async def test_three_views_and_a_held_unit_do_the_last_stop(open_lesson: OpenLes
         await press(pilot, "tab", "5")
         await shows(app, "[5 map]")
         await press(pilot, "4")
-        await shows(app, "in an @name")
+        await shows(app, "in an @name", "esc text", "[ ] hold", "0 free", "q quit")
         assert not is_done(app, 8)
         await press(pilot, "right_square_bracket")
         await shows(app, "[8✓]")

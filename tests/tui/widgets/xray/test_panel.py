@@ -116,6 +116,7 @@ async def test_units_are_selected_held_and_freed() -> None:
         await app.answer()
         await app.shows("Unit 3 tracks ‘after a space’ with the opposite sign: correlation -0.62")
         await pilot.press("right_square_bracket", "left_square_bracket")
+        await app.shows("Unit 3 is held at +0.75: its tweets and predictions are being computed")
         await app.answer()
         await app.shows("held at +0.75")
         await pilot.press("0")

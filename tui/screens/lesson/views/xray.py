@@ -56,8 +56,9 @@ class XrayView(StopView):
         return self.panel
 
     def bar_keys(self) -> tuple[Key, ...]:
-        """Return the keys of the view that the panel shows."""
-        return tuple(key for key in xray_bar_keys(self.panel.view_name) if key not in XRAY_SCREEN_KEYS)
+        """Return the keys of the view that the panel shows; the arrows move the cursor without a place in the bar."""
+        keys = xray_bar_keys(self.panel.view_name)
+        return tuple(key for key in keys if key not in XRAY_SCREEN_KEYS and key.keys != "enter")
 
     def run_is_ready(self) -> None:
         """Ask for a tweet, or again for all that was asked and not answered."""
