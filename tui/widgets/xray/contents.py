@@ -93,7 +93,6 @@ def _of_units(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content
     if scored is None:
         return None
     held = questions.answer(HoldUnit, UnitHeld)
-    is_held = held is not None and (held[0].layer, held[0].unit, held[0].value) == (*(state.unit or ()), state.value)
     traced = _traced(state, questions)
     answers = units_view.UnitAnswers(
         scored=scored[1],
@@ -103,16 +102,19 @@ def _of_units(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content
     sentence = units_view.sentence(answers, state.cursor, glyphs)
     return Content(
         render=lambda width, height: units_view.render(answers, state.cursor, width, height, glyphs),
-        sentence=_holding(state) if not is_held and state.value is not None else sentence,
+        sentence=_unanswered(state, None if held is None else held[0]) or sentence,
         weights_step=scored[1].weights_step if answers.held is None else answers.held.weights_step,
         shades=units_view.shades(answers, state.cursor),
     )
 
 
-def _holding(state: XrayState) -> str:
-    """Return what is computed until the answer to a key is there."""
-    unit = "" if state.unit is None else f" {state.unit[1]}"
-    return f"Unit{unit} is held at {state.value:+.2f}: its tweets and predictions are being computed…"
+def _unanswered(state: XrayState, held: HoldUnit | None) -> str:
+    """Return what is computed until the answer on a held unit is there; empty once it is, or if none is held."""
+    if state.unit is None or state.value is None:
+        return ""
+    if held is not None and (held.layer, held.unit, held.value) == (*state.unit, state.value):
+        return ""
+    return f"Unit {state.unit[1]} is held at {state.value:+.2f}: its tweets and predictions are being computed…"
 
 
 def _of_map(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content | None:
