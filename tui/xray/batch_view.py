@@ -159,6 +159,9 @@ def _padding(shown: BatchShown, width: int) -> Line:
     """Return the shares of padding, in as many words as fit on a line."""
     shares = padding_share(shown), shown.sorted_padding, shown.shuffled_padding
     of_batch, in_order, shuffled = map(percent, shares)
-    text = f"padding: {of_batch} of this batch; over an epoch {in_order} sorted by length, {shuffled} shuffled"
-    short = f"padding {of_batch}, epoch {in_order}, shuffled {shuffled}"
-    return (Span(text if len(text) <= width else short, "muted"),)
+    texts = (
+        f"padding: {of_batch} of this batch; over an epoch {in_order} sorted by length, {shuffled} shuffled",
+        f"padding: {of_batch} here; over an epoch {in_order} sorted, {shuffled} shuffled",
+        f"padding {of_batch}, epoch {in_order}, shuffled {shuffled}",
+    )
+    return (Span(next((text for text in texts if len(text) <= width), texts[-1]), "muted"),)

@@ -87,6 +87,7 @@ def test_a_wide_character_has_a_sign_of_one_cell_in_the_grid_and_is_whole_above_
 def test_the_share_of_padding_is_counted_over_the_targets() -> None:
     assert batch_view.padding_share(TWO) == pytest.approx(10 / 26)
     assert lines_of(TWO)[-1] == "padding: 38 % of this batch; over an epoch 4.0 % sorted by length, 46 % shuffled"
+    assert lines_of(TWO, 76)[-1] == "padding: 38 % here; over an epoch 4.0 % sorted, 46 % shuffled"
     assert batch_view.sentence(TWO) == (
         "38 % of this batch is padding; over an epoch it is 4.0 %, "
         "and it would be 46 % if tweets of any length shared a batch"
