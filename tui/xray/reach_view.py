@@ -65,7 +65,7 @@ def shades(event: ReachMeasured, cursor: int) -> Shades:  # noqa: ARG001 - all v
 def sentence(event: ReachMeasured, cursor: int, glyphs: Glyphs) -> str:  # noqa: ARG001 - all views have the same arguments
     """Return which input matters most, and how far back most of the reach lies."""
     if event.position == 0:
-        return "At the start the model has read <BOS> only: no character is before the prediction that it could reach"
+        return "At the start the model has read <BOS> only: there is nothing to reach back to"
     first = _by_effect(event)[0]
     target, source = glyphs.name(_target(event)), _named(first, glyphs)
     if event.method == "gradient":
