@@ -43,6 +43,8 @@ def test_the_palette_saves_and_stops_the_run_and_opens_the_lesson_in_its_place(o
     terminal.press("y")
     terminal.wait_for(r"\[1\] 2 3 4 5 6 7 8  Characters")
     terminal.wait_for("a matrix of 20 x 40")
+    terminal.press("escape")
+    terminal.wait_for("q quit")
     terminal.press("q")
     code, _ = terminal.wait_for_exit()
     assert code == 0
