@@ -75,11 +75,15 @@ class InsightService:
         self._seconds.setdefault(key[0], min(self._seconds.values(), default=0.0))
 
     def advance(self) -> None:
-        """Work for the time that is due to answers: for one piece, or at most as long as since the last call."""
+        """Work for the time that is due to answers, at most as long as since the last call.
+
+        Not after every step, but once half a step's time is due: each turn changes the number of threads and evicts
+        what the steps have in the cache.
+        """
         now = self._clock()
         elapsed, self._since = now - self._since, now
         self._credit = min(MAX_CREDIT_SECONDS, self._credit + MAX_SHARE * elapsed)
-        if self._jobs and self._credit > 0:
+        if self._jobs and self._credit >= min(elapsed, MAX_CREDIT_SECONDS) / 2:
             self._work(min(self._credit, elapsed))
             self._since = self._clock()
             self._credit -= self._since - now
