@@ -119,7 +119,8 @@ class XrayScreen(Screen[None]):
 
     @on(XrayPanel.Asked)
     def _ask(self, message: XrayPanel.Asked) -> None:
-        self._send_question(message.command)
+        if self.panel.expects(message.command):
+            self._send_question(message.command)
 
     @on(XrayPanel.ViewChanged)
     def _offer_keys_of(self, message: XrayPanel.ViewChanged) -> None:

@@ -39,7 +39,7 @@ class AskingView(PictureView):
 
     @dataclass
     class Asked(Message, namespace="xray_panel"):
-        """A command is to be sent; its answer belongs into `XrayPanel.show`."""
+        """A command is to be sent if the panel still `expects` it; its answer belongs into `XrayPanel.show`."""
 
         command: Insight
 
@@ -77,6 +77,10 @@ class AskingView(PictureView):
         state = self._state
         self._set(replace(state, text=defused(text), cursor=0, own_from=None, value=None, view=view or state.view))
         self.cursor = 0  # after the text: nothing is asked about the start of the one before
+
+    def expects(self, command: Insight) -> bool:
+        """Return whether the answer would be shown: nothing was asked again since the command was posted."""
+        return command.request == self._questions.request
 
     def show(self, event: InsightEvent) -> None:
         """Show an answer; ignore those to other commands than its own."""

@@ -41,7 +41,9 @@ async def run_of(
     app = stage.app(session)
     async with app.run_test(size=size) as pilot:
         tweets = sum(isinstance(event, e.TweetSampled) for event in script)
-        await wait_until(lambda: app.summary_view.num_tweets == tweets, "the script's end")
+        await wait_until(
+            lambda: (app.summary_view.step, app.summary_view.num_tweets) == (3, tweets), "the script's end"
+        )
         await shows(app, "q quit")
         yield app, pilot, session
 
@@ -111,7 +113,8 @@ async def test_an_x_ray_opened_before_the_start_shows_a_training_tweet_once_the_
             super().run(emit, commands)
 
     begin = threading.Event()
-    app = stage.app(Slow(SCRIPT))
+    session = Slow(SCRIPT)
+    app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, MainScreen)
         await pilot.press("x")
@@ -121,6 +124,7 @@ async def test_an_x_ray_opened_before_the_start_shows_a_training_tweet_once_the_
         begin.set()
         await pilot.press("question_mark")
         await shows(app, "▸good morning■", "At the start the model gave ‘g’")
+        assert texts(session) == ["good morning"]
 
 
 async def test_any_text_can_be_typed(stage: Stage) -> None:
@@ -232,6 +236,19 @@ async def test_questions_whose_answers_may_be_lost_are_asked_again(stage: Stage)
         await shows(app, "weights of step 3")
         main.run.num_gaps += 1
         await wait_until(lambda: sum(isinstance(each, c.TraceText) for each in session.received) == 2, "the question")
+
+
+async def test_a_question_asked_again_before_it_was_sent_is_sent_once(stage: Stage) -> None:
+    async with run_of(stage) as (app, pilot, session):
+        await pilot.press("x")
+        await shows(app, "weights of step 3")
+        assert isinstance(app.screen, XrayScreen)
+        num_before = len(session.received)
+        app.screen.panel.ask_again()
+        app.screen.panel.ask_again()
+        await wait_until(lambda: len(session.received) > num_before, "the question")
+        await press(pilot, session, "space")
+        assert [type(each) for each in session.received[num_before:]] == [c.TraceText, c.Pause]
 
 
 async def test_the_thread_of_a_checkpoint_ends_with_the_screen_that_another_run_replaces(

@@ -86,7 +86,7 @@ class XrayView(StopView):
     @on(XrayPanel.Asked)
     def _send(self, message: XrayPanel.Asked) -> None:
         message.stop()
-        if self.panel.text:
+        if self.panel.text and self.panel.expects(message.command):
             self.lesson.run.send(message.command)
 
 
