@@ -16,16 +16,12 @@ from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.protocol.commands import Command
 from engine.protocol.events import (
-    BaselinesMeasured,
-    BatchShown,
     CommandRefused,
     Event,
-    InsightEvent,
     RunFailed,
     RunFinished,
     StepsFinished,
-    TextCompleted,
-    TweetRead,
+    Unrecorded,
     Warned,
 )
 from engine.session.state import RunState
@@ -34,8 +30,6 @@ from engine.text import harmless, is_harmless
 from engine.training.trainer import StepReport
 
 LOG = logging.getLogger(__name__)
-_NOT_JOURNALLED = TextCompleted | TweetRead | InsightEvent | BatchShown | BaselinesMeasured
-"""Answers for a screen that is looking: several a second, and of no use later."""
 
 
 class EventStream:
@@ -126,7 +120,7 @@ class Reporter:
         event = event_type(step=step, elapsed_seconds=self._state.stopwatch.seconds, **clean)
         problem: StorageError | None = None
         try:
-            if not isinstance(event, _NOT_JOURNALLED):
+            if not isinstance(event, Unrecorded):
                 self.journal.write(event)
         except StorageError as error:
             problem = error

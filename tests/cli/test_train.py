@@ -10,6 +10,7 @@ import pytest
 from engine.protocol import events as e
 from tests.cli.program import SMALL_MODEL, Cli, Finished
 from tests.engine.session.stream_rules import assert_valid_stream
+from tests.fakes import FakeSession, batch_shown, text_completed, text_traced, tweet_read, tweet_sampled, units_scored
 
 COMMON = {"event", "step", "elapsed_seconds"}
 FIELDS = {
@@ -64,6 +65,24 @@ def test_json_is_one_event_per_line_obeys_the_stream_invariants_and_equals_the_j
         str(folder / name) for name in own
     }
     assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["model"]["hidden_size"] == 16
+
+
+def test_json_holds_no_answer_to_a_question_of_an_attached_screen(
+    cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = (
+        text_traced("hi"),
+        units_scored(),
+        batch_shown(),
+        text_completed("hi"),
+        tweet_read("hi"),
+        e.BaselinesMeasured(step=100, elapsed_seconds=5.0, request=0, names=("uniform",), bits_per_char=(6.6,)),
+    )
+    end = e.RunFinished(step=100, elapsed_seconds=5.0, reason="budget", total_seconds=5.0, total_chars=10)
+    session = FakeSession((*answers, tweet_sampled("hi"), end))
+    monkeypatch.setattr("engine.session.session.TrainingSession", lambda _config, _on_stage: session)
+    printed = cli("train", "--json").objects
+    assert [each["event"] for each in printed] == ["RunStarted", "TweetSampled", "RunFinished"]
 
 
 def test_json_has_exactly_the_fields_of_the_design(streamed: Finished) -> None:

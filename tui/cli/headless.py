@@ -60,7 +60,7 @@ def run_headless(
             progress.close()
             if on_start is not None and has_started:
                 on_start(view)
-        if as_json:
+        if as_json and not isinstance(event, events.Unrecorded):
             with _ignoring_write_errors(sys.stdout, stop_at_closed_pipe):
                 sys.stdout.write(events.to_json(event) + "\n")
                 sys.stdout.flush()

@@ -109,6 +109,8 @@ Event = (
     | RunFinished
     | RunFailed
 )
+Unrecorded = TextCompleted | TweetRead | InsightEvent | BatchShown | BaselinesMeasured
+"""Answers for a screen that is looking: several a second, and of no use later. Not in the journal, nor in `--json`."""
 _TYPES: dict[str, type[Event]] = {event_type.__name__: event_type for event_type in get_args(Event)}
 
 __all__ = [
@@ -159,6 +161,7 @@ __all__ = [
     "UnitHeld",
     "UnitScore",
     "UnitsScored",
+    "Unrecorded",
     "Warned",
     "WarningKind",
     "from_json",
