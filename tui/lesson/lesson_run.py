@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.config.run import RunConfig
 from engine.protocol.commands import Command, Pause, Resume
-from engine.protocol.events import Event, Paused, Resumed, RunFinished
-from tui.lesson.runs import MAIN, main_config, overfit_config
+from engine.protocol.events import Event, Paused, Resumed
+from tui.lesson.runs import MAIN, OVERFIT, main_config, overfit_config
 from tui.run.bridge import Bridge
 from tui.run.folding import fold
 from tui.run.view import RunView
@@ -25,8 +25,8 @@ class LessonRun:
         self.is_training_wanted = False
         """Whether the run is to train; it is paused otherwise."""
         self._asked: bool | None = None
-        """Whether the unanswered command is a `Resume`, not a `Pause`; None if there is none."""
-        self._main_view = RunView()
+        """Whether the unanswered command is a `Resume`, not a `Pause`; None without one."""
+        self._left_view = RunView()
         """The run of the lesson when it was left, to continue with its curve."""
         self._next: RunConfig | None = None
         self._unsent: list[Command] = []
@@ -41,6 +41,11 @@ class LessonRun:
         """The name of the run that is shown, or that starts next."""
         config = self._next or self.bridge.config
         return config.run_name or config.resume or ""
+
+    @property
+    def main_view(self) -> RunView:
+        """The run of the lesson, also while the one on a single tweet still ends."""
+        return self._left_view if self.bridge.config.run_name == OVERFIT else self.view
 
     @property
     def is_ready(self) -> bool:
@@ -95,11 +100,9 @@ class LessonRun:
         self._unsent.clear()
 
     def _start_next(self, config: RunConfig) -> None:
-        if self.view.started is not None and self.view.started.run == MAIN:
-            self._main_view = self.view if isinstance(self.view.ended, RunFinished) else RunView()
-        self._next = None
+        self._next, self._left_view = None, self.main_view
         self.bridges.append(self.bridge.successor(config))
-        self.view = RunView() if config.resume is None else self._main_view.for_resume()
+        self.view = RunView() if config.resume is None else self._left_view.for_resume()
         self._start_paused()
         for command in self._unsent:
             self.bridge.send(command)

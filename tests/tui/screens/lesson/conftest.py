@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,8 +29,8 @@ OpenLesson = Callable[..., LessonApp]
 class LessonSession(FakeSession):
     """A session whose model lacks the characters `$` and `~`."""
 
-    def __init__(self, name: str = "lesson") -> None:
-        super().__init__(started=run_started(run=name))
+    def __init__(self, name: str = "lesson", **started: Any) -> None:
+        super().__init__(started=run_started(run=name, **started))
 
     def answer(self, command: c.Command) -> e.Event:
         answer = super().answer(command)
@@ -43,6 +45,19 @@ class LessonSession(FakeSession):
     def commands(self, kind: type[c.Command]) -> list[c.Command]:
         """Return the commands of a kind so far."""
         return [command for command in self.received if isinstance(command, kind)]
+
+
+class LateSession(LessonSession):
+    """Ends after a `Stop` only once `may_end` is set, like a session that takes long to save."""
+
+    def __init__(self, name: str = "lesson", **started: Any) -> None:
+        super().__init__(name, **started)
+        self.may_end = threading.Event()
+
+    def answer(self, command: c.Command) -> e.Event:
+        if isinstance(command, c.Stop):
+            assert self.may_end.wait(DEADLINE_SECONDS)
+        return super().answer(command)
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import folder_of_run
 from tests.engine.checkpoints.saved import write_checkpoint
-from tests.fakes import RaisingSession, batch_shown, eval_finished, steps_finished, tweet_sampled
+from tests.fakes import RaisingSession, batch_shown, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import opened, screen_text, shows, toasted, wait_until
-from tests.tui.screens.lesson.conftest import PROGRESS, LessonSession, OpenLesson
+from tests.tui.screens.lesson.conftest import PROGRESS, LateSession, LessonSession, OpenLesson
 from tui.app.lesson_app import LessonApp
 from tui.lesson.progress import Progress, read_progress
 from tui.lesson.stops import STOPS
@@ -445,3 +445,44 @@ async def test_the_model_of_the_lesson_continues_with_its_curve_after_the_run_on
         await ready(app)
         assert app.bridges[-1].config.resume == "lesson"
         assert screen.lesson.run.view.smoothed_loss is not None
+
+
+async def test_the_curve_of_the_lesson_is_shown_at_once_while_the_run_on_one_tweet_still_ends(
+    open_lesson: OpenLesson,
+) -> None:
+    first, overfit = LessonSession(), LateSession("overfit", num_train_tweets=1)
+    again = LessonSession(step=3, resumed_from="lesson/latest")
+    app = open_lesson(first, overfit, again, stop=4)
+    write_checkpoint(folder_of_run("lesson").checkpoint_path("latest"))
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ready(app)
+        first.emit(steps_finished(1, [4.7, 4.5, 4.4]))
+        first.emit(eval_finished(3, 4.2))
+        await wait_until(lambda: screen.lesson.run.view.val_points, "the losses")
+        await press(pilot, "enter")
+        await wait_until(lambda: overfit.received, "the run on one tweet")
+        overfit.emit(steps_finished(1, [3.0, 0.4]))
+        await wait_until(lambda: screen.lesson.run.view.step == 2, "its steps")
+        await press(pilot, "7")
+        await wait_until(lambda: isinstance(overfit.received[-1], c.Stop), "the command to end")
+        await shows(app, "Step 3.", "validation", "nats/char ─")
+        overfit.may_end.set()
+        await wait_until(lambda: again.received, "the run of the lesson")
+        await shows(app, "Step 3.", "validation", "nats/char ─")
+
+
+async def test_a_failed_run_of_the_lesson_continues_with_its_curve_after_the_run_on_one_tweet(
+    open_lesson: OpenLesson,
+) -> None:
+    script = (run_started(run="lesson"), steps_finished(1, [4.7, 4.5]), eval_finished(2, 4.2))
+    failing = RaisingSession(CheckpointError("The disk is gone.", ""), script)
+    overfit, again = LessonSession("overfit"), LessonSession(step=2, resumed_from="lesson/latest")
+    app = open_lesson(failing, overfit, again, stop=4)
+    write_checkpoint(folder_of_run("lesson").checkpoint_path("latest"))
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(app, YesDialog)
+        await press(pilot, "escape", "enter")
+        await wait_until(lambda: overfit.received, "the run on one tweet")
+        await press(pilot, "7")
+        await wait_until(lambda: again.received, "the run of the lesson")
+        await shows(app, "Step 2.", "validation", "nats/char ─")

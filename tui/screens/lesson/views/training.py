@@ -81,7 +81,7 @@ class TrainingView(StopView):
         """Show where the losses are; after the first steps, train at full speed."""
         if self.lesson.run.view.step >= _SLOW_STEPS and self.lesson.run.is_ready:
             self._lift_speed_limit()
-        self.query_one(LossPlot).show(self.lesson.run.view)
+        self.query_one(LossPlot).show(self.lesson.run.main_view)
         self.query_one(LivePicture).redraw()
 
     def _lift_speed_limit(self) -> None:
@@ -90,7 +90,7 @@ class TrainingView(StopView):
             self.lesson.run.send(SetSpeedLimit(steps_per_second=0.0))
 
     def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
-        view = self.lesson.run.view
+        view = self.lesson.run.main_view
         places = [Place(name=name, bits=bits, meaning=meaning_of(name)) for name, bits in self._baselines]
         if view.smoothed_bits is not None:
             name = f"{glyphs.mark} training tweets"
