@@ -10,7 +10,6 @@ import gc
 import math
 import os
 import queue
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -171,7 +170,7 @@ def run_session(
     config: RunConfig,
     script: Script | None = None,
     on_event: OnEvent = never,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] | None = None,
     inbox: queue.SimpleQueue[Command] | None = None,
     report_seconds: float = 0.0,
     *,
@@ -181,8 +180,9 @@ def run_session(
     """Run a session to its end and return its events.
 
     `script` maps steps to the commands to send once they are emitted (0: at the start); `on_event` returns those to
-    send on any event; `clock` is the run's only clock. Every step is emitted at once, unless `report_seconds` is given;
-    `StepTimes` are emitted only with `times_seconds`, so that a slow machine emits no more events than a fast one.
+    send on any event; `clock` is the run's only clock: without one no time passes, so that a slow machine saves no more
+    often than a fast one. Every step is emitted at once, unless `report_seconds` is given; `StepTimes` are emitted only
+    with `times_seconds`.
     """
     inbox = inbox or queue.SimpleQueue()
     pending = {step: list(at_step) for step, at_step in (script or {}).items()}
@@ -203,7 +203,7 @@ def run_session(
         mock.patch.object(run, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
     ):
-        TrainingSession(config, clock=clock, pauses_at_end=pauses_at_end).run(emit, inbox)
+        TrainingSession(config, clock=clock or FakeClock(), pauses_at_end=pauses_at_end).run(emit, inbox)
     return emitted
 
 

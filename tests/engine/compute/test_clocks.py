@@ -15,7 +15,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from tests.engine.helpers import losses, of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.helpers import TickingClock, losses, of_type, only, run_session, tiny_config, write_corpus
 from tests.fakes import FakeClock
 
 
@@ -145,7 +145,7 @@ def test_no_second_is_lost_or_counted_twice(script: list[tuple[Phase, float]]) -
 
 def test_a_run_reports_every_phase_and_they_add_up(home: Path) -> None:
     config = tiny_config(write_corpus(home), max_steps=6, sample_every=3, eval_every=3)
-    events = run_session(config, {4: [c.SaveCheckpoint(name="mine")]}, times_seconds=0.0)
+    events = run_session(config, {4: [c.SaveCheckpoint(name="mine")]}, clock=TickingClock(0.001), times_seconds=0.0)
     times = of_type(events, e.StepTimes)
     assert [event.step for event in times] == [1, 2, 3, 4, 5, 6]
     assert [event.num_steps for event in times] == [1] * 6

@@ -31,6 +31,7 @@ from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.helpers import (
     CPU,
+    TickingClock,
     assert_same_tensors,
     copy_of_state,
     encoded,
@@ -329,7 +330,7 @@ def test_a_changed_thread_count_during_a_run_is_reported_and_saved(home: Path, m
             speeds[2] = 10.0
         yield from ()
 
-    emitted = run_session(auto_config(home), on_event=another_process)
+    emitted = run_session(auto_config(home), on_event=another_process, clock=TickingClock(0.001))
 
     assert_valid_stream(emitted)
     assert only(emitted, e.RunStarted).num_threads == 2

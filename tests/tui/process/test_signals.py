@@ -21,6 +21,7 @@ from tui.process.signals import (
     leave_at_once,
     stop_at_signals,
 )
+from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
 
@@ -50,7 +51,7 @@ async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
         await wait_until(lambda: app.return_code is not None, "the end")
     assert (app.return_code, app.failure) == (TERMINATED_CODE, None)
     assert trained_by(app).join(DEADLINE_SECONDS)
-    assert app.summary_view.ended is not None
+    assert fold(app.summary_view, app.bridge.drain().events).ended is not None
 
 
 async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage: Stage) -> None:
@@ -76,7 +77,7 @@ async def test_a_hangup_detaches_the_run_or_stops_it_as_configured(stage: Stage)
         assert app.return_value == Outcome(exit_code=HANGUP_CODE, is_detached=not stops, is_ending=stops)
         ended = app.summary_view.ended
         assert (ended.reason if isinstance(ended, e.RunFinished) else None) == reason
-        assert app.bridge.is_alive is not stops
+        assert app.bridge.join(DEADLINE_SECONDS if stops else 0.0) is stops
 
 
 async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:

@@ -21,7 +21,7 @@ from tui.remote.host import Host
 from tui.remote.protocol import Hello, to_line
 from tui.remote.socket_path import socket_path
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 RUN = "watched"
 PAUSED = e.Paused(step=5, elapsed_seconds=0.5)
 FINISHED = e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
@@ -57,6 +57,10 @@ class Hosted:
         """End all connections, as for a client that was stopped for long."""
         for client in list(self.host._clients):
             client._writer.transport.abort()
+
+    def num_queued_commands(self) -> int:
+        """Return how many commands of clients the host has received and not forwarded."""
+        return sum(len(client._commands) for client in list(self.host._clients))
 
     def is_anyone_behind(self) -> bool:
         return any(client._is_behind for client in list(self.host._clients))

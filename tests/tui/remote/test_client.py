@@ -22,7 +22,7 @@ from engine.protocol.events.insight import Bands
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import chars_read, run_started, steps_finished, text_traced, tweet_sampled
-from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted
+from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted
 from tests.waiting import wait_until
 from tui.remote import client, connect
 from tui.remote.client import RemoteBridge
@@ -45,7 +45,7 @@ def attached(made: Hosted, *, is_read_only: bool = False) -> Iterator[tuple[Remo
         yield bridge, view
     finally:
         bridge.leave()
-        assert bridge.join(10.0)
+        assert bridge.join(DEADLINE_SECONDS)
 
 
 def drained(bridge: RemoteBridge, num_events: int) -> list[e.Event]:
@@ -72,16 +72,18 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     listener.listen()
-    listener.settimeout(10.0)
+    listener.settimeout(DEADLINE_SECONDS)
 
     def serve() -> None:
-        for lines in connections:
+        for number, lines in enumerate(connections, start=1):
             connection, _ = listener.accept()
-            with connection, contextlib.suppress(OSError):
-                for line in lines:
-                    connection.sendall(line)
-        journal.close()  # the run is over
-        listener.close()
+            with connection:
+                with contextlib.suppress(OSError):
+                    for line in lines:
+                        connection.sendall(line)
+                if number == len(connections):  # the run is over before the client notices the end and connects again
+                    journal.close()
+                    listener.close()
 
     server = threading.Thread(target=serve)
     server.start()
@@ -98,7 +100,7 @@ def line_of(event: e.Event) -> bytes:
 
 def test_an_attached_client_gets_a_snapshot_and_then_the_events() -> None:
     with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet_sampled("hello", 2)) as made:
-        wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 2)
+        wait_until(lambda: made.host._view.num_tweets)  # the events may be handled one by one
         with attached(made) as (bridge, view):
             assert (view.step, view.phase, [each.text for each in view.tweets]) == (2, "training", ["hello"])
             assert len(view.train_losses) == 2
@@ -117,7 +119,7 @@ def test_commands_reach_the_session_and_its_end_ends_the_bridge() -> None:
         assert made.sent == [c.Pause(), c.Stop(reason="enough")]
         made.emit(FINISHED)
         assert drained(bridge, 1) == [FINISHED]
-        assert bridge.join(10.0)
+        assert bridge.join(DEADLINE_SECONDS)
         assert not bridge.is_alive
 
 
@@ -192,7 +194,7 @@ def test_connecting_to_an_inactive_run_is_an_error_with_a_hint_to_resume() -> No
     with pytest.raises(RemoteError, match="is not active") as raised:
         bridge.connect()
     assert f"--resume {RUN}" in raised.value.hint
-    assert bridge.join(5.0)
+    assert bridge.join(DEADLINE_SECONDS)
     assert read_greeting(folder) is None
 
 
@@ -234,14 +236,14 @@ def test_the_client_reconnects_after_an_invalid_message(junk: bytes) -> None:
         bridge = RemoteBridge(folder)
         bridge.connect()
         assert drained(bridge, 1) == [FINISHED]
-        assert bridge.join(10.0)
+        assert bridge.join(DEADLINE_SECONDS)
 
 
 def test_a_killed_run_fails_on_the_screen_with_a_hint_to_resume() -> None:
     with played([GREETING, VIEW, line_of(steps_finished(1, [2.0]))]) as folder:
         bridge = RemoteBridge(folder)
         bridge.connect()
-        assert bridge.join(20.0)
+        assert bridge.join(DEADLINE_SECONDS)
         *_, last = drained(bridge, 2)
     assert isinstance(last, e.RunFailed)
     assert (last.step, "is not active" in last.detail, f"--resume {RUN}" in last.hint) == (1, True, True)
@@ -253,7 +255,7 @@ def test_an_end_that_the_client_missed_is_read_from_the_journal() -> None:
             journal.write(line_of(run_started(run=RUN)) + line_of(FINISHED))
         bridge = RemoteBridge(folder)
         bridge.connect()
-        assert bridge.join(20.0)
+        assert bridge.join(DEADLINE_SECONDS)
         update = bridge.drain()
     assert update.view is not None
     assert update.view.ended == FINISHED
@@ -288,7 +290,7 @@ def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest
         reached.wait()
         bridge.leave()
         go_on.set()
-        assert bridge.join(5.0)
+        assert bridge.join(DEADLINE_SECONDS)
         connecting.join()
 
 
