@@ -15,6 +15,7 @@ _WIDE = 66
 _NUMBER_CELLS = 21
 _SHORT_NUMBER_CELLS = 11
 _MAX_BAR_CELLS = 40
+_SHORT_NAMES = {"uniform": "ln V (uniform)"}
 _MEANINGS = {"uniform": "ln V: each character equally likely", "unigram": "only how frequent each is"}
 
 
@@ -42,9 +43,11 @@ def meaning_of(name: str) -> str:
 
 def scale_picture(places: Sequence[Place], sentence: str, width: int, height: int, glyphs: Glyphs) -> Picture:
     """Return the places, the highest loss first, with bars, and a sentence on where the model is."""
+    last = wrapped(sentence, width, "title")
+    places = _fitting(places, max(height - len(last), 1))
     highest = max((place.bits for place in places), default=1.0)
     is_wide = width >= _WIDE
-    names = [(place.meaning if is_wide else "") or place.name for place in places]
+    names = [(place.meaning if is_wide else "") or _SHORT_NAMES.get(place.name, place.name) for place in places]
     name_cells = max(map(len, names), default=0) + 1
     cells = max(min(width - name_cells - (_NUMBER_CELLS if is_wide else _SHORT_NUMBER_CELLS), _MAX_BAR_CELLS), 1)
     rows = [
@@ -56,8 +59,14 @@ def scale_picture(places: Sequence[Place], sentence: str, width: int, height: in
         )
         for place, name in sorted(zip(places, names, strict=True), key=lambda pair: -pair[0].bits)
     ]
-    last = wrapped(sentence, width, "title")
-    return fitted((*rows[: max(height - len(last), 1)], *last), width, height, glyphs)
+    return fitted((*rows, *last), width, height, glyphs)
+
+
+def _fitting(places: Sequence[Place], num_rows: int) -> Sequence[Place]:
+    """Return at most `num_rows` places; the baselines with the lowest losses are left out first."""
+    baselines = sorted((place for place in places if place.kind == "text"), key=lambda place: -place.bits)
+    others = [place for place in places if place.kind != "text"]
+    return [*others, *baselines[: max(num_rows - len(others), 0)]][:num_rows]
 
 
 def sentence_on(bits: float | None, baselines: Sequence[tuple[str, float]]) -> str:

@@ -128,6 +128,13 @@ def test_the_model_is_placed_among_the_baselines() -> None:
     assert lines[-1] == "It has passed the unigram; next is the 2-gram."
 
 
+def test_a_low_scale_leaves_out_baselines_and_never_the_losses_of_the_model() -> None:
+    places = [Place(name=name, bits=bits) for name, bits in BASELINES]
+    places.append(Place(name="validation", bits=2.0, kind="good"))
+    lines = plain(scale_picture(places, "Step 1.", 38, 3, UNICODE)).splitlines()
+    assert [line.split()[0] for line in lines] == ["ln", "validation", "Step"]
+
+
 @pytest.mark.parametrize(
     ("bits", "said"),
     [

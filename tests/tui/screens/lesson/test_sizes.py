@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
+from tests.fakes import eval_finished, steps_finished
 from tests.tui.conftest import screen_text, shows, wait_until
 from tests.tui.screens.lesson.conftest import LessonSession, OpenLesson
 from tui.app.lesson_app import LessonApp
@@ -12,6 +14,7 @@ from tui.lesson.stops import STOPS
 from tui.process.outcome import Outcome
 from tui.screens.lesson.live_picture import LivePicture
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.plot.loss_plot import LossPlot
 
 
 async def drawn_at(app: LessonApp, pilot: Pilot[Outcome], size: tuple[int, int]) -> None:
@@ -57,6 +60,23 @@ async def test_a_middle_one_gives_the_view_the_room_of_the_text_and_keeps_the_ta
         await pilot.press("tab")
         await wait_until(lambda: "Three parts." not in screen_text(app))
         await shows(app, "Press enter four times", "(B, T, V)")
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 20), (80, 24), (120, 24), (80, 34), (120, 40)])
+async def test_the_stop_on_training_shows_scale_and_curve_at_once_from_60_x_20_on(
+    open_lesson: OpenLesson, size: tuple[int, int]
+) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=7)
+    async with app.run_test(size=size) as pilot:
+        await wait_until(lambda: app.lesson_screen.is_mounted and app.lesson_screen.lesson.run.is_ready)
+        session.emit(steps_finished(1, [4.7 - 0.01 * step for step in range(200)]))
+        session.emit(eval_finished(200, 2.8))
+        for key in ("tab", "escape"):
+            await shows(app, "ln V", "▸ validation", "Step 200.", "nats/char")
+            plot = app.lesson_screen.current.query_one(LossPlot)
+            await wait_until(lambda plot=plot: plot.picture.panes, "the curve")  # type: ignore[misc]
+            await pilot.press(key)
 
 
 async def test_below_the_least_size_one_line_says_so(open_lesson: OpenLesson) -> None:
