@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input
 
-MAX_SECONDS = 1.0
+MAX_SECONDS = 5.0
 """The longest time that keys are buffered."""
 DROP_SECONDS = 0.05
 """How long keys are dropped after a refusal: the keys of one read arrive one by one, from another thread."""

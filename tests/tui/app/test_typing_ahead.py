@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,10 +21,11 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
-from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
+from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, wait_until
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
+from tui.app.typing_ahead import TypingAhead
 from tui.process.outcome import Outcome
 from tui.screens.dialogs.base import YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
@@ -72,6 +74,23 @@ async def test_text_typed_or_pasted_after_p_goes_into_its_input(stage: Stage) ->
         await wait_until(lambda: line(app) == "helloquickz", "the paste between the keys")
         assert app.screen is screen
         assert not screen.query_one("Panels").has_class("-machine")
+
+
+async def test_on_a_busy_machine_too_text_after_p_goes_into_its_input(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, press = FakeClock(), TypingAhead._press
+
+    async def press_slowly(self: TypingAhead, key: Key | Paste) -> None:
+        await press(self, key)
+        clock.advance(3.0 if isinstance(key, Key) and key.key == "p" else 0.0)
+
+    monkeypatch.setattr(typing_ahead, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(typing_ahead, "_POLL_SECONDS", 1e-4)
+    monkeypatch.setattr(TypingAhead, "_press", press_slowly)
+    async with running(stage) as (app, _, _):
+        post(app, "phello")
+        await wait_until(lambda: line(app) == "hello", "the text")
 
 
 async def test_editing_keys_and_enter_keep_their_order_among_typed_characters(stage: Stage) -> None:
