@@ -8,8 +8,8 @@ temporary file has appeared, and the process is stopped first, to check that the
 **during a save** only if the process left a temporary file.
 
 Then every file is checked: all checkpoints are whole, the journal is readable to its last line, and at most the
-autosave interval and a step with what is due after it are lost. The next round checks that `--resume` continues bit for bit: it repeats the lost
-steps, and each loss must equal the one in the journal of the killed process.
+autosave interval and a step with what is due after it are lost. The next round checks that `--resume` continues bit for
+bit: it repeats the lost steps, and each loss must equal the one in the journal of the killed process.
 
 The parent imports everything and forks the runs, so that a round takes about a second, mostly training.
 """
