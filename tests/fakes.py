@@ -294,7 +294,7 @@ class FakeSession:
         self._step = 0
         self._num_tweets = 0
         self._emit: Callable[[e.Event], None] = _ignore
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
         self._emit = emit
@@ -304,9 +304,10 @@ class FakeSession:
         is_running = not isinstance(self._script[-1] if self._script else None, e.RunFinished | e.RunFailed)
         while is_running:
             command = commands.get()
-            self.received.append(command)
-            answer = self.answer(command)
-            self.emit(answer)
+            with self._lock:  # what a test emits once a command was received comes after its answer
+                self.received.append(command)
+                answer = self.answer(command)
+                self.emit(answer)
             is_running = not isinstance(answer, e.RunFinished)
 
     def emit(self, event: e.Event) -> None:

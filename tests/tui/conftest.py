@@ -92,6 +92,12 @@ def _no_pause_after_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typing_ahead, "DROP_SECONDS", 0.0)
 
 
+@pytest.fixture(autouse=True)
+def _toasts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no toast vanish before a slow test looks at it."""
+    monkeypatch.setattr(App, "NOTIFICATION_TIMEOUT", 1000.0)
+
+
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     """Return a stage; every thread started on it ends with the test."""

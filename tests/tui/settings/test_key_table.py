@@ -78,7 +78,7 @@ async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(
         )
         for unit in ("bits", "nats"):
             await pilot.press("b")
-            assert screen.query_one(LossPlot).unit == unit
+            await wait_until(lambda: screen.query_one(LossPlot).unit == unit, unit)  # noqa: B023 - awaited at once
         for key, temperature in (("+", 0.85), ("=", 0.9), ("-", 0.85), ("_", 0.8)):
             await press(pilot, session, key)
             await wait_until(lambda: app.summary_view.sampling.temperature == temperature, key)  # noqa: B023 - awaited at once

@@ -17,7 +17,7 @@ from engine.protocol import events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from tests.fakes import FakeClock, FakeSession, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, screen_text, shows, toasted, trained_by, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, toasted, trained_by, wait_until
 from tui.cli.output.progress_display import ProgressDisplay
 from tui.cli.output.run_progress import RunProgress
 from tui.widgets.panels import Panels
@@ -39,7 +39,7 @@ class SlowSession(FakeSession):
         self.may_start = threading.Event()
 
     def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> None:
-        assert self.may_start.wait(10)
+        assert self.may_start.wait(DEADLINE_SECONDS)
         super().run(emit, commands)
 
 

@@ -119,7 +119,7 @@ class LateSession(FakeSession):
         self.may_end = threading.Event()
 
     def answer(self, command: c.Command) -> e.Event:
-        assert self.may_end.wait(10)
+        assert self.may_end.wait(DEADLINE_SECONDS)
         return super().answer(command)
 
 

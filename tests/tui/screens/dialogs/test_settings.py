@@ -93,15 +93,15 @@ async def test_the_settings_fit_and_a_changed_switch_or_theme_applies_at_once_an
         await shows(app, "Capture the mouse; off")
         assert not path.exists(), "nothing was chosen"
         await pilot.press("space")
-        assert not has_mouse(app)
+        await wait_until(lambda: not has_mouse(app), "no mouse")
         await wait_until(lambda: kept(path) == {"screen": {"mouse": False}}, "the file")
         await pilot.press("r")
-        assert has_mouse(app)
+        await wait_until(lambda: has_mouse(app), "the mouse")
         await wait_until(lambda: kept(path) == {"screen": {}}, "the file")
         await at(app, "theme")
         for key, theme in (("right", "tweetgen"), ("right", "tweetgen-light"), ("left", "tweetgen")):
             await pilot.press(key)
-            assert app.theme == theme
+            await wait_until(lambda: app.theme == theme, theme)  # noqa: B023 - awaited at once
             await wait_until(lambda: kept(path).get("theme") == theme, "the file")  # noqa: B023 - awaited at once
         await pilot.press("escape")
         await opened(app, MainScreen)
@@ -130,7 +130,7 @@ async def test_a_setting_that_can_not_be_saved_applies_and_is_reported(path: Pat
     async with running(path, text="theme = \n") as (app, pilot):
         await at(app, "mouse")
         await pilot.press("space")
-        assert not has_mouse(app)
+        await wait_until(lambda: not has_mouse(app), "no mouse")
         await wait_until(lambda: any("The change lasts until you quit" in each for each in toasts(app)), "a toast")
     assert path.read_text() == "theme = \n"
 

@@ -82,6 +82,7 @@ async def test_the_first_stop_types_every_letter_at_once_and_its_bar_offers_only
         await press(pilot, "left", "escape", "c")
         await opened(app, CodeDialog)
         await press(pilot, "escape")
+        await opened(app, LessonScreen)
         await press(pilot, "right")
         await shows(app, "[2]")
         await press(pilot, "left")
@@ -138,8 +139,9 @@ async def test_a_run_on_one_tweet_is_started_traced_trained_and_traced_again(ope
         await shows(app, "Nothing is trained yet")
         await press(pilot, "tab", "enter")
         await wait_until(lambda: overfit.commands(c.Resume), "training after the first trace")
+        assert not isinstance(app.screen.focused, LessonText)  # the view kept the focus while the run changed
         await press(pilot, "escape")
-        assert isinstance(app.screen.focused, LessonText)  # the view kept the focus while the run changed
+        await wait_until(lambda: isinstance(app.screen.focused, LessonText), "the focus of the text")
         assert isinstance(main.received[-1], c.Stop)
         kinds = [type(command) for command in overfit.received]
         assert kinds == [c.Pause, c.ShowBatch, c.TraceText, c.Resume]
@@ -179,7 +181,8 @@ async def test_one_seed_is_sampled_at_six_temperatures_and_the_bars_follow_plus_
         await ready(app)
         await wait_until(lambda: session.commands(c.Resume), "training up to the first good tweets")
         session.emit(steps_finished(1, [2.0] * 1200))
-        await wait_until(lambda: app.lesson_screen.lesson.run.view.phase == "paused", "enough steps")
+        run = app.lesson_screen.lesson.run
+        await wait_until(lambda: (run.view.step, run.view.phase) == (1200, "paused"), "enough steps")
         await shows(app, "at temperature 1", "rest", "37 others, mean")
         await press(pilot, "enter")
         await shows(app, "rung 0.1 of seed 1", "rung 5 of seed 1")
@@ -257,7 +260,9 @@ async def test_c_shows_the_code_of_the_stop_and_y_copies_it(open_lesson: OpenLes
         await press(pilot, "y")
         await toasted(app, "The code was sent to the clipboard.")
         assert app.clipboard.startswith('"""Sampling')
-        await press(pilot, "c", "question_mark")
+        await press(pilot, "c")
+        await opened(app, LessonScreen)
+        await press(pilot, "question_mark")
         await opened(app, LessonHelp)
         await shows(app, "Nothing is locked.")
 
@@ -268,9 +273,9 @@ async def test_escape_returns_from_view_to_text_and_q_saves_and_leaves(open_less
     async with app.run_test(size=SIZE) as pilot:
         screen = await ready(app)
         await press(pilot, "tab")
-        assert not isinstance(screen.focused, LessonText)
+        await wait_until(lambda: not isinstance(screen.focused, LessonText), "the focus of the view")
         await press(pilot, "escape")
-        assert isinstance(screen.focused, LessonText)
+        await wait_until(lambda: isinstance(screen.focused, LessonText), "the focus of the text")
         await press(pilot, "q")
         await wait_until(lambda: not app.is_running)
     assert app.return_value == Outcome()
@@ -329,6 +334,7 @@ async def test_the_batch_opens_at_its_left_end_and_the_arrows_scroll_it_once_the
     app = open_lesson(session, stop=6)
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(app)
+        await wait_until(lambda: session.commands(c.ShowBatch), "its own batch, which the next one replaces")
         session.emit(batch_shown(["s" * 100, "long" * 25]))
         await shows(app, "a batch of 2, sorted by length", "0         10 ", "c code")
         await press(pilot, "tab", "right")

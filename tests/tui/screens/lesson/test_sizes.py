@@ -47,7 +47,7 @@ async def test_a_small_terminal_shows_the_text_or_the_view(open_lesson: OpenLess
         assert "embeddings" not in screen_text(app)
         await pilot.press("tab")
         await shows(app, "(B, T, E)", "(B, T, V)")
-        assert "Three parts." not in screen_text(app)
+        await wait_until(lambda: "Three parts." not in screen_text(app))
         await pilot.press("escape")
         await shows(app, "Three parts.")
 

@@ -35,6 +35,11 @@ async def ready(app: TweetgenApp) -> None:
     await shows(app, "hello there")
 
 
+def selected_row(app: TweetgenApp) -> str:
+    (row,) = (line for line in screen_text(app).splitlines() if "▸64 " in line)
+    return row.rstrip("│ ")
+
+
 async def test_a_dot_in_the_dialog_takes_a_step_and_the_grid_follows(stage: Stage) -> None:
     session = BatchSession(SCRIPT)
     app = stage.app(session)
@@ -71,9 +76,8 @@ async def test_the_grid_fits_and_reaches_the_last_tweet_and_the_last_column(
             await pilot.press("pagedown")
         await shows(app, "▸64 ")
         await pilot.press("end")
+        await wait_until(lambda: selected_row(app).endswith("x■"), "the last column")
         assert all(len(line) == size[0] for line in screen_text(app).splitlines())
-        (last_row,) = (line for line in screen_text(app).splitlines() if "▸64 " in line)
-        assert last_row.rstrip("│ ").endswith("x■")
         await pilot.press(*["right"] * 3, "home", "up", "left")
         await shows(app, "▸63 ▸tweet number")
 
@@ -87,12 +91,11 @@ async def test_the_wheel_scrolls_and_a_click_selects_the_tweet_whose_ids_are_sho
         grid = app.screen.query_one(BatchGrid)
         row = next(y for y, line in enumerate(screen_text(app).splitlines()) if "tweet number 5 x" in line)
         await pilot.click(offset=(20, row))
-        assert grid.selected == 4
         await shows(app, "tweet 5 ")
         await pilot.click(offset=(20, 1))
         assert grid.selected == 4
         await pilot._post_mouse_events([MouseScrollDown, MouseScrollDown, MouseScrollUp], BatchGrid)
-        assert grid.selected == 7
+        await wait_until(lambda: grid.selected == 7, "two down and one up")
 
 
 async def test_a_batch_whose_answer_was_lost_is_asked_for_again(stage: Stage) -> None:
@@ -117,7 +120,9 @@ async def test_a_question_mark_explains_the_grid_and_it_or_esc_shows_it_again(st
         await pilot.press("?")
         await shows(app, "A row is a tweet of the batch")
         assert "▸tweet number 1 x" not in screen_text(app)
-        await pilot.press(key, "down")
+        await pilot.press(key)
+        await shows(app, "▸ 1 ▸tweet number 1 x")
+        await pilot.press("down")
         await shows(app, "▸ 2 ▸tweet number 2 x")
 
 

@@ -19,6 +19,7 @@ from tui.app.app import TweetgenApp
 from tui.screens.dialogs.base import FailureDialog, MessageDialog
 from tui.screens.dialogs.export import ExportDialog
 from tui.screens.dialogs.tweet import TweetDialog
+from tui.screens.main.screen import MainScreen
 from tui.terminal import clipboard
 from tui.widgets.feed.tweet_feed import TweetFeed
 
@@ -57,8 +58,9 @@ async def test_all_text_of_a_run_is_shown_as_plain_text(stage: Stage) -> None:
         await opened(app, MessageDialog)  # no run can have that name
         await seen(app, "zqj")
         await pilot.press("escape")
-        await wait_until(lambda: app.summary_view.num_tweets == len(tweets), "all tweets")
+        await opened(app, MainScreen)
         feed = app.screen.query_one(TweetFeed)
+        await wait_until(lambda: feed.chosen == tweets[-1], "all tweets in the feed")
         await pilot.press("c", "home")
         await seen(app, "zqj")
         while feed.scroll_offset.y < feed.max_scroll_y:
@@ -73,6 +75,7 @@ async def test_all_text_of_a_run_is_shown_as_plain_text(stage: Stage) -> None:
             await opened(app, dialog)
             assert_harmless(app)
             await pilot.press("escape")
+            await opened(app, MainScreen)
         session.emit(e.RunFailed(title=WORST, detail=WORST, hint="[/foo] " + WORST, **NOW))
         await opened(app, FailureDialog)
         await seen(app, "zqj")

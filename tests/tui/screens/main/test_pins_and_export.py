@@ -101,6 +101,7 @@ async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path:
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, MessageDialog)
         await pilot.press("escape")
+        await opened(app, MainScreen)
         await shows(app, "tweet number 5")
         await pilot.press("k")
         await wait_until(lambda: PIN_GLYPH in screen_text(app))

@@ -9,7 +9,15 @@ import pytest
 from engine.errors import CorpusError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, RaisingSession, eval_finished, run_started, steps_finished, tweet_sampled
+from tests.fakes import (
+    FakeClock,
+    FakeSession,
+    RaisingSession,
+    eval_finished,
+    run_started,
+    steps_finished,
+    tweet_sampled,
+)
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.base import MessageDialog
@@ -40,6 +48,7 @@ async def test_ctrl_c_in_a_dialog_or_the_palette_stops_the_session_and_exits_wit
 
 async def test_a_finished_run_stays_readable_and_steering_keys_report_that_it_is_over(stage: Stage) -> None:
     app = stage.app(FakeSession((*SCRIPT, FINISHED)))
+    app._main_screen.run.messages._clock = FakeClock()  # however slowly the keys are pressed
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(lambda: app.summary_view.phase == "finished")
         await shows(app, "hello there")

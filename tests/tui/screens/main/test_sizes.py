@@ -86,7 +86,7 @@ async def test_tab_cycles_through_the_panels_of_a_tiny_terminal(stage: Stage) ->
         await shows(app, "tab 1/3", "number 8 is said")
         await pilot.press("shift+tab")
         await shows(app, "tab 3/3")
-        assert "number 8" not in screen_text(app)
+        await wait_until(lambda: "number 8" not in screen_text(app), "the status in place of the tweets")
         await pilot.click(PanelTabs)
         await shows(app, "tab 1/3", "temp 0.80")
         await pilot.press("+")

@@ -88,7 +88,7 @@ async def ask(app: TweetgenApp, pilot: Pilot[Outcome], title: str) -> Input:
     """Open the dialog of that title from the palette."""
     await pilot.press("ctrl+p")
     await pilot.press(*title)
-    await wait_until(lambda: title in screen_text(app).splitlines()[-1] or title in screen_text(app), title)
+    await wait_until(lambda: screen_text(app).count(title) == 2, f"{title}, typed and found")
     await pilot.press("enter")
     await opened(app, NumberDialog)
     return app.screen.query_one(Input)
@@ -212,7 +212,8 @@ async def test_a_speed_limit_is_asked_for_shown_and_undone(stage: Stage) -> None
         await pilot.press("u")
         await toasted(app, "Undone: speed limit lifted.")
         await wait_until(lambda: "≤" not in screen_text(app), "no limit")
-        assert session.received == [c.SetSpeedLimit(steps_per_second=limit) for limit in (5, 0)]
+        limits = [c.SetSpeedLimit(steps_per_second=limit) for limit in (5, 0)]
+        await wait_until(lambda: session.received == limits, "the commands")  # shown before they are received
 
 
 # Alerts ---------------------------------------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ async def test_escape_dismisses_an_alert_and_a_without_an_alert_is_a_toast(stage
         session.emit(FULL_DISK)
         await shows(app, "a try saving again")
         await pilot.press("escape")
-        assert not screen.query_one(AlertBar).display
+        await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
         session.emit(FULL_DISK)
         await wait_until(lambda: len(app.summary_view.warnings) == 2)
         assert not screen.query_one(AlertBar).display
@@ -274,7 +275,7 @@ async def test_a_reloads_best_at_half_the_rate_after_a_divergence_and_u_restores
         await press(pilot, session, "a")
         assert session.received == [c.LoadCheckpoint(name=f"{RUN}/best", halves_rate=True)]
         session.emit(e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4))
-        await wait_until(lambda: not screen.query_one(AlertBar).display)
+        await wait_until(lambda: app.summary_view.step == 600 and not screen.query_one(AlertBar).display, "the reload")
         await press(pilot, session, "u")
         assert session.received[-1] == c.SetLearningRate(learning_rate=0.004)
 
@@ -300,6 +301,7 @@ async def test_a_refused_answer_is_shown_the_alert_returns_and_u_has_nothing_to_
         await opened(app, MessageDialog)
         await shows(app, "It is gone.")
         await pilot.press("escape")
+        await opened(app, MainScreen)
         await shows(app, "a reload latest, halve the learning rate")
         await pilot.press("u")
         await toasted(app, "Nothing to undo.")

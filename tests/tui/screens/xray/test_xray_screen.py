@@ -18,7 +18,17 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import create_run_folder
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, trained_by, wait_until
+from tests.tui.conftest import (
+    DEADLINE_SECONDS,
+    Stage,
+    opened,
+    press,
+    screen_text,
+    shows,
+    toasts,
+    trained_by,
+    wait_until,
+)
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
 from tui.run.checkpoint_bridge import CheckpointBridge
@@ -40,11 +50,11 @@ async def run_of(
     session = FakeSession(script)
     app = stage.app(session)
     async with app.run_test(size=size) as pilot:
-        tweets = sum(isinstance(event, e.TweetSampled) for event in script)
+        tweets = [event.text for event in script if isinstance(event, e.TweetSampled)]
         await wait_until(
-            lambda: (app.summary_view.step, app.summary_view.num_tweets) == (3, tweets), "the script's end"
+            lambda: (app.summary_view.step, app.summary_view.num_tweets) == (3, len(tweets)), "the script's end"
         )
-        await shows(app, "q quit")
+        await shows(app, "q quit", *tweets)  # the feed draws once a second
         yield app, pilot, session
 
 
@@ -74,10 +84,12 @@ async def test_x_in_an_open_tweet_and_ctrl_x_in_the_prompt_open_their_text(stage
         await pilot.press("enter")
         await opened(app, TweetDialog)
         await pilot.press("x")
-        await shows(app, "[1 step]", "hello there")
+        await shows(app, "[1 step]", "hello there", "At the start the model gave ‘h’")
         await pilot.press("escape")
         await opened(app, TweetDialog)
-        await pilot.press("escape", "p", *"good mx", "ctrl+x")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        await pilot.press("p", *"good mx", "ctrl+x")
         await opened(app, XrayScreen)
         await shows(app, "good mx", "At the start the model gave ‘g’")
         await pilot.press("escape")
@@ -109,7 +121,7 @@ async def test_a_selected_tweet_of_step_0_is_opened_itself(stage: Stage) -> None
 async def test_an_x_ray_opened_before_the_start_shows_a_training_tweet_once_the_run_has_started(stage: Stage) -> None:
     class Slow(FakeSession):
         def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
-            begin.wait(10)
+            assert begin.wait(DEADLINE_SECONDS)
             super().run(emit, commands)
 
     begin = threading.Event()
@@ -133,10 +145,12 @@ async def test_any_text_can_be_typed(stage: Stage) -> None:
         await shows(app, "▸t q.■", "At the start the model gave ‘t’")
         await pilot.press("t", "end", "backspace", "enter")
         await shows(app, "▸t q■")
-        await pilot.press("slash", *"unwanted", "escape")
+        await pilot.press("slash", *"unwanted")
+        await shows(app, "unwanted")
+        await pilot.press("escape")
         await wait_until(lambda: "unwanted" not in screen_text(app), "the closed line")
         assert isinstance(app.screen, XrayScreen)
-        assert texts(session)[-2:] == ["t q.", "t q"]
+        await wait_until(lambda: texts(session)[-2:] == ["t q.", "t q"], "the question about the second")
 
 
 async def test_space_pauses_and_a_dot_takes_one_step_which_the_x_ray_shows(stage: Stage) -> None:
@@ -146,8 +160,8 @@ async def test_space_pauses_and_a_dot_takes_one_step_which_the_x_ray_shows(stage
         await press(pilot, session, "space")
         await shows(app, "space resume")
         await press(pilot, session, "full_stop")
-        assert session.received[-2:] == [c.Pause(), c.TakeStep()]
         await shows(app, "step 4: ")
+        assert [each for each in session.received if not isinstance(each, c.TraceText)] == [c.Pause(), c.TakeStep()]
 
 
 async def test_a_dot_while_training_pauses_and_its_line_says_how_to_take_a_step(stage: Stage) -> None:
@@ -269,10 +283,12 @@ async def test_the_thread_of_a_checkpoint_ends_with_the_screen_that_another_run_
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(lambda: app.summary_view.num_tweets == 2, "the script's end")
         trained_by(app)._emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="", total_seconds=1.0, total_chars=9))
+        await wait_until(lambda: app.summary_view.ended is not None, "the end of the run")
         await pilot.press("x")
         await shows(app, "checkpoint best", "At the start the model gave")
         app.start_run(RunConfig())
         await wait_until(lambda: not bridges[0]._thread.is_alive(), "the end of the thread")
+        await shows(app, "waiting for the run before to end")
 
 
 async def test_the_panels_below_are_drawn_again_once_the_x_ray_is_closed(stage: Stage) -> None:

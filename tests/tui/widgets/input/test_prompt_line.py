@@ -63,6 +63,7 @@ async def test_the_model_completes_the_line_even_while_paused_and_arrows_change_
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
+        await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
         await press(pilot, session, "space")
         await wait_until(lambda: app.summary_view.phase == "paused")
         await opened(app, pilot.press)
@@ -79,6 +80,9 @@ async def test_the_model_completes_the_line_even_while_paused_and_arrows_change_
         assert {type(command) for command in session.received[1:]} == {commands.CompleteText}
         await pilot.press("up")
         await shows(app, "temp 0.85")
+        await wait_until(  # shown before it is received
+            lambda: any(isinstance(each, commands.SetSampling) for each in session.received), "the command"
+        )
         [changed] = [command for command in session.received if isinstance(command, commands.SetSampling)]
         assert changed.sampling.temperature == 0.85
         await wait_until(
@@ -103,10 +107,10 @@ async def test_keys_type_letters_while_the_line_is_open_and_enter_submits_it(sta
         assert sent == [commands.SampleNow(prime="q g+-?Kpc")] * 2
         await pilot.press("escape")
         await wait_until(lambda: not screen.sampling.prompt.is_open)
+        await wait_until(lambda: isinstance(screen.focused, TweetFeed), "the focus of the feed")
         assert screen.query_one(KeyBar).display
-        assert isinstance(screen.focused, TweetFeed)
-        await press(pilot, session, "g")
-        assert session.received[-1] == commands.SampleNow()
+        await pilot.press("g")
+        await wait_until(lambda: session.received[-1] == commands.SampleNow(), "the command")
         await pilot.press("p")
         await wait_until(lambda: screen.sampling.prompt.is_open)
         assert line(app) == "q g+-?Kpc"
@@ -148,7 +152,7 @@ async def test_only_the_answer_to_its_own_request_is_shown_and_a_refusal_in_the_
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot.press)
-        await wait_until(lambda: session.asked)
+        await wait_until(lambda: session.asked and app.summary_view.step == 4, "the question")
         await pilot.press(*"abc")
         await wait_until(lambda: line(app) == "abc")
         [first] = session.asked

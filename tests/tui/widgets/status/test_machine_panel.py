@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from engine.protocol import events
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, screen_text, shows, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.run.reducer import apply
 from tui.run.view import RunView
@@ -202,7 +202,7 @@ async def test_h_opens_and_closes_the_panel_which_reads_on_another_thread(stage:
 
 async def test_a_driver_that_hangs_does_not_block_the_screen(stage: Stage) -> None:
     may_go_on = threading.Event()
-    app, reader = stage.app(FakeSession(SCRIPT)), FakeReader(lambda: may_go_on.wait(10))
+    app, reader = stage.app(FakeSession(SCRIPT)), FakeReader(lambda: may_go_on.wait(DEADLINE_SECONDS))
     async with app.run_test(size=(80, 24)) as pilot:
         panel = await opened(app, reader)
         await pilot.press("h")

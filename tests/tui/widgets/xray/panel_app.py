@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -52,7 +53,9 @@ class PanelApp(App[None]):
             assert isinstance(event, InsightEvent)
             self._num_answered += 1
             self.panel.show(change(event))
-            await wait_until(lambda: self.panel.message_queue_size == 0, "the panel's messages")
+            handled = asyncio.Event()  # by the panel, the screen and the app: so a command takes its way
+            self.panel.call_later(self.screen.call_later, self.call_later, handled.set)
+            await handled.wait()
 
     async def shows(self, *words: str) -> None:
         """Wait until the panel shows all of `words`."""
