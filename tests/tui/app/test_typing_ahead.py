@@ -109,7 +109,7 @@ async def test_keys_around_one_that_opens_a_dialog_keep_their_order(stage: Stage
         post(app, ["space", "g", ",", "down", "space", "escape"])
         await wait_until(lambda: not app.has_mouse, "the second of the settings")
         assert isinstance(app.screen, SettingsScreen) or app.screen is app.screen_stack[1]
-        assert session.received == [c.Pause(), c.SampleNow()]
+        await wait_until(lambda: session.received == [c.Pause(), c.SampleNow()], "the commands before it")
 
 
 async def test_in_a_dialog_without_an_input_keys_act_on_the_dialog(stage: Stage) -> None:

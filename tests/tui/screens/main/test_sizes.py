@@ -138,6 +138,7 @@ async def test_below_the_minimum_size_one_line_says_so_and_keys_still_work(stage
     async with app.run_test(size=TOO_SMALL) as pilot:
         await shows(app, "At least 40")
         assert panels_on(app) == {}
+        await wait_until(lambda: app.summary_view.phase == "training", "the run, which nothing on the screen shows")
         await pilot.press("space")
         await wait_until(lambda: app.summary_view.phase == "paused")
         await pilot.press("m")

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from engine.config.run import SamplingConfig
 from engine.protocol import commands, events
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, text_completed, tweet_sampled
-from tests.tui.conftest import Stage, press, screen_text, shows, toasts, wait_until
+from tests.tui.conftest import Stage, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.formatting.chances import shown_char
 from tui.screens.main.screen import MainScreen
@@ -181,5 +181,5 @@ async def test_the_line_closes_with_the_run(stage: Stage) -> None:
         )
         await wait_until(lambda: not screen.sampling.prompt.is_open)
         await pilot.press("p")
-        await wait_until(lambda: any(text.startswith("The run is finished") for text in toasts(app)), "a word about it")
+        await toasted(app, "The run is finished; q quits, o opens other tweets.")
         assert not screen.sampling.prompt.is_open
