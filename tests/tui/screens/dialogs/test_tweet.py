@@ -115,6 +115,7 @@ async def test_y_copies_the_tweet_and_k_pins_and_unpins_it(stage: Stage) -> None
 
 async def test_u_sets_the_prime_c_samples_one_tweet_with_it_and_shift_p_clears_it(stage: Stage) -> None:
     async with dialog_of(stage) as (app, pilot, session):
+        await shows(app, "2.00 bits at step 3")  # so its question is answered
         await pilot.press(*["right"] * 5)
         await at(app, 5)
         await press(pilot, session, "u")
@@ -138,6 +139,7 @@ async def test_a_prime_of_the_maximum_length_sends_no_command(stage: Stage) -> N
     async with dialog_of(stage, started=started) as (app, pilot, session):
         await pilot.press("end")
         await at(app, 9)
+        await shows(app, "2.00 bits at step 3")
         await pilot.press("u", "c")
         await toasted(app, "The text is too long to continue")
         assert session.received == [c.ReadTweet(text=OF_FEED.text)]
