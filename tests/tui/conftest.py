@@ -93,12 +93,6 @@ def _no_pause_after_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _patience_with_dialogs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Buffer keys until a dialog has opened, however slowly that goes."""
-    monkeypatch.setattr(typing_ahead, "MAX_SECONDS", DEADLINE_SECONDS)
-
-
-@pytest.fixture(autouse=True)
 def _toasts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no toast vanish before a slow test looks at it."""
     monkeypatch.setattr(App, "NOTIFICATION_TIMEOUT", 1000.0)

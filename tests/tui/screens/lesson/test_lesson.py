@@ -491,7 +491,9 @@ async def test_a_failed_run_of_the_lesson_continues_with_its_curve_after_the_run
     write_checkpoint(folder_of_run("lesson").checkpoint_path("latest"))
     async with app.run_test(size=SIZE) as pilot:
         await opened(app, YesDialog)
-        await press(pilot, "escape", "enter")
+        await press(pilot, "escape")
+        await opened(app, LessonScreen)
+        await press(pilot, "enter")
         await wait_until(lambda: overfit.received, "the run on one tweet")
         await press(pilot, "7")
         await wait_until(lambda: again.received, "the run of the lesson")
