@@ -1,4 +1,4 @@
-"""Fixtures of every test: a data folder of its own, one torch thread, and deterministic Hypothesis."""
+"""Fixtures of every test: a data folder of its own, torch as it starts, and deterministic Hypothesis."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Reset torch's thread count, which sessions change: several threads on busy cores are ten times slower."""
+def _torch_as_at_the_start() -> None:
+    """Reset what other tests change: the random generator, and the number of threads, of which several are slow."""
+    torch.manual_seed(0)
     torch.set_num_threads(1)

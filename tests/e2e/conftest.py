@@ -65,7 +65,7 @@ def open_terminal(home: Path) -> Iterator[OpenTerminal]:
 
 @pytest.fixture
 def screen(open_terminal: OpenTerminal, tweets: Path) -> Terminal:
-    """The screen of the run `watched`, which trains a small model."""
+    """The screen of the run `watched`, which trains a small model and has taken a step."""
     terminal = open_terminal("--data", tweets, *QUIET, "--run-name", "watched")
-    terminal.wait_for("▶ training")
+    terminal.wait_for(r"▶ training(.|\n)*step +[1-9]")
     return terminal
