@@ -21,7 +21,7 @@ class Stop:
     action: str = ""
     """What enter does, for the key bar."""
     train_to: int = 0
-    """The step up to which the model of the lesson is trained when this stop is opened."""
+    """The step up to which the model of the lesson is trained at this stop; 0 if it is not."""
 
 
 STOPS: tuple[Stop, ...] = (
@@ -132,6 +132,7 @@ STOPS: tuple[Stop, ...] = (
         task="Press enter: start again from random weights, and watch until it has passed the 2-gram on validation.",
         learned="From ln V down, past models that see 0 and 1 characters: it uses the tweet so far.",
         action="start again",
+        train_to=5000,
     ),
     Stop(
         title="What it learned",

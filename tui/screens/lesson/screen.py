@@ -23,6 +23,7 @@ from tui.run.view import RunView
 from tui.screens.dialogs.base import YesDialog
 from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
 from tui.screens.lesson.lesson import Lesson
+from tui.screens.lesson.pause_note import PauseNote
 from tui.screens.lesson.stops_bar import StopsBar
 from tui.screens.lesson.views.base import StopView
 from tui.screens.lesson.views.batches import BatchesView
@@ -92,6 +93,7 @@ class LessonScreen(Screen[None]):
                     yield Static("", markup=False, id="lesson-text")
                 yield Static("", markup=False, id="lesson-task")
                 yield Static("", markup=False, id="lesson-learned")
+                yield PauseNote()
             with Vertical(id="lesson-live"):
                 yield StageHint()
                 with ContentSwitcher(initial=f"stop-{self.lesson.number}"):
@@ -127,6 +129,7 @@ class LessonScreen(Screen[None]):
             self._is_announced = True
             view.run_is_ready()
         view.tick()
+        self.query_one(PauseNote).show(self.lesson, is_short=self.has_class("-tiny"))
         self.query_one("#lesson-live").set_class(not run.is_ready, "-waiting")
         self.query_one(StageHint).show(run.bridge.stage, self._num_ticks)
 

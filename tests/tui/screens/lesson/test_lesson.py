@@ -498,3 +498,21 @@ async def test_a_failed_run_of_the_lesson_continues_with_its_curve_after_the_run
         await press(pilot, "7")
         await wait_until(lambda: again.received, "the run of the lesson")
         await shows(app, "Step 2.", "validation", "nats/char ─")
+
+
+async def test_a_model_trained_enough_is_paused_with_a_sentence_that_names_the_key_to_train_on(
+    open_lesson: OpenLesson,
+) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=6)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(app)
+        await wait_until(lambda: screen.lesson.run.view.phase == "training")
+        assert "Paused" not in screen_text(app)
+        session.emit(steps_finished(1, [2.0] * 300))
+        await shows(app, "Paused at step 300: that is enough for this stop; space trains on.")
+        await press(pilot, "space")
+        await wait_until(lambda: screen.lesson.run.view.phase == "training")
+        await wait_until(lambda: "Paused" not in screen_text(app), "the end of the pause")
+        await press(pilot, "7")
+        await shows(app, "Paused at step 300; space trains on.")

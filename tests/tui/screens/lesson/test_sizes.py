@@ -13,6 +13,8 @@ from tui.app.lesson_app import LessonApp
 from tui.lesson.stops import STOPS
 from tui.process.outcome import Outcome
 from tui.screens.lesson.live_picture import LivePicture
+from tui.screens.lesson.pause_note import PauseNote
+from tui.screens.lesson.screen import LessonText
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
 
@@ -77,6 +79,32 @@ async def test_the_stop_on_training_shows_scale_and_curve_at_once_from_60_x_20_o
             plot = app.lesson_screen.current.query_one(LossPlot)
             await wait_until(lambda plot=plot: plot.picture.panes, "the curve")  # type: ignore[misc]
             await pilot.press(key)
+
+
+def left_text(app: LessonApp) -> str:
+    """Return the words of text, task and result."""
+    edge = app.screen.query_one("#lesson-left").content_region.right
+    return " ".join(" ".join(line[:edge] for line in screen_text(app).splitlines()).split())
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 20), (80, 24), (80, 30), (100, 20), (100, 24), (100, 30), (120, 40)])
+async def test_a_long_text_scrolls_and_task_result_and_pause_are_whole(
+    open_lesson: OpenLesson, size: tuple[int, int]
+) -> None:
+    session = LessonSession()
+    app = open_lesson(session, done=frozenset(range(1, len(STOPS) + 1)))
+    async with app.run_test(size=size) as pilot:
+        screen = app.lesson_screen
+        await wait_until(lambda: screen.is_mounted and screen.lesson.run.is_ready)
+        session.emit(steps_finished(1, [3.0] * 5000))
+        for number, stop in enumerate(STOPS, 1):
+            screen.action_open_stop(number)
+            screen.set_focus(screen.query_one(LessonText))
+            note = screen.query_one(PauseNote)
+            await wait_until(lambda stop=stop, note=note: note.display == bool(stop.train_to), "the pause")  # type: ignore[misc]
+            await pilot.pause()  # in an earlier layout they may be whole by chance
+            for part in (f"▸ {stop.task}", f"✓ {stop.learned}", *(["space trains on."] if stop.train_to else [])):
+                await wait_until(lambda part=part: part in left_text(app), part)  # type: ignore[misc]
 
 
 async def test_below_the_least_size_one_line_says_so(open_lesson: OpenLesson) -> None:

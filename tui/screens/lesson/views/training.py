@@ -21,8 +21,6 @@ _BIGRAM = "2-gram"
 _SLOW_STEPS, _SLOW_STEPS_PER_SECOND = 40, 8.0
 """The first steps from random weights are slow enough to watch."""
 _CONTINUED = "Trained before; its earlier losses are not shown: enter starts again from random weights."
-_TRAINED_STEPS = 5000
-"""Where training stops by itself, so that a lesson left open rests."""
 
 
 class TrainingView(StopView):
@@ -55,7 +53,7 @@ class TrainingView(StopView):
 
     def wants_training(self) -> bool:
         """Train from enter on, once the baselines are measured: they take long beside a training."""
-        return self._is_started and self._is_measured and self.lesson.run.view.step < _TRAINED_STEPS
+        return self._is_started and self._is_measured and super().wants_training()
 
     def act(self) -> None:
         """Start again from random weights."""
