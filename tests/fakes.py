@@ -360,8 +360,8 @@ class FakeSession:
                 return step_taken(self._step + 1)
             case c.SetSpeedLimit(steps_per_second=steps_per_second):
                 return e.SpeedLimitChanged(steps_per_second=steps_per_second, **now)
-            case c.ShowBatch():
-                return batch_shown(**now)
+            case c.ShowBatch(shuffled=shuffled):
+                return batch_shown(shuffled=shuffled, **now)
             case c.TraceText(text=text, request=request, layer=layer, own_from=own_from):
                 return text_traced(text, own_from, request=request, layer=layer, weights_step=self._step, **now)
             case c.MeasureReach(text=text, position=position, request=request, method=method):

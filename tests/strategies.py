@@ -143,7 +143,7 @@ def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
         ),
         st.builds(c.TakeStep),
         st.builds(c.SetSpeedLimit, steps_per_second=st.sampled_from([-1.0, 0.0, 500.0])),
-        st.builds(c.ShowBatch),
+        st.builds(c.ShowBatch, shuffled=st.booleans()),
         insight_questions(st.sampled_from(["", "the cat", "☃ \u202e", "x" * 3000])),
         st.builds(c.SaveCheckpoint, name=st.sampled_from(["one", "two", "../up", ""]), replace=st.booleans()),
         st.builds(c.LoadCheckpoint, name=st.sampled_from(["one", "two", "no such checkpoint"])),

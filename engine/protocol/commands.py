@@ -149,6 +149,9 @@ class SetSpeedLimit:
 class ShowBatch:
     """Show the batch of the last step; answered by `BatchShown`."""
 
+    shuffled: bool = False
+    """Show one of tweets drawn at random instead, whatever their lengths, which no step trains on."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TraceText:

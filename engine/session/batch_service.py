@@ -29,11 +29,17 @@ class BatchService:
         self._padding: dict[int, tuple[float, float]] = {}
         """By batch size."""
 
-    def show_batch(self) -> None:
-        """Emit the batch of the last step; of the next one, which is not consumed, if there was none yet."""
+    def show_batch(self, *, shuffled: bool) -> None:
+        """Emit the batch of the last step; of the next one, which is not consumed, if there was none yet.
+
+        If `shuffled`, emit one of as many tweets drawn at random, with the numbers of that step.
+        """
         state, vocab = self._state, self._training_data.vocab
         batch_step = state.step if state.last_batch is not None else state.step + 1
-        batch = self._next_batch() if state.last_batch is None else to_batch(state.last_batch)
+        if shuffled:
+            batch = self._random_batch(batch_step)
+        else:
+            batch = self._next_batch() if state.last_batch is None else to_batch(state.last_batch)
         sorted_padding, shuffled_padding = self._padding_shares()
         self._reporter.emit(
             events.BatchShown,
@@ -45,12 +51,19 @@ class BatchService:
             vocab_size=len(vocab),
             sorted_padding=sorted_padding,
             shuffled_padding=shuffled_padding,
+            shuffled=shuffled,
         )
 
     def _next_batch(self) -> Batch:
         """Return the batch of the next step."""
         state = self._state
         return next(self._training_data.batches(state.training, state.resume_position))
+
+    def _random_batch(self, step: int) -> Batch:
+        """Return a batch of random training tweets, always the same at one step."""
+        training, tweets = self._state.training, self._training_data.train_tweets
+        generator = np.random.default_rng([training.seed, step])
+        return tweets.batch(generator.choice(len(tweets), min(training.batch_size, len(tweets)), replace=False))
 
     def _padding_shares(self) -> tuple[float, float]:
         """Return the shares of padding for the batch size in use, sorted and shuffled, rounded."""

@@ -140,8 +140,8 @@ class CommandHandler:
                 self._resume_for_a_step()
             case commands.SetSpeedLimit(steps_per_second=steps_per_second):
                 run.settings.set_speed_limit(steps_per_second)
-            case commands.ShowBatch():
-                run.batch_service.show_batch()
+            case commands.ShowBatch(shuffled=shuffled):
+                run.batch_service.show_batch(shuffled=shuffled)
             case (
                 commands.TraceText()
                 | commands.MeasureReach()

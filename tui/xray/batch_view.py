@@ -23,7 +23,7 @@ HELP = (
     "The first column is <BOS>, the first input; <EOS> ends each tweet and is its last target.",
     "What follows <EOS> is padding up to the longest tweet: it is computed, but counts in no loss.",
     "Inputs are all columns but the last, targets all but the first: each step predicts the next column.",
-    "Tweets of about the same length share a batch, so little is padding. Below, one has its ids, and wide characters.",
+    "Tweets of about the same length share a batch, so little is padding. The line below shows the ids of one.",
 )
 MAX_ROW_CHARS = 300
 """A tweet this long may be cut."""

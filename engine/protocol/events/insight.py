@@ -197,7 +197,7 @@ class BatchRow:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchShown(BaseEvent):
-    """The batch of the last step, or of the first before that; answers `ShowBatch`."""
+    """A batch: of the last step, of the first before that, or of random tweets; answers `ShowBatch`."""
 
     batch_step: StepNumber
     """The step that trained on it; `step` + 1 if no step was taken yet."""
@@ -214,6 +214,8 @@ class BatchShown(BaseEvent):
     """Share of padding, 0 to 1, over an epoch of batches of tweets of similar length, as they are trained on."""
     shuffled_padding: float
     """The same if batches were cut from the shuffled tweets without sorting."""
+    shuffled: bool = False
+    """The batch has tweets drawn at random; no step trains on it."""
 
 
 @dataclass(frozen=True, kw_only=True)

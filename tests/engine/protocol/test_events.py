@@ -38,7 +38,8 @@ EVENTS = {
     "evaluation_seconds saving_seconds",
     "StepTaken": "loss_before loss_after grad_norm learning_rate num_tweets num_targets",
     "SpeedLimitChanged": "steps_per_second",
-    "BatchShown": "batch_step rows num_tweets num_columns num_targets vocab_size sorted_padding shuffled_padding",
+    "BatchShown": "batch_step rows num_tweets num_columns num_targets vocab_size sorted_padding shuffled_padding "
+    "shuffled",
     "TextTraced": "request weights_step text layer num_layers embedding_size hidden_size vocab_size token_ids chars "
     "next_log_probs gates embedding_bands hidden_bands reset_bands update_bands candidate_bands stepwise_loss "
     "sequence_loss own",
@@ -76,7 +77,7 @@ COMMANDS = {
     "SampleLadder": "seed prime temperatures",
     "TakeStep": "",
     "SetSpeedLimit": "steps_per_second",
-    "ShowBatch": "",
+    "ShowBatch": "shuffled",
     "TraceText": "text request layer own_from seed",
     "MeasureReach": "text position request method",
     "ScoreUnits": "request",

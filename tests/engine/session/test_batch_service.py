@@ -85,6 +85,20 @@ def test_sorting_by_length_saves_padding(corpus: Path) -> None:
     assert (one.sorted_padding, one.shuffled_padding) == (0, 0)
 
 
+def test_a_shuffled_batch_has_random_tweets_of_any_length_and_changes_no_step(corpus: Path) -> None:
+    asked = [c.ShowBatch(), c.ShowBatch(shuffled=True), c.ShowBatch(shuffled=True)]
+    emitted = run_session(tiny_config(corpus), {0: asked[1:], 3: asked})
+
+    first, same, trained, second, _ = of_type(emitted, e.BatchShown)
+    assert [first.shuffled, trained.shuffled, second.shuffled] == [True, False, True]
+    assert first.rows == same.rows != second.rows
+    for shown in (first, second):
+        assert len({row.text for row in shown.rows} & set(small_tweets())) == shown.num_tweets == trained.num_tweets
+        assert shown.num_columns == max(len(row.text) for row in shown.rows) + 1
+    assert len({len(row.text) for row in second.rows}) > len({len(row.text) for row in trained.rows})
+    assert losses(emitted) == losses(run_session(tiny_config(corpus, run_name="unseen")))
+
+
 def test_the_shares_of_padding_are_computed_once_per_batch_size(corpus: Path) -> None:
     with mock.patch("engine.session.batch_service.padding_shares", return_value=(0.1, 0.2)) as computed:
         run_session(tiny_config(corpus), {step: [c.ShowBatch()] for step in range(5)})

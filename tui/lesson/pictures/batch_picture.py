@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
-from engine.protocol.events import BatchShown
 from tui.formatting.numbers import format_rate
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
@@ -30,20 +29,6 @@ def noise_of(losses: Sequence[float]) -> float:
     """Return how much losses scatter from step to step, without their trend: the root mean square change / sqrt 2."""
     changes = [(after - before) ** 2 for before, after in pairwise(losses)]
     return math.sqrt(sum(changes) / (2 * len(changes))) if changes else 0.0
-
-
-def mixed(batches: Sequence[BatchShown]) -> BatchShown:
-    """Return a batch with rows of several ones in turn, as if tweets were not sorted by length."""
-    latest = batches[-1]
-    sources = [batches[place % len(batches)].rows for place in range(len(latest.rows))]
-    rows = tuple(source[place % len(source)] for place, source in enumerate(sources))
-    return replace(
-        latest,
-        rows=rows,
-        num_tweets=len(rows),
-        num_columns=1 + max(len(row.text) for row in rows),
-        num_targets=sum(len(row.text) + 1 for row in rows),
-    )
 
 
 def comparison_picture(

@@ -52,7 +52,7 @@ _VIEWS: tuple[type[StopView], ...] = (
 )
 _TYPING_STOP = 1
 _TEMPERATURE_STOP = 5
-_COMPARISONS = {4: "before/after", 6: "not sorted"}
+_COMPARISONS = {4: "before/after", 6: "sorted/not"}
 """What b compares, by stop."""
 
 

@@ -331,6 +331,23 @@ async def test_a_batch_of_one_tweet_has_no_padding_and_is_not_shown(open_lesson:
         await shows(app, "B 3, T 10")
 
 
+async def test_b_shows_a_batch_of_shuffled_tweets_and_again_the_sorted_one(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=6)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app)
+        await wait_until(lambda: session.commands(c.ShowBatch)[-1:] == [c.ShowBatch(shuffled=True)], "both batches")
+        session.emit(batch_shown(["alike", "twins"]))
+        session.emit(batch_shown(["long and longer", "hi"], shuffled=True))
+        await shows(app, "sorted by length, as trained", "B 2, T 6")
+        await press(pilot, "b")
+        await shows(app, "2 tweets as they come, not sorted by length:")
+        session.emit(batch_shown(["a much longer tweet", "yo"], shuffled=True))
+        await shows(app, "B 2, T 20")
+        await press(pilot, "b")
+        await shows(app, "sorted by length, as trained")
+
+
 async def test_the_batch_opens_at_its_left_end_and_the_arrows_scroll_it_once_the_view_has_the_focus(
     open_lesson: OpenLesson,
 ) -> None:

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from engine.protocol.commands import SetBatchSize, ShowBatch
 from engine.protocol.events import BatchShown, BatchSizeChanged, Event, StepsFinished
 from tui.lesson.checks import COMPARED_BATCHES
-from tui.lesson.pictures.batch_picture import Measured, comparison_picture, mixed, noise_of
+from tui.lesson.pictures.batch_picture import Measured, comparison_picture, noise_of
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
 from tui.settings.keys.key import Key, bindings_of
@@ -23,8 +23,6 @@ from tui.xray.spans import Picture
 _USUAL = max(COMPARED_BATCHES)
 _NUM_LOSSES = 200
 """The latest steps, over which the noise is measured."""
-_NUM_BATCHES = 8
-"""The latest batches, of which one that is not sorted is made up."""
 _COLUMNS_PER_KEY = 8
 _SCROLL_KEYS = (
     Key("left", "columns(-1)", "Scroll left", "Scroll the batch left.", label="scroll"),
@@ -69,8 +67,9 @@ class BatchesView(StopView):
 
     def on_mount(self) -> None:
         """Start without a batch and without a measurement."""
-        self._batches: list[BatchShown] = []
-        self._is_sorted = True
+        self._batches: dict[bool, BatchShown] = {}
+        """The latest ones: the batch of a step, and, for True, one of shuffled tweets."""
+        self._is_shuffled = False
         self._first_column = 0
         self._measuring: dict[int, _Measuring] = {}
         self._current: int | None = None
@@ -86,8 +85,9 @@ class BatchesView(StopView):
         self.query_one(LivePicture).redraw()
 
     def run_is_ready(self) -> None:
-        """Ask for the batch."""
+        """Ask for the batch, and for one that is not sorted by length."""
         self.lesson.run.send(ShowBatch())
+        self.lesson.run.send(ShowBatch(shuffled=True))
 
     def closed(self) -> None:
         """Set the usual batch size again."""
@@ -110,7 +110,8 @@ class BatchesView(StopView):
 
     def compare(self) -> None:
         """Show a batch that is not sorted by length, or one that is."""
-        self._is_sorted = not self._is_sorted
+        self._is_shuffled = not self._is_shuffled
+        self.lesson.run.send(ShowBatch(shuffled=self._is_shuffled))
         self.query_one(LivePicture).redraw()
 
     def handle(self, event: Event) -> None:
@@ -119,7 +120,7 @@ class BatchesView(StopView):
         if isinstance(event, BatchShown):
             if event.num_tweets == 1:  # one tweet has no padding
                 return
-            self._batches = [*self._batches, event][-_NUM_BATCHES:]
+            self._batches[event.shuffled] = event
         elif isinstance(event, BatchSizeChanged):
             self._measuring[event.batch_size] = _Measuring()
         elif isinstance(event, StepsFinished):
@@ -136,12 +137,10 @@ class BatchesView(StopView):
     def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         measured = [(size, each.result) for size, each in sorted(self._measuring.items()) if each.speeds]
         comparison = comparison_picture(measured, self._current or 0, width, height, glyphs)
-        if not self._batches:
+        batch = self._batches.get(self._is_shuffled)
+        if batch is None:
             return comparison
-        batch = self._batches[-1] if self._is_sorted else mixed(self._batches)
-        is_one = self._current == min(COMPARED_BATCHES)
-        title = _sorted_title(batch, is_one=is_one) if self._is_sorted else _mixed_title(len(self._batches))
-        head = (*comparison, *wrapped(title, width, "title"))
+        head = (*comparison, *wrapped(_title(batch, is_one=self._current == min(COMPARED_BATCHES)), width, "title"))
         room = max(height - len(head), 0)
         last = batch_view.last_first_column(batch, width)
         self._first_column = max(min(self._first_column, last), 0)
@@ -149,13 +148,9 @@ class BatchesView(StopView):
         return fitted((*head, *grid), width, height, glyphs)
 
 
-def _sorted_title(batch: BatchShown, *, is_one: bool) -> str:
+def _title(batch: BatchShown, *, is_one: bool) -> str:
+    if batch.shuffled:
+        return f"{batch.num_tweets} tweets as they come, not sorted by length:"
     if is_one:
         return f"one tweet a step has no padding; here, a batch of {batch.num_tweets} from before, sorted by length:"
     return f"a batch of {batch.num_tweets}, sorted by length, as trained:"
-
-
-def _mixed_title(num_batches: int) -> str:
-    if num_batches == 1:
-        return "not sorted would be tweets of several batches: train a little first"
-    return f"not sorted: tweets of the last {num_batches} batches"
