@@ -88,6 +88,10 @@ class MessageDialog(Dialog[Literal["open", "remedy"]]):
                 yield Static(self._hint, markup=False, id="hint")
 
 
+class ResultDialog(MessageDialog):
+    """Show what a run has shown."""
+
+
 class FailureDialog(MessageDialog):
     """Show why a run has failed; other tweets can be opened, and a remedy applied, from here."""
 

@@ -9,7 +9,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from engine.text import harmless
-from tui.screens.dialogs.base import MessageDialog
+from tui.screens.dialogs.base import MessageDialog, ResultDialog
 
 QUIET_SECONDS = 3.0
 """The same toast is not shown twice within this time."""
@@ -39,7 +39,14 @@ class Messages:
 
     def error(self, title: str, detail: str, hint: str) -> None:
         """Show an error in a dialog, or as a toast where another message is open."""
+        self._show(MessageDialog(title, detail, hint), f"{title}. {detail}", "error")
+
+    def result(self, title: str, detail: str) -> None:
+        """Show what a run has shown until it is closed, or as a toast where another message is open."""
+        self._show(ResultDialog(title, detail, ""), detail, "information")
+
+    def _show(self, dialog: MessageDialog, line: str, severity: SeverityLevel) -> None:
         if isinstance(self._screen.app.screen, MessageDialog):
-            self.toast(f"{title}. {detail}", "error")
+            self.toast(line, severity)
         else:
-            self._screen.app.push_screen(MessageDialog(title, detail, hint))
+            self._screen.app.push_screen(dialog)

@@ -159,8 +159,10 @@ class MainScreen(Screen[None]):
                 toast(f"Loaded {name}: continuing from step {step:,}.")
             case e.LadderSampled():
                 self.sampling.show_ladder(event)
+            case e.Warned(kind="outcome", message=message):
+                self.run.messages.result("The run on one tweet", message)
             case e.Warned(kind=kind, message=message):
-                toast(message, "information" if kind in ("disk-works", "outcome") else "warning")
+                toast(message, "information" if kind == "disk-works" else "warning")
             case e.RunFinished() | e.RunFailed():
                 self._route_end(event)
             case e.RunStarted(run=run):
