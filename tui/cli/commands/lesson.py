@@ -49,29 +49,32 @@ def lesson(
 
     job_control = start_job_control()
 
-    from tui.lesson.progress import Progress, progress_path, read_progress, write_progress
     from tui.settings.preferences import preferences_path
     from tui.settings.store import PreferencesStore
 
     store = PreferencesStore(preferences_path())
     if ascii_only:
         store.change({"glyphs": "ascii"})
-    if stop is not None:
-        path = progress_path()
-        write_progress(path, Progress(stop, read_progress(path).done))
-    open_lesson(store, job_control)
+    open_lesson(store, job_control, stop)
 
 
-def open_lesson(store: PreferencesStore, job_control: JobControl) -> NoReturn:
-    """Show the lesson until it is left; exit once its run has saved and ended. No other run may be in this process."""
+def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | None = None) -> NoReturn:
+    """Show the lesson until it is left; exit once its run has saved and ended. No other run may be in this process.
+
+    Begins at a stop, or where it was left. Raises `StorageError` if another process has the lesson open.
+    """
     from tui.app.lesson_app import LessonApp
-    from tui.lesson.progress import lesson_home, progress_path, read_progress
+    from tui.lesson.lock import lock_lesson
+    from tui.lesson.progress import Progress, lesson_home, progress_path, read_progress, write_progress
     from tui.lesson.runs import main_config, open_lesson_session
     from tui.process.outcome import Outcome
     from tui.run.engine_bridge import EngineBridge
     from tui.run.error_report import to_tweetgen_error
 
+    lock_lesson()  # until this process ends
     path = progress_path()
+    if stop is not None:
+        write_progress(path, Progress(stop, read_progress(path).done))
     os.environ["TWEETGEN_HOME"] = str(lesson_home())  # its runs are not among the user's
     config = main_config()
     bridge = EngineBridge(config, open_lesson_session)

@@ -13,6 +13,7 @@ from textual.timer import Timer
 from engine.errors import exit_code_for
 from engine.protocol.events import CommandRefused, RunFailed
 from engine.text import harmless
+from tui.lesson.lock import is_lesson_open, lesson_open_error
 from tui.process.outcome import UNSAVED_CODE, Outcome
 from tui.process.signals import INTERRUPTED_CODE, reason_of
 from tui.screens.dialogs.base import LeaveDialog, YesDialog
@@ -78,6 +79,10 @@ class LeavingController(Controller):
 
     def action_lesson(self) -> None:
         """Ask, then leave this run for the lesson: one of this process is stopped, another one detached."""
+        if is_lesson_open():
+            error = lesson_open_error()
+            self._run.messages.toast(f"{error.message} {error.hint}", "warning")
+            return
         if self._run.bridge.is_remote:
             question = "Another process trains this run; it continues. The lesson opens in its place."
         elif self._run.view.ended is not None or self._run.view.is_replay:

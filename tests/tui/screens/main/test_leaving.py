@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -12,9 +13,10 @@ from engine.errors import CorpusError
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFinished
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
+from tui.lesson.lock import lock_lesson
 from tui.process.outcome import Outcome
 from tui.process.threads import writers_have_ended
 from tui.run.engine_bridge import EngineBridge
@@ -187,6 +189,19 @@ async def test_a_q_after_the_lesson_was_called_off_opens_no_lesson(stage: Stage)
         await pilot.press("q")
         await wait_until(lambda: app.return_code is not None, "the end")
     assert app.return_value == Outcome(is_ending=True)
+
+
+async def test_a_lesson_that_is_open_in_another_terminal_is_named_and_the_run_continues(stage: Stage) -> None:
+    app = stage.app(FakeSession())
+    descriptor = lock_lesson()
+    async with app.run_test():
+        await wait_until(lambda: app.summary_view.started is not None)
+        main = app.screen
+        assert isinstance(main, MainScreen)
+        main.leaving.action_lesson()
+        await toasted(app, "The lesson is open in another terminal. Go on there, or leave it there with q")
+        assert app.screen is main
+    os.close(descriptor)
 
 
 async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> None:
