@@ -10,7 +10,7 @@ from engine.model.vocab import SPECIALS, UNK
 NUM_PARTS = 4
 """Stages of the second stop: ids, embedding, GRU, projection."""
 MIN_STEPPED = 12
-MAX_TRACE_DIFFERENCE = 1e-6
+MAX_TRACE_DIFFERENCE = 1e-5
 OVERFIT_LOSS = 0.05
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.1, 5.0
 COMPARED_BATCHES = (1, 32)

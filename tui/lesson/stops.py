@@ -68,8 +68,8 @@ STOPS: tuple[Stop, ...] = (
             "again; tweet[i] is meant."
         ),
         task=(
-            "tab to the view, step through the tweet with → and to its end. Then home, and f: from the cursor on, the "
-            "model reads its own draws beside the tweet; r draws again."
+            "tab to the view, step with → through a dozen characters, then end. Then home, and f: from the cursor "
+            "on, the model reads its own draws beside the tweet; r draws again."
         ),
         learned="Trained on the truth, it writes from its own draws: that difference is called exposure bias.",
         train_to=300,
@@ -145,8 +145,8 @@ STOPS: tuple[Stop, ...] = (
             "to each other."
         ),
         task=(
-            "tab to the view; 3 reach, 4 units, 5 map. In units, ↑ ↓ select one: [ holds it at -1, ] at +1. "
-            "See the tweets change at the end that is away from its own state."
+            "tab to the view; 3 reach, 4 units, 5 map. In units, ↑ ↓ select one: ] holds it at +1; 0 frees it, and "
+            "[ holds it at -1. See the tweets change at the end that is away from its own state."
         ),
         learned="All of this came from predicting the next character, over and over.",
         train_to=1500,

@@ -46,7 +46,7 @@ def change_sentence(free: CharRead, held: CharRead, value: float, glyphs: Glyphs
 
     char = max(before | after, key=change)
     if change(char) < _NOTICEABLE_CHANGE:
-        return f"held at {value:+.2f}, it changes nothing here"
+        return f"held at {value:+.2f}, it changes no probability here by 1 % or more"
     is_free, is_held = (
         percent(chances[char]) if char in chances else f"less than {percent(limit)}"
         for chances, limit in zip((before, after), limits, strict=True)

@@ -137,7 +137,9 @@ def test_the_sentence_names_the_character_whose_probability_changes_most() -> No
     event = answers(87, value=-1.0, free={"a": 0.4, "b": 0.1}, held={"z": 0.9})
     assert units_view.sentence(event, 2, UNICODE).endswith("; held at -1.00, ‘z’ has 90 % here; free, less than 10 %")
     same = answers(87, value=0.5)
-    assert units_view.sentence(same, 2, UNICODE).endswith("; held at +0.50, it changes nothing here")
+    assert units_view.sentence(same, 2, UNICODE).endswith(
+        "; held at +0.50, it changes no probability here by 1 % or more"
+    )
 
 
 def test_sampled_tweets_are_listed_below_how_they_were_sampled() -> None:

@@ -256,6 +256,8 @@ async def test_a_question_asked_again_before_it_was_sent_is_sent_once(stage: Sta
     async with run_of(stage) as (app, pilot, session):
         await pilot.press("x")
         await shows(app, "weights of step 3")
+        await pilot.press("w")
+        await shows(app, "holds still")  # following, it would ask again by itself
         assert isinstance(app.screen, XrayScreen)
         num_before = len(session.received)
         app.screen.panel.ask_again()
