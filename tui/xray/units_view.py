@@ -30,7 +30,7 @@ CLEAR_CORRELATION = 0.3
 """Below this absolute value, the view reports no unit that tracks the concept."""
 UnitId = tuple[int, int]
 """Layer and number of a unit, from 0."""
-_WIDTH_WITH_TABLE_BESIDE, _MAX_TABLE_WIDTH = 110, 84
+_WIDTH_WITH_TABLE_BESIDE, _MAX_TABLE_WIDTH = 150, 84
 _MIN_TABLE, _MAX_BARS, _MIN_HELD_WITH_TWEETS = 3, 6, 6
 _CONCEPT_CELLS, _BAR_CELLS = 25, 10
 _NUMBER_CELLS = 15
@@ -58,10 +58,9 @@ def selectable(scored: UnitsScored) -> tuple[UnitId, ...]:
 def render(event: UnitAnswers, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
     """Return the best units of each concept; then the selected one: its value, the predictions, sampled tweets."""
     if width >= _WIDTH_WITH_TABLE_BESIDE:
-        left_width = min(width * 3 // 5, _MAX_TABLE_WIDTH)
-        table = _table(event, left_width, height, glyphs)
-        held = _held(event, cursor, width - left_width - 2, height, glyphs)
-        return fitted(beside(table, held, left_width), width, height, glyphs)
+        table = _table(event, _MAX_TABLE_WIDTH, height, glyphs)
+        held = _held(event, cursor, width - _MAX_TABLE_WIDTH - 2, height, glyphs)
+        return fitted(beside(table, held, _MAX_TABLE_WIDTH), width, height, glyphs)
     table_rows = len(_by_concept(event.scored)) + 1
     held = _held(event, cursor, width, height - min(table_rows, max(_MIN_TABLE, height * 2 // 5)), glyphs)
     return fitted((*_table(event, width, height - len(held), glyphs), *held), width, height, glyphs)
@@ -138,7 +137,10 @@ def _heading(scored: UnitsScored, width: int) -> str:
 
 
 def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs: Glyphs, *, names_layer: bool) -> Line:
-    """Return a concept, its best unit with a bar, and the next ones as far as there is room."""
+    """Return a concept, its best unit with a bar, and the next ones as far as there is room.
+
+    A selected unit takes the last place rather than none.
+    """
     best = units[0]
     bar_cells = _BAR_CELLS if width >= _WIDTH_OF_LONG_BARS else _BAR_CELLS // 2
     concept_cells = min(_CONCEPT_CELLS, max(width - bar_cells - _NUMBER_CELLS, 1))
@@ -147,16 +149,19 @@ def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs
         *padded(cut((Span(harmless(best.concept)),), concept_cells, glyphs), concept_cells + 1),
         Span(glyphs.bar(abs(best.correlation), bar_cells), "bar" if is_clear else "muted"),
     )
-    for number, each in enumerate(units if is_clear else units[:1]):
-        name = f"{each.layer + 1}/{each.unit:<3}" if names_layer else f"{each.unit:>3}"
+    cells = [(each, f" {_name(each, names_layer=names_layer)} {each.correlation:+.2f}") for each in units]
+    num_shown = max((width - line_width(line)) // (1 + max(len(text) for _, text in cells)), 1) if is_clear else 1
+    shown = cells[:num_shown]
+    shown[-1:] = [cell for cell in cells[num_shown:] if (cell[0].layer, cell[0].unit) == selected] or shown[-1:]
+    for each, text in shown:
         is_selected = (each.layer, each.unit) == selected
-        kind: Kind = "cursor" if is_selected else "value" if number == 0 and is_clear else "muted"
-        mark = glyphs.mark if is_selected else " "
-        longer = (*line, Span(" "), Span(f"{mark}{name} {each.correlation:+.2f}", kind))
-        if number and line_width(longer) > width:
-            break
-        line = longer
+        kind: Kind = "cursor" if is_selected else "value" if each is best and is_clear else "muted"
+        line = (*line, Span(" "), Span(f"{glyphs.mark}{text[1:]}" if is_selected else text, kind))
     return cut(line if is_clear else (*line, Span(" no unit clearly", "muted")), width, glyphs)
+
+
+def _name(unit: UnitScore, *, names_layer: bool) -> str:
+    return f"{unit.layer + 1}/{unit.unit:<3}" if names_layer else f"{unit.unit:>3}"
 
 
 def _held(event: UnitAnswers, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:

@@ -126,7 +126,6 @@ def test_the_slider_shows_the_value_and_the_units_own_state() -> None:
 def test_probabilities_while_held_stand_beside_those_while_free() -> None:
     event = answers(87, value=1.0, free={"a": 0.4, "b": 0.1}, held={"a": 0.1, "c": 0.2})
     rows = {line[:4].strip(): line for line in lines_of(event)[5:]}
-    assert rows["free"].split() == ["free", "held"] if "free" in rows else True
     percentages = {char: [word for word in rows[char].split() if "%" in word or word == "–"] for char in "aebc"}
     assert percentages == {"a": ["40%", "10%"], "e": ["50%", "50%"], "b": ["10%", "–"], "c": ["–", "20%"]}
 
@@ -147,8 +146,17 @@ def test_sampled_tweets_are_listed_below_how_they_were_sampled() -> None:
     assert "tweets sampled while it is held at +1.00:" in lines_of(answers(87, value=1.0))
 
 
+@pytest.mark.parametrize("unit", [20, 21, 22, 27])
+def test_a_selected_unit_is_listed_where_its_row_has_no_room_for_all(unit: int) -> None:
+    row = [UnitScore(layer=0, unit=20 + n, concept="vowel next", correlation=0.9 - 0.05 * n) for n in range(8)]
+    event = UnitAnswers(scored=units_scored(units=tuple(row)), held=unit_held(TEXT, unit))
+    (line,) = (line for line in lines_of(event, width=60) if line.startswith("vowel next"))
+    assert f"▸ {unit} +" in line
+    assert len(line) <= 60
+
+
 def test_a_wide_screen_shows_the_table_beside_the_selected_unit() -> None:
-    lines = lines_of(answers(87), width=120)
+    lines = lines_of(answers(87), width=150)
     assert "in an @name" in lines[1]
     assert "unit 87 free" in lines[0]
 
