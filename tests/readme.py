@@ -21,6 +21,7 @@ from engine.protocol.events import Event
 from tests.pictures import take_pictures
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.keys.key import Key
+from tui.settings.keys.lesson import LESSON_KEYS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -34,14 +35,14 @@ def key_table() -> str:
 
 
 def _key_rows() -> Iterator[str]:
-    for heading, keys in KEY_TABLE.items():
+    for heading, keys in {**KEY_TABLE, "In the lesson": LESSON_KEYS}.items():
         yield f"| | **{heading}** |"
         yield from map(_key_row, keys)
 
 
 def _key_row(key: Key) -> str:
-    names = " ".join(name if name == "or" else f"`{name}`" for name in key.shown.replace("^", "ctrl+").split())
-    if not key.keys:
+    names = " ".join(name if name in {"or", "to"} else f"`{name}`" for name in key.shown.replace("^", "ctrl+").split())
+    if not key.keys and not key.symbols:
         names = f"`ctrl+p` {key.title}"
     return f"| {names} | {key.sentence.replace('|', chr(92) + '|')} |"
 

@@ -1,4 +1,4 @@
-"""`LivePicture`: a picture that fills its place, computed anew for each size and whenever its numbers change."""
+"""`LivePicture`: a picture that fills its place, computed again for each size and whenever its numbers change."""
 
 from __future__ import annotations
 

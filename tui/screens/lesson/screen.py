@@ -119,7 +119,7 @@ class LessonScreen(Screen[None]):
             if isinstance(event, RunStarted):
                 self._is_announced = False
             elif isinstance(event, RunFailed):
-                self._ask_to_start_anew(event)
+                self._ask_to_start_again(event)
             elif isinstance(event, CommandRefused):
                 self.notify(harmless(event.detail), severity="warning", markup=False)
             elif isinstance(event, Warned):
@@ -249,8 +249,8 @@ class LessonScreen(Screen[None]):
     def _report_unsaved(self, error: StorageError) -> None:
         self.notify(harmless(f"{error.message} {error.hint}"), severity="warning", markup=False)
 
-    def _ask_to_start_anew(self, failed: RunFailed) -> None:
-        """Show why the run has failed, and offer to start the model of the lesson, anew if that is what failed."""
+    def _ask_to_start_again(self, failed: RunFailed) -> None:
+        """Show why a run has failed; offer the lesson's model, from random weights if that is what failed."""
         is_new = self.lesson.run.name == MAIN
         question = f"{failed.detail} {failed.hint}"
 
@@ -258,4 +258,6 @@ class LessonScreen(Screen[None]):
             if choice == "yes":
                 self.lesson.run.show_main(is_new=is_new)
 
-        self.app.push_screen(YesDialog(failed.title, question, "start the model anew" if is_new else "go on"), answer)
+        self.app.push_screen(
+            YesDialog(failed.title, question, "start again from random weights" if is_new else "go on"), answer
+        )

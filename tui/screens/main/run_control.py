@@ -103,7 +103,7 @@ class RunControl:
         self._send(command)
 
     def undo(self) -> Change | None:
-        """Undo the last change of a setting and return it; None if there is none."""
+        """Undo the last change of a setting and return it; None without one."""
         self.commands, change = self.commands.undone()
         if change is not None:
             self._send(change.inverse)

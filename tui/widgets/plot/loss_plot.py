@@ -125,7 +125,7 @@ class LossPlot(Widget, can_focus=True):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw the current view anew."""
+        """Draw the current view again."""
         has_more_to_show = self._run.span >= _SHORT_RUNS
         self.view = self.view.fitted(is_wide=self.size.width >= SIDE_BY_SIDE_CELLS and has_more_to_show)
         if self.view.cursor is not None and self.view.cursor > self._run.high:  # an earlier checkpoint was loaded

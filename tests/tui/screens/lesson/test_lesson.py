@@ -302,7 +302,7 @@ async def test_a_run_that_can_not_be_continued_is_replaced_after_a_yes(open_less
     app = open_lesson(RaisingSession(CheckpointError("latest is damaged.", "Start anew.")), LessonSession())
     async with app.run_test(size=SIZE) as pilot:
         await opened(app, YesDialog)
-        await shows(app, "latest is damaged. Start anew.", "start the model anew")
+        await shows(app, "latest is damaged. Start anew.", "start again from random weights")
         await press(pilot, "y")
         await ready(app)
         await shows(app, "a matrix of 20 x 40")
