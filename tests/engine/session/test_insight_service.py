@@ -17,6 +17,7 @@ from unittest import mock
 import pytest
 import torch
 
+from engine.compute import device
 from engine.errors import ConfigError
 from engine.insight.answers import Answer
 from engine.model.gru import TextGenerator
@@ -187,7 +188,7 @@ def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus
             threads["step"].add(torch.get_num_threads())
         return ()
 
-    with mock.patch.object(Work, "do_piece", note):
+    with mock.patch.object(Work, "do_piece", note), mock.patch.object(device, "available_cores", return_value=2):
         config = tiny_config(corpus)
         config = replace(config, runtime=replace(config.runtime, threads=2))
         run_session(config, {3: [c.MapEmbeddings()]}, note_step, work.clock)
