@@ -26,7 +26,14 @@ from tui.settings.theme import THEMES, theme_for
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.glyph_fallback import GlyphFilter
-from tui.terminal.textual_private import HAS_LINUX_DRIVER, LinuxDriver, driver_of, failure_of, send_only_changed_cells
+from tui.terminal.textual_private import (
+    HAS_LINUX_DRIVER,
+    LinuxDriver,
+    driver_of,
+    failure_of,
+    ignore_outdated_sizes,
+    send_only_changed_cells,
+)
 from tui.widgets.input.line_input import PathInput
 
 _WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
@@ -62,6 +69,7 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
     def __init__(self, glyphs: GlyphSet = "braille", theme_name: str = "", *, is_utf8: bool = True) -> None:
         """Draw with `glyphs` in the theme `theme_name`, or in the one that suits the terminal if it is empty."""
         send_only_changed_cells()
+        ignore_outdated_sizes()
         super().__init__()
         # Textual (8.2) prints a page of traceback; the caller of `run` reports `failure` instead
         self.error_console = Console(file=StringIO())

@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.control import Control
 from textual.app import App
 from textual.driver import Driver
+from textual.events import Resize
+from textual.screen import Screen
 
 from engine.errors import StorageError
 from engine.storage.folders import home
@@ -63,6 +65,8 @@ _LINUX_DRIVER = _found(
     "process_message",
     "run_input_thread",
 )
+_SCREEN = _found("textual.screen", "Screen", "_on_resize")
+_LAY_OUT: Any = getattr(_SCREEN, "_on_resize", None)
 _CHOPS_UPDATE = _found("textual._compositor", "ChopsUpdate", "chop_ends", "chops", "render_segments", "spans")
 _NAME_OF_KEY = _found("textual.keys", "_character_to_key")
 _found("textual.app", "App", "_driver", "_exception")
@@ -112,6 +116,21 @@ def send_only_changed_cells() -> None:
     """
     if _CHOPS_UPDATE is not None:
         ChopsUpdate.render_segments = render_cropped  # type: ignore[assignment, method-assign]  # a patch
+
+
+def ignore_outdated_sizes() -> None:
+    """Patch Textual, for every app of this process, to lay out no screen for a size that the terminal has had before.
+
+    Each layout of Textual (8.2) posts its size to the screen once more: two sizes in the queue would replace each other
+    forever. A test fails once they don't.
+    """
+    if _SCREEN is not None:
+        setattr(_SCREEN, "_on_resize", _lay_out_for_present_size)  # noqa: B010 - a patch
+
+
+async def _lay_out_for_present_size(screen: Screen[Any], event: Resize) -> None:
+    if event.size == screen.app.size:
+        await _LAY_OUT(screen, event)
 
 
 def render_cropped(update: ChopsUpdate, console: Console) -> str:

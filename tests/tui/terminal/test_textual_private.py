@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,21 @@ import pytest
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
+from textual.events import Resize
+from textual.geometry import Size
 from textual.keys import _character_to_key
+from textual.screen import Screen
 from textual.strip import Strip
 
 from tui.terminal import textual_private
-from tui.terminal.textual_private import ChopsUpdate, _unicode_name_of_key, render_cropped, send_only_changed_cells
+from tui.terminal.textual_private import (
+    ChopsUpdate,
+    _unicode_name_of_key,
+    ignore_outdated_sizes,
+    render_cropped,
+    send_only_changed_cells,
+)
 
 CONSOLE = Console(color_system=None)
 WITHOUT_PRIVATE_NAMES = """
@@ -91,3 +102,50 @@ def test_only_the_cells_of_each_span_are_sent_in_every_app_of_the_process() -> N
     assert sent(render_cropped(update((1, 5, 8)), CONSOLE)) == ["2;6Hf", "2;7Hgh"]
     send_only_changed_cells()
     assert update((0, 2, 4)).render_segments(CONSOLE) == render_cropped(update((0, 2, 4)), CONSOLE)
+
+
+class SizedScreen(Screen[None]):
+    """Records up to 20 sizes that it is sent. After each it queues another message: resizes in a row become one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[Size] = []
+
+    def on_resize(self, event: Resize) -> None:
+        if len(self.sizes) == 20:
+            event.prevent_default()
+            return
+        self.sizes.append(event.size)
+        self.call_later(lambda: None)
+
+
+async def sizes_after_two_resizes() -> list[Size]:
+    """Return what a screen is sent after two sizes in its queue, the latter that of the terminal."""
+    app, screen = App[None](), SizedScreen()
+    async with app.run_test(size=(80, 24)):
+        await app.push_screen(screen)
+        screen.sizes.clear()
+        for size in (Size(60, 20), Size(80, 24)):
+            screen.post_message(Resize(size, size))
+            screen.call_later(lambda: None)
+        for _ in range(20):
+            handled = asyncio.Event()
+            screen.call_later(handled.set)
+            await handled.wait()
+        return screen.sizes
+
+
+async def test_in_textual_itself_two_sizes_in_the_queue_still_replace_each_other_forever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once this fails, `ignore_outdated_sizes` is no longer needed."""
+    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)
+    assert (await sizes_after_two_resizes()).count(Size(60, 20)) > 5
+
+
+async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)  # to be restored
+    ignore_outdated_sizes()
+    sizes = await sizes_after_two_resizes()
+    assert sizes[:2] == [Size(60, 20), Size(80, 24)]
+    assert Size(60, 20) not in sizes[1:]
