@@ -99,6 +99,6 @@ async def test_s_sorts_by_name_step_bits_and_age_and_a_slash_filters(stage: Stag
         await wait_until(lambda: len(at.names) == 5)
         assert at.app.screen.query_one("#filter", Input).display is False
         await at.pilot.press("slash", *"old", "enter")
-        await wait_until(lambda: at.names == ["old"])
+        await wait_until(lambda: at.names == ["old"] and not isinstance(at.app.focused, Input), "the end of the filter")
         await press(at.pilot, at.session, "enter")
         assert at.session.received == [c.LoadCheckpoint(name="old")]
