@@ -107,6 +107,7 @@ async def test_the_plots_cursor_highlights_the_tweets_of_its_step() -> None:
         await wait_until(lambda: shown_lines(feed)[-1].endswith("of step 29900"))
         feed.show_step(5000)
         await pilot.press("up")
+        await wait_until(lambda: len(marked_lines(feed)) == 1, "the selection")
         feed.show_step(None)
         assert feed.chosen is not None
         assert feed.chosen.step == 5000  # a later selection stays

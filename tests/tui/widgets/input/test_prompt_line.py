@@ -179,7 +179,9 @@ async def test_the_line_closes_with_the_run(stage: Stage) -> None:
         session.emit(
             events.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
         )
-        await wait_until(lambda: not screen.sampling.prompt.is_open)
+        await wait_until(
+            lambda: not screen.sampling.prompt.is_open and isinstance(screen.focused, TweetFeed), "the feed"
+        )
         await pilot.press("p")
         await toasted(app, "The run is finished; q quits, o opens other tweets.")
         assert not screen.sampling.prompt.is_open
