@@ -83,6 +83,7 @@ async def test_a_curve_appears_grows_and_goes_back_with_its_cursor() -> None:
         plot.show(VIEW)
         await wait_until(lambda: "5k" in app.picture[-1])
         await pilot.press("left")
+        await wait_until(lambda: app.steps == [5000], "the cursor")
         plot.show(replace(VIEW, train_losses=VIEW.train_losses.truncated(2000)))
         await wait_until(lambda: app.steps == [5000, 2000])
         plot.show(replace(VIEW, train_losses=Series.empty()))

@@ -181,6 +181,7 @@ async def test_l_shows_the_next_layer_of_a_model_that_has_several() -> None:
     async with app.run_test(size=(80, 23)) as pilot:
         await app.answer()
         await pilot.press("l")
+        await app.shows("weights of step 0")
         assert "layer" not in app.shown.splitlines()[-1], "there is one"
         app.panel.ask_again()
         await app.answer(of_two_layers)
