@@ -171,7 +171,8 @@ class LessonScreen(Screen[None]):
         self._show_keys()
 
     def action_act(self) -> None:
-        """Do what enter does at the open stop."""
+        """Do what enter does at the open stop. A pause by space ends where that trains."""
+        self._trains_by_key = self._trains_by_key or None
         self.current.act()
 
     def action_adjust(self, step: int) -> None:

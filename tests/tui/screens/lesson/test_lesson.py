@@ -240,6 +240,20 @@ async def test_a_model_from_random_weights_is_placed_among_the_baselines_until_i
         assert app.bridges[-1].config.resume is None
 
 
+async def test_enter_trains_after_space_has_paused_the_model(open_lesson: OpenLesson) -> None:
+    before, new = LessonSession(), LessonSession()
+    app = open_lesson(before, new, stop=7)
+    async with app.run_test(size=SIZE) as pilot:
+        run = (await ready(app)).lesson.run
+        await press(pilot, "space")
+        await wait_until(lambda: run.view.phase == "training")
+        await press(pilot, "space")
+        await wait_until(lambda: run.view.phase == "paused")
+        await shows(app, "No validation yet")
+        await press(pilot, "enter")
+        await wait_until(lambda: new.commands(c.Resume), "training from random weights")
+
+
 async def test_arrows_and_clicks_go_between_stops_and_the_open_one_is_kept(open_lesson: OpenLesson, home: Path) -> None:
     app = open_lesson(LessonSession(), stop=7)
     async with app.run_test(size=SIZE) as pilot:
