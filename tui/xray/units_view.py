@@ -150,10 +150,10 @@ def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs
         Span(glyphs.bar(abs(best.correlation), bar_cells), "bar" if is_clear else "muted"),
     )
     cells = [(each, f" {_name(each, names_layer=names_layer)} {each.correlation:+.2f}") for each in units]
-    num_shown = max((width - line_width(line)) // (1 + max(len(text) for _, text in cells)), 1) if is_clear else 1
+    num_shown = max((width - line_width(line)) // (1 + max(len(text) for _, text in cells)), 1)
     shown = cells[:num_shown]
     shown[-1:] = [cell for cell in cells[num_shown:] if (cell[0].layer, cell[0].unit) == selected] or shown[-1:]
-    for each, text in shown:
+    for each, text in shown if is_clear else cells[:1]:
         is_selected = (each.layer, each.unit) == selected
         kind: Kind = "cursor" if is_selected else "value" if each is best and is_clear else "muted"
         line = (*line, Span(" "), Span(f"{glyphs.mark}{text[1:]}" if is_selected else text, kind))

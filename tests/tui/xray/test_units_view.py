@@ -155,6 +155,13 @@ def test_a_selected_unit_is_listed_where_its_row_has_no_room_for_all(unit: int) 
     assert len(line) <= 60
 
 
+def test_where_no_unit_is_clear_the_best_one_is_listed_whichever_is_selected() -> None:
+    row = [UnitScore(layer=0, unit=20 + n, concept="in a link", correlation=0.2 - 0.01 * n) for n in range(8)]
+    event = UnitAnswers(scored=units_scored(units=tuple(row)), held=unit_held(TEXT, 27))
+    (line,) = (line for line in lines_of(event) if line.startswith("in a link"))
+    assert line.endswith("  20 +0.20 no unit clearly")
+
+
 def test_a_wide_screen_shows_the_table_beside_the_selected_unit() -> None:
     lines = lines_of(answers(87), width=150)
     assert "in an @name" in lines[1]
