@@ -40,6 +40,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def _torch_as_at_the_start() -> None:
-    """Reset what other tests change: the random generator, and the number of threads, of which several are slow."""
+    """Reset the random generator and the number of threads, which other tests change; many are slow on busy cores."""
     torch.manual_seed(0)
     torch.set_num_threads(1)

@@ -150,7 +150,7 @@ class ShowBatch:
     """Show the batch of the last step; answered by `BatchShown`."""
 
     shuffled: bool = False
-    """Show one of tweets drawn at random instead, whatever their lengths, which no step trains on."""
+    """Show a batch of randomly drawn tweets, not sorted by length, instead of a training batch."""
 
 
 @dataclass(frozen=True, kw_only=True)

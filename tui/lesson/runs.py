@@ -9,10 +9,10 @@ import shutil
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
+from engine.errors import StorageError
 from engine.storage.atomic_write import storage_errors
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import folder_of_run
-from tui.lesson.lock import lesson_open_error
 from tui.run.engine_bridge import OnStage, Session, open_training_session
 
 MAIN, OVERFIT = "lesson", "overfit"
@@ -59,7 +59,7 @@ def open_lesson_session(config: RunConfig, on_stage: OnStage) -> Session:
     if config.run_name is not None:
         run = folder_of_run(config.run_name)
         if is_locked(run.journal_path):
-            raise lesson_open_error()
+            raise StorageError("Another process trains the model of the lesson.", "End it, then open the lesson again.")
         with storage_errors(run.path):
             if run.path.exists():
                 shutil.rmtree(run.path)

@@ -21,7 +21,7 @@ class Stop:
     action: str = ""
     """What enter does, for the key bar."""
     train_to: int = 0
-    """The step up to which the model of the lesson is trained at this stop; 0 if it is not."""
+    """The step up to which this stop trains the model of the lesson, once it does; 0: it does not."""
 
 
 STOPS: tuple[Stop, ...] = (

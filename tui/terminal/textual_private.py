@@ -119,7 +119,7 @@ def send_only_changed_cells() -> None:
 
 
 def ignore_outdated_sizes() -> None:
-    """Patch Textual, for every app of this process, to lay out no screen for a size that the terminal has had before.
+    """Patch Textual, for every app of this process, to ignore a `Resize` whose size is not the terminal's any more.
 
     Each layout of Textual (8.2) posts its size to the screen once more: two sizes in the queue would replace each other
     forever. A test fails once they don't.

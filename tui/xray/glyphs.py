@@ -117,7 +117,7 @@ def pooled(values: Sequence[float], num_bands: int) -> tuple[float, ...]:
 
 
 def largest(rows: Sequence[Sequence[float]]) -> float:
-    """Return the largest absolute value of all rows, 1 without one above 0: a scale for signed values."""
+    """Return the largest absolute value of all rows, 1 if all are 0: a scale for signed values."""
     return max((max(*row, -min(row)) for row in rows if row), default=0.0) or 1.0
 
 

@@ -20,7 +20,7 @@ _LINES_WITH_HEADINGS = 4
 
 
 def parting(text: str, own: OwnDraw) -> int | None:
-    """Return the first target that differs, the length of the shorter text for an end; None without one."""
+    """Return the first target that differs, an end included; None if both are equal."""
     drawn = [*own.text, ""] if own.reached_eos else list(own.text)
     return next(
         (target for target, pair in enumerate(zip([*text, ""], drawn, strict=False)) if len(set(pair)) > 1), None

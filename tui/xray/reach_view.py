@@ -102,7 +102,7 @@ def _by_effect(event: ReachMeasured) -> list[_Input]:
 
 
 def _shares_by_distance(event: ReachMeasured) -> list[float]:
-    """Return the share of all effects, up or down, within 1, 2, 3, ... characters; empty without one."""
+    """Return the share of all effects, up or down, within 1, 2, 3, ... characters; empty if there are no effects."""
     effects = [abs(score) for score in reversed(event.scores)]
     total = sum(effects)
     return [part / total for part in accumulate(effects)] if total > 0 else []

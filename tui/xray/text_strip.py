@@ -69,7 +69,7 @@ class TextStrip:
         return None
 
     def moved_by_lines(self, cursor: int, num_lines: int) -> int:
-        """Return the input above (negative) or below another one, in the nearest column; unchanged without one."""
+        """Return the input above (negative) or below another one, in the nearest column; `cursor` if none is there."""
         line = self._line_of(cursor)
         if not 0 <= line + num_lines < len(self._lines):
             return cursor

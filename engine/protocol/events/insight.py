@@ -215,7 +215,7 @@ class BatchShown(BaseEvent):
     shuffled_padding: float
     """The same if batches were cut from the shuffled tweets without sorting."""
     shuffled: bool = False
-    """The batch has tweets drawn at random; no step trains on it."""
+    """The tweets were drawn at random, not sorted by length; it is no training batch."""
 
 
 @dataclass(frozen=True, kw_only=True)

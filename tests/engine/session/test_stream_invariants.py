@@ -20,7 +20,16 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.storage.journal_reader import read_journal
-from tests.engine.helpers import AnsweringInbox, home_at, of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.helpers import (
+    AnsweringInbox,
+    TickingClock,
+    home_at,
+    of_type,
+    only,
+    run_session,
+    tiny_config,
+    write_corpus,
+)
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.strategies import any_commands, commands
 
@@ -51,7 +60,9 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
     with home_of_its_own() as folder:
         config = tiny_config(None, sample_every=sample_every, eval_every=eval_every)
         config = replace(config, corpus=CorpusConfig(files=(str(write_corpus(folder)),), overfit=overfit))
-        emitted = run_session(config, inbox=inbox, report_seconds=report_seconds, times_seconds=0.0)
+        emitted = run_session(
+            config, inbox=inbox, report_seconds=report_seconds, times_seconds=0.0, clock=TickingClock(0.05)
+        )
 
         assert_valid_stream(emitted)
         assert isinstance(emitted[-1], e.RunFinished)

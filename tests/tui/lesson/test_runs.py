@@ -54,7 +54,7 @@ def test_a_run_that_is_continued_is_not_removed(home: Path) -> None:
 
 def test_a_run_that_is_trained_elsewhere_is_not_replaced() -> None:
     folder = create_run_folder("overfit")
-    with contextlib.closing(Journal(folder.journal_path)), pytest.raises(StorageError, match="another terminal"):
+    with contextlib.closing(Journal(folder.journal_path)), pytest.raises(StorageError, match="Another process trains"):
         open_lesson_session(overfit_config(), lambda _stage: None)
     assert folder.journal_path.exists()
 

@@ -83,7 +83,7 @@ def _loop_note(rung: LadderTweet) -> str:
 
 
 def repeated(text: str) -> str:
-    """Return the block that a text repeats at least three times somewhere, from a word on; empty without one."""
+    """Return the block that a text repeats at least three times somewhere, from a word on; empty if it repeats none."""
     for period in range(2, _MAX_PERIOD):
         starts = range(len(text) - _MIN_REPEATS * period + 1)
         for start in sorted(starts, key=lambda start: start > 0 and text[start - 1] != " "):

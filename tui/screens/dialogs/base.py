@@ -89,7 +89,7 @@ class MessageDialog(Dialog[Literal["open", "remedy"]]):
 
 
 class ResultDialog(MessageDialog):
-    """Show what a run has shown."""
+    """Show the result of a run."""
 
 
 class FailureDialog(MessageDialog):

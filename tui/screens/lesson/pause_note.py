@@ -17,13 +17,12 @@ class PauseNote(Static):
         self.display = False
         self._note = ""
 
-    def show(self, lesson: Lesson, *, is_short: bool) -> None:
-        """Show the state of the run; the short sentence leaves out that the steps are enough."""
-        run, train_to = lesson.run, lesson.stop.train_to
-        step = run.view.step
+    def show(self, lesson: Lesson, *, is_enough: bool) -> None:
+        """Show the state of the run; `is_enough` adds that the steps are."""
+        run, step = lesson.run, lesson.run.view.step
         note = ""
-        if train_to and step and run.is_ready and run.view.phase == "paused" and not run.is_training_wanted:
-            reason = ": that is enough for this stop" if step >= train_to and not is_short else ""
+        if lesson.stop.train_to and step and run.is_ready and run.view.phase == "paused" and not run.is_training_wanted:
+            reason = ": that is enough for this stop" if is_enough else ""
             note = f"Paused at step {step:,}{reason}; space trains on."
         if note != self._note:
             self._note = note

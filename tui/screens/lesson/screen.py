@@ -129,7 +129,8 @@ class LessonScreen(Screen[None]):
             self._is_announced = True
             view.run_is_ready()
         view.tick()
-        self.query_one(PauseNote).show(self.lesson, is_short=self.has_class("-tiny"))
+        is_enough = view.has_trained_enough and not self.has_class("-tiny")
+        self.query_one(PauseNote).show(self.lesson, is_enough=is_enough)
         self.query_one("#lesson-live").set_class(not run.is_ready, "-waiting")
         self.query_one(StageHint).show(run.bridge.stage, self._num_ticks)
 
@@ -171,8 +172,9 @@ class LessonScreen(Screen[None]):
         self._show_keys()
 
     def action_act(self) -> None:
-        """Do what enter does at the open stop. A pause by space ends where that trains."""
-        self._trains_by_key = self._trains_by_key or None
+        """Do what enter does at the open stop; where that trains, it ends a pause by space."""
+        if self.current.ACT_TRAINS:
+            self._trains_by_key = None
         self.current.act()
 
     def action_adjust(self, step: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.widgets import Input
 
 from engine.text import harmless
 from tui.screens.dialogs.base import MessageDialog, ResultDialog
@@ -24,6 +25,8 @@ class Messages:
         self._clock = clock
         self._drop_typed_ahead = drop_typed_ahead
         self._last = ("", 0.0)
+        self._result: ResultDialog | None = None
+        """Not shown yet."""
 
     def toast(self, text: str, severity: SeverityLevel = "information") -> None:
         """Show a line for a few seconds, unless it has just been shown."""
@@ -39,14 +42,18 @@ class Messages:
 
     def error(self, title: str, detail: str, hint: str) -> None:
         """Show an error in a dialog, or as a toast where another message is open."""
-        self._show(MessageDialog(title, detail, hint), f"{title}. {detail}", "error")
+        if isinstance(self._screen.app.screen, MessageDialog):
+            self.toast(f"{title}. {detail}", "error")
+        else:
+            self._screen.app.push_screen(MessageDialog(title, detail, hint))
 
     def result(self, title: str, detail: str) -> None:
-        """Show what a run has shown until it is closed, or as a toast where another message is open."""
-        self._show(ResultDialog(title, detail, ""), detail, "information")
+        """Show the result of a run in a dialog, once nothing is open or typed that its keys would be meant for."""
+        self._result = ResultDialog(title, detail, "")
 
-    def _show(self, dialog: MessageDialog, line: str, severity: SeverityLevel) -> None:
-        if isinstance(self._screen.app.screen, MessageDialog):
-            self.toast(line, severity)
-        else:
-            self._screen.app.push_screen(dialog)
+    def tick(self) -> None:
+        """Show a result that waits."""
+        is_free = self._screen.app.screen is self._screen and not isinstance(self._screen.focused, Input)
+        if self._result is not None and is_free:
+            self._screen.app.push_screen(self._result)
+            self._result = None

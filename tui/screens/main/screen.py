@@ -130,6 +130,7 @@ class MainScreen(Screen[None]):
         self.run.show_alert()
         for event in events:
             self._route(event)
+        self.run.messages.tick()
         self.leaving.tick(has_ended=has_ended)
         self.preferences.tick()
         self.checkpoints.tick()

@@ -254,6 +254,21 @@ async def test_enter_trains_after_space_has_paused_the_model(open_lesson: OpenLe
         await wait_until(lambda: new.commands(c.Resume), "training from random weights")
 
 
+async def test_enter_that_trains_nothing_leaves_the_model_paused(open_lesson: OpenLesson) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=5)
+    async with app.run_test(size=SIZE) as pilot:
+        run = (await ready(app)).lesson.run
+        await wait_until(lambda: run.view.phase == "training")
+        session.emit(steps_finished(1, [2.0] * 400))
+        await press(pilot, "space")
+        await wait_until(lambda: run.view.phase == "paused")
+        num_before = len(session.commands(c.Resume))
+        await press(pilot, "enter")
+        await shows(app, "rung 5 of seed 1", "Paused at step 400; space trains on.")
+        assert len(session.commands(c.Resume)) == num_before
+
+
 async def test_arrows_and_clicks_go_between_stops_and_the_open_one_is_kept(open_lesson: OpenLesson, home: Path) -> None:
     app = open_lesson(LessonSession(), stop=7)
     async with app.run_test(size=SIZE) as pilot:
@@ -355,7 +370,8 @@ async def test_b_shows_a_batch_of_shuffled_tweets_and_again_the_sorted_one(open_
         session.emit(batch_shown(["long and longer", "hi"], shuffled=True))
         await shows(app, "sorted by length, as trained", "B 2, T 6")
         await press(pilot, "b")
-        await shows(app, "2 tweets as they come, not sorted by length:")
+        await shows(app, "a batch of 2, tweets in random order, not sorted by length:")
+        await wait_until(lambda: len(session.commands(c.ShowBatch)) == 3, "another one")
         session.emit(batch_shown(["a much longer tweet", "yo"], shuffled=True))
         await shows(app, "B 2, T 20")
         await press(pilot, "b")
@@ -442,6 +458,7 @@ async def test_an_answer_that_came_while_another_stop_was_open_is_asked_for_agai
     async with app.run_test(size=SIZE) as pilot:
         await ready(app)
         await shows(app, "good morning")
+        await wait_until(lambda: session.commands(c.TraceText), "the first question")
         num_asked = len(session.commands(c.TraceText))
         await press(pilot, "right", "left")
         await wait_until(lambda: len(session.commands(c.TraceText)) > num_asked, "the question")

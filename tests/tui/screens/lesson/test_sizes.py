@@ -74,11 +74,12 @@ async def test_the_stop_on_training_shows_scale_and_curve_at_once_from_60_x_20_o
         await wait_until(lambda: app.lesson_screen.is_mounted and app.lesson_screen.lesson.run.is_ready)
         session.emit(steps_finished(1, [4.7 - 0.01 * step for step in range(200)]))
         session.emit(eval_finished(200, 2.8))
-        for key in ("tab", "escape"):
+        plot = app.lesson_screen.current.query_one(LossPlot)
+        for key, is_on_view in (("", False), ("tab", True), ("escape", False)):
+            await pilot.press(*filter(None, [key]))
+            await wait_until(lambda on=is_on_view: app.lesson_screen.has_class("-on-view") == on, "the focus")  # type: ignore[misc]
             await shows(app, "ln V", "▸ validation", "Step 200.", "nats/char")
-            plot = app.lesson_screen.current.query_one(LossPlot)
-            await wait_until(lambda plot=plot: plot.picture.panes, "the curve")  # type: ignore[misc]
-            await pilot.press(key)
+            await wait_until(lambda: plot.picture.panes and plot.picture.cells.width == plot.size.width, "the curve")
 
 
 def left_text(app: LessonApp) -> str:

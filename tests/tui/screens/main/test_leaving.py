@@ -192,7 +192,8 @@ async def test_a_q_after_the_lesson_was_called_off_opens_no_lesson(stage: Stage)
 
 
 async def test_a_lesson_that_is_open_in_another_terminal_is_named_and_the_run_continues(stage: Stage) -> None:
-    app = stage.app(FakeSession())
+    session = FakeSession()
+    app = stage.app(session)
     descriptor = lock_lesson()
     async with app.run_test():
         await wait_until(lambda: app.summary_view.started is not None)
@@ -201,6 +202,7 @@ async def test_a_lesson_that_is_open_in_another_terminal_is_named_and_the_run_co
         main.leaving.action_lesson()
         await toasted(app, "The lesson is open in another terminal. Go on there, or leave it there with q")
         assert app.screen is main
+        assert session.received == []
     os.close(descriptor)
 
 

@@ -21,6 +21,7 @@ from tests.fakes import (
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.base import MessageDialog, ResultDialog
+from tui.screens.dialogs.help import HelpScreen
 from tui.screens.main.screen import MainScreen
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), eval_finished(3, 5.7), tweet_sampled("hello there", 3))
@@ -31,12 +32,23 @@ async def started(app: TweetgenApp) -> None:
     await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
 
 
-async def test_what_a_run_on_one_tweet_has_learned_stays_until_it_is_closed(stage: Stage) -> None:
+async def test_what_a_run_on_one_tweet_has_learned_is_shown_after_an_open_dialog_until_it_is_closed(
+    stage: Stage,
+) -> None:
     learned = "Loss 0.022: the model knows this tweet by heart; it knows nothing else."
     outcome = e.Warned(step=168, elapsed_seconds=9.0, message=learned, kind="outcome")
     end = e.RunFinished(step=168, elapsed_seconds=9.0, reason="", total_seconds=9.0, total_chars=9)
-    app = stage.app(FakeSession((steps_finished(1, [0.02] * 168), outcome, end)))
+    session = FakeSession((steps_finished(1, [0.02] * 168), tweet_sampled("hello there", 168)))
+    app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        await pilot.press("question_mark")
+        await opened(app, HelpScreen)
+        session.emit(outcome)
+        session.emit(end)
+        await toasted(app, "The run is finished.")
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.press("escape")
         await opened(app, ResultDialog)
         await shows(app, "The run on one tweet", "the model knows this tweet by heart; it knows nothing")
         await pilot.press("escape")

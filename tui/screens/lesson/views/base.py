@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.containers import Vertical
 from textual.widget import Widget
 
@@ -12,6 +14,9 @@ from tui.settings.keys.key import Key
 
 class StopView(Vertical):
     """The base of the views. All are mounted; those of other stops are hidden and get no events."""
+
+    ACT_TRAINS: ClassVar[bool] = False
+    """Whether enter starts to train."""
 
     def __init__(self, lesson: Lesson, number: int) -> None:
         """Show stop `number`."""
@@ -50,9 +55,14 @@ class StopView(Vertical):
     def closed(self) -> None:
         """Called when another stop is opened."""
 
+    @property
+    def has_trained_enough(self) -> bool:
+        """Whether the model has the steps that the stop trains it for."""
+        return self.lesson.run.view.step >= self.lesson.stop.train_to
+
     def wants_training(self) -> bool:
         """Return whether the model is to be trained now."""
-        return self.lesson.run.view.step < self.lesson.stop.train_to
+        return not self.has_trained_enough
 
     def tick(self) -> None:
         """Called ten times a second, after the events."""

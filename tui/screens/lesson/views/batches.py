@@ -59,6 +59,7 @@ class _Measuring:
 class BatchesView(StopView):
     """The comparison above, the grid below."""
 
+    ACT_TRAINS = True
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(_SCROLL_KEYS)
 
     def compose(self) -> ComposeResult:
@@ -124,7 +125,7 @@ class BatchesView(StopView):
         elif isinstance(event, BatchSizeChanged):
             self._measuring[event.batch_size] = _Measuring()
         elif isinstance(event, StepsFinished):
-            self.lesson.run.send(ShowBatch())
+            self.lesson.run.send(ShowBatch(shuffled=self._is_shuffled))
             if training is None or training.batch_size != self._current:
                 return
             self._measuring[self._current].add(event)
@@ -149,8 +150,7 @@ class BatchesView(StopView):
 
 
 def _title(batch: BatchShown, *, is_one: bool) -> str:
-    if batch.shuffled:
-        return f"{batch.num_tweets} tweets as they come, not sorted by length:"
+    order = "tweets in random order, not sorted by length" if batch.shuffled else "sorted by length"
     if is_one:
-        return f"one tweet a step has no padding; here, a batch of {batch.num_tweets} from before, sorted by length:"
-    return f"a batch of {batch.num_tweets}, sorted by length, as trained:"
+        return f"one tweet a step has no padding; here, a batch of {batch.num_tweets} from before, {order}:"
+    return f"a batch of {batch.num_tweets}, {order}{'' if batch.shuffled else ', as trained'}:"

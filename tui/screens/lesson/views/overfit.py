@@ -31,6 +31,8 @@ _BOTH_HEIGHT = 30
 class OverfitView(StopView):
     """Loss, the tweet and what is written so far; below, the gates along the tweet."""
 
+    ACT_TRAINS = True
+
     def compose(self) -> ComposeResult:
         """Lay out the picture."""
         yield LivePicture(self._picture)

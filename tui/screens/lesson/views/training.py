@@ -26,6 +26,8 @@ _CONTINUED = "Trained before; its earlier losses are not shown: enter starts aga
 class TrainingView(StopView):
     """The scale of losses."""
 
+    ACT_TRAINS = True
+
     def compose(self) -> ComposeResult:
         """Lay out the picture."""
         yield LivePicture(self._picture)
@@ -50,6 +52,11 @@ class TrainingView(StopView):
         """Stop training."""
         self._is_started = False
         self._lift_speed_limit()
+
+    @property
+    def has_trained_enough(self) -> bool:
+        """Whether the model that enter has started has the steps of this stop."""
+        return self._is_started and super().has_trained_enough
 
     def wants_training(self) -> bool:
         """Train from enter on, once the baselines are measured: they take long beside a training."""
