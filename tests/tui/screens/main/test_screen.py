@@ -37,7 +37,7 @@ async def test_what_a_run_on_one_tweet_has_learned_is_shown_after_an_open_dialog
 ) -> None:
     learned = "Loss 0.022: the model knows this tweet by heart; it knows nothing else."
     outcome = e.Warned(step=168, elapsed_seconds=9.0, message=learned, kind="outcome")
-    end = e.RunFinished(step=168, elapsed_seconds=9.0, reason="", total_seconds=9.0, total_chars=9)
+    end = e.RunFinished(step=168, elapsed_seconds=9.0, reason="finished", total_seconds=9.0, total_chars=9)
     session = FakeSession((steps_finished(1, [0.02] * 168), tweet_sampled("hello there", 168)))
     app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -46,7 +46,7 @@ async def test_what_a_run_on_one_tweet_has_learned_is_shown_after_an_open_dialog
         await opened(app, HelpScreen)
         session.emit(outcome)
         session.emit(end)
-        await toasted(app, "The run is finished.")
+        await toasted(app, "The run is finished; q quits")
         assert isinstance(app.screen, HelpScreen)
         await pilot.press("escape")
         await opened(app, ResultDialog)
