@@ -11,6 +11,8 @@
     ├── RemoteError          1   a run in another process that can't be reached
     ├── DeviceError          1   a device or precision that this machine lacks
     │   └── DeviceMemoryError    1   a device that is out of memory
+    ├── DistributedError     1   several processes that can't train together
+    │   └── RankLostError    75  one of them ended or hangs; all are to start again from the latest checkpoint
     ├── DivergedError        1   a loss or gradient that stays non-finite
     └── InternalError        3   a bug in this program; the traceback is in the log
 
@@ -98,6 +100,19 @@ class DeviceMemoryError(DeviceError):
     title = "The device is out of memory"
 
 
+class DistributedError(TweetgenError):
+    """Several processes can't train together."""
+
+    title = "The processes can't train together"
+
+
+class RankLostError(DistributedError):
+    """A process ended, hangs, or has other weights than the leader: all are to start again from `latest`."""
+
+    exit_code = 75  # EX_TEMPFAIL: trying again may succeed
+    title = "A process of the run was lost"
+
+
 class DivergedError(TweetgenError):
     """Loss or gradient was non-finite too many times in a row."""
 
@@ -113,4 +128,5 @@ class InternalError(TweetgenError):
 
 def exit_code_for(title: str) -> int:
     """Return the exit code of an error by its title, the only part of its class that a `RunFailed` event carries."""
-    return InternalError.exit_code if title == InternalError.title else TweetgenError.exit_code
+    codes = {error.title: error.exit_code for error in (InternalError, RankLostError)}
+    return codes.get(title, TweetgenError.exit_code)

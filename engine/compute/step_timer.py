@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Literal, get_args
 
-Phase = Literal["data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving", "other"]
+Phase = Literal["data", "forward", "backward", "optimizer", "waiting", "sampling", "evaluation", "saving", "other"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 _DECIMALS = 6
 

@@ -19,6 +19,13 @@ class Batch:
     targets: npt.NDArray[np.int64]  # (B, T + 1): characters, EOS, PAD
     num_targets: int
     """Targets without padding."""
+    total_targets: int = 0
+    """Targets of the whole step, over all ranks and micro-batches, that the loss is a mean over; 0 is `num_targets`."""
+
+    def __post_init__(self) -> None:
+        """Replace a `total_targets` of 0."""
+        if not self.total_targets:
+            object.__setattr__(self, "total_targets", self.num_targets)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:
         (batch.inputs[first : first + micro_batch_size], batch.targets[first : first + micro_batch_size])
         for first in firsts
     ]
-    return [Batch(inputs, targets, int(np.count_nonzero(targets != PAD))) for inputs, targets in pairs]
+    return [
+        Batch(inputs, targets, int(np.count_nonzero(targets != PAD)), batch.total_targets) for inputs, targets in pairs
+    ]
 
 
 @torch.no_grad()

@@ -28,6 +28,7 @@ from engine.protocol.events import (
     LearningRateChanged,
     ModelChanged,
     Paused,
+    RanksMeasured,
     Resumed,
     RunFailed,
     RunFinished,
@@ -70,6 +71,8 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, tweets=_thinned_tweets((*view.tweets, event)), num_tweets=view.num_tweets + 1)
         case StepTimes():
             return replace(view, times=(*view.times[-(MAX_TIMES - 1) :], event))
+        case RanksMeasured():
+            return replace(view, ranks=event)
         case CheckpointSaved(step=step, name=name):
             return replace(view, saved=event, saved_step=step if name == "latest" else view.saved_step)
         case CheckpointLoaded(step=step, name=name, epochs=epochs):
@@ -188,6 +191,7 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         paced_from_step=event.step,
         paced_from_seconds=event.elapsed_seconds,
         times=(),
+        ranks=None,
         sampling=event.sampling,
         saved_step=event.step if event.resumed_from == f"{event.run}/latest" else None,
         loaded_step=None,

@@ -12,6 +12,7 @@ from typing import Literal
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.protocol.events import (
     CheckpointSaved,
+    RanksMeasured,
     RunFailed,
     RunFinished,
     RunStarted,
@@ -74,6 +75,8 @@ class RunView:
     marks: tuple[Mark, ...] = ()
     times: tuple[StepTimes, ...] = ()
     """The time per phase of a step over about the last half minute of this session, the latest last."""
+    ranks: RanksMeasured | None = None
+    """How the processes of this session shared the time last; None with one process."""
     epochs_before: float = 0.0
     """Epochs completed at `batch_size_since`: where a session started, or the batch size was changed."""
     batch_size_since: int = 0

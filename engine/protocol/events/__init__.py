@@ -68,6 +68,7 @@ from engine.protocol.events.training import (
     CheckpointSaved,
     EvalFinished,
     ModelChanged,
+    RanksMeasured,
     StepsFinished,
     StepTimes,
     ThreadsChanged,
@@ -87,6 +88,7 @@ Event = (
     | BatchSizeChanged
     | IntervalsChanged
     | StepTimes
+    | RanksMeasured
     | TextCompleted
     | TweetRead
     | StepTaken
@@ -141,6 +143,7 @@ __all__ = [
     "Novelty",
     "OwnDraw",
     "Paused",
+    "RanksMeasured",
     "ReachMeasured",
     "ReachMethod",
     "Resumed",

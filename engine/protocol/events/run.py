@@ -37,6 +37,10 @@ class RunStarted(BaseEvent):
     """The checkpoint that the weights were loaded from, if any."""
     epochs: float | None = None
     """Epochs completed before the start; None in journals of versions without this field."""
+    world_size: int = 1
+    """Number of processes that train together."""
+    backend: str = ""
+    """What sums their gradients: nccl or gloo; empty with one process."""
     format_version: int = FORMAT_VERSION
     """Of the events that follow."""
 

@@ -50,6 +50,19 @@ class StepTimes(BaseEvent):
     """Sampling tweets, and answering queries about the model."""
     evaluation_seconds: float
     saving_seconds: float
+    """Copying the weights for a checkpoint."""
+    waiting_seconds: float = 0.0
+    """Of several processes: waiting for the sum of their gradients."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RanksMeasured(BaseEvent):
+    """How the processes of a run shared the last seconds of training; one entry per rank in each field."""
+
+    waiting_shares: tuple[float, ...]
+    """Share of the time, 0 to 1, spent waiting for the sum of the gradients; the slowest rank waits least."""
+    devices: tuple[str, ...]
+    hosts: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.5}
 
 EVENTS = {
     "RunStarted": "run corpus num_train_tweets num_val_tweets vocab_size num_parameters device precision num_threads "
-    "step_path tuning model training sampling resumed_from epochs format_version",
+    "step_path tuning model training sampling resumed_from epochs world_size backend "
+    "format_version",
     "StepsFinished": "first_step train_losses grad_norms learning_rate chars_per_second",
     "EvalFinished": "val_loss bits_per_char is_best",
     "TweetSampled": "text temperature reached_eos bits_per_char novelty copied_share char_bits prime",
@@ -35,7 +36,8 @@ EVENTS = {
     "TextCompleted": "request completion reached_eos next_chars unknown_chars bits_per_char",
     "TweetRead": "text chars bits_per_char copied_share nearest nearest_share",
     "StepTimes": "num_steps seconds data_seconds forward_seconds backward_seconds optimizer_seconds sampling_seconds "
-    "evaluation_seconds saving_seconds",
+    "evaluation_seconds saving_seconds waiting_seconds",
+    "RanksMeasured": "waiting_shares devices hosts",
     "StepTaken": "loss_before loss_after grad_norm learning_rate num_tweets num_targets",
     "SpeedLimitChanged": "steps_per_second",
     "BatchShown": "batch_step rows num_tweets num_columns num_targets vocab_size sorted_padding shuffled_padding "

@@ -180,7 +180,7 @@ class MainScreen(Screen[None]):
                 pass  # the panels show it
             case e.Paused() | e.Resumed() | e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged():
                 pass
-            case e.BatchSizeChanged() | e.IntervalsChanged() | e.SpeedLimitChanged():
+            case e.BatchSizeChanged() | e.IntervalsChanged() | e.SpeedLimitChanged() | e.RanksMeasured():
                 pass
             case e.BatchShown():
                 self.batches.show(event)
