@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 
@@ -17,6 +18,21 @@ _OUT_OF_MEMORY = (
 )
 
 
+@dataclass
+class CudaAllocator:
+    """What this process may still ask of torch's CUDA allocator."""
+
+    is_sound: bool = True
+    """False after a CUDA graph could not be recorded: no graph is recorded and the cache is not emptied any more.
+
+    A capture that fails leaves torch's allocator and CUDA's streams in states that torch does not fully undo
+    (`CUDAGraph::reset` says so); `empty_cache` has died on an internal assert after it.
+    """
+
+
+CUDA_ALLOCATOR = CudaAllocator()
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether host or device memory ran out; some libraries raise a plain `RuntimeError` for it."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
@@ -25,9 +41,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory(device: torch.device) -> None:
-    """Collect garbage and empty torch's cache of device memory."""
+    """Collect garbage and empty torch's cache of device memory, if its allocator is sound."""
     gc.collect()
-    if device.type == "cuda":
+    if device.type == "cuda" and CUDA_ALLOCATOR.is_sound:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()

@@ -11,7 +11,8 @@ The rules are torch's ("CUDA Graphs" in its CUDA semantics):
 * **No waiting, nothing else running.** A step reads no value back. Batches are prepared in a thread that never uses
   CUDA, and Python's garbage collector is disabled, since it could free an older graph during the recording.
 
-A step that can't be recorded runs eagerly for the rest of the run, with a warning in the log.
+A recording that runs out of memory is tried again once its caller has made room. After any other failure, steps run
+eagerly for the rest of the process, with a warning in the log.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from engine.compute.memory import CUDA_ALLOCATOR, is_out_of_memory
 
 LOG = logging.getLogger(__name__)
 WARM_UP_VISITS = 2
@@ -34,6 +38,10 @@ MAX_BUCKETS = 32
 """Maximum number of graphs; the least recently used is evicted."""
 
 Shape = tuple[int, ...]
+
+
+class RecordingMemoryError(torch.OutOfMemoryError):
+    """Memory ran out while a step was recorded: none of it has been executed, and all recordings are discarded."""
 
 
 class Recording(Protocol):
@@ -46,13 +54,22 @@ class Recording(Protocol):
         """Free its memory; it must not be running."""
 
 
+@cache
+def side_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the stream of a device on which graphs are recorded; always the same one.
+
+    cuBLAS allocates a workspace, 32 MiB on an H100, for each stream, and never frees it.
+    """
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch leaves it untyped
+
+
 class CudaRecorder:
-    """Records CUDA graphs with one shared memory pool on one side stream."""
+    """Records CUDA graphs with one shared memory pool on the device's side stream."""
 
     def __init__(self, device: torch.device) -> None:
         """Record on this device."""
         self._device = device
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch leaves it untyped
+        self._stream = side_stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
     def run_on_side_stream(self, work: Callable[[], None]) -> None:
@@ -64,18 +81,39 @@ class CudaRecorder:
         current.wait_stream(self._stream)
 
     def record(self, work: Callable[[], None]) -> Recording:
-        """Record `work` without running it. Raises `RuntimeError` if it can't be recorded.
+        """Record `work` without running it. Raises the `RuntimeError` of what can't be recorded.
 
-        The outer `stream` restores the current stream even if `graph` fails to at its own end.
+        The outer `stream` restores the current stream even if `graph` fails to at its own end, and the error of `work`
+        is raised in place of the one that the end of a failed capture then adds.
         """
         graph = torch.cuda.CUDAGraph()
-        with (
-            _without_collection(),
-            torch.cuda.stream(self._stream),
-            torch.cuda.graph(graph, pool=self._pool, stream=self._stream),
-        ):
-            work()
+        failures: list[RuntimeError] = []
+        try:
+            with (
+                _without_collection(),
+                torch.cuda.stream(self._stream),
+                torch.cuda.graph(graph, pool=self._pool, stream=self._stream),
+            ):
+                try:
+                    work()
+                except RuntimeError as error:
+                    failures.append(error)
+                    raise
+        except RuntimeError as error:
+            self._end_allocation()
+            raise (failures or [error])[0] from None
         return graph
+
+    def _end_allocation(self) -> None:
+        """End the allocation from the pool that a failed capture began.
+
+        `CUDAGraph.capture_end` (torch 2.13) skips this if CUDA has invalidated the capture: all later allocations on
+        the stream would come from the pool, and `empty_cache` would raise.
+        """
+        index = self._stream.device_index
+        with contextlib.suppress(RuntimeError):  # it has ended already: the capture itself was sound
+            torch._C._cuda_endAllocateToPool(index, self._pool)  # noqa: SLF001 - there is no public one
+            torch._C._cuda_releasePool(index, self._pool)  # noqa: SLF001 - there is no public one
 
     def discard(self, recording: Recording) -> None:
         """Wait for the device, then free a recording."""
@@ -113,7 +151,6 @@ class BucketedSteps:
         self._device = device
         self._recorder = recorder
         self._max_buckets = max_buckets
-        self._may_record = True
         self._buckets: OrderedDict[Shape, _Bucket] = OrderedDict()
 
     @property
@@ -129,7 +166,7 @@ class BucketedSteps:
         if self._recorder is None:
             step(bucket.tokens)
             return
-        if bucket.recording is None and self._may_record and bucket.num_visits > WARM_UP_VISITS:
+        if bucket.recording is None and CUDA_ALLOCATOR.is_sound and bucket.num_visits > WARM_UP_VISITS:
             self._record(step, bucket, self._recorder)
         if bucket.recording is None:
             self._recorder.run_on_side_stream(lambda: step(bucket.tokens))
@@ -162,11 +199,16 @@ class BucketedSteps:
         bucket.recording = None
 
     def _record(self, step: Callable[[Tensor], None], bucket: _Bucket, recorder: CudaRecorder) -> None:
-        """Record a bucket's step; on failure, discard all recordings and stop recording."""
+        """Record a bucket's step; on failure, discard all recordings.
+
+        Raises `RecordingMemoryError`. After another failure, nothing is recorded any more.
+        """
         try:
             bucket.recording = recorder.record(lambda: step(bucket.tokens))
-        except RuntimeError:
-            LOG.warning("the step can't be recorded as a CUDA graph; it runs eagerly", exc_info=True)
-            self._may_record = False
+        except RuntimeError as error:
             for other in self._buckets.values():
                 self._discard(other)
+            if is_out_of_memory(error):
+                raise RecordingMemoryError(str(error)) from None
+            CUDA_ALLOCATOR.is_sound = False
+            LOG.warning("the step can't be recorded as a CUDA graph; it runs eagerly", exc_info=True)

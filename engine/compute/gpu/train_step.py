@@ -26,7 +26,7 @@ from torch import Tensor
 
 from engine.compute.gpu.bfloat16_copy import bfloat16_copy, refresh
 from engine.compute.gpu.buckets import DeviceBatch
-from engine.compute.gpu.cuda_graphs import BucketedSteps, CudaRecorder
+from engine.compute.gpu.cuda_graphs import BucketedSteps, CudaRecorder, RecordingMemoryError
 from engine.compute.loss_buffer import LossBuffer
 from engine.compute.optimizer_step import Optimizer, OptimizerStep
 from engine.model.gru import TextGenerator
@@ -64,7 +64,11 @@ class DeviceStep:
         """Train on a batch; returns before the device is done. A non-finite loss or gradient changes nothing."""
         tokens = torch.from_numpy(batch.tokens)
         self._learning_rate.fill_(learning_rate)
-        self._steps.run(self._step, tokens.pin_memory() if self._device.type == "cuda" else tokens)
+        try:
+            self._steps.run(self._step, tokens.pin_memory() if self._device.type == "cuda" else tokens)
+        except RecordingMemoryError:
+            self._optimizer_step.has_begun = False  # as the recording left it
+            raise
 
     def discard_graphs(self) -> None:
         """Free all CUDA graphs; later steps are recorded again."""

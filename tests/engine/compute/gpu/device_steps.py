@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import pytest
 
@@ -45,6 +45,21 @@ class FakeRecorder(CudaRecorder):
 
     def discard(self, _: object) -> None:
         self.log.append("discard")
+
+
+class FailingRecorder(FakeRecorder):
+    """Fails with `error` at the recordings of these numbers, counted from 1; like CUDA's, it runs Python's part."""
+
+    def __init__(self, error: RuntimeError, failing: Container[int]) -> None:
+        super().__init__()
+        self._error = error
+        self._failing = failing
+
+    def record(self, work: Callable[[], None]) -> FakeRecording:
+        recording = super().record(work)
+        if self.log.count("record") in self._failing:
+            raise self._error
+        return recording
 
 
 def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | None) -> None:

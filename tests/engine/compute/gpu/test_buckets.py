@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,13 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from engine.compute.gpu import cuda_graphs
 from engine.compute.gpu.buckets import bucket_length, to_batch, to_device_batch
-from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps
+from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps, CudaRecorder, RecordingMemoryError
 from engine.compute.gpu.train_step import mean_loss
+from engine.compute.memory import CudaAllocator, free_memory, is_out_of_memory
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
-from tests.engine.compute.gpu.device_steps import FakeRecorder, FakeRecording
+from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
 from tests.engine.helpers import encoded
 
 
@@ -126,18 +130,14 @@ def test_the_least_recently_used_of_too_many_buckets_is_evicted() -> None:
     assert recorder.log[-1] == "warm-up"
 
 
-class FailingRecorder(FakeRecorder):
-    """Fails at every recording but the first."""
-
-    def record(self, work: Callable[[], None]) -> FakeRecording:
-        recording = super().record(work)
-        if self.log.count("record") > 1:
-            raise RuntimeError("operation not permitted when stream is capturing")
-        return recording
+NOT_PERMITTED = RuntimeError("operation not permitted when stream is capturing")
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
 
 
-def test_after_a_failed_recording_all_steps_run_eagerly(caplog: pytest.LogCaptureFixture) -> None:
-    recorder = FailingRecorder()
+def test_after_a_failed_recording_all_steps_run_eagerly(
+    allocator: CudaAllocator, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = FailingRecorder(NOT_PERMITTED, failing=range(2, 100))
     seen: Seen = []
     steps = BucketedSteps(CPU, recorder)
     step = record_in(seen)
@@ -149,3 +149,100 @@ def test_after_a_failed_recording_all_steps_run_eagerly(caplog: pytest.LogCaptur
     assert recorder.log[-5:] == ["warm-up"] * 5
     assert [(size, content[0]) for size, content, _ in seen] == [(size, n) for n in range(5) for size in (3, 4)]
     assert "CUDA graph" in caplog.text
+    assert not allocator.is_sound
+
+
+def test_after_a_failed_recording_no_other_trainer_of_the_process_records(allocator: CudaAllocator) -> None:
+    failing, other = FailingRecorder(NOT_PERMITTED, failing={1}), FakeRecorder()
+    for recorder in (failing, other):
+        steps = BucketedSteps(CPU, recorder)
+        for value in range(4):
+            steps.run(record_in([]), tokens_of(3, value))
+    assert failing.log.count("record") == 1
+    assert other.log == ["warm-up"] * 4
+
+
+def test_a_recording_that_runs_out_of_memory_is_tried_again(allocator: CudaAllocator) -> None:
+    recorder = FailingRecorder(NO_MEMORY, failing={2})
+    steps = BucketedSteps(CPU, recorder)
+    for _ in range(3):
+        steps.run(record_in([]), tokens_of(3, 0))
+    for _ in range(WARM_UP_VISITS):
+        steps.run(record_in([]), tokens_of(4, 0))
+    with pytest.raises(RecordingMemoryError) as raised:
+        steps.run(record_in([]), tokens_of(4, 0))
+    assert is_out_of_memory(raised.value)
+    assert steps.num_recorded == 0
+    assert recorder.log.count("discard") == 1
+
+    steps.run(record_in([]), tokens_of(4, 0))
+
+    assert steps.num_recorded == 1
+    assert allocator.is_sound
+
+
+# the recorder ---------------------------------------------------------------------------------------------------------
+
+
+class FakeGraph:
+    """A `torch.cuda.graph` whose capture fails at its end, as one that CUDA has invalidated does."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        raise RuntimeError("operation failed due to a previous error during capture")
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replace CUDA's part of a recorder; return the calls of its allocator."""
+    calls: list[str] = []
+    monkeypatch.setattr(cuda_graphs, "side_stream", lambda _: SimpleNamespace(device_index=0))
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "graph", FakeGraph)
+    for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
+        monkeypatch.setattr(torch._C, name, lambda *args, name=name: calls.append(f"{name}{args}"), raising=False)
+    return calls
+
+
+def test_a_failed_capture_ends_its_allocation_from_the_pool(ended: list[str]) -> None:
+    with pytest.raises(RuntimeError, match="previous error"):
+        CudaRecorder(CPU).record(lambda: None)
+    assert ended == ["_cuda_endAllocateToPool(0, (0, 1))", "_cuda_releasePool(0, (0, 1))"]
+
+
+def test_the_error_of_the_step_is_raised_and_not_that_of_the_end_of_its_capture(ended: list[str]) -> None:
+    def work() -> None:
+        raise NO_MEMORY
+
+    with pytest.raises(torch.OutOfMemoryError):
+        CudaRecorder(CPU).record(work)
+    assert len(ended) == 2
+
+
+def test_an_allocation_that_has_ended_is_not_released_twice(monkeypatch: pytest.MonkeyPatch, ended: list[str]) -> None:
+    def end(*_: object) -> None:
+        raise RuntimeError("endAllocatePool: not currently recording to mempool_id")
+
+    monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", end)
+    with pytest.raises(RuntimeError, match="previous error"):
+        CudaRecorder(CPU).record(lambda: None)
+    assert ended == []
+
+
+def test_the_cache_of_an_allocator_that_is_not_sound_is_not_emptied(
+    allocator: CudaAllocator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("empty_cache"))
+    free_memory(torch.device("cuda"))
+    assert calls == ["empty_cache"]
+    allocator.is_sound = False
+    free_memory(torch.device("cuda"))
+    assert calls == ["empty_cache"]

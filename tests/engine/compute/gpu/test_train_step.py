@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
-from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
+from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, FakeRecording, use_device_step
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 
 RATE = 2.0**-7  # exact in float32: on a device, the learning rate is a float32 tensor
@@ -224,3 +225,24 @@ def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(
     recorder = device_step.recorder_for(new_model(num_layers, dropout))
     assert (recorder is not None) is expected
     assert made == [torch.device("cuda")] * expected
+
+
+def test_a_step_whose_recording_runs_out_of_memory_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OutOfMemoryRecorder(FailingRecorder):
+        def record(self, work: Callable[[], None]) -> FakeRecording:
+            trainer._optimizer_step.has_begun = True  # as the Python part of a recorded update leaves it
+            return super().record(work)
+
+    recorder = OutOfMemoryRecorder(torch.OutOfMemoryError("CUDA out of memory."), failing={1})
+    use_device_step(monkeypatch, recorder)
+    trainer, [batch] = Trainer(new_model(), CONFIG, CPU), some_batches(1, 7)
+    losses_of(trainer, [batch] * 2)
+    before = copy_of_state(trainer)
+
+    with pytest.raises(torch.OutOfMemoryError):
+        trainer.step(batch, RATE)
+
+    assert trainer.is_consistent
+    assert_same_tensors(trainer.state(), before)
+    trainer.step(batch, RATE)
+    assert recorder.log[-2:] == ["record", "replay"]
