@@ -8,6 +8,7 @@ on seed and epoch alone, so a `Position` is enough to resume.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,20 @@ from engine.corpus.position import Position
 POOL_BATCHES = 100
 _MAX_MEASURED = 200_000
 
+
+@dataclass(frozen=True)
+class Part:
+    """Which tweets of each batch belong to this process: every `world_size`-th, from `rank` on."""
+
+    rank: int = 0
+    world_size: int = 1
+
+    def of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return this process's part of a batch. A batch is sorted by length, so all parts take about as long."""
+        return rows[self.rank :: self.world_size]
+
+
+ALL = Part()
 
 Weights = npt.NDArray[np.float64]  # (tweets,)
 """Mean repetitions of each tweet per epoch; 1.5 is once or twice."""
@@ -73,8 +88,14 @@ class BatchStream:
         seed: int,
         position: Position,
         weights: Weights | None = None,
+        part: Part = ALL,
     ) -> None:
-        """Start at `position`; one after the last batch (for another batch size) is the start of the next epoch."""
+        """Start at `position`; one after the last batch (for another batch size) is the start of the next epoch.
+
+        With a `part`, the batches have only that part of the tweets, and the `total_targets` of all.
+        """
+        self._part = part
+        self._last_rows = np.empty(0, dtype=np.int64)
         self._tweets = tweets
         self._batch_size = batch_size
         self._seed = seed
@@ -114,6 +135,19 @@ class BatchStream:
         here = self.position
         if here.epoch != self._position.epoch:
             self._batches = self._order(here.epoch)
-        batch = self._tweets.batch(self._batches[here.batch])
+        rows = self._last_rows = self._batches[here.batch]
         self._position = Position(epoch=here.epoch, batch=here.batch + 1)
-        return batch
+        if self._part.world_size == 1:
+            return self._tweets.batch(rows)
+        return replace(self._tweets.batch(self._part.of(rows)), total_targets=self._tweets.num_targets_of(rows))
+
+    def whole_batch(self) -> Batch:
+        """Return the tweets of the last batch, of all parts."""
+        return self._tweets.batch(self._last_rows)
+
+    def upcoming_epochs(self, count: int) -> list[float]:
+        """Return the `epochs` before each of the next batches: at least one, at most `count`, all of one epoch."""
+        here = self.position
+        num_batches = len(self._batches) if here.epoch == self._position.epoch else here.batch + 1
+        count = max(1, min(count, num_batches - here.batch))
+        return [here.epoch + (here.batch + ahead) / len(self._batches) for ahead in range(count)]

@@ -67,13 +67,17 @@ class EncodedTweets:
         """Characters that the vocabulary lacks."""
         return int(np.count_nonzero(self.token_ids == UNK))
 
+    def num_targets_of(self, indices: npt.NDArray[np.int64]) -> int:
+        """Return the targets of the tweets at `indices`, (B,)."""
+        return int((self.offsets[indices + 1] - self.offsets[indices]).sum()) + len(indices)
+
     def batch(self, indices: npt.NDArray[np.int64]) -> Batch:
         """Return the tweets at `indices`, (B,), as one batch, padded to the longest."""
         starts = self.offsets[indices]
         lengths = (
             self.offsets[indices + 1] - starts
         )  # not `self.lengths`: it covers all tweets and would cost more than the batch
-        columns = np.arange(lengths.max())
+        columns = np.arange(lengths.max(initial=0))
         is_char = columns < lengths[:, None]  # (B, T)
         inputs = np.full((len(indices), len(columns) + 1), PAD, dtype=np.int64)
         inputs[:, 0] = BOS
@@ -81,4 +85,4 @@ class EncodedTweets:
         targets = np.full_like(inputs, PAD)
         targets[:, :-1] = inputs[:, 1:]
         targets[np.arange(len(indices)), lengths] = EOS
-        return Batch(inputs, targets, num_targets=int(lengths.sum()) + len(indices))
+        return Batch(inputs, targets, num_targets=self.num_targets_of(indices))

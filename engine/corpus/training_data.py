@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
-from engine.corpus.batches import POOL_BATCHES, BatchStream, Weights, epoch_order
+from engine.corpus.batches import ALL, POOL_BATCHES, BatchStream, Part, Weights, epoch_order
 from engine.corpus.corpus import Corpus
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.loading import load_corpus
@@ -37,6 +37,8 @@ class TrainingData:
     corpus: Corpus
     vocab: Vocab
     train_tweets: EncodedTweets
+    part: Part = ALL
+    """The part of each batch that this process trains on."""
 
     @property
     def weights(self) -> Weights | None:
@@ -55,14 +57,13 @@ class TrainingData:
         If `position` counts batches of another size, `size_there`, the stream continues at the same share of the epoch.
         The order depends on the batch size, so some tweets come twice in that epoch and others not at all.
         """
-        stream = BatchStream(
-            self.train_tweets, size_there or training.batch_size, training.seed, position, self.weights
-        )
+        size, seed = size_there or training.batch_size, training.seed
+        stream = BatchStream(self.train_tweets, size, seed, position, self.weights, self.part)
         if size_there in {None, training.batch_size}:
             return stream
         epochs = stream.epochs
         start = Position(epoch=int(epochs))
-        stream = BatchStream(self.train_tweets, training.batch_size, training.seed, start, self.weights)
+        stream = BatchStream(self.train_tweets, training.batch_size, seed, start, self.weights, self.part)
         stream.seek(epochs - int(epochs))
         return stream
 

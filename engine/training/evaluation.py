@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
@@ -74,13 +75,23 @@ def evaluate(
     batch_size: int = EVAL_BATCH_SIZE,
 ) -> Evaluation | None:
     """Evaluate on `tweets` with dropout off; None if `should_stop` returned true between two batches."""
-    sum_of = _sum_of_losses(model, runtime)
+    sum_of = sum_of_losses(model, runtime)
     total_nats = 0.0
-    by_length = np.argsort(tweets.lengths, kind="stable")
-    for first in range(0, len(tweets), batch_size):
+    for batch in eval_batches(tweets, batch_size):
         if should_stop():
             return None
-        total_nats += float(sum_of(tweets.batch(by_length[first : first + batch_size])))
+        total_nats += float(sum_of(tweets.batch(batch)))
+    return evaluation_of(tweets, total_nats)
+
+
+def eval_batches(tweets: EncodedTweets, batch_size: int = EVAL_BATCH_SIZE) -> list[npt.NDArray[np.int64]]:
+    """Return the indices of the tweets of each batch, sorted by length, (batch,) each."""
+    by_length = np.argsort(tweets.lengths, kind="stable")
+    return [by_length[first : first + batch_size] for first in range(0, len(tweets), batch_size)]
+
+
+def evaluation_of(tweets: EncodedTweets, total_nats: float) -> Evaluation:
+    """Return the evaluation of tweets whose batches cost `total_nats`, unknown characters not included."""
     return Evaluation(
         total_nats=total_nats + tweets.num_unknown_chars * UNKNOWN_CHAR_BITS * math.log(2),
         num_tweets=len(tweets),
@@ -91,11 +102,11 @@ def evaluate(
 
 def batch_loss(model: TextGenerator, batch: Batch, runtime: Runtime, batch_size: int = EVAL_BATCH_SIZE) -> float:
     """Return the loss of a batch with dropout off, nats per character, in float32; draws no random number."""
-    sum_of = _sum_of_losses(model, replace(runtime, precision="float32"))
+    sum_of = sum_of_losses(model, replace(runtime, precision="float32"))
     return sum(float(sum_of(part)) for part in split_batch(batch, batch_size)) / batch.num_targets
 
 
-def _sum_of_losses(model: TextGenerator, runtime: Runtime) -> Callable[[Batch], Tensor]:
+def sum_of_losses(model: TextGenerator, runtime: Runtime) -> Callable[[Batch], Tensor]:
     """Return the function that returns the summed loss of a batch in nats, ()."""
     return ForwardPass(model).sum_of_losses if runtime.device.type == "cpu" else _by_forward(model, runtime)
 

@@ -1,0 +1,200 @@
+"""`Ranks`: the connection of this process to the others. Used by the session's thread, or a follower's main thread."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch._C._distributed_c10d import PrefixStore, Store
+
+from engine.errors import DistributedError, RankLostError, TweetgenError
+from engine.parallel.handshake import Versions, connect, meet
+from engine.parallel.leases import Lease, lease_from_json, lease_to_json
+from engine.parallel.place import Place
+from engine.protocol import codec
+
+_HEARTBEAT_SECONDS = 2.0
+_WAIT_SECONDS = 0.5
+"""How often a rank that waits for the store looks for an error of another one."""
+_LEASES_KEPT = 100
+"""Leases that stay in the store: a rank is never as many behind, since those of steps end together."""
+_Reply = TypeVar("_Reply")
+
+
+class Ranks:
+    """Sums, broadcasts and leases among all ranks of a run.
+
+    Every method raises `RankLostError` where another rank has ended or does not answer, and `DistributedError` with the
+    words of a rank that has failed in an orderly way (`fail`).
+    """
+
+    def __init__(self, place: Place, store: Store, attempt: int, device: torch.device) -> None:
+        """Join the process group of an attempt; `device` is this rank's."""
+        self.place = place
+        self.backend = "nccl" if device.type == "cuda" else "gloo"
+        self.waiting_seconds = 0.0
+        """Time spent in `sum_` so far; on a GPU, in queueing it."""
+        self._store = PrefixStore(f"tweetgen/{attempt}", store)
+        self._num_leases = 0
+        self._ended = threading.Event()
+        timeout = timedelta(seconds=place.timeout_seconds)
+        with self._losses("joining"):
+            dist.init_process_group(
+                self.backend,
+                store=PrefixStore("group", self._store),
+                rank=place.rank,
+                world_size=place.world_size,
+                timeout=timeout,
+                device_id=device if device.type == "cuda" else None,
+            )
+        if place.is_leader:
+            threading.Thread(target=self._beat, name="heartbeat of rank 0", daemon=True).start()
+
+    @classmethod
+    def join(cls, place: Place, device: torch.device, versions: Versions) -> Ranks:
+        """Meet the other ranks. Raises `DistributedError` where they do not come, or have other versions."""
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        store = connect(place)
+        return cls(place, store, meet(store, place, versions), device)
+
+    def close(self) -> None:
+        """Leave the process group; nothing follows."""
+        self._ended.set()
+        with contextlib.suppress(RuntimeError, ValueError):
+            dist.destroy_process_group()
+
+    def sum_(self, tensor: Tensor) -> None:
+        """Replace a tensor, on the device of the group, by the sum over all ranks: the same bits on each of them."""
+        began = time.perf_counter()
+        with self._losses("a sum over all ranks"):
+            dist.all_reduce(tensor)
+        self.waiting_seconds += time.perf_counter() - began
+
+    def broadcast_(self, tensor: Tensor) -> None:
+        """Replace a tensor, on the device of the group, by the leader's."""
+        with self._losses("a broadcast"):
+            dist.broadcast(tensor, src=0)
+
+    def send(self, lease: Lease) -> None:
+        """Give a lease to all followers."""
+        self._num_leases += 1
+        with self._losses("a lease"):
+            self._store.set(f"lease/{self._num_leases}", lease_to_json(lease))
+            if self._num_leases > _LEASES_KEPT:
+                self._store.delete_key(f"lease/{self._num_leases - _LEASES_KEPT}")
+
+    def next_lease(self) -> Lease:
+        """Wait for the leader's next lease, however long it is in a pause."""
+        self._num_leases += 1
+        key, pulse, beaten_at = f"lease/{self._num_leases}", self._pulse(), time.monotonic()
+        while not self._has_come(key):
+            if (now := self._pulse()) != pulse:
+                pulse, beaten_at = now, time.monotonic()
+            elif time.monotonic() - beaten_at > self.place.timeout_seconds:
+                raise RankLostError(f"Rank 0 shows no sign of life for {self.place.timeout_seconds:g} s.")
+        with self._losses("a lease"):
+            return lease_from_json(self._store.get(key))
+
+    def reply(self, reply: object) -> None:
+        """Answer the last lease."""
+        with self._losses("a reply"):
+            self._store.set(f"reply/{self._num_leases}/{self.place.rank}", codec.encode(reply))
+
+    def replies(self, reply_type: type[_Reply], wait: Callable[[], None] | None = None) -> list[_Reply]:
+        """Return the followers' answers to the last lease, by rank.
+
+        Without `wait`, a rank has the timeout to answer. `wait` is called again and again meanwhile, without a limit;
+        it may raise.
+        """
+        found = []
+        for rank in range(1, self.place.world_size):
+            key, deadline = f"reply/{self._num_leases}/{rank}", time.monotonic() + self.place.timeout_seconds
+            while not self._has_come(key):
+                if wait is not None:
+                    wait()
+                elif time.monotonic() > deadline:
+                    raise RankLostError(f"Rank {rank} does not answer for {self.place.timeout_seconds:g} s.")
+            with self._losses("a reply"):
+                found.append(codec.decode(self._store.get(key), reply_type))
+                self._store.delete_key(key)
+        return found
+
+    def fail(self, error: TweetgenError) -> None:
+        """Let the other ranks end with this error, of this rank; none of them is to start again."""
+        with contextlib.suppress(RuntimeError):
+            self._store.set("error", f"{self.place.rank}\n{error.message}\n{error.hint}")
+
+    def remember(self, key: str, value: str) -> None:
+        """Store a text for later attempts of the same launch, where the agent's store survives the processes."""
+        with self._losses("a note"):
+            self._root.set(f"tweetgen/notes/{key}", value)
+
+    def recall(self, key: str) -> str | None:
+        """Return the text that an earlier attempt has stored; None without one."""
+        with self._losses("a note"):
+            name = f"tweetgen/notes/{key}"
+            return self._root.get(name).decode() if self._root.check([name]) else None
+
+    @property
+    def _root(self) -> Store:
+        """The store without the prefix of this attempt."""
+        return self._store.underlying_store
+
+    def _has_come(self, key: str) -> bool:
+        """Wait a moment for a key; return whether it is there. Raises the error of a rank that has failed."""
+        try:
+            self._store.wait([key], timedelta(seconds=_WAIT_SECONDS))
+        except dist.DistStoreError:  # not yet
+            self._raise_error_of_others()
+            return False
+        except RuntimeError as error:
+            raise self._lost(error, "the store") from error
+        return True
+
+    def _pulse(self) -> int:
+        """Return the number of the leader's heartbeats."""
+        with self._losses("a heartbeat"):
+            return self._store.add("heartbeats", 0)
+
+    def _beat(self) -> None:
+        """Count up for as long as this process lives; a store is safe for several threads. The thread's body."""
+        with contextlib.suppress(RuntimeError):  # the store is gone, and so is the run
+            while not self._ended.wait(_HEARTBEAT_SECONDS):
+                self._store.add("heartbeats", 1)
+
+    @contextlib.contextmanager
+    def _losses(self, what: str) -> Iterator[None]:
+        """Turn an error of torch's communication into the one of `_lost`."""
+        try:
+            yield
+        except RuntimeError as error:
+            raise self._lost(error, what) from error
+
+    def _lost(self, error: RuntimeError, what: str) -> TweetgenError:
+        """Return the error of another rank that is behind `error`: its own words, or that it was lost."""
+        try:
+            self._raise_error_of_others()
+        except TweetgenError as own_words:
+            return own_words
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return RankLostError(f"Another process of the run ended or hangs: {what} failed. {text}")
+
+    def _raise_error_of_others(self) -> None:
+        """Raise the error that another rank has stored, if any."""
+        try:
+            is_there = self._store.check(["error"])
+            text = self._store.get("error").decode() if is_there else ""
+        except RuntimeError:
+            return
+        if text:
+            rank, message, hint = text.split("\n", 2)
+            if int(rank) != self.place.rank:
+                raise DistributedError(message if rank == "0" else f"Rank {rank}: {message}", hint)
