@@ -26,7 +26,7 @@ from engine.bench.matrix_products import MatrixProducts
 from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.compute.calibration import threads_label
-from engine.compute.device import Runtime, available_cores, has_bfloat16, seed_generators
+from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, seed_generators
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
@@ -124,7 +124,7 @@ class TrainingBench:
 
     def variants(self) -> list[Variant]:
         """Return all variants, each at each number of threads."""
-        precisions = ["float32", "bfloat16"] if has_bfloat16(self._device) else ["float32"]
+        precisions = ["float32", "bfloat16"] if may_train_in_bfloat16(self._device) else ["float32"]
         sizes = self.shape.embedding_size, self.shape.hidden_size
         variants: list[Variant] = []
         for threads in compared_thread_counts(self._device):

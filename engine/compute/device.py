@@ -43,8 +43,8 @@ class Runtime:
                 "Leave --threads out to have it measured, or set fewer.",
             )
         device = torch.device(_resolve_device(config.device))
-        if config.precision == "bfloat16" and device.type == "cuda" and not has_bfloat16(device):
-            raise DeviceError("This GPU has no bfloat16.", "Leave --precision out, or set it to float32.")
+        if config.precision == "bfloat16" and device.type == "cuda":
+            _require_bfloat16()
         precision = _auto_precision(device) if config.precision == "auto" else config.precision
         return cls(device=device, precision=precision, num_threads=config.threads or auto_threads())
 
@@ -52,11 +52,18 @@ class Runtime:
         """Set the number of torch's threads, for the whole process."""
         torch.set_num_threads(self.num_threads)
 
-    def autocast(self) -> contextlib.AbstractContextManager[object]:
-        """Return a context that computes matrix products in this precision; the weights stay float32."""
-        if self.precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+def is_available(device_type: str) -> bool:
+    """Return whether torch can use a device of this type; starts CUDA only if asked about it."""
+    if device_type == "cpu":
+        return True
+    return torch.cuda.is_available() if device_type == "cuda" else torch.backends.mps.is_available()
+
+
+def _require_bfloat16() -> None:
+    """Raise `DeviceError` unless the GPU has native bfloat16; torch emulates it on others."""
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise DeviceError("This GPU has no bfloat16.", "Leave --precision out, or set it to float32.")
 
 
 def available_cores() -> int:
@@ -64,11 +71,9 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """Return whether a device has native bfloat16, without emulation; assumed of MPS."""
-    if device.type == "cpu":
-        return cpu_has_bfloat16()
-    return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+def may_train_in_bfloat16(device: torch.device) -> bool:
+    """Return whether a device may train faster in bfloat16 than in float32: on MPS, nothing is known of it."""
+    return cpu_has_bfloat16() if device.type == "cpu" else device.type == "cuda" and cudnn_supports_bfloat16()
 
 
 def cpu_has_bfloat16() -> bool:
@@ -87,16 +92,15 @@ def auto_threads() -> int:
 
 
 def _auto_precision(device: torch.device) -> str:
-    """Return the precision without a measurement; float32 products on a GPU use TF32 where available."""
-    return "bfloat16" if device.type == "cuda" and cudnn_supports_bfloat16() else "float32"
+    """Return the precision without a measurement; float32 products of a step on a GPU use TF32 where available."""
+    return "bfloat16" if device.type != "cpu" and may_train_in_bfloat16(device) else "float32"
 
 
 def _resolve_device(wanted: str) -> str:
     """Return the name of an available device. Raises `DeviceError`."""
-    is_there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
-        return next(name for name, there in is_there.items() if there)
-    if not is_there[wanted]:
+        return next(name for name in ("cuda", "mps", "cpu") if is_available(name))
+    if not is_available(wanted):
         raise DeviceError(
             f"This machine has no {wanted} device that torch can use.", "Leave --device out, or set it to cpu."
         )

@@ -61,16 +61,16 @@ class MemoryFallback:
 
         Raises `DeviceMemoryError` where one tweet is too many.
         """
-        runtime, trainer = self._state.runtime, self._state.trainer
-        return self._evaluated(lambda size: evaluate(trainer.eval_model, tweets, runtime, should_stop, size))
+        trainer = self._state.trainer
+        return self._evaluated(lambda size: evaluate(trainer.eval_model, tweets, should_stop, size))
 
     def batch_loss(self, batch: Batch) -> float:
         """Return the loss of a batch as `engine.training.evaluation.batch_loss` does, in smaller parts if need be.
 
         Raises `DeviceMemoryError` where one tweet is too many.
         """
-        runtime, trainer = self._state.runtime, self._state.trainer
-        return self._evaluated(lambda size: batch_loss(trainer.model, batch, runtime, size))
+        trainer = self._state.trainer
+        return self._evaluated(lambda size: batch_loss(trainer.model, batch, size))
 
     def _evaluated(self, work: Callable[[int], _Result]) -> _Result:
         """Return the result of `work`, which is called with the number of tweets to read at once."""

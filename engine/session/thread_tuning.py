@@ -39,14 +39,14 @@ FIRST_COLUMNS = 4
 def initial_runtime(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
     """Return the runtime that a run starts with. Raises `DeviceError` for what this machine lacks.
 
-    Threads and precision of a checkpoint are limited to the cores, and to bfloat16 where the device has it.
+    Threads and precision of a checkpoint are limited to the cores, and to bfloat16 where the device trains in it.
     """
     wanted = config.runtime
     if info is None:
         return Runtime.resolve(wanted)
     threads = wanted.threads or min(info.num_threads, device.available_cores())
     runtime = Runtime.resolve(replace(wanted, threads=threads))
-    if wanted.precision == "auto" and (info.precision == "float32" or device.has_bfloat16(runtime.device)):
+    if wanted.precision == "auto" and (info.precision == "float32" or device.may_train_in_bfloat16(runtime.device)):
         runtime = replace(runtime, precision=info.precision)
     is_fixed = wanted.threads or info.tuning == "fixed" or "seed" in config.settings
     return runtime if is_fixed else replace(runtime, tuning="measured")

@@ -3,16 +3,16 @@
 Every target counts, `<EOS>` included. **A character outside the vocabulary costs its `<UNK>` plus 20 bits**, about what
 it takes to name a Unicode character, so that a smaller vocabulary can't flatter the figure.
 
-On a CPU the tweets are read by `engine.compute.cpu`, in float32 whatever the run's precision: the figure is that of the
-weights themselves. On a GPU they are read by the model's own `forward` in the run's precision, so the figure of a
-bfloat16 run includes its rounding.
+The figure is that of the weights themselves: whatever the run's precision, the tweets are read in float32, and on a
+GPU without TF32. On a CPU they are read by `engine.compute.cpu`, on a GPU by the model's own `forward`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
@@ -22,7 +22,6 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute.cpu.forward_pass import ForwardPass
-from engine.compute.device import Runtime
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD, UNKNOWN_CHAR_BITS
@@ -54,14 +53,13 @@ class Evaluation:
 
 
 @overload
-def evaluate(model: TextGenerator, tweets: EncodedTweets, runtime: Runtime) -> Evaluation: ...
+def evaluate(model: TextGenerator, tweets: EncodedTweets) -> Evaluation: ...
 
 
 @overload
 def evaluate(
     model: TextGenerator,
     tweets: EncodedTweets,
-    runtime: Runtime,
     should_stop: Callable[[], bool],
     batch_size: int = EVAL_BATCH_SIZE,
 ) -> Evaluation | None: ...
@@ -70,12 +68,11 @@ def evaluate(
 def evaluate(
     model: TextGenerator,
     tweets: EncodedTweets,
-    runtime: Runtime,
     should_stop: Callable[[], bool] = lambda: False,
     batch_size: int = EVAL_BATCH_SIZE,
 ) -> Evaluation | None:
     """Evaluate on `tweets` with dropout off; None if `should_stop` returned true between two batches."""
-    sum_of = sum_of_losses(model, runtime)
+    sum_of = sum_of_losses(model)
     total_nats = 0.0
     for batch in eval_batches(tweets, batch_size):
         if should_stop():
@@ -100,30 +97,44 @@ def evaluation_of(tweets: EncodedTweets, total_nats: float) -> Evaluation:
     )
 
 
-def batch_loss(model: TextGenerator, batch: Batch, runtime: Runtime, batch_size: int = EVAL_BATCH_SIZE) -> float:
+def batch_loss(model: TextGenerator, batch: Batch, batch_size: int = EVAL_BATCH_SIZE) -> float:
     """Return the loss of a batch with dropout off, nats per character, in float32; draws no random number."""
-    sum_of = sum_of_losses(model, replace(runtime, precision="float32"))
+    sum_of = sum_of_losses(model)
     return sum(float(sum_of(part)) for part in split_batch(batch, batch_size)) / batch.num_targets
 
 
-def sum_of_losses(model: TextGenerator, runtime: Runtime) -> Callable[[Batch], Tensor]:
+def sum_of_losses(model: TextGenerator) -> Callable[[Batch], Tensor]:
     """Return the function that returns the summed loss of a batch in nats, ()."""
-    return ForwardPass(model).sum_of_losses if runtime.device.type == "cpu" else _by_forward(model, runtime)
+    return ForwardPass(model).sum_of_losses if model.device.type == "cpu" else _by_forward(model)
 
 
-def _by_forward(model: TextGenerator, runtime: Runtime) -> Callable[[Batch], Tensor]:
+def _by_forward(model: TextGenerator) -> Callable[[Batch], Tensor]:
     """Return a function for any device that does what `ForwardPass.sum_of_losses` does on a CPU."""
 
     def sum_of(batch: Batch) -> Tensor:
-        inputs, targets = (torch.from_numpy(array).to(runtime.device) for array in (batch.inputs, batch.targets))
+        inputs, targets = (torch.from_numpy(array).to(model.device) for array in (batch.inputs, batch.targets))
         was_training = model.training
         model.eval()
         try:
-            with torch.inference_mode(), runtime.autocast():
+            with torch.inference_mode(), without_tensor_float_32(model.device):
                 logits, _ = model(inputs)  # (B, T, V)
-                flat = logits.flatten(0, 1).float()
+                flat = logits.flatten(0, 1)
                 return F.cross_entropy(flat, targets.flatten(), ignore_index=PAD, reduction="sum")
         finally:
             model.train(was_training)
 
     return sum_of
+
+
+@contextlib.contextmanager
+def without_tensor_float_32(device: torch.device) -> Iterator[None]:
+    """Compute cuDNN's float32 products without TF32, which torch allows by default; it has 10 bits of mantissa."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before

@@ -26,10 +26,20 @@ def cudnn_supports_bfloat16() -> bool:
 
     Since cuDNN 9.13 and torch 2.10 (pytorch/pytorch#164411), from compute capability 8.0 on.
     """
+    if not torch.cuda.is_available():
+        return False
     version = tuple(int(part) for part in torch.__version__.split(".")[:2])
-    cudnn_version = torch.backends.cudnn.version() or 0  # type: ignore[no-untyped-call] # torch leaves it untyped
-    has_cudnn = version >= _FIRST_TORCH and cudnn_version >= _FIRST_CUDNN
-    return torch.cuda.is_available() and has_cudnn and torch.cuda.get_device_capability() >= (8, 0)
+    has_cudnn = version >= _FIRST_TORCH and _cudnn_version() >= _FIRST_CUDNN
+    return has_cudnn and torch.cuda.get_device_capability() >= (8, 0)
+
+
+def _cudnn_version() -> int:
+    """Return cuDNN's version; 0 without one, and where one of the machine's GPUs is too old for it."""
+    try:
+        return torch.backends.cudnn.version() or 0  # type: ignore[no-untyped-call] # torch leaves it untyped
+    except RuntimeError:
+        LOG.warning("cuDNN can't be used", exc_info=True)
+        return 0
 
 
 def bfloat16_copy(model: TextGenerator) -> TextGenerator:

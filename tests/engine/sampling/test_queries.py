@@ -17,7 +17,7 @@ from engine.model.vocab import EOS, Vocab
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
 from engine.sampling.sampler import sample_tweets
 from engine.training.evaluation import evaluate
-from tests.engine.helpers import CPU, encoded_with, small_tweets, vocab_of
+from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 
 VOCAB = vocab_of(small_tweets())
 HOSTILE = ("\x1b", "\u202e", "\n", "\u2028", "a")
@@ -78,7 +78,7 @@ def test_the_most_likely_next_characters_are_those_of_the_forward_pass() -> None
 def test_the_scores_add_up_to_the_loss_of_an_evaluation(text: str) -> None:
     chars = score_chars(MODEL, VOCAB, text)
 
-    nats = evaluate(MODEL, encoded_with(VOCAB, [text]), CPU).total_nats
+    nats = evaluate(MODEL, encoded_with(VOCAB, [text])).total_nats
     assert [char.char for char in chars] == [*text, ""]
     assert sum(char.bits for char in chars) == pytest.approx(nats / math.log(2), rel=1e-4, abs=1e-2)
 

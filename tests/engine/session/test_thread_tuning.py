@@ -172,25 +172,22 @@ def test_the_candidates_of_a_calibration_are_the_choices_that_were_not_set(
     assert candidates_for(config_with(), on_gpu, None) == [Candidate(num_threads=3, precision="bfloat16")]
 
 
-@pytest.mark.parametrize("device_type", ["cpu", "cuda"])
-def test_a_checkpoints_bfloat16_applies_only_if_the_device_supports_it(
+@pytest.mark.parametrize("device_type", ["cpu", "cuda", "mps"])
+def test_a_checkpoints_bfloat16_applies_only_if_the_device_trains_in_it(
     monkeypatch: pytest.MonkeyPatch, device_type: Device
 ) -> None:
     has_it = {"cpu": False, "cuda": False}
     monkeypatch.setattr(device, "available_cores", lambda: 2)
+    monkeypatch.setattr(device, "is_available", lambda _: True)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: has_it["cpu"])
-    monkeypatch.setattr(device, "cudnn_supports_bfloat16", lambda: False)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(
-        torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or has_it["cuda"]
-    )
+    monkeypatch.setattr(device, "cudnn_supports_bfloat16", lambda: has_it["cuda"])
     config = RunConfig(runtime=RuntimeConfig(device=device_type))
     info = checkpoint_info(precision="bfloat16", num_threads=1)
 
     assert initial_runtime(config, info).precision == "float32"
 
     has_it[device_type] = True
-    assert initial_runtime(config, info).precision == "bfloat16"
+    assert initial_runtime(config, info).precision == ("float32" if device_type == "mps" else "bfloat16")
     assert initial_runtime(with_runtime(device=device_type, precision="float32"), info).precision == "float32"
     assert initial_runtime(config, replace(info, precision="float32")).precision == "float32"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +12,16 @@ from hypothesis import given, settings
 from engine.compute.cpu.forward_pass import ForwardPass
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
-from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, batch_loss, evaluate
+from engine.training.evaluation import (
+    EVAL_BATCH_SIZE,
+    Evaluation,
+    _by_forward,
+    batch_loss,
+    evaluate,
+    without_tensor_float_32,
+)
 from tests.engine.compute.cpu.random_batches import Shape, random_batch, shapes
-from tests.engine.helpers import CPU, encoded_with, small_tweets, vocab_of
+from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 
 
 def random_model(vocab: Vocab, dropout: float = 0.0) -> TextGenerator:
@@ -33,7 +39,7 @@ def uniform_model(vocab: Vocab) -> TextGenerator:
 
 
 def evaluated(model: TextGenerator, tweets: list[str], vocab: Vocab) -> Evaluation:
-    result = evaluate(model, encoded_with(vocab, tweets), CPU)
+    result = evaluate(model, encoded_with(vocab, tweets))
     assert result is not None
     return result
 
@@ -89,38 +95,43 @@ def test_an_interrupted_evaluation_returns_none_and_restores_the_training_mode()
     model.train()
     answers = iter([False, True])
 
-    result = evaluate(model, encoded_with(vocab, tweets), CPU, should_stop=lambda: next(answers))
+    result = evaluate(model, encoded_with(vocab, tweets), should_stop=lambda: next(answers))
 
     assert result is None
     assert model.training
     assert next(answers, "asked between two batches") == "asked between two batches"
 
 
-def test_on_the_cpu_the_sum_equals_the_modules_own_in_every_precision() -> None:
+def test_on_the_cpu_the_sum_equals_the_modules_own() -> None:
     vocab = vocab_of(small_tweets())
     model, tweets = random_model(vocab, dropout=0.5).train(), encoded_with(vocab, small_tweets())
     batch = tweets.batch(np.arange(len(tweets)))
-    expected = float(_by_forward(model, CPU)(batch))
+    expected = float(_by_forward(model)(batch))
 
-    for precision in ("float32", "bfloat16"):
-        found = evaluate(model, tweets, replace(CPU, precision=precision))
-        assert found is not None
-        assert found.total_nats == pytest.approx(expected, rel=1e-6)
+    assert evaluate(model, tweets).total_nats == pytest.approx(expected, rel=1e-6)
     assert model.training
+
+
+def test_a_gpu_evaluates_without_tf32_and_allows_it_again_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    with without_tensor_float_32(torch.device("cuda")):
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_the_loss_of_a_batch_in_parts_is_its_mean_loss_without_dropout_or_random_numbers(
     device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_: tensor)  # "meta" stands for a GPU, without one
+    monkeypatch.setattr(TextGenerator, "device", torch.device(device))  # "meta" stands for a GPU, without one
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_: tensor)
     vocab = vocab_of(small_tweets())
     model, tweets = random_model(vocab, dropout=0.5).train(), encoded_with(vocab, small_tweets())
     state = torch.get_rng_state()
 
-    loss = batch_loss(model, tweets.batch(np.arange(len(tweets))), replace(CPU, device=torch.device(device)), 7)
+    loss = batch_loss(model, tweets.batch(np.arange(len(tweets))), 7)
 
-    assert loss == pytest.approx(evaluate(model, tweets, CPU).nats_per_char, rel=1e-6)
+    assert loss == pytest.approx(evaluate(model, tweets).nats_per_char, rel=1e-6)
     assert torch.equal(torch.get_rng_state(), state)
     assert model.training
 
@@ -132,7 +143,7 @@ def test_the_loss_of_a_batch_in_parts_is_its_mean_loss_without_dropout_or_random
 @settings(max_examples=30)
 def test_the_sum_of_the_forward_pass_equals_the_modules_own(shape: Shape) -> None:
     model, batch = shape.model().float(), shape.batch()
-    expected = float(_by_forward(model, CPU)(batch))
+    expected = float(_by_forward(model)(batch))
 
     assert float(ForwardPass(model).sum_of_losses(batch)) == pytest.approx(expected, rel=1e-6, abs=1e-5)
 

@@ -119,7 +119,7 @@ def evaluate(
     own = None if files and not compares else _own_corpus(path, loaded.info, named, must_be_same=compares)
     tweets = _tweets(files, own)
     encoded = EncodedTweets.from_flat(tweets, loaded.vocab)
-    result = evaluate_tweets(loaded.to_model(runtime.device), encoded, runtime)
+    result = evaluate_tweets(loaded.to_model(runtime.device), encoded)
     bits, comparison = None, None
     if own and baselines:
         train = EncodedTweets.from_flat(own.train, loaded.vocab)
