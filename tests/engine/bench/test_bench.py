@@ -169,7 +169,7 @@ def test_it_ends_in_about_the_requested_time_and_reports_progress(corpus: Path) 
 def test_every_variant_has_a_row_for_the_first_shape_however_short_the_time(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "has_bfloat16", lambda _: True)
+    monkeypatch.setattr(training, "may_train_in_bfloat16", lambda _: True)
     before = torch.get_num_threads()
     report = tiny_report(corpus, TickingClock(0.01), 0.01, [])
     found = [row.path for row in report.train]
