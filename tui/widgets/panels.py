@@ -150,7 +150,7 @@ class Panels(Vertical):
         if self._pace.is_due("status", is_awaited=self._is_status_urgent(view)):
             self.show_status(view)
         if self.has_class("-machine") and self._pace.is_due("machine"):
-            self.query_one(MachinePanel).measure(view)
+            self.query_one(MachinePanel).measure(view, host_pid)
         if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
             self.query_one(TweetFeed).show(view)
         self.query_one(PanelTabs).temperature = format_temperature(view.sampling.temperature)

@@ -14,6 +14,7 @@ from tui.formatting.numbers import format_size, shortened
 from tui.run.view import RunView
 from tui.widgets.status.lines import UNKNOWN, Line, LineSegment
 from tui.widgets.status.machine_reader import GpuReading, MachineReading
+from tui.widgets.status.rank_lines import rank_lines
 from tui.widgets.status.step_breakdown import LABEL_CELLS, ScreenCost, StepBreakdown, row
 from tui.widgets.status.view_text import device_text
 
@@ -28,15 +29,31 @@ def machine_lines(
     breakdown = StepBreakdown.of(view, cost)
     if width >= MIN_TWO_COLUMNS:
         left_cells = (width - _GAP_CELLS) // 2
+        left = breakdown.lines(left_cells)
         right = _load_lines(view, reading, cost, width - _GAP_CELLS - left_cells, height)
-        return _side_by_side(breakdown.lines(left_cells), right, left_cells + _GAP_CELLS)
-    num_load_lines = len(_load_lines(view, reading, cost, width, height))
-    lines = breakdown.lines(width)
-    if len(lines) + num_load_lines > height:
+        shorter, cells = (left, left_cells) if len(left) < len(right) else (right, width - _GAP_CELLS - left_cells)
+        ranks = rank_lines(view, cells, height - len(shorter) - 1)
+        shorter += [(), *ranks] if ranks else []
+        return _side_by_side(left, right, left_cells + _GAP_CELLS)
+    lines, ranks = breakdown.lines(width), rank_lines(view, width, height)
+    if len(lines) + len(_load_lines(view, reading, cost, width, height)) + len(ranks) > height:
         lines = breakdown.packed_lines(width)
-    load = _load_lines(view, reading, cost, width, height - len(lines))
-    has_room = len(lines) + len(load) < height
-    return [*lines, *([()] if has_room else []), *load]
+        room = height - len(lines) - len(_load_lines(view, reading, cost, width, 0))
+        ranks = rank_lines(view, width, min(room, height // 3))
+    load = _load_lines(view, reading, cost, width, height - len(lines) - len(ranks))
+    return _separated([lines, load, ranks], height)
+
+
+def _separated(groups: Sequence[list[Line]], height: int) -> list[Line]:
+    """Return the lines of all groups, an empty line before each as long as there is room for it."""
+    room = height - sum(map(len, groups))
+    lines: list[Line] = []
+    for group in groups:
+        if group and lines and room > 0:
+            lines.append(())
+            room -= 1
+        lines += group
+    return lines
 
 
 def _side_by_side(left: Sequence[Line], right: Sequence[Line], left_cells: int) -> list[Line]:
@@ -76,7 +93,7 @@ def _value_line(label: str, values: Sequence[str], width: int) -> Line:
 
 
 def _processor_rows(reading: MachineReading | None) -> Iterator[tuple[str, ...]]:
-    """Yield label and values of processor and memory: this process, then the whole system."""
+    """Yield label and values of processor and memory: the processes that train, then the whole system."""
     if reading is not None:
         yield (
             "CPU cores",
@@ -93,7 +110,8 @@ def _process_rows(view: RunView, reading: MachineReading | None, cost: ScreenCos
     yield "terminal", UNKNOWN if rate is None else f"{format_size(round(rate))}/s"
     yield "device", *harmless(device_text(view)).split(", ")
     if reading is not None and reading.num_threads is not None:
-        yield "threads", f"{reading.num_threads} in this process"
+        processes = "this process" if reading.num_processes == 1 else f"{reading.num_processes} processes"
+        yield "threads", f"{reading.num_threads} in {processes}"
 
 
 def _cores(cores: float | None) -> str:

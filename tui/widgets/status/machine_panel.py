@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from textual.worker import Worker
@@ -18,8 +19,9 @@ from tui.terminal.textual_private import driver_of
 from tui.widgets.status.line_panel import LinePanel
 from tui.widgets.status.lines import Line
 from tui.widgets.status.machine_lines import machine_lines
-from tui.widgets.status.machine_reader import MachineReader, MachineReading
+from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
 from tui.widgets.status.step_breakdown import ScreenCost, UsageCounters
+from tui.widgets.status.view_text import num_ranks
 
 
 class Reader(Protocol):
@@ -38,7 +40,7 @@ class MachinePanel(LinePanel):
 
     def __init__(
         self,
-        open_reader: Callable[[int | None], Reader] = MachineReader,
+        open_reader: Callable[[MeasuredRun], Reader] = MachineReader,
         clock: Callable[[], float] = time.monotonic,
         core_seconds: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -48,7 +50,8 @@ class MachinePanel(LinePanel):
         self._shown_view = RunView()
         self._open_reader = open_reader
         self._reader: Reader | None = None
-        self._pid: int | None = None
+        self._measured: MeasuredRun | None = None
+        """What `_reader` measures."""
         self._reading: MachineReading | None = None
         self._worker: Worker[None] | None = None
         self._clock = clock
@@ -58,29 +61,27 @@ class MachinePanel(LinePanel):
 
     def begin(self, view: RunView, pid: int | None = None) -> None:
         """Show `view` and start measuring; `pid` is the process that trains, None for this one."""
-        if pid != self._pid:
-            self._pid, self._reader = pid, None
         self._counters = self._cost = None
-        self.measure(view)
+        self.measure(view, pid)
         self.show_lines()
 
-    def measure(self, view: RunView) -> None:
+    def measure(self, view: RunView, pid: int | None = None) -> None:
         """Measure the interval since the last call; show it with `view` once the machine has been read."""
         self._shown_view = view
         before, self._counters = self._counters, self._current_counters()
         if before is not None:
             self._cost = self._counters.cost_since(before) or self._cost
         if self._worker is None or self._worker.is_finished:
-            self._worker = self.run_worker(self._read_machine())
+            self._worker = self.run_worker(self._read_machine(MeasuredRun(pid, num_ranks(view) > 1)))
 
-    async def _read_machine(self) -> None:
-        self._reading = await on_own_thread(self._read)
+    async def _read_machine(self, run: MeasuredRun) -> None:
+        self._reading = await on_own_thread(partial(self._read, run))
         self.show_lines()
 
-    def _read(self) -> MachineReading:
+    def _read(self, run: MeasuredRun) -> MachineReading:
         """Read the machine, on a worker thread, where opening the reader may block too. Calls never overlap."""
-        if self._reader is None:
-            self._reader = self._open_reader(self._pid)
+        if self._reader is None or run != self._measured:
+            self._reader, self._measured = self._open_reader(run), run
         return self._reader.read()
 
     def _current_counters(self) -> UsageCounters:

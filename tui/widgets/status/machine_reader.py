@@ -12,13 +12,27 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _MAX_GAP_SECONDS = 10.0
 """After a longer gap, the load since the previous reading is too old to show."""
 _Value = TypeVar("_Value")
 ImportModule = Callable[[str], ModuleType]
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """Whose processor and memory are read."""
+
+    pid: int | None = None
+    """The process that trains, None for this one."""
+    has_ranks: bool = False
+    """Whether it is one of several that train together: all of them on this machine are read."""
+
+
+THIS_PROCESS = MeasuredRun()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +54,19 @@ class MachineReading:
     """The load of the machine; values that can't be read are None."""
 
     process_cores: float | None
-    """Cores used by this process since the previous reading; None in the first."""
+    """Cores used by the processes that train since the previous reading; None in the first."""
     machine_cores: float | None
     """Cores used by all processes."""
     num_cores: int
     process_bytes: int | None
+    """Resident memory of the processes that train; pages that they share count for each."""
     used_bytes: int | None
     """Memory used by all processes."""
     total_bytes: int | None
     num_threads: int | None
-    """Threads of this process."""
+    """Threads of the processes that train."""
+    num_processes: int = 1
+    """The processes that train on this machine."""
     gpus: tuple[GpuReading, ...]
 
 
@@ -58,42 +75,81 @@ class MachineReader:
 
     def __init__(
         self,
-        pid: int | None = None,
+        run: MeasuredRun = THIS_PROCESS,
         import_module: ImportModule = importlib.import_module,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Measure the process `pid`, None for this one; open NVIDIA's library if it and a driver are installed.
+        """Measure the processes of a run; open NVIDIA's library if it and a driver are installed.
 
-        Values of a process that has ended are None.
+        Values of processes that have ended are None.
         """
         import psutil  # costs start-up time
 
         self._psutil = psutil
-        self._process = _or_none(lambda: psutil.Process(pid), psutil.Error)
+        self._errors = (psutil.Error, OSError)
+        self._process = _or_none(lambda: psutil.Process(run.pid), psutil.Error)
+        self._has_ranks = run.has_ranks
+        self._ranks: dict[Any, Any] = {}
+        """The ranks of the last reading, each of which stores its CPU time then."""
         self._clock = clock
         self._read_at = -math.inf
         self._nvml = _opened_nvml(import_module)
 
     def read(self) -> MachineReading:
         """Read the current load."""
-        psutil, errors = self._psutil, (self._psutil.Error, OSError)
+        psutil, errors = self._psutil, self._errors
         num_cores = psutil.cpu_count() or 1
-        process = self._process
-        process_percent = process and _or_none(process.cpu_percent, errors)
+        loads = [load for process in self._processes() if (load := _or_none(partial(_load_of, process), errors))]
         machine_percent = _or_none(psutil.cpu_percent, errors)
         memory = _or_none(psutil.virtual_memory, errors)
         now = self._clock()
         is_first, self._read_at = now - self._read_at > _MAX_GAP_SECONDS, now
         return MachineReading(
-            process_cores=None if is_first or process_percent is None else process_percent / 100,
+            process_cores=None if is_first or not loads else sum(load.cores for load in loads),
             machine_cores=None if is_first or machine_percent is None else machine_percent / 100 * num_cores,
             num_cores=num_cores,
-            process_bytes=process and _or_none(lambda: int(process.memory_info().rss), errors),
+            process_bytes=sum(load.num_bytes for load in loads) if loads else None,
             used_bytes=None if memory is None else memory.total - memory.available,
             total_bytes=None if memory is None else memory.total,
-            num_threads=process and _or_none(process.num_threads, errors),
+            num_threads=sum(load.num_threads for load in loads) if loads else None,
+            num_processes=len(loads),
             gpus=() if self._nvml is None else tuple(_gpus(self._nvml)),
         )
+
+    def _processes(self) -> list[Any]:
+        """Return the process to measure, or the ranks: the children of its parent with the same rendezvous."""
+        if self._process is None or not self._has_ranks:
+            return [self._process] if self._process else []
+        parent = _or_none(self._process.parent, self._errors)
+        siblings = (parent and _or_none(parent.children, self._errors)) or []
+        rendezvous = _or_none(partial(_rendezvous_of, self._process), self._errors)
+        self._ranks = {
+            each: self._ranks.get(each, each)
+            for each in siblings
+            if each in self._ranks or _or_none(partial(_rendezvous_of, each), self._errors) == rendezvous
+        }
+        return list(self._ranks.values())
+
+
+@dataclass(frozen=True)
+class _ProcessLoad:
+    """The load of one process."""
+
+    cores: float
+    num_bytes: int
+    num_threads: int
+
+
+def _load_of(process: Any) -> _ProcessLoad:  # noqa: ANN401 - psutil's
+    """Return the load of a process since the last call. Raises psutil's errors."""
+    with process.oneshot():
+        return _ProcessLoad(process.cpu_percent() / 100, int(process.memory_info().rss), process.num_threads())
+
+
+def _rendezvous_of(process: Any) -> tuple[str | None, ...]:  # noqa: ANN401 - psutil's
+    """Return where a rank meets the others, as torchrun sets it. Raises psutil's errors."""
+    environment = process.environ()
+    return environment.get("MASTER_ADDR"), environment.get("MASTER_PORT")
 
 
 def _opened_nvml(import_module: ImportModule) -> ModuleType | None:

@@ -27,8 +27,10 @@ from tui.widgets.status.view_text import (
     device_text,
     learning_rate_text,
     phase_text,
+    ranks_text,
     sampling_settings,
     saved_text,
+    slowest_rank_text,
     speed_limits,
     stop_text,
 )
@@ -136,12 +138,14 @@ def _steering_rows(view: RunView) -> Iterator[Field]:
 
 
 def _setup_rows(view: RunView, width: int) -> Iterator[Field]:
-    """Yield checkpoint, device, model, corpus and run; the tweets take two rows if one is too narrow for them."""
+    """Yield checkpoint, device, ranks, model, corpus and run; the tweets take two rows if one is too narrow."""
     started = view.started
     if started is None:
         return
     yield "saved", saved_text(view), "value"
     yield "device", device_text(view), "value"
+    yield from (("ranks", text, "value") for text in ranks_text(view))
+    yield from (("", f"slowest {text}", "value") for text in slowest_rank_text(view))
     if view.model is not None:
         yield "model", f"GRU {view.model.num_layers} x {view.model.hidden_size}", "value"
     yield "parameters", format_count(view.num_parameters), "value"
@@ -197,10 +201,15 @@ def _setup_fields(view: RunView) -> Iterator[Field]:
     if started is None:
         return
     yield "", shortened(started.corpus, 24), "value"
+    yield from (("", text, "value") for text in ranks_text(view, " ranks"))
+    yield from (("slowest", text, "value") for text in slowest_rank_text(view))
     num_tweets = started.num_train_tweets
-    yield "", f"{format_short(num_tweets)} tweet{'' if num_tweets == 1 else 's'}", "label"
-    yield "", f"{format_short(view.num_parameters)} parameters", "label"
-    yield "", device_text(view), "label"
+    sizes: list[Field] = [
+        ("", f"{format_short(num_tweets)} tweet{'' if num_tweets == 1 else 's'}", "label"),
+        ("", f"{format_short(view.num_parameters)} parameters", "label"),
+    ]
+    device: Field = ("", device_text(view), "label")
+    yield from (device, *sizes) if started.world_size > 1 else (*sizes, device)
     if view.saved is not None:
         yield "saved", saved_text(view), "label"
     yield "run", started.run, "label"

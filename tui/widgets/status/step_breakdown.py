@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from engine.protocol.events import StepTimes
+from tui.formatting.numbers import shortened
 from tui.run.view import RunView
 from tui.widgets.status.lines import UNKNOWN, Line, LineSegment, Tone
+from tui.widgets.status.view_text import num_ranks
 
 LABEL_CELLS = 11
-_TIME_CELLS, _PERCENT_CELLS = 9, 7
+VALUE_CELLS, PERCENT_CELLS = 9, 7
 _BAR = "━"
-_PARTS = ("data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving")
-_DEVICE_PARTS = ("data", "forward", "sampling", "evaluation", "saving")
+_PARTS = ("data", "forward", "backward", "optimizer", "waiting", "sampling", "evaluation", "saving")
+_DEVICE_PARTS = ("data", "forward", "waiting", "sampling", "evaluation", "saving")
 """On a GPU the whole step is one part and counted as forward."""
 
 
@@ -71,11 +73,13 @@ class StepBreakdown:
             return cls(step="measuring…" if view.phase == "training" else UNKNOWN, rate="", parts=())
         is_on_device = view.started is not None and view.started.device != "cpu"
         totals = {part: _total(view.times, part) for part in (_DEVICE_PARTS if is_on_device else _PARTS)}
+        if num_ranks(view) == 1:
+            del totals["waiting"]
         totals["other"] = max(seconds - sum(totals.values()), 0.0)
         if cost is not None:
             totals["screen"] = cost.core_share * seconds
         return cls(
-            step=_milliseconds(seconds / num_steps).rjust(_TIME_CELLS),
+            step=_milliseconds(seconds / num_steps).rjust(VALUE_CELLS),
             rate=f"  {_rate(num_steps / seconds)}",
             parts=tuple(
                 ("steps" if is_on_device and part == "forward" else part, value / num_steps, value / seconds)
@@ -90,7 +94,10 @@ class StepBreakdown:
 
     def lines(self, width: int) -> list[Line]:
         """Return a line per part: time, share, bar."""
-        return [self._head(width), *(_part_line(*part, width) for part in self.parts)]
+        return [
+            self._head(width),
+            *(share_line(name, _milliseconds(seconds), share, width) for name, seconds, share in self.parts),
+        ]
 
     def packed_lines(self, width: int) -> list[Line]:
         """Return as many parts per line as fit, without shares."""
@@ -125,9 +132,11 @@ def _milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:.{2 if seconds < 0.01 else 1 if seconds < 1 else 0}f} ms"
 
 
-def _part_line(name: str, seconds: float, share: float, width: int) -> Line:
-    """Return name, time, share and bar."""
-    percent = f"{100 * share:.0f} %".rjust(_PERCENT_CELLS)
-    bar_cells = max(width - LABEL_CELLS - _TIME_CELLS - _PERCENT_CELLS - 1, 0)
-    bar = _BAR * min(round(share * bar_cells), bar_cells)
-    return row(name, (_milliseconds(seconds).rjust(_TIME_CELLS), "value"), (percent, "label"), (f" {bar}", "good"))
+def share_line(name: str, value: str, share: float, width: int, note: str = "") -> Line:
+    """Return name, value, share and bar, or a note in place of the bar."""
+    shown = shortened(value, VALUE_CELLS).rjust(VALUE_CELLS)
+    percent = f"{100 * share:.0f} %".rjust(PERCENT_CELLS)
+    room = max(width - LABEL_CELLS - VALUE_CELLS - PERCENT_CELLS - 1, 0)
+    bar = _BAR * min(round(share * room), room)
+    end: tuple[str, Tone] = (f" {shortened(note, room)}", "label") if note else (f" {bar}", "good")
+    return row(name, (shown, "value"), (percent, "label"), end)

@@ -69,6 +69,26 @@ def device_text(view: RunView) -> str:
     return f"{view.started.device} {view.started.precision}, {threads_label(view.num_threads)}"
 
 
+def num_ranks(view: RunView) -> int:
+    """Return the number of processes that train together."""
+    return 1 if view.started is None else view.started.world_size
+
+
+def ranks_text(view: RunView, noun: str = "") -> Iterator[str]:
+    """Yield number, machines and backend of the ranks: "16 on 2 machines, nccl"; nothing with one process."""
+    if view.started is not None and view.started.world_size > 1:
+        num_machines = len(set(view.ranks.hosts)) if view.ranks is not None else 1
+        machines = f" on {num_machines} machines" if num_machines > 1 else ""
+        yield f"{num_ranks(view)}{noun}{machines}, {view.started.backend}"
+
+
+def slowest_rank_text(view: RunView) -> Iterator[str]:
+    """Yield the rank that waits least for the others, and its share of waiting, once measured: "3, waits 12 %"."""
+    if view.ranks is not None and view.ranks.waiting_shares:
+        share, rank = min((share, rank) for rank, share in enumerate(view.ranks.waiting_shares))
+        yield f"{rank}, waits {100 * share:.0f} %"
+
+
 def learning_rate_text(view: RunView, separator: str) -> str:
     """Return the current learning rate, and the peak one if warm-up, schedule or finish have reduced it."""
     now = format_learning_rate(view.learning_rate)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import psutil
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -23,7 +27,7 @@ from tui.run.view import RunView
 from tui.widgets.status.lines import plain
 from tui.widgets.status.machine_lines import machine_lines
 from tui.widgets.status.machine_panel import MachinePanel
-from tui.widgets.status.machine_reader import GpuReading, MachineReader, MachineReading
+from tui.widgets.status.machine_reader import GpuReading, MachineReader, MachineReading, MeasuredRun
 from tui.widgets.status.step_breakdown import ScreenCost
 
 TIMES = events.StepTimes(
@@ -67,6 +71,20 @@ def gpu(number: int = 0, **changes: Any) -> GpuReading:
 
 def training(device: str = "cpu", times: events.StepTimes = TIMES) -> RunView:
     return apply(apply(RunView(), run_started(device=device)), times)
+
+
+def training_together(num_ranks: int, num_hosts: int = 1, device: str = "cuda") -> RunView:
+    """Return a run of several processes, the last of which is the slowest."""
+    view = apply(RunView(), run_started(device=device, world_size=num_ranks, backend="nccl"))
+    view = apply(view, replace(TIMES, waiting_seconds=0.2))
+    measured = events.RanksMeasured(
+        step=100,
+        elapsed_seconds=2.0,
+        waiting_shares=tuple(0.01 * (num_ranks - rank) for rank in range(num_ranks)),
+        devices=tuple(f"{device}:{rank}" for rank in range(num_ranks)),
+        hosts=tuple(f"node-{rank * num_hosts // num_ranks}" for rank in range(num_ranks)),
+    )
+    return apply(view, measured)
 
 
 def text_of(view: RunView, reading: MachineReading | None = READING, width: int = 38, height: int = 18) -> list[str]:
@@ -113,14 +131,68 @@ def test_a_gpu_shows_utilization_memory_power_and_temperature_as_far_as_known() 
     assert "GPU 1  12/80 GB  NVIDIA H100" in lines
 
 
-@given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.booleans())
-def test_every_line_fits_a_panel_of_at_least_27_cells(
-    width: int, height: int, num_gpus: int, is_on_device: bool
+def test_several_processes_add_the_part_of_waiting_and_a_line_for_each() -> None:
+    reading = replace(READING, num_processes=2)
+    lines = text_of(training_together(2, device="cpu"), reading, height=24)
+    assert lines[5] == "waiting      2.00 ms   10 % ━"
+    assert lines[-5:] == [
+        "threads    15 in 2 processes",
+        "",
+        "rank          device  waits",
+        "0              cpu:0    2 %",
+        "1              cpu:1    1 %",
+    ]
+    assert not any("wait" in line or "rank" in line for line in text_of(training(), height=24))
+
+
+def test_a_small_panel_shortens_the_parts_of_a_step_for_the_ranks() -> None:
+    lines = text_of(training_together(2), replace(READING, num_processes=2), width=40, height=15)
+    assert lines[1] == "data 0.20 ms  steps 6.00 ms"
+    assert lines[-1] == "1             cuda:1    1 %"
+
+
+def test_ranks_of_several_machines_name_theirs() -> None:
+    lines = text_of(training_together(4, num_hosts=2), width=46, height=30)
+    assert lines[-2:] == ["2             cuda:2    2 % node-1", "3             cuda:3    1 % node-1"]
+
+
+def test_ranks_that_do_not_fit_are_listed_side_by_side_from_the_slowest() -> None:
+    lines = text_of(training_together(64, num_hosts=8), width=40, height=17)
+    assert lines[-5:] == [
+        "12 of 64 ranks, slowest first",
+        "63   1 %   62   2 %   61   3 %",
+        "60   4 %   59   5 %   58   6 %",
+        "57   7 %   56   8 %   55   9 %",
+        "54  10 %   53  11 %   52  12 %",
+    ]
+    assert text_of(training_together(6), width=40, height=17)[-3:] == [
+        "waits by rank, slowest first",
+        " 5   1 %    4   2 %    3   3 %",
+        " 2   4 %    1   5 %    0   6 %",
+    ]
+
+
+def test_ranks_are_shown_in_the_shorter_of_two_columns() -> None:
+    lines = text_of(training_together(2), width=78, height=12)
+    assert [line[40:].strip() for line in lines[-4:]] == [
+        "",
+        "rank          device  waits",
+        "0             cuda:0    2 %",
+        "1             cuda:1    1 %",
+    ]
+
+
+@given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.integers(1, 100), st.booleans())
+def test_every_line_fits_a_panel_of_at_least_28_cells(
+    width: int, height: int, num_gpus: int, num_ranks: int, is_on_device: bool
 ) -> None:
     reading = replace(READING, gpus=tuple(map(gpu, range(num_gpus))))
-    view = training("cuda:0" if is_on_device else "cpu")
-    for line in machine_lines(view, reading, COST, width, height):
-        assert cell_len(plain([line])) <= max(width, 27)
+    view = training("cuda:0" if is_on_device else "cpu") if num_ranks == 1 else training_together(num_ranks, 3)
+    lines = machine_lines(view, reading, COST, width, height)
+    assert all(cell_len(plain([line])) <= max(width, 28) for line in lines)
+    if num_ranks > 1:
+        without_ranks = machine_lines(replace(view, ranks=None), reading, COST, width, height)
+        assert len(lines) <= max(len(without_ranks), height)
 
 
 def no_such_module(name: str) -> ModuleType:
@@ -182,7 +254,7 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet_sampled("hello there"
 async def opened(app: TweetgenApp, reader: FakeReader) -> MachinePanel:
     await shows(app, "hello there")
     panel = app.screen.query_one(MachinePanel)
-    panel._open_reader = lambda _: reader
+    panel._open_reader = lambda *_: reader
     return panel
 
 
@@ -216,9 +288,54 @@ async def test_a_driver_that_hangs_does_not_block_the_screen(stage: Stage) -> No
         may_go_on.set()
 
 
+async def test_a_leader_that_was_restarted_is_measured_in_place_of_the_old_one(stage: Stage) -> None:
+    app, reader = stage.app(FakeSession(SCRIPT, run_started(world_size=2, backend="gloo"))), FakeReader()
+    async with app.run_test(size=(80, 24)):
+        panel = await opened(app, reader)
+        measured: list[MeasuredRun] = []
+
+        def open_reader(run: MeasuredRun) -> FakeReader:
+            measured.append(run)
+            return reader
+
+        panel._open_reader = open_reader
+        for pid in (7, 7, 8):
+            panel.measure(app.summary_view, pid)
+            await wait_until(lambda: panel._worker is not None and panel._worker.is_finished, "the reading")
+    assert measured == [MeasuredRun(7, has_ranks=True), MeasuredRun(8, has_ranks=True)]
+
+
+def test_all_ranks_of_this_machine_are_measured_but_no_other_child_of_their_launcher() -> None:
+    rank = "MASTER_ADDR=::1 MASTER_PORT={} exec sleep 1000 &"
+    script = "".join(f"({rank.format(port)}) " for port in (29400, 29400, 29500)).replace("&)", ") &")
+    with subprocess.Popen(["/bin/sh", "-c", f"{script} sleep 1000 & wait"], start_new_session=True) as launcher:
+        try:
+            children = started_children(launcher.pid, 4)
+            leader = next(child.pid for child in children if child.environ().get("MASTER_PORT") == "29400")
+            reading = MachineReader(MeasuredRun(leader, has_ranks=True)).read()
+            one = MachineReader(MeasuredRun(leader)).read()
+        finally:
+            os.killpg(launcher.pid, signal.SIGKILL)
+    assert (reading.num_processes, reading.num_threads) == (2, 2)
+    assert reading.process_bytes is not None
+    assert one.process_bytes is not None
+    assert reading.process_bytes > 1.5 * one.process_bytes
+
+
+def started_children(pid: int, count: int) -> list[psutil.Process]:
+    """Return the children of a shell, once all of them have replaced themselves by `sleep`."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        children: list[psutil.Process] = psutil.Process(pid).children()
+        if [child.name() for child in children] == ["sleep"] * count:
+            return children
+        assert time.monotonic() < deadline, children
+        time.sleep(0.01)
+
+
 def test_the_machine_is_read_for_the_process_that_trains() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        ours, theirs = MachineReader().read(), MachineReader(other.pid).read()
+        ours, theirs = MachineReader().read(), MachineReader(MeasuredRun(other.pid)).read()
         assert theirs.process_bytes is not None
         assert ours.process_bytes is not None
         assert theirs.process_bytes < ours.process_bytes / 2

@@ -21,6 +21,7 @@ from tui.widgets.status.line_panel import changed_cells
 from tui.widgets.status.lines import plain
 from tui.widgets.status.status_lines import column_lines, compact_lines
 
+NO_SHARES = events.RanksMeasured(step=600, elapsed_seconds=9.0, waiting_shares=(), devices=(), hosts=())
 SAVED = events.CheckpointSaved(step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5)
 
 
@@ -77,6 +78,38 @@ def test_80_columns_fit_the_status_in_three_lines() -> None:
         "loss 1.702   bits 2.46   val 2.51   best 2.49   temp 0.80   lr 0.004",
         "happy.csv   19k tweets   148k parameters   cpu float32, 1 thread",
     ]
+
+
+def running_together(num_ranks: int, num_hosts: int = 1) -> RunView:
+    """Return a run of several processes, the last of which waits least."""
+    view = running()
+    assert view.started is not None
+    started = replace(view.started, world_size=num_ranks, backend="gloo")
+    measured = events.RanksMeasured(
+        step=600,
+        elapsed_seconds=9.0,
+        waiting_shares=tuple(0.12 + 0.01 * (num_ranks - rank) for rank in range(1, num_ranks + 1)),
+        devices=("cpu",) * num_ranks,
+        hosts=tuple(f"node-{rank % num_hosts}" for rank in range(num_ranks)),
+    )
+    return replace(view, started=started, ranks=measured)
+
+
+def test_several_processes_show_their_number_their_backend_and_the_slowest() -> None:
+    column = plain(column_lines(running_together(2), 44, 40))
+    assert "ranks         2, gloo\n              slowest 1, waits 12 %\nmodel" in column
+    lines = plain(compact_lines(running_together(2), 78)).splitlines()
+    assert lines[2] == "happy.csv   2 ranks, gloo   slowest 1, waits 12 %   cpu float32, 1 thread"
+    assert "ranks         16 on 2 machines, gloo" in plain(column_lines(running_together(16, 2), 44, 40)).splitlines()
+    for lines_of_one in (column_lines(running(), 44, 40), compact_lines(running(), 200)):
+        assert "rank" not in plain(lines_of_one)
+
+
+def test_before_the_ranks_are_measured_only_their_number_is_shown() -> None:
+    for ranks in (None, NO_SHARES):
+        view = replace(running_together(2), ranks=ranks)
+        assert "ranks         2, gloo\nmodel" in plain(column_lines(view, 44, 40))
+        assert "slowest" not in plain(compact_lines(view, 200))
 
 
 def test_a_speed_limit_is_shown_beside_the_speed_also_in_the_narrowest_line() -> None:
