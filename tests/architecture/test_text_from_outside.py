@@ -26,6 +26,7 @@ ALLOWED_DECODERS = {
     "engine/checkpoints/metadata.py": "a checkpoint's info: made harmless where shown; its paths are opened",
     "engine/corpus/cache.py": "a corpus of cleaned tweets, under a checksum",
     "engine/corpus/readers/json_files/json_values.py": "tweets, which are cleaned like those of every other format",
+    "tui/cli/commands/runs.py": "number and backend of a run's processes; tables and `--json` make all text harmless",
     "tui/lesson/progress.py": "numbers only",
     "tui/remote/protocol.py": "makes every string of a message harmless",
     "tui/remote/view_codec.py": "a view whose strings came in by a message, and the JSON form of its own event",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.cli.program import Cli
 TYPES: dict[str, dict[str, type]] = {
     "machine": {"system": str, "cores": int, "device": str, "threads_to_try": list, "bfloat16": bool, "cuda": list}
     | {"nvml": bool, "nvml_problem": str, "mps": bool},
+    "distributed": {"gpus": int, "gloo": bool, "nccl": bool, "nccl_version": str, "environment": dict},
     "folders": {"data": str, "writable": bool, "problem": str, "free_gigabytes": float, "runs": int, "cache": str}
     | {"cache_megabytes": float},
     "terminal": {"term": str, "columns": int, "rows": int, "is_terminal": bool, "colours": str, "encoding": str}
@@ -37,6 +39,18 @@ def test_a_run_whose_checkpoint_is_damaged_is_still_listed(cli: Cli, trained: Pa
     (trained / "runs" / "first" / "checkpoints" / "latest.safetensors").write_bytes(b"x")
     assert "can't be resumed" in cli("runs", "list").lines[1]
     assert "damaged" in cli("runs", "list", "--json").object["problem"]
+
+
+def test_a_run_of_several_processes_is_listed_with_their_number_and_backend(cli: Cli, trained: Path) -> None:
+    assert (cli("runs", "list", "--json").object["world_size"], "RANKS" in cli("runs", "list").out) == (1, False)
+    path = trained / "runs" / "first" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"world_size": 2, "backend": "gloo"}), encoding="utf-8")
+    run = cli("runs", "list", "--json").object
+    assert (run["world_size"], run["backend"]) == (2, "gloo")
+    heading, row = cli("runs", "list").lines
+    assert row[heading.index("RANKS") :].startswith("2 gloo ")
+    path.write_text('{"world_size": "two"}', encoding="utf-8")
+    assert cli("runs", "list", "--json").object["world_size"] == 1
 
 
 def test_without_a_run_the_list_names_on_stderr_the_command_that_starts_one(cli: Cli) -> None:
@@ -78,6 +92,15 @@ def test_doctor_reports_multiplexer_and_ssh(cli: Cli, monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, "x")
     terminal = cli("doctor", "--json").object["terminal"]
     assert (terminal["multiplexer"], terminal["ssh"]) == ("tmux", True)
+
+
+def test_doctor_reports_the_variables_of_torchrun(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "RANK" not in cli("doctor", "--json").object["distributed"]["environment"]
+    for name, value in (("RANK", "0"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    environment = cli("doctor", "--json").object["distributed"]["environment"]
+    assert (environment["RANK"], environment["WORLD_SIZE"]) == ("0", "2")
+    assert "RANK=0, WORLD_SIZE=2" in cli("doctor").out
 
 
 def test_doctor_reports_the_chosen_glyphs(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

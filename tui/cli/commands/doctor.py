@@ -24,7 +24,16 @@ _PACKAGES = (
     *("tweetgen-tui", "torch", "textual", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx"),
     *("numba", "pyarrow", "libipld"),
 )
+_TORCHRUN_VARIABLES = (
+    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
+    *("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS"),
+    *("CUDA_VISIBLE_DEVICES", "NCCL_SOCKET_IFNAME", "NCCL_IB_DISABLE", "NCCL_DEBUG", "GLOO_SOCKET_IFNAME"),
+    *("OMP_NUM_THREADS", "TWEETGEN_RANK_TIMEOUT"),
+)
+"""What torchrun sets for each process, and what often explains a slow or failing connection."""
 _LABELS = {
+    "gpus": "number of GPUs",
+    "nccl_version": "NCCL version",
     "nvml": "GPU load and temperature (NVML)",
     "nvml_problem": "problem with NVML",
     "free_gigabytes": "free space",
@@ -41,6 +50,7 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
     report = {
         "versions": versions_of(*_PACKAGES),
         "machine": _machine(),
+        "distributed": _distributed(),
         "folders": _folders(),
         "terminal": _terminal(),
     }
@@ -76,6 +86,21 @@ def _machine() -> dict[str, Any]:
         "nvml": not nvml_problem,
         "nvml_problem": nvml_problem,
         "mps": torch.backends.mps.is_available(),
+    }
+
+
+def _distributed() -> dict[str, Any]:
+    """Return what several processes could train with, and torchrun's variables where they are set."""
+    import torch
+    from torch import distributed
+
+    has_nccl = distributed.is_nccl_available()
+    return {
+        "gpus": torch.cuda.device_count(),
+        "gloo": distributed.is_gloo_available(),
+        "nccl": has_nccl,
+        "nccl_version": ".".join(map(str, torch.cuda.nccl.version())) if has_nccl else "",
+        "environment": {name: os.environ[name] for name in _TORCHRUN_VARIABLES if name in os.environ},
     }
 
 
@@ -147,4 +172,6 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - a JSON value
     """Return a value as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        value = [f"{name}={each}" for name, each in value.items()]
     return (", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)) or "-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
 from engine.errors import CheckpointError
+from engine.protocol.codec import DecodeError, decode
 from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, list_runs
@@ -38,7 +40,10 @@ def list_all(
     elif not facts:
         typer.echo("There is no run yet. Start one with tweetgen-tui, or tweetgen-tui train.", err=True)
     else:
-        print_table(("RUN", "STEP", "TRAINED", "BEST BITS/CHAR", "CORPUS", "LAST SAVED", "STATE", ""), map(_row, facts))
+        has_ranks = any(fact["world_size"] > 1 for fact in facts)
+        headings = ("RUN", "STEP", "TRAINED", "BEST BITS/CHAR", "CORPUS", *(("RANKS",) if has_ranks else ()))
+        rows = (_row(fact, has_ranks=has_ranks) for fact in facts)
+        print_table((*headings, "LAST SAVED", "STATE", ""), rows)
 
 
 def _facts(run: RunFolder) -> dict[str, Any]:
@@ -57,7 +62,33 @@ def _facts(run: RunFolder) -> dict[str, Any]:
     if greeting is not None:
         figures = {name: getattr(greeting, name) for name in figures}
     pid = None if greeting is None else greeting.pid
-    return {**facts, **_state(run, greeting), "pid": pid, **figures, "corpus": corpus, "problem": problem}
+    ranks = _ranks_of(run)
+    return {
+        **facts,
+        **_state(run, greeting),
+        "pid": pid,
+        **figures,
+        "corpus": corpus,
+        "world_size": ranks.world_size,
+        "backend": ranks.backend,
+        "problem": problem,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ranks:
+    """The processes of a run's last session; the defaults are those of versions that had only one."""
+
+    world_size: int = 1
+    backend: str = ""
+
+
+def _ranks_of(run: RunFolder) -> _Ranks:
+    """Return how many processes trained in the last session, as its `config.json` records it."""
+    try:
+        return decode(run.config_path.read_bytes(), _Ranks)
+    except (OSError, DecodeError):
+        return _Ranks()
 
 
 def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
@@ -75,14 +106,16 @@ def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
             return {"state": "cut off", "reason": ""}
 
 
-def _row(facts: dict[str, Any]) -> tuple[str, ...]:
+def _row(facts: dict[str, Any], *, has_ranks: bool) -> tuple[str, ...]:
     """Return the cells of a run's row."""
+    ranks = f"{facts['world_size']} {facts['backend']}"
     return (
         facts["run"],
         "-" if facts["step"] is None else f"{facts['step']:,}",
         "-" if facts["elapsed_seconds"] is None else format_duration(facts["elapsed_seconds"]),
         "-" if facts["best_bits_per_char"] is None else format_bits(facts["best_bits_per_char"]),
         facts["corpus"] or "-",
+        *((ranks,) if has_ranks else ()),
         datetime.fromtimestamp(facts["last_changed"]).strftime("%Y-%m-%d %H:%M"),
         "can't be resumed" if facts["problem"] else facts["state"],
         facts["reason"].replace("_", " "),
