@@ -95,11 +95,12 @@ def _distributed() -> dict[str, Any]:
     from torch import distributed
 
     has_nccl = distributed.is_nccl_available()
+    version = torch.cuda.nccl.version() if has_nccl else ()  # type: ignore[no-untyped-call] # torch (2.13) has no types for it
     return {
         "gpus": torch.cuda.device_count(),
         "gloo": distributed.is_gloo_available(),
         "nccl": has_nccl,
-        "nccl_version": ".".join(map(str, torch.cuda.nccl.version())) if has_nccl else "",
+        "nccl_version": ".".join(map(str, version)),
         "environment": {name: os.environ[name] for name in _TORCHRUN_VARIABLES if name in os.environ},
     }
 
