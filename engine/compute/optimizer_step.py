@@ -1,62 +1,43 @@
-"""`OptimizerStep`: one AdamW step that the device itself skips if the loss or the gradient is not finite.
+"""`OptimizerStep`: from the gradient to new weights, without waiting for the device.
 
-The fused AdamW reads a number on the device, `found_inf`, as `torch.amp.GradScaler` sets it: where it is 1, weights and
-optimizer state stay unchanged, and the host need not wait for the result. On MPS the kernel accepts the number but
-ignores it (`FusedAdamWKernelImpl.mm`), so there the old values are restored afterwards.
+The gradient is clipped by its norm, AdamW updates the weights, and loss and norm go to the `LossBuffer`. The device
+itself skips the update if the loss or the gradient is not finite. After a sum over several processes all of them find
+the same numbers in it, and decide the same.
 """
 
 from __future__ import annotations
 
-from itertools import zip_longest
-from typing import TypeAlias
+import math
 
 import torch
-from torch import Tensor, nn
-from torch.optim import AdamW
+from torch import Tensor
 
-from engine.compute.cpu.adamw import FusedAdamW
-
-Optimizer: TypeAlias = AdamW | FusedAdamW
-"""AdamW of a GPU, or of the CPU."""
-
-IGNORE_FOUND_INF = frozenset({"mps"})
-"""Devices whose fused AdamW ignores `found_inf`."""
+from engine.compute.adamw import FusedAdamW
+from engine.compute.loss_buffer import LossBuffer
+from engine.model.flat_parameters import FlatParameters
 
 
 class OptimizerStep:
-    """The update of one optimizer's weights, and whether one has started."""
+    """The update of one model's weights, and whether a step can no longer be repeated."""
 
-    def __init__(self, optimizer: Optimizer, device: torch.device) -> None:
-        """Use a fused optimizer whose weights are on `device`."""
-        self.optimizer = optimizer
+    def __init__(self, flat: FlatParameters, adamw: FusedAdamW, losses: LossBuffer, max_grad_norm: float) -> None:
+        """Update the weights of `flat`; infinity for `max_grad_norm` clips nothing."""
+        self._flat = flat
+        self._adamw = adamw
+        self._losses = losses
+        self._max_grad_norm = max_grad_norm
         self.has_begun = False
-        """True from the first changed weight until the caller resets it after the step. If an exception is raised in
-        between, the weights may be partly updated."""
-        self._device = device
-
-    def apply_unless(self, is_skipped: Tensor) -> None:
-        """Run the optimizer's step unless `is_skipped`, a () bool on the device; never waits for the device."""
-        if self._device.type in IGNORE_FOUND_INF:
-            self._apply_and_restore(is_skipped)
-            return
-        self.optimizer.grad_scale = None  # type: ignore[union-attr] # read by the fused step beside found_inf
-        self.optimizer.found_inf = is_skipped.float()  # type: ignore[union-attr] # GradScaler sets it the same way
-        self.has_begun = True
-        self.optimizer.step()
-        self.optimizer.found_inf = None  # type: ignore[union-attr] # it would keep a graph's memory from the next graph
+        """True from the first changed weight, or from the sum over all processes, until the caller resets it after the
+        step. If an exception is raised in between, the step can't be repeated."""
 
     @torch.no_grad()
-    def _apply_and_restore(self, is_skipped: Tensor) -> None:
-        """Run the step, then restore weights and state where it is to be skipped."""
-        before = [tensor.clone() for tensor in _updated_tensors(self.optimizer)]
+    def run(self, learning_rate: float | Tensor) -> Tensor:
+        """Update the weights by the gradient; return whether the step was skipped, () bool on the device."""
+        grad_norm, loss = self._flat.grad_norm(), self._flat.loss
+        if self._max_grad_norm < math.inf:
+            self._flat.grads.mul_((self._max_grad_norm / (grad_norm + 1e-6)).clamp(max=1.0))  # as torch clips
+        is_skipped = ~(loss.isfinite() & grad_norm.isfinite())
         self.has_begun = True
-        self.optimizer.step()
-        for tensor, old in zip_longest(_updated_tensors(self.optimizer), before):
-            kept = torch.zeros_like(tensor) if old is None else old  # the first step creates the state, from zeros
-            tensor.copy_(torch.where(is_skipped, kept, tensor))
-
-
-def _updated_tensors(optimizer: Optimizer) -> list[Tensor]:
-    """Return the weights, then the optimizer state of each that has one."""
-    parameters: list[nn.Parameter] = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    return [*parameters, *(value for each in parameters for value in optimizer.state.get(each, {}).values())]
+        self._adamw.step(learning_rate, is_skipped)
+        self._losses.write(loss, grad_norm)
+        return is_skipped

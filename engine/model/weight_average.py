@@ -19,6 +19,7 @@ import copy
 
 import torch
 
+from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 
 
@@ -27,12 +28,14 @@ class WeightAverage:
 
     def __init__(self, model: TextGenerator, lag: float) -> None:
         """Start from a copy of the weights; 0 < `lag` < 0.5."""
+        flat = FlatParameters(model)
         self.model = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
+        self.weights = flat.bind_copy(self.model)
+        """All averages, in the layout of the model's `FlatParameters`."""
         self._exponent = 1 / lag - 1
-        self._averages = [parameter.detach() for parameter in self.model.parameters()]
-        self._weights = [parameter.detach() for parameter in model.parameters()]
+        self._current = flat.weights
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Include the weights after `step`, counted from 1; never waits for the device."""
-        torch._foreach_lerp_(self._averages, self._weights, 1 - (1 - 1 / step) ** self._exponent)
+        self.weights.lerp_(self._current, 1 - (1 - 1 / step) ** self._exponent)

@@ -1,8 +1,8 @@
 """Gradient accumulation: a batch in micro-batches, where memory does not suffice for all of it at once.
 
-The mean over all targets is the mean of the micro-batches' means, weighted by their shares of the targets; so is its
-gradient. So the accumulated step is, to rounding, the step of the whole batch: one clipping, one update, one loss. With
-dropout, other numbers are drawn, as many of them.
+Loss and gradient of a part are those of its sum of losses, divided by the targets of the whole step. So those of all
+parts add up, and the accumulated step is, to rounding, the step of the whole batch: one clipping, one update, one loss.
+With dropout, other numbers are drawn, as many of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.corpus.encoded_tweets import Batch
 from engine.model.vocab import PAD
@@ -30,22 +30,10 @@ def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:
 
 
 @torch.no_grad()
-def accumulate_gradients(
-    parts: Sequence[Batch], loss_and_grads: Callable[[Batch], Tensor], parameters: Sequence[nn.Parameter]
-) -> Tensor:
-    """Return the loss, () in nats per character, of all parts as one batch, and set the gradients.
-
-    `loss_and_grads` does the same for one part, and may reuse its memory for the next.
-    """
-    num_targets = sum(part.num_targets for part in parts)
-    sums = [torch.zeros_like(parameter) for parameter in parameters]
-    losses: list[Tensor] = []
+def accumulate(parts: Sequence[Batch], compute: Callable[[Batch], None], buffer: Tensor) -> None:
+    """Set `buffer` to the sum of what `compute` writes to it for each part."""
+    total = torch.zeros_like(buffer)
     for part in parts:
-        share = part.num_targets / num_targets
-        losses.append(loss_and_grads(part) * share)
-        for total, parameter in zip(sums, parameters, strict=True):
-            if parameter.grad is not None:
-                total.add_(parameter.grad, alpha=share)
-    for total, parameter in zip(sums, parameters, strict=True):
-        parameter.grad = total
-    return torch.stack(losses).sum()
+        compute(part)
+        total.add_(buffer)
+    buffer.copy_(total)

@@ -4,9 +4,13 @@ The loss of a step stays on the device until `drain_report` reads many at once, 
 screen; a non-finite step is skipped on the device (`engine.compute.optimizer_step`). On a CPU the step is assembled
 here, from `engine.compute.cpu`; on other devices `engine.compute.gpu` runs all of it.
 
-**A step that fails.** Until the update starts, an exception leaves everything as it was before the step, generators
-included: the step can be repeated, in micro-batches (`engine.training.micro_batches`) or by a resumed run. After that
-the weights may be updated in part, and `is_consistent` is false.
+**Several ranks.** Each has a trainer with equal weights and its own part of each batch. Between gradient and update,
+`sum_over_ranks` replaces the gradient and the loss by their sums over all ranks; from the same bits, all of them clip,
+update or skip alike.
+
+**A step that fails.** Until the sum over ranks or the update starts, an exception leaves everything as it was before
+the step, generators included: the step can be repeated, in micro-batches (`engine.training.micro_batches`) or by a
+resumed run. After that the weights may be updated in part, or the other ranks continue, and `is_consistent` is false.
 """
 
 from __future__ import annotations
@@ -16,30 +20,24 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from engine.compute.cpu.adamw import FusedAdamW
+from engine.compute.adamw import FusedAdamW
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu.buckets import DeviceBatch, to_device_batch
 from engine.compute.gpu.train_step import DeviceStep, recorder_for
 from engine.compute.loss_buffer import LossBuffer
 from engine.compute.memory import free_memory
-from engine.compute.optimizer_step import Optimizer, OptimizerStep
+from engine.compute.optimizer_step import OptimizerStep
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
+from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.weight_average import WeightAverage
-from engine.training.micro_batches import accumulate_gradients, split_batch
-from engine.training.trainer_state import are_finite, restore_state, state_tensors
-
-
-def _make_optimizer(model: TextGenerator, config: TrainingConfig, device: torch.device) -> Optimizer:
-    if device.type == "cpu":
-        return FusedAdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    return torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+from engine.training.micro_batches import accumulate, split_batch
+from engine.training.trainer_state import are_finite, optimizer_tensors, restore_state, weight_tensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +53,19 @@ class Trainer:
     """A model, its optimizer, and the count of steps. One thread at a time."""
 
     def __init__(
-        self, model: TextGenerator, config: TrainingConfig, runtime: Runtime, *, may_record: bool = True
+        self,
+        model: TextGenerator,
+        config: TrainingConfig,
+        runtime: Runtime,
+        *,
+        may_record: bool = True,
+        world_size: int = 1,
+        sum_over_ranks: Callable[[Tensor], None] | None = None,
     ) -> None:
-        """`model` is on the runtime's device already; `may_record` allows CUDA graphs."""
+        """`model` is on the runtime's device already; `may_record` allows CUDA graphs.
+
+        `sum_over_ranks` replaces a tensor by its sum over all ranks, at one point of each step.
+        """
         self.model = model
         self.step_count = 0
         self.learning_rate = config.learning_rate
@@ -70,11 +78,15 @@ class Trainer:
         on_cpu = runtime.device.type == "cpu"
         self.step_path = "fast" if on_cpu else "device"
         """The implementation of the step, `engine.compute.cpu` or `engine.compute.gpu`; they agree to rounding."""
+        self._flat = FlatParameters(model)
         self._gru_step = self._make_gru_step() if on_cpu else None
-        self._max_grad_norm = config.max_grad_norm or math.inf
-        self._optimizer = _make_optimizer(model, config, runtime.device)
-        self._optimizer_step = OptimizerStep(self._optimizer, runtime.device)
+        self._adamw = FusedAdamW(self._flat, config.weight_decay)
         self._losses = LossBuffer(runtime.device)
+        self._optimizer_step = OptimizerStep(
+            self._flat, self._adamw, self._losses, max_grad_norm=config.max_grad_norm or math.inf
+        )
+        self._world_size = world_size
+        self._sum_over_ranks = sum_over_ranks
         self._batch_size = config.batch_size
         self._device_step = None if on_cpu else self._make_device_step(may_record=may_record)
         self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
@@ -88,11 +100,11 @@ class Trainer:
     def _make_device_step(self, *, may_record: bool) -> DeviceStep:
         return DeviceStep(
             self.model,
+            self._flat,
             self._optimizer_step,
-            self._losses,
             precision=self._runtime.precision,
-            max_grad_norm=self._max_grad_norm,
             recorder=recorder_for(self.model) if may_record else None,
+            sum_over_ranks=None if self._sum_over_ranks is None else self._sum_gradients,
         )
 
     @property
@@ -101,10 +113,10 @@ class Trainer:
         return None if self._device_step is None else self._to_device_batch
 
     def _to_device_batch(self, batch: Batch) -> DeviceBatch:
-        return to_device_batch(batch, self._batch_size)
+        return to_device_batch(batch, -(-self._batch_size // self._world_size))
 
     def set_batch_size(self, batch_size: int) -> None:
-        """Prepare batches of up to that many tweets from now on; frees the recordings for others."""
+        """Prepare batches of up to that many tweets over all ranks from now on; frees the recordings for others."""
         self._batch_size = batch_size
         self.close()
 
@@ -121,7 +133,7 @@ class Trainer:
 
     @property
     def is_consistent(self) -> bool:
-        """Whether all of the state is that after `step_count` steps; false after an interrupted update."""
+        """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
         return not self._optimizer_step.has_begun
 
     @property
@@ -130,7 +142,7 @@ class Trainer:
         return are_finite(self.state())
 
     def step(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
-        """Train on one batch, prepared or not: forward, backward, clip, update.
+        """Train on one batch, or this rank's part of it, prepared or not: forward, backward, sum, clip, update.
 
         A step with a non-finite loss or gradient is skipped: it counts, and changes no weight.
         """
@@ -159,7 +171,6 @@ class Trainer:
 
     def free_memory(self) -> None:
         """Free all memory that is only kept to make steps faster."""
-        self.model.zero_grad()
         if self._device_step is not None:
             self._device_step.set_micro_batch_size(self.micro_batch_size)
         elif self._gru_step is not None:
@@ -168,36 +179,54 @@ class Trainer:
 
     def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
         """Take a step on the CPU."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
-        loss = self._compute_gradients(batch)
+        self._compute_gradients(batch)
+        if self._sum_over_ranks is not None:
+            self._sum_gradients()
         self._timer.switch_to("optimizer")
-        grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
-        is_skipped = ~(loss.isfinite() & grad_norm.isfinite())
-        self._optimizer_step.apply_unless(is_skipped)
-        self._losses.write(loss, grad_norm)
+        is_skipped = self._optimizer_step.run(learning_rate)
         self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
 
-    def _compute_gradients(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch, (), and set its gradients; in micro-batches if it is larger than one."""
+    def _compute_gradients(self, batch: Batch) -> None:
+        """Compute loss and gradient of a batch; in micro-batches if it is larger than one, zero if it has no tweet."""
+        num_tweets = len(batch.targets)
+        both = self._flat.grads_and_loss
+        if num_tweets == 0:
+            both.zero_()
+        elif self.micro_batch_size is None or num_tweets <= self.micro_batch_size:
+            self._compute_at_once(batch)
+        else:
+            accumulate(split_batch(batch, self.micro_batch_size), self._compute_at_once, both)
+
+    def _compute_at_once(self, batch: Batch) -> None:
+        """Compute loss and gradient of a batch or micro-batch, of at least one tweet."""
         if self._gru_step is None:
             raise TypeError("the model is on a GPU")
-        loss_and_grads = self._gru_step.loss_and_grads
-        if self.micro_batch_size is None or len(batch.targets) <= self.micro_batch_size:
-            return loss_and_grads(batch)
+        self._timer.switch_to("forward")
+        self._flat.loss.copy_(self._gru_step.loss_and_grads(batch))
 
-        def of_micro_batch(part: Batch) -> Tensor:
-            self._timer.switch_to("forward")
-            return loss_and_grads(part)
+    def _sum_gradients(self) -> None:
+        """Sum gradient and loss over all ranks."""
+        if self._sum_over_ranks is None:
+            raise TypeError("there is one rank")
+        self._optimizer_step.has_begun = True
+        with self._timer.during("waiting"):
+            self._sum_over_ranks(self._flat.grads_and_loss)
 
-        return accumulate_gradients(
-            split_batch(batch, self.micro_batch_size), of_micro_batch, list(self.model.parameters())
-        )
+    def broadcast_state(self, broadcast_: Callable[[Tensor], None]) -> None:
+        """Pass each buffer of the state through `broadcast_`, which replaces it by that of one of the ranks."""
+        averages = [] if self._average is None else [self._average.weights]
+        adamw = self._adamw
+        for buffer in (self._flat.weights, *averages, adamw.exp_avg, adamw.exp_avg_sq, adamw.step_count):
+            broadcast_(buffer)
+
+    def checksum(self) -> int:
+        """Return a number that depends on the bits and the place of each weight; waits for the device."""
+        return self._flat.checksum()
 
     def forward_backward(self, batch: Batch) -> None:
         """Do the work of a step on the CPU except for the update, for timing.
 
-        Overwrites each parameter's `grad` and leaves the model in eval mode, in which no generator is used.
+        Overwrites the gradient and leaves the model in eval mode, in which no generator is used.
         """
         self.model.eval()
         self._compute_gradients(batch)
@@ -224,11 +253,12 @@ class Trainer:
 
     def state(self) -> dict[str, Tensor]:
         """Return weights and optimizer state by name, as a checkpoint stores them; not copies."""
-        return state_tensors(self.model, self._average, self._optimizer)
+        optimizer = optimizer_tensors(self._flat, self._adamw) if self.step_count else {}
+        return weight_tensors(self.model, self._average) | optimizer
 
     def load_state(self, tensors: dict[str, Tensor], step_count: int) -> None:
         """Restore a `state` of `step_count` steps. Raises `KeyError` or `RuntimeError` if it does not fit."""
-        restore_state(tensors, step_count, self.model, self._average, self._optimizer)
+        restore_state(tensors, self.model, self._average, optimizer_tensors(self._flat, self._adamw))
         self.step_count = step_count
         self.skipped_in_a_row = 0
         self._optimizer_step.has_begun = False

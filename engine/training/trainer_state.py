@@ -1,47 +1,49 @@
-"""The state of a trainer as named tensors, as a checkpoint stores it."""
+"""The state of a trainer as named tensors, as a checkpoint stores it: views of the flat buffers."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from engine.compute.optimizer_step import Optimizer
+from engine.compute.adamw import FusedAdamW
+from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.weight_average import WeightAverage
 
-_OPTIMIZER_KEYS = ("step", "exp_avg", "exp_avg_sq")
 
-
-def state_tensors(model: TextGenerator, average: WeightAverage | None, optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return weights (`model.`), averaged weights if any (`average.`), optimizer (`optimizer.`); not copies."""
+def weight_tensors(model: TextGenerator, average: WeightAverage | None) -> dict[str, Tensor]:
+    """Return weights (`model.`) and averaged weights if any (`average.`); not copies."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     if average is not None:
         tensors |= {f"average.{name}": tensor for name, tensor in average.model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer.{key}.{name}"] = value
     return tensors
+
+
+def optimizer_tensors(flat: FlatParameters, adamw: FusedAdamW) -> dict[str, Tensor]:
+    """Return step count and both moments of each parameter (`optimizer.`); not copies."""
+    moments = {"exp_avg": flat.views(adamw.exp_avg), "exp_avg_sq": flat.views(adamw.exp_avg_sq)}
+    tensors = {f"optimizer.step.{name}": adamw.step_count for name in moments["exp_avg"]}
+    return tensors | {f"optimizer.{key}.{name}": view for key, views in moments.items() for name, view in views.items()}
 
 
 def restore_state(
     tensors: dict[str, Tensor],
-    step_count: int,
     model: TextGenerator,
     average: WeightAverage | None,
-    optimizer: Optimizer,
+    optimizer: dict[str, Tensor],
 ) -> None:
-    """Restore the `state_tensors` of step `step_count`; an average that they lack starts from the weights.
+    """Restore a trainer's state; an average that it lacks starts from the weights, and an optimizer from zeros.
 
-    Raises `KeyError` or `RuntimeError` if they do not fit the model.
+    `optimizer` is `optimizer_tensors`. Raises `KeyError` or `RuntimeError` if they do not fit the model.
     """
     model.load_state_dict(weights_with_prefix(tensors, "model."))
     if average is not None:
         average.model.load_state_dict(weights_with_prefix(tensors, "average.") or model.state_dict())
-    optimizer.state.clear()
-    for name, parameter in model.named_parameters():
-        if step_count and f"optimizer.step.{name}" in tensors:
-            optimizer.state[parameter] = {
-                key: tensors[f"optimizer.{key}.{name}"].to(parameter.device, copy=True) for key in _OPTIMIZER_KEYS
-            }
+    has_optimizer = any(name.startswith("optimizer.") for name in tensors)
+    for name, tensor in optimizer.items():
+        if has_optimizer:
+            tensor.copy_(tensors[name])
+        else:
+            tensor.zero_()
 
 
 def are_finite(tensors: dict[str, Tensor]) -> bool:

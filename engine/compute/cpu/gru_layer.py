@@ -106,7 +106,7 @@ class GruLayer:
     def backward(self, packed: PackedBatch, output_grads: Tensor) -> Tensor:
         """Return the gradient by `a b m c` (N, 4H), given that by the states from the layer above, (N, H).
 
-        Sets the gradient of `weight_hh`; the caller computes those of the other weights.
+        Writes the gradient of `weight_hh`; the caller computes those of the other weights.
         """
         size, counts = self.hidden_size, packed.row_counts
         previous = self._stored.get("previous", len(packed), size)
@@ -115,18 +115,19 @@ class GruLayer:
         self._product = self._stored.get("product", counts[0], size).zero_()
         self._backward_steps(counts, previous, output_grads, self._stored.cast("weight", self.weight_hh))
         packed.zero_tail(self._gates)
-        self.weight_hh.grad = self._full.cast("weight_grad", self._weight_grad(previous))
+        self._write_weight_grad(previous, grad_of(self.weight_hh))
         return self._gates
 
-    def _weight_grad(self, previous: Tensor) -> Tensor:
-        """Return the gradient of `weight_hh`, [a_bar b_bar m_bar]^T h', (3H, H)."""
+    def _write_weight_grad(self, previous: Tensor, out: Tensor) -> None:
+        """Write the gradient of `weight_hh`, [a_bar b_bar m_bar]^T h', to `out` (3H, H)."""
         size, grads = self.hidden_size, self._gates[:, : 3 * self.hidden_size]
-        weight_grad = self._stored.get("weight_grad", 3 * size, size)
-        if grads.dtype == self.weight_hh.dtype or size < _WIDE:
-            return torch.mm(grads.t(), previous, out=weight_grad)
-        previous_t = self._stored.get("previous_t", size, len(previous)).copy_(previous.t())
-        transposed = torch.mm(previous_t, grads, out=self._stored.get("weight_grad_t", size, 3 * size))
-        return weight_grad.copy_(transposed.t())
+        if grads.dtype == out.dtype:
+            torch.mm(grads.t(), previous, out=out)
+        elif size < _WIDE:
+            out.copy_(torch.mm(grads.t(), previous, out=self._stored.get("weight_grad", *out.shape)))
+        else:
+            previous_t = self._stored.get("previous_t", size, len(previous)).copy_(previous.t())
+            out.copy_(torch.mm(previous_t, grads, out=self._stored.get("weight_grad_t", size, 3 * size)).t())
 
     def add_grads_to(self, table: Tensor, rows: Tensor) -> None:
         """Add row i of the gradient by `a b m c` to row `rows[i]` of `table`.
@@ -146,6 +147,13 @@ class GruLayer:
                 gate_rows[number], previous_rows[number], output_grad_rows[number], state_grad, product
             )
             torch.mm(grads, weight, out=_first_rows(self._product, grads))
+
+
+def grad_of(parameter: Tensor) -> Tensor:
+    """Return the memory of a parameter's gradient, allocated if needed."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    return parameter.grad
 
 
 def as_array(tensor: Tensor) -> Rows:

@@ -40,7 +40,7 @@ class PackedBatch:
     order: Tensor  # (B,) int64: index of each row's tweet in the padded batch
     previous: Tensor  # (N,) int64: index of the previous state in (B + N, H) states, of which the first B are initial
     added: Tensor  # (A,) int64: indices of the added rows
-    num_targets: int  # N - A
+    total_targets: int  # of the whole step
 
     @classmethod
     def from_batch(cls, batch: Batch, *, has_few_shapes: bool = False) -> PackedBatch:
@@ -49,7 +49,7 @@ class PackedBatch:
         lengths = is_target.sum(axis=1)
         order = np.argsort(-lengths, kind="stable")
         row_counts = is_target.sum(axis=0)[: lengths.max()]
-        num_rows = num_targets = int(row_counts.sum())
+        num_rows = int(row_counts.sum())
         if has_few_shapes:
             row_counts = np.minimum(-(-row_counts // ROWS) * ROWS, len(order))
             num_rows = padded_num_rows(int(row_counts.sum()))
@@ -62,7 +62,7 @@ class PackedBatch:
             order=torch.from_numpy(order),
             previous=torch.from_numpy(_previous_rows(row_counts, len(order), num_rows)),
             added=torch.from_numpy(np.flatnonzero(targets == PAD)),
-            num_targets=num_targets,
+            total_targets=batch.total_targets,
         )
 
     def __len__(self) -> int:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.compute.cpu.gru_layer import GruLayer
+from engine.compute.cpu.gru_layer import GruLayer, grad_of
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.workspace import Buffers
 
@@ -26,7 +26,7 @@ class InputProjection:
     def __init__(self, layer: GruLayer, storage_dtype: torch.dtype | None = None) -> None:
         """Project the input of `layer`; inputs and gates have `storage_dtype`, by default the weights' own dtype."""
         self._layer = layer
-        self._stored, self._full = Buffers(storage_dtype or layer.weight_ih.dtype), Buffers(layer.weight_ih.dtype)
+        self._stored = Buffers(storage_dtype or layer.weight_ih.dtype)
         self._weight = layer.weight_ih.detach()  # (3H, E or H), in the dtype of the last `write`
 
     def write(self, inputs: Tensor, out: Tensor) -> None:
@@ -37,22 +37,28 @@ class InputProjection:
         out[:, :gates].addmm_(inputs, self._weight[:gates].t())
         out[:, new:].addmm_(inputs, self._weight[gates:].t())
 
-    def backward(self, inputs: Tensor, grads: Tensor) -> Tensor:
-        """Set the gradients of `weight_ih` and the biases; return the gradient by `inputs` (M, E or H).
+    def backward(self, inputs: Tensor, grads: Tensor, input_grad: Tensor | None = None) -> Tensor:
+        """Write the gradients of `weight_ih` and the biases; return the gradient by `inputs` (M, E or H).
 
-        `grads` (M, 4H) is the gradient by `r z m n`.
+        `grads` (M, 4H) is the gradient by `r z m n`. With `input_grad`, the result is added to that.
         """
         gates, new = 2 * self._layer.hidden_size, 3 * self._layer.hidden_size
         of_gates, of_new = grads[:, :gates], grads[:, new:]
-        weight_grad = self._stored.get("weight_grad", *self._weight.shape)
-        torch.mm(of_gates.t(), inputs, out=weight_grad[:gates])
-        torch.mm(of_new.t(), inputs, out=weight_grad[gates:])
-        self._layer.weight_ih.grad = self._full.cast("weight_grad", weight_grad)
-        sums = grads.sum(dim=0, dtype=self._layer.bias_ih.dtype)  # (4H,)
-        self._layer.bias_hh.grad = sums[:new]
-        self._layer.bias_ih.grad = torch.cat([sums[:gates], sums[new:]])
-        input_grad = self._stored.get("input_grad", *inputs.shape)
-        return torch.mm(of_gates, self._weight[:gates], out=input_grad).addmm_(of_new, self._weight[gates:])
+        weight_grad = grad_of(self._layer.weight_ih)
+        product = self._stored.like("weight_grad", weight_grad)
+        torch.mm(of_gates.t(), inputs, out=product[:gates])
+        torch.mm(of_new.t(), inputs, out=product[gates:])
+        if product is not weight_grad:
+            weight_grad.copy_(product)
+        bias_ih_grad, bias_hh_grad = grad_of(self._layer.bias_ih), grad_of(self._layer.bias_hh)
+        sums = grads.sum(dim=0, dtype=bias_ih_grad.dtype)  # (4H,)
+        bias_hh_grad.copy_(sums[:new])
+        torch.cat([sums[:gates], sums[new:]], out=bias_ih_grad)
+        if input_grad is None:
+            input_grad = torch.mm(of_gates, self._weight[:gates], out=self._stored.get("input_grad", *inputs.shape))
+        else:
+            input_grad.addmm_(of_gates, self._weight[:gates])
+        return input_grad.addmm_(of_new, self._weight[gates:])
 
 
 class TokenInput:
@@ -61,7 +67,7 @@ class TokenInput:
     def __init__(self, embed: nn.Embedding, layer: GruLayer, storage_dtype: torch.dtype, *, is_tied: bool) -> None:
         """Use the embedding without copying it; gates have `storage_dtype`.
 
-        With `is_tied`, the gradient is added to the one that `OutputLoss` has set for the same matrix.
+        With `is_tied`, the gradient is added to the one that `OutputLoss` has written for the same matrix.
         """
         self._embed, self._layer, self._is_tied = embed, layer, is_tied
         self._projection = InputProjection(layer)
@@ -74,17 +80,16 @@ class TokenInput:
         torch.index_select(self._stored.cast("table", self._table), 0, packed.inputs, out=out)
 
     def backward(self, packed: PackedBatch) -> None:
-        """Set the gradients of the embedding and of `weight_ih`; call after the layer's own `backward`."""
+        """Write the gradients of the embedding and of `weight_ih`; call after the layer's own `backward`."""
         self._layer.add_grads_to(self._table.zero_(), packed.inputs)
-        grad = self._projection.backward(self._embed.weight, self._table)
-        proj_grad = self._embed.weight.grad if self._is_tied else None
-        self._embed.weight.grad = grad if proj_grad is None else grad.add_(proj_grad)
+        grad = grad_of(self._embed.weight)
+        self._projection.backward(self._embed.weight, self._table, grad if self._is_tied else grad.zero_())
 
 
 class OutputLoss:
     """The projection to logits and the mean cross-entropy.
 
-    With p the softmax of a row of logits and S the number of targets, the gradient by that row is
+    With p the softmax of a row of logits and S the targets of the whole step, the gradient by that row is
     (p - one_hot(target)) / S, and zero for a row added to the batch. The factor 1 / S is applied in the products that
     follow.
     """
@@ -95,9 +100,12 @@ class OutputLoss:
         self._stored, self._full = Buffers(storage_dtype), Buffers(proj.weight.dtype)
 
     def loss_and_grads(self, states: Tensor, packed: PackedBatch) -> tuple[Tensor, Tensor]:
-        """Return the loss, () in nats per character, and its gradient by the states, (N, H), for states (N, H)."""
+        """Return the loss, () in nats per target of the step, and its gradient by the states, (N, H), of states (N, H).
+
+        Writes the gradients of the projection.
+        """
         targets, shape = packed.targets.unsqueeze(1), (len(packed), self._proj.out_features)
-        num_targets, scale = packed.num_targets, 1 / packed.num_targets
+        scale = 1 / packed.total_targets
         weight, bias = (self._stored.cast(name, getattr(self._proj, name)) for name in ("weight", "bias"))
         products = self._stored.get("products", *shape)
         torch.addmm(bias, states, weight.t(), out=products)
@@ -106,10 +114,12 @@ class OutputLoss:
         of_targets = log_probs.gather(1, targets).index_fill_(0, packed.added, 0)  # (N, 1)
         logit_grads = torch.exp(log_probs, out=logits).scatter_(1, targets, of_targets.expm1())
         logit_grads.index_fill_(0, packed.added, 0)
-        self._proj.bias.grad = logit_grads.sum(dim=0).mul_(scale)
+        torch.sum(logit_grads, dim=0, out=grad_of(self._proj.bias)).mul_(scale)
         stored_grads = products.copy_(logit_grads)
-        weight_grad, grads = (self._stored.get(name, *like.shape) for name, like in (("w", weight), ("s", states)))
-        torch.addmm(weight_grad, stored_grads.t(), states, beta=0, alpha=scale, out=weight_grad)
-        self._proj.weight.grad = self._full.cast("w", weight_grad)
+        weight_grad, grads = grad_of(self._proj.weight), self._stored.get("s", *states.shape)
+        product = self._stored.like("w", weight_grad)
+        torch.addmm(product, stored_grads.t(), states, beta=0, alpha=scale, out=product)
+        if product is not weight_grad:
+            weight_grad.copy_(product)
         torch.addmm(grads, stored_grads, weight, beta=0, alpha=scale, out=grads)
-        return -of_targets.sum() / num_targets, grads
+        return -of_targets.sum() / packed.total_targets, grads

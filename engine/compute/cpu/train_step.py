@@ -51,9 +51,9 @@ class GruStep:
 
     @torch.no_grad()
     def loss_and_grads(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy, () in nats, over all targets but padding; set each parameter's `grad`.
+        """Return the cross-entropy, () in nats per target of the whole step; write each parameter's `grad` in place.
 
-        The next call overwrites the memory of each `grad`.
+        The whole step has `batch.total_targets`: so losses and gradients of its parts add up to its mean and gradient.
         """
         packed = PackedBatch.from_batch(batch, has_few_shapes=self._has_few_shapes)
         outputs = self._forward(packed)

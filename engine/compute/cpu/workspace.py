@@ -18,6 +18,10 @@ class Buffers:
         """Return `tensor` itself if it has this dtype, else a rounded copy in the buffer of this name."""
         return tensor if tensor.dtype == self._dtype else self.get(name, *tensor.shape).copy_(tensor)
 
+    def like(self, name: str, tensor: Tensor) -> Tensor:
+        """Return `tensor` itself if it has this dtype, else the buffer of this name in its shape."""
+        return tensor if tensor.dtype == self._dtype else self.get(name, *tensor.shape)
+
     def get(self, name: str, *shape: int) -> Tensor:
         """Return the buffer of this name in this shape, contiguous; earlier views of the same name share its memory."""
         size = 1

@@ -12,8 +12,8 @@ import copy
 import logging
 
 import torch
-from torch import Tensor, nn
 
+from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 
 LOG = logging.getLogger(__name__)
@@ -42,31 +42,16 @@ def _cudnn_version() -> int:
         return 0
 
 
-def bfloat16_copy(model: TextGenerator) -> TextGenerator:
-    """Return a copy in bfloat16 and training mode; draws no random number."""
-    bf16_model = copy.deepcopy(model).to(torch.bfloat16).train()
-    for parameter in bf16_model.parameters():
-        parameter.grad = None
-    if model.device.type == "cuda" and cudnn_supports_bfloat16():
-        try:
-            _flatten(bf16_model.rnn)
-        except (AttributeError, RuntimeError, TypeError):
-            # a private function, which another torch may lack: then cuDNN copies the weights in every step
-            LOG.warning("the bfloat16 weights can't be flattened for cuDNN", exc_info=True)
-    return bf16_model
+class Bfloat16Copy:
+    """The copy of one model."""
 
+    def __init__(self, model: TextGenerator, flat: FlatParameters) -> None:
+        """Copy a model with these buffers, in training mode; draws no random number."""
+        self._model = copy.deepcopy(model).to(torch.bfloat16).train()
+        self._source = flat.weights
+        self._rounded = flat.bind_copy(self._model)  # in the order that cuDNN's GRU needs, too
 
-def _flatten(rnn: nn.GRU) -> None:
-    """Flatten bfloat16 weights for cuDNN; torch 2.13's `flatten_parameters` supports only half, float and double."""
-    weights: list[Tensor] = [weight for layer in rnn.all_weights for weight in layer]
-    mode = torch.backends.cudnn.rnn.get_cudnn_mode("GRU")  # type: ignore[no-untyped-call] # torch leaves it untyped
-    shape = rnn.input_size, mode, rnn.hidden_size, 0, rnn.num_layers, rnn.batch_first, rnn.bidirectional
-    with torch.no_grad():
-        torch._cudnn_rnn_flatten_weight(weights, 4, *shape)  # noqa: SLF001 - there is no public one
-
-
-@torch.no_grad()
-def refresh(bf16_model: TextGenerator, model: TextGenerator) -> None:
-    """Copy the weights of `model`, rounded, into `bf16_model`."""
-    for rounded, weight in zip(bf16_model.parameters(), model.parameters(), strict=True):
-        rounded.copy_(weight)
+    def refreshed(self) -> TextGenerator:
+        """Return the copy with the model's present weights, rounded."""
+        self._rounded.copy_(self._source)
+        return self._model

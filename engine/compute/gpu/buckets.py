@@ -28,6 +28,8 @@ class DeviceBatch:
     tokens: npt.NDArray[np.int32]  # (T + 1, B): BOS, characters, EOS, PAD; inputs are all rows but the last
     num_targets: int
     """Targets that are not padding."""
+    total_targets: int
+    """Those of the whole step, over all ranks."""
 
 
 def bucket_length(length: int) -> int:
@@ -46,7 +48,7 @@ def to_device_batch(batch: Batch, batch_size: int) -> DeviceBatch:
     tokens = np.full((bucket_length(length) + 1, max(batch_size, num_tweets)), PAD, dtype=np.int32)
     tokens[0, :num_tweets] = batch.inputs[:, 0]
     tokens[1 : length + 1, :num_tweets] = batch.targets.T
-    return DeviceBatch(tokens, batch.num_targets)
+    return DeviceBatch(tokens, batch.num_targets, batch.total_targets)
 
 
 def to_batch(batch: Batch | DeviceBatch) -> Batch:
@@ -56,4 +58,4 @@ def to_batch(batch: Batch | DeviceBatch) -> Batch:
     tokens = batch.tokens[:, batch.tokens[1] != PAD].T.astype(np.int64)  # (B, T + 1)
     length = int((tokens[:, 1:] != PAD).sum(axis=1).max())
     inputs, targets = tokens[:, :length], tokens[:, 1 : length + 1]
-    return Batch(np.where(inputs == EOS, PAD, inputs), targets, batch.num_targets)
+    return Batch(np.where(inputs == EOS, PAD, inputs), targets, batch.num_targets, batch.total_targets)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.compute.cpu.adamw import FusedAdamW
+from engine.compute.adamw import FusedAdamW
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.gpu import train_step as device_step
 from engine.errors import exit_code_for
@@ -234,10 +234,10 @@ def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: 
     """Finite loss and gradient can still lead to non-finite weights: step 6."""
     sound, count = FusedAdamW.step, iter(range(1, ALWAYS))
 
-    def overflow(self: FusedAdamW) -> None:
-        sound(self)
+    def overflow(self: FusedAdamW, learning_rate: float, is_skipped: Tensor) -> None:
+        sound(self, learning_rate, is_skipped)
         if next(count) == 6:
-            next(iter(self.state)).data[0] = math.inf
+            self._flat.weights[0] = math.inf
 
     monkeypatch.setattr(FusedAdamW, "step", overflow)
     script: dict[int, list[Command]] = {6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}

@@ -50,7 +50,8 @@ def test_padding_changes_neither_loss_nor_gradients(num_layers: int, num_tweets:
 
     logits, _ = model(torch.from_numpy(batch.inputs))
     expected = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
-    loss = mean_loss(model, torch.from_numpy(to_device_batch(batch, 8).tokens))
+    total_targets = torch.tensor(batch.num_targets)
+    loss = mean_loss(model, torch.from_numpy(to_device_batch(batch, 8).tokens), total_targets)
 
     assert torch.allclose(loss, expected, rtol=1e-12)
     for grad, wanted in zip(

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.compute import optimizer_step
+from engine.compute import adamw
 from engine.compute.gpu import train_step as device_step
 from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.config.run import TrainingConfig
@@ -93,7 +93,7 @@ def test_a_replay_uses_the_learning_rate_of_its_step(recorder: FakeRecorder | No
 def test_a_non_finite_step_changes_nothing_and_is_reported_as_nan(
     recorder: FakeRecorder | None, monkeypatch: pytest.MonkeyPatch, device_type: str
 ) -> None:
-    monkeypatch.setattr(optimizer_step, "IGNORE_FOUND_INF", frozenset({device_type}))
+    monkeypatch.setattr(adamw, "IGNORE_FOUND_INF", frozenset({device_type}))
     trainer, batches = Trainer(new_model(), CONFIG, CPU), some_batches(4, 7)
     sound, spoil = device_step.mean_loss, {"by": 1.0}
     monkeypatch.setattr(device_step, "mean_loss", lambda *args: sound(*args) * spoil["by"])

@@ -1,0 +1,113 @@
+"""`FlatParameters`: the parameters of a model as views of one buffer, and their gradients as views of another.
+
+Norm, update, average, cast to another precision and the sum over several processes are then one operation each. The
+gradient's buffer has one more element, the loss, so that both are summed at once.
+
+**Layout.** cuDNN uses the weights of a GRU in place only if they start their storage, in cuDNN's own order
+(`try_get_weight_buf` in ATen's `cudnn/RNN.cpp`); `nn.GRU.flatten_parameters` has laid them out so when the model was
+moved to the GPU. So that block comes first, as it is. Each other parameter starts at a multiple of `ALIGNMENT`.
+Elements between parameters are zero, and so are their gradients: no operation changes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from engine.model.gru import TextGenerator
+
+ALIGNMENT = 64
+"""In elements: a cache line of a CPU, or an aligned load of a GPU, in each precision."""
+ROW = 1024
+"""The number of elements is a multiple, see `grad_norm`."""
+
+
+class FlatParameters:
+    """The buffers of one model. Two of the same model share them."""
+
+    @torch.no_grad()
+    def __init__(self, model: TextGenerator) -> None:
+        """Move the parameters of a model on its device, and their gradients, unless they are views of a buffer."""
+        named = dict(model.named_parameters())  # tied ones once
+        parameters = list(named.values())
+        self._names = list(named)
+        self._shapes = [parameter.shape for parameter in parameters]
+        weights = _common_buffer(parameters)
+        if weights is None:
+            self._offsets, size = _layout(model, parameters)
+            weights = parameters[0].new_zeros(size)
+            self._move(parameters, weights)
+        else:
+            self._offsets = [int(parameter.storage_offset()) for parameter in parameters]
+        self.weights: Tensor = weights  # (P,)
+        grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        both = _common_buffer(grads) if len(grads) == len(parameters) else None
+        self.grads_and_loss: Tensor = weights.new_zeros(len(weights) + 1) if both is None else both
+        """Gradient (P,), then the loss; what several processes sum."""
+        self.grads, self.loss = self.grads_and_loss[:-1], self.grads_and_loss[-1]  # (P,), ()
+        self.views_of_grads = list(self.views(self.grads).values())
+        """Each parameter's `grad`, in the order of `model.parameters()`."""
+        for parameter, grad in zip(parameters, self.views_of_grads, strict=True):
+            parameter.grad = grad
+
+    def views(self, buffer: Tensor) -> dict[str, Tensor]:
+        """Return the part of each parameter, by name and in its shape, of a buffer (P,) of this layout."""
+        places = zip(self._names, self._offsets, self._shapes, strict=True)
+        return {name: buffer[start : start + shape.numel()].view(shape) for name, start, shape in places}
+
+    @torch.no_grad()
+    def bind_copy(self, copy: TextGenerator) -> Tensor:
+        """Move the parameters of a copy of the model, in any precision, to a buffer of the same layout; return it."""
+        parameters = list(copy.parameters())
+        buffer = parameters[0].new_zeros(len(self.weights))
+        self._move(parameters, buffer)
+        return buffer
+
+    def grad_norm(self) -> Tensor:
+        """Return the Euclidean norm of the gradient, ().
+
+        By rows: one long sum in float32 loses up to four digits, and depends on the number of threads.
+        """
+        norm: Tensor = torch.linalg.vector_norm(torch.linalg.vector_norm(self.grads.view(-1, ROW), dim=1))
+        return norm
+
+    def checksum(self) -> int:
+        """Return a number that depends on the bits and the place of each weight; waits for the device.
+
+        Each weight's bits are mixed with its index by MurmurHash3's finalizer, a bijection: one changed weight always
+        changes the sum.
+        """
+        bits = self.weights.view(torch.int32)
+        mixed = torch.arange(len(bits), dtype=torch.int32, device=bits.device).mul_(-1640531535).bitwise_xor_(bits)
+        for shift, factor in ((16, -2048144789), (13, -1028477387)):
+            mixed.bitwise_xor_(mixed >> shift).mul_(factor)
+        return int(mixed.sum(dtype=torch.int64))
+
+    def _move(self, parameters: Sequence[nn.Parameter], buffer: Tensor) -> None:
+        """Make parameters views of a buffer, with the same values."""
+        for parameter, view in zip(parameters, self.views(buffer).values(), strict=True):
+            parameter.data = view.copy_(parameter)
+
+
+def _common_buffer(tensors: Sequence[Tensor]) -> Tensor | None:
+    """Return the storage that all tensors share, as one tensor; None if they have several."""
+    first = tensors[0]
+    if any(each.untyped_storage().data_ptr() != first.untyped_storage().data_ptr() for each in tensors):
+        return None
+    return first.new_empty(0).set_(first.untyped_storage())
+
+
+def _layout(model: TextGenerator, parameters: Sequence[nn.Parameter]) -> tuple[list[int], int]:
+    """Return the offset of each parameter, and the number of elements."""
+    recurrent = list(model.rnn.parameters())
+    offsets: dict[nn.Parameter, int] = {}
+    end = 0
+    if (block := _common_buffer(recurrent)) is not None:
+        offsets, end = {weight: int(weight.storage_offset()) for weight in recurrent}, len(block)
+    for parameter in parameters:
+        if parameter not in offsets:
+            offsets[parameter] = -(-end // ALIGNMENT) * ALIGNMENT
+            end = offsets[parameter] + parameter.numel()
+    return [offsets[parameter] for parameter in parameters], -(-end // ROW) * ROW
