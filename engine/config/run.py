@@ -28,6 +28,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 Tuning = Literal["", "measured", "fixed"]
 """How precision and number of threads were chosen: measured, or fixed by the user or by a rule; empty if unknown."""
 Schedule = Literal["constant", "cosine", "cooldown"]
+Pacing = Literal["steps", "seconds"]
 PresetName = Literal["auto", "tutorial"]
 Setting = int | float | str
 
@@ -107,6 +108,8 @@ class TrainingConfig:
     """Validation tweets per evaluation during training, always the same ones."""
     sample_every: int = 100
     """Steps between sampled tweets; 0 disables them."""
+    pacing: Pacing = "steps"
+    """What paces samples and evaluations: their intervals in steps alone, or also a limited share of the time."""
     save_every: int = 0
     """Steps between checkpoints named step-N; 0 disables them."""
     keep_checkpoints: int = 10
@@ -123,6 +126,7 @@ class TrainingConfig:
         require_between(self, "batch_size", 1, MAX_BATCH_SIZE)
         require_between(self, "learning_rate", MIN_LEARNING_RATE, MAX_LEARNING_RATE)
         require_choice(self, "schedule", Schedule)
+        require_choice(self, "pacing", Pacing)
         require_between(self, "warmup_steps", 0)
         require_between(self, "weight_decay", 0.0, 10.0)
         require_between(self, "max_grad_norm", 0.0)

@@ -52,7 +52,7 @@ class LiveSettings:
     def set_intervals(self, eval_every: int, sample_every: int) -> None:
         """Evaluate and sample at these intervals, in steps. Raises `ConfigError`."""
         intervals = {"eval_every": eval_every, "sample_every": sample_every}
-        self._state.training = with_settings(self._state.training, intervals)
+        self._state.training = with_settings(self._state.training, {**intervals, "pacing": "steps"})
         self._emit_change(events.IntervalsChanged, **intervals)
 
     def set_speed_limit(self, steps_per_second: float) -> None:

@@ -1,7 +1,8 @@
 """The loop of one run: execute commands, do what is due, take a step, repeat.
 
 What is due depends on the step alone (and, for saving, on the clock), and what was done last is part of a checkpoint.
-So a run that is stopped anywhere and resumed does the same things at the same steps as one that never stopped.
+So a run that is stopped anywhere and resumed does the same things at the same steps as one that never stopped. On a
+device the clock also limits sampling and evaluation, unless the run is to be repeatable (`engine.session.pace`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from engine.session.command_handler import CommandHandler, RunEndsError
 from engine.session.command_queue import CommandQueue
 from engine.session.divergence import DivergenceRecovery
 from engine.session.overfit import Overfit
+from engine.session.pace import Pace
 from engine.session.run import Run
 from engine.session.speed_limit import SpeedLimit
 from engine.session.state import finished_text
@@ -28,6 +30,8 @@ LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1
 """Interval of `StepsFinished`; a screen redraws at about this pace."""
 PAUSED_POLL_SECONDS = 0.05
+SAMPLE_SECONDS = 1.0
+"""Least time between two samples that are paced by seconds: a day of them is some 50 MB of events."""
 _DUE_SAMPLE = 1  # purpose of a derived seed
 
 
@@ -43,6 +47,7 @@ class TrainingLoop:
         self._run = run
         self._clock = run.state.stopwatch.clock
         self._speed_limit = SpeedLimit(self._clock)
+        self._sample_pace, self._evaluation_pace = Pace(self._clock, SAMPLE_SECONDS), Pace(self._clock)
         is_overfit = run.setup.training_data.config.overfit is not None
         self._overfit = Overfit(run, self._commands.current_sampling) if is_overfit else None
         self._pauses_at_end = pauses_at_end
@@ -187,19 +192,26 @@ class TrainingLoop:
         if self._is_sample_due:
             self._sample_due_tweet(run.state.step)
         if self._is_evaluation_due:
-            run.evaluate(should_stop)
+            run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the evaluation
+            with self._evaluation_pace.working():
+                run.evaluate(should_stop)
         run.checkpoints.save_if_due()
 
     @property
     def _is_sample_due(self) -> bool:
         state = self._run.state
         is_regular = is_due(state.step, state.training.sample_every, state.progress.last_sample_step)
+        is_regular = is_regular and self._may_work(self._sample_pace)
         return is_regular or (self._overfit is not None and self._overfit.is_sample_due)
 
     @property
     def _is_evaluation_due(self) -> bool:
         state = self._run.state
-        return is_due(state.step, state.training.eval_every, state.progress.last_eval_step)
+        is_regular = is_due(state.step, state.training.eval_every, state.progress.last_eval_step)
+        return is_regular and self._may_work(self._evaluation_pace)
+
+    def _may_work(self, pace: Pace) -> bool:
+        return self._run.state.training.pacing == "steps" or pace.allows_work
 
     def _sample_due_tweet(self, step: int) -> None:
         """Sample a tweet; its seed depends on the step alone."""
@@ -208,7 +220,11 @@ class TrainingLoop:
         run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the sampling time
         try:
             seed = derived_seed(run.state.training.seed, _DUE_SAMPLE, step)
-            with run.state.timer.during("sampling"), run.memory_fallback.memory_errors("sampling a tweet"):
+            with (
+                self._sample_pace.working(),
+                run.state.timer.during("sampling"),
+                run.memory_fallback.memory_errors("sampling a tweet"),
+            ):
                 text = run.sampling_service.sample_tweet(self._commands.current_sampling, seed)
             if self._overfit is not None:
                 self._overfit.record_sample(text)

@@ -15,7 +15,15 @@ from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
 from engine.config import presets
-from engine.config.run import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, field_names, with_settings
+from engine.config.run import (
+    ModelConfig,
+    Pacing,
+    RunConfig,
+    SamplingConfig,
+    TrainingConfig,
+    field_names,
+    with_settings,
+)
 from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.corpus import Corpus
@@ -186,14 +194,23 @@ def _choose(
         configs = presets.resolve_preset(
             config.preset, settings, corpus.num_train_chars, runtime.device.type, has_bfloat16=has_bfloat16
         )
-        return configs.model, configs.training
+        return configs.model, _paced(configs.training, config, runtime, "seconds")
     shape = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}
     if any(getattr(info.model, name) != value for name, value in shape.items()):
         raise ConfigError(
             f"The checkpoint's model has another shape; {', '.join(map(option_of, shape))} can't be changed.",
             "Omit these options, or train a new model.",
         )
-    return info.model, with_settings(info.training, config.settings)
+    training = with_settings(info.training, config.settings)
+    return info.model, _paced(training, config, runtime, info.training.pacing)
+
+
+def _paced(training: TrainingConfig, config: RunConfig, runtime: Runtime, pacing: Pacing) -> TrainingConfig:
+    """Return the settings with a pacing: by steps on a CPU, with a seed and with intervals that the user set."""
+    if "pacing" in config.settings:
+        return training
+    is_fixed = any(name in config.settings for name in ("seed", "sample_every", "eval_every"))
+    return replace(training, pacing="steps" if is_fixed or runtime.device.type == "cpu" else pacing)
 
 
 def _check_budget(info: CheckpointInfo, state: RunState) -> None:

@@ -1,0 +1,38 @@
+"""`Pace`: limits samples and evaluations to a share of the time, where steps alone would make them too frequent.
+
+A GPU takes thousands of steps a second, but a tweet or an evaluation needs hundreds of operations in sequence on any
+device: at intervals of steps they would take most of the time. So on a device they are due at the same steps as ever,
+and are skipped at those that come too soon after the last one. Used only if `TrainingConfig.pacing` is "seconds".
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+MAX_SHARE = 0.05
+"""Largest share of the time that one kind of work takes."""
+
+
+class Pace:
+    """When one kind of work may be done again. Not thread-safe."""
+
+    def __init__(self, clock: Callable[[], float], min_seconds: float = 0.0) -> None:
+        """Allow the first work at once, then one every `min_seconds`, or less often if it takes long."""
+        self._clock = clock
+        self._min_seconds = min_seconds
+        self._next = clock()
+
+    @property
+    def allows_work(self) -> bool:
+        """Whether enough time has passed since the last work."""
+        return self._clock() >= self._next
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Time the work in the block, also if it fails."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self._next = began + max(self._min_seconds, (self._clock() - began) / MAX_SHARE)
