@@ -1,0 +1,59 @@
+"""What a rank does in the tests of the launcher: `python -m tests.tui.process.launch.dummy WHAT`. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from tests.waiting import wait_until
+from tui.process.launch.rank import Rank, this_rank
+
+
+def main() -> None:
+    rank = this_rank()
+    assert rank is not None
+    what = sys.argv[1]
+    files = [rank.folder.rank_path(rank.attempt, each) for each in range(rank.num_ranks)]
+    wait_until(lambda: all(file.exists() for file in files), "the start of all ranks")
+    if what.startswith("exit-") and rank.is_leader:
+        sys.exit(int(what.removeprefix("exit-")))
+    if what == "forward":
+        wait_for_forwarded_signal(rank)
+    if what == "lose-follower" and rank.attempt == 0:
+        lose_follower(rank)
+    if what == "lose-leader-always":
+        if rank.is_leader:
+            sys.exit(75)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.pause()
+    if what == "outlive" and not rank.is_leader:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.pause()
+    if what == "wait":
+        signal.pause()
+
+
+def wait_for_forwarded_signal(rank: Rank) -> None:
+    """Have the launcher sent a signal; the leader exits when it is forwarded, the follower after the leader."""
+
+    def receive(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    if rank.is_leader:
+        signal.signal(signal.SIGINT, receive)
+        os.kill(os.getppid(), signal.SIGINT)
+        signal.pause()
+    wait_until(lambda: rank.folder.exit_code is not None, "the leader's end")
+
+
+def lose_follower(rank: Rank) -> None:
+    """Kill the follower; the leader waits for the agent's signal."""
+    if not rank.is_leader:
+        os.kill(os.getpid(), signal.SIGKILL)
+    signal.pause()
+
+
+if __name__ == "__main__":
+    main()
