@@ -68,6 +68,25 @@ def steps_finished(first_step: int, losses: Iterable[float], **changes: Any) -> 
     return replace(event, **changes)
 
 
+def steps_thinned(first_step: int, last_step: int, **changes: Any) -> e.StepsThinned:
+    """Return a bucket of steps, 0.05 s each."""
+    event = e.StepsThinned(
+        step=last_step,
+        elapsed_seconds=0.05 * (last_step + 1),
+        first_step=first_step,
+        num_steps=last_step - first_step + 1,
+        least_loss=1.5,
+        mean_loss=2.0,
+        greatest_loss=3.0,
+        least_grad_norm=0.5,
+        mean_grad_norm=1.0,
+        greatest_grad_norm=2.5,
+        learning_rate=0.004,
+        chars_per_second=70_000.0,
+    )
+    return replace(event, **changes)
+
+
 def tweet_sampled(text: str, step: int = 100, **changes: Any) -> e.TweetSampled:
     """Return a finished tweet."""
     event = e.TweetSampled(

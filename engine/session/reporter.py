@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.protocol.commands import Command
@@ -99,8 +101,8 @@ class Reporter:
             steps[-1],
             StepsFinished,
             first_step=steps[0],
-            train_losses=tuple(losses),
-            grad_norms=tuple(report.grad_norms[chosen]),
+            train_losses=_in_shortest_digits(losses),
+            grad_norms=_in_shortest_digits(report.grad_norms[chosen]),
             learning_rate=self._state.trainer.learning_rate,
             chars_per_second=rate,
         )
@@ -174,3 +176,12 @@ class Reporter:
         if num_missing:
             message = f"The journal lacks {num_missing:,} events. {problem or ''}".strip()
             self.emit(Warned, message=message, kind="disk")
+
+
+def _in_shortest_digits(values: Sequence[float]) -> tuple[float, ...]:
+    """Return float32 values as the numbers with the fewest digits that differ from no other float32.
+
+    The device computes them in float32. Rounded here, once, they are the same in the screen, in `--json`, on the socket
+    and in the journal, whose lines have half the length.
+    """
+    return tuple(float(str(value)) for value in np.array(values, np.float32))

@@ -25,13 +25,15 @@ FIELDS = {
         "sampling",
         "resumed_from",
         "epochs",
+        "world_size",
+        "backend",
         "format_version",
     },
     "StepsFinished": COMMON | {"first_step", "train_losses", "grad_norms", "learning_rate", "chars_per_second"},
     "EvalFinished": COMMON | {"val_loss", "bits_per_char", "is_best"},
     "StepTimes": COMMON
     | {"num_steps", "seconds", "data_seconds", "forward_seconds", "backward_seconds", "optimizer_seconds"}
-    | {"sampling_seconds", "evaluation_seconds", "saving_seconds"},
+    | {"sampling_seconds", "evaluation_seconds", "saving_seconds", "waiting_seconds"},
     "TweetSampled": COMMON
     | {"text", "temperature", "reached_eos", "bits_per_char", "novelty", "copied_share", "char_bits", "prime"},
     "CheckpointSaved": COMMON | {"name", "path", "bits_per_char"},

@@ -36,6 +36,7 @@ from engine.protocol.events import (
     SamplingChanged,
     SpeedLimitChanged,
     StepsFinished,
+    StepsThinned,
     StepTaken,
     StepTimes,
     TextCompleted,
@@ -45,12 +46,10 @@ from engine.protocol.events import (
     Warned,
 )
 from tui.run.marks import with_mark
-from tui.run.view import RunView, ValPoint
+from tui.run.training_events import with_training_events
+from tui.run.view import RunView
 
-MAX_TWEETS = 10_000
 MAX_WARNINGS = 100
-MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
-MAX_TIMES = 15
 
 
 def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one case per kind of event
@@ -62,15 +61,8 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
     match event:
         case RunStarted():
             return _started(view, event)
-        case StepsFinished():
-            return _with_steps(view, event)
-        case EvalFinished(step=step, val_loss=val_loss, bits_per_char=bits, is_best=is_best):
-            point = ValPoint(step=step, val_loss=val_loss, bits_per_char=bits, is_best=is_best)
-            return replace(view, val_points=_thinned_points((*view.val_points, point)))
-        case TweetSampled():
-            return replace(view, tweets=_thinned_tweets((*view.tweets, event)), num_tweets=view.num_tweets + 1)
-        case StepTimes():
-            return replace(view, times=(*view.times[-(MAX_TIMES - 1) :], event))
+        case StepsFinished() | StepsThinned() | EvalFinished() | TweetSampled() | StepTimes():
+            return with_training_events(view, (event,))
         case RanksMeasured():
             return replace(view, ranks=event)
         case CheckpointSaved(step=step, name=name):
@@ -151,26 +143,6 @@ def _retrained(view: RunView, **changes: float) -> RunView:
         return view
 
 
-def _thinned_tweets(tweets: tuple[TweetSampled, ...]) -> tuple[TweetSampled, ...]:
-    """Return `tweets`; if they are too many, without every other one of the older half."""
-    if len(tweets) <= MAX_TWEETS:
-        return tweets
-    half = len(tweets) // 2
-    return (*tweets[:half:2], *tweets[half:])
-
-
-def _thinned_points(points: tuple[ValPoint, ...]) -> tuple[ValPoint, ...]:
-    """Return `points`; if they are too many, about half: evenly by step, the latest, the best."""
-    if len(points) <= MAX_VAL_POINTS:
-        return points
-    best = next((point for point in reversed(points) if point.is_best), None)
-    width = (points[-1].step - points[0].step) // (MAX_VAL_POINTS // 2) + 1
-    older, latest = points[:-LATEST_VAL_POINTS], points[-LATEST_VAL_POINTS:]
-    even = {point.step // width: point for point in reversed(older)}
-    kept = (point for point in older if point is even[point.step // width] or point is best)
-    return (*kept, *latest)
-
-
 def _started(view: RunView, event: RunStarted) -> RunView:
     """Return the view at the start of a session; a resumed run has the curve of the sessions before."""
     before = event.resumed_from or ""
@@ -196,18 +168,6 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         saved_step=event.step if event.resumed_from == f"{event.run}/latest" else None,
         loaded_step=None,
         ended=None,
-    )
-
-
-def _with_steps(view: RunView, event: StepsFinished) -> RunView:
-    """Return the view after a report of steps."""
-    return replace(
-        view,
-        train_losses=view.train_losses.extended(event.first_step, event.train_losses),
-        learning_rates=view.learning_rates.extended(event.step, (event.learning_rate,)),
-        seconds=view.seconds.extended(event.step, (event.elapsed_seconds,)),
-        learning_rate=event.learning_rate,
-        chars_per_second=event.chars_per_second,
     )
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
 from engine.storage.journal_reader import SkippedLines
 from tui.run.engine_bridge import OnStage, Session, open_training_session
-from tui.run.folding import joined
 from tui.run.journal import replayed_events
 
 TITLE = "This is a replay"
@@ -137,7 +137,7 @@ class ReplaySession:
     def _flush_pending(self, emit: Callable[[Event], None]) -> None:
         """Emit the pending reports of steps as one event."""
         if self._pending:
-            emit(joined(self._pending))
+            emit(_joined(self._pending))
             self._pending = []
 
     def _handle_command(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str | None:
@@ -169,3 +169,10 @@ class ReplaySession:
         """Step and time of the last event."""
         last = self._last
         return {"step": last.step if last else 0, "elapsed_seconds": last.elapsed_seconds if last else 0.0}
+
+
+def _joined(reports: Sequence[StepsFinished]) -> StepsFinished:
+    """Merge reports of steps without a gap between them."""
+    losses = tuple(chain.from_iterable(report.train_losses for report in reports))
+    norms = tuple(chain.from_iterable(report.grad_norms for report in reports))
+    return replace(reports[-1], first_step=reports[0].first_step, train_losses=losses, grad_norms=norms)

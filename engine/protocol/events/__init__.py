@@ -70,14 +70,16 @@ from engine.protocol.events.training import (
     ModelChanged,
     RanksMeasured,
     StepsFinished,
+    StepsThinned,
     StepTimes,
     ThreadsChanged,
 )
-from engine.text import MAX_CHARS, defused
+from engine.text import MAX_CHARS, defused, is_harmless
 
 Event = (
     RunStarted
     | StepsFinished
+    | StepsThinned
     | EvalFinished
     | TweetSampled
     | LadderSampled
@@ -114,6 +116,11 @@ Event = (
 Unrecorded = TextCompleted | TweetRead | InsightEvent | BatchShown | BaselinesMeasured
 """Answers for a screen that is looking: several a second, and of no use later. Not in the journal, nor in `--json`."""
 _TYPES: dict[str, type[Event]] = {event_type.__name__: event_type for event_type in get_args(Event)}
+_HEAD = b'{"event":"'
+_FREQUENT: dict[bytes, type[Event]] = {
+    kind.__name__.encode(): kind for kind in (StepsFinished, StepsThinned, EvalFinished, TweetSampled, StepTimes)
+}
+"""Events of which a journal has many. Their types bound all numbers, so that they are decoded in one go."""
 
 __all__ = [
     "FORMAT_VERSION",
@@ -156,6 +163,7 @@ __all__ = [
     "StepTaken",
     "StepTimes",
     "StepsFinished",
+    "StepsThinned",
     "TextCompleted",
     "TextTraced",
     "ThreadsChanged",
@@ -188,7 +196,20 @@ def from_json(line: str | bytes) -> Event:
 
     A journal may have been edited, and a socket's peer may be anyone: all events from outside come through here.
     """
-    return codec.decode_tagged(line, "event", _TYPES, None if _is_plain(line) else defused)
+    event = _frequent_event_in(line) if isinstance(line, bytes) else None
+    return codec.decode_tagged(line, "event", _TYPES, None if _is_plain(line) else defused) if event is None else event
+
+
+def _frequent_event_in(line: bytes) -> Event | None:
+    """Return the event of a line as `to_json` writes it, if it is one of `_FREQUENT` and valid as it is; else None."""
+    kind = _FREQUENT.get(line[len(_HEAD) : line.find(b'"', len(_HEAD))]) if line.startswith(_HEAD) else None
+    try:
+        event = None if kind is None else codec.decode(line, kind)
+    except codec.DecodeError:
+        return None
+    if isinstance(event, TweetSampled) and not (is_harmless(event.text) and is_harmless(event.prime)):
+        return None
+    return event
 
 
 def _is_plain(line: str | bytes) -> bool:

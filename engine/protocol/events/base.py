@@ -7,11 +7,16 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from engine.protocol.codec import LARGEST
+
 FORMAT_VERSION = 1
 """Of the event vocabulary: raised whenever a reader of the previous version could misunderstand an event."""
 Novelty = Literal["new", "near-copy", "copy"]
 StepNumber = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """Checked when an event is decoded: a journal may have been edited, and arrays are allocated from it."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+"""Checked when an event is decoded: the numbers of the events of which a journal has many."""
 
 
 @dataclass(frozen=True, kw_only=True)

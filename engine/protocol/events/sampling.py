@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.protocol.events.base import BaseEvent, Novelty
+from engine.protocol.events.base import BaseEvent, Novelty, Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,14 +12,14 @@ class TweetSampled(BaseEvent):
     """The model sampled a tweet."""
 
     text: str
-    temperature: float
+    temperature: Number
     reached_eos: bool
-    bits_per_char: float
+    bits_per_char: Number
     """At temperature 1."""
     novelty: Novelty
-    copied_share: float = 0.0
+    copied_share: Number = 0.0
     """The share, 0 to 1, of its characters in long runs that also occur in a training tweet."""
-    char_bits: tuple[float, ...] = ()
+    char_bits: tuple[Number, ...] = ()
     """Bits of each character, and of `<EOS>` if it was reached; () where they are not recorded."""
     prime: str = ""
     """The text that it begins with."""

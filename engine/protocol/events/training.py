@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.config.run import ModelConfig
-from engine.protocol.events.base import BaseEvent, StepNumber
+from engine.protocol.events.base import BaseEvent, Count, Number, StepNumber
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,23 +13,44 @@ class StepsFinished(BaseEvent):
     """One or more consecutive steps; the last of them is `step`."""
 
     first_step: StepNumber
-    train_losses: tuple[float, ...]
+    train_losses: tuple[Number, ...]
     """One per step, nats per character."""
-    grad_norms: tuple[float, ...]
+    grad_norms: tuple[Number, ...]
     """One per step, before clipping."""
-    learning_rate: float
+    learning_rate: Number
     """Of the last of these steps."""
-    chars_per_second: float
+    chars_per_second: Number
     """Targets without padding, over the last few seconds of training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepsThinned(BaseEvent):
+    """A bucket of consecutive steps, in place of their `StepsFinished` in an old part of a journal."""
+
+    first_step: StepNumber
+    num_steps: Count
+    """Of those from `first_step` to `step`: all but skipped ones."""
+    least_loss: Number
+    """Of the train losses, nats per character."""
+    mean_loss: Number
+    greatest_loss: Number
+    least_grad_norm: Number
+    """Of the gradient norms before clipping."""
+    mean_grad_norm: Number
+    greatest_grad_norm: Number
+    learning_rate: Number
+    """Of the last of these steps."""
+    chars_per_second: Number
+    """As in the last `StepsFinished` of the bucket."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvalFinished(BaseEvent):
     """The model was evaluated on the validation tweets."""
 
-    val_loss: float
+    val_loss: Number
     """Nats per character, by the rule of `engine.training.evaluation`."""
-    bits_per_char: float
+    bits_per_char: Number
     is_best: bool
 
 
@@ -37,21 +58,21 @@ class EvalFinished(BaseEvent):
 class StepTimes(BaseEvent):
     """Time spent on each part of the last seconds of training; the rest is reporting and idle time."""
 
-    num_steps: int
-    seconds: float
+    num_steps: Count
+    seconds: Number
     """Since the previous of these events, or the start; pauses and thread measurements excluded."""
-    data_seconds: float
+    data_seconds: Number
     """Preparing batches."""
-    forward_seconds: float
+    forward_seconds: Number
     """On a GPU, whose steps run asynchronously: all of the step."""
-    backward_seconds: float
-    optimizer_seconds: float
-    sampling_seconds: float
+    backward_seconds: Number
+    optimizer_seconds: Number
+    sampling_seconds: Number
     """Sampling tweets, and answering queries about the model."""
-    evaluation_seconds: float
-    saving_seconds: float
+    evaluation_seconds: Number
+    saving_seconds: Number
     """Copying the weights for a checkpoint."""
-    waiting_seconds: float = 0.0
+    waiting_seconds: Number = 0.0
     """Of several processes: waiting for the sum of their gradients."""
 
 

@@ -15,7 +15,9 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.codec import DecodeError
 from engine.protocol.events import BaseEvent
+from engine.text import defused
 from tests import strategies
+from tests.fakes import eval_finished, steps_finished, steps_thinned, tweet_sampled
 
 NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.5}
 
@@ -24,6 +26,8 @@ EVENTS = {
     "step_path tuning model training sampling resumed_from epochs world_size backend "
     "format_version",
     "StepsFinished": "first_step train_losses grad_norms learning_rate chars_per_second",
+    "StepsThinned": "first_step num_steps least_loss mean_loss greatest_loss least_grad_norm mean_grad_norm "
+    "greatest_grad_norm learning_rate chars_per_second",
     "EvalFinished": "val_loss bits_per_char is_best",
     "TweetSampled": "text temperature reached_eos bits_per_char novelty copied_share char_bits prime",
     "LadderSampled": "prime seed rungs",
@@ -155,6 +159,45 @@ WRONG = (
 def test_invalid_events_and_commands_are_refused(text: str | bytes, kind: str, read: Callable[..., object]) -> None:
     with pytest.raises(DecodeError):
         read(text.replace(b"KIND", kind.encode()) if isinstance(text, bytes) else text.replace("KIND", kind))
+
+
+TIMES: dict[str, Any] = dict.fromkeys(EVENTS["StepTimes"].split(), 1.5) | {"num_steps": 3}
+FREQUENT: tuple[e.Event, ...] = (
+    steps_finished(7, [1.5]),
+    steps_thinned(1, 7),
+    eval_finished(7, 1.5),
+    tweet_sampled("hi", char_bits=(1.5,)),
+    e.StepTimes(**NOW, **TIMES),
+)
+"""The events of which a journal has many, one of each type."""
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        (event, field)
+        for event in FREQUENT
+        for field, value in json.loads(e.to_json(event)).items()
+        if not isinstance(value, str | bool)
+    ],
+    ids=str,
+)
+def test_a_number_out_of_range_is_refused(event: e.Event, field: str) -> None:
+    record = json.loads(e.to_json(event))
+    for number in ("1e300", "-1e300", "1" + "0" * 45):
+        wrong = record | {field: ["NUMBER"] if isinstance(record[field], list) else "NUMBER"}
+        line = json.dumps(wrong, separators=(",", ":")).replace('"NUMBER"', number)
+        with pytest.raises(DecodeError):
+            e.from_json(line.encode())
+
+
+@pytest.mark.parametrize("text", ["\x1b[31m", "a\u202eb", "a\u0301" * 3, "e" + "\u0301" * 40, "\u0301"])
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_a_tweet_from_outside_is_made_harmless(text: str, is_ascii: bool) -> None:
+    record = json.loads(e.to_json(tweet_sampled("hi"))) | {"text": text, "prime": text}
+    event = e.from_json(json.dumps(record, ensure_ascii=is_ascii, separators=(",", ":")).encode())
+    assert isinstance(event, e.TweetSampled)
+    assert (event.text, event.prime) == (defused(text), defused(text))
 
 
 def test_an_unknown_field_is_ignored() -> None:

@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
@@ -53,6 +54,16 @@ def test_a_started_run_is_in_the_list_of_runs(corpus: Path) -> None:
     run_session(tiny_config(corpus, max_steps=1), on_event=look)
 
     assert listed == ["tiny"]
+
+
+def test_losses_and_norms_have_the_fewest_digits_that_differ_from_no_other_float32(corpus: Path) -> None:
+    reports = of_type(run_session(tiny_config(corpus, max_steps=30)), e.StepsFinished)
+
+    numbers = [number for report in reports for number in (*report.train_losses, *report.grad_norms)]
+    assert len(numbers) == 60
+    assert all(repr(number) == str(np.float32(number)) for number in numbers)
+    journal = find_run("tiny").journal_path.read_text(encoding="utf-8")
+    assert all(e.to_json(report) in journal for report in reports)
 
 
 def test_a_run_ends_after_its_epochs_and_has_counted_every_training_character_once_per_epoch(corpus: Path) -> None:

@@ -53,8 +53,8 @@ def test_any_view_arrives_as_it_was_sent(events: list[e.Event]) -> None:
 
 
 def long_view(num_steps: int) -> RunView:
-    """Return the view of a run of `num_steps` steps, reported by the hundred thousand."""
-    reports = (steps_finished(step, [3.0 + step % 7 / 7] * 1000) for step in range(1, num_steps, 1000))
+    """Return the view of a run of `num_steps` steps, reported by the ten."""
+    reports = (steps_finished(step, [3.0 + step % 7 / 7] * 10) for step in range(1, num_steps, 10))
     return fold(fold(RunView(), [run_started()]), [*reports, eval_finished(num_steps, 2.5)])
 
 

@@ -15,7 +15,8 @@ from engine.protocol import events as e
 from tests.fakes import eval_finished, run_started, step_taken, steps_finished, tweet_sampled
 from tui.run.eta import eta_of
 from tui.run.folding import fold
-from tui.run.reducer import MAX_VAL_POINTS, MAX_WARNINGS, apply
+from tui.run.reducer import MAX_WARNINGS, apply
+from tui.run.training_events import MAX_VAL_POINTS
 from tui.run.view import RunView
 
 

@@ -41,6 +41,10 @@ class Buckets:
             np.concatenate([self.count, other.count]),
         )
 
+    def numbered_by(self, numbers: Ints) -> Buckets:
+        """Return these buckets with other numbers."""
+        return Buckets(numbers, self.low, self.high, self.total, self.count)
+
     def merged_by(self, numbers: Ints) -> Buckets:
         """Merge the buckets with equal `numbers`, one for each bucket, in rising order."""
         if not len(self):

@@ -71,27 +71,58 @@ class Series:
 
         Steps may be missing between two calls (a skipped step has no loss); an existing step is replaced.
         """
-        if not values:
+        return self.extended_at(np.arange(first_step, first_step + len(values), dtype=np.int64), values)
+
+    def extended_at(self, steps: Ints, values: Sequence[float]) -> Series:
+        """Return this series with `values` appended at these rising steps, as `extended` does."""
+        if not len(steps):
             return self
-        if len(self._buckets) and first_step <= self.last_step:
-            return self.truncated(first_step - 1).extended(first_step, values)
+        if len(self._buckets) and steps[0] <= self.last_step:
+            return self.truncated(int(steps[0]) - 1).extended_at(steps, values)
         added = np.asarray(values, np.float64)
-        steps = np.arange(first_step, first_step + len(added), dtype=np.int64)
-        stride = self.stride
-        whole, open_end = self._buckets[:-1], self._buckets[-1:]
-        grown = open_end.concatenate(single_buckets(steps // stride, added))
-        buckets = whole.concatenate(grown.merged_by(grown.numbers))
-        while len(buckets) > MAX_BUCKETS:
-            stride *= 2
-            buckets = buckets.merged_by(buckets.numbers // 2)
+        stride, buckets = self._buckets_with(self.stride, single_buckets(steps, added))
         return Series(
             stride,
             buckets,
             np.concatenate([self._window_steps, steps])[-WINDOW_LENGTH:],
             np.concatenate([self._window_values, added])[-WINDOW_LENGTH:],
-            self.first_step if len(self._buckets) else first_step,
+            self.first_step if len(self._buckets) else int(steps[0]),
             int(steps[-1]),
         )
+
+    def extended_by_buckets(self, added: Buckets, last_steps: Ints) -> Series:
+        """Return this series with buckets appended that a journal has in place of single values.
+
+        The numbers of `added` are their first steps; both they and the last steps rise. The window begins anew after
+        them, and the stride becomes that of the widest of them at least.
+        """
+        if not len(added):
+            return self
+        first_step = int(added.numbers[0])
+        if len(self._buckets) and first_step <= self.last_step:
+            return self.truncated(first_step - 1).extended_by_buckets(added, last_steps)
+        stride = self.stride
+        while stride <= int((last_steps - added.numbers).max()):
+            stride *= 2
+        stride, buckets = self._buckets_with(stride, added)
+        return Series(
+            stride,
+            buckets,
+            self._window_steps[:0],
+            self._window_values[:0],
+            self.first_step if len(self._buckets) else first_step,
+            int(last_steps[-1]),
+        )
+
+    def _buckets_with(self, stride: int, added: Buckets) -> tuple[int, Buckets]:
+        """Return the buckets with the `added` ones, which are numbered by step, and their stride: at least `stride`."""
+        buckets = self._buckets.merged_by(self._buckets.numbers // (stride // self.stride))
+        grown = buckets[-1:].concatenate(added.numbered_by(added.numbers // stride))
+        buckets = buckets[:-1].concatenate(grown.merged_by(grown.numbers))
+        while len(buckets) > MAX_BUCKETS:
+            stride *= 2
+            buckets = buckets.merged_by(buckets.numbers // 2)
+        return stride, buckets
 
     def truncated(self, last_step: int) -> Series:
         """Return this series without the values after `last_step`, as when a run goes back to a checkpoint.

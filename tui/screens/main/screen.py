@@ -176,7 +176,14 @@ class MainScreen(Screen[None]):
                 self.sampling.prompt.show(event)
             case TweetRead():
                 self.tweet_details.show(event)
-            case e.StepsFinished() | e.EvalFinished() | e.TweetSampled() | e.StepTimes() | e.ThreadsChanged():
+            case (
+                e.StepsFinished()
+                | e.StepsThinned()
+                | e.EvalFinished()
+                | e.TweetSampled()
+                | e.StepTimes()
+                | e.ThreadsChanged()
+            ):
                 pass  # the panels show it
             case e.Paused() | e.Resumed() | e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged():
                 pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from unittest.mock import patch
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.run.series import series as series_module
+from tui.run.series.buckets import Buckets, Ints
 from tui.run.series.columns import Columns
 from tui.run.series.series import Series
 
@@ -106,3 +108,52 @@ def test_the_value_near_a_step_is_that_of_the_step_or_the_nearest_report() -> No
     series = Series.empty().extended(10, [0.5]).extended(20, [0.25]).extended(30, [0.125])
     assert [series.near(step) for step in (1, 10, 14, 16, 30, 99)] == [0.5, 0.5, 0.5, 0.25, 0.125, 0.125]
     assert Series.empty().near(5) is None
+
+
+def buckets_of(by_step: dict[int, float], width: int) -> tuple[Buckets, Ints]:
+    """Return values as buckets of aligned steps, and the last step of each."""
+    groups = [list(group) for _, group in groupby(by_step, key=lambda step: step // width)]
+    values = [[by_step[step] for step in group] for group in groups]
+    buckets = Buckets(
+        np.array([group[0] for group in groups], np.int64),
+        np.array([min(each) for each in values], np.float64),
+        np.array([max(each) for each in values], np.float64),
+        np.array([sum(each) for each in values], np.float64),
+        np.array([len(each) for each in values], np.int64),
+    )
+    return buckets, np.array([group[-1] for group in groups], np.int64)
+
+
+@given(
+    st.lists(VALUES, min_size=1, max_size=200),
+    st.sampled_from([1, 2, 4, 8, 16, 32]),
+    st.lists(VALUES, max_size=60),
+    st.integers(0, 40),
+)
+def test_a_series_of_buckets_equals_that_of_their_values_once_its_stride_is_as_wide(
+    old: list[float], width: int, recent: list[float], first: int
+) -> None:
+    by_step = dict(enumerate(old, first))
+    with small_bounds():
+        after = Series.empty().extended_by_buckets(*buckets_of(by_step, width)).extended(first + len(old), recent)
+        expected = Series.empty().extended(first, [*old, *recent])
+        assert (after.first_step, after.last_step, len(after)) == (first, expected.last_step, len(expected))
+        assert [*after.singles(0)[1]] == recent[-16:]
+        columns = whole(after, 7)
+        stride = max(after.stride, expected.stride, width)
+        of_buckets, of_values = (
+            each._buckets.merged_by(each._buckets.numbers * each.stride // stride) for each in (after, expected)
+        )
+        for name in ("numbers", "count", "low", "high"):
+            assert [*getattr(of_buckets, name)] == [*getattr(of_values, name)]
+        assert of_buckets.total == pytest.approx(of_values.total, abs=1e-9)
+    assert np.nanmax(columns.high) == max([*old, *recent])
+    assert columns.count.sum() == len(old) + len(recent)
+
+
+def test_buckets_replace_the_values_of_their_steps() -> None:
+    buckets, lasts = buckets_of({4: 1.0, 5: 2.0, 6: 3.0}, 4)
+    series = Series.empty().extended(1, [9.0] * 20).extended_by_buckets(buckets, lasts)
+    assert (len(series), series.last_step, series.last) == (6, 6, None)
+    assert series.near(5) == 2.0
+    assert series.extended(7, [5.0]).last == 5.0

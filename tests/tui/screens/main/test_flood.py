@@ -19,8 +19,9 @@ from tests.fakes import FakeSession, eval_finished, run_started, steps_finished,
 from tests.tui.conftest import Stage, screen_text, wait_until
 from tui.app.app import TweetgenApp
 from tui.run.folding import fold
-from tui.run.reducer import MAX_TWEETS, apply
+from tui.run.reducer import apply
 from tui.run.series.series import MAX_BUCKETS, WINDOW_LENGTH
+from tui.run.training_events import MAX_TWEETS
 from tui.run.view import RunView
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.plot.loss_plot import LossPlot

@@ -18,7 +18,8 @@ from engine.protocol.events import TweetSampled
 from tests.fakes import tweet_sampled
 from tests.tui.conftest import wait_until
 from tui.formatting.cells import wrap
-from tui.run.reducer import MAX_TWEETS, apply
+from tui.run.reducer import apply
+from tui.run.training_events import MAX_TWEETS
 from tui.run.view import RunView
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.feed.wrapping import WrappedTexts
