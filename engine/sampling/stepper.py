@@ -2,7 +2,8 @@
 
 `TextGenerator.forward` is the readable reference. For sequences of one character `nn.GRU` is slowest, as most of its
 time goes into dispatch. Here the weights are laid out in advance (`engine.compute.cpu.inference_weights`), gates are
-computed in place, and a single tweet on a CPU runs in compiled code (`engine.compute.cpu.single_row`).
+computed in place, and a single tweet runs in compiled code on a CPU (`engine.compute.cpu.single_row`) and as a CUDA
+graph on a GPU, where launching some 15 kernels one by one takes longer than their work.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights
+from engine.compute.gpu.cuda_graphs import BucketedSteps, CudaRecorder
 from engine.model.gru import TextGenerator
 from engine.sampling.logits import Floats, Ids
 
@@ -57,10 +59,13 @@ class CharStepper:
 
     def _make_stepper(self, states: list[Tensor]) -> SingleRowStepper | _BatchStepper:
         """Return a stepper that continues from these states, (B, H) per layer."""
-        if self._may_compile and len(states[0]) == 1 and states[0].device.type == "cpu":
+        device, is_single = states[0].device, len(states[0]) == 1
+        if is_single and device.type == "cpu" and self._may_compile:
             from engine.compute.cpu.single_row import SingleRowStepper
 
             return SingleRowStepper(self._weights, states)
+        if is_single and device.type == "cuda" and self._held is None:
+            return RecordedStepper(self._weights, states, CudaRecorder(device))
         return _BatchStepper(self._weights, states, self._held)
 
     def step(self, token_ids: Ids) -> Floats:
@@ -78,13 +83,19 @@ class _BatchStepper:
         self._held = held
         [num_rows, size], num_chars = states[0].shape, len(weights.table)
         self._columns, self._logits = (states[0].new_empty(num_rows, width) for width in (4 * size, num_chars))
+        self._log_probs = torch.empty_like(self._logits)
         self._products, self._sigmoids = self._columns[:, : 3 * size], self._columns[:, : 2 * size]
         self._reset, self._update, self._from_state, self._new = self._columns.split_with_sizes([size] * 4, dim=1)
 
     def step(self, token_ids: Ids) -> Floats:
         """Process a character of each row, (B,); return the log-probabilities (B, V) of the next one."""
-        token_ids_there = torch.from_numpy(token_ids).to(self._columns.device)
-        torch.index_select(self._weights.table, 0, token_ids_there, out=self._columns)
+        self._compute(torch.from_numpy(token_ids).to(self._columns.device))
+        log_probs: Floats = self._log_probs.float().cpu().numpy().copy()
+        return log_probs
+
+    def _compute(self, token_ids: Tensor) -> None:
+        """Process a character of each row, (B,) on the device. Allocates no memory and waits for nothing."""
+        torch.index_select(self._weights.table, 0, token_ids, out=self._columns)
         for number, (layer, state) in enumerate(zip(self._weights.layers, self.states, strict=True)):
             if number > 0:
                 layer.write_input(self.states[number - 1], self._columns)
@@ -95,5 +106,29 @@ class _BatchStepper:
             if self._held is not None:
                 self._held.apply(number, state)
         torch.addmm(self._weights.proj_bias, self.states[-1], self._weights.proj_weight_t, out=self._logits)
-        log_probs: Floats = self._logits.log_softmax(dim=-1).float().cpu().numpy()
+        torch.log_softmax(self._logits, dim=-1, out=self._log_probs)
+
+
+class RecordedStepper(_BatchStepper):
+    """The hidden state of one tweet on a GPU; the kernels of a step are recorded once and launched in one call."""
+
+    def __init__(self, weights: InferenceWeights, states: list[Tensor], recorder: CudaRecorder) -> None:
+        """Start from these states, (1, H) per layer, which are updated in place."""
+        super().__init__(weights, states, None)
+        self._device = states[0].device
+        is_on_gpu = self._device.type == "cuda"
+        self._on_host = torch.empty(self._log_probs.shape, pin_memory=is_on_gpu)
+        self._steps = BucketedSteps(self._device, recorder)
+
+    def step(self, token_ids: Ids) -> Floats:
+        """Process a character, (1,); return the log-probabilities (1, V) of the next one."""
+        self._steps.run(self._compute_and_copy, torch.from_numpy(token_ids))
+        if self._device.type == "cuda":
+            torch.cuda.current_stream(self._device).synchronize()
+        log_probs: Floats = self._on_host.numpy().copy()
         return log_probs
+
+    def _compute_and_copy(self, token_ids: Tensor) -> None:
+        """Process a character, (1,) on the device, and copy the result to the host without waiting for it."""
+        self._compute(token_ids)
+        self._on_host.copy_(self._log_probs, non_blocking=True)

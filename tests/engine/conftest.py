@@ -1,4 +1,4 @@
-"""Fixtures of session tests."""
+"""Fixtures of session tests, and of failures of a GPU."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.compute import memory
+from engine.compute.gpu import cuda_graphs
+from engine.compute.memory import CudaAllocator
 from tests.engine.helpers import write_corpus
 
 
@@ -13,3 +16,12 @@ from tests.engine.helpers import write_corpus
 def corpus(home: Path) -> Path:
     """Write a file of 60 tweets into the data folder."""
     return write_corpus(home)
+
+
+@pytest.fixture
+def allocator(monkeypatch: pytest.MonkeyPatch) -> CudaAllocator:
+    """Replace what the process records of CUDA's allocator, for one test."""
+    allocator = CudaAllocator()
+    for module in (memory, cuda_graphs):
+        monkeypatch.setattr(module, "CUDA_ALLOCATOR", allocator)
+    return allocator

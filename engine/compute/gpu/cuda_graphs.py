@@ -71,6 +71,7 @@ class CudaRecorder:
         self._device = device
         self._stream = side_stream(device)
         self._pool = torch.cuda.graph_pool_handle()
+        self._num_recorded = 0
 
     def run_on_side_stream(self, work: Callable[[], None]) -> None:
         """Run `work` on the recording stream, ordered after and before the work of the current stream."""
@@ -86,6 +87,8 @@ class CudaRecorder:
         The outer `stream` restores the current stream even if `graph` fails to at its own end, and the error of `work`
         is raised in place of the one that the end of a failed capture then adds.
         """
+        if self._num_recorded == 0:  # torch asserts that a pool that has been used is in use
+            self._pool = torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
         failures: list[RuntimeError] = []
         try:
@@ -102,6 +105,7 @@ class CudaRecorder:
         except RuntimeError as error:
             self._end_allocation()
             raise (failures or [error])[0] from None
+        self._num_recorded += 1
         return graph
 
     def _end_allocation(self) -> None:
@@ -119,6 +123,7 @@ class CudaRecorder:
         """Wait for the device, then free a recording."""
         torch.cuda.synchronize(self._device)
         recording.reset()
+        self._num_recorded -= 1
 
 
 @contextlib.contextmanager

@@ -7,13 +7,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.profiler import ProfilerActivity, profile
 
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.single_row import SingleRowStepper
+from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS
+from engine.compute.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.sampling.logits import Floats
-from engine.sampling.stepper import CharStepper
+from engine.sampling.stepper import CharStepper, RecordedStepper
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES
+from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
 
 VOCAB_SIZE = 11
 
@@ -80,6 +84,39 @@ def test_one_row_gives_the_same_with_compiled_code_and_without() -> None:
     for one in token_ids:
         compiled, plain = (stepper.step(one) for stepper in steppers)
         assert np.allclose(compiled, plain, atol=1e-5)
+
+
+def test_a_recorded_row_gives_the_same_as_one_that_is_not_recorded() -> None:
+    model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
+    recorder = FakeRecorder()
+    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], recorder)
+    plain = CharStepper(model, may_compile=False)
+    token_ids = torch.randint(VOCAB_SIZE, (20, 1)).numpy()
+
+    found = [recorded.step(one) for one in token_ids]
+
+    assert np.array_equal(found, [plain.step(one) for one in token_ids])
+    assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * (20 - WARM_UP_VISITS)
+
+
+def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAllocator) -> None:
+    model = make_model(num_layers=1, embedding_size=5, hidden_size=5, seed=7)
+    recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
+    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5)], recorder)
+    plain = CharStepper(model, may_compile=False)
+    for token_id in range(4, 10):
+        assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
+    assert not allocator.is_sound
+
+
+def test_a_step_of_a_single_row_allocates_no_memory() -> None:
+    model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
+    stepper = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], FakeRecorder())
+    token_ids = torch.tensor([4])
+    stepper._compute_and_copy(token_ids)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        stepper._compute_and_copy(token_ids)
+    assert [event.name for event in profiled.events() if event.name == "[memory]"] == []
 
 
 @pytest.mark.parametrize("hidden_size", [361, 363])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from itertools import count
 from types import SimpleNamespace
 
 import numpy as np
@@ -202,8 +203,10 @@ class FakeGraph:
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Replace CUDA's part of a recorder; return the calls of its allocator."""
     calls: list[str] = []
+    handles = count()
     monkeypatch.setattr(cuda_graphs, "side_stream", lambda _: SimpleNamespace(device_index=0))
-    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, next(handles)))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
     monkeypatch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "graph", FakeGraph)
@@ -216,6 +219,28 @@ def test_a_failed_capture_ends_its_allocation_from_the_pool(ended: list[str]) ->
     with pytest.raises(RuntimeError, match="previous error"):
         CudaRecorder(CPU).record(lambda: None)
     assert ended == ["_cuda_endAllocateToPool(0, (0, 1))", "_cuda_releasePool(0, (0, 1))"]
+
+
+def test_graphs_share_a_pool_while_one_of_them_is_left_and_then_use_another(
+    ended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools: list[object] = []
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(reset=lambda: None))
+
+    def capture(*_: object, pool: object, **__: object) -> contextlib.AbstractContextManager[None]:
+        pools.append(pool)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    recorder = CudaRecorder(CPU)
+    first, second = recorder.record(lambda: None), recorder.record(lambda: None)
+    recorder.discard(first)
+    third = recorder.record(lambda: None)
+    for recording in (second, third):
+        recorder.discard(recording)
+    recorder.record(lambda: None)
+    assert [pool == pools[0] for pool in pools] == [True, True, True, False]
+    assert ended == []
 
 
 def test_the_error_of_the_step_is_raised_and_not_that_of_the_end_of_its_capture(ended: list[str]) -> None:
