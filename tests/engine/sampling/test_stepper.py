@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.single_row import SingleRowStepper
@@ -109,14 +111,29 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAll
     assert not allocator.is_sound
 
 
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
+    """Records the schema of each operation; the results of one that allocates no memory alias its arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        self.schemas: list[Any] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.schemas.append(func._schema)
+        return func(*args, **(kwargs or {}))
+
+
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
     stepper = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], FakeRecorder())
     token_ids = torch.tensor([4])
     stepper._compute_and_copy(token_ids)
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+    with Operations() as recorded:
         stepper._compute_and_copy(token_ids)
-    assert [event.name for event in profiled.events() if event.name == "[memory]"] == []
+    assert len(recorded.schemas) > 10
+    assert [schema.name for schema in recorded.schemas if not any(each.alias_info for each in schema.returns)] == []
 
 
 @pytest.mark.parametrize("hidden_size", [361, 363])
