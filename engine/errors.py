@@ -13,6 +13,7 @@
     │   └── DeviceMemoryError    1   a device that is out of memory
     ├── DistributedError     1   several processes that can't train together
     │   └── RankLostError    75  one of them ended or hangs; all are to start again from the latest checkpoint
+    │       └── WeightsDifferError   75   the same, where a process has other weights than the leader
     ├── DivergedError        1   a loss or gradient that stays non-finite
     └── InternalError        3   a bug in this program; the traceback is in the log
 
@@ -107,10 +108,16 @@ class DistributedError(TweetgenError):
 
 
 class RankLostError(DistributedError):
-    """A process ended, hangs, or has other weights than the leader: all are to start again from `latest`."""
+    """A process ended or hangs: all are to start again from `latest`."""
 
     exit_code = 75  # EX_TEMPFAIL: trying again may succeed
     title = "A process of the run was lost"
+
+
+class WeightsDifferError(RankLostError):
+    """A process has other weights than the leader, so those of this moment are not to be saved."""
+
+    title = "The weights of the processes differ"
 
 
 class DivergedError(TweetgenError):
@@ -128,5 +135,5 @@ class InternalError(TweetgenError):
 
 def exit_code_for(title: str) -> int:
     """Return the exit code of an error by its title, the only part of its class that a `RunFailed` event carries."""
-    codes = {error.title: error.exit_code for error in (InternalError, RankLostError)}
+    codes = {error.title: error.exit_code for error in (InternalError, RankLostError, WeightsDifferError)}
     return codes.get(title, TweetgenError.exit_code)

@@ -53,6 +53,8 @@ class CheckpointInfo:
     step_path: str = ""
     """The implementation that computed the steps (`engine.training.trainer`); empty if an older version saved it."""
     tuning: Tuning = ""
+    world_size: int = 1
+    """Number of processes that trained together."""
     step: int
     position: Position
     """The next batch."""

@@ -19,27 +19,25 @@ from engine.protocol import codec
 class Read:
     """Read the tweets; answered by `TweetsRead`."""
 
-    run: str
     corpus: CorpusConfig
-    vocab: str | None
+    vocab: tuple[str, ...] | None
     """The characters of a checkpoint's vocabulary; None makes a new one of the tweets."""
-    device_type: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sync:
     """Continue from this state. With `has_weights`, a new trainer receives the leader's state by broadcasts."""
 
+    run: str
     model: ModelConfig
     training: TrainingConfig
     position: Position
     """Of the next batch, in batches of `training.batch_size`."""
     step: int
     precision: str
-    num_threads: int
     has_weights: bool
     generators: tuple[str, ...] = ()
-    """The state of each rank's random generator, in hex, by rank; empty to seed them by rank and step."""
+    """The state of each rank's random generator, in hex, by rank; an empty one is to be seeded by rank and step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +76,7 @@ _LEASES: dict[str, type[Lease]] = {lease_type.__name__: lease_type for lease_typ
 class TweetsRead:
     """The tweets of one rank, or why it has none."""
 
+    host: str
     digest: str = ""
     problem: str = ""
     hint: str = ""

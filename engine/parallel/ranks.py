@@ -7,14 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch._C._distributed_c10d import PrefixStore, Store
+from torch.distributed import DistStoreError
 
 from engine.errors import DistributedError, RankLostError, TweetgenError
+from engine.parallel.group import OpenGroup, TorchGroup
 from engine.parallel.handshake import Versions, connect, meet
 from engine.parallel.leases import Lease, lease_from_json, lease_to_json
 from engine.parallel.place import Place
@@ -35,27 +37,23 @@ class Ranks:
     words of a rank that has failed in an orderly way (`fail`).
     """
 
-    def __init__(self, place: Place, store: Store, attempt: int, device: torch.device) -> None:
-        """Join the process group of an attempt; `device` is this rank's."""
+    def __init__(self, place: Place, store: Store, attempt: int, open_group: OpenGroup) -> None:
+        """Join the other ranks of an attempt."""
         self.place = place
-        self.backend = "nccl" if device.type == "cuda" else "gloo"
         self.waiting_seconds = 0.0
-        """Time spent in `sum_` so far; on a GPU, in queueing it."""
+        """Time spent in `sum_gradients_` so far; on a GPU, in queueing it."""
         self._store = PrefixStore(f"tweetgen/{attempt}", store)
         self._num_leases = 0
         self._ended = threading.Event()
-        timeout = timedelta(seconds=place.timeout_seconds)
         with self._losses("joining"):
-            dist.init_process_group(
-                self.backend,
-                store=PrefixStore("group", self._store),
-                rank=place.rank,
-                world_size=place.world_size,
-                timeout=timeout,
-                device_id=device if device.type == "cuda" else None,
-            )
+            self._group = open_group(PrefixStore("group", self._store), place)
         if place.is_leader:
             threading.Thread(target=self._beat, name="heartbeat of rank 0", daemon=True).start()
+
+    @property
+    def backend(self) -> str:
+        """What sums tensors: nccl or gloo."""
+        return self._group.backend
 
     @classmethod
     def join(cls, place: Place, device: torch.device, versions: Versions) -> Ranks:
@@ -63,25 +61,28 @@ class Ranks:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         store = connect(place)
-        return cls(place, store, meet(store, place, versions), device)
+        return cls(place, store, meet(store, place, versions), partial(TorchGroup, device=device))
 
     def close(self) -> None:
         """Leave the process group; nothing follows."""
         self._ended.set()
-        with contextlib.suppress(RuntimeError, ValueError):
-            dist.destroy_process_group()
+        self._group.close()
 
     def sum_(self, tensor: Tensor) -> None:
         """Replace a tensor, on the device of the group, by the sum over all ranks: the same bits on each of them."""
-        began = time.perf_counter()
         with self._losses("a sum over all ranks"):
-            dist.all_reduce(tensor)
+            self._group.all_reduce(tensor)
+
+    def sum_gradients_(self, gradients: Tensor) -> None:
+        """Do what `sum_` does, and count the time."""
+        began = time.perf_counter()
+        self.sum_(gradients)
         self.waiting_seconds += time.perf_counter() - began
 
     def broadcast_(self, tensor: Tensor) -> None:
         """Replace a tensor, on the device of the group, by the leader's."""
         with self._losses("a broadcast"):
-            dist.broadcast(tensor, src=0)
+            self._group.broadcast(tensor)
 
     def send(self, lease: Lease) -> None:
         """Give a lease to all followers."""
@@ -108,20 +109,24 @@ class Ranks:
         with self._losses("a reply"):
             self._store.set(f"reply/{self._num_leases}/{self.place.rank}", codec.encode(reply))
 
-    def replies(self, reply_type: type[_Reply], wait: Callable[[], None] | None = None) -> list[_Reply]:
+    def replies(
+        self, reply_type: type[_Reply], *, seconds: float | None = None, wait: Callable[[], None] | None = None
+    ) -> list[_Reply]:
         """Return the followers' answers to the last lease, by rank.
 
-        Without `wait`, a rank has the timeout to answer. `wait` is called again and again meanwhile, without a limit;
-        it may raise.
+        They have `seconds` to answer, by default the timeout. Where `wait` is given, it is called again and again
+        meanwhile, without a limit; it may raise.
         """
         found = []
+        seconds = seconds or self.place.timeout_seconds
+        deadline = time.monotonic() + seconds
         for rank in range(1, self.place.world_size):
-            key, deadline = f"reply/{self._num_leases}/{rank}", time.monotonic() + self.place.timeout_seconds
+            key = f"reply/{self._num_leases}/{rank}"
             while not self._has_come(key):
                 if wait is not None:
                     wait()
                 elif time.monotonic() > deadline:
-                    raise RankLostError(f"Rank {rank} does not answer for {self.place.timeout_seconds:g} s.")
+                    raise RankLostError(f"Rank {rank} does not answer for {seconds:g} s.")
             with self._losses("a reply"):
                 found.append(codec.decode(self._store.get(key), reply_type))
                 self._store.delete_key(key)
@@ -152,11 +157,11 @@ class Ranks:
         """Wait a moment for a key; return whether it is there. Raises the error of a rank that has failed."""
         try:
             self._store.wait([key], timedelta(seconds=_WAIT_SECONDS))
-        except dist.DistStoreError:  # not yet
+        except DistStoreError:  # not yet
             self._raise_error_of_others()
             return False
         except RuntimeError as error:
-            raise self._lost(error, "the store") from error
+            raise self._lost("the store") from error
         return True
 
     def _pulse(self) -> int:
@@ -176,16 +181,15 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
-            raise self._lost(error, what) from error
+            raise self._lost(what) from error
 
-    def _lost(self, error: RuntimeError, what: str) -> TweetgenError:
-        """Return the error of another rank that is behind `error`: its own words, or that it was lost."""
+    def _lost(self, what: str) -> TweetgenError:
+        """Return the error of another rank after a failure of `what`: its own words, or that it was lost."""
         try:
             self._raise_error_of_others()
         except TweetgenError as own_words:
             return own_words
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return RankLostError(f"Another process of the run ended or hangs: {what} failed. {text}")
+        return RankLostError(f"Another process of the run ended or hangs: {what} failed.")
 
     def _raise_error_of_others(self) -> None:
         """Raise the error that another rank has stored, if any."""

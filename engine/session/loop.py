@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from engine.compute.device import derived_seed
 from engine.compute.memory import heap_frozen
-from engine.errors import DeviceMemoryError, DivergedError
+from engine.errors import DeviceMemoryError, DivergedError, RankLostError
 from engine.protocol import events
 from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_handler import CommandHandler, RunEndsError
@@ -66,8 +66,8 @@ class TrainingLoop:
         with heap_frozen(), contextlib.closing(self._run):
             try:
                 self._train()
-            except DivergedError:
-                raise  # the state is that of the last rollback, which is saved; a lower rate did not help
+            except (DivergedError, RankLostError):
+                raise  # what is saved is to be continued: the last rollback, or what all processes agreed on
             except BaseException:  # raised on; an interrupt, too, must not lose steps
                 try:
                     self._run.checkpoints.save_after_failure()
@@ -81,6 +81,9 @@ class TrainingLoop:
         run.begin()
         last_report = self._clock()
         while self._end_reason is None:
+            if run.has_lease:
+                run.take_step()
+                continue
             self._execute_commands()
             if self._commands.is_step_asked:
                 self._take_single_step()

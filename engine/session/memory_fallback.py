@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from engine.compute.gpu.buckets import DeviceBatch
 from engine.compute.memory import is_out_of_memory
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.protocol.events import Warned
-from engine.session.reporter import Reporter
 from engine.session.state import RunState
 from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, batch_loss, evaluate
 
@@ -25,10 +24,17 @@ _Result = TypeVar("_Result")
 _HINT = "Quit other programs that use it, or train a model with a smaller --hidden-size."
 
 
+class Emitter(Protocol):
+    """What emits warnings: the reporter of a run."""
+
+    def emit(self, event_type: type[Warned], *, message: str) -> None:
+        """Emit a warning."""
+
+
 class MemoryFallback:
     """Runs what needs much memory, in smaller pieces where it does not fit. Used by the session's thread only."""
 
-    def __init__(self, state: RunState, reporter: Reporter) -> None:
+    def __init__(self, state: RunState, reporter: Emitter) -> None:
         self._state = state
         self._reporter = reporter
         self._eval_batch_size = EVAL_BATCH_SIZE
@@ -62,7 +68,7 @@ class MemoryFallback:
         Raises `DeviceMemoryError` where one tweet is too many.
         """
         trainer = self._state.trainer
-        return self._evaluated(lambda size: evaluate(trainer.eval_model, tweets, should_stop, size))
+        return self.evaluated(lambda size: evaluate(trainer.eval_model, tweets, should_stop, size))
 
     def batch_loss(self, batch: Batch) -> float:
         """Return the loss of a batch as `engine.training.evaluation.batch_loss` does, in smaller parts if need be.
@@ -70,9 +76,9 @@ class MemoryFallback:
         Raises `DeviceMemoryError` where one tweet is too many.
         """
         trainer = self._state.trainer
-        return self._evaluated(lambda size: batch_loss(trainer.model, batch, size))
+        return self.evaluated(lambda size: batch_loss(trainer.model, batch, size))
 
-    def _evaluated(self, work: Callable[[int], _Result]) -> _Result:
+    def evaluated(self, work: Callable[[int], _Result]) -> _Result:
         """Return the result of `work`, which is called with the number of tweets to read at once."""
         found: list[_Result] = []
         while not self._fits(lambda: found.append(work(self._eval_batch_size)), "an evaluation"):

@@ -20,6 +20,8 @@ from engine.session.checkpoints.run_checkpoints import RunCheckpoints
 from engine.session.insight_service import InsightService
 from engine.session.live_settings import LiveSettings
 from engine.session.memory_fallback import MemoryFallback
+from engine.session.ranks.leader import Leader
+from engine.session.ranks.upcoming import upcoming_rates
 from engine.session.reporter import Reporter
 from engine.session.sampling_service import SamplingService
 from engine.session.setup import RunSetup
@@ -39,7 +41,13 @@ class Run:
         self.state = state
         self.reporter = reporter
         self.memory_fallback = MemoryFallback(state, reporter)
-        self.checkpoints = RunCheckpoints(setup, state, reporter, self.memory_fallback)
+        self.leader = (
+            None
+            if setup.ranks is None
+            else Leader(setup.ranks, setup.folder.name, state, reporter, self.memory_fallback)
+        )
+        """Gives the leases, where several processes train."""
+        self.checkpoints = RunCheckpoints(setup, state, reporter, self.memory_fallback, self.leader)
         self.settings = LiveSettings(setup.training_data, state, reporter, self.checkpoints.record_change)
         self.sampling_service = SamplingService(setup.training_data, state, reporter)
         self.insight_service = InsightService(setup, state, reporter, self.memory_fallback)
@@ -72,6 +80,8 @@ class Run:
             sampling=state.sampling,
             resumed_from=setup.resumed_from,
             epochs=state.batches.epochs,
+            world_size=setup.training_data.part.world_size,
+            backend="" if setup.ranks is None else setup.ranks.backend,
         )
         for message in setup.warnings:
             self.reporter.emit(events.Warned, message=message)
@@ -84,11 +94,16 @@ class Run:
         rate = self._next_learning_rate()
         self._train_on(self._load_batch(), rate)
 
+    @property
+    def has_lease(self) -> bool:
+        """Whether other processes wait for another step of this one."""
+        return self.leader is not None and self.leader.has_lease
+
     def take_single_step(self) -> None:
         """Train on the next batch, and emit how the loss of that batch changed, unless the step was skipped."""
-        rate = self._next_learning_rate()
+        rate = self._next_learning_rate(is_single=True)
         loaded = self._load_batch()
-        batch = to_batch(loaded)
+        batch = self._whole_batch(loaded)
         loss_before = self._loss_of(batch)
         self._train_on(loaded, rate)
         report = self.reporter.emit_steps()
@@ -109,11 +124,22 @@ class Run:
             num_targets=batch.num_targets,
         )
 
-    def _next_learning_rate(self) -> float:
-        """Return the learning rate of the next step; call it before its batch is loaded."""
+    def _next_learning_rate(self, *, is_single: bool = False) -> float:
+        """Return the learning rate of the next step; call it before its batch is loaded.
+
+        With other processes this may be the first step of a lease, unless it `is_single`.
+        """
+        if self.leader is not None:
+            is_alone = is_single or self.setup.training_data.config.overfit is not None  # which samples between steps
+            return self.leader.next_rate(lambda count: upcoming_rates(self.state, 1 if is_alone else count))
         state = self.state
         used = budget_used(state.training, *state.elapsed)
         return learning_rate_at(state.training, state.step, used, state.progress.finish)
+
+    def _whole_batch(self, loaded: Batch | DeviceBatch) -> Batch:
+        """Return the batch that was loaded last, with the parts of other processes."""
+        stream = self.state.batches
+        return stream.whole_batch() if self.leader is not None and isinstance(stream, BatchStream) else to_batch(loaded)
 
     def _load_batch(self) -> Batch | DeviceBatch:
         """Return the next batch; until it is trained on, a resume repeats it."""
@@ -140,7 +166,7 @@ class Run:
         state.last_batch = batch
         state.timer.switch_to("other")
         state.timer.num_steps += 1
-        state.progress.total_chars += batch.num_targets
+        state.progress.total_chars += batch.total_targets if isinstance(batch, Batch) else batch.num_targets
         if state.thread_tuner is not None:
             state.thread_tuner.record_step(self._clock() - began, batch.num_targets)
 
@@ -158,6 +184,8 @@ class Run:
         """Emit where the time of the steps went, every `TIMES_SECONDS`."""
         if self.state.timer.seconds >= TIMES_SECONDS:
             self.reporter.emit(events.StepTimes, **self.state.timer.drain())
+            if self.leader is not None:
+                self.leader.report_times()
 
     def retune_threads(self, should_stop: Callable[[], bool]) -> None:
         """Measure which number of threads is fastest, if steps became slow or the last measurement is old.
@@ -192,7 +220,8 @@ class Run:
             return
         self.reporter.emit_steps()
         with state.timer.during("evaluation"):
-            evaluation = self.memory_fallback.evaluate(self.setup.val_tweets, should_stop)
+            evaluator = self.memory_fallback if self.leader is None else self.leader
+            evaluation = evaluator.evaluate(self.setup.val_tweets, should_stop)
         if evaluation is None:
             return
         if not math.isfinite(evaluation.total_nats):

@@ -19,7 +19,16 @@ from collections.abc import Callable, Iterator
 
 from engine.compute.memory import is_out_of_memory
 from engine.config.run import RunConfig
-from engine.errors import DeviceMemoryError, InternalError, StorageError, TweetgenError
+from engine.errors import (
+    DeviceMemoryError,
+    DistributedError,
+    InternalError,
+    RankLostError,
+    StorageError,
+    TweetgenError,
+)
+from engine.parallel import leases
+from engine.parallel.ranks import Ranks
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
@@ -33,6 +42,7 @@ from engine.storage.journal import Journal
 from engine.storage.run_log import LogFile, log_to, log_traceback
 
 LOG = logging.getLogger(__name__)
+_GOODBYE_SECONDS = 5.0
 
 
 class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
@@ -53,17 +63,19 @@ class TrainingSession:
         clock: Callable[[], float] = time.monotonic,
         *,
         pauses_at_end: bool = False,
+        ranks: Ranks | None = None,
     ) -> None:
         """Store the config; nothing is read before `run`.
 
         `on_stage` is called with the progress of the setup, before `RunStarted`. `clock` gives the seconds of all that
         the run measures. With `pauses_at_end` a run whose budget is used up pauses instead of ending, for a user to
-        continue it.
+        continue it. `ranks` are the other processes that train the same run: this one leads them.
         """
         self._config = config
         self._pauses_at_end = pauses_at_end
         self._on_stage = on_stage
         self._clock = clock
+        self._ranks = ranks
         self._loop: TrainingLoop | None = None
 
     @property
@@ -73,7 +85,10 @@ class TrainingSession:
         return 0 if loop is None else loop.num_waiting
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
-        """Prepare and train to the end; `emit` is called on this thread and may raise."""
+        """Prepare and train to the end; `emit` is called on this thread and may raise.
+
+        Raises `RankLostError`, without a last event: all processes are to start again.
+        """
         commands = CommandQueue(inbox)
         stream = EventStream(emit)
 
@@ -89,7 +104,12 @@ class TrainingSession:
                 resumed = None if self._config.resume is None else find_run(self._config.resume)
                 journal = None if resumed is None else opened.enter_context(_journal_of(resumed))
                 setup, state = prepare(
-                    self._config, resumed, on_stage, self._clock, may_be_finished=self._pauses_at_end
+                    self._config,
+                    resumed,
+                    on_stage,
+                    self._clock,
+                    may_be_finished=self._pauses_at_end,
+                    ranks=self._ranks,
                 )
                 with _removed_on_failure(setup.folder) if resumed is None else contextlib.nullcontext():
                     journal = journal or opened.enter_context(_journal_of(setup.folder))
@@ -97,12 +117,17 @@ class TrainingSession:
                 self._train(Run(setup, state, Reporter(state, stream, journal)), log, stream, commands)
         except _StoppedEarly as stopped:
             stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
+            self._dismiss_ranks()
+        except RankLostError:
+            raise
         except TweetgenError as error:
             _emit_early_failure(error, stream)
+            self._dismiss_ranks(error)
         except BaseException as error:  # whatever it is, it becomes an event
             if not stream.is_over:
                 where = log_traceback(error, "before the run could start", home() / "tweetgen.log")
                 _emit_early_failure(reportable_error(error, where), stream)
+                self._dismiss_ranks(reportable_error(error, where))
             if not isinstance(error, Exception):
                 raise
 
@@ -111,15 +136,36 @@ class TrainingSession:
         try:
             self._loop = TrainingLoop(run, commands, pauses_at_end=self._pauses_at_end)
             self._loop.run()
+            self._dismiss_ranks()
+        except RankLostError:
+            LOG.exception("a process of the run was lost at step %d", run.state.step)
+            raise
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", run.state.step)
             if not stream.is_over:
                 where = log.traceback_location
-                _emit_failure(_with_log(reportable_error(error, where), where), run, stream)
+                failure = _with_log(reportable_error(error, where), where)
+                _emit_failure(failure, run, stream)
+                self._dismiss_ranks(failure)
             if not isinstance(error, Exception):
                 raise
         finally:
             self._loop = None  # frees the model
+
+    def _dismiss_ranks(self, error: TweetgenError | None = None) -> None:
+        """Let the other processes end: in order, or with the error of this one."""
+        ranks = self._ranks
+        if ranks is None:
+            return
+        try:
+            if error is None:
+                ranks.send(leases.Stop())
+                ranks.replies(leases.Reported, seconds=_GOODBYE_SECONDS)
+            else:
+                ranks.fail(error)
+        except DistributedError:
+            LOG.warning("the other processes did not answer at the end", exc_info=True)
+        ranks.close()
 
 
 @contextlib.contextmanager

@@ -30,10 +30,13 @@ from engine.corpus.corpus import Corpus
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.report import summary_lines
-from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
+from engine.corpus.training_data import TrainingData, corpus_config_of
 from engine.errors import CheckpointError, ConfigError
 from engine.model.gru import TextGenerator
+from engine.parallel.ranks import Ranks
 from engine.protocol.stage import Stage
+from engine.session.ranks.generators import rank_generators
+from engine.session.ranks.preparation import config_of_leader, load_for_all
 from engine.session.state import Progress, RunState
 from engine.session.thread_tuning import (
     ThreadTuner,
@@ -65,6 +68,8 @@ class RunSetup:
     resumed_from: str | None
     """The name of that checkpoint."""
     warnings: tuple[str, ...]
+    ranks: Ranks | None
+    """The connection to the other processes that train this run; None without any."""
 
 
 def prepare(
@@ -74,25 +79,28 @@ def prepare(
     clock: Callable[[], float],
     *,
     may_be_finished: bool = False,
+    ranks: Ranks | None = None,
 ) -> tuple[RunSetup, RunState]:
     """Read, build or load everything; `resumed` is the run to continue, which the caller has locked.
 
     `on_stage` is called before each part of the work. It may raise, and a failure leaves nothing behind: a new run's
     folder is created last. Raises `TweetgenError`s. A checkpoint whose budget is used up is refused, unless
-    the run `may_be_finished` from the start.
+    the run `may_be_finished` from the start. With `ranks`, the other processes read the tweets at the same time.
     """
+    if ranks is not None:
+        config = config_of_leader(config, ranks)
     if config.resume or config.checkpoint:
         on_stage(Stage("reading the checkpoint"))
     checkpoint, resumed_from = _find_start(config, resumed)
     info = checkpoint.info if checkpoint else None
     corpus_config = corpus_config_of(config, info.corpus if info else None)
-    data = load_training_data(corpus_config, checkpoint.vocab if checkpoint else None, on_stage)
+    data = load_for_all(ranks, corpus_config, checkpoint.vocab if checkpoint else None, on_stage)
     stage = Stage("building the model", report=tuple(summary_lines(data.corpus.report)))
     on_stage(stage)
     on_trial = partial(on_stage, replace(stage, text="measuring what is fastest here"))
     keeps_finish = config.resume is not None and info is not None and not info.has_finished
     start = info if info is None or keeps_finish else replace(info, finish=None)
-    state = _build_state(config, checkpoint, start, data, on_trial, clock)
+    state = _build_state(config, checkpoint, start, data, on_trial, clock, ranks)
     if info and not may_be_finished:
         _check_budget(info, state)
     val_tweets = data.some_validation_tweets(state.training.eval_tweets)
@@ -104,6 +112,7 @@ def prepare(
         start=start,
         resumed_from=resumed_from,
         warnings=() if config.resume is None or info is None else _resume_warnings(info, data, state),
+        ranks=ranks,
     )
     return setup, state
 
@@ -115,6 +124,7 @@ def _build_state(
     data: TrainingData,
     on_trial: Callable[[], None],
     clock: Callable[[], float],
+    ranks: Ranks | None,
 ) -> RunState:
     """Choose the settings, build and load the model, and find the position in the data."""
     info = checkpoint.info if checkpoint else None
@@ -126,9 +136,13 @@ def _build_state(
     runtime.apply()
     seed_generators(training.seed)
     model = TextGenerator.from_config(len(data.vocab), model_config).to(runtime.device)
-    candidates = candidates_for(config, runtime, info)
+    candidates = candidates_for(config, runtime, info, is_shared=ranks is not None)
     precisions = {candidate.precision for candidate in candidates}
-    trainers = {name: Trainer(model, training, replace(runtime, precision=name)) for name in precisions}
+    sum_over_ranks = None if ranks is None else ranks.sum_gradients_
+    trainers = {
+        name: Trainer(model, training, replace(runtime, precision=name), sum_over_ranks=sum_over_ranks)
+        for name in precisions
+    }
     if checkpoint:
         load_into(trainers[runtime.precision], checkpoint, runtime)
     some_batches = partial(data.some_batches, training.batch_size)
@@ -142,6 +156,7 @@ def _build_state(
         sampling=sampling,
         batches=batch_source(_batches_from(info, data, training), tuned.trainer.prepare_batch),
         progress=Progress.from_start(start),
+        rank_generators={} if checkpoint is None else rank_generators(checkpoint, tuned.runtime.device.type),
         stopwatch=Stopwatch(SteadyClock(clock), offset=start.elapsed_seconds if start else 0.0),
     )
 
@@ -234,7 +249,7 @@ def _resume_warnings(info: CheckpointInfo, data: TrainingData, state: RunState) 
         warnings.append(
             "The tweets are not those that the run was trained on so far; it starts with their first batch."
         )
-    changes = computation_changes(info, state.runtime, state.trainer.step_path)
+    changes = computation_changes(info, state.runtime, state.trainer.step_path, data.part.world_size)
     if changes:
         warnings.append(f"The computation differs, so that the resume is exact to rounding only: {changes}.")
     return tuple(warnings)

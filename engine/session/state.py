@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import Stopwatch
 from engine.compute.device import Runtime
@@ -108,6 +110,8 @@ class RunState:
     timer: PhaseTimer = field(init=False)
     """In the phase "other" between two steps."""
     is_paused: bool = False
+    rank_generators: dict[int, Tensor] = field(default_factory=dict)
+    """The states of the followers' random generators, by rank: as of the checkpoint that was loaded or saved last."""
     in_flight: Position | None = None
     """The position of the batch of the step in progress."""
     last_batch: Batch | DeviceBatch | None = None

@@ -52,10 +52,15 @@ def initial_runtime(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
     return runtime if is_fixed else replace(runtime, tuning="measured")
 
 
-def candidates_for(config: RunConfig, runtime: Runtime, info: CheckpointInfo | None) -> list[Candidate]:
-    """Return the candidates of the measurement; only that of `runtime` where nothing is to be measured."""
+def candidates_for(
+    config: RunConfig, runtime: Runtime, info: CheckpointInfo | None, *, is_shared: bool = False
+) -> list[Candidate]:
+    """Return the candidates of the measurement; only that of `runtime` where nothing is to be measured.
+
+    A run that is `is_shared` among several processes measures nothing: they would disturb each other.
+    """
     wanted = config.runtime
-    if runtime.device.type != "cpu" or info is not None or "seed" in config.settings:
+    if is_shared or runtime.device.type != "cpu" or info is not None or "seed" in config.settings:
         return [Candidate(num_threads=runtime.num_threads, precision=runtime.precision)]
     counts = [wanted.threads] if wanted.threads else thread_counts(device.available_cores())
     is_open = wanted.precision == "auto" and device.cpu_has_bfloat16()
@@ -205,13 +210,16 @@ class ThreadTuner:
         return chosen, calibration.ratio(best, in_use)
 
 
-def computation_changes(info: CheckpointInfo, runtime: Runtime, step_path: str) -> str:
+def computation_changes(info: CheckpointInfo, runtime: Runtime, step_path: str, world_size: int = 1) -> str:
     """Return how the steps are computed differently from those before the checkpoint, in words; "" if they are not."""
     changes = [
         f"{now} in place of {before}"
         for now, before in ((runtime.device.type, info.device), (runtime.precision, info.precision))
         if now != before
     ]
+    if info.world_size != world_size:
+        now = "1 process" if world_size == 1 else f"{world_size} processes"
+        changes.append(f"{now} in place of {info.world_size}")
     if info.step_path not in {"", step_path}:
         changes.append(f"the {step_path} path in place of the {info.step_path} one")
     if runtime.device.type == info.device == "cpu" and runtime.num_threads != info.num_threads:

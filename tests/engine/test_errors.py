@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 
 from engine import errors
-from engine.errors import InternalError, RankLostError, TweetgenError, exit_code_for
+from engine.errors import InternalError, RankLostError, TweetgenError, WeightsDifferError, exit_code_for
 from engine.text import harmless
 from tests.strategies import hostile_text
 
-CODES: dict[type, int] = {InternalError: 3, RankLostError: 75}
+CODES: dict[type, int] = {InternalError: 3, RankLostError: 75, WeightsDifferError: 75}
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TweetgenError)]
 
 

@@ -10,6 +10,7 @@ from engine.compute.device import generators_restored_on_error
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
+from engine.session.ranks.generators import rank_generators
 from engine.session.run import Run
 from engine.session.setup import load_into
 from engine.training.trainer import Trainer
@@ -63,8 +64,11 @@ class CheckpointLoader:
         batches = data.batches(state.training, position, info.training.batch_size)
         with generators_restored_on_error(state.runtime.device):
             model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(state.runtime.device)
-            trainer = Trainer(model, state.training, state.runtime)
+            ranks = run.setup.ranks
+            sum_over_ranks = None if ranks is None else ranks.sum_gradients_
+            trainer = Trainer(model, state.training, state.runtime, sum_over_ranks=sum_over_ranks)
             load_into(trainer, checkpoint, state.runtime)
+        state.rank_generators = rank_generators(checkpoint, state.runtime.device.type)
         has_new_shape = info.model != state.model_config
         if not has_new_shape and state.trainer.micro_batch_size is not None:
             trainer.set_micro_batch_size(state.trainer.micro_batch_size)

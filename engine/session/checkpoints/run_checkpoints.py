@@ -8,6 +8,7 @@ from engine.errors import DivergedError, StorageError, TweetgenError
 from engine.protocol import events
 from engine.session.checkpoints.saver import CheckpointSaver
 from engine.session.memory_fallback import MemoryFallback
+from engine.session.ranks.leader import Leader
 from engine.session.reporter import Reporter
 from engine.session.setup import RunSetup
 from engine.session.state import RunState
@@ -20,7 +21,15 @@ CHANGE_SECONDS = 2.0
 class RunCheckpoints:
     """Decides when to save. Used by the session's thread only."""
 
-    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback) -> None:
+    def __init__(
+        self,
+        setup: RunSetup,
+        state: RunState,
+        reporter: Reporter,
+        memory_fallback: MemoryFallback,
+        leader: Leader | None,
+    ) -> None:
+        self._leader = leader
         self.saver = CheckpointSaver(setup, state, reporter, memory_fallback)
         self._state = state
         self._reporter = reporter
@@ -71,6 +80,8 @@ class RunCheckpoints:
             message = f"The weights are no longer finite: {name} was not saved, and earlier checkpoints are unchanged."
             self._reporter.emit(events.Warned, message=message, kind="not-finite")
             return None
+        if self._leader is not None:
+            self._leader.check_weights(is_last=is_last)
         with self._state.timer.during("saving"):
             if name == "latest":
                 self._tried_at = self._clock()
@@ -117,6 +128,8 @@ class RunCheckpoints:
         """Save under the user's name. Raises `ConfigError`, `StorageError`, and `DivergedError` on a broken model."""
         if not self._state.trainer.is_finite:
             raise DivergedError("The weights are no longer finite, so there is nothing to save.", "Load a checkpoint.")
+        if self._leader is not None:
+            self._leader.check_weights()
         with self._state.timer.during("saving"):
             self.saver.save_named(name, replace=replace)
 

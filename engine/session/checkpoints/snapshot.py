@@ -13,9 +13,14 @@ from engine.storage.versions import versions_of
 
 
 def checkpoint_tensors(state: RunState) -> dict[str, Tensor]:
-    """Return weights, optimizer state and the states of the global generators (`generator.`); not copies."""
-    generators = generator_states(state.runtime.device)
-    return state.trainer.state() | {f"generator.{device}": tensor for device, tensor in generators.items()}
+    """Return weights, optimizer state and the states of the global generators (`generator.`); not copies.
+
+    Of several processes, `generator.DEVICE.RANK` are those of the followers.
+    """
+    device = state.runtime.device
+    generators = {f"generator.{name}": tensor for name, tensor in generator_states(device).items()}
+    followers = {f"generator.{device.type}.{rank}": tensor for rank, tensor in state.rank_generators.items()}
+    return state.trainer.state() | generators | followers
 
 
 def checkpoint_info(setup: RunSetup, state: RunState) -> CheckpointInfo:
@@ -35,6 +40,7 @@ def checkpoint_info(setup: RunSetup, state: RunState) -> CheckpointInfo:
         num_threads=state.runtime.num_threads,
         step_path=state.trainer.step_path,
         tuning=state.runtime.tuning,
+        world_size=data.part.world_size,
         step=state.step,
         position=state.resume_position,
         elapsed_seconds=state.stopwatch.seconds,

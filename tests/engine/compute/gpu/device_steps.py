@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from typing import Any
 
 import pytest
 
@@ -66,8 +67,8 @@ def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | No
     """Make every `Trainer` use the device step, on the CPU."""
     made = Trainer.__init__
 
-    def make(self: Trainer, model: TextGenerator, config: TrainingConfig, runtime: Runtime) -> None:
-        made(self, model, config, runtime)
+    def make(self: Trainer, model: TextGenerator, config: TrainingConfig, runtime: Runtime, **options: Any) -> None:
+        made(self, model, config, runtime, **options)
         self._device_step = self._make_device_step(may_record=True)
 
     monkeypatch.setattr(trainer_module, "recorder_for", lambda _: recorder)

@@ -1,0 +1,174 @@
+"""`Leader`: rank 0's side of a run that several processes train. Used by the session's thread only.
+
+A lease of steps is a promise: the leader takes exactly these steps before it looks at commands, clock or anything else,
+since a follower that waits for a sum can do nothing else either. So it is short, `LEASE_SECONDS`, and ends where
+something is due.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+
+from engine.corpus.encoded_tweets import EncodedTweets
+from engine.errors import RankLostError, WeightsDifferError
+from engine.parallel.leases import Evaluate, Report, Reported, Steps, Sync
+from engine.parallel.ranks import Ranks
+from engine.protocol import events
+from engine.session.memory_fallback import MemoryFallback
+from engine.session.ranks.generators import from_hex, to_hex
+from engine.session.ranks.shared_evaluation import SharedEvaluation
+from engine.session.reporter import Reporter
+from engine.session.state import RunState
+from engine.training.evaluation import Evaluation, evaluation_of
+
+LOG = logging.getLogger(__name__)
+LEASE_SECONDS = 0.05
+MAX_STEPS = 200
+_LAST_REPORT_SECONDS = 5.0
+"""How long the last save of a run waits for the other ranks, which may be ending already."""
+UpcomingRates = Callable[[int], list[float]]
+"""Returns the learning rates of the next steps, at least one, up to a number, and none beyond what is due."""
+
+
+class Leader:
+    """Gives the leases of one run."""
+
+    def __init__(
+        self, ranks: Ranks, run_name: str, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback
+    ) -> None:
+        self._ranks = ranks
+        self._run_name = run_name
+        self._state = state
+        self._reporter = reporter
+        self._memory_fallback = memory_fallback
+        self._rates: deque[float] = deque()
+        self._began = time.perf_counter()
+        self._num_steps = 1
+        self._is_sent: tuple[object, object] = (None, None)
+        """The trainer and the batches that the followers have."""
+        self._checked_at: tuple[object, int] = (None, -1)
+        self._waited, self._reported_at = ranks.waiting_seconds, time.perf_counter()
+
+    @property
+    def has_lease(self) -> bool:
+        """Whether the followers wait for another step."""
+        return bool(self._rates)
+
+    def next_rate(self, upcoming: UpcomingRates) -> float:
+        """Return the learning rate of the next step, which the followers take as well."""
+        if not self._rates:
+            self._sync()
+            self._rates.extend(upcoming(self._length()))
+            self._num_steps = len(self._rates)
+            self._began = time.perf_counter()
+            self._ranks.send(Steps(learning_rates=tuple(self._rates)))
+        return self._rates.popleft()
+
+    def _length(self) -> int:
+        """Return for how many steps the next lease is, by the time that those of the last one took."""
+        seconds = (time.perf_counter() - self._began) / self._num_steps
+        return max(1, min(MAX_STEPS, round(LEASE_SECONDS / max(seconds, 1e-6)), 2 * self._num_steps))
+
+    def evaluate(self, tweets: EncodedTweets, should_stop: Callable[[], bool]) -> Evaluation | None:
+        """Evaluate as `engine.training.evaluation.evaluate` does, to the same bits, with all ranks."""
+        self._sync()
+        evaluation = SharedEvaluation(self._ranks, self._state, tweets, self._memory_fallback)
+        num_batches, total_nats = evaluation.num_batches, 0.0
+        for first in range(0, num_batches, self._ranks.place.world_size):
+            if should_stop():
+                return None
+            count = min(self._ranks.place.world_size, num_batches - first)
+            self._ranks.send(Evaluate(first=first, count=count))
+            for nats in evaluation.nats_of(first, count):
+                total_nats += nats
+        return evaluation_of(tweets, total_nats)
+
+    def report_times(self) -> None:
+        """Emit how the ranks shared the time since the last report, and their warnings."""
+        reports = self._reports(Report())
+        seconds = max(time.perf_counter() - self._reported_at, 1e-9)
+        own = Reported(
+            seconds=seconds,
+            waiting_seconds=self._ranks.waiting_seconds - self._waited,
+            device=str(self._state.runtime.device),
+            host=self._ranks.place.host,
+        )
+        self._waited, self._reported_at = self._ranks.waiting_seconds, time.perf_counter()
+        every = [own, *reports]
+        self._reporter.emit(
+            events.RanksMeasured,
+            waiting_shares=tuple(round(min(each.waiting_seconds / max(each.seconds, 1e-9), 1.0), 4) for each in every),
+            devices=tuple(each.device for each in every),
+            hosts=tuple(each.host for each in every),
+        )
+
+    def check_weights(self, *, is_last: bool = False) -> None:
+        """Compare the weights of all ranks before they are saved, and collect the states of their generators.
+
+        Raises `WeightsDifferError`. Before the last save of a run, a rank that does not answer is no error.
+        """
+        here = self._state.trainer, self._state.step
+        if self._checked_at == here:
+            return
+        draws = self._state.model_config.dropout > 0
+        try:
+            seconds = _LAST_REPORT_SECONDS if is_last else None
+            reports = self._reports(Report(has_checksum=True, has_generator=draws), seconds)
+        except RankLostError:
+            if is_last:
+                LOG.warning("a rank did not report before the last save", exc_info=True)
+                return
+            raise
+        own = self._state.trainer.checksum()
+        for rank, report in enumerate(reports, start=1):
+            if report.checksum != own:
+                raise WeightsDifferError(
+                    f"The weights of rank {rank} on {report.host} differ from those of rank 0 at step "
+                    f"{self._state.step:,}; its memory or device may be faulty.",
+                    "The run goes back to its latest checkpoint.",
+                )
+        self._checked_at = here
+        if draws:
+            self._state.rank_generators = {
+                rank: from_hex(report.generator) for rank, report in enumerate(reports, start=1)
+            }
+
+    def _reports(self, lease: Report, seconds: float | None = None) -> list[Reported]:
+        """Return the followers' reports, after emitting their warnings."""
+        self._sync()
+        self._ranks.send(lease)
+        reports = self._ranks.replies(Reported, seconds=seconds)
+        for rank, report in enumerate(reports, start=1):
+            for message in report.warnings:
+                self._reporter.emit(events.Warned, message=f"Rank {rank} on {report.host}: {message}")
+        return reports
+
+    def _sync(self) -> None:
+        """Send the followers the settings, the position and, with a new trainer, its weights, if any has changed."""
+        state = self._state
+        trainer, batches = self._is_sent
+        if trainer is state.trainer and batches is state.batches:
+            return
+        has_weights = trainer is not state.trainer
+        generators = tuple(
+            to_hex(state.rank_generators[rank]) if rank in state.rank_generators else ""
+            for rank in range(self._ranks.place.world_size)
+        )
+        self._ranks.send(
+            Sync(
+                run=self._run_name,
+                model=state.model_config,
+                training=state.training,
+                position=state.batches.position,
+                step=state.step,
+                precision=state.runtime.precision,
+                has_weights=has_weights,
+                generators=generators,
+            )
+        )
+        self._is_sent = state.trainer, state.batches
+        if has_weights:
+            state.trainer.broadcast_state(self._ranks.broadcast_)
