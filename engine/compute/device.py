@@ -19,6 +19,7 @@ from engine.errors import DeviceError
 MAX_AUTO_THREADS = 4
 """Upper bound where the number of threads is not measured. Lower than `calibration.MAX_THREADS`, because without a
 measurement nothing detects threads that wait for a busy core."""
+_CUBLAS_WORKSPACE, _DETERMINISTIC_WORKSPACES = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
 _NUM_WORDS = 624
 """Words in the state of a Mersenne Twister."""
 
@@ -32,10 +33,14 @@ class Runtime:
     num_threads: int
     tuning: Tuning = "fixed"
     """How precision and threads were chosen."""
+    is_deterministic: bool = False
+    """Whether a GPU uses deterministic kernels only."""
 
     @classmethod
     def resolve(cls, config: RuntimeConfig) -> Runtime:
         """Resolve `config` on this machine. Raises `DeviceError` if it lacks the device, bfloat16 or the cores."""
+        if config.deterministic:
+            _fix_cublas_workspace()
         if config.threads > available_cores():
             raise DeviceError(
                 f"This program may use {available_cores()} CPU cores; {config.threads} threads would wait for each "
@@ -46,11 +51,22 @@ class Runtime:
         if config.precision == "bfloat16" and device.type == "cuda":
             _require_bfloat16()
         precision = _auto_precision(device) if config.precision == "auto" else config.precision
-        return cls(device=device, precision=precision, num_threads=config.threads or auto_threads())
+        return cls(
+            device=device,
+            precision=precision,
+            num_threads=config.threads or auto_threads(),
+            is_deterministic=config.deterministic and device.type != "cpu",
+        )
 
     def apply(self) -> None:
-        """Set the number of torch's threads, for the whole process."""
+        """Set torch's number of threads and its choice of kernels, for the whole process.
+
+        torch fills the memory that deterministic kernels write to, to expose reads of what was never written; none of
+        ours depends on it.
+        """
         torch.set_num_threads(self.num_threads)
+        torch.set_deterministic_debug_mode("error" if self.is_deterministic else "default")
+        torch.utils.deterministic.fill_uninitialized_memory = not self.is_deterministic  # type: ignore[attr-defined] # set at run time
 
 
 def is_available(device_type: str) -> bool:
@@ -58,6 +74,15 @@ def is_available(device_type: str) -> bool:
     if device_type == "cpu":
         return True
     return torch.cuda.is_available() if device_type == "cuda" else torch.backends.mps.is_available()
+
+
+def _fix_cublas_workspace() -> None:
+    """Make cuBLAS, and cuDNN's recurrent layers, use a workspace of fixed size, as their results depend on it.
+
+    Both read the variable when they start, and torch's deterministic mode accepts two values only.
+    """
+    if os.environ.get(_CUBLAS_WORKSPACE) not in _DETERMINISTIC_WORKSPACES:
+        os.environ[_CUBLAS_WORKSPACE] = _DETERMINISTIC_WORKSPACES[0]
 
 
 def _require_bfloat16() -> None:

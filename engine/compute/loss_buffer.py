@@ -1,8 +1,8 @@
 """`LossBuffer`: loss and gradient norm of each step, buffered on the device until the host reads many at once.
 
 Reading one number from a GPU waits for all work queued before it. So each step writes its two numbers to a ring buffer
-on the device, at a position that the device increments itself, which lets a CUDA graph include the write. The host only
-counts the steps.
+on the device, at a position that the device increments itself, which lets a CUDA graph include the write. The
+numbers are selected, not scattered: torch's deterministic `scatter_` can't be recorded. The host only counts the steps.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ class LossBuffer:
     def __init__(self, device: torch.device) -> None:
         """Allocate an empty buffer on the device."""
         self._ring = torch.zeros(2, CAPACITY, device=device)
+        self._columns = torch.arange(CAPACITY, device=device)
         self._position = torch.zeros(1, dtype=torch.int64, device=device)  # of the device's next write
         self._num_counted = 0
         self._num_unread = 0
@@ -32,7 +33,7 @@ class LossBuffer:
     def write(self, loss: Tensor, grad_norm: Tensor) -> None:
         """Append a step's numbers, () each, on the device, without waiting. The host must call `count` once a step."""
         column = torch.stack([loss, grad_norm]).to(self._ring.dtype).unsqueeze(1)  # (2, 1)
-        self._ring.scatter_(1, self._position.expand(2, 1), column)
+        torch.where(self._columns == self._position, column, self._ring, out=self._ring)
         self._position.add_(1).remainder_(CAPACITY)
 
     def count(self) -> None:

@@ -190,6 +190,9 @@ class RuntimeConfig:
     """float32, bfloat16, or auto: the faster one as measured; with --seed, float32 on a CPU."""
     threads: int = 0
     """CPU threads; 0: measured at the start, or with --seed all cores but one, at most 4."""
+    deterministic: bool = False
+    """Repeat the run bit for bit on a GPU, too, at some cost in speed: slower kernels, sizes by rule, samples and
+    evaluations by steps alone. On a CPU it does what --seed does."""
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
@@ -216,6 +219,11 @@ class RunConfig:
     """Start a new run from this checkpoint, a name or a path."""
     resume: str | None = None
     """Continue this run in its own folder; last: the latest run."""
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same command must give the same run: then nothing that changes it is chosen by a clock."""
+        return "seed" in self.settings or self.runtime.deterministic
 
     def __post_init__(self) -> None:
         """Validate every field and every setting. Raises `ConfigError`."""

@@ -221,10 +221,10 @@ def _choose(
 
 
 def _paced(training: TrainingConfig, config: RunConfig, runtime: Runtime, pacing: Pacing) -> TrainingConfig:
-    """Return the settings with a pacing: by steps on a CPU, with a seed and with intervals that the user set."""
+    """Return the settings with a pacing: by steps on a CPU, in a repeatable run, and at intervals that the user set."""
     if "pacing" in config.settings:
         return training
-    is_fixed = any(name in config.settings for name in ("seed", "sample_every", "eval_every"))
+    is_fixed = config.is_repeatable or "sample_every" in config.settings or "eval_every" in config.settings
     return replace(training, pacing="steps" if is_fixed or runtime.device.type == "cpu" else pacing)
 
 

@@ -1,7 +1,7 @@
 """How many threads train a model on the CPU, and in which precision: fixed, or measured at the start and later.
 
-**Fixed** if a seed is given: the same command must give the same run, which a clock can't promise. A run that continues
-from a checkpoint keeps the checkpoint's choice, as far as the machine has it.
+**Fixed** in a repeatable run: the same command must give the same run, which a clock can't promise. A run that
+continues from a checkpoint keeps the checkpoint's choice, as far as the machine has it.
 
 **Measured** otherwise, on trials: forward and backward passes on tweets of the run, which change neither weights nor
 optimizer nor any generator. So only the rounding of the computation depends on a clock.
@@ -48,7 +48,7 @@ def initial_runtime(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
     runtime = Runtime.resolve(replace(wanted, threads=threads))
     if wanted.precision == "auto" and (info.precision == "float32" or device.may_train_in_bfloat16(runtime.device)):
         runtime = replace(runtime, precision=info.precision)
-    is_fixed = wanted.threads or info.tuning == "fixed" or "seed" in config.settings
+    is_fixed = wanted.threads or info.tuning == "fixed" or config.is_repeatable
     return runtime if is_fixed else replace(runtime, tuning="measured")
 
 
@@ -60,7 +60,7 @@ def candidates_for(
     A run that is `is_shared` among several processes measures nothing: they would disturb each other.
     """
     wanted = config.runtime
-    if is_shared or runtime.device.type != "cpu" or info is not None or "seed" in config.settings:
+    if is_shared or runtime.device.type != "cpu" or info is not None or config.is_repeatable:
         return [Candidate(num_threads=runtime.num_threads, precision=runtime.precision)]
     counts = [wanted.threads] if wanted.threads else thread_counts(device.available_cores())
     is_open = wanted.precision == "auto" and device.cpu_has_bfloat16()

@@ -78,7 +78,7 @@ RUN = (
     OptionGroup("Intervals", TrainingConfig, ("save_every", "keep_checkpoints")),
     SAMPLING,
     FILTERS,
-    MACHINE,
+    OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads", "deterministic")),
     OptionGroup("Run", RunConfig, ("run_name", "checkpoint", "resume")),
 )
 _FLAGS = {"files": "--data", "ascii": "--to-ascii"}

@@ -1,6 +1,13 @@
-"""Devices and precisions: CUDA is not started for a run on the CPU, and a GPU that cuDNN rejects gets float32."""
+"""Devices and precisions: CUDA is not started for a run on the CPU, and a GPU that cuDNN rejects gets float32.
+
+What a repeatable run on a GPU needs is set before CUDA starts, and only for that run.
+"""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +16,7 @@ from engine.compute.device import Runtime
 from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.config.run import RuntimeConfig
 from engine.errors import DeviceError
+from tests.engine.helpers import CPU
 
 
 def test_a_run_on_the_cpu_does_not_start_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,3 +44,44 @@ def test_a_gpu_that_cudnn_rejects_has_no_bfloat16(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.backends.cudnn, "version", version)
     assert not cudnn_supports_bfloat16()
     assert Runtime.resolve(RuntimeConfig(device="cuda")).precision == "float32"
+
+
+@pytest.fixture
+def mode() -> Iterator[None]:
+    """Restore torch's choice of kernels."""
+    yield
+    CPU.apply()
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"), [(None, ":4096:8"), (":16:8", ":16:8"), (":0:0", ":4096:8"), ("", ":4096:8")]
+)
+def test_the_workspace_of_cublas_is_fixed_before_cuda_starts(
+    monkeypatch: pytest.MonkeyPatch, before: str | None, expected: str
+) -> None:
+    found: list[str | None] = []
+
+    def start() -> bool:
+        found.append(os.environ.get("CUBLAS_WORKSPACE_CONFIG"))
+        return True
+
+    monkeypatch.setattr(torch.cuda, "is_available", start)
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: None)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", before or "")
+    if before is None:
+        monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    assert Runtime.resolve(RuntimeConfig(deterministic=True)).is_deterministic
+    assert set(found) == {expected}
+
+
+def test_deterministic_kernels_are_used_until_another_runtime_is_applied(mode: None) -> None:
+    repeatable = replace(CPU, device=torch.device("cuda"), is_deterministic=True)
+    modes = []
+    for runtime in (repeatable, CPU):
+        runtime.apply()
+        modes.append(torch.are_deterministic_algorithms_enabled())
+    assert modes == [True, False]
+
+
+def test_on_the_cpu_deterministic_changes_no_kernel() -> None:
+    assert not Runtime.resolve(RuntimeConfig(device="cpu", deterministic=True)).is_deterministic

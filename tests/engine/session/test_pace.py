@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.config.run import Pacing, RunConfig, Setting, TrainingConfig
+from engine.config.run import Pacing, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.protocol import commands
 from engine.protocol import events as e
 from engine.session.pace import MAX_SHARE, Pace
@@ -84,3 +84,5 @@ def test_seconds_pace_a_run_on_a_device_unless_it_must_repeat(
 ) -> None:
     runtime = ON_GPU if is_on_gpu else CPU
     assert _paced(TrainingConfig(), RunConfig(settings=settings), runtime, before).pacing == expected
+    repeatable = RunConfig(settings=settings, runtime=RuntimeConfig(deterministic=True))
+    assert _paced(TrainingConfig(), repeatable, runtime, before).pacing == "steps"

@@ -168,6 +168,7 @@ def test_the_candidates_of_a_calibration_are_the_choices_that_were_not_set(
     assert candidates_for(with_runtime(threads=1), CPU, None) == [ONE, *rough[:1]]
     assert candidates_for(with_runtime(threads=1, precision="float32"), CPU, None) == [ONE]
     assert candidates_for(config_with(seed=0), CPU, None) == [ONE]
+    assert candidates_for(with_runtime(deterministic=True), CPU, None) == [ONE]
     assert candidates_for(config_with(), replace(CPU, num_threads=2), checkpoint_info(num_threads=2)) == [TWO]
     assert candidates_for(config_with(), on_gpu, None) == [Candidate(num_threads=3, precision="bfloat16")]
 
