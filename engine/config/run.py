@@ -116,6 +116,8 @@ class TrainingConfig:
     """Number of step-N checkpoints to keep; older ones are deleted unless pinned. 0 keeps all."""
     autosave_seconds: float = 60.0
     """Seconds between saves of the latest checkpoint."""
+    keep_every_step: bool = False
+    """Keep every step in the run's journal; else the old steps of a long run are thinned to some 10,000 buckets."""
     steps_per_second: float = 0.0
     """Take at most this many steps per second, to watch; 0 is no limit."""
     seed: int = 0

@@ -73,7 +73,7 @@ def new_file(path: Path, mode: int = 0o600) -> Iterator[NewFile]:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
@@ -82,14 +82,14 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
         new.write(content)
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes | bytearray) -> None:
     """Write all of `content`, in several system calls if needed. Raises `OSError`."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power loss; some network file systems don't support it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

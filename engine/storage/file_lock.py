@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import time
 from pathlib import Path
 
@@ -39,8 +40,17 @@ def is_locked(path: Path) -> bool:
     try:
         with open_regular(path) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            was_replaced = not is_same(path, file.fileno())
     except BlockingIOError:
         return True
     except OSError:
         return False
-    return False
+    return was_replaced and path.exists() and is_locked(path)
+
+
+def is_same(path: Path, descriptor: int) -> bool:
+    """Return whether a path names an open file. Raises `OSError` if that can't be determined."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except (FileNotFoundError, NotADirectoryError):
+        return False

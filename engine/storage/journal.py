@@ -1,7 +1,8 @@
 """Writes the journal of a run: every event as one line of JSON. The plot of a resumed run is restored from it.
 
-The file is append-only: a partial line that a full disk left is truncated before the next write, and a line torn by a
-kill is skipped by `journal_reader`. The lock on the open journal keeps other programs out of the whole run.
+Lines are appended: a partial line that a full disk left is truncated before the next write, and a line torn by a kill
+is skipped by `journal_reader`. Now and then a copy with old steps in buckets replaces the file (`journal_thinning`).
+The lock on the open journal keeps other programs out of the whole run.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,8 @@ from engine.errors import StorageError
 from engine.protocol import events
 from engine.protocol.events import Event, RunStarted
 from engine.storage.atomic_write import storage_errors, write_all
-from engine.storage.file_lock import try_lock
+from engine.storage.file_lock import is_same, try_lock
+from engine.storage.journal_thinning import JournalThinning, ThinnedCopy, copy_bytes, next_bytes
 
 MAX_WAITING_BYTES = 1024 * 1024
 """Limit of the lines buffered while the disk fails; beyond it the oldest are dropped."""
@@ -49,6 +52,13 @@ class Journal:
         self._num_bytes = 0
         """Length of the valid part of the file; a failed write may have left more."""
         self._is_torn = False
+        self._is_thinned = False
+        """Whether old steps are thinned; not before the `RunStarted`, which has the setting."""
+        self._thinning: JournalThinning | None = None
+        self._thinned_at = next_bytes(0)
+        """The length at which old steps are thinned next."""
+        self._lock = threading.Lock()
+        """Of the open file: the thread of `_thinning` replaces it."""
         self._open(os.O_CREAT)
 
     @property
@@ -60,6 +70,7 @@ class Journal:
         """Append an event. Raises `StorageError` on the first failure; the event stays buffered."""
         if isinstance(event, RunStarted):
             self._started = event
+            self._is_thinned = not event.training.keep_every_step
         self._last = event
         self._waiting.append(to_line(event))
         if self.is_failing:
@@ -91,7 +102,7 @@ class Journal:
 
         A partial write is truncated at once, or before the next append if that fails too.
         """
-        with storage_errors(self.path):
+        with self._lock, storage_errors(self.path):
             self._truncate_partial_write()
             try:
                 write_all(self._descriptor, b"\n" + lines if self._is_torn else lines)
@@ -101,6 +112,28 @@ class Journal:
                 raise
             self._num_bytes = os.fstat(self._descriptor).st_size
             self._is_torn = False
+        is_due = self._is_thinned and self._num_bytes >= self._thinned_at
+        if is_due and (self._thinning is None or self._thinning.is_over):
+            self._thinned_at = next_bytes(self._num_bytes)
+            self._thinning = JournalThinning(self.path, lambda: self._num_bytes, self._put_in_place)
+
+    def _put_in_place(self, copy: ThinnedCopy) -> bool:
+        """Complete a thinned copy and put it in the place of the journal, unless another file is there.
+
+        Called by the thread of `_thinning`. Raises `OSError`.
+        """
+        with self._lock:
+            is_open = self._descriptor != _NOT_OPEN and is_same(self.path, self._descriptor)
+            if not is_open or not is_same(self.path, copy.source):
+                return False
+            copy_bytes(copy.source, copy.descriptor, copy.num_copied, self._num_bytes)
+            os.replace(copy.temporary, self.path)
+            before, self._descriptor = self._descriptor, copy.descriptor
+            self._num_bytes = os.fstat(copy.descriptor).st_size
+            self._thinned_at = next_bytes(self._num_bytes)
+        with contextlib.suppress(OSError):
+            os.close(before)
+        return True
 
     def _truncate_partial_write(self) -> None:
         """Truncate what a failed append wrote. Raises `OSError`."""
@@ -114,10 +147,14 @@ class Journal:
         another folder has that name: it may be another run's. The new journal begins with `RunStarted`, as after a
         resume, with these `settings`.
         """
+        with self._lock:
+            return self._recreate_if_missing(settings)
+
+    def _recreate_if_missing(self, settings: dict[str, Any]) -> bool:
         with storage_errors(self.path):
-            if _is_same(self.path, self._descriptor):
+            if is_same(self.path, self._descriptor):
                 return False
-            is_same_folder = _is_same(self.path.parent, self._folder)
+            is_same_folder = is_same(self.path.parent, self._folder)
             if not is_same_folder and self.path.exists():
                 raise StorageError(
                     f"{self.path} belongs to another run now.",
@@ -136,10 +173,8 @@ class Journal:
     def _open(self, how: int) -> None:
         """Open and lock the file, and close the one that was open. Raises `StorageError`."""
         with storage_errors(self.path):
-            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | how, 0o666)
+            descriptor = self._locked_file(how)
             try:
-                if not try_lock(descriptor):
-                    raise in_use_error(self.path)
                 status = os.fstat(descriptor)
                 if not stat.S_ISREG(status.st_mode):  # a pipe blocks when it is full
                     raise OSError(errno.EINVAL, "Not a regular file")
@@ -155,8 +190,25 @@ class Journal:
         self._descriptor, self._folder = descriptor, folder
         self._num_bytes, self._is_torn = num_bytes, is_torn
 
+    def _locked_file(self, how: int) -> int:
+        """Return the descriptor of the file, locked. Raises `OSError`, `StorageError`."""
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | how, 0o666)
+            try:
+                if not try_lock(descriptor):
+                    raise in_use_error(self.path)
+                if is_same(self.path, descriptor):
+                    return descriptor
+            except BaseException:  # re-raised; no descriptor is left open
+                os.close(descriptor)
+                raise
+            os.close(descriptor)  # the program that had the lock has put a thinned copy in its place meanwhile
+
     def close(self) -> None:
         """Try a last time to write the buffered lines, and close the file. Idempotent."""
+        self._is_thinned = False
+        if self._thinning is not None:
+            self._thinning.cancel()
         if self._descriptor != _NOT_OPEN:
             with contextlib.suppress(StorageError):
                 self.flush()
@@ -168,14 +220,6 @@ class Journal:
                 if descriptor != _NOT_OPEN:
                     os.close(descriptor)
         self._descriptor = self._folder = _NOT_OPEN
-
-
-def _is_same(path: Path, descriptor: int) -> bool:
-    """Return whether the path still names the open file. Raises `OSError` if that can't be determined."""
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
 
 
 def in_use_error(path: Path) -> StorageError:

@@ -75,7 +75,7 @@ RUN = (
     ),
     OptionGroup("Training details", TrainingConfig, ("max_grad_norm", "average_lag", "steps_per_second")),
     OptionGroup("Intervals", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),
-    OptionGroup("Intervals", TrainingConfig, ("save_every", "keep_checkpoints")),
+    OptionGroup("Intervals", TrainingConfig, ("save_every", "keep_checkpoints", "keep_every_step")),
     SAMPLING,
     FILTERS,
     OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads", "deterministic")),

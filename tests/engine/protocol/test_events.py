@@ -97,7 +97,7 @@ CONFIGS = {
     "model": "embedding_size hidden_size num_layers dropout tied_embeddings",
     "training": "preset preset_reason batch_size learning_rate schedule warmup_steps weight_decay max_grad_norm "
     "average_lag epochs max_steps max_seconds eval_every eval_tweets sample_every pacing save_every keep_checkpoints "
-    "autosave_seconds steps_per_second seed",
+    "autosave_seconds keep_every_step steps_per_second seed",
     "sampling": "temperature top_k top_p min_p prime max_length",
 }
 
