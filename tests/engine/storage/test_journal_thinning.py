@@ -141,8 +141,15 @@ def test_what_is_written_during_the_copying_is_in_the_copy(
     path: Path, at_the_end_of_copying: list[Callable[[], None]]
 ) -> None:
     journal = opened(path)
-    at_the_end_of_copying.append(lambda: write(journal, run_events(101, 130)))
+    is_written = threading.Event()
+
+    def write_more() -> None:
+        assert is_written.wait(60)
+        write(journal, run_events(101, 130))
+
+    at_the_end_of_copying.append(write_more)
     write(journal, run_events(1, 100))
+    is_written.set()
     wait(journal)
     at_the_end_of_copying.clear()
     assert is_thinned(path)
