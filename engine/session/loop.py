@@ -81,34 +81,38 @@ class TrainingLoop:
         run.begin()
         last_report = self._clock()
         while self._end_reason is None:
-            if run.has_lease:
-                run.take_step()
+            if not run.has_lease and not self._is_step_next():
                 continue
-            self._execute_commands()
-            if self._commands.is_step_asked:
-                self._take_single_step()
-                continue
-            if run.state.is_paused or self._end_reason is not None:
-                continue
-            reason = run.state.end_reason
-            if reason is not None:
-                run.reporter.emit_steps()
-                if not self._rolled_back():
-                    self._finish_or_pause(reason)
-                continue
-            self._run_due_work(self._commands.answer_queries)
-            if self._queue or self._is_too_early():
-                continue
-            run.insight_service.advance()
-            self._speed_limit.begin_step()
             run.take_step()
-            if self._rolled_back():
+            if run.has_lease or self._rolled_back():
                 continue
             if self._clock() - last_report >= REPORT_SECONDS:
                 run.reporter.emit_steps()
                 run.emit_step_times()
                 last_report = self._clock()
         self._end(self._end_reason)
+
+    def _is_step_next(self) -> bool:
+        """Do everything but regular steps that is to be done now; return whether a step follows."""
+        run = self._run
+        self._execute_commands()
+        if self._commands.is_step_asked:
+            self._take_single_step()
+            return False
+        if run.state.is_paused or self._end_reason is not None:
+            return False
+        reason = run.state.end_reason
+        if reason is not None:
+            run.reporter.emit_steps()
+            if not self._rolled_back():
+                self._finish_or_pause(reason)
+            return False
+        self._run_due_work(self._commands.answer_queries)
+        if self._queue or self._is_too_early():
+            return False
+        run.insight_service.advance()
+        self._speed_limit.begin_step()
+        return True
 
     def _execute_commands(self) -> None:
         """Execute all waiting commands; while paused, answer questions about the weights or wait for more."""

@@ -30,6 +30,7 @@ from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.position import Position
 from engine.model.vocab import Vocab
+from engine.parallel.ranks import Ranks
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
@@ -176,6 +177,7 @@ def run_session(
     *,
     times_seconds: float = math.inf,
     pauses_at_end: bool = False,
+    ranks: Ranks | None = None,
 ) -> list[Event]:
     """Run a session to its end and return its events.
 
@@ -203,7 +205,8 @@ def run_session(
         mock.patch.object(run, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
     ):
-        TrainingSession(config, clock=clock or FakeClock(), pauses_at_end=pauses_at_end).run(emit, inbox)
+        session = TrainingSession(config, clock=clock or FakeClock(), pauses_at_end=pauses_at_end, ranks=ranks)
+        session.run(emit, inbox)
     return emitted
 
 

@@ -1,0 +1,192 @@
+"""A run that two ranks train is the run that one would train, whatever the user does."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.compute.cpu.train_step import GruStep
+from engine.corpus.encoded_tweets import Batch
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.session.ranks import leader
+from tests.engine.helpers import (
+    AnsweringInbox,
+    Script,
+    TickingClock,
+    home_at,
+    latest,
+    losses,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.session.ranks.shared_runs import run_shared
+from tests.engine.session.stream_rules import assert_valid_stream
+from tests.strategies import commands
+
+ROUNDING = 1e-5
+REGULAR: dict[str, Any] = {
+    "eval_every": 10,
+    "sample_every": 15,
+    "max_grad_norm": 0.5,
+    "weight_decay": 0.1,
+    "average_lag": 0.1,
+}
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_give_the_losses_evaluations_and_tweets_of_one_process(corpus: Path, world_size: int) -> None:
+    alone = run_session(tiny_config(corpus, run_name="alone", max_steps=40, **REGULAR))
+    shared = run_shared(tiny_config(corpus, max_steps=40, **REGULAR), world_size=world_size)
+    assert_valid_stream(shared)
+    started = only(shared, e.RunStarted)
+    assert (started.world_size, started.backend) == (world_size, "gloo")
+    assert losses(shared) == pytest.approx(losses(alone), abs=ROUNDING)
+    bits = [[each.bits_per_char for each in of_type(stream, e.EvalFinished)] for stream in (alone, shared)]
+    assert len(bits[1]) == 4
+    assert bits[1] == pytest.approx(bits[0], abs=ROUNDING)
+    assert [each.step for each in of_type(shared, e.TweetSampled)] == [0, 15, 30]
+    assert only(shared, e.RunFinished).total_chars == only(alone, e.RunFinished).total_chars
+
+
+def test_the_same_command_gives_the_same_losses_bit_for_bit_at_the_same_number_of_ranks(corpus: Path) -> None:
+    first = run_shared(tiny_config(corpus, run_name="first", max_steps=20, **REGULAR))
+    second = run_shared(tiny_config(corpus, run_name="second", max_steps=20, **REGULAR))
+    assert losses(first) == losses(second)
+
+
+def test_a_resume_at_the_same_number_of_ranks_is_exact(corpus: Path) -> None:
+    whole = run_shared(tiny_config(corpus, run_name="whole", max_steps=24, **REGULAR))
+    run_shared(tiny_config(corpus, max_steps=24, **REGULAR), script=stop_at(13))
+    resumed = run_shared(resume_config("tiny"))
+    assert latest().world_size == 2
+    assert losses(resumed) == {step: loss for step, loss in losses(whole).items() if step > 13}
+    assert of_type(resumed, e.Warned) == []
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (3, 2)])
+def test_a_resume_at_another_number_of_ranks_is_exact_to_rounding_and_says_so(
+    corpus: Path, before: int, after: int
+) -> None:
+    whole = run_session(tiny_config(corpus, run_name="whole", max_steps=24, **REGULAR))
+    run_shared(tiny_config(corpus, max_steps=24, **REGULAR), world_size=before, script=stop_at(13))
+    resumed = run_shared(resume_config("tiny"), world_size=after)
+    expected = {step: loss for step, loss in losses(whole).items() if step > 13}
+    assert losses(resumed) == pytest.approx(expected, abs=ROUNDING)
+    now = "1 process" if after == 1 else f"{after} processes"
+    assert f"{now} in place of {before}" in only(resumed, e.Warned).message
+
+
+def test_a_step_that_is_not_finite_on_one_rank_is_skipped_on_all(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound, num_calls = GruStep.loss_and_grads, 0
+
+    def loss_and_grads(self: GruStep, batch: Batch) -> object:
+        nonlocal num_calls
+        num_calls += 1
+        return sound(self, batch) * (float("nan") if num_calls == 5 else 1.0)
+
+    monkeypatch.setattr(GruStep, "loss_and_grads", loss_and_grads)
+    shared = run_shared(tiny_config(corpus, max_steps=12))
+    assert_valid_stream(shared)
+    assert len(losses(shared)) == 11
+    assert only(shared, e.Warned).kind == "not-finite"
+    assert only(shared, e.RunFinished).step == 12  # the ranks agree to the end: their weights were compared
+
+
+def test_out_of_memory_on_one_rank_is_its_own_matter_and_the_user_reads_of_it(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = run_session(tiny_config(corpus, run_name="alone", batch_size=16))
+    sound, num_calls = GruStep.loss_and_grads, 0
+
+    def loss_and_grads(self: GruStep, batch: Batch) -> object:
+        nonlocal num_calls
+        num_calls += 1
+        if num_calls == 6:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
+        return sound(self, batch)
+
+    monkeypatch.setattr(GruStep, "loss_and_grads", loss_and_grads)
+    shared = run_shared(tiny_config(corpus, batch_size=16))
+    assert losses(shared) == pytest.approx(losses(alone), abs=ROUNDING)
+    assert "a batch is computed in 2 parts of up to 4 tweets" in only(shared, e.Warned).message
+
+
+def test_a_run_at_a_speed_limit_and_one_on_a_single_tweet_are_shared_too(corpus: Path) -> None:
+    shared = run_shared(tiny_config(corpus, steps_per_second=1000.0), clock=TickingClock(0.01))
+    assert only(shared, e.RunFinished).step == 12
+    config = tiny_config(corpus, run_name="overfit", sample_every=4, eval_every=4)
+    assert config.corpus is not None
+    shared = run_shared(replace(config, corpus=replace(config.corpus, overfit=1)))
+    assert_valid_stream(shared)
+    assert {1, 2, 4, 8} <= {each.step for each in of_type(shared, e.TweetSampled)}
+
+
+EDGE_COMMANDS: list[tuple[Command, str]] = [
+    (c.Pause(), "Paused"),
+    (c.SetLearningRate(learning_rate=0.001), "LearningRateChanged"),
+    (c.SetBatchSize(batch_size=5), "BatchSizeChanged"),
+    (c.LoadCheckpoint(name="tiny/latest"), "CheckpointLoaded"),
+    (c.Finish(), "FinishPlanned"),
+    (c.SampleNow(), "TweetSampled"),
+    (c.SaveCheckpoint(name="mine"), "CheckpointSaved"),
+    (c.SetIntervals(eval_every=2, sample_every=3), "IntervalsChanged"),
+    (c.ShowBatch(), "BatchShown"),
+]
+
+
+@pytest.mark.parametrize(("command", "answer"), EDGE_COMMANDS, ids=[answer for _, answer in EDGE_COMMANDS])
+def test_a_command_is_executed_between_two_leases_and_the_ranks_stay_together(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, command: Command, answer: str
+) -> None:
+    monkeypatch.setattr(leader, "LEASE_SECONDS", 1e9)  # leases of as many steps as may be: their length doubles
+    unsent = [command, *([c.Resume()] if isinstance(command, c.Pause) else [])]
+
+    def on_event(event: e.Event) -> list[Command]:
+        sent, unsent[:] = (unsent[:], []) if event.step >= 5 else ([], unsent)
+        return sent
+
+    shared = run_shared(tiny_config(corpus, max_steps=30), on_event=on_event)
+    assert_valid_stream(shared)
+    assert answer in names(shared)
+    assert only(shared, e.RunFinished).reason in {"max_steps", "finished"}
+
+
+def test_single_steps_of_a_shared_run_report_the_whole_batch(corpus: Path) -> None:
+    script: Script = {0: [c.Pause(), c.TakeStep(), c.ShowBatch(), c.Resume()]}
+    alone = run_session(tiny_config(corpus, run_name="alone"), script=script)
+    shared = run_shared(tiny_config(corpus), script=script)
+    assert replace(only(shared, e.StepTaken), elapsed_seconds=0.0).num_targets == only(alone, e.StepTaken).num_targets
+    assert only(shared, e.StepTaken).loss_after == pytest.approx(only(alone, e.StepTaken).loss_after, abs=ROUNDING)
+    assert only(shared, e.BatchShown).rows == only(alone, e.BatchShown).rows
+
+
+@settings(max_examples=6)
+@given(answers=st.lists(st.none() | commands(("", "the ")), max_size=30), eval_every=st.integers(0, 4))
+def test_whatever_the_commands_the_stream_of_a_shared_run_keeps_its_rules(
+    answers: list[Command | None], eval_every: int
+) -> None:
+    inbox = AnsweringInbox([*answers, c.Resume()])
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
+        config = tiny_config(write_corpus(Path(folder)), eval_every=eval_every, sample_every=5)
+        assert_valid_stream(run_shared(config, inbox=inbox, clock=TickingClock(0.001)))
+
+
+def test_the_ranks_report_how_they_shared_the_time(corpus: Path) -> None:
+    shared = run_shared(tiny_config(corpus), clock=TickingClock(0.5), times_seconds=2.0)
+    measured = of_type(shared, e.RanksMeasured)[-1]
+    assert len(measured.waiting_shares) == len(measured.devices) == len(measured.hosts) == 2
+    assert all(0 <= share <= 1 for share in measured.waiting_shares)
