@@ -16,6 +16,7 @@ import queue
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from engine.compute.memory import is_out_of_memory
 from engine.config.run import RunConfig
@@ -63,18 +64,21 @@ class TrainingSession:
         clock: Callable[[], float] = time.monotonic,
         *,
         pauses_at_end: bool = False,
+        notices: tuple[str, ...] = (),
         ranks: Ranks | None = None,
     ) -> None:
         """Store the config; nothing is read before `run`.
 
         `on_stage` is called with the progress of the setup, before `RunStarted`. `clock` gives the seconds of all that
         the run measures. With `pauses_at_end` a run whose budget is used up pauses instead of ending, for a user to
-        continue it. `ranks` are the other processes that train the same run: this one leads them.
+        continue it. `notices` are warnings at its start. `ranks` are the other processes that train the same run: this
+        one leads them.
         """
         self._config = config
         self._pauses_at_end = pauses_at_end
         self._on_stage = on_stage
         self._clock = clock
+        self._notices = notices
         self._ranks = ranks
         self._loop: TrainingLoop | None = None
 
@@ -111,6 +115,7 @@ class TrainingSession:
                     may_be_finished=self._pauses_at_end,
                     ranks=self._ranks,
                 )
+                setup = replace(setup, warnings=(*self._notices, *setup.warnings))
                 with _removed_on_failure(setup.folder) if resumed is None else contextlib.nullcontext():
                     journal = journal or opened.enter_context(_journal_of(setup.folder))
                     log = opened.enter_context(log_to(setup.folder.log_path))

@@ -148,11 +148,7 @@ def create_run_folder(name: str | None) -> RunFolder:
     Raises `ConfigError` if the name is invalid or taken, `StorageError` if the folder can't be created.
     """
     runs = home() / "runs"
-    if name is not None:
-        candidates = [checked_name(name, "run")]
-    else:
-        stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
-        candidates = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
+    candidates = _names_by_time() if name is None else [checked_name(name, "run")]
     for candidate in candidates:
         with storage_errors(runs / candidate):
             runs.mkdir(parents=True, exist_ok=True)
@@ -162,6 +158,18 @@ def create_run_folder(name: str | None) -> RunFolder:
                 continue
         return RunFolder(runs / candidate)
     raise name_taken_error(RunFolder(runs / candidates[0]))
+
+
+def _names_by_time() -> list[str]:
+    """Return names for a new run, by date and time, in order of preference."""
+    stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    return [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
+
+
+def free_run_name() -> str:
+    """Return the name that a new run would get now, for a run that several processes start."""
+    names = _names_by_time()
+    return next((name for name in names if not (home() / "runs" / name).exists()), names[-1])
 
 
 def name_taken_error(run: RunFolder) -> ConfigError:

@@ -82,7 +82,7 @@ def test_json_holds_no_answer_to_a_question_of_an_attached_screen(
     )
     end = e.RunFinished(step=100, elapsed_seconds=5.0, reason="budget", total_seconds=5.0, total_chars=10)
     session = FakeSession((*answers, tweet_sampled("hi"), end))
-    monkeypatch.setattr("engine.session.session.TrainingSession", lambda _config, _on_stage: session)
+    monkeypatch.setattr("engine.session.session.TrainingSession", lambda *_arguments, **_options: session)
     printed = cli("train", "--json").objects
     assert [each["event"] for each in printed] == ["RunStarted", "TweetSampled", "RunFinished"]
 

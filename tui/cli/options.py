@@ -27,6 +27,7 @@ from engine.config.run import (
 from engine.errors import ConfigError
 from engine.storage.folders import home
 from tui.cli.help_page import show_all
+from tui.process.launch.count import AUTO, MAX_PROCESSES
 
 GivenOptions = dict[str, Any]
 OnHangup = Annotated[
@@ -39,6 +40,33 @@ OnHangup = Annotated[
     ),
 ]
 """An option of the commands that train."""
+
+
+def _num_processes(text: str | int) -> int:
+    """Return the value of --nproc-per-node; typer (0.29) passes the default, too. Raises typer's error."""
+    if isinstance(text, int):
+        return text
+    if text == "auto":
+        return AUTO
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= MAX_PROCESSES:
+        raise typer.BadParameter(f"{text!r} is neither a number from 1 to {MAX_PROCESSES} nor auto.")
+    return number
+
+
+NprocPerNode = Annotated[
+    int,
+    typer.Option(
+        "--nproc-per-node",
+        parser=_num_processes,
+        metavar="auto|N",
+        help="Train with N processes on this machine, which share each batch; each needs a GPU, or with --device cpu "
+        "some cores. auto: one for each GPU, fewer for a small batch.",
+        rich_help_panel="Several processes",
+        show_default=False,
+    ),
+]
+"""An option of the commands that can run several processes; `AUTO` is 0."""
 
 
 class OptionGroup(NamedTuple):

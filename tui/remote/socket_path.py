@@ -35,6 +35,16 @@ def socket_path(folder: RunFolder) -> Path:
     return runtime_folder() / f"{digest[:24]}.sock"
 
 
+def launch_lock_path(folder: RunFolder) -> Path:
+    """Return the path of the file that the launcher of a run's processes locks for its life, beside the socket."""
+    return socket_path(folder).with_suffix(".launch")
+
+
+def is_launched(folder: RunFolder) -> bool:
+    """Return whether a launcher starts the processes of a run, again where one was lost."""
+    return is_locked(launch_lock_path(folder))
+
+
 def is_active(folder: RunFolder) -> bool:
     """Return whether a process trains a run; delete the socket that a killed one left behind."""
     if is_locked(folder.journal_path):

@@ -54,10 +54,12 @@ def run_agent(command: Sequence[str], num_ranks: int, *, max_restarts: int, logs
 
 
 def _log_to(path: Path) -> None:
-    """Write the log lines and warnings of this process to a file, and to nothing else."""
+    """Write the errors that this process logs to a file, and nothing else to anywhere."""
     for name, logger in logging.root.manager.loggerDict.items():
         if name.partition(".")[0] == "torch" and isinstance(logger, logging.Logger):
             logger.handlers.clear()  # torch's own write to stderr
             logger.propagate = True
     logging.captureWarnings(capture=True)
-    logging.root.addHandler(logging.FileHandler(path))
+    handler = logging.FileHandler(path)
+    handler.setLevel(logging.ERROR)
+    logging.root.addHandler(handler)

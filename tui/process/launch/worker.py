@@ -13,10 +13,8 @@ import sys
 from types import FrameType
 
 from engine.errors import RankLostError
-from tui.process.launch.folder import ENDED_IN_ORDER
+from tui.process.launch.folder import ENDED_IN_ORDER, ENDED_WITH_OTHERS
 from tui.process.launch.rank import Rank, this_rank
-
-_WITH_OTHERS = "It ended because another rank was lost."
 
 
 def main() -> int:
@@ -35,7 +33,7 @@ def _run(rank: Rank) -> int:
 
     def end(number: int, _frame: FrameType | None) -> None:
         if rank.is_alone():
-            rank.leave_lost(_WITH_OTHERS)
+            rank.leave_lost(ENDED_WITH_OTHERS)
         os._exit(128 + number)
 
     signal.signal(signal.SIGTERM, end)

@@ -1,0 +1,155 @@
+"""The launcher of a run: starts its processes on this machine, and ends its events if they were lost too often."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from engine.config.run import RunConfig
+from engine.errors import DistributedError, StorageError, TweetgenError
+from engine.protocol import events
+from engine.storage.file_lock import try_lock
+from engine.storage.folders import RunFolder, find_run, folder_of_run, free_run_name
+from engine.storage.journal import Journal, in_use_error
+from engine.storage.journal_reader import last_event
+from engine.storage.run_log import log_to
+from tui.cli.headless import let_go, run_headless
+from tui.cli.output.progress_display import write_line
+from tui.process.launch.count import Processes
+from tui.process.launch.folder import LaunchFolder
+from tui.process.launch.launcher import launch_processes
+from tui.process.launch.order import LaunchOrder
+from tui.remote.socket_path import launch_lock_path, make_private_folder
+from tui.run.error_report import failure_event
+from tui.run.view import RunView
+
+MAX_RESTARTS = 3
+_LOCK_SECONDS = 5.0
+"""How long the launcher before may take to end after its run has."""
+LOG = logging.getLogger(__name__)
+
+
+def named(config: RunConfig) -> RunConfig:
+    """Return a config with the name of its run: the processes of a launch, and their screen, have to agree on it."""
+    if config.resume is not None:
+        return replace(config, resume=find_run(config.resume).name)
+    return config if config.run_name is not None else replace(config, run_name=free_run_name())
+
+
+def launch_run(order: LaunchOrder, folder: LaunchFolder, release: Callable[[], None] = lambda: None) -> int:
+    """Run the order in several processes, or in this one if one is enough; return the exit code.
+
+    `release` is called once a run that detaches has started. Raises `TweetgenError` where the run can't start, or its
+    processes were lost more than `MAX_RESTARTS` times. Deletes the launch folder.
+    """
+    try:
+        processes = Processes.choose(order.wanted, order.config)
+        with _locked(folder_of_run(order.run)):
+            return _launch(order, processes, folder, release)
+    except TweetgenError as error:
+        _end_stream(error, order, folder)
+        raise
+    finally:
+        if order.is_for_screen and folder.failure is not None:
+            sys.stdout.write(events.to_json(folder.failure) + "\n")
+        folder.remove()
+
+
+def _launch(order: LaunchOrder, processes: Processes, folder: LaunchFolder, release: Callable[[], None]) -> int:
+    """Run the processes. Raises `DistributedError`."""
+    config = replace(order.config, runtime=processes.runtime)
+    order = replace(order, config=config, notice=processes.note)
+    order.write(folder)
+    if processes.count == 1:
+        return _train_alone(order, folder, release)
+    if processes.note:
+        write_line(processes.note)
+    write_line(f"starting {processes.count} processes on {processes.runtime.device}")
+    try:
+        return launch_processes(
+            ["train"],
+            processes.count,
+            threads=processes.threads,
+            folder=folder,
+            max_restarts=MAX_RESTARTS,
+            on_tick=partial(_release_once, order, folder, release),
+        )
+    except DistributedError as error:
+        if not folder.has_saved:
+            raise
+        hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {order.run}"
+        raise DistributedError(error.message, hint) from None
+    finally:
+        _log_output(folder, folder_of_run(order.run))
+
+
+def _train_alone(order: LaunchOrder, folder: LaunchFolder, release: Callable[[], None]) -> int:
+    """Train in this process."""
+
+    def on_start(view: RunView) -> None:
+        let_go(view)
+        release()
+
+    return run_headless(
+        order.config,
+        as_json=order.as_json,
+        stops_on_hangup=order.stops_on_hangup,
+        on_start=on_start if order.detaches else None,
+        on_event=folder.note,
+        is_for_screen=order.is_for_screen,
+        notice=order.notice,
+    )
+
+
+def _release_once(order: LaunchOrder, folder: LaunchFolder, release: Callable[[], None]) -> None:
+    """Let the shell continue once the leader has closed the terminal."""
+    if order.detaches and folder.has_started:
+        null = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):  # standard input is the pipe to the ranks
+            os.dup2(null, descriptor)
+        os.close(null)
+        release()
+
+
+@contextlib.contextmanager
+def _locked(run: RunFolder) -> Iterator[None]:
+    """Lock the run's launch for the block: screens wait for the run as long as it is. Raises `StorageError`."""
+    path = launch_lock_path(run)
+    make_private_folder(path.parent)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    with path.open("w", encoding="utf-8") as file:
+        while not try_lock(file.fileno()):
+            if time.monotonic() > deadline:
+                raise in_use_error(run.journal_path)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _end_stream(error: TweetgenError, order: LaunchOrder, folder: LaunchFolder) -> None:
+    """End the events of a run whose processes could not end them: in the journal, with `--json`, and for the screen."""
+    run = folder_of_run(order.run)
+    failure = failure_event(error, last_event(run.journal_path) if folder.has_started else None)
+    folder.note(failure)
+    if folder.has_started:
+        with contextlib.suppress(StorageError), contextlib.closing(Journal(run.journal_path)) as journal:
+            journal.write(failure)
+    if order.as_json:
+        with contextlib.suppress(OSError):
+            sys.stdout.write(events.to_json(failure) + "\n")
+            sys.stdout.flush()
+
+
+def _log_output(folder: LaunchFolder, run: RunFolder) -> None:
+    """Append what the launcher and the followers have written, such as tracebacks, to the log of the run."""
+    with contextlib.suppress(StorageError, OSError), log_to(run.log_path, "tui"):
+        for path in sorted(folder.logs.rglob("*.log")):
+            if text := path.read_text(encoding="utf-8", errors="replace"):
+                LOG.warning("%s of a process of the run:\n%s", path.relative_to(folder.logs), text)
