@@ -28,11 +28,11 @@ class GlooGroup:
 
     def all_reduce(self, tensor: Tensor) -> None:
         assert self._group is not None
-        self._group.allreduce([tensor]).wait()
+        self._group.allreduce([tensor]).wait()  # type: ignore[attr-defined] # torch's stub lacks it
 
     def broadcast(self, tensor: Tensor) -> None:
         assert self._group is not None
-        self._group.broadcast(tensor, 0).wait()
+        self._group.broadcast(tensor, 0).wait()  # type: ignore[attr-defined] # the same
 
     def close(self) -> None:
         self._group = None  # closes its sockets

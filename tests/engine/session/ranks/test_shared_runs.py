@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,10 @@ def test_a_resume_at_another_number_of_ranks_is_exact_to_rounding_and_says_so(
 
 
 def test_a_step_that_is_not_finite_on_one_rank_is_skipped_on_all(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound, num_calls = GruStep.loss_and_grads, 0
+    sound, calls = GruStep.loss_and_grads, count(1)
 
     def loss_and_grads(self: GruStep, batch: Batch) -> object:
-        nonlocal num_calls
-        num_calls += 1
-        return sound(self, batch) * (float("nan") if num_calls == 5 else 1.0)
+        return sound(self, batch) * (float("nan") if next(calls) == 5 else 1.0)
 
     monkeypatch.setattr(GruStep, "loss_and_grads", loss_and_grads)
     shared = run_shared(tiny_config(corpus, max_steps=12))
@@ -110,12 +109,10 @@ def test_out_of_memory_on_one_rank_is_its_own_matter_and_the_user_reads_of_it(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = run_session(tiny_config(corpus, run_name="alone", batch_size=16))
-    sound, num_calls = GruStep.loss_and_grads, 0
+    sound, calls = GruStep.loss_and_grads, count(1)
 
     def loss_and_grads(self: GruStep, batch: Batch) -> object:
-        nonlocal num_calls
-        num_calls += 1
-        if num_calls == 6:
+        if next(calls) == 6:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
         return sound(self, batch)
 
