@@ -26,7 +26,7 @@ from engine.bench.matrix_products import MatrixProducts
 from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.compute.calibration import threads_label
-from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, seed_generators
+from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, seed_generators, wait_for
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
@@ -184,14 +184,6 @@ def compared_thread_counts(device: torch.device) -> list[int]:
 def named(name: str, num_threads: int, device: torch.device) -> str:
     """Append the number of threads to a name, on a CPU."""
     return f"{name}, {threads_label(num_threads)}" if device.type == "cpu" else name
-
-
-def wait_for(device: torch.device) -> None:
-    """Wait until the device has completed all queued work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
 
 
 def measure_training(

@@ -132,6 +132,14 @@ def _resolve_device(wanted: str) -> str:
     return wanted
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until the device has completed all queued work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def seed_generators(seed: int) -> None:
     """Seed torch's global generators, the source of initial weights and dropout masks."""
     torch.manual_seed(seed)

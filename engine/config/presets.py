@@ -5,8 +5,10 @@ The measurements behind the numbers of `auto` are in docs/recipes.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from engine.config.run import ModelConfig, PresetName, Schedule, Setting, TrainingConfig, with_settings
 
@@ -17,6 +19,8 @@ _BFLOAT16_GAIN = 2.2
 _CHARS_PER_SECOND = 75_000.0
 """Training speed of one thread in float32 at hidden size 256; converts a budget in steps or epochs to seconds."""
 _CHARS_PER_TWEET = 75
+SpeedOf = Callable[[ModelConfig, int], float]
+"""(model, batch size): returns the training speed in characters per second; 0 for a model that does not fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +33,18 @@ class PresetConfigs:
 
 @dataclass(frozen=True, kw_only=True)
 class _Recipe:
-    """Settings of `auto` for budgets up to some time."""
+    """Settings of `auto` for some budgets."""
 
-    up_to_seconds: float
-    """Budget in seconds of float32 training."""
     hidden_size: int
     num_layers: int
     learning_rate: float
-    chars_per_second: float
-    """Rough training speed, to estimate the number of epochs."""
     batch_size: int = 32
+    up_to_seconds: float = float("inf")
+    """On a CPU: largest budget, in seconds of float32 training."""
+    chars_per_second: float = 0.0
+    """On a CPU: rough training speed, to estimate the number of epochs."""
+    min_chars: float = 0.0
+    """On a device: smallest budget, in characters, from which on no smaller model learns more."""
 
 
 _FOR_CPU = (
@@ -47,14 +53,15 @@ _FOR_CPU = (
     _Recipe(up_to_seconds=3000, hidden_size=384, num_layers=2, learning_rate=0.002, chars_per_second=16_000),
     _Recipe(up_to_seconds=float("inf"), hidden_size=512, num_layers=2, learning_rate=0.0015, chars_per_second=9_500),
 )
-_DEVICE_RECIPE = _Recipe(
-    up_to_seconds=float("inf"),
-    hidden_size=1024,
-    num_layers=1,
-    learning_rate=0.002,
-    chars_per_second=1e6,
-    batch_size=128,
+_FOR_DEVICES = (
+    _Recipe(min_chars=5.6e7, hidden_size=1024, num_layers=1, learning_rate=0.002, batch_size=128),
+    _Recipe(min_chars=2.8e7, hidden_size=512, num_layers=2, learning_rate=0.002, batch_size=128),
+    _Recipe(min_chars=4e6, hidden_size=384, num_layers=2, learning_rate=0.002, batch_size=128),
+    _Recipe(hidden_size=256, num_layers=1, learning_rate=0.004, batch_size=128),
 )
+"""Largest model first. The budgets are about 9 characters per weight, as between the models for a CPU."""
+_RULE_SPEEDS = {"cuda": 1e6, "mps": 33_000.0}
+"""Assumed where speed is not measured. MPS runs a GRU step by step: the model's size hardly matters."""
 _WITHOUT_BUDGET_SECONDS = 110.0
 """Budget assumed where none is set: its recipe is good after two minutes, and still improves later."""
 _WARMUP_STEPS = 100
@@ -73,15 +80,19 @@ def resolve_preset(
     device_type: str,
     *,
     has_bfloat16: bool = False,
+    speed_of: SpeedOf | None = None,
 ) -> PresetConfigs:
     """Return the configs of a preset, overridden by the user's `settings`.
 
     `num_train_chars` is the length of an epoch; `device_type` is "cpu", "cuda" or "mps"; a CPU with native bfloat16
-    `has_bfloat16`. Raises `ConfigError`.
+    `has_bfloat16`. On a device, sizes depend on its speed: as measured by `speed_of`, or by rule. Raises `ConfigError`.
     """
     configs = _tutorial()
-    if preset == "auto":
-        configs = _auto(settings, num_train_chars, device_type, _BFLOAT16_GAIN if has_bfloat16 else 1.0)
+    if preset == "auto" and device_type == "cpu":
+        configs = _auto_on_cpu(settings, num_train_chars, _BFLOAT16_GAIN if has_bfloat16 else 1.0)
+    elif preset == "auto":
+        speed = _RULE_SPEEDS[device_type]
+        configs = _auto_on_device(settings, num_train_chars, device_type, speed_of or (lambda *_: speed))
     return PresetConfigs(
         model=with_settings(configs.model, settings), training=with_settings(configs.training, settings)
     )
@@ -92,30 +103,74 @@ def _tutorial() -> PresetConfigs:
     return PresetConfigs(model=ModelConfig(), training=training)
 
 
-def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: str, gain: float) -> PresetConfigs:
-    """Return the largest model that the device can train in the budget and that the corpus is large enough for."""
-    budget = _chars_in_budget(settings, num_train_chars, gain * _CHARS_PER_SECOND)
-    has_budget = budget is not None
+def _auto_on_cpu(settings: Mapping[str, Setting], num_train_chars: int, gain: float) -> PresetConfigs:
+    """Return the largest model that the CPU can train in the budget and that the corpus is large enough for."""
+    budget = _chars_in_budget(settings, num_train_chars, gain * _CHARS_PER_SECOND, _FOR_CPU[0].batch_size)
     seconds = _WITHOUT_BUDGET_SECONDS * gain if budget is None else budget / _CHARS_PER_SECOND
-    recipe = _DEVICE_RECIPE
-    if device_type == "cpu":
-        recipe = next(recipe for recipe in _FOR_CPU if seconds <= recipe.up_to_seconds)
-    hidden_size = min(
-        [recipe.hidden_size, *(size for limit, size in _HIDDEN_SIZE_LIMITS.items() if num_train_chars < limit)]
-    )
+    recipe = next(recipe for recipe in _FOR_CPU if seconds <= recipe.up_to_seconds)
+    num_chars = _chars_in_budget(settings, num_train_chars, gain * recipe.chars_per_second, recipe.batch_size)
+    return _from_recipe(recipe, settings, num_train_chars, "cpu", num_chars)
+
+
+def _auto_on_device(
+    settings: Mapping[str, Setting], num_train_chars: int, device_type: str, speed_of: SpeedOf
+) -> PresetConfigs:
+    """Return the largest model that the device can train in the budget and that the corpus is large enough for.
+
+    Only a budget in seconds, or none, depends on the speed, and larger models are tried first.
+    """
+    is_timed = "max_seconds" in settings or not {"max_steps", "epochs"} & settings.keys()
+    limit = float(settings.get("hidden_size", _hidden_size_limit(num_train_chars)))
+
+    @cache
+    def num_chars_of(recipe: _Recipe) -> float | None:
+        """Return the characters in the budget at the speed of the recipe's model; None without a budget."""
+        speed = speed_with(recipe) if is_timed else 0.0
+        return _chars_in_budget(settings, num_train_chars, speed, recipe.batch_size)
+
+    @cache
+    def speed_with(recipe: _Recipe) -> float:
+        model = _from_recipe(recipe, settings, num_train_chars, device_type, None).model
+        return speed_of(with_settings(model, settings), int(settings.get("batch_size", recipe.batch_size)))
+
+    def is_trained_enough(recipe: _Recipe) -> bool:
+        num_chars = num_chars_of(recipe)
+        return (_WITHOUT_BUDGET_SECONDS * speed_with(recipe) if num_chars is None else num_chars) >= recipe.min_chars
+
+    *larger, smallest = _FOR_DEVICES
+    fitting = (recipe for recipe in larger if recipe.hidden_size <= limit and is_trained_enough(recipe))
+    recipe = next(fitting, smallest)
+    return _from_recipe(recipe, settings, num_train_chars, device_type, num_chars_of(recipe))
+
+
+def _hidden_size_limit(num_train_chars: int) -> float:
+    """Return the largest hidden size for a corpus of that many characters."""
+    return min((size for limit, size in _HIDDEN_SIZE_LIMITS.items() if num_train_chars < limit), default=math.inf)
+
+
+def _from_recipe(
+    recipe: _Recipe,
+    settings: Mapping[str, Setting],
+    num_train_chars: int,
+    device_type: str,
+    num_chars: float | None,
+) -> PresetConfigs:
+    """Return the settings of a recipe for a budget of `num_chars`, None without a budget."""
+    hidden_size = int(min(recipe.hidden_size, _hidden_size_limit(num_train_chars)))
+    has_budget = num_chars is not None
     schedule: Schedule = "cooldown" if has_budget else "constant"
     num_layers = recipe.num_layers if hidden_size == recipe.hidden_size else 1
     size = _size_chosen(settings, hidden_size, num_layers)
     rate = _schedule_chosen(settings, has_budget=has_budget)
     num_layers = int(settings.get("num_layers", num_layers))
-    num_chars = _chars_in_budget(settings, num_train_chars, gain * recipe.chars_per_second)
+    chars_per_step = _chars_per_step(settings, recipe.batch_size)
     training = TrainingConfig(
         preset="auto",
         preset_reason=f"{size} for {num_train_chars:,} characters on {device_type}{rate}",
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
         schedule=schedule,
-        warmup_steps=_WARMUP_STEPS if num_chars is None else _warmup_steps(num_chars / _chars_per_step(settings)),
+        warmup_steps=_WARMUP_STEPS if num_chars is None else _warmup_steps(num_chars / chars_per_step),
         max_grad_norm=1.0,
         average_lag=0.05,
         eval_every=500 if hidden_size <= 256 else 1000,
@@ -155,8 +210,8 @@ def _auto_model(settings: Mapping[str, Setting], hidden_size: int, num_layers: i
     )
 
 
-def _chars_per_step(settings: Mapping[str, Setting]) -> float:
-    return float(settings.get("batch_size", _FOR_CPU[0].batch_size)) * _CHARS_PER_TWEET
+def _chars_per_step(settings: Mapping[str, Setting], batch_size: int) -> float:
+    return float(settings.get("batch_size", batch_size)) * _CHARS_PER_TWEET
 
 
 def _warmup_steps(num_steps: float) -> int:
@@ -164,11 +219,13 @@ def _warmup_steps(num_steps: float) -> int:
     return min(_WARMUP_STEPS, max(1, round(num_steps / 10)))
 
 
-def _chars_in_budget(settings: Mapping[str, Setting], num_train_chars: int, chars_per_second: float) -> float | None:
+def _chars_in_budget(
+    settings: Mapping[str, Setting], num_train_chars: int, chars_per_second: float, batch_size: int
+) -> float | None:
     """Return the training characters that fit the smallest budget at this speed; None without a budget."""
     chars_per_unit = {
         "max_seconds": chars_per_second,
-        "max_steps": _chars_per_step(settings),
+        "max_steps": _chars_per_step(settings, batch_size),
         "epochs": float(num_train_chars),
     }
     return min(

@@ -14,19 +14,14 @@ from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
-from engine.config import presets
 from engine.config.run import (
-    ModelConfig,
-    Pacing,
     RunConfig,
     SamplingConfig,
     TrainingConfig,
-    field_names,
     with_settings,
 )
 from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
-from engine.corpus.corpus import Corpus
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.report import summary_lines
@@ -35,6 +30,8 @@ from engine.errors import CheckpointError, ConfigError
 from engine.model.gru import TextGenerator
 from engine.parallel.ranks import Ranks
 from engine.protocol.stage import Stage
+from engine.session.chosen_settings import choose_settings
+from engine.session.device_speed import faster_runtime, speed_of
 from engine.session.ranks.generators import rank_generators
 from engine.session.ranks.preparation import config_of_leader, load_for_all
 from engine.session.state import Progress, RunState
@@ -43,17 +40,12 @@ from engine.session.thread_tuning import (
     candidates_for,
     computation_changes,
     initial_runtime,
-    may_use_bfloat16,
     tune,
 )
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.training.prefetch import batch_source
 from engine.training.schedule import exhausted_budget
 from engine.training.trainer import Trainer
-
-OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
-TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}
-"""Those of the tutorial's part (c)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +121,10 @@ def _build_state(
     """Choose the settings, build and load the model, and find the position in the data."""
     info = checkpoint.info if checkpoint else None
     runtime = initial_runtime(config, info)
-    model_config, training = _choose(config, info, data.corpus, runtime)
+    measures = info is None and ranks is None and not config.is_repeatable
+    runtime = faster_runtime(config, runtime, data, on_trial) if measures else runtime
+    speed = speed_of(runtime, data, on_trial) if measures else None
+    model_config, training = choose_settings(config, info, data.corpus, runtime, speed)
     sampling = info.sampling if info else SamplingConfig(max_length=data.config.max_length)
     sampling = with_settings(sampling, config.settings)
     data.vocab.encode_strict(sampling.prime)
@@ -194,38 +189,6 @@ def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoin
             require_trusted_corpus(path, checkpoint.info)
         return checkpoint, config.checkpoint
     return None, None
-
-
-def _choose(
-    config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, runtime: Runtime
-) -> tuple[ModelConfig, TrainingConfig]:
-    """Return the settings of the preset or the checkpoint, overridden by those of the command line."""
-    if info is None:
-        settings = config.settings
-        if config.corpus is not None and config.corpus.overfit is not None:
-            is_tutorial = config.preset == "tutorial"
-            settings = {**(TUTORIAL_OVERFIT_SETTINGS if is_tutorial else OVERFIT_SETTINGS), **settings}
-        has_bfloat16 = may_use_bfloat16(config, runtime)
-        configs = presets.resolve_preset(
-            config.preset, settings, corpus.num_train_chars, runtime.device.type, has_bfloat16=has_bfloat16
-        )
-        return configs.model, _paced(configs.training, config, runtime, "seconds")
-    shape = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}
-    if any(getattr(info.model, name) != value for name, value in shape.items()):
-        raise ConfigError(
-            f"The checkpoint's model has another shape; {', '.join(map(option_of, shape))} can't be changed.",
-            "Omit these options, or train a new model.",
-        )
-    training = with_settings(info.training, config.settings)
-    return info.model, _paced(training, config, runtime, info.training.pacing)
-
-
-def _paced(training: TrainingConfig, config: RunConfig, runtime: Runtime, pacing: Pacing) -> TrainingConfig:
-    """Return the settings with a pacing: by steps on a CPU, in a repeatable run, and at intervals that the user set."""
-    if "pacing" in config.settings:
-        return training
-    is_fixed = config.is_repeatable or "sample_every" in config.settings or "eval_every" in config.settings
-    return replace(training, pacing="steps" if is_fixed or runtime.device.type == "cpu" else pacing)
 
 
 def _check_budget(info: CheckpointInfo, state: RunState) -> None:

@@ -52,9 +52,9 @@ def test_auto_chooses_a_larger_model_for_a_larger_corpus_and_a_faster_device() -
     by_corpus = [
         resolve("auto", num_chars, settings=ten_minutes).model.hidden_size for num_chars in (SMALL, 500_000, LARGE)
     ]
-    by_device = [resolve("auto", LARGE, device_type).model.hidden_size for device_type in ("cpu", "cuda")]
+    by_device = [resolve("auto", LARGE, device_type).model.hidden_size for device_type in ("cpu", "mps", "cuda")]
     assert by_corpus == sorted(set(by_corpus))
-    assert by_device == sorted(set(by_device))
+    assert by_device == [256, 256, 1024]
     assert resolve("auto", SMALL, "cuda").model.hidden_size == by_corpus[0]
 
 
@@ -106,3 +106,55 @@ def test_the_reason_of_auto_names_only_what_it_chose(settings: dict[str, Setting
     size, _, reason = configs.training.preset_reason.partition(" for ")
     assert (f"hidden {configs.model.hidden_size}" in size) == ("hidden_size" not in settings)
     assert reason == f"5,000,000 characters on cpu{schedule}"
+
+
+# on a device ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chars_per_second", "expected"), [(3e6, (1024, 1)), (3e5, (512, 2)), (5e4, (384, 2)), (2e4, (256, 1))]
+)
+def test_auto_chooses_the_largest_model_that_a_device_trains_enough(
+    chars_per_second: float, expected: tuple[int, int]
+) -> None:
+    measured: list[tuple[int, int]] = []
+
+    def speed_of(model: ModelConfig, batch_size: int) -> float:
+        measured.append((model.hidden_size, batch_size))
+        return chars_per_second
+
+    configs = presets.resolve_preset("auto", {}, LARGE, "cuda", speed_of=speed_of)
+
+    assert (configs.model.hidden_size, configs.model.num_layers) == expected
+    sizes = [size for size, _ in measured]
+    assert sizes == sorted(set(sizes), reverse=True), "no larger model is measured than needed, and none twice"
+    assert {batch_size for _, batch_size in measured} == {configs.training.batch_size}
+
+
+def test_auto_measures_no_device_for_a_budget_in_steps_or_epochs() -> None:
+    def speed_of(*_: object) -> float:
+        raise AssertionError("measured")
+
+    for settings in ({"max_steps": 40_000}, {"epochs": 20}, {"max_steps": 300, "epochs": 2.0}):
+        configs = presets.resolve_preset("auto", settings, LARGE, "cuda", speed_of=speed_of)
+        assert configs.model.hidden_size == (256 if "epochs" in settings and "max_steps" in settings else 1024)
+
+
+def test_a_model_that_does_not_fit_the_device_gives_way_to_a_smaller_one() -> None:
+    def speed_of(model: ModelConfig, _: int) -> float:
+        return 0.0 if model.hidden_size == 1024 else 1e6
+
+    assert presets.resolve_preset("auto", {}, LARGE, "cuda", speed_of=speed_of).model.hidden_size == 512
+
+
+def test_auto_measures_the_sizes_that_the_user_set() -> None:
+    measured: list[ModelConfig] = []
+
+    def speed_of(model: ModelConfig, _: int) -> float:
+        measured.append(model)
+        return 1e6
+
+    settings: dict[str, Setting] = {"hidden_size": 700, "num_layers": 3, "max_seconds": 60}
+    model = presets.resolve_preset("auto", settings, LARGE, "cuda", speed_of=speed_of).model
+    assert {(each.hidden_size, each.num_layers) for each in measured} == {(700, 3)}
+    assert (model.hidden_size, model.num_layers) == (700, 3)

@@ -11,8 +11,8 @@ import torch
 from engine.config.run import Pacing, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.protocol import commands
 from engine.protocol import events as e
+from engine.session.chosen_settings import _paced
 from engine.session.pace import MAX_SHARE, Pace
-from engine.session.setup import _paced
 from tests.engine.helpers import CPU, TickingClock, latest, of_type, run_session, tiny_config, write_corpus
 from tests.fakes import FakeClock
 

@@ -1,0 +1,56 @@
+"""The settings of a run: those of the preset or the checkpoint, overridden by those of the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.checkpoints.metadata import CheckpointInfo
+from engine.compute.device import Runtime
+from engine.config import presets
+from engine.config.presets import SpeedOf
+from engine.config.run import ModelConfig, Pacing, RunConfig, TrainingConfig, field_names, with_settings
+from engine.config.validation import option_of
+from engine.corpus.corpus import Corpus
+from engine.errors import ConfigError
+from engine.session.thread_tuning import may_use_bfloat16
+
+OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
+TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}
+"""Those of the tutorial's part (c)."""
+
+
+def choose_settings(
+    config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, runtime: Runtime, speed: SpeedOf | None
+) -> tuple[ModelConfig, TrainingConfig]:
+    """Return the settings of model and training; `speed` measures a device for the preset. Raises `ConfigError`."""
+    if info is None:
+        settings = config.settings
+        if config.corpus is not None and config.corpus.overfit is not None:
+            is_tutorial = config.preset == "tutorial"
+            settings = {**(TUTORIAL_OVERFIT_SETTINGS if is_tutorial else OVERFIT_SETTINGS), **settings}
+        has_bfloat16 = may_use_bfloat16(config, runtime)
+        configs = presets.resolve_preset(
+            config.preset,
+            settings,
+            corpus.num_train_chars,
+            runtime.device.type,
+            has_bfloat16=has_bfloat16,
+            speed_of=speed,
+        )
+        return configs.model, _paced(configs.training, config, runtime, "seconds")
+    shape = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}
+    if any(getattr(info.model, name) != value for name, value in shape.items()):
+        raise ConfigError(
+            f"The checkpoint's model has another shape; {', '.join(map(option_of, shape))} can't be changed.",
+            "Omit these options, or train a new model.",
+        )
+    training = with_settings(info.training, config.settings)
+    return info.model, _paced(training, config, runtime, info.training.pacing)
+
+
+def _paced(training: TrainingConfig, config: RunConfig, runtime: Runtime, pacing: Pacing) -> TrainingConfig:
+    """Return the settings with a pacing: by steps on a CPU, in a repeatable run, and at intervals that the user set."""
+    if "pacing" in config.settings:
+        return training
+    is_fixed = config.is_repeatable or "sample_every" in config.settings or "eval_every" in config.settings
+    return replace(training, pacing="steps" if is_fixed or runtime.device.type == "cpu" else pacing)

@@ -1,0 +1,73 @@
+"""The speed of a device is measured once per model, on real steps; MPS is used only where it beats the CPU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.compute.device import Runtime
+from engine.config.presets import SpeedOf
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig
+from engine.corpus.training_data import TrainingData, load_training_data
+from engine.session import device_speed
+from engine.session.device_speed import SECONDS, faster_runtime, speed_of
+from engine.training.trainer import Trainer
+from tests.engine.helpers import CPU, tiny_config
+from tests.fakes import FakeClock
+
+MODEL = ModelConfig(embedding_size=4, hidden_size=6)
+ON_MPS = replace(CPU, device=torch.device("mps"))
+
+
+@pytest.fixture
+def data(corpus: Path) -> TrainingData:
+    config = tiny_config(corpus).corpus
+    assert config is not None
+    return load_training_data(config, None, lambda _: None)
+
+
+@pytest.mark.parametrize("step_seconds", [0.001, 2.0])
+def test_the_speed_is_that_of_the_steps_after_the_first_ones(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch, step_seconds: float
+) -> None:
+    clock, num_steps = FakeClock(), 0
+    sound = Trainer.step
+
+    def step(trainer: Trainer, *args: object, **kwargs: object) -> None:
+        nonlocal num_steps
+        num_steps += 1
+        sound(trainer, *args, **kwargs)  # type: ignore[arg-type] # passed on as they are
+        clock.advance(10.0 if num_steps <= 3 else step_seconds)
+
+    monkeypatch.setattr(Trainer, "step", step)
+    num_targets = data.some_batches(8)[0].num_targets
+
+    found = speed_of(CPU, data, lambda: None, clock)(MODEL, 8)
+
+    assert found == pytest.approx(num_targets / step_seconds)
+    assert num_steps <= 4 + max(1, 2 * SECONDS / step_seconds)
+
+
+def test_a_model_that_does_not_fit_has_no_speed(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Trainer, "step", step)
+    assert speed_of(CPU, data, lambda: None)(MODEL, 8) == 0.0
+
+
+@pytest.mark.parametrize(("speed_of_mps", "expected"), [(2.0, "mps"), (0.5, "cpu")])
+def test_auto_uses_mps_only_if_it_trains_faster_than_the_cpu(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch, speed_of_mps: float, expected: str
+) -> None:
+    def measured(runtime: Runtime, *_: object) -> SpeedOf:
+        return lambda *_: speed_of_mps if runtime.device.type == "mps" else 1.0
+
+    monkeypatch.setattr(device_speed, "speed_of", measured)
+    config = RunConfig(runtime=RuntimeConfig(device="auto"))
+    assert faster_runtime(config, ON_MPS, data, lambda: None).device.type == expected
+    chosen = RunConfig(runtime=RuntimeConfig(device="mps"))
+    assert faster_runtime(chosen, ON_MPS, data, lambda: None) is ON_MPS
