@@ -90,6 +90,7 @@ TWEETS = (
 SAMPLING = OptionGroup("Sampling", SamplingConfig, ("temperature", "prime"))
 FILTERS = OptionGroup("Sampling filters", SamplingConfig, ("top_k", "top_p", "min_p"))
 MACHINE = OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads"))
+DEVICE = OptionGroup("Machine", RuntimeConfig, ("device",))
 RUN = (
     *TWEETS,
     OptionGroup("Training", RunConfig, ("preset",)),

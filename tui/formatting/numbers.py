@@ -44,6 +44,11 @@ def format_duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def format_milliseconds(seconds: float) -> str:
+    """Return a time to about three digits: "0.40 ms", "20.0 ms", "1250 ms"."""
+    return f"{1000 * seconds:.{2 if seconds < 0.01 else 1 if seconds < 1 else 0}f} ms"
+
+
 def format_wait(seconds: float) -> str:
     """Return a wait, rounded to what an estimate can know: "40 s", "12 min", "2 h 05 min", "3 d 4 h"."""
     if seconds < 55:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.config.run import RuntimeConfig
-from tui.cli.options import GivenOptions, OptionGroup, fields_of, with_options
-from tui.cli.output.bench_tables import print_bench
+from engine.parallel.place import place_from_environment
+from tui.cli.on_ranks import NumProcesses, measure_on_ranks
+from tui.cli.options import DEVICE, GivenOptions, fields_of, with_options
+from tui.cli.output.bench_tables import print_bench, print_steps
 from tui.cli.output.progress_display import show_progress
 from tui.cli.output.tables import print_json
 
-DEVICE = OptionGroup("Machine", RuntimeConfig, ("device",))
+if TYPE_CHECKING:  # they import torch
+    import torch
+
+    from engine.bench.ranks.benchmark import StepsReport
+    from engine.parallel.ranks import Ranks
 
 
 @with_options(DEVICE)
@@ -24,6 +34,7 @@ def bench(
         float,
         typer.Option(metavar="X", min=1, help="Time to measure for; shapes that do not fit into it are left out."),
     ] = 60.0,
+    num_processes: NumProcesses = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure how fast this machine trains, samples and reads a corpus.
@@ -31,10 +42,21 @@ def bench(
     Also measures the tutorial's loop and `nn.GRU`, in short turns on the same batches; figures are medians over the
     rounds. The float32 limit is the time of the bare matrix products of the same batches.
 
+    With several processes, it measures how fast they train together, beside one with the same batches, and the parts of
+    a step: compute, sum of the gradients, wait for the slowest, and host.
+
     Examples:
     tweetgen-tui bench --seconds 120
+    tweetgen-tui bench --nproc-per-node auto
     """
     config = RuntimeConfig(**fields_of(RuntimeConfig, given))
+    if num_processes is not None or place_from_environment() is not None:
+        steps = measure_on_ranks(num_processes or 0, config.device, partial(_measure_steps, seconds))
+        if as_json:
+            print_json(steps)
+        else:
+            print_steps(steps)
+        return
 
     from engine.bench.benchmark import Benchmark
     from engine.compute.device import Runtime
@@ -44,10 +66,31 @@ def bench(
     with show_progress() as on_progress:
         benchmark = Benchmark(device, seconds, on_progress)
         report = benchmark.run()
-    if benchmark.skipped_shapes:
-        shapes = ", ".join(benchmark.skipped_shapes)
-        sys.stderr.write(f"not measured for lack of time (embedding, hidden, batch): {shapes}; increase --seconds\n")
+    _report_skipped(benchmark.skipped_shapes)
     if as_json:
         print_json(report)
     else:
         print_bench(report)
+
+
+def _measure_steps(seconds: float, ranks: Ranks, device: torch.device) -> StepsReport | None:
+    """Measure how all ranks train; return the leader's report."""
+    from engine.bench.ranks.benchmark import RanksBenchmark
+    from engine.compute.device import Runtime, available_cores
+
+    threads = max(available_cores() // ranks.place.local_world_size, 1)
+    config = RuntimeConfig(device="cuda" if device.type == "cuda" else "cpu", threads=threads)
+    runtime = replace(Runtime.resolve(config), device=device)
+    with show_progress() if ranks.place.is_leader else nullcontext(lambda _share, _doing: None) as on_progress:
+        benchmark = RanksBenchmark(ranks, runtime, seconds, on_progress)
+        report = benchmark.run()
+    _report_skipped(benchmark.skipped_shapes)
+    return report
+
+
+def _report_skipped(shapes: Sequence[str]) -> None:
+    """Name the shapes that were not measured."""
+    if shapes:
+        sys.stderr.write(
+            f"not measured for lack of time (embedding, hidden, batch): {', '.join(shapes)}; increase --seconds\n"
+        )

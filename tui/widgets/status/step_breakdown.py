@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from engine.protocol.events import StepTimes
-from tui.formatting.numbers import shortened
+from tui.formatting.numbers import format_milliseconds, shortened
 from tui.run.view import RunView
 from tui.widgets.status.lines import UNKNOWN, Line, LineSegment, Tone
 from tui.widgets.status.view_text import num_ranks
@@ -79,7 +79,7 @@ class StepBreakdown:
         if cost is not None:
             totals["screen"] = cost.core_share * seconds
         return cls(
-            step=_milliseconds(seconds / num_steps).rjust(VALUE_CELLS),
+            step=format_milliseconds(seconds / num_steps).rjust(VALUE_CELLS),
             rate=f"  {_rate(num_steps / seconds)}",
             parts=tuple(
                 ("steps" if is_on_device and part == "forward" else part, value / num_steps, value / seconds)
@@ -96,7 +96,7 @@ class StepBreakdown:
         """Return a line per part: time, share, bar."""
         return [
             self._head(width),
-            *(share_line(name, _milliseconds(seconds), share, width) for name, seconds, share in self.parts),
+            *(share_line(name, format_milliseconds(seconds), share, width) for name, seconds, share in self.parts),
         ]
 
     def packed_lines(self, width: int) -> list[Line]:
@@ -104,7 +104,7 @@ class StepBreakdown:
         lines: list[Line] = [self._head(width)]
         room = 0
         for name, seconds, _ in self.parts:
-            part = (LineSegment(f"{name} ", "label"), LineSegment(f"{_milliseconds(seconds)}  ", "value"))
+            part = (LineSegment(f"{name} ", "label"), LineSegment(f"{format_milliseconds(seconds)}  ", "value"))
             cells = sum(cell_len(segment.text) for segment in part)
             if cells - 2 > room:
                 lines.append(())
@@ -125,11 +125,6 @@ def _total(times: Sequence[StepTimes], part: str) -> float:
 
 def _rate(steps_per_second: float) -> str:
     return f"{steps_per_second:.{0 if steps_per_second >= 10 else 1}f} steps/s"
-
-
-def _milliseconds(seconds: float) -> str:
-    """Return a time to about three digits: "0.40 ms", "20.0 ms", "1250 ms"."""
-    return f"{1000 * seconds:.{2 if seconds < 0.01 else 1 if seconds < 1 else 0}f} ms"
 
 
 def share_line(name: str, value: str, share: float, width: int, note: str = "") -> Line:
