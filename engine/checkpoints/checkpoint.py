@@ -13,16 +13,17 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
-from engine.checkpoints.header import TensorSpec, read_header
+from engine.checkpoints.header import TensorSpec, encode_header, read_header
+from engine.checkpoints.host_copy import HostCopy
 from engine.checkpoints.metadata import CheckpointInfo, damaged, open_checkpoint, parse_info, to_metadata
 from engine.compute import device as runtime
 from engine.errors import VocabError
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.vocab import SPECIALS, Vocab
-from engine.storage.atomic_write import write_atomically
+from engine.storage.atomic_write import new_file
 
 
 @dataclass(frozen=True)
@@ -61,23 +62,16 @@ def _digest(tensors: dict[str, Tensor]) -> str:
 
 def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]) -> None:
     """Write a checkpoint atomically. Raises `StorageError`."""
-    write_atomically(path, to_content(info, tensors))
+    write_host_copy(path, info, HostCopy.of(tensors))
 
 
-def to_content(info: CheckpointInfo, tensors: dict[str, Tensor]) -> bytes:
-    """Return a checkpoint as the bytes of its file. Any thread that owns the tensors may call it."""
-    on_cpu = _unshared({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()})
-    return save(on_cpu, metadata=to_metadata(info, _digest(on_cpu)))
-
-
-def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors with tied ones cloned: safetensors rejects shared memory."""
-    pointers: set[int] = set()
-    apart = {}
-    for name, tensor in tensors.items():
-        apart[name] = tensor.clone() if tensor.data_ptr() in pointers else tensor
-        pointers.add(tensor.data_ptr())
-    return apart
+def write_host_copy(path: Path, info: CheckpointInfo, copy: HostCopy) -> None:
+    """Write a checkpoint atomically, from its copy. For any thread. Raises `StorageError`."""
+    copy.wait()
+    header = encode_header(to_metadata(info, _digest(copy.tensors)), copy.specs)
+    with new_file(path) as new:
+        new.write(header)
+        new.write(copy.content)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from typing import Annotated, BinaryIO
 
 import msgspec
@@ -20,6 +21,7 @@ MAX_HEADER_BYTES = 8 * 1024 * 1024
 _NUM_BYTES = {"F32": 4, "U8": 1}
 """Bytes per element, by the dtypes that a checkpoint may have."""
 _METADATA = "__metadata__"
+_ALIGNMENT = 8
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
 
@@ -97,6 +99,13 @@ def read_header(file: BinaryIO) -> Header:
     if len(text) != num_bytes:
         raise HeaderError("it is truncated")
     return Header(_decoded(text, _OnlyMetadata).metadata, text, num_file_bytes - 8 - num_bytes)
+
+
+def encode_header(metadata: Mapping[str, str], tensor_specs: Mapping[str, TensorSpec]) -> bytes:
+    """Return the start of a file up to its tensors; padded, so that they are aligned."""
+    text = codec.encode({_METADATA: metadata, **tensor_specs}).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text
 
 
 def _decoded(text: bytes, kind: type[codec.Value]) -> codec.Value:

@@ -52,7 +52,9 @@ class CommandHandler:
     @property
     def num_pending(self) -> int:
         """How many commands were received and are not executed to the end yet. For any thread."""
-        return len(self._queue) + self._num_executing + self._run.insight_service.num_pending
+        run = self._run
+        num_asked = run.insight_service.num_pending + run.checkpoints.saver.num_asked
+        return len(self._queue) + self._num_executing + num_asked
 
     def receive(self) -> bool:
         """Drain the inbox; return whether commands wait for their execution."""
@@ -151,8 +153,8 @@ class CommandHandler:
                 | commands.MeasureBaselines()
             ):
                 run.insight_service.ask(command)
-            case commands.SaveCheckpoint(name=name, replace=replace):
-                run.checkpoints.save_named(name, replace=replace)
+            case commands.SaveCheckpoint():
+                run.checkpoints.save_named(command)
             case commands.SaveLatest():
                 run.checkpoints.save("latest", is_asked=True)
             case commands.LoadCheckpoint(name=name, halves_rate=halves_rate):

@@ -67,6 +67,7 @@ class TrainingLoop:
             try:
                 self._train()
             except (DivergedError, RankLostError):
+                self._run.checkpoints.wait()
                 raise  # what is saved is to be continued: the last rollback, or what all processes agreed on
             except BaseException:  # raised on; an interrupt, too, must not lose steps
                 try:
@@ -117,6 +118,7 @@ class TrainingLoop:
     def _execute_commands(self) -> None:
         """Execute all waiting commands; while paused, answer questions about the weights or wait for more."""
         run = self._run
+        run.checkpoints.poll()
         if run.state.is_paused and not self._queue:
             run.checkpoints.save_if_changed()
             run.insight_service.work_or_sleep(PAUSED_POLL_SECONDS)
@@ -180,7 +182,8 @@ class TrainingLoop:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         state = self._run.state
         if not self._commands.is_saved:
-            self._run.checkpoints.save("latest", is_asked=True, is_last=True)
+            self._run.checkpoints.save("latest", is_asked=True, is_last=True, waits=True)
+        self._run.checkpoints.wait()
         self._commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,

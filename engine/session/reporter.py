@@ -10,14 +10,17 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.protocol.commands import Command
 from engine.protocol.events import (
+    CheckpointSaved,
     CommandRefused,
     Event,
     RunFailed,
@@ -61,6 +64,7 @@ class Reporter:
         self._emit = emit
         self._has_warned_of_disk = False
         self._throughput = Throughput()
+        self._reported_step = state.step
 
     def emit(self, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - the fields of whichever event
         """Emit an event, after all steps that precede it."""
@@ -68,6 +72,14 @@ class Reporter:
         if event_type in (RunFinished, RunFailed):
             self._finish_journal()
         self._emit_at(self._state.step, event_type, **fields)
+
+    def emit_saved(self, name: str, path: Path, info: CheckpointInfo) -> None:
+        """Emit that a checkpoint is in place, without the steps since the last report, nor waiting for the device.
+
+        So the event has the step of the checkpoint's weights, unless later ones are reported by now.
+        """
+        fields = {"name": name, "path": str(path), "bits_per_char": info.bits_per_char, "weights_step": info.step}
+        self._emit_at(self._reported_step, CheckpointSaved, **fields)
 
     def emit_refusal(self, command: Command, error: TweetgenError) -> None:
         """Emit that a command is not executed."""
@@ -77,6 +89,7 @@ class Reporter:
     def emit_steps(self) -> StepReport:
         """Emit the steps since the last call, each with its loss or as skipped, and return them."""
         report = self._state.trainer.drain_report()
+        self._reported_step = self._state.step
         total_chars = self._state.progress.total_chars
         rate = self._throughput.update(self._state.stopwatch.seconds, total_chars) if report.train_losses else 0.0
         numbered = list(enumerate(report.train_losses, start=report.first_step))

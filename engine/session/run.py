@@ -55,13 +55,14 @@ class Run:
         self._clock = state.stopwatch.clock
 
     def close(self) -> None:
-        """End the prefetching thread, if any."""
+        """End the prefetching thread, if any, and wait for the checkpoint that is being written."""
         self.state.stop_prefetching()
+        self.checkpoints.saver.queue.close()
 
     def begin(self) -> None:
         """Announce the run, and save `latest` so that it can be resumed from here."""
         setup, state = self.setup, self.state
-        self.checkpoints.saver.prepare_folder()  # first: an announced run is in `runs list`
+        self.checkpoints.saver.folder.prepare()  # first: an announced run is in `runs list`
         self.reporter.emit(
             events.RunStarted,
             run=setup.folder.name,
@@ -87,7 +88,7 @@ class Run:
             self.reporter.emit(events.Warned, message=message)
         if state.progress.finish is not None:
             self.reporter.emit(events.FinishPlanned, last_step=state.progress.finish.last_step)
-        self.checkpoints.save("latest")
+        self.checkpoints.save("latest", waits=True)
 
     def take_step(self) -> None:
         """Train on the next batch; the reporter emits it later, together with other steps."""

@@ -45,7 +45,7 @@ class NewFile:
     temporary: Path
     descriptor: int
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: bytes | memoryview) -> None:
         """Append all of `content`, in several system calls if needed. Raises `OSError`."""
         write_all(self.descriptor, content)
 
@@ -82,7 +82,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
         new.write(content)
 
 
-def write_all(descriptor: int, content: bytes | bytearray) -> None:
+def write_all(descriptor: int, content: bytes | bytearray | memoryview) -> None:
     """Write all of `content`, in several system calls if needed. Raises `OSError`."""
     rest = memoryview(content)
     while rest:

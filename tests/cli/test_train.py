@@ -36,7 +36,7 @@ FIELDS = {
     | {"sampling_seconds", "evaluation_seconds", "saving_seconds", "waiting_seconds"},
     "TweetSampled": COMMON
     | {"text", "temperature", "reached_eos", "bits_per_char", "novelty", "copied_share", "char_bits", "prime"},
-    "CheckpointSaved": COMMON | {"name", "path", "bits_per_char"},
+    "CheckpointSaved": COMMON | {"name", "path", "bits_per_char", "weights_step"},
     "RunFinished": COMMON | {"reason", "total_seconds", "total_chars"},
     "RunFailed": COMMON | {"title", "detail", "hint"},
 }

@@ -35,6 +35,8 @@ from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import loop, run
+from engine.session.checkpoints import save_queue
+from engine.session.checkpoints.writer import CheckpointWriter
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
@@ -135,6 +137,14 @@ def never(_: Event) -> Iterable[Command]:
     return ()
 
 
+class QuickWriter(CheckpointWriter):
+    """The thread of a disk that is so quick that no step is taken meanwhile."""
+
+    def start(self, job: Callable[[], None]) -> None:
+        super().start(job)
+        self.join()
+
+
 class TickingClock(FakeClock):
     """Advances by `tick_seconds` each time it is read."""
 
@@ -178,13 +188,14 @@ def run_session(
     times_seconds: float = math.inf,
     pauses_at_end: bool = False,
     ranks: Ranks | None = None,
+    writer: type[CheckpointWriter] | None = None,
 ) -> list[Event]:
     """Run a session to its end and return its events.
 
     `script` maps steps to the commands to send once they are emitted (0: at the start); `on_event` returns those to
     send on any event; `clock` is the run's only clock: without one no time passes, so that a slow machine saves no more
     often than a fast one. Every step is emitted at once, unless `report_seconds` is given; `StepTimes` are emitted only
-    with `times_seconds`.
+    with `times_seconds`. Every checkpoint is on the disk before the next step, unless `writer` is given.
     """
     inbox = inbox or queue.SimpleQueue()
     pending = {step: list(at_step) for step, at_step in (script or {}).items()}
@@ -204,6 +215,7 @@ def run_session(
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
         mock.patch.object(run, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
+        mock.patch.object(save_queue, "CheckpointWriter", writer or QuickWriter),
     ):
         session = TrainingSession(config, clock=clock or FakeClock(), pauses_at_end=pauses_at_end, ranks=ranks)
         session.run(emit, inbox)

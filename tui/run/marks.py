@@ -57,8 +57,8 @@ def _mark_of(event: Event, before: SamplingConfig) -> Mark | None:
             return Mark(step=step, kind="batch size", label=f"batch size {batch_size}")
         case Paused(step=step):
             return Mark(step=step, kind="paused", label="paused")
-        case CheckpointSaved(step=step, name=name) if name not in RUN_CHECKPOINTS:
-            return Mark(step=step, kind="saved", label=f"saved {name}")
+        case CheckpointSaved(name=name) if name not in RUN_CHECKPOINTS:
+            return Mark(step=event.saved_step, kind="saved", label=f"saved {name}")
         case CheckpointLoaded(step=step, name=name):
             return Mark(step=step, kind="loaded", label=f"loaded {name}")
         case FinishPlanned(step=step):

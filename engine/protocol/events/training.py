@@ -103,6 +103,13 @@ class CheckpointSaved(BaseEvent):
     path: str
     bits_per_char: float | None
     """Of the last evaluation; None before the first."""
+    weights_step: int | None = None
+    """Step of its weights, which the run may have left behind by now; None in journals of versions without it."""
+
+    @property
+    def saved_step(self) -> int:
+        """The step of its weights."""
+        return self.step if self.weights_step is None else self.weights_step
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ class CheckpointLoader:
         is changed.
         """
         run = self._run
+        run.checkpoints.wait()
         checkpoint = load_checkpoint(path := resolve_checkpoint(name))
         if checkpoint.vocab != run.setup.training_data.vocab:
             raise CheckpointError(
@@ -52,6 +53,7 @@ class CheckpointLoader:
         Returns the checkpoint's learning rate. Raises `CheckpointError` before anything is changed.
         """
         folder = self._run.setup.folder
+        self._run.checkpoints.wait()
         path = folder.checkpoint_path(name)
         checkpoint = load_checkpoint(path)
         self._continue_from(checkpoint, f"{folder.name}/{name}", path)

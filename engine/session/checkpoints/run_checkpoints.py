@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.errors import DivergedError, StorageError, TweetgenError
+from engine.errors import ConfigError, DivergedError, StorageError, TweetgenError
 from engine.protocol import events
+from engine.protocol.commands import SaveCheckpoint
 from engine.session.checkpoints.saver import CheckpointSaver
+from engine.session.checkpoints.write_job import is_pinned_step
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.leader import Leader
 from engine.session.reporter import Reporter
@@ -31,6 +33,7 @@ class RunCheckpoints:
     ) -> None:
         self._leader = leader
         self.saver = CheckpointSaver(setup, state, reporter, memory_fallback)
+        self._folder = setup.folder
         self._state = state
         self._reporter = reporter
         self._clock = state.stopwatch.clock
@@ -48,7 +51,7 @@ class RunCheckpoints:
             return  # these weights may have diverged
         self.save_step_if_due()
         if self._is_latest_due() or self._is_change_due():
-            self.save("latest")
+            self._autosave()
 
     def save_step_if_due(self) -> None:
         """Save `step-N` at its interval."""
@@ -60,7 +63,14 @@ class RunCheckpoints:
     def save_if_changed(self) -> None:
         """Save `latest` soon after a change of the settings, and when a failed save is due for another try."""
         if self._is_change_due() or (self.saver.is_failing and self._is_latest_due()):
+            self._autosave()
+
+    def _autosave(self) -> None:
+        """Save `latest`, or try again soon where a slow disk has others to write first."""
+        if self.saver.accepts_latest:
             self.save("latest")
+        else:
+            self.saver.warn_if_blocked()
 
     def _is_latest_due(self) -> bool:
         return self._clock() - self._tried_at >= self._state.training.autosave_seconds
@@ -68,47 +78,70 @@ class RunCheckpoints:
     def _is_change_due(self) -> bool:
         return self._changed_at is not None and self._clock() - self._changed_at >= CHANGE_SECONDS
 
-    def save(self, name: str, *, is_asked: bool = False, is_last: bool = False) -> TweetgenError | None:
+    def save(
+        self, name: str, *, is_asked: bool = False, is_last: bool = False, waits: bool = False
+    ) -> TweetgenError | None:
         """Save the run's own `latest`, `best` or `step-N`; if that fails, warn and continue.
 
         A save that `is_asked` for is tried at once; others wait after a failure of the disk. `is_last`: the run ends
-        with it. Returns the error, None also where the weights are not finite.
+        with it. Only with `waits` is the checkpoint on the disk afterwards, or the error returned; otherwise training
+        continues meanwhile. Weights that are not finite are not saved: a `DivergedError`.
         """
         if name == "latest":
             self._changed_at = None
-        if not self._state.trainer.is_finite:
-            message = f"The weights are no longer finite: {name} was not saved, and earlier checkpoints are unchanged."
-            self._reporter.emit(events.Warned, message=message, kind="not-finite")
-            return None
+            self._tried_at = self._clock()
         if self._leader is not None:
             self._leader.check_weights(is_last=is_last)
         with self._state.timer.during("saving"):
-            if name == "latest":
-                self._tried_at = self._clock()
-            return self.saver.save_own(name, is_asked=is_asked, is_last=is_last)
+            return self.saver.save_own(name, is_asked=is_asked, is_last=is_last, waits=waits)
+
+    def poll(self) -> None:
+        """Report the save that is done, if any, and start the next one."""
+        self.saver.queue.poll()
+
+    def wait(self) -> None:
+        """Wait until all checkpoints that were asked for or due are on the disk, or have failed."""
+        with self._state.timer.during("saving"):
+            self.saver.queue.wait()
 
     def save_before_load(self, path: Path) -> None:
         """Save the current weights as `step-N` before those of `path` replace them, and exempt `path` from retention.
 
         Raises `ConfigError` and `StorageError` where that fails; then nothing has changed.
         """
-        name = self.saver.name_before_load(path)
+        name = self._name_before_load(path)
         if name is None:
             return
         loaded_before, self.saver.loaded_path = self.saver.loaded_path, path
-        problem = self.save(name, is_asked=True)
-        if problem is not None:
+        problem = self.save(name, is_asked=True, waits=True)
+        if problem is not None and not isinstance(problem, DivergedError):
             self.saver.loaded_path = loaded_before
             raise StorageError(f"The current weights can't be saved, so nothing was loaded. {problem}", problem.hint)
 
+    def _name_before_load(self, path: Path) -> str | None:
+        """Return the name to save the current weights under before `path` is loaded; None where `path` holds them.
+
+        It is neither the name of `path` nor that of a pinned checkpoint. Raises `ConfigError`, `StorageError`.
+        """
+        step = self._state.step
+        if step == 0 or (path == self.saver.loaded_path and step == self.saver.loaded_step):
+            return None
+        for name in (f"step-{step}", f"step-{step}-before-load"):
+            candidate = self._folder.checkpoint_path(name)
+            if candidate.resolve() != path.resolve() and not is_pinned_step(candidate):
+                return name
+        raise ConfigError(
+            f"The current weights can't be saved: step-{step} is pinned or being loaded.", "Unpin it, or train a step."
+        )
+
     def require_saved(self) -> None:
         """Save `latest`. Raises a `TweetgenError` where that fails, with what is lost if the run ends now."""
-        if not self._state.trainer.is_finite:
+        problem = self.save("latest", is_asked=True, waits=True)
+        if isinstance(problem, DivergedError):
             raise DivergedError(
                 "The weights are no longer finite, so they can't be saved; earlier checkpoints are unchanged.",
                 "Load a checkpoint, or leave without saving.",
             )
-        problem = self.save("latest", is_asked=True)
         saved, loaded, step = self.saver.latest_step, self.saver.loaded_step, self._state.step
         if saved == step:
             return
@@ -124,14 +157,12 @@ class RunCheckpoints:
             problem.hint if problem is not None else "Leave without saving, or try again.",
         )
 
-    def save_named(self, name: str, *, replace: bool) -> None:
-        """Save under the user's name. Raises `ConfigError`, `StorageError`, and `DivergedError` on a broken model."""
-        if not self._state.trainer.is_finite:
-            raise DivergedError("The weights are no longer finite, so there is nothing to save.", "Load a checkpoint.")
+    def save_named(self, command: SaveCheckpoint) -> None:
+        """Save under the user's name. Raises `ConfigError` and `StorageError`; later failures refuse the command."""
         if self._leader is not None:
             self._leader.check_weights()
         with self._state.timer.during("saving"):
-            self.saver.save_named(name, replace=replace)
+            self.saver.save_named(command)
 
     def save_after_failure(self) -> None:
         """Save `latest` after an exception, so that a resumed run repeats the step that failed.
@@ -139,7 +170,8 @@ class RunCheckpoints:
         An update that was interrupted may have changed the weights in part; then `latest` stays as it is.
         """
         if self._state.trainer.is_consistent:
-            self.save("latest", is_asked=True, is_last=True)
+            self.save("latest", is_asked=True, is_last=True, waits=True)
             return
+        self.wait()
         message = f"The update of step {self._state.step + 1:,} was interrupted: its weights were not saved."
         self._reporter.emit(events.Warned, message=message)

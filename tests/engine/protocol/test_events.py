@@ -31,7 +31,7 @@ EVENTS = {
     "EvalFinished": "val_loss bits_per_char is_best",
     "TweetSampled": "text temperature reached_eos bits_per_char novelty copied_share char_bits prime",
     "LadderSampled": "prime seed rungs",
-    "CheckpointSaved": "name path bits_per_char",
+    "CheckpointSaved": "name path bits_per_char weights_step",
     "CheckpointLoaded": "name path bits_per_char epochs",
     "ModelChanged": "model num_parameters",
     "LearningRateChanged": "learning_rate",

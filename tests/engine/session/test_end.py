@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.checkpoints.host_copy import HostCopy
 from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
@@ -17,7 +18,6 @@ from engine.protocol.events import Event
 from engine.protocol.stage import Stage
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
-from engine.training.trainer import Trainer
 from tests.engine.helpers import (
     TickingClock,
     names,
@@ -154,7 +154,7 @@ def test_a_stop_unless_unsaved_writes_latest_once(corpus: Path) -> None:
 def test_a_stop_with_weights_that_are_not_finite_is_refused_without_a_hint_on_disk_space(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Trainer, "is_finite", property(lambda self: self.step_count != 3))
+    monkeypatch.setattr(HostCopy, "is_finite", property(lambda self: self.tensors.get("optimizer.step.proj.bias") != 3))
 
     emitted = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import to_content
-from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.checkpoints.host_copy import HostCopy
+from engine.checkpoints.metadata import read_info
 from engine.compute.cpu.forward_pass import ForwardPass
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.train_step import GruStep
@@ -242,15 +242,24 @@ def test_without_memory_a_due_tweet_is_skipped_and_a_question_refused(
     assert {event.title for event in refused} == {DeviceMemoryError.title}
 
 
+@pytest.mark.parametrize(("is_on_thread", "error"), [(False, NO_MEMORY), (True, MemoryError())], ids=["copy", "write"])
 def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, *, is_on_thread: bool
 ) -> None:
-    def tight(info: CheckpointInfo, tensors: dict[str, Tensor]) -> bytes:
-        if info.step == 3:
-            raise MemoryError
-        return to_content(info, tensors)
+    sound = HostCopy.of
 
-    monkeypatch.setattr("engine.session.checkpoints.saver.to_content", tight)
+    def tight(tensors: dict[str, Tensor], spare: Tensor | None) -> HostCopy:
+        if tensors.get("optimizer.step.proj.bias") == 3:
+            raise error
+        return sound(tensors, spare)
+
+    def wait_for_step_3(copy: HostCopy) -> None:
+        tight(copy.tensors, None)
+
+    if is_on_thread:
+        monkeypatch.setattr(HostCopy, "wait", wait_for_step_3)
+    else:
+        monkeypatch.setattr(HostCopy, "of", tight)
 
     emitted = run_session(tiny_config(corpus, save_every=3, max_steps=5))
 

@@ -120,7 +120,7 @@ UNTOUCHED = {
     "forward": InjectedFailure(FORWARD, 8),
     "evaluation, done": InjectedFailure("engine.session.memory_fallback.evaluate", 1, is_after=True),
     "sampling": InjectedFailure("engine.sampling.sampler.TweetSampler.advance", 30),
-    "saving": InjectedFailure("engine.session.checkpoints.saver.to_content", 2),
+    "saving": InjectedFailure("engine.session.checkpoints.write_job.write_host_copy", 2),
     "journal": InjectedFailure("engine.storage.journal.Journal.append", 9),
 }
 
