@@ -16,7 +16,7 @@ from engine.compute import device
 from engine.config.corpus import CorpusConfig
 from tests.cli.conftest import Launch
 from tests.cli.program import Cli, assert_two_line_error
-from tests.engine.bench.ranks.thread_ranks import run_on_threads
+from tests.engine.parallel.threads import on_ranks
 from tui.cli.commands import bench, doctor
 
 
@@ -72,8 +72,8 @@ def _one_rank(monkeypatch: pytest.MonkeyPatch, tweets: Path) -> None:
         corpus = CorpusConfig(files=(str(tweets),))
         return whole(ranks, runtime, 0.05, on_progress, corpus, [Shape(4, 6, 8)])
 
-    def measure(_count: int, _device: str, on_ranks: Callable[..., Any]) -> Any:
-        return run_on_threads(1, lambda ranks: on_ranks(ranks, torch.device("cpu")))[0]
+    def measure(_count: int, _device: str, work: Callable[..., Any]) -> Any:
+        return on_ranks(lambda ranks: work(ranks, torch.device("cpu")), world_size=1)[0].result()
 
     monkeypatch.setattr(benchmark, "RanksBenchmark", small)
     monkeypatch.setattr(benchmark, "compared_thread_counts", lambda _: [1])

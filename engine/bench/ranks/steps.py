@@ -24,9 +24,9 @@ from torch import Tensor
 
 from engine.bench.interleaved import Clock
 from engine.bench.ranks.sums import meet
-from engine.bench.training import Shape, wait_for
+from engine.bench.training import Shape
 from engine.bench.tutorial_loop import LEARNING_RATE
-from engine.compute.device import Runtime, seed_generators
+from engine.compute.device import Runtime, seed_generators, wait_for
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.batches import ALL, Part
 from engine.corpus.encoded_tweets import Batch

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine.bench.training import wait_for
+from engine.compute.device import wait_for
 from engine.parallel.ranks import Ranks
 
 SIZES = (8, 1_000_000, 26_000_000, 256_000_000)

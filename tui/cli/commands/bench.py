@@ -76,9 +76,10 @@ def bench(
 def _measure_steps(seconds: float, ranks: Ranks, device: torch.device) -> StepsReport | None:
     """Measure how all ranks train; return the leader's report."""
     from engine.bench.ranks.benchmark import RanksBenchmark
-    from engine.compute.device import Runtime, available_cores
+    from engine.compute.device import Runtime
+    from engine.session.ranks.follower import threads_of_a_rank
 
-    threads = max(available_cores() // ranks.place.local_world_size, 1)
+    threads = threads_of_a_rank(ranks.place.local_world_size)
     config = RuntimeConfig(device="cuda" if device.type == "cuda" else "cpu", threads=threads)
     runtime = replace(Runtime.resolve(config), device=device)
     with show_progress() if ranks.place.is_leader else nullcontext(lambda _share, _doing: None) as on_progress:

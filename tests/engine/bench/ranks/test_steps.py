@@ -16,7 +16,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.parallel.ranks import Ranks
 from tests.cli.program import write_tweets
-from tests.engine.bench.ranks.thread_ranks import run_on_threads
+from tests.engine.parallel.threads import on_ranks
 
 RUNTIME = Runtime(device=torch.device("cpu"), precision="float32", num_threads=1)
 SHAPE = Shape(4, 6, 8)
@@ -37,7 +37,7 @@ def test_all_ranks_together_train_on_the_batches_of_one_process(data: TrainingDa
         bench = StepBench(ranks, RUNTIME, SHAPE, data)
         return bench.train_together(0, 3), bench.train_alone(0, 3, 1), bench.train_together(1, 3)
 
-    first, second = run_on_threads(2, trained)
+    first, second = [each.result() for each in on_ranks(trained)]
     assert first == second
     together, alone, next_round = first
     assert together == alone
@@ -54,7 +54,7 @@ def test_the_parts_of_a_step_add_up_to_it_and_warm_ups_do_not_count(data: Traini
         bench.train_clocked(0, 2)
         return bench.clocks.per_step()
 
-    [parts] = run_on_threads(1, clocked)
+    [parts] = [each.result() for each in on_ranks(clocked, world_size=1)]
     # the clock advances by one whenever it is read: before the step, at the gradient, the meeting, the sum, the end
     assert dict(zip(PARTS, parts, strict=True)) == {"compute": 2.0, "sum": 1.0, "wait": 1.0, "host": 1.5}
 
@@ -72,7 +72,7 @@ def test_the_others_follow_the_leader_through_all_shapes(corpus: CorpusConfig) -
         clock = lambda: 0.01 * next(ticks)  # noqa: E731 - the same number of rounds on any machine
         return RanksBenchmark(ranks, RUNTIME, 1.5, lambda _share, _doing: None, corpus, shapes, clock).run()
 
-    report, other = run_on_threads(2, run)
+    report, other = [each.result() for each in on_ranks(run)]
     assert other is None
     assert report is not None
     assert [figures.hidden_size for figures in report.train] == [6, 8]
@@ -87,7 +87,7 @@ def test_a_shape_for_which_there_is_no_time_is_named(corpus: CorpusConfig) -> No
         whole.run()
         return whole.skipped_shapes
 
-    assert run_on_threads(2, run) == [["(4, 6, 8)"], []]
+    assert [each.result() for each in on_ranks(run)] == [["(4, 6, 8)"], []]
 
 
 def test_efficiency_is_the_speedup_per_rank_over_the_best_number_of_threads() -> None:

@@ -6,7 +6,7 @@ import torch
 
 from engine.bench.ranks import sums
 from engine.bench.ranks.sums import bus_factor, check_ranks, report_of
-from tests.engine.bench.ranks.thread_ranks import run_on_threads
+from tests.engine.parallel.threads import on_ranks
 
 CPU = torch.device("cpu")
 
@@ -31,7 +31,8 @@ def test_all_ranks_are_measured_and_the_leader_reports(monkeypatch: pytest.Monke
     monkeypatch.setattr(sums, "SIZES", (8, 4000))
     monkeypatch.setattr(sums, "SECONDS_PER_SIZE", 1e-6)
     doing: list[str] = []
-    leader, *others = run_on_threads(3, lambda ranks: check_ranks(ranks, CPU, doing.append))
+    measured = on_ranks(lambda ranks: check_ranks(ranks, CPU, doing.append), world_size=3)
+    leader, *others = [each.result() for each in measured]
     assert others == [None, None]
     assert leader is not None
     assert (leader.world_size, leader.backend) == (3, "gloo")
