@@ -116,6 +116,8 @@ def config_content(setup: RunSetup, state: RunState) -> bytes:
         "precision": state.runtime.precision,
         "num_threads": state.runtime.num_threads,
         "step_path": state.trainer.step_path,
+        "world_size": setup.training_data.part.world_size,
+        "backend": "" if setup.ranks is None else setup.ranks.backend,
         "resumed_from": setup.resumed_from,
     }
     return codec.pretty(settings).encode()

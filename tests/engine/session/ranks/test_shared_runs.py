@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from dataclasses import replace
 from itertools import count
@@ -18,6 +19,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.session.ranks import leader
+from engine.storage.folders import find_run
 from tests.engine.helpers import (
     AnsweringInbox,
     Script,
@@ -46,6 +48,15 @@ REGULAR: dict[str, Any] = {
     "weight_decay": 0.1,
     "average_lag": 0.1,
 }
+
+
+def test_the_settings_of_a_run_record_how_many_processes_trained_it_last(corpus: Path) -> None:
+    run_shared(tiny_config(corpus, max_steps=2))
+    recorded = json.loads(find_run("tiny").config_path.read_bytes())
+    assert (recorded["world_size"], recorded["backend"]) == (2, "gloo")
+    run_session(resume_config("tiny", max_steps=4))
+    recorded = json.loads(find_run("tiny").config_path.read_bytes())
+    assert (recorded["world_size"], recorded["backend"]) == (1, "")
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
