@@ -41,6 +41,7 @@ COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
     ("checkpoints", "import"): (),
     ("runs", "list"): (),
     ("runs", "replay"): (),
+    ("runs", "export"): (),
     ("attach",): (),
     ("lesson",): (),
 }

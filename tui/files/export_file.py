@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import StorageError
-from engine.storage.atomic_write import write_atomically
+from engine.storage.atomic_write import new_file
 
 
-def write_export(path: Path, content: bytes, *, may_replace: bool) -> None:
-    """Write a file atomically.
+def write_export(path: Path, parts: Iterable[bytes], *, may_replace: bool) -> None:
+    """Write a file atomically, part by part.
 
     Raises `FileExistsError` if the file exists and `may_replace` is false, `StorageError` if it can't be written.
     """
@@ -22,6 +23,8 @@ def write_export(path: Path, content: bytes, *, may_replace: bool) -> None:
     if not os.path.isdir(path.parent):
         raise StorageError(f"{path} can't be written.", f"There is no folder {path.parent}.")
     try:
-        write_atomically(path, content, mode=0o666)
+        with new_file(path, mode=0o666) as new:
+            for part in parts:
+                new.write(part)
     except StorageError as error:
         raise StorageError(error.message, "Choose another folder.") from error

@@ -56,7 +56,7 @@ def export(tweets: Iterable[TweetSampled], path: Path, *, may_replace: bool) -> 
 
     Raises `FileExistsError` if the file exists and `may_replace` is false, `StorageError` if it can't be written.
     """
-    write_export(path, FORMATS[path.suffix.lower()](tweets).encode(), may_replace=may_replace)
+    write_export(path, [FORMATS[path.suffix.lower()](tweets).encode()], may_replace=may_replace)
 
 
 def _one_line(tweet: TweetSampled) -> str:

@@ -31,7 +31,7 @@ def read_history(path: Path, until: Event | None = None) -> tuple[RunView, str]:
 
 
 def require_journal(folder: RunFolder) -> None:
-    """Raise `CheckpointError` where there is nothing to replay."""
+    """Raise `CheckpointError` where there is nothing to replay or export."""
     skipped = SkippedLines()
     try:
         first = next(iter(read_journal(folder.journal_path, skipped)), None)
@@ -44,7 +44,7 @@ def require_journal(folder: RunFolder) -> None:
         )
     if first is None:
         raise CheckpointError(
-            f"The run {folder.name} has no journal to replay.",
+            f"The run {folder.name} has no journal.",
             f"It is written to {folder.journal_path} during training.",
         )
 

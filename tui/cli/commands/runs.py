@@ -1,21 +1,23 @@
-"""`tweetgen-tui runs`: lists the runs of the data folder, or replays one."""
+"""`tweetgen-tui runs`: lists the runs of the data folder, replays or exports one."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
 from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, StorageError
 from engine.protocol.codec import DecodeError, decode
 from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, list_runs
-from engine.storage.journal_reader import last_event
+from engine.storage.journal_reader import SkippedLines, last_event
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.help_page import CommandGroup
 from tui.cli.output.tables import print_json, print_table
@@ -24,7 +26,7 @@ from tui.process.job_control import start_job_control
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting
 
-app = CommandGroup("List the runs and their states, or replay one.")
+app = CommandGroup("List the runs and their states, replay or export one.")
 _MAX = "max"
 
 
@@ -166,3 +168,38 @@ def replay(
     )
     opening.num_undrained = lambda: bridge.num_undrained
     show(bridge, RunView(is_replay=True), PreferencesStore(preferences_path()), job_control)
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name, or last for the latest.")],
+    *,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="FILE", help="Write to this file. Default: standard output.")
+    ] = None,
+    format_: Annotated[
+        Literal["csv", "jsonl"],
+        typer.Option("--format", metavar="csv|jsonl", help="csv: steps and evaluations as a table; jsonl: all events."),
+    ] = "csv",
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write the steps and evaluations of a run for other programs; stderr has what was thinned."""
+    from tui.files.export_file import write_export
+    from tui.files.run_export import FORMATS, Thinned
+    from tui.run.journal import require_journal
+
+    folder = find_run(run)
+    require_journal(folder)
+    thinned, skipped = Thinned(), SkippedLines()
+    lines = FORMATS[format_](folder.journal_path, thinned, skipped)
+    if output is None:
+        for line in lines:
+            sys.stdout.write(line)
+    else:
+        try:
+            write_export(Path(output).expanduser(), (line.encode() for line in lines), may_replace=force)
+        except FileExistsError as error:
+            raise StorageError(f"{output} already exists.", "--force replaces it.") from error
+    for sentence in (str(thinned), skipped.warning):
+        if sentence:
+            typer.echo(sentence, err=True)

@@ -204,7 +204,7 @@ def _show(
         return
     file = Path(svg).expanduser()
     try:
-        write_export(file, picture.encode(), may_replace=may_replace)
+        write_export(file, [picture.encode()], may_replace=may_replace)
     except FileExistsError as error:
         raise StorageError(f"{file} already exists.", "--force replaces it.") from error
     typer.echo(harmless(f"wrote {file}"), err=True)

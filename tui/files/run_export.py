@@ -1,0 +1,134 @@
+"""Exports the steps and evaluations of a run for other programs, as CSV, or its events as JSON lines.
+
+Reads the journal without a lock and line by line, so that a run of any length can be exported, even while it trains.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.protocol import events
+from engine.protocol.events import CheckpointLoaded, EvalFinished, Event, RunStarted, StepsFinished, StepsThinned
+from engine.storage.journal_reader import SkippedLines, read_journal
+
+COLUMNS = (
+    *("kind", "step", "first_step", "num_steps", "elapsed_seconds"),
+    *("train_loss", "least_loss", "greatest_loss", "grad_norm", "least_grad_norm", "greatest_grad_norm"),
+    *("learning_rate", "chars_per_second", "val_loss", "bits_per_char", "is_best"),
+)
+"""A row is a `step`, a `bucket` of steps (then loss and norm are their means) or an `evaluation`.
+
+Losses are in nats per character. Steps that were reported together have the same time, learning rate and speed.
+"""
+_Row = tuple[str | int | float, ...]
+
+
+@dataclass
+class Thinned:
+    """The thinned steps among the events that were exported."""
+
+    first_step: int = 0
+    last_step: int = 0
+    num_buckets: int = 0
+    longest: int = 0
+
+    def add(self, bucket: StepsThinned) -> None:
+        """Count a bucket."""
+        self.first_step = min(self.first_step, bucket.first_step) if self.num_buckets else bucket.first_step
+        self.last_step = max(self.last_step, bucket.step)
+        self.num_buckets += 1
+        self.longest = max(self.longest, bucket.num_steps)
+
+    def __str__(self) -> str:
+        """Return the sentence for the user."""
+        if not self.num_buckets:
+            return "No step is thinned."
+        steps = f"Steps {self.first_step:,} to {self.last_step:,} are thinned"
+        return f"{steps}: {self.num_buckets:,} buckets of up to {self.longest:,} steps."
+
+
+def to_csv(path: Path, thinned: Thinned, skipped: SkippedLines) -> Iterator[str]:
+    """Yield the lines of a table, without the steps and evaluations that a load or a resume has taken back.
+
+    Counts in `thinned` and `skipped`. Raises `OSError` where the journal can't be read.
+    """
+    yield _line(COLUMNS)
+    for event in _without_those_taken_back(path, skipped):
+        if isinstance(event, StepsThinned):
+            thinned.add(event)
+        yield from map(_line, _rows(event))
+
+
+def to_jsonl(path: Path, thinned: Thinned, skipped: SkippedLines) -> Iterator[str]:
+    """Yield all events of a journal as lines; counts and raises as `to_csv`."""
+    for event in read_journal(path, skipped):
+        if isinstance(event, StepsThinned):
+            thinned.add(event)
+        yield events.to_json(event) + "\n"
+
+
+FORMATS: dict[str, Callable[[Path, Thinned, SkippedLines], Iterator[str]]] = {"csv": to_csv, "jsonl": to_jsonl}
+
+
+def _without_those_taken_back(path: Path, skipped: SkippedLines) -> Iterator[Event]:
+    """Yield the events of a journal that no later event takes back. Raises `OSError`."""
+    returns = [step for event in read_journal(path) if (step := _goes_back_to(event)) is not None]
+    last_steps: list[float] = [float("inf")]  # of the events before the first return, the second, ...
+    for step in reversed(returns):
+        last_steps.append(min(step, last_steps[-1]))
+    for event in read_journal(path, skipped):
+        if _goes_back_to(event) is not None and len(last_steps) > 1:
+            last_steps.pop()
+        if (event.first_step if isinstance(event, StepsThinned | StepsFinished) else event.step) <= last_steps[-1]:
+            yield _cut(event, last_steps[-1])
+
+
+def _goes_back_to(event: Event) -> int | None:
+    """Return the step to which an event takes the run back, if it may."""
+    is_resumed = isinstance(event, RunStarted) and event.resumed_from
+    return event.step if is_resumed or isinstance(event, CheckpointLoaded) else None
+
+
+def _cut(event: Event, last_step: float) -> Event:
+    """Return a report without the steps after `last_step`; any other event as it is."""
+    if not isinstance(event, StepsFinished) or event.step <= last_step:
+        return event
+    count = int(last_step) - event.first_step + 1
+    fields = {
+        "step": int(last_step),
+        "train_losses": event.train_losses[:count],
+        "grad_norms": event.grad_norms[:count],
+    }
+    return StepsFinished(**{**vars(event), **fields})
+
+
+def _rows(event: Event) -> Iterator[_Row]:
+    """Yield the rows of an event."""
+    now = event.elapsed_seconds
+    match event:
+        case StepsFinished():
+            rest = ("", "", "")
+            for step, (loss, norm) in enumerate(
+                zip(event.train_losses, event.grad_norms, strict=False), event.first_step
+            ):
+                means = (loss, loss, loss, norm, norm, norm, event.learning_rate, event.chars_per_second)
+                yield ("step", step, step, 1, now, *means, *rest)
+        case StepsThinned():
+            losses = (event.mean_loss, event.least_loss, event.greatest_loss)
+            norms = (event.mean_grad_norm, event.least_grad_norm, event.greatest_grad_norm)
+            rates = (event.learning_rate, event.chars_per_second)
+            yield ("bucket", event.step, event.first_step, event.num_steps, now, *losses, *norms, *rates, "", "", "")
+        case EvalFinished():
+            result = (event.val_loss, event.bits_per_char, str(event.is_best).lower())
+            yield ("evaluation", event.step, event.step, "", now, *[""] * 8, *result)
+
+
+def _line(cells: Iterable[str | int | float]) -> str:
+    """Return a line of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
