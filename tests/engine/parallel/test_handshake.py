@@ -1,0 +1,67 @@
+"""Ranks meet on a store that may remember an earlier attempt; those that do not come, or differ, are named."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from torch._C._distributed_c10d import HashStore
+
+from engine.errors import DistributedError
+from engine.parallel.handshake import Versions, connect, meet
+from engine.parallel.place import Place
+
+VERSIONS = {"torch": "2.13", "tweetgen-tui": "0.1"}
+
+
+def place(rank: int, world_size: int = 3, timeout_seconds: float = 30.0) -> Place:
+    return Place(rank=rank, world_size=world_size, timeout_seconds=timeout_seconds)
+
+
+def meetings(store: HashStore, places: list[Place], versions: dict[int, Versions] | None = None) -> list[Future[int]]:
+    """Let ranks meet at the same time; return what became of each."""
+    with ThreadPoolExecutor(len(places)) as pool:
+        return [pool.submit(meet, store, each, (versions or {}).get(each.rank, VERSIONS)) for each in places]
+
+
+def test_all_ranks_agree_on_the_attempt_also_when_an_earlier_one_left_its_keys() -> None:
+    store = HashStore()
+    for attempt in (1, 2, 3):
+        assert [each.result() for each in meetings(store, [place(rank) for rank in range(3)])] == [attempt] * 3
+
+
+def test_a_rank_that_does_not_come_is_named_on_all_that_did() -> None:
+    outcomes = meetings(HashStore(), [place(0, timeout_seconds=1.0), place(2)])
+    for outcome in outcomes:
+        assert isinstance(error := outcome.exception(), DistributedError)
+        assert "1 did not come within 1 s: rank 1." in error.message
+
+
+def test_a_follower_whose_leader_does_not_come_ends_after_the_timeout() -> None:
+    with pytest.raises(DistributedError, match="Rank 1 was not admitted within 1 s"):
+        meet(HashStore(), place(1, timeout_seconds=1.0), VERSIONS)
+
+
+def test_unequal_versions_are_named_on_all_ranks() -> None:
+    outcomes = meetings(HashStore(), [place(rank) for rank in range(3)], {2: {**VERSIONS, "torch": "2.9"}})
+    for outcome in outcomes:
+        assert isinstance(error := outcome.exception(), DistributedError)
+        assert error.message.startswith("Rank 2 on ")
+        assert "has torch 2.9" in error.message
+
+
+def test_a_store_that_nobody_serves_is_an_error_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", "1")  # privileged: nobody listens
+    with pytest.raises(DistributedError, match="did not find each other within 1 s"):
+        connect(place(1, timeout_seconds=1.0))
+
+
+def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    with socket.create_server(("localhost", 0)) as taken:
+        monkeypatch.setenv("MASTER_ADDR", "localhost")
+        monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
+        with pytest.raises(DistributedError, match="is in use by another program"):
+            connect(place(0, timeout_seconds=1.0))

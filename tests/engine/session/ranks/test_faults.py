@@ -1,0 +1,169 @@
+"""What goes wrong on one rank: the others end too, the user reads why, and nothing wrong is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.training_data import TrainingData, load_training_data
+from engine.errors import (
+    CorpusError,
+    DeviceMemoryError,
+    DistributedError,
+    RankLostError,
+    TweetgenError,
+    WeightsDifferError,
+)
+from engine.parallel.leases import Lease, Report
+from engine.parallel.ranks import Ranks
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.session.ranks import follower as follower_module
+from engine.session.ranks.follower import Follower
+from engine.storage.folders import find_run
+from engine.storage.journal_reader import read_journal
+from tests.engine.helpers import latest, names, of_type, only, run_session, tiny_config
+from tests.engine.parallel.threads import on_ranks
+from tests.engine.session.ranks.shared_runs import run_shared
+
+
+def recorder(emitted: list[Event]) -> Callable[[Event], list[Command]]:
+    """Return a callback that stores events and sends no command."""
+
+    def on_event(event: Event) -> list[Command]:
+        emitted.append(event)
+        return []
+
+    return on_event
+
+
+def with_follower_that_loads(monkeypatch: pytest.MonkeyPatch, change: Callable[[TrainingData], TrainingData]) -> None:
+    """Let the followers, and not the leader, load tweets that `change` returns."""
+    monkeypatch.setattr(follower_module, "load_training_data", lambda *args: change(load_training_data(*args)))
+
+
+def test_a_file_that_one_machine_lacks_is_named_before_the_first_step(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(_: TrainingData) -> TrainingData:
+        raise CorpusError("small.txt can't be read: no such file.", "Copy it.")
+
+    with_follower_that_loads(monkeypatch, change)
+    emitted: list[Event] = []
+    with pytest.raises(DistributedError, match=r"Rank 1 on .* can't read the tweets: small\.txt"):
+        run_shared(tiny_config(corpus), on_event=recorder(emitted))
+    [failed] = of_type(emitted, e.RunFailed)
+    assert len(emitted) == 1
+    assert failed.detail.endswith("small.txt can't be read: no such file.")
+    assert failed.hint == "Copy it."
+    with pytest.raises(TweetgenError):
+        find_run("tiny")
+
+
+def test_other_tweets_on_one_machine_are_found_before_the_first_step(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_follower_that_loads(monkeypatch, lambda data: replace(data, corpus=replace(data.corpus, digest="another")))
+    with pytest.raises(DistributedError, match=r"The tweets of rank 1 on .* are not those of rank 0"):
+        run_shared(tiny_config(corpus))
+
+
+def test_an_error_of_the_leader_ends_the_followers_with_its_words(corpus: Path) -> None:
+    config = replace(tiny_config(corpus), corpus=CorpusConfig(files=(str(corpus / "missing"),)))
+
+    def work(ranks: Ranks) -> list[Event]:
+        if ranks.place.is_leader:
+            return run_session(config, ranks=ranks)
+        Follower(ranks, torch.device("cpu")).run()
+        return []
+
+    of_leader, of_follower = on_ranks(work)
+    failed = only(of_leader.result(), e.RunFailed)
+    assert isinstance(error := of_follower.exception(), DistributedError)
+    assert error.message == failed.detail
+
+
+def test_a_follower_without_memory_for_one_tweet_fails_the_run_with_its_words(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Follower, _rates: tuple[float, ...]) -> None:
+        raise DeviceMemoryError("There is not enough memory for a single tweet.", "Train a smaller model.")
+
+    monkeypatch.setattr(Follower, "_take_steps", fail)
+    emitted: list[Event] = []
+    with pytest.raises(DeviceMemoryError):
+        run_shared(tiny_config(corpus), on_event=recorder(emitted))
+    failed = only(emitted, e.RunFailed)
+    assert failed.detail == "Rank 1: There is not enough memory for a single tweet."
+    assert failed.hint.startswith("Train a smaller model.")
+
+
+def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_happen(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change_a_weight(self: Follower, rates: tuple[float, ...]) -> None:
+        take_steps(self, rates)
+        assert self._state is not None
+        if self._state.step in range(5, 8):
+            with torch.no_grad():
+                self._state.trainer.model.proj.bias[3] += 1e-3
+
+    take_steps = Follower._take_steps
+    monkeypatch.setattr(Follower, "_take_steps", change_a_weight)
+    emitted: list[Event] = []
+    with pytest.raises(WeightsDifferError, match=r"The weights of rank 1 on .* differ from those of rank 0 at step 8"):
+        run_shared(tiny_config(corpus, save_every=8), on_event=recorder(emitted))
+    assert "RunFailed" not in names(emitted)
+    assert latest().step == 0
+    assert not isinstance(list(read_journal(find_run("tiny").journal_path))[-1], e.RunFinished | e.RunFailed)
+
+
+def test_a_rank_that_hangs_is_lost_after_the_timeout(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    next_lease = Ranks.next_lease
+
+    def hang_at_a_report(self: Ranks) -> Lease:
+        lease = next_lease(self)
+        return next_lease(self) if isinstance(lease, Report) else lease
+
+    monkeypatch.setattr(Ranks, "next_lease", hang_at_a_report)
+    with pytest.raises(RankLostError, match="Rank 1 does not answer for 1 s"):
+        run_shared(tiny_config(corpus), timeout_seconds=1.0)
+
+
+def test_a_leader_that_shows_no_sign_of_life_is_lost_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ranks, "_beat", lambda self: None)
+
+    def work(ranks: Ranks) -> None:
+        if not ranks.place.is_leader:
+            ranks.next_lease()
+
+    assert isinstance(on_ranks(work, timeout_seconds=1.0)[1].exception(), RankLostError)
+
+
+def test_a_rank_that_ends_in_the_middle_of_a_lease_is_lost_at_once(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(self: Follower, _rates: tuple[float, ...]) -> None:
+        raise RankLostError("killed")
+
+    monkeypatch.setattr(Follower, "_take_steps", end)
+    with pytest.raises(RankLostError, match="ended or hangs"):
+        run_shared(tiny_config(corpus))
+    assert latest().step == 0
+
+
+def test_a_bug_of_a_follower_is_named_to_the_user(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Follower, _rates: tuple[float, ...]) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(Follower, "_take_steps", fail)
+    emitted: list[Event] = []
+    with pytest.raises(ZeroDivisionError):
+        run_shared(tiny_config(corpus), on_event=recorder(emitted))
+    assert only(emitted, e.RunFailed).detail == "Rank 1: ZeroDivisionError: by zero"
