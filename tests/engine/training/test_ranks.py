@@ -1,0 +1,241 @@
+"""Two trainers that sum their gradients take the steps of one that has the whole batch, on both paths.
+
+The ranks are two threads of this process, in float64.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import replace
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine.compute.step_timer import PhaseTimer
+from engine.config.run import TrainingConfig
+from engine.corpus.encoded_tweets import Batch
+from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
+from engine.training.trainer import StepReport, Trainer
+from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
+from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
+from tests.fakes import FakeClock
+
+RATE = 2.0**-7
+CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.3, average_lag=0.1)
+RANKS = (0, 1)
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
+
+
+class Exchange:
+    """Sums a tensor of each rank, once all have come."""
+
+    def __init__(self) -> None:
+        self._barrier = threading.Barrier(len(RANKS), timeout=20)
+        self._tensors: dict[int, Tensor] = {}
+        self.num_sums = 0
+
+    def sum_of(self, rank: int) -> Callable[[Tensor], None]:
+        """Return the `sum_over_ranks` of one rank."""
+
+        def sum_(tensor: Tensor) -> None:
+            self._tensors[rank] = tensor.clone()
+            self._barrier.wait()
+            total = torch.stack([self._tensors[each] for each in RANKS]).sum(dim=0)
+            self._barrier.wait()
+            tensor.copy_(total)
+            self.num_sums += rank == 0
+
+        return sum_
+
+
+def new_trainer(sum_over_ranks: Callable[[Tensor], None] | None = None, config: TrainingConfig = CONFIG) -> Trainer:
+    torch.manual_seed(0)
+    model = TextGenerator(len(encoded()[1]), 6, 10, 2).double()
+    return Trainer(model, config, CPU, sum_over_ranks=sum_over_ranks, world_size=1 if sum_over_ranks is None else 2)
+
+
+def part_of(batch: Batch, rows: list[int]) -> Batch:
+    """Return some tweets of a batch, as a rank has them; the last batch of an epoch is smaller."""
+    rows = [row for row in rows if row < len(batch.targets)]
+    inputs, targets = batch.inputs[rows], batch.targets[rows]
+    return Batch(inputs, targets, int(np.count_nonzero(targets != PAD)), batch.num_targets)
+
+
+@pytest.fixture(params=["here", "eager", "graphs"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The path of a step: that of a CPU, or that of a device, without graphs and with fake ones."""
+    if request.param != "here":
+        use_device_step(monkeypatch, FakeRecorder() if request.param == "graphs" else None)
+    return str(request.param)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(len(RANKS)) as pool:
+        yield pool
+
+
+def on_all_ranks(pool: ThreadPoolExecutor, work: Callable[[int], None]) -> None:
+    """Call `work` with each rank, each on a thread of its own; raises what it raises first."""
+    done, _ = wait([pool.submit(work, rank) for rank in RANKS], return_when=FIRST_EXCEPTION)
+    for future in done:
+        future.result()
+
+
+def assert_equal_to_rounding(found: Trainer, expected: Trainer) -> None:
+    """Assert that two trainers have the same state in float64, and have reported the same in float32."""
+    for name, tensor in expected.state().items():
+        torch.testing.assert_close(found.state()[name], tensor, rtol=1e-9, atol=1e-12)
+    reports: list[StepReport] = [found.drain_report(), expected.drain_report()]
+    assert reports[0].train_losses == pytest.approx(reports[1].train_losses, rel=1e-6, nan_ok=True)
+    assert reports[0].grad_norms == pytest.approx(reports[1].grad_norms, rel=1e-6, nan_ok=True)
+
+
+DIVISIONS = ([[0, 2, 4, 6], [1, 3, 5, 7]], [[0, 1, 2, 3, 4, 5, 6], [7]], [list(range(8)), []], [[], list(range(8))])
+"""The tweets of each rank: equal parts, unequal ones, and one without any."""
+
+
+@pytest.mark.usefixtures("way")
+def test_two_ranks_take_the_steps_of_one_with_clipping_decay_average_and_empty_parts(pool: ThreadPoolExecutor) -> None:
+    exchange, whole = Exchange(), new_trainer()
+    trainers = [new_trainer(exchange.sum_of(rank)) for rank in RANKS]
+    batches = some_batches(16, 8)
+
+    def train(rank: int) -> None:
+        for number, batch in enumerate(batches):
+            trainers[rank].step(part_of(batch, DIVISIONS[number % 4][rank]), RATE)
+
+    on_all_ranks(pool, train)
+    for batch in batches:
+        whole.step(batch, RATE)
+
+    assert exchange.num_sums == len(batches)
+    assert_same_tensors(trainers[1].state(), trainers[0].state())
+    assert trainers[0].checksum() == trainers[1].checksum() != whole.checksum()
+    assert max(norm for norm in trainers[1].drain_report().grad_norms) > CONFIG.max_grad_norm
+    assert_equal_to_rounding(trainers[0], whole)
+
+
+def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(pool: ThreadPoolExecutor) -> None:
+    exchange = Exchange()
+    trainers = [new_trainer(exchange.sum_of(rank)) for rank in RANKS]
+    [batch] = some_batches(1, 8)
+
+    def step(rank: int) -> None:
+        trainers[rank].step(part_of(batch, DIVISIONS[0][rank]), RATE)
+
+    on_all_ranks(pool, step)
+    before = copy_of_state(trainers[0])
+    sound = trainers[1]._compute_at_once
+
+    def spoiled(part: Batch) -> None:
+        sound(part)
+        trainers[1]._flat.grads[3] = math.inf
+
+    with mock.patch.object(trainers[1], "_compute_at_once", spoiled):
+        on_all_ranks(pool, step)
+
+    for trainer in trainers:
+        assert all(torch.equal(trainer.state()[name], before[name]) for name in before if name[:7] != "average")
+        assert trainer.skipped_in_a_row == 1
+        assert [math.isnan(loss) for loss in trainer.drain_report().train_losses] == [False, True]
+    on_all_ranks(pool, step)
+    assert_same_tensors(trainers[1].state(), trainers[0].state())
+    assert [trainer.skipped_in_a_row for trainer in trainers] == [0, 0]
+
+
+def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(pool: ThreadPoolExecutor) -> None:
+    exchange, whole = Exchange(), new_trainer()
+    trainers = [new_trainer(exchange.sum_of(rank)) for rank in RANKS]
+    batches = some_batches(4, 8)
+    sound = trainers[1]._compute_at_once
+
+    def tight(part: Batch) -> None:
+        if len(part.targets) > 3:
+            raise NO_MEMORY
+        sound(part)
+
+    def train(rank: int) -> None:
+        for batch in batches:
+            part = part_of(batch, DIVISIONS[0][rank])
+            try:
+                trainers[rank].step(part, RATE)
+            except torch.OutOfMemoryError:
+                assert trainers[rank].is_consistent
+                trainers[rank].set_micro_batch_size(3)
+                trainers[rank].step(part, RATE)
+
+    with mock.patch.object(trainers[1], "_compute_at_once", tight):
+        on_all_ranks(pool, train)
+    for batch in batches:
+        whole.step(batch, RATE)
+
+    assert [trainer.micro_batch_size for trainer in trainers] == [None, 3]
+    assert exchange.num_sums == len(batches)
+    assert_same_tensors(trainers[1].state(), trainers[0].state())
+    assert_equal_to_rounding(trainers[0], whole)
+
+
+@pytest.mark.usefixtures("way")
+def test_a_step_whose_sum_has_failed_can_not_be_repeated() -> None:
+    def fail(_: Tensor) -> None:
+        raise RuntimeError("connection closed")
+
+    trainer = new_trainer(fail)
+    [batch] = some_batches(1, 8)
+    before = copy_of_state(trainer)
+
+    with pytest.raises(RuntimeError, match="connection closed"):
+        trainer.step(batch, RATE)
+
+    assert not trainer.is_consistent
+    assert_same_tensors(trainer.state(), before)
+
+
+@pytest.mark.usefixtures("way")
+def test_the_time_of_the_sum_is_waiting_time() -> None:
+    clock = FakeClock()
+    trainer = new_trainer(lambda _: clock.advance(3.0))
+    timer = PhaseTimer(clock)
+    trainer.use_timer(timer)
+    trainer.step(some_batches(1, 8)[0], RATE)
+    assert timer.drain()["waiting_seconds"] == 3.0
+
+
+def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = FakeRecorder()
+    use_device_step(monkeypatch, recorder)
+    trainer = new_trainer(lambda _: recorder.log.append("sum"))
+    for _ in range(4):
+        trainer.step(some_batches(1, 8)[0], RATE)
+    assert recorder.log == ["warm-up", "sum", "warm-up"] * 2 + ["record", "replay", "sum", "record", "replay"] + [
+        "replay",
+        "sum",
+        "replay",
+    ]
+
+
+def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
+    leader, follower = new_trainer(), new_trainer(config=replace(CONFIG, learning_rate=0.5))
+    for batch in some_batches(3, 8):
+        leader.step(batch, RATE)
+        follower.step(batch, 2 * RATE)
+    sent: list[Tensor] = []
+
+    leader.broadcast_state(sent.append)
+    buffers = iter(sent)
+
+    def receive(tensor: Tensor) -> None:
+        tensor.copy_(next(buffers))
+
+    follower.broadcast_state(receive)
+
+    assert_same_tensors(follower.state(), leader.state())
+    assert follower.checksum() == leader.checksum()
