@@ -133,9 +133,15 @@ def _build_state(
     model = TextGenerator.from_config(len(data.vocab), model_config).to(runtime.device)
     candidates = candidates_for(config, runtime, info, is_shared=ranks is not None)
     precisions = {candidate.precision for candidate in candidates}
-    sum_over_ranks = None if ranks is None else ranks.sum_gradients_
+    world_size, sum_over_ranks = data.part.world_size, None if ranks is None else ranks.sum_gradients_
     trainers = {
-        name: Trainer(model, training, replace(runtime, precision=name), sum_over_ranks=sum_over_ranks)
+        name: Trainer(
+            model,
+            training,
+            replace(runtime, precision=name),
+            sum_over_ranks=sum_over_ranks,
+            world_size=world_size,
+        )
         for name in precisions
     }
     if checkpoint:

@@ -19,6 +19,7 @@ import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -98,13 +99,14 @@ class Trainer:
         return gru_step
 
     def _make_device_step(self, *, may_record: bool) -> DeviceStep:
+        sum_over_ranks = self._sum_over_ranks
         return DeviceStep(
             self.model,
             self._flat,
             self._optimizer_step,
             precision=self._runtime.precision,
             recorder=recorder_for(self.model) if may_record else None,
-            sum_over_ranks=None if self._sum_over_ranks is None else self._sum_gradients,
+            sum_over_ranks=sum_over_ranks and partial(self._sum_gradients, sum_over_ranks),
         )
 
     @property
@@ -181,7 +183,7 @@ class Trainer:
         """Take a step on the CPU."""
         self._compute_gradients(batch)
         if self._sum_over_ranks is not None:
-            self._sum_gradients()
+            self._sum_gradients(self._sum_over_ranks)
         self._timer.switch_to("optimizer")
         is_skipped = self._optimizer_step.run(learning_rate)
         self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
@@ -189,13 +191,13 @@ class Trainer:
     def _compute_gradients(self, batch: Batch) -> None:
         """Compute loss and gradient of a batch; in micro-batches if it is larger than one, zero if it has no tweet."""
         num_tweets = len(batch.targets)
-        both = self._flat.grads_and_loss
         if num_tweets == 0:
-            both.zero_()
+            self._flat.grads_and_loss.zero_()
         elif self.micro_batch_size is None or num_tweets <= self.micro_batch_size:
             self._compute_at_once(batch)
         else:
-            accumulate(split_batch(batch, self.micro_batch_size), self._compute_at_once, both)
+            parts = split_batch(batch, self.micro_batch_size)
+            accumulate(parts, self._compute_at_once, self._flat.grads_and_loss)
 
     def _compute_at_once(self, batch: Batch) -> None:
         """Compute loss and gradient of a batch or micro-batch, of at least one tweet."""
@@ -204,13 +206,11 @@ class Trainer:
         self._timer.switch_to("forward")
         self._flat.loss.copy_(self._gru_step.loss_and_grads(batch))
 
-    def _sum_gradients(self) -> None:
+    def _sum_gradients(self, sum_over_ranks: Callable[[Tensor], None]) -> None:
         """Sum gradient and loss over all ranks."""
-        if self._sum_over_ranks is None:
-            raise TypeError("there is one rank")
         self._optimizer_step.has_begun = True
         with self._timer.during("waiting"):
-            self._sum_over_ranks(self._flat.grads_and_loss)
+            sum_over_ranks(self._flat.grads_and_loss)
 
     def broadcast_state(self, broadcast_: Callable[[Tensor], None]) -> None:
         """Pass each buffer of the state through `broadcast_`, which replaces it by that of one of the ranks."""

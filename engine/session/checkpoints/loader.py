@@ -68,7 +68,10 @@ class CheckpointLoader:
             model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(state.runtime.device)
             ranks = run.setup.ranks
             sum_over_ranks = None if ranks is None else ranks.sum_gradients_
-            trainer = Trainer(model, state.training, state.runtime, sum_over_ranks=sum_over_ranks)
+            world_size = data.part.world_size
+            trainer = Trainer(
+                model, state.training, state.runtime, sum_over_ranks=sum_over_ranks, world_size=world_size
+            )
             load_into(trainer, checkpoint, state.runtime)
         state.rank_generators = rank_generators(checkpoint, state.runtime.device.type)
         has_new_shape = info.model != state.model_config

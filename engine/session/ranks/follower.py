@@ -122,7 +122,9 @@ class Follower:
         if self._state is not None:
             self._state.trainer.close()
         self._val_tweets = data.some_validation_tweets(lease.training.eval_tweets)
-        trainer = Trainer(model, lease.training, runtime, sum_over_ranks=self._ranks.sum_gradients_)
+        world_size = self._ranks.place.world_size
+        sum_over_ranks = self._ranks.sum_gradients_
+        trainer = Trainer(model, lease.training, runtime, sum_over_ranks=sum_over_ranks, world_size=world_size)
         return RunState(
             trainer=trainer,
             runtime=runtime,

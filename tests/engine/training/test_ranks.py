@@ -222,6 +222,17 @@ def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.
     ]
 
 
+def test_a_part_is_padded_to_its_share_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_device_step(monkeypatch, None)
+    trainer = new_trainer(lambda _: None)
+    [batch] = some_batches(1, 8)
+    assert [trainer._to_device_batch(part_of(batch, rows)).tokens.shape[1] for rows in ([], [1], [0, 2, 4, 6])] == [
+        4
+    ] * 3
+    trainer.set_batch_size(11)
+    assert trainer._to_device_batch(part_of(batch, [3])).tokens.shape[1] == 6
+
+
 def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
     leader, follower = new_trainer(), new_trainer(config=replace(CONFIG, learning_rate=0.5))
     for batch in some_batches(3, 8):

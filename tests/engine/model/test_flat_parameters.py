@@ -1,0 +1,139 @@
+"""Flat buffers: parameters are views of them, wherever the model comes from, and nothing else changes in them."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.config.run import TrainingConfig
+from engine.model.flat_parameters import ALIGNMENT, ROW, FlatParameters
+from engine.model.gru import TextGenerator
+from engine.training.trainer import Trainer
+from tests.engine.helpers import CPU, assert_same_tensors, encoded, some_batches
+
+
+def new_model(*, is_tied: bool = False) -> TextGenerator:
+    torch.manual_seed(0)
+    return TextGenerator(23, 7 if is_tied else 5, 7, 2, tied_embeddings=is_tied)
+
+
+def lay_out_like_cudnn(model: TextGenerator, gap: int = 3) -> None:
+    """Move the GRU's parameters to one storage, matrices first and biases last, with a gap at the end."""
+    weights = sorted(model.rnn.parameters(), key=lambda weight: -weight.dim())
+    block, end = torch.zeros(sum(weight.numel() for weight in weights) + gap), 0
+    for weight in weights:
+        view = block[end : end + weight.numel()].view_as(weight)
+        weight.data = view.copy_(weight.detach())
+        end += weight.numel()
+
+
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_parameters_keep_values_and_ties_and_become_aligned_views_of_one_buffer(*, is_tied: bool) -> None:
+    model, expected = new_model(is_tied=is_tied), new_model(is_tied=is_tied).state_dict()
+
+    flat = FlatParameters(model)
+
+    assert_same_tensors(model.state_dict(), expected)
+    assert (model.embed.weight is model.proj.weight) is is_tied
+    assert {parameter.untyped_storage().data_ptr() for parameter in model.parameters()} == {flat.weights.data_ptr()}
+    assert all(int(parameter.storage_offset()) % ALIGNMENT == 0 for parameter in model.parameters())
+    assert len(flat.weights) % ROW == 0
+    assert flat.weights.count_nonzero() == sum(parameter.count_nonzero() for parameter in model.parameters())
+    flat.weights.zero_()
+    assert not any(tensor.any() for tensor in model.state_dict().values())
+
+
+def test_each_gradient_is_a_view_of_a_buffer_that_ends_with_the_loss() -> None:
+    model = new_model()
+    flat = FlatParameters(model)
+    flat.grads_and_loss.copy_(torch.arange(len(flat.weights) + 1))
+    assert flat.loss == len(flat.weights) == len(flat.grads)
+    for parameter, view in zip(model.parameters(), flat.views_of_grads, strict=True):
+        assert parameter.grad is view
+        assert view.flatten()[0] == int(parameter.storage_offset())
+
+
+def test_the_block_of_a_gru_that_cudnn_has_laid_out_comes_first_and_stays_as_it_is() -> None:
+    model, expected = new_model(), new_model().state_dict()
+    lay_out_like_cudnn(model)
+    offsets = [int(weight.storage_offset()) for weight in model.rnn.parameters()]
+    size = next(model.rnn.parameters()).untyped_storage().nbytes() // 4
+
+    flat = FlatParameters(model)
+
+    assert [int(weight.storage_offset()) for weight in model.rnn.parameters()] == offsets
+    assert min(int(each.storage_offset()) for each in (model.embed.weight, *model.proj.parameters())) >= size
+    assert_same_tensors(model.state_dict(), expected)
+    for copied in (copy.deepcopy(model), copy.deepcopy(model).to(torch.bfloat16)):
+        buffer = flat.bind_copy(copied)
+        assert [int(weight.storage_offset()) for weight in copied.rnn.parameters()] == offsets
+        assert torch.equal(buffer, flat.weights.to(buffer.dtype))
+        assert buffer.data_ptr() == copied.proj.weight.untyped_storage().data_ptr() != flat.weights.data_ptr()
+
+
+def test_buffers_of_the_same_model_are_shared() -> None:
+    model = new_model()
+    lay_out_like_cudnn(model)
+    first, second = FlatParameters(model), FlatParameters(model)
+    assert second.weights.data_ptr() == first.weights.data_ptr()
+    assert second.grads_and_loss.data_ptr() == first.grads_and_loss.data_ptr()
+    assert len(second.weights) == len(first.weights)
+    assert_same_tensors(second.views(second.weights), first.views(first.weights))
+
+
+def test_training_leaves_the_elements_between_parameters_zero() -> None:
+    torch.manual_seed(0)
+    model = TextGenerator(len(encoded()[1]), 5, 7)
+    lay_out_like_cudnn(model)
+    trainer = Trainer(model, TrainingConfig(weight_decay=0.1, average_lag=0.1, max_grad_norm=0.1), CPU)
+    for batch in some_batches(5):
+        trainer.step(batch, 0.1)
+    buffers = list[torch.Tensor]()
+    trainer.broadcast_state(buffers.append)
+    flat = FlatParameters(model)
+    assert [len(buffer) for buffer in buffers[:-1]] == [len(flat.weights)] * 4
+    for buffer in buffers[:-1]:
+        assert buffer.any()
+        for view in flat.views(buffer).values():
+            view.zero_()
+        assert not buffer.any()
+
+
+def test_the_norm_is_exact_to_rounding_and_independent_of_the_number_of_threads() -> None:
+    flat = FlatParameters(TextGenerator(100, 300, 300, 2))
+    flat.grads.normal_(generator=torch.Generator().manual_seed(1))
+    norms = set()
+    before = torch.get_num_threads()
+    for num_threads in (1, 2, 3):
+        torch.set_num_threads(num_threads)
+        norms.add(flat.grad_norm().item())
+    torch.set_num_threads(before)
+    assert len(norms) == 1
+    assert norms.pop() == pytest.approx(flat.grads.double().norm().item(), rel=3e-7)
+
+
+@given(st.data())
+@settings(max_examples=50)
+def test_the_checksum_changes_with_any_bit_and_with_the_order(data: st.DataObject) -> None:
+    flat = FlatParameters(new_model())
+    before = flat.checksum()
+    assert before == FlatParameters(new_model()).checksum()
+    bits, indices = flat.weights.view(torch.int32), st.integers(0, len(flat.weights) - 1)
+    index, other = data.draw(indices), data.draw(indices)
+    bits[index] ^= 1 << data.draw(st.integers(0, 30))
+    assert flat.checksum() != before
+    flat = FlatParameters(new_model())
+    flat.weights[[index, other]] = flat.weights[[other, index]]
+    assert (flat.checksum() != before) is bool(flat.weights[index] != flat.weights[other])
+
+
+def test_weights_of_zero_and_of_minus_zero_have_different_checksums() -> None:
+    flat = FlatParameters(new_model())
+    flat.weights.zero_()
+    before = flat.checksum()
+    flat.weights.neg_()
+    assert flat.checksum() != before
