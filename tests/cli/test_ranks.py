@@ -101,9 +101,8 @@ def test_the_bench_of_several_processes_reports_the_parts_of_a_step(cli: Cli, ho
     [
         ("doctor", "--device", "cpu"),
         ("doctor", "--nproc-per-node", "2"),
-        ("doctor", "--distributed", "--nproc-per-node", "1"),
+        ("doctor", "--distributed", "--nproc-per-node", "0"),
         ("bench", "--nproc-per-node", "many"),
-        ("bench", "--nproc-per-node", "²"),
     ],
 )
 def test_an_invalid_number_of_processes_is_a_usage_error(cli: Cli, arguments: tuple[str, ...]) -> None:
@@ -118,6 +117,8 @@ def test_more_processes_than_cores_or_gpus_are_refused(cli: Cli, monkeypatch: py
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     ended = cli("bench", "--nproc-per-node", "2", "--device", "cuda")
     assert_two_line_error(ended, "1 GPU", "smaller number or auto")
+    ended = cli("doctor", "--distributed", "--nproc-per-node", "1")
+    assert_two_line_error(ended, "One process", "2 or more")
 
 
 def test_an_environment_that_torchrun_would_not_set_is_refused(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

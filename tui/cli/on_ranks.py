@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
@@ -9,8 +11,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 from engine.config.run import Device, RunConfig, RuntimeConfig
-from engine.errors import DeviceError, RankLostError, TweetgenError
-from engine.storage.versions import versions_of
+from engine.errors import ConfigError, DistributedError, RankLostError, StorageError, TweetgenError
+from engine.storage.folders import home
+from engine.storage.run_log import log_to
+from tui.cli.options import num_processes
+from tui.process.launch.count import AUTO, Processes
+from tui.process.launch.folder import LaunchFolder
+from tui.process.launch.rank import this_rank
 
 if TYPE_CHECKING:  # they import torch
     import torch
@@ -19,92 +26,92 @@ if TYPE_CHECKING:  # they import torch
     from engine.parallel.ranks import Ranks
 
 Report = TypeVar("Report")
-_AUTO, _MIN_COUNT = 0, 2
+Measure = Callable[["Ranks", "torch.device"], Report | None]
+_MIN_COUNT = 2
+LOG = logging.getLogger(__name__)
 
-
-def _to_count(text: str) -> int:
-    """Return the number of processes of an option, 0 for auto; raises typer's error."""
-    if text == "auto":
-        return _AUTO
-    if not text.isdecimal() or int(text) < _MIN_COUNT:
-        raise typer.BadParameter(f"{text!r} is neither a number of at least {_MIN_COUNT} nor auto.")
-    return int(text)
-
-
-NumProcesses = Annotated[
-    int | None,
+MeasuredProcesses = Annotated[
+    int,
     typer.Option(
         "--nproc-per-node",
+        parser=num_processes,
         metavar="auto|N",
-        parser=_to_count,
-        help="Processes on this machine; auto: one per GPU, or two on the CPU.",
-        rich_help_panel="Machine",
+        help="Measure N processes on this machine. auto: one for each GPU, or two on the CPU.",
+        rich_help_panel="Several processes",
+        show_default=False,
     ),
 ]
-"""An option of the commands that measure several processes; None where it is not given."""
+"""An option of the commands that measure several processes; `AUTO` is 0."""
 
 
-def measure_on_ranks(count: int, device: Device, measure: Callable[[Ranks, torch.device], Report | None]) -> Report:
+def measure_on_ranks(count: int, device: Device, measure: Measure[Report]) -> Report:
     """Return what `measure` returns on the leader; the launcher and the other ranks exit instead.
 
-    A `count` of 0 is a process for each GPU, or two on the CPU if there are fewer than two. Raises `TweetgenError`.
+    A `count` of `AUTO` is a process for each GPU, or two on the CPU if there are fewer. Raises `TweetgenError`.
     """
     from engine.parallel.place import place_from_environment
 
     place = place_from_environment()
     if place is None:
         _launch(count, device)
-    report = _measure_on_rank(place, _rank_device(place, device), measure)
+    report = _measure_at(place, RuntimeConfig(device=device), measure)
     if report is None:
         sys.exit(0)
     return report
 
 
 def _launch(count: int, device: Device) -> NoReturn:
-    """Run the same command on several processes, and exit with the leader's code."""
+    """Run the same command in several processes, and exit with the leader's code. Raises `TweetgenError`."""
     import torch
 
-    from tui.process.launch.count import Processes
     from tui.process.launch.launcher import launch_processes
 
-    num_gpus = 0 if device in {"cpu", "mps"} else torch.cuda.device_count()
-    if count == _AUTO:
+    if count == 1:
+        raise ConfigError("One process has no others to wait for.", f"Set --nproc-per-node to {_MIN_COUNT} or more.")
+    if count == AUTO:
+        num_gpus = 0 if device in {"cpu", "mps"} else torch.cuda.device_count()
         count = max(num_gpus, _MIN_COUNT)
         device = "cpu" if device == "auto" and num_gpus < _MIN_COUNT else device
     processes = Processes.choose(count, RunConfig(runtime=RuntimeConfig(device=device)))
     sys.stderr.write(f"starting {processes.count} processes on {processes.runtime.device}\n")
     sys.stderr.flush()
-    sys.exit(launch_processes(sys.argv[1:], processes.count, threads=processes.threads))
-
-
-def _rank_device(place: Place, wanted: Device) -> torch.device:
-    """Return the device of this rank: the GPU of its local number, or the CPU where there are fewer than ranks."""
-    import torch
-
-    num_gpus = 0 if wanted == "cpu" else torch.cuda.device_count()
-    if num_gpus >= place.local_world_size:
-        return torch.device("cuda", place.local_rank)
-    if wanted in {"cuda", "mps"}:
-        raise DeviceError(
-            f"{place.local_world_size} processes were started on {place.host}, which has {num_gpus} GPUs.",
-            "Start one per GPU, or with --device cpu.",
-        )
-    return torch.device("cpu")
-
-
-def _measure_on_rank(
-    place: Place, device: torch.device, measure: Callable[[Ranks, torch.device], Report | None]
-) -> Report | None:
-    """Join the other ranks and measure; an error of this rank ends the others, too."""
-    from engine.parallel.ranks import Ranks
-
-    ranks = Ranks.join(place, device, versions_of("tweetgen-tui", "torch"))
+    folder = LaunchFolder.create()
+    arguments = [*sys.argv[1:], "--device", processes.runtime.device]
     try:
-        return measure(ranks, device)
-    except RankLostError:
-        raise
-    except TweetgenError as error:
-        ranks.fail(error)
-        raise
+        sys.exit(launch_processes(arguments, processes.count, threads=processes.threads, folder=folder))
+    except DistributedError as error:
+        raise DistributedError(error.message, error.hint or _kept_output(folder)) from None
     finally:
-        ranks.close()
+        folder.remove()
+
+
+def _kept_output(folder: LaunchFolder) -> str:
+    """Append what the other ranks have written, such as tracebacks, to the log; return a hint that names it."""
+    path, texts = home() / "tweetgen.log", []
+    with contextlib.suppress(OSError, StorageError), log_to(path, "tui"):
+        for log in sorted(folder.logs.rglob("*.log")):
+            if text := log.read_text(encoding="utf-8", errors="replace"):
+                texts.append(text)
+                LOG.warning("%s of a process:\n%s", log.relative_to(folder.logs), text)
+    return f"What the processes have written is in {path}." if texts else "Try again; is there enough memory for all?"
+
+
+def _measure_at(place: Place, runtime: RuntimeConfig, measure: Measure[Report]) -> Report | None:
+    """Join the other ranks and measure; an error of this rank ends the others, too."""
+    from tui.cli.ranks import device_of, join
+
+    rank = this_rank()
+    try:
+        ranks = join(place, runtime)
+        try:
+            return measure(ranks, device_of(place, runtime))
+        except TweetgenError as error:
+            if not isinstance(error, RankLostError):
+                ranks.fail(error)
+            raise
+        finally:
+            ranks.close()
+    except RankLostError as error:
+        if rank is not None:
+            rank.leave_lost(error.message)  # the launcher reports it
+        raise

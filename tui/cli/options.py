@@ -42,7 +42,7 @@ OnHangup = Annotated[
 """An option of the commands that train."""
 
 
-def _num_processes(text: str | int) -> int:
+def num_processes(text: str | int) -> int:
     """Return the value of --nproc-per-node; typer (0.29) passes the default, too. Raises typer's error."""
     if isinstance(text, int):
         return text
@@ -58,7 +58,7 @@ NprocPerNode = Annotated[
     int,
     typer.Option(
         "--nproc-per-node",
-        parser=_num_processes,
+        parser=num_processes,
         metavar="auto|N",
         help="Train with N processes on this machine, which share each batch; each needs a GPU, or with --device cpu "
         "some cores. auto: one for each GPU, fewer for a small batch.",

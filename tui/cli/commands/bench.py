@@ -13,7 +13,7 @@ import typer
 
 from engine.config.run import RuntimeConfig
 from engine.parallel.place import place_from_environment
-from tui.cli.on_ranks import NumProcesses, measure_on_ranks
+from tui.cli.on_ranks import MeasuredProcesses, measure_on_ranks
 from tui.cli.options import DEVICE, GivenOptions, fields_of, with_options
 from tui.cli.output.bench_tables import print_bench, print_steps
 from tui.cli.output.progress_display import show_progress
@@ -34,7 +34,7 @@ def bench(
         float,
         typer.Option(metavar="X", min=1, help="Time to measure for; shapes that do not fit into it are left out."),
     ] = 60.0,
-    num_processes: NumProcesses = None,
+    nproc_per_node: MeasuredProcesses = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure how fast this machine trains, samples and reads a corpus.
@@ -50,8 +50,8 @@ def bench(
     tweetgen-tui bench --nproc-per-node auto
     """
     config = RuntimeConfig(**fields_of(RuntimeConfig, given))
-    if num_processes is not None or place_from_environment() is not None:
-        steps = measure_on_ranks(num_processes or 0, config.device, partial(_measure_steps, seconds))
+    if nproc_per_node != 1 or place_from_environment() is not None:
+        steps = measure_on_ranks(nproc_per_node, config.device, partial(_measure_steps, seconds))
         if as_json:
             print_json(steps)
         else:

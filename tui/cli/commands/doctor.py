@@ -18,10 +18,11 @@ from engine.session import preflight
 from engine.storage import folders
 from engine.storage.versions import versions_of
 from engine.text import harmless
-from tui.cli.on_ranks import NumProcesses, measure_on_ranks
+from tui.cli.on_ranks import MeasuredProcesses, measure_on_ranks
 from tui.cli.options import DEVICE, GivenOptions, fields_of, with_options
 from tui.cli.output.ranks_tables import print_ranks
 from tui.cli.output.tables import print_facts, print_json
+from tui.process.launch.count import AUTO
 from tui.terminal.capabilities import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
 
 if TYPE_CHECKING:  # they import torch
@@ -64,7 +65,7 @@ def doctor(
         bool,
         typer.Option("--distributed", help="Measure the sums over several processes, and find slow ones, instead."),
     ] = False,
-    num_processes: NumProcesses = None,
+    nproc_per_node: MeasuredProcesses = AUTO,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print versions, devices, folders and terminal capabilities.
@@ -78,9 +79,9 @@ def doctor(
     tweetgen-tui doctor --distributed --nproc-per-node 2 --device cpu
     """
     if distributed:
-        _check_ranks(num_processes or 0, RuntimeConfig(**fields_of(RuntimeConfig, given)).device, as_json=as_json)
+        _check_ranks(nproc_per_node, RuntimeConfig(**fields_of(RuntimeConfig, given)).device, as_json=as_json)
         return
-    if given or num_processes:
+    if given or nproc_per_node != AUTO:
         context.fail("--device and --nproc-per-node are for --distributed.")
     report = {
         "versions": versions_of(*_PACKAGES),
