@@ -167,10 +167,10 @@ class AnsweringInbox(queue.SimpleQueue[Command]):
     def __init__(self, answers: Iterable[Command | None]) -> None:
         super().__init__()
         self.has_begun = False
-        self._answers = iter(answers)
+        self.unread = iter(answers)
 
     def get_nowait(self) -> Command:
-        for answer in self._answers if self.has_begun else ():
+        for answer in self.unread if self.has_begun else ():
             if answer is None:
                 raise queue.Empty
             return answer

@@ -18,7 +18,7 @@ from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
-from engine.storage.folders import find_run, named_checkpoint_path
+from engine.storage.folders import RUN_CHECKPOINTS, find_run, named_checkpoint_path
 from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import (
     AnsweringInbox,
@@ -30,6 +30,7 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
+from tests.engine.session.checkpoints.slow_writers import LateWriter
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.strategies import any_commands, commands
 
@@ -51,23 +52,46 @@ def home_of_its_own() -> Iterator[Path]:
     eval_every=st.integers(0, 4),
     report_seconds=st.sampled_from([0.0, 1e9]),
     overfit=st.sampled_from([None, 1]),
+    num_looks=st.sampled_from([0, 1, 5, 40]),
 )
 def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_all_but_answers_to_a_look(
-    answers: list[Command | None], sample_every: int, eval_every: int, report_seconds: float, overfit: int | None
+    answers: list[Command | None],
+    sample_every: int,
+    eval_every: int,
+    report_seconds: float,
+    overfit: int | None,
+    num_looks: int,
 ) -> None:
+    """However late a checkpoint is on the disk."""
+
+    class Late(LateWriter):
+        pass
+
+    Late.num_looks = num_looks
     inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would never end
 
     with home_of_its_own() as folder:
         config = tiny_config(None, sample_every=sample_every, eval_every=eval_every)
         config = replace(config, corpus=CorpusConfig(files=(str(write_corpus(folder)),), overfit=overfit))
         emitted = run_session(
-            config, inbox=inbox, report_seconds=report_seconds, times_seconds=0.0, clock=TickingClock(0.05)
+            config,
+            inbox=inbox,
+            report_seconds=report_seconds,
+            times_seconds=0.0,
+            clock=TickingClock(0.05),
+            writer=Late,
         )
 
         assert_valid_stream(emitted)
         assert isinstance(emitted[-1], e.RunFinished)
         kept = [event for event in emitted if not isinstance(event, NOT_JOURNALLED)]
         assert list(read_journal(find_run("tiny").journal_path)) == kept
+        num_unread = len(list(inbox.unread))
+        asked = [each for each in answers[: len(answers) + 1 - num_unread] if isinstance(each, c.SaveCheckpoint)]
+        refused = [event for event in of_type(emitted, e.CommandRefused) if event.command == "SaveCheckpoint"]
+        saved = [event for event in of_type(emitted, e.CheckpointSaved) if event.name not in RUN_CHECKPOINTS]
+        named = [event for event in saved if not event.name.startswith("step-")]
+        assert len(named) + len(refused) == len(asked)
 
 
 @settings(max_examples=10)
