@@ -22,7 +22,7 @@ from engine.parallel.leases import Lease, lease_from_json, lease_to_json
 from engine.parallel.place import Place
 from engine.protocol import codec
 
-_HEARTBEAT_SECONDS = 2.0
+_HEARTBEATS_PER_TIMEOUT = 20
 _WAIT_SECONDS = 0.5
 """How often a rank that waits for the store looks for an error of another one."""
 _LEASES_KEPT = 100
@@ -137,6 +137,11 @@ class Ranks:
         with contextlib.suppress(RuntimeError):
             self._store.set("error", f"{self.place.rank}\n{error.message}\n{error.hint}")
 
+    def abandon(self) -> None:
+        """Let the other ranks end, to be started again with this one: a rank was lost."""
+        with contextlib.suppress(RuntimeError):
+            self._store.set("lost", str(self.place.rank))
+
     def remember(self, key: str, value: str) -> None:
         """Store a text for later attempts of the same launch, where the agent's store survives the processes."""
         with self._losses("a note"):
@@ -172,7 +177,7 @@ class Ranks:
     def _beat(self) -> None:
         """Count up for as long as this process lives; a store is safe for several threads. The thread's body."""
         with contextlib.suppress(RuntimeError):  # the store is gone, and so is the run
-            while not self._ended.wait(_HEARTBEAT_SECONDS):
+            while not self._ended.wait(self.place.timeout_seconds / _HEARTBEATS_PER_TIMEOUT):
                 self._store.add("heartbeats", 1)
 
     @contextlib.contextmanager
@@ -196,9 +201,12 @@ class Ranks:
         try:
             is_there = self._store.check(["error"])
             text = self._store.get("error").decode() if is_there else ""
+            is_lost = self._store.check(["lost"])
         except RuntimeError:
             return
         if text:
             rank, message, hint = text.split("\n", 2)
             if int(rank) != self.place.rank:
                 raise DistributedError(message if rank == "0" else f"Rank {rank}: {message}", hint)
+        if is_lost:
+            raise RankLostError("Another process of the run ended or hangs.")

@@ -144,6 +144,8 @@ class TrainingSession:
             self._dismiss_ranks()
         except RankLostError:
             LOG.exception("a process of the run was lost at step %d", run.state.step)
+            if self._ranks is not None:
+                self._ranks.abandon()
             raise
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", run.state.step)

@@ -23,7 +23,7 @@ class GlooGroup:
     backend = "gloo"
 
     def __init__(self, store: Store, place: Place) -> None:
-        timeout = timedelta(seconds=place.timeout_seconds)
+        timeout = timedelta(seconds=TIMEOUT_SECONDS)
         self._group: ProcessGroupGloo | None = ProcessGroupGloo(store, place.rank, place.world_size, timeout)
 
     def all_reduce(self, tensor: Tensor) -> None:

@@ -141,7 +141,7 @@ def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(
 
 
 INTERRUPTED = {
-    "update, done": InjectedFailure("engine.compute.cpu.adamw.FusedAdamW.step", 8, is_after=True),
+    "update, done": InjectedFailure("engine.compute.adamw.FusedAdamW.step", 8, is_after=True),
     "average": InjectedFailure("engine.model.weight_average.WeightAverage.update", 8),
 }
 
