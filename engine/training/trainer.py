@@ -38,7 +38,7 @@ from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.weight_average import WeightAverage
 from engine.training.micro_batches import accumulate, split_batch
-from engine.training.trainer_state import are_finite, optimizer_tensors, restore_state, weight_tensors
+from engine.training.trainer_state import optimizer_tensors, restore_state, weight_tensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,11 +137,6 @@ class Trainer:
     def is_consistent(self) -> bool:
         """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
         return not self._optimizer_step.has_begun
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether a checkpoint of the state can be loaded, see `are_finite`; waits for the device."""
-        return are_finite(self.state())
 
     def step(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
         """Train on one batch, or this rank's part of it, prepared or not: forward, backward, sum, clip, update.

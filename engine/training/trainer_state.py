@@ -44,16 +44,3 @@ def restore_state(
             tensor.copy_(tensors[name])
         else:
             tensor.zero_()
-
-
-def are_finite(tensors: dict[str, Tensor]) -> bool:
-    """Return whether all numbers of a state are finite, so that a checkpoint of it can be loaded; waits for the device.
-
-    A squared gradient may be infinite: AdamW does not change its weight then.
-    """
-    for name, tensor in tensors.items():
-        if not tensor.sum().isfinite() and not tensor.isfinite().all():
-            is_square = name.startswith("optimizer.exp_avg_sq.")
-            if not is_square or not (tensor >= 0).all():
-                return False
-    return True
