@@ -86,7 +86,9 @@ class SignalController:
             can_run_on = not (self.stops_on_hangup or screen.run_view.is_replay)
             if self._app.return_code is not None:
                 self.stop_run(code)
-            elif self._bridge().is_remote or (has_hung_up and can_run_on):
+            elif (self._bridge().is_remote and not (has_hung_up and self.stops_on_hangup)) or (
+                has_hung_up and can_run_on
+            ):
                 screen.leaving.detach(code)
             else:
                 screen.leaving.leave(code)

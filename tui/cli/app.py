@@ -9,7 +9,7 @@ import typer
 from engine.storage.versions import installed_version
 from tui.cli.commands import screen
 from tui.cli.lazy_group import LazyGroup
-from tui.cli.options import RUN, GivenOptions, OnHangup, to_run_config, with_options
+from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, to_run_config, with_options
 from tui.terminal.capabilities import GlyphSet
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ def open_screen(
             **_SCREEN,
         ),
     ] = None,
+    nproc_per_node: NprocPerNode = 1,
     on_hangup: OnHangup = "go-on",
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Same as --glyphs ascii.", **_SCREEN)] = False,
 ) -> None:
@@ -61,6 +62,11 @@ def open_screen(
     tweetgen-tui generate -n 5           print five tweets
     """
     if context.invoked_subcommand is None:
-        screen.open_screen(to_run_config(given), "ascii" if ascii_only else glyphs, stops_on_hangup=on_hangup == "stop")
-    elif given or glyphs or ascii_only or on_hangup != "go-on":
+        screen.open_screen(
+            to_run_config(given),
+            "ascii" if ascii_only else glyphs,
+            stops_on_hangup=on_hangup == "stop",
+            num_processes=nproc_per_node,
+        )
+    elif given or glyphs or ascii_only or on_hangup != "go-on" or nproc_per_node != 1:
         context.fail(f"Put the options behind the command: tweetgen-tui {context.invoked_subcommand} ...")

@@ -83,6 +83,11 @@ def let_go(view: RunView) -> None:
     close_terminal(and_pipes=True)
 
 
+def stop_writing(_: RunView) -> None:
+    """Close standard output and error."""
+    close_terminal(and_pipes=True)
+
+
 def _listen_to_signals(output: _Output, leader: RunLeader | None, *, stops_on_hangup: bool) -> None:
     """Make the first SIGINT or SIGTERM stop and save, the second exit at once; a hangup if it `stops_on_hangup`."""
 

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from engine.config.run import RunConfig
 from engine.errors import DistributedError, StorageError, TweetgenError
 from engine.protocol import events
 from engine.storage.file_lock import try_lock
-from engine.storage.folders import RunFolder, find_run, folder_of_run, free_run_name
+from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal, in_use_error
 from engine.storage.journal_reader import last_event
 from engine.storage.run_log import log_to
@@ -33,13 +32,6 @@ MAX_RESTARTS = 3
 _LOCK_SECONDS = 5.0
 """How long the launcher before may take to end after its run has."""
 LOG = logging.getLogger(__name__)
-
-
-def named(config: RunConfig) -> RunConfig:
-    """Return a config with the name of its run: the processes of a launch, and their screen, have to agree on it."""
-    if config.resume is not None:
-        return replace(config, resume=find_run(config.resume).name)
-    return config if config.run_name is not None else replace(config, run_name=free_run_name())
 
 
 def launch_run(order: LaunchOrder, folder: LaunchFolder, release: Callable[[], None] = lambda: None) -> int:

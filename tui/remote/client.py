@@ -1,7 +1,8 @@
 """`RemoteBridge`: the bridge of a screen to a run that another process trains. The screen sees no difference.
 
 A thread reads what the host sends; another writes, so that no call blocks. Where the connection breaks while the run is
-still active (the host disconnects a client that was stopped for long), it connects again.
+still active (the host disconnects a client that was stopped for long), or a launcher starts its processes again, it
+connects again.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
 from tui.remote.client_connection import ClientConnection, Snapshot
-from tui.remote.connect import connected
+from tui.remote.connect import UnreachableError, connected
 from tui.remote.protocol import Hello, Screens
-from tui.run.bridge import Update
+from tui.remote.socket_path import is_launched
+from tui.run.bridge import Bridge, Update
 from tui.run.engine_bridge import EngineBridge, SubscriberFactory
 from tui.run.error_report import failure_event
 from tui.run.journal import read_history
@@ -43,7 +45,6 @@ class RemoteBridge:
         self, folder: RunFolder, make_subscriber: SubscriberFactory | None = None, *, is_read_only: bool = False
     ) -> None:
         """Prepare to attach to the run of `folder`; `make_subscriber` is for later runs, which this process trains."""
-        self.stage = Stage("attaching")
         self.config = RunConfig()
         """The config of the run; known once `connect` has returned."""
         self.is_read_only = is_read_only
@@ -65,14 +66,19 @@ class RemoteBridge:
         self._leaving = threading.Event()
         self._last_event: Event | None = None
         self._problem: TweetgenError | None = None
+        self._is_connected = False
         self._thread = threading.Thread(target=self._run, name="attached", daemon=True)
 
     def connect(self) -> RunView:
-        """Connect, and return the current view of the run. Raises `RemoteError`."""
+        """Connect, and return the current view of the run. Raises `RemoteError`.
+
+        Waits for a run whose processes are started again.
+        """
         self._thread.start()
-        if not self._has_snapshot.wait(_SNAPSHOT_SECONDS):
-            self.leave()
-            raise RemoteError(f"The run {self._folder.name} does not answer.")
+        while not self._has_snapshot.wait(_SNAPSHOT_SECONDS):
+            if not self._is_launched:
+                self.leave()
+                raise RemoteError(f"The run {self._folder.name} does not answer.")
         with self._lock:
             view, self._new_view = self._new_view, None
         if view is None:
@@ -82,7 +88,12 @@ class RemoteBridge:
     def start(self) -> None:
         """Do nothing: `connect` has started the thread."""
 
-    def successor(self, config: RunConfig) -> EngineBridge:
+    @property
+    def stage(self) -> Stage:
+        """What comes before the first view."""
+        return Stage("attaching")
+
+    def successor(self, config: RunConfig) -> Bridge:
         """Return a bridge for another run, which this process trains."""
         return EngineBridge(config, before=self, make_subscriber=self._make_subscriber)
 
@@ -130,6 +141,8 @@ class RemoteBridge:
     @property
     def badge(self) -> str:
         """How this screen is attached, and how many are."""
+        if not self._is_connected and self.is_alive and self._has_snapshot.is_set():
+            return "restarting"
         mode = "read-only" if self.is_read_only else "attached"
         return mode if self.num_screens == 1 else f"{mode}, {self.num_screens} screens"
 
@@ -141,11 +154,10 @@ class RemoteBridge:
     def _run(self) -> None:
         """Serve connections until the run ends or the screen disconnects. The thread's body."""
         try:
+            self._prepare()
             seconds = _CONNECT_SECONDS
             while self._should_run:
-                with connected(self._folder, seconds) as (connection, greeting, lines):
-                    self.host_pid = greeting.pid
-                    self._serve(ClientConnection(connection, lines, Hello(is_read_only=self.is_read_only)))
+                self._connect_once(seconds)
                 if self._should_run:
                     self._leaving.wait(_PAUSE_SECONDS)  # the process may be about to end
                 seconds = _RECONNECT_SECONDS
@@ -156,6 +168,26 @@ class RemoteBridge:
         if self._should_run and not self._has_read_end():
             self._fail()
         self._has_snapshot.set()
+
+    def _prepare(self) -> None:
+        """Do what comes before the first connection. On the thread. Raises `TweetgenError`."""
+
+    def _connect_once(self, seconds: float) -> None:
+        """Serve one connection until it ends. Raises `RemoteError` where there is none, and no launcher to wait for."""
+        try:
+            with connected(self._folder, seconds) as (connection, greeting, lines):
+                self.host_pid = greeting.pid
+                self._serve(ClientConnection(connection, lines, Hello(is_read_only=self.is_read_only)))
+        except UnreachableError:
+            if not self._is_launched:
+                raise
+        finally:
+            self._is_connected = False
+
+    @property
+    def _is_launched(self) -> bool:
+        """Whether a launcher is about to start the processes of the run."""
+        return is_launched(self._folder)
 
     @property
     def _should_run(self) -> bool:
@@ -199,6 +231,7 @@ class RemoteBridge:
         with self._lock:
             self._events, self._new_view = [], view
         self._last_event = view.ended
+        self._is_connected = True
         self._has_snapshot.set()
 
     def _has_read_end(self) -> bool:

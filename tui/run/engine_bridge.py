@@ -54,7 +54,7 @@ class EngineBridge:
     is_remote = False
     host_pid = None
     num_screens = 0
-    badge = refusal = welcome = ""
+    badge = refusal = ""
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class EngineBridge:
         self.stage = Stage("starting")
         """What the thread does before `RunStarted`."""
         self.config = config
+        self.welcome = ""
         self._open_session = open_session
         self._before = before
         self._session: Session | None = None

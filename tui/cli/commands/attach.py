@@ -12,7 +12,7 @@ from engine.errors import RemoteError
 from engine.storage.folders import RunFolder, find_run, list_runs
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.process.job_control import start_job_control
-from tui.remote.socket_path import is_active
+from tui.remote.socket_path import is_active, is_launched
 
 
 def attach(
@@ -32,7 +32,7 @@ def attach(
     tweetgen-tui attach my-run --read-only
     """
     folder = _find(run)
-    if not is_active(folder):
+    if not _is_on(folder):
         _print_end(folder)
         return
     require_terminal("Without one: tweetgen-tui runs list.")
@@ -46,7 +46,7 @@ def attach(
     try:
         view = bridge.connect()
     except RemoteError:
-        if is_active(folder):
+        if _is_on(folder):
             raise
         _print_end(folder)  # it has just ended
         sys.exit()
@@ -65,9 +65,14 @@ def _find(name: str | None) -> RunFolder:
     return active[0]
 
 
+def _is_on(folder: RunFolder) -> bool:
+    """Return whether a process trains a run, or a launcher starts its processes again."""
+    return is_active(folder) or is_launched(folder)
+
+
 def _active_runs() -> list[RunFolder]:
     """Return the active runs, the latest first."""
-    active = [run for run in list_runs() if is_active(run)]
+    active = [run for run in list_runs() if _is_on(run)]
     return sorted(active, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
 
 

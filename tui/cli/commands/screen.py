@@ -16,10 +16,11 @@ import typer
 
 from engine.config.presets import OVERFIT_PACE
 from engine.config.run import RunConfig, Setting
-from engine.errors import ConfigError, InternalError
+from engine.errors import ConfigError, DistributedError, InternalError
 from engine.session import preflight
 from engine.storage.folders import find_run
 from tui.process.job_control import JobControl, start_job_control
+from tui.process.launch.count import AUTO, WITHOUT_GPU, may_have_gpu
 from tui.process.signals import close_terminal, handle_ending_signals, handle_signals_after_screen
 from tui.terminal.capabilities import GlyphSet, glyphs_for, is_utf8
 
@@ -32,12 +33,15 @@ if TYPE_CHECKING:
     from tui.settings.store import PreferencesStore
 
 
-def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_hangup: bool = False) -> None:
+def open_screen(
+    config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_hangup: bool = False, num_processes: int = 1
+) -> None:
     """Open the screen, and print a summary when it is closed. Raises `TweetgenError` before anything is shown.
 
     `glyphs` override the user's preferences and the terminal's locale. Where the terminal hangs up, the run continues
-    without a screen, unless it `stops_on_hangup`.
+    without a screen, unless it `stops_on_hangup`. Several processes, `num_processes` or `AUTO`, are others than this.
     """
+    _require_no_rank()
     require_terminal("Without one: tweetgen-tui train, which takes the same options.")
     job_control = start_job_control()
 
@@ -60,9 +64,39 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
             history = history.for_resume()
             if warning:
                 typer.echo(warning, err=True)
-    bridge = EngineBridge(config, make_subscriber=host_factory(job_control, config, history))
+    bridge: Bridge
+    is_alone = num_processes == AUTO and not may_have_gpu()
+    if num_processes == 1 or is_alone:
+        own = bridge = EngineBridge(config, make_subscriber=host_factory(job_control, config, history))
+        own.welcome = WITHOUT_GPU if is_alone else ""
+    else:
+        bridge = _launched_bridge(config, num_processes, job_control, stops_on_hangup=stops_on_hangup)
     invitation = invitation_to_lesson() if config.resume is None else ""
     show(bridge, history, store, job_control, stops_on_hangup=stops_on_hangup, invitation=invitation)
+
+
+def _require_no_rank() -> None:
+    """Raise `DistributedError` where torchrun has started this process: a run of several has one screen at most."""
+    from engine.parallel.place import place_from_environment
+
+    if place_from_environment() is not None:
+        raise DistributedError(
+            "RANK is set in the environment, as torchrun does: a screen can't be one of several processes.",
+            "torchrun ... -m tui train starts them, tweetgen-tui attach in another terminal shows the run.",
+        )
+
+
+def _launched_bridge(config: RunConfig, wanted: int, job_control: JobControl, *, stops_on_hangup: bool) -> Bridge:
+    """Return the bridge to a run that a launcher trains in `wanted` processes. Raises `TweetgenError`."""
+    from tui.process.launch.from_screen import ScreenLaunch
+    from tui.remote.launched import LaunchedBridge
+
+    def make_launch(config: RunConfig) -> ScreenLaunch:
+        launch = ScreenLaunch(config, wanted=wanted, stops_on_hangup=stops_on_hangup)
+        job_control.set_active_run(launch.run, is_remote=True)
+        return launch
+
+    return LaunchedBridge(config, make_launch)
 
 
 def with_screen_settings(config: RunConfig, intervals: Mapping[str, Setting]) -> RunConfig:

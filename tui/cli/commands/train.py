@@ -14,7 +14,7 @@ from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import ConfigError, RankLostError
 from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, fields_of, to_run_config, with_options
 from tui.process.launch.folder import LaunchFolder
-from tui.process.launch.order import LaunchOrder
+from tui.process.launch.order import LaunchOrder, named
 from tui.process.launch.rank import Rank, this_rank
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _launch(order: LaunchOrder) -> int:
     release = _release_when_started() if order.detaches else lambda: None
 
     from engine.session import preflight
-    from tui.cli.run_launcher import launch_run, named
+    from tui.cli.run_launcher import launch_run
 
     preflight.check(order.config)
     return launch_run(replace(order, config=named(order.config)), LaunchFolder.create(), release)
@@ -121,7 +121,7 @@ def _run_for_launch(folder: LaunchFolder) -> int:
 
 def _train_at(place: Place, order: LaunchOrder, rank: Rank | None = None) -> int:
     """Train as one of several processes; `rank` is the launcher's part of it. Raises `TweetgenError`."""
-    from tui.cli.headless import let_go, run_headless
+    from tui.cli.headless import let_go, run_headless, stop_writing
     from tui.cli.ranks import RunLeader, follow
 
     try:
@@ -133,7 +133,7 @@ def _train_at(place: Place, order: LaunchOrder, rank: Rank | None = None) -> int
             order.config,
             as_json=order.as_json,
             stops_on_hangup=order.stops_on_hangup,
-            on_start=let_go if order.detaches else None,
+            on_start=let_go if order.detaches else stop_writing if order.is_for_screen else None,
             on_event=leader.handle,
             is_for_screen=order.is_for_screen,
             notice=order.notice,

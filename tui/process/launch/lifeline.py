@@ -23,22 +23,24 @@ class Lifeline:
         self.on_launcher_ended: Callable[[], None] = _leave
         """Called, on a thread, once the launcher has ended."""
         self._is_leader = is_leader
+        self._pipe = _STDIN
 
     def start(self) -> None:
-        """Watch the pipe on a thread from here on."""
+        """Watch the pipe on a thread from here on; standard input can be closed."""
+        self._pipe = os.dup(_STDIN)
         threading.Thread(target=self._watch, name="launcher", daemon=True).start()
 
     def _watch(self) -> None:
         poll = select.poll()
-        poll.register(_STDIN, select.POLLIN if self._is_leader else 0)
+        poll.register(self._pipe, select.POLLIN if self._is_leader else 0)
         while True:
             [(_, state)] = poll.poll()
-            if state & select.POLLIN:
-                for number in os.read(_STDIN, 64):
-                    os.kill(os.getpid(), number)
-            else:
+            signals = os.read(self._pipe, 64) if state & select.POLLIN else b""
+            if not signals:
                 self.on_launcher_ended()
                 return
+            for number in signals:
+                os.kill(os.getpid(), number)
 
 
 def _leave() -> None:

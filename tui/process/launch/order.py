@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.config.run import RunConfig
 from engine.errors import InternalError
 from engine.protocol import codec
 from engine.storage.atomic_write import new_file
+from engine.storage.folders import find_run, free_run_name
 from tui.process.launch.folder import LaunchFolder
 
 
@@ -31,9 +32,7 @@ class LaunchOrder:
     @property
     def run(self) -> str:
         """The name of the run."""
-        name = self.config.resume or self.config.run_name
-        assert name is not None  # noqa: S101 - as its docstring promises
-        return name
+        return name_in(self.config)
 
     def write(self, folder: LaunchFolder) -> None:
         """Store the order. Raises `StorageError`."""
@@ -47,3 +46,17 @@ class LaunchOrder:
             return codec.decode(folder.order_path.read_bytes(), cls)
         except (OSError, codec.DecodeError) as error:
             raise InternalError(f"The launch folder can't be read: {error}.") from error
+
+
+def named(config: RunConfig) -> RunConfig:
+    """Return a config with the name of its run: the processes of a launch, and their screen, have to agree on it."""
+    if config.resume is not None:
+        return replace(config, resume=find_run(config.resume).name)
+    return config if config.run_name is not None else replace(config, run_name=free_run_name())
+
+
+def name_in(config: RunConfig) -> str:
+    """Return the name of the run in a config that `named` has returned."""
+    name = config.resume or config.run_name
+    assert name is not None  # noqa: S101 - as the docstring says
+    return name

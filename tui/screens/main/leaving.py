@@ -64,7 +64,8 @@ class LeavingController(Controller):
     def action_leave(self) -> None:
         """Stop, save and quit; ask first where another process trains, as the run can continue."""
         bridge = self._run.bridge
-        is_on = self._run.view.ended is None and bridge.is_alive and not self._run.is_ending
+        has_started = self._run.view.phase != "starting"
+        is_on = has_started and self._run.view.ended is None and bridge.is_alive and not self._run.is_ending
         if bridge.is_remote and is_on and not bridge.refusal:
             dialog = LeaveDialog(self._run.name, bridge.num_screens)
             self._run.app.push_screen(dialog, self._leave_as_answered)
