@@ -62,7 +62,7 @@ NprocPerNode = Annotated[
         metavar="auto|N",
         help="Train with N processes on this machine, which share each batch; each needs a GPU, or with --device cpu "
         "some cores. auto: one for each GPU, fewer for a small batch.",
-        rich_help_panel="Several processes",
+        rich_help_panel="Machine",
         show_default=False,
     ),
 ]
