@@ -114,6 +114,8 @@ class TrainingBench:
         if number != self._round:
             self._round = number
             self._round_batches = list(islice(self._batches, self.steps_per_trial))
+            for batch in self._round_batches:
+                _ = batch.inputs  # padded now, and not in the time of the first variant
         return self._round_batches
 
     def tutorial_model(self) -> TutorialGenerator:

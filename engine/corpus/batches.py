@@ -8,12 +8,12 @@ on seed and epoch alone, so a `Position` is enough to resume.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.corpus.encoded_tweets import Batch, EncodedTweets
+from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
 from engine.corpus.position import Position
 
 POOL_BATCHES = 100
@@ -126,11 +126,11 @@ class BatchStream:
         """Go to this share, 0 to 1, of the epoch, rounded to whole batches."""
         self._position = Position(epoch=self._position.epoch, batch=round(share * len(self._batches)))
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[CorpusBatch]:
         """Return itself: a stream has a single position."""
         return self
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> CorpusBatch:
         """Return the batch at `position` and advance."""
         here = self.position
         if here.epoch != self._position.epoch:
@@ -139,9 +139,9 @@ class BatchStream:
         self._position = Position(epoch=here.epoch, batch=here.batch + 1)
         if self._part.world_size == 1:
             return self._tweets.batch(rows)
-        return replace(self._tweets.batch(self._part.of(rows)), total_targets=self._tweets.num_targets_of(rows))
+        return CorpusBatch(self._tweets, self._part.of(rows), total_targets=self._tweets.num_targets_of(rows))
 
-    def whole_batch(self) -> Batch:
+    def whole_batch(self) -> CorpusBatch:
         """Return the tweets of the last batch, of all parts."""
         return self._tweets.batch(self._last_rows)
 

@@ -10,25 +10,76 @@ import numpy.typing as npt
 from engine.corpus.flat_tweets import FlatTweets
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
 
+Ids = npt.NDArray[np.int64]
 
-@dataclass(frozen=True)
+
 class Batch:
     """Padded inputs and targets of B tweets; T is the length of the longest, in characters."""
 
-    inputs: npt.NDArray[np.int64]  # (B, T + 1): BOS, characters, PAD
-    targets: npt.NDArray[np.int64]  # (B, T + 1): characters, EOS, PAD
-    num_targets: int
-    """Targets without padding."""
-    total_targets: int = 0
-    """Targets of the whole step, over all ranks and micro-batches, that the loss is a mean over; 0 is `num_targets`."""
+    def __init__(self, inputs: Ids, targets: Ids, num_targets: int, total_targets: int = 0) -> None:
+        """Use arrays of (B, T + 1); without `total_targets`, the batch is the whole step."""
+        self._arrays = inputs, targets
+        self.num_targets = num_targets
+        """Targets without padding."""
+        self.total_targets = total_targets or num_targets
+        """Targets of the whole step, over all ranks and micro-batches, that the loss is a mean over."""
 
-    def __post_init__(self) -> None:
-        """Replace a `total_targets` of 0."""
-        if not self.total_targets:
-            object.__setattr__(self, "total_targets", self.num_targets)
+    @property
+    def inputs(self) -> Ids:
+        """BOS, characters, PAD: (B, T + 1)."""
+        return self._arrays[0]
+
+    @property
+    def targets(self) -> Ids:
+        """Characters, EOS, PAD: (B, T + 1)."""
+        return self._arrays[1]
+
+    @property
+    def num_tweets(self) -> int:
+        """B."""
+        return len(self.targets)
 
 
-@dataclass(frozen=True)
+class CorpusBatch(Batch):
+    """Tweets of a corpus; padded on first access, since a GPU gathers them from its own copy of the corpus."""
+
+    def __init__(self, tweets: EncodedTweets, rows: Ids, total_targets: int = 0) -> None:
+        """Use the tweets at `rows`, (B,); without `total_targets`, they are the whole step."""
+        self.tweets = tweets
+        self.rows = rows
+        self.num_targets = tweets.num_targets_of(rows)
+        self.total_targets = total_targets or self.num_targets
+        self._padded: tuple[Ids, Ids] | None = None
+
+    @property
+    def inputs(self) -> Ids:
+        """BOS, characters, PAD: (B, T + 1)."""
+        return self._pad()[0]
+
+    @property
+    def targets(self) -> Ids:
+        """Characters, EOS, PAD: (B, T + 1)."""
+        return self._pad()[1]
+
+    @property
+    def num_tweets(self) -> int:
+        """B."""
+        return len(self.rows)
+
+    @property
+    def num_columns(self) -> int:
+        """T + 1."""
+        offsets = self.tweets.offsets
+        return int((offsets[self.rows + 1] - offsets[self.rows]).max(initial=0)) + 1
+
+    def _pad(self) -> tuple[Ids, Ids]:
+        """Return inputs and targets, cut from the corpus the first time."""
+        if self._padded is None:
+            self._padded = self.tweets.padded(self.rows)
+        return self._padded
+
+
+@dataclass(frozen=True, eq=False)
 class EncodedTweets:
     """Tweets as token ids, in the smallest integer type that fits the vocabulary."""
 
@@ -71,8 +122,12 @@ class EncodedTweets:
         """Return the targets of the tweets at `indices`, (B,)."""
         return int((self.offsets[indices + 1] - self.offsets[indices]).sum()) + len(indices)
 
-    def batch(self, indices: npt.NDArray[np.int64]) -> Batch:
-        """Return the tweets at `indices`, (B,), as one batch, padded to the longest."""
+    def batch(self, indices: Ids) -> CorpusBatch:
+        """Return the tweets at `indices`, (B,), as one batch."""
+        return CorpusBatch(self, indices)
+
+    def padded(self, indices: Ids) -> tuple[Ids, Ids]:
+        """Return inputs and targets of the tweets at `indices`, (B,), padded to the longest: (B, T + 1) each."""
         starts = self.offsets[indices]
         lengths = (
             self.offsets[indices + 1] - starts
@@ -85,4 +140,4 @@ class EncodedTweets:
         targets = np.full_like(inputs, PAD)
         targets[:, :-1] = inputs[:, 1:]
         targets[np.arange(len(indices)), lengths] = EOS
-        return Batch(inputs, targets, num_targets=self.num_targets_of(indices))
+        return inputs, targets

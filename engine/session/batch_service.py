@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from engine.compute.gpu.buckets import DeviceBatch, to_batch
-from engine.corpus.batches import BatchStream, padding_shares
+from engine.corpus.batches import padding_shares
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.training_data import TrainingData
 from engine.model.vocab import PAD, SPECIALS, Vocab
@@ -39,7 +38,7 @@ class BatchService:
         if shuffled:
             batch = self._random_batch(batch_step)
         else:
-            batch = self._next_batch() if state.last_batch is None else self._last_batch(state.last_batch)
+            batch = self._next_batch() if state.last_batch is None else state.last_batch
         sorted_padding, shuffled_padding = self._padding_shares()
         self._reporter.emit(
             events.BatchShown,
@@ -60,13 +59,6 @@ class BatchService:
         stream = self._training_data.batches(state.training, state.resume_position)
         next(stream)
         return stream.whole_batch()
-
-    def _last_batch(self, own_part: Batch | DeviceBatch) -> Batch:
-        """Return the batch of the last step, of all ranks."""
-        stream = self._state.batches
-        if self._training_data.part.world_size > 1 and isinstance(stream, BatchStream):
-            return stream.whole_batch()
-        return to_batch(own_part)
 
     def _random_batch(self, step: int) -> Batch:
         """Return a batch of random training tweets, always the same at one step."""

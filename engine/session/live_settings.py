@@ -66,10 +66,9 @@ class LiveSettings:
         training = with_settings(state.training, {"batch_size": batch_size})
         self._reporter.emit_steps()
         batches = self._training_data.batches(training, state.batches.position, state.training.batch_size)
-        state.stop_prefetching()
         state.training = training
         state.trainer.set_batch_size(batch_size)
-        state.replace_batches(batches)
+        state.batches = batches
         if state.thread_tuner is not None:
             state.thread_tuner.use_batches(partial(self._training_data.some_batches, batch_size))
         self._reporter.reset_throughput()

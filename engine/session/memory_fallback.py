@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from engine.compute.gpu.buckets import DeviceBatch
 from engine.compute.memory import is_out_of_memory
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.errors import DeviceMemoryError
@@ -39,11 +38,11 @@ class MemoryFallback:
         self._reporter = reporter
         self._eval_batch_size = EVAL_BATCH_SIZE
 
-    def take_step(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
+    def take_step(self, batch: Batch, learning_rate: float) -> None:
         """Take a training step, in micro-batches if need be. Raises `DeviceMemoryError` where one tweet is too many."""
         trainer = self._state.trainer
         while not self._fits(lambda: trainer.step(batch, learning_rate), "a step"):
-            num_tweets = batch.tokens.shape[1] if isinstance(batch, DeviceBatch) else len(batch.targets)
+            num_tweets = batch.num_tweets
             failed_size = min(trainer.micro_batch_size or num_tweets, num_tweets)
             if failed_size == 1:
                 raise DeviceMemoryError("There is not enough memory for a single tweet.", _HINT)
@@ -55,9 +54,9 @@ class MemoryFallback:
             )
             self._reporter.emit(Warned, message=message)
 
-    def next_batch(self) -> Batch | DeviceBatch | None:
+    def next_batch(self) -> Batch | None:
         """Return the next batch; None where memory ran out, once some is free for another try."""
-        found: list[Batch | DeviceBatch] = []
+        found: list[Batch] = []
         if not self._fits(lambda: found.append(next(self._state.batches)), "a batch"):
             self._state.trainer.free_memory()
         return found[0] if found else None

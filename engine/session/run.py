@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable
 
 from engine.compute.calibration import threads_label
-from engine.compute.gpu.buckets import DeviceBatch, to_batch
 from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
@@ -55,8 +54,7 @@ class Run:
         self._clock = state.stopwatch.clock
 
     def close(self) -> None:
-        """End the prefetching thread, if any, and wait for the checkpoint that is being written."""
-        self.state.stop_prefetching()
+        """Wait for the checkpoint that is being written."""
         self.checkpoints.saver.queue.close()
 
     def begin(self) -> None:
@@ -137,17 +135,16 @@ class Run:
         used = budget_used(state.training, *state.elapsed)
         return learning_rate_at(state.training, state.step, used, state.progress.finish)
 
-    def _whole_batch(self, loaded: Batch | DeviceBatch) -> Batch:
+    def _whole_batch(self, loaded: Batch) -> Batch:
         """Return the batch that was loaded last, with the parts of other processes."""
-        stream = self.state.batches
-        return stream.whole_batch() if self.leader is not None and isinstance(stream, BatchStream) else to_batch(loaded)
+        return loaded if self.leader is None else self.state.batches.whole_batch()
 
-    def _load_batch(self) -> Batch | DeviceBatch:
+    def _load_batch(self) -> Batch:
         """Return the next batch; until it is trained on, a resume repeats it."""
         state = self.state
         state.in_flight = state.batches.position
         with state.timer.during("data"):
-            return self._next_batch()
+            return self.memory_fallback.next_batch() or next(state.batches)
 
     def _loss_of(self, batch: Batch) -> float:
         """Return the loss of a batch without dropout, nats per character, in no training time."""
@@ -157,29 +154,19 @@ class Run:
         stopwatch.resume()
         return loss
 
-    def _train_on(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
+    def _train_on(self, batch: Batch, learning_rate: float) -> None:
         """Train on a loaded batch."""
         state = self.state
         began = self._clock()
         state.timer.switch_to("forward")
         self.memory_fallback.take_step(batch, learning_rate)
         state.in_flight = None
-        state.last_batch = batch
+        state.last_batch = self._whole_batch(batch)
         state.timer.switch_to("other")
         state.timer.num_steps += 1
-        state.progress.total_chars += batch.total_targets if isinstance(batch, Batch) else batch.num_targets
+        state.progress.total_chars += batch.total_targets
         if state.thread_tuner is not None:
             state.thread_tuner.record_step(self._clock() - began, batch.num_targets)
-
-    def _next_batch(self) -> Batch | DeviceBatch:
-        """Return the next batch; where memory runs out, free the prefetched ones and try again."""
-        batch = self.memory_fallback.next_batch()
-        if batch is not None:
-            return batch
-        position = self.state.batches.position
-        self.state.stop_prefetching()
-        self.state.replace_batches(self.setup.training_data.batches(self.state.training, position))
-        return next(self.state.batches)
 
     def emit_step_times(self) -> None:
         """Emit where the time of the steps went, every `TIMES_SECONDS`."""
@@ -268,4 +255,4 @@ class Run:
         self.state.replace_trainer(trainer)
         self.insight_service.restart()
         self.reporter.reset_throughput()
-        self.state.replace_batches(batches)
+        self.state.batches = batches

@@ -43,7 +43,6 @@ from engine.session.thread_tuning import (
     tune,
 )
 from engine.storage.folders import RunFolder, create_run_folder
-from engine.training.prefetch import batch_source
 from engine.training.schedule import exhausted_budget
 from engine.training.trainer import Trainer
 
@@ -155,7 +154,7 @@ def _build_state(
         model_config=model_config,
         training=training,
         sampling=sampling,
-        batches=batch_source(_batches_from(info, data, training), tuned.trainer.prepare_batch),
+        batches=_batches_from(info, data, training),
         progress=Progress.from_start(start),
         rank_generators={} if checkpoint is None else rank_generators(checkpoint, tuned.runtime.device.type),
         stopwatch=Stopwatch(SteadyClock(clock), offset=start.elapsed_seconds if start else 0.0),

@@ -12,7 +12,6 @@ from torch import Tensor
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import Stopwatch
 from engine.compute.device import Runtime
-from engine.compute.gpu.buckets import DeviceBatch
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.config.validation import option_of
@@ -21,7 +20,6 @@ from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.session.thread_tuning import ThreadTuner
 from engine.training.evaluation import Evaluation
-from engine.training.prefetch import BatchSource, PrefetchedBatches, batch_source
 from engine.training.schedule import Finish, exhausted_budget
 from engine.training.trainer import Trainer
 
@@ -103,7 +101,7 @@ class RunState:
     model_config: ModelConfig
     training: TrainingConfig
     sampling: SamplingConfig
-    batches: BatchSource
+    batches: BatchStream
     progress: Progress
     stopwatch: Stopwatch
     """Seconds of training."""
@@ -114,7 +112,7 @@ class RunState:
     """The states of the followers' random generators, by rank: as of the checkpoint that was loaded or saved last."""
     in_flight: Position | None = None
     """The position of the batch of the step in progress."""
-    last_batch: Batch | DeviceBatch | None = None
+    last_batch: Batch | None = None
     """The batch of the last step; None before the first of this session, and after a checkpoint was loaded."""
 
     def __post_init__(self) -> None:
@@ -159,13 +157,3 @@ class RunState:
         self.trainer.close()
         self.trainer = trainer
         self.last_batch = None
-
-    def replace_batches(self, stream: BatchStream) -> None:
-        """Train on another stream from now on."""
-        self.stop_prefetching()
-        self.batches = batch_source(stream, self.trainer.prepare_batch)
-
-    def stop_prefetching(self) -> None:
-        """End the prefetching thread, if any, and free its batches."""
-        if isinstance(self.batches, PrefetchedBatches):
-            self.batches.close()

@@ -1,4 +1,4 @@
-"""The trainer, evaluation, the learning-rate schedule and the prefetching of batches.
+"""The trainer, evaluation and the learning-rate schedule.
 
 Never decides when to evaluate or save.
 """

@@ -26,14 +26,14 @@ from torch import Tensor
 from engine.compute.adamw import FusedAdamW
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.device import Runtime, generators_restored_on_error
-from engine.compute.gpu.buckets import DeviceBatch, to_device_batch
+from engine.compute.gpu.backlog import Backlog
 from engine.compute.gpu.train_step import DeviceStep, recorder_for
 from engine.compute.loss_buffer import LossBuffer
 from engine.compute.memory import free_memory
 from engine.compute.optimizer_step import OptimizerStep
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.weight_average import WeightAverage
@@ -106,19 +106,12 @@ class Trainer:
             self._optimizer_step,
             precision=self._runtime.precision,
             recorder=recorder_for(self.model) if may_record else None,
+            backlog=Backlog() if self._runtime.device.type == "cuda" else None,
             sum_over_ranks=sum_over_ranks and partial(self._sum_gradients, sum_over_ranks),
         )
 
-    @property
-    def prepare_batch(self) -> Callable[[Batch], DeviceBatch] | None:
-        """Function that prepares a batch for `step`, on any thread; None on a CPU, where that needs no thread."""
-        return None if self._device_step is None else self._to_device_batch
-
-    def _to_device_batch(self, batch: Batch) -> DeviceBatch:
-        return to_device_batch(batch, -(-self._batch_size // self._world_size))
-
     def set_batch_size(self, batch_size: int) -> None:
-        """Prepare batches of up to that many tweets over all ranks from now on; frees the recordings for others."""
+        """Pad small batches to that many tweets over all ranks from now on; frees the recordings for others."""
         self._batch_size = batch_size
         self.close()
 
@@ -138,23 +131,24 @@ class Trainer:
         """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
         return not self._optimizer_step.has_begun
 
-    def step(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
-        """Train on one batch, or this rank's part of it, prepared or not: forward, backward, sum, clip, update.
+    def step(self, batch: Batch, learning_rate: float) -> None:
+        """Train on one batch, or this rank's part of it: forward, backward, sum, clip, update.
 
-        A step with a non-finite loss or gradient is skipped: it counts, and changes no weight.
+        A step with a non-finite loss or gradient is skipped: it counts, and changes no weight. Raises
+        `DeviceMemoryError` if the corpus does not fit the device's memory.
         """
         self.learning_rate = learning_rate
         self.model.train()
         self._optimizer_step.has_begun = False
         draws = self.model.dropout.p > 0
         with generators_restored_on_error(self._runtime.device) if draws else nullcontext():
-            if self._device_step is not None:
-                ready = batch if isinstance(batch, DeviceBatch) else self._to_device_batch(batch)
-                self._device_step.run(ready, learning_rate)
-            elif isinstance(batch, DeviceBatch):
-                raise TypeError("the batch is prepared for a GPU")
-            else:
+            if self._device_step is None:
                 self._step_on_cpu(batch, learning_rate)
+            elif isinstance(batch, CorpusBatch):
+                batch_size = -(-self._batch_size // self._world_size)
+                self._device_step.run(batch, batch_size, learning_rate)
+            else:
+                raise TypeError("a GPU gathers its batches from a corpus")
             if self._average is not None:
                 self._average.update(self.step_count + 1)
             self._losses.count()
@@ -176,6 +170,8 @@ class Trainer:
 
     def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
         """Take a step on the CPU."""
+        with self._timer.during("data"):
+            _ = batch.inputs  # padded on first access
         self._compute_gradients(batch)
         if self._sum_over_ranks is not None:
             self._sum_gradients(self._sum_over_ranks)
@@ -185,7 +181,7 @@ class Trainer:
 
     def _compute_gradients(self, batch: Batch) -> None:
         """Compute loss and gradient of a batch; in micro-batches if it is larger than one, zero if it has no tweet."""
-        num_tweets = len(batch.targets)
+        num_tweets = batch.num_tweets
         if num_tweets == 0:
             self._flat.grads_and_loss.zero_()
         elif self.micro_batch_size is None or num_tweets <= self.micro_batch_size:

@@ -26,7 +26,7 @@ from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded_tweets import Batch, EncodedTweets
+from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.position import Position
 from engine.model.vocab import Vocab
@@ -99,7 +99,7 @@ def encoded_with(vocab: Vocab, tweets: Iterable[str]) -> EncodedTweets:
     return EncodedTweets.from_flat(FlatTweets.from_texts(tweets), vocab)
 
 
-def some_batches(count: int, batch_size: int = 8) -> list[Batch]:
+def some_batches(count: int, batch_size: int = 8) -> list[CorpusBatch]:
     """Return the first batches of the small tweets."""
     return list(islice(BatchStream(encoded()[0], batch_size, seed=3, position=Position()), count))
 

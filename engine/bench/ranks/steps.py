@@ -112,11 +112,9 @@ class StepBench:
         return num_chars
 
     def _train(self, trainer: Trainer, batches: list[Batch]) -> int:
-        prepare = trainer.prepare_batch
         for batch in batches:
-            ready = batch if prepare is None else prepare(batch)
             self._began_part = self._clock()
-            trainer.step(ready, LEARNING_RATE)
+            trainer.step(batch, LEARNING_RATE)
             if self._clocks is not None:
                 self._clocks.compute += self._end_part()
         trainer.drain_report()

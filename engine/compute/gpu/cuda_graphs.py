@@ -8,8 +8,8 @@ The rules are torch's ("CUDA Graphs" in its CUDA semantics):
   learning rate are updated in place; the output goes to a `LossBuffer`.
 * **One memory pool.** Graphs may share a pool if none needs another's results and no two run at once: all results are
   outside the pool, and all replays are on one stream.
-* **No waiting, nothing else running.** A step reads no value back. Batches are prepared in a thread that never uses
-  CUDA, and Python's garbage collector is disabled, since it could free an older graph during the recording.
+* **No waiting, nothing else running.** A step reads no value back. Python's garbage collector is disabled, since it
+  could free an older graph during the recording.
 
 A recording that runs out of memory is tried again once its caller has made room. After any other failure, steps run
 eagerly for the rest of the process, with a warning in the log.
@@ -21,7 +21,7 @@ import contextlib
 import gc
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -36,8 +36,6 @@ WARM_UP_VISITS = 2
 """Eager runs of a bucket before it is recorded; so a rare shape costs no recording."""
 MAX_BUCKETS = 32
 """Maximum number of graphs; the least recently used is evicted."""
-
-Shape = tuple[int, ...]
 
 
 class RecordingMemoryError(torch.OutOfMemoryError):
@@ -140,9 +138,9 @@ def _without_collection() -> Iterator[None]:
 
 @dataclass
 class _Bucket:
-    """The steps of one input shape."""
+    """The steps of one key and input shape."""
 
-    tokens: Tensor
+    inputs: Tensor
     """Its input, always at the same address."""
     num_visits: int = 0
     recording: Recording | None = None
@@ -156,25 +154,28 @@ class BucketedSteps:
         self._device = device
         self._recorder = recorder
         self._max_buckets = max_buckets
-        self._buckets: OrderedDict[Shape, _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
 
     @property
     def num_recorded(self) -> int:
         """Number of buckets that are replayed."""
         return sum(bucket.recording is not None for bucket in self._buckets.values())
 
-    def run(self, step: Callable[[Tensor], None], tokens: Tensor) -> None:
-        """Run `step`, the same one in every call, on input in host memory; does not wait if that is pinned."""
-        bucket = self._bucket(tuple(tokens.shape), tokens.dtype)
-        bucket.tokens.copy_(tokens, non_blocking=True)
+    def run(self, step: Callable[[Tensor], None], inputs: Tensor, key: Hashable = None) -> None:
+        """Run `step`, the same one in every call with this key, on a small input in host memory.
+
+        Raises `RecordingMemoryError`.
+        """
+        bucket = self._bucket((key, *inputs.shape), inputs)
+        bucket.inputs.copy_(inputs, non_blocking=True)
         bucket.num_visits += 1
         if self._recorder is None:
-            step(bucket.tokens)
+            step(bucket.inputs)
             return
         if bucket.recording is None and CUDA_ALLOCATOR.is_sound and bucket.num_visits > WARM_UP_VISITS:
             self._record(step, bucket, self._recorder)
         if bucket.recording is None:
-            self._recorder.run_on_side_stream(lambda: step(bucket.tokens))
+            self._recorder.run_on_side_stream(lambda: step(bucket.inputs))
         else:
             bucket.recording.replay()
 
@@ -183,14 +184,14 @@ class BucketedSteps:
         while self._buckets:
             self._evict_oldest()
 
-    def _bucket(self, shape: Shape, dtype: torch.dtype) -> _Bucket:
-        """Return the bucket of a shape, now the most recently used; a new one may evict the least recently used."""
-        if shape not in self._buckets:
+    def _bucket(self, key: Hashable, inputs: Tensor) -> _Bucket:
+        """Return the bucket of a key, now the most recently used; a new one may evict the least recently used."""
+        if key not in self._buckets:
             if len(self._buckets) >= self._max_buckets:
                 self._evict_oldest()
-            self._buckets[shape] = _Bucket(torch.empty(shape, dtype=dtype, device=self._device))
-        self._buckets.move_to_end(shape)
-        return self._buckets[shape]
+            self._buckets[key] = _Bucket(torch.empty_like(inputs, device=self._device))
+        self._buckets.move_to_end(key)
+        return self._buckets[key]
 
     def _evict_oldest(self) -> None:
         """Evict the least recently used bucket."""
@@ -209,7 +210,7 @@ class BucketedSteps:
         Raises `RecordingMemoryError`. After another failure, nothing is recorded any more.
         """
         try:
-            bucket.recording = recorder.record(lambda: step(bucket.tokens))
+            bucket.recording = recorder.record(lambda: step(bucket.inputs))
         except RuntimeError as error:
             for other in self._buckets.values():
                 self._discard(other)

@@ -25,10 +25,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
+from engine.compute.gpu.backlog import Backlog
 from engine.compute.gpu.bfloat16_copy import Bfloat16Copy
-from engine.compute.gpu.buckets import DeviceBatch
+from engine.compute.gpu.buckets import bucket_length, padded_rows
 from engine.compute.gpu.cuda_graphs import BucketedSteps, CudaRecorder, RecordingMemoryError
+from engine.compute.gpu.resident_tweets import ResidentTweets, resident_tweets
 from engine.compute.optimizer_step import OptimizerStep
+from engine.corpus.encoded_tweets import CorpusBatch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
@@ -45,9 +48,10 @@ class DeviceStep:
         *,
         precision: str,
         recorder: CudaRecorder | None,
+        backlog: Backlog | None,
         sum_over_ranks: Callable[[], None] | None = None,
     ) -> None:
-        """Use a model that stays on its device, and its buffers.
+        """Use a model that stays on its device, and its buffers; with a `backlog`, wait for steps that are queued.
 
         With `sum_over_ranks`, gradient and update are recorded apart, and it is called between the two.
         """
@@ -62,27 +66,48 @@ class DeviceStep:
         self._steps = BucketedSteps(self._device, recorder)
         self._updates = BucketedSteps(self._device, recorder)
         self._micro_batch_size: int | None = None
+        self._tweets: ResidentTweets | None = None
+        self._backlog = backlog
 
-    def run(self, batch: DeviceBatch, learning_rate: float) -> None:
-        """Train on a batch; returns before the device is done. A non-finite loss or gradient changes nothing."""
-        tokens = torch.from_numpy(batch.tokens)
+    def run(self, batch: CorpusBatch, batch_size: int, learning_rate: float) -> None:
+        """Train on a batch, padded to `batch_size` tweets; returns before the device is done.
+
+        A non-finite loss or gradient changes nothing. Raises `DeviceMemoryError` if the corpus does not fit.
+        """
+        self._use_tweets(resident_tweets(batch.tweets, self._device))
         self._learning_rate.fill_(learning_rate)
         self._total_targets.fill_(batch.total_targets)
         if batch.num_targets:
-            self._run_recorded(tokens.pin_memory() if self._device.type == "cuda" else tokens)
+            rows = torch.from_numpy(padded_rows(batch.rows, batch_size))
+            self._run_recorded(rows, bucket_length(batch.num_columns))
         else:
             self._flat.grads_and_loss.zero_()  # fewer tweets than ranks
         if self._sum_over_ranks is not None:
             self._sum_over_ranks()
             self._updates.run(self._update, torch.empty(0))
+        if self._backlog is not None:
+            self._backlog.add_step()
 
-    def _run_recorded(self, tokens: Tensor) -> None:
+    def _use_tweets(self, tweets: ResidentTweets) -> None:
+        """Gather batches from these tweets; graphs that gather from others are freed."""
+        if tweets is not self._tweets:
+            self.discard_graphs()
+            self._tweets = tweets
+
+    def _run_recorded(self, rows: Tensor, length: int) -> None:
         """Run the step, or with several ranks its part before the sum, recorded where possible."""
+        step = self._step if self._sum_over_ranks is None else self._compute_gradients
         try:
-            self._steps.run(self._step if self._sum_over_ranks is None else self._compute_gradients, tokens)
+            self._steps.run(lambda rows: step(self._gathered(rows, length)), rows, key=length)
         except RecordingMemoryError:
             self._optimizer_step.has_begun = False  # as the recording left it
             raise
+
+    def _gathered(self, rows: Tensor, length: int) -> Tensor:
+        """Return the token ids of the tweets at `rows`, (B,) on the device: (length + 1, B)."""
+        if self._tweets is None:
+            raise TypeError("there are no tweets")
+        return self._tweets.gather(rows, length)
 
     def discard_graphs(self) -> None:
         """Free all CUDA graphs; later steps are recorded again."""
@@ -95,7 +120,7 @@ class DeviceStep:
         self.discard_graphs()
 
     def _step(self, tokens: Tensor) -> None:
-        """Run the whole step on `tokens` (T + 1, B) int32 on the device."""
+        """Run the whole step on `tokens` (T + 1, B) int32."""
         self._compute_gradients(tokens)
         self._update(tokens)
 

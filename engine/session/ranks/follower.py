@@ -32,7 +32,6 @@ from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.generators import from_hex, to_hex
 from engine.session.ranks.shared_evaluation import SharedEvaluation
 from engine.session.state import Progress, RunState
-from engine.training.prefetch import batch_source
 from engine.training.trainer import Trainer
 
 LOG = logging.getLogger(__name__)
@@ -112,7 +111,7 @@ class Follower:
         state = _given(self._state)
         state.training = lease.training
         state.trainer.set_batch_size(lease.training.batch_size)
-        state.replace_batches(batches)
+        state.batches = batches
 
     def _new_state(self, lease: Sync, data: TrainingData) -> RunState:
         """Return the state of a run with a new trainer, whose weights come with the next broadcasts."""
@@ -132,7 +131,7 @@ class Follower:
             model_config=lease.model,
             training=lease.training,
             sampling=SamplingConfig(),
-            batches=batch_source(data.batches(lease.training, lease.position), trainer.prepare_batch),
+            batches=data.batches(lease.training, lease.position),
             progress=Progress(),
             stopwatch=Stopwatch(SteadyClock(time.monotonic)),
         )

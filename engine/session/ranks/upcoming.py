@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from engine.corpus.batches import BatchStream
 from engine.session.state import RunState
 from engine.training.schedule import budget_used, exhausted_budget, learning_rate_at
 
@@ -13,12 +12,11 @@ def upcoming_rates(state: RunState, count: int) -> list[float]:
     The last of them is followed by a sample, an evaluation or a save, by the end of a budget or of a finish, by a new
     epoch, or by none of these.
     """
-    training, finish, stream = state.training, state.progress.finish, state.batches
+    training, finish = state.training, state.progress.finish
     count = 1 if training.steps_per_second else count  # the loop waits between steps
-    epochs = stream.upcoming_epochs(count) if isinstance(stream, BatchStream) else [stream.epochs]
     intervals = [each for each in (training.sample_every, training.eval_every, training.save_every) if each]
     rates: list[float] = []
-    for step, epochs_before in enumerate(epochs, start=state.step):
+    for step, epochs_before in enumerate(state.batches.upcoming_epochs(count), start=state.step):
         used = training, step, epochs_before, state.stopwatch.seconds
         is_over = exhausted_budget(*used) is not None or (finish is not None and step >= finish.last_step)
         if rates and (is_over or any(step % interval == 0 for interval in intervals)):

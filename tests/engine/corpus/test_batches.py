@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.batches import BatchStream, epoch_order, padding_shares
-from engine.corpus.encoded_tweets import Batch, EncodedTweets
+from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
 from engine.corpus.position import Position
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
 from tests.engine.helpers import encoded, encoded_with
@@ -20,7 +21,7 @@ BATCH_SIZES = st.integers(1, 9)
 SEEDS = st.integers(0, 2**63 - 1)
 
 
-def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) -> list[Batch]:
+def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) -> list[CorpusBatch]:
     """Return the batches of one epoch."""
     stream = BatchStream(tweets, batch_size, seed, Position(epoch=number))
     batches = [next(stream)]
@@ -34,7 +35,7 @@ def texts_of(batch: Batch, vocab: Vocab) -> list[str]:
     return [vocab.decode(row[: list(row).index(EOS)]) for row in batch.targets]
 
 
-def as_lists(batches: list[Batch]) -> list[list[list[int]]]:
+def as_lists(batches: Iterable[Batch]) -> list[list[list[int]]]:
     return [batch.inputs.tolist() for batch in batches]
 
 

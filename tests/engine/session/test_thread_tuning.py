@@ -17,7 +17,7 @@ from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.compute import device, slowdown_detector
 from engine.compute.calibration import Calibration, Candidate
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.encoded_tweets import CorpusBatch
 from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
 from engine.protocol import codec
@@ -101,7 +101,7 @@ def warnings_of(emitted: Iterable[Event]) -> list[str]:
     return [event.message for event in of_type(emitted, e.Warned)]
 
 
-def trainer_with_all(precision: str = "float32") -> tuple[Trainer, list[Batch]]:
+def trainer_with_all(precision: str = "float32") -> tuple[Trainer, list[CorpusBatch]]:
     """Return a trainer of two layers with dropout, and batches."""
     torch.manual_seed(0)
     shape = ModelConfig(embedding_size=4, hidden_size=6, num_layers=2, dropout=0.3)

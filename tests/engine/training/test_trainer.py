@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from unittest import mock
 
@@ -34,7 +34,7 @@ def new_trainer(max_grad_norm: float = 0.0) -> Trainer:
     return Trainer(TextGenerator(VOCAB_SIZE, E, H), TrainingConfig(max_grad_norm=max_grad_norm), CPU)
 
 
-def train_losses(trainer: Trainer, batches: list[Batch], learning_rate: float = 0.004) -> list[float]:
+def train_losses(trainer: Trainer, batches: Sequence[Batch], learning_rate: float = 0.004) -> list[float]:
     for batch in batches:
         trainer.step(batch, learning_rate)
     return trainer.drain_report().train_losses

@@ -16,18 +16,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.compute.gpu import cuda_graphs
-from engine.compute.gpu.buckets import bucket_length, to_batch, to_device_batch
+from engine.compute.gpu.buckets import bucket_length, padded_rows
 from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps, CudaRecorder, RecordingMemoryError
+from engine.compute.gpu.resident_tweets import resident_tweets
 from engine.compute.gpu.train_step import mean_loss
 from engine.compute.memory import CudaAllocator, free_memory, is_out_of_memory
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.encoded_tweets import CorpusBatch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
 from tests.engine.helpers import encoded
 
 
-def some_batch(num_tweets: int, seed: int = 0) -> tuple[Batch, int]:
+def some_batch(num_tweets: int, seed: int = 0) -> tuple[CorpusBatch, int]:
     """Return a batch of random tweets and their vocabulary size."""
     tweets, vocab = encoded()
     indices = np.random.default_rng(seed).choice(len(tweets), num_tweets, replace=False)
@@ -51,26 +52,15 @@ def test_padding_changes_neither_loss_nor_gradients(num_layers: int, num_tweets:
 
     logits, _ = model(torch.from_numpy(batch.inputs))
     expected = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
-    total_targets = torch.tensor(batch.num_targets)
-    loss = mean_loss(model, torch.from_numpy(to_device_batch(batch, 8).tokens), total_targets)
+    rows, length = torch.from_numpy(padded_rows(batch.rows, 8)), bucket_length(batch.num_columns)
+    tokens = resident_tweets(batch.tweets, CPU).gather(rows, length)
+    loss = mean_loss(model, tokens, torch.tensor(batch.num_targets))
 
     assert torch.allclose(loss, expected, rtol=1e-12)
     for grad, wanted in zip(
         torch.autograd.grad(loss, parameters), torch.autograd.grad(expected, parameters), strict=True
     ):
         assert torch.allclose(grad, wanted, rtol=1e-10, atol=1e-14)
-
-
-@pytest.mark.parametrize("num_tweets", [1, 5, 8])
-def test_a_padded_batch_can_be_converted_back(num_tweets: int) -> None:
-    batch, _ = some_batch(num_tweets)
-
-    found = to_batch(to_device_batch(batch, 8))
-
-    assert np.array_equal(found.inputs, batch.inputs)
-    assert np.array_equal(found.targets, batch.targets)
-    assert found.num_targets == batch.num_targets
-    assert to_batch(batch) is batch
 
 
 # recording and replaying ----------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -34,7 +35,7 @@ def new_trainer(runtime: Runtime, *, may_record: bool = True, num_layers: int = 
     return Trainer(model, CONFIG, runtime, may_record=may_record)
 
 
-def losses_of(trainer: Trainer, some: list[Batch]) -> list[float]:
+def losses_of(trainer: Trainer, some: Sequence[Batch]) -> list[float]:
     for batch in some:
         trainer.step(batch, RATE)
     return trainer.drain_report().train_losses

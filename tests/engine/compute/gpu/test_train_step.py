@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,7 @@ def new_model(num_layers: int = 2, dropout: float = 0.0) -> TextGenerator:
     return TextGenerator(len(encoded()[1]), 6, 10, num_layers, dropout)
 
 
-def reference_losses(model: TextGenerator, batches: list[Batch]) -> list[float]:
+def reference_losses(model: TextGenerator, batches: Sequence[Batch]) -> list[float]:
     """Train with `forward`, autograd, clipping and AdamW, in the readable way."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=CONFIG.weight_decay)
     losses = []
@@ -47,7 +47,7 @@ def reference_losses(model: TextGenerator, batches: list[Batch]) -> list[float]:
     return losses
 
 
-def losses_of(trainer: Trainer, batches: list[Batch]) -> list[float]:
+def losses_of(trainer: Trainer, batches: Sequence[Batch]) -> list[float]:
     for batch in batches:
         trainer.step(batch, RATE)
     return trainer.drain_report().train_losses
@@ -198,9 +198,9 @@ def test_a_step_copies_no_value_to_or_from_the_host(
     trainer = Trainer(new_model(1, dropout), CONFIG, replace(CPU, precision=precision))
     losses_of(trainer, some_batches(2, 7))
     assert trainer._device_step is not None
-    tokens = torch.from_numpy(trainer._to_device_batch(some_batches(1, 7)[0]).tokens)
+    rows = torch.from_numpy(some_batches(1, 7)[0].rows)
     with RecordedOperations() as recorded:
-        trainer._device_step._step(tokens)
+        trainer._device_step._step(trainer._device_step._gathered(rows, 16))
     assert {"_fused_adamw_", "nll_loss_backward", "where"} <= set(recorded.names)
     assert not set(recorded.names) & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
 
