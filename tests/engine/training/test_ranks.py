@@ -12,16 +12,15 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
 from unittest import mock
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from engine.compute.gpu.resident_tweets import ResidentTweets
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.gru import TextGenerator
-from engine.model.vocab import PAD
 from engine.training.trainer import StepReport, Trainer
 from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
@@ -61,11 +60,10 @@ def new_trainer(sum_over_ranks: Callable[[Tensor], None] | None = None, config: 
     return Trainer(model, config, CPU, sum_over_ranks=sum_over_ranks, world_size=1 if sum_over_ranks is None else 2)
 
 
-def part_of(batch: Batch, rows: list[int]) -> Batch:
+def part_of(batch: CorpusBatch, places: list[int]) -> CorpusBatch:
     """Return some tweets of a batch, as a rank has them; the last batch of an epoch is smaller."""
-    rows = [row for row in rows if row < len(batch.targets)]
-    inputs, targets = batch.inputs[rows], batch.targets[rows]
-    return Batch(inputs, targets, int(np.count_nonzero(targets != PAD)), batch.num_targets)
+    rows = batch.rows[[place for place in places if place < batch.num_tweets]]
+    return CorpusBatch(batch.tweets, rows, batch.num_targets)
 
 
 @pytest.fixture(params=["here", "eager", "graphs"])
@@ -224,13 +222,21 @@ def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.
 
 def test_a_part_is_padded_to_its_share_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     use_device_step(monkeypatch, None)
+    sizes: list[int] = []
+    gather = ResidentTweets.gather
+
+    def record(tweets: ResidentTweets, rows: Tensor, length: int) -> Tensor:
+        sizes.append(len(rows))
+        return gather(tweets, rows, length)
+
+    monkeypatch.setattr(ResidentTweets, "gather", record)
     trainer = new_trainer(lambda _: None)
     [batch] = some_batches(1, 8)
-    assert [trainer._to_device_batch(part_of(batch, rows)).tokens.shape[1] for rows in ([], [1], [0, 2, 4, 6])] == [
-        4
-    ] * 3
+    for places in ([], [1], [0, 2, 4, 6]):
+        trainer.step(part_of(batch, places), RATE)
     trainer.set_batch_size(11)
-    assert trainer._to_device_batch(part_of(batch, [3])).tokens.shape[1] == 6
+    trainer.step(part_of(batch, [3]), RATE)
+    assert sizes == [4, 4, 6]
 
 
 def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
