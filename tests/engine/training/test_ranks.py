@@ -210,9 +210,9 @@ def test_the_time_of_the_sum_is_waiting_time() -> None:
 def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = FakeRecorder()
     use_device_step(monkeypatch, recorder)
-    trainer = new_trainer(lambda _: recorder.log.append("sum"))
+    trainer, [batch] = new_trainer(lambda _: recorder.log.append("sum")), some_batches(1, 8)
     for _ in range(4):
-        trainer.step(some_batches(1, 8)[0], RATE)
+        trainer.step(batch, RATE)
     assert recorder.log == ["warm-up", "sum", "warm-up"] * 2 + ["record", "replay", "sum", "record", "replay"] + [
         "replay",
         "sum",
