@@ -95,6 +95,7 @@ class TrainingSession:
         """
         commands = CommandQueue(inbox)
         stream = EventStream(emit)
+        is_restarted = self._ranks is not None and self._ranks.place.restart_count > 0
 
         def on_stage(stage: Stage) -> None:
             if self._on_stage is not None:
@@ -112,7 +113,7 @@ class TrainingSession:
                     resumed,
                     on_stage,
                     self._clock,
-                    may_be_finished=self._pauses_at_end,
+                    may_be_finished=self._pauses_at_end or is_restarted,
                     ranks=self._ranks,
                 )
                 setup = replace(setup, warnings=(*self._notices, *setup.warnings))

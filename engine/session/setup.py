@@ -102,7 +102,7 @@ def prepare(
         val_tweets=val_tweets,
         start=start,
         resumed_from=resumed_from,
-        warnings=() if config.resume is None or info is None else _resume_warnings(info, data, state, ranks),
+        warnings=() if config.resume is None or info is None else _resume_warnings(info, data, state),
         ranks=ranks,
     )
     return setup, state
@@ -208,15 +208,9 @@ def _check_budget(info: CheckpointInfo, state: RunState) -> None:
         )
 
 
-def _resume_warnings(info: CheckpointInfo, data: TrainingData, state: RunState, ranks: Ranks | None) -> tuple[str, ...]:
+def _resume_warnings(info: CheckpointInfo, data: TrainingData, state: RunState) -> tuple[str, ...]:
     """Return what the user of a resumed run should know before the first step."""
     warnings = []
-    if ranks is not None and ranks.place.restart_count:
-        warnings.append(
-            f"One of the {ranks.place.world_size} processes had ended or did not answer, so all were started again "
-            f"(restart {ranks.place.restart_count} of at most {ranks.place.max_restarts}); the run continues from step "
-            f"{info.step:,}."
-        )
     if info.has_finished:
         warnings.append("The run had finished; it continues at its learning rate.")
     if info.corpus_digest != data.corpus.digest:

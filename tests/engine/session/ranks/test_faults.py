@@ -28,7 +28,7 @@ from engine.session.ranks import follower as follower_module
 from engine.session.ranks.follower import Follower
 from engine.storage.folders import find_run
 from engine.storage.journal_reader import read_journal
-from tests.engine.helpers import latest, names, of_type, only, run_session, tiny_config
+from tests.engine.helpers import latest, names, of_type, only, resume_config, run_session, tiny_config
 from tests.engine.parallel.threads import on_ranks
 from tests.engine.session.ranks.shared_runs import run_shared
 
@@ -167,3 +167,10 @@ def test_a_bug_of_a_follower_is_named_to_the_user(corpus: Path, monkeypatch: pyt
     with pytest.raises(ZeroDivisionError):
         run_shared(tiny_config(corpus), on_event=recorder(emitted))
     assert only(emitted, e.RunFailed).detail == "Rank 1: ZeroDivisionError: by zero"
+
+
+def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_start_again(corpus: Path) -> None:
+    run_shared(tiny_config(corpus))
+    again = run_shared(resume_config("tiny"), restart_count=1)
+    assert only(again, e.RunFinished).reason == "max_steps"
+    assert only(again, e.RunFinished).step == 12
