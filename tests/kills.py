@@ -8,8 +8,9 @@ temporary file has appeared, and the process is stopped first, to check that the
 **during a save** only if the process left a temporary file.
 
 Then every file is checked: all checkpoints are whole, the journal is readable to its last line, and at most the
-autosave interval and a step with what is due after it are lost. The next round checks that `--resume` continues bit for
-bit: it repeats the lost steps, and each loss must equal the one in the journal of the killed process.
+autosave interval, a step with what is due after it and the write of a checkpoint are lost. The next round checks that
+`--resume` continues bit for bit: it repeats the lost steps, and each loss must equal the one in the journal of the
+killed process.
 
 The parent imports everything and forks the runs, so that a round takes about a second, mostly training.
 """
@@ -37,7 +38,7 @@ from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import TweetgenError
 from engine.protocol import events
 from engine.protocol.codec import DecodeError
-from engine.protocol.events import Event, RunStarted, StepsFinished
+from engine.protocol.events import CheckpointSaved, Event, RunStarted, StepsFinished
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, folder_of_run
 from tui.cli.headless import run_headless
@@ -217,11 +218,27 @@ def check_files(folder: RunFolder, stream: list[Event], tally: Tally) -> None:
     longest_step = max((after - before for before, after in pairwise(stamps)), default=0.0)
     due_seconds = last.elapsed_seconds - stamps[-1]  # an evaluation and other checkpoints come before `latest`
     lost_seconds = last.elapsed_seconds - latest.elapsed_seconds
-    if lost_seconds > AUTOSAVE_SECONDS + longest_step + due_seconds:
-        took = f"the longest step took {longest_step:.2f} s, what was due after the last {due_seconds:.2f} s"
+    write_seconds = longest_write(stream)
+    if lost_seconds > AUTOSAVE_SECONDS + longest_step + due_seconds + write_seconds:
+        took = (
+            f"the longest step took {longest_step:.2f} s, what was due after the last {due_seconds:.2f} s, the longest "
+            f"write {write_seconds:.2f} s"
+        )
         raise ValueError(f"{lost_seconds:.2f} s were lost; {took}")
     tally.max_lost_seconds = max(tally.max_lost_seconds, lost_seconds)
     tally.max_lost_steps = max(tally.max_lost_steps, last.step - latest.step)
+
+
+def longest_write(stream: list[Event]) -> float:
+    """Return the longest time from the report of a step to that of a checkpoint of its weights: training continues."""
+    reported_at: dict[int, float] = {}
+    longest = 0.0
+    for event in stream:
+        reported_at.setdefault(event.step, event.elapsed_seconds)
+        if isinstance(event, CheckpointSaved):
+            began = reported_at.get(event.saved_step, event.elapsed_seconds)
+            longest = max(longest, event.elapsed_seconds - began)
+    return longest
 
 
 def check_resumed(before: dict[int, float], stream: list[Event], tally: Tally) -> None:
