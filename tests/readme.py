@@ -1,6 +1,6 @@
 """What README and docs show of the program, made from the program.
 
-    python -m tests.readme             the tables of keys and of events; a test fails if they are out of date
+    python -m tests.readme             the tables of keys, events and scaling; a test fails if they are out of date
     python -m tests.readme pictures    these, and the pictures
 
 A test compares the tables; the pictures take minutes.
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import get_args
 from unittest import mock
 
+from engine.bench.ranks.scaling import scaling_table
 from engine.protocol.events import Event
 from tests.pictures import take_pictures
 from tui.settings.key_table import KEY_TABLE
@@ -58,7 +59,11 @@ def _event_row(event_type: type[Event]) -> str:
     return f"| `{event_type.__name__}` | {names} | {sentence} |"
 
 
-TABLES = {"keys.md": ("keys", key_table), "commands.md": ("events", event_table)}
+TABLES = {
+    "keys.md": ("keys", key_table),
+    "commands.md": ("events", event_table),
+    "distributed.md": ("scaling", scaling_table),
+}
 """Which file of the docs has which table."""
 
 

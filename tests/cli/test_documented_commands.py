@@ -38,6 +38,9 @@ NOT_RUN = {
     "tweetgen-tui bench --nproc-per-node auto": "starts processes: tests/cli/test_ranks.py",
     "tweetgen-tui doctor --distributed": "the same",
     "tweetgen-tui doctor --distributed --nproc-per-node 2 --device cpu": "the same",
+    "tweetgen-tui train --nproc-per-node 2 --device cpu": "the same: tests/e2e",
+    "torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m tui train --device cpu --max-steps 1000": "the same: "
+    "tests/cli/test_distributed_docs.py",
     "tweetgen-tui data inspect FILE": "a placeholder",
     "tweetgen-tui data inspect": "names the command only",
     "tweetgen-tui data inspect big.csv --fresh --json": "takes minutes",
