@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from engine.protocol.events import Event
+from engine.protocol.events import CheckpointSaved, Event
+from engine.storage.folders import RUN_CHECKPOINTS
 from tui.run.reducer import apply
 from tui.run.training_events import TrainingEvent, with_training_events
 from tui.run.view import RunView
@@ -23,4 +24,7 @@ def fold(view: RunView, events: Iterable[Event]) -> RunView:
 
 
 def _is_of_training(event: Event) -> bool:
-    return isinstance(event, TrainingEvent)
+    """Return whether an event is of training and puts no mark on the curve."""
+    return isinstance(event, TrainingEvent) and not (
+        isinstance(event, CheckpointSaved) and event.name not in RUN_CHECKPOINTS
+    )

@@ -63,10 +63,8 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return _started(view, event)
         case StepsFinished() | StepsThinned() | EvalFinished() | TweetSampled() | StepTimes():
             return with_training_events(view, (event,))
-        case RanksMeasured():
-            return replace(view, ranks=event)
-        case CheckpointSaved(name=name):
-            return replace(view, saved=event, saved_step=event.saved_step if name == "latest" else view.saved_step)
+        case RanksMeasured() | CheckpointSaved():
+            return with_training_events(view, (event,))
         case CheckpointLoaded(step=step, name=name, epochs=epochs):
             is_latest = view.started is not None and name == f"{view.started.run}/latest"
             view = replace(view, saved_step=step if is_latest else None, loaded_step=step)

@@ -1,4 +1,4 @@
-"""The frequent events of training, many at once: reports of steps, evaluations, tweets, times. Pure.
+"""The frequent events of training, many at once: reports of steps, evaluations, tweets, times, autosaves. Pure.
 
 A journal has hundreds of thousands of them, and copying a view for each would take minutes.
 """
@@ -8,19 +8,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 
-from engine.protocol.events import EvalFinished, StepsFinished, StepsThinned, StepTimes, TweetSampled
+from engine.protocol.events import (
+    BaseEvent,
+    CheckpointSaved,
+    EvalFinished,
+    RanksMeasured,
+    StepsFinished,
+    StepsThinned,
+    StepTimes,
+    TweetSampled,
+)
 from tui.run.series.buckets import Buckets
 from tui.run.view import RunView, ValPoint
 
 MAX_TWEETS = 10_000
 MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
 MAX_TIMES = 15
+_MAX_TOTAL = 1e30
+"""Of the losses of a bucket, so that their sums can be sent; only an edited journal has more."""
 
 StepReport = StepsFinished | StepsThinned
-TrainingEvent = StepReport | EvalFinished | TweetSampled | StepTimes
+_Kind = TypeVar("_Kind", bound=BaseEvent)
+TrainingEvent = StepReport | EvalFinished | TweetSampled | StepTimes | RanksMeasured | CheckpointSaved
 """None of them changes what another one changes, but for the step and the time of the view."""
 
 
@@ -28,18 +41,26 @@ def with_training_events(view: RunView, events: Sequence[TrainingEvent]) -> RunV
     """Return the view after consecutive events, at least one."""
     for reports in _rising([event for event in events if isinstance(event, StepReport)]):
         view = _with_steps(view, reports)
-    tweets = [event for event in events if isinstance(event, TweetSampled)]
-    points = [_point_of(event) for event in events if isinstance(event, EvalFinished)]
-    times = [event for event in events if isinstance(event, StepTimes)]
+    tweets, evaluations, times = _of(TweetSampled, events), _of(EvalFinished, events), _of(StepTimes, events)
+    saves, ranks = _of(CheckpointSaved, events), _of(RanksMeasured, events)
+    latest = [save for save in saves if save.name == "latest"]
     return replace(
         view,
         step=events[-1].step,
         elapsed_seconds=events[-1].elapsed_seconds,
         tweets=_with_tweets(view.tweets, tweets) if tweets else view.tweets,
         num_tweets=view.num_tweets + len(tweets),
-        val_points=_with_points(view.val_points, points) if points else view.val_points,
+        val_points=_with_points(view.val_points, evaluations) if evaluations else view.val_points,
         times=(*view.times, *times)[-MAX_TIMES:],
+        saved=saves[-1] if saves else view.saved,
+        saved_step=latest[-1].saved_step if latest else view.saved_step,
+        ranks=ranks[-1] if ranks else view.ranks,
     )
+
+
+def _of(kind: type[_Kind], events: Sequence[TrainingEvent]) -> list[_Kind]:
+    """Return the events of one type."""
+    return [event for event in events if type(event) is kind]
 
 
 def _rising(reports: Sequence[StepReport]) -> Iterator[Sequence[StepReport]]:
@@ -99,13 +120,9 @@ def _buckets_of(thinned: Sequence[StepsThinned]) -> Buckets:
         np.array([each.first_step for each in thinned], np.int64),
         np.array([each.least_loss for each in thinned], np.float64),
         np.array([each.greatest_loss for each in thinned], np.float64),
-        np.array([each.mean_loss for each in thinned], np.float64) * counts,
+        np.clip(np.array([each.mean_loss for each in thinned], np.float64) * counts, -_MAX_TOTAL, _MAX_TOTAL),
         counts,
     )
-
-
-def _point_of(event: EvalFinished) -> ValPoint:
-    return ValPoint(step=event.step, val_loss=event.val_loss, bits_per_char=event.bits_per_char, is_best=event.is_best)
 
 
 def _with_tweets(tweets: tuple[TweetSampled, ...], added: Sequence[TweetSampled]) -> tuple[TweetSampled, ...]:
@@ -119,11 +136,12 @@ def _with_tweets(tweets: tuple[TweetSampled, ...], added: Sequence[TweetSampled]
     return tuple(kept)
 
 
-def _with_points(points: tuple[ValPoint, ...], added: Sequence[ValPoint]) -> tuple[ValPoint, ...]:
+def _with_points(points: tuple[ValPoint, ...], added: Sequence[EvalFinished]) -> tuple[ValPoint, ...]:
     """Return the points with more; whenever they are too many, about half: evenly by step, the latest, the best."""
     kept = list(points)
-    for point in added:
-        kept.append(point)
+    for event in added:
+        bits, is_best = event.bits_per_char, event.is_best
+        kept.append(ValPoint(step=event.step, val_loss=event.val_loss, bits_per_char=bits, is_best=is_best))
         if len(kept) > MAX_VAL_POINTS:
             kept = _thinned_points(kept)
     return tuple(kept)

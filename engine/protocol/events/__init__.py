@@ -207,9 +207,9 @@ def _frequent_event_in(line: bytes) -> Event | None:
         event = None if kind is None else codec.decode(line, kind)
     except codec.DecodeError:
         return None
-    if isinstance(event, TweetSampled) and not (is_harmless(event.text) and is_harmless(event.prime)):
-        return None
-    return event
+    if not isinstance(event, TweetSampled) or _is_plain(line):
+        return event
+    return event if is_harmless(event.text) and is_harmless(event.prime) else None
 
 
 def _is_plain(line: str | bytes) -> bool:
