@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from engine.compute.device import Runtime
 from engine.compute.gpu import train_step as device_step
+from engine.compute.gpu.bfloat16_copy import Bfloat16Copy, cudnn_supports_bfloat16
 from engine.compute.gpu.cuda_graphs import BucketedSteps
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
+from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
@@ -103,3 +107,52 @@ def test_a_trainer_continues_from_its_state() -> None:
     losses_of(resumed, some[:25])
     resumed.load_state(copy_of_state(stopped), step_count=20)
     assert losses_of(resumed, some[20:]) == pytest.approx(expected, rel=2e-3)
+
+
+def assert_uses_cudnns_weights(work: Callable[[], object]) -> None:
+    """Assert that no GRU copies its weights: torch warns that they are "not part of single contiguous chunk"."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        work()
+    torch.cuda.synchronize()
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("sizes", [(32, 64), (24, 100), (130, 130)], ids=str)
+def test_cudnn_uses_the_flat_weights_of_model_average_and_bfloat16_copy_in_place(
+    sizes: tuple[int, int], num_layers: int
+) -> None:
+    torch.manual_seed(0)
+    model = TextGenerator(len(encoded()[1]), *sizes, num_layers).to("cuda")
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    trainer = Trainer(model, replace(CONFIG, average_lag=0.1), on_cuda(), may_record=False)
+    assert_same_tensors(model.state_dict(), before)
+    ids = torch.from_numpy(some_batches(1, 16)[0].inputs).to("cuda")
+
+    assert_uses_cudnns_weights(lambda: losses_of(trainer, some_batches(3, 16)))
+    assert_uses_cudnns_weights(lambda: model(ids))
+    assert_uses_cudnns_weights(lambda: trainer.eval_model(ids))
+    assert trainer.eval_model is not model
+    if cudnn_supports_bfloat16():
+        rounded = Bfloat16Copy(model, FlatParameters(model)).refreshed()
+        assert_uses_cudnns_weights(lambda: rounded(ids))
+
+
+def test_recorded_steps_of_a_rank_with_half_of_the_gradient_equal_those_of_the_whole() -> None:
+    """The sum over ranks, which is not recorded, doubles the gradient of a loss divided by twice the targets."""
+    some = some_batches(STEPS, 16)
+    expected = losses_of(new_trainer(on_cuda()), some)
+    torch.manual_seed(0)
+    model = TextGenerator(len(encoded()[1]), 32, 64).to("cuda")
+
+    def double(both: Tensor) -> None:
+        both.mul_(2.0)
+
+    rank = Trainer(model, CONFIG, on_cuda(), sum_over_ranks=double)
+    found = losses_of(rank, [replace(batch, total_targets=2 * batch.num_targets) for batch in some])
+
+    assert steps_of(rank).num_recorded >= 1
+    assert rank._device_step is not None
+    assert rank._device_step._updates.num_recorded == 1
+    assert found == pytest.approx(expected, rel=2e-3)
+    assert rank.checksum() == FlatParameters(rank.model).checksum()
