@@ -16,7 +16,7 @@ from engine.compute.gpu import train_step as device_step
 from engine.compute.gpu.bfloat16_copy import Bfloat16Copy, cudnn_supports_bfloat16
 from engine.compute.gpu.cuda_graphs import BucketedSteps
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.training.trainer import Trainer
@@ -149,7 +149,7 @@ def test_recorded_steps_of_a_rank_with_half_of_the_gradient_equal_those_of_the_w
         both.mul_(2.0)
 
     rank = Trainer(model, CONFIG, on_cuda(), sum_over_ranks=double)
-    found = losses_of(rank, [replace(batch, total_targets=2 * batch.num_targets) for batch in some])
+    found = losses_of(rank, [CorpusBatch(batch.tweets, batch.rows, 2 * batch.num_targets) for batch in some])
 
     assert steps_of(rank).num_recorded >= 1
     assert rank._device_step is not None
