@@ -82,7 +82,8 @@ class FlatParameters:
         bits = self.weights.view(torch.int32)
         mixed = torch.arange(len(bits), dtype=torch.int32, device=bits.device).mul_(-1640531535).bitwise_xor_(bits)
         for shift, factor in ((16, -2048144789), (13, -1028477387)):
-            mixed.bitwise_xor_(mixed >> shift).mul_(factor)
+            shifted = (mixed >> shift).bitwise_and_((1 << 32 - shift) - 1)  # without copies of the sign
+            mixed.bitwise_xor_(shifted).mul_(factor)
         return int(mixed.sum(dtype=torch.int64))
 
     def _move(self, parameters: Sequence[nn.Parameter], buffer: Tensor) -> None:

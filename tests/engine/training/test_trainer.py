@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -89,6 +90,36 @@ def test_a_long_gradient_is_clipped_and_its_full_norm_reported() -> None:
     assert norm > 0.01
     squares = [parameter.grad.square().sum() for parameter in clipped.model.parameters() if parameter.grad is not None]
     assert math.sqrt(sum(map(float, squares))) == pytest.approx(0.01, rel=1e-3)
+
+
+def reference_state(model: TextGenerator, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+    """Return the state as single tensors, as programs without flat buffers have saved it."""
+    tensors = {f"model.{name}": tensor.clone() for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        tensors |= {f"optimizer.{key}.{name}": value.clone() for key, value in optimizer.state[parameter].items()}
+    return tensors
+
+
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_a_state_of_torchs_own_optimizer_continues_as_that_does_and_has_the_same_names(*, is_tied: bool) -> None:
+    torch.manual_seed(0)
+    model = TextGenerator(VOCAB_SIZE, H, H, tied_embeddings=is_tied)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.004, weight_decay=0.1)
+    trainer = Trainer(copy.deepcopy(model), TrainingConfig(weight_decay=0.1, max_grad_norm=0.0), CPU)
+
+    for number, batch in enumerate(some_batches(6)):
+        if number == 3:
+            trainer.load_state(reference_state(model, optimizer), step_count=3)
+        GruStep(model).loss_and_grads(batch)
+        optimizer.step()
+        if number >= 3:
+            trainer.step(batch, 0.004)
+
+    expected = reference_state(model, optimizer)
+    assert trainer.state().keys() == expected.keys()
+    for name, tensor in trainer.state().items():
+        assert (tensor.dtype, tensor.shape) == (torch.float32, expected[name].shape)
+        torch.testing.assert_close(tensor, expected[name], rtol=1e-4, atol=1e-6)
 
 
 # skipped steps -----------------------------------------------------------------------------------------------------
