@@ -1,1 +1,1 @@
-"""The vocabulary, the GRU, its weights in one buffer and their moving average. Never trains, samples or opens a file."""
+"""The vocabulary, the GRU, the buffer and the moving average of its weights. Never trains, samples or opens a file."""
