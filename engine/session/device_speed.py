@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.compute.device import Runtime, wait_for
+from engine.compute.gpu.probe import supported_precision
 from engine.compute.memory import free_memory, is_out_of_memory
 from engine.config.presets import SpeedOf
 from engine.config.run import ModelConfig, RunConfig, TrainingConfig
@@ -51,7 +52,8 @@ def _measure(
 ) -> float:
     """Train a new model on one batch again and again; return the characters per second."""
     model = TextGenerator.from_config(len(data.vocab), config).to(runtime.device)
-    trainer = Trainer(model, TrainingConfig(batch_size=batch_size), runtime)
+    precision = supported_precision(model, batch_size, runtime.precision)
+    trainer = Trainer(model, TrainingConfig(batch_size=batch_size), replace(runtime, precision=precision))
     batch = data.some_batches(batch_size)[0]
 
     def take_steps(count: int) -> None:

@@ -14,6 +14,7 @@ from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
+from engine.compute.gpu.probe import supported_precision
 from engine.config.run import (
     RunConfig,
     SamplingConfig,
@@ -45,6 +46,8 @@ from engine.session.thread_tuning import (
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.training.schedule import exhausted_budget
 from engine.training.trainer import Trainer
+
+PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +105,10 @@ def prepare(
         val_tweets=val_tweets,
         start=start,
         resumed_from=resumed_from,
-        warnings=() if config.resume is None or info is None else _resume_warnings(info, data, state),
+        warnings=(
+            *_device_warnings(config, info, state),
+            *(() if config.resume is None or info is None else _resume_warnings(info, data, state)),
+        ),
         ranks=ranks,
     )
     return setup, state
@@ -130,6 +136,7 @@ def _build_state(
     runtime.apply()
     seed_generators(training.seed)
     model = TextGenerator.from_config(len(data.vocab), model_config).to(runtime.device)
+    runtime = replace(runtime, precision=supported_precision(model, training.batch_size, runtime.precision))
     candidates = candidates_for(config, runtime, info, is_shared=ranks is not None)
     precisions = {candidate.precision for candidate in candidates}
     world_size, sum_over_ranks = data.part.world_size, None if ranks is None else ranks.sum_gradients_
@@ -206,6 +213,20 @@ def _check_budget(info: CheckpointInfo, state: RunState) -> None:
             f"the run would end at once, by {option} {getattr(state.training, budget):g}.",
             f"Set a larger {option}.",
         )
+
+
+def _device_warnings(config: RunConfig, info: CheckpointInfo | None, state: RunState) -> tuple[str, ...]:
+    """Return what the device can't do as it was asked for, or as is usual."""
+    warnings = []
+    runtime, model = state.runtime, state.model_config
+    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
+        warnings.append(PRECISION_WARNING)
+    if runtime.is_deterministic and model.num_layers > 1 and model.dropout:
+        warnings.append(
+            "cuDNN draws the dropout between GRU layers from a generator of its own: the run can be repeated, but not "
+            "resumed bit for bit."
+        )
+    return tuple(warnings)
 
 
 def _resume_warnings(info: CheckpointInfo, data: TrainingData, state: RunState) -> tuple[str, ...]:

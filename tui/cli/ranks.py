@@ -116,7 +116,8 @@ def follow(place: Place, runtime: RuntimeConfig) -> None:
 
     from engine.session.ranks.follower import Follower
 
-    Follower(ranks, device_of(place, runtime), runtime.threads).run()
+    device = device_of(place, runtime)
+    Follower(ranks, device, runtime.threads, is_deterministic=runtime.deterministic).run()
     ranks.close()
 
 

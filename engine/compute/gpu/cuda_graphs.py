@@ -8,8 +8,9 @@ The rules are torch's ("CUDA Graphs" in its CUDA semantics):
   learning rate are updated in place; the output goes to a `LossBuffer`.
 * **One memory pool.** Graphs may share a pool if none needs another's results and no two run at once: all results are
   outside the pool, and all replays are on one stream.
-* **No waiting, nothing else running.** A step reads no value back. Python's garbage collector is disabled, since it
-  could free an older graph during the recording.
+* **No waiting.** A step reads no value back. Python's garbage collector is disabled, since it could free an older
+  graph during the recording. Other threads may use CUDA meanwhile, as that of NCCL and that of a checkpoint do: only
+  what the recording thread does is forbidden.
 
 A recording that runs out of memory is tried again once its caller has made room. After any other failure, steps run
 eagerly for the rest of the process, with a warning in the log.
@@ -93,7 +94,7 @@ class CudaRecorder:
             with (
                 _without_collection(),
                 torch.cuda.stream(self._stream),
-                torch.cuda.graph(graph, pool=self._pool, stream=self._stream),
+                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
             ):
                 try:
                     work()

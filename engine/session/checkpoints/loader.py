@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from engine.checkpoints.catalog import resolve_checkpoint
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.compute.device import generators_restored_on_error
+from engine.compute.gpu.probe import supported_precision
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
 from engine.session.ranks.generators import rank_generators
 from engine.session.run import Run
-from engine.session.setup import load_into
+from engine.session.setup import PRECISION_WARNING, load_into
 from engine.training.trainer import Trainer
 
 
@@ -66,6 +68,10 @@ class CheckpointLoader:
         batches = data.batches(state.training, position, info.training.batch_size)
         with generators_restored_on_error(state.runtime.device):
             model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(state.runtime.device)
+            precision = supported_precision(model, state.training.batch_size, state.runtime.precision)
+            if precision != state.runtime.precision:
+                run.reporter.emit(events.Warned, message=PRECISION_WARNING)
+            state.runtime = replace(state.runtime, precision=precision)
             ranks = run.setup.ranks
             sum_over_ranks = None if ranks is None else ranks.sum_gradients_
             world_size = data.part.world_size

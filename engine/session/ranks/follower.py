@@ -42,11 +42,14 @@ GENERATOR_OF_A_RANK = 4  # purpose of a derived seed
 class Follower:
     """One follower of one run. For the process's main thread."""
 
-    def __init__(self, ranks: Ranks, device: torch.device, num_threads: int = 0) -> None:
+    def __init__(
+        self, ranks: Ranks, device: torch.device, num_threads: int = 0, *, is_deterministic: bool = False
+    ) -> None:
         """Compute on `device`, with this number of CPU threads; 0 divides the cores among the ranks of this machine."""
         self._ranks = ranks
         self._num_threads = num_threads or threads_of_a_rank(ranks.place.local_world_size)
         self._device = device
+        self._is_deterministic = is_deterministic and device.type != "cpu"
         self._data: TrainingData | None = None
         self._val_tweets: EncodedTweets | None = None
         self._state: RunState | None = None
@@ -115,7 +118,12 @@ class Follower:
 
     def _new_state(self, lease: Sync, data: TrainingData) -> RunState:
         """Return the state of a run with a new trainer, whose weights come with the next broadcasts."""
-        runtime = Runtime(device=self._device, precision=lease.precision, num_threads=self._num_threads)
+        runtime = Runtime(
+            device=self._device,
+            precision=lease.precision,
+            num_threads=self._num_threads,
+            is_deterministic=self._is_deterministic,
+        )
         runtime.apply()
         model = TextGenerator.from_config(len(data.vocab), lease.model).to(runtime.device)
         if self._state is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from engine.compute.device import Runtime
 from engine.config.presets import SpeedOf
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig
 from engine.corpus.training_data import TrainingData, load_training_data
-from engine.session import device_speed
+from engine.session import device_speed, setup
 from engine.session.device_speed import SECONDS, faster_runtime, speed_of
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, tiny_config
@@ -71,3 +72,35 @@ def test_auto_uses_mps_only_if_it_trains_faster_than_the_cpu(
     assert faster_runtime(config, ON_MPS, data, lambda: None).device.type == expected
     chosen = RunConfig(runtime=RuntimeConfig(device="mps"))
     assert faster_runtime(chosen, ON_MPS, data, lambda: None) is ON_MPS
+
+
+# warnings ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "is_deterministic", "num_layers", "expected"),
+    [
+        ("cuda", "bfloat16", False, 2, []),
+        ("cuda", "float32", False, 2, ["float32"]),
+        ("cpu", "float32", False, 2, []),
+        ("cuda", "bfloat16", True, 2, ["cuDNN draws"]),
+        ("cuda", "bfloat16", True, 1, []),
+    ],
+)
+def test_a_run_warns_of_what_its_device_can_not_do(
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    precision: str,
+    is_deterministic: bool,
+    num_layers: int,
+    expected: list[str],
+) -> None:
+    asked = replace(CPU, device=torch.device(device), precision="bfloat16")
+    monkeypatch.setattr(setup, "initial_runtime", lambda *_: asked)
+    state = Mock(
+        runtime=replace(asked, precision=precision, is_deterministic=is_deterministic),
+        model_config=ModelConfig(num_layers=num_layers, dropout=0.1),
+    )
+    found = setup._device_warnings(RunConfig(), None, state)
+    assert len(found) == len(expected)
+    assert all(part in message for part, message in zip(expected, found, strict=True))
