@@ -1,8 +1,9 @@
-"""`python -m tests.soak --minutes 20`: a long run with clients that attach and detach, checked for leaks.
+"""`python -m tests.soak --minutes 60`: a long run with clients that attach and detach, checked for leaks.
 
-The screen runs in one terminal, with a checkpoint every ten seconds; two more terminals attach, steer and detach
-repeatedly. Exit code 1 if the training process's memory grew by more than 5 % after the first fifth of the time, or a
-descriptor, a thread, a file or a process leaked.
+The screen runs in one terminal, with the default model and a checkpoint every ten seconds; two more terminals attach,
+steer and detach repeatedly. Prints memory, descriptors, length of the journal, and how long the saves stop the steps.
+Exit code 1 if the training process's memory grew by more than 5 % after the first fifth of the time, or a descriptor, a
+thread, a file or a process leaked.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from engine.protocol.events import CheckpointSaved, StepTimes
+from engine.storage.journal_reader import last_event, read_journal
 from tests.cli.program import kill_processes_in, processes_in
 from tests.e2e.terminal import Terminal
 
@@ -28,7 +31,7 @@ MAX_GROWTH = 1.05
 SAMPLE_SECONDS = 2.0
 VISIT_SECONDS = 4.0
 SETTLING_SECONDS = 30.0
-_OPTIONS = ("--run-name", RUN, "--autosave-seconds", "10", "--threads", "1", "--hidden-size", "64")
+_OPTIONS = ("--run-name", RUN, "--autosave-seconds", "10", "--threads", "1")
 _STEERING = (("+", "-"), ("b", "b"), ("g",), ("space", "space"), ("t", "escape"))
 
 
@@ -41,12 +44,25 @@ class Sample:
     """Anonymous memory."""
     num_descriptors: int
     num_threads: int
+    journal_megabytes: float
+    trained_seconds: float
+    """Of the last event in the journal."""
     files: frozenset[str]
     """Names of the files in the data folder, the runtime folder and the temporary folder."""
 
     @property
     def num_files(self) -> int:
         return len(self.files)
+
+
+@dataclass(frozen=True)
+class Save:
+    """The checkpoints saved between two `StepTimes` of the journal."""
+
+    trained_seconds: float
+    count: int
+    seconds_each: float
+    """How long the steps stood still for each."""
 
 
 @dataclass
@@ -57,6 +73,7 @@ class Soak:
     minutes: float
     num_clients: int
     samples: list[Sample] = field(default_factory=list)
+    saves: list[Save] = field(default_factory=list)
     num_visits: int = 0
     problems: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -66,6 +83,10 @@ class Soak:
     @property
     def home(self) -> Path:
         return self.base / "home"
+
+    @property
+    def journal(self) -> Path:
+        return self.home / "runs" / RUN / "events.jsonl"
 
     def open(self, *arguments: str) -> Terminal:
         runtime, temporary = str(self.base / "run"), str(self.base / "tmp")
@@ -78,6 +99,8 @@ class Soak:
             anonymous_mebibytes(trainer.pid),
             trainer.num_fds(),
             trainer.num_threads(),
+            self.journal.stat().st_size / 1e6,
+            last.elapsed_seconds if (last := last_event(self.journal)) is not None else 0.0,
             frozenset(path.name for folder in folders for path in folder.rglob("*") if not path.is_dir()),
         )
 
@@ -187,6 +210,7 @@ def _check_leaks(made: Soak, trainer: psutil.Process, before: Sample) -> None:
         time.sleep(0.2)
     if processes_in(made.home):
         made.problems.append("a process is still running")
+    made.saves = list(saves_in(made.journal))
     files = [path.name for folder in ("run", "tmp") for path in (made.base / folder).rglob("*") if not path.is_dir()]
     if files:
         made.problems.append(f"files left: {files}")
@@ -213,12 +237,30 @@ def growth(samples: list[Sample], minutes: float) -> float:
     return statistics.median(warm[-quarter:]) / statistics.median(warm[:quarter]) if warm else float("inf")
 
 
+def saves_in(journal: Path) -> Iterator[Save]:
+    """Yield the saves of a journal."""
+    count = 0
+    for event in read_journal(journal):
+        if isinstance(event, CheckpointSaved):
+            count += 1
+        elif isinstance(event, StepTimes) and count:
+            yield Save(event.elapsed_seconds, count, event.saving_seconds / count)
+            count = 0
+
+
 def print_table(made: Soak) -> None:
-    """Print about 20 measurements."""
-    print(f"{'minute':>7} {'MiB':>7} {'descriptors':>12} {'threads':>8} {'files':>6}")
+    """Print about 20 measurements, each with the saves since the one before."""
+    columns = f"{'minute':>7} {'MiB':>7} {'descriptors':>12} {'threads':>8} {'files':>6} {'journal MB':>11}"
+    print(f"{columns} {'saves':>6} {'ms each':>8} {'worst':>6}")
+    before = 0.0
     for each in made.samples[:: max(len(made.samples) // 20, 1)]:
-        counts = f"{each.num_descriptors:>12} {each.num_threads:>8} {each.num_files:>6}"
-        print(f"{each.minutes:>7.1f} {each.mebibytes:>7.1f} {counts}")
+        counts = f"{each.num_descriptors:>12} {each.num_threads:>8} {each.num_files:>6} {each.journal_megabytes:>11.2f}"
+        saves = [save for save in made.saves if before < save.trained_seconds <= each.trained_seconds]
+        count = sum(save.count for save in saves)
+        mean = 1000 * sum(save.count * save.seconds_each for save in saves) / count if count else 0.0
+        worst = 1000 * max((save.seconds_each for save in saves), default=0.0)
+        print(f"{each.minutes:>7.1f} {each.mebibytes:>7.1f} {counts} {count:>6} {mean:>8.1f} {worst:>6.1f}")
+        before = each.trained_seconds
 
 
 def main(given: list[str] | None = None) -> int:

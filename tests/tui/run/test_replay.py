@@ -13,9 +13,20 @@ from engine.errors import CheckpointError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
-from tests.fakes import FakeClock, eval_finished, run_started, steps_finished, text_completed, tweet_read, tweet_sampled
+from tests.fakes import (
+    FakeClock,
+    eval_finished,
+    run_started,
+    steps_finished,
+    steps_thinned,
+    text_completed,
+    tweet_read,
+    tweet_sampled,
+)
+from tui.run.folding import fold
 from tui.run.journal import require_journal
 from tui.run.replay import TITLE, ReplaySession
+from tui.run.view import RunView
 
 MAX = float("inf")
 FINISHED = e.RunFinished(step=4, elapsed_seconds=40.0, reason="max steps reached", total_seconds=40.0, total_chars=9)
@@ -126,6 +137,17 @@ def test_steps_due_together_are_merged_into_one_event_with_all_losses(tmp_path: 
     assert [event.first_step for event in steps][1:] == [event.step + 1 for event in steps][:-1]
     assert len(steps) <= 6
     assert max(len(event.train_losses) for event in steps) <= 1000
+
+
+def test_thinned_steps_are_replayed_at_the_time_of_their_last_step(tmp_path: Path) -> None:
+    buckets = [steps_thinned(1, 100, elapsed_seconds=10.0), steps_thinned(101, 200, elapsed_seconds=20.0)]
+    recent = steps_finished(201, [2.5], elapsed_seconds=30.0)
+    emitted = played(journal_of(tmp_path, [run_started(), *buckets, recent]), 10.0)
+    assert events_of(emitted)[:-1] == [run_started(), *buckets, recent]
+    assert [at for at, _ in emitted[1:4]] == pytest.approx([1.0, 2.0, 3.0], abs=0.051)
+    view = fold(RunView(), events_of(emitted))
+    assert (len(view.train_losses), view.train_losses.last_step, view.train_losses.last) == (201, 201, 2.5)
+    assert view.train_losses.columns(1, 200, 1).high[0] == 3.0
 
 
 def test_a_replay_at_full_speed_waits_for_the_screen_to_drain_its_events(tmp_path: Path) -> None:
