@@ -70,9 +70,10 @@ class Measurement:
         """Return the figures of all saves but those at the start and the end."""
         gaps = [after - before for (_, before), (after, _) in zip(self._steps, self._steps[1:], strict=False)]
         cycle = statistics.median(after - before for (before, _), (after, _) in zip(self._steps, self._steps[1:]))  # noqa: B905
+        usual = statistics.median(gap for number, gap in enumerate(gaps, start=1) if number not in self._saves)
         stops, costs = [], []
         for first in self._saves[1:-1]:
-            stops.append(gaps[first - 1] - statistics.median(gaps))
+            stops.append(gaps[first - 1] - usual)
             began = self._steps[first - 1][1]
             ends = [end - began for _, end in self._steps[first:]]
             late = [seconds for seconds in ends if seconds < self._period_seconds / 2] or ends[:1]
@@ -90,10 +91,12 @@ def main() -> None:
     parser.add_argument("--saves", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=4.0, help="from one save to the next")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch-size", type=int, default=32, help="small: short steps, beside which a stop is seen")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     for name in [options.model] if options.model else MODELS:
-        settings: dict[str, Setting] = {**MODELS[name], "eval_every": 0, "sample_every": 0, "autosave_seconds": 1e6}
+        settings: dict[str, Setting] = {**MODELS[name], "batch_size": options.batch_size, "autosave_seconds": 1e6}
+        settings |= {"eval_every": 0, "sample_every": 0}
         runtime = RuntimeConfig(device=options.device, precision="float32", threads=options.threads)
         measurement = Measurement(options.saves, options.seconds)
         with tempfile.TemporaryDirectory() as home, mock.patch.dict(os.environ, TWEETGEN_HOME=home):

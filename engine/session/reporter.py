@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ class Reporter:
 
     def emit_steps(self) -> StepReport:
         """Emit the steps since the last call, each with its loss or as skipped, and return them."""
-        report = self._state.trainer.drain_report()
+        report = _in_shortest_digits(self._state.trainer.drain_report())
         self._reported_step = self._state.step
         total_chars = self._state.progress.total_chars
         rate = self._throughput.update(self._state.stopwatch.seconds, total_chars) if report.train_losses else 0.0
@@ -114,8 +115,8 @@ class Reporter:
             steps[-1],
             StepsFinished,
             first_step=steps[0],
-            train_losses=_in_shortest_digits(losses),
-            grad_norms=_in_shortest_digits(report.grad_norms[chosen]),
+            train_losses=tuple(losses),
+            grad_norms=tuple(report.grad_norms[chosen]),
             learning_rate=self._state.trainer.learning_rate,
             chars_per_second=rate,
         )
@@ -191,10 +192,14 @@ class Reporter:
             self.emit(Warned, message=message, kind="disk")
 
 
-def _in_shortest_digits(values: Sequence[float]) -> tuple[float, ...]:
+def _in_shortest_digits(report: StepReport) -> StepReport:
     """Return float32 values as the numbers with the fewest digits that differ from no other float32.
 
-    The device computes them in float32. Rounded here, once, they are the same in the screen, in `--json`, on the socket
-    and in the journal, whose lines have half the length.
+    The device computes them in float32. Rounded here, once, they are the same in the screen, in `--json`, on the
+    socket, in checkpoints and in the journal, whose lines have half the length.
     """
-    return tuple(float(str(value)) for value in np.array(values, np.float32))
+    losses, norms = (
+        [float(str(value)) for value in np.array(values, np.float32)]
+        for values in (report.train_losses, report.grad_norms)
+    )
+    return replace(report, train_losses=losses, grad_norms=norms)
