@@ -45,7 +45,7 @@ class RunLeader:
         self._ranks: Ranks | None = None
         self._run = ""
         self.notice = ""
-        """The warning after a restart."""
+        """Why the ranks were started again, where the launcher knows it."""
 
     def prepare(self, config: RunConfig, on_launcher_ended: Callable[[], None]) -> tuple[RunConfig, Ranks]:
         """Join the other ranks; return the config of this attempt with them. Raises `TweetgenError`."""
@@ -70,11 +70,9 @@ class RunLeader:
             return config
         if self._rank is None:
             saved_run = ranks.recall(_RUN)
-            why = "A process was lost."
         else:
             saved_run = (config.resume or config.run_name) if self._rank.folder.has_saved else None
-            why = self._rank.folder.why_lost(number - 1, self._place.world_size)
-        self.notice = f"{why} All processes were started again: restart {number} of at most {self._place.max_restarts}."
+            self.notice = self._rank.folder.why_lost(number - 1, self._place.world_size)
         if saved_run is not None:
             return RunConfig(resume=saved_run, runtime=config.runtime)
         if config.run_name is not None:

@@ -31,6 +31,7 @@ from tui.run.view import RunView
 MAX_RESTARTS = 3
 _LOCK_SECONDS = 5.0
 """How long the launcher before may take to end after its run has."""
+_POLL_SECONDS = 0.1
 LOG = logging.getLogger(__name__)
 
 
@@ -40,17 +41,17 @@ def launch_run(order: LaunchOrder, folder: LaunchFolder, release: Callable[[], N
     `release` is called once a run that detaches has started. Raises `TweetgenError` where the run can't start, or its
     processes were lost more than `MAX_RESTARTS` times. Deletes the launch folder.
     """
-    try:
-        processes = Processes.choose(order.wanted, order.config)
-        with _locked(folder_of_run(order.run)):
-            return _launch(order, processes, folder, release)
-    except TweetgenError as error:
-        _end_stream(error, order, folder)
-        raise
-    finally:
-        if order.is_for_screen and folder.failure is not None:
-            sys.stdout.write(events.to_json(folder.failure) + "\n")
-        folder.remove()
+    with folder.in_use():
+        try:
+            processes = Processes.choose(order.wanted, order.config)
+            with _locked(folder_of_run(order.run)):
+                return _launch(order, processes, folder, release)
+        except TweetgenError as error:
+            _end_stream(error, order, folder)
+            raise
+        finally:
+            if order.is_for_screen and folder.failure is not None:
+                sys.stdout.write(events.to_json(folder.failure) + "\n")
 
 
 def _launch(order: LaunchOrder, processes: Processes, folder: LaunchFolder, release: Callable[[], None]) -> int:
@@ -115,14 +116,21 @@ def _locked(run: RunFolder) -> Iterator[None]:
     path = launch_lock_path(run)
     make_private_folder(path.parent)
     deadline = time.monotonic() + _LOCK_SECONDS
-    with path.open("w", encoding="utf-8") as file:
-        while not try_lock(file.fileno()):
-            if time.monotonic() > deadline:
-                raise in_use_error(run.journal_path)
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+    while True:
+        with path.open("a", encoding="ascii") as file:
+            # the launcher before deletes the file while it has the lock
+            if try_lock(file.fileno()) and path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n")
+                file.flush()
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+        if time.monotonic() > deadline:
+            raise in_use_error(run.journal_path)
+        time.sleep(_POLL_SECONDS)
 
 
 def _end_stream(error: TweetgenError, order: LaunchOrder, folder: LaunchFolder) -> None:

@@ -21,7 +21,7 @@ from engine.storage.folders import RunFolder
 from tui.remote.client_connection import ClientConnection, Snapshot
 from tui.remote.connect import UnreachableError, connected
 from tui.remote.protocol import Hello, Screens
-from tui.remote.socket_path import is_launched
+from tui.remote.socket_path import is_launched, stop_launch
 from tui.run.bridge import Bridge, Update
 from tui.run.engine_bridge import EngineBridge, SubscriberFactory
 from tui.run.error_report import failure_event
@@ -119,6 +119,8 @@ class RemoteBridge:
         """Send the run a request to save and end; a read-only screen only leaves it."""
         if self.is_read_only:
             self.leave()
+        elif not self._is_connected and self._is_launched:  # its processes are started again
+            stop_launch(self._folder)
         else:
             self.send(commands.Stop(reason=reason, unless_unsaved=unless_unsaved))
 

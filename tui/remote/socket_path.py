@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import signal
 import stat
 import warnings
 from pathlib import Path
@@ -43,6 +44,13 @@ def launch_lock_path(folder: RunFolder) -> Path:
 def is_launched(folder: RunFolder) -> bool:
     """Return whether a launcher starts the processes of a run, again where one was lost."""
     return is_locked(launch_lock_path(folder))
+
+
+def stop_launch(folder: RunFolder) -> None:
+    """Have the launcher of a run end it, also while no process of the run listens."""
+    if is_launched(folder):
+        with contextlib.suppress(OSError, ValueError):  # it has just ended
+            os.kill(int(launch_lock_path(folder).read_text(encoding="ascii")), signal.SIGTERM)
 
 
 def is_active(folder: RunFolder) -> bool:

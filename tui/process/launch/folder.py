@@ -1,6 +1,7 @@
 """The folder of a launch: files through which the launcher and its ranks communicate. Private and temporary.
 
 launch-*/               in the runtime folder, beside the sockets
+├── launcher            locked while the launcher lives
 ├── order.json          what is to be launched
 ├── exit-code           of the leader, once it has ended in order; the ranks then exit with 0
 ├── attempt-K/rank-N    locked while the rank lives; its process, and how it ended where it could report that
@@ -16,6 +17,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,8 @@ from tui.remote.socket_path import make_private_folder, runtime_folder
 VARIABLE = "TWEETGEN_LAUNCH"
 """The environment variable that names the folder to the ranks."""
 ENDED_IN_ORDER, ENDED_WITH_OTHERS = "ended in order", "It ended because another rank was lost."
+_PREFIX = "launch-"
+_STALE_SECONDS = 3600.0
 _MAX_BYTES = 4096
 
 
@@ -42,10 +46,14 @@ class LaunchFolder:
 
     @classmethod
     def create(cls) -> LaunchFolder:
-        """Create the folder of a new launch. Raises `StorageError`."""
+        """Create the folder of a new launch; remove those of launchers that were killed. Raises `StorageError`."""
         make_private_folder(runtime_folder())
+        for path in runtime_folder().glob(_PREFIX + "*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _STALE_SECONDS and not is_locked(path / "launcher"):
+                    cls(path).remove()
         try:
-            return cls(Path(tempfile.mkdtemp(prefix="launch-", dir=runtime_folder())))
+            return cls(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=runtime_folder())))
         except OSError as error:
             raise StorageError(f"{runtime_folder()} can't be written: {error.strerror or error}.") from error
 
@@ -54,6 +62,16 @@ class LaunchFolder:
         """Return the folder of the launch that this process belongs to; None without a launcher."""
         path = os.environ.get(VARIABLE)
         return None if path is None else cls(Path(path))
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Lock the folder for the block, and remove it after that. Raises `OSError`."""
+        with (self.path / "launcher").open("w", encoding="utf-8") as file:
+            try_lock(file.fileno())
+            try:
+                yield
+            finally:
+                self.remove()
 
     @property
     def logs(self) -> Path:

@@ -40,12 +40,11 @@ def launch_processes(
     ends all at once. `on_tick` is called ten times a second. On the main thread of a process that does nothing else
     any more. Raises `DistributedError` where a rank was lost more than `max_restarts` times.
     """
-    own = folder or LaunchFolder.create()
-    try:
+    if folder is not None:
+        return _Launcher(folder, num_ranks, max_restarts).run((module, *arguments), threads, on_tick)
+    own = LaunchFolder.create()
+    with own.in_use():
         return _Launcher(own, num_ranks, max_restarts).run((module, *arguments), threads, on_tick)
-    finally:
-        if folder is None:
-            own.remove()
 
 
 class _Launcher:
