@@ -54,12 +54,16 @@ class MemoryFallback:
             )
             self._reporter.emit(Warned, message=message)
 
-    def next_batch(self) -> Batch | None:
-        """Return the next batch; None where memory ran out, once some is free for another try."""
-        found: list[Batch] = []
-        if not self._fits(lambda: found.append(next(self._state.batches)), "a batch"):
-            self._state.trainer.free_memory()
-        return found[0] if found else None
+    def next_batch(self) -> Batch:
+        """Return the next batch, prepared for the trainer; where memory runs out, free some and try again."""
+        state, found = self._state, list[Batch]()
+        if not self._fits(lambda: found.append(next(state.batches)), "a batch"):
+            state.trainer.free_memory()
+            found.append(next(state.batches))
+        [batch] = found
+        if not self._fits(lambda: state.trainer.prepare(batch), "a batch"):
+            state.trainer.free_memory()  # the step tries again
+        return batch
 
     def evaluate(self, tweets: EncodedTweets, should_stop: Callable[[], bool]) -> Evaluation | None:
         """Evaluate the run's model as `engine.training.evaluation.evaluate` does, in smaller batches if need be.

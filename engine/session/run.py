@@ -144,7 +144,7 @@ class Run:
         state = self.state
         state.in_flight = state.batches.position
         with state.timer.during("data"):
-            return self.memory_fallback.next_batch() or next(state.batches)
+            return self.memory_fallback.next_batch()
 
     def _loss_of(self, batch: Batch) -> float:
         """Return the loss of a batch without dropout, nats per character, in no training time."""

@@ -131,6 +131,11 @@ class Trainer:
         """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
         return not self._optimizer_step.has_begun
 
+    def prepare(self, batch: Batch) -> None:
+        """Do the host's work for a batch, else done by `step`: pad it where a CPU trains."""
+        if self._gru_step is not None:
+            _ = batch.inputs  # padded on first access
+
     def step(self, batch: Batch, learning_rate: float) -> None:
         """Train on one batch, or this rank's part of it: forward, backward, sum, clip, update.
 
@@ -170,8 +175,6 @@ class Trainer:
 
     def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
         """Take a step on the CPU."""
-        with self._timer.during("data"):
-            _ = batch.inputs  # padded on first access
         self._compute_gradients(batch)
         if self._sum_over_ranks is not None:
             self._sum_gradients(self._sum_over_ranks)

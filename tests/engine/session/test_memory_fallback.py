@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.gpu import train_step as device_step
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.encoded_tweets import Batch, EncodedTweets, Ids
 from engine.errors import DeviceMemoryError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
@@ -283,3 +284,21 @@ def test_out_of_memory_errors_have_their_own_title_and_hint(error: Exception) ->
     assert emitted.title == "The device is out of memory"
     assert emitted.message == str(error).splitlines()[0]
     assert "batch-size" in emitted.hint
+
+
+@pytest.mark.parametrize("part", ["padded", "num_targets_of"])
+def test_a_batch_that_does_not_fit_at_first_is_not_lost(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain"))
+    sound, calls = getattr(EncodedTweets, part), count(1)
+
+    def tight(tweets: EncodedTweets, rows: Ids) -> object:
+        if next(calls) == 7:
+            raise MemoryError
+        return sound(tweets, rows)
+
+    monkeypatch.setattr(EncodedTweets, part, tight)
+
+    assert losses(run_session(tiny_config(corpus))) == losses(plain)
+    assert next(calls) > 8
