@@ -135,11 +135,10 @@ class BatchStream:
         here = self.position
         if here.epoch != self._position.epoch:
             self._batches = self._order(here.epoch)
-        rows = self._last_rows = self._batches[here.batch]
-        self._position = Position(epoch=here.epoch, batch=here.batch + 1)
-        if self._part.world_size == 1:
-            return self._tweets.batch(rows)
-        return CorpusBatch(self._tweets, self._part.of(rows), total_targets=self._tweets.num_targets_of(rows))
+        rows = self._batches[here.batch]
+        batch = CorpusBatch(self._tweets, self._part.of(rows), total_targets=self._tweets.num_targets_of(rows))
+        self._position, self._last_rows = Position(epoch=here.epoch, batch=here.batch + 1), rows
+        return batch
 
     def whole_batch(self) -> CorpusBatch:
         """Return the tweets of the last batch, of all parts."""
