@@ -15,7 +15,7 @@ So does NCCL choose; its model (`src/graph/tuning.cc`) has the same two forms, a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CHARS_PER_ROW = 100
 HOST_SECONDS = 0.1e-3
@@ -69,6 +69,13 @@ class Cluster:
             return f"{self.num_gpus} GPUs, {self.inside.name}"
         return f"{self.num_machines} x {self.gpus_per_machine} GPUs, {self.between.name}"
 
+    @property
+    def half(self) -> Cluster:
+        """Half of the GPUs: of the machines, or of the only machine."""
+        if self.num_machines > 1:
+            return replace(self, num_machines=self.num_machines // 2)
+        return replace(self, gpus_per_machine=self.gpus_per_machine // 2)
+
     def sum_seconds(self, num_bytes: int) -> float:
         """Return the time of a sum over all GPUs."""
         n, machines = self.num_gpus, self.num_machines
@@ -119,18 +126,13 @@ class ModelEstimate:
         """Return how much faster a step is than on one GPU with the batch of all GPUs."""
         return self.step_seconds(ONE_GPU, cluster.num_gpus * rows) / self.step_seconds(cluster, rows)
 
+    def gain_over_half(self, cluster: Cluster, rows: int) -> float:
+        """Return how much faster a step is than on half of the GPUs with the same batch."""
+        return self.step_seconds(cluster.half, 2 * rows) / self.step_seconds(cluster, rows)
+
     def least_rows(self, cluster: Cluster) -> int | None:
         """Return the fewest rows per GPU for which the last doubling of GPUs pays; None if it never does."""
-        half = self._half_of(cluster)
-        pays = (r for r in ROWS if self.step_seconds(half, 2 * r) >= PAYS * self.step_seconds(cluster, r))
-        return next(pays, None)
-
-    @staticmethod
-    def _half_of(cluster: Cluster) -> Cluster:
-        """Return half of the GPUs: of the machines, or of the only machine."""
-        if cluster.num_machines > 1:
-            return Cluster(cluster.num_machines // 2, cluster.gpus_per_machine, cluster.inside, cluster.between)
-        return Cluster(1, cluster.gpus_per_machine // 2, cluster.inside)
+        return next((rows for rows in ROWS if self.gain_over_half(cluster, rows) >= PAYS), None)
 
 
 TUTORIAL = ModelEstimate("E 128, H 128", 130_000, 0.28e-3, 0.5e-6)

@@ -16,6 +16,7 @@ from engine.bench.ranks.scaling import (
     ModelEstimate,
 )
 from engine.config.run import ModelConfig
+from tui.process.launch.count import MIN_ROWS
 
 CALL_SECONDS = 8.4e-6
 VOCAB_SIZE = 120
@@ -47,6 +48,11 @@ def test_one_gpu_with_the_whole_batch_is_what_several_are_compared_with() -> Non
     eight = AUTO.fixed_seconds + 64 * AUTO.row_seconds + cluster.sum_seconds(AUTO.num_bytes)
     assert AUTO.speedup(cluster, 64) == pytest.approx(one / eight)
     assert AUTO.chars_per_second(cluster, 64) == pytest.approx(512 * 100 / eight)
+
+
+def test_the_limit_of_auto_is_where_twice_the_gpus_gain_a_fifth() -> None:
+    assert AUTO.gain_over_half(CLUSTERS[0], MIN_ROWS) == pytest.approx(1.2, abs=0.01)
+    assert AUTO.gain_over_half(CLUSTERS[0], MIN_ROWS // 2) < 1.1
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
