@@ -28,8 +28,8 @@ class HostCopy:
     """Recorded after the copies of a CUDA device; None where they are complete."""
 
     @classmethod
-    def of(cls, tensors: Mapping[str, Tensor], spare: Tensor | None = None) -> HostCopy:
-        """Copy tensors, into the buffer `spare` if it fits.
+    def of(cls, tensors: Mapping[str, Tensor], spare: HostCopy | None = None) -> HostCopy:
+        """Copy tensors, into the buffer of `spare`, whose content is not needed any more, if it fits.
 
         On CUDA the copies are queued on the current stream, before the work that changes the tensors next. Raises what
         torch raises where memory runs out.
@@ -37,21 +37,23 @@ class HostCopy:
         order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
         num_bytes = sum(tensor.nbytes for tensor in tensors.values())
         device = next((tensor.device for tensor in tensors.values() if tensor.is_cuda), None)
-        if spare is None or len(spare) != num_bytes or spare.is_pinned() != (device is not None):
-            spare = torch.empty(num_bytes, dtype=torch.uint8, pin_memory=device is not None)
+        if spare is not None and len(spare.buffer) == num_bytes and (spare.is_copied is None) == (device is None):
+            buffer = spare.buffer
+        else:
+            buffer = torch.empty(num_bytes, dtype=torch.uint8, pin_memory=device is not None)
         views: dict[str, Tensor] = {}
         first = 0
         for name in order:
             source = tensors[name].detach()
             last = first + source.nbytes
-            views[name] = spare[first:last].view(source.dtype).view(source.shape)
+            views[name] = buffer[first:last].view(source.dtype).view(source.shape)
             views[name].copy_(source, non_blocking=source.is_cuda)
             first = last
         is_copied = None
         if device is not None:
             is_copied = torch.cuda.Event()  # type: ignore[no-untyped-call] # torch leaves it untyped
             is_copied.record(torch.cuda.current_stream(device))
-        return cls(spare, views, is_copied)
+        return cls(buffer, views, is_copied)
 
     def wait(self) -> None:
         """Wait until the device has copied."""

@@ -63,7 +63,7 @@ class Snapshots:
         if self.is_shared:
             return self._copies[-1]
         self._step = None
-        spare = next((copy.buffer for copy in self._copies if copy not in in_use), None)
+        spare = next((copy for copy in self._copies if copy not in in_use), None)
         self._copies = [copy for copy in self._copies if copy in in_use]
         self._copies.append(HostCopy.of(checkpoint_tensors(self._state), spare))
         self._step = self._state.step

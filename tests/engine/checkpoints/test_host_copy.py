@@ -39,10 +39,10 @@ def test_a_spare_buffer_is_used_where_it_fits() -> None:
     tensors = checkpoint_tensors()
     first = HostCopy.of(tensors)
 
-    again = HostCopy.of({name: tensor + 1 for name, tensor in tensors.items()}, first.buffer)
+    again = HostCopy.of({name: tensor + 1 for name, tensor in tensors.items()}, first)
 
     assert again.buffer is first.buffer
-    assert HostCopy.of({"bias": torch.ones(2)}, first.buffer).buffer is not first.buffer
+    assert HostCopy.of({"bias": torch.ones(2)}, first).buffer is not first.buffer
     assert_same_tensors(again.tensors, {name: tensor + 1 for name, tensor in tensors.items()})
 
 
@@ -69,4 +69,4 @@ def test_tensors_of_a_gpu_are_copied_to_pinned_memory_before_later_work_changes_
 
     assert copy.buffer.is_pinned()
     assert torch.equal(copy.tensors["model.proj.weight"], torch.ones(1024, 1024))
-    assert HostCopy.of({"model.proj.weight": weight.cpu()}, copy.buffer).buffer is not copy.buffer
+    assert HostCopy.of({"model.proj.weight": weight.cpu()}, copy).buffer is not copy.buffer

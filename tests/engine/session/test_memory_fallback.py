@@ -249,7 +249,7 @@ def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
 ) -> None:
     sound = HostCopy.of
 
-    def tight(tensors: dict[str, Tensor], spare: Tensor | None) -> HostCopy:
+    def tight(tensors: dict[str, Tensor], spare: HostCopy | None) -> HostCopy:
         if tensors.get("optimizer.step.proj.bias") == 3:
             raise error
         return sound(tensors, spare)

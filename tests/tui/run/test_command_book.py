@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -213,3 +215,11 @@ def test_a_reload_at_half_the_rate_is_a_change_unless_it_is_refused(is_refused: 
     screen.answer(is_refused=True)
     assert len(screen.book.changes) == (not is_refused)
     assert screen.undo() == ("" if is_refused else "learning rate back to 0.004")
+
+
+def test_a_save_is_answered_by_latest_and_not_by_a_best_that_was_still_being_written() -> None:
+    book = CommandBook(pending=(c.SaveLatest(),))
+    best = e.CheckpointSaved(step=3, elapsed_seconds=1.0, name="best", path="", bits_per_char=None)
+
+    assert book.after_event(best) == book
+    assert book.after_event(replace(best, name="latest")).pending == ()

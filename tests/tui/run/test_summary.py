@@ -44,6 +44,17 @@ def test_a_resumed_run_on_a_full_disk_refers_to_the_existing_latest() -> None:
     assert summary_lines(view)[-1] == "Nothing is saved: the disk could not be written."
 
 
+def test_steps_taken_while_latest_was_written_count_as_unsaved_and_the_mark_of_a_save_is_at_its_weights() -> None:
+    view = apply(apply(RunView(), run_started(run="first")), steps_finished(1, [4.0, 3.5, 3.0]))
+    saved = CheckpointSaved(step=3, elapsed_seconds=1.0, name="latest", path="", bits_per_char=None, weights_step=1)
+
+    view = apply(apply(view, saved), replace(saved, name="mine"))
+
+    assert "Saved up to step 1: a resume repeats the 2 steps after it." in summary_lines(view)
+    assert [(mark.step, mark.label) for mark in view.marks] == [(1, "saved mine")]
+    assert apply(view, replace(saved, weights_step=None)).saved_step == 3  # as in journals without that field
+
+
 def test_an_empty_tweet_reads_as_in_the_feed() -> None:
     assert f"  {EMPTY_TWEET}" in summary_lines(apply(view_of("first", "a.csv"), tweet_sampled("", 2)))
 

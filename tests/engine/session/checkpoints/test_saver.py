@@ -104,7 +104,7 @@ def test_an_autosave_and_a_best_that_wait_are_replaced_by_newer_ones_and_share_t
     counts: list[int] = []
     sound = HostCopy.of
 
-    def count(tensors: dict[str, Tensor], spare: Tensor | None = None) -> HostCopy:
+    def count(tensors: dict[str, Tensor], spare: HostCopy | None = None) -> HostCopy:
         copies.append(weakref.ref(copy := sound(tensors, spare)))
         counts.append(sum(each() is not None for each in copies))
         return copy
@@ -137,7 +137,7 @@ def test_saves_of_one_step_share_one_copy(corpus: Path, monkeypatch: pytest.Monk
     steps: list[float] = []
     sound = HostCopy.of
 
-    def count(tensors: dict[str, Tensor], spare: Tensor | None = None) -> HostCopy:
+    def count(tensors: dict[str, Tensor], spare: HostCopy | None = None) -> HostCopy:
         steps.append(float(tensors.get("optimizer.step.proj.bias", 0.0)))
         return sound(tensors, spare)
 
