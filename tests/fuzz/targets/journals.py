@@ -8,7 +8,15 @@ from typing import Any
 from engine.errors import StorageError
 from engine.protocol import events
 from engine.storage.journal_reader import SkippedLines, read_journal
-from tests.fakes import eval_finished, run_started, steps_finished, text_completed, tweet_read, tweet_sampled
+from tests.fakes import (
+    eval_finished,
+    run_started,
+    steps_finished,
+    steps_thinned,
+    text_completed,
+    tweet_read,
+    tweet_sampled,
+)
 from tests.fuzz.target import Target, require_plain
 from tui.files.pins import PinsFile
 from tui.run.eta import eta_of
@@ -47,6 +55,7 @@ def seeds() -> tuple[bytes, ...]:
             text_completed("so"),
             tweet_read("so"),
         ),
+        _lines(run_started(), steps_thinned(1, 64), tweet_sampled("old", 32), steps_thinned(65, 70), loaded, steps[10]),
         _lines(run_started(), steps[0], run_started(resumed_from="x/latest"), events.Paused(**at)) + newer,
         _lines(tweet_sampled("pinned", 3), tweet_sampled("also pinned", 9)),
         _lines(run_started(), events.BatchSizeChanged(**at, batch_size=8, epochs=1.5), *steps[20:24]),

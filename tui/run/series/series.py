@@ -50,21 +50,27 @@ class Series:
 
     @property
     def last(self) -> float | None:
-        """The latest value."""
-        return float(self._window_values[-1]) if len(self._window_values) else None
+        """The latest value; where the window is empty, the mean of the latest bucket."""
+        return float(self._window_values[-1]) if len(self._window_values) else self._last_mean
 
     @property
     def trimmed_mean(self) -> float | None:
         """The current value without noise and spikes: the mean of the middle four fifths of the latest values.
 
-        The latest 100, or the latest fifth while there are fewer than 500, so that it follows the first fall.
+        The latest 100, or the latest fifth while there are fewer than 500, so that it follows the first fall; where the
+        window is empty, the mean of the latest bucket.
         """
         if not len(self._window_values):
-            return None
+            return self._last_mean
         length = min(max(len(self._window_values) // _TRIMMED_MEAN_SHARE, 1), _TRIMMED_MEAN_LENGTH)
         latest = np.sort(self._window_values[-length:])
         cut = length // 10
         return float(latest[cut : length - cut].mean())
+
+    @property
+    def _last_mean(self) -> float | None:
+        """The mean of the latest bucket."""
+        return float(self._buckets.total[-1] / self._buckets.count[-1]) if len(self._buckets) else None
 
     def extended(self, first_step: int, values: Sequence[float]) -> Series:
         """Return this series with `values` appended, one for each step from `first_step` on.

@@ -154,6 +154,6 @@ def test_a_series_of_buckets_equals_that_of_their_values_once_its_stride_is_as_w
 def test_buckets_replace_the_values_of_their_steps() -> None:
     buckets, lasts = buckets_of({4: 1.0, 5: 2.0, 6: 3.0}, 4)
     series = Series.empty().extended(1, [9.0] * 20).extended_by_buckets(buckets, lasts)
-    assert (len(series), series.last_step, series.last) == (6, 6, None)
+    assert (len(series), series.last_step, series.last, series.trimmed_mean) == (6, 6, 2.0, 2.0)
     assert series.near(5) == 2.0
     assert series.extended(7, [5.0]).last == 5.0
