@@ -36,7 +36,7 @@ class Exchange:
     """Sums a tensor of each rank, once all have come."""
 
     def __init__(self) -> None:
-        self._barrier = threading.Barrier(len(RANKS), timeout=20)
+        self._barrier = threading.Barrier(len(RANKS), timeout=60)
         self._tensors: dict[int, Tensor] = {}
         self.num_sums = 0
 
