@@ -118,11 +118,13 @@ class MachineReader:
 
     def _processes(self) -> list[Any]:
         """Return the process to measure, or the ranks: the children of its parent with the same rendezvous."""
-        if self._process is None or not self._has_ranks:
-            return [self._process] if self._process else []
+        if self._process is None:
+            return []
+        rendezvous = _or_none(partial(_rendezvous_of, self._process), self._errors) if self._has_ranks else None
+        if rendezvous is None:  # also in a replay, where this process is none of the ranks
+            return [self._process]
         parent = _or_none(self._process.parent, self._errors)
         siblings = (parent and _or_none(parent.children, self._errors)) or []
-        rendezvous = _or_none(partial(_rendezvous_of, self._process), self._errors)
         self._ranks = {
             each: self._ranks.get(each, each)
             for each in siblings
@@ -146,10 +148,10 @@ def _load_of(process: Any) -> _ProcessLoad:  # noqa: ANN401 - psutil's
         return _ProcessLoad(process.cpu_percent() / 100, int(process.memory_info().rss), process.num_threads())
 
 
-def _rendezvous_of(process: Any) -> tuple[str | None, ...]:  # noqa: ANN401 - psutil's
-    """Return where a rank meets the others, as torchrun sets it. Raises psutil's errors."""
+def _rendezvous_of(process: Any) -> tuple[str, str] | None:  # noqa: ANN401 - psutil's
+    """Return where a rank meets the others, as torchrun sets it; None for no rank. Raises psutil's errors."""
     environment = process.environ()
-    return environment.get("MASTER_ADDR"), environment.get("MASTER_PORT")
+    return (environment.get("MASTER_ADDR", ""), environment["MASTER_PORT"]) if "MASTER_PORT" in environment else None
 
 
 def _opened_nvml(import_module: ImportModule) -> ModuleType | None:

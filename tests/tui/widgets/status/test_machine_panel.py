@@ -314,9 +314,11 @@ def test_all_ranks_of_this_machine_are_measured_but_no_other_child_of_their_laun
             leader = next(child.pid for child in children if child.environ().get("MASTER_PORT") == "29400")
             reading = MachineReader(MeasuredRun(leader, has_ranks=True)).read()
             one = MachineReader(MeasuredRun(leader)).read()
+            no_rank = MachineReader(MeasuredRun(launcher.pid, has_ranks=True)).read()
         finally:
             os.killpg(launcher.pid, signal.SIGKILL)
     assert (reading.num_processes, reading.num_threads) == (2, 2)
+    assert no_rank.num_processes == 1
     assert reading.process_bytes is not None
     assert one.process_bytes is not None
     assert reading.process_bytes > 1.5 * one.process_bytes
