@@ -23,7 +23,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a tweet may contain what a terminal's encoding lacks
     if "RANK" in os.environ:  # or torch (2.13) warns, over the progress, of each moment in which a rank waits
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     try:
         _require_working_directory()
         _run()

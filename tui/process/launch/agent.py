@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _ENVIRONMENT = {
-    "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "TORCH_CPP_LOG_LEVEL": "FATAL",
     # the leader hosts the store that the ranks share: it survives the launcher, and the run is saved
     "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
 }
