@@ -23,7 +23,8 @@ from engine.bench.interleaved import Clock, TimeUpError
 from engine.bench.peak_memory import peak_bytes
 from engine.bench.reading import ReadFigures, measure_reading
 from engine.bench.sampling import SampleFigures, measure_sampling
-from engine.bench.training import Shape, TrainFigures, TrainingBench, measure_training, shapes_for
+from engine.bench.train_figures import Shape, TrainFigures
+from engine.bench.training import TrainingBench, measure_training, shapes_for
 from engine.compute.device import available_cores
 from engine.config.corpus import CorpusConfig
 from engine.config.run import TrainingConfig

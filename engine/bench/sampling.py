@@ -18,7 +18,8 @@ from engine.bench.interleaved import (
     spread,
     warm_up,
 )
-from engine.bench.training import OURS, TUTORIAL, Shape, compared_thread_counts, named
+from engine.bench.train_figures import OURS, TUTORIAL, Shape
+from engine.bench.training import compared_thread_counts, named
 from engine.bench.tutorial_loop import TutorialGenerator, sample_sequence
 from engine.config.run import SamplingConfig
 from engine.model.gru import TextGenerator

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -13,27 +12,33 @@ import torch
 
 from engine.bench.interleaved import (
     Clock,
-    Rates,
     Variant,
-    fastest,
-    median_rate,
-    median_ratio,
     run_interleaved,
-    spread,
     warm_up,
 )
 from engine.bench.matrix_products import MatrixProducts
 from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
+from engine.bench.train_figures import (
+    LIMIT,
+    OURS,
+    PACKED,
+    TIME_MAJOR,
+    TUTORIAL,
+    WITHOUT_GRAPHS,
+    Shape,
+    TrainFigures,
+    train_figures,
+)
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.compute.calibration import threads_label
 from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, seed_generators, wait_for
+from engine.compute.gpu.cuda_graphs import CudaRecorder
+from engine.compute.gpu.probe import supported_precision
 from engine.config.run import ModelConfig, TrainingConfig
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.encoded_tweets import CorpusBatch
 from engine.model.gru import TextGenerator
 from engine.training.trainer import Trainer
 
-TUTORIAL, TIME_MAJOR, PACKED, OURS, LIMIT = "tutorial", "time-major nn.GRU", "packed nn.GRU", "ours", "matrix products"
-WITHOUT_GRAPHS = f"{OURS}, without graphs"
 TRIAL_SECONDS = 0.2
 """Long enough for caches and threads to settle, short enough for many rounds."""
 MIN_ROUNDS = 5
@@ -45,15 +50,6 @@ _WARM_UP_ROUNDS, _WARM_UP_SHARE = 8, 0.3
 """Warm-up on a GPU: enough rounds to record the usual shapes as CUDA graphs, at most this share of the time."""
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Sizes of model and batch."""
-
-    embedding_size: int
-    hidden_size: int
-    batch_size: int
-
-
 SHAPES = (Shape(128, 128, 32), Shape(128, 256, 64), Shape(128, 512, 128))
 GPU_SHAPES = (Shape(128, 128, 32), Shape(128, 512, 256), Shape(128, 1024, 512))
 
@@ -61,24 +57,6 @@ GPU_SHAPES = (Shape(128, 128, 32), Shape(128, 512, 256), Shape(128, 1024, 512))
 def shapes_for(device: torch.device) -> tuple[Shape, ...]:
     """Return the shapes to measure on a device."""
     return SHAPES if device.type == "cpu" else GPU_SHAPES
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainFigures:
-    """Speed of one variant."""
-
-    embedding_size: int
-    hidden_size: int
-    batch_size: int
-    path: str
-    chars_per_second: float
-    """Real targets only."""
-    ratio_to_tutorial: float
-    """Speedup over the tutorial's loop at its best number of threads."""
-    share_of_limit: float
-    """Speed as a share of that of the bare matrix products at their best number of threads."""
-    spread: float
-    """Interquartile range of the rounds, as a share of the median."""
 
 
 class TrainingBench:
@@ -89,7 +67,7 @@ class TrainingBench:
         shape: Shape,
         vocab_size: int,
         device: torch.device,
-        batches: Iterator[Batch],
+        batches: Iterator[CorpusBatch],
         clock: Clock = time.perf_counter,
     ) -> None:
         """Take batches from `batches` round by round."""
@@ -102,14 +80,14 @@ class TrainingBench:
         self._device = device
         self._batches = batches
         self._round: int | None = None
-        self._round_batches: list[Batch] = []
+        self._round_batches: list[CorpusBatch] = []
         self._config = ModelConfig(embedding_size=shape.embedding_size, hidden_size=shape.hidden_size)
         seed_generators(0)
         self.model = TextGenerator.from_config(vocab_size, self._config).to(device)
         """The program's model, trained by its trials."""
         self._first_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
 
-    def batches_for(self, number: int) -> list[Batch]:
+    def batches_for(self, number: int) -> list[CorpusBatch]:
         """Return the batches of a round, the same for all variants."""
         if number != self._round:
             self._round = number
@@ -126,8 +104,9 @@ class TrainingBench:
 
     def variants(self) -> list[Variant]:
         """Return all variants, each at each number of threads."""
-        precisions = ["float32", "bfloat16"] if may_train_in_bfloat16(self._device) else ["float32"]
-        sizes = self.shape.embedding_size, self.shape.hidden_size
+        candidates = ["float32", "bfloat16"] if may_train_in_bfloat16(self._device) else ["float32"]
+        size = self.shape.batch_size
+        precisions = [each for each in candidates if supported_precision(self.model, size, each) == each]
         variants: list[Variant] = []
         for threads in compared_thread_counts(self._device):
             variants += [
@@ -136,9 +115,17 @@ class TrainingBench:
                 self._variant(PACKED, PeerLoop(self.tutorial_model(), packed_loss).step, threads),
                 *(self.ours(precision, threads) for precision in precisions),
                 *([self.ours("float32", threads, may_record=False)] if self._device.type == "cuda" else []),
-                self._variant(LIMIT, MatrixProducts(self._vocab_size, *sizes, self._device).step, threads),
+                *(self._limit(precision, threads) for precision in (precisions if self.is_on_gpu else ["float32"])),
             ]
         return variants
+
+    def _limit(self, precision: str, num_threads: int) -> Variant:
+        """Return the bare matrix products, on a GPU recorded."""
+        sizes = self._vocab_size, self.shape.embedding_size, self.shape.hidden_size
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        recorder = CudaRecorder(self._device) if self._device.type == "cuda" else None
+        products = MatrixProducts(*sizes, self._device, dtype=dtype, recorder=recorder)
+        return self._variant(in_precision(LIMIT, precision), products.step, num_threads)
 
     @property
     def is_on_gpu(self) -> bool:
@@ -153,12 +140,15 @@ class TrainingBench:
         runtime = Runtime(device=self._device, precision=precision, num_threads=num_threads)
         config = TrainingConfig(learning_rate=LEARNING_RATE, batch_size=self.shape.batch_size)
         trainer = Trainer(model.to(self._device), config, runtime, may_record=may_record)
-        name = OURS if precision == "float32" else f"{OURS}, {precision}"
-        name = name if may_record else WITHOUT_GRAPHS
+        name = in_precision(OURS, precision) if may_record else WITHOUT_GRAPHS
         return self._variant(name, lambda batch: trainer.step(batch, LEARNING_RATE), num_threads, trainer.drain_report)
 
     def _variant(
-        self, name: str, step: Callable[[Batch], object], num_threads: int, report: Callable[[], object] | None = None
+        self,
+        name: str,
+        step: Callable[[CorpusBatch], object],
+        num_threads: int,
+        report: Callable[[], object] | None = None,
     ) -> Variant:
         """Return a variant that runs `step` on each batch of a round, then `report`, and waits for the device."""
 
@@ -176,6 +166,11 @@ class TrainingBench:
             return num_chars
 
         return Variant(named(name, num_threads, self._device), run_trial)
+
+
+def in_precision(name: str, precision: str) -> str:
+    """Append a precision other than float32 to a name."""
+    return name if precision == "float32" else f"{name}, {precision}"
 
 
 def compared_thread_counts(device: torch.device) -> list[int]:
@@ -223,21 +218,3 @@ def _record_graphs(
             on_trial(variant.name)
             variant.run_trial(number)
     bench.steps_per_trial = steps
-
-
-def train_figures(shape: Shape, rates: Rates) -> list[TrainFigures]:
-    """Compute the figures of each variant from its rates."""
-    tutorial, limit = fastest(rates, TUTORIAL), fastest(rates, LIMIT)
-    return [
-        TrainFigures(
-            embedding_size=shape.embedding_size,
-            hidden_size=shape.hidden_size,
-            batch_size=shape.batch_size,
-            path=name,
-            chars_per_second=round(median_rate(own), 1),
-            ratio_to_tutorial=round(median_ratio(own, tutorial), 3),
-            share_of_limit=round(median_ratio(own, limit), 3),
-            spread=round(spread(own), 3),
-        )
-        for name, own in rates.items()
-    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.bench import benchmark, sampling, training
-from engine.bench.training import Shape
+from engine.bench.train_figures import Shape
 from engine.config.corpus import CorpusConfig
 from tests.cli.program import Cli
 

@@ -11,7 +11,7 @@ import torch
 
 from engine.bench.ranks import benchmark
 from engine.bench.ranks.sums import RankFigures, RanksReport, SumFigures
-from engine.bench.training import Shape
+from engine.bench.train_figures import Shape
 from engine.compute import device
 from engine.config.corpus import CorpusConfig
 from tests.cli.conftest import Launch

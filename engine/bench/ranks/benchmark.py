@@ -27,11 +27,11 @@ from engine.bench.interleaved import (
 )
 from engine.bench.ranks.steps import PARTS, StepBench
 from engine.bench.ranks.sums import agreed, gathered
+from engine.bench.train_figures import Shape
 from engine.bench.training import (
     MAX_STEPS_PER_TRIAL,
     MIN_ROUNDS,
     TRIAL_SECONDS,
-    Shape,
     compared_thread_counts,
     named,
     shapes_for,

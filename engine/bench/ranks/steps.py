@@ -24,7 +24,7 @@ from torch import Tensor
 
 from engine.bench.interleaved import Clock
 from engine.bench.ranks.sums import meet
-from engine.bench.training import Shape
+from engine.bench.train_figures import Shape
 from engine.bench.tutorial_loop import LEARNING_RATE
 from engine.compute.device import Runtime, seed_generators, wait_for
 from engine.config.run import ModelConfig, TrainingConfig

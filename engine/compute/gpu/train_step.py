@@ -133,7 +133,7 @@ class DeviceStep:
         self._optimizer_step.has_begun = False  # a failed recording before this has changed nothing
         network = self._model if self._bf16 is None else self._bf16.refreshed()
         size = self._micro_batch_size or tokens.shape[1]
-        with _tensor_float_32(self._device):
+        with tensor_float_32(self._device):
             for first in range(0, tokens.shape[1], size):
                 loss = mean_loss(network, tokens[:, first : first + size], self._total_targets)
                 self._add_grads(loss, network, is_first=first == 0)
@@ -171,7 +171,7 @@ def recorder_for(model: TextGenerator) -> CudaRecorder | None:
 
 
 @contextlib.contextmanager
-def _tensor_float_32(device: torch.device) -> Iterator[None]:
+def tensor_float_32(device: torch.device) -> Iterator[None]:
     """Use TF32, with 10 bits of mantissa, in CUDA's float32 products; cuDNN's GRU does so by torch's default."""
     if device.type != "cuda":
         yield

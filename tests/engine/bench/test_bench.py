@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +16,18 @@ from engine.bench.benchmark import Benchmark, BenchReport
 from engine.bench.interleaved import Variant, median_ratio, run_interleaved
 from engine.bench.matrix_products import MatrixProducts
 from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
-from engine.bench.training import Shape, TrainingBench, train_figures
+from engine.bench.train_figures import Shape, train_figures
+from engine.bench.training import TrainingBench
 from engine.bench.tutorial_loop import TutorialLoop
+from engine.compute.gpu.buckets import bucket_length
+from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS
+from engine.compute.memory import CudaAllocator
 from engine.config.corpus import CorpusConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.training.trainer import Trainer
+from tests.engine.compute.gpu.device_steps import FakeRecorder
 from tests.engine.helpers import CPU, TickingClock, encoded, some_batches, write_corpus
 from tests.fakes import FakeClock
 
@@ -79,6 +85,30 @@ def test_all_variants_get_the_same_batches_in_a_round_and_new_ones_in_the_next(m
     in_order = [batch.inputs.tobytes() for batch in expected]
     assert set(seen) == {"tutorial", "peer", "ours", "limit"}
     assert all(list(dict.fromkeys(inputs)) == in_order for inputs in seen.values())
+
+
+class CountingProducts(MatrixProducts):
+    """Counts the products of each step."""
+
+    num_products = 0
+
+    def _multiply(self, *args: Any) -> None:
+        self.num_products += 1
+        super()._multiply(*args)
+
+
+def test_on_a_gpu_the_matrix_products_are_recorded_once_per_bucket(allocator: CudaAllocator) -> None:
+    recorder = FakeRecorder()
+    products = CountingProducts(9, 4, 6, CPU.device, dtype=torch.bfloat16, recorder=recorder)
+    [batch] = some_batches(1)
+    counts = []
+    for _ in range(WARM_UP_VISITS + 3):
+        before = products.num_products
+        products.step(batch)
+        counts.append(products.num_products - before)
+    assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * 3
+    assert set(counts) == {2 * bucket_length(batch.num_columns) + 2}
+    assert allocator.is_sound
 
 
 # --- figures from timings --------------------------------------------------------------------------------------------
@@ -164,6 +194,18 @@ def test_it_ends_in_about_the_requested_time_and_reports_progress(corpus: Path) 
     assert shares == sorted(shares)
     assert 0.0 <= shares[0] < 0.1
     assert 0.8 < shares[-2] < shares[-1] == 1.0
+
+
+def test_on_a_gpu_the_limit_is_that_of_the_same_precision() -> None:
+    rates = {
+        "tutorial": [10.0],
+        "ours": [50.0],
+        "ours, bfloat16": [120.0],
+        "matrix products": [100.0],
+        "matrix products, bfloat16": [200.0],
+    }
+    shares = {figures.path: figures.share_of_limit for figures in train_figures(TINY, rates)}
+    assert (shares["ours"], shares["ours, bfloat16"], shares["tutorial"]) == (0.5, 0.6, 0.1)
 
 
 def test_every_variant_has_a_row_for_the_first_shape_however_short_the_time(

@@ -100,7 +100,7 @@ def _print_sampling(report: BenchReport) -> None:
 
 def _program(path: str) -> str:
     """Return the display name of an implementation."""
-    from engine.bench.training import OURS
+    from engine.bench.train_figures import OURS
 
     return f"tweetgen-tui{path.removeprefix(OURS)}" if path.startswith(OURS) else path
 

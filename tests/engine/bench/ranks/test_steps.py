@@ -10,7 +10,7 @@ import torch
 from engine.bench.ranks import benchmark
 from engine.bench.ranks.benchmark import ALONE, TOGETHER, RanksBenchmark, StepsReport, figures_of
 from engine.bench.ranks.steps import PARTS, StepBench
-from engine.bench.training import Shape
+from engine.bench.train_figures import Shape
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.corpus.training_data import TrainingData, load_training_data
