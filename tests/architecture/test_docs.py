@@ -24,9 +24,9 @@ ALL_PAGES = PAGES | {
 SHELL_BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 OTHER_OPTIONS = {"--rows", "--output", "--help", "--check"}
 OTHER_OPTIONS |= {"--index-url", "--extra-index-url", "--torch-backend", "--pip-args"}
-OTHER_OPTIONS |= {"--nnodes", "--standalone", "--max-restarts", "--rdzv-backend", "--rdzv-endpoint"}
+OTHER_OPTIONS |= {"--nnodes", "--standalone", "--max-restarts", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-conf"}
 OTHER_OPTIONS |= {"--jobid", "--overlap", "--nodelist", "--pty"}
-OTHER_OPTIONS |= {"--rm", "--gpus", "--ipc", "--shm-size", "--ulimit", "--user", "--network"}
+OTHER_OPTIONS |= {"--rm", "--gpus", "--ipc", "--pid", "--shm-size", "--ulimit", "--user", "--network"}
 """Options of `assets/grammar/make.py`, ruff, pip, uv, pipx, torchrun, srun and docker."""
 each_page = pytest.mark.parametrize("path", ALL_PAGES, ids=lambda path: path.name)
 
