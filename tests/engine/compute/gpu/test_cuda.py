@@ -20,17 +20,14 @@ from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.training.trainer import Trainer
+from tests.engine.compute.gpu.cuda import needs_gpu, on_cuda
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+pytestmark = needs_gpu
 
 RATE = 2.0**-7
 CONFIG = TrainingConfig(batch_size=16, weight_decay=0.1, max_grad_norm=0.5)
 STEPS = 60
-
-
-def on_cuda(precision: str = "float32") -> Runtime:
-    return replace(CPU, device=torch.device("cuda"), precision=precision)
 
 
 def new_trainer(runtime: Runtime, *, may_record: bool = True, num_layers: int = 1, dropout: float = 0.0) -> Trainer:
