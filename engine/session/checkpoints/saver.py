@@ -6,8 +6,9 @@ The session's thread copies the state (`Snapshots`); a thread of its own checks,
 A failed save is tried again at the next autosave, which saves `latest` as of then; a `best` that could not be written
 waits in memory, a `step-N` is dropped and named once saving works again.
 
-**Memory.** There is one copy while the disk keeps up. While it does not: the one in progress, one in the queue, and a
-`best` that waits. A copy is written as it is; so that is at most one more than encoding a file in memory took.
+**Memory.** There is one copy while the disk keeps up. While it does not, there are at most four: the one in progress
+and a `best` that is written with it, one in the queue, and a newer `best`. A copy is written as it is; encoding it in
+memory took up to three, so this is at most one more.
 """
 
 from __future__ import annotations
