@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from engine.errors import TweetgenError
 from engine.protocol import codec, events
@@ -53,9 +52,9 @@ class _Kind:
     format_version: int = 0
 
 
-def read_events(file: BinaryIO, skipped: SkippedLines) -> Iterator[Event]:
-    """Yield the events of an open journal in order; count the other lines in `skipped`. Raises `OSError`."""
-    for line in file:
+def read_events(lines: Iterable[bytes], skipped: SkippedLines) -> Iterator[Event]:
+    """Yield the events of the lines of a journal in order; count the other lines in `skipped`."""
+    for line in lines:
         try:
             event = events.from_json(line)
         except (codec.DecodeError, TweetgenError):
@@ -88,9 +87,14 @@ def read_journal(path: Path, skipped: SkippedLines | None = None) -> Iterator[Ev
 
     Raises `OSError` if the file can't be read.
     """
+    return read_events(read_lines(path), SkippedLines() if skipped is None else skipped)
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a journal, none if the file is missing. Raises `OSError` if it can't be read."""
     try:
         with open_regular(path) as file:
-            yield from read_events(file, SkippedLines() if skipped is None else skipped)
+            yield from file
     except FileNotFoundError:
         return
 
