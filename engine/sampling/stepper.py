@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights
-from engine.compute.gpu.cuda_graphs import BucketedSteps, CudaRecorder
+from engine.compute.gpu.cuda_graphs import BucketedSteps, CudaRecorder, kept_pool_recorder
 from engine.model.gru import TextGenerator
 from engine.sampling.logits import Floats, Ids
 
@@ -65,7 +65,7 @@ class CharStepper:
 
             return SingleRowStepper(self._weights, states)
         if is_single and device.type == "cuda" and self._held is None:
-            return RecordedStepper(self._weights, states, CudaRecorder(device))
+            return RecordedStepper(self._weights, states, kept_pool_recorder(device))
         return _BatchStepper(self._weights, states, self._held)
 
     def step(self, token_ids: Ids) -> Floats:

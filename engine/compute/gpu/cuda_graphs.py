@@ -125,6 +125,37 @@ class CudaRecorder:
         self._num_recorded -= 1
 
 
+class KeptPoolRecorder(CudaRecorder):
+    """Records what allocates no memory and is freed without `discard`, as often as wanted, in a pool that stays.
+
+    Torch has no use for a pool that was in use and is not any more, and forgets it only when its cache is emptied. So a
+    first recording, which is never replayed, keeps the pool in use.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        """Record on this device."""
+        super().__init__(device)
+        self._first: tuple[Recording, Tensor] | None = None
+
+    def record(self, work: Callable[[], None]) -> Recording:
+        """Record `work` without running it. Raises the `RuntimeError` of what can't be recorded."""
+        if self._first is None:
+            number = torch.zeros(1, device=self._device)
+
+            def write() -> None:
+                number.zero_()
+
+            self.run_on_side_stream(write)
+            self._first = super().record(write), number
+        return super().record(work)
+
+
+@cache
+def kept_pool_recorder(device: torch.device) -> KeptPoolRecorder:
+    """Return the recorder of a device; always the same one."""
+    return KeptPoolRecorder(device)
+
+
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
     """Disable Python's garbage collector during the block."""

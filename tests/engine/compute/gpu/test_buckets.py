@@ -17,7 +17,13 @@ from torch import Tensor
 
 from engine.compute.gpu import cuda_graphs
 from engine.compute.gpu.buckets import bucket_length, padded_rows
-from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps, CudaRecorder, RecordingMemoryError
+from engine.compute.gpu.cuda_graphs import (
+    WARM_UP_VISITS,
+    BucketedSteps,
+    CudaRecorder,
+    KeptPoolRecorder,
+    RecordingMemoryError,
+)
 from engine.compute.gpu.resident_tweets import resident_tweets
 from engine.compute.gpu.train_step import mean_loss
 from engine.compute.memory import CudaAllocator, free_memory, is_out_of_memory
@@ -230,6 +236,35 @@ def test_graphs_share_a_pool_while_one_of_them_is_left_and_then_use_another(
         recorder.discard(recording)
     recorder.record(lambda: None)
     assert [pool == pools[0] for pool in pools] == [True, True, True, False]
+    assert ended == []
+
+
+def test_recordings_that_are_freed_unseen_share_a_pool_that_stays_in_use(
+    ended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_use: set[int] = set()
+    pools: list[object] = []
+
+    class Graph:
+        def __init__(self) -> None:
+            in_use.add(id(self))
+
+        def __del__(self) -> None:
+            in_use.discard(id(self))
+
+    def capture(*_: object, pool: object, **__: object) -> contextlib.AbstractContextManager[None]:
+        pools.append(pool)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    monkeypatch.setattr(CudaRecorder, "run_on_side_stream", lambda _, work: work())
+    recorder = KeptPoolRecorder(CPU)
+    for _ in range(3):
+        recorder.record(lambda: None)
+        assert len(in_use) == 1
+    assert len(pools) == 4
+    assert len(set(pools)) == 1
     assert ended == []
 
 

@@ -8,7 +8,7 @@ import torch
 
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.device import Runtime
-from engine.compute.gpu.cuda_graphs import CudaRecorder
+from engine.compute.gpu.cuda_graphs import kept_pool_recorder
 from engine.compute.gpu.probe import supported_precision
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.model.gru import TextGenerator
@@ -69,7 +69,7 @@ def test_a_recorded_character_has_the_probabilities_of_the_cpu(num_layers: int) 
     expected = [plain.step(one) for one in token_ids]
     weights = InferenceWeights(model.to(DEVICE))
     states = [torch.zeros(1, 64, device=DEVICE) for _ in range(num_layers)]
-    recorded = RecordedStepper(weights, states, CudaRecorder(model.device))
+    recorded = RecordedStepper(weights, states, kept_pool_recorder(model.device))
 
     found = [recorded.step(one) for one in token_ids]
 
