@@ -32,6 +32,7 @@ ALLOWED_DECODERS = {
     "tui/cli/commands/runs.py": "number and backend of a run's processes; tables and `--json` make all text harmless",
     "tui/lesson/progress.py": "numbers only",
     "tui/process/launch/order.py": "the launcher's own order, in a folder that is private to the user",
+    "tui/process/launch/notes.py": "the leader's stage, in such a folder; the screen makes it harmless",
     "tui/remote/protocol.py": "makes every string of a message harmless",
     "tui/remote/view_codec.py": "a view whose strings came in by a message, and the JSON form of its own event",
 }

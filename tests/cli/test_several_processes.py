@@ -21,6 +21,7 @@ from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import run_started, steps_finished
 from tui.cli import run_launcher
 from tui.process.launch.folder import VARIABLE, LaunchFolder
+from tui.process.launch.notes import LaunchNotes
 from tui.process.launch.order import LaunchOrder
 from tui.remote.socket_path import is_launched, launch_lock_path
 
@@ -106,7 +107,7 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> Lost:
             order = LaunchOrder.read(folder)
             assert is_launched(folder_of_run(order.run))
             for event in events:
-                folder.note(event)
+                LaunchNotes(folder).note(event)
             if events:
                 folder_of_run(order.run).path.mkdir(parents=True)
                 journal = Journal(folder_of_run(order.run).journal_path)

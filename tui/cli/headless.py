@@ -48,7 +48,7 @@ def run_headless(
     as_json: bool,
     stops_on_hangup: bool = False,
     on_start: Callable[[RunView], None] | None = None,
-    on_event: Callable[[Event], None] = lambda _: None,
+    on_progress: Callable[[Event | Stage], None] = lambda _: None,
     is_for_screen: bool = False,
     notice: str = "",
     leader: RunLeader | None = None,
@@ -56,14 +56,14 @@ def run_headless(
     """Train until the end and return the exit code. Raises `TweetgenError` if the run can't start.
 
     Other terminals can attach to it. After a hangup the run continues, unless it `stops_on_hangup`. `on_start` is
-    called with the view of the run once it has started; from then on nothing is written. `on_event` is called with
-    each event. A run that `is_for_screen` pauses once its budget is used up, and ends when no screen is attached.
-    `notice` is a warning at its start. With a `leader`, this process is the first of several; raises `RankLostError`
-    where they have to start again.
+    called with the view of the run once it has started; from then on nothing is written. `on_progress` is called with
+    each stage and event. A run that `is_for_screen` pauses once its budget is used up, and ends when no screen is
+    attached. `notice` is a warning at its start. With a `leader`, this process is the first of several; raises
+    `RankLostError` where they have to start again.
     """
     if leader is None:
         preflight.check(config)
-    output = _Output(as_json=as_json, on_start=on_start, on_event=on_event)
+    output = _Output(as_json=as_json, on_start=on_start, on_progress=on_progress)
     _listen_to_signals(output, leader, stops_on_hangup=stops_on_hangup)
     with contextlib.closing(output):
         output.on_stage(Stage("loading torch"))
@@ -124,7 +124,11 @@ class _Output:
     """Shows the events of a run, and passes them on."""
 
     def __init__(
-        self, *, as_json: bool, on_start: Callable[[RunView], None] | None, on_event: Callable[[Event], None]
+        self,
+        *,
+        as_json: bool,
+        on_start: Callable[[RunView], None] | None,
+        on_progress: Callable[[Event | Stage], None],
     ) -> None:
         self.inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self.has_hung_up = threading.Event()
@@ -132,7 +136,7 @@ class _Output:
         self.view = RunView()
         self._as_json = as_json
         self._on_start = on_start
-        self._on_event = on_event
+        self._on_progress = on_progress
         self._progress = RunProgress(ProgressDisplay())
         self._is_shown = True
 
@@ -146,7 +150,7 @@ class _Output:
             self._progress.close()
             if self._on_start is not None and has_started:
                 self._on_start(self.view)
-        self._on_event(event)
+        self._on_progress(event)
         if self._as_json and not isinstance(event, events.Unrecorded):
             with self._ignoring_write_errors(sys.stdout):
                 sys.stdout.write(events.to_json(event) + "\n")
@@ -157,6 +161,7 @@ class _Output:
 
     def on_stage(self, stage: Stage) -> None:
         """Show a stage of the setup."""
+        self._on_progress(stage)
         with self._ignoring_write_errors(sys.stderr):
             self._progress.stage(stage)
 

@@ -17,11 +17,13 @@ from engine.errors import DeviceError, TweetgenError
 from engine.parallel.place import Place
 from engine.protocol import events
 from engine.protocol.events import Event
+from engine.protocol.stage import Stage
 from engine.session import preflight
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal_reader import last_event
 from engine.storage.versions import versions_of
 from tui.process.launch.folder import ENDED_WITH_OTHERS
+from tui.process.launch.notes import LaunchNotes
 from tui.process.launch.rank import Rank, this_rank
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class RunLeader:
         self._rank = rank
         self._ranks: Ranks | None = None
         self._run = ""
+        self._notes = None if rank is None else LaunchNotes(rank.folder)
         self.notice = ""
         """Why the ranks were started again, where the launcher knows it."""
 
@@ -71,7 +74,9 @@ class RunLeader:
         if self._rank is None:
             saved_run = ranks.recall(_RUN)
         else:
-            saved_run = (config.resume or config.run_name) if self._rank.folder.has_saved else None
+            saved_run = (
+                (config.resume or config.run_name) if self._notes is not None and self._notes.has_saved else None
+            )
             self.notice = self._rank.folder.why_lost(number - 1, self._place.world_size)
         if saved_run is not None:
             return RunConfig(resume=saved_run, runtime=config.runtime)
@@ -79,13 +84,13 @@ class RunLeader:
             _remove_untrained(folder_of_run(config.run_name))
         return config
 
-    def handle(self, event: Event) -> None:
-        """Note how far the run has come, for a later attempt and for the launcher."""
-        if self._rank is not None:
-            self._rank.folder.note(event)
-        elif isinstance(event, events.RunStarted):
-            self._run = event.run
-        elif isinstance(event, events.CheckpointSaved) and event.name == "latest" and self._ranks is not None:
+    def note(self, progress: Event | Stage) -> None:
+        """Note how far the run has come: for the launcher and its screen, and for a later attempt."""
+        if self._notes is not None:
+            self._notes.note(progress)
+        elif isinstance(progress, events.RunStarted):
+            self._run = progress.run
+        elif isinstance(progress, events.CheckpointSaved) and progress.name == "latest" and self._ranks is not None:
             self._ranks.remember(_RUN, self._run)
 
     def leave_if_alone(self) -> None:

@@ -13,16 +13,18 @@ from functools import partial
 
 from engine.errors import DistributedError, StorageError, TweetgenError
 from engine.protocol import events
+from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.file_lock import try_lock
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal, in_use_error
 from engine.storage.journal_reader import last_event
 from engine.storage.run_log import log_to
-from tui.cli.headless import let_go, run_headless
+from tui.cli.headless import let_go, run_headless, stop_writing
 from tui.cli.output.progress_display import write_line
 from tui.process.launch.count import Processes
 from tui.process.launch.folder import LaunchFolder
 from tui.process.launch.launcher import launch_processes
+from tui.process.launch.notes import LaunchNotes
 from tui.process.launch.order import LaunchOrder
 from tui.remote.socket_path import launch_lock_path, make_private_folder
 from tui.run.error_report import failure_event
@@ -41,17 +43,18 @@ def launch_run(order: LaunchOrder, folder: LaunchFolder, release: Callable[[], N
     `release` is called once a run that detaches has started. Raises `TweetgenError` where the run can't start, or its
     processes were lost more than `MAX_RESTARTS` times. Deletes the launch folder.
     """
+    notes = LaunchNotes(folder)
     with folder.in_use():
         try:
             processes = Processes.choose(order.wanted, order.config)
-            with _locked(folder_of_run(order.run)):
+            with _locked(folder_of_run(order.run)), _journal_ended(order, notes):
                 return _launch(order, processes, folder, release)
         except TweetgenError as error:
-            _end_stream(error, order, folder)
+            _report(error, order, notes)
             raise
         finally:
-            if order.is_for_screen and folder.failure is not None:
-                sys.stdout.write(events.to_json(folder.failure) + "\n")
+            if order.is_for_screen and notes.failure is not None:
+                sys.stdout.write(events.to_json(notes.failure) + "\n")
 
 
 def _launch(order: LaunchOrder, processes: Processes, folder: LaunchFolder, release: Callable[[], None]) -> int:
@@ -71,10 +74,10 @@ def _launch(order: LaunchOrder, processes: Processes, folder: LaunchFolder, rele
             threads=processes.threads,
             folder=folder,
             max_restarts=MAX_RESTARTS,
-            on_tick=partial(_release_once, order, folder, release),
+            on_tick=partial(_release_once, order, LaunchNotes(folder), release),
         )
     except DistributedError as error:
-        if not folder.has_saved:
+        if not LaunchNotes(folder).has_saved:
             raise
         hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {order.run}"
         raise DistributedError(error.message, hint) from None
@@ -86,23 +89,26 @@ def _train_alone(order: LaunchOrder, folder: LaunchFolder, release: Callable[[],
     """Train in this process."""
 
     def on_start(view: RunView) -> None:
-        let_go(view)
-        release()
+        if order.is_for_screen:
+            stop_writing(view)
+        else:
+            let_go(view)
+            release()
 
     return run_headless(
         order.config,
         as_json=order.as_json,
         stops_on_hangup=order.stops_on_hangup,
-        on_start=on_start if order.detaches else None,
-        on_event=folder.note,
+        on_start=on_start if order.detaches or order.is_for_screen else None,
+        on_progress=LaunchNotes(folder).note,
         is_for_screen=order.is_for_screen,
         notice=order.notice,
     )
 
 
-def _release_once(order: LaunchOrder, folder: LaunchFolder, release: Callable[[], None]) -> None:
+def _release_once(order: LaunchOrder, notes: LaunchNotes, release: Callable[[], None]) -> None:
     """Let the shell continue once the leader has closed the terminal."""
-    if order.detaches and folder.has_started:
+    if order.detaches and notes.has_started:
         null = os.open(os.devnull, os.O_WRONLY)
         for descriptor in (1, 2):  # standard input is the pipe to the ranks
             os.dup2(null, descriptor)
@@ -133,18 +139,36 @@ def _locked(run: RunFolder) -> Iterator[None]:
         time.sleep(_POLL_SECONDS)
 
 
-def _end_stream(error: TweetgenError, order: LaunchOrder, folder: LaunchFolder) -> None:
-    """End the events of a run whose processes could not end them: in the journal, with `--json`, and for the screen."""
+def _report(error: TweetgenError, order: LaunchOrder, notes: LaunchNotes) -> None:
+    """Make an error of the launcher the last event of the run, once: for journal, screen and `--json`."""
+    if notes.failure is not None:
+        return
     run = folder_of_run(order.run)
-    failure = failure_event(error, last_event(run.journal_path) if folder.has_started else None)
-    folder.note(failure)
-    if folder.has_started:
-        with contextlib.suppress(StorageError), contextlib.closing(Journal(run.journal_path)) as journal:
-            journal.write(failure)
+    failure = failure_event(error, last_event(run.journal_path) if notes.has_started else None)
+    notes.note(failure)
     if order.as_json:
         with contextlib.suppress(OSError):
             sys.stdout.write(events.to_json(failure) + "\n")
             sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _journal_ended(order: LaunchOrder, notes: LaunchNotes) -> Iterator[None]:
+    """After the block, write the failure of a run that has started to its journal, unless its leader has.
+
+    While the launch is locked: after that, screens that wait for the run read how it has ended.
+    """
+    try:
+        yield
+    except TweetgenError as error:
+        _report(error, order, notes)
+        raise
+    finally:
+        path, failure = folder_of_run(order.run).journal_path, notes.failure
+        last = last_event(path) if failure is not None and notes.has_started else None
+        if failure is not None and last is not None and not isinstance(last, RunFailed | RunFinished):
+            with contextlib.suppress(StorageError), contextlib.closing(Journal(path)) as journal:
+                journal.write(replace(failure, step=last.step, elapsed_seconds=last.elapsed_seconds))
 
 
 def _log_output(folder: LaunchFolder, run: RunFolder) -> None:

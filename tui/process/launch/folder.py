@@ -3,6 +3,7 @@
 launch-*/               in the runtime folder, beside the sockets
 ├── launcher            locked while the launcher lives
 ├── order.json          what is to be launched
+├── stage.json          what the leader does before the run has started
 ├── exit-code           of the leader, once it has ended in order; the ranks then exit with 0
 ├── attempt-K/rank-N    locked while the rank lives; its process, and how it ended where it could report that
 ├── has-started         once the run has started
@@ -23,8 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import StorageError
-from engine.protocol import codec, events
-from engine.protocol.events import Event, RunFailed
 from engine.storage.atomic_write import new_file
 from engine.storage.file_lock import is_locked, try_lock
 from engine.text import harmless
@@ -136,36 +135,6 @@ class LaunchFolder:
     def order_path(self) -> Path:
         """What is to be launched."""
         return self.path / "order.json"
-
-    @property
-    def has_started(self) -> bool:
-        """Whether the run has started."""
-        return (self.path / "has-started").exists()
-
-    @property
-    def has_saved(self) -> bool:
-        """Whether the run was saved since the launch began: its latest checkpoint has the settings of this launch."""
-        return (self.path / "has-saved").exists()
-
-    @property
-    def failure(self) -> RunFailed | None:
-        """The event that the run has ended with where it has failed."""
-        with contextlib.suppress(OSError, codec.DecodeError):
-            event = events.from_json((self.path / "failure.json").read_bytes())
-            return event if isinstance(event, RunFailed) else None
-        return None
-
-    def note(self, event: Event) -> None:
-        """Note an event of the run: that it has started, was saved or has failed. Never raises."""
-        with contextlib.suppress(OSError, StorageError):
-            match event:
-                case events.RunStarted():
-                    (self.path / "has-started").touch()
-                case events.CheckpointSaved(name="latest"):
-                    (self.path / "has-saved").touch()
-                case events.RunFailed():
-                    with new_file(self.path / "failure.json") as file:
-                        file.write(events.to_json(event).encode())
 
     def remove(self) -> None:
         """Delete the folder."""

@@ -16,6 +16,7 @@ from engine.protocol.events import RunFailed
 from engine.protocol.stage import Stage
 from tui.process.launch.count import AUTO
 from tui.process.launch.folder import VARIABLE, LaunchFolder
+from tui.process.launch.notes import LaunchNotes
 from tui.process.launch.order import LaunchOrder, name_in, named
 from tui.run.error_report import failure_event
 
@@ -29,9 +30,10 @@ class ScreenLaunch:
         """Prepare to launch `wanted` processes, or `AUTO`. Raises `TweetgenError` for a run that can't be resumed."""
         self.config = named(config)
         self.run = name_in(self.config)
-        self.stage = Stage("starting the processes" if wanted == AUTO else f"starting {wanted} processes")
+        self._first_stage = Stage("starting the processes" if wanted == AUTO else f"starting {wanted} processes")
         self._wanted = wanted
         self._stops_on_hangup = stops_on_hangup
+        self._notes: LaunchNotes | None = None
         self._process: subprocess.Popen[bytes] | None = None
         # without names: the launcher may outlive this process
         self._output, self._errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - they stay open
@@ -43,6 +45,7 @@ class ScreenLaunch:
             config=self.config, wanted=self._wanted, stops_on_hangup=self._stops_on_hangup, is_for_screen=True
         )
         order.write(folder)
+        self._notes = LaunchNotes(folder)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tui", "train"],
             stdin=subprocess.DEVNULL,
@@ -56,6 +59,11 @@ class ScreenLaunch:
         """Let the launcher end the run."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
+
+    @property
+    def stage(self) -> Stage:
+        """What the processes do before the run has started."""
+        return (self._notes and self._notes.stage) or self._first_stage
 
     @property
     def is_alive(self) -> bool:
