@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from engine.compute.gpu.buckets import bucket_length
-from engine.compute.gpu.cuda_graphs import BucketedSteps, CudaRecorder
+from engine.compute.gpu.cuda_graphs import BucketedSteps
+from engine.compute.gpu.recorder import CudaRecorder
 from engine.compute.gpu.train_step import tensor_float_32
 from engine.corpus.encoded_tweets import CorpusBatch
 

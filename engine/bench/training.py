@@ -32,8 +32,8 @@ from engine.bench.train_figures import (
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.compute.calibration import threads_label
 from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, seed_generators, wait_for
-from engine.compute.gpu.cuda_graphs import CudaRecorder
 from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu.recorder import CudaRecorder
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.model.gru import TextGenerator

@@ -18,18 +18,15 @@ eagerly for the rest of the process, with a warning in the log.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cache
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from engine.compute.gpu.recorder import CudaRecorder, Recording
 from engine.compute.memory import CUDA_ALLOCATOR, is_out_of_memory
 
 LOG = logging.getLogger(__name__)
@@ -41,131 +38,6 @@ MAX_BUCKETS = 32
 
 class RecordingMemoryError(torch.OutOfMemoryError):
     """Memory ran out while a step was recorded: none of it has been executed, and all recordings are discarded."""
-
-
-class Recording(Protocol):
-    """A recorded step; `torch.cuda.CUDAGraph` is one."""
-
-    def replay(self) -> None:
-        """Run the recorded kernels on the current stream."""
-
-    def reset(self) -> None:
-        """Free its memory; it must not be running."""
-
-
-@cache
-def side_stream(device: torch.device) -> torch.cuda.Stream:
-    """Return the stream of a device on which graphs are recorded; always the same one.
-
-    cuBLAS allocates a workspace, 32 MiB on an H100, for each stream, and never frees it.
-    """
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch leaves it untyped
-
-
-class CudaRecorder:
-    """Records CUDA graphs with one shared memory pool on the device's side stream."""
-
-    def __init__(self, device: torch.device) -> None:
-        """Record on this device."""
-        self._device = device
-        self._stream = side_stream(device)
-        self._pool = torch.cuda.graph_pool_handle()
-        self._num_recorded = 0
-
-    def run_on_side_stream(self, work: Callable[[], None]) -> None:
-        """Run `work` on the recording stream, ordered after and before the work of the current stream."""
-        current = torch.cuda.current_stream(self._device)
-        self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
-            work()
-        current.wait_stream(self._stream)
-
-    def record(self, work: Callable[[], None]) -> Recording:
-        """Record `work` without running it. Raises the `RuntimeError` of what can't be recorded.
-
-        The outer `stream` restores the current stream even if `graph` fails to at its own end, and the error of `work`
-        is raised in place of the one that the end of a failed capture then adds.
-        """
-        if self._num_recorded == 0:  # torch asserts that a pool that has been used is in use
-            self._pool = torch.cuda.graph_pool_handle()
-        graph = torch.cuda.CUDAGraph()
-        failures: list[RuntimeError] = []
-        try:
-            with (
-                _without_collection(),
-                torch.cuda.stream(self._stream),
-                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
-            ):
-                try:
-                    work()
-                except RuntimeError as error:
-                    failures.append(error)
-                    raise
-        except RuntimeError as error:
-            self._end_allocation()
-            raise (failures or [error])[0] from None
-        self._num_recorded += 1
-        return graph
-
-    def _end_allocation(self) -> None:
-        """End the allocation from the pool that a failed capture began.
-
-        `CUDAGraph.capture_end` (torch 2.13) skips this if CUDA has invalidated the capture: all later allocations on
-        the stream would come from the pool, and `empty_cache` would raise.
-        """
-        index = self._stream.device_index
-        with contextlib.suppress(RuntimeError):  # it has ended already: the capture itself was sound
-            torch._C._cuda_endAllocateToPool(index, self._pool)  # noqa: SLF001 - there is no public one
-            torch._C._cuda_releasePool(index, self._pool)  # noqa: SLF001 - there is no public one
-
-    def discard(self, recording: Recording) -> None:
-        """Wait for the device, then free a recording."""
-        torch.cuda.synchronize(self._device)
-        recording.reset()
-        self._num_recorded -= 1
-
-
-class KeptPoolRecorder(CudaRecorder):
-    """Records what allocates no memory and is freed without `discard`, as often as wanted, in a pool that stays.
-
-    Torch has no use for a pool that was in use and is not any more, and forgets it only when its cache is emptied. So a
-    first recording, which is never replayed, keeps the pool in use.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        """Record on this device."""
-        super().__init__(device)
-        self._first: tuple[Recording, Tensor] | None = None
-
-    def record(self, work: Callable[[], None]) -> Recording:
-        """Record `work` without running it. Raises the `RuntimeError` of what can't be recorded."""
-        if self._first is None:
-            number = torch.zeros(1, device=self._device)
-
-            def write() -> None:
-                number.zero_()
-
-            self.run_on_side_stream(write)
-            self._first = super().record(write), number
-        return super().record(work)
-
-
-@cache
-def kept_pool_recorder(device: torch.device) -> KeptPoolRecorder:
-    """Return the recorder of a device; always the same one."""
-    return KeptPoolRecorder(device)
-
-
-@contextlib.contextmanager
-def _without_collection() -> Iterator[None]:
-    """Disable Python's garbage collector during the block."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @dataclass

@@ -28,7 +28,8 @@ from torch import Tensor
 from engine.compute.gpu.backlog import Backlog
 from engine.compute.gpu.bfloat16_copy import Bfloat16Copy
 from engine.compute.gpu.buckets import bucket_length, padded_rows
-from engine.compute.gpu.cuda_graphs import BucketedSteps, CudaRecorder, RecordingMemoryError
+from engine.compute.gpu.cuda_graphs import BucketedSteps, RecordingMemoryError
+from engine.compute.gpu.recorder import CudaRecorder
 from engine.compute.gpu.resident_tweets import ResidentTweets, resident_tweets
 from engine.compute.optimizer_step import OptimizerStep
 from engine.corpus.encoded_tweets import CorpusBatch

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.compute.device import Runtime
-from engine.compute.gpu.cuda_graphs import CudaRecorder
+from engine.compute.gpu.recorder import CudaRecorder
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.training import trainer as trainer_module

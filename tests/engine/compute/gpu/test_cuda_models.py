@@ -8,8 +8,8 @@ import torch
 
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.device import Runtime
-from engine.compute.gpu.cuda_graphs import kept_pool_recorder
 from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu.recorder import kept_pool_recorder
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.sampling.sampler import sample_tweets
