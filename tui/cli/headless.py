@@ -27,7 +27,7 @@ from tui.cli.output.run_progress import RunProgress
 from tui.cli.ranks import RunLeader
 from tui.process.crash_log import log_crashes_of
 from tui.process.outcome import exit_code_of
-from tui.process.signals import ENDING_SIGNALS, close_terminal, handle_ending_signals, stop_at_signals
+from tui.process.signals import ENDING_SIGNALS, close_terminal, handle_ending_signals, reason_of, stop_at_signals
 from tui.remote.host import Host
 from tui.run.bridge import EventSubscriber, NullSubscriber
 from tui.run.error_report import failure_event
@@ -89,7 +89,11 @@ def stop_writing(_: RunView) -> None:
 
 
 def _listen_to_signals(output: _Output, leader: RunLeader | None, *, stops_on_hangup: bool) -> None:
-    """Make the first SIGINT or SIGTERM stop and save, the second exit at once; a hangup if it `stops_on_hangup`."""
+    """Make the first SIGINT or SIGTERM stop and save, the second exit at once; a hangup if it `stops_on_hangup`.
+
+    A leader may get each signal twice, directly and through the launcher: the second exits the launcher alone.
+    """
+    stopped = threading.Event()
 
     def stop(reason: str) -> None:
         if reason == ENDING_SIGNALS[signal.SIGHUP]:
@@ -98,9 +102,11 @@ def _listen_to_signals(output: _Output, leader: RunLeader | None, *, stops_on_ha
                 return
         if reason == ENDING_SIGNALS[signal.SIGTERM] and leader is not None:
             leader.leave_if_alone()
-        output.inbox.put(Stop(reason=reason))
+        if leader is None or not stopped.is_set():
+            stopped.set()
+            output.inbox.put(Stop(reason=reason))
 
-    handle_ending_signals(stop_at_signals(stop))
+    handle_ending_signals(stop_at_signals(stop) if leader is None else lambda code: stop(reason_of(code) or ""))
 
 
 def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_for_screen: bool, notice: str) -> None:
