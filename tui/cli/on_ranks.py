@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
@@ -11,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 from engine.config.run import Device, RunConfig, RuntimeConfig
-from engine.errors import ConfigError, DistributedError, RankLostError, StorageError, TweetgenError
+from engine.errors import ConfigError, DistributedError, RankLostError, TweetgenError
 from engine.storage.folders import home
-from engine.storage.run_log import log_to
 from tui.cli.options import num_processes
 from tui.process.launch.count import AUTO, Processes
 from tui.process.launch.folder import LaunchFolder
@@ -28,7 +25,6 @@ if TYPE_CHECKING:  # they import torch
 Report = TypeVar("Report")
 Measure = Callable[["Ranks", "torch.device"], Report | None]
 _MIN_COUNT = 2
-LOG = logging.getLogger(__name__)
 
 MeasuredProcesses = Annotated[
     int,
@@ -64,6 +60,7 @@ def _launch(count: int, device: Device) -> NoReturn:
     """Run the same command in several processes, and exit with the leader's code. Raises `TweetgenError`."""
     import torch
 
+    from tui.cli.run_launcher import log_output
     from tui.process.launch.launcher import launch_processes
 
     if count == 1:
@@ -80,20 +77,11 @@ def _launch(count: int, device: Device) -> NoReturn:
     try:
         sys.exit(launch_processes(arguments, processes.count, threads=processes.threads, folder=folder))
     except DistributedError as error:
-        raise DistributedError(error.message, error.hint or _kept_output(folder)) from None
+        path = home() / "tweetgen.log"
+        log_output(folder, path)
+        raise DistributedError(error.message, error.hint or f"What the processes have written is in {path}.") from None
     finally:
         folder.remove()
-
-
-def _kept_output(folder: LaunchFolder) -> str:
-    """Append what the other ranks have written, such as tracebacks, to the log; return a hint that names it."""
-    path, texts = home() / "tweetgen.log", []
-    with contextlib.suppress(OSError, StorageError), log_to(path, "tui"):
-        for log in sorted(folder.logs.rglob("*.log")):
-            if text := log.read_text(encoding="utf-8", errors="replace"):
-                texts.append(text)
-                LOG.warning("%s of a process:\n%s", log.relative_to(folder.logs), text)
-    return f"What the processes have written is in {path}." if texts else "Try again; is there enough memory for all?"
 
 
 def _measure_at(place: Place, runtime: RuntimeConfig, measure: Measure[Report]) -> Report | None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from engine.errors import DistributedError, StorageError, TweetgenError
 from engine.protocol import events
@@ -82,7 +83,7 @@ def _launch(order: LaunchOrder, processes: Processes, folder: LaunchFolder, rele
         hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {order.run}"
         raise DistributedError(error.message, hint) from None
     finally:
-        _log_output(folder, folder_of_run(order.run))
+        log_output(folder, folder_of_run(order.run).log_path)
 
 
 def _train_alone(order: LaunchOrder, folder: LaunchFolder, release: Callable[[], None]) -> int:
@@ -171,9 +172,9 @@ def _journal_ended(order: LaunchOrder, notes: LaunchNotes) -> Iterator[None]:
                 journal.write(replace(failure, step=last.step, elapsed_seconds=last.elapsed_seconds))
 
 
-def _log_output(folder: LaunchFolder, run: RunFolder) -> None:
-    """Append what the launcher and the followers have written, such as tracebacks, to the log of the run."""
-    with contextlib.suppress(StorageError, OSError), log_to(run.log_path, "tui"):
+def log_output(folder: LaunchFolder, log_path: Path) -> None:
+    """Append what the launcher and the followers have written, such as tracebacks, to a log."""
+    with contextlib.suppress(StorageError, OSError), log_to(log_path, "tui"):
         for path in sorted(folder.logs.rglob("*.log")):
             if text := path.read_text(encoding="utf-8", errors="replace"):
                 LOG.warning("%s of a process of the run:\n%s", path.relative_to(folder.logs), text)
