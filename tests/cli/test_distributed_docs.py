@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,13 @@ def test_slurms_script_starts_a_torchrun_per_machine_and_resumes_when_submitted_
     assert resumed.training_script_args == ["train", "--device", "cuda", "--resume", "tweets"]
 
 
-def test_what_the_container_sets_is_what_the_page_mounts() -> None:
+def test_the_container_has_the_packages_and_the_page_mounts_what_it_needs() -> None:
     file, page = ((DOCS / name).read_text(encoding="utf-8") for name in ("Containerfile", "distributed.md"))
     assert 'ENTRYPOINT ["tweetgen-tui"]' in file
+    copied = [name for line in re.findall(r"^COPY (.*) /src.*", file, re.MULTILINE) for name in line.split()]
+    build = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    assert set(build["targets"]["wheel"]["packages"]) <= set(copied)
+    assert all((DOCS.parent / name).exists() for name in copied)
     for variable in ("TWEETGEN_HOME", "XDG_RUNTIME_DIR"):
         assert f'-v "${variable}:${variable}"' in page
         assert f"-e {variable}" in page
