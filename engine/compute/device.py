@@ -34,7 +34,7 @@ class Runtime:
     tuning: Tuning = "fixed"
     """How precision and threads were chosen."""
     is_deterministic: bool = False
-    """Whether a GPU uses deterministic kernels only."""
+    """Whether CUDA uses deterministic kernels only; it is not known which kernels of MPS are."""
 
     @classmethod
     def resolve(cls, config: RuntimeConfig) -> Runtime:
@@ -55,7 +55,7 @@ class Runtime:
             device=device,
             precision=precision,
             num_threads=config.threads or auto_threads(),
-            is_deterministic=config.deterministic and device.type != "cpu",
+            is_deterministic=config.deterministic and device.type == "cuda",
         )
 
     def apply(self) -> None:

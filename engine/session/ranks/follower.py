@@ -49,7 +49,7 @@ class Follower:
         self._ranks = ranks
         self._num_threads = num_threads or threads_of_a_rank(ranks.place.local_world_size)
         self._device = device
-        self._is_deterministic = is_deterministic and device.type != "cpu"
+        self._is_deterministic = is_deterministic and device.type == "cuda"
         self._data: TrainingData | None = None
         self._val_tweets: EncodedTweets | None = None
         self._state: RunState | None = None

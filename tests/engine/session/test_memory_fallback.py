@@ -17,6 +17,7 @@ from engine.compute.cpu.forward_pass import ForwardPass
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.gpu import train_step as device_step
+from engine.compute.memory import CudaAllocator
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, EncodedTweets, Ids
 from engine.errors import DeviceMemoryError
@@ -25,8 +26,9 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.session import reportable_error
 from engine.storage.folders import find_run
+from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
-from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
+from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, use_device_step
 from tests.engine.helpers import (
     CPU,
     Script,
@@ -34,6 +36,7 @@ from tests.engine.helpers import (
     encoded,
     losses,
     of_type,
+    only,
     run_session,
     some_batches,
     tiny_config,
@@ -191,6 +194,40 @@ def test_on_a_device_recorded_graphs_are_freed_and_the_losses_are_unchanged(
     last_discard = len(log) - log[::-1].index("discard")
     assert log.index("discard") > log.index("replay")
     assert "record" in log[last_discard:]
+
+
+def test_a_recording_that_runs_out_of_memory_is_made_in_smaller_parts(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, allocator: CudaAllocator
+) -> None:
+    recorder = FailingRecorder(NO_MEMORY, failing={1})
+    use_device_step(monkeypatch, FakeRecorder())
+    plain = run_session(tiny_config(corpus, run_name="plain", max_steps=30))
+    monkeypatch.setattr(trainer_module, "recorder_for", lambda _: recorder)
+
+    emitted = run_session(tiny_config(corpus, max_steps=30))
+
+    [message] = [event.message for event in of_type(emitted, e.Warned)]
+    assert "a batch is computed in 2 parts" in message
+    assert losses(emitted) == pytest.approx(losses(plain), rel=1e-5)
+    assert recorder.log.count("record") > 1
+    assert recorder.log[-1] == "replay"
+    assert allocator.is_sound
+
+
+def test_a_corpus_that_does_not_fit_a_device_ends_the_run_with_a_clear_error(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise DeviceMemoryError("The tweets, 4 MB, do not fit into the memory of cuda:0.", "Quit other programs.")
+
+    use_device_step(monkeypatch, None)
+    monkeypatch.setattr(device_step, "resident_tweets", no_room)
+
+    failed = only(run_session(tiny_config(corpus)), e.RunFailed)
+
+    assert failed.title == DeviceMemoryError.title
+    assert "The tweets, 4 MB, do not fit" in failed.detail
+    assert "Quit other programs." in failed.hint
 
 
 # Everything else ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -203,6 +204,15 @@ def test_a_step_copies_no_value_to_or_from_the_host(
         trainer._device_step._step(trainer._device_step._gathered(rows, 16))
     assert {"_fused_adamw_", "nll_loss_backward", "where"} <= set(recorded.names)
     assert not set(recorded.names) & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
+
+
+def test_every_step_is_counted_in_the_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_device_step(monkeypatch, FakeRecorder())
+    trainer, batches = Trainer(new_model(), CONFIG, CPU), some_batches(9, 7)
+    assert trainer._device_step is not None
+    trainer._device_step._backlog = backlog = Mock()
+    losses_of(trainer, batches)
+    assert backlog.add_step.call_count == 9
 
 
 # which steps are recorded --------------------------------------------------------------------------------------------
