@@ -115,7 +115,8 @@ class Journal:
         is_due = self._is_thinned and self._num_bytes >= self._thinned_at
         if is_due and (self._thinning is None or self._thinning.is_over):
             self._thinned_at = next_bytes(self._num_bytes)
-            self._thinning = JournalThinning(self.path, lambda: self._num_bytes, self._put_in_place)
+            with contextlib.suppress(RuntimeError):  # the system starts no more threads now
+                self._thinning = JournalThinning(self.path, lambda: self._num_bytes, self._put_in_place)
 
     def _put_in_place(self, copy: ThinnedCopy) -> bool:
         """Complete a thinned copy and put it in the place of the journal, unless another file is there.

@@ -12,6 +12,7 @@ from engine.errors import CheckpointError
 from engine.protocol.events import (
     CommandRefused,
     Event,
+    RanksMeasured,
     RunFailed,
     RunFinished,
     StepTimes,
@@ -27,7 +28,11 @@ from tui.run.view import RunView
 
 _EVENTS_AT_ONCE = 1000
 _KIND_LENGTH = len(b'{"event":"StepTimes"')
-_TWEET, _TIMES = (f'{{"event":"{kind.__name__}"'.encode()[:_KIND_LENGTH] for kind in (TweetSampled, StepTimes))
+_TWEET, _TIMES, _RANKS = (
+    f'{{"event":"{kind.__name__}"'.encode()[:_KIND_LENGTH] for kind in (TweetSampled, StepTimes, RanksMeasured)
+)
+_NUM_LATEST = {_TWEET: MAX_TWEETS // 2, _TIMES: MAX_TIMES, _RANKS: 1}
+"""How many of the latest events of a kind are in a view."""
 
 
 def read_history(path: Path, until: Event | None = None) -> tuple[RunView, str]:
@@ -46,36 +51,34 @@ def read_history(path: Path, until: Event | None = None) -> tuple[RunView, str]:
 
 
 class _Selection:
-    """The lines of a journal that its view depends on: of many tweets a part, as in a view, and the latest times.
+    """The lines of a journal that its view depends on: of many tweets a part, as in a view; the latest measurements.
 
     The others are not even decoded, which would take most of the time.
     """
 
     def __init__(self, path: Path) -> None:
         """Count the lines of a journal; others may follow while it is read. Raises `OSError`."""
-        counts = Counter(map(_kind_of, read_lines(path)))
-        self._num_tweets, self._num_times = counts[_TWEET], counts[_TIMES]
-        self._first_recent = self._num_tweets - MAX_TWEETS // 2
-        self._every = max(self._num_tweets - 1, 0) // MAX_TWEETS * 2 + 1
-        self._tweet = self._times = -1
+        self._counts = Counter(map(_kind_of, read_lines(path)))
+        self._seen: Counter[bytes] = Counter()
+        self._every = max(self._counts[_TWEET] - 1, 0) // MAX_TWEETS * 2 + 1
         self.num_tweets_left_out = 0
 
     def includes(self, line: bytes) -> bool:
         """Return whether to decode the next line."""
         kind = _kind_of(line)
-        if kind == _TIMES:
-            self._times += 1
-            return self._times >= self._num_times - MAX_TIMES
-        if kind != _TWEET:
+        if kind not in _NUM_LATEST:
             return True
-        self._tweet += 1
-        is_included = self._tweet >= self._first_recent or self._tweet % self._every == 0
-        self.num_tweets_left_out += not is_included
+        number = self._seen[kind]
+        self._seen[kind] += 1
+        is_included = number >= self._counts[kind] - _NUM_LATEST[kind]
+        if kind == _TWEET and not is_included:
+            is_included = number % self._every == 0
+            self.num_tweets_left_out += not is_included
         return is_included
 
 
 def _kind_of(line: bytes) -> bytes:
-    """Return the beginning of a line, by which tweets and times can be recognized."""
+    """Return the beginning of a line, by which these events can be recognized."""
     return line[:_KIND_LENGTH]
 
 

@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 
-from engine.protocol.events import Event, StepTimes, to_json
+from engine.protocol.events import Event, RanksMeasured, StepTimes, to_json
 from tests.fakes import run_started, steps_finished, tweet_sampled
 from tui.run.folding import fold
 from tui.run.journal import read_history
@@ -61,8 +61,11 @@ def test_without_a_journal_there_is_no_history(tmp_path: Path) -> None:
 def test_of_very_many_tweets_the_latest_and_some_earlier_ones_are_read_and_all_are_counted(tmp_path: Path) -> None:
     events: list[Event] = [run_started(), *(tweet_sampled(f"number {number}", number) for number in range(1, 1001))]
     (tmp_path / "j").write_bytes("".join(to_json(event) + "\n" for event in events).encode())
-    for most in (100, 999, 1000, 1001):
-        with mock.patch("tui.run.journal.MAX_TWEETS", most):
+    for most in (100, 998, 1000, 1002):
+        with (
+            mock.patch("tui.run.journal.MAX_TWEETS", most),
+            mock.patch.dict("tui.run.journal._NUM_LATEST", {b'{"event":"TweetSampl': most // 2}),
+        ):
             view, warning = read_history(tmp_path / "j")
         steps = [tweet.step for tweet in view.tweets]
         assert (view.num_tweets, view.step, warning) == (1000, 1000, "")
@@ -72,10 +75,14 @@ def test_of_very_many_tweets_the_latest_and_some_earlier_ones_are_read_and_all_a
         assert steps[-(most // 2) :] == [*range(1001 - most // 2, 1001)]
 
 
-def test_the_latest_times_are_read(tmp_path: Path) -> None:
+def test_the_latest_measurements_are_read(tmp_path: Path) -> None:
     times = dict.fromkeys(("seconds", *(f"{name}_seconds" for name in PHASES)), 0.5)
     events: list[Event] = [run_started()]
     events += [StepTimes(step=step, elapsed_seconds=1.0, num_steps=9, **times) for step in range(50)]
+    for share in (0.25, 0.75):
+        ranks = RanksMeasured(step=49, elapsed_seconds=1.0, waiting_shares=(0.0, share), devices=(), hosts=())
+        events.append(ranks)
     (tmp_path / "j").write_bytes("".join(to_json(event) + "\n" for event in events).encode())
     view, _ = read_history(tmp_path / "j")
-    assert (view.times, view.step) == (fold(RunView(), events).times, 49)
+    expected = fold(RunView(), events)
+    assert (view.times, view.ranks, view.step) == (expected.times, expected.ranks, 49)
