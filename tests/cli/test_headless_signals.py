@@ -19,7 +19,7 @@ def test_a_leader_that_gets_a_signal_directly_and_from_the_launcher_stops_once_a
     number: signal.Signals,
 ) -> None:
     output: Any = SimpleNamespace(inbox=queue.SimpleQueue(), has_hung_up=threading.Event())
-    leader: Any = SimpleNamespace(leave_if_alone=lambda: None)
+    leader: Any = SimpleNamespace(leave_if_alone=lambda: None, receive_signals=lambda: None)
     _listen_to_signals(output, leader, stops_on_hangup=False)
     for _ in range(2):
         signal.raise_signal(number)

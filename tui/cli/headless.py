@@ -107,6 +107,8 @@ def _listen_to_signals(output: _Output, leader: RunLeader | None, *, stops_on_ha
             output.inbox.put(Stop(reason=reason))
 
     handle_ending_signals(stop_at_signals(stop) if leader is None else lambda code: stop(reason_of(code) or ""))
+    if leader is not None:
+        leader.receive_signals()
 
 
 def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_for_screen: bool, notice: str) -> None:

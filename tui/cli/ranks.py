@@ -93,6 +93,11 @@ class RunLeader:
         elif isinstance(progress, events.CheckpointSaved) and progress.name == "latest" and self._ranks is not None:
             self._ranks.remember(_RUN, self._run)
 
+    def receive_signals(self) -> None:
+        """Receive the launcher's signals from here on, also those sent before. Once they are handled."""
+        if self._rank is not None:
+            self._rank.lifeline.forward_signals()
+
     def leave_if_alone(self) -> None:
         """Exit for a restart if another rank was lost: the signal that ends this one is torch's agent's."""
         if self._rank is not None and self._rank.is_alone():

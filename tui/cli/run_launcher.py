@@ -54,8 +54,8 @@ def launch_run(order: LaunchOrder, folder: LaunchFolder, release: Callable[[], N
             _report(error, order, notes)
             raise
         finally:
-            if order.is_for_screen and notes.failure is not None:
-                sys.stdout.write(events.to_json(notes.failure) + "\n")
+            if order.is_for_screen and isinstance(notes.ended, RunFailed):
+                sys.stdout.write(events.to_json(notes.ended) + "\n")
 
 
 def _launch(order: LaunchOrder, processes: Processes, folder: LaunchFolder, release: Callable[[], None]) -> int:
@@ -75,6 +75,7 @@ def _launch(order: LaunchOrder, processes: Processes, folder: LaunchFolder, rele
             threads=processes.threads,
             folder=folder,
             max_restarts=MAX_RESTARTS,
+            queues_signals=True,
             on_tick=partial(_release_once, order, LaunchNotes(folder), release),
         )
     except DistributedError as error:
@@ -142,7 +143,7 @@ def _locked(run: RunFolder) -> Iterator[None]:
 
 def _report(error: TweetgenError, order: LaunchOrder, notes: LaunchNotes) -> None:
     """Make an error of the launcher the last event of the run, once: for journal, screen and `--json`."""
-    if notes.failure is not None:
+    if notes.ended is not None:
         return
     run = folder_of_run(order.run)
     failure = failure_event(error, last_event(run.journal_path) if notes.has_started else None)
@@ -155,7 +156,7 @@ def _report(error: TweetgenError, order: LaunchOrder, notes: LaunchNotes) -> Non
 
 @contextlib.contextmanager
 def _journal_ended(order: LaunchOrder, notes: LaunchNotes) -> Iterator[None]:
-    """After the block, write the failure of a run that has started to its journal, unless its leader has.
+    """After the block, write the end of a run that has started to its journal, unless its leader has.
 
     While the launch is locked: after that, screens that wait for the run read how it has ended.
     """
@@ -165,11 +166,11 @@ def _journal_ended(order: LaunchOrder, notes: LaunchNotes) -> Iterator[None]:
         _report(error, order, notes)
         raise
     finally:
-        path, failure = folder_of_run(order.run).journal_path, notes.failure
-        last = last_event(path) if failure is not None and notes.has_started else None
-        if failure is not None and last is not None and not isinstance(last, RunFailed | RunFinished):
+        path, ended = folder_of_run(order.run).journal_path, notes.ended
+        last = last_event(path) if ended is not None and notes.has_started else None
+        if ended is not None and last is not None and not isinstance(last, RunFailed | RunFinished):
             with contextlib.suppress(StorageError), contextlib.closing(Journal(path)) as journal:
-                journal.write(replace(failure, step=last.step, elapsed_seconds=last.elapsed_seconds))
+                journal.write(replace(ended, step=last.step, elapsed_seconds=last.elapsed_seconds))
 
 
 def log_output(folder: LaunchFolder, log_path: Path) -> None:

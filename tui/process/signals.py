@@ -19,6 +19,7 @@ import stat
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import NoReturn
 
 ENDING_SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 """With the reason of a run that one of them has ended."""
@@ -63,7 +64,7 @@ def stop_at_signals(stop: Callable[[str], None]) -> Callable[[int], None]:
     return on_signal
 
 
-def leave_at_once(number: int, _frame: FrameType | None) -> None:
+def leave_at_once(number: int, _frame: FrameType | None) -> NoReturn:
     """Exit from a signal's handler without saving; show the cursor, which a progress bar may have hidden.
 
     Raising `KeyboardInterrupt` instead would abort with a dump in the middle of the import of torch (2.13).

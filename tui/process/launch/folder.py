@@ -8,7 +8,7 @@ launch-*/               in the runtime folder, beside the sockets
 ├── attempt-K/rank-N    locked while the rank lives; its process, and how it ended where it could report that
 ├── has-started         once the run has started
 ├── has-saved           once its latest checkpoint is of this launch
-├── failure.json        the event that the run has ended with where it has failed
+├── end.json            its last event
 └── logs/               standard output and error of the followers, by attempt and rank
 """
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import NoReturn
 
 from engine.errors import DistributedError
 from tui.process.launch.folder import VARIABLE, LaunchFolder
@@ -17,6 +18,7 @@ from tui.process.launch.lifeline import LauncherPipe
 from tui.process.signals import HANGUP_CODE, handle_ending_signals, leave_at_once
 
 _TICK_SECONDS = 0.1
+_ATTEMPTS = "attempt-*"
 LOST_SECONDS = 5.0
 """How long the other ranks may take to end once one is lost: one that hangs reacts to no signal but SIGKILL."""
 ENDED_SECONDS = 10.0
@@ -30,30 +32,35 @@ def launch_processes(
     threads: int,
     folder: LaunchFolder | None = None,
     max_restarts: int = 0,
+    queues_signals: bool = False,
     module: str = "tui",
     on_tick: Callable[[], object] = lambda: None,
 ) -> int:
     """Run `python -m MODULE ARGUMENTS` as `num_ranks` processes of this machine; return the leader's exit code.
 
     The leader inherits standard output and error; the standard input of all is the launcher's pipe. Each rank gets
-    OMP_NUM_THREADS=`threads`. SIGINT, SIGTERM and SIGHUP are forwarded to the leader; the second SIGINT or SIGTERM
-    ends all at once. `on_tick` is called ten times a second. On the main thread of a process that does nothing else
-    any more. Raises `DistributedError` where a rank was lost more than `max_restarts` times.
+    OMP_NUM_THREADS=`threads`. SIGINT, SIGTERM and SIGHUP are forwarded to the leader, with `queues_signals` once it
+    calls `Lifeline.forward_signals`; the second SIGINT or SIGTERM ends all at once. `on_tick` is called ten times a
+    second. On the main thread of a process that does nothing else any more. Raises `DistributedError` where a rank was
+    lost more than `max_restarts` times.
     """
     if folder is not None:
-        return _Launcher(folder, num_ranks, max_restarts).run((module, *arguments), threads, on_tick)
+        launcher = _Launcher(folder, num_ranks, max_restarts, queues_signals=queues_signals)
+        return launcher.run((module, *arguments), threads, on_tick)
     own = LaunchFolder.create()
     with own.in_use():
-        return _Launcher(own, num_ranks, max_restarts).run((module, *arguments), threads, on_tick)
+        launcher = _Launcher(own, num_ranks, max_restarts, queues_signals=queues_signals)
+        return launcher.run((module, *arguments), threads, on_tick)
 
 
 class _Launcher:
     """One launch."""
 
-    def __init__(self, folder: LaunchFolder, num_ranks: int, max_restarts: int) -> None:
+    def __init__(self, folder: LaunchFolder, num_ranks: int, max_restarts: int, *, queues_signals: bool) -> None:
         self._folder = folder
         self._num_ranks = num_ranks
         self._max_restarts = max_restarts
+        self._queues_signals = queues_signals
         self._pipe = LauncherPipe()
         self._failed: dict[int, int] = {}
         self._error: BaseException | None = None
@@ -88,11 +95,18 @@ class _Launcher:
     def _forward(self, exit_code: int) -> None:
         """Forward a signal to the leader. In the handler of that signal."""
         number = exit_code - 128
-        self._pipe.send(number)
+        leader = self._folder.pid_of(self._attempt, 0)
+        if leader is None and not any(self._folder.path.glob(_ATTEMPTS)):  # nothing has started
+            self._leave_at_once(number, None)
+        if self._queues_signals:
+            self._pipe.send(number)
+        elif leader is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(leader, number)
         if exit_code != HANGUP_CODE:
             signal.signal(number, self._leave_at_once)
 
-    def _leave_at_once(self, number: int, _frame: FrameType | None) -> None:
+    def _leave_at_once(self, number: int, _frame: FrameType | None) -> NoReturn:
         """End all ranks and this process without saving."""
         self._kill_ranks("")
         self._folder.remove()
@@ -101,7 +115,7 @@ class _Launcher:
     @property
     def _attempt(self) -> int:
         """How often the ranks were started again."""
-        return max((int(path.name.partition("-")[2]) for path in self._folder.path.glob("attempt-*")), default=0)
+        return max((int(path.name.partition("-")[2]) for path in self._folder.path.glob(_ATTEMPTS)), default=0)
 
     def _end_stragglers(self) -> None:
         """Kill the ranks that live on for long after another was lost, or after the leader has ended."""

@@ -18,28 +18,30 @@ _STDIN = 0
 class Lifeline:
     """The rank's end of the pipe."""
 
-    def __init__(self, *, is_leader: bool) -> None:
-        """Only the leader receives the signals."""
+    def __init__(self) -> None:
+        """Watch nothing yet."""
         self.on_launcher_ended: Callable[[], None] = _leave
         """Called, on a thread, once the launcher has ended."""
-        self._is_leader = is_leader
         self._pipe = _STDIN
 
     def start(self) -> None:
-        """Watch the pipe on a thread from here on; standard input can be closed."""
+        """Watch for the launcher's end from here on, on a thread; standard input can be closed."""
         self._pipe = os.dup(_STDIN)
-        threading.Thread(target=self._watch, name="launcher", daemon=True).start()
+        threading.Thread(target=self._wait_for_end, name="launcher", daemon=True).start()
 
-    def _watch(self) -> None:
+    def _wait_for_end(self) -> None:
         poll = select.poll()
-        poll.register(self._pipe, select.POLLIN if self._is_leader else 0)
-        while True:
-            [(_, state)] = poll.poll()
-            signals = os.read(self._pipe, 64) if state & select.POLLIN else b""
-            if not signals:
-                self.on_launcher_ended()
-                return
-            for number in signals:
+        poll.register(self._pipe, 0)  # only its end, which unread signals don't hide
+        poll.poll()
+        self.on_launcher_ended()
+
+    def forward_signals(self) -> None:
+        """Send this process the launcher's signals from here on, those before included. For the leader."""
+        threading.Thread(target=self._forward, name="signals", daemon=True).start()
+
+    def _forward(self) -> None:
+        while numbers := os.read(self._pipe, 64):
+            for number in numbers:
                 os.kill(os.getpid(), number)
 
 

@@ -8,7 +8,7 @@ import time
 
 from engine.errors import StorageError
 from engine.protocol import codec, events
-from engine.protocol.events import Event, RunFailed
+from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
 from engine.storage.atomic_write import new_file
 from tui.process.launch.folder import LaunchFolder
@@ -29,7 +29,7 @@ class LaunchNotes:
         self._stage: Stage | None = None
 
     def note(self, progress: Event | Stage) -> None:
-        """Note a stage before the run has started, or an event: that it has started, was saved or has failed."""
+        """Note a stage before the run has started, or an event: that it has started, was saved or has ended."""
         with contextlib.suppress(OSError, StorageError):
             match progress:
                 case Stage():
@@ -38,8 +38,8 @@ class LaunchNotes:
                     (self._folder / "has-started").touch()
                 case events.CheckpointSaved(name="latest"):
                     (self._folder / "has-saved").touch()
-                case events.RunFailed():
-                    with new_file(self._folder / "failure.json") as file:
+                case RunFinished() | RunFailed():
+                    with new_file(self._folder / "end.json") as file:
                         file.write(events.to_json(progress).encode())
 
     def _write_stage(self, stage: Stage) -> None:
@@ -74,9 +74,9 @@ class LaunchNotes:
         return (self._folder / "has-saved").exists()
 
     @property
-    def failure(self) -> RunFailed | None:
-        """The event that the run has ended with where it has failed."""
+    def ended(self) -> RunFinished | RunFailed | None:
+        """The last event of the run; None before it, and where a kill prevented it."""
         with contextlib.suppress(OSError, codec.DecodeError):
-            event = events.from_json((self._folder / "failure.json").read_bytes())
-            return event if isinstance(event, RunFailed) else None
+            event = events.from_json((self._folder / "end.json").read_bytes())
+            return event if isinstance(event, RunFinished | RunFailed) else None
         return None

@@ -21,11 +21,7 @@ class Rank:
     num_ranks: int
     attempt: int
     """Restarts before this one."""
-    lifeline: Lifeline = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Create the lifeline, which is not watched yet."""
-        object.__setattr__(self, "lifeline", Lifeline(is_leader=self.is_leader))
+    lifeline: Lifeline = field(default_factory=Lifeline)
 
     @property
     def is_leader(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from types import FrameType
 
 from tests.waiting import wait_until
 from tui.process.launch.rank import Rank, this_rank
+from tui.process.signals import leave_at_once
 
 
 def main() -> None:
@@ -31,19 +33,24 @@ def main() -> None:
     if what == "outlive" and not rank.is_leader:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.pause()
-    if what == "wait":
+    if what == "interrupt" and rank.is_leader:
+        signal.signal(signal.SIGINT, leave_at_once)
+        os.kill(os.getppid(), signal.SIGINT)
+    if what in {"wait", "interrupt"}:
         signal.pause()
 
 
 def wait_for_forwarded_signal(rank: Rank) -> None:
-    """Have the launcher sent a signal; the leader exits when it is forwarded, the follower after the leader."""
+    """Send the launcher a signal; the leader exits when it is forwarded, the follower after the leader."""
 
     def receive(number: int, _frame: FrameType | None) -> None:
         sys.exit(128 + number)
 
     if rank.is_leader:
-        signal.signal(signal.SIGINT, receive)
         os.kill(os.getppid(), signal.SIGINT)
+        wait_until(lambda: select.select([0], [], [], 0)[0], "the signal in the pipe")
+        signal.signal(signal.SIGINT, receive)
+        rank.lifeline.forward_signals()
         signal.pause()
     wait_until(lambda: rank.folder.exit_code is not None, "the leader's end")
 

@@ -12,7 +12,7 @@ from tui.process.launch.folder import LaunchFolder
 from tui.process.launch.launcher import launch_processes
 
 
-def launch(what: str, num_ranks: int = 2, max_restarts: int = 0) -> dict[str, Any]:
+def launch(what: str, num_ranks: int = 2, max_restarts: int = 0, *, queues_signals: bool = True) -> dict[str, Any]:
     """Launch the dummy; return the exit code or the error, the attempts, and why the first one ended."""
     folder = LaunchFolder.create()
     result: dict[str, Any] = {}
@@ -23,6 +23,7 @@ def launch(what: str, num_ranks: int = 2, max_restarts: int = 0) -> dict[str, An
             threads=3,
             folder=folder,
             max_restarts=max_restarts,
+            queues_signals=queues_signals,
             module="tests.tui.process.launch.dummy",
         )
     except DistributedError as error:
@@ -40,7 +41,8 @@ def main() -> None:
         "a lost follower": launch("lose-follower", max_restarts=3),
         "a leader lost always": launch("lose-leader-always", max_restarts=1),
         "a follower that does not end": launch("outlive"),
-        "a forwarded signal": launch("forward"),  # the last: the second SIGINT would end this process
+        "a queued signal": launch("forward"),
+        "a signal without a queue": launch("interrupt", queues_signals=False),
     }
     sys.stdout.write(json.dumps(results) + "\n")
 

@@ -49,9 +49,13 @@ def test_a_follower_that_does_not_end_after_the_leader_is_killed(results: dict[s
     assert results["a follower that does not end"]["code"] == 0
 
 
-def test_a_signal_to_the_launcher_is_forwarded_to_the_leader_alone(results: dict[str, Any]) -> None:
-    result = results["a forwarded signal"]
+def test_a_signal_reaches_the_leader_alone_once_it_is_ready(results: dict[str, Any]) -> None:
+    result = results["a queued signal"]
     assert (result["code"], result["attempts"]) == (130, 1)
+
+
+def test_a_signal_ends_ranks_that_have_nothing_to_save(results: dict[str, Any]) -> None:
+    assert results["a signal without a queue"]["code"] == 130
 
 
 def test_no_rank_outlives_a_killed_launcher(tmp_path: Path) -> None:

@@ -33,4 +33,4 @@ def test_notes_are_what_later_readers_need(tmp_path: Path) -> None:
     saved = e.CheckpointSaved(step=0, elapsed_seconds=0.0, name="latest", path="", bits_per_char=None)
     for progress in (run_started(), saved, FAILED):
         notes.note(progress)
-    assert (notes.has_started, notes.has_saved, notes.failure) == (True, True, FAILED)
+    assert (notes.has_started, notes.has_saved, notes.ended) == (True, True, FAILED)
