@@ -36,6 +36,7 @@ NOT_RUN = {
     "tweetgen-tui bench": "takes minutes: tests/cli/test_bench.py",
     "tweetgen-tui bench --seconds 120": "the same",
     "tweetgen-tui bench --nproc-per-node auto": "starts processes: tests/cli/test_ranks.py",
+    "tweetgen-tui bench --nproc-per-node 2 --seconds 120": "the same",
     "tweetgen-tui doctor --distributed": "the same",
     "tweetgen-tui doctor --distributed --nproc-per-node 2 --device cpu": "the same",
     "tweetgen-tui train --nproc-per-node 2 --device cpu": "the same: tests/e2e",
