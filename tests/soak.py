@@ -9,60 +9,28 @@ thread, a file or a process leaked.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from engine.protocol.events import CheckpointSaved, StepTimes
-from engine.storage.journal_reader import last_event, read_journal
+from engine.storage.journal_reader import last_event
 from tests.cli.program import kill_processes_in, processes_in
 from tests.e2e.terminal import Terminal
+from tests.soak_samples import Sample, Save, anonymous_mebibytes, growth, print_table, saves_in
 
 RUN = "soak"
-WARM_UP_SHARE = 0.2
 MAX_GROWTH = 1.05
 SAMPLE_SECONDS = 2.0
 VISIT_SECONDS = 4.0
 SETTLING_SECONDS = 30.0
 _OPTIONS = ("--run-name", RUN, "--autosave-seconds", "10", "--threads", "1")
 _STEERING = (("+", "-"), ("b", "b"), ("g",), ("space", "space"), ("t", "escape"))
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A measurement of the training process."""
-
-    minutes: float
-    mebibytes: float
-    """Anonymous memory."""
-    num_descriptors: int
-    num_threads: int
-    journal_megabytes: float
-    trained_seconds: float
-    """Of the last event in the journal."""
-    files: frozenset[str]
-    """Names of the files in the data folder, the runtime folder and the temporary folder."""
-
-    @property
-    def num_files(self) -> int:
-        return len(self.files)
-
-
-@dataclass(frozen=True)
-class Save:
-    """The checkpoints saved between two `StepTimes` of the journal."""
-
-    trained_seconds: float
-    count: int
-    seconds_each: float
-    """How long the steps stood still for each."""
 
 
 @dataclass
@@ -135,13 +103,6 @@ class Soak:
             terminal.close()
             if status:
                 raise AssertionError(f"a client ended with {status}:\n{terminal.text}")
-
-
-def anonymous_mebibytes(pid: int) -> float:
-    """Return the anonymous memory of a process; that of shared libraries depends on other processes."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    [line] = [line for line in status.splitlines() if line.startswith("RssAnon:")]
-    return int(line.split()[1]) / 1024
 
 
 def read_for(terminal: Terminal, seconds: float) -> None:
@@ -230,39 +191,6 @@ def _settled(made: Soak, trainer: psutil.Process, before: Sample) -> Sample:
     return left
 
 
-def growth(samples: list[Sample], minutes: float) -> float:
-    """Return the ratio of the memory in the last and the first quarter of the time after the warm-up."""
-    warm = [sample.mebibytes for sample in samples if sample.minutes >= WARM_UP_SHARE * minutes]
-    quarter = max(len(warm) // 4, 1)
-    return statistics.median(warm[-quarter:]) / statistics.median(warm[:quarter]) if warm else float("inf")
-
-
-def saves_in(journal: Path) -> Iterator[Save]:
-    """Yield the saves of a journal."""
-    count = 0
-    for event in read_journal(journal):
-        if isinstance(event, CheckpointSaved):
-            count += 1
-        elif isinstance(event, StepTimes) and count:
-            yield Save(event.elapsed_seconds, count, event.saving_seconds / count)
-            count = 0
-
-
-def print_table(made: Soak) -> None:
-    """Print about 20 measurements, each with the saves since the one before."""
-    columns = f"{'minute':>7} {'MiB':>7} {'descriptors':>12} {'threads':>8} {'files':>6} {'journal MB':>11}"
-    print(f"{columns} {'saves':>6} {'ms each':>8} {'worst':>6}")
-    before = 0.0
-    for each in made.samples[:: max(len(made.samples) // 20, 1)]:
-        counts = f"{each.num_descriptors:>12} {each.num_threads:>8} {each.num_files:>6} {each.journal_megabytes:>11.2f}"
-        saves = [save for save in made.saves if before < save.trained_seconds <= each.trained_seconds]
-        count = sum(save.count for save in saves)
-        mean = 1000 * sum(save.count * save.seconds_each for save in saves) / count if count else 0.0
-        worst = 1000 * max((save.seconds_each for save in saves), default=0.0)
-        print(f"{each.minutes:>7.1f} {each.mebibytes:>7.1f} {counts} {count:>6} {mean:>8.1f} {worst:>6.1f}")
-        before = each.trained_seconds
-
-
 def main(given: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Run for long, and check for leaks.")
@@ -272,7 +200,7 @@ def main(given: list[str] | None = None) -> int:
     minutes = arguments.minutes
     with tempfile.TemporaryDirectory(prefix="soak-") as base:
         made = soak(minutes, arguments.clients, Path(base))
-    print_table(made)
+    print_table(made.samples, made.saves)
     ratio = growth(made.samples, minutes)
     if ratio > MAX_GROWTH:
         made.problems.append("memory grew")
