@@ -14,6 +14,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+_MODE = "thread_local"
+"""Other threads may use CUDA during a capture."""
+
 
 class Recording(Protocol):
     """A recorded step; `torch.cuda.CUDAGraph` is one."""
@@ -66,7 +69,7 @@ class CudaRecorder:
             with (
                 _without_collection(),
                 torch.cuda.stream(self._stream),
-                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
+                self._capture(graph, self._pool),
             ):
                 try:
                     work()
@@ -78,6 +81,12 @@ class CudaRecorder:
             raise (failures or [error])[0] from None
         self._num_recorded += 1
         return graph
+
+    def _capture(
+        self, graph: torch.cuda.CUDAGraph, pool: torch.cuda._POOL_HANDLE
+    ) -> contextlib.AbstractContextManager[None]:
+        """Return the context of a capture; memory that torch has cached is freed for it."""
+        return torch.cuda.graph(graph, pool=pool, stream=self._stream, capture_error_mode=_MODE)
 
     def _end_allocation(self) -> None:
         """End the allocation from the pool that a failed capture began.
@@ -101,7 +110,7 @@ class KeptPoolRecorder(CudaRecorder):
     """Records what allocates no memory and is freed without `discard`, as often as wanted, in a pool that stays.
 
     Torch has no use for a pool that was in use and is not any more, and forgets it only when its cache is emptied. So a
-    first recording, which is never replayed, keeps the pool in use.
+    first recording, which is never replayed, keeps the pool in use. A capture starts without waiting for the device.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -120,6 +129,15 @@ class KeptPoolRecorder(CudaRecorder):
             self.run_on_side_stream(write)
             self._first = super().record(write), number
         return super().record(work)
+
+    @contextlib.contextmanager
+    def _capture(self, graph: torch.cuda.CUDAGraph, pool: torch.cuda._POOL_HANDLE) -> Iterator[None]:
+        """Capture the block; `torch.cuda.graph` would empty torch's caches first."""
+        graph.capture_begin(pool=pool, capture_error_mode=_MODE)
+        try:
+            yield
+        finally:
+            graph.capture_end()
 
 
 @cache

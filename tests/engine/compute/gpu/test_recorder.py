@@ -87,12 +87,13 @@ def test_recordings_that_are_freed_unseen_share_a_pool_that_stays_in_use(
         def __del__(self) -> None:
             in_use.discard(id(self))
 
-    def capture(*_: object, pool: object, **__: object) -> contextlib.AbstractContextManager[None]:
-        pools.append(pool)
-        return contextlib.nullcontext()
+        def capture_begin(self, pool: object, **_: object) -> None:
+            pools.append(pool)
+
+        def capture_end(self) -> None:
+            pass
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    monkeypatch.setattr(torch.cuda, "graph", capture)
     monkeypatch.setattr(CudaRecorder, "run_on_side_stream", lambda _, work: work())
     recorder = KeptPoolRecorder(CPU)
     for _ in range(3):
