@@ -67,6 +67,7 @@ class RemoteBridge:
         self._last_event: Event | None = None
         self._problem: TweetgenError | None = None
         self._is_connected = False
+        self._has_stopped_launch = False
         self._thread = threading.Thread(target=self._run, name="attached", daemon=True)
 
     def connect(self) -> RunView:
@@ -120,7 +121,9 @@ class RemoteBridge:
         if self.is_read_only:
             self.leave()
         elif not self._is_connected and self._is_launched:  # its processes are started again
-            stop_launch(self._folder)
+            if not self._has_stopped_launch:  # the second signal would end it at once
+                self._has_stopped_launch = True
+                stop_launch(self._folder)
         else:
             self.send(commands.Stop(reason=reason, unless_unsaved=unless_unsaved))
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from unittest import mock
 
 import pytest
 
@@ -20,6 +21,7 @@ from engine.storage.journal import Journal
 from tests.fakes import run_started
 from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, hosted
 from tests.waiting import wait_until
+from tui.remote import client
 from tui.remote.client import RemoteBridge
 from tui.remote.launched import LaunchedBridge
 from tui.remote.socket_path import launch_lock_path, make_private_folder
@@ -148,6 +150,9 @@ def test_a_screen_waits_for_a_run_that_is_started_again_and_can_stop_it_meanwhil
         wait_until(lambda: bridge.badge == "restarting")
         bridge.stop("stopped by the user")
         assert launcher.wait(DEADLINE_SECONDS) == -signal.SIGTERM
+        with mock.patch.object(client, "stop_launch") as stop_launch:
+            bridge.stop("stopped by the user")  # as a screen does that has waited for long
+        assert not stop_launch.called
 
 
 def test_a_screen_shows_the_end_that_the_launcher_has_written() -> None:
