@@ -16,6 +16,8 @@ from torch import Tensor
 
 _MODE = "thread_local"
 """Other threads may use CUDA during a capture."""
+_END_ALLOCATION = ("_cuda_endAllocateToPool", "_cuda_endAllocateCurrentStreamToPool")
+"""Names of one function of torch, the second before 2.8; there is no public one."""
 
 
 class Recording(Protocol):
@@ -96,8 +98,10 @@ class CudaRecorder:
         """
         index = self._stream.device_index
         with contextlib.suppress(RuntimeError):  # it has ended already: the capture itself was sound
-            torch._C._cuda_endAllocateToPool(index, self._pool)  # noqa: SLF001 - there is no public one
-            torch._C._cuda_releasePool(index, self._pool)  # noqa: SLF001 - there is no public one
+            cuda = vars(torch._C)  # noqa: SLF001 - there is nothing public
+            end = next(cuda[name] for name in _END_ALLOCATION if name in cuda)
+            end(index, self._pool)
+            cuda["_cuda_releasePool"](index, self._pool)
 
     def discard(self, recording: Recording) -> None:
         """Wait for the device, then free a recording."""
