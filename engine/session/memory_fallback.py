@@ -42,7 +42,7 @@ class MemoryFallback:
         """Take a training step, in micro-batches if need be. Raises `DeviceMemoryError` where one tweet is too many."""
         trainer = self._state.trainer
         while not self._fits(lambda: trainer.step(batch, learning_rate), "a step"):
-            num_tweets = batch.num_tweets
+            num_tweets = trainer.num_rows(batch)
             failed_size = min(trainer.micro_batch_size or num_tweets, num_tweets)
             if failed_size == 1:
                 raise DeviceMemoryError("There is not enough memory for a single tweet.", _HINT)

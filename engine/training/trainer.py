@@ -131,6 +131,11 @@ class Trainer:
         """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
         return not self._optimizer_step.has_begun
 
+    def num_rows(self, batch: Batch) -> int:
+        """Return how many tweets a step computes; a device pads a batch to this rank's part of the batch size."""
+        own_part = 0 if self._device_step is None else -(-self._batch_size // self._world_size)
+        return max(batch.num_tweets, own_part)
+
     def prepare(self, batch: Batch) -> None:
         """Do the host's work for a batch, else done by `step`: pad it where a CPU trains."""
         if self._gru_step is not None:
@@ -150,8 +155,7 @@ class Trainer:
             if self._device_step is None:
                 self._step_on_cpu(batch, learning_rate)
             elif isinstance(batch, CorpusBatch):
-                batch_size = -(-self._batch_size // self._world_size)
-                self._device_step.run(batch, batch_size, learning_rate)
+                self._device_step.run(batch, self.num_rows(batch), learning_rate)
             else:
                 raise TypeError("a GPU gathers its batches from a corpus")
             if self._average is not None:

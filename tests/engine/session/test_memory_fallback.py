@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ from engine.errors import DeviceMemoryError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import reportable_error
 from engine.storage.folders import find_run
 from engine.training import trainer as trainer_module
@@ -212,6 +214,27 @@ def test_a_recording_that_runs_out_of_memory_is_made_in_smaller_parts(
     assert recorder.log.count("record") > 1
     assert recorder.log[-1] == "replay"
     assert allocator.is_sound
+
+
+def test_on_a_device_a_small_batch_is_halved_from_the_size_that_it_is_padded_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use_device_step(monkeypatch, None)
+    trainer, [batch] = Trainer(new_model(), TrainingConfig(batch_size=8), CPU), some_batches(1, 3)
+    sound, messages = device_step.mean_loss, list[str]()
+
+    def tight(network: TextGenerator, tokens: Tensor, total_targets: Tensor) -> Tensor:
+        if tokens.shape[1] > 5:
+            raise NO_MEMORY
+        return sound(network, tokens, total_targets)
+
+    monkeypatch.setattr(device_step, "mean_loss", tight)
+    fallback = MemoryFallback(Mock(trainer=trainer), Mock(emit=lambda _, message: messages.append(message)))
+
+    fallback.take_step(batch, RATE)
+
+    assert trainer.micro_batch_size == 4
+    assert len(messages) == 1
 
 
 def test_a_corpus_that_does_not_fit_a_device_ends_the_run_with_a_clear_error(
