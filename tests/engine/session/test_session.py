@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from engine.corpus.loading import load_corpus
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event
+from engine.storage import journal_thinning, thinning
 from engine.storage.folders import find_run, list_runs
+from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import (
     losses,
     of_type,
@@ -64,6 +67,25 @@ def test_losses_and_norms_have_the_fewest_digits_that_differ_from_no_other_float
     assert all(repr(number) == str(np.float32(number)) for number in numbers)
     journal = find_run("tiny").journal_path.read_text(encoding="utf-8")
     assert all(e.to_json(report) in journal for report in reports)
+
+
+@pytest.mark.parametrize("keep_every_step", [False, True])
+def test_the_journal_of_a_run_has_all_its_events_but_old_steps(corpus: Path, keep_every_step: bool) -> None:
+    with (
+        mock.patch.multiple(journal_thinning, MIN_BYTES=8000, _REST_SECONDS=0.0),
+        mock.patch.multiple(thinning, KEPT_STEPS=20, MIN_BUCKETS=4),
+    ):
+        emitted = run_session(tiny_config(corpus, max_steps=300, keep_every_step=keep_every_step, sample_every=20))
+
+    journalled = list(read_journal(find_run("tiny").journal_path))
+    steps = (e.StepsFinished, e.StepsThinned)
+    assert [event for event in journalled if not isinstance(event, steps)] == [
+        event for event in emitted if not isinstance(event, steps)
+    ]
+    assert losses(journalled).items() <= losses(emitted).items()
+    assert len(losses(journalled)) + sum(each.num_steps for each in of_type(journalled, e.StepsThinned)) == 300
+    if keep_every_step:
+        assert journalled == emitted
 
 
 def test_a_run_ends_after_its_epochs_and_has_counted_every_training_character_once_per_epoch(corpus: Path) -> None:
