@@ -13,6 +13,7 @@ from engine.compute import device
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import DeviceError, DistributedError
 from engine.protocol import events as e
+from engine.storage.file_lock import try_lock
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import Journal
 from engine.storage.journal_reader import last_event, read_journal
@@ -23,7 +24,7 @@ from tui.cli import run_launcher
 from tui.process.launch.folder import VARIABLE, LaunchFolder
 from tui.process.launch.notes import LaunchNotes
 from tui.process.launch.order import LaunchOrder
-from tui.remote.socket_path import is_launched, launch_lock_path
+from tui.remote.socket_path import is_launched, launch_lock_path, make_private_folder
 
 TWO = ("--nproc-per-node", "2", "--device", "cpu")
 Torchrun = Callable[..., None]
@@ -93,6 +94,15 @@ def test_a_rank_of_torchrun_launches_nothing_detaches_from_nothing_and_has_no_sc
 ) -> None:
     torchrun()
     assert_two_line_error(cli(*options), "RANK is set", "torchrun")
+
+
+def test_a_run_whose_processes_are_started_again_is_listed_so(cli: Cli, trained: Path) -> None:
+    path = launch_lock_path(folder_of_run("first"))
+    make_private_folder(path.parent)
+    with path.open("w", encoding="ascii") as file:
+        assert try_lock(file.fileno())
+        assert cli("runs", "list", "--json").object["state"] == "restarting"
+    assert cli("runs", "list", "--json").object["state"] == "finished"
 
 
 Lost = Callable[..., Any]

@@ -65,8 +65,6 @@ def _launch(order: LaunchOrder, processes: Processes, folder: LaunchFolder, rele
     order.write(folder)
     if processes.count == 1:
         return _train_alone(order, folder, release)
-    if processes.note:
-        write_line(processes.note)
     write_line(f"starting {processes.count} processes on {processes.runtime.device}")
     try:
         return launch_processes(

@@ -25,6 +25,7 @@ from tui.formatting.numbers import format_bits, format_duration
 from tui.process.job_control import start_job_control
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting
+from tui.remote.socket_path import is_launched
 
 app = CommandGroup("List the runs and their states, replay or export one.")
 _MAX = "max"
@@ -99,6 +100,8 @@ def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
         return {"state": greeting.phase, "reason": ""}
     if is_locked(run.journal_path):
         return {"state": "on", "reason": "says nothing"}
+    if is_launched(run):
+        return {"state": "restarting", "reason": ""}
     match last_event(run.journal_path):
         case RunFinished(reason=reason):
             return {"state": "finished", "reason": reason}
