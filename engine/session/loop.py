@@ -183,7 +183,6 @@ class TrainingLoop:
         state = self._run.state
         if not self._commands.is_saved:
             self._run.checkpoints.save("latest", is_asked=True, is_last=True, waits=True)
-        self._run.checkpoints.wait()
         self._commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,

@@ -83,13 +83,16 @@ class RunCheckpoints:
     ) -> TweetgenError | None:
         """Save the run's own `latest`, `best` or `step-N`; if that fails, warn and continue.
 
-        A save that `is_asked` for is tried at once; others wait after a failure of the disk. `is_last`: the run ends
-        with it. Only with `waits` is the checkpoint on the disk afterwards, or the error returned; otherwise training
-        continues meanwhile. Weights that are not finite are not saved: a `DivergedError`.
+        A save that `is_asked` for is tried at once; others wait after a failure of the disk. The run ends with the one
+        that `is_last`, which waits for a slow disk to have room. Only with `waits` is the checkpoint on the disk
+        afterwards, or the error returned; otherwise training continues meanwhile. Weights that are not finite are not
+        saved: a `DivergedError`.
         """
         if name == "latest":
             self._changed_at = None
             self._tried_at = self._clock()
+        if is_last:
+            self.wait()
         if self._leader is not None:
             self._leader.check_weights(is_last=is_last)
         with self._state.timer.during("saving"):

@@ -161,6 +161,17 @@ def test_the_end_of_a_run_waits_for_its_checkpoints(corpus: Path) -> None:
     assert latest().step == 12
 
 
+def test_the_last_save_waits_for_a_blocked_disk_with_a_full_queue(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(save_queue, "PATIENCE_SECONDS", 0.0)
+
+    emitted = run_session(tiny_config(corpus, save_every=2), None, blocked(1, 99), writer=BlockedWriter)
+
+    assert saved(emitted)[-1] == ("latest", 12, 12)
+    assert latest().step == 12
+
+
 @pytest.mark.parametrize("command", [c.Stop(), c.Stop(unless_unsaved=True)], ids=["stop", "unless unsaved"])
 def test_a_stop_waits_for_the_writer(corpus: Path, command: Command) -> None:
     sent: dict[int, list[Command]] = {4: [c.SaveCheckpoint(name="four")], 6: [command]}
