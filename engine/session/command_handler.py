@@ -7,7 +7,7 @@ from typing import assert_never
 from engine.compute.device import derived_seed
 from engine.compute.step_timer import Phase
 from engine.config.run import SamplingConfig
-from engine.errors import ConfigError, TweetgenError
+from engine.errors import ConfigError, DistributedError, TweetgenError
 from engine.protocol import commands
 from engine.protocol.commands import Command
 from engine.session.checkpoints.loader import CheckpointLoader
@@ -96,12 +96,14 @@ class CommandHandler:
         self._run.insight_service.refuse_all(RUN_ENDED)
 
     def execute(self, command: Command) -> None:
-        """Execute a command, or refuse it."""
+        """Execute a command, or refuse it. Raises `DistributedError`: without the other processes, the run ends."""
         self._num_executing += 1
         try:
             phase: Phase = "sampling" if isinstance(command, QUERIES) else "other"
             with self._run.state.timer.during(phase), self._run.memory_fallback.memory_errors("this command"):
                 self._dispatch(command)
+        except DistributedError:
+            raise
         except TweetgenError as error:
             self._run.reporter.emit_refusal(command, error)
         finally:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from engine.corpus.encoded_tweets import EncodedTweets
-from engine.errors import RankLostError, WeightsDifferError
+from engine.errors import DistributedError, WeightsDifferError
 from engine.parallel.leases import Evaluate, Report, Reported, Steps, Sync
 from engine.parallel.ranks import Ranks
 from engine.protocol import events
@@ -108,7 +108,7 @@ class Leader:
     def check_weights(self, *, is_last: bool = False) -> None:
         """Compare the weights of all ranks before they are saved, and collect the states of their generators.
 
-        Raises `WeightsDifferError`. Before the last save of a run, a rank that does not answer is no error.
+        Raises `WeightsDifferError`. Before the last save of a run, a rank that failed or does not answer is no error.
         """
         here = self._state.trainer, self._state.step
         if self._checked_at == here:
@@ -117,7 +117,7 @@ class Leader:
         try:
             seconds = _LAST_REPORT_SECONDS if is_last else None
             reports = self._reports(Report(has_checksum=True, has_generator=draws), seconds)
-        except RankLostError:
+        except DistributedError:
             if is_last:
                 LOG.warning("a rank did not report before the last save", exc_info=True)
                 return

@@ -21,10 +21,12 @@ from engine.errors import (
 )
 from engine.parallel.leases import Lease, Report
 from engine.parallel.ranks import Ranks
+from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session.ranks import follower as follower_module
+from engine.session.ranks import leader
 from engine.session.ranks.follower import Follower
 from engine.storage.folders import find_run
 from engine.storage.journal_reader import read_journal
@@ -104,24 +106,61 @@ def test_a_follower_without_memory_for_one_tweet_fails_the_run_with_its_words(
     assert failed.hint.startswith("Train a smaller model.")
 
 
-def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_happen(
+def test_the_steps_before_an_evaluation_that_fails_on_a_follower_are_saved(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def fail(self: Follower, _first: int, _count: int) -> None:
+        raise DeviceMemoryError("There is not enough memory to evaluate a single tweet.")
+
+    monkeypatch.setattr(Follower, "_evaluate", fail)
+    emitted: list[Event] = []
+    with pytest.raises(DeviceMemoryError):
+        run_shared(tiny_config(corpus, eval_every=7), on_event=recorder(emitted))
+    assert only(emitted, e.RunFailed).detail.startswith("Rank 1: There is not enough memory")
+    assert latest().step == 7
+
+
+@pytest.fixture
+def changed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change a weight of the followers after step 5, with leases of one step each."""
+    monkeypatch.setattr(leader, "MAX_STEPS", 1)
+
     def change_a_weight(self: Follower, rates: tuple[float, ...]) -> None:
         take_steps(self, rates)
         assert self._state is not None
-        if self._state.step in range(5, 8):
+        if self._state.step == 5:
             with torch.no_grad():
                 self._state.trainer.model.proj.bias[3] += 1e-3
 
     take_steps = Follower._take_steps
     monkeypatch.setattr(Follower, "_take_steps", change_a_weight)
+
+
+@pytest.mark.usefixtures("changed_weight")
+def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_happen(corpus: Path) -> None:
     emitted: list[Event] = []
     with pytest.raises(WeightsDifferError, match=r"The weights of rank 1 on .* differ from those of rank 0 at step 8"):
         run_shared(tiny_config(corpus, save_every=8), on_event=recorder(emitted))
     assert "RunFailed" not in names(emitted)
     assert latest().step == 0
     assert not isinstance(list(read_journal(find_run("tiny").journal_path))[-1], e.RunFinished | e.RunFailed)
+
+
+@pytest.mark.usefixtures("changed_weight")
+@pytest.mark.parametrize("command", [c.SaveCheckpoint(name="mine"), c.SaveLatest(), c.Stop(unless_unsaved=True)])
+def test_a_save_that_the_user_asks_for_ends_a_run_whose_weights_differ_and_is_not_merely_refused(
+    corpus: Path, command: Command
+) -> None:
+    emitted: list[Event] = []
+    sent = {9: [command]}
+
+    def on_event(event: Event) -> list[Command]:
+        emitted.append(event)
+        return sent.pop(event.step, []) if isinstance(event, e.StepsFinished) else []
+
+    with pytest.raises(WeightsDifferError, match="at step 9"):
+        run_shared(tiny_config(corpus), on_event=on_event)
+    assert "CommandRefused" not in names(emitted)
 
 
 def test_a_rank_that_hangs_is_lost_after_the_timeout(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
