@@ -197,6 +197,24 @@ async def test_the_end_is_reported_on_a_screen_that_missed_events(stage: Stage) 
         await toasted(app, "The run is finished: max steps reached; q quits")
 
 
+class Launched(Attached):
+    """One whose run starts, and warns, before the screen is connected: it receives the view after that."""
+
+    def drain(self) -> Update:
+        update = super().drain()
+        has_started = any(isinstance(event, e.RunStarted) for event in update.events)
+        warned = e.Warned(step=0, elapsed_seconds=0.0, message="Rank 1 was killed.")
+        return Update((), fold(RunView(), (*update.events, warned))) if has_started else update
+
+
+async def test_a_launched_run_is_announced_and_its_warnings_are_shown_though_it_started_before_the_screen_was_connected(
+    stage: Stage,
+) -> None:
+    async with attached(stage, Launched) as (app, _, _):
+        await toasted(app, "Rank 1 was killed.")
+        assert app._main_screen.pins_and_export._file is not None
+
+
 async def test_h_shows_the_machine_panel_after_the_training_process_has_ended(stage: Stage) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()

@@ -44,12 +44,11 @@ def launch_processes(
     second. On the main thread of a process that does nothing else any more. Raises `DistributedError` where a rank was
     lost more than `max_restarts` times.
     """
-    if folder is not None:
+    with contextlib.ExitStack() as opened:
+        if folder is None:
+            folder = LaunchFolder.create()
+            opened.enter_context(folder.in_use())
         launcher = _Launcher(folder, num_ranks, max_restarts, queues_signals=queues_signals)
-        return launcher.run((module, *arguments), threads, on_tick)
-    own = LaunchFolder.create()
-    with own.in_use():
-        launcher = _Launcher(own, num_ranks, max_restarts, queues_signals=queues_signals)
         return launcher.run((module, *arguments), threads, on_tick)
 
 

@@ -6,7 +6,7 @@ Draws only what a command changes at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from textual.app import App
@@ -28,6 +28,15 @@ _REFUSING_PHASES: dict[RunPhase, str] = {
     "finished": "The run is finished; q quits, o opens other tweets.",
     "failed": "The run has failed; q quits, o opens other tweets.",
 }
+
+
+def _missed(before: RunView, view: RunView) -> Iterator[Event]:
+    """Yield those of the events missed before a view replaced another that the screen has to react to."""
+    if before.started is None and view.started is not None:
+        yield view.started
+    yield from (warned for warned in view.warnings if warned not in before.warnings)
+    if before.ended is None and view.ended is not None:
+        yield view.ended
 
 
 class RunControl:
@@ -84,8 +93,7 @@ class RunControl:
         events = update.events
         if update.view is not None:  # events were missed, and may have answered what is pending
             self.num_gaps += 1
-            if self.view.ended is None and update.view.ended is not None:
-                events = (update.view.ended, *events)
+            events = (*_missed(self.view, update.view), *events)
             self.view = update.view
             self.commands = CommandBook(changes=self.commands.changes)
             self.alerts = AlertMonitor.for_attached(update.view)
