@@ -23,6 +23,10 @@ _POLL_SECONDS = 0.02
 _ADDRESS_IN_USE = ("EADDRINUSE", "address already in use", "Address already in use")
 
 
+class PortInUseError(DistributedError):
+    """Another program has taken the port of the rendezvous."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """How a rank announces itself."""
@@ -42,12 +46,16 @@ def connect(place: Place) -> Store:
     except (RuntimeError, ValueError) as error:
         text = str(error).splitlines()[0]
         if any(words in text for words in _ADDRESS_IN_USE):
-            problem = "The port of the rendezvous, MASTER_PORT, is in use by another program."
-            hint = "Choose another one: torchrun --rdzv-endpoint HOST:PORT"
+            failure: DistributedError = PortInUseError(
+                "The port of the rendezvous, MASTER_PORT, is in use by another program.",
+                "Choose another one: torchrun --rdzv-endpoint HOST:PORT",
+            )
         else:
-            problem = f"The processes did not find each other within {place.timeout_seconds:g} s: {text}"
-            hint = f"All {place.world_size} must start at about the same time; {TIMEOUT_VARIABLE} sets the seconds."
-    raise DistributedError(problem, hint)  # outside of the `except`: torch's traceback is of no use
+            failure = DistributedError(
+                f"The processes did not find each other within {place.timeout_seconds:g} s: {text}",
+                f"All {place.world_size} must start at about the same time; {TIMEOUT_VARIABLE} sets the seconds.",
+            )
+    raise failure  # outside of the `except`: torch's traceback is of no use
 
 
 def meet(store: Store, place: Place, versions: Versions) -> int:

@@ -54,7 +54,7 @@ class RunLeader:
         """Join the other ranks; return the config of this attempt with them. Raises `TweetgenError`."""
         if self._rank is not None:
             self._rank.lifeline.on_launcher_ended = on_launcher_ended
-        self._ranks = join(self._place, config.runtime)
+        self._ranks = self._join(config.runtime)
         try:
             config = self._config_of_attempt(config, self._ranks)
             preflight.check(config)
@@ -62,6 +62,20 @@ class RunLeader:
             self._ranks.fail(error)
             raise
         return config, self._ranks
+
+    def _join(self, runtime: RuntimeConfig) -> Ranks:
+        """Join the other ranks. Raises `TweetgenError`.
+
+        The launcher's agent chooses a free port, which another program may take before this one: then again.
+        """
+        from engine.parallel.handshake import PortInUseError
+
+        try:
+            return join(self._place, runtime)
+        except PortInUseError as error:
+            if self._rank is not None:
+                self._rank.leave_lost(error.message)
+            raise
 
     def _config_of_attempt(self, config: RunConfig, ranks: Ranks) -> RunConfig:
         """Return the config of this attempt: after a restart, the run continues from its latest checkpoint.

@@ -8,7 +8,7 @@ import pytest
 from torch._C._distributed_c10d import HashStore
 
 from engine.errors import DistributedError
-from engine.parallel.handshake import Versions, connect, meet
+from engine.parallel.handshake import PortInUseError, Versions, connect, meet
 from engine.parallel.place import Place
 
 VERSIONS = {"torch": "2.13", "tweetgen-tui": "0.1"}
@@ -63,5 +63,5 @@ def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("localhost", 0)) as taken:
         monkeypatch.setenv("MASTER_ADDR", "localhost")
         monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
-        with pytest.raises(DistributedError, match="is in use by another program"):
+        with pytest.raises(PortInUseError, match="is in use by another program"):
             connect(place(0, timeout_seconds=1.0))
