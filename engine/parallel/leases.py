@@ -28,7 +28,6 @@ class Read:
 class Sync:
     """Continue from this state. With `has_weights`, a new trainer receives the leader's state by broadcasts."""
 
-    run: str
     model: ModelConfig
     training: TrainingConfig
     position: Position

@@ -40,11 +40,7 @@ class Run:
         self.state = state
         self.reporter = reporter
         self.memory_fallback = MemoryFallback(state, reporter)
-        self.leader = (
-            None
-            if setup.ranks is None
-            else Leader(setup.ranks, setup.folder.name, state, reporter, self.memory_fallback)
-        )
+        self.leader = None if setup.ranks is None else Leader(setup.ranks, state, reporter, self.memory_fallback)
         """Gives the leases, where several processes train."""
         self.checkpoints = RunCheckpoints(setup, state, reporter, self.memory_fallback, self.leader)
         self.settings = LiveSettings(setup.training_data, state, reporter, self.checkpoints.record_change)
@@ -171,9 +167,10 @@ class Run:
     def emit_step_times(self) -> None:
         """Emit where the time of the steps went, every `TIMES_SECONDS`."""
         if self.state.timer.seconds >= TIMES_SECONDS:
-            self.reporter.emit(events.StepTimes, **self.state.timer.drain())
+            times = self.state.timer.drain()
+            self.reporter.emit(events.StepTimes, **times)
             if self.leader is not None:
-                self.leader.report_times()
+                self.leader.report_times(times)
 
     def retune_threads(self, should_stop: Callable[[], bool]) -> None:
         """Measure which number of threads is fastest, if steps became slow or the last measurement is old.

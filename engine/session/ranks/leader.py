@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from engine.compute.step_timer import Phase
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import DistributedError, WeightsDifferError
 from engine.parallel.leases import Evaluate, Report, Reported, Steps, Sync
@@ -29,6 +30,7 @@ LEASE_SECONDS = 0.05
 MAX_STEPS = 200
 _LAST_REPORT_SECONDS = 5.0
 """How long the last save of a run waits for the other ranks, which may be ending already."""
+_PHASES_OF_A_STEP: tuple[Phase, ...] = ("data", "forward", "backward", "optimizer", "waiting")
 UpcomingRates = Callable[[int], list[float]]
 """Returns the learning rates of the next steps, at least one, up to a number, and none beyond what is due."""
 
@@ -36,11 +38,8 @@ UpcomingRates = Callable[[int], list[float]]
 class Leader:
     """Gives the leases of one run."""
 
-    def __init__(
-        self, ranks: Ranks, run_name: str, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback
-    ) -> None:
+    def __init__(self, ranks: Ranks, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback) -> None:
         self._ranks = ranks
-        self._run_name = run_name
         self._state = state
         self._reporter = reporter
         self._memory_fallback = memory_fallback
@@ -50,7 +49,6 @@ class Leader:
         self._is_sent: tuple[object, object] = (None, None)
         """The trainer and the batches that the followers have."""
         self._checked_at: tuple[object, int] = (None, -1)
-        self._waited, self._reported_at = ranks.waiting_seconds, time.perf_counter()
 
     @property
     def has_lease(self) -> bool:
@@ -86,17 +84,18 @@ class Leader:
                 total_nats += nats
         return evaluation_of(tweets, total_nats)
 
-    def report_times(self) -> None:
-        """Emit how the ranks shared the time since the last report, and their warnings."""
+    def report_times(self, times: Mapping[str, float]) -> None:
+        """Emit how the ranks shared the time since the last report, and their warnings.
+
+        `times` are the fields of the leader's own `StepTimes`.
+        """
         reports = self._reports(Report())
-        seconds = max(time.perf_counter() - self._reported_at, 1e-9)
         own = Reported(
-            seconds=seconds,
-            waiting_seconds=self._ranks.waiting_seconds - self._waited,
+            seconds=sum(times[f"{phase}_seconds"] for phase in _PHASES_OF_A_STEP),
+            waiting_seconds=times["waiting_seconds"],
             device=str(self._state.runtime.device),
             host=self._ranks.place.host,
         )
-        self._waited, self._reported_at = self._ranks.waiting_seconds, time.perf_counter()
         every = [own, *reports]
         self._reporter.emit(
             events.RanksMeasured,
@@ -159,7 +158,6 @@ class Leader:
         )
         self._ranks.send(
             Sync(
-                run=self._run_name,
                 model=state.model_config,
                 training=state.training,
                 position=state.batches.position,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from torch._C._distributed_c10d import HashStore
 
 from engine.errors import DistributedError
+from engine.parallel import handshake
 from engine.parallel.handshake import PortInUseError, Versions, connect, meet
 from engine.parallel.place import Place
 
@@ -30,9 +33,19 @@ def test_all_ranks_agree_on_the_attempt_also_when_an_earlier_one_left_its_keys()
         assert [each.result() for each in meetings(store, [place(rank) for rank in range(3)])] == [attempt] * 3
 
 
-def test_a_rank_that_does_not_come_is_named_on_all_that_did() -> None:
-    outcomes = meetings(HashStore(), [place(0, timeout_seconds=1.0), place(2)])
-    for outcome in outcomes:
+def test_a_rank_that_does_not_come_is_named_on_all_that_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Watched(HashStore):
+        seconds = 0.0
+
+        def check(self, keys: list[str]) -> bool:
+            is_there = super().check(keys)
+            if is_there and keys == ["tweetgen/1/here/2"]:  # rank 0 has looked
+                self.seconds = 2.0
+            return is_there
+
+    store = Watched()
+    monkeypatch.setattr(handshake, "time", SimpleNamespace(monotonic=lambda: store.seconds, sleep=time.sleep))
+    for outcome in meetings(store, [place(0, timeout_seconds=1.0), place(2)]):
         assert isinstance(error := outcome.exception(), DistributedError)
         assert "1 did not come within 1 s: rank 1." in error.message
 

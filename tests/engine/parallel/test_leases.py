@@ -24,7 +24,6 @@ LEASES: list[Lease] = [
     Read(corpus=CorpusConfig(files=("/data/é.csv",), weight=(2.0,)), vocab=("a", "☃", '"', "\\")),
     Read(corpus=CorpusConfig(), vocab=None),
     Sync(
-        run="a run",
         model=ModelConfig(dropout=0.1),
         training=TrainingConfig(max_seconds=1 / 3),
         position=Position(epoch=2, batch=5),

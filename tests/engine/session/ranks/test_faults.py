@@ -182,7 +182,7 @@ def test_a_leader_that_shows_no_sign_of_life_is_lost_after_the_timeout(monkeypat
         if not ranks.place.is_leader:
             ranks.next_lease()
 
-    assert isinstance(on_ranks(work, timeout_seconds=4.0)[1].exception(), RankLostError)
+    assert isinstance(on_ranks(work, timeout_seconds=1.0)[1].exception(), RankLostError)
 
 
 def test_a_rank_that_ends_in_the_middle_of_a_lease_is_lost_at_once(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import replace
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +198,15 @@ def test_the_ranks_report_how_they_shared_the_time(corpus: Path) -> None:
     measured = of_type(shared, e.RanksMeasured)[-1]
     assert len(measured.waiting_shares) == len(measured.devices) == len(measured.hosts) == 2
     assert all(0 <= share <= 1 for share in measured.waiting_shares)
+
+
+def test_the_leaders_share_of_waiting_is_of_its_steps_alone_as_that_of_the_others(corpus: Path) -> None:
+    shared = run_shared(tiny_config(corpus, sample_every=1), clock=TickingClock(0.5), times_seconds=2.0)
+    emitted = list(pairwise(shared))
+    pairs = [(times, ranks) for times, ranks in emitted if isinstance(times, e.StepTimes)]
+    assert pairs
+    for times, ranks in pairs:
+        assert isinstance(ranks, e.RanksMeasured)
+        steps = times.data_seconds + times.forward_seconds + times.backward_seconds + times.optimizer_seconds
+        expected = times.waiting_seconds / (steps + times.waiting_seconds)
+        assert ranks.waiting_shares[0] == pytest.approx(expected, abs=1e-4)
