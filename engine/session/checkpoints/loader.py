@@ -69,16 +69,15 @@ class CheckpointLoader:
         with generators_restored_on_error(state.runtime.device):
             model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(state.runtime.device)
             precision = supported_precision(model, state.training.batch_size, state.runtime.precision)
-            if precision != state.runtime.precision:
-                run.reporter.emit(events.Warned, message=PRECISION_WARNING)
-            state.runtime = replace(state.runtime, precision=precision)
+            runtime = replace(state.runtime, precision=precision)
             ranks = run.setup.ranks
             sum_over_ranks = None if ranks is None else ranks.sum_gradients_
             world_size = data.part.world_size
-            trainer = Trainer(
-                model, state.training, state.runtime, sum_over_ranks=sum_over_ranks, world_size=world_size
-            )
-            load_into(trainer, checkpoint, state.runtime)
+            trainer = Trainer(model, state.training, runtime, sum_over_ranks=sum_over_ranks, world_size=world_size)
+            load_into(trainer, checkpoint, runtime)
+        if precision != state.runtime.precision:
+            run.reporter.emit(events.Warned, message=PRECISION_WARNING)
+        state.runtime = runtime
         state.rank_generators = rank_generators(checkpoint, state.runtime.device.type)
         has_new_shape = info.model != state.model_config
         if not has_new_shape and state.trainer.micro_batch_size is not None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from engine.config.corpus import CorpusConfig
+from engine.errors import CheckpointError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
+from engine.session.checkpoints import loader
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.engine.helpers import (
@@ -130,6 +132,18 @@ def refused_load(corpus: Path, name: str) -> e.CommandRefused:
     refused = only(emitted, e.CommandRefused)
     assert (refused.step, refused.command) == (5, "LoadCheckpoint")
     return refused
+
+
+def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise CheckpointError("The checkpoint's tensors do not fit the model that it describes.")
+
+    monkeypatch.setattr(loader, "supported_precision", lambda *_: "bfloat16")
+    monkeypatch.setattr(loader, "load_into", fail)
+    emitted = run_session(tiny_config(corpus), {4: [c.LoadCheckpoint(name="tiny/latest")]})
+    assert only(emitted, e.CommandRefused).detail.startswith("The checkpoint's tensors")
+    assert of_type(emitted, e.Warned) == []
+    assert latest().precision == "float32"
 
 
 def test_a_checkpoint_of_another_vocabulary_is_refused(corpus: Path, home: Path) -> None:
