@@ -81,12 +81,12 @@ def prepare(
     folder is created last. Raises `TweetgenError`s. A checkpoint whose budget is used up is refused, unless
     the run `may_be_finished` from the start. With `ranks`, the other processes read the tweets at the same time.
     """
-    if ranks is not None:
-        config = config_of_leader(config, ranks)
     if config.resume or config.checkpoint:
         on_stage(Stage("reading the checkpoint"))
     checkpoint, resumed_from = _find_start(config, resumed)
     info = checkpoint.info if checkpoint else None
+    if ranks is not None:
+        config = config_of_leader(config, ranks, info)
     corpus_config = corpus_config_of(config, info.corpus if info else None)
     data = load_for_all(ranks, corpus_config, checkpoint.vocab if checkpoint else None, on_stage)
     stage = Stage("building the model", report=tuple(summary_lines(data.corpus.report)))

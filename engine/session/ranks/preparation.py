@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from engine.checkpoints.metadata import CheckpointInfo
 from engine.config.corpus import CorpusConfig
-from engine.config.run import RunConfig
+from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import Part
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError
@@ -20,13 +21,18 @@ AUTOSAVE_SECONDS = 20.0
 """Between saves of `latest`, unless the user set it: what is lost when one of many processes is lost."""
 
 
-def config_of_leader(config: RunConfig, ranks: Ranks) -> RunConfig:
-    """Return the config of a shared run: a rank's share of the cores as threads, and more frequent saves."""
+def config_of_leader(config: RunConfig, ranks: Ranks, info: CheckpointInfo | None) -> RunConfig:
+    """Return the config of a shared run: a rank's share of the cores as threads, and more frequent saves.
+
+    `info` is the checkpoint that the run continues from, which has the user's choice of that interval, too.
+    """
+    default = TrainingConfig.autosave_seconds
+    is_open = info is None or info.training.autosave_seconds == default
     threads = config.runtime.threads or threads_of_a_rank(ranks.place.local_world_size)
     return replace(
         config,
         runtime=replace(config.runtime, threads=threads),
-        settings={"autosave_seconds": AUTOSAVE_SECONDS, **config.settings},
+        settings={"autosave_seconds": AUTOSAVE_SECONDS, **config.settings} if is_open else config.settings,
     )
 
 

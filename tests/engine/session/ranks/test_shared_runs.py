@@ -59,6 +59,15 @@ def test_the_settings_of_a_run_record_how_many_processes_trained_it_last(corpus:
     assert (recorded["world_size"], recorded["backend"]) == (1, "")
 
 
+@pytest.mark.parametrize(("chosen", "expected"), [({}, 20.0), ({"autosave_seconds": 5.0}, 5.0)])
+def test_a_shared_run_saves_more_often_unless_the_user_chose_the_interval_in_an_earlier_session(
+    corpus: Path, chosen: dict[str, Any], expected: float
+) -> None:
+    run_session(tiny_config(corpus, max_steps=2, **chosen))
+    run_shared(resume_config("tiny", max_steps=4))
+    assert latest().training.autosave_seconds == expected
+
+
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_ranks_give_the_losses_evaluations_and_tweets_of_one_process(corpus: Path, world_size: int) -> None:
     alone = run_session(tiny_config(corpus, run_name="alone", max_steps=40, **REGULAR))
