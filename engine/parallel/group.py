@@ -16,7 +16,7 @@ from engine.parallel.place import Place
 
 
 class Group(Protocol):
-    """The collectives. Each raises `RuntimeError` where another rank has ended, or does not come in time."""
+    """The collectives. Each raises `RuntimeError` where another rank has ended, or does not take part in time."""
 
     @property
     def backend(self) -> str:
@@ -29,7 +29,7 @@ class Group(Protocol):
         """Replace a tensor by that of rank 0."""
 
     def close(self) -> None:
-        """Leave; waits for nobody."""
+        """Leave the group without waiting for other ranks."""
 
 
 OpenGroup = Callable[[Store, Place], Group]

@@ -1,4 +1,4 @@
-"""The handshake: all ranks meet on the store, compare versions, and agree on a number for this attempt.
+"""The handshake: all ranks announce themselves on the store, compare versions, and agree on a number for this attempt.
 
 The agent's store may survive a restart of the processes, with all keys of the attempt before. So each rank announces
 itself with a nonce, and belongs to the attempt whose leader has admitted that nonce.
@@ -58,8 +58,8 @@ def connect(place: Place) -> Store:
     raise failure  # outside of the `except`: torch's traceback is of no use
 
 
-def meet(store: Store, place: Place, versions: Versions) -> int:
-    """Return the number of this attempt, once all ranks have come. Raises `DistributedError`."""
+def join(store: Store, place: Place, versions: Versions) -> int:
+    """Return the number of this attempt, once all ranks have joined. Raises `DistributedError`."""
     card = Card(nonce=uuid.uuid4().hex, host=place.host, versions=versions)
     deadline = time.monotonic() + place.timeout_seconds
     if place.is_leader:
@@ -87,7 +87,7 @@ def _admit_all(store: Store, place: Place, attempt: int, deadline: float) -> dic
         if time.monotonic() > deadline:
             missing = [str(rank) for rank in range(1, place.world_size) if rank not in cards]
             raise DistributedError(
-                f"Of {place.world_size} processes, {len(missing)} did not come within {place.timeout_seconds:g} s: "
+                f"Of {place.world_size} processes, {len(missing)} did not join within {place.timeout_seconds:g} s: "
                 f"rank {', '.join(missing)}.",
                 "Look at their output; they may have failed before they could join.",
             )
@@ -122,6 +122,6 @@ def _wait_to_be_admitted(store: Store, place: Place, card: Card, deadline: float
             raise DistributedError(message, hint)
         time.sleep(_POLL_SECONDS)
     raise DistributedError(
-        f"Rank {place.rank} was not admitted within {place.timeout_seconds:g} s: rank 0 did not come, or another rank.",
+        f"Rank {place.rank} was not admitted within {place.timeout_seconds:g} s: rank 0 or another rank did not join.",
         f"Look at the output of rank 0; {TIMEOUT_VARIABLE} sets the seconds.",
     )

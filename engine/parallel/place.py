@@ -11,7 +11,7 @@ from engine.errors import DistributedError
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 TIMEOUT_VARIABLE = "TWEETGEN_RANK_TIMEOUT"
-"""Seconds after which a rank that has not come, or does not answer, counts as lost."""
+"""Seconds after which a rank that has not joined, or does not answer, counts as lost."""
 
 
 @dataclass(frozen=True, kw_only=True)

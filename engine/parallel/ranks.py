@@ -17,7 +17,7 @@ from torch.distributed import DistStoreError
 
 from engine.errors import DistributedError, RankLostError, TweetgenError
 from engine.parallel.group import OpenGroup, TorchGroup
-from engine.parallel.handshake import Versions, connect, meet
+from engine.parallel.handshake import Versions, connect, join
 from engine.parallel.leases import Lease, lease_from_json, lease_to_json
 from engine.parallel.place import Place
 from engine.protocol import codec
@@ -34,7 +34,7 @@ class Ranks:
     """Sums, broadcasts and leases among all ranks of a run.
 
     Every method raises `RankLostError` where another rank has ended or does not answer, and `DistributedError` with the
-    words of a rank that has failed in an orderly way (`fail`).
+    message of a rank that has failed in an orderly way (`fail`).
     """
 
     def __init__(self, place: Place, store: Store, attempt: int, open_group: OpenGroup) -> None:
@@ -57,11 +57,11 @@ class Ranks:
 
     @classmethod
     def join(cls, place: Place, device: torch.device, versions: Versions) -> Ranks:
-        """Meet the other ranks. Raises `DistributedError` where they do not come, or have other versions."""
+        """Join the other ranks. Raises `DistributedError` where they do not join, or have other versions."""
         if device.type == "cuda":
             torch.cuda.set_device(device)
         store = connect(place)
-        return cls(place, store, meet(store, place, versions), partial(TorchGroup, device=device))
+        return cls(place, store, join(store, place, versions), partial(TorchGroup, device=device))
 
     def close(self) -> None:
         """Leave the process group; nothing follows."""
@@ -85,7 +85,7 @@ class Ranks:
             self._group.broadcast(tensor)
 
     def send(self, lease: Lease) -> None:
-        """Give a lease to all followers."""
+        """Send a lease to all followers."""
         self._num_leases += 1
         with self._losses("a lease"):
             self._store.set(f"lease/{self._num_leases}", lease_to_json(lease))
@@ -100,7 +100,7 @@ class Ranks:
             if (now := self._pulse()) != pulse:
                 pulse, beaten_at = now, time.monotonic()
             elif time.monotonic() - beaten_at > self.place.timeout_seconds:
-                raise RankLostError(f"Rank 0 shows no sign of life for {self.place.timeout_seconds:g} s.")
+                raise RankLostError(f"Rank 0 has sent no heartbeat for {self.place.timeout_seconds:g} s.")
         with self._losses("a lease"):
             return lease_from_json(self._store.get(key))
 
@@ -189,7 +189,7 @@ class Ranks:
             raise self._lost(what) from error
 
     def _lost(self, what: str) -> TweetgenError:
-        """Return the error of another rank after a failure of `what`: its own words, or that it was lost."""
+        """Return the error that another rank has stored, or that one was lost, after a failure of `what`."""
         try:
             self._raise_error_of_others()
         except TweetgenError as own_words:

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from engine.bench.interleaved import Clock
-from engine.bench.ranks.sums import meet
+from engine.bench.ranks.sums import barrier
 from engine.bench.train_figures import Shape
 from engine.bench.tutorial_loop import LEARNING_RATE
 from engine.compute.device import Runtime, seed_generators, wait_for
@@ -125,7 +125,7 @@ class StepBench:
         """Sum over all ranks, clocked or not."""
         if self._clocks is not None:
             self._clocks.compute += self._end_part()
-            meet(self._ranks, self._runtime.device)
+            barrier(self._ranks, self._runtime.device)
             self._clocks.wait += self._end_part()
         self._ranks.sum_(tensor)
         if self._clocks is not None:

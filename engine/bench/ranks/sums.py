@@ -20,7 +20,7 @@ MAX_CPU_BYTES = 26_000_000
 SECONDS_PER_SIZE = 0.3
 _WARM_UP, _MIN_SUMS, _MAX_SUMS = 3, 3, 1000
 ROUNDS = 20
-"""Of a fixed amount of work on each rank, after each of which all ranks meet."""
+"""Of a fixed amount of work on each rank, each followed by a barrier."""
 _WORK_SECONDS = 0.02
 _WORK_SIZE = 512
 SLOW = 1.1
@@ -140,7 +140,7 @@ def _seconds_per_sum(ranks: Ranks, device: torch.device, num_bytes: int) -> floa
     tensor = torch.zeros(num_bytes // 4, device=device)
 
     def run(count: int) -> float:
-        meet(ranks, device)
+        barrier(ranks, device)
         began = time.perf_counter()
         for _ in range(count):
             ranks.sum_(tensor)
@@ -158,12 +158,12 @@ def _rank_speeds(ranks: Ranks, device: torch.device) -> npt.NDArray[np.float64]:
     work = _Work(device)
     work.run(1)
     [count] = agreed(ranks, device, max(round(_WORK_SECONDS / work.run(3)), 1))
-    meet(ranks, device)  # the first sum connects the ranks
+    barrier(ranks, device)  # the first sum connects the ranks
     working, waiting = np.zeros(ROUNDS), np.zeros(ROUNDS)
     for number in range(ROUNDS):
         working[number] = work.run(count) * count
         began = time.perf_counter()
-        meet(ranks, device)
+        barrier(ranks, device)
         waiting[number] = time.perf_counter() - began
     share = waiting.sum() / (waiting.sum() + working.sum())
     return gathered(ranks, device, float(np.median(working)), float(share))
@@ -187,7 +187,7 @@ class _Work:
         return (time.perf_counter() - began) / count
 
 
-def meet(ranks: Ranks, device: torch.device) -> None:
+def barrier(ranks: Ranks, device: torch.device) -> None:
     """Wait until all ranks are here, and this one's device has done its work: a sum of four bytes."""
     ranks.sum_(torch.zeros(1, device=device))
     wait_for(device)

@@ -60,13 +60,13 @@ class Follower:
     def run(self) -> None:
         """Execute leases until `Stop`.
 
-        Raises `RankLostError`, and any other `TweetgenError` after the other ranks were told of it.
+        Raises `RankLostError`, and any other `TweetgenError` after storing it for the other ranks.
         """
         try:
             while not isinstance(lease := self._ranks.next_lease(), Stop):
                 self._execute(lease)
         except DistributedError:
-            raise  # it is about another rank, which has told all
+            raise  # the error of another rank
         except TweetgenError as error:
             self._ranks.fail(error)
             raise

@@ -1,4 +1,4 @@
-"""Ranks meet on a store that may remember an earlier attempt; those that do not come, or differ, are named."""
+"""Ranks join on a store that may have the keys of an earlier attempt; those that are missing, or differ, are named."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch._C._distributed_c10d import HashStore
 
 from engine.errors import DistributedError
 from engine.parallel import handshake
-from engine.parallel.handshake import PortInUseError, Versions, connect, meet
+from engine.parallel.handshake import PortInUseError, Versions, connect, join
 from engine.parallel.place import Place
 
 VERSIONS = {"torch": "2.13", "tweetgen-tui": "0.1"}
@@ -21,16 +21,16 @@ def place(rank: int, world_size: int = 3, timeout_seconds: float = 30.0) -> Plac
     return Place(rank=rank, world_size=world_size, timeout_seconds=timeout_seconds)
 
 
-def meetings(store: HashStore, places: list[Place], versions: dict[int, Versions] | None = None) -> list[Future[int]]:
-    """Let ranks meet at the same time; return what became of each."""
+def joined(store: HashStore, places: list[Place], versions: dict[int, Versions] | None = None) -> list[Future[int]]:
+    """Let ranks join at the same time; return the outcome of each."""
     with ThreadPoolExecutor(len(places)) as pool:
-        return [pool.submit(meet, store, each, (versions or {}).get(each.rank, VERSIONS)) for each in places]
+        return [pool.submit(join, store, each, (versions or {}).get(each.rank, VERSIONS)) for each in places]
 
 
 def test_all_ranks_agree_on_the_attempt_also_when_an_earlier_one_left_its_keys() -> None:
     store = HashStore()
     for attempt in (1, 2, 3):
-        assert [each.result() for each in meetings(store, [place(rank) for rank in range(3)])] == [attempt] * 3
+        assert [each.result() for each in joined(store, [place(rank) for rank in range(3)])] == [attempt] * 3
 
 
 def test_a_rank_that_does_not_come_is_named_on_all_that_did(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,18 +45,18 @@ def test_a_rank_that_does_not_come_is_named_on_all_that_did(monkeypatch: pytest.
 
     store = Watched()
     monkeypatch.setattr(handshake, "time", SimpleNamespace(monotonic=lambda: store.seconds, sleep=time.sleep))
-    for outcome in meetings(store, [place(0, timeout_seconds=1.0), place(2)]):
+    for outcome in joined(store, [place(0, timeout_seconds=1.0), place(2)]):
         assert isinstance(error := outcome.exception(), DistributedError)
-        assert "1 did not come within 1 s: rank 1." in error.message
+        assert "1 did not join within 1 s: rank 1." in error.message
 
 
 def test_a_follower_whose_leader_does_not_come_ends_after_the_timeout() -> None:
     with pytest.raises(DistributedError, match="Rank 1 was not admitted within 1 s"):
-        meet(HashStore(), place(1, timeout_seconds=1.0), VERSIONS)
+        join(HashStore(), place(1, timeout_seconds=1.0), VERSIONS)
 
 
 def test_unequal_versions_are_named_on_all_ranks() -> None:
-    outcomes = meetings(HashStore(), [place(rank) for rank in range(3)], {2: {**VERSIONS, "torch": "2.9"}})
+    outcomes = joined(HashStore(), [place(rank) for rank in range(3)], {2: {**VERSIONS, "torch": "2.9"}})
     for outcome in outcomes:
         assert isinstance(error := outcome.exception(), DistributedError)
         assert error.message.startswith("Rank 2 on ")

@@ -55,7 +55,7 @@ def test_the_parts_of_a_step_add_up_to_it_and_warm_ups_do_not_count(data: Traini
         return bench.clocks.per_step()
 
     [parts] = [each.result() for each in on_ranks(clocked, world_size=1)]
-    # the clock advances by one whenever it is read: before the step, at the gradient, the meeting, the sum, the end
+    # the clock advances by one whenever it is read: before the step, at the gradient, the barrier, the sum, the end
     assert dict(zip(PARTS, parts, strict=True)) == {"compute": 2.0, "sum": 1.0, "wait": 1.0, "host": 1.5}
 
 
