@@ -126,7 +126,7 @@ class Leader:
             if report.checksum != own:
                 raise WeightsDifferError(
                     f"The weights of rank {rank} on {report.host} differ from those of rank 0 at step "
-                    f"{self._state.step:,}; its memory or device may be faulty.",
+                    f"{self._state.step:,}; its device may be faulty, or of another type, which rounds differently.",
                     "The run goes back to its latest checkpoint.",
                 )
         self._checked_at = here
