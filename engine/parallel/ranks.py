@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ _WAIT_SECONDS = 0.5
 """How often a rank that waits for the store looks for an error of another one."""
 _LEASES_KEPT = 100
 """Leases that stay in the store: a rank is never as many behind, since those of steps end together."""
+_SOURCE = re.compile(r"^\[\S+\] ")
+"""The place in gloo's source that its messages begin with."""
 _Reply = TypeVar("_Reply")
 
 
@@ -166,7 +169,7 @@ class Ranks:
             self._raise_error_of_others()
             return False
         except RuntimeError as error:
-            raise self._lost("the store") from error
+            raise self._lost("the store", error) from error
         return True
 
     def _pulse(self) -> int:
@@ -186,15 +189,16 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
-            raise self._lost(what) from error
+            raise self._lost(what, error) from error
 
-    def _lost(self, what: str) -> TweetgenError:
+    def _lost(self, what: str, error: RuntimeError) -> TweetgenError:
         """Return the error that another rank has stored, or that one was lost, after a failure of `what`."""
         try:
             self._raise_error_of_others()
         except TweetgenError as own_words:
             return own_words
-        return RankLostError(f"Another process of the run ended or hangs: {what} failed.")
+        detail = _SOURCE.sub("", str(error).partition("\n")[0])
+        return RankLostError(f"Another process of the run ended or hangs: {what} failed. {detail}".strip())
 
     def _raise_error_of_others(self) -> None:
         """Raise the error that another rank has stored, if any."""

@@ -146,8 +146,7 @@ class TrainingLoop:
         """
         run = self._run
         self._commands.is_step_asked = False
-        self._run_due_work(self._commands.answer_queries_before_stop)
-        if not self._is_sample_due and not self._is_evaluation_due:
+        if self._run_due_work(self._commands.answer_queries_before_stop):
             run.take_single_step()
             self._rolled_back()
         if run.state.end_reason is None:
@@ -191,20 +190,23 @@ class TrainingLoop:
             total_chars=state.progress.total_chars,
         )
 
-    def _run_due_work(self, should_stop: Callable[[], bool]) -> None:
-        """Measure threads, sample, evaluate and save, whatever is due at this step.
+    def _run_due_work(self, should_stop: Callable[[], bool]) -> bool:
+        """Measure threads, sample, evaluate and save, whatever is due at this step; return whether all of it is done.
 
         An evaluation is abandoned, and due again, once `should_stop` returns true.
         """
-        run = self._run
+        run, is_done = self._run, True
         run.retune_threads(self._commands.receive)
         if self._is_sample_due:
             self._sample_due_tweet(run.state.step)
+            is_done = run.state.progress.last_sample_step == run.state.step
         if self._is_evaluation_due:
             run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the evaluation
             with self._evaluation_pace.working():
                 run.evaluate(should_stop)
+            is_done = is_done and run.state.progress.last_eval_step == run.state.step
         run.checkpoints.save_if_due()
+        return is_done
 
     @property
     def _is_sample_due(self) -> bool:

@@ -119,6 +119,7 @@ class Leader:
         except DistributedError:
             if is_last:
                 LOG.warning("a rank did not report before the last save", exc_info=True)
+                self._state.rank_generators = {}  # a resume seeds them by step: those of an earlier save are no better
                 return
             raise
         own = self._state.trainer.checksum()

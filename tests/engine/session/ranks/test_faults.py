@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import (
@@ -216,3 +217,25 @@ def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_sta
     again = run_shared(resume_config("tiny"), restart_count=1)
     assert only(again, e.RunFinished).reason == "max_steps"
     assert only(again, e.RunFinished).step == 12
+
+
+def test_a_last_save_that_the_followers_do_not_answer_has_no_old_states_of_their_generators(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, num_reports = Follower._report, count(1)
+
+    def stop_reporting(self: Follower, lease: Report) -> None:
+        if next(num_reports) > 2:  # the first save and `step-6`; not the last
+            raise RankLostError("killed")
+        report(self, lease)
+
+    monkeypatch.setattr(Follower, "_report", stop_reporting)
+    monkeypatch.setattr(leader, "_LAST_REPORT_SECONDS", 0.1)
+    with pytest.raises(RankLostError, match="killed"):
+        run_shared(tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
+    names_by_checkpoint = {
+        name: set(load_checkpoint(find_run("tiny").checkpoint_path(name)).tensors) for name in ("step-6", "latest")
+    }
+    assert "generator.cpu.1" in names_by_checkpoint["step-6"]
+    assert latest().step == 9
+    assert "generator.cpu.1" not in names_by_checkpoint["latest"]
