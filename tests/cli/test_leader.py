@@ -15,6 +15,8 @@ from engine.config.run import RunConfig
 from engine.parallel.handshake import PortInUseError
 from engine.parallel.place import Place
 from engine.protocol import commands as c
+from engine.protocol import events as e
+from tests.fakes import run_started
 from tui.cli import ranks
 from tui.cli.headless import _listen_to_signals
 from tui.cli.ranks import RunLeader
@@ -54,3 +56,22 @@ def test_a_leader_whose_port_another_program_has_taken_leaves_for_another_attemp
         RunLeader(Place(rank=0, world_size=2), rank).prepare(RunConfig(), lambda: None)
     with pytest.raises(PortInUseError):
         RunLeader(Place(rank=0, world_size=2)).prepare(RunConfig(), lambda: None)
+
+
+@pytest.mark.parametrize("last", ["Paused", "Resumed"])
+def test_after_a_restart_the_run_continues_as_it_was_paused_or_not_and_the_notice_says_which_restart(
+    home: Path, last: str
+) -> None:
+    folder = home / "runs" / "mine"
+    folder.mkdir(parents=True)
+    now: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.0}
+    before = [run_started(run="mine"), e.Paused(**now), e.Resumed(**now), e.Paused(**now)]
+    stream: list[e.Event] = (
+        [*before, e.Resumed(**now)] if last == "Resumed" else [*before, e.Warned(message="!", **now)]
+    )
+    (folder / "events.jsonl").write_text("".join(e.to_json(event) + "\n" for event in stream))
+    leader = RunLeader(Place(rank=0, world_size=2, restart_count=1, max_restarts=3))
+    others: Any = SimpleNamespace(recall=lambda _: "mine")
+    assert leader._config_of_attempt(RunConfig(), others).resume == "mine"
+    assert leader.was_paused is (last == "Paused")
+    assert leader.notice.endswith("All processes started again from the latest checkpoint (restart 1 of at most 3).")

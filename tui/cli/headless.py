@@ -18,7 +18,7 @@ from typing import TextIO
 from engine.config.run import RunConfig
 from engine.errors import RankLostError, TweetgenError
 from engine.protocol import events
-from engine.protocol.commands import Command, Stop
+from engine.protocol.commands import Command, Pause, Stop
 from engine.protocol.events import Event
 from engine.protocol.stage import Stage
 from engine.session import preflight
@@ -120,6 +120,8 @@ def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_f
         config, ranks = leader.prepare(config, lambda: inbox.put(Stop(reason=LAUNCHER_ENDED)))
     notices = tuple(filter(None, (notice, "" if leader is None else leader.notice)))
     session = TrainingSession(config, output.on_stage, pauses_at_end=is_for_screen, notices=notices, ranks=ranks)
+    if leader is not None and leader.was_paused:
+        inbox.put(Pause())
     host = Host(config, inbox.put, lambda: inbox.qsize() + session.num_waiting, on_run=log_crashes_of)
     output.host = host
     with contextlib.closing(host):

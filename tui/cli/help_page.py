@@ -121,7 +121,8 @@ def _entry(parameter: Any) -> tuple[str, str]:  # noqa: ANN401 - as above
     names = ", ".join(sorted(parameter.opts, key=len))
     if parameter.is_flag:
         return names, text
-    default = parameter.default if isinstance(parameter.default, int | float | str) else None
+    is_shown = parameter.show_default is not False and isinstance(parameter.default, int | float | str)
+    default = parameter.default if is_shown else None
     return f"{names} {parameter.metavar}", text if default is None else f"{text} [default: {default}]"
 
 

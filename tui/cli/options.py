@@ -61,7 +61,7 @@ NprocPerNode = Annotated[
         parser=num_processes,
         metavar="auto|N",
         help="Train with N processes on this machine, which share each batch; each needs a GPU, or with --device cpu "
-        "some cores. auto: one for each GPU, fewer for a small batch.",
+        "some cores. auto: one for each GPU, fewer for a small batch. [default: 1]",
         rich_help_panel="Machine",
         show_default=False,
     ),

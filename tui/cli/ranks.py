@@ -5,6 +5,7 @@ The launcher's part of it (`tui.process.launch.rank`) is None under torchrun, wh
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from engine.storage.versions import versions_of
 from tui.process.launch.folder import ENDED_WITH_OTHERS
 from tui.process.launch.notes import LaunchNotes
 from tui.process.launch.rank import Rank, this_rank
+from tui.run.journal import read_history
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +49,8 @@ class RunLeader:
         self._ranks: Ranks | None = None
         self._run = ""
         self._notes = None if rank is None else LaunchNotes(rank.folder)
+        self.was_paused = False
+        """Whether the run was paused when a rank was lost: the user paused it, so it stays so."""
         self.notice = ""
         """Why the ranks were started again, where the launcher knows it."""
 
@@ -85,14 +89,18 @@ class RunLeader:
         number = self._place.restart_count
         if number == 0:
             return config
+        why = "A process was lost."
         if self._rank is None:
             saved_run = ranks.recall(_RUN)
         else:
             saved_run = (
                 (config.resume or config.run_name) if self._notes is not None and self._notes.has_saved else None
             )
-            self.notice = self._rank.folder.why_lost(number - 1, self._place.world_size)
+            why = self._rank.folder.why_lost(number - 1, self._place.world_size)
+        restart = f"restart {number} of at most {self._place.max_restarts}"
+        self.notice = f"{why} All processes started again from the latest checkpoint ({restart})."
         if saved_run is not None:
+            self.was_paused = _is_paused(folder_of_run(saved_run))
             return RunConfig(resume=saved_run, runtime=config.runtime)
         if config.run_name is not None:
             _remove_untrained(folder_of_run(config.run_name))
@@ -168,6 +176,14 @@ def device_of(place: Place, runtime: RuntimeConfig) -> torch.device:
             "Set --nproc-per-node to the number of GPUs, or --device cpu.",
         )
     return torch.device("cuda", place.local_rank)
+
+
+def _is_paused(run: RunFolder) -> bool:
+    """Return whether a run was paused when its journal ended."""
+    with contextlib.suppress(OSError):
+        view, _ = read_history(run.journal_path)
+        return view.phase == "paused"
+    return False
 
 
 def _remove_untrained(run: RunFolder) -> None:

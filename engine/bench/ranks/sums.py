@@ -23,7 +23,7 @@ ROUNDS = 20
 """Of a fixed amount of work on each rank, each followed by a barrier."""
 _WORK_SECONDS = 0.02
 _WORK_SIZE = 512
-SLOW = 1.1
+SLOW = 1.3
 """A rank is slow if it takes this many times as long as the fast ones, the lower quartile, for the same work."""
 
 

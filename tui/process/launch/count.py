@@ -48,7 +48,7 @@ class Processes:
             raise DeviceError("One process at a time can train on mps.", "Leave --nproc-per-node out.")
         if num_gpus or runtime.device == "cuda":
             if count > num_gpus:
-                raise _too_many(count, f"{num_gpus} GPUs" if num_gpus != 1 else "1 GPU", runtime.device)
+                raise _too_many(count, num_gpus, runtime.device)
             runtime = replace(runtime, device="cuda")
             return cls(count=count, runtime=runtime, threads=runtime.threads or max(1, cores // count), note=note)
         threads = runtime.threads or max(1, cores // count)
@@ -61,12 +61,14 @@ class Processes:
         return cls(count=count, runtime=replace(runtime, device="cpu", threads=threads), threads=threads, note=note)
 
 
-def _too_many(count: int, available: str, device: str) -> DeviceError:
+def _too_many(count: int, num_gpus: int, device: str) -> DeviceError:
     """Return the error for more processes than GPUs."""
+    available = "1 GPU" if num_gpus == 1 else f"{num_gpus} GPUs"
     cpu = "" if device == "cuda" else ", or --device cpu"
+    hint = f"Set --nproc-per-node to a smaller number or auto{cpu}."
     return DeviceError(
         f"This machine has {available}; each of {count} processes needs one of its own.",
-        f"Set --nproc-per-node to a smaller number or auto{cpu}.",
+        hint if num_gpus else "Set --device cpu, or leave --nproc-per-node out.",
     )
 
 

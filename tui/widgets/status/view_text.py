@@ -111,4 +111,6 @@ def speed_limits(view: RunView) -> Iterator[str]:
 
 def saved_text(view: RunView) -> str:
     """Return name and step of the last checkpoint."""
-    return "no checkpoint yet" if view.saved is None else f"{view.saved.name}, step {format_count(view.saved.step)}"
+    return (
+        "no checkpoint yet" if view.saved is None else f"{view.saved.name}, step {format_count(view.saved.saved_step)}"
+    )

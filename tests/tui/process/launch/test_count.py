@@ -50,6 +50,11 @@ def test_more_processes_than_gpus_are_refused(machine: Any) -> None:
             chosen(3, device=name)
         assert "2 GPUs" in error.value.message
     assert chosen(3, device="cpu").count == 3
+    machine(cores=64, gpus=0)
+    with pytest.raises(DeviceError) as error:
+        chosen(2, device="cuda")
+    assert error.value.hint == "Set --device cpu, or leave --nproc-per-node out."
+    machine(cores=64, gpus=2)
     assert chosen(2).runtime.device == "cuda"
 
 
