@@ -65,10 +65,8 @@ def test_after_a_restart_the_run_continues_as_it_was_paused_or_not_and_the_notic
     folder = home / "runs" / "mine"
     folder.mkdir(parents=True)
     now: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.0}
-    before = [run_started(run="mine"), e.Paused(**now), e.Resumed(**now), e.Paused(**now)]
-    stream: list[e.Event] = (
-        [*before, e.Resumed(**now)] if last == "Resumed" else [*before, e.Warned(message="!", **now)]
-    )
+    stream: list[e.Event] = [run_started(run="mine"), e.Paused(**now), e.Resumed(**now), e.Paused(**now)]
+    stream.append(e.Resumed(**now) if last == "Resumed" else e.Warned(message="!", **now))
     (folder / "events.jsonl").write_text("".join(e.to_json(event) + "\n" for event in stream))
     leader = RunLeader(Place(rank=0, world_size=2, restart_count=1, max_restarts=3))
     others: Any = SimpleNamespace(recall=lambda _: "mine")
