@@ -23,6 +23,7 @@ from engine.storage.journal_reader import read_journal
 
 MAX_SECONDS = 600.0
 _POLL_SECONDS = 0.1
+_STEPS_TO_REPEAT = 5
 
 
 def command(name: str, steps: int, data: str | None, num_ranks: int) -> list[str]:
@@ -52,7 +53,10 @@ def kill(launcher: int, rank: int) -> None:
 
 
 def run_with_kills(folder: Path, line: list[str], ranks: list[int]) -> list[Event]:
-    """Run a command line to its end, and kill these ranks, each after the next checkpoint; return the run's events."""
+    """Run a command line to its end, and kill these ranks; return the run's events.
+
+    Each is killed some steps after a checkpoint of its start, so that these have to be repeated.
+    """
     with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ) as process:
         deadline, num_starts = time.monotonic() + MAX_SECONDS, 0
         while process.poll() is None:
@@ -63,7 +67,8 @@ def run_with_kills(folder: Path, line: list[str], ranks: list[int]) -> list[Even
             events = list(read_journal(folder / "events.jsonl"))
             starts = [number for number, event in enumerate(events) if isinstance(event, RunStarted)]
             saved = [event for event in events[starts[-1] :] if isinstance(event, CheckpointSaved)] if starts else []
-            if ranks and len(starts) > num_starts and len(saved) > 1:
+            is_past = len(saved) > 1 and events[-1].step >= saved[-1].saved_step + _STEPS_TO_REPEAT
+            if ranks and len(starts) > num_starts and is_past:
                 num_starts = len(starts)
                 kill(process.pid, ranks.pop(0))
         assert process.stderr is not None
