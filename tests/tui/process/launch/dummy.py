@@ -7,6 +7,7 @@ import select
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 from tests.waiting import wait_until
 from tui.process.launch.rank import Rank, this_rank
@@ -29,15 +30,24 @@ def main() -> None:
         if rank.is_leader:
             sys.exit(75)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.pause()
+        rest()
     if what == "outlive" and not rank.is_leader:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.pause()
+        rest()
     if what == "interrupt" and rank.is_leader:
         signal.signal(signal.SIGINT, leave_at_once)
         os.kill(os.getppid(), signal.SIGINT)
     if what in {"wait", "interrupt"}:
-        signal.pause()
+        rest()
+
+
+def rest() -> NoReturn:
+    """Do nothing until a signal ends this process.
+
+    `signal.pause` would miss one that arrives right before the call: Python runs its handler only after it.
+    """
+    while True:
+        select.select([], [], [], 0.05)
 
 
 def wait_for_forwarded_signal(rank: Rank) -> None:
@@ -51,7 +61,7 @@ def wait_for_forwarded_signal(rank: Rank) -> None:
         wait_until(lambda: select.select([0], [], [], 0)[0], "the signal in the pipe")
         signal.signal(signal.SIGINT, receive)
         rank.lifeline.forward_signals()
-        signal.pause()
+        rest()
     wait_until(lambda: rank.folder.exit_code is not None, "the leader's end")
 
 
@@ -59,7 +69,7 @@ def lose_follower(rank: Rank) -> None:
     """Kill the follower; the leader waits for the agent's signal."""
     if not rank.is_leader:
         os.kill(os.getpid(), signal.SIGKILL)
-    signal.pause()
+    rest()
 
 
 if __name__ == "__main__":
