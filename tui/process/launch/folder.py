@@ -66,7 +66,7 @@ class LaunchFolder:
     def in_use(self) -> Iterator[None]:
         """Lock the folder for the block, and remove it after that. Raises `OSError`."""
         with (self.path / "launcher").open("w", encoding="utf-8") as file:
-            try_lock(file.fileno())
+            _lock(file.fileno())
             try:
                 yield
             finally:
@@ -87,7 +87,7 @@ class LaunchFolder:
         path = self.rank_path(attempt, rank)
         path.parent.mkdir(exist_ok=True)
         with path.open("w", encoding="utf-8") as file:
-            try_lock(file.fileno())
+            _lock(file.fileno())
             file.write(f"{os.getpid()}\n")
             file.flush()
             yield
@@ -148,3 +148,12 @@ class LaunchFolder:
         except OSError:
             return []
         return text.splitlines() if text.endswith("\n") else []
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file that no other process locks for long: those that look hold it for a moment, longer on a busy machine.
+
+    A rank without its lock would count as lost.
+    """
+    while not try_lock(descriptor):
+        pass
