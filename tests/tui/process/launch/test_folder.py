@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.storage.file_lock import try_lock
 from tui.process.launch import folder as folder_module
 from tui.process.launch.folder import LaunchFolder
 
@@ -14,7 +15,7 @@ from tui.process.launch.folder import LaunchFolder
 def test_a_rank_is_alive_also_where_another_process_looked_for_long_while_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    try_lock, refusals = folder_module.try_lock, iter([True, True])
+    refusals = iter([True, True])
     monkeypatch.setattr(folder_module, "try_lock", lambda each: not next(refusals, False) and try_lock(each))
     folder = LaunchFolder(tmp_path)
     with folder.alive(0, 0):
