@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import Any
 
@@ -35,6 +36,7 @@ def launch(what: str, num_ranks: int = 2, max_restarts: int = 0, *, queues_signa
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job has it ignored
     launcher.LOST_SECONDS = launcher.ENDED_SECONDS = 0.1
     results = {
         "three exit with 3": launch("exit-3", num_ranks=3),
