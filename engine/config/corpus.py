@@ -27,18 +27,32 @@ class CorpusConfig:
     """Column (name, or number from 1) or JSON key (dotted if nested) of the tweet text."""
     label: str = DEFAULT_LABEL
     """Sentiment label to keep: happy, sad, neutral, all, or a value such as 2."""
+    label_column: str | None = None
+    """Column (name, or number from 1) of the labels; by default one with known labels."""
     weight: tuple[float, ...] = ()
     """Repetitions per epoch, one weight per --data file, in order."""
     blank_line_separated: bool = False
     """Plain text: separate tweets at blank lines, not at every line break."""
+    separator: str | None = None
+    """Plain text: separate tweets at lines that equal this, such as % in fortune files."""
+    encoding: str | None = None
+    """Encoding of text files, such as gbk or euc-kr; detected by default."""
+    member: str | None = None
+    """Folders and archives: read only files whose path matches this pattern, such as 'posts/*.json'."""
+    author: str | None = None
+    """Chats: author (name or id) whose messages are kept; by default the owner of the export."""
     no_replies: bool = False
     """X, Mastodon and Bluesky archives: skip replies to others."""
+    no_retweets: bool = False
+    """Skip retweets in tables, JSON and text; archives never include them."""
     no_sensitive: bool = False
     """Mastodon archives: skip posts marked sensitive or behind a content warning."""
     keep_links: bool = False
     """X archives: keep the t.co links of pictures and pages."""
     lowercase: bool = False
     """Convert all letters to lower case."""
+    strip_links: bool = False
+    """Remove every link."""
     strip_mentions: bool = False
     """Remove every @name."""
     mask_mentions: bool = False

@@ -34,7 +34,7 @@ from engine.storage.atomic_write import new_file, remove_stale_temporaries
 from engine.storage.folders import cache_folder
 
 LOG = logging.getLogger(__name__)
-VERSION = 3
+VERSION = 4
 """Incremented when the same files would give other tweets, or the format of an entry changes."""
 MAX_ENTRIES = 16
 """Beyond this, the least recently used entries are deleted."""
@@ -58,7 +58,7 @@ def key_of(config: CorpusConfig) -> str:
     content = []
     for file in config.files:
         path = Path(os.path.expanduser(file))
-        content.append((path.name, content_hash(path, lambda name: is_wanted(name, config.format))))
+        content.append((path.name, content_hash(path, lambda name: is_wanted(name, config))))
     return hashlib.sha256(json.dumps([VERSION, settings, content]).encode()).hexdigest()
 
 

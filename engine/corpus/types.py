@@ -6,7 +6,7 @@ archive that belong together, into rows, and adds notes on what it detected to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -55,3 +55,6 @@ Row = str | DroppedRow
 
 Reader = Callable[[BinaryIO, Source, CorpusConfig], Iterator[Row]]
 """Reads an open file to its end. Raises `CorpusError`, possibly after some rows, and no other exception."""
+
+ArchiveReader = Callable[[Sequence[Member], Source, CorpusConfig], Iterator[Row]]
+"""Reads the members of an archive that are one source, or a single one of them. Raises as `Reader`."""

@@ -79,9 +79,12 @@ class OptionGroup(NamedTuple):
     """Replaces the docstrings of the fields."""
 
 
-READING = ("format", "column", "label", "weight", "blank_line_separated", "no_replies", "no_sensitive", "keep_links")
+READING = (
+    *("format", "encoding", "member", "column", "label", "label_column", "author", "weight"),
+    *("separator", "blank_line_separated", "no_replies", "no_retweets", "no_sensitive", "keep_links"),
+)
 """How the files of --data are read; invalid without --data."""
-CLEANING = ("lowercase", "strip_mentions", "mask_mentions", "ascii", "max_length", "keep_duplicates")
+CLEANING = ("lowercase", "strip_links", "strip_mentions", "mask_mentions", "ascii", "max_length", "keep_duplicates")
 TWEETS = (
     OptionGroup("Tweets", CorpusConfig, ("files",)),
     OptionGroup("File formats", CorpusConfig, READING),
@@ -115,6 +118,11 @@ _METAVARS = {
     "files": "FILE",
     "column": "NAME-OR-NUMBER",
     "label": "LABEL",
+    "label_column": "NAME-OR-NUMBER",
+    "separator": "LINE",
+    "encoding": "NAME",
+    "member": "PATTERN",
+    "author": "NAME",
     "weight": "X",
     "overfit": "ROW",
     "run_name": "NAME",

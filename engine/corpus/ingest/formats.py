@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from engine.config.corpus import FileFormat
+from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import suffix_of
 from engine.corpus.files.sniffing import Problem, problem_as_text, problem_of
 from engine.corpus.readers import text_rows
 from engine.corpus.readers.archives import bluesky_rows, mastodon_rows, x_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import csv_rows, parquet_rows, sentiment140_rows
-from engine.corpus.types import Member, Reader
+from engine.corpus.types import ArchiveReader, Member, Reader
 
 _HEAD_BYTES = 65_536
 """Bytes of a file that detection sees."""
@@ -25,22 +26,27 @@ _HEAD_BYTES = 65_536
 class Format:
     """One row of the table."""
 
-    reader: Reader | None
-    """None for X, whose source is several files."""
+    reader: Reader | None = None
+    """Reads a file; None if `archive_reader` does."""
+    archive_reader: ArchiveReader | None = None
+    """Reads the files of an archive as one source."""
     suffixes: tuple[str, ...] = ()
     """Suffixes of its files in lower case, or the whole name of its one file."""
     other_suffixes: tuple[str, ...] = ()
     """Suffixes of other formats whose files in a folder or archive are also read with --format NAME."""
     looks_like: Callable[[bytes], bool] | None = None
     """Detects the format by a file's first bytes; None: only the name does."""
-    is_part: Callable[[str], bool] | None = None
-    """Whether a file is part of an archive that is one source, by its path inside; replaces the suffixes."""
+    archive_root: Callable[[str], str | None] | None = None
+    """For a network's archive, a file's path inside -> the archive's folder ("" or with a final slash), or None if the
+    file is not one of those that are read. Replaces the suffixes."""
+    never_read: str = ""
+    """What else is in its archives, for the note on files that are not opened."""
     is_binary: bool = False
 
     def reads(self, name: str) -> bool:
         """Return whether a file in a folder or archive is to be opened, by its name."""
-        if self.is_part is not None:
-            return self.is_part(name)
+        if self.archive_root is not None:
+            return self.archive_root(name) is not None
         return suffix_of(name) in self.suffixes + self.other_suffixes
 
 
@@ -55,12 +61,18 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         looks_like=parquet_rows.looks_like,
         is_binary=True,
     ),
-    "x": Format(reader=None, suffixes=(".js",), looks_like=x_rows.looks_like, is_part=x_rows.is_part),
+    "x": Format(
+        archive_reader=x_rows.x_rows,
+        suffixes=(".js",),
+        looks_like=x_rows.looks_like,
+        archive_root=x_rows.archive_root,
+        never_read="messages, deleted tweets and media",
+    ),
     "mastodon": Format(
         reader=mastodon_rows.mastodon_rows,
         suffixes=(mastodon_rows.FILE_NAME,),
         looks_like=mastodon_rows.looks_like,
-        is_part=mastodon_rows.is_part,
+        archive_root=mastodon_rows.archive_root,
     ),
     "bluesky": Format(
         reader=bluesky_rows.bluesky_rows,
@@ -91,7 +103,7 @@ def suffixes_read(file_format: FileFormat) -> tuple[str, ...]:
     """Return the suffixes of the files in a folder or archive that are read with a --format."""
     if file_format != "auto":
         return FORMATS[file_format].suffixes + FORMATS[file_format].other_suffixes
-    return tuple(suffix for each in FORMATS.values() if each.is_part is None for suffix in each.suffixes)
+    return tuple(suffix for each in FORMATS.values() if each.archive_root is None for suffix in each.suffixes)
 
 
 def recognize_format(head: bytes, name: str) -> FileFormat:
@@ -102,15 +114,17 @@ def recognize_format(head: bytes, name: str) -> FileFormat:
             is_document = file_format == "jsonl" and suffix == ".json" and json_rows.is_one_document(head)
             return "json" if is_document else file_format
     for file_format, each in FORMATS.items():
-        if suffix in each.suffixes and not each.is_binary and each.is_part is None:
+        if suffix in each.suffixes and not each.is_binary and each.archive_root is None:
             return file_format
     return "csv" if csv_rows.looks_like(head) else "text"
 
 
-def is_wanted(name: str, file_format: FileFormat) -> bool:
-    """Return whether a file in a folder or archive is to be opened, by its name."""
-    if file_format != "auto":
-        return FORMATS[file_format].reads(name)
+def is_wanted(name: str, config: CorpusConfig) -> bool:
+    """Return whether a file in a folder or archive is to be opened, by its path inside."""
+    if config.member is not None:
+        return fnmatchcase(name, config.member) or fnmatchcase(name, f"*/{config.member}")
+    if config.format != "auto":
+        return FORMATS[config.format].reads(name)
     return any(each.reads(name) for each in FORMATS.values())
 
 

@@ -103,14 +103,14 @@ def _opened(planned: Sequence[_SourcePlan], config: CorpusConfig, progress: Read
 def _rows(planned: _SourcePlan, config: CorpusConfig, progress: ReadProgress) -> Iterator[Row]:
     """Yield the rows of one source."""
     progress.begin(planned.raw_bytes)
-    reader = FORMATS[planned.source.format].reader
-    if reader is None:
-        yield from x_rows.x_rows(planned.members, planned.source, config)
-    else:
+    file_format = FORMATS[planned.source.format]
+    if file_format.archive_reader is not None:
+        yield from file_format.archive_reader(planned.members, planned.source, config)
+    elif file_format.reader is not None:
         with planned.members[0].open() as file:
             if encoding := encoding_of(file):
                 planned.source.notes.append(f"read as {encoding}")
-            yield from reader(file, planned.source, config)
+            yield from file_format.reader(file, planned.source, config)
 
 
 def _names(paths: list[Path]) -> list[str]:
@@ -128,8 +128,13 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
     if not file:
         raise CorpusError("A file name is empty.", "Give a file, a folder, or - for standard input.")
     path = Path(os.path.expanduser(file))
-    contents = find(path, progress, lambda name: is_wanted(name, config.format))
+    contents = find(path, progress, lambda name: is_wanted(name, config))
     if not contents.is_container:
+        if config.member is not None:
+            raise CorpusError(
+                f"{shown_path(path)} is a single file, from which --member {harmless(config.member, 60)} can't choose.",
+                "Omit --member, or give a folder or an archive.",
+            )
         (member,) = contents.members
         file_format = detect_format(member, config.format)
         if isinstance(file_format, Problem):
@@ -138,7 +143,7 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
         return [_SourcePlan(file_index, Source(name, file_format), (member,))]
     groups, left_out = _in_container(contents, config)
     if not groups:
-        raise _nothing_readable(path, left_out, config.format)
+        raise _nothing_readable(path, left_out, config)
     sources = []
     for group in groups:
         source = Source(harmless(f"{name}: {group.name}"), group.format)
@@ -147,20 +152,20 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
     if left_out:
         sources[0].source.notes.append(f"not read: {_listed(left_out)}")
     if contents.num_others:
-        sources[0].source.notes.append(_others_note(contents.num_others, is_of_x=groups[0].format == "x"))
+        sources[0].source.notes.append(_others_note(contents.num_others, groups[0].format))
     return sources
 
 
 def _in_container(contents: Contents, config: CorpusConfig) -> tuple[list[_Group], list[str]]:
     """Return the groups to read of a folder or archive, and phrases for the refused files."""
     with_formats = [(member, detect_format(member, config.format)) for member in contents.members]
-    archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}  # files of X and Mastodon archives, by folder
+    archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}  # files of networks' archives, by folder
     for member, file_format in with_formats:
         if isinstance(file_format, Problem):
             continue
-        is_part = FORMATS[file_format].is_part
-        if is_part is not None and is_part(member.name):
-            archives.setdefault((file_format, _archive_folder(member.name)), []).append(member)
+        archive_root = FORMATS[file_format].archive_root
+        if archive_root is not None and (root := archive_root(member.name)) is not None:
+            archives.setdefault((file_format, root), []).append(member)
     groups = [
         _Group(file_format, tuple(sorted(members, key=x_rows.tweets_first)))
         for (file_format, _), members in archives.items()
@@ -172,18 +177,13 @@ def _in_container(contents: Contents, config: CorpusConfig) -> tuple[list[_Group
             continue
         if isinstance(file_format, Problem):
             left_out.append(f"{member.name} ({file_format.what})")
-        elif x_rows.is_part(member.name) or any(member.name.startswith(folder) for _, folder in archives):
+        elif x_rows.archive_root(member.name) is not None or any(
+            member.name.startswith(folder) for _, folder in archives
+        ):
             left_out.append(member.name)
         else:
             groups.append(_Group(file_format, (member,)))
     return groups, left_out
-
-
-def _archive_folder(name: str) -> str:
-    """Return the top folder, with its slash, of the X or Mastodon archive that contains a file."""
-    folder = name.rpartition("/")[0]
-    folder = folder.rpartition("/")[0] if folder.rpartition("/")[2] == "data" else folder
-    return f"{folder}/" if folder else ""
 
 
 def _refuse_column(file_format: FileFormat, column: str | None, name: str) -> None:
@@ -194,22 +194,28 @@ def _refuse_column(file_format: FileFormat, column: str | None, name: str) -> No
         )
 
 
-def _nothing_readable(path: Path, left_out: list[str], file_format: FileFormat) -> CorpusError:
+def _nothing_readable(path: Path, left_out: list[str], config: CorpusConfig) -> CorpusError:
     """Return the error of a folder or archive without a readable file."""
     kind = "a folder" if path.is_dir() else "an archive"
-    kinds = ", ".join(suffixes_read(file_format))
+    kinds = ", ".join(suffixes_read(config.format))
     found = f"; found but not read: {_listed(left_out)}" if left_out else ""
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
+    if config.member is not None and not left_out:
+        return CorpusError(
+            f"{shown_path(path)} is {kind} without a file that matches --member {harmless(config.member, 60)}.",
+            "The pattern is compared with a file's path inside, or with its name; * stands for any characters.",
+        )
     return CorpusError(
         f"{shown_path(path)} is {kind} without a readable file{found}.",
         f"Supported: {kinds}{packed}." if path.is_dir() else f"Supported: {kinds}.",
     )
 
 
-def _others_note(count: int, *, is_of_x: bool) -> str:
+def _others_note(count: int, file_format: FileFormat) -> str:
     """Return the note on other files, which have no tweets by their names."""
     note = f"{count:,} other file{'' if count == 1 else 's'} not opened"
-    return f"{note} (messages, deleted tweets and media never are)" if is_of_x else note
+    never_read = FORMATS[file_format].never_read
+    return f"{note} ({never_read} never are)" if never_read else note
 
 
 def _listed(phrases: list[str]) -> str:

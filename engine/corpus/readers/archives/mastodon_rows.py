@@ -28,9 +28,9 @@ def looks_like(head: bytes) -> bool:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and _OUTBOX.search(head) is not None
 
 
-def is_part(name: str) -> bool:
-    """Return whether the file at this path of an archive is read."""
-    return name.rpartition("/")[2] == FILE_NAME
+def archive_root(name: str) -> str | None:
+    """Return the folder of the archive whose outbox is at this path; None for any other file."""
+    return name.removesuffix(FILE_NAME) if name.rpartition("/")[2] == FILE_NAME else None
 
 
 def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:

@@ -40,11 +40,20 @@ def looks_like(head: bytes) -> bool:
     return _ASSIGNMENT.match(head.decode("utf-8-sig", "replace").lstrip()) is not None
 
 
-def is_part(name: str) -> bool:
-    """Return whether the file at this path of an archive is read; it is in the `data` folder or at the top."""
+def archive_root(name: str) -> str | None:
+    """Return the folder of the archive to which the file at a path belongs; None if the file is not read.
+
+    The files that are read are in the archive's `data` folder or at its top.
+    """
     folder, _, file_name = name.rpartition("/")
-    is_known = file_name == _MANIFEST_FILE or _TWEETS_FILE.fullmatch(file_name) or _NOTES_FILE.fullmatch(file_name)
-    return bool(is_known) and folder.rpartition("/")[2] in {"", "data"}
+    if file_name != _MANIFEST_FILE and not _TWEETS_FILE.fullmatch(file_name) and not _NOTES_FILE.fullmatch(file_name):
+        return None
+    above, _, last = folder.rpartition("/")
+    if last == "data":
+        folder = above
+    elif last:
+        return None
+    return f"{folder}/" if folder else ""
 
 
 def tweets_first(member: Member) -> bool:
@@ -55,7 +64,7 @@ def tweets_first(member: Member) -> bool:
 def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per tweet of all parts in order, then the unmatched long notes as dropped rows.
 
-    Of several members, those for which `is_part` is False are ignored. Raises `CorpusError` if there are no tweets, or
+    Of several members, those without an `archive_root` are ignored. Raises `CorpusError` if there are no tweets, or
     the content of a file does not match its name.
     """
     notes = NoteTweets(source.name)
@@ -92,7 +101,7 @@ def _split_members(members: Sequence[Member], source: Source, notes: NoteTweets)
     """Return the owner's id, or "", and the files of tweets in order; add the long tweets to `notes`."""
     own_id = ""
     tweets: list[Member] = []
-    parts = [member for member in members if len(members) == 1 or is_part(member.name)]
+    parts = [member for member in members if len(members) == 1 or archive_root(member.name) is not None]
     for member in sorted(parts, key=_part_number):
         file_name = member.name.rpartition("/")[2]
         if file_name == _MANIFEST_FILE:

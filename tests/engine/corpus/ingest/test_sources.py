@@ -197,6 +197,23 @@ def test_an_explicit_format_selects_among_the_files_of_a_folder(
     assert names == {f"f: {name}" for name in read_files}
 
 
+@pytest.mark.parametrize("pattern", ["posts/b.csv", "b.csv", "posts/*", "p*s/*.csv"])
+def test_only_the_files_that_match_the_pattern_of_member_are_read(tmp_path: Path, pattern: str) -> None:
+    files = {"export/posts/b.csv": CSV, "export/c.csv": b"id,text\n1,a secret\n", "posts.txt": TEXT}
+    for container in (write(tmp_path / "folder", files), write(tmp_path, {"a.zip": zip_of(files)}) / "a.zip"):
+        config = CorpusConfig(files=(str(container),), member=pattern)
+        (opened,) = open_sources(config, ReadProgress())
+        assert opened.source.name == f"{container.name}: export/posts/b.csv"
+        assert list(opened.rows) == ROWS
+
+
+def test_a_pattern_that_matches_nothing_or_has_nothing_to_choose_from_is_an_error(tmp_path: Path) -> None:
+    folder = write(tmp_path / "folder", {"a.csv": CSV})
+    for path, words in ((folder, "without a file that matches --member"), (folder / "a.csv", "is a single file")):
+        with pytest.raises(CorpusError, match=words):
+            next(open_sources(CorpusConfig(files=(str(path),), member="b*"), ReadProgress()))
+
+
 # Errors ---------------------------------------------------------------------------------------------------------------
 
 

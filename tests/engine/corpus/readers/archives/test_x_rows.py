@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.x_rows import is_part, x_rows
+from engine.corpus.readers.archives.x_rows import archive_root, x_rows
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
 
@@ -183,21 +183,21 @@ def test_another_file_under_the_name_of_the_tweets_is_refused(variable: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("name", "root"),
     [
-        ("data/tweets.js", True),
-        ("twitter-2023-04-04/data/tweet.js", True),
-        ("data/tweets-part12.js", True),
-        ("data/note-tweet.js", True),
-        ("data/deleted-tweets.js", False),
-        ("data/community-tweet.js", False),
-        ("data/tweets_media/tweets.js", False),
-        ("assets/tweets.js", False),
-        ("data/._tweets.js", False),
+        ("data/tweets.js", ""),
+        ("twitter-2023-04-04/data/tweet.js", "twitter-2023-04-04/"),
+        ("data/tweets-part12.js", ""),
+        ("data/note-tweet.js", ""),
+        ("data/deleted-tweets.js", None),
+        ("data/community-tweet.js", None),
+        ("data/tweets_media/tweets.js", None),
+        ("assets/tweets.js", None),
+        ("data/._tweets.js", None),
     ],
 )
-def test_parts_are_detected_by_their_path(name: str, expected: bool) -> None:
-    assert is_part(name) is expected
+def test_the_files_that_are_read_are_detected_by_their_path(name: str, root: str | None) -> None:
+    assert archive_root(name) == root
 
 
 # Archives without tweets, and damage ----------------------------------------------------------------------------------
