@@ -3,7 +3,7 @@
 `contents.find` is the entry point: it returns the `Contents` of a path, `FoundMember`s that open as plain bytes.
 
     disk_file          a regular file; an error if it changes while it is read
-    decompress         gzip, bzip2 and xz, within a `DecompressionLimit`
+    decompress         gzip, bzip2, xz and zstd, within a `DecompressionLimit`
     utf16              UTF-16 and UTF-32 to UTF-8
     zips, tars         archives as members, never extracted to disk
     walk               the files of a folder and its subfolders

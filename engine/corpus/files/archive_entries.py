@@ -14,8 +14,8 @@ MAX_ENTRIES = 100_000
 """Limit of the entries in a folder or archive, of any kind; above it the path is probably a mistake."""
 MAX_MEMBERS = 10_000
 """Limit of the files to read; each is a source with its own report, which takes half a millisecond or more."""
-ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz")
-COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz")
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tzst")
+COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 _COMPRESSED_TARS = tuple(f".tar{suffix}" for suffix in COMPRESSED_SUFFIXES)
 _DRIVE = re.compile(r"[A-Za-z]:")
 _COMPRESSED_SUFFIX = re.compile(rf"(?:{'|'.join(map(re.escape, COMPRESSED_SUFFIXES))})$", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Decompresses gzip, bzip2 and xz, detected by their first bytes, within a `DecompressionLimit`."""
+"""Decompresses gzip, bzip2, xz and zstd, detected by their first bytes, within a `DecompressionLimit`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -15,6 +16,11 @@ from typing import IO
 from engine.corpus.files.byte_stream import ByteStream, buffered
 from engine.errors import CorpusError
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 MAX_DECOMPRESSED_BYTES = 64 << 30
 """Limit of the decompressed bytes of one file, all its members together."""
 MAX_RATIO = 50
@@ -22,9 +28,12 @@ MAX_RATIO = 50
 ALWAYS_ALLOWED_BYTES = 16 << 20
 """Up to this size the ratio does not matter: a small repetitive file is not a bomb."""
 MAX_LAYERS = 3
+_ZSTD_WINDOW_LOG = 31
+"""The format's largest window, 2 GB, which Reddit's dumps use; memory is allocated as far as the data fill it."""
 DECOMPRESSION_ERRORS = (
     zlib.error,
     lzma.LZMAError,
+    zstd.ZstdError,
     zipfile.BadZipFile,
     struct.error,
     OSError,
@@ -76,6 +85,11 @@ _COMPRESSIONS: tuple[tuple[str, tuple[bytes, ...], Callable[[io.BufferedReader],
         bz2.BZ2File,
     ),
     ("xz", (b"\xfd7zXZ\x00",), lzma.LZMAFile),
+    (
+        "zstd",
+        (b"\x28\xb5\x2f\xfd", *(bytes([skippable]) + b"\x2a\x4d\x18" for skippable in range(0x50, 0x60))),
+        lambda file: zstd.ZstdFile(file, options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}),
+    ),
 )
 """Name, first bytes and decompressor of each compression."""
 

@@ -20,7 +20,6 @@ _NON_TEXT_SIGNATURES = (
     (b"%PDF-", "a PDF document", _SAVE_AS_TEXT),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
-    (b"\x28\xb5\x2f\xfd", "Zstandard data", _UNPACK),
     (b"SQLite format 3\0", "an SQLite database", "Export the table with the tweets as CSV."),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", _SAVE_AS_CSV),
     (b"\x7fELF", "a program", _OTHER_FILE),

@@ -62,7 +62,17 @@ def make(folder: Path) -> Target:
     """Return the target."""
     own = folder / "readers"
     own.mkdir()
-    tokens = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08", b"PAR1", b"BZh91AY&SY", b"\xfd7zXZ\0", b"&lt;", b"<br>")
+    tokens = (
+        b"PK\x03\x04",
+        b"PK\x05\x06",
+        b"\x1f\x8b\x08",
+        b"PAR1",
+        b"BZh91AY&SY",
+        b"\xfd7zXZ\0",
+        b"\x28\xb5\x2f\xfd",
+        b"&lt;",
+        b"<br>",
+    )
     return Target(name="readers", seeds=seeds(), tokens=tokens, check=lambda data: _check(own, data), max_seconds=4.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -12,6 +13,11 @@ import pytest
 
 from engine.corpus.files import Contents, ReadProgress, find
 from engine.errors import CorpusError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def zip_of(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -37,6 +43,13 @@ def tar_of(files: dict[str, bytes], mode: str = "w") -> bytes:
 def gzip_of(content: bytes) -> bytes:
     """Return the content in gzip, deterministically."""
     return gzip.compress(content, mtime=0)
+
+
+def zstd_of(content: bytes, window_log: int = 0) -> bytes:
+    """Return the content in zstd with a checksum, as its command line does; `window_log` 31 is `zstd --long=31`."""
+    parameter = zstd.CompressionParameter
+    compressor = zstd.ZstdCompressor(options={parameter.checksum_flag: 1, parameter.window_log: window_log})
+    return compressor.compress(content) + compressor.flush()
 
 
 def is_any(name: str) -> bool:

@@ -17,7 +17,7 @@ import pytest
 
 from engine.corpus.files import archive_entries as entries
 from engine.corpus.files import decompress, tars, zips
-from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all, tar_of, zip_of
+from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all, tar_of, zip_of, zstd_of
 
 FILES = {
     "a.txt": b"one\n" * 50,
@@ -31,6 +31,7 @@ ARCHIVES = {
     "tar.gz": gzip_of(tar_of(FILES)),
     "tar.bz2": bz2.compress(tar_of(FILES)),
     "tar.xz": lzma.compress(tar_of(FILES)),
+    "tar.zst": zstd_of(tar_of(FILES)),
 }
 archives = pytest.mark.parametrize("archive", ARCHIVES)
 
@@ -76,9 +77,17 @@ def test_a_truncated_archive_is_reported_as_damaged(tmp_path: Path, archive: str
 
 @pytest.mark.parametrize("archive", ["zip", "tar"])
 def test_compressed_files_in_an_archive_are_decompressed(tmp_path: Path, archive: str) -> None:
-    files = {"a.csv.gz": gzip_of(b"hello\n"), "b.txt": "hé".encode("utf-16")}
+    files = {
+        "a.csv.gz": gzip_of(b"hello\n"),
+        "b.txt": "hé".encode("utf-16"),
+        "c.csv.zst": zstd_of(b"hi\n"),
+    }
     content = zip_of(files) if archive == "zip" else tar_of(files)
-    assert read_all(written(tmp_path, content)) == {"a.csv.gz": b"hello\n", "b.txt": "hé".encode()}
+    assert read_all(written(tmp_path, content)) == {
+        "a.csv.gz": b"hello\n",
+        "b.txt": "hé".encode(),
+        "c.csv.zst": b"hi\n",
+    }
 
 
 @pytest.mark.parametrize("archive", ["zip", "tar"])
@@ -141,6 +150,7 @@ def bombs() -> dict[str, bytes]:
     return {
         "zip": zip_of({"a.txt": bytes(4 << 20)}),
         "gzip in a zip": zip_of({"a.gz": packed}, zipfile.ZIP_STORED),
+        "zstd in a tar": tar_of({"a.zst": zstd_of(bytes(4 << 20))}),
         "gzip in a tar": tar_of({"a.gz": packed}),
         "files of one zip that share their data": overlapping,
         "many files of a tar": tar_of({f"{number}.gz": gzip_of(bytes(1 << 19)) for number in range(10)}),

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from engine.corpus.files import decompress
 from engine.corpus.files.sniffing import problem_as_text, problem_of
 from engine.errors import CorpusError
-from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all
+from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all, zstd_of
 
 TEXT = "".join(f"a nice day, number {number}\n" for number in range(2000)).encode()
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip_of,
     "bzip2": lambda content: bz2.compress(content, 1),
     "xz": lambda content: lzma.compress(content, preset=0),
+    "zstd": zstd_of,
 }
 packings = pytest.mark.parametrize("packing", PACKINGS)
 
@@ -46,6 +47,11 @@ def test_compression_is_detected_by_content_not_by_name(tmp_path: Path, packing:
 def test_concatenated_compressed_files_are_read_completely(tmp_path: Path, packing: str) -> None:
     content = PACKINGS[packing](TEXT) + PACKINGS[packing](b"") + PACKINGS[packing](b"the end\n")
     assert read_all(written(tmp_path, content)) == {"tweets.txt": TEXT + b"the end\n"}
+
+
+def test_zstd_data_with_the_largest_window_and_a_skippable_frame_in_front_are_read(tmp_path: Path) -> None:
+    skippable = b"\x5a\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"any"
+    assert read_all(written(tmp_path, skippable + zstd_of(TEXT, window_log=31))) == {"tweets.txt": TEXT}
 
 
 def test_too_many_layers_of_compression_are_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from engine.corpus.ingest.formats import FORMATS, recognize_format
 from engine.corpus.ingest.sources import OpenedSource, open_sources
 from engine.corpus.types import Row
 from engine.errors import CorpusError
-from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of
+from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
 
 TEXT = b"a nice day\nand a good night\n"
 CSV = b"id,text\n1,a nice day\n2,and a good night\n"
@@ -214,6 +214,14 @@ def test_a_pattern_that_matches_nothing_or_has_nothing_to_choose_from_is_an_erro
             next(open_sources(CorpusConfig(files=(str(path),), member="b*"), ReadProgress()))
 
 
+def test_files_and_archives_in_zstd_are_found_in_a_folder_by_their_names(tmp_path: Path) -> None:
+    tar = zstd_of(tar_of({"in.csv": CSV}))
+    files = {"a.csv.zst": zstd_of(CSV), "b.jsonl.zst": zstd_of(JSONL), "c.tar.zst": tar, "d.tzst": tar}
+    opened = [(each.source.name, each.source.format, list(each.rows)) for each in sources_of(write(tmp_path, files))]
+    names = {"a.csv.zst": "csv", "b.jsonl.zst": "jsonl", "c.tar.zst/in.csv": "csv", "d.tzst/in.csv": "csv"}
+    assert opened == [(f"{tmp_path.name}: {name}", file_format, ROWS) for name, file_format in names.items()]
+
+
 # Errors ---------------------------------------------------------------------------------------------------------------
 
 
@@ -241,7 +249,7 @@ def test_a_folder_without_a_readable_file_is_an_error_that_lists_the_formats(tmp
     error = error_of(write(tmp_path, {"a.jpg": b"x", "empty/.hidden.txt": TEXT}))
     assert "is a folder without a readable file" in error.message
     assert ".csv" in error.hint
-    assert "archives (.zip, .tar, .tgz, .tbz2, .txz) and files compressed as .gz, .bz2, .xz" in error.hint
+    assert "archives (.zip, .tar, .tgz, .tbz2, .txz, .tzst) and files compressed as .gz, .bz2, .xz, .zst" in error.hint
 
 
 @pytest.mark.parametrize("file", ["-", ""])
