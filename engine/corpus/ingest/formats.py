@@ -39,6 +39,8 @@ class Format:
     archive_root: Callable[[str], str | None] | None = None
     """For a network's archive, a file's path inside -> the archive's folder ("" or with a final slash), or None if the
     file is not one of those that are read. Replaces the suffixes."""
+    main_first: Callable[[Member], bool] | None = None
+    """Sort key of an archive's parts that puts those which name the source first."""
     never_read: str = ""
     """What else is in its archives, for the note on files that are not opened."""
     is_binary: bool = False
@@ -66,6 +68,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         suffixes=(".js",),
         looks_like=x_rows.looks_like,
         archive_root=x_rows.archive_root,
+        main_first=x_rows.tweets_first,
         never_read="messages, deleted tweets and media",
     ),
     "mastodon": Format(

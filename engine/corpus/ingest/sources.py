@@ -1,8 +1,6 @@
-"""Opens the sources of a config: detects the format of each file, and groups files that belong together.
+"""Opens the sources of a config: a file is one, a folder or archive as many as `grouping` finds in it.
 
-An archive of X or Mastodon is one source, of which only the tweets are read; in any other folder or archive every
-readable file is a source. All files are checked before the first row is read, so that errors show at once. Never cleans
-a row.
+All files are checked before the first row is read, so that errors show at once. Never cleans a row.
 """
 
 from __future__ import annotations
@@ -15,20 +13,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.config.corpus import STANDARD_INPUT, CorpusConfig, FileFormat
-from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, FoundMember
+from engine.corpus.files.archive_entries import FoundMember
 from engine.corpus.files.contents import find
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.sniffing import Problem
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.files.utf16 import encoding_of
-from engine.corpus.ingest.formats import FORMATS, detect_format, is_wanted, suffixes_read
-from engine.corpus.readers.archives import x_rows
+from engine.corpus.ingest.formats import FORMATS, detect_format, is_wanted
+from engine.corpus.ingest.grouping import group_members, notes_on_others, nothing_readable
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
 from engine.text import harmless
 
 EMBEDDED_NAME = "happy tweets (embedded, synthetic)"
-_MAX_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -40,20 +37,6 @@ class OpenedSource:
     source: Source
     rows: Iterator[Row]
     """Opens the file at the first row. Raises `CorpusError`."""
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Members of a folder or archive that form one source."""
-
-    format: FileFormat
-    members: tuple[FoundMember, ...]
-
-    @property
-    def name(self) -> str:
-        """The first member and the number of others."""
-        more = f" + {len(self.members) - 1} more" if len(self.members) > 1 else ""
-        return self.members[0].name + more
 
 
 @dataclass(frozen=True)
@@ -141,49 +124,16 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
             raise file_format.error(shown_path(path))
         _refuse_column(file_format, config.column, shown_path(path))
         return [_SourcePlan(file_index, Source(name, file_format), (member,))]
-    groups, left_out = _in_container(contents, config)
+    groups, left_out = group_members(contents, config)
     if not groups:
-        raise _nothing_readable(path, left_out, config)
+        raise nothing_readable(path, left_out, config)
     sources = []
     for group in groups:
         source = Source(harmless(f"{name}: {group.name}"), group.format)
         _refuse_column(group.format, config.column, source.name)
         sources.append(_SourcePlan(file_index, source, group.members))
-    if left_out:
-        sources[0].source.notes.append(f"not read: {_listed(left_out)}")
-    if contents.num_others:
-        sources[0].source.notes.append(_others_note(contents.num_others, groups[0].format))
+    sources[0].source.notes += notes_on_others(contents, left_out, groups[0])
     return sources
-
-
-def _in_container(contents: Contents, config: CorpusConfig) -> tuple[list[_Group], list[str]]:
-    """Return the groups to read of a folder or archive, and phrases for the refused files."""
-    with_formats = [(member, detect_format(member, config.format)) for member in contents.members]
-    archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}  # files of networks' archives, by folder
-    for member, file_format in with_formats:
-        if isinstance(file_format, Problem):
-            continue
-        archive_root = FORMATS[file_format].archive_root
-        if archive_root is not None and (root := archive_root(member.name)) is not None:
-            archives.setdefault((file_format, root), []).append(member)
-    groups = [
-        _Group(file_format, tuple(sorted(members, key=x_rows.tweets_first)))
-        for (file_format, _), members in archives.items()
-    ]
-    left_out = list(contents.left_out)
-    in_archives = {id(member) for group in groups for member in group.members}
-    for member, file_format in with_formats:
-        if id(member) in in_archives:
-            continue
-        if isinstance(file_format, Problem):
-            left_out.append(f"{member.name} ({file_format.what})")
-        elif x_rows.archive_root(member.name) is not None or any(
-            member.name.startswith(folder) for _, folder in archives
-        ):
-            left_out.append(member.name)
-        else:
-            groups.append(_Group(file_format, (member,)))
-    return groups, left_out
 
 
 def _refuse_column(file_format: FileFormat, column: str | None, name: str) -> None:
@@ -192,33 +142,3 @@ def _refuse_column(file_format: FileFormat, column: str | None, name: str) -> No
         raise CorpusError(
             f"{name} is read as plain text, which has no column {column}.", "Set the format: --format csv or jsonl."
         )
-
-
-def _nothing_readable(path: Path, left_out: list[str], config: CorpusConfig) -> CorpusError:
-    """Return the error of a folder or archive without a readable file."""
-    kind = "a folder" if path.is_dir() else "an archive"
-    kinds = ", ".join(suffixes_read(config.format))
-    found = f"; found but not read: {_listed(left_out)}" if left_out else ""
-    packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
-    if config.member is not None and not left_out:
-        return CorpusError(
-            f"{shown_path(path)} is {kind} without a file that matches --member {harmless(config.member, 60)}.",
-            "The pattern is compared with a file's path inside, or with its name; * stands for any characters.",
-        )
-    return CorpusError(
-        f"{shown_path(path)} is {kind} without a readable file{found}.",
-        f"Supported: {kinds}{packed}." if path.is_dir() else f"Supported: {kinds}.",
-    )
-
-
-def _others_note(count: int, file_format: FileFormat) -> str:
-    """Return the note on other files, which have no tweets by their names."""
-    note = f"{count:,} other file{'' if count == 1 else 's'} not opened"
-    never_read = FORMATS[file_format].never_read
-    return f"{note} ({never_read} never are)" if never_read else note
-
-
-def _listed(phrases: list[str]) -> str:
-    """Return the first few phrases and the number of the others."""
-    more = f" and {len(phrases) - _MAX_NAMES:,} more" if len(phrases) > _MAX_NAMES else ""
-    return ", ".join(phrases[:_MAX_NAMES]) + more

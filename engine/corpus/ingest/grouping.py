@@ -1,0 +1,107 @@
+"""Groups the members of a folder or archive into sources: the parts of a network's archive are one, others one each.
+
+Everything else below the folder of a network's archive is left out, because it may be private, or other people's words.
+With --member the user's choice counts instead: a chosen file is read by its own content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.config.corpus import CorpusConfig, FileFormat
+from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, FoundMember, suffix_of
+from engine.corpus.files.sniffing import Problem
+from engine.corpus.files.standard_input import shown_path
+from engine.corpus.ingest.formats import FORMATS, detect_format, suffixes_read
+from engine.errors import CorpusError
+from engine.text import harmless
+
+_MAX_NAMES = 3
+
+
+@dataclass(frozen=True)
+class Group:
+    """Members of a folder or archive that form one source."""
+
+    format: FileFormat
+    members: tuple[FoundMember, ...]
+
+    @property
+    def name(self) -> str:
+        """The first member and the number of others."""
+        more = f" + {len(self.members) - 1} more" if len(self.members) > 1 else ""
+        return self.members[0].name + more
+
+
+def group_members(contents: Contents, config: CorpusConfig) -> tuple[list[Group], list[str]]:
+    """Return the groups to read, and phrases for the files that are left out. Raises `CorpusError`."""
+    detected = [(member, detect_format(member, config.format)) for member in contents.members]
+    archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}
+    for member, found in detected:
+        if not isinstance(found, Problem) and (root := _archive_root(member, found)) is not None:
+            archives.setdefault((found, root), []).append(member)
+    groups = [_archive_group(file_format, members) for (file_format, _), members in archives.items()]
+    folders = () if config.member is not None else tuple(folder for _, folder in archives)
+    grouped = {id(member) for group in groups for member in group.members}
+    left_out = list(contents.left_out)
+    for member, found in detected:
+        if id(member) in grouped:
+            continue
+        if isinstance(found, Problem):
+            left_out.append(f"{member.name} ({found.what})")
+        elif member.name.startswith(folders) or not _is_read_alone(member, config):
+            left_out.append(member.name)
+        else:
+            groups.append(Group(found, (member,)))
+    return groups, left_out
+
+
+def _archive_root(member: FoundMember, found: FileFormat) -> str | None:
+    """Return the folder of the archive of which a member is a part; None if it is no part."""
+    archive_root = FORMATS[found].archive_root
+    return archive_root(member.name) if archive_root is not None else None
+
+
+def _archive_group(file_format: FileFormat, parts: list[FoundMember]) -> Group:
+    """Return the source of an archive; its main parts, which name it, are first."""
+    main_first = FORMATS[file_format].main_first
+    return Group(file_format, tuple(sorted(parts, key=main_first) if main_first is not None else parts))
+
+
+def _is_read_alone(member: FoundMember, config: CorpusConfig) -> bool:
+    """Return whether a file that is no part of a network's archive is to be read: a script of X's archives is not."""
+    return config.member is not None or suffix_of(member.name) in suffixes_read(config.format)
+
+
+def notes_on_others(contents: Contents, left_out: list[str], first: Group) -> list[str]:
+    """Return the notes on the files of a folder or archive that are not read; `first` is its first source."""
+    notes = [f"not read: {_listed(left_out)}"] if left_out else []
+    if contents.num_others:
+        never_read = FORMATS[first.format].never_read
+        note = f"{contents.num_others:,} other file{'' if contents.num_others == 1 else 's'} not opened"
+        notes.append(f"{note} ({never_read} never are)" if never_read else note)
+    return notes
+
+
+def nothing_readable(path: Path, left_out: list[str], config: CorpusConfig) -> CorpusError:
+    """Return the error of a folder or archive without a readable file."""
+    kind = "a folder" if path.is_dir() else "an archive"
+    kinds = ", ".join(suffixes_read(config.format))
+    found = f"; found but not read: {_listed(left_out)}" if left_out else ""
+    packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
+    if config.member is not None and not left_out:
+        return CorpusError(
+            f"{shown_path(path)} is {kind} without a file that matches --member {harmless(config.member, 60)}.",
+            "The pattern is compared with a file's path inside, or with its name; * stands for any characters.",
+        )
+    return CorpusError(
+        f"{shown_path(path)} is {kind} without a readable file{found}.",
+        f"Supported: {kinds}{packed}." if path.is_dir() else f"Supported: {kinds}.",
+    )
+
+
+def _listed(phrases: list[str]) -> str:
+    """Return the first few phrases and the number of the others."""
+    more = f" and {len(phrases) - _MAX_NAMES:,} more" if len(phrases) > _MAX_NAMES else ""
+    return ", ".join(phrases[:_MAX_NAMES]) + more
