@@ -35,6 +35,10 @@ class Source:
     notes: list[str] = field(default_factory=list)
     """What the reader detected, for the report; complete once all rows were read."""
 
+    def name_of(self, member: Member) -> str:
+        """Return the name of one of its members in messages."""
+        return self.name if self.name.endswith(member.name) else f"{self.name}: {member.name}"
+
 
 @dataclass(frozen=True)
 class DroppedRow:

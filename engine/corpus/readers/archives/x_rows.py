@@ -171,7 +171,7 @@ def _number(tweet: dict[str, object], *fields: str) -> int:
 
 def _entries(member: Member, source: Source, variables: set[str]) -> Iterator[object]:
     """Yield the items of the array that a file assigns to one of these variables. Raises `CorpusError`."""
-    name = _name(member, source)
+    name = source.name_of(member)
     with closing(member.open()) as file:
         stream = JsonStream(file, name)
         assigned = _ASSIGNMENT.match(stream.beginning())
@@ -188,7 +188,7 @@ def _entries(member: Member, source: Source, variables: set[str]) -> Iterator[ob
 def _own_id(member: Member, source: Source) -> str:
     """Return the account id in `manifest.js`, or ""."""
     with closing(member.open()) as file:
-        stream = JsonStream(file, _name(member, source))
+        stream = JsonStream(file, source.name_of(member))
         assigned = _ASSIGNMENT.match(stream.beginning())
         if assigned is None or assigned[2] is None:
             return ""
@@ -204,11 +204,6 @@ def _part_number(member: Member) -> tuple[int, str]:
     file_name = member.name.rpartition("/")[2]
     match = _TWEETS_FILE.fullmatch(file_name) or _NOTES_FILE.fullmatch(file_name)
     return int(match[1] or 0) if match else 0, member.name
-
-
-def _name(member: Member, source: Source) -> str:
-    """Return the name of a member in messages."""
-    return source.name if source.name.endswith(member.name) else f"{source.name}: {member.name}"
 
 
 def _without_tweets(source: Source, *, has_file: bool) -> CorpusError:

@@ -104,12 +104,17 @@ class JsonStream:
 
     def items(self) -> Iterator[object]:
         """Yield the items of the next array. Raises `CorpusError` if it is invalid or truncated."""
+        for _ in self.entries():
+            yield self.value()
+
+    def entries(self) -> Iterator[None]:
+        """Yield before each item of the next array; the caller consumes the item."""
         self._expect("[")
         if self.peek() == "]":
             self._expect("]")
             return
         while True:
-            yield self.value()
+            yield
             if self._expect(",]") == "]":
                 return
 
@@ -125,17 +130,12 @@ class JsonStream:
             for _ in items:
                 pass
         elif opening == "{" and len(path) < _MAX_KEY_DEPTH:
-            for key in self._keys():
+            for key in self.keys():
                 yield from self.arrays((*path, key))
         else:
             self.value()
 
-    def expect_end(self) -> None:
-        """Raise `CorpusError` unless only white space follows."""
-        if self.peek():
-            raise self._broken("there is data after its end", self._position)
-
-    def _keys(self) -> Iterator[str]:
+    def keys(self) -> Iterator[str]:
         """Yield the keys of the next object; the caller consumes each value."""
         self._expect("{")
         if self.peek() == "}":
@@ -149,6 +149,23 @@ class JsonStream:
             yield key
             if self._expect(",}") == "}":
                 return
+
+    def skip_value(self, depth: int = 0) -> None:
+        """Consume the next value; as a whole it may be longer than `MAX_VALUE_CHARS`, which limits the values in it."""
+        opening = self.peek()
+        if opening == "{" and depth < _MAX_KEY_DEPTH:
+            for _ in self.keys():
+                self.skip_value(depth + 1)
+        elif opening == "[" and depth < _MAX_KEY_DEPTH:
+            for _ in self.entries():
+                self.skip_value(depth + 1)
+        else:
+            self.value()
+
+    def expect_end(self) -> None:
+        """Raise `CorpusError` unless only white space follows."""
+        if self.peek():
+            raise self._broken("there is data after its end", self._position)
 
     def _expect(self, wanted: str) -> str:
         """Consume and return the next character. Raises `CorpusError` unless it is in `wanted`."""
