@@ -124,7 +124,7 @@ def test_a_preview_has_the_counts_and_notes_of_the_first_rows(tmp_path: Path) ->
     preview = check_corpus(CorpusConfig(files=(str(path),)))
     (source,) = preview.sources
     assert (source.name, source.format) == ("a.csv", "csv")
-    assert "text in column 2 (text): the longest" in source.notes
+    assert "text in column 2 (text): by its name" in source.notes
     assert any(note.startswith("labels in column 1 (target): kept happy (4)") for note in source.notes)
     assert (source.num_rows, source.num_kept, source.dropped) == (399, 200, {"labelled sad (0)": 199})
     assert preview.first_tweet == tweets[0]

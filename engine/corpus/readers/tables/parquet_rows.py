@@ -12,8 +12,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.tables.csv_dialect import LABEL_NAMES
-from engine.corpus.readers.tables.labels import FEELINGS, POLARITIES, LabelRule, label_of
+from engine.corpus.readers.tables.labels import FEELINGS, LABEL_NAMES, POLARITIES, LabelRule, label_of
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import harmless

@@ -29,9 +29,9 @@ def sentiment140_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> I
     lines = decoded_lines(file, source)
     head = first_lines(lines)
     dialect = find_dialect(head, source, config, text_column=TEXT, label_column=POLARITY)
-    if dialect.num_columns != NUM_COLUMNS:
+    if dialect.layout.num_columns != NUM_COLUMNS:
         raise CorpusError(
-            f"{source.name} is not Sentiment140: it has {dialect.num_columns} columns, not {NUM_COLUMNS}.",
+            f"{source.name} is not Sentiment140: it has {dialect.layout.num_columns} columns, not {NUM_COLUMNS}.",
             "Omit --format, or use --format csv.",
         )
     yield from dialect.rows(chain(head, lines))

@@ -81,7 +81,7 @@ def test_the_delimiter_is_detected_and_noted(delimiter: str, note: list[str]) ->
     csv.writer(out, delimiter=delimiter).writerows([["id", "text", "lang"], *records])
     rows, notes = read(out.getvalue())
     assert rows == [record[1] for record in records]
-    assert notes == [*note, "header row found", "text in column 2 (text): the longest"]
+    assert notes == [*note, "header row found", "text in column 2 (text): by its name"]
 
 
 WIDE = 'id,Text,lang\n1,"hello, you",en\n2,bye,en\n'
@@ -130,7 +130,7 @@ def test_a_column_named_as_a_label_decides_what_is_kept() -> None:
     ]
     assert notes == [
         "header row found",
-        "text in column 1 (tweet): the longest",
+        "text in column 1 (tweet): by its name",
         "labels in column 2 (Sentiment): kept happy (1); --label all keeps all",
     ]
 
