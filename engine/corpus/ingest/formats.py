@@ -114,12 +114,18 @@ def recognize_format(head: bytes, name: str) -> FileFormat:
     suffix = suffix_of(name)
     for file_format, each in FORMATS.items():
         if each.looks_like is not None and each.looks_like(head):
-            is_document = file_format == "jsonl" and suffix == ".json" and json_rows.is_one_document(head)
-            return "json" if is_document else file_format
+            return _json_format(file_format, head, suffix) if file_format in {"json", "jsonl"} else file_format
     for file_format, each in FORMATS.items():
         if suffix in each.suffixes and not each.is_binary and each.archive_root is None:
             return file_format
     return "csv" if csv_rows.looks_like(head) else "text"
+
+
+def _json_format(file_format: FileFormat, head: bytes, suffix: str) -> FileFormat:
+    """Return "json" or "jsonl" for a file that looks like one of them: in doubt, its suffix decides."""
+    if suffix in _JSON_LINES and jsonl_rows.is_first_line(head):
+        return "jsonl"
+    return "json" if suffix == ".json" and json_rows.is_one_document(head) else file_format
 
 
 def is_wanted(name: str, config: CorpusConfig) -> bool:
@@ -135,7 +141,10 @@ def detect_format(member: Member, wanted: FileFormat) -> FileFormat | Problem:
     """Return a file's format (`wanted`, unless that is "auto"), or why it can't be read. Raises `CorpusError`."""
     with member.open() as file:
         head = file.read(_HEAD_BYTES)
-    if problem := problem_of(head):
-        return problem
-    file_format = recognize_format(head, member.name) if wanted == "auto" else wanted
+        if problem := problem_of(head):
+            return problem
+        file_format = recognize_format(head, member.name) if wanted == "auto" else wanted
+        is_cut = len(head) == _HEAD_BYTES and json_rows.is_one_document(head)
+        if wanted == "auto" and file_format == "json" and is_cut and jsonl_rows.goes_on_as_lines(file):
+            file_format = "jsonl"
     return (None if FORMATS[file_format].is_binary else problem_as_text(head)) or file_format

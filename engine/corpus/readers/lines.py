@@ -1,7 +1,7 @@
 """From bytes to lines, each decoded separately as UTF-8, or else Windows-1252. Never buffers more than a line's limit.
 
 Files of old tweets mix encodings from line to line, so no single encoding fits. A line that can't be used (a NUL byte,
-more than a megabyte) is a `DroppedRow` in its place, so that readers can count lines.
+more bytes than the limit) is a `DroppedRow` in its place, so that readers can count lines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from engine.corpus.types import DroppedRow, Source, example
 from engine.text import EXAMPLE_CHARS
 
 MAX_LINE_BYTES = 1_000_000
-OVER_LONG_LINE = "with a line over 1 MB"
 NUL_BYTE = "with a NUL byte"
 _CHUNK_BYTES = 65_536
 
@@ -23,16 +22,19 @@ Line = str | DroppedRow
 """A line without its end, or why it is dropped."""
 
 
-def decoded_lines(file: BinaryIO, source: Source) -> Iterator[Line]:
+def decoded_lines(file: BinaryIO, source: Source, max_bytes: int = MAX_LINE_BYTES) -> Iterator[Line]:
     r"""Yield the lines of a file from its position on; they end at \n, \r\n or \r. A byte order mark is removed.
 
-    Bytes undefined in Windows-1252 become U+FFFD. At the end, a note on `source` counts the lines that were not UTF-8.
+    A line of more than `max_bytes`, a multiple of a million, is dropped. Bytes undefined in Windows-1252 become U+FFFD.
+    At the end, a note on `source` counts the lines that were not UTF-8.
     """
     num_windows = 0
-    for number, line in enumerate(_raw_lines(file), start=1):
+    for number, line in enumerate(_raw_lines(file, max_bytes), start=1):
         data = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-        if len(line) > MAX_LINE_BYTES:
-            yield DroppedRow(OVER_LONG_LINE, example(f"line {number}", _beginning(data)))
+        if len(line) > max_bytes:
+            yield DroppedRow(
+                f"with a line over {max_bytes // 1_000_000} MB", example(f"line {number}", _beginning(data))
+            )
         elif b"\0" in line:
             yield DroppedRow(NUL_BYTE, example(f"line {number}", _beginning(data)))
         else:
@@ -57,24 +59,30 @@ def _beginning(data: bytes) -> str:
     return data[: 4 * EXAMPLE_CHARS].decode(errors="replace")
 
 
-def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
+def _raw_lines(file: BinaryIO, max_bytes: int) -> Iterator[bytes]:
     """Yield the lines of a file without their ends; a too long one is cut, but still over the limit."""
-    pending = b""  # an incomplete line
+    pending: list[bytes] = []  # the pieces of an incomplete line
+    num_pending = 0
     is_after_cr = False
     while chunk := file.read(_CHUNK_BYTES):
         if is_after_cr:
             chunk = chunk.removeprefix(b"\n")  # the second half of \r\n
-        if len(pending) > MAX_LINE_BYTES:
+        if num_pending > max_bytes:
             chunk = _from_line_end(chunk)  # skip the rest of a too long line
         is_after_cr = chunk.endswith(b"\r")
         if not chunk:
             continue
-        data = pending + chunk if pending else chunk
-        lines = data.splitlines()
-        pending = lines.pop() if not data.endswith((b"\n", b"\r")) else b""
+        lines = chunk.splitlines()
+        is_incomplete = not chunk.endswith((b"\n", b"\r"))
+        if pending and (len(lines) > 1 or not is_incomplete):
+            lines[0] = b"".join([*pending, lines[0]])
+            pending, num_pending = [], 0
+        if is_incomplete:
+            pending.append(lines.pop())
+            num_pending += len(pending[-1])
         yield from lines
     if pending:
-        yield pending
+        yield b"".join(pending)
 
 
 def _from_line_end(chunk: bytes) -> bytes:

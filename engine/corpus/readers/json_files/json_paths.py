@@ -35,7 +35,7 @@ class Missing:
 def values_at(value: object, path: str) -> Iterator[object]:
     """Yield the values under a key or a dotted path, or `Missing` where the path ends.
 
-    A number indexes an array, from 0; at an array, any other part, and the end of the path, apply to each item.
+    A number from 1 indexes an array; at an array, any other part, and the end of the path, apply to each item.
     """
     parts = path.split(".")
     rests = [".".join(parts[start:]) for start in range(len(parts))]
@@ -43,8 +43,8 @@ def values_at(value: object, path: str) -> Iterator[object]:
     while waiting:
         each, depth = waiting.pop()
         if isinstance(each, list) and depth < len(parts) and is_index(parts[depth]):
-            index = int(parts[depth])
-            waiting.append((each[index] if index < len(each) else Missing(each), depth + 1))
+            index = int(parts[depth]) - 1
+            waiting.append((each[index] if 0 <= index < len(each) else Missing(each), depth + 1))
         elif isinstance(each, list):
             waiting += [(item, depth) for item in reversed(each)]
         elif isinstance(each, Missing) or depth == len(parts):

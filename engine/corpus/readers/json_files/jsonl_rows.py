@@ -6,6 +6,7 @@ length are accepted.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -14,10 +15,31 @@ from engine.corpus.readers.json_files.json_values import NOT_JSON, TextKey, deco
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.types import DroppedRow, Row, Source, example
 
+MAX_LINE_BYTES = 16_000_000
+"""Limit of a line: a page of 500 tweets with all fields and expansions has about 5 MB."""
+_STARTS = (b"{", b"[", b'"')
+_CONTINUED = (b"{", b"[", b",")
+_LONG_LINE_BYTES = 1000
+
 
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts with an object on one line."""
     return starts_as_lines(head.decode("utf-8-sig", "replace"))
+
+
+def is_first_line(head: bytes) -> bool:
+    """Return whether a file that is called .jsonl has a whole value in its first line, as far as `head` shows.
+
+    A JSON document with line breaks has not, whatever its name; a damaged or long line has.
+    """
+    first = head.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")[0].rstrip()
+    return first.startswith(_STARTS) and (len(first) > _LONG_LINE_BYTES or not first.endswith(_CONTINUED))
+
+
+def goes_on_as_lines(file: BinaryIO) -> bool:
+    """Return whether the line in which `file` stands ends, and a line follows that starts as an object or array."""
+    line = file.readline(MAX_LINE_BYTES)
+    return line.endswith(b"\n") and file.read(_LONG_LINE_BYTES).lstrip().startswith((b"{", b"["))
 
 
 def jsonl_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
@@ -27,7 +49,7 @@ def jsonl_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator
     `CorpusError` if it has none of them.
     """
     text_key = TextKey(source, config.column)
-    for number, line in enumerate(decoded_lines(file, source), start=1):
+    for number, line in enumerate(decoded_lines(file, source, MAX_LINE_BYTES), start=1):
         if isinstance(line, DroppedRow):
             yield line
         elif line and not line.isspace():

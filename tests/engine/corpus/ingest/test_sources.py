@@ -119,6 +119,42 @@ def test_a_format_is_recognised_by_content_first_and_name_second(
     assert recognize_format(head, name) == file_format
 
 
+@pytest.mark.parametrize("start", ['{"data": [', '["', '{"a": {', "[[1, "])
+def test_jsonl_in_the_name_decides_for_lines_whose_first_is_longer_than_what_detection_reads(start: str) -> None:
+    assert recognize_format((start + "x" * 70_000).encode()[:65_536], "a.jsonl") == "jsonl"
+
+
+@pytest.mark.parametrize(
+    ("head", "file_format"),
+    [
+        (b'{"text": "torn\n' + JSONL, "jsonl"),
+        (b'["one", "two"]\n["three", "four"]\n', "jsonl"),
+        (b'{\n "text": "one"\n}\n', "json"),
+        (b'{"tweets": [\n {"text": "one"},\n', "json"),
+        (b'[\n{"text": "one"}]', "json"),
+    ],
+)
+def test_jsonl_in_the_name_decides_unless_the_first_line_is_no_whole_value(head: bytes, file_format: str) -> None:
+    assert recognize_format(head, "a.ndjson") == file_format
+
+
+@pytest.mark.parametrize("name", ["a", "a.json", "a.jsonl", "a.txt"])
+def test_json_lines_with_a_first_line_over_64_kib_are_read_to_the_end(tmp_path: Path, name: str) -> None:
+    lines = [{"id": number, "entities": "x" * 70_000, "text": row} for number, row in enumerate(ROWS)]
+    write(tmp_path, {name: "\n".join(map(json.dumps, lines)).encode()})
+    (opened,) = sources_of(tmp_path / name)
+    assert opened.source.format == "jsonl"
+    assert list(opened.rows) == ROWS
+
+
+def test_a_json_document_on_one_line_over_64_kib_is_a_document(tmp_path: Path) -> None:
+    content = {"more": "x" * 70_000, "posts": [{"text": row} for row in ROWS]}
+    write(tmp_path, {"a": json.dumps(content).encode() + b"\n"})
+    (opened,) = sources_of(tmp_path / "a")
+    assert opened.source.format == "json"
+    assert list(opened.rows) == ROWS
+
+
 def test_every_format_has_a_row_in_the_table() -> None:
     assert {"auto", *FORMATS} == set(get_args(FileFormat))
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.json_files.jsonl_rows import jsonl_rows
+from engine.corpus.readers.json_files.jsonl_rows import MAX_LINE_BYTES, jsonl_rows
 from engine.corpus.types import DroppedRow, Row, Source
 
 
@@ -39,13 +39,25 @@ def test_a_known_key_of_the_first_object_is_detected_and_noted(key: str) -> None
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("data.1.body", {"data": [{"body": "no"}, {"body": "yes"}]}),
+        ("data.2.body", {"data": [{"body": "no"}, {"body": "yes"}]}),
         ("data.body", {"data.body": "yes", "data": {"body": "no"}}),
-        ("1", ["no", "yes"]),
+        ("2", ["no", "yes"]),
     ],
 )
 def test_a_column_is_a_key_or_a_dotted_path(column: str, value: object) -> None:
     assert rows_of(json.dumps(value), column)[0] == ["yes"]
+
+
+def test_a_number_in_a_path_counts_from_one() -> None:
+    assert [row.reason for row in rows_of('["no", "yes"]', "0")[0] if isinstance(row, DroppedRow)] == ["no 0"]
+    assert rows_of('["yes", "no"]', "1")[0] == ["yes"]
+
+
+def test_a_page_of_several_megabytes_on_one_line_is_read() -> None:
+    page = {"data": [{"text": f"number {number}", "entities": "x" * 10_000} for number in range(500)]}
+    lines = f"{json.dumps(page)}\n" * 2
+    assert len(lines) > 10_000_000
+    assert rows_of(lines) == ([f"number {number}" for number in range(500)] * 2, ["texts under data.text"])
 
 
 def test_a_column_descends_into_every_item_of_an_array() -> None:
@@ -76,7 +88,7 @@ def test_strings_are_tweets_and_blank_lines_are_nothing() -> None:
         ('{"text": null}', "not a text"),
         ('{"text": []}', "no text"),
         ("1" * 5000, "not a text"),
-        (json.dumps({"text": "x" * 1_100_000}), "with a line over 1 MB"),
+        (json.dumps({"text": "x" * MAX_LINE_BYTES}), "with a line over 16 MB"),
     ],
     ids=lambda value: value[:20],
 )
