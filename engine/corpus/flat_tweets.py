@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,7 @@ class FlatTweets:
     def from_texts(cls, texts: Iterable[str]) -> FlatTweets:
         """Build the arrays, consuming `texts` chunk by chunk."""
         builder = FlatBuilder()
-        for text in texts:
-            builder.append(text)
+        builder.extend(texts)
         return builder.finish()
 
     def __len__(self) -> int:
@@ -113,27 +112,20 @@ class FlatBuilder:
     """Builds a `FlatTweets`; never has more than one chunk as Python strings."""
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
         self._utf8 = bytearray()
         self._lengths: list[npt.NDArray[np.uint32]] = []
 
-    def append(self, text: str) -> None:
-        """Append a text, at most 4 GB of UTF-8."""
-        self._texts.append(text)
-        if len(self._texts) == CHUNK_TWEETS:
-            self._flush()
+    def extend(self, texts: Iterable[str]) -> None:
+        """Append texts, each of at most 4 GB of UTF-8."""
+        remaining = iter(texts)
+        while batch := list(islice(remaining, CHUNK_TWEETS)):
+            encoded = [text.encode("utf-8", "surrogatepass") for text in batch]
+            self._utf8 += b"".join(encoded)
+            self._lengths.append(np.fromiter(map(len, encoded), dtype=np.uint32, count=len(encoded)))
 
     def finish(self) -> FlatTweets:
         """Return all texts; the builder can't be used afterwards."""
-        self._flush()
         offsets = np.concatenate([np.zeros(1, dtype=np.int64), *self._lengths], dtype=np.int64)
         self._lengths.clear()
         np.cumsum(offsets, out=offsets)
         return FlatTweets(np.frombuffer(self._utf8, dtype=np.uint8), offsets)
-
-    def _flush(self) -> None:
-        """Encode the pending strings."""
-        encoded = [text.encode("utf-8", "surrogatepass") for text in self._texts]
-        self._texts.clear()
-        self._utf8 += b"".join(encoded)
-        self._lengths.append(np.fromiter(map(len, encoded), dtype=np.uint32, count=len(encoded)))

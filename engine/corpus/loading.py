@@ -92,7 +92,7 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
 def _read_and_group(config: CorpusConfig, on_progress: OnProgress) -> GroupedTweets:
     """Read every row, and group duplicates."""
     collection = collect(config, part_of(on_progress, 0.0, _READ))
-    return group(collection, part_of(on_progress, _READ, _GROUPED), keep_duplicates=config.keep_duplicates)
+    return group(collection, part_of(on_progress, _READ, _GROUPED))
 
 
 def _report_of(grouped: GroupedTweets) -> CorpusReport:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
-from engine.corpus.ingest.collection import SourceCounts, rows_by_source
+from engine.corpus.ingest.collection import rows_by_source
+from engine.corpus.ingest.source_counts import SourceCounts
 from engine.corpus.loading import MIN_TWEETS, load_corpus
 from engine.corpus.report import SourceReport
 from engine.corpus.types import DroppedRow

@@ -1,4 +1,4 @@
-"""Sets of hashes in memory: exact ones as sorted arrays, and `BitTable`, which allows false positives."""
+"""Sets of hashes in memory: sorted arrays, `GrowingSet` of several, and `BitTable`, which allows false positives."""
 
 from __future__ import annotations
 
@@ -37,6 +37,27 @@ def contains(known: Hashes, hashes: Hashes) -> npt.NDArray[np.bool_]:
         return np.zeros(len(hashes), dtype=np.bool_)
     is_in: npt.NDArray[np.bool_] = known[find_in(known, hashes)] == hashes
     return is_in
+
+
+class GrowingSet:
+    """A set of hashes to which many are added at a time: sorted arrays, each more than twice as long as the next."""
+
+    def __init__(self) -> None:
+        self._arrays: list[Hashes] = []
+
+    def contains(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
+        """Return the mask of the hashes that are in the set, (hashes,)."""
+        is_in = np.zeros(len(hashes), dtype=np.bool_)
+        for known in self._arrays:
+            is_in |= contains(known, hashes)
+        return is_in
+
+    def add(self, hashes: Hashes) -> None:
+        """Add hashes that are not in the set."""
+        while self._arrays and len(self._arrays[-1]) <= 2 * len(hashes):
+            hashes = np.concatenate([self._arrays.pop(), hashes])
+        if len(hashes):
+            self._arrays.append(np.sort(hashes, kind="stable"))
 
 
 class BitTable:
