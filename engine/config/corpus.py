@@ -46,9 +46,9 @@ class CorpusConfig:
     no_retweets: bool = False
     """Skip retweets in tables, JSON and text; archives never include them."""
     no_sensitive: bool = False
-    """Mastodon archives: skip posts marked sensitive or behind a content warning."""
+    """Skip posts marked sensitive or behind a content warning, in formats that mark them."""
     keep_links: bool = False
-    """X archives: keep the t.co links of pictures and pages."""
+    """Archives of X, Mastodon and Bluesky: keep links, which are removed by default."""
     lowercase: bool = False
     """Convert all letters to lower case."""
     strip_links: bool = False

@@ -1,8 +1,10 @@
-"""Mastodon's `outbox.json`: an ActivityStreams collection of an account's activities, of which its own posts are rows.
+"""The outbox of Mastodon, Pleroma and Akkoma: an ActivityStreams collection of an account's activities.
 
-`{"type": "OrderedCollection", "orderedItems": [{"type": "Create", "actor": URL, "object": {"type": "Note", "content":
-HTML, "summary": content warning or null, "sensitive": bool, "inReplyTo": URL or null, "to": [URL], "cc": [URL]}},
-{"type": "Announce", ...}]}`. The outbox also contains direct messages; they are never used.
+`{"type": "OrderedCollection", "orderedItems": [{"type": "Create", "actor": URL, "object": {"type": "Note" or, for a
+poll, "Question", "content": HTML, "summary": content warning or null, "sensitive": bool, "inReplyTo": URL or null,
+"to": [URL], "cc": [URL]}}, {"type": "Announce", ...}]}`. Since Mastodon 4.2 `orderedItems` occurs twice, first with an
+empty array (mastodon#31091). The outbox also contains direct messages; they are never used. Statuses as the API returns
+them are read by `mastodon_statuses`.
 """
 
 from __future__ import annotations
@@ -12,7 +14,15 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.html_text import escape, html_to_text
+from engine.corpus.readers.archives import mastodon_statuses
+from engine.corpus.readers.archives.html_text import html_to_text
+from engine.corpus.readers.archives.posts import (
+    DIRECT_MESSAGE,
+    FOR_FOLLOWERS,
+    PRIVATE_EXAMPLE,
+    SENSITIVE,
+    PostCounts,
+)
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_json
 from engine.corpus.types import DroppedRow, Row, Source, example
@@ -20,12 +30,17 @@ from engine.errors import CorpusError
 
 FILE_NAME = "outbox.json"
 _OUTBOX = re.compile(rb'"orderedItems"\s*:|"OrderedCollection(?:Page)?"')
-_AUDIENCE = re.compile(r"#Public$|^as:Public$|^Public$|/followers$")
+_PUBLIC = re.compile(r"#Public$|^as:Public$|^Public$")
+_HINT = "Give outbox.json from Mastodon's export of your data, or the exported archive itself."
+_ITEMS = "orderedItems"
+_HEAD_CHARS = 65_536
+_POSTS = {"Note", "Question"}
 
 
 def looks_like(head: bytes) -> bool:
-    """Return whether a file starts as an outbox."""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and _OUTBOX.search(head) is not None
+    """Return whether a file starts as an outbox, or as statuses of the API."""
+    is_object = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
+    return (is_object and _OUTBOX.search(head) is not None) or mastodon_statuses.looks_like(head)
 
 
 def archive_root(name: str) -> str | None:
@@ -34,58 +49,76 @@ def archive_root(name: str) -> str | None:
 
 
 def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Yield one row per activity; boosts are dropped. Raises `CorpusError` if the file is not an outbox.
+    """Yield one row per activity or status; boosts and direct messages are dropped.
 
-    Since Mastodon 4.2 the key `orderedItems` occurs twice, first with an empty array (mastodon#31091).
+    Raises `CorpusError` if the file is neither an outbox nor a list of statuses, or has no posts.
     """
+    counts = PostCounts()
+    stream = JsonStream(file, source.name)
+    is_statuses = mastodon_statuses.looks_like(stream.beginning()[:_HEAD_CHARS].encode(errors="replace"))
+    statuses = mastodon_statuses.status_rows(stream, config, counts)
+    number = 0
+    for number, row in enumerate(statuses if is_statuses else _outbox(stream, source, config, counts), start=1):
+        yield DroppedRow(row.reason, example(f"post {number:,}", row.example)) if isinstance(row, DroppedRow) else row
+    if not number:
+        raise CorpusError(f"{source.name} has no posts.", "Its account never posted. " + _HINT)
+    source.notes += counts.notes()
+
+
+def _outbox(stream: JsonStream, source: Source, config: CorpusConfig, counts: PostCounts) -> Iterator[Row]:
+    """Yield one row per activity, with examples that lack their location."""
     is_outbox = False
-    for path, items in JsonStream(file, source.name).arrays():
-        if path != ("orderedItems",):
-            continue
-        is_outbox, number = True, 0
-        for number, activity in enumerate(items, start=1):
-            row = _row(activity, config)
-            yield (
-                DroppedRow(row.reason, example(f"activity {number:,}", row.example))
-                if not isinstance(row, str)
-                else row
-            )
-        if number:
-            return
+    for path, items in stream.arrays():
+        if path[-1:] == (_ITEMS,):
+            is_outbox = True
+            for activity in items:
+                yield _row(activity, config, counts)
     if not is_outbox:
-        raise CorpusError(
-            f"{source.name} is not a Mastodon outbox: it has no orderedItems.",
-            "Give outbox.json from Mastodon's export of your data, or the exported archive itself.",
-        )
+        raise CorpusError(f"{source.name} is not a Mastodon outbox: it has no {_ITEMS}.", _HINT)
 
 
-def _row(activity: object, config: CorpusConfig) -> Row:
+def _row(activity: object, config: CorpusConfig, counts: PostCounts) -> Row:
     """Return the text of a post, or why the activity is dropped."""
     if not isinstance(activity, dict):
-        return DroppedRow("not a post")
+        return DroppedRow("not a post", as_json(activity))
     note = activity.get("object")
     if activity.get("type") == "Announce":
         return DroppedRow("boost", note if isinstance(note, str) else "")
-    if activity.get("type") != "Create" or not isinstance(note, dict) or note.get("type") != "Note":
+    if activity.get("type") != "Create" or not isinstance(note, dict) or note.get("type") not in _POSTS:
         return DroppedRow("not a post", str(activity.get("type")))
     content = note.get("content")
     if not isinstance(content, str):
         return DroppedRow("not a text", as_json(content))
-    if _is_message(note):
-        return DroppedRow("direct message", "its text is not shown")
-    if config.no_replies and _is_reply_to_others(note, activity.get("actor")):
-        return DroppedRow("reply", html_to_text(content))
-    if config.no_sensitive and (note.get("sensitive") is True or note.get("summary")):
-        return DroppedRow("marked as sensitive", str(note.get("summary") or ""))
-    return escape(html_to_text(content))
+    actor = activity.get("actor")
+    audience = _audience(note, actor)
+    if audience == DIRECT_MESSAGE:
+        return DroppedRow(DIRECT_MESSAGE, PRIVATE_EXAMPLE)
+    if config.no_replies and _is_reply_to_others(note, actor):
+        return DroppedRow("reply", html_to_text(content).text)
+    warning = note.get("summary")
+    if config.no_sensitive and (note.get("sensitive") is True or warning):
+        return DroppedRow(SENSITIVE, str(warning or ""))
+    row = mastodon_statuses.visible_row(content, config, counts)
+    if isinstance(row, str):
+        counts.with_warnings += bool(warning)
+        counts.for_followers += audience == FOR_FOLLOWERS
+    return row
 
 
-def _is_message(note: dict[str, object]) -> bool:
-    """Return whether a note is a direct message: addressed neither to the public nor to the followers."""
-    audience: list[object] = []
-    for field in (note.get("to"), note.get("cc")):
-        audience += field if isinstance(field, list) else [field]
-    return not any(isinstance(each, str) and _AUDIENCE.search(each) for each in audience)
+def _audience(note: dict[str, object], actor: object) -> str:
+    """Return "" for a public post, `FOR_FOLLOWERS`, or else `DIRECT_MESSAGE`, also if it is addressed to nobody.
+
+    A message to a group is addressed to the group's followers, so that only the author's own followers count.
+    """
+    addressed = {each for field in (note.get("to"), note.get("cc")) for each in _strings(field)}
+    if any(map(_PUBLIC.search, addressed)):
+        return ""
+    return FOR_FOLLOWERS if isinstance(actor, str) and f"{actor}/followers" in addressed else DIRECT_MESSAGE
+
+
+def _strings(field: object) -> list[str]:
+    """Return the strings of a list, or of a single value."""
+    return [each for each in (field if isinstance(field, list) else [field]) if isinstance(each, str)]
 
 
 def _is_reply_to_others(note: dict[str, object], actor: object) -> bool:
