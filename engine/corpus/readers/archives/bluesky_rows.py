@@ -3,9 +3,10 @@
 A repository is a CAR file: a header, then blocks of a content id and DAG-CBOR, which `libipld` decodes. Posts are the
 blocks with `"$type": "app.bsky.feed.post"`; the commit block has the owner's `did`. Blocks are unordered, so posts are
 sorted by `createdAt`. A JSON file has a single record, one per line or an array of them, bare or wrapped (`{"uri": ...,
-"value": RECORD}`, `{"post": {"record": RECORD}}`), or the API's pages.
+"value": RECORD}`, `{"post": {"record": RECORD}}`), or the API's pages. A link in a post is a facet: a range of bytes of
+its text, which shows the address shortened, and the whole address.
 
-Never stores anything of a repository except its posts.
+A repository is public, all of it; messages and settings are not in it. Never stores anything of it except its posts.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.archives.bluesky_links import Link, links_of, with_whole_links, without_links
 from engine.corpus.readers.archives.car_blocks import car_blocks
 from engine.corpus.readers.archives.html_text import escape
+from engine.corpus.readers.archives.posts import ONLY_A_LINK, SENSITIVE, PostCounts
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import NOT_JSON, as_json, decode, starts_as_lines
 from engine.corpus.types import DroppedRow, Row, Source, example
@@ -47,13 +50,13 @@ def bluesky_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
     """
     head = file.read(_HEAD_BYTES)
     is_repository = _CAR_HEADER.match(head) is not None
+    counts = PostCounts()
     for post in _posts_by_time(file, head, source) if is_repository else _json_posts(file, head, source):
-        if isinstance(post, DroppedRow):
-            yield post
-        elif config.no_replies and post.is_reply_to_others:
-            yield DroppedRow("reply", example("a post", post.text))
-        else:
-            yield escape(post.text)
+        row = post if isinstance(post, DroppedRow) else _row(post, config)
+        if isinstance(row, str) and isinstance(post, _Post):
+            counts.without_links += row != post.text and not config.keep_links
+        yield escape(row) if isinstance(row, str) else row
+    source.notes += counts.notes()
 
 
 @dataclass(frozen=True, order=True)
@@ -64,6 +67,8 @@ class _Post:
     reply_to: str
     """The URI of the post to which it replies, or ""."""
     own_did: str = ""
+    links: tuple[Link, ...] = ()
+    is_sensitive: bool = False
 
     @property
     def is_reply_to_others(self) -> bool:
@@ -79,7 +84,33 @@ def _post(record: dict[str, object], cid: bytes = b"", own_did: str = "") -> _Po
     parent = reply.get("parent") if isinstance(reply, dict) else None
     uri = parent.get("uri") if isinstance(parent, dict) else None
     reply_to = uri if isinstance(uri, str) else "unknown" if reply else ""
-    return _Post(created if isinstance(created, str) else "", cid, text, reply_to, own_did)
+    return _Post(
+        created if isinstance(created, str) else "",
+        cid,
+        text,
+        reply_to,
+        own_did,
+        links=tuple(links_of(record.get("facets"))),
+        is_sensitive=_is_sensitive(record.get("labels")),
+    )
+
+
+def _is_sensitive(labels: object) -> bool:
+    """Return whether the author gave a post a label of content, such as "nudity"; "!" starts those of other uses."""
+    values = labels.get("values") if isinstance(labels, dict) else None
+    names = [each.get("val") for each in values if isinstance(each, dict)] if isinstance(values, list) else []
+    return any(isinstance(name, str) and not name.startswith("!") for name in names)
+
+
+def _row(post: _Post, config: CorpusConfig) -> Row:
+    """Return the text of a post, or why it is dropped."""
+    if config.no_replies and post.is_reply_to_others:
+        return DroppedRow("reply", example("a post", post.text))
+    if config.no_sensitive and post.is_sensitive:
+        return DroppedRow(SENSITIVE, example("a post", post.text))
+    text = with_whole_links(post.text, post.links)
+    without = text if config.keep_links else without_links(post.text, post.links)
+    return without if without.strip() or not text else DroppedRow(ONLY_A_LINK, example("a post", text))
 
 
 def _posts_by_time(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post | DroppedRow]:

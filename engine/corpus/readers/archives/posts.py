@@ -50,7 +50,7 @@ def is_address(shown: str, url: str) -> bool:
 
 def without_typed_links(text: str) -> str:
     """Return plain text without the links in it."""
-    return _TYPED_LINK.sub("", text).strip()
+    return _TYPED_LINK.sub("", text)
 
 
 def _bare(address: str) -> str:

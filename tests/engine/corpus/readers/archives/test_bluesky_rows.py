@@ -18,6 +18,7 @@ from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 from engine.text import clean
 
+LONG = "https://a.example/long/path"
 OWN, OTHER = "did:plc:mia", "did:plc:tom"
 
 
@@ -94,6 +95,50 @@ def test_a_missing_package_is_named_with_how_to_install_it(monkeypatch: pytest.M
         rows_of(car(record("hello")))
     assert "repo.car" in caught.value.message
     assert "pip install libipld" in caught.value.hint
+
+
+def with_link(text: str, shown: str, url: str) -> dict[str, Any]:
+    """Return a post in which one part is a link, as Bluesky's app writes it."""
+    start = len(text[: text.index(shown)].encode())
+    feature = {"$type": "app.bsky.richtext.facet#link", "uri": url}
+    index = {"byteStart": start, "byteEnd": start + len(shown.encode())}
+    return {**record(text), "facets": [{"index": index, "features": [feature]}]}
+
+
+@pytest.mark.parametrize(
+    ("post", "without", "whole"),
+    [
+        (with_link("é see a.example/lon... now", "a.example/lon...", LONG), "é see now", f"é see {LONG} now"),
+        (with_link("words are kept", "words", LONG), "words are kept", "words are kept"),
+        (record(f"typed {LONG} only"), "typed only", f"typed {LONG} only"),
+    ],
+)
+def test_links_are_removed_or_whole_and_never_stumps(post: dict[str, Any], without: str, whole: str) -> None:
+    assert rows_of(car(COMMIT, post)) == rows_of_json([post]) == [without]
+    assert rows_of(car(COMMIT, post), keep_links=True) == rows_of_json([post], keep_links=True) == [whole]
+
+
+def test_a_post_of_one_link_is_a_drop_and_removed_links_are_counted() -> None:
+    posts = [with_link("a.example/lon...", "a.example/lon...", LONG), with_link("x www.b.example", "www.b.example", "")]
+    source = Source("posts.json", "bluesky")
+    rows = list(bluesky_rows(io.BytesIO(json.dumps(posts).encode()), source, CorpusConfig()))
+    assert rows == [DroppedRow("only a link", f"a post: {LONG}"), "x"]
+    assert source.notes == ["links removed from 1 post; --keep-links keeps them"]
+
+
+@pytest.mark.parametrize(
+    "facets",
+    [5, [5], [{"index": 5, "features": 5}], [{"index": {"byteStart": 9e99, "byteEnd": -1}, "features": [None, {}]}]],
+)
+def test_invalid_facets_are_ignored(facets: object) -> None:
+    assert rows_of_json([{**record("hello"), "facets": facets}]) == ["hello"]
+
+
+def test_posts_with_a_label_of_content_are_dropped_by_option_only() -> None:
+    labels = {"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "nudity"}]}
+    posts = [{**record("a"), "labels": labels}, {**record("b"), "labels": {"values": [{"val": "!hide"}]}}]
+    assert rows_of_json(posts) == ["a", "b"]
+    assert reasons(rows_of_json(posts, no_sensitive=True)) == ["marked as sensitive", "b"]
 
 
 @pytest.mark.parametrize(
