@@ -10,7 +10,9 @@ from typing import Literal
 
 from engine.config.validation import require, require_between, require_choice
 
-FileFormat = Literal["auto", "csv", "sentiment140", "x", "mastodon", "bluesky", "jsonl", "json", "parquet", "text"]
+FileFormat = Literal[
+    "auto", "csv", "sentiment140", "x", "mastodon", "misskey", "bluesky", "jsonl", "json", "parquet", "text"
+]
 STANDARD_INPUT = "-"
 DEFAULT_LABEL = "happy"
 

@@ -13,7 +13,7 @@ from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import suffix_of
 from engine.corpus.files.sniffing import Problem, problem_as_text, problem_of
 from engine.corpus.readers import text_rows
-from engine.corpus.readers.archives import bluesky_rows, mastodon_rows, x_rows
+from engine.corpus.readers.archives import bluesky_rows, mastodon_rows, misskey_rows, x_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import csv_rows, parquet_rows, sentiment140_rows
 from engine.corpus.types import ArchiveReader, Member, Reader
@@ -77,6 +77,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         looks_like=mastodon_rows.looks_like,
         archive_root=mastodon_rows.archive_root,
     ),
+    "misskey": Format(reader=misskey_rows.misskey_rows, other_suffixes=(".json",), looks_like=misskey_rows.looks_like),
     "bluesky": Format(
         reader=bluesky_rows.bluesky_rows,
         suffixes=(".car",),

@@ -1,7 +1,7 @@
 """Misskey's export of an account's notes (`notes-2024-05-01-10-00-00.json`), and that of its forks.
 
-An array of `{"id": ..., "text": plain text or null, "createdAt": ..., "fileIds": [], "replyId": id or null, "renoteId": id
-or null, "poll": ..., "cw": content warning or null, "visibility": "public", "home", "followers" or "specified",
+An array of `{"id": ..., "text": plain text or null, "createdAt": ..., "fileIds": [], "replyId": id or null, "renoteId":
+id or null, "poll": ..., "cw": content warning or null, "visibility": "public", "home", "followers" or "specified",
 "visibleUserIds": [], "localOnly": bool}`. A note without text is a renote or a picture. Notes to specified users are
 messages; they are never used.
 """
@@ -28,7 +28,7 @@ from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 
 _KEYS = tuple(re.compile(rf'"{key}"\s*:'.encode()) for key in ("text", "fileIds", "renoteId", "visibility"))
-_AUDIENCE_BEYOND_OTHERS = {"public", "home", "followers"}
+_VISIBILITIES = {"public", "home", "followers"}
 
 
 def looks_like(head: bytes) -> bool:
@@ -58,7 +58,7 @@ def _row(note: object, own_ids: set[object], config: CorpusConfig, counts: PostC
     """Return the text of a note, or why it is dropped; `own_ids` are those of earlier notes."""
     if not isinstance(note, dict):
         return DroppedRow("not a post", as_json(note))
-    if note.get("visibility") not in _AUDIENCE_BEYOND_OTHERS:
+    if note.get("visibility") not in _VISIBILITIES:
         return DroppedRow(DIRECT_MESSAGE, PRIVATE_EXAMPLE)
     text = note.get("text")
     if not isinstance(text, str):

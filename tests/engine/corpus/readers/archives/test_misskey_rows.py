@@ -48,7 +48,11 @@ def test_a_note_to_specified_users_is_never_read() -> None:
 
 def test_notes_for_followers_and_warnings_are_counted_in_the_notes() -> None:
     source = Source("notes.json", "misskey")
-    notes = [note("a", visibility="followers"), note("b", visibility="home"), note("c https://a.example/b", cw="spiders")]
+    notes = [
+        note("a", visibility="followers"),
+        note("b", visibility="home"),
+        note("c https://a.example/b", cw="spiders"),
+    ]
     assert rows_of(*notes, source=source) == ["a", "b", "c"]
     assert source.notes == [
         "links removed from 1 post; --keep-links keeps them",
@@ -66,7 +70,9 @@ def test_replies_sensitive_notes_and_links_depend_on_the_options() -> None:
     assert rows_of(link, keep_links=True) == ["https://a.example"]
 
 
-@pytest.mark.parametrize(("data", "problem"), [(b"[]", "has no notes"), (b"{}", "not valid JSON"), (b"[5] 6", "after its end")])
+@pytest.mark.parametrize(
+    ("data", "problem"), [(b"[]", "has no notes"), (b"{}", "not valid JSON"), (b"[5] 6", "after its end")]
+)
 def test_a_file_without_notes_is_an_error(data: bytes, problem: str) -> None:
     with pytest.raises(CorpusError, match=problem):
         list(misskey_rows(io.BytesIO(data), Source("notes.json", "misskey"), CorpusConfig()))
