@@ -11,7 +11,18 @@ from typing import Literal
 from engine.config.validation import require, require_between, require_choice
 
 FileFormat = Literal[
-    "auto", "csv", "sentiment140", "x", "mastodon", "misskey", "bluesky", "jsonl", "json", "parquet", "text"
+    "auto",
+    "csv",
+    "sentiment140",
+    "x",
+    "mastodon",
+    "misskey",
+    "bluesky",
+    "jsonl",
+    "json",
+    "parquet",
+    "arrow",
+    "text",
 ]
 STANDARD_INPUT = "-"
 DEFAULT_LABEL = "happy"

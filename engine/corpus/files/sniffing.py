@@ -20,6 +20,7 @@ _NON_TEXT_SIGNATURES = (
     (b"%PDF-", "a PDF document", _SAVE_AS_TEXT),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
+    (b"FEA1\0\0\0\0", "a table in version 1 of Feather", "Save it as Feather 2, Parquet or CSV."),
     (b"SQLite format 3\0", "an SQLite database", "Export the table with the tweets as CSV."),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", _SAVE_AS_CSV),
     (b"\x7fELF", "a program", _OTHER_FILE),

@@ -15,7 +15,7 @@ from engine.corpus.files.sniffing import Problem, problem_as_text, problem_of
 from engine.corpus.readers import text_rows
 from engine.corpus.readers.archives import bluesky_rows, mastodon_rows, misskey_rows, x_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
-from engine.corpus.readers.tables import csv_rows, parquet_rows, sentiment140_rows
+from engine.corpus.readers.tables import arrow_rows, csv_rows, parquet_rows, sentiment140_rows
 from engine.corpus.types import ArchiveReader, Member, Reader
 
 _HEAD_BYTES = 65_536
@@ -61,6 +61,12 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         reader=parquet_rows.parquet_rows,
         suffixes=(".parquet", ".pq"),
         looks_like=parquet_rows.looks_like,
+        is_binary=True,
+    ),
+    "arrow": Format(
+        reader=arrow_rows.arrow_rows,
+        suffixes=(".arrow", ".arrows", ".feather", ".ipc"),
+        looks_like=arrow_rows.looks_like,
         is_binary=True,
     ),
     "x": Format(

@@ -108,6 +108,7 @@ def test_text_with_a_byte_order_mark_is_converted_to_utf_8(
         (b"SQLite format 3\0", "Export the table with the tweets as CSV"),
         (b"%PDF-1.7", "Save its text as a plain text file"),
         (b"Rar!\x1a\x07\x00", "Extract it"),
+        (b"FEA1\0\0\0\0", "Save it as Feather 2, Parquet or CSV."),
     ],
 )
 def test_the_hint_fits_the_kind_of_file(head: bytes, hint: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet as pq
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.tables import held_file
 from engine.corpus.readers.tables import parquet_rows as module
 from engine.corpus.readers.tables.parquet_rows import parquet_rows
 from engine.corpus.types import DroppedRow, Row, Source
@@ -48,7 +49,7 @@ def reasons(rows: list[Row]) -> list[str]:
 def test_the_column_of_the_longest_texts_is_detected_and_noted() -> None:
     rows, notes = rows_of(WIDE)
     assert rows == ["hello there", "good morning"]
-    assert notes == ["text in column 3 (tweet): the longest"]
+    assert notes == ["text in column 3 (tweet): by its name"]
 
 
 @pytest.mark.parametrize("column", ["user", "USER", "2"])
@@ -99,8 +100,8 @@ def test_a_file_in_an_archive_is_loaded_up_to_a_limit(monkeypatch: pytest.Monkey
     data = parquet(WIDE)
     source, config = Source("a.zip: a.parquet", "parquet"), CorpusConfig()
     assert list(parquet_rows(Stream(data), source, config)) == ["hello there", "good morning"]
-    monkeypatch.setattr(module, "MAX_HELD_BYTES", len(data) - 1)
-    with pytest.raises(CorpusError, match="too large to be read inside an archive"):
+    monkeypatch.setattr(held_file, "MAX_HELD_BYTES", len(data) - 1)
+    with pytest.raises(CorpusError, match="too large to be read as a whole"):
         list(parquet_rows(Stream(data), source, config))
 
 

@@ -1,0 +1,148 @@
+"""`ArrowTable`: the tweets in the record batches of Parquet and Arrow, from one column, filtered by label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.tables.columns import requested_column
+from engine.corpus.readers.tables.labels import LabelRule
+from engine.corpus.readers.tables.table_layout import find_layout
+from engine.corpus.types import DroppedRow, Row, Source, example
+from engine.errors import CorpusError
+from engine.text import harmless
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH_ROWS = 1000
+"""Rows that are Python objects at a time."""
+_NOT_READ = "[]"
+"""Stands for a list, an object, a date and the like where columns are chosen, which are never texts."""
+
+
+@contextmanager
+def pyarrow_errors(source: Source, kind: str) -> Iterator[None]:
+    """Convert a missing `pyarrow`, and its exceptions on a damaged file of this `kind`, to a `CorpusError`."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet
+    except ImportError as error:
+        raise CorpusError(
+            f"{source.name} is {kind}, and the package pyarrow is not installed.",
+            "Install it in the program's environment: pip install pyarrow",
+        ) from error
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, NotImplementedError, MemoryError) as error:
+        cause = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise CorpusError(
+            f"{source.name} is a damaged {kind} file: {harmless(cause, 200)}.", "Download it again, or save it as CSV."
+        ) from error
+
+
+class ArrowTable:
+    """The columns of a table that are read: the text, and the label if there is one."""
+
+    def __init__(self, schema: pa.Schema, source: Source, config: CorpusConfig) -> None:
+        """Raises `CorpusError` if no column has texts, or one of the config does not exist."""
+        self._names, self._source, self._config = schema.names, source, config
+        names: list[str] = schema.names
+        wanted = [names[index] for index in self._requested()]
+        scalars = [each.name for each in schema if _is_scalar(each.type) and names.count(each.name) == 1]
+        self.columns = list(dict.fromkeys([*wanted, *scalars]))
+        """Names of the columns to read: before `choose`, of all that it may choose."""
+        self._rule: LabelRule | None = None
+        self._is_chosen = False
+        if config.column is None and not any(_is_text(each.type) for each in schema if each.name in scalars):
+            shown = ", ".join(harmless(name, 30) for name in names[:12]) or "none"
+            raise CorpusError(f"{source.name} has no text column.", f"Its columns are: {shown}.")
+
+    def choose(self, first: pa.RecordBatch) -> None:
+        """Choose the columns by the first rows of `columns`, and add notes to the source. Raises `CorpusError`."""
+        first = first.slice(0, BATCH_ROWS)
+        cells = [
+            list(map(_cell, _values(first.column(name)))) if name in self.columns else [_NOT_READ] * first.num_rows
+            for name in self._names
+        ]
+        records = [list(fields) for fields in zip(*cells, strict=True)]
+        layout = find_layout(records, self._source, self._config, names=self._names)
+        self._rule = layout.label_rule
+        chosen = [layout.text_column, layout.label_column] if self._rule else [layout.text_column]
+        self.columns = [self._names[index] for index in chosen]
+        self._is_chosen = True
+
+    def rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
+        """Yield a row for each row of these batches: its text, or why it is dropped."""
+        num_rows = 0
+        for whole in batches:
+            if whole.num_rows and not self._is_chosen:
+                self.choose(whole)
+            rule = self._rule
+            for start in range(0, whole.num_rows, BATCH_ROWS):
+                batch = whole.slice(start, BATCH_ROWS)
+                values = _values(batch.column(self.columns[0]))
+                labels = _values(batch.column(self.columns[1])) if rule else [None] * batch.num_rows
+                for value, label in zip(values, labels, strict=True):
+                    num_rows += 1
+                    yield _row(value, label, rule, f"row {num_rows:,}")
+
+    def _requested(self) -> Iterator[int]:
+        """Yield the columns that the config names. Raises `CorpusError`."""
+        for column, option in ((self._config.column, "--column"), (self._config.label_column, "--label-column")):
+            if column is not None:
+                index = requested_column(self._names, len(self._names), column, option, self._source.name)
+                if self._names.count(self._names[index]) > 1:
+                    what = f"{self._source.name} has several columns called {harmless(self._names[index], 30)}."
+                    raise CorpusError(what, "Rename them, or save it as CSV.")
+                yield index
+
+
+def _row(value: object, label: object, rule: LabelRule | None, where: str) -> Row:
+    """Return the text of a row, or why it is dropped."""
+    if rule and (reason := rule.reason_to_drop(_cell(label))):
+        return DroppedRow(reason, example(where, str(value)[:200]))
+    if value is None:
+        return DroppedRow("empty", example(where, "null"))
+    return value if isinstance(value, str) else DroppedRow("not a text", example(where, str(value)[:200]))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Return whether a column of this type may contain texts."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    kind = kind.value_type if isinstance(kind, pa.DictionaryType) else kind
+    tests = (types.is_string, types.is_large_string, types.is_string_view, types.is_binary, types.is_large_binary)
+    return any(test(kind) for test in tests)
+
+
+def _is_scalar(kind: pa.DataType) -> bool:
+    """Return whether a column of this type has texts or labels, not lists or objects."""
+    from pyarrow import types
+
+    return _is_text(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _values(column: pa.Array) -> list[object]:
+    """Return the values of a column; bytes and unchecked strings are decoded as UTF-8, or else Windows-1252."""
+    import pyarrow as pa
+
+    if not _is_text(column.type):
+        return list(column.to_pylist())
+    if isinstance(column.type, pa.DictionaryType):
+        column = column.dictionary_decode()
+    return [None if value is None else _decoded(value) for value in column.cast(pa.large_binary()).to_pylist()]
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("cp1252", "replace")
