@@ -80,7 +80,7 @@ def test_the_tweets_are_read_from_the_text_column_and_filtered_by_label(kind: st
     rows, notes = read(data)
     assert rows == ROWS
     assert notes[0].startswith("text in column 3 (tweet)")
-    assert notes[1].startswith("labels in column label: kept happy (4)")
+    assert notes[1].startswith("labels in column 4 (label): kept happy (4)")
 
 
 @kinds

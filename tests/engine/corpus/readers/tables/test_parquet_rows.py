@@ -46,10 +46,29 @@ def reasons(rows: list[Row]) -> list[str]:
     return [row if isinstance(row, str) else row.reason for row in rows]
 
 
-def test_the_column_of_the_longest_texts_is_detected_and_noted() -> None:
+def test_the_column_is_detected_and_noted() -> None:
     rows, notes = rows_of(WIDE)
     assert rows == ["hello there", "good morning"]
     assert notes == ["text in column 3 (tweet): by its name"]
+
+
+def test_a_column_called_text_beats_a_longer_one_called_otherwise() -> None:
+    app = '<a href="https://example.com/a-long-way" rel="nofollow">An App of Many Words</a>'
+    japanese = {"id": [1, 2], "source": [app, app], "text": ["おはよう", "こんばんは"], "tags": [["a"], []]}
+    assert rows_of(japanese)[0] == ["おはよう", "こんばんは"]
+    rephrased = {"tweet_text": ["good day", "bad day"], "rephrased_text": ["this is a good day", "this is a bad day"]}
+    rows, notes = rows_of(rephrased)
+    assert rows == ["good day", "bad day"]
+    assert notes == ["text in column 1 (tweet_text): by its name"]
+
+
+def test_rows_are_chosen_by_a_label_column_that_is_named_and_kept_if_their_labels_are_unknown() -> None:
+    columns = {"text": ["one", "two"], "target": [0, 1], "day": pa.array([0, 1], pa.date32())}
+    rows, notes = rows_of(columns)
+    assert rows == ["one", "two"]
+    assert "labels in column 2 (target): not used (0, 1), every row kept" in notes[1]
+    rows, _ = rows_of(columns, label_column="target", label="1")
+    assert rows == [DroppedRow("labelled sad (0)", "row 1: one"), "two"]
 
 
 @pytest.mark.parametrize("column", ["user", "USER", "2"])
