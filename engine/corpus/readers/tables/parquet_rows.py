@@ -33,8 +33,8 @@ def looks_like(head: bytes) -> bool:
 def parquet_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per row of the table.
 
-    Columns and labels are chosen as in CSV, with the names of the columns as the header. Raises `CorpusError` if there is
-    no such column, the file is damaged, or `pyarrow` is not installed.
+    Columns and labels are chosen as in CSV, with the names of the columns as the header. Raises `CorpusError` if there
+    is no such column, the file is damaged, or `pyarrow` is not installed.
     """
     with pyarrow_errors(source, "Parquet"):
         file_table = _opened(file, source)
