@@ -5,6 +5,7 @@ The text under each field is the help of its command-line option.
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,7 +50,7 @@ class CorpusConfig:
     separator: str | None = None
     """Plain text: separate tweets at lines that equal this, such as % in fortune files."""
     encoding: str | None = None
-    """Encoding of text files, such as gbk or euc-kr; detected by default."""
+    """Encoding of text files, such as gbk, euc-kr or windows-1251; detected by default."""
     member: str | None = None
     """Folders and archives: read only files whose path matches this pattern, such as 'posts/*.json'."""
     author: str | None = None
@@ -89,6 +90,8 @@ class CorpusConfig:
         require_between(self, "overfit", 0)
         allowed = "happy, sad, neutral, all or a value"
         require("label", repr(self.label), allowed, is_valid=bool(self.label.strip()))
+        allowed = "a text encoding, such as gbk, big5, euc-kr, shift_jis, koi8-r, windows-1251 or iso-8859-2"
+        require("encoding", repr(self.encoding), allowed, is_valid=self.encoding is None or _decodes(self.encoding))
         self._check_weight()
 
     def _check_weight(self) -> None:
@@ -101,3 +104,13 @@ class CorpusConfig:
         )
         shown = ", ".join(f"{each:g}" for each in self.weight)
         require("weight", shown, allowed, is_valid=not self.weight or is_complete)
+
+
+def _decodes(encoding: str) -> bool:
+    """Return whether Python has a codec of this name that can decode any file, with U+FFFD for invalid bytes."""
+    try:
+        "".encode(encoding)  # fails for those between bytes, such as base64
+        codecs.getincrementaldecoder(encoding)(errors="replace").decode(b"\xff", final=True)
+    except (LookupError, ValueError):
+        return False
+    return True

@@ -4,7 +4,7 @@
 
     disk_file          a regular file; an error if it changes while it is read
     decompress         gzip, bzip2, xz and zstd, within a `DecompressionLimit`
-    utf16              UTF-16 and UTF-32 to UTF-8
+    encodings          other encodings to UTF-8
     zips, tars         archives as members, never extracted to disk
     walk               the files of a folder and its subfolders
     archive_entries    members, and the rules for names inside archives and folders

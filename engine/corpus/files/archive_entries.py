@@ -33,6 +33,8 @@ class FoundMember(Member):
 
     raw_bytes: int
     """Approximate bytes on disk, compressed: for an archive, the member's share."""
+    encoding: str = ""
+    """The encoding from which it is converted to UTF-8 when it is read; "" if it is not converted."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from engine.corpus.files.disk_file import open_disk, status_of
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.files.tars import looks_like_tar, tar_contents
-from engine.corpus.files.utf16 import to_utf8
 from engine.corpus.files.walk import SkippedEntries, files_below
 from engine.corpus.files.zips import MAGIC, open_zip, zip_contents
 from engine.errors import CorpusError
@@ -45,9 +44,6 @@ def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: i
     def open_unpacked() -> io.BufferedReader:
         return decompressed(open_raw(), shown, limit)
 
-    def open_text() -> io.BufferedReader:
-        return to_utf8(open_unpacked())
-
     with open_raw() as file:
         is_zip = file.read(4) in MAGIC
     if is_zip:
@@ -56,7 +52,7 @@ def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: i
         is_tar = looks_like_tar(file.read(512))
     if is_tar:
         return tar_contents(shown, open_unpacked, raw_bytes, limit, wanted)
-    return Contents((FoundMember(path.name, open_text, raw_bytes),))
+    return Contents((FoundMember(path.name, open_unpacked, raw_bytes),))
 
 
 def _in_folder(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:

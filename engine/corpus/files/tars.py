@@ -14,7 +14,6 @@ from functools import partial
 from engine.corpus.files.archive_entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many_files
 from engine.corpus.files.byte_stream import ByteStream, buffered
 from engine.corpus.files.decompress import DECOMPRESSION_ERRORS, DecompressionLimit, damaged, decompressed
-from engine.corpus.files.utf16 import to_utf8
 
 _MAX_HEADER_BYTES = 1 << 18
 """Limit of one member's long name and attributes: real ones have a few thousand bytes."""
@@ -163,4 +162,4 @@ class _TarMember(ByteStream):
 def _opened(pool: _ReaderPool, info: tarfile.TarInfo, name: str, limit: DecompressionLimit) -> io.BufferedReader:
     """Open an entry. Raises `CorpusError`."""
     member = buffered(_TarMember(pool, info, name))
-    return to_utf8(decompressed(member, name, limit, info.offset_data))
+    return decompressed(member, name, limit, info.offset_data)

@@ -18,7 +18,6 @@ from engine.corpus.files.decompress import (
     damaged,
     decompressed,
 )
-from engine.corpus.files.utf16 import to_utf8
 from engine.errors import CorpusError
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -84,4 +83,4 @@ def _opened(
     except DECOMPRESSION_ERRORS as error:
         raise damaged(name, "it is not at its offset in the archive") from error
     file = buffered(DecompressedStream((entry,), "zip", name, limit, (number, -1)))
-    return to_utf8(decompressed(file, name, limit, number))
+    return decompressed(file, name, limit, number)

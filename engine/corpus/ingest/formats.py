@@ -8,9 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
-from engine.corpus.files.archive_entries import suffix_of
+from engine.corpus.files.archive_entries import FoundMember, suffix_of
+from engine.corpus.files.encodings import (
+    Encoding,
+    converted,
+    detected_encoding,
+    encoding_named,
+    in_utf8,
+    marked_encoding,
+)
 from engine.corpus.files.sniffing import Problem, problem_as_text, problem_of
 from engine.corpus.readers import text_rows
 from engine.corpus.readers.archives import bluesky_rows, mastodon_rows, misskey_rows, x_rows
@@ -144,14 +153,43 @@ def is_wanted(name: str, config: CorpusConfig) -> bool:
     return any(each.reads(name) for each in FORMATS.values())
 
 
-def detect_format(member: Member, wanted: FileFormat) -> FileFormat | Problem:
-    """Return a file's format (`wanted`, unless that is "auto"), or why it can't be read. Raises `CorpusError`."""
+def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMember, FileFormat | Problem]:
+    """Return a file as its reader opens it, a text in UTF-8, and its format or why it can't be read.
+
+    Raises `CorpusError`.
+    """
     with member.open() as file:
         head = file.read(_HEAD_BYTES)
-        if problem := problem_of(head):
-            return problem
-        file_format = recognize_format(head, member.name) if wanted == "auto" else wanted
-        is_cut = len(head) == _HEAD_BYTES and json_rows.is_one_document(head)
-        if wanted == "auto" and file_format == "json" and is_cut and jsonl_rows.goes_on_as_lines(file):
-            file_format = "jsonl"
-    return (None if FORMATS[file_format].is_binary else problem_as_text(head)) or file_format
+        if _is_binary(head, config.format):
+            file_format = recognize_format(head, member.name) if config.format == "auto" else config.format
+            return member, problem_of(head) or file_format
+        encoding = _encoding_of(head, config)
+        if encoding is None:
+            return member, _text_format(head, file, member.name, config.format)
+        text = converted(file, encoding, head)
+        return in_utf8(member, encoding), _text_format(text.read(_HEAD_BYTES), text, member.name, config.format)
+
+
+def _is_binary(head: bytes, wanted: FileFormat) -> bool:
+    """Return whether a file is to be read as a binary format."""
+    if wanted != "auto":
+        return FORMATS[wanted].is_binary
+    return any(each.is_binary and each.looks_like is not None and each.looks_like(head) for each in FORMATS.values())
+
+
+def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
+    """Return the encoding of a text file, unless it is to be decoded line by line."""
+    if config.encoding is not None:
+        return encoding_named(config.encoding)
+    return marked_encoding(head) or (None if problem_as_text(head) else detected_encoding(head))
+
+
+def _text_format(head: bytes, rest: BinaryIO, name: str, wanted: FileFormat) -> FileFormat | Problem:
+    """Return the format of a text file in UTF-8."""
+    if problem := problem_of(head) or problem_as_text(head):
+        return problem
+    if wanted != "auto":
+        return wanted
+    file_format = recognize_format(head, name)
+    is_cut = file_format == "json" and len(head) == _HEAD_BYTES and json_rows.is_one_document(head)
+    return "jsonl" if is_cut and jsonl_rows.goes_on_as_lines(rest) else file_format

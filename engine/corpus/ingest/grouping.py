@@ -36,7 +36,7 @@ class Group:
 
 def group_members(contents: Contents, config: CorpusConfig) -> tuple[list[Group], list[str]]:
     """Return the groups to read, and phrases for the files that are left out. Raises `CorpusError`."""
-    detected = [(member, detect_format(member, config.format)) for member in contents.members]
+    detected = [detect_format(member, config) for member in contents.members]
     archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}
     for member, found in detected:
         if not isinstance(found, Problem) and (root := _archive_root(member, found)) is not None:

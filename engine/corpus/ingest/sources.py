@@ -18,7 +18,6 @@ from engine.corpus.files.contents import find
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.sniffing import Problem
 from engine.corpus.files.standard_input import shown_path
-from engine.corpus.files.utf16 import encoding_of
 from engine.corpus.ingest.formats import FORMATS, detect_format, is_wanted
 from engine.corpus.ingest.grouping import group_members, notes_on_others, nothing_readable
 from engine.corpus.types import Row, Source
@@ -86,13 +85,12 @@ def _opened(planned: Sequence[_SourcePlan], config: CorpusConfig, progress: Read
 def _rows(planned: _SourcePlan, config: CorpusConfig, progress: ReadProgress) -> Iterator[Row]:
     """Yield the rows of one source."""
     progress.begin(planned.raw_bytes)
+    planned.source.notes += sorted({f"read as {member.encoding}" for member in planned.members if member.encoding})
     file_format = FORMATS[planned.source.format]
     if file_format.archive_reader is not None:
         yield from file_format.archive_reader(planned.members, planned.source, config)
     elif file_format.reader is not None:
         with planned.members[0].open() as file:
-            if encoding := encoding_of(file):
-                planned.source.notes.append(f"read as {encoding}")
             yield from file_format.reader(file, planned.source, config)
 
 
@@ -118,8 +116,7 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
                 f"{shown_path(path)} is a single file, from which --member {harmless(config.member, 60)} can't choose.",
                 "Omit --member, or give a folder or an archive.",
             )
-        (member,) = contents.members
-        file_format = detect_format(member, config.format)
+        member, file_format = detect_format(contents.members[0], config)
         if isinstance(file_format, Problem):
             raise file_format.error(shown_path(path))
         _refuse_column(file_format, config.column, shown_path(path))

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from engine.corpus.files import decompress
 from engine.corpus.files.sniffing import problem_as_text, problem_of
@@ -80,21 +78,6 @@ def test_a_bomb_between_two_layers_is_stopped(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(decompress, "ALWAYS_ALLOWED_BYTES", 1 << 20)
     nothing_often = gzip_of(b"") * 400_000  # 8 MB that decompress to nothing
     assert "far more" in error_of(written(tmp_path, gzip_of(nothing_often))).message
-
-
-# UTF-16 and UTF-32 ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
-@pytest.mark.parametrize("order", ["le", "be"])
-@settings(max_examples=20)
-@given(text=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1))
-def test_text_with_a_byte_order_mark_is_converted_to_utf_8(
-    tmp_path_factory: pytest.TempPathFactory, encoding: str, order: str, text: str
-) -> None:
-    path = tmp_path_factory.mktemp("wide") / "tweets.txt"
-    path.write_bytes(f"\ufeff{text}".encode(f"{encoding}-{order}"))
-    assert read_all(path) == {"tweets.txt": text.encode()}
 
 
 # Files without text ---------------------------------------------------------------------------------------------------

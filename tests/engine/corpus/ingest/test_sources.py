@@ -18,6 +18,7 @@ from engine.corpus.ingest.formats import FORMATS, recognize_format
 from engine.corpus.ingest.sources import OpenedSource, open_sources
 from engine.corpus.types import Row
 from engine.errors import CorpusError
+from tests.engine.corpus.files.foreign_tweets import TWEETS
 from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
 
 TEXT = b"a nice day\nand a good night\n"
@@ -166,6 +167,45 @@ def test_every_text_format_is_read_in_utf_16_or_32_and_gzip(tmp_path: Path, cont
     (opened,) = sources_of(tmp_path / "a")
     assert list(opened.rows) == ROWS
     assert f"read as {encoding.upper()}" in opened.source.notes
+
+
+@pytest.mark.parametrize("container", ["file", "gzip", "zip", "folder"])
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
+def test_every_text_format_is_read_in_a_detected_encoding(tmp_path: Path, name: str, container: str) -> None:
+    tweets = [f"{tweet}。" for tweet in TWEETS["Chinese"]]
+    content = "\n".join(tweets)
+    if name == "a.csv":
+        content = "id,text\n" + "".join(f"{number},{tweet}\n" for number, tweet in enumerate(tweets))
+    elif name == "a.jsonl":
+        content = "".join(json.dumps({"text": tweet}, ensure_ascii=False) + "\n" for tweet in tweets)
+    data = content.encode("gbk")
+    match container:
+        case "zip":
+            data = zip_of({name: data})
+        case "gzip":
+            data = gzip_of(data)
+    write(tmp_path / "x", {name: data})
+    (opened,) = sources_of(tmp_path / "x" / name if container != "folder" else tmp_path / "x")
+    assert list(opened.rows) == tweets
+    assert opened.source.notes.count("read as GBK") == 1
+
+
+def test_a_given_encoding_replaces_detection_and_undecodable_bytes_are_u_fffd(tmp_path: Path) -> None:
+    write(tmp_path, {"a.txt": "привет\nпока\n".encode("koi8-r") + "é\n".encode() + b"caf\xe9\n"})
+    (opened,) = open_sources(CorpusConfig(files=(str(tmp_path / "a.txt"),), encoding="koi8-r"), ReadProgress())
+    assert list(opened.rows)[:2] == ["привет", "пока"]
+    assert opened.source.notes == ["read as koi8-r"]
+    (opened,) = open_sources(CorpusConfig(files=(str(tmp_path / "a.txt"),), encoding="utf-8"), ReadProgress())
+    assert list(opened.rows)[2:] == ["é", "caf\ufffd"]
+
+
+def test_a_given_encoding_is_not_applied_to_a_binary_format(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table({"text": ROWS}), tmp_path / "a.parquet")
+    write(tmp_path, {"b.txt": TEXT})
+    opened = open_sources(CorpusConfig(files=(str(tmp_path),), encoding="gbk"), ReadProgress())
+    assert [list(each.rows) for each in opened] == [ROWS, ROWS]
 
 
 def test_a_text_has_no_columns(tmp_path: Path) -> None:

@@ -1,0 +1,155 @@
+"""Converts text files in other encodings to UTF-8 as they are read; detects the encoding by the first bytes.
+
+UTF-16 and UTF-32 are detected by their byte order mark, others by `chardet`, but only where decoding each line as
+UTF-8, or else as Windows-1252, is wrong: not in UTF-8, not in files that mix it with another encoding, and not for a
+few odd bytes. As in browsers, an encoding is decoded as its superset: GBK as GB18030, EUC-KR as CP949.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from engine.corpus.files.archive_entries import FoundMember
+from engine.corpus.files.byte_stream import BUFFER_BYTES, ByteStream, buffered
+
+_MARKS = (  # the longer first: UTF-32 LE begins like UTF-16 LE
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+_LINE_BY_LINE = ("cp1252", "iso8859-1")
+_LATIN = (*_LINE_BY_LINE, "cp1250", "cp1254", "cp1257", "cp1258", "iso8859-2", "iso8859-9", "iso8859-13")
+"""Codecs of Latin letters: most bytes beyond ASCII have neighbours in ASCII."""
+_ANY_SCRIPT = (
+    *_LATIN,
+    *("gb18030", "big5hkscs", "cp949", "cp932", "euc_jis_2004"),
+    *("cp1251", "koi8-r", "koi8-u", "iso8859-5", "cp866", "cp1253", "iso8859-7"),
+    *("cp1255", "iso8859-8", "cp1256", "iso8859-6", "cp874"),
+)
+"""Those, and codecs whose bytes beyond ASCII are in runs."""
+_NAMES = {"gb18030": "GBK", "cp950": "Big5", "big5hkscs": "Big5", "cp949": "EUC-KR", "cp932": "Shift_JIS"}
+_NAMES |= {"euc_jis_2004": "EUC-JP"} | {f"cp125{number}": f"Windows-125{number}" for number in range(9)}
+"""Usual names of codecs, if they differ."""
+_SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "big5": "cp950", "tis-620": "cp874"}
+_SUPERSETS |= {"shift_jis": "cp932", "euc_jp": "euc_jis_2004", "iso8859-1": "cp1252", "iso8859-9": "cp1254"}
+_MIN_BYTES = 20
+"""Least bytes beyond ASCII for a detection."""
+_MIN_OTHER_LINES = 0.9
+"""Least share of lines that are not UTF-8, of the lines beyond ASCII."""
+_MAX_UTF8 = 0.8
+"""Greatest share of bytes in valid UTF-8 sequences; of GBK, EUC-KR and the like, up to half are by chance."""
+_MIN_IN_RUNS = 0.6
+_ASCII = bytes(range(0x80))
+_RUN = re.compile(rb"[\x80-\xff]{2,}")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """An encoding of text files other than UTF-8."""
+
+    name: str
+    """For the report."""
+    codec: str
+    """Name of Python's codec that decodes it."""
+
+
+class _Transcoder(ByteStream):
+    """A stream converted to UTF-8; invalid bytes become U+FFFD, which cleaning counts."""
+
+    def __init__(self, file: BinaryIO, codec: str, head: bytes) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(codec)(errors="replace")
+        self._ready = self._converted(head)
+
+    def _converted(self, data: bytes, *, is_last: bool = False) -> bytes:
+        return self._decoder.decode(data, final=is_last).encode("utf-8", "replace")
+
+    def next_bytes(self, max_bytes: int) -> bytes:
+        is_last = False
+        while not self._ready and not is_last:
+            data = self._file.read(BUFFER_BYTES)
+            is_last = not data
+            self._ready = self._converted(data, is_last=is_last)
+        data, self._ready = self._ready[:max_bytes], self._ready[max_bytes:]
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def converted(file: BinaryIO, encoding: Encoding, head: bytes = b"") -> BinaryIO:
+    """Return a file converted to UTF-8; `head` has been read from it already."""
+    return buffered(_Transcoder(file, encoding.codec, head))
+
+
+def in_utf8(member: FoundMember, encoding: Encoding) -> FoundMember:
+    """Return the member converted to UTF-8 when it is read; bytes that are invalid in `encoding` become U+FFFD."""
+    return replace(member, open=lambda: converted(member.open(), encoding), encoding=encoding.name)
+
+
+def encoding_named(name: str) -> Encoding:
+    """Return the encoding of a valid `CorpusConfig.encoding`."""
+    codec = codecs.lookup(name).name
+    return Encoding(name, _SUPERSETS.get(codec, codec))
+
+
+def marked_encoding(head: bytes) -> Encoding | None:
+    """Return the encoding of a file by its byte order mark; None if it has none, or that of UTF-8."""
+    return next((Encoding(name, name) for mark, name in _MARKS if head.startswith(mark)), None)
+
+
+def detected_encoding(head: bytes) -> Encoding | None:
+    """Return the encoding of a text file with these first bytes; None if it is to be decoded line by line."""
+    if head.isascii() or _is_utf8(head):
+        return None
+    lines = [line for line in head.splitlines() if not line.isascii()]
+    others = [line for line in lines if not _is_utf8(line)]
+    sample = b"\n".join(others)
+    is_mixed = len(others) < _MIN_OTHER_LINES * len(lines) or _share_of_utf8(sample) > _MAX_UTF8
+    return None if is_mixed or _num_beyond_ascii(sample) < _MIN_BYTES else _detected(sample)
+
+
+def _detected(sample: bytes) -> Encoding | None:
+    """Return the encoding of lines that are not UTF-8; None for Windows-1252, or if none fits."""
+    import chardet  # takes 50 ms, for a few files
+
+    is_in_runs = sum(map(len, _RUN.findall(sample))) > _MIN_IN_RUNS * _num_beyond_ascii(sample)
+    codecs_to_try = _ANY_SCRIPT if is_in_runs else _LATIN
+    found = chardet.detect(sample, include_encodings=codecs_to_try, compat_names=False, no_match_encoding="cp1252")
+    codec = found["encoding"]
+    if codec is None or codec in _LINE_BY_LINE:
+        return None
+    if codec == "big5hkscs" and _decodes(sample, "cp950"):  # far more common, and its ～ is another character
+        codec = "cp950"
+    return Encoding(_NAMES.get(codec, codec.upper().replace("ISO", "ISO-")), _SUPERSETS.get(codec, codec))
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Return whether the bytes beyond ASCII are valid UTF-8, except for an incomplete character at the end."""
+    try:
+        text, _ = codecs.utf_8_decode(data, "surrogatepass", False)  # noqa: FBT003 - positional only: not final
+    except UnicodeDecodeError:
+        return False
+    return not text.isascii()
+
+
+def _share_of_utf8(data: bytes) -> float:
+    """Return the share of the bytes beyond ASCII that belong to valid UTF-8 sequences."""
+    return _num_beyond_ascii(data.decode(errors="ignore").encode()) / max(1, _num_beyond_ascii(data))
+
+
+def _decodes(data: bytes, codec: str) -> bool:
+    try:
+        data.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _num_beyond_ascii(data: bytes) -> int:
+    return len(data.translate(None, _ASCII))

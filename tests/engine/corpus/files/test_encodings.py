@@ -1,0 +1,153 @@
+"""Text in other encodings is detected by its first bytes and converted to UTF-8; all other text stays as it is."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.corpus.files import encodings
+from engine.corpus.files.archive_entries import FoundMember
+from engine.corpus.files.encodings import Encoding, detected_encoding, encoding_named, in_utf8, marked_encoding
+from tests.engine.corpus.files.foreign_tweets import ENCODINGS, TWEETS, WESTERN
+
+NUM_LINES = 30
+ENGLISH = ("good morning everyone", "so tired today :(", "@tom see you later! http://x.example/a1", "lunch was great")
+FOREIGN = [(language, encoding) for language, encodings in ENCODINGS.items() for encoding in encodings]
+
+
+def lines(tweets: Iterable[str]) -> str:
+    return "".join(tweet + "\n" for tweet in itertools.islice(itertools.cycle(tweets), NUM_LINES))
+
+
+def table(tweets: Iterable[str]) -> str:
+    numbered = enumerate(lines(tweets).splitlines())
+    return "id,date,user,text\n" + "".join(f'{each},2021-03-05,user_{each},"{tweet}"\n' for each, tweet in numbered)
+
+
+def among_english(tweets: Iterable[str]) -> str:
+    return lines(line for tweet in tweets for line in (tweet, *ENGLISH[:2]))
+
+
+SHAPES = pytest.mark.parametrize("shape", [lines, table, among_english])
+
+
+def decoded(data: bytes, encoding: Encoding) -> str:
+    """Return the text of a file in this encoding."""
+    member = in_utf8(FoundMember("a.txt", lambda: io.BytesIO(data), len(data)), encoding)
+    assert member.encoding == encoding.name
+    with member.open() as file:
+        return file.read().decode()
+
+
+# Detection ------------------------------------------------------------------------------------------------------------
+
+
+@SHAPES
+@pytest.mark.parametrize(("language", "encoding"), FOREIGN)
+def test_an_encoding_is_detected_by_a_few_tweets(language: str, encoding: str, shape: type[str]) -> None:
+    text = shape(TWEETS[language])
+    found = detected_encoding(text.encode(encoding))
+    assert found is not None
+    assert decoded(text.encode(encoding), found) == text
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding", "name"),
+    [
+        ("Chinese", "gbk", "GBK"),
+        ("Taiwanese", "big5", "Big5"),
+        ("Korean", "euc_kr", "EUC-KR"),
+        ("Japanese", "shift_jis", "Shift_JIS"),
+        ("Japanese", "euc_jp", "EUC-JP"),
+        ("Russian", "cp1251", "Windows-1251"),
+        ("Russian", "koi8-r", "KOI8-R"),
+        ("Arabic", "iso8859-6", "ISO-8859-6"),
+    ],
+)
+def test_a_detected_encoding_is_named_as_usual_and_python_knows_the_name(
+    language: str, encoding: str, name: str
+) -> None:
+    found = detected_encoding(lines(TWEETS[language]).encode(encoding))
+    assert found is not None
+    assert found.name == name
+    assert "".encode(name) == b""
+
+
+@SHAPES
+@pytest.mark.parametrize("language", WESTERN)
+def test_windows_1252_stays_and_so_does_its_mixture_with_utf_8(language: str, shape: type[str]) -> None:
+    text = shape(WESTERN[language])
+    for every in (0, 2, 3, 10):
+        mixed = [
+            line.encode("utf-8" if every and number % every == 0 else "cp1252")
+            for number, line in enumerate(text.splitlines())
+        ]
+        assert detected_encoding(b"\n".join(mixed)) is None
+    assert detected_encoding(text.upper().encode("cp1252", "ignore")) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        "".join(ENGLISH).encode(),
+        lines(TWEETS["Chinese"]).encode()[:-2],  # cut inside a character
+        b"\n".join(tweet.encode()[:20] for tweet in TWEETS["Chinese"]),  # each line cut inside a character
+        lines(TWEETS["Korean"]).replace("\n", " ").encode() + b"\xff",
+        "\n".join(f"hello {number} \U0001f600" for number in range(20))
+        .encode("utf-16-le", "surrogatepass")
+        .decode("utf-16-le")
+        .encode(),
+        "".join(chr(0xD83D) + chr(0xDE00 + number) + "\n" for number in range(20)).encode("utf-8", "surrogatepass"),
+        "so tired today… – caf\xe9".encode("cp1252"),
+        "안녕하세요".encode("euc_kr"),  # too few bytes to be certain
+    ],
+)
+def test_utf_8_damaged_or_not_and_a_few_odd_bytes_are_left_to_the_lines(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encodings, "_detected", lambda sample: pytest.fail("detection ran"))
+    assert detected_encoding(data) is None
+
+
+# Conversion -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("order", ["le", "be"])
+@given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_text_with_a_byte_order_mark_is_converted_to_utf_8(encoding: str, order: str, text: str) -> None:
+    data = f"\ufeff{text}".encode(f"{encoding}-{order}")
+    found = marked_encoding(data)
+    assert found is not None
+    assert found.name == encoding.upper()
+    assert decoded(data, found) == text
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "big5", "euc_kr", "shift_jis", "euc_jp", "cp1251", "utf-16", "utf-8"])
+@given(text=st.text())
+def test_a_named_encoding_decodes_all_of_its_text(encoding: str, text: str) -> None:
+    found = encoding_named(encoding)
+    data = text.encode(found.codec, "ignore")
+    assert decoded(data, found) == data.decode(found.codec)
+
+
+def test_a_long_file_is_converted_to_its_end() -> None:
+    text = "今天天气真好" * 400_000
+    assert decoded(b"a" + text.encode("gbk"), encoding_named("gbk")) == "a" + text
+
+
+def test_an_encoding_is_decoded_as_its_superset() -> None:
+    assert decoded("𠮷 😀".encode("gb18030"), encoding_named("gbk")) == "𠮷 😀"
+    assert decoded("똠방각하".encode("cp949"), encoding_named("euc-kr")) == "똠방각하"
+    assert decoded("①㈱".encode("cp932"), encoding_named("shift_jis")) == "①㈱"
+    assert decoded("it’s".encode("cp1252"), encoding_named("latin-1")) == "it’s"
+
+
+def test_bytes_that_are_invalid_in_the_encoding_become_u_fffd() -> None:
+    assert decoded(b"\xff\xffa\n" + "好".encode("gbk") + b"\x81", encoding_named("gbk")) == "\ufffd\ufffda\n好\ufffd"
