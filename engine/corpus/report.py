@@ -26,6 +26,8 @@ class SourceReport:
     """Dropped rows by reason, the most frequent first; with `num_kept` they add up to `num_rows`."""
     examples: dict[str, str]
     """An excerpt of one dropped row per reason, if there is one."""
+    doubt: str = ""
+    """Why the rows do not look like text, as a clause ("61% of its rows are markup or code"), or ""."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,11 @@ class CorpusReport:
         """The formats of the sources, without duplicates."""
         return tuple(dict.fromkeys(source.format for source in self.sources))
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """A sentence about each source that does not look like text."""
+        return tuple(f"{each.name} does not look like text: {each.doubt}." for each in self.sources if each.doubt)
+
     def __str__(self) -> str:
         """Return the total counts as one line: "9 rows read, 7 tweets kept; dropped: 2 empty"."""
         rows, tweets = counted(self.num_rows, "row"), counted(self.num_kept, "tweet")
@@ -83,6 +90,8 @@ def summary_lines(report: CorpusReport) -> Iterable[str]:
         yield f"{source.name} ({source.format}): {_kept([source])}"
         if source.notes:
             yield "  " + "; ".join(source.notes)
+        if source.doubt:
+            yield f"  does not look like text: {source.doubt}"
     more = report.sources[_MAX_SOURCES:]
     if more:
         yield f"and {counted(len(more), 'more file')}: {_kept(more)}"

@@ -8,7 +8,7 @@ from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolv
 from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
 from engine.corpus.ingest.quick_check import CorpusPreview, check_corpus
-from engine.errors import ConfigError
+from engine.errors import ConfigError, CorpusError
 from engine.storage.atomic_write import storage_errors
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import find_run, folder_of_run, home, name_taken_error
@@ -40,6 +40,16 @@ def check(config: RunConfig) -> CorpusPreview | None:
     for file in config.corpus.files:
         _check_name(file)
     return check_corpus(config.corpus)
+
+
+def require_text(preview: CorpusPreview | None) -> None:
+    """Raise `CorpusError` if a preview's first rows do not look like text."""
+    for source in preview.sources if preview else ():
+        if source.doubt:
+            raise CorpusError(
+                f"{source.name} does not look like text: {source.doubt}.",
+                f"If it is what you want to train on, set the format: --format {source.format}.",
+            )
 
 
 def _check_name(file: str) -> None:

@@ -106,6 +106,7 @@ def prepare(
         start=start,
         resumed_from=resumed_from,
         warnings=(
+            *(data.corpus.report.doubts if info is None else ()),
             *_device_warnings(config, info, state),
             *(() if config.resume is None or info is None else _resume_warnings(info, data, state)),
         ),

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.program import Cli, assert_error_at_the_end, assert_two_line_error
 
 ROWS = [f"a nice day, number {number}" for number in range(60)]
+AS_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 TEXT = "\n".join(ROWS) + "\n"
 
 BAD_FILES = {
@@ -22,6 +23,10 @@ BAD_FILES = {
         ["too few usable", "1 with a quotation mark that is never closed"],
     ),
     "cut.csv.gz": (gzip.compress("".join(f"{row} {row * row}\n" for row in range(9999)).encode())[:60], ["truncated"]),
+    "page.html": (
+        "".join(f'<p class="p">{row.replace(",", "")}</p>\n' for row in ROWS).encode(),
+        ["does not look like text: 100% of its rows are markup or code", "--format text"],
+    ),
     "keys.jsonl": ("".join(f'{{"shout": "{row}"}}\n' for row in ROWS).encode(), ["no known key", "shout", "--column"]),
 }
 
@@ -29,7 +34,7 @@ BAD_FILES = {
 def late_failure(folder: Path) -> Path:
     """Return a file that is valid but truncated."""
     noise = random.Random(1)  # noqa: S311 - no secrets
-    lines = [*ROWS * 5, *(noise.randbytes(40).hex() for _ in range(20_000))]
+    lines = [*ROWS * 5, *(noise.randbytes(40).hex(" ").translate(AS_LETTERS) for _ in range(20_000))]
     path = folder / "late.txt.gz"
     path.write_bytes(gzip.compress("\n".join(lines).encode())[:-2000])
     return path

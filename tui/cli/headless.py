@@ -62,7 +62,9 @@ def run_headless(
     `RankLostError` where they have to start again.
     """
     if leader is None:
-        preflight.check(config)
+        preview = preflight.check(config)
+        if not is_for_screen:
+            preflight.require_text(preview)
     output = _Output(as_json=as_json, on_start=on_start, on_progress=on_progress)
     _listen_to_signals(output, leader, stops_on_hangup=stops_on_hangup)
     with contextlib.closing(output):

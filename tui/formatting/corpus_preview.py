@@ -22,7 +22,8 @@ def fact_line(preview: CorpusPreview, name: str) -> str:
     first = preview.sources[0]
     read_as = ", ".join([" and ".join(dict.fromkeys(source.format for source in preview.sources)), *_notes(first)])
     facts = [f"{_sources_prefix(preview.sources, name)}{read_as}", _counts(preview)]
-    return " · ".join([*facts, *_labels(first)])
+    doubts = [f"does not look like text: {first.doubt}"] if first.doubt else []
+    return " · ".join([*doubts, *facts, *_labels(first)])
 
 
 def sample_line(preview: CorpusPreview) -> str:

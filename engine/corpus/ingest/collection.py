@@ -20,6 +20,7 @@ from engine.corpus.flat_tweets import CHUNK_TWEETS, FlatBuilder, FlatTweets
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.source_counts import SourceCounts
 from engine.corpus.ingest.sources import open_sources
+from engine.corpus.ingest.text_quality import MAX_ROWS
 from engine.corpus.report import DUPLICATE
 from engine.corpus.similarity.sorted_sets import GrowingSet
 from engine.corpus.types import DroppedRow, Row, Source
@@ -120,14 +121,24 @@ class _Builder:
         """Return the tweets; the builder can't be used afterwards."""
         self._store()
         self._known = GrowingSet()
+        texts, source_of = self._texts.finish(), np.concatenate(self._source_of)
+        if self._config.format == "auto":  # an explicit format means that the user insists
+            self._check_texts(texts, source_of)
         return Collection(
-            self._texts.finish(),
+            texts,
             self._keys.finish(),
             np.concatenate(self._digests),
             tuple(self._sources),
-            np.concatenate(self._source_of),
+            source_of,
             self._config.keep_duplicates,
         )
+
+    def _check_texts(self, texts: FlatTweets, source_of: npt.NDArray[np.uint32]) -> None:
+        """Check by an even sample of each source's tweets that they look like text."""
+        bounds = np.searchsorted(source_of, np.arange(len(self._sources) + 1)).tolist()
+        for counts, first, end in zip(self._sources, bounds, bounds[1:], strict=False):
+            places = np.linspace(first, end - 1, min(MAX_ROWS, end - first)).astype(np.int64).tolist()
+            counts.check_text([texts[place] for place in places])
 
     def _store(self) -> None:
         """Store the pending tweets, or drop those whose key is known."""

@@ -52,6 +52,7 @@ def _first_rows(config: CorpusConfig) -> tuple[CorpusPreview, int]:
     """Read until there are enough tweets or the time is up; return also the number of distinct tweets."""
     deadline = time.monotonic() + MAX_SECONDS
     sources: list[SourceCounts] = []
+    samples: list[list[str]] = []
     keys: set[str] = set()
     first_tweet = ""
     is_whole = True
@@ -61,10 +62,15 @@ def _first_rows(config: CorpusConfig) -> tuple[CorpusPreview, int]:
         else:
             counts.num_kept += 1
             first_tweet = first_tweet or tweet
+            samples += [[] for _ in sources[len(samples) :]]
+            samples[-1].append(tweet)
             keys.add(duplicate_key(tweet))
         if len(keys) >= _ENOUGH_TWEETS or (number % _ROWS_PER_LOOK == 0 and time.monotonic() > deadline):
             is_whole = False
             break
+    if config.format == "auto":
+        for counts, sample in zip(sources, samples, strict=False):
+            counts.check_text(sample)
     reports = tuple(counts.report() for counts in sources)
     return CorpusPreview(sources=reports, first_tweet=first_tweet, is_whole=is_whole), len(keys)
 

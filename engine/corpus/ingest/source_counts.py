@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.corpus.report import SourceReport
+from engine.corpus.ingest.text_quality import doubt_about
+from engine.corpus.report import DUPLICATE, SourceReport
 from engine.corpus.types import DroppedRow, Source
 from engine.text import EXAMPLE_CHARS, harmless
 
@@ -22,6 +24,8 @@ class SourceCounts:
     num_kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    doubt: str = ""
+    """Why the rows do not look like text, or ""."""
 
     def drop(self, row: DroppedRow) -> None:
         """Count a dropped row, and store the first example of its reason."""
@@ -37,6 +41,11 @@ class SourceCounts:
         if reason not in self.examples:
             self.examples[reason] = harmless(text, EXAMPLE_CHARS)
 
+    def check_text(self, sample: Sequence[str]) -> None:
+        """Set `doubt` by a sample of the kept tweets and the counts so far."""
+        num_duplicates = self.dropped[DUPLICATE]
+        self.doubt = doubt_about(sample, self.num_kept + num_duplicates, num_duplicates)
+
     def report(self) -> SourceReport:
         """Return the report on the rows read so far."""
         return SourceReport(
@@ -47,4 +56,5 @@ class SourceCounts:
             num_kept=self.num_kept,
             dropped=dict(self.dropped.most_common()),
             examples=self.examples,
+            doubt=self.doubt,
         )

@@ -15,7 +15,17 @@ from engine.session import preflight
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.storage.journal import Journal
-from tests.engine.helpers import names, only, resume_config, run_session, stop_at, tiny_config
+from tests.engine.helpers import (
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    small_tweets,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
 
 
 def test_a_run_stopped_just_before_its_folder_is_created_leaves_its_name_free(
@@ -74,3 +84,11 @@ def test_an_open_run_can_not_be_resumed_and_its_files_are_unchanged(corpus: Path
     assert before == (run.journal_path.read_bytes(), run.config_path.read_bytes())
     holder.close()
     preflight.check(resume_config())
+
+
+def test_a_new_run_on_what_does_not_look_like_text_warns_once(home: Path, tmp_path: Path) -> None:
+    page = write_corpus(tmp_path, [f"<li id='{n}'>a nice {word}</li>" for n, word in enumerate(small_tweets())])
+    emitted = run_session(tiny_config(page, max_steps=2))
+    (message,) = [event.message for event in of_type(emitted, e.Warned)]
+    assert message == "small.txt does not look like text: 100% of its rows are markup or code."
+    assert not of_type(run_session(resume_config(max_steps=4)), e.Warned)

@@ -106,7 +106,7 @@ def _launch(order: LaunchOrder) -> int:
     from engine.session import preflight
     from tui.cli.run_launcher import launch_run
 
-    preflight.check(order.config)
+    preflight.require_text(preflight.check(order.config))
     return launch_run(replace(order, config=named(order.config)), LaunchFolder.create(), release)
 
 

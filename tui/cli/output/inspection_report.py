@@ -35,6 +35,7 @@ _NO_BREAK = "\u00a0"
 _KEY = "cyan"
 _TITLE = "bold"
 _GOOD = "bold green"
+_DOUBT = "bold yellow"
 _QUIET = "bright_black"
 
 
@@ -85,6 +86,8 @@ def _source(source: SourceReport, width: int) -> RenderableType:
     name = shortened(source.name, max(width - len(source.format) - 8, 8))
     title = Text.assemble((name, _TITLE), ("  ", _QUIET), (source.format, _KEY))
     parts: list[RenderableType] = [Text(note, style=_QUIET) for note in source.notes]
+    if source.doubt:
+        parts.append(Text(f"does not look like text: {source.doubt}", style=_DOUBT))
     return _section(title, *parts, *_row_counts(source))
 
 

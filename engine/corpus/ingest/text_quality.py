@@ -1,0 +1,50 @@
+"""Doubts that a source contains text: a saved web page, a program, a table of numbers would train without an error.
+
+The thresholds are far from what tweets, names or poems of any script reach (`tests/engine/corpus/ingest`). Never drops
+a row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from statistics import fmean
+
+MIN_ROWS = 20
+MAX_ROWS = 1000
+"""Rows of a source that are examined."""
+
+_MARKUP = re.compile(r"</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>|<[!?]|-->")
+_CODE = re.compile(r"[;{}]$|^[})\]]|^(?:INSERT INTO|CREATE TABLE|import |function |#include)|^\(.*\)[,;]$|^<[A-Za-z/]")
+_LONG_WORD = re.compile(r"(?<!\S)(?!\S*://)[!-~]{40,}(?!\S)")
+_MAX_MARKUP_SHARE = 0.3
+_MAX_LONG_WORD_SHARE = 0.5
+_MAX_DIGIT_SHARE = 0.4
+_MIN_MEAN_CHARS = 3.0
+_MIN_DISTINCT_SHARE = 0.1
+
+
+def doubt_about(texts: Sequence[str], num_rows: int, num_duplicates: int) -> str:
+    """Return why a source doesn't look like text, as a clause; "" if it does or has fewer than `MIN_ROWS` texts.
+
+    `texts` are a sample of its tweets, `num_rows` the number of rows with a text, `num_duplicates` of those that equal
+    an earlier one.
+    """
+    if num_rows < MIN_ROWS or not texts:
+        return ""
+    if num_rows - num_duplicates < _MIN_DISTINCT_SHARE * num_rows:
+        return f"{num_duplicates / num_rows:.0%} of its rows are duplicates"
+    if len(texts) < MIN_ROWS:
+        return ""
+    markup = fmean(bool(_MARKUP.search(text) or _CODE.search(text)) for text in texts)
+    if markup > _MAX_MARKUP_SHARE:
+        return f"{markup:.0%} of its rows are markup or code"
+    long_words = fmean(bool(_LONG_WORD.search(text)) for text in texts)
+    if long_words > _MAX_LONG_WORD_SHARE:
+        return f"{long_words:.0%} of its rows have a word of 40 characters or more"
+    chars = "".join("".join(text.split()) for text in texts)
+    digits = sum(map(str.isdigit, chars)) / len(chars)
+    if digits > _MAX_DIGIT_SHARE:
+        return f"{digits:.0%} of its characters are digits"
+    mean = fmean(map(len, texts))
+    return f"its rows are {mean:.1f} characters long on average" if mean < _MIN_MEAN_CHARS else ""
