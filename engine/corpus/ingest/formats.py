@@ -22,7 +22,7 @@ from engine.corpus.files.encodings import (
 )
 from engine.corpus.files.sniffing import Problem, problem_as_text, problem_of
 from engine.corpus.readers import text_rows
-from engine.corpus.readers.archives import bluesky_rows, mastodon_rows, misskey_rows, x_rows
+from engine.corpus.readers.archives import bluesky_rows, mastodon_rows, misskey_rows, x_files, x_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import arrow_rows, csv_rows, parquet_rows, sentiment140_rows
 from engine.corpus.types import ArchiveReader, Member, Reader
@@ -48,7 +48,7 @@ class Format:
     archive_root: Callable[[str], str | None] | None = None
     """For a network's archive, a file's path inside -> the archive's folder ("" or with a final slash), or None if the
     file is not one of those that are read. Replaces the suffixes."""
-    main_first: Callable[[Member], bool] | None = None
+    main_first: Callable[[Member], int] | None = None
     """Sort key of an archive's parts that puts those which name the source first."""
     never_read: str = ""
     """What else is in its archives, for the note on files that are not opened."""
@@ -80,10 +80,10 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
     ),
     "x": Format(
         archive_reader=x_rows.x_rows,
-        suffixes=(".js",),
-        looks_like=x_rows.looks_like,
-        archive_root=x_rows.archive_root,
-        main_first=x_rows.tweets_first,
+        suffixes=(".js", "tweets.csv"),
+        looks_like=x_files.looks_like,
+        archive_root=x_files.archive_root,
+        main_first=x_files.main_first,
         never_read="messages, deleted tweets and media",
     ),
     "mastodon": Format(

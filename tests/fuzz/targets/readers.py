@@ -30,6 +30,11 @@ def seeds() -> tuple[bytes, ...]:
     archive = "window.YTD.tweets.part0 = " + json.dumps(
         [{"tweet": {"id": str(row["id"]), "full_text": row["text"], "entities": {"urls": []}}} for row in rows]
     )
+    month = "Grailbird.data.tweets_2012_01 = " + json.dumps(
+        [{"id_str": str(n), "text": t} for n, t in enumerate(_TWEETS)]
+    )
+    table = "tweet_id,in_reply_to_status_id,in_reply_to_user_id,timestamp,source,text,retweeted_status_id\n"
+    table += "".join(f'"{number}","","","2012","web","{tweet}"\n' for number, tweet in enumerate(_TWEETS))
     outbox = {
         "orderedItems": [
             {"type": "Create", "object": {"type": "Note", "content": f"<p>{t}</p>", "to": "as:Public"}} for t in _TWEETS
@@ -40,6 +45,8 @@ def seeds() -> tuple[bytes, ...]:
         ("csv", "csv"): csv.encode(),
         ("sentiment140", "csv"): sentiment.encode(),
         ("x", "js"): archive.encode(),
+        ("auto", "js"): month.encode(),
+        ("x", "csv"): table.encode(),
         ("mastodon", "json"): json.dumps(outbox).encode(),
         ("jsonl", "jsonl"): "".join(json.dumps(row) + "\n" for row in rows).encode(),
         ("json", "json"): json.dumps({"data": rows}).encode(),

@@ -49,8 +49,6 @@ class NoteTweets:
         self._name = name
         self._by_key: defaultdict[str, list[_Note]] = defaultdict(list)
         self._num_chars = 0
-        self.num_found = 0
-        """Number of notes matched with a twin."""
 
     def add(self, entry: object) -> None:
         """Add an entry of `note-tweet.js`, if it is a note. Raises `CorpusError` if there are too many."""
@@ -83,7 +81,6 @@ class NoteTweets:
                 created = _tweet_time(created_at) if len(twins) > 1 else None
                 twin = next((note for note in twins if created and note.created == created), twins[0])
                 notes.remove(twin)
-                self.num_found += 1
                 return twin.text
         return None
 

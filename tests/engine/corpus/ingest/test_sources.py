@@ -42,6 +42,22 @@ X_FILES = {
     "data/tweets-part1.js": X_PART,
     "data/tweets.js": X_TWEETS,
 }
+X_MONTH = b'Grailbird.data.tweets_2012_01 = \n [ {\n  "source" : "web",\n  "text" : "a nice day"\n} ]'
+X_TABLE = (
+    b'"tweet_id","in_reply_to_status_id","in_reply_to_user_id","timestamp","source","text","retweeted_status_id",'
+    b'"retweeted_status_user_id","retweeted_status_timestamp","expanded_urls"\n"1","","","2012","web","a nice day"\n'
+)
+X_OLD_FILES = {
+    "README.txt": b"how to use this archive\n",
+    "data/js/payload_details.js": b'var payload_details = {"tweets": 2}',
+    "data/js/tweet_index.js": b'var tweet_index = [ {"file_name": "data/js/tweets/2012_01.js"} ]',
+    "data/js/tweets/2012_01.js": X_MONTH,
+    "data/js/tweets/2012_02.js": X_MONTH.replace(b"2012_01", b"2012_02").replace(b"a nice day", b"and a good night"),
+    "data/js/user_details.js": b'var user_details = {"id": "5", "bio": "a life"}',
+    "index.html": b"<html>",
+    "js/application.js": b"var app = 1",
+    "tweets.csv": X_TABLE,
+}
 OUTBOX = json.dumps(
     {
         "@context": "https://www.w3.org/ns/activitystreams",
@@ -109,6 +125,11 @@ def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = 
         (b"Label,Id,Date,Query,Name,Text\n" + SENTIMENT140[:-20], "a", "sentiment140"),
         (codecs.BOM_UTF8 + X_TWEETS, "a.txt", "x"),
         (X_DELETED, "a.txt", "x"),  # refused later
+        (codecs.BOM_UTF8 + X_MONTH, "2012_01.js", "x"),
+        (X_OLD_FILES["data/js/tweet_index.js"], "tweet_index.js", "x"),  # refused later
+        (X_TABLE, "tweets.csv", "x"),
+        (X_TABLE.replace(b'"', b"").replace(b"\n", b"\r\n"), "a.txt", "x"),
+        (b"tweet_id,text\n1,hello\n", "tweets.csv", "csv"),
         (OUTBOX, "outbox.json", "mastodon"),
         (b"PAR1\x15\x04\x15", "a.txt", "parquet"),
         (b"[sigh] what a day\n", "a.txt", "text"),
@@ -251,6 +272,28 @@ def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Pa
     note = "4 other files not opened (messages, deleted tweets and media never are)"
     assert opened.source.notes[1] == note
     assert re.fullmatch(r"x: (?:twitter\S*/)?data/tweets\S*\.js \+ 1 more", opened.source.name)
+
+
+@pytest.mark.parametrize("folder", ["", "tweets-of-2012/"])
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_an_old_archive_of_x_is_one_source_and_only_its_tweets_are_read(
+    tmp_path: Path, folder: str, *, is_zip: bool
+) -> None:
+    files = {folder + name: content for name, content in X_OLD_FILES.items()}
+    write(tmp_path, {"x": zip_of(files)} if is_zip else {f"x/{name}": content for name, content in files.items()})
+    for file_format in ("auto", "x"):
+        (opened,) = sources_of(tmp_path / "x", file_format=file_format)
+        assert list(opened.rows) == ROWS
+        assert (opened.source.name, opened.source.format) == (f"x: {folder}data/js/tweets/2012_01.js + 3 more", "x")
+        assert f"read from {folder}data/js/tweets/2012_01.js + 1 more, not again from {folder}tweets.csv" in (
+            opened.source.notes
+        )
+
+
+def test_tables_are_read_beside_each_other_whatever_their_names(tmp_path: Path) -> None:
+    folder = write(tmp_path / "f", {"tweets.csv": CSV, "2012_01.csv": CSV, "mine.csv": X_TABLE})
+    read_rows = read(folder)
+    assert read_rows == {"f: 2012_01.csv": ROWS, "f: mine.csv": ["a nice day"], "f: tweets.csv": ROWS}
 
 
 def test_an_archive_of_mastodon_is_one_source_and_nothing_else_in_it_is_read(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.x_rows import archive_root, x_rows
+from engine.corpus.readers.archives.x_files import archive_root
+from engine.corpus.readers.archives.x_rows import x_rows
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
 
@@ -161,6 +162,49 @@ def test_a_note_of_a_deleted_tweet_or_a_dropped_reply_is_not_read() -> None:
     assert reasons(merged([reply], [note(LONG)], no_replies=True)) == ["reply"]
 
 
+# The text of a tweet --------------------------------------------------------------------------------------------------
+
+
+def test_the_full_text_of_a_tweet_that_the_api_truncated_is_preferred() -> None:
+    whole = "The first sentence of a tweet. " + "Another one follows it. " * 6
+    cut_text = {"text": f"{whole[:110]}… {LINK}", "truncated": True}
+    rows = rows_of_tweets(
+        {**cut_text, "extended_tweet": {"full_text": whole}}, {**cut_text, "full_text": whole}, cut_text
+    )
+    assert rows == [whole, whole, f"{whole[:110]}…"]
+
+
+def test_a_retweet_is_recognised_by_the_tweet_that_it_contains_too() -> None:
+    assert reasons(rows_of_tweets(tweet("so true", retweeted_status={"text": "hello"}))) == ["retweet"]
+
+
+# What is private ------------------------------------------------------------------------------------------------------
+
+
+def test_tweets_to_a_circle_are_dropped_and_their_text_is_not_shown() -> None:
+    tweets = [tweet("to all", id_str="1"), tweet("a secret", id_str="2"), tweet("RT @mia: secret", id_str="3")]
+    files = {
+        "data/tweets.js": assigned("YTD.tweets.part0", [*tweets, tweet(cut(LONG), id_str="4")]),
+        "data/twitter-circle-tweet.js": assigned(
+            "YTD.twitter_circle_tweet.part0", [tweet("a secret", id_str=number) for number in "234"]
+        ),
+        "data/note-tweet.js": assigned("YTD.note_tweet.part0", [note(LONG)]),
+    }
+    rows, notes = rows_of(files)
+    assert rows == ["to all", *[DroppedRow("circle tweet", f"tweet {n}: its text is not shown") for n in (2, 3, 4)]]
+    assert notes == []
+
+
+def test_an_archive_with_too_many_circle_tweets_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.corpus.readers.archives.x_tweets.MAX_CIRCLE_TWEETS", 2)
+    circle = [tweet("a secret", id_str=number) for number in "123"]
+    files = {
+        "data/tweets.js": assigned("YTD.tweets.part0", [tweet("hello")]),
+        "data/twitter-circle-tweet.js": assigned("YTD.twitter_circle_tweet.part0", circle),
+    }
+    assert "over 2 circle tweets" in error_of(lambda: rows_of(files)).message
+
+
 # What is never read ---------------------------------------------------------------------------------------------------
 
 
@@ -168,7 +212,16 @@ def test_other_files_of_the_archive_are_never_opened() -> None:
     def refused() -> BinaryIO:
         raise AssertionError("it was opened")
 
-    others = ["deleted-tweets.js", "direct-messages.js", "direct-messages-group.js", "like.js", "community-tweet.js"]
+    others = [
+        "deleted-tweets.js",
+        "twitter-circle.js",
+        "twitter-circle-member.js",
+        "protected-history.js",
+        "direct-messages.js",
+        "direct-messages-group.js",
+        "like.js",
+        "community-tweet.js",
+    ]
     members = [Member(f"data/{name}", refused) for name in [*others, "deleted-tweet-headers.js", "../tweets.js.exe"]]
     members.append(member("data/tweets.js", assigned("YTD.tweets.part0", [tweet("hello")])))
     assert list(x_rows(members, Source("archive.zip", "x"), CorpusConfig())) == ["hello"]
@@ -191,6 +244,7 @@ def test_another_file_under_the_name_of_the_tweets_is_refused(variable: str) -> 
         ("data/note-tweet.js", ""),
         ("data/deleted-tweets.js", None),
         ("data/community-tweet.js", None),
+        ("data/twitter-circle-tweet.js", ""),
         ("data/tweets_media/tweets.js", None),
         ("assets/tweets.js", None),
         ("data/._tweets.js", None),
@@ -215,10 +269,28 @@ def test_an_archive_without_tweets_is_reported() -> None:
     assert error.hint
 
 
-@pytest.mark.parametrize("name", ["data/manifest.js", "data/note-tweet.js"])
-def test_an_archive_without_its_tweets_is_an_error(name: str) -> None:
-    variable = "__THAR_CONFIG" if "manifest" in name else "YTD.note_tweet.part0"
-    assert "has no tweets.js" in error_of(lambda: rows_of({name: assigned(variable, [])})).message
+def test_an_archive_without_its_tweets_is_an_error() -> None:
+    manifest = assigned("__THAR_CONFIG", {"userInfo": {"accountId": "5"}})
+    files = {"data/manifest.js": manifest, "data/note-tweet.js": assigned("YTD.note_tweet.part0", [note(LONG)])}
+    assert error_of(lambda: rows_of(files)).message == "archive.zip has no tweets.js."
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "words"),
+    [
+        ("data/note-tweet.js", "YTD.note_tweet.part0", "contains only the long tweets."),
+        ("renamed.js", "YTD.note_tweet.part0", "contains only the long tweets."),
+        ("data/twitter-circle-tweet.js", "YTD.twitter_circle_tweet.part0", "only circle tweets, which are private."),
+        ("data/manifest.js", "__THAR_CONFIG", "is a file of the manifest, not the tweets of an X archive."),
+    ],
+)
+def test_another_file_of_the_archive_alone_is_an_error_that_asks_for_the_tweets(
+    name: str, variable: str, words: str
+) -> None:
+    error = error_of(lambda: rows_of({name: assigned(variable, [])}))
+    assert error.message.startswith(f"archive.zip: {name} ")
+    assert error.message.endswith(words)
+    assert error.hint.startswith("Give the archive's zip or folder, or its data/tweets.js")
 
 
 @pytest.mark.parametrize("entry", [5, None, "text", {}, {"tweet": None}, {"tweet": {"full_text": 5}}])
