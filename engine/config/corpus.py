@@ -19,6 +19,7 @@ FileFormat = Literal[
     "mastodon",
     "misskey",
     "bluesky",
+    "meta",
     "jsonl",
     "json",
     "parquet",

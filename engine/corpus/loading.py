@@ -137,6 +137,8 @@ def _overfit_corpus(config: CorpusConfig) -> Corpus:
 
 def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
     """Return the error of a corpus with too few usable tweets; the hint is the remedy for the main reason."""
+    if not report.num_rows:
+        return TooFewTweetsError(f"{corpus_name(config)} holds no posts.", "Give a file that has some.", report)
     main_reason = next(iter(report.dropped), "")
     hints = {
         "no ": _key_hint(main_reason, report),

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from engine.corpus.types import Member
 from engine.errors import CorpusError
+from engine.text import harmless
 
 MAX_ENTRIES = 100_000
 """Limit of the entries in a folder or archive, of any kind; above it the path is probably a mistake."""
 MAX_MEMBERS = 10_000
 """Limit of the files to read; each is a source with its own report, which takes half a millisecond or more."""
+MAX_NAMES_OF_KIND = 1_000
+MAX_KINDS = 3
+"""Kinds of other files that an error names."""
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tzst")
 COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 _COMPRESSED_TARS = tuple(f".tar{suffix}" for suffix in COMPRESSED_SUFFIXES)
@@ -37,6 +42,48 @@ class FoundMember(Member):
     """The encoding from which it is converted to UTF-8 when it is read; "" if it is not converted."""
 
 
+@dataclass
+class OtherFiles:
+    """The files that are not opened because of their names; hidden ones are not counted."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """Number of files by suffix."""
+    names: dict[str, list[str]] = field(default_factory=dict)
+    """Names of the first files by suffix, up to `MAX_NAMES_OF_KIND` each."""
+
+    def add(self, name: str) -> None:
+        """Add a file by its path inside."""
+        suffix = suffix_of(name)
+        self.counts[suffix] += 1
+        names = self.names.setdefault(suffix, [])
+        if len(names) < MAX_NAMES_OF_KIND:
+            names.append(name)
+
+    def add_all(self, others: OtherFiles, folder: str) -> None:
+        """Add the files of an archive in a folder."""
+        self.counts.update(others.counts)
+        for suffix, names in others.names.items():
+            self.names.setdefault(suffix, []).extend(f"{folder}/{name}" for name in names)
+            del self.names[suffix][MAX_NAMES_OF_KIND:]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of the first files of each kind."""
+        for names in self.names.values():
+            yield from names
+
+    def __str__(self) -> str:
+        """Return the most frequent kinds with an example of each: "12 .jpg (a.jpg, ...), 1 .html (index.html)"."""
+        kinds = self.counts.most_common(MAX_KINDS)
+        shown = ", ".join(self._shown(suffix, count) for suffix, count in kinds)
+        num_more = self.counts.total() - sum(count for _, count in kinds)
+        return shown + (f" and {num_more:,} more" if num_more else "")
+
+    def _shown(self, suffix: str, count: int) -> str:
+        """Return one kind: "12 .jpg (a.jpg, ...)"."""
+        first = harmless(self.names[suffix][0], 60) + (", ..." if count > 1 else "")
+        return f"{count:,} {harmless(suffix, 20) or 'without a suffix'} ({first})"
+
+
 @dataclass(frozen=True)
 class Contents:
     """The members of a path."""
@@ -44,8 +91,7 @@ class Contents:
     members: tuple[FoundMember, ...]
     left_out: tuple[str, ...] = ()
     """Refused entries with the reason: "../x.csv (its path leaves the archive)"."""
-    num_others: int = 0
-    """Number of other files, hidden ones not counted."""
+    others: OtherFiles = field(default_factory=OtherFiles)
     is_container: bool = False
     """Whether it is a folder or an archive."""
 
@@ -83,7 +129,7 @@ class Listing(Generic[Entry]):
         self.entries: list[tuple[str, Entry]] = []
         """Those to read, as (path with slashes, entry)."""
         self.left_out: list[str] = []
-        self.num_others = 0
+        self.others = OtherFiles()
 
     def add(self, path: str, entry: Entry, *, is_file: bool) -> None:
         """Add an entry; `is_file` is False for links and devices. Raises `CorpusError` if there are too many."""
@@ -91,7 +137,7 @@ class Listing(Generic[Entry]):
         if not name or name.endswith("/") or is_hidden(name):
             return
         if not (self._wanted(name) or is_archive(name)):
-            self.num_others += 1
+            self.others.add(name)
         elif name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
             self.left_out.append(f"{name} (its path leaves the archive)")
         elif is_archive(name):
@@ -105,4 +151,4 @@ class Listing(Generic[Entry]):
 
     def contents(self, members: Iterable[FoundMember]) -> Contents:
         """Return the contents of the archive with these members."""
-        return Contents(tuple(members), tuple(self.left_out), self.num_others, is_container=True)
+        return Contents(tuple(members), tuple(self.left_out), self.others, is_container=True)

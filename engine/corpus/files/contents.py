@@ -64,10 +64,10 @@ def _in_folder(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
         names = [f"{inside}/{member.name}" if contents.is_container else inside for member in contents.members]
         members += [replace(member, name=name) for member, name in zip(contents.members, names, strict=True)]
         skipped.left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
-        skipped.num_others += contents.num_others
+        skipped.others.add_all(contents.others, inside)
         if len(members) > MAX_MEMBERS:
             raise too_many_files(str(path), MAX_MEMBERS)
-    return Contents(tuple(members), tuple(skipped.left_out), skipped.num_others, is_container=True)
+    return Contents(tuple(members), tuple(skipped.left_out), skipped.others, is_container=True)
 
 
 def content_hash(path: Path, wanted: Wanted) -> str:

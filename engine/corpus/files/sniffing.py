@@ -46,6 +46,10 @@ class Problem:
         return CorpusError(f"{name} {self.what}.", self.hint)
 
 
+NOT_TEXT = Problem("is not a text file", _OTHER_FILE)
+"""The problem of a file with binary data of an unknown format."""
+
+
 def problem_of(head: bytes) -> Problem | None:
     """Return the problem of a file of any format with these first bytes."""
     if not head.strip():
@@ -63,5 +67,5 @@ def problem_as_text(head: bytes) -> Problem | None:
         if head.startswith(magic):
             return Problem(f"is {what}, not a text file", hint)
     if len(head.translate(None, _CONTROLS)) < (1 - _MAX_CONTROL_SHARE) * len(head):
-        return Problem("is not a text file", _OTHER_FILE)
+        return NOT_TEXT
     return None

@@ -22,48 +22,54 @@ _STALE_SECONDS = 24 * 3600.0
 _KEPT_NAME = re.compile(r"standard-input-[0-9a-f]{64}")
 
 
-def save_stream(stream: BinaryIO, folder: Path) -> Path:
+def save_stream(stream: BinaryIO, folder: Path, pipe: Path | None = None) -> Path:
     """Copy a stream into a file in `folder`, named by its SHA-256; return its path. Equal content is stored once.
 
-    Raises `CorpusError` if the stream is empty or too long, `StorageError` if the folder can't be written; neither
-    leaves a file.
+    `stream` is standard input, or that of `pipe`. Raises `CorpusError` if it is empty or too long, `StorageError` if
+    the folder can't be written; neither leaves a file.
     """
     if stream.isatty():
         raise CorpusError("Standard input is a terminal, not a pipe.", "Pipe tweets into the program, or give a file.")
     remove_stale_temporaries(folder, _STALE_SECONDS)
     digest = hashlib.sha256()
     with new_file(folder / "standard-input") as new:
-        for chunk in _chunks(stream):
+        for chunk in _chunks(stream, pipe):
             digest.update(chunk)
             new.write(chunk)
         new.path = folder / f"standard-input-{digest.hexdigest()}"
     return new.path
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the content of a stream. Raises `CorpusError` if it is empty or too long."""
+def _chunks(stream: BinaryIO, pipe: Path | None) -> Iterator[bytes]:
+    """Yield the content of standard input or a pipe. Raises `CorpusError` if it is empty or too long."""
     num_bytes = 0
-    while chunk := _read(stream):
+    while chunk := _read(stream, pipe or Path(SHOWN)):
         num_bytes += len(chunk)
         if num_bytes > MAX_STREAM_BYTES:
             raise CorpusError(
-                f"Standard input has more than {MAX_STREAM_BYTES >> 30} GB.", "Save it as a file and give that."
+                f"{pipe or 'Standard input'} has more than {MAX_STREAM_BYTES >> 30} GB.",
+                "Save it as a file and give that.",
             )
         yield chunk
+    if not num_bytes and pipe is not None:
+        raise CorpusError(
+            f"{pipe} is a pipe that nobody writes to.",
+            "Start the program that writes to it first, or check that it has output.",
+        )
     if not num_bytes:
         raise CorpusError("Standard input is empty.", "Pipe in one tweet per row.")
 
 
-def _read(stream: BinaryIO) -> bytes:
+def _read(stream: BinaryIO, path: Path) -> bytes:
     """Return the next bytes of a stream; b"" at its end."""
-    with read_errors(Path(SHOWN)):
+    with read_errors(path):
         return stream.read(_CHUNK_BYTES)
 
 
 def with_saved_streams(files: tuple[str, ...], stream: BinaryIO, folder: Path) -> tuple[str, ...]:
     """Return `files` with "-" and every pipe (`<(command)`) replaced by a copy in `folder`.
 
-    `stream` is standard input. A pipe without a writer counts as empty; the call never blocks on it.
+    `stream` is standard input. A pipe without a writer is an error; the call never blocks on it.
     """
     kept: dict[str, str] = {}
     for file in files:
@@ -74,7 +80,7 @@ def with_saved_streams(files: tuple[str, ...], stream: BinaryIO, folder: Path) -
             kept[file] = str(save_stream(stream, folder))
         elif _is_pipe(path):
             with _open_pipe(path) as pipe:
-                kept[file] = str(save_stream(pipe, folder))
+                kept[file] = str(save_stream(pipe, folder, path))
     return tuple(kept.get(file, file) for file in files)
 
 

@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.corpus.files.archive_entries import MAX_ENTRIES, MAX_MEMBERS, Wanted, is_archive, too_many_files
+from engine.corpus.files.archive_entries import MAX_ENTRIES, MAX_MEMBERS, OtherFiles, Wanted, is_archive, too_many_files
 from engine.corpus.files.disk_file import read_errors
 from engine.errors import CorpusError
 
@@ -18,8 +18,7 @@ class SkippedEntries:
 
     left_out: list[str] = field(default_factory=list)
     """Refused entries with the reason: "a (a folder that can't be listed)"."""
-    num_others: int = 0
-    """Number of other files."""
+    others: OtherFiles = field(default_factory=OtherFiles)
 
 
 def files_below(folder: Path, wanted: Wanted, skipped: SkippedEntries) -> list[tuple[str, Path]]:
@@ -42,7 +41,7 @@ def files_below(folder: Path, wanted: Wanted, skipped: SkippedEntries) -> list[t
             if is_archive(inside) or wanted(inside):
                 files.append((inside, path))
             else:
-                skipped.num_others += 1
+                skipped.others.add(inside)
             if len(files) > MAX_MEMBERS:
                 raise too_many_files(str(folder), MAX_MEMBERS)
         elif stat.S_ISDIR(found.st_mode):

@@ -5,7 +5,7 @@ Content decides first, the file name second. Never opens anything except the mem
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import BinaryIO
@@ -20,9 +20,17 @@ from engine.corpus.files.encodings import (
     in_utf8,
     marked_encoding,
 )
-from engine.corpus.files.sniffing import Problem, problem_as_text, problem_of
+from engine.corpus.files.sniffing import NOT_TEXT, Problem, problem_as_text, problem_of
 from engine.corpus.readers import text_rows
-from engine.corpus.readers.archives import bluesky_rows, mastodon_rows, misskey_rows, x_files, x_rows
+from engine.corpus.readers.archives import (
+    bluesky_rows,
+    mastodon_rows,
+    meta_files,
+    meta_rows,
+    misskey_rows,
+    x_files,
+    x_rows,
+)
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import arrow_rows, csv_rows, parquet_rows, sentiment140_rows
 from engine.corpus.types import ArchiveReader, Member, Reader
@@ -48,11 +56,15 @@ class Format:
     archive_root: Callable[[str], str | None] | None = None
     """For a network's archive, a file's path inside -> the archive's folder ("" or with a final slash), or None if the
     file is not one of those that are read. Replaces the suffixes."""
+    enclosing_root: Callable[[str], str | None] | None = None
+    """A file's path inside -> the folder of the archive in which the path shows it to be, whatever the file has; None
+    if it shows none. Files in it that `archive_root` does not know are not opened."""
     main_first: Callable[[Member], int] | None = None
     """Sort key of an archive's parts that puts those which name the source first."""
     never_read: str = ""
     """What else is in its archives, for the note on files that are not opened."""
-    is_binary: bool = False
+    binary_name: str = ""
+    """What a file of a binary format is called: "Bluesky repository"; "" for a text format."""
 
     def reads(self, name: str) -> bool:
         """Return whether a file in a folder or archive is to be opened, by its name."""
@@ -70,13 +82,13 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         reader=parquet_rows.parquet_rows,
         suffixes=(".parquet", ".pq"),
         looks_like=parquet_rows.looks_like,
-        is_binary=True,
+        binary_name="Parquet file",
     ),
     "arrow": Format(
         reader=arrow_rows.arrow_rows,
         suffixes=(".arrow", ".arrows", ".feather", ".ipc"),
         looks_like=arrow_rows.looks_like,
-        is_binary=True,
+        binary_name="Arrow file",
     ),
     "x": Format(
         archive_reader=x_rows.x_rows,
@@ -98,7 +110,15 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         suffixes=(".car",),
         other_suffixes=(".json", *_JSON_LINES),
         looks_like=bluesky_rows.looks_like,
-        is_binary=True,
+        binary_name="Bluesky repository",
+    ),
+    "meta": Format(
+        archive_reader=meta_rows.meta_rows,
+        suffixes=(".json",),
+        looks_like=meta_files.looks_like,
+        archive_root=meta_files.archive_root,
+        enclosing_root=meta_files.enclosing_root,
+        never_read="messages, comments, groups, archived and deleted posts",
     ),
     "sentiment140": Format(
         reader=sentiment140_rows.sentiment140_rows,
@@ -116,6 +136,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
     "text": Format(reader=text_rows.text_rows, suffixes=_TEXTS, other_suffixes=_TABLES),
 }
 """Every `FileFormat` but "auto"."""
+_WITH_ENCLOSING_ROOT = [(each, each.enclosing_root) for each in FORMATS.values() if each.enclosing_root is not None]
 
 
 def suffixes_read(file_format: FileFormat) -> tuple[str, ...]:
@@ -132,7 +153,7 @@ def recognize_format(head: bytes, name: str) -> FileFormat:
         if each.looks_like is not None and each.looks_like(head):
             return _json_format(file_format, head, suffix) if file_format in {"json", "jsonl"} else file_format
     for file_format, each in FORMATS.items():
-        if suffix in each.suffixes and not each.is_binary and each.archive_root is None:
+        if suffix in each.suffixes and not each.binary_name and each.archive_root is None:
             return file_format
     return "csv" if csv_rows.looks_like(head) else "text"
 
@@ -148,9 +169,19 @@ def is_wanted(name: str, config: CorpusConfig) -> bool:
     """Return whether a file in a folder or archive is to be opened, by its path inside."""
     if config.member is not None:
         return fnmatchcase(name, config.member) or fnmatchcase(name, f"*/{config.member}")
-    if config.format != "auto":
-        return FORMATS[config.format].reads(name)
-    return any(each.reads(name) for each in FORMATS.values())
+    formats = FORMATS.values() if config.format == "auto" else (FORMATS[config.format],)
+    return any(each.reads(name) for each in formats) and not _is_never_opened(name)
+
+
+def _is_never_opened(name: str) -> bool:
+    """Return whether a path shows that a file is in a network's archive and none of those that are read."""
+    return any(root_of(name) is not None and not each.reads(name) for each, root_of in _WITH_ENCLOSING_ROOT)
+
+
+def enclosing_roots(names: Iterable[str]) -> set[str]:
+    """Return the folders of the networks' archives in which some files are, as far as their paths show it."""
+    roots = {root_of(name) for _, root_of in _WITH_ENCLOSING_ROOT for name in names}
+    return {root for root in roots if root is not None}
 
 
 def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMember, FileFormat | Problem]:
@@ -165,16 +196,16 @@ def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMembe
             return member, problem_of(head) or file_format
         encoding = _encoding_of(head, config)
         if encoding is None:
-            return member, _text_format(head, file, member.name, config.format)
+            return member, _text_format(head, file, member.name, config)
         text = converted(file, encoding, head)
-        return in_utf8(member, encoding), _text_format(text.read(_HEAD_BYTES), text, member.name, config.format)
+        return in_utf8(member, encoding), _text_format(text.read(_HEAD_BYTES), text, member.name, config)
 
 
 def _is_binary(head: bytes, wanted: FileFormat) -> bool:
     """Return whether a file is to be read as a binary format."""
     if wanted != "auto":
-        return FORMATS[wanted].is_binary
-    return any(each.is_binary and each.looks_like is not None and each.looks_like(head) for each in FORMATS.values())
+        return bool(FORMATS[wanted].binary_name)
+    return any(each.binary_name and each.looks_like and each.looks_like(head) for each in FORMATS.values())
 
 
 def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
@@ -184,12 +215,23 @@ def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
     return marked_encoding(head) or (None if problem_as_text(head) else detected_encoding(head))
 
 
-def _text_format(head: bytes, rest: BinaryIO, name: str, wanted: FileFormat) -> FileFormat | Problem:
+def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -> FileFormat | Problem:
     """Return the format of a text file in UTF-8."""
-    if problem := problem_of(head) or problem_as_text(head):
-        return problem
-    if wanted != "auto":
-        return wanted
+    problem = problem_of(head) or meta_files.problem_of(head, name, config) or problem_as_text(head)
+    if problem is not None:
+        return (config.format == "auto" and problem is NOT_TEXT and _misnamed(name)) or problem
+    if config.format != "auto":
+        return config.format
     file_format = recognize_format(head, name)
     is_cut = file_format == "json" and len(head) == _HEAD_BYTES and json_rows.is_one_document(head)
     return "jsonl" if is_cut and jsonl_rows.goes_on_as_lines(rest) else file_format
+
+
+def _misnamed(name: str) -> Problem | None:
+    """Return the problem of a binary file whose name is that of a binary format, and whose content is not."""
+    suffix = suffix_of(name)
+    for each in FORMATS.values():
+        if each.binary_name and suffix in each.suffixes:
+            what = f"is called {suffix} but is no {each.binary_name}"
+            return Problem(what, "It may be damaged: download or export it again.")
+    return None

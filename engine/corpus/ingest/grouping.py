@@ -13,7 +13,8 @@ from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, FoundMember, suffix_of
 from engine.corpus.files.sniffing import Problem
 from engine.corpus.files.standard_input import shown_path
-from engine.corpus.ingest.formats import FORMATS, detect_format, suffixes_read
+from engine.corpus.ingest.formats import FORMATS, detect_format, enclosing_roots, suffixes_read
+from engine.corpus.readers.archives import meta_files
 from engine.errors import CorpusError
 from engine.text import harmless
 
@@ -42,7 +43,14 @@ def group_members(contents: Contents, config: CorpusConfig) -> tuple[list[Group]
         if not isinstance(found, Problem) and (root := _archive_root(member, found)) is not None:
             archives.setdefault((found, root), []).append(member)
     groups = [_archive_group(file_format, members) for (file_format, _), members in archives.items()]
-    folders = () if config.member is not None else tuple(folder for _, folder in archives)
+    folders: tuple[str, ...] = ()
+    if config.member is None:
+        messages = (member.name for member, found in detected if found is meta_files.PRIVATE_MESSAGES)
+        folders = (
+            *(folder for _, folder in archives),
+            *enclosing_roots(contents.others),
+            *(f"{folder}/" for folder in {name.rpartition("/")[0] for name in messages} if folder),
+        )
     grouped = {id(member) for group in groups for member in group.members}
     left_out = list(contents.left_out)
     for member, found in detected:
@@ -77,18 +85,21 @@ def _is_read_alone(member: FoundMember, config: CorpusConfig) -> bool:
 def notes_on_others(contents: Contents, left_out: list[str], first: Group) -> list[str]:
     """Return the notes on the files of a folder or archive that are not read; `first` is its first source."""
     notes = [f"not read: {_listed(left_out)}"] if left_out else []
-    if contents.num_others:
+    if num_others := contents.others.counts.total():
         never_read = FORMATS[first.format].never_read
-        note = f"{contents.num_others:,} other file{'' if contents.num_others == 1 else 's'} not opened"
+        note = f"{num_others:,} other file{'' if num_others == 1 else 's'} not opened"
         notes.append(f"{note} ({never_read} never are)" if never_read else note)
     return notes
 
 
-def nothing_readable(path: Path, left_out: list[str], config: CorpusConfig) -> CorpusError:
+def nothing_readable(path: Path, contents: Contents, left_out: list[str], config: CorpusConfig) -> CorpusError:
     """Return the error of a folder or archive without a readable file."""
+    if config.format == "auto" and config.member is None and (problem := meta_files.problem_of_export(contents.others)):
+        return problem.error(shown_path(path))
     kind = "a folder" if path.is_dir() else "an archive"
     kinds = ", ".join(suffixes_read(config.format))
     found = f"; found but not read: {_listed(left_out)}" if left_out else ""
+    found += f"; {'also' if found else 'it'} has {contents.others}" if contents.others.counts else ""
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
     if config.member is not None and not left_out:
         return CorpusError(

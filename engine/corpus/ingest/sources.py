@@ -123,7 +123,7 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
         return [_SourcePlan(file_index, Source(name, file_format), (member,))]
     groups, left_out = group_members(contents, config)
     if not groups:
-        raise nothing_readable(path, left_out, config)
+        raise nothing_readable(path, contents, left_out, config)
     sources = []
     for group in groups:
         source = Source(harmless(f"{name}: {group.name}"), group.format)

@@ -40,6 +40,8 @@ def seeds() -> tuple[bytes, ...]:
             {"type": "Create", "object": {"type": "Note", "content": f"<p>{t}</p>", "to": "as:Public"}} for t in _TWEETS
         ]
     }
+    posts = [{"timestamp": 1242901624, "attachments": [], "data": [{"post": tweet}]} for tweet in _TWEETS]
+    captions = {"text_post_app_text_posts": [{"media": [{"uri": "", "title": tweet}]} for tweet in _TWEETS]}
     files = {
         ("text", "txt"): plain,
         ("csv", "csv"): csv.encode(),
@@ -48,6 +50,8 @@ def seeds() -> tuple[bytes, ...]:
         ("auto", "js"): month.encode(),
         ("x", "csv"): table.encode(),
         ("mastodon", "json"): json.dumps(outbox).encode(),
+        ("meta", "json"): json.dumps(posts).encode(),
+        ("auto", "json"): json.dumps(captions).encode(),
         ("jsonl", "jsonl"): "".join(json.dumps(row) + "\n" for row in rows).encode(),
         ("json", "json"): json.dumps({"data": rows}).encode(),
         ("auto", "zip"): zip_of({"a.txt": plain, "data/tweets.js": archive.encode()}),

@@ -69,6 +69,24 @@ OUTBOX = json.dumps(
         ],
     }
 ).encode()
+FACEBOOK_POSTS = json.dumps(
+    [{"timestamp": 1242901624, "data": [{"post": row}], "title": "Mia Hill"} for row in ROWS]
+).encode()
+FACEBOOK_MESSAGES = json.dumps(
+    {"participants": [{"name": "Tom"}], "messages": [{"sender_name": "Tom", "content": "a secret"}], "title": "Tom"}
+).encode()
+FACEBOOK = "your_facebook_activity"
+FACEBOOK_FILES = {
+    "files/readme.txt": b"what is in this export\n",
+    f"{FACEBOOK}/comments_and_reactions/comments.json": b'{"comments_v2": [{"text": "a comment"}]}',
+    f"{FACEBOOK}/groups/group_posts_and_comments.json": b'{"group_posts_v2": [{"text": "in a group"}]}',
+    f"{FACEBOOK}/messages/inbox/tom_1/files/notes.txt": b"a secret\n",
+    f"{FACEBOOK}/messages/inbox/tom_1/message_1.json": FACEBOOK_MESSAGES,
+    f"{FACEBOOK}/posts/your_posts__check_ins__photos_and_videos_1.json": FACEBOOK_POSTS,
+    f"{FACEBOOK}/posts/your_posts__check_ins__photos_and_videos_2.json": FACEBOOK_POSTS,
+    f"{FACEBOOK}/posts/media/a.jpg": b"x",
+    "personal_information/profile_information.json": b'[{"text": "an address"}]',
+}
 MASTODON_FILES = {"actor.json": b'{"id": "me"}\n', "likes.json": b'{"text": "not mine"}\n', "outbox.json": OUTBOX}
 
 
@@ -304,6 +322,82 @@ def test_an_archive_of_mastodon_is_one_source_and_nothing_else_in_it_is_read(tmp
     assert "not read: actor.json, likes.json" in opened.source.notes
 
 
+@pytest.mark.parametrize("container", ["zip", "folder", "folder in a folder"])
+def test_an_export_of_facebook_is_one_source_and_only_its_posts_are_read(tmp_path: Path, container: str) -> None:
+    match container:
+        case "zip":
+            write(tmp_path, {"fb": zip_of(FACEBOOK_FILES)})
+        case "folder":
+            write(tmp_path / "fb", FACEBOOK_FILES)
+        case _:
+            write(tmp_path / "fb" / "export", FACEBOOK_FILES)
+    (opened,) = sources_of(tmp_path / "fb")
+    assert opened.source.format == "meta"
+    assert list(opened.rows) == ROWS * 2
+    assert opened.source.name.endswith("your_posts__check_ins__photos_and_videos_1.json + 1 more")
+    not_read, others = opened.source.notes
+    assert "readme.txt" in not_read
+    assert "profile_information.json" in not_read
+    assert others == "5 other files not opened (messages, comments, groups, archived and deleted posts never are)"
+
+
+def test_an_old_export_of_facebook_and_one_of_instagram_with_threads_are_sources(tmp_path: Path) -> None:
+    threads = {"text_post_app_text_posts": [{"media": [{"uri": "", "creation_timestamp": 1, "title": "a thread"}]}]}
+    pictures = [{"media": [{"uri": "a.jpg", "creation_timestamp": 1, "title": "a picture"}]}]
+    files = {
+        "fb/posts/your_posts_1.json": FACEBOOK_POSTS,
+        "fb/messages/inbox/tom_1/message_1.json": FACEBOOK_MESSAGES,
+        "fb/friends/friends.json": b'[{"text": "not mine"}]',
+        "ig/your_instagram_activity/media/posts_1.json": json.dumps(pictures).encode(),
+        "ig/your_instagram_activity/media/archived_posts.json": json.dumps(pictures).encode(),
+        "ig/your_instagram_activity/threads/threads_and_replies.json": json.dumps(threads).encode(),
+        "other/a.csv": CSV,
+    }
+    by_root = {name[:6]: rows for name, rows in read(write(tmp_path / "f", files)).items()}
+    assert by_root == {"f: fb/": ROWS, "f: ig/": ["a picture", "a thread"], "f: oth": ROWS}
+
+
+@pytest.mark.parametrize("name", ["message_1.json", "inbox/tom_1/message_1.json", "tom_1/message_1.json", "a.jsonl"])
+def test_messages_of_facebook_are_never_read_wherever_they_are(tmp_path: Path, name: str) -> None:
+    write(tmp_path, {name: FACEBOOK_MESSAGES, "b/c.txt": TEXT})
+    assert "holds private messages" in error_of(tmp_path / name).message
+    if name != "inbox/tom_1/message_1.json":  # the folder of an export
+        assert list(read(tmp_path).values()) == [ROWS]
+    for member in (name, "*"):
+        config = CorpusConfig(files=(str(tmp_path),), member=member)
+        assert "a secret" not in str(list(_rows_or_error(config)))
+
+
+def _rows_or_error(config: CorpusConfig) -> Iterator[object]:
+    """Yield the rows of all sources, or the error."""
+    try:
+        for opened in open_sources(config, ReadProgress()):
+            yield from opened.rows
+    except CorpusError as error:
+        yield error.message
+
+
+def test_what_was_sent_with_messages_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, {"tom_1/message_1.json": FACEBOOK_MESSAGES, "tom_1/files/a.txt": b"a secret\n", "b.txt": TEXT})
+    assert list(read(tmp_path).values()) == [ROWS]
+
+
+def test_a_part_of_an_export_without_posts_is_reported_and_nothing_in_it_read(tmp_path: Path) -> None:
+    files = {name: content for name, content in FACEBOOK_FILES.items() if "/posts/" not in name}
+    error = error_of(write(tmp_path / "fb", files))
+    assert "is an export of Facebook or Instagram without a file of posts" in error.message
+
+
+@pytest.mark.parametrize("name", ["your_posts__check_ins__photos_and_videos_1.html", "posts_1.html"])
+def test_an_export_as_html_is_an_error_that_asks_for_json(tmp_path: Path, name: str) -> None:
+    write(tmp_path, {name: b"<html><body>a nice day</body></html>"})
+    write(tmp_path, {"a.zip": zip_of({f"{FACEBOOK}/posts/{name}": b"<html>", "a.txt": TEXT, "b.jpg": b""})})
+    write(tmp_path, {"b.zip": zip_of({f"posts/{name}": b"<html>", "b.jpg": b""})})
+    assert "in the format JSON" in error_of(tmp_path / name).hint
+    assert "in the format JSON" in error_of(tmp_path / "a.zip").hint
+    assert "in the format JSON" in error_of(tmp_path / "b.zip").hint
+
+
 @pytest.mark.parametrize(
     ("file_format", "read_files"),
     [("csv", {"a.csv", "b.txt"}), ("jsonl", {"b.txt", "c.jsonl"}), ("x", {"tweets.js"})],
@@ -341,6 +435,37 @@ def test_files_and_archives_in_zstd_are_found_in_a_folder_by_their_names(tmp_pat
     assert opened == [(f"{tmp_path.name}: {name}", file_format, ROWS) for name, file_format in names.items()]
 
 
+@pytest.mark.parametrize(
+    ("files", "pattern", "rows"),
+    [
+        (MASTODON_FILES, "likes.json", ["not mine"]),
+        (X_FILES, "README.txt", ["what is in this archive"]),
+        (X_FILES, "tweets*.js", ["a nice day", "and a good night"]),
+        (FACEBOOK_FILES, "readme.txt", ["what is in this export"]),
+        (FACEBOOK_FILES, "profile_information.json", ["an address"]),
+        (FACEBOOK_FILES, "*_2.json", ROWS),
+    ],
+)
+def test_a_chosen_file_of_a_networks_archive_is_read_by_its_content(
+    tmp_path: Path, files: dict[str, bytes], pattern: str, rows: list[str]
+) -> None:
+    for container in (write(tmp_path / "folder", files), write(tmp_path, {"a.zip": zip_of(files)}) / "a.zip"):
+        (opened,) = open_sources(CorpusConfig(files=(str(container),), member=pattern), ReadProgress())
+        assert list(opened.rows) == rows
+
+
+def test_private_files_are_refused_even_if_chosen(tmp_path: Path) -> None:
+    write(tmp_path, {"x.zip": zip_of(X_FILES), "fb.zip": zip_of(FACEBOOK_FILES)})
+    for archive, member, words in (
+        ("x.zip", "deleted-tweets.js", "not the tweets of an X archive"),
+        ("fb.zip", "message_1.json", "holds private messages"),
+        ("fb.zip", "notes.txt", "holds private messages"),
+        ("fb.zip", "comments.json", "has no posts"),
+    ):
+        config = CorpusConfig(files=(str(tmp_path / archive),), member=member)
+        assert words in str(list(_rows_or_error(config)))
+
+
 # Errors ---------------------------------------------------------------------------------------------------------------
 
 
@@ -352,6 +477,9 @@ BAD: dict[str, tuple[bytes, str]] = {
     "empty.zip": (zip_of({}), "is an archive without a readable file"),
     "nested.zip": (zip_of({"a.zip": zip_of({"a.txt": TEXT})}), "a.zip (an archive inside an archive)"),
     "zip.gz": (gzip_of(zip_of({"a.txt": TEXT})), "is an archive inside another file"),
+    "garbage.car": (bytes(range(256)) * 8, "is called .car but is no Bluesky repository"),
+    "garbage.parquet": (bytes(range(256)) * 8, "is called .parquet but is no Parquet file"),
+    "picture.car": (b"\x89PNG\r\n\x1a\n" + bytes(100), "is a picture (PNG)"),
 }
 
 
@@ -366,9 +494,19 @@ def test_an_unusable_file_is_reported_before_a_row_is_read(tmp_path: Path, name:
 
 def test_a_folder_without_a_readable_file_is_an_error_that_lists_the_formats(tmp_path: Path) -> None:
     error = error_of(write(tmp_path, {"a.jpg": b"x", "empty/.hidden.txt": TEXT}))
-    assert "is a folder without a readable file" in error.message
+    assert error.message.endswith("is a folder without a readable file; it has 1 .jpg (a.jpg).")
     assert ".csv" in error.hint
     assert "archives (.zip, .tar, .tgz, .tbz2, .txz, .tzst) and files compressed as .gz, .bz2, .xz, .zst" in error.hint
+
+
+def test_an_archive_without_a_readable_file_is_an_error_that_lists_what_is_in_it(tmp_path: Path) -> None:
+    names = ["a.jpg", "b/c.jpg", "LICENSE", "x.html", "y.html", "z.pdf", *(f"{number}.jpg" for number in range(1_200))]
+    files = {**dict.fromkeys(names, b"x"), "a.txt": b"", ".hidden.doc": b"x"}
+    write(tmp_path, {"a.zip": zip_of(files), "folder/a.tar": tar_of(dict.fromkeys(names, b"x"))})
+    kinds = "1,202 .jpg ({0}a.jpg, ...), 2 .html ({0}x.html, ...), 1 without a suffix ({0}LICENSE) and 1 more."
+    message = error_of(tmp_path / "a.zip").message
+    assert message.endswith(f"found but not read: a.txt (is empty); also has {kinds.format('')}")
+    assert error_of(tmp_path / "folder").message.endswith(f"; it has {kinds.format('a.tar/')}")
 
 
 @pytest.mark.parametrize("file", ["-", ""])

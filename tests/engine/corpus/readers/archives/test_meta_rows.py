@@ -1,0 +1,281 @@
+"""Posts of Facebook, Instagram and Threads are read as their owner wrote them; nothing else of the exports is."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.archives.html_text import escape
+from engine.corpus.readers.archives.meta_files import archive_root, enclosing_root, looks_like, problem_of
+from engine.corpus.readers.archives.meta_rows import meta_rows
+from engine.corpus.types import DroppedRow, Member, Row, Source
+from engine.errors import CorpusError
+
+
+def as_exported(value: object) -> bytes:
+    """Return a value as Meta writes it: each byte of a text's UTF-8 is one escaped Latin-1 character."""
+    return _each_text(json.dumps(value, ensure_ascii=False, indent=2)).encode("ascii")
+
+
+def _each_text(text: str) -> str:
+    return "".join(char if char.isascii() else "".join(f"\\u{byte:04x}" for byte in char.encode()) for char in text)
+
+
+def facebook(text: str | None, **fields: object) -> dict[str, object]:
+    """Return a post of Facebook."""
+    data = [] if text is None else [{"post": text}]
+    return {
+        "timestamp": 1242901624,
+        "attachments": [{"data": [{"media": {"uri": "posts/media/a.jpg", "description": "of a photo"}}]}],
+        "data": [*data, {"update_timestamp": 1242901630}],
+        "title": "Mia Hill updated her status.",
+        **fields,
+    }
+
+
+def picture(caption: str = "", **fields: object) -> dict[str, object]:
+    """Return a picture or video of Instagram, or the text of a thread."""
+    metadata = {"camera_metadata": {"has_camera_metadata": False}}
+    return {
+        "uri": "media/a.jpg",
+        "creation_timestamp": 1573560000,
+        "media_metadata": metadata,
+        "title": caption,
+        **fields,
+    }
+
+
+def thread(text: str, *, is_reply: bool = False) -> dict[str, object]:
+    return {"media": [picture(text, text_app_post={"reply_control": "everyone", "is_reply": is_reply})]}
+
+
+def member(content: bytes, name: str = "posts_1.json") -> Member:
+    return Member(name, lambda: io.BytesIO(content))
+
+
+def rows_of(*posts: object, **options: Any) -> list[Row]:
+    """Return the rows of a file with these posts."""
+    return read([member(as_exported(posts))], **options)
+
+
+def read(members: Sequence[Member], source: Source | None = None, **options: Any) -> list[Row]:
+    return list(meta_rows(members, source or Source("a", "meta"), CorpusConfig(**options)))
+
+
+# Posts ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_texts_of_facebook_posts_are_rows_and_posts_without_one_are_counted() -> None:
+    posts = [facebook(None), facebook("a nice day"), facebook(" "), facebook("and a good night", attachments=[])]
+    without_data = {"timestamp": 1242901624, "attachments": [], "title": "Mia Hill shared a link."}
+    rows = rows_of(*posts, without_data)
+    dropped = [row for row in rows if isinstance(row, DroppedRow)]
+    assert [row for row in rows if isinstance(row, str)] == ["a nice day", "and a good night"]
+    assert [row.reason for row in dropped] == ["post without a text"] * 3
+    assert dropped[0].example == "post 1: it has timestamp, attachments, data, title"
+
+
+def test_an_export_with_one_facebook_post_has_no_array() -> None:
+    content = as_exported(facebook("a nice day"))
+    assert looks_like(content)
+    assert read([member(content)]) == ["a nice day"]
+
+
+def test_the_caption_of_one_picture_is_its_title_and_that_of_several_the_posts() -> None:
+    one = {"media": [picture("a nice day")]}
+    several = {"media": [picture(), picture()], "title": "and a good night", "creation_timestamp": 1573560000}
+    assert rows_of(one, several, {"media": [picture()]})[:2] == ["a nice day", "and a good night"]
+
+
+@pytest.mark.parametrize("key", ["text_post_app_text_posts", "ig_reels_media", "ig_igtv_media"])
+def test_threads_and_videos_are_in_an_object(key: str) -> None:
+    content = as_exported({key: [thread("a nice day"), thread("and a good night")]})
+    assert looks_like(content)
+    assert read([member(content)]) == ["a nice day", "and a good night"]
+
+
+def test_the_oldest_facebook_exports_are_read() -> None:
+    content = as_exported({"status_updates": [facebook("a nice day"), facebook("and a good night")]})
+    assert read([member(content)]) == ["a nice day", "and a good night"]
+
+
+def test_replies_of_threads_are_dropped_by_option_only() -> None:
+    posts = [thread("a nice day"), thread("same here", is_reply=True)]
+    assert rows_of(*posts) == ["a nice day", "same here"]
+    assert rows_of(*posts, no_replies=True) == ["a nice day", DroppedRow("reply", "post 2: same here")]
+
+
+def test_parts_are_read_in_the_order_of_their_numbers() -> None:
+    parts = [
+        member(as_exported([facebook(f"part {number}")]), f"posts/your_posts_{number}.json") for number in (10, 2, 1)
+    ]
+    assert read(parts) == ["part 1", "part 2", "part 10"]
+
+
+@pytest.mark.parametrize("entry", [5, None, "a", [], {}, {"comment": "not mine"}])
+def test_an_entry_that_is_no_post_is_dropped_without_its_text(entry: object) -> None:
+    (row,) = rows_of(entry)
+    assert isinstance(row, DroppedRow)
+    assert row.reason == "not a post"
+    assert "not mine" not in row.example
+
+
+def test_a_truncated_file_yields_its_posts_and_an_error_that_names_it() -> None:
+    rows = meta_rows([member(as_exported([facebook("a nice day")])[:-2])], Source("a.json", "meta"), CorpusConfig())
+    assert next(rows) == "a nice day"
+    with pytest.raises(CorpusError, match=r"a\.json is not valid JSON"):
+        next(rows)
+
+
+# Texts ----------------------------------------------------------------------------------------------------------------
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: text.strip()))
+def test_the_encoding_of_the_export_is_reverted_exactly(text: str) -> None:
+    assert rows_of(facebook(text)) == [escape(text)]
+
+
+def test_reverted_posts_are_noted_and_texts_that_were_reverted_before_are_unchanged() -> None:
+    source = Source("a", "meta")
+    posts = [facebook("Schöner Tag – 🎉"), facebook("plain")]
+    assert read([member(as_exported(posts))], source) == ["Schöner Tag – 🎉", "plain"]
+    assert source.notes == ["the export's wrong encoding reverted in 1 post"]
+    assert read([member(json.dumps(posts).encode())]) == ["Schöner Tag – 🎉", "plain"]
+
+
+def test_plain_text_is_not_taken_for_entities() -> None:
+    assert rows_of(facebook("R&amp;B & <3")) == ["R&amp;amp;B &amp; <3"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [({}, "with Tom Höll!"), ({"mask_mentions": True}, "with @user!"), ({"strip_mentions": True}, "with @user!")],
+)
+def test_a_mention_becomes_the_name(options: dict[str, bool], text: str) -> None:
+    assert rows_of(facebook("with @[100012345678901:2048:Tom Höll]!"), **options) == [text]
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "root"),
+    [
+        ("your_facebook_activity/posts/your_posts__check_ins__photos_and_videos_1.json", ""),
+        ("fb/your_activity_across_facebook/posts/your_posts__check_ins__photos_and_videos_12.json", "fb/"),
+        ("posts/your_posts_1.json", ""),
+        ("posts/your_posts.json", ""),
+        ("a/your_instagram_activity/media/posts_1.json", "a/"),
+        ("a/your_instagram_activity/content/reels.json", "a/"),
+        ("content/posts_1.json", ""),
+        ("your_instagram_activity/threads/threads_and_replies.json", ""),
+        ("mine/posts_1.json", "mine/"),
+        ("your_facebook_activity/messages/inbox/mia_1/message_1.json", None),
+        ("your_facebook_activity/comments_and_reactions/comments.json", None),
+        ("your_facebook_activity/groups/group_posts_and_comments.json", None),
+        ("your_facebook_activity/posts/your_videos.json", None),
+        ("posts/other_people's_posts_to_your_timeline.json", None),
+        ("your_instagram_activity/media/archived_posts.json", None),
+        ("your_instagram_activity/media/stories.json", None),
+        ("your_instagram_activity/threads/liked_threads.json", None),
+        ("posts/your_posts_1.html", None),
+    ],
+)
+def test_the_files_that_are_read_are_detected_by_their_path(name: str, root: str | None) -> None:
+    assert archive_root(name) == root
+
+
+@pytest.mark.parametrize(
+    ("name", "root"),
+    [
+        ("your_facebook_activity/ads.json", ""),
+        ("a/b/your_instagram_activity/x/y.txt", "a/b/"),
+        ("a/messages/inbox/mia_1/message_1.json", "a/"),
+        ("inbox/mia_1/message_12.json", ""),
+        ("messages/inbox/a.txt", None),
+        ("posts/your_posts_1.json", None),
+        ("not_your_facebook_activity/a.json", None),
+    ],
+)
+def test_an_export_is_detected_by_the_paths_of_its_other_files(name: str, root: str | None) -> None:
+    assert enclosing_root(name) == root
+
+
+MESSAGES = {
+    "participants": [{"name": "Mia Hill"}, {"name": "Tom Höll"}],
+    "messages": [{"sender_name": "Tom Höll", "timestamp_ms": 1573560000000, "content": "a secret"}],
+    "title": "Tom Höll",
+    "is_still_participant": True,
+    "thread_path": "inbox/tomhoell_1",
+}
+ENCRYPTED = {
+    "participants": ["Mia Hill", "Tom Höll"],
+    "threadName": "Tom Höll_1",
+    "messages": [{"isUnsent": False, "senderName": "Tom Höll", "text": "a secret", "timestamp": 1573560000000}],
+}
+COMMENTS = {
+    "comments_v2": [{"timestamp": 1573560000, "data": [{"comment": {"comment": "mine", "author": "Mia Hill"}}]}]
+}
+
+
+@pytest.mark.parametrize("options", [{}, {"format": "text"}, {"column": "messages.content"}, {"format": "meta"}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        MESSAGES,
+        ENCRYPTED,
+        {**MESSAGES, "participants": [{"name": f"Mia {number}"} for number in range(10_000)]},
+        dict(reversed(MESSAGES.items())),
+    ],
+)
+def test_files_of_messages_are_refused_whatever_the_options(content: object, options: dict[str, Any]) -> None:
+    for exported in (as_exported(content), b"\xef\xbb\xbf" + json.dumps(content, separators=(",", ":")).encode()):
+        problem = problem_of(exported[:65_536], "a", CorpusConfig(**options))
+        assert problem is not None
+        assert problem.what == "holds private messages, which are never read"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        COMMENTS,
+        {"group_posts_v2": [facebook("in a group")]},
+        {"searches_v2": [{"timestamp": 1573560000, "data": [{"text": "a search"}]}]},
+        {"ig_archived_post_media": [{"media": [picture("archived")]}]},
+        {"ig_stories": [picture("a story")]},
+        {"text_post_app_media_likes": [{"title": "tom", "string_list_data": [{"value": "x"}]}]},
+        [{"media_list_data": [{"uri": ""}], "string_map_data": {"Comment": {"value": "a comment"}}}],
+        [{"timestamp": 1573560000, "media": [], "label_values": [{"label": "Message", "value": "for a page"}]}],
+    ],
+)
+def test_other_files_are_no_posts_unless_their_texts_are_chosen(content: object) -> None:
+    exported = as_exported(content)
+    problem = problem_of(exported, "a", CorpusConfig())
+    assert problem is not None
+    assert "has no posts" in problem.what
+    assert problem_of(exported, "a", CorpusConfig(column="comments_v2.data.comment.comment")) is None
+    assert not looks_like(exported)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'[{"text": "a nice day", "timestamp": 1573560000}]',
+        b'{"timestamp": 1573560000, "data": "a nice day"}\n',
+        b'{"data": [{"id": "1", "text": "a nice day"}], "meta": {}}',
+        b'[{"title": "a nice day", "selftext": ""}]',
+        b'{"messages": [{"from": "Mia", "text": "a nice day"}]}',
+        b'{"media": "none", "creation_timestamp": 1}',
+        b"id,media\n1,x\n",
+    ],
+)
+def test_other_json_is_no_export(content: bytes) -> None:
+    assert not looks_like(content)
+    assert problem_of(content, "a", CorpusConfig()) is None
