@@ -20,6 +20,7 @@ FileFormat = Literal[
     "misskey",
     "bluesky",
     "meta",
+    "reddit",
     "jsonl",
     "json",
     "parquet",

@@ -28,6 +28,7 @@ from engine.corpus.readers.archives import (
     meta_files,
     meta_rows,
     misskey_rows,
+    reddit_rows,
     x_files,
     x_rows,
 )
@@ -55,7 +56,7 @@ class Format:
     """Detects the format by a file's first bytes; None: only the name does."""
     archive_root: Callable[[str], str | None] | None = None
     """For a network's archive, a file's path inside -> the archive's folder ("" or with a final slash), or None if the
-    file is not one of those that are read. Replaces the suffixes."""
+    file is not one of those that are read. Replaces `suffixes`."""
     enclosing_root: Callable[[str], str | None] | None = None
     """A file's path inside -> the folder of the archive in which the path shows it to be, whatever the file has; None
     if it shows none. Files in it that `archive_root` does not know are not opened."""
@@ -69,7 +70,7 @@ class Format:
     def reads(self, name: str) -> bool:
         """Return whether a file in a folder or archive is to be opened, by its name."""
         if self.archive_root is not None:
-            return self.archive_root(name) is not None
+            return self.archive_root(name) is not None or suffix_of(name) in self.other_suffixes
         return suffix_of(name) in self.suffixes + self.other_suffixes
 
 
@@ -103,6 +104,13 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         suffixes=(mastodon_rows.FILE_NAME,),
         looks_like=mastodon_rows.looks_like,
         archive_root=mastodon_rows.archive_root,
+    ),
+    "reddit": Format(
+        archive_reader=reddit_rows.reddit_rows,
+        other_suffixes=(".json", *_JSON_LINES),
+        looks_like=reddit_rows.looks_like,
+        archive_root=reddit_rows.archive_root,
+        never_read="messages, chats, drafts and votes",
     ),
     "misskey": Format(reader=misskey_rows.misskey_rows, other_suffixes=(".json",), looks_like=misskey_rows.looks_like),
     "bluesky": Format(

@@ -1,0 +1,69 @@
+"""The CSV files of the export that Reddit gives the owner of an account: `posts.csv` and `comments.csv`.
+
+The columns are `id,permalink,date,ip,subreddit,gildings,title,url,body` and `id,permalink,date,ip,subreddit,gildings,
+link,parent,body,media`. The export's other files are recognised by their columns, to be refused: messages and chats are
+private and have the words of others, drafts were never published.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.archives.html_text import escape
+from engine.corpus.readers.archives.reddit_posts import row_of
+from engine.corpus.readers.lines import decoded_lines
+from engine.corpus.readers.tables.csv_records import CsvRecords
+from engine.corpus.types import DroppedRow, Row, Source, example
+from engine.errors import CorpusError
+
+FILE_NAME = re.compile(r"(?:posts|comments)(?:_\d+)?\.csv")
+"""The names of the files that are read; those of large accounts are split and numbered."""
+
+_PUBLIC = re.compile(rb"id,permalink,date,(?:[a-z_]+,)*subreddit,(?:[a-z_]+,)*body\b")
+_PRIVATE = {
+    re.compile(rb"id,permalink,thread_id,date,"): "messages",
+    re.compile(rb"message_id,created_at,updated_at,username,message\b"): "chats",
+    re.compile(rb"id,title,body,kind,"): "drafts",
+    re.compile(rb"scheduled_post_id,"): "scheduled posts",
+}
+
+
+def looks_like(head: bytes) -> bool:
+    """Return whether a file starts as one of an export that has texts, also as one that is never read."""
+    return _PUBLIC.match(head) is not None or any(each.match(head) for each in _PRIVATE)
+
+
+def rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Yield one row per post or comment. Raises `CorpusError` if the file is another one of the export."""
+    records = iter(CsvRecords(decoded_lines(file, source), ","))
+    first = next(records, None)
+    columns = first[1] if isinstance(first, tuple) else []
+    header = ",".join(columns).encode()
+    if not _PUBLIC.match(header):
+        private = next((name for each, name in _PRIVATE.items() if each.match(header)), "")
+        what = (
+            f"has the {private} of a Reddit account, which are never read" if private else "has no posts of Reddit"
+        )
+        raise CorpusError(f"{source.name} {what}.", "Give posts.csv or comments.csv of Reddit's export, or all of it.")
+    for record in records:
+        if isinstance(record, DroppedRow):
+            yield record
+        elif record[1]:
+            yield _row(record[0], record[1], columns, config)
+
+
+def _row(number: int, fields: list[str], columns: list[str], config: CorpusConfig) -> Row:
+    """Return the text of a record, which is not escaped."""
+    if len(fields) != len(columns):
+        what = f"with {len(fields)} columns instead of {len(columns)}"
+        return DroppedRow(what, example(f"line {number:,}", ",".join(fields)))
+    post: dict[str, object] = dict(zip(columns, fields, strict=True))
+    if "title" in post:
+        post["selftext"] = post.pop("body")
+    row = row_of(post, config)
+    if isinstance(row, DroppedRow):
+        return DroppedRow(row.reason, example(f"line {number:,}", row.example))
+    return escape(row)

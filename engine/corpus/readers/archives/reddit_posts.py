@@ -1,0 +1,99 @@
+"""Submissions and comments of Reddit as its API describes them, found in its listings, and their texts.
+
+A submission has `title` and `selftext`, a comment `body`; both have `author`, `subreddit`, and what says that they were
+taken down. The API wraps them: `{"kind": "t3" (submission), "t1" (comment) or "t4" (message), "data": {...}}`, in
+`{"kind": "Listing", "data": {"children": [...]}}`; the answers to a comment are a listing under `replies`.
+
+Never returns the text of a message, nor of what its author or a moderator took down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.archives.posts import PRIVATE_EXAMPLE, SENSITIVE
+from engine.corpus.readers.json_files.json_values import as_json
+from engine.corpus.types import DroppedRow, Row
+
+DELETED = "deleted by its author"
+REMOVED = "removed by a moderator or Reddit"
+MESSAGE = "direct message"
+
+_PLACEHOLDER = re.compile(r"\\?\[\s?(deleted|removed)\b(?:[^\]\n]|\]\(){0,200}\]", re.IGNORECASE)
+_MODERATION = re.compile(r"AutoModerator|.+-ModTeam", re.IGNORECASE)
+_NOT_WHOLE = "more"
+"""Kind of the comments of a listing that the API did not send."""
+
+
+def posts_in(value: object) -> Iterator[dict[str, object] | DroppedRow]:
+    """Yield the submissions and comments of a listing, a page, a wrapped or a bare one, in order of appearance."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        data = each.get("data") if isinstance(each, dict) else None
+        kind = each.get("kind") if isinstance(each, dict) else None
+        if isinstance(each, list):
+            waiting += reversed(each)
+        elif not isinstance(each, dict):
+            yield DroppedRow("not a post", as_json(each))
+        elif isinstance(data, list):  # a page of Pushshift or Arctic Shift
+            waiting += reversed(data)
+        elif not isinstance(data, dict) or not isinstance(kind, str):
+            yield each
+        elif kind == "Listing":
+            children = data.get("children")
+            waiting += reversed(children) if isinstance(children, list) else ()
+        elif kind in {"t1", "t3"}:
+            yield data
+            if isinstance(replies := data.get("replies"), dict):
+                waiting.append(replies)
+        elif kind != _NOT_WHOLE:
+            yield DroppedRow(MESSAGE, PRIVATE_EXAMPLE) if kind == "t4" else DroppedRow("not a post", kind)
+
+
+def row_of(post: dict[str, object], config: CorpusConfig) -> Row:
+    """Return the text of a submission or comment, or why it is dropped, with an example that lacks its location.
+
+    A submission is its title, then its text on another line. With `config.column` the row is the value of that key.
+    """
+    title, body = post.get("title"), post.get("body")
+    if "dest" in post:
+        return DroppedRow(MESSAGE, PRIVATE_EXAMPLE)
+    if post.get("subreddit_type") == "private":
+        return DroppedRow("in a private subreddit", PRIVATE_EXAMPLE)
+    if not isinstance(title, str) and not isinstance(body, str):
+        return DroppedRow("not a post", as_json(post))
+    parts = [title, post.get("selftext")] if isinstance(title, str) else [body]
+    texts = [part.strip() for part in parts if isinstance(part, str) and part.strip()]
+    if reason := _taken_down(post, texts):
+        return DroppedRow(reason, PRIVATE_EXAMPLE)
+    example = " ".join(texts)
+    if _MODERATION.fullmatch(str(post.get("author"))):
+        return DroppedRow("by a moderation bot", example)
+    if post.get("crosspost_parent"):
+        return DroppedRow("crosspost", example)
+    if config.no_replies and not isinstance(title, str):
+        return DroppedRow("reply", example)
+    if config.no_sensitive and post.get("over_18") is True:
+        return DroppedRow(SENSITIVE, example)
+    if config.column is None:
+        return "\n".join(texts)
+    chosen = post.get(config.column)
+    return chosen if isinstance(chosen, str) else DroppedRow(f"no {config.column}", example)
+
+
+def _taken_down(post: dict[str, object], texts: list[str]) -> str:
+    """Return the reason if a submission or comment was taken down, by its author or others, else ""."""
+    meta = post.get("_meta")  # Arctic Shift's, which also has texts that were taken down later
+    removal = meta.get("removal_type") if isinstance(meta, dict) else None
+    by = post.get("removed_by_category") or removal
+    if by:
+        return DELETED if by in {"deleted", "author"} else REMOVED
+    if isinstance(meta, dict) and meta.get("was_deleted_later") is True:
+        return DELETED
+    found = next(filter(None, map(_PLACEHOLDER.fullmatch, texts)), None)
+    if found is None:
+        return ""
+    return DELETED if found[1].lower() == "deleted" else REMOVED

@@ -1,0 +1,109 @@
+"""Reddit: dumps of Pushshift and Arctic Shift, the API's listings, and the export of one's own account.
+
+Dumps have one submission or comment per line. A JSON file is a listing, an array of listings (a page of comments),
+`{"data": [...]}`, or what tools store: `{"submissions": [...], "comments": [...]}`. The export has `posts.csv` and
+`comments.csv`, and beside them messages, chats, drafts, votes and saved posts, which are never read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import BinaryIO
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.archives import reddit_export
+from engine.corpus.readers.archives.reddit_posts import posts_in, row_of
+from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import NOT_JSON, decode
+from engine.corpus.report import counted
+from engine.corpus.types import DroppedRow, Member, Row, Source, example
+
+_HEAD_BYTES = 65_536
+_LISTING = re.compile(rb'"kind"\s*:\s*"(?:Listing|t[1-6])"')
+_SUBMISSION = re.compile(rb'"selftext"\s*:')
+_COMMENT = re.compile(rb'"body"\s*:')
+_SUBREDDIT = re.compile(rb'"subreddit"\s*:')
+_MAX_NAMES = 8
+_PATHS = {(), ("data",), ("data", "children"), ("submissions",), ("posts",), ("comments",)}
+"""Paths of the arrays that are read of a document; tools store messages and saved posts under others."""
+
+
+def looks_like(head: bytes) -> bool:
+    """Return whether a file starts as JSON with submissions or comments, or as a file of an export."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith((b"{", b"[")):
+        is_comment = _COMMENT.search(head) is not None and _SUBREDDIT.search(head) is not None
+        return is_comment or _SUBMISSION.search(head) is not None or _LISTING.search(head) is not None
+    return reddit_export.looks_like(start)
+
+
+def archive_root(name: str) -> str | None:
+    """Return the folder of the export to which the file at a path belongs; None if the file is not read."""
+    folder, slash, file_name = name.rpartition("/")
+    return folder + slash if reddit_export.FILE_NAME.fullmatch(file_name) else None
+
+
+def reddit_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Yield one row per submission or comment of all members. Raises `CorpusError` if a file has other things."""
+    for member in members:
+        with closing(member.open()) as file:
+            head = file.read(_HEAD_BYTES)
+            is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
+        with closing(member.open()) as file:
+            yield from _json_rows(file, source, config) if is_json else reddit_export.rows(file, source, config)
+
+
+def _json_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Yield one row per submission or comment of a JSON file."""
+    stream = JsonStream(file, source.name)
+    num_submissions = num_comments = 0
+    for number, post in enumerate(_posts(stream, source), start=1):
+        row = post if isinstance(post, DroppedRow) else row_of(post, config)
+        if isinstance(row, str) and not isinstance(post, DroppedRow):
+            num_submissions += "title" in post
+            num_comments += "title" not in post
+        yield DroppedRow(row.reason, example(f"post {number:,}", row.example)) if isinstance(row, DroppedRow) else row
+    found = [counted(num_submissions, "submission") + " (title and text)"] if num_submissions else []
+    found += [counted(num_comments, "comment")] if num_comments else []
+    source.notes += [", ".join(found)] if found else []
+
+
+def _posts(stream: JsonStream, source: Source) -> Iterator[dict[str, object] | DroppedRow]:
+    """Yield the submissions and comments of a JSON file: one value per line, a single one, or a document."""
+    if "\n" not in stream.beginning():
+        stream.whole()  # extends the window to the end of the first line, or of the file
+    first, _, rest = stream.beginning().partition("\n")
+    value = _decoded(first)
+    if isinstance(value, dict) and (rest.strip() or _is_post(value)):
+        while (line := stream.line()) is not None:
+            if line.strip():
+                value = _decoded(line)
+                yield from [DroppedRow(NOT_JSON, line)] if value is None else posts_in(value)
+        return
+    if stream.peek() == "{" and _is_post(stream.whole()):
+        yield from posts_in(stream.value())
+    else:
+        skipped = []
+        for path, items in stream.arrays():
+            if path in _PATHS:
+                for item in items:
+                    yield from posts_in(item)
+            elif next(items, None) is not None:
+                skipped.append(".".join(path))
+        source.notes += [f"not read: {', '.join(skipped[:_MAX_NAMES])}"] if skipped else []
+    stream.expect_end()
+
+
+def _decoded(line: str) -> object:
+    """Return the value of a line; None if it is not JSON."""
+    try:
+        return decode(line)
+    except ValueError:
+        return None
+
+
+def _is_post(value: object) -> bool:
+    """Return whether a value is a single submission or comment, bare or wrapped."""
+    return isinstance(value, dict) and (value.get("kind") in {"t1", "t3"} or "subreddit" in value)
