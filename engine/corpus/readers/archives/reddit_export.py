@@ -44,9 +44,7 @@ def rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
     header = ",".join(columns).encode()
     if not _PUBLIC.match(header):
         private = next((name for each, name in _PRIVATE.items() if each.match(header)), "")
-        what = (
-            f"has the {private} of a Reddit account, which are never read" if private else "has no posts of Reddit"
-        )
+        what = f"has the {private} of a Reddit account, which are never read" if private else "has no posts of Reddit"
         raise CorpusError(f"{source.name} {what}.", "Give posts.csv or comments.csv of Reddit's export, or all of it.")
     for record in records:
         if isinstance(record, DroppedRow):
