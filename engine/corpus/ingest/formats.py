@@ -160,6 +160,8 @@ def recognize_format(head: bytes, name: str) -> FileFormat:
     for file_format, each in FORMATS.items():
         if each.looks_like is not None and each.looks_like(head):
             return _json_format(file_format, head, suffix) if file_format in {"json", "jsonl"} else file_format
+    if suffix in _TEXTS and csv_rows.is_certain(head):
+        return "csv"
     for file_format, each in FORMATS.items():
         if suffix in each.suffixes and not each.binary_name and each.archive_root is None:
             return file_format

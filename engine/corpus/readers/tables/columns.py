@@ -23,6 +23,7 @@ TEXT_NAMES = (
 """Usual names of text columns, in the order of preference: of two, `full_text` is the one that is not cut off."""
 OTHER_NAMES = frozenset(
     {"id", "ids", "index", "user", "users", "username", "screen_name", "author", "authors", "handle", "sender", "from"}
+    | {"poet", "writer", "artist", "speaker", "character", "gender", "category", "class", "topic", "genre", "type"}
     | {"source", "query", "url", "urls", "link", "links", "permalink", "media", "image", "images", "photo", "photos"}
     | {"date", "time", "datetime", "timestamp", "created", "created_at", "timezone", "lang", "language", "location"}
     | {"place", "country", "hashtag", "hashtags", "mentions", "keyword"}
@@ -72,7 +73,7 @@ def find_text_column(rows: Sequence[Sequence[str]], names: Sequence[str] = ()) -
     values = [[value for row in rows if (value := row[index].strip())] for index in range(num_columns)]
     able = [index for index in range(num_columns) if not (keys and is_other_name(keys[index]))]
     texts = [index for index in able if not is_textless(values[index])]
-    for candidates in ([index for index in texts if values[index] and not _is_category(values[index])], texts):
+    for candidates in ([index for index in texts if values[index] and not is_category(values[index])], texts):
         named = [index for index in candidates if keys and keys[index] in _RANKS]
         if named:
             return TextColumn(min(named, key=lambda index: _RANKS[keys[index]]), "by its name")
@@ -133,7 +134,7 @@ def _is_textless_value(value: str) -> bool:
     return is_structure or _NUMBER.fullmatch(start) is not None or _NOT_TEXT.fullmatch(start) is not None
 
 
-def _is_category(values: Sequence[str]) -> bool:
+def is_category(values: Sequence[str]) -> bool:
     """Return whether few distinct values repeat, as in a column of languages or topics."""
     return len(values) >= _MIN_CATEGORY_ROWS and len(set(values)) <= _MAX_CATEGORY_SHARE * len(values)
 

@@ -5,18 +5,27 @@ Quotation marks are parsed in `csv_records`; header and columns are found in `ta
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.tables.columns import is_number
-from engine.corpus.readers.tables.csv_records import CsvRecords
+from engine.corpus.readers.tables.csv_quoting import Quoting, find_quoting, parsed
 from engine.corpus.readers.tables.table_layout import TableLayout, find_layout
-from engine.corpus.types import Row, Source
+from engine.corpus.types import DroppedRow, Row, Source
+from engine.text import harmless
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_QUOTING_NOTES = {
+    "escaped": r"quotation marks are escaped by a backslash",
+    "literal": "quotation marks are part of the text",
+}
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w"])"?', re.IGNORECASE)
+"""The first line that Excel writes and reads, and shows to nobody."""
 _HEAD_LINES = 1000
 _HEAD_CHARS = 1_000_000
 _DELIMITER_LINES = 100
@@ -28,14 +37,19 @@ _MIN_PROSE_SHARE, _MIN_PROSE_RECORDS = 0.95, 10
 
 @dataclass(frozen=True)
 class CsvDialect:
-    """The delimiter of a CSV file, and the layout of its columns."""
+    """How a CSV file is written, and the layout of its columns."""
 
     delimiter: str
+    quoting: Quoting
+    num_skipped: int
+    """Lines before the first record."""
     layout: TableLayout
 
     def rows(self, lines: Iterable[Line]) -> Iterator[Row]:
         """Yield a row for each record except the header: its text, or why it is dropped."""
-        return self.layout.rows(CsvRecords(lines, self.delimiter), delimiter=self.delimiter)
+        rest = islice(lines, self.num_skipped, None) if self.num_skipped else lines
+        records = parsed(rest, self.delimiter, self.quoting, 1 + self.num_skipped)
+        return self.layout.rows(records, delimiter=self.delimiter)
 
 
 def first_lines(lines: Iterator[Line]) -> list[Line]:
@@ -51,10 +65,12 @@ def first_lines(lines: Iterator[Line]) -> list[Line]:
 class Sample:
     """The first records of a file, parsed with one delimiter."""
 
-    def __init__(self, lines: Sequence[Line], delimiter: str) -> None:
+    def __init__(self, lines: Sequence[Line], delimiter: str, quoting: Quoting = "doubled") -> None:
         """Parse the lines; dropped records, and one truncated at the end, are ignored."""
-        self.delimiter = delimiter
-        self.records = list(_usable_records(lines, delimiter))
+        self.delimiter, self.quoting = delimiter, quoting
+        records = list(parsed(lines, delimiter, quoting))
+        self.records = [record[1] for record in records if isinstance(record, tuple) and record[1]]
+        self.num_dropped = sum(isinstance(record, DroppedRow) for record in records)
         widths = Counter(map(len, self.records))
         self.num_columns, count = widths.most_common(1)[0] if widths else (1, 0)
         self.share = count / max(1, len(self.records))
@@ -64,31 +80,42 @@ class Sample:
         """Return whether most records have the same number of columns, and it is not prose with commas."""
         if self.num_columns < 2:
             return False
-        if not self._is_prose():
+        if not self.is_prose():
             return self.share >= _MIN_SHARE
         return self.share >= _MIN_PROSE_SHARE and len(self.records) >= _MIN_PROSE_RECORDS
 
-    def _is_prose(self) -> bool:
+    def is_prose(self) -> bool:
         """Return whether every delimiter is followed by a blank in most records, as in prose."""
         wide = [fields for fields in self.records if len(fields) == self.num_columns]
         prose = [fields for fields in wide if all(field.startswith(" ") for field in fields[1:])]
         return sum(not is_number(fields[0]) for fields in prose) > len(wide) / 2
 
 
-def _usable_records(lines: Sequence[Line], delimiter: str) -> Iterator[list[str]]:
-    for record in CsvRecords(lines, delimiter):
-        if isinstance(record, tuple) and record[1]:
-            yield record[1]
+def separator_of(lines: Sequence[Line]) -> str | None:
+    """Return the delimiter that the file's first line sets for Excel (`sep=;`), or None."""
+    match = _SEPARATOR_LINE.fullmatch(lines[0].strip(" ")) if lines and isinstance(lines[0], str) else None
+    return match[1] if match else None
 
 
-def find_delimiter(lines: Sequence[Line], column: str | None = None) -> str:
-    """Return the delimiter, a comma in doubt; one whose header contains `column` wins."""
-    samples = [Sample(lines[:_DELIMITER_LINES], delimiter) for delimiter in DELIMITER_NAMES]
+def find_sample(lines: Sequence[Line], column: str | None = None) -> Sample:
+    """Return the first records, parsed with the delimiter that fits, a comma in doubt.
+
+    A delimiter whose header contains `column` wins; that of a `sep=` line decides, and the line is no record.
+    """
+    if separator := separator_of(lines):
+        return Sample(lines[1:], separator, find_quoting(lines[1:], separator))
+    first = lines[:_DELIMITER_LINES]
+    samples = [Sample(first, delimiter, find_quoting(first, delimiter)) for delimiter in DELIMITER_NAMES]
+    delimiter = _best(samples, column).delimiter
+    return Sample(lines, delimiter, find_quoting(lines, delimiter))
+
+
+def _best(samples: Sequence[Sample], column: str | None) -> Sample:
     for sample in samples:
         if column and sample.records and len(sample.records[0]) > 1 and column.casefold() in _folded(sample.records[0]):
-            return sample.delimiter
+            return sample
     tables = [sample for sample in samples if sample.is_table()]
-    return max(tables, key=lambda sample: (sample.share, sample.num_columns), default=samples[0]).delimiter
+    return max(tables, key=lambda sample: (sample.share, sample.num_columns), default=samples[0])
 
 
 def find_dialect(
@@ -99,10 +126,14 @@ def find_dialect(
     `text_column` and `label_column` are those of a fixed format, from 0. Raises `CorpusError` if a column of `config`
     does not exist.
     """
-    sample = Sample(lines, find_delimiter(lines, config.column))
+    sample = find_sample(lines, config.column or config.label_column)
+    num_skipped = 1 if separator_of(lines) else 0
     if sample.delimiter != ",":
-        source.notes.append(f"{DELIMITER_NAMES[sample.delimiter]}-separated")
-    is_wide = config.column is not None or text_column >= 0 or sample.is_table()
+        name = DELIMITER_NAMES.get(sample.delimiter, harmless(sample.delimiter))
+        source.notes.append(f"{name}-separated" + (", as its first line sets" if num_skipped else ""))
+    if sample.quoting in _QUOTING_NOTES:
+        source.notes.append(_QUOTING_NOTES[sample.quoting])
+    is_wide = config.column is not None or text_column >= 0 or num_skipped > 0 or sample.is_table()
     layout = find_layout(
         sample.records,
         source,
@@ -111,7 +142,7 @@ def find_dialect(
         text_column=text_column,
         label_column=label_column,
     )
-    return CsvDialect(sample.delimiter, layout)
+    return CsvDialect(sample.delimiter, sample.quoting, num_skipped, layout)
 
 
 def _folded(fields: Sequence[str]) -> list[str]:

@@ -12,15 +12,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from engine.corpus.readers.lines import Line
+from engine.corpus.readers.tables.table_layout import Record
 from engine.corpus.types import DroppedRow, example
 
 MAX_RECORD_LINES = 1000
 MAX_RECORD_CHARS = 1_000_000
 NEVER_CLOSED = "with a quotation mark that is never closed"
 OVER_LONG_FIELD = "with a field over 128 KB"
-
-Record = tuple[int, list[str]]
-"""The number of its first line, from 1, and its fields; no fields for a blank line."""
 
 
 class _NeverClosedError(Exception):
@@ -30,8 +28,8 @@ class _NeverClosedError(Exception):
 class CsvRecords:
     """The records of a CSV file in order; can be iterated once."""
 
-    def __init__(self, lines: Iterable[Line], delimiter: str) -> None:
-        self._lines = enumerate(lines, start=1)
+    def __init__(self, lines: Iterable[Line], delimiter: str, first_number: int = 1) -> None:
+        self._lines = enumerate(lines, start=first_number)
         self._delimiter = delimiter
         self._pushed_back: deque[tuple[int, Line]] = deque()
         self._tried_before_line = 0

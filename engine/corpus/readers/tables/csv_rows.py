@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import decoded_lines, head_lines
-from engine.corpus.readers.tables.csv_dialect import Sample, find_delimiter, find_dialect, first_lines
+from engine.corpus.readers.tables.csv_dialect import find_dialect, find_sample, first_lines, separator_of
+from engine.corpus.readers.tables.csv_quoting import is_valid
+from engine.corpus.readers.tables.table_layout import is_certain_table
 from engine.corpus.types import Row, Source
 
 _CLEAR_SHARE = 0.7
 """Least share of records with the same number of columns, to detect CSV by content alone."""
 _CLEAR_QUOTED_SHARE = 0.9
+_CERTAIN_SHARE = 0.98
+"""The same for a file that is called plain text."""
 
 
 def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per record except the header. Raises `CorpusError` if `config.column` does not exist.
 
-    The text is in `config.column` (a name in the header, or a number from 1), or else in the column with the greatest
-    mean length. A record with another number of columns is dropped.
+    The text is in `config.column` (a name in the header, or a number from 1), or else in the column with a usual name,
+    or with the greatest mean length. A record with another number of columns is dropped, unless it only leaves out the
+    last ones.
     """
     lines = decoded_lines(file, source)
     head = first_lines(lines)
@@ -31,19 +35,35 @@ def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[R
 
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as a table, or as one column with a quoted first field."""
-    lines = head_lines(head)
-    if not lines or lines[0].lstrip().startswith(("{", "[")):
+    lines = _lines_of(head)
+    if not lines:
         return False
-    sample = Sample(lines, find_delimiter(lines))
+    if separator_of(lines):
+        return True
+    sample = find_sample(lines)
     if sample.is_table():
         return sample.share >= _CLEAR_SHARE and len(sample.records) > 1
-    return sample.share >= _CLEAR_QUOTED_SHARE and lines[0].startswith('"') and _is_strict(lines, sample.delimiter)
+    return sample.share >= _CLEAR_QUOTED_SHARE and lines[0].startswith('"') and is_valid(lines, sample.delimiter)
 
 
-def _is_strict(lines: list[str], delimiter: str) -> bool:
-    """Return whether the first record is strictly valid CSV."""
-    try:
-        next(csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True))
-    except csv.Error:
+def is_certain(head: bytes) -> bool:
+    """Return whether a file starts as a table beyond doubt, so that the name of a plain text does not count.
+
+    Nearly all lines have the same number of columns, and a header, numbers, dates or labels show that they are columns.
+    """
+    lines = _lines_of(head)
+    if not lines:
         return False
-    return True
+    if separator_of(lines):
+        return True
+    sample = find_sample(lines)
+    num_others = sample.num_dropped + sum(not line.strip() for line in lines)
+    is_even = sample.share >= _CERTAIN_SHARE and num_others <= (1 - _CERTAIN_SHARE) * len(lines)
+    is_written_as_table = sample.num_columns > 1 and is_even and not sample.is_prose()
+    return is_written_as_table and is_certain_table(sample.records, is_tab_separated=sample.delimiter == "\t")
+
+
+def _lines_of(head: bytes) -> list[str]:
+    """Return the lines of a file's first bytes; none if it starts as JSON."""
+    lines = head_lines(head)
+    return [] if lines and lines[0].lstrip().startswith(("{", "[")) else lines

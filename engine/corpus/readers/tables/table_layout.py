@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
 from engine.corpus.readers.tables.columns import (
+    TextColumn,
     find_text_column,
-    is_number,
-    is_other_name,
+    is_category,
     is_text_name,
-    name_key,
+    is_textless,
     requested_column,
 )
-from engine.corpus.readers.tables.labels import LABEL_NAMES, LabelRule, find_labels
+from engine.corpus.readers.tables.labels import LabelRule, find_labels
+from engine.corpus.readers.tables.table_header import is_header
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import harmless
@@ -27,12 +28,15 @@ TOO_MANY_COLUMNS = "with too many columns"
 TOO_FEW_COLUMNS = "with too few columns"
 BLANK_LINE = "empty"
 
-_LONE_NAMES = frozenset({"name", "names", "title", "titles"})
-"""Usual names of a single column beside those of texts."""
-_MAX_NAME_CHARS = 60
+_MIN_SHORT_SHARE = 0.1
+"""Share of the first records from which a width is usual in the table."""
+_MIN_ALIKE_SHARE = 0.95
+_MIN_CERTAIN_RECORDS = {True: 2, False: 3}
+"""Records, with and without tabs, from which a file is certainly a table."""
+_MIN_TABBED_RECORDS = 10
 
 Record = tuple[int, list[str]]
-"""The number of its line or row, from 1, and its fields; no fields for a blank line."""
+"""The number of its first line or of its row, from 1, and its fields; no fields for a blank line."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class TableLayout:
     label_column: int = -1
     label_rule: LabelRule | None = None
     """None if rows are not filtered by label."""
+    short_widths: frozenset[int] = frozenset()
+    """Widths of records that leave out the last columns, but have text and label."""
 
     def rows(
         self, records: Iterable[Record | DroppedRow], *, place: str = "line", delimiter: str = ","
@@ -63,7 +69,7 @@ class TableLayout:
             number, fields = record
             if is_header_ahead and fields:
                 is_header_ahead = False
-            elif len(fields) != num_columns:
+            elif len(fields) != num_columns and len(fields) not in self.short_widths:
                 yield DroppedRow(self._ragged(fields), example(f"{place} {number}", delimiter.join(fields)))
             elif rule is not None and (reason := rule.reason_to_drop(fields[label_column])):
                 yield DroppedRow(reason, example(f"{place} {number}", fields[text_column]))
@@ -98,53 +104,98 @@ def find_layout(
     has_header = not names and is_header(first, others, (config.column, config.label_column))
     header = list(names) or (first if has_header else [])
     num_columns = len(header) or num_columns or Counter(map(len, records)).most_common(1)[0][0]
-    rows = [fields for fields in (others if has_header else records) if len(fields) == num_columns]
-    why = ""
-    if config.column is not None:
-        text_column = requested_column(header or first, num_columns, config.column, "--column", source.name)
-    elif text_column < 0:
-        found = find_text_column(rows, header)
-        if found is None:
-            raise _no_text(source, header or first)
-        text_column, why = found
-    labels = find_labels(rows, header, text_column, config, source.name, column=label_column)
-    layout = TableLayout(num_columns, text_column, has_header, labels.column, labels.rule)
+    records = others if has_header else records
+    widths = _usual_short_widths(records, num_columns) if header else set()
+    rows = [[*each, *[""] * (num_columns - len(each))] for each in records if len(each) in {num_columns, *widths}]
+    text = _text_column(rows, header or first, source, config, text_column, has_header=bool(header))
+    labels = find_labels(rows, header, text.column, config, source.name, column=label_column)
+    short_widths = frozenset(width for width in widths if width > max(text.column, labels.column))
     if not names:
         source.notes.append("header row found" if has_header else "no header row")
     if num_columns > 1:
-        source.notes.append(f"text in {_called(text_column, header)}" + (f": {why}" if why else ""))
+        source.notes.append(f"text in {_called(text.column, header)}" + (f": {text.why}" if text.why else ""))
     if labels.note:
         source.notes.append(f"labels in {_called(labels.column, header)}: {labels.note}")
     elif config.label != DEFAULT_LABEL:
         source.notes.append("no labels found: every row kept")
-    return layout
+    if short_widths:
+        source.notes.append("rows that leave out the last columns are kept")
+    return TableLayout(num_columns, text.column, has_header, labels.column, labels.rule, short_widths)
+
+
+def is_certain_table(records: Sequence[list[str]], *, is_tab_separated: bool) -> bool:
+    """Return whether records of one width are certainly a table, not prose that has a delimiter in every line.
+
+    A column of texts is beside one of numbers, ids, dates or labels, or has a usual name. The same number of tabs in
+    many lines is enough: no prose is written so.
+    """
+    first, *others = records or [[]]
+    if len(records) < _MIN_CERTAIN_RECORDS[is_tab_separated]:
+        return False
+    header = first if is_header(first, others) else []
+    rows = [each for each in (others if header else records) if len(each) == len(first)]
+    text = find_text_column(rows, header)
+    if text is None:
+        return False
+    columns = [[cell for each in cells if (cell := each.strip())] for cells in zip(*rows, strict=True)]
+    is_even = (
+        is_tab_separated and len(rows) >= _MIN_TABBED_RECORDS and all(len(each) > len(rows) / 2 for each in columns)
+    )
+    is_named = bool(header) and is_text_name(header[text.column])
+    is_labelled = not is_category(columns[text.column]) and any(map(is_category, columns))
+    return is_even or is_named or is_labelled or any(map(is_textless, columns))
+
+
+def _text_column(
+    rows: Sequence[list[str]],
+    names: Sequence[str],
+    source: Source,
+    config: CorpusConfig,
+    fixed: int,
+    *,
+    has_header: bool,
+) -> TextColumn:
+    """Return the column of --column, of a fixed format, or the one that is found. Raises `CorpusError`."""
+    if config.column is not None:
+        num_columns = len(rows[0]) if rows else len(names)
+        return TextColumn(requested_column(names, num_columns, config.column, "--column", source.name), "")
+    if fixed >= 0:
+        return TextColumn(fixed, "")
+    if found := find_text_column(rows, names if has_header else ()):
+        return found
+    shown = ", ".join(harmless(name, 30) for name in names[:12])
+    raise CorpusError(
+        f"{source.name} has no column of texts: its columns are links, ids, numbers, dates or names.",
+        f"Choose one with --column; its first row is: {shown}.",
+    )
+
+
+def _usual_short_widths(records: Sequence[list[str]], num_columns: int) -> set[int]:
+    """Return the widths of records that certainly leave out the last columns.
+
+    Many records have such a width, and the same numbers, ids or dates in their columns as complete ones: the pieces of
+    a text with a line break in it, which is not quoted, do not.
+    """
+    counts = Counter(map(len, records))
+    usual = {width for width in counts if width < num_columns and counts[width] >= _MIN_SHORT_SHARE * len(records)}
+    complete = [each for each in records if len(each) == num_columns]
+    return {width for width in usual if _are_alike([each for each in records if len(each) == width], complete)}
+
+
+def _are_alike(short: Sequence[list[str]], complete: Sequence[list[str]]) -> bool:
+    """Return whether short records have numbers, ids and dates where complete ones have."""
+    width = len(short[0])
+    kinds = [[_is_textless_cell(each[index]) for index in range(width)] for each in (complete or short)]
+    marked = [index for index in range(width) if sum(each[index] for each in kinds) >= _MIN_ALIKE_SHARE * len(kinds)]
+    num_alike = sum(all(_is_textless_cell(each[index]) for index in marked) for each in short)
+    return bool(marked) and num_alike >= _MIN_ALIKE_SHARE * len(short)
+
+
+def _is_textless_cell(cell: str) -> bool:
+    return is_textless([cell.strip()]) if cell.strip() else False
 
 
 def _called(column: int, header: Sequence[str]) -> str:
     """Return a column's number from 1 and its name, for a note."""
     name = harmless(header[column].strip(), 30) if column < len(header) else ""
     return f"column {column + 1} ({name})" if name else f"column {column + 1}"
-
-
-def _no_text(source: Source, names: Sequence[str]) -> CorpusError:
-    shown = ", ".join(harmless(name, 30) for name in names[:12]) or "none"
-    return CorpusError(
-        f"{source.name} has no column of texts: links, ids, numbers, dates or names only.",
-        f"Choose one with --column; its first row is: {shown}.",
-    )
-
-
-def is_header(first: Sequence[str], others: Sequence[Sequence[str]], columns: Sequence[str | None] = ()) -> bool:
-    """Return whether the first record of a table is a header; `columns` are names that the user gave."""
-    folded = [field.strip().casefold() for field in first]
-    if any(column is not None and column.casefold() in folded for column in columns):
-        return True
-    if len(first) == 1:
-        return is_text_name(first[0]) or folded[0] in _LONE_NAMES
-    if any(is_number(name) or len(name) > _MAX_NAME_CHARS for name in first):
-        return False
-    keys = set(map(name_key, first))
-    if any(map(is_text_name, first)) or any(map(is_other_name, keys)) or not keys.isdisjoint(LABEL_NAMES | _LONE_NAMES):
-        return True
-    rows = [fields for fields in others if len(fields) == len(first)]
-    return bool(rows) and any(all(map(is_number, cells)) for cells in zip(*rows, strict=True))

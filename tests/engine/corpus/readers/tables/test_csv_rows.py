@@ -12,28 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.tables.csv_records import MAX_RECORD_LINES
-from engine.corpus.readers.tables.csv_rows import csv_rows
-from engine.corpus.types import DroppedRow, Row, Source
+from engine.corpus.types import DroppedRow
 from engine.errors import CorpusError
+from tests.engine.corpus.readers.tables.read_table import read, rows_of
 
 NEVER_CLOSED = "with a quotation mark that is never closed"
-
-
-def read(content: str | bytes, column: str | None = None, label: str = "happy") -> tuple[list[Row], list[str]]:
-    """Return the rows of a file with this content, and the notes on it."""
-    source = Source(name="data.csv", format="csv")
-    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-    return list(csv_rows(io.BytesIO(data), source, CorpusConfig(column=column, label=label))), source.notes
-
-
-def rows_of(content: str | bytes, column: str | None = None, label: str = "happy") -> list[Row]:
-    return read(content, column, label)[0]
-
-
-def notes_of(content: str | bytes, column: str | None = None, label: str = "happy") -> list[str]:
-    return read(content, column, label)[1]
 
 
 # One column -----------------------------------------------------------------------------------------------------------
@@ -117,55 +101,52 @@ def test_a_record_of_another_width_is_counted_and_shown() -> None:
     ]
 
 
-# Labels ---------------------------------------------------------------------------------------------------------------
+# Excel's first line ---------------------------------------------------------------------------------------------------
 
 
-def test_a_column_named_as_a_label_decides_what_is_kept() -> None:
-    rows, notes = read("tweet,Sentiment\nso sad,0\nhello,1\nwho knows,\nbye,1.0\n")
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])
+def test_the_separator_line_of_excel_decides_the_delimiter_and_is_no_row(first: str) -> None:
+    rows, notes = read(f"{first}\nid;text\n1;hello, you\n2\n3;bye, all\n")
+    assert rows == ["hello, you", DroppedRow("with too few columns", "line 4: 2"), "bye, all"]
+    assert notes[0] == "semicolon-separated, as its first line sets"
+
+
+def test_the_separator_line_may_set_a_delimiter_that_is_not_detected() -> None:
+    assert read("sep=^\nid^text\n1^hello\n") == (
+        ["hello"],
+        ["^-separated, as its first line sets", "header row found", "text in column 2 (text): by its name"],
+    )
+
+
+# Rows without the last columns ----------------------------------------------------------------------------------------
+
+
+def test_rows_that_leave_out_the_last_columns_are_kept_where_many_do() -> None:
+    content = "id,text,date,url\n" + "1,hello,2012-01-02\n" * 9 + "2,bye,2012-01-03,http://a.example\n3,why\n4\n"
+    rows, notes = read(content)
     assert rows == [
-        DroppedRow("labelled sad (0)", "line 2: so sad"),
-        "hello",
-        DroppedRow("without a label", "line 4: who knows"),
+        *["hello"] * 9,
         "bye",
+        DroppedRow("with too few columns", "line 12: 3,why"),
+        DroppedRow("with too few columns", "line 13: 4"),
     ]
-    assert notes == [
-        "header row found",
-        "text in column 1 (tweet): by its name",
-        "labels in column 2 (Sentiment): kept happy (1); --label all keeps all",
-    ]
+    assert notes[-1] == "rows that leave out the last columns are kept"
 
 
-POLARITIES = "4,hello\n0,so sad\n2,a bus\n"
-WORDS = "label,text\npositive,hello there\nneutral,a long bus\n"
+def test_rows_that_all_leave_out_the_last_column_are_kept() -> None:
+    assert rows_of("id,text,url\n1,hello\n2,bye\n") == ["hello", "bye"]
 
 
-@pytest.mark.parametrize(
-    ("content", "label", "kept"),
-    [
-        (POLARITIES, "happy", ["hello"]),
-        (POLARITIES, "all", ["hello", "so sad", "a bus"]),
-        (WORDS, "neutral", ["a long bus"]),
-    ],
-)
-def test_labels_are_polarities_or_words(content: str, label: str, kept: list[str]) -> None:
-    assert [row for row in rows_of(content, label=label) if isinstance(row, str)] == kept
+def test_the_pieces_of_an_unquoted_text_with_a_line_break_are_no_rows() -> None:
+    content = "id,text,lang\n" + "".join(f"{number},hello\nyou there,en\n" for number in range(20))
+    rows = rows_of(content + "1,good bye,en\n" * 5)
+    assert [row for row in rows if isinstance(row, str)] == ["good bye"] * 5
+    assert {row.reason for row in rows if isinstance(row, DroppedRow)} == {"with too few columns"}
 
 
-def test_a_few_zeros_are_no_labels_but_hundreds_at_the_start_are_a_file_sorted_by_label() -> None:
-    assert rows_of("0,hello\n0,good bye\n") == ["hello", "good bye"]
-    rows = rows_of("0,so sad\n" * 1200 + "4,hello\n" * 2)
-    assert [row for row in rows if isinstance(row, str)] == ["hello"] * 2
-
-
-@pytest.mark.parametrize(
-    "content", ["a,b,label\n1,hello there,3\n", "1,hello there,3\n", "label,text\nen,hello there\n"]
-)
-def test_other_columns_are_no_labels(content: str) -> None:
-    assert rows_of(content) == ["hello there"]
-
-
-def test_a_label_without_a_label_column_is_noted() -> None:
-    assert notes_of("hello\nbye\n", label="sad")[-1] == "no labels found: every row kept"
+def test_rows_that_leave_out_the_label_are_dropped() -> None:
+    content = "id,text,polarity\n" + "1,hello\n" * 5 + "2,bye,4\n3,no,0\n"
+    assert [row for row in rows_of(content) if isinstance(row, str)] == ["bye"]
 
 
 # Quotation marks ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,72 @@
+"""Decides whether the first record of a table is its header: by a usual name, or because it differs from the others.
+
+In doubt it is no header, so that no tweet is lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from engine.corpus.readers.tables.columns import is_number, is_other_name, is_text_name, name_key
+from engine.corpus.readers.tables.labels import LABEL_NAMES
+
+_OTHER_NAMES = LABEL_NAMES | {"name", "names", "title", "titles"}
+"""Usual names beside those of texts, ids, dates and users."""
+_MAX_NAME_CHARS = 60
+_WORD = re.compile(r"[A-Za-z]\w{0,29}", re.ASCII)
+_WORDS = re.compile(r"[A-Za-z]\w{0,19}(?:[ ._/-]\w{1,19}){0,3}", re.ASCII)
+_MIN_ROWS, _MIN_CATEGORY_ROWS = 3, 20
+_MAX_ALIKE_SHARE = 0.02
+"""Share of the cells below a name that may look like it, or be unique in a column of categories."""
+
+
+def is_header(first: Sequence[str], others: Sequence[Sequence[str]], columns: Sequence[str | None] = ()) -> bool:
+    """Return whether the first record of a table is a header; `columns` are names that the user gave."""
+    folded = [cell.strip().casefold() for cell in first]
+    if any(column is not None and column.casefold() in folded for column in columns):
+        return True
+    if len(first) == 1:
+        return is_text_name(first[0]) or folded[0] in _OTHER_NAMES - LABEL_NAMES
+    if any(is_number(cell) or len(cell) > _MAX_NAME_CHARS for cell in first):
+        return False
+    columns_below = list(zip(*(cells for cells in others if len(cells) == len(first)), strict=True))
+    if any(all(map(is_number, cells)) for cells in columns_below) or _has_usual_name(first, columns_below):
+        return True
+    is_distinct = bool(columns_below) and len(columns_below[0]) >= _MIN_ROWS and len(set(folded)) == len(folded)
+    return (
+        is_distinct and all(map(_is_name_of, first, columns_below)) and any(map(_is_far_shorter, first, columns_below))
+    )
+
+
+def _has_usual_name(first: Sequence[str], columns_below: Sequence[Sequence[str]]) -> bool:
+    """Return whether a cell is a usual name and hardly occurs below it, as a category would."""
+    for index, cell in enumerate(first):
+        key = name_key(cell)
+        if is_text_name(cell) or is_other_name(key) or key in _OTHER_NAMES:
+            below = columns_below[index] if columns_below else ()
+            num_equal = sum(name_key(each) == key for each in below)
+            if num_equal <= _MAX_ALIKE_SHARE * len(below):
+                return True
+    return False
+
+
+def _is_name_of(name: str, below: Sequence[str]) -> bool:
+    """Return whether a cell is like the name of a variable, and the cells below it are not, or are categories."""
+    name = name.strip()
+    kind = next((kind for kind in (_WORD, _WORDS) if kind.fullmatch(name)), None)
+    if kind is None:
+        return False
+    cells = [cell.strip() for cell in below]
+    if sum(kind.fullmatch(cell) is not None for cell in cells) <= _MAX_ALIKE_SHARE * len(cells):
+        return True
+    counts = Counter(map(str.casefold, cells))
+    num_unique = sum(count == 1 for count in counts.values())
+    is_category = len(cells) >= _MIN_CATEGORY_ROWS and num_unique <= _MAX_ALIKE_SHARE * len(cells)
+    return is_category and name.casefold() not in counts
+
+
+def _is_far_shorter(name: str, below: Sequence[str]) -> bool:
+    """Return whether a name is less than half as long as the mean cell below."""
+    return 2 * len(name) * len(below) < sum(map(len, below))

@@ -1,0 +1,57 @@
+"""The header of a table is detected by usual names or because it differs in kind; a first tweet is never lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.corpus.readers.tables.table_header import is_header
+
+POEMS = [
+    ["An old quiet pond… a frog jumps in", "Basho Matsuo"],
+    ["First autumn morning; the mirror shows a face", "Murakami Kijo"],
+    ["Over the wintry forest, winds howl in rage", "Natsume Soseki"],
+]
+TWEETS = [["hello there, it rains again", "mia"], ["what a day! so long", "tom_7"], ["good morning @you :)", "ida"]]
+SEASONS = [[f"a line about leaf no {number}, falling", ["spring", "autumn"][number % 2]] for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    "header", [["haiku", "author"], ["haiku", "maker"], ["haiku_text", "made_by"], ["Verse", "By"]]
+)
+def test_names_above_texts_are_a_header(header: list[str]) -> None:
+    assert is_header(header, POEMS)
+
+
+@pytest.mark.parametrize("header", [["verse", "season"], ["", "leaf_text"]])
+def test_a_name_above_categories_is_a_header(header: list[str]) -> None:
+    assert is_header(header, [[*row][:: (1 if header[0] else -1)] for row in SEASONS]) == bool(header[0])
+
+
+@pytest.mark.parametrize(
+    ("first", "others"),
+    [
+        (["-0.5", "hello"], [["1.5", "so it goes"], ["-2", "what a day"], ["0.1", "bye now"]]),
+        (["-1", "text"], [["1", "so it goes"]]),
+        (["+1.5e3", "hello"], [["2", "so it goes"]]),
+        (["hello", "bob"], TWEETS),
+        (["hello there", "bob"], TWEETS),
+        (["what a day!", "Basho"], POEMS),
+        (["yes", "autumn"], SEASONS),
+        (["hello", "you"], [["so it goes", "what a day"]]),
+        (["where is it?", "place"], [["why now?", "time"], ["what place is it?", "place"], ["so there", "place"]]),
+        (["hello", "hello"], POEMS),
+        (["my favourite author is somebody whose books are longer than this line is", "author"], POEMS),
+    ],
+)
+def test_a_first_row_of_data_is_no_header(first: list[str], others: list[list[str]]) -> None:
+    assert not is_header(first, others)
+
+
+@pytest.mark.parametrize("header", [["text"], ["Haiku"], ["names"]])
+def test_a_usual_name_alone_is_a_header(header: list[str]) -> None:
+    assert is_header(header, [["hello"]])
+
+
+@pytest.mark.parametrize("first", [["hello"], ["label"], ["-1"], [""]])
+def test_another_word_alone_is_no_header(first: list[str]) -> None:
+    assert not is_header(first, [["hello there"]])
