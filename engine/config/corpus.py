@@ -58,7 +58,7 @@ class CorpusConfig:
     author: str | None = None
     """Chats: author (name or id) whose messages are kept; by default the owner of the export."""
     no_replies: bool = False
-    """X, Mastodon and Bluesky archives: skip replies to others."""
+    """Archives of networks: skip replies to others."""
     no_retweets: bool = False
     """Skip retweets in tables, JSON and text; archives never include them."""
     no_sensitive: bool = False

@@ -97,19 +97,17 @@ def nothing_readable(path: Path, contents: Contents, left_out: list[str], config
     if config.format == "auto" and config.member is None and (problem := meta_files.problem_of_export(contents.others)):
         return problem.error(shown_path(path))
     kind = "a folder" if path.is_dir() else "an archive"
-    kinds = ", ".join(suffixes_read(config.format))
+    chosen = f" that matches --member {harmless(config.member, 60)}" if config.member is not None else ""
     found = f"; found but not read: {_listed(left_out)}" if left_out else ""
     found += f"; {'also' if found else 'it'} has {contents.others}" if contents.others.counts else ""
-    packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
-    if config.member is not None and not left_out:
+    what = f"{shown_path(path)} is {kind} without a readable file{chosen}{found}."
+    if chosen and not left_out:
         return CorpusError(
-            f"{shown_path(path)} is {kind} without a file that matches --member {harmless(config.member, 60)}.",
-            "The pattern is compared with a file's path inside, or with its name; * stands for any characters.",
+            what, "The pattern is compared with a file's path inside, or with its name; * stands for any characters."
         )
-    return CorpusError(
-        f"{shown_path(path)} is {kind} without a readable file{found}.",
-        f"Supported: {kinds}{packed}." if path.is_dir() else f"Supported: {kinds}.",
-    )
+    kinds = ", ".join(suffixes_read(config.format))
+    packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
+    return CorpusError(what, f"Supported: {kinds}{packed if path.is_dir() else ''}.")
 
 
 def _listed(phrases: list[str]) -> str:

@@ -422,7 +422,8 @@ def test_only_the_files_that_match_the_pattern_of_member_are_read(tmp_path: Path
 
 def test_a_pattern_that_matches_nothing_or_has_nothing_to_choose_from_is_an_error(tmp_path: Path) -> None:
     folder = write(tmp_path / "folder", {"a.csv": CSV})
-    for path, words in ((folder, "without a file that matches --member"), (folder / "a.csv", "is a single file")):
+    not_found = r"without a readable file that matches --member b\*; it has 1 \.csv \(a\.csv\)\.$"
+    for path, words in ((folder, not_found), (folder / "a.csv", "is a single file")):
         with pytest.raises(CorpusError, match=words):
             next(open_sources(CorpusConfig(files=(str(path),), member="b*"), ReadProgress()))
 
