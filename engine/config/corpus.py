@@ -21,6 +21,8 @@ FileFormat = Literal[
     "bluesky",
     "meta",
     "reddit",
+    "telegram",
+    "whatsapp",
     "jsonl",
     "json",
     "parquet",

@@ -32,6 +32,7 @@ from engine.corpus.readers.archives import (
     x_files,
     x_rows,
 )
+from engine.corpus.readers.chats import telegram_rows, whatsapp_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import arrow_rows, csv_rows, parquet_rows, sentiment140_rows
 from engine.corpus.types import ArchiveReader, Member, Reader
@@ -127,6 +128,20 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         archive_root=meta_files.archive_root,
         enclosing_root=meta_files.enclosing_root,
         never_read="messages, comments, groups, archived and deleted posts",
+    ),
+    "telegram": Format(
+        archive_reader=telegram_rows.telegram_rows,
+        suffixes=(telegram_rows.FILE_NAME,),
+        looks_like=telegram_rows.looks_like,
+        archive_root=telegram_rows.archive_root,
+        never_read="media and files of the chats",
+    ),
+    "whatsapp": Format(
+        archive_reader=whatsapp_rows.whatsapp_rows,
+        suffixes=("_chat.txt", "WhatsApp Chat with NAME.txt"),
+        looks_like=whatsapp_rows.looks_like,
+        archive_root=whatsapp_rows.archive_root,
+        never_read="media and files of the chats",
     ),
     "sentiment140": Format(
         reader=sentiment140_rows.sentiment140_rows,

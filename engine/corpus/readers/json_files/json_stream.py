@@ -130,12 +130,12 @@ class JsonStream:
             for _ in items:
                 pass
         elif opening == "{" and len(path) < _MAX_KEY_DEPTH:
-            for key in self.keys():
+            for key in self.object_keys():
                 yield from self.arrays((*path, key))
         else:
             self.value()
 
-    def keys(self) -> Iterator[str]:
+    def object_keys(self) -> Iterator[str]:
         """Yield the keys of the next object; the caller consumes each value."""
         self._expect("{")
         if self.peek() == "}":
@@ -154,7 +154,7 @@ class JsonStream:
         """Consume the next value; as a whole it may be longer than `MAX_VALUE_CHARS`, which limits the values in it."""
         opening = self.peek()
         if opening == "{" and depth < _MAX_KEY_DEPTH:
-            for _ in self.keys():
+            for _ in self.object_keys():
                 self.skip_value(depth + 1)
         elif opening == "[" and depth < _MAX_KEY_DEPTH:
             for _ in self.entries():

@@ -1,0 +1,221 @@
+r"""Telegram Desktop's `result.json`: one chat, or all chats of an account.
+
+One chat is `{"name": ..., "type": "personal_chat", "id": 123, "messages": [...]}`; an account's export is
+`{"about": ..., "personal_information": {"user_id": 123, ...}, ..., "chats": {"about": ..., "list": [CHAT, ...]},
+"left_chats": {...}}`. A message is `{"type": "message", "from": "Mia", "from_id": "user123", "text": TEXT}`, where TEXT
+is a string, or an array of strings and `{"type": "bold", "text": ...}`; before 2021 the id was a number. What was
+forwarded or made by a bot is no text of its author. The posts of a channel are the channel's own, saved messages the
+account's.
+
+An export may have gigabytes, in one object; one message is in memory. Control characters are written as `\x0B`, which
+is not JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.files.byte_stream import ByteStream, buffered
+from engine.corpus.readers.archives.html_text import escape
+from engine.corpus.readers.chats.authors import OF_ANOTHER_AUTHOR, SYSTEM_MESSAGE, WITHOUT_TEXT, Authors
+from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.types import DroppedRow, Member, Row, Source
+from engine.errors import CorpusError
+
+FILE_NAME = "result.json"
+
+_TYPES = "saved_messages|replies|verify_codes|personal_chat|bot_chat|(?:private|public)_(?:group|supergroup|channel)"
+_CHAT = rf'\{{\s*(?:"name"\s*:\s*(?:null|"(?:[^"\\]|\\.)*+")\s*,\s*)?"type"\s*:\s*"(?:{_TYPES})"\s*,\s*"id"\s*:'
+_ONE_CHAT = re.compile(_CHAT)
+_ACCOUNT = re.compile(
+    r'\{\s*"about"\s*:\s*"(?:[^"\\]|\\.)*+"\s*,\s*"(?:personal_information"\s*:\s*\{\s*"user_id"'
+    r'|(?:profile_pictures|stories)"\s*:\s*\['
+    r'|(?:contacts|frequent_contacts|sessions|web_sessions|chats|left_chats)"\s*:\s*\{\s*"about")'
+)
+_EXPORT_FOLDER = re.compile(r"(?:Chat|Data)Export_[^/]*/$")
+_LISTS_OF_CHATS = ("chats", "left_chats")
+_CONTROL_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x[0-9A-Fa-f]{2}")
+_CHUNK_BYTES = 1 << 18
+
+
+def looks_like(head: bytes) -> bool:
+    """Return whether a file starts as the export of a chat or of an account."""
+    text = head.decode("utf-8-sig", "replace").lstrip()
+    return _ONE_CHAT.match(text) is not None or _ACCOUNT.match(text) is not None
+
+
+def archive_root(name: str) -> str | None:
+    """Return the folder in which exports are beside each other, or the export's own; None if the file is not read."""
+    if name.rpartition("/")[2] != FILE_NAME:
+        return None
+    return _EXPORT_FOLDER.sub("", name.removesuffix(FILE_NAME))
+
+
+def telegram_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Yield one row per message. Raises `CorpusError` if a file is no export, or the author is not one person."""
+    authors = Authors(source, config)
+    for member in members:
+        with closing(member.open()) as file:
+            stream = JsonStream(buffered(_RepairedEscapes(file)), source.name_of(member))
+            yield from _export_rows(stream, source.name_of(member), authors)
+    authors.conclude()
+
+
+@dataclass
+class _Chat:
+    """What precedes the messages of a chat."""
+
+    name: str = ""
+    type: str = ""
+    id: str = ""
+
+    @property
+    def is_channel(self) -> bool:
+        """Whether all messages are posts of the channel."""
+        return self.type.endswith("_channel")
+
+    @property
+    def owner_id(self) -> str:
+        """The author of all messages of a channel or of saved messages; "" for other chats."""
+        if self.is_channel:
+            return f"channel{self.id}"
+        return f"user{self.id}" if self.type == "saved_messages" else ""
+
+    def read(self, stream: JsonStream, key: str) -> None:
+        """Consume the value of a key."""
+        if key == "name":
+            self.name = _string(stream.value())
+        elif key == "type":
+            self.type = _string(stream.value())
+        elif key == "id":
+            self.id = _number(stream.value())
+        else:
+            stream.skip_value()
+
+
+def _export_rows(stream: JsonStream, name: str, authors: Authors) -> Iterator[Row]:
+    """Yield the rows of an export."""
+    account = ""
+    has_chats = False
+    chat = _Chat()
+    for key in stream.object_keys() if stream.peek() == "{" else ():
+        if key == "personal_information":
+            account = _account_id(stream.value())
+        elif key in _LISTS_OF_CHATS and stream.peek() == "{":
+            has_chats = True
+            yield from _listed_rows(stream, account, authors)
+        elif key == "messages" and stream.peek() == "[":
+            has_chats = True
+            yield from _chat_rows(stream, chat, chat.owner_id, authors)
+        else:
+            chat.read(stream, key)
+    if not has_chats:
+        raise CorpusError(
+            f"{name} has no chats.", "Export them in Telegram Desktop as machine-readable JSON, and give result.json."
+        )
+
+
+def _listed_rows(stream: JsonStream, account: str, authors: Authors) -> Iterator[Row]:
+    """Yield the rows of `{"about": ..., "list": [CHAT, ...]}`."""
+    for list_key in stream.object_keys():
+        if list_key != "list" or stream.peek() != "[":
+            stream.skip_value()
+            continue
+        for _ in stream.entries():
+            chat = _Chat()
+            if stream.peek() != "{":
+                stream.skip_value()
+                continue
+            for key in stream.object_keys():
+                if key == "messages" and stream.peek() == "[":
+                    yield from _chat_rows(stream, chat, account or ("" if chat.is_channel else chat.owner_id), authors)
+                else:
+                    chat.read(stream, key)
+
+
+def _chat_rows(stream: JsonStream, chat: _Chat, owner_id: str, authors: Authors) -> Iterator[Row]:
+    """Yield one row per message of a chat."""
+    is_private = not chat.type.startswith("public_")
+    for message in stream.items():
+        if not isinstance(message, dict) or message.get("type") != "message":
+            yield SYSTEM_MESSAGE
+            continue
+        author_id, name = _author_id(message.get("from_id")), _string(message.get("from"))
+        if chat.is_channel:
+            author_id, name = chat.owner_id, chat.name
+        names = (name, message["author"]) if isinstance(message.get("author"), str) else (name,)  # a post's signature
+        if authors.is_own(author_id, *names, owner_id=owner_id, is_private=is_private):
+            yield _row(message)
+        else:
+            yield OF_ANOTHER_AUTHOR
+
+
+def _row(message: dict[str, object]) -> Row:
+    """Return the text of a message, or why it is dropped."""
+    if "forwarded_from" in message:
+        return DroppedRow("forwarded")
+    if "via_bot" in message:
+        return DroppedRow("made by a bot")
+    text = _text(message.get("text"))
+    return escape(text) if text.strip() else WITHOUT_TEXT
+
+
+def _text(value: object) -> str:
+    """Return a text, joined if it has formatted parts."""
+    if isinstance(value, list):
+        return "".join(_string(part.get("text")) if isinstance(part, dict) else _string(part) for part in value)
+    return _string(value)
+
+
+def _account_id(information: object) -> str:
+    """Return the id of an account as messages have it, or ""."""
+    return _author_id(information.get("user_id")) if isinstance(information, dict) else ""
+
+
+def _author_id(value: object) -> str:
+    """Return the id of an author: "user123"."""
+    number = _number(value)
+    return f"user{number}" if number else _string(value)
+
+
+def _number(value: object) -> str:
+    """Return the digits of an id, which the decoder converts to a float; "" for any other value."""
+    return f"{value:.0f}" if isinstance(value, float) else ""
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+class _RepairedEscapes(ByteStream):
+    r"""A file in which control characters written as \x0B are blanks."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._ready = self._incomplete = b""
+        self._is_at_end = False
+
+    def next_bytes(self, max_bytes: int) -> bytes:
+        """Return some bytes."""
+        while not self._ready and not self._is_at_end:
+            chunk = self._file.read(_CHUNK_BYTES)
+            self._is_at_end = not chunk
+            data = self._incomplete + chunk
+            end = len(data) if self._is_at_end else _before_incomplete_escape(data)
+            self._ready, self._incomplete = data[:end], data[end:]
+            if b"\\x" in self._ready:
+                self._ready = _CONTROL_ESCAPE.sub(rb"\1 ", self._ready)
+        data, self._ready = self._ready[:max_bytes], self._ready[max_bytes:]
+        return data
+
+
+def _before_incomplete_escape(data: bytes) -> int:
+    """Return the end of the data without backslashes at the end and what may belong to them."""
+    start = data[:-2] if data[-2:-1] == b"x" else data[:-1] if data[-1:] == b"x" else data
+    without = start.rstrip(b"\\")
+    return len(without) if len(without) < len(start) else len(data)

@@ -1,0 +1,168 @@
+"""WhatsApp's exported chat: `_chat.txt` (iOS) or `WhatsApp Chat with NAME.txt` (Android), alone or in a zip with media.
+
+A message is one or more lines, of which the first has date, time and author:
+
+    [31/12/19, 21:41:00] Mia: text         iOS
+    31/12/19, 21:41 - Mia: text            Android
+
+The order and separators of the date and the clock depend on the phone's language: `[2019-12-31, 9:41:00 p.m.]`,
+`31.12.19 klo 21.41 - `, `2019/12/31 下午9:41 - `. Lines without an author are system messages, as is most text after a
+left-to-right mark (see `whatsapp_text`). The export does not name its owner.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.archives.html_text import escape
+from engine.corpus.readers.chats.authors import (
+    OF_ANOTHER_AUTHOR,
+    SYSTEM_MESSAGE,
+    WITHOUT_TEXT,
+    Authors,
+    comparable,
+)
+from engine.corpus.readers.chats.whatsapp_text import own_words
+from engine.corpus.readers.lines import Line, decoded_lines, head_lines
+from engine.corpus.readers.text_rows import MAX_PARAGRAPH_CHARS, OVER_LONG_PIECE
+from engine.corpus.types import DroppedRow, Member, Row, Source
+from engine.errors import CorpusError
+
+_MARKS = "[\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]*+"
+_TO = rf"{_MARKS}(?:[./-]|년|月|年|월){_MARKS} ?{_MARKS}"
+_DATE = rf"\d{{1,4}}{_TO}\d{{1,2}}{_TO}\d{{1,4}}"
+_TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?"
+_WORDS = r"[^\d\[\]:]{0,16}?"
+"""What stands between date and time, or after the time: ", ", " klo ", "\u202fPM", " p. m."."""
+_IN_BRACKETS = re.compile(rf"{_MARKS}\[{_MARKS}{_DATE}{_WORDS}{_TIME}{_WORDS}\] ?(.*)", re.DOTALL)
+_BEFORE_A_DASH = re.compile(rf"{_MARKS}{_DATE}{_WORDS}{_TIME}{_WORDS} [-–] (.*)", re.DOTALL)
+_STYLES = (_IN_BRACKETS, _BEFORE_A_DASH)
+_AFTER_NAME = re.compile(r":(?: |$)")
+_NO_NAME = re.compile('["“”„«»]')  # "Mia changed the subject to “Trip: Rome”"
+_MAX_NAME_CHARS = 80
+_MIN_SHARE = 0.1
+"""Of the first lines of a chat, those that begin a message: the others belong to messages of several lines."""
+
+_FILE = re.compile(r"(?:_chat[ \d()-]*|.*whatsapp.*)\.txt", re.IGNORECASE)
+_EXPORT = re.compile(r"[^/]*(?:whatsapp[^/]*|\.zip)/$", re.IGNORECASE)
+
+
+def looks_like(head: bytes) -> bool:
+    """Return whether a file starts as a chat: its first line begins a message, and one of the first has an author."""
+    lines = [line for line in head_lines(head) if line.strip()]
+    style = _style_of(lines[0]) if lines else None
+    if style is None:
+        return False
+    begun = [found[1] for line in lines if (found := style.fullmatch(line))]
+    return len(begun) >= _MIN_SHARE * len(lines) and any(map(_AFTER_NAME.search, begun))
+
+
+def archive_root(name: str) -> str | None:
+    """Return the folder in which exported chats are beside each other; None if the file is not read.
+
+    A chat is a file there, or in a folder or zip of its own.
+    """
+    folder, _, file_name = name.rpartition("/")
+    return _EXPORT.sub("", f"{folder}/" if folder else "") if _FILE.fullmatch(file_name) else None
+
+
+def whatsapp_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Yield one row per message. Raises `CorpusError` if a file is no chat, or the author does not occur in any."""
+    authors = Authors(source, config)
+    for member in members:
+        with closing(member.open()) as file:
+            yield from _Chat(authors, config.author or "").rows(decoded_lines(file, source), source.name_of(member))
+    authors.conclude()
+
+
+@dataclass
+class _Message:
+    """A message of the author while its lines are read."""
+
+    lines: list[str] = field(default_factory=list)
+    num_chars: int = 0
+    problem: DroppedRow | None = None
+
+    def add(self, line: Line) -> None:
+        """Add a line; a dropped one, which may have begun another message, drops this one."""
+        if isinstance(line, DroppedRow):
+            self.problem = DroppedRow(line.reason)
+            return
+        self.lines.append(line)
+        self.num_chars += len(line) + 1
+        if self.num_chars > MAX_PARAGRAPH_CHARS:
+            self.problem = DroppedRow(OVER_LONG_PIECE)
+            self.lines.clear()
+
+    def row(self) -> Row:
+        """Return the author's words, or why there are none."""
+        if self.problem is not None:
+            return self.problem
+        text = own_words(self.lines)
+        return escape(text) if text else WITHOUT_TEXT
+
+
+class _Chat:
+    """Divides the lines of a chat into messages."""
+
+    def __init__(self, authors: Authors, wanted: str) -> None:
+        self._authors = authors
+        self._wanted = comparable(wanted) if ": " in wanted else ""  # else a name ends at its first colon
+
+    def rows(self, lines: Iterator[Line], name: str) -> Iterator[Row]:
+        """Yield a row per message. Raises `CorpusError` if there are no messages."""
+        style: re.Pattern[str] | None = None
+        message: _Message | None = None
+        for line in lines:
+            style = style or _style_of(line)
+            begun = style.fullmatch(line) if style is not None and isinstance(line, str) else None
+            if begun is None:
+                if message is not None:
+                    message.add(line)
+                elif isinstance(line, DroppedRow):
+                    yield DroppedRow(line.reason)
+                elif style is None and line.strip():
+                    yield DroppedRow("before the first message")
+                continue
+            if message is not None:
+                yield message.row()
+            row = self._begun(begun[1])
+            message = row if isinstance(row, _Message) else None
+            if isinstance(row, DroppedRow):
+                yield row
+        if message is not None:
+            yield message.row()
+        if style is None:
+            raise CorpusError(
+                f"{name} is no chat exported from WhatsApp: no line begins with a date, a time and a name.",
+                "Give the .txt file or the zip that WhatsApp's “Export chat” makes.",
+            )
+
+    def _begun(self, rest: str) -> _Message | DroppedRow:
+        """Return the message of the author that begins with a line, without its date, or why it is not read."""
+        end = self._end_of_name(rest)
+        author = rest[:end]
+        if end < 0 or end > _MAX_NAME_CHARS or _NO_NAME.search(author):
+            return SYSTEM_MESSAGE
+        if not self._authors.is_own("", author.strip(), is_private=True):
+            return OF_ANOTHER_AUTHOR
+        message = _Message()
+        message.add(rest[end + 1 :].removeprefix(" "))
+        return message
+
+    def _end_of_name(self, rest: str) -> int:
+        """Return the position of the colon after the author's name, or -1."""
+        ends = [found.start() for found in _AFTER_NAME.finditer(rest, 0, _MAX_NAME_CHARS + 2)]
+        own = next((end for end in ends if self._wanted and comparable(rest[:end]) == self._wanted), None)
+        return own if own is not None else ends[0] if ends else -1
+
+
+def _style_of(line: Line) -> re.Pattern[str] | None:
+    """Return the pattern of the lines that begin a message, by the first of them: in brackets, or before a dash."""
+    if isinstance(line, DroppedRow):
+        return None
+    return next((style for style in _STYLES if style.fullmatch(line)), None)
