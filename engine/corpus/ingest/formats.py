@@ -98,7 +98,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         looks_like=x_files.looks_like,
         archive_root=x_files.archive_root,
         main_first=x_files.main_first,
-        never_read="messages, deleted tweets and media",
+        never_read="messages, deleted tweets, community tweets and media",
     ),
     "mastodon": Format(
         reader=mastodon_rows.mastodon_rows,

@@ -287,7 +287,7 @@ def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Pa
     assert sorted(map(str, opened.rows)) == sorted(map(str, ROWS))
     assert opened.source.notes[0].startswith("not read: ")
     assert "README.txt" in opened.source.notes[0]
-    note = "4 other files not opened (messages, deleted tweets and media never are)"
+    note = "4 other files not opened (messages, deleted tweets, community tweets and media never are)"
     assert opened.source.notes[1] == note
     assert re.fullmatch(r"x: (?:twitter\S*/)?data/tweets\S*\.js \+ 1 more", opened.source.name)
 

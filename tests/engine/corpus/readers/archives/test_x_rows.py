@@ -92,6 +92,10 @@ def test_tco_links_are_removed_and_counted_without_keep_links() -> None:
     assert notes == []
 
 
+def test_a_link_in_parentheses_is_removed_with_them() -> None:
+    assert rows_of_tweets(tweet(f"a tool ({LINK}), and f() or (see {LINK})")) == ["a tool, and f() or (see)"]
+
+
 def test_without_a_manifest_own_threads_are_recognised_by_replies_to_archived_tweets() -> None:
     answers = {"70": "7", "1": "5", "50": "5", "71": "7"}
     parts = {
