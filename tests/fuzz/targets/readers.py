@@ -1,6 +1,6 @@
 """Files of tweets in every format, compressed or not, with every --format.
 
-The first byte of an input selects format and suffix; the rest is the file.
+The first byte of an input selects the format, the second the suffix; the rest is the file.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ def seeds() -> tuple[bytes, ...]:
     }
     posts = [{"timestamp": 1242901624, "attachments": [], "data": [{"post": tweet}]} for tweet in _TWEETS]
     captions = {"text_post_app_text_posts": [{"media": [{"uri": "", "title": tweet}]} for tweet in _TWEETS]}
+    notes = [{"id": f"9{n}", "text": t, "visibility": "public", "renoteId": None} for n, t in enumerate(_TWEETS)]
+    comments = [{"kind": "t1", "data": {"body": tweet, "author": "tom", "replies": ""}} for tweet in _TWEETS]
     files = {
         ("text", "txt"): plain,
         ("csv", "csv"): csv.encode(),
@@ -52,6 +54,8 @@ def seeds() -> tuple[bytes, ...]:
         ("mastodon", "json"): json.dumps(outbox).encode(),
         ("meta", "json"): json.dumps(posts).encode(),
         ("auto", "json"): json.dumps(captions).encode(),
+        ("misskey", "json"): json.dumps(notes).encode(),
+        ("reddit", "json"): json.dumps({"kind": "Listing", "data": {"children": comments}}).encode(),
         ("jsonl", "jsonl"): "".join(json.dumps(row) + "\n" for row in rows).encode(),
         ("json", "json"): json.dumps({"data": rows}).encode(),
         ("auto", "zip"): zip_of({"a.txt": plain, "data/tweets.js": archive.encode()}),
@@ -62,11 +66,11 @@ def seeds() -> tuple[bytes, ...]:
             for tweet in _TWEETS
         ).encode(),
     }
-    return tuple(_first_byte(*kind) + content for kind, content in files.items())
+    return tuple(_first_bytes(*kind) + content for kind, content in files.items())
 
 
-def _first_byte(file_format: str, ending: str) -> bytes:
-    return bytes([_FORMATS.index(file_format) * len(_ENDINGS) + _ENDINGS.index(ending)])
+def _first_bytes(file_format: str, ending: str) -> bytes:
+    return bytes([_FORMATS.index(file_format), _ENDINGS.index(ending)])
 
 
 def make(folder: Path) -> Target:
@@ -89,10 +93,10 @@ def make(folder: Path) -> Target:
 
 def _check(folder: Path, data: bytes) -> str:
     """Load a file as a corpus."""
-    number = data[0] if data else 0
-    path = folder / f"fuzz.{_ENDINGS[number % len(_ENDINGS)]}"
-    path.write_bytes(data[1:])
-    config = CorpusConfig(files=(str(path),), format=_FORMATS[number // len(_ENDINGS) % len(_FORMATS)])
+    file_format, ending = data[:2].ljust(2, b"\0")
+    path = folder / f"fuzz.{_ENDINGS[ending % len(_ENDINGS)]}"
+    path.write_bytes(data[2:])
+    config = CorpusConfig(files=(str(path),), format=_FORMATS[file_format % len(_FORMATS)])
     try:
         corpus = load_corpus(config)
     except CorpusError as error:

@@ -22,6 +22,10 @@ from engine.errors import CorpusError
 FILE_NAME = re.compile(r"(?:posts|comments)(?:_\d+)?\.csv")
 """The names of the files that are read; those of large accounts are split and numbered."""
 
+_OTHER_FILE = re.compile(
+    r"(?:chat_history|messages?(?:_archive)?_headers|messages_archive|(?:comment|post)_(?:headers|votes)|poll_votes"
+    r"|saved_(?:comments|posts)|hidden_posts|scheduled_posts|(?:subscribed|moderated)_subreddits)(?:_\d+)?\.csv"
+)
 _PUBLIC = re.compile(rb"id,permalink,date,(?:[a-z_]+,)*subreddit,(?:[a-z_]+,)*body\b")
 _PRIVATE = {
     re.compile(rb"id,permalink,thread_id,date,"): "messages",
@@ -29,6 +33,12 @@ _PRIVATE = {
     re.compile(rb"id,title,body,kind,"): "drafts",
     re.compile(rb"scheduled_post_id,"): "scheduled posts",
 }
+
+
+def enclosing_root(name: str) -> str | None:
+    """Return the folder of the export that has a file with this path, if only exports have files of its name."""
+    folder, slash, file_name = name.rpartition("/")
+    return folder + slash if _OTHER_FILE.fullmatch(file_name) else None
 
 
 def looks_like(head: bytes) -> bool:
