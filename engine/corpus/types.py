@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
+from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS, harmless
 
 
@@ -56,6 +57,11 @@ def example(where: str, what: str) -> str:
 
 Row = str | DroppedRow
 """The raw text of a row, or why it was dropped."""
+
+
+class NoTextsError(CorpusError):
+    """A file is valid and has no texts: an error of a file that the user names, a note on one among others."""
+
 
 Reader = Callable[[BinaryIO, Source, CorpusConfig], Iterator[Row]]
 """Reads an open file to its end. Raises `CorpusError`, possibly after some rows, and no other exception."""

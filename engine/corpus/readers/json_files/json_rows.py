@@ -1,34 +1,41 @@
 """JSON documents: an array of objects or strings, an object that contains one at any depth, or a single post.
 
-Items are decoded while the array is read, so a file of any size needs the memory of one item. An object up to
-`MAX_VALUE_CHARS` is first examined whole, to find the array with the texts; in a longer one, the first array whose
-objects have a text is used. Never reads a file twice.
+An object by id counts as the array of its values, and so do values that follow one another without a comma. Items are
+decoded while the array is read, so a file of any size needs the memory of one item. An object up to `MAX_VALUE_CHARS`
+is first examined whole, to find the array with the texts; in a longer one, the first array whose objects have a text is
+used. Never reads a file twice.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import chain
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import BinaryIO, NamedTuple
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.json_files.json_maps import columns_of, is_split
 from engine.corpus.readers.json_files.json_paths import (
-    NAMES_OF_ARRAYS,
     find_text_key,
     has_text_at,
+    is_array_of_texts,
     is_index,
     is_post,
+    map_paths,
     shown_paths,
 )
 from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import TextKey, only_array, starts_as_lines
-from engine.corpus.types import Row, Source
-from engine.errors import CorpusError
+from engine.corpus.readers.json_files.json_values import starts_as_lines
+from engine.corpus.readers.json_files.text_key import Numbered
+from engine.corpus.readers.json_files.value_rows import only_array, table_rows, value_rows
+from engine.corpus.types import NoTextsError, Row, Source
 from engine.text import harmless
 
-_ARRAY = re.compile(r'\[\s*(?:\]|\{\s*["}]|"(?:[^"\\]|\\.)*"\s*[,\]])')
+_ARRAY = re.compile(
+    r"""\[\s*(?:\]|\{\s*["}]|"(?:[^"\\]|\\.)*"\s*[,\]]|\[\s*(?:"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|null)\s*[,\]])"""
+)
 _OBJECT = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:')
+_MAX_COLUMNS = 10_000
 
 
 def looks_like(head: bytes) -> bool:
@@ -47,67 +54,108 @@ def is_one_document(head: bytes) -> bool:
 def json_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per item of the array, or several if the path leads through arrays in it.
 
-    `config.column` is the path of the text in the document or in an item. Raises `CorpusError` if there is no array of
-    tweets or it is ambiguous, or, after some rows, if the file is truncated or an item is too large.
+    `config.column` is the path of the text in the document or in an item. Raises `NoTextsError` if there is no array of
+    tweets, and `CorpusError` if it is ambiguous or, after some rows, if the file is truncated or an item is too large.
     """
     stream = JsonStream(file, source.name)
-    document = stream.whole() if stream.peek() == "{" else None
+    if stream.peek() == "[":
+        yield from value_rows(_numbered(_items(stream), stream), source, config, place="item")
+    else:
+        document, is_alone = stream.first()
+        if is_alone:
+            yield from _document_rows(stream, document, source, config)
+        else:
+            stream.hint = "It has several JSON values: with --format jsonl, lines that are not valid are left out."
+            yield from value_rows(_numbered(stream.values(), stream), source, config, place="value")
+    if count := stream.num_windows_chars:
+        source.notes.append(f"{count:,} character{'s' * (count > 1)} read as Windows-1252")
+
+
+def _items(stream: JsonStream) -> Iterator[object]:
+    """Yield the items of all arrays that follow one another."""
+    while stream.peek() == "[":
+        yield from stream.items()
+    stream.expect_end()
+
+
+def _numbered(values: Iterable[object], stream: JsonStream) -> Iterator[Numbered]:
+    """Yield values of the stream with their numbers."""
+    for number, value in enumerate(values, start=1):
+        yield number, value, stream.num_chars
+
+
+def _document_rows(stream: JsonStream, document: object, source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Yield the rows of a single value; `document` is None if it is too long to examine."""
+    if isinstance(document, dict) and (columns := columns_of(document)):
+        rows = enumerate(map(list, zip(*columns.values(), strict=True)), start=1)
+        yield from table_rows(((number, row, 0) for number, row in rows), source, config, names=list(columns))
+        return
     column = config.column
-    if column is None and isinstance(document, dict):
+    if column is None and isinstance(document, dict) and not is_split(document):
         column = _found_column(document, source)
     is_from_document = None if document is None or column is None else has_text_at(document, column)
-    for path, items in stream.arrays():
+    names: list[str] = []
+    arrays = stream.arrays(map_paths(document))
+    for path, items in arrays:
         first = next(items, None)
-        if text_key := _text_key(first, path, column, source, is_from_document=is_from_document):
+        values = _numbered(chain([first], items) if first is not None else items, stream)
+        if path == ("columns",) and isinstance(first, str):
+            names = [str(name) for _, name, _ in islice(values, _MAX_COLUMNS)]
+        elif path == ("data",) and names and isinstance(first, list):
+            yield from table_rows(values, source, config, names=names)
+            break
+        elif (key := _key(first, path, column, is_from_document=is_from_document)) is not None:
             document = None  # free the memory
-            for number, item in enumerate(chain([first], items) if first is not None else items, start=1):
-                yield from text_key.rows(item, f"item {number:,}")
-            if not path:
-                stream.expect_end()
+            inside = "".join(f"{part}." for part in path)
+            yield from value_rows(values, source, config, key=key.path, inside=inside, place="item")
             break
     else:
         if not is_from_document:
             raise _without_texts(document, source, column)
-        stream.expect_end()
-        yield from TextKey(source, column).rows(document, "the document")
-    if count := stream.num_windows_chars:
-        source.notes.append(f"{count:,} character{'s' * (count > 1)} read as Windows-1252")
+        yield from value_rows(iter([(1, document, 0)]), source, config, key=column, place="value")
+    for _ in arrays:
+        pass
+    stream.expect_end()
 
 
 def _found_column(document: dict[str, object], source: Source) -> str:
     """Return the path of a document's texts, and add a note. Raises `CorpusError` if none or several qualify."""
     column = find_text_key(document) if is_post(document) else only_array(document, source.name)
-    column = column or find_text_key(document)
+    column = find_text_key(document) if column is None else column
     if column is None:
         raise _without_texts(document, source, None)
-    source.notes.append(f"texts under {harmless(column, 80)}")
+    source.notes.append(f"texts under {harmless(column, 80)}" if column else "texts by id")
     return column
 
 
-def _text_key(
-    first: object, path: tuple[str, ...], column: str | None, source: Source, *, is_from_document: bool | None
-) -> TextKey | None:
-    """Return the extractor for the array at `path`, whose first item is `first`; None if it has no tweets.
+class _Key(NamedTuple):
+    """How the texts are found in the items of an array."""
+
+    path: str | None
+    """Their path in an item; None: to be detected."""
+
+
+def _key(first: object, path: tuple[str, ...], column: str | None, *, is_from_document: bool | None) -> _Key | None:
+    """Return the key of the texts in the array at `path`, whose first item is `first`; None if it has no tweets.
 
     `is_from_document` says whether `column` starts at the document; None for a document too long to examine.
     """
-    inside = "".join(f"{part}." for part in path)
     if column is None:
-        is_fitting = not path or isinstance(first, str) or (isinstance(first, dict) and bool(find_text_key(first)))
-        is_named = not path or not isinstance(first, str) or path[-1] in NAMES_OF_ARRAYS
-        return TextKey(source, None, inside) if is_fitting and is_named else None
+        has_text = isinstance(first, dict) and bool(find_text_key(first))
+        return _Key(None) if has_text or (isinstance(first, str) and is_array_of_texts(path, {})) else None
+    inside = "".join(f"{part}." for part in path)
     if is_from_document is not True and has_text_at(first, column):
-        return TextKey(source, column, inside)
+        return _Key(column)
     is_on_path = is_from_document is not False and f"{column}.".startswith(inside)
     rest = column[len(inside) :]
-    return TextKey(source, rest, inside) if is_on_path and not is_index(rest.partition(".")[0]) else None
+    return _Key(rest) if is_on_path and not is_index(rest.partition(".")[0]) else None
 
 
-def _without_texts(document: object, source: Source, column: str | None) -> CorpusError:
+def _without_texts(document: object, source: Source, column: str | None) -> NoTextsError:
     """Return the error of a document without tweets."""
     paths = shown_paths(document)
     problem = "has no array of tweets" if column is None else f"has no texts under {harmless(column, 80)}"
-    return CorpusError(
+    return NoTextsError(
         f"{source.name} {problem}.",
         f"Set the key with --column, dotted if nested: {paths}."
         if paths

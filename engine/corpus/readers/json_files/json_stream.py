@@ -10,14 +10,15 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
+from engine.corpus.readers.json_files.json_maps import is_id
 from engine.corpus.readers.json_files.json_values import DECODER
 from engine.errors import CorpusError
 
-MAX_VALUE_CHARS = 8 << 20
-"""Limit of one value; real posts are under a hundredth of it."""
+MAX_VALUE_CHARS = 16 << 20
+"""Limit of one value; a page of 500 posts with all they refer to has a third of it."""
 
 _BLOCK_BYTES = 256 << 10
 _MAX_KEY_DEPTH = 8
@@ -38,6 +39,8 @@ class JsonStream:
         self._position = 0
         self._num_lines_consumed = 0
         self._num_chars_consumed = 0
+        self.hint = "It may be truncated or damaged: download it again, or fix that line."
+        """The hint of an error of invalid JSON."""
         self.num_windows_chars = 0
         """Characters decoded as Windows-1252 so far."""
         self._text = self._decoded(head)
@@ -79,18 +82,34 @@ class JsonStream:
                     return value
             self._read_on_within_bounds()
 
-    def whole(self) -> object:
-        """Return the next value without consuming it; None if the file is longer than `MAX_VALUE_CHARS` or invalid."""
+    def first(self) -> tuple[object, bool]:
+        """Return the next value without consuming it, and whether the file ends after it.
+
+        The value is None if it is longer than `MAX_VALUE_CHARS` or invalid.
+        """
         self.peek()
-        while not self._is_at_end:
-            if len(self._text) - self._position > MAX_VALUE_CHARS:
-                return None
+        while True:
+            try:
+                value, end = DECODER.raw_decode(self._text, self._position)
+            except RecursionError:
+                return None, True
+            except json.JSONDecodeError:
+                value, end = None, -1
+            if end >= 0 and self._text[end:].strip(" \t\r\n"):
+                return value, False
+            if self._is_at_end or len(self._text) - self._position > MAX_VALUE_CHARS:
+                return value, True
             self._read_on()
-        try:
-            value: object = DECODER.raw_decode(self._text, self._position)[0]
-        except (ValueError, RecursionError):
-            return None
-        return value
+
+    def values(self) -> Iterator[object]:
+        """Yield the values that follow one another, up to the end of the file."""
+        while self.peek():
+            yield self.value()
+
+    @property
+    def num_chars(self) -> int:
+        """Characters consumed so far."""
+        return self._num_chars_consumed + self._position
 
     def line(self) -> str | None:
         """Consume and return the next line without its end; None at the end of the file."""
@@ -118,10 +137,13 @@ class JsonStream:
             if self._expect(",]") == "]":
                 return
 
-    def arrays(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Iterator[object]]]:
+    def arrays(
+        self, maps: Collection[tuple[str, ...]] = (), path: tuple[str, ...] = ()
+    ) -> Iterator[tuple[tuple[str, ...], Iterator[object]]]:
         """Yield each array inside the objects of the next value, as (path, items).
 
-        Arrays inside an array are part of its items. Items that the caller does not consume are skipped.
+        An object whose first key is a number, or whose path is in `maps`, counts as the array of its values. Arrays
+        inside an array are part of its items. Items that the caller does not consume are skipped.
         """
         opening = self.peek()
         if opening == "[":
@@ -130,10 +152,23 @@ class JsonStream:
             for _ in items:
                 pass
         elif opening == "{" and len(path) < _MAX_KEY_DEPTH:
-            for key in self.object_keys():
-                yield from self.arrays((*path, key))
+            keys = self.object_keys()
+            for number, key in enumerate(keys):
+                if number == 0 and (is_id(key) or path in maps):
+                    items = self._members(keys)
+                    yield path, items
+                    for _ in items:
+                        pass
+                else:
+                    yield from self.arrays(maps, (*path, key))
         else:
             self.value()
+
+    def _members(self, keys: Iterator[str]) -> Iterator[object]:
+        """Yield the value of the key that was read last, and those of the following keys."""
+        yield self.value()
+        for _ in keys:
+            yield self.value()
 
     def object_keys(self) -> Iterator[str]:
         """Yield the keys of the next object; the caller consumes each value."""
@@ -210,7 +245,7 @@ class JsonStream:
         """Return the error of invalid JSON at a position of the window."""
         return CorpusError(
             f"{self._name} is not valid JSON {self._place(position)}: {problem}.",
-            "It may be truncated or damaged: download it again, or fix that line.",
+            self.hint,
         )
 
     def _place(self, position: int) -> str:

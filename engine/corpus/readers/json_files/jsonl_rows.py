@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.json_files.json_values import NOT_JSON, TextKey, decode, starts_as_lines
+from engine.corpus.readers.json_files.json_values import NOT_JSON, decode, starts_as_lines
+from engine.corpus.readers.json_files.text_key import Numbered
+from engine.corpus.readers.json_files.value_rows import value_rows
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.types import DroppedRow, Row, Source, example
 
@@ -45,18 +47,22 @@ def goes_on_as_lines(file: BinaryIO) -> bool:
 def jsonl_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per line that is not blank, or several if the key leads through an array.
 
-    `config.column` is the key of the text; without it, the known keys are tried on the first object. Raises
-    `CorpusError` if it has none of them.
+    `config.column` is the key of the text; without it, the usual keys are tried on the first objects. Raises
+    `NoTextsError` if no object has any of them.
     """
-    text_key = TextKey(source, config.column)
+    yield from value_rows(_values(file, source), source, config)
+
+
+def _values(file: BinaryIO, source: Source) -> Iterator[Numbered]:
+    """Yield the values of the lines that are not blank, or why a line is dropped."""
+    num_chars = 0
     for number, line in enumerate(decoded_lines(file, source, MAX_LINE_BYTES), start=1):
         if isinstance(line, DroppedRow):
-            yield line
+            yield number, line, num_chars
         elif line and not line.isspace():
-            where = f"line {number:,}"
+            num_chars += len(line)
             try:
-                value = decode(line)
+                value: object = decode(line)
             except ValueError:
-                yield DroppedRow(NOT_JSON, example(where, line))
-            else:
-                yield from text_key.rows(value, where)
+                value = DroppedRow(NOT_JSON, example(f"line {number:,}", line))
+            yield number, value, num_chars

@@ -90,8 +90,6 @@ def test_a_column_leads_from_the_document_or_from_an_item(column: str) -> None:
 @pytest.mark.parametrize("content", [{"text": "hi", "entities": {"tags": [{"text": "x"}]}}, {"post": {"text": "hi"}}])
 def test_a_document_may_be_one_post(content: dict[str, Any]) -> None:
     assert rows_of(content)[0] == ["hi"]
-    with pytest.raises(CorpusError, match="there is data after"):
-        rows_of(json.dumps(content, indent=2).encode() * 2)
 
 
 def test_several_arrays_of_texts_are_an_error() -> None:
@@ -119,14 +117,132 @@ def test_objects_without_a_known_key_are_an_error() -> None:
     assert "post.words, id" in error.hint
 
 
+# Objects by id, tables, values after one another ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keys", [("1467810369", "1467810672"), ("-1", "2.5"), ("-NxAb", "-NxAc", "-NxAd")])
+@pytest.mark.parametrize("column", [None, "text"])
+def test_the_values_of_an_object_by_id_are_items(keys: tuple[str, ...], column: str | None) -> None:
+    posts = {key: {"text": f"number {key}", "user": {"name": "mia"}} for key in keys}
+    expected = [f"number {key}" for key in keys]
+    assert rows_of(posts, column) == (expected, [] if column else ["texts under text"])
+    assert rows_of({"users": {"7": {"name": "mia"}}, "tweets": posts})[0] == expected
+    assert rows_of([posts, posts])[0] == expected * 2
+
+
+def test_strings_by_id_are_texts() -> None:
+    assert rows_of({"17": "one", "18": "two"}) == (["one", "two"], ["texts by id"])
+
+
+def test_a_wrapper_of_a_few_objects_is_not_an_object_by_id() -> None:
+    content = {"user": {"id": 1, "text": "no"}, "post": {"id": 2, "text": "yes"}, "place": {"id": 3, "text": "no"}}
+    assert rows_of([content])[0] == ["yes"]
+
+
+FRAMES = {
+    "columns": {"id": {"0": 7, "1": 8}, "url": {"0": "http://a.b/cdefghij", "1": ""}, "text": {"0": "one", "1": "two"}},
+    "columns of another index": {"text": {"a": "one", "b": "two"}, "id": {"a": 7, "b": 8}},
+    "a single column": {"text": {"0": "one", "1": "two"}},
+    "index": {"0": {"id": 7, "text": "one"}, "1": {"id": 8, "text": "two"}},
+    "split": {"columns": ["id", "url", "text"], "index": [0, 1], "data": [[7, None, "one"], [8, "", "two"]]},
+    "records": [{"id": 7, "text": "one"}, {"id": 8, "text": "two"}],
+    "values": [[7, None, "one"], [8, "http://a.b/cdefghij", "two"]],
+    "values and a header": [["id", "text"], [7, "one"], [8, "two"]],
+    "table": {
+        "schema": {
+            "fields": [{"name": "index", "type": "integer"}, {"name": "text", "type": "string"}],
+            "primaryKey": ["index"],
+            "pandas_version": "1.4.0",
+        },
+        "data": [{"index": 0, "text": "one"}, {"index": 1, "text": "two"}],
+    },
+    "a list per column": {"text": ["one", "two"], "target": [4, 4]},
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_table_that_pandas_wrote_is_read_in_every_orient(name: str, indent: int | None) -> None:
+    rows, notes = rows_of(json.dumps(FRAMES[name], indent=indent).encode())
+    assert rows == ["one", "two"]
+    assert any(note.startswith("text") for note in notes) or name == "a single column"
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("split", "url"), ("split", "2"), ("values", "2"), ("columns", "url"), ("columns", "2")]
+)
+def test_a_column_of_a_table_is_chosen_by_its_name_or_its_number_from_one(name: str, column: str) -> None:
+    assert "http://a.b/cdefghij" in rows_of(FRAMES[name], column)[0] or name == "split"
+    assert len(rows_of(FRAMES[name], column)[0]) == 2
+
+
+def test_labels_of_a_table_are_used_as_in_csv() -> None:
+    frame = {"target": {"0": 0, "1": 4}, "text": {"0": "a bad day", "1": "a good day"}}
+    rows, notes = rows_of(frame)
+    assert [row for row in rows if isinstance(row, str)] == ["a good day"]
+    assert any(note.startswith("labels in column 1 (target)") for note in notes)
+
+
+@pytest.mark.parametrize("name", ["columns", "index", "split"])
+def test_a_table_too_long_to_examine_is_read_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_stream, "MAX_VALUE_CHARS", 2000)
+    monkeypatch.setattr(json_stream, "_BLOCK_BYTES", 500)
+    texts = [f"number {number}" for number in range(1000)]
+    frames = {
+        "columns": {
+            "id": dict.fromkeys(map(str, range(1000)), 5),
+            "text": {str(n): text for n, text in enumerate(texts)},
+        },
+        "index": {str(number): {"id": 5, "text": text} for number, text in enumerate(texts)},
+        "split": {"columns": ["id", "text"], "index": list(range(1000)), "data": [[5, text] for text in texts]},
+    }
+    assert rows_of(frames[name])[0] == texts
+    assert rows_of(frames[name], "text")[0] == texts
+
+
+def test_arrays_of_numbers_are_an_error_that_asks_for_the_place_of_the_text() -> None:
+    error = error_of([[1, 2], [3, 4]])
+    assert error.message == "a.json has no texts: its items are arrays, the first of them [1, 2]."
+    assert "--column 1" in error.hint
+
+
+@pytest.mark.parametrize("between", ["", "\n", " ", "\n\n"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_values_that_follow_one_another_are_all_read(between: str, indent: int | None) -> None:
+    values = [{"delete": {"status": {"id": 1}}}, *OBJECTS, {"text": "three"}]
+    data = between.join(json.dumps(value, indent=indent) for value in values).encode()
+    rows, notes = rows_of(data)
+    assert rows == [DroppedRow("no text", "value 1: it has delete"), "one", "two ü", "three"]
+    assert notes == ["texts under text"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_documents_with_nested_arrays_that_follow_one_another_are_all_read(indent: int | None) -> None:
+    pages = [{"data": [{"text": f"{page} {number}"} for number in range(3)]} for page in range(2)]
+    data = "\n".join(json.dumps(page, indent=indent) for page in pages).encode()
+    assert rows_of(data)[0] == ["0 0", "0 1", "0 2", "1 0", "1 1", "1 2"]
+    assert rows_of(b'["one"]\n["two", "three"]')[0] == ["one", "two", "three"]
+
+
+def test_damage_after_a_nested_array_is_an_error() -> None:
+    assert "not valid JSON" in error_of(b'{"data": [{"text": "one"}], "meta": {"count"').message
+    assert "not valid JSON" in error_of(b'{"data": [{"text": "one"}]}]').message
+
+
+def test_the_error_of_damage_between_several_values_names_the_format_that_leaves_it_out() -> None:
+    error = error_of(b'{"text": "one"}\n{"text": oops}\n{"text": "two"}')
+    assert "near line 2" in error.message
+    assert "--format jsonl" in error.hint
+
+
 # Damage ---------------------------------------------------------------------------------------------------------------
 
 
 def test_items_before_the_damage_are_read_and_its_line_is_reported() -> None:
-    data = b'[\n{"text": "one"},\n{"text": "two"},\n{"text": oops}\n]'
+    data = b"[\n" + b'{"text": "one"},\n' * 1500 + b'{"text": oops}\n]'
     rows = json_rows(io.BytesIO(data), Source("a.json", "json"), CorpusConfig())
-    assert [next(rows), next(rows)] == ["one", "two"]
-    with pytest.raises(CorpusError, match=r"a\.json is not valid JSON near line 4 \(character 46\)"):
+    assert [next(rows) for _ in range(1500)] == ["one"] * 1500
+    with pytest.raises(CorpusError, match=r"a\.json is not valid JSON near line 1,502 \(character 25,512\)"):
         next(rows)
 
 

@@ -9,13 +9,18 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_files.jsonl_rows import MAX_LINE_BYTES, jsonl_rows
-from engine.corpus.types import DroppedRow, Row, Source
+from engine.corpus.types import DroppedRow, NoTextsError, Row, Source
+from engine.errors import CorpusError
 
 
-def rows_of(content: str | bytes, column: str | None = None) -> tuple[list[Row], list[str]]:
+def rows_of(
+    content: str | bytes, column: str | None = None, *, no_retweets: bool = False
+) -> tuple[list[Row], list[str]]:
     source = Source("a.jsonl", "jsonl")
     data = content.encode() if isinstance(content, str) else content
-    return list(jsonl_rows(io.BytesIO(data), source, CorpusConfig(column=column))), source.notes
+    return list(
+        jsonl_rows(io.BytesIO(data), source, CorpusConfig(column=column, no_retweets=no_retweets))
+    ), source.notes
 
 
 def reason_of(line: str) -> str:
@@ -49,8 +54,12 @@ def test_a_column_is_a_key_or_a_dotted_path(column: str, value: object) -> None:
 
 
 def test_a_number_in_a_path_counts_from_one() -> None:
-    assert [row.reason for row in rows_of('["no", "yes"]', "0")[0] if isinstance(row, DroppedRow)] == ["no 0"]
-    assert rows_of('["yes", "no"]', "1")[0] == ["yes"]
+    assert rows_of('{"a": ["yes", "no"]}', "a.1")[0] == ["yes"]
+    assert [row.reason for row in rows_of('{"a": ["yes", "no"]}', "a.0")[0] if isinstance(row, DroppedRow)] == [
+        "no a.0"
+    ]
+    with pytest.raises(CorpusError, match="has no column 0"):
+        rows_of('["yes", "no"]', "0")
 
 
 def test_a_page_of_several_megabytes_on_one_line_is_read() -> None:
@@ -58,6 +67,105 @@ def test_a_page_of_several_megabytes_on_one_line_is_read() -> None:
     lines = f"{json.dumps(page)}\n" * 2
     assert len(lines) > 10_000_000
     assert rows_of(lines) == ([f"number {number}" for number in range(500)] * 2, ["texts under data.text"])
+
+
+def test_the_key_is_the_most_frequent_of_the_first_objects_that_have_one() -> None:
+    objects = [
+        {"delete": {"status": {"id": 1}}},
+        {"message": "a notice"},
+        *[{"text": f"n {n}", "id": n} for n in (1, 2)],
+    ]
+    rows, notes = rows_of("\n".join(map(json.dumps, objects)))
+    assert rows == [
+        DroppedRow("no text", "line 1: it has delete"),
+        DroppedRow("no text", "line 2: it has message"),
+        "n 1",
+        "n 2",
+    ]
+    assert notes == ["texts under text"]
+
+
+def test_a_stream_that_begins_with_thousands_of_notices_is_read() -> None:
+    notice = json.dumps({"delete": {"status": {"id": 1}}})
+    rows, _ = rows_of(f"{notice}\n" * 2500 + '{"text": "hello"}\n')
+    assert [row.reason for row in rows[:-1] if isinstance(row, DroppedRow)] == ["no text"] * 2500
+    assert rows[-1] == "hello"
+
+
+@pytest.mark.parametrize("count", [1, 2500])
+def test_objects_none_of_which_has_a_text_are_an_error_that_lists_the_keys(count: int) -> None:
+    with pytest.raises(NoTextsError, match="no known key for the tweet; its first object has id, words") as caught:
+        rows_of(json.dumps({"id": 1, "words": "hello"}) + '\n{"id": 2}' * (count - 1))
+    assert caught.value.hint == "Set the key with --column, dotted if nested: words."
+
+
+@pytest.mark.parametrize("key", ["Text", "tweetText", "tweet_text", "Tweet Content", "selftext", "quote"])
+def test_a_usual_name_of_a_column_is_a_key_too(key: str) -> None:
+    assert rows_of(json.dumps({"id": "7", key: "hello"}))[0] == ["hello"]
+
+
+TRUNCATED = {
+    "text": "the beginning of a long tw… https://t.co/x",
+    "truncated": True,
+    "extended_tweet": {"full_text": "the beginning of a long tweet and its end", "display_text_range": [0, 41]},
+}
+
+
+@pytest.mark.parametrize(
+    "tweet",
+    [
+        TRUNCATED,
+        {"data": {"text": "the beginning of", "note_tweet": {"text": "the beginning of a long tweet and its end"}}},
+        {"tweet": TRUNCATED},
+    ],
+)
+def test_the_whole_text_of_a_tweet_that_is_cut_off_is_read(tweet: dict[str, object]) -> None:
+    rows, notes = rows_of(json.dumps(tweet))
+    assert rows == ["the beginning of a long tweet and its end"]
+    assert notes[-1] == "1 long tweet read from extended_tweet or note_tweet"
+
+
+def test_a_column_that_the_user_sets_is_read_as_it_is() -> None:
+    assert rows_of(json.dumps(TRUNCATED), "text")[0] == [TRUNCATED["text"]]
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        {"retweeted_status": {"text": "hello"}},
+        {"referenced_tweets": [{"type": "replied_to", "id": "1"}, {"type": "retweeted", "id": "2"}]},
+        {"is_retweet": True},
+    ],
+)
+@pytest.mark.parametrize("wrapper", ["", "data"])
+def test_a_post_marked_as_a_retweet_is_dropped_with_no_retweets(marker: dict[str, object], wrapper: str) -> None:
+    own = {"text": "mine", "retweeted_status": None, "referenced_tweets": [{"type": "quoted"}], "is_retweet": False}
+    posts = [own, {"text": "hello", **marker}]
+    content = "\n".join(json.dumps({wrapper: post} if wrapper else post) for post in posts)
+    assert rows_of(content)[0] == ["mine", "hello"]
+    assert rows_of(content, no_retweets=True)[0] == ["mine", DroppedRow("retweet", "line 2: hello")]
+
+
+def test_pages_of_the_api_are_flattened_without_the_posts_to_which_they_refer() -> None:
+    page = {
+        "data": [{"id": "1", "text": "one"}, {"id": "2", "text": "two", "referenced_tweets": [{"type": "retweeted"}]}],
+        "includes": {"tweets": [{"id": "3", "text": "another's"}], "users": [{"id": "4", "description": "a person"}]},
+        "errors": [{"title": "Not Found Error", "message": "gone"}],
+        "meta": {"result_count": 2},
+        "__twarc": {"version": "2.14.0"},
+    }
+    empty = {"meta": {"result_count": 0}}
+    content = "\n".join(map(json.dumps, [empty, page, page]))
+    reason = DroppedRow("no data.text", "line 1: it has meta")
+    assert [row for row in rows_of(content)[0] if isinstance(row, str)] == ["one", "two"] * 2
+    rows = rows_of(content, no_retweets=True)[0]
+    assert [row if isinstance(row, str) else row.reason for row in rows] == [reason.reason, *["one", "retweet"] * 2]
+
+
+def test_lines_of_arrays_are_the_rows_of_a_table() -> None:
+    rows, notes = rows_of('["1a2b", "a nice day"]\n["3c4d", "and a good night"]\n["5e"]\n')
+    assert rows == ["a nice day", "and a good night", DroppedRow("with too few columns", "line 3: 5e")]
+    assert "text in column 2" in notes[-1]
 
 
 def test_a_column_descends_into_every_item_of_an_array() -> None:

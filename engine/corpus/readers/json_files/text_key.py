@@ -1,0 +1,116 @@
+"""`TextKey`: the rows of JSON values, once it is known under which key their texts are.
+
+A post of X's API may have its text twice: cut off under `text`, and whole in `extended_tweet` (v1.1, streams) or
+`note_tweet` (v2). Retweets are marked by the post that they repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from engine.corpus.readers.json_files.json_paths import Missing, shown_paths, values_at
+from engine.corpus.readers.json_files.json_values import as_json
+from engine.corpus.types import DroppedRow, Row, Source, example
+
+Numbered = tuple[int, object, int]
+"""A number in the file from 1, the value or why it is dropped, and the characters of the file up to its end."""
+
+_LONG_TEXTS = (("extended_tweet", "full_text"), ("note_tweet", "text"))
+"""Keys of an object with the whole text of a post, and of the text in it."""
+_RETWEETED_POSTS = ("retweeted_status", "retweeted_status_result", "retweetedTweet", "retweeted_tweet")
+_RETWEET_FLAGS = ("is_retweet", "isRetweet")
+
+
+@dataclass
+class TextKey:
+    """The key of the texts in the values of a file."""
+
+    source: Source
+    key: str
+    """Dotted if nested; "" if the values themselves are the texts."""
+    inside: str = ""
+    """The path of the array of the values, with a trailing dot."""
+    place: str = "line"
+    """What a number counts, for examples."""
+    prefers_long: bool = True
+    """Whether a post's whole text replaces one that is cut off: not where the user set the key."""
+    drops_retweets: bool = False
+    num_missing: int = 0
+    num_long: int = 0
+
+    def rows(self, values: Iterable[Numbered]) -> Iterator[Row]:
+        """Yield the rows of the values: one each, unless the key leads through an array. Adds a note at the end."""
+        key, drops_retweets = self.key, self.drops_retweets
+        for number, value, _ in values:
+            text = value.get(key) if isinstance(value, dict) else None
+            if isinstance(text, str) and isinstance(value, dict):  # fast path
+                is_plain = "extended_tweet" not in value and "note_tweet" not in value and not drops_retweets
+                yield text if is_plain else self._post(text, value, number)
+            else:
+                yield from self._nested_rows(value, number)
+        if self.num_long:
+            plural = "s" * (self.num_long > 1)
+            self.source.notes.append(f"{self.num_long:,} long tweet{plural} read from extended_tweet or note_tweet")
+
+    def without_key(self, numbered: Numbered) -> DroppedRow:
+        """Return the dropped row of a value without the key."""
+        number, value, _ = numbered
+        return value if isinstance(value, DroppedRow) else self._missing(value, number)
+
+    def _missing(self, value: object, number: int) -> DroppedRow:
+        """Return the dropped row of a value in which the key is missing."""
+        self.num_missing += 1
+        keys = shown_paths(value) if self.num_missing == 1 else ""  # only the first example is shown
+        keys = keys or (", ".join(islice(value, 8)) if isinstance(value, dict) else "")
+        return DroppedRow(f"no {self.inside}{self.key}", example(self._where(number), f"it has {keys or 'no keys'}"))
+
+    def _nested_rows(self, value: object, number: int) -> Iterator[Row]:
+        """Yield the rows of a value whose text is not directly under the key."""
+        if isinstance(value, DroppedRow):
+            yield value
+            return
+        if not self.key or not isinstance(value, dict | list):
+            yield self._text_or_not(value, number)
+            return
+        num_values = 0
+        for num_values, (each, parent) in enumerate(values_at(value, self.key), start=1):  # noqa: B007 - used below
+            if isinstance(each, Missing):
+                yield self._missing(each.beside, number)
+            elif isinstance(each, str) and isinstance(parent, dict):
+                yield self._post(each, parent, number)
+            else:
+                yield self._text_or_not(each, number)
+        if not num_values:
+            yield self._missing(value, number)
+
+    def _post(self, text: str, post: dict[str, object], number: int) -> Row:
+        """Return the text of a post, the whole one if it has two, or why it is dropped."""
+        if self.drops_retweets and _is_retweet(post):
+            return DroppedRow("retweet", example(self._where(number), text))
+        for outer, inner in _LONG_TEXTS if self.prefers_long else ():
+            long = post.get(outer)
+            if isinstance(long, dict) and isinstance(whole := long.get(inner), str):
+                self.num_long += 1
+                return whole
+        return text
+
+    def _text_or_not(self, value: object, number: int) -> Row:
+        """Return a string as a row, any other value as a dropped row."""
+        return (
+            value if isinstance(value, str) else DroppedRow("not a text", example(self._where(number), as_json(value)))
+        )
+
+    def _where(self, number: int) -> str:
+        return f"{self.place} {number:,}"
+
+
+def _is_retweet(post: dict[str, object]) -> bool:
+    """Return whether a post of X's API, or of a common scraper, is marked as a retweet."""
+    if any(post.get(key) for key in _RETWEETED_POSTS) or any(post.get(key) is True for key in _RETWEET_FLAGS):
+        return True
+    references = post.get("referenced_tweets")
+    return isinstance(references, list) and any(
+        isinstance(each, dict) and each.get("type") == "retweeted" for each in references
+    )

@@ -1,0 +1,157 @@
+"""The rows of a sequence of JSON values: objects with a text under some key, arrays that are a table's rows, strings.
+
+The key is chosen over the first values that have one; those without it are dropped rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.json_files.json_maps import is_table_row
+from engine.corpus.readers.json_files.json_paths import array_paths, find_text_key, shown_paths
+from engine.corpus.readers.json_files.json_values import as_json
+from engine.corpus.readers.json_files.text_key import Numbered, TextKey
+from engine.corpus.readers.tables.table_layout import Record, find_layout
+from engine.corpus.types import DroppedRow, NoTextsError, Row, Source, example
+from engine.errors import CorpusError
+from engine.text import harmless
+
+_MAX_AHEAD, _MAX_AHEAD_CHARS = 1000, 1_000_000
+"""Values that are read before the choice of the key or the column."""
+
+
+def value_rows(
+    values: Iterator[Numbered],
+    source: Source,
+    config: CorpusConfig,
+    *,
+    key: str | None = None,
+    inside: str = "",
+    place: str = "line",
+) -> Iterator[Row]:
+    """Yield the rows of `values`, each of which is a `place` of the file.
+
+    `key` is the path of the texts in them, "" if they are the texts; None: `config.column`, or else it is detected.
+    `inside` is the path of the array of the values, with a trailing dot. Raises `NoTextsError` if the key can't be
+    detected, after the rows of at most the first values.
+    """
+    prefers_long = config.column is None
+    text_key = TextKey(source, "text", inside, place, prefers_long, config.no_retweets)
+    ahead = _ahead(values)
+    key = config.column if key is None else key
+    if _is_table(ahead) and not (key and "." in key):
+        yield from table_rows(chain(ahead, values), source, config, place=place)
+        return
+    if key is None:
+        key, problem = _usual_key(ahead, source)
+        while key is None and ahead:
+            following = _ahead(values)
+            if not following and problem is not None:
+                raise problem
+            yield from map(text_key.without_key, ahead)
+            ahead = following
+            key, later_problem = _usual_key(ahead, source)
+            problem = problem or later_problem
+        if key is not None and (path := (inside + key).rstrip(".")):
+            source.notes.append(f"texts under {harmless(path, 80)}")
+    text_key.key = key or ""
+    yield from text_key.rows(chain(ahead, values))
+
+
+def table_rows(
+    values: Iterable[Numbered], source: Source, config: CorpusConfig, *, names: Sequence[str] = (), place: str = "row"
+) -> Iterator[Row]:
+    """Yield the rows of a table whose rows are arrays; `names` are those of its columns, if they are known.
+
+    Raises `CorpusError` as `find_layout`.
+    """
+    numbered = iter(values)
+    ahead = _ahead(numbered)
+    records = (_record(each, place) for each in chain(ahead, numbered))
+    first = [_cells(value) for _, value, _ in ahead if isinstance(value, list)]
+    yield from find_layout(first, source, config, names=names).rows(records, place=place)
+
+
+def _record(numbered: Numbered, place: str) -> Record | DroppedRow:
+    """Return the record of an array, or why it is dropped."""
+    number, value, _ = numbered
+    if isinstance(value, DroppedRow):
+        return value
+    if isinstance(value, list):
+        return number, _cells(value)
+    return DroppedRow("not an array", example(f"{place} {number:,}", as_json(value)))
+
+
+def _cells(row: list[object]) -> list[str]:
+    """Return the cells of a table's row as text; null is blank."""
+    return [cell if isinstance(cell, str) else "" if cell is None else as_json(cell) for cell in row]
+
+
+def _ahead(values: Iterator[Numbered]) -> list[Numbered]:
+    """Consume and return the first values."""
+    ahead: list[Numbered] = []
+    for each in islice(values, _MAX_AHEAD):
+        ahead.append(each)
+        if each[2] - ahead[0][2] > _MAX_AHEAD_CHARS:
+            break
+    return ahead
+
+
+def _is_table(ahead: list[Numbered]) -> bool:
+    """Return whether most values are the rows of a table."""
+    values = [value for _, value, _ in ahead if not isinstance(value, DroppedRow)]
+    return sum(map(is_table_row, values)) > len(values) / 2
+
+
+def _usual_key(ahead: list[Numbered], source: Source) -> tuple[str | None, CorpusError | None]:
+    """Return the most frequent key of texts of these values, "" if they are strings; or None, and the problem."""
+    counts: Counter[str] = Counter()
+    problem: CorpusError | None = None
+    values = [value for _, value, _ in ahead if not isinstance(value, DroppedRow)]
+    for value in values:
+        try:
+            key = find_text_key(value) if isinstance(value, dict) else None
+            key = key or (only_array(value, source.name) if isinstance(value, dict | list) else None)
+        except CorpusError as error:
+            problem = problem or error
+        else:
+            counts.update([key] if key is not None else ())
+    if counts:
+        return counts.most_common(1)[0][0], None
+    if problem is None and any(isinstance(value, str) for value in values):
+        return "", None
+    return None, problem or (_without_texts(values[0], source) if values else None)
+
+
+def only_array(value: object, name: str) -> str | None:
+    """Return the path of the texts in the only array of posts; None without one.
+
+    Raises `CorpusError` if several arrays qualify; `name` is the file in the message.
+    """
+    paths = array_paths(value)
+    if len(paths) > 1:
+        shown = " or ".join(harmless(path, 60) for path in paths[:5])
+        raise CorpusError(f"{name} has several arrays of texts.", f"Choose one with --column: {shown}.")
+    return paths[0] if paths else None
+
+
+def _without_texts(first: object, source: Source) -> NoTextsError:
+    """Return the error of values none of which has a text under a usual key; `first` is the first of them."""
+    if isinstance(first, dict):
+        keys = ", ".join(islice(first, 12)) or "no keys"
+        return NoTextsError(
+            f"{source.name} has no known key for the tweet; its first object has {keys}.",
+            f"Set the key with --column, dotted if nested: {shown_paths(first) or 'KEY'}.",
+        )
+    if isinstance(first, list):
+        return NoTextsError(
+            f"{source.name} has no texts: its items are arrays, the first of them {harmless(as_json(first), 80)}.",
+            "Set the place of the text in them with --column, from 1: --column 1.",
+        )
+    return NoTextsError(
+        f"{source.name} has no texts: its first item is {harmless(as_json(first), 80)}.",
+        "Its items must be strings, or objects with the text under a key, which --column sets.",
+    )
