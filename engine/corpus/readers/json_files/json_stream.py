@@ -82,24 +82,40 @@ class JsonStream:
                     return value
             self._read_on_within_bounds()
 
-    def first(self) -> tuple[object, bool]:
-        """Return the next value without consuming it, and whether the file ends after it.
+    def whole(self) -> object:
+        """Return the next value without consuming it; None if the file is longer than `MAX_VALUE_CHARS` or invalid."""
+        self._extend(MAX_VALUE_CHARS)
+        value, _ = self._ahead() if self._is_at_end else (None, 0)
+        return value
 
-        The value is None if it is longer than `MAX_VALUE_CHARS` or invalid.
+    def first(self) -> tuple[object, bool]:
+        """Return the next value without consuming it, and whether it is the only one.
+
+        The value is None if it is invalid or too long: `MAX_VALUE_CHARS` if it is the only one, else a part of it.
         """
+        for max_chars in (_BLOCK_BYTES, MAX_VALUE_CHARS // 4, MAX_VALUE_CHARS):
+            self._extend(max_chars)
+            if max_chars == MAX_VALUE_CHARS and not self._is_at_end:
+                break
+            value, end = self._ahead()
+            is_last = not self._text[end:].strip(" \t\r\n")
+            if end and (not is_last or self._is_at_end):
+                return value, is_last
+        return None, True
+
+    def _extend(self, num_chars: int) -> None:
+        """Read on until the window has more than `num_chars` ahead, or the rest of the file."""
         self.peek()
-        while True:
-            try:
-                value, end = DECODER.raw_decode(self._text, self._position)
-            except RecursionError:
-                return None, True
-            except json.JSONDecodeError:
-                value, end = None, -1
-            if end >= 0 and self._text[end:].strip(" \t\r\n"):
-                return value, False
-            if self._is_at_end or len(self._text) - self._position > MAX_VALUE_CHARS:
-                return value, True
+        while not self._is_at_end and len(self._text) - self._position <= num_chars:
             self._read_on()
+
+    def _ahead(self) -> tuple[object, int]:
+        """Return the value ahead in the window and the position of its end; 0 if it is invalid or cut off."""
+        try:
+            value, end = DECODER.raw_decode(self._text, self._position)
+        except (ValueError, RecursionError):
+            return None, 0
+        return value, end
 
     def values(self) -> Iterator[object]:
         """Yield the values that follow one another, up to the end of the file."""
