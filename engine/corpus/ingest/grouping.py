@@ -13,7 +13,8 @@ from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, FoundMember, suffix_of
 from engine.corpus.files.sniffing import Problem
 from engine.corpus.files.standard_input import shown_path
-from engine.corpus.ingest.formats import FORMATS, detect_format, enclosing_roots, suffixes_read
+from engine.corpus.ingest.detection import detect_format
+from engine.corpus.ingest.formats import FORMATS, enclosing_roots, is_part, suffixes_read
 from engine.corpus.readers.archives import meta_files
 from engine.errors import CorpusError
 from engine.text import harmless
@@ -43,14 +44,9 @@ def group_members(contents: Contents, config: CorpusConfig) -> tuple[list[Group]
         if not isinstance(found, Problem) and (root := _archive_root(member, found)) is not None:
             archives.setdefault((found, root), []).append(member)
     groups = [_archive_group(file_format, members) for (file_format, _), members in archives.items()]
-    folders: tuple[str, ...] = ()
-    if config.member is None:
-        messages = (member.name for member, found in detected if found is meta_files.PRIVATE_MESSAGES)
-        folders = (
-            *(folder for _, folder in archives),
-            *enclosing_roots(contents.others),
-            *(f"{folder}/" for folder in {name.rpartition("/")[0] for name in messages} if folder),
-        )
+    folders = {folder for _, folder in archives} | enclosing_roots(contents.others)
+    messages = {member.name for member, found in detected if found is meta_files.PRIVATE_MESSAGES}
+    folders |= {name.rpartition("/")[0] + "/" for name in messages if "/" in name}
     grouped = {id(member) for group in groups for member in group.members}
     left_out = list(contents.left_out)
     for member, found in detected:
@@ -58,7 +54,7 @@ def group_members(contents: Contents, config: CorpusConfig) -> tuple[list[Group]
             continue
         if isinstance(found, Problem):
             left_out.append(f"{member.name} ({found.what})")
-        elif member.name.startswith(folders) or not _is_read_alone(member, config):
+        elif not _is_read_alone(member.name, tuple(folders), config):
             left_out.append(member.name)
         else:
             groups.append(Group(found, (member,)))
@@ -77,9 +73,16 @@ def _archive_group(file_format: FileFormat, parts: list[FoundMember]) -> Group:
     return Group(file_format, tuple(sorted(parts, key=main_first) if main_first is not None else parts))
 
 
-def _is_read_alone(member: FoundMember, config: CorpusConfig) -> bool:
-    """Return whether a file that is no part of a network's archive is to be read: a script of X's archives is not."""
-    return config.member is not None or suffix_of(member.name) in suffixes_read(config.format)
+def _is_read_alone(name: str, folders: tuple[str, ...], config: CorpusConfig) -> bool:
+    """Return whether a file is read that is no part of a network's archive; `folders` are those of the archives.
+
+    In their folders, only a part that --format has read in another format is; elsewhere no script of X's archives.
+    """
+    if config.member is not None:
+        return True
+    if name.startswith(folders):
+        return config.format != "auto" and is_part(name)
+    return suffix_of(name) in suffixes_read(config.format)
 
 
 def notes_on_others(contents: Contents, left_out: list[str], first: Group) -> list[str]:

@@ -18,7 +18,8 @@ from engine.corpus.files.contents import find
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.sniffing import Problem
 from engine.corpus.files.standard_input import shown_path
-from engine.corpus.ingest.formats import FORMATS, detect_format, is_wanted
+from engine.corpus.ingest.detection import detect_format
+from engine.corpus.ingest.formats import FORMATS, is_wanted
 from engine.corpus.ingest.grouping import group_members, notes_on_others, nothing_readable
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError

@@ -144,8 +144,9 @@ def problem_of(head: bytes, name: str, config: CorpusConfig) -> Problem | None:
 
 def _holds_messages(start: str) -> bool:
     """Return whether a file starts as a conversation."""
-    has_keys = _SENDER_KEY.search(start) is not None and _MESSAGES_KEY.search(start) is not None
-    return start.startswith("{") and (has_keys or _MESSAGES.match(start) is not None)
+    if not start.startswith("{"):
+        return False
+    return bool(_MESSAGES.match(start) or (_SENDER_KEY.search(start) and _MESSAGES_KEY.search(start)))
 
 
 def _start_of(head: bytes) -> str:

@@ -14,7 +14,8 @@ import pytest
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files import ReadProgress
-from engine.corpus.ingest.formats import FORMATS, recognize_format
+from engine.corpus.ingest.detection import recognize_format
+from engine.corpus.ingest.formats import FORMATS
 from engine.corpus.ingest.sources import OpenedSource, open_sources
 from engine.corpus.types import Row
 from engine.errors import CorpusError
@@ -339,6 +340,13 @@ def test_an_export_of_facebook_is_one_source_and_only_its_posts_are_read(tmp_pat
     assert "readme.txt" in not_read
     assert "profile_information.json" in not_read
     assert others == "5 other files not opened (messages, comments, groups, archived and deleted posts never are)"
+
+
+def test_with_another_format_the_same_files_of_an_export_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "fb", FACEBOOK_FILES)
+    rows = read(tmp_path / "fb", file_format="json", column="data.post")
+    assert list(rows.values()) == [ROWS, ROWS]
+    assert "not read: files/readme.txt" in error_of(tmp_path / "fb", file_format="text").message
 
 
 def test_an_old_export_of_facebook_and_one_of_instagram_with_threads_are_sources(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.ingest.formats import recognize_format
+from engine.corpus.ingest.detection import recognize_format
 from engine.corpus.readers.archives.misskey_rows import misskey_rows
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError

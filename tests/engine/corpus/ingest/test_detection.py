@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.corpus.ingest.formats import recognize_format
+from engine.corpus.ingest.detection import recognize_format
 
 TEXTS = [
     "what a day",

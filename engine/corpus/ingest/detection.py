@@ -1,0 +1,101 @@
+"""Detects the format and the encoding of a file: content decides first, the file name second.
+
+Never opens anything except the member that it is given.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from engine.config.corpus import CorpusConfig, FileFormat
+from engine.corpus.files.archive_entries import FoundMember, suffix_of
+from engine.corpus.files.encodings import (
+    Encoding,
+    converted,
+    detected_encoding,
+    encoding_named,
+    in_utf8,
+    marked_encoding,
+)
+from engine.corpus.files.sniffing import NOT_TEXT, Problem, problem_as_text, problem_of
+from engine.corpus.ingest.formats import FORMATS
+from engine.corpus.readers.archives import meta_files
+from engine.corpus.readers.json_files import json_rows, jsonl_rows
+from engine.corpus.readers.tables import csv_rows
+
+_HEAD_BYTES = 65_536
+"""Bytes of a file that detection sees."""
+
+
+def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMember, FileFormat | Problem]:
+    """Return a file as its reader opens it, a text in UTF-8, and its format or why it can't be read.
+
+    Raises `CorpusError`.
+    """
+    with member.open() as file:
+        head = file.read(_HEAD_BYTES)
+        if _is_binary(head, config.format):
+            file_format = recognize_format(head, member.name) if config.format == "auto" else config.format
+            return member, problem_of(head) or file_format
+        encoding = _encoding_of(head, config)
+        if encoding is None:
+            return member, _text_format(head, file, member.name, config)
+        text = converted(file, encoding, head)
+        return in_utf8(member, encoding), _text_format(text.read(_HEAD_BYTES), text, member.name, config)
+
+
+def _is_binary(head: bytes, wanted: FileFormat) -> bool:
+    """Return whether a file is to be read as a binary format."""
+    if wanted != "auto":
+        return bool(FORMATS[wanted].binary_name)
+    return any(each.binary_name and each.looks_like and each.looks_like(head) for each in FORMATS.values())
+
+
+def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
+    """Return the encoding of a text file, unless it is to be decoded line by line."""
+    if config.encoding is not None:
+        return encoding_named(config.encoding)
+    return marked_encoding(head) or (None if problem_as_text(head) else detected_encoding(head))
+
+
+def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -> FileFormat | Problem:
+    """Return the format of a text file in UTF-8."""
+    problem = problem_of(head) or meta_files.problem_of(head, name, config) or problem_as_text(head)
+    if problem is not None:
+        return (config.format == "auto" and problem is NOT_TEXT and _misnamed(name)) or problem
+    if config.format != "auto":
+        return config.format
+    file_format = recognize_format(head, name)
+    is_cut = file_format == "json" and len(head) == _HEAD_BYTES and json_rows.is_one_document(head)
+    return "jsonl" if is_cut and jsonl_rows.goes_on_as_lines(rest) else file_format
+
+
+def _misnamed(name: str) -> Problem | None:
+    """Return the problem of a binary file whose name is that of a binary format, and whose content is not."""
+    suffix = suffix_of(name)
+    for each in FORMATS.values():
+        if each.binary_name and suffix in each.suffixes:
+            what = f"is called {suffix} but is no {each.binary_name}"
+            return Problem(what, "It may be damaged: download or export it again.")
+    return None
+
+
+def recognize_format(head: bytes, name: str) -> FileFormat:
+    """Return the format of a file by its first bytes, or else by its name."""
+    suffix = suffix_of(name)
+    for file_format, each in FORMATS.items():
+        if each.looks_like is not None and each.looks_like(head):
+            return _json_format(file_format, head, suffix) if file_format in {"json", "jsonl"} else file_format
+    if suffix in FORMATS["text"].suffixes and csv_rows.is_certain(head):
+        return "csv"
+    for file_format, each in FORMATS.items():
+        if suffix in each.suffixes and not each.binary_name and each.archive_root is None:
+            return file_format
+    return "csv" if csv_rows.looks_like(head) else "text"
+
+
+def _json_format(file_format: FileFormat, head: bytes, suffix: str) -> FileFormat:
+    """Return "json" or "jsonl" for a file that looks like one of them: in doubt, its suffix decides."""
+    if suffix in FORMATS["jsonl"].suffixes and jsonl_rows.is_first_line(head):
+        return "jsonl"
+    return "json" if suffix == ".json" and json_rows.is_one_document(head) else file_format
