@@ -1,0 +1,236 @@
+"""A network's archive is one source, and nothing else in it is read; other files of a container are sources each."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.config.corpus import CorpusConfig, FileFormat
+from engine.corpus.files import ReadProgress
+from engine.corpus.ingest.sources import open_sources
+from engine.errors import CorpusError
+from tests.engine.corpus.files.open_contents import tar_of, zip_of, zstd_of
+from tests.engine.corpus.ingest.opened_sources import (
+    CSV,
+    FACEBOOK,
+    FACEBOOK_FILES,
+    FACEBOOK_MESSAGES,
+    FACEBOOK_POSTS,
+    JSONL,
+    MASTODON_FILES,
+    ROWS,
+    TEXT,
+    X_FILES,
+    X_OLD_FILES,
+    X_TABLE,
+    X_TWEETS,
+    error_of,
+    read,
+    rows_or_error,
+    sources_of,
+    write,
+)
+
+
+def test_files_of_a_folder_that_turn_out_to_be_no_tweets_are_noted(tmp_path: Path) -> None:
+    files = {"a.txt": b"", "b.txt": bytes(100), "c.csv": b"version https://git-lfs.github.com/spec/v1\n", "d.txt": TEXT}
+    (opened,) = sources_of(write(tmp_path, {**files, "e.txt": b" "}))
+    assert list(opened.rows) == ROWS
+    (note,) = opened.source.notes
+    assert note.startswith("not read: a.txt (is empty), b.txt (is not a text file), c.csv (is a Git LFS pointer")
+    assert note.endswith(" and 1 more")
+
+
+@pytest.mark.parametrize("container", ["zip", "folder", "folder in a zip"])
+def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Path, container: str) -> None:
+    match container:
+        case "zip":
+            write(tmp_path, {"x": zip_of(X_FILES)})
+        case "folder":
+            write(tmp_path / "x", X_FILES)
+        case _:
+            write(tmp_path, {"x": zip_of({f"twitter-2023/{name}": content for name, content in X_FILES.items()})})
+    (opened,) = sources_of(tmp_path / "x")
+    assert opened.source.format == "x"
+    assert sorted(map(str, opened.rows)) == sorted(map(str, ROWS))
+    assert opened.source.notes[0].startswith("not read: ")
+    assert "README.txt" in opened.source.notes[0]
+    note = "4 other files not opened (messages, deleted tweets, community tweets and media never are)"
+    assert opened.source.notes[1] == note
+    assert re.fullmatch(r"x: (?:twitter\S*/)?data/tweets\S*\.js \+ 1 more", opened.source.name)
+
+
+@pytest.mark.parametrize("folder", ["", "tweets-of-2012/"])
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_an_old_archive_of_x_is_one_source_and_only_its_tweets_are_read(
+    tmp_path: Path, folder: str, *, is_zip: bool
+) -> None:
+    files = {folder + name: content for name, content in X_OLD_FILES.items()}
+    write(tmp_path, {"x": zip_of(files)} if is_zip else {f"x/{name}": content for name, content in files.items()})
+    for file_format in ("auto", "x"):
+        (opened,) = sources_of(tmp_path / "x", file_format=file_format)
+        assert list(opened.rows) == ROWS
+        assert (opened.source.name, opened.source.format) == (f"x: {folder}data/js/tweets/2012_01.js + 3 more", "x")
+        assert f"read from {folder}data/js/tweets/2012_01.js + 1 more, not again from {folder}tweets.csv" in (
+            opened.source.notes
+        )
+
+
+def test_tables_are_read_beside_each_other_whatever_their_names(tmp_path: Path) -> None:
+    folder = write(tmp_path / "f", {"tweets.csv": CSV, "2012_01.csv": CSV, "mine.csv": X_TABLE})
+    read_rows = read(folder)
+    assert read_rows == {"f: 2012_01.csv": ROWS, "f: mine.csv": ["a nice day"], "f: tweets.csv": ROWS}
+
+
+def test_an_archive_of_mastodon_is_one_source_and_nothing_else_in_it_is_read(tmp_path: Path) -> None:
+    write(tmp_path, {"m": tar_of(MASTODON_FILES, "w:gz")})
+    (opened,) = sources_of(tmp_path / "m")
+    assert (opened.source.name, opened.source.format) == ("m: outbox.json", "mastodon")
+    assert list(opened.rows) == ROWS
+    assert "not read: actor.json, likes.json" in opened.source.notes
+
+
+@pytest.mark.parametrize("container", ["zip", "folder", "folder in a folder"])
+def test_an_export_of_facebook_is_one_source_and_only_its_posts_are_read(tmp_path: Path, container: str) -> None:
+    match container:
+        case "zip":
+            write(tmp_path, {"fb": zip_of(FACEBOOK_FILES)})
+        case "folder":
+            write(tmp_path / "fb", FACEBOOK_FILES)
+        case _:
+            write(tmp_path / "fb" / "export", FACEBOOK_FILES)
+    (opened,) = sources_of(tmp_path / "fb")
+    assert opened.source.format == "meta"
+    assert list(opened.rows) == ROWS * 2
+    assert opened.source.name.endswith("your_posts__check_ins__photos_and_videos_1.json + 1 more")
+    not_read, others = opened.source.notes
+    assert "readme.txt" in not_read
+    assert "profile_information.json" in not_read
+    assert others == "5 other files not opened (messages, comments, groups, archived and deleted posts never are)"
+
+
+def test_with_another_format_the_same_files_of_an_export_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "fb", FACEBOOK_FILES)
+    rows = read(tmp_path / "fb", file_format="json", column="data.post")
+    assert list(rows.values()) == [ROWS, ROWS]
+    assert "not read: files/readme.txt" in error_of(tmp_path / "fb", file_format="text").message
+
+
+def test_an_old_export_of_facebook_and_one_of_instagram_with_threads_are_sources(tmp_path: Path) -> None:
+    threads = {"text_post_app_text_posts": [{"media": [{"uri": "", "creation_timestamp": 1, "title": "a thread"}]}]}
+    pictures = [{"media": [{"uri": "a.jpg", "creation_timestamp": 1, "title": "a picture"}]}]
+    files = {
+        "fb/posts/your_posts_1.json": FACEBOOK_POSTS,
+        "fb/messages/inbox/tom_1/message_1.json": FACEBOOK_MESSAGES,
+        "fb/friends/friends.json": b'[{"text": "not mine"}]',
+        "ig/your_instagram_activity/media/posts_1.json": json.dumps(pictures).encode(),
+        "ig/your_instagram_activity/media/archived_posts.json": json.dumps(pictures).encode(),
+        "ig/your_instagram_activity/threads/threads_and_replies.json": json.dumps(threads).encode(),
+        "other/a.csv": CSV,
+    }
+    by_root = {name[:6]: rows for name, rows in read(write(tmp_path / "f", files)).items()}
+    assert by_root == {"f: fb/": ROWS, "f: ig/": ["a picture", "a thread"], "f: oth": ROWS}
+
+
+@pytest.mark.parametrize("name", ["message_1.json", "inbox/tom_1/message_1.json", "tom_1/message_1.json", "a.jsonl"])
+def test_messages_of_facebook_are_never_read_wherever_they_are(tmp_path: Path, name: str) -> None:
+    write(tmp_path, {name: FACEBOOK_MESSAGES, "b/c.txt": TEXT})
+    assert "holds private messages" in error_of(tmp_path / name).message
+    if name != "inbox/tom_1/message_1.json":  # the folder of an export
+        assert list(read(tmp_path).values()) == [ROWS]
+    for member in (name, "*"):
+        config = CorpusConfig(files=(str(tmp_path),), member=member)
+        assert "a secret" not in str(list(rows_or_error(config)))
+
+
+def test_what_was_sent_with_messages_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, {"tom_1/message_1.json": FACEBOOK_MESSAGES, "tom_1/files/a.txt": b"a secret\n", "b.txt": TEXT})
+    assert list(read(tmp_path).values()) == [ROWS]
+
+
+def test_a_part_of_an_export_without_posts_is_reported_and_nothing_in_it_read(tmp_path: Path) -> None:
+    files = {name: content for name, content in FACEBOOK_FILES.items() if "/posts/" not in name}
+    error = error_of(write(tmp_path / "fb", files))
+    assert "is an export of Facebook or Instagram without a file of posts" in error.message
+
+
+@pytest.mark.parametrize("name", ["your_posts__check_ins__photos_and_videos_1.html", "posts_1.html"])
+def test_an_export_as_html_is_an_error_that_asks_for_json(tmp_path: Path, name: str) -> None:
+    write(tmp_path, {name: b"<html><body>a nice day</body></html>"})
+    write(tmp_path, {"a.zip": zip_of({f"{FACEBOOK}/posts/{name}": b"<html>", "a.txt": TEXT, "b.jpg": b""})})
+    write(tmp_path, {"b.zip": zip_of({f"posts/{name}": b"<html>", "b.jpg": b""})})
+    assert "in the format JSON" in error_of(tmp_path / name).hint
+    assert "in the format JSON" in error_of(tmp_path / "a.zip").hint
+    assert "in the format JSON" in error_of(tmp_path / "b.zip").hint
+
+
+@pytest.mark.parametrize(
+    ("file_format", "read_files"),
+    [("csv", {"a.csv", "b.txt"}), ("jsonl", {"b.txt", "c.jsonl"}), ("x", {"tweets.js"})],
+)
+def test_an_explicit_format_selects_among_the_files_of_a_folder(
+    tmp_path: Path, file_format: FileFormat, read_files: set[str]
+) -> None:
+    write(tmp_path / "f", {"a.csv": CSV, "b.txt": JSONL, "c.jsonl": JSONL, "tweets.js": X_TWEETS})
+    names = {each.source.name for each in sources_of(tmp_path / "f", file_format=file_format)}
+    assert names == {f"f: {name}" for name in read_files}
+
+
+@pytest.mark.parametrize("pattern", ["posts/b.csv", "b.csv", "posts/*", "p*s/*.csv"])
+def test_only_the_files_that_match_the_pattern_of_member_are_read(tmp_path: Path, pattern: str) -> None:
+    files = {"export/posts/b.csv": CSV, "export/c.csv": b"id,text\n1,a secret\n", "posts.txt": TEXT}
+    for container in (write(tmp_path / "folder", files), write(tmp_path, {"a.zip": zip_of(files)}) / "a.zip"):
+        config = CorpusConfig(files=(str(container),), member=pattern)
+        (opened,) = open_sources(config, ReadProgress())
+        assert opened.source.name == f"{container.name}: export/posts/b.csv"
+        assert list(opened.rows) == ROWS
+
+
+def test_a_pattern_that_matches_nothing_or_has_nothing_to_choose_from_is_an_error(tmp_path: Path) -> None:
+    folder = write(tmp_path / "folder", {"a.csv": CSV})
+    not_found = r"without a readable file that matches --member b\*; it has 1 \.csv \(a\.csv\)\.$"
+    for path, words in ((folder, not_found), (folder / "a.csv", "is a single file")):
+        with pytest.raises(CorpusError, match=words):
+            next(open_sources(CorpusConfig(files=(str(path),), member="b*"), ReadProgress()))
+
+
+def test_files_and_archives_in_zstd_are_found_in_a_folder_by_their_names(tmp_path: Path) -> None:
+    tar = zstd_of(tar_of({"in.csv": CSV}))
+    files = {"a.csv.zst": zstd_of(CSV), "b.jsonl.zst": zstd_of(JSONL), "c.tar.zst": tar, "d.tzst": tar}
+    opened = [(each.source.name, each.source.format, list(each.rows)) for each in sources_of(write(tmp_path, files))]
+    names = {"a.csv.zst": "csv", "b.jsonl.zst": "jsonl", "c.tar.zst/in.csv": "csv", "d.tzst/in.csv": "csv"}
+    assert opened == [(f"{tmp_path.name}: {name}", file_format, ROWS) for name, file_format in names.items()]
+
+
+@pytest.mark.parametrize(
+    ("files", "pattern", "rows"),
+    [
+        (MASTODON_FILES, "likes.json", ["not mine"]),
+        (X_FILES, "README.txt", ["what is in this archive"]),
+        (X_FILES, "tweets*.js", ["a nice day", "and a good night"]),
+        (FACEBOOK_FILES, "readme.txt", ["what is in this export"]),
+        (FACEBOOK_FILES, "profile_information.json", ["an address"]),
+        (FACEBOOK_FILES, "*_2.json", ROWS),
+    ],
+)
+def test_a_chosen_file_of_a_networks_archive_is_read_by_its_content(
+    tmp_path: Path, files: dict[str, bytes], pattern: str, rows: list[str]
+) -> None:
+    for container in (write(tmp_path / "folder", files), write(tmp_path, {"a.zip": zip_of(files)}) / "a.zip"):
+        (opened,) = open_sources(CorpusConfig(files=(str(container),), member=pattern), ReadProgress())
+        assert list(opened.rows) == rows
+
+
+def test_private_files_are_refused_even_if_chosen(tmp_path: Path) -> None:
+    write(tmp_path, {"x.zip": zip_of(X_FILES), "fb.zip": zip_of(FACEBOOK_FILES)})
+    for archive, member, words in (
+        ("x.zip", "deleted-tweets.js", "not the tweets of an X archive"),
+        ("fb.zip", "message_1.json", "holds private messages"),
+        ("fb.zip", "notes.txt", "holds private messages"),
+        ("fb.zip", "comments.json", "has no posts"),
+    ):
+        config = CorpusConfig(files=(str(tmp_path / archive),), member=member)
+        assert words in str(list(rows_or_error(config)))
