@@ -23,6 +23,7 @@ FileFormat = Literal[
     "reddit",
     "telegram",
     "whatsapp",
+    "discord",
     "jsonl",
     "json",
     "parquet",

@@ -23,7 +23,7 @@ from engine.corpus.readers.archives import (
     x_files,
     x_rows,
 )
-from engine.corpus.readers.chats import telegram_rows, whatsapp_rows
+from engine.corpus.readers.chats import discord_files, discord_rows, telegram_rows, whatsapp_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import arrow_rows, csv_rows, parquet_rows, sentiment140_rows
 from engine.corpus.types import ArchiveReader, Member, Reader
@@ -131,6 +131,13 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         looks_like=whatsapp_rows.looks_like,
         archive_root=whatsapp_rows.archive_root,
         never_read="media and files of the chats",
+    ),
+    "discord": Format(
+        archive_reader=discord_rows.discord_rows,
+        suffixes=("messages.json", "messages.csv"),
+        looks_like=discord_files.looks_like,
+        archive_root=discord_files.archive_root,
+        never_read="media and everything but the messages",
     ),
     "sentiment140": Format(
         reader=sentiment140_rows.sentiment140_rows,
