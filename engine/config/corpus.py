@@ -67,7 +67,7 @@ class CorpusConfig:
     no_sensitive: bool = False
     """Skip posts marked sensitive or behind a content warning, in formats that mark them."""
     keep_links: bool = False
-    """Archives of X, Mastodon and Bluesky: keep links, which are removed by default."""
+    """Archives of X, Mastodon, Misskey and Bluesky: keep links, which are removed by default."""
     lowercase: bool = False
     """Convert all letters to lower case."""
     strip_links: bool = False

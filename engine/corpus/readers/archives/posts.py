@@ -17,8 +17,8 @@ SENSITIVE = "marked as sensitive"
 PRIVATE_EXAMPLE = "its text is not shown"
 """Example of a dropped row whose text is private."""
 
-_ADDRESS_START = re.compile(r"(?:https?://)?(?:www\.)?", re.IGNORECASE)
-_TYPED_LINK = re.compile(r" *(?:https?://|www\.)\S+", re.IGNORECASE)
+_TYPED_LINK = re.compile(r" *\b(?:https?://|www\.)[!-~]+", re.IGNORECASE)
+"""An address in plain text; Japanese and Chinese words follow it without a blank."""
 
 
 @dataclass
@@ -41,11 +41,13 @@ class PostCounts:
 
 def is_address(shown: str, url: str) -> bool:
     """Return whether the text of a link is its address, possibly shortened, rather than words."""
-    if not shown or any(char.isspace() for char in shown):
+    if len(shown.split()) != 1:
         return False
-    start = _ADDRESS_START.match(shown)
-    bare = _bare(shown).rstrip(".…/")
-    return bool(start and start.group()) or ("." in bare and _bare(url).startswith(bare))
+    bare = _bare(shown)
+    if len(bare) < len(shown):
+        return True
+    bare = bare.rstrip(".…/")
+    return "." in bare and _bare(url).startswith(bare)
 
 
 def without_typed_links(text: str) -> str:
@@ -55,7 +57,7 @@ def without_typed_links(text: str) -> str:
 
 def _bare(address: str) -> str:
     """Return an address in lower case without protocol and www."""
-    return _ADDRESS_START.sub("", address, count=1).lower()
+    return address.lower().removeprefix("http://").removeprefix("https://").removeprefix("www.")
 
 
 def _posts(count: int) -> str:
