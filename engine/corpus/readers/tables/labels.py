@@ -136,19 +136,19 @@ def find_labels(
         column = requested_column(names, num_columns, config.label_column, "--label-column", source_name)
         return _requested_labels(_labels_in(rows, column), column, config, source_name)
     if column >= 0:
-        return _used(column, LabelRule.for_file(config.label, _labels_in(rows, column) - {""}))
+        return _used(column, LabelRule.for_file(config.label, _labels_in(rows, column)))
     unused = Labels()
     for each in range(num_columns):
-        if each == text_column:
-            continue
         seen = _labels_in(rows, each)
-        key = name_key(header[each]) if header else None
-        if _is_known(seen, key, len(rows)):
-            seen |= {"4"} if seen == {"0"} and key not in SENTIMENT_NAMES else set()
-            return _used(each, LabelRule.for_file(config.label, seen - {""}))
-        if key in LABEL_NAMES and seen - {""}:
-            if label_of(config.label) not in FEELINGS | {"neutral"} or label_of(config.label) in seen:
-                return _used(each, LabelRule.for_file(config.label, seen - {""}, is_known=False))
+        if each == text_column or not seen:
+            continue
+        key = name_key(header[each]) if header else ""
+        if _are_known(seen, key, len(rows)) and (header or all(row[each].strip() for row in rows)):
+            are_as_seen = key in SENTIMENT_NAMES or seen != {"0"}
+            return _used(each, LabelRule.for_file(config.label, seen if are_as_seen else {"0", "4"}))
+        if key in LABEL_NAMES:
+            if label_of(config.label) in seen or label_of(config.label) not in FEELINGS | {"neutral"}:
+                return _used(each, LabelRule.for_file(config.label, seen, is_known=False))
             if unused.column < 0:
                 unused = Labels(each, None, _unused_note(seen, header[each]))
     return unused
@@ -167,35 +167,36 @@ def _used(column: int, rule: LabelRule) -> Labels:
 
 def _requested_labels(seen: set[str], column: int, config: CorpusConfig, source_name: str) -> Labels:
     """Return the labels of --label-column. Raises `CorpusError` if --label is a feeling that no label means."""
-    rule = LabelRule.for_file(config.label, seen - {""})
     is_feeling = label_of(config.label) in {"happy", "sad", "neutral"}
-    if is_feeling and seen - {""} and not rule.keeps_all and not _are_feelings(seen):
+    if is_feeling and seen and not _may_be_feelings(seen):
         raise CorpusError(
             f"{source_name} has no label {config.label} in column {config.label_column}.",
             f"Its labels are {_listed(seen)}: choose one with --label, or --label all.",
         )
-    return _used(column, rule)
-
-
-def _are_feelings(seen: set[str]) -> bool:
-    return seen - {""} <= POLARITIES or not seen.isdisjoint(_HAPPY_WORDS | _SAD_WORDS | _NEUTRAL_WORDS)
+    return _used(column, LabelRule.for_file(config.label, seen))
 
 
 def _labels_in(rows: Sequence[Sequence[str]], column: int) -> set[str]:
-    return {label_of(row[column]) for row in rows}
+    return {label_of(row[column]) for row in rows} - {""}
 
 
-def _is_known(seen: set[str], key: str | None, num_rows: int) -> bool:
-    """Return whether labels are Sentiment140's or words for feelings; `key` is None without a header."""
+def _may_be_feelings(seen: set[str]) -> bool:
+    """Return whether labels have a meaning as feelings if the user says that they are."""
+    return (
+        seen <= {"0", "1"} or seen <= {"0", "2", "4"} or not seen.isdisjoint(_HAPPY_WORDS | _SAD_WORDS | _NEUTRAL_WORDS)
+    )
+
+
+def _are_known(seen: set[str], key: str, num_rows: int) -> bool:
+    """Return whether labels are Sentiment140's or words for feelings; `key` is "" without a header."""
     words = _HAPPY_WORDS | _SAD_WORDS
-    if not seen.isdisjoint(words) and (key in LABEL_NAMES or seen - {""} <= words | _NEUTRAL_WORDS):
-        return key is not None or not seen.isdisjoint(_HAPPY_WORDS) or num_rows >= _MIN_SAD_ROWS
-    if key is not None and key not in LABEL_NAMES:
+    if not seen.isdisjoint(words) and (key in LABEL_NAMES or seen <= words | _NEUTRAL_WORDS):
+        return key != "" or not seen.isdisjoint(_HAPPY_WORDS) or num_rows >= _MIN_SAD_ROWS
+    if key and key not in LABEL_NAMES:
         return False
-    present = seen if key is None else seen - {""}
-    if key in SENTIMENT_NAMES:
-        return bool(present) and present <= POLARITIES
-    return present <= {"0", "2", "4"} and ("4" in present or (present == {"0"} and num_rows >= _MIN_SAD_ROWS))
+    if key in SENTIMENT_NAMES and seen <= {"0", "1"}:
+        return True
+    return seen <= {"0", "2", "4"} and ("4" in seen or (seen == {"0"} and num_rows >= _MIN_SAD_ROWS))
 
 
 def _unused_note(seen: set[str], name: str) -> str:
@@ -205,6 +206,6 @@ def _unused_note(seen: set[str], name: str) -> str:
 
 
 def _listed(seen: set[str]) -> str:
-    labels = sorted(seen - {""}, key=lambda label: (len(label), label))
+    labels = sorted(seen, key=lambda label: (len(label), label))
     more = f" and {len(labels) - 6:,} more" if len(labels) > 6 else ""
     return ", ".join(harmless(label, 20) for label in labels[:6]) + more

@@ -128,6 +128,14 @@ def test_zeros_and_ones_of_a_named_column_are_sad_and_happy() -> None:
     assert kept(DISASTERS, "sad", "target") == ["my mixtape is fire"]
 
 
+@pytest.mark.parametrize("labels", [("0", "1", "2"), ("-1", "0", "1"), ("1", "2", "3", "4", "5")])
+def test_digits_of_another_scale_are_not_guessed(labels: tuple[str, ...]) -> None:
+    content = "sentiment,text\n" + "".join(f"{label},hello\n" for label in labels)
+    assert kept(content) == ["hello"] * len(labels)
+    with pytest.raises(CorpusError, match="no label happy"):
+        rows_of(content, label_column="sentiment")
+
+
 def test_a_named_column_without_the_feeling_is_an_error_with_its_labels() -> None:
     with pytest.raises(CorpusError, match="no label happy in column class") as caught:
         rows_of("class,text\ntoxic,you fool\nclean,hello there\n", label_column="class")
