@@ -87,7 +87,7 @@ def _is_read_alone(name: str, folders: tuple[str, ...], config: CorpusConfig) ->
 
 def notes_on_others(contents: Contents, left_out: list[str], first: Group) -> list[str]:
     """Return the notes on the files of a folder or archive that are not read; `first` is its first source."""
-    notes = [f"not read: {_listed(left_out)}"] if left_out else []
+    notes = [f"not read: {listed(left_out)}"] if left_out else []
     if num_others := contents.others.counts.total():
         never_read = FORMATS[first.format].never_read
         note = f"{num_others:,} other file{'' if num_others == 1 else 's'} not opened"
@@ -101,7 +101,7 @@ def nothing_readable(path: Path, contents: Contents, left_out: list[str], config
         return problem.error(shown_path(path))
     kind = "a folder" if path.is_dir() else "an archive"
     chosen = f" that matches --member {harmless(config.member, 60)}" if config.member is not None else ""
-    found = f"; found but not read: {_listed(left_out)}" if left_out else ""
+    found = f"; found but not read: {listed(left_out)}" if left_out else ""
     found += f"; {'also' if found else 'it'} has {contents.others}" if contents.others.counts else ""
     what = f"{shown_path(path)} is {kind} without a readable file{chosen}{found}."
     if chosen and not left_out:
@@ -113,7 +113,7 @@ def nothing_readable(path: Path, contents: Contents, left_out: list[str], config
     return CorpusError(what, f"Supported: {kinds}{packed if path.is_dir() else ''}.")
 
 
-def _listed(phrases: list[str]) -> str:
+def listed(phrases: list[str]) -> str:
     """Return the first few phrases and the number of the others."""
     more = f" and {len(phrases) - _MAX_NAMES:,} more" if len(phrases) > _MAX_NAMES else ""
     return ", ".join(phrases[:_MAX_NAMES]) + more

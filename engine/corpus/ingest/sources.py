@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, groupby, islice
 from pathlib import Path
 
 from engine.config.corpus import STANDARD_INPUT, CorpusConfig, FileFormat
@@ -20,8 +21,8 @@ from engine.corpus.files.sniffing import Problem
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.ingest.detection import detect_format
 from engine.corpus.ingest.formats import FORMATS, is_wanted
-from engine.corpus.ingest.grouping import group_members, notes_on_others, nothing_readable
-from engine.corpus.types import Row, Source
+from engine.corpus.ingest.grouping import group_members, listed, notes_on_others, nothing_readable
+from engine.corpus.types import NoTextsError, Row, Source
 from engine.errors import CorpusError
 from engine.text import harmless
 
@@ -79,8 +80,46 @@ def _embedded(config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSo
 def _opened(planned: Sequence[_SourcePlan], config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
     """Announce the sizes of all sources, then yield them."""
     progress.expect(sum(each.raw_bytes for each in planned))
-    for each in planned:
-        yield OpenedSource(each.file_index, each.source, _rows(each, config, progress))
+    for file_index, plans in groupby(planned, key=lambda each: each.file_index):
+        first, *others = plans
+        if others:
+            yield from _with_texts([first, *others], config, progress)
+        else:
+            yield OpenedSource(file_index, first.source, _rows(first, config, progress))
+
+
+def _with_texts(plans: Sequence[_SourcePlan], config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
+    """Yield the sources of a folder or archive that have texts; the first one's notes list the others.
+
+    Raises the `NoTextsError` of the first if none has texts.
+    """
+    notes: list[str] = []
+    without: list[str] = []
+    problem: NoTextsError | None = None
+    main: Source | None = None
+    for each in plans:
+        rows = _rows(each, config, progress)
+        try:
+            ahead = list(islice(rows, 1))
+        except NoTextsError as error:
+            problem = problem or error
+            notes += each.source.notes
+            without.append(f"{each.members[0].name} (without texts)")
+            continue
+        main = main or each.source
+        yield OpenedSource(each.file_index, each.source, _as_far_as_texts(chain(ahead, rows), each.source))
+    if main is not None:
+        main.notes += [*notes, *([f"not read: {listed(without)}"] if without else [])]
+    elif problem is not None:
+        raise problem
+
+
+def _as_far_as_texts(rows: Iterator[Row], source: Source) -> Iterator[Row]:
+    """Yield the rows of one source among others; that it has no texts is a note."""
+    try:
+        yield from rows
+    except NoTextsError as error:
+        source.notes.append(error.message)
 
 
 def _rows(planned: _SourcePlan, config: CorpusConfig, progress: ReadProgress) -> Iterator[Row]:

@@ -6,7 +6,7 @@ The key is chosen over the first values that have one; those without it are drop
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from engine.config.corpus import CorpusConfig
@@ -46,19 +46,37 @@ def value_rows(
         yield from table_rows(chain(ahead, values), source, config, place=place)
         return
     if key is None:
-        key, problem = _usual_key(ahead, source)
-        while key is None and ahead:
-            following = _ahead(values)
-            if not following and problem is not None:
-                raise problem
-            yield from map(text_key.without_key, ahead)
-            ahead = following
-            key, later_problem = _usual_key(ahead, source)
-            problem = problem or later_problem
-        if key is not None and (path := (inside + key).rstrip(".")):
-            source.notes.append(f"texts under {harmless(path, 80)}")
-    text_key.key = key or ""
+        ahead = yield from _up_to_a_key(ahead, values, text_key)
+    else:
+        text_key.key = key
     yield from text_key.rows(chain(ahead, values))
+
+
+def _up_to_a_key(
+    ahead: list[Numbered], values: Iterator[Numbered], text_key: TextKey
+) -> Generator[Row, None, list[Numbered]]:
+    """Set the key of `text_key`; yield the rows of the values before those with a key, and return these.
+
+    Raises `NoTextsError` if no value has a key; without a row before if they are few.
+    """
+    source, inside = text_key.source, text_key.inside
+    problem: CorpusError | None = None
+    has_rows = False
+    while ahead:
+        key, problem_here = _usual_key(ahead, source)
+        if key is not None:
+            text_key.key = key
+            if path := (inside + key).rstrip("."):
+                source.notes.append(f"texts under {harmless(path, 80)}")
+            break
+        problem = problem or problem_here
+        following = _ahead(values)
+        if following or has_rows or problem is None:
+            yield from map(text_key.without_key, ahead)
+        ahead, has_rows = following, True
+    if not ahead and problem is not None:
+        raise problem
+    return ahead
 
 
 def table_rows(

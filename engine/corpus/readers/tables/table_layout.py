@@ -20,8 +20,7 @@ from engine.corpus.readers.tables.columns import (
 )
 from engine.corpus.readers.tables.labels import LabelRule, find_labels
 from engine.corpus.readers.tables.table_header import is_header
-from engine.corpus.types import DroppedRow, Row, Source, example
-from engine.errors import CorpusError
+from engine.corpus.types import DroppedRow, NoTextsError, Row, Source, example
 from engine.text import harmless
 
 TOO_MANY_COLUMNS = "with too many columns"
@@ -164,7 +163,7 @@ def _text_column(
     if found := find_text_column(rows, names if has_header else ()):
         return found
     shown = ", ".join(harmless(name, 30) for name in names[:12])
-    raise CorpusError(
+    raise NoTextsError(
         f"{source.name} has no column of texts: its columns are links, ids, numbers, dates or names.",
         f"Choose one with --column; its first row is: {shown}.",
     )

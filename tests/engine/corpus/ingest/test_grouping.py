@@ -234,3 +234,33 @@ def test_private_files_are_refused_even_if_chosen(tmp_path: Path) -> None:
     ):
         config = CorpusConfig(files=(str(tmp_path / archive),), member=member)
         assert words in str(list(rows_or_error(config)))
+
+
+@pytest.mark.parametrize("first", ["a", "z"])
+@pytest.mark.parametrize("container", ["folder", "zip"])
+def test_files_without_texts_do_not_abort_the_others_and_are_listed(tmp_path: Path, container: str, first: str) -> None:
+    files = {
+        f"{first}1.json": b'{"settings": {"theme": "dark"}}',
+        f"{first}2.json": b'[{"id": 1, "name": "mia"}, {"id": 2, "name": "ben"}]',
+        f"{first}3.jsonl": b'{"id": 1}\n{"id": 2}\n',
+        f"{first}4.csv": b"id,date\n1,2020-01-02\n2,2020-01-03\n",
+        "m.json": JSONL,
+        "n.txt": TEXT,
+    }
+    path = write(tmp_path / "f", files) if container == "folder" else write(tmp_path, {"f": zip_of(files)}) / "f"
+    opened = list(sources_of(path))
+    assert [(each.source.name, list(each.rows)) for each in opened] == [("f: m.json", ROWS), ("f: n.txt", ROWS)]
+    listed = ", ".join(f"{name} (without texts)" for name in list(files)[:3])
+    assert opened[0].source.notes[-1] == f"not read: {listed} and 1 more"
+
+
+def test_thousands_of_objects_without_a_text_are_dropped_rows_and_do_not_abort_the_others(tmp_path: Path) -> None:
+    opened = list(sources_of(write(tmp_path / "f", {"a.jsonl": b'{"id": 1}\n' * 3000, "b.txt": TEXT})))
+    assert [len(list(each.rows)) for each in opened] == [3000, 2]
+    assert "has no known key for the tweet" in opened[0].source.notes[-1]
+
+
+def test_a_folder_in_which_no_file_has_texts_is_an_error_that_names_one(tmp_path: Path) -> None:
+    folder = write(tmp_path / "f", {"a.json": b'{"b": 1}', "c.json": b'[{"d": "e"}]'})
+    with pytest.raises(CorpusError, match=r"f: a\.json has no array of tweets"):
+        list(sources_of(folder))
