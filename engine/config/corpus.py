@@ -28,6 +28,7 @@ FileFormat = Literal[
     "json",
     "parquet",
     "arrow",
+    "excel",
     "text",
 ]
 STANDARD_INPUT = "-"

@@ -13,12 +13,16 @@ from pathlib import Path
 from engine.corpus.files.archive_entries import MAX_MEMBERS, Contents, FoundMember, Wanted, too_many_files
 from engine.corpus.files.decompress import DecompressionLimit, decompressed
 from engine.corpus.files.disk_file import open_disk, status_of
+from engine.corpus.files.office import document_of, is_document
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.files.tars import looks_like_tar, tar_contents
 from engine.corpus.files.walk import SkippedEntries, files_below
 from engine.corpus.files.zips import MAGIC, open_zip, zip_contents
 from engine.errors import CorpusError
+
+_HEAD_BYTES = 65_536
+"""Bytes of a zip archive that detection of a document sees."""
 
 
 def find(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
@@ -45,7 +49,10 @@ def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: i
         return decompressed(open_raw(), shown, limit)
 
     with open_raw() as file:
-        is_zip = file.read(4) in MAGIC
+        head = file.read(_HEAD_BYTES)
+    is_zip = head[:4] in MAGIC
+    if is_zip and document_of(head) and is_document(open_zip(shown, open_raw).namelist()):
+        return Contents((FoundMember(path.name, open_raw, raw_bytes),))
     if is_zip:
         return zip_contents(shown, open_raw, limit, wanted)
     with open_unpacked() as file:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.corpus.files.office import document_of
 from engine.errors import CorpusError
 
 _LFS_POINTER = b"version https://git-lfs"
 _UNPACK = "Extract it and give a file in it."
 _TYPE_OUT = "Tweets in a picture can't be read: give a CSV, JSON lines or text file."
 _SAVE_AS_TEXT = "Save its text as a plain text file with one tweet per line."
-_SAVE_AS_CSV = "Save the sheet with the tweets as CSV."
+_SAVE_AS_NEW = "Save it in its program as .xlsx, CSV or plain text, without a password."
 _OTHER_FILE = "Give a CSV, JSON lines or text file."
 _NON_TEXT_SIGNATURES = (
     (b"PK\x03\x04", "an archive inside another file", _UNPACK),
@@ -22,7 +23,11 @@ _NON_TEXT_SIGNATURES = (
     (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
     (b"FEA1\0\0\0\0", "a table in version 1 of Feather", "Save it as Feather 2, Parquet or CSV."),
     (b"SQLite format 3\0", "an SQLite database", "Export the table with the tweets as CSV."),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", _SAVE_AS_CSV),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an Office document in an old format (such as .xls) or with a password",
+        _SAVE_AS_NEW,
+    ),
     (b"\x7fELF", "a program", _OTHER_FILE),
     (b"MZ\x90\0", "a program", _OTHER_FILE),
     (b"\xcf\xfa\xed\xfe", "a program", _OTHER_FILE),
@@ -63,6 +68,8 @@ def problem_of(head: bytes) -> Problem | None:
 
 def problem_as_text(head: bytes) -> Problem | None:
     """Return the problem of a text file with these first bytes."""
+    if document := document_of(head):
+        return Problem(f"is {document.what}, not a text file", document.hint)
     for magic, what, hint in _NON_TEXT_SIGNATURES:
         if head.startswith(magic):
             return Problem(f"is {what}, not a text file", hint)

@@ -25,7 +25,7 @@ from engine.corpus.readers.archives import (
 )
 from engine.corpus.readers.chats import discord_files, discord_rows, telegram_rows, whatsapp_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
-from engine.corpus.readers.tables import arrow_rows, csv_rows, parquet_rows, sentiment140_rows
+from engine.corpus.readers.tables import arrow_rows, csv_rows, excel_rows, parquet_rows, sentiment140_rows
 from engine.corpus.types import ArchiveReader, Member, Reader
 
 
@@ -79,6 +79,12 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         suffixes=(".arrow", ".arrows", ".feather", ".ipc"),
         looks_like=arrow_rows.looks_like,
         binary_name="Arrow file",
+    ),
+    "excel": Format(
+        reader=excel_rows.excel_rows,
+        suffixes=(".xlsx", ".xlsm"),
+        looks_like=excel_rows.looks_like,
+        binary_name="Excel workbook",
     ),
     "x": Format(
         archive_reader=x_rows.x_rows,
