@@ -42,6 +42,7 @@ def meta_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -
                     num_repaired += text != row
                     row = escape(_with_names(text, config))
                 yield row
+    source.notes.append("the export does not contain who could see a post: all posts are read")
     if num_repaired:
         source.notes.append(f"the export's wrong encoding reverted in {num_repaired:,} post{'s' * (num_repaired > 1)}")
 

@@ -106,7 +106,7 @@ def test_an_export_of_facebook_is_one_source_and_only_its_posts_are_read(tmp_pat
     assert opened.source.format == "meta"
     assert list(opened.rows) == ROWS * 2
     assert opened.source.name.endswith("your_posts__check_ins__photos_and_videos_1.json + 1 more")
-    not_read, others = opened.source.notes
+    not_read, others, _ = opened.source.notes
     assert "readme.txt" in not_read
     assert "profile_information.json" in not_read
     assert others == "5 other files not opened (messages, comments, groups, archived and deleted posts never are)"

@@ -134,6 +134,12 @@ def test_a_truncated_file_yields_its_posts_and_an_error_that_names_it() -> None:
         next(rows)
 
 
+def test_it_is_noted_that_the_audience_of_a_post_is_unknown() -> None:
+    source = Source("a", "meta")
+    read([member(as_exported([facebook("a nice day")]))], source)
+    assert source.notes == ["the export does not contain who could see a post: all posts are read"]
+
+
 # Texts ----------------------------------------------------------------------------------------------------------------
 
 
@@ -146,7 +152,7 @@ def test_reverted_posts_are_noted_and_texts_that_were_reverted_before_are_unchan
     source = Source("a", "meta")
     posts = [facebook("Schöner Tag – 🎉"), facebook("plain")]
     assert read([member(as_exported(posts))], source) == ["Schöner Tag – 🎉", "plain"]
-    assert source.notes == ["the export's wrong encoding reverted in 1 post"]
+    assert source.notes[1:] == ["the export's wrong encoding reverted in 1 post"]
     assert read([member(json.dumps(posts).encode())]) == ["Schöner Tag – 🎉", "plain"]
 
 
