@@ -1,1 +1,1 @@
-"""Readers of the archives that X, Mastodon and Bluesky give their users. They never read private messages."""
+"""Readers of what networks give their users, and of dumps of their posts. They never read private messages."""

@@ -17,8 +17,10 @@ SENSITIVE = "marked as sensitive"
 PRIVATE_EXAMPLE = "its text is not shown"
 """Example of a dropped row whose text is private."""
 
-_TYPED_LINK = re.compile(r" *\b(?:https?://|www\.)[!-~]+", re.IGNORECASE)
-"""An address in plain text; Japanese and Chinese words follow it without a blank."""
+_TYPED_LINK = re.compile(
+    r" *(?:\(https?://[!-'*-~]+\)|(?<![a-z0-9])(?:https?://|www\.(?=[a-z0-9]))[!-~]*[a-z0-9/_=&#%~+-])", re.IGNORECASE
+)
+"""An address in plain text, without the punctuation after it; Japanese words follow it without a blank."""
 
 
 @dataclass

@@ -111,6 +111,7 @@ def with_link(text: str, shown: str, url: str) -> dict[str, Any]:
         (with_link("é see a.example/lon... now", "a.example/lon...", LONG), "é see now", f"é see {LONG} now"),
         (with_link("words are kept", "words", LONG), "words are kept", "words are kept"),
         (record(f"typed {LONG} only"), "typed only", f"typed {LONG} only"),
+        (record(f"see ({LONG}), and {LONG}!"), "see, and!", f"see ({LONG}), and {LONG}!"),
     ],
 )
 def test_links_are_removed_or_whole_and_never_stumps(post: dict[str, Any], without: str, whole: str) -> None:

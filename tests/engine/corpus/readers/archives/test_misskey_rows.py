@@ -65,7 +65,7 @@ def test_replies_sensitive_notes_and_links_depend_on_the_options() -> None:
     notes = [note("a", 1), note("b", 2, replyId="91"), note("c", 3, replyId="0"), note("d", 4, cw="x")]
     assert rows_of(*notes) == ["a", "b", "c", "d"]
     assert reasons(rows_of(*notes, no_replies=True, no_sensitive=True)) == ["a", "b", "reply", "marked as sensitive"]
-    assert rows_of(note("見て https://a.example/bこれ")) == ["見てこれ"]
+    assert rows_of(note("見てhttps://a.example/bこれ"), note("awww.so cute")) == ["見てこれ", "awww.so cute"]
     link = note("https://a.example")
     assert rows_of(link) == [DroppedRow("only a link", "note 1: https://a.example")]
     assert rows_of(link, keep_links=True) == ["https://a.example"]
