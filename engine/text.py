@@ -33,9 +33,16 @@ _UNMARKED = (
 )
 WITHOUT_MARKS = re.compile(f"{_UNMARKED}*")
 """Ranges without combining marks; most text matches."""
-_WITH_SINGLE_SELECTORS = re.compile(f"(?:{_UNMARKED}++\ufe0f?+)*+")
+_WITH_VARIATIONS = (
+    "©®\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf"
+    "\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
+"""The characters with emoji variation sequences (Unicode's emoji-variation-sequences.txt), most of them by blocks."""
+_WITH_SINGLE_SELECTORS = re.compile(f"(?:{_UNMARKED}++(?:\ufe0f(?<=[{_WITH_VARIATIONS}].))?+)*+")
 """The same with single variation selectors, as emoji have them."""
-
+_ORPHAN_SELECTOR = re.compile(  # a lookbehind before the selector would be tried at every character
+    f"[\ufe0e\ufe0f](?:(?<![{_WITH_VARIATIONS}#*0-9].)|(?<=[#*0-9].)(?<!\ufe0f(?=\u20e3)))"  # digits: only as keycaps
+)
 _LONG_NUMBERS = re.compile(r"&#[0-9]{10,};?")
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")  # joiners: Persian, Indic scripts, emoji families
 _ANY_LINE_BREAK = re.compile(f"[\n\r\u2028\u2029{LINE_BREAK}]")
@@ -92,14 +99,23 @@ def with_single_blanks(text: str, *, keeps_line_breaks: bool = True) -> str:
     return " ".join(text.split())
 
 
-def _printable(text: str, *, keeps_line_breaks: bool) -> str:
-    """Drop escape sequences and dangerous characters, and collapse white space to single blanks or breaks."""
+def _printable(text: str, *, is_tweet: bool) -> str:
+    """Drop escape sequences and dangerous characters, and collapse white space to single blanks.
+
+    In tweets, white space with a line break becomes a `LINE_BREAK`, and orphan selectors are dropped too.
+    """
     text = _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text else text
-    text = with_single_blanks(text, keeps_line_breaks=keeps_line_breaks)
-    if text.isprintable() and _WITH_SINGLE_SELECTORS.fullmatch(text):
-        return text
+    text = with_single_blanks(text, keeps_line_breaks=is_tweet)
+    if text.isprintable():
+        if _WITH_SINGLE_SELECTORS.fullmatch(text):
+            return text
+        if is_tweet and _ORPHAN_SELECTOR.search(text):
+            text = with_single_blanks(_ORPHAN_SELECTOR.sub("", text))
+            if _WITH_SINGLE_SELECTORS.fullmatch(text):
+                return text
     kept = "".join(char for char in text if not _is_dangerous(char))
-    return with_single_blanks(_without_floods(kept), keeps_line_breaks=keeps_line_breaks)
+    kept = _ORPHAN_SELECTOR.sub("", kept) if is_tweet else kept
+    return with_single_blanks(_without_floods(kept), keeps_line_breaks=is_tweet)
 
 
 def unescape(text: str) -> str:
@@ -113,21 +129,22 @@ def unescape(text: str) -> str:
 def clean(raw: str) -> str:
     """Return `raw` as the model learns it: entities unescaped, NFC, one line, printable, no blanks at the ends.
 
-    A line break, with all white space and breaks around it, becomes one `LINE_BREAK`. Idempotent except for nested
-    entities (`&amp;lt;`), which are unescaped once per call.
+    A line break, with all white space and breaks around it, becomes one `LINE_BREAK`. Emoji selectors are removed
+    where they select nothing: after blanks, letters and each other. Idempotent except for nested entities
+    (`&amp;lt;`), which are unescaped once per call.
     """
     text = unescape(raw)
     if text.isascii():
-        return _printable(text, keeps_line_breaks=True)
+        return _printable(text, is_tweet=True)
     # before counting marks, too: NFC splits some marks in two
     text = unicodedata.normalize("NFC", _without_long_runs(text))
-    return unicodedata.normalize("NFC", _printable(text, keeps_line_breaks=True))
+    return unicodedata.normalize("NFC", _printable(text, is_tweet=True))
 
 
 def harmless(text: str, max_chars: int = MAX_CHARS) -> str:
     """Return `text` as one printable line of at most `max_chars` characters, cut with an ellipsis."""
     # cap the input first: a megabyte of marks must not cost a second per label
-    shown = _printable(text[: 8 * max_chars], keeps_line_breaks=False)
+    shown = _printable(text[: 8 * max_chars], is_tweet=False)
     return shown if len(shown) <= max_chars else shown[: max_chars - 1] + ELLIPSIS
 
 

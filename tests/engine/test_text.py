@@ -70,6 +70,36 @@ def test_a_raw_tweet_is_cleaned(raw: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *("❤\ufe0f", "so ☀\ufe0f today", "#\ufe0f\u20e3 1\ufe0f\u20e3", "♥\ufe0e text", "1\u20e3"),
+        *("©\ufe0f ‼\ufe0f ↔\ufe0f ㊗\ufe0f 🅰\ufe0f", "🏳\ufe0f\u200d🌈", "🧔🏻\u200d♂\ufe0f"),
+    ],
+)
+def test_a_variation_selector_of_an_emoji_stays(text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("so happy \ufe0f today", "so happy today"),
+        ("\ufe0fhello", "hello"),
+        ("hello\ufe0e", "hello"),
+        ("❤\ufe0f\ufe0f❤\ufe0e\ufe0f", "❤\ufe0f❤\ufe0e"),
+        ("one\n\ufe0f\ntwo", "one↵two"),
+        ("at 5\ufe0f pm #\ufe0fnice", "at 5 pm #nice"),
+        ("e\ufe0f\u0301", "é"),
+        ("❤\x07\ufe0f \x07\ufe0f", "❤\ufe0f"),
+        ("❤ \ufe0f\u200d\ufe0f❤", "❤ ❤"),
+        ("\ufe0f \ufe0e", ""),
+    ],
+)
+def test_a_variation_selector_without_its_emoji_is_removed(raw: str, text: str) -> None:
+    assert clean(raw) == text
+
+
+@pytest.mark.parametrize(
     "sequence",
     [
         "\x1b[38;5;196m",
@@ -116,6 +146,14 @@ def test_the_ranges_of_the_fast_path_contain_no_combining_mark() -> None:
         for char in map(chr, range(sys.maxunicode + 1))
         if text_module.WITHOUT_MARKS.fullmatch(char) and unicodedata.category(char)[0] == "M"
     ]
+
+
+@given(raw=st.text("a1#\n❤☀🏳\ufe0f\ufe0e\u20e3\u0301\u200d\x07 ", max_size=12))
+@example(raw="a\u0301\ufe0f\u0301\u0301\u0301\u0301")
+def test_cleaning_twice_is_cleaning_once_with_selectors_anywhere(raw: str) -> None:
+    text = clean(raw)
+    assert clean(text) == text
+    assert not re.search("(?:^|[a \u0301\u200d↵])[\ufe0e\ufe0f]|[\ufe0e\ufe0f]{2}", text)
 
 
 @given(raw=st.text("ab ❤\ufe0f\ufe0e\u0301\u200d\u202eé今、🎉\n", max_size=12))
