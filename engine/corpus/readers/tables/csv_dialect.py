@@ -115,7 +115,7 @@ def _best(samples: Sequence[Sample], column: str | None) -> Sample:
         if column and sample.records and len(sample.records[0]) > 1 and column.casefold() in _folded(sample.records[0]):
             return sample
     tables = [sample for sample in samples if sample.is_table()]
-    return max(tables, key=lambda sample: (sample.share, sample.num_columns), default=samples[0])
+    return max(tables, key=lambda sample: (sample.share, sample.num_columns, not sample.is_prose()), default=samples[0])
 
 
 def find_dialect(

@@ -27,6 +27,9 @@ FEELINGS = frozenset({"happy", "sad", "all"})
 _HAPPY_WORDS = frozenset({"positive", "pos", "happy", "very positive", "extremely positive"})
 _SAD_WORDS = frozenset({"negative", "neg", "sad", "very negative", "extremely negative"})
 _NEUTRAL_WORDS = frozenset({"neutral", "neu", "objective", "objective-or-neutral"})
+_WORDS = _HAPPY_WORDS | _SAD_WORDS | _NEUTRAL_WORDS
+_MAX_SCALE = 8
+"""Labels of a column in which "positive" and "negative" are feelings, whatever the others are."""
 _MIN_SAD_ROWS = 100
 """Rows with only the label 0 from which a file is one sorted by label."""
 _MAX_NAMED, _MAX_NAME_CHARS = 20, 40
@@ -182,16 +185,16 @@ def _labels_in(rows: Sequence[Sequence[str]], column: int) -> set[str]:
 
 def _may_be_feelings(seen: set[str]) -> bool:
     """Return whether labels have a meaning as feelings if the user says that they are."""
-    return (
-        seen <= {"0", "1"} or seen <= {"0", "2", "4"} or not seen.isdisjoint(_HAPPY_WORDS | _SAD_WORDS | _NEUTRAL_WORDS)
-    )
+    return seen <= {"0", "1"} or seen <= {"0", "2", "4"} or not seen.isdisjoint(_WORDS)
 
 
 def _are_known(seen: set[str], key: str, num_rows: int) -> bool:
     """Return whether labels are Sentiment140's or words for feelings; `key` is "" without a header."""
-    words = _HAPPY_WORDS | _SAD_WORDS
-    if not seen.isdisjoint(words) and (key in LABEL_NAMES or seen <= words | _NEUTRAL_WORDS):
-        return key != "" or not seen.isdisjoint(_HAPPY_WORDS) or num_rows >= _MIN_SAD_ROWS
+    has_happy, has_sad = not seen.isdisjoint(_HAPPY_WORDS), not seen.isdisjoint(_SAD_WORDS)
+    if has_happy and has_sad and len(seen) <= _MAX_SCALE:
+        return True
+    if (has_happy or has_sad) and (key in LABEL_NAMES or seen <= _WORDS):
+        return key != "" or has_happy or num_rows >= _MIN_SAD_ROWS
     if key and key not in LABEL_NAMES:
         return False
     if key in SENTIMENT_NAMES and seen <= {"0", "1"}:

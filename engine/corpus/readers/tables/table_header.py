@@ -14,7 +14,6 @@ from engine.corpus.readers.tables.labels import LABEL_NAMES
 
 _OTHER_NAMES = LABEL_NAMES | {"name", "names", "title", "titles"}
 """Usual names beside those of texts, ids, dates and users."""
-_MAX_NAME_CHARS = 60
 _WORD = re.compile(r"[A-Za-z]\w{0,29}", re.ASCII)
 _WORDS = re.compile(r"[A-Za-z]\w{0,19}(?:[ ._/-]\w{1,19}){0,3}", re.ASCII)
 _MIN_ROWS, _MIN_CATEGORY_ROWS = 3, 20
@@ -29,12 +28,17 @@ def is_header(first: Sequence[str], others: Sequence[Sequence[str]], columns: Se
         return True
     if len(first) == 1:
         return is_text_name(first[0]) or folded[0] in _OTHER_NAMES - LABEL_NAMES
-    if any(is_number(cell) or len(cell) > _MAX_NAME_CHARS for cell in first):
-        return False
-    columns_below = list(zip(*(cells for cells in others if len(cells) == len(first)), strict=True))
-    if any(all(map(is_number, cells)) for cells in columns_below) or _has_usual_name(first, columns_below):
+    columns_below = list(zip(*(cells for cells in others if len(cells) == len(first)), strict=True)) or [()] * len(
+        first
+    )
+    numbered = [below for cell, below in zip(first, columns_below, strict=True) if is_number(cell)]
+    if numbered:  # pandas numbers columns without names
+        return _has_usual_name(first, columns_below) and all(
+            below and not any(map(is_number, below)) for below in numbered
+        )
+    if any(below and all(map(is_number, below)) for below in columns_below) or _has_usual_name(first, columns_below):
         return True
-    is_distinct = bool(columns_below) and len(columns_below[0]) >= _MIN_ROWS and len(set(folded)) == len(folded)
+    is_distinct = len(columns_below[0]) >= _MIN_ROWS and len(set(folded)) == len(folded)
     return (
         is_distinct and all(map(_is_name_of, first, columns_below)) and any(map(_is_far_shorter, first, columns_below))
     )
@@ -45,9 +49,8 @@ def _has_usual_name(first: Sequence[str], columns_below: Sequence[Sequence[str]]
     for index, cell in enumerate(first):
         key = name_key(cell)
         if is_text_name(cell) or is_other_name(key) or key in _OTHER_NAMES:
-            below = columns_below[index] if columns_below else ()
-            num_equal = sum(name_key(each) == key for each in below)
-            if num_equal <= _MAX_ALIKE_SHARE * len(below):
+            below = columns_below[index]
+            if sum(name_key(each) == key for each in below) <= _MAX_ALIKE_SHARE * len(below):
                 return True
     return False
 

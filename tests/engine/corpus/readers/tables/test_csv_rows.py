@@ -68,6 +68,10 @@ def test_the_delimiter_is_detected_and_noted(delimiter: str, note: list[str]) ->
     assert notes == [*note, "header row found", "text in column 2 (text): by its name"]
 
 
+def test_a_tab_beats_a_comma_with_a_blank_after_it() -> None:
+    assert rows_of("ham\thello, you\nspam\tbuy, buy\n" * 10) == ["hello, you", "buy, buy"] * 10
+
+
 WIDE = 'id,Text,lang\n1,"hello, you",en\n2,bye,en\n'
 
 

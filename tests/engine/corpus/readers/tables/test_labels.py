@@ -109,6 +109,12 @@ def test_the_reason_shows_a_label_as_the_file_writes_it() -> None:
     ]
 
 
+def test_a_fourth_label_does_not_hide_positive_and_negative() -> None:
+    assert kept("7,Positive,a very fine day\n8,Negative,it was so sad\n9,Irrelevant,a long bus\n") == [
+        "a very fine day"
+    ]
+
+
 def test_words_that_are_texts_are_no_labels() -> None:
     assert kept("1,neutral\n2,neutral\n") == ["neutral", "neutral"]
 

@@ -40,11 +40,21 @@ def test_a_name_above_categories_is_a_header(header: list[str]) -> None:
         (["hello", "you"], [["so it goes", "what a day"]]),
         (["where is it?", "place"], [["why now?", "time"], ["what place is it?", "place"], ["so there", "place"]]),
         (["hello", "hello"], POEMS),
-        (["my favourite author is somebody whose books are longer than this line is", "author"], POEMS),
+        (["7", "text", "4"], [["8", "so it goes", "4"]]),
+        (["42", "author"], [["43", "so it goes"]]),
     ],
 )
 def test_a_first_row_of_data_is_no_header(first: list[str], others: list[list[str]]) -> None:
     assert not is_header(first, others)
+
+
+def test_a_long_question_beside_a_usual_name_is_a_header() -> None:
+    question = "What did you like most about the place that you visited in the year before the last one?"
+    assert is_header(["Timestamp", question], [["2021/03/05 3:02:07 PM", "the sea"]] * 3)
+
+
+def test_numbers_that_pandas_gives_to_columns_of_texts_are_names() -> None:
+    assert is_header(["", "0", "1", "source"], [["0", "an old pond", "a frog jumps in", "paper"]] * 3)
 
 
 @pytest.mark.parametrize("header", [["text"], ["Haiku"], ["names"]])
