@@ -67,7 +67,7 @@ def _in_folder(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
     members: list[FoundMember] = []
     skipped = SkippedEntries()
     for inside, file in files_below(path, wanted, skipped):
-        contents = find(file, progress, wanted)
+        contents = find(file, progress, _inside(inside, wanted))
         names = [f"{inside}/{member.name}" if contents.is_container else inside for member in contents.members]
         members += [replace(member, name=name) for member, name in zip(contents.members, names, strict=True)]
         skipped.left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
@@ -75,6 +75,11 @@ def _in_folder(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
         if len(members) > MAX_MEMBERS:
             raise too_many_files(str(path), MAX_MEMBERS)
     return Contents(tuple(members), tuple(skipped.left_out), skipped.others, is_container=True)
+
+
+def _inside(archive: str, wanted: Wanted) -> Wanted:
+    """Return `wanted` for the names in an archive, whose path in the folder precedes them."""
+    return lambda name: wanted(f"{archive}/{name}")
 
 
 def content_hash(path: Path, wanted: Wanted) -> str:

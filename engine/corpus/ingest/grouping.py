@@ -46,7 +46,7 @@ def group_members(contents: Contents, config: CorpusConfig) -> tuple[list[Group]
     groups = [_archive_group(file_format, members) for (file_format, _), members in archives.items()]
     folders = {folder for _, folder in archives} | enclosing_roots(contents.others)
     messages = {member.name for member, found in detected if found is meta_files.PRIVATE_MESSAGES}
-    folders |= {name.rpartition("/")[0] + "/" for name in messages if "/" in name}
+    closed = tuple(folders | {name.rpartition("/")[0] + "/" for name in messages if "/" in name})
     grouped = {id(member) for group in groups for member in group.members}
     left_out = list(contents.left_out)
     for member, found in detected:
@@ -54,7 +54,7 @@ def group_members(contents: Contents, config: CorpusConfig) -> tuple[list[Group]
             continue
         if isinstance(found, Problem):
             left_out.append(f"{member.name} ({found.what})")
-        elif not _is_read_alone(member.name, tuple(folders), config):
+        elif not _is_read_alone(member.name, closed, config):
             left_out.append(member.name)
         else:
             groups.append(Group(found, (member,)))

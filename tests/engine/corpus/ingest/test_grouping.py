@@ -189,6 +189,13 @@ def test_only_the_files_that_match_the_pattern_of_member_are_read(tmp_path: Path
         assert list(opened.rows) == ROWS
 
 
+@pytest.mark.parametrize("pattern", ["in/a.zip/posts/b.csv", "a.zip/*", "b.csv"])
+def test_the_path_of_a_file_in_an_archive_in_a_folder_begins_with_the_archive(tmp_path: Path, pattern: str) -> None:
+    write(tmp_path / "folder", {"in/a.zip": zip_of({"posts/b.csv": CSV}), "in/c.csv": TEXT, "posts/d.csv": TEXT})
+    (opened,) = open_sources(CorpusConfig(files=(str(tmp_path / "folder"),), member=pattern), ReadProgress())
+    assert opened.source.name == "folder: in/a.zip/posts/b.csv"
+
+
 def test_a_pattern_that_matches_nothing_or_has_nothing_to_choose_from_is_an_error(tmp_path: Path) -> None:
     folder = write(tmp_path / "folder", {"a.csv": CSV})
     not_found = r"without a readable file that matches --member b\*; it has 1 \.csv \(a\.csv\)\.$"
