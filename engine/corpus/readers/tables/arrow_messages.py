@@ -22,7 +22,7 @@ MAX_BATCH_BYTES = 1 << 30
 
 _CONTINUATION = b"\xff\xff\xff\xff"
 _SCHEMA, _DICTIONARY, _RECORD_BATCH = 1, 2, 3
-_SKIP_BYTES = 1 << 20
+_SKIP_BYTES = _SLICE_BYTES = 1 << 20
 
 
 class _Table(NamedTuple):
@@ -78,23 +78,27 @@ class ArrowMessages(ByteStream):
         self._is_at_end = False
         start = self._read(8)
         self._is_file = start == FILE_MAGIC
-        self.schema = self._next_message(b"" if self._is_file else start)
+        self._ready = self._next_message(b"" if self._is_file else start)
+        self.schema = b"".join(self._ready)
         """The first message."""
-        self._ready = memoryview(self.schema)
 
     def next_bytes(self, max_bytes: int) -> bytes:
         """Return some bytes of the stream, without the magic of a file."""
         if not self._ready and not self._is_at_end:
-            self._ready = memoryview(self._next_message())
-        data, self._ready = self._ready[:max_bytes], self._ready[max_bytes:]
-        return bytes(data)
+            self._ready = self._next_message()
+        if not self._ready:
+            return b""
+        piece = self._ready[0]
+        data = bytes(piece[: min(max_bytes, _SLICE_BYTES)])
+        self._ready[:1] = [piece[len(data) :]] if len(data) < len(piece) else []
+        return data
 
-    def _next_message(self, prefix: bytes = b"") -> bytes:
-        """Return the next message, complete; the mark of the end, or nothing, at the end."""
+    def _next_message(self, prefix: bytes = b"") -> list[memoryview]:
+        """Return the pieces of the next message; the mark of the end, or nothing, at the end."""
         prefix = prefix or self._file.read(8)
         if not prefix and not self._is_file:
             self._is_at_end = True
-            return b""
+            return []
         if len(prefix) < 8:
             raise self._truncated()
         (size,) = struct.unpack("<i", prefix[4:])
@@ -102,13 +106,13 @@ class ArrowMessages(ByteStream):
             raise damaged(self._name, "a message in it is invalid")
         if size == 0:
             self._finish()
-            return prefix
+            return [memoryview(prefix)]
         metadata = self._read(size)
         try:
             body = self._body(_Table.root(metadata))
         except struct.error as error:
             raise damaged(self._name, "a message in it is invalid") from error
-        return b"".join((prefix, metadata, body))
+        return [memoryview(piece) for piece in (prefix, metadata, body) if piece]
 
     def _body(self, message: _Table) -> bytes:
         """Return the body of a message. Raises `CorpusError` if it is too large, also when it is decompressed."""
