@@ -65,6 +65,11 @@ class DecompressionLimit:
         if more > 0:
             self._reached[stream] = position
             self._total += more
+        if self._total > MAX_DECOMPRESSED_BYTES:
+            raise CorpusError(
+                f"{self._name} decompresses to over {MAX_DECOMPRESSED_BYTES >> 30} GB, too much to be read.",
+                "Extract a part of it and give that.",
+            )
         if self._total > self._limit:
             raise CorpusError(
                 f"{self._name} decompresses to over {self._limit >> 20:,} MB, far more than its size suggests.",
@@ -117,6 +122,9 @@ class DecompressedStream(ByteStream):
         except EOFError as error:
             raise damaged(self._name, f"its {self._kind} data are truncated") from error
         except DECOMPRESSION_ERRORS as error:
+            if isinstance(error, MemoryError) or "memory" in str(error):  # zstd's word for its window
+                what = f"{self._name} needs more memory to be decompressed than there is."
+                raise CorpusError(what, "Extract it elsewhere and give the file in it.") from error
             raise damaged(self._name, f"its {self._kind} data are corrupt") from error
         self._position += len(data)
         self._limit.count(self._stream, self._position)

@@ -52,6 +52,22 @@ def test_zstd_data_with_the_largest_window_and_a_skippable_frame_in_front_are_re
     assert read_all(written(tmp_path, skippable + zstd_of(TEXT, window_log=31))) == {"tweets.txt": TEXT}
 
 
+def test_zstd_data_that_need_more_memory_than_there_is_are_not_called_corrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decompress, "_ZSTD_WINDOW_LOG", 20)
+    assert "needs more memory" in error_of(written(tmp_path, zstd_of(TEXT, window_log=27))).message
+
+
+def test_a_file_over_the_limit_of_all_files_is_not_called_a_bomb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decompress, "MAX_DECOMPRESSED_BYTES", 1000)
+    error = error_of(written(tmp_path, gzip_of(TEXT)))
+    assert "too much to be read" in error.message
+    assert "bomb" not in error.hint
+
+
 def test_too_many_layers_of_compression_are_refused(tmp_path: Path) -> None:
     content = TEXT
     for _ in range(decompress.MAX_LAYERS + 1):
