@@ -11,6 +11,8 @@ from itertools import islice
 
 from engine.corpus.readers.tables.columns import is_text_name
 
+NAMES_OF_ROWS = frozenset({"data", "values", "rows"})
+"""Keys of arrays that have the rows of a table."""
 _EXAMINED = 20
 _MIN_MEMBERS = 3
 _ID = re.compile(r"-?\d+(?:\.\d+)?")
@@ -49,12 +51,17 @@ def columns_of(document: dict[str, object]) -> dict[str, list[object]] | None:
     return columns if len(columns) > 1 else None
 
 
-def is_split(document: object) -> bool:
-    """Return whether a document is a table of rows beside the names of its columns, `orient="split"`."""
-    if not isinstance(document, dict):
-        return False
-    names, rows = document.get("columns"), document.get("data")
-    return isinstance(names, list) and isinstance(rows, list) and bool(rows) and isinstance(rows[0], list)
+def has_table_rows(document: dict[str, object]) -> bool:
+    """Return whether a document has a table's rows as arrays: `orient="split"`, or an answer of Google Sheets."""
+    for name in NAMES_OF_ROWS:
+        rows = document.get(name)
+        if (
+            isinstance(rows, list)
+            and rows
+            and (is_table_row(rows[0]) or (isinstance(rows[0], list) and "columns" in document))
+        ):
+            return True
+    return False
 
 
 def is_table_row(value: object) -> bool:

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.json_files.json_maps import columns_of, is_split
+from engine.corpus.readers.json_files.json_maps import NAMES_OF_ROWS, columns_of, has_table_rows, is_table_row
 from engine.corpus.readers.json_files.json_paths import (
     find_text_key,
     has_text_at,
@@ -91,7 +91,7 @@ def _document_rows(stream: JsonStream, document: object, source: Source, config:
         yield from table_rows(((number, row, 0) for number, row in rows), source, config, names=list(columns))
         return
     column = config.column
-    if column is None and isinstance(document, dict) and not is_split(document):
+    if column is None and isinstance(document, dict) and not has_table_rows(document):
         column = _found_column(document, source)
     is_from_document = None if document is None or column is None else has_text_at(document, column)
     names: list[str] = []
@@ -101,7 +101,9 @@ def _document_rows(stream: JsonStream, document: object, source: Source, config:
         values = _numbered(chain([first], items) if first is not None else items, stream)
         if path == ("columns",) and isinstance(first, str):
             names = [str(name) for _, name, _ in islice(values, _MAX_COLUMNS)]
-        elif path == ("data",) and names and isinstance(first, list):
+        elif (
+            len(path) == 1 and path[0] in NAMES_OF_ROWS and (is_table_row(first) or (names and isinstance(first, list)))
+        ):
             yield from table_rows(values, source, config, names=names)
             break
         elif (key := _key(first, path, column, is_from_document=is_from_document)) is not None:

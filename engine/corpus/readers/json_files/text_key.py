@@ -12,6 +12,7 @@ from itertools import islice
 
 from engine.corpus.readers.json_files.json_paths import Missing, shown_paths, values_at
 from engine.corpus.readers.json_files.json_values import as_json
+from engine.corpus.readers.tables.labels import LabelRule
 from engine.corpus.types import DroppedRow, Row, Source, example
 
 Numbered = tuple[int, object, int]
@@ -37,17 +38,21 @@ class TextKey:
     prefers_long: bool = True
     """Whether a post's whole text replaces one that is cut off: not where the user set the key."""
     drops_retweets: bool = False
+    label_key: str = ""
+    label_rule: LabelRule | None = None
+    """None if posts are not filtered by the label under `label_key`."""
     num_missing: int = 0
     num_long: int = 0
 
     def rows(self, values: Iterable[Numbered]) -> Iterator[Row]:
         """Yield the rows of the values: one each, unless the key leads through an array. Adds a note at the end."""
-        key, drops_retweets = self.key, self.drops_retweets
+        key = self.key
+        is_filtered = self.drops_retweets or self.label_rule is not None
         for number, value, _ in values:
             text = value.get(key) if isinstance(value, dict) else None
             if isinstance(text, str) and isinstance(value, dict):  # fast path
-                is_plain = "extended_tweet" not in value and "note_tweet" not in value and not drops_retweets
-                yield text if is_plain else self._post(text, value, number)
+                is_plain = "extended_tweet" not in value and "note_tweet" not in value
+                yield text if is_plain and not is_filtered else self._post(text, value, number)
             else:
                 yield from self._nested_rows(value, number)
         if self.num_long:
@@ -89,6 +94,10 @@ class TextKey:
         """Return the text of a post, the whole one if it has two, or why it is dropped."""
         if self.drops_retweets and _is_retweet(post):
             return DroppedRow("retweet", example(self._where(number), text))
+        if self.label_rule is not None:
+            reason = self.label_rule.reason_to_drop(as_cell(post.get(self.label_key)))
+            if reason is not None:
+                return DroppedRow(reason, example(self._where(number), text))
         for outer, inner in _LONG_TEXTS if self.prefers_long else ():
             long = post.get(outer)
             if isinstance(long, dict) and isinstance(whole := long.get(inner), str):
@@ -104,6 +113,11 @@ class TextKey:
 
     def _where(self, number: int) -> str:
         return f"{self.place} {number:,}"
+
+
+def as_cell(value: object) -> str:
+    """Return a value as the cell of a table; null is blank."""
+    return value if isinstance(value, str) else "" if value is None else as_json(value)
 
 
 def _is_retweet(post: dict[str, object]) -> bool:

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain, islice
 
-from engine.config.corpus import CorpusConfig
+from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
 from engine.corpus.readers.json_files.json_maps import is_table_row
-from engine.corpus.readers.json_files.json_paths import array_paths, find_text_key, shown_paths
+from engine.corpus.readers.json_files.json_paths import array_paths, find_text_key, shown_paths, values_at
 from engine.corpus.readers.json_files.json_values import as_json
-from engine.corpus.readers.json_files.text_key import Numbered, TextKey
+from engine.corpus.readers.json_files.text_key import Numbered, TextKey, as_cell
+from engine.corpus.readers.tables.labels import Labels, find_labels
 from engine.corpus.readers.tables.table_layout import Record, find_layout
 from engine.corpus.types import DroppedRow, NoTextsError, Row, Source, example
 from engine.errors import CorpusError
@@ -21,6 +22,8 @@ from engine.text import harmless
 
 _MAX_AHEAD, _MAX_AHEAD_CHARS = 1000, 1_000_000
 """Values that are read before the choice of the key or the column."""
+_MAX_NAMES = 200
+"""Keys among which the labels are looked for."""
 
 
 def value_rows(
@@ -49,6 +52,7 @@ def value_rows(
         ahead = yield from _up_to_a_key(ahead, values, text_key)
     else:
         text_key.key = key
+    _find_labels(ahead, text_key, config)
     yield from text_key.rows(chain(ahead, values))
 
 
@@ -79,6 +83,26 @@ def _up_to_a_key(
     return ahead
 
 
+def _find_labels(ahead: list[Numbered], text_key: TextKey, config: CorpusConfig) -> None:
+    """Set the labels of `text_key` by the first objects with texts, as those of a table, and add a note.
+
+    Raises `CorpusError` as `find_labels`.
+    """
+    found = chain.from_iterable(values_at(value, text_key.key) for _, value, _ in ahead) if text_key.key else iter(())
+    posts = [post for text, post in islice(found, _MAX_AHEAD) if isinstance(text, str) and isinstance(post, dict)]
+    name_sets = ([name for name, cell in post.items() if not isinstance(cell, dict | list)] for post in posts)
+    names = list(dict.fromkeys(chain.from_iterable(name_sets)))[:_MAX_NAMES]
+    text_name = text_key.key.rpartition(".")[2]
+    rows = [[as_cell(post.get(name)) for name in names] for post in posts]
+    text_column = names.index(text_name) if text_name in names else -1
+    labels = find_labels(rows, names, text_column, config, text_key.source.name) if names else Labels()
+    if labels.note:
+        text_key.label_key, text_key.label_rule = names[labels.column], labels.rule
+        text_key.source.notes.append(f"labels under {harmless(names[labels.column], 40)}: {labels.note}")
+    elif config.label != DEFAULT_LABEL:
+        text_key.source.notes.append("no labels found: every row kept")
+
+
 def table_rows(
     values: Iterable[Numbered], source: Source, config: CorpusConfig, *, names: Sequence[str] = (), place: str = "row"
 ) -> Iterator[Row]:
@@ -89,7 +113,7 @@ def table_rows(
     numbered = iter(values)
     ahead = _ahead(numbered)
     records = (_record(each, place) for each in chain(ahead, numbered))
-    first = [_cells(value) for _, value, _ in ahead if isinstance(value, list)]
+    first = [list(map(as_cell, value)) for _, value, _ in ahead if isinstance(value, list)]
     yield from find_layout(first, source, config, names=names).rows(records, place=place)
 
 
@@ -99,13 +123,8 @@ def _record(numbered: Numbered, place: str) -> Record | DroppedRow:
     if isinstance(value, DroppedRow):
         return value
     if isinstance(value, list):
-        return number, _cells(value)
+        return number, list(map(as_cell, value))
     return DroppedRow("not an array", example(f"{place} {number:,}", as_json(value)))
-
-
-def _cells(row: list[object]) -> list[str]:
-    """Return the cells of a table's row as text; null is blank."""
-    return [cell if isinstance(cell, str) else "" if cell is None else as_json(cell) for cell in row]
 
 
 def _ahead(values: Iterator[Numbered]) -> list[Numbered]:

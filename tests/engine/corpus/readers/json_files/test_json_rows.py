@@ -156,6 +156,11 @@ FRAMES = {
         },
         "data": [{"index": 0, "text": "one"}, {"index": 1, "text": "two"}],
     },
+    "cells of Google Sheets": {
+        "range": "A1:B3",
+        "majorDimension": "ROWS",
+        "values": [["id", "text"], ["7", "one"], ["8", "two"]],
+    },
     "a list per column": {"text": ["one", "two"], "target": [4, 4]},
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,10 @@ from engine.corpus.types import DroppedRow, NoTextsError, Row, Source
 from engine.errors import CorpusError
 
 
-def rows_of(
-    content: str | bytes, column: str | None = None, *, no_retweets: bool = False
-) -> tuple[list[Row], list[str]]:
+def rows_of(content: str | bytes, column: str | None = None, **settings: Any) -> tuple[list[Row], list[str]]:
     source = Source("a.jsonl", "jsonl")
     data = content.encode() if isinstance(content, str) else content
-    return list(
-        jsonl_rows(io.BytesIO(data), source, CorpusConfig(column=column, no_retweets=no_retweets))
-    ), source.notes
+    return list(jsonl_rows(io.BytesIO(data), source, CorpusConfig(column=column, **settings))), source.notes
 
 
 def reason_of(line: str) -> str:
@@ -166,6 +163,32 @@ def test_lines_of_arrays_are_the_rows_of_a_table() -> None:
     rows, notes = rows_of('["1a2b", "a nice day"]\n["3c4d", "and a good night"]\n["5e"]\n')
     assert rows == ["a nice day", "and a good night", DroppedRow("with too few columns", "line 3: 5e")]
     assert "text in column 2" in notes[-1]
+
+
+@pytest.mark.parametrize("wrapper", ["", "data"])
+@pytest.mark.parametrize(("key", "sad", "happy"), [("sentiment", "negative", "positive"), ("target", 0, 4)])
+def test_known_labels_beside_the_text_are_used_as_in_a_table(
+    wrapper: str, key: str, sad: object, happy: object
+) -> None:
+    posts = [{"id": 1, "text": "a bad day", key: sad}, {"id": 2, "text": "a good day", key: happy}]
+    content = "\n".join(json.dumps({wrapper: post} if wrapper else post) for post in posts)
+    rows, notes = rows_of(content)
+    assert [row if isinstance(row, str) else row.example for row in rows] == ["line 1: a bad day", "a good day"]
+    assert notes[-1].startswith(f"labels under {key}: kept happy")
+    assert rows_of(content, label="all")[0] == ["a bad day", "a good day"]
+
+
+def test_labels_of_unknown_meaning_are_used_only_if_they_are_asked_for() -> None:
+    content = "\n".join(json.dumps({"text": f"number {n}", "target": n % 2, "topic": f"t{n % 2}"}) for n in range(4))
+    rows, notes = rows_of(content)
+    assert len([row for row in rows if isinstance(row, str)]) == 4
+    assert "not used (0, 1), every row kept" in notes[-1]
+    assert [row for row in rows_of(content, label_column="topic", label="t1")[0] if isinstance(row, str)] == [
+        "number 1",
+        "number 3",
+    ]
+    with pytest.raises(CorpusError, match="has no column absent"):
+        rows_of(content, label_column="absent")
 
 
 def test_a_column_descends_into_every_item_of_an_array() -> None:
