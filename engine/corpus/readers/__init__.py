@@ -1,1 +1,1 @@
-"""One reader per format: from an open file to its rows. Only X's, of several files, depends on names."""
+"""One reader per format: from open files to their rows. Only exports of several files depend on names."""

@@ -65,8 +65,30 @@ def seeds() -> tuple[bytes, ...]:
             json.dumps({"$type": "app.bsky.feed.post", "text": tweet, "createdAt": "2026-01-01T00:00:00Z"}) + "\n"
             for tweet in _TWEETS
         ).encode(),
+        **_chats(),
     }
     return tuple(_first_bytes(*kind) + content for kind, content in files.items())
+
+
+def _chats() -> dict[tuple[str, str], bytes]:
+    """Return an export of each messenger."""
+    telegram = [{"type": "message", "from": "Mia", "from_id": "user1", "text": [tweet]} for tweet in _TWEETS]
+    whatsapp = "".join(f"[31/12/19, 9:41:00\u202fPM] Mia: {tweet}\n\u200eimage omitted\n" for tweet in _TWEETS)
+    package = [{"ID": 10**17, "Timestamp": "2024", "Contents": f"{tweet} <@5>", "Attachments": ""} for tweet in _TWEETS]
+    author = {"id": "5", "name": "mia", "nickname": "Mia"}
+    channel = {
+        "guild": {"id": "9"},
+        "channel": {"type": "DirectTextChat"},
+        "messages": [{"type": "Default", "content": tweet, "author": author} for tweet in _TWEETS],
+    }
+    return {
+        ("telegram", "json"): json.dumps({"type": "personal_chat", "id": 2, "messages": telegram}).encode(),
+        ("whatsapp", "txt"): whatsapp.encode(),
+        ("discord", "json"): json.dumps(package).encode(),
+        ("auto", "json"): json.dumps(channel).encode(),
+        ("discord", "csv"): b"ID,Timestamp,Contents,Attachments\n"
+        + b"".join(b'1,2,"%d a tweet",\n' % n for n in range(30)),
+    }
 
 
 def _first_bytes(file_format: str, ending: str) -> bytes:
@@ -96,7 +118,7 @@ def _check(folder: Path, data: bytes) -> str:
     file_format, ending = data[:2].ljust(2, b"\0")
     path = folder / f"fuzz.{_ENDINGS[ending % len(_ENDINGS)]}"
     path.write_bytes(data[2:])
-    config = CorpusConfig(files=(str(path),), format=_FORMATS[file_format % len(_FORMATS)])
+    config = CorpusConfig(files=(str(path),), format=_FORMATS[file_format % len(_FORMATS)], author="Mia")
     try:
         corpus = load_corpus(config)
     except CorpusError as error:

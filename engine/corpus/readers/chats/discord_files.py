@@ -18,9 +18,9 @@ FileKind = Literal["package", "package table", "channel", "exporter", "exporter 
 _ID = r'"?\d{5,20}"?'
 _STARTS: tuple[tuple[FileKind, re.Pattern[str]], ...] = (
     ("package", re.compile(rf'\s*\[\s*\{{\s*"ID"\s*:\s*{_ID}\s*,\s*"Timestamp"\s*:\s*"[^"]*"\s*,\s*"Contents"\s*:')),
-    ("package table", re.compile(r"ID,Timestamp,Contents,Attachments\s")),
+    ("package table", re.compile(r"ID,Timestamp,Contents,Attachments[\r\n]")),
     ("exporter", re.compile(r'\s*\{\s*"guild"\s*:\s*\{(?:[^{}"]|"(?:[^"\\]|\\.)*+")*+\}\s*,\s*"channel"\s*:\s*\{')),
-    ("exporter table", re.compile(r"AuthorID,Author,Date,Content,Attachments(?:,Reactions)?\s")),
+    ("exporter table", re.compile(r"AuthorID,Author,Date,Content,Attachments(?:,Reactions)?[\r\n]")),
 )
 _CHANNEL = re.compile(rf'\s*\{{\s*"id"\s*:\s*{_ID}\s*,\s*"type"\s*:\s*(?:\d{{1,2}}|"[A-Z_]+")\s*[,}}]')
 _CHANNEL_KEYS = frozenset({"id", "type", "name", "guild", "recipients"})

@@ -110,16 +110,18 @@ def _exported_row(message: object, authors: Authors, *, is_private: bool) -> Row
 def _table_rows(file: BinaryIO, source: Source, authors: Authors, *, is_private: bool) -> Iterator[Row]:
     """Yield the rows of a channel of the data package, or an exported one, as CSV."""
     records = iter(CsvRecords(decoded_lines(file, source), ","))
-    header = next(records)
-    columns = {} if isinstance(header, DroppedRow) else {name: index for index, name in enumerate(header[1])}
+    columns: dict[str, int] = {}
     for record in records:
         if isinstance(record, DroppedRow):
             yield DroppedRow(record.reason)  # its example may have another author's words
             continue
         fields = record[1]
-        if len(fields) < len(columns):
-            if fields:
-                yield DroppedRow("with too few columns")
+        if not columns:
+            columns = {name: index for index, name in enumerate(fields)}
+        elif not fields:
+            continue
+        elif len(fields) < len(columns):
+            yield DroppedRow("with too few columns")
         elif "Contents" in columns:
             authors.count_own(is_private=is_private)
             yield _row(fields[columns["Contents"]])

@@ -215,7 +215,7 @@ class _RepairedEscapes(ByteStream):
 
 
 def _before_incomplete_escape(data: bytes) -> int:
-    """Return the end of the data without backslashes at the end and what may belong to them."""
+    """Return the end of the data without an escape at its end that may go on; pairs of backslashes are complete."""
     start = data[:-2] if data[-2:-1] == b"x" else data[:-1] if data[-1:] == b"x" else data
-    without = start.rstrip(b"\\")
-    return len(without) if len(without) < len(start) else len(data)
+    num_backslashes = len(start) - len(start.rstrip(b"\\"))
+    return len(start) - 1 if num_backslashes % 2 else len(data)

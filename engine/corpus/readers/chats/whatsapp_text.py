@@ -13,8 +13,8 @@ from collections.abc import Sequence
 _MARK = "\u200e"
 _AFTER_A_MARK = re.compile(rf"(?:^|(?<=\s)){_MARK}.*")
 _EDITED = re.compile(
-    r"\s?<[^<>]*(?:edited|bearbeitet|editad|modifi|bewerkt|изменен|отредактир|düzenlen|diedit|edytowan|redigera|muoka"
-    r"|编辑|編輯|編集|편집)[^<>]*>$"
+    r"\s?<[^<>]{0,60}(?:edited|bearbeitet|editad|modifi|bewerkt|изменен|отредактир|düzenlen|diedit|edytowan|redigera|muoka"
+    r"|编辑|編輯|編集|편집)[^<>]{0,60}>$"
 )
 _OMITTED = re.compile(r"<[^<>]{2,80}>")
 """`<Media omitted>`, `<attached: 1.jpg>`."""

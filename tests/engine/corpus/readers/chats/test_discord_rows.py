@@ -225,6 +225,7 @@ def test_a_file_of_another_origin_and_one_without_messages_are_errors() -> None:
         b'{"id": "101234567890123456", "type": 1',
         b'[{"ID": 5, "Text": "a tweet"}]',
         b"ID,Timestamp,Contents\n1,2,a tweet\n",
+        b'ID,Timestamp,Contents,Attachments "\n1,2,a tweet,\n',
         b'{"guild": "x", "channel": {"type": 0}, "messages": []}',
     ],
 )
