@@ -34,7 +34,7 @@ _PUBLIC = re.compile(r"#Public$|^as:Public$|^Public$")
 _HINT = "Give outbox.json from Mastodon's export of your data, or the exported archive itself."
 _ITEMS = "orderedItems"
 _HEAD_CHARS = 65_536
-_POSTS = {"Note", "Question"}
+_POSTS = ("Note", "Question")
 
 
 def looks_like(head: bytes) -> bool:

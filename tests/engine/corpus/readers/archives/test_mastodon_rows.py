@@ -50,9 +50,9 @@ def test_posts_are_rows_and_boosts_are_counted() -> None:
 
 def test_other_activities_and_posts_without_text_are_drops() -> None:
     link = {"type": "Create", "object": "https://a.example"}
-    others: list[object] = [5, None, {}, {"type": "Like"}, link, post("x", type="Video")]
+    others: list[object] = [5, None, {}, {"type": "Like"}, link, post("x", type="Video"), post("x", type={})]
     without_text = (post(None), post(5), post(["a"]))
-    assert reasons(rows_of(*others, *without_text)) == ["not a post"] * 6 + ["not a text"] * 3
+    assert reasons(rows_of(*others, *without_text)) == ["not a post"] * 7 + ["not a text"] * 3
 
 
 def test_sensitive_posts_are_dropped_by_option_only() -> None:
