@@ -47,8 +47,8 @@ class Format:
     """For a network's archive, a file's path inside -> the archive's folder ("" or with a final slash), or None if the
     file is not one of those that are read. Replaces `suffixes`."""
     enclosing_root: Callable[[str], str | None] | None = None
-    """A file's path inside -> the folder of the archive in which the path shows it to be, whatever the file has; None
-    if it shows none. Files in it that `archive_root` does not know are not opened."""
+    """A file's path inside -> the archive's folder, for paths that only such an archive has, of a file of any kind; else
+    None. Of these files, only those with an `archive_root` are opened."""
     main_first: Callable[[Member], int] | None = None
     """Sort key of an archive's parts that puts those which name the source first."""
     never_read: str = ""
@@ -180,7 +180,7 @@ def is_wanted(name: str, config: CorpusConfig) -> bool:
 
 
 def _is_never_opened(name: str) -> bool:
-    """Return whether a path shows that a file is in a network's archive and none of those that are read."""
+    """Return whether a file is in a network's archive, by its path, and none of those that are read."""
     return any(root_of(name) is not None and not each.reads(name) for each, root_of in _WITH_ENCLOSING_ROOT)
 
 
@@ -190,6 +190,6 @@ def is_part(name: str) -> bool:
 
 
 def enclosing_roots(names: Iterable[str]) -> set[str]:
-    """Return the folders of the networks' archives in which some files are, as far as their paths show it."""
+    """Return the folders of the networks' archives that contain some files, as far as paths identify them."""
     roots = {root_of(name) for _, root_of in _WITH_ENCLOSING_ROOT for name in names}
     return {root for root in roots if root is not None}

@@ -6,8 +6,8 @@
         (before 2025 your_instagram_activity/content/..., before 2022 content/...)
     your_instagram_activity/threads/threads_and_replies.json
 
-The other files have messages, comments, group posts, searches, archived and deleted posts: other people's words, or
-what the owner does not show. They are never read as posts; files of messages are refused whatever the options.
+The other files have messages, comments, group posts, searches, archived and deleted posts: private, or other people's
+words. They are never read as posts; files of messages are refused whatever the options.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def archive_root(name: str) -> str | None:
 
 
 def enclosing_root(name: str) -> str | None:
-    """Return the folder of the export that has a file, of any kind, at this path; None if the path shows no export."""
+    """Return the folder of the export that contains a file of any kind; None if its path does not identify one."""
     mark = _MARK.match(name)
     return (mark[1] or "") if mark else None
 
