@@ -18,7 +18,8 @@ PRIVATE_EXAMPLE = "its text is not shown"
 """Example of a dropped row whose text is private."""
 
 _TYPED_LINK = re.compile(
-    r" *(?:\(https?://[!-'*-~]+\)|(?<![a-z0-9])(?:https?://|www\.(?=[a-z0-9]))[!-~]*[a-z0-9/_=&#%~+-])", re.IGNORECASE
+    r"(?<! ) *(?:\(https?://[!-'*-~]+\)|(?<![a-z0-9])(?:https?://|www\.(?=[a-z0-9]))[!-~]*[a-z0-9/_=&#%~+-])",
+    re.IGNORECASE,
 )
 """An address in plain text, without the punctuation after it; Japanese words follow it without a blank."""
 

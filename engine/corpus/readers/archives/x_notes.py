@@ -27,6 +27,8 @@ _MIN_CUT_CHARS = 100
 """Least length of a twin's text (135 in a script whose characters count double)."""
 _UNSURE_CHARS = 8
 """The end of a twin's text may be half a link or half an entity."""
+_MAX_TWIN_CHARS = 2_000
+"""More than a shortened tweet has with all its links and entities."""
 
 _LINK = re.compile(r"https?://\S*")
 _LAST_LINKS = re.compile(r"(?:\s*https?://t\.co/\w+)+\s*$")
@@ -69,7 +71,7 @@ class NoteTweets:
 
     def pop_full_text(self, text: str, created_at: object) -> str | None:
         """Return the full text of a shortened tweet and remove its note; None if there is no match."""
-        if not self._by_key:
+        if not self._by_key or len(text) > _MAX_TWIN_CHARS:
             return None
         shown = unescape(_LAST_LINKS.sub("", text)).rstrip()
         is_cut = shown.endswith("…")

@@ -18,7 +18,7 @@ from engine.errors import CorpusError
 
 MAX_CIRCLE_TWEETS = 1_000_000
 
-_LINK = re.compile(r"\s*(?:\(https?://t\.co/\w+\)|https?://t\.co/\w+)")
+_LINK = re.compile(r"(?<!\s)\s*(?:\(https?://t\.co/\w+\)|https?://t\.co/\w+)")
 _ID_FIELDS = ("id", "in_reply_to_status_id", "in_reply_to_user_id")
 _REPLY_FIELDS = ("in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_user_id", "in_reply_to_screen_name")
 

@@ -71,6 +71,11 @@ def test_replies_sensitive_notes_and_links_depend_on_the_options() -> None:
     assert rows_of(link, keep_links=True) == ["https://a.example"]
 
 
+def test_links_are_found_in_linear_time() -> None:
+    for piece in (" ", "https://", "(https://a", "https://!", "www."):
+        rows_of(note(piece * 200_000))  # minutes, if the expression backtracked
+
+
 @pytest.mark.parametrize(
     ("data", "problem"), [(b"[]", "has no notes"), (b"{}", "not valid JSON"), (b"[5] 6", "after its end")]
 )

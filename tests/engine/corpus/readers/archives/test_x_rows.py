@@ -96,6 +96,12 @@ def test_a_link_in_parentheses_is_removed_with_them() -> None:
     assert rows_of_tweets(tweet(f"a tool ({LINK}), and f() or (see {LINK})")) == ["a tool, and f() or (see)"]
 
 
+def test_links_are_found_in_linear_time() -> None:
+    tweets = [tweet(piece * 100_000 + "x") for piece in (" ", "\n", "https://t.co/a ", "(https://t.co/")]
+    files = {"data/note-tweet.js": assigned("YTD.note_tweet.part0", [note("a note")])}
+    rows_of({**files, "data/tweets.js": assigned("YTD.tweets.part0", tweets)})  # minutes, if an expression backtracked
+
+
 def test_without_a_manifest_own_threads_are_recognised_by_replies_to_archived_tweets() -> None:
     answers = {"70": "7", "1": "5", "50": "5", "71": "7"}
     parts = {
