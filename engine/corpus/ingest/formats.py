@@ -47,7 +47,7 @@ class Format:
     """For a network's archive, a file's path inside -> the archive's folder ("" or with a final slash), or None if the
     file is not one of those that are read. Replaces `suffixes`."""
     enclosing_root: Callable[[str], str | None] | None = None
-    """A file's path inside -> the archive's folder, for paths that only such an archive has, of a file of any kind; else
+    """A file's path inside -> the archive's folder, for paths that only such an archive has, of files of any kind; else
     None. Of these files, only those with an `archive_root` are opened."""
     main_first: Callable[[Member], int] | None = None
     """Sort key of an archive's parts that puts those which name the source first."""
