@@ -61,7 +61,7 @@ def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Itera
     for number, row in enumerate(statuses if is_statuses else _outbox(stream, source, config, counts), start=1):
         yield DroppedRow(row.reason, example(f"post {number:,}", row.example)) if isinstance(row, DroppedRow) else row
     if not number:
-        raise CorpusError(f"{source.name} has no posts.", "Its account never posted. " + _HINT)
+        raise CorpusError(f"{source.name} holds no posts.", "Its account never posted. " + _HINT)
     source.notes += counts.notes()
 
 

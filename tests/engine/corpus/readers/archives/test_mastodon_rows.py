@@ -130,7 +130,7 @@ def test_a_content_warning_is_counted_and_not_part_of_the_text() -> None:
     "data", [outbox(), outbox().replace(b'"orderedItems": []', b'"orderedItems":[],"orderedItems":[]')]
 )
 def test_an_outbox_without_posts_is_an_error(data: bytes) -> None:
-    with pytest.raises(CorpusError, match=r"^outbox\.json has no posts"):
+    with pytest.raises(CorpusError, match=r"^outbox\.json holds no posts"):
         list(mastodon_rows(io.BytesIO(data), Source("outbox.json", "mastodon"), CorpusConfig()))
 
 
