@@ -5,19 +5,26 @@ The first byte of an input selects the format, the second the suffix; the rest i
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import get_args
+
+import pyarrow as pa
+from pyarrow import ipc
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus import cache
 from engine.corpus.loading import load_corpus
 from engine.errors import CorpusError
-from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of
+from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
 from tests.fuzz.target import Target, require_plain
 
 _FORMATS = get_args(FileFormat)
-_ENDINGS = ("txt", "csv", "tsv", "json", "jsonl", "js", "zip", "tar", "gz", "parquet", "car", "html", "bin")
+_ENDINGS = (
+    *("txt", "csv", "tsv", "json", "jsonl", "js", "zip", "tar", "gz", "zst", "parquet", "arrow", "xlsx", "car", "html"),
+    "bin",
+)
 _TWEETS = [f"tweet number {number} of a made-up morning" for number in range(30)]
 
 
@@ -61,6 +68,9 @@ def seeds() -> tuple[bytes, ...]:
         ("auto", "zip"): zip_of({"a.txt": plain, "data/tweets.js": archive.encode()}),
         ("auto", "tar"): tar_of({"a.csv": csv.encode()}),
         ("auto", "gz"): gzip_of(plain),
+        ("auto", "zst"): zstd_of(plain),
+        ("arrow", "arrow"): _arrow_stream(),
+        ("excel", "xlsx"): _workbook(),
         ("bluesky", "jsonl"): "".join(
             json.dumps({"$type": "app.bsky.feed.post", "text": tweet, "createdAt": "2026-01-01T00:00:00Z"}) + "\n"
             for tweet in _TWEETS
@@ -89,6 +99,28 @@ def _chats() -> dict[tuple[str, str], bytes]:
         ("discord", "csv"): b"ID,Timestamp,Contents,Attachments\n"
         + b"".join(b'1,2,"%d a tweet",\n' % n for n in range(30)),
     }
+
+
+def _arrow_stream() -> bytes:
+    """Return an Arrow stream."""
+    table = pa.table({"id": range(len(_TWEETS)), "text": _TWEETS})
+    file = io.BytesIO()
+    with ipc.new_stream(file, table.schema, options=ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(table, 10)
+    return file.getvalue()
+
+
+def _workbook() -> bytes:
+    """Return an Excel workbook."""
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    cells = "".join(f"<row><c t='inlineStr'><is><t>{tweet}</t></is></c></row>" for tweet in _TWEETS)
+    parts = {
+        "[Content_Types].xml": "<Types/>",
+        "xl/workbook.xml": f"<workbook xmlns:r='{kind}'><sheets><sheet name='A' r:id='r1'/></sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f"<R><Relationship Id='r1' Type='{kind}/worksheet' Target='s.xml'/></R>",
+        "xl/s.xml": f"<worksheet><sheetData>{cells}</sheetData></worksheet>",
+    }
+    return zip_of({name: content.encode() for name, content in parts.items()})
 
 
 def _first_bytes(file_format: str, ending: str) -> bytes:
