@@ -13,7 +13,12 @@ from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, harmles
 EMPTY = "empty"
 ONLY_A_LINK = "only a link"
 LOST_CHARACTERS = "with characters that were lost (U+FFFD)"
-LINK = re.compile(rf"(?:https?://|www\.)[^\s{LINE_BREAK}]+", re.IGNORECASE)
+RETWEET = "retweet"
+_AFTER_LINKS = "\u2e80-\u9fff\uac00-\ud7af\uff00-\uffef\U0001f000-\U0001faff"
+"""East Asian characters and emoji, which follow a link without a blank."""
+_IN_LINKS = rf"[^\s{LINE_BREAK}{_AFTER_LINKS}]"
+LINK = re.compile(rf"(?:https?://|www\.){_IN_LINKS}+", re.IGNORECASE)
+_LINK_OR_PICTURE = re.compile(rf"(?:https?://|www\.|pic\.twitter\.com/){_IN_LINKS}+", re.IGNORECASE)
 MASK = "@user"
 
 MENTION = re.compile(r"@\w+")
@@ -42,7 +47,8 @@ class Cleaner:
 
     def __init__(self, config: CorpusConfig) -> None:
         self._config = config
-        self._changes_text = config.lowercase or config.strip_mentions or config.mask_mentions or config.ascii
+        options = (config.no_retweets, config.strip_links, config.strip_mentions, config.mask_mentions)
+        self._has_options = any(options) or config.lowercase or config.ascii
         self._too_long = f"over {config.max_length} characters"
         self.num_repaired = 0
 
@@ -54,7 +60,9 @@ class Cleaner:
         tweet = clean(text)
         if _REPLACEMENT_CHARACTER in tweet:
             return DroppedRow(LOST_CHARACTERS, harmless(row, EXAMPLE_CHARS))
-        if self._changes_text:
+        if self._has_options:
+            if self._config.no_retweets and tweet.startswith("RT @"):
+                return DroppedRow(RETWEET, harmless(row, EXAMPLE_CHARS))
             tweet = self._changed(tweet)
         reason = self._reason_to_drop(tweet)
         return DroppedRow(reason, harmless(row, EXAMPLE_CHARS)) if reason else tweet
@@ -72,6 +80,8 @@ class Cleaner:
             tweet = unicodedata.normalize(
                 "NFC", tweet.replace("İ", "i").lower()
             )  # `lower` would give an i and a combining dot
+        if self._config.strip_links and not _is_only_a_link(tweet):
+            tweet = _LINK_OR_PICTURE.sub(" ", tweet)
         if self._config.strip_mentions:
             tweet = _WHOLE_MENTION.sub(" ", tweet)
         elif self._config.mask_mentions:
@@ -82,9 +92,13 @@ class Cleaner:
         """Return the reason to drop a tweet, or ""."""
         if not tweet:
             return EMPTY
-        if tweet[0] in _FIRST_OF_A_LINK and not LINK.sub("", tweet).strip(f" {LINE_BREAK}"):
+        if tweet[0] in _FIRST_OF_A_LINK and _is_only_a_link(tweet):
             return ONLY_A_LINK
         return self._too_long if len(tweet) > self._config.max_length else ""
+
+
+def _is_only_a_link(tweet: str) -> bool:
+    return not LINK.sub("", tweet).strip(f" {LINE_BREAK}")
 
 
 def to_ascii(text: str) -> str:

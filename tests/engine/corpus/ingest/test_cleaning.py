@@ -20,6 +20,8 @@ MAX = 140
 CONFIGS = st.builds(
     CorpusConfig,
     max_length=st.integers(1, MAX),
+    no_retweets=st.booleans(),
+    strip_links=st.booleans(),
     lowercase=st.booleans(),
     strip_mentions=st.booleans(),
     mask_mentions=st.booleans(),
@@ -94,7 +96,7 @@ def test_a_row_with_replacement_characters_is_dropped_under_all_options(row: str
 def test_a_cleaned_row_is_printable_within_max_length_and_stable(row: str, config: CorpusConfig) -> None:
     tweet = cleaned(row, config)
     if isinstance(tweet, DroppedRow):
-        rules = {"empty", "only a link", f"over {config.max_length} characters"}
+        rules = {"empty", "only a link", "retweet", f"over {config.max_length} characters"}
         assert tweet.reason in rules | {"with characters that were lost (U+FFFD)"}
         assert len(tweet.example) <= EXAMPLE_CHARS
     else:
@@ -122,6 +124,40 @@ def test_names_are_removed_or_masked(row: str, stripped: str, masked: str) -> No
     assert cleaned(row, CorpusConfig(strip_mentions=True)) == stripped
     assert cleaned(row, CorpusConfig(mask_mentions=True)) == masked
     assert cleaned(row, CorpusConfig(mask_mentions=True, strip_mentions=True)) == stripped
+
+
+@pytest.mark.parametrize(
+    ("row", "tweet"),
+    [
+        ("look http://a.example/b?c=d and HTTPS://A.EXAMPLE", "look and"),
+        ("www.a.example, they said", "they said"),
+        ("one\nhttp://a.example\ntwo", "one↵two"),
+        ("so niceshttp://a.example/b", "so nices"),
+        ("look pic.twitter.com/aB3x9", "look"),
+        ("今日https://a.example/bいい天気 http://a.example/c😀", "今日 いい天気 😀"),
+        ("ftp, http and www stay", "ftp, http and www stay"),
+    ],
+)
+def test_links_are_removed(row: str, tweet: str) -> None:
+    assert cleaned(row, CorpusConfig(strip_links=True)) == tweet
+    assert cleaned(row) != tweet or row == tweet
+
+
+def test_a_tweet_of_nothing_but_links_is_counted_as_such_also_without_its_links() -> None:
+    assert reason_for("http://a.example/b www.b.example", CorpusConfig(strip_links=True)) == "only a link"
+    assert reason_for("@mia http://a.example/b", CorpusConfig(strip_links=True, strip_mentions=True)) == "empty"
+
+
+@pytest.mark.parametrize("row", ["RT @mia: good morning", " RT @mia_k good morning", "RT @mia: http://a.example"])
+@pytest.mark.parametrize("options", [{}, {"lowercase": True}, {"strip_mentions": True}, {"mask_mentions": True}])
+def test_a_retweet_is_dropped_on_request_whatever_else_is_changed(row: str, options: dict[str, bool]) -> None:
+    assert reason_for(row, CorpusConfig(no_retweets=True, **options)) == "retweet"  # type: ignore[arg-type]
+    assert isinstance(cleaned(row, CorpusConfig(**options)), str)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("row", ["please RT @mia", "RT if you agree", "START @mia"])
+def test_a_tweet_that_only_mentions_a_retweet_is_kept(row: str) -> None:
+    assert cleaned(row, CorpusConfig(no_retweets=True)) == row
 
 
 @pytest.mark.parametrize(
