@@ -27,6 +27,8 @@ TOO_MANY_COLUMNS = "with too many columns"
 TOO_FEW_COLUMNS = "with too few columns"
 BLANK_LINE = "empty"
 
+MAX_COLUMNS = 16_384
+"""As in Excel."""
 _MIN_SHORT_SHARE = 0.1
 """Share of the first records from which a width is usual in the table."""
 _MIN_ALIKE_SHARE = 0.95
@@ -96,10 +98,15 @@ def find_layout(
 
     `names` are those of the columns if the format has them outside of the records; else the first record may be a
     header. `num_columns` is the width of records without a header, by default the most frequent one. `text_column` and
-    `label_column` are those of a fixed format. Raises `CorpusError` if a column of `config` does not exist, or no
-    column has texts.
+    `label_column` are those of a fixed format. Raises `CorpusError` if a column of `config` does not exist, no column
+    has texts, or there are more than `MAX_COLUMNS`.
     """
     first, *others = records or [[""]]
+    if len(first) > MAX_COLUMNS:
+        raise NoTextsError(
+            f"{source.name} has {len(first):,} columns, more than {MAX_COLUMNS:,}.",
+            "Give a table with one tweet in each row, or read whole lines with --format text.",
+        )
     has_header = not names and is_header(first, others, (config.column, config.label_column))
     header = list(names) or (first if has_header else [])
     num_columns = len(header) or num_columns or Counter(map(len, records)).most_common(1)[0][0]

@@ -95,6 +95,11 @@ def test_the_error_of_a_missing_column_lists_the_existing_ones(column: str) -> N
     assert "id, Text, lang" in caught.value.hint
 
 
+def test_a_table_of_very_many_columns_is_refused() -> None:
+    with pytest.raises(CorpusError, match=r"data\.csv has 100,001 columns, more than 16,384"):
+        rows_of("," * 100_000 + "\n")
+
+
 def test_a_record_of_another_width_is_counted_and_shown() -> None:
     assert rows_of("id,text\n1,hello\n2\n\n3,bye, you\n4,bye\n", column="text") == [
         "hello",
