@@ -47,16 +47,18 @@ _MAX_NAME_CHARS = 80
 _MIN_SHARE = 0.1
 """Of the first lines of a chat, those that begin a message: the others belong to messages of several lines."""
 
+_FIRST_LINES_BYTES = 4_096
 _FILE = re.compile(r"(?:_chat[ \d()-]*|.*whatsapp.*)\.txt", re.IGNORECASE)
 _EXPORT = re.compile(r"[^/]*(?:whatsapp[^/]*|\.zip)/$", re.IGNORECASE)
 
 
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as a chat: its first line begins a message, and one of the first has an author."""
-    lines = [line for line in head_lines(head) if line.strip()]
-    style = _style_of(lines[0]) if lines else None
+    first = next((line for line in head_lines(head[:_FIRST_LINES_BYTES]) if line.strip()), "")
+    style = _style_of(first)
     if style is None:
         return False
+    lines = [line for line in head_lines(head) if line.strip()]
     begun = [found[1] for line in lines if (found := style.fullmatch(line))]
     return len(begun) >= _MIN_SHARE * len(lines) and any(map(_AFTER_NAME.search, begun))
 

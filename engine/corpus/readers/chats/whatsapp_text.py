@@ -16,7 +16,7 @@ _EDITED = re.compile(
     r"\s?<[^<>]{0,60}(?:edited|bearbeitet|editad|modifi|bewerkt|изменен|отредактир|düzenlen|diedit|edytowan|redigera|muoka"
     r"|编辑|編輯|編集|편집)[^<>]{0,60}>$"
 )
-_OMITTED = re.compile(r"<[^<>]{2,80}>")
+_OMITTED = re.compile("\u200f?<[^<>]{2,80}>\u200f?")
 """`<Media omitted>`, `<attached: 1.jpg>`."""
 _FILE_NAME = re.compile(
     r"(?:(?:IMG|VID|AUD|PTT|STK|DOC)-\d{8}-WA\d{4}\.\w{1,5}(?: \(.*\))?"

@@ -103,6 +103,7 @@ def test_lines_without_a_name_are_system_messages(begin: str) -> None:
         "<Media omitted>",
         "<Multimedia omitido>",
         "<Без медиафайлов>",
+        "\u200f<המדיה לא נכללה>",
         f"{LRM}IMG-20191231-WA0001.jpg (file attached)",
         "PTT-20250328-WA0014.opus (archivo adjunto)",
         "my notes.v2.pdf (Datei angehängt)",
