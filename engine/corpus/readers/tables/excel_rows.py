@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import posixpath
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import BinaryIO, NamedTuple, TypeVar, cast
@@ -29,15 +29,18 @@ from engine.corpus.readers.tables.excel_xml import (
     WorkbookPart,
 )
 from engine.corpus.readers.tables.held_file import held
+from engine.corpus.readers.tables.table_header import is_header
 from engine.corpus.readers.tables.table_layout import find_layout
-from engine.corpus.types import Row, Source
+from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import harmless
 
 MAX_STRINGS_BYTES = 256 << 20
 """Limit of the table of texts, which is loaded whole: a million tweets take about 160 MB."""
 MAX_SHEETS = 1000
+ABOVE_THE_HEADER = "above the header"
 _SAMPLE_ROWS = 1000
+_MAX_TITLES = 10
 _MAX_NAMES = 3
 
 Part = TypeVar("Part", bound=PartParser)
@@ -62,14 +65,25 @@ def excel_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator
     """
     with _errors_reported(source):
         workbook = _Workbook(file, source)
-        sheet = workbook.sheet_with_most_text()
-        rows = workbook.rows(sheet)
+        rows = workbook.rows(workbook.sheet_with_most_text())
         head = list(islice(rows, _SAMPLE_ROWS))
         width = 1 + max((max(cells) for _, cells in head), default=0)
-        records = ((number, _fields(cells, width)) for number, cells in chain(head, rows))
         sample = [_fields(cells, width) for _, cells in head]
-        layout = find_layout(sample, source, config, num_columns=width)
+        num_titles = _num_titles(sample, config)
+        for number, cells in head[:num_titles]:
+            yield DroppedRow(ABOVE_THE_HEADER, example(f"row {number}", " ".join(cells.values())))
+        layout = find_layout(sample[num_titles:], source, config, num_columns=width)
+        records = ((number, _fields(cells, width)) for number, cells in chain(head[num_titles:], rows))
         yield from layout.rows(records, place="row", delimiter=" ")
+
+
+def _num_titles(sample: Sequence[list[str]], config: CorpusConfig) -> int:
+    """Return the number of rows of a single cell above the header, such as a title."""
+    for number, fields in enumerate(sample[:_MAX_TITLES]):
+        if sum(map(bool, fields)) > 1:
+            columns = (config.column, config.label_column)
+            return number if number and is_header(fields, sample[number + 1 :], columns) else 0
+    return 0
 
 
 def _fields(cells: dict[int, str], width: int) -> list[str]:

@@ -159,6 +159,15 @@ def test_missing_cells_are_empty_blank_rows_no_rows_and_cells_beyond_the_table_a
     assert found == ["", *["a text"] * 1000, "another"]
 
 
+def test_a_title_above_the_header_is_dropped() -> None:
+    title = row("All that we wrote in May, a title") + "<row/>" + row("", "made on Monday")
+    found, notes = read(workbook(title + HEADER.replace(' r="1"', ' r="4"') + row("1", "a text") * 2))
+    assert found[2:] == ["a text", "a text"]
+    assert found[0] == DroppedRow("above the header", "row 1: All that we wrote in May, a title")
+    assert notes == ["header row found", "text in column 2 (tweet): by its name"]
+    assert read(workbook(row("a text without a header") + row("a text", "a remark")))[0][0] == "a text without a header"
+
+
 def test_a_strict_workbook_is_read() -> None:
     files = parts_of({"Sheet1": HEADER + row("1", "a text")})
     for old, new in STRICT.items():
