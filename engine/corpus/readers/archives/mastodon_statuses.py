@@ -25,7 +25,7 @@ from engine.corpus.readers.json_files.json_values import NOT_JSON, as_json, deco
 from engine.corpus.types import DroppedRow, Row
 
 _KEYS = tuple(re.compile(rf'"{key}"\s*:'.encode()) for key in ("visibility", "spoiler_text", "content"))
-_PUBLIC = {"public", "unlisted", "local"}  # local: Akkoma's, public on its server
+_PUBLIC = ("public", "unlisted", "local")  # local: Akkoma's, public on its server
 _PRIVATE = {"private": FOR_FOLLOWERS, "direct": DIRECT_MESSAGE, "limited": DIRECT_MESSAGE}
 _PATHS = {(), ("statuses",)}
 

@@ -28,7 +28,7 @@ from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 
 _KEYS = tuple(re.compile(rf'"{key}"\s*:'.encode()) for key in ("text", "fileIds", "renoteId", "visibility"))
-_VISIBILITIES = {"public", "home", "followers"}
+_VISIBILITIES = ("public", "home", "followers")
 
 
 def looks_like(head: bytes) -> bool:
@@ -40,7 +40,7 @@ def looks_like(head: bytes) -> bool:
 def misskey_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per note. Raises `CorpusError` if the file has none, or is not an array."""
     counts = PostCounts()
-    own_ids: set[object] = set()
+    own_ids: set[str] = set()
     number = 0
     stream = JsonStream(file, source.name)
     for number, note in enumerate(stream.items(), start=1):
@@ -54,7 +54,7 @@ def misskey_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
     source.notes += counts.notes()
 
 
-def _row(note: object, own_ids: set[object], config: CorpusConfig, counts: PostCounts) -> Row:
+def _row(note: object, own_ids: set[str], config: CorpusConfig, counts: PostCounts) -> Row:
     """Return the text of a note, or why it is dropped; `own_ids` are those of earlier notes."""
     if not isinstance(note, dict):
         return DroppedRow("not a post", as_json(note))
@@ -64,7 +64,7 @@ def _row(note: object, own_ids: set[object], config: CorpusConfig, counts: PostC
     if not isinstance(text, str):
         return DroppedRow("boost" if note.get("renoteId") else "without text", "")
     reply_to = note.get("replyId")
-    if config.no_replies and reply_to and reply_to not in own_ids:
+    if config.no_replies and reply_to and str(reply_to) not in own_ids:
         return DroppedRow("reply", text)
     warning = note.get("cw")
     if config.no_sensitive and isinstance(warning, str):

@@ -13,13 +13,14 @@ import re
 from collections.abc import Iterator
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.posts import PRIVATE_EXAMPLE, SENSITIVE
+from engine.corpus.readers.archives.posts import DIRECT_MESSAGE, PRIVATE_EXAMPLE, SENSITIVE
 from engine.corpus.readers.json_files.json_values import as_json
 from engine.corpus.types import DroppedRow, Row
 
 DELETED = "deleted by its author"
 REMOVED = "removed by a moderator or Reddit"
-MESSAGE = "direct message"
+POST_KINDS = ("t1", "t3")
+"""Kinds of comments and submissions."""
 
 _PLACEHOLDER = re.compile(r"\\?\[\s?(deleted|removed)\b(?:[^\]\n]|\]\(){0,200}\]", re.IGNORECASE)
 _MODERATION = re.compile(r"AutoModerator|.+-ModTeam", re.IGNORECASE)
@@ -45,12 +46,12 @@ def posts_in(value: object) -> Iterator[dict[str, object] | DroppedRow]:
         elif kind == "Listing":
             children = data.get("children")
             waiting += reversed(children) if isinstance(children, list) else ()
-        elif kind in {"t1", "t3"}:
+        elif kind in POST_KINDS:
             yield data
             if isinstance(replies := data.get("replies"), dict):
                 waiting.append(replies)
         elif kind != _NOT_WHOLE:
-            yield DroppedRow(MESSAGE, PRIVATE_EXAMPLE) if kind == "t4" else DroppedRow("not a post", kind)
+            yield DroppedRow(DIRECT_MESSAGE, PRIVATE_EXAMPLE) if kind == "t4" else DroppedRow("not a post", kind)
 
 
 def row_of(post: dict[str, object], config: CorpusConfig) -> Row:
@@ -60,7 +61,7 @@ def row_of(post: dict[str, object], config: CorpusConfig) -> Row:
     """
     title, body = post.get("title"), post.get("body")
     if "dest" in post:
-        return DroppedRow(MESSAGE, PRIVATE_EXAMPLE)
+        return DroppedRow(DIRECT_MESSAGE, PRIVATE_EXAMPLE)
     if post.get("subreddit_type") == "private":
         return DroppedRow("in a private subreddit", PRIVATE_EXAMPLE)
     if not isinstance(title, str) and not isinstance(body, str):
@@ -90,7 +91,7 @@ def _taken_down(post: dict[str, object], texts: list[str]) -> str:
     removal = meta.get("removal_type") if isinstance(meta, dict) else None
     by = post.get("removed_by_category") or removal
     if by:
-        return DELETED if by in {"deleted", "author"} else REMOVED
+        return DELETED if by in ("deleted", "author") else REMOVED
     if isinstance(meta, dict) and meta.get("was_deleted_later") is True:
         return DELETED
     found = next(filter(None, map(_PLACEHOLDER.fullmatch, texts)), None)

@@ -14,13 +14,14 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives import reddit_export
-from engine.corpus.readers.archives.reddit_posts import posts_in, row_of
+from engine.corpus.readers.archives.reddit_posts import POST_KINDS, posts_in, row_of
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import NOT_JSON, decode
 from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Member, Row, Source, example
 
 _HEAD_BYTES = 65_536
+_DUMP = re.compile(r"(?:R[CS]_(?:v2_)?\d{4}-\d\d|\w+_(?:comments|submissions))(?:\.(?:bz2|gz|xz|zst))?")
 _LISTING = re.compile(rb'"kind"\s*:\s*"(?:Listing|t[1-6])"')
 _SUBMISSION = re.compile(rb'"selftext"\s*:')
 _COMMENT = re.compile(rb'"body"\s*:')
@@ -40,8 +41,13 @@ def looks_like(head: bytes) -> bool:
 
 
 def archive_root(name: str) -> str | None:
-    """Return the folder of the export to which the file at a path belongs; None if the file is not read."""
+    """Return the folder of the export to which the file at a path belongs; None if it is no part of one.
+
+    A dump, whose name has no suffix that shows its format, is an archive of its own: its path is returned.
+    """
     folder, slash, file_name = name.rpartition("/")
+    if _DUMP.fullmatch(file_name):
+        return name
     return folder + slash if reddit_export.FILE_NAME.fullmatch(file_name) else None
 
 
@@ -106,4 +112,4 @@ def _decoded(line: str) -> object:
 
 def _is_post(value: object) -> bool:
     """Return whether a value is a single submission or comment, bare or wrapped."""
-    return isinstance(value, dict) and (value.get("kind") in {"t1", "t3"} or "subreddit" in value)
+    return isinstance(value, dict) and (value.get("kind") in POST_KINDS or "subreddit" in value)

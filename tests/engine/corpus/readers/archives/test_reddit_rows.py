@@ -97,6 +97,18 @@ def test_a_compressed_dump_is_read_and_its_kinds_are_counted(tmp_path: Path) -> 
     assert report.sources[0].notes == ("1 submission (title and text), 2 comments",)
 
 
+def test_dumps_in_a_folder_are_one_source_each(tmp_path: Path) -> None:
+    dumps = {"cats_comments.zst": COMMENT, "cats_submissions.zst": SUBMISSION, "RC_2012-05": COMMENT}
+    for name, post in dumps.items():
+        content = lines(post).encode()
+        (tmp_path / name).write_bytes(zstd_of(content) if name.endswith(".zst") else content)
+    (tmp_path / "README").write_text("what these are\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("a nice day\n", encoding="utf-8")
+    report = read_tweets(CorpusConfig(files=(str(tmp_path),), keep_duplicates=True))[1]
+    kept = {source.name.rpartition(": ")[2]: (source.format, source.num_kept) for source in report.sources}
+    assert kept == {**dict.fromkeys(dumps, ("reddit", 1)), "b.txt": ("text", 1)}
+
+
 def test_a_first_line_longer_than_a_block_does_not_hide_the_others(tmp_path: Path) -> None:
     long = {**SUBMISSION, "selftext_html": "x" * 300_000}
     assert read(tmp_path / "a.jsonl", lines(long, COMMENT))[0] == TEXTS
