@@ -65,6 +65,15 @@ def seeds() -> tuple[bytes, ...]:
         ("reddit", "json"): json.dumps({"kind": "Listing", "data": {"children": comments}}).encode(),
         ("jsonl", "jsonl"): "".join(json.dumps(row) + "\n" for row in rows).encode(),
         ("json", "json"): json.dumps({"data": rows}).encode(),
+        ("auto", "jsonl"): "".join(
+            json.dumps({"data": rows, "includes": {"tweets": rows}}) + "\n" for _ in "ab"
+        ).encode(),
+        ("json", "txt"): json.dumps({str(row["id"]): row for row in rows}).encode(),
+        ("json", "csv"): json.dumps(
+            {key: {str(n): row[key] for n, row in enumerate(rows)} for key in rows[0]}
+        ).encode(),
+        ("json", "tsv"): json.dumps({"columns": ["id", "text"], "data": [list(row.values()) for row in rows]}).encode(),
+        ("json", "bin"): "".join(json.dumps(row) for row in rows).encode(),
         ("auto", "zip"): zip_of({"a.txt": plain, "data/tweets.js": archive.encode()}),
         ("auto", "tar"): tar_of({"a.csv": csv.encode()}),
         ("auto", "gz"): gzip_of(plain),

@@ -17,8 +17,8 @@ from engine.corpus.readers.json_files.json_maps import is_id
 from engine.corpus.readers.json_files.json_values import DECODER
 from engine.errors import CorpusError
 
-MAX_VALUE_CHARS = 16 << 20
-"""Limit of one value; a page of 500 posts with all they refer to has a third of it."""
+MAX_VALUE_CHARS = 8 << 20
+"""Limit of one value; a page of 500 posts with all they refer to has about 5 MB."""
 
 _BLOCK_BYTES = 256 << 10
 _MAX_KEY_DEPTH = 8

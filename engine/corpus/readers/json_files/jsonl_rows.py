@@ -17,7 +17,7 @@ from engine.corpus.readers.json_files.value_rows import value_rows
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.types import DroppedRow, Row, Source, example
 
-MAX_LINE_BYTES = 16_000_000
+MAX_LINE_BYTES = 10_000_000
 """Limit of a line: a page of 500 tweets with all fields and expansions has about 5 MB."""
 _STARTS = (b"{", b"[", b'"')
 _CONTINUED = (b"{", b"[", b",")

@@ -74,7 +74,7 @@ def _up_to_a_key(
                 source.notes.append(f"texts under {harmless(path, 80)}")
             break
         problem = problem or problem_here
-        following = _ahead(values)
+        following = _ahead(values, ahead[-1][2])
         if following or has_rows or problem is None:
             yield from map(text_key.without_key, ahead)
         ahead, has_rows = following, True
@@ -127,12 +127,12 @@ def _record(numbered: Numbered, place: str) -> Record | DroppedRow:
     return DroppedRow("not an array", example(f"{place} {number:,}", as_json(value)))
 
 
-def _ahead(values: Iterator[Numbered]) -> list[Numbered]:
-    """Consume and return the first values."""
+def _ahead(values: Iterator[Numbered], num_chars: int = 0) -> list[Numbered]:
+    """Consume and return the next values of a file of which `num_chars` were read."""
     ahead: list[Numbered] = []
     for each in islice(values, _MAX_AHEAD):
         ahead.append(each)
-        if each[2] - ahead[0][2] > _MAX_AHEAD_CHARS:
+        if each[2] - num_chars > _MAX_AHEAD_CHARS:
             break
     return ahead
 
