@@ -98,7 +98,15 @@ class CorpusConfig:
         require("label", repr(self.label), allowed, is_valid=bool(self.label.strip()))
         allowed = "a text encoding, such as gbk, big5, euc-kr, shift_jis, koi8-r, windows-1251 or iso-8859-2"
         require("encoding", repr(self.encoding), allowed, is_valid=self.encoding is None or _decodes(self.encoding))
+        self._check_separator()
         self._check_weight()
+
+    def _check_separator(self) -> None:
+        """Require no separator, or a line that is not blank and the only way to separate tweets."""
+        is_line = self.separator is None or (bool(self.separator.strip()) and len(self.separator.splitlines()) == 1)
+        require("separator", repr(self.separator), "one line that is not blank", is_valid=is_line)
+        is_alone = self.separator is None or not self.blank_line_separated
+        require("separator", self.separator, "omitted with --blank-line-separated", is_valid=is_alone)
 
     def _check_weight(self) -> None:
         """Require no weights, or one valid weight per file."""

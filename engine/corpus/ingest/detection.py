@@ -66,6 +66,9 @@ def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -
     if config.format != "auto":
         return config.format
     file_format = recognize_format(head, name)
+    separates_text = config.separator is not None or config.blank_line_separated
+    if file_format == "csv" and separates_text and suffix_of(name) not in FORMATS["csv"].suffixes:
+        return "text"
     is_cut = file_format == "json" and len(head) == _HEAD_BYTES and json_rows.is_one_document(head)
     return "jsonl" if is_cut and jsonl_rows.goes_on_as_lines(rest) else file_format
 

@@ -158,7 +158,9 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
     ),
     "json": Format(reader=json_rows.json_rows, suffixes=(".json",), looks_like=json_rows.looks_like),
     "csv": Format(reader=csv_rows.csv_rows, suffixes=_TABLES, other_suffixes=_TEXTS),
-    "text": Format(reader=text_rows.text_rows, suffixes=_TEXTS, other_suffixes=_TABLES),
+    "text": Format(
+        reader=text_rows.text_rows, suffixes=_TEXTS, other_suffixes=_TABLES, looks_like=text_rows.looks_like
+    ),
 }
 """Every `FileFormat` but "auto"."""
 _WITH_ENCLOSING_ROOT = [(each, each.enclosing_root) for each in FORMATS.values() if each.enclosing_root is not None]

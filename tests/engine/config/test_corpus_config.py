@@ -18,3 +18,14 @@ def test_an_unknown_encoding_is_refused_with_examples(encoding: str) -> None:
     with pytest.raises(ConfigError, match="encoding must be a text encoding, such as gbk, big5, euc-kr") as caught:
         CorpusConfig(encoding=encoding)
     assert "--encoding" in caught.value.hint
+
+
+@pytest.mark.parametrize("separator", ["", "  ", "\n", "a\nb"])
+def test_a_separator_is_a_line_that_is_not_blank(separator: str) -> None:
+    with pytest.raises(ConfigError, match="separator must be one line that is not blank"):
+        CorpusConfig(separator=separator)
+
+
+def test_two_ways_to_separate_tweets_are_refused() -> None:
+    with pytest.raises(ConfigError, match="separator must be omitted with --blank-line-separated, not %"):
+        CorpusConfig(separator="%", blank_line_separated=True)

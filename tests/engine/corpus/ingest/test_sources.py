@@ -65,6 +65,17 @@ def test_a_given_encoding_replaces_detection_and_undecodable_bytes_are_u_fffd(tm
     assert list(opened.rows)[2:] == ["é", "caf\ufffd"]
 
 
+def test_a_fortune_file_is_text_and_so_is_what_is_separated_by_an_option(tmp_path: Path) -> None:
+    pieces = [f"one, two, {number}\nthree, four, five" for number in range(20)]
+    write(tmp_path, {"fortunes": "\n%\n".join(pieces).encode(), "a.txt": "\n---\n".join(pieces).encode(), "b.csv": CSV})
+    (opened,) = sources_of(tmp_path / "fortunes")
+    assert (opened.source.format, list(opened.rows)) == ("text", pieces)
+    files = (str(tmp_path / "a.txt"), str(tmp_path / "b.csv"))
+    text, table = open_sources(CorpusConfig(files=files, separator="---"), ReadProgress())
+    assert (text.source.format, list(text.rows)) == ("text", pieces)
+    assert (table.source.format, list(table.rows)) == ("csv", ROWS)
+
+
 def test_a_given_encoding_is_not_applied_to_a_binary_format(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
