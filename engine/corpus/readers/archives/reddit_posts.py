@@ -2,7 +2,8 @@
 
 A submission has `title` and `selftext`, a comment `body`; both have `author`, `subreddit`, and what says that they were
 taken down. The API wraps them: `{"kind": "t3" (submission), "t1" (comment) or "t4" (message), "data": {...}}`, in
-`{"kind": "Listing", "data": {"children": [...]}}`; the answers to a comment are a listing under `replies`.
+`{"kind": "Listing", "data": {"children": [...]}}`; the answers to a comment are a listing under `replies`. Tools store
+answers as arrays under `comments` and `replies`.
 
 Never returns the text of a message, nor of what its author or a moderator took down.
 """
@@ -43,15 +44,23 @@ def posts_in(value: object) -> Iterator[dict[str, object] | DroppedRow]:
             waiting += reversed(data)
         elif not isinstance(data, dict) or not isinstance(kind, str):
             yield each
+            waiting += _answers(each)
         elif kind == "Listing":
             children = data.get("children")
             waiting += reversed(children) if isinstance(children, list) else ()
         elif kind in POST_KINDS:
             yield data
-            if isinstance(replies := data.get("replies"), dict):
-                waiting.append(replies)
+            waiting += _answers(data)
         elif kind != _NOT_WHOLE:
             yield DroppedRow(DIRECT_MESSAGE, PRIVATE_EXAMPLE) if kind == "t4" else DroppedRow("not a post", kind)
+
+
+def _answers(post: dict[str, object]) -> Iterator[object]:
+    """Yield the listing or array of the answers to a post, if it has one."""
+    for key in ("replies", "comments"):
+        answers = post.get(key)
+        if isinstance(answers, list) or (isinstance(answers, dict) and answers.get("kind") == "Listing"):
+            yield answers
 
 
 def row_of(post: dict[str, object], config: CorpusConfig) -> Row:

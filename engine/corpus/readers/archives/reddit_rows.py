@@ -26,6 +26,7 @@ _LISTING = re.compile(rb'"kind"\s*:\s*"(?:Listing|t[1-6])"')
 _SUBMISSION = re.compile(rb'"selftext"\s*:')
 _COMMENT = re.compile(rb'"body"\s*:')
 _SUBREDDIT = re.compile(rb'"subreddit"\s*:')
+_POST_KEYS = ("selftext", "body", "subreddit")
 _MAX_NAMES = 8
 _PATHS = {(), ("data",), ("data", "children"), ("submissions",), ("posts",), ("comments",)}
 """Paths of the arrays that are read of a document; tools store messages and saved posts under others."""
@@ -112,4 +113,4 @@ def _decoded(line: str) -> object:
 
 def _is_post(value: object) -> bool:
     """Return whether a value is a single submission or comment, bare or wrapped."""
-    return isinstance(value, dict) and (value.get("kind") in POST_KINDS or "subreddit" in value)
+    return isinstance(value, dict) and (value.get("kind") in POST_KINDS or not value.keys().isdisjoint(_POST_KEYS))

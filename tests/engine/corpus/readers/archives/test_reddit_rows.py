@@ -79,6 +79,8 @@ FORMS = {
     "pages.jsonl": (lines(listing(("t3", SUBMISSION)), listing(("t1", COMMENT))), TEXTS),
     "comments.json": (json.dumps([listing(("t3", SUBMISSION)), listing(("t1", REPLIES))]), [*TEXTS, "Yes"]),
     "pushshift.json": (json.dumps({"data": [SUBMISSION, COMMENT]}), TEXTS),
+    "bdfr.json": (json.dumps({**SUBMISSION, "comments": [{**COMMENT, "replies": [COMMENT]}]}), [*TEXTS, TEXTS[1]]),
+    "praw.json": (json.dumps({"posts": [{"title": "My cat", "selftext": "", "comments": []}]}), ["My cat"]),
     "rexport.json": (json.dumps({"comments": [COMMENT], "inbox": [MESSAGE], "saved": [SUBMISSION]}), TEXTS[1:]),
 }
 
