@@ -4,6 +4,7 @@ A message is one or more lines, of which the first has date, time and author:
 
     [31/12/19, 21:41:00] Mia: text         iOS
     31/12/19, 21:41 - Mia: text            Android
+    31.12.15 21:41:00: Mia: text           iOS before 2017
 
 The order and separators of the date and the clock depend on the phone's language: `[2019-12-31, 9:41:00 p.m.]`,
 `31.12.19 klo 21.41 - `, `2019/12/31 下午9:41 - `. Lines without an author are system messages, as is most text after a
@@ -40,7 +41,8 @@ _WORDS = r"[^\d\[\]:]{0,16}?"
 """What stands between date and time, or after the time: ", ", " klo ", "\u202fPM", " p. m."."""
 _IN_BRACKETS = re.compile(rf"{_MARKS}\[{_MARKS}{_DATE}{_WORDS}{_TIME}{_WORDS}\] ?(.*)", re.DOTALL)
 _BEFORE_A_DASH = re.compile(rf"{_MARKS}{_DATE}{_WORDS}{_TIME}{_WORDS} [-–] (.*)", re.DOTALL)
-_STYLES = (_IN_BRACKETS, _BEFORE_A_DASH)
+_BEFORE_A_COLON = re.compile(rf"{_MARKS}{_DATE}{_WORDS}{_TIME}(?: ?[AaPp][Mm])?: (.*)", re.DOTALL)
+_STYLES = (_IN_BRACKETS, _BEFORE_A_DASH, _BEFORE_A_COLON)
 _AFTER_NAME = re.compile(r":(?: |$)")
 _NO_NAME = re.compile('["“”„«»]')  # "Mia changed the subject to “Trip: Rome”"
 _MAX_NAME_CHARS = 80
@@ -164,7 +166,7 @@ class _Chat:
 
 
 def _style_of(line: Line) -> re.Pattern[str] | None:
-    """Return the pattern of the lines that begin a message, by the first of them: in brackets, or before a dash."""
+    """Return the pattern of the lines that begin a message, by the first of them."""
     if isinstance(line, DroppedRow):
         return None
     return next((style for style in _STYLES if style.fullmatch(line)), None)

@@ -19,7 +19,8 @@ _EDITED = re.compile(
 _OMITTED = re.compile("\u200f?<[^<>]{2,80}>\u200f?")
 """`<Media omitted>`, `<attached: 1.jpg>`."""
 _FILE_NAME = re.compile(
-    r"(?:(?:IMG|VID|AUD|PTT|STK|DOC)-\d{8}-WA\d{4}\.\w{1,5}(?: \(.*\))?"
+    r"(?:.*\.\w{1,5} <\u200e[^<>]+>"
+    r"|(?:IMG|VID|AUD|PTT|STK|DOC)-\d{8}-WA\d{4}\.\w{1,5}(?: \(.*\))?"
     r"|.*\.\w{1,5} \((?:file attached|Datei angehängt|archivo adjunto|fichier joint|arquivo anexado|file allegato"
     r"|bestand bijgevoegd|файл добавлен|soubor byl přiložen|dosya ekli|plik załączony|file terlampir)\))"
 )

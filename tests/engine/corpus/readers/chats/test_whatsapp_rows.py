@@ -39,6 +39,8 @@ BEGINNINGS = [
     "2019. 12. 31. 21:41 - ",
     "2019/12/31 下午9:41 - ",
     "2019년 12월 31일 오후 9:41 - ",
+    "31.12.15 21:41:00: ",
+    "31.12.15, 21.41: ",
     "٣١\u200f/١٢\u200f/٢٠١٩, ٩:٤١ م - ",
 ]
 
@@ -100,6 +102,8 @@ def test_lines_without_a_name_are_system_messages(begin: str) -> None:
         f"{LRM}You deleted this message.",
         f"{LRM}Messages and calls are end-to-end encrypted. Only people in this chat can read, or listen to, them.",
         f"{LRM}OPTION: Pizza ({LRM}2 votes)\n{LRM}OPTION: Soup ({LRM}1 vote)",
+        f"2015-08-04-PHOTO-00004762.jpg <{LRM}attached>",
+        "< attached: 00000042-PHOTO-2020-06-07-15-13-20.jpg >",
         "<Media omitted>",
         "<Multimedia omitido>",
         "<Без медиафайлов>",
@@ -185,6 +189,8 @@ def test_damaged_lines_and_messages_without_end_are_dropped_without_an_example()
         "a nice day\nand a good night\n",
         "31.12.2019, a nice day\n",
         "12:30 - a nice day: yes\n",
+        "31.12.2019: a nice day: yes\n",
+        "31.12.2019 at 21:41 a nice day: yes: no\n",
         "date,text\n31/12/19 21:41,a: b\n",
         "31/12/19, 21:41 - no names\n31/12/19, 21:41 - at all\n",
         "31/12/19, 21:41 - Mia: one\n" + "and many other lines\n" * 20,
