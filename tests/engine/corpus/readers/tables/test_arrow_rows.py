@@ -124,6 +124,15 @@ def test_a_file_is_detected_alone_and_in_a_zip(tmp_path: Path, name: str) -> Non
         assert list(opened.rows) == ROWS
 
 
+def test_the_folder_of_a_hugging_face_dataset_is_read_without_its_description(tmp_path: Path) -> None:
+    (tmp_path / "data-00000-of-00001.arrow").write_bytes(ipc_of(pa.table(WIDE), is_file=False))
+    (tmp_path / "dataset_info.json").write_text('{"description": "Tweets that we collected.", "features": {}}')
+    (tmp_path / "state.json").write_text('{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}')
+    (opened,) = open_sources(CorpusConfig(files=(str(tmp_path),)), ReadProgress())
+    assert list(opened.rows) == ROWS
+    assert "not read: dataset_info.json (without texts), state.json (without texts)" in opened.source.notes
+
+
 # Damage and limits ----------------------------------------------------------------------------------------------------
 
 
