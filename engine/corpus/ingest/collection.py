@@ -18,6 +18,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.flat_tweets import CHUNK_TWEETS, FlatBuilder, FlatTweets
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
+from engine.corpus.ingest.escapes import decode_escapes
 from engine.corpus.ingest.source_counts import SourceCounts
 from engine.corpus.ingest.sources import open_sources
 from engine.corpus.ingest.text_quality import MAX_ROWS
@@ -181,8 +182,8 @@ def rows_by_source(config: CorpusConfig, on_progress: OnProgress) -> Iterator[tu
 
 
 def _watched(rows: Iterator[Row], source: Source, progress: ReadProgress, on_progress: OnProgress) -> Iterator[Row]:
-    """Yield `rows`, reporting progress every `ROWS_PER_REPORT`."""
-    for number, row in enumerate(rows, start=1):
+    """Yield `rows` with escapes decoded, reporting progress every `ROWS_PER_REPORT`."""
+    for number, row in enumerate(decode_escapes(rows, source), start=1):
         yield row
         if number % ROWS_PER_REPORT == 0:
             on_progress(progress.share, f"{source.name}, {number:,} rows")
