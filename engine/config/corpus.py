@@ -44,7 +44,7 @@ class CorpusConfig:
     format: FileFormat = "auto"
     """Format of the files; auto detects it from the content, then the name."""
     column: str | None = None
-    """Column (name, or number from 1) or JSON key (dotted if nested) of the tweet text."""
+    """Column (name, or number from 1) or JSON key (dotted if nested; array items count from 1) of the tweet text."""
     label: str = DEFAULT_LABEL
     """Sentiment label to keep: happy, sad, neutral, all, or a value such as 2."""
     label_column: str | None = None

@@ -159,7 +159,7 @@ def _key_hint(reason: str, report: CorpusReport) -> str:
     """Return the hint for a key that the objects lack, with the keys of their texts."""
     texts = report.examples.get(reason, "").partition("it has ")[2]
     others = f"; they have {texts}" if texts else ""
-    return f"Its objects lack the key of --column ({reason.removeprefix('no ')}){others}."
+    return f"Its objects lack the key {reason.removeprefix('no ')}{others}; --column sets another."
 
 
 def _label_hint(config: CorpusConfig, report: CorpusReport) -> str:

@@ -18,8 +18,12 @@ from engine.text import harmless
 
 NAMES_OF_ARRAYS = frozenset({"tweets", "texts", "posts", "statuses", "messages", "data", "items", "rows"})
 
-_WRAPPERS = ("tweet", "data", "record", "value", "post", "status", "node", "item", "note", "object", "attributes")
-_CERTAIN_KEYS = frozenset({"full_text", "text", "tweet", "tweet_text", "content", "body", "selftext"})
+_WRAPPERS = (
+    *("tweet", "data", "record", "value", "post", "status", "node", "item", "note", "object", "attributes"),
+    *("legacy", "row", "_source", "doc"),
+)
+"""The last ones are of X's website, of rows of a Hugging Face data set, and of Elasticsearch and CouchDB."""
+_CERTAIN_KEYS = frozenset({"full_text", "text", "tweet", "tweet_text", "content", "raw_content", "body", "selftext"})
 """API responses use the other usual keys beside the posts, too: {"status": "ok", "data": [...]}."""
 _RANKS = {name: rank for rank, name in enumerate(TEXT_NAMES)}
 _MAX_KEY_CHARS = 40

@@ -1,7 +1,7 @@
 """`TextKey`: the rows of JSON values, once it is known under which key their texts are.
 
 A post of X's API may have its text twice: cut off under `text`, and whole in `extended_tweet` (v1.1, streams) or
-`note_tweet` (v2). Retweets are marked by the post that they repeat.
+`note_tweet` (v2); in Activity Streams, in `long_object`. A retweet has the post that it repeats, or a flag.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from engine.corpus.types import DroppedRow, Row, Source, example
 Numbered = tuple[int, object, int]
 """A number in the file from 1, the value or why it is dropped, and the characters of the file up to its end."""
 
-_LONG_TEXTS = (("extended_tweet", "full_text"), ("note_tweet", "text"))
+_LONG_TEXTS = (("extended_tweet", "full_text"), ("note_tweet", "text"), ("long_object", "body"))
 """Keys of an object with the whole text of a post, and of the text in it."""
 _RETWEETED_POSTS = ("retweeted_status", "retweeted_status_result", "retweetedTweet", "retweeted_tweet")
-_RETWEET_FLAGS = ("is_retweet", "isRetweet")
+_RETWEET_FLAGS = ("is_retweet", "isRetweet", "retweet")
 
 
 @dataclass
@@ -51,13 +51,13 @@ class TextKey:
         for number, value, _ in values:
             text = value.get(key) if isinstance(value, dict) else None
             if isinstance(text, str) and isinstance(value, dict):  # fast path
-                is_plain = "extended_tweet" not in value and "note_tweet" not in value
-                yield text if is_plain and not is_filtered else self._post(text, value, number)
+                has_long = "extended_tweet" in value or "note_tweet" in value or "long_object" in value
+                yield self._post(text, value, number) if has_long or is_filtered else text
             else:
                 yield from self._nested_rows(value, number)
         if self.num_long:
             plural = "s" * (self.num_long > 1)
-            self.source.notes.append(f"{self.num_long:,} long tweet{plural} read from extended_tweet or note_tweet")
+            self.source.notes.append(f"{self.num_long:,} long tweet{plural} read whole, from another key")
 
     def without_key(self, numbered: Numbered) -> DroppedRow:
         """Return the dropped row of a value without the key."""
@@ -123,6 +123,8 @@ def as_cell(value: object) -> str:
 def _is_retweet(post: dict[str, object]) -> bool:
     """Return whether a post of X's API, or of a common scraper, is marked as a retweet."""
     if any(post.get(key) for key in _RETWEETED_POSTS) or any(post.get(key) is True for key in _RETWEET_FLAGS):
+        return True
+    if post.get("verb") == "share":
         return True
     references = post.get("referenced_tweets")
     return isinstance(references, list) and any(

@@ -96,7 +96,12 @@ def test_objects_none_of_which_has_a_text_are_an_error_that_lists_the_keys(count
     assert caught.value.hint == "Set the key with --column, dotted if nested: words."
 
 
-@pytest.mark.parametrize("key", ["Text", "tweetText", "tweet_text", "Tweet Content", "selftext", "quote"])
+@pytest.mark.parametrize("wrapper", ["legacy", "row", "_source", "doc"])
+def test_the_wrappers_of_databases_and_of_the_website_of_x_are_known(wrapper: str) -> None:
+    assert rows_of(json.dumps({"id": "7", wrapper: {"text": "hello"}})) == (["hello"], [f"texts under {wrapper}.text"])
+
+
+@pytest.mark.parametrize("key", ["rawContent", "Text", "tweetText", "tweet_text", "Tweet Content", "selftext", "quote"])
 def test_a_usual_name_of_a_column_is_a_key_too(key: str) -> None:
     assert rows_of(json.dumps({"id": "7", key: "hello"}))[0] == ["hello"]
 
@@ -114,12 +119,13 @@ TRUNCATED = {
         TRUNCATED,
         {"data": {"text": "the beginning of", "note_tweet": {"text": "the beginning of a long tweet and its end"}}},
         {"tweet": TRUNCATED},
+        {"body": "the beginning of", "long_object": {"body": "the beginning of a long tweet and its end"}},
     ],
 )
 def test_the_whole_text_of_a_tweet_that_is_cut_off_is_read(tweet: dict[str, object]) -> None:
     rows, notes = rows_of(json.dumps(tweet))
     assert rows == ["the beginning of a long tweet and its end"]
-    assert notes[-1] == "1 long tweet read from extended_tweet or note_tweet"
+    assert notes[-1] == "1 long tweet read whole, from another key"
 
 
 def test_a_column_that_the_user_sets_is_read_as_it_is() -> None:
@@ -132,6 +138,8 @@ def test_a_column_that_the_user_sets_is_read_as_it_is() -> None:
         {"retweeted_status": {"text": "hello"}},
         {"referenced_tweets": [{"type": "replied_to", "id": "1"}, {"type": "retweeted", "id": "2"}]},
         {"is_retweet": True},
+        {"retweet": True},
+        {"verb": "share", "object": {"body": "hello"}},
     ],
 )
 @pytest.mark.parametrize("wrapper", ["", "data"])
