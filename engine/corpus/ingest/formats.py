@@ -143,6 +143,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         suffixes=("messages.json", "messages.csv"),
         looks_like=discord_files.looks_like,
         archive_root=discord_files.archive_root,
+        main_first=discord_files.messages_first,
         never_read="media and everything but the messages",
     ),
     "sentiment140": Format(

@@ -12,6 +12,7 @@ import re
 from typing import Literal
 
 from engine.corpus.readers.json_files.json_values import decode
+from engine.corpus.types import Member
 
 FileKind = Literal["package", "package table", "channel", "exporter", "exporter table"]
 
@@ -50,6 +51,11 @@ def channel_of(text: str) -> dict[str, object]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) and value.keys() <= _CHANNEL_KEYS else {}
+
+
+def messages_first(member: Member) -> int:
+    """Return a sort key that puts the files with messages first."""
+    return int(member.name.endswith("channel.json"))
 
 
 def is_private(channel_type: object) -> bool:

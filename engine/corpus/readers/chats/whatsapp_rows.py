@@ -50,14 +50,16 @@ _MIN_SHARE = 0.1
 """Of the first lines of a chat, those that begin a message: the others belong to messages of several lines."""
 
 _FIRST_LINES_BYTES = 4_096
+_MAX_LINES_BEFORE = 5
+"""First lines of which one begins a message: there may be a note above the chat."""
 _FILE = re.compile(r"(?:_chat[ \d()-]*|.*whatsapp.*)\.txt", re.IGNORECASE)
 _EXPORT = re.compile(r"[^/]*(?:whatsapp[^/]*|\.zip)/$", re.IGNORECASE)
 
 
 def looks_like(head: bytes) -> bool:
-    """Return whether a file starts as a chat: its first line begins a message, and one of the first has an author."""
-    first = next((line for line in head_lines(head[:_FIRST_LINES_BYTES]) if line.strip()), "")
-    style = _style_of(first)
+    """Return whether a file starts as a chat: one of its first lines begins a message, and some have an author."""
+    first = [line for line in head_lines(head[:_FIRST_LINES_BYTES]) if line.strip()][:_MAX_LINES_BEFORE]
+    style = next(filter(None, map(_style_of, first)), None)
     if style is None:
         return False
     lines = [line for line in head_lines(head) if line.strip()]

@@ -103,6 +103,7 @@ def test_a_package_is_one_source_of_which_only_the_messages_are_read(
     tweets, (report,) = loaded(tmp_path / container)
     assert sorted(tweets) == ["one", "three", "two"]
     assert report.format == "discord"
+    assert "messages.json + 4 more" in report.name
     assert report.dropped == {"without text": 1}
     assert "2 messages from private chats" in report.notes
     assert any(note.startswith("not read: ") and "README.txt" in note for note in report.notes)

@@ -183,6 +183,10 @@ def test_damaged_lines_and_messages_without_end_are_dropped_without_an_example()
     assert all(not row.example for row in rows if isinstance(row, DroppedRow))
 
 
+def test_a_chat_below_a_note_is_detected() -> None:
+    assert looks_like(b"Saved by hand\n\nfrom my phone\n" + chat("Mia: one", "Tom: two"))
+
+
 @pytest.mark.parametrize(
     "text",
     [
