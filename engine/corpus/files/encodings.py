@@ -43,6 +43,13 @@ _MIN_OTHER_LINES = 0.9
 _MAX_UTF8 = 0.8
 """Greatest share of bytes in valid UTF-8 sequences; of GBK, EUC-KR and the like, up to half are by chance."""
 _MIN_IN_RUNS = 0.6
+_DOUBTFUL = 0.4
+"""Confidence below which the usual characters of East Asian texts decide: `chardet` finds no language in a few of them.
+"""
+_EAST_ASIAN = ("cp932", "gb18030", "cp949")
+_USUAL_CHARS = re.compile("[\u2018-\u201d\u2014\u2026\u3001-\u3011\uff01-\uff1f\u3041-\u30fc]")
+"""Punctuation, kana and other characters that are in most lines, whatever they are about."""
+_MIN_USUAL_SHARE = 0.5
 _ASCII = bytes(range(0x80))
 _RUN = re.compile(rb"[\x80-\xff]{2,}")
 
@@ -122,11 +129,29 @@ def _detected(sample: bytes) -> Encoding | None:
     codecs_to_try = _ANY_SCRIPT if is_in_runs else _LATIN
     found = chardet.detect(sample, include_encodings=codecs_to_try, compat_names=False, no_match_encoding="cp1252")
     codec = found["encoding"]
+    if is_in_runs and found["confidence"] < _DOUBTFUL:
+        codec = _by_usual_chars(sample) or codec
     if codec is None or codec in _LINE_BY_LINE:
         return None
     if codec == "big5hkscs" and _decodes(sample, "cp950"):  # far more common, and its ～ is another character
         codec = "cp950"
     return Encoding(_NAMES.get(codec, codec.upper().replace("ISO", "ISO-")), _SUPERSETS.get(codec, codec))
+
+
+def _by_usual_chars(sample: bytes) -> str | None:
+    """Return the codec with which most characters beyond ASCII are usual ones of East Asian texts, or None."""
+    shares = {codec: _share_of_usual_chars(sample, codec) for codec in _EAST_ASIAN}
+    best = max(shares, key=lambda codec: shares[codec])
+    return best if shares[best] >= _MIN_USUAL_SHARE else None
+
+
+def _share_of_usual_chars(sample: bytes, codec: str) -> float:
+    """Return their share of the characters beyond ASCII; 0 if the bytes are invalid, but for a character at the end."""
+    try:
+        text = codecs.getincrementaldecoder(codec)().decode(sample)
+    except UnicodeDecodeError:
+        return 0.0
+    return len(_USUAL_CHARS.findall(text)) / max(1, sum(not char.isascii() for char in text))
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -56,6 +56,23 @@ def test_an_encoding_is_detected_by_a_few_tweets(language: str, encoding: str, s
     assert decoded(text.encode(encoding), found) == text
 
 
+def test_japanese_in_hiragana_only_is_shift_jis() -> None:
+    text = lines(
+        ["はるのあめ しずかにふりて ねむるまち,あさになるまで", "ゆきのひは とりもうたわず かぜもなし,ふゆのにわ"]
+    )
+    found = detected_encoding(text.encode("shift_jis"))
+    assert found is not None
+    assert found.name == "Shift_JIS"
+
+
+def test_english_with_chinese_punctuation_and_a_few_characters_is_gbk() -> None:
+    tweets = ["mia_k: the new bakery on my street is open, and it’s wonder…", "so this is “spring”, with snow htt…"]
+    text = lines(tweets) + "jo_lin: 今天天气很好\n"
+    found = detected_encoding(text.encode("gbk"))
+    assert found is not None
+    assert decoded(text.encode("gbk"), found) == text
+
+
 @pytest.mark.parametrize(
     ("language", "encoding", "name"),
     [
