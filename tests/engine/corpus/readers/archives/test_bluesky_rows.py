@@ -127,6 +127,12 @@ def test_a_post_of_one_link_is_a_drop_and_removed_links_are_counted() -> None:
     assert source.notes == ["links removed from 1 post; --keep-links keeps them"]
 
 
+def test_of_overlapping_links_the_first_counts() -> None:
+    post = with_link("go a.example/lon... now", "a.example/lon...", LONG)
+    post["facets"] += with_link(post["text"], "example/lon...", "https://example/long")["facets"]
+    assert rows_of_json([post], keep_links=True) == [f"go {LONG} now"]
+
+
 @pytest.mark.parametrize(
     "facets",
     [5, [5], [{"index": 5, "features": 5}], [{"index": {"byteStart": 9e99, "byteEnd": -1}, "features": [None, {}]}]],

@@ -47,6 +47,7 @@ QUOTED = f'<p class="quote-inline">RE: {LINK}</p>'
         ("<p>one</p><p>two<br>three<br />four</p>", "one\ntwo\nthree\nfour"),
         (f"<p>hi {MENTION}, you</p>", "hi @mia, you"),
         (f'<p>{HASHTAG} for <a href="https://a.example/b">all of you</a></p>', "#cats for all of you"),
+        ('<a href="https://example.com">example</a> of a', "example of a"),
         ("a &amp;amp; b &lt;p&gt; &eacute;&#39;", "a &amp; b <p> é'"),
         ("one<script>alert('x')</script><style>p {}</style> two", "one two"),
         ("1 < 2 <3 a<b", "1 < 2 <3 a<b"),
