@@ -1,4 +1,4 @@
-r"""Decodes escapes that an export left in its texts: `\u2019`, `\n`, `\/`, `\"`, as in SemEval's files.
+r"""Decodes escapes that an export left in its texts: `\u2019`, `\n`, `\/`, `\"`, and Python's `b'it\xe2\x80\x99s'`.
 
 People write backslashes too (`:\`, `C:\new`), so no row is decoded by itself: the first rows of a source decide for all
 of it, and in doubt nothing is changed.
@@ -7,7 +7,8 @@ of it, and in doubt nothing is changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 
 from engine.corpus.types import Row, Source
@@ -20,10 +21,13 @@ _MIN_CODES = 0.5
 r"""Least share of the backslashes in codes, to decode `\u2019`: emoticons such as `:\` are left."""
 _MIN_ESCAPES = 0.98
 r"""Least share of the backslashes in any escape, to decode `\n`, `\"` and the like."""
+_MIN_LITERALS = 0.9
+"""Least share of the rows that are bytes literals, to decode them."""
 _CODES = re.compile(r"(?:\\{1,2}u[0-9a-fA-F]{4})+")
 _ESCAPES = re.compile(r"""(?:\\u[0-9a-fA-F]{4})+|\\["'/\\nrt]""")
 _SIGN_OF_ESCAPES = re.compile(r'\\["/n]')
-_NAMES = {_CODES: r"\u2019", _ESCAPES: r"\n and \/"}
+_BYTES_LITERAL = re.compile(r"""b(?:'.*'|".*")""")
+_IN_LITERAL = re.compile(r"""\\(?:x[0-9a-f]{2}|["'\\nrt])""")
 _BEFORE_CODE = re.compile(r"\\{1,2}u")
 _WHITE_SPACE = {"n": "\n", "r": "\n", "t": "\t"}
 
@@ -31,11 +35,12 @@ _WHITE_SPACE = {"n": "\n", "r": "\n", "t": "\t"}
 def decode_escapes(rows: Iterator[Row], source: Source) -> Iterator[Row]:
     """Return the rows of `source`, decoded if its first rows certainly have escapes; a note reports it."""
     head = _first(rows)
-    pattern = _pattern_for([row for row in head if isinstance(row, str) and "\\" in row])
-    if pattern is None:
+    found = _decoder_for([row for row in head if isinstance(row, str)])
+    if found is None:
         return chain(head, rows)
-    source.notes.append(f"escapes such as {_NAMES[pattern]} decoded")
-    return (pattern.sub(_decoded, row) if isinstance(row, str) and "\\" in row else row for row in chain(head, rows))
+    decode, what = found
+    source.notes.append(f"{what} decoded")
+    return (decode(row) if isinstance(row, str) else row for row in chain(head, rows))
 
 
 def _first(rows: Iterator[Row]) -> list[Row]:
@@ -48,14 +53,21 @@ def _first(rows: Iterator[Row]) -> list[Row]:
     return head
 
 
-def _pattern_for(texts: list[str]) -> re.Pattern[str] | None:
-    """Return the pattern of the escapes in texts with backslashes; None if they are not certainly escapes."""
+def _decoder_for(texts: list[str]) -> tuple[Callable[[str], str], str] | None:
+    """Return the function that decodes these texts, and the name of their escapes; None if in doubt."""
+    num_literals = sum(_BYTES_LITERAL.fullmatch(text) is not None for text in texts)
+    if num_literals >= max(_MIN_ROWS, _MIN_LITERALS * len(texts)):
+        return _decoded_literal, "Python's bytes literals"
+    texts = [text for text in texts if "\\" in text]
     num_backslashes = sum(text.count("\\") for text in texts)
-    for pattern, sign, least_share in ((_ESCAPES, _SIGN_OF_ESCAPES, _MIN_ESCAPES), (_CODES, _CODES, _MIN_CODES)):
+    for pattern, sign, least_share, what in (
+        (_ESCAPES, _SIGN_OF_ESCAPES, _MIN_ESCAPES, r"escapes such as \n and \/"),
+        (_CODES, _CODES, _MIN_CODES, r"escapes such as \u2019"),
+    ):
         in_escapes = sum(escape.count("\\") for text in texts for escape in pattern.findall(text))
         is_frequent = sum(sign.search(text) is not None for text in texts) >= _MIN_ROWS
         if is_frequent and in_escapes >= least_share * num_backslashes:
-            return pattern
+            return partial(pattern.sub, _decoded), what
     return None
 
 
@@ -65,3 +77,16 @@ def _decoded(escape: re.Match[str]) -> str:
     if _BEFORE_CODE.match(text):
         return bytes.fromhex(_BEFORE_CODE.sub("", text)).decode("utf-16-be", "replace")
     return _WHITE_SPACE.get(text[1], text[1])
+
+
+def _decoded_literal(row: str) -> str:
+    r"""Return the text of the UTF-8 in a bytes literal, or a row that is none unchanged."""
+    if not row.isascii() or not _BYTES_LITERAL.fullmatch(row):
+        return row
+    return _IN_LITERAL.sub(_byte, row[2:-1]).encode("latin-1").decode(errors="replace")
+
+
+def _byte(escape: re.Match[str]) -> str:
+    r"""Return the byte of `\xe2`, or the text of `\n` and the like."""
+    text = escape.group()
+    return bytes.fromhex(text[2:]).decode("latin-1") if text[1] == "x" else _WHITE_SPACE.get(text[1], text[1])

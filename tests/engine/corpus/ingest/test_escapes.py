@@ -30,6 +30,19 @@ def test_strings_of_json_and_sql_are_decoded() -> None:
     assert notes == [r"escapes such as \n and \/ decoded"]
 
 
+def test_bytes_literals_of_python_are_decoded() -> None:
+    literals = [
+        r"b'it\xe2\x80\x99s \xf0\x9f\x98\x80'",
+        r"""b"don't" """.strip(),
+        r"b'one\ntwo \\ three'",
+        r"b'cut \xf0\x9f'",
+    ]
+    rows, notes = decoded([*literals * 5, "b'é'", "plain"])
+    assert rows[:4] == ["it’s 😀", "don't", "one\ntwo \\ three", "cut \ufffd"]
+    assert rows[-2:] == ["b'é'", "plain"]
+    assert notes == ["Python's bytes literals decoded"]
+
+
 def test_a_source_is_decoded_to_its_end_and_dropped_rows_stay() -> None:
     dropped = DroppedRow("empty")
     rows, _ = decoded([*CODES, dropped, *[PLAIN] * 2000, r"last \u2026"])
@@ -50,6 +63,7 @@ def test_half_a_surrogate_pair_is_a_lost_character() -> None:
         [r"so bored :\ ", r"meh :\\", r"C:\new\tables", r"C:\Users\anna", r"¯\_(ツ)_/¯", r"\o/ yes"],
         [r"\o/ \o/", r":\ :\ ", r"in Python, '\u2019' is a string", r"\u0041 is A", r":-\ \m/", r"it is \u0042\d+\s"],
         [r"the \alpha and \nabla", r"a \sum and \nu", r"\theta and \nu", r"\beta"],
+        ["b'", "b'yes'", "b' or not b'", PLAIN, PLAIN],
         [DroppedRow("empty", r"\u2019")] * 5,
     ],
 )
