@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.corpus.readers.chats.telegram_rows import archive_root, looks_like, telegram_rows
-from engine.corpus.readers.json_files.json_stream import MAX_VALUE_CHARS
+from engine.corpus.readers.json_files.json_window import MAX_VALUE_CHARS
 from engine.corpus.types import Row
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import zip_of

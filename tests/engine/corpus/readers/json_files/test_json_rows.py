@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.json_files import json_stream
+from engine.corpus.readers.json_files import json_window
 from engine.corpus.readers.json_files.json_rows import json_rows, looks_like
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
@@ -60,8 +60,8 @@ def test_the_only_array_of_texts_in_a_document_is_detected_and_noted(
 
 
 def test_in_a_document_too_long_to_examine_the_first_array_of_texts_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_stream, "MAX_VALUE_CHARS", 2000)
-    monkeypatch.setattr(json_stream, "_BLOCK_BYTES", 500)
+    monkeypatch.setattr(json_window, "MAX_VALUE_CHARS", 2000)
+    monkeypatch.setattr(json_window, "_BLOCK_BYTES", 500)
     posts = [{"post": {"text": f"number {number}"}} for number in range(1000)]
     content = {"owner": {"names": [{"first": "mia"}]}, "export": {"posts": posts}}
     expected = [post["post"]["text"] for post in posts]
@@ -72,8 +72,8 @@ def test_in_a_document_too_long_to_examine_the_first_array_of_texts_is_read(monk
 
 
 def test_a_too_large_value_is_refused_before_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_stream, "MAX_VALUE_CHARS", 2000)
-    monkeypatch.setattr(json_stream, "_BLOCK_BYTES", 500)
+    monkeypatch.setattr(json_window, "MAX_VALUE_CHARS", 2000)
+    monkeypatch.setattr(json_window, "_BLOCK_BYTES", 500)
     file = io.BytesIO(b'["' + b"x" * 100_000 + b'"]')
     with pytest.raises(CorpusError, match="has a value of over"):
         list(json_rows(file, Source("a.json", "json"), CorpusConfig()))
@@ -190,8 +190,8 @@ def test_labels_of_a_table_are_used_as_in_csv() -> None:
 
 @pytest.mark.parametrize("name", ["columns", "index", "split"])
 def test_a_table_too_long_to_examine_is_read_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_stream, "MAX_VALUE_CHARS", 2000)
-    monkeypatch.setattr(json_stream, "_BLOCK_BYTES", 500)
+    monkeypatch.setattr(json_window, "MAX_VALUE_CHARS", 2000)
+    monkeypatch.setattr(json_window, "_BLOCK_BYTES", 500)
     texts = [f"number {number}" for number in range(1000)]
     frames = {
         "columns": {
@@ -280,5 +280,5 @@ def test_characters_and_numbers_across_a_block_boundary_are_read_whole(monkeypat
     expected = ["ü€😀", "x" * 40]
     data = json.dumps([*expected, 123456], ensure_ascii=False).encode()
     for size in range(1, 40):
-        monkeypatch.setattr(json_stream, "_BLOCK_BYTES", size)
+        monkeypatch.setattr(json_window, "_BLOCK_BYTES", size)
         assert rows_of(data)[0] == [*expected, DroppedRow("not a text", "item 3: 123456")]
