@@ -128,9 +128,9 @@ def test_a_post_of_one_link_is_a_drop_and_removed_links_are_counted() -> None:
 
 
 def test_of_overlapping_links_the_first_counts() -> None:
-    post = with_link("go a.example/lon... now", "a.example/lon...", LONG)
-    post["facets"] += with_link(post["text"], "example/lon...", "https://example/long")["facets"]
-    assert rows_of_json([post], keep_links=True) == [f"go {LONG} now"]
+    post = with_link("go x.a.example/lon... now", "x.a.example/lon...", "https://x.a.example/long")
+    post["facets"] += with_link(post["text"], "a.example/lon...", LONG)["facets"]
+    assert rows_of_json([post], keep_links=True) == ["go https://x.a.example/long now"]
 
 
 @pytest.mark.parametrize(
