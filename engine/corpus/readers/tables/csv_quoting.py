@@ -1,6 +1,7 @@
 r"""How a CSV file writes a quotation mark inside a field: doubled, after a backslash, or as it is.
 
-Spark and MySQL write `\"`. Many TSV files have no quoting at all: a quotation mark is a character of the text.
+Spark and MySQL write `\"`. Many files delimited by tabs or pipes have no quoting at all: a quotation
+mark is a character of the text.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def find_quoting(lines: Sequence[Line], delimiter: str) -> Quoting:
         as_escaped = list(map(_with_doubled_quotes, marked))
         if _num_valid(as_escaped, delimiter) > _num_valid(marked, delimiter):
             return "escaped"
-    return "literal" if delimiter == "\t" and _is_literal(texts, marked, delimiter) else "doubled"
+    return "literal" if delimiter in "\t|" and _is_literal(texts, marked, delimiter) else "doubled"
 
 
 def is_valid(lines: Sequence[str], delimiter: str) -> bool:

@@ -49,7 +49,8 @@ def looks_like(head: bytes) -> bool:
 def is_certain(head: bytes) -> bool:
     """Return whether a file starts as a table beyond doubt, so that the name of a plain text does not count.
 
-    Nearly all lines have the same number of columns, and a header, numbers, dates or labels show that they are columns.
+    Nearly all lines have the same number of columns, and a header, numbers, dates or labels show that they are columns;
+    or nearly all are a single column, most of them quoted, with quotation marks doubled.
     """
     lines = _lines_of(head)
     if not lines:
@@ -59,8 +60,18 @@ def is_certain(head: bytes) -> bool:
     sample = find_sample(lines)
     num_others = sample.num_dropped + sum(not line.strip() for line in lines)
     is_even = sample.share >= _CERTAIN_SHARE and num_others <= (1 - _CERTAIN_SHARE) * len(lines)
-    is_written_as_table = sample.num_columns > 1 and is_even and not sample.is_prose()
-    return is_written_as_table and is_certain_table(sample.records, is_tab_separated=sample.delimiter == "\t")
+    if not is_even:
+        return False
+    if sample.num_columns == 1:
+        return _is_quoted_column(lines)
+    return not sample.is_prose() and is_certain_table(sample.records, is_tab_separated=sample.delimiter == "\t")
+
+
+def _is_quoted_column(lines: list[str]) -> bool:
+    """Return whether most lines are quoted as CSV, not by an author: with doubled quotation marks inside."""
+    quoted = [line for line in lines if line.startswith('"') and is_valid([line], ",")]
+    is_doubled = any('""' in line[1:-1] for line in quoted)
+    return is_doubled and len(quoted) > len(lines) / 2
 
 
 def _lines_of(head: bytes) -> list[str]:

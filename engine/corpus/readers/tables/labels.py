@@ -141,9 +141,10 @@ def find_labels(
     if column >= 0:
         return _used(column, LabelRule.for_file(config.label, _labels_in(rows, column)))
     unused = Labels()
-    for each in range(num_columns):
-        seen = _labels_in(rows, each)
-        if each == text_column or not seen:
+    labels = {each: _labels_in(rows, each) for each in range(num_columns) if each != text_column}
+    are_zeros_counts = not header and sum(seen == {"0"} for seen in labels.values()) > 1
+    for each, seen in labels.items():
+        if not seen or (are_zeros_counts and seen == {"0"}):
             continue
         key = name_key(header[each]) if header else ""
         if _are_known(seen, key, len(rows)) and (header or all(row[each].strip() for row in rows)):

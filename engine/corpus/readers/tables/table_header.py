@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from engine.corpus.readers.tables.columns import is_number, is_other_name, is_text_name, name_key
 from engine.corpus.readers.tables.labels import LABEL_NAMES
 
-_OTHER_NAMES = LABEL_NAMES | {"name", "names", "title", "titles"}
+_OTHER_NAMES = LABEL_NAMES | {"name", "names", "title", "titles", "headline", "headlines"}
 """Usual names beside those of texts, ids, dates and users."""
 _WORD = re.compile(r"[A-Za-z]\w{0,29}", re.ASCII)
 _WORDS = re.compile(r"[A-Za-z]\w{0,19}(?:[ ._/-]\w{1,19}){0,3}", re.ASCII)
+_LETTER = re.compile(r"[A-Za-z]", re.ASCII)
 _MIN_ROWS, _MIN_CATEGORY_ROWS = 3, 20
 _MAX_ALIKE_SHARE = 0.02
 """Share of the cells below a name that may look like it, or be unique in a column of categories."""
@@ -38,10 +39,11 @@ def is_header(first: Sequence[str], others: Sequence[Sequence[str]], columns: Se
         )
     if any(below and all(map(is_number, below)) for below in columns_below) or _has_usual_name(first, columns_below):
         return True
-    is_distinct = len(columns_below[0]) >= _MIN_ROWS and len(set(folded)) == len(folded)
-    return (
-        is_distinct and all(map(_is_name_of, first, columns_below)) and any(map(_is_far_shorter, first, columns_below))
-    )
+    if len(columns_below[0]) < _MIN_ROWS or len(set(folded)) < len(folded):
+        return False
+    if all(map(_is_above_another_script, first, columns_below)):
+        return True
+    return all(map(_is_name_of, first, columns_below)) and any(map(_is_far_shorter, first, columns_below))
 
 
 def _has_usual_name(first: Sequence[str], columns_below: Sequence[Sequence[str]]) -> bool:
@@ -68,6 +70,13 @@ def _is_name_of(name: str, below: Sequence[str]) -> bool:
     num_unique = sum(count == 1 for count in counts.values())
     is_category = len(cells) >= _MIN_CATEGORY_ROWS and num_unique <= _MAX_ALIKE_SHARE * len(cells)
     return is_category and name.casefold() not in counts
+
+
+def _is_above_another_script(name: str, below: Sequence[str]) -> bool:
+    """Return whether a cell is like the name of a variable, and hardly any of many cells below has such letters."""
+    num_alike = sum(_LETTER.search(cell) is not None for cell in below)
+    is_name = _WORDS.fullmatch(name.strip()) is not None
+    return is_name and len(below) >= _MIN_CATEGORY_ROWS and num_alike <= _MAX_ALIKE_SHARE * len(below)
 
 
 def _is_far_shorter(name: str, below: Sequence[str]) -> bool:

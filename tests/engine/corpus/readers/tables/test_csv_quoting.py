@@ -54,6 +54,12 @@ def test_a_tsv_without_quoting_keeps_its_quotation_marks() -> None:
     assert notes[:2] == ["tab-separated", "quotation marks are part of the text"]
 
 
+def test_a_table_of_pipes_without_quoting_keeps_its_quotation_marks() -> None:
+    rows, notes = read('1|"@tom: see you there" I will\n2|"never closed\n3|plain\n4|plain too\n5|a|b\n')
+    assert rows[:4] == ['"@tom: see you there" I will', '"never closed', "plain", "plain too"]
+    assert notes[:2] == ["pipe-separated", "quotation marks are part of the text"]
+
+
 @pytest.mark.parametrize(
     "lines",
     [

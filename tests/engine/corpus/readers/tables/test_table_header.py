@@ -48,6 +48,13 @@ def test_a_first_row_of_data_is_no_header(first: list[str], others: list[list[st
     assert not is_header(first, others)
 
 
+def test_english_names_above_another_script_are_a_header() -> None:
+    words = [["秋の雨", "あきのあめ", "秋"], ["冬の森", "ふゆのもり", "冬"]] * 15
+    assert is_header(["word", "reading", "season"], words)
+    assert not is_header(["冬の日", "reading", "冬"], words)
+    assert not is_header(["word", "reading", "season"], [["snow", "ゆき", "冬"], *words])
+
+
 def test_a_long_question_beside_a_usual_name_is_a_header() -> None:
     question = "What did you like most about the place that you visited in the year before the last one?"
     assert is_header(["Timestamp", question], [["2021/03/05 3:02:07 PM", "the sea"]] * 3)
@@ -57,7 +64,7 @@ def test_numbers_that_pandas_gives_to_columns_of_texts_are_names() -> None:
     assert is_header(["", "0", "1", "source"], [["0", "an old pond", "a frog jumps in", "paper"]] * 3)
 
 
-@pytest.mark.parametrize("header", [["text"], ["Haiku"], ["names"]])
+@pytest.mark.parametrize("header", [["text"], ["Haiku"], ["names"], ["Headline"]])
 def test_a_usual_name_alone_is_a_header(header: list[str]) -> None:
     assert is_header(header, [["hello"]])
 
