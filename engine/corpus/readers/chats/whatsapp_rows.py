@@ -39,8 +39,9 @@ _DATE = rf"\d{{1,4}}{_TO}\d{{1,2}}{_TO}\d{{1,4}}"
 _TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?"
 _WORDS = r"[^\d\[\]:]{0,16}?"
 """What stands between date and time, or after the time: ", ", " klo ", "\u202fPM", " p. m."."""
-_IN_BRACKETS = re.compile(rf"{_MARKS}\[{_MARKS}{_DATE}{_WORDS}{_TIME}{_WORDS}\] ?(.*)", re.DOTALL)
-_BEFORE_A_DASH = re.compile(rf"{_MARKS}{_DATE}{_WORDS}{_TIME}{_WORDS} [-–] (.*)", re.DOTALL)
+_WHEN = rf"(?:{_DATE}{_WORDS}{_TIME}|{_TIME}{_WORDS}{_DATE}){_WORDS}"
+_IN_BRACKETS = re.compile(rf"{_MARKS}\[{_MARKS}{_WHEN}\] ?(.*)", re.DOTALL)
+_BEFORE_A_DASH = re.compile(rf"{_MARKS}{_WHEN} [-–] (.*)", re.DOTALL)
 _BEFORE_A_COLON = re.compile(rf"{_MARKS}{_DATE}{_WORDS}{_TIME}(?: ?[AaPp][Mm])?: (.*)", re.DOTALL)
 _STYLES = (_IN_BRACKETS, _BEFORE_A_DASH, _BEFORE_A_COLON)
 _AFTER_NAME = re.compile(r":(?: |$)")
@@ -117,7 +118,8 @@ class _Chat:
 
     def __init__(self, authors: Authors, wanted: str) -> None:
         self._authors = authors
-        self._wanted = comparable(wanted) if ": " in wanted else ""  # else a name ends at its first colon
+        self._wanted = comparable(wanted)
+        self._has_colon = ": " in wanted  # else a name ends at the first colon
 
     def rows(self, lines: Iterator[Line], name: str) -> Iterator[Row]:
         """Yield a row per message. Raises `CorpusError` if there are no messages."""
@@ -152,7 +154,8 @@ class _Chat:
         """Return the message of the author that begins with a line, without its date, or why it is not read."""
         end = self._end_of_name(rest)
         author = rest[:end]
-        if end < 0 or end > _MAX_NAME_CHARS or _NO_NAME.search(author):
+        is_sentence = _NO_NAME.search(author) is not None and comparable(author) != self._wanted
+        if end < 0 or end > _MAX_NAME_CHARS or is_sentence:
             return SYSTEM_MESSAGE
         if not self._authors.is_own("", author.strip(), is_private=True):
             return OF_ANOTHER_AUTHOR
@@ -162,9 +165,8 @@ class _Chat:
 
     def _end_of_name(self, rest: str) -> int:
         """Return the position of the colon after the author's name, or -1."""
-        ends = [found.start() for found in _AFTER_NAME.finditer(rest, 0, _MAX_NAME_CHARS + 2)]
-        own = next((end for end in ends if self._wanted and comparable(rest[:end]) == self._wanted), None)
-        return own if own is not None else ends[0] if ends else -1
+        ends = [found.start() for found in _AFTER_NAME.finditer(rest, 0, _MAX_NAME_CHARS + 2)] or [-1]
+        return next((end for end in ends if self._has_colon and comparable(rest[:end]) == self._wanted), ends[0])
 
 
 def _style_of(line: Line) -> re.Pattern[str] | None:

@@ -39,6 +39,8 @@ BEGINNINGS = [
     "2019. 12. 31. 21:41 - ",
     "2019/12/31 下午9:41 - ",
     "2019년 12월 31일 오후 9:41 - ",
+    "31. 12. 2019. 21:41 - ",
+    "21:41, 31/12/2019 - ",
     "31.12.15 21:41:00: ",
     "31.12.15, 21.41: ",
     "٣١\u200f/١٢\u200f/٢٠١٩, ٩:٤١ م - ",
@@ -151,6 +153,7 @@ def test_the_authors_words_are_kept_without_what_the_app_added(text: str, own: s
         ("MÍA 🌻", "mía 🌻"),
         ("Work: Mia", "Work: Mia"),
         ("Mia :)", "Mia :)"),
+        ('Mia "Mimi" L.', 'mia "mimi" l.'),
         ("Mia-Lou O’Hara", "mia-lou o’hara"),
     ],
 )
