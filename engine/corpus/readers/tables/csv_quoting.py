@@ -6,20 +6,17 @@ mark is a character of the text.
 
 from __future__ import annotations
 
-import csv
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from engine.corpus.readers.lines import Line
-from engine.corpus.readers.tables.csv_records import CsvRecords
+from engine.corpus.readers.tables.csv_records import CsvRecords, num_fields, with_doubled_quotes
 from engine.corpus.readers.tables.table_layout import Record
 from engine.corpus.types import DroppedRow
 
 Quoting = Literal["doubled", "escaped", "literal"]
 
-_BACKSLASHES = re.compile(r'(\\+)"')
 _MAX_QUOTED_SHARE = 0.5
 """Share of properly quoted lines up to which the quotation marks may be part of the texts."""
 _MIN_LITERAL_SHARE = 0.95
@@ -39,15 +36,10 @@ def find_quoting(lines: Sequence[Line], delimiter: str) -> Quoting:
     texts = [line for line in lines if isinstance(line, str) and line]
     marked = [line for line in texts if '"' in line]
     if any('\\"' in line for line in marked):
-        as_escaped = list(map(_with_doubled_quotes, marked))
+        as_escaped = list(map(with_doubled_quotes, marked))
         if _num_valid(as_escaped, delimiter) > _num_valid(marked, delimiter):
             return "escaped"
     return "literal" if delimiter in "\t|" and _is_literal(texts, marked, delimiter) else "doubled"
-
-
-def is_valid(lines: Sequence[str], delimiter: str) -> bool:
-    """Return whether the first record of these lines is strictly valid CSV."""
-    return _num_fields(lines, delimiter) > 0
 
 
 def _split(lines: Iterable[Line], delimiter: str, first_number: int) -> Iterator[Record | DroppedRow]:
@@ -56,36 +48,18 @@ def _split(lines: Iterable[Line], delimiter: str, first_number: int) -> Iterator
 
 
 def _doubled(line: Line) -> Line:
-    return _with_doubled_quotes(line) if isinstance(line, str) and '\\"' in line else line
-
-
-def _with_doubled_quotes(line: str) -> str:
-    r"""Return a line with `\"` as `""`; of two backslashes before a quotation mark, one is a character."""
-
-    def doubled(match: re.Match[str]) -> str:
-        num_pairs, is_escaped = divmod(len(match[1]), 2)
-        return "\\" * num_pairs + ('""' if is_escaped else '"')
-
-    return _BACKSLASHES.sub(doubled, line)
+    return with_doubled_quotes(line) if isinstance(line, str) and '\\"' in line else line
 
 
 def _num_valid(lines: Sequence[str], delimiter: str) -> int:
     """Return the number of strictly valid lines with the most frequent number of fields."""
-    widths = Counter(width for line in lines if (width := _num_fields([line], delimiter)))
+    widths = Counter(width for line in lines if (width := num_fields([line], delimiter)))
     return max(widths.values(), default=0)
-
-
-def _num_fields(lines: Sequence[str], delimiter: str) -> int:
-    """Return the number of fields of the first record if it is strictly valid CSV, else 0."""
-    try:
-        return len(next(csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)))
-    except csv.Error:
-        return 0
 
 
 def _is_literal(texts: Sequence[str], marked: Sequence[str], delimiter: str) -> bool:
     """Return whether quotation marks are characters of the texts: some are invalid as CSV, and few lines are quoted."""
-    valid = [line for line in marked if is_valid([line], delimiter)]
+    valid = [line for line in marked if num_fields([line], delimiter)]
     if len(valid) == len(marked) or len(valid) > _MAX_QUOTED_SHARE * len(texts) or any('""' in line for line in valid):
         return False
     widths = Counter(line.count(delimiter) for line in texts)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import decoded_lines, head_lines
 from engine.corpus.readers.tables.csv_dialect import find_dialect, find_sample, first_lines, separator_of
-from engine.corpus.readers.tables.csv_quoting import is_valid
+from engine.corpus.readers.tables.csv_records import num_fields
 from engine.corpus.readers.tables.table_layout import is_certain_table
 from engine.corpus.types import Row, Source
 
@@ -43,7 +43,7 @@ def looks_like(head: bytes) -> bool:
     sample = find_sample(lines)
     if sample.is_table():
         return sample.share >= _CLEAR_SHARE and len(sample.records) > 1
-    return sample.share >= _CLEAR_QUOTED_SHARE and lines[0].startswith('"') and is_valid(lines, sample.delimiter)
+    return sample.share >= _CLEAR_QUOTED_SHARE and lines[0].startswith('"') and num_fields(lines, sample.delimiter) > 0
 
 
 def is_certain(head: bytes) -> bool:

@@ -35,6 +35,11 @@ def test_a_dump_without_a_header_of_quoted_fields_is_recognised() -> None:
     assert rows == ['a "quiet" sea', 'it\'s "late"']
 
 
+def test_the_first_escaped_quotation_mark_may_be_far_from_the_start() -> None:
+    rows = rows_of("id,text\n" + "1,hello\n" * 2000 + '2,"she \\"waved\\" twice"\n3,"C:\\"\n')
+    assert rows[2000:] == ['she "waved" twice', "C:\\"]
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [
@@ -80,3 +85,8 @@ def test_an_unclosed_quotation_mark_is_dropped_where_a_backslash_escapes() -> No
         DroppedRow("with a quotation mark that is never closed", 'line 3: 2,"never ""closed""'),
         'bye "you"',
     ]
+
+
+def test_a_long_run_of_backslashes_is_read_in_linear_time() -> None:
+    text = "\\" * 100_000  # minutes, if each backslash were the start of a search
+    assert rows_of(f'id,text\n1,"{text}x \\"hi\\""\n') == [text + 'x "hi"']
