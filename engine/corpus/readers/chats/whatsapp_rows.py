@@ -154,8 +154,7 @@ class _Chat:
         """Return the message of the author that begins with a line, without its date, or why it is not read."""
         end = self._end_of_name(rest)
         author = rest[:end]
-        is_sentence = _NO_NAME.search(author) is not None and comparable(author) != self._wanted
-        if end < 0 or end > _MAX_NAME_CHARS or is_sentence:
+        if not 0 <= end <= _MAX_NAME_CHARS or (_NO_NAME.search(author) and comparable(author) != self._wanted):
             return SYSTEM_MESSAGE
         if not self._authors.is_own("", author.strip(), is_private=True):
             return OF_ANOTHER_AUTHOR
