@@ -69,7 +69,7 @@ def is_certain(head: bytes) -> bool:
 
 def _is_quoted_column(lines: list[str]) -> bool:
     """Return whether most lines are quoted as CSV, not by an author: with doubled quotation marks inside."""
-    quoted = [line for line in lines if line.startswith('"') and is_valid([line], ",")]
+    quoted = [line for line in lines if line.startswith('"') and num_fields([line], ",")]
     is_doubled = any('""' in line[1:-1] for line in quoted)
     return is_doubled and len(quoted) > len(lines) / 2
 
