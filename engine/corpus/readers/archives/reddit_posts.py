@@ -24,7 +24,8 @@ POST_KINDS = ("t1", "t3")
 """Kinds of comments and submissions."""
 
 _PLACEHOLDER = re.compile(r"\\?\[\s?(deleted|removed)\b(?:[^\]\n]|\]\(){0,200}\]", re.IGNORECASE)
-_MODERATION = re.compile(r"AutoModerator|.+-ModTeam", re.IGNORECASE)
+_MODERATORS = ("automoderator", "-modteam")
+"""How the names of accounts end that post the notices of moderators."""
 _NOT_WHOLE = "more"
 """Kind of the comments of a listing that the API did not send."""
 
@@ -79,19 +80,24 @@ def row_of(post: dict[str, object], config: CorpusConfig) -> Row:
     texts = [part.strip() for part in parts if isinstance(part, str) and part.strip()]
     if reason := _taken_down(post, texts):
         return DroppedRow(reason, PRIVATE_EXAMPLE)
-    example = " ".join(texts)
-    if _MODERATION.fullmatch(str(post.get("author"))):
-        return DroppedRow("by a moderation bot", example)
-    if post.get("crosspost_parent"):
-        return DroppedRow("crosspost", example)
-    if config.no_replies and not isinstance(title, str):
-        return DroppedRow("reply", example)
-    if config.no_sensitive and post.get("over_18") is True:
-        return DroppedRow(SENSITIVE, example)
+    if reason := _reason_to_drop(post, config, is_comment=not isinstance(title, str)):
+        return DroppedRow(reason, " ".join(texts))
     if config.column is None:
         return "\n".join(texts)
     chosen = post.get(config.column)
-    return chosen if isinstance(chosen, str) else DroppedRow(f"no {config.column}", example)
+    return chosen if isinstance(chosen, str) else DroppedRow(f"no {config.column}", " ".join(texts))
+
+
+def _reason_to_drop(post: dict[str, object], config: CorpusConfig, *, is_comment: bool) -> str:
+    """Return the reason to drop a submission or comment that was not taken down, or ""."""
+    author = post.get("author")
+    if isinstance(author, str) and author.lower().endswith(_MODERATORS):
+        return "by a moderation bot"
+    if post.get("crosspost_parent"):
+        return "crosspost"
+    if config.no_replies and is_comment:
+        return "reply"
+    return SENSITIVE if config.no_sensitive and post.get("over_18") is True else ""
 
 
 def _taken_down(post: dict[str, object], texts: list[str]) -> str:
