@@ -7,13 +7,14 @@ an array. `orient="columns"`, `{"text": {"0": ..., "1": ...}, "id": {"0": ...}}`
 from __future__ import annotations
 
 import re
-from itertools import islice
+from itertools import chain, islice
 
 from engine.corpus.readers.tables.columns import is_text_name
 
 NAMES_OF_ROWS = frozenset({"data", "values", "rows"})
 """Keys of arrays that have the rows of a table."""
 _EXAMINED = 20
+_MAX_COLUMNS = 10_000
 _MIN_MEMBERS = 3
 _ID = re.compile(r"-?\d+(?:\.\d+)?")
 _RECORD_KEYS = frozenset({"data", "includes", "meta", "user", "author", "note", "object", "item", "node", "record"})
@@ -38,34 +39,55 @@ def is_map(value: dict[str, object]) -> bool:
 
 def columns_of(document: dict[str, object]) -> dict[str, list[object]] | None:
     """Return the columns of a document that is a table of columns; None if it is not one."""
-    columns = {name: _cells(column) for name, column in islice(document.items(), 10_000)}
-    cells = list(columns.values())
-    if not document or len(columns) < len(document) or not any(map(is_text_name, document)):
-        return None
-    if not cells[0] or any(len(each) != len(cells[0]) for each in cells):
-        return None
+    if not any(map(is_text_name, islice(document, _MAX_COLUMNS))):
+        return _numbered_columns(document)
+    columns = {name: _cells(column) for name, column in islice(document.items(), _MAX_COLUMNS)}
     first = next(iter(document.values()))
-    if isinstance(first, dict):
-        is_table = all(isinstance(column, dict) and column.keys() == first.keys() for column in document.values())
-        return columns if is_table and (len(columns) > 1 or is_map(first)) else None
-    return columns if len(columns) > 1 else None
+    num_rows = len(next(iter(columns.values())))
+    if not num_rows or len(columns) < len(document) or any(len(cells) != num_rows for cells in columns.values()):
+        return None
+    if not isinstance(first, dict):
+        return columns if len(columns) > 1 else None
+    is_table = all(isinstance(column, dict) and column.keys() == first.keys() for column in document.values())
+    return columns if is_table and (len(columns) > 1 or is_map(first)) else None
+
+
+def _numbered_columns(document: dict[str, object]) -> dict[str, list[object]] | None:
+    """Return the columns of a table whose columns and rows have numbers; None if the document is not one.
+
+    A table has more rows than columns.
+    """
+    first = next(iter(document.values()), None)
+    if not isinstance(first, dict) or not first or not all(map(is_id, chain(document, first))):
+        return None
+    if any(not isinstance(each, dict) or each.keys() != first.keys() for each in document.values()):
+        return None
+    lines = [_cells(each) for each in document.values()]
+    if not all(lines):
+        return None
+    columns = lines if len(first) >= len(document) else [list(cells) for cells in zip(*lines, strict=True)]
+    return {f"column {number}": cells for number, cells in enumerate(columns, start=1)}
+
+
+def is_split(document: dict[str, object]) -> bool:
+    """Return whether a document is a table's rows as arrays beside the names of its columns, `orient="split"`."""
+    names, rows = document.get("columns"), document.get("data")
+    return isinstance(names, list) and isinstance(rows, list) and bool(rows) and isinstance(rows[0], list)
 
 
 def has_table_rows(document: dict[str, object]) -> bool:
-    """Return whether a document has a table's rows as arrays: `orient="split"`, or an answer of Google Sheets."""
-    for name in NAMES_OF_ROWS:
-        rows = document.get(name)
-        if (
-            isinstance(rows, list)
-            and rows
-            and (is_table_row(rows[0]) or (isinstance(rows[0], list) and "columns" in document))
-        ):
-            return True
-    return False
+    """Return whether a document has a table's rows as arrays, as an answer of Google Sheets."""
+    arrays = [rows for name in NAMES_OF_ROWS if isinstance(rows := document.get(name), list)]
+    return any(map(is_table_row, chain.from_iterable(rows[:1] for rows in arrays)))
 
 
 def is_table_row(value: object) -> bool:
-    """Return whether a value is an array of strings, numbers and nulls, with at least one string."""
+    """Return whether a value is an array of strings, numbers and nulls, with at least one string.
+
+    An object whose keys are numbers counts as the array of its values: pandas writes columns without names so.
+    """
+    if isinstance(value, dict):
+        value = list(value.values()) if 0 < len(value) <= _MAX_COLUMNS and all(map(is_id, value)) else None
     return (
         isinstance(value, list)
         and not any(isinstance(cell, dict | list) for cell in value)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from engine.corpus.readers.json_files.json_maps import is_map
+from engine.corpus.readers.json_files.json_maps import is_map, is_table_row
 from engine.corpus.readers.tables.columns import TEXT_NAMES, is_text_name, name_key
 from engine.text import harmless
 
@@ -138,10 +138,10 @@ def array_paths(value: object) -> list[str]:
             key = next(filter(None, keys), None)
             if key:
                 found.setdefault(".".join((*path, key)), path)
-            elif items and isinstance(items[0], str) and is_array_of_texts(path, each):
+            elif items and isinstance(items[0], str) and is_array_of_texts(path, is_by_id=isinstance(value, dict)):
                 found.setdefault(".".join(path), path)
             else:
-                waiting += [(path, item) for item in items]
+                waiting += [(path, item) for item in items if not is_table_row(item)]
         elif isinstance(each, dict):
             waiting += [((*path, key), inner) for key, inner in each.items() if _leads_on(key, inner, path)]
     least = min(map(len, found.values()), default=0)
@@ -151,9 +151,9 @@ def array_paths(value: object) -> list[str]:
     return next((each for each in (shallow, certain, named) if len(each) == 1), list(found))
 
 
-def is_array_of_texts(path: tuple[str, ...], items: object = None) -> bool:
-    """Return whether strings in a collection are texts, by the key of the collection; without a key, those by id."""
-    return path[-1] in NAMES_OF_ARRAYS or is_text_key(path[-1]) if path else isinstance(items, dict)
+def is_array_of_texts(path: tuple[str, ...], *, is_by_id: bool) -> bool:
+    """Return whether strings in a collection are texts, by its key; a document without one is if it `is_by_id`."""
+    return path[-1] in NAMES_OF_ARRAYS or is_text_key(path[-1]) if path else is_by_id
 
 
 def map_paths(value: object) -> frozenset[tuple[str, ...]]:

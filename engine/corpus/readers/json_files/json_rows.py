@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.json_files.json_maps import NAMES_OF_ROWS, columns_of, has_table_rows, is_table_row
+from engine.corpus.readers.json_files.json_maps import NAMES_OF_ROWS, columns_of, has_table_rows, is_split, is_table_row
 from engine.corpus.readers.json_files.json_paths import (
     find_text_key,
     has_text_at,
@@ -91,7 +91,7 @@ def _document_rows(stream: JsonStream, document: object, source: Source, config:
         yield from table_rows(((number, row, 0) for number, row in rows), source, config, names=list(columns))
         return
     column = config.column
-    if column is None and isinstance(document, dict) and not has_table_rows(document):
+    if column is None and isinstance(document, dict) and not is_split(document):
         column = _found_column(document, source)
     is_from_document = None if document is None or column is None else has_text_at(document, column)
     names: list[str] = []
@@ -101,9 +101,7 @@ def _document_rows(stream: JsonStream, document: object, source: Source, config:
         values = _numbered(chain([first], items) if first is not None else items, stream)
         if path == ("columns",) and isinstance(first, str):
             names = [str(name) for _, name, _ in islice(values, _MAX_COLUMNS)]
-        elif (
-            len(path) == 1 and path[0] in NAMES_OF_ROWS and (is_table_row(first) or (names and isinstance(first, list)))
-        ):
+        elif is_from_document is not True and _has_rows(first, path, names):
             yield from table_rows(values, source, config, names=names)
             break
         elif (key := _key(first, path, column, is_from_document=is_from_document)) is not None:
@@ -120,13 +118,26 @@ def _document_rows(stream: JsonStream, document: object, source: Source, config:
     stream.expect_end()
 
 
-def _found_column(document: dict[str, object], source: Source) -> str:
-    """Return the path of a document's texts, and add a note. Raises `CorpusError` if none or several qualify."""
+def _has_rows(first: object, path: tuple[str, ...], names: list[str]) -> bool:
+    """Return whether an array at the top of a document, with this first item, has the rows of a table."""
+    return (
+        len(path) == 1
+        and path[0] in NAMES_OF_ROWS
+        and (is_table_row(first) or (bool(names) and isinstance(first, list)))
+    )
+
+
+def _found_column(document: dict[str, object], source: Source) -> str | None:
+    """Return the path of a document's texts, and add a note; None if it has rows of a table instead.
+
+    Raises `NoTextsError`, or `CorpusError` if several paths qualify.
+    """
     column = find_text_key(document) if is_post(document) else only_array(document, source.name)
     column = find_text_key(document) if column is None else column
-    if column is None:
+    if column is not None:
+        source.notes.append(f"texts under {harmless(column, 80)}" if column else "texts by id")
+    elif not has_table_rows(document):
         raise _without_texts(document, source, None)
-    source.notes.append(f"texts under {harmless(column, 80)}" if column else "texts by id")
     return column
 
 
@@ -144,7 +155,7 @@ def _key(first: object, path: tuple[str, ...], column: str | None, *, is_from_do
     """
     if column is None:
         has_text = isinstance(first, dict) and bool(find_text_key(first))
-        return _Key(None) if has_text or (isinstance(first, str) and is_array_of_texts(path, {})) else None
+        return _Key(None) if has_text or (isinstance(first, str) and is_array_of_texts(path, is_by_id=True)) else None
     inside = "".join(f"{part}." for part in path)
     if is_from_document is not True and has_text_at(first, column):
         return _Key(column)

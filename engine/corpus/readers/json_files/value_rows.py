@@ -113,17 +113,17 @@ def table_rows(
     numbered = iter(values)
     ahead = _ahead(numbered)
     records = (_record(each, place) for each in chain(ahead, numbered))
-    first = [list(map(as_cell, value)) for _, value, _ in ahead if isinstance(value, list)]
+    first = [record[1] for each in ahead if isinstance(record := _record(each, place), tuple)]
     yield from find_layout(first, source, config, names=names).rows(records, place=place)
 
 
 def _record(numbered: Numbered, place: str) -> Record | DroppedRow:
-    """Return the record of an array, or why it is dropped."""
+    """Return the record of a table's row, or why it is dropped."""
     number, value, _ = numbered
     if isinstance(value, DroppedRow):
         return value
-    if isinstance(value, list):
-        return number, list(map(as_cell, value))
+    if isinstance(value, dict | list):
+        return number, list(map(as_cell, value.values() if isinstance(value, dict) else value))
     return DroppedRow("not an array", example(f"{place} {number:,}", as_json(value)))
 
 

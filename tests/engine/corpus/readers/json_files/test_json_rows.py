@@ -130,6 +130,11 @@ def test_the_values_of_an_object_by_id_are_items(keys: tuple[str, ...], column: 
     assert rows_of([posts, posts])[0] == expected * 2
 
 
+def test_posts_beside_rows_of_a_table_are_found_wherever_they_are() -> None:
+    content = {"data": [["1", "a"], ["2", "b"]], "tweets": OBJECTS}
+    assert rows_of(content) == (["one", "two ü"], ["texts under tweets.text"])
+
+
 def test_strings_by_id_are_texts() -> None:
     assert rows_of({"17": "one", "18": "two"}) == (["one", "two"], ["texts by id"])
 
@@ -139,6 +144,7 @@ def test_a_wrapper_of_a_few_objects_is_not_an_object_by_id() -> None:
     assert rows_of([content])[0] == ["yes"]
 
 
+NAMELESS = ["one day", "two days", "and a third"]
 FRAMES = {
     "columns": {"id": {"0": 7, "1": 8}, "url": {"0": "http://a.b/cdefghij", "1": ""}, "text": {"0": "one", "1": "two"}},
     "columns of another index": {"text": {"a": "one", "b": "two"}, "id": {"a": 7, "b": 8}},
@@ -161,6 +167,12 @@ FRAMES = {
         "majorDimension": "ROWS",
         "values": [["id", "text"], ["7", "one"], ["8", "two"]],
     },
+    "columns without names": {
+        "0": {"0": "x1a2", "1": "x1a3", "2": "x1a4"},
+        "5": {"0": "one day", "1": "two days", "2": "and a third"},
+    },
+    "index without names": {str(n): {"0": f"x1a{n}", "5": text} for n, text in enumerate(NAMELESS)},
+    "records without names": [{"0": f"x1a{n}", "5": text} for n, text in enumerate(NAMELESS)],
     "a list per column": {"text": ["one", "two"], "target": [4, 4]},
 }
 
@@ -169,7 +181,7 @@ FRAMES = {
 @pytest.mark.parametrize("indent", [None, 2])
 def test_a_table_that_pandas_wrote_is_read_in_every_orient(name: str, indent: int | None) -> None:
     rows, notes = rows_of(json.dumps(FRAMES[name], indent=indent).encode())
-    assert rows == ["one", "two"]
+    assert rows == (NAMELESS if name.endswith("without names") else ["one", "two"])
     assert any(note.startswith("text") for note in notes) or name == "a single column"
 
 
