@@ -177,7 +177,7 @@ def _requested_labels(seen: set[str], column: int, config: CorpusConfig, source_
             f"{source_name} has no label {config.label} in column {config.label_column}.",
             f"Its labels are {_listed(seen)}: choose one with --label, or --label all.",
         )
-    return _used(column, LabelRule.for_file(config.label, seen))
+    return _used(column, LabelRule.for_file(config.label, seen, is_known=is_feeling))
 
 
 def _labels_in(rows: Sequence[Sequence[str]], column: int) -> set[str]:

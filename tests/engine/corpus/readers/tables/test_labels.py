@@ -134,6 +134,12 @@ def test_a_label_column_is_named_or_numbered_from_1(column: str) -> None:
     assert kept(content, "all", column) == ["you fool", "hello there"]
 
 
+def test_a_value_of_a_named_column_makes_no_other_value_happy() -> None:
+    assert rows_of(DISASTERS, label="0", label_column="target")[0] == DroppedRow(
+        "labelled 1", "line 2: the wood is on fire"
+    )
+
+
 def test_zeros_and_ones_of_a_named_column_are_sad_and_happy() -> None:
     assert kept(DISASTERS, "happy", "target") == ["the wood is on fire"]
     assert kept(DISASTERS, "sad", "target") == ["my mixtape is fire"]
