@@ -95,30 +95,31 @@ def _with_texts(plans: Sequence[_SourcePlan], config: CorpusConfig, progress: Re
     """
     notes: list[str] = []
     without: list[str] = []
-    problem: NoTextsError | None = None
+    problems: list[NoTextsError] = []
     main: Source | None = None
     for each in plans:
         rows = _rows(each, config, progress)
         try:
             ahead = list(islice(rows, 1))
         except NoTextsError as error:
-            problem = problem or error
+            problems.append(error)
             notes += each.source.notes
             without.append(f"{each.members[0].name} (without texts)")
             continue
         main = main or each.source
-        yield OpenedSource(each.file_index, each.source, _as_far_as_texts(chain(ahead, rows), each.source))
+        yield OpenedSource(each.file_index, each.source, _as_far_as_texts(chain(ahead, rows), each.source, problems))
+    if len(problems) == len(plans):
+        raise problems[0]
     if main is not None:
         main.notes += [*notes, *([f"not read: {listed(without)}"] if without else [])]
-    elif problem is not None:
-        raise problem
 
 
-def _as_far_as_texts(rows: Iterator[Row], source: Source) -> Iterator[Row]:
-    """Yield the rows of one source among others; that it has no texts is a note."""
+def _as_far_as_texts(rows: Iterator[Row], source: Source, problems: list[NoTextsError]) -> Iterator[Row]:
+    """Yield the rows of one source among others; that it has no texts is a note, and appended to `problems`."""
     try:
         yield from rows
     except NoTextsError as error:
+        problems.append(error)
         source.notes.append(error.message)
 
 

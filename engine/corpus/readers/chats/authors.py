@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.types import DroppedRow, Source
+from engine.corpus.types import DroppedRow, NoTextsError, Source
 from engine.errors import CorpusError
 from engine.text import harmless
 
@@ -79,14 +79,14 @@ class Authors:
         """Add the notes on the author, after the last message. Raises `CorpusError` if it is not one person."""
         name = self._source.name
         if not self._num_own and not self._counts:
-            raise CorpusError(f"{name} has no messages.", "Export the chat again, with its messages.")
+            raise NoTextsError(f"{name} has no messages.", "Export the chat again, with its messages.")
         if self._num_undecided:
             raise CorpusError(
                 f"{name} is a chat, of which one author's messages are learnt, and --author is not set.",
                 f"Set --author to your name or id: {self._listed(self._counts)}.",
             )
         if not self._num_own:
-            raise CorpusError(
+            raise NoTextsError(
                 f"{name} has no messages of {self._shown_wanted or 'its owner'}.",
                 f"Its authors, for --author: {self._listed(self._counts)}.",
             )

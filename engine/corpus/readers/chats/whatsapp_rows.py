@@ -5,9 +5,10 @@ A message is one or more lines, of which the first has date, time and author:
     [31/12/19, 21:41:00] Mia: text         iOS
     31/12/19, 21:41 - Mia: text            Android
     31.12.15 21:41:00: Mia: text           iOS before 2017
+    [21:41, 31/12/2019] Mia: text          copied from the app, or [31/12, 21:41]
 
 The order and separators of the date and the clock depend on the phone's language: `[2019-12-31, 9:41:00 p.m.]`,
-`31.12.19 klo 21.41 - `, `2019/12/31 下午9:41 - `. Lines without an author are system messages, as is most text after a
+`31.12.19 klo 21.41 - `, `21:41, 31/12/2019 - `. Lines without an author are system messages, as is most text after a
 left-to-right mark (see `whatsapp_text`). The export does not name its owner.
 """
 
@@ -41,9 +42,10 @@ _WORDS = r"[^\d\[\]:]{0,16}?"
 """What stands between date and time, or after the time: ", ", " klo ", "\u202fPM", " p. m."."""
 _WHEN = rf"(?:{_DATE}{_WORDS}{_TIME}|{_TIME}{_WORDS}{_DATE}){_WORDS}"
 _IN_BRACKETS = re.compile(rf"{_MARKS}\[{_MARKS}{_WHEN}\] ?(.*)", re.DOTALL)
+_COPIED = re.compile(rf"{_MARKS}\[\d{{1,2}}{_TO}\d{{1,2}}, {_TIME}{_WORDS}\] ?(.*)", re.DOTALL)
 _BEFORE_A_DASH = re.compile(rf"{_MARKS}{_WHEN} [-–] (.*)", re.DOTALL)
 _BEFORE_A_COLON = re.compile(rf"{_MARKS}{_DATE}{_WORDS}{_TIME}(?: ?[AaPp][Mm])?: (.*)", re.DOTALL)
-_STYLES = (_IN_BRACKETS, _BEFORE_A_DASH, _BEFORE_A_COLON)
+_STYLES = (_IN_BRACKETS, _COPIED, _BEFORE_A_DASH, _BEFORE_A_COLON)
 _AFTER_NAME = re.compile(r":(?: |$)")
 _NO_NAME = re.compile('["“”„«»]')  # "Mia changed the subject to “Trip: Rome”"
 _MAX_NAME_CHARS = 80

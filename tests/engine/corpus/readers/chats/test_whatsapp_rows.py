@@ -43,6 +43,8 @@ BEGINNINGS = [
     "21:41, 31/12/2019 - ",
     "31.12.15 21:41:00: ",
     "31.12.15, 21.41: ",
+    "[9:41 PM, 12/31/2019] ",
+    "[31/12, 21:41] ",
     "٣١\u200f/١٢\u200f/٢٠١٩, ٩:٤١ م - ",
 ]
 
@@ -255,3 +257,19 @@ def test_the_chats_in_a_folder_are_one_source_in_which_the_author_occurs_somewhe
     tweets, (report,) = loaded(tmp_path, "Mia")
     assert sorted(tweets) == ["one", "two"]
     assert report.dropped == {"of another author": 2}
+
+
+def test_of_chats_that_are_sources_of_their_own_those_without_the_author_are_noted(tmp_path: Path) -> None:
+    write(tmp_path, {"tom.txt": chat("Tom: x", "Tom: y"), "zoe.txt": chat("Zoe: x", "Mia: one")})
+    tweets, (tom, zoe) = loaded(tmp_path, "Mia")
+    assert tweets == ["one"]
+    assert tom.notes[-1] == f"{tmp_path.name}: tom.txt has no messages of Mia."
+    assert "messages of Mia" in zoe.notes
+
+
+def test_an_author_who_is_in_no_chat_of_a_folder_is_an_error_that_lists_the_authors(tmp_path: Path) -> None:
+    write(tmp_path, {"tom.txt": chat("Tom: x", "Tom: y"), "zoe.txt": chat("Zoe: x")})
+    with pytest.raises(CorpusError) as caught:
+        loaded(tmp_path, "Mia")
+    assert caught.value.message == f"{tmp_path.name}: tom.txt has no messages of Mia."
+    assert caught.value.hint == "Its authors, for --author: Tom: 2."
