@@ -68,7 +68,7 @@ def test_rows_are_chosen_by_a_label_column_that_is_named_and_kept_if_their_label
     assert rows == ["one", "two"]
     assert "labels in column 2 (target): not used (0, 1), every row kept" in notes[1]
     rows, _ = rows_of(columns, label_column="target", label="1")
-    assert rows == [DroppedRow("labelled sad (0)", "row 1: one"), "two"]
+    assert rows == [DroppedRow("labelled 0", "row 1: one"), "two"]
 
 
 @pytest.mark.parametrize("column", ["user", "USER", "2"])
