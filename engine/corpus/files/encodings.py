@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -24,13 +26,12 @@ _MARKS = (  # the longer first: UTF-32 LE begins like UTF-16 LE
 _LINE_BY_LINE = ("cp1252", "iso8859-1")
 _LATIN = (*_LINE_BY_LINE, "cp1250", "cp1254", "cp1257", "cp1258", "iso8859-2", "iso8859-9", "iso8859-13")
 """Codecs of Latin letters: most bytes beyond ASCII have neighbours in ASCII."""
-_ANY_SCRIPT = (
+_SINGLE_BYTE = (
     *_LATIN,
-    *("gb18030", "big5hkscs", "cp949", "cp932", "euc_jis_2004"),
     *("cp1251", "koi8-r", "koi8-u", "iso8859-5", "cp866", "cp1253", "iso8859-7"),
     *("cp1255", "iso8859-8", "cp1256", "iso8859-6", "cp874"),
 )
-"""Those, and codecs whose bytes beyond ASCII are in runs."""
+_MULTI_BYTE = ("gb18030", "big5hkscs", "cp949", "cp932", "euc_jis_2004")
 _NAMES = {"gb18030": "GBK", "cp950": "Big5", "big5hkscs": "Big5", "cp949": "EUC-KR", "cp932": "Shift_JIS"}
 _NAMES |= {"euc_jis_2004": "EUC-JP"} | {f"cp125{number}": f"Windows-125{number}" for number in range(9)}
 """Usual names of codecs, if they differ."""
@@ -43,6 +44,10 @@ _MIN_OTHER_LINES = 0.9
 _MAX_UTF8 = 0.8
 """Greatest share of bytes in valid UTF-8 sequences; of GBK, EUC-KR and the like, up to half are by chance."""
 _MIN_IN_RUNS = 0.6
+"""Least share of the bytes beyond ASCII that follow or precede another, for scripts other than Latin."""
+_PART_BYTES = 100
+_MAX_PARTS = 25
+"""Parts of a file, with at least so many bytes beyond ASCII each, by which a multi-byte encoding is detected."""
 _DOUBTFUL = 0.4
 """Confidence below which the usual characters of East Asian texts decide: `chardet` finds no language in a few of them.
 """
@@ -118,40 +123,67 @@ def detected_encoding(head: bytes) -> Encoding | None:
     others = [line for line in lines if not _is_utf8(line)]
     sample = b"\n".join(others)
     is_mixed = len(others) < _MIN_OTHER_LINES * len(lines) or _share_of_utf8(sample) > _MAX_UTF8
-    return None if is_mixed or _num_beyond_ascii(sample) < _MIN_BYTES else _detected(sample)
+    return None if is_mixed or _num_beyond_ascii(sample) < _MIN_BYTES else _detected(others)
 
 
-def _detected(sample: bytes) -> Encoding | None:
+def _detected(lines: list[bytes]) -> Encoding | None:
     """Return the encoding of lines that are not UTF-8; None for Windows-1252, or if none fits."""
-    import chardet  # takes 50 ms, for a few files
-
-    is_in_runs = sum(map(len, _RUN.findall(sample))) > _MIN_IN_RUNS * _num_beyond_ascii(sample)
-    codecs_to_try = _ANY_SCRIPT if is_in_runs else _LATIN
-    found = chardet.detect(sample, include_encodings=codecs_to_try, compat_names=False, no_match_encoding="cp1252")
-    codec = found["encoding"]
-    if is_in_runs and found["confidence"] < _DOUBTFUL:
-        codec = _by_usual_chars(sample) or codec
-    if codec is None or codec in _LINE_BY_LINE:
+    sample = b"\n".join(lines)
+    if sum(map(len, _RUN.findall(sample))) <= _MIN_IN_RUNS * _num_beyond_ascii(sample):
+        codec, _ = _guess(sample, _LATIN)
+    else:  # by a majority of parts: one damaged line excludes a multi-byte encoding
+        codec = Counter(map(_vote, _parts(lines))).most_common(1)[0][0]
+        codec = codec if codec in _MULTI_BYTE else _guess(sample, _SINGLE_BYTE)[0]
+    if codec in _LINE_BY_LINE:
         return None
-    if codec == "big5hkscs" and _decodes(sample, "cp950"):  # far more common, and its ～ is another character
-        codec = "cp950"
+    if codec == "big5hkscs" and _num_lost(sample, "cp950") <= _num_lost(sample, codec):
+        codec = "cp950"  # far more common, and its ～ is another character
     return Encoding(_NAMES.get(codec, codec.upper().replace("ISO", "ISO-")), _SUPERSETS.get(codec, codec))
 
 
-def _by_usual_chars(sample: bytes) -> str | None:
+def _guess(sample: bytes, codecs_to_try: Sequence[str]) -> tuple[str, float]:
+    """Return the most probable codec of a text, that of Windows-1252 if none fits, and the confidence, 0 to 1."""
+    import chardet  # takes 50 ms, for a few files
+
+    found = chardet.detect(sample, include_encodings=codecs_to_try, compat_names=False, no_match_encoding="cp1252")
+    return found["encoding"] or "cp1252", found["confidence"]
+
+
+def _vote(part: bytes) -> str:
+    """Return the most probable codec of a part of a text in runs."""
+    codec, confidence = _guess(part, _SINGLE_BYTE + _MULTI_BYTE)
+    return (_by_usual_chars(part) if confidence < _DOUBTFUL else None) or codec
+
+
+def _by_usual_chars(part: bytes) -> str | None:
     """Return the codec with which most characters beyond ASCII are usual ones of East Asian texts, or None."""
-    shares = {codec: _share_of_usual_chars(sample, codec) for codec in _EAST_ASIAN}
+    shares = {codec: _share_of_usual_chars(part, codec) for codec in _EAST_ASIAN}
     best = max(shares, key=lambda codec: shares[codec])
     return best if shares[best] >= _MIN_USUAL_SHARE else None
 
 
-def _share_of_usual_chars(sample: bytes, codec: str) -> float:
+def _share_of_usual_chars(part: bytes, codec: str) -> float:
     """Return their share of the characters beyond ASCII; 0 if the bytes are invalid, but for a character at the end."""
     try:
-        text = codecs.getincrementaldecoder(codec)().decode(sample)
+        text = codecs.getincrementaldecoder(codec)().decode(part)
     except UnicodeDecodeError:
         return 0.0
     return len(_USUAL_CHARS.findall(text)) / max(1, sum(not char.isascii() for char in text))
+
+
+def _parts(lines: list[bytes]) -> list[bytes]:
+    """Return some parts of a text, evenly distributed."""
+    parts: list[bytes] = []
+    part: list[bytes] = []
+    num_bytes = 0
+    for line in lines:
+        part.append(line)
+        num_bytes += _num_beyond_ascii(line)
+        if num_bytes >= _PART_BYTES:
+            parts.append(b"\n".join(part))
+            part, num_bytes = [], 0
+    parts = parts or [b"\n".join(part)]
+    return parts[:: 1 + len(parts) // _MAX_PARTS]
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -168,12 +200,8 @@ def _share_of_utf8(data: bytes) -> float:
     return _num_beyond_ascii(data.decode(errors="ignore").encode()) / max(1, _num_beyond_ascii(data))
 
 
-def _decodes(data: bytes, codec: str) -> bool:
-    try:
-        data.decode(codec)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _num_lost(data: bytes, codec: str) -> int:
+    return data.decode(codec, "replace").count("\ufffd")
 
 
 def _num_beyond_ascii(data: bytes) -> int:

@@ -56,6 +56,14 @@ def test_an_encoding_is_detected_by_a_few_tweets(language: str, encoding: str, s
     assert decoded(text.encode(encoding), found) == text
 
 
+@pytest.mark.parametrize(("language", "encoding"), FOREIGN)
+def test_damaged_lines_do_not_change_a_detection(language: str, encoding: str) -> None:
+    whole = [line.encode(encoding) for line in lines(TWEETS[language]).splitlines() * 3]
+    found = detected_encoding(b"\n".join(whole))
+    cut = [line[:-3] if number % 20 == 7 else line for number, line in enumerate(whole)]
+    assert detected_encoding(b"\n".join([*cut, "\u2019 caf\u00e9".encode()])) == found
+
+
 def test_japanese_in_hiragana_only_is_shift_jis() -> None:
     text = lines(
         ["はるのあめ しずかにふりて ねむるまち,あさになるまで", "ゆきのひは とりもうたわず かぜもなし,ふゆのにわ"]
