@@ -20,9 +20,13 @@ NAMES_OF_ARRAYS = frozenset({"tweets", "texts", "posts", "statuses", "messages",
 
 _WRAPPERS = (
     *("tweet", "data", "record", "value", "post", "status", "node", "item", "note", "object", "attributes"),
-    *("legacy", "row", "_source", "doc"),
+    *("legacy", "row", "_source", "doc", "properties"),
 )
-"""The last ones are of X's website, of rows of a Hugging Face data set, and of Elasticsearch and CouchDB."""
+"""The last ones are of X's website, rows of a Hugging Face data set, Elasticsearch, CouchDB and GeoJSON."""
+CONTEXT_KEYS = frozenset(
+    {"includes", "entities", "extended_entities", "quoted_status", "retweeted_status", "referenced_tweets"}
+)
+"""Keys of what posts refer to, such as other people's posts and hashtags: no texts are looked for in them."""
 _CERTAIN_KEYS = frozenset({"full_text", "text", "tweet", "tweet_text", "content", "raw_content", "body", "selftext"})
 """API responses use the other usual keys beside the posts, too: {"status": "ok", "data": [...]}."""
 _RANKS = {name: rank for rank, name in enumerate(TEXT_NAMES)}
@@ -173,7 +177,7 @@ def map_paths(value: object) -> frozenset[tuple[str, ...]]:
 
 def _leads_on(key: str, inner: object, path: tuple[str, ...]) -> bool:
     """Return whether to search the value under a key: it may contain an array, and a path can name it."""
-    return isinstance(inner, dict | list) and _is_plain(key) and len(path) < _MAX_DEPTH
+    return isinstance(inner, dict | list) and _is_plain(key) and key not in CONTEXT_KEYS and len(path) < _MAX_DEPTH
 
 
 def _is_plain(key: str) -> bool:

@@ -16,6 +16,7 @@ from typing import BinaryIO, NamedTuple
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_files.json_maps import NAMES_OF_ROWS, columns_of, has_table_rows, is_split, is_table_row
 from engine.corpus.readers.json_files.json_paths import (
+    CONTEXT_KEYS,
     find_text_key,
     has_text_at,
     is_array_of_texts,
@@ -154,6 +155,8 @@ def _key(first: object, path: tuple[str, ...], column: str | None, *, is_from_do
     `is_from_document` says whether `column` starts at the document; None for a document too long to examine.
     """
     if column is None:
+        if not CONTEXT_KEYS.isdisjoint(path):
+            return None
         has_text = isinstance(first, dict) and bool(find_text_key(first))
         return _Key(None) if has_text or (isinstance(first, str) and is_array_of_texts(path, is_by_id=True)) else None
     inside = "".join(f"{part}." for part in path)

@@ -111,6 +111,18 @@ def test_json_without_an_array_of_tweets_is_an_error(content: object) -> None:
     assert "has no array of tweets" in error_of(content).message
 
 
+@pytest.mark.parametrize("is_long", [False, True])
+def test_what_posts_refer_to_is_not_read_in_their_place(*, is_long: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if is_long:
+        monkeypatch.setattr(json_window, "MAX_VALUE_CHARS", 200)
+        monkeypatch.setattr(json_window, "_BLOCK_BYTES", 50)
+    others = [{"id": str(number), "text": "another's"} for number in range(30)]
+    assert "has no array of tweets" in error_of({"includes": {"tweets": others}, "errors": [{"title": "gone"}]}).message
+    if not is_long:
+        tweet = {"id": 1, "words": "mine", "entities": {"hashtags": [{"text": "tag"}]}, "quoted_status": others[0]}
+        assert "no known key" in error_of([tweet, tweet]).message
+
+
 def test_objects_without_a_known_key_are_an_error() -> None:
     error = error_of([{"id": "1", "post": {"words": ["hello"]}}])
     assert "no known key" in error.message

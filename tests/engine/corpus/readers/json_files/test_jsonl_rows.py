@@ -96,7 +96,7 @@ def test_objects_none_of_which_has_a_text_are_an_error_that_lists_the_keys(count
     assert caught.value.hint == "Set the key with --column, dotted if nested: words."
 
 
-@pytest.mark.parametrize("wrapper", ["legacy", "row", "_source", "doc"])
+@pytest.mark.parametrize("wrapper", ["legacy", "row", "_source", "doc", "properties"])
 def test_the_wrappers_of_databases_and_of_the_website_of_x_are_known(wrapper: str) -> None:
     assert rows_of(json.dumps({"id": "7", wrapper: {"text": "hello"}})) == (["hello"], [f"texts under {wrapper}.text"])
 
