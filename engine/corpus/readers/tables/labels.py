@@ -133,28 +133,33 @@ def find_labels(
     `column` is that of a fixed format. Raises `CorpusError` if `config.label_column` does not exist, or has no label
     that `config.label` means.
     """
-    num_columns = len(header) or (len(rows[0]) if rows else 0)
     if config.label_column is not None:
         names = header or (rows[0] if rows else [])
-        column = requested_column(names, num_columns, config.label_column, "--label-column", source_name)
+        column = requested_column(names, len(names), config.label_column, "--label-column", source_name)
         return _requested_labels(_labels_in(rows, column), column, config, source_name)
     if column >= 0:
         return _used(column, LabelRule.for_file(config.label, _labels_in(rows, column)))
+    return _found_labels(rows, header, text_column, config.label)
+
+
+def _found_labels(rows: Sequence[Sequence[str]], header: Sequence[str], text_column: int, wanted: str) -> Labels:
+    """Return the first column with known labels, or with a usual name and the value `wanted`; else one to note."""
     unused = Labels()
+    num_columns = len(header) or (len(rows[0]) if rows else 0)
     labels = {each: _labels_in(rows, each) for each in range(num_columns) if each != text_column}
     are_zeros_counts = not header and sum(seen == {"0"} for seen in labels.values()) > 1
+    is_value_wanted = label_of(wanted) not in FEELINGS | {"neutral"}
     for each, seen in labels.items():
         if not seen or (are_zeros_counts and seen == {"0"}):
             continue
         key = name_key(header[each]) if header else ""
         if _are_known(seen, key, len(rows)) and (header or all(row[each].strip() for row in rows)):
-            are_as_seen = key in SENTIMENT_NAMES or seen != {"0"}
-            return _used(each, LabelRule.for_file(config.label, seen if are_as_seen else {"0", "4"}))
-        if key in LABEL_NAMES:
-            if label_of(config.label) in seen or label_of(config.label) not in FEELINGS | {"neutral"}:
-                return _used(each, LabelRule.for_file(config.label, seen, is_known=False))
-            if unused.column < 0:
-                unused = Labels(each, None, _unused_note(seen, header[each]))
+            are_only_sad = seen == {"0"} and key not in SENTIMENT_NAMES  # a file sorted by label: 4 follows
+            return _used(each, LabelRule.for_file(wanted, {"0", "4"} if are_only_sad else seen))
+        if key in LABEL_NAMES and (is_value_wanted or label_of(wanted) in seen):
+            return _used(each, LabelRule.for_file(wanted, seen, is_known=False))
+        if key in LABEL_NAMES and unused.column < 0:
+            unused = Labels(each, None, _unused_note(seen, header[each]))
     return unused
 
 

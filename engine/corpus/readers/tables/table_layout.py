@@ -18,7 +18,7 @@ from engine.corpus.readers.tables.columns import (
     is_textless,
     requested_column,
 )
-from engine.corpus.readers.tables.labels import LabelRule, find_labels
+from engine.corpus.readers.tables.labels import LabelRule, Labels, find_labels
 from engine.corpus.readers.tables.table_header import is_header
 from engine.corpus.types import DroppedRow, NoTextsError, Row, Source, example
 from engine.text import harmless
@@ -118,15 +118,22 @@ def find_layout(
     short_widths = frozenset(width for width in widths if width > max(text.column, labels.column))
     if not names:
         source.notes.append("header row found" if has_header else "no header row")
-    if num_columns > 1:
-        source.notes.append(f"text in {_called(text.column, header)}" + (f": {text.why}" if text.why else ""))
-    if labels.note:
-        source.notes.append(f"labels in {_called(labels.column, header)}: {labels.note}")
-    elif config.label != DEFAULT_LABEL:
-        source.notes.append("no labels found: every row kept")
+    source.notes += _notes(text, labels, header, num_columns, config)
     if short_widths:
         source.notes.append("rows that leave out the last columns are kept")
     return TableLayout(num_columns, text.column, has_header, labels.column, labels.rule, short_widths)
+
+
+def _notes(
+    text: TextColumn, labels: Labels, header: Sequence[str], num_columns: int, config: CorpusConfig
+) -> Iterator[str]:
+    """Yield the notes on the columns of text and labels."""
+    if num_columns > 1:
+        yield f"text in {_called(text.column, header)}" + (f": {text.why}" if text.why else "")
+    if labels.note:
+        yield f"labels in {_called(labels.column, header)}: {labels.note}"
+    elif config.label != DEFAULT_LABEL:
+        yield "no labels found: every row kept"
 
 
 def is_certain_table(records: Sequence[list[str]], *, is_tab_separated: bool) -> bool:
