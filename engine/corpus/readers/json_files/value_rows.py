@@ -46,7 +46,9 @@ def value_rows(
     ahead = _ahead(values)
     key = config.column if key is None else key
     if _is_table(ahead) and not (key and "." in key):
-        yield from table_rows(chain(ahead, values), source, config, place=place)
+        is_named = config.column is not None or config.label_column is not None
+        names = next((list(value) for _, value, _ in ahead if isinstance(value, dict) and is_named), [])
+        yield from table_rows(chain(ahead, values), source, config, names=names, place=place)
         return
     if key is None:
         ahead = yield from _up_to_a_key(ahead, values, text_key)

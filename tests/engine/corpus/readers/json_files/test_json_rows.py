@@ -205,6 +205,11 @@ def test_a_column_of_a_table_is_chosen_by_its_name_or_its_number_from_one(name: 
     assert len(rows_of(FRAMES[name], column)[0]) == 2
 
 
+def test_the_key_of_a_column_without_a_name_comes_before_its_number() -> None:
+    records = FRAMES["records without names"]
+    assert rows_of(records, "5")[0] == rows_of(records, "2")[0] == NAMELESS
+
+
 def test_labels_of_a_table_are_used_as_in_csv() -> None:
     frame = {"target": {"0": 0, "1": 4}, "text": {"0": "a bad day", "1": "a good day"}}
     rows, notes = rows_of(frame)
