@@ -54,7 +54,7 @@ def seeds() -> tuple[bytes, ...]:
     files = {
         ("text", "txt"): plain,
         ("csv", "csv"): csv.encode(),
-        ("auto", "csv"): b'sep=;\n7;"a \\"quiet\\" sea"\n' * 30,
+        ("csv", "txt"): b'sep=;\n7;"a \\"quiet\\" sea"\n' * 30,
         ("auto", "tsv"): "".join(f'{n}\tneutral\t"{tweet}\n' for n, tweet in enumerate(_TWEETS)).encode(),
         ("sentiment140", "csv"): sentiment.encode(),
         ("x", "js"): archive.encode(),
