@@ -46,7 +46,7 @@ _MAX_UTF8 = 0.8
 _MIN_IN_RUNS = 0.6
 """Least share of the bytes beyond ASCII that follow or precede another, for scripts other than Latin."""
 _PART_BYTES = 100
-_MAX_PARTS = 25
+_MAX_PARTS = 9
 """Parts of a file, with at least so many bytes beyond ASCII each, by which a multi-byte encoding is detected."""
 _DOUBTFUL = 0.4
 """Confidence below which the usual characters of East Asian texts decide: `chardet` finds no language in a few of them.

@@ -14,7 +14,7 @@ EMPTY = "empty"
 ONLY_A_LINK = "only a link"
 LOST_CHARACTERS = "with characters that were lost (U+FFFD)"
 RETWEET = "retweet"
-_AFTER_LINKS = "\u2e80-\u9fff\uac00-\ud7af\uff00-\uffef\U0001f000-\U0001faff"
+_AFTER_LINKS = "\u2600-\u27bf\u2e80-\u9fff\uac00-\ud7af\uff00-\uffef\U0001f000-\U0001faff"
 """East Asian characters and emoji, which follow a link without a blank."""
 _IN_LINKS = rf"[^\s{LINE_BREAK}{_AFTER_LINKS}]"
 LINK = re.compile(rf"(?:https?://|www\.){_IN_LINKS}+", re.IGNORECASE)
@@ -23,6 +23,7 @@ MASK = "@user"
 
 MENTION = re.compile(r"@\w+")
 _WHOLE_MENTION = re.compile(r"(?<!\w)@\w+(?:@\w(?:[\w.-]*\w)?)*")  # Mastodon's @name@server too; not an e-mail address
+_NAME_AND_JOINERS = re.compile(_WHOLE_MENTION.pattern + "[\u200c\u200d]*")
 _REPLACEMENT_CHARACTER = "\ufffd"
 _FIRST_OF_A_LINK = frozenset("hHwW")
 _EMOJI_SELECTORS = "\ufe0e\ufe0f"
@@ -61,8 +62,8 @@ class Cleaner:
         if _REPLACEMENT_CHARACTER in tweet:
             return DroppedRow(LOST_CHARACTERS, harmless(row, EXAMPLE_CHARS))
         if self._has_options:
-            if self._config.no_retweets and tweet.startswith("RT @"):
-                return DroppedRow(RETWEET, harmless(row, EXAMPLE_CHARS))
+            if reason := self._reason_before_changes(tweet):
+                return DroppedRow(reason, harmless(row, EXAMPLE_CHARS))
             tweet = self._changed(tweet)
         reason = self._reason_to_drop(tweet)
         return DroppedRow(reason, harmless(row, EXAMPLE_CHARS)) if reason else tweet
@@ -72,6 +73,12 @@ class Cleaner:
         self.num_repaired += text != row
         return text
 
+    def _reason_before_changes(self, tweet: str) -> str:
+        """Return the reason to drop a tweet that the options would hide, or ""."""
+        if self._config.no_retweets and tweet.startswith("RT @"):
+            return RETWEET
+        return ONLY_A_LINK if self._config.strip_links and _is_only_a_link(tweet) else ""
+
     def _changed(self, tweet: str) -> str:
         """Apply the options that change the text."""
         if self._config.ascii:
@@ -80,10 +87,10 @@ class Cleaner:
             tweet = unicodedata.normalize(
                 "NFC", tweet.replace("İ", "i").lower()
             )  # `lower` would give an i and a combining dot
-        if self._config.strip_links and not _is_only_a_link(tweet):
+        if self._config.strip_links:
             tweet = _LINK_OR_PICTURE.sub(" ", tweet)
         if self._config.strip_mentions:
-            tweet = _WHOLE_MENTION.sub(" ", tweet)
+            tweet = _NAME_AND_JOINERS.sub(" ", tweet)
         elif self._config.mask_mentions:
             tweet = _WHOLE_MENTION.sub(MASK, tweet)
         return with_single_blanks(tweet)
@@ -98,7 +105,7 @@ class Cleaner:
 
 
 def _is_only_a_link(tweet: str) -> bool:
-    return not LINK.sub("", tweet).strip(f" {LINE_BREAK}")
+    return tweet != "" and not LINK.sub("", tweet).strip(f" {LINE_BREAK}")
 
 
 def to_ascii(text: str) -> str:
