@@ -17,8 +17,8 @@ from engine.config.run import RunConfig
 _MAX_PASTED_CHARS = 4096
 
 
-def config_for_new_data(config: RunConfig, path: Path) -> RunConfig:
-    """Return the configuration of a new run on a file, folder or archive.
+def config_for_new_data(config: RunConfig, path: Path, author: str | None = None) -> RunConfig:
+    """Return the configuration of a new run on a file, folder or archive; `author` is that of a chat.
 
     Preset, settings, runtime and tweet cleaning are kept; the format of the previous files, the run's name and its
     checkpoint are reset.
@@ -33,7 +33,7 @@ def config_for_new_data(config: RunConfig, path: Path) -> RunConfig:
         separator=None,
         encoding=None,
         member=None,
-        author=None,
+        author=author,
         weight=(),
         blank_line_separated=False,
         overfit=None,

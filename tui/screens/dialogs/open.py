@@ -1,11 +1,13 @@
 """Choose a file, folder or archive of tweets for a new run.
 
 The tweets are checked before anything else happens: an error is shown in the dialog, and the current run continues.
+Of a chat, the author is chosen in a dialog of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,19 +15,30 @@ from textual import on, work
 from textual.widgets import Input, OptionList
 
 from engine.corpus.ingest.quick_check import CorpusPreview
+from engine.corpus.types import AuthorNeededError
 from tui.files.folder_listing import FolderEntry, entry_at, folder_part, split_typed
 from tui.formatting.corpus_preview import fact_line, sample_line
 from tui.process.threads import on_own_thread
 from tui.run.error_report import to_tweetgen_error
+from tui.screens.dialogs.author import AuthorDialog
 from tui.screens.dialogs.path_browser import CHECK_GROUP, PathBrowser, State
 from tui.widgets.input.line_input import PathInput
 
-Check = Callable[[Path], CorpusPreview | None]
+
+@dataclass(frozen=True)
+class OtherTweets:
+    """What was chosen: a path, and of a chat the author."""
+
+    path: Path
+    author: str | None = None
+
+
+Check = Callable[[OtherTweets], CorpusPreview | None]
 """Checks tweets; raises the `TweetgenError` that a run on them would end with. Called on a thread."""
 
 
-class OpenDialog(PathBrowser):
-    """Answer with a path of tweets that a run can use. Enter checks a path; a second enter answers."""
+class OpenDialog(PathBrowser[OtherTweets]):
+    """Answer with tweets that a run can use. Enter checks a path; a second enter answers."""
 
     def __init__(self, check: Check, start: Path, outcome: Callable[[], str], *, is_dropped: bool = False) -> None:
         """Begin in the folder of `start`; check at once a path that was dropped.
@@ -36,7 +49,7 @@ class OpenDialog(PathBrowser):
         self._check = check
         self._outcome = outcome
         self._is_dropped = is_dropped
-        self._ready_path: Path | None = None
+        self._ready: OtherTweets | None = None
 
     def on_mount(self) -> None:
         """Show the first folder."""
@@ -47,7 +60,7 @@ class OpenDialog(PathBrowser):
 
     def _set_state(self, state: State) -> None:
         super()._set_state(state)
-        self._ready_path = None
+        self._ready = None
 
     @on(Input.Submitted)
     def _enter(self, event: Input.Submitted) -> None:
@@ -55,8 +68,8 @@ class OpenDialog(PathBrowser):
         if event.value != self._line.value:
             self._line.value = event.value
         self._apply_line()
-        if self._ready_path is not None:
-            self.dismiss(self._ready_path)
+        if self._ready is not None:
+            self.dismiss(self._ready)
         elif self._state == "choosing":
             self._open(self._row() if self._is_moved else None)
 
@@ -99,21 +112,37 @@ class OpenDialog(PathBrowser):
         self._set_path(path)
         await self._check_path(path)
 
-    async def _check_path(self, path: Path) -> None:
+    @work(exclusive=True, group=CHECK_GROUP)
+    async def _check_author(self, path: Path, author: str) -> None:
+        await self._check_path(path, author)
+
+    async def _check_path(self, path: Path, author: str | None = None) -> None:
         """Check a path on a thread; show the error, or a preview and what enter will do."""
         self._set_state("checking")
         self._hints.show(f"checking {path.name}…")
+        tweets = OtherTweets(path, author)
         try:
-            preview = await on_own_thread(partial(self._check, path))
+            preview = await on_own_thread(partial(self._check, tweets))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the current run continues
             report = to_tweetgen_error(error, "Checking tweets")
             self._set_state("choosing")
             self._hints.show(report.message, report.hint, tone="error")
+            if isinstance(error, AuthorNeededError):
+                self._choose_author(path, error)
         else:
             self._set_state("ready")
-            self._ready_path = path
+            self._ready = tweets
             facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
             self._hints.show(f"{path.name} can be used; {self._outcome()}", facts, sample, "ready")
+
+    def _choose_author(self, path: Path, error: AuthorNeededError) -> None:
+        """Check the path again with the author that is chosen; without one, the error stays."""
+
+        def check(author: str | None) -> None:
+            if author is not None:
+                self._check_author(path, author)
+
+        self.app.push_screen(AuthorDialog(path.name, error.authors), check)
 
     def action_close(self) -> None:
         """Stop checking, go back to choosing, or close without an answer."""

@@ -26,7 +26,7 @@ from tui.files.folder_listing import (
     split_typed,
 )
 from tui.process.threads import on_own_thread
-from tui.screens.dialogs.base import Dialog
+from tui.screens.dialogs.base import Answer, Dialog
 from tui.widgets.dialog_hints import DialogHints
 from tui.widgets.input.file_list import FileList
 from tui.widgets.input.line_input import PathInput
@@ -41,7 +41,7 @@ KEYS_LINES: dict[State, str] = {
 }
 
 
-class PathBrowser(Dialog[Path]):
+class PathBrowser(Dialog[Answer]):
     """Type a path, complete it, and move through the folder that it leads to."""
 
     KEYS_LINE = KEYS_LINES["choosing"]

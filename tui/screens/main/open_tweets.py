@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tui.files.dropped_path import config_for_new_data, dropped_path, initial_path
-from tui.screens.dialogs.open import OpenDialog
+from tui.screens.dialogs.open import OpenDialog, OtherTweets
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
 
@@ -35,7 +35,7 @@ class OpenTweetsController(Controller):
             return
         config, check = self._run.bridge.config, self._run.services.check
         dialog = OpenDialog(
-            lambda path: check(config_for_new_data(config, path)),
+            lambda tweets: check(config_for_new_data(config, tweets.path, tweets.author)),
             dropped or initial_path(config),
             self._outcome,
             is_dropped=dropped is not None,
@@ -49,7 +49,7 @@ class OpenTweetsController(Controller):
             return "enter starts a new run on it."
         return f"enter saves the run {view.started.run} and starts a new one on it."
 
-    def _start_other(self, path: Path | None) -> None:
-        if path is not None and not self._run.is_ending:
-            config = config_for_new_data(self._run.bridge.config, path)
-            self._leaving.end_then(partial(self._run.services.start, config), f"then a new run on {path.name}")
+    def _start_other(self, tweets: OtherTweets | None) -> None:
+        if tweets is not None and not self._run.is_ending:
+            config = config_for_new_data(self._run.bridge.config, tweets.path, tweets.author)
+            self._leaving.end_then(partial(self._run.services.start, config), f"then a new run on {tweets.path.name}")

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.types import DroppedRow, NoTextsError, Source
+from engine.corpus.types import AuthorNeededError, ChatAuthor, DroppedRow, NoTextsError, Source
 from engine.errors import CorpusError
 from engine.text import harmless
 
@@ -81,9 +81,10 @@ class Authors:
         if not self._num_own and not self._counts:
             raise NoTextsError(f"{name} has no messages.", "Export the chat again, with its messages.")
         if self._num_undecided:
-            raise CorpusError(
+            raise AuthorNeededError(
                 f"{name} is a chat, of which one author's messages are learnt, and --author is not set.",
                 f"Set --author to your name or id: {self._listed(self._counts)}.",
+                [each for each in self._by_activity(self._counts) if each.key],
             )
         if not self._num_own:
             raise NoTextsError(
@@ -109,10 +110,15 @@ class Authors:
         name, author_id = harmless(self._names[key], _MAX_NAME_CHARS), harmless(key, _MAX_NAME_CHARS)
         return f"{name or 'without a name'} ({author_id})" if key != self._names[key] else name
 
-    def _listed(self, keys: Iterable[str]) -> str:
-        """Return authors with their numbers of messages, the most active first, and the number of the others."""
+    def _by_activity(self, keys: Iterable[str]) -> list[ChatAuthor]:
+        """Return authors with their numbers of messages, the most active first."""
         ordered = sorted(keys, key=lambda key: -self._counts[key])
-        shown = [f"{self._shown(key)}: {self._counts[key]:,}" for key in ordered[:_MAX_SHOWN]]
+        return [ChatAuthor(key, f"{self._shown(key)}: {self._counts[key]:,}") for key in ordered]
+
+    def _listed(self, keys: Iterable[str]) -> str:
+        """Return the most active of authors, and the number of the others."""
+        ordered = self._by_activity(keys)
+        shown = [each.shown for each in ordered[:_MAX_SHOWN]]
         num_others = len(ordered) - len(shown)
         return ", ".join(shown) + (f" and {num_others:,} others" if num_others else "")
 

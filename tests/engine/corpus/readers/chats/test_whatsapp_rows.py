@@ -8,7 +8,7 @@ import pytest
 
 from engine.corpus.readers.chats.whatsapp_rows import archive_root, looks_like, whatsapp_rows
 from engine.corpus.readers.text_rows import MAX_PARAGRAPH_CHARS
-from engine.corpus.types import DroppedRow, Row
+from engine.corpus.types import AuthorNeededError, ChatAuthor, DroppedRow, Row
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import zip_of
 from tests.engine.corpus.readers.chats.reading import OTHERS_WORDS, error_of, loaded, reasons, rows_of, write
@@ -273,3 +273,9 @@ def test_an_author_who_is_in_no_chat_of_a_folder_is_an_error_that_lists_the_auth
         loaded(tmp_path, "Mia")
     assert caught.value.message == f"{tmp_path.name}: tom.txt has no messages of Mia."
     assert caught.value.hint == "Its authors, for --author: Tom: 2."
+
+
+def test_the_authors_to_choose_from_are_part_of_the_error_the_most_active_first() -> None:
+    caught = error(chat("Tom: x", "Mia: y", "Mia: z"))
+    assert isinstance(caught, AuthorNeededError)
+    assert caught.authors == (ChatAuthor("Mia", "Mia: 2"), ChatAuthor("Tom", "Tom: 1"))
