@@ -110,7 +110,8 @@ def nothing_readable(path: Path, contents: Contents, left_out: list[str], config
         )
     kinds = ", ".join(suffixes_read(config.format))
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
-    return CorpusError(what, f"Supported: {kinds}{packed if path.is_dir() else ''}.")
+    others = " --member PATTERN opens files of other names." if contents.others.counts and not chosen else ""
+    return CorpusError(what, f"Supported: {kinds}{packed if path.is_dir() else ''}.{others}")
 
 
 def listed(phrases: list[str]) -> str:

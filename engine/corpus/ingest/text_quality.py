@@ -14,8 +14,23 @@ MIN_ROWS = 20
 MAX_ROWS = 1000
 """Rows of a source that are examined."""
 
-_MARKUP = re.compile(r"</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>|<[!?]|-->")
-_CODE = re.compile(r"[;{}]$|^[})\]]|^(?:INSERT INTO|CREATE TABLE|import |function |#include)|^\(.*\)[,;]$|^<[A-Za-z/]")
+_MARKUP = re.compile(
+    r"""
+    </[A-Za-z][\w:-]*\s*> | <[A-Za-z][\w:-]*(?:\s[^<>=]*=[^<>]*|\s*/)> | <[!?] | -->  # not <mia>, a name in a chat
+    | <(?:html|head|body|title|style|script|main|div|span|p|br|hr|b|i|em|strong|h\d|ul|ol|li|table|thead|tbody|tr|td)>
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_CODE = re.compile(
+    r"""
+    [;{}]$ | ^[})\]]+[;,]?$ | ^\(.*\)[,;]$ | ^<[A-Za-z/][^>]*$
+    | ^(?:INSERT\ INTO|CREATE\ TABLE|function\ |\#include|import\ )
+    | ^(?:def\ \w+\(|class\ \w+[(:]|from\ [\w.]+\ import\ |return(?:\ [^.!?]+)?$|self\.\w|print\()  # Python
+    | ^(?:if|elif|for|while|with|except)\ .+:$ | ^(?:else|try|finally):$
+    | ^[\w.\[\],\ ]{1,60}[^!<>=]\ [-+*/|]?=\ \S | ^[\w.]+\(.*\)$
+    """,
+    re.VERBOSE,
+)
 _LONG_WORD = re.compile(r"(?<!\S)(?!\S*://)[!-~]{40,}(?!\S)")
 _MAX_MARKUP_SHARE = 0.3
 _MAX_LONG_WORD_SHARE = 0.5

@@ -85,7 +85,7 @@ class JsonWindow:
                 raise self._broken("nested too deeply", self._position) from error
             except json.JSONDecodeError as error:
                 if self._is_at_end:
-                    raise self._broken(error.msg, error.pos) from error
+                    raise self._broken(error.msg.removesuffix(" at"), error.pos) from error
             else:
                 if end < len(self._text) or self._is_at_end:  # else a number might continue
                     self._position = end

@@ -30,7 +30,8 @@ TEXT_NAMES = (
         "selftext",
     ),
     *("comment", "comments", "comment_text", "review", "review_text", "sentence", "sentences", "quote", "joke"),
-    *("haiku", "poem", "caption", "utterance", "lines", "line"),
+    *("haiku", "poem", "caption", "utterance", "lines", "line", "msg", "msgs", "phrase", "quote_text", "joke_text"),
+    *("headline", "headlines", "lyrics"),
 )
 """Usual names of text columns, in the order of preference: of two, `full_text` is the one that is not cut off."""
 OTHER_NAMES = frozenset(

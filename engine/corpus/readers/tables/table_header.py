@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from engine.corpus.readers.tables.columns import is_number, is_other_name, is_text_name, name_key
 from engine.corpus.readers.tables.labels import LABEL_NAMES
 
-_OTHER_NAMES = LABEL_NAMES | {"name", "names", "title", "titles", "headline", "headlines"}
+_OTHER_NAMES = LABEL_NAMES | {"name", "names", "title", "titles"}
 """Usual names beside those of texts, ids, dates and users."""
 _WORD = re.compile(r"[A-Za-z]\w{0,29}", re.ASCII)
 _WORDS = re.compile(r"[A-Za-z]\w{0,19}(?:[ ._/-]\w{1,19}){0,3}", re.ASCII)

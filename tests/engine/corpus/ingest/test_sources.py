@@ -118,6 +118,7 @@ def test_a_folder_without_a_readable_file_is_an_error_that_lists_the_formats(tmp
     assert error.message.endswith("is a folder without a readable file; it has 1 .jpg (a.jpg).")
     assert ".csv" in error.hint
     assert "archives (.zip, .tar, .tgz, .tbz2, .txz, .tzst) and files compressed as .gz, .bz2, .xz, .zst" in error.hint
+    assert error.hint.endswith(". --member PATTERN opens files of other names.")
 
 
 def test_an_archive_without_a_readable_file_is_an_error_that_lists_what_is_in_it(tmp_path: Path) -> None:

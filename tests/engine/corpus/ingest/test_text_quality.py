@@ -34,6 +34,12 @@ XML = """<post id="{0}">
 SQL = "INSERT INTO posts VALUES ({0},'the {1} of the {2}','2020-01-0{4}');"
 CODE = "for (let i{0} = {0}; i{0} < {1}.length; i{0}++) {{\n  show({2}[i{0}], {0});\n}}"
 
+PYTHON = """class Page{0}({1}.Base):
+    def {1}(self, {2}: int) -> str:
+        if {2} > {0}:
+            return self.{3}[{2}]
+        {1}_{0} = {2} + self.offset"""
+
 
 def filled(template: str, count: int = 60) -> list[str]:
     """Return the lines of a template with different words."""
@@ -50,6 +56,7 @@ NO_TEXTS = {
     "XML": (filled(XML), "markup or code"),
     "a dump of a database": (filled(SQL), "markup or code"),
     "a program": (filled(CODE), "markup or code"),
+    "a program in Python": (filled(PYTHON), "markup or code"),
     "a table of measurements": ([f"{number * 17 % 91}.{number:03} {number}" for number in range(80)], "digits"),
     "label and id": ([f"4 {10_000_000 + number}" for number in range(80)], "digits"),
     "single letters": ([f"{a}{b}" for a in "abcdefghij" for b in "klmnopq"], "2.0 characters long"),
@@ -59,6 +66,9 @@ TEXTS = {
     "tweets": filled("just saw the {1} &amp; a {2} <3 {0} http://a.example/{1}"),
     "emoji": [f"😀{chr(0x1F600 + number)}{chr(0x1F640 - number)} ❤️" for number in range(60)],
     "kaomoji": filled("so tired of the {1} (;_;)\n<- this {2}\n(╯°□°)╯ {3}; and {1};)"),
+    "a chat": filled("<mia_{0}> the {1} is late :(\n<tom> my {2}, too! (so is the {3})\n* ida waves"),
+    "tokens": filled("{1} , the {2}\n) was on my {3} .\n( so long )"),
+    "songs": filled("{1} of the {2} (live in {0})"),
     "names": [f"{a}{b}{c}a" for a in "aemk" for b in "rlnst" for c in "aeio"],
     "Chinese": [f"今天天气{a}，我们去{b}吧。" for a in "好坏热冷晴阴雨雪" for b in "山海城乡东南西北"],
     "Japanese idioms": [f"{a}石{b}鳥" for a in "一二三四五六七八" for b in "一二三四五六七八"],

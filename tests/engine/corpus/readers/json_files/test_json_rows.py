@@ -36,6 +36,12 @@ def test_an_array_of_objects_yields_their_texts(indent: int | None) -> None:
     assert notes == ["texts under text"]
 
 
+@pytest.mark.parametrize("key", ["msg", "quoteText", "tweetText", "headline", "lyrics"])
+def test_an_unusual_key_of_texts_is_detected(key: str) -> None:
+    objects = [{"id": "a1", key: "one", "author": "mia"}, {"id": "b2", key: "two ü", "author": "tom"}]
+    assert rows_of(objects) == (["one", "two ü"], [f"texts under {key}"])
+
+
 def test_an_array_of_strings_yields_them() -> None:
     assert rows_of(["one", "two", 3])[0] == ["one", "two", DroppedRow("not a text", "item 3: 3")]
 
@@ -292,6 +298,10 @@ def test_items_before_the_damage_are_read_and_its_line_is_reported() -> None:
 )
 def test_an_invalid_or_truncated_file_is_an_error(data: bytes) -> None:
     assert "not valid JSON" in error_of(data).message
+
+
+def test_the_error_of_a_line_break_in_a_string_ends_as_a_sentence() -> None:
+    assert error_of(b'["a", "b\nc"]').message.endswith("near line 1 (character 9): Invalid control character.")
 
 
 @pytest.mark.parametrize("bracket", [b"[", b'{"a":', b'[{"text":'])
