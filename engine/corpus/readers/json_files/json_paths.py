@@ -56,21 +56,26 @@ def values_at(value: object, path: str) -> Iterator[tuple[object, object]]:
     waiting: list[tuple[object, int, object]] = [(value, 0, None)]
     while waiting:
         each, depth, parent = waiting.pop()
-        if isinstance(each, list) and depth < len(parts) and is_index(parts[depth]):
+        if isinstance(each, dict):
+            if depth < len(parts) and rests[depth] in each:  # the last part, or a key that contains dots
+                value = each[rests[depth]]
+                if isinstance(value, str):
+                    yield value, each
+                else:
+                    waiting.append((value, len(parts), each))
+            elif depth < len(parts) and parts[depth] in each:
+                waiting.append((each[parts[depth]], depth + 1, each))
+            elif is_map(each):
+                waiting += [(item, depth, parent) for item in reversed(each.values())]
+            else:
+                yield (each if depth == len(parts) else Missing(each)), parent
+        elif isinstance(each, list) and depth < len(parts) and is_index(parts[depth]):
             index = int(parts[depth]) - 1
             waiting.append((each[index] if 0 <= index < len(each) else Missing(each), depth + 1, parent))
         elif isinstance(each, list):
             waiting += [(item, depth, parent) for item in reversed(each)]
-        elif isinstance(each, Missing) or (depth == len(parts) and not isinstance(each, dict)):
-            yield each, parent
-        elif isinstance(each, dict) and depth < len(parts) and rests[depth] in each:  # a key that contains dots
-            waiting.append((each[rests[depth]], len(parts), each))
-        elif isinstance(each, dict) and depth < len(parts) and parts[depth] in each:
-            waiting.append((each[parts[depth]], depth + 1, each))
-        elif isinstance(each, dict) and is_map(each):
-            waiting += [(item, depth, parent) for item in reversed(each.values())]
         else:
-            yield (each if depth == len(parts) else Missing(each)), parent
+            yield (each if isinstance(each, Missing) or depth == len(parts) else Missing(each)), parent
 
 
 def is_index(part: str) -> bool:

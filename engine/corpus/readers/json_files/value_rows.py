@@ -38,8 +38,8 @@ def value_rows(
     """Yield the rows of `values`, each of which is a `place` of the file.
 
     `key` is the path of the texts in them, "" if they are the texts; None: `config.column`, or else it is detected.
-    `inside` is the path of the array of the values, with a trailing dot. Raises `NoTextsError` if the key can't be
-    detected, after the rows of at most the first values.
+    `inside` is the path of the array of the values, with a trailing dot. Raises `NoTextsError` if no value has a
+    usual key: before the first row, or after all rows if there are thousands.
     """
     prefers_long = config.column is None
     text_key = TextKey(source, "text", inside, place, prefers_long, config.no_retweets)
