@@ -31,6 +31,7 @@ MAX_POSTS_CHARS = 1 << 28
 """Limit of the posts in memory, which are sorted at the end: a million of full length."""
 
 _CAR_HEADER = re.compile(rb"^[\x00-\xff]{1,10}?[\xa2\xa3](?:eroots|gversion)")
+_IS_POST = re.compile(rf'"\$type"\s*:\s*"{re.escape(POST_TYPE)}"'.encode())
 _HEAD_BYTES = 65_536
 _PAGES = ("records", "feed", "posts")
 _PAGE_KEY = re.compile(rf'"(?:{"|".join(_PAGES)})"\s*:\s*\[')
@@ -40,7 +41,7 @@ _WRAPPERS = ("value", "post", "record")
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as a repository, or as JSON with a Bluesky post."""
     is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
-    return _CAR_HEADER.match(head) is not None or (is_json and f'"{POST_TYPE}"'.encode() in head)
+    return _CAR_HEADER.match(head) is not None or (is_json and _IS_POST.search(head) is not None)
 
 
 def bluesky_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:

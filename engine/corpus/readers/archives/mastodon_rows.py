@@ -29,7 +29,7 @@ from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 
 FILE_NAME = "outbox.json"
-_OUTBOX = re.compile(rb'"orderedItems"\s*:|"OrderedCollection(?:Page)?"')
+_OUTBOX = re.compile(rb'"orderedItems"\s*:')
 _PUBLIC = re.compile(r"#Public$|^as:Public$|^Public$")
 _HINT = "Give outbox.json from Mastodon's export of your data, or the exported archive itself."
 _ITEMS = "orderedItems"

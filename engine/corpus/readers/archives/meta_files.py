@@ -44,7 +44,8 @@ _SENDER_KEY = re.compile(r'"sender_?[nN]ame"\s*:')
 _OTHER_KEY = re.compile(
     r'\{\s*"(?:(?:group_)?comments_v2|group_posts_v2|searches_v2|archive_v2|trash_v2|archived_stories_v2|'
     r"notifications_v2|notes_v2|wall_posts_sent_to_you|"
-    r'(?:comments|searches|likes|saved|relationships|story_activities|ig|text_post_app)_\w+)"\s*:\s*[\[{]'
+    r"comments_(?:media|reels|story)_\w+|likes_(?:media|comment)_likes|saved_saved_\w+|"
+    r'(?:searches|relationships|story_activities|ig|text_post_app)_\w+)"\s*:\s*[\[{]'
 )
 _OTHER_ITEM = re.compile(r'"(?:string_map_data|string_list_data)"\s*:\s*[\[{]|"label_values"\s*:\s*\[\s*\{\s*"label"')
 
@@ -53,7 +54,7 @@ _FIRST_KEY_OF_POST = re.compile(
 )
 _FACEBOOK_TIME = re.compile(r'"timestamp"\s*:\s*\d{9,10}\b')
 _FACEBOOK_POST = re.compile(
-    r'"data"\s*:\s*\[\s*(?:\]|\{\s*"(?:post|\w+_timestamp)"\s*:)|"attachments"\s*:\s*\[\s*(?:\]|\{\s*"data"\s*:\s*\[)'
+    r'"data"\s*:\s*\[\s*\{\s*"(?:post|\w+_timestamp)"\s*:|"attachments"\s*:\s*\[\s*\{\s*"data"\s*:\s*\['
 )
 _INSTAGRAM_POST = re.compile(r'"media"\s*:\s*\[\s*\{\s*"(?:uri|creation_timestamp|title)"\s*:')
 

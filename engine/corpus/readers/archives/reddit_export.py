@@ -23,15 +23,15 @@ FILE_NAME = re.compile(r"(?:posts|comments)(?:_\d+)?\.csv")
 """The names of the files that are read; those of large accounts are split and numbered."""
 
 _OTHER_FILE = re.compile(
-    r"(?:chat_history|messages?(?:_archive)?_headers|messages_archive|(?:comment|post)_(?:headers|votes)|poll_votes"
-    r"|saved_(?:comments|posts)|hidden_posts|scheduled_posts|(?:subscribed|moderated)_subreddits)(?:_\d+)?\.csv"
+    r"(?:messages?(?:_archive)?_headers|(?:comment|post)_(?:headers|votes)|(?:subscribed|moderated)_subreddits)"
+    r"(?:_\d+)?\.csv"
 )
 _PUBLIC = re.compile(rb"id,permalink,date,(?:[a-z_]+,)*subreddit,(?:[a-z_]+,)*body\b")
 _PRIVATE = {
     re.compile(rb"id,permalink,thread_id,date,"): "messages",
     re.compile(rb"message_id,created_at,updated_at,username,message\b"): "chats",
-    re.compile(rb"id,title,body,kind,"): "drafts",
-    re.compile(rb"scheduled_post_id,"): "scheduled posts",
+    re.compile(rb"id,title,body,kind,created,"): "drafts",
+    re.compile(rb"scheduled_post_id,subreddit,"): "scheduled posts",
 }
 
 

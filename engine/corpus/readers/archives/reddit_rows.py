@@ -22,7 +22,7 @@ from engine.corpus.types import DroppedRow, Member, Row, Source, example
 
 _HEAD_BYTES = 65_536
 _DUMP = re.compile(r"(?:R[CS]_(?:v2_)?\d{4}-\d\d|\w+_(?:comments|submissions))(?:\.(?:bz2|gz|xz|zst))?")
-_LISTING = re.compile(rb'"kind"\s*:\s*"(?:Listing|t[1-6])"')
+_LISTING = re.compile(rb'"kind"\s*:\s*"(?:Listing|t[1-6])"\s*,\s*"data"\s*:\s*\{')
 _SUBMISSION = re.compile(rb'"selftext"\s*:')
 _COMMENT = re.compile(rb'"body"\s*:')
 _SUBREDDIT = re.compile(rb'"subreddit"\s*:')

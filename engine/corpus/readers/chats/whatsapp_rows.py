@@ -52,6 +52,8 @@ _MAX_NAME_CHARS = 80
 _MIN_SHARE = 0.1
 """Of the first lines of a chat, those that begin a message: the others belong to messages of several lines."""
 
+_MANY_NAMES = 20
+"""Messages of a chat of which several must be of one author; in a short chat, everyone may have written once."""
 _FIRST_LINES_BYTES = 4_096
 _MAX_LINES_BEFORE = 5
 """First lines of which one begins a message: there may be a note above the chat."""
@@ -60,14 +62,19 @@ _EXPORT = re.compile(r"[^/]*(?:whatsapp[^/]*|\.zip)/$", re.IGNORECASE)
 
 
 def looks_like(head: bytes) -> bool:
-    """Return whether a file starts as a chat: one of its first lines begins a message, and some have an author."""
+    """Return whether a file starts as a chat: one of its first lines begins a message, and authors recur.
+
+    In a list of dated texts, what precedes a colon never recurs.
+    """
     first = [line for line in head_lines(head[:_FIRST_LINES_BYTES]) if line.strip()][:_MAX_LINES_BEFORE]
     style = next(filter(None, map(_style_of, first)), None)
     if style is None:
         return False
     lines = [line for line in head_lines(head) if line.strip()]
     begun = [found[1] for line in lines if (found := style.fullmatch(line))]
-    return len(begun) >= _MIN_SHARE * len(lines) and any(map(_AFTER_NAME.search, begun))
+    names = [rest[: colon.start()] for rest in begun if (colon := _AFTER_NAME.search(rest))]
+    has_authors = 0 < len(names) < _MANY_NAMES or 2 * len(set(names)) < len(names)
+    return has_authors and len(begun) >= _MIN_SHARE * len(lines)
 
 
 def archive_root(name: str) -> str | None:

@@ -103,5 +103,20 @@ def test_a_json_document_on_one_line_over_64_kib_is_a_document(tmp_path: Path) -
     assert list(opened.rows) == ROWS
 
 
+@pytest.mark.parametrize(
+    ("head", "file_format"),
+    [
+        (b'[{"text": "a", "kind": "t1"}, {"text": "b", "kind": "t2"}]', "json"),
+        (b'{"text": "a", "source": "app.bsky.feed.post"}\n{"text": "b"}\n', "jsonl"),
+        (b'[{"text": "a", "replies": {"type": "OrderedCollection"}}]', "json"),
+        (b'[{"text": "a", "visibility": "public"}]', "json"),
+        (b"id,title,body,kind,label\n1,a,b,c,d\n", "csv"),
+        (b"scheduled_post_id,text\n1,hello\n", "csv"),
+    ],
+)
+def test_files_of_other_tools_are_not_detected_as_those_of_a_network(head: bytes, file_format: FileFormat) -> None:
+    assert recognize_format(head, "a") == file_format
+
+
 def test_every_format_has_a_row_in_the_table() -> None:
     assert {"auto", *FORMATS} == set(get_args(FileFormat))

@@ -79,6 +79,11 @@ def test_an_old_archive_of_x_is_one_source_and_only_its_tweets_are_read(
         )
 
 
+def test_tables_with_common_names_close_no_folder(tmp_path: Path) -> None:
+    folder = write(tmp_path / "f", dict.fromkeys(("saved_posts.csv", "scheduled_posts.csv", "a.csv"), CSV))
+    assert list(read(folder).values()) == [ROWS] * 3
+
+
 def test_tables_are_read_beside_each_other_whatever_their_names(tmp_path: Path) -> None:
     folder = write(tmp_path / "f", {"tweets.csv": CSV, "2012_01.csv": CSV, "mine.csv": X_TABLE})
     read_rows = read(folder)

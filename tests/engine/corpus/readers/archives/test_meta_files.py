@@ -120,6 +120,10 @@ def test_other_files_are_no_posts_unless_their_texts_are_chosen(content: object)
         b'[{"title": "a nice day", "selftext": ""}]',
         b'{"messages": [{"from": "Mia", "text": "a nice day"}]}',
         b'{"media": "none", "creation_timestamp": 1}',
+        b'[{"timestamp": 1573560000, "text": "a nice day", "attachments": [], "data": []}]',
+        b'{"comments_list": [{"text": "a nice day"}]}',
+        b'{"saved_tweets": [{"text": "a nice day"}]}',
+        b'{"likes_2024": [{"text": "a nice day"}]}',
         b"id,media\n1,x\n",
     ],
 )

@@ -214,7 +214,7 @@ def test_an_export_is_one_source_of_posts_and_comments(folder: str, tmp_path: Pa
     assert sorted(found) == sorted(EXPORT_TEXTS)
     assert report.dropped == {"with 2 columns instead of 10": 1}
     (source,) = report.sources
-    assert "4 other files not opened (messages, chats, drafts and votes never are)" in source.notes
+    assert "2 other files not opened (messages, chats, drafts and votes never are)" in source.notes
     assert "secret" not in str(report)
 
 

@@ -188,6 +188,10 @@ def test_damaged_lines_and_messages_without_end_are_dropped_without_an_example()
     assert all(not row.example for row in rows if isinstance(row, DroppedRow))
 
 
+def test_a_short_chat_in_which_everyone_writes_once_is_detected() -> None:
+    assert looks_like(chat(*(f"{name}: hello" for name in "ABCDEFGHIJKLMNOPQRS")))
+
+
 def test_a_chat_below_a_note_is_detected() -> None:
     assert looks_like(b"Saved by hand\n\nfrom my phone\n" + chat("Mia: one", "Tom: two"))
 
@@ -203,6 +207,7 @@ def test_a_chat_below_a_note_is_detected() -> None:
         "date,text\n31/12/19 21:41,a: b\n",
         "31/12/19, 21:41 - no names\n31/12/19, 21:41 - at all\n",
         "31/12/19, 21:41 - Mia: one\n" + "and many other lines\n" * 20,
+        "".join(f"2019-12-31 21:41 - a day of {number}: a nice one\n" for number in range(20)),
         "",
     ],
 )
