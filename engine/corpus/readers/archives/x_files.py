@@ -144,5 +144,6 @@ def _description(variable: str) -> str:
         return "contains only the long tweets"
     if re.fullmatch("twitter_circle_tweets?", variable):
         return "contains only circle tweets, which are private"
-    kind = {"": "of another kind", "__THAR_CONFIG": "of the manifest"}.get(variable, f"of {variable}")
-    return f"is a file {kind}, not the tweets of an X archive"
+    if variable == "__THAR_CONFIG":
+        return "is only the manifest of an X archive, without its tweets.js"
+    return f"is a file {f'of {variable}' if variable else 'of another kind'}, not the tweets of an X archive"
