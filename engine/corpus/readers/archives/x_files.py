@@ -145,5 +145,5 @@ def _description(variable: str) -> str:
     if re.fullmatch("twitter_circle_tweets?", variable):
         return "contains only circle tweets, which are private"
     if variable == "__THAR_CONFIG":
-        return "is only the manifest of an X archive, without its tweets.js"
+        return "is only the manifest, not the tweets of an X archive"
     return f"is a file {f'of {variable}' if variable else 'of another kind'}, not the tweets of an X archive"

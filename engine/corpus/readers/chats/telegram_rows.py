@@ -37,16 +37,24 @@ _ACCOUNT = re.compile(
     r'|(?:profile_pictures|stories)"\s*:\s*\['
     r'|(?:contacts|frequent_contacts|sessions|web_sessions|chats|left_chats)"\s*:\s*\{\s*"about")'
 )
+_MESSAGE = (
+    r'\{\s*"id"\s*:\s*\d+\s*,\s*"type"\s*:\s*"(?:message|service)"\s*,\s*"date"\s*:\s*"[^"]*"\s*,'
+    r'\s*(?:"date_unixtime"\s*:\s*"\d+"\s*,\s*)?"(?:from|actor)"\s*:'
+)
+_LIST_OF_CHATS = re.compile(rf'(?:\{{\s*(?:"about"\s*:\s*"(?:[^"\\]|\\.)*+"\s*,\s*)?"list"\s*:\s*)?\[\s*{_CHAT}')
+_MESSAGES = re.compile(rf'(?:\{{\s*(?:"name"\s*:\s*"(?:[^"\\]|\\.)*+"\s*,\s*)?"messages"\s*:\s*)?\[\s*{_MESSAGE}')
+"""What people cut out of an export, which also has the words of others."""
+_STARTS = (_ONE_CHAT, _ACCOUNT, _LIST_OF_CHATS, _MESSAGES)
 _EXPORT_FOLDER = re.compile(r"(?:Chat|Data)Export_[^/]*/$")
-_LISTS_OF_CHATS = ("chats", "left_chats")
+_LISTS_OF_CHATS = ("chats", "left_chats", "list")
 _CONTROL_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x[0-9A-Fa-f]{2}")
 _CHUNK_BYTES = 1 << 18
 
 
 def looks_like(head: bytes) -> bool:
-    """Return whether a file starts as the export of a chat or of an account."""
+    """Return whether a file starts as the export of a chat or of an account, or as a part of it."""
     text = head.decode("utf-8-sig", "replace").lstrip()
-    return _ONE_CHAT.match(text) is not None or _ACCOUNT.match(text) is not None
+    return any(start.match(text) for start in _STARTS)
 
 
 def archive_root(name: str) -> str | None:
@@ -99,14 +107,27 @@ class _Chat:
 
 
 def _export_rows(stream: JsonStream, name: str, authors: Authors) -> Iterator[Row]:
-    """Yield the rows of an export."""
+    """Yield the rows of an export, or of a part of it."""
+    start = stream.beginning().lstrip()
+    if not start.startswith("["):
+        yield from _object_rows(stream, name, authors)
+    elif _MESSAGES.match(start):
+        yield from _chat_rows(stream, _Chat(), "", authors)
+    elif _LIST_OF_CHATS.match(start):
+        yield from _chats_rows(stream, "", authors)
+    else:
+        raise _no_chats(name)
+
+
+def _object_rows(stream: JsonStream, name: str, authors: Authors) -> Iterator[Row]:
+    """Yield the rows of a chat, an account, or its list of chats."""
     account = ""
     has_chats = False
     chat = _Chat()
     for key in stream.object_keys() if stream.peek() == "{" else ():
         if key == "personal_information":
             account = _account_id(stream.value())
-        elif key in _LISTS_OF_CHATS and stream.peek() == "{":
+        elif key in _LISTS_OF_CHATS and stream.peek() in {"{", "["}:
             has_chats = True
             yield from _listed_rows(stream, account, authors)
         elif key == "messages" and stream.peek() == "[":
@@ -115,27 +136,39 @@ def _export_rows(stream: JsonStream, name: str, authors: Authors) -> Iterator[Ro
         else:
             chat.read(stream, key)
     if not has_chats:
-        raise CorpusError(
-            f"{name} has no chats.", "Export them in Telegram Desktop as machine-readable JSON, and give result.json."
-        )
+        raise _no_chats(name)
+
+
+def _no_chats(name: str) -> CorpusError:
+    return CorpusError(
+        f"{name} has no chats.", "Export them in Telegram Desktop as machine-readable JSON, and give result.json."
+    )
 
 
 def _listed_rows(stream: JsonStream, account: str, authors: Authors) -> Iterator[Row]:
-    """Yield the rows of `{"about": ..., "list": [CHAT, ...]}`."""
-    for list_key in stream.object_keys():
-        if list_key != "list" or stream.peek() != "[":
+    """Yield the rows of `{"about": ..., "list": [CHAT, ...]}`, or of the array alone."""
+    if stream.peek() == "[":
+        yield from _chats_rows(stream, account, authors)
+        return
+    for key in stream.object_keys():
+        if key == "list" and stream.peek() == "[":
+            yield from _chats_rows(stream, account, authors)
+        else:
+            stream.skip_value()
+
+
+def _chats_rows(stream: JsonStream, account: str, authors: Authors) -> Iterator[Row]:
+    """Yield the rows of an array of chats."""
+    for _ in stream.entries():
+        chat = _Chat()
+        if stream.peek() != "{":
             stream.skip_value()
             continue
-        for _ in stream.entries():
-            chat = _Chat()
-            if stream.peek() != "{":
-                stream.skip_value()
-                continue
-            for key in stream.object_keys():
-                if key == "messages" and stream.peek() == "[":
-                    yield from _chat_rows(stream, chat, account or ("" if chat.is_channel else chat.owner_id), authors)
-                else:
-                    chat.read(stream, key)
+        for key in stream.object_keys():
+            if key == "messages" and stream.peek() == "[":
+                yield from _chat_rows(stream, chat, account or ("" if chat.is_channel else chat.owner_id), authors)
+            else:
+                chat.read(stream, key)
 
 
 def _chat_rows(stream: JsonStream, chat: _Chat, owner_id: str, authors: Authors) -> Iterator[Row]:

@@ -291,7 +291,7 @@ def test_an_archive_without_its_tweets_is_an_error() -> None:
         ("data/note-tweet.js", "YTD.note_tweet.part0", "contains only the long tweets."),
         ("renamed.js", "YTD.note_tweet.part0", "contains only the long tweets."),
         ("data/twitter-circle-tweet.js", "YTD.twitter_circle_tweet.part0", "only circle tweets, which are private."),
-        ("data/manifest.js", "__THAR_CONFIG", "is only the manifest of an X archive, without its tweets.js."),
+        ("data/manifest.js", "__THAR_CONFIG", "is only the manifest, not the tweets of an X archive."),
     ],
 )
 def test_another_file_of_the_archive_alone_is_an_error_that_asks_for_the_tweets(

@@ -225,6 +225,24 @@ def test_several_exports_in_a_folder_are_one_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "part",
+    [
+        [message("one"), others()],
+        {"messages": [others(), message("one")]},
+        {"name": "Friends", "messages": [others(), message("one")]},
+        [chat(others(), message("one"))],
+        {"about": "This page lists all chats.", "list": [chat(others(), message("one"))]},
+    ],
+)
+def test_of_what_was_cut_out_of_an_export_only_the_messages_of_the_author_are_read(
+    tmp_path: Path, part: object
+) -> None:
+    write(tmp_path, {"cut.json": exported(part)})
+    tweets, (report,) = loaded(tmp_path / "cut.json", "Mia")
+    assert (tweets, report.format, report.dropped) == (["one"], "telegram", {"of another author": 1})
+
+
+@pytest.mark.parametrize(
     "value",
     [
         chat(message("a"), kind="verify_codes", name='a "b" \x1f'),
@@ -238,5 +256,9 @@ def test_exports_of_other_chats_and_other_selections_are_detected(value: object)
 
 
 def test_other_json_with_such_keys_is_not_detected_as_an_export() -> None:
-    for value in ({"name": "x", "type": "post", "id": 5, "messages": []}, {"about": "x", "text": "y"}, [chat()]):
+    for value in (
+        {"name": "x", "type": "post", "id": 5, "messages": []},
+        {"about": "x", "text": "y"},
+        [message(OTHERS_WORDS) | {"type": "post"}],
+    ):
         assert not looks_like(exported(value))
