@@ -7,6 +7,7 @@ a row.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -62,4 +63,10 @@ def doubt_about(texts: Sequence[str], num_rows: int, num_duplicates: int) -> str
     if digits > _MAX_DIGIT_SHARE:
         return f"{digits:.0%} of its characters are digits"
     mean = fmean(map(len, texts))
-    return f"its rows are {mean:.1f} characters long on average" if mean < _MIN_MEAN_CHARS else ""
+    is_short = mean < _MIN_MEAN_CHARS and fmean(map(_width, texts)) < _MIN_MEAN_CHARS
+    return f"its rows are {mean:.1f} characters long on average" if is_short else ""
+
+
+def _width(text: str) -> int:
+    """Return the length of a text in which a Chinese, Japanese or Korean character, which is a syllable, counts two."""
+    return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text)

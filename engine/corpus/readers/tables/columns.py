@@ -65,6 +65,10 @@ _MIN_CATEGORY_ROWS, _MAX_CATEGORY_SHARE = 20, 0.1
 """Share of distinct values up to which a column is a category, in so many rows."""
 
 
+_MIN_FILLED_SHARE = 0.2
+"""Share of rows in which a column has a value from which it is preferred to those with values in fewer."""
+
+
 class TextColumn(NamedTuple):
     """The column of the text and the reason for the choice."""
 
@@ -86,7 +90,9 @@ def find_text_column(rows: Sequence[Sequence[str]], names: Sequence[str] = ()) -
     values = [[value for row in rows if (value := row[index].strip())] for index in range(num_columns)]
     able = [index for index in range(num_columns) if not (keys and is_other_name(keys[index]))]
     texts = [index for index in able if not is_textless(values[index])]
-    for candidates in ([index for index in texts if values[index] and not is_category(values[index])], texts):
+    varied = [index for index in texts if values[index] and not is_category(values[index])]
+    filled = [index for index in varied if len(values[index]) >= _MIN_FILLED_SHARE * len(rows)]
+    for candidates in (filled, varied, texts):
         named = [index for index in candidates if keys and keys[index] in _RANKS]
         if named:
             return TextColumn(min(named, key=lambda index: _RANKS[keys[index]]), "by its name")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.archive_entries import suffix_of
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.tables.columns import is_number
 from engine.corpus.readers.tables.csv_quoting import Quoting, find_quoting, parsed
@@ -20,6 +21,8 @@ from engine.corpus.types import DroppedRow, Row, Source
 from engine.text import harmless
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_TAB_SUFFIXES = (".tsv", ".tab")
+"""Suffixes of files in which no comma is a delimiter, in a single column either."""
 _QUOTING_NOTES = {
     "escaped": r"quotation marks are escaped by a backslash",
     "literal": "quotation marks are part of the text",
@@ -127,6 +130,8 @@ def find_dialect(
     does not exist.
     """
     sample = find_sample(lines, config.column or config.label_column)
+    if not sample.is_table() and suffix_of(source.name) in _TAB_SUFFIXES:
+        sample = Sample(lines, "\t", find_quoting(lines, "\t"))
     num_skipped = 1 if separator_of(lines) else 0
     if sample.delimiter != ",":
         name = DELIMITER_NAMES.get(sample.delimiter, harmless(sample.delimiter))

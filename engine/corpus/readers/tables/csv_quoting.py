@@ -6,6 +6,7 @@ mark is a character of the text.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
@@ -15,7 +16,8 @@ from engine.corpus.readers.tables.csv_records import CsvRecords, num_fields, wit
 from engine.corpus.readers.tables.table_layout import Record
 from engine.corpus.types import DroppedRow
 
-Quoting = Literal["doubled", "escaped", "literal"]
+Quoting = Literal["doubled", "escaped", "spaced", "literal"]
+"""How quotation marks are written; "spaced" is "doubled" with a blank before each quoted field."""
 
 _MAX_QUOTED_SHARE = 0.5
 """Share of properly quoted lines up to which the quotation marks may be part of the texts."""
@@ -28,7 +30,11 @@ def parsed(
     """Return the records of lines, the first of which is line `first_number` of the file."""
     if quoting == "literal":
         return _split(lines, delimiter, first_number)
-    return iter(CsvRecords(map(_doubled, lines) if quoting == "escaped" else lines, delimiter, first_number))
+    if quoting == "escaped":
+        lines = map(_doubled, lines)
+    elif quoting == "spaced":
+        lines = (_unspaced(line, delimiter) for line in lines)
+    return iter(CsvRecords(lines, delimiter, first_number))
 
 
 def find_quoting(lines: Sequence[Line], delimiter: str) -> Quoting:
@@ -39,6 +45,10 @@ def find_quoting(lines: Sequence[Line], delimiter: str) -> Quoting:
         as_escaped = list(map(with_doubled_quotes, marked))
         if _num_valid(as_escaped, delimiter) > _num_valid(marked, delimiter):
             return "escaped"
+    if any(f'{delimiter} "' in line for line in marked):
+        unspaced = [line for each in marked if isinstance(line := _unspaced(each, delimiter), str)]
+        if _num_valid(unspaced, delimiter) > _num_valid(marked, delimiter):
+            return "spaced"
     return "literal" if delimiter in "\t|" and _is_literal(texts, marked, delimiter) else "doubled"
 
 
@@ -49,6 +59,11 @@ def _split(lines: Iterable[Line], delimiter: str, first_number: int) -> Iterator
 
 def _doubled(line: Line) -> Line:
     return with_doubled_quotes(line) if isinstance(line, str) and '\\"' in line else line
+
+
+def _unspaced(line: Line, delimiter: str) -> Line:
+    """Return a line without the blank between a delimiter and the quotation mark that begins a field."""
+    return re.sub(rf'{re.escape(delimiter)} "(?!")', f'{delimiter}"', line) if isinstance(line, str) else line
 
 
 def _num_valid(lines: Sequence[str], delimiter: str) -> int:

@@ -147,10 +147,11 @@ def _found_labels(rows: Sequence[Sequence[str]], header: Sequence[str], text_col
     unused = Labels()
     num_columns = len(header) or (len(rows[0]) if rows else 0)
     labels = {each: _labels_in(rows, each) for each in range(num_columns) if each != text_column}
-    are_zeros_counts = not header and sum(seen == {"0"} for seen in labels.values()) > 1
+    zeros = [each for each, seen in labels.items() if seen == {"0"} and not header]
+    are_zeros_labels = len(zeros) == 1 and zeros[0] in {0, num_columns - 1}
     is_value_wanted = label_of(wanted) not in FEELINGS | {"neutral"}
     for each, seen in labels.items():
-        if not seen or (are_zeros_counts and seen == {"0"}):
+        if not seen or (each in zeros and not are_zeros_labels):
             continue
         key = name_key(header[each]) if header else ""
         if _are_known(seen, key, len(rows)) and (header or all(row[each].strip() for row in rows)):

@@ -71,6 +71,7 @@ TEXTS = {
     "songs": filled("{1} of the {2} (live in {0})"),
     "names": [f"{a}{b}{c}a" for a in "aemk" for b in "rlnst" for c in "aeio"],
     "Chinese": [f"今天天气{a}，我们去{b}吧。" for a in "好坏热冷晴阴雨雪" for b in "山海城乡东南西北"],
+    "Chinese words": [f"{a}{b}" for a in "今天气好坏热冷" for b in "山海城乡东南西北"],
     "Japanese idioms": [f"{a}石{b}鳥" for a in "一二三四五六七八" for b in "一二三四五六七八"],
     "Thai": [f"สวัสดีตอนเช้าวันนี้อากาศดีมากเลยนะครับเพื่อนๆทุกคนที่รักกัน{chr(0xE01 + number)}" for number in range(40)],
     "times and scores": filled("it's {0}:30 and we won 3-{0} in the {1} league"),

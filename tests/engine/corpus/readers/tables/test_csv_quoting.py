@@ -59,6 +59,11 @@ def test_a_tsv_without_quoting_keeps_its_quotation_marks() -> None:
     assert notes[:2] == ["tab-separated", "quotation marks are part of the text"]
 
 
+def test_blanks_before_quoted_fields_are_recognised() -> None:
+    content = 'year, author, joke\n2014, Mia, "So, a bus"\n2015, Tom, "I said ""no"", twice"\n2016, Ida, "Short"\n'
+    assert rows_of(content) == ["So, a bus", 'I said "no", twice', "Short"]
+
+
 def test_a_table_of_pipes_without_quoting_keeps_its_quotation_marks() -> None:
     rows, notes = read('1|"@tom: see you there" I will\n2|"never closed\n3|plain\n4|plain too\n5|a|b\n')
     assert rows[:4] == ['"@tom: see you there" I will', '"never closed', "plain", "plain too"]

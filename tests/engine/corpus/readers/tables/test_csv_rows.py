@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.tables.csv_records import MAX_RECORD_LINES
-from engine.corpus.types import DroppedRow
+from engine.corpus.readers.tables.csv_rows import csv_rows
+from engine.corpus.types import DroppedRow, Source
 from engine.errors import CorpusError
 from tests.engine.corpus.readers.tables.read_table import read, rows_of
 
@@ -37,6 +39,13 @@ def test_a_usual_column_name_alone_in_the_first_row_is_a_header(header: str) -> 
 def test_a_bare_comma_in_one_column_is_counted_and_not_cut_short() -> None:
     rows = rows_of('hello there\nhello, world\n"hello, all"\n')
     assert rows == ["hello there", DroppedRow("with too many columns", "line 2: hello, world"), "hello, all"]
+
+
+def test_a_comma_in_a_tsv_of_one_column_is_a_character() -> None:
+    source = Source("a.tsv", "csv")
+    content = b'comments\nso long\nhello, you\n"hm", she said\n'
+    assert list(csv_rows(io.BytesIO(content), source, CorpusConfig())) == ["so long", "hello, you", '"hm", she said']
+    assert source.notes == ["tab-separated", "quotation marks are part of the text", "header row found"]
 
 
 def test_a_few_sentences_with_a_comma_each_are_no_two_columns() -> None:

@@ -46,9 +46,10 @@ def test_a_few_zeros_are_no_labels_but_hundreds_at_the_start_are_a_file_sorted_b
     assert [row for row in rows if isinstance(row, str)] == ["hello"] * 2
 
 
-def test_several_columns_of_zeros_are_counts_of_replies_and_likes_and_no_labels() -> None:
-    rows = rows_of("".join(f"{number},0,0,0,hello from the bus {number}\n" for number in range(200)))
-    assert rows[:2] == ["hello from the bus 0", "hello from the bus 1"]
+def test_zeros_in_several_columns_or_in_the_middle_are_counts_and_no_labels() -> None:
+    for zeros in ("0,0,0", "0,en,0", "2024-12-08,0,en"):
+        rows = rows_of("".join(f"{number},{zeros},hello from the bus {number}\n" for number in range(200)))
+        assert rows[:2] == ["hello from the bus 0", "hello from the bus 1"]
 
 
 @pytest.mark.parametrize(
