@@ -91,6 +91,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         suffixes=(".js", "tweets.csv"),
         looks_like=x_files.looks_like,
         archive_root=x_files.archive_root,
+        enclosing_root=x_files.enclosing_root,
         main_first=x_files.main_first,
         never_read="messages, deleted tweets, community tweets and media",
     ),

@@ -22,6 +22,12 @@ CIRCLE_FILE = re.compile(f"twitter-circle-tweets?{_PART}")
 MANIFEST_FILE = re.compile(f"manifest{_PART}")
 MONTH_FILE = re.compile(r"\d{4}_\d\d\.js")
 USER_FILE = re.compile(r"user_details\.js")
+_OTHER_FILE = re.compile(
+    r"(?:direct-message(?:s|-headers|s?-group|-group-headers)|tweet-headers|deleted-tweet-headers|ad-engagements"
+    r"|ad-impressions|ip-audit|ni-devices|ageinfo|personalization|screen-name-change|user-link-clicks"
+    rf"|account-creation-ip|periscope-[\w-]+){_PART}"
+)
+"""Files that only an archive since 2018 has, also one without tweets."""
 TABLE_FILES = (re.compile(r"tweets\.csv"), re.compile(r"\d{4}_\d\d\.csv"))
 """One file of all tweets, or one per month."""
 
@@ -79,6 +85,15 @@ def archive_root(name: str) -> str | None:
     else:
         return None
     return f"{folder}/" if folder else ""
+
+
+def enclosing_root(name: str) -> str | None:
+    """Return the folder of the archive that has a file with this path, if only archives have files of its name."""
+    folder, _, file_name = name.rpartition("/")
+    if not _DATA_FOLDER.search(folder) or _OTHER_FILE.fullmatch(file_name) is None:
+        return None
+    root = _DATA_FOLDER.sub("", folder)
+    return f"{root}/" if root else ""
 
 
 def main_first(member: Member) -> int:

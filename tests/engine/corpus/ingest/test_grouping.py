@@ -156,6 +156,12 @@ def test_what_was_sent_with_messages_is_not_read(tmp_path: Path) -> None:
     assert list(read(tmp_path).values()) == [ROWS]
 
 
+def test_in_a_part_of_an_archive_of_x_without_tweets_nothing_is_read(tmp_path: Path) -> None:
+    files = {"data/README.txt": TEXT, "data/direct-messages.js": b"window.YTD.direct_messages.part0 = []"}
+    error = error_of(write(tmp_path / "x", files))
+    assert "found but not read: data/README.txt; also has 1 .js (data/direct-messages.js)" in error.message
+
+
 def test_a_part_of_an_export_without_posts_is_reported_and_nothing_in_it_read(tmp_path: Path) -> None:
     files = {name: content for name, content in FACEBOOK_FILES.items() if "/posts/" not in name}
     error = error_of(write(tmp_path / "fb", files))
