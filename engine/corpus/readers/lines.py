@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Source, example
 from engine.text import EXAMPLE_CHARS
 
@@ -45,7 +46,7 @@ def decoded_lines(file: BinaryIO, source: Source, max_bytes: int = MAX_LINE_BYTE
                 num_windows += 1
             yield text
     if num_windows:
-        source.notes.append(f"{num_windows:,} line{'s' * (num_windows > 1)} read as Windows-1252")
+        source.notes.append(f"{counted(num_windows, 'line')} read as Windows-1252")
 
 
 def head_lines(head: bytes) -> list[str]:

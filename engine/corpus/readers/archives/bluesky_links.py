@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.corpus.readers.archives.posts import is_address, without_typed_links
+from engine.corpus.readers.json_files.json_values import as_array, as_object
 
 _LINK_TYPE = "app.bsky.richtext.facet#link"
 
@@ -22,13 +23,12 @@ class Link:
 
 def links_of(facets: object) -> Iterator[Link]:
     """Yield the links of a post's facets, whatever else is in them."""
-    for facet in facets if isinstance(facets, list) else ():
-        index = facet.get("index") if isinstance(facet, dict) else None
-        features = facet.get("features") if isinstance(facet, dict) else None
-        start, end = (_offset(index, key) for key in ("byteStart", "byteEnd"))
-        for feature in features if isinstance(features, list) else ():
-            is_link = isinstance(feature, dict) and feature.get("$type") == _LINK_TYPE
-            if is_link and isinstance(url := feature.get("uri"), str) and 0 <= start < end:
+    for facet in map(as_object, as_array(facets)):
+        index = as_object(facet.get("index"))
+        start, end = _offset(index.get("byteStart")), _offset(index.get("byteEnd"))
+        for feature in map(as_object, as_array(facet.get("features"))):
+            url = feature.get("uri")
+            if feature.get("$type") == _LINK_TYPE and isinstance(url, str) and 0 <= start < end:
                 yield Link(start, end, url)
 
 
@@ -57,7 +57,6 @@ def _replaced(text: str, links: Iterable[Link], *, keeps: bool) -> str:
     return b"".join([*pieces, data[position:]]).decode("utf-8", "replace")
 
 
-def _offset(index: object, key: str) -> int:
+def _offset(value: object) -> int:
     """Return an offset of a facet; -1 if it is invalid. JSON's numbers are decoded as floats."""
-    value = index.get(key) if isinstance(index, dict) else None
     return int(value) if isinstance(value, int | float) and 0 <= value < 1 << 31 else -1

@@ -20,9 +20,17 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.bluesky_links import Link, links_of, with_whole_links, without_links
 from engine.corpus.readers.archives.car_blocks import car_blocks
 from engine.corpus.readers.archives.html_text import escape
-from engine.corpus.readers.archives.posts import ONLY_A_LINK, SENSITIVE, PostCounts
+from engine.corpus.readers.archives.posts import ONLY_A_LINK, SENSITIVE, PostCounts, items_at
 from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import NOT_JSON, as_json, decode, starts_as_lines
+from engine.corpus.readers.json_files.json_values import (
+    NOT_JSON,
+    as_array,
+    as_json,
+    as_object,
+    decode,
+    first_char,
+    starts_as_lines,
+)
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 
@@ -35,13 +43,14 @@ _IS_POST = re.compile(rf'"\$type"\s*:\s*"{re.escape(POST_TYPE)}"'.encode())
 _HEAD_BYTES = 65_536
 _PAGES = ("records", "feed", "posts")
 _PAGE_KEY = re.compile(rf'"(?:{"|".join(_PAGES)})"\s*:\s*\[')
+_PATHS = {(), *((key,) for key in _PAGES)}
 _WRAPPERS = ("value", "post", "record")
 
 
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as a repository, or as JSON with a Bluesky post."""
-    is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
-    return _CAR_HEADER.match(head) is not None or (is_json and _IS_POST.search(head) is not None)
+    is_json = first_char(head) in {b"{", b"["} and _IS_POST.search(head) is not None
+    return is_json or _CAR_HEADER.match(head) is not None
 
 
 def bluesky_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
@@ -82,8 +91,7 @@ def _post(record: dict[str, object], cid: bytes = b"", own_did: str = "") -> _Po
     text, created, reply = record.get("text"), record.get("createdAt"), record.get("reply")
     if not isinstance(text, str):
         return DroppedRow("not a text", example("a post", as_json(text)))
-    parent = reply.get("parent") if isinstance(reply, dict) else None
-    uri = parent.get("uri") if isinstance(parent, dict) else None
+    uri = as_object(as_object(reply).get("parent")).get("uri")
     reply_to = uri if isinstance(uri, str) else "unknown" if reply else ""
     return _Post(
         created if isinstance(created, str) else "",
@@ -98,8 +106,7 @@ def _post(record: dict[str, object], cid: bytes = b"", own_did: str = "") -> _Po
 
 def _is_sensitive(labels: object) -> bool:
     """Return whether the author gave a post a label of content, such as "nudity"; "!" starts those of other uses."""
-    values = labels.get("values") if isinstance(labels, dict) else None
-    names = [each.get("val") for each in values if isinstance(each, dict)] if isinstance(values, list) else []
+    names = [as_object(each).get("val") for each in as_array(as_object(labels).get("values"))]
     return any(isinstance(name, str) and not name.startswith("!") for name in names)
 
 
@@ -151,9 +158,8 @@ def _json_posts(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post |
                 except ValueError:
                     yield DroppedRow(NOT_JSON, example(f"line {number:,}", line))
     elif beginning.startswith("[") or _PAGE_KEY.search(beginning):
-        for path, items in stream.arrays():
-            for number, item in enumerate(items if path in {(), *((key,) for key in _PAGES)} else (), start=1):
-                yield from _unwrapped(item, f"record {number:,}")
+        for number, item in enumerate(items_at(_PATHS, stream, source), start=1):
+            yield from _unwrapped(item, f"record {number:,}")
     else:
         yield from _unwrapped(stream.value(), "the record")
 

@@ -22,10 +22,11 @@ from engine.corpus.readers.archives.posts import (
     PRIVATE_EXAMPLE,
     SENSITIVE,
     PostCounts,
+    located,
 )
 from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import as_json
-from engine.corpus.types import DroppedRow, Row, Source, example
+from engine.corpus.readers.json_files.json_values import as_array, as_json, first_char
+from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 
 FILE_NAME = "outbox.json"
@@ -39,8 +40,8 @@ _POSTS = ("Note", "Question")
 
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as an outbox, or as statuses of the API."""
-    is_object = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
-    return (is_object and _OUTBOX.search(head) is not None) or mastodon_statuses.looks_like(head)
+    is_outbox = first_char(head) == b"{" and _OUTBOX.search(head) is not None
+    return is_outbox or mastodon_statuses.looks_like(head)
 
 
 def archive_root(name: str) -> str | None:
@@ -56,10 +57,10 @@ def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Itera
     counts = PostCounts()
     stream = JsonStream(file, source.name)
     is_statuses = mastodon_statuses.looks_like(stream.beginning()[:_HEAD_CHARS].encode(errors="replace"))
-    statuses = mastodon_statuses.status_rows(stream, config, counts)
+    rows_of = mastodon_statuses.status_rows if is_statuses else _outbox
     number = 0
-    for number, row in enumerate(statuses if is_statuses else _outbox(stream, source, config, counts), start=1):
-        yield DroppedRow(row.reason, example(f"post {number:,}", row.example)) if isinstance(row, DroppedRow) else row
+    for number, row in enumerate(rows_of(stream, source, config, counts), start=1):
+        yield located(row, f"post {number:,}")
     if not number:
         raise CorpusError(f"{source.name} holds no posts.", "Its account never posted. " + _HINT)
     source.notes += counts.notes()
@@ -118,7 +119,7 @@ def _audience(note: dict[str, object], actor: object) -> str:
 
 def _strings(field: object) -> list[str]:
     """Return the strings of a list, or of a single value."""
-    return [each for each in (field if isinstance(field, list) else [field]) if isinstance(each, str)]
+    return [each for each in (as_array(field) or [field]) if isinstance(each, str)]
 
 
 def _is_reply_to_others(note: dict[str, object], actor: object) -> bool:

@@ -19,10 +19,11 @@ from engine.corpus.readers.archives.posts import (
     PRIVATE_EXAMPLE,
     SENSITIVE,
     PostCounts,
+    items_at,
 )
 from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import NOT_JSON, as_json, decode
-from engine.corpus.types import DroppedRow, Row
+from engine.corpus.readers.json_files.json_values import NOT_JSON, as_object, decode, first_char
+from engine.corpus.types import DroppedRow, Row, Source
 
 _KEYS = tuple(re.compile(rf'"{key}"\s*:'.encode()) for key in ("visibility", "spoiler_text", "content"))
 _PUBLIC = ("public", "unlisted", "local")  # local: Akkoma's, public on its server
@@ -32,24 +33,22 @@ _PATHS = {(), ("statuses",)}
 
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as statuses of the API."""
-    is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
-    return is_json and all(key.search(head) for key in _KEYS)
+    return first_char(head) in {b"{", b"["} and all(key.search(head) for key in _KEYS)
 
 
-def status_rows(stream: JsonStream, config: CorpusConfig, counts: PostCounts) -> Iterator[Row]:
+def status_rows(stream: JsonStream, source: Source, config: CorpusConfig, counts: PostCounts) -> Iterator[Row]:
     """Yield one row per status, with examples that lack their location."""
     first = stream.beginning().partition("\n")[0]
     if first.startswith("{") and _is_status(first):
         while (line := stream.line()) is not None:
             if line.strip():
                 try:
-                    yield _row(decode(line), config, counts)
+                    yield _row(as_object(decode(line)), config, counts)
                 except ValueError:
-                    yield DroppedRow(NOT_JSON, line)
+                    yield DroppedRow(NOT_JSON, PRIVATE_EXAMPLE)
     else:
-        for path, items in stream.arrays():
-            for item in items if path in _PATHS else ():
-                yield _row(item, config, counts)
+        for item in items_at(_PATHS, stream, source):
+            yield _row(as_object(item), config, counts)
 
 
 def visible_row(content: str, config: CorpusConfig, counts: PostCounts) -> Row:
@@ -65,17 +64,16 @@ def visible_row(content: str, config: CorpusConfig, counts: PostCounts) -> Row:
 def _is_status(line: str) -> bool:
     """Return whether a line is a whole status."""
     try:
-        value = decode(line)
+        return "content" in as_object(decode(line))
     except ValueError:
         return False
-    return isinstance(value, dict) and "content" in value
 
 
-def _row(status: object, config: CorpusConfig, counts: PostCounts) -> Row:
+def _row(status: dict[str, object], config: CorpusConfig, counts: PostCounts) -> Row:
     """Return the text of a status, or why it is dropped."""
-    content = status.get("content") if isinstance(status, dict) else None
-    if not isinstance(status, dict) or not isinstance(content, str):
-        return DroppedRow("not a post", as_json(status))
+    content = status.get("content")
+    if not isinstance(content, str):
+        return DroppedRow("not a post", PRIVATE_EXAMPLE)
     if status.get("reblog"):
         return DroppedRow("boost", str(status.get("uri")))
     visibility = status.get("visibility")
@@ -93,7 +91,6 @@ def _row(status: object, config: CorpusConfig, counts: PostCounts) -> Row:
 
 def _is_reply_to_others(status: dict[str, object]) -> bool:
     """Return whether a status replies to another account."""
-    account = status.get("account")
-    own_id = account.get("id") if isinstance(account, dict) else None
+    own_id = as_object(status.get("account")).get("id")
     answered = status.get("in_reply_to_account_id")
     return bool(status.get("in_reply_to_id") or answered) and not (answered and answered == own_id)

@@ -20,6 +20,8 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.archives.meta_files import POSTS_KEY, part_number
 from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import as_array, as_object
+from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Member, Row, Source, example
 
 _MENTION = re.compile(r"@\[\d+(?::\d+)?:([^\[\]]+)\]")
@@ -31,9 +33,8 @@ def meta_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -
     """Yield one row per post of all parts in order. Raises `CorpusError` if a file is no valid JSON."""
     num_posts = num_repaired = 0
     for member in sorted(members, key=lambda member: (member.name.rpartition("/")[0], part_number(member.name))):
-        name = source.name if len(members) == 1 else f"{source.name}: {member.name}"
         with closing(member.open()) as file:
-            for entry in _entries(JsonStream(file, name)):
+            for entry in _entries(JsonStream(file, source.name_of(member))):
                 num_posts += 1
                 where = f"post {num_posts:,}"
                 row = _row(entry, config, where)
@@ -44,7 +45,7 @@ def meta_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -
                 yield row
     source.notes.append("the export does not contain who could see a post: all posts are read")
     if num_repaired:
-        source.notes.append(f"the export's wrong encoding reverted in {num_repaired:,} post{'s' * (num_repaired > 1)}")
+        source.notes.append(f"wrong encoding of the export repaired in {counted(num_repaired, 'post')}")
 
 
 def _entries(stream: JsonStream) -> Iterator[object]:
@@ -63,8 +64,8 @@ def _row(entry: object, config: CorpusConfig, where: str) -> Row:
     """Return the text of a post as it is in the file, or why it is dropped."""
     if not isinstance(entry, dict):
         return DroppedRow("not a post", where)
-    media = [each for each in _items(entry.get("media")) if isinstance(each, dict)]
-    texts = [each.get("post") for each in _items(entry.get("data")) if isinstance(each, dict)]
+    media = [each for each in as_array(entry.get("media")) if isinstance(each, dict)]
+    texts = [each.get("post") for each in as_array(entry.get("data")) if isinstance(each, dict)]
     if not media:
         text = "\n".join(each for each in texts if isinstance(each, str))
     else:
@@ -73,21 +74,15 @@ def _row(entry: object, config: CorpusConfig, where: str) -> Row:
     if not text.strip():
         is_post = media or "data" in entry or "attachments" in entry
         keys = ", ".join(islice(entry, 8))
-        return DroppedRow("post without a text" if is_post else "not a post", example(where, f"it has {keys}"))
+        return DroppedRow("without text" if is_post else "not a post", example(where, f"it has {keys}"))
     if config.no_replies and any(_is_reply(each) for each in media):
         return DroppedRow("reply", example(where, _repaired(text)))
     return text
 
 
-def _items(value: object) -> list[object]:
-    """Return a list as it is, any other value as an empty list."""
-    return value if isinstance(value, list) else []
-
-
 def _is_reply(media: dict[str, object]) -> bool:
     """Return whether a post of Threads is a reply; the export does not contain to whom."""
-    details = media.get("text_app_post")
-    return isinstance(details, dict) and details.get("is_reply") is True
+    return as_object(media.get("text_app_post")).get("is_reply") is True
 
 
 def _repaired(text: str) -> str:

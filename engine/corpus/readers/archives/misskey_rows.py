@@ -20,11 +20,12 @@ from engine.corpus.readers.archives.posts import (
     PRIVATE_EXAMPLE,
     SENSITIVE,
     PostCounts,
+    located,
     without_typed_links,
 )
 from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import as_json
-from engine.corpus.types import DroppedRow, Row, Source, example
+from engine.corpus.readers.json_files.json_values import as_json, first_char
+from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 
 _KEYS = tuple(re.compile(rf'"{key}"\s*:'.encode()) for key in ("text", "fileIds", "renoteId", "visibility"))
@@ -33,8 +34,7 @@ _VISIBILITIES = ("public", "home", "followers")
 
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as an array of notes."""
-    is_array = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
-    return is_array and all(key.search(head) for key in _KEYS)
+    return first_char(head) == b"[" and all(key.search(head) for key in _KEYS)
 
 
 def misskey_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
@@ -44,8 +44,7 @@ def misskey_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
     number = 0
     stream = JsonStream(file, source.name)
     for number, note in enumerate(stream.items(), start=1):
-        row = _row(note, own_ids, config, counts)
-        yield DroppedRow(row.reason, example(f"note {number:,}", row.example)) if isinstance(row, DroppedRow) else row
+        yield located(_row(note, own_ids, config, counts), f"note {number:,}")
         if config.no_replies and isinstance(note, dict) and isinstance(note.get("id"), str):
             own_ids.add(note["id"])
     stream.expect_end()

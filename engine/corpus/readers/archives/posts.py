@@ -7,8 +7,13 @@ replaced by the whole one; other text of a link, such as a mention, a hashtag or
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+
+from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.report import counted
+from engine.corpus.types import DroppedRow, Row, Source, example
+from engine.text import harmless
 
 DIRECT_MESSAGE = "direct message"
 FOR_FOLLOWERS = "for followers only"
@@ -17,6 +22,7 @@ SENSITIVE = "marked as sensitive"
 PRIVATE_EXAMPLE = "its text is not shown"
 """Example of a dropped row whose text is private."""
 
+_MAX_PATHS, _MAX_PATH_CHARS = 8, 60
 _TYPED_LINK = re.compile(
     r"(?<! ) *(?:\(https?://[!-'*-~]+\)|(?<![a-z0-9])(?:https?://|www\.(?=[a-z0-9]))[!-~]*[a-z0-9/_=&#%~+-])",
     re.IGNORECASE,
@@ -35,11 +41,29 @@ class PostCounts:
     def notes(self) -> Iterator[str]:
         """Yield a note for each count."""
         if self.without_links:
-            yield f"links removed from {_posts(self.without_links)}; --keep-links keeps them"
+            yield f"links removed from {counted(self.without_links, 'post')}; --keep-links keeps them"
         if self.for_followers:
-            yield f"{_posts(self.for_followers)} for followers only included"
+            yield f"{counted(self.for_followers, 'post')} for followers only included"
         if self.with_warnings:
-            yield f"content warnings of {_posts(self.with_warnings)} not included; --no-sensitive skips such posts"
+            warned = counted(self.with_warnings, "post")
+            yield f"content warnings of {warned} not included; --no-sensitive skips such posts"
+
+
+def located(row: Row, where: str) -> Row:
+    """Return a row with its location in its example, if it is dropped."""
+    return DroppedRow(row.reason, example(where, row.example)) if isinstance(row, DroppedRow) else row
+
+
+def items_at(paths: Collection[tuple[str, ...]], stream: JsonStream, source: Source) -> Iterator[object]:
+    """Yield the items of the arrays at some paths of a document; a note lists the other arrays with items."""
+    skipped = []
+    for path, items in stream.arrays():
+        if path in paths:
+            yield from items
+        elif next(items, None) is not None:
+            skipped.append(harmless(".".join(path), _MAX_PATH_CHARS))
+    if skipped:
+        source.notes.append(f"not read: {', '.join(skipped[:_MAX_PATHS])}")
 
 
 def is_address(shown: str, url: str) -> bool:
@@ -61,7 +85,3 @@ def without_typed_links(text: str) -> str:
 def _bare(address: str) -> str:
     """Return an address in lower case without protocol and www."""
     return address.lower().removeprefix("http://").removeprefix("https://").removeprefix("www.")
-
-
-def _posts(count: int) -> str:
-    return f"{count:,} post{'' if count == 1 else 's'}"

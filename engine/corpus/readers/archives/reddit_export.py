@@ -7,12 +7,14 @@ private and have the words of others, drafts were never published.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.html_text import escape
+from engine.corpus.readers.archives.posts import located
 from engine.corpus.readers.archives.reddit_posts import row_of
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.readers.tables.csv_records import CsvRecords
@@ -43,19 +45,20 @@ def enclosing_root(name: str) -> str | None:
 
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as one of an export that has texts, also as one that is never read."""
-    return _PUBLIC.match(head) is not None or any(each.match(head) for each in _PRIVATE)
+    header = head.removeprefix(codecs.BOM_UTF8)
+    return _PUBLIC.match(header) is not None or any(each.match(header) for each in _PRIVATE)
 
 
-def rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Yield one row per post or comment. Raises `CorpusError` if the file is another one of the export."""
+def rows(file: BinaryIO, name: str, source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Yield one row per post or comment. Raises `CorpusError`, which has `name`, for another file of the export."""
     records = iter(CsvRecords(decoded_lines(file, source), ","))
     first = next(records, None)
     columns = first[1] if isinstance(first, tuple) else []
     header = ",".join(columns).encode()
     if not _PUBLIC.match(header):
-        private = next((name for each, name in _PRIVATE.items() if each.match(header)), "")
+        private = next((kind for each, kind in _PRIVATE.items() if each.match(header)), "")
         what = f"has the {private} of a Reddit account, which are never read" if private else "has no posts of Reddit"
-        raise CorpusError(f"{source.name} {what}.", "Give posts.csv or comments.csv of Reddit's export, or all of it.")
+        raise CorpusError(f"{name} {what}.", "Give posts.csv or comments.csv of Reddit's export, or all of it.")
     for record in records:
         if isinstance(record, DroppedRow):
             yield record
@@ -72,6 +75,4 @@ def _row(number: int, fields: list[str], columns: list[str], config: CorpusConfi
     if "title" in post:
         post["selftext"] = post.pop("body")
     row = row_of(post, config)
-    if isinstance(row, DroppedRow):
-        return DroppedRow(row.reason, example(f"line {number:,}", row.example))
-    return escape(row)
+    return escape(row) if isinstance(row, str) else located(row, f"line {number:,}")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.posts import DIRECT_MESSAGE, PRIVATE_EXAMPLE, SENSITIVE
-from engine.corpus.readers.json_files.json_values import as_json
+from engine.corpus.readers.json_files.json_values import as_array, as_json, as_object
 from engine.corpus.types import DroppedRow, Row
 
 DELETED = "deleted by its author"
@@ -47,8 +47,7 @@ def posts_in(value: object) -> Iterator[dict[str, object] | DroppedRow]:
             yield each
             waiting += _answers(each)
         elif kind == "Listing":
-            children = data.get("children")
-            waiting += reversed(children) if isinstance(children, list) else ()
+            waiting += reversed(as_array(data.get("children")))
         elif kind in POST_KINDS:
             yield data
             waiting += _answers(data)
@@ -102,12 +101,11 @@ def _reason_to_drop(post: dict[str, object], config: CorpusConfig, *, is_comment
 
 def _taken_down(post: dict[str, object], texts: list[str]) -> str:
     """Return the reason if a submission or comment was taken down, by its author or others, else ""."""
-    meta = post.get("_meta")  # Arctic Shift's, which also has texts that were taken down later
-    removal = meta.get("removal_type") if isinstance(meta, dict) else None
-    by = post.get("removed_by_category") or removal
+    meta = as_object(post.get("_meta"))  # Arctic Shift's, which also has texts that were taken down later
+    by = post.get("removed_by_category") or meta.get("removal_type")
     if by:
         return DELETED if by in ("deleted", "author") else REMOVED
-    if isinstance(meta, dict) and meta.get("was_deleted_later") is True:
+    if meta.get("was_deleted_later") is True:
         return DELETED
     found = next(filter(None, map(_PLACEHOLDER.fullmatch, texts)), None)
     if found is None:

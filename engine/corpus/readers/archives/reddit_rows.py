@@ -14,11 +14,12 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives import reddit_export
+from engine.corpus.readers.archives.posts import items_at, located
 from engine.corpus.readers.archives.reddit_posts import POST_KINDS, posts_in, row_of
 from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import NOT_JSON, decode
+from engine.corpus.readers.json_files.json_values import NOT_JSON, decode, first_char
 from engine.corpus.report import counted
-from engine.corpus.types import DroppedRow, Member, Row, Source, example
+from engine.corpus.types import DroppedRow, Member, Row, Source
 
 _HEAD_BYTES = 65_536
 _DUMP = re.compile(r"(?:R[CS]_(?:v2_)?\d{4}-\d\d|\w+_(?:comments|submissions))(?:\.(?:bz2|gz|xz|zst))?")
@@ -27,18 +28,16 @@ _SUBMISSION = re.compile(rb'"selftext"\s*:')
 _COMMENT = re.compile(rb'"body"\s*:')
 _SUBREDDIT = re.compile(rb'"subreddit"\s*:')
 _POST_KEYS = ("selftext", "body", "subreddit")
-_MAX_NAMES = 8
 _PATHS = {(), ("data",), ("data", "children"), ("submissions",), ("posts",), ("comments",)}
 """Paths of the arrays that are read of a document; tools store messages and saved posts under others."""
 
 
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as JSON with submissions or comments, or as a file of an export."""
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith((b"{", b"[")):
+    if first_char(head) in {b"{", b"["}:
         is_comment = _COMMENT.search(head) is not None and _SUBREDDIT.search(head) is not None
         return is_comment or _SUBMISSION.search(head) is not None or _LISTING.search(head) is not None
-    return reddit_export.looks_like(start)
+    return reddit_export.looks_like(head)
 
 
 def archive_root(name: str) -> str | None:
@@ -56,22 +55,22 @@ def reddit_rows(members: Sequence[Member], source: Source, config: CorpusConfig)
     """Yield one row per submission or comment of all members. Raises `CorpusError` if a file has other things."""
     for member in members:
         with closing(member.open()) as file:
-            head = file.read(_HEAD_BYTES)
-            is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
+            is_json = first_char(file.read(_HEAD_BYTES)) in {b"{", b"["}
         with closing(member.open()) as file:
-            yield from _json_rows(file, source, config) if is_json else reddit_export.rows(file, source, config)
+            rows_of = _json_rows if is_json else reddit_export.rows
+            yield from rows_of(file, source.name_of(member), source, config)
 
 
-def _json_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Yield one row per submission or comment of a JSON file."""
-    stream = JsonStream(file, source.name)
+def _json_rows(file: BinaryIO, name: str, source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Yield one row per submission or comment of a JSON file; `name` is its name in messages."""
+    stream = JsonStream(file, name)
     num_submissions = num_comments = 0
     for number, post in enumerate(_posts(stream, source), start=1):
         row = post if isinstance(post, DroppedRow) else row_of(post, config)
         if isinstance(row, str) and not isinstance(post, DroppedRow):
             num_submissions += "title" in post
             num_comments += "title" not in post
-        yield DroppedRow(row.reason, example(f"post {number:,}", row.example)) if isinstance(row, DroppedRow) else row
+        yield located(row, f"post {number:,}")
     found = [counted(num_submissions, "submission") + " (title and text)"] if num_submissions else []
     found += [counted(num_comments, "comment")] if num_comments else []
     source.notes += [", ".join(found)] if found else []
@@ -92,14 +91,8 @@ def _posts(stream: JsonStream, source: Source) -> Iterator[dict[str, object] | D
     if stream.peek() == "{" and _is_post(stream.whole()):
         yield from posts_in(stream.value())
     else:
-        skipped = []
-        for path, items in stream.arrays():
-            if path in _PATHS:
-                for item in items:
-                    yield from posts_in(item)
-            elif next(items, None) is not None:
-                skipped.append(".".join(path))
-        source.notes += [f"not read: {', '.join(skipped[:_MAX_NAMES])}"] if skipped else []
+        for item in items_at(_PATHS, stream, source):
+            yield from posts_in(item)
     stream.expect_end()
 
 

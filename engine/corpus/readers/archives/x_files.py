@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import as_object
 from engine.corpus.types import Member, Source
 from engine.errors import CorpusError
 
@@ -122,8 +123,8 @@ def own_id(member: Member, source: Source) -> str:
     """Return the account id in `manifest.js` or `user_details.js`, or ""."""
     with _opened(member, source) as (name, stream):
         value = stream.value() if name in {"__THAR_CONFIG", "user_details"} else None
-    user = value.get("userInfo", value) if isinstance(value, dict) else None
-    account_id = user.get("accountId", user.get("id")) if isinstance(user, dict) else None
+    user = as_object(as_object(value).get("userInfo", value))
+    account_id = user.get("accountId", user.get("id"))
     return account_id if isinstance(account_id, str) else ""
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from engine.corpus.readers.json_files.json_values import as_object
 from engine.errors import CorpusError
 from engine.text import unescape
 
@@ -54,10 +55,9 @@ class NoteTweets:
 
     def add(self, entry: object) -> None:
         """Add an entry of `note-tweet.js`, if it is a note. Raises `CorpusError` if there are too many."""
-        note = entry.get("noteTweet", entry) if isinstance(entry, dict) else None
-        core = note.get("core") if isinstance(note, dict) else None
-        text = core.get("text") if isinstance(core, dict) else None
-        if not isinstance(note, dict) or not isinstance(text, str):
+        note = as_object(as_object(entry).get("noteTweet", entry))
+        text = as_object(note.get("core")).get("text")
+        if not isinstance(text, str):
             return
         self._num_chars += len(text)
         if self._num_chars > MAX_NOTE_CHARS:

@@ -12,7 +12,8 @@ import numpy as np
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.posts import ONLY_A_LINK, PRIVATE_EXAMPLE
 from engine.corpus.readers.archives.x_notes import NoteTweets
-from engine.corpus.readers.json_files.json_values import as_json
+from engine.corpus.readers.json_files.json_values import as_json, as_object
+from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 
@@ -57,17 +58,17 @@ class TweetRows:
         if isinstance(row, str) and not self._config.keep_links and _LINK.search(row):
             row = _LINK.sub("", row).strip() or DroppedRow(ONLY_A_LINK, example(where, row))
             self._num_without_links += isinstance(row, str)
-        self._num_protected += isinstance(row, str) and _user(tweet).get("protected") is True
+        self._num_protected += isinstance(row, str) and as_object(tweet.get("user")).get("protected") is True
         return row
 
     def _changes(self) -> Iterator[str]:
         """Yield the notes on changes to the tweets."""
         if count := self._num_without_links:
-            yield f"links removed from {count:,} tweet{'s' * (count > 1)}; --keep-links keeps them"
+            yield f"links removed from {counted(count, 'tweet')}; --keep-links keeps them"
         if count := self._num_long:
-            yield f"{count:,} long tweet{'s' * (count > 1)} read from note-tweet.js"
+            yield f"{counted(count, 'long tweet')} read from note-tweet.js"
         if count := self._num_protected:
-            yield f"{count:,} tweet{'s' * (count > 1)} of a protected account included"
+            yield f"{counted(count, 'tweet')} of a protected account included"
 
     def _whole_text(self, tweet: dict[str, object], text: str, where: str) -> Row:
         """Return the text of a tweet, that of its long note if it has one, or why it is dropped."""
@@ -92,7 +93,7 @@ def owner_id(tweets: Iterable[object]) -> str:
     own, answered, accounts = array("Q"), array("Q"), array("Q")
     with suppress(CorpusError):
         for tweet in map(_unwrapped, tweets):
-            if isinstance(author := _user(tweet).get("id_str"), str):
+            if isinstance(author := as_object(tweet.get("user")).get("id_str"), str):
                 return author
             numbers = [_number(tweet, f"{field}_str", field) for field in _ID_FIELDS]
             own.append(numbers[0])
@@ -124,18 +125,13 @@ def tweet_id(tweet: dict[str, object]) -> int:
 
 def _unwrapped(entry: object) -> dict[str, object]:
     """Return the object of a tweet, which archives since 2019 wrap in another one; empty for anything else."""
-    tweet = entry.get("tweet", entry) if isinstance(entry, dict) else None
-    return tweet if isinstance(tweet, dict) else {}
+    return as_object(as_object(entry).get("tweet", entry))
 
 
 def _full_text(tweet: dict[str, object]) -> str | None:
     """Return the text of a tweet; of version 1.1 of the API, which truncates it in `text`, the full one."""
-    extended = tweet.get("extended_tweet")
-    texts = (
-        extended.get("full_text") if isinstance(extended, dict) else None,
-        tweet.get("full_text"),
-        tweet.get("text"),
-    )
+    whole = as_object(tweet.get("extended_tweet")).get("full_text")
+    texts = (whole, tweet.get("full_text"), tweet.get("text"))
     return next((text for text in texts if isinstance(text, str)), None)
 
 
@@ -143,12 +139,6 @@ def _is_reply_to_others(tweet: dict[str, object], owner: str) -> bool:
     """Return whether a tweet replies to another account; a continued thread does not count if the owner is known."""
     reply_to = tweet.get("in_reply_to_user_id_str") or tweet.get("in_reply_to_user_id")
     return any(tweet.get(field) for field in _REPLY_FIELDS) and not (owner and reply_to == owner)
-
-
-def _user(tweet: dict[str, object]) -> dict[str, object]:
-    """Return the author of a tweet, whom only archives before 2019 describe; empty in others."""
-    user = tweet.get("user")
-    return user if isinstance(user, dict) else {}
 
 
 def _number(tweet: dict[str, object], *fields: str) -> int:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.report import counted
 from engine.corpus.types import AuthorNeededError, ChatAuthor, DroppedRow, NoTextsError, Source
 from engine.errors import CorpusError
 from engine.text import harmless
@@ -103,7 +104,7 @@ class Authors:
         if self._own:
             yield f"messages of {', '.join(map(self._shown, sorted(self._own)))}"
         if self._num_private:
-            yield f"{self._num_private:,} message{'s' * (self._num_private > 1)} from private chats"
+            yield f"{counted(self._num_private, 'message')} from private chats"
 
     def _shown(self, key: str) -> str:
         """Return an author's name, and the id if there is one."""

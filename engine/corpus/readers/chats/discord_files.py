@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from engine.corpus.readers.json_files.json_values import decode
+from engine.corpus.readers.json_files.json_values import as_object, decode
 from engine.corpus.types import Member
 
 FileKind = Literal["package", "package table", "channel", "exporter", "exporter table"]
@@ -47,10 +47,10 @@ def looks_like(head: bytes) -> bool:
 def channel_of(text: str) -> dict[str, object]:
     """Return the content of a `channel.json`; empty if the text is another file's."""
     try:
-        value = decode(text)
+        channel = as_object(decode(text))
     except ValueError:
         return {}
-    return value if isinstance(value, dict) and value.keys() <= _CHANNEL_KEYS else {}
+    return channel if channel.keys() <= _CHANNEL_KEYS else {}
 
 
 def messages_first(member: Member) -> int:

@@ -18,6 +18,7 @@ from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.chats.authors import OF_ANOTHER_AUTHOR, SYSTEM_MESSAGE, WITHOUT_TEXT, Authors
 from engine.corpus.readers.chats.discord_files import FileKind, channel_of, is_private, kind_of
 from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import as_object
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.readers.tables.csv_records import CsvRecords
 from engine.corpus.types import DroppedRow, Member, Row, Source
@@ -80,7 +81,7 @@ def _package_rows(stream: JsonStream, authors: Authors, *, is_private: bool) -> 
     """Yield the rows of a channel in the data package."""
     for message in stream.items():
         authors.count_own(is_private=is_private)
-        yield _row(message.get("Contents") if isinstance(message, dict) else None)
+        yield _row(as_object(message).get("Contents"))
 
 
 def _exported_rows(stream: JsonStream, authors: Authors) -> Iterator[Row]:
@@ -88,19 +89,18 @@ def _exported_rows(stream: JsonStream, authors: Authors) -> Iterator[Row]:
     is_private_channel = False
     for key in stream.object_keys():
         if key == "channel":
-            channel = stream.value()
-            is_private_channel = isinstance(channel, dict) and is_private(channel.get("type"))
+            is_private_channel = is_private(as_object(stream.value()).get("type"))
         elif key == "messages" and stream.peek() == "[":
             for message in stream.items():
-                yield _exported_row(message, authors, is_private=is_private_channel)
+                yield _exported_row(as_object(message), authors, is_private=is_private_channel)
         else:
             stream.skip_value()
 
 
-def _exported_row(message: object, authors: Authors, *, is_private: bool) -> Row:
+def _exported_row(message: dict[str, object], authors: Authors, *, is_private: bool) -> Row:
     """Return the text of a message if it is the author's."""
-    author = message.get("author") if isinstance(message, dict) else None
-    if not isinstance(message, dict) or not isinstance(author, dict) or message.get("type") not in _WRITTEN:
+    author = as_object(message.get("author"))
+    if not author or message.get("type") not in _WRITTEN:
         return SYSTEM_MESSAGE
     author_id, *names = (each if isinstance(each := author.get(key), str) else "" for key in _AUTHOR_KEYS)
     is_own = authors.is_own(author_id, *names, is_private=is_private)

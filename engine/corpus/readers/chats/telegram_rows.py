@@ -24,6 +24,7 @@ from engine.corpus.files.byte_stream import ByteStream, buffered
 from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.chats.authors import OF_ANOTHER_AUTHOR, SYSTEM_MESSAGE, WITHOUT_TEXT, Authors
 from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import as_object
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
 
@@ -126,7 +127,7 @@ def _object_rows(stream: JsonStream, name: str, authors: Authors) -> Iterator[Ro
     chat = _Chat()
     for key in stream.object_keys() if stream.peek() == "{" else ():
         if key == "personal_information":
-            account = _account_id(stream.value())
+            account = _author_id(as_object(stream.value()).get("user_id"))
         elif key in _LISTS_OF_CHATS and stream.peek() in {"{", "["}:
             has_chats = True
             yield from _listed_rows(stream, account, authors)
@@ -174,8 +175,8 @@ def _chats_rows(stream: JsonStream, account: str, authors: Authors) -> Iterator[
 def _chat_rows(stream: JsonStream, chat: _Chat, owner_id: str, authors: Authors) -> Iterator[Row]:
     """Yield one row per message of a chat."""
     is_private = not chat.type.startswith("public_")
-    for message in stream.items():
-        if not isinstance(message, dict) or message.get("type") != "message":
+    for message in map(as_object, stream.items()):
+        if message.get("type") != "message":
             yield SYSTEM_MESSAGE
             continue
         author_id, name = _author_id(message.get("from_id")), _string(message.get("from"))
@@ -203,11 +204,6 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return "".join(_string(part.get("text")) if isinstance(part, dict) else _string(part) for part in value)
     return _string(value)
-
-
-def _account_id(information: object) -> str:
-    """Return the id of an account as messages have it, or ""."""
-    return _author_id(information.get("user_id")) if isinstance(information, dict) else ""
 
 
 def _author_id(value: object) -> str:

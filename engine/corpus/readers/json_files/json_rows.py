@@ -29,6 +29,7 @@ from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import starts_as_lines
 from engine.corpus.readers.json_files.text_key import Numbered
 from engine.corpus.readers.json_files.value_rows import only_array, table_rows, value_rows
+from engine.corpus.report import counted
 from engine.corpus.types import NoTextsError, Row, Source
 from engine.text import harmless
 
@@ -69,7 +70,7 @@ def json_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[
             stream.hint = "It has several JSON values: with --format jsonl, lines that are not valid are left out."
             yield from value_rows(_numbered(stream.values(), stream), source, config, place="value")
     if count := stream.num_windows_chars:
-        source.notes.append(f"{count:,} character{'s' * (count > 1)} read as Windows-1252")
+        source.notes.append(f"{counted(count, 'character')} read as Windows-1252")
 
 
 def _items(stream: JsonStream) -> Iterator[object]:

@@ -5,6 +5,7 @@ Never converts digits to `int`: Python refuses long ones, and ids are not quanti
 
 from __future__ import annotations
 
+import codecs
 import json
 
 from engine.corpus.readers.json_files.json_paths import array_paths, is_post
@@ -21,6 +22,21 @@ def decode(text: str) -> object:
         return DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def as_object(value: object) -> dict[str, object]:
+    """Return an object as it is, any other value as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_array(value: object) -> list[object]:
+    """Return an array as it is, any other value as an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def first_char(head: bytes) -> bytes:
+    """Return the first character of a file after its byte order mark and white space, by its first bytes."""
+    return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
 
 
 def starts_as_lines(text: str) -> bool:

@@ -13,6 +13,7 @@ from itertools import islice
 from engine.corpus.readers.json_files.json_paths import Missing, shown_paths, values_at
 from engine.corpus.readers.json_files.json_values import as_json
 from engine.corpus.readers.tables.labels import LabelRule
+from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Row, Source, example
 
 Numbered = tuple[int, object, int]
@@ -56,8 +57,7 @@ class TextKey:
             else:
                 yield from self._nested_rows(value, number)
         if self.num_long:
-            plural = "s" * (self.num_long > 1)
-            self.source.notes.append(f"{self.num_long:,} long tweet{plural} read whole, from another key")
+            self.source.notes.append(f"{counted(self.num_long, 'long tweet')} read whole, from another key")
 
     def without_key(self, numbered: Numbered) -> DroppedRow:
         """Return the dropped row of a value without the key."""

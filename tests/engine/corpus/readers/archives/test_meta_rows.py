@@ -42,7 +42,7 @@ def test_the_texts_of_facebook_posts_are_rows_and_posts_without_one_are_counted(
     rows = rows_of(*posts, without_data)
     dropped = [row for row in rows if isinstance(row, DroppedRow)]
     assert [row for row in rows if isinstance(row, str)] == ["a nice day", "and a good night"]
-    assert [row.reason for row in dropped] == ["post without a text"] * 3
+    assert [row.reason for row in dropped] == ["without text"] * 3
     assert dropped[0].example == "post 1: it has timestamp, attachments, data, title"
 
 
@@ -92,9 +92,11 @@ def test_an_entry_that_is_no_post_is_dropped_without_its_text(entry: object) -> 
 
 
 def test_a_truncated_file_yields_its_posts_and_an_error_that_names_it() -> None:
-    rows = meta_rows([member(as_exported([facebook("a nice day")])[:-2])], Source("a.json", "meta"), CorpusConfig())
+    rows = meta_rows(
+        [member(as_exported([facebook("a nice day")])[:-2])], Source("posts_1.json", "meta"), CorpusConfig()
+    )
     assert next(rows) == "a nice day"
-    with pytest.raises(CorpusError, match=r"a\.json is not valid JSON"):
+    with pytest.raises(CorpusError, match=r"posts_1\.json is not valid JSON"):
         next(rows)
 
 
@@ -116,7 +118,7 @@ def test_reverted_posts_are_noted_and_texts_that_were_reverted_before_are_unchan
     source = Source("a", "meta")
     posts = [facebook("Schöner Tag – 🎉"), facebook("plain")]
     assert read([member(as_exported(posts))], source) == ["Schöner Tag – 🎉", "plain"]
-    assert source.notes[1:] == ["the export's wrong encoding reverted in 1 post"]
+    assert source.notes[1:] == ["wrong encoding of the export repaired in 1 post"]
     assert read([member(json.dumps(posts).encode())]) == ["Schöner Tag – 🎉", "plain"]
 
 
