@@ -181,9 +181,15 @@ def _without_texts(first: object, source: Source) -> NoTextsError:
     """Return the error of values none of which has a text under a usual key; `first` is the first of them."""
     if isinstance(first, dict):
         keys = ", ".join(islice(first, 12)) or "no keys"
+        paths = shown_paths(first)
+        if not paths:
+            return NoTextsError(
+                f"{source.name} has no texts: its first object has {keys}, none of which is a text.",
+                "If others have texts, set their key with --column, dotted if nested.",
+            )
         return NoTextsError(
             f"{source.name} has no known key for the tweet; its first object has {keys}.",
-            f"Set the key with --column, dotted if nested: {shown_paths(first) or 'KEY'}.",
+            f"Set the key with --column, dotted if nested: {paths}.",
         )
     if isinstance(first, list):
         return NoTextsError(

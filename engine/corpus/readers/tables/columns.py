@@ -65,7 +65,7 @@ _MIN_CATEGORY_ROWS, _MAX_CATEGORY_SHARE = 20, 0.1
 """Share of distinct values up to which a column is a category, in so many rows."""
 
 
-_MIN_FILLED_SHARE = 0.2
+_MIN_FILLED_SHARE = 0.3
 """Share of rows in which a column has a value from which it is preferred to those with values in fewer."""
 
 

@@ -42,6 +42,11 @@ def test_an_unusual_key_of_texts_is_detected(key: str) -> None:
     assert rows_of(objects) == (["one", "two ü"], [f"texts under {key}"])
 
 
+def test_objects_without_a_text_have_no_key_to_choose() -> None:
+    error = error_of([{"lat": 3.5, "lng": 7, "count": 2}] * 3)
+    assert error.message == "a.json has no texts: its first object has lat, lng, count, none of which is a text."
+
+
 def test_an_array_of_strings_yields_them() -> None:
     assert rows_of(["one", "two", 3])[0] == ["one", "two", DroppedRow("not a text", "item 3: 3")]
 
