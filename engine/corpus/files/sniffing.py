@@ -19,6 +19,7 @@ _NON_TEXT_SIGNATURES = (
     (b"\xff\xd8\xff", "a picture (JPEG)", _TYPE_OUT),
     (b"GIF8", "a picture (GIF)", _TYPE_OUT),
     (b"%PDF-", "a PDF document", _SAVE_AS_TEXT),
+    (rb"{\rtf", "an RTF document", _SAVE_AS_TEXT),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
     (b"FEA1\0\0\0\0", "a table in version 1 of Feather", "Save it as Feather 2, Parquet or CSV."),

@@ -25,7 +25,9 @@ _MARKUP = re.compile(
 _CODE = re.compile(
     r"""
     [;{}]$ | ^[})\]]+[;,]?$ | ^\(.*\)[,;]$ | ^<[A-Za-z/][^>]*$
-    | ^(?:INSERT\ INTO|CREATE\ TABLE|function\ |\#include|import\ )
+    | ^(?:function\ |\#include|import\ )
+    | ^(?:SELECT|INSERT\ INTO|DELETE\ FROM|CREATE|ALTER|DROP|FROM|WHERE|ORDER\ BY|(?:PRIMARY|FOREIGN)\ KEY)\ [\w`"*(.]
+    | ^[`"]\w+[`"]\ [A-Z]{3,}  # a column of a database
     | ^(?:def\ \w+\(|class\ \w+[(:]|from\ [\w.]+\ import\ |return(?:\ [^.!?]+)?$|self\.\w|print\()  # Python
     | ^(?:if|elif|for|while|with|except)\ .+:$ | ^(?:else|try|finally):$
     | ^[\w.\[\],\ ]{1,60}[^!<>=]\ [-+*/|]?=\ \S | ^[\w.]+\(.*\)$

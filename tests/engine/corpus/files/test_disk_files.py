@@ -106,6 +106,7 @@ def test_a_bomb_between_two_layers_is_stopped(tmp_path: Path, monkeypatch: pytes
         (b"\x7fELF\x02\x01", "Give a CSV, JSON lines or text file."),
         (b"SQLite format 3\0", "Export the table with the tweets as CSV"),
         (b"%PDF-1.7", "Save its text as a plain text file"),
+        (rb"{\rtf1\ansi{\fonttbl}}", "Save its text as a plain text file"),
         (b"Rar!\x1a\x07\x00", "Extract it"),
         (b"FEA1\0\0\0\0", "Save it as Feather 2, Parquet or CSV."),
     ],

@@ -32,6 +32,11 @@ XML = """<post id="{0}">
   <text>The {1} of the {2} was on the {3}.</text>
 </post>"""
 SQL = "INSERT INTO posts VALUES ({0},'the {1} of the {2}','2020-01-0{4}');"
+TABLE = """CREATE TABLE IF NOT EXISTS `{1}`.`{2}` (
+  `id_{0}` INT NOT NULL AUTO_INCREMENT,
+  `{3}` VARCHAR(45) NULL,
+  PRIMARY KEY (`id_{0}`),
+ENGINE = InnoDB"""
 CODE = "for (let i{0} = {0}; i{0} < {1}.length; i{0}++) {{\n  show({2}[i{0}], {0});\n}}"
 
 PYTHON = """class Page{0}({1}.Base):
@@ -55,6 +60,7 @@ NO_TEXTS = {
     "a saved web page": (filled(PAGE, 20), "markup or code"),
     "XML": (filled(XML), "markup or code"),
     "a dump of a database": (filled(SQL), "markup or code"),
+    "tables of a database": (filled(TABLE), "markup or code"),
     "a program": (filled(CODE), "markup or code"),
     "a program in Python": (filled(PYTHON), "markup or code"),
     "a table of measurements": ([f"{number * 17 % 91}.{number:03} {number}" for number in range(80)], "digits"),
