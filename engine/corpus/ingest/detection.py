@@ -20,6 +20,7 @@ from engine.corpus.files.encodings import (
 from engine.corpus.files.sniffing import NOT_TEXT, Problem, problem_as_text, problem_of
 from engine.corpus.ingest.formats import FORMATS
 from engine.corpus.readers.archives import meta_files
+from engine.corpus.readers.chats import other_exports
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import csv_rows
 
@@ -61,6 +62,8 @@ def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
 def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -> FileFormat | Problem:
     """Return the format of a text file in UTF-8."""
     problem = problem_of(head) or meta_files.problem_of(head, name, config) or problem_as_text(head)
+    if problem is None and config.format == "auto":
+        problem = other_exports.problem_of(head)
     if problem is not None:
         return (config.format == "auto" and problem is NOT_TEXT and _misnamed(name)) or problem
     if config.format != "auto":

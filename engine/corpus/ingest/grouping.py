@@ -16,6 +16,7 @@ from engine.corpus.files.standard_input import shown_path
 from engine.corpus.ingest.detection import detect_format
 from engine.corpus.ingest.formats import FORMATS, enclosing_roots, is_part, suffixes_read
 from engine.corpus.readers.archives import meta_files
+from engine.corpus.readers.chats import other_exports
 from engine.errors import CorpusError
 from engine.text import harmless
 
@@ -97,8 +98,10 @@ def notes_on_others(contents: Contents, left_out: list[str], first: Group) -> li
 
 def nothing_readable(path: Path, contents: Contents, left_out: list[str], config: CorpusConfig) -> CorpusError:
     """Return the error of a folder or archive without a readable file."""
-    if config.format == "auto" and config.member is None and (problem := meta_files.problem_of_export(contents.others)):
-        return problem.error(shown_path(path))
+    if config.format == "auto" and config.member is None:
+        problem = meta_files.problem_of_export(contents.others) or other_exports.problem_of_export(contents.others)
+        if problem is not None:
+            return problem.error(shown_path(path))
     kind = "a folder" if path.is_dir() else "an archive"
     chosen = f" that matches --member {harmless(config.member, 60)}" if config.member is not None else ""
     found = f"; found but not read: {listed(left_out)}" if left_out else ""

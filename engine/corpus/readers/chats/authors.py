@@ -23,6 +23,7 @@ WITHOUT_TEXT = DroppedRow("without text")
 """A picture, a voice message, a poll."""
 
 _MAX_SHOWN = 12
+_NAMELESS = "without a name"
 _MAX_NAME_CHARS = 40
 _MAX_COUNTED = 10_000
 """Authors that are counted one by one; a large public group has more."""
@@ -109,7 +110,7 @@ class Authors:
     def _shown(self, key: str) -> str:
         """Return an author's name, and the id if there is one."""
         name, author_id = harmless(self._names[key], _MAX_NAME_CHARS), harmless(key, _MAX_NAME_CHARS)
-        return f"{name or 'without a name'} ({author_id})" if key != self._names[key] else name
+        return f"{name or _NAMELESS} ({author_id})" if key != self._names[key] else name or _NAMELESS
 
     def _by_activity(self, keys: Iterable[str]) -> list[ChatAuthor]:
         """Return authors with their numbers of messages, the most active first."""
