@@ -275,7 +275,7 @@ def test_files_without_texts_do_not_abort_the_others_and_are_listed(tmp_path: Pa
 def test_thousands_of_objects_without_a_text_are_dropped_rows_and_do_not_abort_the_others(tmp_path: Path) -> None:
     opened = list(sources_of(write(tmp_path / "f", {"a.jsonl": b'{"id": 1}\n' * 3000, "b.txt": TEXT})))
     assert [len(list(each.rows)) for each in opened] == [3000, 2]
-    assert "has no known key for the tweet" in opened[0].source.notes[-1]
+    assert "a.jsonl has no texts" in opened[0].source.notes[-1]
 
 
 def test_a_folder_in_which_no_file_has_texts_is_an_error_that_names_one(tmp_path: Path) -> None:
