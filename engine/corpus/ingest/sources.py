@@ -161,7 +161,7 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
         if isinstance(file_format, Problem):
             raise file_format.error(shown_path(path))
         _refuse_column(file_format, config.column, shown_path(path))
-        return [_SourcePlan(file_index, Source(name, file_format), (member,))]
+        return [_SourcePlan(file_index, Source(name, file_format), (replace(member, name=name),))]
     groups, left_out = group_members(contents, config)
     if not groups:
         raise nothing_readable(path, contents, left_out, config)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -86,11 +85,10 @@ class NoteTweets:
                 return twin.text
         return None
 
-    def unmatched(self) -> Iterator[str]:
-        """Yield the texts of the notes without a twin."""
-        for notes in self._by_key.values():
-            for note in notes:
-                yield note.text
+    @property
+    def num_unmatched(self) -> int:
+        """Number of notes without a twin."""
+        return sum(map(len, self._by_key.values()))
 
 
 def _is_twin(note: _Note, stem: str, *, is_cut: bool) -> bool:

@@ -73,7 +73,7 @@ class TweetRows:
     def _whole_text(self, tweet: dict[str, object], text: str, where: str) -> Row:
         """Return the text of a tweet, that of its long note if it has one, or why it is dropped."""
         if tweet_id(tweet) in self._circle_ids:
-            self._notes.pop_full_text(text, tweet.get("created_at"))  # else it would be shown as a note without a tweet
+            self._notes.pop_full_text(text, tweet.get("created_at"))  # else it would count as a note without a tweet
             return DroppedRow("circle tweet", example(where, PRIVATE_EXAMPLE))
         if text.startswith("RT @") or tweet.get("retweeted_status") or tweet.get("retweeted_status_id"):
             return DroppedRow("retweet", example(where, text))

@@ -90,6 +90,13 @@ def test_a_text_has_no_columns(tmp_path: Path) -> None:
     assert "no column tweet" in error_of(tmp_path / "a.txt", column="tweet").message
 
 
+def test_messages_on_standard_input_do_not_have_the_name_of_its_copy(tmp_path: Path) -> None:
+    write(tmp_path, {f"standard-input-{'0' * 64}": b'window.YTD.tweets.part0 = [{"tweet": {"full_text": "a'})
+    (opened,) = sources_of(*tmp_path.iterdir())
+    with pytest.raises(CorpusError, match=r"^standard input is not valid JSON"):
+        list(opened.rows)
+
+
 BAD: dict[str, tuple[bytes, str]] = {
     "empty.txt": (b"", "is empty"),
     "binary.csv": (bytes(range(256)) * 8, "not a text file"),

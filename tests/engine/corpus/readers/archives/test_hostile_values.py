@@ -6,6 +6,7 @@ import copy
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,52 @@ SAMPLES: list[tuple[FileFormat, Any]] = [
         ],
     ),
     (
+        "meta",
+        [
+            {
+                "timestamp": 1242901624,
+                "attachments": [{"data": [{"media": {"uri": "a.jpg"}}]}],
+                "data": [{"post": "a"}, {"update_timestamp": 1242901630}],
+                "title": "Mia Hill",
+                "tags": [{"name": "Tom"}],
+            },
+            {"media": [{"uri": "a.jpg", "title": "b", "text_app_post": {"is_reply": True}}], "title": "c"},
+        ],
+    ),
+    (
+        "telegram",
+        {
+            "about": "x",
+            "personal_information": {"user_id": 1},
+            "chats": {
+                "about": "x",
+                "list": [
+                    {
+                        "name": "Tom",
+                        "type": "personal_chat",
+                        "id": 2,
+                        "messages": [
+                            {"type": "message", "from": "Mia", "from_id": "user1", "text": "a"},
+                            {"type": "message", "from": "Mia", "from_id": "user1", "text": [{"text": "b"}, "c"]},
+                        ],
+                    }
+                ],
+            },
+        },
+    ),
+    (
+        "discord",
+        {
+            "guild": {"id": "5", "name": "x"},
+            "channel": {"id": "6", "type": "GuildTextChat", "name": "x"},
+            "messages": [
+                {"type": "Default", "content": "a", "author": {"id": "7", "name": "mia", "nickname": "Mia"}},
+                {"type": "Default", "content": "b", "author": {"id": "8", "name": "tom", "nickname": "Tom"}},
+            ],
+        },
+    ),
+    ("discord", [{"ID": "123456789012345678", "Timestamp": "2024-05-01", "Contents": "a", "Attachments": ""}]),
+    (
         "reddit",
         {
             "kind": "Listing",
@@ -163,8 +210,10 @@ def read(file_format: FileFormat, data: bytes, config: CorpusConfig) -> list[Row
 
 @pytest.mark.parametrize(("file_format", "sample"), SAMPLES)
 def test_a_value_of_the_wrong_kind_is_no_crash(file_format: FileFormat, sample: Any) -> None:
-    for config in (CorpusConfig(), CorpusConfig(no_replies=True, no_sensitive=True, keep_links=True)):
-        assert any(isinstance(row, str) for row in read(file_format, json.dumps(sample).encode(), CorpusConfig()))
+    author = None if file_format == "telegram" else "mia"
+    plain = CorpusConfig(author=author)
+    assert any(isinstance(row, str) for row in read(file_format, json.dumps(sample).encode(), plain))
+    for config in (plain, replace(plain, no_replies=True, no_sensitive=True, keep_links=True)):
         for path in places(sample):
             for wrong in WRONG:
                 data = json.dumps(replaced(sample, path, wrong)).encode()

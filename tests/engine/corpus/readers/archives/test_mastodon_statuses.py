@@ -67,6 +67,27 @@ def test_private_statuses_and_boosts_are_drops(fields: dict[str, object], reason
     assert read(tmp_path / "a.json", content) == (["hello & good day"], {reason: 1})
 
 
+def test_arrays_of_others_posts_are_named_in_a_note(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps({"statuses": [STATUS], "favourites": [STATUS], "bookmarks": []}), encoding="utf-8")
+    assert read_tweets(CorpusConfig(files=(str(path),)))[1].sources[0].notes == ("not read: favourites",)
+
+
+def test_the_examples_of_dropped_statuses_never_have_their_text(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    secret = {**STATUS, "visibility": "direct", "content": "a secret"}
+    lines = [
+        json.dumps(STATUS),
+        json.dumps(secret),
+        json.dumps(secret)[:-1],
+        json.dumps({**secret, "content": ["a secret"]}),
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    report = read_tweets(CorpusConfig(files=(str(path),)))[1]
+    assert report.dropped == {"direct message": 1, "not JSON": 1, "not a post": 1}
+    assert "secret" not in str(report)
+
+
 def test_replies_and_sensitive_statuses_are_dropped_by_option_only(tmp_path: Path) -> None:
     reply = {**STATUS, "in_reply_to_id": "5", "in_reply_to_account_id": "8"}
     thread = {**reply, "in_reply_to_account_id": "7"}
