@@ -37,14 +37,16 @@ _NAMES |= {"euc_jis_2004": "EUC-JP"} | {f"cp125{number}": f"Windows-125{number}"
 """Usual names of codecs, if they differ."""
 _SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "big5": "cp950", "tis-620": "cp874"}
 _SUPERSETS |= {"shift_jis": "cp932", "euc_jp": "euc_jis_2004", "iso8859-1": "cp1252", "iso8859-9": "cp1254"}
-_MIN_BYTES = 20
-"""Least bytes beyond ASCII for a detection."""
+_MIN_BYTES, _MIN_DISTINCT = 20, 6
+"""Least bytes beyond ASCII for a detection, and how many of them must differ: rows of dots are no other script."""
 _MIN_OTHER_LINES = 0.9
 """Least share of lines that are not UTF-8, of the lines beyond ASCII."""
 _MAX_UTF8 = 0.8
 """Greatest share of bytes in valid UTF-8 sequences; of GBK, EUC-KR and the like, up to half are by chance."""
 _MIN_IN_RUNS = 0.6
 """Least share of the bytes beyond ASCII that follow or precede another, for scripts other than Latin."""
+_MIN_LATIN_RATIO = 1.6
+"""Least confidence in another codec of Latin letters, relative to Windows-1252: of Spanish, both are alike."""
 _PART_BYTES = 100
 _MAX_PARTS = 9
 """Parts of a file, with at least so many bytes beyond ASCII each, by which a multi-byte encoding is detected."""
@@ -123,14 +125,16 @@ def detected_encoding(head: bytes) -> Encoding | None:
     others = [line for line in lines if not _is_utf8(line)]
     sample = b"\n".join(others)
     is_mixed = len(others) < _MIN_OTHER_LINES * len(lines) or _share_of_utf8(sample) > _MAX_UTF8
-    return None if is_mixed or _num_beyond_ascii(sample) < _MIN_BYTES else _detected(others)
+    odd_bytes = _beyond_ascii(sample)
+    are_few = len(odd_bytes) < _MIN_BYTES or len(set(odd_bytes)) < _MIN_DISTINCT
+    return None if is_mixed or are_few else _detected(others)
 
 
 def _detected(lines: list[bytes]) -> Encoding | None:
     """Return the encoding of lines that are not UTF-8; None for Windows-1252, or if none fits."""
     sample = b"\n".join(lines)
     if sum(map(len, _RUN.findall(sample))) <= _MIN_IN_RUNS * _num_beyond_ascii(sample):
-        codec, _ = _guess(sample, _LATIN)
+        codec = _latin_codec(sample)
     else:  # by a majority of parts: one damaged line excludes a multi-byte encoding
         codec = Counter(map(_vote, _parts(lines))).most_common(1)[0][0]
         codec = codec if codec in _MULTI_BYTE else _guess(sample, _SINGLE_BYTE)[0]
@@ -139,6 +143,17 @@ def _detected(lines: list[bytes]) -> Encoding | None:
     if codec == "big5hkscs" and _num_lost(sample, "cp950") <= _num_lost(sample, codec):
         codec = "cp950"  # far more common, and its ～ is another character
     return Encoding(_NAMES.get(codec, codec.upper().replace("ISO", "ISO-")), _SUPERSETS.get(codec, codec))
+
+
+def _latin_codec(sample: bytes) -> str:
+    """Return the codec of a text in Latin letters: that of Windows-1252, unless another is far more probable."""
+    import chardet
+
+    found = chardet.detect_all(sample, ignore_threshold=True, include_encodings=_LATIN, compat_names=False)
+    confidences = {each["encoding"]: each["confidence"] for each in found}
+    best = max(confidences, key=lambda codec: confidences[codec])
+    western = max(confidences.get(codec, 0.0) for codec in _LINE_BY_LINE)
+    return best if best and confidences[best] >= _MIN_LATIN_RATIO * western else "cp1252"
 
 
 def _guess(sample: bytes, codecs_to_try: Sequence[str]) -> tuple[str, float]:
@@ -205,4 +220,8 @@ def _num_lost(data: bytes, codec: str) -> int:
 
 
 def _num_beyond_ascii(data: bytes) -> int:
-    return len(data.translate(None, _ASCII))
+    return len(_beyond_ascii(data))
+
+
+def _beyond_ascii(data: bytes) -> bytes:
+    return data.translate(None, _ASCII)

@@ -163,6 +163,15 @@ WESTERN = {
         "¡Buen fin de semana a todos!",
         "¿Alguien sabe cómo se llama esta canción?",
         "Buenos días, un café y empezamos",
+        "¿Qué tal? ¡Mañana será un gran día!",
+        "El niño comió piña y después soñó con el océano",
+        "Los años pasan rápido, ¡feliz cumpleaños, mamá!",
+    ),
+    "Catalan": (
+        "Bon dia! Avui fa un dia molt bonic, així que surto",
+        "Moltes gràcies, fins demà. Què fas?",
+        "L’acció és bona, però és tard",
+        "Demà serà més fàcil, ja ho veuràs",
     ),
     "French": (
         "@marie tu reviens quand ? On t’attend",

@@ -116,6 +116,11 @@ def test_windows_1252_stays_and_so_does_its_mixture_with_utf_8(language: str, sh
     assert detected_encoding(text.upper().encode("cp1252", "ignore")) is None
 
 
+@pytest.mark.parametrize("row", ["•••• new ••••", "°°° so hot °°°", "ééééé", "ÄÄÄÄH, sööööö schön", "¬¬ ¬¬", "€€€€"])
+def test_repeated_characters_of_windows_1252_are_no_other_script(row: str) -> None:
+    assert detected_encoding(lines([row, *ENGLISH]).encode("cp1252")) is None
+
+
 @pytest.mark.parametrize(
     "data",
     [
