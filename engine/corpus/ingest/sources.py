@@ -70,7 +70,7 @@ def open_sources(config: CorpusConfig, progress: ReadProgress) -> Iterator[Opene
 
 
 def _embedded(config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
-    """Yield the corpus that comes with the program."""
+    """Yield the embedded corpus."""
     with importlib.resources.as_file(importlib.resources.files("assets") / "happy.csv") as path:
         members = find(path, progress, lambda _: False).members
         planned = _SourcePlan(0, Source(EMBEDDED_NAME, "csv"), members)

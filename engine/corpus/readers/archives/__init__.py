@@ -1,1 +1,1 @@
-"""Readers of what networks give their users, and of dumps of their posts. They never read private messages."""
+"""Readers of archives that social networks export, and of dumps of their posts. They never read private messages."""

@@ -87,13 +87,13 @@ def _row(activity: object, config: CorpusConfig, counts: PostCounts) -> Row:
         return DroppedRow("boost", note if isinstance(note, str) else "")
     if activity.get("type") != "Create" or not isinstance(note, dict) or note.get("type") not in _POSTS:
         return DroppedRow("not a post", str(activity.get("type")))
-    content = note.get("content")
-    if not isinstance(content, str):
-        return DroppedRow("not a text", as_json(content))
     actor = activity.get("actor")
     audience = _audience(note, actor)
     if audience == DIRECT_MESSAGE:
         return DroppedRow(DIRECT_MESSAGE, PRIVATE_EXAMPLE)
+    content = note.get("content")
+    if not isinstance(content, str):
+        return DroppedRow("not a text", as_json(content))
     if config.no_replies and _is_reply_to_others(note, actor):
         return DroppedRow("reply", html_to_text(content).text)
     warning = note.get("summary")
@@ -107,7 +107,7 @@ def _row(activity: object, config: CorpusConfig, counts: PostCounts) -> Row:
 
 
 def _audience(note: dict[str, object], actor: object) -> str:
-    """Return "" for a public post, `FOR_FOLLOWERS`, or else `DIRECT_MESSAGE`, also if it is addressed to nobody.
+    """Return "" for a public post, `FOR_FOLLOWERS`, or else `DIRECT_MESSAGE`, also without a recipient.
 
     A message to a group is addressed to the group's followers, so that only the author's own followers count.
     """

@@ -6,7 +6,7 @@ Facebook: `[{"timestamp": 1242901624, "attachments": [...], "data": [{"post": TE
 `{"text_post_app_text_posts": [{"media": [{"title": TEXT, "text_app_post": {"is_reply": true}}]}]}`.
 
 Meta writes each byte of a text's UTF-8 as one escaped Latin-1 character: é is `\u00c3\u00a9`. That can be reverted
-exactly. The exports do not contain who could see a post.
+exactly. The exports do not contain the audience of a post.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def meta_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -
                     num_repaired += text != row
                     row = escape(_with_names(text, config))
                 yield row
-    source.notes.append("the export does not contain who could see a post: all posts are read")
+    source.notes.append("the export does not contain the audience of a post: all posts are read")
     if num_repaired:
         source.notes.append(f"wrong encoding of the export repaired in {counted(num_repaired, 'post')}")
 
@@ -81,7 +81,7 @@ def _row(entry: object, config: CorpusConfig, where: str) -> Row:
 
 
 def _is_reply(media: dict[str, object]) -> bool:
-    """Return whether a post of Threads is a reply; the export does not contain to whom."""
+    """Return whether a post of Threads is a reply; the export does not contain whose post it answers."""
     return as_object(media.get("text_app_post")).get("is_reply") is True
 
 

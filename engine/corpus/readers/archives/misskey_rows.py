@@ -61,7 +61,7 @@ def _row(note: object, own_ids: set[str], config: CorpusConfig, counts: PostCoun
         return DroppedRow(DIRECT_MESSAGE, PRIVATE_EXAMPLE)
     text = note.get("text")
     if not isinstance(text, str):
-        return DroppedRow("boost" if note.get("renoteId") else "without text", "")
+        return DroppedRow("renote" if note.get("renoteId") else "without text", "")
     reply_to = note.get("replyId")
     if config.no_replies and reply_to and str(reply_to) not in own_ids:
         return DroppedRow("reply", text)

@@ -1,7 +1,7 @@
 """What the readers of networks share: how links are shown in posts, and the notes on what was left out or included.
 
-Networks show `a.example/very/lo…` for a link, which nobody types. So a shown address is removed, or with --keep-links
-replaced by the whole one; other text of a link, such as a mention, a hashtag or words, is the author's and stays.
+Networks shorten the address of a link to `a.example/very/lo…`. In posts it is removed, or with --keep-links replaced by
+the whole one; other text of a link, such as a mention, a hashtag or words, is part of the post.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The CSV files of the export that Reddit gives the owner of an account: `posts.csv` and `comments.csv`.
+"""The CSV files of Reddit's export of an account: `posts.csv` and `comments.csv`.
 
 The columns are `id,permalink,date,ip,subreddit,gildings,title,url,body` and `id,permalink,date,ip,subreddit,gildings,
 link,parent,body,media`. The export's other files are recognised by their columns, to be refused: messages and chats are

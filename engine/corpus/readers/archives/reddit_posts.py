@@ -1,9 +1,9 @@
 """Submissions and comments of Reddit as its API describes them, found in its listings, and their texts.
 
-A submission has `title` and `selftext`, a comment `body`; both have `author`, `subreddit`, and what says that they were
-taken down. The API wraps them: `{"kind": "t3" (submission), "t1" (comment) or "t4" (message), "data": {...}}`, in
-`{"kind": "Listing", "data": {"children": [...]}}`; the answers to a comment are a listing under `replies`. Tools store
-answers as arrays under `comments` and `replies`.
+A submission has `title` and `selftext`, a comment `body`; both have `author`, `subreddit`, and marks of their removal.
+The API wraps them: `{"kind": "t3" (submission), "t1" (comment) or "t4" (message), "data": {...}}`, in `{"kind":
+"Listing", "data": {"children": [...]}}`; the answers to a comment are a listing under `replies`. Tools store answers as
+arrays under `comments` and `replies`.
 
 Never returns the text of a message, nor of what its author or a moderator took down.
 """

@@ -25,6 +25,8 @@ WITHOUT_TEXT = DroppedRow("without text")
 _MAX_SHOWN = 12
 _NAMELESS = "without a name"
 _MAX_NAME_CHARS = 40
+_MAX_COMPARED_CHARS = 200
+"""More than an id or a name has; names in a damaged file may have millions."""
 _MAX_COUNTED = 10_000
 """Authors that are counted one by one; a large public group has more."""
 
@@ -49,18 +51,19 @@ class Authors:
         `author_id` is "" in exports without ids; the first of `names` is shown. `owner_id` is the export's owner, if
         known, whose messages are learnt without --author. `is_private`: the chat is closed to the public.
         """
+        author = tuple(each[:_MAX_COMPARED_CHARS] for each in (author_id, *names))
         if self._wanted:
-            is_own = self._matches((author_id, *names))
+            is_own = self._matches(author)
         else:
             is_own = bool(owner_id) and author_id == owner_id
             self._num_undecided += not owner_id
-        key = author_id or names[0]
+        key = author[0] or author[1]
         if is_own:
             self._own.add(key)
             self.count_own(is_private=is_private)
         if is_own or key in self._counts or len(self._counts) < _MAX_COUNTED:
             self._counts[key] += 1
-            self._names.setdefault(key, names[0])
+            self._names.setdefault(key, author[1])
         return is_own
 
     def count_own(self, *, is_private: bool) -> None:

@@ -138,7 +138,7 @@ def _row(text: object) -> Row:
 
 
 def _word_of(code: re.Match[str]) -> str:
-    """Return what a code in a text stands for, without a name; nothing for a time."""
+    """Return the text that replaces a code: never the name of an account, nothing for a time."""
     if code["emoji"]:
         return f":{code['emoji']}:"
     return _KINDS[code["kind"]] if code["kind"] else code["command"] or code["link"] or ""

@@ -27,7 +27,7 @@ _STARTS = (
     (re.compile(_HTML + rb"<title>Exported Data</title>", re.IGNORECASE), _TELEGRAM_HTML),
     (re.compile(_HTML + rb"\bchatlog__", re.IGNORECASE), _DISCORD),
     (re.compile(rb"={62}\r?\nGuild: .*\r?\nChannel: "), _DISCORD),
-    (re.compile(rb"\[LINE\] .*\r?\n"), _OTHER_CHAT),
+    (re.compile(rb"\[LINE\] .*\r?\n[^\n]{0,40}\d{4}[/.]\d"), _OTHER_CHAT),
     (
         re.compile(r"[^\n]*(?:카카오톡 대화|KakaoTalk Chats?)[^\n]*\n(?:저장한 날짜|Date Saved) ?: ".encode()),
         _OTHER_CHAT,

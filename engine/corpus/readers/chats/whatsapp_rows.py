@@ -39,7 +39,7 @@ _TO = rf"{_MARKS}(?:[./-]|년|月|年|월){_MARKS} ?{_MARKS}"
 _DATE = rf"\d{{1,4}}{_TO}\d{{1,2}}{_TO}\d{{1,4}}"
 _TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?"
 _WORDS = r"[^\d\[\]:]{0,16}?"
-"""What stands between date and time, or after the time: ", ", " klo ", "\u202fPM", " p. m."."""
+"""Text between date and time, or after the time: ", ", " klo ", "\u202fPM", " p. m."."""
 _WHEN = rf"(?:{_DATE}{_WORDS}{_TIME}|{_TIME}{_WORDS}{_DATE}){_WORDS}"
 _IN_BRACKETS = re.compile(rf"{_MARKS}\[{_MARKS}{_WHEN}\] ?(.*)", re.DOTALL)
 _COPIED = re.compile(rf"{_MARKS}\[\d{{1,2}}{_TO}\d{{1,2}}, {_TIME}{_WORDS}\] ?(.*)", re.DOTALL)

@@ -103,7 +103,7 @@ def test_a_truncated_file_yields_its_posts_and_an_error_that_names_it() -> None:
 def test_it_is_noted_that_the_audience_of_a_post_is_unknown() -> None:
     source = Source("a", "meta")
     read([member(as_exported([facebook("a nice day")]))], source)
-    assert source.notes == ["the export does not contain who could see a post: all posts are read"]
+    assert source.notes == ["the export does not contain the audience of a post: all posts are read"]
 
 
 # Texts ----------------------------------------------------------------------------------------------------------------

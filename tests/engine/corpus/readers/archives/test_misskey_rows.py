@@ -37,7 +37,7 @@ def test_an_export_is_recognised_by_its_content() -> None:
 
 def test_notes_are_rows_and_renotes_without_text_are_counted() -> None:
     rows = rows_of(note("a &amp; b"), note(None, renoteId="8"), note("so true", renoteId="8"), note(None), 5)
-    assert reasons(rows) == ["a &amp;amp; b", "boost", "so true", "without text", "not a post"]
+    assert reasons(rows) == ["a &amp;amp; b", "renote", "so true", "without text", "not a post"]
 
 
 def test_a_note_to_specified_users_is_never_read() -> None:

@@ -57,6 +57,12 @@ def test_of_more_authors_than_are_counted_the_wanted_one_is_still_found(monkeypa
     chat.conclude()
 
 
+def test_of_endless_names_only_the_beginnings_are_stored() -> None:
+    chat = authors_for("Mia")
+    assert not chat.is_own("", "x" * 100_000)
+    assert max(map(len, chat._counts)) < 1000
+
+
 def test_another_author_is_another_corpus(tmp_path: Path) -> None:
     texts = [" ".join(words) for words in permutations(("amber", "basil", "cedar", "dahlia", "ember"), 3)]
     lines = [f"31/12/19, 21:41 - {'Tom' if number % 3 else 'Mia'}: {text}\n" for number, text in enumerate(texts)]
