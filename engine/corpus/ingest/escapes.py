@@ -24,7 +24,7 @@ r"""Least share of the backslashes in any escape, to decode `\n`, `\"` and the l
 _MIN_LITERALS = 0.9
 """Least share of the rows that are bytes literals, to decode them."""
 _CODES = re.compile(r"(?:\\{1,2}u[0-9a-fA-F]{4})+")
-_ESCAPES = re.compile(r"""(?:\\u[0-9a-fA-F]{4})+|\\["'/\\nrt]""")
+_ESCAPES = re.compile(r"""(?:\\u[0-9a-fA-F]{4})+|\\U000[0-9a-f]{5}|\\x[0-9a-f]{2}|\\["'/\\nrt]""")
 _SIGN_OF_ESCAPES = re.compile(r'\\["/n]')
 _BYTES_LITERAL = re.compile(r"""b(?:'.*'|".*")""")
 _IN_LITERAL = re.compile(r"""\\(?:x[0-9a-f]{2}|["'\\nrt])""")
@@ -76,6 +76,9 @@ def _decoded(escape: re.Match[str]) -> str:
     text = escape.group()
     if _BEFORE_CODE.match(text):
         return bytes.fromhex(_BEFORE_CODE.sub("", text)).decode("utf-16-be", "replace")
+    if text[1] in "Ux":  # as Python writes them
+        digits = text[2:]
+        return chr(int(digits, 16))
     return _WHITE_SPACE.get(text[1], text[1])
 
 

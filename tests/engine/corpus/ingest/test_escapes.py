@@ -30,6 +30,12 @@ def test_strings_of_json_and_sql_are_decoded() -> None:
     assert notes == [r"escapes such as \n and \/ decoded"]
 
 
+def test_strings_of_python_are_decoded() -> None:
+    strings = [r"caf\xe9 \u2014 now", r"so late \U0001f600\nand home", r"she said \"hi\"", r"one\ntwo", r"a\nb", PLAIN]
+    rows, _ = decoded(strings)
+    assert rows == ["café — now", "so late 😀\nand home", 'she said "hi"', "one\ntwo", "a\nb", PLAIN]
+
+
 def test_bytes_literals_of_python_are_decoded() -> None:
     literals = [
         r"b'it\xe2\x80\x99s \xf0\x9f\x98\x80'",
