@@ -32,7 +32,7 @@ def test_strings_of_json_and_sql_are_decoded() -> None:
 
 def test_strings_of_python_are_decoded() -> None:
     strings = [r"caf\xe9 \u2014 now", r"so late \U0001f600\nand home", r"she said \"hi\"", r"one\ntwo", r"a\nb", PLAIN]
-    rows, _ = decoded(strings)
+    rows, _ = decoded([*strings])
     assert rows == ["café — now", "so late 😀\nand home", 'she said "hi"', "one\ntwo", "a\nb", PLAIN]
 
 
