@@ -3,8 +3,8 @@
 `{"type": "OrderedCollection", "orderedItems": [{"type": "Create", "actor": URL, "object": {"type": "Note" or, for a
 poll, "Question", "content": HTML, "summary": content warning or null, "sensitive": bool, "inReplyTo": URL or null,
 "to": [URL], "cc": [URL]}}, {"type": "Announce", ...}]}`. Since Mastodon 4.2 `orderedItems` occurs twice, first with an
-empty array (mastodon#31091). The outbox also contains direct messages; they are never used. Statuses as the API returns
-them are read by `mastodon_statuses`.
+empty array (mastodon#31091). The array alone is read too. The outbox also contains direct messages; they are never used.
+Statuses as the API returns them are read by `mastodon_statuses`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from engine.errors import CorpusError
 
 FILE_NAME = "outbox.json"
 _OUTBOX = re.compile(rb'"orderedItems"\s*:')
+_ACTIVITY = (re.compile(rb'"actor"\s*:\s*"https?://'), re.compile(rb'"type"\s*:\s*"(?:Create|Announce)"'))
 _PUBLIC = re.compile(r"#Public$|^as:Public$|^Public$")
 _HINT = "Give outbox.json from Mastodon's export of your data, or the exported archive itself."
 _ITEMS = "orderedItems"
@@ -40,8 +41,10 @@ _POSTS = ("Note", "Question")
 
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as an outbox, or as statuses of the API."""
-    is_outbox = first_char(head) == b"{" and _OUTBOX.search(head) is not None
-    return is_outbox or mastodon_statuses.looks_like(head)
+    start = first_char(head)
+    is_outbox = start == b"{" and _OUTBOX.search(head) is not None
+    is_list = start == b"[" and all(key.search(head) for key in _ACTIVITY)
+    return is_outbox or is_list or mastodon_statuses.looks_like(head)
 
 
 def archive_root(name: str) -> str | None:
@@ -70,9 +73,10 @@ def _outbox(stream: JsonStream, source: Source, config: CorpusConfig, counts: Po
     """Yield one row per activity, with examples that lack their location."""
     is_outbox = False
     for path, items in stream.arrays():
-        if path[-1:] == (_ITEMS,):
-            is_outbox = True
+        is_outbox |= path[-1:] == (_ITEMS,)
+        if path[-1:] == (_ITEMS,) or not path:
             for activity in items:
+                is_outbox = True
                 yield _row(activity, config, counts)
     if not is_outbox:
         raise CorpusError(f"{source.name} is not a Mastodon outbox: it has no {_ITEMS}.", _HINT)

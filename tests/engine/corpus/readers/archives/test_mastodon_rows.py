@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.loading import load_corpus
+from engine.corpus.loading import load_corpus, read_tweets
 from engine.corpus.readers.archives.mastodon_rows import mastodon_rows
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
@@ -98,6 +98,15 @@ def test_a_direct_message_is_never_read(to: object) -> None:
     rows = rows_of(post("secret", to=to, cc=[]))
     assert reasons(rows) == ["direct message"]
     assert "secret" not in str(rows)
+
+
+def test_the_activities_of_an_outbox_alone_are_recognised(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    boost = {"type": "Announce", "actor": ACTOR, "object": "https://other.example/1"}
+    path.write_text(json.dumps([boost, post("<p>one</p>"), post("<p>a secret</p>", to=[])]))
+    tweets, report = read_tweets(CorpusConfig(files=(str(path),)))
+    assert list(tweets) == ["one"]
+    assert report.dropped == {"boost": 1, "direct message": 1}
 
 
 def test_a_question_is_the_text_of_its_poll() -> None:

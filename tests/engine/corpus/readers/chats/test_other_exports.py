@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ Channel: Text / channel
 """.encode()
 LINE = f"\ufeff[LINE] Tomとのトーク履歴\r\n保存日時：2019/12/31 21:41\r\n\r\n21:41\tTom\t{OTHERS_WORDS}\r\n".encode()
 KAKAO = f"Tom 님과 카카오톡 대화\n저장한 날짜 : 2019-12-31 21:41:00\n\n[Tom] [오후 9:41] {OTHERS_WORDS}\n".encode()
+SLACK = json.dumps(
+    [{"type": "message", "text": OTHERS_WORDS, "user": "U0500003428", "ts": "1577828460.000100"}]
+).encode()
+GOOGLE_CHAT = json.dumps(
+    {
+        "messages": [
+            {"creator": {"name": "Tom", "email": "", "user_type": "Human"}, "text": OTHERS_WORDS, "topic_id": "x"}
+        ]
+    }
+).encode()
 
 
 @pytest.mark.parametrize(
@@ -48,6 +59,8 @@ KAKAO = f"Tom 님과 카카오톡 대화\n저장한 날짜 : 2019-12-31 21:41:00
         ("Server - channel [1].html", DISCORD_HTML, "is a Discord channel exported as HTML or text", "JSON"),
         ("Server - channel [1].txt", DISCORD_TEXT, "is a Discord channel exported as HTML or text", "JSON"),
         ("[LINE]Tom.txt", LINE, "is a chat exported from LINE or KakaoTalk", "copy your own"),
+        ("2019-12-31.json", SLACK, "is a chat exported from Slack or Google Chat", "copy your own"),
+        ("messages.json", GOOGLE_CHAT, "is a chat exported from Slack or Google Chat", "copy your own"),
         ("KakaoTalkChats.txt", KAKAO, "is a chat exported from LINE or KakaoTalk", "copy your own"),
     ],
 )
