@@ -3,8 +3,8 @@
 `{"type": "OrderedCollection", "orderedItems": [{"type": "Create", "actor": URL, "object": {"type": "Note" or, for a
 poll, "Question", "content": HTML, "summary": content warning or null, "sensitive": bool, "inReplyTo": URL or null,
 "to": [URL], "cc": [URL]}}, {"type": "Announce", ...}]}`. Since Mastodon 4.2 `orderedItems` occurs twice, first with an
-empty array (mastodon#31091). The array alone is read too. The outbox also contains direct messages; they are never used.
-Statuses as the API returns them are read by `mastodon_statuses`.
+empty array (mastodon#31091). The array alone is read too. The outbox also contains direct messages; they are never
+used. Statuses as the API returns them are read by `mastodon_statuses`.
 """
 
 from __future__ import annotations
