@@ -27,7 +27,7 @@ class SourceReport:
     examples: dict[str, str]
     """An excerpt of one dropped row per reason, if there is one."""
     doubt: str = ""
-    """Why the rows do not look like text, as a clause ("61% of its rows are markup or code"), or ""."""
+    """Why the rows do not look like text, as a clause ("61 % of its rows are markup or code"), or ""."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ BAD_FILES = {
     "cut.csv.gz": (gzip.compress("".join(f"{row} {row * row}\n" for row in range(9999)).encode())[:60], ["truncated"]),
     "page.html": (
         "".join(f'<p class="p">{row.replace(",", "")}</p>\n' for row in ROWS).encode(),
-        ["does not look like text: 100% of its rows are markup or code", "--format text"],
+        ["does not look like text: 100 % of its rows are markup or code", "--format text"],
     ),
     "keys.jsonl": ("".join(f'{{"shout": "{row}"}}\n' for row in ROWS).encode(), ["no known key", "shout", "--column"]),
 }

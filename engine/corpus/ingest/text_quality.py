@@ -51,19 +51,19 @@ def doubt_about(texts: Sequence[str], num_rows: int, num_duplicates: int) -> str
     if num_rows < MIN_ROWS or not texts:
         return ""
     if num_rows - num_duplicates < _MIN_DISTINCT_SHARE * num_rows:
-        return f"{num_duplicates / num_rows:.0%} of its rows are duplicates"
+        return f"{100 * num_duplicates / num_rows:.0f} % of its rows are duplicates"
     if len(texts) < MIN_ROWS:
         return ""
     markup = fmean(bool(_MARKUP.search(text) or _CODE.search(text)) for text in texts)
     if markup > _MAX_MARKUP_SHARE:
-        return f"{markup:.0%} of its rows are markup or code"
+        return f"{100 * markup:.0f} % of its rows are markup or code"
     long_words = fmean(bool(_LONG_WORD.search(text)) for text in texts)
     if long_words > _MAX_LONG_WORD_SHARE:
-        return f"{long_words:.0%} of its rows have a word of 40 characters or more"
+        return f"{100 * long_words:.0f} % of its rows have a word of 40 characters or more"
     chars = "".join("".join(text.split()) for text in texts)
     digits = sum(map(str.isdigit, chars)) / len(chars)
     if digits > _MAX_DIGIT_SHARE:
-        return f"{digits:.0%} of its characters are digits"
+        return f"{100 * digits:.0f} % of its characters are digits"
     mean = fmean(map(len, texts))
     is_short = mean < _MIN_MEAN_CHARS and fmean(map(_width, texts)) < _MIN_MEAN_CHARS
     return f"its rows are {mean:.1f} characters long on average" if is_short else ""

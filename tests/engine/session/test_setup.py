@@ -90,5 +90,5 @@ def test_a_new_run_on_what_does_not_look_like_text_warns_once(home: Path, tmp_pa
     page = write_corpus(tmp_path, [f"<li id='{n}'>a nice {word}</li>" for n, word in enumerate(small_tweets())])
     emitted = run_session(tiny_config(page, max_steps=2))
     (message,) = [event.message for event in of_type(emitted, e.Warned)]
-    assert message == "small.txt does not look like text: 100% of its rows are markup or code."
+    assert message == "small.txt does not look like text: 100 % of its rows are markup or code."
     assert not of_type(run_session(resume_config(max_steps=4)), e.Warned)

@@ -103,7 +103,7 @@ def test_the_embedded_corpus_is_not_doubted() -> None:
 
 
 def test_nearly_all_duplicates_are_doubted_whatever_the_rows_are() -> None:
-    assert doubt_about(["good", "bad"], 100, 98) == "98% of its rows are duplicates"
+    assert doubt_about(["good", "bad"], 100, 98) == "98 % of its rows are duplicates"
     assert doubt_about(filled("the {1} of the {2}")[:19], 19, 0) == "", "too few rows to judge"
 
 
