@@ -20,14 +20,12 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.bluesky_links import Link, links_of, with_whole_links, without_links
 from engine.corpus.readers.archives.car_blocks import car_blocks
 from engine.corpus.readers.archives.html_text import escape
-from engine.corpus.readers.archives.posts import ONLY_A_LINK, SENSITIVE, PostCounts, items_at
+from engine.corpus.readers.archives.posts import ONLY_A_LINK, SENSITIVE, PostCounts, items_at, values_of_lines
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import (
-    NOT_JSON,
     as_array,
     as_json,
     as_object,
-    decode,
     first_char,
     starts_as_lines,
 )
@@ -44,7 +42,8 @@ _HEAD_BYTES = 65_536
 _PAGES = ("records", "feed", "posts")
 _PAGE_KEY = re.compile(rf'"(?:{"|".join(_PAGES)})"\s*:\s*\[')
 _PATHS = {(), *((key,) for key in _PAGES)}
-_WRAPPERS = ("value", "post", "record")
+_WRAPPERS = ("value", "post", "record", "commit")
+"""The last one is of the event stream Jetstream."""
 
 
 def looks_like(head: bytes) -> bool:
@@ -149,14 +148,12 @@ def _json_posts(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post |
     stream = JsonStream(file, source.name, head)
     beginning = stream.beginning()
     if starts_as_lines(beginning):
-        number = 0
-        while (line := stream.line()) is not None:
-            number += 1
-            if line.strip():
-                try:
-                    yield from _unwrapped(decode(line), f"line {number:,}")
-                except ValueError:
-                    yield DroppedRow(NOT_JSON, example(f"line {number:,}", line))
+        for number, value in enumerate(values_of_lines(stream), start=1):
+            where = f"line {number:,}"
+            if isinstance(value, DroppedRow):
+                yield DroppedRow(value.reason, example(where, value.example))
+            else:
+                yield from _unwrapped(value, where)
     elif beginning.startswith("[") or _PAGE_KEY.search(beginning):
         for number, item in enumerate(items_at(_PATHS, stream, source), start=1):
             yield from _unwrapped(item, f"record {number:,}")

@@ -20,9 +20,10 @@ from engine.corpus.readers.archives.posts import (
     SENSITIVE,
     PostCounts,
     items_at,
+    values_of_lines,
 )
 from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import NOT_JSON, as_object, decode, first_char
+from engine.corpus.readers.json_files.json_values import as_object, decode, first_char
 from engine.corpus.types import DroppedRow, Row, Source
 
 _KEYS = tuple(re.compile(rf'"{key}"\s*:'.encode()) for key in ("visibility", "spoiler_text", "content"))
@@ -40,15 +41,11 @@ def status_rows(stream: JsonStream, source: Source, config: CorpusConfig, counts
     """Yield one row per status, with examples that lack their location."""
     first = stream.beginning().partition("\n")[0]
     if first.startswith("{") and _is_status(first):
-        while (line := stream.line()) is not None:
-            if line.strip():
-                try:
-                    yield _row(as_object(decode(line)), config, counts)
-                except ValueError:
-                    yield DroppedRow(NOT_JSON, PRIVATE_EXAMPLE)
+        statuses = values_of_lines(stream)
     else:
-        for item in items_at(_PATHS, stream, source):
-            yield _row(as_object(item), config, counts)
+        statuses = items_at(_PATHS, stream, source)
+    for status in statuses:
+        yield status if isinstance(status, DroppedRow) else _row(as_object(status), config, counts)
 
 
 def visible_row(content: str, config: CorpusConfig, counts: PostCounts) -> Row:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import NOT_JSON, decode
 from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.text import harmless
@@ -64,6 +65,19 @@ def items_at(paths: Collection[tuple[str, ...]], stream: JsonStream, source: Sou
             skipped.append(harmless(".".join(path), _MAX_PATH_CHARS))
     if skipped:
         source.notes.append(f"not read: {', '.join(skipped[:_MAX_PATHS])}")
+
+
+def values_of_lines(stream: JsonStream) -> Iterator[object]:
+    """Yield the value of each line that is not blank, or a dropped row that lacks its location.
+
+    A line that is not JSON may be private, so that its text is not shown.
+    """
+    while (line := stream.line()) is not None:
+        if line.strip():
+            try:
+                yield decode(line)
+            except ValueError:
+                yield DroppedRow(NOT_JSON, PRIVATE_EXAMPLE)
 
 
 def is_address(shown: str, url: str) -> bool:

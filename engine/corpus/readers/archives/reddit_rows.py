@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives import reddit_export
-from engine.corpus.readers.archives.posts import items_at, located
+from engine.corpus.readers.archives.posts import items_at, located, values_of_lines
 from engine.corpus.readers.archives.reddit_posts import POST_KINDS, posts_in, row_of
 from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import NOT_JSON, decode, first_char
+from engine.corpus.readers.json_files.json_values import decode, first_char
 from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Member, Row, Source
 
@@ -81,12 +81,9 @@ def _posts(stream: JsonStream, source: Source) -> Iterator[dict[str, object] | D
     if "\n" not in stream.beginning():
         stream.whole()  # extends the window to the end of the first line, or of the file
     first, _, rest = stream.beginning().partition("\n")
-    value = _decoded(first)
-    if isinstance(value, dict) and (rest.strip() or _is_post(value)):
-        while (line := stream.line()) is not None:
-            if line.strip():
-                value = _decoded(line)
-                yield from [DroppedRow(NOT_JSON, line)] if value is None else posts_in(value)
+    if _starts_as_lines(first, rest):
+        for value in values_of_lines(stream):
+            yield from [value] if isinstance(value, DroppedRow) else posts_in(value)
         return
     if stream.peek() == "{" and _is_post(stream.whole()):
         yield from posts_in(stream.value())
@@ -96,12 +93,13 @@ def _posts(stream: JsonStream, source: Source) -> Iterator[dict[str, object] | D
     stream.expect_end()
 
 
-def _decoded(line: str) -> object:
-    """Return the value of a line; None if it is not JSON."""
+def _starts_as_lines(first: str, rest: str) -> bool:
+    """Return whether a file has one value per line, by its first line and what follows."""
     try:
-        return decode(line)
+        value = decode(first)
     except ValueError:
-        return None
+        return False
+    return isinstance(value, dict) and (bool(rest.strip()) or _is_post(value))
 
 
 def _is_post(value: object) -> bool:

@@ -172,6 +172,7 @@ FORMS = [
     {"uri": URI, "cid": "x", "value": record("hello")},
     {"uri": URI, "author": {"did": OWN}, "record": record("hello")},
     {"post": {"uri": URI, "record": record("hello")}, "reply": {"root": {}}},
+    {"did": OWN, "kind": "commit", "commit": {"operation": "create", "rkey": "x", "record": record("hello")}},
 ]
 
 
@@ -198,7 +199,7 @@ def test_other_records_and_reposts_are_drops() -> None:
 
 def test_a_line_that_is_not_json_is_a_drop() -> None:
     rows = rows_of(json.dumps(record("hello")).encode() + b"\n{torn\n")
-    assert rows == ["hello", DroppedRow("not JSON", "line 2: {torn")]
+    assert rows == ["hello", DroppedRow("not JSON", "line 2: its text is not shown")]
 
 
 def test_own_threads_are_recognised_by_the_uri_of_the_record() -> None:
