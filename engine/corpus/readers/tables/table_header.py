@@ -16,6 +16,8 @@ _OTHER_NAMES = LABEL_NAMES | {"name", "names", "title", "titles"}
 """Usual names beside those of texts, ids, dates and users."""
 _WORD = re.compile(r"[A-Za-z]\w{0,29}", re.ASCII)
 _WORDS = re.compile(r"[A-Za-z]\w{0,19}(?:[ ._/-]\w{1,19}){0,3}", re.ASCII)
+_VARIABLE = re.compile(r"\S+|[A-Z]\w*(?: [A-Z]\w*){1,3}")
+"""`created_at` or "Created At": not the end of a tweet, "what a great time"."""
 _LETTER = re.compile(r"[A-Za-z]", re.ASCII)
 _MIN_ROWS, _MIN_CATEGORY_ROWS = 3, 20
 _MAX_ALIKE_SHARE = 0.02
@@ -50,7 +52,8 @@ def _has_usual_name(first: Sequence[str], columns_below: Sequence[Sequence[str]]
     """Return whether a cell is a usual name and hardly occurs below it, as a category would."""
     for index, cell in enumerate(first):
         key = name_key(cell)
-        if is_text_name(cell) or is_other_name(key) or key in _OTHER_NAMES:
+        is_other = key in _OTHER_NAMES or (_VARIABLE.fullmatch(cell.strip()) is not None and is_other_name(key))
+        if is_other or is_text_name(cell):
             below = columns_below[index]
             if sum(name_key(each) == key for each in below) <= _MAX_ALIKE_SHARE * len(below):
                 return True

@@ -42,6 +42,8 @@ def test_a_name_above_categories_is_a_header(header: list[str]) -> None:
         (["hello", "hello"], POEMS),
         (["7", "text", "4"], [["8", "so it goes", "4"]]),
         (["42", "author"], [["43", "so it goes"]]),
+        (["2021-03-05", "we had such a great time"], [["2021-03-06", "so it goes"]]),
+        (["what are you looking at?", "mia"], TWEETS),
     ],
 )
 def test_a_first_row_of_data_is_no_header(first: list[str], others: list[list[str]]) -> None:
@@ -62,6 +64,11 @@ def test_a_long_question_beside_a_usual_name_is_a_header() -> None:
 
 def test_numbers_that_pandas_gives_to_columns_of_texts_are_names() -> None:
     assert is_header(["", "0", "1", "source"], [["0", "an old pond", "a frog jumps in", "paper"]] * 3)
+
+
+@pytest.mark.parametrize("name", ["created_at", "Created At", "Tweet ID", "postUrl", "retweet_count"])
+def test_a_name_with_a_usual_ending_is_in_a_header(name: str) -> None:
+    assert is_header([name, "a"], [["x", "so it goes"]])
 
 
 @pytest.mark.parametrize("header", [["text"], ["Haiku"], ["names"], ["Headline"]])
