@@ -29,6 +29,8 @@ _OTHER_FILE = re.compile(
     r"(?:_\d+)?\.csv"
 )
 _PUBLIC = re.compile(rb"id,permalink,date,(?:[a-z_]+,)*subreddit,(?:[a-z_]+,)*body\b")
+_HEADERS = re.compile(rb"id,permalink,date,(?:[a-z_]+,)*subreddit,(?:[a-z_]+,)*(?:parent|url)\r?\n")
+"""`comment_headers.csv` and `post_headers.csv`, which have no texts."""
 _PRIVATE = {
     re.compile(rb"id,permalink,thread_id,date,"): "messages",
     re.compile(rb"message_id,created_at,updated_at,username,message\b"): "chats",
@@ -44,9 +46,9 @@ def enclosing_root(name: str) -> str | None:
 
 
 def looks_like(head: bytes) -> bool:
-    """Return whether a file starts as one of an export that has texts, also as one that is never read."""
+    """Return whether a file starts as one of an export, also as one that is never read or has no texts."""
     header = head.removeprefix(codecs.BOM_UTF8)
-    return _PUBLIC.match(header) is not None or any(each.match(header) for each in _PRIVATE)
+    return _PUBLIC.match(header) is not None or any(each.match(header) for each in (*_PRIVATE, _HEADERS))
 
 
 def rows(file: BinaryIO, name: str, source: Source, config: CorpusConfig) -> Iterator[Row]:

@@ -232,6 +232,13 @@ def test_private_files_of_an_export_are_refused_also_alone(name: str, tmp_path: 
     assert "comments.csv" in caught.value.hint
 
 
+@pytest.mark.parametrize("columns", ["link,parent", "title,url"])
+def test_a_file_of_an_export_without_texts_is_an_error(columns: str, tmp_path: Path) -> None:
+    content = f"id,permalink,date,ip,subreddit,gildings,{columns}\n" + "a1,https://a.example,2024,,cats,0,b,c\n" * 30
+    with pytest.raises(CorpusError, match="has no posts of Reddit"):
+        read(tmp_path / "headers.csv", content)
+
+
 def test_a_table_of_posts_from_other_tools_is_a_table(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("title,selftext,body\n" + "My cat,It sleeps all day and eats,\n" * 3, encoding="utf-8")
