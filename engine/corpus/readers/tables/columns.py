@@ -89,13 +89,13 @@ def find_text_column(rows: Sequence[Sequence[str]], names: Sequence[str] = ()) -
     keys = [name_key(name) for name in names]
     values = [[value for row in rows if (value := row[index].strip())] for index in range(num_columns)]
     able = [index for index in range(num_columns) if not (keys and is_other_name(keys[index]))]
-    texts = [index for index in able if not is_textless(values[index])]
+    named = {index for index in able if keys and keys[index] in _RANKS}
+    texts = [index for index in able if not is_textless(values[index]) and (values[index] or index in named)]
     varied = [index for index in texts if values[index] and not is_category(values[index])]
     filled = [index for index in varied if len(values[index]) >= _MIN_FILLED_SHARE * len(rows)]
     for candidates in (filled, varied, texts):
-        named = [index for index in candidates if keys and keys[index] in _RANKS]
-        if named:
-            return TextColumn(min(named, key=lambda index: _RANKS[keys[index]]), "by its name")
+        if usual := named.intersection(candidates):
+            return TextColumn(min(usual, key=lambda index: _RANKS[keys[index]]), "by its name")
         if candidates:
             return TextColumn(max(candidates, key=lambda index: _mean_length(rows, index)), "the longest")
     return None

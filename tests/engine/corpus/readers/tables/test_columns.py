@@ -35,6 +35,15 @@ def test_a_usual_name_beats_length_and_neither_makes_a_link_or_a_source_the_text
     assert found.column == column
 
 
+def test_a_blank_column_is_only_the_text_if_it_is_called_so() -> None:
+    rows = [["17.5", ""], ["18.2", ""], ["19", ""]]
+    assert find_text_column(rows) is None
+    assert find_text_column(rows, ["price", "note"]) is None
+    found = find_text_column(rows, ["price", "text"])
+    assert found is not None
+    assert found.column == 1
+
+
 def test_a_column_that_is_mostly_blank_is_not_the_text_beside_one_that_is_not() -> None:
     rows = [[f"a short title {number}", TEXT * 9 if number % 9 == 0 else ""] for number in range(90)]
     found = find_text_column(rows, ["title", "selftext"])
