@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import get_args
 
+import openpyxl
 import pyarrow as pa
 from pyarrow import ipc
 
@@ -127,15 +129,14 @@ def _arrow_stream() -> bytes:
 
 def _workbook() -> bytes:
     """Return an Excel workbook."""
-    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    cells = "".join(f"<row><c t='inlineStr'><is><t>{tweet}</t></is></c></row>" for tweet in _TWEETS)
-    parts = {
-        "[Content_Types].xml": "<Types/>",
-        "xl/workbook.xml": f"<workbook xmlns:r='{kind}'><sheets><sheet name='A' r:id='r1'/></sheets></workbook>",
-        "xl/_rels/workbook.xml.rels": f"<R><Relationship Id='r1' Type='{kind}/worksheet' Target='s.xml'/></R>",
-        "xl/s.xml": f"<worksheet><sheetData>{cells}</sheetData></worksheet>",
-    }
-    return zip_of({name: content.encode() for name, content in parts.items()})
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("A")
+    for number, tweet in enumerate(_TWEETS):
+        sheet.append([number, tweet])
+    file = io.BytesIO()
+    book.save(file)
+    with zipfile.ZipFile(file) as archive:
+        return zip_of({name: archive.read(name) for name in archive.namelist()})
 
 
 def _first_bytes(file_format: str, ending: str) -> bytes:
