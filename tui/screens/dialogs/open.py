@@ -37,6 +37,10 @@ Check = Callable[[OtherTweets], CorpusPreview | None]
 """Checks tweets; raises the `TweetgenError` that a run on them would end with. Called on a thread."""
 
 
+_OPTIONS_HINT = "To set an option, quit and run: tweetgen-tui --data FILE --option VALUE"
+"""Of the options of a file, only the author is chosen in the dialog."""
+
+
 class OpenDialog(PathBrowser[OtherTweets]):
     """Answer with tweets that a run can use. Enter checks a path; a second enter answers."""
 
@@ -126,7 +130,7 @@ class OpenDialog(PathBrowser[OtherTweets]):
         except Exception as error:  # noqa: BLE001 - whatever a file does, the current run continues
             report = to_tweetgen_error(error, "Checking tweets")
             self._set_state("choosing")
-            self._hints.show(report.message, report.hint, tone="error")
+            self._hints.show(report.message, report.hint, _OPTIONS_HINT if "--" in report.hint else "", "error")
             if isinstance(error, AuthorNeededError):
                 self._choose_author(path, error)
         else:

@@ -49,7 +49,7 @@ async def test_without_a_choice_the_error_stays_and_other_tweets_can_be_chosen(s
         await opened(app, AuthorDialog)
         await pilot.press("escape")
         await opened(app, OpenDialog)
-        await says(app, "second.csv is a chat. Set --author to your name or id.")
+        await says(app, "second.csv is a chat. Set --author to your name or id. To set an option, quit and run:")
         await pilot.press("down", "enter")
         await says(app, "third tweets.txt can be used")
         assert [config.corpus.author for config in stage.checked if config.corpus] == [None, None]
