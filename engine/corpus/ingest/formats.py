@@ -53,6 +53,8 @@ class Format:
     """Sort key of an archive's parts that puts those which name the source first."""
     never_read: str = ""
     """What else is in its archives, for the note on files that are not opened."""
+    options: tuple[str, ...] = ()
+    """Names of the fields of `CorpusConfig` that are used, of those that only some formats use."""
     binary_name: str = ""
     """What a file of a binary format is called: "Bluesky repository"; "" for a text format."""
 
@@ -66,6 +68,7 @@ class Format:
 _TABLES = (".csv", ".tsv", ".tab")
 _TEXTS = (".txt", ".text")
 _JSON_LINES = (".jsonl", ".ndjson")
+_COLUMNS = ("column", "label_column")
 
 FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific formats before general ones
     "parquet": Format(
@@ -73,18 +76,21 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         suffixes=(".parquet", ".pq"),
         looks_like=parquet_rows.looks_like,
         binary_name="Parquet file",
+        options=_COLUMNS,
     ),
     "arrow": Format(
         reader=arrow_rows.arrow_rows,
         suffixes=(".arrow", ".arrows", ".feather", ".ipc"),
         looks_like=arrow_rows.looks_like,
         binary_name="Arrow file",
+        options=_COLUMNS,
     ),
     "excel": Format(
         reader=excel_rows.excel_rows,
         suffixes=(".xlsx", ".xlsm"),
         looks_like=excel_rows.looks_like,
         binary_name="Excel workbook",
+        options=_COLUMNS,
     ),
     "x": Format(
         archive_reader=x_rows.x_rows,
@@ -108,6 +114,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         archive_root=reddit_rows.archive_root,
         enclosing_root=reddit_export.enclosing_root,
         never_read="messages, chats, drafts and votes",
+        options=("column",),
     ),
     "misskey": Format(reader=misskey_rows.misskey_rows, other_suffixes=(".json",), looks_like=misskey_rows.looks_like),
     "bluesky": Format(
@@ -131,6 +138,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         looks_like=telegram_rows.looks_like,
         archive_root=telegram_rows.archive_root,
         never_read="media and files of the chats",
+        options=("author",),
     ),
     "whatsapp": Format(
         archive_reader=whatsapp_rows.whatsapp_rows,
@@ -138,6 +146,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         looks_like=whatsapp_rows.looks_like,
         archive_root=whatsapp_rows.archive_root,
         never_read="media and files of the chats",
+        options=("author",),
     ),
     "discord": Format(
         archive_reader=discord_rows.discord_rows,
@@ -146,20 +155,33 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         archive_root=discord_files.archive_root,
         main_first=discord_files.messages_first,
         never_read="media and everything but the messages",
+        options=("author",),
     ),
     "sentiment140": Format(
         reader=sentiment140_rows.sentiment140_rows,
         other_suffixes=_TABLES + _TEXTS,
         looks_like=sentiment140_rows.looks_like,
+        options=_COLUMNS,
     ),
     "jsonl": Format(
         reader=jsonl_rows.jsonl_rows,
         suffixes=_JSON_LINES,
         other_suffixes=(".json", ".txt"),
         looks_like=jsonl_rows.looks_like,
+        options=_COLUMNS,
     ),
-    "json": Format(reader=json_rows.json_rows, suffixes=(".json",), looks_like=json_rows.looks_like),
-    "csv": Format(reader=csv_rows.csv_rows, suffixes=_TABLES, other_suffixes=_TEXTS),
+    "json": Format(
+        reader=json_rows.json_rows,
+        suffixes=(".json",),
+        looks_like=json_rows.looks_like,
+        options=_COLUMNS,
+    ),
+    "csv": Format(
+        reader=csv_rows.csv_rows,
+        suffixes=_TABLES,
+        other_suffixes=_TEXTS,
+        options=_COLUMNS,
+    ),
     "text": Format(
         reader=text_rows.text_rows, suffixes=_TEXTS, other_suffixes=_TABLES, looks_like=text_rows.looks_like
     ),

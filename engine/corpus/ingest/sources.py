@@ -27,6 +27,8 @@ from engine.errors import CorpusError
 from engine.text import harmless
 
 EMBEDDED_NAME = "happy tweets (embedded, synthetic)"
+_OPTIONS = ("column", "label_column", "author")
+"""Fields of `CorpusConfig` that only some formats use."""
 
 
 @dataclass(frozen=True)
@@ -161,17 +163,25 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
         if isinstance(file_format, Problem):
             raise file_format.error(shown_path(path))
         _refuse_column(file_format, config.column, shown_path(path))
-        return [_SourcePlan(file_index, Source(name, file_format), (replace(member, name=name),))]
+        source = _source(name, file_format, config)
+        return [_SourcePlan(file_index, source, (replace(member, name=name),))]
     groups, left_out = group_members(contents, config)
     if not groups:
         raise nothing_readable(path, contents, left_out, config)
     sources = []
     for group in groups:
-        source = Source(harmless(f"{name}: {group.name}"), group.format)
+        source = _source(harmless(f"{name}: {group.name}"), group.format, config)
         _refuse_column(group.format, config.column, source.name)
         sources.append(_SourcePlan(file_index, source, group.members))
     sources[0].source.notes += notes_on_others(contents, left_out, groups[0])
     return sources
+
+
+def _source(name: str, file_format: FileFormat, config: CorpusConfig) -> Source:
+    """Return a source with notes on the options that its format does not use."""
+    used = FORMATS[file_format].options
+    unused = [each for each in _OPTIONS if getattr(config, each) is not None and each not in used]
+    return Source(name, file_format, [f"--{each.replace('_', '-')} is not used for {file_format}" for each in unused])
 
 
 def _refuse_column(file_format: FileFormat, column: str | None, name: str) -> None:

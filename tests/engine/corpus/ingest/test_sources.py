@@ -14,7 +14,7 @@ from engine.corpus.ingest.sources import open_sources
 from engine.errors import CorpusError
 from tests.engine.corpus.files.foreign_tweets import TWEETS
 from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of
-from tests.engine.corpus.ingest.opened_sources import CSV, JSONL, ROWS, TEXT, error_of, sources_of, write
+from tests.engine.corpus.ingest.opened_sources import CSV, JSONL, ROWS, TEXT, X_TWEETS, error_of, sources_of, write
 
 
 def test_files_are_sources_in_order_with_the_index_of_the_named_file(tmp_path: Path) -> None:
@@ -88,6 +88,20 @@ def test_a_given_encoding_is_not_applied_to_a_binary_format(tmp_path: Path) -> N
 def test_a_text_has_no_columns(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": TEXT})
     assert "no column tweet" in error_of(tmp_path / "a.txt", column="tweet").message
+
+
+@pytest.mark.parametrize(
+    ("content", "notes"),
+    [
+        (CSV, ["--author is not used for csv"]),
+        (X_TWEETS, [f"--{name} is not used for x" for name in ("column", "label-column", "author")]),
+    ],
+)
+def test_options_that_a_format_does_not_use_are_noted(tmp_path: Path, content: bytes, notes: list[str]) -> None:
+    write(tmp_path, {"a": content})
+    config = CorpusConfig(files=(str(tmp_path / "a"),), column="text", label_column="id", author="Mia")
+    (opened,) = open_sources(config, ReadProgress())
+    assert opened.source.notes == notes
 
 
 def test_messages_on_standard_input_do_not_have_the_name_of_its_copy(tmp_path: Path) -> None:

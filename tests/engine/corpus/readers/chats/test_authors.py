@@ -57,6 +57,13 @@ def test_of_more_authors_than_are_counted_the_wanted_one_is_still_found(monkeypa
     chat.conclude()
 
 
+def test_spellings_of_a_name_are_one_person_in_exports_without_ids() -> None:
+    chat = authors_for("mia")
+    assert chat.is_own("", "Mia")
+    assert chat.is_own("", "~ Mia")
+    chat.conclude()
+
+
 def test_of_endless_names_only_the_beginnings_are_stored() -> None:
     chat = authors_for("Mia")
     assert not chat.is_own("", "x" * 100_000)
