@@ -126,6 +126,11 @@ def unescape(text: str) -> str:
         return html.unescape(_LONG_NUMBERS.sub("\ufffd", text))
 
 
+def escape(text: str) -> str:
+    """Escape plain text so that unescaping it once gives the same text, even if it contains entities."""
+    return text if "&" not in text or unescape(text) == text else text.replace("&", "&amp;")
+
+
 def clean(raw: str) -> str:
     """Return `raw` as the model learns it: entities unescaped, NFC, one line, printable, no blanks at the ends.
 

@@ -14,6 +14,9 @@ from engine.config.corpus import CorpusConfig, FileFormat
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS, harmless
 
+HEAD_BYTES = 65_536
+"""First bytes of a file by which its format is detected."""
+
 
 @dataclass(frozen=True)
 class Member:

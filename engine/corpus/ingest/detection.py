@@ -23,9 +23,7 @@ from engine.corpus.readers.archives import meta_files
 from engine.corpus.readers.chats import other_exports
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import csv_rows
-
-_HEAD_BYTES = 65_536
-"""Bytes of a file that detection sees."""
+from engine.corpus.types import HEAD_BYTES
 
 
 def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMember, FileFormat | Problem]:
@@ -34,7 +32,7 @@ def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMembe
     Raises `CorpusError`.
     """
     with member.open() as file:
-        head = file.read(_HEAD_BYTES)
+        head = file.read(HEAD_BYTES)
         if _is_binary(head, config.format):
             file_format = recognize_format(head, member.name) if config.format == "auto" else config.format
             return member, problem_of(head) or file_format
@@ -42,7 +40,7 @@ def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMembe
         if encoding is None:
             return member, _text_format(head, file, member.name, config)
         text = converted(file, encoding, head)
-        return in_utf8(member, encoding), _text_format(text.read(_HEAD_BYTES), text, member.name, config)
+        return in_utf8(member, encoding), _text_format(text.read(HEAD_BYTES), text, member.name, config)
 
 
 def _is_binary(head: bytes, wanted: FileFormat) -> bool:
@@ -72,7 +70,7 @@ def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -
     separates_text = config.separator is not None or config.blank_line_separated
     if file_format == "csv" and separates_text and suffix_of(name) not in FORMATS["csv"].suffixes:
         return "text"
-    is_cut = file_format == "json" and len(head) == _HEAD_BYTES and json_rows.is_one_document(head)
+    is_cut = file_format == "json" and len(head) == HEAD_BYTES and json_rows.is_one_document(head)
     return "jsonl" if is_cut and jsonl_rows.goes_on_as_lines(rest) else file_format
 
 

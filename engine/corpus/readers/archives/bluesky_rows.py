@@ -19,7 +19,6 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.bluesky_links import Link, links_of, with_whole_links, without_links
 from engine.corpus.readers.archives.car_blocks import car_blocks
-from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.archives.posts import ONLY_A_LINK, SENSITIVE, PostCounts, items_at, values_of_lines
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import (
@@ -29,8 +28,9 @@ from engine.corpus.readers.json_files.json_values import (
     first_char,
     starts_as_lines,
 )
-from engine.corpus.types import DroppedRow, Row, Source, example
+from engine.corpus.types import HEAD_BYTES, DroppedRow, Row, Source, example
 from engine.errors import CorpusError
+from engine.text import escape
 
 POST_TYPE = "app.bsky.feed.post"
 MAX_POSTS_CHARS = 1 << 28
@@ -38,7 +38,6 @@ MAX_POSTS_CHARS = 1 << 28
 
 _CAR_HEADER = re.compile(rb"^[\x00-\xff]{1,10}?[\xa2\xa3](?:eroots|gversion)")
 _IS_POST = re.compile(rf'"\$type"\s*:\s*"{re.escape(POST_TYPE)}"'.encode())
-_HEAD_BYTES = 65_536
 _PAGES = ("records", "feed", "posts")
 _PAGE_KEY = re.compile(rf'"(?:{"|".join(_PAGES)})"\s*:\s*\[')
 _PATHS = {(), *((key,) for key in _PAGES)}
@@ -57,7 +56,7 @@ def bluesky_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
 
     Raises `CorpusError` if a repository is damaged, `libipld` is not installed, or a JSON file is truncated.
     """
-    head = file.read(_HEAD_BYTES)
+    head = file.read(HEAD_BYTES)
     is_repository = _CAR_HEADER.match(head) is not None
     counts = PostCounts()
     for post in _posts_by_time(file, head, source) if is_repository else _json_posts(file, head, source):

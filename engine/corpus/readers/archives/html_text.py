@@ -51,11 +51,6 @@ def html_to_text(markup: str, *, keeps_links: bool = False) -> VisibleText:
     return reader.result()
 
 
-def escape(text: str) -> str:
-    """Escape plain text so that unescaping it once gives the same text, even if it contains entities."""
-    return text if "&" not in text or unescape(text) == text else text.replace("&", "&amp;")
-
-
 @dataclass
 class _Link:
     """An open `<a>`."""

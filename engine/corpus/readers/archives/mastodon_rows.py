@@ -26,7 +26,7 @@ from engine.corpus.readers.archives.posts import (
 )
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_array, as_json, first_char
-from engine.corpus.types import DroppedRow, Row, Source
+from engine.corpus.types import HEAD_BYTES, DroppedRow, Row, Source
 from engine.errors import CorpusError
 
 FILE_NAME = "outbox.json"
@@ -35,7 +35,6 @@ _ACTIVITY = (re.compile(rb'"actor"\s*:\s*"https?://'), re.compile(rb'"type"\s*:\
 _PUBLIC = re.compile(r"#Public$|^as:Public$|^Public$")
 _HINT = "Give outbox.json from Mastodon's export of your data, or the exported archive itself."
 _ITEMS = "orderedItems"
-_HEAD_CHARS = 65_536
 _POSTS = ("Note", "Question")
 
 
@@ -59,7 +58,7 @@ def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Itera
     """
     counts = PostCounts()
     stream = JsonStream(file, source.name)
-    is_statuses = mastodon_statuses.looks_like(stream.beginning()[:_HEAD_CHARS].encode(errors="replace"))
+    is_statuses = mastodon_statuses.looks_like(stream.beginning()[:HEAD_BYTES].encode(errors="replace"))
     rows_of = mastodon_statuses.status_rows if is_statuses else _outbox
     number = 0
     for number, row in enumerate(rows_of(stream, source, config, counts), start=1):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.html_text import escape, html_to_text
+from engine.corpus.readers.archives.html_text import html_to_text
 from engine.corpus.readers.archives.posts import (
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
@@ -25,6 +25,7 @@ from engine.corpus.readers.archives.posts import (
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_object, decode, first_char
 from engine.corpus.types import DroppedRow, Row, Source
+from engine.text import escape
 
 _KEYS = tuple(re.compile(rf'"{key}"\s*:'.encode()) for key in ("visibility", "spoiler_text", "content"))
 _PUBLIC = ("public", "unlisted", "local")  # local: Akkoma's, public on its server

@@ -17,12 +17,12 @@ from contextlib import closing
 from itertools import islice
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.archives.meta_files import POSTS_KEY, part_number
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_array, as_object
 from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Member, Row, Source, example
+from engine.text import escape
 
 _MENTION = re.compile(r"@\[\d+(?::\d+)?:([^\[\]]+)\]")
 """Facebook's mention of an account: @[100012345678901:2048:Tom Hill], shown as its name."""

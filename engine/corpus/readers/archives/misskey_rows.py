@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.archives.posts import (
     DIRECT_MESSAGE,
     ONLY_A_LINK,
@@ -27,6 +26,7 @@ from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_json, first_char
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
+from engine.text import escape
 
 _KEYS = tuple(re.compile(rf'"{key}"\s*:'.encode()) for key in ("text", "fileIds", "renoteId", "visibility"))
 _VISIBILITIES = ("public", "home", "followers")

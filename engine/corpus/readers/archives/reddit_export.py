@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.archives.posts import located
 from engine.corpus.readers.archives.reddit_posts import row_of
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.readers.tables.csv_records import CsvRecords
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
+from engine.text import escape
 
 FILE_NAME = re.compile(r"(?:posts|comments)(?:_\d+)?\.csv")
 """The names of the files that are read; those of large accounts are split and numbered."""

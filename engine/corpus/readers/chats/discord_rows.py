@@ -14,17 +14,16 @@ from contextlib import closing
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.chats.authors import OF_ANOTHER_AUTHOR, SYSTEM_MESSAGE, WITHOUT_TEXT, Authors
 from engine.corpus.readers.chats.discord_files import FileKind, channel_of, is_private, kind_of
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_object
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.readers.tables.csv_records import CsvRecords
-from engine.corpus.types import DroppedRow, Member, Row, Source
+from engine.corpus.types import HEAD_BYTES, DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
+from engine.text import escape
 
-_HEAD_BYTES = 65_536
 _WRITTEN = ("Default", "Reply")
 """Types of messages with words of their author."""
 _CODES = re.compile(
@@ -57,7 +56,7 @@ def discord_rows(members: Sequence[Member], source: Source, config: CorpusConfig
 def _kind_of(member: Member, source: Source) -> FileKind:
     """Return the kind of a file. Raises `CorpusError` if it has another origin."""
     with closing(member.open()) as file:
-        head = file.read(_HEAD_BYTES)
+        head = file.read(HEAD_BYTES)
     kind = "package" if head.split() == [b"[]"] else kind_of(head)  # a channel whose messages were deleted
     if kind is None:
         raise CorpusError(
@@ -70,7 +69,7 @@ def _kind_of(member: Member, source: Source) -> FileKind:
 def _is_private_channel(member: Member) -> bool:
     """Return whether a `channel.json` is of a direct channel."""
     with closing(member.open()) as file:
-        return is_private(channel_of(file.read(_HEAD_BYTES).decode("utf-8-sig", "replace")).get("type"))
+        return is_private(channel_of(file.read(HEAD_BYTES).decode("utf-8-sig", "replace")).get("type"))
 
 
 def _folder(member: Member) -> str:

@@ -21,12 +21,12 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.byte_stream import ByteStream, buffered
-from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.chats.authors import OF_ANOTHER_AUTHOR, SYSTEM_MESSAGE, WITHOUT_TEXT, Authors
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_object
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
+from engine.text import escape
 
 FILE_NAME = "result.json"
 

@@ -20,7 +20,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.chats.authors import (
     OF_ANOTHER_AUTHOR,
     SYSTEM_MESSAGE,
@@ -33,6 +32,7 @@ from engine.corpus.readers.lines import Line, decoded_lines, head_lines
 from engine.corpus.readers.text_rows import MAX_PARAGRAPH_CHARS, OVER_LONG_PIECE
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
+from engine.text import escape
 
 _MARKS = "[\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]*+"
 _TO = rf"{_MARKS}(?:[./-]|년|月|年|월){_MARKS} ?{_MARKS}"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.corpus.readers.archives.html_text import VisibleText, escape, html_to_text
-from engine.text import unescape
+from engine.corpus.readers.archives.html_text import VisibleText, html_to_text
+from engine.text import escape, unescape
 
 PIECES = ("<p>", "</p>", "<br>", "<span class='invisible'>", '<span class="ellipsis">', "</span>", "<a href='", "</a>")
 SCRAPS = (

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.archives.meta_files import looks_like
 from engine.corpus.readers.archives.meta_rows import meta_rows
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
+from engine.text import escape
 from tests.engine.corpus.readers.archives.meta_export import as_exported, facebook, picture, thread
 
 
