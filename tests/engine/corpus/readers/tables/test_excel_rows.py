@@ -27,6 +27,7 @@ KINDS = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 HEADER = (
     '<row r="1"><c r="A1" t="inlineStr"><is><t>id</t></is></c><c r="B1" t="inlineStr"><is><t>tweet</t></is></c></row>'
 )
+MOODS = [("it was a very long day of rain", ":-("), ("we went to the sea again", ":-)"), ("and home it was", ":-(")]
 STYLES = """
 <numFmts><numFmt numFmtId="164" formatCode="[$-409]d. mmm yyyy"/><numFmt numFmtId="165" formatCode='0 "days"'/>
 </numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs>
@@ -150,6 +151,11 @@ def test_missing_cells_are_empty_blank_rows_no_rows_and_cells_beyond_the_table_a
     rows += row("6", "another", "a remark", "far to the right")
     found, _ = read(workbook(rows))
     assert found == ["", *["a text"] * 1000, "another"]
+
+
+def test_formatted_cells_without_content_are_no_columns() -> None:
+    rows = "".join(row(*cells).replace("</row>", '<c r="Z1" s="1"/></row>') for cells in [("one", "mood"), *MOODS])
+    assert read(workbook(rows))[1] == read(workbook(rows.replace('<c r="Z1" s="1"/>', "")))[1]
 
 
 def test_a_title_above_the_header_is_dropped() -> None:
