@@ -57,6 +57,10 @@ _EAST_ASIAN = ("cp932", "gb18030", "cp949")
 _USUAL_CHARS = re.compile("[\u2018-\u201d\u2014\u2026\u3001-\u3011\uff01-\uff1f\u3041-\u30fc]")
 """Punctuation, kana and other characters that are in most lines, whatever they are about."""
 _MIN_USUAL_SHARE = 0.5
+_KANA = re.compile("[\u3041-\u30fc]")
+_MIN_KANA_SHARE = 0.2
+_COLORS = re.compile(rb"\x1b\[[\d;]*m")
+"""Colours of a terminal, as in fortune files; `chardet` takes the escape for one of ISO-2022."""
 _ASCII = bytes(range(0x80))
 _RUN = re.compile(rb"[\x80-\xff]{2,}")
 
@@ -122,7 +126,7 @@ def detected_encoding(head: bytes) -> Encoding | None:
     if head.isascii() or _is_utf8(head):
         return None
     lines = [line for line in head.splitlines() if not line.isascii()]
-    others = [line for line in lines if not _is_utf8(line)]
+    others = [_COLORS.sub(b"", line) for line in lines if not _is_utf8(line)]
     sample = b"\n".join(others)
     is_mixed = len(others) < _MIN_OTHER_LINES * len(lines) or _share_of_utf8(sample) > _MAX_UTF8
     odd_bytes = _beyond_ascii(sample)
@@ -167,23 +171,26 @@ def _guess(sample: bytes, codecs_to_try: Sequence[str]) -> tuple[str, float]:
 def _vote(part: bytes) -> str:
     """Return the most probable codec of a part of a text in runs."""
     codec, confidence = _guess(part, _SINGLE_BYTE + _MULTI_BYTE)
-    return (_by_usual_chars(part) if confidence < _DOUBTFUL else None) or codec
+    codec = (_by_usual_chars(part) if confidence < _DOUBTFUL else None) or codec
+    if codec == "gb18030" and _share_of(_KANA, part, "euc_jis_2004") >= _MIN_KANA_SHARE:
+        return "euc_jis_2004"  # its kana are the same bytes in GBK, where they are rare
+    return codec
 
 
 def _by_usual_chars(part: bytes) -> str | None:
     """Return the codec with which most characters beyond ASCII are usual ones of East Asian texts, or None."""
-    shares = {codec: _share_of_usual_chars(part, codec) for codec in _EAST_ASIAN}
+    shares = {codec: _share_of(_USUAL_CHARS, part, codec) for codec in _EAST_ASIAN}
     best = max(shares, key=lambda codec: shares[codec])
     return best if shares[best] >= _MIN_USUAL_SHARE else None
 
 
-def _share_of_usual_chars(part: bytes, codec: str) -> float:
-    """Return their share of the characters beyond ASCII; 0 if the bytes are invalid, but for a character at the end."""
+def _share_of(chars: re.Pattern[str], part: bytes, codec: str) -> float:
+    """Return the share of `chars` in those beyond ASCII; 0 if the bytes are invalid, but for one at the end."""
     try:
         text = codecs.getincrementaldecoder(codec)().decode(part)
     except UnicodeDecodeError:
         return 0.0
-    return len(_USUAL_CHARS.findall(text)) / max(1, sum(not char.isascii() for char in text))
+    return len(chars.findall(text)) / max(1, sum(not char.isascii() for char in text))
 
 
 def _parts(lines: list[bytes]) -> list[bytes]:

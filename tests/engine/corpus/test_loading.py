@@ -146,3 +146,20 @@ def test_a_preview_of_a_small_corpus_is_whole(tmp_path: Path) -> None:
     preview = check_corpus(CorpusConfig(files=(str(tmp_path),)))
     assert preview.is_whole
     assert [(source.num_rows, source.num_kept) for source in preview.sources] == [(32, 31)] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("likes.json", '{"@context": "x", "type": "OrderedCollection", "orderedItems": ["a/1", "b/2"]}', "likes or"),
+        ("one.txt", "no end " * 200_000, "one tweet per line"),
+        ("long.txt", "a word too long\n" * 30, "--max-length, now 9"),
+    ],
+)
+def test_the_hint_of_too_few_tweets_is_the_remedy_for_the_main_reason(
+    tmp_path: Path, name: str, content: str, hint: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(CorpusError) as caught:
+        load_corpus(config_of(tmp_path / name, max_length=9))
+    assert hint in caught.value.hint

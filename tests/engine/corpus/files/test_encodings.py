@@ -73,6 +73,22 @@ def test_japanese_in_hiragana_only_is_shift_jis() -> None:
     assert found.name == "Shift_JIS"
 
 
+def test_japanese_in_euc_jp_with_few_kanji_is_not_gbk() -> None:
+    words = [f"{kanji}の{kana}みず,あ{kana}のはな,{kanji}" for kanji in "秋冬春夏雪" for kana in "かきくけこ"]
+    text = "word,reading,season\n" + lines(words)
+    found = detected_encoding(text.encode("euc_jp"))
+    assert found is not None
+    assert found.name == "EUC-JP"
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("gbk", "GBK"), ("big5", "Big5")])
+def test_colours_of_a_terminal_do_not_hide_an_encoding(encoding: str, name: str) -> None:
+    tweets = TWEETS["Chinese" if encoding == "gbk" else "Taiwanese"]
+    found = detected_encoding(lines(f"\x1b[32m{tweet}\x1b[m" for tweet in tweets).encode(encoding))
+    assert found is not None
+    assert found.name == name
+
+
 def test_english_with_chinese_punctuation_and_a_few_characters_is_gbk() -> None:
     tweets = ["mia_k: the new bakery on my street is open, and it’s wonder…", "so this is “spring”, with snow htt…"]
     text = lines(tweets) + "jo_lin: 今天天气很好\n"
