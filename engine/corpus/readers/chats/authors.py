@@ -30,6 +30,9 @@ _MAX_COMPARED_CHARS = 200
 _MAX_COUNTED = 10_000
 """Authors that are counted one by one; a large public group has more."""
 
+MAX_UNDECIDED = 10_000
+"""Messages after which a chat is not read on to count its authors while --author is not set."""
+
 
 class Authors:
     """Selects the messages of one author, and counts those of all."""
@@ -50,6 +53,8 @@ class Authors:
 
         `author_id` is "" in exports without ids; the first of `names` is shown. `owner_id` is the export's owner, if
         known, whose messages are learnt without --author. `is_private`: the chat is closed to the public.
+
+        Raises `AuthorNeededError` after `MAX_UNDECIDED` messages without an owner and --author.
         """
         author = tuple(each[:_MAX_COMPARED_CHARS] for each in (author_id, *names))
         if self._wanted:
@@ -64,6 +69,8 @@ class Authors:
         if is_own or key in self._counts or len(self._counts) < _MAX_COUNTED:
             self._counts[key] += 1
             self._names.setdefault(key, author[1])
+        if self._num_undecided == MAX_UNDECIDED:
+            raise self._author_needed(f" (in the first {MAX_UNDECIDED:,} messages)")
         return is_own
 
     def count_own(self, *, is_private: bool) -> None:
@@ -86,11 +93,7 @@ class Authors:
         if not self._num_own and not self._counts:
             raise NoTextsError(f"{name} has no messages.", "Export the chat again, with its messages.")
         if self._num_undecided:
-            raise AuthorNeededError(
-                f"{name} is a chat, of which one author's messages are learnt, and --author is not set.",
-                f"Set --author to your name or id: {self._listed(self._counts)}.",
-                [each for each in self._by_activity(self._counts) if each.key],
-            )
+            raise self._author_needed()
         if not self._num_own:
             raise NoTextsError(
                 f"{name} has no messages of {self._shown_wanted or 'its owner'}.",
@@ -102,6 +105,14 @@ class Authors:
                 f"Set --author to an id: {self._listed(self._own)}.",
             )
         self._source.notes += self._notes()
+
+    def _author_needed(self, read: str = "") -> AuthorNeededError:
+        """Return the error of a chat without --author; `read` follows the list of authors."""
+        return AuthorNeededError(
+            f"{self._source.name} is a chat, of which one author's messages are learnt, and --author is not set.",
+            f"Set --author to your name or id: {self._listed(self._counts)}{read}.",
+            [each for each in self._by_activity(self._counts) if each.key],
+        )
 
     def _notes(self) -> Iterator[str]:
         """Yield the notes on the author, and on the messages that were never public."""

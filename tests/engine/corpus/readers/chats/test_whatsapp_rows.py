@@ -8,7 +8,7 @@ import pytest
 
 from engine.corpus.readers.chats.whatsapp_rows import archive_root, looks_like, whatsapp_rows
 from engine.corpus.readers.text_rows import MAX_PARAGRAPH_CHARS
-from engine.corpus.types import AuthorNeededError, ChatAuthor, DroppedRow, Row
+from engine.corpus.types import DroppedRow, Row
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import zip_of
 from tests.engine.corpus.readers.chats.reading import OTHERS_WORDS, error_of, loaded, reasons, rows_of, write
@@ -262,25 +262,3 @@ def test_the_chats_in_a_folder_are_one_source_in_which_the_author_occurs_somewhe
     tweets, (report,) = loaded(tmp_path, "Mia")
     assert sorted(tweets) == ["one", "two"]
     assert report.dropped == {"of another author": 2}
-
-
-def test_of_chats_that_are_sources_of_their_own_those_without_the_author_are_noted(tmp_path: Path) -> None:
-    write(tmp_path, {"tom.txt": chat("Tom: x", "Tom: y"), "zoe.txt": chat("Zoe: x", "Mia: one")})
-    tweets, (tom, zoe) = loaded(tmp_path, "Mia")
-    assert tweets == ["one"]
-    assert tom.notes[-1] == f"{tmp_path.name}: tom.txt has no messages of Mia."
-    assert "messages of Mia" in zoe.notes
-
-
-def test_an_author_who_is_in_no_chat_of_a_folder_is_an_error_that_lists_the_authors(tmp_path: Path) -> None:
-    write(tmp_path, {"tom.txt": chat("Tom: x", "Tom: y"), "zoe.txt": chat("Zoe: x")})
-    with pytest.raises(CorpusError) as caught:
-        loaded(tmp_path, "Mia")
-    assert caught.value.message == f"{tmp_path.name}: tom.txt has no messages of Mia."
-    assert caught.value.hint == "Its authors, for --author: Tom: 2."
-
-
-def test_the_authors_to_choose_from_are_part_of_the_error_the_most_active_first() -> None:
-    caught = error(chat("Tom: x", "Mia: y", "Mia: z"))
-    assert isinstance(caught, AuthorNeededError)
-    assert caught.authors == (ChatAuthor("Mia", "Mia: 2"), ChatAuthor("Tom", "Tom: 1"))
