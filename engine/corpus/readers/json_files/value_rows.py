@@ -140,9 +140,9 @@ def _ahead(values: Iterator[Numbered], num_chars: int = 0) -> list[Numbered]:
 
 
 def _is_table(ahead: list[Numbered]) -> bool:
-    """Return whether most values are the rows of a table."""
+    """Return whether most values are the rows of a table; a single one may as well be an array of texts."""
     values = [value for _, value, _ in ahead if not isinstance(value, DroppedRow)]
-    return sum(map(is_table_row, values)) > len(values) / 2
+    return len(values) > 1 and sum(map(is_table_row, values)) > len(values) / 2
 
 
 def _usual_key(ahead: list[Numbered], source: Source) -> tuple[str | None, CorpusError | None]:

@@ -56,7 +56,7 @@ def test_a_number_in_a_path_counts_from_one() -> None:
         "no a.0"
     ]
     with pytest.raises(CorpusError, match="has no column 0"):
-        rows_of('["yes", "no"]', "0")
+        rows_of('["yes", "no"]\n' * 2, "0")
 
 
 def test_a_page_of_several_megabytes_on_one_line_is_read() -> None:
@@ -165,6 +165,11 @@ def test_pages_of_the_api_are_flattened_without_the_posts_to_which_they_refer() 
     assert [row for row in rows_of(content)[0] if isinstance(row, str)] == ["one", "two"] * 2
     rows = rows_of(content, no_retweets=True)[0]
     assert [row if isinstance(row, str) else row.reason for row in rows] == [reason.reason, *["one", "retweet"] * 2]
+
+
+def test_one_array_of_strings_is_no_table_of_one_row() -> None:
+    with pytest.raises(NoTextsError, match="its items are arrays"):
+        rows_of(json.dumps([f"tweet {number}" for number in range(30)]))
 
 
 def test_lines_of_arrays_are_the_rows_of_a_table() -> None:
