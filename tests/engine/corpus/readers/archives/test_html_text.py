@@ -66,6 +66,11 @@ def test_html_becomes_its_visible_text(markup: str, text: str) -> None:
     [
         (f"<p>see {LINK}, now</p>", "see, now", "see https://a.example/long/path?x=1, now"),
         (f"<p>one</p><p>{LINK}</p><p>two</p>", "one\ntwo", "one\nhttps://a.example/long/path?x=1\ntwo"),
+        (
+            'go <a href="https://xn--a-eka.example"><span class="invisible">https://</span>ä.example</a>',
+            "go",
+            "go https://xn--a-eka.example",
+        ),
         ('<a href="https://www.a.example/">a.example</a> is', "is", "https://www.a.example/ is"),
         ('go <a href="https://a.example/long/path">a.example/lo…</a>', "go", "go https://a.example/long/path"),
         ('go <a href="https://b.example/?a=1&amp;b=2">https://b.example</a>', "go", "go https://b.example/?a=1&b=2"),
