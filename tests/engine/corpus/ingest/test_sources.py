@@ -67,13 +67,17 @@ def test_a_given_encoding_replaces_detection_and_undecodable_bytes_are_u_fffd(tm
 
 def test_a_fortune_file_is_text_and_so_is_what_is_separated_by_an_option(tmp_path: Path) -> None:
     pieces = [f"one, two, {number}\nthree, four, five" for number in range(20)]
-    write(tmp_path, {"fortunes": "\n%\n".join(pieces).encode(), "a.txt": "\n---\n".join(pieces).encode(), "b.csv": CSV})
+    write(tmp_path, {"fortunes": "\n%\n".join(pieces).encode(), "a": "\n---\n".join(pieces).encode(), "b.csv": CSV})
+    write(tmp_path, {"paragraphs": "\n\n".join(pieces).encode()})
     (opened,) = sources_of(tmp_path / "fortunes")
     assert (opened.source.format, list(opened.rows)) == ("text", pieces)
-    files = (str(tmp_path / "a.txt"), str(tmp_path / "b.csv"))
+    files = (str(tmp_path / "a"), str(tmp_path / "b.csv"))
     text, table = open_sources(CorpusConfig(files=files, separator="---"), ReadProgress())
     assert (text.source.format, list(text.rows)) == ("text", pieces)
     assert (table.source.format, list(table.rows)) == ("csv", ROWS)
+    config = CorpusConfig(files=(str(tmp_path / "paragraphs"),), blank_line_separated=True)
+    (opened,) = open_sources(config, ReadProgress())
+    assert list(opened.rows) == pieces
 
 
 def test_a_given_encoding_is_not_applied_to_a_binary_format(tmp_path: Path) -> None:
@@ -88,6 +92,8 @@ def test_a_given_encoding_is_not_applied_to_a_binary_format(tmp_path: Path) -> N
 def test_a_text_has_no_columns(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": TEXT})
     assert "no column tweet" in error_of(tmp_path / "a.txt", column="tweet").message
+    with pytest.raises(CorpusError, match=r"a\.txt is read as plain text, which has no column tweet"):
+        next(sources_of(tmp_path, column="tweet"))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +127,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "zip.gz": (gzip_of(zip_of({"a.txt": TEXT})), "is an archive inside another file"),
     "garbage.car": (bytes(range(256)) * 8, "is called .car but is no Bluesky repository"),
     "garbage.parquet": (bytes(range(256)) * 8, "is called .parquet but is no Parquet file"),
+    "photo.txt": (b"\xff\xd8\xff\xe0" + "什么天气都好，我们出门。\n".encode("gbk") * 99, "is a picture (JPEG)"),
     "picture.car": (b"\x89PNG\r\n\x1a\n" + bytes(100), "is a picture (PNG)"),
 }
 
