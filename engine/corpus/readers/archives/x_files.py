@@ -98,9 +98,11 @@ def enclosing_root(name: str) -> str | None:
 
 
 def main_first(member: Member) -> int:
-    """Return a sort key that puts the files with tweets first, of those the preferred ones."""
+    """Return a sort key that puts the files with tweets first: the preferred kind, in order of parts or months."""
     kinds = (TWEETS_FILE, MONTH_FILE, *TABLE_FILES)
-    return next((rank for rank, kind in enumerate(kinds) if kind.fullmatch(file_name_of(member))), len(kinds))
+    name = file_name_of(member)
+    rank = next((rank for rank, kind in enumerate(kinds) if kind.fullmatch(name)), len(kinds))
+    return 1_000_000 * rank + int("0" + "".join(filter(str.isdecimal, name))[:6])
 
 
 def file_name_of(member: Member) -> str:

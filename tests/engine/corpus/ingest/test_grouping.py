@@ -68,7 +68,7 @@ def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Pa
 def test_an_old_archive_of_x_is_one_source_and_only_its_tweets_are_read(
     tmp_path: Path, folder: str, *, is_zip: bool
 ) -> None:
-    files = {folder + name: content for name, content in X_OLD_FILES.items()}
+    files = {folder + name: content for name, content in reversed(X_OLD_FILES.items())}
     write(tmp_path, {"x": zip_of(files)} if is_zip else {f"x/{name}": content for name, content in files.items()})
     for file_format in ("auto", "x"):
         (opened,) = sources_of(tmp_path / "x", file_format=file_format)
