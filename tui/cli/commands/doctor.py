@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # they import torch
 
 _PACKAGES = (
     *("tweetgen-tui", "torch", "textual", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx"),
-    *("numba", "pyarrow", "libipld"),
+    *("numba", "pyarrow", "openpyxl", "libipld"),
 )
 _TORCHRUN_VARIABLES = (
     *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
