@@ -7,6 +7,7 @@ archive that belong together, into rows, and adds notes on what it detected to t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -26,6 +27,11 @@ class Member:
     """Its path with slashes inside the folder or archive; for a single file, the file's name."""
     open: Callable[[], BinaryIO]
     """Opens it at its first byte; may be called repeatedly. Raises `CorpusError`."""
+
+    def head(self) -> bytes:
+        """Return the first `HEAD_BYTES` bytes. Raises `CorpusError`."""
+        with closing(self.open()) as file:
+            return file.read(HEAD_BYTES)
 
 
 @dataclass

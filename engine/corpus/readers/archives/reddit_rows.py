@@ -19,7 +19,7 @@ from engine.corpus.readers.archives.reddit_posts import POST_KINDS, posts_in, ro
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import decode, first_char
 from engine.corpus.report import counted
-from engine.corpus.types import HEAD_BYTES, DroppedRow, Member, Row, Source
+from engine.corpus.types import DroppedRow, Member, Row, Source
 
 _DUMP = re.compile(r"(?:R[CS]_(?:v2_)?\d{4}-\d\d|\w+_(?:comments|submissions))(?:\.(?:bz2|gz|xz|zst))?")
 _LISTING = re.compile(rb'"kind"\s*:\s*"(?:Listing|t[1-6])"\s*,\s*"data"\s*:\s*\{')
@@ -53,10 +53,8 @@ def archive_root(name: str) -> str | None:
 def reddit_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per submission or comment of all members. Raises `CorpusError` if a file has other things."""
     for member in members:
+        rows_of = _json_rows if first_char(member.head()) in {b"{", b"["} else reddit_export.rows
         with closing(member.open()) as file:
-            is_json = first_char(file.read(HEAD_BYTES)) in {b"{", b"["}
-        with closing(member.open()) as file:
-            rows_of = _json_rows if is_json else reddit_export.rows
             yield from rows_of(file, source.name_of(member), source, config)
 
 

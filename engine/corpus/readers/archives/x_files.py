@@ -35,7 +35,6 @@ TABLE_FILES = (re.compile(r"tweets\.csv"), re.compile(r"\d{4}_\d\d\.csv"))
 HINT = (
     "Give the archive's zip or folder, or its data/tweets.js; of one before 2019, tweets.csv or the files in data/js."
 )
-_HEAD_BYTES = 4096
 _DATA_FOLDER = re.compile(r"(?:^|/)data$")
 _OLD_FOLDERS = re.compile(r"(?:^|/)(?:(?:data/)?(?:js/)?tweets|(?:data/)?(?:js|csv))$")
 _ASSIGNMENT = re.compile(
@@ -54,7 +53,7 @@ def is_old(member: Member, *, is_alone: bool) -> bool:
     """Return whether a file is of an archive of 2012 to 2019: one of several by its name, a single one by content."""
     if not is_alone:
         return any(kind.fullmatch(file_name_of(member)) for kind in (MONTH_FILE, USER_FILE, *TABLE_FILES))
-    assigned = _assignment(head := _head(member))
+    assigned = _assignment(head := member.head())
     return assigned.lastgroup in {"month", "details"} if assigned else _starts_with_columns(head)
 
 
@@ -62,7 +61,7 @@ def is_table(member: Member, *, is_alone: bool) -> bool:
     """Return whether a file is CSV: one of several by its name, a single one by content."""
     if not is_alone:
         return any(kind.fullmatch(file_name_of(member)) for kind in TABLE_FILES)
-    return _starts_with_columns(_head(member))
+    return _starts_with_columns(member.head())
 
 
 def table_columns(header: str) -> list[str]:
@@ -138,12 +137,6 @@ def _opened(member: Member, source: Source) -> Iterator[tuple[str, JsonStream]]:
         assigned = _ASSIGNMENT.match(stream.beginning())
         stream.skip(assigned.end() if assigned else 0)
         yield (assigned[assigned.lastgroup or 0] if assigned else ""), stream
-
-
-def _head(member: Member) -> bytes:
-    """Return the first bytes of a file."""
-    with closing(member.open()) as file:
-        return file.read(_HEAD_BYTES)
 
 
 def _starts_with_columns(head: bytes) -> bool:

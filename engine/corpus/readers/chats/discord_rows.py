@@ -20,7 +20,7 @@ from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_object
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.readers.tables.csv_records import CsvRecords
-from engine.corpus.types import HEAD_BYTES, DroppedRow, Member, Row, Source
+from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
 from engine.text import escape
 
@@ -55,8 +55,7 @@ def discord_rows(members: Sequence[Member], source: Source, config: CorpusConfig
 
 def _kind_of(member: Member, source: Source) -> FileKind:
     """Return the kind of a file. Raises `CorpusError` if it has another origin."""
-    with closing(member.open()) as file:
-        head = file.read(HEAD_BYTES)
+    head = member.head()
     kind = "package" if head.split() == [b"[]"] else kind_of(head)  # a channel whose messages were deleted
     if kind is None:
         raise CorpusError(
@@ -68,8 +67,7 @@ def _kind_of(member: Member, source: Source) -> FileKind:
 
 def _is_private_channel(member: Member) -> bool:
     """Return whether a `channel.json` is of a direct channel."""
-    with closing(member.open()) as file:
-        return is_private(channel_of(file.read(HEAD_BYTES).decode("utf-8-sig", "replace")).get("type"))
+    return is_private(channel_of(member.head().decode("utf-8-sig", "replace")).get("type"))
 
 
 def _folder(member: Member) -> str:

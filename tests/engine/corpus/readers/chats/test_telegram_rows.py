@@ -114,6 +114,15 @@ def test_the_posts_of_a_channel_are_its_own_and_saved_messages_their_owners() ->
     assert read(chat(message("to myself"), kind="saved_messages", chat_id=1))[0] == ["to myself"]
 
 
+def test_of_an_account_without_its_owner_the_posts_of_a_channel_may_be_anothers() -> None:
+    news = chat(message(OTHERS_WORDS, 5, "News", from_id="channel5"), kind="public_channel", chat_id=5, name="News")
+    value = account(news, chat(message("to myself"), kind="saved_messages", chat_id=1))
+    del value["personal_information"]
+    found = error(value)
+    assert "--author is not set" in found.message
+    assert "News (channel5): 1" in found.hint
+
+
 def test_exports_before_2021_have_ids_that_are_numbers() -> None:
     old = chat(message("one", from_id=1), others(from_id=2))
     assert reasons(read(old, "user1")[0]) == ["one", "of another author"]
