@@ -53,7 +53,7 @@ def _chunks(stream: BinaryIO, pipe: Path | None) -> Iterator[bytes]:
         yield chunk
     if not num_bytes and pipe is not None:
         raise CorpusError(
-            f"{pipe} is a pipe that nobody writes to.",
+            f"{pipe} is a pipe to which no program writes.",
             "Start the program that writes to it first, or check that it has output.",
         )
     if not num_bytes:

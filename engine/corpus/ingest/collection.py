@@ -123,7 +123,7 @@ class _Builder:
         self._store()
         self._known = GrowingSet()
         texts, source_of = self._texts.finish(), np.concatenate(self._source_of)
-        if self._config.format == "auto":  # an explicit format means that the user insists
+        if self._config.format == "auto":  # an explicit format disables the check
             self._check_texts(texts, source_of)
         return Collection(
             texts,

@@ -83,7 +83,7 @@ def _decoded(escape: re.Match[str]) -> str:
 
 
 def _decoded_literal(row: str) -> str:
-    r"""Return the text of the UTF-8 in a bytes literal, or a row that is none unchanged."""
+    r"""Return the text of the UTF-8 in a bytes literal; other rows unchanged."""
     if not row.isascii() or not _BYTES_LITERAL.fullmatch(row):
         return row
     return _IN_LITERAL.sub(_byte, row[2:-1]).encode("latin-1").decode(errors="replace")

@@ -96,6 +96,6 @@ def is_table_row(value: object) -> bool:
 
 
 def _cells(column: object) -> list[object]:
-    """Return the cells of a column; none if they are not all simple values."""
+    """Return the cells of a column; an empty list if any of them is an object or array."""
     cells = list(column.values()) if isinstance(column, dict) else column if isinstance(column, list) else []
     return [] if any(isinstance(cell, dict | list) for cell in cells) else cells

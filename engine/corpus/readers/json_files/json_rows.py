@@ -137,7 +137,7 @@ def _found_column(document: dict[str, object], source: Source) -> str | None:
     column = find_text_key(document) if is_post(document) else only_array(document, source.name)
     column = find_text_key(document) if column is None else column
     if column is not None:
-        source.notes.append(f"texts under {harmless(column, 80)}" if column else "texts by id")
+        source.notes.append(f"texts under {harmless(column, 80)}" if column else "texts are the values of ids")
     elif not has_table_rows(document):
         raise _without_texts(document, source, None)
     return column

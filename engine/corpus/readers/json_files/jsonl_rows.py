@@ -39,7 +39,7 @@ def is_first_line(head: bytes) -> bool:
 
 
 def goes_on_as_lines(file: BinaryIO) -> bool:
-    """Return whether the line in which `file` stands ends, and a line follows that starts as an object or array."""
+    """Return whether the current line of `file` is followed by one that starts as an object or array."""
     line = file.readline(MAX_LINE_BYTES)
     return line.endswith(b"\n") and file.read(_LONG_LINE_BYTES).lstrip().startswith((b"{", b"["))
 

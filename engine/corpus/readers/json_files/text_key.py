@@ -1,4 +1,4 @@
-"""`TextKey`: the rows of JSON values, once it is known under which key their texts are.
+"""`TextKey`: the rows of JSON values whose texts are under a known key.
 
 A post of X's API may have its text twice: cut off under `text`, and whole in `extended_tweet` (v1.1, streams) or
 `note_tweet` (v2); in Activity Streams, in `long_object`. A retweet has the post that it repeats, or a flag.

@@ -16,19 +16,8 @@ from engine.text import harmless
 
 TEXT_NAMES = (
     *("full_text", "text", "tweet", "tweets", "tweet_text", "tweet_content", "tweet_full_text", "content", "contents"),
-    *(
-        "raw_content",
-        "body",
-        "message",
-        "messages",
-        "message_text",
-        "post",
-        "posts",
-        "post_text",
-        "status",
-        "status_text",
-        "selftext",
-    ),
+    *("raw_content", "body", "message", "messages", "message_text", "post", "posts", "post_text"),
+    *("status", "status_text", "selftext"),
     *("comment", "comments", "comment_text", "review", "review_text", "sentence", "sentences", "quote", "joke"),
     *("haiku", "poem", "caption", "utterance", "lines", "line", "msg", "msgs", "phrase", "quote_text", "joke_text"),
     *("headline", "headlines", "lyrics"),

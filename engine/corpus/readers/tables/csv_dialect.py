@@ -28,7 +28,7 @@ _QUOTING_NOTES = {
     "literal": "quotation marks are part of the text",
 }
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"])"?', re.IGNORECASE)
-"""The first line that Excel writes and reads, and shows to nobody."""
+"""The first line by which Excel sets the delimiter; it is not a row of the table."""
 _HEAD_LINES = 1000
 _HEAD_CHARS = 1_000_000
 _DELIMITER_LINES = 100
@@ -101,7 +101,7 @@ def separator_of(lines: Sequence[Line]) -> str | None:
 
 
 def find_sample(lines: Sequence[Line], column: str | None = None) -> Sample:
-    """Return the first records, parsed with the delimiter that fits, a comma in doubt.
+    """Return the first records, parsed with the delimiter that fits best, by default a comma.
 
     A delimiter whose header contains `column` wins; that of a `sep=` line decides, and the line is no record.
     """

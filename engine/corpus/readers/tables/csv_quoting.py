@@ -38,7 +38,7 @@ def parsed(
 
 
 def find_quoting(lines: Sequence[Line], delimiter: str) -> Quoting:
-    """Return how the first lines of a file write quotation marks, as most CSV files do in doubt."""
+    """Return how the first lines of a file write quotation marks; "doubled" unless another way fits better."""
     texts = [line for line in lines if isinstance(line, str) and line]
     marked = [line for line in texts if '"' in line]
     if any('\\"' in line for line in marked):

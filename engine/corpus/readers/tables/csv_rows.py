@@ -47,7 +47,7 @@ def looks_like(head: bytes) -> bool:
 
 
 def is_certain(head: bytes) -> bool:
-    """Return whether a file starts as a table beyond doubt, so that the name of a plain text does not count.
+    """Return whether a file is certainly a table, so that it is read as one even if it is called `.txt`.
 
     Nearly all lines have the same number of columns, and a header, numbers, dates or labels show that they are columns;
     or nearly all are a single column, most of them quoted, with quotation marks doubled.
@@ -75,6 +75,6 @@ def _is_quoted_column(lines: list[str]) -> bool:
 
 
 def _lines_of(head: bytes) -> list[str]:
-    """Return the lines of a file's first bytes; none if it starts as JSON."""
+    """Return the lines of a file's first bytes; an empty list if it starts as JSON."""
     lines = head_lines(head)
     return [] if lines and lines[0].lstrip().startswith(("{", "[")) else lines

@@ -85,7 +85,7 @@ def test_a_pipe_is_saved_like_standard_input(tmp_path: Path) -> None:
 
 def test_a_pipe_that_nobody_writes_to_is_reported_by_its_path(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(CorpusError, match=f"{tmp_path}/pipe is a pipe that nobody writes to"):
+    with pytest.raises(CorpusError, match=f"{tmp_path}/pipe is a pipe to which no program writes"):
         with_saved_streams((str(tmp_path / "pipe"),), io.BytesIO(), tmp_path / "kept")
 
 

@@ -159,7 +159,7 @@ def test_posts_beside_rows_of_a_table_are_found_wherever_they_are() -> None:
 
 
 def test_strings_by_id_are_texts() -> None:
-    assert rows_of({"17": "one", "18": "two"}) == (["one", "two"], ["texts by id"])
+    assert rows_of({"17": "one", "18": "two"}) == (["one", "two"], ["texts are the values of ids"])
 
 
 def test_a_wrapper_of_a_few_objects_is_not_an_object_by_id() -> None:
