@@ -15,8 +15,8 @@ MAX_SHOWN = 500
 """A larger group is read with --author."""
 
 
-class AuthorDialog(Dialog[str]):
-    """Answer with the id or name of the author."""
+class AuthorDialog(Dialog[ChatAuthor]):
+    """Answer with the author."""
 
     KEYS_LINE = "↑↓ move · enter choose · esc close"
     CSS = """
@@ -51,4 +51,4 @@ class AuthorDialog(Dialog[str]):
     @on(OptionList.OptionSelected)
     def _choose(self, event: OptionList.OptionSelected) -> None:
         """Answer with the author of the selected line."""
-        self.dismiss(self._authors[event.option_index].key)
+        self.dismiss(self._authors[event.option_index])

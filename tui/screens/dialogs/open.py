@@ -15,7 +15,7 @@ from textual import on, work
 from textual.widgets import Input, OptionList
 
 from engine.corpus.ingest.quick_check import CorpusPreview
-from engine.corpus.types import AuthorNeededError
+from engine.corpus.types import AuthorNeededError, ChatAuthor
 from tui.files.folder_listing import FolderEntry, entry_at, folder_part, split_typed
 from tui.formatting.corpus_preview import fact_line, sample_line
 from tui.process.threads import on_own_thread
@@ -117,14 +117,14 @@ class OpenDialog(PathBrowser[OtherTweets]):
         await self._check_path(path)
 
     @work(exclusive=True, group=CHECK_GROUP)
-    async def _check_author(self, path: Path, author: str) -> None:
+    async def _check_author(self, path: Path, author: ChatAuthor) -> None:
         await self._check_path(path, author)
 
-    async def _check_path(self, path: Path, author: str | None = None) -> None:
+    async def _check_path(self, path: Path, author: ChatAuthor | None = None) -> None:
         """Check a path on a thread; show the error, or a preview and what enter will do."""
         self._set_state("checking")
         self._hints.show(f"checking {path.name}…")
-        tweets = OtherTweets(path, author)
+        tweets = OtherTweets(path, author.key if author is not None else None)
         try:
             preview = await on_own_thread(partial(self._check, tweets))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the current run continues
@@ -137,12 +137,13 @@ class OpenDialog(PathBrowser[OtherTweets]):
             self._set_state("ready")
             self._ready = tweets
             facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
+            facts = f"author {author.shown} · {facts}" if author is not None else facts
             self._hints.show(f"{path.name} can be used; {self._outcome()}", facts, sample, "ready")
 
     def _choose_author(self, path: Path, error: AuthorNeededError) -> None:
         """Check the path again with the author that is chosen; without one, the error stays."""
 
-        def check(author: str | None) -> None:
+        def check(author: ChatAuthor | None) -> None:
             if author is not None:
                 self._check_author(path, author)
 

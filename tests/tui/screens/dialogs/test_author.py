@@ -34,6 +34,7 @@ async def test_a_run_on_a_chat_starts_once_its_author_is_chosen(
         await pilot.press("down", "enter")
         await opened(app, OpenDialog)
         await says(app, "second.csv can be used; enter saves the run")
+        assert "author Mia (user7): 12" in str(app.screen.query_one("#details", Static).render())
         await pilot.press("enter")
         await shows(app, "second to none")
         chat = CorpusConfig(files=(str(folder / "second.csv"),), author="user7")
