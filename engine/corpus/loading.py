@@ -145,7 +145,7 @@ def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
         "with too many columns": "Quote tweets that contain commas, or read whole lines with --format text.",
         "not JSON": "It is not JSON lines: omit --format, or use --format text or csv.",
         "not a post": "It lists other things, such as likes or bookmarks: give the posts, or the whole archive.",
-        "with a line over": "Give a text file with one tweet per line, or set what separates them: --separator.",
+        "with a line over": "Give a text file with one tweet per line.",
         LABELLED: _label_hint(config, report),
         OTHER_LABEL: _label_hint(config, report),
         "over ": f"Raise --max-length, now {config.max_length}, to keep longer tweets.",

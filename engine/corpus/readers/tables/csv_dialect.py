@@ -73,6 +73,7 @@ class Sample:
         self.delimiter, self.quoting = delimiter, quoting
         records = list(parsed(lines, delimiter, quoting))
         self.records = [record[1] for record in records if isinstance(record, tuple) and record[1]]
+        self.num_blank = sum(isinstance(record, tuple) and not record[1] for record in records)
         self.num_dropped = sum(isinstance(record, DroppedRow) for record in records)
         widths = Counter(map(len, self.records))
         self.num_columns, count = widths.most_common(1)[0] if widths else (1, 0)

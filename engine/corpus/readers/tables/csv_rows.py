@@ -58,7 +58,7 @@ def is_certain(head: bytes) -> bool:
     if separator_of(lines):
         return True
     sample = find_sample(lines)
-    num_others = sample.num_dropped + sum(not line.strip() for line in lines)
+    num_others = sample.num_dropped + sample.num_blank
     is_even = sample.share >= _CERTAIN_SHARE and num_others <= (1 - _CERTAIN_SHARE) * len(lines)
     if not is_even:
         return False

@@ -65,6 +65,8 @@ def excel_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator
     archive = BoundedArchive(file if file.seekable() else io.BytesIO(held(file, source)), source)
     sheet = _sheet_with_most_text(_visible_sheets(archive, source), archive, source)
     head = _sample(sheet, source)
+    if not head:
+        return
     width = max((column for _, fields in head for column, text in enumerate(fields, start=1) if text), default=0)
     sample = [_resized(fields, width) for _, fields in head]
     num_titles = _num_titles(sample, config)

@@ -34,6 +34,7 @@ TABLES = {
     "Excel": b"sep=;\nid;text\n1;hello\n",
     "CSV": b"id,text\n1,hello\n2,bye\n",
     "quotation marks": table("171043|Tue Mar 0{0}|{1}\n") + b'171044|Wed Mar 30|"@tom: yes" I do\n' * 2,
+    "texts with blank lines": table('{0},"{1}\n\nand so on",tom_{0}\n', "id,text,user\n"),
     "one quoted column": table('"{1} no {0}, I think"\n') + b'"she said ""no"" to me, of course"\n',
 }
 

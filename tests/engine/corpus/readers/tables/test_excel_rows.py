@@ -158,6 +158,11 @@ def test_formatted_cells_without_content_are_no_columns() -> None:
     assert read(workbook(rows))[1] == read(workbook(rows.replace('<c r="Z1" s="1"/>', "")))[1]
 
 
+@pytest.mark.parametrize("rows", ["", "<row/>", row("", "")])
+def test_an_empty_sheet_has_no_rows(rows: str) -> None:
+    assert read(workbook(rows)) == ([], [])
+
+
 def test_a_title_above_the_header_is_dropped() -> None:
     title = row("All that we wrote in May, a title") + "<row/>" + row("", "made on Monday")
     found, notes = read(workbook(title + HEADER.replace(' r="1"', ' r="4"') + row("1", "a text") * 2))
