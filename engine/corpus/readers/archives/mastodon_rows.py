@@ -3,12 +3,13 @@
 `{"type": "OrderedCollection", "orderedItems": [{"type": "Create", "actor": URL, "object": {"type": "Note" or, for a
 poll, "Question", "content": HTML, "summary": content warning or null, "sensitive": bool, "inReplyTo": URL or null,
 "to": [URL], "cc": [URL]}}, {"type": "Announce", ...}]}`. Since Mastodon 4.2 `orderedItems` occurs twice, first with an
-empty array (mastodon#31091). The array alone is read too. The outbox also contains direct messages; they are never
-used. Statuses as the API returns them are read by `mastodon_statuses`.
+empty array (mastodon#31091). The array or its items alone are read too. The outbox also contains direct messages; they
+are never used. Statuses as the API returns them are read by `mastodon_statuses`.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -32,6 +33,9 @@ from engine.errors import CorpusError
 FILE_NAME = "outbox.json"
 _OUTBOX = re.compile(rb'"orderedItems"\s*:')
 _ACTIVITY = (re.compile(rb'"actor"\s*:\s*"https?://'), re.compile(rb'"type"\s*:\s*"(?:Create|Announce)"'))
+_ONE_ACTIVITY = re.compile(
+    r'\s*\{\s*(?:"@context"\s*:\s*"[^"]*"\s*,\s*)?"id"\s*:\s*"[^"]*"\s*,\s*"type"\s*:\s*"(?:Create|Announce)"'
+)
 _PUBLIC = re.compile(r"#Public$|^as:Public$|^Public$")
 _HINT = "Give outbox.json from Mastodon's export of your data, or the exported archive itself."
 _ITEMS = "orderedItems"
@@ -43,6 +47,7 @@ def looks_like(head: bytes) -> bool:
     start = first_char(head)
     is_outbox = start == b"{" and _OUTBOX.search(head) is not None
     is_list = start == b"[" and all(key.search(head) for key in _ACTIVITY)
+    is_list |= _ONE_ACTIVITY.match(head.removeprefix(codecs.BOM_UTF8).decode("latin-1")) is not None
     return is_outbox or is_list or mastodon_statuses.looks_like(head)
 
 
@@ -70,6 +75,10 @@ def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Itera
 
 def _outbox(stream: JsonStream, source: Source, config: CorpusConfig, counts: PostCounts) -> Iterator[Row]:
     """Yield one row per activity, with examples that lack their location."""
+    if _ONE_ACTIVITY.match(stream.beginning()):
+        for activity in stream.values():
+            yield _row(activity, config, counts)
+        return
     is_outbox = False
     for path, items in stream.arrays():
         is_outbox |= path[-1:] == (_ITEMS,)

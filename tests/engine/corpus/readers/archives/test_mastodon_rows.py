@@ -100,10 +100,12 @@ def test_a_direct_message_is_never_read(to: object) -> None:
     assert "secret" not in str(rows)
 
 
-def test_the_activities_of_an_outbox_alone_are_recognised(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    boost = {"type": "Announce", "actor": ACTOR, "object": "https://other.example/1"}
-    path.write_text(json.dumps([boost, post("<p>one</p>"), post("<p>a secret</p>", to=[])]))
+@pytest.mark.parametrize("is_lines", [True, False])
+def test_the_activities_of_an_outbox_alone_are_recognised(tmp_path: Path, *, is_lines: bool) -> None:
+    path = tmp_path / ("a.jsonl" if is_lines else "a.json")
+    boost = {"id": "x", "type": "Announce", "actor": ACTOR, "object": "https://other.example/1"}
+    activities = [boost, post("<p>one</p>"), post("<p>a secret</p>", to=[])]
+    path.write_text("\n".join(map(json.dumps, activities)) if is_lines else json.dumps(activities))
     tweets, report = read_tweets(CorpusConfig(files=(str(path),)))
     assert list(tweets) == ["one"]
     assert report.dropped == {"boost": 1, "direct message": 1}
