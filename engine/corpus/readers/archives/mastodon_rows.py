@@ -67,7 +67,7 @@ def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Itera
     rows_of = mastodon_statuses.status_rows if is_statuses else _outbox
     number = 0
     for number, row in enumerate(rows_of(stream, source, config, counts), start=1):
-        yield located(row, f"post {number:,}")
+        yield located(row, "post", number)
     if not number:
         raise CorpusError(f"{source.name} holds no posts.", "Its account never posted. " + _HINT)
     source.notes += counts.notes()

@@ -44,7 +44,7 @@ def misskey_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
     number = 0
     stream = JsonStream(file, source.name)
     for number, note in enumerate(stream.items(), start=1):
-        yield located(_row(note, own_ids, config, counts), f"note {number:,}")
+        yield located(_row(note, own_ids, config, counts), "note", number)
         if config.no_replies and isinstance(note, dict) and isinstance(note.get("id"), str):
             own_ids.add(note["id"])
     stream.expect_end()

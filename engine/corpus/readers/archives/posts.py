@@ -50,9 +50,9 @@ class PostCounts:
             yield f"content warnings of {warned} not included; --no-sensitive skips such posts"
 
 
-def located(row: Row, where: str) -> Row:
-    """Return a row with its location in its example, if it is dropped."""
-    return DroppedRow(row.reason, example(where, row.example)) if isinstance(row, DroppedRow) else row
+def located(row: Row, place: str, number: int) -> Row:
+    """Return a row with its location in its example, if it is dropped: "line 3"."""
+    return DroppedRow(row.reason, example(f"{place} {number:,}", row.example)) if isinstance(row, DroppedRow) else row
 
 
 def items_at(paths: Collection[tuple[str, ...]], stream: JsonStream, source: Source) -> Iterator[object]:

@@ -77,4 +77,4 @@ def _row(number: int, fields: list[str], columns: list[str], config: CorpusConfi
     if "title" in post:
         post["selftext"] = post.pop("body")
     row = row_of(post, config)
-    return escape(row) if isinstance(row, str) else located(row, f"line {number:,}")
+    return escape(row) if isinstance(row, str) else located(row, "line", number)

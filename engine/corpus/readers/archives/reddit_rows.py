@@ -67,7 +67,7 @@ def _json_rows(file: BinaryIO, name: str, source: Source, config: CorpusConfig) 
         if isinstance(row, str) and not isinstance(post, DroppedRow):
             num_submissions += "title" in post
             num_comments += "title" not in post
-        yield located(row, f"post {number:,}")
+        yield located(row, "post", number)
     found = [counted(num_submissions, "submission") + " (title and text)"] if num_submissions else []
     found += [counted(num_comments, "comment")] if num_comments else []
     source.notes += [", ".join(found)] if found else []

@@ -25,7 +25,7 @@ WITHOUT_TEXT = DroppedRow("without text")
 _MAX_SHOWN = 12
 _NAMELESS = "without a name"
 _MAX_NAME_CHARS = 40
-_MAX_COMPARED_CHARS = 200
+_MAX_STORED_CHARS = 200
 """More than an id or a name has; names in a damaged file may have millions."""
 _MAX_COUNTED = 10_000
 """Authors that are counted one by one; a large public group has more."""
@@ -56,19 +56,18 @@ class Authors:
 
         Raises `AuthorNeededError` after `MAX_UNDECIDED` messages without an owner and --author.
         """
-        author = tuple(each[:_MAX_COMPARED_CHARS] for each in (author_id, *names))
         if self._wanted:
-            is_own = self._matches(author)
+            is_own = self._matches((author_id, *names))
         else:
             is_own = bool(owner_id) and author_id == owner_id
             self._num_undecided += not owner_id
-        key = author[0] or author[1]
+        key = (author_id or names[0])[:_MAX_STORED_CHARS]
         if is_own:
             self._own.add(key)
             self.count_own(is_private=is_private)
         if is_own or key in self._counts or len(self._counts) < _MAX_COUNTED:
             self._counts[key] += 1
-            self._names.setdefault(key, author[1])
+            self._names.setdefault(key, names[0][:_MAX_STORED_CHARS])
         if self._num_undecided == MAX_UNDECIDED:
             raise self._author_needed(f" (in the first {MAX_UNDECIDED:,} messages)")
         return is_own
@@ -83,7 +82,7 @@ class Authors:
         is_wanted = self._is_wanted.get(id_and_names)
         if is_wanted is None:
             is_wanted = self._wanted in map(comparable, id_and_names)
-            if len(self._is_wanted) < _MAX_COUNTED:
+            if len(self._is_wanted) < _MAX_COUNTED and sum(map(len, id_and_names)) <= _MAX_STORED_CHARS:
                 self._is_wanted[id_and_names] = is_wanted
         return is_wanted
 
