@@ -37,6 +37,7 @@ _NAMES |= {"euc_jis_2004": "EUC-JP"} | {f"cp125{number}": f"Windows-125{number}"
 """Usual names of codecs, if they differ."""
 _SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "big5": "cp950", "tis-620": "cp874"}
 _SUPERSETS |= {"shift_jis": "cp932", "euc_jp": "euc_jis_2004", "iso8859-1": "cp1252", "iso8859-9": "cp1254"}
+_SUPERSETS |= {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}  # without a byte order mark
 _MIN_BYTES, _MIN_DISTINCT = 20, 6
 """Least bytes beyond ASCII for a detection, and how many of them must differ: rows of dots are no other script."""
 _MIN_OTHER_LINES = 0.9

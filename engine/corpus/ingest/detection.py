@@ -52,9 +52,11 @@ def _is_binary(head: bytes, wanted: FileFormat) -> bool:
 
 def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
     """Return the encoding of a text file, unless it is to be decoded line by line."""
+    if marked := marked_encoding(head):
+        return marked
     if config.encoding is not None:
         return encoding_named(config.encoding)
-    return marked_encoding(head) or (None if problem_as_text(head) else detected_encoding(head))
+    return None if problem_as_text(head) else detected_encoding(head)
 
 
 def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -> FileFormat | Problem:

@@ -195,5 +195,10 @@ def test_an_encoding_is_decoded_as_its_superset() -> None:
     assert decoded("it’s".encode("cp1252"), encoding_named("latin-1")) == "it’s"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_named_utf_16_or_32_without_a_byte_order_mark_is_little_endian(encoding: str) -> None:
+    assert decoded("it’s 好".encode(f"{encoding}-le"), encoding_named(encoding)) == "it’s 好"
+
+
 def test_bytes_that_are_invalid_in_the_encoding_become_u_fffd() -> None:
     assert decoded(b"\xff\xffa\n" + "好".encode("gbk") + b"\x81", encoding_named("gbk")) == "\ufffd\ufffda\n好\ufffd"

@@ -56,6 +56,13 @@ def test_every_text_format_is_read_in_a_detected_encoding(tmp_path: Path, name: 
     assert opened.source.notes.count("read as GBK") == 1
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8"])
+def test_a_byte_order_mark_beats_a_given_encoding(tmp_path: Path, encoding: str) -> None:
+    write(tmp_path, {"a.txt": "\ufeffhello\nwhat a day\n".encode("utf-16-be")})
+    (opened,) = open_sources(CorpusConfig(files=(str(tmp_path / "a.txt"),), encoding=encoding), ReadProgress())
+    assert list(opened.rows) == ["hello", "what a day"]
+
+
 def test_a_given_encoding_replaces_detection_and_undecodable_bytes_are_u_fffd(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": "привет\nпока\n".encode("koi8-r") + "é\n".encode() + b"caf\xe9\n"})
     (opened,) = open_sources(CorpusConfig(files=(str(tmp_path / "a.txt"),), encoding="koi8-r"), ReadProgress())
