@@ -148,7 +148,7 @@ def is_certain_table(records: Sequence[list[str]], *, is_tab_separated: bool) ->
     header = first if is_header(first, others) else []
     rows = [each for each in (others if header else records) if len(each) == len(first)]
     text = find_text_column(rows, header)
-    if text is None:
+    if text is None or not rows:
         return False
     columns = [[cell for each in cells if (cell := each.strip())] for cells in zip(*rows, strict=True)]
     is_even = (

@@ -58,6 +58,7 @@ LINES = {
     "one line": b"1\thello\n",
     "dialogue": b"mia: hello, you\ntom: hi\nmia: so, what?\n" * 20,
     "semicolons": b"it rains; I stay\nit snows; I go\n" * 20,
+    "a header of another width": b"id,text\n" + b"1,so,hello\n" * 99,
     "times": b"12:30, lunch\n13:00, a walk\n" * 20,
 }
 
