@@ -54,7 +54,7 @@ class Format:
     never_read: str = ""
     """What else is in its archives, for the note on files that are not opened."""
     options: tuple[str, ...] = ()
-    """Names of the fields of `CorpusConfig` that are used, of those that only some formats use."""
+    """Fields of `CorpusConfig` that this format uses and others do not: "column", "label_column", "author"."""
     binary_name: str = ""
     """What a file of a binary format is called: "Bluesky repository"; "" for a text format."""
 

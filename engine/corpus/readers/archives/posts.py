@@ -1,4 +1,4 @@
-"""What the readers of networks share: how links are shown in posts, and the notes on what was left out or included.
+"""What the readers of networks share: reading JSON with posts, links in posts, and notes on what was left out.
 
 Networks shorten the address of a link to `a.example/very/lo…`. In posts it is removed, or with --keep-links replaced by
 the whole one; other text of a link, such as a mention, a hashtag or words, is part of the post.
@@ -56,15 +56,15 @@ def located(row: Row, place: str, number: int) -> Row:
 
 
 def items_at(paths: Collection[tuple[str, ...]], stream: JsonStream, source: Source) -> Iterator[object]:
-    """Yield the items of the arrays at some paths of a document; a note lists the other arrays with items."""
-    skipped = []
+    """Yield the items of the arrays at some paths of a document; a note lists the first others with items."""
+    skipped: list[str] = []
     for path, items in stream.arrays():
         if path in paths:
             yield from items
-        elif next(items, None) is not None:
+        elif len(skipped) < _MAX_PATHS and next(items, None) is not None:
             skipped.append(harmless(".".join(path), _MAX_PATH_CHARS))
     if skipped:
-        source.notes.append(f"not read: {', '.join(skipped[:_MAX_PATHS])}")
+        source.notes.append(f"not read: {', '.join(skipped)}")
 
 
 def values_of_lines(stream: JsonStream) -> Iterator[object]:
