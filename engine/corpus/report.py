@@ -79,6 +79,17 @@ class CorpusReport:
         return f"{rows} read, {tweets} kept" + (f"; dropped: {_reasons(self)}" if self.dropped else "")
 
 
+@dataclass(frozen=True, kw_only=True)
+class CorpusPreview:
+    """The report on the first rows of a corpus."""
+
+    sources: tuple[SourceReport, ...] = ()
+    """The sources reached, in order, with the counts of the rows read so far. Duplicates count as kept."""
+    first_tweet: str = ""
+    is_whole: bool = False
+    """Whether all rows were read."""
+
+
 def counted(count: int, thing: str) -> str:
     """Return a count with its noun: "1 tweet", "2,000 tweets"."""
     return f"{count:,} {thing}" + ("" if count == 1 else "s")

@@ -7,7 +7,7 @@ import tempfile
 from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
-from engine.corpus.ingest.quick_check import CorpusPreview, check_corpus
+from engine.corpus.report import CorpusPreview
 from engine.errors import ConfigError, CorpusError
 from engine.storage.atomic_write import storage_errors
 from engine.storage.file_lock import is_locked
@@ -18,7 +18,7 @@ from engine.storage.journal import in_use_error
 def check(config: RunConfig) -> CorpusPreview | None:
     """Raise the `TweetgenError` that the run would fail with, as far as it can be found this early.
 
-    Returns a preview of the corpus; None where the tweets are those of a checkpoint.
+    Returns a preview of the corpus; None for the embedded tweets, and where they are those of a checkpoint.
     """
     check_storage()
     if config.run_name is not None and (folder := folder_of_run(config.run_name)).path.exists():
@@ -35,10 +35,12 @@ def check(config: RunConfig) -> CorpusPreview | None:
         info, _ = read_info(path)
         if config.corpus is None:
             require_trusted_corpus(path, info)
-    if config.corpus is None:
+    if config.corpus is None or (not config.corpus.files and config.corpus.overfit is None):
         return None
     for file in config.corpus.files:
         _check_name(file)
+    from engine.corpus.ingest.quick_check import check_corpus  # 60 ms, which the embedded corpus does not need
+
     return check_corpus(config.corpus)
 
 

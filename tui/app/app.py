@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
-from engine.corpus.ingest.quick_check import CorpusPreview
+from engine.corpus.report import CorpusPreview
 from engine.session import preflight
 from tui.app.preferences_controller import PreferencesController, preferred_glyphs
 from tui.app.signal_controller import SignalController

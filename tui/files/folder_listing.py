@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,15 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES
-from engine.corpus.ingest.formats import FORMATS
 from engine.text import harmless
 
 EntryKind = Literal["above", "here", "folder", "tweets", "other"]
 """The parent folder, this folder as a whole, a subfolder, a file that may contain tweets, any other file."""
 
-_SUFFIXES_OF_TWEETS = {suffix for each in FORMATS.values() for suffix in each.suffixes}.union(
-    ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES
-)
 _ORDER: dict[EntryKind, int] = {"above": 0, "here": 1, "folder": 2, "tweets": 3, "other": 4}
 
 
@@ -49,6 +46,15 @@ def list_folder(folder: Path) -> list[FolderEntry]:
     return [*above, FolderEntry(folder, "here"), *entries]
 
 
+@functools.cache
+def _suffixes_of_tweets() -> frozenset[str]:
+    """Return the suffixes in lower case of files that may contain tweets."""
+    from engine.corpus.ingest.formats import FORMATS  # imports every reader, which the first screen does not need
+
+    suffixes = {suffix for each in FORMATS.values() for suffix in each.suffixes}
+    return frozenset(suffixes.union(ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES))
+
+
 def _entry(found: os.DirEntry[str]) -> FolderEntry | None:
     """Return an entry; None if it can't be read as a file."""
     path = Path(found.path)
@@ -57,7 +63,7 @@ def _entry(found: os.DirEntry[str]) -> FolderEntry | None:
             return FolderEntry(path, "folder")
         if not found.is_file():
             return None
-        kind: EntryKind = "tweets" if path.suffix.casefold() in _SUFFIXES_OF_TWEETS else "other"
+        kind: EntryKind = "tweets" if path.suffix.casefold() in _suffixes_of_tweets() else "other"
         return FolderEntry(path, kind, found.stat().st_size)
     except OSError:  # deleted meanwhile, or a loop of links
         return None

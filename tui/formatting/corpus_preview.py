@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.corpus.ingest.quick_check import CorpusPreview
-from engine.corpus.report import SourceReport, counted
+from engine.corpus.report import CorpusPreview, SourceReport, counted
 
 _USUAL_NOTES = frozenset({"header row found", "no header row"})
 _LABELS = re.compile(r"labels in .*: (kept [^;]*)(?:;.*)?")

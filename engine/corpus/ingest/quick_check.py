@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.collection import rows_by_source
 from engine.corpus.ingest.source_counts import SourceCounts
 from engine.corpus.loading import MIN_TWEETS, load_corpus
-from engine.corpus.report import SourceReport
+from engine.corpus.report import CorpusPreview
 from engine.corpus.types import DroppedRow
 from engine.protocol.stage import no_progress
 
@@ -20,27 +19,14 @@ _ENOUGH_TWEETS = 10 * MIN_TWEETS
 _ROWS_PER_LOOK = 256
 
 
-@dataclass(frozen=True, kw_only=True)
-class CorpusPreview:
-    """The report on the first rows of a corpus."""
-
-    sources: tuple[SourceReport, ...] = ()
-    """The sources reached, in order, with the counts of the rows read so far. Duplicates count as kept."""
-    first_tweet: str = ""
-    is_whole: bool = False
-    """Whether all rows were read."""
-
-
 def check_corpus(config: CorpusConfig) -> CorpusPreview:
     """Return a preview of the corpus, or raise the `CorpusError` of `load_corpus` as far as the first rows show it.
 
     Takes about `MAX_SECONDS` for files of any size; later errors are left to `load_corpus`. The preview is empty for
-    the embedded corpus and for a single row (`config.overfit`).
+    a single row (`config.overfit`).
     """
     if config.overfit is not None:
         load_corpus(config)
-        return CorpusPreview()
-    if not config.files:
         return CorpusPreview()
     preview, num_different = _first_rows(config)
     if preview.is_whole and num_different < MIN_TWEETS:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.corpus.ingest.quick_check import CorpusPreview
-from engine.corpus.report import SourceReport
+from engine.corpus.report import CorpusPreview, SourceReport
 from tui.formatting.corpus_preview import fact_line, sample_line
 
 SOME = "196 of the first 200 rows are tweets"

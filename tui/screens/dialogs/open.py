@@ -14,7 +14,7 @@ from pathlib import Path
 from textual import on, work
 from textual.widgets import Input, OptionList
 
-from engine.corpus.ingest.quick_check import CorpusPreview
+from engine.corpus.report import CorpusPreview
 from engine.corpus.types import AuthorNeededError, ChatAuthor
 from tui.files.folder_listing import FolderEntry, entry_at, folder_part, split_typed
 from tui.formatting.corpus_preview import fact_line, sample_line

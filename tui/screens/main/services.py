@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.config.run import RunConfig
-from engine.corpus.ingest.quick_check import CorpusPreview
+from engine.corpus.report import CorpusPreview
 from tui.run.branching import OverlayCurve
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.settings.store import PreferencesStore
