@@ -154,7 +154,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         looks_like=discord_files.looks_like,
         archive_root=discord_files.archive_root,
         main_first=discord_files.messages_first,
-        never_read="media and everything but the messages",
+        never_read="account, activity, servers and media",
         options=("author",),
     ),
     "sentiment140": Format(
