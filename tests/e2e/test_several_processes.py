@@ -119,8 +119,10 @@ def steer(screen: Screen) -> None:
     screen.send(c.SaveCheckpoint(name="kept"), e.CheckpointSaved)
     screen.send(c.LoadCheckpoint(name="kept"), e.CheckpointLoaded)
     screen.send(c.SetIntervals(eval_every=5, sample_every=0), e.EvalFinished)
+    screen.send(c.Pause(), e.Paused)  # else the few steps of the finish may be over before it is cancelled
     screen.send(c.Finish(), e.FinishPlanned)
     screen.send(c.CancelFinish(), e.FinishCancelled)
+    screen.send(c.Resume(), e.Resumed)
 
 
 def lose(rank: int, screen: Screen, home: Path) -> None:
