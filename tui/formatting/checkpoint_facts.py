@@ -1,4 +1,7 @@
-"""A checkpoint's metadata as text: for the list's detail, for a comparison of two, and for the command line. Pure."""
+"""A checkpoint's metadata as text: for the list's detail, for a comparison of two, and for the command line. Pure.
+
+The texts are safe to print: a checkpoint may come from anybody.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.calibration import threads_label
 from engine.config.run import ModelConfig
 from engine.model.vocab import SPECIALS
-from engine.text import harmless
+from engine.text import harmless, harmless_in_place
 from tui.formatting.numbers import format_bits, format_duration, format_loss, format_short, format_size
 
 _NOT_EVALUATED = "not evaluated yet"
@@ -40,7 +43,7 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
     """Return all metadata as names and values."""
     training = info.training
     path = f", {info.step_path} path" if info.step_path else ""
-    return [
+    facts = [
         ("run", info.run),
         ("step", f"{info.step:,} (epoch {info.position.epoch}; next batch {info.position.batch:,})"),
         ("trained for", f"{format_duration(info.elapsed_seconds)}, {info.total_chars:,} characters"),
@@ -50,8 +53,9 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("model", _model(info.model)),
         ("training", f"{training.preset}: batch {training.batch_size}, learning rate {training.learning_rate:g}"),
         ("device", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}{path}"),
-        ("versions", harmless(", ".join(f"{name} {version}" for name, version in info.versions.items()))),
+        ("versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
     ]
+    return [(name, harmless(value)) for name, value in facts]
 
 
 def detail_lines(entry: CheckpointEntry) -> list[str]:
@@ -65,13 +69,14 @@ def detail_lines(entry: CheckpointEntry) -> list[str]:
     info, training = entry.info, entry.info.training
     losses = [f"{name} {format_loss(loss)}{at}" for name, loss, at in _losses(info) if loss is not None]
     settings = f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"
-    return [
+    facts = [
         f"from the run {info.run}, step {info.step:,}, on {info.corpus_name}",
         f"{_model(info.model)}; {format_short(num_parameters(info))} parameters, {len(info.vocab)} characters",
         f"{training.preset}: {settings}; trained for {format_duration(info.elapsed_seconds)}",
         *([f"loss: {', '.join(losses)} nats"] if losses else []),
         *lines,
     ]
+    return list(map(harmless, facts))
 
 
 def num_parameters(info: CheckpointInfo) -> int:
@@ -92,14 +97,17 @@ def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
     for name, loss, at in _losses(info):
         yield f"{name} loss", "–" if loss is None else f"{format_loss(loss)} nats{at}"
     yield "trained for", format_duration(info.elapsed_seconds)
-    yield "run", info.run
-    yield "corpus", info.corpus_name + ("" if info.corpus.overfit is None else f", {info.corpus.overfit} of it")
+    yield "run", harmless(info.run)
+    yield (
+        "corpus",
+        harmless(info.corpus_name) + ("" if info.corpus.overfit is None else f", {info.corpus.overfit} of it"),
+    )
     yield "vocabulary", f"{len(info.vocab)} characters"
     yield "model", _model(info.model)
     yield "parameters", f"{num_parameters(info):,}"
     yield "batch size", f"{info.training.batch_size}"
     yield "learning rate", f"{info.training.learning_rate:g}, {info.training.schedule}"
-    yield "device", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}"
+    yield "device", harmless(f"{info.device}, {info.precision}, {threads_label(info.num_threads)}")
 
 
 def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[ComparedField]:
@@ -114,13 +122,13 @@ def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[Com
             values = getattr(one, each.name), getattr(other, each.name)
             if values[0] != values[1] and each.name not in _IN_MAIN_FIELDS:
                 yield ComparedField(
-                    each.name.replace("_", " "), *("–" if value is None else f"{value}" for value in values)
+                    each.name.replace("_", " "), *("–" if value is None else harmless(f"{value}") for value in values)
                 )
 
 
 def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:
     """Return the characters that only the first vocabulary has."""
-    return "".join(sorted(set(vocab) - set(other))) or "none"
+    return harmless_in_place("".join(sorted(set(vocab) - set(other)))) or "none"
 
 
 def _losses(info: CheckpointInfo) -> list[tuple[str, float | None, str]]:

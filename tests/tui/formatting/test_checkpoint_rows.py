@@ -16,7 +16,8 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info
-from tui.formatting.checkpoint_facts import comparison, description, num_parameters
+from tests.hostile import obeyed
+from tui.formatting.checkpoint_facts import comparison, description, detail_lines, num_parameters
 from tui.formatting.checkpoint_rows import Order, arranged, cells_of, format_age
 from tui.run.branching import Branch
 
@@ -173,8 +174,20 @@ def test_an_evaluation_of_an_earlier_step_is_marked_and_sorted_last() -> None:
     assert pairs["validation loss"][0].endswith(" nats @2,500")
 
 
-def test_versions_are_shown_without_control_characters() -> None:
-    info = checkpoint_info(versions={"torch": "2.13", "other\x1b[2J": "\x9b31m"})
-    versions = dict(description(info))["versions"]
-    assert versions.startswith("torch 2.13, other")
-    assert versions.isprintable()
+def test_the_texts_of_a_checkpoint_are_shown_without_control_characters() -> None:
+    hostile = "small\x1b[2J.t\ufeffxt"
+    changes: dict[str, Any] = {
+        "run": hostile,
+        "corpus_name": hostile,
+        "device": hostile,
+        "versions": {"torch": "2.13", hostile: "\x9b31m"},
+        "training": replace(TrainingConfig(), preset=hostile),
+        "vocab": ("a", "\x1b"),
+    }
+    info = checkpoint_info(**changes)
+    shown = [*description(info), *((each.name, each.left) for each in comparison(info, checkpoint_info()))]
+    lines = detail_lines(entry("saved", **changes))
+    texts = [text for _, text in shown] + lines
+    assert [text for text in texts if obeyed(text)] == []
+    assert "small.txt" in dict(shown)["corpus"]
+    assert dict(description(info))["versions"].startswith("torch 2.13, small.txt")

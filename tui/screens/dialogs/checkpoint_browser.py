@@ -106,7 +106,7 @@ class CheckpointBrowser(CheckpointList):
         before = "" if self._view_now().ended or not self._run_name else f"The run {self._run_name} is saved and ends. "
         is_saved_again = bool(before) and entry.name == f"{self._run_name}/latest"
         step = "at the step where it ends" if is_saved_again else f"at step {entry.info.step:,}"
-        what = f"A new one starts from “{entry.name}”, {step}, on {entry.info.corpus_name}."
+        what = f"A new one starts from “{entry.name}”, {step}, on {harmless(entry.info.corpus_name)}."
         if doubled := doubled_budgets(entry.info):
             limits = ", ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in doubled.items())
             what += f" Its budget is used up, and is doubled: {limits}."
