@@ -70,7 +70,7 @@ class Follower:
         except TweetgenError as error:
             self._ranks.fail(error)
             raise
-        except Exception as error:
+        except Exception as error:  # re-raised; stored first, so that the other ranks end too
             self._ranks.fail(TweetgenError(f"{type(error).__name__}: {error}", "Its output has the traceback."))
             raise
         self._ranks.reply(Reported())

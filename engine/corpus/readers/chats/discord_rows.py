@@ -129,7 +129,7 @@ def _table_rows(file: BinaryIO, source: Source, authors: Authors, *, is_private:
 
 
 def _row(text: object) -> Row:
-    """Return the text of a message of the author, or why there is none."""
+    """Return the text of a message of the author, or the dropped row with its reason."""
     words = _CODES.sub(_word_of, text) if isinstance(text, str) else ""
     return escape(words) if words.strip() else WITHOUT_TEXT
 

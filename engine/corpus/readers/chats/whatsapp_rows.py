@@ -115,7 +115,7 @@ class _Message:
             self.lines.clear()
 
     def row(self) -> Row:
-        """Return the author's words, or why there are none."""
+        """Return the text of a message of the author, or the dropped row with its reason."""
         if self.problem is not None:
             return self.problem
         text = own_words(self.lines)

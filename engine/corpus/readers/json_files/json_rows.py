@@ -87,7 +87,7 @@ def _numbered(values: Iterable[object], stream: JsonStream) -> Iterator[Numbered
 
 
 def _document_rows(stream: JsonStream, document: object, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Yield the rows of a single value; `document` is None if it is too long to examine."""
+    """Yield the rows of a single value; `document` is None if it exceeds the limit for an examination."""
     if isinstance(document, dict) and (columns := columns_of(document)):
         rows = enumerate(map(list, zip(*columns.values(), strict=True)), start=1)
         yield from table_rows(((number, row, 0) for number, row in rows), source, config, names=list(columns))

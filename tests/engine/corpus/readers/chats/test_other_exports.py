@@ -1,4 +1,4 @@
-"""Exports of chats that can't be read are errors that ask for another one, and nobody's words are learnt from them."""
+"""Exports of chats without a reader are errors with a remedy; no message of theirs becomes a row."""
 
 from __future__ import annotations
 
