@@ -1,4 +1,7 @@
-"""Marks on a run's curve: steps at which a setting was changed, the run paused, a checkpoint saved or loaded. Pure."""
+"""Marks on a run's curve: steps at which a setting was changed, the run paused, a checkpoint saved or loaded. Pure.
+
+Marks of the kind "level" are made from the levels (`tui.run.levels`).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from engine.protocol.events import (
 )
 from engine.storage.folders import RUN_CHECKPOINTS
 
-MarkKind = Literal["temperature", "learning rate", "batch size", "paused", "saved", "loaded", "finishing"]
+MarkKind = Literal["temperature", "learning rate", "batch size", "paused", "saved", "loaded", "finishing", "level"]
 
 MAX_MARKS = 2000
 

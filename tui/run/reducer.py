@@ -45,6 +45,7 @@ from engine.protocol.events import (
     TweetSampled,
     Warned,
 )
+from tui.run.levels import levels_from, uncrossed_after, with_crossings
 from tui.run.marks import with_mark
 from tui.run.training_events import with_training_events
 from tui.run.view import RunView
@@ -93,7 +94,10 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, warnings=(*view.warnings[-(MAX_WARNINGS - 1) :], event))
         case CommandRefused() | LadderSampled() | TextCompleted() | TweetRead() | InsightEvent():
             return view
-        case BatchShown() | BaselinesMeasured():
+        case BaselinesMeasured(names=names, bits_per_char=bits_per_char):
+            points = ((point.step, point.bits_per_char) for point in view.val_points)
+            return replace(view, levels=with_crossings(levels_from(names, bits_per_char), points))
+        case BatchShown():
             return view
         case StepTaken():
             return replace(view, step_taken=event)
@@ -162,6 +166,7 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         paced_from_seconds=event.elapsed_seconds,
         times=(),
         ranks=None,
+        levels=(),
         sampling=event.sampling,
         saved_step=event.step if event.resumed_from == f"{event.run}/latest" else None,
         loaded_step=None,
@@ -179,6 +184,7 @@ def _truncated(view: RunView, step: int) -> RunView:
         step_taken=None,
         marks=tuple(mark for mark in view.marks if mark.step <= step),
         val_points=tuple(point for point in view.val_points if point.step <= step),
+        levels=uncrossed_after(view.levels, step),
         best_taken_back=view.best if view.best is not None and view.best.step > step else view.best_taken_back,
         tweets=tuple(tweet for tweet in view.tweets if tweet.step <= step),
     )

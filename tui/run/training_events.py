@@ -22,6 +22,7 @@ from engine.protocol.events import (
     StepTimes,
     TweetSampled,
 )
+from tui.run.levels import with_crossings
 from tui.run.series.buckets import Buckets
 from tui.run.view import RunView, ValPoint
 
@@ -51,6 +52,7 @@ def with_training_events(view: RunView, events: Sequence[TrainingEvent]) -> RunV
         tweets=_with_tweets(view.tweets, tweets) if tweets else view.tweets,
         num_tweets=view.num_tweets + len(tweets),
         val_points=_with_points(view.val_points, evaluations) if evaluations else view.val_points,
+        levels=with_crossings(view.levels, ((event.step, event.bits_per_char) for event in evaluations)),
         times=(*view.times, *times)[-MAX_TIMES:],
         saved=saves[-1] if saves else view.saved,
         saved_step=latest[-1].saved_step if latest else view.saved_step,

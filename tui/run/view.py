@@ -21,6 +21,7 @@ from engine.protocol.events import (
     TweetSampled,
     Warned,
 )
+from tui.run.levels import Level
 from tui.run.marks import Mark
 from tui.run.series.series import Series
 
@@ -84,6 +85,8 @@ class RunView:
     """The latest evaluations, a thinned selection of the older ones, and the best."""
     best_taken_back: ValPoint | None = None
     """The best evaluation, if it came after the step of the checkpoint loaded since."""
+    levels: tuple[Level, ...] = ()
+    """What a model of these tweets has to beat; empty until measured."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     tweets: tuple[TweetSampled, ...] = ()
     """The latest, and a thinned selection of the older ones; all of them are in the journal."""

@@ -20,6 +20,7 @@ from tui.widgets.plot.glyphs import MARK_LETTERS, PLOT_GLYPHS, PlotGlyphs
 
 _MARKED: dict[MarkKind, str] = {
     "loaded": "checkpoint loaded",
+    "level": "validation loss below a reference level, such as that of an n-gram",
     "learning rate": "learning rate changed",
     "batch size": "batch size changed",
     "finishing": "finishing began",

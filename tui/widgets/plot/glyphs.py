@@ -30,6 +30,7 @@ StyleName = Literal[
 
 MARK_LETTERS: dict[MarkKind, str] = {
     "loaded": "L",
+    "level": "N",
     "learning rate": "R",
     "batch size": "B",
     "finishing": "F",

@@ -1,0 +1,73 @@
+"""`Level`: the bits per character of a simple model of the same tweets, which the run's model has to beat. Pure.
+
+Levels come from `BaselinesMeasured`: uniform, unigram, bigram and the best n-gram of a higher order. A level is crossed
+at the first evaluation below it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tui.run.marks import Mark
+
+_NAMES = {"uniform": "uniform", "unigram": "unigram", "2-gram": "bigram"}
+"""Shown names by the names of the event."""
+_HIGHER_ORDER = re.compile(r"[3-9]-gram")
+NUM_LEVELS = len(_NAMES) + 1
+_SENTENCES = {
+    "uniform": "Now better than a uniform guess.",
+    "unigram": "Now better than counting single characters.",
+    "bigram": "Now better than counting pairs of characters.",
+}
+_NUMERALS = dict(enumerate(("three", "four", "five", "six", "seven", "eight", "nine"), start=3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """A line across the plot."""
+
+    name: str
+    """"uniform", "unigram", "bigram", or of the best n-gram "6-gram"."""
+    bits_per_char: float
+    crossed_at: int | None = None
+    """The step of the first evaluation below it; None before that."""
+
+    @property
+    def sentence(self) -> str:
+        """That the model has crossed it, in words."""
+        return _SENTENCES.get(self.name) or f"Now better than counting {_NUMERALS[int(self.name[0])]} characters."
+
+
+def levels_from(names: Sequence[str], bits_per_char: Sequence[float]) -> tuple[Level, ...]:
+    """Return the levels of measured baselines, in the order uniform, unigram, bigram, best n-gram."""
+    bits = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
+    levels = [Level(name=shown, bits_per_char=bits[name]) for name, shown in _NAMES.items() if name in bits]
+    best = min((name for name in bits if _HIGHER_ORDER.fullmatch(name)), key=bits.__getitem__, default=None)
+    return (*levels, *([] if best is None else [Level(name=best, bits_per_char=bits[best])]))
+
+
+def with_crossings(levels: tuple[Level, ...], evaluations: Iterable[tuple[int, float]]) -> tuple[Level, ...]:
+    """Return the levels after evaluations, each a step and its bits per character, in order."""
+    for step, bits in evaluations:
+        if any(level.crossed_at is None and bits < level.bits_per_char for level in levels):
+            levels = tuple(
+                replace(level, crossed_at=step) if level.crossed_at is None and bits < level.bits_per_char else level
+                for level in levels
+            )
+    return levels
+
+
+def uncrossed_after(levels: tuple[Level, ...], step: int) -> tuple[Level, ...]:
+    """Return the levels without the crossings after `step`, to which the run went back."""
+    return tuple(
+        replace(level, crossed_at=None) if level.crossed_at is not None and level.crossed_at > step else level
+        for level in levels
+    )
+
+
+def level_marks(levels: Sequence[Level]) -> tuple[Mark, ...]:
+    """Return a mark at each step at which levels were crossed, with the name of the hardest of them."""
+    hardest = {level.crossed_at: level for level in levels if level.crossed_at is not None}
+    return tuple(Mark(step=step, kind="level", label=f"below {level.name}") for step, level in hardest.items())
