@@ -26,7 +26,7 @@ def machine_lines(
     view: RunView, reading: MachineReading | None, cost: ScreenCost | None, width: int, height: int
 ) -> list[Line]:
     """Return the lines in as much detail as fits. `reading` and `cost` are None before the first measurement."""
-    breakdown = StepBreakdown.of(view, cost)
+    breakdown = StepBreakdown.of(view)
     if width >= MIN_TWO_COLUMNS:
         left_cells = (width - _GAP_CELLS) // 2
         left = breakdown.lines(left_cells)
@@ -68,7 +68,7 @@ def _side_by_side(left: Sequence[Line], right: Sequence[Line], left_cells: int) 
 def _load_lines(
     view: RunView, reading: MachineReading | None, cost: ScreenCost | None, width: int, height: int
 ) -> list[Line]:
-    """Return processor, memory, GPUs, terminal and device; only as many GPUs as fit beside the rest."""
+    """Return processor, memory, GPUs, screen, device and threads; only as many GPUs as fit beside the rest."""
     before, after = list(_processor_rows(reading)), list(_process_rows(view, reading, cost))
     gpus = () if reading is None else reading.gpus
     room = max(height - len(before) - len(after), 0)
@@ -85,7 +85,7 @@ def _load_lines(
 
 def _value_line(label: str, values: Sequence[str], width: int) -> Line:
     """Return the values that fit into `width` cells, each whole; only the first is truncated."""
-    text = shortened(values[0], width)
+    text = shortened(values[0], width) if values else ""
     for value in values[1:]:
         if cell_len(f"{text}, {value}") <= width:
             text = f"{text}, {value}"
@@ -93,25 +93,38 @@ def _value_line(label: str, values: Sequence[str], width: int) -> Line:
 
 
 def _processor_rows(reading: MachineReading | None) -> Iterator[tuple[str, ...]]:
-    """Yield label and values of processor and memory: the processes that train, then the whole system."""
-    if reading is not None:
-        yield (
-            "CPU cores",
-            _cores(reading.process_cores),
-            f"system {_cores(reading.machine_cores)} of {reading.num_cores}",
-        )
+    """Yield label and values of processor and memory: the processes that train, then the whole system.
+
+    The cores are blank before a second reading: a load is measured over the interval between two.
+    """
+    if reading is None or (reading.process_cores is None and reading.machine_cores is None):
+        yield ("CPU cores",)
+    else:
+        system = f"system {_cores(reading.machine_cores)} of {reading.num_cores}"
+        yield "CPU cores", _cores(reading.process_cores), system
+    if reading is None:
+        yield ("memory",)
+    else:
         system = f"system {_gigabytes(reading.used_bytes)} of {_gigabytes(reading.total_bytes)} GB"
         yield "memory", _memory(reading.process_bytes), system
 
 
 def _process_rows(view: RunView, reading: MachineReading | None, cost: ScreenCost | None) -> Iterator[tuple[str, ...]]:
-    """Yield label and values of terminal output, device and threads."""
-    rate = None if cost is None else cost.bytes_per_second
-    yield "terminal", UNKNOWN if rate is None else f"{format_size(round(rate))}/s"
+    """Yield label and values of the screen's cost, the device and threads."""
+    yield "screen", *(_screen_values(cost) if cost is not None else ())
     yield "device", *harmless(device_text(view)).split(", ")
-    if reading is not None and reading.num_threads is not None:
+    if reading is None:
+        yield ("threads",)
+    elif reading.num_threads is not None:
         processes = "this process" if reading.num_processes == 1 else f"{reading.num_processes} processes"
         yield "threads", f"{reading.num_threads} in {processes}"
+
+
+def _screen_values(cost: ScreenCost) -> Iterator[str]:
+    """Yield the processor time of the screen, which is no part of a step, and its output to the terminal."""
+    yield f"{100 * cost.core_share:.1f} % of a core"
+    if cost.bytes_per_second is not None:
+        yield f"{format_size(round(cost.bytes_per_second))}/s"
 
 
 def _cores(cores: float | None) -> str:

@@ -1,11 +1,13 @@
-"""`MachinePanel`: the load of the machine and the cost of the screen, measured only while the panel is open.
+"""`MachinePanel`: the load of the machine, read only while the panel is open, and the cost of the screen.
 
 The layout is in `machine_lines`. The machine is read on a thread, as a GPU's driver can block.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -22,6 +24,10 @@ from tui.widgets.status.machine_lines import machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
 from tui.widgets.status.step_breakdown import ScreenCost, UsageCounters
 from tui.widgets.status.view_text import num_ranks
+
+_USAGE_SECONDS = 1.0
+_FIRST_SECONDS = 0.2
+"""From the first reading to the second, which has the load since."""
 
 
 class Reader(Protocol):
@@ -56,27 +62,34 @@ class MachinePanel(LinePanel):
         self._worker: Worker[None] | None = None
         self._clock = clock
         self._core_seconds = core_seconds
-        self._counters: UsageCounters | None = None
+        self._counters: deque[UsageCounters] = deque(maxlen=2)
         self._cost: ScreenCost | None = None
+
+    def on_mount(self) -> None:
+        """Count the screen's cost from here on, also while closed: an opened panel shows it at once."""
+        self._count_usage()
+        self.set_interval(_USAGE_SECONDS, self._count_usage)
 
     def begin(self, view: RunView, pid: int | None = None) -> None:
         """Show `view` and start measuring; `pid` is the process that trains, None for this one."""
-        self._counters = self._cost = None
+        self._reading = None
+        self._count_usage()
         self.measure(view, pid)
         self.show_lines()
 
     def measure(self, view: RunView, pid: int | None = None) -> None:
-        """Measure the interval since the last call; show it with `view` once the machine has been read."""
+        """Read the machine; show it with `view` once it has been read."""
         self._shown_view = view
-        before, self._counters = self._counters, self._current_counters()
-        if before is not None:
-            self._cost = self._counters.cost_since(before) or self._cost
         if self._worker is None or self._worker.is_finished:
             self._worker = self.run_worker(self._read_machine(MeasuredRun(pid, num_ranks(view) > 1)))
 
     async def _read_machine(self, run: MeasuredRun) -> None:
         self._reading = await on_own_thread(partial(self._read, run))
         self.show_lines()
+        if self._reading.machine_cores is None:  # the first reading has no interval to measure cores over
+            await asyncio.sleep(_FIRST_SECONDS)
+            self._reading = await on_own_thread(partial(self._read, run))
+            self.show_lines()
 
     def _read(self, run: MeasuredRun) -> MachineReading:
         """Read the machine, on a worker thread, where opening the reader may block too. Calls never overlap."""
@@ -84,10 +97,14 @@ class MachinePanel(LinePanel):
             self._reader, self._measured = self._open_reader(run), run
         return self._reader.read()
 
-    def _current_counters(self) -> UsageCounters:
+    def _count_usage(self) -> None:
+        """Compute the screen's cost since the call before the last."""
         driver = driver_of(self.app)
         num_bytes = driver.num_bytes if isinstance(driver, MeteredDriver) else None
-        return UsageCounters(self._clock(), self._core_seconds(), num_bytes)
+        counters = UsageCounters(self._clock(), self._core_seconds(), num_bytes)
+        if self._counters:
+            self._cost = counters.cost_since(self._counters[0]) or self._cost
+        self._counters.append(counters)
 
     def lines_for(self, width: int, height: int) -> list[Line]:
         """Return the lines of `machine_lines` for this size."""

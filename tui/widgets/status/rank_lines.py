@@ -21,6 +21,10 @@ class _Rank:
     device: str
     host: str
 
+    @property
+    def waiting_percent(self) -> int:
+        return round(100 * self.waiting_share)
+
 
 def rank_lines(view: RunView, width: int, height: int) -> list[Line]:
     """Return a heading and a line per rank; where they do not fit, several ranks per line, the slowest first.
@@ -37,7 +41,7 @@ def rank_lines(view: RunView, width: int, height: int) -> list[Line]:
     return [
         heading,
         *(
-            share_line(str(rank.number), rank.device, rank.waiting_share, width, rank.host if has_hosts else "")
+            share_line(str(rank.number), rank.device, rank.waiting_percent, width, rank.host if has_hosts else "")
             for rank in ranks
         ),
     ]
@@ -62,7 +66,7 @@ def _packed_lines(ranks: list[_Rank], width: int, height: int) -> list[Line]:
         line: Line = ()
         for rank in shown[first : first + per_line]:
             number = f"{rank.number}".rjust((_GAP_CELLS if line else 0) + _NUMBER_CELLS)
-            percent = f"{100 * rank.waiting_share:.0f} %".rjust(_ENTRY_CELLS - _NUMBER_CELLS)
+            percent = f"{rank.waiting_percent} %".rjust(_ENTRY_CELLS - _NUMBER_CELLS)
             line = (*line, LineSegment(number, "label"), LineSegment(percent, "value"))
         lines.append(line)
     return lines

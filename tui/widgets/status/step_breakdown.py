@@ -1,10 +1,8 @@
-"""How the time of a training step divides into its parts, and what the screen costs. Pure; never reads a clock.
-
-The screen's share is that of its own thread, which runs beside the training: it is listed but is no part of the step.
-"""
+"""How the time of a training step divides into its parts, and what the screen costs. Pure; never reads a clock."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +11,7 @@ from rich.cells import cell_len
 from engine.protocol.events import StepTimes
 from tui.formatting.numbers import format_milliseconds, shortened
 from tui.run.view import RunView
-from tui.widgets.status.lines import UNKNOWN, Line, LineSegment, Tone
+from tui.widgets.status.lines import Line, LineSegment, Tone
 from tui.widgets.status.view_text import num_ranks
 
 LABEL_CELLS = 11
@@ -50,9 +48,19 @@ class UsageCounters:
         bytes_per_second = None
         if self.num_bytes is not None and before.num_bytes is not None:
             bytes_per_second = (self.num_bytes - before.num_bytes) / seconds
-        return ScreenCost(
-            core_share=(self.core_seconds - before.core_seconds) / seconds, bytes_per_second=bytes_per_second
-        )
+        core_share = (self.core_seconds - before.core_seconds) / seconds
+        return ScreenCost(core_share=min(core_share, 1.0), bytes_per_second=bytes_per_second)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepPart:
+    """One part of a step."""
+
+    name: str
+    seconds: float
+    """Per step."""
+    percent: int
+    """Of the step; rounded so that all parts add up to 100."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,28 +70,36 @@ class StepBreakdown:
     step: str
     """Time of a whole step."""
     rate: str
-    parts: tuple[tuple[str, float, float], ...]
-    """Name, seconds per step, share of the step."""
+    parts: tuple[StepPart, ...]
 
     @classmethod
-    def of(cls, view: RunView, cost: ScreenCost | None) -> StepBreakdown:
-        """Return the breakdown for a view; without parts before the first measurement."""
+    def of(cls, view: RunView) -> StepBreakdown:
+        """Return the breakdown for a view; before the first measurement, the time of a whole step without its parts."""
         num_steps, seconds = sum(times.num_steps for times in view.times), sum(times.seconds for times in view.times)
         if not num_steps or seconds <= 0:
-            return cls(step="measuring…" if view.phase == "training" else UNKNOWN, rate="", parts=())
+            steps, seconds = view.step - view.paced_from_step, view.elapsed_seconds - view.paced_from_seconds
+            return cls._whole(steps, seconds, {})
         is_on_device = view.started is not None and view.started.device != "cpu"
         totals = {part: _total(view.times, part) for part in (_DEVICE_PARTS if is_on_device else _PARTS)}
         if num_ranks(view) == 1:
             del totals["waiting"]
         totals["other"] = max(seconds - sum(totals.values()), 0.0)
-        if cost is not None:
-            totals["screen"] = cost.core_share * seconds
+        if is_on_device:
+            totals = {"steps" if part == "forward" else part: value for part, value in totals.items()}
+        return cls._whole(num_steps, seconds, totals)
+
+    @classmethod
+    def _whole(cls, num_steps: int, seconds: float, totals: dict[str, float]) -> StepBreakdown:
+        """Return the breakdown of some steps that took `seconds` together."""
+        if num_steps <= 0 or seconds <= 0:
+            return cls(step="no step yet", rate="", parts=())
+        percents = rounded_percents(list(totals.values()))
         return cls(
             step=format_milliseconds(seconds / num_steps).rjust(VALUE_CELLS),
             rate=f"  {_rate(num_steps / seconds)}",
             parts=tuple(
-                ("steps" if is_on_device and part == "forward" else part, value / num_steps, value / seconds)
-                for part, value in totals.items()
+                StepPart(name=name, seconds=value / num_steps, percent=percent)
+                for (name, value), percent in zip(totals.items(), percents, strict=True)
             ),
         )
 
@@ -96,20 +112,21 @@ class StepBreakdown:
         """Return a line per part: time, share, bar."""
         return [
             self._head(width),
-            *(share_line(name, format_milliseconds(seconds), share, width) for name, seconds, share in self.parts),
+            *(share_line(part.name, format_milliseconds(part.seconds), part.percent, width) for part in self.parts),
         ]
 
     def packed_lines(self, width: int) -> list[Line]:
         """Return as many parts per line as fit, without shares."""
         lines: list[Line] = [self._head(width)]
         room = 0
-        for name, seconds, _ in self.parts:
-            part = (LineSegment(f"{name} ", "label"), LineSegment(f"{format_milliseconds(seconds)}  ", "value"))
-            cells = sum(cell_len(segment.text) for segment in part)
+        for part in self.parts:
+            value = f"{format_milliseconds(part.seconds)}  "
+            segments = (LineSegment(f"{part.name} ", "label"), LineSegment(value, "value"))
+            cells = sum(cell_len(segment.text) for segment in segments)
             if cells - 2 > room:
                 lines.append(())
                 room = width
-            lines[-1] = (*lines[-1], *part)
+            lines[-1] = (*lines[-1], *segments)
             room -= cells
         return lines
 
@@ -127,11 +144,21 @@ def _rate(steps_per_second: float) -> str:
     return f"{steps_per_second:.{0 if steps_per_second >= 10 else 1}f} steps/s"
 
 
-def share_line(name: str, value: str, share: float, width: int, note: str = "") -> Line:
-    """Return name, value, share and bar, or a note in place of the bar."""
+def rounded_percents(values: Sequence[float]) -> list[int]:
+    """Return each value's percentage of their sum, as integers that add up to 100 (method of the largest remainder)."""
+    total = sum(values)
+    exact = [100 * value / total for value in values]
+    percents = [math.floor(percent) for percent in exact]
+    by_remainder = sorted(range(len(values)), key=lambda number: percents[number] - exact[number])
+    for number in by_remainder[: 100 - sum(percents)]:
+        percents[number] += 1
+    return percents
+
+
+def share_line(name: str, value: str, percent: int, width: int, note: str = "") -> Line:
+    """Return name, value, percentage and bar, or a note in place of the bar."""
     shown = shortened(value, VALUE_CELLS).rjust(VALUE_CELLS)
-    percent = f"{100 * share:.0f} %".rjust(PERCENT_CELLS)
     room = max(width - LABEL_CELLS - VALUE_CELLS - PERCENT_CELLS - 1, 0)
-    bar = _BAR * min(round(share * room), room)
+    bar = _BAR * min(round(percent / 100 * room), room)
     end: tuple[str, Tone] = (f" {shortened(note, room)}", "label") if note else (f" {bar}", "good")
-    return row(name, (shown, "value"), (percent, "label"), end)
+    return row(name, (shown, "value"), (f"{percent} %".rjust(PERCENT_CELLS), "label"), end)

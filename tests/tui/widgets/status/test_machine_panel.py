@@ -14,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import psutil
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -24,11 +25,13 @@ from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, wait
 from tui.app.app import TweetgenApp
 from tui.run.reducer import apply
 from tui.run.view import RunView
+from tui.terminal.frame_pacing import FramePacing
+from tui.widgets.panels import Panels
 from tui.widgets.status.lines import plain
 from tui.widgets.status.machine_lines import machine_lines
 from tui.widgets.status.machine_panel import MachinePanel
 from tui.widgets.status.machine_reader import GpuReading, MachineReader, MachineReading, MeasuredRun
-from tui.widgets.status.step_breakdown import ScreenCost
+from tui.widgets.status.step_breakdown import ScreenCost, UsageCounters
 
 TIMES = events.StepTimes(
     step=100,
@@ -102,26 +105,56 @@ def test_a_column_shows_the_parts_of_a_step_and_the_load_of_the_machine() -> Non
         "evaluation   2.00 ms   10 % ━",
         "saving       0.00 ms    0 %",
         "other        0.40 ms    2 %",
-        "screen       0.50 ms    2 %",
         "",
         "CPU cores  0.9, system 1.4 of 2",
         "memory     812 MB, system 5.1 of 16 GB",
-        "terminal   1.2 kB/s",
+        "screen     2.5 % of a core, 1.2 kB/s",
         "device     cpu float32, 1 thread",
         "threads    15 in this process",
     ]
 
 
-def test_before_the_first_measurement_values_are_dashes() -> None:
+def test_before_the_first_measurement_the_step_has_its_time_and_the_loads_are_blank() -> None:
     view = apply(RunView(), run_started())
     assert plain(machine_lines(view, None, None, 38, 18)).splitlines() == [
-        "step       measuring…",
+        "step       no step yet",
         "",
-        "terminal   –",
+        "CPU cores",
+        "memory",
+        "screen",
         "device     cpu float32, 1 thread",
+        "threads",
     ]
-    first = replace(READING, process_cores=None, machine_cores=None, process_bytes=None, num_threads=None)
-    assert "CPU cores  –, system – of 2" in text_of(training(), first)
+    view = apply(view, steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=0.06))
+    first = replace(READING, process_cores=None, machine_cores=None)
+    lines = plain(machine_lines(view, first, COST, 38, 18)).splitlines()
+    assert lines[:4] == ["step         20.0 ms  50 steps/s", "", "CPU cores", "memory     812 MB, system 5.1 of 16 GB"]
+
+
+def test_values_that_can_not_be_read_are_dashes() -> None:
+    lines = text_of(training(), replace(READING, process_cores=None, process_bytes=None, num_threads=None))
+    assert "CPU cores  –, system 1.4 of 2" in lines
+    assert "memory     –, system 5.1 of 16 GB" in lines
+    assert not any(line.startswith("threads") for line in lines)
+
+
+@given(st.lists(st.floats(0, 10), min_size=6, max_size=6), st.floats(0.001, 20))
+def test_the_shares_of_the_parts_add_up_to_100_percent_even_if_the_parts_overlap(
+    seconds: list[float], whole: float
+) -> None:
+    names = ("data", "forward", "backward", "optimizer", "sampling", "evaluation")
+    parts: dict[str, Any] = {f"{name}_seconds": value for name, value in zip(names, seconds, strict=True)}
+    lines = text_of(training(times=replace(TIMES, seconds=whole, **parts)))
+    percents = [int(line.partition("ms")[2].split()[0]) for line in lines if line.count(" %") and " ms " in line]
+    assert len(percents) == 8
+    assert sum(percents) == 100
+
+
+def test_the_screen_costs_at_most_a_whole_core_and_nothing_before_an_interval() -> None:
+    before = UsageCounters(seconds=5.0, core_seconds=1.0, num_bytes=100)
+    assert before.cost_since(before) is None
+    cost = UsageCounters(seconds=6.0, core_seconds=2.01, num_bytes=300).cost_since(before)
+    assert cost == ScreenCost(core_share=1.0, bytes_per_second=200.0)
 
 
 def test_a_gpu_shows_utilization_memory_power_and_temperature_as_far_as_known() -> None:
@@ -134,7 +167,7 @@ def test_a_gpu_shows_utilization_memory_power_and_temperature_as_far_as_known() 
 def test_several_processes_add_the_part_of_waiting_and_a_line_for_each() -> None:
     reading = replace(READING, num_processes=2)
     lines = text_of(training_together(2, device="cpu"), reading, height=24)
-    assert lines[5] == "waiting      2.00 ms   10 % ━"
+    assert lines[5] == "waiting      2.00 ms    9 % ━"
     assert lines[-5:] == [
         "threads    15 in 2 processes",
         "",
@@ -270,6 +303,28 @@ async def test_h_opens_and_closes_the_panel_which_reads_on_another_thread(stage:
         await pilot.press("h")
         await wait_until(lambda: "812 MB" not in screen_text(app), "the panel's end")
         await shows(app, "hello there")
+
+
+class FirstReader(FakeReader):
+    """Has no cores in its first reading, as a `MachineReader`."""
+
+    def read(self) -> MachineReading:
+        reading = super().read()
+        return reading if len(self.threads) > 1 else replace(reading, process_cores=None, machine_cores=None)
+
+
+async def test_an_opened_panel_has_all_values_without_another_tick(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FramePacing, "is_due", lambda *_, **__: False)
+    app, reader = stage.app(FakeSession(SCRIPT)), FirstReader()
+    async with app.run_test(size=(80, 24)):
+        panel = app.screen.query_one(MachinePanel)
+        panel._open_reader = lambda *_: reader
+        await wait_until(lambda: app.summary_view.times, "the times")
+        app.screen.query_one(Panels).action_machine()
+        await shows(app, "backward", "812 MB", "0.9, system 1.4 of 2", "of a core")
+        assert "–" not in plain(panel.lines)
 
 
 async def test_a_driver_that_hangs_does_not_block_the_screen(stage: Stage) -> None:
