@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable, Mapping
 
 from engine.text import harmless
-from tui.formatting.numbers import format_bits, format_count
+from tui.formatting.loss_units import format_bits
+from tui.formatting.numbers import format_count
 from tui.run.view import RunView
 from tui.settings.preferences import Preferences
 from tui.terminal.clipboard import wrapped_for

@@ -20,6 +20,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Input
 
+from tui.formatting.loss_units import LossUnit
 from tui.formatting.numbers import pasted_line
 from tui.process.outcome import Outcome
 from tui.settings.theme import THEMES, theme_for
@@ -65,6 +66,8 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
 
     glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
     """The set of glyphs for plots and bars."""
+    loss_unit: reactive[LossUnit] = reactive[LossUnit]("bits", init=False)
+    """The unit of all losses on the screen."""
 
     def __init__(self, glyphs: GlyphSet = "braille", theme_name: str = "", *, is_utf8: bool = True) -> None:
         """Draw with `glyphs` in the theme `theme_name`, or in the one that suits the terminal if it is empty."""

@@ -15,7 +15,8 @@ from engine.compute.calibration import threads_label
 from engine.config.run import ModelConfig
 from engine.model.vocab import SPECIALS
 from engine.text import harmless, harmless_in_place
-from tui.formatting.numbers import format_bits, format_duration, format_loss, format_short, format_size
+from tui.formatting.loss_units import format_bits, format_loss
+from tui.formatting.numbers import format_duration, format_short, format_size
 
 _NOT_EVALUATED = "not evaluated yet"
 _IN_MAIN_FIELDS = {
@@ -67,7 +68,7 @@ def detail_lines(entry: CheckpointEntry) -> list[str]:
     if entry.info is None:
         return lines
     info, training = entry.info, entry.info.training
-    losses = [f"{name} {format_loss(loss)}{at}" for name, loss, at in _losses(info) if loss is not None]
+    losses = [f"{name} {format_loss(loss, 'nats')}{at}" for name, loss, at in _losses(info) if loss is not None]
     settings = f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"
     facts = [
         f"from the run {info.run}, step {info.step:,}, on {info.corpus_name}",
@@ -95,7 +96,7 @@ def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
     yield "step", f"{info.step:,}"
     yield "validation bits/char", bits_of(info)
     for name, loss, at in _losses(info):
-        yield f"{name} loss", "–" if loss is None else f"{format_loss(loss)} nats{at}"
+        yield f"{name} loss", "–" if loss is None else f"{format_loss(loss, 'nats')} nats{at}"
     yield "trained for", format_duration(info.elapsed_seconds)
     yield "run", harmless(info.run)
     yield (

@@ -9,7 +9,8 @@ from typing import Literal
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.text import harmless
-from tui.formatting.numbers import format_bits, format_count, format_short, format_size
+from tui.formatting.loss_units import format_bits
+from tui.formatting.numbers import format_count, format_short, format_size
 
 Order = Literal["age", "name", "step", "bits"]
 ORDERS: tuple[Order, ...] = ("age", "name", "step", "bits")

@@ -72,16 +72,6 @@ def format_eta(seconds: float, spread_seconds: float) -> str:
     return f"{wait} ± {spread} {unit}" if has_two_units else f"{wait} ± {spread}"
 
 
-def format_loss(nats: float) -> str:
-    """Return a loss in nats per character: "1.702"."""
-    return f"{nats:.3f}"
-
-
-def format_bits(bits_per_char: float) -> str:
-    """Return bits per character: "2.46"."""
-    return f"{bits_per_char:.2f}"
-
-
 def format_learning_rate(learning_rate: float) -> str:
     """Return a learning rate to three digits: "0.004", "0.000213", "2.1e-05"."""
     return f"{learning_rate:.3g}" if learning_rate >= 1e-4 else f"{learning_rate:.1e}"

@@ -37,7 +37,7 @@ from engine.protocol.events import (
     RunFailed,
     Warned,
 )
-from tui.formatting.numbers import format_bits
+from tui.formatting.loss_units import format_bits
 from tui.run.view import RunView
 
 AlertKind = Literal["memory", "not-finite", "diverging", "disk", "validation"]

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from engine.protocol.events import RunFailed, RunFinished
 from engine.text import harmless
-from tui.formatting.numbers import format_bits, format_count, format_duration
+from tui.formatting.loss_units import format_bits
+from tui.formatting.numbers import format_count, format_duration
 from tui.formatting.shell import quoted
 from tui.formatting.tweets import shown_text
 from tui.run.view import RunView, is_over

@@ -108,8 +108,9 @@ class Panels(Vertical):
         self.call_after_refresh(self._focus_shown)
 
     def action_unit(self) -> None:
-        """Switch the plot between nats and bits."""
-        self.query_one(LossPlot).toggle_unit()
+        """Show all losses in the other unit: bits or nats."""
+        if isinstance(self.app, TerminalInfo):
+            self.app.loss_unit = "nats" if self.app.loss_unit == "bits" else "bits"
 
     def action_log(self) -> None:
         """Make the plot's loss axis logarithmic or linear."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from textual.widget import Widget
+
+from tui.formatting.loss_units import LossUnit
 from tui.terminal.capabilities import GlyphSet
 
 
 @runtime_checkable
 class TerminalInfo(Protocol):
-    """An app that knows its terminal's glyphs and the length of its output queue."""
+    """An app with glyphs, a unit of losses and a queue of output."""
+
+    loss_unit: LossUnit
+    """The unit of all losses on the screen: a reactive attribute that widgets watch."""
 
     @property
     def glyphs(self) -> GlyphSet:
@@ -18,3 +24,8 @@ class TerminalInfo(Protocol):
     @property
     def num_waiting_bytes(self) -> int:
         """Bytes of output that the terminal has not accepted yet."""
+
+
+def loss_unit_of(widget: Widget) -> LossUnit:
+    """Return the unit in which a widget shows losses."""
+    return widget.app.loss_unit if isinstance(widget.app, TerminalInfo) else "bits"

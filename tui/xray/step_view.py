@@ -11,7 +11,7 @@ from math import log
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
 from engine.protocol.events.insight import Bands, TextTraced
 from tui.formatting.cells import cell_len
-from tui.formatting.numbers import format_bits, format_loss
+from tui.formatting.loss_units import format_bits, format_loss
 from tui.xray.chance_rows import chance_rows
 from tui.xray.glyphs import Glyphs, chance_of, largest, level_spans, percent, pooled
 from tui.xray.heat_map import HeatMap
@@ -186,7 +186,7 @@ def _mean(event: TextTraced, cursor: int) -> Line:
     """Return the mean loss up to the cursor; at the end, it is that of the text."""
     bits = sum(_loss_bits(event, target) for target in range(cursor + 1)) / (cursor + 1)
     if cursor == len(event.text):
-        return _fact("mean", format_bits(bits), f" bits = {format_loss(bits * log(2))} nats")
+        return _fact("mean", format_bits(bits), f" bits = {format_loss(bits * log(2), 'nats')} nats")
     return _fact("mean", format_bits(bits), " bits so far")
 
 

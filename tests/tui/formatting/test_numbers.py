@@ -31,8 +31,6 @@ CASES: dict[Callable[[Any], str], dict[float, str]] = {
     },
     numbers.format_count: {12_300: "12,300"},
     numbers.format_rate: {45_123: "45k chars/s"},
-    numbers.format_loss: {1.70249: "1.702"},
-    numbers.format_bits: {2.4567: "2.46"},
     numbers.format_temperature: {0.8: "0.80"},
 }  # fmt: skip
 

@@ -43,7 +43,7 @@ async def test_key_bar_names_every_key_that_there_is_room_for_and_cuts_none(stag
             await wait_until(lambda bar=bar, width=width: bar.size.width == width, "the layout")  # type: ignore[misc]
             line = bar.render()
             assert line.cell_length <= width
-            unnamed = {"batch", "nats/bits"} if width < 160 else set()
+            unnamed = {"batch", "bits/nats"} if width < 160 else set()
             unnamed |= {"step"} if width < 140 else set()
             unnamed |= {"finish", "ladder", "prompt", "menu"} if width < 120 else set()
             keys = [key for key in BAR_KEYS if key.label not in unnamed] if width >= 80 else []
@@ -76,7 +76,7 @@ async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(
         assert session.received == (
             [c.Pause(), c.SampleNow(), c.Resume(), c.Pause(), c.Resume(), c.Finish(), c.CancelFinish()]
         )
-        for unit in ("bits", "nats"):
+        for unit in ("nats", "bits"):
             await pilot.press("b")
             await wait_until(lambda: screen.query_one(LossPlot).unit == unit, unit)  # noqa: B023 - awaited at once
         for key, temperature in (("+", 0.85), ("=", 0.9), ("-", 0.85), ("_", 0.8)):

@@ -21,7 +21,8 @@ from engine.storage.journal_reader import SkippedLines, last_event
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.help_page import CommandGroup
 from tui.cli.output.tables import print_json, print_table
-from tui.formatting.numbers import format_bits, format_duration
+from tui.formatting.loss_units import format_bits
+from tui.formatting.numbers import format_duration
 from tui.process.job_control import start_job_control
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting

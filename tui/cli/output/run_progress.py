@@ -10,7 +10,8 @@ from engine.protocol.stage import Stage
 from engine.storage.folders import RUN_CHECKPOINTS
 from engine.text import harmless
 from tui.cli.output.progress_display import ProgressDisplay
-from tui.formatting.numbers import format_bits, format_count, format_eta, format_loss, format_rate, format_report
+from tui.formatting.loss_units import format_bits, format_loss
+from tui.formatting.numbers import format_count, format_eta, format_rate, format_report
 from tui.run.eta import eta_of
 from tui.run.view import RunView
 
@@ -65,7 +66,7 @@ def progress_text(view: RunView) -> str:
     parts = [
         f"step {format_count(view.step)}",
         f"epoch {view.epoch:.2f}",
-        "" if loss is None else f"loss {format_loss(loss)}",
+        "" if loss is None else f"loss {format_loss(loss, 'nats')}",
         format_rate(view.chars_per_second) if view.chars_per_second else "",
         "Ctrl-C saves and stops" if eta is None else f"stops in {format_eta(eta.seconds, eta.spread_seconds)}",
     ]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.formatting.numbers import format_bits, format_loss
+from tui.formatting.loss_units import format_bits, format_loss
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Kind, Picture, Span
@@ -54,7 +54,7 @@ def scale_picture(places: Sequence[Place], sentence: str, width: int, height: in
         (
             Span(name.ljust(name_cells), place.kind),
             Span(glyphs.bar(place.bits / highest, cells), "bar" if place.kind == "text" else place.kind),
-            Span(f" {format_loss(place.bits * math.log(2))} nats", place.kind),
+            Span(f" {format_loss(place.bits * math.log(2), 'nats')} nats", place.kind),
             *((Span(f" {format_bits(place.bits)} bits", place.kind),) if is_wide else ()),
         )
         for place, name in sorted(zip(places, names, strict=True), key=lambda pair: -pair[0].bits)

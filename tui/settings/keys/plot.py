@@ -8,9 +8,9 @@ MAIN_PLOT_KEYS = (
     Key(
         "b",
         "panels.unit",
-        "Nats or bits",
-        "Switch the plot between nats and bits per character (nats / ln 2).",
-        label="nats/bits",
+        "Bits or nats",
+        "Show all losses in bits or in nats per character (1 bit is ln 2 nats).",
+        label="bits/nats",
     ),
     Key("y", "panels.log", "Log or linear scale", "Make the plot's loss axis logarithmic or linear."),
     Key(

@@ -12,18 +12,17 @@ import numpy as np
 from rich.cells import cell_len
 
 from engine.text import harmless
+from tui.formatting.loss_units import NATS_PER_UNIT, format_loss, unit_label
 from tui.formatting.numbers import format_duration, format_learning_rate, shortened
 from tui.run.branching import OverlayCurve
 from tui.run.view import RunView
 from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.glyphs import PLOT_GLYPHS, StyleName
 from tui.widgets.plot.pane import Pane
-from tui.widgets.plot.scales import NATS_PER_UNIT, Unit
 
 _WIDE_LEGEND_CELLS = 90
 _MAX_NAME_CELLS = 24
 _MAX_MARK_CELLS = 40
-_DECIMALS: dict[Unit, int] = {"nats": 3, "bits": 2}
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,9 @@ def legend(
     """Yield the legend of curves and symbols."""
     glyphs, unit = PLOT_GLYPHS[pane.glyphs], pane.scale.unit
     is_long = pane.width >= _WIDE_LEGEND_CELLS
-    yield LegendEntry((f"{unit} per character" if is_long else f"{unit}/char") + (", log" if pane.scale.is_log else ""))
+    yield LegendEntry(
+        (f"{unit} per character" if is_long else unit_label(unit)) + (", log" if pane.scale.is_log else "")
+    )
     if title:
         yield LegendEntry(title, label_style="window")
     yield LegendEntry("train", glyphs.line_sample, "line")
@@ -75,7 +76,7 @@ def legend(
     if view.last_val is not None:
         yield LegendEntry("validation", glyphs.validation, "validation")
     if (best := view.best) is not None:
-        yield LegendEntry(f"best {format_in(unit, best.val_loss)}", glyphs.best, "best")
+        yield LegendEntry(f"best {format_loss(best.val_loss, unit)}", glyphs.best, "best")
     if is_focused:
         yield FOCUS_HINT
     yield LegendEntry("raw", glyphs.band_sample, "band")
@@ -97,18 +98,13 @@ def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) 
     if view.val_points:
         nearest = min(view.val_points, key=lambda point: abs(point.step - step))
         at = "" if nearest.step == step else f" at {nearest.step:,}"
-        yield LegendEntry(f"{format_in(unit, nearest.val_loss)}{at}", glyphs.validation, "validation", "readout")
+        yield LegendEntry(f"{format_loss(nearest.val_loss, unit)}{at}", glyphs.validation, "validation", "readout")
     if is_own and (rate := view.learning_rates.near(step)) is not None:
         yield LegendEntry(f"lr {format_learning_rate(rate)}", label_style="readout")
     if overlay is not None and overlay.train_losses.first_step <= step <= overlay.train_losses.last_step:
         loss = overlay.train_losses.near(step)
         name = shortened(harmless(overlay.run), _MAX_NAME_CELLS)
-        yield LegendEntry(f"{name} {format_in(unit, loss or 0.0)}", glyphs.overlay_sample, "overlay", "readout")
-
-
-def format_in(unit: Unit, nats: float) -> str:
-    """Return a loss in nats as text in `unit`, with the decimals of the status panel."""
-    return f"{nats / NATS_PER_UNIT[unit]:.{_DECIMALS[unit]}f}"
+        yield LegendEntry(f"{name} {format_loss(loss or 0.0, unit)}", glyphs.overlay_sample, "overlay", "readout")
 
 
 def _train_entries(pane: Pane, step: int) -> Iterator[LegendEntry]:
@@ -122,8 +118,8 @@ def _train_entries(pane: Pane, step: int) -> Iterator[LegendEntry]:
     if not count:
         return
     unit = pane.scale.unit
-    yield LegendEntry(f"train {format_in(unit, float(np.nanmean(pane.smoothed[dots])))}", label_style="readout")
+    yield LegendEntry(f"train {format_loss(float(np.nanmean(pane.smoothed[dots])), unit)}", label_style="readout")
     if count > 1:
         low, high = np.nanmin(pane.train.low[dots]), np.nanmax(pane.train.high[dots])
-        band = f"{format_in(unit, float(low))} to {format_in(unit, float(high))}"
+        band = f"{format_loss(float(low), unit)} to {format_loss(float(high), unit)}"
         yield LegendEntry(band, PLOT_GLYPHS[pane.glyphs].band_sample, "band", "readout")

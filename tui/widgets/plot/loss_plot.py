@@ -18,6 +18,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.formatting.loss_units import LossUnit
 from tui.run.branching import OverlayCurve
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
@@ -26,7 +27,7 @@ from tui.terminal.capabilities import GlyphSet
 from tui.widgets.plot.glyphs import StyleName
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture, run_limits
-from tui.widgets.plot.scales import Limits, LossScale, Unit
+from tui.widgets.plot.scales import Limits, LossScale
 from tui.widgets.plot.viewport import Drag, PlotView
 from tui.widgets.terminal_info import TerminalInfo
 
@@ -64,7 +65,7 @@ class LossPlot(Widget, can_focus=True):
     }
     """
 
-    unit: reactive[Unit] = reactive[Unit]("nats", init=False)
+    unit: reactive[LossUnit] = reactive[LossUnit]("bits", init=False)
     is_log: reactive[bool] = reactive(default=False, init=False)
     glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
     overlay: reactive[OverlayCurve | None] = reactive[OverlayCurve | None](None, init=False)
@@ -85,14 +86,18 @@ class LossPlot(Widget, can_focus=True):
         self._drag: Drag | None = None
 
     def on_mount(self) -> None:
-        """Watch the app's glyphs, and redraw when an option changes."""
+        """Watch the app's glyphs and unit, and redraw when an option changes."""
         if isinstance(self.app, TerminalInfo):
             self.watch(self.app, "glyphs", self._set_glyphs)
+            self.watch(self.app, "loss_unit", self._set_unit)
         for name in ("unit", "is_log", "glyphs", "overlay"):
             self.watch(self, name, self.redraw, init=False)
 
     def _set_glyphs(self, glyphs: GlyphSet) -> None:
         self.glyphs = glyphs
+
+    def _set_unit(self, unit: LossUnit) -> None:
+        self.unit = unit
 
     def show(self, view: RunView) -> None:
         """Draw a view, if its curves or marks differ from those shown."""
@@ -102,10 +107,6 @@ class LossPlot(Widget, can_focus=True):
         is_same = before.train_losses is view.train_losses and before.val_points is view.val_points
         if self.is_mounted and not (is_same and before.marks is view.marks):
             self.redraw()
-
-    def toggle_unit(self) -> None:
-        """Switch between nats and bits per character."""
-        self.unit = "bits" if self.unit == "nats" else "nats"
 
     def toggle_log(self) -> None:
         """Switch between a linear and a logarithmic y axis."""

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from tui.formatting.loss_units import NATS_PER_UNIT, LossUnit
 from tui.formatting.numbers import format_steps_tick
 from tui.run.series.buckets import Floats
 
-Unit = Literal["nats", "bits"]
-
-NATS_PER_UNIT: dict[Unit, float] = {"nats": 1.0, "bits": math.log(2)}
 _LOWEST_LOG_LOSS = 1e-6
 """Lowest loss on a log scale, which has no place for 0."""
 _LOG_TICK_FACTORS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
@@ -73,7 +70,7 @@ def tick_decimals(ticks: list[float]) -> int:
 class LossScale:
     """The y axis: unit, linear or logarithmic."""
 
-    unit: Unit = "nats"
+    unit: LossUnit = "bits"
     is_log: bool = False
 
     def heights(self, nats: Floats) -> Floats:

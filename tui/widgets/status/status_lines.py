@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator
 from rich.cells import cell_len
 
 from engine.text import harmless
+from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
 from tui.formatting.numbers import (
-    format_bits,
     format_count,
     format_duration,
-    format_loss,
     format_rate,
     format_short,
     shortened,
@@ -50,14 +49,14 @@ Field = tuple[str, str, Tone]
 """A label, possibly empty; a value; the value's tone."""
 
 
-def column_lines(view: RunView, width: int, height: int) -> list[Line]:
+def column_lines(view: RunView, width: int, height: int, unit: LossUnit = "bits") -> list[Line]:
     """Return a label and a value per line in groups, the most important first.
 
     Empty lines separate the groups if all of them fit.
     """
     groups = [
         [_phase_line(view), *_rows(_progress_rows(view), width), *_bar(view, width)],
-        _rows(_quality_rows(view), width),
+        _rows(_quality_rows(view, unit), width),
         _rows(_steering_rows(view), width),
         _rows(_setup_rows(view, width), width),
     ]
@@ -69,9 +68,10 @@ def column_lines(view: RunView, width: int, height: int) -> list[Line]:
     return lines
 
 
-def compact_lines(view: RunView, width: int) -> list[Line]:
+def compact_lines(view: RunView, width: int, unit: LossUnit = "bits") -> list[Line]:
     """Return three full lines: progress; quality and steering; setup."""
-    return [_fitted(fields, width) for fields in (_progress_fields(view), _quality_fields(view), _setup_fields(view))]
+    lines = (_progress_fields(view), _quality_fields(view, unit), _setup_fields(view))
+    return [_fitted(fields, width) for fields in lines]
 
 
 def _phase_line(view: RunView) -> Line:
@@ -115,15 +115,15 @@ def _progress_rows(view: RunView) -> Iterator[Field]:
             yield *stop_text(view), "value"
 
 
-def _quality_rows(view: RunView) -> Iterator[Field]:
+def _quality_rows(view: RunView, unit: LossUnit) -> Iterator[Field]:
     """Yield losses."""
-    if view.smoothed_loss is not None and view.smoothed_bits is not None:
-        yield "loss", f"{format_loss(view.smoothed_loss)} nats/char", "strong"
-        yield "bits/char", f"{format_bits(view.smoothed_bits)} train", "value"
+    if view.smoothed_loss is not None:
+        yield "train loss", f"{format_loss(view.smoothed_loss, unit)} {unit_label(unit)}", "strong"
     if view.last_val is not None:
-        yield "", f"{format_bits(view.last_val.bits_per_char)} validation", "value"
+        yield "validation", format_bits(view.last_val.bits_per_char, unit), "value"
     if view.best is not None:
-        yield "", f"{format_bits(view.best.bits_per_char)} best, step {format_count(view.best.step)}", "good"
+        best = format_bits(view.best.bits_per_char, unit)
+        yield "best", f"{best} at step {format_count(view.best.step)}", "good"
 
 
 def _steering_rows(view: RunView) -> Iterator[Field]:
@@ -179,15 +179,14 @@ def _progress_fields(view: RunView) -> Iterator[Field]:
         yield stop
 
 
-def _quality_fields(view: RunView) -> Iterator[Field]:
+def _quality_fields(view: RunView, unit: LossUnit) -> Iterator[Field]:
     """Yield the second line's fields, the most important first."""
-    if view.smoothed_loss is not None and view.smoothed_bits is not None:
-        yield "loss", format_loss(view.smoothed_loss), "strong"
-        yield "bits", format_bits(view.smoothed_bits), "value"
+    if view.smoothed_loss is not None:
+        yield unit_label(unit), format_loss(view.smoothed_loss, unit), "strong"
     if view.last_val is not None:
-        yield "val", format_bits(view.last_val.bits_per_char), "value"
+        yield "val", format_bits(view.last_val.bits_per_char, unit), "value"
     if view.best is not None:
-        yield "best", format_bits(view.best.bits_per_char), "good"
+        yield "best", format_bits(view.best.bits_per_char, unit), "good"
     for label, value in sampling_settings(view.sampling):
         yield ("temp", value, "strong") if label == "temperature" else (label, shortened(value, 20), "value")
     if view.started is not None:

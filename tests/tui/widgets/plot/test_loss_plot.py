@@ -221,7 +221,7 @@ async def test_a_run_on_one_tweet_starts_with_a_log_axis_and_y_makes_it_linear(s
     session = FakeSession([steps_finished(1, losses), tweet_sampled("by heart", 300)], started)
     app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "by heart", "nats/char, log", " 0.1 ┤", "0.01 ┤")
+        await shows(app, "by heart", "bits/char, log", " 0.1 ┤", "0.01 ┤")
         await pilot.press("y")
         await wait_until(lambda: "log" not in screen_text(app), "a linear axis")
         session.emit(steps_finished(301, [0.001]))
@@ -233,9 +233,9 @@ async def test_the_feed_follows_the_cursor_and_y_and_v_work_from_anywhere(stage:
     tweets = [tweet_sampled(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
     app = stage.app(FakeSession([steps_finished(1, falling_losses(3000)), *tweets]))
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "what it wrote after 3000", "nats/char")
+        await shows(app, "what it wrote after 3000", "bits/char")
         await pilot.press("y")
-        await shows(app, "nats/char, log")
+        await shows(app, "bits/char, log")
         plot = app.screen.query_one(LossPlot)
         await pilot.press("shift+tab")
         await wait_until(lambda: plot.has_focus, "the focus")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
+from tui.formatting.loss_units import LossUnit
 from tui.run.branching import OverlayCurve
 from tui.run.marks import Mark, MarkKind
 from tui.run.series.series import Series
@@ -17,7 +18,7 @@ from tui.widgets.plot.cell_grid import STYLE_NAMES, CellGrid, curve_dots
 from tui.widgets.plot.glyphs import MARK_LETTERS, StyleName
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
-from tui.widgets.plot.scales import Limits, LossScale, Unit
+from tui.widgets.plot.scales import Limits, LossScale
 from tui.widgets.plot.viewport import PlotView
 
 WHOLE, BOTH = PlotView(), PlotView(is_wide=True)
@@ -76,13 +77,13 @@ def test_a_single_spike_among_a_million_steps_is_visible_but_not_in_the_smoothed
     pane = picture.panes["whole"]
     (peak,) = (place for place in places(cells, "peak") if place[0] > 0)
     assert peak == (1, pane.left + (pane.column_of(spike_at) or 0))
-    assert "▲ peak 2.90" in cells.text()[0]
+    assert "▲ peak 4.18" in cells.text()[0]
     assert np.nanmax(pane.smoothed) - np.nanmin(pane.smoothed) < 0.01
 
 
 def test_evaluations_are_points_with_the_best_marked() -> None:
     text = "\n".join(rows_of(view_of(falling_losses(5000), 2.8, 2.6, 2.7)))
-    assert "◆ best 1.802" in text
+    assert "◆ best 2.60" in text
     assert text.count("●") == 1 + 2
     assert text.count("◆") == 1 + 1
 
@@ -131,7 +132,7 @@ def test_the_recent_part_shows_single_steps_when_zoomed_in() -> None:
 
 
 @pytest.mark.parametrize("unit", ["nats", "bits"])
-def test_the_readout_shows_the_values_at_the_cursor(unit: Unit) -> None:
+def test_the_readout_shows_the_values_at_the_cursor(unit: LossUnit) -> None:
     view = replace(view_of(falling_losses(3000), 2.8, 2.6), marks=(mark(2000, "saved"),))
     row = rows_of(view, PlotView(cursor=2000), PlotOptions(LossScale(unit)), size=(150, 20))[0]
     pieces = [piece.strip() for piece in row.strip(" ╭╮─").split("─")]

@@ -50,10 +50,9 @@ def test_the_column_has_every_value() -> None:
         "step          600 (epoch 1.01)",
         "time          1:02:03",
         "stops         when you quit",
-        "loss          1.702 nats/char",
-        "bits/char     2.46 train",
-        "              2.51 validation",
-        "              2.49 best, step 500",
+        "train loss    2.46 bits/char",
+        "validation    2.51",
+        "best          2.49 at step 500",
         "speed         70k chars/s",
         "learning rate 0.004",
         "temperature   1.05",
@@ -71,11 +70,17 @@ def test_the_column_has_every_value() -> None:
     assert "prime" not in plain(column_lines(running(), 44, 40))
 
 
+def test_all_losses_are_in_the_unit_of_the_screen() -> None:
+    column = plain(column_lines(running(), 44, 40, "nats")).splitlines()
+    assert {"train loss    1.702 nats/char", "validation    1.740", "best          1.726 at step 500"} <= set(column)
+    assert "nats/char 1.702   val 1.740   best 1.726   temp" in plain(compact_lines(running(), 78, "nats"))
+
+
 def test_80_columns_fit_the_status_in_three_lines() -> None:
     lines = plain(compact_lines(running(), 78)).splitlines()
     assert lines == [
         "▶ training   step 600   epoch 1.01   time 1:02:03   70k chars/s",
-        "loss 1.702   bits 2.46   val 2.51   best 2.49   temp 0.80   lr 0.004",
+        "bits/char 2.46   val 2.51   best 2.49   temp 0.80   lr 0.004",
         "happy.csv   19k tweets   148k parameters   cpu float32, 1 thread",
     ]
 

@@ -12,6 +12,7 @@ from engine.protocol.commands import Insight
 from engine.protocol.events import InsightEvent
 from tests.fakes import FakeClock, FakeSession
 from tests.tui.conftest import wait_until
+from tui.formatting.loss_units import LossUnit
 from tui.terminal.capabilities import GlyphSet
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.spans import plain
@@ -24,6 +25,7 @@ class PanelApp(App[None]):
     """Shows a panel; `answer` answers its commands as a session does."""
 
     glyphs: GlyphSet = "braille"
+    loss_unit: LossUnit = "bits"
     num_waiting_bytes = 0
 
     def __init__(self, text: str, view: ViewName = "step") -> None:

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from engine.protocol.commands import ShowBatch, TraceText
 from engine.protocol.events import BatchShown, Event, StepsFinished, TextTraced, TweetSampled
 from tui.formatting.cells import safe_chars
-from tui.formatting.numbers import format_loss
+from tui.formatting.loss_units import format_loss
 from tui.lesson.checks import OVERFIT_LOSS
 from tui.lesson.runs import OVERFIT
 from tui.screens.lesson.live_picture import LivePicture
@@ -110,7 +110,7 @@ class OverfitView(StopView):
         if not self._target:
             return wrapped("The run starts.", width, "muted")
         step = self.lesson.run.view.step
-        loss = "" if self._loss == math.inf else f"   loss {format_loss(self._loss)}"
+        loss = "" if self._loss == math.inf else f"   loss {format_loss(self._loss, 'nats')}"
         head = (
             *wrapped(f"step {step}{loss}", width, "value"),
             *self._first_loss(width),
@@ -119,7 +119,7 @@ class OverfitView(StopView):
         )
         other = self._traces.get(_OTHER)
         if other is not None:
-            compared = f"another: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss)}"
+            compared = f"another: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss, 'nats')}"
             head = (*head, *wrapped(compared, width, "bad"))
         return fitted((*head, *self._gates(width, height - len(head), glyphs)), width, height, glyphs)
 
@@ -129,8 +129,10 @@ class OverfitView(StopView):
         if before is None:
             return ()
         size = before.vocab_size
-        losses = f"loss {format_loss(before.sequence_loss)}; ln V = ln {size} = {format_loss(math.log(size))}"
-        return wrapped(f"step 0   {losses}: each character equally likely", width, "muted")
+        loss, uniform = format_loss(before.sequence_loss, "nats"), format_loss(math.log(size), "nats")
+        return wrapped(
+            f"step 0   loss {loss}; ln V = ln {size} = {uniform}: each character equally likely", width, "muted"
+        )
 
     def _gates(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         """Return the gates before and after where both fit, else those that are chosen."""
