@@ -33,13 +33,19 @@ _READING = (
     ("0.80", "its temperature at the last character,"),
     *((f"{glyph} {novelty}", f"{NOVELTY_SENTENCES[novelty]},") for novelty, glyph in NOVELTY_GLYPHS.items()),
     ("62%", "of a near-copy, the share of its characters in long runs copied from one training tweet,"),
-    ("2.40", "and its bits per character: how much it surprised the model that sampled it."),
+    ("2.40", "and its loss: how much each character surprised the model that sampled it, on average."),
     (SELECTED_GLYPH, "The selected tweet, or the tweets sampled at the plot's cursor."),
     (PIN_GLYPH, "A pinned tweet."),
     ("…", "The tweet was cut at the maximum length."),
-    ("loss", "Cross-entropy in nats per character: how much the next character surprises the model."),
-    ("bits", "The same in bits: 1 bit is a coin toss per character."),
-    ("2.40 @900", "In the list of checkpoints: the bits per character are those of step 900, the latest evaluation."),
+    ("loss", "Cross-entropy: how much the next character surprises the model, on average."),
+    (
+        "bits/char",
+        (
+            "The unit of a loss. 2 bits per character: as uncertain as a choice among 4 equally likely characters; "
+            "each bit more doubles the choice. 1 bit is 0.693 nats (ln 2)."
+        ),
+    ),
+    ("2.40 @900", "In the list of checkpoints: the loss is that of step 900, the latest evaluation."),
 )
 
 
