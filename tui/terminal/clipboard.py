@@ -17,6 +17,8 @@ from tui.terminal.textual_private import driver_of
 
 _ESCAPE, _BELL = "\x1b", "\x07"
 _END = f"{_ESCAPE}\\"
+COPIED = "Copied, if your terminal allows it (OSC 52)."
+"""Shown after `copy`."""
 _SCREEN_CHUNK = 240
 """Longest device control string that screen passes on; older versions allow 256 characters."""
 

@@ -116,6 +116,14 @@ class Panels(Vertical):
         """Make the plot's loss axis logarithmic or linear."""
         self.query_one(LossPlot).toggle_log()
 
+    def action_levels(self) -> None:
+        """Show or hide the reference levels of the plot."""
+        self.query_one(LossPlot).has_levels ^= True
+
+    def action_legend(self) -> None:
+        """Show or hide the legend of the plot's marks and levels."""
+        self.query_one(LossPlot).has_legend ^= True
+
     def action_panes(self) -> None:
         """Plot the next of: both, the whole run, its recent part."""
         self.query_one(LossPlot).switch_panes()

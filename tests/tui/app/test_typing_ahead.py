@@ -124,8 +124,8 @@ async def test_in_a_dialog_without_an_input_keys_act_on_the_dialog(stage: Stage)
     [
         (["/", *"best", "enter"], CheckpointBrowser, "best"),
         (["r", *"next"], RenameDialog, "next"),
-        (["c", "down", "c", "enter"], CompareDialog, None),
-        (["x", "enter"], YesDialog, None),
+        (["=", "down", "=", "enter"], CompareDialog, None),
+        (["delete", "enter"], YesDialog, None),
     ],
 )
 @pytest.mark.usefixtures("home")
@@ -143,7 +143,7 @@ async def test_in_the_checkpoint_list_keys_go_to_the_dialog_or_input_that_a_key_
             await wait_until(lambda: line(app) == typed, f"{typed} in the line")
         await pilot.press("escape")
         await shows(app, "2 by age ")
-        await pilot.press("s")
+        await pilot.press("right")
         await shows(app, "2 by name ")  # so none was loaded, which would have closed the list
         assert session.received == []
 
@@ -203,18 +203,18 @@ async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pendin
     async with running(stage, entries=iterate_checkpoints) as (app, pilot, session):
         post(app, "l")
         await shows(app, "1 by age ", "other/best")
-        post(app, ["r", "s", "enter"])
+        post(app, ["r", "right", "enter"])
         await shows(app, "belongs to its run")
         await pilot.press("k")
         await shows(app, "kB, pinned")
-        post(app, ["x", "s", "enter"])
+        post(app, ["delete", "right", "enter"])
         await shows(app, "unpin it with k")
         post(app, ["n", "enter"])
         await opened(app, YesDialog)
         await pilot.press("escape")
         await opened(app, CheckpointBrowser)
-        await pilot.press("s")
-        await shows(app, "1 by name ")  # no other s has acted
+        await pilot.press("right")
+        await shows(app, "1 by name ")  # no other → has acted
         assert session.received == []
         assert len(app.bridges) == 1
 

@@ -128,7 +128,7 @@ class CheckpointBrowser(CheckpointList):
         if other is not None and other.name != entry.name:
             self.app.push_screen(CompareDialog(other, entry))
         self._arrange()
-        self._notice(f"“{entry.name}” is marked: c on another compares them." if self._compared else "")
+        self._notice(f"“{entry.name}” is marked: = on another compares them." if self._compared else "")
 
     def action_checkpoint_pin(self) -> None:
         """Pin or unpin it."""

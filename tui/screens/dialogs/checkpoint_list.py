@@ -155,9 +155,9 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         started = self._view_now().started
         return started.run if started else None
 
-    def action_checkpoint_sort(self) -> None:
-        """Sort by the next of the orders."""
-        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+    def action_checkpoint_sort(self, step: int) -> None:
+        """Sort by the next (1) or previous (-1) of the orders."""
+        self._order = ORDERS[(ORDERS.index(self._order) + step) % len(ORDERS)]
         self._arrange()
 
     def action_checkpoint_filter(self) -> None:

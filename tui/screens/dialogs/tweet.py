@@ -27,6 +27,7 @@ from tui.settings.theme import NOVELTY_GLYPHS
 from tui.terminal import clipboard
 from tui.widgets.feed.tweet_text import TweetText
 from tui.widgets.input.chance_bars import ChanceBars
+from tui.widgets.key_bar import KeyBar
 
 _NUM_BARS = 8
 _EVALUATING = "evaluating…"
@@ -52,12 +53,13 @@ class TweetDialog(Dialog[None]):
 
     AUTO_FOCUS = "TweetText"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(TWEET_KEYS)
-    KEYS_LINE: ClassVar[str] = " · ".join(f"{key.shown} {key.label}" for key in TWEET_KEYS)
+    KEYS_LINE = ""
     DEFAULT_CSS = """
     TweetDialog TweetText { margin-bottom: 1; }
     TweetDialog #char { height: auto; min-height: 1; color: $text-primary; }
     TweetDialog ChanceBars { margin-bottom: 1; }
     TweetDialog .facts { height: auto; color: $text-muted; }
+    TweetDialog KeyBar { background: $surface; }
     """
 
     def __init__(self, tweet: TweetSampled, actions: TweetActions, *, is_pinned: bool, note: str = "") -> None:
@@ -84,6 +86,7 @@ class TweetDialog(Dialog[None]):
             yield Static("", markup=False, classes="facts", id="prefix")
             yield Static(self._facts(), markup=False, classes="facts", id="whole")
             yield Static(self._note, markup=False, classes="facts", id="nearest")
+        yield KeyBar(TWEET_KEYS)
 
     def on_mount(self) -> None:
         """Draw with the cursor on the first character."""
@@ -111,12 +114,16 @@ class TweetDialog(Dialog[None]):
     def action_copy(self) -> None:
         """Copy the tweet to the terminal's clipboard."""
         clipboard.copy(self.app, self.tweet.text)
-        self.notify("Copied, if your terminal allows it (OSC 52).", markup=False)
+        self.notify(clipboard.COPIED, markup=False)
 
     def action_pin(self) -> None:
         """Pin or unpin the tweet."""
         self._is_pinned = self._actions.pin()
         self._draw()
+
+    def action_colours(self) -> None:
+        """Switch the surprise colours off or on."""
+        self._tweet_text.is_coloured = not self._tweet_text.is_coloured
 
     def action_continue(self) -> None:
         """Sample a new end from the cursor on, and close, to show the feed."""
@@ -174,12 +181,12 @@ class TweetDialog(Dialog[None]):
         return " · ".join(facts)
 
     def _prefix_line(self) -> str:
-        """Return the text that `c` and `u` use."""
+        """Return the text that `n` and `P` use."""
         before = safe_chars(self._before_cursor)
         if not before:
-            return "c and u use the text before the cursor; → moves it"
+            return "n and P use the text before the cursor; → moves it"
         is_long = len(before) > _MAX_PREFIX_CHARS
-        return f"c and u use “{ELLIPSIS + before[-_MAX_PREFIX_CHARS:] if is_long else before}”"
+        return f"n and P use “{ELLIPSIS + before[-_MAX_PREFIX_CHARS:] if is_long else before}”"
 
     def _facts(self) -> str:
         """Return the facts about the whole tweet."""

@@ -13,7 +13,10 @@ from tui.screens.main.pins_and_export import PinsAndExportController
 from tui.screens.main.run_control import Controller, RunControl
 from tui.screens.main.sampling import SamplingController
 from tui.screens.main.xray import XrayController
+from tui.terminal import clipboard
+from tui.widgets.feed.tweet_feed import TweetFeed
 
+NO_TWEET = "There is no tweet yet: g samples one."
 _NO_MODEL = "No model is running to evaluate the tweet."
 
 
@@ -60,6 +63,15 @@ class TweetDetailsController(Controller):
     def stop_waiting(self) -> None:
         """Expect no answer any more: the run has ended."""
         self.show_refusal(_NO_MODEL)
+
+    def action_copy(self) -> None:
+        """Copy the selected tweet, or else the newest, to the terminal's clipboard."""
+        tweet = self._run.screen.query_one(TweetFeed).chosen
+        if tweet is None:
+            self._run.messages.refuse(NO_TWEET)
+        else:
+            clipboard.copy(self._run.app, tweet.text)
+            self._run.messages.toast(clipboard.COPIED)
 
     def action_clear_prime(self) -> None:
         """Sample tweets without a prime."""

@@ -12,7 +12,14 @@ MAIN_PLOT_KEYS = (
         "Show all losses in bits or in nats per character (1 bit is ln 2 nats).",
         label="bits/nats",
     ),
-    Key("y", "panels.log", "Log or linear scale", "Make the plot's loss axis logarithmic or linear."),
+    Key("L", "panels.log", "Log or linear scale", "Make the plot's loss axis logarithmic or linear."),
+    Key(
+        "r",
+        "panels.levels",
+        "Reference levels on or off",
+        "Show or hide the levels that the model has to get below: uniform, unigram, bigram and the best n-gram.",
+    ),
+    Key("i", "panels.legend", "Legend of the plot", "Show or hide the legend of the plot's marks and levels."),
     Key(
         "v",
         "panels.panes",

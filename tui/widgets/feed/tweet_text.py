@@ -59,6 +59,8 @@ class TweetText(Widget, can_focus=True):
 
     cursor: reactive[int] = reactive(0)
     """Index of the character at the cursor; the length of the text is its end."""
+    is_coloured: reactive[bool] = reactive(default=True)
+    """Whether the characters are in the colours of their surprise."""
 
     class Moved(Message):
         """The cursor moved to another character."""
@@ -134,5 +136,5 @@ class TweetText(Widget, can_focus=True):
             return "cursor"
         if begin < self._num_given:
             return "prompt"
-        bits = self._bits[begin:end]
+        bits = self._bits[begin:end] if self.is_coloured else ()
         return f"surprise-{bisect_right(STEP_BITS, max(bits)) if bits else 2}"

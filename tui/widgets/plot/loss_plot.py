@@ -67,6 +67,10 @@ class LossPlot(Widget, can_focus=True):
 
     unit: reactive[LossUnit] = reactive[LossUnit]("bits", init=False)
     is_log: reactive[bool] = reactive(default=False, init=False)
+    has_levels: reactive[bool] = reactive(default=True, init=False)
+    """Whether the reference levels are drawn."""
+    has_legend: reactive[bool] = reactive(default=False, init=False)
+    """Whether the legend of the marks and levels is drawn."""
     glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
     overlay: reactive[OverlayCurve | None] = reactive[OverlayCurve | None](None, init=False)
     """Drawn below the curve of this run."""
@@ -90,7 +94,7 @@ class LossPlot(Widget, can_focus=True):
         if isinstance(self.app, TerminalInfo):
             self.watch(self.app, "glyphs", self._set_glyphs)
             self.watch(self.app, "loss_unit", self._set_unit)
-        for name in ("unit", "is_log", "glyphs", "overlay"):
+        for name in ("unit", "is_log", "has_levels", "has_legend", "glyphs", "overlay"):
             self.watch(self, name, self.redraw, init=False)
 
     def _set_glyphs(self, glyphs: GlyphSet) -> None:

@@ -40,7 +40,7 @@ async def test_enter_refuses_a_damaged_checkpoint_and_one_of_another_vocabulary_
         for key, words in (
             ("enter", "Can't be loaded"),
             ("n", "No run can start from it: broken is cut short"),
-            ("c", "no readable metadata"),
+            ("=", "no readable metadata"),
         ):
             await at.pilot.press(key)
             await at.says(words)
@@ -154,7 +154,7 @@ async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage
         await wait_until(lambda: at.names[0] == "old")
         assert at.current == "old"
         await shows(at.app, f"{PINNED} old")
-        await at.pilot.press("x")
+        await at.pilot.press("delete")
         await at.says("“old” is pinned: unpin it with k")
         assert "old.pinned" in files(saved)
         await at.pilot.press("k")
@@ -179,17 +179,17 @@ async def test_deleting_asks_and_refuses_the_own_checkpoints_of_the_active_run(s
         await at.pilot.press("down", "delete")
         await opened(at.app, YesDialog)
         await shows(at.app, "Delete “old”?", "This frees")
-        await at.pilot.press("x", "enter", "escape")
+        await at.pilot.press("delete", "enter", "escape")
         await opened(at.app, CheckpointBrowser)
         assert "old.safetensors" in files(saved)
-        await at.pilot.press("x", "y")
+        await at.pilot.press("backspace", "y")
         await wait_until(lambda: "old" not in at.names, "the end of it")
         assert files(saved) == {"new.safetensors"}
         await toasted(at.app, "Deleted “old”: ")
         for name in ("now/latest", "now/best"):
             at.table.move_to(at.names.index(name))
-            await at.pilot.press("x")
+            await at.pilot.press("delete")
             await at.says(f"“{name}” can't be deleted: this run still writes it")
         at.table.move_to(at.names.index("now/step-7"))
-        await at.pilot.press("x", "y")
+        await at.pilot.press("backspace", "y")
         await wait_until(lambda: "now/step-7" not in at.names)

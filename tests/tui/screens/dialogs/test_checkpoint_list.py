@@ -44,7 +44,7 @@ async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
 async def test_an_empty_list_explains_how_to_save(stage: Stage) -> None:
     async with browsing(stage, list) as at:
         await at.says("No checkpoints yet: s saves one")
-        for key in ("enter", "n", "x", "r", "k", "c", "down", "end", "pagedown"):
+        for key in ("enter", "n", "delete", "r", "k", "=", "down", "end", "pagedown"):
             await at.pilot.press(key)
         assert isinstance(at.app.screen, CheckpointBrowser)
 
@@ -66,15 +66,15 @@ async def test_a_filter_without_a_match_says_so(stage: Stage) -> None:
         await wait_until(lambda: "No checkpoint matches." not in screen_text(at.app))
 
 
-async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
+async def test_the_equals_sign_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
     entries = [entry("happy", saved_at=2e9, step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22)]
     async with browsing(stage, lambda: entries, size=(40, 12)) as at:
-        await at.pilot.press("c")
+        await at.pilot.press("=")
         await at.says("“happy” is marked")
         await shows(at.app, COMPARED)
-        await at.pilot.press("c")  # on the same: takes the mark back
+        await at.pilot.press("=")  # on the same: takes the mark back
         await wait_until(lambda: COMPARED not in screen_text(at.app))
-        await at.pilot.press("c", "down", "c")
+        await at.pilot.press("=", "down", "=")
         await opened(at.app, CompareDialog)
         await shows(at.app, "happy", "sad", "1,200")
         rows = at.app.screen.query(".row")
@@ -85,10 +85,10 @@ async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
         await wait_until(lambda: COMPARED not in screen_text(at.app))
 
 
-async def test_s_sorts_by_name_step_bits_and_age_and_a_slash_filters(stage: Stage, saved: Path) -> None:
+async def test_right_and_left_sort_by_name_step_bits_and_age_and_a_slash_filters(stage: Stage, saved: Path) -> None:
     async with browsing(stage, iterate_checkpoints) as at:
         for order, first in (("name", "new"), ("step", "new"), ("bits", "old"), ("age", "new")):
-            await at.pilot.press("s")
+            await at.pilot.press("right")
             await shows(at.app, f"5 by {order}")
             assert next(name for name in at.names if "/" not in name) == first
             assert at.current == "new"

@@ -15,7 +15,7 @@ from engine.config.run import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_read, tweet_sampled
-from tests.tui.conftest import Stage, press, screen_text, shows, toasted, wait_until
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
 from tui.screens.dialogs.tweet import TweetDialog
@@ -63,7 +63,7 @@ async def test_the_dialog_shows_bits_and_alternatives_at_the_cursor(stage: Stage
         await shows(app, "▸ h", "e ", "50%", "end ", "25%")
         await shows(app, "● new, 25% copied · temperature 0.80 · 2.40 bits/char")
         await shows(app, "Nearest training tweet (40% similar): a similar tweet")
-        await shows(app, "y copy · k pin · c continue · u prime · x x-ray · esc close")
+        await shows(app, "y copy  k pin  c colours  n new end  P prime  x x-ray  esc close")
         assert session.received == [c.ReadTweet(text=OF_FEED.text)]
         line = app.screen.query_one(TweetText).render_line(0)
         styles = [(style.color, style.bgcolor, style.underline) for text, style, _ in line for _ in text if style][:10]
@@ -71,7 +71,7 @@ async def test_the_dialog_shows_bits_and_alternatives_at_the_cursor(stage: Stage
             "by surprise, and the cursor"
         )
         await pilot.press("right")
-        await shows(app, "e  2 of 9", "▸ e", "c and u use “h”")
+        await shows(app, "e  2 of 9", "▸ e", "n and P use “h”")
         assert "▸ h" not in screen_text(app)
         await pilot.press("end")
         await shows(app, "the end", "▸ end", "1.50 bits when sampled", "use “hello you”")
@@ -113,14 +113,49 @@ async def test_y_copies_the_tweet_and_k_pins_and_unpins_it(stage: Stage) -> None
         assert not main.pins_and_export.pins
 
 
-async def test_u_sets_the_prime_c_samples_one_tweet_with_it_and_shift_p_clears_it(stage: Stage) -> None:
+async def test_c_switches_the_surprise_colours_off_and_on(stage: Stage) -> None:
+    def colours() -> set[object]:
+        line = app.screen.query_one(TweetText).render_line(0)
+        return {style.color for text, style, _ in line if style and text.strip()}
+
+    async with dialog_of(stage) as (app, pilot, _):
+        await pilot.press("end")
+        await at(app, 9)
+        num_colours = len(colours())
+        for is_coloured in (False, True):
+            await pilot.press("c")
+            await wait_until(lambda: (len(colours()) == num_colours) == is_coloured, "the colours")  # noqa: B023 - awaited at once
+
+
+async def test_on_the_main_screen_y_copies_the_selected_tweet_or_else_the_newest(stage: Stage) -> None:
+    app = stage.app(FakeSession([tweet_sampled("the first", 3), tweet_sampled("the second", 4)]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "the second")
+        await pilot.press("y")
+        await wait_until(lambda: app.clipboard == "the second", "the newest")
+        await toasted(app, "Copied, if your terminal allows it (OSC 52).")
+        await pilot.press("up", "up", "y")
+        await wait_until(lambda: app.clipboard == "the first", "the selected")
+
+
+async def test_y_before_the_first_tweet_gives_the_reason(stage: Stage) -> None:
+    app = stage.app(FakeSession())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, MainScreen)
+        await pilot.press("y")
+        await toasted(app, "There is no tweet yet: g samples one.")
+
+
+async def test_shift_p_sets_the_prime_n_samples_one_tweet_with_it_and_on_the_main_screen_shift_p_clears_it(
+    stage: Stage,
+) -> None:
     async with dialog_of(stage) as (app, pilot, session):
         await shows(app, "2.00 bits at step 3")  # so its question is answered
         await pilot.press(*["right"] * 5)
         await at(app, 5)
-        await press(pilot, session, "u")
+        await press(pilot, session, "P")
         await toasted(app, "All new tweets begin with “hello”; P clears it.")
-        await press(pilot, session, "c")
+        await press(pilot, session, "n")
         assert session.received[-2:] == [
             c.SetSampling(sampling=SamplingConfig(prime="hello")),
             c.SampleNow(prime="hello"),
@@ -140,7 +175,7 @@ async def test_a_prime_of_the_maximum_length_sends_no_command(stage: Stage) -> N
         await pilot.press("end")
         await at(app, 9)
         await shows(app, "2.00 bits at step 3")
-        await pilot.press("u", "c")
+        await pilot.press("P", "n")
         await toasted(app, "The text is too long to continue")
         assert session.received == [c.ReadTweet(text=OF_FEED.text)]
 
@@ -156,7 +191,7 @@ async def test_after_the_end_of_the_run_the_dialog_shows_the_bits_stored_with_th
     async with dialog_of(stage, OF_FEED, over) as (app, pilot, session):
         await shows(app, "1.00 bits when sampled", "▸ h", "50%", "No model is running to evaluate the tweet.")
         assert "bits at step" not in screen_text(app)
-        await pilot.press("u")
+        await pilot.press("P")
         await toasted(app, "The run is finished")
         assert session.received == []
 

@@ -215,26 +215,26 @@ def test_every_key_of_the_plot_is_in_the_key_table() -> None:
     assert told == {str(binding.key) for binding in LossPlot.BINDINGS if isinstance(binding, Binding)}
 
 
-async def test_a_run_on_one_tweet_starts_with_a_log_axis_and_y_makes_it_linear(stage: Stage) -> None:
+async def test_a_run_on_one_tweet_starts_with_a_log_axis_and_shift_l_makes_it_linear(stage: Stage) -> None:
     losses = [3.4 * 0.93**step + 0.001 for step in range(300)]
     started = run_started(num_train_tweets=1, num_val_tweets=1)
     session = FakeSession([steps_finished(1, losses), tweet_sampled("by heart", 300)], started)
     app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(app, "by heart", "bits/char, log", " 0.1 ┤", "0.01 ┤")
-        await pilot.press("y")
+        await pilot.press("L")
         await wait_until(lambda: "log" not in screen_text(app), "a linear axis")
         session.emit(steps_finished(301, [0.001]))
         await wait_until(lambda: app.screen.query_one(LossPlot).shown.step == 301, "more steps")
         assert not app.screen.query_one(LossPlot).is_log
 
 
-async def test_the_feed_follows_the_cursor_and_y_and_v_work_from_anywhere(stage: Stage) -> None:
+async def test_the_feed_follows_the_cursor_and_shift_l_and_v_work_from_anywhere(stage: Stage) -> None:
     tweets = [tweet_sampled(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
     app = stage.app(FakeSession([steps_finished(1, falling_losses(3000)), *tweets]))
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(app, "what it wrote after 3000", "bits/char")
-        await pilot.press("y")
+        await pilot.press("L")
         await shows(app, "bits/char, log")
         plot = app.screen.query_one(LossPlot)
         await pilot.press("shift+tab")
