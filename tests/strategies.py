@@ -129,6 +129,12 @@ def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
         st.builds(c.SetLearningRate, learning_rate=st.floats(1e-5, 0.1) | st.sampled_from([-1.0, 0.0, 99.0])),
         st.builds(c.SetBatchSize, batch_size=st.sampled_from([0, 1, 3, 8])),
         st.builds(c.SetIntervals, eval_every=st.integers(-1, 5), sample_every=st.integers(-1, 5)),
+        st.builds(  # always with a limit of steps, so that every run of a test ends
+            c.SetBudget,
+            max_steps=st.sampled_from([0, 1, 9, 30]),
+            max_seconds=st.sampled_from([None, -1.0, 1e9]),
+            epochs=st.sampled_from([None, 0.5, 100.0]),
+        ),
         st.builds(c.Finish),
         st.builds(c.CancelFinish),
         st.builds(c.SampleNow, prime=st.none() | st.sampled_from(list(primes))),
@@ -168,6 +174,9 @@ def any_commands() -> SearchStrategy[c.Command]:
     text = st.text(max_size=20)
     free = st.one_of(
         st.builds(c.Stop, reason=text),
+        st.builds(
+            c.SetBudget, max_steps=st.none() | st.integers(-1, 2**53), max_seconds=st.none() | st.floats(-1, 1e9)
+        ),
         st.builds(c.LoadCheckpoint, name=text),
         st.builds(c.SaveCheckpoint, name=text, replace=st.booleans()),
         st.builds(c.SampleLadder, seed=st.integers(0, 2**63 - 1), prime=text),

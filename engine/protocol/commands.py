@@ -66,6 +66,20 @@ class SetIntervals:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetBudget:
+    """Set where the run ends, counted from its first step; None is no limit. Answered by `BudgetChanged`.
+
+    It replaces all three limits, and a planned finish. A schedule that depends on the budget continues at the share
+    of the new one that is used: a cosine that had ended returns to a higher rate. A paused run stays paused. Refused
+    where the run would end at once.
+    """
+
+    max_steps: int | None = None
+    max_seconds: float | None = None
+    epochs: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finish:
     """Anneal the learning rate to zero over the next 10 % of the steps, then stop; answered by `FinishPlanned`."""
 
@@ -226,6 +240,7 @@ Command = (
     | SetLearningRate
     | SetBatchSize
     | SetIntervals
+    | SetBudget
     | Finish
     | CancelFinish
     | SampleNow

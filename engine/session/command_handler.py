@@ -127,6 +127,8 @@ class CommandHandler:
                 run.settings.set_batch_size(batch_size)
             case commands.SetIntervals(eval_every=eval_every, sample_every=sample_every):
                 run.settings.set_intervals(eval_every, sample_every)
+            case commands.SetBudget(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs):
+                run.settings.set_budget(max_steps, max_seconds, epochs)
             case commands.Finish():
                 run.settings.finish()
             case commands.CancelFinish():

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from engine.config.run import MIN_LEARNING_RATE, SamplingConfig, with_settings
+from engine.config.validation import option_of
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
 from engine.protocol import events
 from engine.session.reporter import Reporter
 from engine.session.state import RunState, finished_text
-from engine.training.schedule import finish_after
+from engine.training.schedule import exhausted_budget, finish_after
 
 
 class LiveSettings:
@@ -73,6 +75,25 @@ class LiveSettings:
             state.thread_tuner.use_batches(partial(self._training_data.some_batches, batch_size))
         self._reporter.reset_throughput()
         self._emit_change(events.BatchSizeChanged, batch_size=batch_size, epochs=state.batches.epochs)
+
+    def set_budget(self, max_steps: int | None, max_seconds: float | None, epochs: float | None) -> None:
+        """Let the run end at these limits, None being no limit, and at no planned finish.
+
+        Raises `ConfigError` where the run would end at once.
+        """
+        state = self._state
+        training = replace(state.training, max_steps=max_steps, max_seconds=max_seconds, epochs=epochs)
+        exhausted = exhausted_budget(training, *state.elapsed)
+        if exhausted is not None:
+            option = option_of(exhausted)
+            raise ConfigError(
+                f"The run has taken {state.step:,} steps in {state.stopwatch.seconds:.0f} seconds already; "
+                f"it would end at once, by {option} {getattr(training, exhausted):g}.",
+                f"Set a larger {option}.",
+            )
+        state.training = training
+        state.progress.finish = None
+        self._emit_change(events.BudgetChanged, max_steps=max_steps, max_seconds=max_seconds, epochs=epochs)
 
     def finish(self) -> None:
         """Anneal the learning rate to zero, then end. Raises `ConfigError` where the run is finishing or finished."""

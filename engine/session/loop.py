@@ -174,8 +174,11 @@ class TrainingLoop:
             return
         run.checkpoints.save("latest")
         run.pause()
-        message = f"{finished_text(reason)} You can still sample from its model, save it and load others."
-        run.reporter.emit(events.Warned, message=message)
+        message = (
+            f"{finished_text(reason)} You can still sample from its model, save it, load others, and continue it with "
+            "a larger budget."
+        )
+        run.reporter.emit(events.Warned, message=message, kind="finished")
 
     def _end(self, reason: str) -> None:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""

@@ -7,14 +7,14 @@ live session as from a run's journal (`tui.run.journal`).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
-from engine.config.run import with_settings
 from engine.errors import ConfigError
 from engine.protocol.events import (
     BaselinesMeasured,
     BatchShown,
     BatchSizeChanged,
+    BudgetChanged,
     CheckpointLoaded,
     CheckpointSaved,
     CommandRefused,
@@ -78,6 +78,9 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return _retrained(_at_epochs(_with_new_pace(view, event), epochs), batch_size=batch_size)
         case IntervalsChanged(eval_every=eval_every, sample_every=sample_every):
             return _retrained(_with_new_pace(view, event), eval_every=eval_every, sample_every=sample_every)
+        case BudgetChanged(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs):
+            view = replace(view, finishes_at=None)
+            return _retrained(view, max_steps=max_steps, max_seconds=max_seconds, epochs=epochs)
         case FinishPlanned(last_step=last_step):
             return replace(view, finishes_at=last_step)
         case FinishCancelled():
@@ -135,12 +138,12 @@ def _at_learning_rate(view: RunView, peak: float) -> RunView:
     return _retrained(replace(view, learning_rate=view.learning_rate * peak / before), learning_rate=peak)
 
 
-def _retrained(view: RunView, **changes: float) -> RunView:
+def _retrained(view: RunView, **changes: Any) -> RunView:  # noqa: ANN401 - as in `dataclasses.replace`
     """Return the view with changed training settings."""
     if view.training is None:
         return view
     try:
-        return replace(view, training=with_settings(view.training, changes))
+        return replace(view, training=replace(view.training, **changes))
     except ConfigError:  # only in an edited journal
         return view
 

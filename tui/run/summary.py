@@ -52,11 +52,11 @@ def _unsaved(view: RunView) -> str:
 
 def _further(view: RunView) -> str:
     """Return the option that doubles a budget that is used up; empty without one."""
-    if view.started is None:
+    if view.training is None:
         return ""
     used = {"max_steps": view.step, "epochs": view.epoch, "max_seconds": view.elapsed_seconds}
     for budget, amount in used.items():
-        limit = getattr(view.started.training, budget)
+        limit = getattr(view.training, budget)
         if limit is not None and amount >= limit:
             twice = int(2 * limit) if 2 * limit == int(2 * limit) else 2 * limit
             return f" --{budget.replace('_', '-')} {twice}"

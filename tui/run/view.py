@@ -177,15 +177,15 @@ class RunView:
     @property
     def limits_in_seconds(self) -> list[float]:
         """The budget in training seconds, if any."""
-        limit = self.started.training.max_seconds if self.started else None
+        limit = self.training.max_seconds if self.training is not None else None
         return [] if limit is None else [limit]
 
     @property
     def limits_in_steps(self) -> list[float]:
         """The budgets in steps: of steps, of epochs, and the last step of a run that is finishing."""
-        if self.started is None or self.steps_per_epoch is None:
+        training = self.training
+        if training is None or self.steps_per_epoch is None:
             return []
-        training = self.started.training
         by_epochs = None
         if training.epochs is not None:
             by_epochs = self.batch_size_since + (training.epochs - self.epochs_before) * self.steps_per_epoch

@@ -40,6 +40,7 @@ from engine.protocol.events.insight import (
 )
 from engine.protocol.events.run import (
     BatchSizeChanged,
+    BudgetChanged,
     CommandRefused,
     FinishCancelled,
     FinishPlanned,
@@ -89,6 +90,7 @@ Event = (
     | LearningRateChanged
     | BatchSizeChanged
     | IntervalsChanged
+    | BudgetChanged
     | StepTimes
     | RanksMeasured
     | TextCompleted
@@ -129,6 +131,7 @@ __all__ = [
     "BatchRow",
     "BatchShown",
     "BatchSizeChanged",
+    "BudgetChanged",
     "CharChance",
     "CharGates",
     "CharPoint",

@@ -8,10 +8,10 @@ from typing import Literal
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig, Tuning
 from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, StepNumber
 
-WarningKind = Literal["", "not-finite", "disk", "journal", "disk-works", "outcome"]
+WarningKind = Literal["", "not-finite", "disk", "journal", "disk-works", "outcome", "finished"]
 """What a warning is about, where the user can act on it: "disk" is a checkpoint or journal that can't be written
-("journal" occurs only in runs of earlier versions), "disk-works" ends that. "outcome" is no warning, but what a run on
-a single tweet has learned."""
+("journal" occurs only in runs of earlier versions), "disk-works" ends that. Two are no warnings: "outcome" is what a
+run on a single tweet has learned, "finished" that a run with a screen is paused because its budget is used up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,15 @@ class IntervalsChanged(BaseEvent):
 
     eval_every: int
     sample_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetChanged(BaseEvent):
+    """The run now ends at these limits, None being no limit; a planned finish no longer ends it."""
+
+    max_steps: int | None = None
+    max_seconds: float | None = None
+    epochs: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ EVENTS = {
     "LearningRateChanged": "learning_rate",
     "BatchSizeChanged": "batch_size epochs",
     "IntervalsChanged": "eval_every sample_every",
+    "BudgetChanged": "max_steps max_seconds epochs",
     "TextCompleted": "request completion reached_eos next_chars unknown_chars bits_per_char",
     "TweetRead": "text chars bits_per_char copied_share nearest nearest_share",
     "StepTimes": "num_steps seconds data_seconds forward_seconds backward_seconds optimizer_seconds sampling_seconds "
@@ -74,6 +75,7 @@ COMMANDS = {
     "SetLearningRate": "learning_rate",
     "SetBatchSize": "batch_size",
     "SetIntervals": "eval_every sample_every",
+    "SetBudget": "max_steps max_seconds epochs",
     "Finish": "",
     "CancelFinish": "",
     "SampleNow": "prime",

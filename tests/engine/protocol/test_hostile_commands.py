@@ -45,6 +45,8 @@ REFUSED = [
     line("SetBatchSize", batch_size=10**18),
     line("SetLearningRate", learning_rate=1e38),
     line("SetIntervals", eval_every=-1, sample_every=0),
+    line("SetBudget", max_steps=0),
+    line("SetBudget", max_seconds=-1.0),
     line("SetSampling", sampling={"prime": "ß☃"}),
     line("SampleNow", prime="\x1b[2J"),
     line("SampleNow", prime="x" * 60_000),

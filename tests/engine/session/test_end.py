@@ -39,7 +39,7 @@ def run_paused_at_end(config: RunConfig, sent: list[Command]) -> list[Event]:
     def on_event(event: Event) -> Iterable[Command]:
         nonlocal left
         match event:
-            case e.Warned() if event.message.startswith("The run is finished"):
+            case e.Warned(kind="finished"):
                 return sent
             case e.TweetSampled() | e.LadderSampled() | e.CommandRefused() | e.CheckpointSaved(name="end"):
                 left -= 1

@@ -99,7 +99,8 @@ def test_a_finished_run_on_the_screen_pauses_and_resumes_on_command(corpus: Path
 
     assert (
         only(emitted, e.Warned).message
-        == "The run is finished. You can still sample from its model, save it and load others."
+        == "The run is finished. You can still sample from its model, save it, load others, and continue it with a "
+        "larger budget."
     )
     names = [type(event).__name__ for event in emitted]
     assert names[names.index("Warned") + 1 :][:2] == ["FinishCancelled", "Resumed"]

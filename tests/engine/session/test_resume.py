@@ -148,6 +148,7 @@ STEERED: Script = {
     7: [c.SetLearningRate(learning_rate=0.02), c.SetSampling(sampling=SamplingConfig(temperature=1.5, max_length=20))],
     8: [c.SetIntervals(eval_every=5, sample_every=2)],
     11: [c.SetBatchSize(batch_size=20), c.SetIntervals(eval_every=4, sample_every=3)],
+    14: [c.SetBudget(max_steps=60, epochs=4.9)],
     17: [c.SetLearningRate(learning_rate=0.01), c.SetBatchSize(batch_size=10)],
 }
 

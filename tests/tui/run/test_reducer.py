@@ -55,6 +55,21 @@ def test_settings_changed_while_running_show_at_once() -> None:
     assert (view.training.eval_every, view.training.sample_every) == (7, 0)
 
 
+def test_a_changed_budget_limits_the_run_and_ends_a_planned_finish() -> None:
+    steps = steps_finished(1, [2.0] * 100)  # 5 seconds
+    finish = e.FinishPlanned(step=100, elapsed_seconds=5.0, last_step=110)
+    changed = e.BudgetChanged(step=100, elapsed_seconds=5.0, max_steps=400, max_seconds=10.0)
+    view = view_after(run_started(training=TrainingConfig(max_steps=100)), steps, finish)
+    assert view.limits_in_steps == [100, 110]
+
+    view = apply(view, changed)
+    assert (view.limits_in_steps, view.limits_in_seconds) == ([400], [10.0])
+    assert view.progress == pytest.approx(0.505, abs=0.01)
+    assert apply(view, replace(changed, max_steps=None, max_seconds=None, epochs=2.0)).limits_in_steps == [2 * 594]
+    assert not apply(view, replace(changed, max_steps=None, max_seconds=None)).has_budget
+    assert apply(view, replace(changed, max_steps=-1)).training == view.training  # only in an edited journal
+
+
 def test_the_epoch_continues_from_its_value_at_each_change_of_the_batch_size() -> None:
     started = run_started(num_train_tweets=320, training=TrainingConfig(epochs=15))  # 10 steps an epoch
     view = view_after(started, steps_finished(1, [2.0] * 25))

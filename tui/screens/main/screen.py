@@ -189,6 +189,8 @@ class MainScreen(Screen[None]):
                 pass
             case e.BatchSizeChanged() | e.IntervalsChanged() | e.SpeedLimitChanged() | e.RanksMeasured():
                 pass
+            case e.BudgetChanged():
+                pass
             case e.BatchShown():
                 self.batches.show(event)
                 self.xray.show_batch(event)

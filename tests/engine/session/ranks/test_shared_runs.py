@@ -161,6 +161,7 @@ EDGE_COMMANDS: list[tuple[Command, str]] = [
     (c.SampleNow(), "TweetSampled"),
     (c.SaveCheckpoint(name="mine"), "CheckpointSaved"),
     (c.SetIntervals(eval_every=2, sample_every=3), "IntervalsChanged"),
+    (c.SetBudget(max_steps=40), "BudgetChanged"),
     (c.ShowBatch(), "BatchShown"),
 ]
 
