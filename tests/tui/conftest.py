@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from engine.config.run import RunConfig
+from engine.corpus.report import CorpusPreview
 from engine.errors import TweetgenError
 from tests.fakes import FakeSession
 from tui.app import typing_ahead
@@ -61,6 +62,8 @@ class Stage:
     """The configs that an app has checked before a new run."""
     errors: dict[str, TweetgenError] = field(default_factory=dict)
     """The error that the check raises for a file of that name."""
+    previews: dict[str, CorpusPreview] = field(default_factory=dict)
+    """The preview that the check returns for a file of that name."""
 
     def app(
         self,
@@ -77,13 +80,15 @@ class Stage:
         self.apps.append(TweetgenApp(config, bridge, history, entries, self.check))
         return self.apps[-1]
 
-    def check(self, config: RunConfig) -> None:
-        """Raise the error that was set for the file of a run."""
+    def check(self, config: RunConfig) -> CorpusPreview | None:
+        """Raise the error, or return the preview, that was set for the file of a run."""
         assert config.corpus is not None
         self.checked.append(config)
-        error = self.errors.get(Path(config.corpus.files[0]).name)
+        name = Path(config.corpus.files[0]).name
+        error = self.errors.get(name)
         if error is not None:
             raise error
+        return self.previews.get(name)
 
 
 @pytest.fixture(autouse=True)

@@ -7,37 +7,43 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from engine.config.corpus import DEFAULT_LABEL, STANDARD_INPUT, CorpusConfig
 from engine.config.run import RunConfig
+from tui.files.typed_options import OptionValue
 
 _MAX_PASTED_CHARS = 4096
 
 
-def config_for_new_data(config: RunConfig, path: Path, author: str | None = None) -> RunConfig:
-    """Return the configuration of a new run on a file, folder or archive; `author` is that of a chat.
+_RESET: Mapping[str, object] = {
+    "format": "auto",
+    "column": None,
+    "label": DEFAULT_LABEL,
+    "label_column": None,
+    "separator": None,
+    "encoding": None,
+    "member": None,
+    "author": None,
+    "weight": (),
+    "blank_line_separated": False,
+    "overfit": None,
+}
+"""Fields of a corpus that describe the previous files."""
+
+
+def config_for_new_data(config: RunConfig, path: Path, options: Mapping[str, OptionValue]) -> RunConfig:
+    """Return the configuration of a new run on a file, folder or archive; `options` set fields of its corpus.
 
     Preset, settings, runtime and tweet cleaning are kept; the format of the previous files, the run's name and its
-    checkpoint are reset.
+    checkpoint are reset. Raises `ConfigError` for an invalid option.
     """
-    corpus = replace(
-        config.corpus or CorpusConfig(),
-        files=(str(path),),
-        format="auto",
-        column=None,
-        label=DEFAULT_LABEL,
-        label_column=None,
-        separator=None,
-        encoding=None,
-        member=None,
-        author=author,
-        weight=(),
-        blank_line_separated=False,
-        overfit=None,
-    )
+    changes: dict[str, Any] = {**_RESET, "files": (str(path),), **options}
+    corpus = replace(config.corpus or CorpusConfig(), **changes)
     return replace(config, corpus=corpus, run_name=None, checkpoint=None, resume=None)
 
 

@@ -1,14 +1,16 @@
-"""A corpus preview in two lines: format and share of usable rows; the first tweet. Pure."""
+"""A corpus preview in up to three lines: a doubt; format and share of usable rows; the first tweet. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from engine.corpus.report import CorpusPreview, SourceReport, counted
 
 _USUAL_NOTES = frozenset({"header row found", "no header row"})
 _LABELS = re.compile(r"labels in .*: (kept [^;]*)(?:;.*)?")
 _ALL_KEPT = "kept all"
+_CHOSEN_COLUMN = re.compile(r"text in .*: (?:by its name|the longest)")
 
 
 def fact_line(preview: CorpusPreview, name: str) -> str:
@@ -21,8 +23,13 @@ def fact_line(preview: CorpusPreview, name: str) -> str:
     first = preview.sources[0]
     read_as = ", ".join([" and ".join(dict.fromkeys(source.format for source in preview.sources)), *_notes(first)])
     facts = [f"{_sources_prefix(preview.sources, name)}{read_as}", _counts(preview)]
-    doubts = [f"does not look like text: {first.doubt}"] if first.doubt else []
-    return " · ".join([*doubts, *facts, *_labels(first)])
+    return " · ".join([*facts, *_labels(first), *_choices(preview.sources)])
+
+
+def doubt_in(preview: CorpusPreview) -> str:
+    """Return the first source that does not look like text, and why; empty if all do."""
+    doubted = (f"{each.name} does not look like text: {each.doubt}" for each in preview.sources if each.doubt)
+    return next(doubted, "")
 
 
 def sample_line(preview: CorpusPreview) -> str:
@@ -46,6 +53,14 @@ def _labels(source: SourceReport) -> list[str]:
     """Return which labels are kept, and the option that keeps all."""
     found = [match.group(1) for note in source.notes if (match := _LABELS.fullmatch(note))]
     return [f"{kept}; --label all keeps all" for kept in found if kept != _ALL_KEPT]
+
+
+def _choices(sources: tuple[SourceReport, ...]) -> Iterator[str]:
+    """Yield the options that choose other texts, where the file has some."""
+    if any(map(_CHOSEN_COLUMN.match, sources[0].notes)):
+        yield "--column chooses another"
+    if len(sources) > 1:
+        yield "--member reads only some"
 
 
 def _counts(preview: CorpusPreview) -> str:

@@ -34,7 +34,7 @@ def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options(
         checkpoint="happy",
     )
 
-    other = config_for_new_data(config, Path("/data/outbox.json"))
+    other = config_for_new_data(config, Path("/data/outbox.json"), {})
 
     assert other == RunConfig(
         preset="tutorial",
@@ -42,7 +42,7 @@ def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options(
         corpus=CorpusConfig(files=("/data/outbox.json",), lowercase=True, max_length=280),
         runtime=RuntimeConfig(threads=1),
     )
-    chat = config_for_new_data(config, Path("/data/result.json"), "user7").corpus
+    chat = config_for_new_data(config, Path("/data/result.json"), {"author": "user7"}).corpus
     assert chat == CorpusConfig(files=("/data/result.json",), author="user7", lowercase=True, max_length=280)
 
 

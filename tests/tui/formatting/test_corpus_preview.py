@@ -31,7 +31,16 @@ def source(name: str = "a.csv", *notes: str, num_kept: int = 196) -> SourceRepor
         ),
         ([source(num_kept=200)], True, "csv · all 200 rows are tweets"),
         ([source("in: a.csv")], False, f"a.csv: csv · {SOME}"),
-        ([source("in: a.csv"), source("in: b.csv")], True, "checked 2 files: csv · 392 of 400 rows are tweets"),
+        (
+            [source("in: a.csv"), source("in: b.csv")],
+            True,
+            "checked 2 files: csv · 392 of 400 rows are tweets · --member reads only some",
+        ),
+        (
+            [source("a.csv", "text in column 3 (body): by its name")],
+            False,
+            f"csv, text in column 3 (body): by its name · {SOME} · --column chooses another",
+        ),
         ([], False, ""),
     ],
 )

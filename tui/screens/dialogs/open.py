@@ -6,7 +6,7 @@ Of a chat, the author is chosen in a dialog of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from textual.widgets import Input, OptionList
 from engine.corpus.report import CorpusPreview
 from engine.corpus.types import AuthorNeededError, ChatAuthor
 from tui.files.folder_listing import FolderEntry, entry_at, folder_part, split_typed
-from tui.formatting.corpus_preview import fact_line, sample_line
+from tui.files.typed_options import OptionValue, parsed_options
+from tui.formatting.corpus_preview import doubt_in, fact_line, sample_line
 from tui.process.threads import on_own_thread
 from tui.run.error_report import to_tweetgen_error
 from tui.screens.dialogs.author import AuthorDialog
@@ -27,18 +28,14 @@ from tui.widgets.input.line_input import PathInput
 
 @dataclass(frozen=True)
 class OtherTweets:
-    """What was chosen: a path, and of a chat the author."""
+    """What was chosen: a path, and the fields of its corpus that are set by options."""
 
     path: Path
-    author: str | None = None
+    options: Mapping[str, OptionValue]
 
 
 Check = Callable[[OtherTweets], CorpusPreview | None]
 """Checks tweets; raises the `TweetgenError` that a run on them would end with. Called on a thread."""
-
-
-_OPTIONS_HINT = "To set an option, quit and run: tweetgen-tui --data FILE --option VALUE"
-"""Of the options of a file, only the author is chosen in the dialog."""
 
 
 class OpenDialog(PathBrowser[OtherTweets]):
@@ -94,8 +91,8 @@ class OpenDialog(PathBrowser[OtherTweets]):
 
         A name without any entry is checked as typed: no list has shown the user what else matches.
         """
-        folder, name = split_typed(self._applied)
-        if self._folder_text and folder_part(self._applied) == self._folder_text:
+        folder, name = split_typed(self._applied_path)
+        if self._folder_text and folder_part(self._applied_path) == self._folder_text:
             folder = self._folder  # whose name may have characters that can't be typed
         if row is None and name:
             row = await on_own_thread(partial(entry_at, folder, name))
@@ -108,7 +105,7 @@ class OpenDialog(PathBrowser[OtherTweets]):
             self._browse(row.path)
         else:
             if row.is_inside:
-                self._set_path(row.path)
+                self._set_path(row.path, self._applied_options)
             await self._check_path(row.path)
 
     @work(exclusive=True, group=CHECK_GROUP)
@@ -124,21 +121,23 @@ class OpenDialog(PathBrowser[OtherTweets]):
         """Check a path on a thread; show the error, or a preview and what enter will do."""
         self._set_state("checking")
         self._hints.show(f"checking {path.name}…")
-        tweets = OtherTweets(path, author.key if author is not None else None)
         try:
+            chosen = {"author": author.key} if author is not None else {}
+            tweets = OtherTweets(path, parsed_options(self._applied_options) | chosen)
             preview = await on_own_thread(partial(self._check, tweets))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the current run continues
             report = to_tweetgen_error(error, "Checking tweets")
             self._set_state("choosing")
-            self._hints.show(report.message, report.hint, _OPTIONS_HINT if "--" in report.hint else "", "error")
+            self._hints.show(report.message, report.hint, _options_hint(path, report.hint), "error")
             if isinstance(error, AuthorNeededError):
                 self._choose_author(path, error)
         else:
             self._set_state("ready")
             self._ready = tweets
             facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
-            facts = f"author {author.shown} · {facts}" if author is not None else facts
-            self._hints.show(f"{path.name} can be used; {self._outcome()}", facts, sample, "ready")
+            doubt = doubt_in(preview) if preview else ""
+            verdict = doubt or f"{path.name} can be used"
+            self._hints.show(f"{verdict}; {self._outcome()}", facts, sample, "error" if doubt else "ready")
 
     def _choose_author(self, path: Path, error: AuthorNeededError) -> None:
         """Check the path again with the author that is chosen; without one, the error stays."""
@@ -156,3 +155,8 @@ class OpenDialog(PathBrowser[OtherTweets]):
         else:
             self.workers.cancel_group(self, CHECK_GROUP)
             self._set_state("choosing")
+
+
+def _options_hint(path: Path, hint: str) -> str:
+    """Return where an option is typed, if the hint of an error names one."""
+    return f"An option follows the path: {path.name} --option VALUE" if "--" in hint else ""

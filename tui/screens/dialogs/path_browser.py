@@ -1,5 +1,7 @@
 """The upper part of the dialog for other tweets: a line for a path, and the folder that it leads to below.
 
+Options may follow the path in the line; folder and entries are those of the path alone.
+
 Folders are read on threads. A key may act before the characters typed before it have been applied, so each action that
 uses the path applies the line first.
 """
@@ -25,6 +27,7 @@ from tui.files.folder_listing import (
     matching,
     split_typed,
 )
+from tui.files.typed_options import split_options
 from tui.process.threads import on_own_thread
 from tui.screens.dialogs.base import Answer, Dialog
 from tui.widgets.dialog_hints import DialogHints
@@ -68,13 +71,23 @@ class PathBrowser(Dialog[Answer]):
 
     def compose_body(self) -> ComposeResult:
         """Show the line, the folder, and hints on the path."""
-        yield PathInput(placeholder="a file or folder; ~ is your home", select_on_focus=False)
+        yield PathInput(placeholder="a file or folder, then options; ~ is your home", select_on_focus=False)
         yield FileList()
         yield DialogHints(id="hints")
 
     @property
     def _line(self) -> PathInput:
         return self.query_one(PathInput)
+
+    @property
+    def _applied_path(self) -> str:
+        """The path in the applied line."""
+        return split_options(self._applied)[0]
+
+    @property
+    def _applied_options(self) -> str:
+        """The options in the applied line, with the space before them."""
+        return split_options(self._applied)[1]
 
     @property
     def _list(self) -> FileList:
@@ -96,10 +109,10 @@ class PathBrowser(Dialog[Answer]):
         self._set_state("choosing")
         self._read_folder(folder, self._line.value)
 
-    def _set_path(self, path: Path) -> None:
-        """Put the path of a file into the line, and show its folder."""
-        self._set_line(display_path(path, is_folder=False))
-        self._show_folder_of(self._applied)
+    def _set_path(self, path: Path, options: str = "") -> None:
+        """Put the path of a file and its options into the line, and show its folder."""
+        self._set_line(display_path(path, is_folder=False) + options)
+        self._show_folder()
 
     def _set_line(self, text: str) -> None:
         """Put a path into the line, its end in view."""
@@ -111,7 +124,8 @@ class PathBrowser(Dialog[Answer]):
     @on(Input.Changed)
     def _apply_line(self) -> None:
         """Show the entries that match the line; do nothing if they are shown already."""
-        text = after_last_root(self._line.value)
+        path, options = split_options(self._line.value)
+        text = after_last_root(path) + options
         if text != self._line.value:
             self._line.value = text
         if text != self._applied:
@@ -120,16 +134,17 @@ class PathBrowser(Dialog[Answer]):
             self._is_tab_waiting = False
             self.workers.cancel_group(self, CHECK_GROUP)
             self._set_state("choosing")
-            self._show_folder_of(text)
+            self._show_folder()
 
-    def _show_folder_of(self, text: str) -> None:
-        """Show the folder that a path leads to, and those of its entries that match."""
-        folder_text = folder_part(text)
+    def _show_folder(self) -> None:
+        """Show the folder that the applied path leads to, and those of its entries that match."""
+        path = self._applied_path
+        folder_text = folder_part(path)
         if folder_text == self._folder_text:
             self.workers.cancel_group(self, "folder")
             self._show_entries()
         else:
-            self._read_folder(split_typed(text)[0], folder_text)
+            self._read_folder(split_typed(path)[0], folder_text)
 
     @work(exclusive=True, group="folder")
     async def _read_folder(self, folder: Path, folder_text: str) -> None:
@@ -145,7 +160,7 @@ class PathBrowser(Dialog[Answer]):
 
     def _show_entries(self) -> None:
         """Show the entries that match a typed name; next to a name that was not typed, all entries."""
-        name = self._applied.rpartition("/")[2]
+        name = self._applied_path.rpartition("/")[2]
         fitting = matching(self._entries, name if self._is_typed else "")
         self._list.show(fitting, best_match(fitting, name, self._start, only_exact=not self._is_typed))
         self._listed = self._applied
@@ -183,4 +198,4 @@ class PathBrowser(Dialog[Answer]):
         if entry.opens_folder:
             self._browse(entry.path)
         elif entry.is_inside:
-            self._set_path(entry.path)
+            self._set_path(entry.path, self._applied_options)

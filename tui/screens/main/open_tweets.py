@@ -35,7 +35,7 @@ class OpenTweetsController(Controller):
             return
         config, check = self._run.bridge.config, self._run.services.check
         dialog = OpenDialog(
-            lambda tweets: check(config_for_new_data(config, tweets.path, tweets.author)),
+            lambda tweets: check(config_for_new_data(config, tweets.path, tweets.options)),
             dropped or initial_path(config),
             self._outcome,
             is_dropped=dropped is not None,
@@ -51,5 +51,5 @@ class OpenTweetsController(Controller):
 
     def _start_other(self, tweets: OtherTweets | None) -> None:
         if tweets is not None and not self._run.is_ending:
-            config = config_for_new_data(self._run.bridge.config, tweets.path, tweets.author)
+            config = config_for_new_data(self._run.bridge.config, tweets.path, tweets.options)
             self._leaving.end_then(partial(self._run.services.start, config), f"then a new run on {tweets.path.name}")

@@ -37,9 +37,10 @@ MAX_UNDECIDED = 10_000
 class Authors:
     """Selects the messages of one author, and counts those of all."""
 
-    def __init__(self, source: Source, config: CorpusConfig) -> None:
-        """The author is `config.author`, compared with ids and names."""
+    def __init__(self, source: Source, config: CorpusConfig, *, is_text: bool = False) -> None:
+        """The author is `config.author`, compared with ids and names; `is_text`: the lines could be a list as well."""
         self._source = source
+        self._may_be_list = is_text and config.format == "auto"
         self._wanted = comparable(config.author or "")
         self._shown_wanted = harmless(config.author or "", _MAX_NAME_CHARS)
         self._counts: Counter[str] = Counter()  # by id, or by name in exports without ids
@@ -107,9 +108,10 @@ class Authors:
 
     def _author_needed(self, read: str = "") -> AuthorNeededError:
         """Return the error of a chat without --author; `read` follows the list of authors."""
+        other = " If these are no people, read its lines with --format text." if self._may_be_list else ""
         return AuthorNeededError(
             f"{self._source.name} is a chat, of which one author's messages are learnt, and --author is not set.",
-            f"Set --author to your name or id: {self._listed(self._counts)}{read}.",
+            f"Set --author to your name or id: {self._listed(self._counts)}{read}.{other}",
             [each for each in self._by_activity(self._counts) if each.key],
         )
 

@@ -88,7 +88,7 @@ def archive_root(name: str) -> str | None:
 
 def whatsapp_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per message. Raises `CorpusError` if a file is no chat, or the author does not occur in any."""
-    authors = Authors(source, config)
+    authors = Authors(source, config, is_text=True)
     for member in members:
         with closing(member.open()) as file:
             yield from _Chat(authors, config.author or "").rows(decoded_lines(file, source), source.name_of(member))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
+from engine.corpus.report import CorpusPreview, SourceReport
 from engine.errors import CorpusError
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -27,6 +29,7 @@ from tests.tui.screens.dialogs.open_dialog import (
     says,
     second_session,
     started,
+    type_at_once,
 )
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
@@ -91,6 +94,50 @@ async def test_a_file_that_can_not_be_used_is_reported_with_a_hint_and_the_run_c
         assert line(app) == str(folder / "third tweets.txt")
         assert session.received == []
         assert len(app.bridges) == 1
+
+
+async def test_options_typed_after_the_path_are_those_of_the_new_run(stage: Stage, folder: Path) -> None:
+    app = stage.app(FakeSession(SCRIPT), further=[second_session()], config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        type_at_once(app, f"{folder}/sec --column 2", "tab")
+        await wait_until(lambda: line(app) == f"{folder}/second.csv --column 2")
+        type_at_once(app, f"{folder}/sec --column 2 --label", "enter")
+        await says(app, "--label has no value. Type it after the option: --label VALUE")
+        assert line(app) == f"{folder}/second.csv --column 2 --label"
+        assert stage.checked == []
+        await pilot.press("=", "a", "l", "l", "enter")
+        await says(app, "second.csv can be used; enter saves the run")
+        await pilot.press("enter")
+        await shows(app, "second to none")
+    assert app.bridge.config.corpus == CorpusConfig(files=(str(folder / "second.csv"),), column="2", label="all")
+
+
+async def test_an_error_that_names_an_option_says_where_it_is_typed(stage: Stage, folder: Path) -> None:
+    stage.errors["second.csv"] = CorpusError("second.csv has no column of texts.", "Choose one with --column.")
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("s", "enter")
+        await says(app, "Choose one with --column. An option follows the path: second.csv --option VALUE")
+        app.post_message(events.Paste(f"'{folder / 'third tweets.txt'}'"))
+        await says(app, "third tweets.txt can be used;")
+
+
+async def test_a_file_that_does_not_look_like_text_gets_no_other_verdict(stage: Stage, folder: Path) -> None:
+    row = SourceReport(name="second.csv", format="text", num_rows=60, num_kept=60, dropped={}, examples={})
+    doubted = replace(row, doubt="100 % of its rows are markup or code")
+    stage.previews["second.csv"] = CorpusPreview(sources=(row, doubted), first_tweet="<p>", is_whole=True)
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("s", "enter")
+        await says(
+            app,
+            "second.csv does not look like text: 100 % of its rows are markup or code; "
+            "enter saves the run 2026-11-25-101112 and starts a new one on it.",
+        )
+        assert "can be used" not in screen_text(app)
 
 
 async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: Stage, folder: Path) -> None:

@@ -167,7 +167,9 @@ def test_without_an_author_and_with_an_unknown_one_the_error_lists_the_authors_a
     data = chat("Mia: x", *[f"Tom: {OTHERS_WORDS}\n{OTHERS_WORDS}"] * 2, "Tom created group “x: y”")
     found = error(data)
     assert found.message == "chat is a chat, of which one author's messages are learnt, and --author is not set."
-    assert found.hint == "Set --author to your name or id: Tom: 2, Mia: 1."
+    assert found.hint == (
+        "Set --author to your name or id: Tom: 2, Mia: 1. If these are no people, read its lines with --format text."
+    )
     found = error(data, "Zoe\x1b[31m")
     assert found.message == "chat has no messages of Zoe."
     assert found.hint == "Its authors, for --author: Tom: 2, Mia: 1."
