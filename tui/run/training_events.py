@@ -42,7 +42,8 @@ def with_training_events(view: RunView, events: Sequence[TrainingEvent]) -> RunV
     """Return the view after consecutive events, at least one."""
     for reports in _rising([event for event in events if isinstance(event, StepReport)]):
         view = _with_steps(view, reports)
-    tweets, evaluations, times = _of(TweetSampled, events), _of(EvalFinished, events), _of(StepTimes, events)
+    tweets, times = _of(TweetSampled, events), _of(StepTimes, events)
+    evaluations = [] if view.is_overfit else _of(EvalFinished, events)  # there, they are of the training tweet itself
     saves, ranks = _of(CheckpointSaved, events), _of(RanksMeasured, events)
     latest = [save for save in saves if save.name == "latest"]
     return replace(

@@ -179,6 +179,13 @@ def test_the_best_evaluation_stays_the_best_when_a_checkpoint_from_before_it_is_
     assert apply(view, eval_finished(60, 2.2)).best == apply(view, eval_finished(60, 2.2)).val_points[-1]
 
 
+def test_a_run_on_one_tweet_has_no_validation() -> None:
+    evaluated = eval_finished(5)
+    assert view_after(run_started(), evaluated).last_val is not None
+    view = view_after(run_started(num_train_tweets=1, num_val_tweets=1), evaluated)
+    assert (view.last_val, view.best, view.step) == (None, None, 5)
+
+
 def test_a_cancelled_finish_leaves_no_mark() -> None:
     planned = e.FinishPlanned(step=10, elapsed_seconds=1.0, last_step=30)
     cancelled = e.FinishCancelled(step=12, elapsed_seconds=1.1)

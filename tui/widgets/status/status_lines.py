@@ -152,7 +152,9 @@ def _setup_rows(view: RunView, width: int) -> Iterator[Field]:
     yield "corpus", started.corpus, "value"
     train = f"{format_count(started.num_train_tweets)} train"
     validation = f"{format_count(started.num_val_tweets)} validation"
-    if _LABEL_WIDTH + len(f"{train}, {validation}") <= width:
+    if view.is_overfit:
+        yield "tweets", "1, to learn by heart", "value"
+    elif _LABEL_WIDTH + len(f"{train}, {validation}") <= width:
         yield "tweets", f"{train}, {validation}", "value"
     else:
         yield "tweets", train, "value"
