@@ -180,7 +180,7 @@ def test_the_best_evaluation_stays_the_best_when_a_checkpoint_from_before_it_is_
 
 
 def test_a_run_on_one_tweet_has_no_validation() -> None:
-    evaluated = eval_finished(5)
+    evaluated = eval_finished(5, 2.0)
     assert view_after(run_started(), evaluated).last_val is not None
     view = view_after(run_started(num_train_tweets=1, num_val_tweets=1), evaluated)
     assert (view.last_val, view.best, view.step) == (None, None, 5)
