@@ -42,8 +42,8 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
     attached.press("space")
     attached.wait_for("▶ training")
     attached.press("q")
-    attached.wait_for("s stop the run")
-    attached.press("s")
+    attached.wait_for("y stop the run")
+    attached.press("y")
     assert attached.wait_for_exit()[0] == 0
     assert attached.is_restored
     assert "tweetgen-tui --resume watched" in attached.text

@@ -144,8 +144,8 @@ def test_the_screen_launches_a_run_that_quitting_saves_and_stops(
     screen.wait_for("starting 2 processes")
     screen.wait_for(r"▶ training(.|\n)*step +[1-9](.|\n)*ranks +2, gloo")
     screen.press("q")
-    screen.wait_for("s stop the run")
-    screen.press("s")
+    screen.wait_for("y stop the run")
+    screen.press("y")
     assert screen.wait_for_exit()[0] == 0
     assert "tweetgen-tui --resume watched" in screen.text
     ended = events_of(home, "watched")[-1]

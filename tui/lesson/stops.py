@@ -63,13 +63,13 @@ STOPS: tuple[Stop, ...] = (
             "next character, and the loss is the mean. As all inputs are known before, one call reads the whole "
             "tweet, with the same result as one character at a time.\n\n"
             "When it writes, there is no truth: it reads its own draws. One odd draw, and it reads what no training "
-            "tweet contained, with nothing to bring it back (f shows it). The tutorial's single-step loop has a "
+            "tweet contained, with nothing to bring it back (g shows it). The tutorial's single-step loop has a "
             "slip: it takes tweet[1] as the target in every turn, so it reads the same second character again and "
             "again; tweet[i] is meant."
         ),
         task=(
-            "tab to the view, step with → through a dozen characters, then end. Then home, and f: from the cursor "
-            "on, the model reads its own draws beside the tweet; r draws again."
+            "tab to the view, step with → through a dozen characters, then end. Then home, and g: from the cursor "
+            "on, the model reads its own draws beside the tweet; n draws again."
         ),
         learned="Trained on the truth, it writes from its own draws: that difference is called exposure bias.",
         train_to=300,
@@ -85,7 +85,7 @@ STOPS: tuple[Stop, ...] = (
             "old state the candidate n is computed from. Untrained, all gates are half open, near 0.5; trained, they "
             "open and close at certain characters."
         ),
-        task="Press enter, wait until the loss is below 0.05 and the tweet is written by heart; b compares the gates.",
+        task="Press enter, wait until the loss is below 0.05 and the tweet is written by heart; v compares the gates.",
         learned="It has this tweet by heart, and nothing else: overfitting shows that learning works, no more.",
         action="overfit",
     ),
@@ -114,7 +114,7 @@ STOPS: tuple[Stop, ...] = (
             "With one tweet per step, each step follows the accidents of that tweet: the loss jumps. With 32, they "
             "average out, and large matrices are computed much faster per character."
         ),
-        task="Press enter to train with 1 tweet per step, then again with 32; compare speed and noise. b: not sorted.",
+        task="Press enter to train with 1 tweet per step, then again with 32; compare speed and noise. v: not sorted.",
         learned="Sorting by length saves computing, not loss; a batch averages out noise and uses the machine better.",
         action="batch size",
         train_to=300,

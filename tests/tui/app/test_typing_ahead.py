@@ -123,7 +123,7 @@ async def test_in_a_dialog_without_an_input_keys_act_on_the_dialog(stage: Stage)
     ("keys", "dialog", "typed"),
     [
         (["/", *"best", "enter"], CheckpointBrowser, "best"),
-        (["r", *"next"], RenameDialog, "next"),
+        (["R", *"next"], RenameDialog, "next"),
         (["=", "down", "=", "enter"], CompareDialog, None),
         (["delete", "enter"], YesDialog, None),
     ],
@@ -203,7 +203,7 @@ async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pendin
     async with running(stage, entries=iterate_checkpoints) as (app, pilot, session):
         post(app, "l")
         await shows(app, "1 by age ", "other/best")
-        post(app, ["r", "right", "enter"])
+        post(app, ["R", "right", "enter"])
         await shows(app, "belongs to its run")
         await pilot.press("k")
         await shows(app, "kB, pinned")

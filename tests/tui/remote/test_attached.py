@@ -121,12 +121,12 @@ async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -
         assert not {"quit", "help", "detach", "read-only"} & grey
 
 
-@pytest.mark.parametrize(("asks", "key"), [("q", "s"), ("q", "d"), ("ctrl+c", "s")])
+@pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y")])
 async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
     async with attached(stage) as (app, pilot, session):
         await pilot.press(asks)
         await opened(app, LeaveDialog)
-        await shows(app, "s stop the run · d detach")
+        await shows(app, "y stop the run · d detach")
         await pilot.press("escape")
         await opened(app, MainScreen)
         assert app.return_code is None
@@ -134,8 +134,8 @@ async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(sta
         await opened(app, LeaveDialog)
         await pilot.press(key)
         await wait_until(lambda: app.return_code == 0, "the end")
-        assert any(isinstance(command, c.Stop) for command in session.received) == (key == "s")
-        assert app.return_value == Outcome(is_detached=key == "d", is_ending=key == "s")
+        assert any(isinstance(command, c.Stop) for command in session.received) == (key == "y")
+        assert app.return_value == Outcome(is_detached=key == "d", is_ending=key == "y")
 
 
 async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_continues(stage: Stage) -> None:
@@ -158,7 +158,7 @@ async def test_d_quits_although_the_run_ended_during_the_question_of_q(stage: St
     assert app.return_value == Outcome()
 
 
-@pytest.mark.parametrize(("key", "line"), [("s", "ends in the background."), ("d", "tweetgen-tui attach watched")])
+@pytest.mark.parametrize(("key", "line"), [("y", "ends in the background."), ("d", "tweetgen-tui attach watched")])
 async def test_the_shell_shows_whether_the_run_ends_or_continues(
     key: str, line: str, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -148,10 +148,10 @@ class LeaveDialog(Dialog[Literal["stop", "detach"]]):
     """Ask whether to stop a run that can continue without this screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "answer('stop')", "stop", show=False),
+        Binding("y", "answer('stop')", "stop", show=False),
         Binding("d", "answer('detach')", "detach", show=False),
     ]
-    KEYS_LINE = "s stop the run · d detach · esc close"
+    KEYS_LINE = "y stop the run · d detach · esc close"
 
     def __init__(self, run: str, num_screens: int) -> None:
         """Ask about a run with `num_screens` screens attached."""

@@ -34,10 +34,10 @@ class SettingsScreen(Dialog[None]):
         Binding("space", "cycle(1)", "change", show=False),
         Binding("right", "cycle(1)", "next", show=False),
         Binding("left", "cycle(-1)", "previous", show=False),
-        Binding("r,delete,backspace", "reset", "default", show=False),
+        Binding("delete,backspace", "reset", "default", show=False),
         Binding("comma", "close", "close", show=False),
     ]
-    KEYS_LINE = "space change · enter edit · r default · esc close"
+    KEYS_LINE = "space change · enter edit · del default · esc close"
     CSS = """
     SettingsScreen #box { height: 90%; padding: 0 1; }
     SettingsScreen OptionList {

@@ -22,7 +22,7 @@ class CodeDialog(Dialog[None]):
     """Show the lines of PyTorch that do what a stop shows; `y` copies them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "close", "close", show=False),
+        Binding("C", "close", "close", show=False),
         Binding("y", "copy", "copy", show=False),
     ]
     KEYS_LINE = "y copy · ← → ↑ ↓ scroll · esc close"

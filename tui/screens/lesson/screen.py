@@ -53,7 +53,7 @@ _VIEWS: tuple[type[StopView], ...] = (
 _TYPING_STOP = 1
 _TEMPERATURE_STOP = 5
 _COMPARISONS = {4: "before/after", 6: "sorted/not"}
-"""What b compares, by stop."""
+"""What v compares, by stop."""
 
 
 class LessonText(VerticalScroll, can_focus=True):
@@ -182,7 +182,7 @@ class LessonScreen(Screen[None]):
         self.current.adjust(step)
 
     def action_compare(self) -> None:
-        """Do what b does."""
+        """Do what v does."""
         self.current.compare()
 
     def action_train(self) -> None:

@@ -58,7 +58,7 @@ BROWSER_KEYS = (
         opens=True,
     ),
     Key("k", "checkpoint_pin", "Pin", "Pin or unpin it: pinned ones come first and can't be deleted.", label="pin"),
-    Key("r", "checkpoint_rename", "Rename", "Rename it.", label="rename", opens=True),
+    Key("R", "checkpoint_rename", "Rename", "Rename it.", label="rename", opens=True),
     Key(
         "delete,backspace",
         "checkpoint_delete",

@@ -13,7 +13,7 @@ _ADJUST = (
     Key("plus,equals_sign", "adjust(1)", "Raise", "At the stop on temperature: raise it.", symbols="+"),
 )
 _COMPARE = Key(
-    "b", "compare", "Compare", "The gates before and after overfitting; a batch sorted by length and one that is not."
+    "v", "compare", "Compare", "The gates before and after overfitting; a batch sorted by length and one that is not."
 )
 
 _BACK = Key("escape", "back", "Back", "Return from the view to the text; from the text, leave.", symbols="esc")
@@ -29,7 +29,7 @@ LESSON_KEYS = (
     _TRAIN,
     *_ADJUST,
     _COMPARE,
-    Key("c", "code", "Code", "Show the lines of PyTorch that do what the stop shows.", label="code"),
+    Key("C", "code", "Code", "Show the lines of PyTorch that do what the stop shows.", label="code"),
     Key("question_mark", "help", "Help", "Show this help.", label="help"),
     Key(
         "m", "app.mouse", "Mouse on or off", "Release the mouse to the terminal, to select text; m again recaptures it."
@@ -46,7 +46,7 @@ TYPING_BAR_KEYS = (_BACK_TO_TEXT, replace(_OF_SCREEN["go_up"], label="next stop,
 
 
 def text_bar_keys(action: str, *, has_temperature: bool, compares: str) -> tuple[Key, ...]:
-    """Return the key bar while the text has the focus; enter does `action` and b compares, each may be empty."""
+    """Return the key bar while the text has the focus; enter does `action` and v compares, each may be empty."""
     stops = replace(_OF_SCREEN["go_down"], label="stops"), _OF_SCREEN["go_up"]
     return (*stops, _OF_SCREEN["switch"], *_deeds(action, has_temperature=has_temperature, compares=compares))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tui.settings.keys.key import Key
 from tui.xray.view_names import ViewName
 
@@ -44,21 +46,27 @@ XRAY_PANEL_KEYS = (
     Key("tab", "next_view(1)", "Next view", "Show the next view; a click on its name shows any.", label="view"),
     Key("shift+tab", "next_view(-1)", "Previous view", "Show the previous view."),
     Key(
-        "f",
+        "g",
         "own_draws",
         "Own draws",
-        "From the cursor on, feed the model its own draws beside the text; f again: the text only.",
+        "From the cursor on, feed the model its own draws beside the text; g again: the text only.",
         label="own draws",
     ),
-    Key("r", "redraw", "Draw again", "Draw the model's own characters, or the tweets of a unit, again.", label="again"),
     Key(
-        "m",
-        "method",
-        "Measure of reach",
-        "Measure reach by hiding characters (occlusion), or by the gradient.",
-        label="measure",
+        "n",
+        "redraw",
+        "New draws",
+        "Sample new characters of the model's own, or new tweets of a unit.",
+        label="again",
     ),
-    Key("l", "layer", "Layer", "Show the next layer of a model that has several.", label="layer"),
+    Key(
+        "v",
+        "variant",
+        "Another gate or measure",
+        "Gates: the next gate, or as many as fit. Reach: by hiding characters (occlusion), or by the gradient.",
+        label="variant",
+    ),
+    Key("V", "layer", "Layer", "Show the next layer of a model that has several.", label="layer"),
     Key(
         "left_square_bracket",
         "hold(-1)",
@@ -74,15 +82,14 @@ XRAY_PANEL_KEYS = (
         label="hold",
     ),
     Key("0,backspace", "free", "Free the unit", "Let the held unit go.", label="free", symbols="0"),
-    Key("g", "gate", "Gate", "Show the update gate, the reset gate, the candidate, or as many as fit.", label="gate"),
     Key("w", "follow", "Follow or hold still", "Follow the training, or keep what is shown."),
     Key("question_mark", "explain", "Explain", "Explain the view; ? again: the view.", label="explain"),
 )
 
 XRAY_SCREEN_KEYS = (
-    Key("t,slash", "screen.edit", "Type a text", "Type a text to look at.", label="text", symbols="t", opens=True),
+    Key("p", "screen.edit", "Type a text", "Type a text to look at.", label="text", opens=True),
     Key(
-        "b",
+        "B",
         "xray.training_tweet",
         "Training tweet",
         "Look at the next training tweet of the last batch.",
@@ -97,24 +104,32 @@ XRAY_SCREEN_KEYS = (
         label="step",
         steers=True,
     ),
+    Key(
+        "m",
+        "app.mouse",
+        "Mouse on or off",
+        "Release the mouse to the terminal, to select and copy text, or recapture it.",
+    ),
     Key("escape,q", "screen.close", "Close", "Close the X-ray.", label="close", symbols="esc"),
 )
 
 _KEYS_OF_VIEW: dict[ViewName, tuple[str, ...]] = {
     "step": ("own_draws", "redraw"),
-    "gates": ("gate", "layer"),
-    "reach": ("method",),
+    "gates": ("variant", "layer"),
+    "reach": ("variant",),
     "units": ("move_line_up", "move_line_down", "hold_down", "hold_up", "free", "redraw"),
     "map": (),
 }
-"""Names of the keys that only one view has, and that its key bar offers."""
-_KEYS_OF_ONE_VIEW = {name for names in _KEYS_OF_VIEW.values() for name in names}
+"""Names of the keys that only some views have, and that their key bars offer."""
+_VARIANTS: dict[ViewName, str] = {"gates": "gate", "reach": "measure"}
+"""What the key of variants changes, by view."""
+_KEYS_OF_SOME_VIEWS = {name for names in _KEYS_OF_VIEW.values() for name in names}
 
 
 def xray_bar_keys(view: ViewName) -> tuple[Key, ...]:
     """Return the key bar of the X-ray's screen, which depends on the view."""
     return tuple(
-        key
+        replace(key, label=_VARIANTS[view]) if key.name == "variant" else key
         for key in (*XRAY_PANEL_KEYS, *XRAY_SCREEN_KEYS)
-        if key.label and (key.name not in _KEYS_OF_ONE_VIEW or key.name in _KEYS_OF_VIEW[view])
+        if key.label and (key.name not in _KEYS_OF_SOME_VIEWS or key.name in _KEYS_OF_VIEW[view])
     )

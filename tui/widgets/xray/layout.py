@@ -91,7 +91,7 @@ def status(state: XrayState, content: Content | None, source: str, *, is_followi
         facts.append(f"weights of step {format_count(content.weights_step)}")
     facts.append(source or ("follows the training (w)" if is_following else "holds still (w)"))
     if content is not None and content.num_layers > 1:
-        facts.append(f"layer {state.layer + 1} of {content.num_layers} (l)")
+        facts.append(f"layer {state.layer + 1} of {content.num_layers} (V)")
     return " · ".join(facts)
 
 

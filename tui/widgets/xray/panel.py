@@ -88,18 +88,17 @@ class XrayPanel(AskingView, can_focus=True):
         """Draw again with another seed."""
         self._set(replace(self._state, seed=secrets.randbelow(MAX_SEED)))
 
-    def action_method(self) -> None:
-        """Measure reach in the other way."""
-        self._set(self._state.with_other_method())
+    def action_variant(self) -> None:
+        """Show the next gate, or as many as fit; measure reach in the other way."""
+        if self.view_name == "gates":
+            self._set(self._state.with_next_gate())
+        elif self.view_name == "reach":
+            self._set(self._state.with_other_method())
 
     def action_layer(self) -> None:
         """Show the next layer."""
         if self._content is not None and self._content.num_layers > 1:
             self._set(replace(self._state, layer=(self._state.layer + 1) % self._content.num_layers))
-
-    def action_gate(self) -> None:
-        """Show the next gate, or as many as fit."""
-        self._set(self._state.with_next_gate())
 
     def action_hold(self, direction: int) -> None:
         """Hold the selected unit higher (1) or lower (-1)."""

@@ -132,9 +132,9 @@ async def test_before_its_start_and_after_its_end_a_run_loads_no_checkpoint_but_
         assert at.app.screen.query_one(LossPlot).overlay is not None
 
 
-async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage: Stage, saved: Path) -> None:
+async def test_shift_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage: Stage, saved: Path) -> None:
     async with browsing(stage, iterate_checkpoints) as at:
-        await at.pilot.press("r")
+        await at.pilot.press("R")
         await opened(at.app, RenameDialog)
         assert at.app.screen.query_one(Input).value == "new"
         for typed, hint in (("old", "A checkpoint called “old” exists already"), ("../up", "beginning with a letter")):
@@ -147,7 +147,7 @@ async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage
         assert at.current == "happy"
         assert files(saved) == {"old.safetensors", "happy.safetensors"}
         await toasted(at.app, "Renamed to “happy”.")
-        await at.pilot.press("end", "r")
+        await at.pilot.press("end", "R")
         await at.says("belongs to its run")
         at.table.move_to(at.names.index("old"))
         await at.pilot.press("k")

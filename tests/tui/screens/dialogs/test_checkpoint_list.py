@@ -44,7 +44,7 @@ async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
 async def test_an_empty_list_explains_how_to_save(stage: Stage) -> None:
     async with browsing(stage, list) as at:
         await at.says("No checkpoints yet: s saves one")
-        for key in ("enter", "n", "delete", "r", "k", "=", "down", "end", "pagedown"):
+        for key in ("enter", "n", "delete", "R", "k", "=", "down", "end", "pagedown"):
             await at.pilot.press(key)
         assert isinstance(at.app.screen, CheckpointBrowser)
 

@@ -104,9 +104,9 @@ async def test_without_a_tweet_of_a_trained_model_x_opens_a_training_tweet_and_b
     async with run_of(stage, script) as (app, pilot, session):
         await pilot.press("x")
         await shows(app, "▸good morning■", "At the start the model gave ‘g’")
-        await pilot.press("b")
+        await pilot.press("B")
         await shows(app, "▸hi■", "At the start the model gave ‘h’")
-        await pilot.press("b")
+        await pilot.press("B")
         await shows(app, "▸good morning■")
         assert texts(session) == ["good morning", "hi"]
 
@@ -141,11 +141,11 @@ async def test_an_x_ray_opened_before_the_start_shows_a_training_tweet_once_the_
 
 async def test_any_text_can_be_typed(stage: Stage) -> None:
     async with run_of(stage) as (app, pilot, session):
-        await pilot.press("x", *"tt q.", "enter")
+        await pilot.press("x", *"pt q.", "enter")
         await shows(app, "▸t q.■", "At the start the model gave ‘t’")
-        await pilot.press("t", "end", "backspace", "enter")
+        await pilot.press("p", "end", "backspace", "enter")
         await shows(app, "▸t q■")
-        await pilot.press("slash", *"unwanted")
+        await pilot.press("p", *"unwanted")
         await shows(app, "unwanted")
         await pilot.press("escape")
         await wait_until(lambda: "unwanted" not in screen_text(app), "the closed line")

@@ -56,35 +56,35 @@ async def test_digits_tab_and_clicks_change_the_view_and_a_click_on_a_character_
         await wait_until(lambda: app.panel.cursor == len(TEXT), "the end, which is no input")
 
 
-async def test_f_feeds_own_draws_from_the_cursor_on_and_r_draws_others() -> None:
+async def test_g_feeds_own_draws_from_the_cursor_on_and_n_draws_others() -> None:
     app = PanelApp(TEXT)
     async with app.run_test(size=(80, 23)) as pilot:
         await app.answer()
-        await pilot.press("right", "right", "2", "f")
+        await pilot.press("right", "right", "2", "g")
         await app.answer()
         assert isinstance(app.asked[-1], TraceText)
         assert (app.asked[-1].own_from, app.panel.view_name) == (2, "step")
         await app.shows(
             "fed its draws  ▸heown■", "The runs part after character 2: the text has ‘l’, the model drew ‘o’"
         )
-        await pilot.press("r")
+        await pilot.press("n")
         await app.answer()
         before, after = app.asked[-2:]
         assert isinstance(before, TraceText)
         assert isinstance(after, TraceText)
         assert after == replace(before, seed=after.seed) != before
-        await pilot.press("f")
+        await pilot.press("g")
         await wait_until(lambda: "fed its draws" not in app.shown, "the text alone")
 
 
-async def test_reach_is_asked_for_the_cursor_and_m_measures_it_by_the_gradient() -> None:
+async def test_reach_is_asked_for_the_cursor_and_v_measures_it_by_the_gradient() -> None:
     app = PanelApp(TEXT, "reach")
     async with app.run_test(size=(80, 23)) as pilot:
         await app.answer()
         await pilot.press("right", "right")
         await app.answer()
         await app.shows("Hiding the ‘e’ before it would cost ‘l’ 2.0 bits more")
-        await pilot.press("m")
+        await pilot.press("v")
         await app.answer()
         await app.shows("most sensitive to the ‘e’")
         places = [(each.position, each.method) for each in app.asked if isinstance(each, MeasureReach)]
@@ -172,7 +172,7 @@ async def test_it_asks_again_while_the_training_goes_on_unless_it_holds_still() 
         await wait_until(lambda: len(app.asked) == 3, "the next question")
 
 
-async def test_l_shows_the_next_layer_of_a_model_that_has_several() -> None:
+async def test_shift_v_shows_the_next_layer_of_a_model_that_has_several() -> None:
     def of_two_layers(event: InsightEvent) -> InsightEvent:
         assert isinstance(event, TextTraced)
         return replace(event, num_layers=2)
@@ -180,18 +180,18 @@ async def test_l_shows_the_next_layer_of_a_model_that_has_several() -> None:
     app = PanelApp(TEXT, "gates")
     async with app.run_test(size=(80, 23)) as pilot:
         await app.answer()
-        await pilot.press("l")
+        await pilot.press("V")
         await app.shows("weights of step 0")
         assert "layer" not in app.shown.splitlines()[-1], "there is one"
         app.panel.ask_again()
         await app.answer(of_two_layers)
-        await app.shows("layer 1 of 2 (l)")
-        await pilot.press("l")
+        await app.shows("layer 1 of 2 (V)")
+        await pilot.press("V")
         await app.answer(of_two_layers)
-        await app.shows("layer 2 of 2 (l)")
-        await pilot.press("3", "l", "2")
-        await app.shows("layer 2 of 2 (l)")
-        await pilot.press("g")
+        await app.shows("layer 2 of 2 (V)")
+        await pilot.press("3", "V", "2")
+        await app.shows("layer 2 of 2 (V)")
+        await pilot.press("v")
         await app.shows("update gate z: 1 keeps the state")
         assert "reset gate" not in app.shown
         assert [each.layer for each in app.asked if isinstance(each, TraceText)] == [0, 0, 1]
@@ -217,7 +217,7 @@ async def test_another_text_is_shown_from_its_start_in_the_view_that_was_asked_f
     app = PanelApp(TEXT)
     async with app.run_test(size=(80, 23)) as pilot:
         await app.answer()
-        await pilot.press("right", "f")
+        await pilot.press("right", "g")
         await app.answer()
         app.panel.open("new\x1b[31m text", "gates")
         await app.answer()
@@ -253,11 +253,11 @@ async def test_sentence_and_facts_are_whole_at_80x24_and_end_with_an_ellipsis_wh
     app = PanelApp(text)
     async with app.run_test(size=(80, 23)) as pilot:
         await app.answer(of_another_vocabulary)
-        await pilot.press("f")
+        await pilot.press("g")
         await app.answer(of_another_vocabulary)
         words = " ".join(app.shown.split())
         assert "which is not in the vocabulary; it had expected" in words or "nothing was more probable" in words
-        assert words.endswith("not in the vocabulary · weights of step 0 · follows the training (w) · layer 1 of 2 (l)")
+        assert words.endswith("not in the vocabulary · weights of step 0 · follows the training (w) · layer 1 of 2 (V)")
         await pilot.resize_terminal(40, 11)
         await wait_until(lambda: app.shown.splitlines()[-1].endswith("…"), "the shorter line")
 

@@ -77,4 +77,4 @@ class StopView(Vertical):
         """Do what - (-1) and + (1) do."""
 
     def compare(self) -> None:
-        """Do what b does."""
+        """Do what v does."""
