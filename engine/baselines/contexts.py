@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.model.vocab import BOS, EOS
+from engine.pieces import Pieces
 
 MAX_TABLE_SIZE = 1 << 23
 """Entries, of 4 bytes each."""
@@ -75,17 +76,24 @@ class PairLookup:
 
 
 class Contexts:
-    """All contexts of 0 to `longest` characters in one stream."""
+    """Contexts of 0 to some characters in one stream."""
 
-    def __init__(self, stream: TokenStream, longest: int, vocab_size: int) -> None:
-        """Index the contexts of `stream`, whose tweets each follow `longest` times `BOS`."""
+    def __init__(self, vocab_size: int) -> None:
+        """Start with the empty context."""
         self._vocab_size = vocab_size
         self._lookups: list[PairLookup] = []
+
+    @classmethod
+    def of(cls, stream: TokenStream, longest: int, vocab_size: int) -> Pieces[Contexts]:
+        """Index the contexts of `stream`, whose tweets each follow `longest` times `BOS`."""
+        contexts = cls(vocab_size)
         indices = np.zeros(len(stream.positions), dtype=np.int64)
         for length in range(1, longest + 1):
             pairs = indices * vocab_size + stream.token_ids[stream.positions - length]
             distinct, indices = np.unique(pairs, return_inverse=True)
-            self._lookups.append(PairLookup(distinct, self.num_contexts[-1] * vocab_size))
+            contexts._lookups.append(PairLookup(distinct, contexts.num_contexts[-1] * vocab_size))
+            yield
+        return contexts
 
     @property
     def num_contexts(self) -> list[int]:

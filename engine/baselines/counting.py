@@ -11,34 +11,51 @@ from engine.baselines.contexts import IntArray
 
 _SORTED_TOGETHER = 1 << 16
 """Minimum size of a new run: smaller runs take more time in total, larger ones more time at once."""
+MAX_TABLE_SIZE = 1 << 21
+"""Entries, of 8 bytes each. Adding to a table is some 20 times as fast as sorting."""
+_ENTRIES_PER_VALUE = 4
+"""Of a table, at most, for the values that are added to it together."""
 FloatArray = npt.NDArray[np.float64]
 
 
 class ValueCounter:
-    """Counts of integers in sorted arrays; memory grows with the number of distinct values, not of all."""
+    """Counts of integers in a table, or in sorted arrays, whose memory grows with the number of distinct values."""
 
-    def __init__(self) -> None:
-        """Start without counts."""
+    def __init__(self, limit: int) -> None:
+        """Start without counts; all values are from 0 to below `limit`."""
+        self._table = np.zeros(limit, dtype=np.int64) if limit <= MAX_TABLE_SIZE else None
+        self._counted_together = max(_SORTED_TOGETHER, 0 if self._table is None else limit // _ENTRIES_PER_VALUE)
         self._waiting: list[IntArray] = []
         self._runs: list[tuple[IntArray, IntArray]] = []
 
     def add(self, values: IntArray) -> None:
-        """Count all `values`, once enough wait to be sorted together."""
+        """Count all `values`, once enough wait to be counted together."""
         self._waiting.append(values)
-        if sum(map(len, self._waiting)) >= _SORTED_TOGETHER:
-            self._sort_waiting()
+        if sum(map(len, self._waiting)) >= self._counted_together:
+            self._count_waiting()
 
-    def _sort_waiting(self) -> None:
-        """Sort the waiting values into a run. Runs are merged once they are less than twice the size of the next."""
-        self._runs.append(np.unique(np.concatenate(self._waiting), return_counts=True))
+    def _count_waiting(self) -> None:
+        """Count the waiting values."""
+        values = np.concatenate(self._waiting)
         self._waiting.clear()
+        if self._table is None:
+            self._sort(values)
+        else:
+            self._table += np.bincount(values, minlength=len(self._table))
+
+    def _sort(self, values: IntArray) -> None:
+        """Sort values into a run. Runs are merged once they are less than twice the size of the next."""
+        self._runs.append(np.unique(values, return_counts=True))
         while len(self._runs) > 1 and len(self._runs[-2][0]) < 2 * len(self._runs[-1][0]):
             self._merge_last_two()
 
     def finish(self) -> tuple[IntArray, IntArray]:
         """Return the distinct values in order, and their counts."""
         if self._waiting:
-            self._sort_waiting()
+            self._count_waiting()
+        if self._table is not None:
+            values = np.flatnonzero(self._table)
+            return values, self._table[values]
         while len(self._runs) > 1:
             self._merge_last_two()
         return self._runs[0] if self._runs else (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))

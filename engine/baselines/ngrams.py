@@ -23,7 +23,6 @@ from engine.protocol.stage import OnProgress, no_progress, part_of
 
 HIGHEST_ORDER = 7
 NAMES = ("uniform", "unigram", *(f"witten_bell_{order}" for order in range(2, HIGHEST_ORDER + 1)))
-_LONGEST = HIGHEST_ORDER - 1
 _HELD_OUT_TARGETS = 1 << 23
 _TRAIN_TARGETS = 1 << 20
 PIECE_TARGETS = 1 << 13
@@ -46,34 +45,39 @@ def baseline_pieces(
     vocab_size: int,
     on_progress: OnProgress = no_progress,
     piece_targets: int = PIECE_TARGETS,
+    highest_order: int = HIGHEST_ORDER,
 ) -> Pieces[dict[str, float]]:
-    """Do the work of `baseline_bits` in pieces, of about `piece_targets` training targets each."""
-    bits = dict.fromkeys(NAMES, held_out.num_unknown_chars * UNKNOWN_CHAR_BITS)
+    """Do the work of `baseline_bits` in pieces, of about `piece_targets` training targets each.
+
+    The baselines of the orders above `highest_order` are left out.
+    """
+    longest = highest_order - 1
+    bits = dict.fromkeys(NAMES[: highest_order + 1], held_out.num_unknown_chars * UNKNOWN_CHAR_BITS)
     num_done = 0
-    for chunk in token_streams(held_out, _HELD_OUT_TARGETS, _LONGEST):
-        contexts = Contexts(chunk, _LONGEST, vocab_size)
-        counters = [ValueCounter() for _ in contexts.num_contexts]
+    for chunk in token_streams(held_out, _HELD_OUT_TARGETS, longest):
+        contexts = yield from Contexts.of(chunk, longest, vocab_size)
+        counters = [ValueCounter(num_contexts * vocab_size) for num_contexts in contexts.num_contexts]
         begin, num_done = num_done, num_done + len(chunk.positions)
         on_count_progress = part_of(on_progress, begin / held_out.num_targets, num_done / held_out.num_targets)
-        for share in _count(train, contexts, counters, vocab_size, piece_targets):
-            on_count_progress(share, "counting n-grams")
+        for num_counted in _count(token_streams(train, piece_targets, longest), contexts, counters, vocab_size):
+            on_count_progress(num_counted / train.num_targets, "counting n-grams")
             yield
-        for name, probabilities in zip(NAMES, _probabilities(chunk, contexts, counters, vocab_size), strict=True):
+        for name, probabilities in zip(bits, _probabilities(chunk, contexts, counters, vocab_size), strict=True):
             bits[name] -= float(np.log2(probabilities).sum())
             yield
     return {name: total / held_out.num_targets for name, total in bits.items()}
 
 
 def _count(
-    train: EncodedTweets, contexts: Contexts, counters: list[ValueCounter], vocab_size: int, piece_targets: int
-) -> Iterator[float]:
-    """Count the characters after the contexts of each length; yield the share of the training tweets done."""
+    train: Iterator[TokenStream], contexts: Contexts, counters: list[ValueCounter], vocab_size: int
+) -> Iterator[int]:
+    """Count the characters after the contexts of each length; yield the number of training targets done."""
     num_done = 0
-    for piece in token_streams(train, piece_targets, _LONGEST):
+    for piece in train:
         for counter, (targets, indices) in zip(counters, contexts.lookup(piece), strict=True):
             counter.add(indices * vocab_size + targets)
         num_done += len(piece.positions)
-        yield num_done / train.num_targets
+        yield num_done
 
 
 def _probabilities(

@@ -27,7 +27,9 @@ LOG = logging.getLogger(__name__)
 MAX_JOBS = 16
 """A command may come from anyone."""
 MAX_SHARE = 0.05
-"""Seconds of answering per second of everything else."""
+"""Seconds of answering questions about the weights per second of everything else."""
+BASELINES_SHARE = 0.025
+"""The same for the baselines, which a screen asks for by itself: measured, training is slowed down by less than 3 %."""
 MAX_CREDIT_SECONDS = 0.3
 """Unused time that is kept, so that the first answer is quick."""
 
@@ -45,13 +47,13 @@ class InsightService:
         self._reporter = reporter
         self._memory_fallback = memory_fallback
         data = setup.training_data
-        self._baselines = Baselines(data.train_tweets, setup.val_tweets, len(data.vocab))
+        self._baselines = Baselines(data.train_tweets, data.corpus.digest, setup.val_tweets, data.vocab)
         self._waited_seconds = 0.0
         """For a device that still computed steps, which is no work on an answer."""
         self._jobs: dict[_Key, tuple[_Question, Iterator[None]]] = {}
         """Oldest first, by type and request."""
         self._seconds: dict[type[_Question], float] = {}
-        """How long each type that waits was worked on, so that a short answer does not wait for a long one."""
+        """Work on each type that waits, divided by its share, so that a short answer does not wait for a long one."""
         self._credit = MAX_CREDIT_SECONDS
         self._since = self._clock()
 
@@ -82,11 +84,18 @@ class InsightService:
         """
         now = self._clock()
         elapsed, self._since = now - self._since, now
-        self._credit = min(MAX_CREDIT_SECONDS, self._credit + MAX_SHARE * elapsed)
+        self._credit = min(MAX_CREDIT_SECONDS, self._credit + self._share * elapsed)
         if self._jobs and self._credit >= min(elapsed, MAX_CREDIT_SECONDS) / 2:
             self._work(min(self._credit, elapsed))
             self._since = self._clock()
             self._credit -= self._since - now
+
+    @property
+    def _share(self) -> float:
+        """The sum of the shares of what waits."""
+        kinds = {kind for kind, _ in self._jobs}
+        questions = kinds - {MeasureBaselines}
+        return (MAX_SHARE if questions or not kinds else 0.0) + (BASELINES_SHARE if MeasureBaselines in kinds else 0.0)
 
     def work_or_sleep(self, seconds: float) -> None:
         """Work for `seconds` or until all is answered, while no step is to be taken; without a question, sleep."""
@@ -133,7 +142,7 @@ class InsightService:
                 f"{type(error).__name__}: {error}", "The run's log has the traceback; please report it."
             )
             self._reporter.emit_refusal(command, problem)
-        self._seconds[kind] += self._clock() - began
+        self._seconds[kind] += (self._clock() - began) / _share_of(kind)
         if is_done:
             del self._jobs[key]
             if not any(each[0] is kind for each in self._jobs):
@@ -141,8 +150,13 @@ class InsightService:
 
     def _pieces(self, command: _Question) -> Iterator[None]:
         """Do the work of a command piece by piece; emit its answer."""
-        job = self._baselines.job(command) if isinstance(command, MeasureBaselines) else self._job(command)
-        event_type, fields = yield from job
+        if isinstance(command, MeasureBaselines):
+            yield from self._baselines.job(command, self._emit)
+        else:
+            self._emit((yield from self._job(command)))
+
+    def _emit(self, answer: Answer) -> None:
+        event_type, fields = answer
         self._emit_steps()
         self._reporter.emit(event_type, **fields)
 
@@ -159,6 +173,10 @@ class InsightService:
         model = snapshot(state.trainer.eval_model)
         answers = Answers(model, setup.training_data.vocab, lambda: setup.val_tweets, state.sampling, state.step)
         return answers.job(command)
+
+
+def _share_of(kind: type[_Question]) -> float:
+    return BASELINES_SHARE if kind is MeasureBaselines else MAX_SHARE
 
 
 @contextmanager

@@ -8,7 +8,8 @@ $TWEETGEN_HOME, or the platform's user data folder for "tweetgen-tui"
 └── input/               copies of standard input, so that a run can be resumed
 
 $TWEETGEN_HOME/cache, or the platform's user cache folder
-└── corpora/             parsed corpora; safe to delete at any time
+├── corpora/             parsed corpora; safe to delete at any time
+└── baselines/           n-gram scores of corpora; safe to delete at any time
 """
 
 from __future__ import annotations

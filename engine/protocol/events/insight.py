@@ -228,10 +228,16 @@ class SpeedLimitChanged(BaseEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class BaselinesMeasured(BaseEvent):
-    """Bits per character of simple models of the training tweets on validation tweets; answers `MeasureBaselines`."""
+    """Bits per character of simple models of the training tweets on the validation tweets of the run's evaluations.
+
+    Answers `MeasureBaselines`; where they are not in the cache, a first answer without the n-grams of higher orders
+    precedes the complete one.
+    """
 
     request: int
     names: tuple[str, ...]
     """`uniform`, `unigram`, then n-grams in ascending order."""
     bits_per_char: tuple[float, ...]
     """One per name."""
+    is_complete: bool = True
+    """False in a first answer, which another one follows."""

@@ -85,7 +85,10 @@ def assert_equals_naive(
 def test_every_order_equals_the_naive_implementation(
     train: list[str], held_out: list[str], known: str, max_table_size: int
 ) -> None:
-    with mock.patch.object(contexts, "MAX_TABLE_SIZE", max_table_size):
+    with (
+        mock.patch.object(contexts, "MAX_TABLE_SIZE", max_table_size),
+        mock.patch.object(counting, "MAX_TABLE_SIZE", max_table_size),
+    ):
         assert_equals_naive(train, held_out, Vocab(known))
 
 

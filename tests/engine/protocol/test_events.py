@@ -54,7 +54,7 @@ EVENTS = {
     "UnitsScored": "request weights_step num_tweets num_chars units",
     "UnitHeld": "request weights_step text layer unit value activations chars tweets",
     "EmbeddingsMapped": "request weights_step points variance_shares num_chars",
-    "BaselinesMeasured": "request names bits_per_char",
+    "BaselinesMeasured": "request names bits_per_char is_complete",
     "FinishPlanned": "last_step",
     "FinishCancelled": "",
     "ThreadsChanged": "num_threads message",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +27,7 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command, Insight
 from engine.protocol.events import Event
 from engine.session import insight_service
-from engine.session.insight_service import MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, InsightService
+from engine.session.insight_service import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, InsightService
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
@@ -57,7 +57,7 @@ class Work:
         """Stand in for the constructor of `engine.insight.answers.Answers`."""
         return Answers(self, step)
 
-    def do_piece(self, command: Insight, step: int) -> None:
+    def do_piece(self, command: Insight | c.MeasureBaselines, step: int) -> None:
         self.clock.advance(PIECE_SECONDS)
         self.pieces.append((type(command).__name__, step))
 
@@ -72,6 +72,21 @@ class Work:
         config = tiny_config(folder, **settings)
         with mock.patch.object(time, "sleep", self.clock.advance):
             return run_session(config, script, advance, self.clock, times_seconds=0.0)
+
+
+class LongBaselines:
+    """Stands in for `engine.insight.baselines.Baselines`: takes `LONG_PIECES`."""
+
+    work: Work
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def job(self, command: c.MeasureBaselines, emit: Callable[[Answer], None]) -> Pieces[None]:
+        for _ in range(LONG_PIECES):
+            self.work.do_piece(command, 0)
+            yield
+        emit((e.BaselinesMeasured, {"request": command.request, "names": ("uniform",), "bits_per_char": (6.9,)}))
 
 
 @dataclass
@@ -97,6 +112,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """Replace the answers by scripted work."""
     made = Work()
     monkeypatch.setattr(insight_service, "Answers", made.answers)
+    monkeypatch.setattr(insight_service, "Baselines", type("Baselines", (LongBaselines,), {"work": made}))
     return made
 
 
@@ -116,6 +132,23 @@ def test_however_many_questions_are_asked_their_work_stays_within_its_share_of_t
     spent = len(work.pieces) * PIECE_SECONDS
     assert spent <= MAX_CREDIT_SECONDS + MAX_SHARE * 200 * STEP_SECONDS + PIECE_SECONDS
     assert spent >= MAX_SHARE * 200 * STEP_SECONDS
+
+
+@pytest.mark.parametrize("others", [[], [c.MapEmbeddings()]], ids=["alone", "beside questions"])
+def test_the_baselines_have_a_share_of_their_own(corpus: Path, work: Work, others: list[Command]) -> None:
+    work.run(corpus, {0: [c.MeasureBaselines(), *others]}, map_again, max_steps=600)
+
+    for name, share in {"MeasureBaselines": BASELINES_SHARE, "MapEmbeddings": MAX_SHARE if others else 0.0}.items():
+        spent = sum(each == name for each, _ in work.pieces) * PIECE_SECONDS
+        assert spent <= MAX_CREDIT_SECONDS + share * 600 * STEP_SECONDS + PIECE_SECONDS
+        assert spent >= share * 600 * STEP_SECONDS
+
+
+def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus: Path, work: Work) -> None:
+    emitted = work.run(corpus, {0: [c.MeasureBaselines()], 100: [c.MapEmbeddings()]}, max_steps=160)
+
+    assert 100 <= only(emitted, e.EmbeddingsMapped).step <= 140
+    assert not of_type(emitted, e.BaselinesMeasured)
 
 
 def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one(corpus: Path, work: Work) -> None:
@@ -317,11 +350,12 @@ def test_the_baselines_are_answered_between_steps_and_again_without_being_measur
 
     def advance(event: Event) -> Iterable[Command]:
         clock.advance(STEP_SECONDS if isinstance(event, e.StepsFinished) else 0.0)
-        return [c.MeasureBaselines(request=2)] if isinstance(event, e.BaselinesMeasured) and event.request == 1 else []
+        is_first = isinstance(event, e.BaselinesMeasured) and event.request == 1 and event.is_complete
+        return [c.MeasureBaselines(request=2)] if is_first else []
 
     emitted = run_session(tiny_config(corpus, max_steps=60), {3: [c.MeasureBaselines(request=1)]}, advance, clock)
 
-    first, second = of_type(emitted, e.BaselinesMeasured)
-    assert (first.request, second.request) == (1, 2)
+    simple, first, second = of_type(emitted, e.BaselinesMeasured)
+    assert (simple.request, first.request, second.request) == (1, 1, 2)
     assert first.bits_per_char == second.bits_per_char
-    assert 3 <= first.step <= second.step <= first.step + 2
+    assert 3 <= simple.step <= first.step <= second.step <= first.step + 2

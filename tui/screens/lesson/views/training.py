@@ -72,7 +72,7 @@ class TrainingView(StopView):
     def handle(self, event: Event) -> None:
         """Record the baselines and the validation losses since the restart."""
         if isinstance(event, BaselinesMeasured) and event.request == _REQUEST:
-            self._is_measured = True
+            self._is_measured = event.is_complete
             self._baselines = tuple(zip(event.names, event.bits_per_char, strict=True))
             self.lesson.record(bigram_bits=dict(self._baselines).get(_BIGRAM, 0.0))
         elif isinstance(event, CommandRefused) and event.command == MeasureBaselines.__name__:
