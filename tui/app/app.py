@@ -66,6 +66,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         self.store = store or PreferencesStore()
         theme = self.store.preferences.theme
         super().__init__(preferred_glyphs(self.store, glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
+        self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
         self.set_keymap(self.store.preferences.keys)
         self._typing_ahead = TypingAhead(self, super().on_event)
         self._preferences = PreferencesController(self, self.store, glyphs, lambda: self._main_screen)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from engine.text import harmless
-from tui.formatting.loss_units import format_bits
+from tui.formatting.loss_units import LossUnit, format_bits
 from tui.formatting.numbers import format_count
 from tui.run.view import RunView
 from tui.settings.preferences import Preferences
@@ -24,8 +24,8 @@ _WITHOUT_SEQUENCES = {"linux"}
 """Values of TERM of terminals that would print the sequences of titles and notifications."""
 
 
-def title_of(view: RunView) -> str:
-    """Return the terminal's title: run, bits per character, step, and the phase unless training."""
+def title_of(view: RunView, unit: LossUnit = "bits") -> str:
+    """Return the terminal's title: run, loss in `unit`, step, and the phase unless training."""
     parts = ["tweetgen-tui"]
     if view.started is not None:
         parts.append(view.started.run)
@@ -33,7 +33,7 @@ def title_of(view: RunView) -> str:
         parts.append("replay")
     bits = view.last_val.bits_per_char if view.last_val is not None else view.smoothed_bits
     if bits is not None:
-        parts.append(f"{format_bits(bits)} bits")
+        parts.append(f"{format_bits(bits, unit)} {unit}")
     if view.step:
         parts.append(f"{format_count(view.step)} steps")
     if view.phase not in {"training", "starting"}:
@@ -68,12 +68,12 @@ class Notifications:
         self._supports_sequences = environment.get("TERM") not in _WITHOUT_SEQUENCES
         self._title = ""
 
-    def show_title(self, view: RunView) -> None:
+    def show_title(self, view: RunView, unit: LossUnit = "bits") -> None:
         """Update the title; the first time, push the one before. Called every `TITLE_SECONDS`."""
         if not self._preferences().title or not self._supports_sequences:
             self.restore_title()
             return
-        title = title_of(view)
+        title = title_of(view, unit)
         if title != self._title:
             self._write(("" if self._title else _PUSH_TITLE) + title_sequence(title))
             self._title = title

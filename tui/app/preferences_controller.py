@@ -70,6 +70,8 @@ class PreferencesController:
             app.set_mouse(is_on=preferred.mouse)
         if "glyphs" in changes:
             app.glyphs = preferred_glyphs(self._store, self._suited_glyphs)
+        if "loss_unit" in changes:
+            app.loss_unit = preferred.loss_unit
         if "title" in changes:
             self._show_title()
         self._main_screen().preferences.apply(changes)
@@ -90,4 +92,4 @@ class PreferencesController:
             self._app.notify(f"{report.message} {report.hint}", severity="error", markup=False)
 
     def _show_title(self) -> None:
-        self.notifications.show_title(self._main_screen().run_view)
+        self.notifications.show_title(self._main_screen().run_view, self._app.loss_unit)

@@ -20,7 +20,12 @@ def format_loss(nats: float, unit: LossUnit) -> str:
 
 def format_bits(bits_per_char: float, unit: LossUnit = "bits") -> str:
     """Return bits per character as text in `unit`: "2.46", "1.702"."""
-    return f"{bits_per_char if unit == 'bits' else bits_per_char * math.log(2):.{_DECIMALS[unit]}f}"
+    return f"{bits_in(unit, bits_per_char):.{_DECIMALS[unit]}f}"
+
+
+def bits_in(unit: LossUnit, bits: float) -> float:
+    """Return bits as a number in `unit`."""
+    return bits if unit == "bits" else bits * math.log(2)
 
 
 def unit_label(unit: LossUnit) -> str:

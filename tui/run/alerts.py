@@ -37,7 +37,7 @@ from engine.protocol.events import (
     RunFailed,
     Warned,
 )
-from tui.formatting.loss_units import format_bits
+from tui.formatting.loss_units import NATS_PER_UNIT, LossUnit, format_bits
 from tui.run.view import RunView
 
 AlertKind = Literal["memory", "not-finite", "diverging", "disk", "validation"]
@@ -153,16 +153,16 @@ class AlertMonitor:
         """Show again the alerts of `kinds` whose remedy was sent."""
         return replace(self, remedies=tuple(sent for sent in self.remedies if sent[0] not in kinds))
 
-    def alert(self, view: RunView, config: RunConfig) -> Alert | None:
-        """Return the most urgent alert that is not hidden."""
+    def alert(self, view: RunView, config: RunConfig, unit: LossUnit = "bits") -> Alert | None:
+        """Return the most urgent alert that is not hidden, with losses in `unit`."""
         if view.is_replay:
             return None
         hidden = self.dismissed.union(kind for kind, _ in self.remedies)
         kinds = (kind for kind in _URGENCY if kind in self.up - hidden)
-        alerts = (self._alert_of(kind, view, config) for kind in kinds)
+        alerts = (self._alert_of(kind, view, config, unit) for kind in kinds)
         return next((alert for alert in alerts if alert is not None), None)
 
-    def _alert_of(self, kind: AlertKind, view: RunView, config: RunConfig) -> Alert | None:
+    def _alert_of(self, kind: AlertKind, view: RunView, config: RunConfig, unit: LossUnit) -> Alert | None:
         """Return the text and remedy of an alert; None where there is no remedy."""
         source = name_to_reload(view).rpartition("/")[2]
         match kind:
@@ -174,18 +174,15 @@ class AlertMonitor:
                 remedy = f"reload {source}, halve the learning rate"
                 return Alert(kind=kind, text="The loss is not finite", remedy=remedy)
             case "diverging":
-                text = f"Loss {view.smoothed_loss or 0.0:.1f}, was {self.best_loss or 0.0:.1f}"
+                now, best = ((loss or 0.0) / NATS_PER_UNIT[unit] for loss in (view.smoothed_loss, self.best_loss))
+                text = f"Loss {now:.1f}, was {best:.1f}"
                 return Alert(kind=kind, text=text, remedy=f"reload {source}, halve the learning rate")
             case "disk":
                 return Alert(kind=kind, text=self.disk_message, remedy="try saving again")
             case "validation":
-                last, best = view.last_val, view.best
-                bits = (
-                    f"{format_bits(last.bits_per_char)}, best {format_bits(best.bits_per_char)}"
-                    if last and best
-                    else ""
-                )
-                return Alert(kind=kind, text=f"Validation rises: {bits}", remedy=f"reload {source} and finish")
+                points = [point for point in (view.last_val, view.best) if point is not None]
+                losses = ", best ".join(format_bits(point.bits_per_char, unit) for point in points)
+                return Alert(kind=kind, text=f"Validation rises: {losses}", remedy=f"reload {source} and finish")
 
 
 def _with_loss(monitor: AlertMonitor, view: RunView) -> AlertMonitor:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from engine.protocol.events import RunFailed, RunFinished
 from engine.text import harmless
-from tui.formatting.loss_units import format_bits
+from tui.formatting.loss_units import LossUnit, format_bits
 from tui.formatting.numbers import format_count, format_duration
 from tui.formatting.shell import quoted
 from tui.formatting.tweets import shown_text
@@ -104,13 +104,13 @@ def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
     return [*summary_lines(view), *earlier_lines(earlier), *error_lines(view)]
 
 
-def ending_of(view: RunView) -> str:
-    """Return the desktop notification of a run that has ended."""
+def ending_of(view: RunView, unit: LossUnit = "bits") -> str:
+    """Return the desktop notification of a run that has ended, with its best loss in `unit`."""
     run = "" if view.started is None else f" {view.started.run}"
     if isinstance(view.ended, RunFailed):
         return harmless(f"tweetgen-tui: run{run} failed. {view.ended.title}.", _MAX_NOTICE_CHARS)
-    bits = "" if view.best is None else f", best {format_bits(view.best.bits_per_char)} bits"
-    return harmless(f"tweetgen-tui: run{run} finished after {format_count(view.step)} steps{bits}.", _MAX_NOTICE_CHARS)
+    best = "" if view.best is None else f", best {format_bits(view.best.bits_per_char, unit)} {unit}"
+    return harmless(f"tweetgen-tui: run{run} finished after {format_count(view.step)} steps{best}.", _MAX_NOTICE_CHARS)
 
 
 def how_to_attach(view: RunView, problem: str = "") -> str:

@@ -20,6 +20,7 @@ from engine.config.validation import LARGEST
 from engine.errors import ConfigError
 from engine.storage.folders import APP_NAME, home
 from engine.text import harmless
+from tui.formatting.loss_units import LossUnit
 from tui.settings.keymap import KeyMap, key_named, settable_keys, without_clashes
 from tui.settings.theme import THEMES
 
@@ -40,8 +41,10 @@ class Preferences:
     """Capture the mouse; off: the terminal selects text with it."""
     glyphs: GlyphChoice = "auto"
     """Characters of plots and frames: braille dots, blocks for fonts without them, ASCII; auto: by the terminal."""
+    loss_unit: LossUnit = "bits"
+    """The unit of losses on the screen at its start, per character: bits or nats (1 bit is ln 2 nats)."""
     title: bool = True
-    """Show run, bits per character and step in the terminal's title."""
+    """Show run, loss and step in the terminal's title."""
     bell: bool = True
     """Ring the terminal's bell when a run has finished or failed."""
     desktop: bool = True
@@ -93,6 +96,7 @@ ENTRIES = (
     Entry("theme", "", "Theme", "choice", (AUTO, *(theme.name for theme in THEMES))),
     Entry("mouse", "screen", "Mouse", "switch"),
     Entry("glyphs", "screen", "Glyphs", "choice", get_args(GlyphChoice)),
+    Entry("loss_unit", "screen", "Unit of losses", "choice", get_args(LossUnit)),
     Entry("title", "notices", "Terminal title", "switch"),
     Entry("bell", "notices", "Bell at the end", "switch"),
     Entry("desktop", "notices", "Desktop notification", "switch"),

@@ -74,7 +74,7 @@ def test_a_loss_well_above_its_best_is_an_alert_soon_and_until_it_recovers() -> 
     assert 20 <= was_up.index(True) <= 32, "200 consecutive steps, and the lag of the smoothing"
     assert all(was_up[was_up.index(True) :])
     assert scene.alert == Alert(
-        kind="diverging", text="Loss 3.2, was 1.7", remedy="reload latest, halve the learning rate"
+        kind="diverging", text="Loss 4.6, was 2.4", remedy="reload latest, halve the learning rate"
     )
     assert not any(scene.train(noisy(1.7, 400))[12:])
 
@@ -99,7 +99,7 @@ def test_a_run_that_diverges_at_once_is_compared_with_uniform_guessing() -> None
     was_up = scene.train([4.8, *noisy(90.0, 399)])
     assert was_up.index(True) <= 4, "ten times as bad as blind guessing is no burst"
     assert scene.alert is not None
-    assert scene.alert.text == "Loss 90.0, was 4.8"
+    assert scene.alert.text == "Loss 129.8, was 6.9"
 
 
 def test_after_a_load_the_best_loss_is_that_at_the_checkpoint() -> None:

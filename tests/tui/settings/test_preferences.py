@@ -22,6 +22,7 @@ theme = "tweetgen-light"   # for the sun
 [screen]
 mouse = false
 glyphs = "ascii"
+loss_unit = "nats"
 
 [notices]
 title = false
@@ -59,6 +60,7 @@ def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
         theme="tweetgen-light",
         mouse=False,
         glyphs="ascii",
+        loss_unit="nats",
         title=False,
         bell=False,
         desktop=False,
@@ -76,6 +78,7 @@ def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
         ("theme = 5", ("config.toml", "theme", "it is 5", "auto")),
         ('theme = "nosuch"', ("theme", '"nosuch"', "tweetgen")),
         ("[notices]\nbel = true", ("notices.bel", "unknown entry", "bell, desktop, title")),
+        ('[screen]\nloss_unit = "bytes"', ("screen.loss_unit", '"bytes"', "bits, nats")),
         ('[screen]\nglyphs = "maybe"', ("screen.glyphs", '"maybe"', "auto, braille, block, ascii")),
         ("[intervals]\neval_every = 1.5", ("intervals.eval_every", "1.5", "it must be a whole number")),
         ("[intervals]\nautosave_seconds = nan", ("intervals.autosave_seconds", "nan", "at least 1")),

@@ -19,7 +19,15 @@ from tui.widgets.step_bar import step_text
     ],
 )
 def test_losses_have_at_least_three_digits_however_small_they_are(before: float, after: float, losses: str) -> None:
-    assert step_text(step_taken(1205, loss_before=before, loss_after=after), 40) == f"step 1,205: loss {losses}"[:40]
+    taken = step_taken(1205, loss_before=before, loss_after=after)
+    assert step_text(taken, 39, "nats") == f"step 1,205: loss {losses}"[:39]
+
+
+def test_the_losses_are_in_the_unit_of_the_screen() -> None:
+    taken = step_taken(1205, loss_before=3.3894, loss_after=3.3661)
+    assert "4.890 → 4.856 bits/char, gradient norm" in step_text(taken, 200)
+    assert step_text(taken, 80).startswith("step 1,205: batch loss 4.890 → 4.856, gradient")
+    assert step_text(taken, 80, "nats").startswith("step 1,205: batch loss 3.389 → 3.366, gradient")
 
 
 @pytest.mark.parametrize("width", [10, 30, 40, 60, 80, 200])

@@ -19,6 +19,7 @@ from engine.protocol.events import CharChance, TweetRead, TweetSampled
 from engine.text import ELLIPSIS, harmless
 from tui.formatting.cells import safe_chars
 from tui.formatting.chances import shown_char
+from tui.formatting.loss_units import format_bits, unit_label
 from tui.formatting.tweets import EMPTY_TWEET
 from tui.screens.dialogs.base import Dialog
 from tui.settings.keys.key import bindings_of
@@ -28,6 +29,7 @@ from tui.terminal import clipboard
 from tui.widgets.feed.tweet_text import TweetText
 from tui.widgets.input.chance_bars import ChanceBars
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.terminal_info import loss_unit_of
 
 _NUM_BARS = 8
 _EVALUATING = "evaluating…"
@@ -171,11 +173,11 @@ class TweetDialog(Dialog[None]):
         else:
             end = "the end" if text else EMPTY_TWEET
             what = end if self.tweet.reached_eos else "cut at the maximum length"
-        facts = [what]
+        facts, unit = [what], loss_unit_of(self)
         if self._bits_then[place : place + 1]:
-            facts.append(f"{abs(self._bits_then[place]):.2f} bits when sampled")
+            facts.append(f"{format_bits(abs(self._bits_then[place]), unit)} {unit} when sampled")
         if self._read is not None and (place < len(text) or self.tweet.reached_eos):
-            facts.append(f"{self._read.chars[place].bits:.2f} bits at step {self._read.step:,}")
+            facts.append(f"{format_bits(self._read.chars[place].bits, unit)} {unit} at step {self._read.step:,}")
         if place < len(self.tweet.prime):
             facts.append("given")
         return " · ".join(facts)
@@ -194,7 +196,9 @@ class TweetDialog(Dialog[None]):
         novelty = f"{NOVELTY_GLYPHS[tweet.novelty]} {tweet.novelty}"
         if tweet.novelty != "copy" and tweet.copied_share:
             novelty += f", {tweet.copied_share:.0%} copied"
-        facts = [novelty, f"temperature {tweet.temperature:.2f}", f"{tweet.bits_per_char:.2f} bits/char"]
+        unit = loss_unit_of(self)
+        loss = f"{format_bits(tweet.bits_per_char, unit)} {unit_label(unit)}"
+        facts = [novelty, f"temperature {tweet.temperature:.2f}", loss]
         return " · ".join([*facts, *(["pinned"] if self._is_pinned else [])])
 
     def _nearest(self) -> str:

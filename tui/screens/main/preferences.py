@@ -36,7 +36,7 @@ class ScreenPreferencesController(Controller):
         """Notify the user once the run has ended by itself."""
         was_over, self._was_over = self._was_over, is_over(self._run.view)
         if self._was_over and not was_over and not self._run.is_ending and not self._run.view.is_replay:
-            self._run.services.notify(ending_of(self._run.view))
+            self._run.services.notify(ending_of(self._run.view, self._run.loss_unit))
 
     def action_settings(self) -> None:
         """Show the settings, to change them."""

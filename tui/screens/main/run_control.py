@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
+from tui.formatting.loss_units import LossUnit
 from tui.run.alerts import AlertMonitor
 from tui.run.bridge import Bridge
 from tui.run.command_book import Change, CommandBook
@@ -22,6 +23,7 @@ from tui.run.view import RunPhase, RunView, is_over
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
 from tui.widgets.panels import Panels
+from tui.widgets.terminal_info import loss_unit_of
 
 _REFUSING_PHASES: dict[RunPhase, str] = {
     "starting": "The run is still starting.",
@@ -65,6 +67,11 @@ class RunControl:
     def app(self) -> App[Any]:
         """The app, which shows dialogs and ends."""
         return self.screen.app
+
+    @property
+    def loss_unit(self) -> LossUnit:
+        """The unit of all losses on the screen."""
+        return loss_unit_of(self.screen)
 
     @property
     def panels(self) -> Panels:
@@ -123,7 +130,7 @@ class RunControl:
 
     def show_alert(self) -> None:
         """Show the most urgent alert, or none."""
-        self.panels.show_alert(self.alerts.alert(self.view, self.bridge.config))
+        self.panels.show_alert(self.alerts.alert(self.view, self.bridge.config, self.loss_unit))
 
     def can_steer(self) -> bool:
         """Return whether this screen may change the run; notify the user if not."""

@@ -11,14 +11,15 @@ from rich.cells import cell_len
 
 from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS
+from tui.formatting.loss_units import LossUnit, bits_in
 from tui.settings.theme import NOVELTY_GLYPHS
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▸"
 """Both one cell wide."""
 FULL_WIDTH = 92
 """From this many cells, novelty is also a word, with the share that was copied."""
-BITS_WIDTH = 68
-"""From this many cells, the tweet's bits per character are shown."""
+LOSS_WIDTH = 68
+"""From this many cells, the tweet's mean loss per character is shown."""
 STEPS_WIDTH = 50
 """From this many cells, step and temperature are shown."""
 MIN_TEXT_WIDTH = 10
@@ -36,6 +37,7 @@ class FeedColumns:
 
     width: int
     step_width: int = MIN_STEP_WIDTH
+    unit: LossUnit = "bits"
 
     @property
     def indent(self) -> int:
@@ -49,27 +51,27 @@ class FeedColumns:
 
     def before_text(self, tweet: TweetSampled, sign: str) -> Parts:
         """Return the columns of a tweet's first line; `sign` is one cell wide, or empty."""
-        facts = word = bits = ""
+        facts = word = loss = ""
         if self.width >= STEPS_WIDTH:
             facts = f"{tweet.step:>{self.step_width},}  {tweet.temperature:.2f} "
         if self.width >= FULL_WIDTH:
             word = f"{novelty_words(tweet):<{_WORD_WIDTH}}  "
-        if self.width >= BITS_WIDTH:
-            bits = f"{_bits_cell(tweet.bits_per_char)}  "
+        if self.width >= LOSS_WIDTH:
+            loss = f"{_four_cells(bits_in(self.unit, tweet.bits_per_char))}  "
         return [
             (sign or " ", "sign"),
             (facts, "facts"),
             (NOVELTY_GLYPHS[tweet.novelty] + " ", tweet.novelty),
-            (word + bits, "facts"),
+            (word + loss, "facts"),
         ]
 
     @property
     def heading(self) -> str:
         """Titles of the columns, each aligned with its own; empty in a narrow feed."""
-        if self.width < BITS_WIDTH:
+        if self.width < LOSS_WIDTH:
             return ""
         word = f"{'novelty':<{_WORD_WIDTH + 4}}" if self.width >= FULL_WIDTH else "  "
-        return f"{'step':>{self.step_width + 1}}  temp {word}bits  tweet"
+        return f"{'step':>{self.step_width + 1}}  temp {word}{self.unit}  tweet"
 
 
 def step_width(last_step: int, before: int) -> int:
@@ -90,10 +92,10 @@ def has_char_bits(tweet: TweetSampled, shown: str) -> bool:
     return is_whole and len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
 
 
-def _bits_cell(bits: float) -> str:
-    """Return bits per character in exactly four cells."""
-    bits = min(max(bits, 0.0), 9999.0)
-    return next(shown for digits in (2, 1, 0) if len(shown := f"{bits:>4.{digits}f}") <= 4)
+def _four_cells(loss: float) -> str:
+    """Return a loss in exactly four cells, in either unit: the text must not move when the unit changes."""
+    loss = min(max(loss, 0.0), 9999.0)
+    return next(shown for digits in (2, 1, 0) if len(shown := f"{loss:>4.{digits}f}") <= 4)
 
 
 _WIDEST = TweetSampled(

@@ -6,6 +6,7 @@ the frame counts the new tweets below.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -15,12 +16,14 @@ from textual.message import Message
 
 from engine.protocol.events import TweetSampled
 from tui.files.pins import Pins
+from tui.formatting.loss_units import LossUnit
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.tweets import FEED_KEYS
-from tui.widgets.feed.layout import FeedColumns, step_width
+from tui.widgets.feed.layout import step_width
 from tui.widgets.feed.selection import Anchor, FeedSelection
 from tui.widgets.feed.surprise import NUM_STEPS
+from tui.widgets.terminal_info import TerminalInfo
 
 _TITLE = "tweets"
 _DOUBLE_CLICK = 2
@@ -48,8 +51,16 @@ class TweetFeed(FeedSelection):
         return self._model.is_pins_only
 
     def on_mount(self) -> None:
-        """Set the title."""
+        """Set the title, and watch the app's unit of losses."""
         self.border_title = _TITLE
+        if isinstance(self.app, TerminalInfo):
+            self.watch(self.app, "loss_unit", self._show_unit)
+
+    def _show_unit(self, unit: LossUnit) -> None:
+        """Show the losses of the tweets in `unit`; the columns keep their widths."""
+        self._columns = replace(self._columns, unit=unit)
+        self.refresh()
+        self._update_titles()
 
     def show(self, view: RunView) -> None:
         """Show the tweets of `view`; repaint nothing if they are unchanged."""
@@ -133,12 +144,12 @@ class TweetFeed(FeedSelection):
     def _widen_step_column(self, last_step: int) -> bool:
         """Widen the column of steps if the last step no longer fits; return whether it was widened."""
         width = self._columns.step_width
-        self._columns = FeedColumns(self._columns.width, step_width(last_step, width))
+        self._columns = replace(self._columns, step_width=step_width(last_step, width))
         return self._columns.step_width > width
 
     def _rewrap(self) -> None:
         """Wrap all tweets to the current width."""
-        self._columns = FeedColumns(self.scrollable_content_region.width, self._columns.step_width)
+        self._columns = replace(self._columns, width=self.scrollable_content_region.width)
         self._model.rewrap(self._columns.text_width)
 
     def _update_titles(self) -> None:

@@ -24,6 +24,7 @@ from engine.protocol.commands import CompleteText
 from engine.protocol.events import TextCompleted
 from engine.text import defused, harmless
 from tui.formatting.chances import shown_char
+from tui.formatting.loss_units import format_bits
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.tweets import PROMPT_KEYS
@@ -31,6 +32,7 @@ from tui.widgets.input.chance_bars import ChanceLine
 from tui.widgets.input.completions import Completions, first_word
 from tui.widgets.input.line_input import LineInput
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.terminal_info import loss_unit_of
 
 _GHOST_CELLS = 24
 """Reserved for the ghost text if the line is longer than the screen is wide."""
@@ -234,8 +236,10 @@ class PromptLine(Vertical):
         text = self._input.value
         self._input.show_ghost(defused(self._completions.ghost(text)))
         answer = self._completions.answer_to(text)
-        bits = answer.bits_per_char if answer is not None else None
-        facts = f"temp {self._sampling.temperature:.2f}" + (f" · {bits:.2f} bits" if bits is not None else "")
+        bits, unit = answer.bits_per_char if answer is not None else None, loss_unit_of(self)
+        facts = f"temp {self._sampling.temperature:.2f}" + (
+            f" · {format_bits(bits, unit)} {unit}" if bits is not None else ""
+        )
         self._chances.show(self._completions.likeliest, facts, self._problem(answer))
 
     def _problem(self, answer: TextCompleted | None) -> str:

@@ -117,6 +117,18 @@ async def test_a_saved_theme_is_applied_at_the_start_and_not_written_again(path:
     assert path.stat().st_mtime_ns == before
 
 
+async def test_the_unit_of_losses_is_set_at_the_start_and_changes_at_once(path: Path) -> None:
+    async with running(path, text='[screen]\nloss_unit = "nats"\n', size=(120, 40)) as (app, pilot):
+        await shows(app, "nats/char")
+        await at(app, "loss_unit")
+        await pilot.press("space")
+        await wait_until(lambda: app.loss_unit == "bits", "the unit")
+        await wait_until(lambda: kept(path) == {"screen": {"loss_unit": "bits"}}, "the file")
+        await pilot.press("escape")
+        await shows(app, "bits/char")
+        assert "nats/char" not in screen_text(app)
+
+
 async def test_invalid_entries_are_reported_in_a_few_toasts_and_the_others_are_used(path: Path) -> None:
     wrong = "\n".join(f"a{number} = 1" for number in range(50))
     async with running(path, text=f'theme = "nosuch"\n{wrong}\n[keys]\nsave = "z"\n') as (app, _):

@@ -51,7 +51,7 @@ async def test_a_dot_in_the_dialog_takes_a_step_and_the_grid_follows(stage: Stag
         await wait_until(lambda: app.summary_view.phase == "paused")
         for step in (4, 5):
             await press(pilot, session, ".", num_commands=2)
-            await shows(app, f"Batch of step {step}", f"step {step}: batch loss 2.500 → 2.400")
+            await shows(app, f"Batch of step {step}", f"step {step}: batch loss 3.607 → 3.462")
         assert session.received == (
             [c.ShowBatch(), c.Pause(), c.TakeStep(), c.ShowBatch(), c.TakeStep(), c.ShowBatch()]
         )

@@ -148,10 +148,10 @@ async def test_batch_size_and_intervals_are_asked_for_validated_and_sent(stage: 
     [
         (
             (120, 40),
-            "step 4: loss of this batch 2.500 → 2.400, gradient norm 0.80, learning rate 0.004, 32 tweets, 2,4",
+            "step 4: batch loss 3.607 → 3.462 bits/char, gradient norm 0.80, learning rate 0.004, 32 tweets, 2,4",
         ),
-        ((80, 24), "step 4: batch loss 2.500 → 2.400, gradient norm 0.80, learning rate 0.004"),
-        ((40, 12), "step 4: loss 2.500 → 2.400"),
+        ((80, 24), "step 4: batch loss 3.607 → 3.462, gradient norm 0.80, learning rate 0.004"),
+        ((40, 12), "step 4: loss 3.607 → 3.462"),
     ],
 )
 async def test_a_dot_pauses_then_takes_a_step_and_its_line_stays_until_training_goes_on(
@@ -271,7 +271,7 @@ async def test_a_reloads_best_at_half_the_rate_after_a_divergence_and_u_restores
         for first_step in (601, 751, 901, 1051):
             session.emit(steps_finished(first_step, [4.2] * 150))
             await wait_until(lambda: app.summary_view.step == first_step + 149)  # noqa: B023 - awaited at once
-        await shows(app, "Loss 4.2, was 1.7", "a reload best, halve the learning rate", "esc dismiss")
+        await shows(app, "Loss 6.1, was 2.5", "a reload best, halve the learning rate", "esc dismiss")
         await press(pilot, session, "a")
         assert session.received == [c.LoadCheckpoint(name=f"{RUN}/best", halves_rate=True)]
         session.emit(e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4))

@@ -1,0 +1,86 @@
+"""One unit for all losses on the screen, switched by a key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
+from tests.tui.conftest import Stage, press, screen_text, shows, wait_until
+from tui.app.app import TweetgenApp
+from tui.app.notifications import title_of
+from tui.screens.dialogs.tweet import TweetDialog
+from tui.widgets.feed.tweet_feed import TweetFeed
+
+TWEET = tweet_sampled("hello", 600, bits_per_char=2.2, char_bits=(1.0, 3.0, 2.0, 2.0, 3.0, 2.0))
+SCRIPT: tuple[e.Event, ...] = (
+    steps_finished(1, [1.702] * 600),
+    eval_finished(500, 2.49),
+    eval_finished(600, 2.51, is_best=False),
+    TWEET,
+)
+LOSSES = {
+    "bits": ("bits/char", "2.46", "2.51", "2.49", "bits  tweet", "2.20  hello"),
+    "nats": ("nats/char", "1.702", "1.740", "1.726", "nats  tweet", "1.52  hello"),
+}
+"""Of plot, status and feed: train, validation and best loss; of the tweet, with two decimals in either unit."""
+
+
+async def app_shows(app: TweetgenApp, unit: str) -> None:
+    """Wait until all losses are in a unit."""
+    await shows(app, *LOSSES[unit])
+    other = "nats" if unit == "bits" else "bits"
+    await wait_until(lambda: other not in screen_text(app).replace("bits/nats", ""), f"nothing in {other}")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_b_switches_every_loss_on_the_screen(stage: Stage, size: tuple[int, int]) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=size) as pilot:
+        for unit in ("bits", "nats", "bits"):
+            await app_shows(app, unit)
+            assert title_of(app.summary_view, app.loss_unit) == (
+                f"tweetgen-tui · 2026-11-25-101112 · {LOSSES[unit][2]} {unit} · 600 steps"
+            )
+            await pilot.press("b")
+
+
+async def test_a_tweet_the_step_bar_and_an_alert_are_in_the_unit_of_the_screen(stage: Stage) -> None:
+    rising = (eval_finished(600 + 10 * number, 2.6 + 0.01 * number, is_best=False) for number in range(5))
+    session = FakeSession((*SCRIPT, *rising))
+    app = stage.app(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(app, "Validation rises: 2.64, best 2.49")
+        await press(pilot, session, ".")
+        await wait_until(lambda: app.summary_view.phase == "paused")
+        await press(pilot, session, ".")
+        await shows(app, "batch loss 3.607 → 3.462 bits/char")
+        await pilot.press("b")
+        await shows(app, "batch loss 2.500 → 2.400 nats/char", "Validation rises: 1.830, best 1.726")
+        app.screen.query_one(TweetFeed).focus()
+        await pilot.press("enter")
+        await wait_until(lambda: isinstance(app.screen, TweetDialog), "the dialog")
+        await shows(app, "0.693 nats when sampled", "1.525 nats/char")
+
+
+class _Completing(FakeSession):
+    """Knows the loss of a text."""
+
+    def answer(self, command: c.Command) -> e.Event:
+        answered = super().answer(command)
+        return replace(answered, bits_per_char=3.0) if isinstance(answered, e.TextCompleted) else answered
+
+
+async def test_the_prompt_shows_its_loss_in_the_unit_of_the_screen(stage: Stage) -> None:
+    session = _Completing(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app_shows(app, "bits")
+        await pilot.press("p")
+        await press(pilot, session, "a")
+        await shows(app, "temp 0.80 · 3.00 bits")
+        app.loss_unit = "nats"
+        await shows(app, "temp 0.80 · 2.079 nats")
