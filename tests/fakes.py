@@ -351,8 +351,8 @@ class FakeSession:
                 return e.LearningRateChanged(learning_rate=learning_rate, **now)
             case c.SetBatchSize(batch_size=batch_size):
                 return e.BatchSizeChanged(batch_size=batch_size, epochs=0.5, **now)
-            case c.SetIntervals(eval_every=eval_every, sample_every=sample_every):
-                return e.IntervalsChanged(eval_every=eval_every, sample_every=sample_every, **now)
+            case c.SetIntervals():
+                return e.IntervalsChanged(**vars(command), **now)
             case c.SetBudget(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs):
                 return e.BudgetChanged(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs, **now)
             case c.CompleteText(text=text, request=request):

@@ -15,6 +15,7 @@ from engine.config.run import (
     MAX_TEMPERATURE,
     MIN_TEMPERATURE,
     ModelConfig,
+    SamplePacing,
     SamplingConfig,
     TrainingConfig,
 )
@@ -128,7 +129,12 @@ def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
         st.builds(c.SetSampling, sampling=sampling_configs(primes)),
         st.builds(c.SetLearningRate, learning_rate=st.floats(1e-5, 0.1) | st.sampled_from([-1.0, 0.0, 99.0])),
         st.builds(c.SetBatchSize, batch_size=st.sampled_from([0, 1, 3, 8])),
-        st.builds(c.SetIntervals, eval_every=st.integers(-1, 5), sample_every=st.integers(-1, 5)),
+        st.builds(
+            c.SetIntervals,
+            eval_every=st.integers(-1, 5),
+            sample_every=st.integers(-1, 5),
+            sample_pacing=st.sampled_from(get_args(SamplePacing)),
+        ),
         st.builds(  # always with a limit of steps, so that every run of a test ends
             c.SetBudget,
             max_steps=st.sampled_from([0, 1, 9, 30]),

@@ -99,7 +99,7 @@ def resolve_preset(
 
 
 def _tutorial() -> PresetConfigs:
-    training = TrainingConfig(preset="tutorial", preset_reason="as in CSC321 Tutorial 11")
+    training = TrainingConfig(preset="tutorial", preset_reason="as in CSC321 Tutorial 11", pacing="seconds")
     return PresetConfigs(model=ModelConfig(), training=training)
 
 
@@ -175,6 +175,8 @@ def _from_recipe(
         average_lag=0.05,
         eval_every=500 if hidden_size <= 256 else 1000,
         sample_every=50,
+        sample_pacing="seconds",
+        pacing="seconds",
     )
     epochs = _EPOCHS_WITHOUT_BUDGET if num_chars is None else num_chars / num_train_chars
     return PresetConfigs(model=_auto_model(settings, hidden_size, num_layers, epochs), training=training)

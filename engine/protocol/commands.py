@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
-from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
+from engine.config.run import LADDER_TEMPERATURES, SamplePacing, SamplingConfig
 from engine.protocol import codec
 from engine.protocol.events.insight import ReachMethod
 
@@ -63,6 +63,8 @@ class SetIntervals:
 
     eval_every: int
     sample_every: int
+    sample_pacing: SamplePacing = "interval"
+    """As in `TrainingConfig`."""
 
 
 @dataclass(frozen=True, kw_only=True)

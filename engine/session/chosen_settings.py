@@ -7,10 +7,11 @@ from dataclasses import replace
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.device import Runtime
 from engine.config import presets
+from engine.config.corpus import CorpusConfig
 from engine.config.presets import SpeedOf
-from engine.config.run import ModelConfig, Pacing, RunConfig, TrainingConfig, field_names, with_settings
+from engine.config.run import ModelConfig, RunConfig, TrainingConfig, field_names, with_settings
 from engine.config.validation import option_of
-from engine.corpus.corpus import Corpus
+from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError
 from engine.session.thread_tuning import may_use_bfloat16
 
@@ -20,7 +21,7 @@ TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}
 
 
 def choose_settings(
-    config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, runtime: Runtime, speed: SpeedOf | None
+    config: RunConfig, info: CheckpointInfo | None, data: TrainingData, runtime: Runtime, speed: SpeedOf | None
 ) -> tuple[ModelConfig, TrainingConfig]:
     """Return the settings of model and training; `speed` measures a device for the preset. Raises `ConfigError`."""
     if info is None:
@@ -32,12 +33,12 @@ def choose_settings(
         configs = presets.resolve_preset(
             config.preset,
             settings,
-            corpus.num_train_chars,
+            data.corpus.num_train_chars,
             runtime.device.type,
             has_bfloat16=has_bfloat16,
             speed_of=speed,
         )
-        return configs.model, _paced(configs.training, config, runtime, "seconds")
+        return configs.model, _paced(configs.training, config, runtime, data.config)
     shape = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}
     if any(getattr(info.model, name) != value for name, value in shape.items()):
         raise ConfigError(
@@ -45,12 +46,22 @@ def choose_settings(
             "Omit these options, or train a new model.",
         )
     training = with_settings(info.training, config.settings)
-    return info.model, _paced(training, config, runtime, info.training.pacing)
+    return info.model, _paced(training, config, runtime, data.config)
 
 
-def _paced(training: TrainingConfig, config: RunConfig, runtime: Runtime, pacing: Pacing) -> TrainingConfig:
-    """Return the settings with a pacing: by steps on a CPU, in a repeatable run, and at intervals that the user set."""
-    if "pacing" in config.settings:
-        return training
-    is_fixed = config.is_repeatable or "sample_every" in config.settings or "eval_every" in config.settings
-    return replace(training, pacing="steps" if is_fixed or runtime.device.type == "cpu" else pacing)
+def _paced(training: TrainingConfig, config: RunConfig, runtime: Runtime, corpus: CorpusConfig) -> TrainingConfig:
+    """Return the settings with what paces samples and evaluations.
+
+    Steps alone do in a repeatable run and at intervals that the user set; also for evaluations on a CPU, and for the
+    samples of an overfit run, which end it.
+    """
+    samples, pacing = training.sample_pacing, training.pacing
+    if "sample_pacing" not in config.settings:
+        if "sample_every" in config.settings or corpus.overfit is not None:
+            samples = "interval"
+        elif config.is_repeatable and samples == "seconds":
+            samples = "doubling"
+    if "pacing" not in config.settings:
+        is_fixed = config.is_repeatable or "sample_every" in config.settings or "eval_every" in config.settings
+        pacing = "steps" if is_fixed or runtime.device.type == "cpu" else pacing
+    return replace(training, sample_pacing=samples, pacing=pacing)

@@ -125,8 +125,8 @@ class CommandHandler:
                 run.settings.set_learning_rate(learning_rate)
             case commands.SetBatchSize(batch_size=batch_size):
                 run.settings.set_batch_size(batch_size)
-            case commands.SetIntervals(eval_every=eval_every, sample_every=sample_every):
-                run.settings.set_intervals(eval_every, sample_every)
+            case commands.SetIntervals(eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing):
+                run.settings.set_intervals(eval_every, sample_every, pacing)
             case commands.SetBudget(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs):
                 run.settings.set_budget(max_steps, max_seconds, epochs)
             case commands.Finish():

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from engine.config.run import MIN_LEARNING_RATE, SamplingConfig, with_settings
+from engine.config.run import MIN_LEARNING_RATE, SamplePacing, SamplingConfig, Setting, with_settings
 from engine.config.validation import option_of
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
@@ -51,9 +51,13 @@ class LiveSettings:
         if after != before:
             self.set_learning_rate(after)
 
-    def set_intervals(self, eval_every: int, sample_every: int) -> None:
+    def set_intervals(self, eval_every: int, sample_every: int, sample_pacing: SamplePacing) -> None:
         """Evaluate and sample at these intervals, in steps. Raises `ConfigError`."""
-        intervals = {"eval_every": eval_every, "sample_every": sample_every}
+        intervals: dict[str, Setting] = {
+            "eval_every": eval_every,
+            "sample_every": sample_every,
+            "sample_pacing": sample_pacing,
+        }
         self._state.training = with_settings(self._state.training, {**intervals, "pacing": "steps"})
         self._emit_change(events.IntervalsChanged, **intervals)
 

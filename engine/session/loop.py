@@ -1,8 +1,9 @@
 """The loop of one run: execute commands, do what is due, take a step, repeat.
 
 What is due depends on the step alone (and, for saving, on the clock), and what was done last is part of a checkpoint.
-So a run that is stopped anywhere and resumed does the same things at the same steps as one that never stopped. On a
-device the clock also limits sampling and evaluation, unless the run is to be repeatable (`engine.session.pace`).
+So a run that is stopped anywhere and resumed does the same things at the same steps as one that never stopped. Unless
+the run is to be repeatable, the clock also paces samples, and on a device evaluations (`engine.session.pace`): the
+training is the same, as the seed of a tweet depends on the step alone.
 """
 
 from __future__ import annotations
@@ -20,18 +21,16 @@ from engine.session.command_handler import CommandHandler, RunEndsError
 from engine.session.command_queue import CommandQueue
 from engine.session.divergence import DivergenceRecovery
 from engine.session.overfit import Overfit
-from engine.session.pace import Pace
+from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS, Pace
 from engine.session.run import Run
 from engine.session.speed_limit import SpeedLimit
 from engine.session.state import finished_text
-from engine.training.schedule import is_due
+from engine.training.schedule import is_due, is_sample_step
 
 LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1
 """Interval of `StepsFinished`; a screen redraws at about this pace."""
 PAUSED_POLL_SECONDS = 0.05
-SAMPLE_SECONDS = 1.0
-"""Least time between two samples that are paced by seconds: a day of them is some 50 MB of events."""
 _DUE_SAMPLE = 1  # purpose of a derived seed
 
 
@@ -47,7 +46,8 @@ class TrainingLoop:
         self._run = run
         self._clock = run.state.stopwatch.clock
         self._speed_limit = SpeedLimit(self._clock)
-        self._sample_pace, self._evaluation_pace = Pace(self._clock, SAMPLE_SECONDS), Pace(self._clock)
+        self._sample_pace = Pace(lambda: run.state.stopwatch.seconds, SAMPLE_SECONDS, MAX_SAMPLE_SHARE)
+        self._evaluation_pace = Pace(lambda: run.state.stopwatch.seconds)
         is_overfit = run.setup.training_data.config.overfit is not None
         self._overfit = Overfit(run, self._commands.current_sampling) if is_overfit else None
         self._pauses_at_end = pauses_at_end
@@ -213,9 +213,13 @@ class TrainingLoop:
 
     @property
     def _is_sample_due(self) -> bool:
-        state = self._run.state
-        is_regular = is_due(state.step, state.training.sample_every, state.progress.last_sample_step)
-        is_regular = is_regular and self._may_work(self._sample_pace)
+        state, pace = self._run.state, self._sample_pace
+        if state.step == state.progress.last_sample_step or not state.training.sample_every:
+            return False
+        is_due_by_step = is_sample_step(state.training, state.step)
+        if state.training.sample_pacing == "seconds":
+            return is_due_by_step or pace.allows_work
+        is_regular = is_due_by_step and self._may_work(pace)
         return is_regular or (self._overfit is not None and self._overfit.is_sample_due)
 
     @property
@@ -231,18 +235,20 @@ class TrainingLoop:
         """Sample a tweet; its seed depends on the step alone."""
         run, progress = self._run, self._run.state.progress
         last_sample_step, progress.last_sample_step = progress.last_sample_step, step
-        run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the sampling time
         try:
-            seed = derived_seed(run.state.training.seed, _DUE_SAMPLE, step)
-            with (
-                self._sample_pace.working(),
-                run.state.timer.during("sampling"),
-                run.memory_fallback.memory_errors("sampling a tweet"),
-            ):
-                text = run.sampling_service.sample_tweet(self._commands.current_sampling, seed)
+            with self._sample_pace.working():
+                text = self._sample_tweet(step)
             if self._overfit is not None:
                 self._overfit.record_sample(text)
         except (DivergedError, DeviceMemoryError) as error:
             run.reporter.emit(events.Warned, message=error.message)
         except RunEndsError:
             progress.last_sample_step = last_sample_step  # a resumed run samples it
+
+    def _sample_tweet(self, step: int) -> str:
+        """Sample the due tweet of a step; return its text."""
+        run = self._run
+        run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the sampling time
+        seed = derived_seed(run.state.training.seed, _DUE_SAMPLE, step)
+        with run.state.timer.during("sampling"), run.memory_fallback.memory_errors("sampling a tweet"):
+            return run.sampling_service.sample_tweet(self._commands.current_sampling, seed)

@@ -130,7 +130,7 @@ def _build_state(
     measures = info is None and ranks is None and not config.is_repeatable
     runtime = faster_runtime(config, runtime, data, on_trial) if measures else runtime
     speed = speed_of(runtime, data, on_trial) if measures else None
-    model_config, training = choose_settings(config, info, data.corpus, runtime, speed)
+    model_config, training = choose_settings(config, info, data, runtime, speed)
     sampling = info.sampling if info else SamplingConfig(max_length=data.config.max_length)
     sampling = with_settings(sampling, config.settings)
     data.vocab.encode_strict(sampling.prime)

@@ -24,6 +24,24 @@ def is_due(step: int, interval: int, last_step: int) -> bool:
     return interval > 0 and step % interval == 0 and step != last_step
 
 
+def is_sample_step(training: TrainingConfig, step: int) -> bool:
+    """Return whether a tweet is to be sampled at `step` by the step alone.
+
+    The model changes fast at first, so the intervals of "doubling" and "seconds" start at a step and double.
+    """
+    interval = training.sample_every
+    is_power_of_two = step & (step - 1) == 0
+    match training.sample_pacing:
+        case _ if not interval:
+            return False
+        case "interval":
+            return step % interval == 0
+        case "doubling":
+            return step % interval == 0 or (is_power_of_two and step < interval)
+        case "seconds":
+            return is_power_of_two  # 0 included
+
+
 def is_due_when_overfitting(step: int, last_step: int) -> bool:
     """Return whether a single tweet, sampled last at `last_step`, is sampled at `step`: 1, 2, 4 and every 4 steps."""
     return (step in {1, 2} or step % 4 == 0) and step != last_step

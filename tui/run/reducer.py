@@ -76,8 +76,9 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return _at_learning_rate(view, learning_rate)
         case BatchSizeChanged(batch_size=batch_size, epochs=epochs):
             return _retrained(_at_epochs(_with_new_pace(view, event), epochs), batch_size=batch_size)
-        case IntervalsChanged(eval_every=eval_every, sample_every=sample_every):
-            return _retrained(_with_new_pace(view, event), eval_every=eval_every, sample_every=sample_every)
+        case IntervalsChanged(eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing):
+            view = _with_new_pace(view, event)
+            return _retrained(view, eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing)
         case BudgetChanged(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs):
             view = replace(view, finishes_at=None)
             return _retrained(view, max_steps=max_steps, max_seconds=max_seconds, epochs=epochs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeGuard
+from typing import Literal, TypeGuard, get_args
 
 from engine.config.run import (
     MAX_LEARNING_RATE,
@@ -26,7 +26,9 @@ from engine.protocol.events import (
 from tui.formatting.numbers import format_count, format_learning_rate, format_temperature, shortened
 from tui.run.view import RunView
 
+Interval = Literal["eval_every", "sample_every"]
 SettingCommand = SetSampling | SetLearningRate | SetBatchSize | SetIntervals | SetSpeedLimit
+INTERVALS_IN_STEPS: tuple[Interval, ...] = get_args(Interval)
 
 TEMPERATURE_STEP = 0.05
 LEARNING_RATE_FACTOR = 10**0.1
@@ -63,10 +65,8 @@ def expected_answer(command: SettingCommand, view: RunView) -> Event:
             return LearningRateChanged(step=step, elapsed_seconds=seconds, learning_rate=rate)
         case SetBatchSize(batch_size=size):
             return BatchSizeChanged(step=step, elapsed_seconds=seconds, batch_size=size, epochs=view.epoch)
-        case SetIntervals(eval_every=eval_every, sample_every=sample_every):
-            return IntervalsChanged(
-                step=step, elapsed_seconds=seconds, eval_every=eval_every, sample_every=sample_every
-            )
+        case SetIntervals():
+            return IntervalsChanged(step=step, elapsed_seconds=seconds, **vars(command))
         case SetSpeedLimit(steps_per_second=limit):
             return SpeedLimitChanged(step=step, elapsed_seconds=seconds, steps_per_second=limit)
 
@@ -82,9 +82,23 @@ def inverse_of(command: SettingCommand, view: RunView) -> SettingCommand:
         case SetBatchSize():
             return SetBatchSize(batch_size=training.batch_size)
         case SetIntervals():
-            return SetIntervals(eval_every=training.eval_every, sample_every=training.sample_every)
+            return intervals_of(training)
         case SetSpeedLimit():
             return SetSpeedLimit(steps_per_second=view.speed_limit)
+
+
+def intervals_of(training: TrainingConfig) -> SetIntervals:
+    """Return the command that sets the intervals of `training`."""
+    return SetIntervals(
+        eval_every=training.eval_every, sample_every=training.sample_every, sample_pacing=training.sample_pacing
+    )
+
+
+def with_interval(intervals: SetIntervals, name: Interval, steps: int) -> SetIntervals:
+    """Return the command that changes one interval; tweets are then sampled at that interval alone."""
+    if name == "eval_every":
+        return replace(intervals, eval_every=steps)
+    return replace(intervals, sample_every=steps, sample_pacing="interval")
 
 
 def undo_description(inverse: SettingCommand, command: SettingCommand) -> str:
@@ -106,13 +120,19 @@ def _differences(back: SettingCommand, command: SettingCommand) -> Iterator[str]
         case SetIntervals(), SetIntervals():
             if back.eval_every != command.eval_every:
                 yield f"evaluations back to {format_interval(back.eval_every)}"
-            if back.sample_every != command.sample_every:
-                yield f"tweets back to {format_interval(back.sample_every)}"
+            if format_samples(back) != format_samples(command):
+                yield f"tweets back to {format_samples(back)}"
 
 
 def format_interval(interval: int) -> str:
     """Describe an interval of steps, where 0 is never."""
     return f"every {format_count(interval)} steps" if interval else "never"
+
+
+def format_samples(intervals: SetIntervals) -> str:
+    """Describe when tweets are sampled."""
+    is_timed = intervals.sample_every and intervals.sample_pacing == "seconds"
+    return "about one every 2 seconds" if is_timed else format_interval(intervals.sample_every)
 
 
 def format_speed_limit(steps_per_second: float) -> str:

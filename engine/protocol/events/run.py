@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig, Tuning
+from engine.config.run import ModelConfig, SamplePacing, SamplingConfig, TrainingConfig, Tuning
 from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, StepNumber
 
 WarningKind = Literal["", "not-finite", "disk", "journal", "disk-works", "outcome", "finished"]
@@ -77,6 +77,7 @@ class IntervalsChanged(BaseEvent):
 
     eval_every: int
     sample_every: int
+    sample_pacing: SamplePacing = "interval"
 
 
 @dataclass(frozen=True, kw_only=True)

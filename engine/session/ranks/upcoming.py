@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.session.state import RunState
-from engine.training.schedule import budget_used, exhausted_budget, learning_rate_at
+from engine.training.schedule import budget_used, exhausted_budget, is_sample_step, learning_rate_at
 
 
 def upcoming_rates(state: RunState, count: int) -> list[float]:
@@ -14,12 +14,13 @@ def upcoming_rates(state: RunState, count: int) -> list[float]:
     """
     training, finish = state.training, state.progress.finish
     count = 1 if training.steps_per_second else count  # the loop waits between steps
-    intervals = [each for each in (training.sample_every, training.eval_every, training.save_every) if each]
+    intervals = [each for each in (training.eval_every, training.save_every) if each]
     rates: list[float] = []
     for step, epochs_before in enumerate(state.batches.upcoming_epochs(count), start=state.step):
         used = training, step, epochs_before, state.stopwatch.seconds
         is_over = exhausted_budget(*used) is not None or (finish is not None and step >= finish.last_step)
-        if rates and (is_over or any(step % interval == 0 for interval in intervals)):
+        is_work_due = is_sample_step(training, step) or any(step % interval == 0 for interval in intervals)
+        if rates and (is_over or is_work_due):
             break
         rates.append(learning_rate_at(training, step, budget_used(*used), finish))
     return rates

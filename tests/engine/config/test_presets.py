@@ -28,7 +28,8 @@ def test_the_tutorial_preset_does_not_depend_on_corpus_or_device(num_train_chars
     configs = resolve("tutorial", num_train_chars, device_type)
     assert configs.model == ModelConfig(embedding_size=128, hidden_size=128, num_layers=1, dropout=0.0)
     training = configs.training
-    assert (training.learning_rate, training.batch_size, training.sample_every) == (0.004, 32, 100)
+    assert (training.learning_rate, training.batch_size) == (0.004, 32)
+    assert (training.sample_every, training.sample_pacing) == (100, "interval")
     assert (training.schedule, training.warmup_steps, training.weight_decay, training.max_grad_norm) == (
         "constant",
         0,

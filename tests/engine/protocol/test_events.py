@@ -36,7 +36,7 @@ EVENTS = {
     "ModelChanged": "model num_parameters",
     "LearningRateChanged": "learning_rate",
     "BatchSizeChanged": "batch_size epochs",
-    "IntervalsChanged": "eval_every sample_every",
+    "IntervalsChanged": "eval_every sample_every sample_pacing",
     "BudgetChanged": "max_steps max_seconds epochs",
     "TextCompleted": "request completion reached_eos next_chars unknown_chars bits_per_char",
     "TweetRead": "text chars bits_per_char copied_share nearest nearest_share",
@@ -74,7 +74,7 @@ COMMANDS = {
     "SetSampling": "sampling",
     "SetLearningRate": "learning_rate",
     "SetBatchSize": "batch_size",
-    "SetIntervals": "eval_every sample_every",
+    "SetIntervals": "eval_every sample_every sample_pacing",
     "SetBudget": "max_steps max_seconds epochs",
     "Finish": "",
     "CancelFinish": "",
@@ -98,8 +98,8 @@ COMMANDS = {
 CONFIGS = {
     "model": "embedding_size hidden_size num_layers dropout tied_embeddings",
     "training": "preset preset_reason batch_size learning_rate schedule warmup_steps weight_decay max_grad_norm "
-    "average_lag epochs max_steps max_seconds eval_every eval_tweets sample_every pacing save_every keep_checkpoints "
-    "autosave_seconds keep_every_step steps_per_second seed",
+    "average_lag epochs max_steps max_seconds eval_every eval_tweets sample_every sample_pacing pacing save_every "
+    "keep_checkpoints autosave_seconds keep_every_step steps_per_second seed",
     "sampling": "temperature top_k top_p min_p prime max_length",
 }
 

@@ -1,19 +1,34 @@
-"""On a device, samples and evaluations take a limited share of the time; steps alone rule where runs must repeat."""
+"""Tweets are due at the first steps and then by time, at a small share of it; by steps alone where runs must repeat."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 
-from engine.config.run import Pacing, RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import Pacing, RunConfig, RuntimeConfig, SamplePacing, Setting, TrainingConfig, with_settings
 from engine.protocol import commands
 from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
 from engine.session.chosen_settings import _paced
-from engine.session.pace import MAX_SHARE, Pace
-from tests.engine.helpers import CPU, TickingClock, latest, of_type, run_session, tiny_config, write_corpus
+from engine.session.pace import MAX_SAMPLE_SHARE, MAX_SHARE, SAMPLE_SECONDS, Pace
+from tests.engine.helpers import (
+    CPU,
+    OnEvent,
+    TickingClock,
+    latest,
+    losses,
+    of_type,
+    run_session,
+    tiny_config,
+    write_corpus,
+)
 from tests.fakes import FakeClock
 
 ON_GPU = replace(CPU, device=torch.device("cuda"))
@@ -61,15 +76,103 @@ def test_samples_are_skipped_only_if_they_are_paced_by_seconds(
     assert latest().training.pacing == pacing
 
 
-def test_intervals_that_a_user_sets_are_followed_to_the_step(tmp_path: Path) -> None:
-    config = tiny_config(write_corpus(tmp_path), sample_every=2, pacing="seconds")
-    emitted = run_session(config, {1: [commands.SetIntervals(eval_every=0, sample_every=3)]}, clock=TickingClock(1e-5))
-    assert [event.step for event in of_type(emitted, e.TweetSampled)][1:] == [3, 6, 9]
-    assert latest().training.pacing == "steps"
+def steps_of_tweets(emitted: list[Event]) -> list[int]:
+    return [event.step for event in of_type(emitted, e.TweetSampled)]
+
+
+def taking(clock: FakeClock, seconds_per_step: float, seconds_per_tweet: float = 0.0) -> OnEvent:
+    """Return a subscriber that lets this time pass on each step and tweet."""
+
+    def on_event(event: Event) -> tuple[Command, ...]:
+        clock.advance(seconds_per_step if isinstance(event, e.StepsFinished) else 0.0)
+        clock.advance(seconds_per_tweet if isinstance(event, e.TweetSampled) else 0.0)
+        return ()
+
+    return on_event
+
+
+def test_tweets_are_sampled_at_doubling_steps_and_then_every_two_seconds(tmp_path: Path) -> None:
+    clock = FakeClock()
+    config = tiny_config(write_corpus(tmp_path), sample_every=50, sample_pacing="seconds", max_steps=120)
+    emitted = run_session(config, on_event=taking(clock, 0.125), clock=clock)
+    assert steps_of_tweets(emitted) == [0, 1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112]
+    assert latest().training.sample_pacing == "seconds"
+
+
+def test_a_slow_tweet_takes_at_most_its_share_of_the_time(tmp_path: Path) -> None:
+    clock = FakeClock()
+    config = tiny_config(write_corpus(tmp_path), sample_every=50, sample_pacing="seconds", max_steps=500)
+    emitted = run_session(config, on_event=taking(clock, 0.1, 0.1), clock=clock)
+    late = [event for event in of_type(emitted, e.TweetSampled) if event.step > 256]
+    gaps = {round(after.elapsed_seconds - before.elapsed_seconds, 1) for before, after in pairwise(late)}
+    assert gaps == {0.1 / MAX_SAMPLE_SHARE}
+
+
+def test_a_pause_brings_no_tweet_sooner(tmp_path: Path) -> None:
+    clock = FakeClock()
+    paced = taking(clock, 0.125)
+
+    def on_event(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.Paused):
+            clock.advance(10 * SAMPLE_SECONDS)
+            return [commands.Resume()]
+        return paced(event)
+
+    config = tiny_config(write_corpus(tmp_path), sample_every=50, sample_pacing="seconds", max_steps=60)
+    emitted = run_session(config, {40: [commands.Pause()]}, on_event, clock)
+    assert steps_of_tweets(emitted) == [0, 1, 2, 4, 8, 16, 32, 48]
+
+
+def test_tweets_by_time_leave_the_training_bit_for_bit_as_it_is_without_any(tmp_path: Path) -> None:
+    def losses_with(name: str, **settings: Setting) -> dict[int, float]:
+        config = tiny_config(write_corpus(tmp_path), run_name=name, dropout=0.3, max_steps=40, **settings)
+        return losses(run_session(config, clock=TickingClock(0.3)))
+
+    assert losses_with("with", sample_every=50, sample_pacing="seconds") == losses_with("without", sample_every=0)
 
 
 @pytest.mark.parametrize(
-    ("settings", "is_on_gpu", "before", "expected"),
+    ("sample_pacing", "expected"),
+    [("interval", [0, 12, 24]), ("doubling", [0, 1, 2, 4, 8, 12, 24])],
+)
+def test_by_steps_alone_no_clock_changes_when_tweets_are_sampled(
+    tmp_path: Path, sample_pacing: SamplePacing, expected: list[int]
+) -> None:
+    config = tiny_config(write_corpus(tmp_path), sample_every=12, sample_pacing=sample_pacing, max_steps=26)
+    assert steps_of_tweets(run_session(config, clock=TickingClock(3.0))) == expected
+
+
+@pytest.mark.parametrize("sample_pacing", ["interval", "doubling", "seconds"])
+def test_an_interval_of_0_samples_nothing(tmp_path: Path, sample_pacing: SamplePacing) -> None:
+    config = tiny_config(write_corpus(tmp_path), sample_every=0, sample_pacing=sample_pacing)
+    assert steps_of_tweets(run_session(config, clock=TickingClock(3.0))) == []
+
+
+@pytest.mark.parametrize("before", ["interval", "seconds"])
+def test_intervals_that_a_user_sets_are_followed_to_the_step(tmp_path: Path, before: SamplePacing) -> None:
+    config = tiny_config(write_corpus(tmp_path), sample_every=20, sample_pacing=before, pacing="seconds")
+    emitted = run_session(config, {1: [commands.SetIntervals(eval_every=0, sample_every=3)]}, clock=TickingClock(1e-5))
+    assert [step for step in steps_of_tweets(emitted) if step > 1] == [3, 6, 9]
+    assert (latest().training.pacing, latest().training.sample_pacing) == ("steps", "interval")
+
+
+def test_a_change_of_the_evaluations_leaves_the_tweets_paced_by_time(tmp_path: Path) -> None:
+    config = tiny_config(write_corpus(tmp_path), sample_every=3, sample_pacing="seconds")
+    command = commands.SetIntervals(eval_every=2, sample_every=3, sample_pacing="seconds")
+    assert steps_of_tweets(run_session(config, {1: [command]})) == [0, 1, 2, 4, 8]
+
+
+def chosen(
+    given: dict[str, Setting], *, is_on_gpu: bool = False, overfit: int | None = None, **before: Setting
+) -> TrainingConfig:
+    """Return the settings of a run with these options, `before` those of its preset or checkpoint."""
+    training = with_settings(TrainingConfig(), before)
+    runtime = ON_GPU if is_on_gpu else CPU
+    return _paced(training, RunConfig(settings=given), runtime, CorpusConfig(overfit=overfit))
+
+
+@pytest.mark.parametrize(
+    ("given", "is_on_gpu", "before", "expected"),
     [
         ({}, True, "seconds", "seconds"),
         ({}, False, "seconds", "steps"),
@@ -79,10 +182,32 @@ def test_intervals_that_a_user_sets_are_followed_to_the_step(tmp_path: Path) -> 
         ({"eval_every": 10}, True, "seconds", "steps"),
     ],
 )
-def test_seconds_pace_a_run_on_a_device_unless_it_must_repeat(
-    settings: dict[str, Setting], is_on_gpu: bool, before: Pacing, expected: Pacing
+def test_evaluations_are_paced_by_seconds_on_a_device_only_and_unless_a_run_must_repeat(
+    given: dict[str, Setting], is_on_gpu: bool, before: Pacing, expected: Pacing
 ) -> None:
-    runtime = ON_GPU if is_on_gpu else CPU
-    assert _paced(TrainingConfig(), RunConfig(settings=settings), runtime, before).pacing == expected
-    repeatable = RunConfig(settings=settings, runtime=RuntimeConfig(deterministic=True))
-    assert _paced(TrainingConfig(), repeatable, runtime, before).pacing == "steps"
+    assert chosen(given, is_on_gpu=is_on_gpu, pacing=before).pacing == expected
+    deterministic = RunConfig(settings=given, runtime=RuntimeConfig(deterministic=True))
+    assert _paced(TrainingConfig(pacing=before), deterministic, ON_GPU, CorpusConfig()).pacing == "steps"
+
+
+@pytest.mark.parametrize("is_on_gpu", [False, True])
+@pytest.mark.parametrize(
+    ("given", "before", "expected"),
+    [
+        ({}, "seconds", "seconds"),
+        ({}, "interval", "interval"),
+        ({"seed": 3}, "seconds", "doubling"),
+        ({"seed": 3}, "interval", "interval"),
+        ({"eval_every": 10}, "seconds", "seconds"),
+        ({"sample_every": 10}, "seconds", "interval"),
+        ({"sample_every": 10, "seed": 3}, "seconds", "interval"),
+    ],
+)
+def test_tweets_are_paced_by_time_on_any_machine_unless_a_run_must_repeat_or_the_user_sets_an_interval(
+    given: dict[str, Setting], is_on_gpu: bool, before: SamplePacing, expected: SamplePacing
+) -> None:
+    assert chosen(given, is_on_gpu=is_on_gpu, sample_pacing=before).sample_pacing == expected
+
+
+def test_a_run_on_a_single_tweet_which_its_samples_end_is_sampled_by_steps_alone() -> None:
+    assert chosen({}, overfit=0, sample_pacing="seconds").sample_pacing == "interval"

@@ -131,6 +131,17 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(home: Path, unint
     assert_same(facts(run_in_parts(home, [stop])), uninterrupted)
 
 
+@pytest.mark.parametrize("stops", [[0, 1], [2, 3], [8, 12]])
+def test_a_resumed_run_neither_repeats_nor_skips_a_tweet_of_the_doubling_steps(home: Path, stops: list[int]) -> None:
+    pacing: dict[str, Setting] = {"sample_every": 12, "sample_pacing": "doubling"}
+    (home / "whole").mkdir()
+    with home_at(home / "whole"):
+        whole = facts(run_session(demanding(home / "whole", **pacing)))
+    assert [event.step for event in of_type(whole.events, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
+
+    assert_same(facts(run_in_parts(home, stops, None, **pacing)), whole)
+
+
 def test_a_stop_between_a_sample_and_an_evaluation_of_one_step_repeats_neither(
     home: Path, uninterrupted: Facts
 ) -> None:

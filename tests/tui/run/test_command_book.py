@@ -14,7 +14,13 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished
 from tui.run.command_book import CommandBook
 from tui.run.reducer import apply
-from tui.run.setting_commands import SettingCommand, other_learning_rate, other_temperature
+from tui.run.setting_commands import (
+    SettingCommand,
+    intervals_of,
+    other_learning_rate,
+    other_temperature,
+    with_interval,
+)
 from tui.run.view import RunView
 
 KEYS = {"+": 1, "-": -1, "]": 1, "[": -1}
@@ -194,6 +200,20 @@ def test_undo_reports_the_restored_values(command: SettingCommand, description: 
     screen = Screen()
     screen.send(command)
     assert screen.undo() == description
+
+
+def test_an_interval_of_tweets_replaces_their_pace_by_time_until_it_is_undone() -> None:
+    paced = TrainingConfig(sample_every=50, sample_pacing="seconds")
+    screen = Screen(run_started(training=paced))
+
+    screen.send(with_interval(intervals_of(screen.training), "eval_every", 7))
+    assert (screen.training.eval_every, screen.training.sample_pacing) == (7, "seconds")
+    screen.send(with_interval(intervals_of(screen.training), "sample_every", 50))
+    assert screen.training.sample_pacing == "interval"
+
+    assert screen.undo() == "tweets back to about one every 2 seconds"
+    assert screen.undo() == "evaluations back to every 500 steps"
+    assert screen.training == paced
 
 
 def test_a_refused_change_is_removed_from_the_undo_stack_and_its_neighbours_stay() -> None:

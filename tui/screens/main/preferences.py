@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.protocol.commands import SetIntervals
+from tui.run.setting_commands import INTERVALS_IN_STEPS, intervals_of, with_interval
 from tui.run.summary import ending_of
 from tui.run.view import is_over
 from tui.screens.dialogs.help import HelpScreen
@@ -51,12 +51,14 @@ class ScreenPreferencesController(Controller):
         if any(name.startswith("keys.") for name in changes):
             self._show_keys()
         view = self._run.view
-        chosen = {name: value for name, value in changes.items() if name in {"eval_every", "sample_every"}}
         is_live = view.phase in {"training", "paused"} and not view.is_replay and not self._run.bridge.refusal
-        if view.training is not None and is_live and any(value is not None for value in chosen.values()):
-            now = {"eval_every": view.training.eval_every, "sample_every": view.training.sample_every}
-            now |= {name: value for name, value in chosen.items() if isinstance(value, int)}
-            self._run.send(SetIntervals(**now))
+        if view.training is not None and is_live:
+            before = changed = intervals_of(view.training)
+            for name in INTERVALS_IN_STEPS:
+                if isinstance(steps := changes.get(name), int):
+                    changed = with_interval(changed, name, steps)
+            if changed != before:
+                self._run.send(changed)
 
     def _show_keys(self) -> None:
         self._run.screen.query_one(KeyBar).show_keys(mapped(BAR_KEYS, self.key_map))

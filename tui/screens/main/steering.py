@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Literal
 
 from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
-from engine.protocol.commands import Pause, SetBatchSize, SetIntervals, SetSpeedLimit, TakeStep
+from engine.protocol.commands import Pause, SetBatchSize, SetSpeedLimit, TakeStep
 from tui.run.alerts import Alert, commands_for, config_to_resume
-from tui.run.setting_commands import format_interval, format_speed_limit, other_learning_rate, other_temperature
+from tui.run.setting_commands import (
+    Interval,
+    format_interval,
+    format_samples,
+    format_speed_limit,
+    intervals_of,
+    other_learning_rate,
+    other_temperature,
+    with_interval,
+)
 from tui.run.view import is_over
 from tui.screens.dialogs.number import NumberDialog, NumberQuestion
 from tui.screens.main.leaving import LeavingController
@@ -17,7 +25,6 @@ from tui.screens.main.run_control import Controller, RunControl
 
 MAX_INTERVAL = 1_000_000_000
 MAX_STEPS_PER_SECOND = 1000
-Interval = Literal["eval_every", "sample_every"]
 
 
 class SteeringController(Controller):
@@ -106,21 +113,23 @@ class SteeringController(Controller):
     def action_interval(self, what: Interval) -> None:
         """Ask how often to evaluate, or to sample a tweet for the feed."""
         if self._run.can_command():
-            is_evaluation = what == "eval_every"
+            is_evaluation, intervals = what == "eval_every", intervals_of(self._training)
             question = NumberQuestion(
                 title=f"Steps between {'evaluations' if is_evaluation else 'tweets'}",
-                sentence=f"Steps between two {'evaluations' if is_evaluation else 'tweets of the feed'}; 0: none.",
-                value=self._intervals[what],
+                sentence=f"Steps between two {'evaluations' if is_evaluation else 'tweets of the feed'}; 0: none. "
+                f"Now {format_interval(intervals.eval_every) if is_evaluation else format_samples(intervals)}.",
+                value=getattr(intervals, what),
                 low=0,
                 high=MAX_INTERVAL,
             )
             self._run.app.push_screen(NumberDialog(question), partial(self._set_interval, what))
 
     def _set_interval(self, what: Interval, interval: int | None) -> None:
-        now = self._intervals
-        if interval is None or interval == now[what] or not self._run.can_command():
+        before = intervals_of(self._training)
+        changed = before if interval is None else with_interval(before, what, interval)
+        if interval is None or changed == before or not self._run.can_command():
             return
-        self._run.send(SetIntervals(**now | {what: interval}))
+        self._run.send(changed)
         subject = "Evaluations" if what == "eval_every" else "Tweets"
         self._run.messages.toast(f"{subject}: {format_interval(interval)}.")
 
@@ -128,10 +137,6 @@ class SteeringController(Controller):
     def _training(self) -> TrainingConfig:
         """The training settings, with those that were sent and are not answered yet."""
         return self._run.shown_view.training or TrainingConfig()
-
-    @property
-    def _intervals(self) -> dict[Interval, int]:
-        return {"eval_every": self._training.eval_every, "sample_every": self._training.sample_every}
 
     def action_answer_alert(self) -> None:
         """Do what the alert offers."""
