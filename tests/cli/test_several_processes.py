@@ -11,7 +11,7 @@ import pytest
 
 from engine.compute import device
 from engine.config.run import RunConfig, RuntimeConfig
-from engine.errors import DeviceError, DistributedError
+from engine.errors import DeviceError, RestartsUsedUpError
 from engine.protocol import events as e
 from engine.storage.file_lock import try_lock
 from engine.storage.folders import folder_of_run
@@ -124,7 +124,7 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> Lost:
                 for event in events:
                     journal.write(event)
                 journal.close()
-            raise DistributedError("A process of the run was lost 4 times. Rank 1 was killed.")
+            raise RestartsUsedUpError("A process of the run was lost 4 times. Rank 1 was killed.")
 
         monkeypatch.setattr(run_launcher, "launch_processes", fail)
 
@@ -145,7 +145,7 @@ def test_a_run_that_was_lost_too_often_ends_in_its_journal_and_can_be_continued(
     journal = folder_of_run("lost").journal_path
     failed = last_event(journal)
     assert isinstance(failed, e.RunFailed)
-    assert failed.step == 2
+    assert (failed.step, failed.title) == (2, "The restarts are used up")
     assert_valid_stream(list(read_journal(journal)))
     assert e.from_json(ended.lines[-1]) == failed
     assert not launch_lock_path(folder_of_run("lost")).exists()

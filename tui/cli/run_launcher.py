@@ -80,7 +80,7 @@ def _launch(order: LaunchOrder, processes: Processes, folder: LaunchFolder, rele
         if not LaunchNotes(folder).has_saved:
             raise
         hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {order.run}"
-        raise DistributedError(error.message, hint) from None
+        raise type(error)(error.message, hint) from None
     finally:
         log_output(folder, folder_of_run(order.run).log_path)
 

@@ -67,6 +67,8 @@ class RemoteBridge:
         self._last_event: Event | None = None
         self._problem: TweetgenError | None = None
         self._is_connected = False
+        self._is_relaunched = False
+        """Whether the last connection ended while a launcher was alive."""
         self._has_stopped_launch = False
         self._thread = threading.Thread(target=self._run, name="attached", daemon=True)
 
@@ -146,10 +148,24 @@ class RemoteBridge:
     @property
     def badge(self) -> str:
         """How this screen is attached, and how many are."""
-        if not self._is_connected and self.is_alive and self._has_snapshot.is_set():
-            return "restarting"
+        if self._is_interrupted:
+            return "restarting" if self._is_relaunched else "reconnecting"
         mode = "read-only" if self.is_read_only else "attached"
         return mode if self.num_screens == 1 else f"{mode}, {self.num_screens} screens"
+
+    @property
+    def interruption(self) -> str:
+        """Why no command reaches the run for now; empty while there is a connection."""
+        if not self._is_interrupted:
+            return ""
+        if self._is_relaunched:
+            return "The processes of the run are starting again: no key reaches it until then."
+        return "The connection to the run is interrupted: no key reaches it until it is back."
+
+    @property
+    def _is_interrupted(self) -> bool:
+        """Whether the connection is to be made again."""
+        return self._has_snapshot.is_set() and not self._is_connected and self.is_alive and self._should_run
 
     @property
     def is_alive(self) -> bool:
@@ -187,6 +203,7 @@ class RemoteBridge:
             if not self._is_launched:
                 raise
         finally:
+            self._is_relaunched = self._is_launched
             self._is_connected = False
 
     @property

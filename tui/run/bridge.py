@@ -53,6 +53,10 @@ class Bridge(Protocol):
         """Why this screen must not change the run; empty where it may."""
 
     @property
+    def interruption(self) -> str:
+        """Why no command reaches the run for now, as a sentence; empty where they do."""
+
+    @property
     def welcome(self) -> str:
         """The notice shown at the start; may be empty."""
 

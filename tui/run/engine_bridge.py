@@ -54,7 +54,7 @@ class EngineBridge:
     is_remote = False
     host_pid = None
     num_screens = 0
-    badge = refusal = ""
+    badge = refusal = interruption = ""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from engine.storage.folders import create_run_folder, named_checkpoint_path
 from engine.storage.journal import Journal
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, wait_until
 from tests.tui.remote.host_and_client import hosted
 from tui.app.app import TweetgenApp
 from tui.cli.commands import screen
@@ -101,6 +101,47 @@ async def test_a_read_only_screen_shows_the_batch_but_takes_no_step(stage: Stage
         await opened(app, MainScreen)
         await pilot.press("q")
         await wait_until(lambda: app.return_code == 0, "the end")
+
+
+class Interrupted(Attached):
+    """One whose connection a test can interrupt."""
+
+    interruption = ""
+
+
+async def test_while_the_processes_start_again_keys_are_refused_and_the_panel_does_not_say_training(
+    stage: Stage,
+) -> None:
+    async with attached(stage, Interrupted, (120, 40)) as (app, pilot, session):
+        bridge = app.bridge
+        assert isinstance(bridge, Interrupted)
+        await pilot.press("+")
+        await wait_until(lambda: len(session.received) == 1, "a command")
+        await shows(app, "training")
+        bridge.interruption = "The processes start again."
+        await toasted(app, "The processes start again.")
+        await wait_until(lambda: "▶ training" not in screen_text(app), "another state")
+        await shows(app, "○ starting")
+        for key in MAIN_ACTIONS:
+            if key.steers and key.name not in {"open", "load"}:
+                await app.screen.run_action(key.textual_action)
+                assert isinstance(app.screen, MainScreen), key.title
+        assert len(session.received) == 1
+        bridge.interruption = ""
+        await shows(app, "▶ training")
+        await press(pilot, session, "g")
+
+
+async def test_a_command_that_was_not_answered_before_an_interruption_is_reported(stage: Stage) -> None:
+    async with attached(stage, Interrupted, (120, 40)) as (app, _, _):
+        bridge = app.bridge
+        assert isinstance(bridge, Interrupted)
+        run = cast("MainScreen", app.screen).run
+        run.commands = run.commands.after_sending(c.Pause(), run.view)
+        bridge.interruption = "The processes start again."
+        await toasted(app, "The processes start again.")
+        bridge.interruption = ""
+        await toasted(app, "The last key before the interruption may have had no effect.")
 
 
 async def test_the_key_bar_shows_how_a_screen_is_attached(stage: Stage) -> None:

@@ -144,9 +144,10 @@ def test_a_screen_waits_for_a_run_that_is_started_again_and_can_stop_it_meanwhil
             bridge = RemoteBridge(folder_of_run(RUN))
             bridge.connect()
         wait_until(lambda: bridge.badge == "restarting")
+        assert "starting again" in bridge.interruption
         with hosted(run_started(run=RUN), PAUSED):
             assert wait_for_view(bridge).phase == "paused"
-            assert bridge.badge == "attached"
+            assert (bridge.badge, bridge.interruption) == ("attached", "")
         wait_until(lambda: bridge.badge == "restarting")
         bridge.stop("stopped by the user")
         assert launcher.wait(DEADLINE_SECONDS) == -signal.SIGTERM

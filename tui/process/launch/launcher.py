@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from engine.errors import DistributedError
+from engine.errors import DistributedError, RestartsUsedUpError
 from tui.process.launch.folder import VARIABLE, LaunchFolder
 from tui.process.launch.lifeline import LauncherPipe
 from tui.process.signals import HANGUP_CODE, handle_ending_signals, leave_at_once
@@ -151,5 +151,6 @@ class _Launcher:
         if self._max_restarts == 0 and leaders > 128:  # ended by a signal that was forwarded
             return leaders
         why = self._folder.why_lost(self._attempt, self._num_ranks)
-        times = f" {self._attempt + 1} times" if self._max_restarts else ""
-        raise DistributedError(f"A process of the run was lost{times}. {why}")
+        if self._max_restarts == 0:
+            raise DistributedError(f"A process of the run was lost. {why}")
+        raise RestartsUsedUpError(f"A process of the run was lost {self._attempt + 1} times. {why}")

@@ -7,6 +7,7 @@ Draws only what a command changes at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from textual.app import App
@@ -58,6 +59,8 @@ class RunControl:
         self.alerts = AlertMonitor.for_attached(view) if bridge.is_remote else AlertMonitor()
         self.num_gaps = 0
         """How often events were missed: answers to queries may be among them."""
+        self._interruption = ""
+        """That of the bridge at the last tick."""
         self.is_ending = False
         """Whether the session was asked to end."""
         self.has_paused_to_step = False
@@ -80,8 +83,9 @@ class RunControl:
 
     @property
     def shown_view(self) -> RunView:
-        """The view with the settings that were sent and are not answered yet."""
-        return self.commands.apply_to(self.view)
+        """The view with the settings that were sent and are not answered yet; starting while it is interrupted."""
+        view = self.commands.apply_to(self.view)
+        return replace(view, phase="starting") if self._interruption and not is_over(view) else view
 
     @property
     def name(self) -> str:
@@ -98,6 +102,7 @@ class RunControl:
         """Fold the events since the last call into the view; return those that the screen has to react to."""
         update = self.bridge.drain()
         events = update.events
+        self._report_interruption()
         if update.view is not None:  # events were missed, and may have answered what is pending
             self.num_gaps += 1
             events = (*_missed(self.view, update.view), *events)
@@ -111,6 +116,14 @@ class RunControl:
             self.alerts = self.alerts.after_event(event, answered)
         self.alerts = self.alerts.after_tick(self.view)
         return events
+
+    def _report_interruption(self) -> None:
+        """Notify the user once no command reaches the run any more, and once they do if one may be lost."""
+        before, self._interruption = self._interruption, self.bridge.interruption
+        if self._interruption and not before and not self.is_ending:
+            self.messages.toast(self._interruption, "warning")
+        elif before and not self._interruption and self.commands.pending:
+            self.messages.toast("The last key before the interruption may have had no effect.", "warning")
 
     def send(self, command: Command) -> None:
         """Send a command, and show at once what it will change."""
@@ -134,7 +147,7 @@ class RunControl:
 
     def can_steer(self) -> bool:
         """Return whether this screen may change the run; notify the user if not."""
-        return self._allow(self.bridge.refusal)
+        return self._allow(self.bridge.refusal or self.bridge.interruption)
 
     def can_switch(self) -> bool:
         """Return whether another run may be chosen now; notify the user if not."""
@@ -142,11 +155,15 @@ class RunControl:
 
     def can_ask(self) -> bool:
         """Return whether the session answers questions now, also a read-only screen's; notify the user if not."""
-        return self._allow("The run is ending." if self.is_ending else _REFUSING_PHASES.get(self.view.phase, ""))
+        return self._allow("The run is ending." if self.is_ending else self._command_refusal())
 
     def can_command(self) -> bool:
         """Return whether the session accepts commands now; notify the user if not."""
-        return self.can_switch() and self._allow(_REFUSING_PHASES.get(self.view.phase, ""))
+        return self.can_switch() and self._allow(self._command_refusal())
+
+    def _command_refusal(self) -> str:
+        """Return why the session accepts no command now; empty if it does."""
+        return _REFUSING_PHASES.get(self.view.phase, "") or self.bridge.interruption
 
     def _allow(self, refusal: str) -> bool:
         if refusal:

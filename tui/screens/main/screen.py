@@ -126,7 +126,7 @@ class MainScreen(Screen[None]):
         if not self._is_covered:
             self.panels.tick(self.run.shown_view, bridge.stage, bridge.host_pid)
             self.panels.query_one(StepBar).show(self.run.view.last_step_taken, self.run.step_note)
-        self.panels.show_attachment(bridge.badge, is_read_only=bool(bridge.refusal))
+        self.panels.show_attachment(bridge.badge, is_read_only=bool(bridge.refusal or bridge.interruption))
         self.run.show_alert()
         for event in events:
             self._route(event)

@@ -28,7 +28,7 @@ def launch(what: str, num_ranks: int = 2, max_restarts: int = 0, *, queues_signa
             module="tests.tui.process.launch.dummy",
         )
     except DistributedError as error:
-        result["error"] = error.message
+        result["error"] = f"{error.title}. {error.message}"
     result["why"] = folder.why_lost(0, num_ranks)
     result["attempts"] = len(list(folder.path.glob("attempt-*")))
     folder.remove()
