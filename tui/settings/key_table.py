@@ -7,19 +7,27 @@ from __future__ import annotations
 
 from tui.settings.keys.batch import BATCH_KEYS
 from tui.settings.keys.checkpoints import BROWSER_KEYS, MAIN_CHECKPOINT_KEYS
+from tui.settings.keys.dialogs import DIALOG_KEYS
 from tui.settings.keys.key import Key
 from tui.settings.keys.plot import MAIN_PLOT_KEYS, PLOT_KEYS
-from tui.settings.keys.run import RUN_KEYS
-from tui.settings.keys.screen import SCREEN_KEYS
-from tui.settings.keys.tweets import FEED_KEYS, MAIN_TWEET_KEYS, PROMPT_KEYS, TWEET_KEYS
-from tui.settings.keys.xray import MAIN_XRAY_KEYS, XRAY_PANEL_KEYS, XRAY_SCREEN_KEYS
+from tui.settings.keys.run import TRAINING_KEYS
+from tui.settings.keys.screen import PROGRAM_KEYS
+from tui.settings.keys.tweets import FEED_KEYS, PROMPT_KEYS, READING_KEYS, SAMPLING_KEYS, TWEET_KEYS
+from tui.settings.keys.xray import MODEL_KEYS, XRAY_PANEL_KEYS, XRAY_SCREEN_KEYS
+
+_MAIN_TABLE: dict[str, tuple[Key, ...]] = {
+    "Train": TRAINING_KEYS,
+    "Sample tweets": SAMPLING_KEYS,
+    "Read and keep tweets": READING_KEYS,
+    "Look into the model": MODEL_KEYS,
+    "Read the loss plot": MAIN_PLOT_KEYS,
+    "Save, go back, branch off": MAIN_CHECKPOINT_KEYS,
+    "The program": PROGRAM_KEYS,
+}
+"""The keys that act on the main screen whichever panel is focused, by what one wants to do."""
 
 KEY_TABLE: dict[str, tuple[Key, ...]] = {
-    "The run": RUN_KEYS,
-    "Tweets": (*MAIN_TWEET_KEYS, *MAIN_XRAY_KEYS),
-    "Checkpoints": MAIN_CHECKPOINT_KEYS,
-    "The loss plot": MAIN_PLOT_KEYS,
-    "The screen": SCREEN_KEYS,
+    **_MAIN_TABLE,
     "In the tweets (tab focuses them)": FEED_KEYS,
     "In the loss plot (tab focuses it)": PLOT_KEYS,
     "While typing a prompt": PROMPT_KEYS,
@@ -27,10 +35,11 @@ KEY_TABLE: dict[str, tuple[Key, ...]] = {
     "In an open batch": BATCH_KEYS,
     "In the X-ray": (*XRAY_PANEL_KEYS, *XRAY_SCREEN_KEYS),
     "In the list of checkpoints": BROWSER_KEYS,
+    "In the other dialogs": DIALOG_KEYS,
 }
-"""The rows under their headings. The keys of the first five act on the main screen, whichever panel is focused."""
+"""All rows, under headings: what one wants to do on the main screen, then the other places."""
 
-MAIN_ACTIONS = (*RUN_KEYS, *MAIN_TWEET_KEYS, *MAIN_XRAY_KEYS, *MAIN_CHECKPOINT_KEYS, *MAIN_PLOT_KEYS, *SCREEN_KEYS)
+MAIN_ACTIONS = tuple(key for keys in _MAIN_TABLE.values() for key in keys)
 """The actions of the main screen; those without a key are in the palette."""
 
 MAIN_KEYS = tuple(key for key in MAIN_ACTIONS if key.keys)

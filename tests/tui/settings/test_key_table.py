@@ -178,7 +178,7 @@ async def test_help_lists_every_key(stage: Stage) -> None:
         for heading, keys in KEY_TABLE.items():
             assert groups[heading] == [(key.shown, key.sentence) for key in keys]
         assert {"● new", "◐ near-copy", "○ copy"} <= dict(groups["Reading the screen"]).keys()
-        await shows(app, "The run", "space        Pause the training, or resume it.")
+        await shows(app, "Train", "space        Pause the training, or resume it.")
         await pilot.press("end")
         await wait_until(lambda: app.screen.query_one(VerticalScroll).is_vertical_scroll_end, "the end of the help")
 

@@ -13,7 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.text import harmless
-from tui.settings.keys.key import Key
+from tui.settings.keys.dialogs import CLOSE_KEYS, FAILURE_KEYS, LEAVE_KEYS
+from tui.settings.keys.key import Key, bindings_of
 from tui.widgets.key_bar import KeyBar
 
 Answer = TypeVar("Answer")
@@ -22,7 +23,7 @@ Answer = TypeVar("Answer")
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     """A box with a title, a body and a line of keys; escape closes it without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "close", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(CLOSE_KEYS)
     KEYS_LINE: ClassVar[str] = "esc close"
 
     def __init__(self, title: str) -> None:
@@ -95,10 +96,7 @@ class ResultDialog(MessageDialog):
 class FailureDialog(MessageDialog):
     """Show why a run has failed; other tweets can be opened, and a remedy applied, from here."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o", "open", "open", show=False),
-        Binding("a", "remedy", "remedy", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(FAILURE_KEYS)
     KEYS_LINE = "o open other tweets · enter or esc close"
 
     def __init__(self, title: str, detail: str, hint: str, remedy: str = "") -> None:
@@ -147,10 +145,7 @@ class YesDialog(Dialog[Literal["yes"]]):
 class LeaveDialog(Dialog[Literal["stop", "detach"]]):
     """Ask whether to stop a run that can continue without this screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer('stop')", "stop", show=False),
-        Binding("d", "answer('detach')", "detach", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(LEAVE_KEYS)
     KEYS_LINE = "y stop the run · d detach · esc close"
 
     def __init__(self, run: str, num_screens: int) -> None:

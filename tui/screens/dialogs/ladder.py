@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
@@ -14,13 +14,15 @@ from engine.config.run import LADDER_TEMPERATURES
 from engine.protocol.events import LadderSampled
 from engine.text import ELLIPSIS, harmless
 from tui.screens.dialogs.base import Dialog
+from tui.settings.keys.dialogs import LADDER_KEYS
+from tui.settings.keys.key import bindings_of
 from tui.settings.theme import NOVELTY_GLYPHS
 
 
 class LadderDialog(Dialog[None]):
     """Show a ladder; `t` samples another by `roll`, which returns whether one will come."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("t", "roll", "roll again", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(LADDER_KEYS)
     KEYS_LINE = "t roll again · esc close"
 
     def __init__(self, roll: Callable[[], bool]) -> None:

@@ -20,7 +20,8 @@ from engine.text import harmless
 from tui.screens.dialogs.base import Dialog
 from tui.screens.dialogs.setting_values import BY_PRESET, KeyDialog, NumberSettingDialog, number_or_text
 from tui.settings.keymap import mapped, objection, settable_keys
-from tui.settings.keys.key import Key
+from tui.settings.keys.dialogs import SETTINGS_KEYS
+from tui.settings.keys.key import Key, bindings_of
 from tui.settings.preferences import ENTRIES, Entry, Preferences
 from tui.settings.store import PreferencesStore
 
@@ -31,10 +32,7 @@ class SettingsScreen(Dialog[None]):
     """Show the settings and change them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "cycle(1)", "change", show=False),
-        Binding("right", "cycle(1)", "next", show=False),
-        Binding("left", "cycle(-1)", "previous", show=False),
-        Binding("delete,backspace", "reset", "default", show=False),
+        *bindings_of(SETTINGS_KEYS),
         Binding("comma", "close", "close", show=False),
     ]
     KEYS_LINE = "space change · enter edit · del default · esc close"

@@ -1,10 +1,10 @@
-"""The keys of the run: steer it, answer its alerts, leave it."""
+"""The keys that train: pause, steer, finish, answer alerts."""
 
 from __future__ import annotations
 
 from tui.settings.keys.key import Key
 
-RUN_KEYS = (
+TRAINING_KEYS = (
     Key(
         "space",
         "steering.pause",
@@ -20,14 +20,6 @@ RUN_KEYS = (
         "Take one training step while paused, and show what it changed; while training, pause first.",
         label="step",
         steers=True,
-    ),
-    Key(
-        "B",
-        "batches.show_batch",
-        "Batch of the last step",
-        "Show the batch of the last step as a grid, with its padding and token ids; . takes the next step there.",
-        label="batch",
-        opens=True,
     ),
     Key(
         "f",
@@ -73,13 +65,6 @@ RUN_KEYS = (
         steers=True,
     ),
     Key(
-        "",
-        "steering.interval('sample_every')",
-        "Steps between tweets",
-        "Set the number of steps between two tweets of the feed.",
-        steers=True,
-    ),
-    Key(
         "u",
         "steering.undo",
         "Undo",
@@ -93,28 +78,5 @@ RUN_KEYS = (
         "steering.dismiss_alert",
         "Dismiss the alert",
         "Dismiss the alert; it returns if the problem recurs.",
-    ),
-    Key(
-        "o",
-        "open_tweets.open",
-        "Open other tweets",
-        "Open a file, folder or archive, or drop one in: this run is saved, and a new one starts on it.",
-        label="open",
-        opens=True,
-        steers=True,
-    ),
-    Key(
-        "d",
-        "leaving.detach",
-        "Detach",
-        "Return to the shell; the run continues without a screen, and tweetgen-tui attach shows it again.",
-        label="detach",
-    ),
-    Key(
-        "q",
-        "leaving.leave",
-        "Quit",
-        "Stop, save `latest` and quit. ctrl+c does the same; pressed twice, it quits at once.",
-        label="quit",
     ),
 )

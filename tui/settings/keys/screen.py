@@ -1,10 +1,39 @@
-"""The keys of the screen: panels, mouse, settings, help and palette."""
+"""The keys of the program: other tweets, leaving, panels, mouse, settings, help and palette."""
 
 from __future__ import annotations
 
 from tui.settings.keys.key import Key
 
-SCREEN_KEYS = (
+PROGRAM_KEYS = (
+    Key(
+        "o",
+        "open_tweets.open",
+        "Open other tweets",
+        "Open a file, folder or archive, or drop one in: this run is saved, and a new one starts on it.",
+        label="open",
+        opens=True,
+        steers=True,
+    ),
+    Key(
+        "d",
+        "leaving.detach",
+        "Detach",
+        "Return to the shell; the run continues without a screen, and tweetgen-tui attach shows it again.",
+        label="detach",
+    ),
+    Key(
+        "q",
+        "leaving.leave",
+        "Quit",
+        "Stop, save `latest` and quit. ctrl+c does the same; pressed twice, it quits at once.",
+        label="quit",
+    ),
+    Key(
+        "",
+        "leaving.lesson",
+        "The lesson",
+        "Save and stop this run, and open the guided lesson: each idea of the tutorial on a small model.",
+    ),
     Key(
         "tab",
         "panels.panel(1)",
@@ -46,11 +75,5 @@ SCREEN_KEYS = (
         "Search all actions by name, or choose a theme.",
         label="menu",
         opens=True,
-    ),
-    Key(
-        "",
-        "leaving.lesson",
-        "The lesson",
-        "Save and stop this run, and open the guided lesson: each idea of the tutorial on a small model.",
     ),
 )

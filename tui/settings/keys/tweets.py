@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.settings.keys.key import Key
 
-MAIN_TWEET_KEYS = (
+SAMPLING_KEYS = (
     Key(
         "plus,equals_sign",
         "steering.temperature(1)",
@@ -56,6 +56,16 @@ MAIN_TWEET_KEYS = (
         "Clear the prime, the text that all new tweets begin with.",
         steers=True,
     ),
+    Key(
+        "",
+        "steering.interval('sample_every')",
+        "Steps between tweets",
+        "Set the number of steps between two tweets of the feed.",
+        steers=True,
+    ),
+)
+
+READING_KEYS = (
     Key(
         "y",
         "tweet_details.copy",

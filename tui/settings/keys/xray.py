@@ -1,4 +1,4 @@
-"""The keys of the X-ray: the one that opens it, those of its panel, and those of its screen around the panel."""
+"""The keys that look into the model: of the main screen, of the panel of the X-ray, and of the screen around it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from dataclasses import replace
 from tui.settings.keys.key import Key
 from tui.xray.view_names import ViewName
 
-MAIN_XRAY_KEYS = (
+MODEL_KEYS = (
     Key(
         "x",
         "xray.open_xray",
         "X-ray",
         "Look into the model along the selected tweet, or else the newest; if that is of step 0, a training tweet.",
         label="x-ray",
+        opens=True,
+    ),
+    Key(
+        "B",
+        "batches.show_batch",
+        "Batch of the last step",
+        "Show the batch of the last step as a grid, with its padding and token ids; . takes the next step there.",
+        label="batch",
         opens=True,
     ),
 )

@@ -1,0 +1,33 @@
+"""The keys of the smaller dialogs."""
+
+from __future__ import annotations
+
+from tui.settings.keys.key import Key
+
+LADDER_KEYS = (Key("t", "roll", "Another ladder", "In the temperature ladder: sample another, from another seed."),)
+
+LEAVE_KEYS = (
+    Key("y", "answer('stop')", "Yes", "In a question: yes. No other key answers it."),
+    Key("d", "answer('detach')", "Detach instead", "Where q asks whether to stop the run: detach from it."),
+)
+
+FAILURE_KEYS = (
+    Key("a", "remedy", "Apply the remedy", "Where a run has failed: do what the message offers."),
+    Key("o", "open", "Open other tweets", "Where a run has failed: open other tweets."),
+)
+
+SETTINGS_KEYS = (
+    Key("left", "cycle(-1)", "Previous value", "In the settings: the previous value of the selected one."),
+    Key("right,space", "cycle(1)", "Next value", "In the settings: its next value; enter edits it.", symbols="→ space"),
+    Key(
+        "delete,backspace",
+        "reset",
+        "Restore the default",
+        "In the settings: restore the default.",
+        symbols="del",
+    ),
+)
+
+CLOSE_KEYS = (Key("escape,q", "close", "Close", "Close the dialog, or the line in it.", symbols="esc q"),)
+
+DIALOG_KEYS = (*LADDER_KEYS, *LEAVE_KEYS, *FAILURE_KEYS, *SETTINGS_KEYS, *CLOSE_KEYS)
