@@ -130,6 +130,12 @@ def test_rare_options_are_on_the_page_of_help_all_only(cli: Cli, command: tuple[
     assert "--lowercase" in cli(*command, "--help-all").out
 
 
+def test_the_short_help_names_the_option_for_several_gpus_where_a_command_has_it(cli: Cli) -> None:
+    for command, has_it in (((), True), (("train",), True), (("evaluate",), False)):
+        [line] = [line for line in cli(*command, "--help").lines if line.startswith("  --help-all")]
+        assert ("--nproc-per-node (several GPUs)" in line) is has_it
+
+
 def test_version_is_one_line_on_stdout_and_h_is_short_for_help(cli: Cli) -> None:
     assert cli("generate", "-h") == cli("generate", "--help")
     ended = cli("--version")

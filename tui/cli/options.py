@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -130,14 +130,15 @@ _METAVARS = {
     "resume": "RUN",
     "prime": "TEXT",
 }
-_HELP_ALL = inspect.Parameter(
-    "help_all",
-    inspect.Parameter.KEYWORD_ONLY,
-    default=False,
-    annotation=Annotated[
-        bool, typer.Option("--help-all", is_eager=True, callback=show_all, help="Show all options and exit.")
-    ],
-)
+
+
+def _help_all(own: Iterable[inspect.Parameter]) -> inspect.Parameter:
+    """Return the option --help-all; its help names the option for several GPUs if the command has one."""
+    has_processes = any(parameter.name == "nproc_per_node" for parameter in own)
+    several = ", also --nproc-per-node (several GPUs)," if has_processes else ""
+    option = typer.Option("--help-all", is_eager=True, callback=show_all, help=f"Show all options{several} and exit.")
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter("help_all", kind, default=False, annotation=Annotated[bool, option])
 
 
 def with_options(*groups: OptionGroup, folds: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -155,7 +156,7 @@ def with_options(*groups: OptionGroup, folds: bool = False) -> Callable[[Callabl
 
         parameters = [_parameter(group, name) for group in groups for name in group.fields]
         parameters += [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-        parameters += [_HELP_ALL] if folds else []
+        parameters += [_help_all(own)] if folds else []
         command_with_options.__doc__ = command.__doc__
         command_with_options.__name__ = command.__name__
         command_with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
