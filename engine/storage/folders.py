@@ -2,7 +2,7 @@
 
 $TWEETGEN_HOME, or the platform's user data folder for "tweetgen-tui"
 ├── runs/<run>/          config.json  events.jsonl  pins.jsonl  tweetgen.log
-│                        checkpoints/{latest,best,step-N}.safetensors
+│                        checkpoints/{latest,best,step-N,step-N-before-load}.safetensors
 ├── checkpoints/         <name>.safetensors, saved by name; an empty <name>.pinned beside it protects it
 ├── data/                downloads of `data fetch`
 └── input/               copies of standard input, so that a run can be resumed
@@ -14,6 +14,7 @@ $TWEETGEN_HOME/cache, or the platform's user cache folder
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from engine.storage.atomic_write import storage_errors
 
 APP_NAME = "tweetgen-tui"
 SUFFIX = ".safetensors"
+BEFORE_LOAD = "-before-load"
+"""In the names of checkpoints that hold what a load has replaced. Not numbered like `step-N`: retention keeps them."""
 _NAME = re.compile(r"[\w][\w .+-]{0,99}")
 _MAX_NAME_BYTES = 200
 """File systems allow 255, and the suffix and a temporary file's additions need some."""
@@ -97,6 +100,12 @@ class RunFolder:
     def checkpoint_path(self, name: str) -> Path:
         """Return the path of the run's own checkpoint `name` (`latest`, `best`, `step-N`)."""
         return self.path / "checkpoints" / (name + SUFFIX)
+
+    def name_before_load(self, step: int) -> str:
+        """Return a free name for the weights of `step`, which a load replaces in the run."""
+        name = f"step-{step}{BEFORE_LOAD}"
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        return next(each for each in names if not os.path.exists(self.checkpoint_path(each)))
 
     @property
     def last_changed(self) -> float:

@@ -27,10 +27,10 @@ class CheckpointLoader:
     def load(self, name: str, *, halves_rate: bool = False) -> None:
         """Continue from another checkpoint of the same vocabulary, whatever the shape of its model.
 
-        The current weights are saved as the run's own `step-N`, and the loaded ones as `latest`. With `halves_rate` the
-        run continues at half the checkpoint's learning rate, or half its own where that is lower. Raises
-        `CheckpointError`, and `StorageError` or `ConfigError` where the current weights can't be saved, before anything
-        is changed.
+        The current weights are saved as the run's own `step-N-before-load`, and the loaded ones as `latest`. With
+        `halves_rate` the run continues at half the checkpoint's learning rate, or half its own where that is lower.
+        Raises `CheckpointError`, and `StorageError` where the current weights can't be saved, before anything is
+        changed.
         """
         run = self._run
         run.checkpoints.wait()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.errors import ConfigError, DivergedError, StorageError, TweetgenError
+from engine.errors import DivergedError, StorageError, TweetgenError
 from engine.protocol import events
 from engine.protocol.commands import SaveCheckpoint
 from engine.session.checkpoints.saver import CheckpointSaver
-from engine.session.checkpoints.write_job import is_pinned_step
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.leader import Leader
 from engine.session.reporter import Reporter
@@ -108,34 +107,20 @@ class RunCheckpoints:
             self.saver.queue.wait()
 
     def save_before_load(self, path: Path) -> None:
-        """Save the current weights as `step-N` before those of `path` replace them, and exempt `path` from retention.
+        """Save the current weights under a new name before those of `path` replace them; exempt `path` from retention.
 
-        Raises `ConfigError` and `StorageError` where that fails; then nothing has changed.
+        Weights that `path` holds, and those of step 0, are not saved. Raises `StorageError` where saving fails; then
+        nothing has changed.
         """
-        name = self._name_before_load(path)
-        if name is None:
+        step = self._state.step
+        if step == 0 or (path == self.saver.loaded_path and step == self.saver.loaded_step):
             return
+        name = self._folder.name_before_load(step)
         loaded_before, self.saver.loaded_path = self.saver.loaded_path, path
         problem = self.save(name, is_asked=True, waits=True)
         if problem is not None and not isinstance(problem, DivergedError):
             self.saver.loaded_path = loaded_before
             raise StorageError(f"The current weights can't be saved, so nothing was loaded. {problem}", problem.hint)
-
-    def _name_before_load(self, path: Path) -> str | None:
-        """Return the name to save the current weights under before `path` is loaded; None where `path` holds them.
-
-        It is neither the name of `path` nor that of a pinned checkpoint. Raises `ConfigError`, `StorageError`.
-        """
-        step = self._state.step
-        if step == 0 or (path == self.saver.loaded_path and step == self.saver.loaded_step):
-            return None
-        for name in (f"step-{step}", f"step-{step}-before-load"):
-            candidate = self._folder.checkpoint_path(name)
-            if candidate.resolve() != path.resolve() and not is_pinned_step(candidate):
-                return name
-        raise ConfigError(
-            f"The current weights can't be saved: step-{step} is pinned or being loaded.", "Unpin it, or train a step."
-        )
 
     def require_saved(self) -> None:
         """Save `latest`. Raises a `TweetgenError` where that fails, with what is lost if the run ends now."""

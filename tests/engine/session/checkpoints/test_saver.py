@@ -198,7 +198,7 @@ def test_a_checkpoint_that_is_still_being_written_can_be_loaded(corpus: Path) ->
 
     assert_valid_stream(emitted)
     assert only(emitted, e.CheckpointLoaded).step == 4
-    assert [name for name, _, _ in saved(emitted)] == ["latest", "four", "step-6", "latest", "latest"]
+    assert [name for name, _, _ in saved(emitted)] == ["latest", "four", "step-6-before-load", "latest", "latest"]
 
 
 def test_a_name_that_is_still_being_written_is_taken(corpus: Path) -> None:
