@@ -129,6 +129,13 @@ PROMPT_KEYS = (
         "Lower the temperature, as - does elsewhere.",
         label="temp",
     ),
+    Key(
+        "ctrl+r",
+        "refresh",
+        "Complete again",
+        "Complete the line again, with the model as it is now; until a key is pressed, the completion stays as it is.",
+        label="again",
+    ),
     Key("ctrl+x", "xray", "X-ray", "Look into the model: what it computes along the prompt.", label="x-ray"),
     Key("escape", "close_line", "Close the line", "Close the line; p opens it again with its text.", label="close"),
 )

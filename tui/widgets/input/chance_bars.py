@@ -19,6 +19,8 @@ _CELLS_BESIDE_BAR = LABEL_CELLS + 8
 _CELLS_BESIDE_BAR_IN_LINE = 9
 """Label, mostly one cell, and space, percent, gap to the next."""
 _MIN_BAR, _MAX_BAR = 2, 10
+_MIN_CHARS_IN_LINE = 3
+"""Facts beyond the first leave a narrow line to this many characters."""
 _ACTUAL_GLYPH = "▸"
 
 
@@ -62,22 +64,27 @@ class ChanceLine(ChanceWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[tuple[CharChance, ...], str, str] = ((), "", "")
+        self._shown: tuple[tuple[CharChance, ...], tuple[str, ...], str] = ((), (), "")
 
-    def show(self, chances: tuple[CharChance, ...], facts: str, problem: str = "") -> None:
-        """Show characters, the likeliest first, and facts; or an error."""
+    def show(self, chances: tuple[CharChance, ...], facts: tuple[str, ...], problem: str = "") -> None:
+        """Show characters, the likeliest first, and facts, the most important first; or an error."""
         if (chances, facts, problem) != self._shown:
             self._shown = (chances, facts, problem)
             self.refresh()
 
     def render(self) -> Content:
         """Return the line."""
-        chances, facts, problem = self._shown
+        chances, all_facts, problem = self._shown
         width = self.size.width
         if problem:
             return self._styled(f" {problem}", "problem")
+        cells_each = _CELLS_BESIDE_BAR_IN_LINE + _MIN_BAR
+        facts = " · ".join(all_facts)
+        while len(all_facts) > 1 and width - cell_len(facts) - 2 < _MIN_CHARS_IN_LINE * cells_each:
+            all_facts = all_facts[:-1]
+            facts = " · ".join(all_facts)
         num_cells = width - cell_len(facts) - 2
-        count = min(len(chances), max(num_cells // (_CELLS_BESIDE_BAR_IN_LINE + _MIN_BAR), 1))
+        count = min(len(chances), max(num_cells // cells_each, 1))
         line = Content(" ")
         if count:
             bar_cells = min(max(num_cells // count - _CELLS_BESIDE_BAR_IN_LINE, _MIN_BAR), _MAX_BAR)

@@ -1,46 +1,42 @@
-"""`Completions`: when to request a completion of the prompt, and which answer still applies. Pure apart from its clock.
+"""`Completions`: when to request a completion of the prompt, and which answer still applies. Pure.
 
 At most one request is unanswered, so that a slow model is not flooded; text typed meanwhile is requested after the
-answer. The same text is requested again about once a second while the model learns.
+answer. While the model learns, an answer stays as it is until the text or the sampling changes, or `refresh` is called:
+a ghost text that changed under the user's eyes could not be accepted.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from engine.config.run import SamplingConfig
 from engine.protocol.commands import CompleteText
 from engine.protocol.events import CharChance, TextCompleted
 
-AGAIN_SECONDS = 1.0
-
 
 class Completions:
     """The requests for one line of input, and the latest answer."""
 
-    def __init__(self, clock: Callable[[], float], first_request: int = 1) -> None:
+    def __init__(self, first_request: int = 1) -> None:
         """Number requests from `first_request` on."""
         self.is_waiting = False
         self.problem = ""
         """Why the latest request was refused."""
-        self._clock = clock
         self._request = first_request - 1
-        self._requested: tuple[str | None, SamplingConfig, int] = (None, SamplingConfig(), -1)
-        self._requested_at = 0.0
+        self._requested: tuple[str, SamplingConfig] | None = None
+        self._requested_text = ""
         self._text = ""
         self._answer: TextCompleted | None = None
 
-    def due_request(self, text: str, sampling: SamplingConfig, step: int) -> CompleteText | None:
-        """Return the request that is due for this text and a model at `step`, if any."""
-        if self.is_waiting:
-            return None
-        is_changed = (text, sampling) != self._requested[:2]
-        is_old = step != self._requested[2] and self._clock() - self._requested_at >= AGAIN_SECONDS
-        if not is_changed and not is_old:
+    def refresh(self) -> None:
+        """Request the same text again, of the model as it is now."""
+        self._requested = None
+
+    def due_request(self, text: str, sampling: SamplingConfig) -> CompleteText | None:
+        """Return the request that is due for this text, if any."""
+        if self.is_waiting or (text, sampling) == self._requested:
             return None
         self.is_waiting = True
         self._request += 1
-        self._requested, self._requested_at = (text, sampling, step), self._clock()
+        self._requested, self._requested_text = (text, sampling), text
         return CompleteText(text=text, request=self._request)
 
     def accept(self, answer: TextCompleted) -> None:
@@ -48,7 +44,7 @@ class Completions:
         if self.is_waiting and answer.request == self._request:
             self.is_waiting = False
             self.problem = ""
-            self._text, self._answer = self._requested[0] or "", answer
+            self._text, self._answer = self._requested_text, answer
 
     def reject(self, reason: str) -> None:
         """Store the refusal of the latest request."""

@@ -6,8 +6,6 @@ Posts `CompletionRequested` and shows the answers; never knows a session. `compl
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -129,11 +127,10 @@ class PromptLine(Vertical):
     class Closed(Message):
         """The line was closed."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._completions = Completions(clock, secrets.randbits(31))  # other clients have their own
+        self._completions = Completions(secrets.randbits(31))  # other clients have their own
         self._sampling = SamplingConfig()
-        self._step = 0
         self._is_too_long = False
         self._input = PromptInput()
         self._chances = ChanceLine()
@@ -155,6 +152,7 @@ class PromptLine(Vertical):
         """Open the line with the text typed last, and request its completion."""
         self.add_class("-open")
         self.screen.set_focus(self._input)  # immediately: `focus` would let the next keys act on the screen
+        self._completions.refresh()
         self.tick(view)
 
     def close(self) -> None:
@@ -166,7 +164,7 @@ class PromptLine(Vertical):
     def tick(self, view: RunView) -> None:
         """Request a completion if one is due, with the sampling settings of `view`. Called ten times a second."""
         if self.is_open:
-            self._sampling, self._step = view.sampling, view.step
+            self._sampling = view.sampling
             self._input.max_length = view.sampling.max_length - 1
             self._request_completion()
             self._draw()
@@ -213,6 +211,11 @@ class PromptLine(Vertical):
         """Submit the line."""
         await self._input.action_submit()
 
+    def action_refresh(self) -> None:
+        """Complete the line again, with the model as it is now."""
+        self._completions.refresh()
+        self._request_completion()
+
     def action_xray(self) -> None:
         """Open the X-ray of the line."""
         self.post_message(self.XrayRequested(self._input.value))
@@ -227,7 +230,7 @@ class PromptLine(Vertical):
 
     def _request_completion(self) -> None:
         """Post the request that is due, if any."""
-        command = self._completions.due_request(self._input.value, self._sampling, self._step) if self.is_open else None
+        command = self._completions.due_request(self._input.value, self._sampling) if self.is_open else None
         if command is not None:
             self.post_message(self.CompletionRequested(command))
 
@@ -237,10 +240,10 @@ class PromptLine(Vertical):
         self._input.show_ghost(defused(self._completions.ghost(text)))
         answer = self._completions.answer_to(text)
         bits, unit = answer.bits_per_char if answer is not None else None, loss_unit_of(self)
-        facts = f"temp {self._sampling.temperature:.2f}" + (
-            f" · {format_bits(bits, unit)} {unit}" if bits is not None else ""
-        )
-        self._chances.show(self._completions.likeliest, facts, self._problem(answer))
+        facts = [f"temp {self._sampling.temperature:.2f}"]
+        facts += [] if bits is None else [f"{format_bits(bits, unit)} {unit}"]
+        facts += [] if answer is None else [f"step {answer.step:,}"]
+        self._chances.show(self._completions.likeliest, tuple(facts), self._problem(answer))
 
     def _problem(self, answer: TextCompleted | None) -> str:
         """Return what is wrong with the line; empty if nothing."""

@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unittest.mock import ANY
 
 import pytest
 from textual.widgets import Input
 
 from engine.config.run import SamplingConfig
 from engine.protocol import commands, events
-from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, text_completed, tweet_sampled
+from tests.fakes import FakeSession, run_started, steps_finished, text_completed, tweet_sampled
 from tests.tui.conftest import Stage, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.formatting.chances import shown_char
 from tui.screens.main.screen import MainScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.input.completions import AGAIN_SECONDS, Completions
+from tui.widgets.input.completions import Completions
 from tui.widgets.key_bar import KeyBar
 
 SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 
 
-def test_the_same_line_is_requested_again_after_a_second_of_training() -> None:
-    clock, sampling = FakeClock(), SamplingConfig()
-    completions = Completions(clock)
-    assert completions.due_request("t", sampling, 1) == commands.CompleteText(text="t", request=1)
-    completions.accept(text_completed("t", request=1, step=5))
+def test_the_same_line_is_requested_again_at_other_settings_or_on_demand_only() -> None:
+    cold, hot = SamplingConfig(temperature=0.5), SamplingConfig(temperature=1.5)
+    completions = Completions()
+    for request, sampling in ((1, cold), (2, hot)):
+        assert completions.due_request("t", sampling) == commands.CompleteText(text="t", request=request)
+        assert completions.due_request("t", cold) is None, "one request at a time"
+        completions.accept(text_completed("t", request=request, step=5))
+        assert completions.due_request("t", sampling) is None
 
-    assert completions.due_request("t", sampling, 50) is None
-    clock.advance(AGAIN_SECONDS)
-    assert completions.due_request("t", sampling, 1) is None
-    assert completions.due_request("t", sampling, 50) == commands.CompleteText(text="t", request=2)
+    completions.refresh()
+    assert completions.due_request("t", hot) == commands.CompleteText(text="t", request=3)
+    completions.refresh()
+    assert completions.ghost("t") == " and on", "the last answer, until there is another"
+    completions.accept(text_completed("t", request=3, step=9))
+    assert completions.due_request("t", hot) == commands.CompleteText(text="t", request=4)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +76,8 @@ async def test_the_model_completes_the_line_even_while_paused_and_arrows_change_
         await pilot.press(*"the cat")
         await wait_until(lambda: getattr(session.received[-1], "text", "") == "the cat")
         await shows(app, "› the cat and on", "␣ ", "50%", "end ", "25%", "temp 0.80")
-        assert screen_text(app).splitlines()[-1].split() == (
-            ["tab", "word", "→", "character", "enter", "sample", "↑", "↓", "temp", "^x", "x-ray", "esc", "close"]
-        )
+        keys = "tab word → character enter sample ↑ ↓ temp ^r again ^x x-ray esc close"
+        assert screen_text(app).splitlines()[-1].split() == keys.split()
         await pilot.press("tab")
         await wait_until(lambda: line(app) == "the cat and")
         await pilot.press("right")
@@ -90,6 +95,23 @@ async def test_the_model_completes_the_line_even_while_paused_and_arrows_change_
         )
         await pilot.press("down")
         await shows(app, "temp 0.80")
+
+
+async def test_the_completion_stays_while_the_model_learns_until_it_is_asked_for_again(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await opened(app, pilot.press)
+        await pilot.press(*"the cat")
+        await shows(app, "› the cat and on", "temp 0.80", "step 3")
+        asked = len(session.received)
+        session.emit(steps_finished(4, [3.0] * 50))
+        await wait_until(lambda: app.summary_view.step == 53, "the steps")
+        await pilot.press("left", "right")
+        assert len(session.received) == asked
+        await pilot.press("ctrl+r")
+        await shows(app, "› the cat and on", "step 53")
+        assert session.received[asked:] == [commands.CompleteText(text="the cat", request=ANY)]
 
 
 async def test_keys_type_letters_while_the_line_is_open_and_enter_submits_it(stage: Stage) -> None:
