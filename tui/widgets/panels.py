@@ -118,11 +118,11 @@ class Panels(Vertical):
 
     def action_levels(self) -> None:
         """Show or hide the reference levels of the plot."""
-        self.query_one(LossPlot).has_levels ^= True
+        self.query_one(LossPlot).shows_levels ^= True
 
     def action_legend(self) -> None:
         """Show or hide the legend of the plot's marks and levels."""
-        self.query_one(LossPlot).has_legend ^= True
+        self.query_one(LossPlot).shows_legend ^= True
 
     def action_panes(self) -> None:
         """Plot the next of: both, the whole run, its recent part."""

@@ -15,11 +15,17 @@ StyleName = Literal[
     "text",
     "axis",
     "tick",
+    "heading",
+    "focus",
+    "grid",
+    "level",
+    "level_label",
     "band",
     "line",
     "overlay",
     "validation",
     "best",
+    "best_line",
     "peak",
     "mark",
     "window",
@@ -51,19 +57,23 @@ class PlotGlyphs:
     line: NDArray[np.uint32]
     validation: str
     best: str
-    corners: str
-    """Upper left, upper right, lower left, lower right."""
+    level: str
+    """A horizontal line at each height within a cell, from the top."""
     window: str
     """Marks the part of the x axis that the other pane shows."""
     line_sample: str
     overlay_sample: str
     band_sample: str
+    grid: str = "·"
+    up: str = "↑"
+    down: str = "↓"
+    beaten: str = "✓"
     peak: str = "▲"
     cursor: str = "│"
     horizontal: str = "─"
-    vertical: str = "│"
+    focused: str = "━"
+    """The heading's rule while the plot has the focus."""
     step_tick: str = "┴"
-    loss_tick: str = "┤"
 
 
 def _points(chars: str) -> NDArray[np.uint32]:
@@ -79,7 +89,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         line=_BRAILLE,
         validation="●",
         best="◆",
-        corners="╭╮╰╯",
+        level="⠉⠒⠤⣀",
         window="━",
         line_sample="⠒⠒",
         overlay_sample="⠤⠤",
@@ -91,7 +101,8 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         line=_points(" ▀▄█"),
         validation="•",
         best="◊",
-        corners="┌┐└┘",
+        level="─",
+        focused="═",
         window="═",
         line_sample="▀▀",
         overlay_sample="▄▄",
@@ -103,13 +114,16 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         line=_points(" ==="),
         validation="o",
         best="*",
+        level="-",
+        grid=".",
+        up="^",
+        down="v",
+        beaten="x",
         peak="^",
         cursor="|",
-        corners="++++",
         horizontal="-",
-        vertical="|",
+        focused="=",
         step_tick="+",
-        loss_tick="+",
         window="=",
         line_sample="==",
         overlay_sample="--",

@@ -1,4 +1,4 @@
-"""The text in the plot's upper edge: the legend, or the values at the cursor. Pure.
+"""The text in the plot's heading: unit and hints, or the values at the cursor. Pure.
 
 Entries are in order of importance; those that don't fit whole are left out.
 """
@@ -12,15 +12,16 @@ import numpy as np
 from rich.cells import cell_len
 
 from engine.text import harmless
-from tui.formatting.loss_units import NATS_PER_UNIT, format_loss, unit_label
+from tui.formatting.loss_units import format_loss, unit_label
 from tui.formatting.numbers import format_duration, format_learning_rate, shortened
 from tui.run.branching import OverlayCurve
+from tui.run.marks import Mark
 from tui.run.view import RunView
 from tui.widgets.plot.cell_grid import CellGrid
-from tui.widgets.plot.glyphs import PLOT_GLYPHS, StyleName
+from tui.widgets.plot.glyphs import PLOT_GLYPHS, PlotGlyphs, StyleName
 from tui.widgets.plot.pane import Pane
 
-_WIDE_LEGEND_CELLS = 90
+_WIDE_LEGEND_CELLS = 40
 _MAX_NAME_CELLS = 24
 _MAX_MARK_CELLS = 40
 
@@ -43,43 +44,39 @@ class LegendEntry:
 FOCUS_HINT = LegendEntry("arrows: cursor, zoom", label_style="window")
 
 
-def write_entries(cells: CellGrid, left: int, right: int, entries: Iterable[LegendEntry]) -> int:
-    """Write entries into the first row from `left` to `right`, exclusive, while they fit; return where they end."""
+def draw_rule(cells: CellGrid, glyphs: PlotGlyphs, *, is_focused: bool) -> None:
+    """Draw the line in which the heading is; it is heavy while the plot has the focus."""
+    char = glyphs.focused if is_focused else glyphs.horizontal
+    cells.write(0, 0, char * cells.width, "focus" if is_focused else "axis")
+
+
+def write_entries(cells: CellGrid, left: int, right: int, entries: Iterable[LegendEntry], y: int = 0) -> int:
+    """Write entries into a row from `left` to `right`, exclusive, while they fit; return where they end."""
     x = left
     for entry in entries:
         if x + entry.num_cells > right:
             break
-        x = cells.write(x, 0, " ", "tick")
+        x = cells.write(x, y, " ", "tick")
         if entry.symbol:
-            x = cells.write(x, 0, entry.symbol, entry.style)
-            x = cells.write(x, 0, " ", "tick")
-        x = cells.write(x, 0, f"{entry.label} ", entry.label_style) + 1
+            x = cells.write(x, y, entry.symbol, entry.style)
+            x = cells.write(x, y, " ", "tick")
+        x = cells.write(x, y, f"{entry.label} ", entry.label_style) + 1
     return x
 
 
-def legend(
-    view: RunView, pane: Pane, overlay: OverlayCurve | None, *, title: str, is_focused: bool
-) -> Iterator[LegendEntry]:
-    """Yield the legend of curves and symbols."""
+def legend(pane: Pane, overlay: OverlayCurve | None, *, title: str, is_focused: bool) -> Iterator[LegendEntry]:
+    """Yield the unit, the steps in view, and what has no label beside its line."""
     glyphs, unit = PLOT_GLYPHS[pane.glyphs], pane.scale.unit
-    is_long = pane.width >= _WIDE_LEGEND_CELLS
-    yield LegendEntry(
-        (f"{unit} per character" if is_long else unit_label(unit)) + (", log" if pane.scale.is_log else "")
-    )
+    name = f"{unit} per character" if pane.width >= _WIDE_LEGEND_CELLS else unit_label(unit)
+    yield LegendEntry(name + (", log" if pane.scale.is_log else ""), label_style="focus" if is_focused else "heading")
     if title:
         yield LegendEntry(title, label_style="window")
-    yield LegendEntry("train", glyphs.line_sample, "line")
     if overlay is not None:
         yield LegendEntry(shortened(harmless(overlay.run), _MAX_NAME_CELLS), glyphs.overlay_sample, "overlay")
     if pane.peak is not None:
-        yield LegendEntry(f"peak {pane.peak / NATS_PER_UNIT[unit]:.2f}", glyphs.peak, "peak")
-    if view.last_val is not None:
-        yield LegendEntry("validation", glyphs.validation, "validation")
-    if (best := view.best) is not None:
-        yield LegendEntry(f"best {format_loss(best.val_loss, unit)}", glyphs.best, "best")
+        yield LegendEntry(f"peak {format_loss(pane.peak, unit)}", glyphs.peak, "peak")
     if is_focused:
         yield FOCUS_HINT
-    yield LegendEntry("raw", glyphs.band_sample, "band")
 
 
 def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) -> Iterator[LegendEntry]:
@@ -90,10 +87,6 @@ def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) 
     yield LegendEntry(
         f"step {step:,}" + (f" at {format_duration(seconds)}" if seconds is not None else ""), label_style="readout"
     )
-    marks = pane.marks_at(step, view.marks)
-    if marks:
-        more = f" and {len(marks) - 1} more" if len(marks) > 1 else ""
-        yield LegendEntry(shortened(harmless(marks[0].label), _MAX_MARK_CELLS) + more, label_style="mark")
     yield from _train_entries(pane, step)
     if view.val_points:
         nearest = min(view.val_points, key=lambda point: abs(point.step - step))
@@ -105,6 +98,18 @@ def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) 
         loss = overlay.train_losses.near(step)
         name = shortened(harmless(overlay.run), _MAX_NAME_CELLS)
         yield LegendEntry(f"{name} {format_loss(loss or 0.0, unit)}", glyphs.overlay_sample, "overlay", "readout")
+
+
+def write_marks(cells: CellGrid, pane: Pane, step: int, marks: tuple[Mark, ...]) -> None:
+    """Write all marks in the column of a step into the row below the heading; count those that don't fit."""
+    labels = [shortened(harmless(mark.label), _MAX_MARK_CELLS) for mark in pane.marks_at(step, marks)]
+    room = pane.right - pane.left
+    for num_shown in range(len(labels), 0, -1):
+        more = [f"{len(labels) - num_shown} more"] if num_shown < len(labels) else []
+        text = ", ".join([*labels[:num_shown], *more])
+        if cell_len(text) + 2 <= room or num_shown == 1:
+            cells.write(pane.left, 1, f" {text} "[:room], "mark")
+            return
 
 
 def _train_entries(pane: Pane, step: int) -> Iterator[LegendEntry]:

@@ -38,6 +38,8 @@ _SHORT_RUNS = 1000
 _ZOOM = 2.0
 _WHEEL_ZOOM = 1.25
 _DOUBLE = 2
+_DRAWN = ("train_losses", "val_points", "marks", "levels")
+"""What is drawn of a view."""
 
 
 class LossPlot(Widget, can_focus=True):
@@ -49,27 +51,32 @@ class LossPlot(Widget, can_focus=True):
     DEFAULT_CSS = """
     LossPlot {
         & > .loss-plot--text { color: $text-muted; }
-        & > .loss-plot--axis { color: $foreground 30%; }
+        & > .loss-plot--axis { color: $border-blurred; }
         & > .loss-plot--tick { color: $text-muted; }
-        & > .loss-plot--band { color: $primary 60%; }
-        & > .loss-plot--line { color: $foreground; text-style: bold; }
+        & > .loss-plot--heading { color: $text-muted; text-style: bold; }
+        & > .loss-plot--focus { color: $text-primary; text-style: bold; }
+        & > .loss-plot--grid { color: $border-blurred; }
+        & > .loss-plot--level { color: $secondary 50%; }
+        & > .loss-plot--level_label { color: $text-secondary; }
+        & > .loss-plot--band { color: $primary 40%; }
+        & > .loss-plot--line { color: $text-accent; text-style: bold; }
         & > .loss-plot--overlay { color: $secondary; }
-        & > .loss-plot--validation { color: $warning; }
-        & > .loss-plot--best { color: $success; text-style: bold; }
-        & > .loss-plot--peak { color: $error; }
+        & > .loss-plot--validation { color: $text-primary; }
+        & > .loss-plot--best { color: $text-primary; text-style: bold; }
+        & > .loss-plot--best_line { color: $primary 45%; }
+        & > .loss-plot--peak { color: $text-muted; }
         & > .loss-plot--mark { color: $text-accent; text-style: bold; }
         & > .loss-plot--window { color: $text-primary; }
-        & > .loss-plot--cursor { color: $accent; }
+        & > .loss-plot--cursor { color: $foreground; }
         & > .loss-plot--readout { color: $foreground; }
-        &:focus > .loss-plot--axis { color: $border; }
     }
     """
 
     unit: reactive[LossUnit] = reactive[LossUnit]("bits", init=False)
     is_log: reactive[bool] = reactive(default=False, init=False)
-    has_levels: reactive[bool] = reactive(default=True, init=False)
+    shows_levels: reactive[bool] = reactive(default=True, init=False)
     """Whether the reference levels are drawn."""
-    has_legend: reactive[bool] = reactive(default=False, init=False)
+    shows_legend: reactive[bool] = reactive(default=False, init=False)
     """Whether the legend of the marks and levels is drawn."""
     glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
     overlay: reactive[OverlayCurve | None] = reactive[OverlayCurve | None](None, init=False)
@@ -94,7 +101,7 @@ class LossPlot(Widget, can_focus=True):
         if isinstance(self.app, TerminalInfo):
             self.watch(self.app, "glyphs", self._set_glyphs)
             self.watch(self.app, "loss_unit", self._set_unit)
-        for name in ("unit", "is_log", "has_levels", "has_legend", "glyphs", "overlay"):
+        for name in ("unit", "is_log", "shows_levels", "shows_legend", "glyphs", "overlay"):
             self.watch(self, name, self.redraw, init=False)
 
     def _set_glyphs(self, glyphs: GlyphSet) -> None:
@@ -108,8 +115,7 @@ class LossPlot(Widget, can_focus=True):
         before, self.shown = self.shown, view
         if before.started is None and view.is_overfit:
             self.is_log = True  # most of the fall is below a tenth of the first loss
-        is_same = before.train_losses is view.train_losses and before.val_points is view.val_points
-        if self.is_mounted and not (is_same and before.marks is view.marks):
+        if self.is_mounted and any(getattr(before, name) is not getattr(view, name) for name in _DRAWN):
             self.redraw()
 
     def toggle_log(self) -> None:
@@ -121,7 +127,7 @@ class LossPlot(Widget, can_focus=True):
         self._apply_view(self.view.next_mode())
 
     def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001 - Textual's signature
-        """Show the focus in frame and legend."""
+        """Show the focus in the heading."""
         super().watch_has_focus(has_focus)
         self._paint()
 
@@ -136,7 +142,7 @@ class LossPlot(Widget, can_focus=True):
         if self.view.cursor is not None and self.view.cursor > self._run.high:  # an earlier checkpoint was loaded
             self.view = self.view.with_cursor(self.view.cursor, self._run)
             self.post_message(self.CursorMoved(self.view.cursor))
-        options = PlotOptions(LossScale(self.unit, self.is_log), self.glyphs, self.overlay)
+        options = PlotOptions(LossScale(self.unit, self.is_log), self.glyphs, self.overlay, self.shows_levels)
         self.picture.draw(self.shown, self.view, options, self.size.width, self.size.height)
         self._paint()
 

@@ -1,7 +1,7 @@
-"""`draw_pane`: draws one pane into the `CellGrid` of the picture: frame, ticks, band, curves, markers, letters.
+"""`draw_pane`: draws one pane into the `CellGrid` of the picture: axes, lines across, band, curves, markers.
 
 A column of dots spans the lowest to the highest train loss of its steps. On top lie the smoothed curve, then validation
-losses as markers. Never decides which steps are shown.
+losses as markers: a cell has one colour, that of the uppermost. Never decides which steps are shown.
 """
 
 from __future__ import annotations
@@ -10,64 +10,54 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tui.run.marks import Mark
 from tui.run.series.buckets import Floats, Ints
-from tui.run.series.columns import columns_of
+from tui.run.series.columns import Columns, columns_of
 from tui.run.series.series import Series
 from tui.run.view import RunView
-from tui.widgets.plot.cell_grid import CellGrid, cell_chars, curve_dots
-from tui.widgets.plot.glyphs import MARK_LETTERS, PLOT_GLYPHS, PlotGlyphs, StyleName
-from tui.widgets.plot.pane import MARK_RANKS, Pane, PlotOptions
-from tui.widgets.plot.scales import Limits, nice_ticks, step_labels
+from tui.widgets.plot.cell_grid import STYLE_NAMES, CellGrid, cell_chars, curve_dots
+from tui.widgets.plot.glyphs import PLOT_GLYPHS, PlotGlyphs, StyleName
+from tui.widgets.plot.loss_axis import LossAxis, loss_axis
+from tui.widgets.plot.pane import Pane, PaneSpace, PlotOptions
+from tui.widgets.plot.reference_lines import ACROSS, draw_labels, draw_lines, nats_of, next_level
+from tui.widgets.plot.scales import Limits, loss_range, nice_ticks, step_labels
 
 LABEL_CELLS = 6
-"""Left of the frame, for the labels of the y axis."""
-ROWS_AROUND = 3
-"""Upper and lower edge of the frame, and the labels of the x axis."""
+"""Left of the plot, for the labels of the y axis."""
 _CELLS_PER_STEP_TICK = 12
-_ROWS_PER_LOSS_TICK = 2
-_MIN_LOSS_TICKS = 4
 _MARKER_CELLS = 3
 """Validation losses closer together than this are drawn as a curve."""
 
 
 def draw_pane(
     cells: CellGrid,
-    edges: tuple[int, int],
-    steps: Limits,
+    space: PaneSpace,
     view: RunView,
     evaluations: tuple[Ints, Floats],
     options: PlotOptions,
-    before: Limits | None,
+    before: LossAxis | None,
 ) -> Pane | None:
-    """Draw a pane between two columns of the grid, the second exclusive; return None if no value is in view.
+    """Draw a pane, without its labels of lines and marks; return None if no value is in view.
 
     `evaluations` are the steps and losses of `view`; `before` is the previous y axis, kept if it still fits.
     """
-    glyph_set = PLOT_GLYPHS[options.glyphs]
-    dots_wide = glyph_set.weights.shape[1]
-    left, width = edges[0] + LABEL_CELLS + 1, edges[1] - edges[0] - LABEL_CELLS - 2
-    height = cells.height - ROWS_AROUND
-    train = view.train_losses.columns(int(steps.low), int(steps.high), dots_wide * width)
-    is_filled = train.count > 0
-    if not is_filled.any():
+    glyph_set, steps = PLOT_GLYPHS[options.glyphs], space.steps
+    train = view.train_losses.columns(int(steps.low), int(steps.high), glyph_set.weights.shape[1] * space.width)
+    if not train.count.any():
         return None
     val_steps, val_losses = evaluations
     in_view = slice(*np.searchsorted(val_steps, [steps.low, steps.high + 1]))
     val_steps, val_losses = val_steps[in_view], val_losses[in_view]
     pane = Pane(
-        left=left,
-        width=width,
-        height=height,
-        steps=steps,
-        losses=options.scale.limits(train.low[is_filled], train.high[is_filled], val_losses, before),
+        **vars(space),
+        axis=_axis(train, val_losses, view, options, space.height, before),
         scale=options.scale,
         glyphs=options.glyphs,
         train=train,
         smoothed=train.smoothed(),
     )
     painter = _PanePainter(cells, pane, glyph_set)
-    painter.frame()
+    painter.axes()
+    draw_lines(cells, pane, view, options)
     painter.curve(train.low, train.high, "band")
     if options.overlay is not None:
         painter.overlay(options.overlay.train_losses)
@@ -75,9 +65,21 @@ def draw_pane(
     painter.validation(val_steps, val_losses)
     if view.best is not None:
         painter.points([view.best.step], np.array([view.best.val_loss]), glyph_set.best, "best")
-    painter.peaks()
-    painter.marks(view.marks)
+    painter.spikes()
+    draw_labels(cells, pane, view, options)
     return pane
+
+
+def _axis(
+    train: Columns, val_losses: Floats, view: RunView, options: PlotOptions, num_rows: int, before: LossAxis | None
+) -> LossAxis:
+    """Return the y axis for the columns in view, their evaluations, and the level to beat if it is near."""
+    heights, is_filled = options.scale.heights, train.count > 0
+    low, high = train.low[is_filled], train.high[is_filled]
+    level = next_level(view.levels, float(low.min())) if options.shows_levels else None
+    target = None if level is None else float(heights(np.array([nats_of(level)]))[0])
+    needed = loss_range(heights(low), heights(high), heights(val_losses), target)
+    return loss_axis(needed.low, needed.high, num_rows, before, is_log=options.scale.is_log)
 
 
 @dataclass(frozen=True)
@@ -88,50 +90,35 @@ class _PanePainter:
     pane: Pane
     glyph_set: PlotGlyphs
 
-    def frame(self) -> None:
-        """Draw the frame, with ticks at round steps and losses."""
-        pane, glyphs = self.pane, self.glyph_set
-        bottom = pane.height + 1
-        for y, ends in ((0, glyphs.corners[:2]), (bottom, glyphs.corners[2:])):
-            self.cells.write(pane.left - 1, y, ends[0] + glyphs.horizontal * pane.width + ends[1], "axis")
-        for x in (pane.left - 1, pane.right):
-            self.cells.fill(x, slice(1, bottom), glyphs.vertical, "axis")
-        self._loss_ticks()
-        self._step_ticks(bottom)
+    def axes(self) -> None:
+        """Draw the x axis, and the labels of both axes at round steps and losses."""
+        pane, y = self.pane, self.pane.height + 1
+        self.cells.write(pane.left, y, self.glyph_set.horizontal * pane.width, "axis")
+        for row, label in pane.axis.ticks:
+            self.cells.write(max(pane.left - 1 - len(label), pane.left - LABEL_CELLS), row + 1, label, "tick")
+        self._step_ticks(y)
 
-    def _loss_ticks(self) -> None:
-        """Write the labels of the y axis."""
-        max_ticks = max(self.pane.height // _ROWS_PER_LOSS_TICK + 1, _MIN_LOSS_TICKS)
-        taken = set()
-        for place, label in self.pane.scale.ticks(self.pane.losses, max_ticks):
-            row = min(
-                int((self.pane.losses.high - place) / self.pane.losses.span * self.pane.height), self.pane.height - 1
-            )
-            if row not in taken:
-                taken.add(row)
-                x = self.pane.left - 1
-                self.cells.write(x - len(label) - 1, row + 1, label, "tick")
-                self.cells.write(x, row + 1, self.glyph_set.loss_tick, "axis")
-
-    def _step_ticks(self, bottom: int) -> None:
+    def _step_ticks(self, y: int) -> None:
         """Write the labels of the x axis that fit without touching."""
-        pane = self.pane
+        pane, labels_at = self.pane, self.cells.height - 1
         ticks = nice_ticks(pane.steps, pane.width // _CELLS_PER_STEP_TICK + 1, min_interval=1)
         free_from = pane.left - LABEL_CELLS
         for tick, label in zip(ticks, step_labels(ticks), strict=True):
             column = pane.column_of(tick)
             if column is None:
                 continue
-            x = min(pane.left + column - (len(label) - 1) // 2, pane.right + 1 - len(label))
+            x = min(pane.left + column - (len(label) - 1) // 2, pane.right - len(label))
             if x >= free_from:
-                self.cells.write(pane.left + column, bottom, self.glyph_set.step_tick, "axis")
-                free_from = self.cells.write(x, bottom + 1, label, "tick") + 1
+                self.cells.write(pane.left + column, y, self.glyph_set.step_tick, "axis")
+                free_from = self.cells.write(x, labels_at, label, "tick") + 1
+        if free_from + len("step") < pane.right + pane.gutter:
+            self.cells.write(pane.right + 1, labels_at, "step"[: pane.gutter - 1], "tick")
 
     def curve(self, low: Floats, high: Floats, style: StyleName) -> None:
         """Draw a band, or a curve if `low` and `high` are equal; nats, one value per column of dots."""
         heights = self.pane.scale.heights
         num_rows = self.glyph_set.weights.shape[0] * self.pane.height
-        dots = curve_dots(heights(low), heights(high), self.pane.losses, num_rows)
+        dots = curve_dots(heights(low), heights(high), self.pane.axis.limits, num_rows)
         chars = self.glyph_set.band if style == "band" else self.glyph_set.line
         self.cells.stamp(self.pane.left, 1, cell_chars(dots, self.glyph_set.weights, chars), style)
 
@@ -152,30 +139,16 @@ class _PanePainter:
 
     def points(self, steps: list[int], losses: Floats, marker: str, style: StyleName) -> None:
         """Draw a marker at each loss, in nats, that is in view."""
-        pane = self.pane
-        rows = (pane.losses.high - pane.scale.heights(losses)) / pane.losses.span * pane.height
-        for step, row in zip(steps, rows.tolist(), strict=True):
-            column = pane.column_of(step)
-            if column is not None and 0 <= row <= pane.height:
-                y = 1 + min(int(row), pane.height - 1)
-                self.cells.fill(pane.left + column, slice(y, y + 1), marker, style)
+        for step, nats in zip(steps, losses.tolist(), strict=True):
+            column, row = self.pane.column_of(step), self.pane.row_of(nats)
+            if column is not None and row is not None:
+                self.cells.fill(self.pane.left + column, slice(row + 1, row + 2), marker, style)
 
-    def peaks(self) -> None:
+    def spikes(self) -> None:
         """Mark the columns that exceed the y axis."""
-        is_out = np.flatnonzero(self.pane.scale.heights(self.pane.train.high) > self.pane.losses.high)
-        for column in sorted({int(x) // self.glyph_set.weights.shape[1] for x in is_out}):
+        is_spike = self.pane.is_spike.reshape(self.pane.width, -1).any(axis=1)
+        for column in np.flatnonzero(is_spike).tolist():
             self.cells.fill(self.pane.left + column, slice(1, 2), self.glyph_set.peak, "peak")
-
-    def marks(self, marks: tuple[Mark, ...]) -> None:
-        """Write the letter of each mark in view onto the x axis."""
-        best: dict[int, int] = {}
-        for mark in marks:
-            column = self.pane.column_of(mark.step)
-            if column is not None:
-                best[column] = min(MARK_RANKS[mark.kind], best.get(column, len(MARK_RANKS)))
-        letters, y = list(MARK_LETTERS.values()), self.pane.height + 1
-        for column, rank in best.items():
-            self.cells.fill(self.pane.left + column, slice(y, y + 1), letters[rank], "mark")
 
 
 def draw_window(cells: CellGrid, pane: Pane, window: Limits) -> None:
@@ -197,6 +170,7 @@ def draw_cursor(cells: CellGrid, pane: Pane, step: int) -> None:
     if column is None:
         return
     rows, x = slice(1, pane.height + 1), pane.left + column
-    covered = cells.chars[rows, x].copy()
+    covered, styles = cells.chars[rows, x].copy(), cells.styles[rows, x].copy()
     cells.fill(x, rows, PLOT_GLYPHS[pane.glyphs].cursor, "cursor")
-    cells.chars[rows, x] = np.where(covered == ord(" "), cells.chars[rows, x], covered)
+    is_empty = (covered == ord(" ")) | np.isin(styles, [STYLE_NAMES.index(name) for name in ACROSS])
+    cells.chars[rows, x] = np.where(is_empty, cells.chars[rows, x], covered)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tui.run.branching import OverlayCurve
 from tui.run.marks import Mark
@@ -12,38 +13,35 @@ from tui.run.series.buckets import Floats
 from tui.run.series.columns import Columns
 from tui.terminal.capabilities import GlyphSet
 from tui.widgets.plot.glyphs import MARK_LETTERS
+from tui.widgets.plot.loss_axis import LossAxis
 from tui.widgets.plot.scales import Limits, LossScale
 
-MARK_RANKS = {kind: rank for rank, kind in enumerate(MARK_LETTERS)}
+_RANKS = {kind: rank for rank, kind in enumerate(MARK_LETTERS)}
 
 
 @dataclass(frozen=True)
 class PlotOptions:
-    """Scale, glyphs and overlay."""
+    """Scale, glyphs, overlay and levels."""
 
     scale: LossScale = field(default_factory=LossScale)
     glyphs: GlyphSet = "braille"
     overlay: OverlayCurve | None = None
     """Drawn below the curve of this run."""
+    shows_levels: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pane:
-    """A drawn pane."""
+class PaneSpace:
+    """Where a pane is, and its x axis."""
 
     left: int
-    """Column of the first cell inside the frame."""
+    """Column of the first cell right of the labels of the y axis."""
     width: int
+    gutter: int
+    """Columns right of the plot, for the labels of lines."""
     height: int
-    """Rows inside the frame."""
+    """Rows between heading and x axis."""
     steps: Limits
-    losses: Limits
-    """The y axis, in units of `scale.heights`."""
-    scale: LossScale
-    glyphs: GlyphSet
-    train: Columns
-    smoothed: Floats
-    """Nats, one value per column of dots."""
 
     @property
     def num_steps(self) -> int:
@@ -52,17 +50,11 @@ class Pane:
 
     @property
     def right(self) -> int:
-        """Column of the frame's right edge."""
+        """Column of the first cell of the gutter."""
         return self.left + self.width
 
-    @property
-    def peak(self) -> float | None:
-        """The highest loss in nats, if it exceeds the y axis."""
-        highest = float(np.nanmax(self.train.high))
-        return highest if self.scale.heights(np.array([highest]))[0] > self.losses.high else None
-
     def column_of(self, step: float) -> int | None:
-        """Return the column of a step inside the frame; None if it is not in view."""
+        """Return the column of a step inside the plot; None if it is not in view."""
         column = int((step - self.steps.low) * self.width // self.num_steps)
         return column if 0 <= column < self.width else None
 
@@ -70,8 +62,45 @@ class Pane:
         """Return the step at the middle of a column."""
         return self.steps.low - 0.5 + (column + 0.5) * self.num_steps / self.width
 
+    def by_column(self, marks: tuple[Mark, ...]) -> dict[int, list[Mark]]:
+        """Return the marks in view by their columns, each by importance, then the latest first."""
+        found: dict[int, list[Mark]] = {}
+        for mark in reversed(marks):
+            column = self.column_of(mark.step)
+            if column is not None:
+                found.setdefault(column, []).append(mark)
+        return {column: sorted(those, key=lambda mark: _RANKS[mark.kind]) for column, those in found.items()}
+
     def marks_at(self, step: int, marks: tuple[Mark, ...]) -> list[Mark]:
         """Return the marks in the column of a step, by importance, then the latest first."""
         column = self.column_of(step)
-        found = [mark for mark in reversed(marks) if self.column_of(mark.step) == column]
-        return sorted(found, key=lambda mark: MARK_RANKS[mark.kind]) if column is not None else []
+        return self.by_column(marks).get(column, []) if column is not None else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pane(PaneSpace):
+    """A drawn pane."""
+
+    axis: LossAxis
+    scale: LossScale
+    glyphs: GlyphSet
+    train: Columns
+    smoothed: Floats
+    """Nats, one value per column of dots."""
+
+    @property
+    def is_spike(self) -> NDArray[np.bool_]:
+        """Which columns of dots exceed the y axis, except for the fall with which a run starts."""
+        is_above = self.scale.heights(self.train.high) > self.axis.limits.high
+        is_inside = (self.train.count > 0) & ~is_above
+        return np.asarray(is_above & np.logical_or.accumulate(is_inside))
+
+    @property
+    def peak(self) -> float | None:
+        """The highest loss of the spikes, in nats."""
+        spikes = self.train.high[self.is_spike]
+        return float(spikes.max()) if len(spikes) else None
+
+    def row_of(self, nats: float) -> int | None:
+        """Return the row of a loss, counted from the top of the plot; None if it is not in view."""
+        return self.axis.row_of(float(self.scale.heights(np.array([nats]))[0]))

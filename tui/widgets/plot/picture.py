@@ -1,10 +1,12 @@
 """`Picture`: all panes of the loss plot in one `CellGrid`, from a `RunView` and a `PlotView`. Needs no app.
 
-Each pane's y axis is kept between drawings, so that it moves rarely. Legend and cursor are drawn over a copy of the
+Each pane's y axis is kept between drawings, so that it moves rarely. Heading and cursor are drawn over a copy of the
 panes, so that moving the cursor is cheap.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from rich.cells import cell_len
@@ -13,15 +15,23 @@ from tui.run.branching import OverlayCurve
 from tui.run.series.buckets import Floats, Ints
 from tui.run.view import RunView, ValPoint
 from tui.widgets.plot.cell_grid import CellGrid
-from tui.widgets.plot.legend import FOCUS_HINT, LegendEntry, legend, readout, write_entries
-from tui.widgets.plot.painter import LABEL_CELLS, ROWS_AROUND, draw_cursor, draw_pane, draw_window
-from tui.widgets.plot.pane import Pane, PlotOptions
+from tui.widgets.plot.glyphs import PLOT_GLYPHS
+from tui.widgets.plot.legend import LegendEntry, draw_rule, legend, readout, write_entries, write_marks
+from tui.widgets.plot.loss_axis import LossAxis
+from tui.widgets.plot.mark_rows import are_stacked, draw_marks, marks_of
+from tui.widgets.plot.painter import LABEL_CELLS, draw_cursor, draw_pane, draw_window
+from tui.widgets.plot.pane import Pane, PaneSpace, PlotOptions
+from tui.widgets.plot.reference_lines import gutter_cells
 from tui.widgets.plot.scales import Limits
 from tui.widgets.plot.viewport import PaneKind, PlotView
 
+_ROWS_AROUND = 3
+"""Heading, x axis and its labels."""
 _MIN_ROWS = 3
-"""With fewer rows inside the frame, no plot is drawn."""
+"""With fewer rows for the curve, no plot is drawn."""
 _MIN_COLUMNS = 8
+_ROWS_TO_STACK_MARKS = 9
+"""From this height on, there is room for a second row of marks."""
 
 
 class Picture:
@@ -35,14 +45,14 @@ class Picture:
         self._view = RunView()
         self._plot_view = PlotView()
         self._options = PlotOptions()
-        self._loss_limits: dict[PaneKind, Limits] = {}
+        self._axes: dict[PaneKind, LossAxis] = {}
         self._val_points: tuple[ValPoint, ...] = ()
         self._val_curve: tuple[Ints, Floats] = _as_arrays(())
 
     def draw(self, view: RunView, plot_view: PlotView, options: PlotOptions, width: int, height: int) -> None:
         """Draw the panes."""
         if options.scale != self._options.scale:
-            self._loss_limits.clear()
+            self._axes.clear()
         if view.val_points is not self._val_points:
             self._val_points, self._val_curve = view.val_points, _as_arrays(view.val_points)
         self._view, self._plot_view, self._options = view, plot_view, options
@@ -50,43 +60,59 @@ class Picture:
         if not len(view.train_losses):
             text = "waiting for the first step"
             self.cells.write(max((width - cell_len(text)) // 2, 0), height // 2, text, "text")
-        elif height - ROWS_AROUND >= _MIN_ROWS and width // len(plot_view.panes) - LABEL_CELLS - 2 >= _MIN_COLUMNS:
+        elif height - _ROWS_AROUND >= _MIN_ROWS and width // len(plot_view.panes) - LABEL_CELLS >= _MIN_COLUMNS:
             self._draw_panes(run_limits(view, options.overlay))
 
     def _draw_panes(self, run: Limits) -> None:
         """Draw each pane in its share of the width."""
-        kinds = self._plot_view.panes
-        for place, kind in enumerate(kinds):
-            left, right = (self.cells.width * edge // len(kinds) for edge in (place, place + 1))
-            steps, before = self._plot_view.limits(kind, run), self._loss_limits.get(kind)
-            pane = draw_pane(self.cells, (left, right), steps, self._view, self._val_curve, self._options, before)
+        marks = marks_of(self._view, self._options)
+        spaces = {kind: self._space(kind, place, run) for place, kind in enumerate(self._plot_view.panes)}
+        has_stack = self.cells.height - _ROWS_AROUND >= _ROWS_TO_STACK_MARKS
+        if has_stack := has_stack and any(are_stacked(space, marks) for space in spaces.values()):
+            spaces = {kind: replace(space, height=space.height - 1) for kind, space in spaces.items()}
+        for kind, space in spaces.items():
+            before = self._axes.get(kind)
+            pane = draw_pane(self.cells, space, self._view, self._val_curve, self._options, before)
             if pane is not None:
-                self.panes[kind], self._loss_limits[kind] = pane, pane.losses
+                self.panes[kind], self._axes[kind] = pane, pane.axis
         if {"whole", "recent"} <= self.panes.keys():
             draw_window(self.cells, self.panes["whole"], self.panes["recent"].steps)
+        for pane in self.panes.values():
+            draw_marks(self.cells, pane, marks, num_rows=2 if has_stack else 1)
+
+    def _space(self, kind: PaneKind, place: int, run: Limits) -> PaneSpace:
+        """Return the place of a pane."""
+        count = len(self._plot_view.panes)
+        start, end = (self.cells.width * edge // count for edge in (place, place + 1))
+        gutter = gutter_cells(end - start, self._options.scale.unit)
+        return PaneSpace(
+            left=start + LABEL_CELLS,
+            width=end - start - LABEL_CELLS - gutter,
+            gutter=gutter,
+            height=self.cells.height - _ROWS_AROUND,
+            steps=self._plot_view.limits(kind, run),
+        )
 
     def with_labels(self, plot_view: PlotView, *, is_focused: bool) -> CellGrid:
-        """Return a copy of the drawing with the cursor and its values, or else the legend."""
+        """Return a copy of the drawing with its heading, or the cursor and its values."""
         cells = self.cells.copy()
         if not self.panes:
             return cells
         first, last = next(iter(self.panes.values())), next(reversed(self.panes.values()))
-        title = self._title(plot_view)
         overlay = self._options.overlay
+        draw_rule(cells, PLOT_GLYPHS[first.glyphs], is_focused=is_focused)
         if plot_view.cursor is not None:
             for pane in self.panes.values():
                 draw_cursor(cells, pane, plot_view.cursor)
             finest = self.pane_of(plot_view.cursor) or last
-            write_entries(cells, first.left, last.right, readout(self._view, finest, plot_view.cursor, overlay))
+            write_entries(cells, 1, cells.width, readout(self._view, finest, plot_view.cursor, overlay))
+            write_marks(cells, finest, plot_view.cursor, marks_of(self._view, self._options))
             return cells
-        is_alone = first is last
-        entries = legend(
-            self._view, first, overlay, title=title if is_alone else "", is_focused=is_focused and is_alone
-        )
-        write_entries(cells, first.left, first.right, entries)
+        is_alone, title = first is last, self._title(plot_view)
+        entries = legend(first, overlay, title=title if is_alone else "", is_focused=is_focused)
+        write_entries(cells, 1, cells.width if is_alone else first.right + first.gutter, entries)
         if not is_alone:
-            hints = [FOCUS_HINT] if is_focused else []
-            write_entries(cells, last.left, last.right, [LegendEntry(title, label_style="window"), *hints])
+            write_entries(cells, last.left - 1, cells.width, [LegendEntry(title, label_style="window")])
         return cells
 
     def pane_of(self, step: float) -> Pane | None:
@@ -94,7 +120,7 @@ class Picture:
         return next((pane for pane in reversed(self.panes.values()) if pane.column_of(step) is not None), None)
 
     def pane_under(self, x: int) -> Pane | None:
-        """Return the pane inside whose frame a column is."""
+        """Return the pane whose plot a column is in."""
         return next((pane for pane in self.panes.values() if pane.left <= x < pane.right), None)
 
     def _title(self, plot_view: PlotView) -> str:

@@ -128,7 +128,7 @@ async def test_random_and_extreme_sizes_are_drawn_without_an_error_and_the_last_
             assert app.is_running
         await pilot.resize_terminal(*WIDE)
         await resized(app, WIDE)
-        await shows(app, "number 8 is said", "▶ training", "◆ best")
+        await shows(app, "number 8 is said", "▶ training", "best ◆")
         assert set(panels_on(app)) == {"TweetFeed", "LossPlot", "StatusPanel", "KeyBar"}
         assert screen_text(app).count("number 8 is said") == 1
 

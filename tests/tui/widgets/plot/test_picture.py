@@ -57,15 +57,14 @@ def places(cells: CellGrid, style: StyleName) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(("size", "is_wide"), [((120, 40), True), ((80, 11), False), ((60, 6), False)])
-def test_every_size_has_a_frame_a_curve_and_round_ticks(size: tuple[int, int], is_wide: bool) -> None:
+def test_every_size_has_a_heading_a_curve_and_round_ticks(size: tuple[int, int], is_wide: bool) -> None:
     rows = rows_of(view_of(falling_losses(3000), 2.8, 2.6), PlotView(is_wide=is_wide), size=size)
-    num_panes = 2 if is_wide else 1
     assert {len(row) for row in rows} == {size[0]}
-    for corner, row in (("╭", 0), ("╮", 0), ("╰", -2), ("╯", -2)):
-        assert rows[row].count(corner) == num_panes
+    assert rows[0].startswith("─ bits")
+    assert rows[-2].count("┴") >= (4 if is_wide else 2)
     assert any(is_braille(char) for row in rows[1:-2] for char in row)
     labels = [row[:6].strip() for row in rows[1:-2] if row[:6].strip()]
-    assert len(labels) >= 2
+    assert labels
     assert [float(label) for label in labels] == sorted(map(float, labels), reverse=True)
     assert rows[-1].split()[0] == "0"
 
@@ -83,8 +82,8 @@ def test_a_single_spike_among_a_million_steps_is_visible_but_not_in_the_smoothed
 
 def test_evaluations_are_points_with_the_best_marked() -> None:
     text = "\n".join(rows_of(view_of(falling_losses(5000), 2.8, 2.6, 2.7)))
-    assert "◆ best 2.60" in text
-    assert text.count("●") == 1 + 2
+    assert "2.60 best ◆" in text
+    assert text.count("●") == 2
     assert text.count("◆") == 1 + 1
 
 
@@ -102,15 +101,37 @@ def test_each_kind_of_mark_has_its_letter_on_the_axis() -> None:
         assert cells.text()[-2][column] == MARK_LETTERS[kind]
 
 
-def test_of_hundreds_of_marks_each_column_shows_the_most_important() -> None:
+def test_of_hundreds_of_marks_each_column_shows_the_most_important_and_their_number() -> None:
     marks = (*(mark(step, "temperature") for step in range(1, 3000, 5)), mark(1500, "learning rate"))
     view = replace(view_of(falling_losses(3000)), marks=marks)
     cells, picture = cells_of(view)
-    axis = cells.text()[-2]
-    column = picture.panes["whole"].left + (picture.panes["whole"].column_of(1500) or 0)
+    pane = picture.panes["whole"]
+    axis, below = cells.text()[-3:-1]
+    column = pane.left + (pane.column_of(1500) or 0)
     assert axis[column] == "R"
     assert set(axis[10:column]) == {"T"}
-    assert "learning rate at 1500 and" in rows_of(view, PlotView(cursor=1500))[0]
+    counts = {at: len(those) for at, those in pane.by_column(marks).items()}
+    assert sum(counts.values()) == len(marks)
+    assert [below[pane.left + at] for at in counts] == [str(count) if count < 10 else "+" for count in counts.values()]
+
+
+def test_two_marks_in_a_column_are_stacked_and_in_a_low_plot_counted() -> None:
+    marks = (mark(1500, "temperature"), mark(1501, "learning rate"), mark(700, "saved"))
+    view = replace(view_of(falling_losses(3000)), marks=marks)
+    cells, picture = cells_of(view)
+    both, single = (picture.panes["whole"].left + (picture.panes["whole"].column_of(step) or 0) for step in (1500, 700))
+    assert [row[both] for row in cells.text()[-3:-1]] == ["R", "T"]
+    assert [row[single] for row in cells.text()[-3:-1]] == ["S", " "]
+    low, picture = cells_of(view, size=(100, 9))
+    assert low.text()[-2][picture.panes["whole"].left + (picture.panes["whole"].column_of(1500) or 0)] == "2"
+
+
+def test_the_cursor_lists_all_marks_of_its_column_or_how_many_more_there_are() -> None:
+    marks = (mark(1500, "temperature"), mark(1501, "learning rate"), mark(1502, "saved"))
+    view = replace(view_of(falling_losses(3000)), marks=marks)
+    rows = rows_of(view, PlotView(cursor=1500))
+    assert "learning rate at 1501, saved at 1502, temperature at 1500" in rows[1]
+    assert "learning rate at 1501, 2 more" in rows_of(view, PlotView(cursor=1500), size=(60, 12))[1]
 
 
 def test_side_by_side_the_axis_of_the_whole_run_shows_where_the_recent_part_is() -> None:
@@ -135,11 +156,11 @@ def test_the_recent_part_shows_single_steps_when_zoomed_in() -> None:
 def test_the_readout_shows_the_values_at_the_cursor(unit: LossUnit) -> None:
     view = replace(view_of(falling_losses(3000), 2.8, 2.6), marks=(mark(2000, "saved"),))
     row = rows_of(view, PlotView(cursor=2000), PlotOptions(LossScale(unit)), size=(150, 20))[0]
-    pieces = [piece.strip() for piece in row.strip(" ╭╮─").split("─")]
-    smoothed = float(pieces.pop(2).removeprefix("train "))
-    low, high = map(float, pieces.pop(2).removeprefix("⣿ ").split(" to "))
+    pieces = [piece.strip() for piece in row.strip(" ─").split("─")]
+    smoothed = float(pieces.pop(1).removeprefix("train "))
+    low, high = map(float, pieces.pop(1).removeprefix("⣿ ").split(" to "))
     val = "● 2.80 at 1,500" if unit == "bits" else "● 1.940 at 1,500"
-    assert pieces == ["step 2,000 at 1:40", "saved at 2000", val, "lr 0.004"]
+    assert pieces == ["step 2,000 at 1:40", val, "lr 0.004"]
     assert low < smoothed < high
     assert smoothed == pytest.approx(1.7 / (0.693 if unit == "bits" else 1), rel=0.03)
 
@@ -175,7 +196,7 @@ def test_the_plot_uses_only_glyphs_of_the_set(glyphs: GlyphSet) -> None:
         assert text.isascii() == (glyphs == "ascii")
     if glyphs == "ascii":
         whole = "\n".join(rows_of(view, options=PlotOptions(glyphs=glyphs))[1:])
-        assert (whole.count("o"), whole.count("*"), whole.count("^") > 0) == (1, 1, True)
+        assert (whole.count("o"), whole.count("*"), whole.count("^") > 0) == (1, 2, True)
         assert min(whole.count("="), whole.count(":")) > 60
 
 
