@@ -1,70 +1,155 @@
-"""Screenshots of Textual joined into one animated SVG, which a README shows like any picture.
+"""Screens of a terminal as one animated SVG, which a README shows like any picture.
 
-Each frame is a group that CSS makes visible for its share of the loop. Window, background and styles are written once.
-A viewer without animation shows the last frame.
+Each line of the screen is written once for as long as it stays the same: a group that CSS makes visible for its share
+of the loop. A viewer without animation shows the last screen.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from xml.sax.saxutils import escape
 
-FRAME_SECONDS = 0.4
-HELD_FRAMES = 8
-"""The last frame stays for this many more."""
-_RULE = re.compile(r"\.t-(r\d+) \{ (.*?) \}")
-_CELLS = re.compile(r'(<g transform="[^"]*" clip-path="[^"]*">)(.*)(</g>\s*</svg>\s*)$', re.DOTALL)
-_LINE_CLIPS = re.compile(r'<clipPath id="t-line-\d+">.*?</clipPath>\s*', re.DOTALL)
-_EMPTY_TEXT = re.compile(r"<text [^>]*>(?:\s|&#160;)*</text>")
+from tests.recording import Frame, Line, Style
+
+SLOT_SECONDS = 0.3
+HELD_SLOTS = 12
+"""The last screen stays for this many more."""
+_CELL_WIDTH, _CELL_HEIGHT, _FONT_SIZE = 12.2, 24.4, 20
+_MARGIN, _TITLE_HEIGHT = 10, 40
+_FOREGROUND = "c5c8c6"
+_BUTTONS = ("ff5f57", "febc2e", "28c840")
 
 
-def animate(screenshots: Sequence[str]) -> str:
-    """Return screenshots of one size as one SVG that loops over them."""
-    frames = [re.sub(r"terminal-\d+-", "t-", each) for each in screenshots]
+def animate(frames: Sequence[Frame], title: str) -> str:
+    """Return screens of one size, each shown for `SLOT_SECONDS`, as one SVG that loops over them."""
     classes: dict[str, str] = {}
-    cells = [_cells(frame, classes) for frame in frames]
-    before, _, after = _parts(frames[-1])
-    styles = "\n".join([*(f".{name} {{ {rule} }}" for rule, name in classes.items()), _timing(len(frames))])
-    before = _LINE_CLIPS.sub("", _RULE.sub("", before)).replace("</style>", f"{styles}\n</style>")
-    kinds = ["frame"] * (len(frames) - 1) + ["frame last"]
-    delays = [(number - len(frames) - HELD_FRAMES) * FRAME_SECONDS for number in range(len(frames))]  # no first wait
-    groups = [
-        f'<g class="{kind}" style="animation-delay: {delay:.1f}s">{each}</g>'
-        for kind, delay, each in zip(kinds, delays, cells, strict=True)
-    ]
-    background = f'<rect fill="{_background(frames[-1])}" width="100%" height="100%"/>'
-    return re.sub(r"\n\s*\n", "\n", before) + "\n".join((background, *groups)) + after
+    background = _background(frames[-1])
+    groups: list[str] = []
+    durations: set[int] = set()
+    for y in range(len(frames[0])):
+        for start, end in _unchanged([frame[y] for frame in frames]):
+            content = "".join(_cells(frames[start][y], background, classes))
+            if not content:
+                continue
+            is_last = end == len(frames)
+            duration = end - start + (HELD_SLOTS if is_last else 0)
+            durations.add(duration)
+            groups.append(_group(y, content, start, duration, len(frames), is_last=is_last))
+    return _document(frames[0], title, background, _styles(classes, durations, len(frames)), groups)
 
 
-def _parts(frame: str) -> tuple[str, str, str]:
-    """Return what precedes the cells of a screenshot, the cells, and what follows them."""
-    found = _CELLS.search(frame)
-    assert found is not None
-    return frame[: found.start(2)], found[2], found[3]
+def _unchanged(lines: Sequence[Line]) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of frames in which a line stays the same."""
+    start = 0
+    for number in range(1, len(lines) + 1):
+        if number == len(lines) or lines[number] != lines[start]:
+            yield start, number
+            start = number
 
 
-def _background(frame: str) -> str:
-    """Return the colour of the first cell."""
-    [color] = re.findall(r'<rect fill="(#\w+)"', _parts(frame)[1])[:1]
-    return str(color)
+def _group(y: int, content: str, start: int, duration: int, num_frames: int, *, is_last: bool) -> str:
+    place = f'transform="translate(0,{y * _CELL_HEIGHT:.1f})"'
+    num_slots = num_frames + HELD_SLOTS
+    if duration == num_slots:
+        return f"<g {place}>{content}</g>"
+    delay = (start - num_slots) * SLOT_SECONDS  # negative: no wait before the first loop
+    kind = f"v d{duration}{' last' if is_last else ''}"
+    return f'<g class="{kind}" {place} style="animation-delay:{delay:.1f}s">{content}</g>'
 
 
-def _cells(frame: str, classes: dict[str, str]) -> str:
-    """Return the cells of a screenshot, without background; their styles are those in `classes`, which grows."""
-    names = {name: classes.setdefault(rule, f"c{len(classes)}") for name, rule in _RULE.findall(frame)}
-    cells = re.sub(rf'<rect fill="{_background(frame)}"[^>]*/>', "", _parts(frame)[1])
-    cells = re.sub(r'class="t-(r\d+)"', lambda found: f'class="{names[found[1]]}"', cells)
-    cells = _EMPTY_TEXT.sub("", re.sub(r' clip-path="[^"]*"| shape-rendering="[^"]*"', "", cells))
-    return re.sub(r">\s+<", "><", cells.strip())
+def _cells(line: Line, background: str, classes: dict[str, str]) -> Iterator[str]:
+    """Yield backgrounds and texts of a line; `classes`, from a style to its name, grows."""
+    x = 0
+    for style, cells in groupby(line, key=lambda cell: cell[1]):
+        texts = [data for data, _ in cells]
+        if style.background not in ("", background):
+            name = _class(f"fill:#{style.background}", classes)
+            yield f'<rect class="{name}" x="{_x(x)}" width="{_x(len(texts))}" height="{_CELL_HEIGHT}"/>'
+        for start, text, num_cells in _words(texts):
+            name = _class(_text_style(style), classes)
+            length = f' textLength="{_x(num_cells)}"' if num_cells > 1 else ""
+            yield f'<text class="{name}" x="{_x(x + start)}" y="19"{length}>{escape(text)}</text>'
+        x += len(texts)
 
 
-def _timing(num_frames: int) -> str:
-    """Return the CSS that shows one frame at a time, the last one for longer."""
-    num_slots = num_frames + HELD_FRAMES
-    slot = 100 / num_slots
-    return f"""
-.frame {{ visibility: hidden; animation: frame {num_slots * FRAME_SECONDS:.1f}s step-end infinite }}
-.last {{ visibility: visible; animation-name: last }}
-@keyframes frame {{ 0% {{ visibility: visible }} {slot:.3f}% {{ visibility: hidden }} }}
-@keyframes last {{ 0% {{ visibility: visible }} {slot * (HELD_FRAMES + 1):.3f}% {{ visibility: hidden }} }}
-@media (prefers-reduced-motion: reduce) {{ .frame {{ animation: none }} }}"""
+def _words(texts: Sequence[str]) -> Iterator[tuple[int, str, int]]:
+    """Yield column, text and number of cells of what to draw: no blanks around it, characters of two cells alone."""
+    start = 0
+    while start < len(texts):
+        end = start + 1
+        if texts[start] in (" ", ""):
+            start = end
+            continue
+        is_wide = end < len(texts) and texts[end] == ""
+        while not is_wide and end < len(texts) and not _is_boundary(texts, end):
+            end += 1
+        yield start, "".join(texts[start:end]), 2 if is_wide else end - start
+        start = end
+
+
+def _is_boundary(texts: Sequence[str], place: int) -> bool:
+    """Return whether a word ends before a cell: at two blanks, at the end, or at a character of two cells."""
+    following = [*texts[place + 1 : place + 3], "", " "]
+    if texts[place] == " ":
+        return place + 1 == len(texts) or following[0] == " " or following[1] == ""
+    return place + 1 < len(texts) and following[0] == ""
+
+
+def _x(num_cells: int) -> str:
+    return f"{num_cells * _CELL_WIDTH:.1f}".removesuffix(".0")
+
+
+def _text_style(style: Style) -> str:
+    rules = [f"fill:#{style.foreground or _FOREGROUND}"]
+    rules += ["font-weight:bold"] if style.is_bold else []
+    rules += ["font-style:italic"] if style.is_italic else []
+    rules += ["text-decoration:underline"] if style.is_underlined else []
+    return ";".join(rules)
+
+
+def _class(rules: str, classes: dict[str, str]) -> str:
+    return classes.setdefault(rules, f"c{len(classes)}")
+
+
+def _background(frame: Frame) -> str:
+    """Return the most frequent background colour."""
+    colors = [style.background for line in frame for _, style in line]
+    return max(set(colors), key=colors.count)
+
+
+def _styles(classes: dict[str, str], durations: set[int], num_frames: int) -> str:
+    """Return the CSS of the texts, and of the groups, which are visible for a number of slots from their delay on."""
+    num_slots = num_frames + HELD_SLOTS
+    rules = [f".{name}{{{rule}}}" for rule, name in classes.items()]
+    seconds = num_slots * SLOT_SECONDS
+    rules.append(f".v{{visibility:hidden;animation:{seconds:.1f}s step-end infinite}}.last{{visibility:visible}}")
+    for duration in sorted(durations - {num_slots}):
+        share = 100 * duration / num_slots
+        rules.append(f".d{duration}{{animation-name:d{duration}}}")
+        rules.append(f"@keyframes d{duration}{{0%{{visibility:visible}}{share:.3f}%{{visibility:hidden}}}}")
+    rules.append("@media (prefers-reduced-motion:reduce){.v{animation:none}}")
+    return "\n".join(rules)
+
+
+def _document(frame: Frame, title: str, background: str, styles: str, groups: Sequence[str]) -> str:
+    """Return the SVG: a window with a title, and the groups in it."""
+    width = len(frame[0]) * _CELL_WIDTH + 2 * _MARGIN
+    height = len(frame) * _CELL_HEIGHT + _TITLE_HEIGHT + _MARGIN
+    buttons = "".join(
+        f'<circle cx="{22 + 22 * number}" cy="20" r="7" fill="#{color}"/>' for number, color in enumerate(_BUTTONS)
+    )
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}">
+<title>{escape(title)}</title>
+<style>
+text{{font:{_FONT_SIZE}px "Fira Code",Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre}}
+.title{{font:bold 18px arial,sans-serif;fill:#{_FOREGROUND};text-anchor:middle}}
+{styles}
+</style>
+<rect width="100%" height="100%" rx="8" fill="#{background}"/>
+{buttons}<text class="title" x="{width / 2:.0f}" y="26">{escape(title)}</text>
+<g transform="translate({_MARGIN},{_TITLE_HEIGHT})" xml:space="preserve">
+{chr(10).join(groups)}
+</g>
+</svg>
+"""

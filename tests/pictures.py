@@ -1,8 +1,12 @@
-"""The pictures of README and docs: the real app on the embedded corpus, over a minute or so of real training."""
+"""The pictures of README and docs: the real program on the embedded corpus, over a few minutes of real training.
+
+The animation is a recording in a pseudo-terminal; the stills are those that Textual exports of the same app.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +16,9 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from engine.config.run import RunConfig
-from tests.animation import animate
+from engine.protocol.commands import SaveCheckpoint
+from tests.animation import SLOT_SECONDS, animate
+from tests.recording import at_even_times, record, to_cast
 from tui.app.app import TweetgenApp
 from tui.app.lesson_app import LessonApp
 from tui.lesson.progress import Progress, progress_path, write_progress
@@ -21,41 +27,90 @@ from tui.lesson.stops import STOPS
 from tui.run.bridge import Bridge
 from tui.run.engine_bridge import EngineBridge
 from tui.run.view import RunView
+from tui.screens.dialogs.checkpoint_list import CheckpointList
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.main.screen import TICK_SECONDS
 from tui.screens.xray.screen import XrayScreen
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import VIEW_NAMES, ViewName
 
-STILL_SIZES = ((120, 40), (80, 24))
 ANIMATION_SIZE = (100, 30)
-XRAY_SIZE = (100, 30)
+STILL_SIZE, SMALL_SIZE = (120, 40), (80, 24)
+DIALOG_SIZE = (100, 30)
 LESSON_SIZE = (120, 34)
 TITLE = "tweetgen-tui"
-NUM_STEPS, STEPS_PER_FRAME = 1200, 40
+NUM_FRAMES, NUM_STEPS = 60, 1200
+"""Of the animation: screens, and the step at which it ends."""
+SAVE_EVERY, SAVED_AT, SHOWN_AT, LAST_STEP = 250, 400, 1000, 1200
+"""Of the stills: steps between automatic checkpoints, and the steps of a named one, the main screen, the run's end."""
 DEADLINE_SECONDS = 600.0
+_DRAWN_TICKS = 20
+"""A panel draws at most this much later than its size or its data has changed."""
 TEXT = "@anna_lee happy birthday!! see you at the party #sunshine"
 CURSORS: dict[ViewName, int] = {"step": 18, "gates": 18, "reach": 6, "units": 6, "map": 18}
 """How much of the text the model has read."""
 LESSON_STOP, LESSON_CURSOR = 3, 12
 
 
-async def take_pictures(folder: Path, num_steps: int = NUM_STEPS) -> None:
-    """Train, and write the animation, the stills, the views of the X-ray and a stop of the lesson into `folder`."""
-    app = TweetgenApp(RunConfig(run_name="happy"))
-    frames = []
-    async with app.run_test(size=ANIMATION_SIZE) as pilot:
-        for step in range(STEPS_PER_FRAME, num_steps + 1, STEPS_PER_FRAME):
-            await _until(lambda: app.summary_view.step >= step, f"step {step}")  # noqa: B023 - awaited at once
-            frames.append(app.export_screenshot(title=TITLE))
-        (folder / "training.svg").write_text(animate(frames), encoding="utf-8")
-        for columns, rows in STILL_SIZES:
-            await pilot.resize_terminal(columns, rows)
-            drawn_at = app.summary_view.step + STEPS_PER_FRAME  # at this size
-            await _until(lambda: app.summary_view.step >= drawn_at, "the size")  # noqa: B023 - awaited at once
-            _write(app, folder / f"screen-{columns}x{rows}.svg")
-        await pilot.resize_terminal(*XRAY_SIZE)
+def take_animation(folder: Path, home: Path) -> None:
+    """Record the first steps of a run; write them as a cast and as an animated SVG of the same screens."""
+    columns, rows = ANIMATION_SIZE
+    name = ("--run-name", "happy")
+    screens = record(home, *name, columns=columns, rows=rows, until=lambda text: _step_in(text) >= NUM_STEPS)
+    frames = at_even_times(screens, NUM_FRAMES, SLOT_SECONDS)
+    (folder / "training.cast").write_text(to_cast(frames, TITLE), encoding="utf-8")
+    (folder / "training.svg").write_text(animate([each.frame for each in frames], TITLE), encoding="utf-8")
+
+
+def _step_in(text: str) -> int:
+    """Return the step that a screen shows; 0 without one."""
+    found = re.search(r"step +([\d,]+)", text)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+async def take_pictures(folder: Path) -> None:
+    """Train up to a budget; write the stills of the screen, its dialogs and its end, and the views of the X-ray."""
+    app = TweetgenApp(RunConfig(run_name="happy", settings={"max_steps": LAST_STEP, "save_every": SAVE_EVERY}))
+    async with app.run_test(size=STILL_SIZE) as pilot:
+        await _until_step(app, SAVED_AT)
+        app.bridge.send(SaveCheckpoint(name="first words"))
+        await _until_step(app, SHOWN_AT)
+        _write(app, folder / "screen-120x40.svg")
+        await _resize(app, pilot, SMALL_SIZE)
+        _write(app, folder / "screen-80x24.svg")
+        await pilot.press("space")
+        await _until(lambda: app.summary_view.phase == "paused", "the pause")
+        await _resize(app, pilot, DIALOG_SIZE)
+        await pilot.press("question_mark")
+        await _until(lambda: isinstance(app.screen, HelpScreen), "the help")
+        await pilot.pause()
+        _write(app, folder / "help.svg")
+        await pilot.press("escape", "l")
+        await _until(lambda: isinstance(app.screen, CheckpointList), "the checkpoints")
+        await _until(lambda: "first words" in _text(app), "the named checkpoint")
+        _write(app, folder / "checkpoints.svg")
+        await pilot.press("escape")
         await _take_views(app, pilot, folder)
+        await _resize(app, pilot, STILL_SIZE)
+        await pilot.press("space")
+        await _until_step(app, LAST_STEP)
+        await _until(lambda: app.summary_view.phase != "training", "the end")
+        await pilot.pause()
+        _write(app, folder / "end.svg")
         _end(app.bridge)
     await take_lesson(folder)
+
+
+async def _until_step(app: TweetgenApp, step: int) -> None:
+    await _until(lambda: app.summary_view.step >= step, f"step {step}")
+
+
+async def _resize(app: TweetgenApp, pilot: Pilot[Any], size: tuple[int, int]) -> None:
+    """Resize the terminal, and wait until all is laid out and drawn at that size."""
+    await pilot.resize_terminal(*size)
+    await _until(lambda: app.screen.size == size, "the size")
+    for _ in range(_DRAWN_TICKS):
+        await pilot.pause(TICK_SECONDS)
 
 
 async def take_lesson(folder: Path) -> None:
@@ -77,8 +132,6 @@ async def take_lesson(folder: Path) -> None:
 
 async def _take_views(app: TweetgenApp, pilot: Pilot[Any], folder: Path) -> None:
     """Write a picture of each view of the X-ray, of the paused run: its weights stay those of one step."""
-    await pilot.press("space")
-    await _until(lambda: app.summary_view.phase == "paused", "the pause")
     await pilot.press("x")
     await _until(lambda: isinstance(app.screen, XrayScreen), "the X-ray")
     assert isinstance(app.screen, XrayScreen)
@@ -90,12 +143,19 @@ async def _take_views(app: TweetgenApp, pilot: Pilot[Any], folder: Path) -> None
         await _until(lambda: _is_answered(panel), view)
         await pilot.pause()
         _write(app, folder / f"xray-{view}.svg")
+    await pilot.press("escape")
+    await _until(lambda: not isinstance(app.screen, XrayScreen), "the main screen")
 
 
 def _is_answered(panel: XrayPanel) -> bool:
     """Return whether no question of the view is open."""
     questions = panel._questions
     return not any(questions.is_open(type(command)) for command in panel._state.commands(questions.request))
+
+
+def _text(app: App[Any]) -> str:
+    """Return what the terminal would show."""
+    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
 
 def _write(app: App[Any], path: Path) -> None:

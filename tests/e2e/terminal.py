@@ -65,8 +65,8 @@ class Terminal:
         **variables: str,
     ) -> None:
         self.home = home
-        self._screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self._screen)
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
         self._modes: dict[int, bool] = {}
         self._partial = b""
         self.raw = bytearray()
@@ -85,7 +85,7 @@ class Terminal:
     @property
     def text(self) -> str:
         """The text on the screen."""
-        return "\n".join(line.rstrip() for line in self._screen.display)
+        return "\n".join(line.rstrip() for line in self.screen.display)
 
     def press(self, *keys: str) -> None:
         """Send keys, by name, or text."""
@@ -94,7 +94,7 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Resize the terminal, which sends SIGWINCH."""
-        self._screen.resize(rows, columns)
+        self.screen.resize(rows, columns)
         self._child.setwinsize(rows, columns)
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -123,7 +123,7 @@ class Terminal:
     ) -> T:
         """Poll a condition between frames; return its value once that is true."""
         deadline = time.monotonic() + deadline_seconds
-        while self._is_painting or not (value := condition()):
+        while self.is_painting or not (value := condition()):
             if not self.pump():
                 if value := condition():
                     break
@@ -133,7 +133,7 @@ class Terminal:
         return value
 
     @property
-    def _is_painting(self) -> bool:
+    def is_painting(self) -> bool:
         """Whether the program is inside a frame, which a terminal does not show yet."""
         return self._modes.get(_SYNCHRONIZED_OUTPUT, False)
 
