@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from collections.abc import Mapping
@@ -35,9 +36,7 @@ def parsed_options(text: str) -> dict[str, OptionValue]:
         option, equals, value = word.partition("=")
         name = option.removeprefix("--").replace("-", "_")
         if not option.startswith("--") or name not in _DEFAULTS:
-            raise ConfigError(
-                f"{option} is no option of a file.", f"Its options are {', '.join(map(_shown, _DEFAULTS))}."
-            )
+            raise ConfigError(f"{option} is no option of a file.", _similar_to(option))
         if isinstance(_DEFAULTS[name], bool):
             options[name] = True
             continue
@@ -64,5 +63,8 @@ def _number(option: str, value: str) -> int:
         ) from None
 
 
-def _shown(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+def _similar_to(option: str) -> str:
+    """Return a hint that names the most similar option, or else where all are listed."""
+    known = [f"--{name.replace('_', '-')}" for name in _DEFAULTS]
+    similar = difflib.get_close_matches(option, known, n=1)
+    return f"Did you mean {similar[0]}?" if similar else "tweetgen-tui --help-all lists those of files and cleaning."

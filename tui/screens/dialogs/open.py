@@ -128,7 +128,7 @@ class OpenDialog(PathBrowser[OtherTweets]):
         except Exception as error:  # noqa: BLE001 - whatever a file does, the current run continues
             report = to_tweetgen_error(error, "Checking tweets")
             self._set_state("choosing")
-            self._hints.show(report.message, report.hint, _options_hint(path, report.hint), "error")
+            self._hints.show(report.message, report.hint, self._options_hint(path, report.hint), "error")
             if isinstance(error, AuthorNeededError):
                 self._choose_author(path, error)
         else:
@@ -138,6 +138,11 @@ class OpenDialog(PathBrowser[OtherTweets]):
             doubt = doubt_in(preview) if preview else ""
             verdict = doubt or f"{path.name} can be used"
             self._hints.show(f"{verdict}; {self._outcome()}", facts, sample, "error" if doubt else "ready")
+
+    def _options_hint(self, path: Path, hint: str) -> str:
+        """Return where an option is typed, if the hint of an error names one and none was typed."""
+        is_needed = "--" in hint and not self._applied_options
+        return f"An option follows the path: {path.name} --option VALUE" if is_needed else ""
 
     def _choose_author(self, path: Path, error: AuthorNeededError) -> None:
         """Check the path again with the author that is chosen; without one, the error stays."""
@@ -155,8 +160,3 @@ class OpenDialog(PathBrowser[OtherTweets]):
         else:
             self.workers.cancel_group(self, CHECK_GROUP)
             self._set_state("choosing")
-
-
-def _options_hint(path: Path, hint: str) -> str:
-    """Return where an option is typed, if the hint of an error names one."""
-    return f"An option follows the path: {path.name} --option VALUE" if "--" in hint else ""
