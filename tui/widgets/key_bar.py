@@ -60,7 +60,6 @@ _MOST_IMPORTANT = (
     ),
 )
 """Names of keys; the first are the last to leave as the bar gets narrower."""
-_MIN_WHOLE_BADGE_CELLS = 60
 Group = tuple[Key, ...]
 """Neighbours with one label."""
 
@@ -83,8 +82,6 @@ class KeyBar(Widget):
 
     notice: reactive[str] = reactive("")
     """Shown in place of the keys unless it is empty."""
-    badge: reactive[str] = reactive("")
-    """At the right end: how the screen is attached to its run."""
     is_read_only: reactive[bool] = reactive(default=False)
     """Whether the keys that change the run are grey, as they are refused."""
     pause_label: reactive[str] = reactive("pause")
@@ -110,8 +107,7 @@ class KeyBar(Widget):
             return Content.styled(f" {self.notice}", self.get_visual_style("key-bar--notice"))
         groups = [tuple(group) for label, group in groupby(self._shown_keys, attrgetter("label")) if label]
         labels = {group: self.pause_label if group[0].name == "pause" else group[0].label for group in groups}
-        badge = self._badge()
-        num_spare = self.size.width - cell_len(badge) + 1  # the last one needs no gap after it
+        num_spare = self.size.width + 1  # the last one needs no gap after it
         shown: set[Group] = set()
         for group in sorted(groups, key=_rank):
             num_cells = sum(cell_len(key.shown) + 1 for key in group) + cell_len(labels[group]) + 1
@@ -120,14 +116,7 @@ class KeyBar(Widget):
             shown.add(group)
             num_spare -= num_cells
         is_loose = len(shown) == len(groups) and num_spare >= len(groups)
-        line = self._line({group: labels[group] for group in groups if group in shown}, is_loose=is_loose)
-        gap = " " * (self.size.width - line.cell_length - cell_len(badge))
-        return line + Content.styled(gap + badge, self.get_visual_style("key-bar--notice")) if badge else line
-
-    def _badge(self) -> str:
-        """Return the badge, or its first part in a narrow bar."""
-        badge = self.badge if self.size.width >= _MIN_WHOLE_BADGE_CELLS else self.badge.partition(",")[0]
-        return f" {badge} " if badge else ""
+        return self._line({group: labels[group] for group in groups if group in shown}, is_loose=is_loose)
 
     def _line(self, labels: Mapping[Group, str], *, is_loose: bool) -> Content:
         """Return the keys with these labels, further apart where there is room; record the cell range of each key."""

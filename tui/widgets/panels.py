@@ -6,31 +6,33 @@ import os
 import time
 from dataclasses import replace
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from engine.protocol.stage import Stage
-from tui.formatting.numbers import format_temperature
 from tui.run.alerts import Alert
 from tui.run.view import RunView
 from tui.settings.key_table import BAR_KEYS
 from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.alert_bar import AlertBar
 from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.header import Header
 from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.panel_tabs import PanelTabs
+from tui.widgets.panel_rule import PanelRule
 from tui.widgets.plot.loss_plot import LossPlot
 from tui.widgets.stage_hint import StageHint
-from tui.widgets.status.machine_panel import MachinePanel
+from tui.widgets.status.side_panel import SidePanel
 from tui.widgets.status.status_panel import StatusPanel
 from tui.widgets.step_bar import StepBar
 from tui.widgets.terminal_info import TerminalInfo
 
-_PANELS: tuple[tuple[str, type[Widget]], ...] = (("tweets", TweetFeed), ("plot", LossPlot), ("status", StatusPanel))
+_PANELS: tuple[tuple[str, type[Widget]], ...] = (("tweets", TweetFeed), ("plot", LossPlot))
 """In the order in which a tiny terminal shows them, one at a time."""
+_MIN_CELLS_FOR_WHOLE_HEIGHT = 180
+"""From this width on, the side panel has the whole height."""
 _TICKS_PER_REPORT = 20
 """How long the report on the corpus is shown at least: the first steps may follow it at once."""
 
@@ -47,19 +49,22 @@ class Panels(Vertical):
         self._view_in_status: RunView | None = None
         self._last_tick_of_report = 0
         self._tweets_awaited_since: int | None = None
+        self._panel = 0
+        """Number of the panel that a tiny terminal shows."""
         self._pace = FramePacing(time.monotonic, time.thread_time, is_remote=bool(os.environ.get("SSH_CONNECTION")))
 
     def compose(self) -> ComposeResult:
-        """Lay out plot and status over the feed, and the key bar below."""
-        yield PanelTabs([name for name, _ in _PANELS])
-        with Container(id="top"):
-            yield StatusPanel()
+        """Lay out header, plot, side panel and feed, and the key bar below."""
+        yield Header()
+        yield StatusPanel()
+        with Container(id="body"):
             with Container(id="plot-area"):
                 yield StageHint()
                 yield LossPlot()
-        with Container(id="bottom"):
-            yield MachinePanel()
-            yield TweetFeed()
+            yield SidePanel()
+            with Vertical(id="feed-area"):
+                yield PanelRule("tweets")
+                yield TweetFeed()
         yield StepBar()
         yield AlertBar()
         yield KeyBar(BAR_KEYS)
@@ -72,8 +77,8 @@ class Panels(Vertical):
     def action_panel(self, step: int) -> None:
         """Focus the next (1) or previous (-1) panel; a tiny terminal shows it in place of the one before."""
         if self.screen.has_class("-tiny"):
-            self.remove_class("-machine")
-            self._show_panel((self.query_one(PanelTabs).current + step) % len(_PANELS))
+            self._close_groups()
+            self._show_panel((self._panel + step) % len(_PANELS))
         elif step > 0:
             self.screen.focus_next()
         else:
@@ -81,9 +86,8 @@ class Panels(Vertical):
 
     def _show_panel(self, number: int) -> None:
         """Select the panel that a tiny terminal shows."""
-        self.query_one(PanelTabs).current = number
-        for other, (name, _) in enumerate(_PANELS):
-            self.set_class(other == number, f"-on-{name}")
+        self._panel = number
+        self.set_class(number == 1, "-on-plot")
         self.call_after_refresh(self._focus_shown)
 
     def _focus_shown(self) -> None:
@@ -91,7 +95,7 @@ class Panels(Vertical):
         if self.query_one(PromptLine).is_open:
             return
         focused = self.screen.focused
-        shown = self.query_one(_PANELS[self.query_one(PanelTabs).current][1])
+        shown = self.query_one(_PANELS[self._panel][1])
         if self.screen.has_class("-tiny"):
             self.screen.set_focus(shown if shown.focusable else None)
         elif focused is None or not focused.focusable:
@@ -102,9 +106,26 @@ class Panels(Vertical):
         numbers = [number for number, (_, kind) in enumerate(_PANELS) if isinstance(event.widget, kind)]
         if numbers and not self.screen.has_class("-tiny"):
             self._show_panel(numbers[0])
+        self._show_heading()
 
-    def on_resize(self) -> None:
-        """Focus a visible panel."""
+    def on_descendant_blur(self) -> None:
+        """Show that the feed has lost the focus."""
+        self._show_heading()
+
+    @on(TweetFeed.Retitled)
+    def _show_heading(self) -> None:
+        """Show heading, facts and focus of the feed in the rule above it."""
+        feed = self.query_one(TweetFeed)
+        self.query_one(PanelRule).show(*feed.titles, is_focused=feed.has_focus)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay out for the new size; focus a visible panel."""
+        self.set_class(event.size.width >= _MIN_CELLS_FOR_WHOLE_HEIGHT, "-whole-height")
+        is_beside = self.screen.has_class("-wide") and self.screen.has_class("-tall")
+        side = self.query_one(SidePanel)
+        if side.starts_with_setup == is_beside:
+            side.starts_with_setup = not is_beside
+            self._close_groups()
         self.call_after_refresh(self._focus_shown)
 
     def action_unit(self) -> None:
@@ -129,11 +150,28 @@ class Panels(Vertical):
         self.query_one(LossPlot).switch_panes()
 
     def action_machine(self) -> None:
-        """Open or close the panel of the machine that trains."""
-        self.toggle_class("-machine")
-        if self.has_class("-machine"):
-            self.query_one(MachinePanel).begin(self._view, self._host_pid)
+        """Turn the page of the side panel; without one beside the plot, open it, and close it after the last page."""
+        side = self.query_one(SidePanel)
+        if not side.starts_with_setup:
+            if side.num_pages == 1:
+                self.notify("The side panel shows all: there is room for it.", markup=False)
+            side.turn()
+        elif not self.has_class("-groups"):
+            self.add_class("-groups")
+            side.turn_to(0)
+        elif not side.turn():
+            self._close_groups()
         self.call_after_refresh(self._focus_shown)
+
+    @on(SidePanel.MachineShown)
+    def _begin_to_measure(self) -> None:
+        """Read the machine, which has come into view."""
+        self.query_one(SidePanel).begin(self._view, self._host_pid)
+
+    def _close_groups(self) -> None:
+        """Show the first page of a side panel beside the plot; elsewhere, none."""
+        self.remove_class("-groups")
+        self.query_one(SidePanel).turn_to(0)
 
     def on_loss_plot_cursor_moved(self, message: LossPlot.CursorMoved) -> None:
         """Scroll the feed to the tweets that were sampled at the plot's cursor."""
@@ -158,11 +196,10 @@ class Panels(Vertical):
             self.query_one(LossPlot).show(view)
         if self._pace.is_due("status", is_awaited=self._is_status_urgent(view)):
             self.show_status(view)
-        if self.has_class("-machine") and self._pace.is_due("machine"):
-            self.query_one(MachinePanel).measure(view, host_pid)
+        if self.query_one(SidePanel).shows_machine and self._pace.is_due("machine"):
+            self.query_one(SidePanel).measure(view, host_pid)
         if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
             self.query_one(TweetFeed).show(view)
-        self.query_one(PanelTabs).temperature = format_temperature(view.sampling.temperature)
         self.query_one(KeyBar).pause_label = "resume" if view.phase == "paused" else "pause"
 
     def await_tweet(self, view: RunView) -> None:
@@ -180,7 +217,9 @@ class Panels(Vertical):
         """Draw the status if the view has changed."""
         if view is not self._view_in_status:
             self._view_in_status = view
+            self.query_one(Header).show(view)
             self.query_one(StatusPanel).show(view)
+            self.query_one(SidePanel).show(view)
 
     @property
     def alert(self) -> Alert | None:
@@ -192,9 +231,9 @@ class Panels(Vertical):
         self.query_one(AlertBar).show(alert)
 
     def show_attachment(self, badge: str, *, is_read_only: bool) -> None:
-        """Show in the key bar how the screen is attached; grey the keys that a read-only one refuses."""
-        key_bar = self.query_one(KeyBar)
-        key_bar.badge, key_bar.is_read_only = badge, is_read_only
+        """Show in the header how the screen is attached; grey the keys that a read-only one refuses."""
+        self.query_one(Header).show_badge(badge)
+        self.query_one(KeyBar).is_read_only = is_read_only
 
     def show_notice(self, notice: str) -> None:
         """Show a notice in place of the keys, unless it is empty."""

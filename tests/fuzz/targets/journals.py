@@ -27,8 +27,9 @@ from tui.run.view import RunView
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
 from tui.widgets.plot.viewport import PlotView
+from tui.widgets.status.groups import setup_group, status_groups
 from tui.widgets.status.lines import plain
-from tui.widgets.status.status_lines import column_lines, compact_lines
+from tui.widgets.status.status_lines import compact_lines
 
 _MAX_EVENTS = 200
 
@@ -94,5 +95,6 @@ def _drawn(view: RunView) -> str:
     picture = Picture()
     picture.draw(view, PlotView(), PlotOptions(), 60, 12)
     rows = picture.with_labels(PlotView(), is_focused=False).text()
-    lines = plain([*column_lines(view, 40, 30), *compact_lines(view, 80)])
+    groups = [*status_groups(view, 40), setup_group(view, 40)]
+    lines = plain([*(line for group in groups for line in group.lines), *compact_lines(view, 80)])
     return "\n".join([*rows, lines, *summary_lines(view), str(eta_of(view))])

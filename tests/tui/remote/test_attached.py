@@ -144,11 +144,11 @@ async def test_a_command_that_was_not_answered_before_an_interruption_is_reporte
         await toasted(app, "The last key before the interruption may have had no effect.")
 
 
-async def test_the_key_bar_shows_how_a_screen_is_attached(stage: Stage) -> None:
+async def test_the_header_shows_how_a_screen_is_attached(stage: Stage) -> None:
     async with attached(stage, size=(120, 24)) as (app, pilot, _):
         for width, badge in ((120, "attached, 2 screens"), (40, "attached")):
             await pilot.resize_terminal(width, 24)
-            await wait_until(lambda badge=badge: screen_text(app).splitlines()[-1].rstrip().endswith(badge), badge)  # type: ignore[misc]
+            await wait_until(lambda badge=badge: f" {badge} " in screen_text(app).splitlines()[0], badge)  # type: ignore[misc]
 
 
 async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -> None:

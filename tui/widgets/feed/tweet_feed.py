@@ -41,9 +41,14 @@ class TweetFeed(FeedSelection):
             super().__init__()
             self.tweet = tweet
 
+    class Retitled(Message):
+        """The titles have changed."""
+
     def __init__(self) -> None:
         super().__init__()
         self._titles = (_TITLE, "", False)
+        self.titles = Content(_TITLE), Content()
+        """Heading and notes of the rule above the feed."""
 
     @property
     def is_pins_only(self) -> bool:
@@ -53,6 +58,7 @@ class TweetFeed(FeedSelection):
     def on_mount(self) -> None:
         """Set the title, and watch the app's unit of losses."""
         self.border_title = _TITLE
+        self.post_message(self.Retitled())
         if isinstance(self.app, TerminalInfo):
             self.watch(self.app, "loss_unit", self._show_unit)
 
@@ -162,8 +168,9 @@ class TweetFeed(FeedSelection):
         titles = (title or _TITLE, " · ".join(notes), self.is_coloured)
         if titles != self._titles:
             self._titles = titles
-            self.border_title = Content(titles[0])
-            self.border_subtitle = self._legend() + Content(titles[1])
+            self.titles = Content(titles[0]), self._legend() + Content(titles[1])
+            self.border_title, self.border_subtitle = self.titles
+            self.post_message(self.Retitled())
 
     def _legend(self) -> Content:
         """Return the scale of the surprise colours, if they are on."""

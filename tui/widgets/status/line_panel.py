@@ -14,7 +14,7 @@ from tui.widgets.status.lines import Line
 
 
 class LinePanel(Widget):
-    """Base of the status and machine panels."""
+    """Base of header, status and side panel."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "line-panel--label",
@@ -22,7 +22,12 @@ class LinePanel(Widget):
         "line-panel--strong",
         "line-panel--good",
         "line-panel--bad",
-        "line-panel--quiet",
+        "line-panel--rule",
+        "line-panel--heading",
+        "line-panel--key",
+        "line-panel--train",
+        "line-panel--val",
+        "line-panel--level",
     }
     DEFAULT_CSS = """
     LinePanel {
@@ -32,7 +37,12 @@ class LinePanel(Widget):
         & > .line-panel--strong { color: $foreground; text-style: bold; }
         & > .line-panel--good { color: $success; }
         & > .line-panel--bad { color: $error; text-style: bold; }
-        & > .line-panel--quiet { color: $foreground 30%; }
+        & > .line-panel--rule { color: $border-blurred; }
+        & > .line-panel--heading { color: $text-muted; text-style: bold; }
+        & > .line-panel--key { color: $footer-key-foreground; text-style: bold; }
+        & > .line-panel--train { color: $text-accent; text-style: bold; }
+        & > .line-panel--val { color: $text-primary; text-style: bold; }
+        & > .line-panel--level { color: $text-secondary; }
     }
     """
 

@@ -40,10 +40,6 @@ class Reader(Protocol):
 class MachinePanel(LinePanel):
     """The time of a step and the load of the machine."""
 
-    DEFAULT_CSS = """
-    MachinePanel { display: none; }
-    """
-
     def __init__(
         self,
         open_reader: Callable[[MeasuredRun], Reader] = MachineReader,
@@ -52,8 +48,7 @@ class MachinePanel(LinePanel):
     ) -> None:
         """Start closed. `core_seconds` returns the CPU time of the screen's thread."""
         super().__init__()
-        self.border_title, self.border_subtitle = "machine", "h closes"
-        self._shown_view = RunView()
+        self.shown = RunView()
         self._open_reader = open_reader
         self._reader: Reader | None = None
         self._measured: MeasuredRun | None = None
@@ -79,7 +74,7 @@ class MachinePanel(LinePanel):
 
     def measure(self, view: RunView, pid: int | None = None) -> None:
         """Read the machine; show it with `view` once it has been read."""
-        self._shown_view = view
+        self.shown = view
         if self._worker is None or self._worker.is_finished:
             self._worker = self.run_worker(self._read_machine(MeasuredRun(pid, num_ranks(view) > 1)))
 
@@ -106,6 +101,6 @@ class MachinePanel(LinePanel):
             self._cost = counters.cost_since(self._counters[0]) or self._cost
         self._counters.append(counters)
 
-    def lines_for(self, width: int, height: int) -> list[Line]:
+    def machine_lines_for(self, width: int, height: int) -> list[Line]:
         """Return the lines of `machine_lines` for this size."""
-        return machine_lines(self._shown_view, self._reading, self._cost, width, height)
+        return machine_lines(self.shown, self._reading, self._cost, width, height)

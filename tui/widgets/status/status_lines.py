@@ -1,7 +1,6 @@
-"""The status of a run as lines of text, from a `RunView`. Pure; never paints.
+"""The status of a run as two full lines, for a terminal without a side panel. Pure; never paints.
 
-Two layouts: a column of labels and values, and three full lines of fields. In the lines, fields that don't fit are left
-out whole, the least important first.
+Fields that don't fit are left out whole, the least important first, and counted at the end of the second line.
 """
 
 from __future__ import annotations
@@ -11,219 +10,101 @@ from collections.abc import Iterable, Iterator
 from rich.cells import cell_len
 
 from engine.text import harmless
-from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
-from tui.formatting.numbers import (
-    format_count,
-    format_duration,
-    format_rate,
-    format_short,
-    shortened,
-)
-from tui.run.view import RunPhase, RunView
-from tui.widgets.status.lines import UNKNOWN, Line, LineSegment, Tone
+from tui.formatting.loss_units import LossUnit, format_bits, format_loss
+from tui.formatting.numbers import format_count, shortened
+from tui.run.view import RunView
+from tui.widgets.status.groups import setup_group, status_groups
+from tui.widgets.status.lines import Line, LineSegment, Tone, padded, progress_bar
 from tui.widgets.status.view_text import (
     changed_batch_size,
-    device_text,
     learning_rate_text,
-    phase_text,
     ranks_text,
     sampling_settings,
-    saved_text,
-    slowest_rank_text,
     speed_limits,
+    step_text,
     stop_text,
 )
 
-_LABEL_WIDTH = 14
 _GAP = "   "
-_BAR_FULL, _BAR_EMPTY = "━", "─"
-_PHASE_TONES: dict[RunPhase, Tone] = {
-    "starting": "label",
-    "training": "good",
-    "paused": "strong",
-    "finished": "strong",
-    "failed": "bad",
-}
+_NARROW_CELLS = 60
+_BAR_CELLS = 12
+_MIN_GROUP_CELLS = 34
 
 Field = tuple[str, str, Tone]
 """A label, possibly empty; a value; the value's tone."""
 
 
-def column_lines(view: RunView, width: int, height: int, unit: LossUnit = "bits") -> list[Line]:
-    """Return a label and a value per line in groups, the most important first.
-
-    Empty lines separate the groups if all of them fit.
-    """
-    groups = [
-        [_phase_line(view), *_rows(_progress_rows(view), width), *_bar(view, width)],
-        _rows(_quality_rows(view, unit), width),
-        _rows(_steering_rows(view), width),
-        _rows(_setup_rows(view, width), width),
-    ]
-    groups = [group for group in groups if group]
-    blank: list[Line] = [()] if sum(map(len, groups)) + len(groups) - 1 <= height else []
-    lines: list[Line] = []
-    for group in groups:
-        lines += [*(blank if lines else []), *group]
-    return lines
-
-
-def compact_lines(view: RunView, width: int, unit: LossUnit = "bits") -> list[Line]:
-    """Return three full lines: progress; quality and steering; setup."""
-    lines = (_progress_fields(view), _quality_fields(view, unit), _setup_fields(view))
-    return [_fitted(fields, width) for fields in lines]
+def compact_lines(view: RunView, width: int, unit: LossUnit = "bits", key: str = "h") -> list[Line]:
+    """Return two full lines: losses and steering; progress. The second ends with the number of values left out."""
+    gap = _GAP if width >= _NARROW_CELLS else " "
+    first, num_first = _fitted(_quality_fields(view, unit, is_narrow=gap != _GAP), width, gap)
+    groups = [*status_groups(view, _MIN_GROUP_CELLS, unit), setup_group(view, _MIN_GROUP_CELLS)]
+    num_values = sum(len(group.lines) for group in groups) - (view.progress is not None) + 1  # and the machine
+    bar = _progress_bar(view, width)
+    sign = f"+{num_values} more"
+    room = width - len(sign) - len(gap) - len(key) - 1 - sum(len(segment.text) for segment in bar)
+    second, num_second = _fitted(_progress_fields(view), room, gap)
+    num_left_out = num_values - num_first - num_second
+    second = (*second[:2], *bar, *second[2:])
+    if num_left_out <= 0 or view.started is None:
+        return [first, second]
+    end = (LineSegment(f"+{num_left_out} more ", "label"), LineSegment(key, "key"))
+    return [first, (*padded(second, width - sum(len(segment.text) for segment in end)), *end)]
 
 
-def _phase_line(view: RunView) -> Line:
-    return (LineSegment(phase_text(view), _PHASE_TONES[view.phase]),)
-
-
-def _rows(fields: Iterable[Field], width: int) -> list[Line]:
-    """Return a line of at most `width` cells per field, its value truncated if necessary."""
-    return [
-        (
-            LineSegment(label.ljust(_LABEL_WIDTH), "label"),
-            LineSegment(shortened(harmless(value), width - _LABEL_WIDTH), tone),
-        )
-        for label, value, tone in fields
-    ]
-
-
-def _bar(view: RunView, width: int) -> list[Line]:
-    """Return a progress bar of the budget, if there is one."""
+def _progress_bar(view: RunView, width: int) -> Line:
+    """Return a short bar of the budget with its percentage, if there are both a budget and room."""
     if view.progress is None:
-        return []
-    percent = f" {100 * view.progress:3.0f} %"
-    cells = max(width - len(percent), 0)
-    num_full = int(cells * view.progress)
-    return [
-        (
-            LineSegment(_BAR_FULL * num_full, "good"),
-            LineSegment(_BAR_EMPTY * (cells - num_full), "quiet"),
-            LineSegment(percent, "value"),
-        )
-    ]
+        return ()
+    cells = _BAR_CELLS if width >= _NARROW_CELLS else 0
+    bar = (LineSegment(" ", "label"), *progress_bar(view.progress, cells)) if cells else ()
+    return (*bar, LineSegment(f" {100 * view.progress:.0f} %".rjust(6), "value"))
 
 
-def _progress_rows(view: RunView) -> Iterator[Field]:
-    """Yield step, epoch, time and end."""
-    epoch = f" (epoch {view.epoch:.2f})" if view.started is not None else ""
-    yield "step", f"{format_count(view.step)}{epoch}", "strong"
-    if view.started is not None:
-        yield "time", format_duration(view.elapsed_seconds), "value"
-        if view.ended is None:
-            yield *stop_text(view), "value"
-
-
-def _quality_rows(view: RunView, unit: LossUnit) -> Iterator[Field]:
-    """Yield losses."""
-    if view.smoothed_loss is not None:
-        yield "train loss", f"{format_loss(view.smoothed_loss, unit)} {unit_label(unit)}", "strong"
-    if view.last_val is not None:
-        yield "validation", format_bits(view.last_val.bits_per_char, unit), "value"
-    if view.best is not None:
-        best = format_bits(view.best.bits_per_char, unit)
-        yield "best", f"{best} at step {format_count(view.best.step)}", "good"
-
-
-def _steering_rows(view: RunView) -> Iterator[Field]:
-    """Yield speed and the settings that keys change."""
-    if view.started is not None:
-        yield "speed", format_rate(view.chars_per_second) if view.chars_per_second else UNKNOWN, "value"
-        yield from (("", f"at most {limit}", "strong") for limit in speed_limits(view))
-        yield "learning rate", learning_rate_text(view, " of "), "value"
-        yield from (("batch size", size, "value") for size in changed_batch_size(view))
-    for label, value in sampling_settings(view.sampling):
-        yield label, value, "strong" if label == "temperature" else "value"
-
-
-def _setup_rows(view: RunView, width: int) -> Iterator[Field]:
-    """Yield checkpoint, device, ranks, model, corpus and run; the tweets take two rows if one is too narrow."""
-    started = view.started
-    if started is None:
-        return
-    yield "saved", saved_text(view), "value"
-    yield "device", device_text(view), "value"
-    yield from (("ranks", text, "value") for text in ranks_text(view))
-    yield from (("", f"slowest {text}", "value") for text in slowest_rank_text(view))
-    if view.model is not None:
-        yield "model", f"GRU {view.model.num_layers} x {view.model.hidden_size}", "value"
-    yield "parameters", format_count(view.num_parameters), "value"
-    yield "corpus", started.corpus, "value"
-    train = f"{format_count(started.num_train_tweets)} train"
-    validation = f"{format_count(started.num_val_tweets)} validation"
-    if view.is_overfit:
-        yield "tweets", "1, to learn by heart", "value"
-    elif _LABEL_WIDTH + len(f"{train}, {validation}") <= width:
-        yield "tweets", f"{train}, {validation}", "value"
-    else:
-        yield "tweets", train, "value"
-        yield "", validation, "value"
-    yield "run", started.run, "value"
-
-
-def _progress_fields(view: RunView) -> Iterator[Field]:
+def _quality_fields(view: RunView, unit: LossUnit, *, is_narrow: bool) -> Iterator[Field]:
     """Yield the first line's fields, the most important first."""
-    yield "", phase_text(view), _PHASE_TONES[view.phase]
-    yield "step", format_count(view.step), "strong"
-    if view.started is None:
-        return
-    yield from (("", f"≤ {limit}", "strong") for limit in speed_limits(view))
-    yield "epoch", f"{view.epoch:.2f}", "value"
-    yield "time", format_duration(view.elapsed_seconds), "value"
-    label, value = stop_text(view)
-    stop: Field = (label, f"({value})" if label == "done" else value, "value" if view.has_budget else "label")
-    if view.ended is None and view.has_budget:
-        yield stop
-    if view.chars_per_second:
-        yield "", format_rate(view.chars_per_second), "value"
-    if view.ended is None and not view.has_budget:
-        yield stop
-
-
-def _quality_fields(view: RunView, unit: LossUnit) -> Iterator[Field]:
-    """Yield the second line's fields, the most important first."""
     if view.smoothed_loss is not None:
-        yield unit_label(unit), format_loss(view.smoothed_loss, unit), "strong"
+        yield "train", format_loss(view.smoothed_loss, unit), "train"
     if view.last_val is not None:
-        yield "val", format_bits(view.last_val.bits_per_char, unit), "value"
-    if view.best is not None:
-        yield "best", format_bits(view.best.bits_per_char, unit), "good"
+        yield "val" if is_narrow else "validation", format_bits(view.last_val.bits_per_char, unit), "val"
     for label, value in sampling_settings(view.sampling):
-        yield ("temp", value, "strong") if label == "temperature" else (label, shortened(value, 20), "value")
+        if label == "temperature":
+            yield "temp" if is_narrow else label, value, "strong"
+    if view.best is not None:
+        yield "best", format_bits(view.best.bits_per_char, unit), "val"
+    for label, value in sampling_settings(view.sampling):
+        if label != "temperature":
+            yield label, shortened(value, 20), "value"
     if view.started is not None:
-        yield "lr", learning_rate_text(view, "/"), "value"
+        yield "learning rate", learning_rate_text(view, "/"), "value"
         yield from (("batch", size, "value") for size in changed_batch_size(view))
 
 
-def _setup_fields(view: RunView) -> Iterator[Field]:
-    """Yield the third line's fields, the most important first."""
-    started = view.started
-    if started is None:
+def _progress_fields(view: RunView) -> Iterator[Field]:
+    """Yield the second line's fields, the most important first."""
+    yield "step", step_text(view), "strong"
+    if view.started is None:
         return
-    yield "", shortened(started.corpus, 24), "value"
+    yield from (("", f"≤ {limit}", "strong") for limit in speed_limits(view))
+    label, value = stop_text(view)
+    if view.ended is None and view.has_budget:
+        yield label, value, "value"
+    yield "epoch", f"{view.epoch:.2f}", "value"
+    if view.ended is None and not view.has_budget:
+        yield label, value, "label"
     yield from (("", text, "value") for text in ranks_text(view, " ranks"))
-    yield from (("slowest", text, "value") for text in slowest_rank_text(view))
-    num_tweets = started.num_train_tweets
-    sizes: list[Field] = [
-        ("", f"{format_short(num_tweets)} tweet{'' if num_tweets == 1 else 's'}", "label"),
-        ("", f"{format_short(view.num_parameters)} parameters", "label"),
-    ]
-    device: Field = ("", device_text(view), "label")
-    yield from (device, *sizes) if started.world_size > 1 else (*sizes, device)
-    if view.saved is not None:
-        yield "saved", saved_text(view), "label"
-    yield "run", started.run, "label"
+    if view.saved_step is not None:
+        yield "saved", f"step {format_count(view.saved_step)}", "value"
 
 
-def _fitted(fields: Iterable[Field], width: int) -> Line:
-    """Return one line of the fields that fit into `width` cells; the first that doesn't ends the line."""
+def _fitted(fields: Iterable[Field], width: int, gap: str) -> tuple[Line, int]:
+    """Return one line of the fields that fit into `width` cells, and how many; the first that doesn't ends it."""
     segments: list[LineSegment] = []
     for label, raw, tone in fields:
         value = harmless(raw)
-        prefix = (_GAP if segments else "") + (f"{label} " if label else "")
+        prefix = (gap if segments else "") + (f"{label} " if label else "")
         width -= cell_len(prefix) + cell_len(value)
         if width < 0:
             break
         segments += [LineSegment(prefix, "label"), LineSegment(value, tone)]
-    return tuple(segments)
+    return tuple(segments), len(segments) // 2

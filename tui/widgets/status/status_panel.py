@@ -1,20 +1,14 @@
-"""`StatusPanel`: the status of the run. A tall, narrow panel shows a column, any other up to three full lines.
-
-The layouts are in `status_lines`.
-"""
+"""`StatusPanel`: the status of the run in two lines, where there is no room for a side panel beside the plot."""
 
 from __future__ import annotations
 
-from textual.geometry import Size
+from textual import events
 
 from tui.run.view import RunView
 from tui.widgets.status.line_panel import LinePanel
 from tui.widgets.status.lines import Line
-from tui.widgets.status.status_lines import column_lines, compact_lines
+from tui.widgets.status.status_lines import compact_lines
 from tui.widgets.terminal_info import TerminalInfo, loss_unit_of
-
-MAX_COLUMN_WIDTH = 55
-MIN_COLUMN_HEIGHT = 8
 
 
 class StatusPanel(LinePanel):
@@ -34,12 +28,11 @@ class StatusPanel(LinePanel):
         self.shown = view
         self.show_lines()
 
-    def lines_for(self, width: int, height: int) -> list[Line]:
-        """Return a column if there is room for one, else full lines."""
-        if width <= MAX_COLUMN_WIDTH and height >= MIN_COLUMN_HEIGHT:
-            return column_lines(self.shown, width, height, loss_unit_of(self))
+    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - two lines at any height
+        """Return the lines of `compact_lines`."""
         return compact_lines(self.shown, width, loss_unit_of(self))
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """Return the number of full lines; the height of a column is set by the layout."""
-        return len(compact_lines(self.shown, width, loss_unit_of(self)))
+    async def on_click(self, event: events.Click) -> None:
+        """Show what is left out at a click on the line that counts it."""
+        if event.y == 1:
+            await self.screen.run_action("dispatch('panels.machine')")

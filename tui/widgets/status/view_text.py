@@ -32,6 +32,12 @@ def phase_text(view: RunView) -> str:
     return f"{_PHASE_GLYPHS[view.phase]} {word}"
 
 
+def step_text(view: RunView) -> str:
+    """Return the step, and the one at which the run stops: "600 of 1,200"."""
+    limits = view.limits_in_steps
+    return format_count(view.step) + (f" of {min(limits):,.0f}" if limits else "")
+
+
 def stop_text(view: RunView) -> tuple[str, str]:
     """Return when the run stops, as label and value, or how much of its spent budget was used."""
     if not view.has_budget:

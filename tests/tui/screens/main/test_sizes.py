@@ -15,12 +15,15 @@ from tests.tui.conftest import Stage, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
 from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.header import Header
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.panel_tabs import PanelTabs
+from tui.widgets.panel_rule import PanelRule
+from tui.widgets.panels import Panels
 from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.status.side_panel import SidePanel
 from tui.widgets.status.status_panel import StatusPanel
 
-WIDE, NORMAL, NARROW, TINY, TOO_SMALL = (120, 35), (80, 24), (60, 20), (40, 12), (30, 8)
+HUGE, WIDE, NORMAL, NARROW, TINY, TOO_SMALL = (200, 60), (120, 35), (80, 24), (60, 20), (40, 12), (30, 8)
 SCRIPT: tuple[Event, ...] = (
     steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
     eval_finished(40, 3.2, is_best=True),
@@ -30,7 +33,7 @@ SCRIPT: tuple[Event, ...] = (
 
 def panels_on(app: TweetgenApp) -> dict[str, Region]:
     """Return the region of each visible panel."""
-    kinds = (TweetFeed, LossPlot, StatusPanel, KeyBar, PanelTabs)
+    kinds = (Header, StatusPanel, LossPlot, SidePanel, PanelRule, TweetFeed, KeyBar)
     found = {kind.__name__: app.screen.query_one(kind) for kind in kinds}
     return {name: panel.region for name, panel in found.items() if panel.region.area and panel.is_on_screen}
 
@@ -49,17 +52,21 @@ async def draw_at(app: TweetgenApp, pilot: Pilot[Outcome], size: tuple[int, int]
     assert {cell_len(line) for line in screen_text(app).splitlines()} == {size[0]}
 
 
+ALL = {"Header", "LossPlot", "PanelRule", "TweetFeed", "KeyBar"}
+
+
 async def test_panels_share_the_whole_screen_without_overlap(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=WIDE) as pilot:
-        for size in (WIDE, NARROW, (60, 40)):
+        for size in (WIDE, NARROW, (60, 40), HUGE, (100, 30)):
             await pilot.resize_terminal(*size)
             await resized(app, size)
             await shows(app, "number 8 is said", "▶ training")
             panels = panels_on(app)
-            assert set(panels) == {"TweetFeed", "LossPlot", "StatusPanel", "KeyBar"}
+            assert set(panels) == ALL | {"SidePanel" if size[0] >= 100 else "StatusPanel"}
             for one, other in itertools.combinations(panels.values(), 2):
                 assert one.intersection(other).area == 0
+            assert panels["Header"] == Region(0, 0, size[0], 1)
             assert panels["KeyBar"] == Region(0, size[1] - 1, size[0], 1)
             assert all(region.right <= size[0] and region.bottom <= size[1] for region in panels.values())
             assert all(cell_len(line) == size[0] for line in screen_text(app).splitlines())
@@ -68,29 +75,62 @@ async def test_panels_share_the_whole_screen_without_overlap(stage: Stage) -> No
             assert panels["LossPlot"].height >= 6
 
 
-async def test_tab_cycles_through_the_panels_of_a_tiny_terminal(stage: Stage) -> None:
+async def test_the_side_panel_of_a_very_wide_terminal_has_the_whole_height(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=HUGE) as pilot:
+        await shows(app, "number 8 is said", "machine ───", "model and data ───", "CPU cores")
+        assert panels_on(app)["SidePanel"].height == HUGE[1] - 2
+        await pilot.press("h")
+        await toasted(app, "The side panel shows all")
+
+
+async def test_h_turns_the_page_of_a_side_panel_that_has_no_room_for_all_groups(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(app, "run ───", "loss ───", "+2 more: machine, model and data")
+        await pilot.press("h")
+        await shows(app, "machine ───", "CPU cores")
+        assert "run ───" not in screen_text(app)
+        for _ in range(3):
+            await pilot.press("h")
+        await shows(app, "run ───")
+        await wait_until(lambda: "machine ───" not in screen_text(app), "the first page")
+
+
+async def test_tab_shows_the_plot_of_a_tiny_terminal_in_place_of_the_tweets(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=TINY) as pilot:
-        await shows(app, "number 8 is said", "[tweets] plot status", "tab 1/3", "▶ training")
+        await shows(app, "number 8 is said", "▶ training", "temp 0.80")
         assert "TweetFeed" in panels_on(app)
         assert "LossPlot" not in panels_on(app)
         await pilot.press("tab")
-        await shows(app, "tweets [plot] status", "tab 2/3", "▶ training")
         await wait_until(lambda: "LossPlot" in panels_on(app), "the plot")
         assert "TweetFeed" not in panels_on(app)
-        assert panels_on(app)["LossPlot"].height == TINY[1] - 3
-        await pilot.press("tab")
-        await shows(app, "tweets plot [status]", "tab 3/3", "bits/char")
-        await wait_until(lambda: panels_on(app)["StatusPanel"].height == TINY[1] - 2, "the status")
-        await pilot.press("tab")
-        await shows(app, "tab 1/3", "number 8 is said")
-        await pilot.press("shift+tab")
-        await shows(app, "tab 3/3")
-        await wait_until(lambda: "number 8" not in screen_text(app), "the status in place of the tweets")
-        await pilot.click(PanelTabs)
-        await shows(app, "tab 1/3", "temp 0.80")
+        assert panels_on(app)["LossPlot"].height == TINY[1] - 4
         await pilot.press("+")
         await shows(app, "temp 0.85")
+        await pilot.press("tab")
+        await shows(app, "number 8 is said")
+        await pilot.press("shift+tab")
+        await wait_until(lambda: "number 8" not in screen_text(app), "the plot in place of the tweets")
+
+
+async def test_h_shows_every_value_of_a_small_terminal_page_by_page(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    for size in (TINY, NORMAL):
+        async with stage.app(FakeSession(SCRIPT)).run_test(size=size) as pilot:
+            app = stage.apps[-1]
+            await shows(app, "number 8 is said", "more h")
+            await pilot.press("h")
+            await shows(app, "machine ───")
+            seen = set[str]()
+            while app.screen.query_one(Panels).has_class("-groups"):
+                seen |= {line.strip().partition(" ")[0] for line in screen_text(app).splitlines()}
+                seen |= {line[41:].strip().partition(" ")[0] for line in screen_text(app).splitlines()}
+                await pilot.press("h")
+                await pilot.pause()
+            assert {"machine", "model", "run", "loss", "steering", "saved", "epoch", "corpus", "threads"} <= seen
+            await shows(app, "number 8 is said")
 
 
 async def test_after_a_resize_keys_reach_the_panel_that_is_shown(stage: Stage) -> None:
@@ -98,21 +138,16 @@ async def test_after_a_resize_keys_reach_the_panel_that_is_shown(stage: Stage) -
     async with app.run_test(size=TINY) as pilot:
         await shows(app, "number 8 is said")
         assert isinstance(app.focused, TweetFeed)
-        await pilot.press("tab", "tab")
-        await shows(app, "tab 3/3")
-        await wait_until(lambda: app.focused is None, "no focus: the status takes no keys")
         await pilot.resize_terminal(*NORMAL)
         await resized(app, NORMAL)
         await wait_until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
-        assert "PanelTabs" not in panels_on(app)
         await pilot.press("tab")
         await wait_until(lambda: isinstance(app.focused, LossPlot), "the focus of the plot")
         await pilot.resize_terminal(*TINY)
         await resized(app, TINY)
-        await shows(app, "tweets [plot] status")
+        await wait_until(lambda: "LossPlot" in panels_on(app), "the plot in place of the tweets")
         await wait_until(lambda: isinstance(app.focused, LossPlot), "the plot keeps the keys")
         await pilot.press("shift+tab")
-        await shows(app, "[tweets] plot status")
         await wait_until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
 
 
@@ -129,7 +164,7 @@ async def test_random_and_extreme_sizes_are_drawn_without_an_error_and_the_last_
         await pilot.resize_terminal(*WIDE)
         await resized(app, WIDE)
         await shows(app, "number 8 is said", "▶ training", "best ◆")
-        assert set(panels_on(app)) == {"TweetFeed", "LossPlot", "StatusPanel", "KeyBar"}
+        assert set(panels_on(app)) == ALL | {"SidePanel"}
         assert screen_text(app).count("number 8 is said") == 1
 
 

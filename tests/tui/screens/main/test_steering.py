@@ -47,7 +47,7 @@ async def test_brackets_change_the_peak_learning_rate_which_is_shown_beside_the_
         assert rates == [0.0050357, 0.00633957, 0.0050357]
         await shows(app, "0.00126 of 0.00504")
         await pilot.resize_terminal(80, 24)
-        await shows(app, "lr 0.00126/0.00504")
+        await shows(app, "learning rate 0.00126/0.00504")
         assert not toasts(app)
 
 

@@ -29,8 +29,8 @@ from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.panels import Panels
 from tui.widgets.status.lines import plain
 from tui.widgets.status.machine_lines import machine_lines
-from tui.widgets.status.machine_panel import MachinePanel
 from tui.widgets.status.machine_reader import GpuReading, MachineReader, MachineReading, MeasuredRun
+from tui.widgets.status.side_panel import SidePanel
 from tui.widgets.status.step_breakdown import ScreenCost, UsageCounters
 
 TIMES = events.StepTimes(
@@ -284,9 +284,9 @@ class FakeReader:
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet_sampled("hello there", 100))
 
 
-async def opened(app: TweetgenApp, reader: FakeReader) -> MachinePanel:
+async def opened(app: TweetgenApp, reader: FakeReader) -> SidePanel:
     await shows(app, "hello there")
-    panel = app.screen.query_one(MachinePanel)
+    panel = app.screen.query_one(SidePanel)
     panel._open_reader = lambda *_: reader
     return panel
 
@@ -300,7 +300,7 @@ async def test_h_opens_and_closes_the_panel_which_reads_on_another_thread(stage:
         await shows(app, "20.0 ms", "backward", "CPU cores", "812 MB")
         await wait_until(lambda: len(reader.threads) >= 2, "a second reading")
         assert threading.current_thread() not in reader.threads
-        await pilot.press("h")
+        await pilot.press("h", "h")
         await wait_until(lambda: "812 MB" not in screen_text(app), "the panel's end")
         await shows(app, "hello there")
 
@@ -319,7 +319,7 @@ async def test_an_opened_panel_has_all_values_without_another_tick(
     monkeypatch.setattr(FramePacing, "is_due", lambda *_, **__: False)
     app, reader = stage.app(FakeSession(SCRIPT)), FirstReader()
     async with app.run_test(size=(80, 24)):
-        panel = app.screen.query_one(MachinePanel)
+        panel = app.screen.query_one(SidePanel)
         panel._open_reader = lambda *_: reader
         await wait_until(lambda: app.summary_view.times, "the times")
         app.screen.query_one(Panels).action_machine()

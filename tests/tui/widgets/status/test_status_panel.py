@@ -1,4 +1,4 @@
-"""The lines of the status panel as text, and the changed cells of a line."""
+"""The groups and lines of the status as text, and the changed cells of a line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from engine.config.run import SamplingConfig, TrainingConfig
 from engine.protocol import events
 from engine.protocol.events import Event
 from tests.fakes import eval_finished, run_started, steps_finished
+from tui.formatting.loss_units import LossUnit
+from tui.run.levels import Level
+from tui.run.marks import Mark
 from tui.run.reducer import apply
 from tui.run.view import RunView
+from tui.widgets.status.groups import Group, setup_group, status_groups
 from tui.widgets.status.line_panel import changed_cells
 from tui.widgets.status.lines import plain
-from tui.widgets.status.status_lines import column_lines, compact_lines
+from tui.widgets.status.pages import column_cells, page_lines, paged
+from tui.widgets.status.status_lines import compact_lines
+from tui.widgets.status.step_breakdown import row
 
 NO_SHARES = events.RanksMeasured(step=600, elapsed_seconds=9.0, waiting_shares=(), devices=(), hosts=())
 SAVED = events.CheckpointSaved(step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5)
@@ -42,46 +48,73 @@ def running(training: TrainingConfig | None = None, sampling: SamplingConfig | N
     )
 
 
-def test_the_column_has_every_value() -> None:
+def group_text(view: RunView, width: int = 38, unit: LossUnit = "bits") -> list[str]:
+    """Return the lines of all groups as text."""
+    groups = [*status_groups(view, width, unit), setup_group(view, width)]
+    return plain(line for group in groups for line in group.lines).splitlines()
+
+
+def test_the_groups_have_every_value() -> None:
     sampling = SamplingConfig(temperature=1.05, top_k=40, prime="good [/b] morning")
-    text = plain(column_lines(running(sampling=sampling), 44, 40))
+    text = group_text(running(sampling=sampling), 44)
     for line in (
-        "▶ training",
-        "step          600 (epoch 1.01)",
-        "time          1:02:03",
+        "step          600",
+        "epoch         1.01",
         "stops         when you quit",
-        "train loss    2.46 bits/char",
-        "validation    2.51",
-        "best          2.49 at step 500",
-        "speed         70k chars/s",
-        "learning rate 0.004",
-        "temperature   1.05",
+        "train         2.46",
+        "validation    2.51  at 600",
+        "best          2.49  at 500",
+        "temperature   1.05  ━━━━━━━━━━━━●───────────",
         "top-k         40",
         "prime         good [/b] morning",
-        "device        cpu float32, 1 thread",
+        "learning rate 0.004",
+        "latest        step 550",
+        "run           2026-11-25-101112",
         "model         GRU 1 x 128",
         "parameters    148,088",
+        "batch size    32 tweets",
         "corpus        happy.csv",
-        "tweets        19,000 train, 1,000 validation",
-        "run           2026-11-25-101112",
-        "saved         latest, step 550",
+        "characters    120 different",
+        "trains on     19,000 tweets",
+        "validation    1,000 tweets",
     ):
-        assert line in text.splitlines()
-    assert "prime" not in plain(column_lines(running(), 44, 40))
+        assert line in text
+    assert not any(line.startswith("prime") for line in group_text(running()))
 
 
 def test_all_losses_are_in_the_unit_of_the_screen() -> None:
-    column = plain(column_lines(running(), 44, 40, "nats")).splitlines()
-    assert {"train loss    1.702 nats/char", "validation    1.740", "best          1.726 at step 500"} <= set(column)
-    assert "nats/char 1.702   val 1.740   best 1.726   temp" in plain(compact_lines(running(), 78, "nats"))
+    assert {"train         1.702", "validation    1.740  at 600", "best          1.726  at 500"} <= set(
+        group_text(running(), unit="nats")
+    )
+    assert status_groups(running(), 38, "nats")[1].note == "nats/char"
+    assert "train 1.702   validation 1.740   temperature 0.80   best 1.726" in plain(
+        compact_lines(running(), 78, "nats")
+    )
 
 
-def test_80_columns_fit_the_status_in_three_lines() -> None:
+def test_the_next_level_to_beat_is_shown_and_at_last_the_one_that_was_beaten() -> None:
+    levels = (Level(name="unigram", bits_per_char=4.4, crossed_at=40), Level(name="6-gram", bits_per_char=2.4))
+    assert "to beat       2.40  6-gram" in group_text(replace(running(), levels=levels))
+    beaten = tuple(replace(level, crossed_at=500) for level in levels)
+    assert "beaten        2.40  ✓ 6-gram  at 500" in group_text(replace(running(), levels=beaten))
+
+
+def test_checkpoints_with_a_name_of_their_own_are_listed_the_latest_first() -> None:
+    marks = tuple(Mark(step=step, kind="saved", label=f"saved at-{step}") for step in (100, 200, 300, 400))
+    text = group_text(replace(running(), marks=marks))
+    first = text.index("at-400        step 400")
+    assert text[first + 1 : first + 4] == [
+        "at-300        step 300",
+        "at-200        step 200",
+        "run           2026-11-25-101112",
+    ]
+
+
+def test_80_columns_fit_the_status_in_two_lines_that_count_what_is_left_out() -> None:
     lines = plain(compact_lines(running(), 78)).splitlines()
     assert lines == [
-        "▶ training   step 600   epoch 1.01   time 1:02:03   70k chars/s",
-        "bits/char 2.46   val 2.51   best 2.49   temp 0.80   lr 0.004",
-        "happy.csv   19k tweets   148k parameters   cpu float32, 1 thread",
+        "train 2.46   validation 2.51   temperature 0.80   best 2.49",
+        "step 600   epoch 1.01   stops when you quit   saved step 550        +10 more h",
     ]
 
 
@@ -101,75 +134,85 @@ def running_together(num_ranks: int, num_hosts: int = 1) -> RunView:
 
 
 def test_several_processes_show_their_number_their_backend_and_the_slowest() -> None:
-    column = plain(column_lines(running_together(2), 44, 40))
-    assert "ranks         2, gloo\n              slowest 1, waits 12 %\nmodel" in column
-    lines = plain(compact_lines(running_together(2), 78)).splitlines()
-    assert lines[2] == "happy.csv   2 ranks, gloo   slowest 1, waits 12 %   cpu float32, 1 thread"
-    assert "ranks         16 on 2 machines, gloo" in plain(column_lines(running_together(16, 2), 44, 40)).splitlines()
-    for lines_of_one in (column_lines(running(), 44, 40), compact_lines(running(), 200)):
-        assert "rank" not in plain(lines_of_one)
+    text = group_text(running_together(2))
+    assert text[text.index("ranks         2, gloo") + 1] == "slowest rank  1, waits 12 %"
+    assert "2 ranks, gloo" in plain(compact_lines(running_together(2), 90))
+    assert "ranks         16 on 2 machines, gloo" in group_text(running_together(16, 2))
+    assert "rank" not in "\n".join([*group_text(running()), plain(compact_lines(running(), 200))])
 
 
 def test_before_the_ranks_are_measured_only_their_number_is_shown() -> None:
     for ranks in (None, NO_SHARES):
-        view = replace(running_together(2), ranks=ranks)
-        assert "ranks         2, gloo\nmodel" in plain(column_lines(view, 44, 40))
-        assert "slowest" not in plain(compact_lines(view, 200))
+        text = group_text(replace(running_together(2), ranks=ranks))
+        assert "ranks         2, gloo" in text
+        assert not any(line.startswith("slowest") for line in text)
 
 
-def test_a_speed_limit_is_shown_beside_the_speed_also_in_the_narrowest_line() -> None:
+def test_a_speed_limit_is_shown_also_in_the_narrowest_lines() -> None:
     limited = replace(running(), speed_limit=5.0)
-    assert "speed         70k chars/s\n              at most 5 steps/s" in plain(column_lines(limited, 44, 40))
-    assert plain(compact_lines(limited, 38)).splitlines()[0] == "▶ training   step 600   ≤ 5 steps/s"
+    assert "speed limit   5 steps/s" in group_text(limited)
+    assert "step 600 ≤ 5 steps/s" in plain(compact_lines(limited, 38))
 
 
-def test_a_budget_adds_an_eta_and_a_bar() -> None:
+def test_a_budget_adds_its_steps_an_eta_and_a_bar() -> None:
     view = running(TrainingConfig(max_steps=1200))
-    lines = plain(column_lines(view, 36, 40)).splitlines()
+    lines = group_text(view, 36)
+    assert lines[0] == "step          600 of 1,200"
     assert "stops         in 1 h 02 min ± 4 min" in lines
-    assert any(line.startswith("━" * 15 + "─") and line.endswith(" 50 %") for line in lines)
-    assert "stops in 1 h 02 min ± 4 min" in plain(compact_lines(view, 100))
+    assert "━" * 15 + "─" * 15 + "  50 %" in lines
+    assert "step 600 of 1,200 ━━━━━━──────  50 %   stops in 1 h 02 min ± 4 min" in plain(compact_lines(view, 100))
 
 
 def test_a_spent_budget_is_done_and_says_how_much_it_was() -> None:
     by_steps, by_seconds = running(TrainingConfig(max_steps=600)), running(TrainingConfig(max_seconds=60))
-    assert "done (600 of 600 steps)" in plain(compact_lines(by_steps, 78))
-    assert "done          600 of 600 steps" in plain(column_lines(by_steps, 34, 40)).splitlines()
-    assert "done (1:02:03 of 1:00)" in plain(compact_lines(by_seconds, 78))
+    assert "done          600 of 600 steps" in group_text(by_steps, 34)
+    assert "done 1:02:03 of 1:00" in plain(compact_lines(by_seconds, 78))
 
 
-def test_without_a_budget_a_run_stops_when_the_user_quits() -> None:
-    assert plain(compact_lines(running(), 100)).splitlines()[0].endswith("70k chars/s   stops when you quit")
-
-
-def test_the_tweets_take_two_rows_where_one_is_too_narrow() -> None:
-    lines = plain(column_lines(running(), 31, 40)).splitlines()
-    assert lines[lines.index("tweets        19,000 train") + 1] == "              1,000 validation"
-
-
-def test_an_ended_run_has_a_glyph_and_no_eta() -> None:
+def test_an_ended_run_has_no_eta() -> None:
     finished = events.RunFinished(step=600, elapsed_seconds=9.0, reason="done", total_seconds=9.0, total_chars=9)
     view = apply(running(TrainingConfig(max_steps=1200)), finished)
-    for lines in (column_lines(view, 36, 40), compact_lines(view, 120)):
-        assert plain(lines).startswith("■ finished")
-        assert "stops" not in plain(lines)
+    assert "stops" not in "\n".join([*group_text(view), plain(compact_lines(view, 120))])
 
 
-@given(st.integers(0, 130))
-def test_fields_of_a_line_are_dropped_whole(width: int) -> None:
+@given(st.integers(30, 200))
+def test_fields_of_the_lines_are_dropped_whole_and_counted(width: int) -> None:
     view = running()
-    whole = [line.split("   ") for line in plain(compact_lines(view, 1000)).splitlines()]
-    for line, entries in zip(compact_lines(view, width), whole, strict=True):
-        text = plain([line])
-        assert cell_len(text) <= width
-        assert text == "   ".join(entries[: len(text.split("   ")) if text else 0])
+    num_all = sum(len(group.lines) for group in (*status_groups(view, 34), setup_group(view, 34))) + 1
+    first, second = (plain([line]) for line in compact_lines(view, width))
+    whole = [plain([line]) for line in compact_lines(view, 1000)]
+    gap = "   " if width >= 60 else " "
+    text, _, rest = second.rpartition("+")
+    assert max(map(cell_len, (first, second))) <= width
+    if width >= 60:
+        shown = [*first.split(gap), *text.strip().split(gap)]
+        assert all(field in " ".join(whole) for field in shown)
+        assert rest == f"{num_all - len(shown)} more h"
 
 
-@given(st.integers(14, 60), st.integers(1, 40))
-def test_the_column_fits_its_width_and_separates_groups_if_there_is_room(width: int, height: int) -> None:
-    lines = column_lines(running(TrainingConfig(max_steps=1200)), width, height)
-    assert all(cell_len(plain([line])) <= width for line in lines)
-    assert (() in lines) == (height >= len([line for line in lines if line]) + 3)
+def test_groups_without_room_go_to_another_page_which_the_last_row_names() -> None:
+    lines = tuple(row("value", ("1", "value")) for _ in range(3))
+    groups = [Group(name, lines) for name in ("one", "two", "three", "four")]
+    assert len(paged(groups, 36, 19)) == 1
+    pages = paged(groups, 36, 18)
+    assert [page.names for page in pages] == [("one", "two", "three"), ("four",)]
+    shown = plain(page_lines(pages, 0, 36, 18, "h")).splitlines()
+    assert shown[-1] == "+1 more: four  h"
+    assert plain(page_lines(pages, 1, 36, 18, "h")).splitlines()[-1] == "+3 more: one, two, three  h"
+    assert [page.names for page in paged(groups, 79, 9)] == [("one", "two", "three", "four")], "two columns"
+
+
+@given(st.integers(20, 90), st.integers(3, 40))
+def test_every_line_of_every_group_is_on_some_page_at_any_size(width: int, height: int) -> None:
+    view = running(TrainingConfig(max_steps=1200))
+    cells = column_cells(width)
+    groups = [*status_groups(view, cells), setup_group(view, cells)]
+    pages = paged(groups, width, height)
+    shown = [line for number in range(len(pages)) for line in page_lines(pages, number, width, height, "h")]
+    assert all(cell_len(plain([line])) <= width for line in shown)
+    assert all(len(page_lines(pages, number, width, height, "h")) == height for number in range(len(pages)))
+    text = plain(shown)
+    assert all(plain([line]) in text for group in groups for line in group.lines)
 
 
 def test_changed_cells_are_exact_and_lines_with_wide_characters_change_whole() -> None:

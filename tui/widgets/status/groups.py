@@ -1,0 +1,159 @@
+"""The status of a run in groups of labelled values, from a `RunView`. Pure; `pages` lays the groups out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from engine.text import harmless
+from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
+from tui.formatting.numbers import format_count
+from tui.run.view import RunView
+from tui.widgets.status.lines import Line, LineSegment, Tone, cut, progress_bar, slider
+from tui.widgets.status.view_text import (
+    changed_batch_size,
+    learning_rate_text,
+    ranks_text,
+    sampling_settings,
+    slowest_rank_text,
+    speed_limits,
+    step_text,
+    stop_text,
+)
+
+LABEL_CELLS = 14
+_PERCENT_CELLS = 6
+_MAX_SLIDER_TEMPERATURE = 2.0
+"""Higher temperatures are at the right end of the slider."""
+_MIN_SLIDER_CELLS = 8
+_NUM_NAMED = 3
+"""The latest checkpoints with a name of their own that are listed."""
+
+Values = tuple[tuple[str, Tone], ...]
+Row = tuple[str, Values]
+"""A label, and values after it."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines under a heading."""
+
+    name: str
+    lines: tuple[Line, ...]
+    note: str = ""
+    """At the right end of the heading."""
+
+
+def status_groups(view: RunView, width: int, unit: LossUnit = "bits") -> list[Group]:
+    """Return the groups of a run that have a line, the most important first."""
+    groups = [
+        Group("run", (*_lines(_run_rows(view), width), *_bar(view, width))),
+        Group("loss", _lines(_loss_rows(view, unit), width), unit_label(unit)),
+        Group("steering", _lines(_steering_rows(view, width), width)),
+        Group("saved", _lines(_saved_rows(view), width)),
+    ]
+    return [group for group in groups if group.lines]
+
+
+def setup_group(view: RunView, width: int) -> Group:
+    """Return the group of what stays the same during a run."""
+    return Group("model and data", _lines(_setup_rows(view), width))
+
+
+def _lines(rows: Iterable[Row], width: int) -> tuple[Line, ...]:
+    """Return a line of at most `width` cells per row."""
+    return tuple(
+        cut((LineSegment(label.ljust(LABEL_CELLS), "label"), *(LineSegment(*value) for value in values)), width)
+        for label, values in rows
+    )
+
+
+def _bar(view: RunView, width: int) -> list[Line]:
+    """Return a progress bar of the budget, if there is one."""
+    if view.progress is None:
+        return []
+    percent = f"{100 * view.progress:.0f} %".rjust(_PERCENT_CELLS)
+    return [(*progress_bar(view.progress, width - _PERCENT_CELLS), LineSegment(percent, "value"))]
+
+
+def _run_rows(view: RunView) -> Iterator[Row]:
+    """Yield step, epoch, end and what slows the run down."""
+    yield "step", ((step_text(view), "strong"),)
+    if view.started is None:
+        return
+    yield "epoch", ((f"{view.epoch:.2f}", "value"),)
+    if view.ended is None:
+        label, value = stop_text(view)
+        yield label, ((value, "value"),)
+    yield from (("speed limit", ((limit, "strong"),)) for limit in speed_limits(view))
+    yield from (("ranks", ((harmless(text), "value"),)) for text in ranks_text(view))
+    yield from (("slowest rank", ((text, "value"),)) for text in slowest_rank_text(view))
+
+
+def _loss_rows(view: RunView, unit: LossUnit) -> Iterator[Row]:
+    """Yield losses, and the level to beat."""
+    if view.smoothed_loss is not None:
+        yield "train", ((format_loss(view.smoothed_loss, unit), "train"),)
+    last, best = view.last_val, view.best
+    if last is not None:
+        at = f"  at {format_count(last.step)}"
+        is_best = best is not None and best.step == last.step
+        note = (("  ◆ best", "val"),) if is_best else ()
+        yield "validation", ((format_bits(last.bits_per_char, unit), "val"), *note, (at, "label"))
+        if best is not None and not is_best:
+            best_at = f"  at {format_count(best.step)}"
+            yield "best", ((format_bits(best.bits_per_char, unit), "val"), (best_at, "label"))
+    ahead = next((level for level in view.levels if level.crossed_at is None), None)
+    if ahead is not None:
+        yield "to beat", ((format_bits(ahead.bits_per_char, unit), "level"), (f"  {ahead.name}", "label"))
+    elif view.levels:
+        beaten = view.levels[-1]
+        value = f"{format_bits(beaten.bits_per_char, unit)}  ✓ {beaten.name}"
+        yield "beaten", ((value, "good"), (f"  at {format_count(beaten.crossed_at or 0)}", "label"))
+
+
+def _steering_rows(view: RunView, width: int) -> Iterator[Row]:
+    """Yield the settings that keys change."""
+    for label, value in sampling_settings(view.sampling):
+        if label == "temperature":
+            room = width - LABEL_CELLS - len(value) - 2
+            bar = slider(view.sampling.temperature / _MAX_SLIDER_TEMPERATURE, room) if room >= _MIN_SLIDER_CELLS else ()
+            yield label, ((value, "strong"), ("  ", "label"), *((segment.text, segment.tone) for segment in bar))
+        else:
+            yield label, ((harmless(value), "value"),)
+    if view.started is not None:
+        yield "learning rate", ((learning_rate_text(view, " of "), "value"),)
+        yield from (("batch size", ((size, "value"),)) for size in changed_batch_size(view))
+
+
+def _saved_rows(view: RunView) -> Iterator[Row]:
+    """Yield the checkpoints and the run's name."""
+    if view.started is None:
+        return
+    latest = "not saved yet" if view.saved_step is None else f"step {format_count(view.saved_step)}"
+    yield "latest", ((latest, "value"),)
+    if view.saved is not None and view.saved.name == "best":
+        yield "best", ((f"step {format_count(view.saved.saved_step)}", "value"),)
+    named = [mark for mark in view.marks if mark.kind == "saved"][-_NUM_NAMED:]
+    for mark in reversed(named):
+        yield harmless(mark.label.removeprefix("saved ")), ((f"step {format_count(mark.step)}", "value"),)
+    yield "run", ((harmless(view.started.run), "value"),)
+
+
+def _setup_rows(view: RunView) -> Iterator[Row]:
+    """Yield model, batch and tweets."""
+    started, training = view.started, view.training
+    if started is None:
+        return
+    if view.model is not None:
+        yield "model", ((f"GRU {view.model.num_layers} x {view.model.hidden_size}", "value"),)
+    yield "parameters", ((format_count(view.num_parameters), "value"),)
+    if training is not None:
+        yield "batch size", ((f"{format_count(training.batch_size)} tweets", "value"),)
+    yield "corpus", ((harmless(started.corpus), "value"),)
+    yield "characters", ((f"{format_count(started.vocab_size)} different", "value"),)
+    if view.is_overfit:
+        yield "trains on", (("1 tweet, to learn by heart", "value"),)
+        return
+    yield "trains on", ((f"{format_count(started.num_train_tweets)} tweets", "value"),)
+    yield "validation", ((f"{format_count(started.num_val_tweets)} tweets", "value"),)
