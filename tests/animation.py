@@ -15,7 +15,8 @@ from tests.recording import Frame, Line, Style
 SLOT_SECONDS = 0.3
 HELD_SLOTS = 12
 """The last screen stays for this many more."""
-_CELL_WIDTH, _CELL_HEIGHT, _FONT_SIZE = 12.2, 24.4, 20
+CELL_HEIGHT = 24.4
+_CELL_WIDTH, _FONT_SIZE = 12.2, 20
 _MARGIN, _TITLE_HEIGHT = 10, 40
 _FOREGROUND = "c5c8c6"
 _BUTTONS = ("ff5f57", "febc2e", "28c840")
@@ -49,7 +50,7 @@ def _unchanged(lines: Sequence[Line]) -> Iterator[tuple[int, int]]:
 
 
 def _group(y: int, content: str, start: int, duration: int, num_frames: int, *, is_last: bool) -> str:
-    place = f'transform="translate(0,{y * _CELL_HEIGHT:.1f})"'
+    place = f'transform="translate(0,{y * CELL_HEIGHT:.1f})"'
     num_slots = num_frames + HELD_SLOTS
     if duration == num_slots:
         return f"<g {place}>{content}</g>"
@@ -65,7 +66,7 @@ def _cells(line: Line, background: str, classes: dict[str, str]) -> Iterator[str
         texts = [data for data, _ in cells]
         if style.background not in ("", background):
             name = _class(f"fill:#{style.background}", classes)
-            yield f'<rect class="{name}" x="{_x(x)}" width="{_x(len(texts))}" height="{_CELL_HEIGHT}"/>'
+            yield f'<rect class="{name}" x="{_x(x)}" width="{_x(len(texts))}" height="{CELL_HEIGHT}"/>'
         for start, text, num_cells in _words(texts):
             name = _class(_text_style(style), classes)
             length = f' textLength="{_x(num_cells)}"' if num_cells > 1 else ""
@@ -135,7 +136,7 @@ def _styles(classes: dict[str, str], durations: set[int], num_frames: int) -> st
 def _document(frame: Frame, title: str, background: str, styles: str, groups: Sequence[str]) -> str:
     """Return the SVG: a window with a title, and the groups in it."""
     width = len(frame[0]) * _CELL_WIDTH + 2 * _MARGIN
-    height = len(frame) * _CELL_HEIGHT + _TITLE_HEIGHT + _MARGIN
+    height = len(frame) * CELL_HEIGHT + _TITLE_HEIGHT + _MARGIN
     buttons = "".join(
         f'<circle cx="{22 + 22 * number}" cy="20" r="7" fill="#{color}"/>' for number, color in enumerate(_BUTTONS)
     )

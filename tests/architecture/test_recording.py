@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from itertools import chain
 
 import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.animation import SLOT_SECONDS, animate
+from tests.animation import CELL_HEIGHT, HELD_SLOTS, SLOT_SECONDS, animate
 from tests.recording import Frame, TimedFrame, at_even_times, frame_of, to_cast
 
 COLUMNS, ROWS = 12, 3
@@ -63,6 +64,35 @@ def test_an_animation_is_a_picture_whose_last_screen_shows_without_animation() -
     assert groups is not None
     shown = {"".join(group.itertext()): group.get("class") for group in groups}
     assert shown == {"a <b> & c": None, "one": "v d1", "to🌻you": "v d13 last"}
+
+
+@given(st.lists(st.lists(writes, max_size=4), min_size=1, max_size=6))
+def test_an_animation_shows_the_lines_of_each_screen_in_its_slot(outputs: list[list[str]]) -> None:
+    frames = [screen_after(*chain.from_iterable(outputs[: number + 1])) for number in range(len(outputs))]
+    groups = ET.fromstring(animate(frames, "")).find(f"{SVG}g")  # noqa: S314 - our own text
+    assert groups is not None
+    for number, frame in enumerate(frames):
+        shown = [""] * ROWS
+        for group in groups:
+            if number in slots_of(group, len(frames)):
+                shown[line_of(group)] += "".join(group.itertext()).replace(" ", "")
+        assert shown == ["".join(data for data, _ in line).replace(" ", "") for line in frame]
+
+
+def slots_of(group: ET.Element, num_frames: int) -> range:
+    """Return the slots of the loop in which CSS shows a group: for its duration, from its delay on."""
+    num_slots = num_frames + HELD_SLOTS
+    kind = group.get("class")
+    if kind is None:
+        return range(num_slots)
+    delay = float(group.get("style", "").removeprefix("animation-delay:").removesuffix("s"))
+    start = round(delay / SLOT_SECONDS) + num_slots
+    return range(start, start + int(kind.split()[1].removeprefix("d")))
+
+
+def line_of(group: ET.Element) -> int:
+    y = float(group.get("transform", "").removeprefix("translate(0,").removesuffix(")"))
+    return round(y / CELL_HEIGHT)
 
 
 def test_frames_are_picked_at_even_times_of_the_recording() -> None:
