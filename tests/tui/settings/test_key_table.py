@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import chain
 
 from textual.command import CommandPalette, DiscoveryHit
-from textual.containers import VerticalScroll
 
 from engine.protocol import commands as c
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
@@ -174,13 +173,14 @@ async def test_help_lists_every_key(stage: Stage) -> None:
         await started(app)
         await pilot.press("?")
         await opened(app, HelpScreen)
-        groups = app.screen.query_one(HelpText).groups
+        text = app.screen.query_one(HelpText)
         for heading, keys in KEY_TABLE.items():
-            assert groups[heading] == [(key.shown, key.sentence) for key in keys]
-        assert {"● new", "◐ near-copy", "○ copy"} <= dict(groups["Reading the screen"]).keys()
-        await shows(app, "Train", "space        Pause the training, or resume it.")
+            assert [entry[:2] for entry in text.keys[heading]] == [(key.shown, key.sentence) for key in keys]
+        assert {"● new", "◐ near-copy", "○ copy"} <= {entry.term for entry in text.glossary["A line of the feed"]}
+        await shows(app, "Words", "bits/char     The unit of a loss.")
         await pilot.press("end")
-        await wait_until(lambda: app.screen.query_one(VerticalScroll).is_vertical_scroll_end, "the end of the help")
+        await wait_until(lambda: text.is_vertical_scroll_end, "the end of the help")
+        await shows(app, "In the other dialogs")
 
 
 def test_the_names_of_keys_in_config_toml_stay_as_they_are() -> None:

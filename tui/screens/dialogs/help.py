@@ -1,85 +1,103 @@
-"""The help: every key with a sentence, made from the key table, and how to read the screen."""
+"""The help: a glossary, then every key with a sentence, made from the key table. Typing searches both."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
 
-from tui.run.marks import MarkKind
+from engine.text import harmless
 from tui.screens.dialogs.base import Dialog
+from tui.screens.dialogs.glossary import glossary
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.keymap import KeyMap, mapped
-from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
+from tui.settings.keys.key import Key
 from tui.terminal.capabilities import GlyphSet
-from tui.widgets.feed.layout import PIN_GLYPH, SELECTED_GLYPH
-from tui.widgets.help_text import Entries, HelpText
-from tui.widgets.plot.glyphs import MARK_LETTERS, PLOT_GLYPHS, PlotGlyphs
+from tui.widgets.help_search import Groups, HelpEntry
+from tui.widgets.help_text import HelpText
+from tui.widgets.plot.glyphs import PLOT_GLYPHS
 
-_MARKED: dict[MarkKind, str] = {
-    "loaded": "checkpoint loaded",
-    "level": "validation loss below a reference level, such as that of an n-gram",
-    "learning rate": "learning rate changed",
-    "batch size": "batch size changed",
-    "finishing": "finishing began",
-    "saved": "checkpoint saved",
-    "temperature": "temperature changed",
-    "paused": "paused",
-}
-_READING = (
-    ("step", "A tweet begins with the step (one update of the weights) after which it was sampled,"),
-    ("0.80", "its temperature at the last character,"),
-    *((f"{glyph} {novelty}", f"{NOVELTY_SENTENCES[novelty]},") for novelty, glyph in NOVELTY_GLYPHS.items()),
-    ("62%", "of a near-copy, the share of its characters in long runs copied from one training tweet,"),
-    ("2.40", "and its loss: how much each character surprised the model that sampled it, on average."),
-    (SELECTED_GLYPH, "The selected tweet, or the tweets sampled at the plot's cursor."),
-    (PIN_GLYPH, "A pinned tweet."),
-    ("…", "The tweet was cut at the maximum length."),
-    ("loss", "Cross-entropy: how much the next character surprises the model, on average."),
-    (
-        "bits/char",
-        (
-            "The unit of a loss. 2 bits per character: as uncertain as a choice among 4 equally likely characters; "
-            "each bit more doubles the choice. 1 bit is 0.693 nats (ln 2)."
-        ),
-    ),
-    ("2.40 @900", "In the list of checkpoints: the loss is that of step 900, the latest evaluation."),
-)
+_MAX_QUERY_CHARS = 40
 
 
-def _curves(glyphs: PlotGlyphs) -> Entries:
-    """Return the symbols of the plot with their meanings."""
-    return (
-        (f"{glyphs.line_sample} train", "The loss on training tweets, smoothed."),
-        (f"{glyphs.band_sample} raw", "The range of that loss over single steps."),
-        (f"{glyphs.peak} peak", "The highest loss, above the top of the plot."),
-        (f"{glyphs.validation} validation", "The loss on validation tweets, which are held out of training."),
-        (f"{glyphs.best} best", "The lowest validation loss."),
-        (f"{glyphs.overlay_sample} a run", "The train loss of the run that this one branched off."),
-        *((letter, f"On the axis: {_MARKED[kind]}.") for kind, letter in MARK_LETTERS.items()),
-    )
+def key_entries(keys: Iterable[Key]) -> list[HelpEntry]:
+    """Return an entry per key, found by the title of its action and by Textual's names of the keys, too."""
+    return [HelpEntry(key.shown, key.sentence, f"{key.title} {key.keys.replace(',', ' ')}") for key in keys]
 
 
-class HelpScreen(Dialog[None]):
-    """Show keys and reading guide."""
+class HelpDialog(Dialog[None], inherit_bindings=False):
+    """Show a glossary and keys. A typed character searches; none of them acts."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "close", "close", show=False)]
+    AUTO_FOCUS = "HelpText"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", show=False),
+        Binding("backspace", "delete", show=False),
+        Binding("question_mark", "close", show=False),
+    ]
     KEYS_LINE = "↑ ↓ scroll · esc close"
+    DEFAULT_CSS = """
+    HelpDialog {
+        #search { height: 1; color: $text-muted; text-wrap: nowrap; }
+        #search.-typed { color: $foreground; }
+    }
+    """
+
+    def __init__(self, words: Groups, keys: Groups) -> None:
+        """Show `words`, then `keys`."""
+        super().__init__("Help")
+        self._text = HelpText(words, keys)
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out the line of the search over the text."""
+        yield Static(id="search")
+        yield self._text
+
+    def on_mount(self) -> None:
+        """Invite to type."""
+        self._search("")
+
+    def on_key(self, event: events.Key) -> None:
+        """Add a typed character to the search."""
+        if event.character is not None and event.is_printable and event.key != "question_mark":
+            event.stop()
+            self._search(self._text.query_text + event.character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Search for what is pasted."""
+        event.stop()
+        self._search(self._text.query_text + harmless(event.text, max_chars=_MAX_QUERY_CHARS))
+
+    def action_delete(self) -> None:
+        """Delete the last character of the search."""
+        self._search(self._text.query_text[:-1])
+
+    def action_back(self) -> None:
+        """Clear the search, or else close."""
+        if self._text.query_text:
+            self._search("")
+        else:
+            self.dismiss(None)
+
+    def _search(self, query: str) -> None:
+        """Show what contains `query`."""
+        query = query.lstrip()[:_MAX_QUERY_CHARS]
+        self._text.query_text = query
+        line = self.query_one("#search", Static)
+        line.set_class(bool(query), "-typed")
+        num = self._text.num_found
+        what = f"{num} found" if num else "nothing found"
+        line.update(Content(f"› {query}▏  {what} · esc clears" if query else "› type a key or a word to search"))
+
+
+class HelpScreen(HelpDialog):
+    """The help of the main screen."""
 
     def __init__(self, key_map: KeyMap | None = None, glyphs: GlyphSet = "braille") -> None:
         """Show the keys as `key_map` changes them, and the symbols of the plot in `glyphs`."""
-        super().__init__("Help")
-        self._key_map = key_map or {}
-        self._glyphs = glyphs
-
-    def compose_body(self) -> ComposeResult:
-        """Lay out the keys under their headings, then how to read the screen."""
-        groups: dict[str, Entries] = {
-            heading: [(key.shown, key.sentence) for key in mapped(keys, self._key_map)]
-            for heading, keys in KEY_TABLE.items()
-        }
-        groups |= {"Reading the screen": _READING, "Reading the plot": _curves(PLOT_GLYPHS[self._glyphs])}
-        with VerticalScroll():
-            yield HelpText(groups)
+        keys = {heading: key_entries(mapped(rows, key_map or {})) for heading, rows in KEY_TABLE.items()}
+        super().__init__(glossary(PLOT_GLYPHS[glyphs]), keys)

@@ -6,16 +6,17 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import ScrollableContainer, VerticalScroll
+from textual.containers import ScrollableContainer
 from textual.content import Content
 from textual.widgets import Static
 
 from tui.lesson.snippets import snippet
 from tui.lesson.stops import STOPS
 from tui.screens.dialogs.base import Dialog
+from tui.screens.dialogs.help import HelpDialog, key_entries
 from tui.settings.keys.lesson import LESSON_KEYS
 from tui.terminal.clipboard import copy
-from tui.widgets.help_text import Entries, HelpText
+from tui.widgets.help_search import HelpEntry
 
 
 class CodeDialog(Dialog[None]):
@@ -43,25 +44,16 @@ class CodeDialog(Dialog[None]):
         self.notify("The code was sent to the clipboard.", markup=False)
 
 
-_READING: Entries = (
-    ("B T", "Tweets of a batch, and characters of a tweet, <BOS> included."),
-    ("V E H", "Characters of the vocabulary, size of an embedding, size of the hidden state."),
-    ("loss", "-ln of the probability of the true next character, in nats; divided by ln 2, in bits."),
-    ("the model", "A small GRU on the embedded tweets, trained as you go; it is kept for the next time."),
+_WORDS = (
+    HelpEntry("B T", "Tweets of a batch, and characters of a tweet, <BOS> included."),
+    HelpEntry("V E H", "Characters of the vocabulary, size of an embedding, size of the hidden state."),
+    HelpEntry("loss", "-ln of the probability of the true next character, in nats; divided by ln 2, in bits."),
+    HelpEntry("the model", "A small GRU on the embedded tweets, trained as you go; it is kept for the next time."),
 )
 
 
-class LessonHelp(Dialog[None]):
-    """Show the keys and the words of the lesson."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "close", "close", show=False)]
-    KEYS_LINE = "↑ ↓ scroll · esc close"
+class LessonHelp(HelpDialog):
+    """Show the words and the keys of the lesson."""
 
     def __init__(self) -> None:
-        super().__init__("Help")
-
-    def compose_body(self) -> ComposeResult:
-        """Lay out keys and words."""
-        keys = [(key.shown, key.sentence) for key in LESSON_KEYS]
-        with VerticalScroll():
-            yield HelpText({"The lesson": keys, "Words": _READING})
+        super().__init__({"Words": _WORDS}, {"The lesson": key_entries(LESSON_KEYS)})

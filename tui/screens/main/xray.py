@@ -64,7 +64,7 @@ class XrayController(Controller):
 
         if self._screen is None:  # a key pressed twice at once
             self._replaced_text = "" if awaits_tweet else None
-            self._screen = XrayScreen(text, self._ask, self._do)
+            self._screen = XrayScreen(text, self._ask, self._do, self._run.services.store.preferences.keys)
             self._screen.panel.tick(self._run.view.step)  # a first question of another step would soon be repeated
             self._choose_model(self._screen.panel)
             self._run.app.push_screen(self._screen, self._on_closed)

@@ -14,12 +14,14 @@ from textual.widgets import Input, Static
 
 from engine.protocol.commands import MAX_TRACED_CHARS, Insight
 from tui.run.view import RunView
-from tui.settings.keys.key import bindings_of, opening
+from tui.settings.keymap import KeyMap, mapped
+from tui.settings.keys.key import Key, bindings_of, opening
 from tui.settings.keys.xray import XRAY_SCREEN_KEYS, xray_bar_keys
 from tui.widgets.input.line_input import LineInput
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.step_bar import StepBar
 from tui.widgets.xray.panel import XrayPanel
+from tui.xray.view_names import ViewName
 
 
 class MainActions(Protocol):
@@ -73,10 +75,12 @@ class XrayScreen(Screen[None]):
     """Show the X-ray of a text."""
 
     AUTO_FOCUS = "XrayPanel"
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(XRAY_SCREEN_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(XRAY_SCREEN_KEYS, can_change=True)
     opening_keys: ClassVar[frozenset[str]] = opening(XRAY_SCREEN_KEYS)
 
-    def __init__(self, text: str | None, ask: Callable[[Insight], None], do: MainActions) -> None:
+    def __init__(
+        self, text: str | None, ask: Callable[[Insight], None], do: MainActions, key_map: KeyMap | None = None
+    ) -> None:
         """Show `text`; for None, have one typed. `ask` sends a command about the weights."""
         super().__init__()
         self._send_question = ask
@@ -84,7 +88,8 @@ class XrayScreen(Screen[None]):
         self._is_without_text = text is None
         self.panel = XrayPanel(text or "")
         self._step_bar = StepBar()
-        self._key_bar = KeyBar(xray_bar_keys(self.panel.view_name), target=self.panel)
+        self._key_map = key_map or {}
+        self._key_bar = KeyBar(self._bar_keys(self.panel.view_name), target=self.panel)
 
     def compose(self) -> ComposeResult:
         """Lay out the panel over the lines and keys."""
@@ -124,7 +129,10 @@ class XrayScreen(Screen[None]):
 
     @on(XrayPanel.ViewChanged)
     def _offer_keys_of(self, message: XrayPanel.ViewChanged) -> None:
-        self._key_bar.show_keys(xray_bar_keys(message.view))
+        self._key_bar.show_keys(self._bar_keys(message.view))
+
+    def _bar_keys(self, view: ViewName) -> tuple[Key, ...]:
+        return mapped(xray_bar_keys(view), self._key_map)
 
     @on(Input.Submitted)
     def _show_typed(self, event: Input.Submitted) -> None:

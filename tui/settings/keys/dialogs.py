@@ -7,7 +7,7 @@ from tui.settings.keys.key import Key
 LADDER_KEYS = (Key("t", "roll", "Another ladder", "In the temperature ladder: sample another, from another seed."),)
 
 LEAVE_KEYS = (
-    Key("y", "answer('stop')", "Yes", "In a question: yes. No other key answers it."),
+    Key("y", "answer('stop')", "Yes", "In a question: yes."),
     Key("d", "answer('detach')", "Detach instead", "Where q asks whether to stop the run: detach from it."),
 )
 

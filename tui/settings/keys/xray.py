@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tui.settings.keys.key import Key
+from tui.settings.keys.run import TRAINING_KEYS
+from tui.settings.keys.screen import PROGRAM_KEYS
 from tui.xray.view_names import ViewName
 
 MODEL_KEYS = (
@@ -103,21 +105,7 @@ XRAY_SCREEN_KEYS = (
         "Look at the next training tweet of the last batch.",
         label="tweet",
     ),
-    Key("space", "steering.pause", "Pause or resume", "Pause the training, or resume it.", label="pause", steers=True),
-    Key(
-        "full_stop",
-        "steering.step",
-        "Take one step",
-        "Take one training step while paused, and show what it changed; while training, pause first.",
-        label="step",
-        steers=True,
-    ),
-    Key(
-        "m",
-        "app.mouse",
-        "Mouse on or off",
-        "Release the mouse to the terminal, to select and copy text, or recapture it.",
-    ),
+    *(key for key in (*TRAINING_KEYS, *PROGRAM_KEYS) if key.name in {"pause", "step", "mouse"}),
     Key("escape,q", "screen.close", "Close", "Close the X-ray.", label="close", symbols="esc"),
 )
 

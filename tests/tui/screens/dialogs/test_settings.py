@@ -198,11 +198,20 @@ async def test_a_changed_key_acts_and_is_shown_in_bar_palette_and_help(path: Pat
         await press(pilot, session, "f5")
         await pilot.click(KeyBar, offset=(screen_text(app).splitlines()[-1].index("f5 "), 0))
         await wait_until(lambda: session.received == [c.Pause(), c.Resume()], "a command")
+        await pilot.press("x")
+        await shows(app, "f5 pause", "esc close")
+        num_commands = len(session.received)
+        await pilot.press("space", "f5")
+        await wait_until(lambda: c.Pause() in session.received[num_commands:], "the key in the X-ray")
+        assert session.received.count(c.Pause()) == 2
+        await pilot.press("escape")
+        await opened(app, MainScreen)
         hits = [str(hit.display) async for hit in KeyCommands(app.screen).discover() if isinstance(hit, DiscoveryHit)]
         assert "Pause or resume (f5)" in hits
         await pilot.press("?")
         await opened(app, HelpScreen)
-        await shows(app, "f5           Pause the training")
+        await pilot.press("f", "5")
+        await shows(app, "2 found", "f5            Pause the training")
 
 
 async def test_a_key_is_reset_to_its_default_unless_another_action_has_that(path: Path) -> None:
