@@ -306,6 +306,8 @@ class FakeSession:
     def __init__(self, script: Iterable[e.Event] = (), started: e.RunStarted | None = None) -> None:
         self.received: list[c.Command] = []
         self.saved_names: set[str] = set()
+        self.measures_baselines = False
+        """Whether it answers `MeasureBaselines`, which a screen sends by itself; else that is not in `received`."""
         self.stop_refusal = ""
         """The detail of the refusal of `Stop(unless_unsaved=True)`; empty: it stops."""
         self._script = tuple(script)
@@ -323,6 +325,8 @@ class FakeSession:
         is_running = not isinstance(self._script[-1] if self._script else None, e.RunFinished | e.RunFailed)
         while is_running:
             command = commands.get()
+            if isinstance(command, c.MeasureBaselines) and not self.measures_baselines:
+                continue
             with self._lock:  # what a test emits once a command was received comes after its answer
                 self.received.append(command)
                 answer = self.answer(command)

@@ -24,6 +24,7 @@ from tui.process.outcome import Outcome
 from tui.run.engine_bridge import EngineBridge, Session
 from tui.run.view import RunView
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
+from tui.settings.store import PreferencesStore
 
 DEADLINE_SECONDS = 30.0
 
@@ -72,12 +73,13 @@ class Stage:
         entries: ListCheckpoints = list,
         further: Iterable[Session] = (),
         config: RunConfig | None = None,
+        store: PreferencesStore | None = None,
     ) -> TweetgenApp:
         """Return an app whose bridge opens `session`, and for each new run one of the `further`."""
         sessions = iter((session, *further))
         config = config or RunConfig()
         bridge = EngineBridge(config, lambda _config, _on_stage: next(sessions))
-        self.apps.append(TweetgenApp(config, bridge, history, entries, self.check))
+        self.apps.append(TweetgenApp(config, bridge, history, entries, self.check, store=store))
         return self.apps[-1]
 
     def check(self, config: RunConfig) -> CorpusPreview | None:

@@ -16,10 +16,10 @@ _NAMES = {"uniform": "uniform", "unigram": "unigram", "2-gram": "bigram"}
 """Shown names by the names of the event."""
 _HIGHER_ORDER = re.compile(r"[3-9]-gram")
 NUM_LEVELS = len(_NAMES) + 1
-_SENTENCES = {
-    "uniform": "Now better than a uniform guess.",
-    "unigram": "Now better than counting single characters.",
-    "bigram": "Now better than counting pairs of characters.",
+_BEATEN = {
+    "uniform": "better than a uniform guess",
+    "unigram": "better than counting single characters",
+    "bigram": "better than counting pairs of characters",
 }
 _NUMERALS = dict(enumerate(("three", "four", "five", "six", "seven", "eight", "nine"), start=3))
 
@@ -35,9 +35,14 @@ class Level:
     """The step of the first evaluation below it; None before that."""
 
     @property
+    def crossing(self) -> str:
+        """What it means to be below it, in a few words."""
+        return _BEATEN.get(self.name) or f"better than counting {_NUMERALS[int(self.name[0])]} characters"
+
+    @property
     def sentence(self) -> str:
-        """That the model has crossed it, in words."""
-        return _SENTENCES.get(self.name) or f"Now better than counting {_NUMERALS[int(self.name[0])]} characters."
+        """That the model has crossed it."""
+        return f"Now {self.crossing}."
 
 
 def levels_from(names: Sequence[str], bits_per_char: Sequence[float]) -> tuple[Level, ...]:
@@ -46,6 +51,18 @@ def levels_from(names: Sequence[str], bits_per_char: Sequence[float]) -> tuple[L
     levels = [Level(name=shown, bits_per_char=bits[name]) for name, shown in _NAMES.items() if name in bits]
     best = min((name for name in bits if _HIGHER_ORDER.fullmatch(name)), key=bits.__getitem__, default=None)
     return (*levels, *([] if best is None else [Level(name=best, bits_per_char=bits[best])]))
+
+
+def has_all(levels: Sequence[Level]) -> bool:
+    """Return whether the best n-gram is among the levels, not only those that are measured first."""
+    return len(levels) == NUM_LEVELS
+
+
+def newly_crossed(before: Sequence[Level], levels: Sequence[Level], from_step: int) -> Level | None:
+    """Return the hardest of the levels that were crossed since `before`, at a step later than `from_step`, if any."""
+    crossed_before = {level.name for level in before if level.crossed_at is not None}
+    new = [level for level in levels if (level.crossed_at or 0) > from_step and level.name not in crossed_before]
+    return new[-1] if new else None
 
 
 def with_crossings(levels: tuple[Level, ...], evaluations: Iterable[tuple[int, float]]) -> tuple[Level, ...]:
@@ -68,6 +85,6 @@ def uncrossed_after(levels: tuple[Level, ...], step: int) -> tuple[Level, ...]:
 
 
 def level_marks(levels: Sequence[Level]) -> tuple[Mark, ...]:
-    """Return a mark at each step at which levels were crossed, with the name of the hardest of them."""
+    """Return a mark at each step at which levels were crossed, for the hardest of them."""
     hardest = {level.crossed_at: level for level in levels if level.crossed_at is not None}
-    return tuple(Mark(step=step, kind="level", label=f"below {level.name}") for step, level in hardest.items())
+    return tuple(Mark(step=step, kind="level", label=level.crossing) for step, level in hardest.items())

@@ -43,6 +43,8 @@ class Preferences:
     """Characters of plots and frames: braille dots, blocks for fonts without them, ASCII; auto: by the terminal."""
     loss_unit: LossUnit = "bits"
     """The unit of losses on the screen at its start, per character: bits or nats (1 bit is ln 2 nats)."""
+    levels: bool = True
+    """Show the levels that a model of these tweets has to get below; while they are shown, they are measured."""
     title: bool = True
     """Show run, loss and step in the terminal's title."""
     bell: bool = True
@@ -97,6 +99,7 @@ ENTRIES = (
     Entry("mouse", "screen", "Mouse", "switch"),
     Entry("glyphs", "screen", "Glyphs", "choice", get_args(GlyphChoice)),
     Entry("loss_unit", "screen", "Unit of losses", "choice", get_args(LossUnit)),
+    Entry("levels", "screen", "Reference levels", "switch"),
     Entry("title", "notices", "Terminal title", "switch"),
     Entry("bell", "notices", "Bell at the end", "switch"),
     Entry("desktop", "notices", "Desktop notification", "switch"),

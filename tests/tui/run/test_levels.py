@@ -7,7 +7,7 @@ from dataclasses import replace
 from engine.protocol import events as e
 from tests.fakes import eval_finished, run_started, steps_finished
 from tui.run.folding import fold
-from tui.run.levels import Level, level_marks, levels_from
+from tui.run.levels import Level, has_all, level_marks, levels_from, newly_crossed
 from tui.run.view import RunView
 
 NAMES = ("uniform", "unigram", "2-gram", "3-gram", "4-gram", "5-gram")
@@ -65,12 +65,12 @@ def test_a_new_session_starts_without_levels_as_its_validation_tweets_may_be_oth
     assert fold(view, [resumed]).levels == ()
 
 
-def test_each_step_at_which_levels_are_crossed_has_one_mark_with_the_name_of_the_hardest() -> None:
+def test_each_step_at_which_levels_are_crossed_has_one_mark_for_the_hardest() -> None:
     view = fold(RunView(), [run_started(), measured(), eval_finished(10, 5.0), eval_finished(20, 3.0)])
     marks = level_marks(view.levels)
     assert [(mark.step, mark.kind, mark.label) for mark in marks] == [
-        (10, "level", "below uniform"),
-        (20, "level", "below bigram"),
+        (10, "level", "better than a uniform guess"),
+        (20, "level", "better than counting pairs of characters"),
     ]
 
 
@@ -83,3 +83,20 @@ def test_a_crossed_level_is_reported_in_one_sentence() -> None:
         "Now better than counting four characters.",
     ]
     assert replace(levels[-1], name="6-gram").sentence == "Now better than counting six characters."
+
+
+def test_of_several_levels_crossed_since_the_hardest_is_reported_unless_the_crossing_is_old() -> None:
+    begun = fold(RunView(), [run_started(), measured(), eval_finished(10, 5.0)])
+    view = fold(begun, [eval_finished(20, 3.0)])
+    uniform, _, bigram, _ = view.levels
+    assert newly_crossed((), begun.levels, 0) == uniform
+    assert newly_crossed(begun.levels, view.levels, 0) == bigram
+    assert newly_crossed((), view.levels, 10) == bigram
+    assert newly_crossed((), view.levels, 20) is None
+    assert newly_crossed(view.levels, view.levels, 0) is None
+
+
+def test_all_levels_are_there_once_the_n_grams_of_higher_order_are_measured() -> None:
+    assert [has_all(fold(RunView(), [run_started(), measured(num)]).levels) for num in (0, 3, 4, 6)] == [
+        *(False, False, True, True)
+    ]

@@ -23,6 +23,7 @@ theme = "tweetgen-light"   # for the sun
 mouse = false
 glyphs = "ascii"
 loss_unit = "nats"
+levels = false
 
 [notices]
 title = false
@@ -61,6 +62,7 @@ def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
         mouse=False,
         glyphs="ascii",
         loss_unit="nats",
+        levels=False,
         title=False,
         bell=False,
         desktop=False,

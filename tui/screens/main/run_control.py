@@ -93,6 +93,12 @@ class RunControl:
         return self.view.started.run if self.view.started is not None else ""
 
     @property
+    def has_model(self) -> bool:
+        """Whether a session answers questions about the run's model."""
+        view = self.view
+        return view.phase in {"training", "paused"} and not view.is_replay and not self.is_ending
+
+    @property
     def step_note(self) -> str:
         """How to go on where the run was paused to take single steps; empty elsewhere."""
         is_paused = self.has_paused_to_step and self.view.phase == "paused" and not is_over(self.view)

@@ -28,6 +28,7 @@ from tui.screens.dialogs.base import FailureDialog
 from tui.screens.main.batch import BatchController
 from tui.screens.main.checkpoints import CheckpointsController
 from tui.screens.main.leaving import LeavingController
+from tui.screens.main.levels import LevelsController
 from tui.screens.main.open_tweets import OpenTweetsController
 from tui.screens.main.pins_and_export import PinsAndExportController
 from tui.screens.main.preferences import ScreenPreferencesController
@@ -79,6 +80,7 @@ class MainScreen(Screen[None]):
         self.pins_and_export = PinsAndExportController(run)
         self.xray = XrayController(run, self.action_dispatch)
         self.tweet_details = TweetDetailsController(run, self.sampling, self.pins_and_export, self.xray)
+        self.levels = LevelsController(run)
         self.preferences = ScreenPreferencesController(run)
 
     @property
@@ -110,6 +112,7 @@ class MainScreen(Screen[None]):
         """Start the session and the tick."""
         self.run.bridge.start()
         self.preferences.mount()
+        self.levels.mount()
         self.checkpoints.mount()
         self.panels.query_one(StageHint).invitation = self.invitation
         self.tick()
@@ -132,6 +135,7 @@ class MainScreen(Screen[None]):
             self._route(event)
         self.run.messages.tick()
         self.leaving.tick(has_ended=has_ended)
+        self.levels.tick()
         self.preferences.tick()
         self.checkpoints.tick()
         self.sampling.tick()
@@ -211,6 +215,8 @@ class MainScreen(Screen[None]):
                 self.sampling.prompt.show_refusal(refusal.detail)
             case "ReadTweet" if self.tweet_details.show_refusal(refusal.detail):
                 pass
+            case "MeasureBaselines":
+                self.levels.show_refusal(refusal.detail)
             case "ShowBatch":
                 self.batches.show_refusal(refusal.detail)
                 self.xray.show_refusal(refusal)

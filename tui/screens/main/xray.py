@@ -46,7 +46,7 @@ class XrayController(Controller):
         feed = self._run.screen.query_one(TweetFeed)
         tweet = feed.chosen
         is_noise = tweet is None or (tweet.step == 0 and not feed.is_highlighting)
-        if is_noise and (self._has_model or self._run.view.phase == "starting"):
+        if is_noise and (self._run.has_model or self._run.view.phase == "starting"):
             self.open("", awaits_tweet=True)
         else:
             self.open(None if tweet is None else tweet.text)
@@ -105,7 +105,7 @@ class XrayController(Controller):
 
     def _choose_model(self, panel: XrayPanel) -> None:
         """Choose the model that answers, where another can than before or answers were lost, and ask again."""
-        view, has_model = self._run.view, self._has_model
+        view, has_model = self._run.view, self._run.has_model
         situation = (has_model, view.phase == "starting", self._run.num_gaps)
         if situation == self._situation:
             return
@@ -123,12 +123,6 @@ class XrayController(Controller):
         panel.ask_again(source)
         if self._replaced_text is not None and has_model:
             self._run.send(ShowBatch())
-
-    @property
-    def _has_model(self) -> bool:
-        """Whether the run's own model answers."""
-        view = self._run.view
-        return view.phase in {"training", "paused"} and not view.is_replay and not self._run.is_ending
 
     def _ask(self, command: Insight) -> None:
         """Have the chosen model answer a command."""

@@ -31,6 +31,7 @@ class LessonSession(FakeSession):
 
     def __init__(self, name: str = "lesson", **started: Any) -> None:
         super().__init__(started=run_started(run=name, **started))
+        self.measures_baselines = True
 
     def answer(self, command: c.Command) -> e.Event:
         answer = super().answer(command)
