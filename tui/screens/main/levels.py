@@ -27,8 +27,8 @@ class LevelsController(Controller):
 
     def mount(self) -> None:
         """Show or hide the levels as the user has chosen, and save what a key changes."""
-        self._plot.has_levels = self._run.services.store.preferences.levels
-        self._run.screen.watch(self._plot, "has_levels", self._toggled, init=False)
+        self._plot.shows_levels = self._run.services.store.preferences.levels
+        self._run.screen.watch(self._plot, "shows_levels", self._toggled, init=False)
 
     @property
     def _plot(self) -> LossPlot:
@@ -41,7 +41,7 @@ class LevelsController(Controller):
             self._started, self._from_step = view.started, view.step
             self._has_asked, self._refusal = False, ""
         before, self._levels = self._levels, view.levels
-        if not self._plot.has_levels:
+        if not self._plot.shows_levels:
             return
         if view.step > 0 and not self._has_asked and self._can_ask:
             self._has_asked = True

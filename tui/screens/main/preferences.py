@@ -51,7 +51,7 @@ class ScreenPreferencesController(Controller):
         if any(name.startswith("keys.") for name in changes):
             self._show_keys()
         if "levels" in changes:
-            self._run.screen.query_one(LossPlot).has_levels = self._run.services.store.preferences.levels
+            self._run.screen.query_one(LossPlot).shows_levels = self._run.services.store.preferences.levels
         view = self._run.view
         is_live = view.phase in {"training", "paused"} and not view.is_replay and not self._run.bridge.refusal
         if view.training is not None and is_live:

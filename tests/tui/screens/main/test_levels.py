@@ -125,7 +125,7 @@ async def test_hidden_levels_are_neither_asked_for_nor_reported_and_the_choice_i
     app = stage.app(session, store=PreferencesStore(path))
     async with app.run_test() as pilot:
         await reached(app, 20)
-        assert not app.screen.query_one(LossPlot).has_levels
+        assert not app.screen.query_one(LossPlot).shows_levels
         assert (session.num_asked, toasts(app)) == (0, [])
         await pilot.press("r")
         await asked(session)
@@ -180,6 +180,6 @@ async def test_the_settings_show_and_hide_the_levels(stage: Stage) -> None:
     async with app.run_test():
         await reached(app, 10)
         app.store.change({"levels": False})
-        assert not main(app).query_one(LossPlot).has_levels
+        assert not main(app).query_one(LossPlot).shows_levels
         app.store.change({"levels": None})
-        assert main(app).query_one(LossPlot).has_levels
+        assert main(app).query_one(LossPlot).shows_levels
