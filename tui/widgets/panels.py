@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
@@ -39,6 +41,8 @@ _TICKS_PER_REPORT = 20
 
 class Panels(Vertical):
     """Lay out the panels, and pass each the view when it is due."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close_legend", show=False)]
 
     def __init__(self) -> None:
         """Show an empty view until the first tick."""
@@ -142,8 +146,24 @@ class Panels(Vertical):
         self.query_one(LossPlot).shows_levels ^= True
 
     def action_legend(self) -> None:
-        """Show or hide the legend of the plot's marks and levels."""
-        self.query_one(LossPlot).shows_legend ^= True
+        """Show the legend of the plot, its next page, or close it."""
+        self._show_plot()
+        self.query_one(LossPlot).turn_legend()
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Disable `close_legend` without one, so that escape reaches the screen."""
+        return action != "close_legend" or self.query_one(LossPlot).legend_page is not None
+
+    def action_close_legend(self) -> None:
+        """Close the legend of the plot."""
+        self.query_one(LossPlot).legend_page = None
+
+    def _show_plot(self) -> None:
+        """Show the plot where another panel is in its place."""
+        if not self.query_one("#plot-area").display:
+            self.remove_class("-machine")
+        if self.screen.has_class("-tiny"):
+            self._show_panel([kind for _, kind in _PANELS].index(LossPlot))
 
     def action_panes(self) -> None:
         """Plot the next of: both, the whole run, its recent part."""

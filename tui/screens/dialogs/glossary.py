@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from tui.run.marks import MarkKind
 from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.widgets.feed.layout import PIN_GLYPH, SELECTED_GLYPH
 from tui.widgets.help_search import Groups, HelpEntry
-from tui.widgets.plot.glyphs import MARK_LETTERS, PlotGlyphs
+from tui.widgets.plot.glyphs import MARK_LETTERS, MARK_MEANINGS, PlotGlyphs
 
-_MARKED: dict[MarkKind, str] = {
-    "loaded": "checkpoint loaded",
-    "level": "validation loss below a reference level, such as that of an n-gram",
-    "learning rate": "learning rate changed",
-    "batch size": "batch size changed",
-    "finishing": "finishing began",
-    "saved": "checkpoint saved",
-    "temperature": "temperature changed",
-    "paused": "paused",
-}
 _WORDS = (
     HelpEntry("loss", "How much the next character surprises the model, on average (cross-entropy): lower is better."),
     HelpEntry(
@@ -79,6 +68,6 @@ def glossary(glyphs: PlotGlyphs) -> Groups:
         HelpEntry(f"{glyphs.validation} validation", "The loss on validation tweets."),
         HelpEntry(f"{glyphs.best} best", "The lowest validation loss."),
         HelpEntry(f"{glyphs.overlay_sample} a run", "The train loss of the run that this one branched off."),
-        *(HelpEntry(letter, f"On the axis: {_MARKED[kind]}.", "mark") for kind, letter in MARK_LETTERS.items()),
+        *(HelpEntry(letter, f"On the axis: {MARK_MEANINGS[kind]}.", "mark") for kind, letter in MARK_LETTERS.items()),
     )
     return {"Words": _WORDS, "A line of the feed": _FEED, "The plot": plot}

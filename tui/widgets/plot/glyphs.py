@@ -20,6 +20,7 @@ StyleName = Literal[
     "grid",
     "level",
     "level_label",
+    "beaten",
     "band",
     "line",
     "overlay",
@@ -46,6 +47,17 @@ MARK_LETTERS: dict[MarkKind, str] = {
 }
 """The most important first: it is the one shown where several share a column."""
 
+MARK_MEANINGS: dict[MarkKind, str] = {
+    "loaded": "checkpoint loaded",
+    "level": "validation below a level",
+    "learning rate": "learning rate changed",
+    "batch size": "batch size changed",
+    "finishing": "finishing began",
+    "saved": "checkpoint saved",
+    "temperature": "temperature changed",
+    "paused": "paused",
+}
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlotGlyphs:
@@ -64,6 +76,8 @@ class PlotGlyphs:
     line_sample: str
     overlay_sample: str
     band_sample: str
+    is_fine: bool = False
+    """Whether a dot is thin enough for a line of two."""
     grid: str = "·"
     up: str = "↑"
     down: str = "↓"
@@ -90,6 +104,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         validation="●",
         best="◆",
         level="⠉⠒⠤⣀",
+        is_fine=True,
         window="━",
         line_sample="⠒⠒",
         overlay_sample="⠤⠤",

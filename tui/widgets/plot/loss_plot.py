@@ -58,6 +58,7 @@ class LossPlot(Widget, can_focus=True):
         & > .loss-plot--grid { color: $border-blurred; }
         & > .loss-plot--level { color: $secondary 50%; }
         & > .loss-plot--level_label { color: $text-secondary; }
+        & > .loss-plot--beaten { color: $text-success; }
         & > .loss-plot--band { color: $primary 40%; }
         & > .loss-plot--line { color: $text-accent; text-style: bold; }
         & > .loss-plot--overlay { color: $secondary; }
@@ -76,8 +77,8 @@ class LossPlot(Widget, can_focus=True):
     is_log: reactive[bool] = reactive(default=False, init=False)
     shows_levels: reactive[bool] = reactive(default=True, init=False)
     """Whether the reference levels are drawn."""
-    shows_legend: reactive[bool] = reactive(default=False, init=False)
-    """Whether the legend of the marks and levels is drawn."""
+    legend_page: reactive[int | None] = reactive[int | None](None, init=False)
+    """The page of the legend that is shown over the plot."""
     glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
     overlay: reactive[OverlayCurve | None] = reactive[OverlayCurve | None](None, init=False)
     """Drawn below the curve of this run."""
@@ -101,8 +102,9 @@ class LossPlot(Widget, can_focus=True):
         if isinstance(self.app, TerminalInfo):
             self.watch(self.app, "glyphs", self._set_glyphs)
             self.watch(self.app, "loss_unit", self._set_unit)
-        for name in ("unit", "is_log", "shows_levels", "shows_legend", "glyphs", "overlay"):
+        for name in ("unit", "is_log", "shows_levels", "glyphs", "overlay"):
             self.watch(self, name, self.redraw, init=False)
+        self.watch(self, "legend_page", self._paint, init=False)
 
     def _set_glyphs(self, glyphs: GlyphSet) -> None:
         self.glyphs = glyphs
@@ -121,6 +123,11 @@ class LossPlot(Widget, can_focus=True):
     def toggle_log(self) -> None:
         """Switch between a linear and a logarithmic y axis."""
         self.is_log = not self.is_log
+
+    def turn_legend(self) -> None:
+        """Show the legend, or its next page; after the last one, close it."""
+        page = 0 if self.legend_page is None else self.legend_page + 1
+        self.legend_page = page if page < self.picture.num_legend_pages or not page else None
 
     def switch_panes(self) -> None:
         """Show the next of: both panes, the whole run, its recent part."""
@@ -148,7 +155,10 @@ class LossPlot(Widget, can_focus=True):
 
     def _paint(self) -> None:
         """Repaint the cells that differ from those on the screen."""
-        before, self._painted = self._painted, self.picture.with_labels(self.view, is_focused=self.has_focus)
+        before, self._painted = (
+            self._painted,
+            self.picture.with_labels(self.view, is_focused=self.has_focus, legend_page=self.legend_page),
+        )
         if self._painted.chars.shape != before.chars.shape:
             self.refresh()
         elif regions := [Region(x, y, width, 1) for x, y, width in self._painted.changes(before)]:
@@ -180,8 +190,8 @@ class LossPlot(Widget, can_focus=True):
             self.post_message(self.CursorMoved(view.cursor))
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Disable `hide_cursor` while there is none, so that escape reaches the screen."""
-        return action != "hide_cursor" or self.view.cursor is not None
+        """Disable `hide_cursor` while there is nothing to hide, so that escape reaches the screen."""
+        return action != "hide_cursor" or self.legend_page is not None or self.view.cursor is not None
 
     def action_move(self, num_columns: int) -> None:
         """Move the cursor by columns."""
@@ -206,7 +216,10 @@ class LossPlot(Widget, can_focus=True):
         self._apply_view(self.view.following())
 
     def action_hide_cursor(self) -> None:
-        """Hide the cursor, and follow again if the pane followed before it was shown."""
+        """Close the legend; else hide the cursor, and follow again if the pane followed before it was shown."""
+        if self.legend_page is not None:
+            self.legend_page = None
+            return
         self._apply_view(self.view.with_cursor(None, self._run))
 
     def action_reset(self) -> None:

@@ -24,6 +24,8 @@ from tui.widgets.plot.scales import Limits, loss_range, nice_ticks, step_labels
 LABEL_CELLS = 6
 """Left of the plot, for the labels of the y axis."""
 _CELLS_PER_STEP_TICK = 12
+_ROWS_FOR_THICK_LINE = 12
+"""From this height on, the curve of the run is two dots thick."""
 _MARKER_CELLS = 3
 """Validation losses closer together than this are drawn as a curve."""
 
@@ -119,6 +121,8 @@ class _PanePainter:
         heights = self.pane.scale.heights
         num_rows = self.glyph_set.weights.shape[0] * self.pane.height
         dots = curve_dots(heights(low), heights(high), self.pane.axis.limits, num_rows)
+        if style == "line" and self.glyph_set.is_fine and self.pane.height >= _ROWS_FOR_THICK_LINE:
+            dots[1:] |= dots[:-1]
         chars = self.glyph_set.band if style == "band" else self.glyph_set.line
         self.cells.stamp(self.pane.left, 1, cell_chars(dots, self.glyph_set.weights, chars), style)
 

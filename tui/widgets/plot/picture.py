@@ -15,8 +15,9 @@ from tui.run.branching import OverlayCurve
 from tui.run.series.buckets import Floats, Ints
 from tui.run.view import RunView, ValPoint
 from tui.widgets.plot.cell_grid import CellGrid
+from tui.widgets.plot.explanation import draw_explanation, meanings
 from tui.widgets.plot.glyphs import PLOT_GLYPHS
-from tui.widgets.plot.legend import LegendEntry, draw_rule, legend, readout, write_entries, write_marks
+from tui.widgets.plot.legend import LegendEntry, draw_rule, legend, readout, write_crossing, write_entries, write_marks
 from tui.widgets.plot.loss_axis import LossAxis
 from tui.widgets.plot.mark_rows import are_stacked, draw_marks, marks_of
 from tui.widgets.plot.painter import LABEL_CELLS, draw_cursor, draw_pane, draw_window
@@ -41,7 +42,9 @@ class Picture:
         self.panes: dict[PaneKind, Pane] = {}
         """The panes of the last drawing, from left to right."""
         self.cells = CellGrid.blank(1, 1)
-        """The last drawing, without labels and cursor."""
+        """The last drawing, without heading and cursor."""
+        self.num_legend_pages = 1
+        """Of the legend, when it was drawn last."""
         self._view = RunView()
         self._plot_view = PlotView()
         self._options = PlotOptions()
@@ -93,11 +96,20 @@ class Picture:
             steps=self._plot_view.limits(kind, run),
         )
 
-    def with_labels(self, plot_view: PlotView, *, is_focused: bool) -> CellGrid:
-        """Return a copy of the drawing with its heading, or the cursor and its values."""
+    def with_labels(self, plot_view: PlotView, *, is_focused: bool, legend_page: int | None = None) -> CellGrid:
+        """Return a copy of the drawing with heading or cursor and, over it, a page of the legend."""
         cells = self.cells.copy()
         if not self.panes:
             return cells
+        self._write_heading(cells, plot_view, is_focused=is_focused)
+        if legend_page is not None:
+            panes = list(self.panes.values())
+            found = meanings(self._view, panes, self._options)
+            self.num_legend_pages = draw_explanation(cells, panes[0], found, legend_page)
+        return cells
+
+    def _write_heading(self, cells: CellGrid, plot_view: PlotView, *, is_focused: bool) -> None:
+        """Draw the heading, or the cursor and its values."""
         first, last = next(iter(self.panes.values())), next(reversed(self.panes.values()))
         overlay = self._options.overlay
         draw_rule(cells, PLOT_GLYPHS[first.glyphs], is_focused=is_focused)
@@ -107,13 +119,14 @@ class Picture:
             finest = self.pane_of(plot_view.cursor) or last
             write_entries(cells, 1, cells.width, readout(self._view, finest, plot_view.cursor, overlay))
             write_marks(cells, finest, plot_view.cursor, marks_of(self._view, self._options))
-            return cells
+            return
         is_alone, title = first is last, self._title(plot_view)
         entries = legend(first, overlay, title=title if is_alone else "", is_focused=is_focused)
-        write_entries(cells, 1, cells.width if is_alone else first.right + first.gutter, entries)
+        end = write_entries(cells, 1, cells.width if is_alone else first.right + first.gutter, entries)
         if not is_alone:
-            write_entries(cells, last.left - 1, cells.width, [LegendEntry(title, label_style="window")])
-        return cells
+            end = write_entries(cells, last.left - 1, cells.width, [LegendEntry(title, label_style="window")])
+        if self._options.shows_levels:
+            write_crossing(cells, end, self._view, PLOT_GLYPHS[first.glyphs])
 
     def pane_of(self, step: float) -> Pane | None:
         """Return the pane of the finest resolution that shows a step."""

@@ -13,6 +13,7 @@ from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from engine.protocol.events import BaselinesMeasured
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
@@ -22,6 +23,17 @@ from tui.run.view import RunView
 from tui.settings.keys.plot import PLOT_KEYS
 from tui.widgets.plot.loss_plot import LossPlot
 
+MEASURED = (
+    BaselinesMeasured(
+        step=0,
+        elapsed_seconds=0.0,
+        request=0,
+        names=("uniform", "unigram", "2-gram", "6-gram"),
+        bits_per_char=(6.6, 4.4, 3.4, 2.3),
+    ),
+    steps_finished(1, falling_losses(300)),
+    tweet_sampled("a tweet", 300),
+)
 VIEW = view_of(falling_losses(5000), 2.8, 2.6, 2.7)
 
 
@@ -246,3 +258,46 @@ async def test_the_feed_follows_the_cursor_and_shift_l_and_v_work_from_anywhere(
         )
         await pilot.press("escape", "v")
         await shows(app, "what it wrote after 3000", "latest 500 steps")
+
+
+async def test_i_shows_the_legend_and_the_same_key_or_escape_closes_it(stage: Stage) -> None:
+    app = stage.app(FakeSession([steps_finished(1, falling_losses(300)), tweet_sampled("a tweet", 300)]))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(app, "a tweet", "bits per character")
+        plot = app.screen.query_one(LossPlot)
+        for closing in ("i", "escape"):
+            await pilot.press("i")
+            await shows(app, "train losses of single steps")
+            await pilot.press(closing)
+            await wait_until(lambda: "train losses of single steps" not in screen_text(app), "no legend")
+        plot.focus()
+        await pilot.press("left")
+        await wait_until(lambda: plot.view.cursor == 300, "the cursor")
+        await pilot.press("i")
+        await wait_until(lambda: plot.legend_page == 0, "the legend")
+        await pilot.press("escape")
+        await wait_until(lambda: plot.legend_page is None, "the first escape closes the legend")
+        assert plot.view.cursor == 300
+
+
+async def test_the_legend_of_a_low_plot_has_pages_and_a_tiny_terminal_shows_the_plot_for_it(stage: Stage) -> None:
+    app = stage.app(FakeSession([*MEASURED, eval_finished(300, 3.0, is_best=True)]))
+    async with app.run_test(size=(40, 12)) as pilot:
+        await shows(app, "a tweet")
+        plot = app.screen.query_one(LossPlot)
+        await pilot.press("i")
+        await shows(app, "train loss, smoothed")
+        await pilot.press("i")
+        await wait_until(lambda: plot.legend_page == 1, "the second page")
+        await pilot.press("i")
+        await wait_until(lambda: plot.legend_page is None, "no legend")
+
+
+async def test_r_hides_the_levels_and_shows_them_again(stage: Stage) -> None:
+    app = stage.app(FakeSession(MEASURED))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(app, "a tweet", "bigram")
+        await pilot.press("r")
+        await wait_until(lambda: "bigram" not in screen_text(app), "no levels")
+        await pilot.press("r")
+        await shows(app, "bigram")

@@ -1,0 +1,72 @@
+"""The legend over the plot: everything in view has its meaning, at every size, on as many pages as needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
+from tui.run.levels import Level
+from tui.run.marks import Mark, MarkKind
+from tui.run.view import RunView
+from tui.terminal.capabilities import GlyphSet
+from tui.widgets.plot.glyphs import MARK_LETTERS, MARK_MEANINGS
+from tui.widgets.plot.pane import PlotOptions
+from tui.widgets.plot.picture import Picture
+from tui.widgets.plot.viewport import PlotView
+
+LEVELS = (Level(name="unigram", bits_per_char=4.4, crossed_at=300), Level(name="6-gram", bits_per_char=2.2))
+PLAIN = PlotOptions()
+
+
+def marked(*kinds: MarkKind) -> RunView:
+    marks = tuple(Mark(step=100 * number, kind=kind, label=kind) for number, kind in enumerate(kinds, 1))
+    return replace(view_of(falling_losses(3000), 2.8, 2.6), marks=marks, levels=LEVELS)
+
+
+def pages_of(view: RunView, size: tuple[int, int], options: PlotOptions = PLAIN) -> list[str]:
+    picture = Picture()
+    picture.draw(view, PlotView(), options, *size)
+    first = picture.with_labels(PlotView(), is_focused=False, legend_page=0)
+    others = (
+        picture.with_labels(PlotView(), is_focused=False, legend_page=page)
+        for page in range(1, picture.num_legend_pages)
+    )
+    return ["\n".join(cells.text()) for cells in (first, *others)]
+
+
+@pytest.mark.parametrize("size", [(40, 9), (40, 6), (74, 9), (78, 21), (150, 33)])
+def test_every_line_and_letter_in_view_is_explained_at_every_size(size: tuple[int, int]) -> None:
+    kinds = [kind for kind in MARK_LETTERS if kind != "level"]
+    pages = pages_of(marked(*kinds, "temperature"), size)
+    text = "\n".join(pages)
+    assert all("esc: close" in page for page in pages)
+    for kind in kinds:
+        letter, meaning = MARK_LETTERS[kind], MARK_MEANINGS[kind]
+        assert f" {letter}   {meaning}{', 2x' if kind == 'temperature' else ''}" in text
+    for line in ("⠒⠒  train loss", "⣿   train losses of", "●   validation", "◆   best: 2.60 at step 3,000"):
+        assert line in text
+    assert "4.40 unigram, beaten at 300" in text
+    assert "2.20 6-gram, to beat" in text
+    assert f" {MARK_LETTERS['level']}   {MARK_MEANINGS['level']}" in text
+
+
+def test_the_legend_explains_only_what_is_drawn() -> None:
+    (page,) = pages_of(marked("paused"), (100, 25), PlotOptions(shows_levels=False))
+    assert "P   paused" in page
+    for absent in ("gram", "level", "temperature", "above the plot"):
+        assert absent not in page
+
+
+def test_a_meaning_is_whole_where_there_is_room() -> None:
+    (page,) = pages_of(marked("paused"), (100, 25))
+    assert "2.20 6-gram, to beat: counting six characters" in page
+    assert "…" not in page
+
+
+@pytest.mark.parametrize("glyphs", ["block", "ascii"])
+def test_the_legend_uses_only_glyphs_of_the_set(glyphs: GlyphSet) -> None:
+    (page,) = pages_of(marked("paused", "saved"), (100, 25), PlotOptions(glyphs=glyphs))
+    assert not any(is_braille(char) for char in page)
+    assert page.isascii() == (glyphs == "ascii")
