@@ -15,7 +15,7 @@ from engine.compute.calibration import threads_label
 from engine.config.run import ModelConfig
 from engine.model.vocab import SPECIALS
 from engine.text import harmless, harmless_in_place
-from tui.formatting.loss_units import format_bits, format_loss
+from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
 from tui.formatting.numbers import format_duration, format_short, format_size
 
 _NOT_EVALUATED = "not evaluated yet"
@@ -51,7 +51,7 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("validation bits/char", bits_of(info)),
         ("corpus", info.corpus_name),
         ("vocabulary", f"{len(info.vocab)} characters"),
-        ("model", _model(info.model)),
+        ("model", model_text(info.model)),
         ("training", f"{training.preset}: batch {training.batch_size}, learning rate {training.learning_rate:g}"),
         ("device", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}{path}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
@@ -59,8 +59,8 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
     return [(name, harmless(value)) for name, value in facts]
 
 
-def detail_lines(entry: CheckpointEntry) -> list[str]:
-    """Return a few lines with what the row of the table lacks."""
+def detail_lines(entry: CheckpointEntry, unit: LossUnit) -> list[str]:
+    """Return a few lines with what the row of the table lacks, losses in `unit`."""
     saved = datetime.fromtimestamp(entry.saved_at).astimezone().strftime("%d %b %Y %H:%M")
     lines = [f"saved {saved}, {format_size(entry.num_bytes)}"]
     if entry.is_pinned:
@@ -68,13 +68,13 @@ def detail_lines(entry: CheckpointEntry) -> list[str]:
     if entry.info is None:
         return lines
     info, training = entry.info, entry.info.training
-    losses = [f"{name} {format_loss(loss, 'nats')}{at}" for name, loss, at in _losses(info) if loss is not None]
+    losses = [f"{name} {loss}" for name, loss in _losses(info, unit) if loss]
     settings = f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"
     facts = [
         f"from the run {info.run}, step {info.step:,}, on {info.corpus_name}",
-        f"{_model(info.model)}; {format_short(num_parameters(info))} parameters, {len(info.vocab)} characters",
+        f"{model_text(info.model)}; {format_short(num_parameters(info))} parameters, {len(info.vocab)} characters",
         f"{training.preset}: {settings}; trained for {format_duration(info.elapsed_seconds)}",
-        *([f"loss: {', '.join(losses)} nats"] if losses else []),
+        *([f"{unit_label(unit)}: {', '.join(losses)}"] if losses else []),
         *lines,
     ]
     return list(map(harmless, facts))
@@ -85,18 +85,17 @@ def num_parameters(info: CheckpointInfo) -> int:
     return info.model.num_parameters(len(info.vocab) + len(SPECIALS))
 
 
-def comparison(left: CheckpointInfo, right: CheckpointInfo) -> list[ComparedField]:
-    """Return the main fields of two checkpoints, then every other setting that differs."""
-    usual = zip(_compared(left), _compared(right), strict=True)
+def comparison(left: CheckpointInfo, right: CheckpointInfo, unit: LossUnit) -> list[ComparedField]:
+    """Return the main fields of two checkpoints, losses in `unit`, then every other setting that differs."""
+    usual = zip(_compared(left, unit), _compared(right, unit), strict=True)
     return [*(ComparedField(name, one, other) for (name, one), (_, other) in usual), *_other_settings(left, right)]
 
 
-def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
+def _compared(info: CheckpointInfo, unit: LossUnit) -> Iterator[tuple[str, str]]:
     """Yield the fields that every comparison shows."""
     yield "step", f"{info.step:,}"
-    yield "validation bits/char", bits_of(info)
-    for name, loss, at in _losses(info):
-        yield f"{name} loss", "–" if loss is None else f"{format_loss(loss, 'nats')} nats{at}"
+    for name, loss in _losses(info, unit):
+        yield f"{name} {unit_label(unit)}", loss or ("–" if name == "train" else _NOT_EVALUATED)
     yield "trained for", format_duration(info.elapsed_seconds)
     yield "run", harmless(info.run)
     yield (
@@ -104,7 +103,7 @@ def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
         harmless(info.corpus_name) + ("" if info.corpus.overfit is None else f", {info.corpus.overfit} of it"),
     )
     yield "vocabulary", f"{len(info.vocab)} characters"
-    yield "model", _model(info.model)
+    yield "model", model_text(info.model)
     yield "parameters", f"{num_parameters(info):,}"
     yield "batch size", f"{info.training.batch_size}"
     yield "learning rate", f"{info.training.learning_rate:g}, {info.training.schedule}"
@@ -132,14 +131,20 @@ def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:
     return harmless_in_place("".join(sorted(set(vocab) - set(other)))) or "none"
 
 
-def _losses(info: CheckpointInfo) -> list[tuple[str, float | None, str]]:
-    """Return name, loss in nats per character, and the step of its evaluation if that is an earlier one."""
-    return [("train", info.train_loss, ""), ("validation", info.val_loss, _evaluated_at(info))]
+def _losses(info: CheckpointInfo, unit: LossUnit) -> list[tuple[str, str]]:
+    """Return name and text of the losses, with the step of an earlier evaluation; missing ones are empty."""
+    train = "" if info.train_loss is None else format_loss(info.train_loss, unit)
+    return [("train", train), ("validation", "" if info.bits_per_char is None else _validation(info, unit))]
 
 
 def bits_of(info: CheckpointInfo) -> str:
     """Return the bits per character: "1.78", or "1.78 @2,500" if evaluated at an earlier step."""
-    return _NOT_EVALUATED if info.bits_per_char is None else format_bits(info.bits_per_char) + _evaluated_at(info)
+    return _NOT_EVALUATED if info.bits_per_char is None else _validation(info, "bits")
+
+
+def _validation(info: CheckpointInfo, unit: LossUnit) -> str:
+    """Return the validation loss, which there must be, and the step of its evaluation if that is an earlier one."""
+    return format_bits(info.bits_per_char or 0.0, unit) + _evaluated_at(info)
 
 
 def _evaluated_at(info: CheckpointInfo) -> str:
@@ -147,7 +152,7 @@ def _evaluated_at(info: CheckpointInfo) -> str:
     return f" @{info.last_eval_step:,}" if info.is_evaluation_stale else ""
 
 
-def _model(model: ModelConfig) -> str:
+def model_text(model: ModelConfig) -> str:
     """Return the architecture: "GRU 2 x 256, embedding 96, dropout 0.1, tied"."""
     tied = ", tied" if model.tied_embeddings else ""
     return (

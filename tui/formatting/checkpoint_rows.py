@@ -1,48 +1,91 @@
-"""The rows of the checkpoint list: filter, sort order, and the text of each cell. Pure."""
+"""The rows of the checkpoint list: groups, filter, sort order, and the text of each cell. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.text import harmless
-from tui.formatting.loss_units import format_bits
+from tui.formatting.loss_units import LossUnit, format_bits
 from tui.formatting.numbers import format_count, format_short, format_size
 
-Order = Literal["age", "name", "step", "bits"]
-ORDERS: tuple[Order, ...] = ("age", "name", "step", "bits")
+Order = Literal["name", "step", "loss", "size", "age"]
+"""The columns of the table, in their order; each can be sorted by."""
+ORDERS: tuple[Order, ...] = get_args(Order)
+UNTRAINED = "untrained"
+"""The word by which a filter finds the checkpoints that are otherwise hidden."""
 _AGES = ((86_400 * 365.25, "y"), (86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _MIN_UNITS = 2
 """A unit is used from this many on: "90 min" is more precise than "1 h"."""
 
 
-def arranged(entries: Iterable[CheckpointEntry], order: Order, typed: str = "") -> list[CheckpointEntry]:
-    """Return the entries that contain every typed word in name, run or corpus, pinned ones first.
+@dataclass(frozen=True)
+class CheckpointGroup:
+    """Checkpoints under a heading."""
 
-    By age, named checkpoints precede those of runs; by step, the highest comes first; by bits, the lowest, then those
-    evaluated at an earlier step, then those never evaluated.
+    heading: str
+    entries: tuple[CheckpointEntry, ...]
+    run: str = ""
+    """The run that saved all of them, whose name their rows omit; empty for several runs."""
+
+
+def grouped(
+    entries: Iterable[CheckpointEntry], run: str | None, order: Order, typed: str = ""
+) -> list[CheckpointGroup]:
+    """Return those saved by name, those of the current `run`, and those of other runs; no empty group.
+
+    A group has the entries that contain every typed word in name, run or corpus, pinned ones first. Without a typed
+    word, those of step 0 that a run saved by itself are left out. The highest step and the largest come first; by loss,
+    the lowest, then those evaluated at an earlier step, then those never evaluated.
     """
+    groups: dict[str, list[CheckpointEntry]] = {"named": [], "own": [], "other": []}
     words = typed.casefold().split()
-    fitting = [entry for entry in entries if all(word in _searched_text(entry) for word in words)]
-    return sorted(fitting, key=lambda entry: (not entry.is_pinned, *_sort_key(entry, order), _natural_key(entry.name)))
+    for entry in entries:
+        if all(word in _searched_text(entry) for word in words) and (words or not is_untrained(entry)):
+            groups["named" if entry.is_named else "own" if _run_of(entry) == run else "other"].append(entry)
+    headings = {"named": "saved by name", "own": f"this run, {run}", "other": "other runs"}
+    return [
+        CheckpointGroup(
+            headings[kind],
+            tuple(
+                sorted(found, key=lambda each: (not each.is_pinned, *_sort_key(each, order), _natural_key(each.name)))
+            ),
+            run or "" if kind == "own" else "",
+        )
+        for kind, found in groups.items()
+        if found
+    ]
+
+
+def is_untrained(entry: CheckpointEntry) -> bool:
+    """Return whether a run saved the entry at step 0, and the user did not pin it."""
+    return entry.step == 0 and not entry.is_named and not entry.is_pinned
+
+
+def _run_of(entry: CheckpointEntry) -> str:
+    return entry.name.rpartition("/")[0]
 
 
 def _searched_text(entry: CheckpointEntry) -> str:
     """Return the text that a filter searches."""
-    return " ".join((entry.name, entry.info.run, entry.info.corpus_name) if entry.info else (entry.name,)).casefold()
+    texts = [entry.name, *([entry.info.run, entry.info.corpus_name] if entry.info else [])]
+    return " ".join([*texts, *([UNTRAINED] if is_untrained(entry) else [])]).casefold()
 
 
 def _sort_key(entry: CheckpointEntry, order: Order) -> tuple[float, ...]:
     """Return the sort key; ties are broken by name."""
     match order:
         case "age":
-            return (not entry.is_named, -entry.saved_at)
+            return (-entry.saved_at,)
+        case "size":
+            return (-entry.num_bytes,)
         case "step":
             return (1.0 if entry.step is None else -entry.step,)
-        case "bits":
+        case "loss":
             is_old = entry.info is not None and entry.info.is_evaluation_stale
             return (float("inf"),) if entry.bits_per_char is None else (float(is_old), entry.bits_per_char)
         case "name":
@@ -63,21 +106,20 @@ def format_age(seconds: float) -> str:
     return "now"
 
 
-def _bits(info: CheckpointInfo | None) -> str:
-    """Return the bits per character: "1.78", or "1.78 @2.5k" if evaluated at an earlier step."""
+def _loss(info: CheckpointInfo | None, unit: LossUnit) -> str:
+    """Return the validation loss: "1.78", or "1.78 @2.5k" if evaluated at an earlier step."""
     if info is None or info.bits_per_char is None:
         return "–"
-    return format_bits(info.bits_per_char) + (
-        f" @{format_short(info.last_eval_step)}" if info.is_evaluation_stale else ""
-    )
+    at = f" @{format_short(info.last_eval_step)}" if info.is_evaluation_stale else ""
+    return format_bits(info.bits_per_char, unit) + at
 
 
-def cells_of(entry: CheckpointEntry, now: float) -> tuple[str, str, str, str, str]:
-    """Return name, step, bits per character, size and age as text."""
+def cells_of(entry: CheckpointEntry, now: float, unit: LossUnit, run: str = "") -> tuple[str, str, str, str, str]:
+    """Return name, step, validation loss in `unit`, size and age as text; the name without that of its `run`."""
     return (
-        harmless(entry.name, 200),
+        harmless(entry.name.removeprefix(f"{run}/") if run else entry.name, 200),
         "damaged" if entry.problem else "–" if entry.step is None else format_count(entry.step),
-        _bits(entry.info),
+        _loss(entry.info, unit),
         format_size(entry.num_bytes),
         format_age(now - entry.saved_at),
     )

@@ -68,7 +68,8 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return with_training_events(view, (event,))
         case CheckpointLoaded(step=step, name=name, epochs=epochs):
             is_latest = view.started is not None and name == f"{view.started.run}/latest"
-            view = replace(view, saved_step=step if is_latest else None, loaded_step=step)
+            saved_step = step if is_latest else None
+            view = replace(view, saved_step=saved_step, loaded_step=step, loaded_name=name)
             return _at_epochs(_with_new_pace(_truncated(view, step), event), epochs)
         case ModelChanged(model=model, num_parameters=num_parameters):
             return replace(view, model=model, num_parameters=num_parameters)
@@ -174,6 +175,7 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         sampling=event.sampling,
         saved_step=event.step if event.resumed_from == f"{event.run}/latest" else None,
         loaded_step=None,
+        loaded_name="",
         ended=None,
     )
 

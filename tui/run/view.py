@@ -97,6 +97,8 @@ class RunView:
     """Of the run's `latest`, from which it would be resumed; None before the first, and after a load until the next."""
     loaded_step: int | None = None
     """Of the checkpoint loaded last; None without one."""
+    loaded_name: str = ""
+    """Its name."""
     warnings: tuple[Warned, ...] = ()
     ended: RunFinished | RunFailed | None = None
 

@@ -109,11 +109,11 @@ class RunCheckpoints:
     def save_before_load(self, path: Path) -> None:
         """Save the current weights under a new name before those of `path` replace them; exempt `path` from retention.
 
-        Weights that `path` holds, and those of step 0, are not saved. Raises `StorageError` where saving fails; then
-        nothing has changed.
+        Nothing is saved at step 0, nor where `path` or a checkpoint saved by name holds them. Raises `StorageError`
+        where saving fails; then nothing has changed.
         """
-        step = self._state.step
-        if step == 0 or (path == self.saver.loaded_path and step == self.saver.loaded_step):
+        step, saver = self._state.step, self.saver
+        if step == 0 or (path, step) == (saver.loaded_path, saver.loaded_step) or saver.is_saved_by_name:
             return
         name = self._folder.name_before_load(step)
         loaded_before, self.saver.loaded_path = self.saver.loaded_path, path

@@ -51,6 +51,8 @@ class CheckpointSaver:
         """The step of `latest` on the disk; None before the first save, and while it is older than a load."""
         self.problem: TweetgenError | None = None
         """Why the last save of `latest`, `best` or `step-N` failed; None if it succeeded."""
+        self._named: SaveRequest | None = None
+        """The last checkpoint that the user saved by name."""
         self._best: SaveRequest | None = None
         """The latest `best`, where it could not be written."""
         self._dropped: list[str] = []
@@ -192,6 +194,8 @@ class CheckpointSaver:
             case "written":
                 if name == "latest" and command is None:
                     self.latest_step = request.info.step
+                if command is not None:
+                    self._named = request
                 self._reporter.emit_saved(name, request.path, request.info)
             case "pinned":
                 self._reporter.emit(events.Warned, message=f"{name} is pinned, so it is not replaced.")
@@ -238,6 +242,12 @@ class CheckpointSaver:
             self._best = request
         elif name != "latest":
             self._dropped.append(name)
+
+    @property
+    def is_saved_by_name(self) -> bool:
+        """Whether the user has saved the current state, its settings included, by name, and the file still exists."""
+        named = self._named
+        return named is not None and named.info == checkpoint_info(self._setup, self._state) and named.path.is_file()
 
     def record_load(self, path: Path) -> None:
         """Record that the checkpoint at `path` was loaded; unless it is `latest`, there is no `latest` of it yet."""

@@ -69,7 +69,7 @@ def _check(path: Path, whole: bytes, good: CheckpointInfo, data: bytes) -> str:
         info, _ = read_info(path)
         for name, value in description(info):
             require_plain(name, value)
-        comparison(info, good)
+        comparison(info, good, "bits")
         outcomes.append("header")
     try:
         load_checkpoint(path)

@@ -18,7 +18,7 @@ from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.hostile import obeyed
 from tui.formatting.checkpoint_facts import comparison, description, detail_lines, num_parameters
-from tui.formatting.checkpoint_rows import Order, arranged, cells_of, format_age
+from tui.formatting.checkpoint_rows import UNTRAINED, Order, cells_of, format_age, grouped
 from tui.run.branching import Branch
 
 
@@ -41,25 +41,49 @@ ENTRIES = [
 ]
 
 
+def shown(entries: list[CheckpointEntry], order: Order = "age", typed: str = "", run: str = "run") -> list[str]:
+    """Return the names of all groups, in the order of the rows."""
+    return [each.name for group in grouped(entries, run, order, typed) for each in group.entries]
+
+
 @pytest.mark.parametrize(
     ("order", "names"),
     [
-        ("age", ["kept", "step-9", "step-10", "run/best"]),
-        ("name", ["kept", "run/best", "step-9", "step-10"]),
-        ("step", ["kept", "run/best", "step-10", "step-9"]),
-        ("bits", ["kept", "run/best", "step-10", "step-9"]),
+        ("name", ["kept", "step-9", "step-10", "run/best", "then/latest"]),
+        ("step", ["kept", "step-10", "step-9", "run/best", "then/latest"]),
+        ("loss", ["kept", "step-10", "step-9", "run/best", "then/latest"]),
+        ("size", ["kept", "step-9", "step-10", "run/best", "then/latest"]),
+        ("age", ["kept", "step-9", "step-10", "run/best", "then/latest"]),
     ],
 )
-def test_pinned_checkpoints_come_first_then_the_chosen_order(order: Order, names: list[str]) -> None:
-    assert [each.name for each in arranged(ENTRIES, order)] == names
+def test_in_each_group_pinned_checkpoints_come_first_then_the_chosen_order(order: Order, names: list[str]) -> None:
+    assert shown([*ENTRIES, entry("then/latest", 999, step=99, bits_per_char=0.5)], order) == names
+
+
+def test_checkpoints_are_grouped_by_who_saved_them_and_empty_groups_are_left_out() -> None:
+    entries = [entry("a/step-5"), entry("b/latest"), entry("b [/x]/best"), entry("mine")]
+    groups = {group.heading: [each.name for each in group.entries] for group in grouped(entries, "b", "name")}
+    assert groups == {"saved by name": ["mine"], "this run, b": ["b/latest"], "other runs": ["a/step-5", "b [/x]/best"]}
+    assert [group.run for group in grouped(entries, "b", "name")] == ["", "b", ""]
+    assert [group.heading for group in grouped(entries[:1], None, "name")] == ["other runs"]
+
+
+def test_untrained_checkpoints_of_runs_are_hidden_unless_pinned_and_a_filter_finds_them() -> None:
+    entries = [
+        entry("run/latest", step=0),
+        entry("run/best", step=0, is_pinned=True),
+        entry("mine", step=0),
+        entry("run/step-1", step=1),
+    ]
+    assert shown(entries, "name") == ["mine", "run/best", "run/step-1"]
+    assert shown(entries, typed=UNTRAINED) == ["run/latest"]
+    assert shown(entries, typed="latest") == ["run/latest"]
+    assert shown(entries, typed="  ") == ["mine", "run/best", "run/step-1"]
 
 
 def test_the_filter_searches_name_run_and_corpus_and_of_a_damaged_file_the_name() -> None:
     entries = [*ENTRIES, replace(ENTRIES[0], name="broken", info=None)]
-    found = {
-        typed: [each.name for each in arranged(entries, "age", typed)]
-        for typed in ("STEP", "happy", "a run 9", "zzz", "roke")
-    }
+    found = {typed: shown(entries, "age", typed) for typed in ("STEP", "happy", "a run 9", "zzz", "roke")}
     assert found == {
         "STEP": ["step-9", "step-10"],
         "happy": ["run/best"],
@@ -73,7 +97,8 @@ def test_ages_are_short_and_a_damaged_file_is_marked() -> None:
     ages = {-5: "now", 1.5: "now", 119: "119 s", 180: "3 min", 7200: "2 h", 40 * 86_400: "40 d", 9.5e7: "3 y"}
     assert {seconds: format_age(seconds) for seconds in ages} == ages
     damaged = replace(entry("bad\x1b[31m"), info=None, problem="cut short")
-    assert cells_of(damaged, now=200.0) == ("bad", "damaged", "–", "1.8 MB", "3 min")
+    assert cells_of(damaged, 200.0, "bits") == ("bad", "damaged", "–", "1.8 MB", "3 min")
+    assert cells_of(entry("now/step-7"), 0.0, "bits", "now")[0] == "step-7"
 
 
 MODELS = [
@@ -91,8 +116,15 @@ def test_the_number_of_parameters_equals_the_models(model: ModelConfig) -> None:
 
 
 def test_a_comparison_marks_values_that_differ_and_none_of_equal_checkpoints() -> None:
-    pairs = comparison(checkpoint_info(), checkpoint_info())
-    assert {pair.name for pair in pairs} >= {"step", "validation bits/char", "model", "corpus", "learning rate"}
+    pairs = comparison(checkpoint_info(), checkpoint_info(), "bits")
+    assert {pair.name for pair in pairs} >= {
+        "step",
+        "train bits/char",
+        "validation bits/char",
+        "model",
+        "corpus",
+        "learning rate",
+    }
     assert not any(pair.differs for pair in pairs)
     other = checkpoint_info(
         step=90,
@@ -100,7 +132,9 @@ def test_a_comparison_marks_values_that_differ_and_none_of_equal_checkpoints() -
         training=TrainingConfig(max_steps=12, weight_decay=0.1, batch_size=64),
         sampling=SamplingConfig(temperature=1.1),
     )
-    differing = {pair.name: (pair.left, pair.right) for pair in comparison(checkpoint_info(), other) if pair.differs}
+    differing = {
+        pair.name: (pair.left, pair.right) for pair in comparison(checkpoint_info(), other, "bits") if pair.differs
+    }
     assert differing["step"] == ("2", "90")
     assert differing["batch size"] == ("32", "64")
     assert differing["weight decay"] == ("0.0", "0.1")
@@ -118,7 +152,7 @@ def test_a_comparison_shows_a_new_field_of_the_model_by_itself() -> None:
             """Skip the validation, which reads only the fields of its own class."""
 
     old, new = (checkpoint_info(model=NewerModel(has_skips=has_skips)) for has_skips in (False, True))
-    differing = [pair for pair in comparison(old, new) if pair.differs]
+    differing = [pair for pair in comparison(old, new, "bits") if pair.differs]
     assert [(pair.name, pair.left, pair.right) for pair in differing] == [("has skips", "False", "True")]
 
 
@@ -166,12 +200,14 @@ def test_an_evaluation_of_an_earlier_step_is_marked_and_sorted_last() -> None:
     assert old.info is not None
     assert fresh.info is not None
 
-    assert [each.name for each in arranged([old, fresh], "bits")] == ["fresh", "old"]
-    assert (cells_of(old, 0.0)[2], cells_of(fresh, 0.0)[2]) == ("1.78 @2.5k", "2.00")
+    assert shown([old, fresh], "loss") == ["fresh", "old"]
+    assert [cells_of(each, 0.0, "bits")[2] for each in (old, fresh)] == ["1.78 @2.5k", "2.00"]
+    assert cells_of(old, 0.0, "nats")[2] == "1.234 @2.5k"
     assert dict(description(old.info))["validation bits/char"] == "1.78 @2,500"
-    pairs = {pair.name: (pair.left, pair.right) for pair in comparison(old.info, fresh.info)}
+    pairs = {pair.name: (pair.left, pair.right) for pair in comparison(old.info, fresh.info, "bits")}
     assert pairs["validation bits/char"] == ("1.78 @2,500", "2.00")
-    assert pairs["validation loss"][0].endswith(" nats @2,500")
+    assert "nats/char: train 3.250, validation 1.234 @2,500" in detail_lines(old, "nats")
+    assert "bits/char: train 4.69, validation 1.78 @2,500" in detail_lines(old, "bits")
 
 
 def test_the_texts_of_a_checkpoint_are_shown_without_control_characters() -> None:
@@ -185,9 +221,9 @@ def test_the_texts_of_a_checkpoint_are_shown_without_control_characters() -> Non
         "vocab": ("a", "\x1b"),
     }
     info = checkpoint_info(**changes)
-    shown = [*description(info), *((each.name, each.left) for each in comparison(info, checkpoint_info()))]
-    lines = detail_lines(entry("saved", **changes))
-    texts = [text for _, text in shown] + lines
+    facts = [*description(info), *((each.name, each.left) for each in comparison(info, checkpoint_info(), "bits"))]
+    lines = detail_lines(entry("saved", **changes), "bits")
+    texts = [text for _, text in facts] + lines
     assert [text for text in texts if obeyed(text)] == []
-    assert "small.txt" in dict(shown)["corpus"]
+    assert "small.txt" in dict(facts)["corpus"]
     assert dict(description(info))["versions"].startswith("torch 2.13, small.txt")

@@ -26,6 +26,7 @@ from tui.run.error_report import to_tweetgen_error
 from tui.run.view import RunView
 from tui.screens.dialogs.base import MessageDialog, YesDialog
 from tui.screens.dialogs.checkpoint_list import CheckpointList, ListCheckpoints
+from tui.screens.dialogs.checkpoint_load import LoadDialog, load_question
 from tui.screens.dialogs.checkpoint_name import RenameDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.settings.keys.checkpoints import BROWSER_KEYS
@@ -37,7 +38,7 @@ CheckBranch = Callable[[CheckpointEntry], object]
 
 
 class CheckpointBrowser(CheckpointList):
-    """Answer with the command that loads a checkpoint, or a branch that starts from it."""
+    """Answer with the command that loads a checkpoint, or a branch that starts from it, after a question."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(BROWSER_KEYS)
     opening_keys = opening(BROWSER_KEYS)
@@ -67,7 +68,7 @@ class CheckpointBrowser(CheckpointList):
         self.action_checkpoint_load()
 
     def action_checkpoint_load(self) -> None:
-        """Answer with the command that loads it, or show why it can't be loaded."""
+        """Ask whether to load it, or show why it can't be loaded."""
         entry, phase = self._table.current, self._view_now().phase
         if entry is None:
             return
@@ -78,8 +79,14 @@ class CheckpointBrowser(CheckpointList):
             how = "has failed" if phase == "failed" else "is finished"
             why_not = f"The run {how}; n starts a new one from it."
         if why_not:
-            self._notice(f"Can't be loaded: {why_not}" if entry.problem else why_not)
+            self._refuse(f"Can't be loaded: {why_not}" if entry.problem else why_not)
         else:
+            self._drop_typed_ahead()  # a key held down must not answer the question
+            dialog = LoadDialog(lambda: load_question(entry, self._view_now()))
+            self.app.push_screen(dialog, partial(self._load, entry))
+
+    def _load(self, entry: CheckpointEntry, answer: Literal["load"] | None) -> None:
+        if answer == "load":
             self.dismiss(LoadCheckpoint(name=entry.name))
 
     def action_checkpoint_branch(self) -> None:

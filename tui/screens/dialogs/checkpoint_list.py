@@ -20,7 +20,7 @@ from engine.checkpoints.preview import sample_of
 from engine.protocol.commands import LoadCheckpoint
 from engine.text import harmless
 from tui.formatting.checkpoint_facts import detail_lines
-from tui.formatting.checkpoint_rows import ORDERS, Order, arranged
+from tui.formatting.checkpoint_rows import ORDERS, UNTRAINED, Order, grouped, is_untrained
 from tui.process.threads import on_own_thread
 from tui.run.branching import Branch
 from tui.run.error_report import to_tweetgen_error
@@ -31,6 +31,7 @@ from tui.widgets.checkpoints.detail import CheckpointDetail
 from tui.widgets.checkpoints.table import CheckpointTable
 from tui.widgets.input.line_input import LineInput
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.terminal_info import loss_unit_of
 
 ListCheckpoints = Callable[[], Iterable[CheckpointEntry]]
 """Lists checkpoints; may read each file only when the iterator reaches it. Called on a thread."""
@@ -97,6 +98,8 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         else:
             if not self._entries:
                 self._notice("No checkpoints yet: s saves one under a name.")
+            elif all(map(is_untrained, self._entries.values())):
+                self._notice(f"Only checkpoints of step 0: the filter /{UNTRAINED} lists them.")
         self._is_reading = False
         self._arrange()
 
@@ -106,12 +109,23 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
 
     def _arrange(self, cursor_on: str | None = None) -> None:
         """Show the entries that pass the filter, sorted; move the cursor to `cursor_on`, if given."""
-        entries = arranged(self._entries.values(), self._order, self._typed)
+        groups = grouped(self._entries.values(), self._run_name, self._order, self._typed)
+        entries = [entry for group in groups for entry in group.entries]
         unusable = frozenset(entry.name for entry in entries if self._why_not_loaded(entry))
-        self._table.show(entries, self._compared, unusable, cursor_on)
+        self._table.show(
+            groups,
+            self._order,
+            loss_unit_of(self),
+            compared=self._compared,
+            unusable=unusable,
+            cursor_on=cursor_on,
+        )
+        box = self.query_one("#box")
         count = f"{len(entries):,} of {len(self._entries):,}" if self._typed else f"{len(entries):,}"
         reading = ", reading…" if self._is_reading else ""
-        self.query_one("#box").border_title = Content(f"Checkpoints · {count} by {self._order}{reading}")
+        box.border_title = Content(f"Checkpoints · {count} by {self._order}{reading}")
+        num_hidden = 0 if self._typed.split() else sum(map(is_untrained, self._entries.values()))
+        box.border_subtitle = Content(f"{num_hidden:,} of step 0 hidden: /{UNTRAINED}" if num_hidden else "")
 
     @on(CheckpointTable.Moved)
     def _show_detail(self, event: CheckpointTable.Moved) -> None:
@@ -123,7 +137,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
             detail.show("", [])
             detail.show_sample(None)
         else:
-            detail.show(self._why_not_loaded(event.entry), detail_lines(event.entry))
+            detail.show(self._why_not_loaded(event.entry), detail_lines(event.entry, loss_unit_of(self)))
             self._find_sample(event.entry)
 
     @work(exclusive=True, group="sample")
@@ -156,7 +170,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         return started.run if started else None
 
     def action_checkpoint_sort(self, step: int) -> None:
-        """Sort by the next (1) or previous (-1) of the orders."""
+        """Sort by the next (1) or previous (-1) column."""
         self._order = ORDERS[(ORDERS.index(self._order) + step) % len(ORDERS)]
         self._arrange()
 

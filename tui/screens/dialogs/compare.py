@@ -16,6 +16,7 @@ from engine.text import ELLIPSIS, harmless
 from tui.formatting.checkpoint_facts import ComparedField, comparison
 from tui.process.threads import on_own_thread
 from tui.screens.dialogs.base import Dialog
+from tui.widgets.terminal_info import loss_unit_of
 
 
 class CompareDialog(Dialog[None]):
@@ -41,7 +42,7 @@ class CompareDialog(Dialog[None]):
     def compose_body(self) -> ComposeResult:
         """Lay out a row per field of the metadata."""
         left, right = self._entries
-        pairs = comparison(left.info, right.info) if left.info and right.info else []
+        pairs = comparison(left.info, right.info, loss_unit_of(self)) if left.info and right.info else []
         with VerticalScroll():
             yield from _row(ComparedField("", left.name, right.name), "heading")
             for pair in pairs:

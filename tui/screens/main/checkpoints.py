@@ -6,6 +6,7 @@ from functools import partial
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
+from engine.storage.folders import BEFORE_LOAD
 from tui.process.threads import on_own_thread
 from tui.run.branching import Branch, OverlayCurve, curve_before, curve_of
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
@@ -25,6 +26,8 @@ class CheckpointsController(Controller):
         self._overlay = overlay
         self._branched_from = ""
         self._names_to_save: set[str] = set()
+        self._saved_before_load = ""
+        """What the current weights were saved as, where a load is about to replace them."""
 
     def mount(self) -> None:
         """Show the curve to compare with, where there is one from the start."""
@@ -64,8 +67,16 @@ class CheckpointsController(Controller):
             self._names_to_save.add("latest")
             self._run.send(SaveLatest())
 
+    def report_loaded(self, name: str, step: int) -> None:
+        """Show that a checkpoint is loaded, and where the weights before it are."""
+        saved, self._saved_before_load = self._saved_before_load, ""
+        before = f" The run before it is saved as {saved}." if saved else ""
+        self._run.messages.toast(f"Loaded {name}: continuing from step {step:,}.{before}")
+
     def report_saved(self, name: str) -> None:
         """Show that a checkpoint is saved, if it was saved by a key."""
+        if BEFORE_LOAD in name:
+            self._saved_before_load = name
         if name in self._names_to_save:
             self._names_to_save.discard(name)
             self._run.messages.toast(f"Saved as “{name}”.")

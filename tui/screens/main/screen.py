@@ -161,7 +161,7 @@ class MainScreen(Screen[None]):
             case e.CheckpointSaved(name=name):
                 self.checkpoints.report_saved(name)
             case e.CheckpointLoaded(name=name, step=step):
-                toast(f"Loaded {name}: continuing from step {step:,}.")
+                self.checkpoints.report_loaded(name, step)
             case e.LadderSampled():
                 self.sampling.show_ladder(event)
             case e.Warned(kind="outcome", message=message):

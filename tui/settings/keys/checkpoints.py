@@ -37,9 +37,10 @@ BROWSER_KEYS = (
         "enter",
         "checkpoint_load",
         "Load",
-        "Load the checkpoint into this run.",
+        "Load the checkpoint into this run, after a question; the run as it is now is saved first.",
         label="load",
         symbols="enter",
+        opens=True,
     ),
     Key(
         "n",

@@ -1,4 +1,4 @@
-"""`CheckpointTable`: renders only the rows in view. Never reads a file.
+"""`CheckpointTable`: groups of checkpoints under headings; renders only the lines in view. Never reads a file.
 
 Textual's `DataTable` takes 150 ms to rebuild 500 rows.
 """
@@ -20,11 +20,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from engine.checkpoints.catalog import CheckpointEntry
-from tui.formatting.checkpoint_rows import cells_of
+from engine.text import harmless
+from tui.formatting.checkpoint_rows import ORDERS, CheckpointGroup, Order, cells_of
+from tui.formatting.loss_units import LossUnit, unit_label
 from tui.formatting.numbers import shortened
 from tui.widgets.feed.layout import PIN_GLYPH
 
-_HEADINGS = ("name", "step", "bits/char", "size", "age")
+_ARROWS: dict[Order, str] = {"name": "▲", "step": "▼", "loss": "▲", "size": "▼", "age": "▲"}
+"""At the sorted column: whether its values rise or fall from top to bottom."""
 _MIN_NAME_WIDTH = 16
 _MARKS_WIDTH = 2
 _GAP = " "
@@ -33,7 +36,7 @@ PINNED, COMPARED = PIN_GLYPH, "="
 
 
 class CheckpointTable(ScrollView, can_focus=True):
-    """Shows checkpoints below a fixed heading, one row under the cursor."""
+    """Shows checkpoints below a fixed heading, one of them under the cursor, which skips the headings of groups."""
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,7 +48,7 @@ class CheckpointTable(ScrollView, can_focus=True):
         Binding("end", "move_to_end(1)", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"checkpoint-table--{name}" for name in ("heading", "row", "unusable", "cursor", "cursor-unusable")
+        f"checkpoint-table--{name}" for name in ("heading", "group", "row", "unusable", "cursor", "cursor-unusable")
     }
     DEFAULT_CSS = """
     CheckpointTable {
@@ -55,6 +58,7 @@ class CheckpointTable(ScrollView, can_focus=True):
         scrollbar-size-vertical: 1;
         background: $surface;
         .checkpoint-table--heading { color: $text-muted; text-style: bold; }
+        .checkpoint-table--group { color: $text-primary; text-style: bold; }
         .checkpoint-table--row { color: $foreground; }
         .checkpoint-table--unusable { color: $text-muted; }
         .checkpoint-table--cursor { background: $primary 30%; color: $foreground; text-style: bold; }
@@ -76,8 +80,14 @@ class CheckpointTable(ScrollView, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self._entries: Sequence[CheckpointEntry] = ()
-        self._widths = [cell_len(heading) for heading in _HEADINGS[1:]]
+        self._entries: list[CheckpointEntry] = []
+        self._lines: list[tuple[CheckpointGroup, CheckpointEntry | None]] = []
+        """The headings of the groups, and the entries below each."""
+        self._line_of: list[int] = []
+        """The line of each entry."""
+        self._order: Order = "age"
+        self._unit: LossUnit = "bits"
+        self._widths = [0] * (len(ORDERS) - 1)
         """Widths of all columns but the name: those of their longest cells."""
         self._cursor_row = 0
         self._compared: str | None = None
@@ -91,33 +101,47 @@ class CheckpointTable(ScrollView, can_focus=True):
 
     @property
     def entries(self) -> Sequence[CheckpointEntry]:
-        """All rows."""
+        """The entries of all groups."""
         return self._entries
 
     def show(
         self,
-        entries: Sequence[CheckpointEntry],
+        groups: Sequence[CheckpointGroup],
+        order: Order,
+        unit: LossUnit,
+        *,
         compared: str | None,
         unusable: frozenset[str],
         cursor_on: str | None = None,
     ) -> None:
-        """Show checkpoints: `compared` is the first one of a comparison, `unusable` are those that can't be loaded.
+        """Show groups sorted by `order`: `compared` is the first one of a comparison, `unusable` can't be loaded.
 
         The cursor moves to `cursor_on`, or else stays on its checkpoint, or else on its row.
         """
         before = self.current
         name = cursor_on or (before.name if before else "")
-        self._entries, self._compared, self._unusable = entries, compared, unusable
+        self._lines = [(group, entry) for group in groups for entry in (None, *group.entries)]
+        rows = [(line, entry) for line, (_, entry) in enumerate(self._lines) if entry is not None]
+        self._line_of, self._entries = [line for line, _ in rows], [entry for _, entry in rows]
+        self._order, self._unit, self._compared, self._unusable = order, unit, compared, unusable
         self._now = time.time()
-        columns = zip(_HEADINGS, *(cells_of(entry, self._now) for entry in entries), strict=True)
-        self._widths = [max(map(cell_len, column)) for column in columns][1:]
-        row = next((row for row, entry in enumerate(entries) if entry.name == name), self._cursor_row)
-        self._cursor_row = max(0, min(row, len(entries) - 1))
-        self.virtual_size = Size(self.scrollable_content_region.width, len(entries) + 1)
+        cells = (cells_of(entry, self._now, unit) for entry in self._entries)
+        self._widths = [max(map(cell_len, column)) for column in zip(self._headings, *cells, strict=True)][1:]
+        row = next((row for row, entry in enumerate(self._entries) if entry.name == name), self._cursor_row)
+        self._cursor_row = max(0, min(row, len(self._entries) - 1))
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines) + 1)
         self.call_after_refresh(self._scroll_to_cursor)
         self.refresh()
         if self.current != before:
             self.post_message(self.Moved(self.current))
+
+    @property
+    def _headings(self) -> list[str]:
+        """The titles of the columns, that of the sorted one with its arrow; the widths do not depend on the order."""
+        arrows = (_ARROWS[column] if column == self._order else " " for column in ORDERS)
+        titles = (unit_label(self._unit) if column == "loss" else column for column in ORDERS)
+        name, *others = zip(titles, arrows, strict=True)
+        return [" ".join(name), *(f"{arrow} {title}" for title, arrow in others)]
 
     def action_move(self, num_rows: int) -> None:
         """Move the cursor by rows."""
@@ -140,15 +164,19 @@ class CheckpointTable(ScrollView, can_focus=True):
         top = self.scroll_offset.y
         self._scroll_to_cursor()
         if self.scroll_offset.y == top:
-            self.refresh(*(Region(0, each + 1 - top, self.size.width, 1) for each in (before, row)))
+            lines = (self._line_of[each] + 1 - top for each in (before, row))
+            self.refresh(*(Region(0, line, self.size.width, 1) for line in lines))
         self.post_message(self.Moved(self.current))
 
     def _scroll_to_cursor(self) -> None:
-        """Scroll as little as necessary to show the cursor."""
+        """Scroll as little as necessary to show the cursor, and the heading above the first entry of a group."""
+        if not self._entries:
+            return
         num_visible = max(self.size.height - 1, 1)
-        top = self.scroll_offset.y
-        if not top <= self._cursor_row < top + num_visible:
-            wanted = self._cursor_row if self._cursor_row < top else self._cursor_row - num_visible + 1
+        top, line = self.scroll_offset.y, self._line_of[self._cursor_row]
+        first = line - 1 if self._lines[line - 1][1] is None and num_visible > 1 else line
+        if not (top <= first and line < top + num_visible):
+            wanted = first if first < top else line - num_visible + 1
             self.scroll_to(y=wanted, animate=False, force=True, immediate=True)
 
     def on_resize(self, _event: events.Resize) -> None:
@@ -156,31 +184,36 @@ class CheckpointTable(ScrollView, can_focus=True):
         self._scroll_to_cursor()
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked row; a double click posts `Chosen`."""
-        row = event.y - 1 + self.scroll_offset.y
-        if event.y == 0 or row >= len(self._entries):
+        """Move the cursor to the clicked entry; a double click posts `Chosen`."""
+        line = event.y - 1 + self.scroll_offset.y
+        if event.y == 0 or line not in self._line_of:
             return
-        self.move_to(row)
+        self.move_to(self._line_of.index(line))
         if event.chain == _DOUBLE_CLICK:
-            self.post_message(self.Chosen(self._entries[row]))
+            self.post_message(self.Chosen(self._entries[self._cursor_row]))
 
     def render_line(self, y: int) -> Strip:
-        """Return line `y` of the view: the heading, then rows."""
-        row = y - 1 + self.scroll_offset.y
+        """Return line `y` of the view: the heading, then groups."""
+        width, line = self.scrollable_content_region.width, y - 1 + self.scroll_offset.y
         if y == 0:
-            text, style = self._line("", _HEADINGS), "heading"
-        elif row < len(self._entries):
-            entry = self._entries[row]
-            marks = (PINNED if entry.is_pinned else "") + (COMPARED if entry.name == self._compared else "")
-            text = self._line(marks, cells_of(entry, self._now))
-            style = "unusable" if entry.name in self._unusable else "row"
-            if row == self._cursor_row:
-                style = "cursor" if style == "row" else "cursor-unusable"
+            text, style = self._line("", self._headings), "heading"
+        elif line < len(self._lines):
+            text, style = self._text_of(*self._lines[line], width)
         else:
             text, style = "", "row"
-        width = self.scrollable_content_region.width
         filled = text + " " * (width - cell_len(text))
         return Strip([Segment(filled, self.get_component_rich_style(f"checkpoint-table--{style}"))])
+
+    def _text_of(self, group: CheckpointGroup, entry: CheckpointEntry | None, width: int) -> tuple[str, str]:
+        """Return the text and component class of an entry, or of the heading of its group."""
+        if entry is None:
+            count = f" · {len(group.entries):,}"
+            return shortened(harmless(group.heading), width - len(count)) + count, "group"
+        marks = (PINNED if entry.is_pinned else "") + (COMPARED if entry.name == self._compared else "")
+        style = "unusable" if entry.name in self._unusable else "row"
+        if entry is self.current:
+            style = "cursor" if style == "row" else "cursor-unusable"
+        return self._line(marks, cells_of(entry, self._now, self._unit, group.run)), style
 
     def _line(self, marks: str, cells: Sequence[str]) -> str:
         """Return a row in the width of the table, without the columns that don't fit."""

@@ -95,6 +95,25 @@ def test_a_checkpoint_is_loaded_while_paused_and_the_run_stays_paused(corpus: Pa
     assert names(emitted)[first : first + 6] == expected
 
 
+@pytest.mark.parametrize("changes", [(), (c.SetLearningRate(learning_rate=0.05),)], ids=["as saved", "rate changed"])
+def test_before_a_load_a_state_is_not_saved_again_if_the_user_has_saved_just_that_by_name(
+    corpus: Path, changes: tuple[Command, ...]
+) -> None:
+    sent: list[c.Command] = [
+        c.Pause(),
+        c.SaveCheckpoint(name="six"),
+        *changes,
+        c.LoadCheckpoint(name="three"),
+        c.Resume(),
+    ]
+
+    emitted = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: sent})
+
+    assert only(emitted, e.CheckpointLoaded).step == 3
+    saved = [event.name for event in of_type(emitted, e.CheckpointSaved)]
+    assert ("step-6-before-load" in saved) == bool(changes)
+
+
 def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
     saved_losses: list[float | None] = []
 

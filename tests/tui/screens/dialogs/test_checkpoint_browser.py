@@ -22,6 +22,7 @@ from tests.tui.screens.dialogs.browser import STARTED, browsing, entry, files
 from tui.run.branching import OverlayCurve
 from tui.screens.dialogs.base import MessageDialog, YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
+from tui.screens.dialogs.checkpoint_load import LoadDialog
 from tui.screens.dialogs.checkpoint_name import RenameDialog
 from tui.screens.main.screen import MainScreen
 from tui.widgets.checkpoints.table import PINNED
@@ -48,8 +49,10 @@ async def test_enter_refuses_a_damaged_checkpoint_and_one_of_another_vocabulary_
         await shows(at.app, "Its vocabulary differs")
         await at.pilot.press("enter")
         await at.says("n starts a new run from it")
-        await at.pilot.press("down")
+        at.table.move_to(at.names.index("[/sad]"))
         await wait_until(lambda: "Its vocabulary differs" not in screen_text(at.app))
+        await at.pilot.press("enter")
+        await opened(at.app, LoadDialog)
         assert at.session.received == []
         await press(at.pilot, at.session, "enter")
         assert at.session.received == [c.LoadCheckpoint(name="[/sad]")]

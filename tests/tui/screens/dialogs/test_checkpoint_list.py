@@ -19,6 +19,7 @@ from tests.fakes import run_started, tweet_sampled
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, wait_until
 from tests.tui.screens.dialogs.browser import browsing, entry
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
+from tui.screens.dialogs.checkpoint_load import LoadDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.widgets.checkpoints.table import COMPARED
 
@@ -85,11 +86,14 @@ async def test_the_equals_sign_marks_one_and_shows_it_beside_another(stage: Stag
         await wait_until(lambda: COMPARED not in screen_text(at.app))
 
 
-async def test_right_and_left_sort_by_name_step_bits_and_age_and_a_slash_filters(stage: Stage, saved: Path) -> None:
+async def test_right_and_left_sort_by_the_columns_and_a_slash_filters(stage: Stage, saved: Path) -> None:
     async with browsing(stage, iterate_checkpoints) as at:
-        for order, first in (("name", "new"), ("step", "new"), ("bits", "old"), ("age", "new")):
-            await at.pilot.press("right")
-            await shows(at.app, f"5 by {order}")
+        await shows(at.app, "▲ age", "saved by name · 2", "this run, now · 3")
+        columns = [("name", "new"), ("step", "new"), ("loss", "old"), ("size", "new"), ("age", "new")]
+        titles = {"name": "name ▲", "step": "▼ step", "loss": "▲ bits/char", "size": "▼ size", "age": "▲ age"}
+        for key, order, first in [("right", *each) for each in columns] + [("left", *each) for each in columns[-2::-1]]:
+            await at.pilot.press(key)
+            await shows(at.app, f"5 by {order}", titles[order])
             assert next(name for name in at.names if "/" not in name) == first
             assert at.current == "new"
         await at.pilot.press("slash", *"step-7")
@@ -100,5 +104,7 @@ async def test_right_and_left_sort_by_name_step_bits_and_age_and_a_slash_filters
         assert at.app.screen.query_one("#filter", Input).display is False
         await at.pilot.press("slash", *"old", "enter")
         await wait_until(lambda: at.names == ["old"] and not isinstance(at.app.focused, Input), "the end of the filter")
+        await at.pilot.press("enter")
+        await opened(at.app, LoadDialog)
         await press(at.pilot, at.session, "enter")
         assert at.session.received == [c.LoadCheckpoint(name="old")]
