@@ -23,8 +23,9 @@ _WORDS = (
     ),
     HelpEntry(
         "levels",
-        "Losses that simple models reach on the same tweets: guessing (uniform), and counts of single characters "
-        "(unigram), pairs (bigram) or longer pieces (n-gram).",
+        "Losses that simple models reach on the same validation tweets: guessing (uniform), and counts of single "
+        "characters (unigram), pairs (bigram) or longer pieces (n-gram). Below a level, the model has learned more "
+        "than such counts contain.",
         "reference baseline",
     ),
     HelpEntry("step", "One update of the weights, computed from one batch of tweets."),
