@@ -25,6 +25,7 @@ from tui.remote import client
 from tui.remote.client import RemoteBridge
 from tui.remote.launched import LaunchedBridge
 from tui.remote.socket_path import launch_lock_path, make_private_folder
+from tui.run.folding import fold
 from tui.run.view import RunView
 
 FAILED = e.RunFailed(step=0, elapsed_seconds=0.0, title="The device can't be used", detail="No GPU.", hint="Buy one.")
@@ -70,24 +71,24 @@ def test_the_stage_is_the_launchers_until_the_run_listens() -> None:
     wait_until(lambda: launch.has_started)
     assert (bridge.stage, bridge.badge, bridge.is_alive) == (STAGE, "attached", True)
     with hosted(run_started(run=RUN), PAUSED) as made:
-        view = wait_for_view(bridge)
-        assert view.phase == "paused"
+        wait_for_the_pause(bridge)
         bridge.send(c.Resume())
         wait_until(lambda: made.sent == [c.Resume()])
         made.emit(FINISHED)
         assert events_in(bridge) == [FINISHED]
 
 
-def wait_for_view(bridge: RemoteBridge) -> RunView:
-    views: list[RunView] = []
+def wait_for_the_pause(bridge: RemoteBridge) -> None:
+    """Wait until the run is paused, in the snapshot or by an event after it."""
+    view = RunView()
 
     def has_come() -> bool:
-        view = bridge.drain().view
-        views.extend([] if view is None else [view])
-        return bool(views)
+        nonlocal view
+        update = bridge.drain()
+        view = fold(update.view or view, update.events)
+        return view.phase == "paused"
 
-    wait_until(has_come, "the view")
-    return views[0]
+    wait_until(has_come, "the pause")
 
 
 def test_a_failure_before_the_start_is_the_launchers() -> None:
@@ -146,7 +147,7 @@ def test_a_screen_waits_for_a_run_that_is_started_again_and_can_stop_it_meanwhil
         wait_until(lambda: bridge.badge == "restarting")
         assert "starting again" in bridge.interruption
         with hosted(run_started(run=RUN), PAUSED):
-            assert wait_for_view(bridge).phase == "paused"
+            wait_for_the_pause(bridge)
             assert (bridge.badge, bridge.interruption) == ("attached", "")
         wait_until(lambda: bridge.badge == "restarting")
         bridge.stop("stopped by the user")
