@@ -108,7 +108,7 @@ def test_several_screens_attach_to_one_run_and_show_what_another_changes(
     screen.wait_for("▶ training")
     screen.press("q")
     assert screen.wait_for_exit()[0] == 0
-    second.wait_for("The run is finished")
+    second.wait_for("■ stopped by the user")
 
 
 def test_q_quits_an_attached_screen_whose_run_has_ended(screen: Terminal, open_terminal: OpenTerminal) -> None:
@@ -116,7 +116,7 @@ def test_q_quits_an_attached_screen_whose_run_has_ended(screen: Terminal, open_t
     second.wait_for("▶ training")
     screen.press("q")
     assert screen.wait_for_exit()[0] == 0
-    second.wait_for("The run is finished")
+    second.wait_for("■ stopped by the user")
     second.press("q")
     assert second.wait_for_exit()[0] == 0
 

@@ -120,21 +120,23 @@ def test_the_screen_paints_before_torch_is_loaded_and_q_quits_at_once(
     assert "Traceback" not in terminal.text
 
 
-def test_a_finished_run_stays_on_the_screen_and_samples_until_q(open_terminal: OpenTerminal, tweets: Path) -> None:
+def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
+    open_terminal: OpenTerminal, tweets: Path
+) -> None:
     budget = ("--max-steps", "12", "--run-name", "short")
     terminal = open_terminal("--data", tweets, *SMALL_MODEL, *budget, columns=80, rows=24)
-    terminal.wait_for("The run is finished: --max-steps is reached")
-    terminal.wait_for(r"paused +step 12\b")
+    terminal.wait_for(r"■ finished: 12 steps in 0:0\d +best [\d.]+ .*at step 12 +saved: best, latest")
+    terminal.wait_for(r"finished +step 12\b")
     terminal.press("+", "g")
     terminal.wait_for("0.85 [●◐○]")
     terminal.press("space")
-    terminal.wait_for("Resume it with a larger --max-steps")
-    terminal.press("escape")
-    terminal.wait_until_gone("larger --max-steps")
+    terminal.wait_for(r"as much again +until step 24")
+    terminal.press("3")
+    terminal.wait_for(r"■ finished: 24 steps in")
     terminal.press("q")
     assert terminal.wait_for_exit()[0] == 0
     assert "best" in terminal.text
-    assert "tweetgen-tui --resume short --max-steps 24" in terminal.text
+    assert "tweetgen-tui --resume short --max-steps 48" in terminal.text
 
 
 def test_a_file_dropped_while_a_run_starts_replaces_it_by_a_run_on_that_file(

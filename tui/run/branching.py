@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from engine.checkpoints.catalog import CheckpointEntry, may_read_files, resolve_checkpoint
+from engine.checkpoints.catalog import CheckpointEntry, may_read_files, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.config.run import RunConfig, Setting
 from engine.errors import TweetgenError
@@ -49,6 +49,18 @@ class Branch:
             runtime=config.runtime,
             checkpoint=self.entry.name,
         )
+
+
+def config_of_new_run(config: RunConfig, run: str) -> RunConfig:
+    """Return the config of a new run from scratch on the tweets of `run`, with the settings of its `config`.
+
+    The tweets are those of its latest checkpoint: a resumed run has none in its config, and standard input is gone.
+    Raises `TweetgenError` where there is none, or where it names files that were not this run's own.
+    """
+    path = folder_of_run(run).checkpoint_path("latest")
+    info, _ = read_info(path)
+    require_trusted_corpus(path, info)
+    return replace(config, corpus=info.corpus, run_name=None, checkpoint=None, resume=None)
 
 
 def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from engine.protocol.events import RunFailed, RunFinished
 from engine.text import harmless
+from engine.training.schedule import BUDGETS
 from tui.formatting.loss_units import LossUnit, format_bits
 from tui.formatting.numbers import format_count, format_duration
 from tui.formatting.shell import quoted
@@ -16,7 +17,6 @@ from tui.run.view import RunView, is_over
 _MAX_NOTICE_CHARS = 120
 
 NUM_TWEETS = 3
-_BUDGETS = {"max_steps", "epochs", "max_seconds"}
 
 
 def summary_lines(view: RunView) -> list[str]:
@@ -76,22 +76,22 @@ def earlier_lines(views: Iterable[RunView]) -> list[str]:
     return [f"Earlier run:  tweetgen-tui --resume {quoted(each.run)}  ({each.corpus})" for each in started]
 
 
-def finished_text(ended: RunFinished) -> str:
-    """Return that a run is finished, and why, without a full stop."""
-    return "The run is finished" + ("" if ended.reason == "finished" else f": {_reason_text(ended.reason)}")
+def has_reached_end(ended: RunFinished) -> bool:
+    """Return whether a run has used up its budget or finished; else it was stopped before."""
+    return ended.reason in {"finished", *BUDGETS}
 
 
-def _reason_text(reason: str) -> str:
+def reason_text(reason: str) -> str:
     """Return the reason of an end in words."""
     words = reason.replace("_", " ")
-    return f"{words} reached" if reason in _BUDGETS else words
+    return f"{words} reached" if reason in BUDGETS else words
 
 
 def ending_lines(view: RunView) -> list[str]:
     """Return how a run ended, and its summary."""
     match view.ended:
         case RunFinished(reason=reason):
-            how = f"The run has ended: {_reason_text(reason)}."
+            how = f"The run has ended: {reason_text(reason)}."
         case RunFailed(title=title, detail=detail):
             how = f"The run has failed. {title}: {detail}"
         case _:

@@ -26,6 +26,8 @@ from tui.run.marks import Mark
 from tui.run.series.series import Series
 
 RunPhase = Literal["starting", "training", "paused", "finished", "failed"]
+SPENT = 1 - 1e-9
+"""The used share of a budget from which on it is used up: epochs are computed from steps, to rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,11 @@ class RunView:
     def for_resume(self) -> RunView:
         """Return the view with which a resumed run starts."""
         return replace(self, phase="starting", ended=None)
+
+    @property
+    def shown_phase(self) -> RunPhase:
+        """The phase for a reader: "finished" also while the session is paused because the budget is used up."""
+        return "finished" if self.phase == "paused" and is_over(self) else self.phase
 
     @property
     def num_unsaved_steps(self) -> int:
@@ -196,5 +203,5 @@ class RunView:
 
 def is_over(view: RunView) -> bool:
     """Return whether a run has ended, or is paused because its budget is used up."""
-    is_spent = view.phase == "paused" and view.progress is not None and view.progress >= 1
+    is_spent = view.phase == "paused" and view.progress is not None and view.progress >= SPENT
     return view.ended is not None or is_spent

@@ -67,7 +67,7 @@ def header_line(view: RunView, badge: str, width: int) -> Line:
     is_wide = width >= _MIN_CELLS_FOR_NAME
     start = [
         *([LineSegment(" tweetgen  ", "strong")] if is_wide else []),
-        LineSegment(f" {phase_text(view)} ", f"chip-{view.phase}"),
+        LineSegment(f" {phase_text(view)} ", f"chip-{view.shown_phase}"),
     ]
     if badge:
         start.append(LineSegment(f"  {badge if is_wide else badge.partition(',')[0]}", "val"))

@@ -15,10 +15,11 @@ from textual.widget import Widget
 
 from engine.protocol.stage import Stage
 from tui.run.alerts import Alert
-from tui.run.view import RunView
+from tui.run.view import RunPhase, RunView
 from tui.settings.key_table import BAR_KEYS
 from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.alert_bar import AlertBar
+from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.header import Header
 from tui.widgets.input.prompt_line import PromptLine
@@ -35,6 +36,8 @@ _PANELS: tuple[tuple[str, type[Widget]], ...] = (("tweets", TweetFeed), ("plot",
 """In the order in which a tiny terminal shows them, one at a time."""
 _MIN_CELLS_FOR_WHOLE_HEIGHT = 180
 """From this width on, the side panel has the whole height."""
+_PAUSE_LABELS: dict[RunPhase, str] = {"paused": "resume", "finished": "continue"}
+"""What the pause key does in a phase other than training."""
 _TICKS_PER_REPORT = 20
 """How long the report on the corpus is shown at least: the first steps may follow it at once."""
 
@@ -70,6 +73,7 @@ class Panels(Vertical):
                 yield PanelRule("tweets")
                 yield TweetFeed()
         yield StepBar()
+        yield EndBar()
         yield AlertBar()
         yield KeyBar(BAR_KEYS)
         yield PromptLine()
@@ -220,7 +224,7 @@ class Panels(Vertical):
             self.query_one(SidePanel).measure(view, host_pid)
         if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
             self.query_one(TweetFeed).show(view)
-        self.query_one(KeyBar).pause_label = "resume" if view.phase == "paused" else "pause"
+        self.query_one(KeyBar).pause_label = _PAUSE_LABELS.get(view.shown_phase, "pause")
 
     def await_tweet(self, view: RunView) -> None:
         """Draw the next tweet after those of `view` without delay: the user has asked for it."""

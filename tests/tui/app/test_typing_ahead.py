@@ -163,7 +163,7 @@ async def test_text_typed_together_with_a_refused_key_is_dropped_and_later_keys_
     async with app.run_test(size=(80, 24)):
         await wait_until(lambda: app.summary_view.phase == "finished")
         post(app, "pquick")
-        await toasted(app, "The run is finished; q quits, o opens other tweets.")
+        await toasted(app, "The run has ended; tweetgen-tui --resume")
         post(app, ",")
         await opened(app, SettingsScreen)
         assert app.screen.query_one(OptionList).has_focus
@@ -182,7 +182,7 @@ async def test_keys_of_the_same_read_that_arrive_after_a_refusal_are_dropped_exc
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(lambda: app.summary_view.phase == "finished")
         post(app, "p")
-        await toasted(app, "The run is finished; q quits, o opens other tweets.")
+        await toasted(app, "The run has ended; tweetgen-tui --resume")
         screen = app.screen
         post(app, "h,q")
         await pilot.pause()

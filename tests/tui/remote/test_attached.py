@@ -235,7 +235,7 @@ class Behind(Attached):
 async def test_the_end_is_reported_on_a_screen_that_missed_events(stage: Stage) -> None:
     async with attached(stage, Behind) as (app, _, session):
         session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9))
-        await toasted(app, "The run is finished: max steps reached; q quits")
+        await shows(app, "■ finished: 9 steps in 0:01")
 
 
 class Launched(Attached):

@@ -10,7 +10,7 @@ from tests.fakes import run_started, steps_finished, tweet_sampled
 from tui.formatting.tweets import EMPTY_TWEET
 from tui.process.outcome import exit_code_of
 from tui.run.reducer import apply
-from tui.run.summary import earlier_lines, finished_text, how_to_attach, summary_lines
+from tui.run.summary import earlier_lines, how_to_attach, summary_lines
 from tui.run.view import RunView
 
 
@@ -65,12 +65,6 @@ def test_a_run_whose_budget_is_used_up_does_not_continue_without_a_screen() -> N
     assert "continues in the background" in how_to_attach(view)
     view = apply(view, Paused(step=2, elapsed_seconds=1.0))
     assert how_to_attach(view) == "The run first is finished; its process ends once no screen is attached."
-
-
-def test_the_reason_of_a_finished_run_is_in_words() -> None:
-    ended = RunFinished(step=6, elapsed_seconds=2.0, reason="max_steps", total_seconds=2.0, total_chars=1)
-    assert finished_text(ended) == "The run is finished: max steps reached"
-    assert finished_text(replace(ended, reason="finished")) == "The run is finished"
 
 
 def test_steps_since_a_load_count_as_unsaved() -> None:

@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from engine.text import harmless
-from tui.screens.dialogs.base import MessageDialog, ResultDialog
+from tui.screens.dialogs.base import FailureDialog, MessageDialog, ResultDialog
 
 QUIET_SECONDS = 3.0
 """The same toast is not shown twice within this time."""
@@ -25,8 +25,8 @@ class Messages:
         self._clock = clock
         self._drop_typed_ahead = drop_typed_ahead
         self._last = ("", 0.0)
-        self._result: ResultDialog | None = None
-        """Not shown yet."""
+        self._waiting: list[tuple[MessageDialog, Callable[[Any], None] | None]] = []
+        """Dialogs that are not shown yet, with what handles their answers."""
 
     def toast(self, text: str, severity: SeverityLevel = "information") -> None:
         """Show a line for a few seconds, unless it has just been shown."""
@@ -48,12 +48,19 @@ class Messages:
             self._screen.app.push_screen(MessageDialog(title, detail, hint))
 
     def result(self, title: str, detail: str) -> None:
-        """Show the result of a run in a dialog, once nothing is open or typed that its keys would be meant for."""
-        self._result = ResultDialog(title, detail, "")
+        """Show the result of a run in a dialog, once no other is open and nothing is typed."""
+        self._waiting.append((ResultDialog(title, detail, ""), None))
+
+    def failure(self, dialog: FailureDialog, answer: Callable[[Any], None]) -> None:
+        """Show why a run has failed, over any dialog, once nothing is typed that its keys would be meant for."""
+        self._waiting.append((dialog, answer))
 
     def tick(self) -> None:
-        """Show a result that waits."""
-        is_free = self._screen.app.screen is self._screen and not isinstance(self._screen.focused, Input)
-        if self._result is not None and is_free:
-            self._screen.app.push_screen(self._result)
-            self._result = None
+        """Show the next dialog that waits."""
+        screen = self._screen.app.screen
+        if not self._waiting or isinstance(screen.focused, Input):
+            return
+        dialog, answer = self._waiting[0]
+        if screen is self._screen or isinstance(dialog, FailureDialog):
+            self._waiting.pop(0)
+            self._screen.app.push_screen(dialog, answer)

@@ -11,6 +11,7 @@ from tui.screens.main.run_control import Controller, RunControl
 from tui.settings.key_table import BAR_KEYS
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.store import Changes
+from tui.widgets.end_bar import EndBar
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
 
@@ -63,4 +64,6 @@ class ScreenPreferencesController(Controller):
                 self._run.send(changed)
 
     def _show_keys(self) -> None:
-        self._run.screen.query_one(KeyBar).show_keys(mapped(BAR_KEYS, self.key_map))
+        keys = mapped(BAR_KEYS, self.key_map)
+        self._run.screen.query_one(KeyBar).show_keys(keys)
+        self._run.screen.query_one(EndBar).show_keys(keys)

@@ -16,21 +16,33 @@ from textual.screen import Screen
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from tui.formatting.loss_units import LossUnit
+from tui.formatting.shell import quoted
 from tui.run.alerts import AlertMonitor
 from tui.run.bridge import Bridge
 from tui.run.command_book import Change, CommandBook
 from tui.run.folding import fold
-from tui.run.view import RunPhase, RunView, is_over
+from tui.run.view import RunView, is_over
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
 from tui.widgets.panels import Panels
 from tui.widgets.terminal_info import loss_unit_of
 
-_REFUSING_PHASES: dict[RunPhase, str] = {
-    "starting": "The run is still starting.",
-    "finished": "The run is finished; q quits, o opens other tweets.",
-    "failed": "The run has failed; q quits, o opens other tweets.",
-}
+
+def _phase_refusal(view: RunView) -> str:
+    """Return why the session of a run accepts no command; empty if it does."""
+    match view.phase:
+        case "starting":
+            return "The run is still starting."
+        case "failed":
+            return "The run has failed; q quits, o opens other tweets."
+        case "finished" if view.started is not None:
+            what = "The replay is over" if view.is_replay else "The run has ended"
+            run = quoted(view.started.run)
+            return f"{what}; tweetgen-tui --resume {run} continues the run, o opens other tweets, q quits."
+        case "finished":
+            return "The run has ended; q quits, o opens other tweets."
+        case _:
+            return ""
 
 
 def _missed(before: RunView, view: RunView) -> Iterator[Event]:
@@ -99,9 +111,14 @@ class RunControl:
         return view.phase in {"training", "paused"} and not view.is_replay and not self.is_ending
 
     @property
+    def is_at_end(self) -> bool:
+        """Whether the run is paused because its budget is used up, so that it can be continued with a larger one."""
+        return self.view.shown_phase != self.view.phase and not self.view.is_replay
+
+    @property
     def step_note(self) -> str:
         """How to go on where the run was paused to take single steps; empty elsewhere."""
-        is_paused = self.has_paused_to_step and self.view.phase == "paused" and not is_over(self.view)
+        is_paused = self.has_paused_to_step and self.view.shown_phase == "paused"
         return "paused: . takes one step, space resumes" if is_paused else ""
 
     def drain(self) -> tuple[Event, ...]:
@@ -169,7 +186,7 @@ class RunControl:
 
     def _command_refusal(self) -> str:
         """Return why the session accepts no command now; empty if it does."""
-        return _REFUSING_PHASES.get(self.view.phase, "") or self.bridge.interruption
+        return _phase_refusal(self.view) or self.bridge.interruption
 
     def _allow(self, refusal: str) -> bool:
         if refusal:

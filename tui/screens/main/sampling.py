@@ -29,11 +29,15 @@ class SamplingController(Controller):
         return self._run.screen.query_one(PromptLine)
 
     def tick(self) -> None:
-        """Bring the prompt line up to date, or close it where no model runs."""
-        if self._run.view.phase in {"training", "paused"} and not self._run.is_ending:
-            self.prompt.tick(self._run.shown_view)
-        else:
+        """Bring the prompt line up to date. It stays open after the end of a run: the next keys are meant for it."""
+        if self._run.is_ending:
             self.prompt.close()
+        elif self._run.view.phase in {"training", "paused"}:
+            self.prompt.tick(self._run.shown_view)
+
+    def show_end(self) -> None:
+        """Show in the prompt line, if it is open, that no model completes it any more."""
+        self.prompt.show_refusal("No model is running to complete the prompt.")
 
     def action_prompt(self) -> None:
         """Open the prompt line."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar, Literal, assert_never
 
 from textual import on
@@ -22,10 +23,10 @@ from engine.protocol.events import TextCompleted, TweetRead
 from tui.run import replay
 from tui.run.branching import OverlayCurve
 from tui.run.bridge import Bridge
-from tui.run.summary import finished_text
 from tui.run.view import RunView
 from tui.screens.dialogs.base import FailureDialog
 from tui.screens.main.batch import BatchController
+from tui.screens.main.budget import BudgetController
 from tui.screens.main.checkpoints import CheckpointsController
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.levels import LevelsController
@@ -41,6 +42,7 @@ from tui.screens.main.xray import XrayController
 from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.keys.key import bindings_of, opening
+from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.panels import Panels
@@ -72,7 +74,8 @@ class MainScreen(Screen[None]):
         """Shown while the run starts; may be empty."""
         run = self.run = RunControl(self, bridge, view, services, clock)
         self.leaving = LeavingController(run, clock)
-        self.steering = SteeringController(run, self.leaving)
+        self.budget = BudgetController(run, self.leaving)
+        self.steering = SteeringController(run, self.leaving, self.budget)
         self.batches = BatchController(run, self.steering)
         self.sampling = SamplingController(run)
         self.checkpoints = CheckpointsController(run, self.leaving, overlay)
@@ -100,8 +103,9 @@ class MainScreen(Screen[None]):
 
     @property
     def opening_keys(self) -> frozenset[str]:
-        """The keys that open a line or a dialog."""
-        return opening(mapped(MAIN_KEYS, self.key_map))
+        """The keys that open a line or a dialog: that of the pause, too, once the run is over."""
+        keys = mapped(MAIN_KEYS, self.key_map)
+        return opening(replace(key, opens=key.opens or (key.name == "pause" and self.run.is_at_end)) for key in keys)
 
     def compose(self) -> ComposeResult:
         """Lay out the panels, and the line shown in their place if the terminal is too small."""
@@ -129,6 +133,8 @@ class MainScreen(Screen[None]):
         if not self._is_covered:
             self.panels.tick(self.run.shown_view, bridge.stage, bridge.host_pid)
             self.panels.query_one(StepBar).show(self.run.view.last_step_taken, self.run.step_note)
+            is_read_only = bool(bridge.refusal or bridge.interruption)
+            self.panels.query_one(EndBar).show(self.run.view, is_read_only=is_read_only)
         self.panels.show_attachment(bridge.badge, is_read_only=bool(bridge.refusal or bridge.interruption))
         self.run.show_alert()
         for event in events:
@@ -166,6 +172,8 @@ class MainScreen(Screen[None]):
                 self.sampling.show_ladder(event)
             case e.Warned(kind="outcome", message=message):
                 self.run.messages.result("The run on one tweet", message)
+            case e.Warned(kind="finished"):
+                pass  # the end bar shows it
             case e.Warned(kind=kind, message=message):
                 toast(message, "information" if kind == "disk-works" else "warning")
             case e.RunFinished() | e.RunFailed():
@@ -231,14 +239,13 @@ class MainScreen(Screen[None]):
         """Show why the run has ended, unless the user ends it."""
         self.tweet_details.stop_waiting()
         self.batches.stop_waiting()
+        self.sampling.show_end()
         if self.run.is_ending:
             return
-        if isinstance(ended, e.RunFinished):
-            self.run.messages.toast(f"{finished_text(ended)}; q quits, o opens other tweets.")
-        else:
+        if isinstance(ended, e.RunFailed):
             remedy = self.steering.memory_alert.remedy if self.steering.memory_alert else ""
             dialog = FailureDialog(ended.title, ended.detail, ended.hint, remedy)
-            self.app.push_screen(dialog, self._on_failure_answer)
+            self.run.messages.failure(dialog, self._on_failure_answer)
 
     def _on_failure_answer(self, answer: Literal["open", "remedy"] | None) -> None:
         """Do what was chosen over a run that has failed."""

@@ -18,8 +18,8 @@ from tui.run.setting_commands import (
     other_temperature,
     with_interval,
 )
-from tui.run.view import is_over
 from tui.screens.dialogs.number import NumberDialog, NumberQuestion
+from tui.screens.main.budget import BudgetController
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
 
@@ -30,14 +30,17 @@ MAX_STEPS_PER_SECOND = 1000
 class SteeringController(Controller):
     """The keys that change a run while it trains."""
 
-    def __init__(self, run: RunControl, leaving: LeavingController) -> None:
-        """Steer this run; `leaving` ends it where another try follows."""
+    def __init__(self, run: RunControl, leaving: LeavingController, budget: BudgetController) -> None:
+        """Steer this run; `leaving` ends it where another try follows, `budget` continues it after its end."""
         super().__init__(run)
         self._leaving = leaving
+        self._budget = budget
 
     def action_pause(self) -> None:
-        """Pause or resume."""
-        if self._run.can_command():
+        """Pause or resume; ask how to continue a run whose budget is used up."""
+        if self._run.is_at_end:
+            self._budget.action_change()
+        elif self._run.can_command():
             self._run.has_paused_to_step = False
             self._run.send(self._run.commands.pause_toggled(self._run.view))
 
@@ -46,8 +49,8 @@ class SteeringController(Controller):
         if not self._run.can_command() or self._run.commands.is_taking_step:
             return
         toggled = self._run.commands.pause_toggled(self._run.view)
-        if is_over(self._run.view):
-            self._run.messages.refuse("The run is finished: no step is left to take.")
+        if self._run.is_at_end:
+            self._run.messages.refuse("The run is finished: no step is left to take. space continues it.")
         elif isinstance(toggled, Pause):
             self._run.has_paused_to_step = True
             self._run.send(toggled)
@@ -56,7 +59,9 @@ class SteeringController(Controller):
 
     def action_finish(self) -> None:
         """Finish the run, or cancel that."""
-        if self._run.can_command():
+        if self._run.is_at_end:
+            self._budget.finish()
+        elif self._run.can_command():
             self._run.send(self._run.commands.finish_toggled(self._run.view))
 
     def action_temperature(self, direction: int) -> None:

@@ -9,7 +9,7 @@ TRAINING_KEYS = (
         "space",
         "steering.pause",
         "Pause or resume",
-        "Pause the training, or resume it.",
+        "Pause or resume the training; continue a run that is finished.",
         label="pause",
         steers=True,
     ),
@@ -41,6 +41,14 @@ TRAINING_KEYS = (
         "steering.learning_rate(-1)",
         "Lower the learning rate",
         "Lower the learning rate by 21 % (the schedule still applies).",
+        steers=True,
+    ),
+    Key(
+        "",
+        "budget.change",
+        "Change the budget",
+        "Let the run train longer: more steps, more time, more epochs, or without limit.",
+        opens=True,
         steers=True,
     ),
     Key(

@@ -24,12 +24,12 @@ _PHASE_GLYPHS: dict[RunPhase, str] = {"starting": "○", "training": "▶", "pau
 def phase_text(view: RunView) -> str:
     """Return the phase with its glyph: "▶ training", "‖ paused, finishing", "▶ replay"."""
     if view.is_replay:
-        word = "replay" if view.phase == "training" else f"replay, {view.phase}"
+        word = "replay" if view.phase == "training" else f"replay, {view.shown_phase}"
     elif view.is_finishing:
         word = "finishing" if view.phase == "training" else f"{view.phase}, finishing"
     else:
-        word = view.phase
-    return f"{_PHASE_GLYPHS[view.phase]} {word}"
+        word = view.shown_phase
+    return f"{_PHASE_GLYPHS[view.shown_phase]} {word}"
 
 
 def step_text(view: RunView) -> str:

@@ -192,7 +192,7 @@ async def test_after_the_end_of_the_run_the_dialog_shows_the_bits_stored_with_th
         await shows(app, "1.00 bits when sampled", "▸ h", "50%", "No model is running to evaluate the tweet.")
         assert "bits at step" not in screen_text(app)
         await pilot.press("P")
-        await toasted(app, "The run is finished")
+        await toasted(app, "The run has ended")
         assert session.received == []
 
 

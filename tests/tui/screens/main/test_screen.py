@@ -46,7 +46,7 @@ async def test_what_a_run_on_one_tweet_has_learned_is_shown_after_an_open_dialog
         await opened(app, HelpScreen)
         session.emit(outcome)
         session.emit(end)
-        await toasted(app, "The run is finished; q quits")
+        await wait_until(lambda: app.summary_view.ended, "the end")
         assert isinstance(app.screen, HelpScreen)
         await pilot.press("escape")
         await opened(app, ResultDialog)
@@ -77,9 +77,11 @@ async def test_a_finished_run_stays_readable_and_steering_keys_report_that_it_is
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(lambda: app.summary_view.phase == "finished")
         await shows(app, "hello there")
-        await pilot.press("g", "space", "+")
-        await wait_until(lambda: "The run is finished; q quits, o opens other tweets." in toasts(app))
-        assert toasts(app).count("The run is finished; q quits, o opens other tweets.") == 1
+        how = "tweetgen-tui --resume 2026-11-25-101112 continues the run"
+        refusal = f"The run has ended; {how}, o opens other tweets, q quits."
+        await pilot.press("g", "space", "f", "+")
+        await wait_until(lambda: refusal in toasts(app))
+        assert toasts(app).count(refusal) == 1
         await pilot.press("q")
         await wait_until(lambda: not app.is_running)
     assert app.return_code == 0

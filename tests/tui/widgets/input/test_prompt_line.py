@@ -11,7 +11,7 @@ from textual.widgets import Input
 from engine.config.run import SamplingConfig
 from engine.protocol import commands, events
 from tests.fakes import FakeSession, run_started, steps_finished, text_completed, tweet_sampled
-from tests.tui.conftest import Stage, press, screen_text, shows, toasted, wait_until
+from tests.tui.conftest import Stage, press, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.formatting.chances import shown_char
 from tui.screens.main.screen import MainScreen
@@ -193,7 +193,7 @@ async def test_only_the_answer_to_its_own_request_is_shown_and_a_refusal_in_the_
         assert app.screen is screen
 
 
-async def test_the_line_closes_with_the_run(stage: Stage) -> None:
+async def test_the_line_stays_open_after_the_end_of_the_run_and_what_is_typed_acts_on_nothing(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -201,9 +201,15 @@ async def test_the_line_closes_with_the_run(stage: Stage) -> None:
         session.emit(
             events.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
         )
+        await shows(app, "No model is running to complete the prompt.", "■ stopped: 9 steps in 0:01")
+        await pilot.press(*"quick ", "enter")
+        await toasted(app, "The run has ended; tweetgen-tui --resume")
+        assert line(app) == "quick "
+        await pilot.press("escape")
         await wait_until(
             lambda: not screen.sampling.prompt.is_open and isinstance(screen.focused, TweetFeed), "the feed"
         )
         await pilot.press("p")
-        await toasted(app, "The run is finished; q quits, o opens other tweets.")
+        await wait_until(lambda: toasts(app)[-1].startswith("The run has ended"))
         assert not screen.sampling.prompt.is_open
+        assert app.is_running

@@ -1,0 +1,207 @@
+"""How a run can continue beyond its budget: the choices of the dialog, the commands of each, and their effect. Pure.
+
+Each choice sets one limit or none and lifts the others, so that the run reaches that limit, whatever its budget was.
+The learning rate then follows its schedule at the used share of the new budget: at the end of a cosine or a cooldown it
+rises again, the less the shorter the extension.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from engine.protocol.commands import Command, Finish, SetBudget
+from engine.training.schedule import Finish as PlannedFinish
+from engine.training.schedule import budget_used, finish_after, learning_rate_at
+from tui.formatting.numbers import format_count, format_duration, format_learning_rate
+from tui.run.view import SPENT, RunView, is_over
+
+Unit = Literal["steps", "seconds", "epochs"]
+ChoiceName = Literal["steps", "time", "double", "amount", "unlimited", "finish", "new run"]
+MORE_STEPS = 1000
+MORE_SECONDS = 60
+MAX_AMOUNT = 1e12
+_FIELDS: dict[Unit, str] = {"steps": "max_steps", "seconds": "max_seconds", "epochs": "epochs"}
+_NUMBER_AND_UNIT = re.compile(r"([\d., _\u00a0\u202f]*\d)\s*([a-z]*)")
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):([0-5]\d)")
+_UNITS: dict[str, tuple[Unit, float]] = {
+    **dict.fromkeys(("", "step", "steps"), ("steps", 1.0)),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), ("seconds", 1.0)),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), ("seconds", 60.0)),
+    **dict.fromkeys(("h", "hour", "hours"), ("seconds", 3600.0)),
+    **dict.fromkeys(("e", "epoch", "epochs"), ("epochs", 1.0)),
+}
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much longer a run trains."""
+
+    number: float
+    unit: Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One row of the dialog."""
+
+    name: ChoiceName
+    label: str
+    effect: str
+    """Where the run ends then, in a few words."""
+    commands: tuple[Command, ...] = ()
+    """Sent when it is chosen; empty for a choice that is no command."""
+    note: str = ""
+    """What happens to the other limits and to the learning rate, in a sentence or two; may be empty."""
+
+
+def amount_in(text: str) -> Amount | None:
+    """Parse "2,500", "90 s", "10 min", "1:30", "2 h" or "1.5 epochs"; a number without a unit is one of steps."""
+    text = text.strip().lower()
+    clock = _CLOCK.fullmatch(text)
+    if clock is not None:
+        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        return _checked(Amount(3600 * hours + 60 * minutes + seconds, "seconds"))
+    match = _NUMBER_AND_UNIT.fullmatch(text)
+    if match is None or match[2] not in _UNITS:
+        return None
+    unit, factor = _UNITS[match[2]]
+    digits = re.sub(r"[ _\u00a0\u202f]|,(?=\d{3}(?!\d))", "", match[1]).replace(",", ".")
+    try:
+        return _checked(Amount(float(digits) * factor, unit))
+    except ValueError:  # two points
+        return None
+
+
+def _checked(amount: Amount) -> Amount | None:
+    """Return an amount that a run can train for; None for others."""
+    is_whole = amount.unit != "steps" or amount.number.is_integer()
+    least = 0.01 if amount.unit == "epochs" else 1
+    return amount if is_whole and least <= amount.number <= MAX_AMOUNT else None
+
+
+def budget_after(view: RunView, amount: Amount) -> SetBudget:
+    """Return the budget that ends a run this much later: than its limit in the same unit, or else than now."""
+    limit, used = _limit(view, amount.unit), _used(view, amount.unit)
+    begin = used if limit is None or is_over(view) else max(limit, used)
+    return _budget(amount.unit, (begin if amount.unit == "epochs" else round(begin)) + amount.number)
+
+
+def doubled_budget(view: RunView) -> SetBudget:
+    """Return twice the limit that ends the run first, or twice the steps where none has ended it."""
+    limits = {unit: limit for unit in _FIELDS if (limit := _limit(view, unit)) is not None}
+    share, unit = max(((_used(view, unit) / limit, unit) for unit, limit in limits.items()), default=(0.0, "steps"))
+    if unit not in limits or (is_over(view) and share < SPENT):
+        return budget_after(view, Amount(max(view.step, 1), "steps"))
+    return _budget(unit, 2 * max(limits[unit], _used(view, unit) if share >= 2 else 0))
+
+
+def _budget(unit: Unit, limit: float) -> SetBudget:
+    """Return the budget with one limit."""
+    match unit:
+        case "steps":
+            return SetBudget(max_steps=int(limit))
+        case "seconds":
+            return SetBudget(max_seconds=round(limit, 3))
+        case "epochs":
+            return SetBudget(epochs=round(limit, 3))
+
+
+def _used(view: RunView, unit: Unit) -> float:
+    return {"steps": view.step, "seconds": view.elapsed_seconds, "epochs": view.epoch}[unit]
+
+
+def _limit(view: RunView, unit: Unit) -> float | None:
+    """Return the run's limit in a unit, if any."""
+    return getattr(view.training, _FIELDS[unit], None)
+
+
+def limit_text(budget: SetBudget) -> str:
+    """Return where a budget with one limit or none ends the run: "until step 2,000", "until 3:05", "until you quit"."""
+    if budget.max_steps is not None:
+        return f"until step {format_count(budget.max_steps)}"
+    if budget.max_seconds is not None:
+        return f"until {format_duration(budget.max_seconds)} of training"
+    if budget.epochs is not None:
+        return f"until epoch {budget.epochs:g}"
+    return "until you quit"
+
+
+def choices(view: RunView) -> tuple[Choice, ...]:
+    """Return the rows of the dialog for a run as it is now."""
+    return tuple(_choices(view))
+
+
+def _choices(view: RunView) -> Iterator[Choice]:
+    yield _extension(view, "steps", f"+{format_count(MORE_STEPS)} steps", Amount(MORE_STEPS, "steps"))
+    yield _extension(view, "time", "+1 minute", Amount(MORE_SECONDS, "seconds"))
+    yield _with_budget(view, "double", "as much again", doubled_budget(view))
+    yield Choice(name="amount", label="another number", effect="steps, time or epochs")
+    yield _with_budget(view, "unlimited", "without limit", SetBudget())
+    if not view.is_finishing:
+        yield finish_choice(view)
+    if is_over(view):
+        yield Choice(name="new run", label="new run", effect="from the start, on the same tweets")
+
+
+def _extension(view: RunView, name: ChoiceName, label: str, amount: Amount) -> Choice:
+    return _with_budget(view, name, label, budget_after(view, amount))
+
+
+def _with_budget(view: RunView, name: ChoiceName, label: str, budget: SetBudget) -> Choice:
+    return Choice(name=name, label=label, effect=limit_text(budget), commands=(budget,), note=note_on(view, budget))
+
+
+def finish_choice(view: RunView) -> Choice:
+    """Return the choice to finish; a run whose budget is used up gets as many steps as that takes."""
+    planned = finish_after(view.step)
+    num_steps = format_count(planned.last_step - planned.first_step)
+    budget = SetBudget(max_steps=planned.last_step)
+    return Choice(
+        name="finish",
+        label="finish",
+        effect=f"until step {format_count(planned.last_step)}, annealing the rate to zero",
+        commands=(budget, Finish()) if is_over(view) else (Finish(),),
+        note=note_on(view, budget, planned)
+        if is_over(view)
+        else f"The learning rate falls to zero over {num_steps} steps.",
+    )
+
+
+def note_on(view: RunView, budget: SetBudget, finish: PlannedFinish | None = None) -> str:
+    """Return what a budget changes besides the end: limits that are lifted, and the learning rate."""
+    return " ".join(filter(None, (_lifted(view, budget), _rate_text(view, budget, finish))))
+
+
+def _lifted(view: RunView, budget: SetBudget) -> str:
+    """Return which limits are lifted; empty if none are."""
+    training = view.training
+    if training is None or budget == SetBudget():
+        return ""
+    lifted = []
+    if training.max_steps is not None and budget.max_steps is None:
+        lifted.append(f"{format_count(training.max_steps)} steps")
+    if training.max_seconds is not None and budget.max_seconds is None:
+        lifted.append(format_duration(training.max_seconds))
+    if training.epochs is not None and budget.epochs is None:
+        lifted.append(f"{training.epochs:g} epoch{'' if training.epochs == 1 else 's'}")
+    return f"The limit of {' and of '.join(lifted)} is lifted." if lifted else ""
+
+
+def _rate_text(view: RunView, budget: SetBudget, finish: PlannedFinish | None) -> str:
+    """Return how the learning rate changes; empty where it does not."""
+    if view.training is None:
+        return ""
+    training = replace(view.training, max_steps=budget.max_steps, max_seconds=budget.max_seconds, epochs=budget.epochs)
+    used = budget_used(training, view.step, view.epoch, view.elapsed_seconds)
+    before = format_learning_rate(view.learning_rate)
+    after = format_learning_rate(learning_rate_at(training, view.step, used))
+    if finish is not None:
+        return f"The learning rate falls from {after} to zero."
+    if before == after:
+        return ""
+    has_schedule = training.schedule != "constant" and used is not None
+    why = f", its place on the longer {training.schedule} schedule" if has_schedule else ""
+    return f"The learning rate goes from {before} to {after}{why}."

@@ -1,0 +1,55 @@
+"""The end of a run: continue it with a larger budget, finish it, or start a new run on the same tweets."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from engine.errors import TweetgenError
+from engine.protocol.commands import Finish, Resume
+from tui.run.branching import config_of_new_run, curve_of
+from tui.run.continuation import Choice, finish_choice
+from tui.run.view import is_over
+from tui.screens.dialogs.continue_run import ContinueDialog
+from tui.screens.main.leaving import LeavingController
+from tui.screens.main.run_control import Controller, RunControl
+
+
+class BudgetController(Controller):
+    """Changes where the run ends, also after its end."""
+
+    def __init__(self, run: RunControl, leaving: LeavingController) -> None:
+        """Continue this run; `leaving` ends it where another follows."""
+        super().__init__(run)
+        self._leaving = leaving
+
+    def action_change(self) -> None:
+        """Choose how much longer the run trains."""
+        if self._run.can_command():
+            self._run.app.push_screen(ContinueDialog(self._run.view), self._apply)
+
+    def finish(self) -> None:
+        """Finish a run whose budget is used up."""
+        self._apply(finish_choice(self._run.view))
+
+    def _apply(self, choice: Choice | None) -> None:
+        """Send the commands of a choice, and resume a run that was over; or start a new one."""
+        if choice is None or not self._run.can_command():
+            return
+        if choice.name == "new run":
+            self._start_new()
+            return
+        was_over = is_over(self._run.view)
+        for command in (*choice.commands, *([Resume()] if was_over else [])):
+            self._run.send(command)
+        if not any(isinstance(command, Finish) for command in choice.commands):  # its answer is a toast
+            self._run.messages.toast(f"The run trains {choice.effect}.")
+
+    def _start_new(self) -> None:
+        """End this run, and start another on its tweets; the plot shows both curves."""
+        try:
+            config = config_of_new_run(self._run.bridge.config, self._run.name)
+        except TweetgenError as error:
+            self._run.messages.error(error.title, error.message, error.hint)
+            return
+        start = partial(self._run.services.start, config, curve_of(self._run.view))
+        self._leaving.end_then(start, "then a new run on the same tweets")

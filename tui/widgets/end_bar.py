@@ -1,0 +1,176 @@
+"""`EndBar`: what a run that is over has reached, and the keys for what can follow, on two lines above the alert bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import events
+from textual.content import Content
+from textual.widget import Widget
+
+from engine.protocol.events import RunFailed, RunFinished
+from engine.text import harmless
+from tui.formatting.cells import cell_len
+from tui.formatting.loss_units import LossUnit, format_bits, unit_label
+from tui.formatting.numbers import format_count, format_duration, shortened
+from tui.run.summary import has_reached_end, reason_text
+from tui.run.view import RunView, is_over
+from tui.settings.key_table import MAIN_KEYS
+from tui.settings.keys.key import Key
+from tui.widgets.status.view_text import phase_text, stop_text
+from tui.widgets.terminal_info import TerminalInfo, loss_unit_of
+
+_GAP = "   "
+_MAX_NAMES = 4
+"""Names of checkpoints that are listed; the list of checkpoints has all."""
+_LABELS = {"pause": ("continue", "continue"), "sample": ("sample", "sample")}
+_LABELS |= {"open": ("new tweets", "new"), "leave": ("quit", "quit")}
+"""The keys by name, each with a label and a short one; the order is that of the line."""
+_WITHOUT_SESSION = ("open", "leave")
+_READ_ONLY = ("leave",)
+_LEAST_NAMES = ("pause", "leave")
+
+
+class EndBar(Widget):
+    """Shows the end of a run, and nothing while the run is on; a click on a key runs its action."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"end-bar--outcome", "end-bar--key", "end-bar--label"}
+    DEFAULT_CSS = """
+    EndBar {
+        display: none;
+        height: 2;
+        background: $panel;
+        &.-up { display: block; }
+        .end-bar--outcome { color: $foreground; text-style: bold; }
+        .end-bar--key { color: $footer-key-foreground; text-style: bold; }
+        .end-bar--label { color: $foreground; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcomes: tuple[str, ...] = ()
+        """What was reached, the longest text first; empty while the run is on."""
+        self._view = RunView()
+        self._names: tuple[str, ...] = ()
+        self._keys = {key.name: key for key in MAIN_KEYS if key.name in _LABELS}
+        self._click_targets: list[tuple[range, Key]] = []
+
+    def on_mount(self) -> None:
+        """Watch the app's unit of losses."""
+        if isinstance(self.app, TerminalInfo):
+            self.watch(self.app, "loss_unit", lambda: self._draw(self._names), init=False)
+
+    def show_keys(self, keys: Sequence[Key]) -> None:
+        """Show those of `keys` that act on a run that is over."""
+        self._keys = {key.name: key for key in keys if key.name in _LABELS}
+        self.refresh()
+
+    def show(self, view: RunView, *, is_read_only: bool) -> None:
+        """Show the end of a run, if it is over, with the keys that act on this screen."""
+        names = _READ_ONLY if is_read_only else _WITHOUT_SESSION if view.ended is not None else tuple(_LABELS)
+        if view is not self._view or names != self._names:
+            self._view = view
+            self._draw(names)
+
+    def _draw(self, names: tuple[str, ...]) -> None:
+        """Repaint the lines where they have changed."""
+        outcomes = tuple(outcome_texts(self._view, loss_unit_of(self)))
+        if (outcomes, names) != (self.outcomes, self._names):
+            self.outcomes, self._names = outcomes, names
+            self.set_class(bool(outcomes), "-up")
+            self.refresh()
+
+    def render(self) -> Content:
+        """Return both lines."""
+        width = self.size.width - 1
+        shortest = shortened(self.outcomes[-1], width) if self.outcomes else ""
+        outcome = next((text for text in self.outcomes if cell_len(text) <= width), shortest)
+        first = Content.styled(f" {outcome}", self.get_visual_style("end-bar--outcome"))
+        return Content("\n").join([first, self._keys_line(self._fitting_keys(width))])
+
+    def _fitting_keys(self, width: int) -> list[Key]:
+        """Return the keys that act now, with short labels, or fewer of them, where not all fit."""
+        keys = [key for name in self._names if (key := self._keys.get(name)) is not None]
+        variants = [[replace(key, label=_LABELS[key.name][number]) for key in keys] for number in (0, 1)]
+        least = [key for key in variants[1] if key.name in _LEAST_NAMES]
+        return next((each for each in variants if sum(map(_num_cells, each)) <= width + 2), least)
+
+    def _keys_line(self, keys: Sequence[Key]) -> Content:
+        line, self._click_targets = Content(" "), []
+        for key in keys:
+            start = line.cell_length
+            line += Content.styled(key.shown, self.get_visual_style("end-bar--key"))
+            line += Content.styled(f" {key.label}", self.get_visual_style("end-bar--label"))
+            self._click_targets.append((range(start, line.cell_length), key))
+            line += "  "
+        return line
+
+    async def on_click(self, event: events.Click) -> None:
+        """Run the action of the key under the pointer."""
+        for cells, key in self._click_targets:
+            if event.y == 1 and event.x in cells:
+                await self.screen.run_action(key.textual_action.removeprefix("screen."))
+
+
+def _num_cells(key: Key) -> int:
+    """Return the cells of a key with its label and the gap after it."""
+    return cell_len(key.shown) + 1 + cell_len(key.label) + 2
+
+
+def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
+    """Yield what a run that is over has reached, the longest text first; nothing while the run is on.
+
+    In a replay only its end counts: the run may have gone on after a pause.
+    """
+    if not is_over(view) or (view.is_replay and view.ended is None):
+        return
+    reached = f"{format_count(view.step)} steps in {format_duration(view.elapsed_seconds)}"
+    phase, best, saved = _phase_text(view), view.best, _saved_text(view)
+    value = "" if best is None else f"best {format_bits(best.bits_per_char, unit)}"
+    place = "" if best is None else f" at step {format_count(best.step)}"
+    with_unit = value and f"{value} {unit_label(unit)}{place}"
+    if _reason_text(view) not in phase:
+        yield _joined(f"{phase}: {reached}", with_unit, saved, _reason_text(view))
+    yield _joined(f"{phase}: {reached}", with_unit, saved)
+    yield _joined(f"{phase}: {reached}", value + place, saved)
+    yield _joined(f"{phase}: {reached}", value + place)
+    yield _joined(f"{phase[:1]} {reached}", value)
+    yield _joined(phase, value) if value else phase
+
+
+def _joined(*parts: str) -> str:
+    return _GAP.join(filter(None, parts))
+
+
+def _phase_text(view: RunView) -> str:
+    """Return the phase, or why a run was stopped before its end: "■ finished", "■ stopped by the user"."""
+    phase = phase_text(view)
+    is_stopped = isinstance(view.ended, RunFinished) and not has_reached_end(view.ended)
+    return f"{phase[:1]} {_reason_text(view)}" if is_stopped else phase
+
+
+def _reason_text(view: RunView) -> str:
+    """Return why a run is over."""
+    match view.ended:
+        case RunFinished(reason=reason):
+            return harmless(reason_text(reason))
+        case RunFailed(title=title):
+            return harmless(title)
+        case _:
+            return stop_text(view)[1]
+
+
+def _saved_text(view: RunView) -> str:
+    """Return the checkpoints of this state and of this run: "saved: best, latest, mine"."""
+    if view.is_replay:
+        return ""
+    named = [mark.label.removeprefix("saved ") for mark in view.marks if mark.kind == "saved"]
+    names = ["best"] if view.best is not None else []
+    names += ["latest"] if view.saved_step == view.step else []
+    names += [harmless(name) for name in dict.fromkeys(reversed(named))]
+    more = ", …" if len(names) > _MAX_NAMES else ""
+    return f"saved: {', '.join(names[:_MAX_NAMES])}{more}" if names else ""
