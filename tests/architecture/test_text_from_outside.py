@@ -28,6 +28,7 @@ ALLOWED_DECODERS = {
     "engine/parallel/leases.py": "the leader's leases: numbers, settings and paths to open",
     "engine/parallel/ranks.py": "the other ranks' replies; events and errors make their texts harmless",
     "engine/corpus/cache.py": "a corpus of cleaned tweets, under a checksum",
+    "engine/baselines/cache.py": "numbers under a checksum; their names must be those expected",
     "engine/corpus/readers/json_files/json_values.py": "tweets, which are cleaned like those of every other format",
     "tui/cli/commands/runs.py": "number and backend of a run's processes; tables and `--json` make all text harmless",
     "tui/lesson/progress.py": "numbers only",
