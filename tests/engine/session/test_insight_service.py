@@ -17,7 +17,9 @@ from unittest import mock
 import pytest
 import torch
 
+from engine.baselines.ngrams import baseline_bits
 from engine.compute import device
+from engine.corpus.training_data import corpus_config_of, load_training_data
 from engine.errors import ConfigError
 from engine.insight.answers import Answer
 from engine.model.gru import TextGenerator
@@ -31,6 +33,7 @@ from engine.session.insight_service import BASELINES_SHARE, MAX_CREDIT_SECONDS, 
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
+from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.engine.helpers import OnEvent, Script, names, never, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
 
@@ -359,3 +362,24 @@ def test_the_baselines_are_answered_between_steps_and_again_without_being_measur
     assert (simple.request, first.request, second.request) == (1, 1, 2)
     assert first.bits_per_char == second.bits_per_char
     assert 3 <= simple.step <= first.step <= second.step <= first.step + 2
+
+
+@pytest.mark.parametrize("on_device", [False, True], ids=["CPU", "device"])
+def test_the_baselines_are_those_of_the_validation_tweets_of_the_evaluations(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, on_device: bool
+) -> None:
+    num_tweets = 7
+    config = tiny_config(corpus, max_steps=4, eval_tweets=num_tweets)
+    data = load_training_data(corpus_config_of(config, None), None, lambda _: None)
+    assert len(data.corpus.validation) > num_tweets
+    if on_device:
+        use_device_step(monkeypatch, None)
+
+    emitted = run_session(
+        config,
+        {0: [c.Pause(), c.MeasureBaselines()]},
+        lambda event: [c.Resume()] if isinstance(event, e.BaselinesMeasured) and event.is_complete else [],
+    )
+
+    bits = baseline_bits(data.train_tweets, data.some_validation_tweets(num_tweets), len(data.vocab))
+    assert of_type(emitted, e.BaselinesMeasured)[-1].bits_per_char == pytest.approx(tuple(bits.values()), abs=1e-4)

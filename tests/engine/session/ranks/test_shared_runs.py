@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.baselines import cache
 from engine.compute.cpu.train_step import GruStep
 from engine.corpus.encoded_tweets import Batch
 from engine.protocol import commands as c
@@ -181,6 +182,20 @@ def test_a_command_is_executed_between_two_leases_and_the_ranks_stay_together(
     assert_valid_stream(shared)
     assert answer in names(shared)
     assert only(shared, e.RunFinished).reason in {"max_steps", "finished"}
+
+
+def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "load", lambda *_: None)
+    script: Script = {0: [c.Pause(), c.MeasureBaselines()]}
+
+    def on_event(event: e.Event) -> list[Command]:
+        return [c.Resume()] if isinstance(event, e.BaselinesMeasured) and event.is_complete else []
+
+    alone = run_session(tiny_config(corpus, run_name="alone", max_steps=4), script=script, on_event=on_event)
+    shared = run_shared(tiny_config(corpus, max_steps=4), script=script, on_event=on_event)
+    measured = [[each.bits_per_char for each in of_type(stream, e.BaselinesMeasured)] for stream in (alone, shared)]
+    assert measured[0] == measured[1]
+    assert len(measured[0]) == 2
 
 
 def test_single_steps_of_a_shared_run_report_the_whole_batch(corpus: Path) -> None:
