@@ -78,6 +78,11 @@ class CellGrid:
         self.chars[rows, x] = ord(char)
         self.styles[rows, x] = STYLE_NAMES.index(style)
 
+    def draw_row(self, columns: slice, y: int, char: str, style: StyleName) -> None:
+        """Write a character, one cell wide, into some columns of a row."""
+        self.chars[y, columns] = ord(char)
+        self.styles[y, columns] = STYLE_NAMES.index(style)
+
     def stamp(self, x: int, y: int, chars: NDArray[np.uint32], style: StyleName) -> None:
         """Draw a smaller grid of characters over this one; its spaces are transparent."""
         rows, columns = slice(y, y + chars.shape[0]), slice(x, x + chars.shape[1])

@@ -49,7 +49,7 @@ FOCUS_HINT = LegendEntry("arrows: cursor, zoom", label_style="window")
 def draw_rule(cells: CellGrid, glyphs: PlotGlyphs, *, is_focused: bool) -> None:
     """Draw the line in which the heading is; it is heavy while the plot has the focus."""
     char = glyphs.focused if is_focused else glyphs.horizontal
-    cells.write(0, 0, char * cells.width, "focus" if is_focused else "axis")
+    cells.draw_row(slice(None), 0, char, "focus" if is_focused else "axis")
 
 
 def write_entries(cells: CellGrid, left: int, right: int, entries: Iterable[LegendEntry], y: int = 0) -> int:

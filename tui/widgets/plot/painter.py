@@ -95,7 +95,7 @@ class _PanePainter:
     def axes(self) -> None:
         """Draw the x axis, and the labels of both axes at round steps and losses."""
         pane, y = self.pane, self.pane.height + 1
-        self.cells.write(pane.left, y, self.glyph_set.horizontal * pane.width, "axis")
+        self.cells.draw_row(slice(pane.left, pane.right), y, self.glyph_set.horizontal, "axis")
         for row, label in pane.axis.ticks:
             self.cells.write(max(pane.left - 1 - len(label), pane.left - LABEL_CELLS), row + 1, label, "tick")
         self._step_ticks(y)

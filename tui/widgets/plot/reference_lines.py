@@ -113,8 +113,7 @@ class _LinePainter:
 
     def draw(self, row: int, char: str, first: int, spacing: int, style: StyleName) -> None:
         """Draw a character into each `spacing`th cell of a row."""
-        for x in range(self.pane.left + first, self.pane.right, spacing):
-            self.cells.fill(x, slice(row + 1, row + 2), char, style)
+        self.cells.draw_row(slice(self.pane.left + first, self.pane.right, spacing), row + 1, char, style)
 
 
 def _lines(pane: Pane, view: RunView, options: PlotOptions) -> Iterator[_Line]:
