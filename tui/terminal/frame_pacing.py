@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-Panel = Literal["plot", "feed", "status", "machine"]
+Panel = Literal["plot", "feed", "machine"]
+"""The header, the status and the side panel are drawn with the plot: their figures are those of the same moment."""
 
-SECONDS: dict[Panel, float] = {"plot": 0.5, "feed": 1.0, "status": 0.5, "machine": 1.0}
+SECONDS: dict[Panel, float] = {"plot": 0.5, "feed": 1.0, "machine": 1.0}
 """Interval between two drawings of a panel, without any slowdown."""
 _REMOTE_FACTOR = 2.0
 MAX_WAITING_BYTES = 2_000

@@ -28,7 +28,7 @@ class Header(LinePanel):
     """Shows a `RunView` in one line; what does not fit is left out, the device first."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line-panel--chip-{phase}" for phase in get_args(RunPhase)}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line-panel--chip-{name}" for name in (*get_args(RunPhase), "badge")}
     DEFAULT_CSS = """
     Header {
         height: 1;
@@ -37,6 +37,7 @@ class Header(LinePanel):
         & > .line-panel--chip-training { background: $success; color: $background; text-style: bold; }
         & > .line-panel--chip-paused { background: $warning; color: $background; text-style: bold; }
         & > .line-panel--chip-finished { background: $primary; color: $background; text-style: bold; }
+        & > .line-panel--chip-badge { background: $secondary; color: $background; text-style: bold; }
         & > .line-panel--chip-failed { background: $error; color: $background; text-style: bold; }
     }
     """
@@ -70,13 +71,14 @@ def header_line(view: RunView, badge: str, width: int) -> Line:
         LineSegment(f" {phase_text(view)} ", f"chip-{view.shown_phase}"),
     ]
     if badge:
-        start.append(LineSegment(f"  {badge if is_wide else badge.partition(',')[0]}", "val"))
+        badge = badge if is_wide else badge.partition(",")[0]
+        start += [LineSegment(" ", "label"), LineSegment(f" {badge} ", "chip-badge")]
     end = _clock(view, width)
     room = width - sum(cell_len(segment.text) for segment in (*start, *end))
-    facts = next((facts for facts in _facts(view) if _num_cells(facts) <= room), [])
+    facts = next((facts for facts in _facts(view) if _num_cells(facts) + 2 <= room), [])
     for name, detail in facts:
         start.append(LineSegment(f"{_GAP}{name}", "value"))
-        start += [LineSegment(f" {detail}", "label")] if detail else []
+        start += [LineSegment(f"{' ' if name else ''}{detail}", "label")] if detail else []
     num_between = width - sum(cell_len(segment.text) for segment in (*start, *end))
     return (*start, LineSegment(" " * max(num_between, 0), "label"), *end)
 
@@ -94,7 +96,7 @@ def _clock(view: RunView, width: int) -> list[LineSegment]:
 
 
 def _num_cells(facts: list[Fact]) -> int:
-    return sum(len(_GAP) + cell_len(name) + (1 + cell_len(detail) if detail else 0) for name, detail in facts)
+    return sum(len(_GAP) + cell_len(f"{name} {detail}".strip()) for name, detail in facts)
 
 
 def _facts(view: RunView) -> Iterator[list[Fact]]:

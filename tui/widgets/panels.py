@@ -216,10 +216,10 @@ class Panels(Vertical):
                 self._last_tick_of_report = self._num_ticks + _TICKS_PER_REPORT
             now = stage if view.phase == "starting" else replace(stage, text="training begins", share=None)
             self.query_one(StageHint).show(now, self._num_ticks)
-        elif self._pace.is_due("plot", is_awaited=view.phase != "training"):
-            self.query_one(LossPlot).show(view)
-        if self._pace.is_due("status", is_awaited=self._is_status_urgent(view)):
+        if self._pace.is_due("plot", is_awaited=view.phase != "training" or self._is_status_urgent(view)):
             self.show_status(view)
+            if not is_waiting:
+                self.query_one(LossPlot).show(view)
         if self.query_one(SidePanel).shows_machine and self._pace.is_due("machine"):
             self.query_one(SidePanel).measure(view, host_pid)
         if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):

@@ -44,8 +44,9 @@ PROGRAM_KEYS = (
     Key(
         "h",
         "panels.machine",
-        "Machine panel",
-        "Show or hide the time per step, processor, memory and GPUs, and what the screen itself costs.",
+        "More of the run",
+        "Show what did not fit, page by page: the time per step, processor, memory and GPUs, what the screen costs, "
+        "model and tweets, the values of the run in full.",
     ),
     Key(
         "m",

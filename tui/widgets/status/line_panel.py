@@ -26,6 +26,7 @@ class LinePanel(Widget):
         "line-panel--heading",
         "line-panel--key",
         "line-panel--train",
+        "line-panel--curve",
         "line-panel--val",
         "line-panel--level",
     }
@@ -41,6 +42,7 @@ class LinePanel(Widget):
         & > .line-panel--heading { color: $text-muted; text-style: bold; }
         & > .line-panel--key { color: $footer-key-foreground; text-style: bold; }
         & > .line-panel--train { color: $text-accent; text-style: bold; }
+        & > .line-panel--curve { color: $accent 60%; }
         & > .line-panel--val { color: $text-primary; text-style: bold; }
         & > .line-panel--level { color: $text-secondary; }
     }

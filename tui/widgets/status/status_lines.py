@@ -5,8 +5,10 @@ Fields that don't fit are left out whole, the least important first, and counted
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 from rich.cells import cell_len
 
 from engine.text import harmless
@@ -14,7 +16,7 @@ from tui.formatting.loss_units import LossUnit, format_bits, format_loss
 from tui.formatting.numbers import format_count, shortened
 from tui.run.view import RunView
 from tui.widgets.status.groups import setup_group, status_groups
-from tui.widgets.status.lines import Line, LineSegment, Tone, padded, progress_bar
+from tui.widgets.status.lines import Line, LineSegment, Tone, num_cells, padded, progress_bar
 from tui.widgets.status.view_text import (
     changed_batch_size,
     learning_rate_text,
@@ -30,26 +32,35 @@ _NARROW_CELLS = 60
 _BAR_CELLS = 12
 _MIN_GROUP_CELLS = 34
 
+_KEY = "h"
+_MIN_CURVE_CELLS, _MAX_CURVE_CELLS = 6, 24
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
 Field = tuple[str, str, Tone]
 """A label, possibly empty; a value; the value's tone."""
 
 
-def compact_lines(view: RunView, width: int, unit: LossUnit = "bits", key: str = "h") -> list[Line]:
-    """Return two full lines: losses and steering; progress. The second ends with the number of values left out."""
+def compact_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_curve: bool = False) -> list[Line]:
+    """Return two full lines: losses and steering; progress. The second ends with the number of values left out.
+
+    With `has_curve`, a small curve of the train loss fills the first line: there is no room for the plot.
+    """
     gap = _GAP if width >= _NARROW_CELLS else " "
     first, num_first = _fitted(_quality_fields(view, unit, is_narrow=gap != _GAP), width, gap)
     groups = [*status_groups(view, _MIN_GROUP_CELLS, unit), setup_group(view, _MIN_GROUP_CELLS)]
     num_values = sum(len(group.lines) for group in groups) - (view.progress is not None) + 1  # and the machine
     bar = _progress_bar(view, width)
     sign = f"+{num_values} more"
-    room = width - len(sign) - len(gap) - len(key) - 1 - sum(len(segment.text) for segment in bar)
+    room = width - len(sign) - len(gap) - len(_KEY) - 1 - num_cells(bar)
     second, num_second = _fitted(_progress_fields(view), room, gap)
+    if has_curve and (cells := min(width - num_cells(first) - len(gap), _MAX_CURVE_CELLS)) >= _MIN_CURVE_CELLS:
+        first = (*padded(first, width - cells), LineSegment(_curve(view, cells), "curve"))
     num_left_out = num_values - num_first - num_second
     second = (*second[:2], *bar, *second[2:])
     if num_left_out <= 0 or view.started is None:
         return [first, second]
-    end = (LineSegment(f"+{num_left_out} more ", "label"), LineSegment(key, "key"))
-    return [first, (*padded(second, width - sum(len(segment.text) for segment in end)), *end)]
+    end = (LineSegment(f"+{num_left_out} more ", "label"), LineSegment(_KEY, "key"))
+    return [first, (*padded(second, width - num_cells(end)), *end)]
 
 
 def _progress_bar(view: RunView, width: int) -> Line:
@@ -59,6 +70,17 @@ def _progress_bar(view: RunView, width: int) -> Line:
     cells = _BAR_CELLS if width >= _NARROW_CELLS else 0
     bar = (LineSegment(" ", "label"), *progress_bar(view.progress, cells)) if cells else ()
     return (*bar, LineSegment(f" {100 * view.progress:.0f} %".rjust(6), "value"))
+
+
+def _curve(view: RunView, width: int) -> str:
+    """Return the smoothed train loss of the whole run as blocks of eight heights."""
+    losses = view.train_losses
+    if not len(losses):
+        return ""
+    means = losses.columns(losses.first_step, losses.last_step, width).smoothed()
+    low, high = float(np.nanmin(means)), float(np.nanmax(means))
+    heights = (means - low) / max(high - low, 1e-9) * (len(_BLOCKS) - 1)
+    return "".join(" " if math.isnan(height) else _BLOCKS[round(height)] for height in heights.tolist())
 
 
 def _quality_fields(view: RunView, unit: LossUnit, *, is_narrow: bool) -> Iterator[Field]:

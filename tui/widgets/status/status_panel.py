@@ -30,7 +30,7 @@ class StatusPanel(LinePanel):
 
     def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - two lines at any height
         """Return the lines of `compact_lines`."""
-        return compact_lines(self.shown, width, loss_unit_of(self))
+        return compact_lines(self.shown, width, loss_unit_of(self), has_curve=self.screen.has_class("-tiny"))
 
     async def on_click(self, event: events.Click) -> None:
         """Show what is left out at a click on the line that counts it."""

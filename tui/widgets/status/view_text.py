@@ -113,10 +113,3 @@ def speed_limits(view: RunView) -> Iterator[str]:
     """Yield the speed limit, if there is one."""
     if view.speed_limit:
         yield format_speed_limit(view.speed_limit)
-
-
-def saved_text(view: RunView) -> str:
-    """Return name and step of the last checkpoint."""
-    return (
-        "no checkpoint yet" if view.saved is None else f"{view.saved.name}, step {format_count(view.saved.saved_step)}"
-    )

@@ -133,6 +133,17 @@ async def test_h_shows_every_value_of_a_small_terminal_page_by_page(stage: Stage
             await shows(app, "number 8 is said")
 
 
+async def test_the_rule_above_the_feed_is_heavy_while_it_has_the_focus(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=NORMAL) as pilot:
+        await shows(app, "number 8 is said", "━━━━")
+        rule = app.screen.query_one(PanelRule)
+        await pilot.press("tab")
+        await wait_until(lambda: "─" * 9 in str(rule.render()) and "━" not in str(rule.render()), "a light rule")
+        await pilot.press("tab")
+        await wait_until(lambda: "━" * 9 in str(rule.render()), "a heavy one")
+
+
 async def test_after_a_resize_keys_reach_the_panel_that_is_shown(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=TINY) as pilot:

@@ -190,6 +190,15 @@ def test_fields_of_the_lines_are_dropped_whole_and_counted(width: int) -> None:
         assert rest == f"{num_all - len(shown)} more h"
 
 
+def test_without_room_for_a_plot_a_small_curve_of_the_loss_fills_the_first_line() -> None:
+    view = replace(running(), train_losses=view_after(run_started(), steps_finished(1, range(600, 0, -1))).train_losses)
+    first = plain(compact_lines(view, 100, has_curve=True)[:1])
+    assert cell_len(first) == 100
+    assert first.endswith("▂▁▁")
+    assert "█" in first
+    assert "▁" not in plain(compact_lines(view, 100))
+
+
 def test_groups_without_room_go_to_another_page_which_the_last_row_names() -> None:
     lines = tuple(row("value", ("1", "value")) for _ in range(3))
     groups = [Group(name, lines) for name in ("one", "two", "three", "four")]
