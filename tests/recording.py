@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pyte
 from rich.cells import cell_len
 
+from tests.cli.program import kill_processes_in
 from tests.e2e.terminal import Terminal
 
 DEADLINE_SECONDS = 900.0
@@ -53,13 +55,13 @@ class TimedFrame:
 
 
 def record(
-    home: Path, *arguments: str, columns: int, rows: int, until: Callable[[str], bool], keys: str = "q"
+    home: Path, *arguments: str, columns: int, rows: int, until: Callable[[str], bool], **options: Any
 ) -> list[TimedFrame]:
-    """Run the program until its text satisfies `until`, and return its screens; then press `keys`, which end it.
+    """Run the program until its text satisfies `until`, return its screens, and quit it; `options` as of `Terminal`.
 
     Raises `TimeoutError` at the deadline. The program is killed if it does not end.
     """
-    terminal = Terminal(home, *arguments, columns=columns, rows=rows)
+    terminal = Terminal(home, *arguments, columns=columns, rows=rows, **options)
     frames: list[TimedFrame] = []
     try:
         start = time.monotonic()
@@ -75,11 +77,12 @@ def record(
             if not frames or frames[-1].frame != frame:
                 frames.append(TimedFrame(seconds, frame))
             if until(terminal.text):
-                terminal.press(*keys)
+                terminal.press("q")
                 terminal.wait_for_exit()
                 break
     finally:
         terminal.close()
+        kill_processes_in(home)
     return frames
 
 
