@@ -105,7 +105,7 @@ def _processor_rows(reading: MachineReading | None) -> Iterator[tuple[str, ...]]
     if reading is None:
         yield ("memory",)
     else:
-        system = f"system {_gigabytes(reading.used_bytes)} of {_gigabytes(reading.total_bytes)} GB"
+        system = f"system {_gigabytes(reading.used_bytes)}/{_gigabytes(reading.total_bytes)} GB"
         yield "memory", _memory(reading.process_bytes), system
 
 

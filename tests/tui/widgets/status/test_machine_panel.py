@@ -107,7 +107,7 @@ def test_a_column_shows_the_parts_of_a_step_and_the_load_of_the_machine() -> Non
         "other        0.40 ms    2 %",
         "",
         "CPU cores  0.9, system 1.4 of 2",
-        "memory     812 MB, system 5.1 of 16 GB",
+        "memory     812 MB, system 5.1/16 GB",
         "screen     2.5 % of a core, 1.2 kB/s",
         "device     cpu float32, 1 thread",
         "threads    15 in this process",
@@ -128,13 +128,13 @@ def test_before_the_first_measurement_the_step_has_its_time_and_the_loads_are_bl
     view = apply(view, steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=0.06))
     first = replace(READING, process_cores=None, machine_cores=None)
     lines = plain(machine_lines(view, first, COST, 38, 18)).splitlines()
-    assert lines[:4] == ["step         20.0 ms  50 steps/s", "", "CPU cores", "memory     812 MB, system 5.1 of 16 GB"]
+    assert lines[:4] == ["step         20.0 ms  50 steps/s", "", "CPU cores", "memory     812 MB, system 5.1/16 GB"]
 
 
 def test_values_that_can_not_be_read_are_dashes() -> None:
     lines = text_of(training(), replace(READING, process_cores=None, process_bytes=None, num_threads=None))
     assert "CPU cores  –, system 1.4 of 2" in lines
-    assert "memory     –, system 5.1 of 16 GB" in lines
+    assert "memory     –, system 5.1/16 GB" in lines
     assert not any(line.startswith("threads") for line in lines)
 
 
