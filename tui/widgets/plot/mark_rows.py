@@ -18,19 +18,14 @@ def marks_of(view: RunView, options: PlotOptions) -> tuple[Mark, ...]:
     return (*view.marks, *level_marks(view.levels)) if options.shows_levels else view.marks
 
 
-def are_stacked(space: PaneSpace, marks: tuple[Mark, ...]) -> bool:
-    """Return whether marks share a column."""
-    return any(len(those) > 1 for those in space.by_column(marks).values())
-
-
-def draw_marks(cells: CellGrid, space: PaneSpace, marks: tuple[Mark, ...], *, num_rows: int) -> None:
+def draw_marks(cells: CellGrid, space: PaneSpace, by_column: dict[int, list[Mark]], *, num_rows: int) -> None:
     """Write the letters of the marks in view onto the x axis and, with two rows, below it.
 
     Of two marks, both letters are shown; of more, the most important and their number; in one row, their number.
     """
     y = space.height + 1
-    for column, those in space.by_column(marks).items():
-        letters = [MARK_LETTERS[mark.kind] for mark in those]
+    for column, marks in by_column.items():
+        letters = [MARK_LETTERS[mark.kind] for mark in marks]
         count = str(len(letters)) if len(letters) <= _MAX_COUNT else _MANY
         if num_rows == 1:
             shown = letters[0] if len(letters) == 1 else count

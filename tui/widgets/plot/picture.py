@@ -19,7 +19,7 @@ from tui.widgets.plot.explanation import draw_explanation, meanings
 from tui.widgets.plot.glyphs import PLOT_GLYPHS
 from tui.widgets.plot.legend import LegendEntry, draw_rule, legend, readout, write_crossing, write_entries, write_marks
 from tui.widgets.plot.loss_axis import LossAxis
-from tui.widgets.plot.mark_rows import are_stacked, draw_marks, marks_of
+from tui.widgets.plot.mark_rows import draw_marks, marks_of
 from tui.widgets.plot.painter import LABEL_CELLS, draw_cursor, draw_pane, draw_window
 from tui.widgets.plot.pane import Pane, PaneSpace, PlotOptions
 from tui.widgets.plot.reference_lines import gutter_cells
@@ -68,10 +68,11 @@ class Picture:
 
     def _draw_panes(self, run: Limits) -> None:
         """Draw each pane in its share of the width."""
-        marks = marks_of(self._view, self._options)
         spaces = {kind: self._space(kind, place, run) for place, kind in enumerate(self._plot_view.panes)}
-        has_stack = self.cells.height - _ROWS_AROUND >= _ROWS_TO_STACK_MARKS
-        if has_stack := has_stack and any(are_stacked(space, marks) for space in spaces.values()):
+        marks = {kind: space.by_column(marks_of(self._view, self._options)) for kind, space in spaces.items()}
+        has_room = self.cells.height - _ROWS_AROUND >= _ROWS_TO_STACK_MARKS
+        has_stack = has_room and any(len(those) > 1 for columns in marks.values() for those in columns.values())
+        if has_stack:
             spaces = {kind: replace(space, height=space.height - 1) for kind, space in spaces.items()}
         for kind, space in spaces.items():
             before = self._axes.get(kind)
@@ -80,8 +81,8 @@ class Picture:
                 self.panes[kind], self._axes[kind] = pane, pane.axis
         if {"whole", "recent"} <= self.panes.keys():
             draw_window(self.cells, self.panes["whole"], self.panes["recent"].steps)
-        for pane in self.panes.values():
-            draw_marks(self.cells, pane, marks, num_rows=2 if has_stack else 1)
+        for kind, pane in self.panes.items():
+            draw_marks(self.cells, pane, marks[kind], num_rows=2 if has_stack else 1)
 
     def _space(self, kind: PaneKind, place: int, run: Limits) -> PaneSpace:
         """Return the place of a pane."""

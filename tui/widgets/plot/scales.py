@@ -102,4 +102,4 @@ def loss_range(columns_low: Floats, columns_high: Floats, others: Floats, target
     low, high = float(min([low, *others])), float(max([high, *others]))
     if target is not None and high - low < high - target <= _MAX_STRETCH * (high - low):
         low = target
-    return Limits(low, max(high, low + 0.01))
+    return Limits(low, max(high, low + max(0.01, 1e-6 * abs(low))))

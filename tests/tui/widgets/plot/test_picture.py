@@ -227,3 +227,48 @@ def test_changed_cells_are_exact_and_wide_characters_change_whole() -> None:
     again = after.copy()
     again.write(41, 0, "y", "tick")
     assert list(again.changes(after)) == [(40, 0, 2)]
+
+
+@pytest.mark.parametrize("is_log", [False, True])
+@pytest.mark.parametrize("glyphs", ["braille", "block", "ascii"])
+def test_at_every_height_labels_are_evenly_spaced_on_grid_lines(glyphs: GlyphSet, is_log: bool) -> None:
+    view = view_of(falling_losses(1000), 2.8, 2.6)
+    for height in range(6, 49):
+        cells, picture = cells_of(view, options=PlotOptions(LossScale(is_log=is_log), glyphs), size=(90, height))
+        (pane,) = picture.panes.values()
+        labelled = [y for y, row in enumerate(cells.text()[1 : pane.height + 1]) if row[: pane.left].strip()]
+        assert labelled == [row for row, _ in pane.axis.ticks]
+        gaps = set(np.diff(labelled).tolist())
+        assert len(gaps) <= 1
+        assert all(gap >= 2 for gap in gaps)
+        grid = {row - 1 for row, _ in places(cells, "grid")}
+        assert grid <= set(labelled)
+        assert len(grid) >= len(labelled) - 1  # one row may have the level of the best validation
+
+
+def test_the_grid_is_below_everything_and_hidden_by_dots() -> None:
+    view = view_of(falling_losses(1000), 2.8, 2.6)
+    cells, picture = cells_of(view)
+    (pane,) = picture.panes.values()
+    for row, column in places(cells, "grid"):
+        assert chr(cells.chars[row, column]) == "·"
+        assert (column - pane.left) % 4 == 0
+    under = {(row + 1, pane.left + x) for row, _ in pane.axis.ticks for x in range(0, pane.width, 4)}
+    drawn_over = under - set(places(cells, "grid"))
+    assert {STYLE_NAMES[cells.styles[place]] for place in drawn_over} <= {"band", "line", "validation", "best_line"}
+
+
+def test_the_curve_is_connected_and_two_dots_thick_in_a_tall_plot() -> None:
+    view = view_of(falling_losses(1000))
+    for height, thickness in ((10, 1), (30, 2)):
+        cells, picture = cells_of(view, size=(100, height))
+        (pane,) = picture.panes.values()
+        is_line = cells.styles[1 : pane.height + 1] == STYLE_NAMES.index("line")
+        chars = np.where(is_line, cells.chars[1 : pane.height + 1], 0)[:, pane.left : pane.right]
+        last = pane.column_of(1000) or 0
+        assert (chars[:, :last] > 0).any(axis=0).all()
+        num_dots = [
+            sum((char - 0x2800).bit_count() for char in column if char)
+            for column in chars[:, last - 30 : last].T.tolist()
+        ]
+        assert min(num_dots) >= 2 * thickness
