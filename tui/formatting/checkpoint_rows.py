@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from engine.checkpoints.catalog import CheckpointEntry
-from engine.checkpoints.metadata import CheckpointInfo
 from engine.text import harmless
 from tui.formatting.loss_units import LossUnit, format_bits
 from tui.formatting.numbers import format_count, format_short, format_size
@@ -106,20 +105,25 @@ def format_age(seconds: float) -> str:
     return "now"
 
 
-def _loss(info: CheckpointInfo | None, unit: LossUnit) -> str:
-    """Return the validation loss: "1.78", or "1.78 @2.5k" if evaluated at an earlier step."""
-    if info is None or info.bits_per_char is None:
-        return "–"
-    at = f" @{format_short(info.last_eval_step)}" if info.is_evaluation_stale else ""
-    return format_bits(info.bits_per_char, unit) + at
+def evaluated_at(entry: CheckpointEntry) -> str:
+    """Return the step of the last evaluation, as " @2.5k", if that is before the step of the entry."""
+    info = entry.info
+    return f" @{format_short(info.last_eval_step)}" if info is not None and info.is_evaluation_stale else ""
 
 
-def cells_of(entry: CheckpointEntry, now: float, unit: LossUnit, run: str = "") -> tuple[str, str, str, str, str]:
-    """Return name, step, validation loss in `unit`, size and age as text; the name without that of its `run`."""
+def cells_of(
+    entry: CheckpointEntry, now: float, unit: LossUnit, *, run: str = "", at_width: int = 0
+) -> tuple[str, str, str, str, str]:
+    """Return name, step, validation loss in `unit`, size and age as text.
+
+    The name is without that of its `run`; the loss ends with `evaluated_at` in at least `at_width` cells, so that the
+    digits of a column are aligned.
+    """
+    loss = "–" if entry.bits_per_char is None else format_bits(entry.bits_per_char, unit)
     return (
         harmless(entry.name.removeprefix(f"{run}/") if run else entry.name, 200),
         "damaged" if entry.problem else "–" if entry.step is None else format_count(entry.step),
-        _loss(entry.info, unit),
+        loss + evaluated_at(entry).ljust(at_width),
         format_size(entry.num_bytes),
         format_age(now - entry.saved_at),
     )

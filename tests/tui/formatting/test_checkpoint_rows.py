@@ -98,7 +98,7 @@ def test_ages_are_short_and_a_damaged_file_is_marked() -> None:
     assert {seconds: format_age(seconds) for seconds in ages} == ages
     damaged = replace(entry("bad\x1b[31m"), info=None, problem="cut short")
     assert cells_of(damaged, 200.0, "bits") == ("bad", "damaged", "–", "1.8 MB", "3 min")
-    assert cells_of(entry("now/step-7"), 0.0, "bits", "now")[0] == "step-7"
+    assert cells_of(entry("now/step-7"), 0.0, "bits", run="now")[0] == "step-7"
 
 
 MODELS = [
@@ -202,6 +202,7 @@ def test_an_evaluation_of_an_earlier_step_is_marked_and_sorted_last() -> None:
 
     assert shown([old, fresh], "loss") == ["fresh", "old"]
     assert [cells_of(each, 0.0, "bits")[2] for each in (old, fresh)] == ["1.78 @2.5k", "2.00"]
+    assert cells_of(fresh, 0.0, "bits", at_width=6)[2] == "2.00      "
     assert cells_of(old, 0.0, "nats")[2] == "1.234 @2.5k"
     assert dict(description(old.info))["validation bits/char"] == "1.78 @2,500"
     pairs = {pair.name: (pair.left, pair.right) for pair in comparison(old.info, fresh.info, "bits")}

@@ -69,21 +69,31 @@ class CheckpointBrowser(CheckpointList):
 
     def action_checkpoint_load(self) -> None:
         """Ask whether to load it, or show why it can't be loaded."""
-        entry, phase = self._table.current, self._view_now().phase
+        entry = self._table.current
         if entry is None:
             return
-        why_not = self._why_not_loaded(entry)
-        if not why_not and phase == "starting":
-            why_not = "The run is still starting."
-        elif not why_not and phase in {"finished", "failed"}:
-            how = "has failed" if phase == "failed" else "is finished"
-            why_not = f"The run {how}; n starts a new one from it."
-        if why_not:
-            self._refuse(f"Can't be loaded: {why_not}" if entry.problem else why_not)
+        if refusal := self._refusal_of(entry):
+            self._refuse(refusal)
         else:
             self._drop_typed_ahead()  # a key held down must not answer the question
             dialog = LoadDialog(lambda: load_question(entry, self._view_now()))
             self.app.push_screen(dialog, partial(self._load, entry))
+
+    def _refusal_of(self, entry: CheckpointEntry) -> str:
+        """Return why an entry can't be loaded now; empty if it can."""
+        if entry.problem:
+            return f"Can't be loaded: {entry.problem}"
+        if self._why_not_loaded(entry):  # shown in detail
+            return "Can't be loaded into this run: n starts a new run from it."
+        match self._view_now().phase:
+            case "starting":
+                return "The run is still starting."
+            case "finished":
+                return "The run is finished; n starts a new one from it."
+            case "failed":
+                return "The run has failed; n starts a new one from it."
+            case _:
+                return ""
 
     def _load(self, entry: CheckpointEntry, answer: Literal["load"] | None) -> None:
         if answer == "load":

@@ -21,7 +21,7 @@ from textual.strip import Strip
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.text import harmless
-from tui.formatting.checkpoint_rows import ORDERS, CheckpointGroup, Order, cells_of
+from tui.formatting.checkpoint_rows import ORDERS, CheckpointGroup, Order, cells_of, evaluated_at
 from tui.formatting.loss_units import LossUnit, unit_label
 from tui.formatting.numbers import shortened
 from tui.widgets.feed.layout import PIN_GLYPH
@@ -89,6 +89,8 @@ class CheckpointTable(ScrollView, can_focus=True):
         self._unit: LossUnit = "bits"
         self._widths = [0] * (len(ORDERS) - 1)
         """Widths of all columns but the name: those of their longest cells."""
+        self._at_width = 0
+        """Width of the longest step of an earlier evaluation."""
         self._cursor_row = 0
         self._compared: str | None = None
         self._unusable: frozenset[str] = frozenset()
@@ -125,7 +127,8 @@ class CheckpointTable(ScrollView, can_focus=True):
         self._line_of, self._entries = [line for line, _ in rows], [entry for _, entry in rows]
         self._order, self._unit, self._compared, self._unusable = order, unit, compared, unusable
         self._now = time.time()
-        cells = (cells_of(entry, self._now, unit) for entry in self._entries)
+        self._at_width = max((cell_len(evaluated_at(entry)) for entry in self._entries), default=0)
+        cells = (cells_of(entry, self._now, unit, at_width=self._at_width) for entry in self._entries)
         self._widths = [max(map(cell_len, column)) for column in zip(self._headings, *cells, strict=True)][1:]
         row = next((row for row, entry in enumerate(self._entries) if entry.name == name), self._cursor_row)
         self._cursor_row = max(0, min(row, len(self._entries) - 1))
@@ -213,7 +216,8 @@ class CheckpointTable(ScrollView, can_focus=True):
         style = "unusable" if entry.name in self._unusable else "row"
         if entry is self.current:
             style = "cursor" if style == "row" else "cursor-unusable"
-        return self._line(marks, cells_of(entry, self._now, self._unit, group.run)), style
+        cells = cells_of(entry, self._now, self._unit, run=group.run, at_width=self._at_width)
+        return self._line(marks, cells), style
 
     def _line(self, marks: str, cells: Sequence[str]) -> str:
         """Return a row in the width of the table, without the columns that don't fit."""

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from rich.cells import cell_len
 from textual.widgets import Input, Static
 
 from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints, list_checkpoints
@@ -21,7 +23,8 @@ from tests.tui.screens.dialogs.browser import browsing, entry
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_load import LoadDialog
 from tui.screens.dialogs.compare import CompareDialog
-from tui.widgets.checkpoints.table import COMPARED
+from tui.screens.main.screen import MainScreen
+from tui.widgets.checkpoints.table import COMPARED, CheckpointTable
 
 
 async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
@@ -108,3 +111,67 @@ async def test_right_and_left_sort_by_the_columns_and_a_slash_filters(stage: Sta
         await opened(at.app, LoadDialog)
         await press(at.pilot, at.session, "enter")
         assert at.session.received == [c.LoadCheckpoint(name="old")]
+
+
+def many() -> list[CheckpointEntry]:
+    """Return 500 checkpoints of several runs, some with long names and wide characters."""
+    runs = ("now", "2026-10-01-101530", "日本語の" * 20, "x" * 90)
+    of_runs = [
+        entry(f"{run}/step-{step}", step=step, run=run, bits_per_char=2.5) for run in runs for step in range(120)
+    ]
+    return [*of_runs, *(entry(f"{'日本' * number} {'y' * number}", step=number) for number in range(1, 21))]
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 40), (200, 60)])
+async def test_hundreds_of_checkpoints_of_several_runs_keep_the_cursor_and_their_headings_in_view(
+    stage: Stage, size: tuple[int, int]
+) -> None:
+    async with browsing(stage, many, size=size) as at:
+        await shows(at.app, "496 by age", "4 of step 0 hidden", "saved by name · 20")
+        for key in ("end", "pageup", "up", "home"):
+            await at.pilot.press(key)
+            name = at.current.rpartition("/")[2][-5:]
+            await wait_until(lambda: name in screen_text(at.app), name)  # noqa: B023 - awaited at once
+        await shows(at.app, "saved by name · 20")
+        at.table.move_to(at.names.index("now/step-119"))
+        await shows(at.app, "step-119")
+        at.table.move_to(20)
+        await shows(at.app, "this run, now · 119")
+        widths = {cell_len(line) for line in screen_text(at.app).splitlines()}
+        assert widths == {size[0]}
+
+
+async def test_the_headings_of_groups_are_not_selectable(stage: Stage) -> None:
+    entries = [entry("mine"), entry("now/best", step=9), entry("then/best", step=9)]
+    async with browsing(stage, lambda: entries) as at:
+        await shows(at.app, "saved by name · 1", "this run, now · 1", "other runs · 1")
+        for key, name in (("down", "now/best"), ("down", "then/best"), ("down", "then/best"), ("home", "mine")):
+            await at.pilot.press(key)
+            assert at.current == name
+        heading = next(y for y, line in enumerate(screen_text(at.app).splitlines()) if "this run, now" in line)
+        top = at.table.region.y
+        await at.pilot.click(CheckpointTable, offset=(5, heading - top))
+        assert at.current == "mine"
+        await at.pilot.click(CheckpointTable, offset=(5, heading - top + 1))
+        assert at.current == "now/best"
+
+
+async def test_where_all_are_untrained_the_list_says_how_to_see_them(stage: Stage) -> None:
+    async with browsing(stage, lambda: [entry("then/latest", step=0)]) as at:
+        await at.says("Only checkpoints of step 0: the filter /untrained lists them.")
+        await shows(at.app, "0 by age", "1 of step 0 hidden: /untrained")
+        await at.pilot.press("slash", *"untrained")
+        await wait_until(lambda: at.names == ["then/latest"], "the hidden one")
+        assert "hidden" not in screen_text(at.app)
+
+
+async def test_the_figures_are_in_the_unit_of_the_screen(stage: Stage) -> None:
+    entries = [entry(name, step=9, last_eval_step=9, bits_per_char=2.0) for name in ("mine", "other")]
+    async with browsing(stage, lambda: entries) as at:
+        await shows(at.app, "bits/char", "2.00", "bits/char: train 4.69, validation 2.00")
+        await at.pilot.press("escape")
+        await opened(at.app, MainScreen)
+        await at.pilot.press("b", "l")
+        await shows(at.app, "nats/char", "1.386", "nats/char: train 3.250, validation 1.386")
+        await at.pilot.press("=", "down", "=")
+        await shows(at.app, "train nats/char", "validation", "1.386")
