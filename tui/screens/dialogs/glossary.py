@@ -39,7 +39,7 @@ _WORDS = (
     HelpEntry("prime", "Text that every new tweet begins with, until it is cleared."),
     HelpEntry("surprise", "The bits of a single character: the less likely it was to the model, the more."),
     HelpEntry(
-        "checkpoint", "A file with the weights and all that is needed to resume: `best` has the lowest validation loss."
+        "checkpoint", "A file with the weights and all that is needed to resume; best has the lowest validation loss."
     ),
 )
 _FEED = (
