@@ -14,11 +14,11 @@ from tui.widgets.status.view_text import (
     changed_batch_size,
     learning_rate_text,
     ranks_text,
+    remaining_text,
     sampling_settings,
     slowest_rank_text,
     speed_limits,
     step_text,
-    stop_text,
 )
 
 LABEL_CELLS = 14
@@ -82,9 +82,7 @@ def _run_rows(view: RunView) -> Iterator[Row]:
     if view.started is None:
         return
     yield "epoch", ((f"{view.epoch:.2f}", "value"),)
-    if view.ended is None:
-        label, value = stop_text(view)
-        yield label, ((value, "value"),)
+    yield from ((label, ((value, "value"),)) for label, value in remaining_text(view))
     yield from (("speed limit", ((limit, "strong"),)) for limit in speed_limits(view))
     yield from (("ranks", ((harmless(text), "value"),)) for text in ranks_text(view))
     yield from (("slowest rank", ((text, "value"),)) for text in slowest_rank_text(view))

@@ -21,10 +21,10 @@ from tui.widgets.status.view_text import (
     changed_batch_size,
     learning_rate_text,
     ranks_text,
+    remaining_text,
     sampling_settings,
     speed_limits,
     step_text,
-    stop_text,
 )
 
 _GAP = "   "
@@ -92,7 +92,7 @@ def _quality_fields(view: RunView, unit: LossUnit, *, is_narrow: bool) -> Iterat
     for label, value in sampling_settings(view.sampling):
         if label == "temperature":
             yield "temp" if is_narrow else label, value, "strong"
-    if view.best is not None:
+    if view.best is not None and view.best != view.last_val:
         yield "best", format_bits(view.best.bits_per_char, unit), "val"
     for label, value in sampling_settings(view.sampling):
         if label != "temperature":
@@ -108,12 +108,9 @@ def _progress_fields(view: RunView) -> Iterator[Field]:
     if view.started is None:
         return
     yield from (("", f"≤ {limit}", "strong") for limit in speed_limits(view))
-    label, value = stop_text(view)
-    if view.ended is None and view.has_budget:
-        yield label, value, "value"
-    yield "epoch", f"{view.epoch:.2f}", "value"
-    if view.ended is None and not view.has_budget:
-        yield label, value, "label"
+    stops: list[Field] = [(label, value, "value") for label, value in remaining_text(view)]
+    epoch: Field = ("epoch", f"{view.epoch:.2f}", "value")
+    yield from (*stops, epoch) if view.has_budget else (epoch, *stops)
     yield from (("", text, "value") for text in ranks_text(view, " ranks"))
     if view.saved_step is not None:
         yield "saved", f"step {format_count(view.saved_step)}", "value"

@@ -38,6 +38,13 @@ def step_text(view: RunView) -> str:
     return format_count(view.step) + (f" of {min(limits):,.0f}" if limits else "")
 
 
+def remaining_text(view: RunView) -> Iterator[tuple[str, str]]:
+    """Yield label and value of `stop_text`, unless the run has ended or the step already shows a used-up budget."""
+    label, value = stop_text(view)
+    if view.ended is None and value != f"{step_text(view)} steps":
+        yield label, value
+
+
 def stop_text(view: RunView) -> tuple[str, str]:
     """Return when the run stops, as label and value, or how much of its spent budget was used."""
     if not view.has_budget:
