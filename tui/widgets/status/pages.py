@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tui.formatting.numbers import shortened
+from tui.formatting.cells import cell_len
 from tui.widgets.status.groups import Group
 from tui.widgets.status.lines import Line, LineSegment, num_cells, padded
 
@@ -58,7 +58,10 @@ def page_lines(pages: Sequence[Page], number: int, width: int, height: int, key:
 def sign(names: Sequence[str], width: int, key: str) -> Line:
     """Return a line that counts and names what is not shown: "+3 more: machine, model and data  h"."""
     names = list(dict.fromkeys(names))
-    text = shortened(f"+{len(names)} more: {', '.join(names)}", width - len(key) - 2)
+    room = width - cell_len(key) - 2
+    texts = [f"+{len(names)} more: {', '.join(names[:count])}" for count in range(len(names), 0, -1)]
+    texts = [texts[0], *(f"{text} …" for text in texts[1:]), f"+{len(names)} more"]
+    text = next((text for text in texts if cell_len(text) <= room), "")
     return LineSegment(text, "label"), LineSegment("  ", "label"), LineSegment(key, "key")
 
 

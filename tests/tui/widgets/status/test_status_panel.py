@@ -23,7 +23,7 @@ from tui.run.view import RunView
 from tui.widgets.status.groups import Group, setup_group, status_groups
 from tui.widgets.status.line_panel import changed_cells
 from tui.widgets.status.lines import plain
-from tui.widgets.status.pages import column_cells, page_lines, paged
+from tui.widgets.status.pages import column_cells, page_lines, paged, sign
 from tui.widgets.status.status_lines import compact_lines
 from tui.widgets.status.step_breakdown import row
 
@@ -208,6 +208,8 @@ def test_groups_without_room_go_to_another_page_which_the_last_row_names() -> No
     shown = plain(page_lines(pages, 0, 36, 18, "h")).splitlines()
     assert shown[-1] == "+1 more: four  h"
     assert plain(page_lines(pages, 1, 36, 18, "h")).splitlines()[-1] == "+3 more: one, two, three  h"
+    assert plain([sign(("one", "two", "three"), 23, "h")]) == "+3 more: one, two …  h"
+    assert plain([sign(("one", "two", "three"), 12, "h")]) == "+3 more  h"
     assert [page.names for page in paged(groups, 79, 9)] == [("one", "two", "three", "four")], "two columns"
 
 
