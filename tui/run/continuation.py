@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.protocol.commands import Command, Finish, SetBudget
+from engine.protocol.events import BudgetChanged
 from engine.training.schedule import Finish as PlannedFinish
 from engine.training.schedule import budget_used, finish_after, learning_rate_at
 from tui.formatting.numbers import format_count, format_duration, format_learning_rate
@@ -118,15 +119,16 @@ def _limit(view: RunView, unit: Unit) -> float | None:
     return getattr(view.training, _FIELDS[unit], None)
 
 
-def limit_text(budget: SetBudget) -> str:
-    """Return where a budget with one limit or none ends the run: "until step 2,000", "until 3:05", "until you quit"."""
+def limit_text(budget: SetBudget | BudgetChanged) -> str:
+    """Return where a budget ends the run: "until step 2,000", "until 3:05 of training", "until you quit"."""
+    limits = []
     if budget.max_steps is not None:
-        return f"until step {format_count(budget.max_steps)}"
+        limits.append(f"step {format_count(budget.max_steps)}")
     if budget.max_seconds is not None:
-        return f"until {format_duration(budget.max_seconds)} of training"
+        limits.append(f"{format_duration(budget.max_seconds)} of training")
     if budget.epochs is not None:
-        return f"until epoch {budget.epochs:g}"
-    return "until you quit"
+        limits.append(f"epoch {budget.epochs:g}")
+    return f"until {' or '.join(limits) or 'you quit'}"
 
 
 def choices(view: RunView) -> tuple[Choice, ...]:

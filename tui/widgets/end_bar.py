@@ -19,7 +19,7 @@ from tui.run.summary import has_reached_end, reason_text
 from tui.run.view import RunView, is_over
 from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keys.key import Key
-from tui.widgets.status.view_text import phase_text, stop_text
+from tui.widgets.status.view_text import phase_text
 from tui.widgets.terminal_info import TerminalInfo, loss_unit_of
 
 _GAP = "   "
@@ -133,8 +133,8 @@ def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
     value = "" if best is None else f"best {format_bits(best.bits_per_char, unit)}"
     place = "" if best is None else f" at step {format_count(best.step)}"
     with_unit = value and f"{value} {unit_label(unit)}{place}"
-    if _reason_text(view) not in phase:
-        yield _joined(f"{phase}: {reached}", with_unit, saved, _reason_text(view))
+    if isinstance(view.ended, RunFailed):
+        yield _joined(f"{phase}: {reached}", with_unit, saved, harmless(view.ended.title))
     yield _joined(f"{phase}: {reached}", with_unit, saved)
     yield _joined(f"{phase}: {reached}", value + place, saved)
     yield _joined(f"{phase}: {reached}", value + place)
@@ -149,19 +149,9 @@ def _joined(*parts: str) -> str:
 def _phase_text(view: RunView) -> str:
     """Return the phase, or why a run was stopped before its end: "■ finished", "■ stopped by the user"."""
     phase = phase_text(view)
-    is_stopped = isinstance(view.ended, RunFinished) and not has_reached_end(view.ended)
-    return f"{phase[:1]} {_reason_text(view)}" if is_stopped else phase
-
-
-def _reason_text(view: RunView) -> str:
-    """Return why a run is over."""
-    match view.ended:
-        case RunFinished(reason=reason):
-            return harmless(reason_text(reason))
-        case RunFailed(title=title):
-            return harmless(title)
-        case _:
-            return stop_text(view)[1]
+    if isinstance(view.ended, RunFinished) and not has_reached_end(view.ended):
+        return f"{phase[:1]} {harmless(reason_text(view.ended.reason))}"
+    return phase
 
 
 def _saved_text(view: RunView) -> str:

@@ -90,6 +90,19 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothin
         await wait_until(lambda: app.return_code == 0, "the end")
 
 
+async def test_a_read_only_screen_shows_the_end_of_a_run_but_can_not_continue_it(stage: Stage) -> None:
+    async with attached(stage, ReadOnly) as (app, pilot, session):
+        now = {"step": 100, "elapsed_seconds": 9.0}
+        session.emit(e.BudgetChanged(max_steps=100, **now))  # type: ignore[arg-type]
+        session.emit(e.Paused(**now))  # type: ignore[arg-type]
+        await shows(app, "■ finished: 100 steps in 0:09")
+        assert "space continue  g sample" not in screen_text(app)
+        for key in ("space", "f"):
+            await pilot.press(key)
+            await toasted(app, "This screen is read-only.")
+        assert session.received == []
+
+
 async def test_a_read_only_screen_shows_the_batch_but_takes_no_step(stage: Stage) -> None:
     async with attached(stage, ReadOnly) as (app, pilot, session):
         await pilot.press("B")

@@ -11,7 +11,8 @@ import pytest
 from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
-from engine.protocol.commands import Finish, LoadCheckpoint
+from engine.protocol.commands import Finish, LoadCheckpoint, Resume, SetBudget
+from engine.training.schedule import finish_after
 from tests.fakes import eval_finished, run_started, steps_finished
 from tui.run.alerts import Alert, AlertMonitor, commands_for
 from tui.run.reducer import apply
@@ -198,6 +199,18 @@ def test_the_remedy_of_a_rising_validation_reloads_the_best_and_finishes() -> No
     assert list(commands_for(scene.alert, scene.view)) == [LoadCheckpoint(name="2026-11-25-101112/best"), Finish()]
     scene.see(e.FinishPlanned(step=500, elapsed_seconds=1.0, last_step=600))
     assert scene.alert is None, "a run that is finishing is being put right"
+
+
+def test_the_same_remedy_gives_a_run_that_is_over_the_steps_to_finish_and_resumes_it() -> None:
+    scene = Scene(*evaluations([2.40, 2.45, 2.46, 2.47, 2.48]))
+    over = e.Paused(step=scene.view.step, elapsed_seconds=scene.view.elapsed_seconds)
+    scene.see(e.BudgetChanged(step=over.step, elapsed_seconds=over.elapsed_seconds, max_steps=over.step), over)
+    assert scene.alert is not None
+    assert scene.view.best is not None
+    reload, *others = commands_for(scene.alert, scene.view)
+    assert isinstance(reload, LoadCheckpoint)
+    last_step = finish_after(scene.view.best.step).last_step
+    assert others == [SetBudget(max_steps=last_step), Finish(), Resume()]
 
 
 # All ------------------------------------------------------------------------------------------------------------------

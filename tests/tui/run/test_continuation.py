@@ -137,6 +137,7 @@ def test_each_limit_is_in_words() -> None:
     assert limit_text(c.SetBudget(max_seconds=185.0)) == "until 3:05 of training"
     assert limit_text(c.SetBudget(epochs=2.5)) == "until epoch 2.5"
     assert limit_text(c.SetBudget()) == "until you quit"
+    assert limit_text(c.SetBudget(max_steps=9, max_seconds=60.0)) == "until step 9 or 1:00 of training"
 
 
 def notes_of(view: RunView) -> dict[str, str]:

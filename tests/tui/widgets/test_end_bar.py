@@ -41,9 +41,7 @@ def test_a_run_that_is_on_has_no_end() -> None:
 
 def test_what_was_reached_the_best_figure_and_the_checkpoints_are_named() -> None:
     texts = list(outcome_texts(view_of(PAUSED, saved("mine"), saved("latest")), "bits"))
-    assert texts[0] == (
-        "■ finished: 100 steps in 2:05   best 2.03 bits/char at step 90   saved: best, latest, mine   100 of 100 steps"
-    )
+    assert texts[0] == ("■ finished: 100 steps in 2:05   best 2.03 bits/char at step 90   saved: best, latest, mine")
     assert texts[-1] == "■ finished   best 2.03"
     assert [len(text) for text in texts] == sorted((len(text) for text in texts), reverse=True)
     assert any(len(text) <= 40 and "100 steps" in text for text in texts)
@@ -55,7 +53,7 @@ def test_the_best_figure_is_in_the_unit_of_the_screen() -> None:
 
 def test_latest_is_named_only_where_it_has_the_last_step() -> None:
     early = e.CheckpointSaved(step=90, elapsed_seconds=1.0, name="latest", path="/l", bits_per_char=None)
-    assert "saved: best   " in next(iter(outcome_texts(view_of(early, replace(PAUSED, step=100)), "bits")))
+    assert next(iter(outcome_texts(view_of(early, PAUSED), "bits"))).endswith("saved: best")
 
 
 def test_a_name_of_others_is_shown_without_control_characters() -> None:
@@ -77,7 +75,7 @@ def test_a_name_of_others_is_shown_without_control_characters() -> None:
         ),
         (
             e.RunFailed(step=100, elapsed_seconds=9.0, title="The disk is full", detail="", hint=""),
-            "✗ failed: 100 steps in 2:05",
+            "✗ failed: 100 steps in 2:05   best 2.03 bits/char at step 90   saved: best   The disk is full",
         ),
     ],
 )

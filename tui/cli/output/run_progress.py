@@ -12,11 +12,12 @@ from engine.text import harmless
 from tui.cli.output.progress_display import ProgressDisplay
 from tui.formatting.loss_units import format_bits, format_loss
 from tui.formatting.numbers import format_count, format_eta, format_rate, format_report
+from tui.run.continuation import limit_text
 from tui.run.eta import eta_of
 from tui.run.view import RunView
 
 
-def describe(event: Event) -> str | None:
+def describe(event: Event) -> str | None:  # noqa: C901 - one case per kind of event
     """Return an event as a line; None for events that only move the progress."""
     step = f"step {format_count(event.step)}"
     match event:
@@ -36,7 +37,9 @@ def describe(event: Event) -> str | None:
         case events.ThreadsChanged(message=message):
             return f"{step}: {message}"
         case events.Warned(message=message, kind=kind):
-            return message if kind == "outcome" else f"warning: {message}"
+            return message if kind in {"outcome", "finished"} else f"warning: {message}"
+        case events.BudgetChanged():
+            return f"{step}: the run trains {limit_text(event)}"
         case events.RunFinished(reason=reason):
             return f"ended: {reason.replace('_', ' ')}"
         case _:

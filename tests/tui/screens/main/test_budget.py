@@ -17,6 +17,7 @@ from tests.fakes import FakeSession, eval_finished, run_started, steps_finished,
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
+from tui.run.view import RunView
 from tui.screens.dialogs.base import MessageDialog
 from tui.screens.dialogs.continue_run import AmountDialog, ContinueDialog
 from tui.screens.main.screen import MainScreen
@@ -160,6 +161,18 @@ async def test_f_finishes_a_run_that_is_over(stage: Stage) -> None:
         await pilot.press("f")
         await received(session, c.SetBudget(max_steps=23), c.Finish(), c.Resume())
         await toasted(app, "Finishing: the learning rate falls to zero until step 23")
+
+
+async def test_a_replay_shows_its_end_and_says_how_the_run_itself_continues(stage: Stage) -> None:
+    end = e.RunFinished(step=3, elapsed_seconds=62.0, reason="max_steps", total_seconds=62.0, total_chars=99)
+    session = FakeSession((*AT_END, end), run_started(training=TrainingConfig(max_steps=3)))
+    app = stage.app(session, history=RunView(is_replay=True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "■ replay, finished: 3 steps in 1:02", "best 2.03 bits/char at step 3")
+        assert "saved: best" not in screen_text(app)
+        await pilot.press("space")
+        await toasted(app, f"The replay is over; tweetgen-tui --resume {RUN} continues the run")
+        assert isinstance(app.screen, MainScreen)
 
 
 async def change_budget(pilot: Pilot[Outcome], app: TweetgenApp) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from engine.errors import CorpusError
 from engine.protocol import commands as c
@@ -104,6 +105,22 @@ async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(
         await pilot.press("q")
         await wait_until(lambda: not app.is_running)
     assert app.return_code == return_code
+
+
+async def test_a_failure_is_shown_once_nothing_is_typed_that_its_keys_would_be_meant_for(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        await pilot.press("p")
+        await wait_until(lambda: isinstance(app.focused, Input), "the prompt line")
+        session.emit(e.RunFailed(step=3, elapsed_seconds=1.0, title="It broke", detail="So it is.", hint=""))
+        await shows(app, "✗ failed: 3 steps")
+        await pilot.press(*"oaq")
+        assert isinstance(app.screen, MainScreen)
+        await pilot.press("escape")
+        await opened(app, MessageDialog)
+        await shows(app, "So it is.")
 
 
 async def test_loading_an_earlier_checkpoint_removes_later_tweets_from_the_feed(stage: Stage) -> None:
