@@ -96,10 +96,8 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
             self._notice(to_tweetgen_error(error, "Listing the checkpoints").message)
         else:
-            if not self._entries:
+            if all(map(is_untrained, self._entries.values())):
                 self._notice("No checkpoints yet: s saves one under a name.")
-            elif all(map(is_untrained, self._entries.values())):
-                self._notice(f"Only checkpoints of step 0: the filter /{UNTRAINED} lists them.")
         self._is_reading = False
         self._arrange()
 

@@ -158,7 +158,7 @@ async def test_the_headings_of_groups_are_not_selectable(stage: Stage) -> None:
 
 async def test_where_all_are_untrained_the_list_says_how_to_see_them(stage: Stage) -> None:
     async with browsing(stage, lambda: [entry("then/latest", step=0)]) as at:
-        await at.says("Only checkpoints of step 0: the filter /untrained lists them.")
+        await at.says("No checkpoints yet: s saves one")
         await shows(at.app, "0 by age", "1 of step 0 hidden: /untrained")
         await at.pilot.press("slash", *"untrained")
         await wait_until(lambda: at.names == ["then/latest"], "the hidden one")
