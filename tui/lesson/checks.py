@@ -50,7 +50,7 @@ class Facts:
     val_bits: float = float("inf")
     """The latest validation loss since then, bits per character."""
     bigram_bits: float = 0.0
-    """That of the 2-gram model; 0 before it is measured."""
+    """That of the bigram model; 0 before it is measured."""
     views_seen: frozenset[str] = frozenset()
     """Views of the last stop whose answer was shown."""
     has_held_unit: bool = False

@@ -125,11 +125,12 @@ STOPS: tuple[Stop, ...] = (
         text=(
             "Before training, all V characters are about equally likely, each 1/V: the loss is -ln(1/V) = ln V. "
             "The frequency of each character alone gives the unigram loss; the character before it as well, the "
-            "2-gram loss; and so on. The model passes them one by one as it learns to use more of the tweet so far.\n\n"
+            "bigram loss; more characters before it, that of longer n-grams. The model passes them one by one as it "
+            "learns to use more of the tweet so far.\n\n"
             "Validation tweets are never trained on. While both losses fall, it learns what tweets have in common; "
             "once only the train loss falls, it learns its tweets by heart, and more training makes it no better."
         ),
-        task="Press enter: start again from random weights, and watch until it has passed the 2-gram on validation.",
+        task="Press enter: start again from random weights, and watch until it has passed the bigram on validation.",
         learned="From ln V down, past models that see 0 and 1 characters: it uses the tweet so far.",
         action="start again",
         train_to=5000,

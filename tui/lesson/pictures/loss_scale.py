@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui.formatting.loss_units import format_bits, format_loss
+from tui.run.levels import Level
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Kind, Picture, Span
@@ -16,7 +17,11 @@ _NUMBER_CELLS = 21
 _SHORT_NUMBER_CELLS = 11
 _MAX_BAR_CELLS = 40
 _SHORT_NAMES = {"uniform": "ln V (uniform)"}
-_MEANINGS = {"uniform": "ln V: each character equally likely", "unigram": "only how frequent each is"}
+_MEANINGS = {
+    "uniform": "ln V: each character equally likely",
+    "unigram": "unigram: only how frequent each is",
+    "bigram": "bigram: 1 character before",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +35,11 @@ class Place:
     kind: Kind = "text"
 
 
-def meaning_of(name: str) -> str:
-    """Return what a baseline of that name uses, in words."""
-    if name in _MEANINGS:
-        return _MEANINGS[name]
-    order = name.partition("-")[0]
-    if not order.isdecimal():
-        return name
-    num_before = int(order) - 1
-    return f"{name}: {num_before} character{'s' if num_before > 1 else ''} before"
+def place_of(level: Level) -> Place:
+    """Return the place of a level, with what it uses of the tweet."""
+    order = level.name.partition("-")[0]
+    meaning = _MEANINGS.get(level.name) or f"{level.name}: {int(order) - 1} characters before"
+    return Place(name=level.name, bits=level.bits_per_char, meaning=meaning)
 
 
 def scale_picture(places: Sequence[Place], sentence: str, width: int, height: int, glyphs: Glyphs) -> Picture:
@@ -63,18 +64,18 @@ def scale_picture(places: Sequence[Place], sentence: str, width: int, height: in
 
 
 def _fitting(places: Sequence[Place], num_rows: int) -> Sequence[Place]:
-    """Return at most `num_rows` places; the baselines with the lowest losses are left out first."""
-    baselines = sorted((place for place in places if place.kind == "text"), key=lambda place: -place.bits)
+    """Return at most `num_rows` places; the levels with the lowest losses are left out first."""
+    levels = sorted((place for place in places if place.kind == "text"), key=lambda place: -place.bits)
     others = [place for place in places if place.kind != "text"]
-    return [*others, *baselines[: max(num_rows - len(others), 0)]][:num_rows]
+    return [*others, *levels[: max(num_rows - len(others), 0)]][:num_rows]
 
 
-def sentence_on(bits: float | None, baselines: Sequence[tuple[str, float]]) -> str:
-    """Return which baselines a validation loss has passed."""
-    if bits is None or not baselines:
-        return "The baselines are being measured." if not baselines else "No validation yet: it comes every 100 steps."
-    passed = [name for name, theirs in baselines if bits < theirs]
-    ahead = [name for name, theirs in baselines if bits >= theirs]
+def sentence_on(bits: float | None, levels: Sequence[Level]) -> str:
+    """Return which levels a validation loss has passed."""
+    if bits is None or not levels:
+        return "The levels are being measured." if not levels else "No validation yet: it comes every 100 steps."
+    passed = [level.name for level in levels if bits < level.bits_per_char]
+    ahead = [level.name for level in levels if bits >= level.bits_per_char]
     if not passed:
         return "It has passed none of them yet."
     rest = f"; next is the {ahead[0]}" if ahead else ": it uses more of the tweet than any of them"

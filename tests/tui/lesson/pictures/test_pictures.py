@@ -15,9 +15,10 @@ from engine.protocol.events import CharChance, LadderTweet
 from tests.fakes import text_traced
 from tui.lesson.pictures.batch_picture import Measured, comparison_picture, noise_of
 from tui.lesson.pictures.chars_picture import chars_picture
-from tui.lesson.pictures.loss_scale import Place, meaning_of, scale_picture, sentence_on
+from tui.lesson.pictures.loss_scale import Place, place_of, scale_picture, sentence_on
 from tui.lesson.pictures.shapes_picture import Sizes, parts, shapes_picture
 from tui.lesson.pictures.temperature_picture import at_temperature, bars_picture, ladder_picture, repeated
+from tui.run.levels import levels_from
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.spans import Picture, plain
 
@@ -25,7 +26,7 @@ SIZES = Sizes(model=ModelConfig(embedding_size=64, hidden_size=48), vocab_size=1
 CHANCES = tuple(
     CharChance(char=char, probability=share) for char, share in (("e", 0.5), (" ", 0.25), ("x", 0.2), ("", 0.05))
 )
-BASELINES = (("uniform", 6.87), ("unigram", 4.6), ("2-gram", 3.6))
+LEVELS = levels_from(("uniform", "unigram", "2-gram"), (6.87, 4.6, 3.6))
 
 
 def rung(text: str, temperature: float = 1.0) -> LadderTweet:
@@ -119,17 +120,17 @@ def test_two_batch_sizes_are_compared_in_words() -> None:
     assert "against" not in plain(comparison_picture(measured[:1], 1, 100, 9, UNICODE))
 
 
-def test_the_model_is_placed_among_the_baselines() -> None:
-    places = [Place(name=name, bits=bits, meaning=meaning_of(name)) for name, bits in BASELINES]
+def test_the_model_is_placed_among_the_levels() -> None:
+    places = [place_of(level) for level in LEVELS]
     places.append(Place(name="validation", bits=4.0, kind="good"))
-    lines = plain(scale_picture(places, sentence_on(4.0, BASELINES), 100, 9, UNICODE)).splitlines()
-    assert [line.split()[0] for line in lines] == ["ln", "only", "validation", "2-gram:", "It"]
+    lines = plain(scale_picture(places, sentence_on(4.0, LEVELS), 100, 9, UNICODE)).splitlines()
+    assert [line.split()[0] for line in lines] == ["ln", "unigram:", "validation", "bigram:", "It"]
     assert "4.762 nats" in lines[0]
-    assert lines[-1] == "It has passed the unigram; next is the 2-gram."
+    assert lines[-1] == "It has passed the unigram; next is the bigram."
 
 
-def test_a_low_scale_leaves_out_baselines_and_never_the_losses_of_the_model() -> None:
-    places = [Place(name=name, bits=bits) for name, bits in BASELINES]
+def test_a_low_scale_leaves_out_levels_and_never_the_losses_of_the_model() -> None:
+    places = [replace(place_of(level), meaning="") for level in LEVELS]
     places.append(Place(name="validation", bits=2.0, kind="good"))
     lines = plain(scale_picture(places, "Step 1.", 38, 3, UNICODE)).splitlines()
     assert [line.split()[0] for line in lines] == ["ln", "validation", "Step"]
@@ -141,25 +142,25 @@ def test_a_low_scale_leaves_out_baselines_and_never_the_losses_of_the_model() ->
         (None, "No validation yet"),
         (6.9, "none of them"),
         (4.7, "passed the uniform; next is the unigram"),
-        (2.0, "passed the 2-gram: it uses more of the tweet"),
+        (2.0, "passed the bigram: it uses more of the tweet"),
     ],
 )
-def test_a_sentence_says_which_baselines_are_passed(bits: float | None, said: str) -> None:
-    assert said in sentence_on(bits, BASELINES)
-    assert sentence_on(bits, ()) == "The baselines are being measured."
+def test_a_sentence_says_which_levels_are_passed(bits: float | None, said: str) -> None:
+    assert said in sentence_on(bits, LEVELS)
+    assert sentence_on(bits, ()) == "The levels are being measured."
 
 
 def all_pictures(width: int, height: int, glyphs: Glyphs) -> list[Picture]:
     hostile = "\x1b[2J\u202e 👨‍👩‍👧 e\u0301" * 9
     measured = [(size, Measured(num_steps=40, chars_per_second=9_000, noise=0.4)) for size in (1, 32)]
-    places = [Place(name=name, bits=bits, meaning=meaning_of(name)) for name, bits in BASELINES]
+    places = [place_of(level) for level in LEVELS]
     return [
         chars_picture(hostile, [UNK] * len(hostile), 117, width, height, glyphs),
         *(shapes_picture(SIZES, seen, width, height, glyphs) for seen in range(5)),
         bars_picture(text_traced(hostile), 0.5, width, height, glyphs),
         ladder_picture([rung(hostile, temperature) for temperature in (0.0, 1.0, 5.0)], width, height, glyphs),
         comparison_picture(measured, 1, width, height, glyphs),
-        scale_picture(places, sentence_on(4.0, BASELINES), width, height, glyphs),
+        scale_picture(places, sentence_on(4.0, LEVELS), width, height, glyphs),
     ]
 
 

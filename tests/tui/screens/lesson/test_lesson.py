@@ -218,7 +218,7 @@ async def test_batch_sizes_1_and_32_are_measured_one_after_the_other_and_32_is_s
         )
 
 
-async def test_a_model_from_random_weights_is_placed_among_the_baselines_until_it_has_passed_the_2_gram(
+async def test_a_model_from_random_weights_is_placed_among_the_levels_until_it_has_passed_the_bigram(
     open_lesson: OpenLesson,
 ) -> None:
     before, new = LessonSession(), LessonSession()
@@ -233,10 +233,10 @@ async def test_a_model_from_random_weights_is_placed_among_the_baselines_until_i
         await wait_until(lambda: new.commands(c.Resume), "training")
         new.emit(steps_finished(1, [4.7, 3.1]))
         new.emit(eval_finished(2, 4.2))
-        await shows(app, "It has passed the unigram; next is the 2-gram.")
+        await shows(app, "It has passed the unigram; next is the bigram.")
         assert not is_done(app, 7)
         new.emit(eval_finished(3, 3.5))
-        await shows(app, "It has passed the 2-gram; next is the 5-gram.", "[7✓]")
+        await shows(app, "It has passed the bigram; next is the 5-gram.", "[7✓]")
         assert app.bridges[-1].config.resume is None
 
 

@@ -8,8 +8,9 @@ from textual.app import ComposeResult
 
 from engine.protocol.commands import MeasureBaselines, SetSpeedLimit
 from engine.protocol.events import BaselinesMeasured, CommandRefused, EvalFinished, Event, StepsFinished
-from tui.lesson.pictures.loss_scale import Place, meaning_of, scale_picture, sentence_on
+from tui.lesson.pictures.loss_scale import Place, place_of, scale_picture, sentence_on
 from tui.lesson.runs import EVAL_EVERY
+from tui.run.levels import Level, has_all, levels_from
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
 from tui.widgets.plot.loss_plot import LossPlot
@@ -17,7 +18,7 @@ from tui.xray.glyphs import Glyphs
 from tui.xray.spans import Picture
 
 _REQUEST = 1_000_007
-_BIGRAM = "2-gram"
+_BIGRAM = "bigram"
 _SLOW_STEPS, _SLOW_STEPS_PER_SECOND = 40, 8.0
 """The first steps from random weights are slow enough to watch."""
 _CONTINUED = "Trained before; its earlier losses are not shown: enter starts again from random weights."
@@ -34,19 +35,22 @@ class TrainingView(StopView):
         yield LossPlot()
 
     def on_mount(self) -> None:
-        """Start without baselines."""
-        self._baselines: tuple[tuple[str, float], ...] = ()
-        self._is_measured = False
-        """Whether the baselines are measured, or refused."""
+        """Start without levels."""
+        self._is_refused = False
+        """Whether the levels can't be measured."""
         self._is_started = self._is_slow = False
         self._first_loss: float | None = None
 
     def run_is_ready(self) -> None:
-        """Ask for the baselines, once: they don't depend on the model."""
-        if not self._is_measured:
+        """Ask for the levels; for a new model of the same tweets, they are in the cache."""
+        if not has_all(self._levels):
             self.lesson.run.send(MeasureBaselines(request=_REQUEST))
         if self._is_slow:
             self.lesson.run.send(SetSpeedLimit(steps_per_second=_SLOW_STEPS_PER_SECOND))
+
+    @property
+    def _levels(self) -> tuple[Level, ...]:
+        return self.lesson.run.main_view.levels
 
     def closed(self) -> None:
         """Stop training."""
@@ -59,8 +63,9 @@ class TrainingView(StopView):
         return self._is_started and super().has_trained_enough
 
     def wants_training(self) -> bool:
-        """Train from enter on, once the baselines are measured: they take long beside a training."""
-        return self._is_started and self._is_measured and super().wants_training()
+        """Train from enter on, once the levels are measured: that takes long beside a training."""
+        is_measured = has_all(self._levels) or self._is_refused
+        return self._is_started and is_measured and super().wants_training()
 
     def act(self) -> None:
         """Start again from random weights."""
@@ -70,13 +75,12 @@ class TrainingView(StopView):
         self.lesson.record(has_restarted=True, val_bits=math.inf)
 
     def handle(self, event: Event) -> None:
-        """Record the baselines and the validation losses since the restart."""
-        if isinstance(event, BaselinesMeasured) and event.request == _REQUEST:
-            self._is_measured = event.is_complete
-            self._baselines = tuple(zip(event.names, event.bits_per_char, strict=True))
-            self.lesson.record(bigram_bits=dict(self._baselines).get(_BIGRAM, 0.0))
+        """Record the bigram loss, and the validation losses since the restart."""
+        if isinstance(event, BaselinesMeasured):
+            levels = levels_from(event.names, event.bits_per_char)
+            self.lesson.record(bigram_bits=next(each.bits_per_char for each in levels if each.name == _BIGRAM))
         elif isinstance(event, CommandRefused) and event.command == MeasureBaselines.__name__:
-            self._is_measured = True
+            self._is_refused = True
         elif isinstance(event, StepsFinished) and event.first_step == 1:
             self._first_loss = event.train_losses[0]
         elif isinstance(event, EvalFinished) and self._is_started:
@@ -96,7 +100,7 @@ class TrainingView(StopView):
 
     def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         view = self.lesson.run.main_view
-        places = [Place(name=name, bits=bits, meaning=meaning_of(name)) for name, bits in self._baselines]
+        places = [place_of(level) for level in view.levels]
         if view.smoothed_bits is not None:
             name = f"{glyphs.mark} training tweets"
             places.append(Place(name=name, bits=view.smoothed_bits, kind="value"))
@@ -107,6 +111,6 @@ class TrainingView(StopView):
         if validation is not None:
             places.append(Place(name=f"{glyphs.mark} validation", bits=validation, kind="good"))
         is_continued = validation is None and view.step > EVAL_EVERY
-        place = _CONTINUED if is_continued and self._baselines else sentence_on(validation, self._baselines)
+        place = _CONTINUED if is_continued and view.levels else sentence_on(validation, view.levels)
         sentence = f"Step {view.step:,}. {place}"
         return scale_picture(places, sentence, width, height, glyphs)
