@@ -523,10 +523,10 @@ async def test_the_curve_of_the_lesson_is_shown_at_once_while_the_run_on_one_twe
         await wait_until(lambda: screen.lesson.run.view.step == 2, "its steps")
         await press(pilot, "7")
         await wait_until(lambda: isinstance(overfit.received[-1], c.Stop), "the command to end")
-        await shows(app, "Step 3.", "validation", "bits/char ─")
+        await shows(app, "Step 3.", "validation", "bits per character ─")
         overfit.may_end.set()
         await wait_until(lambda: again.received, "the run of the lesson")
-        await shows(app, "Step 3.", "validation", "bits/char ─")
+        await shows(app, "Step 3.", "validation", "bits per character ─")
 
 
 async def test_a_failed_run_of_the_lesson_continues_with_its_curve_after_the_run_on_one_tweet(
@@ -545,7 +545,7 @@ async def test_a_failed_run_of_the_lesson_continues_with_its_curve_after_the_run
         await wait_until(lambda: overfit.received, "the run on one tweet")
         await press(pilot, "7")
         await wait_until(lambda: again.received, "the run of the lesson")
-        await shows(app, "Step 2.", "validation", "bits/char ─")
+        await shows(app, "Step 2.", "validation", "bits per character ─")
 
 
 async def test_a_model_trained_enough_is_paused_with_a_sentence_that_names_the_key_to_train_on(
