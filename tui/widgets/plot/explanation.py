@@ -38,7 +38,9 @@ class Meaning:
 def meanings(view: RunView, panes: Sequence[Pane], options: PlotOptions) -> list[Meaning]:
     """Return the meanings of what is drawn, lines first."""
     marks = [mark for mark in marks_of(view, options) if any(pane.column_of(mark.step) is not None for pane in panes)]
-    return [*_lines(view, panes, options), *_levels(view, options), *_marks(marks)]
+    is_counted = any(len(those) > 1 for pane in panes for those in pane.by_column(tuple(marks)).values())
+    counts = [Meaning("2-9", "mark", "so many marks in a column")] if is_counted else []
+    return [*_lines(view, panes, options), *_levels(view, options), *_marks(marks), *counts]
 
 
 def draw_explanation(cells: CellGrid, pane: Pane, found: Sequence[Meaning], page: int) -> int:
@@ -100,5 +102,3 @@ def _marks(marks: Sequence[Mark]) -> Iterator[Meaning]:
         if count := counts[kind]:
             times = "" if count == 1 else f", {count:,}x"
             yield Meaning(letter, "mark", MARK_MEANINGS[kind] + times)
-    if len(marks) > 1:
-        yield Meaning("2-9", "mark", "so many marks in a column")

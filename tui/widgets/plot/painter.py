@@ -26,6 +26,8 @@ LABEL_CELLS = 6
 _CELLS_PER_STEP_TICK = 12
 _ROWS_FOR_THICK_LINE = 12
 """From this height on, the curve of the run is two dots thick."""
+_STEPS_OF_FALL, _FALL = 100, 0.5
+"""In the first steps the y axis has room for the fall to this share of the first loss, so that it need not move."""
 _MARKER_CELLS = 3
 """Validation losses closer together than this are drawn as a curve."""
 
@@ -75,9 +77,14 @@ def draw_pane(
 def _axis(
     train: Columns, val_losses: Floats, view: RunView, options: PlotOptions, num_rows: int, before: LossAxis | None
 ) -> LossAxis:
-    """Return the y axis for the columns in view, their evaluations, and the level to beat if it is near."""
+    """Return the y axis for the columns in view and their evaluations, with room for what is to come.
+
+    That is the fall with which a run starts, and the level to beat if it is near.
+    """
     heights, is_filled = options.scale.heights, train.count > 0
     low, high = train.low[is_filled], train.high[is_filled]
+    if view.train_losses.first_step <= 1 and view.train_losses.last_step <= _STEPS_OF_FALL:
+        val_losses = np.append(val_losses, _FALL * high.max())
     level = next_level(view.levels, float(low.min())) if options.shows_levels else None
     target = None if level is None else float(heights(np.array([nats_of(level)]))[0])
     needed = loss_range(heights(low), heights(high), heights(val_losses), target)

@@ -272,3 +272,13 @@ def test_the_curve_is_connected_and_two_dots_thick_in_a_tall_plot() -> None:
             for column in chars[:, last - 30 : last].T.tolist()
         ]
         assert min(num_dots) >= 2 * thickness
+
+
+def test_while_the_loss_falls_in_the_first_steps_the_y_axis_hardly_moves() -> None:
+    losses = falling_losses(100)
+    picture, axes = Picture(), set()
+    for end in range(1, 100):
+        picture.draw(view_of(losses[:end]), WHOLE, PLAIN, 82, 20)
+        axes.add(picture.panes["whole"].axis)
+        assert picture.panes["whole"].peak is None
+    assert len(axes) <= 2  # the first losses may be higher than the very first
