@@ -45,12 +45,21 @@ class Level:
         return f"Now {self.crossing}."
 
 
-def levels_from(names: Sequence[str], bits_per_char: Sequence[float]) -> tuple[Level, ...]:
-    """Return the levels of measured baselines, in the order uniform, unigram, bigram, best n-gram."""
+def levels_from(
+    names: Sequence[str], bits_per_char: Sequence[float], before: Sequence[Level] = ()
+) -> tuple[Level, ...]:
+    """Return the levels of measured baselines, in the order uniform, unigram, bigram, best n-gram.
+
+    Those that are equal to one of `before` were crossed where that was.
+    """
     bits = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
-    levels = [Level(name=shown, bits_per_char=bits[name]) for name, shown in _NAMES.items() if name in bits]
+    shown = {name: bits[event_name] for event_name, name in _NAMES.items() if event_name in bits}
     best = min((name for name in bits if _HIGHER_ORDER.fullmatch(name)), key=bits.__getitem__, default=None)
-    return (*levels, *([] if best is None else [Level(name=best, bits_per_char=bits[best])]))
+    shown |= {} if best is None else {best: bits[best]}
+    crossed = {(level.name, level.bits_per_char): level.crossed_at for level in before}
+    return tuple(
+        Level(name=name, bits_per_char=its, crossed_at=crossed.get((name, its))) for name, its in shown.items()
+    )
 
 
 def has_all(levels: Sequence[Level]) -> bool:

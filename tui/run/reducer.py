@@ -101,7 +101,7 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return view
         case BaselinesMeasured(names=names, bits_per_char=bits_per_char):
             points = ((point.step, point.bits_per_char) for point in view.val_points)
-            return replace(view, levels=with_crossings(levels_from(names, bits_per_char), points))
+            return replace(view, levels=with_crossings(levels_from(names, bits_per_char, view.levels), points))
         case BatchShown():
             return view
         case StepTaken():

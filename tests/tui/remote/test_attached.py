@@ -29,6 +29,7 @@ from tui.run.branching import OverlayCurve, curve_before
 from tui.run.bridge import Update
 from tui.run.engine_bridge import EngineBridge
 from tui.run.folding import fold
+from tui.run.levels import NUM_LEVELS
 from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.screens.dialogs.base import LeaveDialog
@@ -120,6 +121,18 @@ class Interrupted(Attached):
     """One whose connection a test can interrupt."""
 
     interruption = ""
+
+
+@pytest.mark.parametrize("kind", [Attached, ReadOnly])
+async def test_an_attached_screen_asks_for_the_levels_that_the_run_does_not_have_yet(
+    stage: Stage, kind: type[EngineBridge]
+) -> None:
+    session, config = FakeSession((steps_finished(1, [4.0, 3.0]),)), RunConfig()
+    session.measures_baselines = True
+    app = TweetgenApp(config, kind(config, lambda _config, _on_stage: session))
+    stage.apps.append(app)
+    async with app.run_test():
+        await wait_until(lambda: len(app.summary_view.levels) == NUM_LEVELS, "the levels")
 
 
 async def test_while_the_processes_start_again_keys_are_refused_and_the_panel_does_not_say_training(

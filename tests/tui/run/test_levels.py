@@ -53,6 +53,12 @@ def test_levels_measured_late_are_crossed_where_the_evaluations_were() -> None:
     assert crossings(fold(view, [measured(step=30)])) == crossings(view) | {"4-gram": 20}
 
 
+def test_levels_that_are_measured_again_were_crossed_where_they_were_before() -> None:
+    view = fold(RunView(), [run_started(), measured(), eval_finished(10, 3.0), eval_finished(20, 3.0)])
+    thinned = replace(view, val_points=view.val_points[1:])
+    assert fold(thinned, [measured(step=30)]).levels == view.levels
+
+
 def test_going_back_to_a_step_undoes_the_crossings_after_it() -> None:
     view = fold(RunView(), [run_started(), measured(), eval_finished(10, 5.0), eval_finished(20, 3.0), loaded(15)])
     assert crossings(view) == {"uniform": 10, "unigram": None, "bigram": None, "4-gram": None}
