@@ -20,7 +20,6 @@ StyleName = Literal[
     "grid",
     "level",
     "level_label",
-    "beaten",
     "band",
     "line",
     "overlay",

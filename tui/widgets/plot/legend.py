@@ -23,8 +23,6 @@ from tui.widgets.plot.pane import Pane
 
 _WIDE_LEGEND_CELLS = 40
 _MAX_NAME_CELLS = 24
-_CROSSING_SECONDS = 20.0
-"""How long the heading shows that a level was crossed."""
 _MAX_MARK_CELLS = 40
 
 
@@ -79,18 +77,6 @@ def legend(pane: Pane, overlay: OverlayCurve | None, *, title: str, is_focused: 
         yield LegendEntry(f"peak {format_loss(pane.peak, unit)}", glyphs.peak, "peak")
     if is_focused:
         yield FOCUS_HINT
-
-
-def write_crossing(cells: CellGrid, left: int, view: RunView, glyphs: PlotGlyphs) -> None:
-    """Write for a while, at the right end of the heading, that a level was crossed; only where it fits."""
-    crossed = [(level.crossed_at, -level.bits_per_char, level) for level in view.levels if level.crossed_at is not None]
-    if not crossed:
-        return
-    step, _, level = max(crossed, key=lambda each: each[:2])  # of several at once, the hardest
-    seconds = view.seconds.near(step)
-    entry = LegendEntry(level.sentence.rstrip("."), glyphs.beaten, "beaten", "beaten")
-    if seconds is not None and view.elapsed_seconds - seconds <= _CROSSING_SECONDS:
-        write_entries(cells, max(cells.width - entry.num_cells - 1, left), cells.width, [entry])
 
 
 def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) -> Iterator[LegendEntry]:

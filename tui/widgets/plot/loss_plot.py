@@ -58,7 +58,6 @@ class LossPlot(Widget, can_focus=True):
         & > .loss-plot--grid { color: $border-blurred; }
         & > .loss-plot--level { color: $secondary 50%; }
         & > .loss-plot--level_label { color: $text-secondary; }
-        & > .loss-plot--beaten { color: $text-success; }
         & > .loss-plot--band { color: $primary 40%; }
         & > .loss-plot--line { color: $text-accent; text-style: bold; }
         & > .loss-plot--overlay { color: $secondary; }

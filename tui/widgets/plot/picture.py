@@ -17,7 +17,7 @@ from tui.run.view import RunView, ValPoint
 from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.explanation import draw_explanation, meanings
 from tui.widgets.plot.glyphs import PLOT_GLYPHS
-from tui.widgets.plot.legend import LegendEntry, draw_rule, legend, readout, write_crossing, write_entries, write_marks
+from tui.widgets.plot.legend import LegendEntry, draw_rule, legend, readout, write_entries, write_marks
 from tui.widgets.plot.loss_axis import LossAxis
 from tui.widgets.plot.mark_rows import draw_marks, marks_of
 from tui.widgets.plot.painter import LABEL_CELLS, draw_cursor, draw_pane, draw_window
@@ -123,11 +123,9 @@ class Picture:
             return
         is_alone, title = first is last, self._title(plot_view)
         entries = legend(first, overlay, title=title if is_alone else "", is_focused=is_focused)
-        end = write_entries(cells, 1, cells.width if is_alone else first.right + first.gutter, entries)
+        write_entries(cells, 1, cells.width if is_alone else first.right + first.gutter, entries)
         if not is_alone:
-            end = write_entries(cells, last.left - 1, cells.width, [LegendEntry(title, label_style="window")])
-        if self._options.shows_levels:
-            write_crossing(cells, end, self._view, PLOT_GLYPHS[first.glyphs])
+            write_entries(cells, last.left - 1, cells.width, [LegendEntry(title, label_style="window")])
 
     def pane_of(self, step: float) -> Pane | None:
         """Return the pane of the finest resolution that shows a step."""

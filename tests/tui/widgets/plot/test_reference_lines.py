@@ -125,15 +125,6 @@ def test_new_steps_change_the_label_only_where_its_text_differs() -> None:
     assert sum(width for _, _, width in changes) < 60
 
 
-def test_the_heading_tells_of_a_crossed_level_for_a_while() -> None:
-    view = with_levels()
-    seconds = view.seconds.near(400)
-    assert seconds is not None
-    soon, late = (drawn(replace(view, elapsed_seconds=seconds + after))[0].text()[0] for after in (5, 50))
-    assert soon.rstrip("─ ").endswith("✓ Now better than counting single characters")
-    assert "✓" not in late
-
-
 @pytest.mark.parametrize(("glyphs", "signs"), [("braille", "↑✓◆"), ("block", "↑✓◊"), ("ascii", "^x*")])
 def test_signs_are_in_every_glyph_set(glyphs: GlyphSet, signs: str) -> None:
     labels = " ".join(labels_of(*drawn(with_levels(), options=PlotOptions(glyphs=glyphs))))
