@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.text import harmless
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
 from tui.formatting.numbers import format_count
+from tui.run.levels import Level
 from tui.run.view import RunView
 from tui.widgets.status.lines import Line, LineSegment, Tone, cut, progress_bar, slider
 from tui.widgets.status.view_text import (
@@ -88,6 +89,14 @@ def _run_rows(view: RunView) -> Iterator[Row]:
     yield from (("slowest rank", ((text, "value"),)) for text in slowest_rank_text(view))
 
 
+def _level_ahead(view: RunView) -> Level | None:
+    """Return the next level to cross; before the first evaluation, the first below the train loss, or else the last."""
+    ahead = [level for level in view.levels if level.crossed_at is None]
+    if view.last_val is None and view.smoothed_bits is not None:
+        ahead = [level for level in ahead if level.bits_per_char < view.smoothed_bits] or ahead[-1:]
+    return next(iter(ahead), None)
+
+
 def _loss_rows(view: RunView, unit: LossUnit) -> Iterator[Row]:
     """Yield losses, and the level to beat."""
     if view.smoothed_loss is not None:
@@ -101,7 +110,7 @@ def _loss_rows(view: RunView, unit: LossUnit) -> Iterator[Row]:
         if best is not None and not is_best:
             best_at = f"  at {format_count(best.step)}"
             yield "best", ((format_bits(best.bits_per_char, unit), "val"), (best_at, "label"))
-    ahead = next((level for level in view.levels if level.crossed_at is None), None)
+    ahead = _level_ahead(view)
     if ahead is not None:
         yield "to beat", ((format_bits(ahead.bits_per_char, unit), "level"), (f"  {ahead.name}", "label"))
     elif view.levels:

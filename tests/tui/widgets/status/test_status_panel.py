@@ -99,6 +99,14 @@ def test_the_next_level_to_beat_is_shown_and_at_last_the_one_that_was_beaten() -
     assert "beaten        2.40  ✓ 6-gram  at 500" in group_text(replace(running(), levels=beaten))
 
 
+def test_before_the_first_evaluation_the_level_to_beat_is_the_next_below_the_train_loss() -> None:
+    levels = tuple(Level(name=name, bits_per_char=bits) for name, bits in (("unigram", 4.4), ("6-gram", 2.4)))
+    early = replace(running(), levels=levels, val_points=())
+    assert "to beat       2.40  6-gram" in group_text(early)
+    easy = tuple(replace(level, bits_per_char=5.0) for level in levels)
+    assert "to beat       5.00  6-gram" in group_text(replace(early, levels=easy))
+
+
 def test_checkpoints_with_a_name_of_their_own_are_listed_the_latest_first() -> None:
     marks = tuple(Mark(step=step, kind="saved", label=f"saved at-{step}") for step in (100, 200, 300, 400))
     text = group_text(replace(running(), marks=marks))
