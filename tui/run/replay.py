@@ -34,6 +34,8 @@ from tui.run.engine_bridge import OnStage, Session, open_training_session
 from tui.run.journal import replayed_events
 
 TITLE = "This is a replay"
+REASON = "This is a replay: it can be paused or left, but the run can't be changed."
+"""Why commands are refused."""
 _SLICE_SECONDS = 0.05
 _MAX_UNDRAINED = 150
 """As many as the screen handles in one tick without delaying a key."""
@@ -160,9 +162,8 @@ class ReplaySession:
         return None
 
     def _refusal(self, command: Command) -> CommandRefused:
-        detail = "This is a replay: it can be paused or left, but the run can't be changed."
         hint = f"tweetgen-tui --resume {self._path.parent.name} continues the run itself."
-        return CommandRefused(**self._now, command=type(command).__name__, title=TITLE, detail=detail, hint=hint)
+        return CommandRefused(**self._now, command=type(command).__name__, title=TITLE, detail=REASON, hint=hint)
 
     @property
     def _now(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from tui.settings.availability import KeyState, unavailable
 from tui.settings.keys.key import Key
 
 _MOST_IMPORTANT = (
@@ -82,8 +83,8 @@ class KeyBar(Widget):
 
     notice: reactive[str] = reactive("")
     """Shown in place of the keys unless it is empty."""
-    is_read_only: reactive[bool] = reactive(default=False)
-    """Whether the keys that change the run are grey, as they are refused."""
+    state: reactive[KeyState] = reactive(KeyState())
+    """The keys that can't act in this state are dim."""
     pause_label: reactive[str] = reactive("pause")
     """What the pause key would do now."""
 
@@ -126,7 +127,7 @@ class KeyBar(Widget):
             line += ("  " if is_loose else " ") if number else ""
             for key in group:
                 start = line.cell_length
-                is_off = self.is_read_only and key.steers
+                is_off = bool(unavailable(key, self.state))
                 line += Content.styled(key.shown, self.get_visual_style(f"key-bar--{'off' if is_off else 'key'}"))
                 if key is group[-1]:
                     style = self.get_visual_style(f"key-bar--{'off' if is_off else 'label'}")

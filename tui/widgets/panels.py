@@ -16,6 +16,7 @@ from textual.widget import Widget
 from engine.protocol.stage import Stage
 from tui.run.alerts import Alert
 from tui.run.view import RunPhase, RunView
+from tui.settings.availability import KeyState
 from tui.settings.key_table import BAR_KEYS
 from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.alert_bar import AlertBar
@@ -254,10 +255,13 @@ class Panels(Vertical):
         """Show an alert above the key bar, or none."""
         self.query_one(AlertBar).show(alert)
 
-    def show_attachment(self, badge: str, *, is_read_only: bool) -> None:
-        """Show in the header how the screen is attached; grey the keys that a read-only one refuses."""
+    def show_attachment(self, badge: str) -> None:
+        """Show in the header how the screen is attached."""
         self.query_one(Header).show_badge(badge)
-        self.query_one(KeyBar).is_read_only = is_read_only
+
+    def show_key_state(self, state: KeyState) -> None:
+        """Dim the keys that can't act in this state."""
+        self.query_one(KeyBar).state = state
 
     def show_notice(self, notice: str) -> None:
         """Show a notice in place of the keys, unless it is empty."""

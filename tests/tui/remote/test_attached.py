@@ -78,7 +78,7 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothin
         await pilot.press("space")
         await toasted(app, "This screen is read-only.")
         for key in MAIN_ACTIONS:
-            if key.steers:
+            if {"commands", "steering", "switching"} & {*key.needs}:
                 await app.screen.run_action(key.textual_action)
                 assert isinstance(app.screen, MainScreen), key.title
         await pilot.press("enter")
@@ -149,7 +149,7 @@ async def test_while_the_processes_start_again_keys_are_refused_and_the_panel_do
         await wait_until(lambda: "▶ training" not in screen_text(app), "another state")
         await shows(app, "○ starting")
         for key in MAIN_ACTIONS:
-            if key.steers and key.name not in {"open", "load"}:
+            if {"commands", "steering"} & {*key.needs}:
                 await app.screen.run_action(key.textual_action)
                 assert isinstance(app.screen, MainScreen), key.title
         assert len(session.received) == 1

@@ -13,6 +13,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
+from textual.reactive import reactive
 from textual.widgets import Static
 
 from engine.protocol.events import CharChance, TweetRead, TweetSampled
@@ -22,6 +23,7 @@ from tui.formatting.chances import shown_char
 from tui.formatting.loss_units import format_bits, unit_label
 from tui.formatting.tweets import EMPTY_TWEET
 from tui.screens.dialogs.base import Dialog
+from tui.settings.availability import KeyState
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.tweets import TWEET_KEYS
 from tui.settings.theme import NOVELTY_GLYPHS
@@ -64,6 +66,9 @@ class TweetDialog(Dialog[None]):
     TweetDialog KeyBar { background: $surface; }
     """
 
+    key_state: reactive[KeyState] = reactive(KeyState())
+    """What decides which keys can act."""
+
     def __init__(self, tweet: TweetSampled, actions: TweetActions, *, is_pinned: bool, note: str = "") -> None:
         """Show `tweet`. `note` is why the model does not evaluate it; without a note, `show` follows."""
         super().__init__(f"Tweet of step {tweet.step:,}")
@@ -88,7 +93,7 @@ class TweetDialog(Dialog[None]):
             yield Static("", markup=False, classes="facts", id="prefix")
             yield Static(self._facts(), markup=False, classes="facts", id="whole")
             yield Static(self._note, markup=False, classes="facts", id="nearest")
-        yield KeyBar(TWEET_KEYS)
+        yield KeyBar(TWEET_KEYS).data_bind(state=TweetDialog.key_state)
 
     def on_mount(self) -> None:
         """Draw with the cursor on the first character."""

@@ -104,9 +104,9 @@ class LeavingController(Controller):
     def action_detach(self) -> None:
         """Close the screen; the run continues."""
         problem = self._run.bridge.attach_problem
-        if self._run.view.is_replay or self._run.view.ended is not None:
-            self._run.messages.toast("No run is left to continue without a screen; q quits.")
-        elif not self._run.is_ending and problem:
+        if not self._run.allows("a run to leave"):
+            return
+        if not self._run.is_ending and problem:
             question = (
                 f"No terminal can attach to this run: {harmless(problem)} "
                 "Without a screen it continues until its budget is used up or its process is terminated."

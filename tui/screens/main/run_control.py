@@ -16,7 +16,6 @@ from textual.screen import Screen
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from tui.formatting.loss_units import LossUnit
-from tui.formatting.shell import quoted
 from tui.run.alerts import AlertMonitor
 from tui.run.bridge import Bridge
 from tui.run.command_book import Change, CommandBook
@@ -24,25 +23,11 @@ from tui.run.folding import fold
 from tui.run.view import RunView, is_over
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
+from tui.settings.availability import KeyState, lacking, unavailable
+from tui.settings.keys.key import Key, Need
+from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.panels import Panels
 from tui.widgets.terminal_info import loss_unit_of
-
-
-def _phase_refusal(view: RunView) -> str:
-    """Return why the session of a run accepts no command; empty if it does."""
-    match view.phase:
-        case "starting":
-            return "The run is still starting."
-        case "failed":
-            return "The run has failed; q quits, o opens other tweets."
-        case "finished" if view.started is not None:
-            what = "The replay is over" if view.is_replay else "The run has ended"
-            run = quoted(view.started.run)
-            return f"{what}; tweetgen-tui --resume {run} continues the run, o opens other tweets, q quits."
-        case "finished":
-            return "The run has ended; q quits, o opens other tweets."
-        case _:
-            return ""
 
 
 def _missed(before: RunView, view: RunView) -> Iterator[Event]:
@@ -168,25 +153,48 @@ class RunControl:
         """Show the most urgent alert, or none."""
         self.panels.show_alert(self.alerts.alert(self.view, self.bridge.config, self.loss_unit))
 
+    @property
+    def key_state(self) -> KeyState:
+        """What decides whether keys can act now."""
+        view = self.view
+        return KeyState(
+            phase=view.phase,
+            run=self.name,
+            is_at_end=self.is_at_end,
+            is_ending=self.is_ending,
+            is_replay=view.is_replay,
+            refusal=self.bridge.refusal,
+            interruption=self.bridge.interruption,
+            has_alert=self.panels.alert is not None,
+            has_tweet=self.screen.query_one(TweetFeed).chosen is not None,
+            has_prime=bool(self.shown_view.sampling.prime),
+            has_change=bool(self.commands.changes),
+            has_steps=bool(len(view.train_losses)),
+        )
+
+    def allows(self, need: Need) -> bool:
+        """Return whether a need of an action is met; notify the user if not."""
+        return self._allow(lacking(need, self.key_state))
+
     def can_steer(self) -> bool:
         """Return whether this screen may change the run; notify the user if not."""
-        return self._allow(self.bridge.refusal or self.bridge.interruption)
+        return self.allows("steering")
 
     def can_switch(self) -> bool:
         """Return whether another run may be chosen now; notify the user if not."""
-        return self._allow("The run is ending." if self.is_ending else self.bridge.refusal)
+        return self.allows("switching")
 
     def can_ask(self) -> bool:
         """Return whether the session answers questions now, also a read-only screen's; notify the user if not."""
-        return self._allow("The run is ending." if self.is_ending else self._command_refusal())
+        return self.allows("answers")
 
     def can_command(self) -> bool:
         """Return whether the session accepts commands now; notify the user if not."""
-        return self.can_switch() and self._allow(self._command_refusal())
+        return self.allows("commands")
 
-    def _command_refusal(self) -> str:
-        """Return why the session accepts no command now; empty if it does."""
-        return _phase_refusal(self.view) or self.bridge.interruption
+    def can_act(self, key: Key) -> bool:
+        """Return whether a key can act now; notify the user if not."""
+        return self._allow(unavailable(key, self.key_state))
 
     def _allow(self, refusal: str) -> bool:
         if refusal:

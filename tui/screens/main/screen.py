@@ -39,9 +39,10 @@ from tui.screens.main.services import Services
 from tui.screens.main.steering import SteeringController
 from tui.screens.main.tweet_details import TweetDetailsController
 from tui.screens.main.xray import XrayController
-from tui.settings.key_table import MAIN_KEYS
+from tui.settings.key_table import MAIN_ACTIONS, MAIN_KEYS
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.keys.key import bindings_of, opening
+from tui.settings.keys.xray import XRAY_SCREEN_KEYS
 from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.prompt_line import PromptLine
@@ -52,6 +53,8 @@ from tui.widgets.step_bar import StepBar
 TICK_SECONDS = 0.1
 _TOASTED = {replay.TITLE}
 """Titles of refusals that come with every key: a dialog each would be in the way."""
+
+_KEYS_BY_ACTION = {key.action.partition("(")[0]: key for key in (*MAIN_ACTIONS, *XRAY_SCREEN_KEYS)}
 
 
 class MainScreen(Screen[None]):
@@ -135,8 +138,11 @@ class MainScreen(Screen[None]):
             self.panels.query_one(StepBar).show(self.run.view.last_step_taken, self.run.step_note)
             is_read_only = bool(bridge.refusal or bridge.interruption)
             self.panels.query_one(EndBar).show(self.run.view, is_read_only=is_read_only)
-        self.panels.show_attachment(bridge.badge, is_read_only=bool(bridge.refusal or bridge.interruption))
+        self.panels.show_attachment(bridge.badge)
         self.run.show_alert()
+        key_state = self.run.key_state
+        self.panels.show_key_state(key_state)
+        self.tweet_details.tick(key_state)
         for event in events:
             self._route(event)
         self.run.messages.tick()
@@ -146,7 +152,7 @@ class MainScreen(Screen[None]):
         self.checkpoints.tick()
         self.sampling.tick()
         self.batches.tick()
-        self.xray.tick()
+        self.xray.tick(key_state)
 
     @property
     def _is_covered(self) -> bool:
@@ -154,7 +160,10 @@ class MainScreen(Screen[None]):
         return self.app.screen is not self and not self.app.screen.is_modal
 
     def action_dispatch(self, action: str, *arguments: object) -> None:
-        """Do the action of a row of the key table: `steering.pause` is `self.steering.action_pause`."""
+        """Do the action of a row of the key table, if it can act: `steering.pause` is `self.steering.action_pause`."""
+        key = _KEYS_BY_ACTION.get(action)
+        if key is not None and not self.run.can_act(key):
+            return
         controller, _, name = action.partition(".")
         getattr(getattr(self, controller), f"action_{name}")(*arguments)
 

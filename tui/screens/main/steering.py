@@ -37,21 +37,20 @@ class SteeringController(Controller):
         self._budget = budget
 
     def action_pause(self) -> None:
-        """Pause or resume; ask how to continue a run whose budget is used up."""
+        """Pause or resume; ask how to continue a run whose budget is used up. A replay pauses, too."""
         if self._run.is_at_end:
             self._budget.action_change()
-        elif self._run.can_command():
+        elif self._run.allows("pausing"):
             self._run.has_paused_to_step = False
             self._run.send(self._run.commands.pause_toggled(self._run.view))
 
     def action_step(self) -> None:
         """Take one step while paused; while training, pause instead. A repeated key has one step under way at most."""
-        if not self._run.can_command() or self._run.commands.is_taking_step:
+        can_step = self._run.can_command() and self._run.allows("steps to come")
+        if not can_step or self._run.commands.is_taking_step:
             return
         toggled = self._run.commands.pause_toggled(self._run.view)
-        if self._run.is_at_end:
-            self._run.messages.refuse("The run is finished: no step is left to take. space continues it.")
-        elif isinstance(toggled, Pause):
+        if isinstance(toggled, Pause):
             self._run.has_paused_to_step = True
             self._run.send(toggled)
         else:
@@ -76,9 +75,8 @@ class SteeringController(Controller):
 
     def action_undo(self) -> None:
         """Undo the last change of a setting."""
-        if self._run.can_command():
-            change = self._run.undo()
-            self._run.messages.toast(f"Undone: {change.description}." if change else "Nothing to undo.")
+        if self._run.can_command() and self._run.allows("a change") and (change := self._run.undo()):
+            self._run.messages.toast(f"Undone: {change.description}.")
 
     def action_batch_size(self) -> None:
         """Ask for another batch size."""
@@ -147,7 +145,7 @@ class SteeringController(Controller):
         """Do what the alert offers."""
         alert = self._run.panels.alert
         if alert is None:
-            self._run.messages.toast("No alert to answer.")
+            self._run.allows("an alert")
         elif alert.kind == "memory" and self._run.can_steer():
             self._try_again()
         elif self._run.can_command():

@@ -13,10 +13,10 @@ from tui.screens.main.pins_and_export import PinsAndExportController
 from tui.screens.main.run_control import Controller, RunControl
 from tui.screens.main.sampling import SamplingController
 from tui.screens.main.xray import XrayController
+from tui.settings.availability import KeyState
 from tui.terminal import clipboard
 from tui.widgets.feed.tweet_feed import TweetFeed
 
-NO_TWEET = "There is no tweet yet: g samples one."
 _NO_MODEL = "No model is running to evaluate the tweet."
 
 
@@ -49,6 +49,11 @@ class TweetDetailsController(Controller):
         if not note:
             self._run.send(ReadTweet(text=tweet.text))
 
+    def tick(self, key_state: KeyState) -> None:
+        """Dim the dialog's keys that can't act. Ten times a second."""
+        if self._dialog is not None:
+            self._dialog.key_state = key_state
+
     def show(self, read: TweetRead) -> None:
         """Show the model's answer, if the dialog is still open."""
         if self._dialog is not None:
@@ -67,9 +72,7 @@ class TweetDetailsController(Controller):
     def action_copy(self) -> None:
         """Copy the selected tweet, or else the newest, to the terminal's clipboard."""
         tweet = self._run.screen.query_one(TweetFeed).chosen
-        if tweet is None:
-            self._run.messages.refuse(NO_TWEET)
-        else:
+        if self._run.allows("a tweet") and tweet is not None:
             clipboard.copy(self._run.app, tweet.text)
             self._run.messages.toast(clipboard.COPIED)
 
@@ -101,8 +104,7 @@ class TweetDetailsController(Controller):
         """Begin all new tweets with `prime`."""
         if not self._run.can_command():
             return
-        if not prime and not self._run.shown_view.sampling.prime:
-            self._run.messages.toast("No prime is set.")
+        if not prime and not self._run.allows("a prime"):
             return
         try:
             sampling = replace(self._run.shown_view.sampling, prime=prime)

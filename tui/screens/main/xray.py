@@ -11,6 +11,7 @@ from engine.protocol.events import BatchShown, CommandRefused, InsightEvent
 from engine.storage.folders import folder_of_run
 from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.main.run_control import Controller, RunControl
+from tui.settings.availability import KeyState
 from tui.widgets.feed.tweet_feed import TweetFeed
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ class XrayController(Controller):
             self._choose_model(self._screen.panel)
             self._run.app.push_screen(self._screen, self._on_closed)
 
-    def tick(self) -> None:
-        """Show the state of the run, and the answers of a checkpoint."""
+    def tick(self, key_state: KeyState) -> None:
+        """Show the state of the run and of its keys, and the answers of a checkpoint."""
         if self._screen is None:
             return
         panel = self._screen.panel
@@ -80,7 +81,7 @@ class XrayController(Controller):
                 panel.show(answer)
             elif isinstance(answer, CommandRefused):
                 panel.show_refusal(answer.command, answer.detail)
-        self._screen.tick(self._run.view, self._run.step_note)
+        self._screen.tick(self._run.view, self._run.step_note, key_state)
 
     def show(self, answer: InsightEvent) -> None:
         """Show an answer, if the X-ray is open."""

@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from engine.protocol.commands import MAX_TRACED_CHARS, Insight
 from tui.run.view import RunView
+from tui.settings.availability import KeyState
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.keys.key import Key, bindings_of, opening
 from tui.settings.keys.xray import XRAY_SCREEN_KEYS, xray_bar_keys
@@ -103,8 +104,9 @@ class XrayScreen(Screen[None]):
         if self._is_without_text:
             self.action_edit()
 
-    def tick(self, view: RunView, step_note: str) -> None:
-        """Show the state of the run and how to take a step, and follow it. Ten times a second."""
+    def tick(self, view: RunView, step_note: str, key_state: KeyState) -> None:
+        """Show the state of the run and of its keys and how to take a step, and follow it. Ten times a second."""
+        self._key_bar.state = key_state
         self.panel.tick(view.step)
         self._step_bar.show(view.last_step_taken, step_note)
         self._key_bar.pause_label = "resume" if view.phase == "paused" else "pause"

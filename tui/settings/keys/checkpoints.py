@@ -12,7 +12,7 @@ MAIN_CHECKPOINT_KEYS = (
         "Save the weights, and all that is needed to resume, under a name.",
         label="save",
         opens=True,
-        steers=True,
+        needs=("commands",),
     ),
     Key(
         "l",
@@ -21,14 +21,14 @@ MAIN_CHECKPOINT_KEYS = (
         "List the checkpoints, to load one or start a new run from it.",
         label="load",
         opens=True,
-        steers=True,
+        needs=("switching",),
     ),
     Key(
         "",
         "checkpoints.save_latest",
         "Save the run now",
         "Save `latest`, the checkpoint to resume from, without waiting for the autosave.",
-        steers=True,
+        needs=("commands",),
     ),
 )
 

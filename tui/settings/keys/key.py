@@ -5,9 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
+from typing import Literal
 
 from textual.binding import Binding, BindingType
 from textual.keys import format_key
+
+Need = Literal[
+    "steering",
+    "switching",
+    "pausing",
+    "commands",
+    "answers",
+    "steps to come",
+    "a run to leave",
+    "an alert",
+    "a tweet",
+    "a prime",
+    "a change",
+    "steps",
+]
+"""What an action needs of the run: that this screen may change it (`steering`) or choose another one (`switching`), a
+session that pauses (also a replay), that accepts commands, or that answers questions (also a read-only screen's)."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +48,8 @@ class Key:
     """The keys as they are shown, where Textual's names are unsuitable."""
     opens: bool = False
     """Whether the action opens a line or a dialog at once: keys typed right after it go there."""
-    steers: bool = False
-    """Whether the action changes the run: a read-only screen refuses it."""
+    needs: tuple[Need, ...] = ()
+    """What the action can't do without, the reason to be shown first before the others."""
 
     @property
     def name(self) -> str:

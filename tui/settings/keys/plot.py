@@ -25,6 +25,7 @@ MAIN_PLOT_KEYS = (
         "panels.panes",
         "Whole run or recent part",
         "Plot the whole run, its recent part at full resolution, or both side by side where there is room.",
+        needs=("steps",),
     ),
 )
 

@@ -12,7 +12,7 @@ PROGRAM_KEYS = (
         "Open a file, folder or archive, or drop one in: this run is saved, and a new one starts on it.",
         label="open",
         opens=True,
-        steers=True,
+        needs=("switching",),
     ),
     Key(
         "d",
@@ -20,6 +20,7 @@ PROGRAM_KEYS = (
         "Detach",
         "Return to the shell; the run continues without a screen, and tweetgen-tui attach shows it again.",
         label="detach",
+        needs=("a run to leave",),
     ),
     Key(
         "q",

@@ -12,7 +12,7 @@ SAMPLING_KEYS = (
         "Raise the temperature by 0.05, up to 5: more random from the next character on.",
         label="temp",
         symbols="+",
-        steers=True,
+        needs=("commands",),
     ),
     Key(
         "minus,underscore",
@@ -21,7 +21,7 @@ SAMPLING_KEYS = (
         "Lower the temperature by 0.05, down to 0.05: more predictable, and more repetitive.",
         label="temp",
         symbols="-",
-        steers=True,
+        needs=("commands",),
     ),
     Key(
         "t",
@@ -30,7 +30,7 @@ SAMPLING_KEYS = (
         "Sample one tweet at each of seven temperatures, from the same seed and prime.",
         label="ladder",
         opens=True,
-        steers=True,
+        needs=("commands",),
     ),
     Key(
         "g",
@@ -38,7 +38,7 @@ SAMPLING_KEYS = (
         "Sample a tweet now",
         "Sample one more tweet, also while paused.",
         label="tweet",
-        steers=True,
+        needs=("commands",),
     ),
     Key(
         "p",
@@ -47,21 +47,21 @@ SAMPLING_KEYS = (
         "Type a prompt: the model completes it as you type, and enter samples the tweet.",
         label="prompt",
         opens=True,
-        steers=True,
+        needs=("commands",),
     ),
     Key(
         "P",
         "tweet_details.clear_prime",
         "Clear the prime",
         "Clear the prime, the text that all new tweets begin with.",
-        steers=True,
+        needs=("commands", "a prime"),
     ),
     Key(
         "",
         "steering.interval('sample_every')",
         "Steps between tweets",
         "Set the number of steps between two tweets of the feed.",
-        steers=True,
+        needs=("commands",),
     ),
 )
 
@@ -71,8 +71,9 @@ READING_KEYS = (
         "tweet_details.copy",
         "Copy the tweet",
         "Copy the selected tweet, or else the newest, to your terminal's clipboard, also over ssh.",
+        needs=("a tweet",),
     ),
-    Key("k", "pins_and_export.pin", "Pin or unpin the tweet", "Pin or unpin the tweet.", steers=True),
+    Key("k", "pins_and_export.pin", "Pin or unpin the tweet", "Pin or unpin the tweet.", needs=("steering", "a tweet")),
     Key("K", "pins_and_export.pins_only", "Pinned tweets only, or all", "Show only pinned tweets, or all again."),
     Key(
         "c",
@@ -121,6 +122,7 @@ PROMPT_KEYS = (
         "Raise the temperature",
         "Raise the temperature, as + does elsewhere.",
         label="temp",
+        needs=("commands",),
     ),
     Key(
         "down",
@@ -128,6 +130,7 @@ PROMPT_KEYS = (
         "Lower the temperature",
         "Lower the temperature, as - does elsewhere.",
         label="temp",
+        needs=("commands",),
     ),
     Key(
         "ctrl+r",
@@ -150,15 +153,23 @@ TWEET_KEYS = (
         symbols="←→",
     ),
     Key("y", "copy", "Copy", "Copy the tweet to your terminal's clipboard, also over ssh.", label="copy"),
-    Key("k", "pin", "Pin", "Pin or unpin the tweet.", label="pin"),
+    Key("k", "pin", "Pin", "Pin or unpin the tweet.", label="pin", needs=("steering",)),
     Key("c", "colours", "Surprise colours", "Switch the surprise colours off or on.", label="colours"),
-    Key("n", "continue", "New end from here", "Sample a new end from the cursor on.", label="new end"),
+    Key(
+        "n",
+        "continue",
+        "New end from here",
+        "Sample a new end from the cursor on.",
+        label="new end",
+        needs=("commands",),
+    ),
     Key(
         "P",
         "use_as_prime",
         "Use as prime",
         "Begin all new tweets with the text before the cursor; P on the main screen clears it.",
         label="prime",
+        needs=("commands",),
     ),
     Key("x", "xray", "X-ray", "Look into the model: what it computes along the tweet.", label="x-ray"),
     Key("escape", "close", "Close", "Close the tweet.", label="close"),

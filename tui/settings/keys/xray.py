@@ -25,6 +25,7 @@ MODEL_KEYS = (
         "Show the batch of the last step as a grid, with its padding and token ids; . takes the next step there.",
         label="batch",
         opens=True,
+        needs=("answers",),
     ),
 )
 
@@ -104,6 +105,7 @@ XRAY_SCREEN_KEYS = (
         "Training tweet",
         "Look at the next training tweet of the last batch.",
         label="tweet",
+        needs=("answers",),
     ),
     *(key for key in (*TRAINING_KEYS, *PROGRAM_KEYS) if key.name in {"pause", "step", "mouse"}),
     Key("escape,q", "screen.close", "Close", "Close the X-ray.", label="close", symbols="esc"),
