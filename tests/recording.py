@@ -70,7 +70,7 @@ def record(
             seconds = time.monotonic() - start
             if seconds > DEADLINE_SECONDS:
                 raise TimeoutError(f"on the screen at the deadline:\n{terminal.text}")
-            if terminal.is_painting or not terminal.has_opened_screen or seconds - sampled_at < _SAMPLE_SECONDS:
+            if terminal.is_painting or not terminal.text.strip() or seconds - sampled_at < _SAMPLE_SECONDS:
                 continue
             sampled_at = seconds
             frame = frame_of(terminal.screen)

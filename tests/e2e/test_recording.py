@@ -21,7 +21,6 @@ def text_of(frame: Frame) -> str:
 
 def test_a_recording_ends_with_the_screen_that_was_waited_for_and_the_program_with_it(home: Path) -> None:
     frames = record(home, until=lambda text: "hello ñ there" in text, program=SCRIPTED, **SIZE)
-    assert len(frames) > 1
     assert [each.seconds for each in frames] == sorted(each.seconds for each in frames)
     assert "hello ñ there" in text_of(frames[-1].frame)
     assert (len(frames[-1].frame), len(frames[-1].frame[0])) == (24, 80)

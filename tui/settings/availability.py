@@ -68,7 +68,7 @@ def unavailable(key: Key, state: KeyState) -> str:
     return next(filter(None, (lacking(need, state) for need in key.needs)), "")
 
 
-def lacking(need: Need, state: KeyState) -> str:  # noqa: C901, PLR0912 - one case per need
+def lacking(need: Need, state: KeyState) -> str:  # noqa: C901 - one case per need
     """Return why a need isn't met, as a sentence; empty if it is."""
     match need:
         case "steering":

@@ -112,7 +112,7 @@ def _processor_rows(reading: MachineReading | None) -> Iterator[tuple[str, ...]]
 def _process_rows(view: RunView, reading: MachineReading | None, cost: ScreenCost | None) -> Iterator[tuple[str, ...]]:
     """Yield label and values of the screen's cost, the device and threads."""
     yield "screen", *(_screen_values(cost) if cost is not None else ())
-    yield "device", *harmless(device_text(view)).split(", ")
+    yield "device", *(() if view.started is None else harmless(device_text(view)).split(", "))
     if reading is None:
         yield ("threads",)
     elif reading.num_threads is not None:

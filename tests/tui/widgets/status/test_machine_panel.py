@@ -115,6 +115,7 @@ def test_a_column_shows_the_parts_of_a_step_and_the_load_of_the_machine() -> Non
 
 
 def test_before_the_first_measurement_the_step_has_its_time_and_the_loads_are_blank() -> None:
+    assert "device" in plain(machine_lines(RunView(), None, None, 38, 18)).splitlines()
     view = apply(RunView(), run_started())
     assert plain(machine_lines(view, None, None, 38, 18)).splitlines() == [
         "step       no step yet",
