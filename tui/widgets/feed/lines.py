@@ -41,7 +41,7 @@ class FeedLines(ScrollView):
     FeedLines {
         overflow-x: hidden;
         overflow-y: scroll;
-        scrollbar-size-vertical: 1;
+        scrollbar-size-vertical: 0;
         .tweet-feed--facts { color: $text-muted; }
         .tweet-feed--text { color: $foreground; }
         .tweet-feed--sign { color: $text-accent; text-style: bold; }
