@@ -79,10 +79,13 @@ class Overfit:
 
 def outcome_text(loss: float, proof: str) -> str:
     """Return the sentence about the loss of the tweet, nats per character; `proof` is a clause or empty."""
+    bits, low_bits = (f"{nats / math.log(2):.2g}" for nats in (loss, LOW_LOSS))
     if loss < LOW_LOSS:
-        verdict = f"Loss {loss:.2g}: the model knows this tweet by heart; it knows nothing else"
+        verdict = f"Loss {bits} bits/char: the model knows this tweet by heart; it knows nothing else"
     else:
-        verdict = f"Loss {loss:.2g}: the model does not know this tweet by heart, which takes less than {LOW_LOSS}"
+        verdict = (
+            f"Loss {bits} bits/char: the model does not know this tweet by heart, which takes less than {low_bits}"
+        )
     return f"{verdict}: {proof}." if proof else f"{verdict}."
 
 

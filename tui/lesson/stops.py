@@ -59,9 +59,9 @@ STOPS: tuple[Stop, ...] = (
         part="one step at a time, then at once",
         text=(
             "While it trains, the model reads the true tweet: whatever it predicted, the next input is the true "
-            "character. That is teacher forcing. Each prediction costs -ln of the probability that it gave the true "
-            "next character, and the loss is the mean. As all inputs are known before, one call reads the whole "
-            "tweet, with the same result as one character at a time.\n\n"
+            "character. That is teacher forcing. Each prediction costs -log2 of the probability that it gave the true "
+            "next character, in bits (with ln, as in PyTorch, in nats), and the loss is the mean. As all inputs are "
+            "known before, one call reads the whole tweet, with the same result as one character at a time.\n\n"
             "When it writes, there is no truth: it reads its own draws. One odd draw, and it reads what no training "
             "tweet contained, with nothing to bring it back (g shows it). The tutorial's single-step loop has a "
             "slip: it takes tweet[1] as the target in every turn, so it reads the same second character again and "
@@ -85,7 +85,7 @@ STOPS: tuple[Stop, ...] = (
             "old state the candidate n is computed from. Untrained, all gates are half open, near 0.5; trained, they "
             "open and close at certain characters."
         ),
-        task="Press enter, wait until the loss is below 0.05 and the tweet is written by heart; v compares the gates.",
+        task="Press enter, wait until the loss is below 0.07 bits and the tweet is written by heart; v compares gates.",
         learned="It has this tweet by heart, and nothing else: overfitting shows that learning works, no more.",
         action="overfit",
     ),
@@ -123,7 +123,7 @@ STOPS: tuple[Stop, ...] = (
         title="Training",
         part="(f)",
         text=(
-            "Before training, all V characters are about equally likely, each 1/V: the loss is -ln(1/V) = ln V. "
+            "Before training, all V characters are about equally likely, each 1/V: the loss is -log2(1/V) = log2 V. "
             "The frequency of each character alone gives the unigram loss; the character before it as well, the "
             "bigram loss; more characters before it, that of longer n-grams. The model passes them one by one as it "
             "learns to use more of the tweet so far.\n\n"
@@ -131,7 +131,7 @@ STOPS: tuple[Stop, ...] = (
             "once only the train loss falls, it learns its tweets by heart, and more training makes it no better."
         ),
         task="Press enter: start again from random weights, and watch until it has passed the bigram on validation.",
-        learned="From ln V down, past models that see 0 and 1 characters: it uses the tweet so far.",
+        learned="From log2 V down, past models that see 0 and 1 characters: it uses the tweet so far.",
         action="start again",
         train_to=5000,
     ),

@@ -11,7 +11,7 @@ from math import log
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
 from engine.protocol.events.insight import Bands, TextTraced
 from tui.formatting.cells import cell_len
-from tui.formatting.loss_units import format_bits, format_loss
+from tui.formatting.loss_units import format_bits
 from tui.xray.chance_rows import chance_rows
 from tui.xray.glyphs import Glyphs, chance_of, largest, level_spans, percent, pooled
 from tui.xray.heat_map import HeatMap
@@ -35,7 +35,7 @@ _LINES_WITH_MORE_BARS = 9
 _MIN_LINES_OF_STATES, _MAX_LINES_OF_STATES = 6, 17
 _LABEL_CELLS = len("before ")
 _EQUAL_LOSSES = 1e-5
-"""Nats; a smaller difference comes from rounding."""
+"""Bits; a smaller difference comes from rounding."""
 _IMPORTANCE = (
     *("own", "bars", "next", "read", "mean", "after", "before"),
     *("embedding", "own state", "check", "change", "sizes"),
@@ -185,14 +185,12 @@ def _bars(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyph
 def _mean(event: TextTraced, cursor: int) -> Line:
     """Return the mean loss up to the cursor; at the end, it is that of the text."""
     bits = sum(_loss_bits(event, target) for target in range(cursor + 1)) / (cursor + 1)
-    if cursor == len(event.text):
-        return _fact("mean", format_bits(bits), f" bits = {format_loss(bits * log(2), 'nats')} nats")
-    return _fact("mean", format_bits(bits), " bits so far")
+    return _fact("mean", format_bits(bits), " bits" if cursor == len(event.text) else " bits so far")
 
 
 def _check(event: TextTraced, width: int) -> Picture:
     """Return the loss computed in two ways, and the difference; of equal results, only digits that agree."""
-    losses = event.stepwise_loss, event.sequence_loss
+    losses = event.stepwise_loss / log(2), event.sequence_loss / log(2)
     difference = abs(losses[0] - losses[1])
     if difference < _EQUAL_LOSSES:
         decimals = next(
@@ -202,7 +200,7 @@ def _check(event: TextTraced, width: int) -> Picture:
     else:
         decimals, comparison = 6, f"they differ by {difference:.6f}"
     stepwise, at_once = (f"{loss:.{decimals}f}" for loss in losses)
-    return wrapped(f"one at a time {stepwise}, at once {at_once} nats; {comparison}", width, "muted")
+    return wrapped(f"one at a time {stepwise}, at once {at_once} bits; {comparison}", width, "muted")
 
 
 def _sizes(event: TextTraced, width: int) -> Picture:

@@ -151,7 +151,7 @@ def test_the_proof_is_left_out_where_it_can_not_be_sampled(home: Path) -> None:
         bare = run_session(replace(config(home, max_steps=3), run_name="two"))
 
     assert "given" in only(emitted, e.Warned).message
-    assert only(bare, e.Warned).message.endswith("which takes less than 0.05.")
+    assert only(bare, e.Warned).message.endswith("which takes less than 0.072.")
 
 
 @pytest.mark.parametrize(
@@ -174,9 +174,9 @@ def test_the_prompt_is_the_longest_start_of_another_tweet_in_known_characters(ot
 
 
 def test_the_outcome_names_a_low_loss_with_two_digits() -> None:
-    assert outcome_text(0.0413, "").startswith("Loss 0.041: the model knows this tweet by heart")
-    assert outcome_text(0.05, "").startswith("Loss 0.05: the model does not know")
-    assert outcome_text(3.456, "").startswith("Loss 3.5: ")
+    assert outcome_text(0.0413, "").startswith("Loss 0.06 bits/char: the model knows this tweet by heart")
+    assert outcome_text(0.05, "").startswith("Loss 0.072 bits/char: the model does not know")
+    assert outcome_text(3.456, "").startswith("Loss 5 bits/char: ")
 
 
 @pytest.mark.parametrize(

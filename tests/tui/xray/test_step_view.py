@@ -48,8 +48,8 @@ def test_80_columns_show_everything_with_the_bars_beside() -> None:
         "change 0.30 (root mean square)             o   ▉                            3.1%",
         "next   i    2.00 bits (25 %)               s   ▌                            1.6%",
         "mean   2.00 bits so far                    t   ▎                            0.8%",
-        "one at a time 1.3863, at once 1.3863       n   ▏                            0.4%",
-        "nats; they differ by less than 0.00001",
+        "one at a time 2.0000, at once 2.0000       n   ▏                            0.4%",
+        "bits; they differ by less than 0.00001",
         "embedding of 8 numbers, -1.00 to 1.00;",
         "state of 16 units, -0.50 to 0.50; each",
         "glyph is a mean of neighbours",
@@ -59,13 +59,13 @@ def test_80_columns_show_everything_with_the_bars_beside() -> None:
 @pytest.mark.parametrize(
     ("losses", "line"),
     [
-        ((2.206402, 2.206403), "one at a time 2.2064, at once 2.2064 nats; they differ by less than 0.00001"),
-        ((2.206449, 2.206451), "one at a time 2.206, at once 2.206 nats; they differ by less than 0.00001"),
-        ((2.5, 2.500123), "one at a time 2.500000, at once 2.500123 nats; they differ by 0.000123"),
+        ((2.206402, 2.206403), "one at a time 2.2064, at once 2.2064 bits; they differ by less than 0.00001"),
+        ((2.206449, 2.206451), "one at a time 2.206, at once 2.206 bits; they differ by less than 0.00001"),
+        ((2.5, 2.500123), "one at a time 2.500000, at once 2.500123 bits; they differ by 0.000123"),
     ],
 )
 def test_the_check_shows_the_difference_that_its_digits_show(losses: tuple[float, float], line: str) -> None:
-    event = replace(traced(), stepwise_loss=losses[0], sequence_loss=losses[1])
+    event = replace(traced(), stepwise_loss=losses[0] * log(2), sequence_loss=losses[1] * log(2))
     shown = " ".join(lines_of(event, 1, 40, 24))
     assert line in shown
 
@@ -133,7 +133,7 @@ def test_the_running_mean_ends_as_the_loss_of_the_text() -> None:
     assert means == [
         "mean   1.00 bits so far",
         "mean   1.50 bits so far",
-        "mean   3.00 bits = 2.079 nats",
+        "mean   3.00 bits",
     ]
     assert event.stepwise_loss == pytest.approx(2.079, abs=0.001)
 

@@ -49,7 +49,7 @@ def comparison_picture(
                 Span(glyphs.bar(each.chars_per_second / fastest if fastest else 0, cells), "bar"),
                 Span(f" {speed}".ljust(_SPEED_CELLS)),
                 Span(glyphs.bar(each.noise / noisiest if noisiest else 0, cells), "bar"),
-                Span(f" ±{each.noise:.2f} nats"),
+                Span(f" ±{each.noise / math.log(2):.2f} bits"),
             )
         )
     return fitted((*lines, *_ratios(dict(measured), width)), width, height, glyphs)

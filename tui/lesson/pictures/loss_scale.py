@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.formatting.loss_units import format_bits, format_loss
+from tui.formatting.loss_units import format_bits
 from tui.run.levels import Level
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Kind, Picture, Span
 
 _WIDE = 66
-_NUMBER_CELLS = 21
-_SHORT_NUMBER_CELLS = 11
+_NUMBER_CELLS = 11
 _MAX_BAR_CELLS = 40
-_SHORT_NAMES = {"uniform": "ln V (uniform)"}
+_SHORT_NAMES = {"uniform": "log2 V (uniform)"}
 _MEANINGS = {
-    "uniform": "ln V: each character equally likely",
+    "uniform": "log2 V: each character equally likely",
     "unigram": "unigram: only how frequent each is",
     "bigram": "bigram: 1 character before",
 }
@@ -50,13 +48,12 @@ def scale_picture(places: Sequence[Place], sentence: str, width: int, height: in
     is_wide = width >= _WIDE
     names = [(place.meaning if is_wide else "") or _SHORT_NAMES.get(place.name, place.name) for place in places]
     name_cells = max(map(len, names), default=0) + 1
-    cells = max(min(width - name_cells - (_NUMBER_CELLS if is_wide else _SHORT_NUMBER_CELLS), _MAX_BAR_CELLS), 1)
+    cells = max(min(width - name_cells - _NUMBER_CELLS, _MAX_BAR_CELLS), 1)
     rows = [
         (
             Span(name.ljust(name_cells), place.kind),
             Span(glyphs.bar(place.bits / highest, cells), "bar" if place.kind == "text" else place.kind),
-            Span(f" {format_loss(place.bits * math.log(2), 'nats')} nats", place.kind),
-            *((Span(f" {format_bits(place.bits)} bits", place.kind),) if is_wide else ()),
+            Span(f" {format_bits(place.bits)} bits", place.kind),
         )
         for place, name in sorted(zip(places, names, strict=True), key=lambda pair: -pair[0].bits)
     ]

@@ -124,8 +124,8 @@ def test_the_model_is_placed_among_the_levels() -> None:
     places = [place_of(level) for level in LEVELS]
     places.append(Place(name="validation", bits=4.0, kind="good"))
     lines = plain(scale_picture(places, sentence_on(4.0, LEVELS), 100, 9, UNICODE)).splitlines()
-    assert [line.split()[0] for line in lines] == ["ln", "unigram:", "validation", "bigram:", "It"]
-    assert "4.762 nats" in lines[0]
+    assert [line.split()[0] for line in lines] == ["log2", "unigram:", "validation", "bigram:", "It"]
+    assert "6.87 bits" in lines[0]
     assert lines[-1] == "It has passed the unigram; next is the bigram."
 
 
@@ -133,7 +133,7 @@ def test_a_low_scale_leaves_out_levels_and_never_the_losses_of_the_model() -> No
     places = [replace(place_of(level), meaning="") for level in LEVELS]
     places.append(Place(name="validation", bits=2.0, kind="good"))
     lines = plain(scale_picture(places, "Step 1.", 38, 3, UNICODE)).splitlines()
-    assert [line.split()[0] for line in lines] == ["ln", "validation", "Step"]
+    assert [line.split()[0] for line in lines] == ["log2", "validation", "Step"]
 
 
 @pytest.mark.parametrize(

@@ -149,9 +149,11 @@ async def test_a_run_on_one_tweet_is_started_traced_trained_and_traced_again(ope
         assert isinstance(main.received[-1], c.Stop)
         kinds = [type(command) for command in overfit.received]
         assert kinds == [c.Pause, c.ShowBatch, c.TraceText, c.Resume]
-        await shows(app, "tweet:   good morning", "gates before training", "step 0   loss 1.386; ln V = ln 40 = 3.689")
+        await shows(
+            app, "tweet:   good morning", "gates before training", "step 0   loss 2.00 bits; log2 V = log2 40 = 5.32"
+        )
         overfit.emit(steps_finished(1, [3.0, 1.0, 0.04]))
-        await shows(app, "loss 0.040")
+        await shows(app, "loss 0.06 bits")
         assert not is_done(app, 4)
         overfit.emit(tweet_sampled("good morning", 3))
         await shows(app, "written: good morning", "gates after training", "another:", "[4✓]")
@@ -225,7 +227,7 @@ async def test_a_model_from_random_weights_is_placed_among_the_levels_until_it_h
     app = open_lesson(before, new, stop=7)
     async with app.run_test(size=SIZE) as pilot:
         await ready(app)
-        await shows(app, "ln V: each character equally likely", "only how frequent each is", "No validation yet")
+        await shows(app, "log2 V: each character equally likely", "only how frequent each is", "No validation yet")
         before.emit(eval_finished(50, 2.0))
         await shows(app, "it uses more of the tweet")
         assert not is_done(app, 7)

@@ -78,7 +78,7 @@ async def test_the_stop_on_training_shows_scale_and_curve_at_once_from_60_x_20_o
         for key, is_on_view in (("", False), ("tab", True), ("escape", False)):
             await pilot.press(*filter(None, [key]))
             await wait_until(lambda on=is_on_view: app.lesson_screen.has_class("-on-view") == on, "the focus")  # type: ignore[misc]
-            await shows(app, "ln V", "▸ validation", "Step 200.", "─ bits")
+            await shows(app, "log2 V", "▸ validation", "Step 200.", "─ bits")
             await wait_until(lambda: plot.picture.panes and plot.picture.cells.width == plot.size.width, "the curve")
 
 

@@ -36,7 +36,7 @@ async def started(app: TweetgenApp) -> None:
 async def test_what_a_run_on_one_tweet_has_learned_is_shown_after_an_open_dialog_until_it_is_closed(
     stage: Stage,
 ) -> None:
-    learned = "Loss 0.022: the model knows this tweet by heart; it knows nothing else."
+    learned = "Loss 0.032 bits/char: the model knows this tweet by heart; it knows nothing else."
     outcome = e.Warned(step=168, elapsed_seconds=9.0, message=learned, kind="outcome")
     end = e.RunFinished(step=168, elapsed_seconds=9.0, reason="finished", total_seconds=9.0, total_chars=9)
     session = FakeSession((steps_finished(1, [0.02] * 168), tweet_sampled("hello there", 168)))
@@ -51,7 +51,7 @@ async def test_what_a_run_on_one_tweet_has_learned_is_shown_after_an_open_dialog
         assert isinstance(app.screen, HelpScreen)
         await pilot.press("escape")
         await opened(app, ResultDialog)
-        await shows(app, "The run on one tweet", "the model knows this tweet by heart; it knows nothing")
+        await shows(app, "The run on one tweet", "the model knows this tweet by heart")
         await pilot.press("escape")
         await opened(app, MainScreen)
 

@@ -110,7 +110,7 @@ class OverfitView(StopView):
         if not self._target:
             return wrapped("The run starts.", width, "muted")
         step = self.lesson.run.view.step
-        loss = "" if self._loss == math.inf else f"   loss {format_loss(self._loss, 'nats')}"
+        loss = "" if self._loss == math.inf else f"   loss {format_loss(self._loss, 'bits')} bits"
         head = (
             *wrapped(f"step {step}{loss}", width, "value"),
             *self._first_loss(width),
@@ -119,7 +119,7 @@ class OverfitView(StopView):
         )
         other = self._traces.get(_OTHER)
         if other is not None:
-            compared = f"another: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss, 'nats')}"
+            compared = f"another: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss, 'bits')} bits"
             head = (*head, *wrapped(compared, width, "bad"))
         return fitted((*head, *self._gates(width, height - len(head), glyphs)), width, height, glyphs)
 
@@ -129,10 +129,9 @@ class OverfitView(StopView):
         if before is None:
             return ()
         size = before.vocab_size
-        loss, uniform = format_loss(before.sequence_loss, "nats"), format_loss(math.log(size), "nats")
-        return wrapped(
-            f"step 0   loss {loss}; ln V = ln {size} = {uniform}: each character equally likely", width, "muted"
-        )
+        loss, uniform = format_loss(before.sequence_loss, "bits"), format_loss(math.log(size), "bits")
+        compared = f"log2 V = log2 {size} = {uniform}: each character equally likely"
+        return wrapped(f"step 0   loss {loss} bits; {compared}", width, "muted")
 
     def _gates(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         """Return the gates before and after where both fit, else those that are chosen."""
