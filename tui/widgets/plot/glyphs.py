@@ -66,6 +66,7 @@ class PlotGlyphs:
     band: NDArray[np.uint32]
     """Code point for each sum of weights."""
     line: NDArray[np.uint32]
+    val_curve: NDArray[np.uint32]
     validation: str
     best: str
     level: str
@@ -100,6 +101,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         weights=np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8),
         band=_BRAILLE,
         line=_BRAILLE,
+        val_curve=_BRAILLE,
         validation="●",
         best="◆",
         level="⠉⠒⠤⣀",
@@ -113,6 +115,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         weights=np.array([[1], [2]], np.uint8),
         band=_points(" ▀▄█"),
         line=_points(" ▀▄█"),
+        val_curve=_points(" •••"),
         validation="•",
         best="◊",
         level="─",
@@ -126,6 +129,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         weights=np.array([[1], [2]], np.uint8),
         band=_points(" '.:"),
         line=_points(" ==="),
+        val_curve=_points(" ooo"),
         validation="o",
         best="*",
         level="-",

@@ -166,7 +166,7 @@ class LossPlot(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return row `y` of the plot."""
         if y >= self._painted.height:
-            return Strip.blank(self.size.width)
+            return Strip.blank(self.size.width, self.rich_style)  # the filter of NO_COLOR fails without a style
         segments = self._painted.segments(y)
         return Strip([Segment(text, self.get_component_rich_style(f"loss-plot--{name}")) for text, name in segments])
 

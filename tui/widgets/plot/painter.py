@@ -65,8 +65,12 @@ def draw_pane(
     painter.curve(train.low, train.high, "band")
     if options.overlay is not None:
         painter.overlay(options.overlay.train_losses)
+    has_val_curve = len(val_steps) * _MARKER_CELLS > pane.width
+    if has_val_curve:
+        painter.val_curve(val_steps, val_losses)
     painter.curve(pane.smoothed, pane.smoothed, "line")
-    painter.validation(val_steps, val_losses)
+    if not has_val_curve:
+        painter.points(val_steps.tolist(), val_losses, glyph_set.validation, "validation")
     if view.best is not None:
         painter.points([view.best.step], np.array([view.best.val_loss]), glyph_set.best, "best")
     painter.spikes()
@@ -130,7 +134,7 @@ class _PanePainter:
         dots = curve_dots(heights(low), heights(high), self.pane.axis.limits, num_rows)
         if style == "line" and self.glyph_set.is_fine and self.pane.height >= _ROWS_FOR_THICK_LINE:
             dots[1:] |= dots[:-1]
-        chars = self.glyph_set.band if style == "band" else self.glyph_set.line
+        chars = {"band": self.glyph_set.band, "validation": self.glyph_set.val_curve}.get(style, self.glyph_set.line)
         self.cells.stamp(self.pane.left, 1, cell_chars(dots, self.glyph_set.weights, chars), style)
 
     def overlay(self, series: Series) -> None:
@@ -139,14 +143,11 @@ class _PanePainter:
         columns = series.columns(int(steps.low), int(steps.high), len(self.pane.smoothed))
         self.curve(columns.smoothed(), columns.smoothed(), "overlay")
 
-    def validation(self, steps: Ints, losses: Floats) -> None:
-        """Draw the validation losses in view as markers, or as a curve if they are too many."""
-        if len(steps) * _MARKER_CELLS <= self.pane.width:
-            self.points(steps.tolist(), losses, self.glyph_set.validation, "validation")
-        else:
-            first, last = int(self.pane.steps.low), int(self.pane.steps.high)
-            columns = columns_of(steps.tolist(), losses.tolist(), first, last, len(self.pane.smoothed))
-            self.curve(columns.low, columns.high, "validation")
+    def val_curve(self, steps: Ints, losses: Floats) -> None:
+        """Draw the validation losses in view as a curve."""
+        first, last = int(self.pane.steps.low), int(self.pane.steps.high)
+        columns = columns_of(steps.tolist(), losses.tolist(), first, last, len(self.pane.smoothed))
+        self.curve(columns.low, columns.high, "validation")
 
     def points(self, steps: list[int], losses: Floats, marker: str, style: StyleName) -> None:
         """Draw a marker at each loss, in nats, that is in view."""

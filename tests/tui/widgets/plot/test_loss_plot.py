@@ -301,3 +301,10 @@ async def test_r_hides_the_levels_and_shows_them_again(stage: Stage) -> None:
         await wait_until(lambda: "bigram" not in screen_text(app), "no levels")
         await pilot.press("r")
         await shows(app, "bigram")
+
+
+async def test_without_colours_the_plot_is_drawn_from_its_first_frame_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with plot_of() as (app, _, plot):
+        assert len(app.picture) == plot.size.height
+        assert "bits per character" in app.picture[0]

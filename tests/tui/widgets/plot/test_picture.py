@@ -282,3 +282,17 @@ def test_while_the_loss_falls_in_the_first_steps_the_y_axis_hardly_moves() -> No
         axes.add(picture.panes["whole"].axis)
         assert picture.panes["whole"].peak is None
     assert len(axes) <= 2  # the first losses may be higher than the very first
+
+
+@pytest.mark.parametrize(("glyphs", "point"), [("block", "•"), ("ascii", "o")])
+def test_many_evaluations_are_a_curve_below_that_of_the_run_and_of_its_own_characters(
+    glyphs: GlyphSet, point: str
+) -> None:
+    losses = falling_losses(3000)
+    cells, picture = cells_of(view_of(losses, *[4 - 0.02 * n for n in range(60)]), options=PlotOptions(glyphs=glyphs))
+    (pane,) = picture.panes.values()
+    curve = places(cells, "validation")
+    assert len({column for _, column in curve}) > 0.7 * pane.width
+    assert {chr(cells.chars[place]) for place in curve} == {point}
+    without, _ = cells_of(view_of(losses), options=PlotOptions(LossScale(), glyphs))
+    assert len({column for _, column in places(cells, "line")}) == len({x for _, x in places(without, "line")})
