@@ -1,5 +1,6 @@
 """The loss plot. Never changes the series that it draws.
 
 The widget `loss_plot` has a `viewport`, which chooses the steps, and a `picture`, which draws them: the `painter` draws
-each `pane` into the same `cell_grid`. `scales` are the axes, `legend` the text, `glyphs` the characters.
+each `pane` into the same `cell_grid`, its `reference_lines` and `mark_rows`. `scales` and `loss_axis` are the axes;
+`legend` is the text in the heading, `explanation` the legend over the plot, `glyphs` and `colours` are tables.
 """

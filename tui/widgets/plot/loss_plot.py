@@ -24,6 +24,7 @@ from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.plot import PLOT_KEYS
 from tui.terminal.capabilities import GlyphSet
+from tui.widgets.plot.colours import PLOT_CSS
 from tui.widgets.plot.glyphs import StyleName
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture, run_limits
@@ -48,29 +49,7 @@ class LossPlot(Widget, can_focus=True):
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(PLOT_KEYS)
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"loss-plot--{name}" for name in get_args(StyleName)}
-    DEFAULT_CSS = """
-    LossPlot {
-        & > .loss-plot--text { color: $text-muted; }
-        & > .loss-plot--axis { color: $border-blurred; }
-        & > .loss-plot--tick { color: $text-muted; }
-        & > .loss-plot--heading { color: $text-muted; text-style: bold; }
-        & > .loss-plot--focus { color: $text-primary; text-style: bold; }
-        & > .loss-plot--grid { color: $border-blurred; }
-        & > .loss-plot--level { color: $secondary 50%; }
-        & > .loss-plot--level_label { color: $text-secondary; }
-        & > .loss-plot--band { color: $primary 40%; }
-        & > .loss-plot--line { color: $text-accent; text-style: bold; }
-        & > .loss-plot--overlay { color: $secondary; }
-        & > .loss-plot--validation { color: $text-primary; }
-        & > .loss-plot--best { color: $text-primary; text-style: bold; }
-        & > .loss-plot--best_line { color: $primary 45%; }
-        & > .loss-plot--peak { color: $text-muted; }
-        & > .loss-plot--mark { color: $text-accent; text-style: bold; }
-        & > .loss-plot--window { color: $text-primary; }
-        & > .loss-plot--cursor { color: $foreground; }
-        & > .loss-plot--readout { color: $foreground; }
-    }
-    """
+    DEFAULT_CSS = PLOT_CSS
 
     unit: reactive[LossUnit] = reactive[LossUnit]("bits", init=False)
     is_log: reactive[bool] = reactive(default=False, init=False)
