@@ -116,12 +116,11 @@ class StepBreakdown:
         ]
 
     def packed_lines(self, width: int) -> list[Line]:
-        """Return as many parts per line as fit, without shares."""
+        """Return as many parts per line as fit, with their shares only."""
         lines: list[Line] = [self._head(width)]
         room = 0
         for part in self.parts:
-            value = f"{format_milliseconds(part.seconds)}  "
-            segments = (LineSegment(f"{part.name} ", "label"), LineSegment(value, "value"))
+            segments = (LineSegment(f"{part.name} ", "label"), LineSegment(f"{part.percent} %  ", "value"))
             cells = sum(cell_len(segment.text) for segment in segments)
             if cells - 2 > room:
                 lines.append(())

@@ -181,7 +181,7 @@ def test_several_processes_add_the_part_of_waiting_and_a_line_for_each() -> None
 
 def test_a_small_panel_shortens_the_parts_of_a_step_for_the_ranks() -> None:
     lines = text_of(training_together(2), replace(READING, num_processes=2), width=40, height=15)
-    assert lines[1] == "data 0.20 ms  steps 6.00 ms"
+    assert lines[1] == "data 1 %  steps 30 %  waiting 10 %"
     assert lines[-1] == "1             cuda:1    1 %"
 
 
