@@ -20,10 +20,10 @@ def format_loss(nats: float, unit: LossUnit) -> str:
 
 def format_bits(bits_per_char: float, unit: LossUnit = "bits") -> str:
     """Return bits per character as text in `unit`: "2.46", "1.702"."""
-    return f"{bits_in(unit, bits_per_char):.{_DECIMALS[unit]}f}"
+    return f"{bits_in_unit(bits_per_char, unit):.{_DECIMALS[unit]}f}"
 
 
-def bits_in(unit: LossUnit, bits: float) -> float:
+def bits_in_unit(bits: float, unit: LossUnit) -> float:
     """Return bits as a number in `unit`."""
     return bits if unit == "bits" else bits * math.log(2)
 

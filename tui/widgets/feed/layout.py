@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS
-from tui.formatting.loss_units import LossUnit, bits_in
+from tui.formatting.loss_units import LossUnit, bits_in_unit
 from tui.settings.theme import NOVELTY_GLYPHS
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▸"
@@ -57,7 +57,7 @@ class FeedColumns:
         if self.width >= FULL_WIDTH:
             word = f"{novelty_words(tweet):<{_WORD_WIDTH}}  "
         if self.width >= LOSS_WIDTH:
-            loss = f"{_four_cells(bits_in(self.unit, tweet.bits_per_char))}  "
+            loss = f"{_four_cells(bits_in_unit(tweet.bits_per_char, self.unit))}  "
         return [
             (sign or " ", "sign"),
             (facts, "facts"),
