@@ -126,7 +126,7 @@ def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
     budget = ("--max-steps", "12", "--run-name", "short")
     terminal = open_terminal("--data", tweets, *SMALL_MODEL, *budget, columns=80, rows=24)
     terminal.wait_for(r"■ finished: 12 steps in 0:0\d +best [\d.]+ .*at step 12 +saved: best, latest")
-    terminal.wait_for(r"finished +step 12\b")
+    terminal.wait_for("step 12 of 12")
     terminal.press("+", "g")
     terminal.wait_for("0.85 [●◐○]")
     terminal.press("space")
