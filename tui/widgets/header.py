@@ -12,7 +12,7 @@ from engine.text import harmless
 from tui.formatting.numbers import format_count, format_duration, format_rate, format_short, shortened
 from tui.run.view import RunPhase, RunView
 from tui.widgets.status.line_panel import LinePanel
-from tui.widgets.status.lines import Line, LineSegment
+from tui.widgets.status.lines import UNKNOWN, Line, LineSegment
 from tui.widgets.status.view_text import device_text, phase_text
 
 _GAP = "   "
@@ -87,12 +87,13 @@ def _clock(view: RunView, width: int) -> list[LineSegment]:
     """Return training time and speed."""
     if view.started is None:
         return []
-    segments = [LineSegment(f" {format_duration(view.elapsed_seconds)} ", "strong")]
+    is_narrow, speed = width < _MIN_CELLS_FOR_UNIT, UNKNOWN
     if view.chars_per_second:
-        is_narrow = width < _MIN_CELLS_FOR_UNIT
         speed = f"{format_short(view.chars_per_second)}/s" if is_narrow else format_rate(view.chars_per_second)
-        segments.append(LineSegment(f"{speed.rjust(len('9.9k/s' if is_narrow else '9.9k chars/s'))} ", "value"))
-    return segments
+    return [
+        LineSegment(f" {format_duration(view.elapsed_seconds)} ", "strong"),
+        LineSegment(f"{speed.rjust(len('9.9k/s' if is_narrow else '9.9k chars/s'))} ", "value"),
+    ]
 
 
 def _num_cells(facts: list[Fact]) -> int:

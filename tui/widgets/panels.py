@@ -101,6 +101,7 @@ class Panels(Vertical):
 
     def _focus_shown(self) -> None:
         """Focus the only panel of a tiny terminal; elsewhere the feed, if nothing is focused."""
+        self.query_one(StatusPanel).show_curve(is_shown=self.screen.has_class("-tiny") and not self._panel)
         if self.query_one(PromptLine).is_open:
             return
         focused = self.screen.focused

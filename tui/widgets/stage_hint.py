@@ -45,7 +45,7 @@ class StageHint(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.border_title = "starting"
+        self.border_title = " before training "
         self.invitation = ""
         """What a new user could do instead, on a line of its own where there is room; may be empty."""
         self._stage = Stage("")

@@ -9,7 +9,7 @@ from tui.run.view import RunView
 from tui.widgets.status.groups import Group, setup_group, status_groups
 from tui.widgets.status.lines import Line
 from tui.widgets.status.machine_panel import MachinePanel
-from tui.widgets.status.pages import MakeGroup, Page, page_lines, paged
+from tui.widgets.status.pages import MakeGroup, Page, column_cells, page_lines, paged
 from tui.widgets.terminal_info import TerminalInfo, loss_unit_of
 
 _KEY = "h"
@@ -66,8 +66,9 @@ class SidePanel(MachinePanel):
         if not self.display or not width or not height:
             self._pages, self._showed_machine = [], False
             return []
-        run: list[Group | MakeGroup] = [*status_groups(self.shown, width, loss_unit_of(self))]
-        setup: list[Group | MakeGroup] = [self._machine_group, setup_group(self.shown, width)]
+        cells = column_cells(width)
+        run: list[Group | MakeGroup] = [*status_groups(self.shown, cells, loss_unit_of(self))]
+        setup: list[Group | MakeGroup] = [self._machine_group, setup_group(self.shown, cells)]
         self._pages = paged([*setup, *run] if self.starts_with_setup else [*run, *setup], width, height)
         self._page = min(self._page, self.num_pages - 1)
         if self.shows_machine and not self._showed_machine:

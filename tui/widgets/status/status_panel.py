@@ -17,6 +17,7 @@ class StatusPanel(LinePanel):
     def __init__(self) -> None:
         super().__init__()
         self.shown = RunView()
+        self._has_curve = False
 
     def on_mount(self) -> None:
         """Watch the app's unit of losses."""
@@ -28,9 +29,14 @@ class StatusPanel(LinePanel):
         self.shown = view
         self.show_lines()
 
+    def show_curve(self, *, is_shown: bool) -> None:
+        """Show a small curve of the loss, or none."""
+        self._has_curve = is_shown
+        self.show_lines()
+
     def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - two lines at any height
         """Return the lines of `compact_lines`."""
-        return compact_lines(self.shown, width, loss_unit_of(self), has_curve=self.screen.has_class("-tiny"))
+        return compact_lines(self.shown, width, loss_unit_of(self), has_curve=self._has_curve)
 
     async def on_click(self, event: events.Click) -> None:
         """Show what is left out at a click on the line that counts it."""
