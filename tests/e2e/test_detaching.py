@@ -36,7 +36,7 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
     attached.press("+", "+")
     attached.wait_for(r"temperature +0\.90")
     attached.press("g")
-    attached.wait_for("0.90 [●◐○]")
+    attached.wait_for(r"[●◐○] .*0\.90  \d\.\d\d")
     attached.press("space")
     attached.wait_for("‖ paused")
     attached.press("space")

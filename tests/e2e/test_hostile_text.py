@@ -22,7 +22,7 @@ def test_a_run_on_a_hostile_corpus_emits_none_of_its_escape_sequences(
     corpus = hostile.write_corpus(folder / "zqj\x1b]52;c;PWNED\x07\x9b31m\u202e\n[red] :smile:.txt")
     terminal = open_terminal("--data", corpus, *SMALL_MODEL, *WILD, columns=80, rows=24)
     terminal.wait_for("▶ training")
-    terminal.wait_for(r"5\.00 [●◐○] ")
+    terminal.wait_for(r"\d [●◐○] ")
     terminal.press("enter")
     terminal.wait_for("Tweet of step")
     terminal.press("escape")

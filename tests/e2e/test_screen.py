@@ -26,7 +26,7 @@ def write_slowly(*arguments):
     write(*arguments)
 store.write_atomically = write_slowly
 """ + SCRIPTED[2]
-A_TWEET = r"{} [●◐○] "
+A_TWEET = r"[●◐○] .*{}  \d\.\d\d"
 
 
 def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Terminal) -> None:
@@ -128,7 +128,7 @@ def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
     terminal.wait_for(r"■ finished: 12 steps in 0:0\d +best [\d.]+ .*at step 12 +saved: best, latest")
     terminal.wait_for("step 12 of 12")
     terminal.press("+", "g")
-    terminal.wait_for("0.85 [●◐○]")
+    terminal.wait_for(r"\b12 [●◐○] ")
     terminal.press("space")
     terminal.wait_for(r"as much again +until step 24")
     terminal.press("3")

@@ -50,8 +50,7 @@ _FEED = (
         )
         for novelty, glyph in NOVELTY_GLYPHS.items()
     ),
-    HelpEntry("62%", "Of a near-copy, the share of its characters in long runs copied from one training tweet."),
-    HelpEntry("0.80", "Temperature at the last character of the tweet."),
+    HelpEntry("0.80", "Temperature at the last character of the tweet, in a wide terminal."),
     HelpEntry("2.40", "Loss of the tweet: the mean surprise of the model that sampled it."),
     HelpEntry(SELECTED_GLYPH, "The selected tweet, or the tweets sampled at the plot's cursor."),
     HelpEntry(PIN_GLYPH, "A pinned tweet."),

@@ -7,10 +7,11 @@ a widget.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
-from engine.protocol.events import TweetSampled
+from engine.protocol.events import Novelty, TweetSampled
 from tui.files.pins import Pins, tweet_key
 from tui.formatting.tweets import shown_text
 from tui.widgets.feed.wrapping import WrappedTexts
@@ -32,6 +33,8 @@ class FeedModel:
         """The tweets of the last view."""
         self.num_generated = 0
         """Tweets that the run has generated so far, including thinned ones."""
+        self.num_by_novelty = Counter[Novelty]()
+        """How many of the tweets shown are new, near-copies and copies."""
         self._pinned_keys = frozenset[object]()
 
     def is_pinned(self, tweet: TweetSampled) -> bool:
@@ -55,6 +58,7 @@ class FeedModel:
             self.rebuild(retained)
             return None
         self.shown.extend(tweets[num_kept:])
+        self.num_by_novelty.update(tweet.novelty for tweet in tweets[num_kept:])
         self.lines.extend(map(shown_text, tweets[num_kept:]))
         return num_new
 
@@ -72,6 +76,7 @@ class FeedModel:
             indices[id(tweet)] if id(tweet) in indices else shown_text(tweet) for tweet in wanted
         )
         self.shown = wanted
+        self.num_by_novelty = Counter(tweet.novelty for tweet in wanted)
 
     def rewrap(self, width: int) -> None:
         """Wrap all tweets to another width."""

@@ -1,10 +1,11 @@
-"""The columns left of a tweet's text, and their widths: fewer columns in a narrower feed. Never imports a widget.
+"""The columns around a tweet's text, and their widths: fewer columns in a narrower feed. Never imports a widget.
 
-A column has the same width on every line.
+A column has the same width on every line. The rule above the feed has the titles of the right columns.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -14,21 +15,33 @@ from engine.text import ELLIPSIS
 from tui.formatting.loss_units import LossUnit, bits_in_unit
 from tui.settings.theme import NOVELTY_GLYPHS
 
-PIN_GLYPH, SELECTED_GLYPH = "◆", "▸"
+PIN_GLYPH, SELECTED_GLYPH = "◆", "▌"
 """Both one cell wide."""
-FULL_WIDTH = 92
-"""From this many cells, novelty is also a word, with the share that was copied."""
-LOSS_WIDTH = 68
+TEMPERATURE_WIDTH = 92
+"""From this many cells, the temperature is shown."""
+LOSS_WIDTH = 60
 """From this many cells, the tweet's mean loss per character is shown."""
 STEPS_WIDTH = 50
-"""From this many cells, step and temperature are shown."""
+"""From this many cells, the step is shown."""
 MIN_TEXT_WIDTH = 10
 """Minimum width of the text, while the feed has no size yet."""
 MIN_STEP_WIDTH = 5
-_WORD_WIDTH = len("near-copy 100%")
+FIRST_RANKS = (1, 3, 6)
+"""Number of newer tweets from which on a tweet is a step less bright; few, as each step repaints a tweet."""
+NUM_AGES = len(FIRST_RANKS) + 1
 
 Parts = list[tuple[str, str]]
 """Segments of a line: text, and the component class that styles it."""
+
+
+def age_of(rank: int) -> int:
+    """Return the brightness of a tweet with `rank` newer ones: 0 is the brightest of `NUM_AGES`."""
+    return bisect_right(FIRST_RANKS, rank)
+
+
+def changed_ranks(num_added: int) -> list[int]:
+    """Return the ranks of tweets whose brightness changes as tweets are added, the added ones excluded."""
+    return [rank for rank in range(num_added, num_added + FIRST_RANKS[-1]) if age_of(rank) != age_of(rank - num_added)]
 
 
 @dataclass(frozen=True)
@@ -42,48 +55,41 @@ class FeedColumns:
     @property
     def indent(self) -> int:
         """Width of the columns before the text."""
-        return sum(cell_len(text) for text, _ in self.before_text(_WIDEST, ""))
+        return sum(cell_len(text) for text, _ in self.before_text(_ANY, is_selected=False, is_pinned=False))
 
     @property
     def text_width(self) -> int:
         """Width of the text."""
-        return max(MIN_TEXT_WIDTH, self.width - self.indent)
+        return max(MIN_TEXT_WIDTH, self.width - self.indent - cell_len(self.after_text(_ANY)))
 
-    def before_text(self, tweet: TweetSampled, sign: str) -> Parts:
-        """Return the columns of a tweet's first line; `sign` is one cell wide, or empty."""
-        facts = word = loss = ""
-        if self.width >= STEPS_WIDTH:
-            facts = f"{tweet.step:>{self.step_width},}  {tweet.temperature:.2f} "
-        if self.width >= FULL_WIDTH:
-            word = f"{novelty_words(tweet):<{_WORD_WIDTH}}  "
-        if self.width >= LOSS_WIDTH:
-            loss = f"{_four_cells(bits_in_unit(tweet.bits_per_char, self.unit))}  "
+    def before_text(self, tweet: TweetSampled, *, is_selected: bool, is_pinned: bool) -> Parts:
+        """Return the columns before the text on a tweet's first line."""
+        step = f"{tweet.step:>{self.step_width},} " if self.width >= STEPS_WIDTH else ""
         return [
-            (sign or " ", "sign"),
-            (facts, "facts"),
+            (SELECTED_GLYPH if is_selected else " ", "selected"),
+            (PIN_GLYPH if is_pinned else " ", "pin"),
+            (step, "facts"),
             (NOVELTY_GLYPHS[tweet.novelty] + " ", tweet.novelty),
-            (word + loss, "facts"),
         ]
+
+    def after_text(self, tweet: TweetSampled) -> str:
+        """Return the columns after the text on a tweet's first line; empty in a narrow feed."""
+        if self.width < LOSS_WIDTH:
+            return ""
+        temperature = f"  {tweet.temperature:.2f}" if self.width >= TEMPERATURE_WIDTH else ""
+        return f"{temperature}  {_four_cells(bits_in_unit(tweet.bits_per_char, self.unit))} "
 
     @property
     def heading(self) -> str:
-        """Titles of the columns, each aligned with its own; empty in a narrow feed."""
+        """Titles of the columns after the text, aligned with them; empty in a narrow feed."""
         if self.width < LOSS_WIDTH:
             return ""
-        word = f"{'novelty':<{_WORD_WIDTH + 4}}" if self.width >= FULL_WIDTH else "  "
-        return f"{'step':>{self.step_width + 1}}  temp {word}{self.unit}  tweet"
+        return f"temp  {self.unit}" if self.width >= TEMPERATURE_WIDTH else self.unit
 
 
 def step_width(last_step: int, before: int) -> int:
     """Return the width of the column of steps, which never shrinks."""
     return max(before, len(f"{last_step:,}"))
-
-
-def novelty_words(tweet: TweetSampled) -> str:
-    """Return the novelty; of a near-copy with the share that was copied, if known."""
-    if tweet.novelty == "near-copy" and tweet.copied_share > 0:
-        return f"near-copy {min(tweet.copied_share, 1.0):.0%}"
-    return tweet.novelty
 
 
 def has_char_bits(tweet: TweetSampled, shown: str) -> bool:
@@ -98,7 +104,7 @@ def _four_cells(loss: float) -> str:
     return next(shown for digits in (2, 1, 0) if len(shown := f"{loss:>4.{digits}f}") <= 4)
 
 
-_WIDEST = TweetSampled(
+_ANY = TweetSampled(
     step=0, elapsed_seconds=0.0, text="", temperature=0.0, reached_eos=True, bits_per_char=0.0, novelty="new"
 )
 """The columns of all tweets have the same width: any tweet can be measured."""

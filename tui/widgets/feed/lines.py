@@ -16,10 +16,11 @@ from textual.strip import Strip
 
 from engine.protocol.events import TweetSampled
 from tui.widgets.feed.feed_model import FeedModel
-from tui.widgets.feed.layout import PIN_GLYPH, SELECTED_GLYPH, FeedColumns, Parts, has_char_bits
+from tui.widgets.feed.layout import NUM_AGES, SELECTED_GLYPH, FeedColumns, Parts, age_of, has_char_bits
 from tui.widgets.feed.surprise import NUM_STEPS, runs_by_surprise
 
-_EMPTY_LINE = "Generated tweets appear here."
+_EMPTY_LINE = "Generated tweets appear here; g samples one."
+_UNDERLINED = f"surprise-{NUM_STEPS - 1}"
 _NO_PINS_LINE = "No pinned tweets yet: k pins a tweet, K shows all."
 
 
@@ -29,12 +30,13 @@ class FeedLines(ScrollView):
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "tweet-feed--facts",
-        "tweet-feed--text",
-        "tweet-feed--sign",
+        "tweet-feed--selected",
+        "tweet-feed--pin",
         "tweet-feed--marked",
         "tweet-feed--new",
         "tweet-feed--near-copy",
         "tweet-feed--copy",
+        *(f"tweet-feed--age-{age}" for age in range(NUM_AGES)),
         *(f"tweet-feed--surprise-{step}" for step in range(NUM_STEPS)),
     }
     DEFAULT_CSS = """
@@ -43,8 +45,12 @@ class FeedLines(ScrollView):
         overflow-y: scroll;
         scrollbar-size-vertical: 0;
         .tweet-feed--facts { color: $text-muted; }
-        .tweet-feed--text { color: $foreground; }
-        .tweet-feed--sign { color: $text-accent; text-style: bold; }
+        .tweet-feed--age-0 { color: $foreground; text-style: bold; }
+        .tweet-feed--age-1 { color: $foreground; }
+        .tweet-feed--age-2 { color: $foreground 85%; }
+        .tweet-feed--age-3 { color: $text-muted; }
+        .tweet-feed--selected { color: $text-primary; text-style: bold; }
+        .tweet-feed--pin { color: $text-accent; text-style: bold; }
         .tweet-feed--marked { background: $primary 25%; }
         .tweet-feed--new { color: $text-success; }
         .tweet-feed--near-copy { color: $text-warning; }
@@ -107,19 +113,19 @@ class FeedLines(ScrollView):
         """Return line `y` of the view."""
         width = self.size.width
         line = y + self.scroll_offset.y
-        is_marked = False
-        parts: Parts = [("", "text")]
+        is_marked, after = False, ""
+        parts: Parts = []
         if not self._model.shown and line == 0:
             parts = [(f" {_NO_PINS_LINE if self._model.is_pins_only else _EMPTY_LINE}", "facts")]
         elif line < self._model.lines.num_lines:
             index, line_of_text = self._model.lines.locate(line)
             is_marked = index in self._marked
             parts = self._parts(index, line_of_text)
-        # padded inside the last segment: over ssh, a change of style costs more than spaces
-        num_blanks = width - sum(cell_len(text) for text, _ in parts)
-        parts = [*parts[:-1], (parts[-1][0] + " " * num_blanks, parts[-1][1])]
-        segments = [Segment(text, self._style(name, is_marked=is_marked)) for text, name in parts if text]
-        return Strip(segments).adjust_cell_length(width)
+            after = self._columns.after_text(self._model.shown[index]) if line_of_text == 0 else ""
+        num_blanks = width - sum(cell_len(text) for text, _ in parts) - cell_len(after)
+        # blanks join a neighbour: over ssh, a change of style costs more than spaces
+        joined = _with_fewer_styles([*parts, (" " * num_blanks + after, "facts")])
+        return Strip([Segment(text, self._style(name, is_marked=is_marked)) for text, name in joined])
 
     def _style(self, name: str, *, is_marked: bool) -> Style:
         """Return the style of a component class."""
@@ -129,13 +135,13 @@ class FeedLines(ScrollView):
         return style
 
     def _parts(self, index: int, line: int) -> Parts:
-        """Return the segments of one line of a tweet."""
-        if line > 0:
-            return [(" " * self._columns.indent, "text"), *self._text_parts(index, line)]
-        tweet = self._model.shown[index]
-        sign = SELECTED_GLYPH if index in self._marked else ""
-        sign = PIN_GLYPH if self._model.is_pinned(tweet) else sign
-        return [*self._columns.before_text(tweet, sign), *self._text_parts(index, line)]
+        """Return the segments of one line of a tweet, up to the end of its text."""
+        is_selected, tweet = index in self._marked, self._model.shown[index]
+        if line == 0:
+            before = self._columns.before_text(tweet, is_selected=is_selected, is_pinned=self._model.is_pinned(tweet))
+        else:
+            before = [(SELECTED_GLYPH if is_selected else " ", "selected"), (" " * (self._columns.indent - 1), "facts")]
+        return [*before, *self._text_parts(index, line)]
 
     def _text_parts(self, index: int, line: int) -> Parts:
         """Return the segments of the text."""
@@ -144,6 +150,33 @@ class FeedLines(ScrollView):
         if not tweet.text:
             return [(text[start:end], "facts")]
         if not self.is_coloured or start == end or not has_char_bits(tweet, text):
-            return [(text[start:end], "text")]
+            return [(text[start:end], f"age-{self._age(index)}")]
         runs = runs_by_surprise(text[start:end], tweet.char_bits[start:end])
         return [(run, f"surprise-{step}") for run, step in runs]
+
+    def _age(self, index: int) -> int:
+        """Return the brightness of a tweet: the newer the brighter; pins that are shown alone are all alike."""
+        if self._model.is_pins_only or index in self._marked:
+            return 1
+        return age_of(len(self._model.shown) - 1 - index)
+
+
+def _with_fewer_styles(parts: Parts) -> Parts:
+    """Return the segments with blanks joined to the next one, or to the last, unless that would underline them."""
+    joined: Parts = []
+    blanks = ""
+    for text, name in parts:
+        if text.isspace():
+            blanks += text
+            continue
+        if blanks and name == _UNDERLINED:
+            joined.append((blanks, "facts"))
+            blanks = ""
+        if text:
+            joined.append((blanks + text, name))
+            blanks = ""
+    if blanks and joined and joined[-1][1] != _UNDERLINED:
+        joined[-1] = (joined[-1][0] + blanks, joined[-1][1])
+    elif blanks:
+        joined.append((blanks, "facts"))
+    return joined

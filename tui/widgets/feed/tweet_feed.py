@@ -6,6 +6,7 @@ the frame counts the new tweets below.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -14,18 +15,22 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from engine.protocol.events import TweetSampled
+from engine.protocol.events import Novelty, TweetSampled
 from tui.files.pins import Pins
 from tui.formatting.loss_units import LossUnit
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.tweets import FEED_KEYS
-from tui.widgets.feed.layout import step_width
+from tui.settings.theme import NOVELTY_GLYPHS
+from tui.widgets.feed.layout import LOSS_WIDTH, changed_ranks, step_width
 from tui.widgets.feed.selection import Anchor, FeedSelection
 from tui.widgets.feed.surprise import NUM_STEPS
 from tui.widgets.terminal_info import TerminalInfo
 
 _TITLE = "tweets"
+_PINS_TITLE = "pinned tweets only · K shows all"
+_CELLS_BESIDE_TITLES = 8
+"""Line and blanks before, between and after heading and facts."""
 _DOUBLE_CLICK = 2
 
 
@@ -46,9 +51,9 @@ class TweetFeed(FeedSelection):
 
     def __init__(self) -> None:
         super().__init__()
-        self._titles = (_TITLE, "", False)
-        self.titles = Content(_TITLE), Content()
-        """Heading and notes of the rule above the feed."""
+        self.titles = Content(), Content()
+        """Heading and facts of the rule above the feed."""
+        self._shown_titles = "", ""
 
     @property
     def is_pins_only(self) -> bool:
@@ -57,8 +62,7 @@ class TweetFeed(FeedSelection):
 
     def on_mount(self) -> None:
         """Set the title, and watch the app's unit of losses."""
-        self.border_title = _TITLE
-        self.post_message(self.Retitled())
+        self._update_titles()
         if isinstance(self.app, TerminalInfo):
             self.watch(self.app, "loss_unit", self._show_unit)
 
@@ -67,6 +71,12 @@ class TweetFeed(FeedSelection):
         self._columns = replace(self._columns, unit=unit)
         self.refresh()
         self._update_titles()
+
+    def notify_style_update(self) -> None:
+        """Use the colours of another theme in the titles, too. Called by Textual."""
+        super().notify_style_update()
+        if self.is_mounted:
+            self._update_titles()
 
     def show(self, view: RunView) -> None:
         """Show the tweets of `view`; repaint nothing if they are unchanged."""
@@ -82,7 +92,7 @@ class TweetFeed(FeedSelection):
         if num_added is None or first_new_line == 0 or is_wider:
             self._restore_scroll(anchor)
         elif num_added:
-            self._append(first_new_line)
+            self._append(first_new_line, num_added)
         self._update_titles()
 
     def show_pins(self, pins: Pins) -> None:
@@ -125,8 +135,12 @@ class TweetFeed(FeedSelection):
         self._rewrap()
         self._restore_scroll(None if anchor is None else (anchor[0], 0))
 
-    def _append(self, first_new_line: int) -> None:
-        """Show appended lines; repaint only what they change."""
+    def _append(self, first_new_line: int, num_added: int) -> None:
+        """Show appended lines; repaint only what they change, the tweets that are less bright now included."""
+        lines, last = self._model.lines, len(self._model.shown) - 1
+        for rank in changed_ranks(num_added):
+            if rank <= last:
+                self.refresh_lines(lines.first_line(last - rank), len(lines.lines_of(last - rank)))
         self._update_virtual_size()
         self._update_marks()
         if self._is_following:
@@ -158,19 +172,39 @@ class TweetFeed(FeedSelection):
         self._columns = replace(self._columns, width=self.scrollable_content_region.width)
         self._model.rewrap(self._columns.text_width)
 
+    @property
+    def note(self) -> str:
+        """What is selected, and how to follow the newest tweet again; empty while the feed follows."""
+        if self._is_following:
+            return ""
+        chosen = self.chosen if self._marked else None
+        selected = [f"step {chosen.step:,} selected"] if chosen is not None and self.size.width >= LOSS_WIDTH else []
+        num_new = 0 if self.is_pins_only else min(self.num_unseen, self.num_below())
+        return " · ".join([*selected, f"{num_new:,} new below · end" if num_new else "end follows"])
+
     def _update_titles(self) -> None:
-        """Write column titles, new tweets below and other state into the frame."""
-        title = self._columns.heading[2:] if self._model.shown else ""
-        notes = ["pinned only · K all"] if self.is_pins_only else []
-        if not self._is_following and not self.is_pins_only:
-            num_new = min(self.num_unseen, self.num_below())
-            notes.append(f"{num_new:,} new below · end" if num_new else "end follows")
-        titles = (title or _TITLE, " · ".join(notes), self.is_coloured)
-        if titles != self._titles:
-            self._titles = titles
-            self.titles = Content(titles[0]), self._legend() + Content(titles[1])
-            self.border_title, self.border_subtitle = self.titles
+        """Write what is shown, and as much of the facts as has room, into the rule above the feed."""
+        heading = _PINS_TITLE if self.is_pins_only else _TITLE
+        counts = self._counts(is_long=True), self._counts(is_long=False), Content()
+        columns = [self._columns.heading] if self._model.shown else []
+        tails = [[self._legend(), *map(Content, [self.note, *columns])], [Content(self.note)]]
+        candidates = [_joined([count, *tail]) for tail in tails for count in counts]
+        room = self.size.width - len(heading) - _CELLS_BESIDE_TITLES
+        facts = next((each for each in candidates if each.cell_length <= room), candidates[-1])
+        if (heading, facts.markup) != self._shown_titles:
+            self._shown_titles = heading, facts.markup
+            self.titles = Content(heading), facts
             self.post_message(self.Retitled())
+
+    def _counts(self, *, is_long: bool) -> Content:
+        """Return how many tweets are new, near-copies and copies; the long form explains the marks."""
+        found = self._model.num_by_novelty
+        parts = []
+        for novelty, glyph in NOVELTY_GLYPHS.items() if found else ():
+            mark = Content.styled(glyph, self.get_visual_style(f"tweet-feed--{novelty}", partial=True))
+            word = f" {_word_of(novelty, found[novelty])}" if is_long else ""
+            parts += [mark + Content(f" {found[novelty]:,}{word}")] if is_long or found[novelty] else []
+        return _joined(parts)
 
     def _legend(self) -> Content:
         """Return the scale of the surprise colours, if they are on."""
@@ -178,4 +212,14 @@ class TweetFeed(FeedSelection):
             return Content()
         styles = [self.get_visual_style(f"tweet-feed--surprise-{step}", partial=True) for step in range(NUM_STEPS)]
         steps = (Content.styled("a", style) for style in styles)
-        return Content("likely ") + Content("").join(steps) + Content(" surprising  ")
+        return Content("likely ") + Content("").join(steps) + Content(" surprising")
+
+
+def _joined(parts: Iterable[Content]) -> Content:
+    """Return the parts that are not empty, side by side."""
+    return Content("  ").join(part for part in parts if part)
+
+
+def _word_of(novelty: Novelty, count: int) -> str:
+    """Return the name of a mark for that many tweets."""
+    return f"{novelty[:-1]}ies" if novelty.endswith("copy") and count != 1 else novelty

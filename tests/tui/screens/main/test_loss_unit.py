@@ -23,8 +23,8 @@ SCRIPT: tuple[e.Event, ...] = (
     TWEET,
 )
 LOSSES = {
-    "bits": ("bits/char", "2.46", "2.51", "2.49", "bits  tweet", "2.20  hello"),
-    "nats": ("nats/char", "1.702", "1.740", "1.726", "nats  tweet", "1.52  hello"),
+    "bits": ("bits per character", "2.46", "2.51", "2.49", "  bits ", " 2.20 "),
+    "nats": ("nats per character", "1.702", "1.740", "1.726", "  nats ", " 1.52 "),
 }
 """Of plot, status and feed: train, validation and best loss; of the tweet, with two decimals in either unit."""
 

@@ -54,7 +54,7 @@ async def test_k_pins_the_newest_or_the_selected_tweet_shift_k_shows_pins_only_a
         await wait_until(lambda: pins_of(RUN) == ["tweet number 5"], "one pin fewer")
         await wait_until(lambda: screen_text(app).count(PIN_GLYPH) == 1)
         await pilot.press("K")
-        await shows(app, "pinned only")
+        await shows(app, "pinned tweets only")
         assert "tweet number 4" not in screen_text(app)
         await pilot.press("e")
         await opened(app, ExportDialog)

@@ -14,9 +14,9 @@ from tests.fakes import tweet_sampled
 from tui.formatting.tweets import shown_text
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.widgets.feed.layout import (
-    PIN_GLYPH,
-    SELECTED_GLYPH,
     FeedColumns,
+    age_of,
+    changed_ranks,
     has_char_bits,
     step_width,
 )
@@ -26,18 +26,19 @@ TEXTS = st.text(st.sampled_from("ab c😍é日שع\u200d\ufe0f\u0301👩❤"), m
 
 
 @pytest.mark.parametrize(
-    ("width", "expected"),
+    ("width", "before", "after"),
     [
-        (117, " 12,345  0.80 ◐ near-copy 62%   2.40  hello"),
-        (77, " 12,345  0.80 ◐ 2.40  hello"),
-        (57, " 12,345  0.80 ◐ hello"),
-        (39, " ◐ hello"),
+        (117, "▌◆12,345 ◐ ", "  0.80  2.40 "),
+        (77, "▌◆12,345 ◐ ", "  2.40 "),
+        (57, "▌◆12,345 ◐ ", ""),
+        (39, "▌◆◐ ", ""),
     ],
 )
-def test_a_narrower_feed_has_fewer_columns(width: int, expected: str) -> None:
+def test_a_narrower_feed_has_fewer_columns(width: int, before: str, after: str) -> None:
     columns = FeedColumns(width, step_width(12_345, 5))
-    parts = columns.before_text(tweet_sampled("hello", 12_345, novelty="near-copy", copied_share=0.62), "")
-    assert "".join(text for text, _ in parts) + "hello" == expected
+    tweet = tweet_sampled("hello", 12_345, novelty="near-copy")
+    parts = columns.before_text(tweet, is_selected=True, is_pinned=True)
+    assert ("".join(text for text, _ in parts), columns.after_text(tweet)) == (before, after)
 
 
 @given(
@@ -45,16 +46,29 @@ def test_a_narrower_feed_has_fewer_columns(width: int, expected: str) -> None:
     text=TEXTS,
     bits=st.floats(0, 1e6),
     novelty=st.sampled_from(sorted(NOVELTY_GLYPHS)),
-    copied_share=st.floats(0, 2),
     temperature=st.floats(0.05, 5),
-    sign=st.sampled_from(["", PIN_GLYPH, SELECTED_GLYPH]),
+    is_selected=st.booleans(),
+    is_pinned=st.booleans(),
 )
-def test_the_text_starts_in_the_same_cell_whatever_the_columns_contain(
-    width: int, sign: str, bits: float, **drawn: Any
+def test_the_text_has_the_same_cells_whatever_the_columns_contain(
+    width: int, is_selected: bool, is_pinned: bool, bits: float, **drawn: Any
 ) -> None:
     columns = FeedColumns(width, 6)
-    parts = columns.before_text(tweet_sampled(step=99_999, bits_per_char=bits, **drawn), sign)
-    assert sum(cell_len(piece) for piece, _ in parts) == columns.indent
+    tweet = tweet_sampled(step=99_999, bits_per_char=bits, **drawn)
+    before = columns.before_text(tweet, is_selected=is_selected, is_pinned=is_pinned)
+    assert sum(cell_len(piece) for piece, _ in before) == columns.indent
+    assert columns.indent + columns.text_width + cell_len(columns.after_text(tweet)) == width
+
+
+def test_the_newest_tweet_is_the_brightest_and_few_change_as_one_is_added() -> None:
+    assert [age_of(rank) for rank in range(8)] == [0, 1, 1, 2, 2, 2, 3, 3]
+    assert changed_ranks(1) == [1, 3, 6]
+
+
+@given(st.integers(1, 12), st.integers(0, 30))
+def test_every_tweet_whose_brightness_changes_is_repainted(num_added: int, rank_before: int) -> None:
+    has_changed = age_of(rank_before) != age_of(rank_before + num_added)
+    assert has_changed == (rank_before + num_added in changed_ranks(num_added))
 
 
 @given(TEXTS, st.data())

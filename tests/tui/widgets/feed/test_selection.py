@@ -15,8 +15,11 @@ from tui.widgets.feed.tweet_feed import TweetFeed
 def marked_lines(feed: TweetFeed) -> list[str]:
     """Return the highlighted lines in view."""
     background = feed.get_component_rich_style("tweet-feed--marked").bgcolor
-    lines = (feed.render_line(y) for y in range(feed.num_rows))
-    return [line.text.strip() for line in lines if all(s.style and s.style.bgcolor == background for s in line)]
+    is_marked = [
+        all(part.style and part.style.bgcolor == background for part in feed.render_line(y))
+        for y in range(feed.num_rows)
+    ]
+    return [line.strip() for line, is_in in zip(shown_lines(feed), is_marked, strict=True) if is_in]
 
 
 async def selects(feed: TweetFeed, number: int) -> None:
@@ -40,7 +43,7 @@ async def test_keys_select_a_tweet_in_view_and_down_from_the_newest_follows_agai
         await pilot.press("pagedown")
         await selects(feed, 1 + feed.num_rows)
         await pilot.press("end", "up", "up", "down", "down")
-        await wait_until(lambda: not marked_lines(feed) and not feed.border_subtitle, "following again")
+        await wait_until(lambda: not marked_lines(feed) and not feed.note, "following again")
 
 
 async def test_the_feed_does_not_follow_while_a_tweet_is_selected_until_end() -> None:
@@ -49,7 +52,7 @@ async def test_the_feed_does_not_follow_while_a_tweet_is_selected_until_end() ->
         await selects(feed, 3)
         view = view_of(numbered(4, feed.num_rows), start)
         feed.show(view)
-        assert feed.border_subtitle == "end follows"  # new tweets in view are not counted
+        assert feed.note == "step 3 selected · end follows"  # new tweets in view are not counted
         before = shown_lines(feed)
         view = view_of(numbered(61, 65), view)
         feed.show(view)
@@ -57,7 +60,7 @@ async def test_the_feed_does_not_follow_while_a_tweet_is_selected_until_end() ->
         feed.scroll_home(animate=False, immediate=True)
         await pilot.pause()
         assert shown_lines(feed) == before
-        assert feed.border_subtitle == "5 new below · end"
+        assert feed.note == "step 3 selected · 5 new below · end"
         assert feed.chosen is view.tweets[2]
         await pilot.press("end")
         await ends_with(feed, 65)

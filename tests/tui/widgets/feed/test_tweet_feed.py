@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -64,8 +65,9 @@ def view_of(tweets: Iterable[TweetSampled], view: RunView | None = None) -> RunV
 
 
 def shown_lines(feed: TweetFeed) -> list[str]:
-    """Return the lines of the feed in view."""
-    return [feed.render_line(y).text.rstrip() for y in range(feed.num_rows)]
+    """Return the lines of the feed in view, without the columns after the text."""
+    end = feed._columns.indent + feed._columns.text_width
+    return [feed.render_line(y).crop(0, end).text.rstrip() for y in range(feed.num_rows)]
 
 
 def numbered(first: int, last: int) -> list[TweetSampled]:
@@ -113,17 +115,17 @@ async def test_the_feed_follows_at_the_end_only() -> None:
         feed.show(view)
         await pilot.pause()
         assert shown_lines(feed) == before
-        assert feed.border_subtitle == "12 new below · end"
+        assert feed.note == "12 new below · end"
         await pilot.press("end")
         await ends_with(feed, 112)
-        assert not feed.border_subtitle
+        assert not feed.note
         view = view_of(numbered(113, 113), view)
         feed.show(view)
         await ends_with(feed, 113)
         await pilot.press("pageup")
-        await wait_until(lambda: feed.border_subtitle == "end follows")
+        await wait_until(lambda: feed.note == "end follows")
         await pilot.press("pagedown")
-        await wait_until(lambda: not feed.border_subtitle)
+        await wait_until(lambda: not feed.note)
         feed.show(view_of(numbered(114, 114), view))
         await ends_with(feed, 114)
 
@@ -157,16 +159,16 @@ async def test_text_is_shown_without_control_characters_and_an_empty_one_is_mark
     async with feed_of(tweet_sampled(text, 3) for text in texts) as (feed, _, _):
         lines = [feed.render_line(y) for y in range(len(texts))]
         for line, shown in zip(lines, texts.values(), strict=True):
-            assert line.text.rstrip().endswith(f"● 2.40  {shown}")
+            assert re.fullmatch(rf" +3 ● {re.escape(shown)} +2\.40 ", line.text)
             assert not any("@click" in segment.style.meta for segment in line if segment.style)
-        assert list(lines[2])[-1].style != list(lines[3])[-1].style, "a tweet that only says so looks different"
+        assert list(lines[2])[-2].style != list(lines[3])[-2].style, "a tweet that only says so looks different"
 
 
 async def test_the_first_tweet_in_view_stays_first_after_a_resize() -> None:
     tweets = [tweet_sampled(f"{number} " + "many words " * 10, number) for number in range(200)]
     async with feed_of(tweets, size=(120, 24)) as (feed, pilot, _):
         await pilot.press("pageup", "pageup")
-        await wait_until(lambda: feed.border_subtitle, "the end left")
+        await wait_until(lambda: feed.note, "the end left")
         top = shown_lines(feed)[0]
         await pilot.resize_terminal(70, 24)
         await wait_until(lambda: feed.size.width < 80)
@@ -212,14 +214,23 @@ async def test_colours_show_the_surprise_of_each_character() -> None:
             return [(segment.text.strip(), segment.style) for segment in feed.render_line(y)]
 
         plain = pieces(0)
-        assert plain[-1][0] == "abcd"
+        assert plain[-2][0] == "abcd"
         feed.toggle_colours()
-        texts, styles = zip(*pieces(0)[-3:], strict=True)
+        texts, styles = zip(*pieces(0)[-4:-1], strict=True)
         assert texts == ("ab", "c", "d")
         assert len(set(styles)) == 3
         assert styles[1].underline
-        assert pieces(1)[-1][0] == "old"
-        assert str(feed.border_subtitle).startswith("likely")
+        assert pieces(1)[-2][0] == "old"
+        assert "likely aaaaaa surprising" in feed.titles[1].plain
         feed.toggle_colours()
         assert pieces(0) == plain
-        assert not feed.border_subtitle
+        assert "likely" not in feed.titles[1].plain
+
+
+async def test_underlined_surprise_ends_with_its_text() -> None:
+    event = tweet_sampled("ab", char_bits=(0.0, 9.0, 9.0))
+    for size in ((80, 24), (40, 12)):
+        async with feed_of([event], size=size) as (feed, _, _):
+            feed.toggle_colours()
+            underlined = [part.text for part in feed.render_line(0) if part.style is not None and part.style.underline]
+            assert underlined == ["b"]
