@@ -100,14 +100,14 @@ async def test_h_turns_the_page_of_a_side_panel_that_has_no_room_for_all_groups(
 async def test_tab_shows_the_plot_of_a_tiny_terminal_in_place_of_the_tweets(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=TINY) as pilot:
-        await shows(app, "number 8 is said", "▶ training", "temp 0.80", "▁▁")
+        await shows(app, "number 8 is said", "▶ training", "temp 0.80", "▂▁")
         assert "TweetFeed" in panels_on(app)
         assert "LossPlot" not in panels_on(app)
         await pilot.press("tab")
         await wait_until(lambda: "LossPlot" in panels_on(app), "the plot")
         assert "TweetFeed" not in panels_on(app)
         assert panels_on(app)["LossPlot"].height == TINY[1] - 4
-        await wait_until(lambda: "▁▁" not in screen_text(app), "the small curve's end")
+        await wait_until(lambda: "▂▁" not in screen_text(app), "the small curve's end")
         await pilot.press("+")
         await shows(app, "temp 0.85")
         await pilot.press("tab")
