@@ -148,6 +148,10 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         """Handle an event; keys typed ahead wait for the line or dialog that they are meant for."""
         await self._typing_ahead.handle(event)
 
+    def action_help(self, heading: str) -> None:
+        """Show the help, the keys under `heading` first."""
+        self._main_screen.preferences.action_help(heading)
+
     def action_interrupt(self) -> None:
         """Queue ctrl+c behind the keys typed before it, which may still bubble up from the focused widget."""
         if not (self.focused or self.screen).post_message(self.Interrupted()):

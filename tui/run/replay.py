@@ -34,7 +34,7 @@ from tui.run.engine_bridge import OnStage, Session, open_training_session
 from tui.run.journal import replayed_events
 
 TITLE = "This is a replay"
-REASON = "This is a replay: it can be paused or left, but the run can't be changed."
+REASON = "A replay can be paused or left, but not changed."
 """Why commands are refused."""
 _SLICE_SECONDS = 0.05
 _MAX_UNDRAINED = 150

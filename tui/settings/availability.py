@@ -82,7 +82,7 @@ def lacking(need: Need, state: KeyState) -> str:  # noqa: C901 - one case per ne
         case "answers":
             return state.ending or state.silence or state.replay
         case "steps to come":
-            return "The run is finished: no step is left to take. space continues it." if state.is_at_end else ""
+            return "No step is left to take: space continues the run." if state.is_at_end else ""
         case "a run to leave":
             is_over = state.is_replay or state.phase in {"finished", "failed"}
             return "No run is left to continue without a screen; q quits." if is_over else ""

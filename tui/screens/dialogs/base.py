@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.text import harmless
-from tui.settings.keys.dialogs import CLOSE_KEYS, FAILURE_KEYS, LEAVE_KEYS
+from tui.settings.keys.dialogs import COMMON_KEYS, FAILURE_KEYS, LEAVE_KEYS
 from tui.settings.keys.key import Key, bindings_of
 from tui.widgets.key_bar import KeyBar
 
@@ -23,8 +23,10 @@ Answer = TypeVar("Answer")
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     """A box with a title, a body and a line of keys; escape closes it without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(CLOSE_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(COMMON_KEYS)
     KEYS_LINE: ClassVar[str] = "esc close"
+    HELP: ClassVar[str] = ""
+    """The heading of the dialog's keys in the help; empty where they are all in sight."""
 
     def __init__(self, title: str) -> None:
         """Show `title` in the frame."""
@@ -48,6 +50,14 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         line = self.query_one("#hint", Static)
         line.set_class(is_error, "-error")
         line.update(harmless(text))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        """Leave the key of the help to others in a dialog that has no keys there."""
+        return action != "help" or bool(self.HELP)
+
+    async def action_help(self) -> None:
+        """Show the help, the keys of this dialog first."""
+        await self.app.run_action(f"help({self.HELP!r})", self.app)
 
     def action_close(self) -> None:
         """Close without an answer."""

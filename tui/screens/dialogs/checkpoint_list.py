@@ -42,6 +42,7 @@ _BATCH_SECONDS = 0.15
 class CheckpointList(Dialog[LoadCheckpoint | Branch]):
     """Show the saved checkpoints, over a run."""
 
+    HELP = "In the list of checkpoints"
     KEYS_LINE = ""
     AUTO_FOCUS = "CheckpointTable"
     DEFAULT_CSS = """

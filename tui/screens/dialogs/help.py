@@ -97,7 +97,11 @@ class HelpDialog(Dialog[None], inherit_bindings=False):
 class HelpScreen(HelpDialog):
     """The help of the main screen."""
 
-    def __init__(self, key_map: KeyMap | None = None, glyphs: GlyphSet = "braille") -> None:
-        """Show the keys as `key_map` changes them, and the symbols of the plot in `glyphs`."""
+    def __init__(self, key_map: KeyMap | None = None, glyphs: GlyphSet = "braille", first: str = "") -> None:
+        """Show the keys as `key_map` changes them, and the symbols of the plot in `glyphs`.
+
+        The keys under the heading `first` come before the glossary.
+        """
         keys = {heading: key_entries(mapped(rows, key_map or {})) for heading, rows in KEY_TABLE.items()}
-        super().__init__(glossary(PLOT_GLYPHS[glyphs]), keys)
+        of_place = {heading: keys.pop(heading) for heading in (first,) if first}
+        super().__init__({**of_place, **glossary(PLOT_GLYPHS[glyphs])}, keys)

@@ -23,6 +23,7 @@ class LadderDialog(Dialog[None]):
     """Show a ladder; `t` samples another by `roll`, which returns whether one will come."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(LADDER_KEYS)
+    HELP = "In the other dialogs"
     KEYS_LINE = "t roll again · esc close"
 
     def __init__(self, roll: Callable[[], bool]) -> None:

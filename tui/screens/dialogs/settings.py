@@ -35,6 +35,7 @@ class SettingsScreen(Dialog[None]):
         *bindings_of(SETTINGS_KEYS),
         Binding("comma", "close", "close", show=False),
     ]
+    HELP = "In the other dialogs"
     KEYS_LINE = "space change · enter edit · del default · esc close"
     CSS = """
     SettingsScreen #box { height: 90%; padding: 0 1; }

@@ -57,6 +57,7 @@ class TweetDialog(Dialog[None]):
 
     AUTO_FOCUS = "TweetText"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(TWEET_KEYS)
+    HELP = "In an open tweet"
     KEYS_LINE = ""
     DEFAULT_CSS = """
     TweetDialog TweetText { margin-bottom: 1; }

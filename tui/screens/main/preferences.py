@@ -43,9 +43,9 @@ class ScreenPreferencesController(Controller):
         """Show the settings, to change them."""
         self._run.app.push_screen(SettingsScreen(self._run.services.store))
 
-    def action_help(self) -> None:
-        """Show the help."""
-        self._run.app.push_screen(HelpScreen(self.key_map, self._run.screen.query_one(LossPlot).glyphs))
+    def action_help(self, first: str = "") -> None:
+        """Show the help, the keys under the heading `first` before all else."""
+        self._run.app.push_screen(HelpScreen(self.key_map, self._run.screen.query_one(LossPlot).glyphs, first))
 
     def apply(self, changes: Changes) -> None:
         """Apply changed preferences to this screen and its run."""

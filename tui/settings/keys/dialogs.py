@@ -28,6 +28,9 @@ SETTINGS_KEYS = (
     ),
 )
 
-CLOSE_KEYS = (Key("escape,q", "close", "Close", "Close the dialog, or the line in it.", symbols="esc q"),)
+COMMON_KEYS = (
+    Key("question_mark", "help", "Help", "Show the help, the keys of the open dialog first.", opens=True),
+    Key("escape,q", "close", "Close", "Close the dialog, or the line in it.", symbols="esc q"),
+)
 
-DIALOG_KEYS = (*LADDER_KEYS, *LEAVE_KEYS, *FAILURE_KEYS, *SETTINGS_KEYS, *CLOSE_KEYS)
+DIALOG_KEYS = (*LADDER_KEYS, *LEAVE_KEYS, *FAILURE_KEYS, *SETTINGS_KEYS, *COMMON_KEYS)

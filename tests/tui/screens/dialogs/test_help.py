@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from textual.command import CommandPalette
+from textual.command import CommandPalette, DiscoveryHit
 from textual.events import Paste
+from textual.screen import Screen
 
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, screen_text, shows, wait_until
+from tui.screens.command_palette import KeyCommands
+from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.glossary import glossary
 from tui.screens.dialogs.help import HelpScreen, key_entries
+from tui.screens.dialogs.ladder import LadderDialog
+from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import KEY_TABLE
 from tui.widgets.help_search import found
@@ -99,3 +104,39 @@ async def test_the_palette_over_the_help_finds_the_actions_of_the_main_screen(st
         await opened(app, CommandPalette)
         await pilot.press(*"ladder")
         await shows(app, "Temperature ladder", "Sample one tweet at each of seven temperatures")
+
+
+@pytest.mark.parametrize(
+    ("keys", "dialog", "heading"),
+    [
+        ("enter", TweetDialog, "In an open tweet"),
+        ("l", CheckpointBrowser, "In the list of checkpoints"),
+        ("t", LadderDialog, "In the other dialogs"),
+    ],
+)
+async def test_in_a_dialog_the_help_begins_with_its_keys(
+    stage: Stage, keys: str, dialog: type[Screen[object]], heading: str
+) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "hello there")
+        await pilot.press(keys)
+        await opened(app, dialog)
+        await pilot.press("?")
+        await opened(app, HelpScreen)
+        text = app.screen.query_one(HelpText)
+        assert list(text.glossary) == [heading, *WORDS]
+        assert list(text.keys) == [each for each in KEYS if each != heading]
+        await pilot.press("?")
+        await opened(app, dialog)
+
+
+async def test_the_palette_and_the_help_have_the_same_keys_and_sentences(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)):
+        await shows(app, "hello there")
+        shown = {(entry.term, entry.sentence) for entries in KEYS.values() for entry in entries}
+        hits = [hit async for hit in KeyCommands(app.screen).discover() if isinstance(hit, DiscoveryHit)]
+        for hit in hits:
+            title, _, key = str(hit.display).removesuffix(")").partition(" (")
+            assert (key or f"^p {title}", hit.help) in shown

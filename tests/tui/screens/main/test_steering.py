@@ -183,7 +183,7 @@ async def test_a_dot_takes_no_step_of_a_run_whose_budget_is_used_up(stage: Stage
         await started(app)
         await wait_until(lambda: app.summary_view.phase == "paused")
         await pilot.press(".")
-        await toasted(app, "The run is finished: no step is left to take.")
+        await toasted(app, "No step is left to take: space continues the run.")
         assert session.received == []
 
 
