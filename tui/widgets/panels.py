@@ -5,48 +5,33 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from typing import ClassVar
 
-from textual import events, on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
-from textual.widget import Widget
+from textual import on
 
 from engine.protocol.stage import Stage
 from tui.run.alerts import Alert
 from tui.run.view import RunPhase, RunView
 from tui.settings.availability import KeyState
-from tui.settings.key_table import BAR_KEYS
 from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.alert_bar import AlertBar
-from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.header import Header
-from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.panel_rule import PanelRule
+from tui.widgets.panel_layout import PanelLayout
 from tui.widgets.plot.loss_plot import LossPlot
 from tui.widgets.stage_hint import StageHint
 from tui.widgets.status.side_panel import SidePanel
 from tui.widgets.status.status_panel import StatusPanel
-from tui.widgets.step_bar import StepBar
 from tui.widgets.terminal_info import TerminalInfo
 
-_PANELS: tuple[tuple[str, type[Widget]], ...] = (("tweets", TweetFeed), ("plot", LossPlot))
-"""In the order in which a tiny terminal shows them, one at a time."""
-_MIN_CELLS_FOR_WHOLE_HEIGHT = 180
-"""From this width on, the side panel has the whole height."""
 _PAUSE_LABELS: dict[RunPhase, str] = {"paused": "resume", "finished": "continue"}
 """What the pause key does in a phase other than training."""
 _TICKS_PER_REPORT = 20
 """How long the report on the corpus is shown at least: the first steps may follow it at once."""
 
 
-class Panels(Vertical):
-    """Lay out the panels, and pass each the view when it is due."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close_legend", show=False)]
+class Panels(PanelLayout):
+    """Pass each panel the view when it is due."""
 
     def __init__(self) -> None:
         """Show an empty view until the first tick."""
@@ -57,151 +42,12 @@ class Panels(Vertical):
         self._view_in_status: RunView | None = None
         self._last_tick_of_report = 0
         self._tweets_awaited_since: int | None = None
-        self._panel = 0
-        """Number of the panel that a tiny terminal shows."""
         self._pace = FramePacing(time.monotonic, time.thread_time, is_remote=bool(os.environ.get("SSH_CONNECTION")))
-
-    def compose(self) -> ComposeResult:
-        """Lay out header, plot, side panel and feed, and the key bar below."""
-        yield Header()
-        yield StatusPanel()
-        with Container(id="body"):
-            with Container(id="plot-area"):
-                yield StageHint()
-                yield LossPlot()
-            yield SidePanel()
-            with Vertical(id="feed-area"):
-                yield PanelRule("tweets")
-                yield TweetFeed()
-        yield StepBar()
-        yield EndBar()
-        yield AlertBar()
-        yield KeyBar(BAR_KEYS)
-        yield PromptLine()
-
-    def on_mount(self) -> None:
-        """Select the first panel, for a tiny terminal."""
-        self._show_panel(0)
-
-    def action_panel(self, step: int) -> None:
-        """Focus the next (1) or previous (-1) panel; a tiny terminal shows it in place of the one before."""
-        if self.screen.has_class("-tiny"):
-            self._close_groups()
-            self._show_panel((self._panel + step) % len(_PANELS))
-        elif step > 0:
-            self.screen.focus_next()
-        else:
-            self.screen.focus_previous()
-
-    def _show_panel(self, number: int) -> None:
-        """Select the panel that a tiny terminal shows."""
-        self._panel = number
-        self.set_class(number == 1, "-on-plot")
-        self.call_after_refresh(self._focus_shown)
-
-    def _focus_shown(self) -> None:
-        """Focus the only panel of a tiny terminal; elsewhere the feed, if nothing is focused."""
-        self.query_one(StatusPanel).show_curve(is_shown=self.screen.has_class("-tiny") and not self._panel)
-        if self.query_one(PromptLine).is_open:
-            return
-        focused = self.screen.focused
-        shown = self.query_one(_PANELS[self._panel][1])
-        if self.screen.has_class("-tiny"):
-            self.screen.set_focus(shown if shown.focusable else None)
-        elif focused is None or not focused.focusable:
-            self.screen.set_focus(self.query_one(TweetFeed))
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Select the focused panel, for when the terminal becomes tiny."""
-        numbers = [number for number, (_, kind) in enumerate(_PANELS) if isinstance(event.widget, kind)]
-        if numbers and not self.screen.has_class("-tiny"):
-            self._show_panel(numbers[0])
-        self._show_heading()
-
-    def on_descendant_blur(self) -> None:
-        """Show that the feed has lost the focus."""
-        self._show_heading()
-
-    @on(TweetFeed.Retitled)
-    def _show_heading(self) -> None:
-        """Show heading, facts and focus of the feed in the rule above it."""
-        feed = self.query_one(TweetFeed)
-        self.query_one(PanelRule).show(*feed.titles, is_focused=feed.has_focus)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Lay out for the new size; focus a visible panel."""
-        self.set_class(event.size.width >= _MIN_CELLS_FOR_WHOLE_HEIGHT, "-whole-height")
-        is_beside = self.screen.has_class("-wide") and self.screen.has_class("-tall")
-        side = self.query_one(SidePanel)
-        if side.starts_with_setup == is_beside:
-            side.starts_with_setup = not is_beside
-            self._close_groups()
-        self.call_after_refresh(self._focus_shown)
-
-    def action_unit(self) -> None:
-        """Show all losses in the other unit: bits or nats."""
-        if isinstance(self.app, TerminalInfo):
-            self.app.loss_unit = "nats" if self.app.loss_unit == "bits" else "bits"
-
-    def action_log(self) -> None:
-        """Make the plot's loss axis logarithmic or linear."""
-        self.query_one(LossPlot).toggle_log()
-
-    def action_levels(self) -> None:
-        """Show or hide the reference levels of the plot."""
-        self.query_one(LossPlot).shows_levels ^= True
-
-    def action_legend(self) -> None:
-        """Show the legend of the plot, its next page, or close it."""
-        self._show_plot()
-        self.query_one(LossPlot).turn_legend()
-
-    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Disable `close_legend` without one, so that escape reaches the screen."""
-        return action != "close_legend" or self.query_one(LossPlot).legend_page is not None
-
-    def action_close_legend(self) -> None:
-        """Close the legend of the plot."""
-        self.query_one(LossPlot).legend_page = None
-
-    def _show_plot(self) -> None:
-        """Show the plot where another panel is in its place."""
-        if not self.query_one("#plot-area").display:
-            self.remove_class("-machine")
-        if self.screen.has_class("-tiny"):
-            self._show_panel([kind for _, kind in _PANELS].index(LossPlot))
-
-    def action_panes(self) -> None:
-        """Plot the next of: both, the whole run, its recent part."""
-        self.query_one(LossPlot).switch_panes()
-
-    def action_machine(self) -> None:
-        """Turn the page of the side panel; without one beside the plot, open it, and close it after the last page."""
-        side = self.query_one(SidePanel)
-        if not side.starts_with_setup:
-            if side.num_pages == 1:
-                self.notify("The side panel shows all: there is room for it.", markup=False)
-            side.turn()
-        elif not self.has_class("-groups"):
-            self.add_class("-groups")
-            side.turn_to(0)
-        elif not side.turn():
-            self._close_groups()
-        self.call_after_refresh(self._focus_shown)
 
     @on(SidePanel.MachineShown)
     def _begin_to_measure(self) -> None:
         """Read the machine, which has come into view."""
         self.query_one(SidePanel).begin(self._view, self._host_pid)
-
-    def _close_groups(self) -> None:
-        """Show the first page of a side panel beside the plot; elsewhere, none."""
-        self.remove_class("-groups")
-        self.query_one(SidePanel).turn_to(0)
-
-    def on_loss_plot_cursor_moved(self, message: LossPlot.CursorMoved) -> None:
-        """Scroll the feed to the tweets that were sampled at the plot's cursor."""
-        self.query_one(TweetFeed).show_step(message.step)
 
     def tick(self, view: RunView, stage: Stage, host_pid: int | None) -> None:
         """Draw what is due of `view`. Ten times a second.
