@@ -7,41 +7,21 @@ rises again, the less the shorter the extension.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from engine.config.run import TrainingConfig
 from engine.protocol.commands import Command, Finish, SetBudget
 from engine.protocol.events import BudgetChanged
-from engine.training.schedule import Finish as PlannedFinish
 from engine.training.schedule import budget_used, finish_after, learning_rate_at
 from tui.formatting.numbers import format_count, format_duration, format_learning_rate
+from tui.run.amounts import Amount, Unit
 from tui.run.view import SPENT, RunView, is_over
 
-Unit = Literal["steps", "seconds", "epochs"]
 ChoiceName = Literal["steps", "time", "double", "amount", "unlimited", "finish", "new run"]
-MORE_STEPS = 1000
-MORE_SECONDS = 60
-MAX_AMOUNT = 1e12
+MORE_STEPS, MORE_TIME = Amount(1000, "steps"), Amount(60, "seconds")
 _FIELDS: dict[Unit, str] = {"steps": "max_steps", "seconds": "max_seconds", "epochs": "epochs"}
-_NUMBER_AND_UNIT = re.compile(r"([\d., _\u00a0\u202f]*\d)\s*([a-z]*)")
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):([0-5]\d)")
-_UNITS: dict[str, tuple[Unit, float]] = {
-    **dict.fromkeys(("", "step", "steps"), ("steps", 1.0)),
-    **dict.fromkeys(("s", "sec", "second", "seconds"), ("seconds", 1.0)),
-    **dict.fromkeys(("m", "min", "minute", "minutes"), ("seconds", 60.0)),
-    **dict.fromkeys(("h", "hour", "hours"), ("seconds", 3600.0)),
-    **dict.fromkeys(("e", "epoch", "epochs"), ("epochs", 1.0)),
-}
-
-
-@dataclass(frozen=True)
-class Amount:
-    """How much longer a run trains."""
-
-    number: float
-    unit: Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,31 +36,6 @@ class Choice:
     """Sent when it is chosen; empty for a choice that is no command."""
     note: str = ""
     """What happens to the other limits and to the learning rate, in a sentence or two; may be empty."""
-
-
-def amount_in(text: str) -> Amount | None:
-    """Parse "2,500", "90 s", "10 min", "1:30", "2 h" or "1.5 epochs"; a number without a unit is one of steps."""
-    text = text.strip().lower()
-    clock = _CLOCK.fullmatch(text)
-    if clock is not None:
-        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        return _checked(Amount(3600 * hours + 60 * minutes + seconds, "seconds"))
-    match = _NUMBER_AND_UNIT.fullmatch(text)
-    if match is None or match[2] not in _UNITS:
-        return None
-    unit, factor = _UNITS[match[2]]
-    digits = re.sub(r"[ _\u00a0\u202f]|,(?=\d{3}(?!\d))", "", match[1]).replace(",", ".")
-    try:
-        return _checked(Amount(float(digits) * factor, unit))
-    except ValueError:  # two points
-        return None
-
-
-def _checked(amount: Amount) -> Amount | None:
-    """Return an amount that a run can train for; None for others."""
-    is_whole = amount.unit != "steps" or amount.number.is_integer()
-    least = 0.01 if amount.unit == "epochs" else 1
-    return amount if is_whole and least <= amount.number <= MAX_AMOUNT else None
 
 
 def budget_after(view: RunView, amount: Amount) -> SetBudget:
@@ -137,8 +92,9 @@ def choices(view: RunView) -> tuple[Choice, ...]:
 
 
 def _choices(view: RunView) -> Iterator[Choice]:
-    yield _extension(view, "steps", f"+{format_count(MORE_STEPS)} steps", Amount(MORE_STEPS, "steps"))
-    yield _extension(view, "time", "+1 minute", Amount(MORE_SECONDS, "seconds"))
+    more_steps, more_time = (budget_after(view, amount) for amount in (MORE_STEPS, MORE_TIME))
+    yield _with_budget(view, "steps", f"+{MORE_STEPS.number:,.0f} steps", more_steps)
+    yield _with_budget(view, "time", "+1 minute", more_time)
     yield _with_budget(view, "double", "as much again", doubled_budget(view))
     yield Choice(name="amount", label="another number", effect="steps, time or epochs")
     yield _with_budget(view, "unlimited", "without limit", SetBudget())
@@ -148,33 +104,27 @@ def _choices(view: RunView) -> Iterator[Choice]:
         yield Choice(name="new run", label="new run", effect="from the start, on the same tweets")
 
 
-def _extension(view: RunView, name: ChoiceName, label: str, amount: Amount) -> Choice:
-    return _with_budget(view, name, label, budget_after(view, amount))
+def amount_choice(view: RunView, amount: Amount) -> Choice:
+    """Return the choice of a typed amount."""
+    return _with_budget(view, "amount", "another number", budget_after(view, amount))
 
 
 def _with_budget(view: RunView, name: ChoiceName, label: str, budget: SetBudget) -> Choice:
-    return Choice(name=name, label=label, effect=limit_text(budget), commands=(budget,), note=note_on(view, budget))
+    note = " ".join(filter(None, (_lifted(view, budget), _rate_text(view, budget))))
+    return Choice(name=name, label=label, effect=limit_text(budget), commands=(budget,), note=note)
 
 
 def finish_choice(view: RunView) -> Choice:
     """Return the choice to finish; a run whose budget is used up gets as many steps as that takes."""
-    planned = finish_after(view.step)
-    num_steps = format_count(planned.last_step - planned.first_step)
-    budget = SetBudget(max_steps=planned.last_step)
+    last_step = finish_after(view.step).last_step
+    budget = SetBudget(max_steps=last_step)
     return Choice(
         name="finish",
         label="finish",
-        effect=f"until step {format_count(planned.last_step)}, annealing the rate to zero",
+        effect=f"until step {format_count(last_step)}, annealing the rate to zero",
         commands=(budget, Finish()) if is_over(view) else (Finish(),),
-        note=note_on(view, budget, planned)
-        if is_over(view)
-        else f"The learning rate falls to zero over {num_steps} steps.",
+        note=_lifted(view, budget) if is_over(view) else "",
     )
-
-
-def note_on(view: RunView, budget: SetBudget, finish: PlannedFinish | None = None) -> str:
-    """Return what a budget changes besides the end: limits that are lifted, and the learning rate."""
-    return " ".join(filter(None, (_lifted(view, budget), _rate_text(view, budget, finish))))
 
 
 def _lifted(view: RunView, budget: SetBudget) -> str:
@@ -192,18 +142,22 @@ def _lifted(view: RunView, budget: SetBudget) -> str:
     return f"The limit of {' and of '.join(lifted)} is lifted." if lifted else ""
 
 
-def _rate_text(view: RunView, budget: SetBudget, finish: PlannedFinish | None) -> str:
+def _rate_text(view: RunView, budget: SetBudget) -> str:
     """Return how the learning rate changes; empty where it does not."""
     if view.training is None:
         return ""
     training = replace(view.training, max_steps=budget.max_steps, max_seconds=budget.max_seconds, epochs=budget.epochs)
-    used = budget_used(training, view.step, view.epoch, view.elapsed_seconds)
-    before = format_learning_rate(view.learning_rate)
-    after = format_learning_rate(learning_rate_at(training, view.step, used))
-    if finish is not None:
-        return f"The learning rate falls from {after} to zero."
+    is_annealed = is_over(view) or view.is_finishing
+    before = format_learning_rate(view.learning_rate if is_annealed else _next_rate(view, view.training))
+    after = format_learning_rate(_next_rate(view, training))
     if before == after:
         return ""
-    has_schedule = training.schedule != "constant" and used is not None
+    has_schedule = training.schedule != "constant" and budget != SetBudget()
     why = f", its place on the longer {training.schedule} schedule" if has_schedule else ""
     return f"The learning rate goes from {before} to {after}{why}."
+
+
+def _next_rate(view: RunView, training: TrainingConfig) -> float:
+    """Return the learning rate of the next step with these settings."""
+    used = budget_used(training, view.step, view.epoch, view.elapsed_seconds)
+    return learning_rate_at(training, view.step, used)

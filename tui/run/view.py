@@ -111,7 +111,8 @@ class RunView:
     @property
     def shown_phase(self) -> RunPhase:
         """The phase for a reader: "finished" also while the session is paused because the budget is used up."""
-        return "finished" if self.phase == "paused" and is_over(self) else self.phase
+        is_spent = self.phase == "paused" and is_over(self) and not self.is_replay
+        return "finished" if is_spent else self.phase
 
     @property
     def num_unsaved_steps(self) -> int:

@@ -1,4 +1,4 @@
-"""How a run continues: typed amounts, the budget of each choice, and what the dialog says about it."""
+"""How a run continues: the budget of each choice, and what the dialog says about it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.training.schedule import exhausted_budget
 from tests.fakes import run_started, steps_finished
-from tui.run.continuation import Amount, amount_in, budget_after, choices, doubled_budget, finish_choice, limit_text
+from tui.run.amounts import Amount
+from tui.run.continuation import budget_after, choices, doubled_budget, finish_choice, limit_text
 from tui.run.reducer import apply
 from tui.run.view import RunView, is_over
 
@@ -27,33 +28,6 @@ def run_of(num_steps: int, seconds: float, *, is_paused: bool = False, rate: flo
     steps = steps_finished(num_steps, [2.0], elapsed_seconds=seconds, learning_rate=rate)
     view = apply(apply(RunView(), started), steps)
     return apply(view, e.Paused(step=num_steps, elapsed_seconds=seconds)) if is_paused else view
-
-
-@pytest.mark.parametrize(
-    ("text", "amount"),
-    [
-        ("2,500", Amount(2500, "steps")),
-        (" 2 500 steps", Amount(2500, "steps")),
-        ("1 step", Amount(1, "steps")),
-        ("90s", Amount(90, "seconds")),
-        ("90 sec", Amount(90, "seconds")),
-        ("1.5 min", Amount(90, "seconds")),
-        ("1,5 MIN", Amount(90, "seconds")),
-        ("1:30", Amount(90, "seconds")),
-        ("1:00:00", Amount(3600, "seconds")),
-        ("2 h", Amount(7200, "seconds")),
-        ("0.5 epochs", Amount(0.5, "epochs")),
-        *((text, None) for text in ("", "x", "0", "-5", "1.5", "2 weeks", "1.2.3 h", "0 s", "1:75", "9" * 40, "1e9")),
-    ],
-)
-def test_a_typed_amount_is_steps_or_has_a_unit(text: str, amount: Amount | None) -> None:
-    assert amount_in(text) == amount
-
-
-@given(text=st.text(max_size=20))
-def test_whatever_is_typed_is_an_amount_or_none(text: str) -> None:
-    amount = amount_in(text)
-    assert amount is None or amount.number > 0
 
 
 @pytest.mark.parametrize(

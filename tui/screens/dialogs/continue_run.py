@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
-from engine.protocol.commands import SetBudget
 from engine.text import harmless
-from tui.run.continuation import Choice, amount_in, budget_after, choices, limit_text, note_on
+from tui.run.amounts import amount_in
+from tui.run.continuation import Choice, amount_choice, choices
 from tui.run.view import RunView, is_over
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.input.line_input import LineInput
@@ -74,10 +74,9 @@ class ContinueDialog(Dialog[Choice]):
         else:
             self.dismiss(choice)
 
-    def _answer_amount(self, budget: SetBudget | None) -> None:
-        if budget is not None:
-            effect = limit_text(budget)
-            self.dismiss(Choice(name="amount", label="", effect=effect, commands=(budget,)))
+    def _answer_amount(self, choice: Choice | None) -> None:
+        if choice is not None:
+            self.dismiss(choice)
 
 
 def _row(number: int, choice: Choice) -> Content:
@@ -85,8 +84,8 @@ def _row(number: int, choice: Choice) -> Content:
     return Content.styled(f" {number}  ", "bold") + Content(f"{choice.label:<{_LABEL_WIDTH}}{choice.effect}")
 
 
-class AmountDialog(Dialog[SetBudget]):
-    """Answer with the budget after a typed number of steps, a time or a number of epochs."""
+class AmountDialog(Dialog[Choice]):
+    """Answer with the choice of a typed number of steps, time or number of epochs."""
 
     KEYS_LINE = "enter set · esc back"
     CSS = "AmountDialog #box { width: 60; }"
@@ -102,26 +101,25 @@ class AmountDialog(Dialog[SetBudget]):
         yield LineInput("", placeholder="2,500", max_length=_MAX_CHARS)
         yield Static(self._USUAL_HINT, markup=False, id="hint")
 
-    def _budget_in(self, text: str) -> SetBudget | None:
+    def _choice_of(self, text: str) -> Choice | None:
         amount = amount_in(text)
-        return None if amount is None else budget_after(self._view, amount)
+        return None if amount is None else amount_choice(self._view, amount)
 
     @on(Input.Changed)
     def _explain(self, event: Input.Changed) -> None:
         """Show where the run would end."""
-        budget = self._budget_in(event.value)
-        if budget is None:
+        choice = self._choice_of(event.value)
+        if choice is None:
             self._show_hint(self._USUAL_HINT)
         else:
-            text = limit_text(budget)
-            self._show_hint(f"{text[0].upper()}{text[1:]}. {note_on(self._view, budget)}")
+            self._show_hint(f"{choice.effect[0].upper()}{choice.effect[1:]}. {choice.note}")
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
         """Answer, or show the error."""
-        budget = self._budget_in(event.value)
-        if budget is not None:
-            self.dismiss(budget)
+        choice = self._choice_of(event.value)
+        if choice is not None:
+            self.dismiss(choice)
             return
         typed = harmless(event.value.strip()) or "Nothing"
         self._show_hint(f"{typed} is no number of steps, time or number of epochs. {self._USUAL_HINT}", is_error=True)

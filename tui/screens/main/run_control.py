@@ -98,7 +98,7 @@ class RunControl:
     @property
     def is_at_end(self) -> bool:
         """Whether the run is paused because its budget is used up, so that it can be continued with a larger one."""
-        return self.view.shown_phase != self.view.phase and not self.view.is_replay
+        return self.view.shown_phase != self.view.phase
 
     @property
     def step_note(self) -> str:
