@@ -24,6 +24,8 @@ from tui.settings.theme import (
     SIXTEEN_COLOURS_THEME,
     THEMES,
 )
+from tui.widgets.feed.layout import PIN_GLYPH
+from tui.widgets.feed.surprise import STEP_BITS
 
 HIGH = {HIGH_CONTRAST_THEME.name, HIGH_CONTRAST_LIGHT_THEME.name}
 SCRIPT = (
@@ -119,6 +121,31 @@ async def test_every_word_of_the_main_screen_and_of_a_dialog_stands_out_from_its
         assert len(words) > (2 if key else 20)
         ratios = {text: round(contrast(*colours_of(style)), 1) for text, style in words}
         assert {text: ratio for text, ratio in ratios.items() if ratio < least} == {}, (theme, key)
+
+
+FEED = tuple(
+    tweet_sampled("abcdef", step, char_bits=(0.0, *STEP_BITS, 9.0), novelty=novelty)
+    for step, novelty in zip(range(81, 93), itertools.cycle(sorted(NOVELTY_GLYPHS)), strict=False)
+)
+
+
+async def test_old_selected_pinned_and_coloured_tweets_stand_out_from_their_background(stage: Stage) -> None:
+    app = stage.app(FakeSession((*SCRIPT, *FEED)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(app, " 92 ")
+        await pilot.press("up", "up", "k")
+        await shows(app, PIN_GLYPH, "step 91 selected")
+        for is_coloured in (False, True):
+            for theme in THEMES:
+                app.theme = theme.name
+                paper = Color.parse(theme.background or "black")
+                await wait_until(lambda paper=paper: app.screen.styles.background == paper, theme.name)  # type: ignore[misc]
+                await pilot.pause()
+                least = 7.0 if theme.name in HIGH else 4.5
+                shown = pairs(app, "TweetFeed")
+                assert len(shown) > (20 if is_coloured else 6)
+                assert [text for text, style in shown if contrast(*colours_of(style)) < least] == [], theme.name
+            await pilot.press("c")
 
 
 # Colours through the eyes of those who lack one kind of cone, after Machado, Oliveira and Fernandes (2009), in full.

@@ -51,16 +51,16 @@ class FeedLines(ScrollView):
         .tweet-feed--age-3 { color: $text-muted; }
         .tweet-feed--selected { color: $text-primary; text-style: bold; }
         .tweet-feed--pin { color: $text-accent; text-style: bold; }
-        .tweet-feed--marked { background: $primary 25%; }
+        .tweet-feed--marked { background: $primary 15%; }
         .tweet-feed--new { color: $text-success; }
         .tweet-feed--near-copy { color: $text-warning; }
         .tweet-feed--copy { color: $text-error; }
-        .tweet-feed--surprise-0 { color: $foreground 45%; }
-        .tweet-feed--surprise-1 { color: $foreground 70%; }
+        .tweet-feed--surprise-0 { color: $text-muted; }
+        .tweet-feed--surprise-1 { color: $foreground 85%; }
         .tweet-feed--surprise-2 { color: $foreground; }
-        .tweet-feed--surprise-3 { color: $warning; }
-        .tweet-feed--surprise-4 { color: $error; }
-        .tweet-feed--surprise-5 { color: $error; text-style: bold underline; }
+        .tweet-feed--surprise-3 { color: $text-warning; }
+        .tweet-feed--surprise-4 { color: $text-error; }
+        .tweet-feed--surprise-5 { color: $text-error; text-style: bold underline; }
     }
     """
 
@@ -129,7 +129,7 @@ class FeedLines(ScrollView):
 
     def _style(self, name: str, *, is_marked: bool) -> Style:
         """Return the style of a component class."""
-        style = self.get_component_rich_style(f"tweet-feed--{name}")
+        style = self.get_component_rich_style(f"tweet-feed--{'age-1' if is_marked and name == 'facts' else name}")
         if is_marked:
             style += Style(bgcolor=self.get_component_rich_style("tweet-feed--marked").bgcolor, bold=True)
         return style

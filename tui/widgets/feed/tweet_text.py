@@ -48,12 +48,12 @@ class TweetText(Widget, can_focus=True):
         height: auto;
         .tweet-text--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
         .tweet-text--prompt { color: $foreground; text-style: italic; }
-        .tweet-text--surprise-0 { color: $foreground 45%; }
-        .tweet-text--surprise-1 { color: $foreground 70%; }
+        .tweet-text--surprise-0 { color: $text-muted; }
+        .tweet-text--surprise-1 { color: $foreground 85%; }
         .tweet-text--surprise-2 { color: $foreground; }
-        .tweet-text--surprise-3 { color: $warning; }
-        .tweet-text--surprise-4 { color: $error; }
-        .tweet-text--surprise-5 { color: $error; text-style: bold underline; }
+        .tweet-text--surprise-3 { color: $text-warning; }
+        .tweet-text--surprise-4 { color: $text-error; }
+        .tweet-text--surprise-5 { color: $text-error; text-style: bold underline; }
     }
     """
 
