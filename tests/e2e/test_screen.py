@@ -58,7 +58,7 @@ def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Termi
     screen.press("l")
     screen.wait_for(r"here +\d")
     screen.press("enter")
-    screen.wait_for(r"Go back to step \d(.|\n)*saved first as")
+    screen.wait_for(r"which is at this step(.|\n)*nothing is lost")
     screen.press("enter")
     screen.wait_for(r"Loaded here: continuing from step \d")
     screen.press("l")
