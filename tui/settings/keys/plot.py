@@ -19,7 +19,12 @@ MAIN_PLOT_KEYS = (
         "Reference levels on or off",
         "Show or hide the levels that the model has to get below: uniform, unigram, bigram and the best n-gram.",
     ),
-    Key("i", "panels.legend", "Legend of the plot", "Show or hide the legend of the plot's marks and levels."),
+    Key(
+        "i",
+        "panels.legend",
+        "Legend of the plot",
+        "Explain the lines, points and letters in the plot; again for the next page or to close it.",
+    ),
     Key(
         "v",
         "panels.panes",
@@ -57,6 +62,11 @@ PLOT_KEYS = (
     Key("pagedown", "pan(1)", "Pan right", "Pan right by half of the steps in view.", symbols="pgdn or drag"),
     Key("home", "first", "First step", "Move the cursor to the first step."),
     Key("end", "follow", "Follow the newest step", "Hide the cursor, and follow the newest step."),
-    Key("escape", "hide_cursor", "Hide the plot's cursor", "Hide the cursor; the feed follows again."),
+    Key(
+        "escape",
+        "hide_cursor",
+        "Hide the plot's cursor",
+        "Close the legend, or hide the cursor: the feed follows again.",
+    ),
     Key("0", "reset", "Reset the plot", "Undo zooming and panning; a double click does the same."),
 )
