@@ -190,7 +190,7 @@ class TweetFeed(FeedSelection):
         tails = [[self._legend(), *map(Content, [self.note, *columns])], [Content(self.note)]]
         candidates = [_joined([count, *tail]) for tail in tails for count in counts]
         room = self.size.width - len(heading) - _CELLS_BESIDE_TITLES
-        facts = next((each for each in candidates if each.cell_length <= room), candidates[-1])
+        facts = next((each for each in candidates if each.cell_length <= room), Content())
         if (heading, facts.markup) != self._shown_titles:
             self._shown_titles = heading, facts.markup
             self.titles = Content(heading), facts

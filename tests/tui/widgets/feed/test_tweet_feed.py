@@ -234,3 +234,36 @@ async def test_underlined_surprise_ends_with_its_text() -> None:
             feed.toggle_colours()
             underlined = [part.text for part in feed.render_line(0) if part.style is not None and part.style.underline]
             assert underlined == ["b"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+async def test_the_titles_say_what_is_shown_and_selected_and_fit_their_rule(width: int) -> None:
+    tweets = [tweet_sampled("hi", step, novelty="copy" if step % 2 else "new") for step in range(1, 1300)]
+    async with feed_of(tweets, size=(width, 24)) as (feed, pilot, _):
+
+        def titles() -> tuple[str, str]:
+            heading, facts = (title.plain for title in feed.titles)
+            assert cell_len(heading) + cell_len(facts) <= width - 6
+            return heading, facts
+
+        assert titles()[0] == "tweets"
+        assert "● 649" in titles()[1]
+        assert ("● 649 new  ◐ 0 near-copies  ○ 650 copies  temp  bits" in titles()[1]) == (width >= 100)
+        feed.show_pins((tweets[7],))
+        await pilot.press("up", "up")
+        assert ("step 1,298 selected · end follows" in titles()[1]) == (width >= 60)
+        feed.toggle_colours()
+        titles()
+        feed.toggle_pins_only()
+        assert titles()[0] == "pinned tweets only · K shows all"
+
+
+async def test_an_added_tweet_repaints_those_tweets_only_that_are_less_bright_than_before() -> None:
+    async with feed_of(numbered(1, 12)) as (feed, _, start):
+        before = [feed.render_line(y) for y in range(12)]
+        repainted = set[int]()
+        feed.refresh_lines = lambda y, count=1: repainted.update(range(y, y + count))  # type: ignore[method-assign, assignment] # records
+        feed.show(view_of(numbered(13, 13), start))
+        changed = {y for y in range(12) if feed.render_line(y) != before[y]}
+        assert changed == {6, 9, 11}
+        assert repainted == {*changed, 12}
