@@ -24,9 +24,7 @@ class BudgetController(Controller):
 
     def action_change(self) -> None:
         """Choose how much longer the run trains."""
-        if self._run.view.is_replay:
-            self._run.messages.refuse("This is a replay: its budget can't be changed.")
-        elif self._run.can_command():
+        if self._run.can_command():
             self._run.app.push_screen(ContinueDialog(self._run.view), self._apply)
 
     def finish(self) -> None:
