@@ -227,6 +227,9 @@ def _values(hint: Any) -> SearchStrategy[Any]:
 _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "elapsed_seconds": st.floats(0, 1e18),
     "learning_rate": st.floats(0, MAX_LEARNING_RATE),  # the highest that configs allow
+    "names": st.lists(  # of baselines
+        st.sampled_from(["uniform", "unigram", "2-gram", "6-gram"]) | st.text(max_size=30).map(defused), max_size=4
+    ).map(tuple),
 }
 _BY_TYPE: dict[Any, SearchStrategy[Any]] = {
     bool: st.booleans(),
