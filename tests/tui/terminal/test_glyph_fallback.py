@@ -104,10 +104,10 @@ async def test_in_ascii_every_screen_is_ascii(stage: Stage) -> None:
 async def test_glyphs_can_be_changed_while_the_screen_is_up(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=(80, 24)):
-        await shows(app, "━ step", "plain enough…")
+        await shows(app, "━ tweets", "plain enough…")
         app.glyphs = "ascii"
         await shows(app, "plain enough~")
         await wait_until(lambda: screen_text(app).isascii(), "nothing but ASCII")
         assert app.screen.query_one(LossPlot).glyphs == "ascii"
         app.glyphs = "braille"
-        await shows(app, "━ step", "plain enough…")
+        await shows(app, "━ tweets", "plain enough…")
