@@ -198,6 +198,11 @@ def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, mo
     assert len(measured[0]) == 2
 
 
+def test_a_lease_ends_at_each_of_the_doubling_steps_of_tweets(corpus: Path) -> None:
+    shared = run_shared(tiny_config(corpus, sample_every=12, sample_pacing="doubling", max_steps=26))
+    assert [event.step for event in of_type(shared, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
+
+
 def test_single_steps_of_a_shared_run_report_the_whole_batch(corpus: Path) -> None:
     script: Script = {0: [c.Pause(), c.TakeStep(), c.ShowBatch(), c.Resume()]}
     alone = run_session(tiny_config(corpus, run_name="alone"), script=script)
