@@ -42,6 +42,8 @@ class Panels(PanelLayout):
         self._view_in_status: RunView | None = None
         self._last_tick_of_report = 0
         self._tweets_awaited_since: int | None = None
+        self._is_plot_late = False
+        """Whether a tick showed the answer to a key in the status, and left the plot to the next."""
         self._pace = FramePacing(time.monotonic, time.thread_time, is_remote=bool(os.environ.get("SSH_CONNECTION")))
 
     @on(SidePanel.MachineShown)
@@ -64,9 +66,11 @@ class Panels(PanelLayout):
                 self._last_tick_of_report = self._num_ticks + _TICKS_PER_REPORT
             now = stage if view.phase == "starting" else replace(stage, text="training begins", share=None)
             self.query_one(StageHint).show(now, self._num_ticks)
-        if self._pace.is_due("plot", is_awaited=view.phase != "training" or self._is_status_urgent(view)):
+        is_urgent = self._is_status_urgent(view)
+        if self._pace.is_due("plot", is_awaited=is_urgent or self._is_plot_late or view.phase != "training"):
             self.show_status(view)
-            if not is_waiting:
+            self._is_plot_late = is_urgent
+            if not is_waiting and not is_urgent:
                 self.query_one(LossPlot).show(view)
         if self.query_one(SidePanel).shows_machine and self._pace.is_due("machine"):
             self.query_one(SidePanel).measure(view, host_pid)
