@@ -167,7 +167,7 @@ def test_other_tweets_opened_from_an_attached_screen_start_a_run_that_can_be_det
     wait_until(lambda: len(list((home / "runs").glob("*/events.jsonl"))) == 2, "a second run")
     [second] = [each.name for each in (home / "runs").iterdir() if each.name != "watched"]
     wait_for_end(home)
-    attached.wait_for(r"▶ training +other tweets\.txt")  # not the run before
+    attached.wait_for(r"▶ training +other tweets +\d+")  # not the run before
     attached.press("d")
     assert attached.wait_for_exit()[0] == 0
     assert f"tweetgen-tui attach {second}" in attached.text

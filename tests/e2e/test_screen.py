@@ -41,7 +41,7 @@ def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Termi
     screen.press("escape")
     screen.wait_until_gone("Temperature ladder")
     screen.resize(40, 12)
-    screen.wait_for("tab 1/3")
+    screen.wait_until(lambda: is_complete(screen, 40, 12), "never complete at 40x12")
     screen.resize(30, 8)
     screen.wait_for("At least 40")
     for columns, rows in [(200, 60), (39, 11), (10, 3), (300, 100), (80, 24), (41, 13)]:
@@ -82,13 +82,13 @@ def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Termi
 def is_complete(screen: Terminal, columns: int, rows: int) -> bool:
     """Return whether status, plot, feed and keys are drawn and fill the terminal."""
     lines = screen.text.splitlines()
-    feed_top = [line for line in lines if line.startswith("╭─ ") and "tweet" in line]
+    feed_top = [line for line in lines if line.startswith("━ tweets ")]
     return (
         len(lines) == rows
         and lines[-1].strip().startswith("space")
         and "step" in screen.text
         and [len(line) for line in feed_top] == [columns]
-        and "⠒⠒ train" in screen.text
+        and " train" in screen.text
     )
 
 
@@ -148,7 +148,7 @@ def test_a_file_dropped_while_a_run_starts_replaces_it_by_a_run_on_that_file(
     terminal.press(f"\x1b[200~'{others}'\x1b[201~")  # as terminals paste dropped files
     terminal.wait_for("can be used")
     terminal.press("enter")
-    terminal.wait_for(r"▶ training(.|\n)*other tweets\.txt +\d+ tweets")
+    terminal.wait_for(r"▶ training +other tweets +\d+")
     terminal.press("q")
     assert terminal.wait_for_exit()[0] == 0
     assert terminal.is_restored
