@@ -70,7 +70,19 @@ async def test_a_run_whose_budget_is_used_up_says_so_lastingly_and_without_a_toa
 async def test_in_the_least_terminal_the_end_takes_two_lines_that_fit(stage: Stage) -> None:
     app = stage.app(session_at_end())
     async with app.run_test(size=(40, 12)):
-        await shows(app, "■ 3 steps in 1:02   best 2.03", "space continue  g sample  o new  q quit")
+        await over_in_least(app)
+
+
+async def test_a_toast_leaves_the_end_and_its_keys_visible(stage: Stage) -> None:
+    app = stage.app(session_at_end())
+    async with app.run_test(size=(40, 12), notifications=True) as pilot:
+        await over_in_least(app)
+        await pilot.press("full_stop")
+        await shows(app, "No step is left to take", "■ 3 steps in 1:02", "space continue  g sample  o new  q quit")
+
+
+async def over_in_least(app: TweetgenApp) -> None:
+    await shows(app, "■ 3 steps in 1:02   best 2.03", "space continue  g sample  o new  q quit")
 
 
 async def test_the_unit_key_switches_the_best_figure_too(stage: Stage) -> None:
