@@ -110,10 +110,14 @@ class InsightService:
             self.ask(command)
 
     def refuse_all(self, error: TweetgenError) -> None:
-        """Refuse all commands that are not answered yet."""
+        """Refuse all commands that are not answered yet, except for `MeasureBaselines`.
+
+        A screen sends that by itself: each short run would have a refusal of it in its journal.
+        """
         jobs, self._jobs, self._seconds = self._jobs, {}, {}
         for command, _ in jobs.values():
-            self._reporter.emit_refusal(command, error)
+            if not isinstance(command, MeasureBaselines):
+                self._reporter.emit_refusal(command, error)
 
     def _work(self, seconds: float) -> None:
         """Work until all is answered or `seconds` have passed, for one piece at least."""

@@ -147,6 +147,14 @@ def test_the_baselines_have_a_share_of_their_own(corpus: Path, work: Work, other
         assert spent >= share * 600 * STEP_SECONDS
 
 
+def test_a_run_that_ends_while_the_baselines_are_measured_refuses_only_the_other_questions(
+    corpus: Path, work: Work
+) -> None:
+    emitted = work.run(corpus, {0: [c.MeasureBaselines(), c.ScoreUnits()]}, max_steps=20)
+
+    assert only(emitted, e.CommandRefused).command == "ScoreUnits"
+
+
 def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus: Path, work: Work) -> None:
     emitted = work.run(corpus, {0: [c.MeasureBaselines()], 100: [c.MapEmbeddings()]}, max_steps=160)
 
