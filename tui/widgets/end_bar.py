@@ -15,6 +15,7 @@ from engine.text import harmless
 from tui.formatting.cells import cell_len
 from tui.formatting.loss_units import LossUnit, format_bits, unit_label
 from tui.formatting.numbers import format_count, format_duration, shortened
+from tui.formatting.shell import quoted
 from tui.run.summary import has_reached_end, reason_text
 from tui.run.view import RunView, is_over
 from tui.settings.key_table import MAIN_KEYS
@@ -108,7 +109,8 @@ class EndBar(Widget):
             line += Content.styled(f" {key.label}", self.get_visual_style("end-bar--label"))
             self._click_targets.append((range(start, line.cell_length), key))
             line += "  "
-        return line
+        how = _how_to_resume(self._view)
+        return line + how if line.cell_length + cell_len(how) <= self.size.width else line
 
     async def on_click(self, event: events.Click) -> None:
         """Run the action of the key under the pointer."""
@@ -141,6 +143,13 @@ def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
     yield _joined(f"{phase}: {reached}", value + place)
     yield _joined(f"{phase[:1]} {reached}", value)
     yield _joined(phase, value) if value else phase
+
+
+def _how_to_resume(view: RunView) -> str:
+    """Return how a run without a session continues; empty for one that a key continues, and before its start."""
+    if view.ended is None or view.started is None:
+        return ""
+    return f"tweetgen-tui --resume {quoted(view.started.run)} continues the run"
 
 
 def _joined(*parts: str) -> str:

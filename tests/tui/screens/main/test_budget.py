@@ -182,6 +182,7 @@ async def test_a_replay_shows_its_end_and_says_how_the_run_itself_continues(stag
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(app, "■ replay, finished: 3 steps in 1:02", "best 2.03 bits/char at step 3")
         assert "saved: best" not in screen_text(app)
+        assert f"o new tweets  q quit  tweetgen-tui --resume {RUN} continues the run" in screen_text(app)
         await pilot.press("space")
         await toasted(app, f"The replay is over; tweetgen-tui --resume {RUN} continues the run")
         await app.screen.run_action("dispatch('budget.change')")
