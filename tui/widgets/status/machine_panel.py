@@ -1,4 +1,4 @@
-"""`MachinePanel`: the load of the machine, read only while the panel is open, and the cost of the screen.
+"""`MachinePanel`: base of a panel with a group about the machine: its load, read while shown, and the screen's cost.
 
 The layout is in `machine_lines`. The machine is read on a thread, as a GPU's driver can block.
 """
@@ -38,7 +38,7 @@ class Reader(Protocol):
 
 
 class MachinePanel(LinePanel):
-    """The time of a step and the load of the machine."""
+    """Measures the machine for the lines of one group; subclasses decide where it is."""
 
     def __init__(
         self,
