@@ -36,8 +36,8 @@ def title_of(view: RunView, unit: LossUnit = "bits") -> str:
         parts.append(f"{format_bits(bits, unit)} {unit}")
     if view.step:
         parts.append(f"{format_count(view.step)} steps")
-    if view.phase not in {"training", "starting"}:
-        parts.append(view.phase)
+    if view.shown_phase not in {"training", "starting"}:
+        parts.append(view.shown_phase)
     return harmless(" · ".join(parts), _MAX_CHARS)
 
 

@@ -43,7 +43,8 @@ class Terminal:
         ((), "tweetgen-tui"),
         (TRAINING, "tweetgen-tui · first · 2.41 bits · 12,300 steps"),
         ((STARTED, steps_finished(1, [0.6931] * 3)), "tweetgen-tui · first · 1.00 bits · 3 steps"),
-        ((*TRAINING, e.Paused(**NOW)), "tweetgen-tui · first · 2.41 bits · 20 steps · paused"),
+        ((*TRAINING, e.Paused(step=9, elapsed_seconds=1.0)), "tweetgen-tui · first · 2.41 bits · 9 steps · paused"),
+        ((*TRAINING, e.Paused(**NOW)), "tweetgen-tui · first · 2.41 bits · 20 steps · finished"),
     ],
 )
 def test_the_title_shows_run_bits_and_step(events: tuple[e.Event, ...], title: str) -> None:
