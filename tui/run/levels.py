@@ -16,10 +16,10 @@ _NAMES = {"uniform": "uniform", "unigram": "unigram", "2-gram": "bigram"}
 """Shown names by the names of the event."""
 _HIGHER_ORDER = re.compile(r"[3-9]-gram")
 NUM_LEVELS = len(_NAMES) + 1
-_BEATEN = {
-    "uniform": "better than a uniform guess",
-    "unigram": "better than counting single characters",
-    "bigram": "better than counting pairs of characters",
+_MEANINGS = {
+    "uniform": "a uniform guess",
+    "unigram": "counting single characters",
+    "bigram": "counting pairs of characters",
 }
 _NUMERALS = dict(enumerate(("three", "four", "five", "six", "seven", "eight", "nine"), start=3))
 
@@ -35,9 +35,14 @@ class Level:
     """The step of the first evaluation below it; None before that."""
 
     @property
+    def meaning(self) -> str:
+        """What reaches it, in a few words."""
+        return _MEANINGS.get(self.name) or f"counting {_NUMERALS[int(self.name[0])]} characters"
+
+    @property
     def crossing(self) -> str:
         """What it means to be below it, in a few words."""
-        return _BEATEN.get(self.name) or f"better than counting {_NUMERALS[int(self.name[0])]} characters"
+        return f"better than {self.meaning}"
 
     @property
     def sentence(self) -> str:

@@ -23,7 +23,6 @@ from tui.widgets.plot.pane import Pane, PlotOptions
 from tui.widgets.plot.reference_lines import nats_of
 
 _SYMBOL_CELLS = 4
-_BETTER = "Now better than "
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,11 @@ class Meaning:
     text: str
 
 
-def meanings(view: RunView, panes: Sequence[Pane], options: PlotOptions) -> list[Meaning]:
-    """Return the meanings of what is drawn, lines first."""
+def meanings(view: RunView, panes: Sequence[Pane], options: PlotOptions, *, num_mark_rows: int) -> list[Meaning]:
+    """Return the meanings of what is drawn, lines first; the letters of marks are in `num_mark_rows`."""
     marks = [mark for mark in marks_of(view, options) if any(pane.column_of(mark.step) is not None for pane in panes)]
-    is_counted = any(len(those) > 1 for pane in panes for those in pane.by_column(tuple(marks)).values())
-    counts = [Meaning("2-9", "mark", "so many marks in a column")] if is_counted else []
+    is_counted = any(len(those) > num_mark_rows for pane in panes for those in pane.by_column(tuple(marks)).values())
+    counts = [Meaning("2-9", "mark", "number of marks in a column; +: more than 9")] if is_counted else []
     return [*_lines(view, panes, options), *_levels(view, options), *_marks(marks), *counts]
 
 
@@ -50,12 +49,13 @@ def draw_explanation(cells: CellGrid, pane: Pane, found: Sequence[Meaning], page
     num_columns = max(min(room // needed, -(-len(found) // num_rows)), 1)
     per_page = num_rows * num_columns
     num_pages = -(-len(found) // per_page)
+    page = min(page, num_pages - 1)  # the plot may have had more pages before it was resized
     shown = found[page * per_page : (page + 1) * per_page]
     num_rows = -(-len(shown) // num_columns)
     width = min(needed, room)
     covered = width * num_columns if pane.left + width * num_columns <= pane.right else room
     for row in range(num_rows + 1):
-        cells.write(pane.left, 1 + row, " " * covered, "text")
+        cells.draw_row(slice(pane.left, pane.left + covered), 1 + row, " ", "text")
     for number, meaning in enumerate(shown):
         column, row = divmod(number, num_rows)
         x = pane.left + 1 + column * width
@@ -91,8 +91,7 @@ def _levels(view: RunView, options: PlotOptions) -> Iterator[Meaning]:
     for level in view.levels:
         loss = format_loss(nats_of(level), options.scale.unit)
         state = "to beat" if level.crossed_at is None else f"beaten at {level.crossed_at:,}"
-        meaning = level.sentence.removeprefix(_BETTER).rstrip(".")
-        yield Meaning(sample, "level_label", f"{loss} {level.name}, {state}: {meaning}")
+        yield Meaning(sample, "level_label", f"{loss} {level.name}, {state}: {level.meaning}")
 
 
 def _marks(marks: Sequence[Mark]) -> Iterator[Meaning]:

@@ -50,18 +50,17 @@ def draw_rule(cells: CellGrid, glyphs: PlotGlyphs, *, is_focused: bool) -> None:
     cells.draw_row(slice(None), 0, char, "focus" if is_focused else "axis")
 
 
-def write_entries(cells: CellGrid, left: int, right: int, entries: Iterable[LegendEntry], y: int = 0) -> int:
-    """Write entries into a row from `left` to `right`, exclusive, while they fit; return where they end."""
+def write_entries(cells: CellGrid, left: int, right: int, entries: Iterable[LegendEntry]) -> None:
+    """Write entries into the heading from `left` to `right`, exclusive, while they fit."""
     x = left
     for entry in entries:
         if x + entry.num_cells > right:
             break
-        x = cells.write(x, y, " ", "tick")
+        x = cells.write(x, 0, " ", "tick")
         if entry.symbol:
-            x = cells.write(x, y, entry.symbol, entry.style)
-            x = cells.write(x, y, " ", "tick")
-        x = cells.write(x, y, f"{entry.label} ", entry.label_style) + 1
-    return x
+            x = cells.write(x, 0, entry.symbol, entry.style)
+            x = cells.write(x, 0, " ", "tick")
+        x = cells.write(x, 0, f"{entry.label} ", entry.label_style) + 1
 
 
 def legend(pane: Pane, overlay: OverlayCurve | None, *, title: str, is_focused: bool) -> Iterator[LegendEntry]:

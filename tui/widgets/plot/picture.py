@@ -45,6 +45,7 @@ class Picture:
         """The last drawing, without heading and cursor."""
         self.num_legend_pages = 1
         """Of the legend, when it was drawn last."""
+        self._num_mark_rows = 1
         self._view = RunView()
         self._plot_view = PlotView()
         self._options = PlotOptions()
@@ -72,6 +73,7 @@ class Picture:
         marks = {kind: space.by_column(marks_of(self._view, self._options)) for kind, space in spaces.items()}
         has_room = self.cells.height - _ROWS_AROUND >= _ROWS_TO_STACK_MARKS
         has_stack = has_room and any(len(those) > 1 for columns in marks.values() for those in columns.values())
+        self._num_mark_rows = 2 if has_stack else 1
         if has_stack:
             spaces = {kind: replace(space, height=space.height - 1) for kind, space in spaces.items()}
         for kind, space in spaces.items():
@@ -82,7 +84,7 @@ class Picture:
         if {"whole", "recent"} <= self.panes.keys():
             draw_window(self.cells, self.panes["whole"], self.panes["recent"].steps)
         for kind, pane in self.panes.items():
-            draw_marks(self.cells, pane, marks[kind], num_rows=2 if has_stack else 1)
+            draw_marks(self.cells, pane, marks[kind], num_rows=self._num_mark_rows)
 
     def _space(self, kind: PaneKind, place: int, run: Limits) -> PaneSpace:
         """Return the place of a pane."""
@@ -105,7 +107,7 @@ class Picture:
         self._write_heading(cells, plot_view, is_focused=is_focused)
         if legend_page is not None:
             panes = list(self.panes.values())
-            found = meanings(self._view, panes, self._options)
+            found = meanings(self._view, panes, self._options, num_mark_rows=self._num_mark_rows)
             self.num_legend_pages = draw_explanation(cells, panes[0], found, legend_page)
         return cells
 

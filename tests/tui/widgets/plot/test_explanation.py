@@ -52,6 +52,26 @@ def test_every_line_and_letter_in_view_is_explained_at_every_size(size: tuple[in
     assert f" {MARK_LETTERS['level']}   {MARK_MEANINGS['level']}" in text
 
 
+def test_a_page_that_no_longer_exists_after_a_resize_is_replaced_by_the_last_one() -> None:
+    picture = Picture()
+    picture.draw(marked("paused"), PlotView(), PLAIN, 150, 33)
+    cells = picture.with_labels(PlotView(), is_focused=False, legend_page=2)
+    assert picture.num_legend_pages == 1
+    assert cells.text() == picture.with_labels(PlotView(), is_focused=False, legend_page=0).text()
+
+
+def test_numbers_are_explained_where_marks_are_counted_and_only_there() -> None:
+    marks = tuple(Mark(step=1500, kind=kind, label=kind) for kind in ("saved", "paused", "temperature"))
+    pair, three = (replace(view_of(falling_losses(3000)), marks=some) for some in (marks[:2], marks))
+    low, tall = (100, 9), (100, 25)
+    counted = {
+        (num, size): any("2-9" in page for page in pages_of(view, size))
+        for num, view in ((2, pair), (3, three))
+        for size in (low, tall)
+    }
+    assert counted == {(2, low): True, (2, tall): False, (3, low): True, (3, tall): True}
+
+
 def test_the_legend_explains_only_what_is_drawn() -> None:
     (page,) = pages_of(marked("paused"), (100, 25), PlotOptions(shows_levels=False))
     assert "P   paused" in page
