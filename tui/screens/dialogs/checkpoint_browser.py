@@ -85,7 +85,10 @@ class CheckpointBrowser(CheckpointList):
             return f"Can't be loaded: {entry.problem}"
         if self._why_not_loaded(entry):  # shown in detail
             return "Can't be loaded into this run: n starts a new run from it."
-        match self._view_now().phase:
+        view = self._view_now()
+        if view.is_replay:
+            return "This is a replay; n starts a run from it."
+        match view.phase:
             case "starting":
                 return "The run is still starting."
             case "finished":
@@ -120,8 +123,10 @@ class CheckpointBrowser(CheckpointList):
             self.app.push_screen(MessageDialog(report.title, report.message, report.hint))
             return
         self._notice("")  # in no `finally`: where the list was closed meanwhile, the line is gone
-        before = "" if self._view_now().ended or not self._run_name else f"The run {self._run_name} is saved and ends. "
-        is_saved_again = bool(before) and entry.name == f"{self._run_name}/latest"
+        view = self._view_now()
+        is_saved = view.started is not None and view.ended is None and not view.is_replay
+        before = f"The run {self._run_name} is saved and ends. " if is_saved else ""
+        is_saved_again = is_saved and entry.name == f"{self._run_name}/latest"
         step = "at the step where it ends" if is_saved_again else f"at step {entry.info.step:,}"
         what = f"A new one starts from “{entry.name}”, {step}, on {harmless(entry.info.corpus_name)}."
         if doubled := doubled_budgets(entry.info):

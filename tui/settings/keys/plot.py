@@ -24,6 +24,7 @@ MAIN_PLOT_KEYS = (
         "panels.legend",
         "Legend of the plot",
         "Explain the lines, points and letters in the plot; again for the next page or to close it.",
+        needs=("steps",),
     ),
     Key(
         "v",

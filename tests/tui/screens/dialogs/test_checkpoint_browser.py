@@ -20,6 +20,7 @@ from tests.fakes import FakeSession, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, wait_until
 from tests.tui.screens.dialogs.browser import STARTED, browsing, entry, files
 from tui.run.branching import OverlayCurve
+from tui.run.view import RunView
 from tui.screens.dialogs.base import MessageDialog, YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_load import LoadDialog
@@ -95,6 +96,17 @@ async def test_n_on_latest_of_the_active_run_announces_a_branch_at_the_step_wher
         await at.pilot.press("n")
         await opened(at.app, YesDialog)
         await at.says("A new one starts from “now/latest”, at the step where it ends, on small.txt.", "#question")
+
+
+async def test_in_a_replay_nothing_is_loaded_and_the_question_before_a_new_run_announces_no_save(stage: Stage) -> None:
+    entries = [entry("now/latest", step=2, corpus=CorpusConfig(files=("/data/small.txt",)))]
+    async with browsing(stage, lambda: entries, history=RunView(is_replay=True)) as at:
+        await at.pilot.press("enter")
+        await at.says("This is a replay; n starts a run from it.")
+        await at.pilot.press("n")
+        await opened(at.app, YesDialog)
+        await at.says("A new one starts from “now/latest”, at step 2, on small.txt.", "#question")
+        assert "is saved" not in screen_text(at.app)
 
 
 async def test_the_list_can_be_closed_while_n_checks_the_tweets(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
