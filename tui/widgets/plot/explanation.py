@@ -20,7 +20,7 @@ from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.glyphs import MARK_LETTERS, MARK_MEANINGS, PLOT_GLYPHS, StyleName
 from tui.widgets.plot.mark_rows import marks_of
 from tui.widgets.plot.pane import Pane, PlotOptions
-from tui.widgets.plot.reference_lines import nats_of
+from tui.widgets.plot.reference_lines import nats_of, shown_levels
 
 _SYMBOL_CELLS = 4
 
@@ -84,11 +84,9 @@ def _lines(view: RunView, panes: Sequence[Pane], options: PlotOptions) -> Iterat
 
 def _levels(view: RunView, options: PlotOptions) -> Iterator[Meaning]:
     """Yield the meanings of levels."""
-    if not (options.shows_levels and view.levels):
-        return
     glyphs = PLOT_GLYPHS[options.glyphs]
     sample = f"{glyphs.level[len(glyphs.level) // 2]} {glyphs.level[len(glyphs.level) // 2]}"
-    for level in view.levels:
+    for level in shown_levels(view, options):
         loss = format_loss(nats_of(level), options.scale.unit)
         state = "to beat" if level.crossed_at is None else f"beaten at {level.crossed_at:,}"
         yield Meaning(sample, "level_label", f"{loss} {level.name}, {state}: {level.meaning}")

@@ -8,6 +8,7 @@ from tui.run.view import RunView
 from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.glyphs import MARK_LETTERS
 from tui.widgets.plot.pane import PaneSpace, PlotOptions
+from tui.widgets.plot.reference_lines import shown_levels
 
 _MANY = "+"
 _MAX_COUNT = 9
@@ -15,7 +16,7 @@ _MAX_COUNT = 9
 
 def marks_of(view: RunView, options: PlotOptions) -> tuple[Mark, ...]:
     """Return the marks of a run, with those of crossed levels if levels are shown."""
-    return (*view.marks, *level_marks(view.levels)) if options.shows_levels else view.marks
+    return (*view.marks, *level_marks(shown_levels(view, options)))
 
 
 def draw_marks(cells: CellGrid, space: PaneSpace, by_column: dict[int, list[Mark]], *, num_rows: int) -> None:

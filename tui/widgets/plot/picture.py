@@ -22,7 +22,7 @@ from tui.widgets.plot.loss_axis import LossAxis
 from tui.widgets.plot.mark_rows import draw_marks, marks_of
 from tui.widgets.plot.painter import LABEL_CELLS, draw_cursor, draw_pane, draw_window
 from tui.widgets.plot.pane import Pane, PaneSpace, PlotOptions
-from tui.widgets.plot.reference_lines import gutter_cells
+from tui.widgets.plot.reference_lines import gutter_cells, shown_levels
 from tui.widgets.plot.scales import Limits
 from tui.widgets.plot.viewport import PaneKind, PlotView
 
@@ -90,7 +90,7 @@ class Picture:
         """Return the place of a pane."""
         count = len(self._plot_view.panes)
         start, end = (self.cells.width * edge // count for edge in (place, place + 1))
-        gutter = gutter_cells(end - start, self._options.scale.unit)
+        gutter = gutter_cells(end - start, self._options.scale.unit, shown_levels(self._view, self._options))
         return PaneSpace(
             left=start + LABEL_CELLS,
             width=end - start - LABEL_CELLS - gutter,

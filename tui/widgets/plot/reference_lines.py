@@ -47,12 +47,17 @@ class _Line:
     """Of the label."""
 
 
-def gutter_cells(width: int, unit: LossUnit) -> int:
-    """Return how many columns the labels have in a pane of a width."""
+def gutter_cells(width: int, unit: LossUnit, levels: Sequence[Level]) -> int:
+    """Return how many columns the labels have in a pane of a width; the uniform level of a large vocabulary is wide."""
     if width < _CELLS_FOR_LABELS:
         return 0
     label = _WIDE_LABEL if width >= _CELLS_FOR_NAMES else _NARROW_LABEL
-    return 1 + len(label.format(format_loss(1.0, unit)))
+    return 1 + len(label.format(format_loss(max((1.0, *map(nats_of, levels))), unit)))
+
+
+def shown_levels(view: RunView, options: PlotOptions) -> tuple[Level, ...]:
+    """Return the levels to draw."""
+    return view.levels if options.shows_levels else ()
 
 
 def nats_of(level: Level) -> float:
@@ -69,7 +74,7 @@ def next_level(levels: Sequence[Level], nats: float) -> Level | None:
 def draw_lines(cells: CellGrid, pane: Pane, view: RunView, options: PlotOptions) -> None:
     """Draw the grid, and over it the levels and the best validation that are in view."""
     painter = _LinePainter(cells, pane, PLOT_GLYPHS[pane.glyphs])
-    levels = {level: pane.row_of(nats_of(level)) for level in view.levels if options.shows_levels}
+    levels = {level: pane.row_of(nats_of(level)) for level in shown_levels(view, options)}
     best_row = None if view.best is None else pane.row_of(view.best.val_loss)
     for row, _ in pane.axis.ticks:
         if row not in {*levels.values(), best_row}:
@@ -85,7 +90,7 @@ def draw_labels(cells: CellGrid, pane: Pane, view: RunView, options: PlotOptions
     """Write the labels of the lines into the gutter of a pane."""
     if not pane.gutter:
         return
-    is_wide = pane.gutter >= gutter_cells(_CELLS_FOR_NAMES, pane.scale.unit)
+    is_wide = pane.gutter >= gutter_cells(_CELLS_FOR_NAMES, pane.scale.unit, shown_levels(view, options))
     lines = _placed(list(_lines(pane, view, options)), pane.height)
     for line in lines:
         name = line.name if is_wide else ""
@@ -119,8 +124,7 @@ class _LinePainter:
 def _lines(pane: Pane, view: RunView, options: PlotOptions) -> Iterator[_Line]:
     """Yield the lines with labels, in the row of each line; of levels out of view, the nearest on either side."""
     glyphs = PLOT_GLYPHS[pane.glyphs]
-    if options.shows_levels:
-        yield from _level_lines(pane, view.levels)
+    yield from _level_lines(pane, shown_levels(view, options))
     if view.best is not None and (row := pane.row_of(view.best.val_loss)) is not None:
         yield _Line(view.best.val_loss, "best", glyphs.best, "best", len(view.levels), row)
     ends = pane.smoothed[np.isfinite(pane.smoothed)]

@@ -39,7 +39,7 @@ def test_a_single_character_finds_that_key_in_each_place_that_has_it() -> None:
         "In the list of checkpoints": ["k"],
     }
     assert terms("K") == ["K"]
-    assert set(terms("↑")) == {"↑", "↑ or wheel"}
+    assert set(terms("↑")) == {"↑", "↑ ↓", "↑ or wheel"}
 
 
 def test_words_find_entries_by_the_beginnings_of_their_words_in_any_order() -> None:

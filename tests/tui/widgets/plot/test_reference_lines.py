@@ -107,6 +107,11 @@ def test_labels_never_share_a_row_and_best_and_current_loss_are_always_labelled(
     assert f"{BASE.smoothed_bits:.2f}" in {text.split()[0] for text in texts if text}
 
 
+@pytest.mark.parametrize(("width", "label"), [(100, "11.70 uniform ↑"), (40, "11.70 ↑")])
+def test_the_label_of_a_level_above_ten_bits_is_whole(width: int, label: str) -> None:
+    assert label in labels_of(*drawn(with_levels(crossed=0, uniform=11.7, unigram=4.4), size=(width, 22)))
+
+
 @given(st.floats(0.5, 9))
 def test_the_level_to_beat_is_in_view_unless_it_is_far_below(bits: float) -> None:
     _, alone = drawn(BASE)
