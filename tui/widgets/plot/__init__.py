@@ -2,5 +2,5 @@
 
 The widget `loss_plot` has a `viewport`, which chooses the steps, and a `picture`, which draws them: the `painter` draws
 each `pane` into the same `cell_grid`, its `reference_lines` and `mark_rows`. `scales` and `loss_axis` are the axes;
-`legend` is the text in the heading, `explanation` the legend over the plot, `glyphs` and `colours` are tables.
+`heading` is the text above the plot, `legend` explains what is drawn, `glyphs` and `colours` are tables.
 """

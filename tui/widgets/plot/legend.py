@@ -1,129 +1,101 @@
-"""The text in the plot's heading: unit and hints, or the values at the cursor. Pure.
+"""The legend of the plot, drawn over a part of it: what each line, point and letter in view means.
 
-Entries are in order of importance; those that don't fit whole are left out.
+In as many columns as there is room for; what does not fit is on the next page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from rich.cells import cell_len
 
 from engine.text import harmless
-from tui.formatting.loss_units import format_loss, unit_label
-from tui.formatting.numbers import format_duration, format_learning_rate, shortened
-from tui.run.branching import OverlayCurve
+from tui.formatting.loss_units import format_loss
+from tui.formatting.numbers import shortened
 from tui.run.marks import Mark
 from tui.run.view import RunView
 from tui.widgets.plot.cell_grid import CellGrid
-from tui.widgets.plot.glyphs import PLOT_GLYPHS, PlotGlyphs, StyleName
-from tui.widgets.plot.pane import Pane
+from tui.widgets.plot.glyphs import MARK_LETTERS, MARK_MEANINGS, PLOT_GLYPHS, StyleName
+from tui.widgets.plot.mark_rows import marks_of
+from tui.widgets.plot.pane import Pane, PlotOptions
+from tui.widgets.plot.reference_lines import nats_of, shown_levels
 
-_WIDE_LEGEND_CELLS = 40
-_MAX_NAME_CELLS = 24
-_MAX_MARK_CELLS = 40
+_SYMBOL_CELLS = 4
 
 
 @dataclass(frozen=True)
-class LegendEntry:
-    """A symbol in its style, possibly none, and a label."""
+class Meaning:
+    """A symbol and what it means."""
 
-    label: str
-    symbol: str = ""
-    style: StyleName = "tick"
-    label_style: StyleName = "tick"
-
-    @property
-    def num_cells(self) -> int:
-        """Width including a space on either side."""
-        return cell_len(self.label) + 2 + (cell_len(self.symbol) + 1 if self.symbol else 0)
+    symbol: str
+    style: StyleName
+    text: str
 
 
-FOCUS_HINT = LegendEntry("arrows: cursor, zoom", label_style="window")
+def meanings(view: RunView, panes: Sequence[Pane], options: PlotOptions, *, num_mark_rows: int) -> list[Meaning]:
+    """Return the meanings of what is drawn, lines first; the letters of marks are in `num_mark_rows`."""
+    marks = [mark for mark in marks_of(view, options) if any(pane.column_of(mark.step) is not None for pane in panes)]
+    is_counted = any(len(those) > num_mark_rows for pane in panes for those in pane.by_column(tuple(marks)).values())
+    counts = [Meaning("2-9", "mark", "number of marks in a column; +: more than 9")] if is_counted else []
+    return [*_lines(view, panes, options), *_levels(view, options), *_marks(marks), *counts]
 
 
-def draw_rule(cells: CellGrid, glyphs: PlotGlyphs, *, is_focused: bool) -> None:
-    """Draw the line in which the heading is; it is heavy while the plot has the focus."""
-    char = glyphs.focused if is_focused else glyphs.horizontal
-    cells.draw_row(slice(None), 0, char, "focus" if is_focused else "axis")
+def draw_legend(cells: CellGrid, pane: Pane, found: Sequence[Meaning], page: int) -> int:
+    """Draw a page of the legend over a pane, below the heading; return the number of pages."""
+    num_rows, room = cells.height - 2, cells.width - pane.left
+    needed = _SYMBOL_CELLS + max(cell_len(meaning.text) for meaning in found) + 2
+    num_columns = max(min(room // needed, -(-len(found) // num_rows)), 1)
+    per_page = num_rows * num_columns
+    num_pages = -(-len(found) // per_page)
+    page = min(page, num_pages - 1)  # the plot may have had more pages before it was resized
+    shown = found[page * per_page : (page + 1) * per_page]
+    num_rows = -(-len(shown) // num_columns)
+    width = min(needed, room)
+    covered = width * num_columns if pane.left + width * num_columns <= pane.right else room
+    for row in range(num_rows + 1):
+        cells.draw_row(slice(pane.left, pane.left + covered), 1 + row, " ", "text")
+    for number, meaning in enumerate(shown):
+        column, row = divmod(number, num_rows)
+        x = pane.left + 1 + column * width
+        cells.write(x, 1 + row, meaning.symbol, meaning.style)
+        cells.write(x + _SYMBOL_CELLS, 1 + row, shortened(meaning.text, width - _SYMBOL_CELLS - 2), "readout")
+    more = f"again: page {page + 2} of {num_pages}, " if page + 1 < num_pages else ""
+    cells.write(pane.left + 1, 1 + num_rows, shortened(f"{more}esc: close", covered - 2), "tick")
+    return num_pages
 
 
-def write_entries(cells: CellGrid, left: int, right: int, entries: Iterable[LegendEntry]) -> None:
-    """Write entries into the heading from `left` to `right`, exclusive, while they fit."""
-    x = left
-    for entry in entries:
-        if x + entry.num_cells > right:
-            break
-        x = cells.write(x, 0, " ", "tick")
-        if entry.symbol:
-            x = cells.write(x, 0, entry.symbol, entry.style)
-            x = cells.write(x, 0, " ", "tick")
-        x = cells.write(x, 0, f"{entry.label} ", entry.label_style) + 1
-
-
-def legend(pane: Pane, overlay: OverlayCurve | None, *, title: str, is_focused: bool) -> Iterator[LegendEntry]:
-    """Yield the unit, the steps in view, and what has no label beside its line."""
-    glyphs, unit = PLOT_GLYPHS[pane.glyphs], pane.scale.unit
-    name = f"{unit} per character" if pane.width >= _WIDE_LEGEND_CELLS else unit_label(unit)
-    yield LegendEntry(name + (", log" if pane.scale.is_log else ""), label_style="focus" if is_focused else "heading")
-    if title:
-        yield LegendEntry(title, label_style="window")
-    if overlay is not None:
-        yield LegendEntry(shortened(harmless(overlay.run), _MAX_NAME_CELLS), glyphs.overlay_sample, "overlay")
-    if pane.peak is not None:
-        yield LegendEntry(f"peak {format_loss(pane.peak, unit)}", glyphs.peak, "peak")
-    if is_focused:
-        yield FOCUS_HINT
-
-
-def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) -> Iterator[LegendEntry]:
-    """Yield the values at a step: those of its column, and the nearest evaluation and learning rate."""
-    unit, glyphs = pane.scale.unit, PLOT_GLYPHS[pane.glyphs]
-    is_own = step >= view.train_losses.first_step  # before it, a branch shows the curve of its parent
-    seconds = view.seconds.near(step) if is_own else None
-    yield LegendEntry(
-        f"step {step:,}" + (f" at {format_duration(seconds)}" if seconds is not None else ""), label_style="readout"
-    )
-    yield from _train_entries(pane, step)
+def _lines(view: RunView, panes: Sequence[Pane], options: PlotOptions) -> Iterator[Meaning]:
+    """Yield the meanings of curves and points."""
+    glyphs, unit = PLOT_GLYPHS[options.glyphs], options.scale.unit
+    yield Meaning(glyphs.line_sample, "line", "train loss, smoothed")
+    yield Meaning(glyphs.band_sample, "band", "train losses of single steps")
+    if options.overlay is not None:
+        yield Meaning(glyphs.overlay_sample, "overlay", f"train loss of {harmless(options.overlay.run)}")
+    peaks = [pane.peak for pane in panes if pane.peak is not None]
+    if peaks:
+        yield Meaning(glyphs.peak, "peak", f"steps above the plot, up to {format_loss(max(peaks), unit)}")
     if view.val_points:
-        nearest = min(view.val_points, key=lambda point: abs(point.step - step))
-        at = "" if nearest.step == step else f" at {nearest.step:,}"
-        yield LegendEntry(f"{format_loss(nearest.val_loss, unit)}{at}", glyphs.validation, "validation", "readout")
-    if is_own and (rate := view.learning_rates.near(step)) is not None:
-        yield LegendEntry(f"lr {format_learning_rate(rate)}", label_style="readout")
-    if overlay is not None and overlay.train_losses.first_step <= step <= overlay.train_losses.last_step:
-        loss = overlay.train_losses.near(step)
-        name = shortened(harmless(overlay.run), _MAX_NAME_CELLS)
-        yield LegendEntry(f"{name} {format_loss(loss or 0.0, unit)}", glyphs.overlay_sample, "overlay", "readout")
+        yield Meaning(glyphs.validation, "validation", "validation: held-out tweets")
+    if (best := view.best) is not None:
+        yield Meaning(glyphs.best, "best", f"best: {format_loss(best.val_loss, unit)} at step {best.step:,}")
 
 
-def write_marks(cells: CellGrid, pane: Pane, step: int, marks: tuple[Mark, ...]) -> None:
-    """Write all marks in the column of a step into the row below the heading; count those that don't fit."""
-    labels = [shortened(harmless(mark.label), _MAX_MARK_CELLS) for mark in pane.marks_at(step, marks)]
-    room = pane.right - pane.left
-    for num_shown in range(len(labels), 0, -1):
-        more = [f"{len(labels) - num_shown} more"] if num_shown < len(labels) else []
-        text = ", ".join([*labels[:num_shown], *more])
-        if cell_len(text) + 2 <= room or num_shown == 1:
-            cells.write(pane.left, 1, f" {text} "[:room], "mark")
-            return
+def _levels(view: RunView, options: PlotOptions) -> Iterator[Meaning]:
+    """Yield the meanings of levels."""
+    glyphs = PLOT_GLYPHS[options.glyphs]
+    sample = f"{glyphs.level[len(glyphs.level) // 2]} {glyphs.level[len(glyphs.level) // 2]}"
+    for level in shown_levels(view, options):
+        loss = format_loss(nats_of(level), options.scale.unit)
+        state = "to beat" if level.crossed_at is None else f"beaten at {level.crossed_at:,}"
+        yield Meaning(sample, "level_label", f"{loss} {level.name}, {state}: {level.meaning}")
 
 
-def _train_entries(pane: Pane, step: int) -> Iterator[LegendEntry]:
-    """Yield smoothed loss and range in the column of a step."""
-    column = pane.column_of(step)
-    if column is None:
-        return
-    per_column = len(pane.smoothed) // pane.width
-    dots = slice(column * per_column, (column + 1) * per_column)
-    count = pane.train.count[dots].sum()
-    if not count:
-        return
-    unit = pane.scale.unit
-    yield LegendEntry(f"train {format_loss(float(np.nanmean(pane.smoothed[dots])), unit)}", label_style="readout")
-    if count > 1:
-        low, high = np.nanmin(pane.train.low[dots]), np.nanmax(pane.train.high[dots])
-        band = f"{format_loss(float(low), unit)} to {format_loss(float(high), unit)}"
-        yield LegendEntry(band, PLOT_GLYPHS[pane.glyphs].band_sample, "band", "readout")
+def _marks(marks: Sequence[Mark]) -> Iterator[Meaning]:
+    """Yield the meanings of the letters in view, with how often each occurs."""
+    counts = Counter(mark.kind for mark in marks)
+    for kind, letter in MARK_LETTERS.items():
+        if count := counts[kind]:
+            times = "" if count == 1 else f", {count:,}x"
+            yield Meaning(letter, "mark", MARK_MEANINGS[kind] + times)

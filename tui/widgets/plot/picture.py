@@ -15,9 +15,9 @@ from tui.run.branching import OverlayCurve
 from tui.run.series.buckets import Floats, Ints
 from tui.run.view import RunView, ValPoint
 from tui.widgets.plot.cell_grid import CellGrid
-from tui.widgets.plot.explanation import draw_explanation, meanings
 from tui.widgets.plot.glyphs import PLOT_GLYPHS
-from tui.widgets.plot.legend import LegendEntry, draw_rule, legend, readout, write_entries, write_marks
+from tui.widgets.plot.heading import HeadingEntry, draw_rule, heading, readout, write_entries, write_marks
+from tui.widgets.plot.legend import draw_legend, meanings
 from tui.widgets.plot.loss_axis import LossAxis
 from tui.widgets.plot.mark_rows import draw_marks, marks_of
 from tui.widgets.plot.painter import LABEL_CELLS, draw_cursor, draw_pane, draw_window
@@ -108,7 +108,7 @@ class Picture:
         if legend_page is not None:
             panes = list(self.panes.values())
             found = meanings(self._view, panes, self._options, num_mark_rows=self._num_mark_rows)
-            self.num_legend_pages = draw_explanation(cells, panes[0], found, legend_page)
+            self.num_legend_pages = draw_legend(cells, panes[0], found, legend_page)
         return cells
 
     def _write_heading(self, cells: CellGrid, plot_view: PlotView, *, is_focused: bool) -> None:
@@ -124,10 +124,10 @@ class Picture:
             write_marks(cells, finest, plot_view.cursor, marks_of(self._view, self._options))
             return
         is_alone, title = first is last, self._title(plot_view)
-        entries = legend(first, overlay, title=title if is_alone else "", is_focused=is_focused)
+        entries = heading(first, overlay, title=title if is_alone else "", is_focused=is_focused)
         write_entries(cells, 1, cells.width if is_alone else first.right + first.gutter, entries)
         if not is_alone:
-            write_entries(cells, last.left - 1, cells.width, [LegendEntry(title, label_style="window")])
+            write_entries(cells, last.left - 1, cells.width, [HeadingEntry(title, label_style="window")])
 
     def pane_of(self, step: float) -> Pane | None:
         """Return the pane of the finest resolution that shows a step."""

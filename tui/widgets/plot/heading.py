@@ -1,0 +1,129 @@
+"""The text in the plot's heading: unit and hints, or the values at the cursor. Pure.
+
+Entries are in order of importance; those that don't fit whole are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from rich.cells import cell_len
+
+from engine.text import harmless
+from tui.formatting.loss_units import format_loss, unit_label
+from tui.formatting.numbers import format_duration, format_learning_rate, shortened
+from tui.run.branching import OverlayCurve
+from tui.run.marks import Mark
+from tui.run.view import RunView
+from tui.widgets.plot.cell_grid import CellGrid
+from tui.widgets.plot.glyphs import PLOT_GLYPHS, PlotGlyphs, StyleName
+from tui.widgets.plot.pane import Pane
+
+_WIDE_PANE_CELLS = 40
+_MAX_NAME_CELLS = 24
+_MAX_MARK_CELLS = 40
+
+
+@dataclass(frozen=True)
+class HeadingEntry:
+    """A symbol in its style, possibly none, and a label."""
+
+    label: str
+    symbol: str = ""
+    style: StyleName = "tick"
+    label_style: StyleName = "tick"
+
+    @property
+    def num_cells(self) -> int:
+        """Width including a space on either side."""
+        return cell_len(self.label) + 2 + (cell_len(self.symbol) + 1 if self.symbol else 0)
+
+
+FOCUS_HINT = HeadingEntry("arrows: cursor, zoom", label_style="window")
+
+
+def draw_rule(cells: CellGrid, glyphs: PlotGlyphs, *, is_focused: bool) -> None:
+    """Draw the line in which the heading is; it is heavy while the plot has the focus."""
+    char = glyphs.focused if is_focused else glyphs.horizontal
+    cells.draw_row(slice(None), 0, char, "focus" if is_focused else "axis")
+
+
+def write_entries(cells: CellGrid, left: int, right: int, entries: Iterable[HeadingEntry]) -> None:
+    """Write entries into the heading from `left` to `right`, exclusive, while they fit."""
+    x = left
+    for entry in entries:
+        if x + entry.num_cells > right:
+            break
+        x = cells.write(x, 0, " ", "tick")
+        if entry.symbol:
+            x = cells.write(x, 0, entry.symbol, entry.style)
+            x = cells.write(x, 0, " ", "tick")
+        x = cells.write(x, 0, f"{entry.label} ", entry.label_style) + 1
+
+
+def heading(pane: Pane, overlay: OverlayCurve | None, *, title: str, is_focused: bool) -> Iterator[HeadingEntry]:
+    """Yield the unit, the steps in view, and what has no label beside its line."""
+    glyphs, unit = PLOT_GLYPHS[pane.glyphs], pane.scale.unit
+    name = f"{unit} per character" if pane.width >= _WIDE_PANE_CELLS else unit_label(unit)
+    yield HeadingEntry(name + (", log" if pane.scale.is_log else ""), label_style="focus" if is_focused else "heading")
+    if title:
+        yield HeadingEntry(title, label_style="window")
+    if overlay is not None:
+        yield HeadingEntry(shortened(harmless(overlay.run), _MAX_NAME_CELLS), glyphs.overlay_sample, "overlay")
+    if pane.peak is not None:
+        yield HeadingEntry(f"peak {format_loss(pane.peak, unit)}", glyphs.peak, "peak")
+    if is_focused:
+        yield FOCUS_HINT
+
+
+def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) -> Iterator[HeadingEntry]:
+    """Yield the values at a step: those of its column, and the nearest evaluation and learning rate."""
+    unit, glyphs = pane.scale.unit, PLOT_GLYPHS[pane.glyphs]
+    is_own = step >= view.train_losses.first_step  # before it, a branch shows the curve of its parent
+    seconds = view.seconds.near(step) if is_own else None
+    yield HeadingEntry(
+        f"step {step:,}" + (f" at {format_duration(seconds)}" if seconds is not None else ""), label_style="readout"
+    )
+    yield from _train_entries(pane, step)
+    if view.val_points:
+        nearest = min(view.val_points, key=lambda point: abs(point.step - step))
+        at = "" if nearest.step == step else f" at {nearest.step:,}"
+        yield HeadingEntry(f"{format_loss(nearest.val_loss, unit)}{at}", glyphs.validation, "validation", "readout")
+    if is_own and (rate := view.learning_rates.near(step)) is not None:
+        yield HeadingEntry(f"lr {format_learning_rate(rate)}", label_style="readout")
+    if overlay is not None and overlay.train_losses.first_step <= step <= overlay.train_losses.last_step:
+        loss = overlay.train_losses.near(step)
+        name = shortened(harmless(overlay.run), _MAX_NAME_CELLS)
+        yield HeadingEntry(f"{name} {format_loss(loss or 0.0, unit)}", glyphs.overlay_sample, "overlay", "readout")
+
+
+def write_marks(cells: CellGrid, pane: Pane, step: int, marks: tuple[Mark, ...]) -> None:
+    """Write all marks in the column of a step into the row below the heading; count those that don't fit."""
+    labels = [shortened(harmless(mark.label), _MAX_MARK_CELLS) for mark in pane.marks_at(step, marks)]
+    room = pane.right - pane.left
+    for num_shown in range(len(labels), 0, -1):
+        more = [f"{len(labels) - num_shown} more"] if num_shown < len(labels) else []
+        text = ", ".join([*labels[:num_shown], *more])
+        if cell_len(text) + 2 <= room or num_shown == 1:
+            cells.write(pane.left, 1, f" {text} "[:room], "mark")
+            return
+
+
+def _train_entries(pane: Pane, step: int) -> Iterator[HeadingEntry]:
+    """Yield smoothed loss and range in the column of a step."""
+    column = pane.column_of(step)
+    if column is None:
+        return
+    per_column = len(pane.smoothed) // pane.width
+    dots = slice(column * per_column, (column + 1) * per_column)
+    count = pane.train.count[dots].sum()
+    if not count:
+        return
+    unit = pane.scale.unit
+    yield HeadingEntry(f"train {format_loss(float(np.nanmean(pane.smoothed[dots])), unit)}", label_style="readout")
+    if count > 1:
+        low, high = np.nanmin(pane.train.low[dots]), np.nanmax(pane.train.high[dots])
+        band = f"{format_loss(float(low), unit)} to {format_loss(float(high), unit)}"
+        yield HeadingEntry(band, PLOT_GLYPHS[pane.glyphs].band_sample, "band", "readout")
