@@ -235,20 +235,18 @@ class TrainingLoop:
         """Sample a tweet; its seed depends on the step alone."""
         run, progress = self._run, self._run.state.progress
         last_sample_step, progress.last_sample_step = progress.last_sample_step, step
+        run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the sampling time
         try:
-            with self._sample_pace.working():
-                text = self._sample_tweet(step)
+            seed = derived_seed(run.state.training.seed, _DUE_SAMPLE, step)
+            with (
+                self._sample_pace.working(),
+                run.state.timer.during("sampling"),
+                run.memory_fallback.memory_errors("sampling a tweet"),
+            ):
+                text = run.sampling_service.sample_tweet(self._commands.current_sampling, seed)
             if self._overfit is not None:
                 self._overfit.record_sample(text)
         except (DivergedError, DeviceMemoryError) as error:
             run.reporter.emit(events.Warned, message=error.message)
         except RunEndsError:
             progress.last_sample_step = last_sample_step  # a resumed run samples it
-
-    def _sample_tweet(self, step: int) -> str:
-        """Sample the due tweet of a step; return its text."""
-        run = self._run
-        run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the sampling time
-        seed = derived_seed(run.state.training.seed, _DUE_SAMPLE, step)
-        with run.state.timer.during("sampling"), run.memory_fallback.memory_errors("sampling a tweet"):
-            return run.sampling_service.sample_tweet(self._commands.current_sampling, seed)

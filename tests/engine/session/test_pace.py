@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
@@ -12,12 +13,14 @@ import torch
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import Pacing, RunConfig, RuntimeConfig, SamplePacing, Setting, TrainingConfig, with_settings
+from engine.corpus.encoded_tweets import Batch
 from engine.protocol import commands
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session.chosen_settings import _paced
 from engine.session.pace import MAX_SAMPLE_SHARE, MAX_SHARE, SAMPLE_SECONDS, Pace
+from engine.training.trainer import StepReport, Trainer
 from tests.engine.helpers import (
     CPU,
     OnEvent,
@@ -106,6 +109,28 @@ def test_a_slow_tweet_takes_at_most_its_share_of_the_time(tmp_path: Path) -> Non
     late = [event for event in of_type(emitted, e.TweetSampled) if event.step > 256]
     gaps = {round(after.elapsed_seconds - before.elapsed_seconds, 1) for before, after in pairwise(late)}
     assert gaps == {0.1 / MAX_SAMPLE_SHARE}
+
+
+def test_waiting_for_steps_queued_on_a_device_makes_tweets_no_less_frequent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, step, drain_report = FakeClock(), Trainer.step, Trainer.drain_report
+
+    def slow_step(trainer: Trainer, batch: Batch, learning_rate: float) -> None:
+        step(trainer, batch, learning_rate)
+        clock.advance(0.25)
+
+    def wait_and_drain(trainer: Trainer) -> StepReport:
+        report = drain_report(trainer)
+        clock.advance(0.25 if report.train_losses else 0.0)
+        return report
+
+    monkeypatch.setattr(Trainer, "step", slow_step)
+    monkeypatch.setattr(Trainer, "drain_report", wait_and_drain)
+    config = tiny_config(write_corpus(tmp_path), sample_every=50, sample_pacing="seconds", max_steps=120)
+    emitted = run_session(config, clock=clock, report_seconds=math.inf)
+    times = [event.elapsed_seconds for event in of_type(emitted, e.TweetSampled)]
+    assert max(after - before for before, after in pairwise(times)) < 2 * SAMPLE_SECONDS
 
 
 def test_a_pause_brings_no_tweet_sooner(tmp_path: Path) -> None:
