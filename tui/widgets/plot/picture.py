@@ -109,6 +109,8 @@ class Picture:
             panes = list(self.panes.values())
             found = meanings(self._view, panes, self._options, num_mark_rows=self._num_mark_rows)
             self.num_legend_pages = draw_legend(cells, panes[0], found, legend_page)
+        elif plot_view.cursor is not None and (pane := self.pane_of(plot_view.cursor)) is not None:
+            write_marks(cells, pane, plot_view.cursor, marks_of(self._view, self._options))
         return cells
 
     def _write_heading(self, cells: CellGrid, plot_view: PlotView, *, is_focused: bool) -> None:
@@ -121,7 +123,6 @@ class Picture:
                 draw_cursor(cells, pane, plot_view.cursor)
             finest = self.pane_of(plot_view.cursor) or last
             write_entries(cells, 1, cells.width, readout(self._view, finest, plot_view.cursor, overlay))
-            write_marks(cells, finest, plot_view.cursor, marks_of(self._view, self._options))
             return
         is_alone, title = first is last, self._title(plot_view)
         entries = heading(first, overlay, title=title if is_alone else "", is_focused=is_focused)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
 from tui.run.levels import Level
@@ -58,6 +59,17 @@ def test_a_page_that_no_longer_exists_after_a_resize_is_replaced_by_the_last_one
     cells = picture.with_labels(PlotView(), is_focused=False, legend_page=2)
     assert picture.num_legend_pages == 1
     assert cells.text() == picture.with_labels(PlotView(), is_focused=False, legend_page=0).text()
+
+
+def test_the_legend_hides_the_marks_at_the_cursor_whole_so_that_no_wide_character_is_halved() -> None:
+    view = replace(view_of(falling_losses(3000)), marks=(Mark(step=1500, kind="saved", label="日本" * 10),))
+    picture, at_mark = Picture(), PlotView(cursor=1500)
+    for width in (60, 61, 80, 81):
+        picture.draw(view, at_mark, PLAIN, width, 20)
+        assert "日本" in picture.with_labels(at_mark, is_focused=True).text()[1]
+        rows = picture.with_labels(at_mark, is_focused=True, legend_page=0).text()
+        assert {cell_len(row) for row in rows} == {width}
+        assert "日" not in rows[1]
 
 
 def test_numbers_are_explained_where_marks_are_counted_and_only_there() -> None:
