@@ -238,4 +238,4 @@ def _shortened_name(name: str, max_cells: int) -> str:
     if not slash or cell_len(name) <= max_cells:
         return shortened(name, max_cells)
     num_cells = max_cells - cell_len(own) - 1
-    return shortened(run[::-1], num_cells)[::-1] + slash + own
+    return shortened(own, max_cells) if num_cells < 1 else shortened(run[::-1], num_cells)[::-1] + slash + own

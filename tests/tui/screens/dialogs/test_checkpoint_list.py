@@ -141,6 +141,16 @@ async def test_hundreds_of_checkpoints_of_several_runs_keep_the_cursor_and_their
         assert widths == {size[0]}
 
 
+@pytest.mark.parametrize("size", [(40, 12), (50, 12), (80, 24)])
+async def test_a_long_name_leaves_the_figures_of_its_row_in_their_columns(stage: Stage, size: tuple[int, int]) -> None:
+    names = ("then/step-2748-before-load-2", "a long name of a run/step-31-before-load", "then/best")
+    async with browsing(stage, lambda: [entry(name, step=2748) for name in names], size=size) as at:
+        await shows(at.app, "other runs · 3")
+        rows = [at.table.render_line(y).text for y in range(5)]
+        assert {cell_len(row) for row in rows} == {at.table.scrollable_content_region.width}
+        assert {row.find("2,748") for row in rows[2:]} == {rows[0].find("step") - 1}
+
+
 async def test_the_headings_of_groups_are_not_selectable(stage: Stage) -> None:
     entries = [entry("mine"), entry("now/best", step=9), entry("then/best", step=9)]
     async with browsing(stage, lambda: entries) as at:
