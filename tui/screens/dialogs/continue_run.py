@@ -22,7 +22,7 @@ _MAX_CHARS = 24
 
 
 class ContinueDialog(Dialog[Choice]):
-    """Answer with a choice: each has a digit, and enter takes the one under the cursor."""
+    """Answer with a choice: each has a digit, and enter chooses the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(str(number), f"choose({number})", show=False) for number in range(1, 10)
@@ -41,7 +41,7 @@ class ContinueDialog(Dialog[Choice]):
         &:focus { border: none; }
         & > .option-list--option-highlighted { background: $primary 30%; color: $foreground; }
     }
-    ContinueDialog #hint { height: 2; margin: 0; padding: 0 1; }
+    ContinueDialog #hint { min-height: 2; margin: 0; padding: 0 1; }
     """
 
     def __init__(self, view: RunView) -> None:

@@ -233,3 +233,15 @@ async def test_a_new_run_is_refused_where_the_tweets_of_this_one_are_not_known(s
         await pilot.press("space", "7")
         await opened(app, MessageDialog)
         assert session.received == []
+
+
+@pytest.mark.parametrize("size", [(60, 24), (80, 24)])
+async def test_the_whole_effect_of_a_choice_is_readable(stage: Stage, size: tuple[int, int]) -> None:
+    training = TrainingConfig(max_steps=3, max_seconds=62.0, epochs=9.0, schedule="cosine")
+    app = stage.app(FakeSession(AT_END, run_started(training=training)))
+    async with app.run_test(size=size) as pilot:
+        await over(app)
+        await pilot.press("space")
+        await opened(app, ContinueDialog)
+        await pilot.press("down")
+        await shows(app, "of 3 steps and of 9 epochs is lifted", "cosine schedule.")
