@@ -45,15 +45,36 @@ class PinsFile:
         self._path = path
         self._lock = threading.Lock()
         self._last_saved = 0
-        self._is_read = False
-        self._unreadable_lines: list[bytes] = []
-        """Lines that are not tweets, or of a newer version: rewritten unchanged."""
+        self._known: Pins = ()
+        """The pins read or saved last: what was added to or removed from the file since, another screen has done."""
 
     def read(self) -> Pins:
         """Return the pins, skipping unreadable lines; empty if the file is missing.
 
         Raises `StorageError`.
         """
+        with self._lock:
+            self._known, _ = self._read()
+            return self._known
+
+    def save(self, pins: Pins, number: int) -> None:
+        """Replace the saved pins, unless a save with a higher number came first. Raises `StorageError`.
+
+        Only what changed since the last reading or saving is changed in the file, which other screens of the run, a
+        detached one and those attached, save to as well. Unreadable lines are rewritten unchanged.
+        """
+        with self._lock:
+            if number > self._last_saved:
+                saved, unreadable_lines = self._read()
+                now, known = set(map(tweet_key, pins)), set(map(tweet_key, self._known))
+                kept = tuple(pin for pin in saved if tweet_key(pin) in now or tweet_key(pin) not in known)
+                added = tuple(pin for pin in pins if tweet_key(pin) not in known)
+                lines = [*(events.to_json(pin).encode() for pin in merged(kept, added)), *unreadable_lines]
+                write_atomically(self._path, b"".join(line + b"\n" for line in lines))
+                self._last_saved, self._known = number, pins
+
+    def _read(self) -> tuple[Pins, list[bytes]]:
+        """Return the pins, and the lines that are not tweets, or of a newer version. Raises `StorageError`."""
         try:
             lines = read_regular(self._path, _MAX_BYTES).split(b"\n")
         except (FileNotFoundError, NotADirectoryError):
@@ -63,20 +84,6 @@ class PinsFile:
             raise StorageError(
                 f"{self._path} can't be read: {cause}.", "Pins are saved once it can be read or is deleted."
             ) from error
-        self._is_read = True
         found = [(line, tweet_in(line)) for line in lines]
-        self._unreadable_lines = [line for line, pin in found if pin is None and line.strip()]
-        return merged((), tuple(pin for _, pin in found if pin is not None))
-
-    def save(self, pins: Pins, number: int) -> None:
-        """Replace the saved pins, unless a save with a higher number came first. Raises `StorageError`.
-
-        Pins in a file that was never read are merged in: the user can't have removed them.
-        """
-        with self._lock:
-            if number > self._last_saved:
-                if not self._is_read:
-                    pins = merged(self.read(), pins)
-                lines = [*(events.to_json(pin).encode() for pin in pins), *self._unreadable_lines]
-                write_atomically(self._path, b"".join(line + b"\n" for line in lines))
-                self._last_saved = number
+        unreadable_lines = [line for line, pin in found if pin is None and line.strip()]
+        return merged((), tuple(pin for _, pin in found if pin is not None)), unreadable_lines

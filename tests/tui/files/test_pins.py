@@ -61,3 +61,18 @@ def test_an_older_set_of_pins_never_replaces_a_newer_one(tmp_path: Path) -> None
     file.save(TWEETS[:3], 2)
     file.save(TWEETS[:1], 1)
     assert file.read() == TWEETS[:3]
+
+
+def test_two_screens_of_a_run_keep_each_others_pins_and_remove_what_either_unpins(tmp_path: Path) -> None:
+    path = tmp_path / "pins.jsonl"
+    PinsFile(path).save(TWEETS[:2], 1)
+    one, other = PinsFile(path), PinsFile(path)
+    assert one.read() == other.read() == TWEETS[:2]
+
+    one.save(TWEETS[:3], 1)
+    other.save((TWEETS[1], TWEETS[4]), 1)  # the first unpinned
+    assert PinsFile(path).read() == (TWEETS[1], TWEETS[2], TWEETS[4])
+
+    one.save(TWEETS[:1], 2)
+    other.save((TWEETS[1], TWEETS[4], TWEETS[5]), 2)
+    assert PinsFile(path).read() == TWEETS[4:]

@@ -19,9 +19,10 @@ from engine.storage.journal import Journal
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, wait_until
-from tests.tui.remote.host_and_client import hosted
+from tests.tui.remote.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
 from tui.cli.commands import screen
+from tui.files.pins import PinsFile
 from tui.process.job_control import JobControl
 from tui.process.outcome import Outcome
 from tui.remote.client import RemoteBridge
@@ -36,6 +37,7 @@ from tui.screens.dialogs.base import LeaveDialog
 from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import MAIN_ACTIONS
+from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
 from tui.widgets.plot.pane import PlotOptions
@@ -280,6 +282,21 @@ async def test_a_launched_run_is_announced_and_its_warnings_are_shown_though_it_
     async with attached(stage, Launched) as (app, _, _):
         await toasted(app, "Rank 1 was killed.")
         assert app._main_screen.pins_and_export._file is not None
+
+
+async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(stage: Stage) -> None:
+    early, late = (tweet_sampled(f"tweet number {step}", step) for step in (2, 4))
+    with hosted(run_started(run=RUN), steps_finished(1, [4.0, 3.0]), early, late) as host:
+        PinsFile(host.folder.pins_path).save((early,), 1)
+        bridge = RemoteBridge(host.folder)
+        app = TweetgenApp(bridge.config, bridge, bridge.connect())
+        stage.apps.append(app)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await shows(app, early.text, late.text)
+            await wait_until(lambda: screen_text(app).count(PIN_GLYPH) == 1, "the pin from before")
+            await pilot.press("k")
+            saved = PinsFile(host.folder.pins_path)
+            await wait_until(lambda: saved.read() == (early, late), "the new pin in the file")
 
 
 async def test_h_shows_the_machine_panel_after_the_training_process_has_ended(stage: Stage) -> None:

@@ -121,6 +121,8 @@ class MainScreen(Screen[None]):
         self.preferences.mount()
         self.levels.mount()
         self.checkpoints.mount()
+        if self.run.bridge.is_remote and self.run.name:  # the run's start is in the view, and no event
+            self.pins_and_export.open_file(self.run.name)
         self.panels.query_one(StageHint).invitation = self.invitation
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
