@@ -29,14 +29,9 @@ def encode_view(view: RunView) -> dict[str, Any]:
 
 
 def decode_view(form: dict[str, Any]) -> RunView:
-    """Return the view that `encode_view` encoded; fields that an older host lacks have their defaults.
-
-    Raises `DecodeError`.
-    """
+    """Return the view that `encode_view` encoded. Raises `DecodeError`."""
     try:
-        fields = {
-            name: msgspec.convert(form[name], hint, dec_hook=_array) for name, hint in _FIELDS.items() if name in form
-        }
+        fields = {name: msgspec.convert(form[name], hint, dec_hook=_array) for name, hint in _FIELDS.items()}
         ended = None if form["ended"] is None else events.from_json(codec.encode(form["ended"]))
     except (KeyError, TypeError, OverflowError, ValueError, msgspec.MsgspecError, TweetgenError) as error:
         raise DecodeError(f"not a view of a run: {error}") from error

@@ -44,13 +44,6 @@ def apply_tweets(view: RunView, tweets: tuple[e.TweetSampled, ...]) -> RunView:
     return RunView(**{field.name: getattr(view, field.name) for field in fields(RunView)} | {"tweets": tweets})
 
 
-def test_a_field_that_an_older_host_does_not_send_has_its_default() -> None:
-    form = encode_view(long_view(100))
-    del form["levels"]
-    assert decode_view(form).levels == ()
-    assert decode_view(form).step == 100
-
-
 @given(st.lists(strategies.events(), max_size=12))
 def test_any_view_arrives_as_it_was_sent(events: list[e.Event]) -> None:
     view = RunView()
