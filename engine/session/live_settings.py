@@ -8,13 +8,12 @@ from functools import partial
 from typing import Any
 
 from engine.config.run import MIN_LEARNING_RATE, SamplePacing, SamplingConfig, Setting, with_settings
-from engine.config.validation import option_of
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
 from engine.protocol import events
 from engine.session.reporter import Reporter
-from engine.session.state import RunState, finished_text
-from engine.training.schedule import exhausted_budget, finish_after
+from engine.session.state import RunState, finished_text, require_unspent_budget
+from engine.training.schedule import finish_after
 
 
 class LiveSettings:
@@ -87,14 +86,7 @@ class LiveSettings:
         """
         state = self._state
         training = replace(state.training, max_steps=max_steps, max_seconds=max_seconds, epochs=epochs)
-        exhausted = exhausted_budget(training, *state.elapsed)
-        if exhausted is not None:
-            option = option_of(exhausted)
-            raise ConfigError(
-                f"The run has taken {state.step:,} steps in {state.stopwatch.seconds:.0f} seconds already; "
-                f"it would end at once, by {option} {getattr(training, exhausted):g}.",
-                f"Set a larger {option}.",
-            )
+        require_unspent_budget(training, *state.elapsed)
         state.training = training
         state.progress.finish = None
         self._emit_change(events.BudgetChanged, max_steps=max_steps, max_seconds=max_seconds, epochs=epochs)

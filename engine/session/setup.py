@@ -21,13 +21,12 @@ from engine.config.run import (
     TrainingConfig,
     with_settings,
 )
-from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.report import summary_lines
 from engine.corpus.training_data import TrainingData, corpus_config_of
-from engine.errors import CheckpointError, ConfigError
+from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator
 from engine.parallel.ranks import Ranks
 from engine.protocol.stage import Stage
@@ -35,7 +34,7 @@ from engine.session.chosen_settings import choose_settings
 from engine.session.device_speed import faster_runtime, speed_of
 from engine.session.ranks.generators import rank_generators
 from engine.session.ranks.preparation import config_of_leader, load_for_all
-from engine.session.state import Progress, RunState
+from engine.session.state import Progress, RunState, require_unspent_budget
 from engine.session.thread_tuning import (
     ThreadTuner,
     candidates_for,
@@ -44,7 +43,6 @@ from engine.session.thread_tuning import (
     tune,
 )
 from engine.storage.folders import RunFolder, create_run_folder
-from engine.training.schedule import exhausted_budget
 from engine.training.trainer import Trainer
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
@@ -96,7 +94,7 @@ def prepare(
     start = info if info is None or keeps_finish else replace(info, finish=None)
     state = _build_state(config, checkpoint, start, data, on_trial, clock, ranks)
     if info and not may_be_finished:
-        _check_budget(info, state)
+        require_unspent_budget(state.training, info.step, state.batches.epochs, info.elapsed_seconds)
     val_tweets = data.some_validation_tweets(state.training.eval_tweets)
     on_stage(replace(stage, text="starting the run"))
     setup = RunSetup(
@@ -202,18 +200,6 @@ def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoin
             require_trusted_corpus(path, checkpoint.info)
         return checkpoint, config.checkpoint
     return None, None
-
-
-def _check_budget(info: CheckpointInfo, state: RunState) -> None:
-    """Raise `ConfigError` where the checkpoint has used up the budget already."""
-    budget = exhausted_budget(state.training, info.step, state.batches.epochs, info.elapsed_seconds)
-    if budget is not None:
-        option = option_of(budget)
-        raise ConfigError(
-            f"The checkpoint was trained for {info.step:,} steps in {info.elapsed_seconds:.0f} seconds already; "
-            f"the run would end at once, by {option} {getattr(state.training, budget):g}.",
-            f"Set a larger {option}.",
-        )
 
 
 def _device_warnings(config: RunConfig, info: CheckpointInfo | None, state: RunState) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
+from engine.errors import ConfigError
 from engine.session.thread_tuning import ThreadTuner
 from engine.training.evaluation import Evaluation
 from engine.training.schedule import Finish, exhausted_budget
@@ -31,6 +32,18 @@ FINISHED = "finished"
 def finished_text(reason: str) -> str:
     """Return the sentence that a run is finished; `reason` as of `RunState.end_reason`."""
     return "The run is finished" + ("." if reason == FINISHED else f": {option_of(reason)} is reached.")
+
+
+def require_unspent_budget(training: TrainingConfig, steps: int, epochs: float, seconds: float) -> None:
+    """Raise `ConfigError` where a run that has used this much of its budget would end at once."""
+    budget = exhausted_budget(training, steps, epochs, seconds)
+    if budget is not None:
+        option = option_of(budget)
+        raise ConfigError(
+            f"The run has taken {steps:,} steps in {seconds:.0f} seconds already; "
+            f"it would end at once, by {option} {getattr(training, budget):.12g}.",
+            f"Set a larger {option}.",
+        )
 
 
 @dataclass(kw_only=True)

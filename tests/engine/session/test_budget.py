@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.config.run import RunConfig
+from engine.config.run import RunConfig, TrainingConfig
+from engine.errors import ConfigError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
+from engine.session.state import require_unspent_budget
 from engine.storage.folders import find_run
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine.helpers import (
@@ -98,6 +100,11 @@ def test_a_smaller_budget_ends_the_run_earlier_and_a_used_up_one_is_refused(corp
     assert refused.detail.endswith("it would end at once, by --max-steps 5.")
     assert refused.hint == "Set a larger --max-steps."
     assert only(emitted, e.RunFinished).step == 8
+
+
+def test_a_refused_budget_is_named_to_the_last_digit() -> None:
+    with pytest.raises(ConfigError, match=r"it would end at once, by --max-steps 1234567\.$"):
+        require_unspent_budget(TrainingConfig(max_steps=1_234_567), 1_234_567, 0.0, 0.0)
 
 
 def test_without_a_limit_the_run_continues_until_it_is_stopped(corpus: Path) -> None:
