@@ -39,6 +39,8 @@ class BudgetController(Controller):
             self._start_new()
             return
         was_over = is_over(self._run.view)
+        if choice.name == "finish":  # the run may have reached its end since the dialog was opened
+            choice = finish_choice(self._run.view)
         for command in (*choice.commands, *([Resume()] if was_over else [])):
             self._run.send(command)
         if not any(isinstance(command, Finish) for command in choice.commands):  # its answer is a toast

@@ -58,9 +58,10 @@ class Messages:
     def tick(self) -> None:
         """Show the next dialog that waits."""
         screen = self._screen.app.screen
-        if not self._waiting or isinstance(screen.focused, Input):
+        if isinstance(screen.focused, Input):
             return
-        dialog, answer = self._waiting[0]
-        if screen is self._screen or isinstance(dialog, FailureDialog):
-            self._waiting.pop(0)
-            self._screen.app.push_screen(dialog, answer)
+        for number, (dialog, answer) in enumerate(self._waiting):
+            if screen is self._screen or isinstance(dialog, FailureDialog):
+                del self._waiting[number]
+                self._screen.app.push_screen(dialog, answer)
+                return

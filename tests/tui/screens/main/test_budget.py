@@ -175,6 +175,19 @@ async def test_f_finishes_a_run_that_is_over(stage: Stage) -> None:
         await toasted(app, "Finishing: the learning rate falls to zero until step 23")
 
 
+async def test_a_finish_chosen_in_a_dialog_that_was_opened_before_the_end_finishes_the_run(stage: Stage) -> None:
+    session = FakeSession(AT_END[:3], run_started(training=TrainingConfig(max_steps=3)))
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "hello there")
+        await change_budget(pilot, app)
+        for event in AT_END[3:]:
+            session.emit(event)
+        await shows(app, "■ finished: 3 steps")
+        await pilot.press("6")
+        await received(session, c.SetBudget(max_steps=23), c.Finish(), c.Resume())
+
+
 async def test_a_replay_shows_its_end_and_says_how_the_run_itself_continues(stage: Stage) -> None:
     end = e.RunFinished(step=3, elapsed_seconds=62.0, reason="max_steps", total_seconds=62.0, total_chars=99)
     session = FakeSession((*AT_END, end), run_started(training=TrainingConfig(max_steps=3)))

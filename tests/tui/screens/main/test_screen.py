@@ -21,7 +21,7 @@ from tests.fakes import (
 )
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
-from tui.screens.dialogs.base import MessageDialog, ResultDialog
+from tui.screens.dialogs.base import FailureDialog, MessageDialog, ResultDialog
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.main.screen import MainScreen
 
@@ -54,6 +54,22 @@ async def test_what_a_run_on_one_tweet_has_learned_is_shown_after_an_open_dialog
         await shows(app, "The run on one tweet", "the model knows this tweet by heart")
         await pilot.press("escape")
         await opened(app, MainScreen)
+
+
+async def test_a_failure_is_shown_over_a_dialog_before_a_result_that_waits_for_it(stage: Stage) -> None:
+    outcome = e.Warned(step=3, elapsed_seconds=9.0, message="Loss 0.032 bits/char.", kind="outcome")
+    failed = e.RunFailed(step=3, elapsed_seconds=9.0, title="The disk is full", detail="No space.", hint="")
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        await pilot.press("question_mark")
+        await opened(app, HelpScreen)
+        session.emit(outcome)
+        session.emit(failed)
+        await opened(app, FailureDialog)
+        await pilot.press("escape")
+        await opened(app, HelpScreen)
 
 
 @pytest.mark.parametrize("key", ["t", "ctrl+p"])
