@@ -133,21 +133,29 @@ class PanelLayout(Vertical):
 
     def action_legend(self) -> None:
         """Show the legend of the plot, its next page, or close it."""
-        self._show_plot()
-        self.query_one(LossPlot).turn_legend()
+        plot = self.query_one(LossPlot)
+        if not self._is_plot_in_view:
+            self._show_plot()
+            plot.legend_page = None
+        plot.turn_legend()
+
+    @property
+    def _is_plot_in_view(self) -> bool:
+        """Whether no other panel is in the place of the plot."""
+        return self.query_one("#plot-area").display
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Disable `close_legend` without one, so that escape reaches the screen."""
-        return action != "close_legend" or self.query_one(LossPlot).legend_page is not None
+        """Disable `close_legend` without one in view, so that escape reaches the screen."""
+        has_legend = self._is_plot_in_view and self.query_one(LossPlot).legend_page is not None
+        return action != "close_legend" or has_legend
 
     def action_close_legend(self) -> None:
         """Close the legend of the plot."""
         self.query_one(LossPlot).legend_page = None
 
     def _show_plot(self) -> None:
-        """Show the plot where another panel is in its place."""
-        if not self.query_one("#plot-area").display:
-            self._close_groups()
+        """Show the plot in place of another panel."""
+        self._close_groups()
         if self.screen.has_class("-tiny"):
             self._show_panel(_PANELS.index(LossPlot))
 

@@ -293,6 +293,18 @@ async def test_the_legend_of_a_low_plot_has_pages_and_a_tiny_terminal_shows_the_
         await wait_until(lambda: plot.legend_page is None, "no legend")
 
 
+async def test_in_a_tiny_terminal_an_open_legend_out_of_view_is_shown_again_from_its_start(stage: Stage) -> None:
+    app = stage.app(FakeSession([*MEASURED, eval_finished(300, 3.0, is_best=True)]))
+    async with app.run_test(size=(40, 12)) as pilot:
+        await shows(app, "a tweet")
+        await pilot.press("i")
+        await shows(app, "train loss, smoothed")
+        await pilot.press("tab")
+        await shows(app, "a tweet")
+        await pilot.press("i")
+        await shows(app, "train loss, smoothed")
+
+
 async def test_r_hides_the_levels_and_shows_them_again(stage: Stage) -> None:
     app = stage.app(FakeSession(MEASURED))
     async with app.run_test(size=(120, 40)) as pilot:
