@@ -101,6 +101,10 @@ class Pane(PaneSpace):
         spikes = self.train.high[self.is_spike]
         return float(spikes.max()) if len(spikes) else None
 
+    def place_of(self, nats: float) -> float:
+        """Return the place of a loss in rows from the top of the plot; negative above it."""
+        return (self.axis.limits.high - float(self.scale.heights(np.array([nats]))[0])) / self.axis.row
+
     def row_of(self, nats: float) -> int | None:
         """Return the row of a loss, counted from the top of the plot; None if it is not in view."""
         return self.axis.row_of(float(self.scale.heights(np.array([nats]))[0]))

@@ -1,6 +1,7 @@
 """Lines across a pane and their labels in its gutter: levels, best validation, current loss.
 
-Each line is exact to the dot; labels that would share a row are moved apart, and dropped where rows are too few.
+Each line is exact to the dot. Of labels that would share a row, one is moved by a row; a level's is dropped where that
+would place it beside the line of another value or the number of a tick.
 """
 
 from __future__ import annotations
@@ -8,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from itertools import pairwise, product
 
 from tui.formatting.loss_units import LossUnit, format_loss
 from tui.run.levels import Level
 from tui.run.view import RunView
 from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.glyphs import PLOT_GLYPHS, PlotGlyphs, StyleName
+from tui.widgets.plot.loss_axis import LossAxis
 from tui.widgets.plot.pane import Pane, PlotOptions
 
 ACROSS: tuple[StyleName, ...] = ("grid", "level", "best_line")
@@ -25,8 +26,8 @@ _NARROW_LABEL = "{} ↑"
 _CELLS_FOR_NAMES = 56
 """In narrower panes, labels are without names."""
 _CELLS_FOR_LABELS = 30
-_MAX_DISTANCE = 2
-"""Rows between a label and its line."""
+_TICK_COST = 1.0
+"""Of a label moved into the row of a tick, in rows between a label and its value."""
 _LEVEL_SPACING = 2
 """A level is drawn in every second cell until it is beaten, then in every fourth; the best validation in every one."""
 _BEATEN_SPACING = 4
@@ -43,6 +44,8 @@ class _Line:
     style: StyleName
     priority: int
     """The lowest is dropped first."""
+    place: float
+    """Of the loss, in rows from the top."""
     row: int
     """Of the label."""
 
@@ -72,18 +75,18 @@ def next_level(levels: Sequence[Level], nats: float) -> Level | None:
 
 
 def draw_lines(cells: CellGrid, pane: Pane, view: RunView, options: PlotOptions) -> None:
-    """Draw the grid, and over it the levels and the best validation that are in view."""
+    """Draw the grid, and over it the levels and the best validation that are in view; a row has one line."""
     painter = _LinePainter(cells, pane, PLOT_GLYPHS[pane.glyphs])
     levels = {level: pane.row_of(nats_of(level)) for level in shown_levels(view, options)}
     best_row = None if view.best is None else pane.row_of(view.best.val_loss)
-    for row, _ in pane.axis.ticks:
-        if row not in {*levels.values(), best_row}:
-            painter.draw(row, painter.glyphs.grid, 0, _GRID_SPACING, "grid")
-    for level in levels:
-        painter.at(nats_of(level), 0, _LEVEL_SPACING if level.crossed_at is None else _BEATEN_SPACING, "level")
+    for tick_row in pane.axis.tick_rows:
+        if tick_row not in {*levels.values(), best_row}:
+            painter.draw(tick_row, painter.glyphs.grid, _GRID_SPACING, "grid")
+    for level, row in levels.items():
+        if row != best_row:  # two lines in a row would merge into a zigzag
+            painter.at(nats_of(level), _LEVEL_SPACING if level.crossed_at is None else _BEATEN_SPACING, "level")
     if view.best is not None:
-        first, spacing = (1, 2) if best_row in levels.values() else (0, 1)
-        painter.at(view.best.val_loss, first, spacing, "best_line")
+        painter.at(view.best.val_loss, 1, "best_line")
 
 
 def draw_labels(cells: CellGrid, pane: Pane, view: RunView, options: PlotOptions) -> None:
@@ -91,8 +94,7 @@ def draw_labels(cells: CellGrid, pane: Pane, view: RunView, options: PlotOptions
     if not pane.gutter:
         return
     is_wide = pane.gutter >= gutter_cells(_CELLS_FOR_NAMES, pane.scale.unit, shown_levels(view, options))
-    lines = _placed(list(_lines(pane, view, options)), pane.height)
-    for line in lines:
+    for line in _placed(list(_lines(pane, view, options)), pane.axis):
         name = line.name if is_wide else ""
         text = " ".join(part for part in (format_loss(line.nats, pane.scale.unit), name, line.sign) if part)
         cells.write(pane.right + 1, line.row + 1, text[: pane.gutter - 1], line.style)
@@ -106,71 +108,88 @@ class _LinePainter:
     pane: Pane
     glyphs: PlotGlyphs
 
-    def at(self, nats: float, first: int, spacing: int, style: StyleName) -> None:
+    def at(self, nats: float, spacing: int, style: StyleName) -> None:
         """Draw a line at a loss, if it is in view, at the height of its dots."""
         row = self.pane.row_of(nats)
         if row is None:
             return
-        axis = self.pane.axis
-        place = (axis.limits.high - float(self.pane.scale.heights(np.array([nats]))[0])) / axis.row - row
-        chars = self.glyphs.level
-        self.draw(row, chars[min(int(place * len(chars)), len(chars) - 1)], first, spacing, style)
+        place, chars = self.pane.place_of(nats) - row, self.glyphs.level
+        self.draw(row, chars[min(int(place * len(chars)), len(chars) - 1)], spacing, style)
 
-    def draw(self, row: int, char: str, first: int, spacing: int, style: StyleName) -> None:
+    def draw(self, row: int, char: str, spacing: int, style: StyleName) -> None:
         """Draw a character into each `spacing`th cell of a row."""
-        self.cells.draw_row(slice(self.pane.left + first, self.pane.right, spacing), row + 1, char, style)
+        self.cells.draw_row(slice(self.pane.left, self.pane.right, spacing), row + 1, char, style)
 
 
 def _lines(pane: Pane, view: RunView, options: PlotOptions) -> Iterator[_Line]:
-    """Yield the lines with labels, in the row of each line; of levels out of view, the nearest on either side."""
+    """Yield the lines with labels, in the row of each value; of levels out of view, the nearest on either side."""
     glyphs = PLOT_GLYPHS[pane.glyphs]
     yield from _level_lines(pane, shown_levels(view, options))
-    if view.best is not None and (row := pane.row_of(view.best.val_loss)) is not None:
-        yield _Line(view.best.val_loss, "best", glyphs.best, "best", len(view.levels), row)
-    ends = pane.smoothed[np.isfinite(pane.smoothed)]
+    if view.best is not None and pane.row_of(view.best.val_loss) is not None:
+        yield _line(pane, view.best.val_loss, "best", glyphs.best, "best", len(view.levels))
     if view.smoothed_loss is not None and pane.column_of(view.train_losses.last_step) is not None:
-        row = pane.row_of(float(ends[-1]))
-        yield _Line(view.smoothed_loss, "train", "", "line", len(view.levels) + 1, row if row is not None else 0)
+        yield _line(pane, view.smoothed_loss, "train", "", "line", len(view.levels) + 1)
 
 
 def _level_lines(pane: Pane, levels: Sequence[Level]) -> Iterator[_Line]:
     """Yield the levels in view, and the nearest above and below."""
     glyphs = PLOT_GLYPHS[pane.glyphs]
-    highest = pane.axis.limits.high
     above, below = [], []
     for priority, level in enumerate(levels):
-        nats = nats_of(level)
-        line = _Line(nats, level.name, "", "level_label", priority, 0)
-        if (row := pane.row_of(nats)) is not None:
-            yield replace(line, row=row, sign=glyphs.beaten if level.crossed_at is not None else "")
-        elif float(pane.scale.heights(np.array([nats]))[0]) > highest:
+        line = _line(pane, nats_of(level), level.name, "", "level_label", priority)
+        if pane.row_of(line.nats) is not None:
+            yield replace(line, sign=glyphs.beaten if level.crossed_at is not None else "")
+        elif line.row == 0:
             above.append(replace(line, sign=glyphs.up))
         else:
-            below.append(replace(line, row=pane.height - 1, sign=glyphs.down))
+            below.append(replace(line, sign=glyphs.down))
     if above:
         yield min(above, key=lambda line: line.nats)
     if below:
         yield max(below, key=lambda line: line.nats)
 
 
-def _placed(lines: list[_Line], num_rows: int) -> list[_Line]:
-    """Return the lines with labels in rows of their own, as near as possible; the most important one stays.
+def _line(pane: Pane, nats: float, name: str, sign: str, style: StyleName, priority: int) -> _Line:
+    """Return a line with its label in the row of its value, or in the nearest row."""
+    place = min(max(pane.place_of(nats), 0.0), float(pane.height))
+    return _Line(nats, name, sign, style, priority, place, min(int(place), pane.height - 1))
 
-    Labels that are too far from their lines are dropped.
+
+def _placed(lines: Sequence[_Line], axis: LossAxis) -> list[_Line]:
+    """Return the lines with labels in rows of their own, at most one row from their values.
+
+    Train loss and best validation have a label always; a level, only where they leave it a row.
     """
-    lines = sorted(sorted(lines, key=lambda line: -line.priority)[:num_rows], key=lambda line: -line.nats)
-    if not lines:
-        return []
-    fixed = max(range(len(lines)), key=lambda place: lines[place].priority)
-    rows = [line.row for line in lines]
-    for place in range(fixed - 1, -1, -1):
-        rows[place] = min(rows[place], rows[place + 1] - 1)
-    for place in range(fixed + 1, len(lines)):
-        rows[place] = max(rows[place], rows[place - 1] + 1)
-    rows = [min(max(row, place), num_rows - len(lines) + place) for place, row in enumerate(rows)]
-    distances = [abs(line.row - row) for line, row in zip(lines, rows, strict=True)]
-    if max(distances) <= _MAX_DISTANCE:
-        return [replace(line, row=row) for line, row in zip(lines, rows, strict=True)]
-    moved = [line for line, distance in zip(lines, distances, strict=True) if distance]
-    dropped = min(moved, key=lambda line: line.priority)
-    return _placed([line for line in lines if line is not dropped], num_rows)
+    always = sorted((line for line in lines if line.style != "level_label"), key=lambda line: -line.nats)
+    options = [option for option in product(*(_moved(line, axis) for line in always)) if _is_in_order(option)]
+    placed = list(min(options, key=lambda option: sum(_cost(line, axis) for line in option)))
+    for level in sorted((line for line in lines if line.style == "level_label"), key=lambda line: -line.priority):
+        for moved in _moved(level, axis):
+            extended = sorted([*placed, moved], key=lambda line: -line.nats)
+            if _is_in_order(extended) and (moved.row == level.row or _may_move_to(moved, axis)):
+                placed = extended
+                break
+    return placed
+
+
+def _moved(line: _Line, axis: LossAxis) -> list[_Line]:
+    """Return the line with its label in its own row, and in the adjacent row that is nearer to its value."""
+    step = 1 if line.place >= line.row + 0.5 else -1
+    row = line.row + step if 0 <= line.row + step < axis.num_rows else line.row - step
+    return [line, replace(line, row=row)]
+
+
+def _may_move_to(level: _Line, axis: LossAxis) -> bool:
+    """Return whether a level's label is near enough to its value, and not beside the number of a tick."""
+    return abs(level.row + 0.5 - level.place) <= 1 and level.row not in axis.tick_rows
+
+
+def _is_in_order(lines: Sequence[_Line]) -> bool:
+    """Return whether each label is above the next."""
+    return all(above.row < below.row for above, below in pairwise(lines))
+
+
+def _cost(line: _Line, axis: LossAxis) -> float:
+    """Return how far a label is from its value."""
+    is_on_tick = line.row in axis.tick_rows and line.row != int(line.place)
+    return abs(line.row + 0.5 - line.place) + (_TICK_COST if is_on_tick else 0.0)

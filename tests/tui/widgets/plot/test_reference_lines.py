@@ -1,4 +1,4 @@
-"""Levels, best validation and current loss across the plot: lines exact to the dot, labels that never share a row."""
+"""Levels, best validation and current loss across the plot: lines exact to the dot, each label beside its value."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def labels_of(cells: CellGrid, picture: Picture) -> dict[str, int]:
 
 
 def test_labels_stand_beside_their_lines_with_the_value_first() -> None:
-    cells, picture = drawn(with_levels())
+    cells, picture = drawn(with_levels(), size=(100, 40))
     (pane,) = picture.panes.values()
     labels = labels_of(cells, picture)
     assert {re.sub(r"^\S+ ", "", text) for text in labels} == {
@@ -105,6 +105,22 @@ def test_labels_never_share_a_row_and_best_and_current_loss_are_always_labelled(
     assert values == sorted(values, reverse=True)
     assert "2.60" in {text.split()[0] for text in texts if text}
     assert f"{BASE.smoothed_bits:.2f}" in {text.split()[0] for text in texts if text}
+    ticks = set(pane.axis.tick_rows)
+    for row, text in enumerate(texts):
+        if text and not text.endswith(("↑", "↓")):
+            line = pane.row_of(float(text.split()[0]) * np.log(2))
+            assert line is not None
+            assert abs(row - line) <= 1, text
+            assert row == line or row not in ticks or "2.60" in text or f"{BASE.smoothed_bits:.2f}" in text, text
+
+
+def test_the_best_validation_keeps_its_row_and_a_level_in_that_row_has_neither_line_nor_label_of_its_own() -> None:
+    cells, picture = drawn(with_levels(crossed=3, **{**BITS, "6-gram": 2.55}))
+    (pane,) = picture.panes.values()
+    row = labels_of(cells, picture)["2.60 best ◆"]
+    assert row == pane.row_of(2.6 * np.log(2)) == pane.row_of(2.55 * np.log(2))
+    assert STYLE_NAMES.index("level") not in cells.styles[row + 1]
+    assert not any("6-gram" in text for text in cells.text())
 
 
 @pytest.mark.parametrize(("width", "label"), [(100, "11.70 uniform ↑"), (40, "11.70 ↑")])
