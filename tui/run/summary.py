@@ -51,15 +51,15 @@ def _unsaved(view: RunView) -> str:
 
 
 def _further(view: RunView) -> str:
-    """Return the option that doubles a budget that is used up; empty without one."""
+    """Return the option that doubles a budget that is used up, or what was used if more; empty without one."""
     if view.training is None:
         return ""
     used = {"max_steps": view.step, "epochs": view.epoch, "max_seconds": view.elapsed_seconds}
     for budget, amount in used.items():
         limit = getattr(view.training, budget)
         if limit is not None and amount >= limit:
-            twice = int(2 * limit) if 2 * limit == int(2 * limit) else 2 * limit
-            return f" --{budget.replace('_', '-')} {twice}"
+            twice = 2 * (amount if amount >= 2 * limit else limit)  # more than twice after a load
+            return f" --{budget.replace('_', '-')} {twice:.12g}"
     return ""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from engine.config.run import TrainingConfig
 from engine.protocol.events import CheckpointLoaded, CheckpointSaved, Paused, RunFinished, Warned
 from tests.fakes import run_started, steps_finished, tweet_sampled
@@ -80,3 +82,11 @@ def test_steps_since_a_load_count_as_unsaved() -> None:
         "Continue it:  tweetgen-tui --resume first",
     ]
     assert exit_code_of(view) == 1
+
+
+@pytest.mark.parametrize(("num_steps", "option"), [(1, ""), (2, " --max-steps 4"), (7, " --max-steps 14")])
+def test_the_command_that_continues_a_run_has_a_budget_beyond_what_is_used(num_steps: int, option: str) -> None:
+    view = apply(RunView(), run_started(run="first", training=TrainingConfig(max_steps=2)))
+    view = apply(view, steps_finished(1, [4.0] * num_steps))
+    saved = CheckpointSaved(step=num_steps, elapsed_seconds=1.0, name="latest", path="/latest", bits_per_char=None)
+    assert summary_lines(apply(view, saved))[-1] == f"Continue it:  tweetgen-tui --resume first{option}"
