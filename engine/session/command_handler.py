@@ -168,12 +168,14 @@ class CommandHandler:
                 assert_never(command)
 
     def _stop(self, command: commands.Stop) -> None:
-        """Let the run end."""
+        """Let the run end, for the reason for which it is paused at its end, if it is."""
         self._stop_seen_at = None
         if command.unless_unsaved:
             self._run.checkpoints.require_saved()
             self.is_saved = True
-        self.stop_reason = FINISHED if self._run.state.is_finished else command.reason
+        state = self._run.state
+        ended = state.end_reason if state.is_paused else FINISHED if state.is_finished else None
+        self.stop_reason = ended or command.reason
 
     def _resume_for_a_step(self) -> None:
         """Resume the run for a single step. Raises `ConfigError`."""

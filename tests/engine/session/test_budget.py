@@ -77,7 +77,7 @@ def test_a_larger_budget_leaves_a_paused_run_paused(corpus: Path) -> None:
     emitted = run_extended(tiny_config(corpus, max_steps=6), [c.SetBudget(max_steps=9), c.SampleNow(), c.Stop()])
 
     assert not of_type(emitted, e.Resumed)
-    assert only(emitted, e.RunFinished).step == 6
+    assert (only(emitted, e.RunFinished).step, only(emitted, e.RunFinished).reason) == (6, "stopped")
     assert latest().training.max_steps == 9
 
 

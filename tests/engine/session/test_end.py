@@ -65,6 +65,17 @@ def test_a_run_paused_at_its_end_still_samples_and_saves(corpus: Path) -> None:
     assert_valid_stream(emitted)
 
 
+def test_a_stop_at_the_end_of_a_budget_ends_the_run_for_that_reason(corpus: Path) -> None:
+    emitted = run_paused_at_end(tiny_config(corpus, max_steps=6), [c.SampleNow()])
+    assert only(emitted, e.RunFinished).reason == "max_steps"
+
+
+def test_a_run_that_is_paused_before_its_end_is_stopped_for_the_reason_of_the_stop(corpus: Path) -> None:
+    stop = c.Stop(reason="stopped by the user")
+    emitted = run_session(tiny_config(corpus, max_steps=6), {3: [c.Pause(), stop]}, pauses_at_end=True)
+    assert only(emitted, e.RunFinished).reason == "stopped by the user"
+
+
 def test_a_run_paused_at_its_end_can_not_be_resumed_beyond_its_budget(corpus: Path) -> None:
     emitted = run_paused_at_end(tiny_config(corpus, max_steps=6), [c.Resume()])
 
