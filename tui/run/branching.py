@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 from engine.checkpoints.catalog import CheckpointEntry, may_read_files, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.config.run import RunConfig, Setting
 from engine.errors import TweetgenError
+from engine.protocol.events import RunStarted
 from engine.storage.folders import folder_of_run
+from engine.storage.journal_reader import SkippedLines, read_journal
 from tui.run.journal import read_history
 from tui.run.series.series import Series
 from tui.run.view import RunView
 
 _Number = TypeVar("_Number", int, float)
+_NOT_CHOSEN = {"preset", "preset_reason", "seed"}
+"""Fields of `TrainingConfig` that are not copied into the settings of a new run as they are."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +56,40 @@ class Branch:
         )
 
 
-def config_of_new_run(config: RunConfig, run: str) -> RunConfig:
-    """Return the config of a new run from scratch on the tweets of `run`, with the settings of its `config`.
+def config_of_new_run(config: RunConfig, started: RunStarted) -> RunConfig:
+    """Return the config of a new run from scratch, with the tweets and settings that a run with `config` began with.
 
     The tweets are those of its latest checkpoint: a resumed run has none in its config, and standard input is gone.
     Raises `TweetgenError` where there is none, or where it names files that were not this run's own.
     """
-    path = folder_of_run(run).checkpoint_path("latest")
+    path = folder_of_run(started.run).checkpoint_path("latest")
     info, _ = read_info(path)
     require_trusted_corpus(path, info)
+    config = config_at_start(config, started)
     return replace(config, corpus=info.corpus, run_name=None, checkpoint=None, resume=None)
+
+
+def config_at_start(config: RunConfig, started: RunStarted) -> RunConfig:
+    """Return `config` with the settings that its run began with; where it was resumed, those of its first session.
+
+    A config that resumes a run, or starts from a checkpoint, has only the settings that differ from the checkpoint's.
+    """
+    if config.resume is None and config.checkpoint is None:
+        return config
+    first = _first_start(started.run) or started
+    settings = {**asdict(first.model), **asdict(first.training), **asdict(first.sampling)}
+    settings = {name: value for name, value in settings.items() if value is not None and name not in _NOT_CHOSEN}
+    if first.training.seed:  # a seed in the settings, 0 as well, makes a run repeatable
+        settings["seed"] = first.training.seed
+    return replace(config, preset="tutorial" if first.training.preset == "tutorial" else "auto", settings=settings)
+
+
+def _first_start(run: str) -> RunStarted | None:
+    """Return the start of a run's first session from its journal; None where that can't be read."""
+    with suppress(OSError):
+        journal = read_journal(folder_of_run(run).journal_path, SkippedLines())
+        return next((event for event in journal if isinstance(event, RunStarted)), None)
+    return None
 
 
 def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:

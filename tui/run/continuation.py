@@ -7,20 +7,21 @@ rises again, the less the shorter the extension.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.config.run import TrainingConfig
+from engine.config.run import Setting, TrainingConfig
 from engine.protocol.commands import Command, Finish, SetBudget
 from engine.protocol.events import BudgetChanged
-from engine.training.schedule import budget_used, finish_after, learning_rate_at
+from engine.training import schedule
 from tui.formatting.numbers import format_count, format_duration, format_learning_rate
 from tui.run.amounts import Amount, Unit
 from tui.run.view import SPENT, RunView, is_over
 
 ChoiceName = Literal["steps", "time", "double", "amount", "unlimited", "finish", "new run"]
 MORE_STEPS, MORE_TIME = Amount(1000, "steps"), Amount(60, "seconds")
+_NO_LIMIT = SetBudget()
 _FIELDS: dict[Unit, str] = {"steps": "max_steps", "seconds": "max_seconds", "epochs": "epochs"}
 
 
@@ -86,12 +87,17 @@ def limit_text(budget: SetBudget | BudgetChanged) -> str:
     return f"until {' or '.join(limits) or 'you quit'}"
 
 
-def choices(view: RunView) -> tuple[Choice, ...]:
-    """Return the rows of the dialog for a run as it is now."""
-    return tuple(_choices(view))
+def budget_in(settings: Mapping[str, Setting]) -> SetBudget:
+    """Return the budget in the settings of a run."""
+    return SetBudget(**{name: settings[name] for name in _FIELDS.values() if name in settings})  # type: ignore[arg-type]
 
 
-def _choices(view: RunView) -> Iterator[Choice]:
+def choices(view: RunView, at_start: SetBudget = _NO_LIMIT) -> tuple[Choice, ...]:
+    """Return the rows of the dialog for a run as it is now; `at_start` is the budget that it began with."""
+    return tuple(_choices(view, at_start))
+
+
+def _choices(view: RunView, at_start: SetBudget) -> Iterator[Choice]:
     more_steps, more_time = (budget_after(view, amount) for amount in (MORE_STEPS, MORE_TIME))
     yield _with_budget(view, "steps", f"+{MORE_STEPS.number:,.0f} steps", more_steps)
     yield _with_budget(view, "time", "+1 minute", more_time)
@@ -101,7 +107,12 @@ def _choices(view: RunView) -> Iterator[Choice]:
     if not view.is_finishing:
         yield finish_choice(view)
     if is_over(view):
-        yield Choice(name="new run", label="new run", effect="from the start, on the same tweets")
+        yield Choice(
+            name="new run",
+            label="new run",
+            effect=f"from the start, {limit_text(at_start)}",
+            note="On the same tweets, with the settings that this run began with.",
+        )
 
 
 def amount_choice(view: RunView, amount: Amount) -> Choice:
@@ -116,14 +127,15 @@ def _with_budget(view: RunView, name: ChoiceName, label: str, budget: SetBudget)
 
 def finish_choice(view: RunView) -> Choice:
     """Return the choice to finish; a run whose budget is used up gets as many steps as that takes."""
-    last_step = finish_after(view.step).last_step
+    finish = schedule.finish_after(view.step)
+    last_step = finish.last_step
     budget = SetBudget(max_steps=last_step)
     return Choice(
         name="finish",
         label="finish",
         effect=f"until step {format_count(last_step)}, annealing the rate to zero",
         commands=(budget, Finish()) if is_over(view) else (Finish(),),
-        note=_lifted(view, budget) if is_over(view) else "",
+        note=" ".join(filter(None, (_lifted(view, budget), _rate_text(view, budget, finish)))) if is_over(view) else "",
     )
 
 
@@ -142,14 +154,14 @@ def _lifted(view: RunView, budget: SetBudget) -> str:
     return f"The limit of {' and of '.join(lifted)} is lifted." if lifted else ""
 
 
-def _rate_text(view: RunView, budget: SetBudget) -> str:
+def _rate_text(view: RunView, budget: SetBudget, planned: schedule.Finish | None = None) -> str:
     """Return how the learning rate changes; empty where it does not."""
     if view.training is None:
         return ""
     training = replace(view.training, max_steps=budget.max_steps, max_seconds=budget.max_seconds, epochs=budget.epochs)
     is_annealed = is_over(view) or view.is_finishing
     before = format_learning_rate(view.learning_rate if is_annealed else _next_rate(view, view.training))
-    after = format_learning_rate(_next_rate(view, training))
+    after = format_learning_rate(_next_rate(view, training, planned))
     if before == after:
         return ""
     has_schedule = training.schedule != "constant" and budget != SetBudget()
@@ -157,7 +169,7 @@ def _rate_text(view: RunView, budget: SetBudget) -> str:
     return f"The learning rate goes from {before} to {after}{why}."
 
 
-def _next_rate(view: RunView, training: TrainingConfig) -> float:
+def _next_rate(view: RunView, training: TrainingConfig, planned: schedule.Finish | None = None) -> float:
     """Return the learning rate of the next step with these settings."""
-    used = budget_used(training, view.step, view.epoch, view.elapsed_seconds)
-    return learning_rate_at(training, view.step, used)
+    used = schedule.budget_used(training, view.step, view.epoch, view.elapsed_seconds)
+    return schedule.learning_rate_at(training, view.step, used, planned)

@@ -10,9 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
+from engine.protocol.commands import SetBudget
 from engine.text import harmless
 from tui.run.amounts import amount_in
-from tui.run.continuation import Choice, amount_choice, choices
+from tui.run.continuation import Choice, ChoiceName, amount_choice, choices
 from tui.run.view import RunView, is_over
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.input.line_input import LineInput
@@ -44,16 +45,21 @@ class ContinueDialog(Dialog[Choice]):
     ContinueDialog #hint { min-height: 2; margin: 0; padding: 0 1; }
     """
 
-    def __init__(self, view: RunView) -> None:
-        """Offer the choices of a run as it is now."""
+    def __init__(self, view: RunView, at_start: SetBudget, chosen: ChoiceName = "steps") -> None:
+        """Offer the choices of a run as it is now, the cursor on `chosen`; `at_start` is the budget it began with."""
         super().__init__("Continue the run" if is_over(view) else "Change the budget")
         self._view = view
-        self._choices = choices(view)
+        self._choices = choices(view, at_start)
+        self._chosen = chosen
 
     def compose_body(self) -> ComposeResult:
         """Show the choices, and below them the effect of the one under the cursor."""
         yield OptionList(*(_row(*each) for each in enumerate(self._choices, start=1)), markup=False)
         yield Static("", markup=False, id="hint")
+
+    def on_mount(self) -> None:
+        """Put the cursor on its choice."""
+        self.query_one(OptionList).highlighted = [choice.name for choice in self._choices].index(self._chosen)
 
     @on(OptionList.OptionHighlighted)
     def _explain(self, event: OptionList.OptionHighlighted) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from engine.errors import TweetgenError
-from engine.protocol.commands import Finish, Resume
-from tui.run.branching import config_of_new_run, curve_of
-from tui.run.continuation import Choice, finish_choice
+from engine.protocol.commands import Finish, Resume, SetBudget
+from tui.run.branching import config_at_start, config_of_new_run, curve_of
+from tui.run.continuation import Choice, ChoiceName, budget_in
 from tui.run.view import is_over
 from tui.screens.dialogs.continue_run import ContinueDialog
 from tui.screens.main.leaving import LeavingController
@@ -24,12 +24,23 @@ class BudgetController(Controller):
 
     def action_change(self) -> None:
         """Choose how much longer the run trains."""
-        if self._run.can_command():
-            self._run.app.push_screen(ContinueDialog(self._run.view), self._apply)
+        self._ask()
 
-    def finish(self) -> None:
-        """Finish a run whose budget is used up."""
-        self._apply(finish_choice(self._run.view))
+    def ask_to_finish(self) -> None:
+        """Choose how a run whose budget is used up continues, the cursor on the choice to finish it."""
+        self._ask("finish")
+
+    def _ask(self, chosen: ChoiceName = "steps") -> None:
+        if self._run.can_command():
+            dialog = ContinueDialog(self._run.view, self._budget_at_start(), chosen)
+            self._run.app.push_screen(dialog, self._apply)
+
+    def _budget_at_start(self) -> SetBudget:
+        """Return the budget that the run began with, which a new run gets."""
+        started = self._run.view.started
+        if started is None or not is_over(self._run.view):
+            return SetBudget()
+        return budget_in(config_at_start(self._run.bridge.config, started).settings)
 
     def _apply(self, choice: Choice | None) -> None:
         """Send the commands of a choice, and resume a run that was over; or start a new one."""
@@ -48,8 +59,11 @@ class BudgetController(Controller):
 
     def _start_new(self) -> None:
         """End this run, and start another on its tweets; the plot shows both curves."""
+        started = self._run.view.started
+        if started is None:
+            return
         try:
-            config = config_of_new_run(self._run.bridge.config, self._run.name)
+            config = config_of_new_run(self._run.bridge.config, started)
         except TweetgenError as error:
             self._run.messages.error(error.title, error.message, error.hint)
             return

@@ -106,9 +106,10 @@ class MainScreen(Screen[None]):
 
     @property
     def opening_keys(self) -> frozenset[str]:
-        """The keys that open a line or a dialog: that of the pause, too, once the run is over."""
+        """The keys that open a line or a dialog: those that pause and finish, too, once the run is over."""
         keys = mapped(MAIN_KEYS, self.key_map)
-        return opening(replace(key, opens=key.opens or (key.name == "pause" and self.run.is_at_end)) for key in keys)
+        at_end = ("pause", "finish") if self.run.is_at_end else ()
+        return opening(replace(key, opens=key.opens or key.name in at_end) for key in keys)
 
     def compose(self) -> ComposeResult:
         """Lay out the panels, and the line shown in their place if the terminal is too small."""

@@ -57,9 +57,9 @@ class SteeringController(Controller):
             self._run.send(TakeStep())
 
     def action_finish(self) -> None:
-        """Finish the run, or cancel that."""
+        """Finish the run, or cancel that; ask first how to continue a run whose budget is used up."""
         if self._run.is_at_end:
-            self._budget.finish()
+            self._budget.ask_to_finish()
         elif self._run.can_command():
             self._run.send(self._run.commands.finish_toggled(self._run.view))
 

@@ -12,6 +12,8 @@ from engine.config.run import RunConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
+from engine.storage.folders import folder_of_run
+from engine.storage.journal import to_line
 from tests.engine.helpers import run_session, tiny_config, write_corpus
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, wait_until
@@ -165,12 +167,16 @@ async def test_escape_leaves_the_run_as_it_is_and_keys_typed_after_space_go_to_t
         assert "■ finished: 3 steps" in screen_text(app)
 
 
-async def test_f_finishes_a_run_that_is_over(stage: Stage) -> None:
+async def test_f_asks_before_it_finishes_a_run_that_is_over(stage: Stage) -> None:
     session = session_at_end(max_steps=3)
     app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await over(app)
         await pilot.press("f")
+        await opened(app, ContinueDialog)
+        await shows(app, "until step 23, annealing the rate to zero")
+        assert session.received == []
+        await pilot.press("enter")
         await received(session, c.SetBudget(max_steps=23), c.Finish(), c.Resume())
         await toasted(app, "Finishing: the learning rate falls to zero until step 23")
 
@@ -228,7 +234,7 @@ async def test_a_new_run_on_the_same_tweets_follows_with_the_settings_of_this_on
     config = tiny_config(corpus, run_name=RUN, max_steps=3)
     run_session(config)
     session, other = session_at_end(), FakeSession((), run_started(run="second"))
-    app = stage.app(session, further=[other], config=RunConfig(resume=RUN, settings={"max_steps": 3}))
+    app = stage.app(session, further=[other], config=RunConfig(settings={"max_steps": 3}))
     async with app.run_test(size=(80, 24)) as pilot:
         await over(app)
         await pilot.press("space", "7")
@@ -236,6 +242,29 @@ async def test_a_new_run_on_the_same_tweets_follows_with_the_settings_of_this_on
     assert isinstance(session.received[-1], c.Stop)
     started_with = app.bridges[-1].config
     assert started_with == RunConfig(settings={"max_steps": 3}, corpus=config.corpus)
+
+
+@pytest.mark.parametrize("config", [RunConfig(resume=RUN), RunConfig(checkpoint="other", run_name=RUN)])
+async def test_a_new_run_after_a_resumed_one_or_a_branch_begins_as_that_run_did(
+    stage: Stage, home: Path, config: RunConfig
+) -> None:
+    run_session(tiny_config(write_corpus(home), run_name=RUN, max_steps=3))
+    folder = folder_of_run(RUN)
+    first = run_started(run=RUN, training=TrainingConfig(max_steps=2, learning_rate=0.123))
+    again = run_started(run=RUN, training=TrainingConfig(max_steps=3, learning_rate=0.2))
+    folder.journal_path.write_bytes(to_line(first) + to_line(again))
+    app = stage.app(session_at_end(), further=[FakeSession((), run_started(run="second"))], config=config)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await over(app)
+        await pilot.press("space")
+        await shows(app, "from the start, until step 2")
+        await pilot.press("7")
+        await wait_until(lambda: app.summary_view.started and app.summary_view.started.run == "second", "the new run")
+    started_with = app.bridges[-1].config
+    assert (started_with.resume, started_with.checkpoint, started_with.run_name) == (None, None, None)
+    assert started_with.settings["max_steps"] == 2
+    assert started_with.settings["learning_rate"] == 0.123
+    assert not started_with.is_repeatable
 
 
 async def test_a_new_run_is_refused_where_the_tweets_of_this_one_are_not_known(stage: Stage, home: Path) -> None:
