@@ -154,8 +154,12 @@ async def test_a_replay_has_no_levels_and_the_key_reports_why(stage: Stage, home
     async with app.run_test() as pilot:
         await reached(app, 10)
         await pilot.press("r", "r")
-        await toasted(app, "Reference levels are off.", "A replay has no reference levels")
-        assert "CommandRefused" not in str(app._notifications)
+        off, why = (
+            "Reference levels are off.",
+            "A replay has no reference levels: the journal of a run does not contain them.",
+        )
+        await toasted(app, off, why)
+        assert toasts(app) == [off, why]
 
 
 async def test_a_refusal_opens_nothing_and_the_key_reports_it_and_asks_again(stage: Stage) -> None:
