@@ -48,7 +48,7 @@ from engine.protocol.events import (
 from tui.run.levels import levels_from, uncrossed_after, with_crossings
 from tui.run.marks import with_mark
 from tui.run.training_events import with_training_events
-from tui.run.view import RunView
+from tui.run.view import RunView, is_over
 
 MAX_WARNINGS = 100
 
@@ -56,9 +56,9 @@ MAX_WARNINGS = 100
 def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one case per kind of event
     """Return the view after `event`. Pure; accepts events in any order without raising."""
     if not isinstance(event, RunFailed):  # a failure from outside the session has no step
-        is_marked = not _ends_single_step(view, event)
-        marks = with_mark(view.marks, event, view.sampling) if is_marked else view.marks
-        view = replace(view, step=event.step, elapsed_seconds=event.elapsed_seconds, marks=marks)
+        view = replace(view, step=event.step, elapsed_seconds=event.elapsed_seconds)
+        if not _is_pause_by_the_run(view, event):
+            view = replace(view, marks=with_mark(view.marks, event, view.sampling))
     match event:
         case RunStarted():
             return _started(view, event)
@@ -117,9 +117,12 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             assert_never(event)
 
 
-def _ends_single_step(view: RunView, event: Event) -> bool:
-    """Return whether `event` is the pause after a single step, which gets no mark: the curve would be full of them."""
-    return isinstance(event, Paused) and view.step_taken is not None and view.step_taken.step == event.step
+def _is_pause_by_the_run(view: RunView, event: Event) -> bool:
+    """Return whether `event` is the pause after a single step or at the end of the budget: neither gets a mark."""
+    if not isinstance(event, Paused):
+        return False
+    is_single_step = view.step_taken is not None and view.step_taken.step == event.step
+    return is_single_step or is_over(replace(view, phase="paused"))
 
 
 def _with_new_pace(view: RunView, event: Event) -> RunView:

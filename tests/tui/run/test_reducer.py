@@ -207,6 +207,15 @@ def test_evaluations_are_bounded_and_the_best_and_the_latest_are_kept(best_step:
     assert view.best.step == best_step
 
 
+def test_the_pause_at_the_end_of_the_budget_leaves_no_mark() -> None:
+    begun = view_after(run_started(training=TrainingConfig(max_steps=20)), steps_finished(1, [3.0] * 5), paused(5))
+    ended = view_after(resumed(5), steps_finished(6, [3.0] * 15), paused(20), begin=begun)
+    extended = e.BudgetChanged(step=20, elapsed_seconds=1.0, max_steps=30, max_seconds=None, epochs=None)
+    again = view_after(extended, resumed(20), steps_finished(21, [3.0] * 10), paused(30), begin=ended)
+    for view in (ended, again):
+        assert [(mark.step, mark.label) for mark in view.marks] == [(5, "paused")]
+
+
 def test_single_steps_leave_one_mark_where_the_run_was_paused_and_the_last_one_is_shown_until_training_goes_on() -> (
     None
 ):
