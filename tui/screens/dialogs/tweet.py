@@ -44,8 +44,8 @@ class TweetActions:
 
     pin: Callable[[], bool]
     """Pins or unpins the tweet; returns whether it is pinned."""
-    continue_from: Callable[[str], None]
-    """Samples a tweet that begins with a text."""
+    continue_from: Callable[[str], bool]
+    """Samples a tweet that begins with a text; returns whether one will come."""
     use_as_prime: Callable[[str], None]
     """Begins all new tweets with a text."""
     xray: Callable[[], None]
@@ -134,9 +134,9 @@ class TweetDialog(Dialog[None]):
         self._tweet_text.is_coloured = not self._tweet_text.is_coloured
 
     def action_continue(self) -> None:
-        """Sample a new end from the cursor on, and close, to show the feed."""
-        self._actions.continue_from(self._before_cursor)
-        self.dismiss(None)
+        """Sample a new end from the cursor on, and close, to show the feed; stay open if that is refused."""
+        if self._actions.continue_from(self._before_cursor):
+            self.dismiss(None)
 
     def action_use_as_prime(self) -> None:
         """Begin all new tweets with the text before the cursor."""

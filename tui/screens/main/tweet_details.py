@@ -90,15 +90,18 @@ class TweetDetailsController(Controller):
             return _NO_MODEL
         return "" if tweet.text else "The tweet is empty."
 
-    def _continue_from(self, text: str) -> None:
-        """Sample a tweet that begins with a text, if there is room for more."""
+    def _continue_from(self, text: str) -> bool:
+        """Sample a tweet that begins with a text, if there is room for more; return whether one will come."""
+        if not self._run.can_command():
+            return False
         max_length = self._run.shown_view.sampling.max_length
-        if len(text) < max_length:
-            self._sampling.sample(text)
-        elif self._run.can_command():
+        if len(text) >= max_length:
             self._run.messages.toast(
                 f"The text is too long to continue: a tweet has at most {max_length} characters.", "warning"
             )
+            return False
+        self._sampling.sample(text)
+        return True
 
     def _set_prime(self, prime: str) -> None:
         """Begin all new tweets with `prime`."""

@@ -177,6 +177,7 @@ async def test_a_prime_of_the_maximum_length_sends_no_command(stage: Stage) -> N
         await shows(app, "2.00 bits at step 3")
         await pilot.press("P", "n")
         await toasted(app, "The text is too long to continue")
+        assert isinstance(app.screen, TweetDialog)
         assert session.received == [c.ReadTweet(text=OF_FEED.text)]
 
 
