@@ -7,7 +7,7 @@ from functools import partial
 from engine.errors import TweetgenError
 from engine.protocol.commands import Finish, Resume, SetBudget
 from tui.run.branching import config_at_start, config_of_new_run, curve_of
-from tui.run.continuation import Choice, ChoiceName, budget_in
+from tui.run.continuation import Choice, ChoiceName, budget_in, finish_choice
 from tui.run.view import is_over
 from tui.screens.dialogs.continue_run import ContinueDialog
 from tui.screens.main.leaving import LeavingController
