@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from engine.model.vocab import EOS, UNK
+from engine.model.vocab import EOS, SPECIALS, UNK
 from engine.protocol.events import BatchRow, BatchShown
 from engine.text import LOST
 from tui.formatting.cells import cell_len
@@ -23,7 +23,7 @@ HELP = (
     "The first column is <BOS>, the first input; <EOS> ends each tweet and is its last target.",
     "What follows <EOS> is padding up to the longest tweet: it is computed, but counts in no loss.",
     "Inputs are all columns but the last, targets all but the first: each step predicts the next column.",
-    "Tweets of about the same length share a batch, so little is padding. The line below shows the ids of one.",
+    "Tweets of about the same length share a batch, so little is padding. The ids of one are below the grid.",
 )
 MAX_ROW_CHARS = 300
 """A tweet this long may be cut."""
@@ -129,7 +129,7 @@ def _shapes(shown: BatchShown, width: int) -> Picture:
     """Return the shapes of the step's tensors, and what their letters stand for if that fits on the line."""
     tweets, steps, symbols = shown.num_tweets, shown.num_columns, shown.vocab_size
     shapes = f"inputs (B {tweets}, T {steps}), targets ({tweets}, {steps}), logits ({tweets}, {steps}, {symbols})"
-    legend = f": B tweets, T time steps, {symbols} symbols"
+    legend = f": B tweets, T time steps, {symbols - len(SPECIALS)} characters + {len(SPECIALS)} special"
     if len(shapes) + len(legend) <= width:
         return ((Span(shapes, "value"), Span(legend, "muted")),)
     return wrapped(shapes, width, "value")

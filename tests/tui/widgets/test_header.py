@@ -57,6 +57,15 @@ def test_the_header_shows_how_the_screen_is_attached() -> None:
     assert text(40, "attached, 2 screens") == " ▶ training   attached   1:02:03  70k/s"
 
 
+def test_while_the_last_evaluation_of_a_used_up_budget_runs_the_header_shows_finishing() -> None:
+    for training in (TrainingConfig(max_steps=600), TrainingConfig(max_seconds=3723)):
+        view = view_after(run_started(training=training), STEPS)
+        assert " ▶ finishing  " in plain([header_line(view, "", 80)])
+    assert " ▶ training  " in plain(
+        [header_line(view_after(run_started(training=TrainingConfig(max_steps=601)), STEPS), "", 80)]
+    )
+
+
 def test_a_replay_and_a_used_up_budget_are_named_in_the_header() -> None:
     assert "▶ replay" in plain([header_line(replace(RUNNING, is_replay=True), "", 80)])
     spent = view_after(run_started(training=TrainingConfig(max_steps=600)), STEPS)

@@ -22,8 +22,8 @@ def lines_of(shown: BatchShown, width: int = 80, height: int = 12, **scroll: int
 
 
 def test_the_grid_shows_bos_characters_eos_and_padding_below_the_shapes() -> None:
-    assert lines_of(TWO, width=100)[:4] == [
-        "inputs (B 2, T 13), targets (2, 13), logits (2, 13, 40): B tweets, T time steps, 40 symbols",
+    assert lines_of(TWO, width=120)[:4] == [
+        "inputs (B 2, T 13), targets (2, 13), logits (2, 13, 40): B tweets, T time steps, 36 characters + 4 special",
         "    0         10",
         "▸ 1 ▸good morning■",
         "  2 ▸hi■··········",

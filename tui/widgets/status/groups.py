@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from engine.model.vocab import SPECIALS
 from engine.text import harmless
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
 from tui.formatting.numbers import format_count
@@ -90,10 +91,10 @@ def _run_rows(view: RunView) -> Iterator[Row]:
 
 
 def _level_ahead(view: RunView) -> Level | None:
-    """Return the next level to cross; before the first evaluation, the first below the train loss, or else the last."""
+    """Return the next level to cross; before the first evaluation, the first below the train loss, if any."""
     ahead = [level for level in view.levels if level.crossed_at is None]
     if view.last_val is None and view.smoothed_bits is not None:
-        ahead = [level for level in ahead if level.bits_per_char < view.smoothed_bits] or ahead[-1:]
+        ahead = [level for level in ahead if level.bits_per_char < view.smoothed_bits]
     return next(iter(ahead), None)
 
 
@@ -110,10 +111,12 @@ def _loss_rows(view: RunView, unit: LossUnit) -> Iterator[Row]:
         if best is not None and not is_best:
             best_at = f"  at {format_count(best.step)}"
             yield "best", ((format_bits(best.bits_per_char, unit), "val"), (best_at, "label"))
+    elif (first := view.first_evaluation_at) is not None:
+        yield "validation", ((f"first at step {format_count(first)}", "label"),)
     ahead = _level_ahead(view)
     if ahead is not None:
         yield "to beat", ((format_bits(ahead.bits_per_char, unit), "level"), (f"  {ahead.name}", "label"))
-    elif view.levels:
+    elif view.levels and view.levels[-1].crossed_at is not None:
         beaten = view.levels[-1]
         value = f"{format_bits(beaten.bits_per_char, unit)}  ✓ {beaten.name}"
         yield "beaten", ((value, "good"), (f"  at {format_count(beaten.crossed_at or 0)}", "label"))
@@ -158,7 +161,7 @@ def _setup_rows(view: RunView) -> Iterator[Row]:
     if training is not None:
         yield "batch size", ((f"{format_count(training.batch_size)} tweets", "value"),)
     yield "corpus", ((harmless(started.corpus), "value"),)
-    yield "characters", ((f"{format_count(started.vocab_size)} different", "value"),)
+    yield "characters", ((f"{format_count(started.vocab_size - len(SPECIALS))} different", "value"),)
     if view.is_overfit:
         yield "trains on", (("1 tweet, to learn by heart", "value"),)
         return

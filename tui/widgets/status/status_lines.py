@@ -50,8 +50,8 @@ def compact_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_cur
     groups = [*status_groups(view, _MIN_GROUP_CELLS, unit), setup_group(view, _MIN_GROUP_CELLS)]
     num_values = sum(len(group.lines) for group in groups) - (view.progress is not None) + 1  # and the machine
     bar = _progress_bar(view, width)
-    sign = f"+{num_values} more"
-    room = width - len(sign) - len(gap) - len(_KEY) - 1 - num_cells(bar)
+    sign = f"+{num_values} values  "
+    room = width - len(sign) - len(gap) - len(_KEY) - num_cells(bar)
     second, num_second = _fitted(_progress_fields(view), room, gap)
     if has_curve and (cells := min(width - num_cells(first) - len(gap), _MAX_CURVE_CELLS)) >= _MIN_CURVE_CELLS:
         first = (*padded(first, width - cells), LineSegment(_curve(view, cells), "curve"))
@@ -59,7 +59,7 @@ def compact_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_cur
     second = (*second[:2], *bar, *second[2:])
     if num_left_out <= 0 or view.started is None:
         return [first, second]
-    end = (LineSegment(f"+{num_left_out} more ", "label"), LineSegment(_KEY, "key"))
+    end = (LineSegment(f"+{num_left_out} values  ", "label"), LineSegment(_KEY, "key"))
     return [first, (*padded(second, width - num_cells(end)), *end)]
 
 
@@ -100,6 +100,8 @@ def _quality_fields(view: RunView, unit: LossUnit, *, is_narrow: bool) -> Iterat
     if view.started is not None:
         yield "learning rate", learning_rate_text(view, "/"), "value"
         yield from (("batch", size, "value") for size in changed_batch_size(view))
+    if view.first_evaluation_at is not None:
+        yield "validation", f"first at {format_count(view.first_evaluation_at)}", "label"
 
 
 def _progress_fields(view: RunView) -> Iterator[Field]:

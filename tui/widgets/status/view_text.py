@@ -15,17 +15,21 @@ from tui.formatting.numbers import (
 )
 from tui.run.eta import eta_of
 from tui.run.setting_commands import format_speed_limit
-from tui.run.view import RunPhase, RunView
+from tui.run.view import SPENT, RunPhase, RunView
 from tui.widgets.status.lines import UNKNOWN
 
 _PHASE_GLYPHS: dict[RunPhase, str] = {"starting": "○", "training": "▶", "paused": "‖", "finished": "■", "failed": "✗"}
 
 
 def phase_text(view: RunView) -> str:
-    """Return the phase with its glyph: "▶ training", "‖ paused, finishing", "▶ replay"."""
+    """Return the phase with its glyph: "▶ training", "‖ paused, finishing", "▶ replay".
+
+    A run whose budget is used up is "▶ finishing" until its last evaluation and save are done.
+    """
+    is_spent = view.progress is not None and view.progress >= SPENT
     if view.is_replay:
         word = "replay" if view.phase == "training" else f"replay, {view.shown_phase}"
-    elif view.is_finishing:
+    elif view.is_finishing or (view.phase == "training" and is_spent):
         word = "finishing" if view.phase == "training" else f"{view.phase}, finishing"
     else:
         word = view.shown_phase

@@ -121,7 +121,7 @@ async def test_h_shows_every_value_of_a_small_terminal_page_by_page(stage: Stage
     for size in (TINY, NORMAL):
         async with stage.app(FakeSession(SCRIPT)).run_test(size=size) as pilot:
             app = stage.apps[-1]
-            await shows(app, "number 8 is said", "more h")
+            await shows(app, "number 8 is said", " values")
             await pilot.press("h")
             await shows(app, "machine ───")
             seen = set[str]()

@@ -74,7 +74,7 @@ def test_the_groups_have_every_value() -> None:
         "parameters    148,088",
         "batch size    32 tweets",
         "corpus        happy.csv",
-        "characters    120 different",
+        "characters    116 different",
         "trains on     19,000 tweets",
         "validation    1,000 tweets",
     ):
@@ -104,7 +104,26 @@ def test_before_the_first_evaluation_the_level_to_beat_is_the_next_below_the_tra
     early = replace(running(), levels=levels, val_points=())
     assert "to beat       2.40  6-gram" in group_text(early)
     easy = tuple(replace(level, bits_per_char=5.0) for level in levels)
-    assert "to beat       5.00  6-gram" in group_text(replace(early, levels=easy))
+    text = "\n".join(group_text(replace(early, levels=easy)))
+    assert "to beat" not in text, "train is below all of them"
+    assert "beaten" not in text, "only an evaluation beats a level"
+
+
+def test_before_the_first_evaluation_its_step_is_shown() -> None:
+    early = view_after(run_started(), steps_finished(1, [1.702] * 600))
+    assert "validation    first at step 1,000" in group_text(early)
+    assert "validation first at 1,000" in plain(compact_lines(early, 100))
+    shown = {
+        TrainingConfig(max_steps=700): "validation    first at step 700",
+        TrainingConfig(epochs=1.5): "validation    first at step 891",
+        TrainingConfig(max_steps=2000, eval_every=650): "validation    first at step 650",
+    }
+    for training, line in shown.items():
+        view = view_after(run_started(training=training), steps_finished(1, [1.702] * 600))
+        assert line in group_text(view)
+    without = view_after(run_started(training=TrainingConfig(eval_every=0)), steps_finished(1, [1.702] * 600))
+    assert "first at" not in "\n".join(group_text(without))
+    assert "validation    2.49  ◆ best  at 600" in group_text(apply(early, eval_finished(600, 2.49)))
 
 
 def test_checkpoints_with_a_name_of_their_own_are_listed_the_latest_first() -> None:
@@ -122,7 +141,7 @@ def test_80_columns_fit_the_status_in_two_lines_that_count_what_is_left_out() ->
     lines = plain(compact_lines(running(), 78)).splitlines()
     assert lines == [
         "train 2.46   validation 2.51   temperature 0.80   best 2.49",
-        "step 600   epoch 1.01   stops when you quit   saved step 550        +10 more h",
+        "step 600   epoch 1.01   stops when you quit   saved step 550     +10 values  h",
     ]
 
 
@@ -195,7 +214,7 @@ def test_fields_of_the_lines_are_dropped_whole_and_counted(width: int) -> None:
     if width >= 60:
         shown = [*first.split(gap), *text.strip().split(gap)]
         assert all(field in " ".join(whole) for field in shown)
-        assert rest == f"{num_all - len(shown)} more h"
+        assert rest == f"{num_all - len(shown)} values  h"
 
 
 def test_without_room_for_a_plot_a_small_curve_of_the_loss_fills_the_first_line() -> None:
