@@ -19,6 +19,8 @@ from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_l
 from tui.formatting.numbers import format_duration, format_short, format_size
 
 _NOT_EVALUATED = "not evaluated yet"
+_TRAIN = "train (last step)"
+"""The train loss that a checkpoint contains; the screen of a run shows the smoothed one."""
 _IN_MAIN_FIELDS = {
     *("embedding_size", "hidden_size", "num_layers", "dropout", "tied_embeddings"),
     *("batch_size", "learning_rate", "schedule", "preset_reason"),
@@ -95,7 +97,7 @@ def _compared(info: CheckpointInfo, unit: LossUnit) -> Iterator[tuple[str, str]]
     """Yield the fields that every comparison shows."""
     yield "step", f"{info.step:,}"
     for name, loss in _losses(info, unit):
-        yield f"{name} {unit_label(unit)}", loss or ("–" if name == "train" else _NOT_EVALUATED)
+        yield f"{name} {unit_label(unit)}", loss or ("–" if name == _TRAIN else _NOT_EVALUATED)
     yield "trained for", format_duration(info.elapsed_seconds)
     yield "run", harmless(info.run)
     yield (
@@ -134,7 +136,7 @@ def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:
 def _losses(info: CheckpointInfo, unit: LossUnit) -> list[tuple[str, str]]:
     """Return name and text of the losses, with the step of an earlier evaluation; missing ones are empty."""
     train = "" if info.train_loss is None else format_loss(info.train_loss, unit)
-    return [("train", train), ("validation", "" if info.bits_per_char is None else _validation(info, unit))]
+    return [(_TRAIN, train), ("validation", "" if info.bits_per_char is None else _validation(info, unit))]
 
 
 def bits_of(info: CheckpointInfo) -> str:

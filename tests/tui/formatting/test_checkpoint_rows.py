@@ -119,7 +119,7 @@ def test_a_comparison_marks_values_that_differ_and_none_of_equal_checkpoints() -
     pairs = comparison(checkpoint_info(), checkpoint_info(), "bits")
     assert {pair.name for pair in pairs} >= {
         "step",
-        "train bits/char",
+        "train (last step) bits/char",
         "validation bits/char",
         "model",
         "corpus",
@@ -207,8 +207,8 @@ def test_an_evaluation_of_an_earlier_step_is_marked_and_sorted_last() -> None:
     assert dict(description(old.info))["validation bits/char"] == "1.78 @2,500"
     pairs = {pair.name: (pair.left, pair.right) for pair in comparison(old.info, fresh.info, "bits")}
     assert pairs["validation bits/char"] == ("1.78 @2,500", "2.00")
-    assert "nats/char: train 3.250, validation 1.234 @2,500" in detail_lines(old, "nats")
-    assert "bits/char: train 4.69, validation 1.78 @2,500" in detail_lines(old, "bits")
+    assert "nats/char: train (last step) 3.250, validation 1.234 @2,500" in detail_lines(old, "nats")
+    assert "bits/char: train (last step) 4.69, validation 1.78 @2,500" in detail_lines(old, "bits")
 
 
 def test_the_texts_of_a_checkpoint_are_shown_without_control_characters() -> None:

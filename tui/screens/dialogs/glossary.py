@@ -14,7 +14,12 @@ _WORDS = (
         "The unit of a loss. 2 bits per character: as uncertain as a choice among 4 equally likely characters; each "
         "bit more doubles the choice. 1 bit is 0.693 nats (ln 2).",
     ),
-    HelpEntry("train", "The loss on the tweets that the model learns from."),
+    HelpEntry(
+        "train",
+        "The loss on the tweets that the model learns from: a mean of the latest steps, at most 100, without the "
+        "highest and lowest tenth. A checkpoint has the loss of its last step; the plot's cursor shows the mean of the "
+        "steps in its column.",
+    ),
     HelpEntry(
         "validation",
         "The loss on tweets held out of training. If it rises while the train loss falls, the model learns its tweets "

@@ -112,7 +112,7 @@ def write_marks(cells: CellGrid, pane: Pane, step: int, marks: tuple[Mark, ...])
 
 
 def _train_entries(pane: Pane, step: int) -> Iterator[HeadingEntry]:
-    """Yield smoothed loss and range in the column of a step."""
+    """Yield mean loss and range of the steps in the column of a step."""
     column = pane.column_of(step)
     if column is None:
         return
@@ -122,7 +122,9 @@ def _train_entries(pane: Pane, step: int) -> Iterator[HeadingEntry]:
     if not count:
         return
     unit = pane.scale.unit
-    yield HeadingEntry(f"train {format_loss(float(np.nanmean(pane.smoothed[dots])), unit)}", label_style="readout")
+    mean = float(np.nansum(pane.train.mean[dots] * pane.train.count[dots]) / count)
+    over = f" over {count:,} steps" if count > 1 else ""
+    yield HeadingEntry(f"train {format_loss(mean, unit)}{over}", label_style="readout")
     if count > 1:
         low, high = np.nanmin(pane.train.low[dots]), np.nanmax(pane.train.high[dots])
         band = f"{format_loss(float(low), unit)} to {format_loss(float(high), unit)}"

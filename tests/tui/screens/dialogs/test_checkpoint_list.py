@@ -178,10 +178,10 @@ async def test_where_all_are_untrained_the_list_says_how_to_see_them(stage: Stag
 async def test_the_figures_are_in_the_unit_of_the_screen(stage: Stage) -> None:
     entries = [entry(name, step=9, last_eval_step=9, bits_per_char=2.0) for name in ("mine", "other")]
     async with browsing(stage, lambda: entries) as at:
-        await shows(at.app, "bits/char", "2.00", "bits/char: train 4.69, validation 2.00")
+        await shows(at.app, "bits/char", "2.00", "bits/char: train (last step) 4.69, validation 2.00")
         await at.pilot.press("escape")
         await opened(at.app, MainScreen)
         await at.pilot.press("b", "l")
-        await shows(at.app, "nats/char", "1.386", "nats/char: train 3.250, validation 1.386")
+        await shows(at.app, "nats/char", "1.386", "nats/char: train (last step) 3.250, validation 1.386")
         await at.pilot.press("=", "down", "=")
-        await shows(at.app, "train nats/char", "validation", "1.386")
+        await shows(at.app, "train (last", "step) nats/char", "validation", "1.386")

@@ -157,12 +157,12 @@ def test_the_readout_shows_the_values_at_the_cursor(unit: LossUnit) -> None:
     view = replace(view_of(falling_losses(3000), 2.8, 2.6), marks=(mark(2000, "saved"),))
     row = rows_of(view, PlotView(cursor=2000), PlotOptions(LossScale(unit)), size=(150, 20))[0]
     pieces = [piece.strip() for piece in row.strip(" ─").split("─")]
-    smoothed = float(pieces.pop(1).removeprefix("train "))
+    mean = float(pieces.pop(1).removeprefix("train ").removesuffix(" over 28 steps"))
     low, high = map(float, pieces.pop(1).removeprefix("⣿ ").split(" to "))
     val = "● 2.80 at 1,500" if unit == "bits" else "● 1.940 at 1,500"
     assert pieces == ["step 2,000 at 1:40", val, "lr 0.004"]
-    assert low < smoothed < high
-    assert smoothed == pytest.approx(1.7 / (0.693 if unit == "bits" else 1), rel=0.03)
+    assert low < mean < high
+    assert mean == pytest.approx(1.7 / (0.693 if unit == "bits" else 1), rel=0.03)
 
 
 def test_the_cursor_is_a_line_in_each_pane_that_shows_its_step() -> None:
