@@ -37,11 +37,11 @@ from tui.xray.view_names import VIEW_NAMES, ViewName
 ANIMATION_SIZE = (100, 30)
 STILL_SIZE, SMALL_SIZE = (120, 40), (80, 24)
 DIALOG_SIZE = (100, 30)
-LESSON_SIZE = (120, 34)
+LESSON_SIZE = (120, 38)
 TITLE = "tweetgen-tui"
 NUM_FRAMES, NUM_STEPS = 60, 1200
 """Of the animation: screens, and the step at which it ends."""
-SAVE_EVERY, SAVED_AT, SHOWN_AT, LAST_STEP = 250, 400, 1000, 1200
+SAVE_EVERY, SAVED_AT, SHOWN_AT, LAST_STEP = 250, 400, 1100, 1200
 """Of the stills: steps between automatic checkpoints, and the steps of a named one, the main screen, the run's end."""
 DEADLINE_SECONDS = 600.0
 _DRAWN_TICKS = 20
@@ -95,7 +95,7 @@ async def take_pictures(folder: Path) -> None:
         await pilot.press("space")
         await _until_step(app, LAST_STEP)
         await _until(lambda: app.summary_view.phase != "training", "the end")
-        await pilot.pause()
+        await _drawn(pilot)
         _write(app, folder / "end.svg")
         _end(app.bridge)
     await take_lesson(folder)
@@ -109,6 +109,11 @@ async def _resize(app: TweetgenApp, pilot: Pilot[Any], size: tuple[int, int]) ->
     """Resize the terminal, and wait until all is laid out and drawn at that size."""
     await pilot.resize_terminal(*size)
     await _until(lambda: app.screen.size == size, "the size")
+    await _drawn(pilot)
+
+
+async def _drawn(pilot: Pilot[Any]) -> None:
+    """Wait until every panel has drawn what there is."""
     for _ in range(_DRAWN_TICKS):
         await pilot.pause(TICK_SECONDS)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
+import xml.etree.ElementTree as ET
 from importlib.util import find_spec
 from pathlib import Path
 
+import pyte
 import pytest
 import typer.main
 from typer.testing import CliRunner
@@ -16,6 +19,7 @@ from tests.readme import TABLES, table_in
 from tui.cli.app import app
 
 ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "assets" / "pictures"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 ALL_PAGES = PAGES | {
@@ -90,11 +94,37 @@ def test_the_generated_tables_are_up_to_date(file_name: str) -> None:
     assert table_in(file_name) == make_table(), "run: python -m tests.readme"
 
 
-def test_the_animation_is_small_and_its_last_frame_shows_without_animation() -> None:
-    picture = (ROOT / "assets" / "pictures" / "training.svg").read_text(encoding="utf-8")
-    assert len(picture.encode()) < 1_500_000
-    assert re.findall(r'<g class="(frame[^"]*)"', picture)[-1] == "frame last"
-    assert ".last { visibility: visible" in picture
+def test_the_recording_of_the_first_minute_is_small_and_ends_with_a_loss() -> None:
+    recording = (PICTURES / "training.cast").read_text(encoding="utf-8")
+    assert len(recording.encode()) < 300_000
+    header, *events = map(json.loads, recording.splitlines())
+    screen = pyte.Screen(header["width"], header["height"])
+    stream = pyte.Stream(screen)
+    for seconds, kind, output in events:
+        assert (kind, 0 <= seconds < 30) == ("o", True)
+        stream.feed(output)
+    assert_shows_a_loss("\n".join(screen.display))
+
+
+def test_the_animation_is_small_and_ends_with_a_loss_also_where_it_is_not_animated() -> None:
+    text = (PICTURES / "training.svg").read_text(encoding="utf-8")
+    assert len(text.encode()) < 750_000
+    lines = ET.fromstring(text).find("{http://www.w3.org/2000/svg}g")  # noqa: S314 - our own text
+    assert lines is not None
+    shown = [line for line in lines if line.get("class") is None or "last" in line.get("class", "").split()]
+    assert_shows_a_loss("\n".join(" ".join(line.itertext()) for line in shown))
+
+
+def assert_shows_a_loss(text: str) -> None:
+    """Assert that a screen shows a training run that has learnt something."""
+    assert "training" in text
+    [loss] = re.findall(r"train +(\d\.\d\d)", text)[:1]
+    assert float(loss) < 3
+
+
+def test_every_picture_is_shown_or_linked_by_a_page() -> None:
+    linked = "\n".join(PAGES.values())
+    assert [path.name for path in sorted(PICTURES.iterdir()) if f"pictures/{path.name})" not in linked] == []
 
 
 def test_the_architecture_page_lists_the_folders_of_both_packages_in_the_order_of_the_contracts() -> None:
