@@ -65,6 +65,9 @@ _RULE_SPEEDS = {"cuda": 1e6, "mps": 33_000.0}
 _WITHOUT_BUDGET_SECONDS = 110.0
 """Budget assumed where none is set: its recipe is good after two minutes, and still improves later."""
 _WARMUP_STEPS = 100
+_EPOCHS_PER_EVALUATION = 2.0
+"""At most, so that a small corpus shows overfitting early; its evaluations are cheap, as it has few held-out tweets."""
+_MIN_EVAL_EVERY = 25
 _EPOCHS_WITHOUT_BUDGET = 6.0
 """Assumed number of epochs, for the dropout; the length of such a run is unknown."""
 _HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
@@ -173,7 +176,7 @@ def _from_recipe(
         warmup_steps=_WARMUP_STEPS if num_chars is None else _warmup_steps(num_chars / chars_per_step),
         max_grad_norm=1.0,
         average_lag=0.05,
-        eval_every=500 if hidden_size <= 256 else 1000,
+        eval_every=_eval_every(500 if hidden_size <= 256 else 1000, num_train_chars / chars_per_step),
         sample_every=50,
         sample_pacing="seconds",
         pacing="seconds",
@@ -214,6 +217,11 @@ def _auto_model(settings: Mapping[str, Setting], hidden_size: int, num_layers: i
 
 def _chars_per_step(settings: Mapping[str, Setting], batch_size: int) -> float:
     return float(settings.get("batch_size", batch_size)) * _CHARS_PER_TWEET
+
+
+def _eval_every(most: int, steps_per_epoch: float) -> int:
+    """Return the steps between evaluations: two epochs, but at least `_MIN_EVAL_EVERY` and at most `most`."""
+    return min(most, max(round(_EPOCHS_PER_EVALUATION * steps_per_epoch), _MIN_EVAL_EVERY))
 
 
 def _warmup_steps(num_steps: float) -> int:

@@ -92,7 +92,10 @@ class EndBar(Widget):
         shortest = shortened(self.outcomes[-1], width) if self.outcomes else ""
         outcome = next((text for text in self.outcomes if cell_len(text) <= width), shortest)
         first = Content.styled(f" {outcome}", self.get_visual_style("end-bar--outcome"))
-        return Content("\n").join([first, self._keys_line(self._fitting_keys(width))])
+        rows = [first, self._keys_line(self._fitting_keys(width))]
+        background = self.get_visual_style("end-bar--label")
+        full = [row + Content.styled(" " * (self.size.width - row.cell_length), background) for row in rows]
+        return Content("\n").join(full)
 
     def _fitting_keys(self, width: int) -> list[Key]:
         """Return the keys that act now, with short labels, or fewer of them, where not all fit."""

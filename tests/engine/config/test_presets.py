@@ -87,6 +87,14 @@ def test_the_warm_up_of_a_short_run_is_a_tenth_of_it() -> None:
     assert resolve("auto", 20_000, settings={"epochs": 3}).training.warmup_steps == 2
 
 
+def test_auto_evaluates_at_least_every_two_epochs_of_a_small_corpus_but_not_more_often_than_every_25_steps() -> None:
+    intervals = [resolve("auto", num_chars).training.eval_every for num_chars in (9_300, 120_000, 500_000, LARGE)]
+    assert intervals == [25, 100, 417, 500]
+    assert resolve("auto", 120_000, settings={"batch_size": 8}).training.eval_every == 400
+    assert resolve("auto", 9_300, settings={"eval_every": 70}).training.eval_every == 70
+    assert resolve("tutorial", 9_300).training.eval_every == 500
+
+
 @pytest.mark.parametrize("budget", [{"max_steps": 100}, {"max_seconds": 10.0}, {"epochs": 2.0}])
 def test_auto_lowers_the_learning_rate_to_the_end_of_a_budget(budget: dict[str, Setting]) -> None:
     assert resolve("auto", settings=budget).training.schedule == "cooldown"

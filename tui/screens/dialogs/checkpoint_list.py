@@ -124,7 +124,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         reading = ", reading…" if self._is_reading else ""
         box.border_title = Content(f"Checkpoints · {count} by {self._order}{reading}")
         num_hidden = 0 if self._typed.split() else sum(map(is_untrained, self._entries.values()))
-        box.border_subtitle = Content(f"{num_hidden:,} of step 0 hidden: /{UNTRAINED}" if num_hidden else "")
+        box.border_subtitle = Content(f"/{UNTRAINED} shows {num_hidden:,} of step 0" if num_hidden else "")
 
     @on(CheckpointTable.Moved)
     def _show_detail(self, event: CheckpointTable.Moved) -> None:

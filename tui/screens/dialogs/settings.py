@@ -75,7 +75,7 @@ class SettingsScreen(Dialog[None]):
 
     def _options(self) -> list[Option]:
         """Return the entries under their headings."""
-        options = [Option(Content("Settings"), disabled=True)]
+        options = [Option(Content("Values"), disabled=True)]
         for name, entry in self._entries.items():
             if isinstance(entry, Key) and not isinstance(self._entries.get(options[-1].id or ""), Key):
                 options.append(Option(Content("Keys"), disabled=True))

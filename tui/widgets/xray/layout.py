@@ -72,7 +72,7 @@ def laid_out(
         *sentence,
         *facts,
     )
-    return PanelLayout(lines[:height], strip, range(1, 1 + len(text)), tuple(_view_cells()))
+    return PanelLayout(lines[:height], strip, range(1, 1 + len(text)), tuple(_view_cells(state.view)))
 
 
 def _sentence(content: Content | None, words: Words) -> tuple[str, Kind]:
@@ -109,23 +109,21 @@ def explanation(view: ViewName, top: int, *, width: int, height: int, glyphs: Gl
 
 def view_names(current: ViewName) -> Line:
     """Return the line that names all views, the current one in brackets."""
-    spans: list[Span] = []
-    ending = " "
-    for number, name in enumerate(VIEW_NAMES, 1):
-        is_current = name == current
-        spans.append(Span("[" if is_current else ending, "title"))
-        spans.append(Span(f"{number} {name}", "title" if is_current else "muted"))
-        ending = "]" if is_current else " "
-    return (*spans, Span(ending, "title"))
+    labels = (f"{number} {name}" for number, name in enumerate(VIEW_NAMES, 1))
+    spans = (
+        Span(f"[{label}] ", "title") if name == current else Span(f"{label} ", "muted")
+        for label, name in zip(labels, VIEW_NAMES, strict=True)
+    )
+    return tuple(spans)
 
 
-def _view_cells() -> Iterator[tuple[range, ViewName]]:
+def _view_cells(current: ViewName) -> Iterator[tuple[range, ViewName]]:
     """Yield the cells of each view's name."""
-    start = 1
-    for number, name in enumerate(VIEW_NAMES, 1):
-        end = start + len(f"{number} {name}")
-        yield range(start, end), name
-        start = end + 1
+    start = 0
+    for span, name in zip(view_names(current), VIEW_NAMES, strict=True):
+        end = start + len(span.text)
+        yield range(start, end - 1), name
+        start = end
 
 
 def _in_lines(text: str, kind: Kind, width: int, most_lines: int, glyphs: Glyphs) -> Picture:

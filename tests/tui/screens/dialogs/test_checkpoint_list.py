@@ -127,7 +127,7 @@ async def test_hundreds_of_checkpoints_of_several_runs_keep_the_cursor_and_their
     stage: Stage, size: tuple[int, int]
 ) -> None:
     async with browsing(stage, many, size=size) as at:
-        await shows(at.app, "496 by age", "4 of step 0 hidden", "saved by name · 20")
+        await shows(at.app, "496 by age", "/untrained shows 4 of step 0", "saved by name · 20")
         for key in ("end", "pageup", "up", "home"):
             await at.pilot.press(key)
             name = at.current.rpartition("/")[2][-5:]
@@ -169,10 +169,10 @@ async def test_the_headings_of_groups_are_not_selectable(stage: Stage) -> None:
 async def test_where_all_are_untrained_the_list_says_how_to_see_them(stage: Stage) -> None:
     async with browsing(stage, lambda: [entry("then/latest", step=0)]) as at:
         await at.says("No checkpoints yet: s saves one")
-        await shows(at.app, "0 by age", "1 of step 0 hidden: /untrained")
+        await shows(at.app, "0 by age", "/untrained shows 1 of step 0")
         await at.pilot.press("slash", *"untrained")
         await wait_until(lambda: at.names == ["then/latest"], "the hidden one")
-        assert "hidden" not in screen_text(at.app)
+        assert "of step 0" not in screen_text(at.app)
 
 
 async def test_the_figures_are_in_the_unit_of_the_screen(stage: Stage) -> None:

@@ -66,7 +66,9 @@ async def test_a_run_whose_budget_is_used_up_says_so_lastingly_and_without_a_toa
         assert "space continue  g sample  o new tweets  q quit" in text
         assert "paused" not in text
         assert not toasts(app)
-        assert app.screen.query_one(EndBar).region.height == 2
+        bar = app.screen.query_one(EndBar)
+        assert bar.region.height == 2
+        assert [row.cell_length for row in bar.render().split("\n")] == [size[0]] * 2, "both rows fill the line"
 
 
 async def test_in_the_least_terminal_the_end_takes_two_lines_that_fit(stage: Stage) -> None:

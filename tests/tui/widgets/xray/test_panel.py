@@ -27,7 +27,7 @@ HOSTILE = (
 async def test_the_panel_asks_for_its_text_and_shows_the_answer_at_the_cursor() -> None:
     app = PanelApp(TEXT)
     async with app.run_test(size=(80, 23)) as pilot:
-        await app.shows("[1 step]2 gates 3 reach 4 units 5 map", "▸hello you■", "Computing…")
+        await app.shows("[1 step] 2 gates 3 reach 4 units 5 map", "▸hello you■", "Computing…")
         await app.answer()
         assert app.asked == [TraceText(text=TEXT, request=app.asked[0].request)]
         await app.shows("At the start the model gave ‘h’", "weights of step 0 · follows the training (w)")
