@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.config.run import Setting, TrainingConfig
+from engine.config.run import Setting
 from engine.protocol.commands import Command, Finish, SetBudget
 from engine.protocol.events import BudgetChanged
 from engine.training import schedule
 from tui.formatting.numbers import format_count, format_duration, format_learning_rate
 from tui.run.amounts import Amount, Unit
+from tui.run.rates import next_rate
 from tui.run.view import SPENT, RunView, is_over
 
 ChoiceName = Literal["steps", "time", "double", "amount", "unlimited", "finish", "new run"]
@@ -160,16 +161,10 @@ def _rate_text(view: RunView, budget: SetBudget, planned: schedule.Finish | None
         return ""
     training = replace(view.training, max_steps=budget.max_steps, max_seconds=budget.max_seconds, epochs=budget.epochs)
     is_annealed = is_over(view) or view.is_finishing
-    before = format_learning_rate(view.learning_rate if is_annealed else _next_rate(view, view.training))
-    after = format_learning_rate(_next_rate(view, training, planned))
+    before = format_learning_rate(view.learning_rate if is_annealed else next_rate(view, view.training))
+    after = format_learning_rate(next_rate(view, training, planned))
     if before == after:
         return ""
     has_schedule = training.schedule != "constant" and budget != SetBudget()
     why = f", its place on the longer {training.schedule} schedule" if has_schedule else ""
     return f"The learning rate goes from {before} to {after}{why}."
-
-
-def _next_rate(view: RunView, training: TrainingConfig, planned: schedule.Finish | None = None) -> float:
-    """Return the learning rate of the next step with these settings."""
-    used = schedule.budget_used(training, view.step, view.epoch, view.elapsed_seconds)
-    return schedule.learning_rate_at(training, view.step, used, planned)

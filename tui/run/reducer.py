@@ -47,6 +47,7 @@ from engine.protocol.events import (
 )
 from tui.run.levels import levels_from, uncrossed_after, with_crossings
 from tui.run.marks import with_mark
+from tui.run.rates import next_rate
 from tui.run.training_events import with_training_events
 from tui.run.view import RunView, is_over
 
@@ -157,7 +158,7 @@ def _started(view: RunView, event: RunStarted) -> RunView:
     """Return the view at the start of a session; a resumed run has the curve of the sessions before."""
     before = event.resumed_from or ""
     view = _truncated(view, event.step) if before else view
-    return replace(
+    view = replace(
         _at_epochs(view, event.epochs),
         phase="training",
         started=event,
@@ -169,7 +170,6 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         finishes_at=None,
         speed_limit=event.training.steps_per_second,
         step_taken=None,
-        learning_rate=event.training.learning_rate,
         paced_from_step=event.step,
         paced_from_seconds=event.elapsed_seconds,
         times=(),
@@ -181,6 +181,7 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         loaded_name="",
         ended=None,
     )
+    return replace(view, learning_rate=next_rate(view, event.training))
 
 
 def _truncated(view: RunView, step: int) -> RunView:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.protocol import events as e
+from engine.training.schedule import learning_rate_at
 from tests.fakes import eval_finished, run_started, step_taken, steps_finished, tweet_sampled
 from tui.run.eta import eta_of
 from tui.run.folding import fold
@@ -125,6 +126,13 @@ def test_progress_is_the_share_of_the_budget_that_is_used_up_most() -> None:
     assert view_after(run_started(training=both), steps).progress == pytest.approx(0.2)
     finished = e.RunFinished(step=100, elapsed_seconds=5.0, reason="done", total_seconds=1.0, total_chars=1)
     assert view_after(run_started(training=TrainingConfig(max_steps=100)), steps, finished).progress == 1.0
+
+
+def test_a_resumed_run_has_the_rate_of_its_place_on_the_schedule_before_its_first_step() -> None:
+    training = TrainingConfig(learning_rate=0.004, max_steps=400, warmup_steps=0, schedule="cosine")
+    started = run_started(step=390, resumed_from="latest", training=training)
+    assert view_after(started).learning_rate == learning_rate_at(training, 390, 390 / 400)
+    assert view_after(started).learning_rate < 0.0005
 
 
 def test_a_resumed_run_has_the_curve_of_all_sessions_without_the_steps_lost_by_a_kill() -> None:
