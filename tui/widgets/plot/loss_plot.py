@@ -108,8 +108,12 @@ class LossPlot(Widget, can_focus=True):
         self.legend_page = page if page < self.picture.num_legend_pages or not page else None
 
     def switch_panes(self) -> None:
-        """Show the next of: both panes, the whole run, its recent part."""
-        self._apply_view(self.view.next_mode())
+        """Show the next of: both panes, the whole run, its recent part where that is shorter."""
+        view = self.view.next_mode()
+        if view.panes == ("recent",) and view.limits("recent", self._run) == PlotView().limits("whole", self._run):
+            self.notify("The recent part is the whole run so far.", markup=False)
+            view = view.next_mode()
+        self._apply_view(view)
 
     def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001 - Textual's signature
         """Show the focus in the heading."""

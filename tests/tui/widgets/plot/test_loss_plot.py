@@ -171,6 +171,17 @@ async def test_a_wide_plot_shows_both_panes_unless_the_run_is_short() -> None:
         await wait_until(lambda: len(steps_shown(plot)) == 1)
 
 
+async def test_a_run_that_is_recent_as_a_whole_has_no_recent_part_to_switch_to() -> None:
+    async with plot_of() as (app, _, plot):
+        plot.show(view_of(falling_losses(220)))
+        plot.switch_panes()
+        assert plot.view.panes == ("whole",)
+        await wait_until(lambda: any("whole run so far" in notice.message for notice in app._notifications), "a notice")
+        plot.show(view_of(falling_losses(900)))
+        plot.switch_panes()
+        assert plot.view.panes == ("recent",)
+
+
 async def test_the_wheel_zooms_at_the_pointer() -> None:
     async with plot_of() as (_, pilot, plot):
         pane = plot.picture.panes["whole"]
