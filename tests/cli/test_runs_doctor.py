@@ -24,7 +24,7 @@ def test_the_list_of_runs_has_step_time_best_and_corpus(cli: Cli, trained: Path)
     [heading, row] = cli("runs", "list").lines
     assert heading.startswith("RUN ")
     assert row.split()[:2] == ["first", "40"]
-    assert row.split()[-3:] == ["finished", "max", "steps"]
+    assert row.endswith("  finished: max steps")
     assert "tweets.txt" in row
 
 
@@ -33,6 +33,20 @@ def test_the_list_of_runs_as_json_has_an_object_per_line(cli: Cli, trained: Path
     assert (run["run"], run["step"], run["corpus"], run["problem"]) == ("first", 40, "tweets.txt", "")
     assert run["best_bits_per_char"] > 0
     assert Path(run["path"]) == trained / "runs" / "first"
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [("stopped by the user", "stopped by the user"), ("terminated", "stopped: terminated"), ("finished", "finished")],
+)
+def test_the_list_of_runs_calls_only_those_finished_that_reached_their_end(
+    cli: Cli, trained: Path, reason: str, text: str
+) -> None:
+    path = trained / "runs" / "first" / "events.jsonl"
+    path.write_text(path.read_text().replace('"reason":"max_steps"', f'"reason":"{reason}"'), encoding="utf-8")
+    assert cli("runs", "list").lines[1].endswith(f"  {text}")
+    run = cli("runs", "list", "--json").object
+    assert (run["state"], run["reason"]) == ("finished", reason)
 
 
 def test_a_run_whose_checkpoint_is_damaged_is_still_listed(cli: Cli, trained: Path) -> None:

@@ -18,6 +18,7 @@ from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal_reader import SkippedLines, last_event
+from engine.training.schedule import BUDGETS
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.help_page import CommandGroup
 from tui.cli.output.tables import print_json, print_table
@@ -45,9 +46,9 @@ def list_all(
         typer.echo("There is no run yet. Start one with tweetgen-tui, or tweetgen-tui train.", err=True)
     else:
         has_ranks = any(fact["world_size"] > 1 for fact in facts)
-        headings = ("RUN", "STEP", "TRAINED", "BEST BITS/CHAR", "CORPUS", *(("RANKS",) if has_ranks else ()))
+        headings = ("RUN", "STEP", "TRAINED", "BEST BITS", "CORPUS", *(("RANKS",) if has_ranks else ()))
         rows = (_row(fact, has_ranks=has_ranks) for fact in facts)
-        print_table((*headings, "LAST SAVED", "STATE", ""), rows)
+        print_table((*headings, "LAST SAVED", "STATE"), rows)
 
 
 def _facts(run: RunFolder) -> dict[str, Any]:
@@ -123,9 +124,18 @@ def _row(facts: dict[str, Any], *, has_ranks: bool) -> tuple[str, ...]:
         facts["corpus"] or "-",
         *((ranks,) if has_ranks else ()),
         datetime.fromtimestamp(facts["last_changed"]).strftime("%Y-%m-%d %H:%M"),
-        "can't be resumed" if facts["problem"] else facts["state"],
-        facts["reason"].replace("_", " "),
+        _state_text(facts),
     )
+
+
+def _state_text(facts: dict[str, Any]) -> str:
+    """Return the state and its reason: "finished: max steps"; "stopped by the user" for a run that ended before."""
+    state, reason = facts["state"], facts["reason"].replace("_", " ")
+    if facts["problem"]:
+        state = "can't be resumed"
+    elif state == "finished" and facts["reason"] not in {"finished", *BUDGETS}:
+        return reason if reason.startswith("stopped") else f"stopped: {reason}"
+    return state if reason in ("", state) else f"{state}: {reason}"
 
 
 def _to_speed(text: str) -> float:
