@@ -70,7 +70,7 @@ class PinsAndExportController(Controller):
             choices = {_PINS: self.pins, _OF_FEED: view.tweets}
         note = ""
         if len(view.tweets) < view.num_tweets:
-            note = "The feed has dropped some of the older tweets; the run's events.jsonl has them all."
+            note = "The feed lacks tweets of the run, thinned or taken back by a load; its events.jsonl has them all."
         dialog = ExportDialog(f"{self._run.name or 'run'}-tweets.txt", choices, note)
         self._run.app.push_screen(dialog, self._report_export)
 
