@@ -26,8 +26,8 @@ _NARROW_LABEL = "{} ↑"
 _CELLS_FOR_NAMES = 56
 """In narrower panes, labels are without names."""
 _CELLS_FOR_LABELS = 30
-_TICK_COST = 1.0
-"""Of a label moved into the row of a tick, in rows between a label and its value."""
+_OTHER_COST = 1.0
+"""Of a label moved into the row of a tick or another line, in rows between a label and its value."""
 _LEVEL_SPACING = 2
 """A level is drawn in every second cell until it is beaten, then in every fourth; the best validation in every one."""
 _BEATEN_SPACING = 4
@@ -161,12 +161,13 @@ def _placed(lines: Sequence[_Line], axis: LossAxis) -> list[_Line]:
     Train loss and best validation have a label always; a level, only where they leave it a row.
     """
     always = sorted((line for line in lines if line.style != "level_label"), key=lambda line: -line.nats)
+    others = {*axis.tick_rows, *(line.row for line in lines)}
     options = [option for option in product(*(_moved(line, axis) for line in always)) if _is_in_order(option)]
-    placed = list(min(options, key=lambda option: sum(_cost(line, axis) for line in option)))
+    placed = list(min(options, key=lambda option: sum(_cost(line, others) for line in option)))
     for level in sorted((line for line in lines if line.style == "level_label"), key=lambda line: -line.priority):
         for moved in _moved(level, axis):
             extended = sorted([*placed, moved], key=lambda line: -line.nats)
-            if _is_in_order(extended) and (moved.row == level.row or _may_move_to(moved, axis)):
+            if _is_in_order(extended) and (moved.row == level.row or _may_move_to(moved, others)):
                 placed = extended
                 break
     return placed
@@ -179,9 +180,9 @@ def _moved(line: _Line, axis: LossAxis) -> list[_Line]:
     return [line, replace(line, row=row)]
 
 
-def _may_move_to(level: _Line, axis: LossAxis) -> bool:
-    """Return whether a level's label is near enough to its value, and not beside the number of a tick."""
-    return abs(level.row + 0.5 - level.place) <= 1 and level.row not in axis.tick_rows
+def _may_move_to(level: _Line, others: set[int]) -> bool:
+    """Return whether a level's label is near enough to its value, and not beside a tick or another line."""
+    return abs(level.row + 0.5 - level.place) <= 1 and level.row not in others
 
 
 def _is_in_order(lines: Sequence[_Line]) -> bool:
@@ -189,7 +190,7 @@ def _is_in_order(lines: Sequence[_Line]) -> bool:
     return all(above.row < below.row for above, below in pairwise(lines))
 
 
-def _cost(line: _Line, axis: LossAxis) -> float:
-    """Return how far a label is from its value."""
-    is_on_tick = line.row in axis.tick_rows and line.row != int(line.place)
-    return abs(line.row + 0.5 - line.place) + (_TICK_COST if is_on_tick else 0.0)
+def _cost(line: _Line, others: set[int]) -> float:
+    """Return how far a label is from its value; `others` are the rows of ticks and lines."""
+    is_on_other = line.row in others and line.row != int(line.place)
+    return abs(line.row + 0.5 - line.place) + (_OTHER_COST if is_on_other else 0.0)
