@@ -50,7 +50,7 @@ def remaining_text(view: RunView) -> Iterator[tuple[str, str]]:
 
 
 def stop_text(view: RunView) -> tuple[str, str]:
-    """Return when the run stops, as label and value, or how much of its spent budget was used."""
+    """Return when the run stops, as label and value, or the budget that is used up."""
     if not view.has_budget:
         return "stops", "when you quit"
     if view.progress is not None and view.progress >= 1:
@@ -60,10 +60,10 @@ def stop_text(view: RunView) -> tuple[str, str]:
 
 
 def _spent_budget(view: RunView) -> str:
-    """Return the budget that is used up: "1,000 of 1,000 steps", "5:00 of 5:00"."""
+    """Return the budget that is used up: "1,000 of 1,000 steps", "5:00": the last evaluation may have exceeded it."""
     if any(view.step >= limit for limit in view.limits_in_steps):
         return f"{format_count(view.step)} of {min(view.limits_in_steps):,.0f} steps"
-    return f"{format_duration(view.elapsed_seconds)} of {format_duration(min(view.limits_in_seconds))}"
+    return format_duration(min(view.limits_in_seconds))
 
 
 def sampling_settings(sampling: SamplingConfig) -> Iterator[tuple[str, str]]:
