@@ -76,6 +76,8 @@ def header_line(view: RunView, badge: str, width: int) -> Line:
     end = _clock(view, width)
     room = width - sum(cell_len(segment.text) for segment in (*start, *end))
     facts = next((facts for facts in _facts(view) if _num_cells(facts) + 2 <= room), [])
+    if facts and facts[0][0] == _short_name(view):
+        facts[0] = (_short_name(view, _MAX_CORPUS_CELLS + room - 2 - _num_cells(facts)), facts[0][1])
     for name, detail in facts:
         start.append(LineSegment(f"{_GAP}{name}", "value"))
         start += [LineSegment(f"{' ' if name else ''}{detail}", "label")] if detail else []
@@ -100,13 +102,19 @@ def _num_cells(facts: list[Fact]) -> int:
     return sum(len(_GAP) + cell_len(f"{name} {detail}".strip()) for name, detail in facts)
 
 
+def _short_name(view: RunView, num_cells: int = _MAX_CORPUS_CELLS) -> str:
+    """Return the name of the tweets without its suffix, in at most that many cells."""
+    name = "" if view.started is None else harmless(view.started.corpus)
+    return shortened(PurePath(name).stem if "/" not in name else name, num_cells)
+
+
 def _facts(view: RunView) -> Iterator[list[Fact]]:
     """Yield corpus, model and device, in ever fewer cells."""
     started, model = view.started, view.model
     if started is None:
         return
     name = harmless(started.corpus)
-    short_name = shortened(PurePath(name).stem if "/" not in name else name, _MAX_CORPUS_CELLS)
+    short_name = _short_name(view)
     train, validation = format_count(started.num_train_tweets), format_count(started.num_val_tweets)
     counts = "1 tweet, by heart" if view.is_overfit else f"{train} + {validation}"
     whole = counts if view.is_overfit else f"{counts} tweets"

@@ -66,6 +66,16 @@ def test_while_the_last_evaluation_of_a_used_up_budget_runs_the_header_shows_fin
     )
 
 
+def test_a_long_name_of_the_tweets_fills_the_cells_that_would_be_blank() -> None:
+    named = view_after(run_started(corpus="happy tweets (embedded, synthetic)"), STEPS)
+    assert " happy tweets (embedded, synthetic) 19,000 + 1,000 " in plain([header_line(named, "", 120)])
+    endless = view_after(run_started(corpus="x" * 200), STEPS)
+    for width in (80, 100, 120):
+        line = plain([header_line(endless, "", width)])
+        assert cell_len(line) <= width
+        assert "x… " in line
+
+
 def test_a_replay_and_a_used_up_budget_are_named_in_the_header() -> None:
     assert "▶ replay" in plain([header_line(replace(RUNNING, is_replay=True), "", 80)])
     spent = view_after(run_started(training=TrainingConfig(max_steps=600)), STEPS)

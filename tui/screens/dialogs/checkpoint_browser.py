@@ -154,7 +154,12 @@ class CheckpointBrowser(CheckpointList):
 
     def action_checkpoint_pin(self) -> None:
         """Pin or unpin it."""
-        if entry := self._table.current:
+        entry = self._table.current
+        if entry is None:
+            return
+        if not entry.is_pinned and self._is_written_by_run(entry):
+            self._refuse(f"“{entry.name}” can't be pinned: this run can still write it.")
+        else:
             pinned = replace(entry, is_pinned=not entry.is_pinned)
             change = partial(checkpoint_files.set_pinned, entry.name, is_pinned=pinned.is_pinned)
             done = "is pinned: it stays first, and can't be deleted" if pinned.is_pinned else "is unpinned"
@@ -179,14 +184,18 @@ class CheckpointBrowser(CheckpointList):
         entry = self._table.current
         if entry is None:
             return
-        is_its_own = entry.name in {f"{self._run_name}/{name}" for name in RUN_CHECKPOINTS}
         if entry.is_pinned:
             self._refuse(f"“{entry.name}” is pinned: unpin it with k to delete it.")
-        elif is_its_own and self._view_now().ended is None:
-            self._refuse(f"“{entry.name}” can't be deleted: this run still writes it.")
+        elif self._is_written_by_run(entry):
+            self._refuse(f"“{entry.name}” can't be deleted: this run can still write it.")
         else:
             question = f"Delete “{entry.name}”? This frees {format_size(entry.num_bytes)} and can't be undone."
             self.app.push_screen(YesDialog("Delete a checkpoint", question, "delete"), partial(self._delete, entry))
+
+    def _is_written_by_run(self, entry: CheckpointEntry) -> bool:
+        """Return whether the run of this screen may overwrite a checkpoint: it may continue until it has ended."""
+        is_its_own = entry.name in {f"{self._run_name}/{name}" for name in RUN_CHECKPOINTS}
+        return is_its_own and self._view_now().ended is None
 
     def _delete(self, entry: CheckpointEntry, answer: Literal["yes"] | None) -> None:
         if answer == "yes":

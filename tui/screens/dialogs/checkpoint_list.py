@@ -159,8 +159,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         if entry.info is None or own is None or own.info is None or entry.info.vocab == own.info.vocab:
             return ""
         return (
-            f"Its vocabulary differs from this run's ({len(entry.info.vocab)} characters, not {len(own.info.vocab)}), "
-            "so it can't be loaded here: n starts a new run from it."
+            f"Its vocabulary differs from this run's ({len(entry.info.vocab)} characters, not {len(own.info.vocab)})."
         )
 
     @property

@@ -204,7 +204,9 @@ async def test_deleting_asks_and_refuses_the_own_checkpoints_of_the_active_run(s
         for name in ("now/latest", "now/best"):
             at.table.move_to(at.names.index(name))
             await at.pilot.press("delete")
-            await at.says(f"“{name}” can't be deleted: this run still writes it")
+            await at.says(f"“{name}” can't be deleted: this run can still write it")
+            await at.pilot.press("k")
+            await at.says(f"“{name}” can't be pinned: this run can still write it")
         at.table.move_to(at.names.index("now/step-7"))
         await at.pilot.press("backspace", "y")
         await wait_until(lambda: "now/step-7" not in at.names)
