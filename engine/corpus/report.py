@@ -98,7 +98,7 @@ def counted(count: int, thing: str) -> str:
 def summary_lines(report: CorpusReport) -> Iterable[str]:
     """Yield the report in a few lines for a small panel: the first sources, their notes, the total of dropped rows."""
     for source in report.sources[:_MAX_SOURCES]:
-        yield f"{source.name} ({source.format}): {_kept([source])}"
+        yield f"{source.name}, {source.format}: {_kept([source])}"
         if source.notes:
             yield "  " + "; ".join(source.notes)
         if source.doubt:

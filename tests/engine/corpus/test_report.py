@@ -26,14 +26,14 @@ def test_one_row_without_drops_is_singular() -> None:
     source = SourceReport(name="c", format="text", num_rows=1, num_kept=1, dropped={}, examples={})
     report = CorpusReport(sources=(source,))
     assert str(report) == "1 row read, 1 tweet kept"
-    assert list(summary_lines(report)) == ["c (text): 1 of 1 row kept"]
+    assert list(summary_lines(report)) == ["c, text: 1 of 1 row kept"]
 
 
 def test_the_summary_has_every_source_with_its_notes_and_the_total_of_drops() -> None:
     assert list(summary_lines(CorpusReport(sources=(ONE, OTHER)))) == [
-        "a.csv (csv): 7 of 10 rows kept",
+        "a.csv, csv: 7 of 10 rows kept",
         "  header row found; text in column 2",
-        "b.txt (text): 1,000 of 1,005 rows kept",
+        "b.txt, text: 1,000 of 1,005 rows kept",
         "dropped: 6 duplicate, 2 empty",
     ]
 

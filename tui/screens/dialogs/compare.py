@@ -22,7 +22,6 @@ from tui.widgets.terminal_info import loss_unit_of
 class CompareDialog(Dialog[None]):
     """Show the metadata of two checkpoints and a tweet of each. Both have metadata."""
 
-    KEYS_LINE = "↑ ↓ scroll · esc close"
     DEFAULT_CSS = """
     CompareDialog {
         .row { height: auto; color: $text-muted; }
@@ -50,8 +49,12 @@ class CompareDialog(Dialog[None]):
             yield from _row(ComparedField("a tweet", ELLIPSIS, ELLIPSIS), "differs", id="samples")
 
     def on_mount(self) -> None:
-        """Find a tweet of each."""
+        """Find a tweet of each; name the keys that scroll while there is something to scroll."""
         self._find_samples()
+        self.watch(self.query_one(VerticalScroll), "show_vertical_scrollbar", self._show_keys)
+
+    def _show_keys(self, can_scroll: bool) -> None:  # noqa: FBT001 - a watcher's signature
+        self.query_one("#box").border_subtitle = f"{'↑ ↓ scroll · ' if can_scroll else ''}{self.KEYS_LINE}"
 
     @work
     async def _find_samples(self) -> None:

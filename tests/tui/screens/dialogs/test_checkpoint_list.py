@@ -80,13 +80,21 @@ async def test_the_equals_sign_marks_one_and_shows_it_beside_another(stage: Stag
         await wait_until(lambda: COMPARED not in screen_text(at.app))
         await at.pilot.press("=", "down", "=")
         await opened(at.app, CompareDialog)
-        await shows(at.app, "happy", "sad", "1,200")
+        await shows(at.app, "happy", "sad", "1,200", "↑ ↓ scroll · esc close")
         rows = at.app.screen.query(".row")
         differs = {str(row.query(Static).first().render()): row.has_class("differs") for row in rows}
         assert (differs["step"], differs["validation bits/char"], differs["model"]) == (True, False, False)
         await at.pilot.press("escape")
         await opened(at.app, CheckpointBrowser)
         await wait_until(lambda: COMPARED not in screen_text(at.app))
+
+
+async def test_a_comparison_with_nothing_to_scroll_offers_no_keys_for_it(stage: Stage) -> None:
+    async with browsing(stage, lambda: [entry("happy"), entry("sad")], size=(120, 60)) as at:
+        await at.pilot.press("=", "down", "=")
+        await opened(at.app, CompareDialog)
+        await shows(at.app, "esc close")
+        await wait_until(lambda: "scroll" not in screen_text(at.app), "the keys that act")
 
 
 async def test_right_and_left_sort_by_the_columns_and_a_slash_filters(stage: Stage, saved: Path) -> None:
