@@ -20,15 +20,15 @@ from tui.run.summary import has_reached_end, reason_text
 from tui.run.view import RunView, is_over
 from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keys.key import Key
+from tui.widgets.key_bar import PAUSE_LABELS
 from tui.widgets.status.view_text import phase_text
 from tui.widgets.terminal_info import TerminalInfo, loss_unit_of
 
 _GAP = "   "
 _MAX_NAMES = 4
 """Names of checkpoints that are listed; the list of checkpoints has all."""
-_LABELS = {"pause": ("continue", "continue"), "sample": ("sample", "sample")}
-_LABELS |= {"open": ("new tweets", "new"), "leave": ("quit", "quit")}
-"""The keys by name, each with a label and a short one; the order is that of the line."""
+_NAMES = ("pause", "sample", "open", "leave")
+"""The names of the keys, in the order of the line; their labels are those of the key bar."""
 _WITHOUT_SESSION = ("open", "leave")
 _READ_ONLY = ("leave",)
 _LEAST_NAMES = ("pause", "leave")
@@ -57,7 +57,7 @@ class EndBar(Widget):
         """What was reached, the longest text first; empty while the run is on."""
         self._view = RunView()
         self._names: tuple[str, ...] = ()
-        self._keys = {key.name: key for key in MAIN_KEYS if key.name in _LABELS}
+        self._keys = {key.name: key for key in MAIN_KEYS if key.name in _NAMES}
         self._click_targets: list[tuple[range, Key]] = []
 
     def on_mount(self) -> None:
@@ -67,12 +67,12 @@ class EndBar(Widget):
 
     def show_keys(self, keys: Sequence[Key]) -> None:
         """Show those of `keys` that act on a run that is over."""
-        self._keys = {key.name: key for key in keys if key.name in _LABELS}
+        self._keys = {key.name: key for key in keys if key.name in _NAMES}
         self.refresh()
 
     def show(self, view: RunView, *, is_read_only: bool) -> None:
         """Show the end of a run, if it is over, with the keys that act on this screen."""
-        names = _READ_ONLY if is_read_only else _WITHOUT_SESSION if view.ended is not None else tuple(_LABELS)
+        names = _READ_ONLY if is_read_only else _WITHOUT_SESSION if view.ended is not None else _NAMES
         if view is not self._view or names != self._names:
             self._view = view
             self._draw(names)
@@ -98,11 +98,11 @@ class EndBar(Widget):
         return Content("\n").join(full)
 
     def _fitting_keys(self, width: int) -> list[Key]:
-        """Return the keys that act now, with short labels, or fewer of them, where not all fit."""
+        """Return the keys that act now, or fewer of them, where not all fit."""
         keys = [key for name in self._names if (key := self._keys.get(name)) is not None]
-        variants = [[replace(key, label=_LABELS[key.name][number]) for key in keys] for number in (0, 1)]
-        least = [key for key in variants[1] if key.name in _LEAST_NAMES]
-        return next((each for each in variants if sum(map(_num_cells, each)) <= width + 2), least)
+        keys = [replace(key, label=PAUSE_LABELS["finished"]) if key.name == "pause" else key for key in keys]
+        least = [key for key in keys if key.name in _LEAST_NAMES]
+        return keys if sum(map(_num_cells, keys)) <= width + 2 else least
 
     def _keys_line(self, keys: Sequence[Key]) -> Content:
         line, self._click_targets = Content(" "), []

@@ -37,15 +37,16 @@ _MOST_IMPORTANT = (
         "accept_word",
         "temperature_up",
         "sample",
+        "prompt",
         "open",
         "save",
-        "detach",
-        "open_xray",
         "load",
+        "checkpoint_filter",
+        "open_xray",
+        "detach",
         "command_palette",
     ),
     *(
-        "prompt",
         "finish",
         "ladder",
         "move_up",
@@ -61,6 +62,8 @@ _MOST_IMPORTANT = (
     ),
 )
 """Names of keys; the first are the last to leave as the bar gets narrower."""
+PAUSE_LABELS: Mapping[str, str] = {"paused": "resume", "finished": "continue"}
+"""What the pause key does in a phase other than training."""
 Group = tuple[Key, ...]
 """Neighbours with one label."""
 

@@ -10,13 +10,13 @@ from textual import on
 
 from engine.protocol.stage import Stage
 from tui.run.alerts import Alert
-from tui.run.view import RunPhase, RunView
+from tui.run.view import RunView
 from tui.settings.availability import KeyState
 from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.alert_bar import AlertBar
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.header import Header
-from tui.widgets.key_bar import KeyBar
+from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.panel_layout import PanelLayout
 from tui.widgets.plot.loss_plot import LossPlot
 from tui.widgets.stage_hint import StageHint
@@ -24,8 +24,6 @@ from tui.widgets.status.side_panel import SidePanel
 from tui.widgets.status.status_panel import StatusPanel
 from tui.widgets.terminal_info import TerminalInfo
 
-_PAUSE_LABELS: dict[RunPhase, str] = {"paused": "resume", "finished": "continue"}
-"""What the pause key does in a phase other than training."""
 _TICKS_PER_REPORT = 20
 """How long the report on the corpus is shown at least: the first steps may follow it at once."""
 
@@ -76,7 +74,7 @@ class Panels(PanelLayout):
             self.query_one(SidePanel).measure(view, host_pid)
         if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
             self.query_one(TweetFeed).show(view)
-        self.query_one(KeyBar).pause_label = _PAUSE_LABELS.get(view.shown_phase, "pause")
+        self.query_one(KeyBar).pause_label = PAUSE_LABELS.get(view.shown_phase, "pause")
 
     def await_tweet(self, view: RunView) -> None:
         """Draw the next tweet after those of `view` without delay: the user has asked for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+import pytest
 from textual.command import CommandPalette, DiscoveryHit
 
 from engine.protocol import commands as c
@@ -16,7 +17,7 @@ from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_KEYS, PANEL_ACTIONS
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.help_text import HelpText
-from tui.widgets.key_bar import KeyBar
+from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
 
 SIZE = (80, 24)
@@ -44,11 +45,21 @@ async def test_key_bar_names_every_key_that_there_is_room_for_and_cuts_none(stag
             assert line.cell_length <= width
             unnamed = {"batch", "bits/nats"} if width < 160 else set()
             unnamed |= {"step"} if width < 140 else set()
-            unnamed |= {"finish", "ladder", "prompt", "menu"} if width < 120 else set()
+            unnamed |= {"finish", "ladder", "detach", "menu"} if width < 120 else set()
             keys = [key for key in BAR_KEYS if key.label not in unnamed] if width >= 80 else []
             words = ["space pause", "? help", "q quit", "+ - temp", *(key.label for key in keys)]
             words += [key.shown for key in keys]
             assert [word for word in words if word not in line.plain] == []
+
+
+@pytest.mark.parametrize("label", ["pause", *PAUSE_LABELS.values()])
+async def test_in_80_columns_the_key_bar_names_prompt_and_load_in_every_phase(stage: Stage, label: str) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)):
+        await started(app)
+        bar = app.screen.query_one(KeyBar)
+        bar.set_reactive(KeyBar.pause_label, label)
+        assert [word for word in (f"space {label}", "p prompt", "l load") if word not in bar.render().plain] == []
 
 
 async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(stage: Stage) -> None:

@@ -28,7 +28,7 @@ _MAX_CHARS = 600
 class LoadDialog(Dialog[Literal["load"]]):
     """Show a question that changes as the run goes on."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "answer", "load", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y,enter", "answer", "load", show=False)]
     KEYS_LINE = ""
 
     def __init__(self, question: Callable[[], str]) -> None:
@@ -43,8 +43,9 @@ class LoadDialog(Dialog[Literal["load"]]):
         yield Static("", markup=False)
         yield KeyBar(
             (
+                Key("y", "answer", "", "", label="load"),
                 Key("enter", "answer", "", "", label="load", symbols="enter"),
-                Key("escape", "close", "", "", label="cancel"),
+                Key("escape", "close", "", "", label="close"),
             )
         )
 

@@ -19,7 +19,7 @@ from tui.settings.keymap import KeyMap, mapped
 from tui.settings.keys.key import Key, bindings_of, opening
 from tui.settings.keys.xray import XRAY_SCREEN_KEYS, xray_bar_keys
 from tui.widgets.input.line_input import LineInput
-from tui.widgets.key_bar import KeyBar
+from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.step_bar import StepBar
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import ViewName
@@ -109,7 +109,7 @@ class XrayScreen(Screen[None]):
         self._key_bar.state = key_state
         self.panel.tick(view.step)
         self._step_bar.show(view.last_step_taken, step_note)
-        self._key_bar.pause_label = "resume" if view.phase == "paused" else "pause"
+        self._key_bar.pause_label = PAUSE_LABELS.get(view.shown_phase, "pause")
 
     def action_edit(self) -> None:
         """Open the line with the present text."""

@@ -94,13 +94,14 @@ def test_without_a_step_since_the_start_or_the_same_load_nothing_is_lost() -> No
     assert load_question(best, at_zero).endswith("The run has taken no step: nothing is lost.")
 
 
-async def test_enter_loads_escape_cancels_and_the_question_follows_the_run(stage: Stage) -> None:
+@pytest.mark.parametrize("key", ["y", "enter"])
+async def test_y_and_enter_load_escape_closes_and_the_question_follows_the_run(stage: Stage, key: str) -> None:
     async with browsing(stage, lambda: [entry("now/best", step=2, run="now")], size=(40, 12)) as at:
         await at.pilot.press("enter")
         await opened(at.app, LoadDialog)
         await at.says("Go back to step 2, “now/best”?", "#question")
         await at.says("now at step 3, is saved first as step-3-before-load.", "#question")
-        await shows(at.app, "enter load", "esc cancel")
+        await shows(at.app, "y enter load", "esc close")
         at.session.emit(steps_finished(4, [3.9, 3.8]))
         await at.says("now at step 5, is saved first as step-5-before-load.", "#question")
         await at.pilot.press("escape")
@@ -108,7 +109,7 @@ async def test_enter_loads_escape_cancels_and_the_question_follows_the_run(stage
         assert at.session.received == []
         await at.pilot.press("enter")
         await opened(at.app, LoadDialog)
-        await press(at.pilot, at.session, "enter")
+        await press(at.pilot, at.session, key)
         await opened(at.app, MainScreen)
         assert at.session.received == [c.LoadCheckpoint(name="now/best")]
 

@@ -63,7 +63,7 @@ async def test_a_run_whose_budget_is_used_up_says_so_lastingly_and_without_a_toa
         await over(app)
         text = screen_text(app)
         assert "saved: best, latest" in text
-        assert "space continue  g sample  o new tweets  q quit" in text
+        assert "space continue  g tweet  o open  q quit" in text
         assert "paused" not in text
         assert not toasts(app)
         bar = app.screen.query_one(EndBar)
@@ -82,11 +82,11 @@ async def test_a_toast_leaves_the_end_and_its_keys_visible(stage: Stage) -> None
     async with app.run_test(size=(40, 12), notifications=True) as pilot:
         await over_in_least(app)
         await pilot.press("full_stop")
-        await shows(app, "No step is left to take", "■ 3 steps in 1:02", "space continue  g sample  o new  q quit")
+        await shows(app, "No step is left to take", "■ 3 steps in 1:02", "space continue  g tweet  o open  q quit")
 
 
 async def over_in_least(app: TweetgenApp) -> None:
-    await shows(app, "■ 3 steps in 1:02   best 2.03", "space continue  g sample  o new  q quit")
+    await shows(app, "■ 3 steps in 1:02   best 2.03", "space continue  g tweet  o open  q quit")
 
 
 async def test_the_unit_key_switches_the_best_figure_too(stage: Stage) -> None:
@@ -203,7 +203,7 @@ async def test_a_replay_shows_its_end_and_says_how_the_run_itself_continues(stag
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(app, "■ replay, finished: 3 steps in 1:02", "best 2.03 bits/char at step 3")
         assert "saved: best" not in screen_text(app)
-        assert f"o new tweets  q quit  tweetgen-tui --resume {RUN} continues the run" in screen_text(app)
+        assert f"o open  q quit  tweetgen-tui --resume {RUN} continues the run" in screen_text(app)
         await pilot.press("space")
         await toasted(app, f"The replay is over; tweetgen-tui --resume {RUN} continues the run")
         await app.screen.run_action("dispatch('budget.change')")
