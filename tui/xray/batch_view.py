@@ -25,6 +25,7 @@ HELP = (
     "Inputs are all columns but the last, targets all but the first: each step predicts the next column.",
     "Tweets of about the same length share a batch, so little is padding. The ids of one are below the grid.",
 )
+_SIGNS = "{bos} is <BOS>, {eos} <EOS>, {padding} padding; {wide} stands for a character of two cells, such as an emoji."
 MAX_ROW_CHARS = 300
 """A tweet this long may be cut."""
 CHAR_SHADE = 0.3
@@ -32,6 +33,12 @@ CHAR_SHADE = 0.3
 _NUMBER_CELLS = 4
 _RULER_STEP = 10
 _NUM_LINES_BELOW = 3
+
+
+def explanation(glyphs: Glyphs) -> tuple[str, ...]:
+    """Return `HELP` and what the glyphs of the grid stand for."""
+    signs = _SIGNS.format(bos=glyphs.bos, eos=glyphs.eos, padding=glyphs.padding, wide=glyphs.wide)
+    return (*HELP, signs)
 
 
 def render(

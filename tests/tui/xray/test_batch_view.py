@@ -10,7 +10,7 @@ from engine.session import batch_service
 from tests import hostile
 from tests.fakes import batch_shown
 from tui.xray import batch_view
-from tui.xray.glyphs import ASCII, UNICODE
+from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.layout import line_width
 from tui.xray.spans import plain
 
@@ -120,6 +120,12 @@ def test_a_row_with_fewer_characters_than_ids_is_filled_up() -> None:
 
 def test_help_is_five_lines() -> None:
     assert len(batch_view.HELP) == 5
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_the_explanation_names_every_glyph_of_the_grid(glyphs: Glyphs) -> None:
+    last = batch_view.explanation(glyphs)[-1]
+    assert f"{glyphs.bos} is <BOS>, {glyphs.eos} <EOS>, {glyphs.padding} padding; {glyphs.wide} stands for" in last
 
 
 @pytest.mark.parametrize("width", [40, 76, 100])

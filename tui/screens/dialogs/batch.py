@@ -51,7 +51,7 @@ class BatchDialog(Dialog[None]):
         """Lay out the grid or its explanation, why there is no batch yet, and what the last single step did."""
         yield self._grid
         with VerticalScroll(id="explanation"):
-            yield Static("\n\n".join(batch_view.HELP), markup=False)
+            yield Static(markup=False, id="sentences")
         yield self._note
         yield self._step
 
@@ -101,4 +101,6 @@ class BatchDialog(Dialog[None]):
         """Explain the grid in its place, or show it again."""
         self.toggle_class("-explains")
         explains = self.has_class("-explains")
+        sentences = batch_view.explanation(self._grid.glyphs)
+        self.query_one("#sentences", Static).update("\n\n".join(sentences))
         self.set_focus(self.query_one("#explanation") if explains else self._grid)
