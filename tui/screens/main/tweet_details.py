@@ -40,7 +40,7 @@ class TweetDetailsController(Controller):
         actions = TweetActions(
             pin=partial(self._pins.toggle, tweet),
             continue_from=self._continue_from,
-            use_as_prime=self._set_prime,
+            use_as_prime=self._toggle_prime,
             xray=partial(self._xray.open, tweet.text),
         )
         note = self._why_not_ask(tweet)
@@ -102,6 +102,10 @@ class TweetDetailsController(Controller):
             return False
         self._sampling.sample(text)
         return True
+
+    def _toggle_prime(self, prime: str) -> None:
+        """Begin all new tweets with `prime`, or with no prime where they begin with it already."""
+        self._set_prime("" if prime == self._run.shown_view.sampling.prime else prime)
 
     def _set_prime(self, prime: str) -> None:
         """Begin all new tweets with `prime`."""

@@ -167,7 +167,7 @@ TWEET_KEYS = (
         "P",
         "use_as_prime",
         "Use as prime",
-        "Begin all new tweets with the text before the cursor; P on the main screen clears it.",
+        "Begin all new tweets with the text before the cursor; P again clears it.",
         label="prime",
         needs=("commands",),
     ),

@@ -169,6 +169,16 @@ async def test_shift_p_sets_the_prime_n_samples_one_tweet_with_it_and_on_the_mai
         await toasted(app, "No prime is set.")
 
 
+async def test_shift_p_a_second_time_in_the_tweet_clears_the_prime(stage: Stage) -> None:
+    async with dialog_of(stage) as (app, pilot, session):
+        await shows(app, "2.00 bits at step 3")
+        await pilot.press(*["right"] * 5)
+        await at(app, 5)
+        await press(pilot, session, "P")
+        await press(pilot, session, "P")
+        assert session.received[-1:] == [c.SetSampling(sampling=SamplingConfig())]
+
+
 async def test_a_prime_of_the_maximum_length_sends_no_command(stage: Stage) -> None:
     started = run_started(sampling=SamplingConfig(max_length=9))
     async with dialog_of(stage, started=started) as (app, pilot, session):
