@@ -49,7 +49,9 @@ class StepBar(Widget):
         """Show a step, or a note where there is none; nothing without either."""
         if (taken, note) != (self.shown, self._note):
             self.shown, self._note = taken, note
-            self.set_class(taken is not None or bool(note), "-up")
+            is_up = taken is not None or bool(note)
+            self.set_class(is_up, "-up")
+            self.screen.set_class(is_up, "-stepped")
             self.refresh()
 
     def render(self) -> Content:

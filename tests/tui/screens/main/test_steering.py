@@ -339,3 +339,13 @@ async def test_a_run_that_is_out_of_memory_is_retried_from_its_latest_checkpoint
         view = app.summary_view
         assert (view.phase, view.train_losses.first_step, view.train_losses.last_step) == ("training", 1, 3)
         assert app.earlier_views == [], "it is the same run"
+
+
+async def test_a_toast_leaves_the_line_of_a_single_step_visible(stage: Stage) -> None:
+    app = stage.app(FakeSession((steps_finished(1, [4.5, 4.2]),)))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await shows(app, "space pause")
+        await pilot.press("full_stop")
+        await shows(app, ". takes one step, space resumes")
+        app.screen.notify("Saved as aaa.")
+        await shows(app, "Saved as aaa.", ". takes one step, space resumes")
