@@ -29,6 +29,8 @@ _MAX_NAMES = 4
 """Names of checkpoints that are listed; the list of checkpoints has all."""
 _NAMES = ("pause", "sample", "open", "leave")
 """The names of the keys, in the order of the line; their labels are those of the key bar."""
+_CHOICES = ": more steps or time, without limit, finish, new run"
+"""What the dialog of the first key offers; named where there is room."""
 _WITHOUT_SESSION = ("open", "leave")
 _READ_ONLY = ("leave",)
 _LEAST_NAMES = ("pause", "leave")
@@ -100,9 +102,11 @@ class EndBar(Widget):
     def _fitting_keys(self, width: int) -> list[Key]:
         """Return the keys that act now, or fewer of them, where not all fit."""
         keys = [key for name in self._names if (key := self._keys.get(name)) is not None]
-        keys = [replace(key, label=PAUSE_LABELS["finished"]) if key.name == "pause" else key for key in keys]
+        label = PAUSE_LABELS["finished"]
+        keys = [replace(key, label=label) if key.name == "pause" else key for key in keys]
+        with_choices = [replace(key, label=label + _CHOICES) if key.name == "pause" else key for key in keys]
         least = [key for key in keys if key.name in _LEAST_NAMES]
-        return keys if sum(map(_num_cells, keys)) <= width + 2 else least
+        return next((each for each in (with_choices, keys) if sum(map(_num_cells, each)) <= width + 2), least)
 
     def _keys_line(self, keys: Sequence[Key]) -> Content:
         line, self._click_targets = Content(" "), []

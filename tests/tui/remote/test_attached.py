@@ -99,7 +99,7 @@ async def test_a_read_only_screen_shows_the_end_of_a_run_but_can_not_continue_it
         session.emit(e.BudgetChanged(max_steps=100, **now))  # type: ignore[arg-type]
         session.emit(e.Paused(**now))  # type: ignore[arg-type]
         await shows(app, "■ finished: 100 steps in 0:09")
-        assert "space continue  g tweet" not in screen_text(app)
+        assert "space continue" not in screen_text(app)
         for key in ("space", "f"):
             await pilot.press(key)
             await toasted(app, "This screen is read-only.")

@@ -54,16 +54,19 @@ async def received(session: FakeSession, *commands: Command) -> None:
     await wait_until(lambda: session.received == list(commands), f"{commands}")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+CHOICES = ": more steps or time, without limit, finish, new run"
+
+
+@pytest.mark.parametrize(("size", "choices"), [((80, 24), ""), ((120, 40), CHOICES), ((200, 60), CHOICES)])
 async def test_a_run_whose_budget_is_used_up_says_so_lastingly_and_without_a_toast(
-    stage: Stage, size: tuple[int, int]
+    stage: Stage, size: tuple[int, int], choices: str
 ) -> None:
     app = stage.app(session_at_end())
     async with app.run_test(size=size):
         await over(app)
         text = screen_text(app)
         assert "saved: best, latest" in text
-        assert "space continue  g tweet  o open  q quit" in text
+        assert f"space continue{choices}  g tweet  o open  q quit" in text
         assert "paused" not in text
         assert not toasts(app)
         bar = app.screen.query_one(EndBar)
