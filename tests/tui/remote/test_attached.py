@@ -37,6 +37,7 @@ from tui.screens.dialogs.base import LeaveDialog
 from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import MAIN_ACTIONS
+from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
@@ -99,7 +100,7 @@ async def test_a_read_only_screen_shows_the_end_of_a_run_but_can_not_continue_it
         session.emit(e.BudgetChanged(max_steps=100, **now))  # type: ignore[arg-type]
         session.emit(e.Paused(**now))  # type: ignore[arg-type]
         await shows(app, "■ finished: 100 steps in 0:09")
-        assert "space continue" not in screen_text(app)
+        assert "space" not in app.screen.query_one(EndBar).render().plain
         for key in ("space", "f"):
             await pilot.press(key)
             await toasted(app, "This screen is read-only.")
