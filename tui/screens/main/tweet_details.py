@@ -100,6 +100,7 @@ class TweetDetailsController(Controller):
                 f"The text is too long to continue: a tweet has at most {max_length} characters.", "warning"
             )
             return False
+        self._run.screen.query_one(TweetFeed).action_follow()  # the new tweet is its last one
         self._sampling.sample(text)
         return True
 

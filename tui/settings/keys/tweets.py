@@ -115,7 +115,14 @@ PROMPT_KEYS = (
         "At the end of the line, accept the next character of the completion.",
         label="character",
     ),
-    Key("enter", "send", "Sample", "Sample a tweet that begins with the prompt.", label="sample", symbols="enter"),
+    Key(
+        "enter",
+        "send",
+        "Sample",
+        "Sample a tweet that begins with the prompt; it may go on otherwise than the completion.",
+        label="sample",
+        symbols="enter",
+    ),
     Key(
         "up",
         "steering.temperature(1)",

@@ -169,6 +169,22 @@ async def test_shift_p_sets_the_prime_n_samples_one_tweet_with_it_and_on_the_mai
         await toasted(app, "No prime is set.")
 
 
+async def test_after_n_the_feed_follows_the_newest_tweet_whatever_was_selected(stage: Stage) -> None:
+    async with dialog_of(stage) as (app, pilot, session):
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        feed = app.screen.query_one(TweetFeed)
+        await pilot.press("up")
+        await wait_until(lambda: feed.is_highlighting, "a selected tweet")
+        await pilot.press("enter")
+        await shows(app, "2.00 bits at step 3")
+        await press(pilot, session, "n")
+        await opened(app, MainScreen)
+        await wait_until(lambda: app.summary_view.tweets[-1].text.endswith("tweet number 1"), "the tweet")
+        assert not feed.is_highlighting
+        await wait_until(lambda: feed.chosen == app.summary_view.tweets[-1], "the new tweet as the newest of the feed")
+
+
 async def test_shift_p_a_second_time_in_the_tweet_clears_the_prime(stage: Stage) -> None:
     async with dialog_of(stage) as (app, pilot, session):
         await shows(app, "2.00 bits at step 3")
