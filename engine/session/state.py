@@ -40,7 +40,7 @@ def require_unspent_budget(training: TrainingConfig, steps: int, epochs: float, 
     if budget is not None:
         option = option_of(budget)
         raise ConfigError(
-            f"The run has taken {steps:,} steps in {seconds:.0f} seconds already; "
+            f"The run has taken {steps:,} steps in {seconds:.1f} s already; "
             f"it would end at once, by {option} {getattr(training, budget):.12g}.",
             f"Set a larger {option}.",
         )

@@ -44,7 +44,7 @@ WHILE_PREPARING: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "no steps beyond those taken": (
         "train --resume first --max-steps 40",
-        ("trained for 40 steps", "larger --max-steps"),
+        ("has taken 40 steps", "--max-steps 40", "larger --max-steps"),
     ),
 }
 

@@ -49,10 +49,13 @@ class StepBar(Widget):
         """Show a step, or a note where there is none; nothing without either."""
         if (taken, note) != (self.shown, self._note):
             self.shown, self._note = taken, note
-            is_up = taken is not None or bool(note)
-            self.set_class(is_up, "-up")
-            self.screen.set_class(is_up, "-stepped")
+            self.set_class(self.is_up, "-up")
             self.refresh()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the line is shown."""
+        return self.shown is not None or bool(self._note)
 
     def render(self) -> Content:
         """Return the line."""

@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.fakes import step_taken
-from tui.widgets.step_bar import step_text
+from tui.widgets.step_bar import StepBar, step_text
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,11 @@ def test_the_line_fits_and_ends_with_a_whole_number(width: int) -> None:
     assert cell_len(text) <= width
     assert text.startswith("step 1,20")
     assert not text.endswith(",")
+
+
+def test_a_line_whose_dialog_is_not_on_the_screen_any_more_can_be_updated() -> None:
+    line = StepBar()
+    line.show(None, "paused: . takes one step")
+    assert line.is_up
+    line.show(None)
+    assert not line.is_up

@@ -80,6 +80,7 @@ class BatchDialog(Dialog[None]):
     def show_step(self, taken: StepTaken | None, note: str) -> None:
         """Show what the last single step did, if it led here, or else a note."""
         self._step.show(taken, note)
+        self.set_class(self._step.is_up, "-stepped")
 
     def show_refusal(self, reason: str) -> None:
         """Show why no batch will come."""

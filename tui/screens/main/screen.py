@@ -1,7 +1,7 @@
 """The main screen: panels over one run, the tick that folds its events into a view, and the controllers of its keys.
 
 The key table names the action of each key: `steering.pause` is `action_pause` of the controller in `steering`. A key
-becomes a command; what that changes comes back as events, which `_route` hands to the controller that shows them.
+becomes a command; what that changes comes back as events, which `EventRouter` passes to the controllers.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar, Literal, assert_never
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,16 +18,13 @@ from textual.events import Paste
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.protocol import events as e
-from engine.protocol.events import TextCompleted, TweetRead
-from tui.run import replay
 from tui.run.branching import OverlayCurve
 from tui.run.bridge import Bridge
 from tui.run.view import RunView
-from tui.screens.dialogs.base import FailureDialog
 from tui.screens.main.batch import BatchController
 from tui.screens.main.budget import BudgetController
 from tui.screens.main.checkpoints import CheckpointsController
+from tui.screens.main.event_router import EventRouter
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.levels import LevelsController
 from tui.screens.main.open_tweets import OpenTweetsController
@@ -51,9 +48,6 @@ from tui.widgets.stage_hint import StageHint
 from tui.widgets.step_bar import StepBar
 
 TICK_SECONDS = 0.1
-_TOASTED = {replay.TITLE}
-"""Titles of refusals that come with every key: a dialog each would be in the way."""
-
 _KEYS_BY_ACTION = {key.action.partition("(")[0]: key for key in (*MAIN_ACTIONS, *XRAY_SCREEN_KEYS)}
 
 
@@ -88,6 +82,19 @@ class MainScreen(Screen[None]):
         self.tweet_details = TweetDetailsController(run, self.sampling, self.pins_and_export, self.xray)
         self.levels = LevelsController(run)
         self.preferences = ScreenPreferencesController(run)
+        self._router = EventRouter(
+            run=run,
+            leaving=self.leaving,
+            steering=self.steering,
+            batches=self.batches,
+            sampling=self.sampling,
+            checkpoints=self.checkpoints,
+            open_tweets=self.open_tweets,
+            pins_and_export=self.pins_and_export,
+            xray=self.xray,
+            tweet_details=self.tweet_details,
+            levels=self.levels,
+        )
 
     @property
     def panels(self) -> Panels:
@@ -138,7 +145,9 @@ class MainScreen(Screen[None]):
         events = self.run.drain()
         if not self._is_covered:
             self.panels.tick(self.run.shown_view, bridge.stage, bridge.host_pid)
-            self.panels.query_one(StepBar).show(self.run.view.last_step_taken, self.run.step_note)
+            step_bar = self.panels.query_one(StepBar)
+            step_bar.show(self.run.view.last_step_taken, self.run.step_note)
+            self.set_class(step_bar.is_up, "-stepped")
             is_read_only = bool(bridge.refusal or bridge.interruption)
             self.panels.query_one(EndBar).show(self.run.view, is_read_only=is_read_only)
         self.panels.show_attachment(bridge.badge)
@@ -147,7 +156,7 @@ class MainScreen(Screen[None]):
         self.panels.show_key_state(key_state)
         self.tweet_details.tick(key_state)
         for event in events:
-            self._route(event)
+            self._router.route(event)
         self.run.messages.tick()
         self.leaving.tick(has_ended=has_ended)
         self.levels.tick()
@@ -169,102 +178,6 @@ class MainScreen(Screen[None]):
             return
         controller, _, name = action.partition(".")
         getattr(getattr(self, controller), f"action_{name}")(*arguments)
-
-    def _route(self, event: e.Event) -> None:  # noqa: C901, PLR0912 - one case per kind of event
-        """Do what an event needs beyond drawing."""
-        toast = self.run.messages.toast
-        match event:
-            case e.CommandRefused():
-                self._route_refusal(event)
-            case e.CheckpointSaved(name=name):
-                self.checkpoints.report_saved(name)
-            case e.CheckpointLoaded(name=name, step=step):
-                self.checkpoints.report_loaded(name, step)
-            case e.LadderSampled():
-                self.sampling.show_ladder(event)
-            case e.Warned(kind="outcome", message=message):
-                self.run.messages.result("The run on one tweet", message)
-            case e.Warned(kind="finished"):
-                pass  # the end bar shows it
-            case e.Warned(kind=kind, message=message):
-                toast(message, "information" if kind == "disk-works" else "warning")
-            case e.RunFinished() | e.RunFailed():
-                self._route_end(event)
-            case e.RunStarted(run=run):
-                self.pins_and_export.open_file(run)
-            case e.FinishPlanned(last_step=last_step):
-                toast(f"Finishing: the learning rate falls to zero until step {last_step:,}. f cancels.")
-            case e.FinishCancelled():
-                toast("Finish cancelled: the learning rate follows its schedule again.")
-            case TextCompleted():
-                self.sampling.prompt.show(event)
-            case TweetRead():
-                self.tweet_details.show(event)
-            case (
-                e.StepsFinished()
-                | e.StepsThinned()
-                | e.EvalFinished()
-                | e.TweetSampled()
-                | e.StepTimes()
-                | e.ThreadsChanged()
-            ):
-                pass  # the panels show it
-            case e.Paused() | e.Resumed() | e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged():
-                pass
-            case e.BatchSizeChanged() | e.IntervalsChanged() | e.SpeedLimitChanged() | e.RanksMeasured():
-                pass
-            case e.BudgetChanged():
-                pass
-            case e.BatchShown():
-                self.batches.show(event)
-                self.xray.show_batch(event)
-            case e.InsightEvent():
-                self.xray.show(event)
-            case e.StepTaken() | e.BaselinesMeasured():
-                pass
-            case _:
-                assert_never(event)
-
-    def _route_refusal(self, refusal: e.CommandRefused) -> None:
-        """Show a refusal where its command came from, as a toast, or in a dialog."""
-        is_brief = refusal.title in _TOASTED
-        match refusal.command:
-            case "Stop" if not is_brief:
-                self.leaving.confirm_unsaved_exit(refusal)
-            case "CompleteText":
-                self.sampling.prompt.show_refusal(refusal.detail)
-            case "ReadTweet" if self.tweet_details.show_refusal(refusal.detail):
-                pass
-            case "MeasureBaselines":
-                self.levels.show_refusal(refusal.detail)
-            case "ShowBatch":
-                self.batches.show_refusal(refusal.detail)
-                self.xray.show_refusal(refusal)
-            case _ if self.xray.show_refusal(refusal):
-                pass
-            case _ if refusal.command == "Finish" or is_brief:
-                self.run.messages.toast(refusal.detail)
-            case _:
-                self.run.messages.error(refusal.title, refusal.detail, refusal.hint)
-
-    def _route_end(self, ended: e.RunFinished | e.RunFailed) -> None:
-        """Show why the run has ended, unless the user ends it."""
-        self.tweet_details.stop_waiting()
-        self.batches.stop_waiting()
-        self.sampling.show_end()
-        if self.run.is_ending:
-            return
-        if isinstance(ended, e.RunFailed):
-            remedy = self.steering.memory_alert.remedy if self.steering.memory_alert else ""
-            dialog = FailureDialog(ended.title, ended.detail, ended.hint, remedy)
-            self.run.messages.failure(dialog, self._on_failure_answer)
-
-    def _on_failure_answer(self, answer: Literal["open", "remedy"] | None) -> None:
-        """Do what was chosen over a run that has failed."""
-        if answer == "remedy":
-            self.steering.action_answer_alert()
-        elif answer == "open":
-            self.open_tweets.action_open()
 
     @on(PromptLine.CompletionRequested)
     def _complete_prompt(self, message: PromptLine.CompletionRequested) -> None:
