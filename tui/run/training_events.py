@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from engine.protocol.events import (
     StepTimes,
     TweetSampled,
 )
+from engine.storage.folders import home
 from tui.run.levels import with_crossings
 from tui.run.series.buckets import Buckets
 from tui.run.view import RunView, ValPoint
@@ -46,6 +48,7 @@ def with_training_events(view: RunView, events: Sequence[TrainingEvent]) -> RunV
     evaluations = [] if view.is_overfit else _of(EvalFinished, events)  # there, they are of the training tweet itself
     saves, ranks = _of(CheckpointSaved, events), _of(RanksMeasured, events)
     latest = [save for save in saves if save.name == "latest"]
+    named = [save for save in saves if not Path(save.path).is_relative_to(home() / "runs")]
     return replace(
         view,
         step=events[-1].step,
@@ -56,6 +59,7 @@ def with_training_events(view: RunView, events: Sequence[TrainingEvent]) -> RunV
         levels=with_crossings(view.levels, ((event.step, event.bits_per_char) for event in evaluations)),
         times=(*view.times, *times)[-MAX_TIMES:],
         saved=saves[-1] if saves else view.saved,
+        saved_by_name=named[-1] if named else view.saved_by_name,
         saved_step=latest[-1].saved_step if latest else view.saved_step,
         ranks=ranks[-1] if ranks else view.ranks,
     )

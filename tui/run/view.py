@@ -95,6 +95,8 @@ class RunView:
     num_tweets: int = 0
     """The number of tweets ever applied; never decreases, so that a feed can compute how many are new."""
     saved: CheckpointSaved | None = None
+    saved_by_name: CheckpointSaved | None = None
+    """The last checkpoint that the user saved; `saved` may be a later one of the run's own."""
     saved_step: int | None = None
     """Of the run's `latest`, from which it would be resumed; None before the first, and after a load until the next."""
     loaded_step: int | None = None

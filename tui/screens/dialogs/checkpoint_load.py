@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
@@ -13,7 +12,7 @@ from textual.widgets import Static
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.metadata import CheckpointInfo
-from engine.storage.folders import folder_of_run, home
+from engine.storage.folders import folder_of_run
 from engine.text import harmless
 from tui.formatting.checkpoint_facts import model_text
 from tui.run.view import RunView
@@ -92,7 +91,7 @@ def _now(entry: CheckpointEntry, view: RunView, run: str) -> str:
         return "The run has taken no step: nothing is lost."
     if (view.loaded_name, view.loaded_step) == (entry.name, view.step):
         return "The run has taken no step since it was loaded: nothing is lost."
-    saved = view.saved
-    if saved is not None and saved.saved_step == view.step and not Path(saved.path).is_relative_to(home() / "runs"):
+    saved = view.saved_by_name
+    if saved is not None and saved.saved_step == view.step:
         return f"The run, now at step {view.step:,}, is saved as “{saved.name}”: nothing is lost."
     return f"The run, now at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."

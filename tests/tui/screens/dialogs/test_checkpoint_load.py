@@ -85,6 +85,13 @@ def test_the_question_says_whether_anything_could_be_lost(name: str, events: tup
     assert shown == f"Go back to step 9, “now/best”? {rest}"
 
 
+def test_an_autosave_after_a_save_by_name_does_not_hide_it() -> None:
+    question = load_question(
+        entry("now/best", step=9, run="now", model=MODEL), view_after(saved("mine"), saved("latest"))
+    )
+    assert question.endswith("The run, now at step 2,748, is saved as “mine”: nothing is lost.")
+
+
 def test_without_a_step_since_the_start_or_the_same_load_nothing_is_lost() -> None:
     best = entry("now/best", step=9, run="now", model=MODEL)
     loaded = e.CheckpointLoaded(step=9, elapsed_seconds=9.0, name="now/best", path="/best", bits_per_char=None)
