@@ -155,7 +155,7 @@ class RemoteBridge:
 
     @property
     def interruption(self) -> str:
-        """Why no command reaches the run for now; empty while there is a connection."""
+        """Why the connection to the run is interrupted; empty while it is not."""
         if not self._is_interrupted:
             return ""
         if self._is_relaunched:

@@ -54,7 +54,7 @@ class Bridge(Protocol):
 
     @property
     def interruption(self) -> str:
-        """Why no command reaches the run for now, as a sentence; empty where they do."""
+        """Why the connection to the run is interrupted, as a sentence; empty while it is not."""
 
     @property
     def welcome(self) -> str:

@@ -26,7 +26,7 @@ class KeyState:
     refusal: str = ""
     """Why this screen must not change the run."""
     interruption: str = ""
-    """Why no command reaches the run for now."""
+    """Why the connection to the run is interrupted; empty while commands reach it."""
     has_alert: bool = True
     has_tweet: bool = True
     """A tweet is selected, or there is a newest one."""
