@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import CharChance, CharRead, TextCompleted, TweetRead

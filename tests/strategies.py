@@ -9,16 +9,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from engine.config.run import (
-    LADDER_TEMPERATURES,
-    MAX_LEARNING_RATE,
-    MAX_TEMPERATURE,
-    MIN_TEMPERATURE,
-    ModelConfig,
-    SamplePacing,
-    SamplingConfig,
-    TrainingConfig,
-)
+from engine.config.run import MAX_LEARNING_RATE, ModelConfig, SamplePacing, TrainingConfig
+from engine.config.sampling import LADDER_TEMPERATURES, MAX_TEMPERATURE, MIN_TEMPERATURE, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.text import clean, defused

@@ -21,7 +21,7 @@ from engine.bench.interleaved import (
 from engine.bench.train_figures import OURS, TUTORIAL, Shape
 from engine.bench.training import compared_thread_counts, named
 from engine.bench.tutorial_loop import TutorialGenerator, sample_sequence
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.sampling.sampler import sample_tweets

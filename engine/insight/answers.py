@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, assert_never
 
 import torch
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.insight.checks import check
 from engine.insight.embedding_map import map_embeddings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.pieces import Pieces

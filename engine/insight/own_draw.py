@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
-from engine.config.run import LADDER_TEMPERATURES, SamplePacing, SamplingConfig
+from engine.config.run import SamplePacing
+from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import codec
 from engine.protocol.events.insight import ReachMethod
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.model.vocab import BOS, PAD, UNK
 
 Floats: TypeAlias = npt.NDArray[np.float32]

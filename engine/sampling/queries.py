@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK, UNKNOWN_CHAR_BITS, Vocab

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from engine.compute.device import derived_seed
 from engine.compute.step_timer import Phase
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError, DistributedError, TweetgenError
 from engine.protocol import commands
 from engine.protocol.commands import Command

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from itertools import takewhile
 
 from engine.compute.device import derived_seed
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.errors import TweetgenError
 from engine.protocol.events import Warned
 from engine.session.run import Run

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.corpus.similarity.novelty import novelty_of
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError

@@ -13,7 +13,8 @@ from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import Stopwatch
 from engine.compute.device import Runtime
 from engine.compute.step_timer import PhaseTimer
-from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch

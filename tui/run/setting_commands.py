@@ -6,14 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal, TypeGuard, get_args
 
-from engine.config.run import (
-    MAX_LEARNING_RATE,
-    MAX_TEMPERATURE,
-    MIN_LEARNING_RATE,
-    MIN_TEMPERATURE,
-    SamplingConfig,
-    TrainingConfig,
-)
+from engine.config.run import MAX_LEARNING_RATE, MIN_LEARNING_RATE, TrainingConfig
+from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE, SamplingConfig
 from engine.protocol.commands import Command, SetBatchSize, SetIntervals, SetLearningRate, SetSampling, SetSpeedLimit
 from engine.protocol.events import (
     BatchSizeChanged,

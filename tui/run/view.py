@@ -9,7 +9,8 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol.events import (
     CheckpointSaved,
     RanksMeasured,

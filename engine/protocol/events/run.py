@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.config.run import ModelConfig, SamplePacing, SamplingConfig, TrainingConfig, Tuning
+from engine.config.run import ModelConfig, SamplePacing, TrainingConfig, Tuning
+from engine.config.sampling import SamplingConfig
 from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, StepNumber
 
 WarningKind = Literal["", "not-finite", "disk", "journal", "disk-works", "outcome", "finished"]

@@ -19,7 +19,7 @@ from engine.compute.device import (
     restore_generator_states,
     seed_generators,
 )
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import Part
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.training_data import TrainingData, load_training_data

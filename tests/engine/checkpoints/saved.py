@@ -13,7 +13,8 @@ from engine.checkpoints.checkpoint import save_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.device import generator_states
 from engine.config.corpus import CorpusConfig
-from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
 from engine.training.trainer import Trainer

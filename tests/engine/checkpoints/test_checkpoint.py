@@ -15,7 +15,8 @@ from engine.checkpoints.header import Header, read_header
 from engine.checkpoints.metadata import read_info
 from engine.compute.device import generator_states
 from engine.config.corpus import CorpusConfig
-from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors, write_checkpoint

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 
 Kind = type[ModelConfig | TrainingConfig | SamplingConfig | CorpusConfig | RuntimeConfig]

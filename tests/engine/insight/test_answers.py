@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import ConfigError, DivergedError
 from engine.insight.answers import Answers, snapshot

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol.codec import DecodeError
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless

@@ -10,7 +10,8 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 
-from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.codec import DecodeError

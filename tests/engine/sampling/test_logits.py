@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.model.vocab import BOS, PAD, UNK
 from engine.sampling.logits import NEVER_SAMPLED, Floats, draw, next_char_weights
 

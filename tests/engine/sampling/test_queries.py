@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, Vocab

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.session.command_queue import MAX_CHANGES_BEFORE_STOP, CommandQueue
 

@@ -10,7 +10,8 @@ import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import read_info
-from engine.config.run import SamplingConfig, TrainingConfig
+from engine.config.run import TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e

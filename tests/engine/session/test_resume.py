@@ -16,7 +16,8 @@ from torch import Tensor
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import read_info
 from engine.compute import device
-from engine.config.run import RunConfig, SamplingConfig, Setting
+from engine.config.run import RunConfig, Setting
+from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e

@@ -10,7 +10,8 @@ import pytest
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.config.corpus import CorpusConfig
-from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab

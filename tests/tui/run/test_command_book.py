@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.run import SamplingConfig, TrainingConfig
+from engine.config.run import TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished

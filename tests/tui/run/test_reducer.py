@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.training.schedule import learning_rate_at
 from tests.fakes import eval_finished, run_started, step_taken, steps_finished, tweet_sampled

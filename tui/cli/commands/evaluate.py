@@ -12,7 +12,8 @@ import typer
 
 from engine.checkpoints.catalog import require_trusted_corpus, resolve_checkpoint
 from engine.config.corpus import CorpusConfig
-from engine.config.run import RuntimeConfig, SamplingConfig
+from engine.config.run import RuntimeConfig
+from engine.config.sampling import SamplingConfig
 from engine.corpus.report import counted
 from engine.errors import ConfigError, CorpusError
 from tui.cli.options import (

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from engine.checkpoints.catalog import resolve_checkpoint
-from engine.config.run import RuntimeConfig, SamplingConfig, with_settings
+from engine.config.run import RuntimeConfig, with_settings
+from engine.config.sampling import SamplingConfig
 from engine.errors import CheckpointError, CorpusError
 from tui.cli.options import FILTERS, MACHINE, SAMPLING, GivenOptions, OptionGroup, fields_of, with_options
 from tui.cli.output.checkpoint_line import print_checkpoint

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from engine.config.run import LADDER_TEMPERATURES
+from engine.config.sampling import LADDER_TEMPERATURES
 from engine.protocol.events import LadderSampled
 from engine.text import ELLIPSIS, harmless
 from tui.screens.dialogs.base import Dialog

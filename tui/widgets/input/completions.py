@@ -7,7 +7,7 @@ a ghost text that changed under the user's eyes could not be accepted.
 
 from __future__ import annotations
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol.commands import CompleteText
 from engine.protocol.events import CharChance, TextCompleted
 

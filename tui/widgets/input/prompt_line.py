@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.suggester import SuggestionReady
 from textual.widgets import Input, Static
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol.commands import CompleteText
 from engine.protocol.events import TextCompleted
 from engine.text import defused, harmless

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.compute.calibration import threads_label
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from tui.formatting.numbers import (
     format_count,
     format_duration,

@@ -10,7 +10,8 @@ from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.device import Runtime
 from engine.compute.gpu.probe import supported_precision
 from engine.compute.gpu.recorder import kept_pool_recorder
-from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.model.gru import TextGenerator
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import CharStepper, RecordedStepper

@@ -7,7 +7,7 @@ from pathlib import Path
 from textual.events import Key
 from textual.widgets import Input, Static
 
-from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
+from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled

@@ -11,7 +11,7 @@ from typing import Any
 from textual.events import Key
 from textual.pilot import Pilot
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_read, tweet_sampled

@@ -8,7 +8,7 @@ from unittest.mock import ANY
 import pytest
 from textual.widgets import Input
 
-from engine.config.run import SamplingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import commands, events
 from tests.fakes import FakeSession, run_started, steps_finished, text_completed, tweet_sampled
 from tests.tui.conftest import Stage, press, screen_text, shows, toasted, toasts, wait_until

@@ -11,7 +11,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from engine.config.run import SamplingConfig, TrainingConfig
+from engine.config.run import TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import events
 from engine.protocol.events import Event
 from tests.fakes import eval_finished, run_started, steps_finished
