@@ -100,6 +100,12 @@ def temperatures() -> SearchStrategy[float]:
     return st.just(0.0) | st.floats(MIN_TEMPERATURE, MAX_TEMPERATURE)
 
 
+def avoided_words() -> SearchStrategy[tuple[str, ...]]:
+    """Words and phrases as in `SamplingConfig.avoid`."""
+    word = tweets(8).map(lambda text: " ".join(text.split())).filter(bool)
+    return st.lists(word, max_size=4).map(tuple)
+
+
 def sampling_configs(primes: Sequence[str] = ("",)) -> SearchStrategy[SamplingConfig]:
     """Valid sampling configs of up to 40 characters, with one of these `primes`, each shorter than that."""
     return st.builds(
@@ -109,7 +115,13 @@ def sampling_configs(primes: Sequence[str] = ("",)) -> SearchStrategy[SamplingCo
         top_p=st.floats(0.001, 1.0),
         min_p=st.floats(0.0, 0.999),
         prime=st.sampled_from(list(primes)),
-        max_length=st.integers(max(map(len, primes)) + 1, 40),
+        max_length=st.integers(max(3, *map(len, primes)) + 1, 40),
+        only_new=st.booleans(),
+        avoid=avoided_words(),
+        must_contain=st.text(TWEET_ALPHABET, max_size=2).map(clean),
+        min_length=st.integers(0, 3),
+        best_of=st.integers(1, 4),
+        temperature_last=st.booleans(),
     )
 
 
@@ -207,6 +219,8 @@ def _values(hint: Any) -> SearchStrategy[Any]:
     """Values of a type hint."""
     if hint in _BY_TYPE:
         return _BY_TYPE[hint]
+    if get_origin(hint) is tuple and get_args(hint)[-1] is not ...:
+        return st.tuples(*map(_values, get_args(hint)))
     if get_origin(hint) is tuple:
         return st.lists(_values(get_args(hint)[0]), max_size=4).map(tuple)
     if get_origin(hint) is UnionType:

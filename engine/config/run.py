@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from engine.config.corpus import CorpusConfig
 from engine.config.sampling import SamplingConfig
@@ -31,7 +31,8 @@ Schedule = Literal["constant", "cosine", "cooldown"]
 Pacing = Literal["steps", "seconds"]
 SamplePacing = Literal["interval", "doubling", "seconds"]
 PresetName = Literal["auto", "tutorial"]
-Setting = int | float | str
+Setting: TypeAlias = Any
+"""A value of a config field; the config checks it."""
 
 MIN_LEARNING_RATE = 1e-8
 MAX_LEARNING_RATE = 10.0

@@ -1,20 +1,31 @@
-"""`SamplingConfig`: the settings of sampled tweets."""
+"""`SamplingConfig`: how tweets are sampled, and which of them are wanted.
+
+The wishes (`only_new`, `avoid`, `must_contain`, `min_length`, `best_of`) change no distribution: whole tweets, the
+drafts, are sampled until one meets them all (`engine.sampling.drafts`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from engine.config.validation import require, require_between
-from engine.text import MAX_CHARS, is_harmless
+from engine.text import MAX_CHARS, is_harmless, with_single_blanks
 
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 5.0
 LADDER_TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0)
+MAX_DRAFTS = 1000
+"""Drafts per tweet at most, without a run."""
+MAX_DRAFTS_IN_RUN = 32
+"""Drafts per tweet at most in a run, which takes no step meanwhile."""
+MAX_AVOIDED_CHARS = 10_000
+"""Avoided words and phrases in total, one character more for each: so a `SetSampling` fits a line of the socket."""
+MAX_REQUIRED_CHARS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """How the next character is sampled from the model's distribution."""
+    """How the next character is sampled from the model's distribution, and the wishes for the whole tweet."""
 
     temperature: float = 0.8
     """Sampling temperature, 0.05 to 5: low is repetitive, 1 is the model's own distribution; 0 is greedy."""
@@ -28,6 +39,29 @@ class SamplingConfig:
     """Text that every sampled tweet starts with."""
     max_length: int = 140
     """Maximum length of a sampled tweet in characters, the prime included."""
+    only_new: bool = False
+    """Refuse drafts that copy a training tweet, or of which at least half is long parts of training tweets. With this
+    or another wish, up to 1,000 drafts are sampled per tweet, in a run 32; if none meets all wishes, the nearest is
+    returned."""
+    avoid: tuple[str, ...] = ()
+    """Refuse drafts with one of these words or phrases, in any case: separated by commas, or @FILE with one per line.
+    Whole words only: art is not in party, but in @art, #art and art's; #art in a FILE is only the tag."""
+    must_contain: str = ""
+    """Refuse drafts without this text, in any case, also within words."""
+    min_length: int = 0
+    """Refuse drafts with fewer characters, the prime included."""
+    best_of: int = 1
+    """Of the first N drafts that meet the other wishes, return the one with the fewest bits per character. Add
+    --only-new: copies have the fewest."""
+    temperature_last: bool = False
+    """Apply top-k, top-p and min-p at temperature 1 and the temperature after them: with --min-p, even 2 to 5 stay
+    readable."""
+
+    @property
+    def has_wishes(self) -> bool:
+        """Whether drafts are refused; those that do not end within `max_length` then are, too."""
+        has_text = bool(self.avoid) or bool(self.must_contain)
+        return self.only_new or has_text or self.min_length > 0 or self.best_of > 1
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
@@ -39,8 +73,23 @@ class SamplingConfig:
         require_between(self, "top_p", 0.001, 1.0)
         require_between(self, "min_p", 0.0, 0.999)
         require_between(self, "max_length", 1, 100_000)
-        longest = min(self.max_length - 1, MAX_CHARS)
-        allowed = f"shorter than --max-length, {self.max_length}, and at most {MAX_CHARS:,} characters long"
-        require("prime", f"{len(self.prime)} characters", allowed, is_valid=len(self.prime) <= longest)
+        require_between(self, "best_of", 1, MAX_DRAFTS)
+        below = f"below --max-length, {self.max_length}"
+        require("min_length", self.min_length, below, is_valid=0 <= self.min_length < self.max_length)
+        self._require_text("prime", MAX_CHARS)
+        self._require_text("must_contain", MAX_REQUIRED_CHARS)
+        num_chars = sum(len(words) + 1 for words in self.avoid)
+        allowed = f"at most {MAX_AVOIDED_CHARS:,} characters of words"
+        require("avoid", f"{num_chars:,}", allowed, is_valid=num_chars <= MAX_AVOIDED_CHARS)
+        for words in self.avoid:
+            is_valid = words != "" and is_harmless(words) and words == with_single_blanks(words)
+            require("avoid", repr(words), "words of visible characters and single blanks", is_valid=is_valid)
+
+    def _require_text(self, name: str, max_chars: int) -> None:
+        """Raise `ConfigError` unless the field `name` is harmless text that fits into a tweet and `max_chars`."""
+        text: str = getattr(self, name)
+        is_valid = len(text) <= min(self.max_length - 1, max_chars)
+        allowed = f"shorter than --max-length, {self.max_length}, and at most {max_chars:,} characters long"
+        require(name, f"{len(text)} characters", allowed, is_valid=is_valid)
         allowed = "text without control or invisible characters or stacks of accents"
-        require("prime", repr(self.prime), allowed, is_valid=is_harmless(self.prime))
+        require(name, repr(text), allowed, is_valid=is_harmless(text))

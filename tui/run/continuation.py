@@ -90,7 +90,7 @@ def limit_text(budget: SetBudget | BudgetChanged) -> str:
 
 def budget_in(settings: Mapping[str, Setting]) -> SetBudget:
     """Return the budget in the settings of a run."""
-    return SetBudget(**{name: settings[name] for name in _FIELDS.values() if name in settings})  # type: ignore[arg-type]
+    return SetBudget(**{name: settings[name] for name in _FIELDS.values() if name in settings})
 
 
 def choices(view: RunView, at_start: SetBudget = _NO_LIMIT) -> tuple[Choice, ...]:

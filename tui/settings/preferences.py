@@ -177,7 +177,7 @@ def broken_rule(entry: Entry, value: object) -> str:
     try:
         msgspec.convert(value, _TYPES[entry.kind])
         if entry.table == "intervals":
-            with_settings(TrainingConfig(), {entry.name: value})  # type: ignore[dict-item] # a number, as just checked
+            with_settings(TrainingConfig(), {entry.name: value})
     except msgspec.ValidationError:
         return "it must be true or false." if entry.kind == "switch" else f"it must be {_one_of(entry)}."
     except ConfigError as error:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import get_args
 
 from engine.protocol import codec
-from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, Novelty, StepNumber
+from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, Novelty, RefusalReason, StepNumber
 from engine.protocol.events.insight import (
     BaselinesMeasured,
     BatchRow,
@@ -156,6 +156,7 @@ __all__ = [
     "RanksMeasured",
     "ReachMeasured",
     "ReachMethod",
+    "RefusalReason",
     "Resumed",
     "RunFailed",
     "RunFinished",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.protocol.events.base import BaseEvent, Novelty, Number
+from engine.protocol.events.base import BaseEvent, Count, Novelty, Number, RefusalReason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,12 @@ class TweetSampled(BaseEvent):
     """Bits of each character, and of `<EOS>` if it was reached; () where they are not recorded."""
     prime: str = ""
     """The text that it begins with."""
+    num_drafts: Count = 1
+    """Tweets sampled until this one was chosen, itself included."""
+    refused: tuple[tuple[RefusalReason, Count], ...] = ()
+    """The number of drafts that did not meet the wishes, by the first reason of each."""
+    unmet: tuple[RefusalReason, ...] = ()
+    """What of the wishes this tweet does not meet, as no draft met them all; () where it meets them."""
 
 
 @dataclass(frozen=True, kw_only=True)

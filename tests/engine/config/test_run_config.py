@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
-from engine.config.sampling import SamplingConfig
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig, field_help
+from engine.config.sampling import MAX_DRAFTS, MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.errors import ConfigError
 
 Kind = type[ModelConfig | TrainingConfig | SamplingConfig | CorpusConfig | RuntimeConfig]
@@ -33,6 +33,8 @@ OUT_OF_RANGE: list[tuple[Kind, str, list[Any]]] = [
     (SamplingConfig, "top_k", [-1]),
     (SamplingConfig, "top_p", [0.0, 1.01, math.nan]),
     (SamplingConfig, "max_length", [0, -1, 100_001]),
+    (SamplingConfig, "min_length", [-1, 140]),
+    (SamplingConfig, "best_of", [0, 1001]),
     (CorpusConfig, "format", ["xml"]),
     (CorpusConfig, "max_length", [0, 100_001]),
     (CorpusConfig, "overfit", [-1]),
@@ -62,3 +64,31 @@ def test_a_run_config_refuses_an_invalid_or_unknown_setting(settings: Mapping[st
 def test_tied_embeddings_must_have_the_hidden_size() -> None:
     with pytest.raises(ConfigError, match=r"embedding_size must be equal to hidden_size, 128"):
         ModelConfig(embedding_size=64, hidden_size=128, tied_embeddings=True)
+
+
+@pytest.mark.parametrize("words", ["", " ", "a  b", " a", "a\n", "\x1b[31m", "\u202e"])
+def test_avoided_words_are_visible_and_have_single_blanks(words: str) -> None:
+    with pytest.raises(ConfigError, match=r"avoid must be words of visible characters"):
+        SamplingConfig(avoid=("good morning", words))
+
+
+def test_long_lists_of_avoided_words_and_long_required_texts_are_refused() -> None:
+    assert SamplingConfig(avoid=("word",) * 2000).has_wishes
+    with pytest.raises(ConfigError, match=r"avoid must be at most 10,000 characters"):
+        SamplingConfig(avoid=("word",) * 2001)
+    with pytest.raises(ConfigError, match=r"must_contain must be shorter than --max-length, 9"):
+        SamplingConfig(must_contain="123456789", max_length=9)
+
+
+@pytest.mark.parametrize(
+    "wish", [{"only_new": True}, {"avoid": ("x",)}, {"must_contain": "x"}, {"min_length": 1}, {"best_of": 2}]
+)
+def test_each_wish_is_one(wish: dict[str, Any]) -> None:
+    assert SamplingConfig(**wish).has_wishes
+    assert not SamplingConfig(temperature=2.0, min_p=0.1, temperature_last=True, max_length=9).has_wishes
+
+
+def test_the_help_of_the_wishes_names_both_bounds() -> None:
+    text = field_help(SamplingConfig)["only_new"]
+    assert f"up to {MAX_DRAFTS:,} drafts" in text
+    assert f"in a run {MAX_DRAFTS_IN_RUN}" in text

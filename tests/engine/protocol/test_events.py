@@ -30,7 +30,8 @@ EVENTS = {
     "StepsThinned": "first_step num_steps least_loss mean_loss greatest_loss least_grad_norm mean_grad_norm "
     "greatest_grad_norm learning_rate chars_per_second",
     "EvalFinished": "val_loss bits_per_char is_best",
-    "TweetSampled": "text temperature reached_eos bits_per_char novelty copied_share char_bits prime",
+    "TweetSampled": "text temperature reached_eos bits_per_char novelty copied_share char_bits prime num_drafts "
+    "refused unmet",
     "LadderSampled": "prime seed rungs",
     "CheckpointSaved": "name path bits_per_char weights_step",
     "CheckpointLoaded": "name path bits_per_char epochs",
@@ -101,7 +102,8 @@ CONFIGS = {
     "training": "preset preset_reason batch_size learning_rate schedule warmup_steps weight_decay max_grad_norm "
     "average_lag epochs max_steps max_seconds eval_every eval_tweets sample_every sample_pacing pacing save_every "
     "keep_checkpoints autosave_seconds keep_every_step steps_per_second seed",
-    "sampling": "temperature top_k top_p min_p prime max_length",
+    "sampling": "temperature top_k top_p min_p prime max_length only_new avoid must_contain min_length best_of "
+    "temperature_last",
 }
 
 
@@ -120,11 +122,19 @@ def test_every_event_and_command_has_exactly_the_documented_fields() -> None:
 
 def test_json_has_the_type_step_and_seconds_first_and_then_the_fields() -> None:
     sampled = e.TweetSampled(
-        text="hi", temperature=0.8, reached_eos=False, bits_per_char=2.5, novelty="near-copy", char_bits=(1.5,), **NOW
+        text="hi",
+        temperature=0.8,
+        reached_eos=False,
+        bits_per_char=2.5,
+        novelty="near-copy",
+        char_bits=(1.5,),
+        num_drafts=3,
+        refused=(("copy", 2),),
+        **NOW,
     )
     assert e.to_json(sampled) == (
         '{"event":"TweetSampled","step":7,"elapsed_seconds":1.5,"text":"hi","temperature":0.8,"reached_eos":false,'
-        '"bits_per_char":2.5,"novelty":"near-copy","copied_share":0.0,"char_bits":[1.5],"prime":""}'
+        '"bits_per_char":2.5,"novelty":"near-copy","copied_share":0.0,"char_bits":[1.5],"prime":"","num_drafts":3,"refused":[["copy",2]],"unmet":[]}'
     )
     assert c.to_json(c.SampleLadder(seed=1, temperatures=(0.2, 1.0))) == (
         '{"command":"SampleLadder","seed":1,"prime":"","temperatures":[0.2,1.0]}'
