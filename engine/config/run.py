@@ -37,6 +37,7 @@ Setting: TypeAlias = Any
 MIN_LEARNING_RATE = 1e-8
 MAX_LEARNING_RATE = 10.0
 MAX_BATCH_SIZE = 65536
+MAX_NGRAM_CONTEXTS = 16_384
 MIN_STEPS_PER_SECOND = 0.01
 
 
@@ -54,6 +55,11 @@ class ModelConfig:
     """Dropout probability between GRU layers and before the output projection."""
     tied_embeddings: bool = False
     """Share one matrix between embedding and output projection."""
+    ngram_order: int = 0
+    """Learn logits of their own for frequent contexts of the last 2, or 2 and 3, characters; 0 disables them. At most
+    16,384 contexts, fewer with a vocabulary of more than 256 characters."""
+    ngram_contexts: int = 0
+    """Number of these contexts (R), counted in the training tweets at the start of a run."""
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
@@ -61,6 +67,8 @@ class ModelConfig:
         require_between(self, "hidden_size", 1, 8192)
         require_between(self, "num_layers", 1, 16)
         require_between(self, "dropout", 0.0, 0.95)
+        require("ngram_order", self.ngram_order, "0, 2 or 3", is_valid=self.ngram_order in {0, 2, 3})
+        require_between(self, "ngram_contexts", 0, MAX_NGRAM_CONTEXTS)
         is_square = not self.tied_embeddings or self.embedding_size == self.hidden_size
         allowed = f"equal to hidden_size, {self.hidden_size}, with tied embeddings"
         require("embedding_size", self.embedding_size, allowed, is_valid=is_square)
@@ -70,7 +78,8 @@ class ModelConfig:
         embedding = 0 if self.tied_embeddings else vocab_size * self.embedding_size
         inputs = (self.embedding_size, *[self.hidden_size] * (self.num_layers - 1))
         layers = sum(3 * self.hidden_size * (size + self.hidden_size + 2) for size in inputs)
-        return embedding + layers + vocab_size * (self.hidden_size + 1)
+        table = vocab_size * (1 + self.ngram_contexts) if self.ngram_contexts else 0
+        return embedding + layers + vocab_size * (self.hidden_size + 1) + table
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,10 @@ N characters of a batch without padding.
         inp (B, T) ──embed──> (B, T, E) ──rnn──> (B, T, H) ──proj──> logits (B, T, V)
                                         hidden (L, B, H) ──> hidden (L, B, H)
 
-Attribute and parameter names are the tutorial's (CSC321 Tutorial 11), so a `state_dict` of either loads in the other.
+The last two and three characters may add logits of their own (`engine.model.ngram_bias`).
+
+Attribute and parameter names are the tutorial's (CSC321 Tutorial 11), so a `state_dict` of either loads in the other,
+except for `ngram_bias.*`, which the tutorial's model lacks.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from engine.config.run import ModelConfig
+from engine.model.ngram_bias import NgramBias
 
 _INITIALIZATIONS = frozenset({nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_})
 
@@ -41,6 +45,8 @@ class _NoInitialization(TorchFunctionMode):
 class TextGenerator(nn.Module):
     """Embedding, GRU and output projection, with dropout between GRU layers and before the projection."""
 
+    ngram_bias: NgramBias | None
+
     def __init__(
         self,
         vocab_size: int,
@@ -50,11 +56,12 @@ class TextGenerator(nn.Module):
         dropout: float = 0.0,
         *,
         tied_embeddings: bool = False,
+        ngram_contexts: int = 0,
     ) -> None:
         """Draw PyTorch's default initial weights from the global generator.
 
         With `tied_embeddings` (Press and Wolf 2017, arXiv:1608.05859), `embed` and `proj` share one matrix, (V, H),
-        with an initial standard deviation of H^-1/2.
+        with an initial standard deviation of H^-1/2. With `ngram_contexts`, there is an `ngram_bias` of so many rows.
         """
         super().__init__()
         self.embed = nn.Embedding(vocab_size, embedding_size)
@@ -65,12 +72,13 @@ class TextGenerator(nn.Module):
         if tied_embeddings:
             nn.init.normal_(self.embed.weight, std=hidden_size**-0.5)
             self.proj.weight = self.embed.weight
+        self.ngram_bias = NgramBias(ngram_contexts, vocab_size) if ngram_contexts else None
 
     @classmethod
     def from_config(cls, vocab_size: int, config: ModelConfig) -> TextGenerator:
         """Return a new model of the sizes in `config`."""
         shape = config.embedding_size, config.hidden_size, config.num_layers, config.dropout
-        return cls(vocab_size, *shape, tied_embeddings=config.tied_embeddings)
+        return cls(vocab_size, *shape, tied_embeddings=config.tied_embeddings, ngram_contexts=config.ngram_contexts)
 
     @classmethod
     def without_weights(cls, vocab_size: int, config: ModelConfig) -> TextGenerator:
@@ -88,14 +96,18 @@ class TextGenerator(nn.Module):
         """Device of the weights."""
         return self.proj.weight.device
 
-    def forward(self, inp: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, inp: Tensor, hidden: Tensor | None = None, before: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the logits (B, T, V) of the character after each one of `inp`, and the last hidden state (L, B, H).
 
-        `inp` (B, T) token ids; `hidden` (L, B, H), None for zeros.
+        `inp` (B, T) token ids; `hidden` (L, B, H), None for zeros; `before` (B, 2) the token ids before `inp`, None at
+        the start of a tweet, matters to the `ngram_bias` only.
         """
         embedded = self.embed(inp)  # (B, T, E)
         output, hidden = self.rnn(embedded, hidden)  # (B, T, H), (L, B, H)
-        return self.proj(self.dropout(output)), hidden  # (B, T, V)
+        logits = self.proj(self.dropout(output))  # (B, T, V)
+        if self.ngram_bias is not None:
+            logits = logits + self.ngram_bias(inp, before)  # (B, T, V)
+        return logits, hidden
 
 
 def weights_with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

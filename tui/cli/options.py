@@ -91,7 +91,7 @@ RUN = (
     *TWEETS,
     OptionGroup("Training", RunConfig, ("preset",)),
     OptionGroup("Training", TrainingConfig, ("max_seconds", "max_steps", "seed")),
-    OptionGroup("Model", ModelConfig, tuple(name for name in field_help(ModelConfig) if name != "tied_embeddings")),
+    OptionGroup("Model", ModelConfig, ("embedding_size", "hidden_size", "num_layers", "dropout")),
     OptionGroup("Training details", CorpusConfig, ("overfit",)),
     OptionGroup(
         "Training details",
