@@ -1,48 +1,62 @@
-"""The dialogs of the settings in which a number is typed or a key pressed."""
+"""The dialogs of the settings in which a value is typed or a key pressed."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
-from engine.config.run import field_help
 from tui.screens.dialogs.base import Dialog
 from tui.settings.keymap import KeyMap, mapped, objection
 from tui.settings.keys.key import Key
-from tui.settings.preferences import Entry, Preferences, broken_rule
 from tui.widgets.input.line_input import LineInput
 
 BY_PRESET = "from the preset"
 """Shown for a number that is not set."""
 
 
-class NumberSettingDialog(Dialog[str]):
-    """Answer with a number, or with an empty text for the default."""
+class ValueDialog(Dialog[str]):
+    """Answer with a typed value, stripped, or with an empty text for the default; an error is shown while typing."""
 
     KEYS_LINE = "enter set · esc cancel"
-    CSS = "NumberSettingDialog #box { width: 60; }"
+    CSS = "ValueDialog #box { width: 60; }"
 
-    def __init__(self, entry: Entry, current: float | None) -> None:
-        """Ask for a value of `entry`."""
-        super().__init__(entry.label)
-        self._entry = entry
-        self._current = "" if current is None else f"{current:g}"
+    def __init__(
+        self,
+        label: str,
+        text: str,
+        sentence: str,
+        error_of: Callable[[str], str],
+        *,
+        placeholder: str = "",
+        max_length: int = 12,
+    ) -> None:
+        """Begin with `text`. `error_of` returns what is wrong with a text, in a sentence; empty if it is valid."""
+        super().__init__(label)
+        self._text = text
+        self._sentence = sentence
+        self._error_of = error_of
+        self._placeholder = placeholder
+        self._max_length = max_length
 
     def compose_body(self) -> ComposeResult:
-        """Show the line, and below it the setting or an error."""
-        yield LineInput(self._current, placeholder=BY_PRESET, max_length=12, select_on_focus=True)
-        yield Static(field_help(Preferences)[self._entry.name], markup=False, id="hint")
+        """Show the line, and below it the sentence on the setting or an error."""
+        yield LineInput(self._text, placeholder=self._placeholder, max_length=self._max_length, select_on_focus=True)
+        yield Static(self._sentence, markup=False, id="hint")
+
+    @on(Input.Changed)
+    def _validate(self, event: Input.Changed) -> None:
+        """Show the error in the line, or else the sentence."""
+        error = self._error_of(event.value.strip())
+        self._show_hint(error or self._sentence, is_error=bool(error))
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
-        """Answer, or show the error."""
+        """Answer, unless there is an error."""
         text = event.value.strip()
-        rule = broken_rule(self._entry, number_or_text(text)) if text else ""
-        if rule:
-            sentence = rule.replace(self._entry.name, "it", 1)
-            self._show_hint(sentence[0].upper() + sentence[1:], is_error=True)
-        else:
+        if not self._error_of(text):
             self.dismiss(text)
 
 

@@ -26,7 +26,7 @@ from tui.run.replay import REASON
 from tui.run.view import RunView
 from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.help import HelpScreen
-from tui.screens.dialogs.setting_values import KeyDialog, NumberSettingDialog
+from tui.screens.dialogs.setting_values import KeyDialog, ValueDialog
 from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferencesStore
@@ -153,10 +153,13 @@ async def test_an_interval_is_validated_saved_and_if_labelled_so_set_in_this_run
         await at(app, "sample_every")
         await shows(app, "from the preset", "in this run and in new ones")
         await pilot.press("enter")
-        await opened(app, NumberSettingDialog)
-        await pilot.press(*"abc", "enter")
+        await opened(app, ValueDialog)
+        await pilot.press(*"abc")
         await shows(app, "It must be a whole number.")
-        await pilot.press("ctrl+u", "-", "3", "enter")
+        await pilot.press("enter", "ctrl+u")
+        await shows(app, "Steps between two tweets, 0: none")
+        assert isinstance(app.screen, ValueDialog), "an invalid value is not set"
+        await pilot.press("-", "3", "enter")
         await shows(app, "at least 0")
         await pilot.press("home", "delete", "enter")
         await opened(app, SettingsScreen)
@@ -165,13 +168,13 @@ async def test_an_interval_is_validated_saved_and_if_labelled_so_set_in_this_run
         await wait_until(lambda: kept(path) == {"intervals": {"sample_every": 3}}, "the file")
         await shows(app, "3  *")
         await pilot.press("enter")
-        await opened(app, NumberSettingDialog)
+        await opened(app, ValueDialog)
         await pilot.press("backspace", "enter")
         await wait_until(lambda: kept(path) == {"intervals": {}}, "the file")
         await at(app, "autosave_seconds")
         await shows(app, "latest checkpoint, in new runs")
         await pilot.press("enter")
-        await opened(app, NumberSettingDialog)
+        await opened(app, ValueDialog)
         await pilot.press(*"7.5", "enter")
         await wait_until(lambda: kept(path) == {"intervals": {"autosave_seconds": 7.5}}, "the file")
         assert session.received == [now]
