@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, assert_never
 
+from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.protocol.events import (
     BaselinesMeasured,
@@ -45,6 +46,7 @@ from engine.protocol.events import (
     TweetSampled,
     Warned,
 )
+from tui.run.drafts import DraftCounts, has_same_filter
 from tui.run.levels import levels_from, uncrossed_after, with_crossings
 from tui.run.marks import with_mark
 from tui.run.rates import next_rate
@@ -91,7 +93,7 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
         case ThreadsChanged(num_threads=num_threads):
             return replace(_with_new_pace(view, event), num_threads=num_threads)
         case SamplingChanged(sampling=sampling):
-            return replace(view, sampling=sampling)
+            return _sampling_with(view, sampling)
         case Paused():
             return replace(view, phase="paused")
         case Resumed():
@@ -136,6 +138,12 @@ def _at_epochs(view: RunView, epochs: float | None) -> RunView:
     return view if epochs is None else replace(view, epochs_before=epochs, batch_size_since=view.step)
 
 
+def _sampling_with(view: RunView, sampling: SamplingConfig) -> RunView:
+    """Return the view with other sampling settings; another filter begins a new count of drafts."""
+    drafts = view.drafts if has_same_filter(view.sampling, sampling) else DraftCounts()
+    return replace(view, sampling=sampling, drafts=drafts)
+
+
 def _at_learning_rate(view: RunView, peak: float) -> RunView:
     """Return the view with another peak learning rate; warm-up and schedule scale it as before."""
     before = view.training.learning_rate if view.training is not None else 0.0
@@ -157,7 +165,7 @@ def _retrained(view: RunView, **changes: Any) -> RunView:  # noqa: ANN401 - as i
 def _started(view: RunView, event: RunStarted) -> RunView:
     """Return the view at the start of a session; a resumed run has the curve of the sessions before."""
     before = event.resumed_from or ""
-    view = _truncated(view, event.step) if before else view
+    view = _sampling_with(_truncated(view, event.step) if before else view, event.sampling)
     view = replace(
         _at_epochs(view, event.epochs),
         phase="training",
@@ -175,7 +183,6 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         times=(),
         ranks=None,
         levels=(),
-        sampling=event.sampling,
         saved_step=event.step if event.resumed_from == f"{event.run}/latest" else None,
         loaded_step=None,
         loaded_name="",

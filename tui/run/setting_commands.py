@@ -18,6 +18,7 @@ from engine.protocol.events import (
     SpeedLimitChanged,
 )
 from tui.formatting.numbers import format_count, format_learning_rate, format_temperature, shortened
+from tui.formatting.sampling import SETTING_LABELS, format_setting
 from tui.run.view import RunView
 
 Interval = Literal["eval_every", "sample_every"]
@@ -27,7 +28,7 @@ INTERVALS_IN_STEPS: tuple[Interval, ...] = get_args(Interval)
 TEMPERATURE_STEP = 0.05
 LEARNING_RATE_FACTOR = 10**0.1
 """Ten steps are a factor of ten."""
-_MAX_PRIME_CELLS = 24
+_MAX_VALUE_CELLS = 24
 
 
 def is_setting(command: Command) -> TypeGuard[SettingCommand]:
@@ -138,7 +139,7 @@ def _sampling_differences(sampling: SamplingConfig, other: SamplingConfig) -> It
     if sampling.temperature != other.temperature:
         yield f"temperature back to {format_temperature(sampling.temperature)}"
     if sampling.prime != other.prime:
-        yield f"prime back to “{shortened(sampling.prime, _MAX_PRIME_CELLS)}”" if sampling.prime else "prime cleared"
-    for name, label in (("top_k", "top-k"), ("top_p", "top-p"), ("min_p", "min-p"), ("max_length", "max length")):
+        yield f"prime back to “{shortened(sampling.prime, _MAX_VALUE_CELLS)}”" if sampling.prime else "prime cleared"
+    for name, label in SETTING_LABELS.items():
         if getattr(sampling, name) != getattr(other, name):
-            yield f"{label} back to {getattr(sampling, name):g}"
+            yield f"{label} back to {shortened(format_setting(name, sampling), _MAX_VALUE_CELLS)}"

@@ -22,6 +22,7 @@ from engine.protocol.events import (
     TweetSampled,
     Warned,
 )
+from tui.run.drafts import DraftCounts
 from tui.run.levels import Level
 from tui.run.marks import Mark
 from tui.run.series.series import Series
@@ -95,6 +96,8 @@ class RunView:
     """The latest, and a thinned selection of the older ones; all of them are in the journal."""
     num_tweets: int = 0
     """The number of tweets ever applied; never decreases, so that a feed can compute how many are new."""
+    drafts: DraftCounts = field(default_factory=DraftCounts)
+    """Those of the tweets sampled with the current filter."""
     saved: CheckpointSaved | None = None
     saved_by_name: CheckpointSaved | None = None
     """The last checkpoint that the user saved; `saved` may be a later one of the run's own."""

@@ -193,7 +193,20 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
             "evaluations back to every 500 steps, tweets back to every 100 steps",
         ),
         (c.SetSampling(sampling=SamplingConfig(prime="the ")), "prime cleared"),
-        (c.SetSampling(sampling=SamplingConfig(temperature=1.0, top_k=5)), "temperature back to 0.80, top-k back to 0"),
+        (
+            c.SetSampling(sampling=SamplingConfig(temperature=1.0, top_k=5)),
+            "temperature back to 0.80, top-k back to off",
+        ),
+        (
+            c.SetSampling(sampling=SamplingConfig(only_new=True, avoid=("a", "b"), best_of=4)),
+            "only new back to off, avoid back to none, best of back to 1",
+        ),
+        (
+            c.SetSampling(
+                sampling=SamplingConfig(must_contain="x", min_length=9, max_length=99, temperature_last=True)
+            ),
+            "must contain back to none, min length back to 0, max length back to 140, temperature last back to off",
+        ),
     ],
     ids=repr,
 )

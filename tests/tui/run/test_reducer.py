@@ -15,6 +15,7 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.training.schedule import learning_rate_at
 from tests.fakes import eval_finished, run_started, step_taken, steps_finished, tweet_sampled
+from tui.run.drafts import DraftCounts
 from tui.run.eta import eta_of
 from tui.run.folding import fold
 from tui.run.reducer import MAX_WARNINGS, apply
@@ -250,3 +251,30 @@ def test_a_speed_limit_is_that_of_the_settings_until_it_is_changed() -> None:
     assert view.training == TrainingConfig(steps_per_second=4.0)
     resumed_view = fold(view.for_resume(), [run_started(step=5, resumed_from="2026-11-25-101112/latest")])
     assert resumed_view.speed_limit == 0.0
+
+
+FILTER = SamplingConfig(only_new=True, avoid=("rain",), best_of=2)
+
+
+def filtered(sampling: SamplingConfig, step: int = 1) -> e.SamplingChanged:
+    return e.SamplingChanged(step=step, elapsed_seconds=0.1, sampling=sampling)
+
+
+def test_drafts_are_counted_by_reason_while_a_filter_is_set_and_anew_for_another() -> None:
+    drafts = (
+        tweet_sampled("a", 2, num_drafts=7, refused=(("copy", 3), ("avoided word", 2))),
+        tweet_sampled("b", 3, num_drafts=4, refused=(("copy", 1), ("unfinished", 3)), unmet=("unfinished",)),
+    )
+    view = view_after(run_started(), tweet_sampled("before", 1), filtered(FILTER), *drafts)
+    assert view.drafts == DraftCounts(
+        num_drafts=11, num_shown=2, num_failing=1, refused=(("copy", 4), ("avoided word", 2), ("unfinished", 3))
+    )
+    assert view.drafts.num_passed_over == 1
+    assert fold(view_after(run_started(), tweet_sampled("before", 1), filtered(FILTER)), drafts).drafts == view.drafts
+    warmer = view_after(filtered(replace(FILTER, temperature=1.5)), loaded(1), begin=view)
+    assert warmer.drafts == view.drafts, "neither temperature nor a load changes the filter"
+    resumed_run = run_started(resumed_from="2026-11-25-101112/latest", sampling=FILTER)
+    assert view_after(resumed_run, begin=view).drafts == view.drafts
+    for other in (replace(FILTER, avoid=()), SamplingConfig()):
+        assert view_after(filtered(other), begin=view).drafts == DraftCounts()
+    assert view_after(filtered(SamplingConfig()), tweet_sampled("c"), begin=view).drafts == DraftCounts()
