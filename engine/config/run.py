@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from engine.config.corpus import CorpusConfig
-from engine.config.sampling import SamplingConfig
+from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
 from engine.config.validation import LARGEST, require, require_between, require_choice
 from engine.errors import ConfigError
 
@@ -215,7 +215,8 @@ class RunConfig:
                 raise ConfigError(f"There is no setting {name}, which was set to {value}.")
         with_settings(ModelConfig(), self.settings)
         with_settings(TrainingConfig(), self.settings)
-        with_settings(SamplingConfig(), self.settings)
+        is_new = self.resume is None and self.checkpoint is None
+        with_settings(SamplingConfig() if is_new else SamplingConfig(max_length=MAX_TWEET_CHARS), self.settings)
         if self.resume is not None and (self.checkpoint is not None or self.run_name is not None):
             raise ConfigError(
                 "--resume continues a run in its own folder; it can't be combined with --checkpoint or --run-name.",

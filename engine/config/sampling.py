@@ -6,7 +6,7 @@ drafts, are sampled until one meets them all (`engine.sampling.drafts`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.config.validation import require, require_between
 from engine.text import MAX_CHARS, is_harmless, with_single_blanks
@@ -14,6 +14,8 @@ from engine.text import MAX_CHARS, is_harmless, with_single_blanks
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 5.0
 LADDER_TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0)
+MAX_TWEET_CHARS = 100_000
+"""The largest `max_length`."""
 MAX_DRAFTS = 1000
 """Drafts per tweet at most, without a run."""
 MAX_DRAFTS_IN_RUN = 32
@@ -63,6 +65,10 @@ class SamplingConfig:
         has_text = bool(self.avoid) or bool(self.must_contain)
         return self.only_new or has_text or self.min_length > 0 or self.best_of > 1
 
+    def without_wishes(self) -> SamplingConfig:
+        """Return the settings of the distribution alone, with prime and maximum length."""
+        return replace(self, only_new=False, avoid=(), must_contain="", min_length=0, best_of=1)
+
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
         value: object = self.temperature
@@ -72,10 +78,11 @@ class SamplingConfig:
         require_between(self, "top_k", 0)
         require_between(self, "top_p", 0.001, 1.0)
         require_between(self, "min_p", 0.0, 0.999)
-        require_between(self, "max_length", 1, 100_000)
+        require_between(self, "max_length", 1, MAX_TWEET_CHARS)
         require_between(self, "best_of", 1, MAX_DRAFTS)
-        below = f"below --max-length, {self.max_length}"
-        require("min_length", self.min_length, below, is_valid=0 <= self.min_length < self.max_length)
+        longest = min(self.max_length - 1, MAX_CHARS)
+        allowed = f"below --max-length, {self.max_length}, and at most {MAX_CHARS:,}"
+        require("min_length", self.min_length, allowed, is_valid=0 <= self.min_length <= longest)
         self._require_text("prime", MAX_CHARS)
         self._require_text("must_contain", MAX_REQUIRED_CHARS)
         num_chars = sum(len(words) + 1 for words in self.avoid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +13,15 @@ from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.device import Runtime
 from engine.config.run import RuntimeConfig, Setting, with_settings
-from engine.config.sampling import SamplingConfig
+from engine.config.sampling import MAX_DRAFTS, SamplingConfig
 from engine.corpus.loading import load_corpus
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import CheckpointError, CorpusError
-from engine.protocol.events import Novelty
+from engine.protocol.events import Novelty, RefusalReason
+from engine.sampling.drafts import ChosenDraft, draft_tweets
 from engine.sampling.sampler import SampledTweet, sample_tweets
+from engine.sampling.wishes import Wishes
 from engine.text import harmless
-
-BATCH_SIZE = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,12 @@ class GeneratedTweet:
     bits_per_char: float
     novelty: Novelty | None
     """None if the training tweets have not been loaded."""
+    num_drafts: int = 1
+    """Tweets sampled until this one was chosen, itself included."""
+    refused: tuple[tuple[RefusalReason, int], ...] = ()
+    """The number of drafts that did not meet the wishes, by the first reason of each."""
+    unmet: tuple[RefusalReason, ...] = ()
+    """What of the wishes this tweet does not meet, as no draft met them all."""
 
 
 class Generator:
@@ -68,23 +74,31 @@ class Generator:
         return with_settings(self.info.sampling, settings)
 
     def generate(self, count: int, sampling: SamplingConfig, seed: int) -> Iterator[GeneratedTweet]:
-        """Sample `count` tweets, the i-th with the seed `seed` + i.
+        """Sample `count` tweets that meet the wishes or come nearest, the i-th with the seed `seed` + i.
 
-        Raises `VocabError` on unknown characters in the prime.
+        With `only_new` the training tweets must have been loaded. Raises `VocabError` on unknown characters in the
+        prime.
         """
-        for first in range(0, count, BATCH_SIZE):
-            seeds = range(seed + first, seed + min(first + BATCH_SIZE, count))
-            with torch.inference_mode():
-                tweets = sample_tweets(self._model, self._vocab, sampling, seeds, may_compile=False)
-            yield from map(self._to_generated, tweets)
 
-    def _to_generated(self, tweet: SampledTweet) -> GeneratedTweet:
+        def sample(seeds: Sequence[int]) -> list[SampledTweet]:
+            with torch.inference_mode():
+                return sample_tweets(self._model, self._vocab, sampling, seeds, may_compile=False)
+
+        wishes = Wishes(sampling, self._novelty.copied_share if self._novelty else None)
+        seeds = range(seed, seed + count)
+        yield from map(self._to_generated, draft_tweets(sample, wishes, seeds, MAX_DRAFTS))
+
+    def _to_generated(self, chosen: ChosenDraft) -> GeneratedTweet:
         """Return the tweet with its text made harmless, and its novelty."""
+        tweet = chosen.draft
         return GeneratedTweet(
             text=harmless(tweet.text),
             temperature=tweet.temperature,
-            seed=tweet.seed,
+            seed=chosen.seed,
             reached_eos=tweet.reached_eos,
             bits_per_char=tweet.bits_per_char,
             novelty=self._novelty.classify(tweet.text) if self._novelty else None,
+            num_drafts=chosen.num_drafts,
+            refused=chosen.refused,
+            unmet=chosen.unmet,
         )

@@ -26,14 +26,23 @@ def next_char_weights(logits: Floats, sampling: SamplingConfig, temperatures: Fl
 
     `logits` (B, V), `temperatures` (B, 1). In this order: exclude all special symbols but `<EOS>`; temperature (0 is
     greedy); top-k; top-p (Holtzman et al. 2020, arXiv:1904.09751: the smallest set of total probability p); min-p
-    (Nguyen et al. 2024, arXiv:2407.01082: at least that share of the highest probability).
+    (Nguyen et al. 2024, arXiv:2407.01082: at least that share of the highest probability). With `temperature_last` the
+    three filters are applied to the distribution at temperature 1, and the temperature to what they keep.
     """
     if not temperatures.all():
         return _with_greedy_rows(logits, sampling, temperatures)
-    weights = logits + _excluded(logits.shape[-1])
-    weights -= weights.max(axis=-1, keepdims=True)
-    weights /= temperatures
-    np.exp(weights, out=weights)
+    scaled = logits + _excluded(logits.shape[-1])
+    scaled -= scaled.max(axis=-1, keepdims=True)
+    if sampling.temperature_last:
+        kept = _filtered(np.exp(scaled), sampling) > 0
+        scaled /= temperatures
+        return np.where(kept, np.exp(scaled), np.float32(0))
+    scaled /= temperatures
+    return _filtered(np.exp(scaled, out=scaled), sampling)
+
+
+def _filtered(weights: Floats, sampling: SamplingConfig) -> Floats:
+    """Return the weights (B, V) after top-k, top-p and min-p, those of excluded ids being 0; may change `weights`."""
     if 0 < sampling.top_k < weights.shape[-1]:
         smallest_kept = np.partition(weights, -sampling.top_k, axis=-1)[:, -sampling.top_k, None]
         weights[weights < smallest_kept] = 0.0

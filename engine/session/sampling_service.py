@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.config.sampling import SamplingConfig
+from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.corpus.similarity.novelty import novelty_of
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError
 from engine.protocol import events
+from engine.sampling.drafts import draft_tweets
 from engine.sampling.nearest import nearest_tweet
 from engine.sampling.queries import Completion, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
+from engine.sampling.wishes import Wishes
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
 from engine.text import harmless
@@ -32,18 +34,24 @@ class SamplingService:
         self._reporter = reporter
 
     def sample_tweet(self, sampling: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> str:
-        """Sample and emit one tweet; return its text. `sampling` is called for the settings of each character.
+        """Sample and emit one tweet that meets the wishes or comes nearest; return its text.
 
-        Raises `DivergedError` on a model with non-finite logits, `VocabError` where `prime` has an unknown character,
-        `ConfigError` where it is too long.
+        `sampling` is called for the settings of each character; prime, maximum length and wishes are those of the
+        first. Raises `DivergedError` on a model with non-finite logits, `VocabError` where `prime` has an unknown
+        character, `ConfigError` where it is too long.
         """
         first = sampling() if prime is None else replace(sampling(), prime=prime)
-        sampler = TweetSampler(self._state.trainer.eval_model, self._training_data.vocab, first, [seed])
-        sampler.advance()
-        while not sampler.is_done:
-            sampler.set_sampling(sampling())
-            sampler.advance()
-        [tweet] = sampler.results()
+        model, vocab = self._state.trainer.eval_model, self._training_data.vocab
+
+        def sample(seeds: Sequence[int]) -> list[SampledTweet]:
+            sampler = TweetSampler(model, vocab, first, seeds)
+            while not sampler.is_done:
+                sampler.set_sampling(sampling())
+                sampler.advance()
+            return sampler.results()
+
+        [chosen] = draft_tweets(sample, Wishes(first, self._copied_share), [seed], MAX_DRAFTS_IN_RUN)
+        tweet = chosen.draft
         share = self._copied_share(tweet.text)
         is_unchanged = harmless(tweet.text) == tweet.text
         self._reporter.emit(
@@ -52,6 +60,9 @@ class SamplingService:
             copied_share=round(share, 3),
             char_bits=tweet.char_bits if is_unchanged else (),
             prime=first.prime,
+            num_drafts=chosen.num_drafts,
+            refused=chosen.refused,
+            unmet=chosen.unmet,
         )
         return tweet.text
 

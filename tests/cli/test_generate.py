@@ -32,8 +32,9 @@ def test_each_tweet_has_the_next_seed(cli: Cli, trained: Path) -> None:
 def test_json_has_exactly_the_fields_of_the_design(cli: Cli, trained: Path) -> None:
     tweets = cli("generate", "-n", "3", "--seed", "8", "--json").objects
     assert [set(tweet) for tweet in tweets] == [
-        {"text", "temperature", "seed", "reached_eos", "bits_per_char", "novelty"}
+        {"text", "temperature", "seed", "reached_eos", "bits_per_char", "novelty", "num_drafts", "refused", "unmet"}
     ] * 3
+    assert [(tweet["num_drafts"], tweet["refused"], tweet["unmet"]) for tweet in tweets] == [(1, [], [])] * 3
     assert [tweet["seed"] for tweet in tweets] == [8, 9, 10]
     assert {tweet["novelty"] for tweet in tweets} <= {"new", "near-copy", "copy"}
     assert [tweet["text"] for tweet in tweets] == cli("generate", "-n", "3", "--seed", "8").lines

@@ -19,7 +19,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 RARE = frozenset(
     {
-        *("File formats", "Cleaning", "Model", "Training details", "Intervals", "Sampling filters"),
+        *("File formats", "Cleaning", "Model", "Training details", "Intervals", "Sampling filters", "Wishes"),
         *("Machine", "Screen", "Shell", "Connection"),
     }
 )
@@ -118,7 +118,7 @@ def _entry(parameter: Any) -> tuple[str, str]:  # noqa: ANN401 - as above
     text = parameter.help or ""
     if isinstance(parameter, TyperArgument):
         return parameter.metavar or "", text
-    names = ", ".join(sorted(parameter.opts, key=len))
+    names = ", ".join([*sorted(parameter.opts, key=len), *parameter.secondary_opts])
     if parameter.is_flag:
         return names, text
     is_shown = parameter.show_default is not False and isinstance(parameter.default, int | float | str)

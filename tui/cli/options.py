@@ -20,6 +20,7 @@ from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.storage.folders import home
 from tui.cli.help_page import show_all
+from tui.files.avoided_words import avoided_words
 from tui.process.launch.count import AUTO, MAX_PROCESSES
 
 GivenOptions = dict[str, Any]
@@ -84,7 +85,8 @@ TWEETS = (
     OptionGroup("Cleaning", CorpusConfig, CLEANING),
 )
 SAMPLING = OptionGroup("Sampling", SamplingConfig, ("temperature", "prime"))
-FILTERS = OptionGroup("Sampling filters", SamplingConfig, ("top_k", "top_p", "min_p"))
+FILTERS = OptionGroup("Sampling filters", SamplingConfig, ("top_k", "top_p", "min_p", "temperature_last"))
+WISHES = OptionGroup("Wishes", SamplingConfig, ("only_new", "avoid", "must_contain", "min_length", "best_of"))
 MACHINE = OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads"))
 DEVICE = OptionGroup("Machine", RuntimeConfig, ("device",))
 RUN = (
@@ -103,6 +105,7 @@ RUN = (
     OptionGroup("Intervals", TrainingConfig, ("save_every", "keep_checkpoints", "keep_every_step")),
     SAMPLING,
     FILTERS,
+    WISHES,
     OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads", "deterministic")),
     OptionGroup("Run", RunConfig, ("run_name", "checkpoint", "resume")),
 )
@@ -122,6 +125,8 @@ _METAVARS = {
     "checkpoint": "NAME",
     "resume": "RUN",
     "prime": "TEXT",
+    "avoid": "WORDS|@FILE",
+    "must_contain": "TEXT",
 }
 
 
@@ -163,14 +168,21 @@ def _parameter(group: OptionGroup, name: str) -> inspect.Parameter:
     """Return the parameter behind one option; it is None where the option is not on the line."""
     field_type = get_type_hints(group.config_type)[name]
     option = typer.Option(
-        _FLAGS.get(name, "--" + name.replace("_", "-")),
+        _flag(group.config_type, name),
         help=(group.help or field_help(group.config_type)[name]) + _shown_default(group.config_type, name),
         metavar=_METAVARS.get(name) or _metavar(field_type),
         rich_help_panel=group.heading,
     )
-    given_type: Any = {"files": list[str], "weight": list[float]}.get(name, field_type)
+    given_type: Any = {"files": list[str], "weight": list[float], "avoid": list[str]}.get(name, field_type)
     annotation: Any = Annotated[given_type | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _flag(config_type: type, name: str) -> str:
+    """Return the option of a field; a boolean of a checkpoint's sampling settings can also be switched off."""
+    option = name.replace("_", "-")
+    can_be_off = config_type is SamplingConfig and get_type_hints(config_type)[name] is bool
+    return f"--{option}/--no-{option}" if can_be_off else _FLAGS.get(name, f"--{option}")
 
 
 def _metavar(field_type: Any) -> str | None:  # noqa: ANN401 - a type, a union or a literal
@@ -192,6 +204,12 @@ def _shown_default(config_type: type, name: str) -> str:
 def fields_of(config_type: type, given: GivenOptions) -> GivenOptions:
     """Return those of the given options that are fields of a config."""
     return {name: value for name, value in given.items() if name in field_names(config_type)}
+
+
+def sampling_settings(given: GivenOptions) -> GivenOptions:
+    """Return those of the given options that are fields of `SamplingConfig`. Raises `ConfigError`."""
+    fields = fields_of(SamplingConfig, given)
+    return {**fields, "avoid": avoided_words(fields["avoid"])} if "avoid" in fields else fields
 
 
 def to_corpus_config(given: GivenOptions, input_folder: Path | None = None) -> CorpusConfig | None:
@@ -224,12 +242,8 @@ def to_run_config(given: GivenOptions) -> RunConfig:
     """Return the run that the given options ask for. Raises `ConfigError`."""
     if "resume" in given or "checkpoint" in given:
         require_files(given, "max_length")
-    settings = {
-        name: value
-        for config_type in (ModelConfig, TrainingConfig, SamplingConfig)
-        for name, value in fields_of(config_type, given).items()
-        if name != "preset"
-    }
+    settings = {**fields_of(ModelConfig, given), **fields_of(TrainingConfig, given), **sampling_settings(given)}
+    settings.pop("preset", None)
     of_run = {name: given[name] for name in ("preset", "run_name", "checkpoint", "resume") if name in given}
     runtime = RuntimeConfig(**fields_of(RuntimeConfig, given))
     return RunConfig(settings=settings, corpus=to_corpus_config(given), runtime=runtime, **of_run)

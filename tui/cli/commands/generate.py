@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import secrets
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.checkpoints.catalog import resolve_checkpoint
 from engine.config.run import RuntimeConfig, with_settings
-from engine.config.sampling import SamplingConfig
-from engine.errors import CheckpointError, CorpusError
-from tui.cli.options import FILTERS, MACHINE, SAMPLING, GivenOptions, OptionGroup, fields_of, with_options
+from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
+from engine.errors import CheckpointError, ConfigError, CorpusError
+from tui.cli.options import (
+    FILTERS,
+    MACHINE,
+    SAMPLING,
+    WISHES,
+    GivenOptions,
+    OptionGroup,
+    fields_of,
+    sampling_settings,
+    with_options,
+)
 from tui.cli.output.checkpoint_line import print_checkpoint
+from tui.cli.output.draft_counts import DraftCounts
 from tui.cli.output.tables import print_json
+
+if TYPE_CHECKING:
+    from engine.sampling.generation import Generator
 
 LENGTH = OptionGroup("Sampling", SamplingConfig, ("max_length",))
 
 
-@with_options(SAMPLING, LENGTH, FILTERS, MACHINE)
+@with_options(SAMPLING, LENGTH, FILTERS, WISHES, MACHINE)
 def generate(
     given: GivenOptions,
     *,
@@ -42,23 +56,39 @@ def generate(
     tweetgen-tui generate -n 5
     tweetgen-tui generate -n 5 --temperature 0.6 --prime "good morning"
     tweetgen-tui generate --checkpoint my-run/best --seed 1 --json
+    tweetgen-tui generate -n 5 --only-new --avoid monday,work --best-of 4
+    tweetgen-tui generate -n 5 --temperature 3 --min-p 0.1 --temperature-last
     """
-    settings = fields_of(SamplingConfig, given)
-    with_settings(SamplingConfig(), settings)
+    settings = sampling_settings(given)
+    with_settings(SamplingConfig(max_length=MAX_TWEET_CHARS), settings)
     path = resolve_checkpoint(checkpoint)
     first_seed = secrets.randbelow(2**31) if seed is None else seed
 
     from engine.sampling.generation import Generator
 
     generator = Generator(path, RuntimeConfig(**fields_of(RuntimeConfig, given)))
+    sampling = generator.sampling_config(settings)
     print_checkpoint(path, generator.info)
-    if as_json:
-        try:
-            generator.load_training_tweets()
-        except (CheckpointError, CorpusError) as error:
-            typer.echo(f"No novelty figures: {error.message}", err=True)
-    for tweet in generator.generate(count, generator.sampling_config(settings), first_seed):
+    if as_json or sampling.only_new:
+        _load_training_tweets(generator, is_needed=sampling.only_new)
+    counts = DraftCounts()
+    for tweet in generator.generate(count, sampling, first_seed):
+        counts.add(tweet)
         if as_json:
             print_json(tweet)
         else:
             sys.stdout.write(tweet.text + "\n")
+    if sampling.has_wishes:
+        for line in counts.lines():
+            typer.echo(line, err=True)
+
+
+def _load_training_tweets(generator: Generator, *, is_needed: bool) -> None:
+    """Load the training tweets, to detect copies of them. Raises `ConfigError` where they are needed and missing."""
+    try:
+        generator.load_training_tweets()
+    except (CheckpointError, CorpusError) as error:
+        if is_needed:
+            hint = "Use --no-only-new, or a checkpoint whose training tweets are still there."
+            raise ConfigError(f"--only-new compares with the training tweets. {error.message}", hint) from error
+        typer.echo(f"No novelty figures: {error.message}", err=True)
