@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -21,9 +21,12 @@ from engine.checkpoints.host_copy import HostCopy
 from engine.checkpoints.metadata import CheckpointInfo, damaged, open_checkpoint, parse_info, to_metadata
 from engine.compute import device as runtime
 from engine.errors import VocabError
+from engine.model.growth import grown_tensors
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.vocab import SPECIALS, Vocab
 from engine.storage.atomic_write import new_file
+
+_GROWTH = 5  # purpose of a derived seed
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,17 @@ class Checkpoint:
     def vocab(self) -> Vocab:
         """The vocabulary that the model was trained with."""
         return Vocab(self.info.vocab)
+
+    def grown_to(self, vocab: Vocab, seed: int) -> Checkpoint:
+        """Return the checkpoint with rows for the characters that `vocab` has after its own, drawn by `seed`.
+
+        Without any, it is the checkpoint itself.
+        """
+        if len(vocab) == len(self.vocab):
+            return self
+        own_seed = runtime.derived_seed(seed, _GROWTH, len(self.vocab))
+        tensors = grown_tensors(self.tensors, len(vocab), self.info.model, own_seed)
+        return Checkpoint(replace(self.info, vocab=vocab.chars), tensors)
 
     def to_model(self, device: torch.device) -> TextGenerator:
         """Return the model in eval mode, with its averaged weights if there are any. Draws no random number.

@@ -16,12 +16,10 @@ from engine.corpus.corpus import Corpus
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.corpus.position import Position
-from engine.errors import CheckpointError, CorpusError
+from engine.errors import CorpusError
 from engine.model.vocab import Vocab
 from engine.protocol.stage import Stage
 
-MAX_UNKNOWN_SHARE = 0.05
-"""Largest share of a corpus's characters that a checkpoint's vocabulary may lack."""
 DEFAULT_MIN_CHAR_COUNT = 2
 _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
 """A character with a smaller share and a smaller count becomes `<UNK>`: learning it costs more than it gains (measured:
@@ -97,8 +95,14 @@ def corpus_config_of(config: RunConfig, resumed: CorpusConfig | None) -> CorpusC
     )
 
 
-def load_training_data(config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[[Stage], None]) -> TrainingData:
-    """Load and encode the tweets, with the `vocab` of a checkpoint or a new one. Raises `TweetgenError`."""
+def load_training_data(
+    config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[[Stage], None], trained_digest: str = ""
+) -> TrainingData:
+    """Load and encode the tweets, with a new vocabulary or the `vocab` of a checkpoint. Raises `TweetgenError`.
+
+    The characters of the tweets that a checkpoint's vocabulary lacks are added to it, unless `trained_digest`, the hash
+    of the tweets that it was trained on so far, is that of these.
+    """
 
     def on_progress(share: float | None, doing: str) -> None:
         on_stage(Stage("reading the tweets", share, doing))
@@ -106,9 +110,10 @@ def load_training_data(config: CorpusConfig, vocab: Vocab | None, on_stage: Call
     on_stage(Stage("reading the tweets"))
     corpus = load_corpus(config, on_progress)
     _check_weights(config, corpus)
-    vocab = vocab or Vocab.from_counts(corpus.char_counts, min_char_count_for(config, corpus.num_train_chars))
+    if vocab is None or trained_digest != corpus.digest:
+        own = Vocab.from_counts(corpus.char_counts, min_char_count_for(config, corpus.num_train_chars))
+        vocab = own if vocab is None else vocab.extended_by(own)
     train_tweets = EncodedTweets.from_flat(corpus.train, vocab)
-    _check_fit(vocab, train_tweets, corpus)
     return TrainingData(config=config, corpus=corpus, vocab=vocab, train_tweets=train_tweets)
 
 
@@ -128,14 +133,4 @@ def _check_weights(config: CorpusConfig, corpus: Corpus) -> None:
         raise CorpusError(
             "--weight is below 1 for every file that has training tweets.",
             "Name the file with the largest weight first: of duplicates, the first is kept.",
-        )
-
-
-def _check_fit(vocab: Vocab, tweets: EncodedTweets, corpus: Corpus) -> None:
-    """Raise `CheckpointError` if a checkpoint's vocabulary lacks too many of the tweets' characters."""
-    share = tweets.num_unknown_chars / max(len(tweets.token_ids), 1)
-    if share > MAX_UNKNOWN_SHARE:
-        raise CheckpointError(
-            f"The checkpoint's vocabulary of {len(vocab.chars)} characters lacks {share:.0%} of {corpus.name}.",
-            "Train a new model on these tweets, or resume with tweets like its training data.",
         )

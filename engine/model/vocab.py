@@ -1,6 +1,7 @@
 """`Vocab`: the characters of a model and their token ids. Imports no torch.
 
-Four special symbols come first, then the characters from the most to the least frequent:
+Four special symbols come first, then the characters from the most to the least frequent; those that were added for
+later tweets follow, in the same order:
 
     0 <PAD>   padding of a batch; never a target, never sampled
     1 <BOS>   first input of every tweet; never a target, never sampled
@@ -44,6 +45,15 @@ class Vocab:
         """Return the vocabulary of all characters with a count of at least `min_count`, most frequent first."""
         frequent = [(char, count) for char, count in counts.items() if count >= min_count]
         return cls(char for char, _ in sorted(frequent, key=lambda pair: (-pair[1], pair[0])))
+
+    def extended_by(self, other: Vocab) -> Vocab:
+        """Return this vocabulary with the characters that only `other` has after its own, in the order of `other`."""
+        missing = [char for char in other.chars if char not in self.stoi]
+        return Vocab((*self.chars, *missing)) if missing else self
+
+    def is_start_of(self, other: Vocab) -> bool:
+        """Return whether `other` has the same characters with the same ids, and possibly more after them."""
+        return other.itos[: len(self)] == self.itos
 
     def __len__(self) -> int:
         """Return V, the special symbols included."""

@@ -22,6 +22,8 @@ class Read:
     corpus: CorpusConfig
     vocab: tuple[str, ...] | None
     """The characters of a checkpoint's vocabulary; None makes a new one of the tweets."""
+    trained_digest: str = ""
+    """The hash of the tweets that the checkpoint was trained on; the characters of others are added."""
 
 
 @dataclass(frozen=True, kw_only=True)

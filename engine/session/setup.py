@@ -5,6 +5,7 @@ Whatever the user's files or settings do not allow is found here, before the fir
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +21,7 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.position import Position
-from engine.corpus.report import summary_lines
+from engine.corpus.report import counted, summary_lines
 from engine.corpus.training_data import TrainingData, corpus_config_of
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator
@@ -39,9 +40,11 @@ from engine.session.thread_tuning import (
     tune,
 )
 from engine.storage.folders import RunFolder, create_run_folder
+from engine.text import harmless_char
 from engine.training.trainer import Trainer
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
+_MAX_SHOWN_CHARS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,7 @@ def prepare(
     if ranks is not None:
         config = config_of_leader(config, ranks, info)
     corpus_config = corpus_config_of(config, info.corpus if info else None)
-    data = load_for_all(ranks, corpus_config, checkpoint.vocab if checkpoint else None, on_stage)
+    data = load_for_all(ranks, corpus_config, info, on_stage)
     stage = Stage("building the model", report=tuple(summary_lines(data.corpus.report)))
     on_stage(stage)
     on_trial = partial(on_stage, replace(stage, text="measuring what is fastest here"))
@@ -101,6 +104,7 @@ def prepare(
         resumed_from=resumed_from,
         warnings=(
             *(data.corpus.report.doubts if info is None else ()),
+            *(() if info is None else _growth_notices(info, data)),
             *_device_warnings(config, info, state),
             *(() if config.resume is None or info is None else _resume_warnings(info, data, state)),
         ),
@@ -146,7 +150,7 @@ def _build_state(
         for name in precisions
     }
     if checkpoint:
-        load_into(trainers[runtime.precision], checkpoint, runtime)
+        load_into(trainers[runtime.precision], checkpoint.grown_to(data.vocab, training.seed), runtime)
     some_batches = partial(data.some_batches, training.batch_size)
     tuned = tune(trainers, candidates, runtime, some_batches, on_trial)
     return RunState(
@@ -196,6 +200,23 @@ def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoin
             require_trusted_corpus(path, checkpoint.info)
         return checkpoint, config.checkpoint
     return None, None
+
+
+def _growth_notices(info: CheckpointInfo, data: TrainingData) -> tuple[str, ...]:
+    """Return the sentence about the characters that the checkpoint's vocabulary lacked, if there are any."""
+    added = data.vocab.chars[len(info.vocab) :]
+    if not added:
+        return ()
+    shown = " ".join(map(_shown_char, added[:_MAX_SHOWN_CHARS]))
+    more = len(added) - _MAX_SHOWN_CHARS
+    rest = f" and {more:,} more" if more > 0 else ""
+    return (f"The vocabulary grew by {counted(len(added), 'character')}: {shown}{rest}.",)
+
+
+def _shown_char(char: str) -> str:
+    """Return a character that is visible by itself, else its code point."""
+    is_visible = unicodedata.category(char)[0] in "LNPS"
+    return char if is_visible and harmless_char(char) == char else f"U+{ord(char):04X}"
 
 
 def _device_warnings(config: RunConfig, info: CheckpointInfo | None, state: RunState) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ class EmbeddingsMapped(InsightEvent):
     """The characters by the first two principal components of their embeddings; answers `MapEmbeddings`."""
 
     points: tuple[CharPoint, ...]
-    """The most frequent characters, up to 200, most frequent first."""
+    """The first characters of the vocabulary, up to 200, in its order: most frequent first, unless it grew."""
     variance_shares: tuple[float, ...]
     """The share of the embeddings' variance along each component."""
     num_chars: int

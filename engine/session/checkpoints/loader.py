@@ -25,7 +25,7 @@ class CheckpointLoader:
         self._run = run
 
     def load(self, name: str, *, halves_rate: bool = False) -> None:
-        """Continue from another checkpoint of the same vocabulary, whatever the shape of its model.
+        """Continue from another checkpoint of the same vocabulary or the start of it, whatever its model's shape.
 
         The current weights are saved as the run's own `step-N-before-load`, and the loaded ones as `latest`. With
         `halves_rate` the run continues at half the checkpoint's learning rate, or half its own where that is lower.
@@ -35,7 +35,7 @@ class CheckpointLoader:
         run = self._run
         run.checkpoints.wait()
         checkpoint = load_checkpoint(path := resolve_checkpoint(name))
-        if checkpoint.vocab != run.setup.training_data.vocab:
+        if not checkpoint.vocab.is_start_of(run.setup.training_data.vocab):
             raise CheckpointError(
                 f"{name} has another vocabulary: {len(checkpoint.vocab)} characters, not those of this run's tweets.",
                 f"Start a run with its own tweets: tweetgen-tui --checkpoint {name}",
@@ -63,7 +63,9 @@ class CheckpointLoader:
 
     def _continue_from(self, checkpoint: Checkpoint, name: str, path: Path) -> None:
         """Replace model, optimizer, generator states and position in the data; emit `CheckpointLoaded`."""
-        run, state, info, data = self._run, self._run.state, checkpoint.info, self._run.setup.training_data
+        run, state, data = self._run, self._run.state, self._run.setup.training_data
+        checkpoint = checkpoint.grown_to(data.vocab, state.training.seed)
+        info = checkpoint.info
         position = data.resume_position(info.corpus_digest, info.position)
         batches = data.batches(state.training, position, info.training.batch_size)
         with generators_restored_on_error(state.runtime.device):

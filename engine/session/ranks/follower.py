@@ -94,7 +94,7 @@ class Follower:
         """Read the tweets on this machine; what is wrong with them is part of the answer."""
         try:
             vocab = None if lease.vocab is None else Vocab(lease.vocab)
-            data = load_training_data(lease.corpus, vocab, lambda _: None)
+            data = load_training_data(lease.corpus, vocab, lambda _: None, lease.trained_digest)
         except TweetgenError as error:
             self._ranks.reply(TweetsRead(host=self._ranks.place.host, problem=error.message, hint=error.hint))
             return

@@ -37,13 +37,18 @@ def config_of_leader(config: RunConfig, ranks: Ranks, info: CheckpointInfo | Non
 
 
 def load_for_all(
-    ranks: Ranks | None, config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[[Stage], None]
+    ranks: Ranks | None, config: CorpusConfig, info: CheckpointInfo | None, on_stage: Callable[[Stage], None]
 ) -> TrainingData:
-    """Load the tweets, on all ranks at the same time. Raises `DistributedError` where theirs are others."""
+    """Load the tweets, on all ranks at the same time; `info` is the checkpoint that the run continues from.
+
+    From the same tweets, all ranks add the same characters to its vocabulary. Raises `DistributedError` where theirs
+    are others.
+    """
+    vocab, trained_digest = (None, "") if info is None else (Vocab(info.vocab), info.corpus_digest)
     if ranks is None:
-        return load_training_data(config, vocab, on_stage)
-    ranks.send(Read(corpus=config, vocab=None if vocab is None else vocab.chars))
-    data = load_training_data(config, vocab, on_stage)
+        return load_training_data(config, vocab, on_stage, trained_digest)
+    ranks.send(Read(corpus=config, vocab=None if vocab is None else vocab.chars, trained_digest=trained_digest))
+    data = load_training_data(config, vocab, on_stage, trained_digest)
     stage = Stage("waiting for the other processes to read the tweets")
     for rank, reply in enumerate(ranks.replies(TweetsRead, wait=lambda: on_stage(stage)), start=1):
         if reply.problem:

@@ -19,10 +19,14 @@ from tests.engine.helpers import small_tweets, write_corpus
 
 
 def loaded(
-    *files: Path, vocab: Vocab | None = None, weight: tuple[float, ...] = (), min_count: int = 1
+    *files: Path,
+    vocab: Vocab | None = None,
+    weight: tuple[float, ...] = (),
+    min_count: int = 1,
+    trained_digest: str = "",
 ) -> TrainingData:
     config = CorpusConfig(files=tuple(map(str, files)), weight=weight, min_char_count=min_count)
-    return load_training_data(config, vocab, lambda _: None)
+    return load_training_data(config, vocab, lambda _: None, trained_digest)
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -91,10 +95,25 @@ def test_rare_characters_become_unk(tmp_path: Path) -> None:
     )
 
 
-def test_the_vocabulary_of_a_checkpoint_is_kept(tmp_path: Path) -> None:
+def test_the_vocabulary_of_a_checkpoint_is_used_if_it_has_every_character(tmp_path: Path) -> None:
     known = loaded(write_corpus(tmp_path)).vocab
     again = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), vocab=known)
     assert again.vocab is known
+
+
+def test_characters_that_the_vocabulary_of_a_checkpoint_lacks_are_added_unless_they_are_rare(tmp_path: Path) -> None:
+    tweets = [f"{tweet} ☃{'零' if number == 20 else ''}" for number, tweet in enumerate(small_tweets(60))]
+    grown = loaded(write_corpus(tmp_path, tweets), vocab=Vocab("xyz"), min_count=2).vocab
+    assert grown.chars[:3] == ("x", "y", "z")
+    assert "☃" in grown.chars
+    assert "零" not in grown.chars
+
+
+def test_the_vocabulary_stays_on_the_tweets_that_a_checkpoint_was_trained_on(tmp_path: Path) -> None:
+    file = write_corpus(tmp_path)
+    again = loaded(file, vocab=Vocab("xyz"), trained_digest=loaded(file).corpus.digest)
+    assert again.vocab.chars == ("x", "y", "z")
+    assert again.train_tweets.num_unknown_chars > 0
 
 
 # Weights --------------------------------------------------------------------------------------------------------------

@@ -66,3 +66,15 @@ def test_the_error_names_the_unknown_characters() -> None:
     assert "'ß' (U+00DF)" in caught.value.message
     assert "'→' (U+2192)" in caught.value.message
     assert caught.value.hint
+
+
+@given(tweets=tweet_lists(), others=tweet_lists())
+def test_an_extended_vocabulary_starts_with_the_old_one_and_has_the_characters_of_both(
+    tweets: list[str], others: list[str]
+) -> None:
+    old, other = vocab_of(tweets), vocab_of(others)
+    extended = old.extended_by(other)
+    assert old.is_start_of(extended)
+    assert set(extended.chars) == set(old.chars) | set(other.chars)
+    assert extended.is_start_of(old) == (len(extended) == len(old))
+    assert extended.extended_by(other) is extended

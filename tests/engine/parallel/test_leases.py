@@ -21,7 +21,7 @@ from engine.parallel.leases import (
 from engine.protocol.codec import DecodeError
 
 LEASES: list[Lease] = [
-    Read(corpus=CorpusConfig(files=("/data/é.csv",), weight=(2.0,)), vocab=("a", "☃", '"', "\\")),
+    Read(corpus=CorpusConfig(files=("/data/é.csv",), weight=(2.0,)), vocab=("a", "☃", '"', "\\"), trained_digest="0f"),
     Read(corpus=CorpusConfig(), vocab=None),
     Sync(
         model=ModelConfig(dropout=0.1),

@@ -1,0 +1,39 @@
+"""Growth of a trained model's vocabulary: more characters get rows of their own after those of the others.
+
+The new rows of embedding, projection and bias are drawn as those of a new model, from a generator of their own. Their
+averages equal them, and the optimizer's moments there are zero. All else is unchanged.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.config.run import ModelConfig
+from engine.model.gru import TextGenerator
+
+_WEIGHTS = ("model.", "average.")
+_MOMENTS = ("optimizer.exp_avg.", "optimizer.exp_avg_sq.")
+
+
+def grown_tensors(tensors: dict[str, Tensor], vocab_size: int, config: ModelConfig, seed: int) -> dict[str, Tensor]:
+    """Return a checkpoint's tensors for a vocabulary of `vocab_size` symbols, V, which starts with the checkpoint's.
+
+    Those without V in their shape are the same objects. Draws no number from a global generator.
+    """
+    new = _new_weights(vocab_size, config, seed)
+    initial = {f"{prefix}{name}": weights for prefix in _WEIGHTS for name, weights in new.items()}
+    initial |= {f"{prefix}{name}": torch.zeros_like(weights) for prefix in _MOMENTS for name, weights in new.items()}
+    return {name: _extended(tensor, initial.get(name, tensor)) for name, tensor in tensors.items()}
+
+
+def _extended(tensor: Tensor, initial: Tensor) -> Tensor:
+    """Return `initial` with `tensor` in place of its first rows; `tensor` itself if there are no further rows."""
+    return tensor if tensor.shape == initial.shape else torch.cat((tensor, initial[len(tensor) :]))
+
+
+def _new_weights(vocab_size: int, config: ModelConfig, seed: int) -> dict[str, Tensor]:
+    """Return the initial weights of a new model, by name."""
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(seed)
+        return TextGenerator.from_config(vocab_size, config).state_dict()
