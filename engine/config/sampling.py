@@ -1,7 +1,7 @@
 """`SamplingConfig`: how tweets are sampled, and which of them are wanted.
 
-The wishes (`only_new`, `avoid`, `must_contain`, `min_length`, `best_of`) change no distribution: whole tweets, the
-drafts, are sampled until one meets them all (`engine.sampling.drafts`).
+The filter (`only_new`, `avoid`, `must_contain`, `min_length`, `best_of`) changes no distribution: whole tweets, the
+drafts, are sampled until one passes (`engine.sampling.drafts`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_REQUIRED_CHARS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """How the next character is sampled from the model's distribution, and the wishes for the whole tweet."""
+    """How the next character is sampled from the model's distribution, and which whole tweets are wanted."""
 
     temperature: float = 0.8
     """Sampling temperature, 0.05 to 5: low is repetitive, 1 is the model's own distribution; 0 is greedy."""
@@ -42,9 +42,9 @@ class SamplingConfig:
     max_length: int = 140
     """Maximum length of a sampled tweet in characters, the prime included."""
     only_new: bool = False
-    """Refuse drafts that copy a training tweet, or of which at least half is long parts of training tweets. With this
-    or another wish, up to 1,000 drafts are sampled per tweet, in a run 32; if none meets all wishes, the nearest is
-    returned."""
+    """Refuse drafts that copy a training tweet, or of which at least half is long parts of training tweets. This and
+    the other options of the filter sample up to 1,000 drafts per tweet, in a run 32, until one passes; if none does,
+    the nearest is returned. Ladder, completions and X-ray are not filtered."""
     avoid: tuple[str, ...] = ()
     """Refuse drafts with one of these words or phrases, in any case: separated by commas, or @FILE with one per line.
     Whole words only: art is not in party, but in @art, #art and art's; #art in a FILE is only the tag."""
@@ -53,19 +53,19 @@ class SamplingConfig:
     min_length: int = 0
     """Refuse drafts with fewer characters, the prime included."""
     best_of: int = 1
-    """Of the first N drafts that meet the other wishes, return the one with the fewest bits per character. Add
-    --only-new: copies have the fewest."""
+    """Of the first N drafts that pass the filter, return the one with the fewest bits per character. Add --only-new:
+    copies have the fewest."""
     temperature_last: bool = False
     """Apply top-k, top-p and min-p at temperature 1 and the temperature after them: with --min-p, even 2 to 5 stay
     readable."""
 
     @property
-    def has_wishes(self) -> bool:
-        """Whether drafts are refused; those that do not end within `max_length` then are, too."""
+    def has_filter(self) -> bool:
+        """Whether drafts can be refused; those that do not end within `max_length` then are, too."""
         has_text = bool(self.avoid) or bool(self.must_contain)
         return self.only_new or has_text or self.min_length > 0 or self.best_of > 1
 
-    def without_wishes(self) -> SamplingConfig:
+    def without_filter(self) -> SamplingConfig:
         """Return the settings of the distribution alone, with prime and maximum length."""
         return replace(self, only_new=False, avoid=(), must_contain="", min_length=0, best_of=1)
 

@@ -24,11 +24,11 @@ def sample_held(
 ) -> Pieces[list[SampledTweet]]:
     """Return `NUM_TWEETS` tweets from the seeds `seed`, `seed` + 1 and so on, of at most `MAX_TRACED_CHARS` characters.
 
-    They have no prime, as the unit is held from `<BOS>` on, and no wishes to meet. Raises `DivergedError` if the
+    They have no prime, as the unit is held from `<BOS>` on, and no filter. Raises `DivergedError` if the
     model's output is not finite.
     """
     max_length = min(sampling.max_length, MAX_TRACED_CHARS)
-    sampling = replace(sampling.without_wishes(), prime="", max_length=max_length)
+    sampling = replace(sampling.without_filter(), prime="", max_length=max_length)
     seeds = range(seed, seed + NUM_TWEETS)
     sampler = TweetSampler(model, vocab, sampling, seeds, may_compile=False, held=held)
     while not sampler.is_done:

@@ -1,4 +1,4 @@
-"""`draft_tweets`: for each tweet, drafts until one meets the wishes, or the one that comes nearest.
+"""`draft_tweets`: for each tweet, drafts until one passes the filter, or the one that comes nearest.
 
 A draft is a whole sampled tweet. The first draft of a tweet has the tweet's own seed, the others have seeds derived
 from it, and drafts are judged in the order of their numbers. So the choice does not depend on how many are sampled at
@@ -16,7 +16,7 @@ from typing import NamedTuple, get_args
 from engine.compute.device import derived_seed
 from engine.protocol.events import RefusalReason
 from engine.sampling.sampler import SampledTweet
-from engine.sampling.wishes import Wishes
+from engine.sampling.tweet_filter import TweetFilter
 
 BATCH_SIZE = 256
 """Drafts sampled at once at most."""
@@ -27,7 +27,7 @@ SampleDrafts = Callable[[Sequence[int]], list[SampledTweet]]
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenDraft:
-    """The draft that was chosen for a tweet: of those that meet the wishes the one with the fewest bits per character.
+    """The draft that was chosen for a tweet: of those that pass the filter the one with the fewest bits per character.
 
     If none does, of those with the fewest reasons against them.
     """
@@ -38,19 +38,19 @@ class ChosenDraft:
     num_drafts: int
     """Drafts judged until the choice."""
     refused: tuple[tuple[RefusalReason, int], ...]
-    """Refused drafts by their first reason; the others met the wishes."""
+    """Refused drafts by their first reason; the others passed the filter."""
     unmet: tuple[RefusalReason, ...]
-    """What of the wishes the draft does not meet; () unless all drafts were refused."""
+    """The reasons against the draft; () unless all were refused."""
 
 
 class _Drafts:
     """The drafts of one tweet, judged one after another."""
 
-    def __init__(self, seed: int, wishes: Wishes, max_drafts: int) -> None:
+    def __init__(self, seed: int, tweet_filter: TweetFilter, max_drafts: int) -> None:
         self.choice: ChosenDraft | None = None
         """None while further drafts are needed and allowed."""
         self._seed = seed
-        self._wishes = wishes
+        self._filter = tweet_filter
         self._max_drafts = max_drafts
         self._num_judged = 0
         self._refused: Counter[RefusalReason] = Counter()
@@ -58,8 +58,8 @@ class _Drafts:
 
     @property
     def _num_missing(self) -> int:
-        """How many more drafts have to meet the wishes."""
-        return self._wishes.best_of - (self._num_judged - self._refused.total())
+        """How many more drafts have to pass the filter."""
+        return self._filter.best_of - (self._num_judged - self._refused.total())
 
     def next_seeds(self, max_count: int) -> list[int]:
         """Return the seeds of the drafts to sample next: as many as are missing, or as were judged already."""
@@ -70,12 +70,12 @@ class _Drafts:
     def _seed_of(self, number: int) -> int:
         return self._seed if number == 0 else derived_seed(self._seed, _DRAFT, number)
 
-    def judge(self, drafts: Iterable[SampledTweet]) -> None:
+    def judge(self, drafts: Sequence[SampledTweet]) -> None:
         """Judge the next drafts, in the order of their seeds, as far as they are needed."""
         for draft in drafts:
             if self.choice is not None:
                 return
-            judged = _Judged(draft, self._num_judged, self._wishes.reasons(draft))
+            judged = _Judged(draft, self._num_judged, self._filter.reasons(draft))
             self._num_judged += 1
             if judged.unmet:
                 self._refused[judged.unmet[0]] += 1
@@ -86,13 +86,15 @@ class _Drafts:
                     draft=nearest.draft,
                     seed=self._seed,
                     num_drafts=self._num_judged,
-                    refused=in_order(self._refused),
+                    refused=tuple(
+                        (reason, count) for reason in get_args(RefusalReason) if (count := self._refused[reason])
+                    ),
                     unmet=nearest.unmet,
                 )
 
 
 class _Judged(NamedTuple):
-    """A draft, and what of the wishes it does not meet."""
+    """A draft, and the reasons against it."""
 
     draft: SampledTweet
     number: int
@@ -104,7 +106,7 @@ class _Judged(NamedTuple):
 
 
 def draft_tweets(
-    sample: SampleDrafts, wishes: Wishes, seeds: Iterable[int], max_drafts: int, batch_size: int = BATCH_SIZE
+    sample: SampleDrafts, tweet_filter: TweetFilter, seeds: Iterable[int], max_drafts: int, batch_size: int = BATCH_SIZE
 ) -> Iterator[ChosenDraft]:
     """Yield a tweet per seed, in order, of at most `max_drafts` drafts each, of one if sampling is greedy.
 
@@ -112,11 +114,11 @@ def draft_tweets(
     then as many again as were judged, so at most about half of them are sampled in vain.
     """
     waiting = iter(seeds)
-    max_drafts = 1 if wishes.is_greedy else max_drafts
+    max_drafts = 1 if tweet_filter.is_greedy else max_drafts
     undecided: deque[_Drafts] = deque()
     while True:
         new = islice(waiting, batch_size - len(undecided))
-        undecided.extend(_Drafts(seed, wishes, max_drafts) for seed in new)
+        undecided.extend(_Drafts(seed, tweet_filter, max_drafts) for seed in new)
         if not undecided:
             return
         _sample_batch(sample, undecided, batch_size)
@@ -135,9 +137,4 @@ def _sample_batch(sample: SampleDrafts, tweets: Iterable[_Drafts], batch_size: i
             num_free -= len(planned[-1][1])
     drafts = iter(sample([seed for _, seeds in planned for seed in seeds]))
     for tweet, seeds in planned:
-        tweet.judge(islice(drafts, len(seeds)))
-
-
-def in_order(refused: Counter[RefusalReason]) -> tuple[tuple[RefusalReason, int], ...]:
-    """Return the counts in the order of `RefusalReason`, without zeros."""
-    return tuple((reason, refused[reason]) for reason in get_args(RefusalReason) if refused[reason])
+        tweet.judge(list(islice(drafts, len(seeds))))

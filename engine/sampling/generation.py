@@ -20,7 +20,7 @@ from engine.errors import CheckpointError, CorpusError
 from engine.protocol.events import Novelty, RefusalReason
 from engine.sampling.drafts import ChosenDraft, draft_tweets
 from engine.sampling.sampler import SampledTweet, sample_tweets
-from engine.sampling.wishes import Wishes
+from engine.sampling.tweet_filter import TweetFilter
 from engine.text import harmless
 
 
@@ -38,9 +38,9 @@ class GeneratedTweet:
     num_drafts: int = 1
     """Tweets sampled until this one was chosen, itself included."""
     refused: tuple[tuple[RefusalReason, int], ...] = ()
-    """The number of drafts that did not meet the wishes, by the first reason of each."""
+    """The number of drafts that the filter refused, by the first reason of each."""
     unmet: tuple[RefusalReason, ...] = ()
-    """What of the wishes this tweet does not meet, as no draft met them all."""
+    """The reasons against this tweet, where no draft passed the filter and it came nearest."""
 
 
 class Generator:
@@ -74,7 +74,7 @@ class Generator:
         return with_settings(self.info.sampling, settings)
 
     def generate(self, count: int, sampling: SamplingConfig, seed: int) -> Iterator[GeneratedTweet]:
-        """Sample `count` tweets that meet the wishes or come nearest, the i-th with the seed `seed` + i.
+        """Sample `count` tweets that pass the filter or come nearest, the i-th with the seed `seed` + i.
 
         With `only_new` the training tweets must have been loaded. Raises `VocabError` on unknown characters in the
         prime.
@@ -84,9 +84,9 @@ class Generator:
             with torch.inference_mode():
                 return sample_tweets(self._model, self._vocab, sampling, seeds, may_compile=False)
 
-        wishes = Wishes(sampling, self._novelty.copied_share if self._novelty else None)
+        tweet_filter = TweetFilter(sampling, self._novelty.copied_share if self._novelty else None)
         seeds = range(seed, seed + count)
-        yield from map(self._to_generated, draft_tweets(sample, wishes, seeds, MAX_DRAFTS))
+        yield from map(self._to_generated, draft_tweets(sample, tweet_filter, seeds, MAX_DRAFTS))
 
     def _to_generated(self, chosen: ChosenDraft) -> GeneratedTweet:
         """Return the tweet with its text made harmless, and its novelty."""

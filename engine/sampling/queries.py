@@ -44,12 +44,12 @@ def unknown_chars(vocab: Vocab, text: str) -> tuple[str, ...]:
 
 
 def complete(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, text: str, seed: int) -> Completion:
-    """Return the model's continuation of `text`, sampled with `sampling` except for its prime and wishes.
+    """Return the model's continuation of `text`, sampled with `sampling` except for its prime and filter.
 
     With the same seed, `text` plus the start of its completion is completed by the rest of it. Raises `VocabError` on
     unknown characters, `DivergedError` if the model's output is not finite.
     """
-    prompted = replace(sampling.without_wishes(), prime=text, max_length=len(text) + COMPLETION_CHARS)
+    prompted = replace(sampling.without_filter(), prime=text, max_length=len(text) + COMPLETION_CHARS)
     sampler = TweetSampler(model, vocab, prompted, [seed])
     next_chars = top_chars(vocab, sampler.log_probs[0])
     while not sampler.is_done:

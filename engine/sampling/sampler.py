@@ -88,10 +88,10 @@ class TweetSampler:
         return len(self._rows) == 0
 
     def set_sampling(self, sampling: SamplingConfig) -> None:
-        """Draw the next characters with `sampling`; its prime, maximum length and wishes are ignored."""
+        """Draw the next characters with `sampling`; its prime, maximum length and filter are ignored."""
         if (sampling.prime, sampling.max_length) != (self.sampling.prime, self.sampling.max_length):
             own = self.sampling
-            sampling = replace(sampling.without_wishes(), prime=own.prime, max_length=own.max_length)
+            sampling = replace(sampling.without_filter(), prime=own.prime, max_length=own.max_length)
         self.sampling = sampling
 
     def results(self) -> list[SampledTweet]:

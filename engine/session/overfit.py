@@ -71,14 +71,14 @@ class Overfit:
         seed = derived_seed(state.training.seed, _LAST_SAMPLE, state.step)
         try:
             with self._run.memory_fallback.memory_errors("sampling a tweet"):
-                text = self._run.sampling_service.sample_tweet(self._plain_sampling, seed, prompt)
+                text = self._run.sampling_service.sample_tweet(self._unfiltered_sampling, seed, prompt)
         except TweetgenError:
             return ""
         return f"given “{prompt}” it continues with “{harmless(text.removeprefix(prompt), MAX_SHOWN_CHARS)}”"
 
-    def _plain_sampling(self) -> SamplingConfig:
-        """Return the settings for the next character, without wishes: the outcome is what the model writes first."""
-        return self._sampling().without_wishes()
+    def _unfiltered_sampling(self) -> SamplingConfig:
+        """Return the settings for the next character, without a filter: the outcome is what the model writes first."""
+        return self._sampling().without_filter()
 
 
 def outcome_text(loss: float, proof: str) -> str:

@@ -15,7 +15,7 @@ from engine.sampling.drafts import draft_tweets
 from engine.sampling.nearest import nearest_tweet
 from engine.sampling.queries import Completion, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from engine.sampling.wishes import Wishes
+from engine.sampling.tweet_filter import TweetFilter
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
 from engine.text import harmless
@@ -34,9 +34,9 @@ class SamplingService:
         self._reporter = reporter
 
     def sample_tweet(self, sampling: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> str:
-        """Sample and emit one tweet that meets the wishes or comes nearest; return its text.
+        """Sample and emit one tweet that passes the filter or comes nearest; return its text.
 
-        `sampling` is called for the settings of each character; prime, maximum length and wishes are those of the
+        `sampling` is called for the settings of each character; prime, maximum length and filter are those of the
         first. Raises `DivergedError` on a model with non-finite logits, `VocabError` where `prime` has an unknown
         character, `ConfigError` where it is too long.
         """
@@ -50,7 +50,7 @@ class SamplingService:
                 sampler.advance()
             return sampler.results()
 
-        [chosen] = draft_tweets(sample, Wishes(first, self._copied_share), [seed], MAX_DRAFTS_IN_RUN)
+        [chosen] = draft_tweets(sample, TweetFilter(first, self._copied_share), [seed], MAX_DRAFTS_IN_RUN)
         tweet = chosen.draft
         share = self._copied_share(tweet.text)
         is_unchanged = harmless(tweet.text) == tweet.text

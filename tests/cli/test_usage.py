@@ -16,12 +16,12 @@ from tests.cli.program import Cli
 from tui.__main__ import main
 from tui.cli.app import app
 from tui.cli.commands.generate import LENGTH
-from tui.cli.options import FILTERS, MACHINE, RUN, SAMPLING, TWEETS, WISHES, OptionGroup, to_run_config
+from tui.cli.options import MACHINE, RUN, SAMPLING, TRUNCATION, TWEET_FILTER, TWEETS, OptionGroup, to_run_config
 
 COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
     (): RUN,
     ("train",): RUN,
-    ("generate",): (SAMPLING, LENGTH, FILTERS, WISHES, MACHINE),
+    ("generate",): (SAMPLING, LENGTH, TRUNCATION, TWEET_FILTER, MACHINE),
     ("evaluate",): (*TWEETS, MACHINE),
     ("xray",): (),
     ("bench",): (OptionGroup("Machine", RuntimeConfig, ("device",)),),

@@ -19,7 +19,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 RARE = frozenset(
     {
-        *("File formats", "Cleaning", "Model", "Training details", "Intervals", "Sampling filters", "Wishes"),
+        *("File formats", "Cleaning", "Model", "Training details", "Intervals", "Sampling details", "Tweet filter"),
         *("Machine", "Screen", "Shell", "Connection"),
     }
 )

@@ -85,8 +85,10 @@ TWEETS = (
     OptionGroup("Cleaning", CorpusConfig, CLEANING),
 )
 SAMPLING = OptionGroup("Sampling", SamplingConfig, ("temperature", "prime"))
-FILTERS = OptionGroup("Sampling filters", SamplingConfig, ("top_k", "top_p", "min_p", "temperature_last"))
-WISHES = OptionGroup("Wishes", SamplingConfig, ("only_new", "avoid", "must_contain", "min_length", "best_of"))
+TRUNCATION = OptionGroup("Sampling details", SamplingConfig, ("top_k", "top_p", "min_p", "temperature_last"))
+TWEET_FILTER = OptionGroup(
+    "Tweet filter", SamplingConfig, ("only_new", "avoid", "must_contain", "min_length", "best_of")
+)
 MACHINE = OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads"))
 DEVICE = OptionGroup("Machine", RuntimeConfig, ("device",))
 RUN = (
@@ -104,8 +106,8 @@ RUN = (
     OptionGroup("Intervals", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),
     OptionGroup("Intervals", TrainingConfig, ("save_every", "keep_checkpoints", "keep_every_step")),
     SAMPLING,
-    FILTERS,
-    WISHES,
+    TRUNCATION,
+    TWEET_FILTER,
     OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads", "deterministic")),
     OptionGroup("Run", RunConfig, ("run_name", "checkpoint", "resume")),
 )

@@ -1,6 +1,6 @@
 """Settings of sampled tweets, and the drafts that the filter refused, as short texts.
 
-The filter is what `SamplingConfig.has_wishes` covers: what a whole tweet has to be.
+The filter is what `SamplingConfig.has_filter` covers: what a whole tweet has to be.
 """
 
 from __future__ import annotations

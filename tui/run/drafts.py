@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Protocol, get_args
 
 from engine.config.sampling import SamplingConfig
-from engine.protocol.events import RefusalReason, TweetSampled
+from engine.protocol.events import RefusalReason
+
+
+class DraftedTweet(Protocol):
+    """A `TweetSampled`, or a tweet of `generate`."""
+
+    @property
+    def num_drafts(self) -> int:
+        """Drafts until this one was chosen."""
+
+    @property
+    def refused(self) -> Sequence[tuple[RefusalReason, int]]:
+        """Refused drafts by reason."""
+
+    @property
+    def unmet(self) -> Sequence[RefusalReason]:
+        """The reasons against the tweet itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +45,7 @@ class DraftCounts:
         return self.num_drafts - sum(count for _, count in self.refused) - (self.num_shown - self.num_failing)
 
 
-def counts_after(counts: DraftCounts, tweets: Sequence[TweetSampled]) -> DraftCounts:
+def counts_after(counts: DraftCounts, tweets: Sequence[DraftedTweet]) -> DraftCounts:
     """Return the counts with the drafts of more tweets."""
     refused = Counter(dict(counts.refused))
     for tweet in tweets:
@@ -49,7 +65,7 @@ def has_same_filter(sampling: SamplingConfig, other: SamplingConfig) -> bool:
 
 def _filter_of(sampling: SamplingConfig) -> tuple[object, ...] | None:
     """Return the settings that decide which drafts pass; None without a filter."""
-    if not sampling.has_wishes:
+    if not sampling.has_filter:
         return None
     texts = sampling.avoid, sampling.must_contain
     return sampling.only_new, *texts, sampling.min_length, sampling.max_length, sampling.best_of

@@ -13,7 +13,7 @@ FORMAT_VERSION = 1
 """Of the event vocabulary: raised whenever a reader of the previous version could misunderstand an event."""
 Novelty = Literal["new", "near-copy", "copy"]
 RefusalReason = Literal["copy", "near-copy", "avoided word", "required text missing", "too short", "unfinished"]
-"""A wish of `SamplingConfig` that a draft does not meet, in the order in which they are checked."""
+"""Why a draft does not pass the filter of `SamplingConfig`, in the order in which the reasons are checked."""
 StepNumber = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """Checked when an event is decoded: a journal may have been edited, and arrays are allocated from it."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]

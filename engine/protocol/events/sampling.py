@@ -26,9 +26,9 @@ class TweetSampled(BaseEvent):
     num_drafts: Count = 1
     """Tweets sampled until this one was chosen, itself included."""
     refused: tuple[tuple[RefusalReason, Count], ...] = ()
-    """The number of drafts that did not meet the wishes, by the first reason of each."""
+    """The number of drafts that the filter refused, by the first reason of each."""
     unmet: tuple[RefusalReason, ...] = ()
-    """What of the wishes this tweet does not meet, as no draft met them all; () where it meets them."""
+    """The reasons against this tweet, where no draft passed the filter and it came nearest; else ()."""
 
 
 @dataclass(frozen=True, kw_only=True)

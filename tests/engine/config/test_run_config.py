@@ -73,7 +73,7 @@ def test_avoided_words_are_visible_and_have_single_blanks(words: str) -> None:
 
 
 def test_long_lists_of_avoided_words_and_long_required_texts_are_refused() -> None:
-    assert SamplingConfig(avoid=("word",) * 2000).has_wishes
+    assert SamplingConfig(avoid=("word",) * 2000).has_filter
     with pytest.raises(ConfigError, match=r"avoid must be at most 10,000 characters"):
         SamplingConfig(avoid=("word",) * 2001)
     with pytest.raises(ConfigError, match=r"must_contain must be shorter than --max-length, 9"):
@@ -81,14 +81,14 @@ def test_long_lists_of_avoided_words_and_long_required_texts_are_refused() -> No
 
 
 @pytest.mark.parametrize(
-    "wish", [{"only_new": True}, {"avoid": ("x",)}, {"must_contain": "x"}, {"min_length": 1}, {"best_of": 2}]
+    "setting", [{"only_new": True}, {"avoid": ("x",)}, {"must_contain": "x"}, {"min_length": 1}, {"best_of": 2}]
 )
-def test_each_wish_is_one(wish: dict[str, Any]) -> None:
-    assert SamplingConfig(**wish).has_wishes
-    assert not SamplingConfig(temperature=2.0, min_p=0.1, temperature_last=True, max_length=9).has_wishes
+def test_each_setting_of_the_filter_makes_one(setting: dict[str, Any]) -> None:
+    assert SamplingConfig(**setting).has_filter
+    assert not SamplingConfig(temperature=2.0, min_p=0.1, temperature_last=True, max_length=9).has_filter
 
 
-def test_the_help_of_the_wishes_names_both_bounds() -> None:
+def test_the_help_of_the_filter_names_both_bounds() -> None:
     text = field_help(SamplingConfig)["only_new"]
-    assert f"up to {MAX_DRAFTS:,} drafts" in text
+    assert f"up to {MAX_DRAFTS:,} drafts per tweet" in text
     assert f"in a run {MAX_DRAFTS_IN_RUN}" in text

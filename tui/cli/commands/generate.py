@@ -13,10 +13,10 @@ from engine.config.run import RuntimeConfig, with_settings
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from tui.cli.options import (
-    FILTERS,
     MACHINE,
     SAMPLING,
-    WISHES,
+    TRUNCATION,
+    TWEET_FILTER,
     GivenOptions,
     OptionGroup,
     fields_of,
@@ -24,7 +24,7 @@ from tui.cli.options import (
     with_options,
 )
 from tui.cli.output.checkpoint_line import print_checkpoint
-from tui.cli.output.draft_counts import DraftCounts
+from tui.cli.output.draft_report import DraftReport
 from tui.cli.output.tables import print_json
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LENGTH = OptionGroup("Sampling", SamplingConfig, ("max_length",))
 
 
-@with_options(SAMPLING, LENGTH, FILTERS, WISHES, MACHINE)
+@with_options(SAMPLING, LENGTH, TRUNCATION, TWEET_FILTER, MACHINE)
 def generate(
     given: GivenOptions,
     *,
@@ -71,15 +71,15 @@ def generate(
     print_checkpoint(path, generator.info)
     if as_json or sampling.only_new:
         _load_training_tweets(generator, is_needed=sampling.only_new)
-    counts = DraftCounts()
+    report = DraftReport()
     for tweet in generator.generate(count, sampling, first_seed):
-        counts.add(tweet)
+        report.add(tweet)
         if as_json:
             print_json(tweet)
         else:
             sys.stdout.write(tweet.text + "\n")
-    if sampling.has_wishes:
-        for line in counts.lines():
+    if sampling.has_filter:
+        for line in report.lines():
             typer.echo(line, err=True)
 
 

@@ -1,4 +1,4 @@
-"""`Wishes`: what a draft has to be, and the reasons for which it is refused.
+"""`TweetFilter`: the reasons for which a draft is refused.
 
 Text is compared without case, in NFC and with line breaks as blanks. An avoided word is found as a whole word, as by
 `grep -w`: no letter, digit, underscore, combining mark or joiner may touch it. So "art" is not in "party" and "art_2",
@@ -29,8 +29,8 @@ _WITHOUT_BLANKS = re.compile(
 """Letters of scripts without blanks between words."""
 
 
-class Wishes:
-    """The wishes of one `SamplingConfig`."""
+class TweetFilter:
+    """The filter of one `SamplingConfig`."""
 
     def __init__(self, sampling: SamplingConfig, copied_share: CopiedShare | None) -> None:
         """`copied_share` may be None unless `sampling.only_new`."""
@@ -43,8 +43,8 @@ class Wishes:
         self._required = _comparable(sampling.must_contain)
 
     def reasons(self, draft: SampledTweet) -> tuple[RefusalReason, ...]:
-        """Return what of the wishes a draft does not meet, in the order of `RefusalReason`; () without wishes."""
-        if not self._sampling.has_wishes:
+        """Return the reasons against a draft, in the order of `RefusalReason`; () if it passes."""
+        if not self._sampling.has_filter:
             return ()
         shown = harmless(draft.text)
         text = _comparable(shown)

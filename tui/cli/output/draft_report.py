@@ -1,0 +1,44 @@
+"""How many drafts the tweets of `generate` took, as lines on stderr."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from engine.protocol.events import RefusalReason
+from tui.formatting.numbers import format_count
+from tui.formatting.sampling import refused_text
+from tui.run.drafts import DraftCounts, counts_after
+
+if TYPE_CHECKING:
+    from engine.sampling.generation import GeneratedTweet
+
+
+class DraftReport:
+    """Adds up the drafts of several tweets."""
+
+    def __init__(self) -> None:
+        self._counts = DraftCounts()
+        self._unmet: Counter[RefusalReason] = Counter()
+
+    def add(self, tweet: GeneratedTweet) -> None:
+        """Count the drafts of one more tweet."""
+        self._counts = counts_after(self._counts, [tweet])
+        self._unmet.update(tweet.unmet)
+
+    def lines(self) -> Iterator[str]:
+        """Yield "5 of 38 drafts: 20 copies, 13 with avoided words", and how many of the tweets did not pass."""
+        counts = self._counts
+        reasons = [refused_text(counts.refused)] if counts.refused else []
+        if counts.num_passed_over:
+            reasons.append(f"{format_count(counts.num_passed_over)} with more bits per character")
+        yield f"{_of(counts.num_shown, counts.num_drafts, 'draft')}: {', '.join(reasons) or 'none refused'}"
+        if counts.num_failing:
+            reasons = [refused_text([(reason, count)]) for reason, count in self._unmet.items()]
+            which = _of(counts.num_failing, counts.num_shown, "tweet")
+            yield f"The filter refused all drafts of {which}; the nearest are shown: {', '.join(reasons)}"
+
+
+def _of(part: int, whole: int, noun: str) -> str:
+    return f"{format_count(part)} of {format_count(whole)} {noun}{'' if whole == 1 else 's'}"
