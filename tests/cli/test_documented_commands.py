@@ -35,6 +35,8 @@ NOT_RUN = {
     "tweetgen-tui --install-completion": "writes to the user's shell: tests/cli/test_completion.py",
     "tweetgen-tui bench": "takes minutes: tests/cli/test_bench.py",
     "tweetgen-tui bench --seconds 120": "the same",
+    "tweetgen-tui bench --first-words": "the same",
+    "tweetgen-tui bench --first-words --data my.csv": "the same",
     "tweetgen-tui bench --nproc-per-node auto": "starts processes: tests/cli/test_ranks.py",
     "tweetgen-tui bench --nproc-per-node 2 --seconds 120": "the same",
     "tweetgen-tui doctor --distributed": "the same",

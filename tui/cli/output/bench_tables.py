@@ -10,6 +10,7 @@ from tui.formatting.numbers import format_count, format_milliseconds, format_siz
 
 if TYPE_CHECKING:  # they import torch
     from engine.bench.benchmark import BenchReport, MachineInfo
+    from engine.bench.first_words import FirstWordsReport
     from engine.bench.ranks.benchmark import StepsReport
 
 _LABELS = {
@@ -55,6 +56,36 @@ def print_steps(report: StepsReport) -> None:
         for row in report.train
     )
     print_table(("parts of a step", "compute", "sum", "wait", "host", "slowest"), parts)
+
+
+def print_first_words(report: FirstWordsReport) -> None:
+    """Print the run, and the share of known words by moment."""
+    threads = "1 thread" if report.num_threads == 1 else f"{report.num_threads} threads"
+    layers = f" in {report.num_layers} layers" if report.num_layers > 1 else ""
+    half, four_fifths = (
+        "not reached" if seconds is None else _seconds(seconds)
+        for seconds in (report.seconds_to_half, report.seconds_to_four_fifths)
+    )
+    facts = {
+        "tweets": report.corpus,
+        "model": f"hidden {report.hidden_size}{layers}, {report.precision}, {threads}",
+        "first step": _seconds(report.first_step_seconds),
+        "50 % of the words known": half,
+        "80 % of the words known": four_fifths,
+        "known in held-out tweets": _percent(report.real_share),
+    }
+    print_facts(facts.items())
+    sys.stdout.write("\n")
+    rows = (
+        (
+            _seconds(moment.seconds),
+            format_count(moment.step),
+            _percent(moment.known_word_share),
+            f"{_percent(moment.least)} to {_percent(moment.most)}",
+        )
+        for moment in report.moments
+    )
+    print_table(("from the command", "step", "known words", f"{report.num_rounds} rounds"), rows)
 
 
 def _print_machine(machine: MachineInfo) -> None:
@@ -116,6 +147,10 @@ def _rate(per_second: float) -> str:
 
 def _times(ratio: float) -> str:
     return f"{ratio:.2f} x"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s"
 
 
 def _percent(share: float) -> str:
