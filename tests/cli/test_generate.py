@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.sampling import MAX_DRAFTS
+from engine.corpus.similarity.novelty import NoveltyIndex
 from tests.cli.conftest import Launch
 from tests.cli.program import Cli, assert_error_at_the_end, assert_two_line_error
 
@@ -98,3 +100,74 @@ def test_a_closed_pipe_ends_it_quietly_with_the_code_of_sigpipe(launch: Launch, 
         generating.stop_reading()
         ended = generating.wait()
         assert (ended.code, ended.err) == (141, err)
+
+
+# The filter of tweets -------------------------------------------------------------------------------------------------
+
+
+def test_without_a_filter_nothing_is_reported(cli: Cli, trained: Path) -> None:
+    assert cli("generate", "-n", "3", "--min-p", "0.1", "--temperature-last").err == USED
+
+
+def test_filtered_tweets_pass_and_their_drafts_are_counted(cli: Cli, trained: Path) -> None:
+    options = ("--max-length", "40", "--min-length", "9", "--avoid", "e,a", "--must-contain", "T", "--seed", "5")
+    ended = cli("generate", "-n", "3", *options, "--json")
+
+    tweets = ended.objects
+    assert [tweet["unmet"] for tweet in tweets] == [[]] * 3
+    for tweet in tweets:
+        assert tweet["num_drafts"] == 1 + sum(count for _, count in tweet["refused"])
+        assert 9 <= len(tweet["text"]) < 40
+        assert "t" in tweet["text"].lower()
+        assert not {"e", "a"} & set(tweet["text"].lower().split())
+        assert tweet["reached_eos"]
+    assert [tweet["seed"] for tweet in tweets] == [5, 6, 7]
+    num_drafts = sum(tweet["num_drafts"] for tweet in tweets)
+    assert ended.error_lines[-1].startswith(f"3 of {num_drafts} drafts: ")
+    assert cli("generate", "-n", "3", *options).lines == [tweet["text"] for tweet in tweets]
+
+
+def test_the_best_of_n_has_the_fewest_bits_per_character(cli: Cli, trained: Path) -> None:
+    options = ("--seed", "2", "--max-length", "100", "--json")
+    first, best = (cli("generate", *options, "--best-of", number).object for number in ("1", "6"))
+
+    assert best["bits_per_char"] < first["bits_per_char"]
+    assert best["num_drafts"] == 6 + sum(count for _, count in best["refused"])
+
+
+def test_an_unreachable_filter_ends_with_the_nearest_tweet_and_a_line_on_stderr(cli: Cli, trained: Path) -> None:
+    ended = cli("generate", "--must-contain", "zebra zebra", "--max-length", "20", "--seed", "1")
+
+    assert ended.code == 0
+    assert len(ended.lines) == 1
+    assert ended.error_lines[1].startswith(f"1 of {MAX_DRAFTS:,} drafts: ")
+    assert ended.error_lines[2] == (
+        "The filter refused all drafts of 1 of 1 tweet; the nearest are shown: 1 without the text"
+    )
+
+
+def test_only_new_refuses_what_the_novelty_index_calls_a_copy(
+    cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NoveltyIndex, "copied_share", lambda _, text: (1.0, 0.5, 0.4)[len(text) % 3])
+
+    tweets = cli("generate", "-n", "9", "--only-new", "--seed", "1", "--max-length", "60", "--json").objects
+
+    assert [(tweet["novelty"], tweet["unmet"]) for tweet in tweets] == [("new", [])] * 9
+    assert {"copy", "near-copy"} <= {reason for tweet in tweets for reason, _ in tweet["refused"]}
+
+
+def test_only_new_without_the_training_tweets_is_an_error_with_a_hint(cli: Cli, tweets: Path) -> None:
+    budget = ("--hidden-size", "8", "--embedding-size", "4", "--threads", "1", "--max-steps", "2")
+    cli("train", "--data", tweets, *budget, "--only-new", "--best-of", "2")
+    tweets.unlink()
+
+    assert_error_at_the_end(cli("generate"), "--only-new compares with the training tweets", "--no-only-new")
+    ended = cli("generate", "--no-only-new", "--json", "--max-length", "10")
+    assert ended.code == 0
+    assert ended.object["num_drafts"] > 1  # --best-of 2 of the run
+
+
+def test_a_file_of_avoided_words_that_is_missing_is_an_error_before_the_model_is_loaded(cli: Cli) -> None:
+    assert_two_line_error(cli("generate", "--avoid", "@no-such-file"), "no-such-file", "No such file")
+    assert_two_line_error(cli("train", "--avoid", "@no-such-file"), "no-such-file", "No such file")

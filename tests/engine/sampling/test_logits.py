@@ -124,6 +124,34 @@ def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
     assert np.count_nonzero(probabilities(values, top_p=0.75, min_p=0.7)) == 2
 
 
+@given(values=logits(), temperature=st.floats(1, 5), min_p=st.floats(0.001, 0.999))
+def test_with_the_temperature_last_min_p_keeps_exactly_what_it_keeps_at_temperature_1(
+    values: list[float], temperature: float, min_p: float
+) -> None:
+    plain = probabilities(values, min_p=min_p)
+
+    last = probabilities(values, temperature, min_p=min_p, temperature_last=True)
+
+    assert ((last > 0) == (plain > 0)).all()
+    at_temperature = softmax(values, temperature) * (plain > 0)
+    assert np.allclose(last, at_temperature / at_temperature.sum(), atol=1e-5)
+
+
+@given(values=logits(), temperature=st.just(0.0) | st.floats(0.05, 5))
+def test_without_truncation_the_order_makes_no_difference(values: list[float], temperature: float) -> None:
+    first, last = (probabilities(values, temperature, temperature_last=is_last) for is_last in (False, True))
+
+    assert first.tolist() == last.tolist()
+
+
+def test_min_p_before_a_high_temperature_excludes_what_it_would_let_in_after_it() -> None:
+    chances = [0.9, 0.05, 0.03, 0.02]
+    values = [0.0, 0.0, -math.inf, 0.0, *map(math.log, chances)]
+
+    assert np.count_nonzero(probabilities(values, 4.0, min_p=0.1)) == 4
+    assert np.count_nonzero(probabilities(values, 4.0, min_p=0.1, temperature_last=True)) == 1
+
+
 @pytest.mark.parametrize("factor", [1.0, 3.0])
 def test_an_id_is_drawn_where_the_cumulative_probability_passes_the_uniform_number(factor: float) -> None:
     weights = factor * row([0.0, 0.25, 0.0, 0.5, 0.25]).repeat(7, axis=0)

@@ -55,6 +55,10 @@ DEMANDING: dict[str, Setting] = {
     "max_steps": LAST_STEP,
     "sample_every": 4,
     "eval_every": 6,
+    "avoid": ("e", "the"),
+    "best_of": 2,
+    "min_p": 0.02,
+    "temperature_last": True,
 }
 ROOT = Path(__file__).parents[3]
 

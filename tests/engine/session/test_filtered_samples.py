@@ -1,0 +1,181 @@
+"""The tweets of a run pass the filter of its sampling settings; training does not depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from engine.compute.device import derived_seed
+from engine.config.run import Setting
+from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
+from engine.corpus.similarity.novelty import NoveltyIndex
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.sampling.sampler import TweetSampler
+from tests.engine.helpers import (
+    AnsweringInbox,
+    TickingClock,
+    latest,
+    losses,
+    of_type,
+    only,
+    run_session,
+    tiny_config,
+)
+
+EASY: dict[str, Setting] = {"avoid": ("e",), "min_length": 3, "best_of": 2, "sample_every": 3, "learning_rate": 0.05}
+
+
+def tweets_of(stream: Iterable[Event]) -> list[e.TweetSampled]:
+    return of_type(stream, e.TweetSampled)
+
+
+def test_due_and_requested_tweets_pass_the_filter_and_count_their_drafts(corpus: Path) -> None:
+    emitted = run_session(tiny_config(corpus, **EASY), {5: [c.SampleNow(), c.SampleNow(prime="a ")]})
+
+    sampled = tweets_of(emitted)
+    assert len(sampled) == 2 + 4  # due at steps 0, 3, 6 and 9
+    for tweet in sampled:
+        assert tweet.unmet == ()
+        assert tweet.reached_eos
+        assert len(tweet.text) >= 3
+        assert "e" not in tweet.text.lower().split()
+        assert 1 <= tweet.num_drafts - sum(count for _, count in tweet.refused) <= 2
+
+
+def test_the_filter_changes_neither_the_training_nor_the_first_draft(corpus: Path) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain", sample_every=1))
+    filtered = run_session(tiny_config(corpus, run_name="filtered", sample_every=1, min_length=4))
+
+    assert losses(plain) == losses(filtered)
+    same = [
+        (one, other) for one, other in zip(tweets_of(plain), tweets_of(filtered), strict=True) if other.num_drafts == 1
+    ]
+    assert same
+    assert all(replace(one, elapsed_seconds=0) == replace(other, elapsed_seconds=0) for one, other in same)
+
+
+def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -> None:
+    with mock.patch.object(NoveltyIndex, "copied_share", lambda _, text: 1.0 if "a" in text else 0.0):
+        emitted = run_session(tiny_config(corpus, only_new=True, sample_every=2, max_length=8))
+
+    passed = [tweet for tweet in tweets_of(emitted) if not tweet.unmet]
+    assert passed
+    assert all(tweet.novelty == "new" for tweet in passed)
+    assert "copy" in {reason for tweet in passed for reason, _ in tweet.refused}
+
+
+def test_an_unreachable_filter_ends_at_the_bound_with_the_nearest_draft(corpus: Path) -> None:
+    config = tiny_config(corpus, must_contain="zebra", sample_every=6)
+
+    [first, last] = tweets_of(run_session(config))
+
+    for tweet in (first, last):
+        assert tweet.num_drafts == MAX_DRAFTS_IN_RUN == sum(count for _, count in tweet.refused)
+        assert tweet.refused == (("required text missing", MAX_DRAFTS_IN_RUN),)
+        assert "required text missing" in tweet.unmet
+
+
+def test_a_filter_set_by_a_command_applies_from_the_next_tweet_on_and_is_saved(corpus: Path) -> None:
+    sampling = SamplingConfig(max_length=20, must_contain="zebra", avoid=("a b",))
+
+    emitted = run_session(tiny_config(corpus, sample_every=1, max_steps=4), {2: [c.SetSampling(sampling=sampling)]})
+
+    assert only(emitted, e.SamplingChanged).sampling == sampling
+    assert [tweet.num_drafts for tweet in tweets_of(emitted)] == [1, 1, *[MAX_DRAFTS_IN_RUN] * 2]
+    assert latest().sampling == sampling
+
+
+def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(corpus: Path) -> None:
+    """A new filter, prime or length waits for the next tweet."""
+    hot = SamplingConfig(temperature=5.0, max_length=12, must_contain="zebra")
+    cold = SamplingConfig(temperature=0.0, max_length=9, min_length=5)
+    seen: list[SamplingConfig] = []
+    advance = TweetSampler.advance
+
+    def noted(sampler: TweetSampler) -> None:
+        seen.append(sampler.sampling)
+        advance(sampler)
+
+    def answers() -> Iterator[Command | None]:
+        while not seen:
+            yield None
+        yield from [None] * 8
+        yield c.SetSampling(sampling=cold)
+
+    with mock.patch.object(TweetSampler, "advance", noted):
+        config = tiny_config(corpus, max_steps=3, sample_every=2, temperature=5.0, max_length=12, must_contain="zebra")
+        emitted = run_session(config, inbox=AnsweringInbox(answers()))
+
+    first, last = tweets_of(emitted)
+    assert first.num_drafts == MAX_DRAFTS_IN_RUN
+    assert first.unmet
+    assert {each.temperature for each in seen[:5]} == {hot.temperature}
+    changed = next(index for index, each in enumerate(seen) if each.temperature == 0.0)
+    assert {(each.temperature, each.max_length) for each in seen[changed : changed + 5]} == {(0.0, 12)}
+    assert last.num_drafts == 1  # greedy
+    assert "required text missing" not in last.unmet
+
+
+def test_a_stop_abandons_the_drafts_and_the_tweet_is_due_again(corpus: Path) -> None:
+    step = 0
+
+    def note(event: Event) -> Iterable[Command]:
+        nonlocal step
+        step = event.step
+        return ()
+
+    def answers() -> Iterator[Command | None]:
+        while step < 4:
+            yield None
+        yield c.SetSampling(sampling=SamplingConfig(max_length=20, must_contain="zebra"))
+        yield from [None] * 30  # the drafts are being sampled by now
+        yield c.Stop()
+
+    config = tiny_config(corpus, sample_every=4)
+    emitted = run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
+
+    assert only(emitted, e.RunFinished).step == 4
+    assert [tweet.step for tweet in tweets_of(emitted)] == [0]
+    assert latest().last_sample_step == 0
+
+
+def test_ladder_and_completion_ignore_the_filter(corpus: Path) -> None:
+    script: dict[int, list[Command]] = {3: [c.SampleLadder(seed=1), c.CompleteText(text="the ")]}
+
+    with_filter, without = (
+        run_session(tiny_config(corpus, run_name=f"run{number}", **settings), script)
+        for number, settings in enumerate(({"must_contain": "zebra", "min_length": 19}, {}))
+    )
+
+    for kind in (e.LadderSampled, e.TextCompleted):
+        one, other = (replace(only(stream, kind), elapsed_seconds=0) for stream in (with_filter, without))
+        assert one == other
+
+
+def test_the_seeds_of_drafts_depend_on_the_step_alone(corpus: Path) -> None:
+    seeds: list[int] = []
+    original = TweetSampler.__init__
+
+    def noted(self: TweetSampler, model: object, vocab: object, sampling: object, own: list[int]) -> None:
+        seeds.extend(own)
+        original(self, model, vocab, sampling, own)  # type: ignore[arg-type] # passed on
+
+    with mock.patch.object(TweetSampler, "__init__", noted):
+        run_session(tiny_config(corpus, must_contain="zebra", sample_every=12, max_steps=1, seed=7))
+
+    first = derived_seed(7, 1, 0)
+    assert seeds == [first, *(derived_seed(first, 5, number) for number in range(1, MAX_DRAFTS_IN_RUN))]
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_no_filter_is_one_draft_whatever_its_length(corpus: Path, length: int) -> None:
+    emitted = run_session(tiny_config(corpus, sample_every=2, max_length=length))
+
+    assert all((tweet.num_drafts, tweet.refused, tweet.unmet) == (1, (), ()) for tweet in tweets_of(emitted))
