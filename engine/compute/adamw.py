@@ -15,21 +15,22 @@ from torch import Tensor
 
 from engine.model.flat_parameters import FlatParameters
 
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8  # as in torch.optim
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # as in torch.optim
 IGNORE_FOUND_INF = frozenset({"mps"})
 """Devices whose kernel ignores `found_inf`."""
 
 
 class FusedAdamW:
-    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) of all parameters at once."""
+    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) of all dense parameters at once."""
 
     def __init__(self, flat: FlatParameters, weight_decay: float) -> None:
-        """Optimize the weights of `flat` by its gradient, with zero moments at first."""
-        self._flat = flat
+        """Optimize the dense weights of `flat` by their gradient, with zero moments at first."""
+        self.flat = flat
         self._weight_decay = weight_decay
         self.step_count = torch.zeros((), device=flat.weights.device)
         """Steps that were not skipped, () float32."""
-        self.exp_avg, self.exp_avg_sq = torch.zeros_like(flat.weights), torch.zeros_like(flat.weights)
+        self.exp_avg, self.exp_avg_sq = torch.zeros_like(flat.weights), torch.zeros_like(flat.weights)  # (P,)
+        self._moments = self.exp_avg[: flat.num_dense], self.exp_avg_sq[: flat.num_dense]
 
     @torch.no_grad()
     def step(self, learning_rate: float | Tensor, is_skipped: Tensor) -> None:
@@ -37,10 +38,10 @@ class FusedAdamW:
 
         As a CUDA graph records numbers as constants, `learning_rate` is a () float32 on the device there.
         """
-        if self._flat.weights.device.type not in IGNORE_FOUND_INF:
+        if self.flat.weights.device.type not in IGNORE_FOUND_INF:
             self._update(learning_rate, is_skipped.float())
             return
-        updated = (self._flat.weights, self.exp_avg, self.exp_avg_sq, self.step_count)
+        updated = (self.flat.dense_weights, *self._moments, self.step_count)
         before = [tensor.clone() for tensor in updated]
         self._update(learning_rate, None)
         for tensor, old in zip(updated, before, strict=True):
@@ -48,18 +49,19 @@ class FusedAdamW:
 
     def _update(self, learning_rate: float | Tensor, found_inf: Tensor | None) -> None:
         self.step_count.add_(1)
+        exp_avg, exp_avg_sq = self._moments
         torch._fused_adamw_(
-            [self._flat.weights],
-            [self._flat.grads],
-            [self.exp_avg],
-            [self.exp_avg_sq],
+            [self.flat.dense_weights],
+            [self.flat.dense_grads],
+            [exp_avg],
+            [exp_avg_sq],
             [],
             [self.step_count],
             lr=learning_rate,
-            beta1=_BETA_1,
-            beta2=_BETA_2,
+            beta1=BETA_1,
+            beta2=BETA_2,
             weight_decay=self._weight_decay,
-            eps=_EPSILON,
+            eps=EPSILON,
             amsgrad=False,
             maximize=False,
             found_inf=found_inf,

@@ -1,8 +1,9 @@
 """`OptimizerStep`: from the gradient to new weights, without waiting for the device.
 
-The gradient is clipped by its norm, AdamW updates the weights, and loss and norm go to the `LossBuffer`. The device
-itself skips the update if the loss or the gradient is not finite. After a sum over several processes all of them find
-the same numbers in it, and decide the same.
+The gradient is clipped by its norm, AdamW updates the weights, and loss and norm go to the `LossBuffer`. The table of
+an n-gram bias has a `LazyAdam` of its own, and no part in norm and clipping: each row is learned from few places. The
+device itself skips the update if the loss or the gradient is not finite. After a sum over several processes all of them
+find the same numbers in it, and decide the same.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.adamw import FusedAdamW
+from engine.compute.lazy_adam import LazyAdam
 from engine.compute.loss_buffer import LossBuffer
 from engine.model.flat_parameters import FlatParameters
 
@@ -24,6 +26,7 @@ class OptimizerStep:
         """Update the weights of `flat`; infinity for `max_grad_norm` clips nothing."""
         self._flat = flat
         self._adamw = adamw
+        self._lazy_adam = None if flat.table is None else LazyAdam(flat.table, adamw)
         self._losses = losses
         self._max_grad_norm = max_grad_norm
         self.has_begun = False
@@ -35,9 +38,11 @@ class OptimizerStep:
         """Update the weights by the gradient; return whether the step was skipped, () bool on the device."""
         grad_norm, loss = self._flat.grad_norm(), self._flat.loss
         if self._max_grad_norm < math.inf:
-            self._flat.grads.mul_((self._max_grad_norm / (grad_norm + 1e-6)).clamp(max=1.0))  # as torch clips
-        is_skipped = ~(loss.isfinite() & grad_norm.isfinite())
+            self._flat.dense_grads.mul_((self._max_grad_norm / (grad_norm + 1e-6)).clamp(max=1.0))  # as torch clips
+        is_skipped: Tensor = ~(loss.isfinite() & grad_norm.isfinite())
         self.has_begun = True
         self._adamw.step(learning_rate, is_skipped)
+        if self._lazy_adam is not None:
+            self._lazy_adam.step(learning_rate, is_skipped)
         self._losses.write(loss, grad_norm)
         return is_skipped

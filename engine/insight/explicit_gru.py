@@ -11,6 +11,8 @@ leaving torch in another mode.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -64,6 +66,7 @@ class ExplicitGru:
         self.embedding = model.embed.weight.detach().clone()  # (V, E)
         self._proj_weight_t = model.proj.weight.detach().t().contiguous()  # (H, V)
         self._proj_bias = model.proj.bias.detach().clone()  # (V,)
+        self._ngram_bias = copy.deepcopy(model.ngram_bias)
 
     @cached_property
     def table(self) -> Tensor:
@@ -81,9 +84,17 @@ class ExplicitGru:
             after.append(layer.step(layer.project(after[-1]), state).hidden)
         return after
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Return the logits (M, V) after states (M, H) of the last layer."""
-        return torch.addmm(self._proj_bias, hidden, self._proj_weight_t)
+    def ngram_rows(self, inputs: Sequence[int]) -> Tensor:
+        """Return the rows of the n-gram bias after each of a text's inputs, (2, M): two characters, and three."""
+        if self._ngram_bias is None:
+            return torch.zeros(2, len(inputs), dtype=torch.int64)
+        return self._ngram_bias.rows_of(torch.tensor([inputs]))[:, 0]
+
+    @torch.no_grad()
+    def logits(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """Return the logits (M, V) after states (M, H) of the last layer, with these `ngram_rows` (2, M)."""
+        logits = torch.addmm(self._proj_bias, hidden, self._proj_weight_t)
+        return logits if self._ngram_bias is None else logits + self._ngram_bias.logits(rows)
 
     def gradient_of_nats(self, log_probs: Tensor, target: int) -> Tensor:
         """Return the gradient (H,) of the target's cost in nats by the last layer's state; `log_probs` (V,)."""

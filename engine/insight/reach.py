@@ -2,7 +2,8 @@
 
 Occlusion (Zeiler and Fergus 2014, arXiv:1311.2901; of words by Li, Monroe and Jurafsky 2016, arXiv:1612.08220) replaces
 one input's embedding by the mean embedding of the vocabulary's characters, each counted once, and runs the model again.
-The special symbols are not part of that mean: `<PAD>` is never trained, and the others mark ends. The gradient
+The special symbols are not part of that mean: `<PAD>` is never trained, and the others mark ends. A replaced input is
+in no context of the n-gram bias. The gradient
 (Simonyan, Vedaldi and Zisserman 2013, arXiv:1312.6034) is that of the true character's bits.
 
 P is the position of the target: the inputs 0 to P precede it.
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from engine.insight.explicit_gru import ExplicitGru, GruLayer
 from engine.insight.trace import LayerTrace, Trace, require_finite, trace
+from engine.model.ngram_bias import NO_ROW
 from engine.model.vocab import EOS, SPECIALS
 from engine.pieces import Pieces
 
@@ -39,7 +41,9 @@ def occlusion(gru: ExplicitGru, token_ids: list[int], position: int) -> Pieces[T
     for first in range(0, position + 1, _BATCH_ROWS):
         last[first : first + _BATCH_ROWS] = yield from _replaced_runs(gru, true, first)
     target = _target(token_ids, position)
-    log_probs = gru.logits(last).log_softmax(dim=-1)  # (P + 1, V)
+    rows = gru.ngram_rows(true.inputs)[:, -1:].repeat(1, position + 1)  # (2, P + 1)
+    rows[0, -2:] = rows[1, -3:] = NO_ROW
+    log_probs = gru.logits(last, rows).log_softmax(dim=-1)  # (P + 1, V)
     bits = (true.log_probs[-1, target] - log_probs[:, target]) / math.log(2)
     require_finite(bits)
     return bits

@@ -55,7 +55,7 @@ def trace(gru: ExplicitGru, token_ids: list[int], held: HeldUnit | None = None) 
     for number, layer in enumerate(gru.layers):
         layers.append((yield from _trace_layer(layer, of_layer, number, held)))
         of_layer = layers[-1].hidden[1:]  # (T + 1, H)
-    log_probs = gru.logits(of_layer).log_softmax(dim=-1)  # (T + 1, V)
+    log_probs = gru.logits(of_layer, gru.ngram_rows(inputs)).log_softmax(dim=-1)  # (T + 1, V)
     require_finite(log_probs)
     yield
     return Trace(tuple(inputs), (*token_ids, EOS), embedded, layers, log_probs)

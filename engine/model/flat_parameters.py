@@ -3,6 +3,13 @@
 Norm, update, average, cast to another precision and the sum over several processes are then one operation each. The
 gradient's buffer has one more element, the loss, so that both are summed at once.
 
+The table of an `NgramBias`, of which a step touches few rows, comes last, after the *dense* parameters: norm, AdamW and
+the cast exclude it. The gradient's buffer also counts how often each row is touched, so that after a sum over
+processes each knows the rows of all. **The gradient of a row whose count is zero is zero.**
+
+    weights          dense (D,)   table (1 + R, V)
+    grads_and_loss   dense (D,)   table (1 + R, V)   touched (1 + R,)   loss (1,)
+
 **Layout.** cuDNN uses the weights of a GRU in place only if they start their storage, in cuDNN's own order
 (`try_get_weight_buf` in ATen's `cudnn/RNN.cpp`); `nn.GRU.flatten_parameters` has laid them out so when the model was
 moved to the GPU. So that block comes first, as it is. Each other parameter starts at a multiple of `ALIGNMENT`.
@@ -12,6 +19,7 @@ Elements between parameters are zero, and so are their gradients: no operation c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +29,16 @@ from engine.model.gru import TextGenerator
 ALIGNMENT = 64
 """In elements: a cache line of a CPU, or an aligned load of a GPU, in each precision."""
 ROW = 1024
-"""The number of elements is a multiple, see `grad_norm`."""
+"""The number of dense elements is a multiple, see `grad_norm`."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The buffers of an `NgramBias`."""
+
+    weight: Tensor  # (1 + R, V)
+    grad: Tensor  # (1 + R, V)
+    touched: Tensor  # (1 + R,): how often a place of the step has each row
 
 
 class FlatParameters:
@@ -34,6 +51,9 @@ class FlatParameters:
         parameters = list(named.values())
         self._names = list(named)
         self._shapes = [parameter.shape for parameter in parameters]
+        table = None if model.ngram_bias is None else model.ngram_bias.weight
+        self._table_shape = None if table is None else table.shape
+        num_rows, num_in_table = (0, 0) if table is None else (len(table), table.numel())
         weights = _common_buffer(parameters)
         if weights is None:
             self._offsets, size = _layout(model, parameters)
@@ -42,35 +62,55 @@ class FlatParameters:
         else:
             self._offsets = [int(parameter.storage_offset()) for parameter in parameters]
         self.weights: Tensor = weights  # (P,)
+        self.num_dense = len(weights) - num_in_table  # D
         grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
         both = _common_buffer(grads) if len(grads) == len(parameters) else None
-        self.grads_and_loss: Tensor = weights.new_zeros(len(weights) + 1) if both is None else both
-        """Gradient (P,), then the loss; what several processes sum."""
-        self.grads, self.loss = self.grads_and_loss[:-1], self.grads_and_loss[-1]  # (P,), ()
-        self.views_of_grads = list(self.views(self.grads).values())
+        self.grads_and_loss: Tensor = weights.new_zeros(len(weights) + num_rows + 1) if both is None else both
+        """Gradient (P,), the counts of touched rows, and the loss; what several processes sum."""
+        grads_of_all, touched, [self.loss] = self.grads_and_loss.split_with_sizes([len(weights), num_rows, 1])
+        self.dense_weights, self.dense_grads = weights[: self.num_dense], grads_of_all[: self.num_dense]  # (D,)
+        self.table = None
+        """None without an `NgramBias`."""
+        if table is not None:
+            self.table = Table(self.table_of(weights), self.table_of(grads_of_all), touched)
+        self.views_of_grads = list(self.views(grads_of_all).values())
         """Each parameter's `grad`, in the order of `model.parameters()`."""
         for parameter, grad in zip(parameters, self.views_of_grads, strict=True):
             parameter.grad = grad
 
+    def table_of(self, buffer: Tensor) -> Tensor:
+        """Return the table, (1 + R, V), in a buffer (P,) of this layout."""
+        if self._table_shape is None:
+            raise TypeError("the model has no table")
+        return buffer[self.num_dense :].view(self._table_shape)
+
     def views(self, buffer: Tensor) -> dict[str, Tensor]:
-        """Return the part of each parameter, by name and in its shape, of a buffer (P,) of this layout."""
+        """Return the part of each parameter, by name and in its shape, of a buffer (P,) or (D,) of this layout."""
         places = zip(self._names, self._offsets, self._shapes, strict=True)
-        return {name: buffer[start : start + shape.numel()].view(shape) for name, start, shape in places}
+        return {
+            name: buffer[start : start + shape.numel()].view(shape)
+            for name, start, shape in places
+            if start < len(buffer)
+        }
 
     @torch.no_grad()
     def bind_copy(self, copy: TextGenerator) -> Tensor:
-        """Move the parameters of a copy of the model, in any precision, to a buffer of the same layout; return it."""
+        """Move the parameters of a copy of the model, in any precision, to a buffer of the same layout; return it.
+
+        A table that the copy shares with the model stays where it is, and the buffer is (D,).
+        """
         parameters = list(copy.parameters())
-        buffer = parameters[0].new_zeros(len(self.weights))
-        self._move(parameters, buffer)
+        shares_table = self.table is not None and parameters[-1].data_ptr() == self.table.weight.data_ptr()
+        buffer = parameters[0].new_zeros(self.num_dense if shares_table else len(self.weights))
+        self._move(parameters[:-1] if shares_table else parameters, buffer)
         return buffer
 
     def grad_norm(self) -> Tensor:
-        """Return the Euclidean norm of the gradient, ().
+        """Return the Euclidean norm of the dense gradient, ().
 
         By rows: one long sum in float32 loses up to four digits, and depends on the number of threads.
         """
-        norm: Tensor = torch.linalg.vector_norm(torch.linalg.vector_norm(self.grads.view(-1, ROW), dim=1))
+        norm: Tensor = torch.linalg.vector_norm(torch.linalg.vector_norm(self.dense_grads.view(-1, ROW), dim=1))
         return norm
 
     def checksum(self) -> int:
@@ -101,14 +141,19 @@ def _common_buffer(tensors: Sequence[Tensor]) -> Tensor | None:
 
 
 def _layout(model: TextGenerator, parameters: Sequence[nn.Parameter]) -> tuple[list[int], int]:
-    """Return the offset of each parameter, and the number of elements."""
+    """Return the offset of each parameter, and the number of elements; the table is the last parameter."""
     recurrent = list(model.rnn.parameters())
+    dense = list(parameters) if model.ngram_bias is None else list(parameters[:-1])
     offsets: dict[nn.Parameter, int] = {}
     end = 0
     if (block := _common_buffer(recurrent)) is not None:
         offsets, end = {weight: int(weight.storage_offset()) for weight in recurrent}, len(block)
-    for parameter in parameters:
+    for parameter in dense:
         if parameter not in offsets:
             offsets[parameter] = -(-end // ALIGNMENT) * ALIGNMENT
             end = offsets[parameter] + parameter.numel()
-    return [offsets[parameter] for parameter in parameters], -(-end // ROW) * ROW
+    end = -(-end // ROW) * ROW
+    if model.ngram_bias is not None:
+        offsets[model.ngram_bias.weight] = end
+        end += model.ngram_bias.weight.numel()
+    return [offsets[parameter] for parameter in parameters], end

@@ -48,9 +48,8 @@ class NgramBias(nn.Module):
         return torch.where(self.contexts[places] == codes, places + 1, NO_ROW)
 
     def logits(self, rows: Tensor) -> Tensor:
-        """Return the sum of the two rows at each place, (B, T, V), of `rows_of` (2, B, T)."""
-        of_pairs, of_triples = (F.embedding(each, self.weight, padding_idx=NO_ROW) for each in rows)  # no gradient
-        return of_pairs + of_triples
+        """Return the sum of the two rows at each place, (..., V), of rows (2, ...) as `rows_of` returns them."""
+        return F.embedding(rows, self.weight, padding_idx=NO_ROW).sum(dim=0)  # without a gradient of that row
 
     def forward(self, inp: Tensor, before: Tensor | None = None) -> Tensor:
         """Return the logits, (B, T, V), of the character after each one of `inp`; arguments as of `rows_of`."""

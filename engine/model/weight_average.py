@@ -11,6 +11,9 @@ step t,
 
 The mean age of the averaged weights is t / (gamma + 2) steps, a constant share of all steps, the `lag`. So the average
 needs no horizon that depends on the length of the run.
+
+An n-gram table is several times as large as the other weights, and a step changes little of it. So it is included every
+`TABLE_INTERVAL` steps only, as if it had not changed in between: n such updates are one with (1 - n / t)^(gamma + 1).
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ import torch
 
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
+
+TABLE_INTERVAL = 8
+"""Steps between two updates of a table's average; 1 up to that step."""
 
 
 class WeightAverage:
@@ -33,9 +39,20 @@ class WeightAverage:
         self.weights = flat.bind_copy(self.model)
         """All averages, in the layout of the model's `FlatParameters`."""
         self._exponent = 1 / lag - 1
-        self._current = flat.weights
+        self._dense, self._dense_average = flat.dense_weights, self.weights[: flat.num_dense]
+        self._table = None if flat.table is None else flat.table.weight
+        self._table_average = None if flat.table is None else flat.table_of(self.weights)
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Include the weights after `step`, counted from 1; never waits for the device."""
-        self.weights.lerp_(self._current, 1 - (1 - 1 / step) ** self._exponent)
+        self._dense_average.lerp_(self._dense, self._share(step, 1))
+        if self._table is not None and self._table_average is not None:
+            num_steps = 1 if step <= TABLE_INTERVAL else TABLE_INTERVAL
+            if step % num_steps == 0:
+                self._table_average.lerp_(self._table, self._share(step, num_steps))
+
+    def _share(self, step: int, num_steps: int) -> float:
+        """Return the share of the weights after the last `num_steps` steps in the average after `step`."""
+        left: float = (1 - num_steps / step) ** self._exponent
+        return 1 - left

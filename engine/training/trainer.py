@@ -94,7 +94,8 @@ class Trainer:
 
     def _make_gru_step(self) -> GruStep:
         """Return the step of the CPU, with newly allocated memory."""
-        gru_step = GruStep(self.model, self._runtime.precision)
+        table = self._flat.table
+        gru_step = GruStep(self.model, self._runtime.precision, None if table is None else table.touched)
         gru_step.timer = self._timer
         return gru_step
 
@@ -212,9 +213,10 @@ class Trainer:
 
     def broadcast_state(self, broadcast_: Callable[[Tensor], None]) -> None:
         """Pass each buffer of the state through `broadcast_`, which replaces it by that of one of the ranks."""
-        averages = [] if self._average is None else [self._average.weights]
-        adamw = self._adamw
-        for buffer in (self._flat.weights, *averages, adamw.exp_avg, adamw.exp_avg_sq, adamw.step_count):
+        average, adamw = self._average, self._adamw
+        averages = [] if average is None else [*average.model.buffers(), average.weights]
+        weights = (*self.model.buffers(), self._flat.weights)  # the contexts of a table are a buffer
+        for buffer in (*weights, *averages, adamw.exp_avg, adamw.exp_avg_sq, adamw.step_count):
             broadcast_(buffer)
 
     def checksum(self) -> int:

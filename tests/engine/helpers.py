@@ -28,7 +28,9 @@ from engine.config.run import RunConfig, RuntimeConfig, Setting
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
 from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.ngram_contexts import frequent_contexts
 from engine.corpus.position import Position
+from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.parallel.ranks import Ranks
 from engine.protocol import commands, events
@@ -102,6 +104,16 @@ def encoded_with(vocab: Vocab, tweets: Iterable[str]) -> EncodedTweets:
 def some_batches(count: int, batch_size: int = 8) -> list[CorpusBatch]:
     """Return the first batches of the small tweets."""
     return list(islice(BatchStream(encoded()[0], batch_size, seed=3, position=Position()), count))
+
+
+def model_with_table(embedding_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
+    """Return a model with an n-gram bias for the frequent contexts of the small tweets."""
+    tweets, vocab = encoded()
+    contexts = torch.from_numpy(frequent_contexts(tweets, len(vocab), order=3))
+    model = TextGenerator(len(vocab), embedding_size, hidden_size, num_layers, dropout, ngram_contexts=len(contexts))
+    assert model.ngram_bias is not None
+    model.ngram_bias.contexts.copy_(contexts)
+    return model
 
 
 def copy_of_state(trainer: Trainer) -> dict[str, Tensor]:

@@ -12,7 +12,9 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights
+from engine.compute.cpu.ngram_kernels import add_bias
 from engine.compute.cpu.numba_kernels import kernels_for
+from engine.compute.cpu.packed_bias import rows_of
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.workspace import Buffers
 from engine.corpus.encoded_tweets import Batch
@@ -36,6 +38,8 @@ class ForwardPass:
         states, weight = self._last_states(packed), self._weights.proj_weight
         logits = self._buffers.get("logits", len(packed), len(weight))
         torch.addmm(self._weights.proj_bias, states, weight.t(), out=logits)
+        if (table := self._weights.ngrams) is not None:
+            add_bias(logits.numpy(), rows_of(packed, table.contexts), table.weight.numpy())
         return F.cross_entropy(logits, packed.targets, reduction="sum")
 
     def _last_states(self, packed: PackedBatch) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.model.gru import TextGenerator
+from engine.model.ngram_bias import NgramBias
 
 
 class InferenceLayer:
@@ -50,6 +51,14 @@ class InferenceLayer:
         return columns
 
 
+class NgramTable:
+    """A copy of an n-gram bias."""
+
+    def __init__(self, bias: NgramBias) -> None:
+        """Copy the table; the contexts never change."""
+        self.weight, self.contexts = bias.weight.detach().clone(), bias.contexts  # (1 + R, V), (R,)
+
+
 class InferenceWeights:
     """All weights of a model at the time of the copy."""
 
@@ -62,6 +71,7 @@ class InferenceWeights:
         self.table = self.layers[0].write_input(embedded, embedded.new_empty(len(embedded), 4 * self.hidden_size))
         self.proj_weight = model.proj.weight.detach().clone()  # (V, H)
         self.proj_bias = model.proj.bias.detach().clone()  # (V,)
+        self.ngrams = None if model.ngram_bias is None else NgramTable(model.ngram_bias)
 
     @cached_property
     def proj_weight_t(self) -> Tensor:

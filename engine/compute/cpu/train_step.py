@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.gru_layer import GruLayer
+from engine.compute.cpu.packed_bias import PackedBias
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.projections import InputProjection, OutputLoss, TokenInput
 from engine.compute.cpu.workspace import Dropout
@@ -31,10 +32,11 @@ from engine.model.gru import TextGenerator
 class GruStep:
     """A model's forward and backward pass. Not thread-safe."""
 
-    def __init__(self, model: TextGenerator, precision: str = "float32") -> None:
+    def __init__(self, model: TextGenerator, precision: str = "float32", touched: Tensor | None = None) -> None:
         """Use the parameters of a model on the CPU without copying them.
 
         `precision` "bfloat16" stores activations in bfloat16; "float32" stores them in the dtype of the weights.
+        `touched` as in `PackedBias`.
         """
         storage_dtype = torch.bfloat16 if precision == "bfloat16" else model.proj.weight.dtype
         self._model, self._has_few_shapes = model, storage_dtype == torch.bfloat16
@@ -45,7 +47,8 @@ class GruStep:
         self._between = [InputProjection(layer, storage_dtype) for layer in self._layers[1:]]
         self.dropouts = [Dropout(model.dropout.p, storage_dtype) for _ in self._layers]
         """One after each layer."""
-        self._output = OutputLoss(model.proj, storage_dtype)
+        bias = None if model.ngram_bias is None else PackedBias(model.ngram_bias, touched)
+        self._output = OutputLoss(model.proj, storage_dtype, bias)
         self.timer = PhaseTimer()
         """Switched from "forward" to "backward" during a step."""
 

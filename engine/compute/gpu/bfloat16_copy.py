@@ -3,7 +3,8 @@
 Autocast is no alternative: its cuDNN RNN runs in **float16**, whatever type was requested (`AutocastRNN.cpp` casts to
 `kHalf`), and gradients of a mean over thousands of characters underflow float16. So the step uses a bfloat16 copy of
 the model, refreshed from the float32 weights each time: a few megabytes at fixed addresses, as a CUDA graph needs
-them. bfloat16 has the range of float32, so no loss scaling is needed.
+them. bfloat16 has the range of float32, so no loss scaling is needed. An n-gram table has no part in any product: the
+copy shares that of the model, in float32.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Bfloat16Copy:
     def __init__(self, model: TextGenerator, flat: FlatParameters) -> None:
         """Copy a model with these buffers, in training mode; draws no random number."""
         self._model = copy.deepcopy(model).to(torch.bfloat16).train()
-        self._source = flat.weights
+        self._model.ngram_bias = model.ngram_bias
+        self._source = flat.dense_weights
         self._rounded = flat.bind_copy(self._model)  # in the order that cuDNN's GRU needs, too
 
     def refreshed(self) -> TextGenerator:

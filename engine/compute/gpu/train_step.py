@@ -35,6 +35,7 @@ from engine.compute.optimizer_step import OptimizerStep
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
+from engine.model.ngram_bias import NO_ROW
 from engine.model.vocab import PAD
 
 
@@ -136,8 +137,13 @@ class DeviceStep:
         size = self._micro_batch_size or tokens.shape[1]
         with tensor_float_32(self._device):
             for first in range(0, tokens.shape[1], size):
-                loss = mean_loss(network, tokens[:, first : first + size], self._total_targets)
+                part = tokens[:, first : first + size]
+                loss = mean_loss(network, part, self._total_targets)
                 self._add_grads(loss, network, is_first=first == 0)
+                if network.ngram_bias is not None and self._flat.table is not None:
+                    rows = network.ngram_bias.rows_of(part[:-1].t()).flatten()
+                    self._flat.table.touched.index_fill_(0, rows, 1)
+                    self._flat.table.touched[NO_ROW].zero_()
 
     def _add_grads(self, loss: Tensor, network: TextGenerator, *, is_first: bool) -> None:
         """Add a loss and its gradient to the flat buffer; the first replace what is there."""
@@ -161,8 +167,10 @@ def mean_loss(network: TextGenerator, tokens: Tensor, total_targets: Tensor) -> 
         embedded, initial, weights, rnn.bias, rnn.num_layers, rnn.dropout, in_training, both_ways, batch_first
     )  # (T, B, H)
     logits = network.proj(network.dropout(output))  # (T, B, V)
-    flat = (logits if logits.dtype == torch.float64 else logits.float()).flatten(0, 1)  # (T * B, V)
-    return F.cross_entropy(flat, targets.flatten(), ignore_index=PAD, reduction="sum") / total_targets
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    if network.ngram_bias is not None:
+        logits = logits + network.ngram_bias(inputs.t()).transpose(0, 1)  # (T, B, V)
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="sum") / total_targets
 
 
 def recorder_for(model: TextGenerator) -> CudaRecorder | None:

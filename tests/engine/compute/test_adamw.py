@@ -73,7 +73,7 @@ from engine.model.gru import TextGenerator
 sys.modules["torch._dynamo"] = None  # its import fails from now on, and takes no second
 model = TextGenerator(3, 2, 2)
 flat = FlatParameters(model)
-flat.grads.fill_(1)
+flat.dense_grads.fill_(1)
 before = flat.weights.clone()
 FusedAdamW(flat, 0.0).step(0.1, torch.tensor(False))
 print((flat.weights != before).any().item())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.insight.answers import snapshot
 from engine.model.gru import TextGenerator
-from engine.model.vocab import Vocab
+from engine.model.vocab import BOS, Vocab
+from tests.engine.compute.cpu.random_batches import set_contexts, some_contexts
 from tests.engine.helpers import small_tweets, vocab_of
 
 VOCAB = vocab_of(small_tweets())
@@ -15,15 +17,19 @@ TEXT = "@mia_k hugs ☃ a red kite!"
 
 
 def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: bool = False) -> TextGenerator:
-    """Return the snapshot of a random model."""
+    """Return the snapshot of a random model, with an n-gram bias for every other context of `TEXT`."""
     generator_state = torch.get_rng_state()
     torch.manual_seed(5)
     embedding_size = 10 if tied_embeddings else 6
-    model = TextGenerator(len(vocab), embedding_size, 10, num_layers, dropout=0.3, tied_embeddings=tied_embeddings)
-    torch.set_rng_state(generator_state)
+    contexts = some_contexts(np.array([[BOS, *vocab.encode(TEXT)]]))
+    shape = len(vocab), embedding_size, 10, num_layers
+    model = TextGenerator(*shape, dropout=0.3, tied_embeddings=tied_embeddings, ngram_contexts=len(contexts))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)
+        model.get_parameter("ngram_bias.weight").normal_()
+    set_contexts(model, contexts)
+    torch.set_rng_state(generator_state)
     return snapshot(model)
 
 

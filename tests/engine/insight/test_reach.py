@@ -18,6 +18,8 @@ from engine.pieces import Pieces, run_to_end
 from tests.engine.insight.models import TEXT, VOCAB, largest_difference, small_model
 
 IDS = VOCAB.encode(TEXT)
+NO_ID = 10_000
+"""A token id that is in no context."""
 MODELS = [small_model(1), small_model(2), small_model(3), small_model(2, tied_embeddings=True)]
 models = pytest.mark.parametrize("model", MODELS, ids=["1 layer", "2 layers", "3 layers", "tied"])
 positions = pytest.mark.parametrize("position", [0, 1, 9, len(TEXT)])
@@ -28,11 +30,20 @@ def embedded_before(model: TextGenerator, position: int) -> Tensor:
     return model.embed.weight[[BOS, *IDS[:position]]]
 
 
-def bits_of(model: TextGenerator, embedded: Tensor, position: int) -> Tensor:
+def ngram_logits(model: TextGenerator, ids: list[int], replaced: int | None = None) -> Tensor:
+    """Return what the last contexts of inputs add to the logits, (V,); none has the replaced input."""
+    inputs = [NO_ID if place == replaced else each for place, each in enumerate([BOS, *ids])]
+    assert model.ngram_bias is not None
+    bias: Tensor = model.ngram_bias(torch.tensor([inputs]))[0, -1]
+    return bias
+
+
+def bits_of(model: TextGenerator, embedded: Tensor, position: int, replaced: int | None = None) -> Tensor:
     """Return the bits of the target at `position` after inputs with these embeddings, by `nn.GRU`."""
     output, _ = model.rnn(embedded[None])
     target = [*IDS, EOS][position]
-    log_probs: Tensor = model.proj(output[0, -1]).log_softmax(dim=-1)
+    logits = model.proj(output[0, -1]) + ngram_logits(model, IDS[:position], replaced)
+    log_probs: Tensor = logits.log_softmax(dim=-1)
     return -log_probs[target] / math.log(2)
 
 
@@ -44,7 +55,7 @@ def test_occlusion_equals_one_forward_pass_per_replaced_input(model: TextGenerat
     for place in range(position + 1):
         changed = embedded.clone()
         changed[place] = model.embed.weight[4:].mean(dim=0)
-        expected.append(bits_of(model, changed, position) - bits_of(model, embedded, position))
+        expected.append(bits_of(model, changed, position, place) - bits_of(model, embedded, position))
 
     found = run_to_end(occlusion(ExplicitGru(model), IDS, position))
 
@@ -69,7 +80,8 @@ def test_a_position_far_into_the_text_is_measured_in_several_batches() -> None:
     rows = embedded.repeat(len(embedded), 1, 1)  # (P + 1, P + 1, E)
     rows[range(len(rows)), range(len(rows))] = mean
     output, _ = model.rnn(torch.cat([embedded[None], rows]))
-    bits = -model.proj(output[:, -1]).log_softmax(dim=-1)[:, EOS] / math.log(2)
+    bias = torch.stack([ngram_logits(model, text, place) for place in (None, *range(len(embedded)))])
+    bits = -(model.proj(output[:, -1]) + bias).log_softmax(dim=-1)[:, EOS] / math.log(2)
 
     found = run_to_end(occlusion(ExplicitGru(model), text, len(text)))
 

@@ -51,7 +51,7 @@ def test_each_gradient_is_a_view_of_a_buffer_that_ends_with_the_loss() -> None:
     model = new_model()
     flat = FlatParameters(model)
     flat.grads_and_loss.copy_(torch.arange(len(flat.weights) + 1))
-    assert flat.loss == len(flat.weights) == len(flat.grads)
+    assert flat.loss == len(flat.weights) == len(flat.dense_grads)
     for parameter, view in zip(model.parameters(), flat.views_of_grads, strict=True):
         assert parameter.grad is view
         assert view.flatten()[0] == int(parameter.storage_offset())
@@ -105,7 +105,7 @@ def test_training_leaves_the_elements_between_parameters_zero() -> None:
 
 def test_the_norm_is_exact_to_rounding_and_independent_of_the_number_of_threads() -> None:
     flat = FlatParameters(TextGenerator(100, 300, 300, 2))
-    flat.grads.normal_(generator=torch.Generator().manual_seed(1))
+    flat.dense_grads.normal_(generator=torch.Generator().manual_seed(1))
     norms = set()
     before = torch.get_num_threads()
     for num_threads in (1, 2, 3):
@@ -113,7 +113,7 @@ def test_the_norm_is_exact_to_rounding_and_independent_of_the_number_of_threads(
         norms.add(flat.grad_norm().item())
     torch.set_num_threads(before)
     assert len(norms) == 1
-    assert norms.pop() == pytest.approx(flat.grads.double().norm().item(), rel=3e-7)
+    assert norms.pop() == pytest.approx(flat.dense_grads.double().norm().item(), rel=3e-7)
 
 
 @given(st.data())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.compute.cpu.inference_weights import InferenceWeights
@@ -16,22 +18,37 @@ from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS
 from engine.compute.memory import CudaAllocator
 from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
 from engine.sampling.logits import Floats
 from engine.sampling.stepper import CharStepper, RecordedStepper
-from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES
+from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, set_contexts, some_contexts
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
 
 VOCAB_SIZE = 11
 
 
 def make_model(num_layers: int, embedding_size: int, hidden_size: int, seed: int) -> TextGenerator:
-    """Return a model with dropout, in training mode, whose weights are large enough that gates open and close."""
+    """Return a model with dropout, in training mode, whose weights are large enough that gates open and close.
+
+    It has an n-gram bias for about half of all contexts.
+    """
     torch.manual_seed(seed)
-    model = TextGenerator(VOCAB_SIZE, embedding_size, hidden_size, num_layers, dropout=0.5)
+    every_text = np.array(list(product(range(VOCAB_SIZE), repeat=3)))
+    contexts = some_contexts(every_text)
+    model = TextGenerator(
+        VOCAB_SIZE, embedding_size, hidden_size, num_layers, dropout=0.5, ngram_contexts=len(contexts)
+    )
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)
+        model.get_parameter("ngram_bias.weight").normal_()
+    set_contexts(model, contexts)
     return model
+
+
+def new_before() -> Tensor:
+    """Return the last two token ids at the start of a tweet, (2, 1)."""
+    return torch.full((2, 1), PAD)
 
 
 def expected(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
@@ -70,12 +87,13 @@ def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=4)
     stepper = CharStepper(model)
     stepper.select(np.zeros(3, dtype=np.int64))
+    stepper.step(np.array([7, 9, 10]))
     stepper.step(np.array([4, 5, 6]))
 
     stepper.select(np.array(rows))
     log_probs = stepper.step(np.array([8] * len(rows)))
 
-    assert np.allclose(log_probs, expected(model, [[4 + row, 8] for row in rows]), atol=1e-5)
+    assert np.allclose(log_probs, expected(model, [[[7, 9, 10][row], 4 + row, 8] for row in rows]), atol=1e-5)
 
 
 def test_one_row_gives_the_same_with_compiled_code_and_without() -> None:
@@ -91,7 +109,7 @@ def test_one_row_gives_the_same_with_compiled_code_and_without() -> None:
 def test_a_recorded_row_gives_the_same_as_one_that_is_not_recorded() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
     recorder = FakeRecorder()
-    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], recorder)
+    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], new_before(), recorder)
     plain = CharStepper(model, may_compile=False)
     token_ids = torch.randint(VOCAB_SIZE, (20, 1)).numpy()
 
@@ -104,7 +122,7 @@ def test_a_recorded_row_gives_the_same_as_one_that_is_not_recorded() -> None:
 def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAllocator) -> None:
     model = make_model(num_layers=1, embedding_size=5, hidden_size=5, seed=7)
     recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
-    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5)], recorder)
+    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5)], new_before(), recorder)
     plain = CharStepper(model, may_compile=False)
     for token_id in range(4, 10):
         assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
@@ -127,7 +145,9 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch le
 
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
-    stepper = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], FakeRecorder())
+    stepper = RecordedStepper(
+        InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], new_before(), FakeRecorder()
+    )
     token_ids = torch.tensor([4])
     stepper._compute_and_copy(token_ids)
     with Operations() as recorded:
@@ -142,7 +162,9 @@ def test_large_weights_give_the_same_on_one_thread_and_on_two(hidden_size: int) 
     steppers = []
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
-        steppers.append(SingleRowStepper(InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)]))
+        steppers.append(
+            SingleRowStepper(InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)], new_before())
+        )
     is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
     assert is_threaded == [[False] * 2, [hidden_size == 363] * 2]
 

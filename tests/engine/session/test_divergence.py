@@ -237,7 +237,7 @@ def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: 
     def overflow(self: FusedAdamW, learning_rate: float, is_skipped: Tensor) -> None:
         sound(self, learning_rate, is_skipped)
         if next(count) == 6:
-            self._flat.weights[0] = math.inf
+            self.flat.weights[0] = math.inf
 
     monkeypatch.setattr(FusedAdamW, "step", overflow)
     script: dict[int, list[Command]] = {6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}

@@ -20,10 +20,9 @@ from engine.compute.gpu.resident_tweets import ResidentTweets
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
-from engine.model.gru import TextGenerator
 from engine.training.trainer import StepReport, Trainer
 from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
-from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
+from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_with_table, some_batches
 from tests.fakes import FakeClock
 
 RATE = 2.0**-7
@@ -56,7 +55,7 @@ class Exchange:
 
 def new_trainer(sum_over_ranks: Callable[[Tensor], None] | None = None, config: TrainingConfig = CONFIG) -> Trainer:
     torch.manual_seed(0)
-    model = TextGenerator(len(encoded()[1]), 6, 10, 2).double()
+    model = model_with_table(6, 10, 2).double()
     return Trainer(model, config, CPU, sum_over_ranks=sum_over_ranks, world_size=1 if sum_over_ranks is None else 2)
 
 
@@ -135,7 +134,7 @@ def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(pool: ThreadPoolExecu
 
     def spoiled(part: Batch) -> None:
         sound(part)
-        trainers[1]._flat.grads[3] = math.inf
+        trainers[1]._flat.dense_grads[3] = math.inf
 
     with mock.patch.object(trainers[1], "_compute_at_once", spoiled):
         on_all_ranks(pool, step)

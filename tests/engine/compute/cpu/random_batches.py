@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
@@ -12,6 +13,8 @@ from torch import Tensor
 from engine.compute.cpu.train_step import GruStep
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
+from engine.model.ngram_bias import NO_ROW
+from engine.model.ngram_codes import pair_code, triple_code
 from engine.model.vocab import PAD
 
 HIDDEN_SIZES = (5, 18)
@@ -28,6 +31,26 @@ def random_batch(lengths: list[int], vocab_size: int, seed: int = 0) -> Batch:
     return Batch(inputs, targets, num_targets=sum(lengths))
 
 
+def some_contexts(inputs: npt.NDArray[np.int64], every: int = 2) -> list[int]:
+    """Return the codes, ascending, of every other context of two and three characters, and of two that are not there.
+
+    The inputs are (B, T).
+    """
+    codes = {pair_code(77, 77), triple_code(77, 77, 77)}
+    for tweet in inputs:
+        before = [PAD, PAD, *tweet.tolist()]
+        for first, middle, last in zip(before, before[1:], before[2:], strict=False):
+            codes |= {pair_code(middle, last), triple_code(first, middle, last)} if last != PAD else set()
+    return sorted(codes)[::every]
+
+
+def set_contexts(model: TextGenerator, contexts: list[int]) -> None:
+    """Set the contexts of a model's n-gram bias, if it has one."""
+    if model.ngram_bias is not None:
+        model.ngram_bias.contexts.copy_(torch.tensor(contexts))
+        model.ngram_bias.weight.data[NO_ROW] = 0
+
+
 @dataclass(frozen=True)
 class Shape:
     """Sizes of one example, its batch and its model."""
@@ -40,6 +63,8 @@ class Shape:
     seed: int
     is_tied: bool = False
     """Tied embeddings; `embedding_size` is ignored then."""
+    has_table: bool = False
+    """An n-gram bias for every other context of the batch, and some that the batch lacks."""
 
     def batch(self) -> Batch:
         """Return a batch of this shape."""
@@ -50,10 +75,12 @@ class Shape:
         torch.manual_seed(self.seed)
         width = self.hidden_size if self.is_tied else self.embedding_size
         shape = self.vocab_size, width, self.hidden_size, self.num_layers
-        model = TextGenerator(*shape, dropout, tied_embeddings=self.is_tied).double()
+        contexts = some_contexts(self.batch().inputs) if self.has_table else []
+        model = TextGenerator(*shape, dropout, tied_embeddings=self.is_tied, ngram_contexts=len(contexts)).double()
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.normal_(0.0, 0.7)
+        set_contexts(model, contexts)
         return model
 
 
@@ -68,16 +95,17 @@ def shapes() -> st.SearchStrategy[Shape]:
         num_layers=st.integers(1, 3),
         seed=st.integers(0, 2**31),
         is_tied=st.booleans(),
+        has_table=st.booleans(),
     )
 
 
 def step_results(step: GruStep, model: TextGenerator, batch: Batch) -> LossAndGrads:
-    """Run a step; return its loss and all gradients."""
+    """Run a step; return its loss and all gradients, and reset them."""
     loss, grads = step.loss_and_grads(batch).item(), {}
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.dtype == torch.float32
-        grads[name] = parameter.grad.clone()
+        grads[name], parameter.grad = parameter.grad, None
     return loss, grads
 
 

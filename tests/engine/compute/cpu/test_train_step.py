@@ -25,12 +25,15 @@ from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
+from engine.model.ngram_bias import NO_ROW
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
 from tests.engine.compute.cpu.random_batches import Shape, gradient_error, random_batch, shapes, step_results
 from tests.engine.helpers import CPU, encoded
 
-SOME = Shape(lengths=[3, 9, 1, 9, 6], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3)
+SOME = Shape(
+    lengths=[3, 9, 1, 9, 6], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3, has_table=True
+)
 
 
 def grads_of(model: TextGenerator) -> dict[str, Tensor]:
@@ -55,6 +58,8 @@ def by_autograd(
         weights = {name: getattr(model.rnn, name[:-1] + str(number)) for name, _ in layer.named_parameters()}
         states = functional_call(layer, weights, (states,))[0] * mask
     logits = model.proj(states)
+    if model.ngram_bias is not None:
+        logits = logits + model.ngram_bias(torch.from_numpy(batch.inputs))
     loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
     torch.autograd.backward(loss)
     return loss.detach(), grads_of(model)
@@ -152,6 +157,36 @@ def test_reused_buffers_change_no_result() -> None:
 
         assert torch.equal(loss, fresh_loss)
         assert all(torch.equal(grads[name], fresh[name]) for name in fresh)
+
+
+def test_the_rows_of_another_batch_have_no_gradient_left() -> None:
+    model = SOME.model()
+    touched = torch.zeros(len(model.get_parameter("ngram_bias.weight")), dtype=torch.float64)
+    step, own = GruStep(model, touched=touched), SOME.batch()
+    step.loss_and_grads(own)
+    expected = model.get_parameter("ngram_bias.weight").grad
+    assert expected is not None
+    counts, expected = touched.clone(), expected.clone()
+
+    step.loss_and_grads(random_batch([9, 9, 2], SOME.vocab_size, seed=1))
+    step.loss_and_grads(own)
+
+    found = model.get_parameter("ngram_bias.weight").grad
+    assert found is not None
+    assert torch.equal(found, expected)
+    assert torch.equal(touched, counts)
+    assert torch.equal(counts > 0, found.any(dim=1))
+    assert counts[NO_ROW] == 0
+
+
+def test_in_bfloat16_the_rows_added_to_a_batch_touch_no_row_of_the_table() -> None:
+    model = SOME.model().float()
+    counts = []
+    for precision in ("float32", "bfloat16"):
+        counts.append(torch.zeros(len(model.get_parameter("ngram_bias.weight"))))
+        GruStep(model, precision, counts[-1]).loss_and_grads(SOME.batch())
+    assert counts[0].sum() > 0
+    assert torch.equal(counts[0], counts[1])
 
 
 # bfloat16 ------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 
 from engine.compute.device import Runtime
 from engine.compute.gpu.recorder import CudaRecorder
+from engine.compute.lazy_adam import LazyAdam
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.training import trainer as trainer_module
@@ -64,12 +65,13 @@ class FailingRecorder(FakeRecorder):
 
 
 def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | None) -> None:
-    """Make every `Trainer` use the device step, on the CPU."""
+    """Make every `Trainer` use the device step, with what a device has in place of compiled code, on the CPU."""
     made = Trainer.__init__
 
     def make(self: Trainer, model: TextGenerator, config: TrainingConfig, runtime: Runtime, **options: Any) -> None:
         made(self, model, config, runtime, **options)
         self._device_step = self._make_device_step(may_record=True)
 
+    monkeypatch.setattr(LazyAdam, "step", LazyAdam.update_by_masks)
     monkeypatch.setattr(trainer_module, "recorder_for", lambda _: recorder)
     monkeypatch.setattr(Trainer, "__init__", make)

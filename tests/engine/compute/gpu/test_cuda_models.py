@@ -13,6 +13,7 @@ from engine.compute.gpu.recorder import kept_pool_recorder
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import CharStepper, RecordedStepper
 from engine.training.evaluation import evaluate
@@ -70,7 +71,8 @@ def test_a_recorded_character_has_the_probabilities_of_the_cpu(num_layers: int) 
     expected = [plain.step(one) for one in token_ids]
     weights = InferenceWeights(model.to(DEVICE))
     states = [torch.zeros(1, 64, device=DEVICE) for _ in range(num_layers)]
-    recorded = RecordedStepper(weights, states, kept_pool_recorder(model.device))
+    before = torch.full((2, 1), PAD, device=DEVICE)
+    recorded = RecordedStepper(weights, states, before, kept_pool_recorder(model.device))
 
     found = [recorded.step(one) for one in token_ids]
 

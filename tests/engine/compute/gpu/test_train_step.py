@@ -15,14 +15,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.compute import adamw
 from engine.compute.gpu import train_step as device_step
-from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
+from engine.compute.gpu.bfloat16_copy import Bfloat16Copy, cudnn_supports_bfloat16
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
+from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, FakeRecording, use_device_step
-from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
+from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_with_table, some_batches
+from tests.engine.reference_optimizer import ReferenceOptimizer
 
 RATE = 2.0**-7  # exact in float32: on a device, the learning rate is a float32 tensor
 CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.5)
@@ -30,19 +32,18 @@ CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.5)
 
 def new_model(num_layers: int = 2, dropout: float = 0.0) -> TextGenerator:
     torch.manual_seed(0)
-    return TextGenerator(len(encoded()[1]), 6, 10, num_layers, dropout)
+    return model_with_table(6, 10, num_layers, dropout)
 
 
 def reference_losses(model: TextGenerator, batches: Sequence[Batch]) -> list[float]:
-    """Train with `forward`, autograd, clipping and AdamW, in the readable way."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=CONFIG.weight_decay)
+    """Train with `forward`, autograd and the optimizers of torch, in the readable way."""
+    optimizer = ReferenceOptimizer(model, RATE, CONFIG.weight_decay, CONFIG.max_grad_norm)
     losses = []
     for batch in batches:
         logits, _ = model(torch.from_numpy(batch.inputs))
         loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), CONFIG.max_grad_norm)
         optimizer.step()
         losses.append(loss.item())
     return losses
@@ -150,8 +151,20 @@ def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights(re
     assert rounded != exact
     assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
     assert all(
-        not name.startswith("model.") or tensor.dtype == torch.float32 for name, tensor in trainer.state().items()
+        not name.startswith("model.") or tensor.dtype == torch.float32 or name.endswith(".contexts")
+        for name, tensor in trainer.state().items()
     )
+
+
+def test_the_bfloat16_copy_shares_the_table_and_the_memory_of_no_other_weight() -> None:
+    model = model_with_table(6, 10)
+    flat = FlatParameters(model)
+    copied = Bfloat16Copy(model, flat).refreshed()
+    assert copied.ngram_bias is model.ngram_bias
+    assert all(
+        (weight.dtype == torch.bfloat16) is (name != "ngram_bias.weight") for name, weight in copied.named_parameters()
+    )
+    assert model.get_parameter("ngram_bias.weight").data_ptr() == flat.table_of(flat.weights).data_ptr()
 
 
 @pytest.mark.parametrize(
