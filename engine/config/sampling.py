@@ -80,9 +80,10 @@ class SamplingConfig:
         require_between(self, "min_p", 0.0, 0.999)
         require_between(self, "max_length", 1, MAX_TWEET_CHARS)
         require_between(self, "best_of", 1, MAX_DRAFTS)
+        require_between(self, "min_length", 0)
         longest = min(self.max_length - 1, MAX_CHARS)
         allowed = f"below --max-length, {self.max_length}, and at most {MAX_CHARS:,}"
-        require("min_length", self.min_length, allowed, is_valid=0 <= self.min_length <= longest)
+        require("min_length", self.min_length, allowed, is_valid=self.min_length <= longest)
         self._require_text("prime", MAX_CHARS)
         self._require_text("must_contain", MAX_REQUIRED_CHARS)
         num_chars = sum(len(words) + 1 for words in self.avoid)

@@ -37,6 +37,7 @@ _REASONS: dict[RefusalReason, tuple[str, str]] = {
 }
 """After a count of 1, and after others."""
 _MAX_TEXT_CELLS = 18
+FILTER_SEPARATOR = " · "
 
 
 def format_setting(name: str, sampling: SamplingConfig) -> str:

@@ -33,7 +33,7 @@ OUT_OF_RANGE: list[tuple[Kind, str, list[Any]]] = [
     (SamplingConfig, "top_k", [-1]),
     (SamplingConfig, "top_p", [0.0, 1.01, math.nan]),
     (SamplingConfig, "max_length", [0, -1, 100_001]),
-    (SamplingConfig, "min_length", [-1, 140]),
+    (SamplingConfig, "min_length", [-1, 140, "a few"]),
     (SamplingConfig, "best_of", [0, 1001]),
     (CorpusConfig, "format", ["xml"]),
     (CorpusConfig, "max_length", [0, 100_001]),

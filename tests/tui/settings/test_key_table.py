@@ -198,7 +198,7 @@ def test_the_names_of_keys_in_config_toml_stay_as_they_are() -> None:
     assert {key.name for key in MAIN_KEYS} == {
         *("pause", "step", "show_batch", "finish", "learning_rate_up", "learning_rate_down", "undo"),
         *("answer_alert", "dismiss_alert"),
-        *("open", "detach", "leave", "temperature_up", "temperature_down", "ladder", "sample", "prompt"),
+        *("open", "detach", "leave", "temperature_up", "temperature_down", "ladder", "sample", "prompt", "filter"),
         *("open_xray", "clear_prime", "pin", "pins_only", "colours", "export", "save", "load", "unit", "log", "panes"),
         *("copy", "levels", "legend"),
         *("panel_up", "panel_down", "machine", "mouse", "settings", "help", "command_palette"),

@@ -25,6 +25,7 @@ MEANINGS = {
     "]": ("raise the value at hand", {"learning_rate_up", "hold_up"}),
     "+": ("raise the temperature", {"temperature_up", "adjust_up"}),
     "-": ("lower the temperature", {"temperature_down", "adjust_down"}),
+    "/": ("filter", {"filter", "checkpoint_filter"}),
     "B": ("the batch", {"show_batch", "training_tweet"}),
     "P": ("the prime", {"clear_prime", "use_as_prime"}),
     "a": ("do what is offered", {"answer_alert", "remedy"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import ClassVar
 
 from textual import on
@@ -68,8 +69,8 @@ class SettingList(Dialog[None]):
         """Ask for a value of a setting without choices."""
         raise NotImplementedError
 
-    def _set(self, name: str, value: object) -> None:
-        """Change a setting; None restores the default."""
+    def _set(self, name: str, value: object) -> str:
+        """Change a setting, to its default for None; return why it can't be changed, as a sentence, or ""."""
         raise NotImplementedError
 
     def _line(self, name: str) -> Content:
@@ -77,11 +78,10 @@ class SettingList(Dialog[None]):
         mark = "" if self._is_default(name) else "  *"
         return Content(f"  {harmless(self._label(name)):<{self.LABEL_WIDTH}} {harmless(self._value(name))}{mark}")
 
-    def _show(self, name: str) -> None:
-        """Draw a setting and its sentence anew."""
-        self.query_one(OptionList).replace_option_prompt(name, self._line(name))
-        if name == self._chosen:
-            self._show_hint(self._sentence(name))
+    def _show_values(self) -> None:
+        """Draw all settings, whose values have changed elsewhere."""
+        for name in chain.from_iterable(self._groups.values()):
+            self.query_one(OptionList).replace_option_prompt(name, self._line(name))
 
     @on(OptionList.OptionHighlighted)
     def _explain(self, event: OptionList.OptionHighlighted) -> None:
@@ -115,9 +115,10 @@ class SettingList(Dialog[None]):
             self._change(name, None)
 
     def _change(self, name: str, value: object) -> None:
-        """Change a setting and redraw its line."""
-        self._set(name, value)
-        self._show(name)
+        """Change a setting and redraw it, or show why it can't be changed."""
+        error = self._set(name, value)
+        self.query_one(OptionList).replace_option_prompt(name, self._line(name))
+        self._show_hint(error or self._sentence(name), is_error=bool(error))
 
     @property
     def _chosen(self) -> str:

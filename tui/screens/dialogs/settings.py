@@ -93,19 +93,15 @@ class SettingsScreen(SettingList):
             value = answer if isinstance(self._entries[name], Key) else number_or_text(answer)
             self._change(name, value if answer else None)
 
-    def action_reset(self) -> None:
-        """Restore the default, unless another action has the key."""
-        entry = self._entries.get(self._chosen)
-        if isinstance(entry, Key):
+    def _set(self, name: str, value: object) -> str:
+        """Change an entry; a key that another action has can't be restored."""
+        entry = self._entries[name]
+        if isinstance(entry, Key) and value is None:
             others = {each: keys for each, keys in self._preferences.keys.items() if each != entry.name}
-            reason = objection(entry.name, entry.keys, others)
-            if reason:
-                self._show_hint(reason, is_error=True)
-                return
-        super().action_reset()
-
-    def _set(self, name: str, value: object) -> None:
+            if reason := objection(entry.name, entry.keys, others):
+                return reason
         self._store.change({name: value})
+        return ""
 
     @property
     def _preferences(self) -> Preferences:

@@ -1,4 +1,4 @@
-"""Sampling: tweets that the user asks for, the prompt line and the temperature ladder."""
+"""Sampling: tweets that the user asks for, the filter, the prompt line and the temperature ladder."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import secrets
 
 from textual.widget import Widget
 
-from engine.protocol.commands import CompleteText, SampleLadder, SampleNow
+from engine.config.sampling import SamplingConfig
+from engine.protocol.commands import CompleteText, SampleLadder, SampleNow, SetSampling
 from engine.protocol.events import LadderSampled
 from tui.screens.dialogs.ladder import LadderDialog
+from tui.screens.dialogs.tweet_filter import FilterDialog
 from tui.screens.main.run_control import Controller, RunControl
 from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.key_bar import KeyBar
@@ -21,6 +23,7 @@ class SamplingController(Controller):
         """Sample from the model of this run."""
         super().__init__(run)
         self._ladder_dialog: LadderDialog | None = None
+        self._filter_dialog: FilterDialog | None = None
         self._focused_before_prompt: Widget | None = None
 
     @property
@@ -29,7 +32,9 @@ class SamplingController(Controller):
         return self._run.screen.query_one(PromptLine)
 
     def tick(self) -> None:
-        """Bring the prompt line up to date. It stays open after the end of a run: the next keys are meant for it."""
+        """Update filter and prompt line. The line stays open after the end of a run: the next keys are meant for it."""
+        if self._filter_dialog is not None:
+            self._filter_dialog.tick()
         if self._run.is_ending:
             self.prompt.close()
         elif self._run.view.phase in {"training", "paused"}:
@@ -65,6 +70,23 @@ class SamplingController(Controller):
         if self._run.can_command():
             self._run.panels.await_tweet(self._run.view)
             self._run.send(SampleNow(prime=prime))
+
+    def action_filter(self) -> None:
+        """Show the filter of sampled tweets and the other settings of sampling, to change them."""
+        if self._run.can_command():
+            view = self._run.view
+            at_start = view.sampling if view.started is None else view.started.sampling
+            self._filter_dialog = FilterDialog(
+                lambda: self._run.shown_view.sampling, self._set_sampling, at_start.max_length
+            )
+            self._run.app.push_screen(self._filter_dialog, self._on_filter_closed)
+
+    def _set_sampling(self, sampling: SamplingConfig) -> None:
+        if self._run.can_command():
+            self._run.send(SetSampling(sampling=sampling))
+
+    def _on_filter_closed(self, _answer: None) -> None:
+        self._filter_dialog = None
 
     def action_ladder(self) -> None:
         """Open the temperature ladder and roll the first."""

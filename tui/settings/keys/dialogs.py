@@ -17,13 +17,19 @@ FAILURE_KEYS = (
 )
 
 SETTINGS_KEYS = (
-    Key("left", "cycle(-1)", "Previous value", "In the settings: the previous value of the selected one."),
-    Key("right,space", "cycle(1)", "Next value", "In the settings: its next value; enter edits it.", symbols="→ space"),
+    Key("left", "cycle(-1)", "Previous value", "In a list of settings: the previous value of the selected one."),
+    Key(
+        "right,space",
+        "cycle(1)",
+        "Next value",
+        "In a list of settings: its next value; enter edits it.",
+        symbols="→ space",
+    ),
     Key(
         "delete,backspace",
         "reset",
         "Restore the default",
-        "In the settings: restore the default.",
+        "In a list of settings: restore the default.",
         symbols="del",
     ),
 )

@@ -76,8 +76,8 @@ TRAINING_KEYS = (
         "u",
         "steering.undo",
         "Undo",
-        "Undo the last change of temperature, prime, learning rate, batch size, interval or speed limit; u again: the "
-        "one before.",
+        "Undo the last change of temperature, prime, filter, learning rate, batch size, interval or speed limit; u "
+        "again: the one before.",
         needs=("commands", "a change"),
     ),
     Key("a", "steering.answer_alert", "Answer the alert", "Do what the alert offers.", needs=("an alert", "steering")),

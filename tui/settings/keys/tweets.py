@@ -33,6 +33,15 @@ SAMPLING_KEYS = (
         needs=("commands",),
     ),
     Key(
+        "slash",
+        "sampling.filter",
+        "Filter tweets",
+        "Sample only tweets that are new, without some words, with a text, of a length, or the best of several; also "
+        "top-k, top-p and min-p.",
+        opens=True,
+        needs=("commands",),
+    ),
+    Key(
         "g",
         "sampling.sample",
         "Sample a tweet now",

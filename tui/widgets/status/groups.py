@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from engine.model.vocab import SPECIALS
 from engine.text import harmless
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
 from tui.formatting.numbers import format_count
+from tui.formatting.sampling import FILTER_SEPARATOR
 from tui.run.levels import Level
 from tui.run.view import RunView
 from tui.widgets.status.lines import Line, LineSegment, Tone, cut, progress_bar, slider
@@ -124,16 +127,30 @@ def _loss_rows(view: RunView, unit: LossUnit) -> Iterator[Row]:
 
 def _steering_rows(view: RunView, width: int) -> Iterator[Row]:
     """Yield the settings that keys change."""
-    for label, value in sampling_settings(view.sampling):
+    for label, value in sampling_settings(view):
         if label == "temperature":
             room = width - LABEL_CELLS - len(value) - 2
             bar = slider(view.sampling.temperature / _MAX_SLIDER_TEMPERATURE, room) if room >= _MIN_SLIDER_CELLS else ()
             yield label, ((value, "strong"), ("  ", "label"), *((segment.text, segment.tone) for segment in bar))
+        elif label == "filter":
+            for number, line in enumerate(_packed(value.split(FILTER_SEPARATOR), width - LABEL_CELLS)):
+                yield label if number == 0 else "", ((harmless(line), "value"),)
         else:
             yield label, ((harmless(value), "value"),)
     if view.started is not None:
         yield "learning rate", ((learning_rate_text(view, " of "), "value"),)
         yield from (("batch size", ((size, "value"),)) for size in changed_batch_size(view))
+
+
+def _packed(parts: Iterable[str], width: int) -> list[str]:
+    """Return the parts in lines of at most `width` cells, or of a single part."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and cell_len(longer := f"{lines[-1]}{FILTER_SEPARATOR}{part}") <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines
 
 
 def _saved_rows(view: RunView) -> Iterator[Row]:

@@ -30,7 +30,9 @@ from tui.widgets.status.view_text import (
 _GAP = "   "
 _NARROW_CELLS = 60
 _BAR_CELLS = 12
-_MIN_GROUP_CELLS = 34
+_MAX_VALUE_CELLS = 28
+_GROUP_CELLS = 200
+"""Room for any value in one line, to count the values."""
 
 _KEY = "h"
 _MIN_CURVE_CELLS, _MAX_CURVE_CELLS = 6, 24
@@ -47,7 +49,7 @@ def compact_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_cur
     """
     gap = _GAP if width >= _NARROW_CELLS else " "
     first, num_first = _fitted(_quality_fields(view, unit, is_narrow=gap != _GAP), width, gap)
-    groups = [*status_groups(view, _MIN_GROUP_CELLS, unit), setup_group(view, _MIN_GROUP_CELLS)]
+    groups = [*status_groups(view, _GROUP_CELLS, unit), setup_group(view, _GROUP_CELLS)]
     num_values = sum(len(group.lines) for group in groups) - (view.progress is not None) + 1  # and the machine
     bar = _progress_bar(view, width)
     sign = f"+{num_values} values  "
@@ -89,14 +91,14 @@ def _quality_fields(view: RunView, unit: LossUnit, *, is_narrow: bool) -> Iterat
         yield "train", format_loss(view.smoothed_loss, unit), "train"
     if view.last_val is not None:
         yield "val" if is_narrow else "validation", format_bits(view.last_val.bits_per_char, unit), "val"
-    for label, value in sampling_settings(view.sampling):
+    for label, value in sampling_settings(view):
         if label == "temperature":
             yield "temp" if is_narrow else label, value, "strong"
     if view.best is not None and view.best != view.last_val:
         yield "best", format_bits(view.best.bits_per_char, unit), "val"
-    for label, value in sampling_settings(view.sampling):
+    for label, value in sampling_settings(view):
         if label != "temperature":
-            yield label, shortened(value, 20), "value"
+            yield label, shortened(value, _MAX_VALUE_CELLS), "value"
     if view.started is not None:
         yield "learning rate", learning_rate_text(view, "/"), "value"
         yield from (("batch", size, "value") for size in changed_batch_size(view))

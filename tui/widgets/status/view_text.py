@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.compute.calibration import threads_label
-from engine.config.sampling import SamplingConfig
 from tui.formatting.numbers import (
     format_count,
     format_duration,
@@ -13,6 +12,7 @@ from tui.formatting.numbers import (
     format_learning_rate,
     format_temperature,
 )
+from tui.formatting.sampling import FILTER_SEPARATOR, filter_parts
 from tui.run.eta import eta_of
 from tui.run.setting_commands import format_speed_limit
 from tui.run.view import SPENT, RunPhase, RunView
@@ -66,9 +66,10 @@ def _spent_budget(view: RunView) -> str:
     return format_duration(min(view.limits_in_seconds))
 
 
-def sampling_settings(sampling: SamplingConfig) -> Iterator[tuple[str, str]]:
-    """Yield name and value of the temperature and of every other setting that is not at its default."""
-    yield "temperature", format_temperature(sampling.temperature)
+def sampling_settings(view: RunView) -> Iterator[tuple[str, str]]:
+    """Yield name and value of the temperature and of every other setting of sampling that is not at its default."""
+    sampling = view.sampling
+    yield "temperature", format_temperature(sampling.temperature) + (" last" if sampling.temperature_last else "")
     if sampling.top_k:
         yield "top-k", str(sampling.top_k)
     if sampling.top_p < 1:
@@ -77,6 +78,10 @@ def sampling_settings(sampling: SamplingConfig) -> Iterator[tuple[str, str]]:
         yield "min-p", f"{sampling.min_p:g}"
     if sampling.prime:
         yield "prime", sampling.prime
+    if sampling.has_wishes:
+        yield "filter", FILTER_SEPARATOR.join(filter_parts(sampling))
+    if view.started is not None and sampling.max_length != view.started.sampling.max_length:
+        yield "max length", format_count(sampling.max_length)
 
 
 def device_text(view: RunView) -> str:
