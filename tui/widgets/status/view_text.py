@@ -78,7 +78,7 @@ def sampling_settings(view: RunView) -> Iterator[tuple[str, str]]:
         yield "min-p", f"{sampling.min_p:g}"
     if sampling.prime:
         yield "prime", sampling.prime
-    if sampling.has_wishes:
+    if sampling.has_filter:
         yield "filter", FILTER_SEPARATOR.join(filter_parts(sampling))
     if view.started is not None and sampling.max_length != view.started.sampling.max_length:
         yield "max length", format_count(sampling.max_length)
