@@ -65,6 +65,8 @@ _RULE_SPEEDS = {"cuda": 1e6, "mps": 33_000.0}
 _WITHOUT_BUDGET_SECONDS = 110.0
 """Budget assumed where none is set: its recipe is good after two minutes, and still improves later."""
 _WARMUP_STEPS = 100
+_FIRST_BATCH_SIZE = 8
+"""On a CPU, where small steps are not much slower for each tweet: words are learned in half of the time."""
 _EPOCHS_PER_EVALUATION = 2.0
 """At most, so that a small corpus shows overfitting early; its evaluations are cheap, as it has few held-out tweets."""
 _MIN_EVAL_EVERY = 25
@@ -166,11 +168,14 @@ def _from_recipe(
     size = _size_chosen(settings, hidden_size, num_layers)
     rate = _schedule_chosen(settings, has_budget=has_budget)
     num_layers = int(settings.get("num_layers", num_layers))
+    begins_small = device_type == "cpu" and not settings.keys() & {"batch_size", "max_steps"}
+    first_batches = f", batches of {_FIRST_BATCH_SIZE} at first" if begins_small else ""
     chars_per_step = _chars_per_step(settings, recipe.batch_size)
     training = TrainingConfig(
         preset="auto",
-        preset_reason=f"{size} for {num_train_chars:,} characters on {device_type}{rate}",
+        preset_reason=f"{size} for {num_train_chars:,} characters on {device_type}{first_batches}{rate}",
         batch_size=recipe.batch_size,
+        first_batch_size=_FIRST_BATCH_SIZE if begins_small else 0,
         learning_rate=recipe.learning_rate,
         schedule=schedule,
         warmup_steps=_WARMUP_STEPS if num_chars is None else _warmup_steps(num_chars / chars_per_step),

@@ -92,6 +92,8 @@ class TrainingConfig:
     """Why the preset chose these settings, in one line."""
     batch_size: int = 32
     """Tweets per step (B)."""
+    first_batch_size: int = 0
+    """Tweets per step for the first 8,000 tweets of a run; 0: as later."""
     learning_rate: float = 0.004
     """Peak learning rate of AdamW."""
     schedule: Schedule = "constant"
@@ -138,6 +140,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
         require_between(self, "batch_size", 1, MAX_BATCH_SIZE)
+        require_between(self, "first_batch_size", 0, MAX_BATCH_SIZE)
         require_between(self, "learning_rate", MIN_LEARNING_RATE, MAX_LEARNING_RATE)
         require_choice(self, "schedule", Schedule)
         require_choice(self, "sample_pacing", SamplePacing)

@@ -3,11 +3,14 @@
 Sorting the whole corpus would feed the model short tweets for minutes; without sorting almost half of every batch is
 padding. With pools of a hundred batches, padding falls to a few percent and the order stays random. The order depends
 on seed and epoch alone, so a `Position` is enough to resume.
+
+A run may begin with smaller batches: the first batches of its first epoch are cut into parts. An untrained model learns
+about as much from a step on few tweets as on many (measured: docs/recipes.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +20,8 @@ from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
 from engine.corpus.position import Position
 
 POOL_BATCHES = 100
+FIRST_TWEETS = 8000
+"""How many tweets come in smaller batches where a run begins with such. Another number would change resumed runs."""
 _MAX_MEASURED = 200_000
 
 
@@ -34,13 +39,15 @@ class Part:
 
 ALL = Part()
 
+Rows = npt.NDArray[np.int64]  # (batch,)
+"""The indices of the tweets of a batch."""
 Weights = npt.NDArray[np.float64]  # (tweets,)
 """Mean repetitions of each tweet per epoch; 1.5 is once or twice."""
 
 
 def epoch_order(
     lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoch: int, weights: Weights | None = None
-) -> list[npt.NDArray[np.int64]]:
+) -> list[Rows]:
     """Return the indices of the tweets of each batch, (batch,) each; a pure function of the arguments."""
     generator = np.random.Generator(np.random.PCG64([seed, epoch]))
     tweets = np.arange(len(lengths))
@@ -53,6 +60,18 @@ def epoch_order(
         pool = pool[np.argsort(lengths[pool], kind="stable")]
         batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
     return [batches[index] for index in generator.permutation(len(batches))]
+
+
+def _cut(batches: Sequence[Rows], batch_size: int, first_batch_size: int) -> tuple[list[Rows], list[float]]:
+    """Return the batches of the first epoch with the first ones cut, and the part of a whole batch that each is."""
+    num_cut = -(-FIRST_TWEETS // batch_size)
+    parts, shares = [], []
+    for number, whole in enumerate(batches):
+        starts = range(first_batch_size, len(whole), first_batch_size) if number < num_cut else ()
+        own = np.split(whole, starts)
+        parts += own
+        shares += [len(part) / len(whole) for part in own]
+    return parts, shares
 
 
 def padding_shares(
@@ -89,22 +108,37 @@ class BatchStream:
         position: Position,
         weights: Weights | None = None,
         part: Part = ALL,
+        *,
+        first_batch_size: int = 0,
     ) -> None:
         """Start at `position`; one after the last batch (for another batch size) is the start of the next epoch.
 
+        With a `first_batch_size`, the first `FIRST_TWEETS` tweets of the first epoch come in batches of that size.
         With a `part`, the batches have only that part of the tweets, and the `total_targets` of all.
         """
         self._part = part
         self._last_rows = np.empty(0, dtype=np.int64)
         self._tweets = tweets
         self._batch_size = batch_size
+        self._first_batch_size = first_batch_size
         self._seed = seed
         self._weights = weights
         self._position = position
-        self._batches = self._order(position.epoch)
+        self._batches: list[Rows]
+        self._begin_epoch(position.epoch)
 
-    def _order(self, epoch: int) -> list[npt.NDArray[np.int64]]:
-        return epoch_order(self._tweets.lengths, self._batch_size, self._seed, epoch, self._weights)
+    def _begin_epoch(self, epoch: int) -> None:
+        """Set the batches of an epoch, and how many whole ones come before each, and before the next epoch."""
+        batches = epoch_order(self._tweets.lengths, self._batch_size, self._seed, epoch, self._weights)
+        shares = [1.0] * len(batches)
+        if epoch == 0 and self._first_batch_size:
+            batches, shares = _cut(batches, self._batch_size, self._first_batch_size)
+        self._batches = batches
+        self._before = np.concatenate(([0.0], np.cumsum(shares)))
+
+    def _epochs_at(self, batch: int) -> float:
+        """Return the share of the epoch before a batch."""
+        return float(self._before[batch] / self._before[-1])
 
     @property
     def position(self) -> Position:
@@ -120,11 +154,12 @@ class BatchStream:
     @property
     def epochs(self) -> float:
         """Epochs completed, as a fraction."""
-        return self.position.epoch + self.position.batch / len(self._batches)
+        return self.position.epoch + self._epochs_at(self.position.batch)
 
     def seek(self, share: float) -> None:
         """Go to this share, 0 to 1, of the epoch, rounded to whole batches."""
-        self._position = Position(epoch=self._position.epoch, batch=round(share * len(self._batches)))
+        whole = round(share * self._before[-1])
+        self._position = Position(epoch=self._position.epoch, batch=int(np.searchsorted(self._before, whole - 1e-6)))
 
     def __iter__(self) -> Iterator[CorpusBatch]:
         """Return itself: a stream has a single position."""
@@ -134,7 +169,7 @@ class BatchStream:
         """Return the batch at `position` and advance."""
         here = self.position
         if here.epoch != self._position.epoch:
-            self._batches = self._order(here.epoch)
+            self._begin_epoch(here.epoch)
         rows = self._batches[here.batch]
         batch = CorpusBatch(self._tweets, self._part.of(rows), total_targets=self._tweets.num_targets_of(rows))
         self._position, self._last_rows = Position(epoch=here.epoch, batch=here.batch + 1), rows
@@ -149,4 +184,4 @@ class BatchStream:
         here = self.position
         num_batches = len(self._batches) if here.epoch == self._position.epoch else here.batch + 1
         count = max(1, min(count, num_batches - here.batch))
-        return [here.epoch + (here.batch + ahead) / len(self._batches) for ahead in range(count)]
+        return [here.epoch + self._epochs_at(here.batch + ahead) for ahead in range(count)]

@@ -49,21 +49,36 @@ class TrainingData:
         """Return `position` if `corpus_digest` is that of these tweets, else the start."""
         return position if corpus_digest == self.corpus.digest else Position()
 
-    def batches(self, training: TrainingConfig, position: Position, size_there: int | None = None) -> BatchStream:
+    def batches(
+        self, training: TrainingConfig, position: Position, training_there: TrainingConfig | None = None
+    ) -> BatchStream:
         """Return the stream of training batches, from `position` on.
 
-        If `position` counts batches of another size, `size_there`, the stream continues at the same share of the epoch.
-        The order depends on the batch size, so some tweets come twice in that epoch and others not at all.
+        If `position` counts batches of other sizes, those of `training_there`, the stream continues at the same share
+        of the epoch. The order depends on the batch size, so some tweets come twice in that epoch and others not at
+        all.
         """
-        size, seed = size_there or training.batch_size, training.seed
-        stream = BatchStream(self.train_tweets, size, seed, position, self.weights, self.part)
-        if size_there in {None, training.batch_size}:
+        sizes, sizes_there = _sizes(training), _sizes(training_there or training)
+        stream = self._stream(sizes_there, training.seed, position)
+        if sizes_there == sizes:
             return stream
         epochs = stream.epochs
-        start = Position(epoch=int(epochs))
-        stream = BatchStream(self.train_tweets, training.batch_size, seed, start, self.weights, self.part)
+        stream = self._stream(sizes, training.seed, Position(epoch=int(epochs)))
         stream.seek(epochs - int(epochs))
         return stream
+
+    def _stream(self, sizes: tuple[int, int], seed: int, position: Position) -> BatchStream:
+        """Return the stream of batches of these `_sizes`."""
+        batch_size, first_batch_size = sizes
+        return BatchStream(
+            self.train_tweets,
+            batch_size,
+            seed,
+            position,
+            self.weights,
+            self.part,
+            first_batch_size=first_batch_size,
+        )
 
     def some_batches(self, batch_size: int) -> list[Batch]:
         """Return a few typical batches, at least one, from an even sample of the tweets; always the same."""
@@ -78,6 +93,11 @@ class TrainingData:
         if len(tweets) > count:
             tweets = tweets.select(np.linspace(0, len(tweets) - 1, count).round().astype(np.int64))
         return EncodedTweets.from_flat(tweets, self.vocab)
+
+
+def _sizes(training: TrainingConfig) -> tuple[int, int]:
+    """Return the size of a batch, and that of the first ones."""
+    return training.batch_size, training.first_batch_size
 
 
 def corpus_config_of(config: RunConfig, resumed: CorpusConfig | None) -> CorpusConfig:

@@ -46,6 +46,8 @@ def choose_settings(
             "Omit these options, or train a new model.",
         )
     training = with_settings(info.training, config.settings)
+    if "batch_size" in config.settings:
+        training = replace(training, first_batch_size=0)
     return info.model, _paced(training, config, runtime, data.config)
 
 

@@ -69,9 +69,9 @@ class LiveSettings:
     def set_batch_size(self, batch_size: int) -> None:
         """Train with batches of that many tweets, from the same share of the epoch on. Raises `ConfigError`."""
         state = self._state
-        training = with_settings(state.training, {"batch_size": batch_size})
+        training = with_settings(state.training, {"batch_size": batch_size, "first_batch_size": 0})
         self._reporter.emit_steps()
-        batches = self._training_data.batches(training, state.batches.position, state.training.batch_size)
+        batches = self._training_data.batches(training, state.batches.position, state.training)
         state.training = training
         state.trainer.set_batch_size(batch_size)
         state.batches = batches

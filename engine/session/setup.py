@@ -172,7 +172,7 @@ def _batches_from(info: CheckpointInfo | None, data: TrainingData, training: Tra
     if info is None:
         return data.batches(training, Position())
     position = data.resume_position(info.corpus_digest, info.position)
-    return data.batches(training, position, info.training.batch_size)
+    return data.batches(training, position, info.training)
 
 
 def load_into(trainer: Trainer, checkpoint: Checkpoint, runtime: Runtime) -> None:

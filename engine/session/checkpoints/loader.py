@@ -67,7 +67,7 @@ class CheckpointLoader:
         checkpoint = checkpoint.grown_to(data.vocab, state.training.seed)
         info = checkpoint.info
         position = data.resume_position(info.corpus_digest, info.position)
-        batches = data.batches(state.training, position, info.training.batch_size)
+        batches = data.batches(state.training, position, info.training)
         with generators_restored_on_error(state.runtime.device):
             model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(state.runtime.device)
             precision = supported_precision(model, state.training.batch_size, state.runtime.precision)

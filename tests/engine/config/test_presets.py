@@ -70,6 +70,15 @@ def test_auto_chooses_a_larger_model_for_a_larger_budget_in_seconds_steps_or_epo
         assert sizes == sorted(set(sizes)), name
 
 
+def test_auto_begins_with_small_batches_on_a_cpu_unless_steps_or_their_size_are_set() -> None:
+    assert resolve("auto").training.first_batch_size == 8
+    assert resolve("auto", settings={"max_seconds": 60.0}).training.first_batch_size == 8
+    for settings in ({"max_steps": 300}, {"batch_size": 64}):
+        assert resolve("auto", settings=settings).training.first_batch_size == 0
+    assert resolve("auto", device_type="cuda").training.first_batch_size == 0
+    assert resolve("tutorial").training.first_batch_size == 0
+
+
 def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:
     tied = resolve("auto", settings={"hidden_size": 96}).model
     assert (tied.embedding_size, tied.tied_embeddings) == (96, True)
@@ -104,9 +113,9 @@ def test_auto_lowers_the_learning_rate_to_the_end_of_a_budget(budget: dict[str, 
 @pytest.mark.parametrize(
     ("settings", "schedule"),
     [
-        ({}, ", constant rate: no end is set"),
-        ({"hidden_size": 77}, ", constant rate: no end is set"),
-        ({"schedule": "cosine"}, ", cosine needs a budget, and none is set: the rate stays constant"),
+        ({}, ", batches of 8 at first, constant rate: no end is set"),
+        ({"hidden_size": 77, "batch_size": 32}, ", constant rate: no end is set"),
+        ({"schedule": "cosine", "batch_size": 32}, ", cosine needs a budget, and none is set: the rate stays constant"),
         ({"schedule": "constant", "max_steps": 9}, ""),
     ],
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.corpus import batches as batches_module
 from engine.corpus.batches import BatchStream, epoch_order, padding_shares
 from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
 from engine.corpus.position import Position
@@ -140,3 +142,65 @@ def test_the_measured_share_of_padding_is_that_of_an_epochs_batches(
     assert in_order == pytest.approx(1 - numbers.num_targets / num_cells)
     assert in_order >= 0
     assert 0 <= shuffled < 1
+
+
+# --- smaller batches at first ----------------------------------------------------------------------------------------
+
+
+def small_first(tweets: EncodedTweets, position: Position) -> BatchStream:
+    """Return batches of 8, the first ones of 3."""
+    return BatchStream(tweets, 8, 1, position, first_batch_size=3)
+
+
+@given(num_tweets=st.integers(0, 70))
+def test_the_first_batches_are_the_same_tweets_in_smaller_batches(num_tweets: int) -> None:
+    numbers, _ = encoded()
+    whole = epoch_order(numbers.lengths, 8, 1, 0)
+    with mock.patch.object(batches_module, "FIRST_TWEETS", num_tweets):
+        stream = small_first(numbers, Position())
+        rows = []
+        while stream.epochs < 1:
+            next(stream)
+            rows.append(stream._last_rows.tolist())
+    num_cut = -(-num_tweets // 8)
+    expected = [
+        part
+        for number, batch in enumerate(whole)
+        for part in ([batch[:3], batch[3:6], batch[6:]] if number < num_cut else [batch])
+        if len(part)
+    ]
+    assert rows == [part.tolist() for part in expected]
+    assert [next(stream).num_tweets for _ in range(3)] == [
+        len(batch) for batch in epoch_order(numbers.lengths, 8, 1, 1)[:3]
+    ]
+
+
+def test_epochs_count_tweets_while_batches_are_small() -> None:
+    numbers, _ = encoded(LETTERS[:24])
+    stream = small_first(numbers, Position())
+    found = []
+    for _ in range(9):
+        found.append(stream.epochs)
+        next(stream)
+    assert found == pytest.approx([(8 * whole + seen) / 24 for whole in range(3) for seen in (0, 3, 6)])
+    assert (stream.epochs, stream.position) == (1.0, Position(epoch=1))
+    assert small_first(numbers, Position()).upcoming_epochs(4) == found[:4]
+
+
+@pytest.mark.parametrize("num_seen", [0, 1, 4, 8, 9, 10])
+def test_a_stream_that_begins_small_resumes_at_any_position(num_seen: int) -> None:
+    numbers, _ = encoded(LETTERS[:24])
+    stream = small_first(numbers, Position())
+    for _ in islice(stream, num_seen):
+        pass
+    again = small_first(numbers, stream.position)
+    assert again.epochs == stream.epochs
+    assert as_lists(islice(again, 12)) == as_lists(islice(stream, 12))
+
+
+def test_a_share_of_an_epoch_is_rounded_to_whole_batches_also_where_they_are_cut() -> None:
+    numbers, _ = encoded(LETTERS[:24])
+    stream = small_first(numbers, Position())
+    for share, batch in ((0.0, 0), (0.3, 3), (0.6, 6), (0.9, 9)):
+        stream.seek(share)
+        assert stream.position == (Position(batch=batch) if batch < 9 else Position(epoch=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,18 @@ def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch(corpus: P
 
     assert only(emitted, e.RunStarted).epochs == pytest.approx(2 / 3)
     assert latest().position == Position(epoch=0, batch=2)
+
+
+def test_a_batch_size_that_is_set_ends_the_small_batches_of_the_start(corpus: Path) -> None:
+    small = tiny_config(corpus, batch_size=8, first_batch_size=2, max_steps=13)
+    emitted = run_session(small, {6: [c.SetBatchSize(batch_size=16), c.Stop()]})
+    assert only(emitted, e.BatchSizeChanged).epochs == pytest.approx(1 / 3)  # 12 of 48 tweets, in whole batches
+    assert (latest().training.batch_size, latest().training.first_batch_size) == (16, 0)
+
+    run_session(replace(small, run_name="other"), stop_at(8))
+    resumed = run_session(resume_config("other", batch_size=8, max_steps=12), stop_at(9))
+    assert only(resumed, e.RunStarted).epochs == pytest.approx(1 / 3)
+    assert latest().training.first_batch_size == 0
 
 
 def test_changed_intervals_apply_from_the_next_step_and_0_disables(corpus: Path) -> None:

@@ -264,3 +264,13 @@ def test_a_resume_on_changed_tweets_warns_and_starts_with_their_first_batch(home
     assert "not those" in only(emitted, e.Warned).message
     assert emitted[-1].step == 8
     assert latest().position == Position(epoch=0, batch=1)
+
+
+def test_a_run_that_begins_with_small_batches_resumes_exactly_among_them_and_after(tmp_path: Path) -> None:
+    for name in ("whole", "parts"):
+        (tmp_path / name).mkdir()
+    with home_at(tmp_path / "whole") as folder:
+        expected = facts(run_session(demanding(folder, first_batch_size=4)))
+    with home_at(tmp_path / "parts") as folder:
+        found = facts(run_in_parts(folder, [1, 8, 20], first_batch_size=4))
+    assert_same(found, expected)
