@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.protocol.events import RefusalReason
 from tui.formatting.numbers import format_count
 from tui.formatting.sampling import refused_text
-from tui.run.drafts import DraftCounts, counts_after
+from tui.run.drafts import DraftCounts, counts_after, drafts_text
 
 if TYPE_CHECKING:
     from engine.sampling.generation import GeneratedTweet
@@ -30,15 +30,9 @@ class DraftReport:
     def lines(self) -> Iterator[str]:
         """Yield "5 of 38 drafts: 20 copies, 13 with avoided words", and how many of the tweets did not pass."""
         counts = self._counts
-        reasons = [refused_text(counts.refused)] if counts.refused else []
-        if counts.num_passed_over:
-            reasons.append(f"{format_count(counts.num_passed_over)} with more bits per character")
-        yield f"{_of(counts.num_shown, counts.num_drafts, 'draft')}: {', '.join(reasons) or 'none refused'}"
+        yield drafts_text(counts)
         if counts.num_failing:
             reasons = [refused_text([(reason, count)]) for reason, count in self._unmet.items()]
-            which = _of(counts.num_failing, counts.num_shown, "tweet")
+            tweets = f"{format_count(counts.num_shown)} tweet{'' if counts.num_shown == 1 else 's'}"
+            which = f"{format_count(counts.num_failing)} of {tweets}"
             yield f"The filter refused all drafts of {which}; the nearest are shown: {', '.join(reasons)}"
-
-
-def _of(part: int, whole: int, noun: str) -> str:
-    return f"{format_count(part)} of {format_count(whole)} {noun}{'' if whole == 1 else 's'}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
-from tui.widgets.feed.layout import PIN_GLYPH, SELECTED_GLYPH
+from tui.widgets.feed.layout import DRAFTS_MARK, FAILING_MARK, PIN_GLYPH, SELECTED_GLYPH
 from tui.widgets.help_search import Groups, HelpEntry
 from tui.widgets.plot.glyphs import MARK_LETTERS, MARK_MEANINGS, PlotGlyphs
 
@@ -40,6 +40,12 @@ _WORDS = (
         "temperature",
         "How random the samples are: below 1 likely characters become likelier, above 1 unlikely ones do.",
     ),
+    HelpEntry(
+        "filter",
+        "What a sampled tweet has to be: new, without some words, of a length. Whole tweets, the drafts, are sampled "
+        "until one passes.",
+        "draft",
+    ),
     HelpEntry("prompt", "Text that one tweet begins with; the model continues it."),
     HelpEntry("prime", "Text that every new tweet begins with, until it is cleared."),
     HelpEntry("surprise", "The bits of a single character: the less likely it was to the model, the more."),
@@ -55,6 +61,10 @@ _FEED = (
         )
         for novelty, glyph in NOVELTY_GLYPHS.items()
     ),
+    HelpEntry(
+        DRAFTS_MARK, "Beside novelty: the first draft did not pass the filter, or several were compared.", "filter"
+    ),
+    HelpEntry(FAILING_MARK, "Beside novelty: no draft passed the filter, and this one comes nearest.", "filter"),
     HelpEntry("0.80", "Temperature at the last character of the tweet, in a wide terminal."),
     HelpEntry("2.40", "Loss of the tweet: the mean surprise of the model that sampled it."),
     HelpEntry(SELECTED_GLYPH, "The selected tweet, or the tweets sampled at the plot's cursor."),

@@ -6,7 +6,7 @@ once they arrive. Without a running model they never do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,12 +22,14 @@ from tui.formatting.cells import safe_chars
 from tui.formatting.chances import shown_char
 from tui.formatting.loss_units import format_bits, unit_label
 from tui.formatting.tweets import EMPTY_TWEET
+from tui.run.drafts import DraftCounts, counts_after, drafts_text
 from tui.screens.dialogs.base import Dialog
 from tui.settings.availability import KeyState
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.tweets import TWEET_KEYS
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.terminal import clipboard
+from tui.widgets.feed.layout import FAILING_MARK
 from tui.widgets.feed.tweet_text import TweetText
 from tui.widgets.input.chance_bars import ChanceBars
 from tui.widgets.key_bar import KeyBar
@@ -205,7 +207,15 @@ class TweetDialog(Dialog[None]):
         unit = loss_unit_of(self)
         loss = f"{format_bits(tweet.bits_per_char, unit)} {unit_label(unit)}"
         facts = [novelty, f"temperature {tweet.temperature:.2f}", loss]
-        return " · ".join([*facts, *(["pinned"] if self._is_pinned else [])])
+        return "\n".join([" · ".join([*facts, *(["pinned"] if self._is_pinned else [])]), *self._draft_lines()])
+
+    def _draft_lines(self) -> Iterator[str]:
+        """Yield why the filter refused other drafts of the tweet, and why it refuses this one."""
+        tweet = self.tweet
+        if tweet.num_drafts > 1:
+            yield drafts_text(counts_after(DraftCounts(), [tweet]))
+        if tweet.unmet:
+            yield f"{FAILING_MARK} No draft passed the filter; this one comes nearest: {', '.join(tweet.unmet)}."
 
     def _nearest(self) -> str:
         """Return the nearest training tweet, or why it is unknown."""

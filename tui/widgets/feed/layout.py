@@ -17,6 +17,8 @@ from tui.settings.theme import NOVELTY_GLYPHS
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▌"
 """Both one cell wide."""
+DRAFTS_MARK, FAILING_MARK = "+", "!"
+"""Beside the novelty of a tweet: several drafts were sampled for it; none passed the filter, this is the nearest."""
 TEMPERATURE_WIDTH = 92
 """From this many cells, the temperature is shown."""
 LOSS_WIDTH = 60
@@ -50,6 +52,8 @@ class FeedColumns:
 
     width: int
     step_width: int = MIN_STEP_WIDTH
+    has_marks: bool = False
+    """Whether there is a column for the marks of tweets that several drafts were sampled for."""
     unit: LossUnit = "bits"
 
     @property
@@ -69,7 +73,9 @@ class FeedColumns:
             (SELECTED_GLYPH if is_selected else " ", "selected"),
             (PIN_GLYPH if is_pinned else " ", "pin"),
             (step, "facts"),
-            (NOVELTY_GLYPHS[tweet.novelty] + " ", tweet.novelty),
+            (NOVELTY_GLYPHS[tweet.novelty], tweet.novelty),
+            (mark_of(tweet) or " " if self.has_marks else "", "failing" if tweet.unmet else "facts"),
+            (" ", tweet.novelty),
         ]
 
     def after_text(self, tweet: TweetSampled) -> str:
@@ -85,6 +91,11 @@ class FeedColumns:
         if self.width < LOSS_WIDTH:
             return ""
         return f"temp  {self.unit}" if self.width >= TEMPERATURE_WIDTH else self.unit
+
+
+def mark_of(tweet: TweetSampled) -> str:
+    """Return the mark of a tweet that several drafts were sampled for; empty for others."""
+    return FAILING_MARK if tweet.unmet else DRAFTS_MARK if tweet.num_drafts > 1 else ""
 
 
 def step_width(last_step: int, before: int) -> int:

@@ -36,6 +36,7 @@ class FeedLines(ScrollView):
         "tweet-feed--new",
         "tweet-feed--near-copy",
         "tweet-feed--copy",
+        "tweet-feed--failing",
         *(f"tweet-feed--age-{age}" for age in range(NUM_AGES)),
         *(f"tweet-feed--surprise-{step}" for step in range(NUM_STEPS)),
     }
@@ -55,6 +56,7 @@ class FeedLines(ScrollView):
         .tweet-feed--new { color: $text-success; }
         .tweet-feed--near-copy { color: $text-warning; }
         .tweet-feed--copy { color: $text-error; }
+        .tweet-feed--failing { color: $text-warning; text-style: bold; }
         .tweet-feed--surprise-0 { color: $text-muted; }
         .tweet-feed--surprise-1 { color: $foreground 85%; }
         .tweet-feed--surprise-2 { color: $foreground; }

@@ -6,7 +6,7 @@ the frame counts the new tweets below.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -15,16 +15,17 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from engine.protocol.events import Novelty, TweetSampled
+from engine.protocol.events import TweetSampled
 from tui.files.pins import Pins
 from tui.formatting.loss_units import LossUnit
+from tui.run.drafts import DraftCounts
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.tweets import FEED_KEYS
-from tui.settings.theme import NOVELTY_GLYPHS
-from tui.widgets.feed.layout import LOSS_WIDTH, changed_ranks, step_width
+from tui.widgets.feed.layout import LOSS_WIDTH, changed_ranks, mark_of, step_width
 from tui.widgets.feed.selection import Anchor, FeedSelection
 from tui.widgets.feed.surprise import NUM_STEPS
+from tui.widgets.feed.titles import counts_of, joined
 from tui.widgets.terminal_info import TerminalInfo
 
 _TITLE = "tweets"
@@ -54,6 +55,7 @@ class TweetFeed(FeedSelection):
         self.titles = Content(), Content()
         """Heading and facts of the rule above the feed."""
         self._shown_titles = "", ""
+        self._drafts = DraftCounts()
 
     @property
     def is_pins_only(self) -> bool:
@@ -80,14 +82,16 @@ class TweetFeed(FeedSelection):
 
     def show(self, view: RunView) -> None:
         """Show the tweets of `view`; repaint nothing if they are unchanged."""
+        has_other_counts, self._drafts = view.drafts != self._drafts, view.drafts
         if view.tweets is self._model.view_tweets:
+            if has_other_counts:
+                self._update_titles()
             return
         if not self._is_following:
             self.num_unseen = min(self.num_unseen + view.num_tweets - self._model.num_generated, len(view.tweets))
         anchor, first_new_line = self._top_anchor(), self._model.lines.num_lines
-        is_wider = self._widen_step_column(view.tweets[-1].step if view.tweets else 0)
-        if is_wider:
-            self._rewrap()
+        num_new = view.num_tweets - self._model.num_generated
+        is_wider = self._widen(view.tweets[-num_new:] if num_new else ())
         num_added = self._model.update(view.tweets, view.num_tweets, self._retained())
         if num_added is None or first_new_line == 0 or is_wider:
             self._restore_scroll(anchor)
@@ -98,6 +102,7 @@ class TweetFeed(FeedSelection):
     def show_pins(self, pins: Pins) -> None:
         """Replace the pins."""
         anchor = self._top_anchor()
+        self._widen(pins)
         self._model.set_pins(pins, self._retained())
         self._restore_scroll(anchor)
 
@@ -161,11 +166,16 @@ class TweetFeed(FeedSelection):
         self.refresh()
         self._update_titles()
 
-    def _widen_step_column(self, last_step: int) -> bool:
-        """Widen the column of steps if the last step no longer fits; return whether it was widened."""
-        width = self._columns.step_width
-        self._columns = replace(self._columns, step_width=step_width(last_step, width))
-        return self._columns.step_width > width
+    def _widen(self, tweets: Sequence[TweetSampled]) -> bool:
+        """Make room for the step and the marks of more tweets; return whether all were wrapped again for it."""
+        columns = self._columns
+        width = step_width(max((tweet.step for tweet in tweets), default=0), columns.step_width)
+        has_marks = columns.has_marks or any(map(mark_of, tweets))
+        is_wider = (width, has_marks) != (columns.step_width, columns.has_marks)
+        if is_wider:
+            self._columns = replace(columns, step_width=width, has_marks=has_marks)
+            self._rewrap()
+        return is_wider
 
     def _rewrap(self) -> None:
         """Wrap all tweets to the current width."""
@@ -185,10 +195,11 @@ class TweetFeed(FeedSelection):
     def _update_titles(self) -> None:
         """Write what is shown, and as much of the facts as has room, into the rule above the feed."""
         heading = _PINS_TITLE if self.is_pins_only else _TITLE
-        counts = self._counts(is_long=True), self._counts(is_long=False), Content()
+        drafts = DraftCounts() if self.is_pins_only else self._drafts
+        counts = [*counts_of(drafts, self._model.num_by_novelty, self._styled)]
         columns = [self._columns.heading] if self._model.shown else []
         tails = [[self._legend(), *map(Content, [self.note, *columns])], [Content(self.note)]]
-        candidates = [_joined([count, *tail]) for tail in tails for count in counts]
+        candidates = [joined([count, *tail]) for tail in tails for count in counts]
         room = self.size.width - len(heading) - _CELLS_BESIDE_TITLES
         facts = next((each for each in candidates if each.cell_length <= room), Content())
         if (heading, facts.markup) != self._shown_titles:
@@ -196,30 +207,13 @@ class TweetFeed(FeedSelection):
             self.titles = Content(heading), facts
             self.post_message(self.Retitled())
 
-    def _counts(self, *, is_long: bool) -> Content:
-        """Return how many tweets are new, near-copies and copies; the long form explains the marks."""
-        found = self._model.num_by_novelty
-        parts = []
-        for novelty, glyph in NOVELTY_GLYPHS.items() if found else ():
-            mark = Content.styled(glyph, self.get_visual_style(f"tweet-feed--{novelty}", partial=True))
-            word = f" {_word_of(novelty, found[novelty])}" if is_long else ""
-            parts += [mark + Content(f" {found[novelty]:,}{word}")] if is_long or found[novelty] else []
-        return _joined(parts)
-
     def _legend(self) -> Content:
         """Return the scale of the surprise colours, if they are on."""
         if not self.is_coloured:
             return Content()
-        styles = [self.get_visual_style(f"tweet-feed--surprise-{step}", partial=True) for step in range(NUM_STEPS)]
-        steps = (Content.styled("a", style) for style in styles)
+        steps = (self._styled(f"surprise-{step}", "a") for step in range(NUM_STEPS))
         return Content("likely ") + Content("").join(steps) + Content(" surprising")
 
-
-def _joined(parts: Iterable[Content]) -> Content:
-    """Return the parts that are not empty, side by side."""
-    return Content("  ").join(part for part in parts if part)
-
-
-def _word_of(novelty: Novelty, count: int) -> str:
-    """Return the name of a mark for that many tweets."""
-    return f"{novelty[:-1]}ies" if novelty.endswith("copy") and count != 1 else novelty
+    def _styled(self, name: str, text: str) -> Content:
+        """Return a text in the style of a component class."""
+        return Content.styled(text, self.get_visual_style(f"tweet-feed--{name}", partial=True))

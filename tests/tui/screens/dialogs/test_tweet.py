@@ -84,6 +84,17 @@ async def test_the_dialog_shows_bits_and_alternatives_at_the_cursor(stage: Stage
         await shows(app, "Nearest")
 
 
+async def test_the_dialog_shows_which_other_drafts_the_filter_refused_and_what_this_one_lacks(stage: Stage) -> None:
+    passing = replace(OF_FEED, num_drafts=12, refused=(("copy", 8), ("avoided word", 1)))
+    async with dialog_of(stage, passing, size=(120, 40)) as (app, _, _session):
+        await shows(app, "1 of 12 drafts: 8 copies, 1 with an avoided word, 2 with more bits per character")
+    failing = replace(OF_FEED, num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short"))
+    async with dialog_of(stage, failing, size=(120, 40)) as (app, _, _session):
+        await shows(app, "1 of 32 drafts: 32 copies", "! No draft passed the filter; this one comes nearest: copy, too")
+    async with dialog_of(stage) as (app, _, _session):
+        assert "draft" not in screen_text(app)
+
+
 async def test_a_click_and_the_arrows_move_the_cursor_over_lines(stage: Stage) -> None:
     long = replace(OF_FEED, text="a word " * 30 + "end", char_bits=())
     async with dialog_of(stage, long) as (app, pilot, _):

@@ -15,7 +15,8 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from engine.protocol.events import TweetSampled
+from engine.config.sampling import SamplingConfig
+from engine.protocol.events import SamplingChanged, TweetSampled
 from tests.fakes import tweet_sampled
 from tests.tui.conftest import wait_until
 from tui.formatting.cells import wrap
@@ -267,3 +268,40 @@ async def test_an_added_tweet_repaints_those_tweets_only_that_are_less_bright_th
         changed = {y for y in range(12) if feed.render_line(y) != before[y]}
         assert changed == {6, 9, 11}
         assert repainted == {*changed, 12}
+
+
+FILTERED = RunView(sampling=SamplingConfig(only_new=True))
+DRAFTED = tweet_sampled("second", 2, num_drafts=30, refused=(("copy", 20), ("avoided word", 9)))
+FAILING = tweet_sampled("third", 3, num_drafts=8, refused=(("too short", 8),), unmet=("too short",))
+
+
+async def test_tweets_that_took_several_drafts_are_marked_in_a_column_of_their_own() -> None:
+    start = view_of([tweet_sampled("first", 1)], FILTERED)
+    async with feed_of(start) as (feed, pilot, _):
+        assert shown_lines(feed)[0].endswith("1 ● first")
+        feed.show(view_of([DRAFTED, FAILING], start))
+        await pilot.pause()
+        lines = shown_lines(feed)[:3]
+        assert lines[1].endswith("2 ●+ second")
+        assert lines[2].endswith("3 ●! third")
+        assert lines[0].endswith("1 ●  first")
+        style = next(style for text, style, _ in feed.render_line(2) if style and "!" in text)
+        assert style.bold
+
+
+async def test_the_rule_counts_the_drafts_of_the_current_filter_as_far_as_there_is_room() -> None:
+    view = view_of([tweet_sampled("first", 1), DRAFTED, FAILING], FILTERED)
+    async with feed_of(view, (140, 24)) as (feed, pilot, _):
+        long = "3 of 39 drafts: 20 copies, 9 with avoided words, 8 too short  ! 1"
+        assert feed.titles[1].plain == f"{long}  ● 3 new  ◐ 0 near-copies  ○ 0 copies  temp  bits"
+        for width, expected in ((100, f"{long}  ● 3  temp  bits"), (60, "3 of 39 drafts  ! 1  ● 3  bits"), (40, "")):
+            await pilot.resize_terminal(width, 24)
+            await wait_until(lambda width=width: feed.size.width == width)  # type: ignore[misc]
+            facts = feed.titles[1].plain
+            assert facts == expected or (not expected and facts.startswith("3 of 39 drafts"))
+        feed.toggle_pins_only()
+        assert "drafts" not in feed.titles[1].plain, "pins are of any filter"
+        feed.toggle_pins_only()
+        another = SamplingChanged(step=3, elapsed_seconds=1.0, sampling=SamplingConfig(min_length=9))
+        feed.show(apply(view, another))
+        assert "drafts" not in feed.titles[1].plain, "another filter has refused nothing yet"
