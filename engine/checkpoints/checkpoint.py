@@ -29,6 +29,10 @@ from engine.storage.atomic_write import new_file
 _GROWTH = 5  # purpose of a derived seed
 
 
+_CONTEXTS = "ngram_bias.contexts"
+"""The end of the names of the only tensors of integers."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """The content of a checkpoint file."""
@@ -126,7 +130,7 @@ def _mismatch(info: CheckpointInfo, tensor_specs: dict[str, TensorSpec]) -> str:
             wanted |= {f"optimizer.{moment}.{name}": shape for moment in ("exp_avg", "exp_avg_sq")}
     generators = {name: spec for name, spec in tensor_specs.items() if name.startswith("generator.")}
     found = {name: (spec.dtype, spec.shape) for name, spec in tensor_specs.items() if name not in generators}
-    if found != {name: ("F32", shape) for name, shape in wanted.items()}:
+    if found != {name: ("I64" if name.endswith(_CONTEXTS) else "F32", shape) for name, shape in wanted.items()}:
         return "its tensors do not fit its model settings"
     if "generator.cpu" not in generators or any(
         spec.dtype != "U8" or len(spec.shape) != 1 for spec in generators.values()
@@ -150,6 +154,8 @@ def _invalid_values(tensors: dict[str, Tensor]) -> str:
                 return f"{name} has non-finite values"
             if low < 0 and (is_square or name.startswith("optimizer.step.")):
                 return f"{name} has negative values"
+        if name.endswith(_CONTEXTS) and not (tensor[1:] > tensor[:-1]).all():
+            return f"{name} is not in ascending order"
     if not runtime.is_generator_state(tensors["generator.cpu"]):
         return "its random-generator state is invalid"
     return ""

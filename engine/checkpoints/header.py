@@ -18,7 +18,7 @@ from engine.protocol import codec
 
 MAX_HEADER_BYTES = 8 * 1024 * 1024
 """A vocabulary of all of Unicode takes 2 MB."""
-_NUM_BYTES = {"F32": 4, "U8": 1}
+_NUM_BYTES = {"I64": 8, "F32": 4, "U8": 1}
 """Bytes per element, by the dtypes that a checkpoint may have."""
 _METADATA = "__metadata__"
 _ALIGNMENT = 8

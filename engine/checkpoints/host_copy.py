@@ -66,9 +66,9 @@ class HostCopy:
         specs: dict[str, TensorSpec] = {}
         first = 0
         for name, tensor in self.tensors.items():
-            dtype = f"F{8 * tensor.element_size()}" if tensor.is_floating_point() else "U8"
+            kind = "F" if tensor.is_floating_point() else "I" if tensor.is_signed() else "U"
             last = first + tensor.nbytes
-            specs[name] = TensorSpec(dtype, tuple(tensor.shape), (first, last))
+            specs[name] = TensorSpec(f"{kind}{8 * tensor.element_size()}", tuple(tensor.shape), (first, last))
             first = last
         return specs
 

@@ -27,7 +27,7 @@ from engine.protocol import codec
 from engine.storage.safe_open import open_regular
 from engine.training.schedule import Finish
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _INFO_KEY = "tweetgen"
 _INFO_DIGEST_KEY = "tweetgen_info_sha256"
 _DIGEST_KEY = "tweetgen_sha256"

@@ -1,7 +1,8 @@
 """Growth of a trained model's vocabulary: more characters get rows of their own after those of the others.
 
 The new rows of embedding, projection and bias are drawn as those of a new model, from a generator of their own. Their
-averages equal them, and the optimizer's moments there are zero. All else is unchanged.
+averages equal them, and the moments of the optimizer there are zero. The table of an n-gram bias gets columns of zeros;
+its contexts stay those of the first training tweets. All else is unchanged.
 """
 
 from __future__ import annotations
@@ -28,8 +29,12 @@ def grown_tensors(tensors: dict[str, Tensor], vocab_size: int, config: ModelConf
 
 
 def _extended(tensor: Tensor, initial: Tensor) -> Tensor:
-    """Return `initial` with `tensor` in place of its first rows; `tensor` itself if there are no further rows."""
-    return tensor if tensor.shape == initial.shape else torch.cat((tensor, initial[len(tensor) :]))
+    """Return `initial` with `tensor` in place of its first rows and columns; `tensor` itself if there are no others."""
+    if tensor.shape == initial.shape:
+        return tensor
+    grown = initial.clone()
+    grown[tuple(slice(length) for length in tensor.shape)] = tensor
+    return grown
 
 
 def _new_weights(vocab_size: int, config: ModelConfig, seed: int) -> dict[str, Tensor]:

@@ -29,6 +29,7 @@ from engine.parallel.ranks import Ranks
 from engine.protocol.stage import Stage
 from engine.session.chosen_settings import choose_settings
 from engine.session.device_speed import faster_runtime, speed_of
+from engine.session.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.ranks.generators import rank_generators
 from engine.session.ranks.preparation import config_of_leader, load_for_all
 from engine.session.state import Progress, RunState, require_unspent_budget
@@ -105,7 +106,7 @@ def prepare(
         warnings=(
             *(data.corpus.report.doubts if info is None else ()),
             *(() if info is None else _growth_notices(info, data)),
-            *_device_warnings(config, info, state),
+            *_unmet_settings(config, info, state),
             *(() if config.resume is None or info is None else _resume_warnings(info, data, state)),
         ),
         ranks=ranks,
@@ -134,7 +135,11 @@ def _build_state(
     data.vocab.encode_strict(sampling.prime)
     runtime.apply()
     seed_generators(training.seed)
-    model = TextGenerator.from_config(len(data.vocab), model_config).to(runtime.device)
+    if info is None:
+        model_config, model = new_model(model_config, data)
+    else:
+        model = TextGenerator.from_config(len(data.vocab), model_config)
+    model = model.to(runtime.device)
     runtime = replace(runtime, precision=supported_precision(model, training.batch_size, runtime.precision))
     candidates = candidates_for(config, runtime, info, is_shared=ranks is not None)
     precisions = {candidate.precision for candidate in candidates}
@@ -219,10 +224,12 @@ def _shown_char(char: str) -> str:
     return char if is_visible and harmless_char(char) == char else f"U+{ord(char):04X}"
 
 
-def _device_warnings(config: RunConfig, info: CheckpointInfo | None, state: RunState) -> tuple[str, ...]:
-    """Return what the device can't do as it was asked for, or as is usual."""
+def _unmet_settings(config: RunConfig, info: CheckpointInfo | None, state: RunState) -> tuple[str, ...]:
+    """Return what device or tweets do not allow as it was asked for, or as is usual."""
     warnings = []
     runtime, model = state.runtime, state.model_config
+    if info is None and config.settings.get("ngram_order") and not model.ngram_contexts:
+        warnings.append(NO_CONTEXTS_WARNING)
     if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
         warnings.append(PRECISION_WARNING)
     if runtime.is_deterministic and model.num_layers > 1 and model.dropout:

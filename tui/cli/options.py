@@ -95,7 +95,7 @@ RUN = (
     *TWEETS,
     OptionGroup("Training", RunConfig, ("preset",)),
     OptionGroup("Training", TrainingConfig, ("max_seconds", "max_steps", "seed")),
-    OptionGroup("Model", ModelConfig, ("embedding_size", "hidden_size", "num_layers", "dropout")),
+    OptionGroup("Model", ModelConfig, ("embedding_size", "hidden_size", "num_layers", "dropout", "ngram_order")),
     OptionGroup("Training details", CorpusConfig, ("overfit",)),
     OptionGroup(
         "Training details",

@@ -22,7 +22,7 @@ _NOT_EVALUATED = "not evaluated yet"
 _TRAIN = "train (last step)"
 """The train loss that a checkpoint contains; the screen of a run shows the smoothed one."""
 _IN_MAIN_FIELDS = {
-    *("embedding_size", "hidden_size", "num_layers", "dropout", "tied_embeddings"),
+    *("embedding_size", "hidden_size", "num_layers", "dropout", "tied_embeddings", "ngram_order", "ngram_contexts"),
     *("batch_size", "learning_rate", "schedule", "preset_reason"),
 }
 """Settings that a comparison shows under another name, or not at all."""
@@ -155,9 +155,10 @@ def _evaluated_at(info: CheckpointInfo) -> str:
 
 
 def model_text(model: ModelConfig) -> str:
-    """Return the architecture: "GRU 2 x 256, embedding 96, dropout 0.1, tied"."""
+    """Return the architecture: "GRU 2 x 256, embedding 96, dropout 0.1, tied, 11,937 n-gram contexts"."""
     tied = ", tied" if model.tied_embeddings else ""
+    ngrams = f", {model.ngram_contexts:,} n-gram contexts" if model.ngram_contexts else ""
     return (
         f"GRU {model.num_layers} x {model.hidden_size}, embedding {model.embedding_size}, "
-        f"dropout {model.dropout:g}{tied}"
+        f"dropout {model.dropout:g}{tied}{ngrams}"
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+import torch
+from torch import Tensor
 
 from engine.checkpoints import checkpoint
 from engine.checkpoints.checkpoint import load_checkpoint
@@ -18,10 +20,12 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
+from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors, write_checkpoint
 from tests.engine.helpers import CPU, assert_same_tensors, encoded
 
+WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=5, ngram_order=3, ngram_contexts=2)
 AWKWARD = checkpoint_info(
     corpus=CorpusConfig(files=("/tmp/with blank/ünïcode.csv", "b.csv"), column="tweet", overfit=200),
     training=TrainingConfig(max_seconds=0.1 + 0.2, learning_rate=1e-8, seed=2**63 - 1, schedule="cosine"),
@@ -45,6 +49,33 @@ def test_a_checkpoint_round_trips(tmp_path: Path) -> None:
     assert loaded.vocab.chars == checkpoint_info().vocab
     assert_same_tensors(loaded.tensors, tensors)
     assert all(loaded.tensors[name].dtype == tensor.dtype for name, tensor in tensors.items())
+
+
+def tensors_with_table(contexts: list[int]) -> dict[str, Tensor]:
+    """Return the tensors of a model with an n-gram bias before the first step."""
+    weights = TextGenerator.from_config(len(encoded()[1]), WITH_TABLE).state_dict()
+    weights["ngram_bias.contexts"] = torch.tensor(contexts)
+    tensors = {f"model.{name}": tensor for name, tensor in weights.items()}
+    return tensors | {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}
+
+
+def test_a_table_and_its_contexts_round_trip(tmp_path: Path) -> None:
+    tensors = tensors_with_table([-(2**42), 2**63 - 1])
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors, model=WITH_TABLE, step=0)
+    loaded = load_checkpoint(path)
+    assert loaded.info.model == WITH_TABLE
+    assert_same_tensors(loaded.tensors, tensors)
+    bias = loaded.to_model(CPU.device).ngram_bias
+    assert bias is not None
+    assert bias.contexts.tolist() == [-(2**42), 2**63 - 1]
+
+
+@pytest.mark.parametrize("contexts", [[4, 4], [5, 4]])
+def test_contexts_that_are_not_ascending_are_damage(tmp_path: Path, contexts: list[int]) -> None:
+    tensors = tensors_with_table(contexts)
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors, model=WITH_TABLE, step=0)
+    with pytest.raises(CheckpointError, match="contexts is not in ascending order"):
+        load_checkpoint(path)
 
 
 def test_awkward_texts_and_numbers_round_trip_exactly(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import torch
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.model.growth import grown_tensors
 from engine.model.gru import TextGenerator, weights_with_prefix
+from engine.model.ngram_codes import pair_code
+from engine.model.vocab import BOS, PAD
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, copy_of_state, encoded, some_batches
 
@@ -21,7 +23,10 @@ BY_VOCAB = ("embed.weight", "proj.weight", "proj.bias")
 def trained(config: ModelConfig) -> dict[str, torch.Tensor]:
     """Return the tensors of a small averaged model after three steps."""
     torch.manual_seed(0)
-    trainer = Trainer(TextGenerator.from_config(OLD, config), TrainingConfig(average_lag=0.1), CPU)
+    model = TextGenerator.from_config(OLD, config)
+    if model.ngram_bias is not None:
+        model.ngram_bias.contexts[0] = pair_code(PAD, BOS)
+    trainer = Trainer(model, TrainingConfig(average_lag=0.1), CPU)
     for batch in some_batches(3):
         trainer.step(batch, 0.01)
     return copy_of_state(trainer) | {"generator.cpu": torch.get_rng_state()}
@@ -75,3 +80,16 @@ def test_growth_depends_on_its_seed_alone_and_draws_from_no_global_generator() -
     again, other = (grown_tensors(before, NEW, UNTIED, seed=seed) for seed in (7, 8))
     assert torch.equal(first["model.embed.weight"], again["model.embed.weight"])
     assert not torch.equal(first["model.embed.weight"], other["model.embed.weight"])
+
+
+def test_a_table_grows_by_columns_of_zeros() -> None:
+    config = ModelConfig(embedding_size=4, hidden_size=5, ngram_order=3, ngram_contexts=1)
+    before = trained(config)
+    assert before["model.ngram_bias.weight"].any()
+    after = grown_tensors(before, NEW, config, seed=7)
+    for name in ("model.{}", "average.{}", "optimizer.exp_avg.{}", "optimizer.exp_avg_sq.{}"):
+        old, new = (tensors[name.format("ngram_bias.weight")] for tensors in (before, after))
+        assert torch.equal(new[:, :OLD], old)
+        assert new.shape == (2, NEW)
+        assert not new[:, OLD:].any()
+    assert torch.equal(after["model.ngram_bias.contexts"], before["model.ngram_bias.contexts"])

@@ -101,6 +101,6 @@ def test_a_run_warns_of_what_its_device_can_not_do(
         runtime=replace(asked, precision=precision, is_deterministic=is_deterministic),
         model_config=ModelConfig(num_layers=num_layers, dropout=0.1),
     )
-    found = setup._device_warnings(RunConfig(), None, state)
+    found = setup._unmet_settings(RunConfig(), None, state)
     assert len(found) == len(expected)
     assert all(part in message for part, message in zip(expected, found, strict=True))
