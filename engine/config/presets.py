@@ -64,7 +64,8 @@ _RULE_SPEEDS = {"cuda": 1e6, "mps": 33_000.0}
 """Assumed where speed is not measured. MPS runs a GRU step by step: the model's size hardly matters."""
 _WITHOUT_BUDGET_SECONDS = 110.0
 """Budget assumed where none is set: its recipe is good after two minutes, and still improves later."""
-_WARMUP_STEPS = 100
+_WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
+"""At most; the second where the first batches are small."""
 _FIRST_BATCH_SIZE = 8
 """On a CPU, where small steps are not much slower for each tweet: words are learned in half of the time."""
 _EPOCHS_PER_EVALUATION = 2.0
@@ -178,7 +179,10 @@ def _from_recipe(
         first_batch_size=_FIRST_BATCH_SIZE if begins_small else 0,
         learning_rate=recipe.learning_rate,
         schedule=schedule,
-        warmup_steps=_WARMUP_STEPS if num_chars is None else _warmup_steps(num_chars / chars_per_step),
+        warmup_steps=_warmup_steps(
+            _SMALL_WARMUP_STEPS if begins_small else _WARMUP_STEPS,
+            math.inf if num_chars is None else num_chars / chars_per_step,
+        ),
         max_grad_norm=1.0,
         average_lag=0.05,
         eval_every=_eval_every(500 if hidden_size <= 256 else 1000, num_train_chars / chars_per_step),
@@ -229,9 +233,9 @@ def _eval_every(most: int, steps_per_epoch: float) -> int:
     return min(most, max(round(_EPOCHS_PER_EVALUATION * steps_per_epoch), _MIN_EVAL_EVERY))
 
 
-def _warmup_steps(num_steps: float) -> int:
-    """Return the warm-up of a run of about `num_steps` steps: a tenth of them, at most `_WARMUP_STEPS`."""
-    return min(_WARMUP_STEPS, max(1, round(num_steps / 10)))
+def _warmup_steps(most: int, num_steps: float) -> int:
+    """Return the warm-up of a run of about `num_steps` steps: a tenth of them, at most `most`."""
+    return most if num_steps / 10 >= most else max(1, round(num_steps / 10))
 
 
 def _chars_in_budget(

@@ -17,6 +17,7 @@ from typing import TextIO
 
 from engine.config.run import RunConfig
 from engine.errors import RankLostError, TweetgenError
+from engine.imports import torch_imported_uncollected
 from engine.protocol import events
 from engine.protocol.commands import Command, Pause, Stop
 from engine.protocol.events import Event
@@ -115,7 +116,8 @@ def _listen_to_signals(output: _Output, leader: RunLeader | None, *, stops_on_ha
 
 def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_for_screen: bool, notice: str) -> None:
     """Run the session. Raises `TweetgenError` where the other processes can't be joined, or were lost."""
-    from engine.session.session import TrainingSession
+    with torch_imported_uncollected():
+        from engine.session.session import TrainingSession
 
     inbox, ranks = output.inbox, None
     if leader is not None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from engine.config.run import RunConfig
 from engine.errors import InternalError, TweetgenError
+from engine.imports import torch_imported_uncollected
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
@@ -43,7 +44,8 @@ SubscriberFactory = Callable[["EngineBridge"], EventSubscriber]
 def open_training_session(config: RunConfig, on_stage: OnStage) -> Session:
     """Import torch and return a `TrainingSession`. Called on the bridge's thread."""
     on_stage(Stage("loading torch"))
-    from engine.session.session import TrainingSession
+    with torch_imported_uncollected():
+        from engine.session.session import TrainingSession
 
     return TrainingSession(config, on_stage, pauses_at_end=True)
 

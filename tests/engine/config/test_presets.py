@@ -92,7 +92,8 @@ def test_the_warm_up_of_a_short_run_is_a_tenth_of_it() -> None:
         resolve("auto", settings={"max_steps": num_steps}).training.warmup_steps for num_steps in (5, 40, 600, 9000)
     ]
     assert steps == [1, 4, 60, 100]
-    assert resolve("auto").training.warmup_steps == 100
+    assert resolve("auto").training.warmup_steps == 40
+    assert resolve("auto", settings={"batch_size": 32}).training.warmup_steps == 100
     assert resolve("auto", 20_000, settings={"epochs": 3}).training.warmup_steps == 2
 
 
