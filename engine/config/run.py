@@ -191,7 +191,7 @@ class RunConfig:
 
     preset: PresetName = "auto"
     """Starting settings: auto fits corpus and budget; tutorial is CSC321 Tutorial 11."""
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+    settings: Mapping[str, bool | int | float | str | tuple[str, ...]] = field(default_factory=dict)
     """Fields of `ModelConfig`, `TrainingConfig` and `SamplingConfig` that override the preset or the checkpoint."""
     corpus: CorpusConfig | None = None
     """The corpus; None is that of the checkpoint, or else the embedded one."""

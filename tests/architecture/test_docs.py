@@ -37,7 +37,8 @@ each_page = pytest.mark.parametrize("path", ALL_PAGES, ids=lambda path: path.nam
 
 def options_of(command: object) -> set[str]:
     """Return the long options of a command and of all commands below it."""
-    own = {option for parameter in getattr(command, "params", ()) for option in getattr(parameter, "opts", ())}
+    parameters = getattr(command, "params", ())
+    own = {option for each in parameters for option in (*each.opts, *each.secondary_opts)}
     return own.union(*(options_of(below) for below in getattr(command, "commands", {}).values()))
 
 

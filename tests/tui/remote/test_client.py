@@ -14,6 +14,7 @@ from typing import BinaryIO
 import pytest
 
 from engine.config.run import RunConfig
+from engine.config.sampling import MAX_AVOIDED_CHARS, MAX_REQUIRED_CHARS, MAX_TWEET_CHARS, SamplingConfig
 from engine.errors import RemoteError
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -21,13 +22,23 @@ from engine.protocol.events import CharChance
 from engine.protocol.events.insight import Bands
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
+from engine.text import MAX_CHARS
 from tests.fakes import chars_read, run_started, steps_finished, text_traced, tweet_sampled
 from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted
 from tests.waiting import wait_until
 from tui.remote import client, connect
 from tui.remote.client import RemoteBridge
 from tui.remote.connect import read_greeting
-from tui.remote.protocol import PROTOCOL, CaughtUp, Greeting, Refusal, ViewTold, to_line
+from tui.remote.protocol import (
+    MAX_CLIENT_LINE_BYTES,
+    PROTOCOL,
+    CaughtUp,
+    Greeting,
+    Refusal,
+    ViewTold,
+    message_in,
+    to_line,
+)
 from tui.remote.socket_path import make_private_folder, socket_path
 from tui.remote.view_codec import encode_view
 from tui.run.bridge import Update
@@ -297,3 +308,22 @@ def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest
 def _connect(bridge: RemoteBridge) -> None:
     with contextlib.suppress(RemoteError):
         bridge.connect()
+
+
+@pytest.mark.parametrize(
+    "avoid", [("😀" * (MAX_AVOIDED_CHARS // 4 - 1),) * 4, ("😀",) * (MAX_AVOIDED_CHARS // 2), ('"',) * 5000]
+)
+def test_the_largest_sampling_settings_fit_a_line_of_the_socket(avoid: tuple[str, ...]) -> None:
+    prime, required = "😀" * MAX_CHARS, "😀" * MAX_REQUIRED_CHARS
+    sampling = SamplingConfig(avoid=avoid, prime=prime, must_contain=required, max_length=MAX_TWEET_CHARS)
+
+    assert len(c.to_json(c.SetSampling(sampling=sampling)).encode()) + 1 < MAX_CLIENT_LINE_BYTES
+
+
+def test_the_config_of_a_run_comes_through_with_its_avoided_words() -> None:
+    config = RunConfig(settings={"avoid": ("tea", "good morning"), "only_new": True, "max_steps": 3})
+
+    told = message_in(to_line(ViewTold(view=encode_view(RunView()), config=config)))
+
+    assert isinstance(told, ViewTold)
+    assert told.config == config

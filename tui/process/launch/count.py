@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.checkpoints.catalog import latest_of, resolve_checkpoint
 from engine.checkpoints.metadata import read_info
 from engine.config.presets import resolve_preset
-from engine.config.run import RunConfig, RuntimeConfig
+from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig, with_settings
 from engine.errors import DeviceError
 from engine.storage.folders import find_run
 
@@ -106,7 +106,7 @@ WITHOUT_GPU = "--nproc-per-node auto: 1 process, since the machine has no GPU th
 def batch_size_of(config: RunConfig) -> int:
     """Return the batch size that a run on GPUs starts with. Raises `TweetgenError` for a checkpoint without one."""
     if "batch_size" in config.settings:
-        return int(config.settings["batch_size"])
+        return with_settings(TrainingConfig(), config.settings).batch_size
     if config.resume is not None:
         return read_info(latest_of(find_run(config.resume)))[0].training.batch_size
     if config.checkpoint is not None:
