@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from engine.config.run import ModelConfig, PresetName, Schedule, Setting, TrainingConfig, with_settings
@@ -64,6 +64,8 @@ _RULE_SPEEDS = {"cuda": 1e6, "mps": 33_000.0}
 """Assumed where speed is not measured. MPS runs a GRU step by step: the model's size hardly matters."""
 _WITHOUT_BUDGET_SECONDS = 110.0
 """Budget assumed where none is set: its recipe is good after two minutes, and still improves later."""
+_WARM_LEARNING_RATE = 0.002
+"""Of a run that starts from trained weights."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
 """At most; the second where the first batches are small."""
 _FIRST_BATCH_SIZE = 8
@@ -87,14 +89,18 @@ def resolve_preset(
     *,
     has_bfloat16: bool = False,
     speed_of: SpeedOf | None = None,
+    base: ModelConfig | None = None,
 ) -> PresetConfigs:
     """Return the configs of a preset, overridden by the user's `settings`.
 
     `num_train_chars` is the length of an epoch; `device_type` is "cpu", "cuda" or "mps"; a CPU with native bfloat16
-    `has_bfloat16`. On a device, sizes depend on its speed: as measured by `speed_of`, or by rule. Raises `ConfigError`.
+    `has_bfloat16`. On a device, sizes depend on its speed: as measured by `speed_of`, or by rule. With
+    `base`, `auto` continues from a model of these sizes. Raises `ConfigError`.
     """
     configs = _tutorial()
-    if preset == "auto" and device_type == "cpu":
+    if preset == "auto" and base is not None:
+        configs = _warm(base, settings, num_train_chars, device_type, _BFLOAT16_GAIN if has_bfloat16 else 1.0)
+    elif preset == "auto" and device_type == "cpu":
         configs = _auto_on_cpu(settings, num_train_chars, _BFLOAT16_GAIN if has_bfloat16 else 1.0)
     elif preset == "auto":
         speed = _RULE_SPEEDS[device_type]
@@ -147,6 +153,20 @@ def _auto_on_device(
     fitting = (recipe for recipe in larger if recipe.hidden_size <= limit and is_trained_enough(recipe))
     recipe = next(fitting, smallest)
     return _from_recipe(recipe, settings, num_train_chars, device_type, num_chars_of(recipe))
+
+
+def _warm(
+    base: ModelConfig, settings: Mapping[str, Setting], num_train_chars: int, device_type: str, gain: float
+) -> PresetConfigs:
+    """Return the settings of a run that starts from the weights of a model of the sizes `base`."""
+    speed = _RULE_SPEEDS.get(device_type, gain * _CHARS_PER_SECOND)
+    recipe = _Recipe(hidden_size=base.hidden_size, num_layers=base.num_layers, learning_rate=_WARM_LEARNING_RATE)
+    num_chars = _chars_in_budget(settings, num_train_chars, speed, recipe.batch_size)
+    configs = _from_recipe(recipe, settings, num_train_chars, device_type, num_chars)
+    model = replace(base, dropout=configs.model.dropout, ngram_order=configs.model.ngram_order)
+    rate = _schedule_chosen(settings, has_budget=num_chars is not None)
+    reason = f"the shipped model, hidden {base.hidden_size}, for {num_train_chars:,} characters on {device_type}{rate}"
+    return PresetConfigs(model=model, training=replace(configs.training, preset_reason=reason, first_batch_size=0))
 
 
 def _hidden_size_limit(num_train_chars: int) -> float:

@@ -191,6 +191,8 @@ class RunConfig:
 
     preset: PresetName = "auto"
     """Starting settings: auto fits corpus and budget; tutorial is CSC321 Tutorial 11."""
+    from_scratch: bool = False
+    """Start from random weights also on a small corpus, where auto starts from those of a shipped model."""
     settings: Mapping[str, bool | int | float | str | tuple[str, ...]] = field(default_factory=dict)
     """Fields of `ModelConfig`, `TrainingConfig` and `SamplingConfig` that override the preset or the checkpoint."""
     corpus: CorpusConfig | None = None

@@ -25,6 +25,19 @@ _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
 """A character with a smaller share and a smaller count becomes `<UNK>`: learning it costs more than it gains (measured:
 docs/recipes.md)."""
 _SOME_TWEETS = 512
+_MAX_UNKNOWN_SHARE = 0.05
+"""Of a corpus's characters, at most, that a vocabulary with `max_tweets` may lack: a foreign script gains nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownVocab:
+    """The vocabulary of a trained model, which a run extends by the tweets' own characters."""
+
+    chars: tuple[str, ...]
+    trained_digest: str = ""
+    """The hash of the tweets that the model was trained on so far: on the same ones the vocabulary stays as it is."""
+    max_tweets: int | None = None
+    """It is used for fewer training tweets only, and of the same script; None: for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +48,8 @@ class TrainingData:
     corpus: Corpus
     vocab: Vocab
     train_tweets: EncodedTweets
+    uses_known_vocab: bool = False
+    """Whether the vocabulary starts with that of a trained model."""
     part: Part = ALL
     """The part of each batch that this process trains on."""
 
@@ -116,13 +131,9 @@ def corpus_config_of(config: RunConfig, resumed: CorpusConfig | None) -> CorpusC
 
 
 def load_training_data(
-    config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[[Stage], None], trained_digest: str = ""
+    config: CorpusConfig, known: KnownVocab | None, on_stage: Callable[[Stage], None]
 ) -> TrainingData:
-    """Load and encode the tweets, with a new vocabulary or the `vocab` of a checkpoint. Raises `TweetgenError`.
-
-    The characters of the tweets that a checkpoint's vocabulary lacks are added to it, unless `trained_digest`, the hash
-    of the tweets that it was trained on so far, is that of these.
-    """
+    """Load and encode the tweets, with a new vocabulary or a `known` one, extended. Raises `TweetgenError`."""
 
     def on_progress(share: float | None, doing: str) -> None:
         on_stage(Stage("reading the tweets", share, doing))
@@ -130,11 +141,29 @@ def load_training_data(
     on_stage(Stage("reading the tweets"))
     corpus = load_corpus(config, on_progress)
     _check_weights(config, corpus)
-    if vocab is None or trained_digest != corpus.digest:
-        own = Vocab.from_counts(corpus.char_counts, min_char_count_for(config, corpus.num_train_chars))
-        vocab = own if vocab is None else vocab.extended_by(own)
+    known = known if known is not None and _is_usable(known, corpus) else None
+    vocab = _vocab_of(config, corpus, known)
     train_tweets = EncodedTweets.from_flat(corpus.train, vocab)
-    return TrainingData(config=config, corpus=corpus, vocab=vocab, train_tweets=train_tweets)
+    return TrainingData(
+        config=config, corpus=corpus, vocab=vocab, train_tweets=train_tweets, uses_known_vocab=known is not None
+    )
+
+
+def _is_usable(known: KnownVocab, corpus: Corpus) -> bool:
+    """Return whether a known vocabulary may be used for these tweets."""
+    if known.max_tweets is None:
+        return True
+    chars = frozenset(known.chars)
+    unknown = sum(count for char, count in corpus.char_counts.items() if char not in chars)
+    return len(corpus.train) < known.max_tweets and unknown <= _MAX_UNKNOWN_SHARE * corpus.num_train_chars
+
+
+def _vocab_of(config: CorpusConfig, corpus: Corpus, known: KnownVocab | None) -> Vocab:
+    """Return the vocabulary of the tweets, after the characters of a known one."""
+    if known is not None and known.trained_digest == corpus.digest:
+        return Vocab(known.chars)
+    own = Vocab.from_counts(corpus.char_counts, min_char_count_for(config, corpus.num_train_chars))
+    return own if known is None else Vocab(known.chars).extended_by(own)
 
 
 def min_char_count_for(config: CorpusConfig, num_train_chars: int) -> int:

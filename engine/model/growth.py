@@ -7,6 +7,8 @@ its contexts stay those of the first training tweets. All else is unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,13 @@ def grown_tensors(tensors: dict[str, Tensor], vocab_size: int, config: ModelConf
     initial = {f"{prefix}{name}": weights for prefix in _WEIGHTS for name, weights in new.items()}
     initial |= {f"{prefix}{name}": torch.zeros_like(weights) for prefix in _MOMENTS for name, weights in new.items()}
     return {name: _extended(tensor, initial.get(name, tensor)) for name, tensor in tensors.items()}
+
+
+def load_first_rows(model: TextGenerator, weights: Mapping[str, Tensor]) -> None:
+    """Load the weights of a model of the first symbols of the vocabulary; all further rows stay as they are."""
+    own = model.state_dict()
+    for name, tensor in weights.items():
+        own[name][tuple(map(slice, tensor.shape))].copy_(tensor)
 
 
 def _extended(tensor: Tensor, initial: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing import get_args
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.position import Position
+from engine.corpus.training_data import KnownVocab
 from engine.protocol import codec
 
 
@@ -20,10 +21,8 @@ class Read:
     """Read the tweets; answered by `TweetsRead`."""
 
     corpus: CorpusConfig
-    vocab: tuple[str, ...] | None
-    """The characters of a checkpoint's vocabulary; None makes a new one of the tweets."""
-    trained_digest: str = ""
-    """The hash of the tweets that the checkpoint was trained on; the characters of others are added."""
+    known: KnownVocab | None
+    """The vocabulary that the one of the run starts with; None: a new one of the tweets."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,9 +21,17 @@ TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}
 
 
 def choose_settings(
-    config: RunConfig, info: CheckpointInfo | None, data: TrainingData, runtime: Runtime, speed: SpeedOf | None
+    config: RunConfig,
+    info: CheckpointInfo | None,
+    data: TrainingData,
+    runtime: Runtime,
+    speed: SpeedOf | None,
+    base: ModelConfig | None = None,
 ) -> tuple[ModelConfig, TrainingConfig]:
-    """Return the settings of model and training; `speed` measures a device for the preset. Raises `ConfigError`."""
+    """Return the settings of model and training; `speed` measures a device for the preset. Raises `ConfigError`.
+
+    `base` are the sizes of the model that a new run starts from, if any.
+    """
     if info is None:
         settings = config.settings
         if config.corpus is not None and config.corpus.overfit is not None:
@@ -37,6 +45,7 @@ def choose_settings(
             runtime.device.type,
             has_bfloat16=has_bfloat16,
             speed_of=speed,
+            base=base,
         )
         return configs.model, _paced(configs.training, config, runtime, data.config)
     shape = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}

@@ -74,6 +74,7 @@ class Run:
             training=state.training,
             sampling=state.sampling,
             resumed_from=setup.resumed_from,
+            is_warm_start=setup.is_warm_start,
             epochs=state.batches.epochs,
             world_size=setup.training_data.part.world_size,
             backend="" if setup.ranks is None else setup.ranks.backend,

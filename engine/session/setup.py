@@ -5,13 +5,11 @@ Whatever the user's files or settings do not allow is found here, before the fir
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
-from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
@@ -21,10 +19,11 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.position import Position
-from engine.corpus.report import counted, summary_lines
+from engine.corpus.report import summary_lines
 from engine.corpus.training_data import TrainingData, corpus_config_of
 from engine.errors import CheckpointError
-from engine.model.gru import TextGenerator
+from engine.model.growth import load_first_rows
+from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.parallel.ranks import Ranks
 from engine.protocol.stage import Stage
 from engine.session.chosen_settings import choose_settings
@@ -32,6 +31,7 @@ from engine.session.device_speed import faster_runtime, speed_of
 from engine.session.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.ranks.generators import rank_generators
 from engine.session.ranks.preparation import config_of_leader, load_for_all
+from engine.session.start import Start, find_start, growth_notices
 from engine.session.state import Progress, RunState, require_unspent_budget
 from engine.session.thread_tuning import (
     ThreadTuner,
@@ -41,11 +41,9 @@ from engine.session.thread_tuning import (
     tune,
 )
 from engine.storage.folders import RunFolder, create_run_folder
-from engine.text import harmless_char
 from engine.training.trainer import Trainer
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
-_MAX_SHOWN_CHARS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +57,8 @@ class RunSetup:
     """The checkpoint that the run continues from; None for a new run."""
     resumed_from: str | None
     """The name of that checkpoint."""
+    is_warm_start: bool
+    """Whether its weights were those of the shipped model."""
     warnings: tuple[str, ...]
     ranks: Ranks | None
     """The connection to the other processes that train this run; None without any."""
@@ -81,18 +81,19 @@ def prepare(
     """
     if config.resume or config.checkpoint:
         on_stage(Stage("reading the checkpoint"))
-    checkpoint, resumed_from = _find_start(config, resumed)
-    info = checkpoint.info if checkpoint else None
+    begin = find_start(config, resumed)
+    info = begin.info
     if ranks is not None:
         config = config_of_leader(config, ranks, info)
     corpus_config = corpus_config_of(config, info.corpus if info else None)
-    data = load_for_all(ranks, corpus_config, info, on_stage)
-    stage = Stage("building the model", report=tuple(summary_lines(data.corpus.report)))
+    data = load_for_all(ranks, corpus_config, begin.known_vocab, on_stage)
+    begin = begin if data.uses_known_vocab else replace(begin, base=None)
+    stage = Stage("building the model", report=(*summary_lines(data.corpus.report), *begin.report_lines))
     on_stage(stage)
     on_trial = partial(on_stage, replace(stage, text="measuring what is fastest here"))
     keeps_finish = config.resume is not None and info is not None and not info.has_finished
     start = info if info is None or keeps_finish else replace(info, finish=None)
-    state = _build_state(config, checkpoint, start, data, on_trial, clock, ranks)
+    state = _build_state(config, begin, start, data, on_trial, clock, ranks)
     if info and not may_be_finished:
         require_unspent_budget(state.training, info.step, state.batches.epochs, info.elapsed_seconds)
     val_tweets = data.some_validation_tweets(state.training.eval_tweets)
@@ -102,10 +103,11 @@ def prepare(
         training_data=data,
         val_tweets=val_tweets,
         start=start,
-        resumed_from=resumed_from,
+        resumed_from=begin.name,
+        is_warm_start=begin.base is not None,
         warnings=(
             *(data.corpus.report.doubts if info is None else ()),
-            *(() if info is None else _growth_notices(info, data)),
+            *growth_notices(info, data),
             *_unmet_settings(config, info, state),
             *(() if config.resume is None or info is None else _resume_warnings(info, data, state)),
         ),
@@ -116,7 +118,7 @@ def prepare(
 
 def _build_state(
     config: RunConfig,
-    checkpoint: Checkpoint | None,
+    begin: Start,
     start: CheckpointInfo | None,
     data: TrainingData,
     on_trial: Callable[[], None],
@@ -124,12 +126,14 @@ def _build_state(
     ranks: Ranks | None,
 ) -> RunState:
     """Choose the settings, build and load the model, and find the position in the data."""
-    info = checkpoint.info if checkpoint else None
+    checkpoint, info, base = begin.checkpoint, begin.info, begin.base
     runtime = initial_runtime(config, info)
     measures = info is None and ranks is None and not config.is_repeatable
     runtime = faster_runtime(config, runtime, data, on_trial) if measures else runtime
     speed = speed_of(runtime, data, on_trial) if measures else None
-    model_config, training = choose_settings(config, info, data, runtime, speed)
+    model_config, training = choose_settings(
+        config, info, data, runtime, speed, None if base is None else base.info.model
+    )
     sampling = info.sampling if info else SamplingConfig(max_length=data.config.max_length)
     sampling = with_settings(sampling, config.settings)
     data.vocab.encode_strict(sampling.prime)
@@ -140,6 +144,8 @@ def _build_state(
     else:
         model = TextGenerator.from_config(len(data.vocab), model_config)
     model = model.to(runtime.device)
+    if base:
+        load_first_rows(model, weights_with_prefix(base.tensors, "model."))
     runtime = replace(runtime, precision=supported_precision(model, training.batch_size, runtime.precision))
     candidates = candidates_for(config, runtime, info, is_shared=ranks is not None)
     precisions = {candidate.precision for candidate in candidates}
@@ -192,36 +198,6 @@ def load_into(trainer: Trainer, checkpoint: Checkpoint, runtime: Runtime) -> Non
         restore_generator_states(states, runtime.device)
     except (KeyError, RuntimeError) as error:
         raise CheckpointError("The checkpoint's tensors do not fit the model that it describes.") from error
-
-
-def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoint | None, str | None]:
-    """Return the checkpoint to continue from, and its name; None for a new run."""
-    if resumed is not None:
-        return load_checkpoint(latest_of(resumed)), f"{resumed.name}/latest"
-    if config.checkpoint is not None:
-        path = resolve_checkpoint(config.checkpoint)
-        checkpoint = load_checkpoint(path)
-        if config.corpus is None:
-            require_trusted_corpus(path, checkpoint.info)
-        return checkpoint, config.checkpoint
-    return None, None
-
-
-def _growth_notices(info: CheckpointInfo, data: TrainingData) -> tuple[str, ...]:
-    """Return the sentence about the characters that the checkpoint's vocabulary lacked, if there are any."""
-    added = data.vocab.chars[len(info.vocab) :]
-    if not added:
-        return ()
-    shown = " ".join(map(_shown_char, added[:_MAX_SHOWN_CHARS]))
-    more = len(added) - _MAX_SHOWN_CHARS
-    rest = f" and {more:,} more" if more > 0 else ""
-    return (f"The vocabulary grew by {counted(len(added), 'character')}: {shown}{rest}.",)
-
-
-def _shown_char(char: str) -> str:
-    """Return a character that is visible by itself, else its code point."""
-    is_visible = unicodedata.category(char)[0] in "LNPS"
-    return char if is_visible and harmless_char(char) == char else f"U+{ord(char):04X}"
 
 
 def _unmet_settings(config: RunConfig, info: CheckpointInfo | None, state: RunState) -> tuple[str, ...]:

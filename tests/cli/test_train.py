@@ -24,6 +24,7 @@ FIELDS = {
         "training",
         "sampling",
         "resumed_from",
+        "is_warm_start",
         "epochs",
         "world_size",
         "backend",

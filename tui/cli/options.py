@@ -97,6 +97,7 @@ RUN = (
     OptionGroup("Training", TrainingConfig, ("max_seconds", "max_steps", "seed")),
     OptionGroup("Model", ModelConfig, ("embedding_size", "hidden_size", "num_layers", "dropout", "ngram_order")),
     OptionGroup("Training details", CorpusConfig, ("overfit",)),
+    OptionGroup("Training details", RunConfig, ("from_scratch",)),
     OptionGroup(
         "Training details",
         TrainingConfig,

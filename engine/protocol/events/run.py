@@ -36,6 +36,8 @@ class RunStarted(BaseEvent):
     sampling: SamplingConfig
     resumed_from: str | None
     """The checkpoint that the weights were loaded from, if any."""
+    is_warm_start: bool = False
+    """Whether the weights are those of the model shipped for small corpora."""
     epochs: float | None = None
     """Epochs completed before the start; None in journals of versions without this field."""
     world_size: int = 1

@@ -25,7 +25,6 @@ from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError, TweetgenError
 from engine.model.gru import TextGenerator
-from engine.model.vocab import Vocab
 from engine.parallel.leases import Evaluate, Read, Report, Reported, Steps, Stop, Sync, TweetsRead
 from engine.parallel.ranks import Ranks
 from engine.session.memory_fallback import MemoryFallback
@@ -93,8 +92,7 @@ class Follower:
     def _read(self, lease: Read) -> None:
         """Read the tweets on this machine; what is wrong with them is part of the answer."""
         try:
-            vocab = None if lease.vocab is None else Vocab(lease.vocab)
-            data = load_training_data(lease.corpus, vocab, lambda _: None, lease.trained_digest)
+            data = load_training_data(lease.corpus, lease.known, lambda _: None)
         except TweetgenError as error:
             self._ranks.reply(TweetsRead(host=self._ranks.place.host, problem=error.message, hint=error.hint))
             return

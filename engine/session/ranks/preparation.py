@@ -9,9 +9,8 @@ from engine.checkpoints.metadata import CheckpointInfo
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import Part
-from engine.corpus.training_data import TrainingData, load_training_data
+from engine.corpus.training_data import KnownVocab, TrainingData, load_training_data
 from engine.errors import DistributedError
-from engine.model.vocab import Vocab
 from engine.parallel.leases import Read, TweetsRead
 from engine.parallel.ranks import Ranks
 from engine.protocol.stage import Stage
@@ -37,18 +36,16 @@ def config_of_leader(config: RunConfig, ranks: Ranks, info: CheckpointInfo | Non
 
 
 def load_for_all(
-    ranks: Ranks | None, config: CorpusConfig, info: CheckpointInfo | None, on_stage: Callable[[Stage], None]
+    ranks: Ranks | None, config: CorpusConfig, known: KnownVocab | None, on_stage: Callable[[Stage], None]
 ) -> TrainingData:
-    """Load the tweets, on all ranks at the same time; `info` is the checkpoint that the run continues from.
+    """Load the tweets, on all ranks at the same time: from the same tweets, all have the same vocabulary.
 
-    From the same tweets, all ranks add the same characters to its vocabulary. Raises `DistributedError` where theirs
-    are others.
+    Raises `DistributedError` where theirs are others.
     """
-    vocab, trained_digest = (None, "") if info is None else (Vocab(info.vocab), info.corpus_digest)
     if ranks is None:
-        return load_training_data(config, vocab, on_stage, trained_digest)
-    ranks.send(Read(corpus=config, vocab=None if vocab is None else vocab.chars, trained_digest=trained_digest))
-    data = load_training_data(config, vocab, on_stage, trained_digest)
+        return load_training_data(config, known, on_stage)
+    ranks.send(Read(corpus=config, known=known))
+    data = load_training_data(config, known, on_stage)
     stage = Stage("waiting for the other processes to read the tweets")
     for rank, reply in enumerate(ranks.replies(TweetsRead, wait=lambda: on_stage(stage)), start=1):
         if reply.problem:

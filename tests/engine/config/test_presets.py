@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -177,3 +178,16 @@ def test_auto_measures_the_sizes_that_the_user_set() -> None:
     model = presets.resolve_preset("auto", settings, LARGE, "cuda", speed_of=speed_of).model
     assert {(each.hidden_size, each.num_layers) for each in measured} == {(700, 3)}
     assert (model.hidden_size, model.num_layers) == (700, 3)
+
+
+def test_a_run_from_a_base_has_its_sizes_a_lower_rate_and_the_dropout_and_schedule_of_its_budget() -> None:
+    base = ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True)
+    for device_type in ("cpu", "cuda"):
+        warm = presets.resolve_preset("auto", {"max_seconds": 60.0}, SMALL, device_type, base=base)
+        cold = presets.resolve_preset("auto", {"max_seconds": 60.0}, SMALL, device_type)
+        assert replace(warm.model, dropout=0.0) == base
+        assert warm.model.dropout > 0
+        assert warm.training.learning_rate < cold.training.learning_rate
+        assert warm.training.schedule == "cooldown"
+        assert warm.training.preset_reason.startswith("the shipped model, hidden 256, for ")
+    assert presets.resolve_preset("tutorial", {}, SMALL, "cpu", base=base).model == ModelConfig()

@@ -10,9 +10,14 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, RunConfig
-from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data, min_char_count_for
+from engine.corpus.training_data import (
+    KnownVocab,
+    TrainingData,
+    corpus_config_of,
+    load_training_data,
+    min_char_count_for,
+)
 from engine.errors import CorpusError
-from engine.model.vocab import Vocab
 from engine.protocol.stage import Stage
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.helpers import small_tweets, write_corpus
@@ -20,13 +25,12 @@ from tests.engine.helpers import small_tweets, write_corpus
 
 def loaded(
     *files: Path,
-    vocab: Vocab | None = None,
+    known: KnownVocab | None = None,
     weight: tuple[float, ...] = (),
     min_count: int = 1,
-    trained_digest: str = "",
 ) -> TrainingData:
     config = CorpusConfig(files=tuple(map(str, files)), weight=weight, min_char_count=min_count)
-    return load_training_data(config, vocab, lambda _: None, trained_digest)
+    return load_training_data(config, known, lambda _: None)
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -95,25 +99,38 @@ def test_rare_characters_become_unk(tmp_path: Path) -> None:
     )
 
 
-def test_the_vocabulary_of_a_checkpoint_is_used_if_it_has_every_character(tmp_path: Path) -> None:
-    known = loaded(write_corpus(tmp_path)).vocab
-    again = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), vocab=known)
-    assert again.vocab is known
+def test_a_known_vocabulary_is_used_unchanged_if_it_has_every_character(tmp_path: Path) -> None:
+    known = KnownVocab(chars=loaded(write_corpus(tmp_path)).vocab.chars)
+    again = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), known=known)
+    assert again.vocab.chars == known.chars
+    assert again.uses_known_vocab
 
 
-def test_characters_that_the_vocabulary_of_a_checkpoint_lacks_are_added_unless_they_are_rare(tmp_path: Path) -> None:
+def test_characters_that_a_known_vocabulary_lacks_are_added_unless_they_are_rare(tmp_path: Path) -> None:
     tweets = [f"{tweet} ☃{'零' if number == 20 else ''}" for number, tweet in enumerate(small_tweets(60))]
-    grown = loaded(write_corpus(tmp_path, tweets), vocab=Vocab("xyz"), min_count=2).vocab
+    grown = loaded(write_corpus(tmp_path, tweets), known=KnownVocab(chars=("x", "y", "z")), min_count=2).vocab
     assert grown.chars[:3] == ("x", "y", "z")
     assert "☃" in grown.chars
     assert "零" not in grown.chars
 
 
-def test_the_vocabulary_stays_on_the_tweets_that_a_checkpoint_was_trained_on(tmp_path: Path) -> None:
+def test_a_known_vocabulary_stays_as_it_is_on_the_tweets_that_its_model_was_trained_on(tmp_path: Path) -> None:
     file = write_corpus(tmp_path)
-    again = loaded(file, vocab=Vocab("xyz"), trained_digest=loaded(file).corpus.digest)
-    assert again.vocab.chars == ("x", "y", "z")
+    known = KnownVocab(chars=("x", "y", "z"), trained_digest=loaded(file).corpus.digest)
+    again = loaded(file, known=known)
+    assert again.vocab.chars == known.chars
     assert again.train_tweets.num_unknown_chars > 0
+
+
+def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_another_script(tmp_path: Path) -> None:
+    file = write_corpus(tmp_path)
+    new = loaded(file)
+    num_tweets, chars = len(new.corpus.train), (*new.vocab.chars, "☃")
+    uses = [
+        loaded(file, known=KnownVocab(chars=own, max_tweets=most)).uses_known_vocab
+        for own, most in ((chars, num_tweets + 1), (chars, num_tweets), (("x", "y"), num_tweets + 1))
+    ]
+    assert uses == [True, False, False]
 
 
 # Weights --------------------------------------------------------------------------------------------------------------

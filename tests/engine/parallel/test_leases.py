@@ -7,6 +7,7 @@ import pytest
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.position import Position
+from engine.corpus.training_data import KnownVocab
 from engine.parallel.leases import (
     Evaluate,
     Lease,
@@ -20,9 +21,10 @@ from engine.parallel.leases import (
 )
 from engine.protocol.codec import DecodeError
 
+KNOWN = KnownVocab(chars=("a", "☃", '"', "\\"), trained_digest="0f", max_tweets=3)
 LEASES: list[Lease] = [
-    Read(corpus=CorpusConfig(files=("/data/é.csv",), weight=(2.0,)), vocab=("a", "☃", '"', "\\"), trained_digest="0f"),
-    Read(corpus=CorpusConfig(), vocab=None),
+    Read(corpus=CorpusConfig(files=("/data/é.csv",), weight=(2.0,)), known=KNOWN),
+    Read(corpus=CorpusConfig(), known=None),
     Sync(
         model=ModelConfig(dropout=0.1),
         training=TrainingConfig(max_seconds=1 / 3),

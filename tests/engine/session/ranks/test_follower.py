@@ -44,7 +44,7 @@ class ScriptedRanks:
 
 @pytest.fixture
 def read(corpus: Path) -> Read:
-    return Read(corpus=CorpusConfig(files=(str(corpus),)), vocab=None)
+    return Read(corpus=CorpusConfig(files=(str(corpus),)), known=None)
 
 
 def sync(step: int, generator: str = "") -> Sync:

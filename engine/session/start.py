@@ -1,0 +1,100 @@
+"""What a run starts from: a checkpoint of the user's, the model shipped for small corpora, or nothing.
+
+**Warm start.** The shipped model was trained on the embedded, synthetic tweets (`assets/make_base.py`). A new run of
+the preset `auto` on a small corpus of the user's starts from its weights, with a new optimizer and a vocabulary
+extended by the corpus's own characters: measured in docs/recipes.md. `--from-scratch` starts from random weights.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import unicodedata
+from dataclasses import dataclass
+
+from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
+from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from engine.checkpoints.metadata import CheckpointInfo
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig
+from engine.corpus.report import counted
+from engine.corpus.training_data import KnownVocab, TrainingData
+from engine.storage.folders import RunFolder
+from engine.text import harmless_char
+
+MAX_WARM_START_TWEETS = 5_000
+"""A run on as many training tweets starts from random weights; the gain was measured on 1,800 (docs/recipes.md)."""
+_SIZES = ("embedding_size", "hidden_size", "num_layers")
+_MAX_SHOWN_CHARS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What a run starts from; at most one of `checkpoint` and `base`."""
+
+    checkpoint: Checkpoint | None = None
+    name: str | None = None
+    """Of the checkpoint."""
+    base: Checkpoint | None = None
+    """The shipped model, where a warm start is possible; the tweets decide."""
+
+    @property
+    def info(self) -> CheckpointInfo | None:
+        """The metadata of the checkpoint."""
+        return None if self.checkpoint is None else self.checkpoint.info
+
+    @property
+    def report_lines(self) -> tuple[str, ...]:
+        """What the user is to read about a warm start."""
+        text = "starts from the shipped model, trained on synthetic tweets; --from-scratch starts from random weights"
+        return () if self.base is None else (text,)
+
+    @property
+    def known_vocab(self) -> KnownVocab | None:
+        """The vocabulary that the one of the run starts with."""
+        if self.base is not None:
+            return KnownVocab(chars=self.base.info.vocab, max_tweets=MAX_WARM_START_TWEETS)
+        info = self.info
+        return None if info is None else KnownVocab(chars=info.vocab, trained_digest=info.corpus_digest)
+
+
+def find_start(config: RunConfig, resumed: RunFolder | None) -> Start:
+    """Return what a run starts from; `resumed` is the run to continue. Raises `CheckpointError`."""
+    if resumed is not None:
+        return Start(checkpoint=load_checkpoint(latest_of(resumed)), name=f"{resumed.name}/latest")
+    if config.checkpoint is not None:
+        path = resolve_checkpoint(config.checkpoint)
+        checkpoint = load_checkpoint(path)
+        if config.corpus is None:
+            require_trusted_corpus(path, checkpoint.info)
+        return Start(checkpoint=checkpoint, name=config.checkpoint)
+    return Start(base=load_base() if _allows_warm_start(config) else None)
+
+
+def load_base() -> Checkpoint:
+    """Return the shipped model, a checkpoint without optimizer at step 0."""
+    with importlib.resources.as_file(importlib.resources.files("assets") / "base.safetensors") as path:
+        return load_checkpoint(path)
+
+
+def _allows_warm_start(config: RunConfig) -> bool:
+    """Return whether the settings allow a warm start: tweets of the user's own, and no sizes that the user set."""
+    corpus = config.corpus or CorpusConfig()
+    is_small_run = config.preset == "auto" and not config.from_scratch
+    return is_small_run and bool(corpus.files) and corpus.overfit is None and not config.settings.keys() & set(_SIZES)
+
+
+def growth_notices(info: CheckpointInfo | None, data: TrainingData) -> tuple[str, ...]:
+    """Return the sentence about the characters that the checkpoint's vocabulary lacked, if there are any."""
+    added = () if info is None else data.vocab.chars[len(info.vocab) :]
+    if not added:
+        return ()
+    shown = " ".join(map(_shown_char, added[:_MAX_SHOWN_CHARS]))
+    more = len(added) - _MAX_SHOWN_CHARS
+    rest = f" and {more:,} more" if more > 0 else ""
+    return (f"The vocabulary grew by {counted(len(added), 'character')}: {shown}{rest}.",)
+
+
+def _shown_char(char: str) -> str:
+    """Return a character that is visible by itself, else its code point."""
+    is_visible = unicodedata.category(char)[0] in "LNPS"
+    return char if is_visible and harmless_char(char) == char else f"U+{ord(char):04X}"
