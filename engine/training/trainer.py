@@ -24,7 +24,7 @@ from functools import partial
 from torch import Tensor
 
 from engine.compute.adamw import FusedAdamW
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.threaded_step import ThreadedStep, one_torch_thread
 from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu.backlog import Backlog
 from engine.compute.gpu.train_step import DeviceStep, recorder_for
@@ -92,11 +92,10 @@ class Trainer:
         self._device_step = None if on_cpu else self._make_device_step(may_record=may_record)
         self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
 
-    def _make_gru_step(self) -> GruStep:
+    def _make_gru_step(self) -> ThreadedStep:
         """Return the step of the CPU, with newly allocated memory."""
-        table = self._flat.table
-        gru_step = GruStep(self.model, self._runtime.precision, None if table is None else table.touched)
-        gru_step.timer = self._timer
+        gru_step = ThreadedStep(self.model, self._runtime.precision)
+        gru_step.use_timer(self._timer)
         return gru_step
 
     def _make_device_step(self, *, may_record: bool) -> DeviceStep:
@@ -120,7 +119,7 @@ class Trainer:
         """Report the phases of each step to this timer from now on; it is in "forward" when a step begins."""
         self._timer = timer
         if self._gru_step is not None:
-            self._gru_step.timer = timer
+            self._gru_step.use_timer(timer)
 
     @property
     def eval_model(self) -> TextGenerator:
@@ -160,7 +159,8 @@ class Trainer:
             else:
                 raise TypeError("a GPU gathers its batches from a corpus")
             if self._average is not None:
-                self._average.update(self.step_count + 1)
+                with one_torch_thread() if self._device_step is None else nullcontext():
+                    self._average.update(self.step_count + 1)
             self._losses.count()
             self.step_count += 1
         self._optimizer_step.has_begun = False
@@ -184,7 +184,8 @@ class Trainer:
         if self._sum_over_ranks is not None:
             self._sum_gradients(self._sum_over_ranks)
         self._timer.switch_to("optimizer")
-        is_skipped = self._optimizer_step.run(learning_rate)
+        with one_torch_thread():
+            is_skipped = self._optimizer_step.run(learning_rate)
         self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
 
     def _compute_gradients(self, batch: Batch) -> None:

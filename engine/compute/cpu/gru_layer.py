@@ -34,17 +34,23 @@ The last line is computed by the caller (`projections`), where x is available.
 **Precision.** The recurrent quantities h and h_bar keep the precision of the weights. Whatever is stored for all N rows
 and multiplied (gates, states, gradients, copies of the weights) may be rounded to bfloat16, the `storage_dtype`. Sums
 and elementwise operations are done in full precision and rounded when stored.
+
+**Calls.** Without rounding, all steps are one call of compiled code (`recurrence`). The CPU's instructions for products
+in bfloat16 are used by PyTorch only, so there a step is one product of PyTorch's and one call of a kernel.
 """
 
 from __future__ import annotations
 
 from itertools import accumulate
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from engine.compute.cpu.numba_kernels import Rows, add_rows, kernels_for
 from engine.compute.cpu.packing import PackedBatch
+from engine.compute.cpu.recurrence import recurrence_for
+from engine.compute.cpu.tile_product import pack, panels_shape
 from engine.compute.cpu.workspace import Buffers
 
 _WIDE = 512
@@ -62,6 +68,7 @@ class GruLayer:
         self.bias_hh: nn.Parameter = getattr(rnn, f"bias_hh_l{layer}")  # (3H,)
         self.hidden_size = rnn.hidden_size
         self._kernels = kernels_for(rnn.hidden_size)
+        self._recurrence = recurrence_for(rnn.hidden_size) if storage_dtype == self.weight_hh.dtype else None
         self._stored, self._full = Buffers(storage_dtype), Buffers(self.weight_hh.dtype)
         self._gates = self._states = torch.empty(0)  # (N, 4H), (B + N, H)
         self._state_grad = self._product = torch.empty(0)  # (B, H) each: h'_bar is their sum
@@ -85,9 +92,19 @@ class GruLayer:
         first, states = self._states.split_with_sizes([counts[0], len(packed)])
         first.zero_()
         packed.zero_tail(states)
+        if self._recurrence is not None:
+            arrays = as_array(self._gates), as_array(state), as_array(states), self._panels(self.weight_hh.t())
+            self._recurrence.forward(np.array(counts), *arrays)
+            return states
         weight = self._stored.cast("weight", self.weight_hh)
         self._forward_steps(counts, state, self._stored.get("weight_t", size, 3 * size).copy_(weight.t()))
         return states
+
+    def _panels(self, weight: Tensor) -> Rows:
+        """Return weights (K, M) as panels."""
+        panels = as_array(self._full.get("panels", *panels_shape(*weight.shape)))
+        pack(as_array(weight.detach()), panels)
+        return panels
 
     def _forward_steps(self, counts: list[int], state: Tensor, weight_t: Tensor) -> None:
         """Compute gates and states of each step; `state` (B, H) is updated in place."""
@@ -113,7 +130,12 @@ class GruLayer:
         torch.index_select(self._states, 0, packed.previous, out=previous)
         self._state_grad = self._full.get("state_grad", counts[0], size).zero_()
         self._product = self._stored.get("product", counts[0], size).zero_()
-        self._backward_steps(counts, previous, output_grads, self._stored.cast("weight", self.weight_hh))
+        if self._recurrence is None:
+            self._backward_steps(counts, previous, output_grads, self._stored.cast("weight", self.weight_hh))
+        else:
+            gates, before, above = as_array(self._gates), as_array(previous), as_array(output_grads)
+            sums = as_array(self._state_grad), as_array(self._product)
+            self._recurrence.backward(np.array(counts), gates, before, above, *sums, self._panels(self.weight_hh))
         packed.zero_tail(self._gates)
         self._write_weight_grad(previous, grad_of(self.weight_hh))
         return self._gates

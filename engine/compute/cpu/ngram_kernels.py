@@ -101,6 +101,16 @@ def _scatter(logit_grads: Rows, rows: Ids, scale: float, grads: Rows, touched: R
                     total[j] += factor * added[j]
 
 
+def _add_touched(grads: Rows, touched: Rows, other_grads: Rows, other_touched: Rows) -> None:
+    """Add another gradient and its counts, where those are not zero, to `grads` (1 + R, V) and `touched` (1 + R,)."""
+    for row in range(touched.shape[0]):
+        if other_touched[row] > 0:
+            touched[row] += other_touched[row]
+            total, added = grads[row], other_grads[row]
+            for j in range(added.shape[0]):
+                total[j] += added[j]
+
+
 def _update_touched(
     weights: Rows, grads: Rows, touched: Rows, moments: Rows, squares: Rows, step_size: float, constants: Rows
 ) -> None:
@@ -117,4 +127,6 @@ def _update_touched(
 
 
 find_rows, add_bias, clear, scatter = (compiled(kernel) for kernel in (_find_rows, _add_bias, _clear, _scatter))
-add_bias_of_next, update_touched = compiled(_add_bias_of_next), compiled(_update_touched)
+add_bias_of_next, add_touched, update_touched = (
+    compiled(kernel) for kernel in (_add_bias_of_next, _add_touched, _update_touched)
+)

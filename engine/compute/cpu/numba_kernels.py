@@ -26,6 +26,7 @@ from numba import types
 from numba.extending import overload
 
 from engine.compute.cpu.bfloat16 import RELAXED, as_float, as_stored, float_of_bits
+from engine.model.vocab import PAD
 
 Rows: TypeAlias = npt.NDArray[np.floating] | npt.NDArray[np.uint16]  # (n, ...); uint16 holds bfloat16
 
@@ -83,6 +84,11 @@ class Kernels:
 @functools.cache
 def kernels_for(hidden_size: int) -> Kernels:
     """Return the kernels for a hidden size, from Numba's cache on disk or compiled in about half a second."""
+    return Kernels(*(compiled(step) for step in steps_for(hidden_size)))
+
+
+def steps_for(hidden_size: int) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Return the passes of `Kernels`, forward and backward, for Numba to compile."""
     size = hidden_size
 
     def forward_step(gates: Rows, state: Rows, after: Rows) -> None:
@@ -115,7 +121,7 @@ def kernels_for(hidden_size: int) -> Kernels:
                 g[3 * size + j] = as_stored(c_bar, g[j])
                 g[size + j] = as_stored(h_bar * (as_float(h[j]) - n) * z * (one - z), g[j])
 
-    return Kernels(compiled(forward_step), compiled(backward_step))
+    return forward_step, backward_step
 
 
 def compiled(function: Callable[..., None], *, may_reorder_sums: bool = False) -> Callable[..., None]:
@@ -148,3 +154,31 @@ def _add_rows(grads: Rows, rows: npt.NDArray[np.int64], table: Rows) -> None:
 
 
 add_rows = compiled(_add_rows)
+
+
+def _to_loss_grads(logits: Rows, targets: npt.NDArray[np.int64], losses: Rows) -> None:
+    """Overwrite `logits` (N, V) with softmax - one_hot(target), the gradient of `losses` (N,), which are written too.
+
+    Both are zero for a row whose target is `PAD`.
+    """
+    for row in range(logits.shape[0]):
+        x, target = logits[row], targets[row]
+        if target == PAD:
+            x[:], losses[row] = 0, 0
+            continue
+        highest = x[0]
+        for j in range(x.shape[0]):
+            highest = x[j] if x[j] > highest else highest  # noqa: FURB136 - vectorized, unlike max
+        own, others = x[target] - highest, logits.dtype.type(0)
+        x[target] = -np.inf  # the sum of the others is 1 - p times the sum, without cancellation
+        for j in range(x.shape[0]):
+            x[j] = _exp(x[j] - highest)
+            others += x[j]
+        total = others + _exp(own)
+        losses[row] = math.log(total) - own
+        for j in range(x.shape[0]):
+            x[j] /= total
+        x[target] = -others / total
+
+
+to_loss_grads = compiled(_to_loss_grads, may_reorder_sums=True)

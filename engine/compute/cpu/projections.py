@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.compute.cpu.gru_layer import GruLayer, grad_of
+from engine.compute.cpu.numba_kernels import to_loss_grads
 from engine.compute.cpu.packed_bias import PackedBias
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.workspace import Buffers
@@ -106,18 +107,14 @@ class OutputLoss:
 
         Writes the gradients of the projection and of the bias.
         """
-        targets, shape = packed.targets.unsqueeze(1), (len(packed), self._proj.out_features)
         scale = 1 / packed.total_targets
         weight, bias = (self._stored.cast(name, getattr(self._proj, name)) for name in ("weight", "bias"))
-        products = self._stored.get("products", *shape)
+        products = self._stored.get("products", len(packed), self._proj.out_features)
         torch.addmm(bias, states, weight.t(), out=products)
-        logits, log_probs = self._full.cast("logits", products), self._full.get("log_probs", *shape)
+        logit_grads, losses = self._full.cast("logits", products), self._full.get("losses", len(packed))
         if self._bias is not None:
-            self._bias.add_to(logits, packed)
-        torch.log_softmax(logits, dim=1, out=log_probs)
-        of_targets = log_probs.gather(1, targets).index_fill_(0, packed.added, 0)  # (N, 1)
-        logit_grads = torch.exp(log_probs, out=logits).scatter_(1, targets, of_targets.expm1())
-        logit_grads.index_fill_(0, packed.added, 0)
+            self._bias.add_to(logit_grads, packed)
+        to_loss_grads(logit_grads.numpy(), packed.targets.numpy(), losses.numpy())
         if self._bias is not None:
             self._bias.backward(logit_grads, scale)
         torch.sum(logit_grads, dim=0, out=grad_of(self._proj.bias)).mul_(scale)
@@ -128,4 +125,4 @@ class OutputLoss:
         if product is not weight_grad:
             weight_grad.copy_(product)
         torch.addmm(grads, stored_grads, weight, beta=0, alpha=scale, out=grads)
-        return -of_targets.sum() / packed.total_targets, grads
+        return losses.sum() / packed.total_targets, grads

@@ -5,7 +5,8 @@ autograd; the tests compare the two. What makes it faster:
 
 * `packing`: the rows of all steps form one matrix without padding (in bfloat16, with a little);
 * `projections`: the input of the first layer is a lookup, and the loss and its gradient reuse the memory of the logits;
-* `gru_layer`: the derivation; a step is one product and one call of a kernel compiled by Numba (`numba_kernels`);
+* `gru_layer`: the derivation; all time steps of a layer are one call of code compiled by Numba (`recurrence`);
+* `threaded_step`: with several threads, each trains on its own tweets;
 * `workspace`: large buffers are reused, not allocated;
 * bfloat16, on a CPU with native support: whatever is stored for all rows, and every large product, is in bfloat16,
   while weights, their gradients, the loss and the recurrent state stay float32 (`gru_layer`).

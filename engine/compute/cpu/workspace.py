@@ -35,12 +35,14 @@ class Buffers:
 
 
 class Dropout:
-    """Dropout and its backward pass; both multiply by a mask of 0 and 1 / (1 - p), drawn from torch's generator."""
+    """Dropout and its backward pass; both multiply by a mask of 0 and 1 / (1 - p), drawn from a generator."""
 
     def __init__(self, probability: float, dtype: torch.dtype) -> None:
         """Drop each number with this probability. In bfloat16 the factor is rounded, by at most 0.2 %."""
         self._probability = probability
         self._buffers = Buffers(dtype)
+        self.generator: torch.Generator | None = None
+        """None for torch's own."""
         self.mask: Tensor | None = None
         """The factors of the last forward pass; None if it dropped nothing."""
 
@@ -50,7 +52,7 @@ class Dropout:
         if not is_training or self._probability == 0.0:
             return states
         kept = 1 - self._probability
-        self.mask = self._buffers.get("mask", *states.shape).bernoulli_(kept)
+        self.mask = self._buffers.get("mask", *states.shape).bernoulli_(kept, generator=self.generator)
         if kept > 0:
             self.mask.div_(kept)
         return torch.mul(states, self.mask, out=self._buffers.get("dropped", *states.shape))
