@@ -88,6 +88,12 @@ def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:
     assert not resolve("tutorial").model.tied_embeddings
 
 
+def test_auto_has_an_n_gram_bias_unless_it_is_disabled_and_the_tutorial_has_none() -> None:
+    assert resolve("auto").model.ngram_order == 3
+    assert resolve("auto", settings={"ngram_order": 0}).model.ngram_order == 0
+    assert resolve("tutorial").model.ngram_order == 0
+
+
 def test_the_warm_up_of_a_short_run_is_a_tenth_of_it() -> None:
     steps = [
         resolve("auto", settings={"max_steps": num_steps}).training.warmup_steps for num_steps in (5, 40, 600, 9000)
