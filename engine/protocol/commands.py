@@ -98,6 +98,9 @@ class SampleNow:
 
     prime: str | None = None
     """The text to begin with; None: the run's prime."""
+    draw: int | None = None
+    """That of a `CompleteText`, at least 0: with the same weights, the tweet begins with its completion. None: a new
+    random tweet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +110,8 @@ class CompleteText:
     text: str
     request: int = 0
     """Any number; identifies the answer."""
+    draw: int = 0
+    """At least 0; another one gives another random continuation."""
 
 
 @dataclass(frozen=True, kw_only=True)

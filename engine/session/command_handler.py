@@ -133,10 +133,10 @@ class CommandHandler:
                 run.settings.finish()
             case commands.CancelFinish():
                 run.settings.cancel_finish()
-            case commands.SampleNow(prime=prime):
-                self._sample(prime)
-            case commands.CompleteText(text=text, request=request):
-                self._complete(text, request)
+            case commands.SampleNow(prime=prime, draw=draw):
+                self._sample(prime, draw)
+            case commands.CompleteText(text=text, request=request, draw=draw):
+                self._complete(text, request, draw)
             case commands.ReadTweet(text=text):
                 run.sampling_service.read_tweet(text)
             case commands.SampleLadder(prime=prime, seed=seed, temperatures=temperatures):
@@ -184,15 +184,20 @@ class CommandHandler:
         self._run.resume()
         self.is_step_asked = True
 
-    def _sample(self, prime: str | None) -> None:
-        """Sample a tweet on request: another one each time, and none that is due anyway."""
+    def _sample(self, prime: str | None, draw: int | None) -> None:
+        """Sample a tweet on request: that of a completion, or another one each time, and none that is due anyway."""
         self._num_requested_samples += 1
         place = (_REQUESTED_SAMPLE, self._run.state.step, self._num_requested_samples)
-        seed = derived_seed(self._run.state.training.seed, *place)
+        seed = derived_seed(self._run.state.training.seed, *place) if draw is None else self._completion_seed(draw)
         self._run.sampling_service.sample_tweet(self.current_sampling, seed, prime)
 
-    def _complete(self, text: str, request: int) -> None:
-        """Continue a text, always from the same seed: only training changes the continuation."""
-        state = self._run.state
-        seed = derived_seed(state.training.seed, _REQUESTED_COMPLETION)
-        self._run.sampling_service.complete_text(text, request, state.sampling, seed)
+    def _complete(self, text: str, request: int, draw: int) -> None:
+        """Continue a text: with the same draw, only training changes the continuation."""
+        seed = self._completion_seed(draw)
+        self._run.sampling_service.complete_text(text, request, self._run.state.sampling, seed)
+
+    def _completion_seed(self, draw: int) -> int:
+        """Return the seed of a completion. Raises `ConfigError`."""
+        if draw < 0:
+            raise ConfigError("A draw must be at least 0.")
+        return derived_seed(self._run.state.training.seed, _REQUESTED_COMPLETION, *([draw] if draw else []))

@@ -107,6 +107,23 @@ def test_a_requested_tweet_begins_with_its_prime_and_reports_it(corpus: Path) ->
     assert tweet.bits_per_char == pytest.approx(sum(tweet.char_bits) / len(tweet.char_bits), abs=0.01)
 
 
+def test_a_tweet_with_the_draw_of_a_completion_begins_with_it_and_another_draw_gives_another(corpus: Path) -> None:
+    asked: list[Command] = [c.CompleteText(text="the ", draw=draw) for draw in (0, 1, 1)]
+    emitted = run_session(tiny_config(corpus), {3: [*asked, c.SampleNow(prime="the ", draw=1)]})
+
+    first, second, again = ("".join(answer.completion) for answer in of_type(emitted, TextCompleted))
+    assert first != second == again
+    tweet = only(emitted, e.TweetSampled)
+    assert len(tweet.text) == 20, "cut at its maximum length, before the completion"
+    assert f"the {second}".startswith(tweet.text)
+
+
+def test_a_negative_draw_is_refused(corpus: Path) -> None:
+    emitted = run_session(tiny_config(corpus), {3: [c.CompleteText(text="the ", draw=-1), c.SampleNow(draw=-1)]})
+
+    assert [refusal.detail for refusal in of_type(emitted, e.CommandRefused)] == ["A draw must be at least 0."] * 2
+
+
 def test_an_answer_has_every_blank_of_its_text(corpus: Path) -> None:
     text = " the  cat "
     emitted = run_session(tiny_config(corpus), {3: [c.ReadTweet(text=text), c.TraceText(text=text)]})

@@ -65,11 +65,11 @@ class SamplingController(Controller):
         """Sample a tweet now."""
         self.sample()
 
-    def sample(self, prime: str | None = None) -> None:
-        """Sample a tweet that begins with `prime`, or with the prime of the run for None."""
+    def sample(self, prime: str | None = None, draw: int | None = None) -> None:
+        """Sample a tweet that begins with `prime`, or with the prime of the run for None; `draw` as in `SampleNow`."""
         if self._run.can_command():
             self._run.panels.await_tweet(self._run.view)
-            self._run.send(SampleNow(prime=prime))
+            self._run.send(SampleNow(prime=prime, draw=draw))
 
     def action_filter(self) -> None:
         """Show the filter of sampled tweets and the other settings of sampling, to change them."""

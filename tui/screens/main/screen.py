@@ -185,7 +185,7 @@ class MainScreen(Screen[None]):
 
     @on(PromptLine.Submitted)
     def _sample_from_prompt(self, message: PromptLine.Submitted) -> None:
-        self.sampling.sample(message.text)
+        self.sampling.sample(message.text, message.draw)
 
     @on(PromptLine.XrayRequested)
     def _open_xray(self, message: PromptLine.XrayRequested) -> None:

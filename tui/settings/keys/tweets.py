@@ -128,7 +128,8 @@ PROMPT_KEYS = (
         "enter",
         "send",
         "Sample",
-        "Sample a tweet that begins with the prompt; it may go on otherwise than the completion.",
+        "Sample a tweet that begins with the prompt and goes on as the completion, unless the model has changed or the "
+        "filter refuses it.",
         label="sample",
         symbols="enter",
     ),
@@ -152,7 +153,7 @@ PROMPT_KEYS = (
         "ctrl+r",
         "refresh",
         "Complete again",
-        "Complete the line again, with the model as it is now; until a key is pressed, the completion stays as it is.",
+        "Complete the line in another way, with the model as it is now; until a key is pressed, the completion stays.",
         label="again",
     ),
     Key("ctrl+x", "xray", "X-ray", "Look into the model: what it computes along the prompt.", label="x-ray"),

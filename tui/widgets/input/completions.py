@@ -20,15 +20,22 @@ class Completions:
         self.is_waiting = False
         self.problem = ""
         """Why the latest request was refused."""
+        self.draw = 0
+        """The number of the random continuation; another one continues the text in another way."""
         self._request = first_request - 1
         self._requested: tuple[str, SamplingConfig] | None = None
-        self._requested_text = ""
-        self._text = ""
+        self._requested_text, self._requested_draw = "", 0
+        self._text, self._draw_shown = "", 0
         self._answer: TextCompleted | None = None
 
     def refresh(self) -> None:
         """Request the same text again, of the model as it is now."""
         self._requested = None
+
+    def redraw(self) -> None:
+        """Request another random continuation."""
+        self.draw += 1
+        self.refresh()
 
     def due_request(self, text: str, sampling: SamplingConfig) -> CompleteText | None:
         """Return the request that is due for this text, if any."""
@@ -36,15 +43,15 @@ class Completions:
             return None
         self.is_waiting = True
         self._request += 1
-        self._requested, self._requested_text = (text, sampling), text
-        return CompleteText(text=text, request=self._request)
+        self._requested, self._requested_text, self._requested_draw = (text, sampling), text, self.draw
+        return CompleteText(text=text, request=self._request, draw=self.draw)
 
     def accept(self, answer: TextCompleted) -> None:
         """Store the answer to the latest request; ignore any other."""
         if self.is_waiting and answer.request == self._request:
             self.is_waiting = False
             self.problem = ""
-            self._text, self._answer = self._requested_text, answer
+            self._text, self._draw_shown, self._answer = self._requested_text, self._requested_draw, answer
 
     def reject(self, reason: str) -> None:
         """Store the refusal of the latest request."""
@@ -53,8 +60,11 @@ class Completions:
         self._answer = None
 
     def ghost(self, text: str) -> str:
-        """Return the completion of `text`, also if `text` follows the completion of an earlier prefix."""
-        if self._answer is None:
+        """Return the completion of `text`, also if `text` follows the completion of an earlier prefix.
+
+        Empty until the answer with the current draw arrives.
+        """
+        if self._answer is None or self._draw_shown != self.draw:
             return ""
         whole = self._text + "".join(self._answer.completion)
         return whole[len(text) :] if len(text) >= len(self._text) and whole.startswith(text) else ""

@@ -117,6 +117,8 @@ class PromptLine(Vertical):
         """A tweet that starts with the line is to be sampled."""
 
         text: str
+        draw: int
+        """That of the completion shown."""
 
     @dataclass
     class XrayRequested(Message):
@@ -188,11 +190,13 @@ class PromptLine(Vertical):
         self._draw()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Submit the line, unless the model lacks one of its characters."""
+        """Submit the line, unless the model lacks one of its characters; then complete it in another way."""
         event.stop()
         answer = self._completions.answer_to(event.value)
         if answer is None or not answer.unknown_chars:
-            self.post_message(self.Submitted(event.value))
+            self.post_message(self.Submitted(event.value, self._completions.draw))
+            self._completions.redraw()
+            self._request_completion()
 
     def on_prompt_input_too_long(self) -> None:
         """Show that the line is full."""
@@ -212,8 +216,8 @@ class PromptLine(Vertical):
         await self._input.action_submit()
 
     def action_refresh(self) -> None:
-        """Complete the line again, with the model as it is now."""
-        self._completions.refresh()
+        """Complete the line in another way, with the model as it is now."""
+        self._completions.redraw()
         self._request_completion()
 
     def action_xray(self) -> None:

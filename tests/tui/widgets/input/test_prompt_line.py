@@ -40,6 +40,17 @@ def test_the_same_line_is_requested_again_at_other_settings_or_on_demand_only() 
     assert completions.due_request("t", hot) == commands.CompleteText(text="t", request=4)
 
 
+def test_another_continuation_has_another_draw_and_is_shown_in_place_of_the_last() -> None:
+    completions, sampling = Completions(), SamplingConfig()
+    completions.due_request("t", sampling)
+    completions.redraw()
+    completions.accept(text_completed("t", request=1))
+    assert completions.ghost("t") == "", "what enter samples is not the answer to the first request"
+    assert completions.due_request("t", sampling) == commands.CompleteText(text="t", request=2, draw=1)
+    completions.accept(text_completed("t", request=2))
+    assert completions.ghost("t") == " and on"
+
+
 @pytest.mark.parametrize(
     ("char", "label"),
     [(" ", "␣"), ("", "end"), ("雪", "雪"), ("\u0301", "U+0301"), ("\x1b", "U+001B"), ("\ud800", "U+D800")],
@@ -111,7 +122,7 @@ async def test_the_completion_stays_while_the_model_learns_until_it_is_asked_for
         assert len(session.received) == asked
         await pilot.press("ctrl+r")
         await shows(app, "› the cat and on", "step 53")
-        assert session.received[asked:] == [commands.CompleteText(text="the cat", request=ANY)]
+        assert session.received[asked:] == [commands.CompleteText(text="the cat", request=ANY, draw=1)]
 
 
 async def test_keys_type_letters_while_the_line_is_open_and_enter_submits_it(stage: Stage) -> None:
@@ -126,7 +137,8 @@ async def test_keys_type_letters_while_the_line_is_open_and_enter_submits_it(sta
             await pilot.press("enter")
             await shows(app, f"q g+-?Kpcasked-for tweet number {number}")
         sent = [command for command in session.received if not isinstance(command, commands.CompleteText)]
-        assert sent == [commands.SampleNow(prime="q g+-?Kpc")] * 2
+        prompted = [commands.SampleNow(prime="q g+-?Kpc", draw=draw) for draw in (0, 1)]
+        assert sent == prompted, "each as its completion, and another completion after it"
         await pilot.press("escape")
         await wait_until(lambda: not screen.sampling.prompt.is_open)
         await wait_until(lambda: isinstance(screen.focused, TweetFeed), "the focus of the feed")
