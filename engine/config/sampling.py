@@ -47,7 +47,8 @@ class SamplingConfig:
     the nearest is returned. Ladder, completions and X-ray are not filtered."""
     avoid: tuple[str, ...] = ()
     """Refuse drafts with one of these words or phrases, in any case: separated by commas, or @FILE with one per line.
-    Whole words only: art is not in party, but in @art, #art and art's; #art is only the tag, @art in FILE only the name."""
+    Whole words only: art is not in party, but in @art, #art and art's. #art is only the tag, and @art in FILE only the
+    name."""
     must_contain: str = ""
     """Refuse drafts without this text, in any case, also within words."""
     min_length: int = 0
