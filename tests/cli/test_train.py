@@ -36,7 +36,8 @@ FIELDS = {
     | {"num_steps", "seconds", "data_seconds", "forward_seconds", "backward_seconds", "optimizer_seconds"}
     | {"sampling_seconds", "evaluation_seconds", "saving_seconds", "waiting_seconds"},
     "TweetSampled": COMMON
-    | {"text", "temperature", "reached_eos", "bits_per_char", "novelty", "copied_share", "char_bits", "prime"},
+    | {"text", "temperature", "reached_eos", "bits_per_char", "novelty", "copied_share", "char_bits", "prime"}
+    | {"num_drafts", "refused", "unmet"},
     "CheckpointSaved": COMMON | {"name", "path", "bits_per_char", "weights_step"},
     "RunFinished": COMMON | {"reason", "total_seconds", "total_chars"},
     "RunFailed": COMMON | {"title", "detail", "hint"},
