@@ -24,9 +24,17 @@ def _pieces(value: str) -> list[str]:
     """Return the words and phrases of one value, as they were typed."""
     if value.startswith("@"):
         return _lines_of(value[1:])
-    if "," not in value and Path(value).suffix and Path(value).is_file():
+    if "," not in value and Path(value).suffix and _is_file(value):
         raise ConfigError(f"--avoid {harmless(value)} names a file without an @.", f"Use --avoid @{harmless(value)}")
     return value.split(",")
+
+
+def _is_file(name: str) -> bool:
+    """Return whether a readable folder has this file; false for a text that can be no path."""
+    try:
+        return Path(name).is_file()
+    except OSError:  # longer than a path can be, or in a folder without permission
+        return False
 
 
 def _lines_of(name: str) -> list[str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
+from engine.text import clean
 from tests.strategies import hostile_text
 from tui.files.avoided_words import MAX_FILE_BYTES, avoided_words
 
@@ -43,6 +44,11 @@ def test_the_name_of_a_file_without_its_at_sign_is_an_error_not_a_word(tmp_path:
     with pytest.raises(ConfigError) as caught:
         avoided_words([str(path)])
     assert f"--avoid @{path}" in caught.value.hint
+
+
+@pytest.mark.parametrize("phrase", ["tea " * 80 + "v1.5", "see t.co/x.y", "a\0.b"])
+def test_a_phrase_that_can_be_no_path_is_a_phrase(phrase: str) -> None:
+    assert avoided_words([phrase]) == (clean(phrase),)
 
 
 def test_a_name_is_taken_for_a_missing_file_and_the_hint_says_how_to_avoid_names() -> None:
