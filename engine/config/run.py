@@ -227,6 +227,11 @@ class RunConfig:
                 "--resume continues a run in its own folder; it can't be combined with --checkpoint or --run-name.",
                 "Use --checkpoint alone to start a new run from a checkpoint.",
             )
+        if self.from_scratch and not is_new:
+            raise ConfigError(
+                "--from-scratch starts from random weights; it can't be combined with --checkpoint or --resume.",
+                "Omit one of them.",
+            )
 
 
 def field_names(config_type: type) -> frozenset[str]:

@@ -178,3 +178,9 @@ def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(mo
     monkeypatch.setattr(gc, "disable", lambda: None)
     main()
     assert opened == [to_run_config({})]
+
+
+@pytest.mark.parametrize("name", [name for group in RUN if group.config_type is RunConfig for name in group.fields])
+def test_each_option_of_the_run_itself_reaches_its_config(name: str) -> None:
+    value = name == "from_scratch" or "tutorial"
+    assert getattr(to_run_config({name: value}), name) == value

@@ -247,6 +247,6 @@ def to_run_config(given: GivenOptions) -> RunConfig:
         require_files(given, "max_length")
     settings = {**fields_of(ModelConfig, given), **fields_of(TrainingConfig, given), **sampling_settings(given)}
     settings.pop("preset", None)
-    of_run = {name: given[name] for name in ("preset", "run_name", "checkpoint", "resume") if name in given}
     runtime = RuntimeConfig(**fields_of(RuntimeConfig, given))
+    of_run = fields_of(RunConfig, given)
     return RunConfig(settings=settings, corpus=to_corpus_config(given), runtime=runtime, **of_run)

@@ -92,3 +92,9 @@ def test_the_help_of_the_filter_names_both_bounds() -> None:
     text = field_help(SamplingConfig)["only_new"]
     assert f"up to {MAX_DRAFTS:,} drafts per tweet" in text
     assert f"in a run {MAX_DRAFTS_IN_RUN}" in text
+
+
+@pytest.mark.parametrize("start", [{"checkpoint": "a"}, {"resume": "last"}])
+def test_random_weights_and_a_checkpoint_exclude_each_other(start: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"--from-scratch starts from random weights"):
+        RunConfig(from_scratch=True, **start)
