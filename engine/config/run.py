@@ -221,7 +221,8 @@ class RunConfig:
         with_settings(ModelConfig(), self.settings)
         with_settings(TrainingConfig(), self.settings)
         is_new = self.resume is None and self.checkpoint is None
-        with_settings(SamplingConfig() if is_new else SamplingConfig(max_length=MAX_TWEET_CHARS), self.settings)
+        sampling = SamplingConfig() if is_new else SamplingConfig(max_length=MAX_TWEET_CHARS)
+        with_settings(sampling, self.settings).require_for_run()
         if self.resume is not None and (self.checkpoint is not None or self.run_name is not None):
             raise ConfigError(
                 "--resume continues a run in its own folder; it can't be combined with --checkpoint or --run-name.",

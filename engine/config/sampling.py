@@ -94,6 +94,11 @@ class SamplingConfig:
             is_valid = words != "" and is_harmless(words) and words == with_single_blanks(words)
             require("avoid", repr(words), "words of visible characters and single blanks", is_valid=is_valid)
 
+    def require_for_run(self) -> None:
+        """Raise `ConfigError` unless a run, with its fewer drafts, can sample with these settings."""
+        is_valid = self.best_of <= MAX_DRAFTS_IN_RUN
+        require("best_of", self.best_of, f"at most {MAX_DRAFTS_IN_RUN} in a run", is_valid=is_valid)
+
     def _require_text(self, name: str, max_chars: int) -> None:
         """Raise `ConfigError` unless the field `name` is harmless text that fits into a tweet and `max_chars`."""
         text: str = getattr(self, name)

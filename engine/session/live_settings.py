@@ -34,7 +34,11 @@ class LiveSettings:
         self._reporter.emit(event_type, **fields)
 
     def set_sampling(self, sampling: SamplingConfig) -> None:
-        """Sample with these settings from the next character on. Raises `VocabError` on an unknown one in `prime`."""
+        """Sample with these settings from the next character on.
+
+        Raises `ConfigError` on those that no run can use, `VocabError` on an unknown character in `prime`.
+        """
+        sampling.require_for_run()
         self._training_data.vocab.encode_strict(sampling.prime)
         self._state.sampling = sampling
         self._emit_change(events.SamplingChanged, sampling=sampling)

@@ -1,4 +1,4 @@
-"""The words of `--avoid`: separated by commas, or in a file with one word or phrase per line.
+"""The words of `--avoid` and of its line on the screen: separated by commas, or one word or phrase per line of a file.
 
 A file is read only where its name follows an @, so what an option means does not depend on which files exist.
 """
@@ -46,7 +46,7 @@ def _lines_of(name: str) -> list[str]:
     except (OSError, ValueError, RuntimeError) as error:  # also a null character, and ~name of no user
         reason = error.strerror if isinstance(error, OSError) else error
         hint = "Write --avoid @FILE for a file, and a name without its @: anna also refuses @anna."
-        raise ConfigError(f"--avoid @{shown} can't be read: {reason}.", hint) from None
+        raise ConfigError(f"The file {shown} of --avoid can't be read: {reason}.", hint) from None
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(f"{shown} is too large for --avoid: over {MAX_FILE_BYTES >> 10} KB.", "Shorten the list.")
     try:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import RefusalReason
-from engine.text import with_single_blanks
 from tui.formatting.numbers import format_count, shortened
 
 SETTING_LABELS = {
@@ -50,11 +49,6 @@ def format_setting(name: str, sampling: SamplingConfig) -> str:
     if isinstance(value, str):
         return f"“{value}”" if value else "none"
     return "off" if name in _OFF and value == _OFF[name] else f"{value:g}"
-
-
-def words_in(text: str) -> tuple[str, ...]:
-    """Return the distinct words and phrases of a text in which commas separate them."""
-    return tuple(dict.fromkeys(filter(None, map(with_single_blanks, text.split(",")))))
 
 
 def filter_parts(sampling: SamplingConfig) -> Iterator[str]:

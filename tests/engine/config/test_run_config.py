@@ -54,7 +54,14 @@ def test_a_value_out_of_range_is_refused_with_its_field_and_value(kind: Kind, fi
 
 
 @pytest.mark.parametrize(
-    "settings", [{"hidden_size": 0}, {"learning_rate": -1.0}, {"no_such_thing": 1}, {"temperature": 99}]
+    "settings",
+    [
+        {"hidden_size": 0},
+        {"learning_rate": -1.0},
+        {"no_such_thing": 1},
+        {"temperature": 99},
+        {"best_of": MAX_DRAFTS_IN_RUN + 1},
+    ],
 )
 def test_a_run_config_refuses_an_invalid_or_unknown_setting(settings: Mapping[str, float]) -> None:
     with pytest.raises(ConfigError):

@@ -92,6 +92,15 @@ def test_a_filter_set_by_a_command_applies_from_the_next_tweet_on_and_is_saved(c
     assert latest().sampling == sampling
 
 
+def test_a_run_refuses_to_compare_more_drafts_than_it_samples(corpus: Path) -> None:
+    sampling = SamplingConfig(best_of=MAX_DRAFTS_IN_RUN + 1)
+
+    emitted = run_session(tiny_config(corpus, max_steps=4), {2: [c.SetSampling(sampling=sampling)]})
+
+    assert "best_of must be at most 32 in a run" in only(emitted, e.CommandRefused).detail
+    assert latest().sampling.best_of == 1
+
+
 def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(corpus: Path) -> None:
     """A new filter, prime or length waits for the next tweet."""
     hot = SamplingConfig(temperature=5.0, max_length=12, must_contain="zebra")

@@ -32,7 +32,6 @@ class DraftReport:
         counts = self._counts
         yield drafts_text(counts)
         if counts.num_failing:
-            reasons = [refused_text([(reason, count)]) for reason, count in self._unmet.items()]
             tweets = f"{format_count(counts.num_shown)} tweet{'' if counts.num_shown == 1 else 's'}"
-            which = f"{format_count(counts.num_failing)} of {tweets}"
-            yield f"The filter refused all drafts of {which}; the nearest are shown: {', '.join(reasons)}"
+            which, reasons = f"{format_count(counts.num_failing)} of {tweets}", refused_text(self._unmet.items())
+            yield f"The filter refused all drafts of {which}; the nearest are shown: {reasons}"

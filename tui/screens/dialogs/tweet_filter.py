@@ -10,7 +10,8 @@ from typing import Any
 from engine.config.sampling import MAX_AVOIDED_CHARS, MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.config.validation import option_of
 from engine.errors import ConfigError
-from tui.formatting.sampling import SETTING_LABELS, format_setting, words_in
+from tui.files.avoided_words import avoided_words
+from tui.formatting.sampling import SETTING_LABELS, format_setting
 from tui.screens.dialogs.setting_list import SettingList
 from tui.screens.dialogs.setting_values import ValueDialog, number_or_text
 
@@ -22,7 +23,7 @@ _GROUPS = {
 }
 _SENTENCES = {
     "only_new": "Refuse drafts that are copies or near-copies of training tweets.",
-    "avoid": "Refuse drafts with one of these words or phrases, in any case. Commas separate them.",
+    "avoid": "Refuse drafts with one of these words or phrases, separated by commas, or one per line of @FILE.",
     "must_contain": "Refuse drafts without this text, in any case, also within words.",
     "min_length": "Refuse drafts with fewer characters.",
     "max_length": "Cut tweets at this number of characters; with a filter, drafts that are cut are refused.",
@@ -86,25 +87,25 @@ class FilterDialog(SettingList):
         """Ask for a number, words or a text."""
         value = getattr(self._sampling, name)
         is_number = isinstance(value, int | float)
-        text = ", ".join(value) if isinstance(value, tuple) else f"{value:g}" if is_number else value
+        text = _listed(value) if isinstance(value, tuple) else f"{value:g}" if is_number else value
         dialog = ValueDialog(
             SETTING_LABELS[name].capitalize(),
             text,
             _SENTENCES[name],
             partial(self._error_of, name),
             placeholder="" if is_number else "none",
-            max_length=_MAX_LINE_CHARS if is_number else MAX_AVOIDED_CHARS,
+            max_length=_MAX_LINE_CHARS if is_number else 2 * MAX_AVOIDED_CHARS,
         )
         self.app.push_screen(dialog, partial(self._answer, name, text))
 
     def _answer(self, name: str, before: str, answer: str | None) -> None:
         """Change a setting to the typed value; an empty line restores the default."""
         if answer not in (None, before):
-            self._change(name, _parsed(name, answer or ""))
+            self._change(name, answer or None)
 
     def _error_of(self, name: str, text: str) -> str:
         """Return what is wrong with a typed value; empty if it is valid."""
-        changed = self._changed(name, _parsed(name, text))
+        changed = self._changed(name, text or None)
         return changed if isinstance(changed, str) else ""
 
     def _set(self, name: str, value: object) -> str:
@@ -117,23 +118,31 @@ class FilterDialog(SettingList):
         return ""
 
     def _changed(self, name: str, value: Any) -> SamplingConfig | str:  # noqa: ANN401 - the config checks its type
-        """Return the sampling settings with another value, the default for None; or why that is invalid."""
-        if name == "best_of" and isinstance(value, int) and value > MAX_DRAFTS_IN_RUN:
-            return f"A run samples at most {MAX_DRAFTS_IN_RUN} drafts for a tweet."
-        value = getattr(self._defaults, name) if value is None else value
+        """Return the sampling settings with another value, which may be typed, or with the default for None.
+
+        Or return why that is invalid.
+        """
         try:
-            return replace(self._sampling_now(), **{name: value})
+            value = _parsed(name, value) if isinstance(value, str) else value
+            value = getattr(self._defaults, name) if value is None else value
+            changed = replace(self._sampling_now(), **{name: value})
+            changed.require_for_run()
         except ConfigError as error:
             return _without_field_names(error.message)
+        return changed
 
 
 def _parsed(name: str, text: str) -> object:
-    """Return the value that a typed line stands for; None for an empty one."""
-    if not text:
-        return None
+    """Return the value that a typed line stands for. Raises `ConfigError` where it names a file that can't be read."""
     if name == "avoid":
-        return words_in(text)
+        return avoided_words([text])
     return text if name == "must_contain" else number_or_text(text)
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Return words as a line to edit; a comma precedes a first one with an @, which would name a file."""
+    line = ", ".join(words)
+    return f", {line}" if line.startswith("@") else line
 
 
 def _without_field_names(message: str) -> str:

@@ -11,7 +11,7 @@ from engine.model.vocab import SPECIALS
 from engine.text import harmless
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
 from tui.formatting.numbers import format_count
-from tui.formatting.sampling import FILTER_SEPARATOR
+from tui.formatting.sampling import FILTER_SEPARATOR, filter_parts
 from tui.run.levels import Level
 from tui.run.view import RunView
 from tui.widgets.status.lines import Line, LineSegment, Tone, cut, progress_bar, slider
@@ -133,7 +133,7 @@ def _steering_rows(view: RunView, width: int) -> Iterator[Row]:
             bar = slider(view.sampling.temperature / _MAX_SLIDER_TEMPERATURE, room) if room >= _MIN_SLIDER_CELLS else ()
             yield label, ((value, "strong"), ("  ", "label"), *((segment.text, segment.tone) for segment in bar))
         elif label == "filter":
-            for number, line in enumerate(_packed(value.split(FILTER_SEPARATOR), width - LABEL_CELLS)):
+            for number, line in enumerate(_packed(filter_parts(view.sampling), width - LABEL_CELLS)):
                 yield label if number == 0 else "", ((harmless(line), "value"),)
         else:
             yield label, ((harmless(value), "value"),)

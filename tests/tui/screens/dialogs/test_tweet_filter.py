@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -110,9 +111,10 @@ async def test_each_setting_is_set_at_once_shown_in_the_status_and_undone(stage:
         ("min_length", "140", "Min length must be below max length, 140"),
         ("min_length", "a few", "Min length must be at least 0, not a few."),
         ("max_length", "0", "Max length must be a number from 1"),
-        ("best_of", "33", "A run samples at most 32 drafts for a tweet."),
+        ("best_of", "33", "Best of must be at most 32 in a run, not 33."),
         ("best_of", "0", "Best of must be a number from 1"),
-        ("avoid", "a\u202eb", "Avoid must be words of visible characters"),
+        ("avoid", "@no-such-file", "The file no-such-file of avoid can't be read"),
+        ("avoid", "x" * 10_000, "Avoid must be at most 10,000 characters of"),
         ("must_contain", "x" * 140, "Must contain must be shorter than max length, 140"),
         ("top_p", "2", "Top-p must be a number from 0.001 to 1, not 2."),
         ("min_p", "1", "Min-p must be a number from 0 to 0.999, not 1."),
@@ -161,6 +163,23 @@ async def test_del_restores_a_default_unless_another_setting_excludes_it(stage: 
         await pilot.press("escape")
         await opened(app, FilterDialog)
         assert len(sent(session)) == 5, "an unchanged line changes nothing"
+
+
+async def test_avoided_words_come_from_a_file_and_names_among_them_stay_names(stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("@anna\nrain\n")
+    async with filtering(stage) as (app, pilot, session):
+        await typed(app, pilot, "avoid", f"@{path}")
+        await pilot.press("enter")
+        await opened(app, FilterDialog)
+        await shows(app, "2: @anna, rain  *")
+        await pilot.press("enter")
+        await opened(app, ValueDialog)
+        app.screen.query_one(Input).value += ", tea"
+        await pilot.press("enter")
+        await opened(app, FilterDialog)
+        await wait_until(lambda: len(sent(session)) == 2, "two changes")
+        assert sent(session)[-1].avoid == ("@anna", "rain", "tea")
 
 
 async def test_settings_without_effect_are_explained(stage: Stage) -> None:
