@@ -55,7 +55,7 @@ def choose_settings(
             "Omit these options, or train a new model.",
         )
     training = with_settings(info.training, config.settings)
-    if "batch_size" in config.settings:
+    if "batch_size" in config.settings or info.corpus_digest != data.corpus.digest:  # small batches are for a new model
         training = replace(training, first_batch_size=0)
     return info.model, _paced(training, config, runtime, data.config)
 

@@ -162,7 +162,10 @@ class Run:
         state.timer.switch_to("other")
         state.timer.num_steps += 1
         state.progress.total_chars += batch.total_targets
-        if state.thread_tuner is not None:
+        is_whole = (
+            batch.num_tweets > state.training.first_batch_size
+        )  # smaller ones are slower than those of the trials
+        if state.thread_tuner is not None and is_whole:
             state.thread_tuner.record_step(self._clock() - began, batch.num_targets)
 
     def emit_step_times(self) -> None:

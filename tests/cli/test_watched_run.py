@@ -98,3 +98,24 @@ def test_a_run_without_a_step_is_an_error(
     monkeypatch.setattr(watched_run, "_wait", lambda _output, _until: None)
     with pytest.raises(TweetgenError, match="took no step in 60 s"):
         watch_run([], 60.0, run_home, no_progress, program(tmp_path, run_started()))
+
+
+def test_a_command_that_is_refused_is_an_error_with_its_two_lines(tmp_path: Path, run_home: Path, home: Path) -> None:
+    path = tmp_path / "program"
+    path.write_text(
+        "#!/bin/sh\nprintf 'tweetgen-tui: No such file.\\nCheck the path.\\n' >&2\nexit 1\n", encoding="utf-8"
+    )
+    path.chmod(0o700)
+    with pytest.raises(TweetgenError, match=r"^No such file\.$") as raised:
+        watch_run([], 60.0, run_home, no_progress, str(path))
+    assert raised.value.hint == "Check the path."
+
+
+def test_a_run_that_does_not_end_is_killed_and_an_error(
+    tmp_path: Path, run_home: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched_run, "_STOP_SECONDS", 0.0)
+    path = Path(program(tmp_path, run_started(), steps_finished(1, [4.0])))
+    path.write_text(path.read_text(encoding="utf-8").replace("exit 0", ":"), encoding="utf-8")
+    with pytest.raises(TweetgenError, match="did not end within 0 s"):
+        watch_run([], 60.0, run_home, no_progress, str(path))

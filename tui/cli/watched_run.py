@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # they import torch
     from engine.protocol.stage import OnProgress
 
 _RUN_NAME = "watched"
+_ERRORS = "errors"
+"""The file for what the process prints to stderr."""
 _STOP_SECONDS = 30.0
 """After which a process that does not end is killed."""
 
@@ -80,12 +82,15 @@ def watch_run(
             _wait(output, began + moment)
             if output.first_step_at is not None:
                 bridge.send(SaveCheckpoint(name=_name(moment)))
+        has_ended_early = output.is_over.is_set()
         process.send_signal(signal.SIGINT)  # it ends once all is saved
-        process.wait(_STOP_SECONDS)
+        _wait_for_end(process)
         bridge.leave()
         reader.join()
     if output.failure is not None:
         raise TweetgenError(output.failure.detail, output.failure.hint)
+    if has_ended_early:
+        raise _printed_error(home)
     checkpoints = {moment: home / "checkpoints" / (_name(moment) + SUFFIX) for moment in moments}
     if output.first_step_at is None or not checkpoints[seconds].exists():
         raise RemoteError(f"The run took no step in {seconds:g} s.", "Set a larger --seconds.")
@@ -98,6 +103,21 @@ def watch_run(
 def _wait(output: _Output, until: float) -> None:
     """Wait until this time of `time.monotonic()`, or the end of the run."""
     output.is_over.wait(max(0.0, until - time.monotonic()))
+
+
+def _printed_error(home: Path) -> TweetgenError:
+    """Return the error that the process has printed at its end: "tweetgen-tui: MESSAGE", and a line with the hint."""
+    _, _, text = (home / _ERRORS).read_text(encoding="utf-8", errors="replace").rpartition("tweetgen-tui: ")
+    message, _, hint = text.strip().partition("\n")
+    return TweetgenError(message or "The run ended too early.", hint)
+
+
+def _wait_for_end(process: subprocess.Popen[str]) -> None:
+    """Wait until the process has saved and ended. Raises `RemoteError`."""
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise RemoteError(f"The run did not end within {_STOP_SECONDS:g} s of the interrupt.") from error
 
 
 def _name(seconds: float) -> str:
@@ -113,14 +133,15 @@ def _share_cache(home: Path) -> None:
 @contextlib.contextmanager
 def _process(options: Sequence[str], home: Path, python: str) -> Iterator[subprocess.Popen[str]]:
     """Start the run, and kill what is left of it at the end."""
-    process = subprocess.Popen(  # noqa: S603 - no shell: the program itself, with options checked by `bench`
-        [python, "-m", "tui", "train", "--json", "--run-name", _RUN_NAME, *options],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "TWEETGEN_HOME": str(home)},
-        text=True,
-    )
+    with (home / _ERRORS).open("wb") as errors:
+        process = subprocess.Popen(  # noqa: S603 - no shell: the program itself, with options checked by `bench`
+            [python, "-m", "tui", "train", "--json", "--run-name", _RUN_NAME, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, "TWEETGEN_HOME": str(home)},
+            text=True,
+        )
     with process:  # which waits for its end
         try:
             yield process

@@ -61,9 +61,10 @@ class ThreadedStep:
             own, *others = _split(batch, num_threads)
             while len(self._helpers) < len(others):
                 self._helpers.append(_Helper(self._model, self._precision))
-            helpers = self._helpers[: len(others)]
-            futures = [helper.start(part) for helper, part in zip(helpers, others, strict=True)]
+            helpers, futures = self._helpers[: len(others)], list[Future[Tensor]]()
             try:
+                for helper, part in zip(helpers, others, strict=True):
+                    futures.append(helper.start(part))
                 loss = self._own.loss_and_grads(own)
             finally:
                 wait(futures)

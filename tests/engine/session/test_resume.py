@@ -275,3 +275,13 @@ def test_a_run_that_begins_with_small_batches_resumes_exactly_among_them_and_aft
     with home_at(tmp_path / "parts") as folder:
         found = facts(run_in_parts(folder, [1, 8, 20], first_batch_size=4))
     assert_same(found, expected)
+
+
+def test_a_trained_model_has_no_small_batches_at_the_start_of_other_tweets(home: Path) -> None:
+    run_session(demanding(home, first_batch_size=4), stop_at(7))
+    write_corpus(home, [*small_tweets(), "one more about the tea"])
+
+    emitted = run_session(resume_config(max_steps=8))
+
+    assert only(emitted, e.RunStarted).training.first_batch_size == 0
+    assert latest().position == Position(epoch=0, batch=1)

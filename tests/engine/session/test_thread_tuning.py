@@ -338,3 +338,23 @@ def test_a_changed_thread_count_during_a_run_is_reported_and_saved(home: Path, m
     assert torch.get_num_threads() == 1
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].num_threads == 1
     assert list(losses(emitted)) == list(range(1, 13))
+
+
+def test_the_small_batches_of_the_start_are_not_compared_with_the_speed_of_the_trials(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded: list[int] = []
+
+    class Recorder:
+        """A tuner that never measures."""
+
+        should_measure = False
+
+        def record_step(self, _: float, num_chars: int) -> None:
+            """Record the characters of a step."""
+            recorded.append(num_chars)
+
+    monkeypatch.setattr(ThreadTuner, "for_run", lambda *_: Recorder())
+    run_session(tiny_config(corpus, batch_size=8, first_batch_size=2, max_steps=26))  # 24 of the first epoch are small
+
+    assert len(recorded) == 2

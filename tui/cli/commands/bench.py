@@ -133,7 +133,7 @@ def _measure_first_words(files: Sequence[str], config: RuntimeConfig, rounds: in
             watched.append(watch_run(options, seconds, home, on_round))
         on_progress(rounds / (rounds + 0.1), "sampling")
 
-        from engine.bench.first_words import first_words  # not before: importing torch would disturb nothing measured
+        from engine.bench.first_words import first_words
 
         return first_words(watched, config)
 

@@ -96,7 +96,9 @@ def test_a_change_of_the_weights_reaches_all_threads() -> None:
 def test_an_error_in_a_thread_is_raised_once_all_have_ended() -> None:
     model, batch = SOME.model(), SOME.batch()
     step = ThreadedStep(model)
-    invalid = Batch(batch.inputs + 1000, batch.targets, batch.num_targets)
+    inputs = batch.inputs.copy()
+    inputs[1::2] += 1000  # those of the second thread
+    invalid = Batch(inputs, batch.targets, batch.num_targets)
 
     with pytest.raises((IndexError, RuntimeError)):
         on_threads(2, step, model, invalid)
