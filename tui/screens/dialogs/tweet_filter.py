@@ -100,7 +100,7 @@ class FilterDialog(SettingList):
 
     def _answer(self, name: str, before: str, answer: str | None) -> None:
         """Change a setting to the typed value; an empty line restores the default."""
-        if answer not in (None, before):
+        if answer not in (None, before.strip()):
             self._change(name, answer or None)
 
     def _error_of(self, name: str, text: str) -> str:

@@ -165,6 +165,19 @@ async def test_del_restores_a_default_unless_another_setting_excludes_it(stage: 
         assert len(sent(session)) == 5, "an unchanged line changes nothing"
 
 
+async def test_enter_on_an_unchanged_line_keeps_blanks_that_the_command_line_allows(stage: Stage) -> None:
+    async with filtering(stage, sampling=SamplingConfig(must_contain=" art")) as (app, pilot, session):
+        await at(app, "must_contain")
+        await pilot.press("enter")
+        await opened(app, ValueDialog)
+        await pilot.press("enter")
+        await opened(app, FilterDialog)
+        await at(app, "only_new")
+        await pilot.press("space")
+        await wait_until(lambda: sent(session), "a change of another setting")
+        assert sent(session) == [SamplingConfig(must_contain=" art", only_new=True)]
+
+
 async def test_avoided_words_come_from_a_file_and_names_among_them_stay_names(stage: Stage, tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_text("@anna\nrain\n")
