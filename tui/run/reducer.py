@@ -79,7 +79,8 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
         case LearningRateChanged(learning_rate=learning_rate):
             return _at_learning_rate(view, learning_rate)
         case BatchSizeChanged(batch_size=batch_size, epochs=epochs):
-            return _retrained(_at_epochs(_with_new_pace(view, event), epochs), batch_size=batch_size)
+            view = _at_epochs(_with_new_pace(view, event), epochs)
+            return _retrained(view, batch_size=batch_size, first_batch_size=0)
         case IntervalsChanged(eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing):
             view = _with_new_pace(view, event)
             return _retrained(view, eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing)

@@ -23,6 +23,7 @@ from engine.protocol.events import (
     Warned,
 )
 from tui.run.drafts import DraftCounts
+from tui.run.epochs import EpochCount
 from tui.run.levels import Level
 from tui.run.marks import Mark
 from tui.run.series.series import Series
@@ -145,18 +146,17 @@ class RunView:
         return self.started is not None and self.started.num_train_tweets == 1
 
     @property
-    def steps_per_epoch(self) -> int | None:
-        """Steps per pass over the training tweets."""
+    def _epoch_count(self) -> EpochCount | None:
+        """How many epochs the steps since `batch_size_since` are; None before the start."""
         if self.started is None or self.training is None:
             return None
-        return max(math.ceil(self.started.num_train_tweets / self.training.batch_size), 1)
+        return EpochCount.of(self.training, self.started.num_train_tweets, self.epochs_before)
 
     @property
     def epoch(self) -> float:
         """Passes over the training tweets so far."""
-        if not self.steps_per_epoch:
-            return 0.0
-        return self.epochs_before + (self.step - self.batch_size_since) / self.steps_per_epoch
+        count = self._epoch_count
+        return 0.0 if count is None else count.epochs_after(self.step - self.batch_size_since)
 
     @property
     def smoothed_loss(self) -> float | None:
@@ -207,12 +207,12 @@ class RunView:
     @property
     def limits_in_steps(self) -> list[float]:
         """The budgets in steps: of steps, of epochs, and the last step of a run that is finishing."""
-        training = self.training
-        if training is None or self.steps_per_epoch is None:
+        training, count = self.training, self._epoch_count
+        if training is None or count is None:
             return []
         by_epochs = None
         if training.epochs is not None:
-            by_epochs = self.batch_size_since + (training.epochs - self.epochs_before) * self.steps_per_epoch
+            by_epochs = self.batch_size_since + count.steps_until(training.epochs)
         return [limit for limit in (training.max_steps, by_epochs, self.finishes_at) if limit is not None]
 
 

@@ -79,10 +79,19 @@ def test_the_epoch_continues_from_its_value_at_each_change_of_the_batch_size() -
     assert view.epoch == pytest.approx(2.5)
     view = apply(view, e.BatchSizeChanged(step=25, elapsed_seconds=1.0, batch_size=64, epochs=2.6))
     assert view.epoch == pytest.approx(2.6)
-    assert view.steps_per_epoch == 5
     view = apply(view, steps_finished(26, [2.0] * 5))
     assert view.epoch == pytest.approx(3.6)
     assert view.limits_in_steps == [pytest.approx(25 + (15 - 2.6) * 5)]
+
+
+def test_small_batches_at_the_start_count_as_parts_of_an_epoch_until_another_size_is_set() -> None:
+    training = TrainingConfig(batch_size=32, first_batch_size=8, epochs=2)
+    view = view_after(run_started(num_train_tweets=320, training=training), steps_finished(1, [2.0] * 20))
+    assert view.epoch == pytest.approx(0.5)
+    assert view.limits_in_steps == [pytest.approx(40 + 10)]
+    view = apply(view, e.BatchSizeChanged(step=20, elapsed_seconds=1.0, batch_size=64, epochs=0.4))
+    view = apply(view, steps_finished(21, [2.0] * 3))
+    assert view.epoch == pytest.approx(1.0)
 
 
 def test_a_resume_and_a_load_set_the_number_of_epochs() -> None:
