@@ -22,7 +22,8 @@ from tui.formatting.cells import safe_chars
 from tui.formatting.chances import shown_char
 from tui.formatting.loss_units import format_bits, unit_label
 from tui.formatting.tweets import EMPTY_TWEET
-from tui.run.drafts import DraftCounts, counts_after, drafts_text
+from tui.run.draft_texts import drafts_text
+from tui.run.drafts import DraftCounts, counts_after
 from tui.screens.dialogs.base import Dialog
 from tui.settings.availability import KeyState
 from tui.settings.keys.key import bindings_of

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from textual.content import Content
 
 from engine.protocol.events import Novelty
-from tui.run.drafts import DraftCounts, drafts_text, num_shown_text
+from tui.run.draft_texts import drafts_text, num_shown_text
+from tui.run.drafts import DraftCounts
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.widgets.feed.layout import FAILING_MARK
 
