@@ -21,6 +21,8 @@ from tui.run.view import RunView
 _Number = TypeVar("_Number", int, float)
 _NOT_CHOSEN = {"preset", "preset_reason", "seed"}
 """Fields of `TrainingConfig` that are not copied into the settings of a new run as they are."""
+_SIZES = {"embedding_size", "hidden_size", "num_layers"}
+"""Not copied after a warm start, which they would exclude: they are those of the shipped model."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def config_at_start(config: RunConfig, started: RunStarted) -> RunConfig:
         return config
     first = _first_start(started.run) or started
     settings = {**asdict(first.model), **asdict(first.training), **asdict(first.sampling)}
-    settings = {name: value for name, value in settings.items() if value is not None and name not in _NOT_CHOSEN}
+    omitted = _NOT_CHOSEN | (_SIZES if first.is_warm_start else set())
+    settings = {name: value for name, value in settings.items() if value is not None and name not in omitted}
     if first.training.seed:  # a seed in the settings, 0 as well, makes a run repeatable
         settings["seed"] = first.training.seed
     return replace(config, preset="tutorial" if first.training.preset == "tutorial" else "auto", settings=settings)
