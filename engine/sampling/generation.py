@@ -70,8 +70,11 @@ class Generator:
         self._novelty = corpus.novelty
 
     def sampling_config(self, settings: dict[str, Setting]) -> SamplingConfig:
-        """Return the checkpoint's own sampling, overridden by `settings`. Raises `ConfigError`."""
-        return with_settings(self.info.sampling, settings)
+        """Return the checkpoint's own distribution, prime and length, overridden by `settings`. Raises `ConfigError`.
+
+        The filter is that of `settings` alone: with the run's own, some drafts would be refused without being asked.
+        """
+        return with_settings(self.info.sampling.without_filter(), settings)
 
     def generate(self, count: int, sampling: SamplingConfig, seed: int) -> Iterator[GeneratedTweet]:
         """Sample `count` tweets that pass the filter or come nearest, the i-th with the seed `seed` + i.

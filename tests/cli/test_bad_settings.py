@@ -90,13 +90,6 @@ def test_resume_last_without_a_run_names_the_command_that_starts_one(cli: Cli) -
     assert_two_line_error(cli("train", "--resume", "last"), "no run yet", "tweetgen-tui train")
 
 
-def test_a_checkpoint_does_not_fit_tweets_in_other_characters(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    path = tmp_path / "other.txt"
-    path.write_text("".join(f"寿司{chr(0x4E00 + number)}を食べた\n" for number in range(60)), encoding="utf-8")
-    ended = cli("train", "--checkpoint", "first", "--data", path, "--max-steps", "50")
-    assert_error_at_the_end(ended, "vocabulary", "other.txt")
-
-
 def test_a_missing_device_is_refused(cli: Cli, tweets: Path) -> None:
     import torch
 

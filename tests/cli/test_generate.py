@@ -140,7 +140,7 @@ def test_an_unreachable_filter_ends_with_the_nearest_tweet_and_a_line_on_stderr(
 
     assert ended.code == 0
     assert len(ended.lines) == 1
-    assert ended.error_lines[1].startswith(f"1 of {MAX_DRAFTS:,} drafts: ")
+    assert ended.error_lines[1].startswith(f"none of {MAX_DRAFTS:,} drafts: ")
     assert ended.error_lines[2] == (
         "The filter refused all drafts of 1 of 1 tweet; the nearest are shown: 1 without the text"
     )
@@ -162,10 +162,10 @@ def test_only_new_without_the_training_tweets_is_an_error_with_a_hint(cli: Cli, 
     cli("train", "--data", tweets, *budget, "--only-new", "--best-of", "2")
     tweets.unlink()
 
-    assert_error_at_the_end(cli("generate"), "--only-new compares with the training tweets", "--no-only-new")
-    ended = cli("generate", "--no-only-new", "--json", "--max-length", "10")
+    assert_error_at_the_end(cli("generate", "--only-new"), "--only-new compares with the training tweets", "Leave")
+    ended = cli("generate", "--json", "--max-length", "10")
     assert ended.code == 0
-    assert ended.object["num_drafts"] > 1  # --best-of 2 of the run
+    assert ended.object["num_drafts"] == 1  # the filter of the run is not that of `generate`
 
 
 def test_a_file_of_avoided_words_that_is_missing_is_an_error_before_the_model_is_loaded(cli: Cli) -> None:

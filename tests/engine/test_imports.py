@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from engine.imports import torch_imported_uncollected
+
+
+@pytest.fixture(autouse=True)
+def _collects() -> Iterator[None]:
+    """Enable collection, which a test that opens the screen in this process disables as the program does."""
+    was_enabled = gc.isenabled()
+    gc.enable()
+    yield
+    if not was_enabled:
+        gc.disable()
 
 
 def test_the_first_import_of_torch_is_not_collected_and_its_objects_are_frozen(monkeypatch: pytest.MonkeyPatch) -> None:

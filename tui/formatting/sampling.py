@@ -65,6 +65,11 @@ def filter_parts(sampling: SamplingConfig) -> Iterator[str]:
         yield f"best of {format_count(sampling.best_of)}"
 
 
+def reason_text(reason: RefusalReason) -> str:
+    """Return why one draft was refused: "copy", "with an avoided word"."""
+    return _REASONS[reason][0]
+
+
 def refused_text(refused: Iterable[tuple[RefusalReason, int]]) -> str:
     """Return how many drafts were refused and why: "20 copies, 13 with avoided words"; empty for none."""
     return ", ".join(f"{format_count(count)} {_REASONS[reason][count != 1]}" for reason, count in refused)

@@ -1,4 +1,4 @@
-"""The drafts of tweets as sentences. Apart from `drafts`, which the reducer imports: no framework is loaded there."""
+"""The drafts of filtered tweets as short texts, the same on the screen and on the command line."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from tui.formatting.sampling import refused_text
 from tui.run.drafts import DraftCounts
 
 
-def num_shown_text(counts: DraftCounts) -> str:
-    """Return how many of the drafts are shown: "5 of 38 drafts"."""
+def num_passed_text(counts: DraftCounts) -> str:
+    """Return how many of the drafts passed and were chosen: "5 of 38 drafts", "none of 32 drafts"."""
+    num_passed = counts.num_shown - counts.num_failing
     noun = "draft" if counts.num_drafts == 1 else "drafts"
-    return f"{format_count(counts.num_shown)} of {format_count(counts.num_drafts)} {noun}"
+    return f"{format_count(num_passed) if num_passed else 'none'} of {format_count(counts.num_drafts)} {noun}"
 
 
 def drafts_text(counts: DraftCounts) -> str:
-    """Return the same, and why the others are not: "5 of 38 drafts: 20 copies, 13 with avoided words"."""
+    """Return the same, and why the others were not: "5 of 38 drafts: 20 copies, 13 with avoided words"."""
     reasons = [refused_text(counts.refused)] if counts.refused else []
     if counts.num_passed_over:
         reasons.append(f"{format_count(counts.num_passed_over)} with more bits per character")
-    return f"{num_shown_text(counts)}: {', '.join(reasons) or 'none refused'}"
+    return f"{num_passed_text(counts)}: {', '.join(reasons) or 'none refused'}"

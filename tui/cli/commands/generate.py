@@ -89,6 +89,6 @@ def _load_training_tweets(generator: Generator, *, is_needed: bool) -> None:
         generator.load_training_tweets()
     except (CheckpointError, CorpusError) as error:
         if is_needed:
-            hint = "Use --no-only-new, or a checkpoint whose training tweets are still there."
+            hint = "Leave --only-new out, or use a checkpoint whose training tweets are still there."
             raise ConfigError(f"--only-new compares with the training tweets. {error.message}", hint) from error
         typer.echo(f"No novelty figures: {error.message}", err=True)

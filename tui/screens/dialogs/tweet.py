@@ -21,6 +21,7 @@ from engine.text import ELLIPSIS, harmless
 from tui.formatting.cells import safe_chars
 from tui.formatting.chances import shown_char
 from tui.formatting.loss_units import format_bits, unit_label
+from tui.formatting.sampling import reason_text
 from tui.formatting.tweets import EMPTY_TWEET
 from tui.run.draft_texts import drafts_text
 from tui.run.drafts import DraftCounts, counts_after
@@ -216,7 +217,8 @@ class TweetDialog(Dialog[None]):
         if tweet.num_drafts > 1:
             yield drafts_text(counts_after(DraftCounts(), [tweet]))
         if tweet.unmet:
-            yield f"{FAILING_MARK} No draft passed the filter; this one comes nearest: {', '.join(tweet.unmet)}."
+            reasons = ", ".join(map(reason_text, tweet.unmet))
+            yield f"{FAILING_MARK} No draft passed the filter; this one comes nearest: {reasons}."
 
     def _nearest(self) -> str:
         """Return the nearest training tweet, or why it is unknown."""

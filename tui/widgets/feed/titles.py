@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from textual.content import Content
 
 from engine.protocol.events import Novelty
-from tui.run.draft_texts import drafts_text, num_shown_text
+from tui.run.draft_texts import drafts_text, num_passed_text
 from tui.run.drafts import DraftCounts
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.widgets.feed.layout import FAILING_MARK
@@ -21,12 +21,12 @@ def counts_of(drafts: DraftCounts, num_by_novelty: Mapping[Novelty, int], styled
     long, short = (_novelty_counts(num_by_novelty, styled, is_long=is_long) for is_long in (True, False))
     if drafts.num_drafts:
         failing = styled("failing", f"{FAILING_MARK} {drafts.num_failing:,}") if drafts.num_failing else Content()
-        reasons, num_shown = Content(drafts_text(drafts)), Content(num_shown_text(drafts))
+        reasons, num_passed = Content(drafts_text(drafts)), Content(num_passed_text(drafts))
         yield joined([reasons, failing, long])
         yield joined([reasons, failing, short])
         yield joined([reasons, failing])
-        yield joined([num_shown, failing, short])
-        yield joined([num_shown, failing])
+        yield joined([num_passed, failing, short])
+        yield joined([num_passed, failing])
     else:
         yield long
         yield short

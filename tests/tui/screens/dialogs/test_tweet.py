@@ -90,7 +90,9 @@ async def test_the_dialog_shows_which_other_drafts_the_filter_refused_and_what_t
         await shows(app, "1 of 12 drafts: 8 copies, 1 with an avoided word, 2 with more bits per character")
     failing = replace(OF_FEED, num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short"))
     async with dialog_of(stage, failing, size=(120, 40)) as (app, _, _session):
-        await shows(app, "1 of 32 drafts: 32 copies", "! No draft passed the filter; this one comes nearest: copy, too")
+        await shows(
+            app, "none of 32 drafts: 32 copies", "! No draft passed the filter; this one comes nearest: copy, too"
+        )
     async with dialog_of(stage) as (app, _, _session):
         assert "draft" not in screen_text(app)
 
