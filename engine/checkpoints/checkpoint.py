@@ -29,7 +29,7 @@ from engine.storage.atomic_write import new_file
 _GROWTH = 5  # purpose of a derived seed
 
 
-_CONTEXTS = "ngram_bias.contexts"
+_CONTEXTS = "ngram_input.contexts"
 """The end of the names of the only tensors of integers."""
 
 

@@ -19,6 +19,6 @@ def new_model(config: ModelConfig, data: TrainingData) -> tuple[ModelConfig, Tex
     contexts = frequent_contexts(data.train_tweets, len(data.vocab), config.ngram_order)
     config = replace(config, ngram_contexts=len(contexts))
     model = TextGenerator.from_config(len(data.vocab), config)
-    if model.ngram_bias is not None:
-        model.ngram_bias.contexts.copy_(torch.from_numpy(contexts))
+    if model.ngram_input is not None:
+        model.ngram_input.contexts.copy_(torch.from_numpy(contexts))
     return config, model
