@@ -14,6 +14,7 @@ except for `ngram_input.*`, which the tutorial's model lacks.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,9 @@ from torch.overrides import TorchFunctionMode
 
 from engine.config.run import ModelConfig
 from engine.model.ngram_input import NgramInput, widened_weight
+
+# `widened_weight` is not in the buffer of cuDNN's weights, so torch copies all of them to a new one, and warns of it.
+warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
 _INITIALIZATIONS = frozenset({nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_})
 
@@ -110,17 +114,19 @@ class TextGenerator(nn.Module):
                 hidden = embedded.new_zeros(self.rnn.num_layers, len(inp), self.rnn.hidden_size)
             candidate = self.ngram_input(inp, before).to(embedded.dtype)  # (B, T, H)
             inputs = torch.cat([embedded, candidate], dim=-1)  # (B, T, E + H)
-            output, hidden = gru_with_candidate(self.rnn, inputs, hidden, batch_first=True)
+            output, hidden = run_gru(self.rnn, inputs, hidden, batch_first=True)
         return self.proj(self.dropout(output)), hidden  # (B, T, V)
 
 
-def gru_with_candidate(rnn: nn.GRU, inputs: Tensor, hidden: Tensor, *, batch_first: bool) -> tuple[Tensor, Tensor]:
-    """Return outputs and last hidden state (L, B, H) of a GRU whose inputs (B, T, E + H) end in those of the candidate.
+def run_gru(rnn: nn.GRU, inputs: Tensor, hidden: Tensor, *, batch_first: bool) -> tuple[Tensor, Tensor]:
+    """Return outputs and last hidden state (L, B, H) of a GRU.
 
-    Time-major unless `batch_first`; see `widened_weight`.
+    The inputs are (B, T, E), or (B, T, E + H) if they end in those of the candidate, see `widened_weight`. Inputs and
+    outputs are time-major unless `batch_first`.
     """
     weights: list[Tensor] = [weight for layer in rnn.all_weights for weight in layer]
-    weights[0] = widened_weight(weights[0])
+    if inputs.shape[-1] > rnn.input_size:
+        weights[0] = widened_weight(weights[0])
     result: tuple[Tensor, Tensor] = torch.gru(
         inputs, hidden, weights, rnn.bias, rnn.num_layers, rnn.dropout, rnn.training, rnn.bidirectional, batch_first
     )

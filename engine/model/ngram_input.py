@@ -66,8 +66,10 @@ def widened_weight(weight_ih: Tensor) -> Tensor:
 
     `torch.gru` accepts no input of the candidate. But with c as further columns of the layer's input, with zeros as
     their weights to the gates r and z and the identity to n, it computes the same, also by cuDNN. Its cost: the input's
-    product of that layer has E + H columns in place of E; the recurrence is unchanged.
+    product of that layer has E + H columns in place of E, and cuDNN copies all weights of the GRU to a buffer of its
+    own in each call; the recurrence is unchanged.
     """
-    rows, size = len(weight_ih), len(weight_ih) // 3
-    to_candidate = torch.eye(rows, dtype=weight_ih.dtype, device=weight_ih.device)[:, rows - size :]  # (3H, H)
+    size = len(weight_ih) // 3
+    identity = torch.eye(size, dtype=weight_ih.dtype, device=weight_ih.device)
+    to_candidate = F.pad(identity, (0, 0, 2 * size, 0))  # (3H, H)
     return torch.cat([weight_ih, to_candidate], dim=1)
