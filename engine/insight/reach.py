@@ -57,7 +57,7 @@ def _replaced_runs(gru: ExplicitGru, true: Trace, first: int) -> Pieces[Tensor]:
     lengths = torch.tensor(ORDERS)[:, None]  # (3, 1)
     states = gru.initial_states(0)
     for place in range(first, num_inputs):
-        inputs = projected[place - first].expand(len(states[0]), -1)  # (rows, 3H)
+        inputs = projected[place - first].repeat(len(states[0]), 1)  # (rows, 3H)
         if place < first + _BATCH_ROWS:  # another row
             inputs = torch.cat([inputs, replaced])
             before = [layer.hidden[place, None] for layer in true.layers]

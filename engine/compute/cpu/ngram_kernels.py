@@ -14,12 +14,12 @@ import numpy.typing as npt
 from numba.extending import register_jitable
 
 from engine.compute.cpu.numba_kernels import Rows, compiled
-from engine.model.ngram_codes import pair_code, triple_code
+from engine.model.ngram_codes import ORDERS, appended, context_code
 from engine.model.vocab import PAD
 
 Ids = npt.NDArray[np.int64]  # (n,)
 
-_pair_code, _triple_code = register_jitable(pair_code), register_jitable(triple_code)
+_appended, _context_code = register_jitable(appended), register_jitable(context_code)
 
 
 @register_jitable
@@ -66,17 +66,15 @@ def _add_bias(logits: Rows, rows: Ids, table: Rows) -> None:
                     total[j] += added[j]
 
 
-def _add_bias_of_next(logits: Rows, before: Ids, token_id: int, contexts: Ids, table: Rows) -> None:
-    """Add to `logits` (V,) the two rows of a character after two others, and append it to these, `before` (2,)."""
-    for row in (
-        _row_of(_pair_code(before[1], token_id), contexts),
-        _row_of(_triple_code(before[0], before[1], token_id), contexts),
-    ):
+def _add_next_rows(candidate: Rows, window: Ids, token_id: int, contexts: Ids, table: Rows) -> None:
+    """Append a character to a window, (1,), and add the rows of `table` (1 + R, H) there to `candidate` (H,)."""
+    window[0] = _appended(window[0], token_id)
+    for order in ORDERS:
+        row = _row_of(_context_code(window[0], order), contexts)
         if row > 0:
             added = table[row]
-            for j in range(logits.shape[0]):
-                logits[j] += added[j]
-    before[0], before[1] = before[1], token_id
+            for j in range(candidate.shape[0]):
+                candidate[j] += added[j]
 
 
 def _clear(grads: Rows, touched: Rows) -> None:
@@ -127,6 +125,6 @@ def _update_touched(
 
 
 find_rows, add_bias, clear, scatter = (compiled(kernel) for kernel in (_find_rows, _add_bias, _clear, _scatter))
-add_bias_of_next, add_touched, update_touched = (
-    compiled(kernel) for kernel in (_add_bias_of_next, _add_touched, _update_touched)
+add_next_rows, add_touched, update_touched = (
+    compiled(kernel) for kernel in (_add_next_rows, _add_touched, _update_touched)
 )
