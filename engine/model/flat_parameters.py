@@ -3,12 +3,12 @@
 Norm, update, average, cast to another precision and the sum over several processes are then one operation each. The
 gradient's buffer has one more element, the loss, so that both are summed at once.
 
-The table of an `NgramInput`, of which a step touches few rows, comes last, after the *dense* parameters: norm, AdamW and
-the cast exclude it. The gradient's buffer also counts how often each row is touched, so that after a sum over
+The table of an `NgramInput`, of which a step touches few rows, comes last, after the *dense* parameters: norm, AdamW
+and the cast exclude it. The gradient's buffer also counts how often each row is touched, so that after a sum over
 processes each knows the rows of all. **The gradient of a row whose count is zero is zero.**
 
-    weights          dense (D,)   table (1 + R, V)
-    grads_and_loss   dense (D,)   table (1 + R, V)   touched (1 + R,)   loss (1,)
+    weights          dense (D,)   table (1 + R, H)
+    grads_and_loss   dense (D,)   table (1 + R, H)   touched (1 + R,)   loss (1,)
 
 **Layout.** cuDNN uses the weights of a GRU in place only if they start their storage, in cuDNN's own order
 (`try_get_weight_buf` in ATen's `cudnn/RNN.cpp`); `nn.GRU.flatten_parameters` has laid them out so when the model was
@@ -36,8 +36,8 @@ ROW = 1024
 class Table:
     """The buffers of an `NgramInput`."""
 
-    weight: Tensor  # (1 + R, V)
-    grad: Tensor  # (1 + R, V)
+    weight: Tensor  # (1 + R, H)
+    grad: Tensor  # (1 + R, H)
     touched: Tensor  # (1 + R,): how often a place of the step has each row
 
 
@@ -79,7 +79,7 @@ class FlatParameters:
             parameter.grad = grad
 
     def table_of(self, buffer: Tensor) -> Tensor:
-        """Return the table, (1 + R, V), in a buffer (P,) of this layout."""
+        """Return the table, (1 + R, H), in a buffer (P,) of this layout."""
         if self._table_shape is None:
             raise TypeError("the model has no table")
         return buffer[self.num_dense :].view(self._table_shape)

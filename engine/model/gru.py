@@ -28,6 +28,9 @@ from engine.model.ngram_input import NgramInput, widened_weight
 # `widened_weight` is not in the buffer of cuDNN's weights, so torch copies all of them to a new one, and warns of it.
 warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
+TABLE_NAME = "ngram_input.weight"
+"""Of the parameter that is a table of rows."""
+
 _INITIALIZATIONS = frozenset({nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_})
 
 

@@ -4,10 +4,9 @@ With c the sum of the rows of a place's contexts, the candidate of the first lay
 
     n = tanh(W_in x + b_in + c + r * (W_hn h' + b_hn))
 
-A GRU spends its first minutes on frequent letter sequences. Here each of these has a vector of its own, learned within
-seconds, as n-gram embeddings at the input of a network (Bojanowski, Joulin and Mikolov 2015, arXiv:1511.06303). Each
-frequent context has one row, so that no two share one, and a rare context has no row and no effect. Rows of the same
-size as logits gained less (docs/recipes.md).
+A GRU spends its first minutes on frequent letter sequences. Here each of them has a vector of its own, learned within
+seconds. No two contexts share a row, and a rare context has no row and no effect. Rows that are added to the logits in
+place of the candidate gain a third as much (docs/recipes.md).
 """
 
 from __future__ import annotations
