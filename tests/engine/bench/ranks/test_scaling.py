@@ -16,6 +16,7 @@ from engine.bench.ranks.scaling import (
     ModelEstimate,
 )
 from engine.config.run import ModelConfig
+from engine.corpus.ngram_contexts import MAX_NUMBERS
 from tui.process.launch.count import MIN_ROWS
 
 CALL_SECONDS = 8.4e-6
@@ -69,7 +70,11 @@ def test_the_estimated_sizes_are_those_of_the_models() -> None:
     configs = (
         ModelConfig(),
         ModelConfig(
-            embedding_size=1024, hidden_size=1024, tied_embeddings=True, ngram_order=4, ngram_contexts=MAX_NUMBERS // 1024
+            embedding_size=1024,
+            hidden_size=1024,
+            tied_embeddings=True,
+            ngram_order=4,
+            ngram_contexts=MAX_NUMBERS // 1024,
         ),
         ModelConfig(embedding_size=2048, hidden_size=2048, num_layers=2, tied_embeddings=True),
     )
