@@ -25,7 +25,7 @@ from engine.model.gru import TextGenerator
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors, write_checkpoint
 from tests.engine.helpers import CPU, assert_same_tensors, encoded
 
-WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=5, ngram_order=3, ngram_contexts=2)
+WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=5, ngram_order=4, ngram_contexts=2)
 AWKWARD = checkpoint_info(
     corpus=CorpusConfig(files=("/tmp/with blank/ünïcode.csv", "b.csv"), column="tweet", overfit=200),
     training=TrainingConfig(max_seconds=0.1 + 0.2, learning_rate=1e-8, seed=2**63 - 1, schedule="cosine"),
@@ -52,9 +52,9 @@ def test_a_checkpoint_round_trips(tmp_path: Path) -> None:
 
 
 def tensors_with_table(contexts: list[int]) -> dict[str, Tensor]:
-    """Return the tensors of a model with an n-gram bias before the first step."""
+    """Return the tensors of a model with an n-gram input before the first step."""
     weights = TextGenerator.from_config(len(encoded()[1]), WITH_TABLE).state_dict()
-    weights["ngram_bias.contexts"] = torch.tensor(contexts)
+    weights["ngram_input.contexts"] = torch.tensor(contexts)
     tensors = {f"model.{name}": tensor for name, tensor in weights.items()}
     return tensors | {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}
 
@@ -65,9 +65,9 @@ def test_a_table_and_its_contexts_round_trip(tmp_path: Path) -> None:
     loaded = load_checkpoint(path)
     assert loaded.info.model == WITH_TABLE
     assert_same_tensors(loaded.tensors, tensors)
-    bias = loaded.to_model(CPU.device).ngram_bias
-    assert bias is not None
-    assert bias.contexts.tolist() == [-(2**42), 2**63 - 1]
+    ngrams = loaded.to_model(CPU.device).ngram_input
+    assert ngrams is not None
+    assert ngrams.contexts.tolist() == [-(2**42), 2**63 - 1]
 
 
 @pytest.mark.parametrize("contexts", [[4, 4], [5, 4]])
