@@ -67,14 +67,11 @@ def test_more_rows_per_gpu_never_pay_less(model: ModelEstimate) -> None:
 
 
 def test_the_estimated_sizes_are_those_of_the_models() -> None:
+    contexts = MAX_NUMBERS // 1024
     configs = (
         ModelConfig(),
         ModelConfig(
-            embedding_size=1024,
-            hidden_size=1024,
-            tied_embeddings=True,
-            ngram_order=4,
-            ngram_contexts=MAX_NUMBERS // 1024,
+            embedding_size=1024, hidden_size=1024, tied_embeddings=True, ngram_order=4, ngram_contexts=contexts
         ),
         ModelConfig(embedding_size=2048, hidden_size=2048, num_layers=2, tied_embeddings=True),
     )
