@@ -16,7 +16,7 @@ class ReferenceOptimizer:
         self._dense = [parameter for parameter in model.parameters() if parameter is not self._table]
         self._max_grad_norm = max_grad_norm
         self.adamw = torch.optim.AdamW(self._dense, lr=learning_rate, weight_decay=weight_decay)
-        self.row_square = torch.zeros(0 if self._table is None else len(self._table))
+        self.row_square = torch.zeros(0) if self._table is None else self._table.detach().new_zeros(len(self._table))
         self._num_steps = 0
 
     def zero_grad(self) -> None:
