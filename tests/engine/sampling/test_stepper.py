@@ -18,29 +18,40 @@ from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS
 from engine.compute.memory import CudaAllocator
 from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import EMPTY_WINDOW
-from engine.sampling.logits import Floats
+from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS
+from engine.model.vocab import UNK
+from engine.sampling.logits import Floats, Ids
 from engine.sampling.stepper import CharStepper, RecordedStepper
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, set_contexts, some_contexts
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
 
 VOCAB_SIZE = 11
+EVERY_TEXT = np.array(list(product(range(1, VOCAB_SIZE), repeat=3)))
+"""Of three characters, (B, T); every context of two and three, and those of four at a text's start."""
 
 
-def make_model(num_layers: int, embedding_size: int, hidden_size: int, seed: int) -> TextGenerator:
+def make_model(
+    num_layers: int,
+    embedding_size: int,
+    hidden_size: int,
+    seed: int,
+    texts: Ids = EVERY_TEXT,
+    vocab_size: int = VOCAB_SIZE,
+) -> TextGenerator:
     """Return a model with dropout, in training mode, whose weights are large enough that gates open and close.
 
-    It has an n-gram input for half of all contexts of two and three characters and some of four.
+    It has an n-gram input for every other context of the texts (B, T), if there are any.
     """
     torch.manual_seed(seed)
-    contexts = some_contexts(np.array(list(product(range(1, VOCAB_SIZE), repeat=3))))
+    contexts = some_contexts(texts) if len(texts) else []
     model = TextGenerator(
-        VOCAB_SIZE, embedding_size, hidden_size, num_layers, dropout=0.5, ngram_contexts=len(contexts)
+        vocab_size, embedding_size, hidden_size, num_layers, dropout=0.5, ngram_contexts=len(contexts)
     )
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)
-        model.get_parameter("ngram_input.weight").normal_()
+        if model.ngram_input is not None:
+            model.ngram_input.weight.normal_()
     set_contexts(model, contexts)
     return model
 
@@ -67,18 +78,35 @@ def expected(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
     num_rows=st.integers(1, 4),
     length=st.integers(1, 12),
     seed=st.integers(0, 2**32 - 1),
+    has_table=st.booleans(),
 )
 def test_log_probabilities_equal_those_of_the_module_after_every_character(
-    num_layers: int, embedding_size: int, hidden_size: int, num_rows: int, length: int, seed: int
+    num_layers: int, embedding_size: int, hidden_size: int, num_rows: int, length: int, seed: int, has_table: bool
 ) -> None:
-    model = make_model(num_layers, embedding_size, hidden_size, seed)
-    token_ids = torch.randint(1, VOCAB_SIZE, (num_rows, length)).numpy()
+    token_ids = np.random.default_rng(seed).integers(1, VOCAB_SIZE, (num_rows, length))
+    texts = np.concatenate([EVERY_TEXT.ravel()[None, :length], token_ids]) if has_table else EVERY_TEXT[:0]
+    model = make_model(num_layers, embedding_size, hidden_size, seed, texts)
     stepper = CharStepper(model)
     stepper.select(np.zeros(num_rows, dtype=np.int64))
 
     for count in range(1, length + 1):
         log_probs = stepper.step(token_ids[:, count - 1])
         assert np.allclose(log_probs, expected(model, token_ids[:, :count].tolist()), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("num_rows", [1, 2])
+def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows: int) -> None:
+    token_ids = np.array([[4, UNK, 5, 6], [UNK, 7, 7, UNK]])
+    model = make_model(1, 3, 5, 2, texts=token_ids, vocab_size=NUM_IDS + 9)
+    rare = np.where(token_ids == UNK, NUM_IDS + 8, token_ids)[:num_rows]
+    assert model.ngram_input is not None
+    assert model.ngram_input.rows_of(torch.from_numpy(rare)).any()
+    stepper = CharStepper(model)
+    stepper.select(np.zeros(num_rows, dtype=np.int64))
+
+    for count in range(1, 5):
+        log_probs = stepper.step(rare[:, count - 1])
+        assert np.allclose(log_probs, expected(model, rare[:, :count].tolist()), atol=1e-4)
 
 
 @pytest.mark.parametrize("rows", [[2, 0], [1], [1, 1, 1, 1], [0, 1, 2]])
