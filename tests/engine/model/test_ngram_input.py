@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -73,13 +75,14 @@ def test_padding_after_a_context_is_not_that_context() -> None:
 
 def by_definition(model: TextGenerator, inp: Tensor) -> Tensor:
     """Return the logits (T, V) of a text (T,) by the equations of one layer, one character at a time."""
-    rnn, ngrams, h = model.rnn, model.ngram_input, torch.zeros(model.rnn.hidden_size)
+    ngrams, h = model.ngram_input, torch.zeros(model.rnn.hidden_size)
     assert ngrams is not None
+    [[weight_ih, weight_hh, bias_ih, bias_hh]] = model.rnn.all_weights
     rows = ngrams.rows_of(inp[None])[:, 0]  # (3, T)
     logits = []
     for place, token_id in enumerate(inp):
-        of_input = rnn.weight_ih_l0 @ model.embed.weight[token_id] + rnn.bias_ih_l0
-        of_state = rnn.weight_hh_l0 @ h + rnn.bias_hh_l0
+        of_input = weight_ih @ model.embed.weight[token_id] + bias_ih
+        of_state = weight_hh @ h + bias_hh
         (r_x, z_x, n_x), (r_h, z_h, n_h) = of_input.chunk(3), of_state.chunk(3)
         r, z = torch.sigmoid(r_x + r_h), torch.sigmoid(z_x + z_h)
         n = torch.tanh(n_x + ngrams.weight[rows[:, place]].sum(dim=0) + r * n_h)
@@ -124,12 +127,12 @@ def test_the_row_of_unknown_contexts_gets_no_gradient_and_the_others_get_that_of
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_a_new_input_changes_nothing_and_draws_no_random_number(num_layers: int) -> None:
-    inp, sizes = torch.tensor([[BOS, 4, 5]]), {"embedding_size": 4, "hidden_size": 5, "num_layers": num_layers}
+    inp, config = torch.tensor([[BOS, 4, 5]]), ModelConfig(embedding_size=4, hidden_size=5, num_layers=num_layers)
     torch.manual_seed(1)
-    plain = TextGenerator.from_config(9, ModelConfig(**sizes))
+    plain = TextGenerator.from_config(9, config)
     after = torch.rand(())
     torch.manual_seed(1)
-    with_table = TextGenerator.from_config(9, ModelConfig(**sizes, ngram_order=3, ngram_contexts=4))
+    with_table = TextGenerator.from_config(9, replace(config, ngram_order=3, ngram_contexts=4))
     assert torch.rand(()) == after
     torch.testing.assert_close(plain(inp), with_table(inp))
 

@@ -48,7 +48,7 @@ def grads_of(model: TextGenerator) -> dict[str, Tensor]:
 
 def masked_states(model: TextGenerator, inputs: Tensor, masks: list[Tensor]) -> Tensor:
     """Return the last states (B, T, H), with these masks (B, T, H) after each layer in place of dropout."""
-    states = model.embed(inputs)
+    states: Tensor = model.embed(inputs)
     if model.ngram_input is not None:
         states = torch.cat([states, model.ngram_input(inputs)], dim=2)
     for number, mask in enumerate(masks):
