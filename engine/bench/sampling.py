@@ -1,4 +1,7 @@
-"""Speed of sampling: the tutorial's `sample_sequence` and ours, one tweet and many, with the same weights."""
+"""Speed of sampling: the tutorial's `sample_sequence` and ours, one tweet and many, with the same weights.
+
+Ours has an n-gram input besides, and its time includes that.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def measure_sampling(
     clock: Clock,
     end: float,
 ) -> list[SampleFigures]:
-    """Measure all variants; `models` have the same weights, the second is the tutorial's.
+    """Measure all variants; `models` have the same weights but for an n-gram input, the second is the tutorial's.
 
     Raises `TimeUpError` if one round does not fit before `end`.
     """

@@ -17,19 +17,17 @@ from safetensors.torch import load
 from torch import Tensor
 
 from engine.checkpoints.header import TensorSpec, encode_header, read_header
-from engine.checkpoints.host_copy import HostCopy
+from engine.checkpoints.host_copy import SQUARES, HostCopy
 from engine.checkpoints.metadata import CheckpointInfo, damaged, open_checkpoint, parse_info, to_metadata
 from engine.compute import device as runtime
 from engine.errors import VocabError
 from engine.model.growth import grown_tensors
-from engine.model.gru import TextGenerator, weights_with_prefix
+from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.vocab import SPECIALS, Vocab
 from engine.storage.atomic_write import new_file
 
 _GROWTH = 5  # purpose of a derived seed
-
-
-_CONTEXTS = "ngram_bias.contexts"
+_CONTEXTS = "ngram_input.contexts"
 """The end of the names of the only tensors of integers."""
 
 
@@ -126,8 +124,9 @@ def _mismatch(info: CheckpointInfo, tensor_specs: dict[str, TensorSpec]) -> str:
     if info.step:
         for name, parameter in model.named_parameters():  # of tied ones, the first
             wanted[f"optimizer.step.{name}"] = ()
-            shape = tuple(parameter.shape)
-            wanted |= {f"optimizer.{moment}.{name}": shape for moment in ("exp_avg", "exp_avg_sq")}
+            states = ("row_square",) if name == TABLE_NAME else ("exp_avg", "exp_avg_sq")
+            shape = tuple(parameter.shape[:1] if name == TABLE_NAME else parameter.shape)
+            wanted |= {f"optimizer.{state}.{name}": shape for state in states}
     generators = {name: spec for name, spec in tensor_specs.items() if name.startswith("generator.")}
     found = {name: (spec.dtype, spec.shape) for name, spec in tensor_specs.items() if name not in generators}
     if found != {name: ("I64" if name.endswith(_CONTEXTS) else "F32", shape) for name, shape in wanted.items()}:
@@ -148,7 +147,7 @@ def _invalid_values(tensors: dict[str, Tensor]) -> str:
     for name, tensor in tensors.items():
         if tensor.dtype.is_floating_point and tensor.numel():
             low, high = (float(bound) for bound in torch.aminmax(tensor))  # NaN if any element is
-            is_square = name.startswith("optimizer.exp_avg_sq.")
+            is_square = name.startswith(SQUARES)
             # a squared gradient may overflow: its weight then stops changing, which does no harm
             if not low > -math.inf or (high == math.inf and not is_square):
                 return f"{name} has non-finite values"

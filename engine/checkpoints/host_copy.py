@@ -15,6 +15,9 @@ from torch import Tensor
 
 from engine.checkpoints.header import TensorSpec
 
+SQUARES = ("optimizer.exp_avg_sq.", "optimizer.row_square.")
+"""Prefixes of the squared gradients; one that overflows to infinity stops the change of its weights, and no more."""
+
 
 @dataclass(frozen=True, eq=False)
 class HostCopy:
@@ -81,13 +84,13 @@ class HostCopy:
     def is_finite(self) -> bool:
         """Whether all numbers are finite, so that the checkpoint can be loaded.
 
-        A squared gradient may be infinite: AdamW does not change its weight then.
+        A squared gradient may be infinite, see `SQUARES`.
         """
         for name, tensor in self.tensors.items():
             values = tensor.numpy()
             with np.errstate(all="ignore"):  # a sum of finite numbers may overflow
                 if tensor.is_floating_point() and not np.isfinite(values.sum()) and not np.isfinite(values).all():
-                    is_square = name.startswith("optimizer.exp_avg_sq.")
+                    is_square = name.startswith(SQUARES)
                     if not is_square or not (values >= 0).all():
                         return False
         return True

@@ -29,8 +29,7 @@ class FusedAdamW:
         self._weight_decay = weight_decay
         self.step_count = torch.zeros((), device=flat.weights.device)
         """Steps that were not skipped, () float32."""
-        self.exp_avg, self.exp_avg_sq = torch.zeros_like(flat.weights), torch.zeros_like(flat.weights)  # (P,)
-        self._moments = self.exp_avg[: flat.num_dense], self.exp_avg_sq[: flat.num_dense]
+        self.exp_avg, self.exp_avg_sq = (torch.zeros_like(flat.dense_weights) for _ in range(2))  # (D,)
 
     @torch.no_grad()
     def step(self, learning_rate: float | Tensor, is_skipped: Tensor) -> None:
@@ -41,7 +40,7 @@ class FusedAdamW:
         if self.flat.weights.device.type not in IGNORE_FOUND_INF:
             self._update(learning_rate, is_skipped.float())
             return
-        updated = (self.flat.dense_weights, *self._moments, self.step_count)
+        updated = (self.flat.dense_weights, self.exp_avg, self.exp_avg_sq, self.step_count)
         before = [tensor.clone() for tensor in updated]
         self._update(learning_rate, None)
         for tensor, old in zip(updated, before, strict=True):
@@ -49,12 +48,11 @@ class FusedAdamW:
 
     def _update(self, learning_rate: float | Tensor, found_inf: Tensor | None) -> None:
         self.step_count.add_(1)
-        exp_avg, exp_avg_sq = self._moments
         torch._fused_adamw_(
             [self.flat.dense_weights],
             [self.flat.dense_grads],
-            [exp_avg],
-            [exp_avg_sq],
+            [self.exp_avg],
+            [self.exp_avg_sq],
             [],
             [self.step_count],
             lr=learning_rate,

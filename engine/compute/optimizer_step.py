@@ -1,9 +1,9 @@
 """`OptimizerStep`: from the gradient to new weights, without waiting for the device.
 
 The gradient is clipped by its norm, AdamW updates the weights, and loss and norm go to the `LossBuffer`. The table of
-an n-gram bias has a `LazyAdam` of its own, and no part in norm and clipping: each row is learned from few places. The
-device itself skips the update if the loss or the gradient is not finite. After a sum over several processes all of them
-find the same numbers in it, and decide the same.
+an n-gram input has a `RowRmsprop` of its own, and no part in norm and clipping: each row is learned from few places.
+The device itself skips the update if the loss or the gradient is not finite. After a sum over several processes all of
+them find the same numbers in it, and decide the same.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from engine.compute.adamw import FusedAdamW
-from engine.compute.lazy_adam import LazyAdam
 from engine.compute.loss_buffer import LossBuffer
+from engine.compute.row_rmsprop import RowRmsprop
 from engine.model.flat_parameters import FlatParameters
 
 
@@ -26,7 +26,8 @@ class OptimizerStep:
         """Update the weights of `flat`; infinity for `max_grad_norm` clips nothing."""
         self._flat = flat
         self._adamw = adamw
-        self._lazy_adam = None if flat.table is None else LazyAdam(flat.table, adamw)
+        self.of_table = None if flat.table is None else RowRmsprop(flat.table, adamw.step_count)
+        """None without an n-gram input."""
         self._losses = losses
         self._max_grad_norm = max_grad_norm
         self.has_begun = False
@@ -42,7 +43,7 @@ class OptimizerStep:
         is_skipped: Tensor = ~(loss.isfinite() & grad_norm.isfinite())
         self.has_begun = True
         self._adamw.step(learning_rate, is_skipped)
-        if self._lazy_adam is not None:
-            self._lazy_adam.step(learning_rate, is_skipped)
+        if self.of_table is not None:
+            self.of_table.step(learning_rate, is_skipped)
         self._losses.write(loss, grad_norm)
         return is_skipped

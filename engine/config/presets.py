@@ -77,8 +77,8 @@ _EPOCHS_WITHOUT_BUDGET = 6.0
 """Assumed number of epochs, for the dropout; the length of such a run is unknown."""
 _HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
 """Largest hidden size for a corpus of fewer characters than the key."""
-_NGRAM_ORDER = 3
-"""Longest context with logits of its own; 0 for none."""
+NGRAM_ORDER = 4
+"""Characters of the longest context with an input of its own; 0 for none."""
 _DROPOUTS = {40.0: 0.3, 15.0: 0.2, 6.0: 0.1}
 """Dropout by minimum number of epochs, highest first."""
 
@@ -243,7 +243,7 @@ def _auto_model(settings: Mapping[str, Setting], hidden_size: int, num_layers: i
         num_layers=num_layers,
         dropout=next((dropout for at_least, dropout in _DROPOUTS.items() if epochs >= at_least), 0.0),
         tied_embeddings=embedding_size == hidden_size,
-        ngram_order=_NGRAM_ORDER,
+        ngram_order=NGRAM_ORDER,
     )
 
 

@@ -56,8 +56,8 @@ class ModelConfig:
     tied_embeddings: bool = False
     """Share one matrix between embedding and output projection."""
     ngram_order: int = 0
-    """Learn logits of their own for frequent contexts of the last 2, or 2 and 3, characters; 0 disables them. At most
-    16,384 contexts, fewer with a vocabulary of more than 256 characters."""
+    """Learn an input of the first layer for each frequent context of 2 characters up to this number, 2 to 4; 0 disables
+    them. At most 16,384 contexts, fewer with a hidden size of more than 256."""
     ngram_contexts: int = 0
     """Number of these contexts (R), counted in the training tweets at the start of a run."""
 
@@ -67,7 +67,7 @@ class ModelConfig:
         require_between(self, "hidden_size", 1, 8192)
         require_between(self, "num_layers", 1, 16)
         require_between(self, "dropout", 0.0, 0.95)
-        require("ngram_order", self.ngram_order, "0, 2 or 3", is_valid=self.ngram_order in {0, 2, 3})
+        require("ngram_order", self.ngram_order, "0, 2, 3 or 4", is_valid=self.ngram_order in {0, 2, 3, 4})
         require_between(self, "ngram_contexts", 0, MAX_NGRAM_CONTEXTS)
         is_square = not self.tied_embeddings or self.embedding_size == self.hidden_size
         allowed = f"equal to hidden_size, {self.hidden_size}, with tied embeddings"
@@ -78,7 +78,7 @@ class ModelConfig:
         embedding = 0 if self.tied_embeddings else vocab_size * self.embedding_size
         inputs = (self.embedding_size, *[self.hidden_size] * (self.num_layers - 1))
         layers = sum(3 * self.hidden_size * (size + self.hidden_size + 2) for size in inputs)
-        table = vocab_size * (1 + self.ngram_contexts) if self.ngram_contexts else 0
+        table = self.hidden_size * (1 + self.ngram_contexts) if self.ngram_contexts else 0
         return embedding + layers + vocab_size * (self.hidden_size + 1) + table
 
 

@@ -1,51 +1,64 @@
-"""The frequent contexts of some tweets: the last two, or two and three, characters before a prediction.
+"""The frequent contexts of some tweets: the last two, three or four characters before a prediction.
 
-They are counted once, at the start of a run, and become the rows of an n-gram bias (`engine.model.ngram_bias`). A row
+They are counted once, at the start of a run, and become the rows of an n-gram input (`engine.model.ngram_input`). A row
 that is seen only a few times would memorize these few places. Imports no torch.
+
+A context is at most as frequent as the same one without its first character. So the longer ones are counted only at
+places whose shorter one is frequent, as (first character, index of the shorter one), which has a bin of its own if
+there are not too many.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
 from engine.config.run import MAX_NGRAM_CONTEXTS
 from engine.corpus.encoded_tweets import EncodedTweets, Ids
-from engine.model.ngram_codes import pair_code, triple_code
-from engine.model.vocab import BOS, PAD
+from engine.model.ngram_codes import EMPTY_WINDOW, LONGEST, NUM_IDS, appended, context_code
+from engine.model.vocab import BOS, PAD, UNK
 
-MIN_PAIR_COUNT, MIN_TRIPLE_COUNT = 5, 30
+MIN_COUNTS: Final[Mapping[int, int]] = {2: 5, 3: 30, 4: 60}
+"""Least number of occurrences, not decreasing, by the number of characters."""
 MAX_CHARS, MAX_SORTED_CHARS = 4_000_000, 1_000_000
 """Characters that are counted, in bins or by sorting; of a larger corpus, those of an even sample of its tweets."""
-MAX_BINS = 1 << 24
-"""Up to so many possible contexts, 256 characters, each has a bin of its own."""
+MAX_BINS = 1 << 23
+"""Up to so many possible contexts, each has a bin of its own."""
+_MAX_BINNED_VOCAB = 256
+"""Largest vocabulary of which `MAX_CHARS` are counted: that of a larger one may need sorting."""
 MAX_NUMBERS = 1 << 22
-"""Limit of contexts times vocabulary: 16 MB in float32, five times (table, gradient, two moments, average)."""
+"""Limit of contexts times hidden size: 16 MB in float32, three times (table, gradient, average)."""
 
 
-def frequent_contexts(tweets: EncodedTweets, vocab_size: int, order: int) -> Ids:
+def frequent_contexts(tweets: EncodedTweets, vocab_size: int, order: int, hidden_size: int) -> Ids:
     """Return the codes of the contexts that occur often enough, ascending, (R,); none for an order of 0.
 
-    Those of two characters need 5 occurrences and those of three 30, in a sample in proportion. The most frequent ones
-    are returned, at most `MAX_NGRAM_CONTEXTS` and `MAX_NUMBERS` / `vocab_size`. Needs up to 0.3 GB for a moment.
+    They have 2 to `order` characters and need `MIN_COUNTS`, in a sample in proportion. The most frequent ones are
+    returned, at most `MAX_NGRAM_CONTEXTS` and `MAX_NUMBERS` / `hidden_size`. Needs up to 0.3 GB for a moment.
     """
-    most = min(MAX_NGRAM_CONTEXTS, MAX_NUMBERS // vocab_size)
+    most = min(MAX_NGRAM_CONTEXTS, MAX_NUMBERS // hidden_size)
     if order == 0 or len(tweets) == 0:
         return np.empty(0, dtype=np.int64)
-    limit = MAX_CHARS if vocab_size**3 <= MAX_BINS else MAX_SORTED_CHARS
+    limit = MAX_CHARS if vocab_size <= _MAX_BINNED_VOCAB else MAX_SORTED_CHARS
     share = min(1.0, limit / tweets.num_targets)
     inputs = _with_starts(tweets if share == 1 else _sample(tweets, share))
-    codes = inputs[1:-1] * vocab_size + inputs[2:]
-    pairs, pair_counts = _frequent(codes, vocab_size, 2, MIN_PAIR_COUNT * share)
-    found, counts = [pair_code(*np.divmod(pairs, vocab_size))], [pair_counts]
-    if order > 2:
-        codes += inputs[:-2] * vocab_size**2
-        triples, triple_counts = _frequent(codes, vocab_size, 3, MIN_TRIPLE_COUNT * share)
-        first, rest = np.divmod(triples, vocab_size**2)
-        found.append(triple_code(first, *np.divmod(rest, vocab_size)))
-        counts.append(triple_counts)
-    most_frequent = np.argsort(-np.concatenate(counts), kind="stable")[:most]
+    inputs[inputs >= NUM_IDS] = UNK
+    places = np.flatnonzero(inputs != PAD)
+    suffixes, num_suffixes = inputs[places], min(vocab_size, NUM_IDS)  # at first of one character
+    found, found_counts = [], []
+    for length in range(2, order + 1):
+        contexts = inputs[places - length + 1] * num_suffixes + suffixes
+        counts, suffixes = _frequent(contexts, num_suffixes * min(vocab_size, NUM_IDS), MIN_COUNTS[length] * share)
+        places, suffixes = places[suffixes >= 0], suffixes[suffixes >= 0]
+        num_suffixes = len(counts)
+        examples = np.empty(num_suffixes, dtype=np.int64)
+        examples[suffixes] = places
+        found.append(_codes_at(inputs, examples, length))
+        found_counts.append(counts)
+    most_frequent = np.argsort(-np.concatenate(found_counts), kind="stable")[:most]
     return np.sort(np.concatenate(found)[most_frequent])
 
 
@@ -57,25 +70,36 @@ def _sample(tweets: EncodedTweets, share: float) -> EncodedTweets:
 
 
 def _with_starts(tweets: EncodedTweets) -> Ids:
-    """Return the inputs of all tweets one after the other, `PAD PAD BOS` and the characters of each."""
-    starts = tweets.offsets[:-1] + 3 * np.arange(len(tweets))
-    inputs = np.full(len(tweets.token_ids) + 3 * len(tweets), PAD, dtype=np.int64)
+    """Return the inputs of all tweets one after the other, `PAD PAD PAD BOS` and the characters of each."""
+    starts = tweets.offsets[:-1] + LONGEST * np.arange(len(tweets))
+    inputs = np.full(len(tweets.token_ids) + LONGEST * len(tweets), PAD, dtype=np.int64)
     is_char = np.ones(len(inputs), dtype=np.bool_)
-    for place in range(3):
+    for place in range(LONGEST):
         is_char[starts + place] = False
     inputs[is_char] = tweets.token_ids
-    inputs[starts + 2] = BOS
+    inputs[starts + LONGEST - 1] = BOS
     return inputs
 
 
-def _frequent(codes: Ids, vocab_size: int, order: int, least: float) -> tuple[Ids, Ids]:
-    """Return the codes, in base `vocab_size`, that occur `least` times and do not end in padding, and their counts."""
-    if vocab_size**order <= MAX_BINS:
-        counts = np.bincount(codes)
-        values = np.flatnonzero(counts >= max(1.0, least))
-        counts = counts[values]
+def _frequent(contexts: Ids, num_possible: int, least: float) -> tuple[Ids, Ids]:
+    """Return the counts of the contexts, numbers below `num_possible`, that occur `least` times, and their indices.
+
+    The latter are the index of each place's context in the counts, -1 if it is not frequent.
+    """
+    if num_possible <= MAX_BINS:
+        counts = np.bincount(contexts, minlength=num_possible)
+        numbers = contexts
     else:
-        values, counts = np.unique(codes, return_counts=True)
-        values, counts = values[counts >= least], counts[counts >= least]
-    is_context = values % vocab_size != PAD
-    return values[is_context], counts[is_context]
+        _, numbers, counts = np.unique(contexts, return_inverse=True, return_counts=True)
+    is_frequent = counts >= max(1.0, least)
+    indices = np.where(is_frequent, np.cumsum(is_frequent) - 1, -1)
+    return counts[is_frequent], indices[numbers]
+
+
+def _codes_at(inputs: Ids, places: Ids, length: int) -> Ids:
+    """Return the codes of the contexts of this length that end at these places."""
+    windows = np.full(len(places), EMPTY_WINDOW, dtype=np.int64)
+    for back in reversed(range(LONGEST)):
+        windows = appended(windows, inputs[places - back])
+    codes: Ids = context_code(windows, length)
+    return codes

@@ -5,6 +5,7 @@
     n = tanh(W_in x + b_in + r * (W_hn h + b_hn))       candidate
     h' = (1 - z) * n + z * h                            hidden
 
+In the first layer, an n-gram input (`engine.model.ngram_input`) adds the rows of the last characters to W_in x.
 `nn.GRU` returns only h'. No gradient is recorded here, so that a computation may pause between two characters without
 leaving torch in another mode.
 """
@@ -12,7 +13,6 @@ leaving torch in another mode.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.model.gru import TextGenerator
+from engine.model.ngram_codes import ORDERS
+from engine.model.ngram_input import NO_ROW
 
 
 class GruStep(NamedTuple):
@@ -66,11 +68,11 @@ class ExplicitGru:
         self.embedding = model.embed.weight.detach().clone()  # (V, E)
         self._proj_weight_t = model.proj.weight.detach().t().contiguous()  # (H, V)
         self._proj_bias = model.proj.bias.detach().clone()  # (V,)
-        self._ngram_bias = copy.deepcopy(model.ngram_bias)
+        self._ngram_input = copy.deepcopy(model.ngram_input)
 
     @cached_property
     def table(self) -> Tensor:
-        """The first layer's `project` of every token id, (V, 3H)."""
+        """The first layer's `project` of every token id, (V, 3H), without an n-gram input."""
         return self.layers[0].project(self.embedding)
 
     def initial_states(self, num_rows: int) -> list[Tensor]:
@@ -84,17 +86,22 @@ class ExplicitGru:
             after.append(layer.step(layer.project(after[-1]), state).hidden)
         return after
 
-    def ngram_rows(self, inputs: Sequence[int]) -> Tensor:
-        """Return the rows of the n-gram bias after each of a text's inputs, (2, M): two characters, and three."""
-        if self._ngram_bias is None:
-            return torch.zeros(2, len(inputs), dtype=torch.int64)
-        return self._ngram_bias.rows_of(torch.tensor([inputs]))[:, 0]
+    def ngram_rows(self, inputs: Tensor) -> Tensor:
+        """Return the rows of the n-gram input at each of the inputs (B, T) of whole texts, (3, B, T), in `ORDERS`."""
+        if self._ngram_input is None:
+            return inputs.new_full((len(ORDERS), *inputs.shape), NO_ROW)
+        return self._ngram_input.rows_of(inputs)
 
     @torch.no_grad()
-    def logits(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """Return the logits (M, V) after states (M, H) of the last layer, with these `ngram_rows` (2, M)."""
-        logits = torch.addmm(self._proj_bias, hidden, self._proj_weight_t)
-        return logits if self._ngram_bias is None else logits + self._ngram_bias.logits(rows)
+    def add_ngrams(self, projected: Tensor, rows: Tensor) -> Tensor:
+        """Add these `ngram_rows`, (3, M), to the first layer's `project`, (M, 3H), and return it."""
+        if self._ngram_input is not None:
+            projected[:, 2 * self.hidden_size :] += self._ngram_input.sums(rows)
+        return projected
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits (M, V) after states (M, H) of the last layer."""
+        return torch.addmm(self._proj_bias, hidden, self._proj_weight_t)
 
     def gradient_of_nats(self, log_probs: Tensor, target: int) -> Tensor:
         """Return the gradient (H,) of the target's cost in nats by the last layer's state; `log_probs` (V,)."""

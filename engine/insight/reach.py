@@ -2,9 +2,9 @@
 
 Occlusion (Zeiler and Fergus 2014, arXiv:1311.2901; of words by Li, Monroe and Jurafsky 2016, arXiv:1612.08220) replaces
 one input's embedding by the mean embedding of the vocabulary's characters, each counted once, and runs the model again.
-The special symbols are not part of that mean: `<PAD>` is never trained, and the others mark ends. A replaced input is
-in no context of the n-gram bias. The gradient
-(Simonyan, Vedaldi and Zisserman 2013, arXiv:1312.6034) is that of the true character's bits.
+The special symbols are not part of that mean: `<PAD>` is never trained, and the others mark ends. A context that
+contains the replaced input has no row in the n-gram input. The gradient (Simonyan, Vedaldi and Zisserman 2013,
+arXiv:1312.6034) is that of the true character's bits, by the embeddings; the rows of the n-gram input stay the same.
 
 P is the position of the target: the inputs 0 to P precede it.
 """
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from engine.insight.explicit_gru import ExplicitGru, GruLayer
 from engine.insight.trace import LayerTrace, Trace, require_finite, trace
-from engine.model.ngram_bias import NO_ROW
+from engine.model.ngram_codes import ORDERS
+from engine.model.ngram_input import NO_ROW
 from engine.model.vocab import EOS, SPECIALS
 from engine.pieces import Pieces
 
@@ -41,9 +42,7 @@ def occlusion(gru: ExplicitGru, token_ids: list[int], position: int) -> Pieces[T
     for first in range(0, position + 1, _BATCH_ROWS):
         last[first : first + _BATCH_ROWS] = yield from _replaced_runs(gru, true, first)
     target = _target(token_ids, position)
-    rows = gru.ngram_rows(true.inputs)[:, -1:].repeat(1, position + 1)  # (2, P + 1)
-    rows[0, -2:] = rows[1, -3:] = NO_ROW
-    log_probs = gru.logits(last, rows).log_softmax(dim=-1)  # (P + 1, V)
+    log_probs = gru.logits(last).log_softmax(dim=-1)  # (P + 1, V)
     bits = (true.log_probs[-1, target] - log_probs[:, target]) / math.log(2)
     require_finite(bits)
     return bits
@@ -54,14 +53,18 @@ def _replaced_runs(gru: ExplicitGru, true: Trace, first: int) -> Pieces[Tensor]:
     num_inputs = len(true.inputs)
     projected = gru.layers[0].project(true.embedded[first:])  # (inputs, 3H)
     replaced = gru.layers[0].project(mean_embedding(gru)[None])  # (1, 3H)
+    true_rows = gru.ngram_rows(torch.tensor([true.inputs]))[:, 0]  # (3, P + 1)
+    lengths = torch.tensor(ORDERS)[:, None]  # (3, 1)
     states = gru.initial_states(0)
     for place in range(first, num_inputs):
-        inputs = projected[place - first].expand(len(states[0]), -1)  # (rows, 3H)
+        inputs = projected[place - first].repeat(len(states[0]), 1)  # (rows, 3H)
         if place < first + _BATCH_ROWS:  # another row
             inputs = torch.cat([inputs, replaced])
             before = [layer.hidden[place, None] for layer in true.layers]
             states = [torch.cat([rows, row]) for rows, row in zip(states, before, strict=True)]
-        states = gru.step(inputs, states)
+        distances = torch.arange(place - first, place - first - len(inputs), -1)  # (rows,): back to the replaced input
+        ngram_rows = torch.where(distances < lengths, NO_ROW, true_rows[:, place, None])  # (3, rows)
+        states = gru.step(gru.add_ngrams(inputs, ngram_rows), states)
         yield
     return states[-1]
 

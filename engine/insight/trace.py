@@ -51,23 +51,24 @@ def trace(gru: ExplicitGru, token_ids: list[int], held: HeldUnit | None = None) 
     inputs = [BOS, *token_ids]
     embedded = gru.embedding[inputs]  # (T + 1, E)
     layers: list[LayerTrace] = []
-    of_layer = embedded
+    rows = gru.ngram_rows(torch.tensor([inputs]))[:, 0]  # (3, T + 1)
+    projected = gru.add_ngrams(gru.layers[0].project(embedded), rows)  # (T + 1, 3H)
     for number, layer in enumerate(gru.layers):
-        layers.append((yield from _trace_layer(layer, of_layer, number, held)))
-        of_layer = layers[-1].hidden[1:]  # (T + 1, H)
-    log_probs = gru.logits(of_layer, gru.ngram_rows(inputs)).log_softmax(dim=-1)  # (T + 1, V)
+        if number > 0:
+            projected = layer.project(layers[-1].hidden[1:])  # (T + 1, 3H)
+        layers.append((yield from _trace_layer(layer, projected, number, held)))
+    log_probs = gru.logits(layers[-1].hidden[1:]).log_softmax(dim=-1)  # (T + 1, V)
     require_finite(log_probs)
     yield
     return Trace(tuple(inputs), (*token_ids, EOS), embedded, layers, log_probs)
 
 
-def _trace_layer(layer: GruLayer, inputs: Tensor, number: int, held: HeldUnit | None) -> Pieces[LayerTrace]:
-    """Trace layer `number` along `inputs` (T + 1, E or H)."""
-    projected = layer.project(inputs)  # (T + 1, 3H)
+def _trace_layer(layer: GruLayer, projected: Tensor, number: int, held: HeldUnit | None) -> Pieces[LayerTrace]:
+    """Trace layer `number`, with the `projected` inputs (T + 1, 3H)."""
     yield
-    reset, update, candidate = inputs.new_empty(3, len(inputs), layer.size)
-    hidden = inputs.new_zeros(len(inputs) + 1, layer.size)
-    for place in range(len(inputs)):
+    reset, update, candidate = projected.new_empty(3, len(projected), layer.size)
+    hidden = projected.new_zeros(len(projected) + 1, layer.size)
+    for place in range(len(projected)):
         here = slice(place, place + 1)
         step = layer.step(projected[here], hidden[here])
         if held is not None:

@@ -3,12 +3,12 @@
 Norm, update, average, cast to another precision and the sum over several processes are then one operation each. The
 gradient's buffer has one more element, the loss, so that both are summed at once.
 
-The table of an `NgramBias`, of which a step touches few rows, comes last, after the *dense* parameters: norm, AdamW and
-the cast exclude it. The gradient's buffer also counts how often each row is touched, so that after a sum over
+The table of an `NgramInput`, of which a step touches few rows, comes last, after the *dense* parameters: norm, AdamW
+and the cast exclude it. The gradient's buffer also counts how often each row is touched, so that after a sum over
 processes each knows the rows of all. **The gradient of a row whose count is zero is zero.**
 
-    weights          dense (D,)   table (1 + R, V)
-    grads_and_loss   dense (D,)   table (1 + R, V)   touched (1 + R,)   loss (1,)
+    weights          dense (D,)   table (1 + R, H)
+    grads_and_loss   dense (D,)   table (1 + R, H)   touched (1 + R,)   loss (1,)
 
 **Layout.** cuDNN uses the weights of a GRU in place only if they start their storage, in cuDNN's own order
 (`try_get_weight_buf` in ATen's `cudnn/RNN.cpp`); `nn.GRU.flatten_parameters` has laid them out so when the model was
@@ -34,10 +34,10 @@ ROW = 1024
 
 @dataclass(frozen=True)
 class Table:
-    """The buffers of an `NgramBias`."""
+    """The buffers of an `NgramInput`."""
 
-    weight: Tensor  # (1 + R, V)
-    grad: Tensor  # (1 + R, V)
+    weight: Tensor  # (1 + R, H)
+    grad: Tensor  # (1 + R, H)
     touched: Tensor  # (1 + R,): how often a place of the step has each row
 
 
@@ -51,7 +51,7 @@ class FlatParameters:
         parameters = list(named.values())
         self._names = list(named)
         self._shapes = [parameter.shape for parameter in parameters]
-        table = None if model.ngram_bias is None else model.ngram_bias.weight
+        table = None if model.ngram_input is None else model.ngram_input.weight
         self._table_shape = None if table is None else table.shape
         num_rows, num_in_table = (0, 0) if table is None else (len(table), table.numel())
         weights = _common_buffer(parameters)
@@ -70,7 +70,7 @@ class FlatParameters:
         grads_of_all, touched, [self.loss] = self.grads_and_loss.split_with_sizes([len(weights), num_rows, 1])
         self.dense_weights, self.dense_grads = weights[: self.num_dense], grads_of_all[: self.num_dense]  # (D,)
         self.table = None
-        """None without an `NgramBias`."""
+        """None without an `NgramInput`."""
         if table is not None:
             self.table = Table(self.table_of(weights), self.table_of(grads_of_all), touched)
         self.views_of_grads = list(self.views(grads_of_all).values())
@@ -79,7 +79,7 @@ class FlatParameters:
             parameter.grad = grad
 
     def table_of(self, buffer: Tensor) -> Tensor:
-        """Return the table, (1 + R, V), in a buffer (P,) of this layout."""
+        """Return the table, (1 + R, H), in a buffer (P,) of this layout."""
         if self._table_shape is None:
             raise TypeError("the model has no table")
         return buffer[self.num_dense :].view(self._table_shape)
@@ -143,7 +143,7 @@ def _common_buffer(tensors: Sequence[Tensor]) -> Tensor | None:
 def _layout(model: TextGenerator, parameters: Sequence[nn.Parameter]) -> tuple[list[int], int]:
     """Return the offset of each parameter, and the number of elements; the table is the last parameter."""
     recurrent = list(model.rnn.parameters())
-    dense = list(parameters) if model.ngram_bias is None else list(parameters[:-1])
+    dense = list(parameters) if model.ngram_input is None else list(parameters[:-1])
     offsets: dict[nn.Parameter, int] = {}
     end = 0
     if (block := _common_buffer(recurrent)) is not None:
@@ -153,7 +153,7 @@ def _layout(model: TextGenerator, parameters: Sequence[nn.Parameter]) -> tuple[l
             offsets[parameter] = -(-end // ALIGNMENT) * ALIGNMENT
             end = offsets[parameter] + parameter.numel()
     end = -(-end // ROW) * ROW
-    if model.ngram_bias is not None:
-        offsets[model.ngram_bias.weight] = end
-        end += model.ngram_bias.weight.numel()
+    if model.ngram_input is not None:
+        offsets[model.ngram_input.weight] = end
+        end += model.ngram_input.weight.numel()
     return [offsets[parameter] for parameter in parameters], end

@@ -1,8 +1,8 @@
 """Growth of a trained model's vocabulary: more characters get rows of their own after those of the others.
 
 The new rows of embedding, projection and bias are drawn as those of a new model, from a generator of their own. Their
-averages equal them, and the moments of the optimizer there are zero. The table of an n-gram bias gets columns of zeros;
-its contexts stay those of the first training tweets. All else is unchanged.
+averages equal them, and the moments of the optimizer there are zero. All else is unchanged: the contexts of an n-gram
+input stay those of the first training tweets.
 """
 
 from __future__ import annotations

@@ -6,14 +6,15 @@ N characters of a batch without padding.
         inp (B, T) ──embed──> (B, T, E) ──rnn──> (B, T, H) ──proj──> logits (B, T, V)
                                         hidden (L, B, H) ──> hidden (L, B, H)
 
-The last two and three characters may add logits of their own (`engine.model.ngram_bias`).
+The last two to four characters may have an input of their own to the first layer (`engine.model.ngram_input`).
 
 Attribute and parameter names are the tutorial's (CSC321 Tutorial 11), so a `state_dict` of either loads in the other,
-except for `ngram_bias.*`, which the tutorial's model lacks.
+except for `ngram_input.*`, which the tutorial's model lacks.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +23,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from engine.config.run import ModelConfig
-from engine.model.ngram_bias import NgramBias
+from engine.model.ngram_input import NgramInput, widened_weight
+
+# `widened_weight` is not in the buffer of cuDNN's weights, so torch copies all of them to a new one, and warns of it.
+warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+
+TABLE_NAME = "ngram_input.weight"
+"""Of the parameter that is a table of rows."""
 
 _INITIALIZATIONS = frozenset({nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_})
 
@@ -45,7 +52,7 @@ class _NoInitialization(TorchFunctionMode):
 class TextGenerator(nn.Module):
     """Embedding, GRU and output projection, with dropout between GRU layers and before the projection."""
 
-    ngram_bias: NgramBias | None
+    ngram_input: NgramInput | None
 
     def __init__(
         self,
@@ -61,7 +68,7 @@ class TextGenerator(nn.Module):
         """Draw PyTorch's default initial weights from the global generator.
 
         With `tied_embeddings` (Press and Wolf 2017, arXiv:1608.05859), `embed` and `proj` share one matrix, (V, H),
-        with an initial standard deviation of H^-1/2. With `ngram_contexts`, there is an `ngram_bias` of so many rows.
+        with an initial standard deviation of H^-1/2. With `ngram_contexts`, there is an `ngram_input` of so many rows.
         """
         super().__init__()
         self.embed = nn.Embedding(vocab_size, embedding_size)
@@ -72,7 +79,7 @@ class TextGenerator(nn.Module):
         if tied_embeddings:
             nn.init.normal_(self.embed.weight, std=hidden_size**-0.5)
             self.proj.weight = self.embed.weight
-        self.ngram_bias = NgramBias(ngram_contexts, vocab_size) if ngram_contexts else None
+        self.ngram_input = NgramInput(ngram_contexts, hidden_size) if ngram_contexts else None
 
     @classmethod
     def from_config(cls, vocab_size: int, config: ModelConfig) -> TextGenerator:
@@ -99,15 +106,34 @@ class TextGenerator(nn.Module):
     def forward(self, inp: Tensor, hidden: Tensor | None = None, before: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the logits (B, T, V) of the character after each one of `inp`, and the last hidden state (L, B, H).
 
-        `inp` (B, T) token ids; `hidden` (L, B, H), None for zeros; `before` (B, 2) the token ids before `inp`, None at
-        the start of a tweet, matters to the `ngram_bias` only.
+        `inp` (B, T) token ids; `hidden` (L, B, H), None for zeros; `before` (B, 3) the token ids before `inp`, None at
+        the start of a tweet, matters to the `ngram_input` only.
         """
         embedded = self.embed(inp)  # (B, T, E)
-        output, hidden = self.rnn(embedded, hidden)  # (B, T, H), (L, B, H)
-        logits = self.proj(self.dropout(output))  # (B, T, V)
-        if self.ngram_bias is not None:
-            logits = logits + self.ngram_bias(inp, before)  # (B, T, V)
-        return logits, hidden
+        if self.ngram_input is None:
+            output, hidden = self.rnn(embedded, hidden)  # (B, T, H), (L, B, H)
+        else:
+            if hidden is None:
+                hidden = embedded.new_zeros(self.rnn.num_layers, len(inp), self.rnn.hidden_size)
+            candidate = self.ngram_input(inp, before).to(embedded.dtype)  # (B, T, H)
+            inputs = torch.cat([embedded, candidate], dim=-1)  # (B, T, E + H)
+            output, hidden = run_gru(self.rnn, inputs, hidden, batch_first=True)
+        return self.proj(self.dropout(output)), hidden  # (B, T, V)
+
+
+def run_gru(rnn: nn.GRU, inputs: Tensor, hidden: Tensor, *, batch_first: bool) -> tuple[Tensor, Tensor]:
+    """Return outputs and last hidden state (L, B, H) of a GRU.
+
+    The inputs are (B, T, E), or (B, T, E + H) if they end in those of the candidate, see `widened_weight`. Inputs and
+    outputs are time-major unless `batch_first`.
+    """
+    weights: list[Tensor] = [weight for layer in rnn.all_weights for weight in layer]
+    if inputs.shape[-1] > rnn.input_size:
+        weights[0] = widened_weight(weights[0])
+    result: tuple[Tensor, Tensor] = torch.gru(
+        inputs, hidden, weights, rnn.bias, rnn.num_layers, rnn.dropout, rnn.training, rnn.bidirectional, batch_first
+    )
+    return result
 
 
 def weights_with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

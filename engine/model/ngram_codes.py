@@ -1,35 +1,32 @@
-"""The code of a context, the last two or three characters before a prediction, as one int64. Imports no torch.
+"""The code of a context, the last two, three or four characters before a prediction, as one int64. Imports no torch.
 
-A token id has 21 bits, enough for all of Unicode, so that a code does not depend on the size of the vocabulary. Codes
-of two characters are negative, codes of three are not: so they differ, and those of two are sorted first.
+The last four token ids are the *window* of a place, 16 bits each. A context's code has its ids in the highest bits, in
+the order of the text, and zeros after them. As no context ends in `PAD`, id 0, codes of different lengths differ.
+
+**Limit.** 65,536 ids: all characters of most scripts, but not all of Unicode. Ids are in descending order of frequency;
+those beyond count as `UNK` in a context.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
+from engine.model.vocab import UNK
 
-ID_BITS: Final = 21
-_PAIRS_BELOW_ZERO: Final = 1 << 2 * ID_BITS
-_MASK: Final = (1 << ID_BITS) - 1
-
-
-def pair_code(first: Any, last: Any) -> Any:  # noqa: ANN401 - integers, or int64 arrays or tensors of one shape
-    """Return the code of two characters by their token ids, `last` before the prediction."""
-    return (first << ID_BITS | last) - _PAIRS_BELOW_ZERO
+ORDERS: Final = (2, 3, 4)
+"""Lengths of the contexts, in characters."""
+LONGEST: Final = ORDERS[-1]
+ID_BITS: Final = 16
+NUM_IDS: Final = 1 << ID_BITS
+EMPTY_WINDOW: Final = 0
+"""The window before a tweet, four times `PAD`."""
 
 
-def triple_code(first: Any, middle: Any, last: Any) -> Any:  # noqa: ANN401 - integers, or int64 arrays or tensors
-    """Return the code of three characters by their token ids, `last` before the prediction."""
-    return first << 2 * ID_BITS | middle << ID_BITS | last
+def appended(window: Any, token_id: Any) -> Any:  # noqa: ANN401 - int64: numbers, or arrays or tensors of one shape
+    """Return the window after one more character."""
+    return window << ID_BITS | token_id - (token_id - UNK) * (token_id >= NUM_IDS)
 
 
-def ids_of_codes(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the token ids of each code (R,), in the order of the text: (R, 3); the first of a pair is -1."""
-    is_pair = codes < 0
-    codes = codes + np.where(is_pair, _PAIRS_BELOW_ZERO, 0)
-    ids = np.stack([codes >> 2 * ID_BITS, codes >> ID_BITS & _MASK, codes & _MASK], axis=1)
-    ids[is_pair, 0] = -1
-    return ids
+def context_code(window: Any, order: int) -> Any:  # noqa: ANN401 - as of `appended`
+    """Return the code of the last `order` characters of a window."""
+    return window << ID_BITS * (LONGEST - order)

@@ -1,6 +1,6 @@
-"""`NgramLookup`: the n-gram bias of B tweets, one character at a time, on any device.
+"""`NgramLookup`: the n-gram input of B tweets, one character at a time, on any device.
 
-`NgramBias.forward` is the readable reference. This one allocates no memory, so that a CUDA graph can record it.
+`NgramInput.forward` is the readable reference. This one allocates no memory, so that a CUDA graph can record it.
 """
 
 from __future__ import annotations
@@ -9,26 +9,31 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.inference_weights import NgramTable
-from engine.model.ngram_codes import ID_BITS
+from engine.model.ngram_codes import ID_BITS, LONGEST, NUM_IDS, ORDERS
+from engine.model.vocab import UNK
 
 
 class NgramLookup:
-    """The last two characters of B tweets, and the buffers of a step. Not thread-safe."""
+    """The last characters of B tweets, and the buffers of a step. Not thread-safe."""
 
-    def __init__(self, table: NgramTable, before: Tensor) -> None:
-        """Continue after token ids `before` (2, B), which are updated in place."""
+    def __init__(self, table: NgramTable, windows: Tensor, vocab_size: int) -> None:
+        """Continue after `windows` (B,) of `ngram_codes`, which are updated in place."""
         self._table = table
-        self._before = before
-        self._codes, self._rows, self._found = (torch.empty_like(before) for _ in range(3))  # (2, B)
-        self._is_found = torch.empty_like(before, dtype=torch.bool)
-        self._bias = table.weight.new_empty(before.shape[1], table.weight.shape[1])  # (B, V)
+        self._windows = windows
+        ids = torch.arange(vocab_size, device=windows.device)
+        self._ids = ids.masked_fill_(ids >= NUM_IDS, UNK)  # (V,): each character's in a window
+        self._shifts = ID_BITS * (LONGEST - torch.tensor(ORDERS, device=windows.device)[:, None])  # (3, 1)
+        num_tweets = len(windows)
+        self._last = torch.empty_like(windows)
+        self._codes, self._rows, self._found = (windows.new_empty(len(ORDERS), num_tweets) for _ in range(3))
+        self._is_found = torch.empty_like(self._codes, dtype=torch.bool)
+        self._added = table.weight.new_empty(num_tweets, table.weight.shape[1])  # (B, H)
 
-    def add_to(self, logits: Tensor, token_ids: Tensor) -> None:
-        """Append a character to each row, (B,), and add to `logits` (B, V) what the contexts of the next one add."""
-        (first, middle), (pairs, triples) = self._before, self._codes
-        torch.bitwise_left_shift(middle, ID_BITS, out=pairs).bitwise_or_(token_ids)
-        torch.bitwise_left_shift(first, 2 * ID_BITS, out=triples).bitwise_or_(pairs)
-        pairs.sub_(1 << 2 * ID_BITS)
+    def add_to(self, candidate: Tensor, token_ids: Tensor) -> None:
+        """Append a character, (B,), to each tweet, and add the rows of its contexts to `candidate` (B, H)."""
+        torch.index_select(self._ids, 0, token_ids, out=self._last)
+        self._windows.bitwise_left_shift_(ID_BITS).bitwise_or_(self._last)
+        torch.bitwise_left_shift(self._windows, self._shifts, out=self._codes)
         contexts = self._table.contexts
         torch.searchsorted(contexts, self._codes, out=self._rows)
         self._rows.clamp_(max=len(contexts) - 1)
@@ -36,6 +41,4 @@ class NgramLookup:
         torch.eq(self._found, self._codes, out=self._is_found)
         self._rows.add_(1).mul_(self._is_found)
         for rows in self._rows:
-            logits.add_(torch.index_select(self._table.weight, 0, rows, out=self._bias))
-        first.copy_(middle)
-        middle.copy_(token_ids)
+            candidate.add_(torch.index_select(self._table.weight, 0, rows, out=self._added))

@@ -18,7 +18,7 @@ from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.gpu.cuda_graphs import BucketedSteps
 from engine.compute.gpu.recorder import CudaRecorder, kept_pool_recorder
 from engine.model.gru import TextGenerator
-from engine.model.vocab import PAD
+from engine.model.ngram_codes import EMPTY_WINDOW
 from engine.sampling.logits import Floats, Ids
 from engine.sampling.ngram_lookup import NgramLookup
 
@@ -54,23 +54,23 @@ class CharStepper:
         self._weights = InferenceWeights(model)
         table = self._weights.table
         states = [table.new_zeros(1, self._weights.hidden_size) for _ in self._weights.layers]
-        self._rows = self._make_stepper(states, torch.full((2, 1), PAD, device=table.device))
+        self._rows = self._make_stepper(states, torch.full((1,), EMPTY_WINDOW, device=table.device))
 
     def select(self, rows: Ids) -> None:
         """Continue with these of the B rows, in this order; a row may be repeated."""
         indices = torch.from_numpy(rows).to(self._weights.table.device)
-        self._rows = self._make_stepper([state[indices] for state in self._rows.states], self._rows.before[:, indices])
+        self._rows = self._make_stepper([state[indices] for state in self._rows.states], self._rows.windows[indices])
 
-    def _make_stepper(self, states: list[Tensor], before: Tensor) -> SingleRowStepper | _BatchStepper:
-        """Return a stepper that continues from these states, (B, H) per layer, after token ids `before` (2, B)."""
+    def _make_stepper(self, states: list[Tensor], windows: Tensor) -> SingleRowStepper | _BatchStepper:
+        """Return a stepper that continues from these states, (B, H) per layer, and `windows` (B,) of `ngram_codes`."""
         device, is_single = states[0].device, len(states[0]) == 1
         if is_single and device.type == "cpu" and self._may_compile:
             from engine.compute.cpu.single_row import SingleRowStepper
 
-            return SingleRowStepper(self._weights, states, before)
+            return SingleRowStepper(self._weights, states, windows)
         if is_single and device.type == "cuda" and self._held is None:
-            return RecordedStepper(self._weights, states, before, kept_pool_recorder(device))
-        return _BatchStepper(self._weights, states, before, self._held)
+            return RecordedStepper(self._weights, states, windows, kept_pool_recorder(device))
+        return _BatchStepper(self._weights, states, windows, self._held)
 
     def step(self, token_ids: Ids) -> Floats:
         """Process a character of each row, (B,); return the log-probabilities (B, V) of the next one, in nats."""
@@ -80,13 +80,13 @@ class CharStepper:
 class _BatchStepper:
     """The hidden state of B tweets and the buffers of a step, in PyTorch operations."""
 
-    def __init__(self, weights: InferenceWeights, states: list[Tensor], before: Tensor, held: HeldUnit | None) -> None:
-        """Start from these states, (B, H) per layer, and last two token ids, `before` (2, B); updated in place."""
-        self.states, self.before = states, before
-        self._ngrams = None if weights.ngrams is None else NgramLookup(weights.ngrams, before)
+    def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, held: HeldUnit | None) -> None:
+        """Start from these states, (B, H) per layer, and `windows` (B,) of `ngram_codes`; updated in place."""
+        self.states, self.windows = states, windows
+        [num_rows, size], num_chars = states[0].shape, len(weights.table)
+        self._ngrams = None if weights.ngrams is None else NgramLookup(weights.ngrams, windows, num_chars)
         self._weights = weights
         self._held = held
-        [num_rows, size], num_chars = states[0].shape, len(weights.table)
         self._columns, self._logits = (states[0].new_empty(num_rows, width) for width in (4 * size, num_chars))
         self._log_probs = torch.empty_like(self._logits)
         self._products, self._sigmoids = self._columns[:, : 3 * size], self._columns[:, : 2 * size]
@@ -101,6 +101,8 @@ class _BatchStepper:
     def _compute(self, token_ids: Tensor) -> None:
         """Process a character of each row, (B,) on the device. Allocates no memory and waits for nothing."""
         torch.index_select(self._weights.table, 0, token_ids, out=self._columns)
+        if self._ngrams is not None:
+            self._ngrams.add_to(self._new, token_ids)
         for number, (layer, state) in enumerate(zip(self._weights.layers, self.states, strict=True)):
             if number > 0:
                 layer.write_input(self.states[number - 1], self._columns)
@@ -111,17 +113,17 @@ class _BatchStepper:
             if self._held is not None:
                 self._held.apply(number, state)
         torch.addmm(self._weights.proj_bias, self.states[-1], self._weights.proj_weight_t, out=self._logits)
-        if self._ngrams is not None:
-            self._ngrams.add_to(self._logits, token_ids)
         torch.log_softmax(self._logits, dim=-1, out=self._log_probs)
 
 
 class RecordedStepper(_BatchStepper):
     """The hidden state of one tweet on a GPU; the kernels of a step are recorded once and launched in one call."""
 
-    def __init__(self, weights: InferenceWeights, states: list[Tensor], before: Tensor, recorder: CudaRecorder) -> None:
-        """Start from these states, (1, H) per layer, and last two token ids, `before` (2, 1); updated in place."""
-        super().__init__(weights, states, before, None)
+    def __init__(
+        self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, recorder: CudaRecorder
+    ) -> None:
+        """Start from these states, (1, H) per layer, and `windows` (1,) of `ngram_codes`; updated in place."""
+        super().__init__(weights, states, windows, None)
         self._device = states[0].device
         is_on_gpu = self._device.type == "cuda"
         self._on_host = torch.empty(self._log_probs.shape, pin_memory=is_on_gpu)

@@ -217,7 +217,9 @@ class Trainer:
         average, adamw = self._average, self._adamw
         averages = [] if average is None else [*average.model.buffers(), average.weights]
         weights = (*self.model.buffers(), self._flat.weights)  # the contexts of a table are a buffer
-        for buffer in (*weights, *averages, adamw.exp_avg, adamw.exp_avg_sq, adamw.step_count):
+        of_table = self._optimizer_step.of_table
+        row_squares = [] if of_table is None else [of_table.row_square]
+        for buffer in (*weights, *averages, adamw.exp_avg, adamw.exp_avg_sq, *row_squares, adamw.step_count):
             broadcast_(buffer)
 
     def checksum(self) -> int:
@@ -254,12 +256,17 @@ class Trainer:
 
     def state(self) -> dict[str, Tensor]:
         """Return weights and optimizer state by name, as a checkpoint stores them; not copies."""
-        optimizer = optimizer_tensors(self._flat, self._adamw) if self.step_count else {}
+        optimizer = optimizer_tensors(self._flat, self._adamw, self._optimizer_step.of_table) if self.step_count else {}
         return weight_tensors(self.model, self._average) | optimizer
 
     def load_state(self, tensors: dict[str, Tensor], step_count: int) -> None:
         """Restore a `state` of `step_count` steps. Raises `KeyError` or `RuntimeError` if it does not fit."""
-        restore_state(tensors, self.model, self._average, optimizer_tensors(self._flat, self._adamw))
+        restore_state(
+            tensors,
+            self.model,
+            self._average,
+            optimizer_tensors(self._flat, self._adamw, self._optimizer_step.of_table),
+        )
         self.step_count = step_count
         self.skipped_in_a_row = 0
         self._optimizer_step.has_begun = False

@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from engine.compute.adamw import FusedAdamW
+from engine.compute.row_rmsprop import RowRmsprop
 from engine.model.flat_parameters import FlatParameters
-from engine.model.gru import TextGenerator, weights_with_prefix
+from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.weight_average import WeightAverage
 
 
@@ -18,11 +19,15 @@ def weight_tensors(model: TextGenerator, average: WeightAverage | None) -> dict[
     return tensors
 
 
-def optimizer_tensors(flat: FlatParameters, adamw: FusedAdamW) -> dict[str, Tensor]:
-    """Return step count and both moments of each parameter (`optimizer.`); not copies."""
-    moments = {"exp_avg": flat.views(adamw.exp_avg), "exp_avg_sq": flat.views(adamw.exp_avg_sq)}
-    tensors = {f"optimizer.step.{name}": adamw.step_count for name in moments["exp_avg"]}
-    return tensors | {f"optimizer.{key}.{name}": view for key, views in moments.items() for name, view in views.items()}
+def optimizer_tensors(flat: FlatParameters, adamw: FusedAdamW, of_table: RowRmsprop | None) -> dict[str, Tensor]:
+    """Return step count and state of each parameter (`optimizer.`); not copies.
+
+    The state is two moments, of the same shape, and for a table one mean square per row, (1 + R,).
+    """
+    tensors = {f"optimizer.step.{name}": adamw.step_count for name in flat.views(flat.weights)}
+    for key, moment in (("exp_avg", adamw.exp_avg), ("exp_avg_sq", adamw.exp_avg_sq)):
+        tensors |= {f"optimizer.{key}.{name}": view for name, view in flat.views(moment).items()}
+    return tensors if of_table is None else tensors | {f"optimizer.row_square.{TABLE_NAME}": of_table.row_square}
 
 
 def restore_state(

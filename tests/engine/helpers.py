@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 from unittest import mock
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,6 +32,7 @@ from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ngram_contexts import frequent_contexts
 from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
+from engine.model.ngram_codes import appended, context_code
 from engine.model.vocab import Vocab
 from engine.parallel.ranks import Ranks
 from engine.protocol import commands, events
@@ -106,13 +108,21 @@ def some_batches(count: int, batch_size: int = 8) -> list[CorpusBatch]:
     return list(islice(BatchStream(encoded()[0], batch_size, seed=3, position=Position()), count))
 
 
+def code_of(*token_ids: int) -> int:
+    """Return the code of a context of two to four characters."""
+    window = np.zeros(1, dtype=np.int64)
+    for token_id in token_ids:
+        window = appended(window, token_id)
+    return int(context_code(window, len(token_ids))[0])
+
+
 def model_with_table(embedding_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
-    """Return a model with an n-gram bias for the frequent contexts of the small tweets."""
+    """Return a model with an n-gram input for the frequent contexts of the small tweets."""
     tweets, vocab = encoded()
-    contexts = torch.from_numpy(frequent_contexts(tweets, len(vocab), order=3))
+    contexts = torch.from_numpy(frequent_contexts(tweets, len(vocab), 4, hidden_size))
     model = TextGenerator(len(vocab), embedding_size, hidden_size, num_layers, dropout, ngram_contexts=len(contexts))
-    assert model.ngram_bias is not None
-    model.ngram_bias.contexts.copy_(contexts)
+    assert model.ngram_input is not None
+    model.ngram_input.contexts.copy_(contexts)
     return model
 
 

@@ -1,23 +1,23 @@
-"""`ReferenceOptimizer`: the update of a model with an n-gram table by torch's own optimizers, in the readable way."""
+"""`ReferenceOptimizer`: the update of a model with an n-gram table, in the readable way."""
 
 from __future__ import annotations
 
 import torch
 
-from engine.compute.lazy_adam import RATE_FACTOR
+from engine.compute.row_rmsprop import NGRAM_RATE_FACTOR
 from engine.model.gru import TextGenerator
 
 
 class ReferenceOptimizer:
-    """Clipping and AdamW of all weights but the table, which has `torch.optim.SparseAdam`."""
+    """Clipping and AdamW by torch for all weights but the table, and row-wise RMSprop for that, row by row."""
 
     def __init__(self, model: TextGenerator, learning_rate: float, weight_decay: float, max_grad_norm: float) -> None:
-        self._table = None if model.ngram_bias is None else model.ngram_bias.weight
+        self._table = None if model.ngram_input is None else model.ngram_input.weight
         self._dense = [parameter for parameter in model.parameters() if parameter is not self._table]
         self._max_grad_norm = max_grad_norm
         self.adamw = torch.optim.AdamW(self._dense, lr=learning_rate, weight_decay=weight_decay)
-        tables = [] if self._table is None else [self._table]
-        self.of_table = torch.optim.SparseAdam(tables, lr=RATE_FACTOR * learning_rate) if tables else None
+        self.row_square = torch.zeros(0) if self._table is None else self._table.detach().new_zeros(len(self._table))
+        self._num_steps = 0
 
     def zero_grad(self) -> None:
         """Reset all gradients."""
@@ -28,11 +28,11 @@ class ReferenceOptimizer:
         """Update all weights by their gradients."""
         torch.nn.utils.clip_grad_norm_(self._dense, self._max_grad_norm)
         self.adamw.step()
-        if self._table is not None and self._table.grad is not None and self.of_table is not None:
-            rows = self._table.grad.any(dim=1).nonzero().T  # (1, touched)
-            values = self._table.grad[rows[0]]
-            self._table.grad = torch.sparse_coo_tensor(
-                rows, values, self._table.shape, is_coalesced=True, check_invariants=True
-            )
-            self.of_table.step()  # type: ignore[no-untyped-call] # torch leaves it untyped
-            self._table.grad = None
+        self._num_steps += 1
+        if self._table is not None and self._table.grad is not None:
+            rate = NGRAM_RATE_FACTOR * self.adamw.param_groups[0]["lr"]
+            for row in self._table.grad.any(dim=1).nonzero().flatten().tolist():
+                grad = self._table.grad[row]
+                self.row_square[row] = 0.999 * self.row_square[row] + 0.001 * grad.square().mean()
+                scale = (self.row_square[row] / (1 - 0.999**self._num_steps)).sqrt() + 1e-8
+                self._table.data[row] -= rate * grad / scale

@@ -12,9 +12,9 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights
-from engine.compute.cpu.ngram_kernels import add_bias
+from engine.compute.cpu.ngram_kernels import add_to_candidates
 from engine.compute.cpu.numba_kernels import kernels_for
-from engine.compute.cpu.packed_bias import rows_of
+from engine.compute.cpu.packed_rows import rows_of
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.workspace import Buffers
 from engine.corpus.encoded_tweets import Batch
@@ -38,8 +38,6 @@ class ForwardPass:
         states, weight = self._last_states(packed), self._weights.proj_weight
         logits = self._buffers.get("logits", len(packed), len(weight))
         torch.addmm(self._weights.proj_bias, states, weight.t(), out=logits)
-        if (table := self._weights.ngrams) is not None:
-            add_bias(logits.numpy(), rows_of(packed, table.contexts), table.weight.numpy())
         return F.cross_entropy(logits, packed.targets, reduction="sum")
 
     def _last_states(self, packed: PackedBatch) -> Tensor:
@@ -51,9 +49,14 @@ class ForwardPass:
         ]
         states = self._buffers.get("states", len(packed), size)
         steps = zip(packed.inputs.split_with_sizes(counts), states.split_with_sizes(counts), strict=True)
+        table, first = self._weights.ngrams, 0
+        rows = None if table is None else rows_of(packed, table.contexts)  # (N, 3)
         for token_ids, after in steps:
             gates = all_gates[: len(after)]
             torch.index_select(self._weights.table, 0, token_ids, out=gates)
+            if table is not None and rows is not None:
+                add_to_candidates(gates.numpy(), rows[first : first + len(after)], table.weight.numpy())
+                first += len(after)
             for number, layer in enumerate(self._weights.layers):
                 if number > 0:
                     layer.write_input(after, gates)  # `after` is still the state of the layer below

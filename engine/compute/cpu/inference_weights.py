@@ -1,8 +1,8 @@
 """`InferenceWeights`: a copy of a model's weights, laid out for a forward pass without gradient and dropout.
 
 The first layer's input is one of V characters, so its product and all biases form a table, and reading a character is
-a lookup. The input of a step has the columns `r z m n` of `gru_layer`: a row of the table, or the result of
-`write_input`, plus one product with the state.
+a lookup. The input of a step has the columns `r z m n` of `gru_layer`: a row of the table, with those of an n-gram
+input added to `n`, or the result of `write_input`, plus one product with the state.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.model.gru import TextGenerator
-from engine.model.ngram_bias import NgramBias
+from engine.model.ngram_input import NgramInput
 
 
 class InferenceLayer:
@@ -52,11 +52,11 @@ class InferenceLayer:
 
 
 class NgramTable:
-    """A copy of an n-gram bias."""
+    """A copy of an n-gram input."""
 
-    def __init__(self, bias: NgramBias) -> None:
+    def __init__(self, ngram_input: NgramInput) -> None:
         """Copy the table; the contexts never change."""
-        self.weight, self.contexts = bias.weight.detach().clone(), bias.contexts  # (1 + R, V), (R,)
+        self.weight, self.contexts = ngram_input.weight.detach().clone(), ngram_input.contexts  # (1 + R, H), (R,)
 
 
 class InferenceWeights:
@@ -71,7 +71,7 @@ class InferenceWeights:
         self.table = self.layers[0].write_input(embedded, embedded.new_empty(len(embedded), 4 * self.hidden_size))
         self.proj_weight = model.proj.weight.detach().clone()  # (V, H)
         self.proj_bias = model.proj.bias.detach().clone()  # (V,)
-        self.ngrams = None if model.ngram_bias is None else NgramTable(model.ngram_bias)
+        self.ngrams = None if model.ngram_input is None else NgramTable(model.ngram_input)
 
     @cached_property
     def proj_weight_t(self) -> Tensor:

@@ -1,8 +1,8 @@
-"""The n-gram bias in code compiled by Numba: find the rows of N places, add them to logits, update the touched ones.
+"""The n-gram input in code compiled by Numba: find the rows of N places, add them to gates, update the touched ones.
 
-`engine.model.ngram_bias` is the readable reference. A step touches a few hundred of thousands of rows, so nothing here
-reads the whole table: `touched` counts how often the step's places have each row, the gradient is zero where that is
-zero, and clearing and updating skip those rows. Tables and gradients have the dtype of the weights in every precision.
+`engine.model.ngram_input` is the readable reference. A step touches a few thousands of rows, so nothing here reads the
+whole table: `touched` counts how often the step's places have each row, the gradient is zero where that is zero, and
+clearing and updating skip those rows. Gates may be bfloat16; tables and gradients have the dtype of the weights.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from numba.extending import register_jitable
 
+from engine.compute.cpu.bfloat16 import as_float, as_stored
 from engine.compute.cpu.numba_kernels import Rows, compiled
-from engine.model.ngram_codes import pair_code, triple_code
-from engine.model.vocab import PAD
+from engine.model.ngram_codes import EMPTY_WINDOW, ORDERS, appended, context_code
 
 Ids = npt.NDArray[np.int64]  # (n,)
 
-_pair_code, _triple_code = register_jitable(pair_code), register_jitable(triple_code)
+_SHORTEST, _NUM_ORDERS = ORDERS[0], len(ORDERS)
+_appended, _context_code = register_jitable(appended), register_jitable(context_code)
 
 
 @register_jitable
@@ -34,75 +35,65 @@ def _row_of(code: int, contexts: Ids) -> int:
 
 
 def _find_rows(inputs: Ids, previous: Ids, is_real: npt.NDArray[np.bool_], contexts: Ids, rows: Ids) -> None:
-    """Write the rows of N places to `rows` (2, N): of the last two and three characters of `inputs` (N,).
+    """Write the rows of the contexts of N places, `inputs` (N,), to `rows` (N, 3).
 
-    `previous` (N,) is the index of the character before each one, negative at the start of a tweet. A place that is not
-    real has row 0.
+    `previous` (N,) is the index of the character before each one, less than its own, and negative at the start of a
+    tweet. A place that is not real has row 0.
     """
+    windows = np.empty_like(inputs)
     for place in range(len(inputs)):
-        middle = first = PAD
         before = previous[place]
-        if before >= 0:
-            middle = inputs[before]
-            if previous[before] >= 0:
-                first = inputs[previous[before]]
-        last = inputs[place]
-        if is_real[place]:
-            rows[0, place] = _row_of(_pair_code(middle, last), contexts)
-            rows[1, place] = _row_of(_triple_code(first, middle, last), contexts)
-        else:
-            rows[0, place] = rows[1, place] = 0
+        windows[place] = _appended(windows[before] if before >= 0 else EMPTY_WINDOW, inputs[place])
+        for number in range(_NUM_ORDERS):
+            code = _context_code(windows[place], _SHORTEST + number)
+            rows[place, number] = _row_of(code, contexts) if is_real[place] else 0
 
 
-def _add_bias(logits: Rows, rows: Ids, table: Rows) -> None:
-    """Add the two rows of each place, `rows` (2, N), of `table` (1 + R, V) to `logits` (N, V)."""
-    for place in range(logits.shape[0]):
-        total = logits[place]
-        for order in range(rows.shape[0]):
-            row = rows[order, place]
-            if row > 0:
-                added = table[row]
-                for j in range(total.shape[0]):
-                    total[j] += added[j]
+def _add_to_candidates(gates: Rows, rows: Ids, table: Rows) -> None:
+    """Add the rows of each place, `rows` (N, 3), to the columns `n` of `gates` `r z m n`, (N, 4H). Row 0 is zero."""
+    size = table.shape[1]
+    for place in range(gates.shape[0]):
+        g, row_2, row_3, row_4 = gates[place], table[rows[place, 0]], table[rows[place, 1]], table[rows[place, 2]]
+        for j in range(size):
+            x = g[3 * size + j]
+            g[3 * size + j] = as_stored(as_float(x) + (row_2[j] + row_3[j] + row_4[j]), x)
 
 
-def _add_bias_of_next(logits: Rows, before: Ids, token_id: int, contexts: Ids, table: Rows) -> None:
-    """Add to `logits` (V,) the two rows of a character after two others, and append it to these, `before` (2,)."""
-    for row in (
-        _row_of(_pair_code(before[1], token_id), contexts),
-        _row_of(_triple_code(before[0], before[1], token_id), contexts),
-    ):
+def _add_next_rows(candidate: Rows, window: Ids, token_id: int, contexts: Ids, table: Rows) -> None:
+    """Append a character to a window, (1,), and add the rows of `table` (1 + R, H) there to `candidate` (H,)."""
+    window[0] = _appended(window[0], token_id)
+    for order in ORDERS:
+        row = _row_of(_context_code(window[0], order), contexts)
         if row > 0:
             added = table[row]
-            for j in range(logits.shape[0]):
-                logits[j] += added[j]
-    before[0], before[1] = before[1], token_id
+            for j in range(candidate.shape[0]):
+                candidate[j] += added[j]
 
 
 def _clear(grads: Rows, touched: Rows) -> None:
-    """Zero the rows of `grads` (1 + R, V) that are `touched` (1 + R,), and their counts."""
+    """Zero the rows of `grads` (1 + R, H) that are `touched` (1 + R,), and their counts."""
     for row in range(touched.shape[0]):
         if touched[row] > 0:
             grads[row] = 0
             touched[row] = 0
 
 
-def _scatter(logit_grads: Rows, rows: Ids, scale: float, grads: Rows, touched: Rows) -> None:
-    """Add `scale` times row i of `logit_grads` (N, V) to both rows of place i in `grads`; count them in `touched`."""
-    factor = logit_grads.dtype.type(scale)
-    for place in range(logit_grads.shape[0]):
-        added = logit_grads[place]
-        for order in range(rows.shape[0]):
-            row = rows[order, place]
+def _scatter(gate_grads: Rows, rows: Ids, grads: Rows, touched: Rows) -> None:
+    """Add the columns `c` of the gradient by `a b m c` (N, 4H) to all rows of each place; count these in `touched`."""
+    size = grads.shape[1]
+    for place in range(gate_grads.shape[0]):
+        added = gate_grads[place]
+        for number in range(_NUM_ORDERS):
+            row = rows[place, number]
             if row > 0:
                 touched[row] += 1
                 total = grads[row]
-                for j in range(added.shape[0]):
-                    total[j] += factor * added[j]
+                for j in range(size):
+                    total[j] += as_float(added[3 * size + j])
 
 
 def _add_touched(grads: Rows, touched: Rows, other_grads: Rows, other_touched: Rows) -> None:
-    """Add another gradient and its counts, where those are not zero, to `grads` (1 + R, V) and `touched` (1 + R,)."""
+    """Add another gradient and its counts, where those are not zero, to `grads` (1 + R, H) and `touched` (1 + R,)."""
     for row in range(touched.shape[0]):
         if other_touched[row] > 0:
             touched[row] += other_touched[row]
@@ -111,22 +102,25 @@ def _add_touched(grads: Rows, touched: Rows, other_grads: Rows, other_touched: R
                 total[j] += added[j]
 
 
-def _update_touched(
-    weights: Rows, grads: Rows, touched: Rows, moments: Rows, squares: Rows, step_size: float, constants: Rows
-) -> None:
-    """Update the touched rows as `LazyAdam` does; `constants`, in their dtype: both 1 - beta, and epsilon."""
-    share, share_of_square, epsilon = constants[0], constants[1], constants[2]
-    size = weights.dtype.type(step_size)
+def _update_touched(weights: Rows, grads: Rows, touched: Rows, squares: Rows, constants: Rows) -> None:
+    """Update the touched rows as `RowRmsprop` does; `squares` (1 + R,).
+
+    `constants`, in their dtype: the learning rate, 1 - beta, the correction of the squares, and epsilon.
+    """
+    rate, share, correction, epsilon = constants[0], constants[1], constants[2], constants[3]
     for row in range(touched.shape[0]):
         if touched[row] > 0:
-            w, g, m, s = weights[row], grads[row], moments[row], squares[row]
+            w, g = weights[row], grads[row]
+            total = g[0] * g[0]
+            for j in range(1, g.shape[0]):
+                total += g[j] * g[j]
+            squares[row] += share * (total / g.dtype.type(g.shape[0]) - squares[row])
+            factor = rate / (math.sqrt(squares[row] / correction) + epsilon)
             for j in range(w.shape[0]):
-                m[j] += share * (g[j] - m[j])
-                s[j] += share_of_square * (g[j] * g[j] - s[j])
-                w[j] -= size * m[j] / (math.sqrt(s[j]) + epsilon)
+                w[j] -= factor * g[j]
 
 
-find_rows, add_bias, clear, scatter = (compiled(kernel) for kernel in (_find_rows, _add_bias, _clear, _scatter))
-add_bias_of_next, add_touched, update_touched = (
-    compiled(kernel) for kernel in (_add_bias_of_next, _add_touched, _update_touched)
+find_rows, add_to_candidates, add_next_rows, clear, scatter, add_touched = (
+    compiled(kernel) for kernel in (_find_rows, _add_to_candidates, _add_next_rows, _clear, _scatter, _add_touched)
 )
+update_touched = compiled(_update_touched, may_reorder_sums=True)

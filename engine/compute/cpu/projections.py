@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from engine.compute.cpu.gru_layer import GruLayer, grad_of
 from engine.compute.cpu.numba_kernels import to_loss_grads
-from engine.compute.cpu.packed_bias import PackedBias
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.workspace import Buffers
 
@@ -89,34 +88,29 @@ class TokenInput:
 
 
 class OutputLoss:
-    """The projection to logits, with their n-gram bias if there is one, and the mean cross-entropy.
+    """The projection to logits and the mean cross-entropy.
 
     With p the softmax of a row of logits and S the targets of the whole step, the gradient by that row is
     (p - one_hot(target)) / S, and zero for a row added to the batch. The factor 1 / S is applied in the products that
     follow.
     """
 
-    def __init__(self, proj: nn.Linear, storage_dtype: torch.dtype, bias: PackedBias | None = None) -> None:
+    def __init__(self, proj: nn.Linear, storage_dtype: torch.dtype) -> None:
         """Use the projection without copying it; states have `storage_dtype`."""
         self._proj = proj
-        self._bias = bias
         self._stored, self._full = Buffers(storage_dtype), Buffers(proj.weight.dtype)
 
     def loss_and_grads(self, states: Tensor, packed: PackedBatch) -> tuple[Tensor, Tensor]:
         """Return the loss, () in nats per target of the step, and its gradient by the states, (N, H), of states (N, H).
 
-        Writes the gradients of the projection and of the bias.
+        Writes the gradients of the projection.
         """
         scale = 1 / packed.total_targets
         weight, bias = (self._stored.cast(name, getattr(self._proj, name)) for name in ("weight", "bias"))
         products = self._stored.get("products", len(packed), self._proj.out_features)
         torch.addmm(bias, states, weight.t(), out=products)
         logit_grads, losses = self._full.cast("logits", products), self._full.get("losses", len(packed))
-        if self._bias is not None:
-            self._bias.add_to(logit_grads, packed)
         to_loss_grads(logit_grads.numpy(), packed.targets.numpy(), losses.numpy())
-        if self._bias is not None:
-            self._bias.backward(logit_grads, scale)
         torch.sum(logit_grads, dim=0, out=grad_of(self._proj.bias)).mul_(scale)
         stored_grads = products.copy_(logit_grads)
         weight_grad, grads = grad_of(self._proj.weight), self._stored.get("s", *states.shape)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights
-from engine.compute.cpu.ngram_kernels import add_bias_of_next
+from engine.compute.cpu.ngram_kernels import add_next_rows
 from engine.compute.cpu.numba_kernels import Rows, compiled, kernels_for
 
 _BLOCK_ROWS = 4
@@ -66,9 +66,9 @@ add_product, normalize = compiled(_add_product, may_reorder_sums=True), compiled
 class SingleRowStepper:
     """The hidden state of one tweet, and the buffers of a step. Not thread-safe."""
 
-    def __init__(self, weights: InferenceWeights, states: list[Tensor], before: Tensor) -> None:
-        """Start from these states, (1, H) per layer, and last two token ids, `before` (2, 1); updated in place."""
-        self.states, self.before = states, before
+    def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor) -> None:
+        """Start from these states, (1, H) per layer, and `windows` (1,) of `ngram_codes`; updated in place."""
+        self.states, self.windows = states, windows
         size = weights.hidden_size
         self._forward_step = kernels_for(size).forward_step
         self._table, self._proj_weight, self._proj_bias = (
@@ -76,7 +76,7 @@ class SingleRowStepper:
         )
         ngrams = weights.ngrams
         self._ngrams = None if ngrams is None else (ngrams.contexts.numpy(), ngrams.weight.numpy())
-        self._last_ids = before.view(2).numpy()
+        self._window = windows.numpy()
         self._layers = [_Layer(layer.weight_ih, layer.weight_hh, layer.bias) for layer in weights.layers]
         self._state_rows = [state.numpy() for state in states]
         self._columns, self._after = np.empty_like(self._table, shape=(1, 4 * size)), np.empty_like(self._state_rows[0])
@@ -88,6 +88,8 @@ class SingleRowStepper:
     def step(self, token_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Process a character, (1,); return the log-probabilities (1, V) of the next one, in nats."""
         self._row[:] = self._table[token_ids[0]]
+        if self._ngrams is not None:
+            add_next_rows(self._new, self._window, token_ids[0], *self._ngrams)
         for number, (layer, state) in enumerate(zip(self._layers, self._state_rows, strict=True)):
             if number > 0:
                 self._row[:] = layer.bias
@@ -101,8 +103,6 @@ class SingleRowStepper:
         self._is_backwards = not self._is_backwards
         log_probs = self._proj_bias[None].copy()  # (1, V)
         add_product(self._proj_weight, self._after[0], log_probs[0], False)  # noqa: FBT003 - compiled code takes no names
-        if self._ngrams is not None:
-            add_bias_of_next(log_probs[0], self._last_ids, token_ids[0], *self._ngrams)
         normalize(log_probs[0])
         return log_probs
 

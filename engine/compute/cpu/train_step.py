@@ -5,6 +5,7 @@ autograd; the tests compare the two. What makes it faster:
 
 * `packing`: the rows of all steps form one matrix without padding (in bfloat16, with a little);
 * `projections`: the input of the first layer is a lookup, and the loss and its gradient reuse the memory of the logits;
+* `packed_rows`: the rows of an n-gram input are added to that input, without the reference's wider product;
 * `gru_layer`: the derivation; all time steps of a layer are one call of code compiled by Numba (`recurrence`);
 * `threaded_step`: with several threads, each trains on its own tweets;
 * `workspace`: large buffers are reused, not allocated;
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.gru_layer import GruLayer
-from engine.compute.cpu.packed_bias import PackedBias
+from engine.compute.cpu.packed_rows import PackedRows
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.projections import InputProjection, OutputLoss, TokenInput
 from engine.compute.cpu.workspace import Dropout
@@ -37,7 +38,7 @@ class GruStep:
         """Use the parameters of a model on the CPU without copying them.
 
         `precision` "bfloat16" stores activations in bfloat16; "float32" stores them in the dtype of the weights.
-        `touched` as in `PackedBias`.
+        `touched` as in `PackedRows`.
         """
         storage_dtype = torch.bfloat16 if precision == "bfloat16" else model.proj.weight.dtype
         self._model, self._has_few_shapes = model, storage_dtype == torch.bfloat16
@@ -45,11 +46,11 @@ class GruStep:
         self._tokens = TokenInput(
             model.embed, self._layers[0], storage_dtype, is_tied=model.embed.weight is model.proj.weight
         )
+        self._ngrams = None if model.ngram_input is None else PackedRows(model.ngram_input, touched)
         self._between = [InputProjection(layer, storage_dtype) for layer in self._layers[1:]]
         self.dropouts = [Dropout(model.dropout.p, storage_dtype) for _ in self._layers]
         """One after each layer."""
-        bias = None if model.ngram_bias is None else PackedBias(model.ngram_bias, touched)
-        self._output = OutputLoss(model.proj, storage_dtype, bias)
+        self._output = OutputLoss(model.proj, storage_dtype)
         self.timer = PhaseTimer()
         """Switched from "forward" to "backward" during a step."""
 
@@ -73,6 +74,8 @@ class GruStep:
             gates = layer.gates(len(packed))
             if number == 0:
                 self._tokens.write(packed, gates)
+                if self._ngrams is not None:
+                    self._ngrams.add_to(gates, packed)
             else:
                 self._between[number - 1].write(outputs[-1], gates)
             states = layer.forward(packed)
@@ -85,5 +88,7 @@ class GruStep:
             gate_grads = self._layers[number].backward(packed, self.dropouts[number].backward(grads))
             if number == 0:
                 self._tokens.backward(packed)
+                if self._ngrams is not None:
+                    self._ngrams.backward(gate_grads)
             else:
                 grads = self._between[number - 1].backward(outputs[number - 1], gate_grads)

@@ -3,8 +3,8 @@
 Autocast is no alternative: its cuDNN RNN runs in **float16**, whatever type was requested (`AutocastRNN.cpp` casts to
 `kHalf`), and gradients of a mean over thousands of characters underflow float16. So the step uses a bfloat16 copy of
 the model, refreshed from the float32 weights each time: a few megabytes at fixed addresses, as a CUDA graph needs
-them. bfloat16 has the range of float32, so no loss scaling is needed. An n-gram table has no part in any product: the
-copy shares that of the model, in float32.
+them. bfloat16 has the range of float32, so no loss scaling is needed. The copy shares the table of an n-gram input with
+the model, in float32: a step reads a few of its rows, and only their sums are rounded.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Bfloat16Copy:
     def __init__(self, model: TextGenerator, flat: FlatParameters) -> None:
         """Copy a model with these buffers, in training mode; draws no random number."""
         self._model = copy.deepcopy(model).to(torch.bfloat16).train()
-        self._model.ngram_bias = model.ngram_bias
+        self._model.ngram_input = model.ngram_input
         self._source = flat.dense_weights
         self._rounded = flat.bind_copy(self._model)  # in the order that cuDNN's GRU needs, too
 

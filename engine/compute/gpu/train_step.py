@@ -4,7 +4,8 @@ It computes what `TextGenerator.forward`, `F.cross_entropy`, `clip_grad_norm_` a
 without padding. For speed,
 
 * the input is time-major, as in cuDNN, which would transpose a batch-first one; and `nn.GRU` has flattened its weights
-  when it was moved to the GPU, and they stay as it has laid them out (`FlatParameters`);
+  when it was moved to the GPU, and they stay as it has laid them out (`FlatParameters`), except with an n-gram input
+  (`widened_weight`);
 * products run in TF32 where available, or everything in bfloat16 (`bfloat16_copy`);
 * gradients go to one buffer, so that clipping, update and the sum over ranks are one operation each;
 * the learning rate is a tensor, because a CUDA graph would record a number as a constant;
@@ -34,8 +35,8 @@ from engine.compute.gpu.resident_tweets import ResidentTweets, resident_tweets
 from engine.compute.optimizer_step import OptimizerStep
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.model.flat_parameters import FlatParameters
-from engine.model.gru import TextGenerator
-from engine.model.ngram_bias import NO_ROW
+from engine.model.gru import TextGenerator, run_gru
+from engine.model.ngram_input import NO_ROW
 from engine.model.vocab import PAD
 
 
@@ -140,8 +141,8 @@ class DeviceStep:
                 part = tokens[:, first : first + size]
                 loss = mean_loss(network, part, self._total_targets)
                 self._add_grads(loss, network, is_first=first == 0)
-                if network.ngram_bias is not None and self._flat.table is not None:
-                    rows = network.ngram_bias.rows_of(part[:-1].t()).flatten()
+                if network.ngram_input is not None and self._flat.table is not None:
+                    rows = network.ngram_input.rows_of(part[:-1].t()).flatten()
                     self._flat.table.touched.index_fill_(0, rows, 1)
                     self._flat.table.touched[NO_ROW].zero_()
 
@@ -158,18 +159,15 @@ def mean_loss(network: TextGenerator, tokens: Tensor, total_targets: Tensor) -> 
 
     Divided by `total_targets`, () on the device: the targets of the whole step, of which this may be a part.
     """
-    rnn, inputs, targets = network.rnn, tokens[:-1], tokens[1:].long()  # (T, B)
-    weights: list[Tensor] = [weight for layer in rnn.all_weights for weight in layer]
-    embedded = network.embed(inputs)  # (T, B, E)
-    initial = embedded.new_zeros(rnn.num_layers, tokens.shape[1], rnn.hidden_size)
-    in_training, both_ways, batch_first = network.training, False, False
-    output, _ = torch.gru(
-        embedded, initial, weights, rnn.bias, rnn.num_layers, rnn.dropout, in_training, both_ways, batch_first
-    )  # (T, B, H)
+    rnn, chars, targets = network.rnn, tokens[:-1], tokens[1:].long()  # (T, B)
+    inputs = network.embed(chars)  # (T, B, E)
+    initial = inputs.new_zeros(rnn.num_layers, tokens.shape[1], rnn.hidden_size)
+    if network.ngram_input is not None:
+        candidate = network.ngram_input(chars.t()).transpose(0, 1).to(inputs.dtype)  # (T, B, H)
+        inputs = torch.cat([inputs, candidate], dim=-1)  # (T, B, E + H)
+    output, _ = run_gru(rnn, inputs, initial, batch_first=False)  # (T, B, H)
     logits = network.proj(network.dropout(output))  # (T, B, V)
     logits = logits if logits.dtype == torch.float64 else logits.float()
-    if network.ngram_bias is not None:
-        logits = logits + network.ngram_bias(inputs.t()).transpose(0, 1)  # (T, B, V)
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="sum") / total_targets
 
 

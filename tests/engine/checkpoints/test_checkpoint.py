@@ -22,10 +22,12 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator
+from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors, write_checkpoint
-from tests.engine.helpers import CPU, assert_same_tensors, encoded
+from tests.engine.helpers import CPU, assert_same_tensors, encoded, some_batches
 
-WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=5, ngram_order=3, ngram_contexts=2)
+WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=5, ngram_order=4, ngram_contexts=2)
+SQUARE = "optimizer.row_square.ngram_input.weight"
 AWKWARD = checkpoint_info(
     corpus=CorpusConfig(files=("/tmp/with blank/ünïcode.csv", "b.csv"), column="tweet", overfit=200),
     training=TrainingConfig(max_seconds=0.1 + 0.2, learning_rate=1e-8, seed=2**63 - 1, schedule="cosine"),
@@ -52,9 +54,9 @@ def test_a_checkpoint_round_trips(tmp_path: Path) -> None:
 
 
 def tensors_with_table(contexts: list[int]) -> dict[str, Tensor]:
-    """Return the tensors of a model with an n-gram bias before the first step."""
+    """Return the tensors of a model with an n-gram input before the first step."""
     weights = TextGenerator.from_config(len(encoded()[1]), WITH_TABLE).state_dict()
-    weights["ngram_bias.contexts"] = torch.tensor(contexts)
+    weights["ngram_input.contexts"] = torch.tensor(contexts)
     tensors = {f"model.{name}": tensor for name, tensor in weights.items()}
     return tensors | {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}
 
@@ -65,9 +67,9 @@ def test_a_table_and_its_contexts_round_trip(tmp_path: Path) -> None:
     loaded = load_checkpoint(path)
     assert loaded.info.model == WITH_TABLE
     assert_same_tensors(loaded.tensors, tensors)
-    bias = loaded.to_model(CPU.device).ngram_bias
-    assert bias is not None
-    assert bias.contexts.tolist() == [-(2**42), 2**63 - 1]
+    ngrams = loaded.to_model(CPU.device).ngram_input
+    assert ngrams is not None
+    assert ngrams.contexts.tolist() == [-(2**42), 2**63 - 1]
 
 
 @pytest.mark.parametrize("contexts", [[4, 4], [5, 4]])
@@ -76,6 +78,51 @@ def test_contexts_that_are_not_ascending_are_damage(tmp_path: Path, contexts: li
     path = write_checkpoint(tmp_path / "one.safetensors", tensors, model=WITH_TABLE, step=0)
     with pytest.raises(CheckpointError, match="contexts is not in ascending order"):
         load_checkpoint(path)
+
+
+def trained_with_table() -> dict[str, Tensor]:
+    """Return all tensors of a model with an n-gram input after one step."""
+    torch.manual_seed(0)
+    model = TextGenerator.from_config(len(encoded()[1]), WITH_TABLE)
+    assert model.ngram_input is not None
+    model.ngram_input.contexts.copy_(torch.tensor([3, 4]))
+    trainer = Trainer(model, TrainingConfig(), CPU)
+    trainer.step(some_batches(1)[0], 0.004)
+    return trainer.state() | {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}
+
+
+def test_the_state_of_a_tables_optimizer_is_one_number_per_row_and_round_trips(tmp_path: Path) -> None:
+    tensors = trained_with_table()
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors, model=WITH_TABLE)
+    assert_same_tensors(load_checkpoint(path).tensors, tensors)
+    own = {name: tensor.shape for name, tensor in tensors.items() if "optimizer" in name and "ngram_input" in name}
+    assert own == {"optimizer.step.ngram_input.weight": (), "optimizer.row_square.ngram_input.weight": (3,)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        pytest.param({SQUARE: torch.tensor([0.0, -1.0, 0.0])}, "has negative values", id="a negative square"),
+        pytest.param({SQUARE: torch.tensor([0.0, torch.nan, 0.0])}, "has non-finite values", id="a square that is NaN"),
+        pytest.param({SQUARE: torch.zeros(2)}, "do not fit", id="squares of another table"),
+        pytest.param({SQUARE: None}, "do not fit", id="no squares"),
+        pytest.param({"optimizer.exp_avg.ngram_input.weight": torch.zeros(3, 5)}, "do not fit", id="moments"),
+        pytest.param({"model.ngram_input.weight": torch.zeros(3, 9)}, "do not fit", id="rows of another size"),
+    ],
+)
+def test_a_damaged_table_or_optimizer_of_it_is_refused(
+    tmp_path: Path, changes: dict[str, Tensor | None], problem: str
+) -> None:
+    tensors = {name: tensor for name, tensor in (trained_with_table() | changes).items() if tensor is not None}
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors, model=WITH_TABLE)
+    with pytest.raises(CheckpointError, match=problem):
+        load_checkpoint(path)
+
+
+def test_an_overflowed_square_of_a_row_is_accepted(tmp_path: Path) -> None:
+    tensors = trained_with_table() | {SQUARE: torch.tensor([0.0, torch.inf, 1.0])}
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors, model=WITH_TABLE)
+    assert load_checkpoint(path).tensors[SQUARE].isinf().tolist() == [False, True, False]
 
 
 def test_awkward_texts_and_numbers_round_trip_exactly(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:
 
 
 def test_auto_has_an_n_gram_bias_unless_it_is_disabled_and_the_tutorial_has_none() -> None:
-    assert resolve("auto").model.ngram_order == 3
+    assert resolve("auto").model.ngram_order == 4
     assert resolve("auto", settings={"ngram_order": 0}).model.ngram_order == 0
     assert resolve("tutorial").model.ngram_order == 0
 

@@ -17,7 +17,7 @@ TEXT = "@mia_k hugs ☃ a red kite!"
 
 
 def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: bool = False) -> TextGenerator:
-    """Return the snapshot of a random model, with an n-gram bias for every other context of `TEXT`."""
+    """Return the snapshot of a random model, with an n-gram input for every other context of `TEXT`."""
     generator_state = torch.get_rng_state()
     torch.manual_seed(5)
     embedding_size = 10 if tied_embeddings else 6
@@ -27,7 +27,7 @@ def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: b
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)
-        model.get_parameter("ngram_bias.weight").normal_()
+        model.get_parameter("ngram_input.weight").normal_()
     set_contexts(model, contexts)
     torch.set_rng_state(generator_state)
     return snapshot(model)

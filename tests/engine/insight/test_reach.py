@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.errors import DivergedError
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.reach import gradient, mean_embedding, occlusion
-from engine.model.gru import TextGenerator
+from engine.model.gru import TextGenerator, run_gru
 from engine.model.vocab import BOS, EOS
 from engine.pieces import Pieces, run_to_end
 from tests.engine.insight.models import TEXT, VOCAB, largest_difference, small_model
@@ -30,21 +30,24 @@ def embedded_before(model: TextGenerator, position: int) -> Tensor:
     return model.embed.weight[[BOS, *IDS[:position]]]
 
 
-def ngram_logits(model: TextGenerator, ids: list[int], replaced: int | None = None) -> Tensor:
-    """Return what the last contexts of inputs add to the logits, (V,); none has the replaced input."""
+def log_probs_of(model: TextGenerator, embedded: Tensor, ids: list[int], replaced: int | None = None) -> Tensor:
+    """Return the last log-probabilities, (V,), after inputs with these embeddings, by `nn.GRU`.
+
+    The contexts of the n-gram input are those of `ids` after `BOS`; none has the replaced input.
+    """
     inputs = [NO_ID if place == replaced else each for place, each in enumerate([BOS, *ids])]
-    assert model.ngram_bias is not None
-    bias: Tensor = model.ngram_bias(torch.tensor([inputs]))[0, -1]
-    return bias
+    assert model.ngram_input is not None
+    widened = torch.cat([embedded[None], model.ngram_input(torch.tensor([inputs]))], dim=-1)
+    hidden = torch.zeros(model.rnn.num_layers, 1, model.rnn.hidden_size)
+    output, _ = run_gru(model.rnn, widened, hidden, batch_first=True)
+    log_probs: Tensor = model.proj(output[0, -1]).log_softmax(dim=-1)
+    return log_probs
 
 
 def bits_of(model: TextGenerator, embedded: Tensor, position: int, replaced: int | None = None) -> Tensor:
-    """Return the bits of the target at `position` after inputs with these embeddings, by `nn.GRU`."""
-    output, _ = model.rnn(embedded[None])
-    target = [*IDS, EOS][position]
-    logits = model.proj(output[0, -1]) + ngram_logits(model, IDS[:position], replaced)
-    log_probs: Tensor = logits.log_softmax(dim=-1)
-    return -log_probs[target] / math.log(2)
+    """Return the bits of the target at `position` after inputs with these embeddings."""
+    log_probs = log_probs_of(model, embedded, IDS[:position], replaced)
+    return -log_probs[[*IDS, EOS][position]] / math.log(2)
 
 
 @models
@@ -77,15 +80,17 @@ def test_a_position_far_into_the_text_is_measured_in_several_batches() -> None:
     text = VOCAB.encode((TEXT * 9)[:150])
     model, embedded = MODELS[1], MODELS[1].embed.weight[[BOS, *text]]
     mean = model.embed.weight[4:].mean(dim=0)
-    rows = embedded.repeat(len(embedded), 1, 1)  # (P + 1, P + 1, E)
-    rows[range(len(rows)), range(len(rows))] = mean
-    output, _ = model.rnn(torch.cat([embedded[None], rows]))
-    bias = torch.stack([ngram_logits(model, text, place) for place in (None, *range(len(embedded)))])
-    bits = -(model.proj(output[:, -1]) + bias).log_softmax(dim=-1)[:, EOS] / math.log(2)
+    expected = []
+    for place in range(len(embedded)):
+        changed = embedded.clone()
+        changed[place] = mean
+        expected.append(-log_probs_of(model, changed, text, place)[EOS] / math.log(2))
 
     found = run_to_end(occlusion(ExplicitGru(model), text, len(text)))
 
-    assert largest_difference(found, bits[1:] - bits[0]) < 1e-4
+    assert (
+        largest_difference(found, torch.stack(expected) + log_probs_of(model, embedded, text)[EOS] / math.log(2)) < 1e-4
+    )
 
 
 def test_the_mean_embedding_is_that_of_the_characters_alone() -> None:

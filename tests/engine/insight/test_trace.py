@@ -7,12 +7,13 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
-from torch import nn
+from torch import Tensor, nn
 
 from engine.errors import DivergedError
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.trace import sequence_loss, trace
-from engine.model.gru import TextGenerator
+from engine.model.gru import TextGenerator, run_gru
+from engine.model.ngram_input import widened_weight
 from engine.model.vocab import BOS, EOS, UNK
 from engine.pieces import run_to_end
 from engine.sampling.stepper import HeldUnit
@@ -23,12 +24,33 @@ MODELS = [small_model(1), small_model(2), small_model(3), small_model(2, tied_em
 models = pytest.mark.parametrize("model", MODELS, ids=["1 layer", "2 layers", "3 layers", "tied"])
 
 
+def widened_inputs(model: TextGenerator) -> Tensor:
+    """Return embedding and n-gram input of the text, (T + 1, E + H)."""
+    inputs = torch.tensor([[BOS, *IDS]])
+    assert model.ngram_input is not None
+    return torch.cat([model.embed(inputs), model.ngram_input(inputs)], dim=-1)[0]
+
+
+def cell_of(model: TextGenerator, number: int) -> nn.GRUCell:
+    """Return layer `number` as PyTorch's cell; the first has `widened_inputs`."""
+    weights = {
+        name: getattr(model.rnn, f"{name}_l{number}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    }
+    if number == 0:
+        weights["weight_ih"] = widened_weight(weights["weight_ih"])
+    cell = nn.GRUCell(weights["weight_ih"].shape[1], model.rnn.hidden_size)
+    cell.load_state_dict(weights)
+    return cell
+
+
 @models
 def test_hidden_states_and_logits_equal_those_of_the_module(model: TextGenerator) -> None:
     traced = run_to_end(trace(ExplicitGru(model), IDS))
 
     inputs = torch.tensor([[BOS, *IDS]])
-    output, last = model.rnn(model.embed(inputs))
+    output, last = run_gru(
+        model.rnn, widened_inputs(model)[None], torch.zeros(model.rnn.num_layers, 1, 10), batch_first=True
+    )
     assert traced.inputs == (BOS, *IDS)
     assert UNK in traced.inputs
     assert largest_difference(traced.embedded, model.embed(inputs)[0]) == 0
@@ -39,10 +61,9 @@ def test_hidden_states_and_logits_equal_those_of_the_module(model: TextGenerator
 
 @models
 def test_gates_equal_those_of_pytorchs_cell(model: TextGenerator) -> None:
-    inputs = model.embed(torch.tensor([BOS, *IDS]))
+    inputs = widened_inputs(model)
     for number, layer in enumerate(run_to_end(trace(ExplicitGru(model), IDS)).layers):
-        cell = nn.GRUCell(inputs.shape[1], model.rnn.hidden_size)
-        cell.load_state_dict({name: getattr(model.rnn, f"{name}_l{number}") for name, _ in cell.named_parameters()})
+        cell = cell_of(model, number)
         with torch.no_grad():
             from_input = F.linear(inputs, cell.weight_ih, cell.bias_ih)
             from_state = F.linear(layer.hidden[:-1], cell.weight_hh, cell.bias_hh)
@@ -74,13 +95,11 @@ def test_a_held_unit_has_its_value_after_every_step_and_the_rest_follows_from_it
 
     traced = run_to_end(trace(ExplicitGru(model), IDS, held))
 
-    cells = [nn.GRUCell(6, 10), nn.GRUCell(10, 10)]
+    cells = [cell_of(model, number) for number in range(2)]
     states = torch.zeros(2, 10)
     with torch.no_grad():
-        for number, cell in enumerate(cells):
-            cell.load_state_dict({name: getattr(model.rnn, f"{name}_l{number}") for name, _ in cell.named_parameters()})
-        for place, token_id in enumerate(traced.inputs):
-            states[0] = cells[0](model.embed.weight[token_id], states[0])
+        for place, inputs in enumerate(widened_inputs(model)):
+            states[0] = cells[0](inputs, states[0])
             states[0, 3] = 0.75
             states[1] = cells[1](states[0], states[1])
             for number in range(2):

@@ -8,13 +8,13 @@ import torch
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.model.growth import grown_tensors
 from engine.model.gru import TextGenerator, weights_with_prefix
-from engine.model.ngram_codes import pair_code
 from engine.model.vocab import BOS, PAD
 from engine.training.trainer import Trainer
-from tests.engine.helpers import CPU, copy_of_state, encoded, some_batches
+from tests.engine.helpers import CPU, code_of, copy_of_state, encoded, some_batches
 
 UNTIED = ModelConfig(embedding_size=4, hidden_size=5)
 TIED = ModelConfig(embedding_size=5, hidden_size=5, num_layers=2, tied_embeddings=True)
+WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=5, ngram_order=4, ngram_contexts=1)
 OLD = len(encoded()[1])
 NEW = OLD + 3
 BY_VOCAB = ("embed.weight", "proj.weight", "proj.bias")
@@ -24,8 +24,8 @@ def trained(config: ModelConfig) -> dict[str, torch.Tensor]:
     """Return the tensors of a small averaged model after three steps."""
     torch.manual_seed(0)
     model = TextGenerator.from_config(OLD, config)
-    if model.ngram_bias is not None:
-        model.ngram_bias.contexts[0] = pair_code(PAD, BOS)
+    if model.ngram_input is not None:
+        model.ngram_input.contexts[0] = code_of(PAD, BOS)
     trainer = Trainer(model, TrainingConfig(average_lag=0.1), CPU)
     for batch in some_batches(3):
         trainer.step(batch, 0.01)
@@ -36,7 +36,7 @@ def has_vocab(name: str) -> bool:
     return name.endswith(BY_VOCAB) and not name.startswith("optimizer.step.")
 
 
-@pytest.mark.parametrize("config", [UNTIED, TIED], ids=["untied", "tied"])
+@pytest.mark.parametrize("config", [UNTIED, TIED, WITH_TABLE], ids=["untied", "tied", "with a table"])
 def test_old_rows_and_all_other_tensors_stay_bit_for_bit(config: ModelConfig) -> None:
     before = trained(config)
     after = grown_tensors(before, NEW, config, seed=7)
@@ -46,7 +46,7 @@ def test_old_rows_and_all_other_tensors_stay_bit_for_bit(config: ModelConfig) ->
         assert after[name].shape == (NEW, *tensor.shape[1:]) if has_vocab(name) else after[name] is tensor
 
 
-@pytest.mark.parametrize("config", [UNTIED, TIED], ids=["untied", "tied"])
+@pytest.mark.parametrize("config", [UNTIED, TIED, WITH_TABLE], ids=["untied", "tied", "with a table"])
 def test_new_rows_are_those_of_a_new_model_with_equal_averages_and_no_moments(config: ModelConfig) -> None:
     after = grown_tensors(trained(config), NEW, config, seed=7)
     torch.manual_seed(7)
@@ -59,7 +59,7 @@ def test_new_rows_are_those_of_a_new_model_with_equal_averages_and_no_moments(co
     assert all(not moment[OLD:].any() for moment in moments)
 
 
-@pytest.mark.parametrize("config", [UNTIED, TIED], ids=["untied", "tied"])
+@pytest.mark.parametrize("config", [UNTIED, TIED, WITH_TABLE], ids=["untied", "tied", "with a table"])
 def test_a_model_predicts_old_characters_after_old_characters_by_the_same_logits(config: ModelConfig) -> None:
     before = trained(config)
     small, large = TextGenerator.from_config(OLD, config).eval(), TextGenerator.from_config(NEW, config).eval()
@@ -82,14 +82,9 @@ def test_growth_depends_on_its_seed_alone_and_draws_from_no_global_generator() -
     assert not torch.equal(first["model.embed.weight"], other["model.embed.weight"])
 
 
-def test_a_table_grows_by_columns_of_zeros() -> None:
-    config = ModelConfig(embedding_size=4, hidden_size=5, ngram_order=3, ngram_contexts=1)
-    before = trained(config)
-    assert before["model.ngram_bias.weight"].any()
-    after = grown_tensors(before, NEW, config, seed=7)
-    for name in ("model.{}", "average.{}", "optimizer.exp_avg.{}", "optimizer.exp_avg_sq.{}"):
-        old, new = (tensors[name.format("ngram_bias.weight")] for tensors in (before, after))
-        assert torch.equal(new[:, :OLD], old)
-        assert new.shape == (2, NEW)
-        assert not new[:, OLD:].any()
-    assert torch.equal(after["model.ngram_bias.contexts"], before["model.ngram_bias.contexts"])
+def test_a_table_and_its_state_do_not_change() -> None:
+    before = trained(WITH_TABLE)
+    assert before["model.ngram_input.weight"].any()
+    assert before["optimizer.row_square.ngram_input.weight"].any()
+    after = grown_tensors(before, NEW, WITH_TABLE, seed=7)
+    assert {name for name, tensor in after.items() if "ngram_input" in name and tensor is not before[name]} == set()

@@ -52,15 +52,15 @@ def test_each_step_is_weighted_by_a_power_of_its_number(lag: float) -> None:
 
 def test_a_table_is_averaged_every_8_steps_as_if_it_changed_then() -> None:
     model = TextGenerator(5, 2, 3, ngram_contexts=1)
-    assert model.ngram_bias is not None
+    assert model.ngram_input is not None
     average, expected = WeightAverage(model, 0.1), WeightAverage(TextGenerator(5, 2, 3, ngram_contexts=1), 0.1)
-    table = average.model.get_parameter("ngram_bias.weight").detach()
+    table = average.model.get_parameter("ngram_input.weight").detach()
     for step in range(1, 41):
         with torch.no_grad():
             if step <= 8 or step % 8 == 1:  # of the next 8 steps
-                model.ngram_bias.weight[1] = step
+                model.ngram_input.weight[1] = step
         average.update(step)
-        present = float(model.ngram_bias.weight[1, 0].detach())
+        present = float(model.ngram_input.weight[1, 0].detach())
         expected.weights.lerp_(torch.full_like(expected.weights, present), share_of(step))
         if step <= 8 or step % 8 == 0:
             assert float(table[1, 0]) == pytest.approx(float(expected.weights[0]), rel=1e-5)

@@ -18,37 +18,47 @@ from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS
 from engine.compute.memory import CudaAllocator
 from engine.model.gru import TextGenerator
-from engine.model.vocab import PAD
-from engine.sampling.logits import Floats
+from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS
+from engine.model.vocab import UNK
+from engine.sampling.logits import Floats, Ids
 from engine.sampling.stepper import CharStepper, RecordedStepper
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, set_contexts, some_contexts
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
 
 VOCAB_SIZE = 11
+EVERY_TEXT = np.array(list(product(range(1, VOCAB_SIZE), repeat=3)))
+"""Of three characters, (B, T); every context of two and three, and those of four at a text's start."""
 
 
-def make_model(num_layers: int, embedding_size: int, hidden_size: int, seed: int) -> TextGenerator:
+def make_model(
+    num_layers: int,
+    embedding_size: int,
+    hidden_size: int,
+    seed: int,
+    texts: Ids = EVERY_TEXT,
+    vocab_size: int = VOCAB_SIZE,
+) -> TextGenerator:
     """Return a model with dropout, in training mode, whose weights are large enough that gates open and close.
 
-    It has an n-gram bias for about half of all contexts.
+    It has an n-gram input for every other context of the texts (B, T), if there are any.
     """
     torch.manual_seed(seed)
-    every_text = np.array(list(product(range(VOCAB_SIZE), repeat=3)))
-    contexts = some_contexts(every_text)
+    contexts = some_contexts(texts) if len(texts) else []
     model = TextGenerator(
-        VOCAB_SIZE, embedding_size, hidden_size, num_layers, dropout=0.5, ngram_contexts=len(contexts)
+        vocab_size, embedding_size, hidden_size, num_layers, dropout=0.5, ngram_contexts=len(contexts)
     )
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)
-        model.get_parameter("ngram_bias.weight").normal_()
+        if model.ngram_input is not None:
+            model.ngram_input.weight.normal_()
     set_contexts(model, contexts)
     return model
 
 
-def new_before() -> Tensor:
-    """Return the last two token ids at the start of a tweet, (2, 1)."""
-    return torch.full((2, 1), PAD)
+def new_window() -> Tensor:
+    """Return the window at the start of a tweet, (1,)."""
+    return torch.tensor([EMPTY_WINDOW])
 
 
 def expected(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
@@ -68,18 +78,35 @@ def expected(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
     num_rows=st.integers(1, 4),
     length=st.integers(1, 12),
     seed=st.integers(0, 2**32 - 1),
+    has_table=st.booleans(),
 )
 def test_log_probabilities_equal_those_of_the_module_after_every_character(
-    num_layers: int, embedding_size: int, hidden_size: int, num_rows: int, length: int, seed: int
+    num_layers: int, embedding_size: int, hidden_size: int, num_rows: int, length: int, seed: int, has_table: bool
 ) -> None:
-    model = make_model(num_layers, embedding_size, hidden_size, seed)
-    token_ids = torch.randint(VOCAB_SIZE, (num_rows, length)).numpy()
+    token_ids = np.random.default_rng(seed).integers(1, VOCAB_SIZE, (num_rows, length))
+    texts = np.concatenate([EVERY_TEXT.ravel()[None, :length], token_ids]) if has_table else EVERY_TEXT[:0]
+    model = make_model(num_layers, embedding_size, hidden_size, seed, texts)
     stepper = CharStepper(model)
     stepper.select(np.zeros(num_rows, dtype=np.int64))
 
     for count in range(1, length + 1):
         log_probs = stepper.step(token_ids[:, count - 1])
         assert np.allclose(log_probs, expected(model, token_ids[:, :count].tolist()), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("num_rows", [1, 2])
+def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows: int) -> None:
+    token_ids = np.array([[4, UNK, 5, 6], [UNK, 7, 7, UNK]])
+    model = make_model(1, 3, 5, 2, texts=token_ids, vocab_size=NUM_IDS + 9)
+    rare = np.where(token_ids == UNK, NUM_IDS + 8, token_ids)[:num_rows]
+    assert model.ngram_input is not None
+    assert model.ngram_input.rows_of(torch.from_numpy(rare)).any()
+    stepper = CharStepper(model)
+    stepper.select(np.zeros(num_rows, dtype=np.int64))
+
+    for count in range(1, 5):
+        log_probs = stepper.step(rare[:, count - 1])
+        assert np.allclose(log_probs, expected(model, rare[:, :count].tolist()), atol=1e-4)
 
 
 @pytest.mark.parametrize("rows", [[2, 0], [1], [1, 1, 1, 1], [0, 1, 2]])
@@ -98,7 +125,7 @@ def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
 
 def test_one_row_gives_the_same_with_compiled_code_and_without() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
-    token_ids = torch.randint(VOCAB_SIZE, (20, 1)).numpy()
+    token_ids = torch.randint(1, VOCAB_SIZE, (20, 1)).numpy()
     steppers = [CharStepper(model), CharStepper(model, may_compile=False)]
 
     for one in token_ids:
@@ -109,9 +136,9 @@ def test_one_row_gives_the_same_with_compiled_code_and_without() -> None:
 def test_a_recorded_row_gives_the_same_as_one_that_is_not_recorded() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
     recorder = FakeRecorder()
-    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], new_before(), recorder)
+    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], new_window(), recorder)
     plain = CharStepper(model, may_compile=False)
-    token_ids = torch.randint(VOCAB_SIZE, (20, 1)).numpy()
+    token_ids = torch.randint(1, VOCAB_SIZE, (20, 1)).numpy()
 
     found = [recorded.step(one) for one in token_ids]
 
@@ -122,7 +149,7 @@ def test_a_recorded_row_gives_the_same_as_one_that_is_not_recorded() -> None:
 def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAllocator) -> None:
     model = make_model(num_layers=1, embedding_size=5, hidden_size=5, seed=7)
     recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
-    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5)], new_before(), recorder)
+    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5)], new_window(), recorder)
     plain = CharStepper(model, may_compile=False)
     for token_id in range(4, 10):
         assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
@@ -146,7 +173,7 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch le
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
     stepper = RecordedStepper(
-        InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], new_before(), FakeRecorder()
+        InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], new_window(), FakeRecorder()
     )
     token_ids = torch.tensor([4])
     stepper._compute_and_copy(token_ids)
@@ -163,7 +190,7 @@ def test_large_weights_give_the_same_on_one_thread_and_on_two(hidden_size: int) 
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
         steppers.append(
-            SingleRowStepper(InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)], new_before())
+            SingleRowStepper(InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)], new_window())
         )
     is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
     assert is_threaded == [[False] * 2, [hidden_size == 363] * 2]

@@ -35,7 +35,7 @@ LAST_STEP = 9
 @pytest.fixture
 def old(corpus: Path) -> tuple[str, ...]:
     """Train `tiny` on tweets for three steps; return its vocabulary."""
-    run_session(tiny_config(corpus, average_lag=0.2, dropout=0.2, ngram_order=3), stop_at(3))
+    run_session(tiny_config(corpus, average_lag=0.2, dropout=0.2, ngram_order=4), stop_at(3))
     return latest().vocab
 
 

@@ -46,7 +46,7 @@ EPOCH_STEPS = 5  # 48 tweets to train on, 10 in a batch
 DEMANDING: dict[str, Setting] = {
     "num_layers": 2,
     "dropout": 0.3,
-    "ngram_order": 3,
+    "ngram_order": 4,
     "weight_decay": 0.1,
     "max_grad_norm": 0.5,
     "average_lag": 0.2,

@@ -13,8 +13,8 @@ from torch import Tensor
 from engine.compute.cpu.train_step import GruStep
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
-from engine.model.ngram_bias import NO_ROW
-from engine.model.ngram_codes import pair_code, triple_code
+from engine.model.ngram_codes import EMPTY_WINDOW, ORDERS, appended, context_code
+from engine.model.ngram_input import NO_ROW
 from engine.model.vocab import PAD
 
 HIDDEN_SIZES = (5, 18)
@@ -32,23 +32,22 @@ def random_batch(lengths: list[int], vocab_size: int, seed: int = 0) -> Batch:
 
 
 def some_contexts(inputs: npt.NDArray[np.int64], every: int = 2) -> list[int]:
-    """Return the codes, ascending, of every other context of two and three characters, and of two that are not there.
-
-    The inputs are (B, T).
-    """
-    codes = {pair_code(77, 77), triple_code(77, 77, 77)}
-    for tweet in inputs:
-        before = [PAD, PAD, *tweet.tolist()]
-        for first, middle, last in zip(before, before[1:], before[2:], strict=False):
-            codes |= {pair_code(middle, last), triple_code(first, middle, last)} if last != PAD else set()
+    """Return the codes, ascending, of every other context of inputs (B, T), and of some that are not there."""
+    windows = np.full(len(inputs) + 1, EMPTY_WINDOW)
+    codes = set[int]()
+    for column in inputs.T:
+        last = np.append(column, 77)
+        windows = appended(windows, last)
+        for order in ORDERS:
+            codes |= set(context_code(windows, order)[last != PAD].tolist())
     return sorted(codes)[::every]
 
 
 def set_contexts(model: TextGenerator, contexts: list[int]) -> None:
-    """Set the contexts of a model's n-gram bias, if it has one."""
-    if model.ngram_bias is not None:
-        model.ngram_bias.contexts.copy_(torch.tensor(contexts))
-        model.ngram_bias.weight.data[NO_ROW] = 0
+    """Set the contexts of a model's n-gram input, if it has one."""
+    if model.ngram_input is not None:
+        model.ngram_input.contexts.copy_(torch.tensor(contexts))
+        model.ngram_input.weight.data[NO_ROW] = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Shape:
     is_tied: bool = False
     """Tied embeddings; `embedding_size` is ignored then."""
     has_table: bool = False
-    """An n-gram bias for every other context of the batch, and some that the batch lacks."""
+    """An n-gram input for every other context of the batch, and some that the batch lacks."""
 
     def batch(self) -> Batch:
         """Return a batch of this shape."""

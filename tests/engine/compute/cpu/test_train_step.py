@@ -25,7 +25,7 @@ from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
-from engine.model.ngram_bias import NO_ROW
+from engine.model.ngram_input import NO_ROW, widened_weight
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
 from tests.engine.compute.cpu.random_batches import Shape, gradient_error, random_batch, shapes, step_results
@@ -46,20 +46,29 @@ def grads_of(model: TextGenerator) -> dict[str, Tensor]:
     return grads
 
 
+def masked_states(model: TextGenerator, inputs: Tensor, masks: list[Tensor]) -> Tensor:
+    """Return the last states (B, T, H), with these masks (B, T, H) after each layer in place of dropout."""
+    states: Tensor = model.embed(inputs)
+    if model.ngram_input is not None:
+        states = torch.cat([states, model.ngram_input(inputs)], dim=2)
+    for number, mask in enumerate(masks):
+        layer = torch.nn.GRU(states.shape[2], model.rnn.hidden_size, batch_first=True).double()
+        weights = {name: getattr(model.rnn, name[:-1] + str(number)) for name, _ in layer.named_parameters()}
+        if number == 0 and model.ngram_input is not None:
+            weights["weight_ih_l0"] = widened_weight(weights["weight_ih_l0"])
+        states = functional_call(layer, weights, (states,))[0] * mask
+    return states
+
+
 def by_autograd(
     model: TextGenerator, batch: Batch, masks: list[Tensor] | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return loss and gradients of the reference; `masks` (B, T, H) replace its dropout."""
-    states = model.embed(torch.from_numpy(batch.inputs))
+    inputs = torch.from_numpy(batch.inputs)
     if masks is None:
-        states, _ = model.rnn(states)
-    for number, mask in enumerate(masks or []):
-        layer = torch.nn.GRU(states.shape[2], model.rnn.hidden_size, batch_first=True).double()
-        weights = {name: getattr(model.rnn, name[:-1] + str(number)) for name, _ in layer.named_parameters()}
-        states = functional_call(layer, weights, (states,))[0] * mask
-    logits = model.proj(states)
-    if model.ngram_bias is not None:
-        logits = logits + model.ngram_bias(torch.from_numpy(batch.inputs))
+        logits, _ = model(inputs)
+    else:
+        logits = model.proj(masked_states(model, inputs, masks))
     loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
     torch.autograd.backward(loss)
     return loss.detach(), grads_of(model)
@@ -161,17 +170,17 @@ def test_reused_buffers_change_no_result() -> None:
 
 def test_the_rows_of_another_batch_have_no_gradient_left() -> None:
     model = SOME.model()
-    touched = torch.zeros(len(model.get_parameter("ngram_bias.weight")), dtype=torch.float64)
+    touched = torch.zeros(len(model.get_parameter("ngram_input.weight")), dtype=torch.float64)
     step, own = GruStep(model, touched=touched), SOME.batch()
     step.loss_and_grads(own)
-    expected = model.get_parameter("ngram_bias.weight").grad
+    expected = model.get_parameter("ngram_input.weight").grad
     assert expected is not None
     counts, expected = touched.clone(), expected.clone()
 
     step.loss_and_grads(random_batch([9, 9, 2], SOME.vocab_size, seed=1))
     step.loss_and_grads(own)
 
-    found = model.get_parameter("ngram_bias.weight").grad
+    found = model.get_parameter("ngram_input.weight").grad
     assert found is not None
     assert torch.equal(found, expected)
     assert torch.equal(touched, counts)
@@ -183,7 +192,7 @@ def test_in_bfloat16_the_rows_added_to_a_batch_touch_no_row_of_the_table() -> No
     model = SOME.model().float()
     counts = []
     for precision in ("float32", "bfloat16"):
-        counts.append(torch.zeros(len(model.get_parameter("ngram_bias.weight"))))
+        counts.append(torch.zeros(len(model.get_parameter("ngram_input.weight"))))
         GruStep(model, precision, counts[-1]).loss_and_grads(SOME.batch())
     assert counts[0].sum() > 0
     assert torch.equal(counts[0], counts[1])

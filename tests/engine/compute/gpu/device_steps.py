@@ -9,7 +9,7 @@ import pytest
 
 from engine.compute.device import Runtime
 from engine.compute.gpu.recorder import CudaRecorder
-from engine.compute.lazy_adam import LazyAdam
+from engine.compute.row_rmsprop import RowRmsprop
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.training import trainer as trainer_module
@@ -72,6 +72,6 @@ def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | No
         made(self, model, config, runtime, **options)
         self._device_step = self._make_device_step(may_record=True)
 
-    monkeypatch.setattr(LazyAdam, "step", LazyAdam.update_by_masks)
+    monkeypatch.setattr(RowRmsprop, "step", RowRmsprop.update_by_masks)
     monkeypatch.setattr(trainer_module, "recorder_for", lambda _: recorder)
     monkeypatch.setattr(Trainer, "__init__", make)

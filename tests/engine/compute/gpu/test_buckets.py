@@ -18,17 +18,16 @@ from engine.compute.gpu.resident_tweets import resident_tweets
 from engine.compute.gpu.train_step import mean_loss
 from engine.compute.memory import CudaAllocator, is_out_of_memory
 from engine.corpus.encoded_tweets import CorpusBatch
-from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
-from tests.engine.helpers import encoded
+from tests.engine.helpers import encoded, model_with_table
 
 
-def some_batch(num_tweets: int, seed: int = 0) -> tuple[CorpusBatch, int]:
-    """Return a batch of random tweets and their vocabulary size."""
-    tweets, vocab = encoded()
+def some_batch(num_tweets: int, seed: int = 0) -> CorpusBatch:
+    """Return a batch of random tweets."""
+    tweets, _ = encoded()
     indices = np.random.default_rng(seed).choice(len(tweets), num_tweets, replace=False)
-    return tweets.batch(indices), len(vocab)
+    return tweets.batch(indices)
 
 
 @given(length=st.integers(1, 100_000))
@@ -41,9 +40,9 @@ def test_a_bucket_is_at_least_as_long_as_its_tweets_and_hardly_longer(length: in
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("num_tweets", [1, 5, 8])
 def test_padding_changes_neither_loss_nor_gradients(num_layers: int, num_tweets: int) -> None:
-    batch, vocab_size = some_batch(num_tweets, seed=num_tweets)
+    batch = some_batch(num_tweets, seed=num_tweets)
     torch.manual_seed(1)
-    model = TextGenerator(vocab_size, 5, 7, num_layers).double()
+    model = model_with_table(5, 7, num_layers).double()
     parameters = list(model.parameters())
 
     logits, _ = model(torch.from_numpy(batch.inputs))

@@ -21,7 +21,7 @@ from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu.cuda import needs_gpu, on_cuda
-from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
+from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, model_with_table, some_batches
 
 pytestmark = needs_gpu
 
@@ -32,7 +32,7 @@ STEPS = 60
 
 def new_trainer(runtime: Runtime, *, may_record: bool = True, num_layers: int = 1, dropout: float = 0.0) -> Trainer:
     torch.manual_seed(0)
-    model = TextGenerator(len(encoded()[1]), 32, 64, num_layers, dropout).to(runtime.device)
+    model = model_with_table(32, 64, num_layers, dropout).to(runtime.device)
     return Trainer(model, CONFIG, runtime, may_record=may_record)
 
 
@@ -140,7 +140,7 @@ def test_recorded_steps_of_a_rank_with_half_of_the_gradient_equal_those_of_the_w
     some = some_batches(STEPS, 16)
     expected = losses_of(new_trainer(on_cuda()), some)
     torch.manual_seed(0)
-    model = TextGenerator(len(encoded()[1]), 32, 64).to("cuda")
+    model = model_with_table(32, 64).to("cuda")
 
     def double(both: Tensor) -> None:
         both.mul_(2.0)

@@ -10,16 +10,16 @@ from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.device import Runtime
 from engine.compute.gpu.probe import supported_precision
 from engine.compute.gpu.recorder import kept_pool_recorder
-from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.model.gru import TextGenerator
-from engine.model.vocab import PAD
+from engine.model.ngram_codes import EMPTY_WINDOW
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import CharStepper, RecordedStepper
 from engine.training.evaluation import evaluate
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu.cuda import DEVICE, needs_gpu, on_cuda
-from tests.engine.helpers import CPU, encoded, some_batches
+from tests.engine.helpers import CPU, encoded, model_with_table, some_batches
 
 pytestmark = needs_gpu
 
@@ -28,8 +28,9 @@ RATE = 2.0**-7
 
 def new_model(hidden_size: int = 64, num_layers: int = 1) -> TextGenerator:
     torch.manual_seed(0)
-    config = ModelConfig(embedding_size=hidden_size, hidden_size=hidden_size, num_layers=num_layers)
-    return TextGenerator.from_config(len(encoded()[1]), config)
+    model = model_with_table(hidden_size, hidden_size, num_layers)
+    model.get_parameter("ngram_input.weight").data[1:].normal_(std=0.1)
+    return model
 
 
 def trained(model: TextGenerator, runtime: Runtime, average_lag: float = 0.0) -> tuple[Trainer, list[float]]:
@@ -71,8 +72,8 @@ def test_a_recorded_character_has_the_probabilities_of_the_cpu(num_layers: int) 
     expected = [plain.step(one) for one in token_ids]
     weights = InferenceWeights(model.to(DEVICE))
     states = [torch.zeros(1, 64, device=DEVICE) for _ in range(num_layers)]
-    before = torch.full((2, 1), PAD, device=DEVICE)
-    recorded = RecordedStepper(weights, states, before, kept_pool_recorder(model.device))
+    windows = torch.tensor([EMPTY_WINDOW], device=DEVICE)
+    recorded = RecordedStepper(weights, states, windows, kept_pool_recorder(model.device))
 
     found = [recorded.step(one) for one in token_ids]
 

@@ -160,11 +160,11 @@ def test_the_bfloat16_copy_shares_the_table_and_the_memory_of_no_other_weight() 
     model = model_with_table(6, 10)
     flat = FlatParameters(model)
     copied = Bfloat16Copy(model, flat).refreshed()
-    assert copied.ngram_bias is model.ngram_bias
+    assert copied.ngram_input is model.ngram_input
     assert all(
-        (weight.dtype == torch.bfloat16) is (name != "ngram_bias.weight") for name, weight in copied.named_parameters()
+        (weight.dtype == torch.bfloat16) is (name != "ngram_input.weight") for name, weight in copied.named_parameters()
     )
-    assert model.get_parameter("ngram_bias.weight").data_ptr() == flat.table_of(flat.weights).data_ptr()
+    assert model.get_parameter("ngram_input.weight").data_ptr() == flat.table_of(flat.weights).data_ptr()
 
 
 @pytest.mark.parametrize(

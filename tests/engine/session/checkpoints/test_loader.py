@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.errors import CheckpointError
 from engine.protocol import commands as c
@@ -15,11 +16,12 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session.checkpoints import loader
-from engine.storage.folders import named_checkpoint_path
+from engine.storage.folders import find_run, named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.engine.helpers import (
     AnsweringInbox,
     Script,
+    assert_same_tensors,
     latest,
     losses,
     names,
@@ -73,6 +75,27 @@ def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_reported(corp
     assert changed.num_parameters > only(emitted, e.RunStarted).num_parameters
     assert names(emitted)[names(emitted).index("CheckpointLoaded") + 1] == "ModelChanged"
     assert emitted[-1].step == 12
+
+
+@pytest.mark.parametrize("orders", [(4, 2), (4, 0), (0, 4)], ids=["another table", "no table", "a table"])
+def test_after_the_load_of_a_checkpoint_with_another_table_the_run_continues_as_the_one_that_saved_it(
+    corpus: Path, orders: tuple[int, int]
+) -> None:
+    own, others = orders
+    save: Script = {4: [c.SaveCheckpoint(name="four")]}
+    expected = run_session(tiny_config(corpus, run_name="other", ngram_order=others, average_lag=0.1), save)
+
+    emitted = run_session(
+        tiny_config(corpus, ngram_order=own, average_lag=0.1), {6: [c.LoadCheckpoint(name="four"), c.Stop()]}
+    )
+    emitted += run_session(resume_config("tiny"))
+
+    assert only(emitted, e.ModelChanged).model == only(expected, e.RunStarted).model
+    after, of_other = losses(emitted[names(emitted).index("CheckpointLoaded") :]), losses(expected)
+    assert after == {step: of_other[step] for step in range(5, 13)}
+    final, of_other_run = (load_checkpoint(find_run(run).checkpoint_path("latest")) for run in ("tiny", "other"))
+    assert final.info.model == of_other_run.info.model
+    assert_same_tensors(final.tensors, of_other_run.tensors)
 
 
 def test_a_run_whose_shape_a_load_has_changed_can_be_resumed(corpus: Path) -> None:

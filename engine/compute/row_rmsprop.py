@@ -1,0 +1,74 @@
+"""`RowRmsprop`: RMSprop for a table of which a step touches few rows, with one mean square per row.
+
+For each row of a step's contexts, with g its gradient, H numbers, and t the steps that were not skipped,
+
+    v += (1 - beta) * (mean(g^2) - v)
+    w -= rate * g / (sqrt(v / (1 - beta^t)) + epsilon)
+
+The other rows, and their v, do not change. A row's numbers are updated together, so they share a step size, as in the
+row-wise AdaGrad of large embedding tables (Mudigere et al. 2022, arXiv:2104.05158); and there is no momentum, which a
+row that occurs rarely would lose in the steps between. So the state is R numbers, where Adam's would be twice the
+table.
+
+On a CPU only the touched rows are read; on other devices masks do the same to all rows, so that a CUDA graph can record
+the update.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.compute.adamw import BETA_2, EPSILON
+from engine.compute.cpu.ngram_kernels import update_touched
+from engine.model.flat_parameters import Table
+
+NGRAM_RATE_FACTOR = 1.5
+"""The table's learning rate is so many times that of the other weights (docs/recipes.md)."""
+
+
+class RowRmsprop:
+    """The optimizer of one table."""
+
+    def __init__(self, table: Table, step_count: Tensor) -> None:
+        """Optimize `table`; AdamW, which is run first, counts the steps that are not skipped in `step_count`, ()."""
+        self._table = table
+        self._step_count = step_count
+        self.row_square = torch.zeros_like(table.touched)
+        """v, (1 + R,)."""
+
+    @torch.no_grad()
+    def step(self, learning_rate: float | Tensor, is_skipped: Tensor) -> None:
+        """Update the touched rows unless `is_skipped`, () bool; waits for nothing except on a CPU.
+
+        `learning_rate` is that of the other weights, a number or () on the device.
+        """
+        if self._table.weight.device.type != "cpu":
+            self.update_by_masks(learning_rate, is_skipped)
+        elif not is_skipped.item():
+            self._update_touched(float(learning_rate))
+
+    def _update_touched(self, learning_rate: float) -> None:
+        table, correction = self._table, 1 - BETA_2 ** float(self._step_count)
+        weight, grad, touched, row_square = (
+            tensor.numpy() for tensor in (table.weight, table.grad, table.touched, self.row_square)
+        )
+        constants = [NGRAM_RATE_FACTOR * learning_rate, 1 - BETA_2, correction, EPSILON]
+        update_touched(weight, grad, touched, row_square, np.array(constants, dtype=weight.dtype))
+
+    def update_by_masks(self, learning_rate: float | Tensor, is_skipped: Tensor) -> None:
+        """Do the same on any device, without waiting for it."""
+        table = self._table
+        is_updated = (table.touched > 0) & ~is_skipped  # (1 + R,)
+        share = is_updated.to(table.weight.dtype)
+        grad = torch.where(is_updated.unsqueeze(1), table.grad, 0)  # a skipped step's may not be finite
+        mean_square = torch.linalg.vector_norm(grad, dim=1).square() / grad.shape[1]
+        self.row_square.lerp_(mean_square, (1 - BETA_2) * share)
+        correction = -torch.expm1(self._step_count.to(share.dtype) * math.log(BETA_2))
+        rate = torch.where(is_skipped, 0, NGRAM_RATE_FACTOR * learning_rate)
+        factor = share * rate / ((self.row_square / correction).sqrt() + EPSILON)
+        factor = torch.where(is_updated, factor, 0)  # also where a first, skipped step has no correction yet
+        table.weight.sub_(grad.mul_(factor.unsqueeze(1)))
