@@ -20,7 +20,6 @@ from pathlib import Path
 import torch
 
 from engine.bench.interleaved import Clock, TimeUpError
-from engine.bench.models import new_bench_model
 from engine.bench.peak_memory import peak_bytes
 from engine.bench.reading import ReadFigures, measure_reading
 from engine.bench.sampling import SampleFigures, measure_sampling
@@ -107,7 +106,7 @@ class Benchmark:
     def _bench_for(self, training_data: TrainingData, shape: Shape) -> TrainingBench:
         """Return the training variants for a shape."""
         batches = training_data.batches(TrainingConfig(batch_size=shape.batch_size), Position())
-        return TrainingBench(shape, new_bench_model(shape, training_data, self._device), batches, self._clock)
+        return TrainingBench(shape, len(training_data.vocab), self._device, batches, self._clock)
 
     def _models(self, training_data: TrainingData) -> tuple[list[TrainFigures], list[SampleFigures]]:
         """Train at each shape, and sample from the result; larger models get more of the remaining time."""
@@ -123,8 +122,9 @@ class Benchmark:
                 bench = self._bench_for(training_data, shape)
                 on_trial = self._trial_progress(f"training {shape_name}")
                 train += measure_training(bench, (1 - SAMPLING_SHARE) * seconds, on_trial, self._clock, end)
-                models = bench.model, bench.tutorial_model(bench.model.state_dict())
-                on_trial = self._trial_progress(f"sampling {shape_name}")
+                tutorial = bench.tutorial_model()
+                tutorial.load_state_dict(bench.model.state_dict())
+                models, on_trial = (bench.model, tutorial), self._trial_progress(f"sampling {shape_name}")
                 sample += measure_sampling(
                     shape, models, training_data.vocab, SAMPLING_SHARE * seconds, on_trial, self._clock, end
                 )

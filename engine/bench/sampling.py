@@ -1,7 +1,4 @@
-"""Speed of sampling: the tutorial's `sample_sequence` and ours, one tweet and many, with the same weights.
-
-Ours has an n-gram input besides, and its time includes that.
-"""
+"""Speed of sampling: the tutorial's `sample_sequence` and ours, one tweet and many, with the same weights."""
 
 from __future__ import annotations
 
@@ -58,7 +55,7 @@ def measure_sampling(
     clock: Clock,
     end: float,
 ) -> list[SampleFigures]:
-    """Measure all variants; `models` have the same weights but for an n-gram input, the second is the tutorial's.
+    """Measure all variants; `models` have the same weights, the second is the tutorial's.
 
     Raises `TimeUpError` if one round does not fit before `end`.
     """

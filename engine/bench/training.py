@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +9,6 @@ from itertools import islice
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from engine.bench.interleaved import (
     Clock,
@@ -33,10 +31,10 @@ from engine.bench.train_figures import (
 )
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.compute.calibration import threads_label
-from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, wait_for
+from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, seed_generators, wait_for
 from engine.compute.gpu.probe import supported_precision
 from engine.compute.gpu.recorder import CudaRecorder
-from engine.config.run import TrainingConfig
+from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.model.gru import TextGenerator
 from engine.training.trainer import Trainer
@@ -62,28 +60,32 @@ def shapes_for(device: torch.device) -> tuple[Shape, ...]:
 
 
 class TrainingBench:
-    """All variants that train a model of one shape, from the same weights on the same batches.
-
-    The program's own model has an n-gram input besides, and its time includes that.
-    """
+    """All variants that train a model of one shape, from the same weights on the same batches."""
 
     def __init__(
-        self, shape: Shape, model: TextGenerator, batches: Iterator[CorpusBatch], clock: Clock = time.perf_counter
+        self,
+        shape: Shape,
+        vocab_size: int,
+        device: torch.device,
+        batches: Iterator[CorpusBatch],
+        clock: Clock = time.perf_counter,
     ) -> None:
-        """Use a new model of this shape, and take batches from `batches` round by round."""
+        """Take batches from `batches` round by round."""
         self.shape = shape
         self.steps_per_trial = 1
         self.max_trial_seconds = math.inf
         """A trial ends early after this time: threads that block each other can make it 50 times longer."""
         self._clock = clock
-        self._device = model.device
+        self._vocab_size = vocab_size
+        self._device = device
         self._batches = batches
         self._round: int | None = None
         self._round_batches: list[CorpusBatch] = []
-        self._sizes = model.embed.num_embeddings, shape.embedding_size, shape.hidden_size  # V, E, H
-        self.model = model
+        self._config = ModelConfig(embedding_size=shape.embedding_size, hidden_size=shape.hidden_size)
+        seed_generators(0)
+        self.model = TextGenerator.from_config(vocab_size, self._config).to(device)
         """The program's model, trained by its trials."""
-        self._first_weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        self._first_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
 
     def batches_for(self, number: int) -> list[CorpusBatch]:
         """Return the batches of a round, the same for all variants."""
@@ -94,11 +96,10 @@ class TrainingBench:
                 _ = batch.inputs  # padded now, and not in the time of the first variant
         return self._round_batches
 
-    def tutorial_model(self, weights: dict[str, Tensor] | None = None) -> TutorialGenerator:
-        """Return a tutorial model with these weights of `model`, by default the initial ones, less the n-gram input."""
-        model = TutorialGenerator(*self._sizes)
-        weights = self._first_weights if weights is None else weights
-        model.load_state_dict({name: weights[name] for name in model.state_dict()})
+    def tutorial_model(self) -> TutorialGenerator:
+        """Return a tutorial model with the common initial weights."""
+        model = TutorialGenerator(self._vocab_size, self.shape.embedding_size, self.shape.hidden_size)
+        model.load_state_dict(self._first_weights)
         return model.to(self._device)
 
     def variants(self) -> list[Variant]:
@@ -120,9 +121,10 @@ class TrainingBench:
 
     def _limit(self, precision: str, num_threads: int) -> Variant:
         """Return the bare matrix products, on a GPU recorded."""
+        sizes = self._vocab_size, self.shape.embedding_size, self.shape.hidden_size
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         recorder = CudaRecorder(self._device) if self._device.type == "cuda" else None
-        products = MatrixProducts(*self._sizes, self._device, dtype=dtype, recorder=recorder)
+        products = MatrixProducts(*sizes, self._device, dtype=dtype, recorder=recorder)
         return self._variant(in_precision(LIMIT, precision), products.step, num_threads)
 
     @property
@@ -133,12 +135,11 @@ class TrainingBench:
     def ours(self, precision: str, num_threads: int, *, may_record: bool = True) -> Variant:
         """Return the program's own `Trainer`; in float32 on all cores it trains `model`."""
         is_model = precision == "float32" and num_threads == available_cores() and may_record
-        model = self.model if is_model else copy.deepcopy(self.model)
+        model = self.model if is_model else TextGenerator.from_config(self._vocab_size, self._config)
         model.load_state_dict(self._first_weights)
         runtime = Runtime(device=self._device, precision=precision, num_threads=num_threads)
         config = TrainingConfig(learning_rate=LEARNING_RATE, batch_size=self.shape.batch_size)
-        model = model.to(self._device)  # `to` lays out the weights of a copied GRU for cuDNN
-        trainer = Trainer(model, config, runtime, may_record=may_record)
+        trainer = Trainer(model.to(self._device), config, runtime, may_record=may_record)
         name = in_precision(OURS, precision) if may_record else WITHOUT_GRAPHS
         return self._variant(name, lambda batch: trainer.step(batch, LEARNING_RATE), num_threads, trainer.drain_report)
 

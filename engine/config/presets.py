@@ -77,8 +77,10 @@ _EPOCHS_WITHOUT_BUDGET = 6.0
 """Assumed number of epochs, for the dropout; the length of such a run is unknown."""
 _HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
 """Largest hidden size for a corpus of fewer characters than the key."""
-NGRAM_ORDER = 4
-"""Characters of the longest context with an input of its own; 0 for none."""
+_NGRAM_ORDER = 4
+"""Characters of the longest context with an input of its own, for short runs on a CPU (docs/recipes.md)."""
+_MAX_NGRAM_EPOCHS = 3.0
+"""More epochs have not been tried: the n-gram input has no regularization, and overfits sooner than the GRU."""
 _DROPOUTS = {40.0: 0.3, 15.0: 0.2, 6.0: 0.1}
 """Dropout by minimum number of epochs, highest first."""
 
@@ -213,7 +215,10 @@ def _from_recipe(
         pacing="seconds",
     )
     epochs = _EPOCHS_WITHOUT_BUDGET if num_chars is None else num_chars / num_train_chars
-    return PresetConfigs(model=_auto_model(settings, hidden_size, num_layers, epochs), training=training)
+    model = _auto_model(settings, hidden_size, num_layers, epochs)
+    if device_type == "cpu" and epochs <= _MAX_NGRAM_EPOCHS:
+        model = replace(model, ngram_order=_NGRAM_ORDER)
+    return PresetConfigs(model=model, training=training)
 
 
 def _size_chosen(settings: Mapping[str, Setting], hidden_size: int, num_layers: int) -> str:
@@ -243,7 +248,6 @@ def _auto_model(settings: Mapping[str, Setting], hidden_size: int, num_layers: i
         num_layers=num_layers,
         dropout=next((dropout for at_least, dropout in _DROPOUTS.items() if epochs >= at_least), 0.0),
         tied_embeddings=embedding_size == hidden_size,
-        ngram_order=NGRAM_ORDER,
     )
 
 

@@ -137,10 +137,8 @@ class ModelEstimate:
 
 TUTORIAL = ModelEstimate("E 128, H 128", 130_000, 0.28e-3, 0.5e-6)
 """3,400 steps/s of 32 rows; the part per row is a guess."""
-AUTO = ModelEstimate("E = H = 1024, tied, n-gram input", 10_700_000, 0.83e-3, 4.7e-6)
-"""700 steps/s of 128 rows; a row is 6 x 3.15 million weights x 100 characters at 400 TFLOP/s, 40 % of the peak. The
-4.2 million weights of the n-gram input count in the sum; their update, some 0.1 ms of memory traffic, is within the
-error of the estimate."""
+AUTO = ModelEstimate("E = H = 1024, tied", 6_500_000, 0.83e-3, 4.7e-6)
+"""700 steps/s of 128 rows; a row is 6 x 3.15 million weights x 100 characters at 400 TFLOP/s, 40 % of the peak."""
 LARGE = ModelEstimate("E = H = 2048, two layers, tied", 50_500_000, 4e-3, 57e-6)
 """By the same arithmetic: 400 products of 10 us one after another; a row is 6 x 38 million weights x 100 characters."""
 MODELS = (TUTORIAL, AUTO, LARGE)

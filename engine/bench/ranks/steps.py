@@ -17,23 +17,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 
 import torch
 from torch import Tensor
 
 from engine.bench.interleaved import Clock
-from engine.bench.models import new_bench_model
 from engine.bench.ranks.sums import barrier
 from engine.bench.train_figures import Shape
 from engine.bench.tutorial_loop import LEARNING_RATE
-from engine.compute.device import Runtime, wait_for
-from engine.config.run import TrainingConfig
+from engine.compute.device import Runtime, seed_generators, wait_for
+from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.batches import ALL, Part
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.corpus.training_data import TrainingData
+from engine.model.gru import TextGenerator
 from engine.parallel.ranks import Ranks
 from engine.training.trainer import Trainer
 
@@ -67,12 +66,13 @@ class StepBench:
         self._runtime = runtime
         self._clock = clock
         self._config = TrainingConfig(learning_rate=LEARNING_RATE, batch_size=shape.batch_size)
-        self._new_model = partial(new_bench_model, shape, data, runtime.device)
+        self._model_config = ModelConfig(embedding_size=shape.embedding_size, hidden_size=shape.hidden_size)
+        self._vocab_size = len(data.vocab)
         place = ranks.place
         self._own_batches = _Rounds(data, self._config, Part(place.rank, place.world_size))
         self._whole_batches = _Rounds(data, self._config, ALL)
         self._trainer = Trainer(
-            self._new_model(),
+            self._model(),
             self._config,
             runtime,
             world_size=place.world_size,
@@ -85,6 +85,10 @@ class StepBench:
         self.clocks = _Clocks()
         """Of all clocked trials but warm-ups, whose numbers are negative."""
 
+    def _model(self) -> TextGenerator:
+        seed_generators(0)
+        return TextGenerator.from_config(self._vocab_size, self._model_config).to(self._runtime.device)
+
     def train_together(self, number: int, num_steps: int) -> int:
         """Train on the batches of a round; return their characters, those of all ranks."""
         torch.set_num_threads(self._runtime.num_threads)
@@ -93,7 +97,7 @@ class StepBench:
     def train_alone(self, number: int, num_steps: int, num_threads: int) -> int:
         """Train on the whole batches of a round, without the other ranks."""
         torch.set_num_threads(num_threads)
-        self._alone = self._alone or Trainer(self._new_model(), self._config, self._runtime)
+        self._alone = self._alone or Trainer(self._model(), self._config, self._runtime)
         return self._train(self._alone, self._whole_batches.of(number, num_steps))
 
     def train_clocked(self, number: int, num_steps: int) -> int:

@@ -28,7 +28,7 @@ from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu.device_steps import FakeRecorder
-from tests.engine.helpers import CPU, TickingClock, encoded, model_with_table, some_batches, write_corpus
+from tests.engine.helpers import CPU, TickingClock, encoded, some_batches, write_corpus
 from tests.fakes import FakeClock
 
 TINY = Shape(embedding_size=4, hidden_size=6, batch_size=5)
@@ -36,8 +36,9 @@ TINY = Shape(embedding_size=4, hidden_size=6, batch_size=5)
 
 def tiny_bench() -> TrainingBench:
     """Return the training variants of a tiny model."""
-    batches = BatchStream(encoded()[0], TINY.batch_size, 0, Position())
-    return TrainingBench(TINY, model_with_table(TINY.embedding_size, TINY.hidden_size), batches)
+    tweets, vocab = encoded()
+    batches = BatchStream(tweets, TINY.batch_size, 0, Position())
+    return TrainingBench(TINY, len(vocab), CPU.device, batches)
 
 
 def timed_variant(name: str, clock: FakeClock, seconds: list[float], amount: int = 60) -> Variant:

@@ -88,10 +88,15 @@ def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:
     assert not resolve("tutorial").model.tied_embeddings
 
 
-def test_auto_has_an_n_gram_bias_unless_it_is_disabled_and_the_tutorial_has_none() -> None:
-    assert resolve("auto").model.ngram_order == 4
-    assert resolve("auto", settings={"ngram_order": 0}).model.ngram_order == 0
-    assert resolve("tutorial").model.ngram_order == 0
+def test_auto_has_an_n_gram_input_for_up_to_three_epochs_on_a_cpu_unless_it_is_set() -> None:
+    short, long = {"epochs": 3.0}, {"epochs": 3.1}
+    assert resolve("auto", settings=short).model.ngram_order == 4
+    assert resolve("auto", settings=short | {"ngram_order": 0}).model.ngram_order == 0
+    assert resolve("auto", settings=short, device_type="cuda").model.ngram_order == 0
+    assert resolve("auto", settings=long).model.ngram_order == 0
+    assert resolve("auto", settings=long | {"ngram_order": 3}).model.ngram_order == 3
+    assert resolve("auto").model.ngram_order == 0
+    assert resolve("tutorial", settings=short).model.ngram_order == 0
 
 
 def test_the_warm_up_of_a_short_run_is_a_tenth_of_it() -> None:
