@@ -56,10 +56,10 @@ class ModelConfig:
     tied_embeddings: bool = False
     """Share one matrix between embedding and output projection."""
     ngram_order: int = 0
-    """Learn an input of the first layer for each frequent context of 2 characters up to this number, 2 to 4; 0 disables
-    them. At most 16,384 contexts, fewer with a hidden size of more than 256."""
+    """Learn an input of the first layer for each frequent sequence of the last 2 to N characters, N up to 4; 0 disables
+    it. At most 16,384 sequences, fewer with a hidden size of more than 256."""
     ngram_contexts: int = 0
-    """Number of these contexts (R), counted in the training tweets at the start of a run."""
+    """Number of these sequences (R), counted in the training tweets at the start of a run."""
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""

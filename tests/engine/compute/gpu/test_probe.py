@@ -17,7 +17,7 @@ NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
 def model(monkeypatch: pytest.MonkeyPatch) -> TextGenerator:
     """Return a model that seems to be on a GPU."""
     monkeypatch.setattr(probe, "free_memory", lambda _: None)
-    model = TextGenerator(9, 4, 6, num_layers=2, dropout=0.5)
+    model = TextGenerator(9, 4, 6, num_layers=2, dropout=0.5, ngram_contexts=5)
     monkeypatch.setattr(TextGenerator, "device", torch.device("mps"))
     return model
 
