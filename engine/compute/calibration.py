@@ -18,8 +18,8 @@ MAX_THREADS = 8
 """Largest candidate; bounds the time spent measuring."""
 TRIAL_SECONDS = 0.03
 """The work of a trial doubles from round to round until it takes about this long."""
-SECONDS_PER_CANDIDATE = 0.06
-MAX_SECONDS = 0.3
+SECONDS_PER_CANDIDATE = 0.12
+MAX_SECONDS = 0.6
 """Limit of all trials together, unless the first round alone takes longer."""
 PATIENCE_SECONDS = 0.05
 """A candidate with several threads drops out once it is this far behind the fastest, and `_FAR_BEHIND` times slower."""

@@ -132,8 +132,8 @@ def measure(
         trainers[candidate.precision].forward_backward(batch)
         return batch.num_targets
 
-    for precision in sorted({candidate.precision for candidate in candidates}):  # warm up: compile the kernels
-        run_trial(min(candidate for candidate in candidates if candidate.precision == precision), 0, 1)
+    for candidate in candidates:  # warm up: kernels are compiled, and threads start with buffers of their own
+        run_trial(candidate, 0, 1)
     return calibrate(candidates, run_trial, clock)
 
 
