@@ -22,11 +22,19 @@ from engine.model.flat_parameters import FlatParameters
 class OptimizerStep:
     """The update of one model's weights, and whether a step can no longer be repeated."""
 
-    def __init__(self, flat: FlatParameters, adamw: FusedAdamW, losses: LossBuffer, max_grad_norm: float) -> None:
-        """Update the weights of `flat`; infinity for `max_grad_norm` clips nothing."""
+    def __init__(
+        self,
+        flat: FlatParameters,
+        adamw: FusedAdamW,
+        losses: LossBuffer,
+        *,
+        max_grad_norm: float,
+        ngram_decay: float = 0.0,
+    ) -> None:
+        """Update the weights of `flat`; infinity for `max_grad_norm` clips nothing, `ngram_decay` is of the table."""
         self._flat = flat
         self._adamw = adamw
-        self.of_table = None if flat.table is None else RowRmsprop(flat.table, adamw.step_count)
+        self.of_table = None if flat.table is None else RowRmsprop(flat.table, adamw.step_count, ngram_decay)
         """None without an n-gram input."""
         self._losses = losses
         self._max_grad_norm = max_grad_norm

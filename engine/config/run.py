@@ -102,6 +102,8 @@ class TrainingConfig:
     """Steps of linear warm-up of the learning rate."""
     weight_decay: float = 0.0
     """Decoupled weight decay of AdamW."""
+    ngram_decay: float = 0.0
+    """The same of the n-gram input; auto sets it, lower the more tweets there are."""
     max_grad_norm: float = 0.0
     """Clip the gradient to this norm; 0 disables clipping."""
     average_lag: float = 0.0
@@ -147,6 +149,7 @@ class TrainingConfig:
         require_choice(self, "pacing", Pacing)
         require_between(self, "warmup_steps", 0)
         require_between(self, "weight_decay", 0.0, 10.0)
+        require_between(self, "ngram_decay", 0.0, 10.0)
         require_between(self, "max_grad_norm", 0.0)
         require_between(self, "average_lag", 0.0, 0.45)
         require_between(self, "epochs", 0.001)

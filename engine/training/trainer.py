@@ -84,7 +84,11 @@ class Trainer:
         self._adamw = FusedAdamW(self._flat, config.weight_decay)
         self._losses = LossBuffer(runtime.device)
         self._optimizer_step = OptimizerStep(
-            self._flat, self._adamw, self._losses, max_grad_norm=config.max_grad_norm or math.inf
+            self._flat,
+            self._adamw,
+            self._losses,
+            max_grad_norm=config.max_grad_norm or math.inf,
+            ngram_decay=config.ngram_decay,
         )
         self._world_size = world_size
         self._sum_over_ranks = sum_over_ranks

@@ -101,7 +101,7 @@ RUN = (
     OptionGroup(
         "Training details",
         TrainingConfig,
-        ("epochs", "batch_size", "learning_rate", "schedule", "warmup_steps", "weight_decay"),
+        ("epochs", "batch_size", "learning_rate", "schedule", "warmup_steps", "weight_decay", "ngram_decay"),
     ),
     OptionGroup("Training details", TrainingConfig, ("max_grad_norm", "average_lag", "steps_per_second")),
     OptionGroup("Intervals", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),

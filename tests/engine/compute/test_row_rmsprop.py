@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.adamw import FusedAdamW
-from engine.compute.row_rmsprop import NGRAM_RATE_FACTOR, RowRmsprop
+from engine.compute.row_rmsprop import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 
@@ -19,7 +19,7 @@ TOUCHED = ((1, 2), (2,), (1, 5, 6), (2, 3), (1, 2, 3, 4, 5, 6), (4,))
 IS_SKIPPED = (False, True, False, False, False, False)
 
 
-def new_optimizer(*, is_double: bool = False) -> tuple[FlatParameters, FusedAdamW, RowRmsprop]:
+def new_optimizer(*, is_double: bool = False, decay: float = 0.0) -> tuple[FlatParameters, FusedAdamW, RowRmsprop]:
     torch.manual_seed(0)
     model = TextGenerator(5, 3, H, ngram_contexts=R)
     assert model.ngram_input is not None
@@ -27,7 +27,7 @@ def new_optimizer(*, is_double: bool = False) -> tuple[FlatParameters, FusedAdam
     flat = FlatParameters(model.double() if is_double else model)
     adamw = FusedAdamW(flat, 0.0)
     assert flat.table is not None
-    return flat, adamw, RowRmsprop(flat.table, adamw.step_count)
+    return flat, adamw, RowRmsprop(flat.table, adamw.step_count, decay)
 
 
 def write_gradient(flat: FlatParameters, rows: tuple[int, ...], seed: int) -> None:
@@ -49,11 +49,12 @@ def state_of(flat: FlatParameters, of_table: RowRmsprop) -> list[Tensor]:
 @pytest.mark.parametrize("update", [RowRmsprop.step, RowRmsprop.update_by_masks])
 @pytest.mark.parametrize("has_rate_on_device", [False, True])
 @pytest.mark.parametrize("is_double", [False, True])
-def test_touched_rows_are_updated_by_the_definition_and_others_not_at_all(
-    monkeypatch: pytest.MonkeyPatch, update: object, *, has_rate_on_device: bool, is_double: bool
+@pytest.mark.parametrize("decay", [0.0, 0.3, 40.0])
+def test_touched_rows_and_those_due_to_decay_are_updated_by_the_definition_and_others_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, update: object, *, has_rate_on_device: bool, is_double: bool, decay: float
 ) -> None:
     monkeypatch.setattr(RowRmsprop, "step", update)
-    flat, adamw, of_table = new_optimizer(is_double=is_double)
+    flat, adamw, of_table = new_optimizer(is_double=is_double, decay=decay)
     assert flat.table is not None
     weights, squares = flat.table.weight.double(), torch.zeros(1 + R, dtype=torch.float64)
     num_steps = 0
@@ -61,8 +62,13 @@ def test_touched_rows_are_updated_by_the_definition_and_others_not_at_all(
         rate = 2.0 ** -(5 + number)
         write_gradient(flat, rows, number)
         before = state_of(flat, of_table)
+        changed = set[int]() if is_skipped else {*rows}
         if not is_skipped:
             num_steps += 1
+            if decay:
+                due = num_steps  # of rows 0 to R, the one of this number
+                weights[due] *= max(0.0, 1 - NGRAM_RATE_FACTOR * rate * decay) ** DECAY_EVERY
+                changed.add(due)
             for row in rows:
                 grad = flat.table.grad[row].double()
                 squares[row] = 0.999 * squares[row] + 0.001 * grad.square().mean()
@@ -72,11 +78,22 @@ def test_touched_rows_are_updated_by_the_definition_and_others_not_at_all(
         adamw.step(rate, torch.tensor(is_skipped))
         of_table.step(torch.tensor(rate) if has_rate_on_device else rate, torch.tensor(is_skipped))
 
-        others = [row for row in range(1 + R) if row not in rows or is_skipped]
+        others = [row for row in range(1 + R) if row not in changed]
         for found, old in zip(state_of(flat, of_table), before, strict=True):
             assert torch.equal(found[others], old[others])
         torch.testing.assert_close(flat.table.weight.double(), weights, rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(of_table.row_square.double(), squares, rtol=1e-5, atol=1e-8)
+
+
+def test_each_row_decays_once_in_as_many_steps_as_it_decays_for() -> None:
+    flat, adamw, of_table = new_optimizer(decay=0.5)
+    assert flat.table is not None
+    before = flat.table.weight.clone()
+    write_gradient(flat, (), 0)
+    for _ in range(DECAY_EVERY):
+        adamw.step(0.01, torch.tensor(data=False))
+        of_table.step(0.01, torch.tensor(data=False))
+    torch.testing.assert_close(flat.table.weight, before * (1 - NGRAM_RATE_FACTOR * 0.01 * 0.5) ** DECAY_EVERY)
 
 
 @pytest.mark.parametrize("update", [RowRmsprop.step, RowRmsprop.update_by_masks])

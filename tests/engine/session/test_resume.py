@@ -48,6 +48,7 @@ DEMANDING: dict[str, Setting] = {
     "dropout": 0.3,
     "ngram_order": 4,
     "weight_decay": 0.1,
+    "ngram_decay": 0.5,
     "max_grad_norm": 0.5,
     "average_lag": 0.2,
     "schedule": "cosine",

@@ -26,7 +26,7 @@ from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_
 from tests.fakes import FakeClock
 
 RATE = 2.0**-7
-CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.3, average_lag=0.1)
+CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, ngram_decay=0.5, max_grad_norm=0.3, average_lag=0.1)
 RANKS = (0, 1)
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
 

@@ -26,7 +26,7 @@ from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encode
 pytestmark = needs_gpu
 
 RATE = 2.0**-7
-CONFIG = TrainingConfig(batch_size=16, weight_decay=0.1, max_grad_norm=0.5)
+CONFIG = TrainingConfig(batch_size=16, weight_decay=0.1, ngram_decay=0.5, max_grad_norm=0.5)
 STEPS = 60
 
 

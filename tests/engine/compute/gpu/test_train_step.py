@@ -27,7 +27,7 @@ from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_
 from tests.engine.reference_optimizer import ReferenceOptimizer
 
 RATE = 2.0**-7  # exact in float32: on a device, the learning rate is a float32 tensor
-CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.5)
+CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, ngram_decay=0.5, max_grad_norm=0.5)
 
 
 def new_model(num_layers: int = 2, dropout: float = 0.0) -> TextGenerator:
@@ -37,7 +37,7 @@ def new_model(num_layers: int = 2, dropout: float = 0.0) -> TextGenerator:
 
 def reference_losses(model: TextGenerator, batches: Sequence[Batch]) -> list[float]:
     """Train with `forward`, autograd and the optimizers of torch, in the readable way."""
-    optimizer = ReferenceOptimizer(model, RATE, CONFIG.weight_decay, CONFIG.max_grad_norm)
+    optimizer = ReferenceOptimizer(model, RATE, CONFIG.weight_decay, CONFIG.max_grad_norm, CONFIG.ngram_decay)
     losses = []
     for batch in batches:
         logits, _ = model(torch.from_numpy(batch.inputs))
