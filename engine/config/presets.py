@@ -78,9 +78,9 @@ _EPOCHS_WITHOUT_BUDGET = 6.0
 _HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
 """Largest hidden size for a corpus of fewer characters than the key."""
 _NGRAM_ORDER = 4
-"""Characters of the longest context with an input of its own, for short runs on a CPU (docs/recipes.md)."""
-_MAX_NGRAM_EPOCHS = 3.0
-"""More epochs have not been tried: the n-gram input has no regularization, and overfits sooner than the GRU."""
+"""Characters of the longest context with an input of its own, on a CPU (docs/recipes.md)."""
+_NGRAM_DECAY_PER_EPOCH, _MAX_NGRAM_DECAY = 100.0, 10.0
+"""Sum of the decays of all steps in an epoch: the more tweets, the less the rows of the n-gram input overfit."""
 _DROPOUTS = {40.0: 0.3, 15.0: 0.2, 6.0: 0.1}
 """Dropout by minimum number of epochs, highest first."""
 
@@ -207,6 +207,7 @@ def _from_recipe(
             _SMALL_WARMUP_STEPS if begins_small else _WARMUP_STEPS,
             math.inf if num_chars is None else num_chars / chars_per_step,
         ),
+        ngram_decay=min(_NGRAM_DECAY_PER_EPOCH * chars_per_step / num_train_chars, _MAX_NGRAM_DECAY),
         max_grad_norm=1.0,
         average_lag=0.05,
         eval_every=_eval_every(500 if hidden_size <= 256 else 1000, num_train_chars / chars_per_step),
@@ -216,7 +217,7 @@ def _from_recipe(
     )
     epochs = _EPOCHS_WITHOUT_BUDGET if num_chars is None else num_chars / num_train_chars
     model = _auto_model(settings, hidden_size, num_layers, epochs)
-    if device_type == "cpu" and epochs <= _MAX_NGRAM_EPOCHS:
+    if device_type == "cpu":
         model = replace(model, ngram_order=_NGRAM_ORDER)
     return PresetConfigs(model=model, training=training)
 

@@ -88,15 +88,21 @@ def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:
     assert not resolve("tutorial").model.tied_embeddings
 
 
-def test_auto_has_an_n_gram_input_for_up_to_three_epochs_on_a_cpu_unless_it_is_set() -> None:
-    short, long = {"epochs": 3.0}, {"epochs": 3.1}
-    assert resolve("auto", settings=short).model.ngram_order == 4
-    assert resolve("auto", settings=short | {"ngram_order": 0}).model.ngram_order == 0
-    assert resolve("auto", settings=short, device_type="cuda").model.ngram_order == 0
-    assert resolve("auto", settings=long).model.ngram_order == 0
-    assert resolve("auto", settings=long | {"ngram_order": 3}).model.ngram_order == 3
-    assert resolve("auto").model.ngram_order == 0
-    assert resolve("tutorial", settings=short).model.ngram_order == 0
+def test_auto_has_an_n_gram_input_on_a_cpu_unless_it_is_set() -> None:
+    assert resolve("auto").model.ngram_order == 4
+    assert resolve("auto", settings={"ngram_order": 0}).model.ngram_order == 0
+    assert resolve("auto", settings={"ngram_order": 3}).model.ngram_order == 3
+    assert resolve("auto", device_type="cuda").model.ngram_order == 0
+    assert resolve("tutorial").model.ngram_order == 0
+
+
+def test_the_decay_of_the_n_gram_input_is_the_same_in_each_epoch_however_many_steps_it_has() -> None:
+    decay = {size: resolve("auto", num_train_chars=size).training.ngram_decay for size in (100_000, 1_000_000, 10**7)}
+    assert decay[1_000_000] == pytest.approx(10 * decay[10**7]) == pytest.approx(decay[100_000] / 10)
+    larger_steps = resolve("auto", num_train_chars=10**7, settings={"batch_size": 64}).training.ngram_decay
+    assert larger_steps == pytest.approx(2 * decay[10**7])
+    assert resolve("auto", num_train_chars=1_000, settings={"batch_size": 1024}).training.ngram_decay == 10
+    assert resolve("auto", settings={"ngram_decay": 0.0}).training.ngram_decay == 0
 
 
 def test_the_warm_up_of_a_short_run_is_a_tenth_of_it() -> None:

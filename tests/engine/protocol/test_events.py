@@ -100,8 +100,8 @@ COMMANDS = {
 CONFIGS = {
     "model": "embedding_size hidden_size num_layers dropout tied_embeddings ngram_order ngram_contexts",
     "training": "preset preset_reason batch_size first_batch_size learning_rate schedule warmup_steps weight_decay "
-    "ngram_decay max_grad_norm average_lag epochs max_steps max_seconds eval_every eval_tweets sample_every sample_pacing pacing "
-    "save_every keep_checkpoints autosave_seconds keep_every_step steps_per_second seed",
+    "ngram_decay max_grad_norm average_lag epochs max_steps max_seconds eval_every eval_tweets sample_every "
+    "sample_pacing pacing save_every keep_checkpoints autosave_seconds keep_every_step steps_per_second seed",
     "sampling": "temperature top_k top_p min_p prime max_length only_new avoid must_contain min_length best_of "
     "temperature_last",
 }
