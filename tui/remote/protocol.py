@@ -24,7 +24,7 @@ from engine.text import defused
 from tui.remote.view_codec import encode_view
 from tui.run.view import RunPhase, RunView
 
-PROTOCOL = 5
+PROTOCOL = 6
 """Incremented with every change that the other side could not decode."""
 MAX_CLIENT_LINE_BYTES = 64 * 1024
 """A command is far shorter."""

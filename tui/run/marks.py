@@ -5,6 +5,7 @@ Marks of the kind "level" are made from the levels (`tui.run.levels`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,8 +22,12 @@ from engine.protocol.events import (
     SamplingChanged,
 )
 from engine.storage.folders import RUN_CHECKPOINTS
+from tui.formatting.sampling import FILTER_SEPARATOR, SETTING_LABELS, filter_parts, format_setting
+from tui.run.drafts import has_same_filter
 
-MarkKind = Literal["temperature", "learning rate", "batch size", "paused", "saved", "loaded", "finishing", "level"]
+MarkKind = Literal[
+    "temperature", "filter", "learning rate", "batch size", "paused", "saved", "loaded", "finishing", "level"
+]
 
 MAX_MARKS = 2000
 
@@ -37,34 +42,41 @@ class Mark:
     """Shown beside the mark, in a few words."""
 
 
-def with_mark(marks: tuple[Mark, ...], event: Event, sampling: SamplingConfig) -> tuple[Mark, ...]:
+def with_marks(marks: tuple[Mark, ...], event: Event, sampling: SamplingConfig) -> tuple[Mark, ...]:
     """Return the marks after `event`; `sampling` is that before it. Only the last of a kind at a step is stored."""
     if isinstance(event, FinishCancelled):
         return tuple(mark for mark in marks if mark.kind != "finishing")
-    mark = _mark_of(event, sampling)
-    if mark is None:
-        return marks
-    if marks and (marks[-1].step, marks[-1].kind) == (mark.step, mark.kind):
-        marks = marks[:-1]
-    return (*marks[-(MAX_MARKS - 1) :], mark)
+    for mark in _marks_of(event, sampling):
+        others = [each for each in marks if (each.step, each.kind) != (mark.step, mark.kind)]
+        marks = (*others[-(MAX_MARKS - 1) :], mark)
+    return marks
 
 
-def _mark_of(event: Event, before: SamplingConfig) -> Mark | None:
-    """Return the mark of an event; None without one."""
+def _marks_of(event: Event, before: SamplingConfig) -> Iterator[Mark]:
+    """Yield the marks of an event; `before` are the sampling settings before it."""
     match event:
-        case SamplingChanged(step=step, sampling=sampling) if sampling.temperature != before.temperature:
-            return Mark(step=step, kind="temperature", label=f"temperature {sampling.temperature:.2f}")
+        case SamplingChanged(step=step, sampling=sampling):
+            yield from _sampling_marks(step, before, sampling)
         case LearningRateChanged(step=step, learning_rate=rate):
-            return Mark(step=step, kind="learning rate", label=f"learning rate {rate:.3g}")
+            yield Mark(step=step, kind="learning rate", label=f"learning rate {rate:.3g}")
         case BatchSizeChanged(step=step, batch_size=batch_size):
-            return Mark(step=step, kind="batch size", label=f"batch size {batch_size}")
+            yield Mark(step=step, kind="batch size", label=f"batch size {batch_size}")
         case Paused(step=step):
-            return Mark(step=step, kind="paused", label="paused")
+            yield Mark(step=step, kind="paused", label="paused")
         case CheckpointSaved(name=name) if name not in RUN_CHECKPOINTS:
-            return Mark(step=event.saved_step, kind="saved", label=f"saved {name}")
+            yield Mark(step=event.saved_step, kind="saved", label=f"saved {name}")
         case CheckpointLoaded(step=step, name=name):
-            return Mark(step=step, kind="loaded", label=f"loaded {name}")
+            yield Mark(step=step, kind="loaded", label=f"loaded {name}")
         case FinishPlanned(step=step):
-            return Mark(step=step, kind="finishing", label="finishing")
-        case _:
-            return None
+            yield Mark(step=step, kind="finishing", label="finishing")
+
+
+def _sampling_marks(step: int, before: SamplingConfig, after: SamplingConfig) -> Iterator[Mark]:
+    """Yield the marks of changed sampling settings: temperature and filter, each with its new value."""
+    if after.temperature != before.temperature:
+        yield Mark(step=step, kind="temperature", label=f"temperature {after.temperature:.2f}")
+    if not has_same_filter(before, after):
+        parts = [*filter_parts(after)]
+        if parts and after.max_length != before.max_length:
+            parts.append(f"{SETTING_LABELS['max_length']} {format_setting('max_length', after)}")
+        yield Mark(step=step, kind="filter", label=f"filter {FILTER_SEPARATOR.join(parts) or 'off'}")

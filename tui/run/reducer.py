@@ -48,7 +48,7 @@ from engine.protocol.events import (
 )
 from tui.run.drafts import DraftCounts, has_same_filter
 from tui.run.levels import levels_from, uncrossed_after, with_crossings
-from tui.run.marks import with_mark
+from tui.run.marks import with_marks
 from tui.run.rates import next_rate
 from tui.run.training_events import with_training_events
 from tui.run.view import RunView, is_over
@@ -61,7 +61,7 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
     if not isinstance(event, RunFailed):  # a failure from outside the session has no step
         view = replace(view, step=event.step, elapsed_seconds=event.elapsed_seconds)
         if not _is_pause_by_the_run(view, event):
-            view = replace(view, marks=with_mark(view.marks, event, view.sampling))
+            view = replace(view, marks=with_marks(view.marks, event, view.sampling))
     match event:
         case RunStarted():
             return _started(view, event)

@@ -42,6 +42,7 @@ MARK_LETTERS: dict[MarkKind, str] = {
     "finishing": "F",
     "saved": "S",
     "temperature": "T",
+    "filter": "D",
     "paused": "P",
 }
 """The most important first: it is the one shown where several share a column."""
@@ -54,6 +55,7 @@ MARK_MEANINGS: dict[MarkKind, str] = {
     "finishing": "finishing began",
     "saved": "checkpoint saved",
     "temperature": "temperature changed",
+    "filter": "filter of drafts changed",
     "paused": "paused",
 }
 
