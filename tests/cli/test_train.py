@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,23 @@ def test_without_json_stdout_is_empty_and_stderr_reports_the_progress(cli: Cli, 
     assert ", precision and threads fixed; auto: " in ended.err
     assert "validation bits/char, best so far" in ended.err
     assert "\x1b" not in ended.err
+
+
+def test_lines_on_stderr_count_the_refused_drafts_of_each_tweet(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    filtered = replace(tweet_sampled("hi"), num_drafts=3, refused=(("copy", 1), ("avoided word", 1)))
+    failing = replace(tweet_sampled("ho", 7), num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short"))
+    end = e.RunFinished(step=100, elapsed_seconds=5.0, reason="budget", total_seconds=5.0, total_chars=10)
+    session = FakeSession((tweet_sampled("he", 3), filtered, failing, end))
+    monkeypatch.setattr("engine.session.session.TrainingSession", lambda *_arguments, **_options: session)
+    lines = [line for line in cli("train").error_lines if line.startswith("step")]
+    assert lines == [
+        "step 3: he",
+        f"step {filtered.step}: hi",
+        f"step {filtered.step}: 1 of 3 drafts: 1 copy, 1 with an avoided word",
+        "step 7: ho",
+        "step 7: none of 32 drafts: 32 copies",
+        "step 7: No draft passed the filter; this one comes nearest: copy, too short.",
+    ]
 
 
 def test_a_finished_run_is_resumed_with_a_larger_budget(cli: Cli, trained: Path) -> None:

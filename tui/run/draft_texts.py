@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tui.formatting.numbers import format_count
-from tui.formatting.sampling import refused_text
-from tui.run.drafts import DraftCounts
+from tui.formatting.sampling import reason_text, refused_text
+from tui.run.drafts import DraftCounts, DraftedTweet, counts_after
 
 
 def num_passed_text(counts: DraftCounts) -> str:
@@ -20,3 +20,14 @@ def drafts_text(counts: DraftCounts) -> str:
     if counts.num_passed_over:
         reasons.append(f"{format_count(counts.num_passed_over)} with more bits per character")
     return f"{num_passed_text(counts)}: {', '.join(reasons) or 'none refused'}"
+
+
+def refusals_of(tweet: DraftedTweet) -> str:
+    """Return why the other drafts of a tweet were refused, as `drafts_text` does; empty if it was the only draft."""
+    return drafts_text(counts_after(DraftCounts(), [tweet])) if tweet.num_drafts > 1 else ""
+
+
+def failure_of(tweet: DraftedTweet) -> str:
+    """Return the reasons against a tweet of which no draft passed the filter; empty for the others."""
+    reasons = ", ".join(map(reason_text, tweet.unmet))
+    return f"No draft passed the filter; this one comes nearest: {reasons}." if reasons else ""

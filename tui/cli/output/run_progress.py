@@ -13,6 +13,7 @@ from tui.cli.output.progress_display import ProgressDisplay
 from tui.formatting.loss_units import format_bits, format_loss
 from tui.formatting.numbers import format_count, format_eta, format_rate, format_report
 from tui.run.continuation import limit_text
+from tui.run.draft_texts import failure_of, refusals_of
 from tui.run.eta import eta_of
 from tui.run.view import RunView
 
@@ -97,6 +98,9 @@ class RunProgress:
         line = describe(event)
         if line is not None:
             self._display.print(line)
+        if isinstance(event, events.TweetSampled):
+            for text in filter(None, (refusals_of(event), failure_of(event))):
+                self._display.print(f"step {format_count(event.step)}: {text}")
         if isinstance(event, events.RunStarted | events.StepsFinished):
             self._display.update(progress_text(view), view.progress)
 

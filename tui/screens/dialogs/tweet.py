@@ -21,10 +21,8 @@ from engine.text import ELLIPSIS, harmless
 from tui.formatting.cells import safe_chars
 from tui.formatting.chances import shown_char
 from tui.formatting.loss_units import format_bits, unit_label
-from tui.formatting.sampling import reason_text
 from tui.formatting.tweets import EMPTY_TWEET
-from tui.run.draft_texts import drafts_text
-from tui.run.drafts import DraftCounts, counts_after
+from tui.run.draft_texts import failure_of, refusals_of
 from tui.screens.dialogs.base import Dialog
 from tui.settings.availability import KeyState
 from tui.settings.keys.key import bindings_of
@@ -213,12 +211,10 @@ class TweetDialog(Dialog[None]):
 
     def _draft_lines(self) -> Iterator[str]:
         """Yield why the filter refused other drafts of the tweet, and why it refuses this one."""
-        tweet = self.tweet
-        if tweet.num_drafts > 1:
-            yield drafts_text(counts_after(DraftCounts(), [tweet]))
-        if tweet.unmet:
-            reasons = ", ".join(map(reason_text, tweet.unmet))
-            yield f"{FAILING_MARK} No draft passed the filter; this one comes nearest: {reasons}."
+        if refusals := refusals_of(self.tweet):
+            yield refusals
+        if failure := failure_of(self.tweet):
+            yield f"{FAILING_MARK} {failure}"
 
     def _nearest(self) -> str:
         """Return the nearest training tweet, or why it is unknown."""
