@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from engine.config.validation import require, require_between
 from engine.text import MAX_CHARS, is_harmless, with_single_blanks
+from engine.words import comparable, has_word, has_word_inside
 
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 5.0
@@ -94,8 +95,20 @@ class SamplingConfig:
             is_valid = words != "" and is_harmless(words) and words == with_single_blanks(words)
             require("avoid", repr(words), "words of visible characters and single blanks", is_valid=is_valid)
 
+    def require_satisfiable(self) -> None:
+        """Raise `ConfigError` where prime or required text has an avoided word, so that no draft can pass.
+
+        Not a part of the validation, so that older checkpoints and journals with such settings can be read.
+        """
+        prime, required = comparable(self.prime), comparable(self.must_contain)
+        for words in self.avoid:
+            allowed, avoided = f"without the avoided word “{words}”", comparable(words)
+            require("prime", repr(self.prime), allowed, is_valid=not has_word_inside(prime, avoided))
+            require("must_contain", repr(self.must_contain), allowed, is_valid=not has_word(required, avoided))
+
     def require_for_run(self) -> None:
         """Raise `ConfigError` unless a run, with its fewer drafts, can sample with these settings."""
+        self.require_satisfiable()
         is_valid = self.best_of <= MAX_DRAFTS_IN_RUN
         require("best_of", self.best_of, f"at most {MAX_DRAFTS_IN_RUN} in a run", is_valid=is_valid)
 

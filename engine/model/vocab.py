@@ -11,7 +11,7 @@ later tweets follow, in the same order:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -80,11 +80,8 @@ class Vocab:
         """Return `encode(text)`. Raises `VocabError`, which names them, if there are unknown characters."""
         unknown = sorted(set(text) - set(self.chars))
         if unknown:
-            named = ", ".join(f"{char!r} (U+{ord(char):04X})" for char in unknown[:8])
-            raise VocabError(
-                f"The vocabulary lacks {named}{' and more' if len(unknown) > 8 else ''}.",
-                "Remove it: the model was not trained on it and can't continue from it.",
-            )
+            hint = "Remove it: the model was not trained on it and can't continue from it."
+            raise VocabError(f"The vocabulary lacks {named_chars(unknown)}.", hint)
         return self.encode(text)
 
     def decode(self, token_ids: Iterable[int]) -> str:
@@ -102,3 +99,9 @@ class Vocab:
         """Return `encode(text)` as an array, some 50 times faster, for a whole corpus in one string."""
         code_points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         return self._table[np.minimum(code_points, len(self._table) - 1)]
+
+
+def named_chars(chars: Sequence[str]) -> str:
+    """Return some characters with their code points, 8 at most, for an error."""
+    named = ", ".join(f"{char!r} (U+{ord(char):04X})" for char in chars[:8])
+    return named + (" and more" if len(chars) > 8 else "")

@@ -20,7 +20,7 @@ from engine.errors import CheckpointError, CorpusError
 from engine.protocol.events import Novelty, RefusalReason
 from engine.sampling.drafts import ChosenDraft, draft_tweets
 from engine.sampling.sampler import SampledTweet, sample_tweets
-from engine.sampling.tweet_filter import TweetFilter
+from engine.sampling.tweet_filter import TweetFilter, require_samplable
 from engine.text import harmless
 
 
@@ -70,17 +70,20 @@ class Generator:
         self._novelty = corpus.novelty
 
     def sampling_config(self, settings: dict[str, Setting]) -> SamplingConfig:
-        """Return the checkpoint's own distribution, prime and length, overridden by `settings`. Raises `ConfigError`.
+        """Return the checkpoint's own distribution, prime and length, overridden by `settings`.
 
         The filter is that of `settings` alone: with the run's own, some drafts would be refused without being asked.
+        Raises `ConfigError` on invalid settings, and `VocabError` as `require_samplable`.
         """
-        return with_settings(self.info.sampling.without_filter(), settings)
+        sampling = with_settings(self.info.sampling.without_filter(), settings)
+        sampling.require_satisfiable()
+        require_samplable(sampling, self._vocab)
+        return sampling
 
     def generate(self, count: int, sampling: SamplingConfig, seed: int) -> Iterator[GeneratedTweet]:
         """Sample `count` tweets that pass the filter or come nearest, the i-th with the seed `seed` + i.
 
-        With `only_new` the training tweets must have been loaded. Raises `VocabError` on unknown characters in the
-        prime.
+        `sampling` is from `sampling_config`; with `only_new` the training tweets must have been loaded.
         """
 
         def sample(seeds: Sequence[int]) -> list[SampledTweet]:

@@ -1,32 +1,24 @@
-"""`TweetFilter`: the reasons for which a draft is refused.
+"""`TweetFilter`: the reasons for which a draft is refused. Avoided words and required text are found by `engine.words`.
 
-Text is compared without case, in NFC and with line breaks as blanks. An avoided word is found as a whole word, as by
-`grep -w`: no letter, digit, underscore, combining mark or joiner may touch it. So "art" is not in "party" and "art_2",
-but in "art's", "@art" and "#art", while "@art" is only the name. Where a script has no blanks between words (Chinese,
-Japanese, Thai, Lao, Burmese, Khmer), any place between two characters is the end of a word.
+A filter that no draft can pass is an error (`require_samplable`, `SamplingConfig.require_satisfiable`).
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable
 
 from engine.config.sampling import SamplingConfig
 from engine.corpus.similarity.novelty import novelty_of
+from engine.errors import VocabError
+from engine.model.vocab import Vocab, named_chars
 from engine.protocol.events import RefusalReason
 from engine.sampling.sampler import SampledTweet
-from engine.text import LINE_BREAK, harmless
+from engine.text import harmless
+from engine.words import comparable, has_word
 
 CopiedShare = Callable[[str], float]
 """Returns the share, 0 to 1, of a text's characters in long runs from a training tweet, as `NoveltyIndex` does."""
-_SELECTORS = re.compile("[\ufe0e\ufe0f]")
-_JOINERS = frozenset("\u200c\u200d")
-_WITHOUT_BLANKS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\uff66-\uff9d\U00020000-\U0003ffff]"
-)
-"""Letters of scripts without blanks between words."""
 
 
 class TweetFilter:
@@ -39,20 +31,20 @@ class TweetFilter:
         """Whether all drafts are the same."""
         self._sampling = sampling
         self._copied_share = copied_share if sampling.only_new else None
-        self._avoided = tuple(dict.fromkeys(map(_comparable, sampling.avoid)))
-        self._required = _comparable(sampling.must_contain)
+        self._avoided = tuple(dict.fromkeys(map(comparable, sampling.avoid)))
+        self._required = comparable(sampling.must_contain)
 
     def reasons(self, draft: SampledTweet) -> tuple[RefusalReason, ...]:
         """Return the reasons against a draft, in the order of `RefusalReason`; () if it passes."""
         if not self._sampling.has_filter:
             return ()
         shown = harmless(draft.text)
-        text = _comparable(shown)
+        text = comparable(shown)
         novelty = "new" if self._copied_share is None else novelty_of(self._copied_share(draft.text))
         claims: dict[RefusalReason, bool] = {
             "copy": novelty == "copy",
             "near-copy": novelty == "near-copy",
-            "avoided word": any(_has_word(text, word) for word in self._avoided),
+            "avoided word": any(has_word(text, word) for word in self._avoided),
             "required text missing": self._required not in text,
             "too short": len(shown) < self._sampling.min_length,
             "unfinished": not draft.reached_eos,
@@ -60,31 +52,20 @@ class TweetFilter:
         return tuple(reason for reason, is_true in claims.items() if is_true)
 
 
-def _comparable(text: str) -> str:
-    """Return text as it is compared: without case and emoji selectors, in NFC, line breaks as blanks."""
-    text = _SELECTORS.sub("", text.replace(LINE_BREAK, " "))
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+def require_samplable(sampling: SamplingConfig, vocab: Vocab) -> None:
+    """Raise `VocabError` where the vocabulary lacks a character of the prime, or one without which no draft passes.
 
-
-def _has_word(text: str, word: str) -> bool:
-    """Return whether a word or phrase, not empty, occurs in `text` as whole words; both are comparable."""
-    at = text.find(word)
-    while at >= 0:
-        end = at + len(word)
-        if not _is_inside_word(text[at - 1 : at + 1]) and not _is_inside_word(text[end - 1 : end + 1]):
-            return True
-        at = text.find(word, at + 1)
-    return False
-
-
-def _is_inside_word(pair: str) -> bool:
-    """Return whether two characters in sequence belong to one word; an end of the text has fewer than two."""
-    if len(pair) < 2:
-        return False
-    if _is_mark(pair[1]) or _JOINERS.intersection(pair):
-        return True
-    return all(char.isalnum() or char == "_" or _is_mark(char) for char in pair) and not _WITHOUT_BLANKS.search(pair)
-
-
-def _is_mark(char: str) -> bool:
-    return unicodedata.category(char)[0] == "M"
+    A required character may come from another one that is equal without case, or from its letter and marks.
+    """
+    vocab.encode_strict(sampling.prime)
+    known = {part for char in vocab.chars for part in comparable(char)}
+    missing = [
+        char
+        for char in dict.fromkeys(comparable(sampling.must_contain))
+        if char not in known and not known.issuperset(unicodedata.normalize("NFD", char))
+    ]
+    if missing:
+        raise VocabError(
+            f"No tweet can contain “{sampling.must_contain}”: the vocabulary lacks {named_chars(missing)}.",
+            "Change --must-contain, or leave it out.",
+        )

@@ -12,6 +12,7 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
 from engine.protocol import events
+from engine.sampling.tweet_filter import require_samplable
 from engine.session.reporter import Reporter
 from engine.session.state import RunState, finished_text, require_unspent_budget
 from engine.training.schedule import finish_after
@@ -36,10 +37,10 @@ class LiveSettings:
     def set_sampling(self, sampling: SamplingConfig) -> None:
         """Sample with these settings from the next character on.
 
-        Raises `ConfigError` on those that no run can use, `VocabError` on an unknown character in `prime`.
+        Raises `ConfigError` on those that no run can use, `VocabError` on unknown characters, as `require_samplable`.
         """
         sampling.require_for_run()
-        self._training_data.vocab.encode_strict(sampling.prime)
+        require_samplable(sampling, self._training_data.vocab)
         self._state.sampling = sampling
         self._emit_change(events.SamplingChanged, sampling=sampling)
 

@@ -38,9 +38,10 @@ class SamplingService:
 
         `sampling` is called for the settings of each character; prime, maximum length and filter are those of the
         first. Raises `DivergedError` on a model with non-finite logits, `VocabError` where `prime` has an unknown
-        character, `ConfigError` where it is too long.
+        character, `ConfigError` where it is too long or has an avoided word.
         """
         first = sampling() if prime is None else replace(sampling(), prime=prime)
+        first.require_satisfiable()
         model, vocab = self._state.trainer.eval_model, self._training_data.vocab
 
         def sample(seeds: Sequence[int]) -> list[SampledTweet]:

@@ -26,6 +26,7 @@ from engine.model.growth import load_first_rows
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.parallel.ranks import Ranks
 from engine.protocol.stage import Stage
+from engine.sampling.tweet_filter import require_samplable
 from engine.session.chosen_settings import choose_settings
 from engine.session.device_speed import faster_runtime, speed_of
 from engine.session.new_model import NO_CONTEXTS_WARNING, new_model
@@ -136,7 +137,8 @@ def _build_state(
     )
     sampling = info.sampling if info else SamplingConfig(max_length=data.config.max_length)
     sampling = with_settings(sampling, config.settings)
-    data.vocab.encode_strict(sampling.prime)
+    sampling.require_satisfiable()
+    require_samplable(sampling, data.vocab)
     runtime.apply()
     seed_generators(training.seed)
     if info is None:

@@ -26,6 +26,26 @@ AT_ONCE: dict[str, tuple[str, tuple[str, ...]]] = {
         "generate --prime mum --max-length 3",
         ("--prime must be shorter than --max-length, 3,",),
     ),
+    "a prime with an avoided word": (
+        "generate --prime hate,_so --avoid love,HATE",
+        ("--prime must be without the avoided word “HATE”, not 'hate,_so'", "Change --prime"),
+    ),
+    "a required text with an avoided word": (
+        f"train --must-contain #mum --avoid mum --data {TWEETS}",
+        ("--must-contain must be without the avoided word “mum”, not '#mum'", "Change --must-contain"),
+    ),
+    "a required text with unknown characters": (
+        "generate --must-contain a寿",
+        ("No tweet can contain “a寿”: the vocabulary lacks '寿' (U+5BFF).", "Change --must-contain"),
+    ),
+    "a minimum length above the maximum": (
+        "generate --min-length 9 --max-length 8",
+        ("--min-length must be below --max-length, 8",),
+    ),
+    "a required text as long as a tweet": (
+        "generate --must-contain mum --max-length 3",
+        ("--must-contain must be shorter than --max-length, 3,",),
+    ),
     "a run name that is a path": (f"train --run-name ../up --data {TWEETS}", ("A run can't be called",)),
     "an unknown run": ("train --resume nothing", ("nothing", "runs list")),
     "resume and checkpoint": ("train --resume first --checkpoint first", ("--resume continues a run",)),
@@ -37,6 +57,10 @@ AT_ONCE: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 WHILE_PREPARING: dict[str, tuple[str, tuple[str, ...]]] = {
     "a prime with unknown characters": (f"train --prime 寿 --data {TWEETS}", ("寿",)),
+    "a required text with characters of no tweet": (
+        f"train --must-contain a寿 --data {TWEETS}",
+        ("No tweet can contain “a寿”", "寿"),
+    ),
     "a run called last": (f"train --run-name last --max-steps 1 --data {TWEETS}", ("can't be called last",)),
     "another model than that of the run": (
         "train --resume first --hidden-size 32 --max-steps 50",

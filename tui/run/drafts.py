@@ -10,6 +10,9 @@ from typing import Protocol, get_args
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import RefusalReason
 
+FILTER_FIELDS = ("only_new", "avoid", "must_contain", "min_length", "max_length", "best_of")
+"""The settings that decide which drafts pass."""
+
 
 class DraftedTweet(Protocol):
     """A `TweetSampled`, or a tweet of `generate`."""
@@ -64,8 +67,5 @@ def has_same_filter(sampling: SamplingConfig, other: SamplingConfig) -> bool:
 
 
 def _filter_of(sampling: SamplingConfig) -> tuple[object, ...] | None:
-    """Return the settings that decide which drafts pass; None without a filter."""
-    if not sampling.has_filter:
-        return None
-    texts = sampling.avoid, sampling.must_contain
-    return sampling.only_new, *texts, sampling.min_length, sampling.max_length, sampling.best_of
+    """Return the settings of the filter; None without a filter."""
+    return tuple(getattr(sampling, name) for name in FILTER_FIELDS) if sampling.has_filter else None

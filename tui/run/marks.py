@@ -22,8 +22,7 @@ from engine.protocol.events import (
     SamplingChanged,
 )
 from engine.storage.folders import RUN_CHECKPOINTS
-from tui.formatting.sampling import FILTER_SEPARATOR, SETTING_LABELS, filter_parts, format_setting
-from tui.run.drafts import has_same_filter
+from tui.run.drafts import FILTER_FIELDS, has_same_filter
 
 MarkKind = Literal[
     "temperature", "filter", "learning rate", "batch size", "paused", "saved", "loaded", "finishing", "level"
@@ -76,7 +75,19 @@ def _sampling_marks(step: int, before: SamplingConfig, after: SamplingConfig) ->
     if after.temperature != before.temperature:
         yield Mark(step=step, kind="temperature", label=f"temperature {after.temperature:.2f}")
     if not has_same_filter(before, after):
-        parts = [*filter_parts(after)]
-        if parts and after.max_length != before.max_length:
-            parts.append(f"{SETTING_LABELS['max_length']} {format_setting('max_length', after)}")
-        yield Mark(step=step, kind="filter", label=f"filter {FILTER_SEPARATOR.join(parts) or 'off'}")
+        changed = [name for name in FILTER_FIELDS if getattr(after, name) != getattr(before, name)]
+        values = ", ".join(f"{name.replace('_', ' ')} {_value(getattr(after, name))}" for name in changed)
+        yield Mark(step=step, kind="filter", label=f"filter: {values}" if after.has_filter else "filter off")
+
+
+def _value(value: object) -> str:
+    """Return a setting of the filter: "on", "off", "20", "3 texts", "“morning”"."""
+    match value:
+        case tuple():
+            return f"{len(value)} {'text' if len(value) == 1 else 'texts'}" if value else "off"
+        case str():
+            return f"“{value}”" if value else "off"
+        case bool():
+            return "on" if value else "off"
+        case _:
+            return str(value)

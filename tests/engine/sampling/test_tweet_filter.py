@@ -12,9 +12,11 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ingest.cleaning import duplicate_key
 from engine.corpus.similarity.novelty import NoveltyIndex
+from engine.errors import ConfigError, VocabError
+from engine.model.vocab import Vocab
 from engine.protocol.events import RefusalReason
 from engine.sampling.sampler import SampledTweet
-from engine.sampling.tweet_filter import TweetFilter
+from engine.sampling.tweet_filter import TweetFilter, require_samplable
 from tests.engine.helpers import small_tweets
 from tests.strategies import tweets
 
@@ -127,3 +129,46 @@ def test_copies_are_found_by_the_index_of_the_training_tweets() -> None:
 
     assert tweet_filter.reasons(draft(small_tweets()[3].upper() + "!")) == ("copy",)
     assert tweet_filter.reasons(draft("something else altogether")) == ()
+
+
+# Filters that no draft can pass ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prime", "word"),
+    [("I hate ", "hate"), ("Hate, and", "HATE"), ("good morning to", "good morning"), ("#art!", "art")],
+)
+def test_a_prime_with_an_avoided_word_is_an_error_as_every_tweet_would_have_it(prime: str, word: str) -> None:
+    sampling = SamplingConfig(prime=prime, avoid=("other", word))
+    with pytest.raises(ConfigError, match=f"prime must be without the avoided word “{word}”"):
+        sampling.require_satisfiable()
+    with pytest.raises(ConfigError):
+        sampling.require_for_run()
+    assert all(avoids(word, f"{prime}{end}") for end in ("", "s", "\u0301"))
+
+
+@pytest.mark.parametrize(("prime", "word"), [("I hate", "hate"), ("hated ", "hate"), ("party", "art"), ("", "a")])
+def test_a_prime_that_can_go_on_without_the_avoided_word_is_allowed(prime: str, word: str) -> None:
+    SamplingConfig(prime=prime, avoid=(word,)).require_for_run()
+    assert not avoids(word, f"{prime}s")
+
+
+@pytest.mark.parametrize("required", ["art", "#Art", "the art of"])
+def test_a_required_text_with_an_avoided_word_is_an_error(required: str) -> None:
+    with pytest.raises(ConfigError, match="must_contain must be without the avoided word “art”"):
+        SamplingConfig(must_contain=required, avoid=("art",)).require_satisfiable()
+    SamplingConfig(must_contain="part", avoid=("art",)).require_satisfiable()
+
+
+@pytest.mark.parametrize(
+    ("chars", "required"),
+    [("sé", "SÉ"), ("sß", "Ssẞ"), ("se\u0301", "sé"), ("❤", "❤\ufe0f"), ("s↵", "s s"), ("S", "s"), ("", "")],
+)
+def test_a_required_text_that_the_vocabulary_can_write_in_any_case_is_allowed(chars: str, required: str) -> None:
+    require_samplable(SamplingConfig(must_contain=required), Vocab(chars))
+
+
+@pytest.mark.parametrize(("chars", "required"), [("se", "sé"), ("abc", "abcd"), ("abc", "a b"), ("하ㄴ", "한")])
+def test_a_required_text_with_characters_that_the_vocabulary_lacks_is_an_error(chars: str, required: str) -> None:
+    with pytest.raises(VocabError, match=f"No tweet can contain “{required}”: the vocabulary lacks"):
+        require_samplable(SamplingConfig(must_contain=required), Vocab(chars))

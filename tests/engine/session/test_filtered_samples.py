@@ -29,6 +29,8 @@ from tests.engine.helpers import (
     tiny_config,
 )
 
+UNLIKELY = "the the the"
+"""A text of known characters that no draft contains."""
 EASY: dict[str, Setting] = {"avoid": ("e",), "min_length": 3, "best_of": 2, "sample_every": 3, "learning_rate": 0.05}
 
 
@@ -72,7 +74,7 @@ def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -
 
 
 def test_an_unreachable_filter_ends_at_the_bound_with_the_nearest_draft(corpus: Path) -> None:
-    config = tiny_config(corpus, must_contain="zebra", sample_every=6)
+    config = tiny_config(corpus, must_contain=UNLIKELY, sample_every=6)
 
     [first, last] = tweets_of(run_session(config))
 
@@ -83,7 +85,7 @@ def test_an_unreachable_filter_ends_at_the_bound_with_the_nearest_draft(corpus: 
 
 
 def test_a_filter_set_by_a_command_applies_from_the_next_tweet_on_and_is_saved(corpus: Path) -> None:
-    sampling = SamplingConfig(max_length=20, must_contain="zebra", avoid=("a b",))
+    sampling = SamplingConfig(max_length=20, must_contain=UNLIKELY, avoid=("a b",))
 
     emitted = run_session(tiny_config(corpus, sample_every=1, max_steps=4), {2: [c.SetSampling(sampling=sampling)]})
 
@@ -103,7 +105,7 @@ def test_a_run_refuses_to_compare_more_drafts_than_it_samples(corpus: Path) -> N
 
 def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(corpus: Path) -> None:
     """A new filter, prime or length waits for the next tweet."""
-    hot = SamplingConfig(temperature=5.0, max_length=12, must_contain="zebra")
+    hot = SamplingConfig(temperature=5.0, max_length=12, must_contain=UNLIKELY)
     cold = SamplingConfig(temperature=0.0, max_length=9, min_length=5)
     seen: list[SamplingConfig] = []
     advance = TweetSampler.advance
@@ -119,7 +121,7 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
         yield c.SetSampling(sampling=cold)
 
     with mock.patch.object(TweetSampler, "advance", noted):
-        config = tiny_config(corpus, max_steps=3, sample_every=2, temperature=5.0, max_length=12, must_contain="zebra")
+        config = tiny_config(corpus, max_steps=3, sample_every=2, temperature=5.0, max_length=12, must_contain=UNLIKELY)
         emitted = run_session(config, inbox=AnsweringInbox(answers()))
 
     first, last = tweets_of(emitted)
@@ -143,7 +145,7 @@ def test_a_stop_abandons_the_drafts_and_the_tweet_is_due_again(corpus: Path) -> 
     def answers() -> Iterator[Command | None]:
         while step < 4:
             yield None
-        yield c.SetSampling(sampling=SamplingConfig(max_length=20, must_contain="zebra"))
+        yield c.SetSampling(sampling=SamplingConfig(max_length=20, must_contain=UNLIKELY))
         yield from [None] * 30  # the drafts are being sampled by now
         yield c.Stop()
 
@@ -160,7 +162,7 @@ def test_ladder_and_completion_ignore_the_filter(corpus: Path) -> None:
 
     with_filter, without = (
         run_session(tiny_config(corpus, run_name=f"run{number}", **settings), script)
-        for number, settings in enumerate(({"must_contain": "zebra", "min_length": 19}, {}))
+        for number, settings in enumerate(({"must_contain": UNLIKELY, "min_length": 19}, {}))
     )
 
     for kind in (e.LadderSampled, e.TextCompleted):
@@ -177,7 +179,7 @@ def test_the_seeds_of_drafts_depend_on_the_step_alone(corpus: Path) -> None:
         original(self, model, vocab, sampling, own)  # type: ignore[arg-type] # passed on
 
     with mock.patch.object(TweetSampler, "__init__", noted):
-        run_session(tiny_config(corpus, must_contain="zebra", sample_every=12, max_steps=1, seed=7))
+        run_session(tiny_config(corpus, must_contain=UNLIKELY, sample_every=12, max_steps=1, seed=7))
 
     first = derived_seed(7, 1, 0)
     assert seeds == [first, *(derived_seed(first, 5, number) for number in range(1, MAX_DRAFTS_IN_RUN))]
@@ -188,3 +190,22 @@ def test_no_filter_is_one_draft_whatever_its_length(corpus: Path, length: int) -
     emitted = run_session(tiny_config(corpus, sample_every=2, max_length=length))
 
     assert all((tweet.num_drafts, tweet.refused, tweet.unmet) == (1, (), ()) for tweet in tweets_of(emitted))
+
+
+def test_a_run_refuses_a_filter_that_no_draft_can_pass(corpus: Path) -> None:
+    impossible = SamplingConfig(must_contain="the 寿")
+    avoiding = SamplingConfig(avoid=("the",))
+    contradictory = replace(avoiding, prime="the the ")
+    script: dict[int, list[Command]] = {
+        2: [c.SetSampling(sampling=sampling) for sampling in (impossible, contradictory, avoiding)],
+        3: [c.SampleNow(prime="the the ")],
+    }
+
+    emitted = run_session(tiny_config(corpus, sample_every=0), script)
+
+    assert [refusal.detail for refusal in of_type(emitted, e.CommandRefused)] == [
+        "No tweet can contain “the 寿”: the vocabulary lacks '寿' (U+5BFF).",
+        *["prime must be without the avoided word “the”, not 'the the '."] * 2,
+    ]
+    assert latest().sampling == avoiding
+    assert tweets_of(emitted) == []

@@ -23,16 +23,18 @@ def marks_after(*settings: tuple[int, SamplingConfig]) -> list[tuple[int, str]]:
 def test_a_change_of_the_filter_and_its_undoing_are_marked() -> None:
     longer = replace(NEW, avoid=("monday",), min_length=20)
     assert marks_after((10, NEW), (20, longer), (30, NEW), (40, PLAIN)) == [
-        (10, "filter new"),
-        (20, "filter new · avoid 1 · 20+ chars"),
-        (30, "filter new"),
+        (10, "filter: only new on"),
+        (20, "filter: avoid 1 text, min length 20"),
+        (30, "filter: avoid off, min length 0"),
         (40, "filter off"),
     ]
 
 
 def test_the_maximum_length_is_marked_as_a_change_of_a_filter_only() -> None:
-    assert marks_after((10, replace(PLAIN, max_length=50)), (20, replace(NEW, max_length=50))) == [(20, "filter new")]
-    assert marks_after((10, NEW), (20, replace(NEW, max_length=50)))[-1] == (20, "filter new · max length 50")
+    assert marks_after((10, replace(PLAIN, max_length=50)), (20, replace(NEW, max_length=50))) == [
+        (20, "filter: only new on")
+    ]
+    assert marks_after((10, NEW), (20, replace(NEW, max_length=50)))[-1] == (20, "filter: max length 50")
 
 
 def test_other_settings_than_temperature_and_filter_are_not_marked() -> None:
@@ -42,8 +44,8 @@ def test_other_settings_than_temperature_and_filter_are_not_marked() -> None:
 def test_at_each_step_the_last_change_of_each_kind_is_marked() -> None:
     warm = replace(PLAIN, temperature=1.5)
     both = replace(NEW, temperature=1.5)
-    assert marks_after((10, both)) == [(10, "temperature 1.50"), (10, "filter new")]
+    assert marks_after((10, both)) == [(10, "temperature 1.50"), (10, "filter: only new on")]
     assert marks_after((10, warm), (10, both), (10, NEW), (10, replace(NEW, best_of=4))) == [
         (10, "temperature 0.80"),
-        (10, "filter new · best of 4"),
+        (10, "filter: best of 4"),
     ]

@@ -60,7 +60,7 @@ def generate(
     tweetgen-tui generate -n 5 --temperature 3 --min-p 0.1 --temperature-last
     """
     settings = sampling_settings(given)
-    with_settings(SamplingConfig(max_length=MAX_TWEET_CHARS), settings)
+    with_settings(SamplingConfig(max_length=MAX_TWEET_CHARS), settings).require_satisfiable()
     path = resolve_checkpoint(checkpoint)
     first_seed = secrets.randbelow(2**31) if seed is None else seed
 

@@ -63,6 +63,10 @@ class FilterDialog(SettingList):
             self._sampling = now
             self._show_values()
 
+    def show_refusal(self, reason: str) -> None:
+        """Show why the run refuses the last change, whose setting `tick` shows as it was."""
+        self._show_hint(reason, is_error=True)
+
     def _label(self, name: str) -> str:
         return SETTING_LABELS[name]
 

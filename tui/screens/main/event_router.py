@@ -104,6 +104,8 @@ class EventRouter:
                 self.leaving.confirm_unsaved_exit(refusal)
             case "CompleteText":
                 self.sampling.prompt.show_refusal(refusal.detail)
+            case "SetSampling" if self.sampling.show_refusal(refusal.detail):
+                pass
             case "ReadTweet" if self.tweet_details.show_refusal(refusal.detail):
                 pass
             case "MeasureBaselines":

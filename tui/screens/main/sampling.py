@@ -85,6 +85,12 @@ class SamplingController(Controller):
         if self._run.can_command():
             self._run.send(SetSampling(sampling=sampling))
 
+    def show_refusal(self, reason: str) -> bool:
+        """Show in the filter's dialog why the run refuses a setting; return whether it is open."""
+        if self._filter_dialog is not None:
+            self._filter_dialog.show_refusal(reason)
+        return self._filter_dialog is not None
+
     def _on_filter_closed(self, _answer: None) -> None:
         self._filter_dialog = None
 

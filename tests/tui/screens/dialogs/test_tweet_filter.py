@@ -26,10 +26,13 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 
 @asynccontextmanager
 async def filtering(
-    stage: Stage, size: tuple[int, int] = (80, 24), sampling: SamplingConfig | None = None
+    stage: Stage,
+    size: tuple[int, int] = (80, 24),
+    sampling: SamplingConfig | None = None,
+    session: FakeSession | None = None,
 ) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession]]:
     """Open the filter over a run."""
-    session = FakeSession(SCRIPT, run_started(sampling=sampling or SamplingConfig()))
+    session = session or FakeSession(SCRIPT, run_started(sampling=sampling or SamplingConfig()))
     app = stage.app(session)
     async with app.run_test(size=size, notifications=True) as pilot:
         await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
@@ -195,6 +198,18 @@ async def test_avoided_words_come_from_a_file_and_names_among_them_stay_names(st
         assert sent(session)[-1].avoid == ("@anna", "rain", "tea")
 
 
+async def test_a_required_text_with_an_avoided_word_is_explained_while_it_is_typed(stage: Stage) -> None:
+    async with filtering(stage, sampling=SamplingConfig(avoid=("tea",), prime="no rain ")) as (app, pilot, session):
+        await typed(app, pilot, "must_contain", "more tea")
+        await shows(app, "Must contain must be without the avoided word “tea”")
+        await pilot.press("escape")
+        await typed(app, pilot, "avoid", "rain")
+        await shows(app, "Prime must be without the avoided word “rain”")
+        await pilot.press("enter")
+        assert isinstance(app.screen, ValueDialog)
+        assert sent(session) == []
+
+
 async def test_settings_without_effect_are_explained(stage: Stage) -> None:
     async with filtering(stage) as (app, pilot, _):
         await at(app, "temperature_last")
@@ -224,3 +239,23 @@ async def test_a_run_that_accepts_no_command_refuses_the_filter(stage: Stage) ->
         await pilot.press("/")
         await toasted(app, "The run has ended")
         assert isinstance(app.screen, MainScreen)
+
+
+class RefusingSession(FakeSession):
+    """Refuses other sampling settings."""
+
+    def answer(self, command: c.Command) -> e.Event:
+        if isinstance(command, c.SetSampling):
+            return e.CommandRefused(
+                step=3, elapsed_seconds=1.0, command="SetSampling", title="Unknown character", detail="No 寿.", hint=""
+            )
+        return super().answer(command)
+
+
+async def test_a_setting_that_the_run_refuses_is_explained_in_the_dialog_and_shown_as_it_was(stage: Stage) -> None:
+    async with filtering(stage, session=RefusingSession(SCRIPT)) as (app, pilot, _):
+        await typed(app, pilot, "must_contain", "寿")
+        await pilot.press("enter")
+        await opened(app, FilterDialog)
+        await shows(app, "No 寿.", "must contain     none")
+        assert isinstance(app.screen, FilterDialog)
