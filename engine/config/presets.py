@@ -14,8 +14,6 @@ from engine.config.run import ModelConfig, PresetName, Schedule, Setting, Traini
 
 OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 """Settings of a run on a single tweet that is watched: in 10 to 20 seconds its loss falls below 0.05."""
-_BFLOAT16_GAIN = 2.2
-"""Speedup of training on a CPU with native bfloat16."""
 _CHARS_PER_SECOND = 75_000.0
 """Training speed of one thread in float32 at hidden size 256; converts a budget in steps or epochs to seconds."""
 _CHARS_PER_TWEET = 75
@@ -91,21 +89,21 @@ def resolve_preset(
     num_train_chars: int,
     device_type: str,
     *,
-    has_bfloat16: bool = False,
+    bfloat16_speedup: float = 1.0,
     speed_of: SpeedOf | None = None,
     base: ModelConfig | None = None,
 ) -> PresetConfigs:
     """Return the configs of a preset, overridden by the user's `settings`.
 
-    `num_train_chars` is the length of an epoch; `device_type` is "cpu", "cuda" or "mps"; a CPU with native bfloat16
-    `has_bfloat16`. On a device, sizes depend on its speed: as measured by `speed_of`, or by rule. With
-    `base`, `auto` continues from a model of these sizes. Raises `ConfigError`.
+    `num_train_chars` is the length of an epoch; `device_type` is "cpu", "cuda" or "mps". On a CPU, sizes
+    depend on `bfloat16_speedup` over float32, 1 for training in float32. On a device, they depend on its speed: as
+    measured by `speed_of`, or by rule. With `base`, `auto` continues from a model of these sizes. Raises `ConfigError`.
     """
     configs = _tutorial()
     if preset == "auto" and base is not None:
-        configs = _warm(base, settings, num_train_chars, device_type, _BFLOAT16_GAIN if has_bfloat16 else 1.0)
+        configs = _warm(base, settings, num_train_chars, device_type, bfloat16_speedup)
     elif preset == "auto" and device_type == "cpu":
-        configs = _auto_on_cpu(settings, num_train_chars, _BFLOAT16_GAIN if has_bfloat16 else 1.0)
+        configs = _auto_on_cpu(settings, num_train_chars, bfloat16_speedup)
     elif preset == "auto":
         speed = _RULE_SPEEDS[device_type]
         configs = _auto_on_device(settings, num_train_chars, device_type, speed_of or (lambda *_: speed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.checkpoints.metadata import CheckpointInfo
-from engine.compute.device import Runtime
+from engine.compute.device import Runtime, cpu_bfloat16_speedup
 from engine.config import presets
 from engine.config.corpus import CorpusConfig
 from engine.config.presets import SpeedOf
@@ -37,13 +37,12 @@ def choose_settings(
         if config.corpus is not None and config.corpus.overfit is not None:
             is_tutorial = config.preset == "tutorial"
             settings = {**(TUTORIAL_OVERFIT_SETTINGS if is_tutorial else OVERFIT_SETTINGS), **settings}
-        has_bfloat16 = may_use_bfloat16(config, runtime)
         configs = presets.resolve_preset(
             config.preset,
             settings,
             data.corpus.num_train_chars,
             runtime.device.type,
-            has_bfloat16=has_bfloat16,
+            bfloat16_speedup=cpu_bfloat16_speedup() if may_use_bfloat16(config, runtime) else 1.0,
             speed_of=speed,
             base=base,
         )

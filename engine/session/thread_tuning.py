@@ -71,7 +71,7 @@ def candidates_for(
 def may_use_bfloat16(config: RunConfig, runtime: Runtime) -> bool:
     """Return whether a new run may compute in bfloat16 on the CPU."""
     candidates = candidates_for(config, runtime, None)
-    return device.cpu_has_bfloat16() and any(candidate.precision == "bfloat16" for candidate in candidates)
+    return any(candidate.precision == "bfloat16" for candidate in candidates)
 
 
 @dataclass(frozen=True, kw_only=True)

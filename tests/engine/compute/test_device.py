@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.compute.device import Runtime
+from engine.compute.device import Runtime, cpu_bfloat16_speedup
 from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.config.run import RuntimeConfig
 from engine.errors import DeviceError
@@ -44,6 +44,18 @@ def test_a_gpu_that_cudnn_rejects_has_no_bfloat16(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.backends.cudnn, "version", version)
     assert not cudnn_supports_bfloat16()
     assert Runtime.resolve(RuntimeConfig(device="cuda")).precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("has", "speedup"),
+    [({"avx512_f"}, 1.0), ({"avx512_bf16"}, 1.2), ({"bf16"}, 1.2), ({"avx512_bf16", "amx_tile", "amx_bf16"}, 2.2)],
+)
+def test_the_speedup_of_bfloat16_on_a_cpu_is_that_of_amx_only_where_it_has_amx(
+    monkeypatch: pytest.MonkeyPatch, has: set[str], speedup: float
+) -> None:
+    capabilities = {name: name in has for name in ("avx512_f", "avx512_bf16", "bf16", "amx_tile", "amx_bf16")}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities | {"l2_cache_size": 1048576})
+    assert cpu_bfloat16_speedup() == speedup
 
 
 @pytest.fixture

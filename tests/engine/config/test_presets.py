@@ -71,6 +71,15 @@ def test_auto_chooses_a_larger_model_for_a_larger_budget_in_seconds_steps_or_epo
         assert sizes == sorted(set(sizes)), name
 
 
+def test_auto_chooses_a_larger_model_where_bfloat16_is_faster() -> None:
+    three_minutes = {"max_seconds": 180.0}
+    sizes = []
+    for speedup in (1.0, 1.2, 2.2):
+        model = presets.resolve_preset("auto", three_minutes, LARGE, "cpu", bfloat16_speedup=speedup).model
+        sizes.append((model.hidden_size, model.num_layers))
+    assert sizes == [(256, 2), (256, 2), (384, 2)]
+
+
 def test_auto_begins_with_small_batches_on_a_cpu_unless_steps_or_their_size_are_set() -> None:
     assert resolve("auto").training.first_batch_size == 8
     assert resolve("auto", settings={"max_seconds": 60.0}).training.first_batch_size == 8
