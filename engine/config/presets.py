@@ -10,12 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
+from engine.config.recipes import (
+    CHARS_PER_SECOND,
+    FOR_CPU,
+    FOR_DEVICES,
+    RULE_SPEEDS,
+    WITHOUT_BUDGET_SECONDS,
+    Recipe,
+    hidden_size_limit,
+)
 from engine.config.run import ModelConfig, PresetName, Schedule, Setting, TrainingConfig, with_settings
 
 OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 """Settings of a run on a single tweet that is watched: in 10 to 20 seconds its loss falls below 0.05."""
-_CHARS_PER_SECOND = 75_000.0
-"""Training speed of one thread in float32 at hidden size 256; converts a budget in steps or epochs to seconds."""
 _CHARS_PER_TWEET = 75
 SpeedOf = Callable[[ModelConfig, int], float]
 """(model, batch size): returns the training speed in characters per second; 0 for a model that does not fit."""
@@ -29,39 +36,6 @@ class PresetConfigs:
     training: TrainingConfig
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Recipe:
-    """Settings of `auto` for some budgets."""
-
-    hidden_size: int
-    num_layers: int
-    learning_rate: float
-    batch_size: int = 32
-    up_to_seconds: float = float("inf")
-    """On a CPU: largest budget, in seconds of float32 training."""
-    chars_per_second: float = 0.0
-    """On a CPU: rough training speed, to estimate the number of epochs."""
-    min_chars: float = 0.0
-    """On a device: smallest budget, in characters, from which on no smaller model learns more."""
-
-
-_FOR_CPU = (
-    _Recipe(up_to_seconds=100, hidden_size=256, num_layers=1, learning_rate=0.004, chars_per_second=75_000),
-    _Recipe(up_to_seconds=250, hidden_size=256, num_layers=2, learning_rate=0.004, chars_per_second=35_000),
-    _Recipe(up_to_seconds=3000, hidden_size=384, num_layers=2, learning_rate=0.002, chars_per_second=16_000),
-    _Recipe(up_to_seconds=float("inf"), hidden_size=512, num_layers=2, learning_rate=0.0015, chars_per_second=9_500),
-)
-_FOR_DEVICES = (
-    _Recipe(min_chars=5.6e7, hidden_size=1024, num_layers=1, learning_rate=0.002, batch_size=128),
-    _Recipe(min_chars=2.8e7, hidden_size=512, num_layers=2, learning_rate=0.002, batch_size=128),
-    _Recipe(min_chars=4e6, hidden_size=384, num_layers=2, learning_rate=0.002, batch_size=128),
-    _Recipe(hidden_size=256, num_layers=1, learning_rate=0.004, batch_size=128),
-)
-"""Largest model first. The budgets are about 9 characters per weight, as between the models for a CPU."""
-_RULE_SPEEDS = {"cuda": 1e6, "mps": 33_000.0}
-"""Assumed where speed is not measured. MPS runs a GRU step by step: the model's size hardly matters."""
-_WITHOUT_BUDGET_SECONDS = 110.0
-"""Budget assumed where none is set: its recipe is good after two minutes, and still improves later."""
 _WARM_LEARNING_RATE = 0.002
 """Of a run that starts from trained weights."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
@@ -73,8 +47,6 @@ _EPOCHS_PER_EVALUATION = 2.0
 _MIN_EVAL_EVERY = 25
 _EPOCHS_WITHOUT_BUDGET = 6.0
 """Assumed number of epochs, for the dropout; the length of such a run is unknown."""
-_HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
-"""Largest hidden size for a corpus of fewer characters than the key."""
 _NGRAM_ORDER = 4
 """Characters of the longest context with an input of its own, on a CPU (docs/recipes.md)."""
 _NGRAM_DECAY_PER_EPOCH, _MAX_NGRAM_DECAY = 100.0, 10.0
@@ -105,7 +77,7 @@ def resolve_preset(
     elif preset == "auto" and device_type == "cpu":
         configs = _auto_on_cpu(settings, num_train_chars, bfloat16_speedup)
     elif preset == "auto":
-        speed = _RULE_SPEEDS[device_type]
+        speed = RULE_SPEEDS[device_type]
         configs = _auto_on_device(settings, num_train_chars, device_type, speed_of or (lambda *_: speed))
     return PresetConfigs(
         model=with_settings(configs.model, settings), training=with_settings(configs.training, settings)
@@ -119,9 +91,9 @@ def _tutorial() -> PresetConfigs:
 
 def _auto_on_cpu(settings: Mapping[str, Setting], num_train_chars: int, gain: float) -> PresetConfigs:
     """Return the largest model that the CPU can train in the budget and that the corpus is large enough for."""
-    budget = _chars_in_budget(settings, num_train_chars, gain * _CHARS_PER_SECOND, _FOR_CPU[0].batch_size)
-    seconds = _WITHOUT_BUDGET_SECONDS * gain if budget is None else budget / _CHARS_PER_SECOND
-    recipe = next(recipe for recipe in _FOR_CPU if seconds <= recipe.up_to_seconds)
+    budget = _chars_in_budget(settings, num_train_chars, gain * CHARS_PER_SECOND, FOR_CPU[0].batch_size)
+    seconds = WITHOUT_BUDGET_SECONDS * gain if budget is None else budget / CHARS_PER_SECOND
+    recipe = next(recipe for recipe in FOR_CPU if seconds <= recipe.up_to_seconds)
     num_chars = _chars_in_budget(settings, num_train_chars, gain * recipe.chars_per_second, recipe.batch_size)
     return _from_recipe(recipe, settings, num_train_chars, "cpu", num_chars)
 
@@ -134,24 +106,24 @@ def _auto_on_device(
     Only a budget in seconds, or none, depends on the speed, and larger models are tried first.
     """
     is_timed = "max_seconds" in settings or not {"max_steps", "epochs"} & settings.keys()
-    limit = float(settings.get("hidden_size", _hidden_size_limit(num_train_chars)))
+    limit = float(settings.get("hidden_size", hidden_size_limit(num_train_chars)))
 
     @cache
-    def num_chars_of(recipe: _Recipe) -> float | None:
+    def num_chars_of(recipe: Recipe) -> float | None:
         """Return the characters in the budget at the speed of the recipe's model; None without a budget."""
         speed = speed_with(recipe) if is_timed else 0.0
         return _chars_in_budget(settings, num_train_chars, speed, recipe.batch_size)
 
     @cache
-    def speed_with(recipe: _Recipe) -> float:
+    def speed_with(recipe: Recipe) -> float:
         model = _from_recipe(recipe, settings, num_train_chars, device_type, None).model
         return speed_of(with_settings(model, settings), int(settings.get("batch_size", recipe.batch_size)))
 
-    def is_trained_enough(recipe: _Recipe) -> bool:
+    def is_trained_enough(recipe: Recipe) -> bool:
         num_chars = num_chars_of(recipe)
-        return (_WITHOUT_BUDGET_SECONDS * speed_with(recipe) if num_chars is None else num_chars) >= recipe.min_chars
+        return (WITHOUT_BUDGET_SECONDS * speed_with(recipe) if num_chars is None else num_chars) >= recipe.min_chars
 
-    *larger, smallest = _FOR_DEVICES
+    *larger, smallest = FOR_DEVICES
     fitting = (recipe for recipe in larger if recipe.hidden_size <= limit and is_trained_enough(recipe))
     recipe = next(fitting, smallest)
     return _from_recipe(recipe, settings, num_train_chars, device_type, num_chars_of(recipe))
@@ -161,8 +133,8 @@ def _warm(
     base: ModelConfig, settings: Mapping[str, Setting], num_train_chars: int, device_type: str, gain: float
 ) -> PresetConfigs:
     """Return the settings of a run that starts from the weights of a model of the sizes `base`."""
-    speed = _RULE_SPEEDS.get(device_type, gain * _CHARS_PER_SECOND)
-    recipe = _Recipe(hidden_size=base.hidden_size, num_layers=base.num_layers, learning_rate=_WARM_LEARNING_RATE)
+    speed = RULE_SPEEDS.get(device_type, gain * CHARS_PER_SECOND)
+    recipe = Recipe(hidden_size=base.hidden_size, num_layers=base.num_layers, learning_rate=_WARM_LEARNING_RATE)
     num_chars = _chars_in_budget(settings, num_train_chars, speed, recipe.batch_size)
     configs = _from_recipe(recipe, settings, num_train_chars, device_type, num_chars)
     model = replace(base, dropout=configs.model.dropout, ngram_order=configs.model.ngram_order)
@@ -171,20 +143,15 @@ def _warm(
     return PresetConfigs(model=model, training=replace(configs.training, preset_reason=reason, first_batch_size=0))
 
 
-def _hidden_size_limit(num_train_chars: int) -> float:
-    """Return the largest hidden size for a corpus of that many characters."""
-    return min((size for limit, size in _HIDDEN_SIZE_LIMITS.items() if num_train_chars < limit), default=math.inf)
-
-
 def _from_recipe(
-    recipe: _Recipe,
+    recipe: Recipe,
     settings: Mapping[str, Setting],
     num_train_chars: int,
     device_type: str,
     num_chars: float | None,
 ) -> PresetConfigs:
     """Return the settings of a recipe for a budget of `num_chars`, None without a budget."""
-    hidden_size = int(min(recipe.hidden_size, _hidden_size_limit(num_train_chars)))
+    hidden_size = int(min(recipe.hidden_size, hidden_size_limit(num_train_chars)))
     has_budget = num_chars is not None
     schedule: Schedule = "cooldown" if has_budget else "constant"
     num_layers = recipe.num_layers if hidden_size == recipe.hidden_size else 1
