@@ -8,12 +8,13 @@ not even one round fits into the time, there are no figures. Imports no torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from engine.compute.calibration import time_round
+from engine.compute.calibration import rotated
 
 Clock = Callable[[], float]
 Rates = dict[str, list[float]]
@@ -30,8 +31,31 @@ class Variant:
     """Does the work of the round of that number; returns its amount, in characters or tweets."""
 
 
+_Variant = TypeVar("_Variant", bound=Hashable)
+
+
 class TimeUpError(Exception):
     """Not even one round fits into the time."""
+
+
+def time_round(
+    variants: Sequence[_Variant],
+    number: int,
+    run_trial: Callable[[_Variant], int],
+    clock: Clock,
+    on_trial: Callable[[_Variant], object],
+) -> dict[_Variant, tuple[int, float]]:
+    """Run one trial of each variant and return each one's amount of work and seconds.
+
+    `on_trial` is called before each trial, outside its time.
+    """
+    timed = {}
+    for variant in rotated(variants, number):
+        on_trial(variant)
+        began = clock()
+        amount = run_trial(variant)
+        timed[variant] = amount, max(clock() - began, 1e-9)
+    return timed
 
 
 def run_interleaved(

@@ -55,12 +55,6 @@ class SlowdownDetector:
         self._since_drop += self._seconds
         self._seconds, self._num_chars = 0.0, 0
 
-    def invalidate(self) -> None:
-        """Discard the expected speed and request a measurement: the model or the batches have changed."""
-        self._expected = 0.0
-        self._low_windows = 0
-        self._since_measured = math.inf
-
     def restart(self, measured: float, *, has_changed: bool) -> None:
         """Start over after another measurement, which may have changed the number of threads."""
         longer_check = min(MAX_CHECK_SECONDS, 2 * self._check_seconds)

@@ -25,8 +25,9 @@ from engine.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Tuning = Literal["", "measured", "fixed"]
-"""How precision and number of threads were chosen: measured, or fixed by the user or by a rule; empty if unknown."""
+Tuning = Literal["", "measured", "fixed", "due", "threads-due"]
+"""How precision and number of threads were chosen: measured, fixed by the user or by a rule, or as a start until both
+of them, or the threads alone, are measured during training; empty if unknown."""
 Schedule = Literal["constant", "cosine", "cooldown"]
 Pacing = Literal["steps", "seconds"]
 SamplePacing = Literal["interval", "doubling", "seconds"]
@@ -174,9 +175,9 @@ class RuntimeConfig:
     device: Device = "auto"
     """cpu, cuda, mps, or auto: the fastest one available."""
     precision: Precision = "auto"
-    """float32, bfloat16, or auto: the faster one as measured; with --seed, float32 on a CPU."""
+    """float32, bfloat16, or auto: the faster one as measured during training; with --seed, float32 on a CPU."""
     threads: int = 0
-    """CPU threads; 0: measured at the start, or with --seed all cores but one, at most 4."""
+    """CPU threads; 0: measured during training, or with --seed all cores but one, at most 4."""
     deterministic: bool = False
     """Repeat the run bit for bit on a GPU, too, at some cost in speed: slower kernels, sizes by rule, samples and
     evaluations by steps alone. On a CPU it does what --seed does."""

@@ -42,7 +42,7 @@ def choose_settings(
             settings,
             data.corpus.num_train_chars,
             runtime.device.type,
-            bfloat16_speedup=cpu_bfloat16_speedup() if may_use_bfloat16(config, runtime) else 1.0,
+            bfloat16_speedup=cpu_bfloat16_speedup() if may_use_bfloat16(runtime) else 1.0,
             speed_of=speed,
             base=base,
         )

@@ -33,7 +33,7 @@ from engine.protocol.events import (
 from engine.session.state import RunState
 from engine.storage.journal import Journal
 from engine.text import harmless, is_harmless
-from engine.training.trainer import StepReport
+from engine.training.step_report import StepReport
 
 LOG = logging.getLogger(__name__)
 

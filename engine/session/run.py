@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from engine.compute.calibration import threads_label
 from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
@@ -25,6 +24,7 @@ from engine.session.reporter import Reporter
 from engine.session.sampling_service import SamplingService
 from engine.session.setup import RunSetup
 from engine.session.state import RunState, finished_text
+from engine.session.thread_tuning import runtime_change
 from engine.training.schedule import budget_used, learning_rate_at
 from engine.training.trainer import Trainer
 
@@ -162,11 +162,9 @@ class Run:
         state.timer.switch_to("other")
         state.timer.num_steps += 1
         state.progress.total_chars += batch.total_targets
-        is_whole = (
-            batch.num_tweets > state.training.first_batch_size
-        )  # smaller ones are slower than those of the trials
-        if state.thread_tuner is not None and is_whole:
-            state.thread_tuner.record_step(self._clock() - began, batch.num_targets)
+        if state.thread_tuner is not None:
+            is_small = batch.num_tweets <= state.training.first_batch_size
+            state.thread_tuner.record_step(self._clock() - began, batch.num_targets, is_small=is_small)
 
     def emit_step_times(self) -> None:
         """Emit where the time of the steps went, every `TIMES_SECONDS`."""
@@ -177,9 +175,9 @@ class Run:
                 self.leader.report_times(times)
 
     def retune_threads(self, should_stop: Callable[[], bool]) -> None:
-        """Measure which number of threads is fastest, if steps became slow or the last measurement is old.
+        """Measure which number of threads and, at first, which precision is fastest, if a measurement is due.
 
-        Once `should_stop` returns true the measurement is abandoned, and due again.
+        Once `should_stop` returns true the measurement is abandoned, and due again soon.
         """
         state, tuner = self.state, self.state.thread_tuner
         if tuner is None or not tuner.should_measure:
@@ -190,14 +188,11 @@ class Run:
         chosen, ratio = tuner.retune(state.trainer, before, should_stop)
         state.timer.resume()
         self.reporter.reset_throughput()
-        if chosen == before:
-            return
         state.runtime = chosen
-        message = (
-            f"{threads_label(chosen.num_threads)} in place of {before.num_threads}, {ratio:.1f} times as fast now; "
-            "a run can be repeated to the bit only with --seed or a fixed number, --threads."
-        )
-        self.reporter.emit(events.ThreadsChanged, num_threads=chosen.num_threads, message=message)
+        message = runtime_change(before, chosen, ratio)
+        if message:
+            fields = {"num_threads": chosen.num_threads, "precision": chosen.precision}
+            self.reporter.emit(events.ThreadsChanged, **fields, message=message)
 
     def evaluate(self, should_stop: Callable[[], bool]) -> None:
         """Evaluate the model of this step, unless done already; a new best is saved.

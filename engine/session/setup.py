@@ -34,13 +34,7 @@ from engine.session.ranks.generators import rank_generators
 from engine.session.ranks.preparation import config_of_leader, load_for_all
 from engine.session.start import Start, find_start, growth_notices
 from engine.session.state import Progress, RunState, require_unspent_budget
-from engine.session.thread_tuning import (
-    ThreadTuner,
-    candidates_for,
-    computation_changes,
-    initial_runtime,
-    tune,
-)
+from engine.session.thread_tuning import ThreadTuner, computation_changes, initial_runtime
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.training.trainer import Trainer
 
@@ -128,7 +122,7 @@ def _build_state(
 ) -> RunState:
     """Choose the settings, build and load the model, and find the position in the data."""
     checkpoint, info, base = begin.checkpoint, begin.info, begin.base
-    runtime = initial_runtime(config, info)
+    runtime = initial_runtime(config, info, is_shared=ranks is not None)
     measures = info is None and ranks is None and not config.is_repeatable
     runtime = faster_runtime(config, runtime, data, on_trial) if measures else runtime
     speed = speed_of(runtime, data, on_trial) if measures else None
@@ -149,33 +143,26 @@ def _build_state(
     if base:
         load_first_rows(model, weights_with_prefix(base.tensors, "model."))
     runtime = replace(runtime, precision=supported_precision(model, training.batch_size, runtime.precision))
-    candidates = candidates_for(config, runtime, info, is_shared=ranks is not None)
-    precisions = {candidate.precision for candidate in candidates}
-    world_size, sum_over_ranks = data.part.world_size, None if ranks is None else ranks.sum_gradients_
-    trainers = {
-        name: Trainer(
-            model,
-            training,
-            replace(runtime, precision=name),
-            sum_over_ranks=sum_over_ranks,
-            world_size=world_size,
-        )
-        for name in precisions
-    }
+    trainer = Trainer(
+        model,
+        training,
+        runtime,
+        sum_over_ranks=None if ranks is None else ranks.sum_gradients_,
+        world_size=data.part.world_size,
+    )
     if checkpoint:
-        load_into(trainers[runtime.precision], checkpoint.grown_to(data.vocab, training.seed), runtime)
+        load_into(trainer, checkpoint.grown_to(data.vocab, training.seed), runtime)
     some_batches = partial(data.some_batches, training.batch_size)
-    tuned = tune(trainers, candidates, runtime, some_batches, on_trial)
     return RunState(
-        trainer=tuned.trainer,
-        runtime=tuned.runtime,
-        thread_tuner=ThreadTuner.for_run(config.runtime, tuned, some_batches),
+        trainer=trainer,
+        runtime=runtime,
+        thread_tuner=ThreadTuner.for_run(config, info, runtime, some_batches),
         model_config=model_config,
         training=training,
         sampling=sampling,
         batches=_batches_from(info, data, training),
         progress=Progress.from_start(start),
-        rank_generators={} if checkpoint is None else rank_generators(checkpoint, tuned.runtime.device.type),
+        rank_generators={} if checkpoint is None else rank_generators(checkpoint, runtime.device.type),
         stopwatch=Stopwatch(SteadyClock(clock), offset=start.elapsed_seconds if start else 0.0),
     )
 

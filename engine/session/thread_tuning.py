@@ -1,213 +1,215 @@
-"""How many threads train a model on the CPU, and in which precision: fixed, or measured at the start and later.
+"""How many threads train a model on the CPU, and in which precision: fixed, or measured between steps.
 
 **Fixed** in a repeatable run: the same command must give the same run, which a clock can't promise. A run that
 continues from a checkpoint keeps the checkpoint's choice, as far as the machine has it.
 
 **Measured** otherwise, on trials: forward and backward passes on tweets of the run, which change neither weights nor
-optimizer nor any generator. So only the rounding of the computation depends on a clock.
+optimizer nor any generator. So only the rounding of the computation depends on a clock. A run begins at once, on two
+threads in float32; the first measurement follows after some seconds, on warm code and batches of the final size.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-
-import torch
 
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute import device
 from engine.compute.calibration import (
-    Calibration,
     Candidate,
-    best_candidate,
+    best_count,
+    best_precision,
     calibrate,
     thread_counts,
     threads_label,
 )
 from engine.compute.device import Runtime
+from engine.compute.memory import is_out_of_memory
 from engine.compute.slowdown_detector import SlowdownDetector
-from engine.config.run import RunConfig, RuntimeConfig
+from engine.config.run import RunConfig, Tuning
 from engine.corpus.encoded_tweets import Batch
-from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
+from engine.training.trials import TrialAbortedError, Trials
 
-FIRST_COLUMNS = 4
-"""Characters per tweet in the first round: few, since contending threads take 100 times as long."""
+FIRST_THREADS = 2
+"""Threads of a run before the first measurement: 1.4 times as fast as one on idle cores, and at worst half as fast."""
+FIRST_SECONDS = 5.0
+"""Seconds of steps before the first measurement, once batches have their final size."""
+LATEST_SECONDS = 15.0
+"""Seconds of steps after which the first measurement does not wait for the final size."""
+RETRY_SECONDS = 1.0
+"""Seconds of steps before an abandoned measurement is repeated."""
+_DUE: tuple[Tuning, ...] = ("due", "threads-due")
 
 
-def initial_runtime(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
+def initial_runtime(config: RunConfig, info: CheckpointInfo | None, *, is_shared: bool = False) -> Runtime:
     """Return the runtime that a run starts with. Raises `DeviceError` for what this machine lacks.
 
     Threads and precision of a checkpoint are limited to the cores, and to bfloat16 where the device trains in it.
+    A run that is `is_shared` among several processes measures nothing at first: they would disturb each other.
     """
     wanted = config.runtime
     if info is None:
-        return Runtime.resolve(wanted)
-    threads = wanted.threads or min(info.num_threads, device.available_cores())
-    runtime = Runtime.resolve(replace(wanted, threads=threads))
-    if wanted.precision == "auto" and (info.precision == "float32" or device.may_train_in_bfloat16(runtime.device)):
-        runtime = replace(runtime, precision=info.precision)
-    is_fixed = wanted.threads or info.tuning == "fixed" or config.is_repeatable
-    return runtime if is_fixed else replace(runtime, tuning="measured")
-
-
-def candidates_for(
-    config: RunConfig, runtime: Runtime, info: CheckpointInfo | None, *, is_shared: bool = False
-) -> list[Candidate]:
-    """Return the candidates of the measurement; only that of `runtime` where nothing is to be measured.
-
-    A run that is `is_shared` among several processes measures nothing: they would disturb each other.
-    """
-    wanted = config.runtime
-    if is_shared or runtime.device.type != "cpu" or info is not None or config.is_repeatable:
-        return [Candidate(num_threads=runtime.num_threads, precision=runtime.precision)]
-    counts = [wanted.threads] if wanted.threads else thread_counts(device.available_cores())
-    is_open = wanted.precision == "auto" and device.cpu_has_bfloat16()
-    precisions = ["float32", "bfloat16"] if is_open else [runtime.precision]
-    return [Candidate(num_threads=count, precision=precision) for precision in precisions for count in counts]
-
-
-def may_use_bfloat16(config: RunConfig, runtime: Runtime) -> bool:
-    """Return whether a new run may compute in bfloat16 on the CPU."""
-    candidates = candidates_for(config, runtime, None)
-    return any(candidate.precision == "bfloat16" for candidate in candidates)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TuningResult:
-    """The chosen runtime, and the trainer for its precision."""
-
-    trainer: Trainer
-    runtime: Runtime
-    chars_per_second: float = 0.0
-    """As measured; 0 without a measurement."""
-
-
-def tune(
-    trainers: Mapping[str, Trainer],
-    candidates: Sequence[Candidate],
-    runtime: Runtime,
-    batches: Callable[[], Sequence[Batch]],
-    on_trial: Callable[[], None],
-) -> TuningResult:
-    """Choose among `candidates`, and set torch's number of threads. `trainers` by precision; `on_trial` may raise."""
-    if len(candidates) == 1:
-        runtime.apply()
-        return TuningResult(trainer=trainers[runtime.precision], runtime=runtime)
-    calibration = measure(trainers, candidates, batches(), on_trial)
-    best = best_candidate(calibration)
-    chosen = replace(runtime, num_threads=best.num_threads, precision=best.precision, tuning="measured")
-    chosen.apply()
-    return TuningResult(
-        trainer=trainers[best.precision], runtime=chosen, chars_per_second=calibration.chars_per_second(best)
+        runtime = Runtime.resolve(wanted)
+    else:
+        threads = wanted.threads or min(info.num_threads, device.available_cores())
+        runtime = Runtime.resolve(replace(wanted, threads=threads))
+        if wanted.precision == "auto" and (info.precision == "float32" or device.may_train_in_bfloat16(runtime.device)):
+            runtime = replace(runtime, precision=info.precision)
+        if info.tuning not in _DUE:
+            is_fixed = wanted.threads or info.tuning == "fixed" or config.is_repeatable
+            return runtime if is_fixed else replace(runtime, tuning="measured")
+    choices = choices_for(config, runtime, info)
+    if is_shared or runtime.device.type != "cpu" or config.is_repeatable or not choices.has_several:
+        return runtime
+    num_threads = min(FIRST_THREADS, device.available_cores())
+    return replace(
+        runtime,
+        num_threads=runtime.num_threads if wanted.threads or info is not None else num_threads,
+        tuning="due" if len(choices.precisions) > 1 else "threads-due",
     )
 
 
-def measure(
-    trainers: Mapping[str, Trainer],
-    candidates: Sequence[Candidate],
-    batches: Sequence[Batch],
-    on_trial: Callable[[], None],
-) -> Calibration:
-    """Run trials of `candidates`, each with the trainer of its precision. `on_trial` may raise before any of them.
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a measurement on the CPU chooses among."""
 
-    Leaves torch with some number of threads. A trial in bfloat16 runs twice and is timed the second time: oneDNN
-    compiles for each new shape, once per run.
+    counts: tuple[int, ...]
+    """Numbers of threads, ascending."""
+    precisions: tuple[str, ...]
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there is more than one candidate."""
+        return len(self.counts) > 1 or len(self.precisions) > 1
+
+
+def choices_for(config: RunConfig, runtime: Runtime, info: CheckpointInfo | None) -> Choices:
+    """Return what the user left open of threads and precision, for a run that starts as `runtime`.
+
+    The precision of a checkpoint is open only if it was saved before the measurement of it.
     """
-    excluded_seconds = 0.0
-
-    def clock() -> float:
-        return time.perf_counter() - excluded_seconds
-
-    def run_trial(candidate: Candidate, number: int, size: int) -> int:
-        nonlocal excluded_seconds
-        on_trial()
-        batch = first_columns(batches[number % len(batches)], FIRST_COLUMNS * size)
-        torch.set_num_threads(candidate.num_threads)
-        if candidate.precision == "bfloat16":
-            began = time.perf_counter()
-            trainers[candidate.precision].forward_backward(batch)
-            excluded_seconds += time.perf_counter() - began
-        trainers[candidate.precision].forward_backward(batch)
-        return batch.num_targets
-
-    for candidate in candidates:  # warm up: kernels are compiled, and threads start with buffers of their own
-        run_trial(candidate, 0, 1)
-    return calibrate(candidates, run_trial, clock)
+    wanted = config.runtime
+    counts = {wanted.threads} if wanted.threads else {*thread_counts(device.available_cores()), runtime.num_threads}
+    has_measured = info is not None and info.tuning != "due"
+    is_open = wanted.precision == "auto" and device.cpu_has_bfloat16() and not has_measured
+    return Choices(
+        counts=tuple(sorted(counts)), precisions=("float32", "bfloat16") if is_open else (runtime.precision,)
+    )
 
 
-def first_columns(batch: Batch, num_columns: int) -> Batch:
-    """Return a batch of the first characters of each tweet."""
-    inputs, targets = batch.inputs[:, :num_columns], batch.targets[:, :num_columns]
-    return Batch(inputs, targets, num_targets=int((targets != PAD).sum()))
-
-
-class _AbortedError(Exception):
-    """A measurement was abandoned."""
+def may_use_bfloat16(runtime: Runtime) -> bool:
+    """Return whether a run that starts as `runtime` may compute in bfloat16."""
+    return runtime.precision == "bfloat16" or runtime.tuning == "due"
 
 
 class ThreadTuner:
-    """Adapts the number of threads of a run while it trains. Used by the session's thread."""
+    """Adapts the threads of a run while it trains, and at first its precision. Used by the session's thread."""
 
-    def __init__(self, batches: Callable[[], Sequence[Batch]], chars_per_second: float) -> None:
-        """`batches` returns some for trials; `chars_per_second` is the result of the measurement at the start."""
+    def __init__(self, choices: Choices, batches: Callable[[], Sequence[Batch]], *, is_due: bool) -> None:
+        """`batches` returns some for trials; `is_due` if nothing is measured yet."""
+        self._choices = choices
         self._batches = batches
-        self._slowdown_detector = SlowdownDetector(chars_per_second)
+        self._is_due = is_due
+        self._is_small = False
+        self._seconds = 0.0
+        self._retry_at = 0.0
+        self._slowdown_detector = SlowdownDetector(0.0)
 
     @classmethod
     def for_run(
-        cls, wanted: RuntimeConfig, result: TuningResult, batches: Callable[[], Sequence[Batch]]
+        cls, config: RunConfig, info: CheckpointInfo | None, runtime: Runtime, batches: Callable[[], Sequence[Batch]]
     ) -> ThreadTuner | None:
-        """Return the tuner of a run; None where the number of threads is fixed."""
-        runtime = result.runtime
-        has_choice = runtime.device.type == "cpu" and device.available_cores() > 1 and not wanted.threads
-        return cls(batches, result.chars_per_second) if has_choice and runtime.tuning == "measured" else None
+        """Return the tuner of a run that starts as `runtime`; None where nothing is to be measured."""
+        choices = choices_for(config, runtime, info)
+        if runtime.device.type != "cpu" or runtime.tuning == "fixed" or not choices.has_several:
+            return None
+        return cls(choices, batches, is_due=runtime.tuning in _DUE)
 
-    def record_step(self, seconds: float, num_chars: int) -> None:
-        """Record the time of a step."""
-        self._slowdown_detector.add_step(seconds, num_chars)
+    def record_step(self, seconds: float, num_chars: int, *, is_small: bool) -> None:
+        """Record the time of a step; steps of small batches are slower than those of the trials."""
+        self._seconds += seconds
+        self._is_small = is_small
+        if not is_small:
+            self._slowdown_detector.add_step(seconds, num_chars)
 
     def reset(self) -> None:
         """Discard all measurements: the model has another shape."""
-        self._slowdown_detector.invalidate()
+        self._is_due = True
 
     def use_batches(self, batches: Callable[[], Sequence[Batch]]) -> None:
         """Run trials on other batches from now on, and discard all measurements."""
         self._batches = batches
-        self._slowdown_detector.invalidate()
+        self._is_due = True
 
     @property
     def should_measure(self) -> bool:
-        """Whether a new measurement is due."""
-        return self._slowdown_detector.should_measure
+        """Whether a measurement is due."""
+        if self._seconds < self._retry_at:
+            return False
+        if self._is_due:
+            return self._seconds >= (LATEST_SECONDS if self._is_small else FIRST_SECONDS)
+        return len(self._choices.counts) > 1 and self._slowdown_detector.should_measure
 
     def retune(self, trainer: Trainer, runtime: Runtime, should_stop: Callable[[], bool]) -> tuple[Runtime, float]:
-        """Measure again; return the best runtime and its speedup over the one in use, `runtime`.
+        """Measure; return the best runtime and its speedup over the one in use, `runtime`. The trainer uses it.
 
-        Once `should_stop` returns true the measurement is abandoned: the runtime stays, and a new one is due.
+        Once `should_stop` returns true the measurement is abandoned: the runtime stays, and a new one is due soon. If
+        memory runs out, the runtime stays.
         """
-        counts = {*thread_counts(device.available_cores()), runtime.num_threads}
-        candidates = [Candidate(num_threads=count, precision=runtime.precision) for count in sorted(counts)]
-
-        def on_trial() -> None:
-            if should_stop():
-                raise _AbortedError
-
+        chosen, ratio = runtime, 1.0
         try:
-            calibration = measure({runtime.precision: trainer}, candidates, self._batches(), on_trial)
-        except _AbortedError:
-            return runtime, 1.0
+            chosen, ratio = self._measure(Trials(trainer, self._batches(), should_stop), runtime)
+        except TrialAbortedError:
+            self._retry_at = self._seconds + RETRY_SECONDS
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._record(0.0, has_changed=False)
+            chosen = replace(runtime, tuning="measured")
         finally:
-            runtime.apply()
-        in_use = Candidate(num_threads=runtime.num_threads, precision=runtime.precision)
-        best = best_candidate(calibration, in_use)
-        self._slowdown_detector.restart(calibration.chars_per_second(best), has_changed=best != in_use)
-        if best == in_use:
-            return runtime, 1.0
-        chosen = replace(runtime, num_threads=best.num_threads)
-        chosen.apply()
-        return chosen, calibration.ratio(best, in_use)
+            trainer.use_precision(chosen.precision)
+            chosen.apply()
+        return chosen, ratio
+
+    def _measure(self, trials: Trials, runtime: Runtime) -> tuple[Runtime, float]:
+        """Choose the number of threads in the precision in use, then, at first, the precision on so many threads.
+
+        On busy cores the seconds of a trial vary by a third, which is more than most processors gain by bfloat16. So
+        precisions are compared in the time that this thread computes.
+        """
+        in_use = best = Candidate(num_threads=runtime.num_threads, precision=runtime.precision)
+        ratio, chars_per_second = 1.0, 0.0
+        if len(self._choices.counts) > 1:
+            candidates = [replace(in_use, num_threads=count) for count in self._choices.counts]
+            calibration = calibrate(candidates, trials.in_seconds, time.perf_counter)
+            best = best_count(calibration, in_use)
+            ratio, chars_per_second = calibration.ratio(best, in_use), calibration.chars_per_second(best)
+        if self._is_due and len(self._choices.precisions) > 1:
+            before = best
+            candidates = [replace(before, precision=precision) for precision in self._choices.precisions]
+            calibration = calibrate(candidates, trials.in_cpu_seconds, time.perf_counter)
+            best = best_precision(calibration)
+            gain = calibration.ratio(best, before)
+            ratio, chars_per_second = gain * ratio, gain * chars_per_second
+        self._record(chars_per_second, has_changed=best != in_use)
+        return replace(runtime, num_threads=best.num_threads, precision=best.precision, tuning="measured"), ratio
+
+    def _record(self, chars_per_second: float, *, has_changed: bool) -> None:
+        """Wait for the next reason to measure."""
+        self._is_due = False
+        self._slowdown_detector.restart(chars_per_second, has_changed=has_changed)
+
+
+def runtime_change(before: Runtime, after: Runtime, ratio: float) -> str:
+    """Return in words how precision or threads changed, which makes steps `ratio` times as fast; "" if not."""
+    if (before.precision, before.num_threads) == (after.precision, after.num_threads):
+        return ""
+    return (
+        f"{after.precision} on {threads_label(after.num_threads)} in place of {before.precision} on "
+        f"{before.num_threads}, {ratio:.1f} times as fast"
+    )
 
 
 def computation_changes(info: CheckpointInfo, runtime: Runtime, step_path: str, world_size: int = 1) -> str:

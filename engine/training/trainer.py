@@ -18,13 +18,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 
 from torch import Tensor
 
 from engine.compute.adamw import FusedAdamW
-from engine.compute.cpu.threaded_step import ThreadedStep, one_torch_thread
+from engine.compute.cpu.threaded_step import one_torch_thread
 from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu.backlog import Backlog
 from engine.compute.gpu.train_step import DeviceStep, recorder_for
@@ -37,17 +36,9 @@ from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.weight_average import WeightAverage
-from engine.training.micro_batches import accumulate, split_batch
-from engine.training.trainer_state import optimizer_tensors, restore_state, weight_tensors
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepReport:
-    """Losses and gradient norms of the steps since the last report, in order; NaN for a skipped step."""
-
-    first_step: int
-    train_losses: list[float]
-    grad_norms: list[float]
+from engine.training.cpu_gradients import CpuGradients
+from engine.training.step_report import StepReport
+from engine.training.trainer_state import optimizer_tensors, restore_state, state_buffers, weight_tensors
 
 
 class Trainer:
@@ -80,7 +71,7 @@ class Trainer:
         self.step_path = "fast" if on_cpu else "device"
         """The implementation of the step, `engine.compute.cpu` or `engine.compute.gpu`; they agree to rounding."""
         self._flat = FlatParameters(model)
-        self._gru_step = self._make_gru_step() if on_cpu else None
+        self._cpu = CpuGradients(model, self._flat, runtime.precision, self._timer) if on_cpu else None
         self._adamw = FusedAdamW(self._flat, config.weight_decay)
         self._losses = LossBuffer(runtime.device)
         self._optimizer_step = OptimizerStep(
@@ -95,12 +86,6 @@ class Trainer:
         self._batch_size = config.batch_size
         self._device_step = None if on_cpu else self._make_device_step(may_record=may_record)
         self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
-
-    def _make_gru_step(self) -> ThreadedStep:
-        """Return the step of the CPU, with newly allocated memory."""
-        gru_step = ThreadedStep(self.model, self._runtime.precision)
-        gru_step.use_timer(self._timer)
-        return gru_step
 
     def _make_device_step(self, *, may_record: bool) -> DeviceStep:
         sum_over_ranks = self._sum_over_ranks
@@ -122,8 +107,8 @@ class Trainer:
     def use_timer(self, timer: PhaseTimer) -> None:
         """Report the phases of each step to this timer from now on; it is in "forward" when a step begins."""
         self._timer = timer
-        if self._gru_step is not None:
-            self._gru_step.use_timer(timer)
+        if self._cpu is not None:
+            self._cpu.use_timer(timer)
 
     @property
     def eval_model(self) -> TextGenerator:
@@ -142,7 +127,7 @@ class Trainer:
 
     def prepare(self, batch: Batch) -> None:
         """Do the host's work for a batch, else done by `step`: pad it where a CPU trains."""
-        if self._gru_step is not None:
+        if self._cpu is not None:
             _ = batch.inputs  # padded on first access
 
     def step(self, batch: Batch, learning_rate: float) -> None:
@@ -156,9 +141,9 @@ class Trainer:
         self._optimizer_step.has_begun = False
         draws = self.model.dropout.p > 0
         with generators_restored_on_error(self._runtime.device) if draws else nullcontext():
-            if self._device_step is None:
-                self._step_on_cpu(batch, learning_rate)
-            elif isinstance(batch, CorpusBatch):
+            if self._cpu is not None:
+                self._step_on_cpu(self._cpu, batch, learning_rate)
+            elif self._device_step is not None and isinstance(batch, CorpusBatch):
                 self._device_step.run(batch, self.num_rows(batch), learning_rate)
             else:
                 raise TypeError("a GPU gathers its batches from a corpus")
@@ -178,37 +163,19 @@ class Trainer:
         """Free all memory that is only kept to make steps faster."""
         if self._device_step is not None:
             self._device_step.set_micro_batch_size(self.micro_batch_size)
-        elif self._gru_step is not None:
-            self._gru_step = self._make_gru_step()
+        if self._cpu is not None:
+            self._cpu.free_memory()
         free_memory(self._runtime.device)
 
-    def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
+    def _step_on_cpu(self, cpu: CpuGradients, batch: Batch, learning_rate: float) -> None:
         """Take a step on the CPU."""
-        self._compute_gradients(batch)
+        cpu.compute(batch, self.micro_batch_size)
         if self._sum_over_ranks is not None:
             self._sum_gradients(self._sum_over_ranks)
         self._timer.switch_to("optimizer")
         with one_torch_thread():
             is_skipped = self._optimizer_step.run(learning_rate)
         self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
-
-    def _compute_gradients(self, batch: Batch) -> None:
-        """Compute loss and gradient of a batch; in micro-batches if it is larger than one, zero if it has no tweet."""
-        num_tweets = batch.num_tweets
-        if num_tweets == 0:
-            self._flat.grads_and_loss.zero_()
-        elif self.micro_batch_size is None or num_tweets <= self.micro_batch_size:
-            self._compute_at_once(batch)
-        else:
-            parts = split_batch(batch, self.micro_batch_size)
-            accumulate(parts, self._compute_at_once, self._flat.grads_and_loss)
-
-    def _compute_at_once(self, batch: Batch) -> None:
-        """Compute loss and gradient of a batch or micro-batch, of at least one tweet."""
-        if self._gru_step is None:
-            raise TypeError("the model is on a GPU")
-        self._timer.switch_to("forward")
-        self._flat.loss.copy_(self._gru_step.loss_and_grads(batch))
 
     def _sum_gradients(self, sum_over_ranks: Callable[[Tensor], None]) -> None:
         """Sum gradient and loss over all ranks."""
@@ -218,12 +185,8 @@ class Trainer:
 
     def broadcast_state(self, broadcast_: Callable[[Tensor], None]) -> None:
         """Pass each buffer of the state through `broadcast_`, which replaces it by that of one of the ranks."""
-        average, adamw = self._average, self._adamw
-        averages = [] if average is None else [*average.model.buffers(), average.weights]
-        weights = (*self.model.buffers(), self._flat.weights)  # the contexts of a table are a buffer
         of_table = self._optimizer_step.of_table
-        row_squares = [] if of_table is None else [of_table.row_square]
-        for buffer in (*weights, *averages, adamw.exp_avg, adamw.exp_avg_sq, *row_squares, adamw.step_count):
+        for buffer in state_buffers(self.model, self._flat, self._average, self._adamw, of_table):
             broadcast_(buffer)
 
     def checksum(self) -> int:
@@ -236,7 +199,21 @@ class Trainer:
         Overwrites the gradient and leaves the model in eval mode, in which no generator is used.
         """
         self.model.eval()
-        self._compute_gradients(batch)
+        self._on_cpu.compute(batch, self.micro_batch_size)
+
+    def try_precision(self, precision: str) -> None:
+        """Compute in this precision on the CPU until `use_precision`, for timing."""
+        self._on_cpu.try_precision(precision)
+
+    def use_precision(self, precision: str) -> None:
+        """Compute the steps on the CPU in this precision from now on; the state is the same in both."""
+        self._on_cpu.use_precision(precision)
+
+    @property
+    def _on_cpu(self) -> CpuGradients:
+        if self._cpu is None:
+            raise TypeError("the model is on a GPU")
+        return self._cpu
 
     def close(self) -> None:
         """Free the CUDA graphs recorded for later steps."""
@@ -248,15 +225,11 @@ class Trainer:
         first_step = self.step_count - len(self._losses) + 1
         with self._timer.during("forward"):  # on a GPU this waits for the steps
             losses, norms = self._losses.drain()
-        is_finite = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
+        report = StepReport.of(first_step, losses, norms)
         if self._device_step is not None:
-            for finite in is_finite:
-                self.skipped_in_a_row = 0 if finite else self.skipped_in_a_row + 1
-        return StepReport(
-            first_step=first_step,
-            train_losses=[loss if finite else math.nan for loss, finite in zip(losses, is_finite, strict=True)],
-            grad_norms=[norm if finite else math.nan for norm, finite in zip(norms, is_finite, strict=True)],
-        )
+            for loss in report.train_losses:
+                self.skipped_in_a_row = self.skipped_in_a_row + 1 if math.isnan(loss) else 0
+        return report
 
     def state(self) -> dict[str, Tensor]:
         """Return weights and optimizer state by name, as a checkpoint stores them; not copies."""

@@ -30,6 +30,20 @@ def optimizer_tensors(flat: FlatParameters, adamw: FusedAdamW, of_table: RowRmsp
     return tensors if of_table is None else tensors | {f"optimizer.row_square.{TABLE_NAME}": of_table.row_square}
 
 
+def state_buffers(
+    model: TextGenerator,
+    flat: FlatParameters,
+    average: WeightAverage | None,
+    adamw: FusedAdamW,
+    of_table: RowRmsprop | None,
+) -> list[Tensor]:
+    """Return all tensors of the state, flat and in the same order on all ranks; not copies."""
+    averages = [] if average is None else [*average.model.buffers(), average.weights]
+    row_squares = [] if of_table is None else [of_table.row_square]
+    weights = [*model.buffers(), flat.weights]  # the contexts of a table are a buffer
+    return [*weights, *averages, adamw.exp_avg, adamw.exp_avg_sq, *row_squares, adamw.step_count]
+
+
 def restore_state(
     tensors: dict[str, Tensor],
     model: TextGenerator,

@@ -91,8 +91,9 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, finishes_at=last_step)
         case FinishCancelled():
             return replace(view, finishes_at=None)
-        case ThreadsChanged(num_threads=num_threads):
-            return replace(_with_new_pace(view, event), num_threads=num_threads)
+        case ThreadsChanged(num_threads=num_threads, precision=precision):
+            view = _with_new_pace(view, event)
+            return replace(view, num_threads=num_threads, precision=precision or view.precision)
         case SamplingChanged(sampling=sampling):
             return _sampling_with(view, sampling)
         case Paused():
@@ -176,6 +177,7 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         training=event.training,
         num_parameters=event.num_parameters,
         num_threads=event.num_threads,
+        precision=event.precision,
         finishes_at=None,
         speed_limit=event.training.steps_per_second,
         step_taken=None,

@@ -58,6 +58,7 @@ class RunView:
     """The current settings, including changes since the start."""
     num_parameters: int = 0
     num_threads: int = 0
+    precision: str = ""
     finishes_at: int | None = None
     """The step at which a run that is finishing ends."""
     step: int = 0

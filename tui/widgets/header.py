@@ -120,7 +120,7 @@ def _facts(view: RunView) -> Iterator[list[Fact]]:
     whole = counts if view.is_overfit else f"{counts} tweets"
     gru = f"GRU {model.num_layers}x{model.hidden_size}" if model is not None else ""
     num_parameters = format_short(view.num_parameters)
-    device = f"{started.device} {started.precision}"
+    device = f"{started.device} {view.precision}"
     yield [
         (name, whole),
         (gru, f"{format_count(view.num_parameters)} parameters"),

@@ -88,11 +88,13 @@ class RanksMeasured(BaseEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ThreadsChanged(BaseEvent):
-    """The steps run on another number of CPU threads from now on, measured to be faster."""
+    """The steps run on another number of CPU threads or in another precision from now on, measured to be faster."""
 
     num_threads: int
+    precision: str = ""
+    """Empty in journals of versions without this field, in which it never changed."""
     message: str
-    """The previous number, and the speed-up."""
+    """Both, those before, and the speedup."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,7 @@ EVENTS = {
     "BaselinesMeasured": "request names bits_per_char is_complete",
     "FinishPlanned": "last_step",
     "FinishCancelled": "",
-    "ThreadsChanged": "num_threads message",
+    "ThreadsChanged": "num_threads precision message",
     "SamplingChanged": "sampling",
     "Paused": "",
     "Resumed": "",

@@ -16,7 +16,8 @@ from torch import Tensor
 from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.compute import device, slowdown_detector
 from engine.compute.calibration import Calibration, Candidate
-from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.compute.device import Runtime
+from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig, Tuning
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
@@ -25,9 +26,19 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import thread_tuning
-from engine.session.thread_tuning import ThreadTuner, candidates_for, computation_changes, initial_runtime
+from engine.session.thread_tuning import (
+    FIRST_SECONDS,
+    LATEST_SECONDS,
+    RETRY_SECONDS,
+    Choices,
+    ThreadTuner,
+    choices_for,
+    computation_changes,
+    initial_runtime,
+)
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
+from engine.training.trials import Trials
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.helpers import (
     CPU,
@@ -49,47 +60,44 @@ from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import run_started
 
 AUTO = RuntimeConfig(device="cpu", precision="float32")
-ONE, TWO = Candidate(num_threads=1), Candidate(num_threads=2)
-ROUGH = Candidate(num_threads=1, precision="bfloat16")
 Speeds = dict[int, float]
 """Characters per second by number of threads."""
+BOTH = ("float32", "bfloat16")
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2) -> None:
-    """Fake the number of cores and their speeds; one trial still runs, on one thread.
+def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2, bfloat16: float = 1.0) -> None:
+    """Fake the number of cores, their speeds, and the speedup of bfloat16; a trial of each still runs, on one thread.
 
     Two threads on busy cores wait for each other at every small operation: seconds for a run of twelve steps.
     """
     in_use = [1]
 
     def calibrate(
-        candidates: Sequence[Candidate], run_trial: Callable[[Candidate, int, int], int], _: object
+        candidates: Sequence[Candidate], run_trial: Callable[[Candidate, int, int], tuple[int, float]], _: object
     ) -> Calibration:
-        run_trial(candidates[0], 0, 1)
-        seconds = {candidate: [1000 / speeds[candidate.num_threads]] for candidate in candidates}
+        gains = {"float32": 1.0, "bfloat16": bfloat16}
+        for candidate in candidates:
+            run_trial(candidate, 0, 1)
+        seconds = {each: [1000 / speeds[each.num_threads] / gains[each.precision]] for each in candidates}
         return Calibration(num_chars=[1000], seconds=seconds)
 
     monkeypatch.setattr(torch, "set_num_threads", lambda number: in_use.__setitem__(0, number))
     monkeypatch.setattr(torch, "get_num_threads", lambda: in_use[0])
     monkeypatch.setattr(device, "available_cores", lambda: num_cores)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: bfloat16 > 1)
     monkeypatch.setattr(thread_tuning, "calibrate", calibrate)
 
 
-def favour(monkeypatch: pytest.MonkeyPatch, best: Candidate) -> None:
-    """Make this candidate the fastest by far."""
-
-    def calibrate(candidates: Sequence[Candidate], *_: object) -> Calibration:
-        return Calibration(
-            num_chars=[1000], seconds={candidate: [1.0 if candidate == best else 9.0] for candidate in candidates}
-        )
-
-    monkeypatch.setattr(thread_tuning, "calibrate", calibrate)
+def measure_after(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Measure for the first time after so many seconds of steps."""
+    monkeypatch.setattr(thread_tuning, "FIRST_SECONDS", seconds)
 
 
 def measure_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slowdown_detector, "WINDOW_SECONDS", 0.0)
     monkeypatch.setattr(slowdown_detector, "MIN_CHECK_SECONDS", 0.0)
     monkeypatch.setattr(slowdown_detector, "MAX_CHECK_SECONDS", 0.0)
+    measure_after(monkeypatch, 0.0)
 
 
 def auto_config(home: Path, **settings: Setting) -> RunConfig:
@@ -118,33 +126,104 @@ def everything(trainer: Trainer) -> dict[str, Tensor]:
     return copy_of_state(trainer) | {"generator": torch.get_rng_state()}
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_calibration_changes_no_weight_optimizer_state_or_generator(precision: str) -> None:
+def is_due(tuner: ThreadTuner) -> bool:
+    return tuner.should_measure
+
+
+def tuner_of(batches: Sequence[CorpusBatch], counts: tuple[int, ...], precisions: tuple[str, ...]) -> ThreadTuner:
+    return ThreadTuner(Choices(counts=counts, precisions=precisions), lambda: batches, is_due=True)
+
+
+@pytest.mark.parametrize("precision", BOTH)
+def test_a_measurement_changes_no_weight_optimizer_state_or_generator(precision: str) -> None:
     trainer, batches = trainer_with_all(precision)
     for batch in batches[:2]:
         trainer.step(batch, 0.004)
     before = everything(trainer)
 
-    candidates = [Candidate(num_threads=number, precision=precision) for number in (1, 2)]
-    calibration = thread_tuning.measure({precision: trainer}, candidates, batches, lambda: None)
+    tuner = tuner_of(batches, (1, 2), BOTH)
+    chosen, _ = tuner.retune(trainer, replace(CPU, precision=precision, tuning="due"), lambda: False)
 
-    assert calibration.num_chars
+    assert chosen.tuning == "measured"
+    assert torch.get_num_threads() == chosen.num_threads
     assert_same_tensors(everything(trainer), before)
 
 
-def test_an_interrupted_calibration_changes_nothing() -> None:
+def test_after_a_change_of_precision_the_steps_are_those_of_a_trainer_in_it() -> None:
+    trainer, batches = trainer_with_all("float32")
+    other, _ = trainer_with_all("bfloat16")
+    trainer.use_precision("bfloat16")
+    for each in (trainer, other):
+        torch.manual_seed(0)
+        for batch in batches:
+            each.step(batch, 0.004)
+    assert_same_tensors(trainer.state(), other.state())
+
+
+def test_a_trial_is_timed_only_after_one_of_its_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer, batches = trainer_with_all()
+    passes: list[tuple[int, ...]] = []
+    monkeypatch.setattr(trainer, "forward_backward", lambda batch: passes.append(batch.inputs.shape))
+    trials = Trials(trainer, batches, lambda: False)
+    one = Candidate(num_threads=1)
+    timed: list[int] = []
+
+    def clock() -> float:
+        timed.append(len(passes))
+        return 0.0
+
+    for size in (1, 1, 2):
+        trials.run(one, size, clock)
+
+    assert timed == [1, 2, 2, 3, 4, 5]
+    assert passes[0] == passes[1] == passes[2] != passes[3] == passes[4]
+
+
+def test_an_abandoned_measurement_changes_nothing_and_is_due_again_soon() -> None:
     trainer, batches = trainer_with_all()
     trainer.step(batches[0], 0.004)
     before = everything(trainer)
     turns = iter(range(2))
+    tuner = tuner_of(batches, (1, 2), ("float32",))
+    tuner.record_step(FIRST_SECONDS, 100, is_small=False)
+    assert is_due(tuner)
 
-    tuner = ThreadTuner(lambda: batches, 0.0)
     on = replace(CPU, num_threads=1)
     chosen, _ = tuner.retune(trainer, on, lambda: next(turns, None) is None)
 
     assert (chosen, torch.get_num_threads()) == (on, 1)
     assert next(turns, None) is None
     assert_same_tensors(everything(trainer), before)
+    assert not is_due(tuner)
+    tuner.record_step(RETRY_SECONDS, 100, is_small=False)
+    assert is_due(tuner)
+
+
+def test_where_memory_runs_out_the_runtime_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer, batches = trainer_with_all()
+    tuner = tuner_of(batches, (1,), BOTH)
+
+    def full(_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "forward_backward", full)
+        chosen, ratio = tuner.retune(trainer, CPU, lambda: False)
+
+    assert (chosen, ratio) == (replace(CPU, tuning="measured"), 1.0)
+    assert not tuner.should_measure
+
+
+def test_the_first_measurement_waits_for_whole_batches_and_some_seconds_but_not_for_ever() -> None:
+    def tuner_after(seconds: float, *, is_small: bool) -> ThreadTuner:
+        tuner = tuner_of([], (1, 2), ("float32",))
+        tuner.record_step(seconds, 100, is_small=is_small)
+        return tuner
+
+    assert not tuner_after(FIRST_SECONDS - 0.1, is_small=False).should_measure
+    assert tuner_after(FIRST_SECONDS, is_small=False).should_measure
+    assert not tuner_after(LATEST_SECONDS - 0.1, is_small=True).should_measure
+    assert tuner_after(LATEST_SECONDS, is_small=True).should_measure
 
 
 def config_with(**settings: Setting) -> RunConfig:
@@ -161,16 +240,56 @@ def test_the_candidates_of_a_calibration_are_the_choices_that_were_not_set(
 ) -> None:
     monkeypatch.setattr(device, "available_cores", lambda: 2)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: has_bfloat16)
-    rough = [ROUGH, replace(ROUGH, num_threads=2)] if has_bfloat16 else []
-    on_gpu = replace(CPU, device=torch.device("cuda"), num_threads=3, precision="bfloat16")
-    assert candidates_for(config_with(), CPU, None) == [ONE, TWO, *rough]
-    assert candidates_for(with_runtime(precision="float32"), CPU, None) == [ONE, TWO]
-    assert candidates_for(with_runtime(threads=1), CPU, None) == [ONE, *rough[:1]]
-    assert candidates_for(with_runtime(threads=1, precision="float32"), CPU, None) == [ONE]
-    assert candidates_for(config_with(seed=0), CPU, None) == [ONE]
-    assert candidates_for(with_runtime(deterministic=True), CPU, None) == [ONE]
-    assert candidates_for(config_with(), replace(CPU, num_threads=2), checkpoint_info(num_threads=2)) == [TWO]
-    assert candidates_for(config_with(), on_gpu, None) == [Candidate(num_threads=3, precision="bfloat16")]
+    both = BOTH if has_bfloat16 else BOTH[:1]
+
+    def choices(config: RunConfig, runtime: Runtime = CPU, info: CheckpointInfo | None = None) -> tuple[object, object]:
+        found = choices_for(config, runtime, info)
+        return found.counts, found.precisions
+
+    assert choices(config_with()) == ((1, 2), both)
+    assert choices(with_runtime(precision="float32")) == ((1, 2), ("float32",))
+    assert choices(with_runtime(threads=1)) == ((1,), both)
+    assert choices(with_runtime(threads=1, precision="float32")) == ((1,), ("float32",))
+    assert choices(config_with(), info=checkpoint_info(tuning="measured")) == ((1, 2), ("float32",))
+    assert choices(config_with(), replace(CPU, num_threads=3), checkpoint_info(tuning="due")) == ((1, 2, 3), both)
+
+
+def test_a_new_run_starts_in_float32_on_two_threads_unless_they_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "available_cores", lambda: 6)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
+
+    def start(config: RunConfig, info: CheckpointInfo | None = None, *, is_shared: bool = False) -> tuple[object, ...]:
+        runtime = initial_runtime(config, info, is_shared=is_shared)
+        return runtime.num_threads, runtime.precision, runtime.tuning
+
+    assert start(config_with()) == (2, "float32", "due")
+    assert start(with_runtime(precision="bfloat16")) == (2, "bfloat16", "threads-due")
+    assert start(with_runtime(threads=5)) == (5, "float32", "due")
+    assert start(with_runtime(threads=5, precision="float32")) == (5, "float32", "fixed")
+    assert start(config_with(seed=0)) == start(with_runtime(deterministic=True)) == (4, "float32", "fixed")
+    assert start(config_with(), is_shared=True) == (4, "float32", "fixed")
+    monkeypatch.setattr(device, "available_cores", lambda: 1)
+    assert start(config_with()) == (1, "float32", "due")
+    assert start(with_runtime(precision="float32")) == (1, "float32", "fixed")
+
+
+@pytest.mark.parametrize("tuning", ["due", "threads-due"])
+def test_a_run_from_a_checkpoint_saved_before_the_measurement_measures_the_same(
+    monkeypatch: pytest.MonkeyPatch, tuning: Tuning
+) -> None:
+    monkeypatch.setattr(device, "available_cores", lambda: 2)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
+    info = checkpoint_info(tuning=tuning, num_threads=2)
+
+    runtime = initial_runtime(config_with(), info)
+
+    assert (runtime.num_threads, runtime.tuning) == (2, tuning)
+    tuner = ThreadTuner.for_run(config_with(), info, runtime, list)
+    assert tuner is not None
+    tuner.record_step(FIRST_SECONDS, 100, is_small=False)
+    assert tuner.should_measure
+    assert initial_runtime(config_with(), info, is_shared=True).tuning == "fixed"
+    assert initial_runtime(config_with(seed=1), info).tuning == "fixed"
 
 
 @pytest.mark.parametrize("device_type", ["cpu", "cuda", "mps"])
@@ -200,49 +319,67 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
         initial_runtime(with_runtime(device="cuda", precision="bfloat16"), None)
 
 
-def test_the_chosen_threads_and_precision_are_in_event_checkpoint_and_config(
+def test_threads_and_precision_of_the_start_and_as_measured_are_in_events_and_checkpoints(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretend(monkeypatch, {1: 100.0, 2: 150.0})
+    pretend(monkeypatch, {1: 200.0, 2: 100.0}, bfloat16=1.5)
+    measure_after(monkeypatch, 0.01)
+    config = replace(auto_config(home), runtime=RuntimeConfig(device="cpu"))
 
-    emitted = run_session(auto_config(home))
+    emitted = run_session(config, clock=TickingClock(0.001))
 
     assert_valid_stream(emitted)
-    started = only(emitted, e.RunStarted)
+    started, changed = only(emitted, e.RunStarted), only(emitted, e.ThreadsChanged)
     folder = find_run("tiny")
+    saved = json.loads(folder.config_path.read_text())
     info = read_info(folder.checkpoint_path("latest"))[0]
-    config = json.loads(folder.config_path.read_text())
-    expected = (2, "float32", started.step_path)
-    assert started.step_path == "fast"
-    assert (started.num_threads, started.precision, started.step_path) == expected
-    assert (info.num_threads, info.precision, info.step_path) == expected
-    assert started.tuning == info.tuning == "measured"
-    assert (config["num_threads"], config["precision"], config["step_path"]) == expected
+    assert (started.num_threads, started.precision, started.tuning, started.step_path) == (2, "float32", "due", "fast")
+    assert (saved["num_threads"], saved["precision"], saved["step_path"]) == (2, "float32", "fast")
+    assert 0 < changed.step < 12
+    assert (changed.num_threads, changed.precision) == (1, "bfloat16")
+    assert changed.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
+    assert (info.num_threads, info.precision, info.tuning) == (1, "bfloat16", "measured")
     assert warnings_of(emitted) == []
+    assert list(losses(emitted)) == list(range(1, 13))
 
 
-def test_bfloat16_is_chosen_if_it_is_faster_and_gives_the_losses_of_an_explicit_choice(
+def test_a_measurement_that_changes_nothing_emits_nothing_and_is_saved(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
-    favour(monkeypatch, ROUGH)
-    config = replace(auto_config(home), runtime=RuntimeConfig(device="cpu", threads=1))
-    asked = replace(config, runtime=replace(config.runtime, precision="bfloat16"), run_name="asked")
+    pretend(monkeypatch, {1: 100.0, 2: 150.0}, bfloat16=1.1)
+    measure_after(monkeypatch, 0.0)
+    config = replace(auto_config(home), runtime=RuntimeConfig(device="cpu"))
 
     emitted = run_session(config)
 
-    assert only(emitted, e.RunStarted).precision == "bfloat16"
-    assert losses(emitted) == losses(run_session(asked))
+    assert not of_type(emitted, e.ThreadsChanged)
+    info = read_info(find_run("tiny").checkpoint_path("latest"))[0]
+    assert (info.num_threads, info.precision, info.tuning) == (2, "float32", "measured")
+
+
+def test_a_run_stopped_before_the_measurement_measures_when_resumed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, {1: 100.0, 2: 150.0}, bfloat16=2.0)
+    config = replace(auto_config(home), runtime=RuntimeConfig(device="cpu"))
+    run_session(config, stop_at(4))
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].tuning == "due"
+
+    measure_after(monkeypatch, 0.0)
+    emitted = run_session(replace(resume_config(), runtime=config.runtime))
+
+    assert only(emitted, e.RunStarted).tuning == "due"
+    assert only(emitted, e.ThreadsChanged).precision == "bfloat16"
+    again = run_session(replace(resume_config(max_steps=14), runtime=config.runtime))
+    assert (only(again, e.RunStarted).precision, only(again, e.RunStarted).tuning) == ("bfloat16", "measured")
 
 
 def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
     measure_after_every_step(monkeypatch)
     config = replace(auto_config(home, seed=11, dropout=0.3, sample_every=4), runtime=RuntimeConfig(device="cpu"))
     runs = []
-    for number, favourite in enumerate((TWO, ROUGH, ONE)):
-        monkeypatch.setattr(device, "available_cores", lambda: 2)
-        favour(monkeypatch, favourite)
+    for number, faster in enumerate((1, 2)):
+        pretend(monkeypatch, {faster: 900.0, 3 - faster: 100.0}, bfloat16=2.0)
         runs.append(run_session(replace(config, run_name=f"run-{number}")))
     for emitted in runs:
         started = only(emitted, e.RunStarted)
@@ -334,7 +471,7 @@ def test_a_changed_thread_count_during_a_run_is_reported_and_saved(home: Path, m
     assert only(emitted, e.RunStarted).num_threads == 2
     changed = only(emitted, e.ThreadsChanged)
     assert (changed.step, changed.num_threads) == (4, 1)
-    assert "1 thread in place of 2, 10.0 times as fast" in changed.message
+    assert changed.message == "float32 on 1 thread in place of float32 on 2, 10.0 times as fast"
     assert torch.get_num_threads() == 1
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].num_threads == 1
     assert list(losses(emitted)) == list(range(1, 13))
@@ -343,18 +480,18 @@ def test_a_changed_thread_count_during_a_run_is_reported_and_saved(home: Path, m
 def test_the_small_batches_of_the_start_are_not_compared_with_the_speed_of_the_trials(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorded: list[int] = []
+    recorded: list[bool] = []
 
     class Recorder:
         """A tuner that never measures."""
 
         should_measure = False
 
-        def record_step(self, _: float, num_chars: int) -> None:
-            """Record the characters of a step."""
-            recorded.append(num_chars)
+        def record_step(self, *_: object, is_small: bool) -> None:
+            """Record whether the batch of a step was small."""
+            recorded.append(is_small)
 
     monkeypatch.setattr(ThreadTuner, "for_run", lambda *_: Recorder())
-    run_session(tiny_config(corpus, batch_size=8, first_batch_size=2, max_steps=26))  # 24 of the first epoch are small
+    run_session(tiny_config(corpus, batch_size=8, first_batch_size=2, max_steps=26))
 
-    assert len(recorded) == 2
+    assert recorded == [True] * 24 + [False] * 2

@@ -20,7 +20,8 @@ from engine.compute.gpu.resident_tweets import ResidentTweets
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
-from engine.training.trainer import StepReport, Trainer
+from engine.training.step_report import StepReport
+from engine.training.trainer import Trainer
 from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_with_table, some_batches
 from tests.fakes import FakeClock
@@ -130,13 +131,13 @@ def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(pool: ThreadPoolExecu
 
     on_all_ranks(pool, step)
     before = copy_of_state(trainers[0])
-    sound = trainers[1]._compute_at_once
+    sound = trainers[1]._on_cpu._compute_at_once
 
     def spoiled(part: Batch) -> None:
         sound(part)
         trainers[1]._flat.dense_grads[3] = math.inf
 
-    with mock.patch.object(trainers[1], "_compute_at_once", spoiled):
+    with mock.patch.object(trainers[1]._on_cpu, "_compute_at_once", spoiled):
         on_all_ranks(pool, step)
 
     for trainer in trainers:
@@ -152,7 +153,7 @@ def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(pool: Threa
     exchange, whole = Exchange(), new_trainer()
     trainers = [new_trainer(exchange.sum_of(rank)) for rank in RANKS]
     batches = some_batches(4, 8)
-    sound = trainers[1]._compute_at_once
+    sound = trainers[1]._on_cpu._compute_at_once
 
     def tight(part: Batch) -> None:
         if len(part.targets) > 3:
@@ -169,7 +170,7 @@ def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(pool: Threa
                 trainers[rank].set_micro_batch_size(3)
                 trainers[rank].step(part, RATE)
 
-    with mock.patch.object(trainers[1], "_compute_at_once", tight):
+    with mock.patch.object(trainers[1]._on_cpu, "_compute_at_once", tight):
         on_all_ranks(pool, train)
     for batch in batches:
         whole.step(batch, RATE)

@@ -48,12 +48,14 @@ def test_settings_changed_while_running_show_at_once() -> None:
         e.SamplingChanged(step=1, elapsed_seconds=0.1, sampling=SamplingConfig(temperature=1.5)),
         e.LearningRateChanged(step=1, elapsed_seconds=0.1, learning_rate=0.001),
         e.ModelChanged(step=1, elapsed_seconds=0.1, model=ModelConfig(hidden_size=64), num_parameters=7),
-        e.ThreadsChanged(step=1, elapsed_seconds=0.1, num_threads=2, message="2 threads in place of 1"),
+        e.ThreadsChanged(step=1, elapsed_seconds=0.1, num_threads=2, precision="bfloat16", message=""),
+        e.ThreadsChanged(step=1, elapsed_seconds=0.1, num_threads=3, message="as in journals of earlier versions"),
         e.IntervalsChanged(step=1, elapsed_seconds=0.1, eval_every=7, sample_every=0),
     )
     assert (view.sampling.temperature, view.learning_rate) == (1.5, 0.001)
     assert view.model is not None
-    assert (view.model.hidden_size, view.num_parameters, view.num_threads) == (64, 7, 2)
+    assert (view.model.hidden_size, view.num_parameters) == (64, 7)
+    assert (view.num_threads, view.precision) == (3, "bfloat16")
     assert view.training is not None
     assert (view.training.eval_every, view.training.sample_every) == (7, 0)
 

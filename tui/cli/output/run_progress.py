@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.compute.calibration import threads_label
+from engine.config.run import Tuning
 from engine.corpus.report import counted
 from engine.protocol import events
 from engine.protocol.events import Event
@@ -16,6 +17,14 @@ from tui.run.continuation import limit_text
 from tui.run.draft_texts import failure_of, refusals_of
 from tui.run.eta import eta_of
 from tui.run.view import RunView
+
+_TUNING: dict[Tuning, str] = {
+    "": "",
+    "fixed": ", precision and threads fixed",
+    "measured": ", precision and threads measured",
+    "due": ", precision and threads to be measured",
+    "threads-due": ", threads to be measured",
+}
 
 
 def describe(event: Event) -> str | None:  # noqa: C901 - one case per kind of event
@@ -55,7 +64,7 @@ def _describe_start(event: events.RunStarted) -> str:
     return (
         f"run {event.run}: {event.corpus}, {counted(event.num_train_tweets, 'training tweet')}, "
         f"{format_count(event.num_parameters)} parameters, {event.device} {event.precision}, "
-        f"{threads_label(event.num_threads)}{f', precision and threads {event.tuning}' if event.tuning else ''}; {how}"
+        f"{threads_label(event.num_threads)}{_TUNING[event.tuning]}; {how}"
     )
 
 

@@ -88,7 +88,7 @@ def device_text(view: RunView) -> str:
     """Return device, precision and threads: "cpu float32, 2 threads"."""
     if view.started is None:
         return UNKNOWN
-    return f"{view.started.device} {view.started.precision}, {threads_label(view.num_threads)}"
+    return f"{view.started.device} {view.precision}, {threads_label(view.num_threads)}"
 
 
 def num_ranks(view: RunView) -> int:
