@@ -20,6 +20,7 @@ from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_handler import CommandHandler, RunEndsError
 from engine.session.command_queue import CommandQueue
 from engine.session.divergence import DivergenceRecovery
+from engine.session.draft_progress import report_wait
 from engine.session.overfit import Overfit
 from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS, Pace
 from engine.session.run import Run
@@ -246,6 +247,8 @@ class TrainingLoop:
                 text = run.sampling_service.sample_tweet(self._commands.current_sampling, seed)
             if self._overfit is not None:
                 self._overfit.record_sample(text)
+            else:
+                report_wait(run.reporter, run.state, self._sample_pace.seconds_left)
         except (DivergedError, DeviceMemoryError) as error:
             run.reporter.emit(events.Warned, message=error.message)
         except RunEndsError:

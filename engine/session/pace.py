@@ -32,7 +32,12 @@ class Pace:
     @property
     def allows_work(self) -> bool:
         """Whether enough time has passed since the last work."""
-        return self._clock() >= self._next
+        return self.seconds_left <= 0
+
+    @property
+    def seconds_left(self) -> float:
+        """Time until work is allowed; negative since then."""
+        return self._next - self._clock()
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:

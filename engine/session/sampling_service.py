@@ -16,6 +16,7 @@ from engine.sampling.nearest import nearest_tweet
 from engine.sampling.queries import Completion, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from engine.sampling.tweet_filter import TweetFilter
+from engine.session.draft_progress import DraftProgress
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
 from engine.text import harmless
@@ -44,11 +45,18 @@ class SamplingService:
         first.require_satisfiable()
         model, vocab = self._state.trainer.eval_model, self._training_data.vocab
 
+        has_drafts = first.has_filter and first.temperature > 0
+        progress = DraftProgress(self._reporter, self._state.stopwatch.clock) if has_drafts else None
+
         def sample(seeds: Sequence[int]) -> list[SampledTweet]:
             sampler = TweetSampler(model, vocab, first, seeds)
             while not sampler.is_done:
                 sampler.set_sampling(sampling())
                 sampler.advance()
+                if progress is not None:
+                    progress.report()
+            if progress is not None:
+                progress.num_drafts += len(seeds)
             return sampler.results()
 
         [chosen] = draft_tweets(sample, TweetFilter(first, self._copied_share), [seed], MAX_DRAFTS_IN_RUN)

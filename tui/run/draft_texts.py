@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from tui.formatting.numbers import format_count
+import math
+
+from tui.formatting.numbers import format_count, format_duration
 from tui.formatting.sampling import reason_text, refused_text
 from tui.run.drafts import DraftCounts, DraftedTweet, counts_after
+from tui.run.view import RunView
 
 
 def num_passed_text(counts: DraftCounts) -> str:
@@ -31,3 +34,14 @@ def failure_of(tweet: DraftedTweet) -> str:
     """Return the reasons against a tweet of which no draft passed the filter; empty for the others."""
     reasons = ", ".join(map(reason_text, tweet.unmet))
     return f"No draft passed the filter; this one comes nearest: {reasons}." if reasons else ""
+
+
+def delay_text(view: RunView) -> str:
+    """Return what delays the next tweet: "draft 17 of 32", "next in 0:24"; empty if nothing does."""
+    delay = view.tweet_delayed
+    if delay is None or view.phase not in {"training", "paused"}:
+        return ""
+    if not delay.due_in_seconds:
+        return f"draft {min(delay.num_drafts + 1, delay.max_drafts)} of {delay.max_drafts}"
+    seconds = math.ceil(delay.elapsed_seconds + delay.due_in_seconds - view.elapsed_seconds)
+    return f"next in {format_duration(seconds)}" if seconds > 0 else ""

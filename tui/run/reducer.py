@@ -42,6 +42,7 @@ from engine.protocol.events import (
     StepTimes,
     TextCompleted,
     ThreadsChanged,
+    TweetDelayed,
     TweetRead,
     TweetSampled,
     Warned,
@@ -109,6 +110,8 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, levels=with_crossings(levels_from(names, bits_per_char, view.levels), points))
         case BatchShown():
             return view
+        case TweetDelayed():
+            return replace(view, tweet_delayed=event)
         case StepTaken():
             return replace(view, step_taken=event)
         case SpeedLimitChanged(steps_per_second=steps_per_second):

@@ -56,6 +56,7 @@ def with_training_events(view: RunView, events: Sequence[TrainingEvent]) -> RunV
         elapsed_seconds=events[-1].elapsed_seconds,
         tweets=_with_tweets(view.tweets, tweets) if tweets else view.tweets,
         num_tweets=view.num_tweets + len(tweets),
+        tweet_delayed=None if tweets else view.tweet_delayed,
         drafts=counts_after(view.drafts, tweets) if tweets and view.sampling.has_filter else view.drafts,
         val_points=_with_points(view.val_points, evaluations) if evaluations else view.val_points,
         levels=with_crossings(view.levels, ((event.step, event.bits_per_char) for event in evaluations)),

@@ -19,6 +19,7 @@ from engine.protocol.events import (
     RunStarted,
     StepTaken,
     StepTimes,
+    TweetDelayed,
     TweetSampled,
     Warned,
 )
@@ -98,6 +99,8 @@ class RunView:
     """The latest, and a thinned selection of the older ones; all of them are in the journal."""
     num_tweets: int = 0
     """The number of tweets ever applied; never decreases, so that a feed can compute how many are new."""
+    tweet_delayed: TweetDelayed | None = None
+    """The delay of the next tweet by the filter; None if it has come."""
     drafts: DraftCounts = field(default_factory=DraftCounts)
     """Those of the tweets sampled with the current filter."""
     saved: CheckpointSaved | None = None

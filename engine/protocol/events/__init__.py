@@ -61,6 +61,7 @@ from engine.protocol.events.sampling import (
     LadderSampled,
     LadderTweet,
     TextCompleted,
+    TweetDelayed,
     TweetRead,
     TweetSampled,
 )
@@ -83,6 +84,7 @@ Event = (
     | StepsThinned
     | EvalFinished
     | TweetSampled
+    | TweetDelayed
     | LadderSampled
     | CheckpointSaved
     | CheckpointLoaded
@@ -115,8 +117,11 @@ Event = (
     | RunFinished
     | RunFailed
 )
-Unrecorded = TextCompleted | TweetRead | InsightEvent | BatchShown | BaselinesMeasured
-"""Answers for a screen that is looking: several a second, and of no use later. Not in the journal, nor in `--json`."""
+Unrecorded = TweetDelayed | TextCompleted | TweetRead | InsightEvent | BatchShown | BaselinesMeasured
+"""Answers and progress for a screen that is looking: several a second, and of no use later.
+
+Neither in the journal nor in `--json`.
+"""
 _TYPES: dict[str, type[Event]] = {event_type.__name__: event_type for event_type in get_args(Event)}
 _HEAD = b'{"event":"'
 _FREQUENT: dict[bytes, type[Event]] = {
@@ -171,6 +176,7 @@ __all__ = [
     "TextCompleted",
     "TextTraced",
     "ThreadsChanged",
+    "TweetDelayed",
     "TweetRead",
     "TweetSampled",
     "UnitHeld",

@@ -32,6 +32,18 @@ class TweetSampled(BaseEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TweetDelayed(BaseEvent):
+    """The filter delays the next tweet: its drafts take over two seconds, or its share of the time is used up."""
+
+    num_drafts: Count
+    """Finished drafts of the tweet; 0 while it waits."""
+    max_drafts: Count
+    """Its drafts at most."""
+    due_in_seconds: Number = 0.0
+    """Training time until it is due; 0 while its drafts are sampled."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LadderTweet:
     """One rung of a temperature ladder."""
 

@@ -32,6 +32,7 @@ EVENTS = {
     "EvalFinished": "val_loss bits_per_char is_best",
     "TweetSampled": "text temperature reached_eos bits_per_char novelty copied_share char_bits prime num_drafts "
     "refused unmet",
+    "TweetDelayed": "num_drafts max_drafts due_in_seconds",
     "LadderSampled": "prime seed rungs",
     "CheckpointSaved": "name path bits_per_char weights_step",
     "CheckpointLoaded": "name path bits_per_char epochs",

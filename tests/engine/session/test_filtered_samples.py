@@ -18,6 +18,7 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.sampling.sampler import TweetSampler
+from engine.storage.folders import find_run
 from tests.engine.helpers import (
     AnsweringInbox,
     TickingClock,
@@ -209,3 +210,27 @@ def test_a_run_refuses_a_filter_that_no_draft_can_pass(corpus: Path) -> None:
     ]
     assert latest().sampling == avoiding
     assert tweets_of(emitted) == []
+
+
+def test_drafts_that_take_longer_than_two_seconds_are_reported_and_not_journalled(corpus: Path) -> None:
+    config = tiny_config(corpus, must_contain=UNLIKELY, sample_every=6, max_steps=6, max_length=20)
+
+    emitted = run_session(config, clock=TickingClock(0.1))
+
+    delays = of_type(emitted, e.TweetDelayed)
+    assert {delay.max_drafts for delay in delays} == {MAX_DRAFTS_IN_RUN}
+    counts = [delay.num_drafts for delay in delays if delay.step == 0]
+    assert counts == sorted(counts)
+    assert 1 < len(set(counts)) <= 6  # batches of 1, 1, 2, 4, 8 and 16 drafts
+    assert not of_type(run_session(tiny_config(corpus, run_name="free"), clock=TickingClock(0.1)), e.TweetDelayed)
+    assert b"TweetDelayed" not in find_run("tiny").journal_path.read_bytes()
+
+
+def test_a_tweet_that_waits_after_slow_drafts_is_reported_with_its_time(corpus: Path) -> None:
+    settings: dict[str, Setting] = {"sample_pacing": "seconds", "sample_every": 100, "max_length": 20}
+
+    emitted = run_session(tiny_config(corpus, must_contain=UNLIKELY, **settings), clock=TickingClock(0.01))
+
+    tweet, delay = tweets_of(emitted)[0], next(d for d in of_type(emitted, e.TweetDelayed) if d.due_in_seconds)
+    took = tweet.elapsed_seconds
+    assert delay.elapsed_seconds + delay.due_in_seconds == pytest.approx(took / 0.02, rel=0.2)

@@ -76,6 +76,7 @@ class EventRouter:
                 | e.StepsThinned()
                 | e.EvalFinished()
                 | e.TweetSampled()
+                | e.TweetDelayed()
                 | e.StepTimes()
                 | e.ThreadsChanged()
             ):

@@ -18,6 +18,7 @@ from textual.message import Message
 from engine.protocol.events import TweetSampled
 from tui.files.pins import Pins
 from tui.formatting.loss_units import LossUnit
+from tui.run.draft_texts import delay_text
 from tui.run.drafts import DraftCounts
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
@@ -55,7 +56,7 @@ class TweetFeed(FeedSelection):
         self.titles = Content(), Content()
         """Heading and facts of the rule above the feed."""
         self._shown_titles = "", ""
-        self._drafts = DraftCounts()
+        self._drafts, self._delay = DraftCounts(), ""
 
     @property
     def is_pins_only(self) -> bool:
@@ -82,9 +83,11 @@ class TweetFeed(FeedSelection):
 
     def show(self, view: RunView) -> None:
         """Show the tweets of `view`; repaint nothing if they are unchanged."""
-        has_other_counts, self._drafts = view.drafts != self._drafts, view.drafts
+        facts = view.drafts, delay_text(view)
+        has_other_facts = facts != (self._drafts, self._delay)
+        self._drafts, self._delay = facts
         if view.tweets is self._model.view_tweets:
-            if has_other_counts:
+            if has_other_facts:
                 self._update_titles()
             return
         if not self._is_following:
@@ -194,7 +197,7 @@ class TweetFeed(FeedSelection):
 
     def _update_titles(self) -> None:
         """Write what is shown, and as much of the facts as has room, into the rule above the feed."""
-        heading = _PINS_TITLE if self.is_pins_only else _TITLE
+        heading = _PINS_TITLE if self.is_pins_only else f"{_TITLE} · {self._delay}" if self._delay else _TITLE
         drafts = DraftCounts() if self.is_pins_only else self._drafts
         counts = [*counts_of(drafts, self._model.num_by_novelty, self._styled)]
         columns = [self._columns.heading] if self._model.shown else []

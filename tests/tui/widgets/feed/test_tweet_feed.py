@@ -16,8 +16,8 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from engine.config.sampling import SamplingConfig
-from engine.protocol.events import SamplingChanged, TweetSampled
-from tests.fakes import tweet_sampled
+from engine.protocol.events import SamplingChanged, TweetDelayed, TweetSampled
+from tests.fakes import run_started, tweet_sampled
 from tests.tui.conftest import wait_until
 from tui.formatting.cells import wrap
 from tui.run.reducer import apply
@@ -305,3 +305,13 @@ async def test_the_rule_counts_the_drafts_of_the_current_filter_as_far_as_there_
         another = SamplingChanged(step=3, elapsed_seconds=1.0, sampling=SamplingConfig(min_length=9))
         feed.show(apply(view, another))
         assert "drafts" not in feed.titles[1].plain, "another filter has refused nothing yet"
+
+
+async def test_the_heading_shows_what_delays_the_next_tweet_until_it_has_come() -> None:
+    view = view_of([DRAFTED], apply(RunView(), run_started()))
+    async with feed_of(view, (80, 24)) as (feed, _, _):
+        delayed = TweetDelayed(step=3, elapsed_seconds=1.0, num_drafts=16, max_drafts=32)
+        feed.show(apply(view, delayed))
+        assert feed.titles[0].plain == "tweets · draft 17 of 32"
+        feed.show(apply(apply(view, delayed), FAILING))
+        assert feed.titles[0].plain == "tweets"
