@@ -32,7 +32,7 @@ from engine.session.device_speed import faster_runtime, speed_of
 from engine.session.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.ranks.generators import rank_generators
 from engine.session.ranks.preparation import config_of_leader, load_for_all
-from engine.session.start import Start, find_start, growth_notices
+from engine.session.start import Start, continued, find_start, growth_notices
 from engine.session.state import Progress, RunState, require_unspent_budget
 from engine.session.thread_tuning import ThreadTuner, computation_changes, initial_runtime
 from engine.storage.folders import RunFolder, create_run_folder
@@ -49,7 +49,7 @@ class RunSetup:
     training_data: TrainingData
     val_tweets: EncodedTweets
     start: CheckpointInfo | None
-    """The checkpoint that the run continues from; None for a new run."""
+    """The checkpoint that the run continues from, with the progress that it continues; None for a new run."""
     resumed_from: str | None
     """The name of that checkpoint."""
     is_warm_start: bool
@@ -86,11 +86,10 @@ def prepare(
     stage = Stage("building the model", report=(*summary_lines(data.corpus.report), *begin.report_lines))
     on_stage(stage)
     on_trial = partial(on_stage, replace(stage, text="measuring what is fastest here"))
-    keeps_finish = config.resume is not None and info is not None and not info.has_finished
-    start = info if info is None or keeps_finish else replace(info, finish=None)
+    start = None if info is None else continued(info, data.corpus.digest, is_resumed=config.resume is not None)
     state = _build_state(config, begin, start, data, on_trial, clock, ranks)
-    if info and not may_be_finished:
-        require_unspent_budget(state.training, info.step, state.batches.epochs, info.elapsed_seconds)
+    if start and not may_be_finished:
+        require_unspent_budget(state.training, start.step, state.batches.epochs, start.elapsed_seconds)
     val_tweets = data.some_validation_tweets(state.training.eval_tweets)
     on_stage(replace(stage, text="starting the run"))
     setup = RunSetup(

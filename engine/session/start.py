@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.resources
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
@@ -68,6 +68,27 @@ def find_start(config: RunConfig, resumed: RunFolder | None) -> Start:
             require_trusted_corpus(path, checkpoint.info)
         return Start(checkpoint=checkpoint, name=config.checkpoint)
     return Start(base=load_base() if _allows_warm_start(config) else None)
+
+
+def continued(info: CheckpointInfo, digest: str, *, is_resumed: bool) -> CheckpointInfo:
+    """Return the checkpoint with the progress that a run on the tweets with the hash `digest` continues.
+
+    Its steps always count. A run that `is_resumed` in its own folder also keeps its clock, its characters and a planned
+    finish; a new run does so, but for the finish, on the checkpoint's tweets only.
+    """
+    if info.corpus_digest != digest:
+        info = without_figures(info) if is_resumed else _with_steps_only(info)
+    return info if is_resumed and not info.has_finished else replace(info, finish=None)
+
+
+def without_figures(info: CheckpointInfo) -> CheckpointInfo:
+    """Return the checkpoint without losses and evaluations, which do not hold for other tweets."""
+    return replace(info, train_loss=None, last_eval_step=0, val_loss=None, bits_per_char=None, best_bits_per_char=None)
+
+
+def _with_steps_only(info: CheckpointInfo) -> CheckpointInfo:
+    """Return the checkpoint with the progress of a new run, except its steps."""
+    return replace(without_figures(info), elapsed_seconds=0.0, total_chars=0, last_sample_step=-1, num_exact_samples=0)
 
 
 def load_base() -> Checkpoint:

@@ -39,9 +39,9 @@ def require_unspent_budget(training: TrainingConfig, steps: int, epochs: float, 
     """Raise `ConfigError` where a run that has used this much of its budget would end at once."""
     budget = exhausted_budget(training, steps, epochs, seconds)
     if budget is not None:
-        option = option_of(budget)
+        option, duration = option_of(budget), f" in {seconds:.1f} s" if seconds else ""
         raise ConfigError(
-            f"The run has taken {steps:,} steps in {seconds:.1f} s already; "
+            f"The run has taken {steps:,} steps{duration} already; "
             f"it would end at once, by {option} {getattr(training, budget):.12g}.",
             f"Set a larger {option}.",
         )

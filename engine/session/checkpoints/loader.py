@@ -15,6 +15,7 @@ from engine.protocol import events
 from engine.session.ranks.generators import rank_generators
 from engine.session.run import Run
 from engine.session.setup import PRECISION_WARNING, load_into
+from engine.session.start import without_figures
 from engine.training.trainer import Trainer
 
 
@@ -85,7 +86,7 @@ class CheckpointLoader:
         if not has_new_shape and state.trainer.micro_batch_size is not None:
             trainer.set_micro_batch_size(state.trainer.micro_batch_size)
         state.model_config = info.model
-        state.progress.restore(info)
+        state.progress.restore(info if info.corpus_digest == data.corpus.digest else without_figures(info))
         run.replace_trainer(trainer, batches)
         run.checkpoints.saver.record_load(path)
         run.reporter.emit(
