@@ -25,7 +25,7 @@ _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
 """A character with a smaller share and a smaller count becomes `<UNK>`: learning it costs more than it gains (measured:
 docs/recipes.md)."""
 _SOME_TWEETS = 512
-_MAX_UNKNOWN_SHARE = 0.05
+MAX_UNKNOWN_SHARE = 0.05
 """Of a corpus's characters, at most, that a vocabulary with `max_tweets` may lack: a foreign script gains nothing."""
 
 
@@ -50,6 +50,8 @@ class TrainingData:
     train_tweets: EncodedTweets
     uses_known_vocab: bool = False
     """Whether the vocabulary starts with that of a trained model."""
+    foreign_share: float = 0.0
+    """Share of the characters that a known vocabulary lacks, where that is why it is not used; else 0."""
     part: Part = ALL
     """The part of each batch that this process trains on."""
 
@@ -141,21 +143,27 @@ def load_training_data(
     on_stage(Stage("reading the tweets"))
     corpus = load_corpus(config, on_progress)
     _check_weights(config, corpus)
-    known = known if known is not None and _is_usable(known, corpus) else None
+    foreign_share = 0.0
+    if known is not None and known.max_tweets is not None:
+        foreign_share = _foreign_share(known, corpus) if len(corpus.train) < known.max_tweets else 0.0
+        known = known if len(corpus.train) < known.max_tweets and not foreign_share else None
     vocab = _vocab_of(config, corpus, known)
     train_tweets = EncodedTweets.from_flat(corpus.train, vocab)
     return TrainingData(
-        config=config, corpus=corpus, vocab=vocab, train_tweets=train_tweets, uses_known_vocab=known is not None
+        config=config,
+        corpus=corpus,
+        vocab=vocab,
+        train_tweets=train_tweets,
+        uses_known_vocab=known is not None,
+        foreign_share=foreign_share,
     )
 
 
-def _is_usable(known: KnownVocab, corpus: Corpus) -> bool:
-    """Return whether a known vocabulary may be used for these tweets."""
-    if known.max_tweets is None:
-        return True
+def _foreign_share(known: KnownVocab, corpus: Corpus) -> float:
+    """Return the share of the characters that a known vocabulary lacks if that is too large to use it; else 0."""
     chars = frozenset(known.chars)
     unknown = sum(count for char, count in corpus.char_counts.items() if char not in chars)
-    return len(corpus.train) < known.max_tweets and unknown <= _MAX_UNKNOWN_SHARE * corpus.num_train_chars
+    return unknown / corpus.num_train_chars if unknown > MAX_UNKNOWN_SHARE * corpus.num_train_chars else 0.0
 
 
 def _vocab_of(config: CorpusConfig, corpus: Corpus, known: KnownVocab | None) -> Vocab:

@@ -32,7 +32,7 @@ from engine.session.device_speed import faster_runtime, speed_of
 from engine.session.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.ranks.generators import rank_generators
 from engine.session.ranks.preparation import config_of_leader, load_for_all
-from engine.session.start import Start, continued, find_start, growth_notices
+from engine.session.start import Start, cold_start_notices, continued, find_start, growth_notices
 from engine.session.state import Progress, RunState, require_unspent_budget
 from engine.session.thread_tuning import ThreadTuner, computation_changes, initial_runtime
 from engine.storage.folders import RunFolder, create_run_folder
@@ -102,6 +102,7 @@ def prepare(
         warnings=(
             *(data.corpus.report.doubts if info is None else ()),
             *growth_notices(info, data),
+            *cold_start_notices(data),
             *_unmet_settings(config, info, state),
             *(() if config.resume is None or info is None else _resume_warnings(info, data, state)),
         ),

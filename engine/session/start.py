@@ -17,7 +17,7 @@ from engine.checkpoints.metadata import CheckpointInfo
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.corpus.report import counted
-from engine.corpus.training_data import KnownVocab, TrainingData
+from engine.corpus.training_data import MAX_UNKNOWN_SHARE, KnownVocab, TrainingData
 from engine.storage.folders import RunFolder
 from engine.text import harmless_char
 
@@ -102,6 +102,15 @@ def _allows_warm_start(config: RunConfig) -> bool:
     corpus = config.corpus or CorpusConfig()
     is_small_run = config.preset == "auto" and not config.from_scratch
     return is_small_run and bool(corpus.files) and corpus.overfit is None and not config.settings.keys() & set(_SIZES)
+
+
+def cold_start_notices(data: TrainingData) -> tuple[str, ...]:
+    """Return the sentence about characters that exclude a warm start, if they do."""
+    if not data.foreign_share:
+        return ()
+    found, most = (f"{100 * share:.1f} %" for share in (data.foreign_share, MAX_UNKNOWN_SHARE))
+    lacking = f"the shipped model lacks {found} of the characters of these tweets, more than {most}"
+    return (f"The run starts from random weights: {lacking}.",)
 
 
 def growth_notices(info: CheckpointInfo | None, data: TrainingData) -> tuple[str, ...]:

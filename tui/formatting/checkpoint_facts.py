@@ -54,7 +54,8 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("corpus", info.corpus_name),
         ("vocabulary", f"{len(info.vocab)} characters"),
         ("model", model_text(info.model)),
-        ("training", f"{training.preset}: batch {training.batch_size}, learning rate {training.learning_rate:g}"),
+        ("preset", ": ".join(filter(None, (training.preset, training.preset_reason)))),
+        ("training", f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"),
         ("device", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}{path}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
     ]

@@ -170,12 +170,14 @@ def _retrained(view: RunView, **changes: Any) -> RunView:  # noqa: ANN401 - as i
 def _started(view: RunView, event: RunStarted) -> RunView:
     """Return the view at the start of a session; a resumed run has the curve of the sessions before."""
     before = event.resumed_from or ""
+    is_new = before != f"{event.run}/latest"
     view = _sampling_with(_truncated(view, event.step) if before else view, event.sampling)
     view = replace(
         _at_epochs(view, event.epochs),
         phase="training",
         started=event,
-        branched_from=view.branched_from if before in ("", f"{event.run}/latest") else before,
+        branched_from=before if before and is_new else view.branched_from,
+        is_warm_start=event.is_warm_start or (view.is_warm_start and not is_new),
         model=event.model,
         training=event.training,
         num_parameters=event.num_parameters,
@@ -189,7 +191,7 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         times=(),
         ranks=None,
         levels=(),
-        saved_step=event.step if event.resumed_from == f"{event.run}/latest" else None,
+        saved_step=None if is_new else event.step,
         loaded_step=None,
         loaded_name="",
         ended=None,

@@ -54,6 +54,8 @@ class RunView:
     started: RunStarted | None = None
     branched_from: str = ""
     """The checkpoint of another run that this one started from."""
+    is_warm_start: bool = False
+    """Whether the run started from the model shipped for small corpora, also after a resume."""
     model: ModelConfig | None = None
     training: TrainingConfig | None = None
     """The current settings, including changes since the start."""

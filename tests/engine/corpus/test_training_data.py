@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -126,11 +127,13 @@ def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_ano
     file = write_corpus(tmp_path)
     new = loaded(file)
     num_tweets, chars = len(new.corpus.train), (*new.vocab.chars, "☃")
-    uses = [
-        loaded(file, known=KnownVocab(chars=own, max_tweets=most)).uses_known_vocab
-        for own, most in ((chars, num_tweets + 1), (chars, num_tweets), (("x", "y"), num_tweets + 1))
-    ]
-    assert uses == [True, False, False]
+    many, few, foreign, both = (
+        loaded(file, known=KnownVocab(chars=own, max_tweets=most))
+        for own, most in product((chars, ("x", "y")), (num_tweets + 1, num_tweets))
+    )
+    assert [each.uses_known_vocab for each in (many, few, foreign, both)] == [True, False, False, False]
+    assert [each.foreign_share for each in (many, few, both)] == [0, 0, 0]
+    assert 0.9 < foreign.foreign_share <= 1
 
 
 # Weights --------------------------------------------------------------------------------------------------------------

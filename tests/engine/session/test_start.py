@@ -23,6 +23,7 @@ from tests.engine.helpers import (
     only,
     resume_config,
     run_session,
+    small_tweets,
     stop_at,
     write_corpus,
 )
@@ -103,6 +104,20 @@ def test_settings_that_exclude_a_warm_start(english: Path, changes: dict[str, An
 def test_neither_the_embedded_corpus_nor_a_single_tweet_has_a_warm_start(english: Path) -> None:
     for corpus in (None, CorpusConfig(), CorpusConfig(files=(str(english),), overfit=3)):
         assert find_start(replace(own(english), corpus=corpus), None).base is None
+
+
+def test_a_file_with_many_characters_that_the_shipped_model_lacks_starts_from_random_weights_and_a_warning_says_why(
+    home: Path,
+) -> None:
+    corpus = write_corpus(home, [f"{tweet} 零壹贰叁" for tweet in small_tweets()], "foreign.txt")
+
+    emitted = run_session(own(corpus))
+
+    assert not only(emitted, e.RunStarted).is_warm_start
+    [message] = [event.message for event in of_type(emitted, e.Warned)]
+    assert "random weights" in message
+    assert " % of the characters of these tweets, more than 5.0 %." in message
+    assert not of_type(run_session(own(corpus, from_scratch=True, run_name="cold")), e.Warned)
 
 
 def test_ranks_start_from_the_shipped_weights_alike(english: Path) -> None:

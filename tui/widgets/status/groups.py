@@ -175,6 +175,8 @@ def _setup_rows(view: RunView) -> Iterator[Row]:
     if view.model is not None:
         yield "model", ((f"GRU {view.model.num_layers} x {view.model.hidden_size}", "value"),)
     yield "parameters", ((format_count(view.num_parameters), "value"),)
+    if view.is_warm_start or view.branched_from:
+        yield "started from", (("the shipped model" if view.is_warm_start else harmless(view.branched_from), "value"),)
     if training is not None:
         yield "batch size", ((f"{format_count(training.batch_size)} tweets", "value"),)
     yield "corpus", ((harmless(started.corpus), "value"),)

@@ -83,6 +83,14 @@ def test_the_groups_have_every_value() -> None:
     assert not any(line.startswith("prime") for line in group_text(running()))
 
 
+def test_what_a_run_started_from_is_among_its_facts_also_after_a_resume() -> None:
+    warm = (run_started(is_warm_start=True), run_started(step=600, resumed_from=f"{run_started().run}/latest"))
+    assert "started from  the shipped model" in group_text(view_after(*warm))
+    assert "started from  my/best" in group_text(view_after(run_started(resumed_from="my/best")))
+    assert "started from  my/best" in group_text(view_after(warm[0], run_started(resumed_from="my/best")))
+    assert not any(line.startswith("started from") for line in group_text(running()))
+
+
 def test_all_losses_are_in_the_unit_of_the_screen() -> None:
     assert {"train         1.702", "validation    1.740  at 600", "best          1.726  at 500"} <= set(
         group_text(running(), unit="nats")
