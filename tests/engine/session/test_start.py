@@ -71,6 +71,19 @@ def test_a_warm_start_predicts_the_first_batch_better_than_random_weights(englis
     assert not only(cold, e.RunStarted).is_warm_start
 
 
+def test_the_ngram_input_of_a_warm_start_has_a_row_of_zeros_for_each_frequent_context_of_the_new_tweets(
+    english: Path,
+) -> None:
+    settings = {**FEW, "ngram_order": 4, "learning_rate": 1e-8}
+    run_session(own(english, settings=settings))
+    run_session(own(english, settings=settings, from_scratch=True, run_name="cold"))
+
+    warm, cold = (load_checkpoint(find_run(run).checkpoint_path("latest")) for run in ("tiny", "cold"))
+    assert warm.info.model.ngram_contexts == cold.info.model.ngram_contexts > 0
+    weight = warm.tensors["model.ngram_input.weight"]
+    torch.testing.assert_close(weight, torch.zeros_like(weight), atol=1e-6, rtol=0)
+
+
 def test_a_warm_start_repeats_with_a_seed_and_resumes_bit_for_bit(english: Path) -> None:
     whole = run_session(own(english, run_name="whole"))
     again = run_session(own(english, run_name="again"))
