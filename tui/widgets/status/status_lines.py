@@ -31,6 +31,8 @@ _GAP = "   "
 _NARROW_CELLS = 60
 _BAR_CELLS = 12
 _MAX_VALUE_CELLS = 28
+_MAX_FILTER_CELLS = 16
+"""What the losses and the temperature leave of 80 cells."""
 _GROUP_CELLS = 200
 """Room for any value in one line, to count the values."""
 
@@ -91,14 +93,13 @@ def _quality_fields(view: RunView, unit: LossUnit, *, is_narrow: bool) -> Iterat
         yield "train", format_loss(view.smoothed_loss, unit), "train"
     if view.last_val is not None:
         yield "val" if is_narrow else "validation", format_bits(view.last_val.bits_per_char, unit), "val"
-    for label, value in sampling_settings(view):
-        if label == "temperature":
-            yield "temp" if is_narrow else label, value, "strong"
+    settings = dict(sampling_settings(view))
+    yield "temp" if is_narrow else "temperature", settings.pop("temperature"), "strong"
+    if "filter" in settings and not is_narrow:
+        yield "filter", shortened(settings.pop("filter"), _MAX_FILTER_CELLS), "value"
     if view.best is not None and view.best != view.last_val:
         yield "best", format_bits(view.best.bits_per_char, unit), "val"
-    for label, value in sampling_settings(view):
-        if label != "temperature":
-            yield label, shortened(value, _MAX_VALUE_CELLS), "value"
+    yield from ((label, shortened(value, _MAX_VALUE_CELLS), "value") for label, value in settings.items())
     if view.started is not None:
         yield "learning rate", learning_rate_text(view, "/"), "value"
         yield from (("batch", size, "value") for size in changed_batch_size(view))

@@ -67,19 +67,19 @@ def _spent_budget(view: RunView) -> str:
 
 
 def sampling_settings(view: RunView) -> Iterator[tuple[str, str]]:
-    """Yield name and value of the temperature and of every other setting of sampling that is not at its default."""
+    """Yield the temperature, and what is not at its default: the filter, the prime, and how each character is drawn."""
     sampling = view.sampling
     yield "temperature", format_temperature(sampling.temperature) + (" last" if sampling.temperature_last else "")
+    if sampling.has_filter:
+        yield "filter", FILTER_SEPARATOR.join(filter_parts(sampling))
+    if sampling.prime:
+        yield "prime", sampling.prime
     if sampling.top_k:
         yield "top-k", str(sampling.top_k)
     if sampling.top_p < 1:
         yield "top-p", f"{sampling.top_p:g}"
     if sampling.min_p:
         yield "min-p", f"{sampling.min_p:g}"
-    if sampling.prime:
-        yield "prime", sampling.prime
-    if sampling.has_filter:
-        yield "filter", FILTER_SEPARATOR.join(filter_parts(sampling))
     if view.started is not None and sampling.max_length != view.started.sampling.max_length:
         yield "max length", format_count(sampling.max_length)
 

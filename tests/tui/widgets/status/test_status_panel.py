@@ -274,3 +274,11 @@ def test_changed_cells_are_exact_and_lines_with_wide_characters_change_whole() -
     assert changed_cells(old, strip("abcde", "f")) == (4, 5)
     assert changed_cells(old, strip("ab日d", "e")) == (0, 6)
     assert changed_cells(strip("a日e\u0347c", "d"), strip("a日e\u0347c", "X")) == (0, 6), "a wide one and a mark"
+
+
+def test_80_columns_show_the_filter_before_the_draw_of_characters() -> None:
+    sampling = SamplingConfig(
+        temperature=1.05, top_k=40, top_p=0.9, min_p=0.1, temperature_last=True, only_new=True, avoid=("a", "b")
+    )
+    first = plain(compact_lines(running(sampling=sampling), 78)).splitlines()[0]
+    assert "temperature 1.05 last   filter new · avoid 2" in first
