@@ -80,7 +80,7 @@ class CorpusConfig:
     ascii: bool = False
     """Remove accents from letters, and all other non-ASCII characters."""
     max_length: int = 140
-    """Maximum length of a training tweet in characters; longer ones are dropped."""
+    """Maximum length of a training tweet in characters: longer ones are dropped, and sampled ones are cut there."""
     keep_duplicates: bool = False
     """Keep duplicates and near-duplicates; by default only the first tweet of each group is kept."""
     min_char_count: int = 1

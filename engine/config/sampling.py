@@ -41,11 +41,13 @@ class SamplingConfig:
     prime: str = ""
     """Text that every sampled tweet starts with."""
     max_length: int = 140
-    """Maximum length of a sampled tweet in characters, the prime included."""
+    """Maximum length of a sampled tweet in characters, the prime included: longer ones are cut, with a filter
+    refused."""
     only_new: bool = False
-    """Refuse drafts that copy a training tweet, or of which at least half is long parts of training tweets. This and
-    the other options of the filter sample up to 1,000 drafts per tweet, in a run 32, until one passes; if none does,
-    the nearest is returned. Ladder, completions and X-ray are not filtered."""
+    """Refuse drafts that copy a training tweet, or of which at least half is long parts of training tweets; names,
+    links, case and punctuation are ignored. This and the other options of the filter sample
+    up to 1,000 drafts per tweet, in a run 32, until one passes; if none does, the nearest is returned. Ladder,
+    completions and X-ray are not filtered."""
     avoid: tuple[str, ...] = ()
     """Refuse drafts with one of these words or phrases, in any case: separated by commas, or @FILE with one per line.
     Whole words only: art is not in party, but in @art, #art and art's. #art is only the tag, and @art in FILE only the

@@ -145,5 +145,5 @@ NOVELTY_GLYPHS: dict[Novelty, str] = {"new": "●", "near-copy": "◐", "copy": 
 NOVELTY_SENTENCES: dict[Novelty, str] = {
     "new": "no training tweet is similar",
     "near-copy": "similar to a training tweet",
-    "copy": "equal to a training tweet",
+    "copy": "equal to a training tweet but for names, links, case and punctuation",
 }

@@ -38,6 +38,7 @@ from tui.widgets.terminal_info import loss_unit_of
 _NUM_BARS = 8
 _EVALUATING = "evaluating…"
 _MAX_PREFIX_CHARS = 40
+_COPY_RULE = "Copies are found without names, links, case and punctuation."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class TweetDialog(Dialog[None]):
     TweetDialog #char { height: auto; min-height: 1; color: $text-primary; }
     TweetDialog ChanceBars { margin-bottom: 1; }
     TweetDialog .facts { height: auto; color: $text-muted; }
-    TweetDialog KeyBar { background: $surface; }
+    TweetDialog KeyBar { dock: bottom; background: $surface; }
     """
 
     key_state: reactive[KeyState] = reactive(KeyState())
@@ -207,7 +208,9 @@ class TweetDialog(Dialog[None]):
         unit = loss_unit_of(self)
         loss = f"{format_bits(tweet.bits_per_char, unit)} {unit_label(unit)}"
         facts = [novelty, f"temperature {tweet.temperature:.2f}", loss]
-        return "\n".join([" · ".join([*facts, *(["pinned"] if self._is_pinned else [])]), *self._draft_lines()])
+        first = " · ".join([*facts, *(["pinned"] if self._is_pinned else [])])
+        rule = [] if tweet.novelty == "new" else [_COPY_RULE]
+        return "\n".join([first, *rule, *self._draft_lines()])
 
     def _draft_lines(self) -> Iterator[str]:
         """Yield why the filter refused other drafts of the tweet, and why it refuses this one."""

@@ -22,11 +22,11 @@ _GROUPS = {
     "Draw of each character": ("top_k", "top_p", "min_p", "temperature_last"),
 }
 _SENTENCES = {
-    "only_new": "Refuse drafts that are copies or near-copies of training tweets.",
+    "only_new": "Refuse drafts that copy training tweets; names, links, case and punctuation are ignored.",
     "avoid": "Refuse drafts with one of these words or phrases, separated by commas, or one per line of @FILE.",
     "must_contain": "Refuse drafts without this text, in any case, also within words.",
     "min_length": "Refuse drafts with fewer characters.",
-    "max_length": "Cut tweets at this number of characters; with a filter, drafts that are cut are refused.",
+    "max_length": "Cut sampled tweets at this number of characters; with a filter, drafts that are cut are refused.",
     "best_of": "Of that many drafts that pass, show the one with the fewest bits per character.",
     "top_k": "Draw from this number of most likely characters only; 0: off.",
     "top_p": "Draw from the most likely characters with this total probability only (nucleus); 1: off.",

@@ -79,7 +79,7 @@ async def test_the_dialog_shows_bits_and_alternatives_at_the_cursor(stage: Stage
         await at(app, 0)
         await pilot.resize_terminal(40, 12)
         await wait_until(lambda: "Nearest" not in screen_text(app))
-        await shows(app, "h  1 of 9", "▸ h")
+        await shows(app, "h  1 of 9", "▸ h", "esc close")
         await pilot.press("pagedown", "pagedown")
         await shows(app, "Nearest")
 
@@ -95,6 +95,13 @@ async def test_the_dialog_shows_which_other_drafts_the_filter_refused_and_what_t
         )
     async with dialog_of(stage) as (app, _, _session):
         assert "draft" not in screen_text(app)
+
+
+async def test_the_dialog_of_a_copy_shows_what_the_comparison_ignores(stage: Stage) -> None:
+    async with dialog_of(stage, replace(OF_FEED, novelty="copy")) as (app, _, _session):
+        await shows(app, "○ copy", "Copies are found without names, links, case and punctuation.")
+    async with dialog_of(stage) as (app, _, _session):
+        assert "Copies are found" not in screen_text(app)
 
 
 async def test_a_click_and_the_arrows_move_the_cursor_over_lines(stage: Stage) -> None:
