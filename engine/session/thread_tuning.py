@@ -36,7 +36,7 @@ FIRST_THREADS = 2
 """Threads of a run before the first measurement: 1.4 times as fast as one on idle cores, and at worst half as fast."""
 FIRST_SECONDS = 5.0
 """Seconds of steps before the first measurement, once batches have their final size."""
-LATEST_SECONDS = 15.0
+LATEST_SECONDS = 10.0
 """Seconds of steps after which the first measurement does not wait for the final size."""
 RETRY_SECONDS = 1.0
 """Seconds of steps before an abandoned measurement is repeated."""

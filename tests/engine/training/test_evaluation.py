@@ -77,6 +77,20 @@ def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
     assert result.total_nats / math.log(2) == pytest.approx(5 * math.log2(6) + 2 * 20, rel=1e-6)
 
 
+def test_the_figure_is_the_same_to_the_bit_on_any_number_of_threads() -> None:
+    tweets = small_tweets() * 5
+    vocab = vocab_of(tweets)
+    model = random_model(vocab)
+    before, found = torch.get_num_threads(), set()
+    for num_threads in (1, 2, 3):
+        torch.set_num_threads(num_threads)
+        found.add(evaluated(model, tweets, vocab).total_nats)
+        assert torch.get_num_threads() == num_threads
+    torch.set_num_threads(before)
+    assert len(tweets) > 2 * EVAL_BATCH_SIZE
+    assert len(found) == 1
+
+
 def test_batching_and_padding_do_not_change_the_sum() -> None:
     tweets = [tweet * times for tweet in small_tweets(50) for times in (1, 2, 3)]
     vocab = vocab_of(tweets)
