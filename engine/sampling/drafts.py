@@ -18,8 +18,10 @@ from engine.protocol.events import RefusalReason
 from engine.sampling.sampler import SampledTweet
 from engine.sampling.tweet_filter import TweetFilter
 
-BATCH_SIZE = 256
+MAX_BATCH_SIZE = 256
 """Drafts sampled at once at most."""
+MAX_BATCH_CHARS = 1_000_000
+"""Characters of the drafts sampled at once at most, at their maximum length: a character takes 20 bytes meanwhile."""
 _DRAFT = 5  # purpose of derived seeds
 SampleDrafts = Callable[[Sequence[int]], list[SampledTweet]]
 """Samples one draft per seed."""
@@ -106,13 +108,20 @@ class _Judged(NamedTuple):
 
 
 def draft_tweets(
-    sample: SampleDrafts, tweet_filter: TweetFilter, seeds: Iterable[int], max_drafts: int, batch_size: int = BATCH_SIZE
+    sample: SampleDrafts,
+    tweet_filter: TweetFilter,
+    seeds: Iterable[int],
+    max_drafts: int,
+    batch_size: int | None = None,
 ) -> Iterator[ChosenDraft]:
     """Yield a tweet per seed, in order, of at most `max_drafts` drafts each, of one if sampling is greedy.
 
-    A batch has as many drafts of the first undecided tweets as fit: of each at first those that are needed at least,
-    then as many again as were judged, so at most about half of them are sampled in vain.
+    `batch_size` is by default as large as `MAX_BATCH_SIZE` and `MAX_BATCH_CHARS` allow. A batch has as many drafts of
+    the first undecided tweets as fit: of each at first those that are needed at least, then as many again as were
+    judged, so at most about half of them are sampled in vain.
     """
+    if batch_size is None:
+        batch_size = max(1, min(MAX_BATCH_SIZE, MAX_BATCH_CHARS // tweet_filter.max_length))
     waiting = iter(seeds)
     max_drafts = 1 if tweet_filter.is_greedy else max_drafts
     undecided: deque[_Drafts] = deque()

@@ -27,6 +27,7 @@ class TweetFilter:
     def __init__(self, sampling: SamplingConfig, copied_share: CopiedShare | None) -> None:
         """`copied_share` may be None unless `sampling.only_new`."""
         self.best_of = sampling.best_of
+        self.max_length = sampling.max_length
         self.is_greedy = sampling.temperature == 0
         """Whether all drafts are the same."""
         self._sampling = sampling

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -15,7 +16,7 @@ from hypothesis.strategies import SearchStrategy
 from engine.compute.device import derived_seed
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import RefusalReason
-from engine.sampling.drafts import ChosenDraft, draft_tweets
+from engine.sampling.drafts import MAX_BATCH_CHARS, ChosenDraft, draft_tweets
 from engine.sampling.sampler import SampledTweet
 from engine.sampling.tweet_filter import TweetFilter
 
@@ -193,3 +194,21 @@ def test_the_filter_judges_the_text_that_is_shown() -> None:
 
     assert tweet_filter.reasons(draft) == ("too short",)
     assert tweet_filter.reasons(replace(draft, text="a b c")) == ()
+
+
+@pytest.mark.parametrize(("max_length", "largest"), [(140, 256), (4000, 250), (100_000, 10)])
+def test_batches_of_long_drafts_are_smaller_with_the_same_choice(max_length: int, largest: int) -> None:
+    batches: list[int] = []
+
+    def counted(batch: Sequence[int]) -> list[SampledTweet]:
+        batches.append(len(batch))
+        return sample(batch)
+
+    sampling = SamplingConfig(must_contain="zebra", max_length=max_length)
+    found = list(draft_tweets(counted, TweetFilter(sampling, None), range(3), 1000))
+
+    assert max(batches) == largest
+    assert largest * max_length <= MAX_BATCH_CHARS
+    assert [(each.draft, each.num_drafts) for each in found] == [
+        (draft, number) for draft, number, _ in (one_by_one(sampling, seed, 1000) for seed in range(3))
+    ]
