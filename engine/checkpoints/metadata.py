@@ -66,6 +66,8 @@ class CheckpointInfo:
     num_exact_samples: int = 0
     """Samples in a row that equalled the only tweet of an overfit run; 0 also if an older version saved it."""
     last_eval_step: int
+    is_eval_early: bool = False
+    """Whether that evaluation was on some of the tweets; its figure is not the best then."""
     last_save_step: int = 0
     """Step at which a `step-N` was last due; 0 also if an older version saved it."""
     train_loss: float | None

@@ -116,9 +116,12 @@ class TrainingConfig:
     max_seconds: float | None = None
     """Stop after this many seconds, pauses excluded."""
     eval_every: int = 500
-    """Steps between evaluations; 0 disables them."""
+    """Steps between evaluations; 0 disables them. Without it, auto also evaluates at steps 64, 128 and so on below its
+    interval, on up to 250 of the tweets: an early estimate, which is never the best."""
     eval_tweets: int = 2000
     """Validation tweets per evaluation during training, always the same ones."""
+    early_eval_tweets: int = 0
+    """Validation tweets of each evaluation at steps 64, 128 and so on before the first regular one; 0 disables them."""
     sample_every: int = 100
     """Steps between sampled tweets; 0 disables them. Without it, auto samples at steps 1, 2, 4, 8 and so on, and about
     every 2 seconds, in at most 2 % of the time; with --seed at steps 1, 2, 4 to 32 and every 50 steps."""
@@ -158,6 +161,7 @@ class TrainingConfig:
         require_between(self, "max_seconds", 0.1)
         require_between(self, "eval_every", 0)
         require_between(self, "eval_tweets", 1)
+        require_between(self, "early_eval_tweets", 0)
         require_between(self, "sample_every", 0)
         require_between(self, "save_every", 0)
         require_between(self, "keep_checkpoints", 0)

@@ -60,7 +60,7 @@ def choose_settings(
 
 
 def _paced(training: TrainingConfig, config: RunConfig, runtime: Runtime, corpus: CorpusConfig) -> TrainingConfig:
-    """Return the settings with what paces samples and evaluations.
+    """Return the settings with what paces samples and evaluations; at an interval of the user's none is early.
 
     Steps alone do in a repeatable run and at intervals that the user set; also for evaluations on a CPU, and for the
     samples of an overfit run, which end it.
@@ -74,4 +74,6 @@ def _paced(training: TrainingConfig, config: RunConfig, runtime: Runtime, corpus
     if "pacing" not in config.settings:
         is_fixed = config.is_repeatable or "sample_every" in config.settings or "eval_every" in config.settings
         pacing = "steps" if is_fixed or runtime.device.type == "cpu" else pacing
+    if "eval_every" in config.settings and "early_eval_tweets" not in config.settings:
+        training = replace(training, early_eval_tweets=0)
     return replace(training, sample_pacing=samples, pacing=pacing)

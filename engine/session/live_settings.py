@@ -63,7 +63,10 @@ class LiveSettings:
             "sample_every": sample_every,
             "sample_pacing": sample_pacing,
         }
-        self._state.training = with_settings(self._state.training, {**intervals, "pacing": "steps"})
+        training = self._state.training
+        early_tweets = training.early_eval_tweets if eval_every == training.eval_every else 0
+        paced: dict[str, Setting] = {"pacing": "steps", "early_eval_tweets": early_tweets}
+        self._state.training = with_settings(training, {**intervals, **paced})
         self._emit_change(events.IntervalsChanged, **intervals)
 
     def set_speed_limit(self, steps_per_second: float) -> None:

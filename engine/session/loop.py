@@ -26,7 +26,7 @@ from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS, Pace
 from engine.session.run import Run
 from engine.session.speed_limit import SpeedLimit
 from engine.session.state import finished_text
-from engine.training.schedule import is_due, is_sample_step
+from engine.training.schedule import is_due, is_early_evaluation, is_sample_step
 
 LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1
@@ -207,7 +207,7 @@ class TrainingLoop:
         if self._is_evaluation_due:
             run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the evaluation
             with self._evaluation_pace.working():
-                run.evaluate(should_stop)
+                run.evaluate(should_stop, is_early=is_early_evaluation(run.state.training, run.state.step))
             is_done = is_done and run.state.progress.last_eval_step == run.state.step
         run.checkpoints.save_if_due()
         return is_done
@@ -225,9 +225,10 @@ class TrainingLoop:
 
     @property
     def _is_evaluation_due(self) -> bool:
-        state = self._run.state
-        is_regular = is_due(state.step, state.training.eval_every, state.progress.last_eval_step)
-        return is_regular and self._may_work(self._evaluation_pace)
+        state, last_step = self._run.state, self._run.state.progress.last_eval_step
+        is_early = is_early_evaluation(state.training, state.step) and state.step != last_step
+        is_regular = is_due(state.step, state.training.eval_every, last_step)
+        return (is_early or is_regular) and self._may_work(self._evaluation_pace)
 
     def _may_work(self, pace: Pace) -> bool:
         return self._run.state.training.pacing == "steps" or pace.allows_work

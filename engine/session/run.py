@@ -194,30 +194,33 @@ class Run:
             fields = {"num_threads": chosen.num_threads, "precision": chosen.precision}
             self.reporter.emit(events.ThreadsChanged, **fields, message=message)
 
-    def evaluate(self, should_stop: Callable[[], bool]) -> None:
+    def evaluate(self, should_stop: Callable[[], bool], *, is_early: bool = False) -> None:
         """Evaluate the model of this step, unless done already; a new best is saved.
 
-        Once `should_stop` returns true the evaluation is abandoned, and due again.
+        If it `is_early`, some of the tweets are enough, and its figure can't be the best: that of other tweets does not
+        compare. Once `should_stop` returns true the evaluation is abandoned, and due again.
         """
         state = self.state
-        if state.progress.last_eval_step == state.step:
+        if state.progress.last_eval_step == state.step and (is_early or not state.progress.is_eval_early):
             return
         self.reporter.emit_steps()
         with state.timer.during("evaluation"):
-            evaluator = self.memory_fallback if self.leader is None else self.leader
-            evaluation = evaluator.evaluate(self.setup.val_tweets, should_stop)
+            tweets = self.setup.early_val_tweets if is_early else self.setup.val_tweets
+            evaluator = self.memory_fallback if self.leader is None or is_early else self.leader
+            evaluation = evaluator.evaluate(tweets, should_stop)
         if evaluation is None:
             return
         if not math.isfinite(evaluation.total_nats):
             state.progress.record_non_finite(state.step)
             self.reporter.emit(events.Warned, message="The validation loss is not finite.")
             return
-        is_best = state.progress.record_evaluation(state.step, evaluation)
+        is_best = state.progress.record_evaluation(state.step, evaluation, is_early=is_early)
         self.reporter.emit(
             events.EvalFinished,
             val_loss=evaluation.nats_per_char,
             bits_per_char=evaluation.bits_per_char,
             is_best=is_best,
+            is_early=is_early,
         )
         if is_best:
             self.checkpoints.save("best")

@@ -48,6 +48,8 @@ class RunSetup:
     folder: RunFolder
     training_data: TrainingData
     val_tweets: EncodedTweets
+    early_val_tweets: EncodedTweets
+    """For the evaluations before the first regular one."""
     start: CheckpointInfo | None
     """The checkpoint that the run continues from, with the progress that it continues; None for a new run."""
     resumed_from: str | None
@@ -90,12 +92,15 @@ def prepare(
     state = _build_state(config, begin, start, data, on_trial, clock, ranks)
     if start and not may_be_finished:
         require_unspent_budget(state.training, start.step, state.batches.epochs, start.elapsed_seconds)
-    val_tweets = data.some_validation_tweets(state.training.eval_tweets)
+    num_tweets = state.training.eval_tweets
+    val_tweets = data.some_validation_tweets(num_tweets)
+    early_val_tweets = data.some_validation_tweets(min(num_tweets, state.training.early_eval_tweets))
     on_stage(replace(stage, text="starting the run"))
     setup = RunSetup(
         folder=resumed or create_run_folder(config.run_name),
         training_data=data,
         val_tweets=val_tweets,
+        early_val_tweets=early_val_tweets,
         start=start,
         resumed_from=begin.name,
         is_warm_start=begin.base is not None,

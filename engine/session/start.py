@@ -83,7 +83,15 @@ def continued(info: CheckpointInfo, digest: str, *, is_resumed: bool) -> Checkpo
 
 def without_figures(info: CheckpointInfo) -> CheckpointInfo:
     """Return the checkpoint without losses and evaluations, which do not hold for other tweets."""
-    return replace(info, train_loss=None, last_eval_step=0, val_loss=None, bits_per_char=None, best_bits_per_char=None)
+    return replace(
+        info,
+        train_loss=None,
+        last_eval_step=0,
+        is_eval_early=False,
+        val_loss=None,
+        bits_per_char=None,
+        best_bits_per_char=None,
+    )
 
 
 def _with_steps_only(info: CheckpointInfo) -> CheckpointInfo:

@@ -56,6 +56,8 @@ class Progress:
     """Samples in a row that equalled the only tweet of an overfit run."""
     last_eval_step: int = 0
     """The untrained model is not evaluated: its loss is ln V."""
+    is_eval_early: bool = False
+    """Whether that evaluation was on some of the tweets."""
     last_save_step: int = 0
     """Of the last `step-N` saved by the interval."""
     total_chars: int = 0
@@ -82,6 +84,7 @@ class Progress:
         self.last_sample_step = info.last_sample_step
         self.num_exact_samples = info.num_exact_samples
         self.last_eval_step = info.last_eval_step
+        self.is_eval_early = info.is_eval_early
         self.last_save_step = info.last_save_step
         self.train_loss = info.train_loss
         self.val_loss = info.val_loss
@@ -92,11 +95,11 @@ class Progress:
         self.last_eval_step = step
         self.val_loss = self.bits_per_char = None
 
-    def record_evaluation(self, step: int, evaluation: Evaluation) -> bool:
-        """Record an evaluation at `step`; return whether it is the best so far."""
-        self.last_eval_step = step
+    def record_evaluation(self, step: int, evaluation: Evaluation, *, is_early: bool) -> bool:
+        """Record an evaluation at `step`; return whether it is the best so far, which an early one never is."""
+        self.last_eval_step, self.is_eval_early = step, is_early
         self.val_loss, self.bits_per_char = evaluation.nats_per_char, evaluation.bits_per_char
-        is_best = self.best_bits_per_char is None or self.bits_per_char < self.best_bits_per_char
+        is_best = not is_early and (self.best_bits_per_char is None or self.bits_per_char < self.best_bits_per_char)
         if is_best:
             self.best_bits_per_char = self.bits_per_char
         return is_best

@@ -17,11 +17,25 @@ FINAL_LEARNING_RATE_SHARE = 0.05
 COOLDOWN_SHARE = 0.3
 """The last part of a budget, in which the cooldown takes place."""
 MIN_FINISH_STEPS = 20
+_FIRST_EARLY_EVALUATION = 64
 
 
 def is_due(step: int, interval: int, last_step: int) -> bool:
     """Return whether what happens every `interval` steps (0: never), last at `last_step`, is due at `step`."""
     return interval > 0 and step % interval == 0 and step != last_step
+
+
+def is_early_evaluation(training: TrainingConfig, step: int) -> bool:
+    """Return whether `step` has an evaluation on some of the tweets: at powers of two before the first regular one."""
+    is_before_regular = _FIRST_EARLY_EVALUATION <= step < training.eval_every
+    return training.early_eval_tweets > 0 and is_before_regular and step & (step - 1) == 0
+
+
+def next_evaluation(training: TrainingConfig, step: int) -> int:
+    """Return the first step from `step` on, but not 0, with an evaluation; `eval_every` is not 0."""
+    regular = max(math.ceil(step / training.eval_every), 1) * training.eval_every
+    early = max(_FIRST_EARLY_EVALUATION, 1 << max(step - 1, 0).bit_length())
+    return early if is_early_evaluation(training, early) else regular
 
 
 def is_sample_step(training: TrainingConfig, step: int) -> bool:

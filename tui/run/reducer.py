@@ -83,7 +83,9 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             view = _at_epochs(_with_new_pace(view, event), epochs)
             return _retrained(view, batch_size=batch_size, first_batch_size=0)
         case IntervalsChanged(eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing):
-            view = _with_new_pace(view, event)
+            view, training = _with_new_pace(view, event), view.training
+            if training is not None and training.eval_every != eval_every:
+                view = _retrained(view, early_eval_tweets=0)
             return _retrained(view, eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing)
         case BudgetChanged(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs):
             view = replace(view, finishes_at=None)

@@ -180,14 +180,6 @@ class RunView:
         return self.val_points[-1] if self.val_points else None
 
     @property
-    def first_evaluation_at(self) -> int | None:
-        """The step of the first evaluation, while it is still to come; None if the run has none, or has ended."""
-        if self.training is None or not self.training.eval_every or self.val_points or self.ended is not None:
-            return None
-        due = max(math.ceil(self.step / self.training.eval_every), 1) * self.training.eval_every
-        return min([due, *map(math.ceil, self.limits_in_steps)])
-
-    @property
     def best(self) -> ValPoint | None:
         """The best evaluation of this run, also after an older checkpoint was loaded."""
         return next((point for point in reversed(self.val_points) if point.is_best), self.best_taken_back)

@@ -52,6 +52,8 @@ class EvalFinished(BaseEvent):
     """Nats per character, by the rule of `engine.training.evaluation`."""
     bits_per_char: Number
     is_best: bool
+    is_early: bool = False
+    """Whether it was measured on some of the tweets, before the first regular evaluation; then it is never the best."""
 
 
 @dataclass(frozen=True, kw_only=True)

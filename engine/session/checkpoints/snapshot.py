@@ -95,6 +95,7 @@ def checkpoint_info(setup: RunSetup, state: RunState) -> CheckpointInfo:
         last_sample_step=progress.last_sample_step,
         num_exact_samples=progress.num_exact_samples,
         last_eval_step=progress.last_eval_step,
+        is_eval_early=progress.is_eval_early,
         last_save_step=progress.last_save_step,
         train_loss=progress.train_loss,
         val_loss=progress.val_loss,

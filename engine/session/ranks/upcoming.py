@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from engine.session.state import RunState
-from engine.training.schedule import budget_used, exhausted_budget, is_sample_step, learning_rate_at
+from engine.training.schedule import (
+    budget_used,
+    exhausted_budget,
+    is_early_evaluation,
+    is_sample_step,
+    learning_rate_at,
+)
 
 
 def upcoming_rates(state: RunState, count: int) -> list[float]:
@@ -19,7 +25,8 @@ def upcoming_rates(state: RunState, count: int) -> list[float]:
     for step, epochs_before in enumerate(state.batches.upcoming_epochs(count), start=state.step):
         used = training, step, epochs_before, state.stopwatch.seconds
         is_over = exhausted_budget(*used) is not None or (finish is not None and step >= finish.last_step)
-        is_work_due = is_sample_step(training, step) or any(step % interval == 0 for interval in intervals)
+        is_work_due = is_sample_step(training, step) or is_early_evaluation(training, step)
+        is_work_due = is_work_due or any(step % interval == 0 for interval in intervals)
         if rates and (is_over or is_work_due):
             break
         rates.append(learning_rate_at(training, step, budget_used(*used), finish))

@@ -29,7 +29,7 @@ EVENTS = {
     "StepsFinished": "first_step train_losses grad_norms learning_rate chars_per_second",
     "StepsThinned": "first_step num_steps least_loss mean_loss greatest_loss least_grad_norm mean_grad_norm "
     "greatest_grad_norm learning_rate chars_per_second",
-    "EvalFinished": "val_loss bits_per_char is_best",
+    "EvalFinished": "val_loss bits_per_char is_best is_early",
     "TweetSampled": "text temperature reached_eos bits_per_char novelty copied_share char_bits prime num_drafts "
     "refused unmet",
     "TweetDelayed": "num_drafts max_drafts due_in_seconds",
@@ -101,8 +101,9 @@ COMMANDS = {
 CONFIGS = {
     "model": "embedding_size hidden_size num_layers dropout tied_embeddings ngram_order ngram_contexts",
     "training": "preset preset_reason batch_size first_batch_size learning_rate schedule warmup_steps weight_decay "
-    "ngram_decay max_grad_norm average_lag epochs max_steps max_seconds eval_every eval_tweets sample_every "
-    "sample_pacing pacing save_every keep_checkpoints autosave_seconds keep_every_step steps_per_second seed",
+    "ngram_decay max_grad_norm average_lag epochs max_steps max_seconds eval_every eval_tweets early_eval_tweets "
+    "sample_every sample_pacing pacing save_every keep_checkpoints autosave_seconds keep_every_step "
+    "steps_per_second seed",
     "sampling": "temperature top_k top_p min_p prime max_length only_new avoid must_contain min_length best_of "
     "temperature_last",
 }

@@ -34,8 +34,8 @@ def describe(event: Event) -> str | None:  # noqa: C901 - one case per kind of e
         case events.RunStarted():
             return _describe_start(event)
         case events.EvalFinished():
-            best = ", best so far" if event.is_best else ""
-            return f"{step}: {format_bits(event.bits_per_char)} validation bits/char{best}"
+            note = ", best so far" if event.is_best else ", an early estimate" if event.is_early else ""
+            return f"{step}: {format_bits(event.bits_per_char)} validation bits/char{note}"
         case events.TweetSampled():
             return f"{step}: {event.text}"
         case events.CheckpointSaved(name=name) if name not in RUN_CHECKPOINTS:

@@ -13,6 +13,7 @@ from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_l
 from tui.formatting.numbers import format_count
 from tui.formatting.sampling import FILTER_SEPARATOR, filter_parts
 from tui.run.levels import Level
+from tui.run.rates import first_evaluation_at
 from tui.run.view import RunView
 from tui.widgets.status.lines import Line, LineSegment, Tone, cut, progress_bar, slider
 from tui.widgets.status.view_text import (
@@ -114,7 +115,7 @@ def _loss_rows(view: RunView, unit: LossUnit) -> Iterator[Row]:
         if best is not None and not is_best:
             best_at = f"  at {format_count(best.step)}"
             yield "best", ((format_bits(best.bits_per_char, unit), "val"), (best_at, "label"))
-    elif (first := view.first_evaluation_at) is not None:
+    elif (first := first_evaluation_at(view)) is not None:
         yield "validation", ((f"first at step {format_count(first)}", "label"),)
     ahead = _level_ahead(view)
     if ahead is not None:

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from engine.text import harmless
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss
 from tui.formatting.numbers import format_count, shortened
+from tui.run.rates import first_evaluation_at
 from tui.run.view import RunView
 from tui.widgets.status.groups import setup_group, status_groups
 from tui.widgets.status.lines import Line, LineSegment, Tone, num_cells, padded, progress_bar
@@ -103,8 +104,8 @@ def _quality_fields(view: RunView, unit: LossUnit, *, is_narrow: bool) -> Iterat
     if view.started is not None:
         yield "learning rate", learning_rate_text(view, "/"), "value"
         yield from (("batch", size, "value") for size in changed_batch_size(view))
-    if view.first_evaluation_at is not None:
-        yield "validation", f"first at {format_count(view.first_evaluation_at)}", "label"
+    if (first := first_evaluation_at(view)) is not None:
+        yield "validation", f"first at {format_count(first)}", "label"
 
 
 def _progress_fields(view: RunView) -> Iterator[Field]:

@@ -126,6 +126,7 @@ def test_before_the_first_evaluation_its_step_is_shown() -> None:
         TrainingConfig(max_steps=700): "validation    first at step 700",
         TrainingConfig(epochs=1.5): "validation    first at step 891",
         TrainingConfig(max_steps=2000, eval_every=650): "validation    first at step 650",
+        TrainingConfig(eval_every=2000, early_eval_tweets=250): "validation    first at step 1,024",
     }
     for training, line in shown.items():
         view = view_after(run_started(training=training), steps_finished(1, [1.702] * 600))
