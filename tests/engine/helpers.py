@@ -26,6 +26,7 @@ from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
+from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
 from engine.corpus.flat_tweets import FlatTweets
@@ -251,6 +252,27 @@ def run_session(
         session = TrainingSession(config, clock=clock or FakeClock(), pauses_at_end=pauses_at_end, ranks=ranks)
         session.run(emit, inbox)
     return emitted
+
+
+def run_stopped_within_a_tweet(
+    config: RunConfig, at_step: int, sampling: SamplingConfig, num_polls: int
+) -> list[Event]:
+    """Run a session whose tweet due at a step is sampled with `sampling`, and stopped after that many polls."""
+    step = 0
+
+    def note(event: Event) -> Iterable[Command]:
+        nonlocal step
+        step = event.step
+        return ()
+
+    def answers() -> Iterator[Command | None]:
+        while step < at_step:
+            yield None
+        yield commands.SetSampling(sampling=sampling)
+        yield from [None] * num_polls
+        yield commands.Stop()
+
+    return run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
 
 
 def stop_at(step: int) -> Script:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.helpers import (
-    AnsweringInbox,
     Script,
     TickingClock,
     latest,
@@ -30,6 +29,7 @@ from tests.engine.helpers import (
     only,
     resume_config,
     run_session,
+    run_stopped_within_a_tweet,
     stop_at,
     tiny_config,
 )
@@ -99,22 +99,9 @@ def test_an_existing_name_is_refused_without_replace(corpus: Path) -> None:
 def test_an_endless_tweet_does_not_prevent_a_stop(corpus: Path) -> None:
     """A due tweet that is abandoned is sampled after the resume."""
     endless = SamplingConfig(max_length=100_000, top_k=1)
-    step = 0
-
-    def note(event: Event) -> Iterable[Command]:
-        nonlocal step
-        step = event.step
-        return ()
-
-    def answers() -> Iterator[Command | None]:
-        while step < 4:
-            yield None
-        yield c.SetSampling(sampling=endless)
-        yield from [None] * 50  # the tweet is being sampled by now
-        yield c.Stop()
-
     config = tiny_config(corpus, sample_every=4)
-    emitted = run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
+
+    emitted = run_stopped_within_a_tweet(config, 4, endless, num_polls=50)
 
     assert only(emitted, e.RunFinished).step == 4
     assert [event.step for event in of_type(emitted, e.TweetSampled)] == [0]

@@ -27,6 +27,7 @@ from tests.engine.helpers import (
     of_type,
     only,
     run_session,
+    run_stopped_within_a_tweet,
     tiny_config,
 )
 
@@ -136,22 +137,9 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
 
 
 def test_a_stop_abandons_the_drafts_and_the_tweet_is_due_again(corpus: Path) -> None:
-    step = 0
+    sampling = SamplingConfig(max_length=20, must_contain=UNLIKELY)
 
-    def note(event: Event) -> Iterable[Command]:
-        nonlocal step
-        step = event.step
-        return ()
-
-    def answers() -> Iterator[Command | None]:
-        while step < 4:
-            yield None
-        yield c.SetSampling(sampling=SamplingConfig(max_length=20, must_contain=UNLIKELY))
-        yield from [None] * 30  # the drafts are being sampled by now
-        yield c.Stop()
-
-    config = tiny_config(corpus, sample_every=4)
-    emitted = run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
+    emitted = run_stopped_within_a_tweet(tiny_config(corpus, sample_every=4), 4, sampling, num_polls=30)
 
     assert only(emitted, e.RunFinished).step == 4
     assert [tweet.step for tweet in tweets_of(emitted)] == [0]
