@@ -26,7 +26,7 @@ from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS, Pace
 from engine.session.run import Run
 from engine.session.speed_limit import SpeedLimit
 from engine.session.state import finished_text
-from engine.training.schedule import is_due, is_early_evaluation, is_sample_step
+from engine.training.schedule import is_sample_step
 
 LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1
@@ -48,7 +48,6 @@ class TrainingLoop:
         self._clock = run.state.stopwatch.clock
         self._speed_limit = SpeedLimit(self._clock)
         self._sample_pace = Pace(lambda: run.state.stopwatch.seconds, SAMPLE_SECONDS, MAX_SAMPLE_SHARE)
-        self._evaluation_pace = Pace(lambda: run.state.stopwatch.seconds)
         is_overfit = run.setup.training_data.config.overfit is not None
         self._overfit = Overfit(run, self._commands.current_sampling) if is_overfit else None
         self._pauses_at_end = pauses_at_end
@@ -164,7 +163,7 @@ class TrainingLoop:
         """Evaluate once more; then end, or pause with the model loaded. Commands that arrive meanwhile go first."""
         run = self._run
         if run.state.training.eval_every:
-            run.evaluate(self._commands.answer_queries)
+            run.evaluation_service.evaluate(self._commands.answer_queries)
         if self._queue:
             return
         if self._overfit is not None:
@@ -204,11 +203,7 @@ class TrainingLoop:
         if self._is_sample_due:
             self._sample_due_tweet(run.state.step)
             is_done = run.state.progress.last_sample_step == run.state.step
-        if self._is_evaluation_due:
-            run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the evaluation
-            with self._evaluation_pace.working():
-                run.evaluate(should_stop, is_early=is_early_evaluation(run.state.training, run.state.step))
-            is_done = is_done and run.state.progress.last_eval_step == run.state.step
+        is_done = run.evaluation_service.evaluate_if_due(should_stop) and is_done
         run.checkpoints.save_if_due()
         return is_done
 
@@ -220,18 +215,8 @@ class TrainingLoop:
         is_due_by_step = is_sample_step(state.training, state.step)
         if state.training.sample_pacing == "seconds":
             return is_due_by_step or pace.allows_work
-        is_regular = is_due_by_step and self._may_work(pace)
+        is_regular = is_due_by_step and (state.training.pacing == "steps" or pace.allows_work)
         return is_regular or (self._overfit is not None and self._overfit.is_sample_due)
-
-    @property
-    def _is_evaluation_due(self) -> bool:
-        state, last_step = self._run.state, self._run.state.progress.last_eval_step
-        is_early = is_early_evaluation(state.training, state.step) and state.step != last_step
-        is_regular = is_due(state.step, state.training.eval_every, last_step)
-        return (is_early or is_regular) and self._may_work(self._evaluation_pace)
-
-    def _may_work(self, pace: Pace) -> bool:
-        return self._run.state.training.pacing == "steps" or pace.allows_work
 
     def _sample_due_tweet(self, step: int) -> None:
         """Sample a tweet; its seed depends on the step alone."""

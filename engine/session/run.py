@@ -15,6 +15,7 @@ from engine.errors import RunFinishedError
 from engine.protocol import events
 from engine.session.batch_service import BatchService
 from engine.session.checkpoints.run_checkpoints import RunCheckpoints
+from engine.session.evaluation_service import EvaluationService
 from engine.session.insight_service import InsightService
 from engine.session.live_settings import LiveSettings
 from engine.session.memory_fallback import MemoryFallback
@@ -45,6 +46,9 @@ class Run:
         self.checkpoints = RunCheckpoints(setup, state, reporter, self.memory_fallback, self.leader)
         self.settings = LiveSettings(setup.training_data, state, reporter, self.checkpoints.record_change)
         self.sampling_service = SamplingService(setup.training_data, state, reporter)
+        self.evaluation_service = EvaluationService(
+            setup, state, reporter, self.memory_fallback, self.leader, self.checkpoints
+        )
         self.insight_service = InsightService(setup, state, reporter, self.memory_fallback)
         self.batch_service = BatchService(setup.training_data, state, reporter)
         self._clock = state.stopwatch.clock
@@ -193,37 +197,6 @@ class Run:
         if message:
             fields = {"num_threads": chosen.num_threads, "precision": chosen.precision}
             self.reporter.emit(events.ThreadsChanged, **fields, message=message)
-
-    def evaluate(self, should_stop: Callable[[], bool], *, is_early: bool = False) -> None:
-        """Evaluate the model of this step, unless done already; a new best is saved.
-
-        If it `is_early`, some of the tweets are enough, and its figure can't be the best: that of other tweets does not
-        compare. Once `should_stop` returns true the evaluation is abandoned, and due again.
-        """
-        state = self.state
-        if state.progress.last_eval_step == state.step and (is_early or not state.progress.is_eval_early):
-            return
-        self.reporter.emit_steps()
-        with state.timer.during("evaluation"):
-            tweets = self.setup.early_val_tweets if is_early else self.setup.val_tweets
-            evaluator = self.memory_fallback if self.leader is None or is_early else self.leader
-            evaluation = evaluator.evaluate(tweets, should_stop)
-        if evaluation is None:
-            return
-        if not math.isfinite(evaluation.total_nats):
-            state.progress.record_non_finite(state.step)
-            self.reporter.emit(events.Warned, message="The validation loss is not finite.")
-            return
-        is_best = state.progress.record_evaluation(state.step, evaluation, is_early=is_early)
-        self.reporter.emit(
-            events.EvalFinished,
-            val_loss=evaluation.nats_per_char,
-            bits_per_char=evaluation.bits_per_char,
-            is_best=is_best,
-            is_early=is_early,
-        )
-        if is_best:
-            self.checkpoints.save("best")
 
     def pause(self) -> None:
         """Pause training and its clocks."""
