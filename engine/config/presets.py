@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
+from engine.config.fields import with_settings
 from engine.config.recipes import (
     CHARS_PER_SECOND,
     FOR_CPU,
@@ -19,7 +20,7 @@ from engine.config.recipes import (
     Recipe,
     hidden_size_limit,
 )
-from engine.config.run import ModelConfig, PresetName, Schedule, Setting, TrainingConfig, with_settings
+from engine.config.run import ModelConfig, PresetName, Schedule, Setting, TrainingConfig
 
 OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 """Settings of a run on a single tweet that is watched: in 10 to 20 seconds its loss falls below 0.05."""

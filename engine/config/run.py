@@ -1,7 +1,7 @@
 """Settings of a run: one frozen dataclass per concern, validated on construction.
 
-The text under each field is the help of the command-line option of that name (`field_help`). A value out of range
-raises `ConfigError`, so every config that exists is valid.
+The text under each field is the help of the command-line option of that name (`engine.config.fields`). A value out of
+range raises `ConfigError`, so every config that exists is valid.
 
 `RunConfig` is the request. `engine.config.presets` turns it into a `ModelConfig` and a `TrainingConfig` once corpus and
 device are known.
@@ -9,16 +9,12 @@ device are known.
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
-from itertools import pairwise
-from typing import Any, Literal, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 from engine.config.corpus import CorpusConfig
+from engine.config.fields import field_names, with_settings
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
 from engine.config.validation import LARGEST, require, require_between, require_choice
 from engine.errors import ConfigError
@@ -241,31 +237,3 @@ class RunConfig:
                 "--from-scratch starts from random weights; it can't be combined with --checkpoint or --resume.",
                 "Omit one of them.",
             )
-
-
-def field_names(config_type: type) -> frozenset[str]:
-    """Return the names of the fields of a config class."""
-    return frozenset(inspect.get_annotations(config_type))
-
-
-_Config = TypeVar("_Config", ModelConfig, TrainingConfig, SamplingConfig)
-
-
-def with_settings(config: _Config, settings: Mapping[str, Setting]) -> _Config:
-    """Return a copy of `config` with the settings that are fields of it; other settings are ignored."""
-    names = field_names(type(config))
-    chosen: dict[str, Any] = {name: value for name, value in settings.items() if name in names}
-    return replace(config, **chosen)
-
-
-@cache
-def field_help(config_type: type) -> dict[str, str]:
-    """Return the docstring under each field of a config class, by field name; read from its source."""
-    [definition] = ast.parse(textwrap.dedent(inspect.getsource(config_type))).body
-    body = definition.body if isinstance(definition, ast.ClassDef) else []
-    docstrings = {}
-    for statement, following in pairwise(body):
-        match statement, following:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(docstring))):
-                docstrings[name] = docstring
-    return docstrings

@@ -12,7 +12,8 @@ from engine.checkpoints.catalog import may_read_files
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.device import Runtime
-from engine.config.run import RuntimeConfig, Setting, with_settings
+from engine.config.fields import with_settings
+from engine.config.run import RuntimeConfig, Setting
 from engine.config.sampling import MAX_DRAFTS, SamplingConfig
 from engine.corpus.loading import load_corpus
 from engine.corpus.similarity.novelty import NoveltyIndex

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from engine.config.run import MIN_LEARNING_RATE, SamplePacing, Setting, with_settings
+from engine.config.fields import with_settings
+from engine.config.run import MIN_LEARNING_RATE, SamplePacing, Setting
 from engine.config.sampling import SamplingConfig
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError

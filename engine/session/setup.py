@@ -14,7 +14,8 @@ from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
 from engine.compute.gpu.probe import supported_precision
-from engine.config.run import RunConfig, TrainingConfig, with_settings
+from engine.config.fields import with_settings
+from engine.config.run import RunConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import EncodedTweets

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from engine.config.run import RunConfig, RuntimeConfig, field_help
+from engine.config.fields import field_help
+from engine.config.run import RunConfig, RuntimeConfig
 from tests.cli.program import Cli
 from tui.__main__ import main
 from tui.cli.app import app

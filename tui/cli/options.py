@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, ge
 import typer
 
 from engine.config.corpus import CorpusConfig
-from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig, field_help, field_names
+from engine.config.fields import field_help, field_names
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.storage.folders import home

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig, field_help
+from engine.config.fields import field_help
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import MAX_DRAFTS, MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.errors import ConfigError
 

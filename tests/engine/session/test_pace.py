@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from engine.config.corpus import CorpusConfig
-from engine.config.run import Pacing, RunConfig, RuntimeConfig, SamplePacing, Setting, TrainingConfig, with_settings
+from engine.config.fields import with_settings
+from engine.config.run import Pacing, RunConfig, RuntimeConfig, SamplePacing, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.protocol import commands
 from engine.protocol import events as e

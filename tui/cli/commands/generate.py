@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.checkpoints.catalog import resolve_checkpoint
-from engine.config.run import RuntimeConfig, with_settings
+from engine.config.fields import with_settings
+from engine.config.run import RuntimeConfig
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from tui.cli.options import (

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from engine.checkpoints.catalog import latest_of, resolve_checkpoint
 from engine.checkpoints.metadata import read_info
+from engine.config.fields import with_settings
 from engine.config.presets import resolve_preset
-from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig, with_settings
+from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.errors import DeviceError
 from engine.storage.folders import find_run
 

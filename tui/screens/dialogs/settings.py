@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from engine.config.run import field_help
+from engine.config.fields import field_help
 from engine.text import harmless
 from tui.screens.dialogs.setting_list import SettingList
 from tui.screens.dialogs.setting_values import BY_PRESET, KeyDialog, ValueDialog, number_or_text
