@@ -17,6 +17,7 @@ from engine.config.presets import SpeedOf
 from engine.config.run import ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.training_data import TrainingData
 from engine.model.gru import TextGenerator
+from engine.session.thread_tuning import initial_runtime
 from engine.training.trainer import Trainer
 
 SECONDS = 0.3
@@ -75,7 +76,7 @@ def faster_runtime(config: RunConfig, runtime: Runtime, data: TrainingData, on_t
     """Return `runtime`, or the CPU's where `--device auto` chose MPS and the CPU trains faster."""
     if runtime.device.type != "mps" or config.runtime.device != "auto":
         return runtime
-    on_cpu = Runtime.resolve(replace(config.runtime, device="cpu"))
+    on_cpu = initial_runtime(replace(config, runtime=replace(config.runtime, device="cpu")), None)
     on_cpu.apply()
     speeds = [speed_of(each, data, on_trial)(_COMPARED, _COMPARED_BATCH_SIZE) for each in (runtime, on_cpu)]
     return runtime if speeds[0] >= speeds[1] else on_cpu

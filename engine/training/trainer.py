@@ -88,7 +88,6 @@ class Trainer:
         self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
 
     def _make_device_step(self, *, may_record: bool) -> DeviceStep:
-        sum_over_ranks = self._sum_over_ranks
         return DeviceStep(
             self.model,
             self._flat,
@@ -96,7 +95,7 @@ class Trainer:
             precision=self._runtime.precision,
             recorder=recorder_for(self.model) if may_record else None,
             backlog=Backlog() if self._runtime.device.type == "cuda" else None,
-            sum_over_ranks=sum_over_ranks and partial(self._sum_gradients, sum_over_ranks),
+            sum_over_ranks=self._sum_over_ranks and partial(self._sum_gradients, self._sum_over_ranks),
         )
 
     def set_batch_size(self, batch_size: int) -> None:

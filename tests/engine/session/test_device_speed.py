@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
+from engine.compute import device
 from engine.compute.device import Runtime
 from engine.config.presets import SpeedOf
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig
@@ -68,8 +69,11 @@ def test_auto_uses_mps_only_if_it_trains_faster_than_the_cpu(
         return lambda *_: speed_of_mps if runtime.device.type == "mps" else 1.0
 
     monkeypatch.setattr(device_speed, "speed_of", measured)
+    monkeypatch.setattr(device, "available_cores", lambda: 1)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
     config = RunConfig(runtime=RuntimeConfig(device="auto"))
-    assert faster_runtime(config, ON_MPS, data, lambda: None).device.type == expected
+    found = faster_runtime(config, ON_MPS, data, lambda: None)
+    assert (found.device.type, found.tuning) == (expected, "due" if expected == "cpu" else "fixed")
     chosen = RunConfig(runtime=RuntimeConfig(device="mps"))
     assert faster_runtime(chosen, ON_MPS, data, lambda: None) is ON_MPS
 
@@ -78,7 +82,7 @@ def test_auto_uses_mps_only_if_it_trains_faster_than_the_cpu(
 
 
 @pytest.mark.parametrize(
-    ("device", "precision", "is_deterministic", "num_layers", "expected"),
+    ("device_type", "precision", "is_deterministic", "num_layers", "expected"),
     [
         ("cuda", "bfloat16", False, 2, []),
         ("cuda", "float32", False, 2, ["float32"]),
@@ -89,13 +93,13 @@ def test_auto_uses_mps_only_if_it_trains_faster_than_the_cpu(
 )
 def test_a_run_warns_of_what_its_device_can_not_do(
     monkeypatch: pytest.MonkeyPatch,
-    device: str,
+    device_type: str,
     precision: str,
     is_deterministic: bool,
     num_layers: int,
     expected: list[str],
 ) -> None:
-    asked = replace(CPU, device=torch.device(device), precision="bfloat16")
+    asked = replace(CPU, device=torch.device(device_type), precision="bfloat16")
     monkeypatch.setattr(setup, "initial_runtime", lambda *_: asked)
     state = Mock(
         runtime=replace(asked, precision=precision, is_deterministic=is_deterministic),
