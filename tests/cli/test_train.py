@@ -32,7 +32,7 @@ FIELDS = {
         "format_version",
     },
     "StepsFinished": COMMON | {"first_step", "train_losses", "grad_norms", "learning_rate", "chars_per_second"},
-    "EvalFinished": COMMON | {"val_loss", "bits_per_char", "is_best"},
+    "EvalFinished": COMMON | {"val_loss", "bits_per_char", "is_best", "is_early"},
     "StepTimes": COMMON
     | {"num_steps", "seconds", "data_seconds", "forward_seconds", "backward_seconds", "optimizer_seconds"}
     | {"sampling_seconds", "evaluation_seconds", "saving_seconds", "waiting_seconds"},
