@@ -155,15 +155,6 @@ def resume_config(run: str = "last", **settings: Setting) -> RunConfig:
     return RunConfig(resume=run, settings=settings, runtime=runtime)
 
 
-def branch_config(
-    corpus: Path | None, run_name: str, checkpoint: str = "tiny/latest", **settings: Setting
-) -> RunConfig:
-    """Return the config of a new run from a checkpoint; without a corpus on the checkpoint's tweets."""
-    files = CorpusConfig(files=(str(corpus),)) if corpus else None
-    runtime = RuntimeConfig(device="cpu", precision="float32", threads=1)
-    return RunConfig(checkpoint=checkpoint, settings=settings, corpus=files, runtime=runtime, run_name=run_name)
-
-
 def never(_: Event) -> Iterable[Command]:
     """Send no command."""
     return ()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.run import RunConfig, TrainingConfig
 from engine.errors import ConfigError
 from engine.protocol import commands as c
@@ -16,7 +15,6 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session.state import require_unspent_budget
-from engine.storage.folders import find_run
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine.helpers import (
     TickingClock,
@@ -32,6 +30,7 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.session.ranks.shared_runs import run_shared
+from tests.engine.session.saved_runs import tensors_of
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.engine.session.test_finish import rates
 
@@ -156,7 +155,7 @@ def test_an_extended_run_that_is_stopped_and_resumed_equals_one_that_was_not_bit
             script: dict[int, list[Command]] = {6: [c.SetBudget(max_steps=24)]}
             emitted = run_session(config, script | ({12: [c.Stop()]} if has_stop else {}))
             emitted += run_session(resume_config()) if has_stop else []
-            return emitted, load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors
+            return emitted, tensors_of("tiny")
 
     (whole, tensors), (parts, resumed) = run("whole", has_stop=False), run("parts", has_stop=True)
 

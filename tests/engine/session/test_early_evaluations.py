@@ -18,7 +18,6 @@ from engine.storage.folders import find_run
 from engine.training import schedule
 from engine.training.schedule import is_early_evaluation, next_evaluation
 from tests.engine.helpers import (
-    branch_config,
     latest,
     losses,
     of_type,
@@ -28,6 +27,7 @@ from tests.engine.helpers import (
     tiny_config,
 )
 from tests.engine.session.ranks.shared_runs import run_shared
+from tests.engine.session.saved_runs import branch_config
 
 EARLY: dict[str, Any] = {"eval_every": 20, "early_eval_tweets": 3, "max_steps": 26}
 

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.checkpoints.checkpoint import load_checkpoint
-from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.folders import find_run
 from tests.engine.helpers import (
     assert_same_tensors,
     latest,
@@ -28,6 +25,7 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.session.ranks.shared_runs import run_shared
+from tests.engine.session.saved_runs import branch_config, info_of, tensors_of
 
 LAST_STEP = 9
 
@@ -48,19 +46,13 @@ def loud(home: Path, old: tuple[str, ...]) -> Path:
 
 def onto(corpus: Path, run_name: str = "grown") -> RunConfig:
     """Return the config that continues from `tiny` on other tweets."""
-    files = CorpusConfig(files=(str(corpus),))
-    resume = replace(resume_config(max_steps=LAST_STEP), resume=None)
-    return replace(resume, checkpoint="tiny/latest", corpus=files, run_name=run_name)
-
-
-def tensors_of(run: str, name: str = "latest") -> dict[str, torch.Tensor]:
-    return load_checkpoint(find_run(run).checkpoint_path(name)).tensors
+    return branch_config(corpus, run_name, max_steps=LAST_STEP)
 
 
 def test_characters_that_the_vocabulary_lacks_follow_its_own_and_are_reported(old: tuple[str, ...], loud: Path) -> None:
     emitted = run_session(onto(loud))
 
-    vocab = load_checkpoint(find_run("grown").checkpoint_path("latest")).info.vocab
+    vocab = info_of("grown").vocab
     added = vocab[len(old) :]
     assert vocab[: len(old)] == old
     assert set(added) == set(loud.read_text(encoding="utf-8")) - {"\n"} - set(old)
@@ -77,7 +69,7 @@ def test_what_is_reported_is_harmless_and_bounded(home: Path, old: tuple[str, ..
     emitted = run_session(onto(write_corpus(home, tweets, "loud.txt")))
 
     [message] = [event.message for event in of_type(emitted, e.Warned) if "vocabulary" in event.message]
-    num_added = len(load_checkpoint(find_run("grown").checkpoint_path("latest")).info.vocab) - len(old)
+    num_added = len(info_of("grown").vocab) - len(old)
     assert num_added > 20
     assert message.endswith(f" and {num_added - 20} more.")
     assert "U+200D" in message
@@ -131,7 +123,7 @@ def test_without_new_characters_nothing_is_said_and_the_vocabulary_is_the_same(
     emitted = run_session(onto(write_corpus(home, small_tweets()[:40], "fewer.txt")))
 
     assert of_type(emitted, e.Warned) == []
-    assert load_checkpoint(find_run("grown").checkpoint_path("latest")).info.vocab == old
+    assert info_of("grown").vocab == old
 
 
 def test_ranks_grow_the_vocabulary_alike(corpus: Path, home: Path) -> None:

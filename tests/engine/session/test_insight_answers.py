@@ -28,6 +28,7 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
+from tests.engine.session.saved_runs import tensors_of
 from tests.fakes import FakeClock
 
 DEMANDING: dict[str, Setting] = {
@@ -61,7 +62,7 @@ def run_with(folder: Path, questions: Iterable[Command]) -> tuple[list[Event], d
         config = tiny_config(write_corpus(folder))
         config = replace(config, settings={**config.settings, **DEMANDING})
         emitted = run_session(config, on_event=ask, clock=FakeClock())
-        return emitted, load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors
+        return emitted, tensors_of("tiny")
 
 
 def test_questions_after_every_step_change_no_bit_of_a_run_with_dropout(home: Path) -> None:

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.checkpoints.metadata import CheckpointInfo
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.folders import find_run
 from tests.engine.helpers import (
     TickingClock,
-    branch_config,
     of_type,
     only,
     resume_config,
@@ -23,6 +21,7 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
+from tests.engine.session.saved_runs import branch_config, info_of
 from tests.engine.session.stream_rules import assert_valid_stream
 
 EVALUATED: dict[str, Any] = {"eval_every": 6, "sample_every": 6}
@@ -42,10 +41,6 @@ def old(corpus: Path) -> CheckpointInfo:
 def others(home: Path, old: CheckpointInfo) -> Path:
     """Write tweets that the model of `old` predicts far worse than its own."""
     return write_corpus(home, [tweet[::-1].upper() for tweet in small_tweets()], "others.txt")
-
-
-def info_of(run: str, name: str = "latest") -> CheckpointInfo:
-    return read_info(find_run(run).checkpoint_path(name))[0]
 
 
 def test_the_first_evaluation_of_a_new_run_on_other_tweets_is_its_best_and_saved(

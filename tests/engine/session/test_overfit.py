@@ -11,14 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, RunConfig, Setting
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.session.overfit import EXACT_SAMPLES, LOW_LOSS, MAX_PROMPT_CHARS, outcome_text, start_of_another
-from engine.storage.folders import find_run
 from tests.engine.helpers import (
     assert_same_tensors,
     home_at,
@@ -32,6 +30,7 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
+from tests.engine.session.saved_runs import tensors_of
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
 
@@ -56,7 +55,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], dict
     torch.set_num_threads(1)
     with home_at(tmp_path_factory.mktemp("whole")) as folder:
         emitted = run_session(config(folder))
-        return emitted, load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors
+        return emitted, tensors_of("tiny")
 
 
 @pytest.fixture
@@ -102,7 +101,7 @@ def test_a_stop_and_a_resume_anywhere_change_neither_samples_nor_end(
 
     assert sampled(parts) == sampled(whole)
     assert parts[-1].step == whole[-1].step
-    assert_same_tensors(load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors, final)
+    assert_same_tensors(tensors_of("tiny"), final)
 
 
 def test_a_budget_that_is_too_short_is_reported_honestly(home: Path) -> None:

@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import read_info
 from engine.compute import device
 from engine.config.run import RunConfig, Setting
@@ -39,6 +38,7 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
+from tests.engine.session.saved_runs import tensors_of
 from tests.engine.session.stream_rules import assert_valid_stream
 
 LAST_STEP = 26
@@ -77,7 +77,7 @@ class Facts:
 
 def facts(emitted: Iterable[Event]) -> Facts:
     """Return the outcome of a run, possibly of several parts."""
-    found = Facts([], load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors)
+    found = Facts([], tensors_of("tiny"))
     for event in emitted:
         match event:
             case e.StepsFinished():

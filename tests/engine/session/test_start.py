@@ -28,6 +28,7 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.session.ranks.shared_runs import run_shared
+from tests.engine.session.saved_runs import tensors_of
 
 FEW: dict[str, Any] = {"max_steps": 4, "batch_size": 8, "sample_every": 0, "eval_every": 0, "seed": 3}
 
@@ -93,9 +94,7 @@ def test_a_warm_start_repeats_with_a_seed_and_resumes_bit_for_bit(english: Path)
     assert losses(again) == losses(whole)
     assert losses(rest) == {step: loss for step, loss in losses(whole).items() if step > 2}
     assert of_type(rest, e.Warned) == []
-    assert_same_tensors(
-        *(load_checkpoint(find_run(run).checkpoint_path("latest")).tensors for run in ("tiny", "whole"))
-    )
+    assert_same_tensors(*(tensors_of(run) for run in ("tiny", "whole")))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.run import RunConfig, Setting
 from engine.errors import exit_code_for
 from engine.protocol import commands as c
@@ -35,6 +34,7 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
+from tests.engine.session.saved_runs import tensors_of
 from tests.engine.session.stream_rules import assert_valid_stream
 
 SETTINGS: dict[str, Setting] = {"dropout": 0.3, "num_layers": 2, "average_lag": 0.2, "sample_every": 4, "eval_every": 5}
@@ -88,7 +88,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
 
 def final_tensors() -> dict[str, Tensor]:
     """Return weights, optimizer and generator states of `latest`."""
-    return load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors
+    return tensors_of("tiny")
 
 
 def run_with(
