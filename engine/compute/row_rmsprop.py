@@ -32,8 +32,6 @@ from engine.model.flat_parameters import Table
 
 NGRAM_RATE_FACTOR = 2.0
 """The table's learning rate is so many times that of the other weights (docs/recipes.md)."""
-
-
 DECAY_EVERY = 64
 """Steps between two decays of a row."""
 

@@ -70,7 +70,7 @@ class EvaluationService:
         if evaluation is None:
             return
         if not math.isfinite(evaluation.total_nats):
-            state.progress.record_non_finite(state.step)
+            state.progress.record_non_finite(state.step, is_early=is_early)
             self._reporter.emit(events.Warned, message="The validation loss is not finite.")
             return
         is_best = state.progress.record_evaluation(state.step, evaluation, is_early=is_early)

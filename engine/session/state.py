@@ -90,9 +90,9 @@ class Progress:
         self.val_loss = info.val_loss
         self.bits_per_char = info.bits_per_char
 
-    def record_non_finite(self, step: int) -> None:
+    def record_non_finite(self, step: int, *, is_early: bool) -> None:
         """Record a non-finite evaluation at `step`: there is no figure for these weights."""
-        self.last_eval_step = step
+        self.last_eval_step, self.is_eval_early = step, is_early
         self.val_loss = self.bits_per_char = None
 
     def record_evaluation(self, step: int, evaluation: Evaluation, *, is_early: bool) -> bool:

@@ -123,6 +123,7 @@ class CheckpointLoaded(BaseEvent):
     name: str
     path: str
     bits_per_char: float | None
+    """Of its last evaluation; None before the first, and for a checkpoint of other tweets than the run's."""
     epochs: float | None = None
     """Epochs completed by the checkpoint; None in journals of versions without this field."""
 

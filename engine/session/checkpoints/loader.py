@@ -93,7 +93,7 @@ class CheckpointLoader:
             events.CheckpointLoaded,
             name=name,
             path=str(path),
-            bits_per_char=info.bits_per_char,
+            bits_per_char=state.progress.bits_per_char,
             epochs=state.batches.epochs,
         )
         if has_new_shape:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.run import TrainingConfig
+from engine.corpus.encoded_tweets import EncodedTweets
+from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event
+from engine.session import memory_fallback
 from engine.storage.folders import find_run
 from engine.training import schedule
+from engine.training.evaluation import Evaluation, evaluate
 from engine.training.schedule import is_early_evaluation, next_evaluation
 from tests.engine.helpers import (
     latest,
@@ -84,6 +90,22 @@ def test_a_run_that_ends_at_an_early_evaluation_is_evaluated_on_all_tweets_once(
     run_session(tiny_config(corpus, save_every=8, **EARLY), stop_at(9))
     at_eight = branch_config(None, "new", "tiny/step-8", max_steps=8)
     assert evaluations(run_session(at_eight, on_event=on_event, pauses_at_end=True)) == [(8, False)]
+
+
+def test_a_regular_evaluation_that_is_not_finite_is_not_repeated_at_the_end(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def infinite_on_all(model: TextGenerator, tweets: EncodedTweets, *options: Any) -> Evaluation:
+        found = evaluate(model, tweets, *options)
+        assert found is not None
+        return found if len(tweets) <= EARLY["early_eval_tweets"] else replace(found, total_nats=math.inf)
+
+    monkeypatch.setattr(memory_fallback, "evaluate", infinite_on_all)
+    emitted = run_session(tiny_config(corpus, **EARLY | {"max_steps": 20}))
+
+    assert evaluations(emitted) == ALL[:3]
+    assert [event.step for event in of_type(emitted, e.Warned)] == [20]
+    assert (latest().last_eval_step, latest().is_eval_early) == (20, False)
 
 
 def test_an_interval_that_the_user_sets_has_no_early_evaluations(corpus: Path) -> None:

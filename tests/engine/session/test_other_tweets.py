@@ -109,5 +109,6 @@ def test_a_load_of_a_checkpoint_of_other_tweets_brings_none_of_its_figures(old: 
 
     emitted = run_session(branch_config(fewer, "new"), script)
 
-    assert only(emitted, e.CheckpointLoaded).step == 13
+    loaded = only(emitted, e.CheckpointLoaded)
+    assert (loaded.step, loaded.bits_per_char) == (13, None)
     assert (info_of("new").step, info_of("new").bits_per_char) == (13, None)
