@@ -42,6 +42,8 @@ def delay_text(view: RunView) -> str:
     if delay is None or view.phase not in {"training", "paused"}:
         return ""
     if not delay.due_in_seconds:
+        if view.step != delay.step:  # training has gone on without the tweet
+            return ""
         return f"draft {min(delay.num_drafts + 1, delay.max_drafts)} of {delay.max_drafts}"
     seconds = math.ceil(delay.elapsed_seconds + delay.due_in_seconds - view.elapsed_seconds)
-    return f"next in {format_duration(seconds)}" if seconds > 0 else ""
+    return f"next in {format_duration(seconds)}" if seconds > 0 and view.phase == "training" else ""

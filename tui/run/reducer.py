@@ -83,7 +83,7 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             view = _at_epochs(_with_new_pace(view, event), epochs)
             return _retrained(view, batch_size=batch_size, first_batch_size=0)
         case IntervalsChanged(eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing):
-            view, training = _with_new_pace(view, event), view.training
+            view, training = replace(_with_new_pace(view, event), tweet_delayed=None), view.training
             if training is not None and training.eval_every != eval_every:
                 view = _retrained(view, early_eval_tweets=0)
             return _retrained(view, eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing)
@@ -188,6 +188,7 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         finishes_at=None,
         speed_limit=event.training.steps_per_second,
         step_taken=None,
+        tweet_delayed=None,
         paced_from_step=event.step,
         paced_from_seconds=event.elapsed_seconds,
         times=(),

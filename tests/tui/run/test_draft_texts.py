@@ -14,6 +14,8 @@ DRAWING = e.TweetDelayed(step=3, elapsed_seconds=10.0, num_drafts=16, max_drafts
 WAITING = e.TweetDelayed(step=3, elapsed_seconds=10.0, num_drafts=0, max_drafts=32, due_in_seconds=24.2)
 LATER = e.Warned(step=9, elapsed_seconds=30.0, message="later")
 DUE = e.Warned(step=9, elapsed_seconds=34.3, message="due")
+PAUSED = e.Paused(step=3, elapsed_seconds=10.0)
+BY_STEPS = e.IntervalsChanged(step=3, elapsed_seconds=10.0, eval_every=7, sample_every=100)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,12 @@ DUE = e.Warned(step=9, elapsed_seconds=34.3, message="due")
         ((WAITING, LATER), "next in 0:05"),
         ((WAITING, DUE), ""),
         ((WAITING, steps_finished(4, [2.0]), tweet_sampled("hi")), ""),
+        ((PAUSED, DRAWING), "draft 17 of 32"),
+        ((DRAWING, steps_finished(4, [2.0])), ""),
+        ((WAITING, PAUSED), ""),
+        ((WAITING, PAUSED, e.Resumed(step=3, elapsed_seconds=11.0)), "next in 0:24"),
+        ((WAITING, BY_STEPS), ""),
+        ((WAITING, run_started(step=3, resumed_from=f"{run_started().run}/latest")), ""),
         ((DRAWING, e.RunFinished(step=3, elapsed_seconds=10.0, reason="x", total_seconds=1.0, total_chars=1)), ""),
     ],
 )

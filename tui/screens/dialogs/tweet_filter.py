@@ -12,13 +12,12 @@ from engine.config.validation import option_of
 from engine.errors import ConfigError
 from tui.files.avoided_words import avoided_words
 from tui.formatting.sampling import SETTING_LABELS, format_setting
+from tui.run.drafts import FILTER_FIELDS
 from tui.screens.dialogs.setting_list import SettingList
 from tui.screens.dialogs.setting_values import ValueDialog, number_or_text
 
 _GROUPS = {
-    f"Filter: up to {MAX_DRAFTS_IN_RUN} drafts a tweet": (
-        *("only_new", "avoid", "must_contain", "min_length", "max_length", "best_of"),
-    ),
+    f"Filter: up to {MAX_DRAFTS_IN_RUN} drafts a tweet": FILTER_FIELDS,
     "Draw of each character": ("top_k", "top_p", "min_p", "temperature_last"),
 }
 _SENTENCES = {
