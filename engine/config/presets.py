@@ -15,6 +15,7 @@ from engine.config.recipes import (
     CHARS_PER_SECOND,
     FOR_CPU,
     FOR_DEVICES,
+    MIN_CHARS_FOR_TWO_LAYERS,
     RULE_SPEEDS,
     WITHOUT_BUDGET_SECONDS,
     Recipe,
@@ -157,7 +158,8 @@ def _from_recipe(
     hidden_size = int(min(recipe.hidden_size, hidden_size_limit(num_train_chars)))
     has_budget = num_chars is not None
     schedule: Schedule = "cooldown" if has_budget else "constant"
-    num_layers = recipe.num_layers if hidden_size == recipe.hidden_size else 1
+    is_deep = hidden_size == recipe.hidden_size and num_train_chars >= MIN_CHARS_FOR_TWO_LAYERS
+    num_layers = recipe.num_layers if is_deep else 1
     size = _size_chosen(settings, hidden_size, num_layers)
     rate = _schedule_chosen(settings, has_budget=has_budget)
     num_layers = int(settings.get("num_layers", num_layers))

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 CHARS_PER_SECOND = 75_000.0
 """Training speed of one thread in float32 at hidden size 256; converts a budget in steps or epochs to seconds."""
-_HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
+_HIDDEN_SIZE_LIMITS = {1_000_000: 256, 3_000_000: 384}
 """Largest hidden size for a corpus of fewer characters than the key."""
+MIN_CHARS_FOR_TWO_LAYERS = 300_000
+"""A smaller corpus has a model of one layer."""
 
 
 @dataclass(frozen=True, kw_only=True)

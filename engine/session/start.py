@@ -21,8 +21,8 @@ from engine.corpus.training_data import MAX_UNKNOWN_SHARE, KnownVocab, TrainingD
 from engine.storage.folders import RunFolder
 from engine.text import harmless_char
 
-MAX_WARM_START_TWEETS = 5_000
-"""A run on as many training tweets starts from random weights; the gain was measured on 1,800 (docs/recipes.md)."""
+MAX_WARM_START_TWEETS = 4_000
+"""A run on as many training tweets starts from random weights: there it gains almost nothing (docs/recipes.md)."""
 _SIZES = ("embedding_size", "hidden_size", "num_layers")
 _MAX_SHOWN_CHARS = 20
 

@@ -50,14 +50,17 @@ def test_the_users_settings_override_the_preset(preset: PresetName) -> None:
 
 
 def test_auto_chooses_a_larger_model_for_a_larger_corpus_and_a_faster_device() -> None:
-    ten_minutes = {"max_seconds": 600.0}
+    one_hour = {"max_seconds": 3600.0}
     by_corpus = [
-        resolve("auto", num_chars, settings=ten_minutes).model.hidden_size for num_chars in (SMALL, 500_000, LARGE)
+        resolve("auto", num_chars, settings=one_hour).model.hidden_size for num_chars in (SMALL, 2_000_000, LARGE)
     ]
     by_device = [resolve("auto", LARGE, device_type).model.hidden_size for device_type in ("cpu", "mps", "cuda")]
     assert by_corpus == sorted(set(by_corpus))
     assert by_device == [256, 256, 1024]
     assert resolve("auto", SMALL, "cuda").model.hidden_size == by_corpus[0]
+    three_minutes = {"max_seconds": 180.0}
+    by_corpus = [resolve("auto", num_chars, settings=three_minutes).model.num_layers for num_chars in (SMALL, 400_000)]
+    assert by_corpus == [1, 2]
 
 
 def test_auto_chooses_a_larger_model_for_a_larger_budget_in_seconds_steps_or_epochs() -> None:
