@@ -23,6 +23,7 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute.cpu.forward_pass import ForwardPass
+from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.threaded_step import one_torch_thread
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
@@ -101,7 +102,8 @@ def _readers(model: TextGenerator) -> Iterator[tuple[int, Callable[[list[Batch]]
         one_torch_thread() as num_threads,
         ThreadPoolExecutor(num_threads, "evaluation", initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
-        readers = [ForwardPass(model) for _ in range(num_threads)]
+        weights = InferenceWeights(model)
+        readers = [ForwardPass(weights) for _ in range(num_threads)]
         yield (
             num_threads,
             lambda parts: pool.map(lambda reader, part: float(reader.sum_of_losses(part)), readers, parts),
@@ -132,7 +134,7 @@ def batch_loss(model: TextGenerator, batch: Batch, batch_size: int = EVAL_BATCH_
 
 def sum_of_losses(model: TextGenerator) -> Callable[[Batch], Tensor]:
     """Return the function that returns the summed loss of a batch in nats, ()."""
-    return ForwardPass(model).sum_of_losses if model.device.type == "cpu" else _by_forward(model)
+    return ForwardPass(InferenceWeights(model)).sum_of_losses if model.device.type == "cpu" else _by_forward(model)
 
 
 def _by_forward(model: TextGenerator) -> Callable[[Batch], Tensor]:

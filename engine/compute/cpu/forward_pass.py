@@ -18,18 +18,16 @@ from engine.compute.cpu.packed_rows import rows_of
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.workspace import Buffers
 from engine.corpus.encoded_tweets import Batch
-from engine.model.gru import TextGenerator
 
 
 class ForwardPass:
-    """A snapshot of a model's weights on the CPU, without dropout. Not thread-safe."""
+    """The forward pass on the CPU, without dropout. Not thread-safe; several threads may share the weights."""
 
-    @torch.no_grad()
-    def __init__(self, model: TextGenerator) -> None:
-        """Copy the weights; compile the kernels if needed."""
-        self._weights = InferenceWeights(model)
-        self._forward_step = kernels_for(model.rnn.hidden_size).forward_step
-        self._buffers = Buffers(model.proj.weight.dtype)
+    def __init__(self, weights: InferenceWeights) -> None:
+        """Use these weights without copying them; compile the kernels if needed."""
+        self._weights = weights
+        self._forward_step = kernels_for(weights.hidden_size).forward_step
+        self._buffers = Buffers(weights.proj_weight.dtype)
 
     @torch.no_grad()
     def sum_of_losses(self, batch: Batch) -> Tensor:

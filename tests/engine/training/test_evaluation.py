@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 
 from engine.compute.cpu.forward_pass import ForwardPass
+from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.training.evaluation import (
@@ -159,13 +160,15 @@ def test_the_sum_of_the_forward_pass_equals_the_modules_own(shape: Shape) -> Non
     model, batch = shape.model().float(), shape.batch()
     expected = float(_by_forward(model)(batch))
 
-    assert float(ForwardPass(model).sum_of_losses(batch)) == pytest.approx(expected, rel=1e-6, abs=1e-5)
+    assert float(ForwardPass(InferenceWeights(model)).sum_of_losses(batch)) == pytest.approx(
+        expected, rel=1e-6, abs=1e-5
+    )
 
 
 def test_a_batch_does_not_depend_on_the_previous_one() -> None:
     shape = Shape(lengths=[3, 9, 1], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3)
     model, batch = shape.model().float(), shape.batch()
-    reader = ForwardPass(model)
+    reader = ForwardPass(InferenceWeights(model))
     first = float(reader.sum_of_losses(batch))
 
     reader.sum_of_losses(random_batch([12, 12, 12, 12, 30], 20))
