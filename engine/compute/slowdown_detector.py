@@ -22,9 +22,9 @@ MIN_CHECK_SECONDS, MAX_CHECK_SECONDS = 20.0, 480.0
 class SlowdownDetector:
     """Speed of one run's steps since the last measurement."""
 
-    def __init__(self, measured: float) -> None:
-        """Start after a measurement of `measured` characters per second."""
-        self._expected = STEP_SHARE * measured
+    def __init__(self) -> None:
+        """Start without a measurement: the expected speed is that of the steps so far."""
+        self._expected = 0.0
         self._seconds, self._num_chars = 0.0, 0
         self._low_windows = 0
         self._since_measured = 0.0
@@ -56,7 +56,7 @@ class SlowdownDetector:
         self._seconds, self._num_chars = 0.0, 0
 
     def restart(self, measured: float, *, has_changed: bool) -> None:
-        """Start over after another measurement, which may have changed the number of threads."""
+        """Start over after a measurement of `measured` characters per second; threads or precision may have changed."""
         longer_check = min(MAX_CHECK_SECONDS, 2 * self._check_seconds)
         if self.has_dropped:
             longer = min(MAX_CHECK_SECONDS, 2 * self._drop_seconds)

@@ -115,7 +115,7 @@ class ThreadTuner:
         self._is_small = False
         self._seconds = 0.0
         self._retry_at = 0.0
-        self._slowdown_detector = SlowdownDetector(0.0)
+        self._slowdown_detector = SlowdownDetector()
 
     @classmethod
     def for_run(

@@ -18,6 +18,13 @@ MEASURED = 100_000.0
 STEP_SECONDS = 0.05
 
 
+def measured_detector() -> SlowdownDetector:
+    """Return a detector after the first measurement."""
+    detector = SlowdownDetector()
+    detector.restart(MEASURED, has_changed=True)
+    return detector
+
+
 def train(detector: SlowdownDetector, rate: float, seconds: float = 1e9) -> float:
     """Run steps at `rate` characters per second until it is time to measure; return the seconds until then."""
     for number in count():
@@ -28,7 +35,7 @@ def train(detector: SlowdownDetector, rate: float, seconds: float = 1e9) -> floa
 
 
 def test_a_collapse_of_the_speed_is_detected_within_seconds() -> None:
-    detector = SlowdownDetector(MEASURED)
+    detector = measured_detector()
     train(detector, 80_000, seconds=8)
 
     assert train(detector, 8_000) <= (MAX_LOW_WINDOWS + 1) * WINDOW_SECONDS
@@ -37,13 +44,13 @@ def test_a_collapse_of_the_speed_is_detected_within_seconds() -> None:
 
 @pytest.mark.parametrize("share", [0.72, 0.9, 1.0, 1.5])
 def test_a_whole_step_may_be_slower_than_the_measured_passes(share: float) -> None:
-    detector = SlowdownDetector(MEASURED)
+    detector = measured_detector()
     assert train(detector, share * MEASURED) >= MIN_CHECK_SECONDS
     assert not detector.has_dropped
 
 
 def test_a_short_dip_is_no_slowdown() -> None:
-    detector = SlowdownDetector(MEASURED)
+    detector = measured_detector()
     for _ in range(2):
         train(detector, 90_000, seconds=4)
         train(detector, 5_000, seconds=WINDOW_SECONDS)
@@ -52,7 +59,7 @@ def test_a_short_dip_is_no_slowdown() -> None:
 
 
 def test_the_wait_doubles_while_measuring_changes_nothing() -> None:
-    detector = SlowdownDetector(MEASURED)
+    detector = measured_detector()
     waits = []
     for _ in range(4):
         waits.append(train(detector, 8_000))
