@@ -1,4 +1,4 @@
-"""What the schedule says about a run's next steps, from its view: learning rate, first evaluation. Imports no torch."""
+"""The learning rate of a run's next step and the step of its first evaluation, from its view. Imports no torch."""
 
 from __future__ import annotations
 

@@ -150,8 +150,15 @@ def _with_points(points: tuple[ValPoint, ...], added: Sequence[EvalFinished]) ->
     """Return the points with more; whenever they are too many, about half: evenly by step, the latest, the best."""
     kept = list(points)
     for event in added:
-        bits, is_best = event.bits_per_char, event.is_best
-        kept.append(ValPoint(step=event.step, val_loss=event.val_loss, bits_per_char=bits, is_best=is_best))
+        kept.append(
+            ValPoint(
+                step=event.step,
+                val_loss=event.val_loss,
+                bits_per_char=event.bits_per_char,
+                is_best=event.is_best,
+                is_early=event.is_early,
+            )
+        )
         if len(kept) > MAX_VAL_POINTS:
             kept = _thinned_points(kept)
     return tuple(kept)

@@ -42,6 +42,8 @@ class ValPoint:
     val_loss: float
     bits_per_char: float
     is_best: bool
+    is_early: bool = False
+    """It is of some of the validation tweets, so its figure is an estimate."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,10 +86,11 @@ class SamplingController(Controller):
             self._run.send(SetSampling(sampling=sampling))
 
     def show_refusal(self, reason: str) -> bool:
-        """Show in the filter's dialog why the run refuses a setting; return whether it is open."""
-        if self._filter_dialog is not None:
-            self._filter_dialog.show_refusal(reason)
-        return self._filter_dialog is not None
+        """Show in the filter's dialog why the run refuses a setting; return whether the dialog is on the screen."""
+        if self._filter_dialog is None or not self._filter_dialog.is_mounted:
+            return False
+        self._filter_dialog.show_refusal(reason)
+        return True
 
     def _on_filter_closed(self, _answer: None) -> None:
         self._filter_dialog = None

@@ -108,7 +108,7 @@ def _loss_rows(view: RunView, unit: LossUnit) -> Iterator[Row]:
         yield "train", ((format_loss(view.smoothed_loss, unit), "train"),)
     last, best = view.last_val, view.best
     if last is not None:
-        at = f"  at {format_count(last.step)}"
+        at = f"  {'estimate ' if last.is_early else ''}at {format_count(last.step)}"
         is_best = best is not None and best.step == last.step
         note = (("  ◆ best", "val"),) if is_best else ()
         yield "validation", ((format_bits(last.bits_per_char, unit), "val"), *note, (at, "label"))

@@ -259,3 +259,16 @@ async def test_a_setting_that_the_run_refuses_is_explained_in_the_dialog_and_sho
         await opened(app, FilterDialog)
         await shows(app, "No 寿.", "must contain     none")
         assert isinstance(app.screen, FilterDialog)
+
+
+async def test_a_refusal_before_the_dialog_is_drawn_is_not_shown_in_it(stage: Stage) -> None:
+    async with filtering(stage) as (app, pilot, _):
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        screen = app.screen
+        assert isinstance(screen, MainScreen)
+        screen.sampling.action_filter()
+        assert not screen.sampling.show_refusal("No 寿.")
+        await opened(app, FilterDialog)
+        assert screen.sampling.show_refusal("No 寿.")
+        await shows(app, "No 寿.")

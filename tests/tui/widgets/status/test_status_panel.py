@@ -136,6 +136,13 @@ def test_before_the_first_evaluation_its_step_is_shown() -> None:
     assert "validation    2.49  ◆ best  at 600" in group_text(apply(early, eval_finished(600, 2.49)))
 
 
+def test_an_early_evaluation_is_shown_as_an_estimate() -> None:
+    early = replace(eval_finished(64, 3.01, is_best=False), is_early=True)
+    assert "validation    3.01  estimate at 64" in group_text(view_after(run_started(), early))
+    regular = eval_finished(600, 2.51, is_best=False)
+    assert "validation    2.51  at 600" in group_text(view_after(run_started(), early, regular))
+
+
 def test_checkpoints_with_a_name_of_their_own_are_listed_the_latest_first() -> None:
     marks = tuple(Mark(step=step, kind="saved", label=f"saved at-{step}") for step in (100, 200, 300, 400))
     text = group_text(replace(running(), marks=marks))
