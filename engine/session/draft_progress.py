@@ -35,7 +35,7 @@ class DraftProgress:
 
 
 def report_wait(reporter: Reporter, state: RunState, seconds: float) -> None:
-    """Emit in how many seconds the next tweet is due, where the drafts of the last took so long that it is late."""
+    """Emit within how many seconds the next tweet is due, where the drafts of the last took so long that it is late."""
     is_due_by_time = state.training.sample_pacing == "seconds"
     if state.sampling.has_filter and is_due_by_time and seconds > MIN_WAIT_SECONDS:
         fields = {"num_drafts": 0, "max_drafts": MAX_DRAFTS_IN_RUN, "due_in_seconds": seconds}

@@ -37,7 +37,7 @@ def failure_of(tweet: DraftedTweet) -> str:
 
 
 def delay_text(view: RunView) -> str:
-    """Return what delays the next tweet: "draft 17 of 32", "next in 0:24"; empty if nothing does."""
+    """Return what delays the next tweet: "draft 17 of 32", "next within 0:24"; empty if nothing does."""
     delay = view.tweet_delayed
     if delay is None or view.phase not in {"training", "paused"}:
         return ""
@@ -46,4 +46,4 @@ def delay_text(view: RunView) -> str:
             return ""
         return f"draft {min(delay.num_drafts + 1, delay.max_drafts)} of {delay.max_drafts}"
     seconds = math.ceil(delay.elapsed_seconds + delay.due_in_seconds - view.elapsed_seconds)
-    return f"next in {format_duration(seconds)}" if seconds > 0 and view.phase == "training" else ""
+    return f"next within {format_duration(seconds)}" if seconds > 0 and view.phase == "training" else ""

@@ -40,7 +40,7 @@ class TweetDelayed(BaseEvent):
     max_drafts: Count
     """Its drafts at most."""
     due_in_seconds: Number = 0.0
-    """Training time until it is due; 0 while its drafts are sampled."""
+    """Training time until it is due, at most; 0 while its drafts are sampled."""
 
 
 @dataclass(frozen=True, kw_only=True)
