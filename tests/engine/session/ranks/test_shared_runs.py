@@ -45,10 +45,12 @@ ROUNDING = 1e-5
 REGULAR: dict[str, Any] = {
     "eval_every": 10,
     "sample_every": 15,
+    "save_every": 13,
     "max_grad_norm": 0.5,
     "weight_decay": 0.1,
     "average_lag": 0.1,
 }
+"""Settings with a lease that ends at step 13, where some runs are stopped, however many steps fit its time."""
 
 
 def test_the_settings_of_a_run_record_how_many_processes_trained_it_last(corpus: Path) -> None:
