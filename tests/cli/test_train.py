@@ -11,7 +11,17 @@ import pytest
 from engine.protocol import events as e
 from tests.cli.program import SMALL_MODEL, Cli, Finished
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.fakes import FakeSession, batch_shown, text_completed, text_traced, tweet_read, tweet_sampled, units_scored
+from tests.fakes import (
+    FakeSession,
+    batch_shown,
+    eval_finished,
+    run_started,
+    text_completed,
+    text_traced,
+    tweet_read,
+    tweet_sampled,
+    units_scored,
+)
 
 COMMON = {"event", "step", "elapsed_seconds"}
 FIELDS = {
@@ -106,6 +116,22 @@ def test_without_json_stdout_is_empty_and_stderr_reports_the_progress(cli: Cli, 
     assert ", precision and threads fixed; auto: " in ended.err
     assert "validation bits/char, best so far" in ended.err
     assert "\x1b" not in ended.err
+
+
+def test_lines_on_stderr_name_early_estimates_and_what_is_measured_later(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = replace(eval_finished(64, 3.01, is_best=False), is_early=True)
+    regular = eval_finished(70, 2.9, is_best=False)
+    end = e.RunFinished(step=70, elapsed_seconds=5.0, reason="budget", total_seconds=5.0, total_chars=10)
+    session = FakeSession((early, regular, end), run_started(tuning="threads-due"))
+    monkeypatch.setattr("engine.session.session.TrainingSession", lambda *_arguments, **_options: session)
+    ended = cli("train")
+    assert ", 1 thread, threads to be measured; " in ended.err
+    assert [line for line in ended.error_lines if line.startswith("step")] == [
+        "step 64: 3.01 validation bits/char, an early estimate",
+        "step 70: 2.90 validation bits/char",
+    ]
 
 
 def test_lines_on_stderr_count_the_refused_drafts_of_each_tweet(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

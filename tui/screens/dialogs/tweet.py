@@ -38,7 +38,7 @@ from tui.widgets.terminal_info import loss_unit_of
 _NUM_BARS = 8
 _EVALUATING = "evaluating…"
 _MAX_PREFIX_CHARS = 40
-_COPY_RULE = "Copies are found without names, links, case and punctuation."
+_COPY_RULE = "The comparison ignores names, links, case and punctuation."
 
 
 @dataclass(frozen=True, kw_only=True)

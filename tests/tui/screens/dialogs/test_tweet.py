@@ -99,9 +99,9 @@ async def test_the_dialog_shows_which_other_drafts_the_filter_refused_and_what_t
 
 async def test_the_dialog_of_a_copy_shows_what_the_comparison_ignores(stage: Stage) -> None:
     async with dialog_of(stage, replace(OF_FEED, novelty="copy")) as (app, _, _session):
-        await shows(app, "○ copy", "Copies are found without names, links, case and punctuation.")
+        await shows(app, "○ copy", "The comparison ignores names, links, case and punctuation.")
     async with dialog_of(stage) as (app, _, _session):
-        assert "Copies are found" not in screen_text(app)
+        assert "The comparison ignores" not in screen_text(app)
 
 
 async def test_a_click_and_the_arrows_move_the_cursor_over_lines(stage: Stage) -> None:
