@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -17,10 +18,9 @@ from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.compute import device, slowdown_detector
 from engine.compute.calibration import Calibration, Candidate
 from engine.compute.device import Runtime
-from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig, Tuning
+from engine.config.run import Device, RunConfig, RuntimeConfig, Setting, TrainingConfig, Tuning
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.errors import DeviceError
-from engine.model.gru import TextGenerator
 from engine.protocol import codec
 from engine.protocol import events as e
 from engine.protocol.commands import Command
@@ -45,8 +45,8 @@ from tests.engine.helpers import (
     TickingClock,
     assert_same_tensors,
     copy_of_state,
-    encoded,
     losses,
+    model_with_table,
     of_type,
     only,
     resume_config,
@@ -110,12 +110,11 @@ def warnings_of(emitted: Iterable[Event]) -> list[str]:
 
 
 def trainer_with_all(precision: str = "float32") -> tuple[Trainer, list[CorpusBatch]]:
-    """Return a trainer of two layers with dropout, and batches."""
+    """Return a trainer of two layers with dropout and an n-gram input, and batches."""
     torch.manual_seed(0)
-    shape = ModelConfig(embedding_size=4, hidden_size=6, num_layers=2, dropout=0.3)
     trainer = Trainer(
-        TextGenerator.from_config(len(encoded()[1]), shape),
-        TrainingConfig(weight_decay=0.1, max_grad_norm=0.5),
+        model_with_table(4, 6, num_layers=2, dropout=0.3),
+        TrainingConfig(weight_decay=0.1, ngram_decay=0.1, max_grad_norm=0.5),
         replace(CPU, precision=precision),
     )
     return trainer, some_batches(6)
@@ -147,6 +146,23 @@ def test_a_measurement_changes_no_weight_optimizer_state_or_generator(precision:
     assert chosen.tuning == "measured"
     assert torch.get_num_threads() == chosen.num_threads
     assert_same_tensors(everything(trainer), before)
+
+
+@pytest.mark.parametrize("precision", BOTH)
+def test_the_steps_after_a_measurement_are_those_without_one(precision: str) -> None:
+    states = []
+    for is_measured in (False, True):
+        trainer, batches = trainer_with_all(precision)
+        for number, batch in enumerate(batches):
+            if is_measured and number == 3:
+                trials = Trials(trainer, batches, lambda: False)
+                for num_threads, tried in product((1, 2), BOTH):
+                    trials.in_seconds(Candidate(num_threads=num_threads, precision=tried), 0, 8)
+                trainer.use_precision(precision)
+                CPU.apply()
+            trainer.step(batch, 0.004)
+        states.append(everything(trainer))
+    assert_same_tensors(*states)
 
 
 def test_after_a_change_of_precision_the_steps_are_those_of_a_trainer_in_it() -> None:
