@@ -62,7 +62,7 @@ class RowRmsprop:
             rate = NGRAM_RATE_FACTOR * float(learning_rate)
             if self._decay:
                 first = int(self._step_count) % DECAY_EVERY
-                self._table.weight[first::DECAY_EVERY] *= max(0.0, 1 - rate * self._decay) ** DECAY_EVERY
+                self._table.weight[first::DECAY_EVERY].mul_(max(0.0, 1 - rate * self._decay) ** DECAY_EVERY)
             self._update_touched(rate)
 
     def _update_touched(self, rate: float) -> None:
