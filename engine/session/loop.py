@@ -48,6 +48,7 @@ class TrainingLoop:
         self._clock = run.state.stopwatch.clock
         self._speed_limit = SpeedLimit(self._clock)
         self._sample_pace = Pace(lambda: run.state.stopwatch.seconds, SAMPLE_SECONDS, MAX_SAMPLE_SHARE)
+        self._sampled_with = run.state.sampling
         is_overfit = run.setup.training_data.config.overfit is not None
         self._overfit = Overfit(run, self._commands.current_sampling) if is_overfit else None
         self._pauses_at_end = pauses_at_end
@@ -212,6 +213,9 @@ class TrainingLoop:
         state, pace = self._run.state, self._sample_pace
         if state.step == state.progress.last_sample_step or not state.training.sample_every:
             return False
+        if state.sampling != self._sampled_with:  # as with a filter that was slow and is off now
+            self._sampled_with = state.sampling
+            pace.forget_share()
         is_due_by_step = is_sample_step(state.training, state.step)
         if state.training.sample_pacing == "seconds":
             return is_due_by_step or pace.allows_work

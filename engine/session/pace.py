@@ -27,7 +27,7 @@ class Pace:
         self._clock = clock
         self._min_seconds = min_seconds
         self._max_share = max_share
-        self._next = clock()
+        self._next = self._least_next = clock()
 
     @property
     def allows_work(self) -> bool:
@@ -39,6 +39,10 @@ class Pace:
         """Time until work is allowed; negative since then."""
         return self._next - self._clock()
 
+    def forget_share(self) -> None:
+        """Allow work after the least time: the next one may take another share of the time than the last."""
+        self._next = min(self._next, self._least_next)
+
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Time the work in the block, also if it fails."""
@@ -46,4 +50,5 @@ class Pace:
         try:
             yield
         finally:
-            self._next = began + max(self._min_seconds, (self._clock() - began) / self._max_share)
+            self._least_next = began + self._min_seconds
+            self._next = max(self._least_next, began + (self._clock() - began) / self._max_share)

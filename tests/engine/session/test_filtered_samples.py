@@ -214,6 +214,19 @@ def test_drafts_that_take_longer_than_two_seconds_are_reported_and_not_journalle
     assert b"TweetDelayed" not in find_run("tiny").journal_path.read_bytes()
 
 
+def test_a_tweet_waits_for_slow_drafts_no_longer_once_the_filter_is_off(corpus: Path) -> None:
+    settings: dict[str, Setting] = {"sample_pacing": "seconds", "sample_every": 100, "max_length": 20}
+    config = tiny_config(corpus, must_contain=UNLIKELY, max_steps=16, **settings)
+    without_filter = SamplingConfig(max_length=20)
+
+    emitted = run_session(config, {10: [c.SetSampling(sampling=without_filter)]}, clock=TickingClock(0.02))
+
+    assert any(delay.due_in_seconds > 60 for delay in of_type(emitted, e.TweetDelayed))
+    by_step = [tweet.step for tweet in tweets_of(emitted)]
+    assert [step for step in by_step if step <= 8] == [0, 1, 2, 4, 8]
+    assert [step for step in by_step if 8 < step < 16] == [10]
+
+
 def test_a_tweet_that_waits_after_slow_drafts_is_reported_with_its_time(corpus: Path) -> None:
     settings: dict[str, Setting] = {"sample_pacing": "seconds", "sample_every": 100, "max_length": 20}
 
