@@ -11,7 +11,7 @@ from engine.session.memory_fallback import MemoryFallback
 from engine.session.pace import Pace
 from engine.session.ranks.leader import Leader
 from engine.session.reporter import Reporter
-from engine.session.setup import RunSetup
+from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
 from engine.training.schedule import is_due, is_early_evaluation
 

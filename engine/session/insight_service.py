@@ -20,7 +20,7 @@ from engine.pieces import Pieces
 from engine.protocol.commands import Insight, MeasureBaselines
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
-from engine.session.setup import RunSetup
+from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
 
 LOG = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from engine.session.ranks.leader import Leader
 from engine.session.ranks.upcoming import upcoming_rates
 from engine.session.reporter import Reporter
 from engine.session.sampling_service import SamplingService
-from engine.session.setup import RunSetup
+from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState, finished_text
 from engine.session.thread_tuning import runtime_change
 from engine.training.schedule import budget_used, learning_rate_at

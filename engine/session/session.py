@@ -37,7 +37,7 @@ from engine.session.command_queue import CommandQueue
 from engine.session.loop import TrainingLoop
 from engine.session.reporter import EventStream, Reporter
 from engine.session.run import Run
-from engine.session.setup import prepare
+from engine.session.startup.setup import prepare
 from engine.storage.folders import RunFolder, find_run, home
 from engine.storage.journal import Journal
 from engine.storage.run_log import LogFile, log_to, log_traceback

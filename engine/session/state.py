@@ -1,6 +1,6 @@
 """`RunState`: all that changes while a run trains, in one place. `Run` owns it; its services read and update it.
 
-Used by the session's thread only. What never changes is in `RunSetup` (`engine.session.setup`).
+Used by the session's thread only. What never changes is in `RunSetup` (`engine.session.startup.setup`).
 """
 
 from __future__ import annotations

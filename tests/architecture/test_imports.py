@@ -27,7 +27,7 @@ WITHOUT_TORCH = [
     "engine.corpus.download.download",
     "engine.checkpoints.metadata",
     "engine.checkpoints.catalog",
-    "engine.session.preflight",
+    "engine.session.startup.preflight",
 ]
 ENGINE = [
     "engine.session.session",

@@ -19,7 +19,7 @@ import pytest
 import typer.main
 
 from engine.config.run import RunConfig
-from engine.session import preflight
+from engine.session.startup import preflight
 from tests.cli.program import SMALL_MODEL, Cli, write_tweets
 from tui.cli.app import app
 

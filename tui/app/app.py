@@ -16,7 +16,7 @@ from textual.screen import Screen
 from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
-from engine.session import preflight
+from engine.session.startup import preflight
 from tui.app.preferences_controller import PreferencesController, preferred_glyphs
 from tui.app.signal_controller import SignalController
 from tui.app.terminal_app import TerminalApp

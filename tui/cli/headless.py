@@ -22,7 +22,7 @@ from engine.protocol import events
 from engine.protocol.commands import Command, Pause, Stop
 from engine.protocol.events import Event
 from engine.protocol.stage import Stage
-from engine.session import preflight
+from engine.session.startup import preflight
 from tui.cli.output.progress_display import ProgressDisplay, write_line
 from tui.cli.output.run_progress import RunProgress
 from tui.cli.ranks import RunLeader

@@ -19,7 +19,7 @@ from engine.parallel.place import Place
 from engine.protocol import events
 from engine.protocol.events import Event
 from engine.protocol.stage import Stage
-from engine.session import preflight
+from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal_reader import last_event
 from engine.storage.versions import versions_of

@@ -14,8 +14,8 @@ from engine.model.gru import TextGenerator
 from engine.protocol import events
 from engine.session.ranks.generators import rank_generators
 from engine.session.run import Run
-from engine.session.setup import PRECISION_WARNING, load_into
-from engine.session.start import without_figures
+from engine.session.startup.setup import PRECISION_WARNING, load_into
+from engine.session.startup.start import without_figures
 from engine.training.trainer import Trainer
 
 

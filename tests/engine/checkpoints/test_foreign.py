@@ -18,7 +18,7 @@ from engine.errors import CheckpointError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.sampling.generation import Generator
-from engine.session import preflight
+from engine.session.startup import preflight
 from engine.storage.folders import find_run, named_checkpoint_path
 from tests.engine.helpers import run_session, tiny_config, write_corpus
 from tui.run.branching import Branch

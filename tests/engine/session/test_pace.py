@@ -19,8 +19,8 @@ from engine.protocol import commands
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.session.chosen_settings import _paced
 from engine.session.pace import MAX_SAMPLE_SHARE, MAX_SHARE, SAMPLE_SECONDS, Pace
+from engine.session.startup.chosen_settings import _paced
 from engine.training.step_report import StepReport
 from engine.training.trainer import Trainer
 from tests.engine.helpers import (

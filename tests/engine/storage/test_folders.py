@@ -12,7 +12,7 @@ from hypothesis import given
 
 from engine.config.run import RunConfig
 from engine.errors import ConfigError
-from engine.session.preflight import check
+from engine.session.startup.preflight import check
 from engine.storage import folders
 from engine.storage.folders import (
     RunFolder,

@@ -14,7 +14,7 @@ import typer
 
 from engine.config.run import Device, RuntimeConfig
 from engine.errors import StorageError
-from engine.session import preflight
+from engine.session.startup import preflight
 from engine.storage import folders
 from engine.storage.versions import versions_of
 from engine.text import harmless

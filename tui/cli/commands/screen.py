@@ -17,7 +17,7 @@ import typer
 from engine.config.presets import OVERFIT_PACE
 from engine.config.run import RunConfig, Setting
 from engine.errors import ConfigError, DistributedError, InternalError
-from engine.session import preflight
+from engine.session.startup import preflight
 from engine.storage.folders import find_run
 from tui.process.job_control import JobControl, start_job_control
 from tui.process.launch.count import AUTO, WITHOUT_GPU, may_have_gpu

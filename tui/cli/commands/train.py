@@ -103,7 +103,7 @@ def _launch(order: LaunchOrder) -> int:
     """Train in several processes, which this one launches."""
     release = _release_when_started() if order.detaches else lambda: None
 
-    from engine.session import preflight
+    from engine.session.startup import preflight
     from tui.cli.run_launcher import launch_run
 
     preflight.require_text(preflight.check(order.config))

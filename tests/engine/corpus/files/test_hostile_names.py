@@ -20,7 +20,7 @@ from engine.corpus.download.catalog import find_dataset
 from engine.errors import TweetgenError
 from engine.model.vocab import SPECIALS
 from engine.protocol.events import Event, to_json
-from engine.session.preflight import check
+from engine.session.startup.preflight import check
 from engine.storage.folders import create_run_folder, find_run, folder_of_run, named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import run_started, tweet_sampled

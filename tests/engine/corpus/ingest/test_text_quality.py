@@ -13,7 +13,7 @@ from engine.corpus.ingest.quick_check import check_corpus
 from engine.corpus.ingest.text_quality import doubt_about
 from engine.corpus.loading import load_corpus, read_tweets
 from engine.errors import CorpusError
-from engine.session import preflight
+from engine.session.startup import preflight
 
 WORDS = ("tea", "rain", "boat", "morning", "garden", "sister", "train", "window", "letter", "street", "summer")
 PAGE = """<!DOCTYPE html>

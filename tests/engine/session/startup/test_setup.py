@@ -11,8 +11,8 @@ from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.stage import Stage
-from engine.session import preflight
 from engine.session.session import TrainingSession
+from engine.session.startup import preflight
 from engine.storage.folders import find_run
 from engine.storage.journal import Journal
 from tests.engine.helpers import (
@@ -34,7 +34,9 @@ def test_a_run_stopped_just_before_its_folder_is_created_leaves_its_name_free(
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     emitted: list[e.Event] = []
     with monkeypatch.context() as patch:
-        patch.setattr("engine.session.setup.ThreadTuner.for_run", lambda *_: inbox.put(c.Stop(reason="in time")))
+        patch.setattr(
+            "engine.session.startup.setup.ThreadTuner.for_run", lambda *_: inbox.put(c.Stop(reason="in time"))
+        )
         TrainingSession(tiny_config(corpus)).run(emitted.append, inbox)
 
     assert only(emitted, e.RunFinished).reason == "in time"

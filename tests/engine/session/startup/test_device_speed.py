@@ -14,8 +14,8 @@ from engine.compute.device import Runtime
 from engine.config.presets import SpeedOf
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig
 from engine.corpus.training_data import TrainingData, load_training_data
-from engine.session import device_speed, setup
-from engine.session.device_speed import SECONDS, faster_runtime, speed_of
+from engine.session.startup import device_speed, setup
+from engine.session.startup.device_speed import SECONDS, faster_runtime, speed_of
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, tiny_config
 from tests.fakes import FakeClock

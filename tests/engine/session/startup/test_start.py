@@ -14,7 +14,7 @@ from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.protocol import events as e
-from engine.session.start import find_start, load_base
+from engine.session.startup.start import find_start, load_base
 from engine.storage.folders import find_run
 from tests.engine.helpers import (
     assert_same_tensors,

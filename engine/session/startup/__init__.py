@@ -1,0 +1,1 @@
+"""What happens before the first step of a run: its settings, its tweets, its model, and what it starts from."""
