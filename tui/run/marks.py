@@ -22,8 +22,7 @@ from engine.protocol.events import (
     SamplingChanged,
 )
 from engine.storage.folders import RUN_CHECKPOINTS
-from tui.formatting.numbers import shortened
-from tui.formatting.sampling import SETTING_LABELS, format_setting
+from engine.text import harmless
 from tui.run.drafts import FILTER_FIELDS, has_same_filter
 
 MarkKind = Literal[
@@ -31,7 +30,7 @@ MarkKind = Literal[
 ]
 
 MAX_MARKS = 2000
-_MAX_VALUE_CELLS = 20
+_MAX_VALUE_CHARS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +78,18 @@ def _sampling_marks(step: int, before: SamplingConfig, after: SamplingConfig) ->
         yield Mark(step=step, kind="temperature", label=f"temperature {after.temperature:.2f}")
     if not has_same_filter(before, after):
         changed = [name for name in FILTER_FIELDS if getattr(after, name) != getattr(before, name)]
-        values = ", ".join(
-            f"{SETTING_LABELS[name]} {shortened(format_setting(name, after), _MAX_VALUE_CELLS)}" for name in changed
-        )
+        values = ", ".join(f"{name.replace('_', ' ')} {_value(getattr(after, name))}" for name in changed)
         yield Mark(step=step, kind="filter", label=f"filter: {values}" if after.has_filter else "filter off")
+
+
+def _value(value: object) -> str:
+    """Return a setting of the filter: "on", "none", "20", "3 texts", "“morning”"."""
+    match value:
+        case tuple():
+            return f"{len(value)} {'text' if len(value) == 1 else 'texts'}" if value else "none"
+        case str():
+            return f"“{harmless(value, _MAX_VALUE_CHARS)}”" if value else "none"
+        case bool():
+            return "on" if value else "off"
+        case _:
+            return str(value)

@@ -24,7 +24,7 @@ def test_a_change_of_the_filter_and_its_undoing_are_marked() -> None:
     longer = replace(NEW, avoid=("monday",), min_length=20)
     assert marks_after((10, NEW), (20, longer), (30, NEW), (40, PLAIN)) == [
         (10, "filter: only new on"),
-        (20, "filter: avoid 1: monday, min length 20"),
+        (20, "filter: avoid 1 text, min length 20"),
         (30, "filter: avoid none, min length 0"),
         (40, "filter off"),
     ]
@@ -33,7 +33,7 @@ def test_a_change_of_the_filter_and_its_undoing_are_marked() -> None:
 def test_the_mark_of_long_texts_is_short() -> None:
     long = replace(NEW, avoid=("word",) * 900, must_contain="a long text " * 9)
     [(_, label)] = marks_after((10, long))
-    assert label == "filter: only new on, avoid 900: word, word, wo…, must contain “a long text a long…"
+    assert label == "filter: only new on, avoid 900 texts, must contain “a long text a long …”"
 
 
 def test_the_maximum_length_is_marked_as_a_change_of_a_filter_only() -> None:
