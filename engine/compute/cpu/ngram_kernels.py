@@ -14,7 +14,8 @@ import numpy.typing as npt
 from numba.extending import register_jitable
 
 from engine.compute.cpu.bfloat16 import as_float, as_stored
-from engine.compute.cpu.numba_kernels import Rows, compiled
+from engine.compute.cpu.compilation import compiled
+from engine.compute.cpu.numba_kernels import Rows
 from engine.model.ngram_codes import EMPTY_WINDOW, ORDERS, appended, context_code
 
 Ids = npt.NDArray[np.int64]  # (n,)

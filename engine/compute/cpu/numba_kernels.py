@@ -19,13 +19,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from numba import types
 from numba.extending import overload
 
 from engine.compute.cpu.bfloat16 import RELAXED, as_float, as_stored, float_of_bits
+from engine.compute.cpu.compilation import compiled, named_for
 from engine.model.vocab import PAD
 
 Rows: TypeAlias = npt.NDArray[np.floating] | npt.NDArray[np.uint16]  # (n, ...); uint16 holds bfloat16
@@ -87,7 +87,7 @@ def kernels_for(hidden_size: int) -> Kernels:
     return Kernels(*(compiled(step) for step in steps_for(hidden_size)))
 
 
-def steps_for(hidden_size: int) -> tuple[Callable[..., None], Callable[..., None]]:
+def steps_for(hidden_size: int) -> tuple[Callable[..., None], ...]:
     """Return the passes of `Kernels`, forward and backward, for Numba to compile."""
     size = hidden_size
 
@@ -121,28 +121,7 @@ def steps_for(hidden_size: int) -> tuple[Callable[..., None], Callable[..., None
                 g[3 * size + j] = as_stored(c_bar, g[j])
                 g[size + j] = as_stored(h_bar * (as_float(h[j]) - n) * z * (one - z), g[j])
 
-    return forward_step, backward_step
-
-
-def compiled(function: Callable[..., None], *, may_reorder_sums: bool = False) -> Callable[..., None]:
-    """Return a function that Numba compiles on its first call and caches on disk where that is possible."""
-    fastmath = RELAXED | {"reassoc"} if may_reorder_sums else RELAXED
-    compiler = functools.partial(numba.njit, fastmath=fastmath, error_model="numpy", nogil=True)
-    try:
-        run = compiler(cache=True)(function)
-    except RuntimeError:  # no writable folder for the cache
-        return compiler()(function)
-
-    @functools.wraps(function)
-    def run_or_compile_without_cache(*arguments: Any) -> None:  # noqa: ANN401 - those of `function`
-        nonlocal run
-        try:
-            run(*arguments)
-        except OSError:  # the cache can't be written: raised after compiling, before anything is computed
-            run = compiler()(function)
-            run(*arguments)
-
-    return run_or_compile_without_cache
+    return named_for(size, forward_step, backward_step)
 
 
 def _add_rows(grads: Rows, rows: npt.NDArray[np.int64], table: Rows) -> None:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from numba.extending import register_jitable
 
 from engine.compute.cpu.bfloat16 import RELAXED
-from engine.compute.cpu.numba_kernels import Rows, compiled, steps_for
+from engine.compute.cpu.compilation import compiled, named_for
+from engine.compute.cpu.numba_kernels import Rows, steps_for
 from engine.compute.cpu.tile_product import add_product
 
 Counts = npt.NDArray[np.int64]  # (T,)
@@ -58,4 +59,4 @@ def recurrence_for(hidden_size: int) -> Recurrence:
             add_product(own, rows[:, : 3 * size], panels, size)
             end = first
 
-    return Recurrence(compiled(forward), compiled(backward))
+    return Recurrence(*(compiled(function) for function in named_for(size, forward, backward)))

@@ -18,9 +18,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from engine.compute.cpu.compilation import compiled
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.ngram_kernels import add_next_rows
-from engine.compute.cpu.numba_kernels import Rows, compiled, kernels_for
+from engine.compute.cpu.numba_kernels import Rows, kernels_for
 
 _BLOCK_ROWS = 4
 _THREADED_BYTES = 3 * 2**19

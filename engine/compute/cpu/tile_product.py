@@ -17,7 +17,8 @@ from numba import types
 from numba.core import cgutils as untyped_cgutils
 from numba.extending import intrinsic, register_jitable
 
-from engine.compute.cpu.numba_kernels import Rows, compiled
+from engine.compute.cpu.compilation import compiled
+from engine.compute.cpu.numba_kernels import Rows
 
 COLUMNS = 16 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 8
 """Columns of a tile: the sums of eight rows fill at most half of the registers."""

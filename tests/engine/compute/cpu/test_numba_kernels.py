@@ -1,17 +1,12 @@
-"""The kernels are as accurate in float32 as torch, round to bfloat16 as torch does, and need no cache on disk."""
+"""The kernels are as accurate in float32 as torch, and round to bfloat16 as torch does."""
 
 from __future__ import annotations
-
-import errno
-import os
-from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numba.core import caching
 
 from engine.compute.cpu import numba_kernels as kernels
 
@@ -74,19 +69,3 @@ def test_every_float32_is_rounded_to_bfloat16_as_by_torch(patterns: list[int]) -
 
     assert torch.equal(after.isnan(), expected.isnan())
     assert torch.equal(after.nan_to_num(nan=0.0), expected.nan_to_num(nan=0.0))
-
-
-def test_kernels_run_if_the_cache_can_not_be_written() -> None:
-    gates, before = some_rows(1.0)
-    expected, found = np.empty_like(before), np.empty_like(before)
-    kernels.kernels_for(SIZE).forward_step(gates.copy(), before.copy(), expected)
-
-    full = OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-    with (
-        mock.patch.object(caching.IndexDataCacheFile, "load", return_value=None),
-        mock.patch.object(caching.IndexDataCacheFile, "save", side_effect=full) as save,
-    ):
-        kernels.kernels_for.__wrapped__(SIZE).forward_step(gates, before, found)
-
-    assert save.called
-    assert np.array_equal(found, expected)

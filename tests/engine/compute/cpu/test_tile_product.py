@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.compute.cpu.numba_kernels import Rows, compiled
+from engine.compute.cpu.compilation import compiled
+from engine.compute.cpu.numba_kernels import Rows
 from engine.compute.cpu.tile_product import COLUMNS, add_product, pack, panels_shape
 
 
