@@ -56,11 +56,14 @@ def run_home(tmp_path: Path) -> Path:
 
 
 def program(folder: Path, *lines: events.Event) -> str:
-    """Return a script that prints these events, and its arguments to a file, and waits for the interrupt."""
+    """Return a script that prints these events, and its arguments to a file, and waits to be terminated.
+
+    It ignores interrupts, as a program does that a script has started in the background.
+    """
     printed = "\n".join(map(events.to_json, lines))
     path = folder / "program"
     path.write_text(
-        f'#!/bin/sh\ntrap "exit 0" INT\necho "$TWEETGEN_HOME" "$@" > {folder}/asked\n'
+        f'#!/bin/sh\ntrap "" INT\ntrap "exit 0" TERM\necho "$TWEETGEN_HOME" "$@" > {folder}/asked\n'
         f"cat << 'END'\n{printed}\nEND\nwhile :; do sleep 0.05; done\n",
         encoding="utf-8",
     )

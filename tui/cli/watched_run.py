@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -83,7 +82,7 @@ def watch_run(
             if output.first_step_at is not None:
                 bridge.send(SaveCheckpoint(name=_name(moment)))
         has_ended_early = output.is_over.is_set()
-        process.send_signal(signal.SIGINT)  # it ends once all is saved
+        process.terminate()  # it ends once all is saved; a background job of a script ignores interrupts
         _wait_for_end(process)
         bridge.leave()
         reader.join()
@@ -117,7 +116,7 @@ def _wait_for_end(process: subprocess.Popen[str]) -> None:
     try:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise RemoteError(f"The run did not end within {_STOP_SECONDS:g} s of the interrupt.") from error
+        raise RemoteError(f"The run did not end within {_STOP_SECONDS:g} s of the request to.") from error
 
 
 def _name(seconds: float) -> str:
