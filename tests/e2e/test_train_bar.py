@@ -20,7 +20,7 @@ def test_the_progress_bar_is_shown_while_events_go_to_a_file_and_ctrl_c_saves_an
     options = ["--data", str(tweets), *SMALL_MODEL, "--max-seconds", "900", "--run-name", "watched", "--json"]
     command = f"exec {shlex.join([sys.executable, '-m', 'tui', 'train', *options])} > {shlex.quote(str(output))}"
     terminal = open_terminal(program=("/bin/sh", "-c", command))
-    terminal.wait_for(r"step [\d,]+  epoch [\d.]+  loss [\d.]+ .*stops in 1\d min")
+    terminal.wait_for(r"step [\d,]+  epoch [\d.]+  loss [\d.]+ bits/char .*stops in 1\d min")
     terminal.press("ctrl+c")
     assert terminal.wait_for_exit()[0] == 130
     assert terminal.is_restored

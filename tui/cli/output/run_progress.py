@@ -11,7 +11,7 @@ from engine.protocol.stage import Stage
 from engine.storage.folders import RUN_CHECKPOINTS
 from engine.text import harmless
 from tui.cli.output.progress_display import ProgressDisplay
-from tui.formatting.loss_units import format_bits, format_loss
+from tui.formatting.loss_units import format_bits, format_loss, unit_label
 from tui.formatting.numbers import format_count, format_eta, format_rate, format_report
 from tui.run.continuation import limit_text
 from tui.run.draft_texts import failure_of, refusals_of
@@ -79,7 +79,7 @@ def progress_text(view: RunView) -> str:
     parts = [
         f"step {format_count(view.step)}",
         f"epoch {view.epoch:.2f}",
-        "" if loss is None else f"loss {format_loss(loss, 'nats')}",
+        "" if loss is None else f"loss {format_loss(loss, 'bits')} {unit_label('bits')}",
         format_rate(view.chars_per_second) if view.chars_per_second else "",
         "Ctrl-C saves and stops" if eta is None else f"stops in {format_eta(eta.seconds, eta.spread_seconds)}",
     ]
