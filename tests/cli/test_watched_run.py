@@ -18,12 +18,13 @@ from tui.cli import watched_run
 from tui.cli.watched_run import watch_run
 
 
-class SavingBridge:
-    """A bridge to a run that saves at once."""
+class AskingBridge:
+    """A bridge to the script: a file in the folder "asked" for each checkpoint asked for."""
 
     def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder.path.parents[1] / "checkpoints"
-        self._folder.mkdir()
+        self._asked = folder.path.parents[1] / "asked"
+        for path in (self._asked, self._asked.with_name("checkpoints")):
+            path.mkdir()
 
     def connect(self) -> None:
         """Do nothing."""
@@ -33,7 +34,7 @@ class SavingBridge:
 
     def send(self, command: Command) -> None:
         assert isinstance(command, SaveCheckpoint)
-        (self._folder / f"{command.name}.safetensors").touch()
+        (self._asked / str(command.name)).touch()
 
 
 def wait_for_a_step(output: watched_run._Output, _: float) -> None:
@@ -43,7 +44,7 @@ def wait_for_a_step(output: watched_run._Output, _: float) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched_run, "RemoteBridge", SavingBridge)
+    monkeypatch.setattr(watched_run, "RemoteBridge", AskingBridge)
     monkeypatch.setattr(watched_run, "_wait", wait_for_a_step)
 
 
@@ -56,15 +57,33 @@ def run_home(tmp_path: Path) -> Path:
 
 
 def program(folder: Path, *lines: events.Event) -> str:
-    """Return a script that prints these events, and its arguments to a file, and waits to be terminated.
+    """Return a script that prints these events, and its arguments to a file, and saves until it is terminated.
 
     It ignores interrupts, as a program does that a script has started in the background.
     """
     printed = "\n".join(map(events.to_json, lines))
+    saved = events.to_json(
+        events.CheckpointSaved(step=1, elapsed_seconds=1.0, name="NAME", path="NAME", bits_per_char=None)
+    )
     path = folder / "program"
     path.write_text(
-        f'#!/bin/sh\ntrap "" INT\ntrap "exit 0" TERM\necho "$TWEETGEN_HOME" "$@" > {folder}/asked\n'
-        f"cat << 'END'\n{printed}\nEND\nwhile :; do sleep 0.05; done\n",
+        f"""#!/bin/sh
+trap "" INT
+trap "exit 0" TERM
+echo "$TWEETGEN_HOME" "$@" > {folder}/asked
+cat << 'END'
+{printed}
+END
+while sleep 0.05; do
+    for name in $(ls -v "$TWEETGEN_HOME/asked"); do
+        rm "$TWEETGEN_HOME/asked/$name"
+        touch "$TWEETGEN_HOME/checkpoints/$name.safetensors"
+        sed "s/NAME/$name/" << 'END'
+{saved}
+END
+    done
+done
+""",
         encoding="utf-8",
     )
     path.chmod(0o700)

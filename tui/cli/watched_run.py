@@ -34,10 +34,14 @@ _STOP_SECONDS = 30.0
 class _Output:
     """What the process has printed so far; set by the thread that reads it."""
 
+    last_name: str
+    """The name of the last checkpoint asked for."""
     first_step_at: float | None = None
     """As `time.monotonic()`."""
     failure: events.RunFailed | None = None
     has_started: threading.Event = field(default_factory=threading.Event)
+    """Also set at the end."""
+    has_saved_last: threading.Event = field(default_factory=threading.Event)
     """Also set at the end."""
     is_over: threading.Event = field(default_factory=threading.Event)
 
@@ -49,11 +53,13 @@ class _Output:
                     self.has_started.set()
                 case events.StepsFinished() if self.first_step_at is None:
                     self.first_step_at = time.monotonic()
+                case events.CheckpointSaved(name=self.last_name):
+                    self.has_saved_last.set()
                 case events.RunFailed() as failure:
                     self.failure = failure
                     break
-        self.is_over.set()
-        self.has_started.set()
+        for event in (self.is_over, self.has_started, self.has_saved_last):
+            event.set()
 
 
 def watch_run(
@@ -68,7 +74,7 @@ def watch_run(
 
     _share_cache(home)
     moments = [moment for moment in MOMENTS if moment < seconds] + [seconds]
-    output, began = _Output(), time.monotonic()
+    output, began = _Output(last_name=_name(seconds)), time.monotonic()
     with _process(options, home, python) as process:
         reader = threading.Thread(target=output.read, args=(process.stdout,), daemon=True)
         reader.start()
@@ -81,6 +87,8 @@ def watch_run(
             _wait(output, began + moment)
             if output.first_step_at is not None:
                 bridge.send(SaveCheckpoint(name=_name(moment)))
+        if output.first_step_at is not None:
+            output.has_saved_last.wait(_STOP_SECONDS)  # a signal overtakes a command
         has_ended_early = output.is_over.is_set()
         process.terminate()  # it ends once all is saved; a background job of a script ignores interrupts
         _wait_for_end(process)
