@@ -1,0 +1,1 @@
+"""Trained models for other programs: a web page, a folder as model hubs read it, an ONNX graph. Never trains."""
