@@ -156,12 +156,12 @@ def latest_of(run: RunFolder) -> Path:
 
 
 def may_read_files(path: Path, info: CheckpointInfo) -> bool:
-    """Return whether the training files that a checkpoint names may be read unasked: the checkpoint is a local one.
+    """Return whether the training tweets of a checkpoint may be read unasked: it is a local one, or they are embedded.
 
     Symbolic links are resolved on both sides: the data folder or a run may be on another disk.
     """
     if not info.corpus.files or info.is_imported:
-        return not info.corpus.files
+        return not info.corpus.files and info.knows_corpus
     folder = os.path.dirname(os.path.realpath(path))
     own = (home() / "checkpoints", *(home() / "runs").glob("*/checkpoints"))
     return any(os.path.realpath(each) == folder for each in own)
@@ -170,9 +170,12 @@ def may_read_files(path: Path, info: CheckpointInfo) -> bool:
 def require_trusted_corpus(path: Path, info: CheckpointInfo, named: Iterable[str] = ()) -> None:
     """Raise `CheckpointError` if a checkpoint from elsewhere names files, which can be any file of this machine.
 
-    They may be read if the user has `named` every one of them too.
+    They may be read if the user has `named` every one of them too. One that names no tweets at all is refused as well.
     """
     confirmed = {os.path.realpath(os.path.expanduser(file)) for file in named}
+    if not info.knows_corpus:
+        hint = "Omit --baselines and --quality, which need them." if confirmed else "Name other tweets: --data FILE"
+        raise CheckpointError(f"{path.name} does not say which tweets it was trained on.", hint)
     if not may_read_files(path, info) and not confirmed.issuperset(map(os.path.realpath, info.corpus.files)):
         raise CheckpointError(
             f"{path.name} comes from elsewhere. It was trained on {', '.join(info.corpus.files)}, "

@@ -109,7 +109,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise damaged(path, str(error)) from error
     if _digest(tensors) != digest:
         raise damaged(path, "the checksum of its tensors does not match")
-    if problem := _invalid_values(tensors):
+    if problem := invalid_values(tensors):
         raise damaged(path, problem)
     return Checkpoint(info, tensors)
 
@@ -142,7 +142,7 @@ def _mismatch(info: CheckpointInfo, tensor_specs: dict[str, TensorSpec]) -> str:
     return ""
 
 
-def _invalid_values(tensors: dict[str, Tensor]) -> str:
+def invalid_values(tensors: dict[str, Tensor]) -> str:
     """Return why training can't have produced these tensors, or ""."""
     for name, tensor in tensors.items():
         if tensor.dtype.is_floating_point and tensor.numel():

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.checkpoints.catalog import find_listed, pin_path, resolve_checkpoint
 from engine.checkpoints.metadata import open_checkpoint
@@ -16,6 +18,9 @@ from engine.errors import CheckpointError, StorageError
 from engine.storage.atomic_write import storage_errors, write_atomically
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_checkpoint_path
+
+if TYPE_CHECKING:
+    from engine.checkpoints.checkpoint import Checkpoint
 
 
 def delete_checkpoint(name: str) -> Path:
@@ -98,12 +103,14 @@ def export_bytes(name: str) -> bytes:
     return _checked_content(resolve_checkpoint(name))
 
 
-def import_checkpoint(source: Path, name: str, *, replace: bool) -> Path:
-    """Check a checkpoint file and save it under a name; return the file written.
+def import_checkpoint(
+    source: Path, name: str, *, replace: bool, load: Callable[[Path], Checkpoint] | None = None
+) -> Path:
+    """Check a checkpoint and save it under a name; return the file written. `load` reads what is no checkpoint file.
 
     The copy is marked as imported, so that the training files that it names are never read unasked.
 
-    Raises `CheckpointError` if the file is missing, damaged or foreign, or the name is pinned, or taken and not to be
+    Raises `CheckpointError` if the source is missing, damaged or foreign, or the name is pinned, or taken and not to be
     replaced; `ConfigError` if the name is invalid; `StorageError`.
     """
     target = named_checkpoint_path(name)
@@ -117,7 +124,7 @@ def import_checkpoint(source: Path, name: str, *, replace: bool) -> Path:
         save_checkpoint,
     )
 
-    checkpoint = load_checkpoint(source)
+    checkpoint = (load or load_checkpoint)(source)
     save_checkpoint(target, dataclasses.replace(checkpoint.info, is_imported=True), checkpoint.tensors)
     return target
 

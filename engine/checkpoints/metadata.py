@@ -42,7 +42,8 @@ class CheckpointInfo:
     corpus_name: str
     corpus: CorpusConfig
     corpus_digest: str
-    """Hash of the training tweets: a resume continues at `position` only if it is unchanged."""
+    """Hash of the training tweets: a resume continues at `position` only if it is unchanged. Empty if they are unknown,
+    see `knows_corpus`."""
     model: ModelConfig
     training: TrainingConfig
     sampling: SamplingConfig
@@ -100,6 +101,11 @@ class CheckpointInfo:
             require_between(self.finish, "last_step", 1)
             is_after = self.finish.last_step > self.finish.first_step
             require("finish", self.finish.last_step, f"after step {self.finish.first_step}", is_valid=is_after)
+
+    @property
+    def knows_corpus(self) -> bool:
+        """Whether `corpus` is what it was trained on; a model that was imported from a hub's folder lacks it."""
+        return self.corpus_digest != ""
 
     @property
     def is_evaluation_stale(self) -> bool:

@@ -20,7 +20,20 @@ from engine.errors import TweetgenError
 from engine.text import harmless_lines
 from tui.cli.help_page import CommandWithHelp, GroupWithHelp
 
-NAMES = ("lesson", "train", "attach", "generate", "evaluate", "xray", "bench", "checkpoints", "runs", "data", "doctor")
+NAMES = (
+    "lesson",
+    "train",
+    "attach",
+    "generate",
+    "evaluate",
+    "xray",
+    "bench",
+    "checkpoints",
+    "export",
+    "runs",
+    "data",
+    "doctor",
+)
 
 _PLAIN_WORDS = (
     (r"Input should be a valid (\w+), unable to parse string.*", r"Not a valid \1."),

@@ -122,18 +122,28 @@ def export(
 
 @app.command("import")
 def import_(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A checkpoint file, or - for standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="A checkpoint file, a folder that export hub wrote, or - for standard input."
+        ),
+    ],
     *,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name to store it under; by default that of the file.")
+        str | None, typer.Option(metavar="NAME", help="Name to store it under; by default that of the file or folder.")
     ] = None,
     force: Force = False,
 ) -> None:
-    """Verify a checkpoint file and store it under a name."""
+    """Verify a checkpoint file or a model folder, and store it under a name."""
+    source = Path(file).expanduser()
     if file == _STANDARD_STREAM:
         path = _import_standard_input(name, replace=force)
+    elif source.is_dir():
+        from engine.export.hub.read import read_folder
+
+        name = name if name is not None else source.resolve().name
+        path = checkpoint_files.import_checkpoint(source, name, replace=force, load=read_folder)
     else:
-        source = Path(file).expanduser()
         name = name if name is not None else source.name.removesuffix(SUFFIX)
         path = checkpoint_files.import_checkpoint(source, name, replace=force)
     _report(f"imported as {path.stem}")

@@ -1,0 +1,1 @@
+"""Files that an exported model folder contains as they are here."""

@@ -1,0 +1,76 @@
+"""`tweetgen-tui export`: a trained model for other programs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.checkpoints.catalog import resolve_checkpoint
+from engine.errors import ConfigError
+from engine.text import harmless
+from tui.cli.help_page import CommandGroup
+from tui.cli.output.progress_display import show_progress
+from tui.formatting.numbers import format_size
+
+app = CommandGroup("Export a model for other programs.")
+Exported = Annotated[
+    str, typer.Argument(metavar="NAME-OR-PATH", help="Name as listed by checkpoints list, a run, or a file.")
+]
+
+
+@app.command()
+def hub(
+    name: Exported,
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder to create; its name is that of the model.")],
+    *,
+    license_id: Annotated[
+        str | None,
+        typer.Option(
+            "--license",
+            metavar="ID",
+            help="License of the model, by the hub's identifier: mit, apache-2.0, cc-by-4.0 ..., other or unknown. "
+            "Asked for on a terminal.",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the files of a model in an existing folder.")] = False,
+) -> None:
+    """Write a folder for a model hub: weights, settings, vocabulary, a model card and 40 lines of PyTorch.
+
+    The card counts the training tweets and the samples that copy one; it quotes none.
+
+    Examples:
+    tweetgen-tui export hub my-run/best my-model --license mit
+    """
+    path = resolve_checkpoint(name)
+    target = Path(folder).expanduser()
+
+    from engine.export.hub.licenses import OTHER, checked_license
+    from engine.export.hub.write import require_free, write_folder
+
+    require_free(target, may_replace=force)
+    license_id = checked_license(_asked_license() if license_id is None else license_id)
+    with show_progress() as on_progress:
+        written = write_folder(path, target, license_id, may_replace=force, on_progress=on_progress)
+    _report(f"exported to {target}, {format_size(written.num_bytes)}")
+    _report(written.finding)
+    if license_id == OTHER:
+        _report("Add the text of your license as LICENSE to it, and its name as license_name to the head of README.md.")
+
+
+def _asked_license() -> str:
+    """Return the answer to the question for a license. Raises `ConfigError` without a terminal to ask on."""
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            "A shared model needs a license, and there is no terminal to ask for it.",
+            "Add --license ID, such as mit, cc-by-4.0 or unknown.",
+        )
+    answer: str = typer.prompt("License of the model (mit, apache-2.0, cc-by-4.0, unknown ...)", err=True)
+    return answer
+
+
+def _report(sentence: str) -> None:
+    """Print a line on stderr."""
+    typer.echo(harmless(sentence), err=True)
