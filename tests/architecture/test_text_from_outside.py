@@ -24,6 +24,7 @@ ALLOWED_DECODERS = {
     "engine/storage/journal_reader.py": "of a line that is no event, its kind and version are counted and not shown",
     "engine/checkpoints/header.py": "the metadata, in which the info is still a text",
     "engine/checkpoints/metadata.py": "a checkpoint's info: made harmless where shown; its paths are opened",
+    "engine/export/hub/read.py": "a model folder's settings and vocabulary: as a checkpoint's info",
     "engine/parallel/handshake.py": "the names and versions of the other ranks, which errors make harmless",
     "engine/parallel/leases.py": "the leader's leases: numbers, settings and paths to open",
     "engine/parallel/ranks.py": "the other ranks' replies; events and errors make their texts harmless",

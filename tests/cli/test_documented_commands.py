@@ -47,6 +47,11 @@ NOT_RUN = {
     "tweetgen-tui data inspect FILE": "a placeholder",
     "tweetgen-tui data inspect": "names the command only",
     "tweetgen-tui data inspect big.csv --fresh --json": "takes minutes",
+    "tweetgen-tui checkpoints import my-model --name shared": "needs the folder that export hub writes: "
+    "tests/cli/test_export_hub.py",
+    "tweetgen-tui generate --checkpoint shared -n 5": "the same",
+    "tweetgen-tui train --checkpoint shared --data my.csv": "the same",
+    "python -m tests.fuzz --seconds 30 --target model_folders": "takes minutes: `.ci/run` has a short one",
     "zcat lines.gz | tweetgen-tui train --data -": "a pipe: tests/cli/test_reading_options.py",
     "time tweetgen-tui train --max-steps 1": "a figure: `train` itself runs here",
     "head -100000 big.csv > hundred.csv": "makes a large file",

@@ -40,6 +40,8 @@ COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
     ("checkpoints", "unpin"): (),
     ("checkpoints", "export"): (),
     ("checkpoints", "import"): (),
+    ("export",): (),
+    ("export", "hub"): (),
     ("runs", "list"): (),
     ("runs", "replay"): (),
     ("runs", "export"): (),
@@ -48,7 +50,7 @@ COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
 }
 FOLDING = ((), ("train",), ("evaluate",))
 """Commands whose `--help` leaves out the rare options."""
-MAX_LINES = 52
+MAX_LINES = 53
 
 
 def _words(text: str) -> str:

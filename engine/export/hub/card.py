@@ -56,7 +56,7 @@ Names, links, case and punctuation are ignored in the comparison."""
 _LIMITS = """\
 * **It remembers.** A model of a few tweets repeats names, links and whole sentences of them. Whoever has the weights
   can sample until these appear: what must stay private must not be in the training tweets.
-* It has learned spelling and style, no facts, and writes whatever its training tweets are like, offensive ones included.
+* It has learned spelling and style, no facts, and writes as its training tweets do, offensive ones included.
 * It knows {chars} characters and reads all others as `<UNK>`. `generate` ends a tweet after {length} characters."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.resources
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from engine.export.hub.settings import GenerationSettings, ModelSettings
 from engine.model.gru import TextGenerator
 from engine.protocol import codec
 from engine.protocol.stage import OnProgress, no_progress
-from engine.storage.atomic_write import new_file
+from engine.storage.atomic_write import storage_errors, sync_folder, write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +99,15 @@ def _contents(
 
 
 def _write(target: Path, contents: dict[str, bytes]) -> None:
-    """Write all files under temporary names, then rename them: a full disk leaves those that were there."""
+    """Write all files into a temporary folder, then move them: a full disk leaves those that were there."""
     try:
-        with contextlib.ExitStack() as files:
-            for name, content in contents.items():
-                files.enter_context(new_file(target / name, mode=0o666)).write(content)
+        with storage_errors(target):
+            target.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".", suffix=".tmp", dir=target) as temporary:
+                for name, content in contents.items():
+                    write_atomically(Path(temporary, name), content, mode=0o666)
+                for name in contents:
+                    os.replace(Path(temporary, name), target / name)
+            sync_folder(target)
     except StorageError as error:
         raise StorageError(error.message, "Export to another folder.") from error

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzz.target import Target
-from tests.fuzz.targets import cache, checkpoints, journals, messages, readers, settings, socket, text
+from tests.fuzz.targets import cache, checkpoints, journals, messages, model_folders, readers, settings, socket, text
 
 TARGETS: dict[str, Callable[[Path], Target]] = {
     "cache": cache.make,
     "checkpoints": checkpoints.make,
     "journals": journals.make,
     "messages": messages.make,
+    "model_folders": model_folders.make,
     "readers": readers.make,
     "settings": settings.make,
     "socket": socket.make,

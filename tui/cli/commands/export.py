@@ -37,9 +37,10 @@ def hub(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the files of a model in an existing folder.")] = False,
 ) -> None:
-    """Write a folder for a model hub: weights, settings, vocabulary, a model card and 40 lines of PyTorch.
+    """Write a folder for a model hub, with a model card and 40 lines of PyTorch.
 
-    The card counts the training tweets and the samples that copy one; it quotes none.
+    The card counts the training tweets, and the copies of them among 1,000 samples; it quotes none. `checkpoints
+    import` reads such a folder.
 
     Examples:
     tweetgen-tui export hub my-run/best my-model --license mit
