@@ -147,7 +147,7 @@ def _data(info: CheckpointInfo, measured: Measured | None) -> str:
         "training tweets": f"{measured.num_train_tweets:,}",
         "their characters": f"{measured.num_train_chars:,}",
         "their alphabet": counted(measured.alphabet_size, "character"),
-        "validation tweets": "the training tweet" if measured.is_overfit else f"{measured.num_val_tweets:,}",
+        "validation tweets": f"{measured.num_val_tweets:,}" if info.corpus.overfit is None else "the training tweet",
     }
     return f"{origin}\n\n{_table('count', counts)}"
 

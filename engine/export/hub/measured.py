@@ -35,10 +35,6 @@ _READ = 0.3
 class Measured:
     """Counts of the training tweets, and the model's figures on them."""
 
-    is_embedded: bool
-    """Whether they are the program's own, synthetic ones."""
-    is_overfit: bool
-    """Whether it is a single tweet, which is then the validation tweet, too."""
     num_train_tweets: int
     num_val_tweets: int
     num_train_chars: int
@@ -71,8 +67,6 @@ def measure(path: Path, checkpoint: Checkpoint, model: TextGenerator, on_progres
     own_bits = evaluate(model, held_out).bits_per_char
     novelty = Counter(_novelties(model, vocab, info.sampling, corpus, part_of(on_progress, _READ, 1.0)))
     return Measured(
-        is_embedded=not info.corpus.files,
-        is_overfit=info.corpus.overfit is not None,
         num_train_tweets=len(corpus.train),
         num_val_tweets=len(corpus.validation),
         num_train_chars=sum(corpus.char_counts.values()),

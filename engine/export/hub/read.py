@@ -19,6 +19,7 @@ from engine.checkpoints.header import read_header
 from engine.checkpoints.metadata import CheckpointInfo, open_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig
+from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.errors import CheckpointError, VocabError
 from engine.export.hub import GENERATION, MODEL, TIED, VOCAB, WEIGHTS
@@ -59,12 +60,17 @@ def read_folder(folder: Path) -> Checkpoint:
     tensors["generator.cpu"] = torch.Generator().manual_seed(settings.training.seed).get_state()
     if problem := invalid_values(tensors):
         raise _damaged(folder / WEIGHTS, problem)
-    info = CheckpointInfo(
-        run=folder.resolve().name,
+    return Checkpoint(_info(folder.resolve().name, settings, sampling, vocab), tensors)
+
+
+def _info(name: str, settings: ModelSettings, sampling: SamplingConfig, vocab: Vocab) -> CheckpointInfo:
+    """Return the metadata of a checkpoint before its first step, of tweets that are not known."""
+    return CheckpointInfo(
+        run=name,
         corpus_name="unknown",
         corpus=CorpusConfig(),
         corpus_digest="",
-        model=config,
+        model=settings.to_model_config(),
         training=settings.training,
         sampling=sampling,
         vocab=vocab.chars,
@@ -82,7 +88,6 @@ def read_folder(folder: Path) -> Checkpoint:
         bits_per_char=None,
         best_bits_per_char=None,
     )
-    return Checkpoint(info, tensors)
 
 
 def _damaged(path: Path, cause: str) -> CheckpointError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,17 @@ from engine.checkpoints.catalog import list_checkpoints
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.management import import_checkpoint
 from engine.config.corpus import CorpusConfig
-from engine.config.run import RuntimeConfig, TrainingConfig
+from engine.config.run import ModelConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.errors import CheckpointError
 from engine.export.hub import CARD, CODE, GENERATION, MODEL, VOCAB, WEIGHTS
 from engine.export.hub.read import MAX_JSON_BYTES, read_folder
+from engine.export.hub.settings import ModelSettings
 from engine.export.hub.write import write_folder
 from engine.protocol import events as e
 from engine.sampling.generation import Generator
 from engine.storage.folders import find_run, named_checkpoint_path
+from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.export.hub.folders import EMOJI, MANY, SHAPES, write_random_folder
 from tests.engine.helpers import CPU, assert_same_tensors, run_session, tiny_config, write_corpus
 
@@ -58,6 +60,20 @@ def test_a_folder_imported_and_exported_again_has_the_same_weights_settings_and_
     assert_same_tensors(load_file(again / WEIGHTS), load_file(first / WEIGHTS))
     for name in (MODEL, GENERATION, VOCAB, CODE):
         assert (again / name).read_bytes() == (first / name).read_bytes()
+
+
+def test_every_size_of_a_model_is_in_the_settings() -> None:
+    model = ModelConfig(
+        embedding_size=8,
+        hidden_size=8,
+        num_layers=3,
+        dropout=0.25,
+        tied_embeddings=True,
+        ngram_order=3,
+        ngram_contexts=5,
+    )
+    assert all(getattr(model, each.name) != each.default for each in fields(model))
+    assert ModelSettings.of(checkpoint_info(model=model)).to_model_config() == model
 
 
 def test_an_import_is_a_checkpoint_at_step_0_with_the_settings_of_the_folder_and_its_weights_as_averages(
