@@ -27,6 +27,7 @@ from engine.export.hub.settings import MODEL_TYPE, GenerationSettings, ModelSett
 from engine.model.gru import TextGenerator
 from engine.model.vocab import SPECIALS, Vocab
 from engine.protocol import codec
+from engine.text import harmless
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
 """Of each JSON file; a vocabulary of all characters of Unicode takes 2.4 MB."""
@@ -60,7 +61,7 @@ def read_folder(folder: Path) -> Checkpoint:
     tensors["generator.cpu"] = torch.Generator().manual_seed(settings.training.seed).get_state()
     if problem := invalid_values(tensors):
         raise _damaged(folder / WEIGHTS, problem)
-    return Checkpoint(_info(folder.resolve().name, settings, sampling, vocab), tensors)
+    return Checkpoint(_info(harmless(folder.resolve().name), settings, sampling, vocab), tensors)
 
 
 def _info(name: str, settings: ModelSettings, sampling: SamplingConfig, vocab: Vocab) -> CheckpointInfo:

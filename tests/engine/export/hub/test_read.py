@@ -122,6 +122,14 @@ def test_an_import_over_a_name_or_under_an_invalid_one_is_refused_as_of_a_file(f
     assert [entry.name for entry in list_checkpoints()] == ["back"]
 
 
+def test_a_folder_whose_name_is_not_utf_8_is_imported_under_a_name_and_exported(folder: Path) -> None:
+    strange = folder.with_name("a\udcff\x1b[2Jb")
+    folder.rename(strange)
+    path = imported(strange, "back")
+    assert load_checkpoint(path).info.run == "ab"
+    write_folder(path, strange.with_name("c\udcff"), "mit", may_replace=False)
+
+
 # Damage ---------------------------------------------------------------------------------------------------------------
 
 
