@@ -64,6 +64,7 @@ NOT_RUN = {
     "python -m tests.soak --minutes 60": "takes minutes",
     "python -m tests.rank_kills --steps 600 --data happy.csv": "takes minutes",
     "python -m tests.xray_speed --periods 5 --seconds 10": "the same",
+    "python -m tests.onnx_figures NAME": "a placeholder",
     "python -m tests.readme": "writes the docs: tests/architecture/test_docs.py compares",
     "python3 -m venv .venv && .venv/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu": "network",
     "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/tweetgen-tui": "network: `.ci/run`",

@@ -42,6 +42,7 @@ COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
     ("checkpoints", "import"): (),
     ("export",): (),
     ("export", "hub"): (),
+    ("export", "onnx"): (),
     ("runs", "list"): (),
     ("runs", "replay"): (),
     ("runs", "export"): (),

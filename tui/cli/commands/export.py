@@ -1,4 +1,4 @@
-"""`tweetgen-tui export`: a trained model for other programs."""
+"""`tweetgen-tui export`: a trained model in the forms that other programs read."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import Annotated
 import typer
 
 from engine.checkpoints.catalog import resolve_checkpoint
-from engine.errors import ConfigError
+from engine.errors import ConfigError, StorageError
 from engine.text import harmless
 from tui.cli.help_page import CommandGroup
 from tui.cli.output.progress_display import show_progress
+from tui.files.export_file import write_export
 from tui.formatting.numbers import format_size
 
-app = CommandGroup("Export a model for other programs.")
-Exported = Annotated[
-    str, typer.Argument(metavar="NAME-OR-PATH", help="Name as listed by checkpoints list, a run, or a file.")
+app = CommandGroup("Write a trained model for use without this program.")
+Name = Annotated[
+    str, typer.Argument(metavar="NAME-OR-PATH", help="Name as listed by checkpoints list, a run (its best), or a file.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 
 @app.command()
 def hub(
-    name: Exported,
+    name: Name,
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder to create; its name is that of the model.")],
     *,
     license_id: Annotated[
@@ -70,6 +72,38 @@ def _asked_license() -> str:
         )
     answer: str = typer.prompt("License of the model (mit, apache-2.0, cc-by-4.0, unknown ...)", err=True)
     return answer
+
+
+@app.command()
+def onnx(
+    name: Name,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file, such as tweets.onnx.")],
+    *,
+    force: Force = False,
+) -> None:
+    """Write a model as an ONNX graph, for ONNX Runtime and other programs.
+
+    The graph maps token ids and a state to the log-probabilities of the next characters and the new state. Its metadata
+    contain the vocabulary. Needs the package onnx.
+
+    Examples:
+    tweetgen-tui export onnx my-run/best tweets.onnx
+    """
+    path = resolve_checkpoint(name)
+
+    from engine.checkpoints.checkpoint import load_checkpoint
+    from engine.export.onnx_file.write import onnx_file
+
+    _write(Path(file).expanduser(), onnx_file(load_checkpoint(path)), force=force)
+
+
+def _write(file: Path, content: bytes, *, force: bool) -> None:
+    """Write an exported file and report it. Raises `StorageError`."""
+    try:
+        write_export(file, [content], may_replace=force)
+    except FileExistsError as error:
+        raise StorageError(f"{file} already exists.", "--force replaces it.") from error
+    _report(f"exported to {file}, {format_size(len(content))}")
 
 
 def _report(sentence: str) -> None:

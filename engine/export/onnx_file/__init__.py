@@ -1,0 +1,1 @@
+"""A model as one ONNX file: the graph in operators of ONNX, weights, and what its users need as metadata."""
