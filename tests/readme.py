@@ -1,9 +1,9 @@
-"""What README and docs show of the program, made from the program.
+"""What README, docs and manual page show of the program, made from the program.
 
-    python -m tests.readme             the tables of keys, events and scaling; a test fails if they are out of date
+    python -m tests.readme             the tables of keys, events and scaling, the manual page, the completion scripts
     python -m tests.readme pictures    these, and the pictures
 
-A test compares the tables; the pictures take minutes.
+Tests fail if the former are out of date; the pictures take minutes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from unittest import mock
 
 from engine.bench.ranks.scaling import scaling_table
 from engine.protocol.events import Event
+from tests.manual.share import write_shared_files
 from tests.pictures import take_animation, take_pictures
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.keys.key import Key
@@ -89,8 +90,9 @@ def write_tables() -> None:
 
 
 def main() -> None:
-    """Write the tables, and the pictures if they are asked for."""
+    """Write the tables and the files of `assets/share/`, and the pictures if they are asked for."""
     write_tables()
+    write_shared_files()
     if sys.argv[1:] == ["pictures"]:
         with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TERMINAL | {"TWEETGEN_HOME": home}):
             take_animation(PICTURES, Path(home) / "recorded")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
+if sys.platform == "win32":  # before the imports that need a module or signal that Windows lacks
+    sys.exit("tweetgen-tui: The program runs on Linux and macOS; on Windows, install and start it inside WSL2.")
+
 import gc
 import io
 import os
 import re
 import signal
-import sys
 import traceback
 
 from engine.errors import ConfigError, InternalError, TweetgenError

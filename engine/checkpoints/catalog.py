@@ -83,6 +83,11 @@ def _paths_by_name() -> dict[str, Path]:
     return named | of_runs
 
 
+def checkpoint_names() -> list[str]:
+    """Return the name of every checkpoint in the list, in no order, without opening any."""
+    return list(_paths_by_name())
+
+
 def checkpoint_name(path: Path) -> str:
     """Return the name of a checkpoint file in the list, or its path if it is not listed."""
     return next((name for name, listed in _paths_by_name().items() if listed == path), str(path))

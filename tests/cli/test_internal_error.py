@@ -19,7 +19,7 @@ def _raise(*_: Any, **__: Any) -> None:
 def test_an_unexpected_error_is_two_lines_that_name_the_log(
     cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "versions_of", _raise)
+    monkeypatch.setattr(doctor, "installed_versions", _raise)
     ended = cli("doctor")
     assert (ended.code, ended.out) == (3, "")
     [what, hint] = ended.error_lines
@@ -33,7 +33,7 @@ def test_without_a_writable_log_the_traceback_is_printed(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(doctor, "versions_of", _raise)
+    monkeypatch.setattr(doctor, "installed_versions", _raise)
     ended = cli("doctor")
     assert ended.code == 3
     assert ended.err.startswith("Traceback")

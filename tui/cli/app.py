@@ -8,8 +8,11 @@ import typer
 
 from engine.storage.versions import installed_version
 from tui.cli.commands import screen
+from tui.cli.completion import use_own_zsh_script
 from tui.cli.lazy_group import LazyGroup
 from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, to_run_config, with_options
+from tui.cli.output.tables import print_json
+from tui.cli.output.versions import installed_versions, system
 from tui.terminal.capabilities import GlyphSet
 
 app = typer.Typer(
@@ -20,14 +23,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+use_own_zsh_script()
+
 _SCREEN = {"rich_help_panel": "Screen"}
-
-
-def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the form of typer's callbacks
-    """Print the version and exit."""
-    if is_asked:
-        typer.echo(f"tweetgen-tui {installed_version('tweetgen-tui')}")
-        raise typer.Exit
+_HELP = {"rich_help_panel": "Help"}
 
 
 @app.callback(invoke_without_command=True)
@@ -36,8 +35,10 @@ def open_screen(
     given: GivenOptions,
     *,
     context: typer.Context,
-    version: Annotated[  # noqa: ARG001 - its callback prints it
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", **_HELP)] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="With --version: show all versions and the system as one JSON object.", **_HELP),
     ] = False,
     glyphs: Annotated[
         GlyphSet | None,
@@ -61,6 +62,11 @@ def open_screen(
     tweetgen-tui train --max-seconds 60  train without a screen
     tweetgen-tui generate -n 5           print five tweets
     """
+    if version:
+        _print_version(as_json=as_json)
+        raise typer.Exit
+    if as_json:
+        context.fail("--json goes with --version, or behind a command: tweetgen-tui generate --json")
     if context.invoked_subcommand is None:
         screen.open_screen(
             to_run_config(given),
@@ -70,3 +76,12 @@ def open_screen(
         )
     elif given or glyphs or ascii_only or on_hangup != "go-on" or nproc_per_node != 1:
         context.fail(f"Put the options behind the command: tweetgen-tui {context.invoked_subcommand} ...")
+
+
+def _print_version(*, as_json: bool) -> None:
+    """Print the version of the program, as JSON with those of Python and the libraries."""
+    version = installed_version("tweetgen-tui")
+    if as_json:
+        print_json({"version": version, "versions": installed_versions(), "system": system()})
+    else:
+        typer.echo(f"tweetgen-tui {version}")

@@ -26,11 +26,12 @@ RARE = frozenset(
 """Headings of options that a first run does not need."""
 _HEADINGS = {
     **dict.fromkeys(("--install-completion", "--show-completion"), "Shell"),
-    **dict.fromkeys(("--version", "--help-all", "--help"), "Help"),
+    **dict.fromkeys(("--help-all", "--help"), "Help"),
 }
 """Headings of options that have no `rich_help_panel`."""
 _F = TypeVar("_F", bound=Callable[..., Any])
-_EXAMPLES = "Examples:\n"
+EXAMPLES = "Examples:\n"
+"""Begins the examples in the docstring of a command."""
 _MAX_WIDTH = 100
 _MAX_LABEL_WIDTH, _MIN_TEXT_WIDTH = 25, 20
 
@@ -74,20 +75,30 @@ def print_help(command: Any, context: Any, *, with_rare: bool = False) -> None: 
     """Print the help of a command or group on stdout."""
     console = Console(highlight=False)
     width = min(console.width, _MAX_WIDTH)
-    parameters = [each for each in command.get_params(context) if not getattr(each, "hidden", False)]
+    parameters = shown_parameters(command, context)
     folds = not with_rare and any(each.name == "help_all" for each in parameters)
-    summary, _, examples = inspect.cleandoc(command.help or "").partition(_EXAMPLES)
-    pieces = re.sub(r"{(.*?)}(\.\.\.)?", r"\1", " ".join(command.collect_usage_pieces(context)))
-    console.print(Text(f"Usage: {context.command_path} {pieces}", "bold"))
+    summary, _, examples = inspect.cleandoc(command.help or "").partition(EXAMPLES)
+    console.print(Text(f"Usage: {usage(command, context)}", "bold"))
     for paragraph in summary.strip().split("\n\n"):
         console.print("", Text(_filled(paragraph, width)), sep="\n")
     if examples:
         console.print("", Text("Examples", "bold"), Text(textwrap.indent(textwrap.dedent(examples), "  ")), sep="\n")
     if isinstance(command, TyperGroup):
         _print_group(console, "Commands", _commands(command, context), width)
-    for heading, members in _by_heading(parameters).items():
+    for heading, members in by_heading(parameters).items():
         if not (folds and heading in RARE):
-            _print_group(console, heading, map(_entry, members), width)
+            _print_group(console, heading, map(entry, members), width)
+
+
+def shown_parameters(command: Any, context: Any) -> list[Any]:  # noqa: ANN401 - as above
+    """Return the arguments and options of a command, without hidden ones."""
+    return [each for each in command.get_params(context) if not getattr(each, "hidden", False)]
+
+
+def usage(command: Any, context: Any) -> str:  # noqa: ANN401 - as above
+    """Return the program, the command and what follows it, as in "tweetgen-tui xray [OPTIONS] TEXT"."""
+    pieces = re.sub(r"{(.*?)}(\.\.\.)?", r"\1", " ".join(command.collect_usage_pieces(context)))
+    return f"{context.command_path} {pieces}"
 
 
 def _filled(text: str, width: int) -> str:
@@ -102,7 +113,7 @@ def _commands(group: TyperGroup, context: Any) -> Iterator[tuple[str, str]]:  # 
         yield name, inspect.cleandoc(command.help or "").partition("\n\n")[0]
 
 
-def _by_heading(parameters: Iterable[Any]) -> dict[str, list[Any]]:
+def by_heading(parameters: Iterable[Any]) -> dict[str, list[Any]]:
     """Return arguments and options by heading: a command's own first, those about help last."""
     groups: dict[str, list[Any]] = {"Arguments": [], "Options": []}
     for each in parameters:
@@ -113,7 +124,7 @@ def _by_heading(parameters: Iterable[Any]) -> dict[str, list[Any]]:
     return {heading: each for heading, each in groups.items() if each} | {"Help": of_help}
 
 
-def _entry(parameter: Any) -> tuple[str, str]:  # noqa: ANN401 - as above
+def entry(parameter: Any) -> tuple[str, str]:  # noqa: ANN401 - as above
     """Return an argument or option as it is typed, and its help with its default."""
     text = parameter.help or ""
     if isinstance(parameter, TyperArgument):

@@ -20,6 +20,7 @@ from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingCon
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.storage.folders import home
+from tui.cli.completion import complete_checkpoint, complete_run
 from tui.cli.help_page import show_all
 from tui.files.avoided_words import avoided_words
 from tui.process.launch.count import AUTO, MAX_PROCESSES
@@ -133,6 +134,8 @@ _METAVARS = {
     "must_contain": "TEXT",
 }
 
+_COMPLETIONS = {"checkpoint": complete_checkpoint, "resume": complete_run}
+
 
 def _help_all(own: Iterable[inspect.Parameter]) -> inspect.Parameter:
     """Return the option --help-all; its help names the option for several GPUs if the command has one."""
@@ -175,6 +178,7 @@ def _parameter(group: OptionGroup, name: str) -> inspect.Parameter:
         _flag(group.config_type, name),
         help=(group.help or field_help(group.config_type)[name]) + _shown_default(group.config_type, name),
         metavar=_METAVARS.get(name) or _metavar(field_type),
+        autocompletion=_COMPLETIONS.get(name),
         rich_help_panel=group.heading,
     )
     given_type: Any = {"files": list[str], "weight": list[float], "avoid": list[str]}.get(name, field_type)

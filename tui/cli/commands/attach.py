@@ -11,13 +11,19 @@ from engine.config.run import RunConfig
 from engine.errors import RemoteError
 from engine.storage.folders import RunFolder, find_run, list_runs
 from tui.cli.commands.screen import host_factory, require_terminal, show
+from tui.cli.completion import complete_run
 from tui.process.job_control import start_job_control
 from tui.remote.socket_path import is_active, is_launched
 
 
 def attach(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="The run's name; by default the running one that started last.")
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            autocompletion=complete_run,
+            help="The run's name; by default the running one that started last.",
+        ),
     ] = None,
     *,
     read_only: Annotated[bool, typer.Option("--read-only", help="Show the run without changing it.")] = False,

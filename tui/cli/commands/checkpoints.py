@@ -18,6 +18,7 @@ from engine.errors import CheckpointError, ConfigError
 from engine.storage.atomic_write import storage_errors
 from engine.storage.folders import SUFFIX
 from engine.text import harmless
+from tui.cli.completion import complete_checkpoint
 from tui.cli.help_page import CommandGroup
 from tui.cli.output.tables import print_facts, print_json, print_table
 from tui.formatting.checkpoint_facts import bits_of, description
@@ -25,7 +26,18 @@ from tui.formatting.numbers import format_size
 
 app = CommandGroup("List, show, copy, rename, pin and delete checkpoints.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
-Listed = Annotated[str, typer.Argument(metavar="NAME", help="Name as listed by checkpoints list.")]
+Listed = Annotated[
+    str,
+    typer.Argument(metavar="NAME", autocompletion=complete_checkpoint, help="Name as listed by checkpoints list."),
+]
+ListedOrFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME-OR-PATH",
+        autocompletion=complete_checkpoint,
+        help="Name as listed by checkpoints list, or a file.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing one.")]
 _STANDARD_STREAM = "-"
 
@@ -45,7 +57,7 @@ def list_all(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME-OR-PATH", help="Name as listed by checkpoints list, or a file.")],
+    name: ListedOrFile,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -78,7 +90,10 @@ def delete(
 
 @app.command()
 def rename(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="Name as listed by checkpoints list.")],
+    old: Annotated[
+        str,
+        typer.Argument(metavar="OLD", autocompletion=complete_checkpoint, help="Name as listed by checkpoints list."),
+    ],
     new: Annotated[str, typer.Argument(metavar="NEW", help="A name that is not in use.")],
 ) -> None:
     """Rename a checkpoint that was saved by name."""
@@ -102,7 +117,7 @@ def unpin(name: Listed) -> None:
 
 @app.command("export")
 def export(
-    name: Annotated[str, typer.Argument(metavar="NAME-OR-PATH", help="Name as listed by checkpoints list, or a file.")],
+    name: ListedOrFile,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Target file or folder, or - for standard output.")],
     *,
     force: Force = False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import shutil
 import sys
 from pathlib import Path
@@ -16,12 +15,12 @@ from engine.config.run import Device, RuntimeConfig
 from engine.errors import StorageError
 from engine.session.startup import preflight
 from engine.storage import folders
-from engine.storage.versions import versions_of
 from engine.text import harmless
 from tui.cli.on_ranks import MeasuredProcesses, measure_on_ranks
 from tui.cli.options import DEVICE, GivenOptions, fields_of, with_options
 from tui.cli.output.ranks_tables import print_ranks
 from tui.cli.output.tables import print_facts, print_json
+from tui.cli.output.versions import installed_versions, system
 from tui.process.launch.count import AUTO
 from tui.terminal.capabilities import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
 
@@ -31,10 +30,6 @@ if TYPE_CHECKING:  # they import torch
     from engine.bench.ranks.sums import RanksReport
     from engine.parallel.ranks import Ranks
 
-_PACKAGES = (
-    *("tweetgen-tui", "torch", "textual", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx"),
-    *("numba", "pyarrow", "openpyxl", "libipld"),
-)
 _TORCHRUN_VARIABLES = (
     *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
     *("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS"),
@@ -84,7 +79,7 @@ def doctor(
     if given or nproc_per_node != AUTO:
         context.fail("--device and --nproc-per-node are for --distributed.")
     report = {
-        "versions": versions_of(*_PACKAGES),
+        "versions": installed_versions(),
         "machine": _machine(),
         "distributed": _distributed(),
         "folders": _folders(),
@@ -132,7 +127,7 @@ def _machine() -> dict[str, Any]:
     nvml_problem = _nvml_problem()
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     return {
-        "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "system": system(),
         "cores": available_cores(),
         "device": str(chosen.device),
         "threads_to_try": thread_counts(available_cores()),

@@ -16,6 +16,7 @@ from engine.config.run import RuntimeConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.report import counted
 from engine.errors import ConfigError, CorpusError
+from tui.cli.completion import complete_checkpoint
 from tui.cli.options import (
     MACHINE,
     TWEETS,
@@ -55,7 +56,11 @@ def evaluate(
     *,
     checkpoint: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Name or path of the checkpoint; by default the best of the latest run."),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_checkpoint,
+            help="Name or path of the checkpoint; by default the best of the latest run.",
+        ),
     ] = None,
     baselines: Annotated[
         bool,

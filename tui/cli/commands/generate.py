@@ -13,6 +13,7 @@ from engine.config.fields import with_settings
 from engine.config.run import RuntimeConfig
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
+from tui.cli.completion import complete_checkpoint
 from tui.cli.options import (
     MACHINE,
     SAMPLING,
@@ -47,7 +48,11 @@ def generate(
     ] = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Name or path of the checkpoint; by default the best of the latest run."),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_checkpoint,
+            help="Name or path of the checkpoint; by default the best of the latest run.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:

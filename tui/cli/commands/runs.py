@@ -20,6 +20,7 @@ from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal_reader import SkippedLines, last_event
 from engine.training.schedule import BUDGETS
 from tui.cli.commands.screen import host_factory, require_terminal, show
+from tui.cli.completion import complete_run
 from tui.cli.help_page import CommandGroup
 from tui.cli.output.tables import print_json, print_table
 from tui.formatting.loss_units import format_bits
@@ -30,6 +31,10 @@ from tui.remote.protocol import Greeting
 from tui.remote.socket_path import is_launched
 
 app = CommandGroup("List the runs and their states, replay or export one.")
+Run = Annotated[
+    str,
+    typer.Argument(metavar="RUN", autocompletion=complete_run, help="The run's name, or last for the latest."),
+]
 _MAX = "max"
 
 
@@ -153,7 +158,7 @@ def _to_speed(text: str) -> float:
 
 @app.command()
 def replay(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name, or last for the latest.")],
+    run: Run,
     *,
     speed: Annotated[
         float,
@@ -186,7 +191,7 @@ def replay(
 
 @app.command()
 def export(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name, or last for the latest.")],
+    run: Run,
     *,
     output: Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Write to this file. Default: standard output.")

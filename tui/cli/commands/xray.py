@@ -16,6 +16,7 @@ from engine.errors import CheckpointError, ConfigError, StorageError
 from engine.protocol.commands import HoldUnit, MapEmbeddings, MeasureReach, ScoreUnits, TraceText
 from engine.protocol.events.insight import ReachMethod
 from engine.text import clean, harmless
+from tui.cli.completion import complete_checkpoint
 from tui.cli.output.checkpoint_line import print_checkpoint
 from tui.files.export_file import write_export
 from tui.xray.view_names import ViewName
@@ -40,7 +41,11 @@ def xray(  # noqa: PLR0913 - one per option
     *,
     checkpoint: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Name or path of the checkpoint; by default the best of the latest run."),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_checkpoint,
+            help="Name or path of the checkpoint; by default the best of the latest run.",
+        ),
     ] = None,
     view: Annotated[
         ViewName | None,

@@ -1,0 +1,1 @@
+complete --command tweetgen-tui --no-files --arguments "(env _TWEETGEN_TUI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) tweetgen-tui)" --condition "env _TWEETGEN_TUI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) tweetgen-tui"
