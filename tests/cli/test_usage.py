@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -147,9 +149,33 @@ def test_version_is_one_line_on_stdout_and_h_is_short_for_help(cli: Cli) -> None
     assert re.fullmatch(r"tweetgen-tui \d+\.\d+\.\d+\S*\n", ended.out)
 
 
+def test_version_as_json_has_the_versions_and_the_system_of_doctor(cli: Cli) -> None:
+    report = cli("--version", "--json").object
+    assert cli("--json", "--version").object == report
+    assert f"tweetgen-tui {report['version']}\n" == cli("--version").out
+    doctor = cli("doctor", "--json").object
+    assert report == {
+        "version": doctor["versions"]["tweetgen-tui"],
+        "versions": doctor["versions"],
+        "system": doctor["machine"]["system"],
+    }
+    assert {"python", "torch", "textual", "numpy"} <= report["versions"].keys()
+
+
+def test_the_version_is_printed_without_importing_a_package_that_it_names() -> None:
+    code = "import runpy, sys; sys.argv[1:] = ['--version', '--json']; runpy.run_module('tui', run_name='__main__')"
+    listed = f"import atexit, sys; atexit.register(lambda: print(*sys.modules)); {code}"
+    ended = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+    version, modules = ended.stdout.splitlines()
+    assert json.loads(version)["versions"]["torch"][0].isdigit()
+    assert not {"torch", "textual", "numpy"} & set(modules.split())
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        ("--json", "--json goes with --version, or behind a command: tweetgen-tui generate --json"),
+        ("--json train", "--json goes with --version"),
         ("trian", "Did you mean 'train'"),
         ("train --hiden-size 3", "--hiden-size"),
         ("train --data", "requires an argument"),

@@ -8,16 +8,16 @@ DATE = "2026-11-28"
 PURPOSE = r"watch and steer a character\-level GRU while it learns to write tweets"
 
 DESCRIPTION = (
-    (
-        "`tweetgen-tui` trains a GRU, a small recurrent neural network, to write tweets character by character, and shows in "
-        "the terminal what it learns: the loss of every step and the tweets that it writes. Temperature, learning rate and "
-        "much else can be changed while it trains; `?` on the screen lists all keys."
-    ),
-    (
-        "Without a command the screen opens, and training starts on the tweets of `--data`, or on a corpus that is part of "
-        "the program. Everything that the screen does is also a command. Data is written to standard output, progress and "
-        "errors to standard error; an error is two lines, what is wrong and how to remedy it."
-    ),
+    """
+    `tweetgen-tui` trains a GRU, a small recurrent neural network, to write tweets character by character, and shows in
+    the terminal what it learns: the loss of every step and the tweets that it writes. Temperature, learning rate and
+    much else can be changed while it trains; `?` on the screen lists all keys.
+    """,
+    """
+    Without a command the screen opens, and training starts on the tweets of `--data`, or on a corpus that is part of
+    the program. Everything that the screen does is also a command. Data is written to standard output, progress and
+    errors to standard error; an error is two lines, what is wrong and how to remedy it.
+    """,
 )
 
 OPTIONS = (

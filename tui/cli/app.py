@@ -26,7 +26,7 @@ app = typer.Typer(
 use_own_zsh_script()
 
 _SCREEN = {"rich_help_panel": "Screen"}
-_HELP = {"rich_help_panel": "Help"}
+_SCRIPTS = {"rich_help_panel": "Scripts"}
 
 
 @app.callback(invoke_without_command=True)
@@ -35,10 +35,14 @@ def open_screen(
     given: GivenOptions,
     *,
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", **_HELP)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit; --json adds those of the libraries.")
+    ] = False,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="With --version: show all versions and the system as one JSON object.", **_HELP),
+        typer.Option(
+            "--json", help="With --version: print all versions and the system as one JSON object.", **_SCRIPTS
+        ),
     ] = False,
     glyphs: Annotated[
         GlyphSet | None,

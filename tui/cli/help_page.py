@@ -20,13 +20,13 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 RARE = frozenset(
     {
         *("File formats", "Cleaning", "Model", "Training details", "Intervals", "Sampling details", "Tweet filter"),
-        *("Machine", "Screen", "Shell", "Connection"),
+        *("Machine", "Screen", "Shell", "Scripts", "Connection"),
     }
 )
 """Headings of options that a first run does not need."""
 _HEADINGS = {
     **dict.fromkeys(("--install-completion", "--show-completion"), "Shell"),
-    **dict.fromkeys(("--help-all", "--help"), "Help"),
+    **dict.fromkeys(("--version", "--help-all", "--help"), "Help"),
 }
 """Headings of options that have no `rich_help_panel`."""
 _F = TypeVar("_F", bound=Callable[..., Any])
