@@ -73,6 +73,8 @@ NOT_RUN = {
     "uv tool install --torch-backend auto .": "network",
     'pipx install . --pip-args "--extra-index-url https://download.pytorch.org/whl/cpu"': "network",
     "pipx install .": "network",
+    "uv tool uninstall tweetgen-tui": "removes the program",
+    "pipx uninstall tweetgen-tui": "the same",
 }
 """Commands that are not run here, and why."""
 

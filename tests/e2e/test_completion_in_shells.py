@@ -20,6 +20,7 @@ TYPED = {
     "ch": "checkpoints",
     "checkpoints l": "list",
     "train --max-st": "--max-steps",
+    "--preset tu": "tutorial",
     "--data my_": "my_tweets.csv",
     "--resume fir": "first",
     "checkpoints show first/b": "first/best",

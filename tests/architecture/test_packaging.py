@@ -1,9 +1,11 @@
-"""The wheel has what the program reads, and the manual page and completion scripts where they are looked for."""
+"""What is installed: the wheel has all that the program reads, manual page and completions; the container, all extras."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -41,3 +43,13 @@ def test_the_wheel_has_every_module_and_file_that_the_program_reads(wheel: zipfi
     names = set(wheel.namelist())
     code = {str(path.relative_to(ROOT)) for package in ("engine", "tui") for path in (ROOT / package).rglob("*.py")}
     assert code | {"assets/happy.csv", "assets/base.safetensors", "tui/tweetgen.tcss"} <= names
+
+
+def test_the_container_has_every_extra_of_the_program_and_runs_it_as_a_user_with_its_data_in_a_volume() -> None:
+    file = (ROOT / "docs" / "Containerfile").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    [extras] = re.findall(r"\.whl\)\[([\w,]+)\]", file)
+    assert set(extras.split(",")) == project["optional-dependencies"].keys() - {"test", "dev"}
+    instructions = dict(line.partition(" ")[::2] for line in file.splitlines() if re.match("[A-Z]+ ", line))
+    assert instructions["USER"] == "1000"
+    assert f"TWEETGEN_HOME={instructions['VOLUME']} " in instructions["ENV"]
