@@ -30,19 +30,9 @@ OTHER_OPTIONS = {"--rows", "--output", "--help", "--check"}
 OTHER_OPTIONS |= {"--index-url", "--extra-index-url", "--torch-backend", "--pip-args"}
 OTHER_OPTIONS |= {"--nnodes", "--standalone", "--max-restarts", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-conf"}
 OTHER_OPTIONS |= {"--jobid", "--overlap", "--nodelist", "--pty"}
-OTHER_OPTIONS |= {
-    "--rm",
-    "--gpus",
-    "--ipc",
-    "--pid",
-    "--shm-size",
-    "--ulimit",
-    "--user",
-    "--network",
-    "--build-arg",
-    "--detach-keys",
-}
-"""Options of `assets/grammar/make.py`, ruff, pip, uv, pipx, torchrun, srun and docker."""
+OTHER_OPTIONS |= {"--rm", "--gpus", "--ipc", "--pid", "--shm-size", "--ulimit", "--user", "--network"}
+OTHER_OPTIONS |= {"--build-arg", "--detach-keys", "--install"}
+"""Options of `assets/grammar/make.py`, ruff, pip, uv, pipx, torchrun, srun, docker and wsl."""
 each_page = pytest.mark.parametrize("path", ALL_PAGES, ids=lambda path: path.name)
 
 

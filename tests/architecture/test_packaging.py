@@ -1,4 +1,4 @@
-"""What is installed: the wheel has all that the program reads, manual page and completions; the container, all extras."""
+"""The wheel has all that the program reads, the manual page and the completions; the container has all extras."""
 
 from __future__ import annotations
 
