@@ -11,6 +11,7 @@ import typer
 from engine.checkpoints.catalog import resolve_checkpoint
 from engine.errors import ConfigError, StorageError
 from engine.text import harmless
+from tui.cli.completion import complete_checkpoint
 from tui.cli.help_page import CommandGroup
 from tui.cli.output.progress_display import show_progress
 from tui.files.export_file import write_export
@@ -18,7 +19,12 @@ from tui.formatting.numbers import format_size
 
 app = CommandGroup("Write a trained model for use without this program.")
 Name = Annotated[
-    str, typer.Argument(metavar="NAME-OR-PATH", help="Name as listed by checkpoints list, a run (its best), or a file.")
+    str,
+    typer.Argument(
+        metavar="NAME-OR-PATH",
+        autocompletion=complete_checkpoint,
+        help="Name as listed by checkpoints list, a run (its best), or a file.",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
