@@ -170,7 +170,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeConfig:
-    """Device, precision and threads, as requested."""
+    """Device, precision and threads, as requested, and what else belongs to this machine: no checkpoint stores it."""
 
     device: Device = "auto"
     """cpu, cuda, mps, or auto: the fastest one available."""
@@ -181,6 +181,8 @@ class RuntimeConfig:
     deterministic: bool = False
     """Repeat the run bit for bit on a GPU, too, at some cost in speed: slower kernels, sizes by rule, samples and
     evaluations by steps alone. On a CPU it does what --seed does."""
+    tensorboard: str | None = None
+    """Write scalars, tweets and settings for TensorBoard to DIR/<run>, while the run trains."""
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""

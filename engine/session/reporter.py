@@ -19,6 +19,7 @@ import numpy as np
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
+from engine.export.trackers.live import LiveTracker
 from engine.protocol.commands import Command
 from engine.protocol.events import (
     CheckpointSaved,
@@ -59,8 +60,12 @@ class EventStream:
 class Reporter:
     """Emits the events of one run. Used by the session's thread only."""
 
-    def __init__(self, state: RunState, emit: Callable[[Event], None], journal: Journal) -> None:
+    def __init__(
+        self, state: RunState, emit: Callable[[Event], None], journal: Journal, tracker: LiveTracker | None = None
+    ) -> None:
+        """Emit to `emit`, to the journal, and to the `tracker` if there is one."""
         self.journal = journal
+        self._tracker = tracker
         self._state = state
         self._emit = emit
         self._has_warned_of_disk = False
@@ -72,6 +77,9 @@ class Reporter:
         self.emit_steps()
         if event_type in (RunFinished, RunFailed):
             self._finish_journal()
+            if self._tracker is not None:
+                self._tracker.flush()
+                self._warn_of_tracker(self._state.step)
         self._emit_at(self._state.step, event_type, **fields)
 
     def emit_saved(self, name: str, path: Path, info: CheckpointInfo) -> None:
@@ -142,8 +150,23 @@ class Reporter:
             problem = error
         finally:  # these steps are reported by no other event
             self._emit(event)
+            self._track(event)
         if problem is not None and not isinstance(event, RunFinished | RunFailed):  # nothing follows those
             self._warn_of_disk_at(step, problem)
+
+    def _track(self, event: Event) -> None:
+        """Pass an event to the tracker."""
+        if self._tracker is not None:
+            self._tracker.handle(event)
+            if not isinstance(event, RunFinished | RunFailed):  # nothing follows those
+                self._warn_of_tracker(event.step)
+
+    def _warn_of_tracker(self, step: int) -> None:
+        """Warn, once per run, if the tracker can't write."""
+        problem = "" if self._tracker is None else self._tracker.drain_problem()
+        if problem:
+            LOG.warning("not tracked: %s", problem)
+            self._emit_at(step, Warned, message=problem)
 
     def warn_of_disk(self, problem: TweetgenError, *, is_asked: bool = False, lost: Sequence[str] = ()) -> None:
         """Warn that something can't be saved, once per failure of the disk; `is_asked` warns again.

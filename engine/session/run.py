@@ -6,6 +6,7 @@ It decides nothing: `engine.session.loop` calls it, by the clock, by the step, o
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 from engine.config.validation import option_of
@@ -82,6 +83,7 @@ class Run:
             epochs=state.batches.epochs,
             world_size=setup.training_data.part.world_size,
             backend="" if setup.ranks is None else setup.ranks.backend,
+            started_at=time.time(),
         )
         for message in setup.warnings:
             self.reporter.emit(events.Warned, message=message)

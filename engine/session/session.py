@@ -17,6 +17,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from engine.compute.memory import is_out_of_memory
 from engine.config.run import RunConfig
@@ -28,6 +29,8 @@ from engine.errors import (
     StorageError,
     TweetgenError,
 )
+from engine.export.trackers.event_file import require_tensorboard
+from engine.export.trackers.live import LiveTracker
 from engine.parallel import leases
 from engine.parallel.ranks import Ranks
 from engine.protocol.commands import Command
@@ -120,7 +123,9 @@ class TrainingSession:
                 with _removed_on_failure(setup.folder) if resumed is None else contextlib.nullcontext():
                     journal = journal or opened.enter_context(_journal_of(setup.folder))
                     log = opened.enter_context(log_to(setup.folder.log_path))
-                self._train(Run(setup, state, Reporter(state, stream, journal)), log, stream, commands)
+                    tracker = self._tracker_of(setup.folder, opened, continues=resumed is not None or is_restarted)
+                reporter = Reporter(state, stream, journal, tracker)
+                self._train(Run(setup, state, reporter), log, stream, commands)
         except _StoppedEarly as stopped:
             stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
             self._dismiss_ranks()
@@ -136,6 +141,15 @@ class TrainingSession:
                 self._dismiss_ranks(reportable_error(error, where))
             if not isinstance(error, Exception):
                 raise
+
+    def _tracker_of(self, run: RunFolder, opened: contextlib.ExitStack, *, continues: bool) -> LiveTracker | None:
+        """Start the tracker of a run, where one is wanted. Raises `StorageError`."""
+        directory = self._config.runtime.tensorboard
+        if directory is None:
+            return None
+        require_tensorboard()
+        tracker = LiveTracker(Path(directory), run.name, continues=continues)
+        return opened.enter_context(contextlib.closing(tracker))
 
     def _train(self, run: Run, log: LogFile, stream: EventStream, commands: CommandQueue) -> None:
         """Run the loop, which emits the last event unless it fails."""

@@ -7,8 +7,10 @@ the others.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -113,6 +115,7 @@ RUN = (
     TWEET_FILTER,
     OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads", "deterministic")),
     OptionGroup("Run", RunConfig, ("run_name", "checkpoint", "resume")),
+    OptionGroup("Run", RuntimeConfig, ("tensorboard",)),
 )
 _FLAGS = {"files": "--data", "ascii": "--to-ascii"}
 _METAVARS = {
@@ -129,6 +132,7 @@ _METAVARS = {
     "run_name": "NAME",
     "checkpoint": "NAME",
     "resume": "RUN",
+    "tensorboard": "DIR",
     "prime": "TEXT",
     "avoid": "WORDS|@FILE",
     "must_contain": "TEXT",
@@ -253,5 +257,7 @@ def to_run_config(given: GivenOptions) -> RunConfig:
     settings = {**fields_of(ModelConfig, given), **fields_of(TrainingConfig, given), **sampling_settings(given)}
     settings.pop("preset", None)
     runtime = RuntimeConfig(**fields_of(RuntimeConfig, given))
+    if runtime.tensorboard is not None:  # other processes may have another working directory
+        runtime = replace(runtime, tensorboard=os.path.abspath(os.path.expanduser(runtime.tensorboard)))
     of_run = fields_of(RunConfig, given)
     return RunConfig(settings=settings, corpus=to_corpus_config(given), runtime=runtime, **of_run)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.export.trackers.records import last_remaining_steps
 from engine.protocol import events
 from engine.protocol.events import CheckpointLoaded, EvalFinished, Event, RunStarted, StepsFinished, StepsThinned
 from engine.storage.journal_reader import SkippedLines, read_journal
@@ -76,10 +77,8 @@ FORMATS: dict[str, Callable[[Path, Thinned, SkippedLines], Iterator[str]]] = {"c
 
 def _without_those_taken_back(path: Path, skipped: SkippedLines) -> Iterator[Event]:
     """Yield the events of a journal that no later event takes back. Raises `OSError`."""
-    returns = [step for event in read_journal(path) if (step := _goes_back_to(event)) is not None]
-    last_steps: list[float] = [float("inf")]  # of the events before the first return, the second, ...
-    for step in reversed(returns):
-        last_steps.append(min(step, last_steps[-1]))
+    returns = (step for event in read_journal(path) if (step := _goes_back_to(event)) is not None)
+    last_steps = last_remaining_steps(returns)
     for event in read_journal(path, skipped):
         if _goes_back_to(event) is not None and len(last_steps) > 1:
             last_steps.pop()

@@ -46,6 +46,8 @@ class RunStarted(BaseEvent):
     """What sums their gradients: nccl or gloo; empty with one process."""
     format_version: int = FORMAT_VERSION
     """Of the events that follow."""
+    started_at: float | None = None
+    """The time in seconds since 1970; None in journals of versions without this field."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 from engine.errors import StorageError
 from engine.protocol import events
@@ -51,7 +52,7 @@ class CheckpointFolder:
         with storage_errors(folder.config_path):
             is_there = folder.config_path.exists()
         settings = {"model": state.model_config, "training": state.training, "sampling": state.sampling}
-        if not self._reporter.journal.recreate_if_missing(**settings):
+        if not self._reporter.journal.recreate_if_missing(**settings, started_at=time.time()):
             return False
         what = "journal" if is_there else "folder"
         self.has_config = is_there

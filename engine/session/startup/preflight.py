@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 
 from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import ConfigError, CorpusError
+from engine.export.trackers.event_file import require_tensorboard, write_error
 from engine.storage.atomic_write import storage_errors
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import find_run, folder_of_run, home, name_taken_error
@@ -21,6 +23,8 @@ def check(config: RunConfig) -> CorpusPreview | None:
     Returns a preview of the corpus; None for the embedded tweets, and where they are those of a checkpoint.
     """
     check_storage()
+    if config.runtime.tensorboard is not None:
+        _check_tracker(Path(config.runtime.tensorboard))
     if config.run_name is not None and (folder := folder_of_run(config.run_name)).path.exists():
         if is_locked(folder.journal_path):
             raise in_use_error(folder.journal_path)
@@ -64,6 +68,17 @@ def _check_name(file: str) -> None:
             f"The file name {shown} is not UTF-8, so a resumed run could not find it again.",
             "Rename the file, or use standard input: --data - < FILE",
         ) from None
+
+
+def _check_tracker(directory: Path) -> None:
+    """Raise `ConfigError` without TensorBoard's package, `StorageError` unless its folder can be written."""
+    require_tensorboard()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise write_error(directory, error) from error
 
 
 def check_storage() -> None:

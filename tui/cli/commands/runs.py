@@ -6,13 +6,13 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
-from engine.errors import CheckpointError, StorageError
+from engine.errors import CheckpointError, ConfigError, StorageError
 from engine.protocol.codec import DecodeError, decode
 from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.file_lock import is_locked
@@ -29,6 +29,9 @@ from tui.process.job_control import start_job_control
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting
 from tui.remote.socket_path import is_launched
+
+if TYPE_CHECKING:
+    from tui.files.run_export import Thinned
 
 app = CommandGroup("List the runs and their states, replay or export one.")
 Run = Annotated[
@@ -194,15 +197,32 @@ def export(
     run: Run,
     *,
     output: Annotated[
-        str | None, typer.Option("--output", metavar="FILE", help="Write to this file. Default: standard output.")
+        str | None,
+        typer.Option(
+            "--output",
+            metavar="FILE|DIR",
+            help="Write to this file, by default to standard output; tensorboard: to DIR/<run>.",
+        ),
     ] = None,
     format_: Annotated[
-        Literal["csv", "jsonl"],
-        typer.Option("--format", metavar="csv|jsonl", help="csv: steps and evaluations as a table; jsonl: all events."),
+        Literal["csv", "jsonl", "tensorboard"],
+        typer.Option(
+            "--format",
+            metavar="csv|jsonl|tensorboard",
+            help="csv: steps and evaluations as a table; jsonl: all events; tensorboard: event files, which other "
+            "trackers import, too.",
+        ),
     ] = "csv",
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing file; tensorboard: the event files of this program.")
+    ] = False,
 ) -> None:
-    """Write the steps and evaluations of a run for other programs; stderr has what was thinned."""
+    """Write the steps and evaluations of a run for other programs; stderr has what was thinned.
+
+    Examples:
+    tweetgen-tui runs export last --output run.csv
+    tweetgen-tui runs export last --format tensorboard --output logs
+    """
     from tui.files.export_file import write_export
     from tui.files.run_export import FORMATS, Thinned
     from tui.run.journal import require_journal
@@ -210,11 +230,13 @@ def export(
     folder = find_run(run)
     require_journal(folder)
     thinned, skipped = Thinned(), SkippedLines()
-    lines = FORMATS[format_](folder.journal_path, thinned, skipped)
-    if output is None:
-        for line in lines:
+    if format_ == "tensorboard":
+        _export_to_tensorboard(folder, output, thinned, skipped, force=force)
+    elif output is None:
+        for line in FORMATS[format_](folder.journal_path, thinned, skipped):
             sys.stdout.write(line)
     else:
+        lines = FORMATS[format_](folder.journal_path, thinned, skipped)
         try:
             write_export(Path(output).expanduser(), (line.encode() for line in lines), may_replace=force)
         except FileExistsError as error:
@@ -222,3 +244,19 @@ def export(
     for sentence in (str(thinned), skipped.warning):
         if sentence:
             typer.echo(sentence, err=True)
+
+
+def _export_to_tensorboard(
+    run: RunFolder, output: str | None, thinned: Thinned, skipped: SkippedLines, *, force: bool
+) -> None:
+    """Write an event file for TensorBoard. Raises `TweetgenError`."""
+    from tui.files.tensorboard_export import export_to_tensorboard
+
+    if output is None:
+        raise ConfigError("--format tensorboard writes to a folder, and none is given.", "Add --output DIR.")
+    try:
+        export_to_tensorboard(run, Path(output).expanduser(), thinned, skipped, may_replace=force)
+    except FileExistsError as error:
+        raise StorageError(
+            f"{error} has event files already.", "--force replaces those that this program has written."
+        ) from error
