@@ -1,1 +1,4 @@
-"""Trained models for other programs: a web page, a folder as model hubs read it, an ONNX graph. Never trains."""
+"""Trained models for other programs: a web page, a folder as model hubs read it, an ONNX graph; runs for trackers.
+
+Never trains.
+"""

@@ -1,4 +1,4 @@
-"""`Reporter`: turns what happens in a run into events, for the subscriber and for the journal.
+"""`Reporter`: turns what happens in a run into events, for the subscriber, the journal and the tracker.
 
 It adds step and time, makes strings harmless, and never lets a subscriber's exception or a full disk stop the training.
 A failing disk is reported once, however often it is tried, and once more when it works again.

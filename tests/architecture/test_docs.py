@@ -32,7 +32,8 @@ OTHER_OPTIONS |= {"--nnodes", "--standalone", "--max-restarts", "--rdzv-backend"
 OTHER_OPTIONS |= {"--jobid", "--overlap", "--nodelist", "--pty"}
 OTHER_OPTIONS |= {"--rm", "--gpus", "--ipc", "--pid", "--shm-size", "--ulimit", "--user", "--network"}
 OTHER_OPTIONS |= {"--build-arg", "--detach-keys", "--install"}
-"""Options of `assets/grammar/make.py`, ruff, pip, uv, pipx, torchrun, srun, docker and wsl."""
+OTHER_OPTIONS |= {"--logdir", "--load", "--project"}
+"""Options of `assets/grammar/make.py`, ruff, pip, uv, pipx, torchrun, srun, docker, wsl, tensorboard and trackio."""
 each_page = pytest.mark.parametrize("path", ALL_PAGES, ids=lambda path: path.name)
 
 

@@ -44,6 +44,7 @@ NOT_RUN = {
     "tweetgen-tui train --nproc-per-node 2 --device cpu": "the same: tests/e2e",
     "torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m tui train --device cpu --max-steps 1000": "the same: "
     "tests/cli/test_distributed_docs.py",
+    "tensorboard --logdir logs": "a server: tests/cli/test_tensorboard.py",
     "tweetgen-tui data inspect FILE": "a placeholder",
     "tweetgen-tui data inspect": "names the command only",
     "tweetgen-tui data inspect big.csv --fresh --json": "takes minutes",

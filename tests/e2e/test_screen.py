@@ -14,6 +14,7 @@ from tests.cli.program import SMALL_MODEL, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, OpenTerminal
 from tests.e2e.journals import events_of, wait_for_end
 from tests.e2e.terminal import Terminal
+from tests.event_files import LOSS, scalars_in
 
 SLOW_DISK = """
 import time
@@ -121,9 +122,9 @@ def test_the_screen_paints_before_torch_is_loaded_and_q_quits_at_once(
 
 
 def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
-    open_terminal: OpenTerminal, tweets: Path
+    open_terminal: OpenTerminal, tweets: Path, home: Path
 ) -> None:
-    budget = ("--max-steps", "12", "--run-name", "short")
+    budget = ("--max-steps", "12", "--run-name", "short", "--tensorboard", str(home / "logs"))
     terminal = open_terminal("--data", tweets, *SMALL_MODEL, *budget, columns=80, rows=24)
     terminal.wait_for(r"■ finished: 12 steps in 0:0\d +best [\d.]+ .*at step 12 +saved: best, latest")
     terminal.wait_for("step 12 of 12")
@@ -137,6 +138,7 @@ def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
     assert terminal.wait_for_exit()[0] == 0
     assert "best" in terminal.text
     assert "tweetgen-tui --resume short --max-steps 48" in terminal.text
+    assert [step for step, _ in scalars_in(home / "logs/short")[LOSS]] == list(range(1, 25))
 
 
 def test_a_file_dropped_while_a_run_starts_replaces_it_by_a_run_on_that_file(

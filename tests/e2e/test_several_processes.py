@@ -18,6 +18,7 @@ from engine.storage.folders import RunFolder
 from tests.cli.program import PROGRAM, Cli, kill_processes_in, processes_in
 from tests.e2e.conftest import QUIET, OpenTerminal
 from tests.e2e.journals import events_of, journal_of
+from tests.event_files import LOSS, scalars_in
 from tests.waiting import wait_until
 from tui.remote.client import RemoteBridge
 from tui.remote.socket_path import is_active
@@ -89,7 +90,8 @@ def losses_in(home: Path) -> list[str]:
 def test_a_run_of_two_processes_is_steered_outlives_each_of_them_and_ends_saved_with_its_launcher(
     launcher: OpenLauncher, cli: Cli, home: Path, tweets: Path
 ) -> None:
-    process = launcher("--data", tweets, *QUIET, "--batch-size", "8", "--run-name", "shared")
+    tracked = ("--run-name", "shared", "--tensorboard", home / "logs")
+    process = launcher("--data", tweets, *QUIET, "--batch-size", "8", *tracked)
     screen = Screen(home, "shared")
     assert screen.view.started is not None
     assert (screen.view.started.world_size, screen.view.started.backend) == (2, "gloo")
@@ -107,6 +109,9 @@ def test_a_run_of_two_processes_is_steered_outlives_each_of_them_and_ends_saved_
     resumed = cli("train", "--resume", "shared", "--max-steps", str(ended.step + 5), "--threads", "1")
     assert resumed.code == 0, resumed.err
     assert events_of(home, "shared")[-1].step == ended.step + 5
+    assert len(list((home / "logs/shared").iterdir())) == 3  # the leader's, at the start and after each loss
+    points = [step for step, _ in scalars_in(home / "logs/shared")[LOSS]]
+    assert points == sorted(set(points))
 
 
 def steer(screen: Screen) -> None:
@@ -140,7 +145,7 @@ def lose(rank: int, screen: Screen, home: Path) -> None:
 def test_the_screen_launches_a_run_that_quitting_saves_and_stops(
     open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
-    screen = open_terminal(*TWO, "--data", tweets, *QUIET, "--run-name", "watched")
+    screen = open_terminal(*TWO, "--data", tweets, *QUIET, "--run-name", "watched", "--tensorboard", home / "logs")
     screen.wait_for("starting 2 processes")
     screen.wait_for(r"▶ training(.|\n)*step +[1-9](.|\n)*ranks +2, gloo")
     screen.press("q")
@@ -151,6 +156,7 @@ def test_the_screen_launches_a_run_that_quitting_saves_and_stops(
     ended = events_of(home, "watched")[-1]
     assert isinstance(ended, e.RunFinished)
     wait_until(lambda: not processes_in(home), "the end of the processes")
+    assert scalars_in(home / "logs/watched")[LOSS][-1][0] == ended.step
 
 
 def test_quitting_before_the_run_has_started_ends_its_launcher(

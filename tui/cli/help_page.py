@@ -20,7 +20,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 RARE = frozenset(
     {
         *("File formats", "Cleaning", "Model", "Training details", "Intervals", "Sampling details", "Tweet filter"),
-        *("Machine", "Screen", "Shell", "Scripts", "Connection"),
+        *("Machine", "Trackers", "Screen", "Shell", "Scripts", "Connection"),
     }
 )
 """Headings of options that a first run does not need."""

@@ -115,7 +115,7 @@ RUN = (
     TWEET_FILTER,
     OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads", "deterministic")),
     OptionGroup("Run", RunConfig, ("run_name", "checkpoint", "resume")),
-    OptionGroup("Run", RuntimeConfig, ("tensorboard",)),
+    OptionGroup("Trackers", RuntimeConfig, ("tensorboard",)),
 )
 _FLAGS = {"files": "--data", "ascii": "--to-ascii"}
 _METAVARS = {

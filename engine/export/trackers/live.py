@@ -47,16 +47,16 @@ class LiveTracker:
     def handle(self, event: Event) -> None:
         """Queue an event."""
         if isinstance(event, StepsFinished) and self._waiting.qsize() >= MAX_WAITING:
-            self._report(f"{self._file.path} can't be written: the disk does not answer.")
+            self._report("The disk does not answer", f"{self._file.path} can't be written.")
             return
         self._waiting.put((time.time(), event))
 
     def drain_problem(self) -> str:
         """Return why events are not written, once per run; else an empty text."""
-        if not self._problem or self._has_reported:
+        if self._has_reported or not self._problem:
             return ""
         self._has_reported = True
-        return f"{self._problem} The run continues; what was not written is tried again every {WRITE_SECONDS:g} s."
+        return self._problem
 
     def flush(self) -> None:
         """Wait, a moment, until all events so far are written or have failed."""
@@ -94,9 +94,12 @@ class LiveTracker:
         try:
             self._file.flush()
         except StorageError as error:
-            self._report(error.message)
+            cause = error.__cause__.strerror if isinstance(error.__cause__, OSError) else None
+            self._report(cause or error.title, error.message)
         for each in flushes:
             each.set()
 
-    def _report(self, problem: str) -> None:
-        self._problem = self._problem or problem
+    def _report(self, cause: str, detail: str) -> None:
+        """Store the first problem; the cause first, since a narrow screen cuts the message off."""
+        outlook = f"events for TensorBoard are not written, tried again every {WRITE_SECONDS:g} s; the run continues"
+        self._problem = self._problem or f"{cause}: {outlook}. {detail}"

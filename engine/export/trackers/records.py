@@ -24,7 +24,7 @@ from engine.protocol.events import (
     TweetSampled,
 )
 
-SINGLE_STEPS = 100
+SINGLE_STEPS = 1000
 """The first steps of a run, in which the loss falls fastest, are a point each."""
 
 

@@ -221,7 +221,7 @@ def export(
 
     Examples:
     tweetgen-tui runs export last --output run.csv
-    tweetgen-tui runs export last --format tensorboard --output logs
+    tweetgen-tui runs export last --format tensorboard --output runs
     """
     from tui.files.export_file import write_export
     from tui.files.run_export import FORMATS, Thinned
