@@ -40,6 +40,7 @@ FIELDS = {
         "world_size",
         "backend",
         "format_version",
+        "started_at",
     },
     "StepsFinished": COMMON | {"first_step", "train_losses", "grad_norms", "learning_rate", "chars_per_second"},
     "EvalFinished": COMMON | {"val_loss", "bits_per_char", "is_best", "is_early"},

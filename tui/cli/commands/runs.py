@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -223,7 +224,6 @@ def export(
     tweetgen-tui runs export last --output run.csv
     tweetgen-tui runs export last --format tensorboard --output runs
     """
-    from tui.files.export_file import write_export
     from tui.files.run_export import FORMATS, Thinned
     from tui.run.journal import require_journal
 
@@ -232,18 +232,24 @@ def export(
     thinned, skipped = Thinned(), SkippedLines()
     if format_ == "tensorboard":
         _export_to_tensorboard(folder, output, thinned, skipped, force=force)
-    elif output is None:
-        for line in FORMATS[format_](folder.journal_path, thinned, skipped):
-            sys.stdout.write(line)
     else:
-        lines = FORMATS[format_](folder.journal_path, thinned, skipped)
-        try:
-            write_export(Path(output).expanduser(), (line.encode() for line in lines), may_replace=force)
-        except FileExistsError as error:
-            raise StorageError(f"{output} already exists.", "--force replaces it.") from error
+        _export_lines(FORMATS[format_](folder.journal_path, thinned, skipped), output, force=force)
     for sentence in (str(thinned), skipped.warning):
         if sentence:
             typer.echo(sentence, err=True)
+
+
+def _export_lines(lines: Iterator[str], output: str | None, *, force: bool) -> None:
+    """Write lines to a file, or to standard output. Raises `StorageError`."""
+    from tui.files.export_file import write_export
+
+    if output is None:
+        sys.stdout.writelines(lines)
+        return
+    try:
+        write_export(Path(output).expanduser(), (line.encode() for line in lines), may_replace=force)
+    except FileExistsError as error:
+        raise StorageError(f"{output} already exists.", "--force replaces it.") from error
 
 
 def _export_to_tensorboard(
