@@ -25,7 +25,7 @@ from tui.formatting.numbers import pasted_line
 from tui.process.outcome import Outcome
 from tui.settings.theme import THEMES, theme_for
 from tui.terminal.capabilities import GlyphSet
-from tui.terminal.driver import MeteredDriver
+from tui.terminal.driver import MeteredDriver, ReportsMouse
 from tui.terminal.glyph_fallback import GlyphFilter
 from tui.terminal.textual_private import (
     HAS_LINUX_DRIVER,
@@ -160,8 +160,8 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
     def set_mouse(self, *, is_on: bool) -> None:
         """Have the terminal report the mouse, or release it for selecting text."""
         self.has_mouse = is_on
-        driver = driver_of(self)
-        if isinstance(driver, MeteredDriver):
+        driver: object = driver_of(self)
+        if isinstance(driver, ReportsMouse):
             driver.set_mouse_reporting(is_on=is_on)
 
     def action_mouse(self) -> None:

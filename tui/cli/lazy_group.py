@@ -21,18 +21,8 @@ from engine.text import harmless_lines
 from tui.cli.help_page import CommandWithHelp, GroupWithHelp
 
 NAMES = (
-    "lesson",
-    "train",
-    "attach",
-    "generate",
-    "evaluate",
-    "xray",
-    "bench",
-    "checkpoints",
-    "export",
-    "runs",
-    "data",
-    "doctor",
+    *("lesson", "train", "attach", "serve", "generate", "evaluate", "xray", "bench"),
+    *("checkpoints", "export", "runs", "data", "doctor"),
 )
 
 _PLAIN_WORDS = (

@@ -34,6 +34,7 @@ class KeyState:
     has_change: bool = True
     """A setting was changed, which can be undone."""
     has_steps: bool = True
+    is_in_browser: bool = False
 
     @property
     def ending(self) -> str:
@@ -68,7 +69,7 @@ def unavailable(key: Key, state: KeyState) -> str:
     return next(filter(None, (lacking(need, state) for need in key.needs)), "")
 
 
-def lacking(need: Need, state: KeyState) -> str:  # noqa: C901 - one case per need
+def lacking(need: Need, state: KeyState) -> str:  # noqa: C901, PLR0912 - one case per need
     """Return why a need isn't met, as a sentence; empty if it is."""
     match need:
         case "steering":
@@ -96,4 +97,8 @@ def lacking(need: Need, state: KeyState) -> str:  # noqa: C901 - one case per ne
             return "" if state.has_change else "Nothing to undo."
         case "steps":
             return "" if state.has_steps else "There is no step to plot yet."
+        case "files":
+            return state.refusal if state.is_in_browser else ""
+        case "a terminal":
+            return "It needs a terminal: tweetgen-tui lesson." if state.is_in_browser else ""
     assert_never(need)

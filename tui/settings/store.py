@@ -22,9 +22,9 @@ Changes = Mapping[str, object]
 class PreferencesStore:
     """The current preferences. `save` is for any thread, all else for the screen's."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Read the file; without a path, use the defaults and save nothing."""
-        self.path = path
+    def __init__(self, path: Path | None = None, *, saves: bool = True) -> None:
+        """Read the file; without a path, use the defaults. Changes are written to the file if the store `saves`."""
+        self.path = path if saves else None
         self.preferences, self.problems = read_preferences(path) if path else (Preferences(), ())
         self.on_change: Callable[[Changes], None] | None = None
         self._unsaved: deque[Changes] = deque()

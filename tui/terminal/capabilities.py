@@ -13,6 +13,9 @@ GlyphSet = Literal["braille", "block", "ascii"]
 
 ColourSystem = Literal["none", "16", "256", "truecolor"]
 
+BROWSER_DRIVER = "tui.terminal.browser_driver:BrowserDriver"
+"""What `tweetgen-tui serve` sets `TEXTUAL_DRIVER` to in the processes that it starts."""
+
 _UNICODE_ENCODINGS = {"utf8", "utf16", "utf32"}
 _COERCED = {"C.UTF-8", "C.utf8", "UTF-8"}
 """What Python sets LC_CTYPE to in the C locale (PEP 538), whatever the terminal can show."""
@@ -76,3 +79,8 @@ def multiplexer(environ: Mapping[str, str]) -> str:
 def is_over_ssh(environ: Mapping[str, str]) -> bool:
     """Return whether the program was started through ssh."""
     return any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"))
+
+
+def is_in_browser(environ: Mapping[str, str]) -> bool:
+    """Return whether the screen is drawn in a browser, by a process of `tweetgen-tui serve`."""
+    return environ.get("TEXTUAL_DRIVER") == BROWSER_DRIVER

@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from textual import events
 from textual.message import Message
@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 
 RESIZE_SECONDS = 0.1
 """Shortest interval between two resize events."""
+
+
+@runtime_checkable
+class ReportsMouse(Protocol):
+    """A driver whose mouse reporting can be switched while it runs: here, or of a browser."""
+
+    def set_mouse_reporting(self, *, is_on: bool) -> None:
+        """Turn mouse reporting on, or off so that the terminal itself selects text."""
 
 
 class MeteredDriver(LinuxDriver):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.completion import complete_run
 from tui.process.job_control import start_job_control
 from tui.remote.socket_path import is_active, is_launched
+from tui.terminal.capabilities import is_in_browser
 
 
 def attach(
@@ -37,8 +39,8 @@ def attach(
     tweetgen-tui attach
     tweetgen-tui attach my-run --read-only
     """
-    folder = _find(run)
-    if not _is_on(folder):
+    folder = find_to_show(run)
+    if not is_on(folder):
         _print_end(folder)
         return
     require_terminal("Without one: tweetgen-tui runs list.")
@@ -48,37 +50,43 @@ def attach(
     from tui.settings.preferences import preferences_path
     from tui.settings.store import PreferencesStore
 
+    is_shared = read_only and is_in_browser(os.environ)
     bridge = RemoteBridge(folder, host_factory(job_control, RunConfig()), is_read_only=read_only)
+    if is_shared:
+        bridge.refusal = "Read-only: tweetgen-tui serve was started without --control."
     try:
         view = bridge.connect()
     except RemoteError:
-        if _is_on(folder):
+        if is_on(folder):
             raise
         _print_end(folder)  # it has just ended
         sys.exit()
     job_control.set_active_run(folder.name, is_remote=True)
     bridge.welcome = _welcome(folder, is_read_only=read_only)
-    show(bridge, view, PreferencesStore(preferences_path()), job_control)
+    show(bridge, view, PreferencesStore(preferences_path(), saves=not is_shared), job_control)
 
 
-def _find(name: str | None) -> RunFolder:
+def find_to_show(name: str | None) -> RunFolder:
     """Return the run to attach to. Raises `CheckpointError` without such a run, `RemoteError` without an active one."""
     if name is not None:
         return find_run(name)
     active = _active_runs()
     if not active:
-        raise RemoteError("No run is active.", "tweetgen-tui runs list shows all runs; --resume RUN continues one.")
+        raise RemoteError(
+            "No run is active.",
+            "Start one: tweetgen-tui train --detach, or continue one of tweetgen-tui runs list with --resume RUN.",
+        )
     return active[0]
 
 
-def _is_on(folder: RunFolder) -> bool:
+def is_on(folder: RunFolder) -> bool:
     """Return whether a process trains a run, or a launcher starts its processes again."""
     return is_active(folder) or is_launched(folder)
 
 
 def _active_runs() -> list[RunFolder]:
     """Return the active runs, the latest first."""
-    active = [run for run in list_runs() if _is_on(run)]
+    active = [run for run in list_runs() if is_on(run)]
     return sorted(active, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
 
 

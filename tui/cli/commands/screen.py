@@ -22,7 +22,7 @@ from engine.storage.folders import find_run
 from tui.process.job_control import JobControl, start_job_control
 from tui.process.launch.count import AUTO, WITHOUT_GPU, may_have_gpu
 from tui.process.signals import close_terminal, handle_ending_signals, handle_signals_after_screen
-from tui.terminal.capabilities import GlyphSet, glyphs_for, is_utf8
+from tui.terminal.capabilities import GlyphSet, glyphs_for, is_in_browser, is_utf8
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
@@ -117,7 +117,9 @@ def host_factory(job_control: JobControl, config: RunConfig, history: RunView | 
 
 
 def require_terminal(hint: str) -> None:
-    """Raise `ConfigError` with this hint without a terminal to draw on."""
+    """Raise `ConfigError` with this hint without a terminal, or a browser, to draw on."""
+    if is_in_browser(os.environ):
+        return
     if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM", "") in ("", "dumb"):
         raise ConfigError("The screen needs a terminal.", hint)
 

@@ -24,8 +24,11 @@ class OpenTweetsController(Controller):
         self._open(None)
 
     def open_dropped(self, pasted: str) -> None:
-        """Open what was dropped into the terminal, which pastes its path; ignore a text that is no path."""
-        path = dropped_path(pasted)
+        """Open what was dropped into the terminal, which pastes its path; ignore a text that is no path.
+
+        A browser pastes no paths, and what is pasted into it must not show which files this machine has.
+        """
+        path = None if self._run.app.is_web else dropped_path(pasted)
         if path is not None:
             self._open(path.absolute())
 

@@ -170,6 +170,7 @@ class RunControl:
             has_prime=bool(self.shown_view.sampling.prime),
             has_change=bool(self.commands.changes),
             has_steps=bool(len(view.train_losses)),
+            is_in_browser=self.app.is_web,
         )
 
     def allows(self, need: Need) -> bool:

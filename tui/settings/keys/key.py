@@ -23,9 +23,12 @@ Need = Literal[
     "a prime",
     "a change",
     "steps",
+    "files",
+    "a terminal",
 ]
 """What an action needs of the run: that this screen may change it (`steering`) or choose another one (`switching`), a
-session that pauses (also a replay), that accepts commands, or that answers questions (also a read-only screen's)."""
+session that pauses (also a replay), that accepts commands, or that answers questions (also a read-only screen's).
+`files` are those of the machine that runs the program, which a read-only browser must not read or write."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ PROGRAM_KEYS = (
         "leaving.lesson",
         "The lesson",
         "Save and stop this run, and open the guided lesson: each idea of the tutorial on a small model.",
+        needs=("a terminal",),
     ),
     Key(
         "tab",

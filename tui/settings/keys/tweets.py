@@ -96,6 +96,7 @@ READING_KEYS = (
         "Export tweets",
         "Write the tweets of the feed, or the pinned ones, to a .txt, .csv or .jsonl file.",
         opens=True,
+        needs=("files",),
     ),
 )
 
