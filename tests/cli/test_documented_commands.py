@@ -28,6 +28,9 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 NOT_RUN = {
     "tweetgen-tui attach": "needs a running run and a terminal: tests/e2e",
     "tweetgen-tui attach my-run --read-only": "the same",
+    "tweetgen-tui serve": "needs a running run, and serves until it is ended: tests/e2e",
+    "tweetgen-tui serve my-run --port 9000": "the same",
+    "tweetgen-tui serve --control": "the same",
     "tweetgen-tui lesson": "needs a terminal: tests/tui/screens/lesson",
     "tweetgen-tui lesson --stop 4": "the same",
     "tweetgen-tui train --detach": "leaves a process: tests/e2e",

@@ -49,6 +49,7 @@ COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
     ("runs", "replay"): (),
     ("runs", "export"): (),
     ("attach",): (),
+    ("serve",): (),
     ("lesson",): (),
 }
 FOLDING = ((), ("train",), ("evaluate",))

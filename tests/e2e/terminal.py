@@ -40,7 +40,8 @@ _PARTIAL_SEQUENCE = re.compile(rb"(?:\x1b(?:\[[<=>?0-9;]{0,30})?)?\Z")
 """An incomplete escape sequence at the end of a read."""
 _INITIAL_MODES = {7: True, 25: True}
 """The private modes that are on before a program runs: autowrap and the visible cursor. All others are off."""
-_UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*[umcq]|\x1b\[\?[0-9;]*\$p|\x1b_[^\x1b]*\x1b\\|\x1bP[^\x1b]*\x1b\\")
+UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*[umcq]|\x1b\[\?[0-9;]*\$p|\x1b_[^\x1b]*\x1b\\|\x1bP[^\x1b]*\x1b\\")
+"""Sequences that pyte (0.8) would print."""
 _SYNCHRONIZED_OUTPUT = 2026
 """The mode in which a terminal delays painting until the mode is reset."""
 _SYNCHRONIZED_OUTPUT_QUERY = b"\x1b[?2026$p"
@@ -206,5 +207,5 @@ class Terminal:
             for number in numbers.split(b";"):
                 self._modes[int(number)] = state == b"h"
         # pyte (0.8) has no alternate screen: clear the screen in its place, so that only the shell's text is left
-        self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data.replace(b"\x1b[?1049l", b"\x1b[2J\x1b[H")))
+        self._stream.feed(UNKNOWN_TO_PYTE.sub(b"", data.replace(b"\x1b[?1049l", b"\x1b[2J\x1b[H")))
         return True

@@ -50,10 +50,25 @@ def test_every_need_can_be_missing_and_then_has_a_sentence() -> None:
         has_prime=False,
         has_change=False,
         has_steps=False,
+        is_in_browser=True,
     )
     for need in get_args(Need):
         assert lacking(need, KeyState()) == ""
         assert lacking(need, nothing).endswith(".")
+
+
+def test_a_read_only_browser_has_only_keys_that_change_no_run_and_touch_no_file_of_the_machine_that_trains() -> None:
+    def can_act(**state: object) -> set[str]:
+        return {key.name for key in MAIN_ACTIONS if not unavailable(key, KeyState(**state))}  # type: ignore[arg-type]
+
+    of_the_screen = {"panel_up", "panel_down", "machine", "mouse", "settings", "help", "command_palette"}
+    of_the_plot = {"unit", "log", "levels", "legend", "panes"}
+    of_the_tweets = {"copy", "pins_only", "colours", "open_xray", "show_batch"}
+    leaving = {"detach", "leave", "dismiss_alert"}
+    read_only = can_act(is_in_browser=True, refusal="Read-only.")
+    assert read_only == of_the_screen | of_the_plot | of_the_tweets | leaving
+    assert can_act(refusal="Read-only.") - read_only == {"export", "lesson"}
+    assert can_act() - can_act(is_in_browser=True) == {"lesson"}
 
 
 @pytest.mark.parametrize(("phase", "is_replay"), [("starting", False), ("finished", False), ("training", True)])

@@ -53,7 +53,7 @@ def attach(
     is_shared = read_only and is_in_browser(os.environ)
     bridge = RemoteBridge(folder, host_factory(job_control, RunConfig()), is_read_only=read_only)
     if is_shared:
-        bridge.refusal = "Read-only: tweetgen-tui serve was started without --control."
+        bridge.refusal = "Read-only: this needs tweetgen-tui serve --control."
     try:
         view = bridge.connect()
     except RemoteError:

@@ -43,9 +43,9 @@ def serve(
     """
     try:
         from tui.process.browser.server import BrowserServer
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ConfigError(
-            f"A screen in a browser needs the package textual-serve, of which {error.name} is missing.",
+            "A screen in a browser needs the package textual-serve, which is not installed.",
             "Install it in the program's environment: pip install textual-serve",
         ) from error
 

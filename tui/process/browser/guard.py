@@ -15,7 +15,7 @@ import hmac
 import re
 from dataclasses import dataclass
 
-_HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::\d{1,5})?")
+_HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
 _SAME_FOR_ALL = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
