@@ -17,13 +17,15 @@ from textual.pilot import Pilot
 
 from engine.config.run import RunConfig
 from engine.protocol.commands import SaveCheckpoint
-from tests.animation import SLOT_SECONDS, animate
-from tests.recording import at_even_times, record, to_cast
+from tests.recording import record
 from tui.app.app import TweetgenApp
 from tui.app.lesson_app import LessonApp
 from tui.lesson.progress import Progress, progress_path, write_progress
 from tui.lesson.runs import main_config, open_lesson_session
 from tui.lesson.stops import STOPS
+from tui.recording.animation import animate
+from tui.recording.cast import to_cast
+from tui.recording.frames import at_even_times
 from tui.run.bridge import Bridge
 from tui.run.engine_bridge import EngineBridge
 from tui.run.view import RunView
@@ -39,8 +41,8 @@ STILL_SIZE, SMALL_SIZE = (120, 40), (80, 24)
 DIALOG_SIZE = (100, 30)
 LESSON_SIZE = (120, 38)
 TITLE = "tweetgen-tui"
-NUM_FRAMES, NUM_STEPS = 60, 1200
-"""Of the animation: screens, and the step at which it ends."""
+NUM_FRAMES, SLOT_SECONDS, NUM_STEPS = 60, 0.3, 1200
+"""Of the animation: screens, how long each is shown, and the step at which it ends."""
 SAVE_EVERY, SAVED_AT, SHOWN_AT, LAST_STEP = 250, 400, 1100, 1200
 """Of the stills: steps between automatic checkpoints, and the steps of a named one, the main screen, the run's end."""
 DEADLINE_SECONDS = 600.0
@@ -59,7 +61,9 @@ def take_animation(folder: Path, home: Path) -> None:
     screens = record(home, *name, columns=columns, rows=rows, until=lambda text: _step_in(text) >= NUM_STEPS)
     frames = at_even_times(screens, NUM_FRAMES, SLOT_SECONDS)
     (folder / "training.cast").write_text(to_cast(frames, TITLE), encoding="utf-8")
-    (folder / "training.svg").write_text(animate([each.frame for each in frames], TITLE), encoding="utf-8")
+    (folder / "training.svg").write_text(
+        animate([each.frame for each in frames], TITLE, SLOT_SECONDS), encoding="utf-8"
+    )
 
 
 def _step_in(text: str) -> int:

@@ -9,8 +9,9 @@ import pytest
 from tests import recording
 from tests.cli.program import processes_in
 from tests.e2e.conftest import SCRIPTED
-from tests.recording import Frame, record
+from tests.recording import record
 from tests.waiting import wait_until
+from tui.recording.frames import Frame
 
 SIZE = {"columns": 80, "rows": 24}
 

@@ -1,4 +1,4 @@
-"""Screens of a terminal as one animated SVG, which a README shows like any picture.
+"""Screens of a terminal as one animated SVG, which a README shows like any picture: without scripts or fonts.
 
 Each line of the screen is written once for as long as it stays the same: a group that CSS makes visible for its share
 of the loop. A viewer without animation shows the last screen.
@@ -6,15 +6,16 @@ of the loop. A viewer without animation shows the last screen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from xml.sax.saxutils import escape
 
-from tests.recording import Frame, Line, Style
+from tui.recording.frames import Frame, Line, Style
 
-SLOT_SECONDS = 0.3
-HELD_SLOTS = 12
-"""The last screen stays for this many more."""
+_HELD_SECONDS = 3.6
+"""How much longer the last screen stays."""
 CELL_HEIGHT = 24.4
 _CELL_WIDTH, _FONT_SIZE = 12.2, 20
 _MARGIN, _TITLE_HEIGHT = 10, 40
@@ -22,10 +23,29 @@ _FOREGROUND = "c5c8c6"
 _BUTTONS = ("ff5f57", "febc2e", "28c840")
 
 
-def animate(frames: Sequence[Frame], title: str) -> str:
-    """Return screens of one size, each shown for `SLOT_SECONDS`, as one SVG that loops over them."""
+@dataclass(frozen=True)
+class _Loop:
+    """The slots of a loop over frames: one each, and more for the last one."""
+
+    num_frames: int
+    slot_seconds: float
+
+    @property
+    def num_held(self) -> int:
+        """Slots that are added to the last frame's."""
+        return max(round(_HELD_SECONDS / self.slot_seconds), 1)
+
+    @property
+    def num_slots(self) -> int:
+        """All slots."""
+        return self.num_frames + self.num_held
+
+
+def animate(frames: Sequence[Frame], title: str, slot_seconds: float) -> str:
+    """Return screens of one size, each shown for `slot_seconds`, as one SVG that loops over them."""
+    loop = _Loop(len(frames), slot_seconds)
     classes: dict[str, str] = {}
-    background = _background(frames[-1])
+    background = _most_frequent(style.background for line in frames[-1] for _, style in line)
     groups: list[str] = []
     durations: set[int] = set()
     for y in range(len(frames[0])):
@@ -34,10 +54,10 @@ def animate(frames: Sequence[Frame], title: str) -> str:
             if not content:
                 continue
             is_last = end == len(frames)
-            duration = end - start + (HELD_SLOTS if is_last else 0)
+            duration = end - start + (loop.num_held if is_last else 0)
             durations.add(duration)
-            groups.append(_group(y, content, start, duration, len(frames), is_last=is_last))
-    return _document(frames[0], title, background, _styles(classes, durations, len(frames)), groups)
+            groups.append(_group(y, content, start, duration, loop, is_last=is_last))
+    return _document(frames[-1], title, background, _styles(classes, durations, loop), groups)
 
 
 def _unchanged(lines: Sequence[Line]) -> Iterator[tuple[int, int]]:
@@ -49,14 +69,13 @@ def _unchanged(lines: Sequence[Line]) -> Iterator[tuple[int, int]]:
             start = number
 
 
-def _group(y: int, content: str, start: int, duration: int, num_frames: int, *, is_last: bool) -> str:
+def _group(y: int, content: str, start: int, duration: int, loop: _Loop, *, is_last: bool) -> str:
     place = f'transform="translate(0,{y * CELL_HEIGHT:.1f})"'
-    num_slots = num_frames + HELD_SLOTS
-    if duration == num_slots:
+    if duration == loop.num_slots:
         return f"<g {place}>{content}</g>"
-    delay = (start - num_slots) * SLOT_SECONDS  # negative: no wait before the first loop
+    delay = (start - loop.num_slots) * loop.slot_seconds  # negative: no wait before the first loop
     kind = f"v d{duration}{' last' if is_last else ''}"
-    return f'<g class="{kind}" {place} style="animation-delay:{delay:.1f}s">{content}</g>'
+    return f'<g class="{kind}" {place} style="animation-delay:{_number(delay)}s">{content}</g>'
 
 
 def _cells(line: Line, background: str, classes: dict[str, str]) -> Iterator[str]:
@@ -98,7 +117,11 @@ def _is_boundary(texts: Sequence[str], place: int) -> bool:
 
 
 def _x(num_cells: int) -> str:
-    return f"{num_cells * _CELL_WIDTH:.1f}".removesuffix(".0")
+    return _number(num_cells * _CELL_WIDTH)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def _text_style(style: Style) -> str:
@@ -113,20 +136,17 @@ def _class(rules: str, classes: dict[str, str]) -> str:
     return classes.setdefault(rules, f"c{len(classes)}")
 
 
-def _background(frame: Frame) -> str:
-    """Return the most frequent background colour."""
-    colors = [style.background for line in frame for _, style in line]
-    return max(set(colors), key=colors.count)
+def _most_frequent(colors: Iterable[str]) -> str:
+    return Counter(colors).most_common(1)[0][0]
 
 
-def _styles(classes: dict[str, str], durations: set[int], num_frames: int) -> str:
+def _styles(classes: dict[str, str], durations: set[int], loop: _Loop) -> str:
     """Return the CSS of the texts, and of the groups, which are visible for a number of slots from their delay on."""
-    num_slots = num_frames + HELD_SLOTS
     rules = [f".{name}{{{rule}}}" for rule, name in classes.items()]
-    seconds = num_slots * SLOT_SECONDS
-    rules.append(f".v{{visibility:hidden;animation:{seconds:.1f}s step-end infinite}}.last{{visibility:visible}}")
-    for duration in sorted(durations - {num_slots}):
-        share = 100 * duration / num_slots
+    seconds = _number(loop.num_slots * loop.slot_seconds)
+    rules.append(f".v{{visibility:hidden;animation:{seconds}s step-end infinite}}.last{{visibility:visible}}")
+    for duration in sorted(durations - {loop.num_slots}):
+        share = 100 * duration / loop.num_slots
         rules.append(f".d{duration}{{animation-name:d{duration}}}")
         rules.append(f"@keyframes d{duration}{{0%{{visibility:visible}}{share:.3f}%{{visibility:hidden}}}}")
     rules.append("@media (prefers-reduced-motion:reduce){.v{animation:none}}")
@@ -140,11 +160,12 @@ def _document(frame: Frame, title: str, background: str, styles: str, groups: Se
     buttons = "".join(
         f'<circle cx="{22 + 22 * number}" cy="20" r="7" fill="#{color}"/>' for number, color in enumerate(_BUTTONS)
     )
+    ink = _most_frequent(style.foreground or _FOREGROUND for line in frame for _, style in line)
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}">
 <title>{escape(title)}</title>
 <style>
 text{{font:{_FONT_SIZE}px "Fira Code",Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre}}
-.title{{font:bold 18px arial,sans-serif;fill:#{_FOREGROUND};text-anchor:middle}}
+.title{{font:bold 18px arial,sans-serif;fill:#{ink};text-anchor:middle}}
 {styles}
 </style>
 <rect width="100%" height="100%" rx="8" fill="#{background}"/>

@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.animation import CELL_HEIGHT, HELD_SLOTS, SLOT_SECONDS, animate
-from tests.recording import Frame, TimedFrame, at_even_times, frame_of, to_cast
+from tests.recording import frame_of
+from tui.recording.animation import CELL_HEIGHT, animate
+from tui.recording.cast import to_cast
+from tui.recording.frames import Frame, TimedFrame, at_even_times
 
 COLUMNS, ROWS = 12, 3
+SLOT_SECONDS, HELD_SLOTS = 0.3, 12
 SVG = "{http://www.w3.org/2000/svg}"
 STYLES = ("\x1b[0m", "\x1b[1m", "\x1b[3;4m", "\x1b[7m", "\x1b[38;2;1;2;255m", "\x1b[48;2;9;9;9m", "\x1b[1;38;2;7;7;7m")
 
@@ -58,7 +61,7 @@ def test_a_cast_replays_as_the_recorded_screens(outputs: list[list[str]]) -> Non
 
 def test_an_animation_is_a_picture_whose_last_screen_shows_without_animation() -> None:
     frames = [screen_after("a <b> & c"), screen_after("a <b> & c\r\none"), screen_after("a <b> & c\r\nto 🌻 you")]
-    picture = ET.fromstring(animate(frames, "a <title>"))  # noqa: S314 - our own text
+    picture = ET.fromstring(animate(frames, "a <title>", SLOT_SECONDS))  # noqa: S314 - our own text
     assert picture.findtext(f"{SVG}title") == "a <title>"
     groups = picture.find(f"{SVG}g")
     assert groups is not None
@@ -69,7 +72,7 @@ def test_an_animation_is_a_picture_whose_last_screen_shows_without_animation() -
 @given(st.lists(st.lists(writes, max_size=4), min_size=1, max_size=6))
 def test_an_animation_shows_the_lines_of_each_screen_in_its_slot(outputs: list[list[str]]) -> None:
     frames = [screen_after(*chain.from_iterable(outputs[: number + 1])) for number in range(len(outputs))]
-    groups = ET.fromstring(animate(frames, "")).find(f"{SVG}g")  # noqa: S314 - our own text
+    groups = ET.fromstring(animate(frames, "", SLOT_SECONDS)).find(f"{SVG}g")  # noqa: S314 - our own text
     assert groups is not None
     for number, frame in enumerate(frames):
         shown = [""] * ROWS
