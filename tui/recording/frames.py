@@ -36,7 +36,7 @@ def at_even_times(frames: Sequence[TimedFrame], count: int, slot_seconds: float)
     first, last = frames[0].seconds, frames[-1].seconds
     picked = []
     for number in range(count):
-        until = first + (last - first) * number / (count - 1)
+        until = first + (last - first) * number / max(count - 1, 1)
         latest = max((each for each in frames if each.seconds <= until), key=lambda each: each.seconds)
         picked.append(TimedFrame(number * slot_seconds, latest.frame))
     return picked

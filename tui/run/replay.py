@@ -6,9 +6,10 @@ writes nothing, and refuses every command but `Pause`, `Resume` and `Stop`.
 
 from __future__ import annotations
 
+import math
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -36,6 +37,8 @@ from tui.run.journal import replayed_events
 TITLE = "This is a replay"
 REASON = "A replay can be paused or left, but not changed."
 """Why commands are refused."""
+END = "end of the replay"
+"""Why a replay has ended that was not stopped."""
 _SLICE_SECONDS = 0.05
 _MAX_UNDRAINED = 150
 """As many as the screen handles in one tick without delaying a key."""
@@ -86,7 +89,7 @@ class ReplaySession:
     def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command], /) -> None:
         """Replay to the end, or until `Stop`; only one line of the journal is in memory."""
         try:
-            reason = self._play(emit, commands) or "end of the replay"
+            reason = self._play(emit, commands) or END
         except OSError as error:
             detail = f"{self._path} can't be read: {error.strerror or error}."
             emit(RunFailed(**self._now, title=CheckpointError.title, detail=detail, hint=""))
@@ -96,11 +99,9 @@ class ReplaySession:
 
     def _play(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str:
         """Emit the events, each at its time; return why the user stopped it, or an empty string."""
-        played_seconds = due_seconds = 0.0
+        played_seconds = 0.0
         last_look = self._clock()
-        for event in replayed_events(self._path, self._skipped):
-            # a resumed run's clock may go back
-            due_seconds += max(0.0, event.elapsed_seconds - self._last.elapsed_seconds) if self._last else 0.0
+        for due_seconds, event in timed_events(self._path, self._skipped):
             if not self._extends_pending(event):
                 self._flush_pending(emit)
             while due_seconds > played_seconds or self._is_paused or self._num_undrained() >= _MAX_UNDRAINED:
@@ -170,6 +171,27 @@ class ReplaySession:
         """Step and time of the last event."""
         last = self._last
         return {"step": last.step if last else 0, "elapsed_seconds": last.elapsed_seconds if last else 0.0}
+
+
+def timed_events(path: Path, skipped: SkippedLines, max_gap_seconds: float = math.inf) -> Iterator[tuple[float, Event]]:
+    """Yield the events of a replay, each with the seconds of training since the first; a longer gap is shortened.
+
+    Raises `OSError` if the journal can't be read.
+    """
+    due_seconds, before = 0.0, math.inf
+    for event in replayed_events(path, skipped):
+        # a resumed run's clock may go back
+        due_seconds += min(max(0.0, event.elapsed_seconds - before), max_gap_seconds)
+        before = event.elapsed_seconds
+        yield due_seconds, event
+
+
+def length_of(path: Path, max_gap_seconds: float = math.inf) -> float:
+    """Return the seconds of training of a replay. Raises `CheckpointError` if the journal can't be read."""
+    try:
+        return max((seconds for seconds, _ in timed_events(path, SkippedLines(), max_gap_seconds)), default=0.0)
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read: {error.strerror or error}.") from error
 
 
 def _joined(reports: Sequence[StepsFinished]) -> StepsFinished:

@@ -18,7 +18,9 @@ from rich.control import Control
 from textual.app import App
 from textual.driver import Driver
 from textual.events import Resize
+from textual.notifications import Notification
 from textual.screen import Screen
+from textual.strip import Strip
 
 from engine.errors import StorageError
 from engine.storage.folders import home
@@ -69,6 +71,10 @@ _SCREEN = _found("textual.screen", "Screen", "_on_resize")
 _LAY_OUT: Any = getattr(_SCREEN, "_on_resize", None)
 _CHOPS_UPDATE = _found("textual._compositor", "ChopsUpdate", "chop_ends", "chops", "render_segments", "spans")
 _NAME_OF_KEY = _found("textual.keys", "_character_to_key")
+_COMPOSITOR = "_compositor"
+_found("textual._compositor", "Compositor", "render_strips")
+_REMOVE_NOTIFICATION: Any = getattr(_found("textual.app", "App", "_unnotify"), "_unnotify", None)
+_UPDATE: Any = getattr(_found("textual.screen", "Screen", _COMPOSITOR, "_on_timer_update"), "_on_timer_update", None)
 _found("textual.app", "App", "_driver", "_exception")
 
 HAS_LINUX_DRIVER = _LINUX_DRIVER is not None
@@ -95,6 +101,21 @@ def driver_of(app: App[Any]) -> Driver | None:
 def failure_of(app: App[Any]) -> Exception | None:
     """Return the exception that ended an app, if any."""
     return getattr(app, "_exception", None)
+
+
+def remove_notification(app: App[Any], notification: Notification) -> None:
+    """Remove a toast before its time."""
+    _REMOVE_NOTIFICATION(app, notification)
+
+
+def update_screen(screen: Screen[Any]) -> None:
+    """Lay out and draw what has changed, which Textual does up to 60 times a second."""
+    _UPDATE(screen)
+
+
+def drawn_strips(screen: Screen[Any]) -> list[Strip]:
+    """Return all lines of a screen, with what is below it."""
+    return list(getattr(screen, _COMPOSITOR).render_strips())
 
 
 def _unicode_name_of_key(character: str) -> str:

@@ -31,8 +31,8 @@ _TICKS_PER_REPORT = 20
 class Panels(PanelLayout):
     """Pass each panel the view when it is due."""
 
-    def __init__(self) -> None:
-        """Show an empty view until the first tick."""
+    def __init__(self, pace: FramePacing | None = None) -> None:
+        """Show an empty view until the first tick; draw at `pace`, or at that of this terminal and processor."""
         super().__init__()
         self._view = RunView()
         self._host_pid: int | None = None
@@ -42,7 +42,8 @@ class Panels(PanelLayout):
         self._tweets_awaited_since: int | None = None
         self._is_plot_late = False
         """Whether a tick showed the answer to a key in the status, and left the plot to the next."""
-        self._pace = FramePacing(time.monotonic, time.thread_time, is_remote=bool(os.environ.get("SSH_CONNECTION")))
+        is_remote = bool(os.environ.get("SSH_CONNECTION"))
+        self._pace = pace or FramePacing(time.monotonic, time.thread_time, is_remote=is_remote)
 
     @on(SidePanel.MachineShown)
     def _begin_to_measure(self) -> None:

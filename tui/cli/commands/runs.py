@@ -20,6 +20,7 @@ from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal_reader import SkippedLines, last_event
 from engine.training.schedule import BUDGETS
+from tui.cli.commands.replay_recording import DEFAULT_SECONDS, RecordingOptions, ScreenSize, record_replay
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.completion import complete_run
 from tui.cli.help_page import CommandGroup
@@ -30,6 +31,7 @@ from tui.process.job_control import start_job_control
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting
 from tui.remote.socket_path import is_launched
+from tui.run.journal import require_journal
 
 if TYPE_CHECKING:
     from tui.files.run_export import Thinned
@@ -40,6 +42,7 @@ Run = Annotated[
     typer.Argument(metavar="RUN", autocompletion=complete_run, help="The run's name, or last for the latest."),
 ]
 _MAX = "max"
+_DEFAULT_SPEED = 10.0
 
 
 @app.command("list")
@@ -165,18 +168,57 @@ def replay(
     run: Run,
     *,
     speed: Annotated[
-        float,
-        typer.Option(parser=_to_speed, metavar="N", help=f"Times faster than the run trained; {_MAX}: no limit."),
-    ] = 10.0,
+        float | None,
+        typer.Option(
+            parser=_to_speed,
+            metavar="N",
+            help=f"Times faster than the run trained; {_MAX}: no limit. "
+            f"[default: {_DEFAULT_SPEED:g}; of a recording, as fast as makes it {DEFAULT_SECONDS:.0f} seconds]",
+        ),
+    ] = None,
+    cast: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Record to this file for asciinema, without a screen; - is standard output."),
+    ] = None,
+    svg: Annotated[
+        str | None,
+        typer.Option(
+            "--svg", metavar="FILE", help="Record to this animated picture, as READMEs show them; - as above."
+        ),
+    ] = None,
+    size: Annotated[
+        ScreenSize | None,
+        typer.Option(
+            parser=ScreenSize.parse, metavar="COLSxROWS", help="Size of the recorded screen. [default: 100x30]"
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
-    """Replay a run on the screen without changing it; space pauses, q quits."""
-    require_terminal("Without one: tweetgen-tui runs list, and the run's events.jsonl.")
+    """Replay a run on the screen without changing it, or record that to a file; space pauses, q quits.
+
+    Examples:
+    tweetgen-tui runs replay last --speed 20
+    tweetgen-tui runs replay last --svg training.svg
+    tweetgen-tui runs replay last --cast training.cast --size 80x24
+    """
+    recording = RecordingOptions(cast=cast, svg=svg, size=size, force=force, speed=speed)
+    recording.check()
+    if recording.files:
+        folder = find_run(run)
+        require_journal(folder)
+        record_replay(folder, recording)
+    else:
+        _show_replay(run, _DEFAULT_SPEED if speed is None else speed)
+
+
+def _show_replay(run: str, speed: float) -> None:
+    """Replay a run on the screen."""
+    require_terminal("Without one: --cast FILE or --svg FILE records the replay.")
     job_control = start_job_control()
     folder = find_run(run)
 
     from tui.run.bridge import NullSubscriber
     from tui.run.engine_bridge import EngineBridge
-    from tui.run.journal import require_journal
     from tui.run.replay import OpenReplay
     from tui.run.view import RunView
     from tui.settings.preferences import preferences_path
@@ -225,7 +267,6 @@ def export(
     tweetgen-tui runs export last --format tensorboard --output runs
     """
     from tui.files.run_export import FORMATS, Thinned
-    from tui.run.journal import require_journal
 
     folder = find_run(run)
     require_journal(folder)

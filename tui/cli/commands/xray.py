@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -12,13 +11,13 @@ import typer
 
 from engine.checkpoints.catalog import checkpoint_name, may_read_files, resolve_checkpoint
 from engine.corpus.report import counted
-from engine.errors import CheckpointError, ConfigError, StorageError
+from engine.errors import CheckpointError, ConfigError
 from engine.protocol.commands import HoldUnit, MapEmbeddings, MeasureReach, ScoreUnits, TraceText
 from engine.protocol.events.insight import ReachMethod
 from engine.text import clean, harmless
 from tui.cli.completion import complete_checkpoint
 from tui.cli.output.checkpoint_line import print_checkpoint
-from tui.files.export_file import write_export
+from tui.cli.output.output_file import STANDARD_STREAM, require_effect, write_output
 from tui.xray.view_names import ViewName
 
 if TYPE_CHECKING:  # it imports torch
@@ -27,7 +26,6 @@ if TYPE_CHECKING:  # it imports torch
     from engine.protocol.events import EmbeddingsMapped, ReachMeasured, TextTraced, UnitHeld, UnitsScored
     from tui.cli.output.xray_page import ViewAnswer
 
-_STANDARD_STREAM = "-"
 _MAX_INPUT_BYTES = 100_000
 """Of standard input; a text that long is refused."""
 _MAX_NAMED_CHARS = 8
@@ -90,12 +88,13 @@ def xray(  # noqa: PLR0913 - one per option
     tweetgen-tui xray "good morning @anna" --view reach --at 16 --svg reach.svg
     tweetgen-tui xray "good morning @anna" --checkpoint my-run/best --json
     """
-    _require_effect({"view": view, "at": at, "method": method, "svg": svg}, "with --json", has_effect=not as_json)
-    _require_effect({"method": method}, "without --view reach", has_effect=view == "reach")
-    _require_effect({"layer": layer}, f"with --view {view}", has_effect=view in {None, "step", "gates"})
-    _require_effect({"force": force or None}, "without --svg FILE", has_effect=svg not in {None, _STANDARD_STREAM})
+    require = partial(require_effect, command="xray")
+    require({"view": view, "at": at, "method": method, "svg": svg}, "with --json", has_effect=not as_json)
+    require({"method": method}, "without --view reach", has_effect=view == "reach")
+    require({"layer": layer}, f"with --view {view}", has_effect=view in {None, "step", "gates"})
+    require({"force": force or None}, "without --svg FILE", has_effect=svg not in {None, STANDARD_STREAM})
     path = resolve_checkpoint(checkpoint)
-    read = _standard_input() if text == _STANDARD_STREAM else text
+    read = _standard_input() if text == STANDARD_STREAM else text
     cursor = _cursor(read, at)
 
     from engine.insight.checkpoint_answers import CheckpointAnswers
@@ -115,13 +114,6 @@ def xray(  # noqa: PLR0913 - one per option
         _require_own_tweets(path, answers.info)
     answer = _answer(answers, view or "step", read, cursor, layer_index, method or "occlusion")
     _show(view or "step", answer, read, cursor, svg, checkpoint_name(path), may_replace=force)
-
-
-def _require_effect(options: Mapping[str, object], where: str, *, has_effect: bool) -> None:
-    """Raise `ConfigError` for an option that is given although it has no effect."""
-    name = next((name for name, value in options.items() if value is not None), None)
-    if name is not None and not has_effect:
-        raise ConfigError(f"--{name} has no effect {where}.", f"Omit --{name}; `tweetgen-tui xray --help` lists all.")
 
 
 def _standard_input() -> str:
@@ -204,12 +196,4 @@ def _show(
         print_page(draw)
         return
     picture = svg_of(draw, harmless(f"{harmless(text, _MAX_TITLE_CHARS)}: {view}, {checkpoint}"))
-    if svg == _STANDARD_STREAM:
-        sys.stdout.buffer.write(picture.encode())  # UTF-8, whatever the terminal's encoding is
-        return
-    file = Path(svg).expanduser()
-    try:
-        write_export(file, [picture.encode()], may_replace=may_replace)
-    except FileExistsError as error:
-        raise StorageError(f"{file} already exists.", "--force replaces it.") from error
-    typer.echo(harmless(f"wrote {file}"), err=True)
+    write_output(svg, picture, may_replace=may_replace)

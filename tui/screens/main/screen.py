@@ -40,6 +40,7 @@ from tui.settings.key_table import MAIN_ACTIONS, MAIN_KEYS
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.keys.key import bindings_of, opening
 from tui.settings.keys.xray import XRAY_SCREEN_KEYS
+from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.prompt_line import PromptLine
@@ -64,9 +65,14 @@ class MainScreen(Screen[None]):
         services: Services,
         clock: Callable[[], float] = time.monotonic,
         overlay: OverlayCurve | None = None,
+        pace: FramePacing | None = None,
     ) -> None:
-        """Begin with `view`; the bridge is started once the screen is up. `overlay` is a curve to compare with."""
+        """Begin with `view`; the bridge is started once the screen is up.
+
+        `overlay` is a curve to compare with; the panels draw at `pace`, by default that of this terminal.
+        """
         super().__init__()
+        self._pace = pace
         self.invitation = ""
         """Shown while the run starts; may be empty."""
         run = self.run = RunControl(self, bridge, view, services, clock)
@@ -120,7 +126,7 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the panels, and the line shown in their place if the terminal is too small."""
-        yield Panels()
+        yield Panels(self._pace)
         yield Static("At least 40 columns and 12 rows are needed. The run continues.", markup=False, id="too-small")
 
     def on_mount(self) -> None:

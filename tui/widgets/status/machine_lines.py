@@ -68,7 +68,12 @@ def _side_by_side(left: Sequence[Line], right: Sequence[Line], left_cells: int) 
 def _load_lines(
     view: RunView, reading: MachineReading | None, cost: ScreenCost | None, width: int, height: int
 ) -> list[Line]:
-    """Return processor, memory, GPUs, screen, device and threads; only as many GPUs as fit beside the rest."""
+    """Return processor, memory, GPUs, screen, device and threads; only as many GPUs as fit beside the rest.
+
+    Of a replay only the device: the journal has no load of the machine that trained.
+    """
+    if view.is_replay:
+        return [_value_line("device", _device_values(view), width - LABEL_CELLS)]
     before, after = list(_processor_rows(reading)), list(_process_rows(view, reading, cost))
     gpus = () if reading is None else reading.gpus
     room = max(height - len(before) - len(after), 0)
@@ -112,12 +117,16 @@ def _processor_rows(reading: MachineReading | None) -> Iterator[tuple[str, ...]]
 def _process_rows(view: RunView, reading: MachineReading | None, cost: ScreenCost | None) -> Iterator[tuple[str, ...]]:
     """Yield label and values of the screen's cost, the device and threads."""
     yield "screen", *(_screen_values(cost) if cost is not None else ())
-    yield "device", *(() if view.started is None else harmless(device_text(view)).split(", "))
+    yield "device", *_device_values(view)
     if reading is None:
         yield ("threads",)
     elif reading.num_threads is not None:
         processes = "this process" if reading.num_processes == 1 else f"{reading.num_processes} processes"
         yield "threads", f"{reading.num_threads} in {processes}"
+
+
+def _device_values(view: RunView) -> list[str]:
+    return [] if view.started is None else harmless(device_text(view)).split(", ")
 
 
 def _screen_values(cost: ScreenCost) -> Iterator[str]:

@@ -73,8 +73,10 @@ class MachinePanel(LinePanel):
         self.show_lines()
 
     def measure(self, view: RunView, pid: int | None = None) -> None:
-        """Read the machine; show it with `view` once it has been read."""
+        """Read the machine; show it with `view` once it has been read. That of a replay was another one."""
         self.shown = view
+        if view.is_replay:
+            return
         if self._worker is None or self._worker.is_finished:
             self._worker = self.run_worker(self._read_machine(MeasuredRun(pid, num_ranks(view) > 1)))
 

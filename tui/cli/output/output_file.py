@@ -1,0 +1,53 @@
+"""The file that a command writes, as its option names it: a path, or - for standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import typer
+
+from engine.errors import ConfigError, StorageError
+from engine.text import harmless
+from tui.files.export_file import check_export, write_export
+
+STANDARD_STREAM = "-"
+
+
+def require_effect(options: Mapping[str, object], where: str, command: str, *, has_effect: bool) -> None:
+    """Raise `ConfigError` for an option that is given although it has no effect."""
+    name = next((name for name, value in options.items() if value is not None), None)
+    if name is not None and not has_effect:
+        raise ConfigError(
+            f"--{name} has no effect {where}.", f"Omit --{name}; `tweetgen-tui {command} --help` lists all."
+        )
+
+
+def check_output(name: str, *, may_replace: bool) -> None:
+    """Raise `StorageError` before the work for a file that exists and may not be replaced, or without a folder."""
+    if name != STANDARD_STREAM:
+        file = Path(name).expanduser()
+        with _hint_at_force(file):
+            check_export(file, may_replace=may_replace)
+
+
+def write_output(name: str, text: str, *, may_replace: bool) -> None:
+    """Write a text as UTF-8, whatever the terminal's encoding is. Raises `StorageError`."""
+    if name == STANDARD_STREAM:
+        sys.stdout.buffer.write(text.encode())
+        return
+    file = Path(name).expanduser()
+    with _hint_at_force(file):
+        write_export(file, [text.encode()], may_replace=may_replace)
+    typer.echo(harmless(f"wrote {file}"), err=True)
+
+
+@contextlib.contextmanager
+def _hint_at_force(file: Path) -> Iterator[None]:
+    """Turn `FileExistsError` into a `StorageError`."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise StorageError(f"{file} already exists.", "--force replaces it.") from error
