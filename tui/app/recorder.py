@@ -38,6 +38,7 @@ from tui.terminal.textual_private import drawn_strips, remove_notification, upda
 SHOWN_SECONDS = 5.0
 """How long a toast is shown, and a dialog, which nobody can close."""
 _NEVER = 1e9
+_TICKS_AFTER_END = 1
 
 
 class Clock:
@@ -169,13 +170,14 @@ class Recorder:
         return frames
 
     async def _play(self, frames: list[TimedFrame], on_seconds: Callable[[float], None]) -> None:
-        """Advance the clock tick by tick to the end of the journal."""
-        num_ticks = 0
+        """Advance the clock tick by tick to the end of the journal, and once more: the plot follows the status."""
+        num_ticks, num_after_end = 0, 0
         while True:
             strips = await self._drawn()
             if self._app.failure is not None:
                 return
-            frame, is_last = self._reader.read(strips), not self._bridge.is_alive
+            num_after_end += not self._bridge.is_alive
+            frame, is_last = self._reader.read(strips), num_after_end > _TICKS_AFTER_END
             if not frames or is_last or frame != frames[-1].frame:
                 frames.append(TimedFrame(self._clock.seconds, frame))
             if is_last:

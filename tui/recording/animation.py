@@ -137,7 +137,7 @@ def _class(rules: str, classes: dict[str, str]) -> str:
 
 
 def _most_frequent(colors: Iterable[str]) -> str:
-    return Counter(colors).most_common(1)[0][0]
+    return next((color for color, _ in Counter(colors).most_common(1)), _FOREGROUND)
 
 
 def _styles(classes: dict[str, str], durations: set[int], loop: _Loop) -> str:
@@ -160,7 +160,7 @@ def _document(frame: Frame, title: str, background: str, styles: str, groups: Se
     buttons = "".join(
         f'<circle cx="{22 + 22 * number}" cy="20" r="7" fill="#{color}"/>' for number, color in enumerate(_BUTTONS)
     )
-    ink = _most_frequent(style.foreground or _FOREGROUND for line in frame for _, style in line)
+    ink = _most_frequent(style.foreground or _FOREGROUND for line in frame for data, style in line if data.strip())
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}">
 <title>{escape(title)}</title>
 <style>

@@ -173,7 +173,7 @@ def replay(
             parser=_to_speed,
             metavar="N",
             help=f"Times faster than the run trained; {_MAX}: no limit. "
-            f"[default: {_DEFAULT_SPEED:g}; of a recording, as fast as makes it {DEFAULT_SECONDS:.0f} seconds]",
+            f"[default: {_DEFAULT_SPEED:g}; for a recording, what makes it {DEFAULT_SECONDS:.0f} seconds long]",
         ),
     ] = None,
     cast: Annotated[

@@ -1,0 +1,114 @@
+"""A recording shows what the screen of a replay shows, by its own clock; it writes nothing and reads no machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from engine.config.run import RunConfig
+from engine.protocol import events as e
+from engine.storage.folders import RunFolder
+from tests.fakes import run_started, steps_finished
+from tests.recorded_runs import TWEET, run_of, write_run
+from tests.tui.conftest import screen_text, wait_until
+from tui.app.app import TweetgenApp
+from tui.app.recorder import SHOWN_SECONDS, Recorder
+from tui.recording.frames import Frame, TimedFrame
+from tui.run.engine_bridge import EngineBridge
+from tui.run.replay import OpenReplay
+from tui.run.view import RunView
+from tui.screens.main.screen import MainScreen
+from tui.settings.store import PreferencesStore
+
+SIZE = (100, 30)
+TICK = 0.1
+
+
+def record(path: Path, speed: float = 1.0, size: tuple[int, int] = SIZE) -> list[TimedFrame]:
+    return Recorder(path, speed, 2.0, size, PreferencesStore()).record(lambda _: None)
+
+
+def text_of(frame: Frame) -> str:
+    return "\n".join("".join(text for text, _ in line) for line in frame)
+
+
+def shown_between(frames: Iterable[TimedFrame], text: str) -> tuple[float, float]:
+    """Return when a text appeared, and when the next screen without it did."""
+    times = [(each.seconds, text in text_of(each.frame)) for each in frames]
+    start = next(seconds for seconds, is_shown in times if is_shown)
+    return start, next(seconds for seconds, is_shown in times if seconds > start and not is_shown)
+
+
+@pytest.mark.parametrize("size", [(100, 30), (80, 24), (40, 12)])
+def test_the_last_recorded_screen_is_that_of_the_replay_on_a_screen(home: Path, size: tuple[int, int]) -> None:
+    path = write_run(home, run_of(30))
+    recorded = text_of(record(path, 10.0, size)[-1].frame)
+
+    async def replay() -> None:
+        config = RunConfig()
+        bridge = EngineBridge(config, OpenReplay(config, RunFolder(path.parent), float("inf")))
+        app = TweetgenApp(config, bridge, RunView(is_replay=True))
+        async with app.run_test(size=size):
+            await wait_until(lambda: screen_text(app) == recorded, recorded)
+        bridge.join(10.0)
+
+    asyncio.run(replay())
+
+
+def test_each_tweet_appears_when_it_was_sampled(home: Path) -> None:
+    frames = record(write_run(home, run_of(12)), 2.0)
+    for seconds in (2, 6, 10):
+        appeared = next(each.seconds for each in frames if TWEET.format(seconds) in text_of(each.frame))
+        assert seconds / 2 <= appeared <= seconds / 2 + 1.0 + TICK  # the feed draws once a second
+
+
+def test_a_frame_differs_from_the_one_before_and_times_are_whole_ticks(home: Path) -> None:
+    frames = record(write_run(home, run_of(4)))
+    assert all(a.frame != b.frame for a, b in pairwise(frames[:-1]))
+    assert all(round(each.seconds / TICK, 6).is_integer() for each in frames)
+    assert frames[-1].seconds == pytest.approx(4.0 + TICK)
+
+
+def test_a_toast_and_a_dialog_are_removed_after_their_time(home: Path) -> None:
+    def run() -> Iterable[e.Event]:
+        yield run_started(run="first")
+        yield e.Warned(step=0, elapsed_seconds=1.0, kind="disk", message="look here")
+        yield e.Warned(step=0, elapsed_seconds=2.5, kind="disk-works", message="and here")
+        yield from (steps_finished(number, [2.0], elapsed_seconds=2.0 + number) for number in range(1, 7))
+        yield e.Warned(step=6, elapsed_seconds=8.0, kind="outcome", message="learned by heart")
+        yield from (steps_finished(number, [2.0], elapsed_seconds=2.0 + number) for number in range(7, 13))
+
+    frames = record(write_run(home, run()))
+    for text, at in (("look here", 1.0), ("and here", 2.5), ("learned by heart", 8.0)):
+        start, end = shown_between(frames, text)
+        assert start == pytest.approx(at, abs=2 * TICK)
+        assert end - start == pytest.approx(SHOWN_SECONDS, abs=2 * TICK)
+
+
+def test_the_load_of_the_machine_that_records_is_not_shown(home: Path) -> None:
+    path = write_run(home, run_of(3))
+    text = text_of(record(path, size=(200, 60))[-1].frame)
+    assert "device     cpu float32" in text
+    assert not any(word in text for word in ("CPU cores", "of a core", "in this process"))
+
+
+def test_recording_changes_no_file(home: Path) -> None:
+    write_run(home, run_of(3))
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    record(home / "runs" / "first" / "events.jsonl")
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+def test_a_failure_of_the_screen_is_raised(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_run(home, run_of(3))
+
+    def fail(_: MainScreen) -> None:
+        raise ValueError("broken tick")
+
+    monkeypatch.setattr(MainScreen, "tick", fail)
+    with pytest.raises(ValueError, match="broken tick"):
+        record(path)
