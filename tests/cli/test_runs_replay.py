@@ -53,4 +53,4 @@ def test_an_invalid_speed_is_a_usage_error(cli: Cli, trained: Path, shown: list[
 
 def test_a_replay_requires_a_terminal(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
-    assert_two_line_error(cli("runs", "replay", "first"), "needs a terminal", "events.jsonl")
+    assert_two_line_error(cli("runs", "replay", "first"), "needs a terminal", "--svg FILE records")

@@ -197,7 +197,6 @@ def replay(
     """Replay a run on the screen without changing it, or record that to a file; space pauses, q quits.
 
     Examples:
-    tweetgen-tui runs replay last --speed 20
     tweetgen-tui runs replay last --svg training.svg
     tweetgen-tui runs replay last --cast training.cast --size 80x24
     """

@@ -114,6 +114,11 @@ def test_a_column_shows_the_parts_of_a_step_and_the_load_of_the_machine() -> Non
     ]
 
 
+def test_a_replay_shows_the_parts_of_a_step_and_the_device_but_no_load_of_another_machine() -> None:
+    lines = text_of(replace(training(), is_replay=True))
+    assert lines[8:] == ["other        0.40 ms    2 %", "", "device     cpu float32, 1 thread"]
+
+
 def test_before_the_first_measurement_the_step_has_its_time_and_the_loads_are_blank() -> None:
     assert "device" in plain(machine_lines(RunView(), None, None, 38, 18)).splitlines()
     view = apply(RunView(), run_started())
