@@ -23,7 +23,7 @@ from tests.fakes import run_started, steps_finished, steps_thinned, tweet_sample
 from tests.recorded_runs import run_of, write_run
 from tests.recording import frame_of
 from tui.app.recorder import Recorder
-from tui.cli.commands.replay_recording import MAX_IDLE_SECONDS
+from tui.cli.commands.replay_recording import MAX_IDLE_SECONDS, NUM_PICTURES
 from tui.settings.store import PreferencesStore
 
 END = "end of the replay"
@@ -116,13 +116,13 @@ def test_a_long_gap_is_shortened(cli: Cli, home: Path, folder: Path) -> None:
 
 
 def test_a_picture_has_a_bounded_number_of_screens(cli: Cli, home: Path, folder: Path) -> None:
-    write_run(home, run_of(60))
-    sizes = []
-    for speed in ("2", "1"):
-        picture = cli("runs", "replay", "first", "--svg", "-", "--speed", speed, "--size", "80x24").out
-        assert END in text_of(picture)
-        sizes.append(len(picture))
-    assert sizes[1] < 1.2 * sizes[0]
+    write_run(home, run_of(20))
+    picture = cli("runs", "replay", "first", "--svg", "-", "--size", "80x24").out
+    delays = set(re.findall(r"animation-delay:(-[\d.]+)s", picture))
+    assert NUM_PICTURES / 3 < len(delays) <= NUM_PICTURES
+    [loop_seconds] = re.findall(r"animation:([\d.]+)s", picture)
+    assert float(loop_seconds) == pytest.approx(20.0 + 3.6, abs=0.7)
+    assert END in text_of(picture)
 
 
 def test_the_users_theme_glyphs_and_unit_are_those_of_the_recording(cli: Cli, home: Path, folder: Path) -> None:

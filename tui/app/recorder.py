@@ -39,6 +39,7 @@ SHOWN_SECONDS = 5.0
 """How long a toast is shown, and a dialog, which nobody can close."""
 _NEVER = 1e9
 _TICKS_AFTER_END = 1
+"""In which the plot follows the status."""
 
 
 class Clock:
@@ -170,7 +171,7 @@ class Recorder:
         return frames
 
     async def _play(self, frames: list[TimedFrame], on_seconds: Callable[[float], None]) -> None:
-        """Advance the clock tick by tick to the end of the journal, and once more: the plot follows the status."""
+        """Advance the clock tick by tick to the end of the journal and of what follows from it."""
         num_ticks, num_after_end = 0, 0
         while True:
             strips = await self._drawn()

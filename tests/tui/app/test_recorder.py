@@ -17,6 +17,7 @@ from tests.recorded_runs import TWEET, run_of, write_run
 from tests.tui.conftest import screen_text, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.recorder import SHOWN_SECONDS, Recorder
+from tui.files.pins import PinsFile
 from tui.recording.frames import Frame, TimedFrame
 from tui.run.engine_bridge import EngineBridge
 from tui.run.replay import OpenReplay
@@ -94,6 +95,20 @@ def test_the_load_of_the_machine_that_records_is_not_shown(home: Path) -> None:
     text = text_of(record(path, size=(200, 60))[-1].frame)
     assert "device     cpu float32" in text
     assert not any(word in text for word in ("CPU cores", "of a core", "in this process"))
+
+
+def test_a_pinned_tweet_is_marked_from_its_first_screen_on(home: Path) -> None:
+    path = write_run(home, run_of(4))
+    pinned = next(event for event in run_of(4) if isinstance(event, e.TweetSampled))
+    without: set[str] = set()
+    with_pin: set[str] = set()
+    for rows in (without, with_pin):
+        for each in record(path):
+            rows.update(line for line in text_of(each.frame).splitlines() if pinned.text in line)
+        PinsFile(RunFolder(path.parent).pins_path).save((pinned,), 1)
+    assert without
+    assert with_pin
+    assert without.isdisjoint(with_pin)
 
 
 def test_recording_changes_no_file(home: Path) -> None:

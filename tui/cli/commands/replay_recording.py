@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import typer
-from rich.console import Console
 
 from engine.errors import ConfigError
 from engine.storage.folders import RunFolder
 from engine.text import harmless
 from tui.cli.output.output_file import STANDARD_STREAM, check_output, require_effect, write_output
-from tui.cli.output.progress_display import show_progress
 from tui.formatting.numbers import format_duration
 
 DEFAULT_SECONDS = 30.0
@@ -84,15 +82,20 @@ def record_replay(folder: RunFolder, options: RecordingOptions) -> None:
 
     Raises `TweetgenError`.
     """
+    from rich.console import Console
+
     from tui.app.recorder import Recorder
+    from tui.cli.output.progress_display import show_progress
     from tui.recording.animation import animate
     from tui.recording.cast import to_cast
     from tui.recording.frames import at_even_times
+    from tui.run.journal import require_journal
     from tui.run.replay import length_of
     from tui.screens.main.screen import TICK_SECONDS
     from tui.settings.preferences import preferences_path
     from tui.settings.store import PreferencesStore
 
+    require_journal(folder)
     path = folder.journal_path
     speed = options.speed or max(length_of(path) / DEFAULT_SECONDS, 1.0)
     seconds = max(length_of(path, MAX_IDLE_SECONDS * speed) / speed, TICK_SECONDS)
@@ -100,7 +103,7 @@ def record_replay(folder: RunFolder, options: RecordingOptions) -> None:
     recorder = Recorder(path, speed, MAX_IDLE_SECONDS, options.size or DEFAULT_SIZE, store)
     console = Console(file=sys.stderr)  # not that of the moment, which Textual replaces while it runs
     with show_progress(console) as on_progress:
-        frames = recorder.record(lambda now: on_progress(now / seconds, f"{format_duration(now)} recorded"))
+        frames = recorder.record(lambda now: on_progress(min(now / seconds, 1.0), f"{format_duration(now)} recorded"))
     title = harmless(f"tweetgen-tui: {folder.name}")
     if options.cast is not None:
         write_output(options.cast, to_cast(frames, title), may_replace=options.force)

@@ -31,7 +31,6 @@ from tui.process.job_control import start_job_control
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting
 from tui.remote.socket_path import is_launched
-from tui.run.journal import require_journal
 
 if TYPE_CHECKING:
     from tui.files.run_export import Thinned
@@ -203,9 +202,7 @@ def replay(
     recording = RecordingOptions(cast=cast, svg=svg, size=size, force=force, speed=speed)
     recording.check()
     if recording.files:
-        folder = find_run(run)
-        require_journal(folder)
-        record_replay(folder, recording)
+        record_replay(find_run(run), recording)
     else:
         _show_replay(run, _DEFAULT_SPEED if speed is None else speed)
 
@@ -218,6 +215,7 @@ def _show_replay(run: str, speed: float) -> None:
 
     from tui.run.bridge import NullSubscriber
     from tui.run.engine_bridge import EngineBridge
+    from tui.run.journal import require_journal
     from tui.run.replay import OpenReplay
     from tui.run.view import RunView
     from tui.settings.preferences import preferences_path
@@ -266,6 +264,7 @@ def export(
     tweetgen-tui runs export last --format tensorboard --output runs
     """
     from tui.files.run_export import FORMATS, Thinned
+    from tui.run.journal import require_journal
 
     folder = find_run(run)
     require_journal(folder)
