@@ -73,7 +73,7 @@ def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(cli: Cli, home:
     assert outputs[-1][0] <= last.seconds
 
 
-def test_both_files_of_one_run_are_the_same_bytes_whatever_the_machine_is_like(home: Path, folder: Path) -> None:
+def test_both_files_of_one_run_are_the_same_bytes_in_every_environment(home: Path, folder: Path) -> None:
     write_run(home, run_of(6))
     written = []
     for number, environment in enumerate(
