@@ -12,6 +12,7 @@ import typer
 from engine.errors import ConfigError, RemoteError
 from engine.storage.folders import RunFolder
 from tui.cli.commands.attach import find_to_show, is_on
+from tui.cli.completion import complete_run
 from tui.formatting.shell import quoted
 from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
 
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 def serve(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="The run's name; by default the running one that started last.")
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            autocompletion=complete_run,
+            help="The run's name; by default the running one that started last.",
+        ),
     ] = None,
     *,
     port: Annotated[
