@@ -1,4 +1,4 @@
-"""The Chromium that tests drive."""
+"""A Chromium for tests that open pages, and the Node that comes with Playwright for tests of their JavaScript."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import os
 import shutil
 
 import pytest
+from playwright._impl._driver import compute_driver_executable
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def browser_path() -> str:
-    """Return the path of a Chromium. Without one, skip the test; fail in CI, where one must be installed."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None:
-        reason = f"none of {', '.join(_NAMES)} is installed"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
+    """Return the path of an installed Chromium; skip the test where there is none, fail it in CI."""
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None and os.environ.get("CI"):
+        pytest.fail(f"CI must have one of {', '.join(_NAMES)}.")
+    if path is None:
+        pytest.skip(f"None of {', '.join(_NAMES)} is installed.")
+    return path
+
+
+def node_path() -> str:
+    """Return the path of a Node."""
+    return str(compute_driver_executable()[0])

@@ -15,10 +15,12 @@ from engine.compute.device import Runtime
 from engine.config.fields import with_settings
 from engine.config.run import RuntimeConfig, Setting
 from engine.config.sampling import MAX_DRAFTS, SamplingConfig
+from engine.corpus.corpus import Corpus
 from engine.corpus.loading import load_corpus
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import CheckpointError, CorpusError
 from engine.protocol.events import Novelty, RefusalReason
+from engine.protocol.stage import OnProgress, no_progress
 from engine.sampling.drafts import ChosenDraft, draft_tweets
 from engine.sampling.sampler import SampledTweet, sample_tweets
 from engine.sampling.tweet_filter import TweetFilter, require_samplable
@@ -44,6 +46,19 @@ class GeneratedTweet:
     """The reasons against this tweet, where no draft passed the filter and it came nearest."""
 
 
+def load_training_corpus(path: Path, info: CheckpointInfo, on_progress: OnProgress = no_progress) -> Corpus:
+    """Return the tweets that the checkpoint at `path` was trained on.
+
+    Raises `CorpusError` if they are missing or changed, `CheckpointError` if the checkpoint is not a local one.
+    """
+    if not may_read_files(path, info):
+        raise CheckpointError(f"{path.name} is from elsewhere, so the files that it names are not read.")
+    corpus = load_corpus(info.corpus, on_progress)
+    if corpus.digest != info.corpus_digest:
+        raise CorpusError(f"{corpus.name} is no longer what the checkpoint was trained on.")
+    return corpus
+
+
 class Generator:
     """A model loaded from a checkpoint, for sampling only."""
 
@@ -59,16 +74,8 @@ class Generator:
         self._novelty: NoveltyIndex | None = None
 
     def load_training_tweets(self) -> None:
-        """Load the training tweets, so that `generate` can detect copies of them.
-
-        Raises `CorpusError` if they are missing or changed, `CheckpointError` if the checkpoint is not a local one.
-        """
-        if not may_read_files(self._path, self.info):
-            raise CheckpointError(f"{self._path.name} is from elsewhere, so the files that it names are not read.")
-        corpus = load_corpus(self.info.corpus)
-        if corpus.digest != self.info.corpus_digest:
-            raise CorpusError(f"{corpus.name} is no longer what the checkpoint was trained on.")
-        self._novelty = corpus.novelty
+        """Load the training tweets, so that `generate` can detect copies of them. Raises as `load_training_corpus`."""
+        self._novelty = load_training_corpus(self._path, self.info).novelty
 
     def sampling_config(self, settings: dict[str, Setting]) -> SamplingConfig:
         """Return the checkpoint's own distribution, prime and length, overridden by `settings`.

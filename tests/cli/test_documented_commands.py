@@ -69,6 +69,7 @@ NOT_RUN = {
     "python -m tests.rank_kills --steps 600 --data happy.csv": "takes minutes",
     "python -m tests.xray_speed --periods 5 --seconds 10": "the same",
     "python -m tests.onnx_figures NAME": "a placeholder",
+    "python -m tests.page_figures my-run": "needs a Chromium: tests/e2e/test_web_page.py",
     "python -m tests.readme": "writes the docs: tests/architecture/test_docs.py compares",
     "python3 -m venv .venv && .venv/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu": "network",
     "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/tweetgen-tui": "network: `.ci/run`",

@@ -23,7 +23,7 @@ def test_the_file_has_the_log_probabilities_of_the_checkpoint(cli: Cli, trained:
     file = tmp_path / "tweets.onnx"
     ended = cli("export", "onnx", "first", file)
     assert (ended.code, ended.out) == (0, "")
-    assert re.search(rf"exported to {file}, \d+\.?\d* .B", ended.err)
+    assert re.search(rf"wrote {file}, \d+\.?\d* .B", ended.err)
     checkpoint = load_checkpoint(trained / "runs" / "first" / "checkpoints" / "best.safetensors")
     model, text = checkpoint.to_model(torch.device("cpu")), [BOS, *checkpoint.vocab.encode("mum slept so late today")]
     assert model.ngram_input is not None

@@ -45,6 +45,7 @@ COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
     ("export",): (),
     ("export", "hub"): (),
     ("export", "onnx"): (),
+    ("export", "html"): (),
     ("runs", "list"): (),
     ("runs", "replay"): (),
     ("runs", "export"): (),

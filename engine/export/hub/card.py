@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.corpus.ingest.sources import EMBEDDED_NAME
 from engine.corpus.report import counted
+from engine.export.copies import NUM_SAMPLES
 from engine.export.hub.licenses import OTHER
-from engine.export.hub.measured import NUM_SAMPLES, Measured
+from engine.export.hub.measured import Measured
 from engine.model.vocab import SPECIALS
 from engine.text import harmless
 
@@ -164,8 +165,8 @@ def _figures(info: CheckpointInfo, measured: Measured | None) -> str:
         copies = _COPIES.format(
             count=f"{NUM_SAMPLES:,}",
             temperature=f"{info.sampling.temperature:g}",
-            copies=f"{measured.num_copies:,}",
-            near_copies=f"{measured.num_near_copies:,}",
+            copies=f"{measured.copies.num_copies:,}",
+            near_copies=f"{measured.copies.num_near_copies:,}",
         )
         return f"{_RULE}\n{_BASELINES}\n\n{table}\n\n{copies}"
     unknown = "How many of its tweets are copies was not measured: the training tweets could not be read."

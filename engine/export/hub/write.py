@@ -16,7 +16,7 @@ from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, CorpusError, StorageError
 from engine.export.hub import CARD, CODE, GENERATION, MODEL, TIED, VOCAB, WEIGHTS
 from engine.export.hub.card import model_card
-from engine.export.hub.measured import NUM_SAMPLES, Measured, measure
+from engine.export.hub.measured import Measured, measure
 from engine.export.hub.settings import GenerationSettings, ModelSettings
 from engine.model.gru import TextGenerator
 from engine.protocol import codec
@@ -38,10 +38,7 @@ class WrittenFolder:
         """What was measured with the training tweets, or why nothing was."""
         if self.measured is None:
             return f"Copies of training tweets were not counted: {self.problem}"
-        return (
-            f"{self.measured.bits_per_char:.3f} bits per character; copies of training tweets among {NUM_SAMPLES:,} "
-            f"samples: {self.measured.num_copies:,}, near-copies: {self.measured.num_near_copies:,}"
-        )
+        return f"{self.measured.bits_per_char:.3f} bits per character. {self.measured.copies}"
 
 
 def write_folder(

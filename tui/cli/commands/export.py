@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.checkpoints.catalog import resolve_checkpoint
-from engine.errors import ConfigError, StorageError
+from engine.errors import CheckpointError, ConfigError, CorpusError
+from engine.export.web_page import WeightFormat
 from engine.text import harmless
 from tui.cli.completion import complete_checkpoint
 from tui.cli.help_page import CommandGroup
+from tui.cli.output.checkpoint_line import print_checkpoint
+from tui.cli.output.output_file import check_output, write_output
 from tui.cli.output.progress_display import show_progress
-from tui.files.export_file import write_export
 from tui.formatting.numbers import format_size
+
+if TYPE_CHECKING:  # they import torch
+    from engine.checkpoints.checkpoint import Checkpoint
+    from engine.export.copies import Copies
 
 app = CommandGroup("Write a trained model for use without this program.")
 Name = Annotated[
@@ -27,6 +33,60 @@ Name = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
+
+
+@app.command()
+def html(
+    name: Name,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The page, such as tweets.html, or - for standard output.")
+    ],
+    *,
+    weights: Annotated[
+        WeightFormat,
+        typer.Option(metavar="float16|int8", help="Precision of the weights; int8 makes the page half as large."),
+    ] = "float16",
+    force: Force = False,
+) -> None:
+    """Write one HTML file that samples tweets in any browser, offline.
+
+    It has the weights, and JavaScript that samples as the program does: with float16 weights, nearly every seed gives
+    the program's own tweet. The page also says how many of 1,000 samples are copies of training tweets, which takes
+    some seconds to find out: a model of a private archive can write what it has read.
+
+    Examples:
+    tweetgen-tui export html my-run/best tweets.html
+    tweetgen-tui export html my-run/best small.html --weights int8
+    """
+    path = resolve_checkpoint(name)
+    check_output(file, may_replace=force)
+
+    from engine.checkpoints.checkpoint import load_checkpoint
+    from engine.export.web_page.page import web_page
+
+    checkpoint = load_checkpoint(path)
+    print_checkpoint(path, checkpoint.info)
+    page = web_page(checkpoint, weights, _counted_copies(path, checkpoint))
+    write_output(file, page.encode(), may_replace=force)
+
+
+def _counted_copies(path: Path, checkpoint: Checkpoint) -> Copies | None:
+    """Return how many samples are copies, and print it, or why it can't be counted."""
+    import torch
+
+    from engine.export.copies import count_copies
+    from engine.sampling.generation import load_training_corpus
+
+    info, model = checkpoint.info, checkpoint.to_model(torch.device("cpu"))
+    try:
+        with show_progress() as on_progress:
+            novelty = load_training_corpus(path, info, on_progress).novelty
+            copies = count_copies(model, checkpoint.vocab, info.sampling, novelty, on_progress)
+    except (CheckpointError, CorpusError) as error:
+        _report(f"Copies were not counted, and the page says so: {error.message}")
+        return None
+    _report(str(copies))
+    return copies
 
 
 @app.command()
@@ -63,7 +123,7 @@ def hub(
     license_id = checked_license(_asked_license() if license_id is None else license_id)
     with show_progress() as on_progress:
         written = write_folder(path, target, license_id, may_replace=force, on_progress=on_progress)
-    _report(f"exported to {target}, {format_size(written.num_bytes)}")
+    _report(f"wrote {target}, {format_size(written.num_bytes)}")
     _report(written.finding)
     if license_id == OTHER:
         _report("Add the text of your license as LICENSE to it, and its name as license_name to the head of README.md.")
@@ -83,7 +143,9 @@ def _asked_license() -> str:
 @app.command()
 def onnx(
     name: Name,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file, such as tweets.onnx.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file, such as tweets.onnx, or - for standard output.")
+    ],
     *,
     force: Force = False,
 ) -> None:
@@ -96,20 +158,14 @@ def onnx(
     tweetgen-tui export onnx my-run/best tweets.onnx
     """
     path = resolve_checkpoint(name)
+    check_output(file, may_replace=force, is_binary=True)
 
     from engine.checkpoints.checkpoint import load_checkpoint
     from engine.export.onnx_file.write import onnx_file
 
-    _write(Path(file).expanduser(), onnx_file(load_checkpoint(path)), force=force)
-
-
-def _write(file: Path, content: bytes, *, force: bool) -> None:
-    """Write an exported file and report it. Raises `StorageError`."""
-    try:
-        write_export(file, [content], may_replace=force)
-    except FileExistsError as error:
-        raise StorageError(f"{file} already exists.", "--force replaces it.") from error
-    _report(f"exported to {file}, {format_size(len(content))}")
+    checkpoint = load_checkpoint(path)
+    print_checkpoint(path, checkpoint.info)
+    write_output(file, onnx_file(checkpoint), may_replace=force)
 
 
 def _report(sentence: str) -> None:

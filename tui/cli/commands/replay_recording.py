@@ -106,12 +106,12 @@ def record_replay(folder: RunFolder, options: RecordingOptions) -> None:
         frames = recorder.record(lambda now: on_progress(min(now / seconds, 1.0), f"{format_duration(now)} recorded"))
     title = harmless(f"tweetgen-tui: {folder.name}")
     if options.cast is not None:
-        write_output(options.cast, to_cast(frames, title), may_replace=options.force)
+        write_output(options.cast, to_cast(frames, title).encode(), may_replace=options.force)
     if options.svg is not None:
         count = min(round(frames[-1].seconds / TICK_SECONDS) + 1, NUM_PICTURES)
         slot_seconds = frames[-1].seconds / max(count - 1, 1) or TICK_SECONDS
         pictures = [each.frame for each in at_even_times(frames, count, slot_seconds)]
-        write_output(options.svg, animate(pictures, title, slot_seconds), may_replace=options.force)
+        write_output(options.svg, animate(pictures, title, slot_seconds).encode(), may_replace=options.force)
     for sentence in (*store.problems, recorder.warning):
         if sentence:
             typer.echo(sentence, err=True)

@@ -196,4 +196,4 @@ def _show(
         print_page(draw)
         return
     picture = svg_of(draw, harmless(f"{harmless(text, _MAX_TITLE_CHARS)}: {view}, {checkpoint}"))
-    write_output(svg, picture, may_replace=may_replace)
+    write_output(svg, picture.encode(), may_replace=may_replace)

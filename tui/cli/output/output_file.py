@@ -12,6 +12,7 @@ import typer
 from engine.errors import ConfigError, StorageError
 from engine.text import harmless
 from tui.files.export_file import check_export, write_export
+from tui.formatting.numbers import format_size
 
 STANDARD_STREAM = "-"
 
@@ -25,23 +26,31 @@ def require_effect(options: Mapping[str, object], where: str, command: str, *, h
         )
 
 
-def check_output(name: str, *, may_replace: bool) -> None:
-    """Raise `StorageError` before the work for a file that exists and may not be replaced, or without a folder."""
-    if name != STANDARD_STREAM:
+def check_output(name: str, *, may_replace: bool, is_binary: bool = False) -> None:
+    """Raise `StorageError` before the work for a file that exists and may not be replaced, or without a folder.
+
+    Raises `ConfigError` for binary output on a terminal.
+    """
+    if name == STANDARD_STREAM:
+        if is_binary and sys.stdout.isatty():
+            raise ConfigError(
+                "The file is binary: it can't be printed on a terminal.", "Name a file, or redirect: ... - > FILE"
+            )
+    else:
         file = Path(name).expanduser()
         with _hint_at_force(file):
             check_export(file, may_replace=may_replace)
 
 
-def write_output(name: str, text: str, *, may_replace: bool) -> None:
-    """Write a text as UTF-8, whatever the terminal's encoding is. Raises `StorageError`."""
+def write_output(name: str, content: bytes, *, may_replace: bool) -> None:
+    """Write the content, and report a file and its size on stderr. Raises `StorageError`."""
     if name == STANDARD_STREAM:
-        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.write(content)
         return
     file = Path(name).expanduser()
     with _hint_at_force(file):
-        write_export(file, [text.encode()], may_replace=may_replace)
-    typer.echo(harmless(f"wrote {file}"), err=True)
+        write_export(file, [content], may_replace=may_replace)
+    typer.echo(harmless(f"wrote {file}, {format_size(len(content))}"), err=True)
 
 
 @contextlib.contextmanager

@@ -22,8 +22,8 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.errors import StorageError
+from engine.export.copies import NUM_SAMPLES
 from engine.export.hub import CARD, CODE, GENERATION, MODEL, VOCAB, WEIGHTS
-from engine.export.hub.measured import NUM_SAMPLES
 from engine.export.hub.write import WrittenFolder, require_free, write_folder
 from engine.sampling.generation import Generator
 from engine.storage import atomic_write
@@ -149,11 +149,12 @@ def test_the_card_counts_the_tweets_and_the_copies_among_1000_samples(tmp_path: 
     novelty = [tweet.novelty for tweet in samples]
     corpus = load_corpus(generator.info.corpus)
 
-    assert measured.num_copies == novelty.count("copy") > 10
+    assert measured.copies.num_copies == novelty.count("copy") > 10
     text = (tmp_path / "model" / CARD).read_text(encoding="utf-8")
-    assert f"copies of a training tweet: **{measured.num_copies}**" in text
+    assert f"copies of a training tweet: **{measured.copies.num_copies}**" in text
     assert (
-        f"near-copies, of which at least half is long parts of training tweets: **{measured.num_near_copies}**" in text
+        f"near-copies, of which at least half is long parts of training tweets: **{measured.copies.num_near_copies}**"
+        in text
     )
     assert f"| training tweets | {len(corpus.train)} |" in text
     assert f"| validation tweets | {len(corpus.validation)} |" in text
@@ -192,7 +193,7 @@ def test_without_the_training_tweets_the_card_has_the_runs_own_figure_of_these_w
     write_random_checkpoint(tmp_path / "one.safetensors", SHAPES["tied"], EMOJI, **evaluation)
     outcome = written(tmp_path / "one.safetensors", tmp_path / "model")
     assert outcome.measured is None
-    assert "comes from elsewhere" in outcome.finding
+    assert "is from elsewhere" in outcome.finding
     card = ModelCard.load(tmp_path / "model" / CARD)
     assert "copies was not measured: the training tweets could not be read" in card.text
     if bits is None:

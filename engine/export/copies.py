@@ -1,0 +1,58 @@
+"""How many sampled tweets are copies of training tweets: what a model may give away to those who get it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from engine.config.sampling import SamplingConfig
+from engine.corpus.similarity.novelty import NoveltyIndex
+from engine.model.gru import TextGenerator
+from engine.model.vocab import Vocab
+from engine.protocol.stage import OnProgress
+from engine.sampling.drafts import draft_tweets
+from engine.sampling.sampler import SampledTweet, sample_tweets
+from engine.sampling.tweet_filter import TweetFilter
+
+NUM_SAMPLES = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copies:
+    """The novelty of `NUM_SAMPLES` tweets, seeds 0 to 999."""
+
+    temperature: float
+    num_copies: int
+    """Those that equal a training tweet. Names, links, case and punctuation are ignored."""
+    num_near_copies: int
+    """Those of which at least half is long parts of training tweets."""
+
+    def __str__(self) -> str:
+        """Return two sentences for people."""
+        samples = f"Of {NUM_SAMPLES:,} tweets that it wrote at temperature {self.temperature:g}"
+        copies = f"{self.num_copies:,} equalled a training tweet"
+        near_copies = f"of {self.num_near_copies:,} more at least half was copied in long parts"
+        return f"{samples}, {copies}, and {near_copies}. Names, links, case and punctuation are ignored."
+
+
+def count_copies(
+    model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, novelty: NoveltyIndex, on_progress: OnProgress
+) -> Copies:
+    """Sample tweets, without the filter of `sampling`, and compare them with the training tweets of `novelty`.
+
+    Raises `DivergedError` if the model's output is not finite.
+    """
+    sampling = sampling.without_filter()
+
+    def sample(seeds: Sequence[int]) -> list[SampledTweet]:
+        with torch.inference_mode():
+            return sample_tweets(model, vocab, sampling, seeds, may_compile=False)
+
+    counts: Counter[str] = Counter()
+    for chosen in draft_tweets(sample, TweetFilter(sampling, None), range(NUM_SAMPLES), max_drafts=1):
+        counts[novelty.classify(chosen.draft.text)] += 1
+        on_progress(counts.total() / NUM_SAMPLES, "sampling tweets to look for copies")
+    return Copies(temperature=sampling.temperature, num_copies=counts["copy"], num_near_copies=counts["near-copy"])

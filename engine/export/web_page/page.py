@@ -1,0 +1,112 @@
+"""`web_page`: the HTML file of a checkpoint, one string.
+
+**No network.** Its Content-Security-Policy allows nothing but its own script and style sheet, by their SHA-256.
+**Text is text.** All that comes from outside (run, vocabulary, prompt) is in one JSON block, in which no `<` can end
+the block, and the script shows it by `textContent` alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.resources
+import json
+from string import Template
+
+import torch
+
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.checkpoints.metadata import CheckpointInfo
+from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE
+from engine.errors import ConfigError
+from engine.export.copies import Copies
+from engine.export.web_page import WeightFormat
+from engine.export.web_page.tensors import page_tensors
+from engine.text import harmless, harmless_char
+
+SCRIPTS = ("random.js", "tensors.js", "model.js", "sampling.js", "why.js", "page.js")
+"""In the order of their dependencies; together they are the page's script."""
+MAX_PAGE_BYTES = 500_000_000
+"""V8's longest string, 2^29 characters, and so Chromium's largest script block, is a little longer."""
+_DISTRIBUTION = ("temperature", "top_k", "top_p", "min_p", "temperature_last", "prime", "max_length")
+_PRECISION = {"float16": "float16", "int8": "int8, with a scale per row"}
+
+
+def web_page(checkpoint: Checkpoint, weights: WeightFormat, copies: Copies | None) -> str:
+    """Return the page; `copies` is None if they could not be counted.
+
+    Raises `ConfigError` if a weight is too large for float16, or the page for a browser.
+    """
+    script, style = "\n".join(map(_asset, SCRIPTS)), _asset("style.css")
+    page = Template(_asset("page.html")).substitute(
+        policy=f"default-src 'none'; script-src {_source_of(script)}; style-src {_source_of(style)}; "
+        "base-uri 'none'; form-action 'none'",
+        style=style,
+        data=page_data(checkpoint, weights, copies),
+        script=script,
+    )
+    if len(page) > MAX_PAGE_BYTES:
+        raise ConfigError(
+            f"The page would have {len(page) // 10**6:,} MB, more than a browser can open.",
+            "Add --weights int8, or train a smaller model.",
+        )
+    return page
+
+
+def page_data(checkpoint: Checkpoint, weights: WeightFormat, copies: Copies | None) -> str:
+    """Return the JSON of everything that the page knows of its model. Raises `ConfigError` as `page_tensors`."""
+    info = checkpoint.info
+    model = checkpoint.to_model(torch.device("cpu"))
+    data = {
+        "name": harmless(info.run),
+        "facts": _facts(info, model.num_parameters, weights),
+        "copies": _copies_text(copies),
+        "vocab": [harmless_char(char) for char in info.vocab],
+        "sampling": {name: getattr(info.sampling, name) for name in _DISTRIBUTION},
+        "temperatures": _temperatures(info.sampling.temperature),
+        "tensors": {name: tensor.to_json() for name, tensor in page_tensors(model, weights).items()},
+    }
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _asset(name: str) -> str:
+    """Return a file of `assets/web_page/`."""
+    return (importlib.resources.files("assets.web_page") / name).read_text(encoding="utf-8")
+
+
+def _source_of(text: str) -> str:
+    """Return the source expression of an inline script or style sheet for a Content-Security-Policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _facts(info: CheckpointInfo, num_parameters: int, weights: WeightFormat) -> list[tuple[str, str]]:
+    """Return names and values of what the page says of its model."""
+    bits = "not evaluated" if info.bits_per_char is None else f"{info.bits_per_char:.2f} on held-out tweets"
+    if info.is_evaluation_stale:
+        bits += f", at step {info.last_eval_step:,}"
+    model = info.model
+    return [
+        ("Run", harmless(info.run)),
+        ("Step", f"{info.step:,}"),
+        ("Bits per character", bits),
+        ("Parameters", f"{num_parameters:,}"),
+        ("Model", f"GRU, {model.num_layers} layer{'s' if model.num_layers > 1 else ''} of {model.hidden_size:,} units"),
+        ("Weights", _PRECISION[weights]),
+    ]
+
+
+def _copies_text(copies: Copies | None) -> str:
+    """Return the sentences about copies of training tweets."""
+    if copies is None:
+        return (
+            "How many of its tweets are copies of training tweets was not measured: the training tweets were not there "
+            "when this page was made."
+        )
+    return str(copies)
+
+
+def _temperatures(own: float) -> list[float]:
+    """Return the stops of the temperature slider: greedy, steps of 0.05 up to 1.5, wider ones above; and `own`."""
+    fine = {round(MIN_TEMPERATURE * number, 2) for number in range(1, 31)}
+    coarse = {1.6, 1.7, 1.8, 1.9, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0, 4.5, MAX_TEMPERATURE}
+    return sorted({0.0, own} | fine | coarse)
