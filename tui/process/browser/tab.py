@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from asyncio import StreamReader as Reader
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
@@ -37,10 +36,14 @@ class Tab(AppService):
             "",
             write_bytes=socket.send_bytes,
             write_str=socket.send_str,
-            close=socket.close,  # type: ignore[arg-type] # its result is ignored
+            close=self._ignore_closed_screen,
             download_manager=downloads,
         )
         self._arguments = arguments
+        self._socket = socket
+
+    async def _ignore_closed_screen(self) -> None:
+        """Keep the socket open once the screen is closed: the process prints its last lines after that."""
 
     def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
         """Describe the terminal of the browser in place of the server's."""
@@ -74,13 +77,13 @@ class Tab(AppService):
         with contextlib.suppress(ConnectionError):
             if lines:
                 await self.on_data((_MAIN_SCREEN + "\r\n".join(lines)).encode())
-            await self.remote_close()
+            await self._socket.close()
 
     async def _forward(self, kind: bytes, payload: bytes) -> None:
         match kind:
             case b"D":
                 await self.on_data(payload)
-            case b"M" if json.loads(payload)["type"] != "exit":  # the process ends soon
+            case b"M":
                 await self.on_meta(payload)
             case b"P":
                 await self.on_packed(payload)
