@@ -31,6 +31,8 @@ class Tab:
         """The hosts of all requests."""
         self.errors: list[str] = []
         """The errors of the page's scripts, and what its security policy has blocked."""
+        self.received = bytearray()
+        """All output of the screen."""
         self._screen = pyte.Screen(80, 24)
         self._stream = pyte.ByteStream(self._screen)
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname or ""))
@@ -46,6 +48,7 @@ class Tab:
 
     def _draw(self, frame: str | bytes) -> None:
         if isinstance(frame, bytes):
+            self.received += frame
             # pyte (0.8) has no alternate screen
             self._stream.feed(UNKNOWN_TO_PYTE.sub(b"", frame.replace(b"\x1b[?1049l", b"")))
 

@@ -55,12 +55,23 @@ def test_a_browser_shows_the_run_and_without_control_changes_neither_the_run_nor
         tab.wait_for("How much the next character surprises the model")
         tab.press("Escape")
         tab.wait_for("▶ training")
+        tab.press("m")
+        tab.wait_for("Mouse released")
+        assert b"\x1b[?1003l" in tab.received
         tab.press("b")  # a setting that every other screen saves
         tab.wait_for("nats per character")
         tab.press(",")
         tab.wait_for("Changes are not saved")
         tab.press("Escape")
         tab.wait_until_gone("Changes are not saved")
+        tab.press("Control+p")
+        tab.wait_for("Search for")
+        with tab.page.expect_popup() as popup:  # a download, while every other screen writes a file
+            tab.press(*"screenshot")
+            tab.wait_until_gone("Pause or resume")
+            tab.wait_for("Save an SVG")
+            tab.press("Enter")
+        assert "<svg" in popup.value.content()
         for key in ("Space", "e", "o"):
             tab.press(key)
             tab.wait_for(r"Read-only: this needs tweetgen-tui serve --control\.")

@@ -185,6 +185,17 @@ def test_an_unusable_folder_is_a_config_or_storage_error(tmp_path: Path, folder:
         save_changes(tmp_path / folder / "config.toml", {"bell": False})
 
 
+def test_a_store_that_does_not_save_reads_the_file_and_applies_changes_but_writes_none(path: Path) -> None:
+    path.write_text('theme = "dracula"\n', encoding="utf-8")
+    store = PreferencesStore(path, saves=False)
+    assert store.preferences.theme == "dracula"
+    store.change({"theme": "tweetgen"})
+    store.plan_to_save({"theme": "tweetgen"})
+    store.save()
+    assert store.preferences.theme == "tweetgen"
+    assert path.read_text(encoding="utf-8") == 'theme = "dracula"\n'
+
+
 def test_changes_are_written_in_their_order(path: Path) -> None:
     store = PreferencesStore(path)
     for theme in ("tweetgen", "dracula", "tweetgen-light"):

@@ -50,9 +50,9 @@ def attach(
     from tui.settings.preferences import preferences_path
     from tui.settings.store import PreferencesStore
 
-    is_shared = read_only and is_in_browser(os.environ)
+    is_read_only_browser = read_only and is_in_browser(os.environ)
     bridge = RemoteBridge(folder, host_factory(job_control, RunConfig()), is_read_only=read_only)
-    if is_shared:
+    if is_read_only_browser:
         bridge.refusal = "Read-only: this needs tweetgen-tui serve --control."
     try:
         view = bridge.connect()
@@ -63,7 +63,7 @@ def attach(
         sys.exit()
     job_control.set_active_run(folder.name, is_remote=True)
     bridge.welcome = _welcome(folder, is_read_only=read_only)
-    show(bridge, view, PreferencesStore(preferences_path(), saves=not is_shared), job_control)
+    show(bridge, view, PreferencesStore(preferences_path(), saves=not is_read_only_browser), job_control)
 
 
 def find_to_show(name: str | None) -> RunFolder:

@@ -20,8 +20,8 @@ from textual_serve.download_manager import DownloadManager
 from tui.terminal.capabilities import BROWSER_DRIVER
 
 _START_OF_PACKETS = b"__GANGLION__\n"
-_END_SECONDS = 5.0
-"""How long a process may take to end after its tab is closed."""
+_END_SECONDS = 30.0
+"""How long a process may take to end after its tab is closed: it may first detach a run that it trains itself."""
 _MAIN_SCREEN = "\x1b[?1049l\x1b[2J\x1b[H\x1b[?25l"
 _OF_A_TERMINAL = {"NO_COLOR", "COLORTERM", "TMUX", "ZELLIJ", "STY", "SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"}
 """Variables that describe the terminal of the server."""

@@ -18,7 +18,7 @@ from engine.errors import CorpusError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasts, wait_until
 from tests.tui.screens.dialogs.open_dialog import (
     SCRIPT,
     chosen,
@@ -94,6 +94,21 @@ async def test_a_file_that_can_not_be_used_is_reported_with_a_hint_and_the_run_c
         assert line(app) == str(folder / "third tweets.txt")
         assert session.received == []
         assert len(app.bridges) == 1
+
+
+async def test_a_browser_shows_for_no_pasted_path_whether_this_machine_has_it(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TweetgenApp, "is_web", True)
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "hello there")
+        app.post_message(events.Paste(str(folder / "second.csv")))
+        await pilot.press("question_mark")
+        await opened(app, HelpScreen)
+        assert toasts(app) == []
+        await pilot.press("escape")
+        await opened(app, MainScreen)
 
 
 async def test_options_typed_after_the_path_are_those_of_the_new_run(stage: Stage, folder: Path) -> None:
