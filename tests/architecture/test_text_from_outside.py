@@ -31,7 +31,6 @@ ALLOWED_DECODERS = {
     "engine/corpus/cache.py": "a corpus of cleaned tweets, under a checksum",
     "engine/baselines/cache.py": "numbers under a checksum; their names must be those expected",
     "engine/corpus/readers/json_files/json_values.py": "tweets, which are cleaned like those of every other format",
-    "tui/process/browser/tab.py": "the type of a message from the screen's own process; all others are passed on",
     "tui/cli/output/run_list.py": "number and backend of a run's processes; tables and `--json` make all text harmless",
     "tui/lesson/progress.py": "numbers only",
     "tui/process/launch/order.py": "the launcher's own order, in a folder that is private to the user",

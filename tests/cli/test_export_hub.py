@@ -29,7 +29,7 @@ def test_a_run_is_exported_and_what_its_samples_copy_is_reported(cli: Cli, train
     ended = cli("export", "hub", "first", folder, "--license", "Apache-2.0")
     assert (ended.code, ended.out) == (0, "")
     assert f"wrote {folder}" in ended.err
-    assert "bits per character; copies of training tweets among 1,000 samples: " in ended.err
+    assert " bits per character. Of 1,000 tweets that it wrote at temperature 0.8, " in ended.err
     card = ModelCard.load(folder / "README.md")
     assert (card.data.license, card.data.model_name) == ("apache-2.0", "my-model")
 

@@ -164,8 +164,9 @@ def onnx(
     from engine.export.onnx_file.write import onnx_file
 
     checkpoint = load_checkpoint(path)
+    content = onnx_file(checkpoint)
     print_checkpoint(path, checkpoint.info)
-    write_output(file, onnx_file(checkpoint), may_replace=force)
+    write_output(file, content, may_replace=force)
 
 
 def _report(sentence: str) -> None:

@@ -39,8 +39,8 @@ def serve(
 ) -> None:
     """Show the screen of a run in a browser, read-only.
 
-    The server listens on 127.0.0.1 only, and whoever has its address, which includes a secret token, sees the run. For a
-    browser on another machine, forward the port there: ssh -L 8000:127.0.0.1:8000 HOST.
+    The server listens on 127.0.0.1 only, and whoever has its address, which includes a secret token, sees the run. For
+    a browser on another machine, forward the port there: ssh -L 8000:127.0.0.1:8000 HOST.
 
     Examples:
     tweetgen-tui serve

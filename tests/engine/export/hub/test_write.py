@@ -209,7 +209,7 @@ def test_training_tweets_that_changed_are_not_counted(tmp_path: Path, trained: P
     corpus = Path(load_checkpoint(trained).info.corpus.files[0])
     content = corpus.read_bytes()
     try:
-        for change, why in ((content * 2 + b"more\n", "has changed"), (None, "")):
+        for change, why in ((content * 2 + b"more\n", "is no longer what"), (None, "")):
             corpus.unlink() if change is None else corpus.write_bytes(change)
             outcome = written(trained, tmp_path / f"model {why}")
             assert outcome.measured is None
