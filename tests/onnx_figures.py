@@ -1,8 +1,9 @@
 """`python -m tests.onnx_figures NAME`: a checkpoint in onnxruntime beside the program, on one thread.
 
 Samples a text of 1,000 characters and prints the largest difference of any symbol's log-probability at any of them, one
-character at a time: between the two, and of each from the same weights in float64; and that of a probability. Then characters per second of CPU
-time, one character at a time as in sampling, and 64 texts of 140 in one call as in evaluation.
+character at a time: between the two, and of each from the same weights in float64; and that of a probability. Then
+characters per second of CPU time, one character at a time as in sampling, and 64 texts of 140 in one call as in
+evaluation.
 """
 
 from __future__ import annotations

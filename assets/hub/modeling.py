@@ -43,8 +43,8 @@ def generate(model, vocab, prompt="", **changes):  # `changes` replace entries o
     while len(ids) < s["max_length"] and ids[-1] != end:
         logits, hidden = model(torch.tensor([ids if hidden is None else ids[-4:]]), hidden)
         logits = logits[0, -1].double().index_fill(0, torch.tensor(s["suppress_tokens"]), -torch.inf)
-        before, after = (1, s["temperature"]) if s["temperature_last"] else (s["temperature"], 1)
+        before, after = (1, s["temperature"] or 1) if s["temperature_last"] else (s["temperature"] or 1, 1)
         p, order = torch.softmax(logits / before, dim=0).topk(min(s["top_k"] or len(chars), len(chars)))
         p = p[(p.cumsum(0) - p < s["top_p"] * p.sum()) & (p >= s["min_p"] * p[0])] ** (1 / after)
-        ids.append(int(order[torch.multinomial(p, 1) if s["do_sample"] else 0]))
+        ids.append(int(order[torch.multinomial(p, 1) if s["do_sample"] and s["temperature"] else 0]))
     return "".join(chars[i] for i in ids[1:] if i != end)

@@ -186,11 +186,16 @@ class Page {
     writer.isKept = true;
     const button = Object.assign(element("button", ""), { type: "button" });
     const text = Object.assign(element("bdi", ""), { textContent: textOf(writer.chars, this.vocab) });
-    const settings = `seed ${writer.seed}, temperature ${writer.sampling.temperature}`;
+    const prompt = textOf(writer.chars.filter(({ uniform }) => uniform === null), this.vocab);
+    const beginning = prompt ? `, beginning “${prompt}”` : "";
+    const settings = `seed ${writer.seed}, temperature ${writer.sampling.temperature}${beginning}`;
     button.append(text, Object.assign(element("small", ""), { textContent: settings }));
     button.addEventListener("click", () => this.bringBack(writer));
     const item = element("li", "");
     item.append(button);
+    for (const other of [...byId("earlier").children]) {
+      if (other.textContent === item.textContent) other.remove();
+    }
     byId("earlier").prepend(item);
     byId("earlier").children[MAX_EARLIER]?.remove();
     byId("earlier-section").hidden = false;

@@ -110,7 +110,7 @@ def test_a_folder_with_files_needs_force(cli: Cli, trained: Path, folder: Path) 
     assert [file.name for file in folder.iterdir()] == ["notes.txt"]
     assert cli(*words, "--force").code == 0
     assert (folder / "notes.txt").read_text() == "mine"
-    assert_two_line_error(cli("export", "hub", "first", folder / "notes.txt", "--license", "mit"), "Not a directory")
+    assert_two_line_error(cli("export", "hub", "first", folder / "notes.txt", "--license", "mit"), "is not a folder")
     assert_two_line_error(cli("export", "hub", "nothing", folder, "--license", "mit"), "no checkpoint called nothing")
 
 

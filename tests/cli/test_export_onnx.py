@@ -14,7 +14,7 @@ import torch
 
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.model.vocab import BOS, EOS, PAD, UNK
-from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error
+from tests.cli.program import PROGRAM, SMALL_MODEL, Cli, assert_two_line_error
 
 PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
 
@@ -92,6 +92,16 @@ def test_a_damaged_or_unknown_checkpoint_is_an_error_and_writes_nothing(
     assert_two_line_error(cli("export", "onnx", "first/latest", file), str(damaged), "damaged", "checkpoints list")
     assert_two_line_error(cli("export", "onnx", "frist", file), "frist", "first")
     assert not file.exists()
+
+
+def test_a_full_disk_behind_standard_output_is_an_error(trained: Path) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [*PROGRAM, "export", "onnx", "first", "-"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    [_, what, hint] = ended.stderr.splitlines()
+    assert "Standard output can't be written: No space left on device." in what
+    assert hint == "Free some space."
 
 
 def test_without_the_package_onnx_the_error_names_the_command_that_installs_it(

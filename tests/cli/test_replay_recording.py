@@ -74,6 +74,14 @@ def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(cli: Cli, home:
     assert outputs[-1][0] <= last.seconds
 
 
+def test_two_spellings_of_one_file_are_refused_before_the_work(cli: Cli, home: Path, folder: Path) -> None:
+    write_run(home, run_of(6))
+    other_spelling = f"../{folder.name}/run"
+    ended = cli("runs", "replay", "first", "--cast", "run", "--svg", other_spelling, "--force")
+    assert_two_line_error(ended, "--cast and --svg name the same file.", "Choose two files.")
+    assert not (folder / "run").exists()
+
+
 def test_both_files_of_one_run_are_the_same_bytes_in_every_environment(home: Path, folder: Path) -> None:
     write_run(home, run_of(6))
     written = []

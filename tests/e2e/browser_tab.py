@@ -77,9 +77,9 @@ class Tab:
         for key in keys:
             self.page.keyboard.press(key)
 
-    def is_painted(self) -> bool:
-        """Return whether the page shows more than a background: an empty one compresses to a few kilobytes."""
-        return len(self.page.screenshot()) > 30_000
+    def wait_until_painted(self) -> None:
+        """Wait until the page shows more than a background: an empty one compresses to a few kilobytes."""
+        self._wait_until(lambda: len(self.page.screenshot()) > 30_000, "nothing was painted")
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def test_a_browser_shows_the_run_and_without_control_changes_neither_the_run_nor
     server, url = start(launch)
     with browser_tab(url) as tab:
         tab.wait_for(r"▶ training +read-only(.|\n)*step +[1-9]")
-        assert tab.is_painted()
+        tab.wait_until_painted()
         tab.press("?")
         tab.wait_for("How much the next character surprises the model")
         tab.press("Escape")

@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.checkpoints.metadata import read_info
 from tests.cli.program import SMALL_MODEL
 from tests.e2e.conftest import OpenTerminal
+from tests.recorded_runs import run_of, write_run
 
 
 def test_the_progress_bar_is_shown_while_events_go_to_a_file_and_ctrl_c_saves_and_clears_it(
@@ -30,6 +31,19 @@ def test_the_progress_bar_is_shown_while_events_go_to_a_file_and_ctrl_c_saves_an
     events = [json.loads(line)["event"] for line in output.read_text(encoding="utf-8").splitlines()]
     assert (events[0], events[-1]) == ("RunStarted", "RunFinished")
     assert read_info(home / "runs" / "watched" / "checkpoints" / "latest.safetensors")[0].step > 0
+
+
+def test_ctrl_c_while_a_replay_is_recorded_clears_its_bar_and_leaves_no_file(
+    open_terminal: OpenTerminal, home: Path, tmp_path: Path
+) -> None:
+    write_run(home, run_of(60))
+    terminal = open_terminal("runs", "replay", "first", "--svg", tmp_path / "run.svg", "--speed", "0.1")
+    terminal.wait_for("% .* recorded")
+    terminal.press("ctrl+c")
+    assert terminal.wait_for_exit()[0] == 130
+    assert terminal.is_restored
+    assert "recorded" not in terminal.text
+    assert list(tmp_path.glob("run.svg*")) == []
 
 
 def test_repeated_ctrl_c_while_torch_loads_restores_the_terminal(open_terminal: OpenTerminal, tweets: Path) -> None:

@@ -6,10 +6,9 @@ function that completes, and that file only defines another one.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
-
-from typer import _completion_shared
 
 from engine.checkpoints.catalog import checkpoint_names
 from engine.storage.folders import list_runs
@@ -33,7 +32,10 @@ fi
 
 def use_own_zsh_script() -> None:
     """Replace typer's script for zsh, which --install-completion and --show-completion use."""
-    _completion_shared._completion_scripts["zsh"] = _ZSH_SCRIPT  # noqa: SLF001 - there is no public way
+    with contextlib.suppress(ImportError, AttributeError):  # a later typer keeps its own: there is no public way
+        from typer import _completion_shared
+
+        _completion_shared._completion_scripts["zsh"] = _ZSH_SCRIPT  # noqa: SLF001
 
 
 def complete_run(incomplete: str) -> list[str]:

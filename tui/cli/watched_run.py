@@ -17,6 +17,7 @@ from engine.errors import RemoteError, TweetgenError
 from engine.protocol import events
 from engine.protocol.commands import SaveCheckpoint
 from engine.storage.folders import SUFFIX, RunFolder, cache_folder
+from tui.process.own_program import own_module
 from tui.remote.client import RemoteBridge
 
 if TYPE_CHECKING:  # they import torch
@@ -142,7 +143,7 @@ def _process(options: Sequence[str], home: Path, python: str) -> Iterator[subpro
     """Start the run, and kill what is left of it at the end."""
     with (home / _ERRORS).open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 - no shell: the program itself, with options checked by `bench`
-            [python, "-m", "tui", "train", "--json", "--run-name", _RUN_NAME, *options],
+            [*own_module("tui", python), "train", "--json", "--run-name", _RUN_NAME, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -18,12 +18,13 @@ from tui.files.run_export import Thinned
 
 def export_to_tensorboard(
     run: RunFolder, directory: Path, thinned: Thinned, skipped: SkippedLines, *, may_replace: bool
-) -> None:
-    """Write an event file to the run's folder of `directory`; if it `may_replace`, in place of those of this program.
+) -> Path:
+    """Write an event file to the folder of the run in `directory`; return its path.
 
-    Counts in `thinned` and `skipped`. Raises `FileExistsError` where there are event files that it must not replace,
-    `ConfigError` without the package `tensorboard`, `StorageError` where the folder can't be written, or the event
-    files may be those that the run is writing.
+    If it `may_replace` those of this program, it takes their place. Counts in `thinned` and `skipped`. Raises
+    `FileExistsError` where there are event files that it must not replace, `ConfigError` without the package
+    `tensorboard`, `StorageError` where the folder can't be written, or the event files may be those that the run is
+    writing.
     """
     require_tensorboard()
     folder = directory / run.name
@@ -40,14 +41,15 @@ def export_to_tensorboard(
     try:
         with storage_errors(folder):
             with new_file(folder / "export", mode=0o666) as new:  # TensorBoard also reads unfinished `tfevents` files
-                new.path = new_event_file(folder)
+                path = new.path = new_event_file(folder)
                 new.write(encoder.header())
                 for record in records:
                     new.write(encoder.encode(record))
-            for path in replaced:
-                path.unlink()
+            for each in replaced:
+                each.unlink()
     except StorageError as error:
         raise StorageError(error.message, "Choose another folder.") from error
+    return path
 
 
 def _records(run: RunFolder, thinned: Thinned, skipped: SkippedLines) -> Iterator[Record]:

@@ -58,7 +58,7 @@ _LIMITS = """\
 * **It remembers.** A model of a few tweets repeats names, links and whole sentences of them. Whoever has the weights
   can sample until these appear: what must stay private must not be in the training tweets.
 * It has learned spelling and style, no facts, and writes as its training tweets do, offensive ones included.
-* It knows {chars} characters and reads all others as `<UNK>`. `generate` ends a tweet after {length} characters."""
+* It knows {chars} characters; a prompt has no others. `generate` ends a tweet after {length} characters."""
 
 
 def model_card(name: str, license_id: str, info: CheckpointInfo, measured: Measured | None) -> str:
@@ -161,7 +161,7 @@ def _figures(info: CheckpointInfo, measured: Measured | None) -> str:
             "unigram": measured.unigram_bits,
             "uniform": measured.uniform_bits,
         }
-        table = _table("on all validation tweets", {name: f"{value:.3f}" for name, value in bits.items()})
+        table = _table(f"on {_tweets(info)}", {name: f"{value:.3f}" for name, value in bits.items()})
         copies = _COPIES.format(
             count=f"{NUM_SAMPLES:,}",
             temperature=f"{info.sampling.temperature:g}",
@@ -174,8 +174,13 @@ def _figures(info: CheckpointInfo, measured: Measured | None) -> str:
     if own_bits is None:
         return f"These weights were not evaluated. {unknown}"
     return (
-        f"{_RULE}\n\n{_table('during training, on validation tweets', {'this model': f'{own_bits:.3f}'})}\n\n{unknown}"
+        f"{_RULE}\n\n{_table(f'during training, on {_tweets(info)}', {'this model': f'{own_bits:.3f}'})}\n\n{unknown}"
     )
+
+
+def _tweets(info: CheckpointInfo) -> str:
+    """Return the tweets of the figures."""
+    return "all validation tweets" if info.corpus.overfit is None else "the training tweet"
 
 
 def _training(info: CheckpointInfo) -> str:

@@ -30,7 +30,7 @@ def checked_license(name: str) -> str:
         return identifier
     near = difflib.get_close_matches(identifier, sorted(LICENSES), n=3)
     raise ConfigError(
-        f"The hub has no license {name}.",
+        f"The hub has no license called “{name}”.",
         f"Did you mean {', '.join(near)}?"
         if near
         else "Use its identifier, such as mit, apache-2.0, cc-by-4.0, cc0-1.0, other or unknown; "

@@ -73,6 +73,8 @@ def require_free(target: Path, *, may_replace: bool) -> None:
             raise StorageError(
                 f"There is no folder {target.parent}.", "Create it first, or export to another folder."
             ) from None
+    except NotADirectoryError as error:
+        raise StorageError(f"{target} is not a folder.", "Export to another name.") from error
     except OSError as error:
         raise StorageError(f"{target} can't be used: {error.strerror}.", "Export to another folder.") from error
 

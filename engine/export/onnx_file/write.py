@@ -1,7 +1,8 @@
 """A checkpoint as an ONNX file: the graph of `engine.export.onnx_file.graph`, and what its users need as metadata.
 
 The metadata are strings: `vocab`, the symbols as a JSON array in the order of their ids, `bos_token_id` and the like as
-model hubs name them, `run`, `step`, and `bits_per_char` with `evaluated_at_step` if there was an evaluation.
+model hubs name them, `run`, `step`, and `bits_per_char` with `evaluated_at_step` if all validation
+tweets were evaluated.
 """
 
 from __future__ import annotations
@@ -80,5 +81,5 @@ def _properties(info: CheckpointInfo) -> dict[str, str]:
         "unk_token_id": f"{UNK}",
         "run": harmless(info.run),
         "step": f"{info.step}",
-        **({} if info.bits_per_char is None else evaluation),
+        **({} if info.bits_per_char is None or info.is_eval_early else evaluation),
     }

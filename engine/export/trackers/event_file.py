@@ -6,6 +6,7 @@ TensorFlow where it is installed, blocks its caller while the disk does, and can
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import socket
@@ -130,5 +131,9 @@ class EventFile:
 
 def write_error(path: Path, error: OSError) -> StorageError:
     """Return the error of an event file, or its folder, that can't be written."""
-    cause = error.strerror or str(error)
-    return StorageError(f"{path} can't be written: {cause}.", "Free some space, or choose another folder.")
+    cause, remedy = error.strerror or str(error), "Choose another folder."
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        cause = "it is not a folder"
+    elif error.errno == errno.ENOSPC:
+        remedy = "Free some space, or choose another folder."
+    return StorageError(f"{path} can't be written: {cause}.", remedy)

@@ -181,7 +181,7 @@ def _train_scalars(
 
 
 def _markdown(event: TweetSampled) -> str:
-    """Return a tweet as an indented block: the one form of Markdown in which no character has a meaning."""
+    """Return a tweet, which is one line, as an indented block: no character has a meaning there."""
     end = "" if event.reached_eos else ", cut off"
     facts = f"temperature {event.temperature:g}, {event.bits_per_char:.2f} bits per character, {event.novelty}{end}"
     return f"{facts}\n\n    {event.text}"

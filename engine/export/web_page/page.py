@@ -81,7 +81,10 @@ def _source_of(text: str) -> str:
 
 def _facts(info: CheckpointInfo, num_parameters: int, weights: WeightFormat) -> list[tuple[str, str]]:
     """Return names and values of what the page says of its model."""
-    bits = "not evaluated" if info.bits_per_char is None else f"{info.bits_per_char:.2f} on held-out tweets"
+    tweets = "held-out tweets" if info.corpus.overfit is None else "the training tweet"
+    bits = "not evaluated" if info.bits_per_char is None else f"{info.bits_per_char:.2f} on {tweets}"
+    if info.is_eval_early:
+        bits += ", an estimate on some of them"
     if info.is_evaluation_stale:
         bits += f", at step {info.last_eval_step:,}"
     model = info.model

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.checkpoints.catalog import resolve_checkpoint
+from engine.checkpoints.metadata import read_info
+from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.export.web_page import WeightFormat
+from engine.protocol.stage import part_of
 from engine.text import harmless
 from tui.cli.completion import complete_checkpoint
 from tui.cli.help_page import CommandGroup
@@ -22,6 +25,7 @@ from tui.formatting.numbers import format_size
 if TYPE_CHECKING:  # they import torch
     from engine.checkpoints.checkpoint import Checkpoint
     from engine.export.copies import Copies
+    from engine.model.gru import TextGenerator
 
 app = CommandGroup("Write a trained model for use without this program.")
 Name = Annotated[
@@ -32,6 +36,8 @@ Name = Annotated[
         help="Name as listed by checkpoints list, a run (its best), or a file.",
     ),
 ]
+_READ = 0.3
+"""Share of the total time that has passed once the training tweets are read."""
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 
@@ -62,26 +68,29 @@ def html(
     check_output(file, may_replace=force)
 
     from engine.checkpoints.checkpoint import load_checkpoint
+    from engine.compute.device import Runtime
     from engine.export.web_page.page import web_page
 
     checkpoint = load_checkpoint(path)
     print_checkpoint(path, checkpoint.info)
-    page = web_page(checkpoint, weights, _counted_copies(path, checkpoint))
+    runtime = Runtime.resolve(RuntimeConfig(device="cpu"))
+    runtime.apply()
+    copies = _counted_copies(path, checkpoint, checkpoint.to_model(runtime.device))
+    page = web_page(checkpoint, weights, copies)
     write_output(file, page.encode(), may_replace=force)
 
 
-def _counted_copies(path: Path, checkpoint: Checkpoint) -> Copies | None:
+def _counted_copies(path: Path, checkpoint: Checkpoint, model: TextGenerator) -> Copies | None:
     """Return how many samples are copies, and print it, or why it can't be counted."""
-    import torch
-
     from engine.export.copies import count_copies
     from engine.sampling.generation import load_training_corpus
 
-    info, model = checkpoint.info, checkpoint.to_model(torch.device("cpu"))
+    info = checkpoint.info
     try:
         with show_progress() as on_progress:
-            novelty = load_training_corpus(path, info, on_progress).novelty
-            copies = count_copies(model, checkpoint.vocab, info.sampling, novelty, on_progress)
+            novelty = load_training_corpus(path, info, part_of(on_progress, 0.0, _READ)).novelty
+            sampling_progress = part_of(on_progress, _READ, 1.0)
+            copies = count_copies(model, checkpoint.vocab, info.sampling, novelty, sampling_progress)
     except (CheckpointError, CorpusError) as error:
         _report(f"Copies were not counted, and the page says so: {error.message}")
         return None
@@ -120,24 +129,34 @@ def hub(
     from engine.export.hub.write import require_free, write_folder
 
     require_free(target, may_replace=force)
-    license_id = checked_license(_asked_license() if license_id is None else license_id)
+    license_id = _asked_license() if license_id is None else checked_license(license_id)
+    print_checkpoint(path, read_info(path)[0])
     with show_progress() as on_progress:
         written = write_folder(path, target, license_id, may_replace=force, on_progress=on_progress)
-    _report(f"wrote {target}, {format_size(written.num_bytes)}")
     _report(written.finding)
+    _report(f"wrote {target}, {format_size(written.num_bytes)}")
     if license_id == OTHER:
         _report("Add the text of your license as LICENSE to it, and its name as license_name to the head of README.md.")
 
 
 def _asked_license() -> str:
-    """Return the answer to the question for a license. Raises `ConfigError` without a terminal to ask on."""
+    """Return the hub's identifier of a license that is asked for. Raises `ConfigError` without a terminal to ask on."""
     if not sys.stdin.isatty():
         raise ConfigError(
             "A shared model needs a license, and there is no terminal to ask for it.",
             "Add --license ID, such as mit, cc-by-4.0 or unknown.",
         )
-    answer: str = typer.prompt("License of the model (mit, apache-2.0, cc-by-4.0, unknown ...)", err=True)
-    return answer
+    from engine.export.hub.licenses import checked_license
+
+    def checked(answer: str) -> str:
+        try:
+            return checked_license(answer)
+        except ConfigError as error:  # the question is asked again
+            raise typer.BadParameter(f"{error.message} {error.hint}") from error
+
+    question = "License of the model (mit, apache-2.0, cc-by-4.0, unknown ...)"
+    identifier: str = typer.prompt(question, err=True, value_proc=checked)
+    return identifier
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class RecordingOptions:
         require_effect({"size": self.size}, "without --cast or --svg", _COMMAND, has_effect=bool(self.files))
         has_file = any(name != STANDARD_STREAM for name in self.files)
         require_effect({"force": self.force or None}, "without a file to write", _COMMAND, has_effect=has_file)
-        if len(set(self.files)) < len(self.files):
+        if len({os.path.realpath(os.path.expanduser(name)) for name in self.files}) < len(self.files):
             raise ConfigError("--cast and --svg name the same file.", "Choose two files.")
         if self.files and self.speed == float("inf"):
             raise ConfigError(

@@ -13,12 +13,14 @@ from engine.config.run import RunConfig
 from engine.errors import ConfigError, StorageError
 from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal_reader import SkippedLines
+from engine.text import harmless
 from tui.cli.commands.replay_recording import DEFAULT_SECONDS, RecordingOptions, ScreenSize, record_replay
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.completion import complete_run
 from tui.cli.help_page import CommandGroup
 from tui.cli.output.run_list import facts_of, row_of
 from tui.cli.output.tables import print_json, print_table
+from tui.formatting.numbers import format_size
 from tui.process.job_control import start_job_control
 
 if TYPE_CHECKING:
@@ -202,8 +204,9 @@ def _export_to_tensorboard(
     if output is None:
         raise ConfigError("--format tensorboard writes to a folder, and none is given.", "Add --output DIR.")
     try:
-        export_to_tensorboard(run, Path(output).expanduser(), thinned, skipped, may_replace=force)
+        file = export_to_tensorboard(run, Path(output).expanduser(), thinned, skipped, may_replace=force)
     except FileExistsError as error:
         raise StorageError(
             f"{error} has event files already.", "--force replaces those that this program has written."
         ) from error
+    typer.echo(harmless(f"wrote {file}, {format_size(file.stat().st_size)}"), err=True)

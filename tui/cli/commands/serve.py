@@ -14,6 +14,7 @@ from engine.storage.folders import RunFolder
 from tui.cli.commands.attach import find_to_show, is_on
 from tui.cli.completion import complete_run
 from tui.formatting.shell import quoted
+from tui.process.own_program import own_module
 from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def serve(
     if not is_on(folder):
         how = f"Continue it: tweetgen-tui train --detach --resume {quoted(folder.name)}"
         raise RemoteError(f"The run {folder.name} is not active.", how)
-    attach = (sys.executable, "-m", "tui", "attach", folder.name, *(() if control else ("--read-only",)))
+    attach = (*own_module("tui"), "attach", folder.name, *(() if control else ("--read-only",)))
     with _listener(port) as listener:
         server = BrowserServer(folder.name, attach)
         _announce(server, folder, listener.getsockname()[1], is_control=control)

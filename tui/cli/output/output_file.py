@@ -45,7 +45,13 @@ def check_output(name: str, *, may_replace: bool, is_binary: bool = False) -> No
 def write_output(name: str, content: bytes, *, may_replace: bool) -> None:
     """Write the content, and report a file and its size on stderr. Raises `StorageError`."""
     if name == STANDARD_STREAM:
-        sys.stdout.buffer.write(content)
+        try:
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise StorageError(f"Standard output can't be written: {error.strerror}.", "Free some space.") from error
         return
     file = Path(name).expanduser()
     with _hint_at_force(file):

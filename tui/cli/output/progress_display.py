@@ -113,11 +113,12 @@ def show_progress(console: Console | None = None) -> Iterator[OnProgress]:
 @contextlib.contextmanager
 def exit_at_signals(farewell: Callable[[], str] = str) -> Iterator[None]:
     """Exit at once on SIGINT or SIGTERM unless ignored: restore the terminal, write `farewell()` to stderr."""
+    stream = sys.stderr  # Textual replaces it while it runs, also without a terminal
 
     def leave(number: int, _: FrameType | None) -> None:
-        restore = _RESTORE_LINE if sys.stderr.isatty() else ""
+        restore = _RESTORE_LINE if stream.isatty() else ""
         with contextlib.suppress(OSError):
-            os.write(sys.stderr.fileno(), (restore + farewell()).encode())
+            os.write(stream.fileno(), (restore + farewell()).encode())
         os._exit(128 + number)
 
     is_main = threading.current_thread() is threading.main_thread()

@@ -63,11 +63,18 @@ class BrowserServer(Server):
         self._sockets.add(socket)
         try:
             await tab.start(to_int(request.query.get("width", ""), 80), to_int(request.query.get("height", ""), 24))
-            await self._process_messages(socket, tab)
+            await self._read_messages(socket, tab)
         finally:
             self._sockets.discard(socket)
             await tab.stop()
         return socket
+
+    async def _read_messages(self, socket: web.WebSocketResponse, tab: Tab) -> None:
+        """Pass the messages of the page on; close the socket at one that textual-serve can't parse."""
+        try:
+            await self._process_messages(socket, tab)
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError):
+            await socket.close(code=WSCloseCode.INVALID_TEXT)
 
     async def on_shutdown(self, app: web.Application) -> None:  # noqa: ARG002 - as aiohttp calls it
         """Close all tabs, whose processes then end."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 
 from engine.config.run import RunConfig
@@ -18,6 +17,7 @@ from tui.process.launch.count import AUTO
 from tui.process.launch.folder import VARIABLE, LaunchFolder
 from tui.process.launch.notes import LaunchNotes
 from tui.process.launch.order import LaunchOrder, name_in, named
+from tui.process.own_program import own_module
 from tui.run.error_report import failure_event
 
 _MAX_BYTES = 64 * 1024
@@ -46,8 +46,8 @@ class ScreenLaunch:
         )
         order.write(folder)
         self._notes = LaunchNotes(folder)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tui", "train"],
+        self._process = subprocess.Popen(  # noqa: S603 - the program itself, without a shell
+            [*own_module("tui"), "train"],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._errors,

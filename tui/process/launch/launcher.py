@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from typing import NoReturn
 from engine.errors import DistributedError, RestartsUsedUpError
 from tui.process.launch.folder import VARIABLE, LaunchFolder
 from tui.process.launch.lifeline import LauncherPipe
+from tui.process.own_program import own_module
 from tui.process.signals import HANGUP_CODE, handle_ending_signals, leave_at_once
 
 _TICK_SECONDS = 0.1
@@ -73,7 +73,7 @@ class _Launcher:
         if signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
             # the ranks are no jobs of the shell: they would run on, and fail once they are not monitored
             signal.signal(signal.SIGTSTP, signal.SIG_IGN)
-        command = (sys.executable, "-m", "tui.process.launch.worker", *arguments)
+        command = (*own_module("tui.process.launch.worker"), *arguments)
         agent = threading.Thread(target=self._run_agent, args=(command,), name="agent", daemon=True)
         agent.start()
         while agent.is_alive():

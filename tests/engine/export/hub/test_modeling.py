@@ -136,6 +136,13 @@ def test_a_text_starts_with_its_prompt_ends_in_time_and_has_no_special_symbol(tm
         module.generate(model, vocab, "ñ")
 
 
+def test_temperature_0_is_greedy(tmp_path: Path) -> None:
+    write_random_folder(tmp_path / "model", SHAPES["one layer"], EMOJI)
+    module = modeling_of(tmp_path / "model")
+    model, vocab = module.load(tmp_path / "model")
+    assert module.generate(model, vocab, temperature=0) == module.generate(model, vocab, do_sample=False)
+
+
 def test_it_has_at_most_40_lines_of_code_and_imports_torch_safetensors_and_the_standard_library_only(
     tmp_path: Path,
 ) -> None:

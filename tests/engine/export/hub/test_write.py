@@ -254,7 +254,10 @@ def test_the_figure_of_an_overfit_run_is_said_to_be_of_its_training_tweet(tmp_pa
     path = tmp_path / "one.safetensors"
     write_random_checkpoint(path, SHAPES["tied"], EMOJI, bits_per_char=0.1, corpus=corpus)
     written(path, tmp_path / "model")
-    assert only_result(ModelCard.load(tmp_path / "model" / CARD).data).dataset_split == "train"
+    card = ModelCard.load(tmp_path / "model" / CARD)
+    assert only_result(card.data).dataset_split == "train"
+    assert "| during training, on the training tweet |" in card.text
+    assert "validation tweets" not in card.text
 
 
 # The folder -----------------------------------------------------------------------------------------------------------
@@ -293,7 +296,7 @@ def test_a_folder_with_files_is_replaced_only_by_force_and_only_the_six_files(tm
 
 
 def test_a_file_and_a_missing_parent_are_refused(tmp_path: Path, path: Path) -> None:
-    for target, problem in ((path, "Not a directory"), (tmp_path / "no" / "model", "There is no folder")):
+    for target, problem in ((path, "is not a folder"), (tmp_path / "no" / "model", "There is no folder")):
         with pytest.raises(StorageError, match=problem):
             require_free(target, may_replace=True)
         with pytest.raises(StorageError, match=problem):

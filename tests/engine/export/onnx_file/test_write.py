@@ -51,8 +51,10 @@ def test_the_metadata_name_the_symbols_their_special_ids_the_run_and_its_figures
     }
 
 
-def test_a_checkpoint_without_an_evaluation_has_no_figure_of_one() -> None:
-    assert not {"bits_per_char", "evaluated_at_step"} & metadata_of(checkpoint()).keys()
+def test_a_checkpoint_without_an_evaluation_on_all_tweets_has_no_figure_of_one() -> None:
+    early = checkpoint(bits_per_char=2.125, last_eval_step=1, val_loss=1.5, is_eval_early=True)
+    for each in (checkpoint(), early):
+        assert not {"bits_per_char", "evaluated_at_step"} & metadata_of(each).keys()
 
 
 def test_any_characters_and_the_name_of_a_foreign_run_survive_as_text() -> None:

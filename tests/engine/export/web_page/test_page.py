@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig
 from engine.config.sampling import MAX_TEMPERATURE, SamplingConfig
 from engine.errors import ConfigError
@@ -110,6 +111,15 @@ def test_the_page_says_what_the_model_is_and_how_much_it_copies(model: TextGener
     assert "was not measured" in json.loads(page_data(checkpoint, "int8", None))["copies"]
     never = json.loads(page_data(checkpoint_of(model, VOCAB, CONFIG), "int8", None))
     assert dict(never["facts"])["Bits per character"] == "not evaluated"
+
+
+def test_a_figure_of_some_tweets_or_of_the_only_training_tweet_is_said_to_be_that(model: TextGenerator) -> None:
+    for changes, said in (
+        ({"is_eval_early": True}, "2.18 on held-out tweets, an estimate on some of them"),
+        ({"corpus": CorpusConfig(files=("a.txt",), overfit=3)}, "2.18 on the training tweet"),
+    ):
+        checkpoint = checkpoint_of(model, VOCAB, CONFIG, step=7, last_eval_step=7, bits_per_char=2.1849, **changes)
+        assert dict(json.loads(page_data(checkpoint, "int8", None))["facts"])["Bits per character"] == said
 
 
 @pytest.mark.parametrize("own", [0.0, 0.8, 0.73, MAX_TEMPERATURE])

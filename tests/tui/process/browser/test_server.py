@@ -174,6 +174,19 @@ async def test_a_tab_shows_what_its_process_prints_at_its_end_and_is_closed_then
         assert (await socket.receive()).type == WSMsgType.CLOSE
 
 
+@pytest.mark.parametrize("message", ["no JSON", "{}", "[]", '["resize", null]', '["stdin", 3]'])
+async def test_a_message_that_no_page_sends_closes_the_tab_alone(message: str) -> None:
+    async with serve() as served, served.connect() as other:
+        await environment_of(other)
+        async with served.connect() as socket:
+            pid = (await environment_of(socket))["pid"]
+            await socket.send_str(message)
+            assert (await socket.receive()).data == WSCloseCode.INVALID_TEXT
+            await wait_until(lambda: not psutil.pid_exists(pid), "the end of its process")
+        await other.send_json(["stdin", "on"])
+        assert await other.receive_bytes() == b"D\x00\x00\x00\x02on"
+
+
 async def test_a_tab_shows_why_its_process_did_not_open_a_screen() -> None:
     async with serve(FAILING) as served, served.connect() as socket:
         assert (await socket.receive_bytes()).endswith(b"tweetgen-tui: The run small is not active.")
