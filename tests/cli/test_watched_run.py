@@ -98,7 +98,7 @@ def test_each_moment_after_the_first_step_has_a_checkpoint(tmp_path: Path, run_h
     assert None not in watched.checkpoints.values()
     assert watched.first_step_seconds > 0
     asked = (tmp_path / "asked").read_text(encoding="utf-8")
-    assert asked == f"{run_home} -m tui train --json --run-name watched --data my.csv\n"
+    assert asked == f"{run_home} -P -m tui train --json --run-name watched --data my.csv\n"
 
 
 def test_the_run_has_the_users_corpus_cache(tmp_path: Path, run_home: Path, home: Path) -> None:
