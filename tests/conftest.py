@@ -1,20 +1,43 @@
-"""Fixtures of every test: a data folder of its own, torch as it starts, and deterministic Hypothesis."""
+"""Fixtures of every test: a data folder of its own, torch as it starts, and deterministic Hypothesis.
+
+Imports no torch: many test files need none, and each of the test processes would take two seconds to import it.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 
 # the same examples in every run, so that failures are reproducible; `--hypothesis-profile search` looks for new ones
-settings.register_profile("suite", deadline=None, max_examples=60, derandomize=True, database=None)
+settings.register_profile("suite", deadline=None, max_examples=20, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, max_examples=3000, derandomize=False)
 settings.load_profile("suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--gpu`."""
+    parser.addoption("--gpu", action="store_true", help="let the tests use a GPU; without it they all run on the CPU")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide all GPUs before torch is imported, also from the processes that tests start."""
+    if not config.getoption("--gpu"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the tests that need a GPU unless they may use one."""
+    if not config.getoption("--gpu"):
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a GPU and --gpu"))
 
 
 def pytest_collection_finish() -> None:
@@ -41,5 +64,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def _torch_as_at_the_start() -> None:
     """Reset the random generator and the number of threads, which other tests change; many are slow on busy cores."""
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(0)
+        torch.set_num_threads(1)

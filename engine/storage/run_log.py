@@ -58,10 +58,11 @@ def log_to(path: Path, package: str = "engine") -> Iterator[LogFile]:
     handler.setFormatter(_HarmlessFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger(package)
     logger.addHandler(handler)
-    logger.propagate = False
+    propagated, logger.propagate = logger.propagate, False
     try:
         yield handler
     finally:
+        logger.propagate = propagated
         logger.removeHandler(handler)
         with contextlib.suppress(OSError):  # a full disk reports its error on close
             handler.close()

@@ -19,7 +19,7 @@ from tests.engine.export.web_page.scripts import as_on_the_page, checkpoint_of, 
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
 VOCAB = Vocab("etaoinshr dl<>/&\"'🌻👩\u200dابت漢")
-CONFIG = ModelConfig(embedding_size=8, hidden_size=24, num_layers=2)
+CONFIG = ModelConfig(embedding_size=8, hidden_size=16, num_layers=2)
 SAMPLING = SamplingConfig(temperature=0.8, max_length=40, min_p=0.02)
 TEMPERATURE = 1.5
 DEADLINE_MILLISECONDS = 60_000

@@ -50,7 +50,7 @@ from tests.fakes import FakeClock
 CPU = Runtime(device=torch.device("cpu"), precision="float32", num_threads=1)
 TINY: dict[str, Setting] = {
     "embedding_size": 6,
-    "hidden_size": 10,
+    "hidden_size": 8,
     "batch_size": 8,
     "sample_every": 0,
     "eval_every": 0,

@@ -55,4 +55,4 @@ def test_the_report_has_the_medians_and_the_spread_of_the_rounds(
     assert (before.seconds, before.step, before.known_word_share, before.least) == (5.0, 0, 0.0, 0.0)
     assert (after.seconds, after.step) == (10.0, 3)
     assert 0.0 <= after.least <= after.known_word_share <= after.most <= 1.0
-    assert (report.hidden_size, report.num_layers, report.num_threads) == (10, 1, 1)
+    assert (report.hidden_size, report.num_layers, report.num_threads) == (8, 1, 1)

@@ -20,7 +20,7 @@ from engine.model.gru import TextGenerator
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, encoded, some_batches
 
-MODEL = ModelConfig(embedding_size=4, hidden_size=5)
+MODEL = ModelConfig(embedding_size=4, hidden_size=8)
 
 
 def checkpoint_info(**changes: Any) -> CheckpointInfo:

@@ -26,7 +26,7 @@ from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors, write_checkpoint
 from tests.engine.helpers import CPU, assert_same_tensors, encoded, some_batches
 
-WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=5, ngram_order=4, ngram_contexts=2)
+WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=8, ngram_order=4, ngram_contexts=2)
 SQUARE = "optimizer.row_square.ngram_input.weight"
 AWKWARD = checkpoint_info(
     corpus=CorpusConfig(files=("/tmp/with blank/ünïcode.csv", "b.csv"), column="tweet", overfit=200),
@@ -157,7 +157,7 @@ def test_a_checkpoint_is_loaded_without_the_import_of_pytorchs_compiler(
     tmp_path: Path, *, tied_embeddings: bool
 ) -> None:
     """It takes seconds. An initialization on the meta device would import it."""
-    model = ModelConfig(embedding_size=5, hidden_size=5, tied_embeddings=tied_embeddings)
+    model = ModelConfig(embedding_size=8, hidden_size=8, tied_embeddings=tied_embeddings)
     weights = TextGenerator.from_config(len(encoded()[1]), model).state_dict()
     tensors = {f"model.{name}": tensor for name, tensor in weights.items()}
     tensors |= {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}

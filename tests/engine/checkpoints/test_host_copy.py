@@ -59,7 +59,7 @@ def test_an_infinite_second_moment_counts_as_finite_and_nothing_else_that_is_not
     assert not HostCopy.of(tensors).is_finite
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_tensors_of_a_gpu_are_copied_to_pinned_memory_before_later_work_changes_them() -> None:
     weight = torch.ones(1024, 1024, device="cuda")
 

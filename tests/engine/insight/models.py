@@ -20,9 +20,9 @@ def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: b
     """Return the snapshot of a random model, with an n-gram input for every other context of `TEXT`."""
     generator_state = torch.get_rng_state()
     torch.manual_seed(5)
-    embedding_size = 10 if tied_embeddings else 6
+    embedding_size = 8 if tied_embeddings else 6
     contexts = some_contexts(np.array([[BOS, *vocab.encode(TEXT)]]))
-    shape = len(vocab), embedding_size, 10, num_layers
+    shape = len(vocab), embedding_size, 8, num_layers
     model = TextGenerator(*shape, dropout=0.3, tied_embeddings=tied_embeddings, ngram_contexts=len(contexts))
     with torch.no_grad():
         for parameter in model.parameters():

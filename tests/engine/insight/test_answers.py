@@ -77,7 +77,7 @@ def test_a_trace_has_an_entry_per_input_and_survives_json(
 
     size = len(text)
     assert (event.request, event.weights_step, event.layer, event.num_layers) == (3, 7, layer, 2)
-    assert (event.embedding_size, event.hidden_size, event.vocab_size) == (6, 10, len(VOCAB))
+    assert (event.embedding_size, event.hidden_size, event.vocab_size) == (6, 8, len(VOCAB))
     assert event.text == harmless_in_place(text)
     assert event.token_ids == (1, *VOCAB.encode(text))
     assert [char.char for char in event.chars] == [*event.text, ""] or text != event.text
@@ -160,7 +160,7 @@ def test_the_scores_of_units_are_those_of_the_held_out_tweets() -> None:
     tweets = held_out()
     correlation = run_to_end(correlate(ExplicitGru(MODEL), VOCAB, tweets, np.arange(len(tweets))))
     assert (event.request, event.num_tweets, event.num_chars) == (4, 30, len(tweets.token_ids))
-    assert event.units == best_units(correlation.result(), 10)
+    assert event.units == best_units(correlation.result(), 8)
     assert event.units
     assert e.from_json(e.to_json(event)) == event
 
@@ -236,8 +236,8 @@ def test_the_map_has_the_most_frequent_characters_in_the_order_of_the_vocabulary
         (c.MeasureReach(text="abc", position=-1), "from 0 to 3, not -1"),
         (c.HoldUnit(text="", layer=0, unit=0), "no text"),
         (c.HoldUnit(text="abc", layer=2, unit=0), "from 0 to 1, not 2"),
-        (c.HoldUnit(text="abc", layer=0, unit=10), "from 0 to 9, not 10"),
-        (c.HoldUnit(text="abc", layer=0, unit=-1), "from 0 to 9, not -1"),
+        (c.HoldUnit(text="abc", layer=0, unit=8), "from 0 to 7, not 8"),
+        (c.HoldUnit(text="abc", layer=0, unit=-1), "from 0 to 7, not -1"),
         (c.HoldUnit(text="abc", layer=0, unit=0, value=1.01), "not 1.01"),
         (c.HoldUnit(text="abc", layer=0, unit=0, value=math.nan), "not nan"),
         (c.HoldUnit(text="abc", layer=0, unit=0, seed=-1), "at least 0"),
@@ -273,7 +273,7 @@ def test_an_answer_uses_no_random_number_of_the_run_and_changes_no_mode(command:
 
 
 def test_a_snapshot_keeps_the_weights_of_its_moment_and_the_random_state() -> None:
-    model = TextGenerator(9, 4, 4, 2, dropout=0.5, tied_embeddings=True)
+    model = TextGenerator(9, 8, 8, 2, dropout=0.5, tied_embeddings=True)
     state = torch.get_rng_state()
 
     copied = snapshot(model)

@@ -49,7 +49,7 @@ def test_hidden_states_and_logits_equal_those_of_the_module(model: TextGenerator
 
     inputs = torch.tensor([[BOS, *IDS]])
     output, last = run_gru(
-        model.rnn, widened_inputs(model)[None], torch.zeros(model.rnn.num_layers, 1, 10), batch_first=True
+        model.rnn, widened_inputs(model)[None], torch.zeros(model.rnn.num_layers, 1, 8), batch_first=True
     )
     assert traced.inputs == (BOS, *IDS)
     assert UNK in traced.inputs
@@ -96,7 +96,7 @@ def test_a_held_unit_has_its_value_after_every_step_and_the_rest_follows_from_it
     traced = run_to_end(trace(ExplicitGru(model), IDS, held))
 
     cells = [cell_of(model, number) for number in range(2)]
-    states = torch.zeros(2, 10)
+    states = torch.zeros(2, 8)
     with torch.no_grad():
         for place, inputs in enumerate(widened_inputs(model)):
             states[0] = cells[0](inputs, states[0])

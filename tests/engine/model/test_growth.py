@@ -12,9 +12,9 @@ from engine.model.vocab import BOS, PAD
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, code_of, copy_of_state, encoded, some_batches
 
-UNTIED = ModelConfig(embedding_size=4, hidden_size=5)
-TIED = ModelConfig(embedding_size=5, hidden_size=5, num_layers=2, tied_embeddings=True)
-WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=5, ngram_order=4, ngram_contexts=1)
+UNTIED = ModelConfig(embedding_size=4, hidden_size=8)
+TIED = ModelConfig(embedding_size=8, hidden_size=8, num_layers=2, tied_embeddings=True)
+WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=8, ngram_order=4, ngram_contexts=1)
 OLD = len(encoded()[1])
 NEW = OLD + 3
 BY_VOCAB = ("embed.weight", "proj.weight", "proj.bias")

@@ -127,7 +127,7 @@ def test_the_row_of_unknown_contexts_gets_no_gradient_and_the_others_get_that_of
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_a_new_input_changes_nothing_and_draws_no_random_number(num_layers: int) -> None:
-    inp, config = torch.tensor([[BOS, 4, 5]]), ModelConfig(embedding_size=4, hidden_size=5, num_layers=num_layers)
+    inp, config = torch.tensor([[BOS, 4, 5]]), ModelConfig(embedding_size=4, hidden_size=8, num_layers=num_layers)
     torch.manual_seed(1)
     plain = TextGenerator.from_config(9, config)
     after = torch.rand(())

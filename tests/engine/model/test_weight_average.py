@@ -73,7 +73,7 @@ def share_of(step: int) -> float:
 
 
 def test_tied_embeddings_are_still_tied_when_loaded_from_a_checkpoint(tmp_path: Path) -> None:
-    tied = ModelConfig(embedding_size=5, hidden_size=5, tied_embeddings=True)
+    tied = ModelConfig(embedding_size=8, hidden_size=8, tied_embeddings=True)
     trainer = trained(AVERAGING, 4, model=tied)
 
     path = write_checkpoint(tmp_path / "one.safetensors", tensors_of(trainer), training=AVERAGING, model=tied, step=4)

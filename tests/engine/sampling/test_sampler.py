@@ -124,7 +124,7 @@ def test_a_tweet_is_sampled_with_the_weights_at_its_start() -> None:
 
 
 def test_a_non_finite_model_raises() -> None:
-    model = TextGenerator(len(VOCAB), 4, 4)
+    model = TextGenerator(len(VOCAB), 4, 8)
     with torch.no_grad():
         model.proj.weight.fill_(torch.nan)
 

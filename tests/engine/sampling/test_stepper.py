@@ -111,7 +111,7 @@ def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows:
 
 @pytest.mark.parametrize("rows", [[2, 0], [1], [1, 1, 1, 1], [0, 1, 2]])
 def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
-    model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=4)
+    model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=4)
     stepper = CharStepper(model)
     stepper.select(np.zeros(3, dtype=np.int64))
     stepper.step(np.array([7, 9, 10]))
@@ -124,7 +124,7 @@ def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
 
 
 def test_one_row_gives_the_same_with_compiled_code_and_without() -> None:
-    model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
+    model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7)
     token_ids = torch.randint(1, VOCAB_SIZE, (20, 1)).numpy()
     steppers = [CharStepper(model), CharStepper(model, may_compile=False)]
 
@@ -134,9 +134,9 @@ def test_one_row_gives_the_same_with_compiled_code_and_without() -> None:
 
 
 def test_a_recorded_row_gives_the_same_as_one_that_is_not_recorded() -> None:
-    model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
+    model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7)
     recorder = FakeRecorder()
-    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], new_window(), recorder)
+    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 8) for _ in range(2)], new_window(), recorder)
     plain = CharStepper(model, may_compile=False)
     token_ids = torch.randint(1, VOCAB_SIZE, (20, 1)).numpy()
 
@@ -147,9 +147,9 @@ def test_a_recorded_row_gives_the_same_as_one_that_is_not_recorded() -> None:
 
 
 def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAllocator) -> None:
-    model = make_model(num_layers=1, embedding_size=5, hidden_size=5, seed=7)
+    model = make_model(num_layers=1, embedding_size=5, hidden_size=8, seed=7)
     recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
-    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 5)], new_window(), recorder)
+    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 8)], new_window(), recorder)
     plain = CharStepper(model, may_compile=False)
     for token_id in range(4, 10):
         assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
@@ -171,9 +171,9 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch le
 
 
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
-    model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
+    model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7)
     stepper = RecordedStepper(
-        InferenceWeights(model), [torch.zeros(1, 5) for _ in range(2)], new_window(), FakeRecorder()
+        InferenceWeights(model), [torch.zeros(1, 8) for _ in range(2)], new_window(), FakeRecorder()
     )
     token_ids = torch.tensor([4])
     stepper._compute_and_copy(token_ids)
@@ -203,7 +203,7 @@ def test_large_weights_give_the_same_on_one_thread_and_on_two(hidden_size: int) 
 @pytest.mark.parametrize("spoiled", [float("nan"), float("inf")])
 @pytest.mark.parametrize("num_rows", [1, 2])
 def test_a_non_finite_weight_makes_every_log_probability_nan(spoiled: float, num_rows: int) -> None:
-    model = make_model(num_layers=1, embedding_size=3, hidden_size=5, seed=9)
+    model = make_model(num_layers=1, embedding_size=3, hidden_size=8, seed=9)
     with torch.no_grad():
         model.proj.bias[6] = spoiled
     stepper = CharStepper(model)

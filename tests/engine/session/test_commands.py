@@ -99,7 +99,7 @@ def test_an_existing_name_is_refused_without_replace(corpus: Path) -> None:
 def test_an_endless_tweet_does_not_prevent_a_stop(corpus: Path) -> None:
     """A due tweet that is abandoned is sampled after the resume."""
     endless = SamplingConfig(max_length=100_000, top_k=1)
-    config = tiny_config(corpus, sample_every=4)
+    config = tiny_config(corpus, hidden_size=16, sample_every=4)
 
     emitted = run_stopped_within_a_tweet(config, 4, endless, num_polls=50)
 

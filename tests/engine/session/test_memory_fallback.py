@@ -51,7 +51,7 @@ RATE = 2.0**-7
 
 def new_model(dropout: float = 0.0) -> TextGenerator:
     torch.manual_seed(0)
-    return TextGenerator(len(encoded()[1]), 6, 10, 2, dropout)
+    return TextGenerator(len(encoded()[1]), 6, 8, 2, dropout)
 
 
 def limit_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Exception = NO_MEMORY) -> list[int]:

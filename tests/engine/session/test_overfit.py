@@ -36,7 +36,7 @@ from tests.fakes import FakeClock
 
 TWEET = "so happy, so good"
 TWEETS = ["good morning all", TWEET, "so happily home"]
-QUICK: dict[str, Setting] = {"hidden_size": 24, "learning_rate": 0.02, "temperature": 0.0, "sample_every": 50}
+QUICK: dict[str, Setting] = {"hidden_size": 16, "learning_rate": 0.02, "temperature": 0.0, "sample_every": 50}
 
 
 def config(folder: Path, **changes: Setting) -> RunConfig:

@@ -42,7 +42,7 @@ def test_run_started_describes_corpus_device_and_config(corpus: Path) -> None:
     assert started.num_train_tweets + started.num_val_tweets == len(small_tweets())
     assert started.vocab_size == len(load_checkpoint(find_run("tiny").checkpoint_path("latest")).vocab)
     assert (started.device, started.precision, started.num_threads) == ("cpu", "float32", 1)
-    assert (started.model.hidden_size, started.training.batch_size, started.sampling.max_length) == (10, 8, 20)
+    assert (started.model.hidden_size, started.training.batch_size, started.sampling.max_length) == (8, 8, 20)
     assert started.resumed_from is None
 
 
@@ -119,7 +119,7 @@ def test_the_folder_of_a_run_contains_exactly_the_documented_files(corpus: Path,
         "runs/tiny/tweetgen.log",
     ]
     config = json.loads((home / "runs" / "tiny" / "config.json").read_text())
-    assert (config["model"]["hidden_size"], config["training"]["max_steps"]) == (10, 12)
+    assert (config["model"]["hidden_size"], config["training"]["max_steps"]) == (8, 12)
 
 
 @pytest.mark.parametrize("preset", ["auto", "tutorial"])

@@ -29,7 +29,7 @@ from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, model_with_table, some_batches
 from tests.engine.reference_optimizer import ReferenceOptimizer
 
-E, H = 6, 10
+E, H = 6, 8
 VOCAB_SIZE = len(encoded()[1])
 
 

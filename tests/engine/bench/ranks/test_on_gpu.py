@@ -19,9 +19,9 @@ from engine.parallel.group import TorchGroup
 from engine.parallel.place import Place
 from engine.parallel.ranks import Ranks
 from tests.cli.program import write_tweets
-from tests.engine.compute.gpu.cuda import needs_gpu, on_cuda
+from tests.engine.compute.gpu.cuda import on_cuda
 
-pytestmark = needs_gpu
+pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
-import pytest
 import torch
 
 from engine.compute.device import Runtime
 from tests.engine.helpers import CPU
 
 DEVICE = torch.device("cuda")
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 
 def on_cuda(precision: str = "float32") -> Runtime:

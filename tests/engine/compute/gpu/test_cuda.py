@@ -20,10 +20,10 @@ from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.training.trainer import Trainer
-from tests.engine.compute.gpu.cuda import needs_gpu, on_cuda
+from tests.engine.compute.gpu.cuda import on_cuda
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, model_with_table, some_batches
 
-pytestmark = needs_gpu
+pytestmark = pytest.mark.gpu
 
 RATE = 2.0**-7
 CONFIG = TrainingConfig(batch_size=16, weight_decay=0.1, ngram_decay=0.5, max_grad_norm=0.5)

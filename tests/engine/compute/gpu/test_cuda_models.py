@@ -18,10 +18,10 @@ from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import CharStepper, RecordedStepper
 from engine.training.evaluation import evaluate
 from engine.training.trainer import Trainer
-from tests.engine.compute.gpu.cuda import DEVICE, needs_gpu, on_cuda
+from tests.engine.compute.gpu.cuda import DEVICE, on_cuda
 from tests.engine.helpers import CPU, encoded, model_with_table, some_batches
 
-pytestmark = needs_gpu
+pytestmark = pytest.mark.gpu
 
 RATE = 2.0**-7
 

@@ -20,7 +20,7 @@ from engine.protocol import events as e
 from engine.storage.folders import find_run
 from engine.storage.journal_reader import read_journal
 from engine.training.trainer import Trainer
-from tests.engine.compute.gpu.cuda import DEVICE, in_new_process, needs_gpu, on_cuda
+from tests.engine.compute.gpu.cuda import DEVICE, in_new_process, on_cuda
 from tests.engine.helpers import (
     assert_same_tensors,
     copy_of_state,
@@ -36,7 +36,7 @@ from tests.engine.helpers import (
     write_corpus,
 )
 
-pytestmark = needs_gpu
+pytestmark = pytest.mark.gpu
 
 RATE = 2.0**-7
 

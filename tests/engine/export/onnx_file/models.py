@@ -42,7 +42,7 @@ class Shape:
         """Return a model in eval mode with weights large enough that gates open and close."""
         torch.manual_seed(5)
         contexts = some_contexts(self.texts(200).numpy()) if self.has_table else []
-        sizes = self.vocab_size, 24 if self.is_tied else 12, 24, self.num_layers
+        sizes = self.vocab_size, 16 if self.is_tied else 12, 16, self.num_layers
         model = TextGenerator(*sizes, dropout=0.3, tied_embeddings=self.is_tied, ngram_contexts=len(contexts)).eval()
         with torch.no_grad():
             for name, parameter in model.named_parameters():

@@ -67,7 +67,7 @@ def test_a_run_has_each_step_evaluation_and_tweet_and_the_export_is_the_same(log
     assert [step for step, _ in found[VAL_LOSS]] == [event.step for event in of_type(emitted, e.EvalFinished)]
     texts = [event.text for event in of_type(emitted, e.TweetSampled)]
     assert [markdown.split("\n\n    ")[1] for _, markdown in samples_in(logs / "tiny")] == texts
-    assert hparams_in(logs / "tiny")["model/hidden_size"] == 10
+    assert hparams_in(logs / "tiny")["model/hidden_size"] == 8
     assert_exported_alike(logs, tmp_path / "other")
 
 

@@ -26,7 +26,7 @@ from engine.model.vocab import Vocab
 from tests.engine.export.web_page.scripts import as_on_the_page, checkpoint_of, model_of
 
 VOCAB = Vocab("abc <>/!-&\u202e\u200b🌻")
-CONFIG = ModelConfig(embedding_size=4, hidden_size=6, ngram_order=2, ngram_contexts=2)
+CONFIG = ModelConfig(embedding_size=4, hidden_size=8, ngram_order=2, ngram_contexts=2)
 ATTACK = "</script><script>alert(1)</script><!--<script>"
 COPIES = Copies(temperature=0.7, num_copies=3, num_near_copies=12)
 
@@ -103,7 +103,7 @@ def test_the_page_says_what_the_model_is_and_how_much_it_copies(model: TextGener
         "Step": "12,000",
         "Bits per character": "2.18 on held-out tweets, at step 11,000",
         "Parameters": f"{model.num_parameters:,}",
-        "Model": "GRU, 1 layer of 6 units",
+        "Model": "GRU, 1 layer of 8 units",
         "Weights": "int8, with a scale per row",
     }
     assert "Of 1,000 tweets that it wrote at temperature 0.7, 3 equalled" in data["copies"]
@@ -168,5 +168,5 @@ def test_a_page_that_no_browser_can_open_is_an_error(model: TextGenerator, monke
 
 
 def test_tied_embeddings_are_in_the_page_once() -> None:
-    config = replace(CONFIG, embedding_size=6, tied_embeddings=True, ngram_order=0, ngram_contexts=0)
+    config = replace(CONFIG, embedding_size=8, tied_embeddings=True, ngram_order=0, ngram_contexts=0)
     assert "proj.weight" not in page_tensors(model_of(VOCAB, config), "float16")

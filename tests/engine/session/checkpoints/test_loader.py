@@ -65,13 +65,13 @@ def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
 
 def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_reported(corpus: Path) -> None:
     run_session(
-        tiny_config(corpus, run_name="wide", hidden_size=14, num_layers=2), {3: [c.SaveCheckpoint(name="wide")]}
+        tiny_config(corpus, run_name="wide", hidden_size=16, num_layers=2), {3: [c.SaveCheckpoint(name="wide")]}
     )
 
     emitted = run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.SampleNow()]})
 
     changed = only(emitted, e.ModelChanged)
-    assert (changed.step, changed.model.hidden_size, changed.model.num_layers) == (3, 14, 2)
+    assert (changed.step, changed.model.hidden_size, changed.model.num_layers) == (3, 16, 2)
     assert changed.num_parameters > only(emitted, e.RunStarted).num_parameters
     assert names(emitted)[names(emitted).index("CheckpointLoaded") + 1] == "ModelChanged"
     assert emitted[-1].step == 12
@@ -99,12 +99,12 @@ def test_after_the_load_of_a_checkpoint_with_another_table_the_run_continues_as_
 
 
 def test_a_run_whose_shape_a_load_has_changed_can_be_resumed(corpus: Path) -> None:
-    run_session(tiny_config(corpus, run_name="wide", hidden_size=14), {3: [c.SaveCheckpoint(name="wide")]})
+    run_session(tiny_config(corpus, run_name="wide", hidden_size=16), {3: [c.SaveCheckpoint(name="wide")]})
     run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.Stop()]})
 
     emitted = run_session(resume_config("tiny"))
 
-    assert only(emitted, e.RunStarted).model.hidden_size == 14
+    assert only(emitted, e.RunStarted).model.hidden_size == 16
     assert list(losses(emitted)) == list(range(4, 13))
 
 

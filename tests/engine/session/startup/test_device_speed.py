@@ -20,7 +20,7 @@ from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, tiny_config
 from tests.fakes import FakeClock
 
-MODEL = ModelConfig(embedding_size=4, hidden_size=6)
+MODEL = ModelConfig(embedding_size=4, hidden_size=8)
 ON_MPS = replace(CPU, device=torch.device("mps"))
 
 

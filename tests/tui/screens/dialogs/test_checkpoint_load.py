@@ -21,7 +21,7 @@ from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_load import LoadDialog, load_question
 from tui.screens.main.screen import MainScreen
 
-MODEL = ModelConfig(embedding_size=4, hidden_size=5)
+MODEL = ModelConfig(embedding_size=4, hidden_size=8)
 NOW: dict[str, Any] = {"step": 2748, "elapsed_seconds": 9.0}
 FIRST = "The run, now at step 2,748, is saved first as step-2748-before-load."
 
