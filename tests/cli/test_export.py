@@ -165,7 +165,7 @@ def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds(
 
 @pytest.mark.parametrize(
     ("tweets_are", "why"),
-    [("deleted", "No such file"), ("changed", "is no longer what"), ("of a foreign checkpoint", "is from elsewhere")],
+    [("changed", "is no longer what"), ("of a foreign checkpoint", "is from elsewhere")],
 )
 def test_training_tweets_that_can_not_be_read_are_reported_and_no_export_names_their_file(
     cli: Cli, home: Path, tweets: Path, folder: Path, tweets_are: str, why: str
@@ -176,8 +176,6 @@ def test_training_tweets_that_can_not_be_read_are_reported_and_no_export_names_t
         name = "foreign"
         assert cli("checkpoints", "export", "first", folder / "model.safetensors").code == 0
         assert cli("checkpoints", "import", folder / "model.safetensors", "--name", name).code == 0
-    elif tweets_are == "deleted":
-        tweets.unlink()
     else:
         tweets.write_text(tweets.read_text("utf-8") + "one more\n")
 
@@ -395,9 +393,12 @@ def test_a_killed_run_leaves_readable_events_and_a_resumed_one_continues_them(
     assert [step for step, _ in scalars_in(logs)[LOSS]] == list(range(1, 31))
 
 
-def test_the_folder_is_that_of_the_users_home_or_of_where_the_command_was_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_event_files_are_written_to_the_folder_as_seen_from_where_the_command_was_given(
+    cli: Cli, tweets: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert to_run_config({"tensorboard": "~/x"}).runtime.tensorboard == str(Path("~/x").expanduser())
-    assert to_run_config({"tensorboard": "logs"}).runtime.tensorboard == str(tmp_path / "logs")
+    monkeypatch.chdir(folder)
+    run = ("--max-steps", "2", "--run-name", "live", *SMALL_MODEL)
+    assert cli("train", "--data", tweets, *run, "--tensorboard", "logs").code == 0
+    assert [step for step, _ in scalars_in(folder / "logs" / "live")[LOSS]] == [1, 2]
+    for written, absolute in (("logs", folder / "logs"), ("~/x", Path("~/x").expanduser())):
+        assert to_run_config({"tensorboard": written}).runtime.tensorboard == str(absolute)  # also for other processes
