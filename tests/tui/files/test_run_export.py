@@ -12,18 +12,10 @@ from engine.protocol import events as e
 from engine.storage.folders import RunFolder
 from engine.storage.journal import Journal
 from engine.storage.journal_reader import SkippedLines
-from tests.event_files import LOSS, VAL_LOSS, read_run, samples_in, scalars_in
+from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
 from tests.fakes import eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tui.files.run_export import Thinned, to_csv, to_jsonl
 from tui.files.tensorboard_export import export_to_tensorboard
-
-MARKUP = (
-    "`````` ``` x",
-    "</code></pre><script>alert(1)</script>",
-    "# **bold** [a](javascript:alert(1)) &lt; &amp;",
-    "    indented\\`",
-    "- 1. > | a | b |",
-)
 
 
 def loaded(step: int) -> e.CheckpointLoaded:
@@ -114,18 +106,6 @@ def test_steps_buckets_and_evaluations_are_scalars_at_the_time_of_their_session_
     found = sorted((point.step, point.value, point.wall_time) for point in points)
     assert found == [(64, 2.0, 1001.0), (65, 1.5, 1005.0), (66, 1.25, 9002.0)]
     assert dict(scalars_in(tmp_path / "tiny")[VAL_LOSS]) == pytest.approx({66: 1.386})
-
-
-@pytest.mark.filterwarnings("ignore:html5lib's sanitizer is deprecated")  # TensorBoard's own copy
-def test_a_tweet_is_shown_literally_whatever_markdown_or_html_it_contains(run: RunFolder, tmp_path: Path) -> None:
-    from tensorboard.plugin_util import markdown_to_safe_html
-
-    write_journal(run, run_started(), *(tweet_sampled(text, step) for step, text in enumerate(MARKUP, 1)))
-    export(run, tmp_path)
-    for number, (text, (step, markdown)) in enumerate(zip(MARKUP, samples_in(tmp_path / "tiny"), strict=True), 1):
-        literal = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        shown = f"<p>temperature 0.8, 2.40 bits per character, new</p>\n<pre><code>{literal}\n</code></pre>"
-        assert (step, markdown_to_safe_html(markdown)) == (number, shown)
 
 
 def test_event_files_are_replaced_only_where_allowed_and_those_of_others_or_of_an_active_run_stay(
