@@ -67,7 +67,7 @@ def run_with_kills(folder: Path, line: list[str], ranks: list[int]) -> list[Even
             events = list(read_journal(folder / "events.jsonl"))
             starts = [number for number, event in enumerate(events) if isinstance(event, RunStarted)]
             saved = [event for event in events[starts[-1] :] if isinstance(event, CheckpointSaved)] if starts else []
-            is_past = len(saved) > 1 and events[-1].step >= saved[-1].saved_step + _STEPS_TO_REPEAT
+            is_past = len(saved) > 1 and events[-1].step >= saved[-1].weights_step + _STEPS_TO_REPEAT
             if ranks and len(starts) > num_starts and is_past:
                 num_starts = len(starts)
                 kill(process.pid, ranks.pop(0))

@@ -73,7 +73,6 @@ class Run:
             device=str(state.runtime.device),
             precision=state.runtime.precision,
             num_threads=state.runtime.num_threads,
-            step_path=state.trainer.step_path,
             tuning=state.runtime.tuning,
             model=state.model_config,
             training=state.training,

@@ -40,12 +40,9 @@ def is_locked(path: Path) -> bool:
     try:
         with open_regular(path) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            was_replaced = not is_same(path, file.fileno())
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return was_replaced and path.exists() and is_locked(path)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    return False
 
 
 def is_same(path: Path, descriptor: int) -> bool:

@@ -21,7 +21,6 @@ ALLOWED_DECODERS = {
     "engine/protocol/codec.py": "the only user of msgspec for events; its callers are below",
     "engine/protocol/events/__init__.py": "makes every string of an event harmless",
     "engine/protocol/commands/__init__.py": "never displayed; the run checks names, prime and numbers of a command",
-    "engine/storage/journal_reader.py": "of a line that is no event, its kind and version are counted and not shown",
     "engine/checkpoints/header.py": "the metadata, in which the info is still a text",
     "engine/checkpoints/metadata.py": "a checkpoint's info: made harmless where shown; its paths are opened",
     "engine/export/hub/read.py": "a model folder's settings and vocabulary: as a checkpoint's info",

@@ -134,7 +134,7 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> Lost:
 def test_a_run_that_was_lost_too_often_ends_in_its_journal_and_can_be_continued(
     cli: Cli, home: Path, lost: Lost, tweets: Path
 ) -> None:
-    saved = e.CheckpointSaved(step=2, elapsed_seconds=0.2, name="latest", path="", bits_per_char=None)
+    saved = e.CheckpointSaved(step=2, elapsed_seconds=0.2, name="latest", path="", bits_per_char=None, weights_step=2)
     lost(run_started(run="lost"), steps_finished(1, [3.0, 2.0]), saved)
     ended = cli("train", *TWO, "--data", tweets, "--run-name", "lost", "--json")
     assert ended.code == 1

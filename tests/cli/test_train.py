@@ -29,7 +29,6 @@ FIELDS = {
     | {"run", "corpus", "num_train_tweets", "num_val_tweets", "vocab_size", "num_parameters", "device", "precision"}
     | {
         "num_threads",
-        "step_path",
         "tuning",
         "model",
         "training",
@@ -39,7 +38,6 @@ FIELDS = {
         "epochs",
         "world_size",
         "backend",
-        "format_version",
         "started_at",
     },
     "StepsFinished": COMMON | {"first_step", "train_losses", "grad_norms", "learning_rate", "chars_per_second"},

@@ -63,7 +63,9 @@ def program(folder: Path, *lines: events.Event) -> str:
     """
     printed = "\n".join(map(events.to_json, lines))
     saved = events.to_json(
-        events.CheckpointSaved(step=1, elapsed_seconds=1.0, name="NAME", path="NAME", bits_per_char=None)
+        events.CheckpointSaved(
+            step=1, elapsed_seconds=1.0, name="NAME", path="NAME", bits_per_char=None, weights_step=1
+        )
     )
     path = folder / "program"
     path.write_text(

@@ -64,8 +64,8 @@ def _records(run: RunFolder, thinned: Thinned, skipped: SkippedLines) -> Iterato
 
 def _timed_events(run: RunFolder, skipped: SkippedLines) -> Iterator[tuple[Event, float]]:
     """Yield the events of a journal with their times in seconds since 1970, without pauses."""
-    began = 0.0
+    began = 0.0  # only an edited journal has events before the first `RunStarted`
     for event in read_journal(run.journal_path, skipped):
-        if isinstance(event, RunStarted) and event.started_at is not None:
+        if isinstance(event, RunStarted):
             began = event.started_at - event.elapsed_seconds
         yield event, began + event.elapsed_seconds

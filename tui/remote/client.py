@@ -19,7 +19,7 @@ from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
 from tui.remote.client_connection import ClientConnection, Snapshot
-from tui.remote.connect import UnreachableError, connected
+from tui.remote.connect import OTHER_VERSION, UnreachableError, connected
 from tui.remote.protocol import Hello, Screens
 from tui.remote.socket_path import is_launched, stop_launch
 from tui.run.bridge import Bridge, Update
@@ -220,7 +220,10 @@ class RemoteBridge:
         return isinstance(self._last_event, RunFinished | RunFailed)
 
     def _serve(self, connection: ClientConnection) -> None:
-        """Handle messages until the connection ends. Raises `RemoteError` where the host refuses it."""
+        """Handle messages until the connection ends.
+
+        Raises `RemoteError` where the host refuses it, or sends no view that can be decoded.
+        """
         with self._lock:
             self._connection = connection
         if self._leaving.is_set():  # from here on, `leave` ends this connection
@@ -228,6 +231,8 @@ class RemoteBridge:
         try:
             connection.run(self._handle)
         except (OSError, DecodeError) as error:
+            if isinstance(error, DecodeError) and not self._has_snapshot.is_set():
+                raise RemoteError(f"The run {self._folder.name} can't be attached to: {OTHER_VERSION}.") from error
             self._problem = RemoteError(f"The connection to the run {self._folder.name} broke: {error}.")
         except RemoteError as refusal:
             problem = f"The run {self._folder.name} can't be attached to: {refusal.message}"

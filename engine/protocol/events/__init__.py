@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import get_args
 
 from engine.protocol import codec
-from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, Novelty, RefusalReason, StepNumber
+from engine.protocol.events.base import BaseEvent, Novelty, RefusalReason, StepNumber
 from engine.protocol.events.insight import (
     BaselinesMeasured,
     BatchRow,
@@ -130,7 +130,6 @@ _FREQUENT: dict[bytes, type[Event]] = {
 """Events of which a journal has many. Their types bound all numbers, so that they are decoded in one go."""
 
 __all__ = [
-    "FORMAT_VERSION",
     "BaseEvent",
     "BaselinesMeasured",
     "BatchRow",
@@ -186,14 +185,8 @@ __all__ = [
     "Warned",
     "WarningKind",
     "from_json",
-    "is_known",
     "to_json",
 ]
-
-
-def is_known(name: str) -> bool:
-    """Return whether this version has an event of this name."""
-    return name in _TYPES
 
 
 def to_json(event: Event) -> str:

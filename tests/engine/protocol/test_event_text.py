@@ -33,7 +33,7 @@ EMITTED = (
     text_completed("R"),
     tweet_read("R"),
     e.Warned(step=1, elapsed_seconds=1.0, message="R"),
-    e.CheckpointSaved(step=1, elapsed_seconds=1.0, name="R", path="R", bits_per_char=None),
+    e.CheckpointSaved(step=1, elapsed_seconds=1.0, name="R", path="R", bits_per_char=None, weights_step=1),
     e.CommandRefused(step=1, elapsed_seconds=1.0, command="R", title="R", detail="R", hint="R"),
     e.RunFailed(step=1, elapsed_seconds=1.0, title="R", detail="R", hint="R"),
 )

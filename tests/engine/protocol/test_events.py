@@ -24,10 +24,10 @@ NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.5}
 
 EVENTS = {
     "RunStarted": "run corpus num_train_tweets num_val_tweets vocab_size num_parameters device precision num_threads "
-    "step_path tuning model training sampling resumed_from is_warm_start epochs world_size "
-    "backend format_version started_at",
+    "tuning model training sampling resumed_from is_warm_start epochs world_size "
+    "backend started_at",
     "StepsFinished": "first_step train_losses grad_norms learning_rate chars_per_second",
-    "StepsThinned": "first_step num_steps least_loss mean_loss greatest_loss least_grad_norm mean_grad_norm "
+    "StepsThinned": "first_step least_loss mean_loss greatest_loss least_grad_norm mean_grad_norm "
     "greatest_grad_norm learning_rate chars_per_second",
     "EvalFinished": "val_loss bits_per_char is_best is_early",
     "TweetSampled": "text temperature reached_eos bits_per_char novelty copied_share char_bits prime num_drafts "

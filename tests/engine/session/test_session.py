@@ -19,7 +19,7 @@ from engine.corpus.loading import load_corpus
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event
-from engine.storage import journal_thinning, thinning
+from engine.storage import step_buckets
 from engine.storage.folders import find_run, list_runs
 from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import (
@@ -70,12 +70,12 @@ def test_losses_and_norms_have_the_fewest_digits_that_differ_from_no_other_float
 
 
 @pytest.mark.parametrize("keep_every_step", [False, True])
-def test_the_journal_of_a_run_has_all_its_events_but_old_steps(corpus: Path, keep_every_step: bool) -> None:
-    with (
-        mock.patch.multiple(journal_thinning, MIN_BYTES=8000, _REST_SECONDS=0.0),
-        mock.patch.multiple(thinning, KEPT_STEPS=20, MIN_BUCKETS=4),
-    ):
-        emitted = run_session(tiny_config(corpus, max_steps=300, keep_every_step=keep_every_step, sample_every=20))
+def test_the_journal_of_a_run_has_all_events_and_all_steps_and_its_buckets_end_at_each_checkpoint(
+    corpus: Path, keep_every_step: bool
+) -> None:
+    config = tiny_config(corpus, max_steps=300, keep_every_step=keep_every_step, sample_every=20, save_every=101)
+    with mock.patch.object(step_buckets, "WHOLE_STEPS", 16):
+        emitted = run_session(config, {117: [c.SaveCheckpoint(name="mine")]})
 
     journalled = list(read_journal(find_run("tiny").journal_path))
     steps = (e.StepsFinished, e.StepsThinned)
@@ -83,9 +83,14 @@ def test_the_journal_of_a_run_has_all_its_events_but_old_steps(corpus: Path, kee
         event for event in emitted if not isinstance(event, steps)
     ]
     assert losses(journalled).items() <= losses(emitted).items()
-    assert len(losses(journalled)) + sum(each.num_steps for each in of_type(journalled, e.StepsThinned)) == 300
+    buckets = of_type(journalled, e.StepsThinned)
+    assert len(losses(journalled)) + sum(each.num_steps for each in buckets) == 300
     if keep_every_step:
         assert journalled == emitted
+    else:
+        saved = {event.weights_step for event in of_type(emitted, e.CheckpointSaved)}
+        assert saved == {0, 101, 117, 202, 300}
+        assert not [step for step in saved for each in buckets if each.first_step <= step < each.step]
 
 
 def test_a_run_ends_after_its_epochs_and_has_counted_every_training_character_once_per_epoch(corpus: Path) -> None:

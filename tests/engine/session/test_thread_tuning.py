@@ -21,7 +21,6 @@ from engine.compute.device import Runtime
 from engine.config.run import Device, RunConfig, RuntimeConfig, Setting, TrainingConfig, Tuning
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.errors import DeviceError
-from engine.protocol import codec
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
@@ -57,7 +56,6 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.fakes import run_started
 
 AUTO = RuntimeConfig(device="cpu", precision="float32")
 Speeds = dict[int, float]
@@ -349,8 +347,8 @@ def test_threads_and_precision_of_the_start_and_as_measured_are_in_events_and_ch
     folder = find_run("tiny")
     saved = json.loads(folder.config_path.read_text())
     info = read_info(folder.checkpoint_path("latest"))[0]
-    assert (started.num_threads, started.precision, started.tuning, started.step_path) == (2, "float32", "due", "fast")
-    assert (saved["num_threads"], saved["precision"], saved["step_path"]) == (2, "float32", "fast")
+    assert (started.num_threads, started.precision, started.tuning) == (2, "float32", "due")
+    assert (saved["num_threads"], saved["precision"]) == (2, "float32")
     assert 0 < changed.step < 12
     assert (changed.num_threads, changed.precision) == (1, "bfloat16")
     assert changed.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
@@ -452,23 +450,13 @@ def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_o
 
 
 def changes(info: CheckpointInfo) -> str:
-    trainer, _ = trainer_with_all()
-    return computation_changes(info, CPU, trainer.step_path)
+    return computation_changes(info, CPU, world_size=1)
 
 
-def test_another_path_precision_or_device_than_the_checkpoints_is_described() -> None:
-    assert changes(checkpoint_info()) == changes(checkpoint_info(step_path="fast")) == ""
-    assert changes(checkpoint_info(step_path="plain")) == "the fast path in place of the plain one"
+def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
+    assert changes(checkpoint_info()) == ""
     assert changes(checkpoint_info(precision="bfloat16")) == "float32 in place of bfloat16"
     assert changes(checkpoint_info(device="cuda", num_threads=9)) == "cpu in place of cuda"
-
-
-def test_checkpoints_and_journals_without_a_step_path_are_read() -> None:
-    info, started = checkpoint_info(step_path="fast"), run_started(step_path="fast")
-    assert codec.decode(codec.encode(info), CheckpointInfo) == info
-    old = codec.encode(info).replace('"step_path":"fast",', "")
-    assert codec.decode(old, CheckpointInfo) == checkpoint_info(step_path="")
-    assert e.from_json(e.to_json(started).replace('"step_path":"fast",', "")) == run_started(step_path="")
 
 
 def test_a_changed_thread_count_during_a_run_is_reported_and_saved(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

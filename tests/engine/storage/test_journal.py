@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import StorageError
-from engine.protocol.events import FORMAT_VERSION, Event, Paused, to_json
+from engine.protocol.events import Event, Paused, to_json
 from engine.storage.file_lock import is_locked
 from engine.storage.journal import Journal
 from engine.storage.journal_reader import SkippedLines, last_event, read_journal
@@ -120,9 +119,6 @@ def test_a_file_system_without_locks_is_accepted(path: Path, monkeypatch: pytest
 # Reading damaged journals ---------------------------------------------------------------------------------------------
 
 TORN = to_json(paused(9)).encode()[:20]
-NEWER = b'{"event":"BrainTransplanted","step":3,"elapsed_seconds":1.0,"donor":"another run"}'
-NEWER_START = replace(run_started(), format_version=FORMAT_VERSION + 1)
-SAYS_NEWER = "The journal was written by a newer tweetgen-tui."
 
 
 def read(path: Path, *parts: Event | bytes) -> tuple[list[Event], str]:
@@ -146,18 +142,6 @@ def read(path: Path, *parts: Event | bytes) -> tuple[list[Event], str]:
             [run_started(), paused(2)],
             "12 lines of the journal can't be read; they are skipped.",
             id="more is counted",
-        ),
-        pytest.param(
-            [run_started(), NEWER, paused(2), NEWER],
-            [run_started(), paused(2)],
-            f"{SAYS_NEWER} Events skipped: 2. Update this program to see all of it.",
-            id="events of a newer version",
-        ),
-        pytest.param(
-            [NEWER_START, paused(2)],
-            [NEWER_START, paused(2)],
-            f"{SAYS_NEWER} Update this program to see all of it.",
-            id="a newer version whose events can be read",
         ),
         pytest.param(
             [run_started(), to_json(paused(1)).encode().replace(b"{", b'{"mood":"calm",', 1)],

@@ -42,7 +42,7 @@ def seeds() -> tuple[bytes, ...]:
     """Return journals of several kinds of runs."""
     steps = [steps_finished(first, [4.0 - first / 50, 3.9]) for first in range(1, 60, 2)]
     at: dict[str, Any] = {"step": 60, "elapsed_seconds": 5.0}
-    loaded = events.CheckpointLoaded(step=20, elapsed_seconds=6.0, name="a", path="/a", bits_per_char=2.0)
+    loaded = events.CheckpointLoaded(step=20, elapsed_seconds=6.0, name="a", path="/a", bits_per_char=2.0, epochs=0.0)
     finished = events.RunFinished(**at, reason="stopped", total_seconds=9.0, total_chars=900)
     newer = b'{"event":"BrainTransplanted","step":3,"elapsed_seconds":1.0}\n'
     return (

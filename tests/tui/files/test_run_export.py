@@ -19,7 +19,7 @@ from tui.files.tensorboard_export import export_to_tensorboard
 
 
 def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None)
+    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None, epochs=0.0)
 
 
 RUNS: dict[str, list[e.Event]] = {

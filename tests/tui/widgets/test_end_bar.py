@@ -31,7 +31,9 @@ def view_of(*events: e.Event, max_steps: int | None = 100) -> RunView:
 
 
 def saved(name: str) -> e.CheckpointSaved:
-    return e.CheckpointSaved(step=100, elapsed_seconds=125.0, name=name, path=f"/{name}", bits_per_char=2.03)
+    return e.CheckpointSaved(
+        step=100, elapsed_seconds=125.0, name=name, path=f"/{name}", bits_per_char=2.03, weights_step=100
+    )
 
 
 def test_a_run_that_is_on_has_no_end() -> None:
@@ -52,7 +54,9 @@ def test_the_best_figure_is_in_the_unit_of_the_screen() -> None:
 
 
 def test_latest_is_named_only_where_it_has_the_last_step() -> None:
-    early = e.CheckpointSaved(step=90, elapsed_seconds=1.0, name="latest", path="/l", bits_per_char=None)
+    early = e.CheckpointSaved(
+        step=90, elapsed_seconds=1.0, name="latest", path="/l", bits_per_char=None, weights_step=90
+    )
     assert next(iter(outcome_texts(view_of(early, PAUSED), "bits"))).endswith("saved: best")
 
 

@@ -52,7 +52,7 @@ def facts_of(run: RunFolder) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Ranks:
-    """The processes of a run's last session; the defaults are those of versions that had only one."""
+    """The processes of a run's last session; the defaults are for a `config.json` that can't be read."""
 
     world_size: int = 1
     backend: str = ""

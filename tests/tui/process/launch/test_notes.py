@@ -30,7 +30,7 @@ def test_a_folder_that_is_gone_loses_only_the_notes(tmp_path: Path) -> None:
 
 def test_notes_are_what_later_readers_need(tmp_path: Path) -> None:
     notes = LaunchNotes(LaunchFolder(tmp_path))
-    saved = e.CheckpointSaved(step=0, elapsed_seconds=0.0, name="latest", path="", bits_per_char=None)
+    saved = e.CheckpointSaved(step=0, elapsed_seconds=0.0, name="latest", path="", bits_per_char=None, weights_step=0)
     for progress in (run_started(), saved, FAILED):
         notes.note(progress)
     assert (notes.has_started, notes.has_saved, notes.ended) == (True, True, FAILED)

@@ -34,7 +34,7 @@ def view_after(*events: e.Event) -> RunView:
 
 def saved(name: str) -> e.CheckpointSaved:
     path = named_checkpoint_path(name) if name == "mine" else folder_of_run("now").checkpoint_path(name)
-    return e.CheckpointSaved(name=name, path=str(path), bits_per_char=2.0, **NOW)
+    return e.CheckpointSaved(name=name, path=str(path), bits_per_char=2.0, weights_step=2748, **NOW)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,9 @@ def test_an_autosave_after_a_save_by_name_does_not_hide_it() -> None:
 
 def test_without_a_step_since_the_start_or_the_same_load_nothing_is_lost() -> None:
     best = entry("now/best", step=9, run="now", model=MODEL)
-    loaded = e.CheckpointLoaded(step=9, elapsed_seconds=9.0, name="now/best", path="/best", bits_per_char=None)
+    loaded = e.CheckpointLoaded(
+        step=9, elapsed_seconds=9.0, name="now/best", path="/best", bits_per_char=None, epochs=0.0
+    )
     assert load_question(best, view_after(loaded)).endswith("no step since it was loaded: nothing is lost.")
     assert load_question(best, view_after(replace(loaded, name="now/step-9"))).endswith("as step-9-before-load.")
     at_zero = fold(RunView(), (run_started(run="now", model=MODEL),))
@@ -125,7 +127,9 @@ async def test_the_toast_after_a_load_names_the_checkpoint_of_the_run_before_it(
     async with browsing(stage, list) as at:
         at.session.emit(replace(saved("step-2748-before-load"), step=3))
         at.session.emit(
-            e.CheckpointLoaded(step=2, elapsed_seconds=1.0, name="now/best", path="/best", bits_per_char=None)
+            e.CheckpointLoaded(
+                step=2, elapsed_seconds=1.0, name="now/best", path="/best", bits_per_char=None, epochs=0.0
+            )
         )
         await toasted(
             at.app, "Loaded now/best: continuing from step 2. The run before it is saved as step-2748-before-load."

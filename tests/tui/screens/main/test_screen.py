@@ -146,7 +146,7 @@ async def test_loading_an_earlier_checkpoint_removes_later_tweets_from_the_feed(
         await shows(app, "from the future")
         session.emit(
             e.CheckpointLoaded(
-                step=3, elapsed_seconds=1.0, name="happy", path="/tmp/happy.safetensors", bits_per_char=5.7
+                step=3, elapsed_seconds=1.0, name="happy", path="/tmp/happy.safetensors", bits_per_char=5.7, epochs=0.0
             )
         )
         await wait_until(lambda: "from the future" not in screen_text(app))

@@ -274,7 +274,9 @@ async def test_a_reloads_best_at_half_the_rate_after_a_divergence_and_u_restores
         await shows(app, "Loss 6.1, was 2.5", "a reload best, halve the learning rate", "esc dismiss")
         await press(pilot, session, "a")
         assert session.received == [c.LoadCheckpoint(name=f"{RUN}/best", halves_rate=True)]
-        session.emit(e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4))
+        session.emit(
+            e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4, epochs=0.0)
+        )
         await wait_until(lambda: app.summary_view.step == 600 and not screen.query_one(AlertBar).display, "the reload")
         await press(pilot, session, "u")
         assert session.received[-1] == c.SetLearningRate(learning_rate=0.004)

@@ -29,7 +29,9 @@ from tui.widgets.status.status_lines import compact_lines
 from tui.widgets.status.step_breakdown import row
 
 NO_SHARES = events.RanksMeasured(step=600, elapsed_seconds=9.0, waiting_shares=(), devices=(), hosts=())
-SAVED = events.CheckpointSaved(step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5)
+SAVED = events.CheckpointSaved(
+    step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5, weights_step=550
+)
 
 
 def view_after(*journal: Event) -> RunView:
