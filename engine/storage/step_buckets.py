@@ -33,7 +33,10 @@ _BETWEEN_STEPS = TweetSampled | EvalFinished | StepTimes | RanksMeasured | Check
 
 
 class StepBuckets:
-    """Puts the steps of one run into buckets, unless its setting `keep_every_step` is on."""
+    """Puts the steps of one run into buckets, unless its setting `keep_every_step` is on.
+
+    It relies on an event wherever steps are not consecutive: a `Warned` for a skipped step, a `CheckpointLoaded`.
+    """
 
     def __init__(self, first_step: int | None = None) -> None:
         """`first_step` is the step at which the run began; None if its first `RunStarted` is still to come."""
@@ -70,10 +73,7 @@ class StepBuckets:
         while start < count:
             first = report.first_step + start
             is_whole = first < self._whole_until
-            width = 1 if is_whole else self._width_at(first)
-            if self._open and not self._continues_with(first, width):
-                yield from self.flush()
-            room = self._whole_until - first if is_whole else width - first % width
+            room = self._whole_until - first if is_whole else self._room_at(first)
             length = int(min(room, count - start))
             part = _part_of(report, start, length)
             if is_whole:
@@ -84,14 +84,10 @@ class StepBuckets:
                 yield from self.flush()
             start += length
 
-    def _width_at(self, step: int) -> int:
-        """Return how many steps a bucket at `step` has."""
-        return 1 << ((step - (self._first_step or 0)) // WHOLE_STEPS).bit_length()
-
-    def _continues_with(self, step: int, width: int) -> bool:
-        """Return whether `step` is the next one of the open bucket."""
-        first, last = self._open[0].first_step, self._open[-1].step
-        return step == last + 1 and step // width == first // width
+    def _room_at(self, step: int) -> int:
+        """Return how many steps the bucket that has `step` next can still take."""
+        width = 1 << ((step - (self._first_step or 0)) // WHOLE_STEPS).bit_length()
+        return width - step % width
 
 
 def _part_of(report: StepsFinished, start: int, length: int) -> StepsFinished:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import get_args
 
 from engine.protocol import codec
-from engine.protocol.events.base import BaseEvent, Novelty, RefusalReason, StepNumber
+from engine.protocol.events.base import BaseEvent, Novelty, RefusalReason
 from engine.protocol.events.insight import (
     BaselinesMeasured,
     BatchRow,
@@ -53,7 +53,6 @@ from engine.protocol.events.run import (
     RunStarted,
     SamplingChanged,
     Warned,
-    WarningKind,
 )
 from engine.protocol.events.sampling import (
     CharChance,
@@ -167,7 +166,6 @@ __all__ = [
     "RunStarted",
     "SamplingChanged",
     "SpeedLimitChanged",
-    "StepNumber",
     "StepTaken",
     "StepTimes",
     "StepsFinished",
@@ -183,7 +181,6 @@ __all__ = [
     "UnitsScored",
     "Unrecorded",
     "Warned",
-    "WarningKind",
     "from_json",
     "to_json",
 ]

@@ -15,23 +15,7 @@ SEEDS = (
     b'[keys]\npause = "f5"\nquit = ["ctrl+x", "x"]\n"save" = "s"\n[other]\nnew = 1979-05-27T07:32:00Z\n',
     b'[screen]\nmouse = {a.b = 1}\n[[keys]]\nx = [1, 2, {y = "z"}]\n[a.b."c d"]\n"e" = """\nlines\n"""\n',
 )
-TOKENS = (
-    b"[",
-    b"]",
-    b"[[",
-    b"]]",
-    b"=",
-    b" = ",
-    b"{",
-    b"}",
-    b".",
-    b"#",
-    b'"""',
-    b"'''",
-    b"\n[keys]\n",
-    b"inf",
-    b"a.b.c = 1\n",
-)
+TOKENS = (*b"[ ] [[ ]] = { } . # \"\"\" '''".split(), b" = ", b"\n[keys]\n", b"inf", b"a.b.c = 1\n")
 
 
 def make(folder: Path) -> Target:
