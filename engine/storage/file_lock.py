@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from engine.errors import StorageError
 from engine.storage.safe_open import open_regular
 
 _HAS_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -51,3 +52,12 @@ def is_same(path: Path, descriptor: int) -> bool:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def in_use_error(path: Path) -> StorageError:
+    """Return the error of a run whose journal another program has open."""
+    run = path.parent.name
+    return StorageError(
+        f"The run {run} is active already.",
+        f"Attach to it: tweetgen-tui attach {run}; or start a new run.",
+    )

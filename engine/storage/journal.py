@@ -21,7 +21,7 @@ from engine.errors import StorageError
 from engine.protocol import events
 from engine.protocol.events import Event, RunStarted
 from engine.storage.atomic_write import storage_errors, write_all
-from engine.storage.file_lock import is_same, try_lock
+from engine.storage.file_lock import in_use_error, is_same, try_lock
 from engine.storage.journal_reader import read_journal
 from engine.storage.step_buckets import StepBuckets
 
@@ -189,15 +189,6 @@ class Journal:
                 if descriptor != _NOT_OPEN:
                     os.close(descriptor)
         self._descriptor = self._folder = _NOT_OPEN
-
-
-def in_use_error(path: Path) -> StorageError:
-    """Return the error of a run whose journal another program has open."""
-    run = path.parent.name
-    return StorageError(
-        f"The run {run} is active already.",
-        f"Attach to it: tweetgen-tui attach {run}; or start a new run.",
-    )
 
 
 def to_line(event: Event) -> bytes:

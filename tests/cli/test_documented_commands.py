@@ -64,7 +64,6 @@ NOT_RUN = {
     "python -m pytest tests/tui/screens/main/test_flood.py": "the same",
     "python -m tests.fuzz --seconds 600": "takes minutes: `.ci/run` has a short one",
     "python -m tests.kills --times 200 --seed 6": "the same",
-    "python -m tests.day --hours 24": "takes minutes",
     "python -m tests.soak --minutes 60": "takes minutes",
     "python -m tests.rank_kills --steps 600 --data happy.csv": "takes minutes",
     "python -m tests.xray_speed --periods 5 --seconds 10": "the same",

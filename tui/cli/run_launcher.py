@@ -15,9 +15,9 @@ from pathlib import Path
 from engine.errors import DistributedError, StorageError, TweetgenError
 from engine.protocol import events
 from engine.protocol.events import RunFailed, RunFinished
-from engine.storage.file_lock import try_lock
+from engine.storage.file_lock import in_use_error, try_lock
 from engine.storage.folders import RunFolder, folder_of_run
-from engine.storage.journal import Journal, in_use_error
+from engine.storage.journal import Journal
 from engine.storage.journal_reader import last_event
 from engine.storage.run_log import log_to
 from tui.cli.headless import let_go, run_headless, stop_writing
