@@ -1,4 +1,4 @@
-"""Exports a run as an event file of TensorBoard, with the records that the live writer has for the same journal."""
+"""Exports a run as an event file of TensorBoard, with the records that the live writer has for the same events."""
 
 from __future__ import annotations
 
