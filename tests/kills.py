@@ -48,7 +48,7 @@ from tui.cli.headless import run_headless
 
 AUTOSAVE_SECONDS = 1.0
 ROUNDS_PER_RUN = 5
-FEW_WHOLE_STEPS = 8
+FEW_WHOLE_STEPS = 2
 """In place of `WHOLE_STEPS` in every second run."""
 START_SECONDS = 60.0
 """Deadline of the first new step, on a busy machine; a run that misses it counts as unusable."""
@@ -245,16 +245,25 @@ def check_files(folder: RunFolder, stream: list[Event], tally: Tally) -> None:
 
 def check_steps(folder: RunFolder, latest_step: int) -> None:
     """Check that the journal has each step up to that of `latest` once. Raises `ValueError`."""
-    steps: list[int] = []
+    reports: list[tuple[int, int]] = []
     for event in read_journal(folder.journal_path):
         if isinstance(event, RunStarted):
-            steps = [step for step in steps if step <= event.step]
-        elif isinstance(event, StepsFinished | StepsThinned):
-            steps += range(event.first_step, event.step + 1)
-            if isinstance(event, StepsThinned) and event.first_step <= latest_step < event.step:
-                raise ValueError(f"a bucket has steps {event.first_step} to {event.step}: `latest` is between them")
-    if [step for step in steps if step <= latest_step] != list(range(1, latest_step + 1)):
+            reports = up_to(reports, event.step)
+        elif isinstance(event, StepsFinished):
+            reports += [(step, step) for step in range(event.first_step, event.step + 1)]
+        elif isinstance(event, StepsThinned):
+            reports.append((event.first_step, event.step))
+    steps = [step for first, last in up_to(reports, latest_step) for step in range(first, last + 1)]
+    if steps != list(range(1, latest_step + 1)):
         raise ValueError(f"its journal does not have each step up to {latest_step} once")
+
+
+def up_to(reports: list[tuple[int, int]], step: int) -> list[tuple[int, int]]:
+    """Return the steps and buckets up to a checkpoint at `step`. Raises `ValueError` if it cuts a bucket."""
+    for first, last in reports:
+        if first <= step < last:
+            raise ValueError(f"a bucket has steps {first} to {last}, and a checkpoint is at {step}")
+    return [(first, last) for first, last in reports if last <= step]
 
 
 def longest_write(stream: list[Event]) -> float:
