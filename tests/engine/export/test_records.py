@@ -31,7 +31,7 @@ def at(second: float, first_step: int, losses: Iterable[float]) -> e.StepsFinish
 
 
 def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None)
+    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None, epochs=0.0)
 
 
 STREAMS: dict[str, list[Event]] = {
