@@ -22,7 +22,7 @@ WITHOUT_TORCH = [
     "engine.compute.clocks",
     "engine.corpus.loading",
     "engine.corpus.inspection",
-    "engine.bench.peak_memory",
+    "engine.peak_memory",
     "engine.corpus.download.catalog",
     "engine.corpus.download.download",
     "engine.checkpoints.metadata",
