@@ -20,7 +20,7 @@ from unittest import mock
 from engine.bench.ranks.scaling import scaling_table
 from engine.protocol.events import Event
 from tests.manual.share import write_shared_files
-from tests.pictures import take_animation, take_pictures
+from tests.pictures import take_pictures, take_recording
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.keys.key import Key
 from tui.settings.keys.lesson import LESSON_KEYS
@@ -95,7 +95,7 @@ def main() -> None:
     write_shared_files()
     if sys.argv[1:] == ["pictures"]:
         with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TERMINAL | {"TWEETGEN_HOME": home}):
-            take_animation(PICTURES, Path(home) / "recorded")
+            take_recording(PICTURES, Path(home) / "recorded")
             asyncio.run(take_pictures(PICTURES))
 
 
