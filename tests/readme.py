@@ -19,7 +19,7 @@ from unittest import mock
 
 from engine.bench.ranks.scaling import scaling_table
 from engine.protocol.events import Event
-from tests.manual.share import write_shared_files
+from tests.manual_page import write_shared_files
 from tests.pictures import take_pictures, take_recording
 from tui.settings.key_table import KEY_TABLE, MAIN_KEYS
 from tui.settings.keys.key import Key

@@ -54,6 +54,16 @@ class Finished:
         return only
 
 
+def run_program(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """Run a command in this process; return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["tweetgen-tui", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 0
+    return 0
+
+
 @dataclass(frozen=True)
 class Cli:
     """Runs commands inside this process, through the same `main` that the console script calls."""
@@ -62,14 +72,8 @@ class Cli:
     capture: pytest.CaptureFixture[str]
 
     def __call__(self, *arguments: str | Path) -> Finished:
-        self.monkeypatch.setattr(sys, "argv", ["tweetgen-tui", *map(str, arguments)])
         self.capture.readouterr()
-        try:
-            main()
-        except SystemExit as exit_:
-            code = exit_.code if isinstance(exit_.code, int) else 0
-        else:
-            code = 0
+        code = run_program(self.monkeypatch, *arguments)
         captured = self.capture.readouterr()
         return Finished(code, captured.out, captured.err)
 
@@ -180,10 +184,7 @@ def make_trained_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tweets, home = write_tweets(folder / "tweets.txt"), folder / "home"
     monkeypatch.setenv("TWEETGEN_HOME", str(home))
     budget = ("--max-steps", "40", "--eval-every", "20", "--sample-every", "20", "--run-name", "first")
-    monkeypatch.setattr(sys, "argv", ["tweetgen-tui", "train", "--data", str(tweets), *SMALL_MODEL, *budget])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == 0
+    assert run_program(monkeypatch, "train", "--data", tweets, *SMALL_MODEL, *budget) == 0
     return home
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -150,26 +148,3 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_the_old_one(
     assert old.info == checkpoint_info()
     assert_same_tensors(old.tensors, tensors)
     assert_same_tensors(load_checkpoint(path).tensors, newer)
-
-
-@pytest.mark.parametrize("tied_embeddings", [False, True])
-def test_a_checkpoint_is_loaded_without_the_import_of_pytorchs_compiler(
-    tmp_path: Path, *, tied_embeddings: bool
-) -> None:
-    """It takes seconds. An initialization on the meta device would import it."""
-    model = ModelConfig(embedding_size=8, hidden_size=8, tied_embeddings=tied_embeddings)
-    weights = TextGenerator.from_config(len(encoded()[1]), model).state_dict()
-    tensors = {f"model.{name}": tensor for name, tensor in weights.items()}
-    tensors |= {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}
-    path = write_checkpoint(tmp_path / "one.safetensors", tensors, model=model, step=0)
-    code = """
-import sys
-from pathlib import Path
-
-import torch
-from engine.checkpoints.checkpoint import load_checkpoint
-
-sys.modules["torch._dynamo"] = None  # its import fails from now on
-load_checkpoint(Path(sys.argv[1])).to_model(torch.device("cpu"))
-"""
-    subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)

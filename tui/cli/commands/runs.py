@@ -24,7 +24,6 @@ from tui.cli.commands.replay_recording import (
 )
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.completion import complete_run
-from tui.cli.help_page import CommandGroup
 from tui.cli.output.output_file import STANDARD_STREAM, require_effect
 from tui.cli.output.run_list import facts_of, row_of
 from tui.cli.output.tables import print_json, print_table
@@ -34,7 +33,7 @@ from tui.process.job_control import start_job_control
 if TYPE_CHECKING:
     from tui.files.run_export import Thinned
 
-app = CommandGroup("List the runs and their states, replay or export one.")
+app = typer.Typer(no_args_is_help=True, help="List the runs and their states, replay or export one.")
 Run = Annotated[
     str,
     typer.Argument(metavar="RUN", autocompletion=complete_run, help="The run's name, or last for the latest."),
@@ -83,8 +82,8 @@ def replay(
         typer.Option(
             parser=_to_speed,
             metavar="N",
-            help=f"Times faster than the run trained; {_MAX}: no limit. "
-            f"[default: {_DEFAULT_SPEED:g}; for a recording, what makes it {DEFAULT_SECONDS:.0f} seconds long]",
+            help=f"Times faster than the run trained; {_MAX}: no limit.",
+            show_default=f"{_DEFAULT_SPEED:g}; a recording: what makes it {DEFAULT_SECONDS:.0f} seconds long",
         ),
     ] = None,
     cast: Annotated[
@@ -93,7 +92,9 @@ def replay(
     ] = None,
     size: Annotated[
         ScreenSize | None,
-        typer.Option(parser=parse_size, metavar="COLSxROWS", help="Size of the recorded screen. [default: 100x30]"),
+        typer.Option(
+            parser=parse_size, metavar="COLSxROWS", help="Size of the recorded screen.", show_default="100x30"
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
