@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,17 @@ SMALL_MODEL = ("--hidden-size", "16", "--embedding-size", "8", "--threads", "1",
 DEADLINE_SECONDS = 60.0
 ENDLESS_STEPS = 1_000_000
 """More steps than any test waits for."""
+
+
+VARYING = {
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?": "DATE",
+    r"\b[0-9a-f]{64}\b": "SHA256",
+    r"\d+(\.\d+)? ?(B|kB|MB|GB)\b": "SIZE",
+    r"\b\d+:\d\d\b": "TIME",
+    r"\b\d+\.\d+(\.\d+)*(\+\w+)?( s\b)?": "N",
+    r" {2,}": "  ",  # columns are as wide as their figures
+}
+"""Patterns of what differs from run to run and between machines, and what transcripts show in their place."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,32 @@ class Cli:
         code = run_program(self.monkeypatch, *arguments)
         captured = self.capture.readouterr()
         return Finished(code, captured.out, captured.err)
+
+
+def transcript(cli: Cli, *lines: str, **paths: Path) -> str:
+    """Run commands; return each with its output and exit code, and with names in place of paths, times and figures.
+
+    A command names a path by its key in `paths`, as in "checkpoints import OUT/copy.safetensors".
+    """
+    shown = []
+    for line in lines:
+        words = line
+        for name, path in paths.items():
+            words = words.replace(name, str(path))
+        ended = cli(*words.split())
+        shown.append(
+            f"$ tweetgen-tui {line}\n{ended.out}{ended.err}" + (f"exit code {ended.code}\n" if ended.code else "")
+        )
+    return without_figures("\n".join(shown), **paths)
+
+
+def without_figures(text: str, **paths: Path) -> str:
+    """Return text with names in place of these paths, and of times, sizes and figures."""
+    for name, path in paths.items():
+        text = text.replace(str(path), name)
+    for pattern, name in VARYING.items():
+        text = re.sub(pattern, name, text)
+    return text
 
 
 class Process:
