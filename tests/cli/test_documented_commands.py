@@ -81,6 +81,7 @@ def documented_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("my.csv", "happy.csv", "hundred.csv", "other.csv"):
         (folder / name).write_text("text\n" + "\n".join(tweets), encoding="utf-8")
     (folder / "haiku.txt").write_text("\n\n".join(tweets), encoding="utf-8")
+    (folder / "riddles").write_text("\n%\n".join(tweets), encoding="utf-8")
     (folder / "embedded").mkdir()
     with (ROOT / "assets" / "happy.csv").open(encoding="utf-8") as file:
         (folder / "embedded" / "happy.csv").write_text("".join(itertools.islice(file, 300)), encoding="utf-8")
