@@ -82,7 +82,10 @@ def test_lines_on_stderr_name_early_estimates_what_is_measured_later_and_refused
     early = replace(eval_finished(64, 3.01, is_best=False), is_early=True)
     filtered = replace(tweet_sampled("hi"), num_drafts=3, refused=(("copy", 1), ("avoided word", 1)))
     failing = replace(tweet_sampled("ho", 7), num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short"))
-    script = (early, eval_finished(70, 2.9, is_best=False), tweet_sampled("he", 3), filtered, failing)
+    faster = e.ThreadsChanged(
+        step=80, elapsed_seconds=4.0, num_threads=2, precision="float32", message="2 threads in place of 1"
+    )
+    script = (early, eval_finished(70, 2.9, is_best=False), faster, tweet_sampled("he", 3), filtered, failing)
     scripted(cli, script, run_started(tuning="threads-due"))
     cli.monkeypatch.setattr(progress_display, "PLAIN_SECONDS", math.inf)
     assert transcript(cli, "train") == snapshot
