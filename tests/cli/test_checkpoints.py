@@ -73,6 +73,7 @@ def test_json_has_an_object_per_checkpoint(cli: Cli, saved: Path) -> None:
     assert {entry["name"] for entry in entries} == {"mine", "first/latest", "first/best"}
     fields = "name path step bits_per_char evaluated_at_step saved_at num_bytes pinned problem"
     assert all(list(entry) == fields.split() for entry in entries)
+    assert all((entry["step"], entry["evaluated_at_step"], entry["problem"]) == (40, 40, "") for entry in entries)
     info = cli("checkpoints", "show", "mine", "--json").object
     assert (info["run"], info["step"], info["model"]["hidden_size"], len(info["sha256"])) == ("first", 40, 16, 64)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from engine.protocol.events import RunFailed, to_json
 from tests.cli.program import Cli, transcript
 
 # The list of runs -----------------------------------------------------------------------------------------------------
@@ -19,14 +20,22 @@ def _replace(path: Path, before: str, after: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
 
 
+def _end_with(path: Path, line: str) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join([*lines[:-1], line]), encoding="utf-8")
+
+
 def _configure(path: Path, **values: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values), encoding="utf-8")
 
 
+FAILED = RunFailed(step=40, elapsed_seconds=1.0, title="Loss not finite", detail="It is nan.", hint="Lower it.")
 RUNS: dict[str, Callable[[Path], object]] = {
     "finished": lambda run: None,
     "stopped by the user": lambda run: _replace(run / "events.jsonl", '"max_steps"', '"stopped by the user"'),
     "terminated": lambda run: _replace(run / "events.jsonl", '"max_steps"', '"terminated"'),
+    "failed": lambda run: _end_with(run / "events.jsonl", to_json(FAILED) + "\n"),
+    "cut off": lambda run: _end_with(run / "events.jsonl", '{"event":"StepsFin'),
     "damaged": lambda run: (run / "checkpoints" / "latest.safetensors").write_bytes(b"x"),
     "of two processes": lambda run: _configure(run / "config.json", world_size=2, backend="gloo"),
     "with an invalid config": lambda run: (run / "config.json").write_text('{"world_size": "two"}'),
