@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.encoded_tweets import Batch
 from engine.corpus.training_data import load_training_data
 from engine.sampling import bench
 from engine.sampling.bench import Benchmark, Shape, TrainingTrials, Variant, figures_of, run_rounds
@@ -29,19 +30,32 @@ def corpus(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpu
     return CorpusConfig(files=(str(write_corpus(tmp_path)),))
 
 
-def test_all_variants_train_on_the_same_batches_in_a_round_and_on_new_ones_in_the_next(
+def test_all_variants_train_on_the_same_batches_in_a_round_and_a_trial_that_takes_long_ends_early(
     corpus: CorpusConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[bytes] = []
-    monkeypatch.setattr(TutorialLoop, "step", lambda _, batch: seen.append(batch.inputs.tobytes()))
-    monkeypatch.setattr(Trainer, "step", lambda _, batch, __: seen.append(batch.inputs.tobytes()))
-    training = TrainingTrials(TINY, load_training_data(corpus, None, lambda _: None), CPU.device, FakeClock())
+    clock, seen = FakeClock(), list[Batch]()
+
+    def step(_: object, batch: Batch, *_rate: float) -> None:
+        seen.append(batch)
+        clock.advance(bench.MAX_TRIAL_SECONDS / 2)
+
+    monkeypatch.setattr(TutorialLoop, "step", step)
+    monkeypatch.setattr(Trainer, "step", step)
+    training = TrainingTrials(TINY, load_training_data(corpus, None, lambda _: None), CPU.device, clock)
     training.steps_per_trial = 2
     trials = training.trials()
-    rounds = [[(trial(number), seen[-2:]) for trial in trials.values()] for number in range(3)]
     assert [variant.path for variant in trials] == ["tutorial", "ours", "ours, bfloat16"]
-    assert all(each == results[0] for results in rounds for each in results)
-    assert len({batch for [(_, batches), *_] in rounds for batch in batches}) == 6
+    rounds = [[(trial(number), seen[-2:]) for trial in trials.values()] for number in range(3)]
+    for results in rounds:
+        assert all(result == results[0] for result in results)
+        assert results[0][0] == sum(batch.num_targets for batch in results[0][1])
+    assert len({id(batch) for [(_, batches), *_] in rounds for batch in batches}) == 6
+
+    training.steps_per_trial = 20
+    seen.clear()
+    amount = trials[next(iter(trials))](3)
+    assert amount == sum(batch.num_targets for batch in seen)
+    assert len(seen) == 3
 
 
 def timed(clock: FakeClock, seconds: float) -> Callable[[int], int]:
