@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# the same examples in every run, so that failures are reproducible; `--hypothesis-profile search` looks for new ones
+# the same examples in every run, so that failures are reproducible; `--hypothesis-profile ci` tries more of them, and
+# `--hypothesis-profile search` looks for new ones
 settings.register_profile("suite", deadline=None, max_examples=20, derandomize=True, database=None)
+settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, max_examples=3000, derandomize=False)
 settings.load_profile("suite")
 

@@ -1,23 +1,15 @@
-"""`doctor --distributed` and `bench --nproc-per-node`: output and errors; never figures."""
+"""`doctor --distributed`: output and errors; never figures."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from engine.bench.ranks import benchmark
 from engine.bench.ranks.sums import RankFigures, RanksReport, SumFigures
-from engine.bench.train_figures import Shape
 from engine.compute import device
-from engine.config.corpus import CorpusConfig
 from tests.cli.conftest import Launch
 from tests.cli.program import Cli, assert_two_line_error
-from tests.engine.parallel.threads import on_ranks
-from tui.cli.commands import bench, doctor
+from tui.cli.commands import doctor
 
 
 def test_two_processes_are_started_measured_and_reported(launch: Launch) -> None:
@@ -63,46 +55,12 @@ def test_the_tables_show_each_rank_each_sum_and_who_is_slow(
     assert lines[9] == verdict
 
 
-@pytest.fixture
-def _one_rank(monkeypatch: pytest.MonkeyPatch, tweets: Path) -> None:
-    """Measure one rank, in this process, with a tiny shape on a small corpus."""
-    whole = benchmark.RanksBenchmark
-
-    def small(ranks: Any, runtime: Any, _: float, on_progress: Any) -> benchmark.RanksBenchmark:
-        corpus = CorpusConfig(files=(str(tweets),))
-        return whole(ranks, runtime, 0.05, on_progress, corpus, [Shape(4, 6, 8)])
-
-    def measure(_count: int, _device: str, work: Callable[..., Any]) -> Any:
-        return on_ranks(lambda ranks: work(ranks, torch.device("cpu")), world_size=1)[0].result()
-
-    monkeypatch.setattr(benchmark, "RanksBenchmark", small)
-    monkeypatch.setattr(benchmark, "compared_thread_counts", lambda _: [1])
-    monkeypatch.setattr(bench, "measure_on_ranks", measure)
-
-
-@pytest.mark.usefixtures("_one_rank")
-def test_the_bench_of_several_processes_reports_the_parts_of_a_step(cli: Cli, home: Path) -> None:
-    report = cli("bench", "--nproc-per-node", "2", "--json").object
-    assert set(report) == {"train", "machine"}
-    [row] = report["train"]
-    assert set(row) == {
-        *("embedding_size", "hidden_size", "batch_size", "chars_per_second", "ratio_to_one", "efficiency", "spread"),
-        *("compute_seconds", "sum_seconds", "wait_seconds", "host_seconds", "slowest_rank"),
-    }
-    assert (report["machine"]["world_size"], report["machine"]["backend"]) == (1, "gloo")
-    ended = cli("bench", "--nproc-per-node", "auto")
-    assert ended.code == 0, ended.err
-    for words in ("vs. one process", "efficiency", "parts of a step", "compute", "sum", "wait", "host", "rank 0"):
-        assert words in ended.out
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
         ("doctor", "--device", "cpu"),
         ("doctor", "--nproc-per-node", "2"),
         ("doctor", "--distributed", "--nproc-per-node", "0"),
-        ("bench", "--nproc-per-node", "many"),
     ],
 )
 def test_an_invalid_number_of_processes_is_a_usage_error(cli: Cli, arguments: tuple[str, ...]) -> None:
@@ -115,7 +73,7 @@ def test_more_processes_than_cores_or_gpus_are_refused(cli: Cli, monkeypatch: py
     ended = cli("doctor", "--distributed", "--nproc-per-node", "3", "--device", "cpu")
     assert_two_line_error(ended, "2 CPU cores", "--nproc-per-node to at most 2")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    ended = cli("bench", "--nproc-per-node", "2", "--device", "cuda")
+    ended = cli("doctor", "--distributed", "--nproc-per-node", "2", "--device", "cuda")
     assert_two_line_error(ended, "1 GPU", "smaller number or auto")
     ended = cli("doctor", "--distributed", "--nproc-per-node", "1")
     assert_two_line_error(ended, "One process", "2 or more")

@@ -20,5 +20,3 @@ Raises `CorpusError`. Never writes, except `standard_input`, into the folder tha
 from engine.corpus.files.archive_entries import Contents, FoundMember
 from engine.corpus.files.contents import find
 from engine.corpus.files.read_progress import ReadProgress
-
-__all__ = ["Contents", "FoundMember", "ReadProgress", "find"]

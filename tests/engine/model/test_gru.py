@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.bench.tutorial_loop import TutorialGenerator
 from engine.model.gru import TextGenerator
+from engine.sampling.tutorial_loop import TutorialGenerator
 
 V, E, H = 12, 5, 7
 

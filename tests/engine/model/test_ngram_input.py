@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from engine.bench.tutorial_loop import TutorialGenerator
 from engine.config.run import ModelConfig
 from engine.model.gru import TextGenerator
 from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS, appended, context_code
 from engine.model.ngram_input import NgramInput
 from engine.model.vocab import BOS, EOS, PAD, UNK
+from engine.sampling.tutorial_loop import TutorialGenerator
 from tests.engine.helpers import code_of
 
 IDS = st.integers(1, NUM_IDS - 1)

@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.loss_buffer import CAPACITY, LossBuffer
 from engine.config.run import TrainingConfig
@@ -25,6 +24,7 @@ from engine.corpus.encoded_tweets import Batch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
+from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, model_with_table, some_batches
 from tests.engine.reference_optimizer import ReferenceOptimizer

@@ -31,7 +31,7 @@ def _check(path: Path, data: bytes) -> str:
     require_plain(*problems)
     assert all(len(problem) <= 400 for problem in problems)
     try:
-        save_changes(path, {"theme": "dracula", "mouse": True, "keys.pause": "f6", "eval_every": None})
+        save_changes(path, {"theme": "dracula", "mouse": True, "eval_every": None})
     except (ConfigError, StorageError) as error:
         require_plain(error.message, error.hint)
         assert path.read_bytes() == data

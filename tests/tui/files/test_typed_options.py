@@ -57,7 +57,7 @@ def test_a_wrong_option_is_an_error_with_a_hint(text: str, message: str) -> None
 
 
 def test_the_hint_on_a_misspelt_option_names_the_one_that_was_meant() -> None:
-    for option, hint in (("--colum", "Did you mean --column?"), ("--data", "tweetgen-tui --help-all")):
+    for option, hint in (("--colum", "Did you mean --column?"), ("--data", "tweetgen-tui --help")):
         with pytest.raises(ConfigError) as caught:
             parsed_options(f"{option} 2")
         assert caught.value.hint.startswith(hint)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tui.run.view import RunView
 
 
-@with_options(*RUN, folds=True)
+@with_options(*RUN)
 def train(
     given: GivenOptions,
     *,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.command import CommandPalette, DiscoveryHit
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
@@ -24,13 +24,11 @@ from tui.process.outcome import Outcome
 from tui.run.engine_bridge import EngineBridge
 from tui.run.replay import REASON
 from tui.run.view import RunView
-from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.help import HelpScreen
-from tui.screens.dialogs.setting_values import KeyDialog, ValueDialog
+from tui.screens.dialogs.setting_values import ValueDialog
 from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferencesStore
-from tui.widgets.key_bar import KeyBar
 
 SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
@@ -178,64 +176,6 @@ async def test_an_interval_is_validated_saved_and_if_labelled_so_set_in_this_run
         await pilot.press(*"7.5", "enter")
         await wait_until(lambda: kept(path) == {"intervals": {"autosave_seconds": 7.5}}, "the file")
         assert session.received == [now]
-
-
-async def test_a_changed_key_acts_and_is_shown_in_bar_palette_and_help(path: Path) -> None:
-    session = FakeSession(SCRIPT)
-    async with running(path, session) as (app, pilot):
-        await at(app, "keys.pause")
-        await pilot.press("enter")
-        await opened(app, KeyDialog)
-        await shows(app, "instead of space")
-        for key, words in (("ctrl+b", "it is tmux's prefix"), ("g", "Sample a tweet")):
-            await pilot.press(key)
-            await shows(app, words)
-        await pilot.press("f5")
-        await opened(app, SettingsScreen)
-        await wait_until(lambda: kept(path) == {"keys": {"pause": "f5"}}, "the file")
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        await shows(app, "f5 pause")
-        assert "space pause" not in screen_text(app)
-        await pilot.press("space")
-        await press(pilot, session, "f5")
-        await pilot.click(KeyBar, offset=(screen_text(app).splitlines()[-1].index("f5 "), 0))
-        await wait_until(lambda: session.received == [c.Pause(), c.Resume()], "a command")
-        await pilot.press("x")
-        await shows(app, "f5 pause", "esc close")
-        num_commands = len(session.received)
-        await pilot.press("space", "f5")
-        await wait_until(lambda: c.Pause() in session.received[num_commands:], "the key in the X-ray")
-        assert session.received.count(c.Pause()) == 2
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        hits = [str(hit.display) async for hit in KeyCommands(app.screen).discover() if isinstance(hit, DiscoveryHit)]
-        assert "Pause or resume (f5)" in hits
-        await pilot.press("?")
-        await opened(app, HelpScreen)
-        await pilot.press("f", "5")
-        await shows(app, "2 found", "f5            Pause or resume the training")
-
-
-async def test_a_key_is_reset_to_its_default_unless_another_action_has_that(path: Path) -> None:
-    session = FakeSession(SCRIPT)
-    async with running(path, session, '[keys]\npause = "g"\nsample = "space"\n') as (app, pilot):
-        await press(pilot, session, "g")
-        await at(app, "keys.pause")
-        await pilot.press("delete")
-        await shows(app, "space is taken already: Sample a tweet now.")
-        await at(app, "keys.sample")
-        await pilot.press("enter")
-        await opened(app, KeyDialog)
-        await pilot.press("w")
-        await at(app, "keys.pause")
-        await pilot.press("delete")
-        await wait_until(lambda: kept(path) == {"keys": {"sample": "w"}}, "the file")
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        await press(pilot, session, "space")
-        await press(pilot, session, "w")
-        assert session.received == [c.Pause(), c.Resume(), c.SampleNow()]
 
 
 async def test_the_palette_opens_with_its_changed_key_over_a_dialog_and_closes_it(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The peak memory of this process; every figure of memory in reports and benchmarks comes from here."""
+"""The peak memory of this process, for reports."""
 
 from __future__ import annotations
 

@@ -1,15 +1,42 @@
-"""Screens as a recording in asciinema's format, version 2 (docs.asciinema.org/manual/asciicast/v2)."""
+"""Screens, as cells of styled text, and a recording of them in asciinema's format, version 2.
+
+The format: docs.asciinema.org/manual/asciicast/v2.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
-
-from tui.recording.frames import Frame, Line, Style, TimedFrame
 
 _MAX_UNCHANGED_CELLS = 6
 """Between two changes of a line, written again: fewer characters than moving the cursor."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a cell is drawn. A colour is six hexadecimal digits, or "" for the terminal's own."""
+
+    foreground: str = ""
+    background: str = ""
+    is_bold: bool = False
+    is_italic: bool = False
+    is_underlined: bool = False
+
+
+Cell = tuple[str, Style]
+"""A character and its style; the cell after a character of two cells is empty."""
+Line = tuple[Cell, ...]
+Frame = tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class TimedFrame:
+    """A screen, and the seconds since the beginning at which it appeared."""
+
+    seconds: float
+    frame: Frame
 
 
 def to_cast(frames: Sequence[TimedFrame], title: str) -> str:
