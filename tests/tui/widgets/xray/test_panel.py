@@ -221,6 +221,8 @@ async def test_it_asks_again_while_the_training_goes_on_unless_it_holds_still_or
         app.panel.tick(51)
         assert len(app.asked(TraceText)) == 2, "a second has not passed"
         app.clock.advance(1)
+        app.panel.tick(50)
+        assert len(app.asked(TraceText)) == 2, "no step since"
         app.num_waiting_bytes = MAX_WAITING_BYTES + 1
         app.panel.tick(52)
         app.num_waiting_bytes = 0
@@ -263,22 +265,6 @@ async def test_a_question_mark_explains_each_view_and_scrolls_where_it_is_too_lo
         await app.shows("weights of step 0")
         await pilot.press("question_mark", "tab")
         await app.shows("[2 gates]", "weights of step 0")
-
-
-async def test_a_refusal_is_shown_in_words_and_what_answers_next_is_named() -> None:
-    app = PanelApp()
-    async with app.run_test(size=SIZE):
-        await wait_until(lambda: app.asked(TraceText), "the question")
-        app.panel.show_refusal("MeasureReach", "not asked")
-        app.panel.show_refusal("TraceText", "The text is too long.")
-        await app.shows("The text is too long.")
-        assert "not asked" not in app.shown
-        app.panel.ask_again("checkpoint best")
-        await wait_until(lambda: len(app.asked(TraceText)) == 2, "the question to the checkpoint")
-        first, second = app.asked(TraceText)
-        app.panel.show(text_traced(TEXT, request=first.request))
-        app.panel.show(text_traced(TEXT, request=second.request, weights_step=7, token_ids=(1, 3, *range(4, 12))))
-        await app.shows("h not in the vocabulary · weights of step 7 · checkpoint best")
 
 
 async def test_sentence_and_facts_are_whole_at_80x24_and_end_with_an_ellipsis_where_they_are_cut(

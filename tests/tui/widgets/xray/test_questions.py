@@ -36,17 +36,6 @@ def test_one_command_of_a_type_is_open_at_most_and_a_change_is_asked_after_its_a
     assert questions.is_due(CHANGED, 20, is_following=True)
 
 
-def test_the_same_command_is_due_again_after_a_second_of_training_while_it_is_followed(
-    questions: Questions, clock: FakeClock
-) -> None:
-    assert questions.accept(ANSWER)
-    assert not questions.is_due(TRACE, 20, is_following=True)
-    clock.advance(AGAIN_SECONDS[TraceText])
-    assert not questions.is_due(TRACE, 10, is_following=True), "no step since"
-    assert not questions.is_due(TRACE, 20, is_following=False)
-    assert questions.is_due(TRACE, 20, is_following=True)
-
-
 def test_answers_of_other_clients_and_other_types_are_not_accepted(questions: Questions) -> None:
     assert not questions.accept(text_traced("hello", request=8))
     assert not questions.accept(reach_measured("hello", 1, request=7))
