@@ -56,7 +56,7 @@ def held_out() -> EncodedTweets:
 def answer(command: Insight, model: TextGenerator = MODEL, vocab: Vocab = VOCAB) -> Any:
     """Return the event that answers a question, which survives JSON."""
     event_type, fields = run_to_end(Answers(model, vocab, held_out, SAMPLING, weights_step=7).job(command))
-    event = event_type(step=9, elapsed_seconds=1.0, **fields)
+    event: Any = event_type(step=9, elapsed_seconds=1.0, **fields)
     assert e.from_json(e.to_json(event)) == event
     assert (event.request, event.weights_step) == (command.request, 7)
     return event

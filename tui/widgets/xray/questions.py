@@ -106,6 +106,11 @@ class Questions:
         asked = self._asked.get(kind)
         return asked.problem if asked is not None else ""
 
+    def is_open(self, kind: type[Insight]) -> bool:
+        """Return whether a command of a type has no answer yet."""
+        asked = self._asked.get(kind)
+        return asked is not None and asked.is_open
+
     def forget(self) -> None:
         """Expect no answer to the open commands any more: all are due again. The latest answers stay."""
         self.request += 1

@@ -188,7 +188,7 @@ async def test_a_stop_from_its_task_to_done(
 ) -> None:
     before = frozenset(range(1, 9)) - {number} if number == len(TASKS) else frozenset()
     first, further = LessonSession(), LessonSession("overfit" if number == 4 else "lesson")
-    app = open_lesson(first, further, stop=number, done=before)
+    app = open_lesson(first, further, LessonSession(), stop=number, done=before)
     async with app.run_test(size=(120, 40)) as pilot:
         await ready(app)
         visit = Visit(app, pilot, first, further)
@@ -197,3 +197,7 @@ async def test_a_stop_from_its_task_to_done(
         assert read_progress(home / PROGRESS) == Progress(number, before | {number})
         assert await visit.picture(120, 40) == snapshot(name="120x40")
         assert await visit.picture(80, 24) == snapshot(name="80x24")
+        if number == 4:
+            await visit.press("left", "right")
+            await visit.shows("written: good morning")  # a tweet that is known by heart is kept
+            await wait_until(lambda: isinstance(further.received[-1], c.Stop), "the end of the run on one tweet")

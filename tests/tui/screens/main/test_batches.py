@@ -125,7 +125,7 @@ async def test_a_lost_answer_is_asked_for_again_and_a_refusal_is_shown_while_the
         session.emit(REFUSED)  # to a client of before
         session.emit(tweet_sampled("after the refusal", 4))
         await shows(app, "after the refusal")
-        assert app.screen is main
+        assert isinstance(app.screen, MainScreen)
         await press(pilot, session, "B")
         main.run.num_gaps += 1
         await wait_until(lambda: session.received == [c.ShowBatch(), c.ShowBatch()], "another question")

@@ -51,8 +51,10 @@ async def test_a_picture_is_plain_text_with_a_background_for_each_shade_and_an_u
         app.view.show_picture(PICTURE)
         app.view.show_picture(((*PICTURE[0][:2], Span("▓", shade=-0.7)), PICTURE[1]))
         assert repainted == [(Region(8, 0, 1, 1),)]
+        app.view.show_picture((PICTURE[0], (Span("[/b] 雨", "muted"),)))
+        assert repainted[1:] == [(Region(8, 0, 1, 1), Region(0, 1, 20, 1))], "a line with a wide character as a whole"
         app.view.show_picture(PICTURE[:1])
-        assert repainted[1:] == [()], "another height needs another layout"
+        assert repainted[2:] == [()], "another height needs another layout"
 
 
 @pytest.mark.parametrize("theme", OWN_THEMES, ids=lambda theme: theme.name)

@@ -7,7 +7,7 @@ import pytest
 from engine.protocol.commands import MeasureReach, TraceText
 from engine.protocol.events import ReachMeasured, TextTraced
 from tests.fakes import FakeClock, reach_measured, text_traced
-from tui.widgets.xray.questions import AGAIN_SECONDS, Questions
+from tui.widgets.xray.questions import Questions
 
 TRACE, CHANGED = TraceText(text="hello", request=7), TraceText(text="hello", request=7, layer=1)
 ANSWER = text_traced("hello", request=7)
