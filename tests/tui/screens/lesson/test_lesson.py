@@ -59,10 +59,15 @@ async def test_the_first_stop_types_every_letter_and_its_bar_offers_only_what_is
         await shows(app, "[2]", "The model")
 
 
-async def test_code_and_help_of_a_stop_are_dialogs_and_tab_and_escape_move_the_focus(open_lesson: OpenLesson) -> None:
-    app = open_lesson(LessonSession(), stop=5)
+async def test_code_and_help_are_dialogs_a_warning_is_a_toast_and_tab_and_escape_move_the_focus(
+    open_lesson: OpenLesson,
+) -> None:
+    session = LessonSession()
+    app = open_lesson(session, stop=5)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await ready(app)
+        session.emit(e.Warned(step=0, elapsed_seconds=0.0, kind="disk", message="The disk is full."))
+        await toasted(app, "The disk is full.")
         await pilot.press("C")
         await opened(app, CodeDialog)
         await shows(app, "Sampling and temperature, in plain PyTorch", "torch.softmax(logits / temperature, dim=-1)")
@@ -121,7 +126,7 @@ async def test_a_long_text_scrolls_and_task_result_and_pause_are_whole(open_less
         screen = await ready(app)
         note = screen.query_one(PauseNote)
         session.emit(steps_finished(1, [3.0] * 5000))
-        for size in ((40, 12), (80, 20), (100, 24)):
+        for size in ((40, 12), (80, 20), (80, 30), (100, 20), (100, 24)):  # and those recorded in `test_stops`
             await pilot.resize_terminal(*size)
             for number, stop in enumerate(STOPS, 1):
                 screen.action_open_stop(number)
@@ -209,21 +214,18 @@ async def test_a_batch_is_sorted_or_not_scrolls_and_is_never_one_of_a_single_twe
         await shows(app, "sorted by length, as trained")
 
 
-@pytest.mark.parametrize("keys", [("enter", "left"), ("enter", "q")], ids=["another stop", "leaving"])
-async def test_the_usual_batch_size_is_set_again_when_the_stop_is_left(
-    open_lesson: OpenLesson, keys: tuple[str, ...]
+async def test_leaving_at_one_tweet_a_step_sets_the_usual_batch_size_before_the_run_is_saved(
+    open_lesson: OpenLesson,
 ) -> None:
     session = LessonSession()
     app = open_lesson(session, stop=6)
     async with app.run_test(size=SIZE) as pilot:
         await ready(app)
-        await pilot.press(*keys)
-        sizes = [c.SetBatchSize(batch_size=size) for size in (1, 32)]
-        await wait_until(lambda: session.commands(c.SetBatchSize) == sizes, "the usual size")
-    if keys[-1] == "q":
-        await wait_until(lambda: session.commands(c.Stop))
-        assert session.received[-2] == sizes[-1], "before the run is saved"
-        assert app.return_value == Outcome()
+        await pilot.press("enter", "q")
+        await wait_until(lambda: not app.is_running)
+    await wait_until(lambda: session.commands(c.Stop))
+    assert session.received[-2] == c.SetBatchSize(batch_size=32)
+    assert app.return_value == Outcome()
 
 
 @pytest.mark.parametrize(("code", "reason"), [(130, "interrupted"), (143, "terminated"), (129, "hung up")])
@@ -236,22 +238,6 @@ async def test_a_signal_ends_lesson_and_run_with_its_code(open_lesson: OpenLesso
         await wait_until(lambda: not app.is_running)
     assert app.return_code == code
     await wait_until(lambda: c.Stop(reason=reason) in session.received)
-
-
-async def test_an_answer_that_came_while_another_stop_was_open_is_asked_for_again_and_a_warning_is_a_toast(
-    open_lesson: OpenLesson,
-) -> None:
-    session = LessonSession()
-    app = open_lesson(session, stop=3)
-    async with app.run_test(size=SIZE) as pilot:
-        await ready(app)
-        await shows(app, "good morning")
-        await wait_until(lambda: session.commands(c.TraceText), "the first question")
-        num_asked = len(session.commands(c.TraceText))
-        await pilot.press("right", "left")
-        await wait_until(lambda: len(session.commands(c.TraceText)) > num_asked, "the question")
-        session.emit(e.Warned(step=0, elapsed_seconds=0.0, kind="disk", message="The disk is full."))
-        await toasted(app, "The disk is full.")
 
 
 # ------------------------------------------------------------------------------------------- changes of run

@@ -197,7 +197,15 @@ async def test_a_stop_from_its_task_to_done(
         assert read_progress(home / PROGRESS) == Progress(number, before | {number})
         assert await visit.picture(120, 40) == snapshot(name="120x40")
         assert await visit.picture(80, 24) == snapshot(name="80x24")
-        if number == 4:
-            await visit.press("left", "right")
+        num_traces = len(first.commands(c.TraceText))
+        if number == 6:
+            await visit.press("enter")
+        app.lesson_screen.action_open_stop(1)
+        app.lesson_screen.action_open_stop(number)
+        if number == 3:
+            await wait_until(lambda: len(first.commands(c.TraceText)) > num_traces, "the question once more")
+        elif number == 4:
             await visit.shows("written: good morning")  # a tweet that is known by heart is kept
             await wait_until(lambda: isinstance(further.received[-1], c.Stop), "the end of the run on one tweet")
+        elif number == 6:
+            await wait_until(lambda: first.commands(c.SetBatchSize)[-1].batch_size == 32, "the usual size")
