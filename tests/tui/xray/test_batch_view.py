@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -33,31 +34,23 @@ UNUSUAL = replace(
 
 
 @pytest.mark.parametrize(
-    ("shown", "width", "height", "first_row", "first_column", "selected", "glyphs"),
+    ("shown", "size", "options"),
     [
-        pytest.param(TWO, 120, 12, 0, 0, 0, UNICODE, id="120x12: <BOS>, characters, <EOS>, padding; ids of the first"),
-        pytest.param(TWO, 80, 40, 0, 0, 1, UNICODE, id="80x40: no empty lines; ids of the second"),
-        pytest.param(TWO, 76, 12, 0, 0, 0, UNICODE, id="76x12: fewer words"),
-        pytest.param(TWO, 40, 8, 0, 0, 0, UNICODE, id="40x8"),
-        pytest.param(TWO, 80, 12, 0, 0, 0, ASCII, id="80x12 in ASCII"),
-        pytest.param(MANY, 80, 12, 30, 6, 31, UNICODE, id="80x12: scrolled"),
-        pytest.param(MANY, 80, 6, 0, 1000, 0, UNICODE, id="80x6: beyond the last column"),
-        pytest.param(CUT, 80, 9, 0, 260, 0, UNICODE, id="80x9: a tweet cut at the limit"),
-        pytest.param(UNUSUAL, 80, 12, 0, 0, 0, UNICODE, id="80x12: wide, unknown and missing characters"),
+        pytest.param(TWO, (120, 12), {}, id="120x12: <BOS>, characters, <EOS>, padding; ids of the first"),
+        pytest.param(TWO, (80, 40), {"selected": 1}, id="80x40: no empty lines; ids of the second"),
+        pytest.param(TWO, (76, 12), {}, id="76x12: fewer words"),
+        pytest.param(TWO, (40, 8), {}, id="40x8"),
+        pytest.param(TWO, (80, 12), {"glyphs": ASCII}, id="80x12 in ASCII"),
+        pytest.param(MANY, (80, 12), {"first_row": 30, "first_column": 6, "selected": 31}, id="80x12: scrolled"),
+        pytest.param(MANY, (80, 6), {"first_column": 1000}, id="80x6: beyond the last column"),
+        pytest.param(CUT, (80, 9), {"first_column": 260}, id="80x9: a tweet cut at the limit"),
+        pytest.param(UNUSUAL, (80, 12), {}, id="80x12: wide, unknown and missing characters"),
     ],
 )
 def test_a_batch_is_drawn_as_recorded(
-    shown: BatchShown,
-    width: int,
-    height: int,
-    first_row: int,
-    first_column: int,
-    selected: int,
-    glyphs: Glyphs,
-    snapshot: SnapshotAssertion,
+    shown: BatchShown, size: tuple[int, int], options: dict[str, Any], snapshot: SnapshotAssertion
 ) -> None:
-    place = {"first_row": first_row, "first_column": first_column, "selected": selected}
-    assert plain(batch_view.render(shown, width=width, height=height, glyphs=glyphs, **place)) == snapshot
+    assert plain(render(shown, width=size[0], height=size[1], **options)) == snapshot
 
 
 def test_a_row_is_cut_where_the_session_cuts_it_and_padding_is_darker_than_characters() -> None:

@@ -5,13 +5,13 @@ A recorded text has the strip with the values of the view and their legend, the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from math import log
 from typing import Any, get_args
 
 import pytest
-from _pytest.mark import ParameterSet
 from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
@@ -58,10 +58,10 @@ def shown(view: Any, event: Any, cursor: int, width: int, height: int, glyphs: G
 
 def case(
     about: str, view: Any, event: Any, cursor: int, size: str = "80x0", glyphs: Glyphs = UNICODE, **options: Any
-) -> ParameterSet:
+) -> Any:
     """Return a case for `shown`, by default without the picture of the view."""
     width, height = map(int, size.split("x"))
-    return pytest.param(view, event, cursor, width, height, glyphs, options, id=f"{about}, {size}")
+    return pytest.param(partial(shown, view, event, cursor, width, height, glyphs, **options), id=f"{about}, {size}")
 
 
 # ------------------------------------------------------------------------------------------------ answers
@@ -154,7 +154,7 @@ HIDDEN = embeddings_mapped(points=tuple(CharPoint(char=chr(33 + number), x=0.0, 
 
 
 @pytest.mark.parametrize(
-    ("view", "event", "cursor", "width", "height", "glyphs", "options"),
+    "draw",
     [
         case("step", step_view, SING, 1, "80x20"),
         case("step at the start, all eight bars", step_view, SING, 0, "40x24"),
@@ -233,17 +233,8 @@ HIDDEN = embeddings_mapped(points=tuple(CharPoint(char=chr(33 + number), x=0.0, 
         case("map, two classes do", map_view, embeddings_mapped(points=spread(CHARS, **VOWELS, **DIGITS)), 0),
     ],
 )
-def test_a_view_is_drawn_as_recorded(
-    view: Any,
-    event: Any,
-    cursor: int,
-    width: int,
-    height: int,
-    glyphs: Glyphs,
-    options: dict[str, Any],
-    snapshot: SnapshotAssertion,
-) -> None:
-    assert shown(view, event, cursor, width, height, glyphs, **options) == snapshot
+def test_a_view_is_drawn_as_recorded(draw: Callable[[], str], snapshot: SnapshotAssertion) -> None:
+    assert draw() == snapshot
 
 
 def test_what_only_colours_show() -> None:
