@@ -20,9 +20,11 @@ from tui.lesson.stops import STOPS
 from tui.process.outcome import Outcome
 from tui.screens.dialogs.base import YesDialog
 from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
+from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.pause_note import PauseNote
 from tui.screens.lesson.screen import LessonScreen, LessonText
 from tui.widgets.plot.loss_plot import LossPlot
+from tui.xray.spans import plain
 
 SIZE = (80, 24)
 
@@ -103,7 +105,8 @@ async def test_a_small_terminal_shows_the_text_or_the_view_and_a_middle_one_the_
         await shows(app, "(B, T, E)", "↓ projection")
         await wait_until(lambda: "Three parts." not in screen_text(app))
         app.glyphs = "ascii"
-        await shows(app, "v projection")
+        view = app.lesson_screen.current.query_one(LivePicture)
+        await wait_until(lambda: plain(view.picture).isascii(), "the picture in ASCII")
         await pilot.resize_terminal(*SIZE)
         await shows(app, "Press enter four times", "(B, T, V)")
         await wait_until(lambda: "Three parts." not in screen_text(app))

@@ -36,6 +36,7 @@ from tui.screens.main import xray
 from tui.screens.main.screen import MainScreen
 from tui.screens.xray.screen import XrayScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.xray.questions import AGAIN_SECONDS
 
 STEPS = steps_finished(1, [4.5, 4.2, 4.0])
 SCRIPT: tuple[e.Event, ...] = (STEPS, tweet_sampled("an older one", 2), tweet_sampled("hello there", 3))
@@ -133,7 +134,10 @@ async def test_an_x_ray_opened_before_the_start_shows_a_training_tweet_once_the_
         assert texts(session) == ["good morning"]
 
 
-async def test_any_text_can_be_typed_and_the_run_paused_and_stepped(stage: Stage, snapshot: SnapshotAssertion) -> None:
+async def test_any_text_can_be_typed_and_the_run_paused_and_stepped(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    monkeypatch.setitem(AGAIN_SECONDS, c.TraceText, 0.0)  # no second between a step and the next question
     session = FakeSession(SCRIPT)
     async with run_of(stage, session) as (app, pilot):
         await pilot.press("x", *"pt q.", "enter")
