@@ -88,6 +88,8 @@ async def test_x_opens_the_newest_or_the_selected_tweet_the_open_one_or_the_type
         await shows(app, "an older one", "At the start the model gave ‘a’")
         await pilot.press("q")
         await opened(app, TweetDialog)
+        await pilot.press("escape")
+        await opened(app, MainScreen)
         assert app.is_running
         assert texts(session) == ["hello there", "good mx", "an older one"]
 
