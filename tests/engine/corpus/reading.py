@@ -1,0 +1,110 @@
+"""`read`: files through the public road, `open_sources`, as text that a person can compare with a recorded one.
+
+a.csv, csv                              each source with its format
++ 'hello there' (2 times)               a row with its text, as it is before cleaning
+- labelled sad (0): line 3: so sad      a dropped row with its reason and example
+* header row found                      a note
+! a.csv is empty.                       the error, and its hint
+!   Give a file with one tweet per row.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.files import ReadProgress
+from engine.corpus.ingest.sources import open_sources
+from engine.corpus.types import Row
+from engine.errors import CorpusError
+from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
+
+Files = Mapping[str, str | bytes]
+"""The content of files by name or path."""
+Container = Literal["", "folder", "zip", "tar", "tar.gz"]
+MAX_SHOWN_ROWS, NUM_LAST_ROWS, MAX_SHOWN_CHARS = 14, 2, 160
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip_of,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": zstd_of,
+}
+
+
+def encoded(content: str | bytes) -> bytes:
+    """Return the content of a file; a string is UTF-8."""
+    return content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+
+
+def write(folder: Path, files: Files) -> Path:
+    """Write files into a folder and return it."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(content))
+    return folder
+
+
+def packed(folder: Path, files: Files, container: Container = "", name: str = "f") -> Path:
+    """Write files into a new container and return its path; without one, a single file, or several as a folder."""
+    contents = {path: encoded(content) for path, content in files.items()}
+    if container == "" and len(contents) == 1:
+        return write(folder, contents) / next(iter(contents))
+    if container in {"", "folder"}:
+        return write(folder / name, contents)
+    archive = zip_of(contents) if container == "zip" else tar_of(contents, "w:gz" if container == "tar.gz" else "w")
+    return write(folder, {f"{name}.{container}": archive}) / f"{name}.{container}"
+
+
+def read(files: Files, container: Container = "", **options: Any) -> str:
+    """Return what is read of files, with these fields of the `CorpusConfig`, as text."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = packed(Path(folder), files, container)
+        return "\n".join(read_lines(CorpusConfig(files=(str(path),), **options))).replace(f"{folder}/", "")
+
+
+def read_lines(config: CorpusConfig) -> Iterator[str]:
+    """Yield the lines of `read`."""
+    try:
+        for opened in open_sources(config, ReadProgress()):
+            yield f"{opened.source.name}, {opened.source.format}"
+            rows: list[Row] = []
+            try:
+                rows.extend(opened.rows)
+            finally:
+                yield from _shown_rows(rows)
+            yield from (f"* {note}" for note in opened.source.notes)
+    except CorpusError as error:
+        yield from (f"! {error.message}", f"!   {error.hint}")
+
+
+def texts_of(files: Files, container: Container = "", **options: Any) -> list[str]:
+    """Return the texts of the rows that are not dropped."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = CorpusConfig(files=(str(packed(Path(folder), files, container)),), **options)
+        return [row for each in open_sources(config, ReadProgress()) for row in each.rows if isinstance(row, str)]
+
+
+def _shown_rows(rows: list[Row]) -> list[str]:
+    """Return a line for each row, or for several equal ones; in the middle of many, their number."""
+    lines = []
+    for line, equal in groupby(map(_shown_row, rows)):
+        count = sum(1 for _ in equal)
+        lines.append(line + (f" ({count:,} times)" if count > 1 else ""))
+    if len(lines) > MAX_SHOWN_ROWS:
+        num_more = len(lines) - MAX_SHOWN_ROWS
+        lines[MAX_SHOWN_ROWS - NUM_LAST_ROWS : -NUM_LAST_ROWS] = [f"  ... {num_more:,} more"]
+    return lines
+
+
+def _shown_row(row: Row) -> str:
+    if not isinstance(row, str):
+        return f"- {row.reason}" + (f": {row.example}" if row.example else "")
+    cut = f"... {len(row):,} characters" if len(row) > MAX_SHOWN_CHARS else ""
+    return f"+ {row[: MAX_SHOWN_CHARS // 2 if cut else None]!r}{cut}"
