@@ -141,17 +141,3 @@ def test_the_architecture_page_lists_the_folders_of_both_packages_in_the_order_o
         folders = [name for layer in layers for name in re.findall(rf"{package}\.(\w+)", layer)]
         listed = [name for row in table for name in re.findall(r"`(\w+)`", row[column])]
         assert listed == [name for name in folders if (ROOT / package / name).is_dir()]
-
-
-def test_every_source_of_data_is_proved_by_tests_that_exist() -> None:
-    tests = {
-        name
-        for path in (ROOT / "tests" / "engine" / "corpus").rglob("test_*.py")
-        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-    }
-    table_rows = re.findall(r"^\| (?!source |---).*\|$", PAGES[ROOT / "docs" / "data-formats.md"], re.MULTILINE)
-    assert len(table_rows) > 25
-    for row in table_rows:
-        named = set(re.findall(r"`(test_\w+)`", row))
-        assert named, row
-        assert named <= tests, row

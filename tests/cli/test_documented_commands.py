@@ -128,11 +128,6 @@ def documented_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     of_x = json.dumps([{"tweet": {"id_str": str(n), "full_text": tweet}} for n, tweet in enumerate(tweets)])
     with zipfile.ZipFile(folder / "twitter-2026-11-20.zip", "w") as archive:
         archive.writestr("data/tweets.js", f"window.YTD.tweets.part0 = {of_x}")
-    with zipfile.ZipFile(folder / "facebook.zip", "w") as archive:
-        of_facebook = [{"timestamp": n, "data": [{"post": tweet}]} for n, tweet in enumerate(tweets)]
-        archive.writestr("posts/your_posts_1.json", json.dumps(of_facebook))
-    chat = (f"[31/12/19, 21:41:{n % 60:02}] Mia: {tweet}" for n, tweet in enumerate(tweets))
-    (folder / "_chat.txt").write_text("\n".join(chat), encoding="utf-8")
     (folder / "riddles").write_text("\n%\n".join(tweets), encoding="utf-8")
     return folder
 

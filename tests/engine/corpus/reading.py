@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.files import ReadProgress
+from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.ingest.sources import open_sources
 from engine.corpus.types import Row
 from engine.errors import CorpusError

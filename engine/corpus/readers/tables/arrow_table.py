@@ -1,4 +1,4 @@
-"""`ArrowTable`: the tweets in the record batches of Parquet and Arrow, from one column, filtered by label."""
+"""`ArrowTable`: the tweets in the record batches of a Parquet file, from one column, filtered by label."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _NOT_READ = "[]"
 
 
 @contextmanager
-def pyarrow_errors(source: Source, kind: str) -> Iterator[None]:
-    """Convert a missing `pyarrow`, and its exceptions on a damaged file of this `kind`, to a `CorpusError`."""
+def pyarrow_errors(source: Source) -> Iterator[None]:
+    """Convert a missing `pyarrow`, and its exceptions on a damaged file, to a `CorpusError`."""
     try:
         import pyarrow as pa
         import pyarrow.parquet
     except ImportError as error:
         raise CorpusError(
-            f"{source.name} is {kind}, and the package pyarrow is not installed.",
+            f"{source.name} is Parquet, and the package pyarrow is not installed.",
             "Install it in the program's environment: pip install pyarrow",
         ) from error
     try:
@@ -39,7 +39,7 @@ def pyarrow_errors(source: Source, kind: str) -> Iterator[None]:
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, NotImplementedError, MemoryError) as error:
         cause = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise CorpusError(
-            f"{source.name} is a damaged {kind} file: {harmless(cause, 200)}.", "Download it again, or save it as CSV."
+            f"{source.name} is a damaged Parquet file: {harmless(cause, 200)}.", "Download it again, or save it as CSV."
         ) from error
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.files import Contents, ReadProgress, find
+from engine.corpus.files.archive_entries import Contents
+from engine.corpus.files.contents import find
+from engine.corpus.files.read_progress import ReadProgress
 from engine.errors import CorpusError
 
 if sys.version_info >= (3, 14):

@@ -12,7 +12,6 @@ from typing import NoReturn
 import pytest
 
 from engine.corpus.files import decompress
-from engine.corpus.files.sniffing import problem_as_text, problem_of
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all, zstd_of
 
@@ -94,33 +93,6 @@ def test_a_bomb_between_two_layers_is_stopped(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(decompress, "ALWAYS_ALLOWED_BYTES", 1 << 20)
     nothing_often = gzip_of(b"") * 400_000  # 8 MB that decompress to nothing
     assert "far more" in error_of(written(tmp_path, gzip_of(nothing_often))).message
-
-
-# Files without text ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("head", "hint"),
-    [
-        (b"\xff\xd8\xff\xe0", "Tweets in a picture can't be read"),
-        (b"\x7fELF\x02\x01", "Give a CSV, JSON lines or text file."),
-        (b"SQLite format 3\0", "Export the table with the tweets as CSV"),
-        (b"%PDF-1.7", "Save its text as a plain text file"),
-        (rb"{\rtf1\ansi{\fonttbl}}", "Save its text as a plain text file"),
-        (b"Rar!\x1a\x07\x00", "Extract it"),
-        (b"FEA1\0\0\0\0", "Save it as Feather 2, Parquet or CSV."),
-    ],
-)
-def test_the_hint_fits_the_kind_of_file(head: bytes, hint: str) -> None:
-    problem = problem_as_text(head)
-    assert problem is not None
-    assert problem.hint.startswith(hint)
-
-
-@pytest.mark.parametrize("head", [TEXT, "größe 🎉\n".encode(), b"caf\xe9\n", b"\x1b[31mred\x1b[0m\n", TEXT + b"\0\n"])
-def test_odd_text_is_still_text(head: bytes) -> None:
-    assert problem_of(head) is None
-    assert problem_as_text(head) is None
 
 
 # Not regular files, and changing files --------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.corpus import CorpusConfig, FileFormat
-from engine.corpus.files import ReadProgress
+from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.ingest.sources import OpenedSource, open_sources
 from engine.corpus.types import Row
 from engine.errors import CorpusError
@@ -62,24 +62,6 @@ OUTBOX = json.dumps(
         ],
     }
 ).encode()
-FACEBOOK_POSTS = json.dumps(
-    [{"timestamp": 1242901624, "data": [{"post": row}], "title": "Mia Hill"} for row in ROWS]
-).encode()
-FACEBOOK_MESSAGES = json.dumps(
-    {"participants": [{"name": "Tom"}], "messages": [{"sender_name": "Tom", "content": "a secret"}], "title": "Tom"}
-).encode()
-FACEBOOK = "your_facebook_activity"
-FACEBOOK_FILES = {
-    "files/readme.txt": b"what is in this export\n",
-    f"{FACEBOOK}/comments_and_reactions/comments.json": b'{"comments_v2": [{"text": "a comment"}]}',
-    f"{FACEBOOK}/groups/group_posts_and_comments.json": b'{"group_posts_v2": [{"text": "in a group"}]}',
-    f"{FACEBOOK}/messages/inbox/tom_1/files/notes.txt": b"a secret\n",
-    f"{FACEBOOK}/messages/inbox/tom_1/message_1.json": FACEBOOK_MESSAGES,
-    f"{FACEBOOK}/posts/your_posts__check_ins__photos_and_videos_1.json": FACEBOOK_POSTS,
-    f"{FACEBOOK}/posts/your_posts__check_ins__photos_and_videos_2.json": FACEBOOK_POSTS,
-    f"{FACEBOOK}/posts/media/a.jpg": b"x",
-    "personal_information/profile_information.json": b'[{"text": "an address"}]',
-}
 MASTODON_FILES = {"actor.json": b'{"id": "me"}\n', "likes.json": b'{"text": "not mine"}\n', "outbox.json": OUTBOX}
 
 

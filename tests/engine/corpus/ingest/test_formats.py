@@ -47,8 +47,8 @@ from tests.engine.corpus.ingest.opened_sources import (
         (codecs.BOM_UTF8 + JSONL, "a.txt", "jsonl"),
         (b'[{"text": "hello"}]', "a.txt", "json"),
         (b'["hey" she said\n', "a", "text"),
-        (SENTIMENT140, "a.txt", "sentiment140"),
-        (b"Label,Id,Date,Query,Name,Text\n" + SENTIMENT140[:-20], "a", "sentiment140"),
+        (SENTIMENT140, "a.txt", "csv"),
+        (b"Label,Id,Date,Query,Name,Text\n" + SENTIMENT140[:-20], "a", "csv"),
         (codecs.BOM_UTF8 + X_TWEETS, "a.txt", "x"),
         (X_DELETED, "a.txt", "x"),  # refused later
         (codecs.BOM_UTF8 + X_MONTH, "2012_01.js", "x"),

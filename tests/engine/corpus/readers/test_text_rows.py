@@ -7,14 +7,14 @@ import io
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.text_rows import MAX_PARAGRAPH_CHARS, looks_like, text_rows
+from engine.corpus.readers.text_rows import MAX_PARAGRAPH_CHARS, text_rows
 from engine.corpus.types import DroppedRow, Row, Source
 
 LINES = CorpusConfig()
 PARAGRAPHS = CorpusConfig(blank_line_separated=True)
 
 
-FORTUNES = """\
+PIECED = """\
 A day without pie is a day without sun.
 \t\t-- A. Baker
 %
@@ -63,24 +63,9 @@ def test_a_paragraph_over_the_bound_is_one_counted_drop() -> None:
     assert [getattr(row, "reason", row) for row in over] == ["with a piece over 1 MB", "next"]
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_fortune_file_is_detected_and_a_fortune_keeps_its_line_breaks(end: str) -> None:
-    source = Source(name="fortunes", format="text")
-    content = FORTUNES.replace("\n", end).encode()
-    assert looks_like(content)
-    assert list(text_rows(io.BytesIO(content), source, LINES)) == PIECES
-    assert source.notes == ["separated by lines that are %"]
-
-
-@pytest.mark.parametrize("content", ["one\n%\ntwo\n", "one\n" * 100 + "%\n" * 3, "100 %\n% off\n %\n" * 3, ""])
-def test_a_few_percent_signs_make_no_fortune_file(content: str) -> None:
-    assert not looks_like(content.encode())
-    assert rows_of(content) == content.splitlines()
-
-
 @pytest.mark.parametrize("separator", ["%%", "---", "* * *", "%"])
 def test_any_line_can_separate_tweets(separator: str) -> None:
-    content = FORTUNES.replace("\n%\n", f"\n{separator} \n").replace("\n%\n", f"\n{separator}\n")
+    content = PIECED.replace("\n%\n", f"\n{separator} \n").replace("\n%\n", f"\n{separator}\n")
     assert rows_of(content, CorpusConfig(separator=separator)) == PIECES
 
 

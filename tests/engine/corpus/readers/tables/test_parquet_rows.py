@@ -11,7 +11,6 @@ import pytest
 from pyarrow import parquet as pq
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.tables import held_file
 from engine.corpus.readers.tables import parquet_rows as module
 from engine.corpus.readers.tables.parquet_rows import parquet_rows
 from engine.corpus.types import DroppedRow, Row, Source
@@ -119,7 +118,7 @@ def test_a_file_in_an_archive_is_loaded_up_to_a_limit(monkeypatch: pytest.Monkey
     data = parquet(WIDE)
     source, config = Source("a.zip: a.parquet", "parquet"), CorpusConfig()
     assert list(parquet_rows(Stream(data), source, config)) == ["hello there", "good morning"]
-    monkeypatch.setattr(held_file, "MAX_HELD_BYTES", len(data) - 1)
+    monkeypatch.setattr(module, "MAX_LOADED_BYTES", len(data) - 1)
     with pytest.raises(CorpusError, match="too large to be read as a whole"):
         list(parquet_rows(Stream(data), source, config))
 
