@@ -1,22 +1,39 @@
-"""`read`: files through the public road, `open_sources`, as text that a person can compare with a recorded one.
+r"""`read`: files through the public road, `open_sources`, as text that a person can compare with a recorded one.
 
-a.csv, csv                              each source with its format
-+ 'hello there' (2 times)               a row with its text, as it is before cleaning
-- labelled sad (0): line 3: so sad      a dropped row with its reason and example
-* header row found                      a note
-! a.csv is empty.                       the error, and its hint
-!   Give a file with one tweet per row.
+    a.csv, csv                              each source with its format
+    + 'hello there' (2 times)               a row with its text, as it is before cleaning
+    - labelled sad (0): line 3: so sad      a dropped row with its reason and example
+    * header row found                      a note
+    ! a.csv is empty.                       the error, and its hint
+    !   Give a file with one tweet per row.
+
+`recorded_cases` are those of a file in `cases`: each has a name, which is a claim, options and small files.
+
+    ==== a column is found by its name in any case
+    with column: Text                       the files are read once with each line of options, or once without any
+    with column: text, label: all
+    ---- a.csv
+    id,Text
+    1,hello
+    ---- b.tsv, escaped                     its content has Python's escapes, and no line break at its end
+    1\thello
+    ---- c.txt, bytes                       the same, and each character is one byte
+    caf\xe9
 """
 
 from __future__ import annotations
 
 import bz2
 import lzma
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
+
+import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.read_progress import ReadProgress
@@ -28,7 +45,8 @@ from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zst
 Files = Mapping[str, str | bytes]
 """The content of files by name or path."""
 Container = Literal["", "folder", "zip", "tar", "tar.gz"]
-MAX_SHOWN_ROWS, NUM_LAST_ROWS, MAX_SHOWN_CHARS = 14, 2, 160
+CASES = Path(__file__).parent / "cases"
+MAX_SHOWN_ROWS, NUM_LAST_ROWS, MAX_SHOWN_CHARS = 8, 2, 160
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip_of,
     "bzip2": bz2.compress,
@@ -108,3 +126,54 @@ def _shown_row(row: Row) -> str:
         return f"- {row.reason}" + (f": {row.example}" if row.example else "")
     cut = f"... {len(row):,} characters" if len(row) > MAX_SHOWN_CHARS else ""
     return f"+ {row[: MAX_SHOWN_CHARS // 2 if cut else None]!r}{cut}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Files that are read with some options, one after the other."""
+
+    name: str
+    options: tuple[dict[str, Any], ...]
+    files: Files
+
+    def read(self) -> str:
+        """Return what is read, with a line of the options before each if there are several."""
+        if len(self.options) == 1:
+            return read(self.files, **self.options[0])
+        return "\n".join(f"({_listed(options)})\n{read(self.files, **options)}" for options in self.options)
+
+
+def recorded_cases(*names: str) -> pytest.MarkDecorator:
+    """Return the mark of a test of each `case` in the files of these names."""
+    found = [case for name in names for case in _cases_in(CASES / f"{name}.txt")]
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in found])
+
+
+def _cases_in(path: Path) -> Iterator[Case]:
+    """Yield the cases of a file."""
+    for text in path.read_text(encoding="utf-8").split("==== ")[1:]:
+        head, *files = re.split(r"^---- ", text, flags=re.MULTILINE)
+        name, *options = head.splitlines()
+        parsed = tuple(_options(line.removeprefix("with ")) for line in options if line)
+        yield Case(name, parsed or ({},), dict(map(_file, files)))
+
+
+def _options(line: str) -> dict[str, Any]:
+    """Return the options of "column: text, ascii: yes"."""
+    pairs = (each.split(": ") for each in line.split(", ") if each != "defaults")
+    return {name: True if value == "yes" else value for name, value in pairs}
+
+
+def _listed(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in options.items()) or "defaults"
+
+
+def _file(text: str) -> tuple[str, str | bytes]:
+    """Return name and content of a file."""
+    head, _, content = text.partition("\n")
+    name, _, kind = head.partition(", ")
+    content = content.rstrip("\n")
+    if not kind:
+        return name, content + "\n"
+    unescaped = content.encode("latin-1", "backslashreplace").decode("unicode_escape")
+    return name, unescaped.encode("latin-1") if kind == "bytes" else unescaped

@@ -14,7 +14,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.mojibake import repair
 from engine.corpus.types import DroppedRow, Row
-from engine.text import EXAMPLE_CHARS, LINE_BREAK
+from engine.text import EXAMPLE_CHARS, LINE_BREAK, escape, unescape
 from tests.strategies import hostile_text, tweets
 
 MAX = 140
@@ -121,6 +121,11 @@ def test_a_tweet_is_stable_whatever_its_links_names_and_selectors(pieces: list[s
     config = replace(config, no_retweets=False)  # without its first link, a tweet may begin like a retweet
     tweet = cleaned("".join(pieces), config)
     assert isinstance(tweet, DroppedRow) or cleaned(tweet, config) == tweet
+
+
+@given(text=st.lists(st.sampled_from(["&", "amp;", "lt;", "#39;", "#", "9" * 5000, "a", " "])).map("".join))
+def test_unescaping_reverses_escaping(text: str) -> None:
+    assert unescape(escape(text)) == text
 
 
 # Options --------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Lines are decoded separately, with any line ends; an unusable line is a dropped row in its place.
+"""Plain text: a row per line, paragraph or piece between separators; an unusable line is a dropped row in its place.
 
 `tests.fuzz` tries random bytes.
 """
@@ -11,20 +11,36 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 
 from engine.corpus.readers.lines import MAX_LINE_BYTES, Line, decoded_lines, head_lines
+from engine.corpus.readers.text_rows import MAX_PARAGRAPH_CHARS
 from engine.corpus.types import DroppedRow, Source
+from tests.engine.corpus.reading import Case, read, recorded_cases, texts_of
 
 CHUNK = 65_536
 
 
-def source() -> Source:
-    return Source(name="data.txt", format="text")
+@recorded_cases("text")
+def test_text_is_read_as_recorded(case: Case, snapshot: SnapshotAssertion) -> None:
+    assert case.read() == snapshot
+
+
+def test_a_paragraph_over_the_bound_is_one_counted_drop() -> None:
+    line = "x" * 99_999 + "\n"
+    longest = line * (MAX_PARAGRAPH_CHARS // 100_000)
+    assert texts_of({"a.txt": longest}, blank_line_separated=True) == [longest.removesuffix("\n")]
+    lines = read({"a.txt": line * 25 + "\nnext\n"}, blank_line_separated=True).splitlines()
+    assert lines[1].startswith("- with a piece over 1 MB: line 11: xxx")
+    assert lines[2:] == ["+ 'next'"]
+
+
+# Lines ----------------------------------------------------------------------------------------------------------------
 
 
 def lines_of(data: bytes) -> list[Line]:
     """Return the lines of a file with this content."""
-    return list(decoded_lines(io.BytesIO(data), source()))
+    return list(decoded_lines(io.BytesIO(data), Source("a.txt", "text")))
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
@@ -48,7 +64,7 @@ def test_a_byte_order_mark_is_removed_at_the_start_only() -> None:
 
 
 def test_a_line_that_is_not_utf_8_is_windows_1252_and_the_others_are_not() -> None:
-    text = source()
+    text = Source("a.txt", "text")
     content = "naïve\n".encode() + "it’s 5 €\ncafé\n".encode("cp1252") + "naïve 😀".encode()
     assert list(decoded_lines(io.BytesIO(content), text)) == ["naïve", "it’s 5 €", "café", "naïve 😀"]
     assert text.notes == ["2 lines read as Windows-1252"]
