@@ -38,7 +38,7 @@ import pytest
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.ingest.sources import open_sources
-from engine.corpus.types import Row
+from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
 
@@ -89,16 +89,26 @@ def read(files: Files, container: Container = "", **options: Any) -> str:
 
 def read_lines(config: CorpusConfig) -> Iterator[str]:
     """Yield the lines of `read`."""
+    whole: list[tuple[list[str], Source]] = []  # a source gets notes on the files after it as well
+    lines: list[str] = []
+    error: CorpusError | None = None
     try:
         for opened in open_sources(config, ReadProgress()):
-            yield f"{opened.source.name}, {opened.source.format}"
+            lines = [f"{opened.source.name}, {opened.source.format}"]
             rows: list[Row] = []
             try:
                 rows.extend(opened.rows)
             finally:
-                yield from _shown_rows(rows)
-            yield from (f"* {note}" for note in opened.source.notes)
-    except CorpusError as error:
+                lines += _shown_rows(rows)
+            whole.append((lines, opened.source))
+            lines = []
+    except CorpusError as caught:
+        error = caught
+    for shown, source in whole:
+        yield from shown
+        yield from (f"* {note}" for note in source.notes)
+    yield from lines
+    if error is not None:
         yield from (f"! {error.message}", f"!   {error.hint}")
 
 
