@@ -7,7 +7,7 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
     ! a.csv is empty.                       the error, and its hint
     !   Give a file with one tweet per row.
 
-`recorded_cases` are those of a file in `cases`: each has a name, which is a claim, options and small files.
+`cases` are those of a file in the folder of this name: each has a name, which is a claim, options and small files.
 
     ==== a column is found by its name in any case
     with column: Text                       the files are read once with each line of options, or once without any
@@ -155,13 +155,13 @@ class Case:
 
 def recorded_cases(*names: str) -> pytest.MarkDecorator:
     """Return the mark of a test of each `case` in the files of these names."""
-    found = [case for name in names for case in _cases_in(CASES / f"{name}.txt")]
+    found = [case for name in names for case in cases(name)]
     return pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in found])
 
 
-def _cases_in(path: Path) -> Iterator[Case]:
+def cases(name: str) -> Iterator[Case]:
     """Yield the cases of a file."""
-    for text in path.read_text(encoding="utf-8").split("==== ")[1:]:
+    for text in (CASES / f"{name}.txt").read_text(encoding="utf-8").split("==== ")[1:]:
         head, *files = re.split(r"^---- ", text, flags=re.MULTILINE)
         name, *options = head.splitlines()
         parsed = tuple(_options(line.removeprefix("with ")) for line in options if line)
