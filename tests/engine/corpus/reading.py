@@ -150,7 +150,7 @@ class Case:
         """Return what is read, with a line of the options before each if there are several."""
         if len(self.options) == 1:
             return read(self.files, **self.options[0])
-        return "\n".join(f"({_listed(options)})\n{read(self.files, **options)}" for options in self.options)
+        return "\n".join(f"({listed(options)})\n{read(self.files, **options)}" for options in self.options)
 
 
 def recorded_cases(*names: str) -> pytest.MarkDecorator:
@@ -174,8 +174,10 @@ def _options(line: str) -> dict[str, Any]:
     return {name: True if value == "yes" else value for name, value in pairs}
 
 
-def _listed(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in options.items()) or "defaults"
+def listed(options: Mapping[str, Any]) -> str:
+    """Return options as in a file of cases."""
+    shown = (f"{name}: {'yes' if value is True else value}" for name, value in options.items())
+    return ", ".join(shown) or "defaults"
 
 
 def _file(text: str) -> tuple[str, str | bytes]:
@@ -185,5 +187,10 @@ def _file(text: str) -> tuple[str, str | bytes]:
     content = content.rstrip("\n")
     if not kind:
         return name, content + "\n"
-    unescaped = content.encode("latin-1", "backslashreplace").decode("unicode_escape")
-    return name, unescaped.encode("latin-1") if kind == "bytes" else unescaped
+    content = unescaped(content)
+    return name, content.encode("latin-1") if kind == "bytes" else content
+
+
+def unescaped(text: str) -> str:
+    """Return a text with Python's escapes decoded."""
+    return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
