@@ -69,35 +69,8 @@ def test_other_files_of_the_archive_are_never_opened() -> None:
     assert list(x_rows(members, Source("archive.zip", "x"), CorpusConfig())) == ["hello"]
 
 
-@pytest.mark.parametrize(
-    ("name", "root"),
-    [
-        ("data/tweets.js", ""),
-        ("twitter-2023-04-04/data/tweet.js", "twitter-2023-04-04/"),
-        ("data/tweets-part12.js", ""),
-        ("data/note-tweet.js", ""),
-        ("data/twitter-circle-tweet.js", ""),
-        ("data/deleted-tweets.js", None),
-        ("data/community-tweet.js", None),
-        ("data/tweets_media/tweets.js", None),
-        ("assets/tweets.js", None),
-        ("data/._tweets.js", None),
-        # the archives of 2012 to 2019
-        ("data/js/tweets/2012_01.js", ""),
-        ("archive/data/js/tweets/2012_01.js", "archive/"),
-        ("js/tweets/2012_01.js", ""),
-        ("tweets/2012_01.js", ""),
-        ("2012_01.js", ""),
-        ("months/2012_01.js", "months/"),
-        ("archive/data/js/user_details.js", "archive/"),
-        ("archive/data/csv/2012_01.csv", "archive/"),
-        ("archive/tweets.csv", "archive/"),
-        ("tweets.csv", ""),
-        ("data/js/tweet_index.js", None),
-        ("data/js/payload_details.js", None),
-        ("js/application.js", None),
-        ("my_tweets.csv", None),
-    ],
-)
-def test_the_files_that_are_read_are_known_by_their_path(name: str, root: str | None) -> None:
-    assert archive_root(name) == root
+@recorded_cases("x_paths")
+def test_the_files_that_are_read_are_known_by_their_path(case: Case, snapshot: SnapshotAssertion) -> None:
+    roots = {path: archive_root(path) for path in str(case.files["rows"]).splitlines()}
+    lines = (f"{path}: {'not read' if root is None else f'in {root!r}'}" for path, root in roots.items())
+    assert "\n".join(lines) == snapshot
