@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.tables.arrow_table import BATCH_ROWS, ArrowTable, pyarrow_errors
+from engine.corpus.readers.tables.arrow_table import ArrowTable, pyarrow_errors
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
 
@@ -23,6 +23,8 @@ MAX_LOADED_BYTES = 1 << 30
 """Limit of a file in an archive."""
 
 _MAGIC = b"PAR1"
+_BATCH_ROWS = 1000
+"""Rows that are Python objects at a time."""
 _BUFFER_BYTES = 1 << 20
 
 
@@ -41,10 +43,10 @@ def parquet_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
         file_table = _opened(file, source)
         table = ArrowTable(file_table.schema_arrow, source, config)
         _refuse_huge(file_table, source)
-        first = next(file_table.iter_batches(BATCH_ROWS, columns=table.columns, use_threads=False), None)
+        first = next(file_table.iter_batches(_BATCH_ROWS, columns=table.columns, use_threads=False), None)
         if first is not None:
             table.choose(first)
-            yield from table.rows(file_table.iter_batches(BATCH_ROWS, columns=table.columns, use_threads=False))
+            yield from table.rows(file_table.iter_batches(_BATCH_ROWS, columns=table.columns, use_threads=False))
 
 
 def _opened(file: BinaryIO, source: Source) -> pq.ParquetFile:

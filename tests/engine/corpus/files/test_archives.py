@@ -11,6 +11,7 @@ import re
 import struct
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ ARCHIVES = {
     "tar.zst": zstd_of(tar_of(FILES)),
 }
 archives = pytest.mark.parametrize("archive", ARCHIVES)
-KINDS = {"zip": zip_of, "tar": tar_of}
+KINDS: dict[str, Callable[[dict[str, bytes]], bytes]] = {"zip": zip_of, "tar": tar_of}
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 

@@ -19,7 +19,7 @@ from engine.corpus.ingest.sources import open_sources
 from engine.errors import CorpusError
 from tests.engine.corpus.files.foreign_tweets import TWEETS
 from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
-from tests.engine.corpus.reading import Case, Container, read, recorded_cases, texts_of, write
+from tests.engine.corpus.reading import Case, Container, Files, read, recorded_cases, texts_of, write
 
 TEXT = "a nice day\nand a good night\n"
 CSV = "id,text\n1,a nice day\n2,and a good night\n"
@@ -56,7 +56,7 @@ def test_files_and_archives_in_zstd_and_zips_in_a_folder_are_found_by_their_name
 
 @pytest.mark.parametrize("pattern", ["in/a.zip/posts/b.csv", "a.zip/*", "b.csv"])
 def test_the_path_of_a_file_in_an_archive_in_a_folder_begins_with_the_archive(pattern: str) -> None:
-    files = {"in/a.zip": zip_of({"posts/b.csv": CSV.encode()}), "in/c.csv": TEXT, "posts/d.csv": TEXT}
+    files: Files = {"in/a.zip": zip_of({"posts/b.csv": CSV.encode()}), "in/c.csv": TEXT, "posts/d.csv": TEXT}
     assert read(files, member=pattern).startswith("f: in/a.zip/posts/b.csv, csv\n+ 'a nice day'\n")
 
 
