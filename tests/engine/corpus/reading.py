@@ -23,12 +23,16 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
 
 from __future__ import annotations
 
+import atexit
 import bz2
 import lzma
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -80,11 +84,28 @@ def packed(folder: Path, files: Files, container: Container = "", name: str = "f
     return write(folder, {f"{name}.{container}": archive}) / f"{name}.{container}"
 
 
+@cache
+def _folder() -> Path:
+    """Return the folder of this process for files that are read, since a new one for each takes longer than reading."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@contextmanager
+def _in_a_file(files: Files, container: Container) -> Iterator[str]:
+    """Write files into a container and remove it afterwards."""
+    path = packed(_folder(), files, container)
+    try:
+        yield str(path)
+    finally:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def read(files: Files, container: Container = "", **options: Any) -> str:
     """Return what is read of files, with these fields of the `CorpusConfig`, as text."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = packed(Path(folder), files, container)
-        return "\n".join(read_lines(CorpusConfig(files=(str(path),), **options))).replace(f"{folder}/", "")
+    with _in_a_file(files, container) as path:
+        return "\n".join(read_lines(CorpusConfig(files=(path,), **options))).replace(f"{_folder()}/", "")
 
 
 def read_lines(config: CorpusConfig) -> Iterator[str]:
@@ -114,9 +135,9 @@ def read_lines(config: CorpusConfig) -> Iterator[str]:
 
 def texts_of(files: Files, container: Container = "", **options: Any) -> list[str]:
     """Return the texts of the rows that are not dropped."""
-    with tempfile.TemporaryDirectory() as folder:
-        config = CorpusConfig(files=(str(packed(Path(folder), files, container)),), **options)
-        return [row for each in open_sources(config, ReadProgress()) for row in each.rows if isinstance(row, str)]
+    with _in_a_file(files, container) as path:
+        opened = open_sources(CorpusConfig(files=(path,), **options), ReadProgress())
+        return [row for each in opened for row in each.rows if isinstance(row, str)]
 
 
 def _shown_rows(rows: list[Row]) -> list[str]:
