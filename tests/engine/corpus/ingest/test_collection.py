@@ -96,13 +96,16 @@ def described(collection: Collection) -> str:
     for report in (counts.report() for counts in collection.sources):
         lines.append(f"{report.num_rows} rows, {report.num_kept} kept; dropped: {report.dropped}")
         lines += [f"  {reason}: {example}" for reason, example in report.examples.items()]
+        lines += [f"* {note}" for note in report.notes]
     return "\n".join(lines)
 
 
 def test_the_first_of_each_group_is_kept_and_the_others_are_counted_for_their_file(
     tmp_path: Path, snapshot: SnapshotAssertion
 ) -> None:
-    result = grouped(tmp_path, ["tea", *SAME, "two boats", *NEAR, "Tea!"], ["tea", f"{SENTENCE} again", "three boats"])
+    result = grouped(
+        tmp_path, ["tea", *SAME, "two boats", *NEAR, "Tea!", "donâ€™t"], ["tea", f"{SENTENCE} again", "three boats"]
+    )
     assert (result.num_duplicates, result.num_near_duplicates) == (4, 4)
     assert described(result.collection) == snapshot
 
