@@ -95,7 +95,6 @@ def documented_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         monkeypatch.setenv("TWEETGEN_HOME", str(folder / "home"))
         run = ("--data", folder / "lines.txt", "--run-name", "my-run", "--max-steps", "4", "--eval-every", "2")
         assert run_program(monkeypatch, "train", *run, *SMALL_MODEL) == 0
-    (folder / "riddles").write_text("\n%\n".join(tweets), encoding="utf-8")
     return folder
 
 
