@@ -43,9 +43,9 @@ def losses(events: list[Event]) -> dict[int, float]:
     }
 
 
-def kill(launcher: int, rank: int) -> None:
-    """Kill a rank of a launcher with SIGKILL."""
-    for process in psutil.Process(launcher).children(recursive=True):
+def kill(parent: int, rank: int) -> None:
+    """Kill a rank of a run, which a process has started, with SIGKILL."""
+    for process in psutil.Process(parent).children(recursive=True):
         if process.environ().get("RANK") == str(rank):
             process.send_signal(signal.SIGKILL)
             return

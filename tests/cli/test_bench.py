@@ -112,7 +112,6 @@ def test_first_words_as_json_are_one_object(cli: Cli, watched: list[object]) -> 
     [
         (("--data", "my.csv"), "--data has no effect without --first-words"),
         (("--rounds", "2"), "--rounds has no effect without --first-words"),
-        (("--first-words", "--nproc-per-node", "2"), "--first-words measures one process"),
     ],
 )
 def test_options_that_have_no_effect_are_refused(cli: Cli, arguments: tuple[str, ...], words: str) -> None:

@@ -64,11 +64,12 @@ def _words(text: str) -> str:
 
 
 def _options(command: tuple[str, ...]) -> set[str]:
-    """Return the long options of a command."""
+    """Return the long options of a command, without hidden ones."""
     found: Any = typer.main.get_command(app)
     for name in command:
         found = found.commands[name]
-    return {option for parameter in found.params for option in parameter.opts if option.startswith("--")}
+    shown = [parameter for parameter in found.params if not getattr(parameter, "hidden", False)]
+    return {option for parameter in shown for option in parameter.opts if option.startswith("--")}
 
 
 def _all_commands(

@@ -90,7 +90,8 @@ def test_the_page_has_every_option_of_every_command_in_its_part_as_it_is_typed(r
     )
     for words, command in _leaves(root):
         [part] = [part for part in parts if part.startswith(f"{words} [")]
-        options = {name for each in command.params for name in each.opts if name.startswith("-")}
+        shown = [each for each in command.params if not getattr(each, "hidden", False)]
+        options = {name for each in shown for name in each.opts if name.startswith("-")}
         assert options - {"--help-all"} <= _options_in(part), words
 
 

@@ -20,10 +20,6 @@ _RETRY_SECONDS = 0.1
 _SILENT = "it does not answer"
 
 
-class UnreachableError(RemoteError):
-    """No process listens at the run's socket."""
-
-
 @contextlib.contextmanager
 def connected(folder: RunFolder, seconds: float = _SECONDS) -> Iterator[tuple[socket.socket, Greeting, BinaryIO]]:
     """Connect to a run: yield the socket, the host's greeting, and the lines that follow it. Raises `RemoteError`.
@@ -53,10 +49,10 @@ def _connect(folder: RunFolder, deadline: float) -> socket.socket:
             connection.close()
             if not is_active(folder):
                 hint = f"Continue it: tweetgen-tui --resume {folder.name}"
-                raise UnreachableError(f"The run {folder.name} is not active.", hint) from None
+                raise RemoteError(f"The run {folder.name} is not active.", hint) from None
             if time.monotonic() > deadline:
                 detail = f"The run {folder.name} is active, but can't be reached: {error}."
-                raise UnreachableError(detail, "Its log may have details.") from None
+                raise RemoteError(detail, "Its log may have details.") from None
             time.sleep(_RETRY_SECONDS)
         else:
             return connection

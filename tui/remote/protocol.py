@@ -21,10 +21,11 @@ from engine.config.run import RunConfig
 from engine.protocol import codec
 from engine.protocol.events import TweetSampled
 from engine.text import defused
+from tui.remote.agent import Agent
 from tui.remote.view_codec import encode_view
 from tui.run.view import RunPhase, RunView
 
-PROTOCOL = 6
+PROTOCOL = 7
 """Incremented with every change that the other side could not decode."""
 MAX_CLIENT_LINE_BYTES = 64 * 1024
 """A command is far shorter."""
@@ -38,6 +39,8 @@ class Greeting:
     protocol: int = PROTOCOL
     run: str
     pid: int
+    agent: Agent | None = None
+    """What starts its processes again where one is lost; None for a run of one process."""
     phase: RunPhase
     step: int
     elapsed_seconds: float

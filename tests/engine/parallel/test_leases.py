@@ -8,17 +8,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.corpus.training_data import KnownVocab
-from engine.parallel.leases import (
-    Evaluate,
-    Lease,
-    Read,
-    Report,
-    Steps,
-    Stop,
-    Sync,
-    lease_from_json,
-    lease_to_json,
-)
+from engine.parallel.leases import Lease, Read, Report, Steps, Stop, Sync, lease_from_json, lease_to_json
 from engine.protocol.codec import DecodeError
 
 KNOWN = KnownVocab(chars=("a", "☃", '"', "\\"), trained_digest="0f", max_tweets=3)
@@ -35,7 +25,6 @@ LEASES: list[Lease] = [
         generators=("", "00ff"),
     ),
     Steps(learning_rates=(0.1, 1 / 3, 1e-300)),
-    Evaluate(first=4, count=2),
     Report(has_checksum=True),
     Stop(),
 ]

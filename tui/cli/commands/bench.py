@@ -8,9 +8,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,20 +16,14 @@ import typer
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RuntimeConfig
 from engine.errors import ConfigError
-from engine.parallel.place import place_from_environment
-from tui.cli.on_ranks import MeasuredProcesses, measure_on_ranks
 from tui.cli.options import DEVICE, GivenOptions, OptionGroup, fields_of, with_options
-from tui.cli.output.bench_tables import print_bench, print_first_words, print_steps
+from tui.cli.output.bench_tables import print_bench, print_first_words
 from tui.cli.output.progress_display import show_progress
 from tui.cli.output.tables import print_json
 from tui.cli.watched_run import watch_run
 
 if TYPE_CHECKING:  # they import torch
-    import torch
-
     from engine.bench.first_words import FirstWordsReport
-    from engine.bench.ranks.benchmark import StepsReport
-    from engine.parallel.ranks import Ranks
 
 _FIRST_WORDS = "First words"
 TWEETS = OptionGroup(_FIRST_WORDS, CorpusConfig, ("files",), "Tweets to train on with --first-words. May be repeated.")
@@ -50,7 +41,6 @@ def bench(
             help="Time to measure for, with --first-words per round; shapes that do not fit into it are left out.",
         ),
     ] = 60.0,
-    nproc_per_node: MeasuredProcesses = 1,
     has_first_words: Annotated[
         bool,
         typer.Option(
@@ -70,21 +60,15 @@ def bench(
     Also measures the tutorial's loop and `nn.GRU`, in short turns on the same batches; figures are medians over the
     rounds. The float32 limit is the time of the bare matrix products of the same batches.
 
-    With several processes, it measures how fast they train together, beside one with the same batches, and the parts of
-    a step: compute, sum of the gradients, wait for the slowest, and host.
-
     With --first-words, it starts runs of `train` in processes of their own, samples 200 tweets from the weights of
     several moments after the command, and counts the words that occur in the training tweets.
 
     Examples:
     tweetgen-tui bench --seconds 120
-    tweetgen-tui bench --nproc-per-node auto
     tweetgen-tui bench --first-words --data my.csv
     """
     config = RuntimeConfig(**fields_of(RuntimeConfig, given))
     if has_first_words:
-        if nproc_per_node != 1:
-            raise ConfigError("--first-words measures one process.", "Leave --nproc-per-node out.")
         words = _measure_first_words(given.get("files", []), config, rounds or 3, seconds)
         if as_json:
             print_json(words)
@@ -94,13 +78,6 @@ def bench(
     if rounds is not None or "files" in given:
         option = "--rounds" if rounds is not None else "--data"
         raise ConfigError(f"{option} has no effect without --first-words.", "Add --first-words.")
-    if nproc_per_node != 1 or place_from_environment() is not None:
-        steps = measure_on_ranks(nproc_per_node, config.device, partial(_measure_steps, seconds))
-        if as_json:
-            print_json(steps)
-        else:
-            print_steps(steps)
-        return
 
     from engine.bench.benchmark import Benchmark
     from engine.compute.device import Runtime
@@ -136,22 +113,6 @@ def _measure_first_words(files: Sequence[str], config: RuntimeConfig, rounds: in
         from engine.bench.first_words import first_words
 
         return first_words(watched, config)
-
-
-def _measure_steps(seconds: float, ranks: Ranks, device: torch.device) -> StepsReport | None:
-    """Measure how all ranks train; return the leader's report."""
-    from engine.bench.ranks.benchmark import RanksBenchmark
-    from engine.compute.device import Runtime
-    from engine.session.ranks.follower import threads_of_a_rank
-
-    threads = threads_of_a_rank(ranks.place.local_world_size)
-    config = RuntimeConfig(device="cuda" if device.type == "cuda" else "cpu", threads=threads)
-    runtime = replace(Runtime.resolve(config), device=device)
-    with show_progress() if ranks.place.is_leader else nullcontext(lambda _share, _doing: None) as on_progress:
-        benchmark = RanksBenchmark(ranks, runtime, seconds, on_progress)
-        report = benchmark.run()
-    _report_skipped(benchmark.skipped_shapes)
-    return report
 
 
 def _report_skipped(shapes: Sequence[str]) -> None:

@@ -6,12 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from tui.cli.output.tables import print_facts, print_table
-from tui.formatting.numbers import format_count, format_milliseconds, format_size
+from tui.formatting.numbers import format_count, format_size
 
 if TYPE_CHECKING:  # they import torch
     from engine.bench.benchmark import BenchReport, MachineInfo
     from engine.bench.first_words import FirstWordsReport
-    from engine.bench.ranks.benchmark import StepsReport
 
 _LABELS = {
     "peak_bytes_before": "peak memory at start",
@@ -30,32 +29,6 @@ def print_bench(report: BenchReport) -> None:
     sys.stdout.write("\n")
     rows = ((row.path, _rate(row.tweets_per_second), _percent(row.spread)) for row in report.read)
     print_table(("reading", "tweets/s", "spread"), rows)
-
-
-def print_steps(report: StepsReport) -> None:
-    """Print the machine, and of each shape the speed of all ranks and the parts of a step."""
-    _print_machine(report.machine)
-    speeds = (
-        (
-            f"{row.embedding_size}, {row.hidden_size}, {row.batch_size}",
-            _rate(row.chars_per_second),
-            _times(row.ratio_to_one),
-            _percent(row.efficiency),
-            _percent(row.spread),
-        )
-        for row in report.train
-    )
-    print_table(("embedding, hidden, batch", "chars/s", "vs. one process", "efficiency", "spread"), speeds)
-    sys.stdout.write("\n")
-    parts = (
-        (
-            f"{row.embedding_size}, {row.hidden_size}, {row.batch_size}",
-            *map(format_milliseconds, (row.compute_seconds, row.sum_seconds, row.wait_seconds, row.host_seconds)),
-            f"rank {row.slowest_rank}",
-        )
-        for row in report.train
-    )
-    print_table(("parts of a step", "compute", "sum", "wait", "host", "slowest"), parts)
 
 
 def print_first_words(report: FirstWordsReport) -> None:
