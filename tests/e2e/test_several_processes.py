@@ -15,7 +15,6 @@ import pytest
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.protocol import events as e
-from engine.storage.file_lock import is_locked
 from engine.storage.folders import folder_of_run
 from tests.cli.conftest import Launch
 from tests.cli.program import processes_in
@@ -24,7 +23,7 @@ from tests.e2e.journals import events_of, journal_of, last_step, wait_for_end, w
 from tests.engine.helpers import of_type
 from tests.engine.session.ranks.shared_runs import run_shared
 from tests.event_files import LOSS, scalars_in
-from tests.rank_kills import losses
+from tests.rank_kills import kill_after_a_save, losses
 from tests.waiting import wait_until
 from tui.remote.client import RemoteBridge
 
@@ -40,17 +39,6 @@ def rank_in(home: Path, rank: int) -> psutil.Process:
     return next(each for each in processes_in(home) if each.environ().get("RANK") == str(rank))
 
 
-def kill_one_after_a_save(home: Path) -> None:
-    """Kill rank 1 some steps after a checkpoint of its start, so that these have to be repeated."""
-
-    def is_past_a_save() -> bool:
-        saved = of_type(events_of(home), e.CheckpointSaved)
-        return len(saved) > 1 and last_step(home) > saved[-1].step + 2
-
-    wait_until(is_past_a_save, "steps after a save")
-    rank_in(home, 1).kill()
-
-
 def test_two_ranks_one_of_which_is_killed_have_the_losses_of_a_run_left_alone_and_the_screen_comes_back(
     open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
@@ -59,7 +47,7 @@ def test_two_ranks_one_of_which_is_killed_have_the_losses_of_a_run_left_alone_an
     screen = open_terminal(*TWO, "--data", tweets, *QUIET, *NAMED, *line, "--steps-per-second", "20")
     screen.wait_for("starting 2 processes")
     screen.wait_for(r"▶ training(.|\n)*step +[1-9](.|\n)*ranks +2, gloo")
-    kill_one_after_a_save(home)
+    kill_after_a_save(home, "watched", rank=1, session=1)
     screen.wait_for("restarting")
     screen.wait_for("A process was lost")
     screen.wait_for("■ finished")
@@ -133,22 +121,10 @@ def test_the_documented_line_of_torchrun_trains_and_continues_where_a_rank_is_ki
     options = ("--autosave-seconds", "1", "--steps-per-second", "20", "--max-steps", "80", *NAMED)
     tracked = ("--tensorboard", str(home / "logs"))
     with subprocess.Popen([*command, *options, *tracked], stderr=subprocess.PIPE, text=True) as process:
-        kill_one_after_a_save(home)
+        kill_after_a_save(home, "watched", rank=1, session=1)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "All processes started again from the latest checkpoint (restart 1 of at most 3)." in err
     assert "watched: 80 steps" in err
     assert len(losses(events_of(home))) == 80
     assert [step for step, _ in scalars_in(home / "logs/watched")[LOSS]] == list(range(1, 81))
-
-
-@pytest.mark.ci
-def test_quitting_before_the_run_has_started_ends_its_processes(
-    open_terminal: OpenTerminal, home: Path, tweets: Path
-) -> None:
-    screen = open_terminal(*TWO, "--data", tweets, *QUIET, *NAMED)
-    screen.wait_for("starting 2 processes")
-    screen.press("q")
-    assert screen.wait_for_exit()[0] == 0
-    wait_until(lambda: not processes_in(home), "the end of the processes")
-    assert not is_locked(journal_of(home))

@@ -99,7 +99,7 @@ def run_attached(bridge: TorchrunBridge, *, as_json: bool, stops_on_hangup: bool
     _listen_to_signals(output, stops_on_hangup=stops_on_hangup, kill=bridge.torchrun.kill)
     with contextlib.closing(output):
         bridge.start()
-        is_over, stop = False, list[Command]()
+        is_over, stop = False, None
         while not is_over:
             is_over = bridge.join(_POLL_SECONDS)
             is_attached_again = received.emit_all()
@@ -108,12 +108,10 @@ def run_attached(bridge: TorchrunBridge, *, as_json: bool, stops_on_hangup: bool
             elif detaches:
                 bridge.leave()
                 return exit_code_of(output.view)
-            if not output.inbox.empty():
-                stop = [output.inbox.get()]
-            elif not is_attached_again:  # what was sent before may be lost
-                continue
-            for command in stop:
-                bridge.stop(command.reason if isinstance(command, Stop) else "")
+            is_new = not output.inbox.empty()
+            stop = output.inbox.get() if is_new else stop
+            if isinstance(stop, Stop) and (is_new or is_attached_again):  # what was sent before may have been lost
+                bridge.stop(stop.reason)
     output.write_end()
     bridge.torchrun.wait(_ENDING_SECONDS)
     return exit_code_of(output.view)
@@ -308,17 +306,19 @@ class _Received:
 
     def _emit_missed(self, view: RunView) -> None:
         """Emit the events of the current session that were not received, up to the `view` of the run and beyond."""
-        recorded: list[tuple[Event, str]] = []
+        session: list[Event] = []
         with contextlib.suppress(OSError):
             for event in read_journal(self._bridge.torchrun.run.journal_path):
-                recorded = [] if isinstance(event, RunStarted) else recorded
-                recorded.append((event, events.to_json(event)))
+                if isinstance(event, RunStarted):
+                    session.clear()
+                session.append(event)
+        recorded = [(event, events.to_json(event)) for event in session]
         self._emitted_early = {line for event, line in recorded if event.elapsed_seconds >= view.elapsed_seconds}
-        lines = [line for _, line in recorded]
-        is_same = bool(recorded) and getattr(recorded[0][0], "started_at", None) == self._started_at
-        if is_same and self._last in lines:
-            recorded = recorded[lines.index(self._last) + 1 :]
-        elif is_same:  # the last event was thinned
-            recorded = [(event, line) for event, line in recorded if event.step > self._output.view.step]
+        if session and getattr(session[0], "started_at", None) == self._started_at:
+            lines, step = [line for _, line in recorded], self._output.view.step
+            if self._last in lines:
+                recorded = recorded[lines.index(self._last) + 1 :]
+            else:  # it was thinned
+                recorded = [(event, line) for event, line in recorded if event.step > step]
         for event, line in recorded:
             self._emit(event, line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import SimpleNamespace
@@ -74,18 +75,15 @@ def test_another_version_or_a_missing_device_is_named_on_all_ranks(
         assert words in error.message
 
 
-def test_a_store_that_nobody_serves_is_an_error_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MASTER_ADDR", "localhost")
-    monkeypatch.setenv("MASTER_PORT", "1")  # privileged: nobody listens
-    with pytest.raises(DistributedError, match="did not find each other within 1 s"):
-        connect(place(1, timeout_seconds=1.0))
-
-
-def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import socket
-
+@pytest.mark.parametrize(
+    ("rank", "words"), [(1, "did not find each other within 1 s"), (0, "is in use by another program")]
+)
+def test_a_store_that_nobody_serves_and_a_port_in_use_are_errors(
+    monkeypatch: pytest.MonkeyPatch, rank: int, words: str
+) -> None:
     with socket.create_server(("localhost", 0)) as taken:
+        port = 1 if rank else taken.getsockname()[1]  # 1 is privileged: nobody listens
         monkeypatch.setenv("MASTER_ADDR", "localhost")
-        monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
-        with pytest.raises(DistributedError, match="is in use by another program"):
-            connect(place(0, timeout_seconds=1.0))
+        monkeypatch.setenv("MASTER_PORT", str(port))
+        with pytest.raises(DistributedError, match=words):
+            connect(place(rank, timeout_seconds=1.0))

@@ -131,7 +131,7 @@ def _train_ordered(order: Order, leader: RunLeader | None = None) -> int:
 def _train_at(place: Place, given: GivenOptions, order: Order | None, *, as_json: bool) -> NoReturn:
     """Train as one of several processes: an order, or what is given. Exits with 0 unless another process was lost.
 
-    At once: an orderly end of torch might wait for a process that is gone.
+    Without an orderly shutdown: torch might wait for a process that is gone.
     """
     from tui.cli.headless import run_headless
     from tui.cli.ranks import RunLeader, follow
