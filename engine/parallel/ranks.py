@@ -25,7 +25,7 @@ from engine.protocol import codec
 
 _HEARTBEATS_PER_TIMEOUT = 20
 _MAX_BEAT_SECONDS = 1.0
-_TERMINATED_SECONDS = 5.0
+_TERMINATED_SECONDS = 10.0
 """For how long a rank with a SIGTERM waits for a sign of life of the leader."""
 _WAIT_SECONDS = 0.5
 """How often a rank that waits for the store looks for an error of another one."""

@@ -7,6 +7,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ from engine.protocol import events as e
 from engine.storage.folders import folder_of_run
 from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error
 from tests.fakes import run_started, steps_finished
-from tests.tui.remote.host_and_client import FINISHED, RUN, hosted
+from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, hosted
 from tests.waiting import wait_until
 from tui.cli import ranks
 from tui.cli.commands import train
@@ -157,7 +158,7 @@ class StartedByTest(Torchrun):
     def start(self) -> None: ...
 
 
-def test_each_event_of_an_attached_run_is_printed_once_also_those_missed_while_it_started_again(
+def test_each_event_of_an_attached_run_is_printed_once_also_those_missed_and_ctrl_c_ends_it(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bridge = TorchrunBridge(RunConfig(run_name=RUN), lambda config: StartedByTest(config, 2))
@@ -167,24 +168,32 @@ def test_each_event_of_an_attached_run_is_printed_once_also_those_missed_while_i
         printed.extend(capsys.readouterr().out.splitlines())
         return printed == recorded
 
-    def play(num_before: int, *events: e.Event) -> None:
-        """Host a session: some events come before the client has attached, all are in the journal by then."""
-        recorded.extend(e.to_json(event) for event in events)
-        with hosted(*events[:num_before], agent=Agent.of_process(os.getpid())) as made:
-            made.folder.journal_path.write_text("".join(line + "\n" for line in recorded))
-            wait_until(lambda: made.host.num_clients, "the client")
-            made.emit(*events[num_before:])
-            wait_until(has_printed_all, "the events")
+    def play(started_at: float) -> None:
+        """Host a session; an event comes before the client has attached, and one while its connection is broken."""
+        started, first, second = run_started(run=RUN, started_at=started_at), steps_finished(1, [3.0]), PAUSED
+        with hosted(started, agent=Agent.of_process(os.getpid())) as made:
+
+            def emit(*events: e.Event) -> None:
+                recorded.extend(map(e.to_json, events))
+                made.folder.journal_path.write_text("".join(line + "\n" for line in recorded))
+                made.emit(events[-1])
+                wait_until(has_printed_all, "the events")
+
+            emit(started, first)
+            made.break_connections()
+            emit(second)
+            if started_at == 2.0:
+                os.kill(os.getpid(), signal.SIGINT)
+                wait_until(lambda: made.sent == [c.Stop(reason="interrupted")], "the stop")
+                emit(replace(FINISHED, reason="interrupted"))
 
     def play_both() -> None:
-        warned = e.Warned(message="!", step=0, elapsed_seconds=0.0)
-        play(2, run_started(run=RUN, started_at=1.0), warned, steps_finished(1, [3.0]))
-        play(1, run_started(run=RUN, started_at=2.0), steps_finished(1, [3.0]), FINISHED)
+        play(1.0)
+        play(2.0)
 
     host = threading.Thread(target=play_both)
     host.start()
-    assert run_attached(bridge, as_json=True, stops_on_hangup=False, detaches=False) == 0
+    assert run_attached(bridge, as_json=True, stops_on_hangup=False, detaches=False) == 130
     host.join()
-    assert has_printed_all()
     bridge.torchrun._output.close()
     bridge.torchrun._errors.close()

@@ -14,7 +14,7 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
-from engine.errors import DeviceError
+from engine.errors import DeviceError, InternalError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.stage import Stage
@@ -97,6 +97,8 @@ def test_an_order_survives_the_arguments_of_torchrun_which_replaces_dollars() ->
     assert len(arguments) > 1
     assert not any("$" in argument or len(argument.encode()) > 128 * 1024 for argument in arguments)
     assert Order.from_arguments([argument.removeprefix("--order=") for argument in arguments]) == order
+    with pytest.raises(InternalError):
+        Order.from_arguments(["{"])
 
 
 Start = Callable[..., TorchrunBridge]
@@ -153,6 +155,18 @@ def test_an_error_before_the_start_is_that_of_the_leader_or_what_was_written_las
     assert isinstance(lost, e.RunFailed)
     assert lost.detail == f"The processes of the run {RUN} ended unexpectedly. RuntimeError: no port"
     assert "tweetgen.log" in lost.hint
+
+
+def test_a_run_whose_processes_are_lost_for_good_can_be_continued(start: Start) -> None:
+    bridge = start(WAITS)
+    with hosted(run_started(run=RUN)):
+        wait_until(lambda: bridge.drain().view)
+        bridge.torchrun.kill()
+        bridge.torchrun.wait(DEADLINE_SECONDS)
+    [lost] = events_of(bridge)
+    assert isinstance(lost, e.RunFailed)
+    assert lost.detail.endswith("ended unexpectedly. reading the tweets ... 45%")
+    assert lost.hint.endswith(f"--resume {RUN}")
 
 
 def test_a_run_that_is_stopped_before_its_start_ends_its_processes_and_the_next_one_starts(start: Start) -> None:

@@ -201,7 +201,7 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
         return [stop] if isinstance(event, e.Paused) else []
 
     def work(ranks: Ranks) -> None:
-        ranks.is_terminated = True
+        ranks.is_terminated = ranks.place.is_leader
         if ranks.place.is_leader:
             inbox.put(stop if is_early else c.Pause())
             run_session(tiny_config(corpus), on_event=on_event, inbox=inbox, ranks=ranks)
