@@ -158,6 +158,8 @@ def _listen_to_signals(
             output.inbox.put(Stop(reason=reason))
 
     def leave(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)  # another one would interrupt this one
         kill()
         leave_at_once(number, frame)
 

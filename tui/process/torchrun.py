@@ -186,6 +186,7 @@ class Torchrun:
         self._wanted = wanted
         self._is_for_screen = is_for_screen
         self._process: subprocess.Popen[bytes] | None = None
+        self._agent: Agent | None = None
         self._is_stopped = False
         self._lock = threading.Lock()
         self._first_stage = Stage("starting the processes" if wanted == AUTO else f"starting {wanted} processes")
@@ -213,6 +214,7 @@ class Torchrun:
                     env={**os.environ, "TORCH_CPP_LOG_LEVEL": "FATAL", **variables},
                     start_new_session=True,
                 )
+                self._agent = Agent.of_process(self._process.pid)
 
     def stop(self) -> None:
         """Have the run end before it has started, or not start."""
@@ -222,10 +224,9 @@ class Torchrun:
                 self._process.terminate()
 
     def kill(self) -> None:
-        """Kill all processes at once, without saving."""
-        agent = None if self._process is None else Agent.of_process(self._process.pid)
-        if agent is not None:
-            agent.kill()
+        """Kill all processes at once, without saving. For a signal's handler, too."""
+        if self._agent is not None:
+            self._agent.kill()
 
     def wait(self, seconds: float) -> None:
         """Wait for the end of all processes."""

@@ -160,7 +160,7 @@ def test_an_error_before_the_start_is_that_of_the_leader_or_what_was_written_las
 def test_a_run_whose_processes_are_lost_for_good_can_be_continued(start: Start) -> None:
     bridge = start(WAITS)
     with hosted(run_started(run=RUN)):
-        wait_until(lambda: bridge.drain().view)
+        wait_until(lambda: bridge.stage.share and bridge.drain().view)
         bridge.torchrun.kill()
         bridge.torchrun.wait(DEADLINE_SECONDS)
     [lost] = events_of(bridge)
