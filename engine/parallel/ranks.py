@@ -43,14 +43,7 @@ class Ranks:
     message of a rank that has failed in an orderly way (`fail`).
     """
 
-    def __init__(
-        self,
-        place: Place,
-        store: Store,
-        attempt: int,
-        open_group: OpenGroup,
-        device: torch.device = torch.device("cpu"),  # noqa: B008 - immutable
-    ) -> None:
+    def __init__(self, place: Place, device: torch.device, store: Store, attempt: int, open_group: OpenGroup) -> None:
         """Join the other ranks of an attempt; `device` is what this one computes on."""
         self.place = place
         self.device = device
@@ -85,7 +78,7 @@ class Ranks:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         attempt = join(store, place, versions, problem)
-        return cls(place, store, attempt, partial(TorchGroup, device=device), device)
+        return cls(place, device, store, attempt, partial(TorchGroup, device=device))
 
     def close(self) -> None:
         """Leave the process group; nothing follows."""

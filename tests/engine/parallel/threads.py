@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 from torch._C._distributed_c10d import HashStore, ProcessGroupGloo, Store
 
@@ -54,7 +55,7 @@ def on_ranks(
             local_world_size=world_size,
             timeout_seconds=timeout_seconds,
         )
-        ranks = Ranks(place, store, 1, GlooGroup)
+        ranks = Ranks(place, torch.device("cpu"), store, 1, GlooGroup)
         try:
             return work(ranks)
         finally:
