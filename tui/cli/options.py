@@ -24,7 +24,7 @@ from engine.errors import ConfigError
 from engine.storage.folders import home
 from tui.cli.completion import complete_checkpoint, complete_run
 from tui.files.avoided_words import avoided_words
-from tui.process.launch.count import AUTO, MAX_PROCESSES
+from tui.process.torchrun import AUTO, MAX_PROCESSES
 
 GivenOptions = dict[str, Any]
 OnHangup = Annotated[
