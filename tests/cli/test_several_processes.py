@@ -129,7 +129,7 @@ def test_after_a_restart_the_run_of_the_same_torchrun_continues_with_its_own_set
     assert not leader.is_restarted
     stream: list[e.Event] = [run_started(run="mine"), e.Paused(**NOW), e.Resumed(**NOW), e.Paused(**NOW)]
     stream += [e.Resumed(**NOW) if last == "Resumed" else e.Warned(message="!", **NOW)]
-    for event in (*stream, e.CheckpointSaved(name="latest", path="", bits_per_char=None, **NOW)):
+    for event in (*stream, e.CheckpointSaved(name="latest", path="", bits_per_char=None, weights_step=1, **NOW)):
         leader.note(event)
     run.journal_path.write_text("".join(e.to_json(event) + "\n" for event in stream))
     again = RunLeader(Place(rank=0, world_size=2, restart_count=1, max_restarts=3))
