@@ -85,7 +85,8 @@ def _command(command: Any, context: Any, shared: dict[str, str]) -> Iterator[str
     yield f'.SS "{_escaped(f"{context.command_path} {usage}".removeprefix(f"{PROGRAM} "))}"'
     paragraphs = [each for each in command.help.split("\n\n") if not each.startswith(EXAMPLES)]
     yield "\n.PP\n".join(map(_filled, paragraphs))
-    entries = [entry for entry in map(_entry, command.get_params(context)) if not entry[0].startswith(r"\fB\-\-help")]
+    shown = [each for each in command.get_params(context) if not getattr(each, "hidden", False)]
+    entries = [entry for entry in map(_entry, shown) if not entry[0].startswith(r"\fB\-\-help")]
     yield from (_tagged(*entry) for entry in entries if entry not in shared.items())
     if as_above := [_escaped_option(entry[0]) for entry in entries if entry in shared.items()]:
         yield ".PP\n" + _wrapped(f"As under OPTIONS: {', '.join(as_above)}.")

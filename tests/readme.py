@@ -1,6 +1,6 @@
 """What README, docs and manual page show of the program, made from the program.
 
-    python -m tests.readme             the tables of keys, events and scaling, the manual page, the completion scripts
+    python -m tests.readme             the tables of keys and events, the manual page, the completion scripts
     python -m tests.readme pictures    these, and the pictures
 
 Tests fail if the former are out of date; the pictures take minutes.
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import get_args
 from unittest import mock
 
-from engine.bench.ranks.scaling import scaling_table
 from engine.protocol.events import Event
 from tests.manual_page import write_shared_files
 from tests.pictures import take_pictures, take_recording
@@ -64,7 +63,6 @@ def _event_row(event_type: type[Event]) -> str:
 TABLES = {
     "keys.md": ("keys", key_table),
     "commands.md": ("events", event_table),
-    "distributed.md": ("scaling", scaling_table),
 }
 """Which file of the docs has which table."""
 

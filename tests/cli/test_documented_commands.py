@@ -28,7 +28,7 @@ pytestmark = pytest.mark.ci
 PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
 NOT_RUN = {
     "need a terminal or a run": ("attach", "serve", "lesson"),
-    "start processes": ("train --detach", "train --nproc-per-node", "doctor --distributed", "bench --nproc-per-node"),
+    "start processes": ("train --detach", "train --nproc-per-node"),
     "need a network": ("data fetch",),
     "write to the user's shell": ("--install-completion",),
     "take minutes": ("bench", "data inspect big.csv"),

@@ -37,6 +37,8 @@ def test_the_help_of_a_command_has_its_summary_and_each_option_with_a_text(cli: 
     text = re.sub(r"[\s│]+", " ", page.out)
     assert COMMANDS[command].help.partition("\n\n")[0] in text
     for parameter in COMMANDS[command].params:
+        if getattr(parameter, "hidden", False):
+            continue
         assert parameter.help
         assert all(name in text for name in parameter.opts if name.startswith("--")), parameter.opts
     assert cli(*command.split(), "-h") == page

@@ -24,7 +24,7 @@ from engine.errors import ConfigError
 from engine.storage.folders import home
 from tui.cli.completion import complete_checkpoint, complete_run
 from tui.files.avoided_words import avoided_words
-from tui.process.launch.count import AUTO, MAX_PROCESSES
+from tui.process.torchrun import AUTO, MAX_PROCESSES
 
 GivenOptions = dict[str, Any]
 OnHangup = Annotated[
@@ -76,7 +76,7 @@ class OptionGroup(NamedTuple):
 
 
 READING = (
-    *("format", "encoding", "member", "column", "label", "label_column", "author", "weight"),
+    *("format", "encoding", "member", "column", "label", "label_column", "weight"),
     *("separator", "blank_line_separated", "no_replies", "no_retweets", "no_sensitive", "keep_links"),
 )
 """How the files of --data are read; invalid without --data."""
@@ -124,7 +124,6 @@ _METAVARS = {
     "separator": "LINE",
     "encoding": "NAME",
     "member": "PATTERN",
-    "author": "NAME",
     "weight": "X",
     "overfit": "ROW",
     "run_name": "NAME",

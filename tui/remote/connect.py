@@ -22,10 +22,6 @@ OTHER_VERSION = "it runs another version of tweetgen-tui"
 """Why a client can't decode what the host sends at first."""
 
 
-class UnreachableError(RemoteError):
-    """No process listens at the run's socket."""
-
-
 @contextlib.contextmanager
 def connected(folder: RunFolder, seconds: float = _SECONDS) -> Iterator[tuple[socket.socket, Greeting, BinaryIO]]:
     """Connect to a run: yield the socket, the host's greeting, and the lines that follow it. Raises `RemoteError`.
@@ -55,10 +51,10 @@ def _connect(folder: RunFolder, deadline: float) -> socket.socket:
             connection.close()
             if not is_active(folder):
                 hint = f"Continue it: tweetgen-tui --resume {folder.name}"
-                raise UnreachableError(f"The run {folder.name} is not active.", hint) from None
+                raise RemoteError(f"The run {folder.name} is not active.", hint) from None
             if time.monotonic() > deadline:
                 detail = f"The run {folder.name} is active, but can't be reached: {error}."
-                raise UnreachableError(detail, "Its log may have details.") from None
+                raise RemoteError(detail, "Its log may have details.") from None
             time.sleep(_RETRY_SECONDS)
         else:
             return connection

@@ -21,6 +21,7 @@ from engine.config.run import RunConfig
 from engine.protocol import codec
 from engine.protocol.events import TweetSampled
 from engine.text import defused
+from tui.remote.agent import Agent
 from tui.remote.view_codec import encode_view
 from tui.run.view import RunPhase, RunView
 
@@ -35,6 +36,8 @@ class Greeting:
 
     run: str
     pid: int
+    agent: Agent | None = None
+    """What starts its processes again where one is lost; None for a run of one process."""
     phase: RunPhase
     step: int
     elapsed_seconds: float

@@ -23,7 +23,7 @@ def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options(
         lowercase=True,
         max_length=280,
         overfit=3,
-        author="Mia",
+        member="posts/*",
     )
     config = RunConfig(
         preset="tutorial",
@@ -42,8 +42,8 @@ def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options(
         corpus=CorpusConfig(files=("/data/outbox.json",), lowercase=True, max_length=280),
         runtime=RuntimeConfig(threads=1),
     )
-    chat = config_for_new_data(config, Path("/data/result.json"), {"author": "user7"}).corpus
-    assert chat == CorpusConfig(files=("/data/result.json",), author="user7", lowercase=True, max_length=280)
+    other_member = config_for_new_data(config, Path("/data/a.zip"), {"member": "b.csv"}).corpus
+    assert other_member == CorpusConfig(files=("/data/a.zip",), member="b.csv", lowercase=True, max_length=280)
 
 
 @pytest.fixture

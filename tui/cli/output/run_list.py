@@ -18,7 +18,6 @@ from tui.formatting.loss_units import format_bits
 from tui.formatting.numbers import format_duration
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting
-from tui.remote.socket_path import is_launched
 
 
 def facts_of(run: RunFolder) -> dict[str, Any]:
@@ -72,8 +71,6 @@ def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
         return {"state": greeting.phase, "reason": ""}
     if is_locked(run.journal_path):
         return {"state": "on", "reason": "says nothing"}
-    if is_launched(run):
-        return {"state": "restarting", "reason": ""}
     match last_event(run.journal_path):
         case RunFinished(reason=reason):
             return {"state": "finished", "reason": reason}
