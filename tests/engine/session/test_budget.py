@@ -24,6 +24,7 @@ from tests.engine.helpers import (
     losses,
     of_type,
     only,
+    rates,
     resume_config,
     run_session,
     tiny_config,
@@ -32,7 +33,6 @@ from tests.engine.helpers import (
 from tests.engine.session.ranks.shared_runs import run_shared
 from tests.engine.session.saved_runs import tensors_of
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.engine.session.test_finish import rates
 
 
 def run_extended(config: RunConfig, sent: list[Command], **options: Any) -> list[Event]:

@@ -1,4 +1,4 @@
-"""Each command during a run: its effect, its events, and what is saved."""
+"""Commands during a run: what they change, what is saved, and when."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from pathlib import Path
 import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.metadata import read_info
-from engine.config.run import TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.storage.folders import named_checkpoint_path
 from tests.engine.helpers import (
-    Script,
     TickingClock,
     latest,
     losses,
@@ -43,27 +39,16 @@ def test_a_paused_run_takes_no_step_and_its_clock_stands_until_it_resumes(corpus
         clock.advance(3600.0 if isinstance(event, e.TweetSampled) else 0.125)
         return ()
 
-    emitted = run_session(
-        tiny_config(corpus, max_steps=6), {3: [c.Pause(), c.SampleNow(), c.Resume()]}, time_passes, clock
-    )
+    script = {3: [c.Pause(), c.SampleNow(), c.Resume()]}
+    emitted = run_session(tiny_config(corpus, max_steps=6), script, time_passes, clock)
 
     first = names(emitted).index("Paused")
     assert names(emitted)[first : first + 3] == ["Paused", "TweetSampled", "Resumed"]
-    assert [event.step for event in emitted[first : first + 3]] == [3, 3, 3]
-    assert emitted[first].elapsed_seconds == emitted[first + 2].elapsed_seconds
+    assert {(event.step, event.elapsed_seconds) for event in emitted[first : first + 3]} == {
+        (3, emitted[first].elapsed_seconds)
+    }
     assert emitted[-1].elapsed_seconds < 60
     assert list(losses(emitted)) == list(range(1, 7))
-
-
-def test_a_changed_sampling_config_applies_to_the_next_tweet_and_is_saved(corpus: Path) -> None:
-    cold = SamplingConfig(temperature=0.0, prime="the ", max_length=15)
-
-    emitted = run_session(tiny_config(corpus, sample_every=1, max_steps=5), {2: [c.SetSampling(sampling=cold)]})
-
-    assert only(emitted, e.SamplingChanged).sampling == cold
-    assert [tweet.temperature for tweet in of_type(emitted, e.TweetSampled)] == [0.8, 0.8, 0.0, 0.0, 0.0]
-    assert all(tweet.text.startswith("the") for tweet in of_type(emitted, e.TweetSampled)[2:])
-    assert latest().sampling == cold
 
 
 def test_a_checkpoint_is_on_disk_before_its_event(corpus: Path) -> None:
@@ -76,39 +61,28 @@ def test_a_checkpoint_is_on_disk_before_its_event(corpus: Path) -> None:
 
     run_session(tiny_config(corpus, eval_every=6), {4: [c.SaveCheckpoint(name="mine")]}, look)
 
-    assert found
+    assert len(found) > 3
     assert all(found)
 
 
-def test_an_existing_name_is_refused_without_replace(corpus: Path) -> None:
-    script: Script = {
-        2: [c.SaveCheckpoint(name="mine")],
-        4: [c.SaveCheckpoint(name="mine")],
-        6: [c.SaveCheckpoint(name="mine", replace=True)],
-    }
-
-    emitted = run_session(tiny_config(corpus), script)
-
-    refused = only(emitted, e.CommandRefused)
-    assert (refused.step, refused.command) == (4, "SaveCheckpoint")
-    assert "already a checkpoint called mine" in refused.detail
-    assert [event.step for event in of_type(emitted, e.CheckpointSaved) if event.name == "mine"] == [2, 6]
-    assert read_info(named_checkpoint_path("mine"))[0].step == 6
-
-
-def test_an_endless_tweet_does_not_prevent_a_stop(corpus: Path) -> None:
-    """A due tweet that is abandoned is sampled after the resume."""
-    endless = SamplingConfig(max_length=100_000, top_k=1)
-    config = tiny_config(corpus, hidden_size=16, sample_every=4)
-
-    emitted = run_stopped_within_a_tweet(config, 4, endless, num_polls=50)
+@pytest.mark.parametrize(
+    ("sampling", "num_polls"),
+    [
+        pytest.param(SamplingConfig(max_length=100_000, top_k=1), 50, id="an endless tweet"),
+        pytest.param(SamplingConfig(max_length=20, must_contain="the the the"), 30, id="drafts that do not pass"),
+    ],
+)
+def test_a_stop_abandons_a_due_tweet_which_is_due_again_after_a_resume(
+    corpus: Path, sampling: SamplingConfig, num_polls: int
+) -> None:
+    emitted = run_stopped_within_a_tweet(tiny_config(corpus, hidden_size=16, sample_every=4), 4, sampling, num_polls)
 
     assert only(emitted, e.RunFinished).step == 4
     assert [event.step for event in of_type(emitted, e.TweetSampled)] == [0]
     assert latest().last_sample_step == 0
 
 
-# Steering -------------------------------------------------------------------------------------------------------------
+# Settings -------------------------------------------------------------------------------------------------------------
 
 
 NUM_TRAIN = 48  # of the 60 small tweets
@@ -118,11 +92,10 @@ NUM_TRAIN = 48  # of the 60 small tweets
 def test_a_changed_batch_size_keeps_the_share_of_the_epoch_to_within_half_a_batch(
     corpus: Path, before: int, after: int
 ) -> None:
-    emitted = run_session(
-        tiny_config(corpus, batch_size=before, max_steps=13), {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
-    )
+    script = {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
+    emitted = run_session(tiny_config(corpus, batch_size=before, max_steps=13), script)
 
-    epochs_there = 1 + (9 - math.ceil(NUM_TRAIN / before)) / math.ceil(NUM_TRAIN / before) if before == 8 else 0.9
+    epochs_there = 1.5 if before == 8 else 0.9
     steps_per_epoch = math.ceil(NUM_TRAIN / after)
     changed = only(emitted, e.BatchSizeChanged)
     assert changed.batch_size == after
@@ -152,21 +125,8 @@ def test_a_batch_size_that_is_set_ends_the_small_batches_of_the_start(corpus: Pa
     assert latest().training.first_batch_size == 0
 
 
-def test_changed_intervals_apply_from_the_next_step_and_0_disables(corpus: Path) -> None:
-    script: dict[int, list[Command]] = {
-        5: [c.SetIntervals(eval_every=3, sample_every=0)],
-        10: [c.SetIntervals(eval_every=0, sample_every=5)],
-    }
-    emitted = run_session(tiny_config(corpus, sample_every=2, eval_every=4, max_steps=16), script)
-
-    assert [event.step for event in of_type(emitted, e.EvalFinished)] == [4, 6, 9]
-    assert [event.step for event in of_type(emitted, e.TweetSampled)] == [0, 2, 4, 10, 15]
-    assert (latest().training.eval_every, latest().training.sample_every) == (0, 5)
-
-
-@pytest.mark.parametrize("command", [c.SetBatchSize(batch_size=4), c.SetLearningRate(learning_rate=0.1)], ids=repr)
 @pytest.mark.parametrize("is_paused", [False, True], ids=["training", "paused"])
-def test_a_change_is_saved_two_seconds_later_and_not_before(corpus: Path, command: Command, is_paused: bool) -> None:
+def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(corpus: Path, is_paused: bool) -> None:
     clock = TickingClock(0.02)
     changed_at: list[float] = []
     saved_at: list[float] = []
@@ -179,27 +139,11 @@ def test_a_change_is_saved_two_seconds_later_and_not_before(corpus: Path, comman
             return [c.Stop()]
         return []
 
-    first: list[Command] = [c.Pause(), command] if is_paused else [command]
-    run_session(tiny_config(corpus, max_steps=200), {2: first}, note, clock)
+    rate = c.SetLearningRate(learning_rate=0.1)
+    script: dict[int, list[Command]] = {2: [c.Pause(), c.SetBatchSize(batch_size=4)]}
+    if not is_paused:  # continual changes postpone nothing
+        script = {step: [rate] for step in range(2, 200)}
+    run_session(tiny_config(corpus, max_steps=200), script, note, clock)
 
     assert 1.9 <= saved_at[0] - changed_at[0] <= 2.5
-
-
-def test_continual_changes_do_not_postpone_their_saving(corpus: Path) -> None:
-    script: dict[int, list[Command]] = {step: [c.SetLearningRate(learning_rate=0.001)] for step in range(2, 100)}
-
-    emitted = run_session(tiny_config(corpus, max_steps=100), script, clock=TickingClock(0.02))
-
-    assert len({event.step for event in of_type(emitted, e.CheckpointSaved)} - {0, 100}) >= 2
-
-
-def test_the_peak_learning_rate_is_changed_and_warmup_still_multiplies_it(corpus: Path) -> None:
-    training = TrainingConfig(learning_rate=0.01)
-    emitted = run_session(
-        tiny_config(corpus, learning_rate=0.01, warmup_steps=10, max_steps=8),
-        {4: [c.SetLearningRate(learning_rate=0.02)]},
-    )
-
-    rates = {event.step: event.learning_rate for event in of_type(emitted, e.StepsFinished)}
-    assert rates[4] == pytest.approx(training.learning_rate * 0.4)
-    assert rates[5] == pytest.approx(0.02 * 0.5)
+    assert is_paused or len(changed_at) > 3

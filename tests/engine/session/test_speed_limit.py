@@ -21,35 +21,27 @@ from tests.engine.helpers import AnsweringInbox, Script, latest, losses, of_type
 from tests.fakes import FakeClock
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """Return a clock that only naps move."""
+def test_steps_are_spaced_by_the_limit_which_changes_no_loss_and_no_time_of_steps_and_is_saved(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = FakeClock()
-    monkeypatch.setattr(insight_service, "time", SimpleNamespace(sleep=clock.advance))
-    return clock
+    monkeypatch.setattr(insight_service, "time", SimpleNamespace(sleep=clock.advance))  # only naps move the clock
+    script: Script = {
+        4: [c.SetSpeedLimit(steps_per_second=0.5), c.SaveCheckpoint(name="slow")],
+        7: [c.SetSpeedLimit(steps_per_second=0)],
+    }
 
-
-def step_times(emitted: list[Event]) -> list[float]:
-    return [event.elapsed_seconds for event in of_type(emitted, e.StepsFinished)]
-
-
-def test_steps_are_spaced_by_the_limit_from_the_first_to_the_last(corpus: Path, clock: FakeClock) -> None:
-    emitted = run_session(tiny_config(corpus, steps_per_second=4.0), clock=clock)
+    emitted = run_session(tiny_config(corpus, steps_per_second=4.0), script, clock=clock, times_seconds=0.0)
 
     assert only(emitted, e.RunStarted).training.steps_per_second == 4.0
-    assert step_times(emitted) == pytest.approx([number / 4 for number in range(12)])
-
-
-def test_a_limit_set_while_training_applies_from_the_next_step_until_it_is_lifted(
-    corpus: Path, clock: FakeClock
-) -> None:
-    script: Script = {3: [c.SetSpeedLimit(steps_per_second=0.5)], 6: [c.SetSpeedLimit(steps_per_second=0)]}
-
-    emitted = run_session(tiny_config(corpus), script, clock=clock)
-
-    gaps = [later - earlier for earlier, later in pairwise(step_times(emitted))]
-    assert gaps == pytest.approx([0.0] * 2 + [2.0] * 3 + [0.0] * 6)
+    times = [event.elapsed_seconds for event in of_type(emitted, e.StepsFinished)]
+    gaps = [later - earlier for earlier, later in pairwise([0.0, *times])]
+    assert gaps == pytest.approx([0.0] + [0.25] * 3 + [2.0] * 3 + [0.0] * 5)
+    assert sum(event.seconds for event in of_type(emitted, e.StepTimes)) == 0.0
     assert [event.steps_per_second for event in of_type(emitted, e.SpeedLimitChanged)] == [0.5, 0.0]
+    assert read_info(named_checkpoint_path("slow"))[0].training.steps_per_second == 0.5
+    assert latest().training.steps_per_second == 0.0
+    assert losses(emitted) == losses(run_session(tiny_config(corpus, run_name="free")))
 
 
 def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
@@ -64,19 +56,6 @@ def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     assert len(losses(emitted)) == only(emitted, e.SpeedLimitChanged).step > 0
 
 
-def test_the_wait_is_no_part_of_the_time_of_the_steps(corpus: Path, clock: FakeClock) -> None:
-    emitted = run_session(tiny_config(corpus, steps_per_second=4.0), clock=clock, times_seconds=0.0)
-
-    assert emitted[-1].elapsed_seconds > 2
-    assert sum(times.seconds for times in of_type(emitted, e.StepTimes)) == 0.0
-
-
-def test_a_limit_changes_no_loss(corpus: Path, clock: FakeClock) -> None:
-    free = run_session(tiny_config(corpus, run_name="free"))
-
-    assert losses(run_session(tiny_config(corpus, steps_per_second=9.0), clock=clock)) == losses(free)
-
-
 def test_a_single_step_does_not_wait(corpus: Path) -> None:
     def two_steps(event: Event) -> Iterable[Command]:
         return [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()] if isinstance(event, e.RunStarted) else []
@@ -84,20 +63,3 @@ def test_a_single_step_does_not_wait(corpus: Path) -> None:
     emitted = run_session(tiny_config(corpus, steps_per_second=0.01), {}, two_steps, clock=FakeClock())
 
     assert [taken.step for taken in of_type(emitted, e.StepTaken)] == [1, 2]
-
-
-@pytest.mark.parametrize("limit", [-1.0, 0.001, float("nan"), float("inf")])
-def test_a_bad_limit_is_refused(corpus: Path, limit: float) -> None:
-    emitted = run_session(tiny_config(corpus), {3: [c.SetSpeedLimit(steps_per_second=limit)]})
-
-    assert "steps_per_second must be 0 or at least 0.01" in only(emitted, e.CommandRefused).detail
-    assert emitted[-1].step == 12
-
-
-def test_a_checkpoint_stores_the_limit(corpus: Path, clock: FakeClock) -> None:
-    script: Script = {3: [c.SetSpeedLimit(steps_per_second=7.0), c.SaveCheckpoint(name="slow")]}
-
-    run_session(tiny_config(corpus), script, clock=clock)
-
-    assert read_info(named_checkpoint_path("slow"))[0].training.steps_per_second == 7.0
-    assert latest().training.steps_per_second == 7.0

@@ -1,0 +1,327 @@
+"""A run on tweets that its weights were not trained on: from the shipped model, or from a checkpoint.
+
+Characters that the vocabulary lacks get rows of their own, steps count on, figures and clock start empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.metadata import CheckpointInfo
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, RuntimeConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.session.startup.start import find_start, load_base
+from engine.storage.folders import find_run
+from tests.engine.helpers import (
+    TickingClock,
+    assert_same_tensors,
+    latest,
+    losses,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    small_tweets,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.session.ranks.shared_runs import run_shared
+from tests.engine.session.saved_runs import branch_config, info_of, tensors_of
+from tests.engine.session.stream_rules import assert_valid_stream
+
+# From the shipped model -----------------------------------------------------------------------------------------------
+
+
+FEW: dict[str, Any] = {"max_steps": 4, "batch_size": 8, "sample_every": 0, "eval_every": 0, "seed": 3}
+STILL: dict[str, Any] = {**FEW, "ngram_order": 4, "learning_rate": 1e-8}
+"""A run whose weights hardly change."""
+
+
+@pytest.fixture
+def english(home: Path) -> Path:
+    """Write English tweets, with one character that the shipped model's vocabulary lacks."""
+    assert "零" not in load_base().info.vocab
+    who = ("my sister", "the neighbour", "our old teacher", "a friend of mine")
+    did = ("baked", "lost", "painted", "sold", "carried home", "wrote about")
+    what = ("a huge cake!", "the red bicycle", "two tickets :)", "an umbrella 零", "the garden fence")
+    return write_corpus(home, [f"{a} {b} {c}" for a, b, c in product(who, did, what)], "english.txt")
+
+
+def own(corpus: Path, **changes: Any) -> RunConfig:
+    """Return the config of a short run of the preset `auto` on a corpus of the user's."""
+    files = CorpusConfig(files=(str(corpus),))
+    runtime = RuntimeConfig(device="cpu", precision="float32", threads=1)
+    return replace(RunConfig(settings=FEW, corpus=files, runtime=runtime, run_name="tiny"), **changes)
+
+
+def test_a_run_on_a_small_corpus_starts_from_the_shipped_weights_with_rows_for_its_own_characters_and_contexts(
+    english: Path,
+) -> None:
+    emitted = run_session(own(english, settings=STILL))
+    run_session(own(english, settings=STILL, from_scratch=True, run_name="cold"))
+
+    started = only(emitted, e.RunStarted)
+    assert started.is_warm_start
+    assert "the shipped model" in started.training.preset_reason
+    base = load_base()
+    after, cold = (load_checkpoint(find_run(run).checkpoint_path("latest")) for run in ("tiny", "cold"))
+    num_known = len(base.vocab)
+    assert after.info.vocab[: len(base.info.vocab)] == base.info.vocab
+    assert "零" in after.info.vocab
+    for name in ("embed.weight", "proj.bias", "rnn.weight_hh_l0"):
+        weights, known = after.tensors[f"model.{name}"], base.tensors[f"model.{name}"]
+        rows = weights if name.startswith("rnn") else weights[:num_known]
+        torch.testing.assert_close(rows, known, atol=1e-6, rtol=0)
+    assert after.info.model.ngram_contexts == cold.info.model.ngram_contexts > 0
+    table = after.tensors["model.ngram_input.weight"]
+    torch.testing.assert_close(table, torch.zeros_like(table), atol=1e-6, rtol=0)
+
+
+def test_a_warm_start_beats_random_weights_repeats_with_a_seed_and_resumes_bit_for_bit(english: Path) -> None:
+    whole, again = run_session(own(english, run_name="whole")), run_session(own(english, run_name="again"))
+    shared = run_shared(own(english, run_name="shared"))
+    cold = run_session(own(english, from_scratch=True, run_name="cold"))
+    run_session(own(english), stop_at(2))
+    rest = run_session(resume_config("tiny"))
+
+    assert losses(again) == losses(whole)
+    assert losses(rest) == {step: loss for step, loss in losses(whole).items() if step > 2}
+    assert of_type(rest, e.Warned) == []
+    assert_same_tensors(*(tensors_of(run) for run in ("tiny", "whole")))
+    assert losses(whole)[1] < losses(cold)[1] - 0.5
+    assert [only(each, e.RunStarted).is_warm_start for each in (cold, shared)] == [False, True]
+    assert losses(shared) == pytest.approx(losses(whole), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"preset": "tutorial"},
+        {"from_scratch": True},
+        *({"settings": {name: 64}} for name in ("hidden_size", "embedding_size")),
+        {"settings": {"num_layers": 2}},
+        {"corpus": None},
+        {"corpus": CorpusConfig()},
+        {"corpus": CorpusConfig(files=("english.txt",), overfit=3)},
+    ],
+    ids=str,
+)
+def test_what_excludes_a_warm_start(english: Path, changes: dict[str, Any]) -> None:
+    assert find_start(own(english), None).base is not None
+    assert find_start(replace(own(english), **changes), None).base is None
+
+
+def test_tweets_with_many_characters_that_the_shipped_model_lacks_start_from_random_weights_and_a_warning_says_why(
+    home: Path,
+) -> None:
+    corpus = write_corpus(home, [f"{tweet} 零壹贰叁" for tweet in small_tweets()], "foreign.txt")
+
+    emitted = run_session(own(corpus))
+
+    assert not only(emitted, e.RunStarted).is_warm_start
+    [message] = [event.message for event in of_type(emitted, e.Warned)]
+    assert "random weights" in message
+    assert " % of the characters of these tweets, more than 5.0 %." in message
+    assert not of_type(run_session(own(corpus, from_scratch=True, run_name="cold")), e.Warned)
+
+
+# From a checkpoint whose vocabulary lacks characters ------------------------------------------------------------------
+
+
+LAST_STEP = 9
+
+
+@pytest.fixture
+def vocab(corpus: Path) -> tuple[str, ...]:
+    """Train `tiny` on tweets for three steps; return its vocabulary."""
+    run_session(tiny_config(corpus, average_lag=0.2, dropout=0.2, ngram_order=4), stop_at(3))
+    return latest().vocab
+
+
+@pytest.fixture
+def loud(home: Path, vocab: tuple[str, ...]) -> Path:
+    """Write other tweets, with characters that `vocab` lacks in each of them."""
+    assert not set("ЖÉ零") & set(vocab)
+    return write_corpus(home, [f"{tweet.upper()} ЖÉ零" for tweet in small_tweets()], "loud.txt")
+
+
+def onto(corpus: Path, run_name: str = "grown") -> RunConfig:
+    """Return the config that continues from `tiny` on other tweets."""
+    return branch_config(corpus, run_name, max_steps=LAST_STEP)
+
+
+def growth_in(emitted: list[e.Event]) -> str:
+    """Return the warning about new characters."""
+    [message] = [event.message for event in of_type(emitted, e.Warned) if "vocabulary" in event.message]
+    return message
+
+
+def test_new_characters_follow_the_known_ones_are_reported_and_the_run_repeats_and_resumes_bit_for_bit(
+    vocab: tuple[str, ...], loud: Path
+) -> None:
+    whole, again = run_session(onto(loud)), run_session(onto(loud, "again"))
+    run_session(onto(loud, "parts"), stop_at(6))
+    rest = run_session(resume_config("parts"))
+
+    found = info_of("grown").vocab
+    added = found[len(vocab) :]
+    assert found[: len(vocab)] == vocab
+    assert set(added) == set(loud.read_text(encoding="utf-8")) - {"\n"} - set(vocab)
+    assert only(whole, e.RunStarted).vocab_size == 4 + len(found)
+    assert growth_in(whole).startswith(f"The vocabulary grew by {len(added)} characters: ")
+    assert whole[-1].step == LAST_STEP
+    assert losses(again) == losses(whole)
+    assert losses(rest) == {step: loss for step, loss in losses(whole).items() if step > 6}
+    assert of_type(rest, e.Warned) == []
+    assert_same_tensors(tensors_of("parts"), tensors_of("grown"))
+
+
+def test_the_report_of_new_characters_is_harmless_and_bounded(home: Path, vocab: tuple[str, ...]) -> None:
+    letters = [chr(0x4E00 + number) for number in range(30)]
+    joined = "e\N{COMBINING TILDE}\N{ZERO WIDTH JOINER}e "
+    tweets = [f"{joined}{letters[number % 30]} {tweet}" for number, tweet in enumerate(small_tweets())]
+
+    message = growth_in(run_session(onto(write_corpus(home, tweets, "loud.txt"))))
+
+    num_added = len(info_of("grown").vocab) - len(vocab)
+    assert num_added > 20
+    assert message.endswith(f" and {num_added - 20} more.")
+    assert "U+200D" in message
+    assert message.isprintable()
+
+
+def test_rows_of_the_old_characters_are_those_of_the_checkpoint(vocab: tuple[str, ...], loud: Path) -> None:
+    run_session(replace(onto(loud), settings={"max_steps": LAST_STEP, "learning_rate": 1e-8}))
+
+    before, after = tensors_of("tiny"), tensors_of("grown")
+    for name in ("embed.weight", "proj.weight", "proj.bias"):
+        known = after[f"model.{name}"][: 4 + len(vocab)]
+        torch.testing.assert_close(known, before[f"model.{name}"], atol=1e-6, rtol=0)
+
+
+def test_resuming_a_run_whose_tweets_have_new_characters_grows_its_vocabulary(
+    corpus: Path, vocab: tuple[str, ...]
+) -> None:
+    write_corpus(corpus.parent, [*small_tweets(), *(f"{tweet} Ж" for tweet in small_tweets()[:20])])
+
+    assert growth_in(run_session(resume_config(max_steps=LAST_STEP))) == "The vocabulary grew by 1 character: Ж."
+    assert latest().vocab == (*vocab, "Ж")
+
+
+def test_an_earlier_checkpoint_of_a_run_whose_vocabulary_grew_can_be_loaded(loud: Path) -> None:
+    emitted = run_session(onto(loud), {5: [c.LoadCheckpoint(name="tiny/latest")]})
+
+    place = emitted.index(only(emitted, e.CheckpointLoaded))
+    assert losses(emitted[place:]) == losses(emitted[:place]) | losses(emitted[place:])
+
+
+def test_without_new_characters_nothing_is_said_and_the_vocabulary_is_the_same(
+    home: Path, vocab: tuple[str, ...]
+) -> None:
+    emitted = run_session(onto(write_corpus(home, small_tweets()[:40], "fewer.txt")))
+
+    assert of_type(emitted, e.Warned) == []
+    assert info_of("grown").vocab == vocab
+
+
+def test_ranks_grow_the_vocabulary_alike(corpus: Path, home: Path) -> None:
+    run_session(tiny_config(corpus), stop_at(3))
+    loud = write_corpus(home, [tweet.upper() for tweet in small_tweets()], "loud.txt")
+    alone = run_session(onto(loud, "alone"))
+    shared = run_shared(onto(loud))
+
+    assert only(shared, e.RunStarted).vocab_size == only(alone, e.RunStarted).vocab_size > 4 + len(latest().vocab)
+    assert losses(shared) == pytest.approx(losses(alone), abs=1e-5)
+
+
+# Figures and clock ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old(corpus: Path) -> CheckpointInfo:
+    """Train `tiny` for 13 steps; its last evaluation and tweet are those of step 12."""
+    config = tiny_config(corpus, max_steps=10**6, eval_every=6, sample_every=6)
+    run_session(config, stop_at(13), clock=TickingClock(0.01))
+    info = info_of("tiny")
+    assert (info.last_eval_step, info.last_sample_step) == (12, 12)
+    assert info.elapsed_seconds > 0
+    return info
+
+
+@pytest.fixture
+def others(home: Path, old: CheckpointInfo) -> Path:
+    """Write tweets that the model of `old` predicts far worse than its own."""
+    return write_corpus(home, [tweet[::-1].upper() for tweet in small_tweets()], "others.txt")
+
+
+def test_a_new_run_on_other_tweets_has_no_figures_clock_and_characters_of_the_old_ones_but_its_steps(
+    old: CheckpointInfo, others: Path
+) -> None:
+    assert old.best_bits_per_char is not None
+    emitted = run_session(branch_config(others, "new"), stop_at(13))
+    started, info = only(emitted, e.RunStarted), info_of("new")
+    assert (started.step, started.elapsed_seconds) == (13, 0)
+    assert (info.step, info.total_chars, info.train_loss, info.bits_per_char) == (13, 0, None, None)
+
+    emitted += (after := run_session(resume_config("new"), stop_at(19)))
+
+    first, *_ = of_type(after, e.EvalFinished)
+    assert first.bits_per_char > old.best_bits_per_char
+    assert first.is_best
+    assert info_of("new", "best").best_bits_per_char is not None
+    assert_valid_stream(after)
+
+
+def test_a_new_run_on_other_tweets_has_all_of_its_seconds_and_none_of_the_steps_that_were_taken(
+    old: CheckpointInfo, others: Path
+) -> None:
+    config = branch_config(others, "new", max_seconds=old.elapsed_seconds, eval_every=0, sample_every=0)
+    emitted = run_session(config, clock=TickingClock(0.01))
+    assert only(emitted, e.RunFinished).reason == "max_seconds"
+    assert emitted[-1].step > 14
+
+    failed = only(run_session(branch_config(others, "other", max_steps=13)), e.RunFailed)
+    assert failed.detail == "The run has taken 13 steps already; it would end at once, by --max-steps 13."
+
+
+def test_a_new_run_on_the_same_tweets_continues_figures_and_clock(old: CheckpointInfo) -> None:
+    emitted = run_session(branch_config(None, "new"), stop_at(13))
+
+    assert only(emitted, e.RunStarted).elapsed_seconds == old.elapsed_seconds
+    assert not of_type(emitted, e.EvalFinished)
+    info = info_of("new")
+    assert (info.total_chars, info.bits_per_char) == (old.total_chars, old.bits_per_char)
+    assert info.best_bits_per_char == old.best_bits_per_char
+
+
+def test_a_resume_on_changed_tweets_keeps_its_clock_and_compares_evaluations_of_these_tweets_only(
+    old: CheckpointInfo, corpus: Path
+) -> None:
+    write_corpus(corpus.parent, [tweet[::-1].upper() for tweet in small_tweets()])
+
+    emitted = run_session(resume_config("tiny"), stop_at(19))
+
+    assert only(emitted, e.RunStarted).elapsed_seconds == old.elapsed_seconds
+    assert of_type(emitted, e.EvalFinished)[0].is_best
+    assert info_of("tiny").total_chars > old.total_chars
+
+
+def test_a_load_of_a_checkpoint_of_other_tweets_brings_none_of_its_figures(old: CheckpointInfo, corpus: Path) -> None:
+    fewer = write_corpus(corpus.parent, small_tweets()[:40], "fewer.txt")
+    script: dict[int, list[c.Command]] = {15: [c.LoadCheckpoint(name="tiny/latest"), c.Stop()]}
+
+    emitted = run_session(branch_config(fewer, "new"), script)
+
+    loaded = only(emitted, e.CheckpointLoaded)
+    assert (loaded.step, loaded.bits_per_char) == (13, None)
+    assert (info_of("new").step, info_of("new").bits_per_char) == (13, None)
