@@ -28,7 +28,6 @@ from engine.training.evaluation import Evaluation, evaluate
 from engine.training.schedule import is_early_evaluation, next_evaluation
 from tests.engine.helpers import latest, losses, of_type, resume_config, run_session, stop_at, tiny_config
 from tests.engine.session.ranks.shared_runs import run_shared
-from tests.engine.session.saved_runs import branch_config
 from tests.engine.session.stream_rules import assert_valid_stream
 
 EARLY: dict[str, Any] = {"eval_every": 20, "early_eval_tweets": 3, "max_steps": 26}
@@ -71,23 +70,6 @@ def test_a_run_that_is_resumed_anywhere_neither_repeats_nor_skips_one_and_none_i
     whole = of_type(run_session(tiny_config(corpus, run_name="whole", **EARLY)), e.EvalFinished)
     assert of_type(emitted, e.EvalFinished) == whole
     assert [event.is_best for event in whole[:4]] == [False, False, False, True]
-
-
-def test_a_run_that_ends_at_an_early_evaluation_is_evaluated_on_all_tweets_once(corpus: Path) -> None:
-    def on_event(event: Event) -> Iterable[Command]:
-        return [c.SampleNow(), c.Stop()] if isinstance(event, e.Warned) and event.kind == "finished" else []
-
-    run_session(tiny_config(corpus, save_every=8, **EARLY), stop_at(9))
-    at_eight = branch_config(None, "new", "tiny/step-8", max_steps=8)
-    assert evaluations(run_session(at_eight, on_event=on_event, pauses_at_end=True)) == [(8, False)]
-
-
-def test_an_interval_that_the_user_sets_has_no_early_evaluations(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus, **EARLY), {5: [c.SetIntervals(eval_every=10, sample_every=0)]})
-    assert evaluations(emitted) == [(4, True), (10, False), (20, False), (26, False)]
-
-    run_session(tiny_config(corpus, run_name="saved", **EARLY), stop_at(5))
-    assert evaluations(run_session(resume_config("saved", eval_every=10))) == [(10, False), (20, False), (26, False)]
 
 
 @given(step=st.integers(0, 200), eval_every=st.integers(1, 150), early_eval_tweets=st.integers(0, 1))

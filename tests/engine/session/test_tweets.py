@@ -5,6 +5,7 @@ Tweets are due at the first steps and then by time, at a small share of it; by s
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ import torch
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.fields import with_settings
-from engine.config.run import Pacing, RunConfig, RuntimeConfig, SamplePacing, Setting, TrainingConfig
+from engine.config.run import RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.similarity.novelty import NoveltyIndex
@@ -59,20 +60,10 @@ def tweets_of(stream: Iterable[Event]) -> list[e.TweetSampled]:
     return of_type(stream, e.TweetSampled)
 
 
-def test_the_first_work_is_allowed_at_once_and_the_next_after_the_least_time() -> None:
-    clock = FakeClock()
-    pace = Pace(clock, min_seconds=1.0)
-    allowed = [pace.allows_work]
-    with pace.working():
-        clock.advance(0.01)
-    for seconds in (0.9, 0.1):
-        clock.advance(seconds)
-        allowed.append(pace.allows_work)
-    assert allowed == [True, False, True]
+# When they are due ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_work_takes_at_most_its_share_of_the_time_also_if_it_fails(fails: bool) -> None:
+def test_work_takes_at_most_its_share_of_the_time_also_if_it_fails() -> None:
     clock = FakeClock()
     pace = Pace(clock)
     worked = 0.0
@@ -80,88 +71,10 @@ def test_work_takes_at_most_its_share_of_the_time_also_if_it_fails(fails: bool) 
         clock.advance(0.25)
         if pace.allows_work:
             worked += 0.5
-            try:
-                with pace.working():
-                    clock.advance(0.5)
-                    if fails:
-                        raise KeyError
-            except KeyError:
-                pass
+            with contextlib.suppress(KeyError), pace.working():
+                clock.advance(0.5)
+                raise KeyError
     assert 0.9 * MAX_SHARE < worked / clock.now <= 1.01 * MAX_SHARE
-
-
-# The tweets of a run --------------------------------------------------------------------------------------------------
-
-
-def steps_of(emitted: Iterable[Event], kind: type[e.TweetSampled | e.EvalFinished] = e.TweetSampled) -> list[int]:
-    return [event.step for event in of_type(emitted, kind)]
-
-
-def run_timed(
-    config: RunConfig, step_seconds: float, other_seconds: float = 0.0, script: Script | None = None
-) -> list[Event]:
-    """Run a session in which each step takes some time, each tweet and evaluation another, and a pause 20 seconds."""
-    clock = FakeClock()
-
-    def on_event(event: Event) -> Iterable[Command]:
-        clock.advance(step_seconds if isinstance(event, e.StepsFinished) else 0.0)
-        clock.advance(other_seconds if isinstance(event, e.TweetSampled | e.EvalFinished) else 0.0)
-        clock.advance(10 * SAMPLE_SECONDS if isinstance(event, e.Paused) else 0.0)
-        return [c.Resume()] if isinstance(event, e.Paused) else []
-
-    return run_session(config, script, on_event, clock)
-
-
-def test_tweets_by_time_are_sampled_at_doubling_steps_then_every_two_seconds_and_no_sooner_by_a_pause(
-    corpus: Path,
-) -> None:
-    emitted = run_timed(tiny_config(corpus, max_steps=120, **BY_TIME), 0.125, script={40: [c.Pause()]})
-    assert steps_of(emitted) == [0, 1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112]
-    assert latest().training.sample_pacing == "seconds"
-
-
-def test_a_slow_tweet_takes_at_most_its_share_of_the_time(corpus: Path) -> None:
-    emitted = run_timed(tiny_config(corpus, max_steps=120, **BY_TIME), 0.875, 0.125)
-    late = [event.elapsed_seconds for event in of_type(emitted, e.TweetSampled) if event.step > 64]
-    assert {after - before for before, after in pairwise(late)} == {0.125 / MAX_SAMPLE_SHARE}
-
-
-@pytest.mark.parametrize(
-    ("pacing", "tweets", "evaluations"), [("steps", [0, 4, 8], [3, 6, 9, 12]), ("seconds", [0], [3, 12])]
-)
-def test_tweets_and_evaluations_at_intervals_are_skipped_only_if_they_are_paced_by_seconds(
-    corpus: Path, pacing: Pacing, tweets: list[int], evaluations: list[int]
-) -> None:
-    emitted = run_timed(tiny_config(corpus, sample_every=4, eval_every=3, pacing=pacing), 0.01, 9.0)
-    assert (steps_of(emitted), steps_of(emitted, e.EvalFinished)) == (tweets, evaluations)
-    assert latest().training.pacing == pacing
-
-
-@pytest.mark.parametrize(
-    ("sample_pacing", "expected"), [("interval", [0, 12, 24]), ("doubling", [0, 1, 2, 4, 8, 12, 24])]
-)
-def test_by_steps_alone_no_clock_changes_when_tweets_are_sampled_and_an_interval_of_0_samples_nothing(
-    corpus: Path, sample_pacing: SamplePacing, expected: list[int]
-) -> None:
-    config = tiny_config(corpus, sample_every=12, sample_pacing=sample_pacing, max_steps=26)
-    assert steps_of(run_timed(config, 3.0)) == expected
-    for pacing in (sample_pacing, "seconds"):
-        none = tiny_config(corpus, run_name=f"none, {pacing}", sample_every=0, sample_pacing=pacing)
-        assert steps_of(run_timed(none, 3.0)) == []
-
-
-@pytest.mark.parametrize("before", ["interval", "seconds"])
-def test_intervals_that_a_user_sets_are_followed_to_the_step(corpus: Path, before: SamplePacing) -> None:
-    config = tiny_config(corpus, sample_every=20, sample_pacing=before, pacing="seconds")
-    emitted = run_timed(config, 0.01, 9.0, {1: [c.SetIntervals(eval_every=0, sample_every=3)]})
-    assert steps_of(emitted) == [0, 3, 6, 9]
-    assert (latest().training.pacing, latest().training.sample_pacing) == ("steps", "interval")
-
-
-def test_a_change_of_the_evaluations_leaves_the_tweets_paced_by_time(corpus: Path) -> None:
-    command = c.SetIntervals(eval_every=2, sample_every=3, sample_pacing="seconds")
-    emitted = run_timed(tiny_config(corpus, sample_every=3, sample_pacing="seconds"), 0.0, script={1: [command]})
-    assert steps_of(emitted) == [0, 1, 2, 4, 8]
 
 
 def test_waiting_for_steps_queued_on_a_device_makes_tweets_no_less_frequent(
@@ -183,9 +96,6 @@ def test_waiting_for_steps_queued_on_a_device_makes_tweets_no_less_frequent(
     emitted = run_session(tiny_config(corpus, max_steps=60, **BY_TIME), clock=clock, report_seconds=math.inf)
     times = [event.elapsed_seconds for event in of_type(emitted, e.TweetSampled)]
     assert max(after - before for before, after in pairwise(times)) < 2 * SAMPLE_SECONDS
-
-
-# What paces them ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -324,7 +234,7 @@ def test_slow_drafts_and_the_wait_after_them_are_reported_not_journalled_and_end
     assert due_at == pytest.approx(tweets[0].elapsed_seconds / MAX_SAMPLE_SHARE, rel=0.2)
     assert waiting.due_in_seconds > 60
     assert b"TweetDelayed" not in find_run("tiny").journal_path.read_bytes()
-    assert [step for step in steps_of(emitted) if step < 16] == [0, 1, 2, 4, 8, 10]
+    assert [tweet.step for tweet in tweets if tweet.step < 16] == [0, 1, 2, 4, 8, 10]
     assert not of_type(run_session(tiny_config(corpus, run_name="free"), clock=TickingClock(0.1)), e.TweetDelayed)
 
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.protocol import commands as c
@@ -22,7 +21,6 @@ from engine.protocol import events as e
 from engine.session.startup.start import find_start, load_base
 from engine.storage.folders import find_run
 from tests.engine.helpers import (
-    TickingClock,
     assert_same_tensors,
     latest,
     losses,
@@ -37,7 +35,6 @@ from tests.engine.helpers import (
 )
 from tests.engine.session.ranks.shared_runs import run_shared
 from tests.engine.session.saved_runs import branch_config, info_of, tensors_of
-from tests.engine.session.stream_rules import assert_valid_stream
 
 # From the shipped model -----------------------------------------------------------------------------------------------
 
@@ -186,20 +183,6 @@ def test_new_characters_follow_the_known_ones_are_reported_and_the_run_repeats_a
     assert_same_tensors(tensors_of("parts"), tensors_of("grown"))
 
 
-def test_the_report_of_new_characters_is_harmless_and_bounded(home: Path, vocab: tuple[str, ...]) -> None:
-    letters = [chr(0x4E00 + number) for number in range(30)]
-    joined = "e\N{COMBINING TILDE}\N{ZERO WIDTH JOINER}e "
-    tweets = [f"{joined}{letters[number % 30]} {tweet}" for number, tweet in enumerate(small_tweets())]
-
-    message = growth_in(run_session(onto(write_corpus(home, tweets, "loud.txt"))))
-
-    num_added = len(info_of("grown").vocab) - len(vocab)
-    assert num_added > 20
-    assert message.endswith(f" and {num_added - 20} more.")
-    assert "U+200D" in message
-    assert message.isprintable()
-
-
 def test_rows_of_the_old_characters_are_those_of_the_checkpoint(vocab: tuple[str, ...], loud: Path) -> None:
     run_session(replace(onto(loud), settings={"max_steps": LAST_STEP, "learning_rate": 1e-8}))
 
@@ -209,29 +192,11 @@ def test_rows_of_the_old_characters_are_those_of_the_checkpoint(vocab: tuple[str
         torch.testing.assert_close(known, before[f"model.{name}"], atol=1e-6, rtol=0)
 
 
-def test_resuming_a_run_whose_tweets_have_new_characters_grows_its_vocabulary(
-    corpus: Path, vocab: tuple[str, ...]
-) -> None:
-    write_corpus(corpus.parent, [*small_tweets(), *(f"{tweet} Ж" for tweet in small_tweets()[:20])])
-
-    assert growth_in(run_session(resume_config(max_steps=LAST_STEP))) == "The vocabulary grew by 1 character: Ж."
-    assert latest().vocab == (*vocab, "Ж")
-
-
 def test_an_earlier_checkpoint_of_a_run_whose_vocabulary_grew_can_be_loaded(loud: Path) -> None:
     emitted = run_session(onto(loud), {5: [c.LoadCheckpoint(name="tiny/latest")]})
 
     place = emitted.index(only(emitted, e.CheckpointLoaded))
     assert losses(emitted[place:]) == losses(emitted[:place]) | losses(emitted[place:])
-
-
-def test_without_new_characters_nothing_is_said_and_the_vocabulary_is_the_same(
-    home: Path, vocab: tuple[str, ...]
-) -> None:
-    emitted = run_session(onto(write_corpus(home, small_tweets()[:40], "fewer.txt")))
-
-    assert of_type(emitted, e.Warned) == []
-    assert info_of("grown").vocab == vocab
 
 
 def test_ranks_grow_the_vocabulary_alike(corpus: Path, home: Path) -> None:
@@ -242,86 +207,3 @@ def test_ranks_grow_the_vocabulary_alike(corpus: Path, home: Path) -> None:
 
     assert only(shared, e.RunStarted).vocab_size == only(alone, e.RunStarted).vocab_size > 4 + len(latest().vocab)
     assert losses(shared) == pytest.approx(losses(alone), abs=1e-5)
-
-
-# Figures and clock ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def old(corpus: Path) -> CheckpointInfo:
-    """Train `tiny` for 13 steps; its last evaluation and tweet are those of step 12."""
-    config = tiny_config(corpus, max_steps=10**6, eval_every=6, sample_every=6)
-    run_session(config, stop_at(13), clock=TickingClock(0.01))
-    info = info_of("tiny")
-    assert (info.last_eval_step, info.last_sample_step) == (12, 12)
-    assert info.elapsed_seconds > 0
-    return info
-
-
-@pytest.fixture
-def others(home: Path, old: CheckpointInfo) -> Path:
-    """Write tweets that the model of `old` predicts far worse than its own."""
-    return write_corpus(home, [tweet[::-1].upper() for tweet in small_tweets()], "others.txt")
-
-
-def test_a_new_run_on_other_tweets_has_no_figures_clock_and_characters_of_the_old_ones_but_its_steps(
-    old: CheckpointInfo, others: Path
-) -> None:
-    assert old.best_bits_per_char is not None
-    emitted = run_session(branch_config(others, "new"), stop_at(13))
-    started, info = only(emitted, e.RunStarted), info_of("new")
-    assert (started.step, started.elapsed_seconds) == (13, 0)
-    assert (info.step, info.total_chars, info.train_loss, info.bits_per_char) == (13, 0, None, None)
-
-    emitted += (after := run_session(resume_config("new"), stop_at(19)))
-
-    first, *_ = of_type(after, e.EvalFinished)
-    assert first.bits_per_char > old.best_bits_per_char
-    assert first.is_best
-    assert info_of("new", "best").best_bits_per_char is not None
-    assert_valid_stream(after)
-
-
-def test_a_new_run_on_other_tweets_has_all_of_its_seconds_and_none_of_the_steps_that_were_taken(
-    old: CheckpointInfo, others: Path
-) -> None:
-    config = branch_config(others, "new", max_seconds=old.elapsed_seconds, eval_every=0, sample_every=0)
-    emitted = run_session(config, clock=TickingClock(0.01))
-    assert only(emitted, e.RunFinished).reason == "max_seconds"
-    assert emitted[-1].step > 14
-
-    failed = only(run_session(branch_config(others, "other", max_steps=13)), e.RunFailed)
-    assert failed.detail == "The run has taken 13 steps already; it would end at once, by --max-steps 13."
-
-
-def test_a_new_run_on_the_same_tweets_continues_figures_and_clock(old: CheckpointInfo) -> None:
-    emitted = run_session(branch_config(None, "new"), stop_at(13))
-
-    assert only(emitted, e.RunStarted).elapsed_seconds == old.elapsed_seconds
-    assert not of_type(emitted, e.EvalFinished)
-    info = info_of("new")
-    assert (info.total_chars, info.bits_per_char) == (old.total_chars, old.bits_per_char)
-    assert info.best_bits_per_char == old.best_bits_per_char
-
-
-def test_a_resume_on_changed_tweets_keeps_its_clock_and_compares_evaluations_of_these_tweets_only(
-    old: CheckpointInfo, corpus: Path
-) -> None:
-    write_corpus(corpus.parent, [tweet[::-1].upper() for tweet in small_tweets()])
-
-    emitted = run_session(resume_config("tiny"), stop_at(19))
-
-    assert only(emitted, e.RunStarted).elapsed_seconds == old.elapsed_seconds
-    assert of_type(emitted, e.EvalFinished)[0].is_best
-    assert info_of("tiny").total_chars > old.total_chars
-
-
-def test_a_load_of_a_checkpoint_of_other_tweets_brings_none_of_its_figures(old: CheckpointInfo, corpus: Path) -> None:
-    fewer = write_corpus(corpus.parent, small_tweets()[:40], "fewer.txt")
-    script: dict[int, list[c.Command]] = {15: [c.LoadCheckpoint(name="tiny/latest"), c.Stop()]}
-
-    emitted = run_session(branch_config(fewer, "new"), script)
-
-    loaded = only(emitted, e.CheckpointLoaded)
-    assert (loaded.step, loaded.bits_per_char) == (13, None)
-    assert (info_of("new").step, info_of("new").bits_per_char) == (13, None)
