@@ -99,16 +99,6 @@ def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus
     assert saved_losses[3:] == [losses(emitted)[4]] * 2
 
 
-def refused_load(corpus: Path, name: str) -> e.CommandRefused:
-    """Load a checkpoint that must be refused; assert that the run is otherwise unaffected."""
-    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
-    emitted = run_session(tiny_config(corpus, run_name="asking", dropout=0.3), {5: [c.LoadCheckpoint(name=name)]})
-    assert losses(emitted) == losses(plain)
-    refused = only(emitted, e.CommandRefused)
-    assert (refused.step, refused.command) == (5, "LoadCheckpoint")
-    return refused
-
-
 def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise CheckpointError("The checkpoint's tensors do not fit the model that it describes.")
@@ -121,17 +111,20 @@ def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeyp
     assert latest().precision == "float32"
 
 
-def test_a_checkpoint_of_another_vocabulary_is_refused(corpus: Path, home: Path) -> None:
+def test_damaged_checkpoints_and_those_of_another_vocabulary_are_refused_and_the_run_is_unaffected(
+    corpus: Path, home: Path
+) -> None:
     other = write_corpus(home, [tweet.upper() for tweet in small_tweets()], name="loud.txt")
     run_session(tiny_config(other, run_name="loud"), {3: [c.SaveCheckpoint(name="loud")]})
-
-    assert "another vocabulary" in refused_load(corpus, "loud").detail
-
-
-def test_a_damaged_checkpoint_is_refused(corpus: Path) -> None:
     path = write_checkpoint(named_checkpoint_path("broken"))
     path.write_bytes(path.read_bytes()[:-1])
+    asked = [c.LoadCheckpoint(name="broken"), c.LoadCheckpoint(name="loud")]
 
-    refused = refused_load(corpus, "broken")
-    assert refused.title == "The checkpoint can't be used"
-    assert "broken.safetensors is damaged" in refused.detail
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+    emitted = run_session(tiny_config(corpus, run_name="asking", dropout=0.3), {5: asked})
+
+    broken, loud = of_type(emitted, e.CommandRefused)
+    assert (broken.step, broken.command, broken.title) == (5, "LoadCheckpoint", "The checkpoint can't be used")
+    assert "broken.safetensors is damaged" in broken.detail
+    assert "another vocabulary" in loud.detail
+    assert losses(emitted) == losses(plain)
