@@ -6,7 +6,6 @@ What a repeatable run on a GPU needs is set before CUDA starts, and only for tha
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -19,13 +18,16 @@ from engine.errors import DeviceError
 from tests.engine.helpers import CPU
 
 
-def test_a_run_on_the_cpu_does_not_start_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_on_the_cpu_does_not_start_cuda_and_deterministic_changes_none_of_its_kernels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def start() -> bool:
         raise AssertionError("CUDA is started")
 
     monkeypatch.setattr(torch.cuda, "is_available", start)
     monkeypatch.setattr(torch.backends.mps, "is_available", start)
-    assert Runtime.resolve(RuntimeConfig(device="cpu")).device == torch.device("cpu")
+    runtime = Runtime.resolve(RuntimeConfig(device="cpu", deterministic=True))
+    assert (runtime.device, runtime.is_deterministic) == (torch.device("cpu"), False)
     with pytest.raises(AssertionError):
         Runtime.resolve(RuntimeConfig(device="auto"))
 
@@ -47,6 +49,25 @@ def test_a_gpu_that_cudnn_rejects_has_no_bfloat16(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
+    ("version", "cudnn", "capability", "expected"),
+    [
+        ("2.13.0+cu130", 91300, (8, 0), True),
+        ("2.9.1", 91500, (9, 0), False),
+        ("2.13.0", 91002, (9, 0), False),
+        ("2.13.0", 91300, (7, 5), False),
+    ],
+)
+def test_bfloat16_needs_a_recent_torch_cudnn_and_gpu(
+    monkeypatch: pytest.MonkeyPatch, version: str, cudnn: int, capability: tuple[int, int], expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: cudnn)
+    monkeypatch.setattr(torch, "__version__", version)
+    assert cudnn_supports_bfloat16() is expected
+
+
+@pytest.mark.parametrize(
     ("has", "speedup"),
     [({"avx512_f"}, 1.0), ({"avx512_bf16"}, 1.2), ({"bf16"}, 1.2), ({"avx512_bf16", "amx_tile", "amx_bf16"}, 2.2)],
 )
@@ -56,13 +77,6 @@ def test_the_speedup_of_bfloat16_on_a_cpu_is_that_of_amx_only_where_it_has_amx(
     capabilities = {name: name in has for name in ("avx512_f", "avx512_bf16", "bf16", "amx_tile", "amx_bf16")}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities | {"l2_cache_size": 1048576})
     assert cpu_bfloat16_speedup() == speedup
-
-
-@pytest.fixture
-def mode() -> Iterator[None]:
-    """Restore torch's choice of kernels."""
-    yield
-    CPU.apply()
 
 
 @pytest.mark.parametrize(
@@ -86,14 +100,9 @@ def test_the_workspace_of_cublas_is_fixed_before_cuda_starts(
     assert set(found) == {expected}
 
 
-def test_deterministic_kernels_are_used_until_another_runtime_is_applied(mode: None) -> None:
-    repeatable = replace(CPU, device=torch.device("cuda"), is_deterministic=True)
+def test_deterministic_kernels_are_used_until_another_runtime_is_applied() -> None:
     modes = []
-    for runtime in (repeatable, CPU):
+    for runtime in (replace(CPU, device=torch.device("cuda"), is_deterministic=True), CPU):
         runtime.apply()
         modes.append(torch.are_deterministic_algorithms_enabled())
     assert modes == [True, False]
-
-
-def test_on_the_cpu_deterministic_changes_no_kernel() -> None:
-    assert not Runtime.resolve(RuntimeConfig(device="cpu", deterministic=True)).is_deterministic
