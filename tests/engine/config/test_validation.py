@@ -85,7 +85,13 @@ def test_an_encoding_has_any_name_that_python_knows(encoding: str) -> None:
 
 @pytest.mark.parametrize("name", ["only_new", "avoid", "must_contain", "min_length", "best_of"])
 def test_each_setting_of_the_filter_makes_one(name: str) -> None:
-    values = {"only_new": True, "avoid": ("word",) * 2000, "must_contain": "x", "min_length": 1, "best_of": 2}
+    values: dict[str, Any] = {
+        "only_new": True,
+        "avoid": ("word",) * 2000,
+        "must_contain": "x",
+        "min_length": 1,
+        "best_of": 2,
+    }
     assert SamplingConfig(**{name: values[name]}).has_filter
     assert not SamplingConfig(temperature=2.0, min_p=0.1, temperature_last=True, max_length=9).has_filter
 

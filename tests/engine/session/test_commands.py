@@ -121,7 +121,7 @@ def test_a_stop_abandons_a_due_tweet_which_is_due_again_after_a_resume(
 def test_a_changed_batch_size_keeps_the_share_of_the_epoch_to_within_half_a_batch(
     corpus: Path, before: int, after: int
 ) -> None:
-    script = {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
+    script: Script = {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
     emitted = run_session(tiny_config(corpus, batch_size=before, max_steps=13), script)
 
     epochs_there = 1.5 if before == 8 else 0.9

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import Setting
 from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -48,7 +47,7 @@ def after(first: object, *others: str) -> str:
 # Commands -------------------------------------------------------------------------------------------------------------
 
 
-ENDLESS = {"max_steps": 10**6}
+ENDLESS: dict[str, Any] = {"max_steps": 10**6}
 FINISHES: Runs = {
     "a finish anneals the rate to zero and ends the run at its planned step, with an evaluation": lambda corpus: tiny(
         corpus, {30: [c.Finish()]}, **ENDLESS, eval_every=500
@@ -175,9 +174,9 @@ CHECKPOINTS: Runs = {
 # Tweets and evaluations -----------------------------------------------------------------------------------------------
 
 
-BY_TIME: dict[str, Setting] = {"sample_every": 50, "sample_pacing": "seconds"}
+BY_TIME: dict[str, Any] = {"sample_every": 50, "sample_pacing": "seconds"}
 SLOW = {e.StepsFinished: 0.01, e.TweetSampled: 9.0, e.EvalFinished: 9.0}
-EARLY: dict[str, Setting] = {"eval_every": 20, "early_eval_tweets": 3, "max_steps": 26}
+EARLY: dict[str, Any] = {"eval_every": 20, "early_eval_tweets": 3, "max_steps": 26}
 DUE: Runs = {
     "tweets by time at doubling steps, then every two seconds, and no sooner by a pause": lambda corpus: tiny(
         corpus,
