@@ -24,7 +24,7 @@ from tests.fakes import FakeClock
 Once = Mapping[type[Event], list[Command]]
 """Commands that are sent at the first event of a type."""
 SHOWN: dict[type, tuple[str, ...]] = {
-    e.RunStarted: ("run", "resumed_from", "epochs"),
+    e.RunStarted: ("run", "resumed_from", "epochs", "is_warm_start"),
     e.TweetSampled: ("prime", "temperature", "num_drafts"),
     e.LadderSampled: ("prime", "seed"),
     e.TextCompleted: ("request", "unknown_chars"),

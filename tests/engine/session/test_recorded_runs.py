@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +247,22 @@ def many_new(corpus: Path) -> Path:
     return write_corpus(corpus.parent, tweets, "many.txt")
 
 
+def with_auto(corpus: Path, run_name: str, **changes: Any) -> str:
+    """Record a run of a few steps with the preset `auto`."""
+    settings: dict[str, Any] = {"batch_size": 8, "sample_every": 0, "eval_every": 0, "seed": 3}
+    config = tiny_config(corpus, run_name=run_name)
+    return record(replace(config, preset="auto", settings=settings, **changes), stop_at(1))
+
+
+def foreign(corpus: Path) -> Path:
+    """Write tweets with many characters that the shipped model lacks."""
+    return write_corpus(corpus.parent, [f"{tweet} 零壹贰叁" for tweet in small_tweets()], "foreign.txt")
+
+
 OTHER_TWEETS: Runs = {
+    "tweets with many characters that the shipped model lacks start from random weights": lambda corpus: after(
+        None, with_auto(foreign(corpus), "warm"), with_auto(foreign(corpus), "asked for", from_scratch=True)
+    ),
     "a new run on other tweets has no figures, clock and characters, and counts the steps": lambda corpus: after(
         trained(corpus), record(branch_config(others(corpus), "new"), stop_at(13)), resumed(stop_at(19), "new")
     ),

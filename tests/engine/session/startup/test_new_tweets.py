@@ -16,7 +16,6 @@ import torch
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
-from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.startup.start import find_start, load_base
 from engine.storage.folders import find_run
@@ -118,92 +117,40 @@ def test_what_excludes_a_warm_start(english: Path, changes: dict[str, Any]) -> N
     assert find_start(replace(own(english), **changes), None).base is None
 
 
-def test_tweets_with_many_characters_that_the_shipped_model_lacks_start_from_random_weights_and_a_warning_says_why(
-    home: Path,
-) -> None:
-    corpus = write_corpus(home, [f"{tweet} 零壹贰叁" for tweet in small_tweets()], "foreign.txt")
-
-    emitted = run_session(own(corpus))
-
-    assert not only(emitted, e.RunStarted).is_warm_start
-    [message] = [event.message for event in of_type(emitted, e.Warned)]
-    assert "random weights" in message
-    assert " % of the characters of these tweets, more than 5.0 %." in message
-    assert not of_type(run_session(own(corpus, from_scratch=True, run_name="cold")), e.Warned)
-
-
 # From a checkpoint whose vocabulary lacks characters ------------------------------------------------------------------
 
 
-LAST_STEP = 9
-
-
-@pytest.fixture
-def vocab(corpus: Path) -> tuple[str, ...]:
-    """Train `tiny` on tweets for three steps; return its vocabulary."""
-    run_session(tiny_config(corpus, average_lag=0.2, dropout=0.2, ngram_order=4), stop_at(3))
-    return latest().vocab
-
-
-@pytest.fixture
-def loud(home: Path, vocab: tuple[str, ...]) -> Path:
-    """Write other tweets, with characters that `vocab` lacks in each of them."""
-    assert not set("ЖÉ零") & set(vocab)
-    return write_corpus(home, [f"{tweet.upper()} ЖÉ零" for tweet in small_tweets()], "loud.txt")
-
-
-def onto(corpus: Path, run_name: str = "grown") -> RunConfig:
+def onto(corpus: Path, run_name: str) -> RunConfig:
     """Return the config that continues from `tiny` on other tweets."""
-    return branch_config(corpus, run_name, max_steps=LAST_STEP)
+    return branch_config(corpus, run_name, max_steps=9)
 
 
-def growth_in(emitted: list[e.Event]) -> str:
-    """Return the warning about new characters."""
-    [message] = [event.message for event in of_type(emitted, e.Warned) if "vocabulary" in event.message]
-    return message
-
-
-def test_new_characters_follow_the_known_ones_are_reported_and_the_run_repeats_and_resumes_bit_for_bit(
-    vocab: tuple[str, ...], loud: Path
+def test_new_characters_follow_the_known_ones_and_the_run_repeats_and_resumes_bit_for_bit(
+    corpus: Path, home: Path
 ) -> None:
-    whole, again = run_session(onto(loud)), run_session(onto(loud, "again"))
+    run_session(tiny_config(corpus, average_lag=0.2, dropout=0.2, ngram_order=4), stop_at(3))
+    vocab = latest().vocab
+    loud = write_corpus(home, [f"{tweet.upper()} ЖÉ零" for tweet in small_tweets()], "loud.txt")
+
+    whole, again = run_session(onto(loud, "whole")), run_session(onto(loud, "again"))
     run_session(onto(loud, "parts"), stop_at(6))
     rest = run_session(resume_config("parts"))
 
-    found = info_of("grown").vocab
-    added = found[len(vocab) :]
+    found = info_of("whole").vocab
     assert found[: len(vocab)] == vocab
-    assert set(added) == set(loud.read_text(encoding="utf-8")) - {"\n"} - set(vocab)
+    assert set(found[len(vocab) :]) == set(loud.read_text(encoding="utf-8")) - {"\n"} - set(vocab)
     assert only(whole, e.RunStarted).vocab_size == 4 + len(found)
-    assert growth_in(whole).startswith(f"The vocabulary grew by {len(added)} characters: ")
-    assert whole[-1].step == LAST_STEP
     assert losses(again) == losses(whole)
     assert losses(rest) == {step: loss for step, loss in losses(whole).items() if step > 6}
     assert of_type(rest, e.Warned) == []
-    assert_same_tensors(tensors_of("parts"), tensors_of("grown"))
-
-
-def test_rows_of_the_old_characters_are_those_of_the_checkpoint(vocab: tuple[str, ...], loud: Path) -> None:
-    run_session(replace(onto(loud), settings={"max_steps": LAST_STEP, "learning_rate": 1e-8}))
-
-    before, after = tensors_of("tiny"), tensors_of("grown")
-    for name in ("embed.weight", "proj.weight", "proj.bias"):
-        known = after[f"model.{name}"][: 4 + len(vocab)]
-        torch.testing.assert_close(known, before[f"model.{name}"], atol=1e-6, rtol=0)
-
-
-def test_an_earlier_checkpoint_of_a_run_whose_vocabulary_grew_can_be_loaded(loud: Path) -> None:
-    emitted = run_session(onto(loud), {5: [c.LoadCheckpoint(name="tiny/latest")]})
-
-    place = emitted.index(only(emitted, e.CheckpointLoaded))
-    assert losses(emitted[place:]) == losses(emitted[:place]) | losses(emitted[place:])
+    assert_same_tensors(tensors_of("parts"), tensors_of("whole"))
 
 
 def test_ranks_grow_the_vocabulary_alike(corpus: Path, home: Path) -> None:
     run_session(tiny_config(corpus), stop_at(3))
     loud = write_corpus(home, [tweet.upper() for tweet in small_tweets()], "loud.txt")
     alone = run_session(onto(loud, "alone"))
-    shared = run_shared(onto(loud))
+    shared = run_shared(onto(loud, "shared"))
 
     assert only(shared, e.RunStarted).vocab_size == only(alone, e.RunStarted).vocab_size > 4 + len(latest().vocab)
     assert losses(shared) == pytest.approx(losses(alone), abs=1e-5)
