@@ -13,8 +13,6 @@ from engine.compute.clocks import WINDOW_SECONDS, ProcessStops, SteadyClock, Sto
 from engine.compute.step_timer import PHASES, Phase, PhaseTimer
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from tests.engine.helpers import TickingClock, losses, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
 
@@ -90,7 +88,7 @@ def test_a_steady_clock_never_goes_back(script: list[tuple[float, float]]) -> No
 def test_a_suspension_does_not_count_as_training_time(corpus: Path) -> None:
     clock = FakeClock()
 
-    def suspend_in_step_five(event: Event) -> Iterable[Command]:
+    def suspend_in_step_five(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.StepsFinished):
             clock.advance(8 * 3600.0 if event.step == 5 else 0.25)
         return ()

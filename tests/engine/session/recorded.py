@@ -15,13 +15,12 @@ from engine.checkpoints.metadata import CheckpointInfo
 from engine.config.run import RunConfig
 from engine.protocol import events as e
 from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from tests.engine.helpers import TINY, Script, run_session
 from tests.engine.session.saved_runs import info_of
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
 
-Once = Mapping[type[Event], list[Command]]
+Once = Mapping[type[e.Event], list[Command]]
 """Commands that are sent at the first event of a type."""
 SHOWN: dict[type, tuple[str, ...]] = {
     e.RunStarted: ("run", "resumed_from", "epochs", "is_warm_start"),
@@ -46,13 +45,13 @@ def record(
     script: Script | None = None,
     once: Once | None = None,
     *,
-    seconds: Mapping[type[Event], float] | None = None,
+    seconds: Mapping[type[e.Event], float] | None = None,
     **options: Any,
 ) -> str:
     """Run a session and return its lines; `seconds` is what passes at each event of a type."""
     left, clock = dict(once or {}), FakeClock()
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[Command]:
         clock.advance((seconds or {}).get(type(event), 0.0))
         return left.pop(type(event), ())
 
@@ -61,7 +60,7 @@ def record(
     return lines_of(emitted)
 
 
-def lines_of(emitted: Iterable[Event]) -> str:
+def lines_of(emitted: Iterable[e.Event]) -> str:
     """Return one line per event, one for all steps between two other events, and those of the checkpoint `latest`."""
     lines, run = list[str](), ""
     for are_steps, group in groupby(emitted, lambda event: isinstance(event, e.StepsFinished)):
@@ -79,7 +78,7 @@ def lines_of(emitted: Iterable[Event]) -> str:
     return "\n".join(lines).replace(os.environ["TWEETGEN_HOME"], "HOME")
 
 
-def line_of(event: Event) -> str:
+def line_of(event: e.Event) -> str:
     """Return step, time, type and fields that are not empty."""
     names = SHOWN.get(type(event), tuple(field.name for field in fields(event)[2:]))
     if isinstance(event, e.RunStarted) and not _is_usual(event):

@@ -18,8 +18,6 @@ from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session import insight_service, speed_limit
 from engine.session.command_queue import MAX_CHANGES_BEFORE_STOP, CommandQueue
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
@@ -42,16 +40,16 @@ from tests.fakes import FakeClock
 # The order of their execution -----------------------------------------------------------------------------------------
 
 
-def queue_of(*commands: Command) -> tuple[CommandQueue, queue.SimpleQueue[Command]]:
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+def queue_of(*commands: c.Command) -> tuple[CommandQueue, queue.SimpleQueue[c.Command]]:
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     for command in commands:
         inbox.put(command)
     return CommandQueue(inbox), inbox
 
 
-def received(commands: CommandQueue) -> list[Command]:
+def received(commands: CommandQueue) -> list[c.Command]:
     """Receive all commands and return them in the order of their execution."""
-    executed: list[Command] = []
+    executed: list[c.Command] = []
     commands.receive(executed.append)
     return [*executed, *(commands.pop() for _ in range(len(commands)))]
 
@@ -64,7 +62,7 @@ def test_a_stop_comes_before_questions_and_after_the_first_changes() -> None:
 
 
 def test_sampling_settings_and_questions_about_the_weights_are_executed_at_once_and_interrupt_nothing() -> None:
-    at_once: list[Command] = [c.SetSampling(sampling=SamplingConfig(temperature=0.5)), c.TraceText(text="hi")]
+    at_once: list[c.Command] = [c.SetSampling(sampling=SamplingConfig(temperature=0.5)), c.TraceText(text="hi")]
     commands, inbox = queue_of(c.Pause(), *at_once)
 
     assert received(commands) == [*at_once, c.Pause()]
@@ -89,7 +87,7 @@ def test_commands_of_the_setup_come_first_and_a_stop_ends_it() -> None:
 def test_a_checkpoint_is_on_disk_before_its_event(corpus: Path) -> None:
     found: list[bool] = []
 
-    def look(event: Event) -> Iterable[Command]:
+    def look(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.CheckpointSaved):
             found.append(load_checkpoint(Path(event.path)).info.step == event.step)
         return ()
@@ -138,7 +136,7 @@ def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(co
     changed_at: list[float] = []
     saved_at: list[float] = []
 
-    def note(event: Event) -> Iterable[Command]:
+    def note(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.BatchSizeChanged | e.LearningRateChanged):
             changed_at.append(clock.now)
         if isinstance(event, e.CheckpointSaved) and event.step and event.name == "latest":
@@ -204,7 +202,7 @@ def test_steps_are_spaced_by_the_limit_which_changes_no_loss_and_no_time_of_step
 
 def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     """The clock stands, so that no second step is ever due."""
-    commands: list[Command | None] = [c.SetSpeedLimit(steps_per_second=0.01), *[None] * 9]
+    commands: list[c.Command | None] = [c.SetSpeedLimit(steps_per_second=0.01), *[None] * 9]
     inbox = AnsweringInbox([None, None, *commands, c.SetLearningRate(learning_rate=0.1), None, c.Stop()])
 
     with mock.patch.object(speed_limit, "NAP_SECONDS", 0.0):

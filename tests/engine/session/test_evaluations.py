@@ -19,8 +19,6 @@ from engine.corpus.encoded_tweets import EncodedTweets
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session import memory_fallback
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.training import schedule
@@ -40,7 +38,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "_FIRST_EARLY_EVALUATION", 4)
 
 
-def evaluations(emitted: Iterable[Event]) -> list[tuple[int, bool]]:
+def evaluations(emitted: Iterable[e.Event]) -> list[tuple[int, bool]]:
     """Return the steps of the evaluations, and whether each is early."""
     return [(event.step, event.is_early) for event in of_type(emitted, e.EvalFinished)]
 
@@ -58,7 +56,7 @@ def test_powers_of_two_below_the_interval_have_an_early_evaluation_that_changes_
 
 
 def test_a_run_that_is_resumed_anywhere_neither_repeats_nor_skips_one_and_none_is_the_best(corpus: Path) -> None:
-    config, emitted = tiny_config(corpus, **EARLY), list[Event]()
+    config, emitted = tiny_config(corpus, **EARLY), list[e.Event]()
     for stop in (4, 5, 8, 15, 16, 20):
         emitted += run_session(config, stop_at(stop))
         config = resume_config()
@@ -107,7 +105,7 @@ def test_a_model_that_is_not_finite_reports_only_finite_numbers_and_reloads_its_
     poisoned = {name: tensor.clone() for name, tensor in sound.tensors.items()}
     poisoned["model.proj.weight"].fill_(3e38)  # near the largest float32: products with it overflow
     save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
-    sent: list[Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
+    sent: list[c.Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
 
     emitted = run_session(tiny_config(corpus, max_steps=30, sample_every=3, eval_every=3), {5: sent})
 
@@ -124,7 +122,7 @@ def test_a_checkpoint_has_the_step_of_its_evaluation_and_no_figure_if_that_was_n
     infos: list[CheckpointInfo] = []
     not_finite = Evaluation(total_nats=math.nan, num_tweets=1, num_chars=1, num_unknown_chars=0)
 
-    def look(event: Event) -> Iterable[Command]:
+    def look(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.CheckpointSaved):
             infos.append(load_checkpoint(Path(event.path)).info)
         if isinstance(event, e.EvalFinished):

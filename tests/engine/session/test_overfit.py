@@ -15,7 +15,6 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, RunConfig, Setting
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.events import Event
 from engine.session.overfit import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
 from tests.engine.helpers import (
     assert_same_tensors,
@@ -45,12 +44,12 @@ def config(folder: Path, **changes: Setting) -> RunConfig:
     return replace(made, corpus=corpus, settings={**made.settings, **QUICK, **changes})
 
 
-def sampled(emitted: Iterable[Event]) -> list[tuple[int, str]]:
+def sampled(emitted: Iterable[e.Event]) -> list[tuple[int, str]]:
     return [(tweet.step, tweet.text) for tweet in of_type(emitted, e.TweetSampled)]
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], dict[str, Tensor]]:
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[e.Event], dict[str, Tensor]]:
     """Return the events of a run that learns the tweet by heart, and the tensors at its end."""
     torch.set_num_threads(1)
     with home_at(tmp_path_factory.mktemp("whole")) as folder:
@@ -59,13 +58,13 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], dict
 
 
 @pytest.fixture
-def whole(learned: tuple[list[Event], dict[str, Tensor]]) -> list[Event]:
+def whole(learned: tuple[list[e.Event], dict[str, Tensor]]) -> list[e.Event]:
     """Return the events of that run."""
     return learned[0]
 
 
 def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_heart_which_ends_the_run(
-    whole: list[Event],
+    whole: list[e.Event],
 ) -> None:
     assert_valid_stream(whole)
     planned, ended = only(whole, e.FinishPlanned), only(whole, e.RunFinished)
@@ -82,11 +81,11 @@ def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_he
 
 
 def test_a_stop_and_a_resume_anywhere_change_neither_samples_nor_end(
-    home: Path, learned: tuple[list[Event], dict[str, Tensor]]
+    home: Path, learned: tuple[list[e.Event], dict[str, Tensor]]
 ) -> None:
     whole, final = learned
     planned = only(whole, e.FinishPlanned).step
-    parts: list[Event] = []
+    parts: list[e.Event] = []
     for stop in (2, planned - 4, planned, planned + 5):
         parts += run_session(config(home) if not parts else resume_config(), stop_at(stop))
         assert parts[-1].step == stop
@@ -99,7 +98,7 @@ def test_a_stop_and_a_resume_anywhere_change_neither_samples_nor_end(
 
 
 def test_a_budget_that_is_too_short_is_reported_honestly_and_a_stop_has_no_outcome(home: Path) -> None:
-    def stop_once_paused(event: Event) -> list[c.Command]:
+    def stop_once_paused(event: e.Event) -> list[c.Command]:
         return [c.Stop()] if isinstance(event, e.Paused) else []
 
     emitted = run_session(config(home, max_steps=6), pauses_at_end=True, on_event=stop_once_paused)
@@ -113,11 +112,11 @@ def test_a_budget_that_is_too_short_is_reported_honestly_and_a_stop_has_no_outco
 
 
 def test_a_time_that_is_up_with_the_deciding_sample_ends_the_run_without_a_finish(
-    home: Path, whole: list[Event]
+    home: Path, whole: list[e.Event]
 ) -> None:
     clock = FakeClock()
 
-    def let_time_pass(event: Event) -> list[c.Command]:
+    def let_time_pass(event: e.Event) -> list[c.Command]:
         if isinstance(event, e.TweetSampled) and event.step == only(whole, e.FinishPlanned).step:
             clock.advance(30.0)
         return []

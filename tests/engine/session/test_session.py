@@ -17,7 +17,6 @@ from engine.config.run import PresetName, Setting
 from engine.corpus.loading import load_corpus
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.events import Event
 from engine.storage import journal_thinning, thinning
 from engine.storage.folders import find_run, list_runs
 from engine.storage.journal_reader import read_journal
@@ -27,7 +26,7 @@ from tests.engine.helpers import latest, losses, of_type, only, run_session, sma
 def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: Path, home: Path) -> None:
     listed: list[str] = []
 
-    def look(event: Event) -> tuple[c.Command, ...]:
+    def look(event: e.Event) -> tuple[c.Command, ...]:
         if isinstance(event, e.RunStarted):
             listed.extend(run.name for run in list_runs())
         return ()
@@ -102,7 +101,7 @@ def test_one_tweet_is_overfitted_within_a_thousand_steps(home: Path, preset: Pre
     settings: dict[str, Setting] = {"temperature": 0.0, "sample_every": 0}
     config = replace(tiny_config(None), preset=preset, corpus=corpus, settings=settings)
 
-    def enough(event: Event) -> list[c.Command]:
+    def enough(event: e.Event) -> list[c.Command]:
         is_below = isinstance(event, e.StepsFinished) and event.train_losses[-1] < 0.04
         return [c.Stop()] if isinstance(event, e.TweetSampled) else [c.SampleNow()] if is_below else []
 

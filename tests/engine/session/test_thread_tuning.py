@@ -21,7 +21,6 @@ from engine.corpus.encoded_tweets import CorpusBatch
 from engine.errors import DeviceError
 from engine.protocol import events as e
 from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session import thread_tuning
 from engine.session.thread_tuning import (
     FIRST_SECONDS,
@@ -333,7 +332,7 @@ def test_another_speed_during_a_run_changes_the_threads_which_is_reported_and_sa
     pretend(monkeypatch, speeds)
     measure_after_every_step(monkeypatch)
 
-    def another_process(event: Event) -> Iterator[Command]:
+    def another_process(event: e.Event) -> Iterator[Command]:
         if event.step == 4:
             speeds[2] = 10.0
         yield from ()

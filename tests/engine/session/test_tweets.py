@@ -27,8 +27,6 @@ from engine.model.gru import weights_with_prefix
 from engine.model.vocab import UNKNOWN_CHAR_BITS, Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import TweetSampler
 from engine.session.pace import MAX_SAMPLE_SHARE, MAX_SHARE, SAMPLE_SECONDS, Pace
@@ -56,7 +54,7 @@ UNLIKELY = "the the the"
 """A text of known characters that no draft contains."""
 
 
-def tweets_of(stream: Iterable[Event]) -> list[e.TweetSampled]:
+def tweets_of(stream: Iterable[e.Event]) -> list[e.TweetSampled]:
     return of_type(stream, e.TweetSampled)
 
 
@@ -152,7 +150,7 @@ def test_due_and_requested_tweets_pass_the_filter_and_count_their_drafts(corpus:
 def test_neither_the_filter_nor_tweets_by_time_change_the_training_and_the_filter_not_the_first_draft(
     corpus: Path,
 ) -> None:
-    def run(name: str, **settings: Setting) -> list[Event]:
+    def run(name: str, **settings: Setting) -> list[e.Event]:
         return run_session(tiny_config(corpus, run_name=name, dropout=0.3, **settings), clock=TickingClock(0.001))
 
     none, by_time = run("none"), run("by time", **BY_TIME)
@@ -199,7 +197,7 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
         seen.append(sampler.sampling)
         advance(sampler)
 
-    def answers() -> Iterator[Command | None]:
+    def answers() -> Iterator[c.Command | None]:
         while not seen:
             yield None
         yield from [None] * 8
@@ -290,7 +288,7 @@ def test_a_tweet_is_read_with_the_averaged_weights_of_the_checkpoint(corpus: Pat
 
 def test_a_copy_is_reported_with_its_nearest_training_tweet_and_every_blank_of_the_text(corpus: Path) -> None:
     blanks, copy = " the  cat ", small_tweets()[5] + "☃"
-    sent: list[Command] = [c.ReadTweet(text=blanks), c.TraceText(text=blanks), c.ReadTweet(text=copy)]
+    sent: list[c.Command] = [c.ReadTweet(text=blanks), c.TraceText(text=blanks), c.ReadTweet(text=copy)]
     emitted = run_session(tiny_config(corpus), {3: sent})
 
     spaced, read = of_type(emitted, e.TweetRead)
@@ -303,7 +301,7 @@ def test_a_copy_is_reported_with_its_nearest_training_tweet_and_every_blank_of_t
 
 
 def test_questions_change_neither_losses_nor_due_tweets(corpus: Path) -> None:
-    questions: list[Command] = [c.CompleteText(text="the "), c.ReadTweet(text="the cat"), c.SampleNow(prime="the ")]
+    questions: list[c.Command] = [c.CompleteText(text="the "), c.ReadTweet(text="the cat"), c.SampleNow(prime="the ")]
     settings = {"dropout": 0.3, "sample_every": 5}
 
     plain = run_session(tiny_config(corpus, run_name="plain", **settings))
@@ -315,7 +313,7 @@ def test_questions_change_neither_losses_nor_due_tweets(corpus: Path) -> None:
 
 
 def test_a_requested_tweet_begins_with_its_prime_and_with_the_completion_of_the_same_draw(corpus: Path) -> None:
-    asked: list[Command] = [c.CompleteText(text="the ", draw=draw) for draw in (0, 1, 1)]
+    asked: list[c.Command] = [c.CompleteText(text="the ", draw=draw) for draw in (0, 1, 1)]
     emitted = run_session(tiny_config(corpus), {3: [*asked, c.SampleNow(prime="the ", draw=1)]})
 
     first, second, again = ("".join(answer.completion) for answer in of_type(emitted, e.TextCompleted))

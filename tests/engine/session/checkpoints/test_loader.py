@@ -13,8 +13,6 @@ from engine.config.corpus import CorpusConfig
 from engine.errors import CheckpointError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session.checkpoints import loader
 from engine.storage.folders import find_run, named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
@@ -87,7 +85,7 @@ def test_after_the_load_of_a_checkpoint_with_another_table_the_run_continues_as_
 def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
     saved_losses: list[float | None] = []
 
-    def look(event: Event) -> Iterable[Command]:
+    def look(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.CheckpointSaved) and event.name == "latest":
             saved_losses.append(latest().train_loss)
         return ()

@@ -10,7 +10,6 @@ import pytest
 from engine.errors import StorageError, exit_code_for
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.events import Event
 from engine.protocol.stage import Stage
 from engine.session.session import TrainingSession
 from engine.session.startup import preflight
@@ -29,7 +28,7 @@ def test_a_run_stopped_just_before_its_folder_is_created_leaves_its_name_free(
     corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    emitted: list[Event] = []
+    emitted: list[e.Event] = []
     with monkeypatch.context() as patch:
         stop = c.Stop(reason="in time")
         patch.setattr("engine.session.startup.setup.ThreadTuner.for_run", lambda *_: inbox.put(stop))
@@ -64,13 +63,13 @@ def test_an_internal_error_in_the_setup_leaves_the_name_free_and_its_traceback_i
 
 def test_a_run_that_is_being_resumed_can_not_be_resumed_by_another_program(corpus: Path) -> None:
     run_session(tiny_config(corpus), stop_at(3))
-    others: list[Event] = []
+    others: list[e.Event] = []
 
     def on_stage(stage: Stage) -> None:
         if stage.text == "building the model" and not others:  # `latest` has been read
             others.extend(run_session(resume_config(max_steps=12)))
 
-    emitted: list[Event] = []
+    emitted: list[e.Event] = []
     TrainingSession(resume_config(max_steps=6), on_stage).run(emitted.append, queue.SimpleQueue())
 
     assert "is active already" in only(others, e.RunFailed).detail
