@@ -1,9 +1,6 @@
-"""`FusedAdamW` equals torch's AdamW, and does not import torch's compiler."""
+"""`FusedAdamW` equals torch's AdamW."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -57,28 +54,3 @@ def test_weights_and_state_equal_those_of_torchs_optimizer_in_skipped_steps_too(
         own = fused.step_count if key == "step" else found[key][parameter]
         torch.testing.assert_close(own, value, rtol=1e-6, atol=1e-9)
     assert fused.step_count == 3
-
-
-@pytest.mark.ci
-def test_torchs_optimizer_imports_its_compiler_and_ours_does_not() -> None:
-    """When this fails for the second line, `FusedAdamW` is no longer needed."""
-    code = """
-import sys, torch
-from engine.compute.adamw import FusedAdamW
-from engine.model.flat_parameters import FlatParameters
-from engine.model.gru import TextGenerator
-
-sys.modules["torch._dynamo"] = None  # its import fails from now on, and takes no second
-model = TextGenerator(3, 2, 2)
-flat = FlatParameters(model)
-flat.dense_grads.fill_(1)
-before = flat.weights.clone()
-FusedAdamW(flat, 0.0).step(0.1, torch.tensor(False))
-print((flat.weights != before).any().item())
-try:
-    torch.optim.AdamW(model.parameters(), fused=True).step()
-except ImportError as error:
-    print(error.name, "is refused")
-"""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert result.stdout == "True\ntorch._dynamo is refused\n"

@@ -138,12 +138,12 @@ def test_however_many_questions_are_asked_their_work_stays_within_its_share_of_t
 
 @pytest.mark.parametrize("others", [[], [c.MapEmbeddings()]], ids=["alone", "beside questions"])
 def test_the_baselines_have_a_share_of_their_own(corpus: Path, work: Work, others: list[Command]) -> None:
-    work.run(corpus, {0: [c.MeasureBaselines(), *others]}, map_again, max_steps=600)
+    work.run(corpus, {0: [c.MeasureBaselines(), *others]}, map_again, max_steps=300)
 
     for name, share in {"MeasureBaselines": BASELINES_SHARE, "MapEmbeddings": MAX_SHARE if others else 0.0}.items():
         spent = sum(each == name for each, _ in work.pieces) * PIECE_SECONDS
-        assert spent <= MAX_CREDIT_SECONDS + share * 600 * STEP_SECONDS + PIECE_SECONDS
-        assert spent >= share * 600 * STEP_SECONDS
+        assert spent <= MAX_CREDIT_SECONDS + share * 300 * STEP_SECONDS + PIECE_SECONDS
+        assert spent >= share * 300 * STEP_SECONDS
 
 
 def test_a_run_that_ends_while_the_baselines_are_measured_refuses_only_the_other_questions(

@@ -126,20 +126,10 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
         initial_runtime(RunConfig(runtime=RuntimeConfig(device="cuda", precision="bfloat16")), None)
 
 
-@pytest.mark.parametrize(
-    ("checkpoint", "expected"),
-    [
-        ({}, ""),
-        ({"step_path": "fast"}, ""),
-        ({"step_path": "plain"}, "the fast path in place of the plain one"),
-        ({"precision": "bfloat16"}, "float32 in place of bfloat16"),
-        ({"device": "cuda", "num_threads": 9}, "cpu in place of cuda"),
-    ],
-)
-def test_another_path_precision_or_device_than_the_checkpoints_is_described(
-    checkpoint: dict[str, Any], expected: str
-) -> None:
-    assert computation_changes(checkpoint_info(**checkpoint), CPU, trainer_with_all()[0].step_path) == expected
+def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
+    changes = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
+    found = [computation_changes(checkpoint_info(**each), CPU, "fast") for each in changes]
+    assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
 
 
 # A measurement --------------------------------------------------------------------------------------------------------
@@ -218,13 +208,14 @@ def test_a_trial_is_timed_only_after_one_of_its_shape(monkeypatch: pytest.Monkey
     assert passes[0] == passes[1] == passes[2] != passes[3] == passes[4]
 
 
-def test_an_abandoned_measurement_changes_nothing_and_is_due_again_soon() -> None:
+def test_the_first_measurement_waits_for_whole_batches_but_not_for_ever_and_is_due_again_if_abandoned() -> None:
     trainer, batches = trainer_with_all()
     trainer.step(batches[0], 0.004)
     before = everything(trainer)
     turns = iter(range(1))
-    tuner = tuner_of(batches, (1, 2), ("float32",))
-    assert is_due_after(tuner, FIRST_SECONDS)
+    tuner, of_small_batches = (tuner_of(batches, (1, 2), ("float32",)) for _ in range(2))
+    assert [is_due_after(of_small_batches, each, is_small=True) for each in (LATEST_SECONDS - 1, 1)] == [False, True]
+    assert [is_due_after(tuner, each) for each in (FIRST_SECONDS - 1, 1)] == [False, True]
 
     chosen, _ = tuner.retune(trainer, CPU, lambda: next(turns, None) is None)
 
@@ -247,12 +238,6 @@ def test_where_memory_runs_out_the_runtime_stays(monkeypatch: pytest.MonkeyPatch
 
     assert (chosen, ratio) == (replace(CPU, tuning="measured"), 1.0)
     assert not tuner.should_measure
-
-
-def test_the_first_measurement_waits_for_whole_batches_and_some_seconds_but_not_for_ever() -> None:
-    for seconds, is_small in ((FIRST_SECONDS, False), (LATEST_SECONDS, True)):
-        found = [is_due_after(tuner_of([], (1, 2), BOTH), each, is_small=is_small) for each in (seconds - 0.1, seconds)]
-        assert found == [False, True]
 
 
 # Runs -----------------------------------------------------------------------------------------------------------------
@@ -311,8 +296,8 @@ def test_threads_and_precision_of_the_start_and_as_measured_are_in_events_and_fi
     assert changed.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
     assert (latest().num_threads, latest().precision, latest().tuning) == (1, "bfloat16", "measured")
     started, saved = only(emitted, e.RunStarted), json.loads(find_run("tiny").config_path.read_text())
-    assert (started.num_threads, started.precision, started.step_path) == (2, "float32", "fast")
-    assert (saved["num_threads"], saved["precision"], saved["step_path"]) == (2, "float32", "fast")
+    assert (started.num_threads, started.precision, started.tuning) == (2, "float32", "due")
+    assert (saved["num_threads"], saved["precision"]) == (2, "float32")
 
 
 def test_a_run_stopped_before_the_measurement_measures_when_resumed_and_one_that_changes_nothing_is_saved(
@@ -367,14 +352,7 @@ def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(corpus: Path, m
     assert losses(resumed) == {step: loss for step, loss in losses(runs[0]).items() if step > 5}
 
 
-@pytest.mark.parametrize(
-    ("before", "threads"),
-    [
-        pytest.param(2, 0, id="kept"),
-        pytest.param(4, 0, id="fewer cores"),
-        pytest.param(2, 1, id="another number is set"),
-    ],
-)
+@pytest.mark.parametrize(("before", "threads"), [(2, 0), (4, 0), (2, 1)], ids=["kept", "fewer cores", "set"])
 def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_only(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion, before: int, threads: int
 ) -> None:
