@@ -9,12 +9,14 @@ import contextlib
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 import torch
+from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.corpus import CorpusConfig
@@ -96,35 +98,33 @@ def test_waiting_for_steps_queued_on_a_device_makes_tweets_no_less_frequent(
     assert max(after - before for before, after in pairwise(times)) < 2 * SAMPLE_SECONDS
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-@pytest.mark.parametrize(
-    ("given", "before", "expected"),
-    [
-        pytest.param({}, "seconds seconds", "seconds seconds", id="as the preset or the checkpoint has it"),
-        pytest.param({}, "steps interval", "steps interval", id="as it has it otherwise"),
-        pytest.param({"seed": 3}, "seconds seconds", "steps doubling", id="a run that repeats"),
-        pytest.param({"seed": 3}, "seconds interval", "steps interval", id="one with an interval"),
-        pytest.param({"eval_every": 10}, "seconds seconds", "steps seconds", id="an interval of evaluations"),
-        pytest.param({"sample_every": 10}, "seconds seconds", "steps interval", id="an interval of tweets"),
-        pytest.param({"sample_every": 10, "seed": 3}, "steps seconds", "steps interval", id="both"),
-    ],
-)
-def test_evaluations_are_paced_by_time_on_a_device_tweets_anywhere_unless_a_run_must_repeat_or_has_an_interval(
-    device: str, given: dict[str, Setting], before: str, expected: str
-) -> None:
-    def paced(config: RunConfig, corpus: CorpusConfig) -> str:
-        pacing, sample_pacing = before.split()
-        training = with_settings(TrainingConfig(), {"pacing": pacing, "sample_pacing": sample_pacing})
-        found = _paced(training, config, replace(CPU, device=torch.device(device)), corpus)
-        return f"{found.pacing} {found.sample_pacing}"
+GIVEN: list[dict[str, Any]] = [
+    {},
+    {"seed": 3},
+    {"eval_every": 10},
+    {"sample_every": 10},
+    {"sample_every": 10, "seed": 3},
+]
 
-    on_device, of_tweets = expected.split()
-    of_evaluations = on_device if device == "cuda" else "steps"
-    assert paced(RunConfig(settings=given), CorpusConfig()) == f"{of_evaluations} {of_tweets}"
-    deterministic = RunConfig(settings=given, runtime=RuntimeConfig(deterministic=True))
-    assert paced(deterministic, CorpusConfig()).startswith("steps")
-    # the samples of a run on a single tweet end it
-    assert paced(RunConfig(settings=given), CorpusConfig(overfit=0)).endswith("interval")
+
+def test_what_paces_evaluations_and_tweets(snapshot: SnapshotAssertion) -> None:
+    """By time only on a device, and tweets anywhere; unless a run must repeat or the user sets an interval."""
+
+    def paced(config: RunConfig, device: str, before: tuple[str, str], overfit: int | None = None) -> str:
+        training = with_settings(TrainingConfig(), {"pacing": before[0], "sample_pacing": before[1]})
+        found = _paced(training, config, replace(CPU, device=torch.device(device)), CorpusConfig(overfit=overfit))
+        return f"{device} {config.settings}, {' '.join(before)}: {found.pacing} {found.sample_pacing}"
+
+    presets = [("seconds", "seconds"), ("steps", "interval")]
+    settings: list[dict[str, Any]] = [{}, {"seed": 3}, {"eval_every": 10}, {"sample_every": 10}]
+    settings.append({"sample_every": 10, "seed": 3})
+    lines = [
+        paced(RunConfig(settings=given), device, before)
+        for device, before, given in product(("cpu", "cuda"), presets, settings)
+    ]
+    lines.append("deterministic: " + paced(RunConfig(runtime=RuntimeConfig(deterministic=True)), "cuda", presets[0]))
+    lines.append("a single tweet, whose samples end the run: " + paced(RunConfig(), "cuda", presets[0], 0))
+    assert "\n".join(lines) == snapshot
 
 
 # The filter of drafts -------------------------------------------------------------------------------------------------
