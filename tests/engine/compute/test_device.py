@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import torch
 
+from engine.compute import memory
 from engine.compute.device import Runtime, cpu_bfloat16_speedup
 from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.config.run import RuntimeConfig
@@ -106,3 +108,13 @@ def test_deterministic_kernels_are_used_until_another_runtime_is_applied() -> No
         runtime.apply()
         modes.append(torch.are_deterministic_algorithms_enabled())
     assert modes == [True, False]
+
+
+@pytest.mark.parametrize("num_frozen", [0, 9])
+def test_the_heap_is_frozen_during_a_run_unless_it_is_already(num_frozen: int) -> None:
+    with mock.patch.object(memory, "gc") as heap:
+        heap.get_freeze_count.return_value = num_frozen
+        with memory.heap_frozen():
+            assert heap.freeze.called == (num_frozen == 0)
+            assert not heap.unfreeze.called
+        assert heap.unfreeze.called == (num_frozen == 0)

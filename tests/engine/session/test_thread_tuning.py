@@ -126,10 +126,11 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
         initial_runtime(RunConfig(runtime=RuntimeConfig(device="cuda", precision="bfloat16")), None)
 
 
-def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
-    changes = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
+def test_another_path_precision_or_device_than_the_checkpoints_is_described() -> None:
+    changes = [{}, {"step_path": "plain"}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
     found = [computation_changes(checkpoint_info(**each), CPU, "fast") for each in changes]
-    assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
+    plain = "the fast path in place of the plain one"
+    assert found == ["", plain, "float32 in place of bfloat16", "cpu in place of cuda"]
 
 
 # A measurement --------------------------------------------------------------------------------------------------------
