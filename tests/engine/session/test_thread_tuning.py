@@ -127,7 +127,12 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
 
 
 def test_another_path_precision_or_device_than_the_checkpoints_is_described() -> None:
-    changes = [{}, {"step_path": "plain"}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
+    changes: list[dict[str, Any]] = [
+        {},
+        {"step_path": "plain"},
+        {"precision": "bfloat16"},
+        {"device": "cuda", "num_threads": 9},
+    ]
     found = [computation_changes(checkpoint_info(**each), CPU, "fast") for each in changes]
     plain = "the fast path in place of the plain one"
     assert found == ["", plain, "float32 in place of bfloat16", "cpu in place of cuda"]
