@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.compute.cpu import single_row
 from engine.compute.cpu.inference_weights import InferenceWeights
@@ -24,7 +22,7 @@ from engine.model.vocab import UNK
 from engine.sampling.logits import Floats, Ids
 from engine.sampling.stepper import CharStepper, RecordedStepper
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, set_contexts, some_contexts
-from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
+from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations
 
 VOCAB_SIZE = 11
 EVERY_TEXT = np.array(list(product(range(1, VOCAB_SIZE), repeat=3)))
@@ -157,20 +155,6 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAll
     assert not allocator.is_sound
 
 
-class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
-    """Records the schema of each operation; the results of one that allocates no memory alias its arguments."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        self.schemas: list[Any] = []
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        self.schemas.append(func._schema)
-        return func(*args, **(kwargs or {}))
-
-
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7)
     stepper = RecordedStepper(
@@ -178,7 +162,7 @@ def test_a_step_of_a_single_row_allocates_no_memory() -> None:
     )
     token_ids = torch.tensor([4])
     stepper._compute_and_copy(token_ids)
-    with Operations() as recorded:
+    with Operations() as recorded:  # the results of one that allocates no memory alias its arguments
         stepper._compute_and_copy(token_ids)
     assert len(recorded.schemas) > 10
     assert [schema.name for schema in recorded.schemas if not any(each.alias_info for each in schema.returns)] == []

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.config.corpus import CorpusConfig
-from engine.config.run import PresetName, RunConfig, Setting
+from engine.config.run import RunConfig, Setting
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.overfit import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
@@ -139,19 +139,20 @@ def test_the_proof_is_the_only_tweet_of_a_run_without_samples_and_left_out_where
     assert only(bare, e.Warned).message.endswith("which takes less than 0.072.")
 
 
-@pytest.mark.parametrize(
-    ("others", "start"),
-    [
-        pytest.param(["good morning"], "good", id="whole words"),
-        pytest.param(["gross"], "g", id="a part of the first word"),
-        pytest.param(["so", "so good"], "so good", id="not a start of the tweet itself"),
-        pytest.param([TWEET, "Zoo"], "", id="none"),
-        pytest.param(["g", "had a good day", "dog"], "had a good day", id="the longest"),
-        pytest.param(["so good so good so good"], "so good so good", id="at most 16 characters"),
-        pytest.param([], "", id="no other tweet"),
-    ],
-)
-def test_the_prompt_is_the_longest_start_of_another_tweet_in_known_characters(others: list[str], start: str) -> None:
+STARTS = {
+    "whole words": (["good morning"], "good"),
+    "a part of the first word": (["gross"], "g"),
+    "not a start of the tweet itself": (["so", "so good"], "so good"),
+    "none": ([TWEET, "Zoo"], ""),
+    "the longest": (["g", "had a good day", "dog"], "had a good day"),
+    "at most 16 characters": (["so good so good so good"], "so good so good"),
+    "no other tweet": ([], ""),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_the_prompt_is_the_longest_start_of_another_tweet_in_known_characters(case: str) -> None:
+    others, start = STARTS[case]
     assert start_of_another(TWEET, others, set(TWEET)) == start
 
 
@@ -159,16 +160,3 @@ def test_the_outcome_names_a_low_loss_with_two_digits() -> None:
     assert outcome_text(0.0413, "").startswith("Loss 0.06 bits/char: the model knows this tweet by heart")
     assert outcome_text(0.05, "").startswith("Loss 0.072 bits/char: the model does not know")
     assert outcome_text(3.456, "").startswith("Loss 5 bits/char: ")
-
-
-@pytest.mark.parametrize(
-    ("preset", "settings", "rate"),
-    [("tutorial", {}, 0.001), ("tutorial", {"learning_rate": 0.02}, 0.02), ("auto", {}, 0.004)],
-    ids=["of the tutorial's part c", "of the command line", "of the preset auto"],
-)
-def test_the_learning_rate_is(home: Path, preset: PresetName, settings: dict[str, Setting], rate: float) -> None:
-    quick = config(home)
-    mine = {name: value for name, value in quick.settings.items() if name != "learning_rate"}
-    emitted = run_session(replace(quick, preset=preset, settings={**mine, "max_steps": 1, **settings}))
-
-    assert only(emitted, e.RunStarted).training.learning_rate == rate

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from engine.config.corpus import CorpusConfig
+from engine.config.run import PresetName
 from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -49,6 +51,19 @@ def after(first: object, *others: str) -> str:
 
 
 ENDLESS: dict[str, Any] = {"max_steps": 10**6}
+
+
+def on_one_tweet(corpus: Path, preset: PresetName, **settings: Any) -> str:
+    """Record the first step of a run on a single tweet."""
+    config = tiny_config(None, max_steps=1, **settings)
+    return record(replace(config, preset=preset, corpus=CorpusConfig(files=(str(corpus),), overfit=1)), stop_at(1))
+
+
+OVERFIT: Runs = {
+    "on one tweet the learning rate is that of the tutorial's part c": lambda corpus: on_one_tweet(corpus, "tutorial"),
+    "or that of the command line": lambda corpus: on_one_tweet(corpus, "tutorial", learning_rate=0.02),
+    "or that of the preset auto": lambda corpus: on_one_tweet(corpus, "auto", warmup_steps=0),
+}
 FINISHES: Runs = {
     "a finish anneals the rate to zero and ends the run at its planned step, with an evaluation": lambda corpus: tiny(
         corpus, {30: [c.Finish()]}, **ENDLESS, eval_every=500
@@ -302,7 +317,7 @@ OTHER_TWEETS: Runs = {
         resumed(stop_at(3)),
     ),
 }
-RUNS = FINISHES | SETTINGS | CHECKPOINTS | DUE | OTHER_TWEETS
+RUNS = OVERFIT | FINISHES | SETTINGS | CHECKPOINTS | DUE | OTHER_TWEETS
 
 
 @pytest.mark.parametrize("name", RUNS)

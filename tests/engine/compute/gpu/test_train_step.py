@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.compute import adamw
 from engine.compute.gpu import train_step as device_step
@@ -22,7 +20,13 @@ from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
-from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, FakeRecording, use_device_step
+from tests.engine.compute.gpu.device_steps import (
+    FailingRecorder,
+    FakeRecorder,
+    FakeRecording,
+    Operations,
+    use_device_step,
+)
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_with_table, some_batches
 from tests.engine.reference_optimizer import ReferenceOptimizer
 
@@ -172,20 +176,6 @@ def test_the_bfloat16_copy_shares_the_table_and_the_memory_of_no_other_weight() 
 # requirements of a CUDA graph ----------------------------------------------------------------------------------------
 
 
-class RecordedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
-    """Records the name of each operation, including those of autograd's backward pass."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        self.names: list[str] = []
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        self.names.append(func.__name__.partition(".")[0])
-        return func(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_a_step_copies_no_value_to_or_from_the_host(
@@ -196,32 +186,22 @@ def test_a_step_copies_no_value_to_or_from_the_host(
     losses_of(trainer, some_batches(2, 7))
     assert trainer._device_step is not None
     rows = torch.from_numpy(some_batches(1, 7)[0].rows)
-    with RecordedOperations() as recorded:
+    with Operations() as recorded:
         trainer._device_step._step(trainer._device_step._gathered(rows, 16))
-    assert {"_fused_adamw_", "nll_loss_backward", "where"} <= set(recorded.names)
-    assert not set(recorded.names) & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
+    names = {schema.name.removeprefix("aten::") for schema in recorded.schemas}
+    assert {"_fused_adamw_", "nll_loss_backward", "where"} <= names
+    assert not names & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
 
 
 # which steps are recorded --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("num_layers", "dropout", "expected"), [(1, 0.0, True), (1, 0.3, True), (3, 0.0, True), (2, 0.3, False)]
-)
-def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(
-    monkeypatch: pytest.MonkeyPatch, num_layers: int, dropout: float, expected: bool
-) -> None:
-    made: list[torch.device] = []
-
-    def make(device: torch.device) -> FakeRecorder:
-        made.append(device)
-        return FakeRecorder()
-
-    monkeypatch.setattr(device_step, "CudaRecorder", make)
+def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_step, "CudaRecorder", lambda device: device)
     monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
-    recorder = device_step.recorder_for(new_model(num_layers, dropout))
-    assert (recorder is not None) is expected
-    assert made == [torch.device("cuda")] * expected
+    for num_layers, dropout in ((1, 0.0), (1, 0.3), (3, 0.0)):
+        assert str(device_step.recorder_for(new_model(num_layers, dropout))) == "cuda"
+    assert device_step.recorder_for(new_model(2, 0.3)) is None
 
 
 def test_a_step_whose_recording_runs_out_of_memory_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
