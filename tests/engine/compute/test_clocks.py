@@ -17,20 +17,6 @@ from tests.engine.helpers import TickingClock, losses, of_type, only, run_sessio
 from tests.fakes import FakeClock
 
 
-@given(st.lists(st.tuples(st.sampled_from(["pause", "resume"]), st.integers(0, 100))))
-def test_a_stopwatch_excludes_exactly_its_pauses(script: list[tuple[str, int]]) -> None:
-    clock = FakeClock()
-    stopwatch = Stopwatch(clock)
-    is_paused, expected, last = False, 0, 0.0
-    for call, seconds in script:
-        getattr(stopwatch, call)()
-        is_paused = call == "pause"
-        clock.advance(seconds)
-        expected += 0 if is_paused else seconds
-        assert stopwatch.seconds == expected >= last
-        last = stopwatch.seconds
-
-
 def test_the_throughput_ignores_steps_before_its_window_but_has_at_least_one_of_them() -> None:
     throughput, long_steps = Throughput(), Throughput()
     for index in range(100):

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.compute.gpu.buckets import bucket_length, padded_rows
-from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps, RecordingMemoryError
+from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps
 from engine.compute.gpu.resident_tweets import ResidentTweets, resident_tweets
-from engine.compute.memory import CudaAllocator, is_out_of_memory
+from engine.compute.memory import CudaAllocator
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.model.vocab import EOS, PAD, SPECIALS
@@ -156,20 +156,3 @@ def test_after_a_failed_recording_all_steps_run_eagerly_and_no_other_trainer_of_
     Visits(other).visit(3, *range(4))
 
     assert other.log == ["warm-up"] * 4
-
-
-def test_a_recording_that_runs_out_of_memory_is_tried_again(allocator: CudaAllocator) -> None:
-    recorder = FailingRecorder(NO_MEMORY, failing={2})
-    visits = Visits(recorder)
-    visits.visit(3, 0, 0, 0)
-    visits.visit(4, *[0] * WARM_UP_VISITS)
-    with pytest.raises(RecordingMemoryError) as raised:
-        visits.visit(4, 0)
-    assert is_out_of_memory(raised.value)
-    assert visits.steps.num_recorded == 0
-    assert recorder.log.count("discard") == 1
-
-    visits.visit(4, 0)
-
-    assert visits.steps.num_recorded == 1
-    assert allocator.is_sound
