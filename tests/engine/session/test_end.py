@@ -50,7 +50,9 @@ def run_paused_at_end(config: RunConfig, sent: list[c.Command]) -> list[e.Event]
 # The budget is used up ------------------------------------------------------------------------------------------------
 
 
-def test_a_run_paused_at_its_end_still_samples_and_saves(corpus: Path) -> None:
+def test_a_run_paused_at_its_end_still_samples_and_saves_and_a_stop_ends_it_for_the_reason_of_its_end(
+    corpus: Path,
+) -> None:
     sent: list[c.Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
 
     emitted = run_paused_at_end(tiny_config(corpus, max_steps=6), sent)
@@ -60,12 +62,8 @@ def test_a_run_paused_at_its_end_still_samples_and_saves(corpus: Path) -> None:
     expected = ["TweetSampled", "LadderSampled", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
     assert names(emitted)[over + 1 :] == expected
     assert max(event.step for event in emitted) == 6
-    assert_valid_stream(emitted)
-
-
-def test_a_stop_at_the_end_of_a_budget_ends_the_run_for_that_reason(corpus: Path) -> None:
-    emitted = run_paused_at_end(tiny_config(corpus, max_steps=6), [c.SampleNow()])
     assert only(emitted, e.RunFinished).reason == "max_steps"
+    assert_valid_stream(emitted)
 
 
 def test_a_run_that_is_paused_before_its_end_is_stopped_for_the_reason_of_the_stop(corpus: Path) -> None:
