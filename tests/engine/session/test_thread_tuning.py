@@ -14,7 +14,7 @@ import torch
 from syrupy.assertion import SnapshotAssertion
 from torch import Tensor
 
-from engine.compute import device, slowdown_detector
+from engine.compute import calibration, device, slowdown_detector
 from engine.compute.calibration import Calibration, Candidate
 from engine.config.run import RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
@@ -168,7 +168,10 @@ def is_due_after(tuner: ThreadTuner, seconds: float, *, is_small: bool = False) 
 
 
 @pytest.mark.parametrize("precision", BOTH)
-def test_a_measurement_changes_no_weight_optimizer_state_generator_or_later_step(precision: str) -> None:
+def test_a_measurement_changes_no_weight_optimizer_state_generator_or_later_step(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "SECONDS_PER_CANDIDATE", 0.0)  # the fewest rounds
     states = []
     for is_measured in (False, True):
         trainer, batches = trainer_with_all(precision)

@@ -27,7 +27,7 @@ from engine.training.schedule import COOLDOWN_SHARE, budget_used, exhausted_budg
 from tests.engine.compute.cpu.random_batches import Shape, random_batch, shapes
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 
-MANY = [tweet * times for tweet in small_tweets(50) for times in (1, 2, 3)]
+MANY = [tweet * times for tweet in small_tweets(24) for times in (1, 2, 3)]
 """More tweets than one batch has, of different lengths."""
 VOCAB = vocab_of(MANY)
 
@@ -113,7 +113,7 @@ def test_the_loss_of_a_batch_in_parts_and_of_an_evaluation_is_that_of_the_module
 ) -> None:
     monkeypatch.setattr(TextGenerator, "device", torch.device(device))  # "meta" stands for a GPU, without one
     monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_: tensor)
-    model, tweets = random_model(dropout=0.5).train(), encoded_with(VOCAB, small_tweets(50))
+    model, tweets = random_model(dropout=0.5).train(), encoded_with(VOCAB, small_tweets(24))
     batch, state = tweets.batch(np.arange(len(tweets))), torch.get_rng_state()
     expected = float(_by_forward(model)(batch))
 
