@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from engine.config.run import RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.errors import DeviceError
 from engine.protocol import events as e
-from engine.protocol.commands import Command
 from engine.session import thread_tuning
 from engine.session.thread_tuning import (
     FIRST_SECONDS,
@@ -37,6 +36,7 @@ from engine.training.trials import Trials
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.helpers import (
     CPU,
+    Script,
     TickingClock,
     assert_same_tensors,
     copy_of_state,
@@ -199,22 +199,15 @@ def test_after_a_change_of_precision_the_steps_are_those_of_a_trainer_in_it() ->
     assert_same_tensors(trainer.state(), other.state())
 
 
-def test_a_trial_is_timed_only_after_one_of_its_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_is_timed_only_after_one_of_its_shape() -> None:
     trainer, batches = trainer_with_all()
-    passes: list[tuple[int, ...]] = []
-    monkeypatch.setattr(trainer, "forward_backward", lambda batch: passes.append(batch.inputs.shape))
-    trials = Trials(trainer, batches, lambda: False)
-    timed: list[int] = []
-
-    def clock() -> float:
-        timed.append(len(passes))
-        return 0.0
-
-    for size in (1, 1, 2):
-        trials.run(Candidate(num_threads=1), size, clock)
-
-    assert timed == [1, 2, 2, 3, 4, 5]
-    assert passes[0] == passes[1] == passes[2] != passes[3] == passes[4]
+    trials, one = Trials(trainer, batches, lambda: False), Candidate(num_threads=1)
+    with mock.patch.object(trainer, "forward_backward") as compute:
+        for size, num_passes in ((1, 2), (1, 3), (2, 5)):
+            assert trials.run(one, size, lambda: float(compute.call_count))[1] == 1.0
+            assert compute.call_count == num_passes
+    shapes = [call.args[0].inputs.shape for call in compute.call_args_list]
+    assert shapes[0] == shapes[1] == shapes[2] != shapes[3] == shapes[4]
 
 
 def test_the_first_measurement_waits_for_whole_batches_but_not_for_ever_and_is_due_again_if_abandoned() -> None:
@@ -234,18 +227,13 @@ def test_the_first_measurement_waits_for_whole_batches_but_not_for_ever_and_is_d
     assert is_due_after(tuner, RETRY_SECONDS)
 
 
-def test_where_memory_runs_out_the_runtime_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_memory_runs_out_the_runtime_stays() -> None:
     trainer, batches = trainer_with_all()
     tuner = tuner_of(batches, (1,), BOTH)
 
-    def full(_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory.")
+    with mock.patch.object(trainer, "forward_backward", side_effect=torch.OutOfMemoryError("CUDA out of memory.")):
+        assert tuner.retune(trainer, CPU, lambda: False) == (replace(CPU, tuning="measured"), 1.0)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer, "forward_backward", full)
-        chosen, ratio = tuner.retune(trainer, CPU, lambda: False)
-
-    assert (chosen, ratio) == (replace(CPU, tuning="measured"), 1.0)
     assert not tuner.should_measure
 
 
@@ -290,23 +278,33 @@ def on(config: RunConfig, **runtime: Any) -> RunConfig:
     return replace(config, runtime=RuntimeConfig(**{"device": "cpu", **runtime}))
 
 
-def test_threads_and_precision_of_the_start_and_as_measured_are_in_events_and_files(
+def test_threads_and_precision_of_the_start_as_measured_and_at_another_speed_are_in_events_and_files(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretend(monkeypatch, {1: 200.0, 2: 100.0}, bfloat16=1.5)
+    speeds: Speeds = {1: 200.0, 2: 100.0}
+    pretend(monkeypatch, speeds, bfloat16=1.5)
+    measure_after_every_step(monkeypatch)
     monkeypatch.setattr(thread_tuning, "FIRST_SECONDS", 0.01)
 
-    emitted = run_session(on(tiny_config(corpus)), clock=TickingClock(0.002))
+    def another_process(event: e.Event) -> tuple[()]:
+        if event.step == 6:
+            speeds[1] = 10.0
+        return ()
+
+    emitted = run_session(on(tiny_config(corpus)), on_event=another_process, clock=TickingClock(0.001))
 
     assert_valid_stream(emitted)
-    changed = only(emitted, e.ThreadsChanged)
-    assert 0 < changed.step < 12
-    assert (changed.num_threads, changed.precision) == (1, "bfloat16")
-    assert changed.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
-    assert (latest().num_threads, latest().precision, latest().tuning) == (1, "bfloat16", "measured")
     started, saved = only(emitted, e.RunStarted), json.loads(find_run("tiny").config_path.read_text())
     assert (started.num_threads, started.precision, started.tuning) == (2, "float32", "due")
     assert (saved["num_threads"], saved["precision"]) == (2, "float32")
+    measured, later = of_type(emitted, e.ThreadsChanged)
+    assert 0 < measured.step < later.step == 6
+    assert (measured.num_threads, measured.precision, later.num_threads) == (1, "bfloat16", 2)
+    assert measured.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
+    assert later.message == "bfloat16 on 2 threads in place of bfloat16 on 1, 10.0 times as fast"
+    assert (latest().num_threads, latest().precision, latest().tuning) == (2, "bfloat16", "measured")
+    assert torch.get_num_threads() == 2
+    assert list(losses(emitted)) == list(range(1, 13))
 
 
 def test_a_run_stopped_before_the_measurement_measures_when_resumed_and_one_that_changes_nothing_is_saved(
@@ -319,46 +317,22 @@ def test_a_run_stopped_before_the_measurement_measures_when_resumed_and_one_that
     assert "\n\n".join(parts) == snapshot
 
 
-def test_another_speed_during_a_run_changes_the_threads_which_is_reported_and_saved(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    speeds: Speeds = {1: 100.0, 2: 150.0}
-    pretend(monkeypatch, speeds)
-    measure_after_every_step(monkeypatch)
-
-    def another_process(event: e.Event) -> Iterator[Command]:
-        if event.step == 4:
-            speeds[2] = 10.0
-        yield from ()
-
-    config = on(tiny_config(corpus), precision="float32")
-    emitted = run_session(config, on_event=another_process, clock=TickingClock(0.001))
-
-    changed = only(emitted, e.ThreadsChanged)
-    assert (changed.step, changed.num_threads) == (4, 1)
-    assert changed.message == "float32 on 1 thread in place of float32 on 2, 10.0 times as fast"
-    assert torch.get_num_threads() == latest().num_threads == 1
-    assert list(losses(emitted)) == list(range(1, 13))
-
-
 def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measure_after_every_step(monkeypatch)
     config = on(tiny_config(corpus, seed=11, dropout=0.3, sample_every=4))
-    runs = []
-    for number, faster in enumerate((1, 2)):
-        pretend(monkeypatch, {faster: 900.0, 3 - faster: 100.0}, bfloat16=2.0)
-        runs.append(run_session(replace(config, run_name=f"run-{number}")))
-        started = only(runs[-1], e.RunStarted)
-        assert (started.num_threads, started.precision, started.tuning) == (1, "float32", "fixed")
-    assert losses(runs[0]) == losses(runs[1])
-    first, second = ([tweet.text for tweet in of_type(emitted, e.TweetSampled)] for emitted in runs)
-    assert first == second
 
-    run_session(replace(config, run_name="half"), stop_at(5))
-    resumed = run_session(on(resume_config("half")))
-    assert not of_type(resumed, e.ThreadsChanged)
-    assert only(resumed, e.RunStarted).tuning == "fixed"
-    assert losses(resumed) == {step: loss for step, loss in losses(runs[0]).items() if step > 5}
+    def run(config: RunConfig, faster: int, script: Script | None = None) -> tuple[object, dict[int, float], list[str]]:
+        pretend(monkeypatch, {faster: 900.0, 3 - faster: 100.0}, bfloat16=2.0)
+        emitted = run_session(config, script)
+        started = only(emitted, e.RunStarted)
+        assert (started.num_threads, started.precision, started.tuning) == (1, "float32", "fixed")
+        return started.model, losses(emitted), [tweet.text for tweet in of_type(emitted, e.TweetSampled)]
+
+    first = run(config, 1)
+    assert run(replace(config, run_name="again"), 2) == first
+    run(replace(config, run_name="half"), 1, stop_at(5))
+    _, resumed, _ = run(on(resume_config("half")), 2)
+    assert resumed == {step: loss for step, loss in first[1].items() if step > 5}
 
 
 @pytest.mark.parametrize(("before", "threads"), [(2, 0), (4, 0), (2, 1)], ids=["kept", "fewer cores", "set"])
