@@ -301,3 +301,8 @@ def losses(stream: Iterable[Event]) -> dict[int, float]:
         for event in of_type(stream, events.StepsFinished)
         for step, loss in enumerate(event.train_losses, start=event.first_step)
     }
+
+
+def rates(stream: Iterable[Event]) -> dict[int, float]:
+    """Return the learning rate of each step, of a run with one step per event."""
+    return {event.step: event.learning_rate for event in of_type(stream, events.StepsFinished)}

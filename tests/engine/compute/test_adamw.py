@@ -1,4 +1,4 @@
-"""`FusedAdamW` equals torch's AdamW, and does not import torch's compiler."""
+"""`FusedAdamW` equals torch's AdamW."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ from engine.model.gru import TextGenerator
 
 
 def new_model() -> TextGenerator:
-    """Return a model with the same random weights each time."""
     torch.manual_seed(1)
     return TextGenerator(9, 5, 7, 2)
 
 
 def state_of(optimizer: torch.optim.AdamW, model: TextGenerator) -> dict[str, Tensor]:
-    """Return the optimizer state of torch's optimizer, as `optimizer.KEY.NAME` of a checkpoint."""
     named = model.named_parameters()
     return {f"{key}.{name}": value for name, each in named for key, value in optimizer.state[each].items()}
 
 
-@pytest.mark.parametrize("has_rate_on_device", [False, True])
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize(("has_rate_on_device", "weight_decay"), [(False, 0.0), (True, 0.1)])
 @pytest.mark.parametrize("ignores_found_inf", [False, True])
 def test_weights_and_state_equal_those_of_torchs_optimizer_in_skipped_steps_too(
     monkeypatch: pytest.MonkeyPatch, *, weight_decay: float, has_rate_on_device: bool, ignores_found_inf: bool

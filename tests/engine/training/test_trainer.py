@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -265,7 +265,6 @@ def numbers(first: int, count: int) -> tuple[list[float], list[float]]:
     return [float(n) for n in range(first, first + count)], [-float(n) for n in range(first, first + count)]
 
 
-@settings(max_examples=20)
 @given(counts=st.lists(st.integers(0, CAPACITY + 100), max_size=4))
 def test_each_step_is_drained_once_and_in_order_however_many_there_are(counts: list[int]) -> None:
     history, first = LossBuffer(CPU.device), 0

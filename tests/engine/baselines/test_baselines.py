@@ -1,22 +1,28 @@
-"""The n-gram baselines equal a naive implementation with dictionaries."""
+"""The n-gram baselines equal a naive implementation; an entry of their cache is exact, and a damaged one a miss."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.baselines import contexts, counting, ngrams
+from engine.baselines import cache, contexts, counting, ngrams
+from engine.baselines.cache import MAX_ENTRIES
 from engine.baselines.ngrams import baseline_bits
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.protocol.stage import OnProgress, no_progress
+from engine.storage import atomic_write
+from engine.storage.folders import cache_folder
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
+from tests.fakes import BrokenDisk
 
 ORDERS = range(1, 8)
 tiny_corpora = partial(st.lists, st.text("abcdé 寿", min_size=1, max_size=9), min_size=1, max_size=12)
@@ -75,7 +81,6 @@ def assert_equals_naive(
         assert found[name_of(order)] == pytest.approx(expected, abs=1e-9)
 
 
-@settings(max_examples=60)
 @given(
     train=tiny_corpora(),
     held_out=tiny_corpora(),
@@ -111,3 +116,56 @@ def test_a_vocabulary_too_large_to_pack_an_n_gram_into_64_bits_is_counted_exactl
     vocab = Vocab(map(chr, range(0x4E00, 0x4E00 + 5000)))
     assert len(vocab) ** 7 > 2**64
     assert_equals_naive(tweets, tweets[5:15], vocab)
+
+
+# The cache ------------------------------------------------------------------------------------------------------------
+
+
+BITS = {"uniform": 6.93, "unigram": 4.7738032751588, "witten_bell_2": 3.1}
+NAMES = tuple(BITS)
+
+
+def entries() -> list[Path]:
+    return sorted((cache_folder() / "baselines").glob("*"))
+
+
+def test_an_entry_is_loaded_as_it_was_stored_by_its_key_and_names() -> None:
+    assert cache.load("key", NAMES) is None
+    cache.store("key", BITS)
+    assert cache.load("key", NAMES) == BITS
+    assert cache.load("other", NAMES) is None
+    assert cache.load("key", (*NAMES, "witten_bell_3")) is None
+
+
+def test_a_changed_byte_is_a_miss_and_so_is_a_cut() -> None:
+    cache.store("key", BITS)
+    [path] = entries()
+    content = path.read_bytes()
+    for position in range(0, len(content), 3):
+        changed = bytes([content[position] ^ 1])
+        for damaged in (content[:position], content[:position] + changed + content[position + 1 :]):
+            path.write_bytes(damaged)
+            assert cache.load("key", NAMES) is None
+    cache.store("key", BITS)
+    assert cache.load("key", NAMES) == BITS
+
+
+def test_the_least_recently_used_entries_are_deleted() -> None:
+    for number in range(MAX_ENTRIES):
+        cache.store(f"key{number}", BITS)
+    for age, path in enumerate(entries()):
+        os.utime(path, (age, age))
+    oldest = entries()[0].stem
+    assert cache.load(oldest, NAMES) == BITS
+
+    cache.store("another", BITS)
+
+    assert len(entries()) == MAX_ENTRIES
+    assert cache.load(oldest, NAMES) == BITS
+
+
+def test_a_full_disk_leaves_no_entry_and_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic_write, "os", BrokenDisk(breaks_at=0))
+    cache.store("key", BITS)
+    assert entries() == []
+    assert cache.load("key", NAMES) is None
