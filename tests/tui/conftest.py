@@ -1,10 +1,11 @@
-"""The screen under test: a `TweetgenApp` over a scripted session, and waiting for what it shows."""
+"""The screen under test: a `TweetgenApp` over a scripted session, waiting for what it shows, and its text."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,30 +18,43 @@ from textual.screen import Screen
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import TweetgenError
-from tests.fakes import FakeSession
+from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
 from tui.run.engine_bridge import EngineBridge, Session
 from tui.run.view import RunView
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
+from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferencesStore
+from tui.terminal import frame_pacing
 
 DEADLINE_SECONDS = 30.0
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
+"""A short run with one tweet."""
 
 
 async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
     """Let the app work until `condition` holds; fail after the deadline."""
     end = time.monotonic() + DEADLINE_SECONDS
+    pause = 0.005
     while not condition():
         assert time.monotonic() < end, f"timed out: {what}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(pause)
+        pause = min(1.5 * pause, 0.05)  # looking at the screen takes a millisecond or more of the app's time
 
 
 def screen_text(app: App[Any]) -> str:
     """Return what the terminal would show, as plain text."""
     lines = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+def text_of(app: App[Any], selector: str = "#box") -> str:
+    """Return the part of the terminal's text where a widget is, by default the dialog, without blanks at line ends."""
+    region = app.screen.query_one(selector).region
+    lines = app.screen._compositor.render_strips()[region.y : region.bottom]
+    return "\n".join(strip.crop(region.x, region.right).text.rstrip() for strip in lines)
 
 
 async def shows(app: App[Any], *words: str) -> None:
@@ -82,6 +96,18 @@ class Stage:
         self.apps.append(TweetgenApp(config, bridge, history, entries, self.check, store=store))
         return self.apps[-1]
 
+    @asynccontextmanager
+    async def running(
+        self, session: FakeSession | None = None, size: tuple[int, int] = (80, 24), **options: Any
+    ) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession]]:
+        """Run an app until the first tweet of its session has come; `options` are those of `app`."""
+        session = session or FakeSession(SCRIPT)
+        app = self.app(session, **options)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await wait_until(lambda: app.summary_view.num_tweets, "the first tweet")
+            await opened(app, MainScreen)
+            yield app, pilot, session
+
     def check(self, config: RunConfig) -> CorpusPreview | None:
         """Raise the error, or return the preview, that was set for the file of a run."""
         assert config.corpus is not None
@@ -103,6 +129,13 @@ def _no_pause_after_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 def _toasts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no toast vanish before a slow test looks at it."""
     monkeypatch.setattr(App, "NOTIFICATION_TIMEOUT", 1000.0)
+
+
+@pytest.fixture(autouse=True)
+def _panels_draw_at_each_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw plot and feed as soon as there is something new: tests wait for what they show."""
+    monkeypatch.setitem(frame_pacing.SECONDS, "plot", 0.0)
+    monkeypatch.setitem(frame_pacing.SECONDS, "feed", 0.0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.protocol.events import TweetSampled
 from tests.fakes import tweet_sampled
 from tests.tui.conftest import wait_until
-from tests.tui.widgets.feed.test_tweet_feed import FeedApp, ends_with, feed_of, numbered, shown_lines, view_of
+from tests.tui.widgets.feed.feed_app import FeedApp, ends_with, feed_of, numbered, shown_lines, view_of
 from tui.widgets.feed.layout import SELECTED_GLYPH
 from tui.widgets.feed.tweet_feed import TweetFeed
 
