@@ -26,7 +26,7 @@ from tui.widgets.panels import Panels
 from tui.widgets.stage_hint import report_lines
 
 REPORT = (
-    "happy.csv, sentiment140: 10,001 of 20,000 rows kept",
+    "happy.csv, csv: 10,001 of 20,000 rows kept",
     "  column 6 (text): the longest; 12 lines read as Windows-1252",
     "dropped: 9,000 labelled sad, 999 duplicate",
 )

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from unittest.mock import ANY
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands, events
-from tests.fakes import FakeSession, run_started, steps_finished, text_completed, tweet_sampled
-from tests.tui.conftest import Stage, press, screen_text, shows, toasted, toasts, wait_until
+from tests.fakes import FakeSession, run_started, steps_finished, text_completed
+from tests.tui.conftest import SCRIPT, Stage, screen_text, shows, text_of, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.formatting.chances import shown_char
-from tui.screens.main.screen import MainScreen
+from tui.process.outcome import Outcome
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.completions import Completions
+from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.key_bar import KeyBar
-
-SIZE = (80, 24)
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 
 
 def test_the_same_line_is_requested_again_at_other_settings_or_on_demand_only() -> None:
@@ -59,15 +60,16 @@ def test_the_label_of_a_character_is_visible_and_safe(char: str, label: str) -> 
     assert shown_char(char) == label
 
 
-async def opened(app: TweetgenApp, press_key: Callable[[str], object]) -> MainScreen:
-    """Wait for the script's end and open the line."""
-    await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-    screen = app.screen
-    assert isinstance(screen, MainScreen)
-    await press_key("p")  # type: ignore[misc] # the pilot's
-    await shows(app, "temp 0.80")
-    await wait_until(lambda: isinstance(app.focused, Input), "the focus")
-    return screen
+@asynccontextmanager
+async def prompting(
+    stage: Stage, over: FakeSession | None = None, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession, PromptLine]]:
+    """Run an app up to its first tweet, and open the line."""
+    async with stage.running(over, size) as (app, pilot, session):
+        await pilot.press("p")
+        await shows(app, "temp 0.80")
+        await wait_until(lambda: isinstance(app.focused, Input), "the focus")
+        yield app, pilot, session, app.screen.query_one(PromptLine)
 
 
 def line(app: TweetgenApp) -> str:
@@ -75,25 +77,20 @@ def line(app: TweetgenApp) -> str:
 
 
 async def test_the_model_completes_the_line_even_while_paused_and_arrows_change_the_temperature(
-    stage: Stage,
+    stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-        await press(pilot, session, "space")
+    async with prompting(stage) as (app, pilot, session, _):
+        session.emit(events.Paused(step=3, elapsed_seconds=1.0))
         await wait_until(lambda: app.summary_view.phase == "paused")
-        await opened(app, pilot.press)
         await pilot.press(*"the cat")
         await wait_until(lambda: getattr(session.received[-1], "text", "") == "the cat")
-        await shows(app, "› the cat and on", "␣ ", "50%", "end ", "25%", "temp 0.80")
-        keys = "tab word → character enter sample ↑ ↓ temp ^r again ^x x-ray esc close"
-        assert screen_text(app).splitlines()[-1].split() == keys.split()
+        await shows(app, "› the cat and on", "50%")
+        assert text_of(app, "PromptLine") == snapshot
         await pilot.press("tab")
         await wait_until(lambda: line(app) == "the cat and")
         await pilot.press("right")
         await wait_until(lambda: line(app) == "the cat and ")
-        assert {type(command) for command in session.received[1:]} == {commands.CompleteText}
+        assert {type(command) for command in session.received} == {commands.CompleteText}
         await pilot.press("up")
         await shows(app, "temp 0.85")
         await wait_until(  # shown before it is received
@@ -109,10 +106,7 @@ async def test_the_model_completes_the_line_even_while_paused_and_arrows_change_
 
 
 async def test_the_completion_stays_while_the_model_learns_until_it_is_asked_for_again(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=(100, 24)) as pilot:
-        await opened(app, pilot.press)
+    async with prompting(stage, size=(100, 24)) as (app, pilot, session, _):
         await pilot.press(*"the cat")
         await shows(app, "› the cat and on", "temp 0.80", "step 3")
         asked = len(session.received)
@@ -126,10 +120,8 @@ async def test_the_completion_stays_while_the_model_learns_until_it_is_asked_for
 
 
 async def test_keys_type_letters_while_the_line_is_open_and_enter_submits_it(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(app, pilot.press)
+    async with prompting(stage) as (app, pilot, session, prompt):
+        screen = app.screen
         await pilot.press("q", "space", "g", "+", "-", "?", "K", "p", "c")
         await wait_until(lambda: line(app) == "q g+-?Kpc")
         assert app.screen is screen
@@ -140,21 +132,18 @@ async def test_keys_type_letters_while_the_line_is_open_and_enter_submits_it(sta
         prompted = [commands.SampleNow(prime="q g+-?Kpc", draw=draw) for draw in (0, 1)]
         assert sent == prompted, "each as its completion, and another completion after it"
         await pilot.press("escape")
-        await wait_until(lambda: not screen.sampling.prompt.is_open)
-        await wait_until(lambda: isinstance(screen.focused, TweetFeed), "the focus of the feed")
+        await wait_until(lambda: not prompt.is_open and isinstance(screen.focused, TweetFeed), "the feed")
         assert screen.query_one(KeyBar).display
         await pilot.press("g")
         await wait_until(lambda: session.received[-1] == commands.SampleNow(), "the command")
         await pilot.press("p")
-        await wait_until(lambda: screen.sampling.prompt.is_open)
+        await wait_until(lambda: prompt.is_open)
         assert line(app) == "q g+-?Kpc"
 
 
 async def test_a_line_that_cannot_be_submitted_says_why(stage: Stage) -> None:
-    session = FakeSession(SCRIPT, run_started(sampling=SamplingConfig(max_length=10)))
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await opened(app, pilot.press)
+    short = FakeSession(SCRIPT, run_started(sampling=SamplingConfig(max_length=10)))
+    async with prompting(stage, short) as (app, pilot, session, _):
         await pilot.press("a", "ß", "雪")
         await shows(app, "Not in the vocabulary: ß, 雪")
         await pilot.press("enter", "backspace", "backspace")
@@ -183,9 +172,8 @@ class SlowSession(FakeSession):
 
 async def test_only_the_answer_to_its_own_request_is_shown_and_a_refusal_in_the_line(stage: Stage) -> None:
     session = SlowSession()
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(app, pilot.press)
+    async with prompting(stage, session) as (app, pilot, _, _):
+        screen = app.screen
         await wait_until(lambda: session.asked and app.summary_view.step == 4, "the question")
         await pilot.press(*"abc")
         await wait_until(lambda: line(app) == "abc")
@@ -196,32 +184,23 @@ async def test_only_the_answer_to_its_own_request_is_shown_and_a_refusal_in_the_
         session.emit(text_completed("", request=first.request, step=10))
         await wait_until(lambda: len(session.asked) == 2)
         assert session.asked[1] == commands.CompleteText(text="abc", request=first.request + 1)
-        session.emit(
-            events.CommandRefused(
-                step=11, elapsed_seconds=1.0, command="CompleteText", title="t", detail="It has gone wrong.", hint=""
-            )
-        )
+        refusal = {"command": "CompleteText", "title": "t", "detail": "It has gone wrong.", "hint": ""}
+        session.emit(events.CommandRefused(step=11, elapsed_seconds=1.0, **refusal))
         await shows(app, "It has gone wrong.")
         assert app.screen is screen
 
 
 async def test_the_line_stays_open_after_the_end_of_the_run_and_what_is_typed_acts_on_nothing(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(app, pilot.press)
-        session.emit(
-            events.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
-        )
+    ended = events.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
+    async with prompting(stage) as (app, pilot, session, prompt):
+        session.emit(ended)
         await shows(app, "No model is running to complete the prompt.", "■ stopped: 9 steps in 0:01")
         await pilot.press(*"quick ", "enter")
         await toasted(app, "The run has ended; tweetgen-tui --resume")
         assert line(app) == "quick "
         await pilot.press("escape")
-        await wait_until(
-            lambda: not screen.sampling.prompt.is_open and isinstance(screen.focused, TweetFeed), "the feed"
-        )
+        await wait_until(lambda: not prompt.is_open and isinstance(app.screen.focused, TweetFeed), "the feed")
         await pilot.press("p")
         await wait_until(lambda: toasts(app)[-1].startswith("The run has ended"))
-        assert not screen.sampling.prompt.is_open
+        assert not prompt.is_open
         assert app.is_running
