@@ -8,16 +8,18 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Input
 
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import TweetgenError
+from engine.protocol.commands import Command
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
@@ -68,6 +70,38 @@ async def opened(app: App[Any], kind: type[Screen[Any]]) -> None:
     await wait_until(lambda: isinstance(app.screen, kind) and screen_text(app).strip(), kind.__name__)
 
 
+class Running(NamedTuple):
+    """A run on the screen."""
+
+    app: TweetgenApp
+    pilot: Pilot[Outcome]
+    session: FakeSession
+
+    async def press(
+        self,
+        *keys: str,
+        opens: type[Screen[Any]] | None = None,
+        shows: str | tuple[str, ...] = (),
+        lacks: str = "",
+        sends: Command | None = None,
+    ) -> None:
+        """Press keys, then wait for a screen on top, words on the terminal, no such words, and the last command."""
+        await self.pilot.press(*keys)
+        if opens is not None:
+            await opened(self.app, opens)
+        for word in (shows,) if isinstance(shows, str) else shows:
+            await wait_until(lambda word=word: word in screen_text(self.app), word)  # type: ignore[misc]
+        if lacks:
+            await wait_until(lambda: lacks not in screen_text(self.app), f"no {lacks}")
+        if sends is not None:
+            await wait_until(lambda: self.session.received[-1:] == [sends], f"{sends}")
+
+    async def type_into(self, text: str, *keys: str, **then: Any) -> None:
+        """Replace the text of the dialog's line, then press keys as `press` does."""
+        self.app.screen.query_one(Input).value = text
+        await self.press(*keys, **then)
+
+
 @dataclass
 class Stage:
     """Makes apps over sessions, and ends their threads."""
@@ -99,14 +133,14 @@ class Stage:
     @asynccontextmanager
     async def running(
         self, session: FakeSession | None = None, size: tuple[int, int] = (80, 24), **options: Any
-    ) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession]]:
+    ) -> AsyncIterator[Running]:
         """Run an app until the first tweet of its session has come; `options` are those of `app`."""
         session = session or FakeSession(SCRIPT)
         app = self.app(session, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
             await wait_until(lambda: app.summary_view.num_tweets, "the first tweet")
             await opened(app, MainScreen)
-            yield app, pilot, session
+            yield Running(app, pilot, session)
 
     def check(self, config: RunConfig) -> CorpusPreview | None:
         """Raise the error, or return the preview, that was set for the file of a run."""
