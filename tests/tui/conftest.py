@@ -90,11 +90,18 @@ class Running(NamedTuple):
         if opens is not None:
             await opened(self.app, opens)
         for word in (shows,) if isinstance(shows, str) else shows:
-            await wait_until(lambda word=word: word in screen_text(self.app), word)  # type: ignore[misc]
+            await wait_until(lambda word=word: word in self.text, word)  # type: ignore[misc]
         if lacks:
-            await wait_until(lambda: lacks not in screen_text(self.app), f"no {lacks}")
+            await wait_until(lambda: lacks not in self.text, f"no {lacks}")
         if sends is not None:
             await wait_until(lambda: self.session.received[-1:] == [sends], f"{sends}")
+
+    @property
+    def text(self) -> str:
+        """What the terminal would show, and after that the text of the dialog on top without line breaks."""
+        boxes = self.app.screen.query("#box")
+        dialog = text_of(self.app).replace("│", " ") if boxes else ""
+        return f"{screen_text(self.app)}\n{' '.join(dialog.split())}"
 
     async def type_into(self, text: str, *keys: str, **then: Any) -> None:
         """Replace the text of the dialog's line, then press keys as `press` does."""
@@ -132,12 +139,17 @@ class Stage:
 
     @asynccontextmanager
     async def running(
-        self, session: FakeSession | None = None, size: tuple[int, int] = (80, 24), **options: Any
+        self,
+        session: FakeSession | None = None,
+        size: tuple[int, int] = (80, 24),
+        *,
+        draws_toasts: bool = False,
+        **options: Any,
     ) -> AsyncIterator[Running]:
         """Run an app until the first tweet of its session has come; `options` are those of `app`."""
         session = session or FakeSession(SCRIPT)
         app = self.app(session, **options)
-        async with app.run_test(size=size, notifications=True) as pilot:
+        async with app.run_test(size=size, notifications=draws_toasts) as pilot:
             await wait_until(lambda: app.summary_view.num_tweets, "the first tweet")
             await opened(app, MainScreen)
             yield Running(app, pilot, session)
