@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from textual._compositor import Compositor
 from textual.app import App
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
@@ -20,16 +22,20 @@ from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import TweetgenError
 from engine.protocol.commands import Command
+from engine.protocol.events import Event
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
+from tui.process.threads import writers_have_ended
 from tui.run.engine_bridge import EngineBridge, Session
 from tui.run.view import RunView
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.screens.main.screen import MainScreen
+from tui.settings.keymap import key_named
 from tui.settings.store import PreferencesStore
 from tui.terminal import frame_pacing
+from tui.terminal.textual_private import update_screen
 
 DEADLINE_SECONDS = 30.0
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
@@ -70,6 +76,17 @@ async def opened(app: App[Any], kind: type[Screen[Any]]) -> None:
     await wait_until(lambda: isinstance(app.screen, kind) and screen_text(app).strip(), kind.__name__)
 
 
+async def idle() -> None:
+    """Wait until nothing is ready to run on this loop, and only timers and threads could make it so."""
+    while True:
+        await asyncio.sleep(0)
+        if not getattr(asyncio.get_running_loop(), "_ready", ()):
+            return
+
+
+CHARACTERS = {key_named(chr(code)): chr(code) for code in range(0x20, 0x7F)}
+
+
 class Running(NamedTuple):
     """A run on the screen."""
 
@@ -85,8 +102,14 @@ class Running(NamedTuple):
         lacks: str = "",
         sends: Command | None = None,
     ) -> None:
-        """Press keys, then wait for a screen on top, words on the terminal, no such words, and the last command."""
-        await self.pilot.press(*keys)
+        """Press keys one by one, each after all that the one before has caused.
+
+        Then wait for a screen on top, for words on the terminal, for no such words, and for the last command.
+        """
+        for key in keys:
+            name = key_named(key)
+            self.app.post_message(Key(name, CHARACTERS.get(name, key if len(key) == 1 else None)))
+            await self.settle()
         if opens is not None:
             await opened(self.app, opens)
         for word in (shows,) if isinstance(shows, str) else shows:
@@ -96,17 +119,59 @@ class Running(NamedTuple):
         if sends is not None:
             await wait_until(lambda: self.session.received[-1:] == [sends], f"{sends}")
 
-    @property
-    def text(self) -> str:
-        """What the terminal would show, and after that the text of the dialog on top without line breaks."""
-        boxes = self.app.screen.query("#box")
-        dialog = text_of(self.app).replace("│", " ") if boxes else ""
-        return f"{screen_text(self.app)}\n{' '.join(dialog.split())}"
-
     async def type_into(self, text: str, *keys: str, **then: Any) -> None:
         """Replace the text of the dialog's line, then press keys as `press` does."""
         self.app.screen.query_one(Input).value = text
+        await self.settle()
         await self.press(*keys, **then)
+
+    async def emit(self, *events: Event) -> None:
+        """Have the session emit events, and wait until they are on the screen."""
+        for event in events:
+            self.session.emit(event)
+        await self.settle()
+
+    async def resize(self, width: int, height: int) -> None:
+        """Give the terminal another size."""
+        await self.pilot.resize_terminal(width, height)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until keys, commands, events and work on threads have had all their effects, and these are drawn."""
+        before = None
+        while self.app.is_running:
+            await idle()
+            await wait_until(self._is_at_rest, "the end of commands, of work on threads and of typing ahead")
+            screens = self.app.screen_stack
+            for screen in screens:
+                if isinstance(screen, MainScreen):
+                    screen.tick()
+            await idle()
+            for screen in screens:
+                update_screen(screen)
+            await idle()
+            shown = screen_text(self.app)
+            if shown == before and self._is_at_rest():
+                return
+            before = shown
+
+    def _is_at_rest(self) -> bool:
+        bridge = self.app.bridge
+        session = getattr(bridge, "_session", None)
+        has_answered = not isinstance(session, FakeSession) or session.num_handled == getattr(bridge, "num_sent", 0)
+        return (
+            (has_answered or not bridge.is_alive)
+            and not getattr(bridge, "num_undrained", 0)
+            and all(worker.is_finished for worker in self.app.workers)
+            and self.app._typing_ahead._timer is None
+            and writers_have_ended(0.0)
+        ) or not self.app.is_running
+
+    @property
+    def text(self) -> str:
+        """What the terminal would show, and after that the text of the dialog on top without line breaks."""
+        dialog = text_of(self.app).replace("│", " ") if self.app.screen.query("#box") else ""
+        return f"{screen_text(self.app)}\n{' '.join(dialog.split())}"
 
 
 @dataclass
@@ -184,9 +249,27 @@ def _panels_draw_at_each_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(frame_pacing.SECONDS, "feed", 0.0)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_drawn_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute no partial updates of the terminal, which an app without one drops; `screen_text` draws the screen."""
+    render_update = Compositor.render_update
+
+    def only_pictures(compositor: Compositor, full: bool = False, **options: Any) -> Any:
+        return render_update(compositor, full=True, **options) if full else None
+
+    monkeypatch.setattr(Compositor, "render_update", only_pictures)
+
+
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Return a stage; every thread started on it ends with the test."""
+    send = EngineBridge.send
+
+    def counted(bridge: EngineBridge, command: Command) -> None:
+        setattr(bridge, "num_sent", getattr(bridge, "num_sent", 0) + 1)  # noqa: B010 - it has no such attribute
+        send(bridge, command)
+
+    monkeypatch.setattr(EngineBridge, "send", counted)
     stage = Stage()
     yield stage
     for bridge in (bridge for app in stage.apps for bridge in app.bridges):
