@@ -100,7 +100,7 @@ def _shown(at: Running) -> list[str]:
     screen = at.app.screen
     selectors = PANELS if isinstance(screen, MainScreen) else ("#box",)
     texts = [text_of(at.app, name) for name in selectors for widget in screen.query(name) if widget.region.area]
-    return [line for text in texts for line in text.splitlines() if line]
+    return [line for text in texts for line in text.splitlines() if line.strip("│ ")]
 
 
 def _short(value: Any) -> str:
