@@ -231,6 +231,15 @@ class Stage:
 
 
 @pytest.fixture(autouse=True)
+def _a_modern_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in a terminal with all colours and glyphs, whatever the tests are started in."""
+    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "LC_ALL", "LC_CTYPE", "SSH_CONNECTION", "TMUX", "STY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "en_US.UTF-8"}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
 def _no_pause_after_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drop no key that is pressed after a refusal: tests press faster than people."""
     monkeypatch.setattr(typing_ahead, "DROP_SECONDS", 0.0)
