@@ -144,7 +144,7 @@ class Running(NamedTuple):
             await wait_until(self._is_at_rest, "the end of commands, of work on threads and of typing ahead")
             screens = self.app.screen_stack
             for screen in screens:
-                if isinstance(screen, MainScreen):
+                if isinstance(screen, MainScreen) and screen.is_mounted:
                     screen.tick()
             await idle()
             for screen in screens:
@@ -200,6 +200,7 @@ class Stage:
         config = config or RunConfig()
         bridge = EngineBridge(config, lambda _config, _on_stage: next(sessions))
         self.apps.append(TweetgenApp(config, bridge, history, entries, self.check, store=store))
+        self.apps[-1].animation_level = "none"
         return self.apps[-1]
 
     @asynccontextmanager

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.protocol import events as e
 from engine.storage.folders import home as data_folder
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.fakes import FakeSession, run_started
-from tests.tui.conftest import SCRIPT, Running, Stage, wait_until
+from tests.tui.conftest import SCRIPT, Running, Stage
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
+from tui.widgets.checkpoints import table
 from tui.widgets.checkpoints.table import CheckpointTable
 
-NOW = time.time()
+NOW = datetime(2026, 11, 25, 15, 0).timestamp()  # noqa: DTZ001 - shown in local time, too
 STARTED = run_started(run="now")
 Entries = Callable[[], Iterable[CheckpointEntry]]
 
@@ -58,12 +62,11 @@ async def browsing(
 ) -> AsyncIterator[Browsing]:
     """Open the browser over a run whose script is on screen, and wait until the list has been read."""
     session = FakeSession((*SCRIPT, *script), STARTED)
-    async with stage.running(session, size, entries=entries, **options) as at:
-        await at.press("l", opens=CheckpointBrowser)
-        await wait_until(
-            lambda: "reading" not in str(at.app.screen.query_one("#box").border_title), "the end of reading"
-        )
-        yield Browsing(*at)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(table, "time", SimpleNamespace(time=lambda: NOW))
+        async with stage.running(session, size, entries=entries, **options) as at:
+            await at.press("l", opens=CheckpointBrowser)
+            yield Browsing(*at)
 
 
 def files(folder: Path) -> set[str]:

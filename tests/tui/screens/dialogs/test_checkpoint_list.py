@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
-import time
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints, list_checkpoints
 from engine.errors import StorageError
-from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import create_run_folder
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import run_started, tweet_sampled
-from tests.tui.conftest import Stage, text_of, wait_until
-from tests.tui.screens.dialogs.browser import Entries, browsing, entry
+from tests.tui.conftest import Running, Stage, text_of
+from tests.tui.screens.dialogs.browser import NOW, Browsing, Entries, browsing, entry
+from tests.tui.transcripts import Step, transcript
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
-from tui.screens.dialogs.checkpoint_load import LoadDialog
 from tui.screens.dialogs.compare import CompareDialog
-from tui.screens.main.screen import MainScreen
 from tui.widgets.checkpoints.table import COMPARED, CheckpointTable
 
 
@@ -32,17 +30,14 @@ async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
     folder = create_run_folder("first")
     folder.config_path.write_text("{}")
     info = checkpoint_info()
-    lines: list[e.Event] = [
-        run_started(corpus=info.corpus_name, vocab_size=len(info.vocab) + 4),
-        tweet_sampled("so sunny", 1),
-    ]
+    started = run_started(corpus=info.corpus_name, vocab_size=len(info.vocab) + 4)
+    lines: list[e.Event] = [started, tweet_sampled("so sunny", 1)]
     folder.journal_path.write_text("".join(e.to_json(line) + "\n" for line in lines))
     path = write_checkpoint(folder.checkpoint_path("best"), run="first")
-    os.utime(path, (time.time() - 330, time.time() - 330))
+    os.utime(path, (NOW - 330, NOW - 330))
     async with browsing(stage, list_checkpoints, size=(120, 40)) as at:
         await at.press(shows=("“so sunny” (step 1)", "6 min", "kB", "GRU 1 x 8", "from the run first"))
-        await at.pilot.resize_terminal(40, 12)
-        await wait_until(lambda: text_of(at.app).count("\n") == 11)
+        await at.resize(40, 12)
         await at.press(shows="“so sunny” (step 1)")
 
 
@@ -51,32 +46,33 @@ def failing() -> Iterator[CheckpointEntry]:
     raise StorageError("The folder can't be read.")
 
 
-@pytest.mark.parametrize(
-    ("entries", "keys", "words"),
-    [
-        (list, (), ("No checkpoints yet: s saves one",)),
-        (failing, (), ("The folder can't be read.",)),
-        (lambda: [entry("happy")], ("slash", *"zq"), ("No checkpoint matches.",)),
-        (
-            lambda: [entry("then/latest", step=0)],
-            (),
-            ("No checkpoints yet: s saves one", "0 by age", "/untrained shows 1 of step 0"),
-        ),
-    ],
-    ids=["empty", "an error", "no match", "all untrained"],
-)
-async def test_a_list_without_checkpoints_says_why(
-    stage: Stage, entries: Entries, keys: tuple[str, ...], words: tuple[str, ...]
-) -> None:
+def of_two() -> list[CheckpointEntry]:
+    return [entry(name, step=9, bits_per_char=2.0) for name in ("mine", "other")]
+
+
+PLAYS: dict[str, tuple[Entries, tuple[Step, ...]]] = {
+    "an empty list": (list, ("", "enter n delete R k = down end pagedown")),
+    "an error while it is read": (failing, ("",)),
+    "a filter without a match": (lambda: [entry("happy")], ("/ z q", "escape")),
+    "all untrained": (lambda: [entry("then/latest", step=0)], ("", "/ u n t r a i n e d")),
+    "headings are not selectable": (
+        lambda: [entry("mine"), entry("now/best", step=9), entry("then/best", step=9)],
+        ("", "down", "down", "down", "home"),
+    ),
+    "figures in the unit of the screen": (of_two, ("", "escape", "b l", "= down =")),
+}
+
+
+def current(at: Running) -> str:
+    is_open = any(isinstance(screen, CheckpointBrowser) for screen in at.app.screen_stack)
+    return f"{Browsing(*at).names}, at {Browsing(*at).current or 'none'}" if is_open else "closed"
+
+
+@pytest.mark.parametrize("claim", PLAYS)
+async def test_the_list_is_shown_as_recorded(stage: Stage, claim: str, snapshot: SnapshotAssertion) -> None:
+    entries, steps = PLAYS[claim]
     async with browsing(stage, entries) as at:
-        await at.press(*keys, shows=words)
-        await at.press("escape") if keys else None
-        for key in ("enter", "n", "delete", "R", "k", "=", "down", "end", "pagedown") if entries is list else ():
-            await at.press(key)
-        assert isinstance(at.app.screen, CheckpointBrowser)
-        if "untrained" in words[-1]:
-            await at.press("slash", *"untrained", lacks="of step 0")
-            assert at.names == ["then/latest"]
+        assert await transcript(at, *steps, note=current) == snapshot
 
 
 async def test_the_equals_sign_marks_one_and_shows_it_beside_another(stage: Stage, snapshot: SnapshotAssertion) -> None:
@@ -88,31 +84,20 @@ async def test_the_equals_sign_marks_one_and_shows_it_beside_another(stage: Stag
         rows = at.app.screen.query(".row")
         differs = {str(row.query(Static).first().render()): row.has_class("differs") for row in rows}
         assert (differs["step"], differs["validation bits/char"], differs["model"]) == (True, False, False)
-        await at.pilot.resize_terminal(120, 60)
+        await at.resize(120, 60)
         await at.press(lacks="scroll")
         assert text_of(at.app) == snapshot
-        await at.pilot.resize_terminal(40, 12)
+        await at.resize(40, 12)
         await at.press("escape", opens=CheckpointBrowser, lacks=COMPARED)
 
 
-async def test_right_and_left_sort_by_the_columns_and_a_slash_filters(stage: Stage, saved: Path) -> None:
-    async with browsing(stage, iterate_checkpoints) as at:
-        await at.press(shows=("▲ age", "saved by name · 2", "this run, now · 3"))
-        columns = [("name", "new"), ("step", "new"), ("loss", "old"), ("size", "new"), ("age", "new")]
-        titles = {"name": "name ▲", "step": "▼ step", "loss": "▲ bits/char", "size": "▼ size", "age": "▲ age"}
-        for key, order, first in [("right", *each) for each in columns] + [("left", *each) for each in columns[-2::-1]]:
-            await at.press(key, shows=(f"5 by {order}", titles[order]))
-            assert next(name for name in at.names if "/" not in name) == first
-            assert at.current == "new"
-        await at.press("slash", *"step-7", shows="1 of 5")
-        assert at.names == ["now/step-7"]
-        await at.press("escape", lacks="1 of 5")
-        assert len(at.names) == 5
-        assert at.app.screen.query_one("#filter", Input).display is False
-        await at.press("slash", *"old", "enter")
-        await wait_until(lambda: at.names == ["old"] and not isinstance(at.app.focused, Input), "the end of the filter")
-        await at.press("enter", opens=LoadDialog)
-        await at.press("enter", sends=c.LoadCheckpoint(name="old"))
+async def test_right_and_left_sort_by_the_columns_and_a_slash_filters(
+    stage: Stage, saved: Path, snapshot: SnapshotAssertion
+) -> None:
+    steps = (*["right"] * 5, *["left"] * 4, "/ s t e p - 7", "escape", "/ o l d", "enter", "enter", "enter")
+    async with browsing(stage, iterate_checkpoints, size=(60, 14)) as at:
+        recorded = await transcript(at, *steps, note=current)
+        assert re.sub(r"[\d.]+ kB", "N kB", recorded) == snapshot
 
 
 def many() -> list[CheckpointEntry]:
@@ -129,8 +114,7 @@ async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_colum
 ) -> None:
     async with browsing(stage, many) as at:
         for size in ((40, 12), (80, 24), (120, 40), (200, 60)):
-            await at.pilot.resize_terminal(*size)
-            await wait_until(lambda: at.app.screen.size == size)  # noqa: B023 - awaited at once
+            await at.resize(*size)
             await at.press(shows=("496 by age", "/untrained shows 4 of step 0", "saved by name · 20"))
             for key in ("end", "pageup", "up", "home"):
                 await at.press(key)
@@ -147,25 +131,9 @@ async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_colum
             await at.press("home")
 
 
-async def test_the_headings_of_groups_are_not_selectable(stage: Stage) -> None:
-    entries = [entry("mine"), entry("now/best", step=9), entry("then/best", step=9)]
-    async with browsing(stage, lambda: entries) as at:
-        await at.press(shows=("saved by name · 1", "this run, now · 1", "other runs · 1"))
-        for key, name in (("down", "now/best"), ("down", "then/best"), ("down", "then/best"), ("home", "mine")):
-            await at.press(key)
-            assert at.current == name
+async def test_a_click_selects_a_checkpoint_and_on_a_heading_nothing(stage: Stage) -> None:
+    async with browsing(stage, lambda: [entry("mine"), entry("now/best", step=9)]) as at:
         heading = next(y for y, line in enumerate(at.text.splitlines()) if "this run, now" in line)
-        top = at.table.region.y
         for below, name in ((0, "mine"), (1, "now/best")):
-            await at.pilot.click(CheckpointTable, offset=(5, heading - top + below))
+            await at.pilot.click(CheckpointTable, offset=(5, heading - at.table.region.y + below))
             assert at.current == name
-
-
-async def test_the_figures_are_in_the_unit_of_the_screen(stage: Stage) -> None:
-    entries = [entry(name, step=9, last_eval_step=9, bits_per_char=2.0) for name in ("mine", "other")]
-    async with browsing(stage, lambda: entries) as at:
-        await at.press(shows=("bits/char", "2.00", "bits/char: train (last step) 4.69, validation 2.00"))
-        await at.press("escape", opens=MainScreen)
-        await at.press("b", "l", opens=CheckpointBrowser)
-        await at.press(shows=("nats/char", "1.386", "nats/char: train (last step) 3.250, validation 1.386"))
-        await at.press("=", "down", "=", shows=("train (last", "step) nats/char", "validation", "1.386"))
