@@ -164,6 +164,7 @@ class Running(NamedTuple):
             and not getattr(bridge, "num_undrained", 0)
             and all(worker.is_finished for worker in self.app.workers)
             and self.app._typing_ahead._timer is None
+            and not self.app.animator._animations
             and writers_have_ended(0.0)
         ) or not self.app.is_running
 
