@@ -105,6 +105,8 @@ def _shown(at: Running) -> list[str]:
 
 def _short(value: Any) -> str:
     """Return a value as Python writes it, without fields that have their default or are random."""
+    if isinstance(value, tuple) and len(value) > 6:
+        return f"({value[0]!r}, … {len(value)} values)"
     if not is_dataclass(value):
         return repr(value)
     shown = [
