@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import pytest
 from textual._compositor import Compositor
+from textual._context import visible_screen_stack
 from textual.app import App
 from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widgets import Input
 
 from engine.config.run import RunConfig
@@ -52,16 +54,24 @@ async def wait_until(condition: Callable[[], object], what: str = "the condition
         pause = min(1.5 * pause, 0.05)  # looking at the screen takes a millisecond or more of the app's time
 
 
+def drawn(app: App[Any]) -> list[Strip]:
+    """Return what the terminal would show, with what a dialog does not cover."""
+    token = visible_screen_stack.set(app._background_screens)
+    try:
+        return app.screen._compositor.render_strips()
+    finally:
+        visible_screen_stack.reset(token)
+
+
 def screen_text(app: App[Any]) -> str:
     """Return what the terminal would show, as plain text."""
-    lines = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+    return "\n".join(strip.text for strip in drawn(app))
 
 
 def text_of(app: App[Any], selector: str = "#box") -> str:
     """Return the part of the terminal's text where a widget is, by default the dialog, without blanks at line ends."""
     region = app.screen.query_one(selector).region
-    lines = app.screen._compositor.render_strips()[region.y : region.bottom]
+    lines = drawn(app)[region.y : region.bottom]
     return "\n".join(strip.crop(region.x, region.right).text.rstrip() for strip in lines)
 
 
@@ -150,7 +160,7 @@ class Running(NamedTuple):
             for screen in screens:
                 update_screen(screen)
             await idle()
-            shown = screen_text(self.app)
+            shown = drawn(self.app)
             if shown == before and self._is_at_rest():
                 return
             before = shown
@@ -262,7 +272,7 @@ def _panels_draw_at_each_tick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_drawn_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compute no partial updates of the terminal, which an app without one drops; `screen_text` draws the screen."""
+    """Compute no updates of the terminal, which an app without one drops; `screen_text` draws the screen."""
     render_update = Compositor.render_update
 
     def only_pictures(compositor: Compositor, full: bool = False, **options: Any) -> Any:

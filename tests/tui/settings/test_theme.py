@@ -12,7 +12,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage
+from tests.tui.conftest import Stage, drawn
 from tui.app.app import TweetgenApp
 from tui.settings.theme import (
     COLOUR_BLIND_THEME,
@@ -62,7 +62,7 @@ Pair = tuple[str, Style]
 def pairs(app: TweetgenApp, selector: str) -> set[Pair]:
     """Return the words of a widget with their styles as drawn."""
     region = app.screen.query_one(selector).region
-    strips = app.screen._compositor.render_strips()[region.y : region.bottom]
+    strips = drawn(app)[region.y : region.bottom]
     return {
         (text, style)
         for strip in strips

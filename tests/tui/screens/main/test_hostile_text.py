@@ -22,7 +22,7 @@ from engine.config.run import RunConfig, TrainingConfig
 from engine.protocol import events as e
 from tests import hostile
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import Running, Stage, opened, wait_until
+from tests.tui.conftest import Running, Stage, drawn, opened, wait_until
 from tests.tui.screens.dialogs.browser import entry
 from tui.run.branching import OverlayCurve
 from tui.run.series.series import Series
@@ -48,7 +48,7 @@ SCROLL_BAR = {"grab", "release", "scroll_up", "scroll_down"}
 
 def assert_harmless(at: Running) -> None:
     """Check each segment: no control character, no action, no link."""
-    for text, style, control in (segment for strip in at.app.screen._compositor.render_strips() for segment in strip):
+    for text, style, control in (segment for strip in drawn(at.app) for segment in strip):
         assert control is None
         assert hostile.obeyed(text) == [], ascii(text)
         if style is not None:
