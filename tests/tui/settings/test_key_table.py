@@ -107,18 +107,21 @@ def pause_twice_at_once(at: Running) -> None:
     at.app.screen.steering.action_pause()
 
 
-def raise_the_temperature_100_times(at: Running) -> None:
+async def change_the_temperature(at: Running, direction: int) -> None:
+    """Change it 100 times, and forget the commands."""
     assert isinstance(at.app.screen, MainScreen)
     for _ in range(100):
-        at.app.screen.steering.action_temperature(1)
+        at.app.screen.steering.action_temperature(direction)
+    await at.settle()
     at.session.received.clear()
 
 
-def lower_it_100_times(at: Running) -> None:
-    assert isinstance(at.app.screen, MainScreen)
-    for _ in range(100):
-        at.app.screen.steering.action_temperature(-1)
-    at.session.received.clear()
+async def raise_the_temperature_100_times(at: Running) -> None:
+    await change_the_temperature(at, 1)
+
+
+async def lower_it_100_times(at: Running) -> None:
+    await change_the_temperature(at, -1)
 
 
 async def test_keys_steer_the_run_and_the_screen_shows_it(stage: Stage, snapshot: SnapshotAssertion) -> None:

@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
+from textual.app import App, ComposeResult
 from textual.events import Key
-from textual.pilot import Pilot
 
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_read, tweet_sampled
-from tests.tui.conftest import Running, Stage, opened, shows, wait_until
+from tests.tui.conftest import Running, Stage, opened
 from tests.tui.transcripts import Size, Step, transcript
-from tui.process.outcome import Outcome
 from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -65,7 +64,7 @@ PLAYS: dict[str, tuple[FakeSession, tuple[Step, ...]]] = {
     "which drafts the filter refused": (run_of(PASSING), (Size(120, 40), "enter")),
     "what a tweet that fails the filter lacks": (run_of(FAILING), (Size(120, 40), "enter")),
     "what the comparison of a copy ignores": (run_of(drafted(novelty="copy")), ("enter",)),
-    "y copies, k pins and unpins": (run_of(OF_FEED), ("enter", "y", "k", "k")),
+    "y copies, k pins and unpins, c colours": (run_of(OF_FEED), ("enter", "y", "k", "k", "c", "c")),
     "P sets the prime, n samples with it, and on the main screen P clears it": (
         run_of(OF_FEED),
         ("enter", TO_FIFTH, "P", "n", "P", "P"),
@@ -87,10 +86,12 @@ PLAYS: dict[str, tuple[FakeSession, tuple[Step, ...]]] = {
 
 
 def clipboard_and_pins(at: Running) -> str:
+    texts = at.app.screen.query(TweetText)
+    coloured = "" if all(text.is_coloured for text in texts) else ", no colours"
     main = next(screen for screen in at.app.screen_stack if isinstance(screen, MainScreen))
     pins = [pin.text for pin in main.pins_and_export.pins]
     prime = at.app.summary_view.sampling.prime
-    return f"clipboard {at.app.clipboard!r}, pins {pins}, prime {prime!r}"
+    return f"clipboard {at.app.clipboard!r}, pins {pins}, prime {prime!r}{coloured}"
 
 
 @pytest.mark.parametrize("claim", PLAYS)
@@ -102,17 +103,19 @@ async def test_a_tweet_is_read_and_used_by_keys_as_recorded(
         assert await transcript(at, *steps, note=clipboard_and_pins) == snapshot
 
 
-@pytest.mark.parametrize("keys", [(), ("c",)], ids=["coloured", "plain"])
-def test_the_characters_of_a_tweet_have_the_colours_of_their_surprise(
-    stage: Stage, snap_compare: Callable[..., bool], keys: tuple[str, ...]
-) -> None:
-    async def open_it(pilot: Pilot[Outcome]) -> None:
-        await wait_until(lambda: pilot.app.screen.query_one(TweetFeed).chosen, "the tweet in the feed")
-        await pilot.press("enter")
-        await shows(pilot.app, "2.00 bits at step 3")
-        await pilot.press(*keys)
+class TextApp(App[None]):
+    """A tweet with its cursor on the second character, in the colours of its surprise and without."""
 
-    assert snap_compare(stage.app(run_of(OF_FEED)), run_before=open_it, terminal_size=(60, 20))
+    def compose(self) -> ComposeResult:
+        for is_coloured in (True, False):
+            text = TweetText("hello you", has_ended=True, num_prompt_chars=1)
+            text.show_bits(BITS)
+            text.cursor, text.is_coloured = 1, is_coloured
+            yield text
+
+
+def test_the_characters_of_a_tweet_have_the_colours_of_their_surprise(snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(TextApp(), terminal_size=(20, 3))
 
 
 async def test_a_click_moves_the_cursor_and_after_n_the_feed_follows_whatever_was_selected(stage: Stage) -> None:
