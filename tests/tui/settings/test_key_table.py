@@ -18,6 +18,7 @@ import tui.widgets
 from engine.protocol import commands as c
 from tests.tui.conftest import Running, Stage, wait_until
 from tests.tui.transcripts import transcript
+from tui.process.outcome import Outcome
 from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.main.screen import MainScreen
@@ -142,7 +143,8 @@ async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_
         await at.press("q")
         await wait_until(lambda: not at.app.is_running, "the end")
     assert [type(command) for command in at.session.received] == [c.SampleNow, c.Finish, c.Stop]
-    assert (at.app.return_code, at.app.summary_view.phase, at.app.bridge.is_alive) == (0, "finished", False)
+    assert (at.app.return_code, at.app.return_value) == (0, Outcome(is_ending=True))
+    assert (at.app.summary_view.phase, at.app.bridge.is_alive) == ("finished", False)
 
 
 async def test_every_action_is_one_of_its_controller_and_the_table_marks_those_that_open_a_dialog_or_a_line(

@@ -10,8 +10,7 @@ import pytest
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished
-from tests.tui.conftest import Stage, opened, toasted, toasts, wait_until
-from tui.app.app import TweetgenApp
+from tests.tui.conftest import Running, Stage, opened, toasted, toasts
 from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
@@ -46,18 +45,6 @@ def measured(step: int, num: int = len(NAMES)) -> e.BaselinesMeasured:
     )
 
 
-async def asked(session: Measuring, num: int = 1) -> None:
-    await wait_until(lambda: session.num_asked == num, "the question")
-
-
-async def reached(app: TweetgenApp, step: int) -> MainScreen:
-    """Wait until the screen shows the run at a step, and every tick up to it is over."""
-    await wait_until(lambda: app.summary_view.step >= step, f"step {step}")
-    assert isinstance(app.screen, MainScreen)
-    app.screen.tick()
-    return app.screen
-
-
 async def test_the_levels_are_asked_for_once_as_soon_as_the_run_trains_and_again_after_a_refusal(stage: Stage) -> None:
     session = Measuring()
     app = stage.app(session)
@@ -65,23 +52,19 @@ async def test_the_levels_are_asked_for_once_as_soon_as_the_run_trains_and_again
         step=10, elapsed_seconds=1.0, command="MeasureBaselines", title="Memory", detail="Too little memory.", hint=""
     )
     async with app.run_test() as pilot:
+        at = Running(app, pilot, session)
         await opened(app, MainScreen)
-        await wait_until(lambda: app.summary_view.started)
-        await reached(app, 0)
+        await at.settle()
         assert session.num_asked == 0
-        session.emit(TRAINED)
-        await asked(session)
-        session.emit(refusal)
-        session.emit(steps_finished(20, [3.0] * 10))
-        await reached(app, 29)
+        await at.emit(TRAINED)
+        assert session.num_asked == 1
+        await at.emit(refusal, steps_finished(20, [3.0] * 10))
         assert (session.num_asked, toasts(app)) == (1, []), "a refusal opens nothing"
-        await pilot.press("r", "r")
+        await at.press("r", "r")
         await toasted(app, OFF, "The reference levels were not measured: Too little memory.")
-        await asked(session, 2)
-        session.emit(measured(30, num=3))
-        session.emit(measured(31))
-        await wait_until(lambda: len(app.summary_view.levels) == 4)
-        await reached(app, 31)
+        assert session.num_asked == 2
+        await at.emit(measured(30, num=3), measured(31))
+        assert len(app.summary_view.levels) == 4
         assert session.num_asked == 2
 
 
@@ -122,12 +105,12 @@ async def test_the_crossing_of_a_level_is_reported_in_one_sentence(
     started = run_started(step=30, resumed_from="2026-11-25-101112/latest") if history else run_started()
     session = Measuring(*script, started=started)
     app = stage.app(session, history=fold(RunView(), history) if history else None)
-    async with app.run_test():
-        await reached(app, script[-1].step)
+    async with app.run_test() as pilot:
+        at = Running(app, pilot, session)
+        await at.settle()
         for event in later:
-            session.emit(event)
-            await reached(app, event.step)
-        await wait_until(lambda: toasts(app) == expected, f"{expected}")
+            await at.emit(event)
+        assert toasts(app) == expected
         assert [level.crossed_at is None for level in app.summary_view.levels] == [False] * 3 + [expected == [BIGRAM]]
 
 
@@ -139,15 +122,15 @@ async def test_hidden_levels_are_neither_asked_for_nor_reported_and_the_choice_i
     session = Measuring(TRAINED, measured(10, num=3), eval_finished(20, 3.0))
     app = stage.app(session, store=PreferencesStore(path))
     async with app.run_test() as pilot:
-        plot = (await reached(app, 20)).query_one(LossPlot)
+        at = Running(app, pilot, session)
+        await at.settle()
+        plot = app.screen.query_one(LossPlot)
         assert not plot.shows_levels
         assert (session.num_asked, toasts(app)) == (0, [])
-        await pilot.press("r")
-        await asked(session)
-        await wait_until(lambda: path.read_text() == "[screen]\nlevels = true\n", "the file")
-        await pilot.press("r")
-        await wait_until(lambda: path.read_text() == "[screen]\nlevels = false\n", "the file")
-        assert toasts(app) == []
+        await at.press("r")
+        assert (session.num_asked, path.read_text()) == (1, "[screen]\nlevels = true\n")
+        await at.press("r")
+        assert (toasts(app), path.read_text()) == ([], "[screen]\nlevels = false\n")
         for in_the_settings, is_shown in ((None, True), (False, False)):
             app.store.change({"levels": in_the_settings})
             assert plot.shows_levels is is_shown
@@ -167,7 +150,6 @@ async def test_a_run_without_levels_is_not_asked_for_them_and_the_key_reports_wh
     session = Measuring(TRAINED, started=started)
     app = stage.app(session, history=history)
     async with app.run_test() as pilot:
-        await reached(app, 10)
-        await pilot.press("r", "r")
+        await Running(app, pilot, session).press("r", "r")
         await toasted(app, OFF, why)
         assert (session.num_asked, len(toasts(app))) == (0, 2)
