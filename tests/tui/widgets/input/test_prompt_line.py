@@ -15,23 +15,6 @@ from tui.screens.main.screen import MainScreen
 from tui.widgets.input.completions import Completions
 
 
-def test_the_same_line_is_requested_again_at_other_settings_or_on_demand_only() -> None:
-    cold, hot = SamplingConfig(temperature=0.5), SamplingConfig(temperature=1.5)
-    completions = Completions()
-    for request, sampling in ((1, cold), (2, hot)):
-        assert completions.due_request("t", sampling) == commands.CompleteText(text="t", request=request)
-        assert completions.due_request("t", cold) is None, "one request at a time"
-        completions.accept(text_completed("t", request=request, step=5))
-        assert completions.due_request("t", sampling) is None
-
-    completions.refresh()
-    assert completions.due_request("t", hot) == commands.CompleteText(text="t", request=3)
-    completions.refresh()
-    assert completions.ghost("t") == " and on", "the last answer, until there is another"
-    completions.accept(text_completed("t", request=3, step=9))
-    assert completions.due_request("t", hot) == commands.CompleteText(text="t", request=4)
-
-
 def test_another_continuation_has_another_draw_and_is_shown_in_place_of_the_last() -> None:
     completions, sampling = Completions(), SamplingConfig()
     completions.due_request("t", sampling)

@@ -117,6 +117,13 @@ KEYS = (
 )
 
 
+def state(app: PlotApp, plot: LossPlot) -> str:
+    """Return the cursor, the steps in view and the heading."""
+    (pane,) = plot.picture.panes.values()
+    column = None if plot.view.cursor is None else pane.column_of(plot.view.cursor)
+    return f"cursor at {plot.view.cursor}, column {column}; {pane.steps}; {app.picture[0]}"
+
+
 async def test_each_key_moves_the_cursor_or_the_window_as_recorded(snapshot: SnapshotAssertion) -> None:
     async with plot_of() as (app, pilot, plot):
         assert plot.check_action("hide_cursor", ()) is False  # without a cursor, escape is the screen's
@@ -124,9 +131,7 @@ async def test_each_key_moves_the_cursor_or_the_window_as_recorded(snapshot: Sna
         for key in KEYS:
             plot.switch_panes() if key == "v" else await pilot.press(key)
             await pilot.pause()
-            (pane,) = plot.picture.panes.values()
-            column = None if plot.view.cursor is None else pane.column_of(plot.view.cursor)
-            lines.append(f"{key:>11} cursor at {plot.view.cursor}, column {column}; {pane.steps}; {app.picture[0]}")
+            lines.append(f"{key:>11} {state(app, plot)}")
         assert "\n".join(lines) == snapshot
 
 
@@ -138,35 +143,34 @@ async def drag(pilot: Pilot[None], start: int, end: int) -> None:
     await pilot.mouse_up(LossPlot, offset=(end, 5))
 
 
-async def test_dragging_pans_a_click_puts_the_cursor_there_and_a_double_click_follows() -> None:
+async def test_the_wheel_zooms_at_the_pointer_dragging_pans_and_clicks_put_the_cursor_there_or_follow(
+    snapshot: SnapshotAssertion,
+) -> None:
     async with plot_of() as (app, pilot, plot):
+        left, lines = plot.picture.panes["whole"].left, []
+
+        async def note(what: str) -> None:
+            await pilot.pause()
+            lines.append(f"{what}: {state(app, plot)}; moved to {app.steps}")
+
+        at = plot.picture.panes["whole"].step_at(20)
+        for wheel, count in ((MouseScrollUp, 4), (MouseScrollDown, 8)):
+            for _ in range(count):
+                await pilot._post_mouse_events([wheel], LossPlot, offset=(left + 20, 5))
+            if wheel is MouseScrollUp:
+                assert plot.picture.panes["whole"].step_at(20) == pytest.approx(at, abs=20)
+            await note(f"{count} x {wheel.__name__}")
         plot.switch_panes()
-        assert steps_shown(plot) == [(4500, 5000)]
-        pane = plot.picture.panes["recent"]
-        await drag(pilot, pane.left + 10, pane.left + 40)
-        dragged_to = pytest.approx(4500 - 30 * 501 / pane.width, abs=1)
-        await wait_until(lambda: steps_shown(plot)[0][0] == dragged_to, "30 columns back")
-        assert plot.picture.panes["recent"].num_steps == pane.num_steps
-        assert app.steps == []
-        await pilot.double_click(LossPlot, offset=(pane.left + 10, 5))
-        await wait_until(lambda: steps_shown(plot) == [(4500, 5000)], "the latest steps")
-        await pilot.click(LossPlot, offset=(pane.left + 30, 5))
-        await wait_until(lambda: app.steps[-1:] == [round(pane.step_at(30))], "the cursor at the click")
-        num_moves = len(app.steps)
+        await note("the recent part")
+        await drag(pilot, left + 10, left + 40)
+        await note("dragged by 30 columns")
+        await pilot.double_click(LossPlot, offset=(left + 10, 5))
+        await note("double click")
+        await pilot.click(LossPlot, offset=(left + 30, 5))
+        await note("click")
         await pilot.click(LossPlot, offset=(2, 5))
-        assert len(app.steps) == num_moves
-
-
-async def test_the_wheel_zooms_at_the_pointer() -> None:
-    async with plot_of() as (_, pilot, plot):
-        pane, column = plot.picture.panes["whole"], 20
-        for _ in range(4):
-            await pilot._post_mouse_events([MouseScrollUp], LossPlot, offset=(pane.left + column, 5))
-        await wait_until(lambda: plot.picture.panes["whole"].num_steps < pane.num_steps / 2, "nearer")
-        assert plot.picture.panes["whole"].step_at(column) == pytest.approx(pane.step_at(column), abs=20)
-        for _ in range(8):
-            await pilot._post_mouse_events([MouseScrollDown], LossPlot, offset=(pane.left + column, 5))
-        await wait_until(lambda: plot.picture.panes["whole"].num_steps == pane.num_steps, "the whole run")
+        await note("click beside the plot")
+        assert "\n".join(lines) == snapshot
 
 
 async def test_a_wide_plot_has_two_panes_unless_the_run_is_recent_as_a_whole_and_a_drag_in_one_moves_the_other() -> (
