@@ -14,6 +14,8 @@ import pytest
 from textual._compositor import Compositor
 from textual._context import visible_screen_stack
 from textual.app import App
+from textual.cache import LRUCache
+from textual.css.stylesheet import Stylesheet
 from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -147,11 +149,11 @@ class Running(NamedTuple):
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until keys, commands, events and work on threads have had all their effects, and these are drawn."""
-        before = None
-        while self.app.is_running:
+        """Wait until keys, commands, events and work on threads have had all their effects on the screen."""
+        num_quiet = 0
+        while num_quiet < 2 and self.app.is_running:
             await idle()
-            await wait_until(self._is_at_rest, "the end of commands, of work on threads and of typing ahead")
+            await wait_until(self._is_answered, "the end of commands, of work on threads and of typing ahead")
             screens = self.app.screen_stack
             for screen in screens:
                 if isinstance(screen, MainScreen) and screen.is_mounted:
@@ -160,18 +162,25 @@ class Running(NamedTuple):
             for screen in screens:
                 update_screen(screen)
             await idle()
-            shown = drawn(self.app)
-            if shown == before and self._is_at_rest():
-                return
-            before = shown
+            top = self.app.screen
+            pending = (
+                top._layout_required,
+                top._scroll_required,
+                top._repaint_required,
+                top._dirty_widgets,
+                top._callbacks,
+            )
+            is_laid_out = not any(pending)
+            is_quiet = is_laid_out and self._is_answered() and not getattr(self.app.bridge, "num_undrained", 0)
+            num_quiet = num_quiet + 1 if is_quiet else 0
 
-    def _is_at_rest(self) -> bool:
+    def _is_answered(self) -> bool:
+        """Return whether nothing is under way that could change the screen."""
         bridge = self.app.bridge
         session = getattr(bridge, "_session", None)
         has_answered = not isinstance(session, FakeSession) or session.num_handled == getattr(bridge, "num_sent", 0)
         return (
             (has_answered or not bridge.is_alive)
-            and not getattr(bridge, "num_undrained", 0)
             and all(worker.is_finished for worker in self.app.workers)
             and self.app._typing_ahead._timer is None
             and not self.app.animator._animations
@@ -268,6 +277,30 @@ def _panels_draw_at_each_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw plot and feed as soon as there is something new: tests wait for what they show."""
     monkeypatch.setitem(frame_pacing.SECONDS, "plot", 0.0)
     monkeypatch.setitem(frame_pacing.SECONDS, "feed", 0.0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _styles_are_parsed_once() -> Iterator[None]:
+    """Share parsed styles among apps with the same theme: parsing them takes a third of an app's start."""
+    parsed: dict[tuple[tuple[str, str], ...], LRUCache[Any, Any]] = {}
+    init, set_variables = Stylesheet.__init__, Stylesheet.set_variables
+
+    def share(styles: Stylesheet, variables: dict[str, str]) -> None:
+        styles._parse_cache = parsed.setdefault(tuple(sorted(variables.items())), LRUCache(1024))
+
+    def init_shared(styles: Stylesheet, *, variables: dict[str, str] | None = None) -> None:
+        init(styles, variables=variables)
+        share(styles, variables or {})
+
+    def set_shared(styles: Stylesheet, variables: dict[str, str]) -> None:
+        styles._parse_cache = LRUCache(1)  # `set_variables` clears it
+        set_variables(styles, variables)
+        share(styles, variables)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(Stylesheet, "__init__", init_shared)
+        monkeypatch.setattr(Stylesheet, "set_variables", set_shared)
+        yield
 
 
 @pytest.fixture(autouse=True)

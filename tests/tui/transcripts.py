@@ -6,6 +6,7 @@ A dialog is written down when it opens, after that only its new lines. Of the ma
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from difflib import SequenceMatcher
@@ -20,6 +21,8 @@ PANELS = (
     *("AlertBar", "StepBar", "EndBar", "PromptLine", "KeyBar"),
 )
 RANDOM_FIELDS = {"request", "seed"}
+SCROLL_BAR = re.compile("[▁▂▃▄▅▆▇](?= ?│$)")
+"""A part of one: Textual (8.2) draws some of them late."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ def _shown(at: Running) -> list[str]:
     screen = at.app.screen
     selectors = PANELS if isinstance(screen, MainScreen) else ("#box",)
     texts = [text_of(at.app, name) for name in selectors for widget in screen.query(name) if widget.region.area]
-    return [line for text in texts for line in text.splitlines() if line.strip("│ ")]
+    lines = (SCROLL_BAR.sub(" ", line) for text in texts for line in text.splitlines())
+    return [line for line in lines if line.strip("│ ")]
 
 
 def _short(value: Any) -> str:

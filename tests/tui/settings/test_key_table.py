@@ -189,7 +189,7 @@ async def test_palette_and_help_list_every_action_with_its_key_and_sentence_and_
         await wait_until(lambda: isinstance(screen.focused, LossPlot), "the focus on the plot")
         await at.press("ctrl+p", opens=CommandPalette)
         words = ("Sample a tweet now", "Sample one more tweet, also while paused.")
-        await at.press(*"tweet now", shows=words, lacks="Temperature ladder")
+        await at.type_into("tweet now", shows=words, lacks="Temperature ladder")
         await at.press("enter", sends=c.SampleNow(), opens=MainScreen)
         await at.press("?", opens=HelpScreen)
         text = at.app.screen.query_one(HelpText)

@@ -62,7 +62,7 @@ async def test_typed_and_pasted_characters_search_none_of_them_acts_and_the_pale
         at.app.post_message(Paste("pinned\nonly"))
         await at.press(shows=("› pinned", "Show only pinned tweets"))
         await at.press("escape", "ctrl+p", opens=CommandPalette)
-        await at.press(*"ladder", shows=("Temperature ladder", "Sample one tweet at each of seven temperatures"))
+        await at.type_into("ladder", shows=("Temperature ladder", "Sample one tweet at each of seven temperatures"))
         await at.press("escape", opens=HelpScreen)
         await at.press("escape", opens=MainScreen)
         assert at.session.received == []

@@ -125,7 +125,7 @@ async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help
         await running.press("?", opens=HelpScreen)
         await running.press("f", "5", shows=("2 found", "f5            Pause or resume the training"))
         await running.press("f10", opens=CommandPalette)
-        await running.press(*"pause or", shows="Pause or resume")
+        await running.type_into("pause or", shows="Pause or resume")
         await running.press("enter", opens=MainScreen, sends=c.Resume())
 
 

@@ -140,7 +140,8 @@ async def test_f_asks_before_it_finishes_a_run_that_is_over(stage: Stage) -> Non
 
 async def change_budget(at: Running) -> None:
     """Open the dialog from the palette."""
-    await at.press("ctrl+p", *"change the budget", shows="Let the run train longer")
+    await at.press("ctrl+p")
+    await at.type_into("change the budget", shows="Let the run train longer")
     await at.press("enter", opens=ContinueDialog)
 
 

@@ -28,7 +28,8 @@ def main(at: Running) -> MainScreen:
 
 async def ask(at: Running, title: str) -> None:
     """Open the dialog of that title from the palette."""
-    await at.press("ctrl+p", *title)
+    await at.press("ctrl+p")
+    await at.type_into(title)
     await wait_until(lambda: at.text.count(title) == 2, f"{title}, typed and found")
     await at.press("enter", opens=NumberDialog)
 
