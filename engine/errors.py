@@ -12,7 +12,6 @@
     ├── DeviceError          1   a device or precision that this machine lacks
     │   └── DeviceMemoryError    1   a device that is out of memory
     ├── DistributedError     1   several processes that can't train together
-    │   ├── RestartsUsedUpError  1   one of them was lost more often than they start again
     │   └── RankLostError    75  one of them ended or hangs; all are to start again from the latest checkpoint
     │       └── WeightsDifferError   75   the same, where a process has other weights than the leader
     ├── DivergedError        1   a loss or gradient that stays non-finite
@@ -106,12 +105,6 @@ class DistributedError(TweetgenError):
     """Several processes can't train together."""
 
     title = "The processes can't train together"
-
-
-class RestartsUsedUpError(DistributedError):
-    """A process was lost more often than all are started again."""
-
-    title = "The restarts are used up"
 
 
 class RankLostError(DistributedError):

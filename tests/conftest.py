@@ -5,6 +5,7 @@ Imports no torch: many test files need none, and each of the test processes woul
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -15,8 +16,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# the same examples in every run, so that failures are reproducible; `--hypothesis-profile search` looks for new ones
+# the same examples in every run, so that failures are reproducible; `--hypothesis-profile ci` tries more of them, and
+# `--hypothesis-profile search` looks for new ones
 settings.register_profile("suite", deadline=None, max_examples=20, derandomize=True, database=None)
+settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, max_examples=3000, derandomize=False)
 settings.load_profile("suite")
 
@@ -68,3 +71,11 @@ def _torch_as_at_the_start() -> None:
     if torch is not None:
         torch.manual_seed(0)
         torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _heap_is_frozen_already() -> None:
+    """Keep each run from counting all objects that are frozen, which takes as long as a short run itself."""
+    loop = sys.modules.get("engine.session.loop")
+    if loop is not None:
+        vars(loop)["heap_frozen"] = contextlib.nullcontext

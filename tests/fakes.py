@@ -46,10 +46,16 @@ def run_started(**changes: Any) -> e.RunStarted:
         device="cpu",
         precision="float32",
         num_threads=1,
+        tuning="",
         model=ModelConfig(),
         training=TrainingConfig(),
         sampling=SamplingConfig(),
         resumed_from=None,
+        is_warm_start=False,
+        epochs=0.0,
+        world_size=1,
+        backend="",
+        started_at=1_795_000_000.0,
     )
     return replace(event, **changes)
 
@@ -75,7 +81,6 @@ def steps_thinned(first_step: int, last_step: int, **changes: Any) -> e.StepsThi
         step=last_step,
         elapsed_seconds=0.05 * (last_step + 1),
         first_step=first_step,
-        num_steps=last_step - first_step + 1,
         least_loss=1.5,
         mean_loss=2.0,
         greatest_loss=3.0,
@@ -369,7 +374,9 @@ class FakeSession:
             case c.ReadTweet(text=text):
                 return tweet_read(text, **now)
             case c.SaveLatest():
-                return e.CheckpointSaved(name="latest", path="/tmp/latest.safetensors", bits_per_char=2.4, **now)
+                return e.CheckpointSaved(
+                    name="latest", path="/tmp/latest.safetensors", bits_per_char=2.4, weights_step=self._step, **now
+                )
             case c.Finish():
                 return e.FinishPlanned(last_step=self._step + 20, **now)
             case c.CancelFinish():
@@ -385,7 +392,9 @@ class FakeSession:
                 if name in self.saved_names and not is_replacing:
                     return self._refuse("SaveCheckpoint", f"There is already a checkpoint called {name}.")
                 self.saved_names.add(name)
-                return e.CheckpointSaved(name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, **now)
+                return e.CheckpointSaved(
+                    name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, weights_step=self._step, **now
+                )
             case c.TakeStep():
                 return step_taken(self._step + 1)
             case c.SetSpeedLimit(steps_per_second=steps_per_second):
@@ -406,7 +415,9 @@ class FakeSession:
                 names, bits = ("uniform", "unigram", "2-gram", "5-gram"), (6.6, 4.6, 3.7, 2.6)
                 return e.BaselinesMeasured(request=request, names=names, bits_per_char=bits, **now)
             case c.LoadCheckpoint(name=name):
-                return e.CheckpointLoaded(name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, **now)
+                return e.CheckpointLoaded(
+                    name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, epochs=0.0, **now
+                )
 
     def _refuse(self, command: str, detail: str) -> e.CommandRefused:
         return e.CommandRefused(

@@ -7,10 +7,11 @@ killed during the start); and kills the process. In half of the rounds this is a
 temporary file has appeared, and the process is stopped first, to check that the file still exists. A kill counts as
 **during a save** only if the process left a temporary file.
 
-Then every file is checked: all checkpoints are whole, the journal is readable to its last line, and at most the
-autosave interval, a step with what is due after it and the write of a checkpoint are lost. The next round checks that
-`--resume` continues bit for bit: it repeats the lost steps, and each loss must equal the one in the journal of the
-killed process.
+Then every file is checked: all checkpoints are whole; the journal is readable to its last line, and has each step up to
+`latest` once; and at most the autosave interval, a step with what is due after it and the write of a checkpoint are
+lost. The next round checks that `--resume` continues bit for bit: it repeats the lost steps, and each loss must equal
+the one in the journal of the killed process. The journal of every second run has buckets of steps after a few steps,
+as that of a long run does.
 
 The parent imports everything and forks the runs, so that a round takes about a second, mostly training.
 """
@@ -38,13 +39,17 @@ from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import TweetgenError
 from engine.protocol import events
 from engine.protocol.codec import DecodeError
-from engine.protocol.events import CheckpointSaved, Event, RunStarted, StepsFinished
+from engine.protocol.events import CheckpointSaved, Event, RunStarted, StepsFinished, StepsThinned
+from engine.storage import step_buckets
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, folder_of_run
+from engine.storage.journal_reader import read_journal
 from tui.cli.headless import run_headless
 
 AUTOSAVE_SECONDS = 1.0
-ROUNDS_PER_RUN = 10
+ROUNDS_PER_RUN = 5
+FEW_WHOLE_STEPS = 2
+"""In place of `WHOLE_STEPS` in every second run."""
 START_SECONDS = 60.0
 """Deadline of the first new step, on a busy machine; a run that misses it counts as unusable."""
 _MAX_DELAY_SECONDS = 0.6
@@ -107,25 +112,32 @@ def event_in(line: bytes) -> Event:
         raise ValueError(f"invalid line in the journal: {error}") from error
 
 
-def losses_of(stream: Iterable[Event]) -> dict[int, float]:
-    """Return the train loss of each step."""
-    return {
-        step: loss
-        for event in stream
-        if isinstance(event, StepsFinished)
-        for step, loss in enumerate(event.train_losses, start=event.first_step)
-    }
+Losses = dict[tuple[int, int], tuple[float, ...]]
+"""The loss of each step, and the losses of each bucket, by first and last step."""
+
+
+def losses_of(stream: Iterable[Event]) -> Losses:
+    """Return the losses in a journal."""
+    losses: Losses = {}
+    for event in stream:
+        if isinstance(event, StepsFinished):
+            losses |= {(step, step): (loss,) for step, loss in enumerate(event.train_losses, event.first_step)}
+        elif isinstance(event, StepsThinned):
+            losses[event.first_step, event.step] = (event.least_loss, event.mean_loss, event.greatest_loss)
+    return losses
 
 
 class RunProcess:
     """A headless run in a forked process, and the events in its journal."""
 
-    def __init__(self, config: RunConfig, folder: RunFolder) -> None:
+    def __init__(self, config: RunConfig, folder: RunFolder, *, has_buckets: bool) -> None:
         self._journal = JournalTail(folder.journal_path)
         self.events: list[Event] = []
         self._checkpoints = folder.checkpoint_path("latest").parent
         self._pid = os.fork()
         if not self._pid:
+            if has_buckets:
+                step_buckets.WHOLE_STEPS = FEW_WHOLE_STEPS
             _train(config)
 
     def wait_for_step(self) -> None:
@@ -211,10 +223,12 @@ def check_files(folder: RunFolder, stream: list[Event], tally: Tally) -> None:
         load_checkpoint(path)
     json.loads(folder.config_path.read_bytes())
     latest = load_checkpoint(folder.checkpoint_path("latest")).info
+    check_steps(folder, latest.step)
     if not stream:
         return
     last = stream[-1]
-    stamps = [event.elapsed_seconds for event in stream if isinstance(event, RunStarted | StepsFinished)]
+    kinds = RunStarted | StepsFinished | StepsThinned
+    stamps = [event.elapsed_seconds for event in stream if isinstance(event, kinds)]
     longest_step = max((after - before for before, after in pairwise(stamps)), default=0.0)
     due_seconds = last.elapsed_seconds - stamps[-1]  # an evaluation and other checkpoints come before `latest`
     lost_seconds = last.elapsed_seconds - latest.elapsed_seconds
@@ -229,6 +243,29 @@ def check_files(folder: RunFolder, stream: list[Event], tally: Tally) -> None:
     tally.max_lost_steps = max(tally.max_lost_steps, last.step - latest.step)
 
 
+def check_steps(folder: RunFolder, latest_step: int) -> None:
+    """Check that the journal has each step up to that of `latest` once. Raises `ValueError`."""
+    reports: list[tuple[int, int]] = []
+    for event in read_journal(folder.journal_path):
+        if isinstance(event, RunStarted):
+            reports = up_to(reports, event.step)
+        elif isinstance(event, StepsFinished):
+            reports += [(step, step) for step in range(event.first_step, event.step + 1)]
+        elif isinstance(event, StepsThinned):
+            reports.append((event.first_step, event.step))
+    steps = [step for first, last in up_to(reports, latest_step) for step in range(first, last + 1)]
+    if steps != list(range(1, latest_step + 1)):
+        raise ValueError(f"its journal does not have each step up to {latest_step} once")
+
+
+def up_to(reports: list[tuple[int, int]], step: int) -> list[tuple[int, int]]:
+    """Return the steps and buckets up to a checkpoint at `step`. Raises `ValueError` if it cuts a bucket."""
+    for first, last in reports:
+        if first <= step < last:
+            raise ValueError(f"a bucket has steps {first} to {last}, and a checkpoint is at {step}")
+    return [(first, last) for first, last in reports if last <= step]
+
+
 def longest_write(stream: list[Event]) -> float:
     """Return the longest time from the report of a step to that of a checkpoint of its weights: training continues."""
     reported_at: dict[int, float] = {}
@@ -236,21 +273,24 @@ def longest_write(stream: list[Event]) -> float:
     for event in stream:
         reported_at.setdefault(event.step, event.elapsed_seconds)
         if isinstance(event, CheckpointSaved):
-            began = reported_at.get(event.saved_step, event.elapsed_seconds)
+            began = reported_at.get(event.weights_step, event.elapsed_seconds)
             longest = max(longest, event.elapsed_seconds - began)
     return longest
 
 
-def check_resumed(before: dict[int, float], stream: list[Event], tally: Tally) -> None:
+def check_resumed(before: Losses, stream: list[Event], tally: Tally) -> None:
     """Check that the repeated steps of a resumed run have the losses of the run before. Raises `ValueError`."""
     started = next((event for event in stream if isinstance(event, RunStarted)), None)
     if started is None or started.resumed_from is None:
         raise ValueError("it was not resumed")
-    for step, loss in losses_of(stream).items():
-        if step in before:
+    for steps, losses in losses_of(stream).items():
+        if steps in before:
             tally.num_compared_losses += 1
-            if before[step] != loss:
-                raise ValueError(f"the loss of step {step} was {before[step]} before the kill, and is {loss} after it")
+            if before[steps] != losses:
+                first, last = steps
+                raise ValueError(
+                    f"the loss of steps {first} to {last} was {before[steps]}, and is {losses} after a kill"
+                )
 
 
 def kill_many(times: int, seed: int) -> Tally:
@@ -261,12 +301,13 @@ def kill_many(times: int, seed: int) -> Tally:
     with tempfile.TemporaryDirectory() as home:
         os.environ["TWEETGEN_HOME"] = home
         corpus = write_corpus(Path(home))
-        before: dict[int, float] = {}
+        before: Losses = {}
         for number in range(times):
             name = f"run-{number // ROUNDS_PER_RUN}"
             folder, is_resumed = folder_of_run(name), number % ROUNDS_PER_RUN > 0 and bool(before)
             try:
-                run = RunProcess(config_of(corpus, name, is_resumed=is_resumed), folder)
+                has_buckets = number // ROUNDS_PER_RUN % 2 == 1
+                run = RunProcess(config_of(corpus, name, is_resumed=is_resumed), folder, has_buckets=has_buckets)
                 is_early = is_resumed and number % _EARLY_EVERY == 0
                 if not is_early:
                     run.wait_for_step()

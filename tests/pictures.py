@@ -1,6 +1,6 @@
 """The pictures of README and docs: the real program on the embedded corpus, over a few minutes of real training.
 
-The animation is a recording in a pseudo-terminal; the stills are those that Textual exports of the same app.
+The recording is made in a pseudo-terminal; the stills are those that Textual exports of the same app.
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ from textual.pilot import Pilot
 
 from engine.config.run import RunConfig
 from engine.protocol.commands import SaveCheckpoint
-from tests.recording import record
+from tests.recording import at_even_times, record
 from tui.app.app import TweetgenApp
 from tui.app.lesson_app import LessonApp
+from tui.files.cast import to_cast
 from tui.lesson.progress import Progress, progress_path, write_progress
 from tui.lesson.runs import main_config, open_lesson_session
 from tui.lesson.stops import STOPS
-from tui.recording.animation import animate
-from tui.recording.cast import to_cast
-from tui.recording.frames import at_even_times
 from tui.run.bridge import Bridge
 from tui.run.engine_bridge import EngineBridge
 from tui.run.view import RunView
@@ -36,13 +34,13 @@ from tui.screens.xray.screen import XrayScreen
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import VIEW_NAMES, ViewName
 
-ANIMATION_SIZE = (100, 30)
+RECORDING_SIZE = (100, 30)
 STILL_SIZE, SMALL_SIZE = (120, 40), (80, 24)
 DIALOG_SIZE = (100, 30)
 LESSON_SIZE = (120, 38)
 TITLE = "tweetgen-tui"
 NUM_FRAMES, SLOT_SECONDS, NUM_STEPS = 60, 0.3, 1200
-"""Of the animation: screens, how long each is shown, and the step at which it ends."""
+"""Of the recording: screens, how long each is shown, and the step at which it ends."""
 SAVE_EVERY, SAVED_AT, SHOWN_AT, LAST_STEP = 250, 400, 1100, 1200
 """Of the stills: steps between automatic checkpoints, and the steps of a named one, the main screen, the run's end."""
 DEADLINE_SECONDS = 600.0
@@ -54,16 +52,13 @@ CURSORS: dict[ViewName, int] = {"step": 18, "gates": 18, "reach": 6, "units": 6,
 LESSON_STOP, LESSON_CURSOR = 3, 12
 
 
-def take_animation(folder: Path, home: Path) -> None:
-    """Record the first steps of a run; write them as a cast and as an animated SVG of the same screens."""
-    columns, rows = ANIMATION_SIZE
+def take_recording(folder: Path, home: Path) -> None:
+    """Record the first steps of a run as a cast."""
+    columns, rows = RECORDING_SIZE
     name = ("--run-name", "happy")
     screens = record(home, *name, columns=columns, rows=rows, until=lambda text: _step_in(text) >= NUM_STEPS)
     frames = at_even_times(screens, NUM_FRAMES, SLOT_SECONDS)
     (folder / "training.cast").write_text(to_cast(frames, TITLE), encoding="utf-8")
-    (folder / "training.svg").write_text(
-        animate([each.frame for each in frames], TITLE, SLOT_SECONDS), encoding="utf-8"
-    )
 
 
 def _step_in(text: str) -> int:

@@ -1,6 +1,6 @@
 """What README, docs and manual page show of the program, made from the program.
 
-    python -m tests.readme             the tables of keys, events and scaling, the manual page, the completion scripts
+    python -m tests.readme             the tables of keys and events, the manual page, the completion scripts
     python -m tests.readme pictures    these, and the pictures
 
 Tests fail if the former are out of date; the pictures take minutes.
@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import get_args
 from unittest import mock
 
-from engine.bench.ranks.scaling import scaling_table
 from engine.protocol.events import Event
-from tests.manual.share import write_shared_files
-from tests.pictures import take_animation, take_pictures
-from tui.settings.key_table import KEY_TABLE
+from tests.manual_page import write_shared_files
+from tests.pictures import take_pictures, take_recording
+from tui.settings.key_table import KEY_TABLE, MAIN_KEYS
 from tui.settings.keys.key import Key
 from tui.settings.keys.lesson import LESSON_KEYS
 
@@ -33,12 +32,12 @@ TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
 def key_table() -> str:
     """Return the table of keys, in Markdown."""
-    return "\n".join(["| key | does |", "|---|---|", *_key_rows()]) + "\n"
+    return "\n".join(["| key | does | in `[keys]` |", "|---|---|---|", *_key_rows()]) + "\n"
 
 
 def _key_rows() -> Iterator[str]:
     for heading, keys in {**KEY_TABLE, "In the lesson": LESSON_KEYS}.items():
-        yield f"| | **{heading}** |"
+        yield f"| | **{heading}** | |"
         yield from map(_key_row, keys)
 
 
@@ -46,7 +45,8 @@ def _key_row(key: Key) -> str:
     names = " ".join(name if name in {"or", "to"} else f"`{name}`" for name in key.shown.replace("^", "ctrl+").split())
     if not key.keys and not key.symbols:
         names = f"`ctrl+p` {key.title}"
-    return f"| {names} | {key.sentence.replace('|', chr(92) + '|')} |"
+    name = f"`{key.name}`" if key in MAIN_KEYS else ""
+    return f"| {names} | {key.sentence.replace('|', chr(92) + '|')} | {name} |"
 
 
 def event_table() -> str:
@@ -63,7 +63,6 @@ def _event_row(event_type: type[Event]) -> str:
 TABLES = {
     "keys.md": ("keys", key_table),
     "commands.md": ("events", event_table),
-    "distributed.md": ("scaling", scaling_table),
 }
 """Which file of the docs has which table."""
 
@@ -95,7 +94,7 @@ def main() -> None:
     write_shared_files()
     if sys.argv[1:] == ["pictures"]:
         with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TERMINAL | {"TWEETGEN_HOME": home}):
-            take_animation(PICTURES, Path(home) / "recorded")
+            take_recording(PICTURES, Path(home) / "recorded")
             asyncio.run(take_pictures(PICTURES))
 
 

@@ -17,7 +17,7 @@ from rich.cells import cell_len
 
 from tests.cli.program import kill_processes_in
 from tests.e2e.terminal import Terminal
-from tui.recording.frames import Cell, Frame, Line, Style, TimedFrame
+from tui.files.cast import Cell, Frame, Line, Style, TimedFrame
 
 DEADLINE_SECONDS = 900.0
 _SAMPLE_SECONDS = 0.1
@@ -55,6 +55,17 @@ def record(
         terminal.close()
         kill_processes_in(home)
     return frames
+
+
+def at_even_times(frames: Sequence[TimedFrame], count: int, slot_seconds: float) -> list[TimedFrame]:
+    """Return `count` of the frames at even times of the recording, as frames `slot_seconds` apart."""
+    first, last = frames[0].seconds, frames[-1].seconds
+    picked = []
+    for number in range(count):
+        until = first + (last - first) * number / max(count - 1, 1)
+        latest = max((each for each in frames if each.seconds <= until), key=lambda each: each.seconds)
+        picked.append(TimedFrame(number * slot_seconds, latest.frame))
+    return picked
 
 
 def frame_of(screen: pyte.Screen) -> Frame:

@@ -15,41 +15,13 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.text import clean, defused
 
-HOSTILE_PIECES = (
-    "\x1b[31m",  # a colour
-    "\x1b[2J\x1b[H",  # clears the screen
-    "\x1b]0;title\x07",  # sets the window's title
-    "\x1b]8;;http://example.org\x1b\\",  # a link
-    "\x1bP1$r\x1b\\",
-    "\x1b",
-    "\x9b31m",  # the same colour in one C1 character
-    "\x00",
-    "\x07",
-    "\x08",
-    "\x7f",
-    "\r",
-    "\n",
-    "\t",
-    "\x0b",
-    "\x85",
-    "\u2028",
-    "\u202e",  # right to left override
-    "\u2066",
-    "\u2069",
-    "\u200b",
-    "\u200c",
-    "\u200d",
-    "\ufeff",
-    "\ufe0f",
-    "\u0301",
-    "\u0344",  # NFC makes two marks of it
-    "\u0301" * 12,
-    "\u200d\u0301" * 6,
-    "\U000e0041",  # a tag character
-    "\ud800",
-    "\udfff",
-    "\ue000",
-    "\u3164",
+SEQUENCES = ("\x1b[31m", "\x1b[2J\x1b[H", "\x1b]0;title\x07", "\x1b]8;;http://example.org\x1b\\", "\x1bP1$r\x1b\\")
+"""A colour, a clear screen, a title, a link, a device control string."""
+CONTROLS = ("\x1b", "\x9b31m", "\x00", "\x07", "\x08", "\x7f", "\r", "\n", "\t", "\x0b", "\x85", "\u2028")
+UNSEEN = ("\u202e", "\u2066", "\u2069", "\u200b", "\u200c", "\u200d", "\ufeff", "\ufe0f", "\u3164", "\U000e0041")
+MARKS = ("\u0301", "\u0344", "\u0301" * 12, "\u200d\u0301" * 6)  # NFC makes two marks of the second
+NO_CHARACTERS = ("\ud800", "\udfff", "\ue000")
+MARKUP = (
     "&amp;",
     "&lt;b&gt;",
     "&#27;[31m",
@@ -59,22 +31,10 @@ HOSTILE_PIECES = (
     "[@click=app.bell]x[/]",
     "[bold red]",
     "\\[",
-    "👩\u200d🚀",
-    "❤\ufe0f",
-    "🇨🇦",
-    "e\u0301",
-    "ﬁ",
-    "\u0958",  # NFC makes two characters of it
-    "กี่",
-    "कि",
-    "@name",
-    "http://example.org/a",
-    '"',
-    ",",
-    " ",
-    "a",
-    "Z",
 )
+COMPOSED = ("👩\u200d🚀", "❤\ufe0f", "🇨🇦", "e\u0301", "ﬁ", "\u0958", "กี่", "कि")  # NFC makes two of "\u0958"
+ORDINARY = ("@name", "http://example.org/a", '"', ",", " ", "a", "Z")
+HOSTILE_PIECES = SEQUENCES + CONTROLS + UNSEEN + MARKS + NO_CHARACTERS + MARKUP + COMPOSED + ORDINARY
 TWEET_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789 .,!?'\"@#:/()-_éñß😀❤"
 NAMES = st.text("abcdefgXYZ0123456789_", min_size=1, max_size=12)
 

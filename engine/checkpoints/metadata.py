@@ -27,7 +27,6 @@ from engine.protocol import codec
 from engine.storage.safe_open import open_regular
 from engine.training.schedule import Finish
 
-FORMAT_VERSION = 3
 _INFO_KEY = "tweetgen"
 _INFO_DIGEST_KEY = "tweetgen_info_sha256"
 _DIGEST_KEY = "tweetgen_sha256"
@@ -37,7 +36,6 @@ _DIGEST_KEY = "tweetgen_sha256"
 class CheckpointInfo:
     """All of a checkpoint except its tensors."""
 
-    format_version: int = FORMAT_VERSION
     run: str
     corpus_name: str
     corpus: CorpusConfig
@@ -52,10 +50,8 @@ class CheckpointInfo:
     device: str
     precision: str
     num_threads: int
-    step_path: str = ""
-    """The implementation that computed the steps (`engine.training.trainer`); empty if an older version saved it."""
-    tuning: Tuning = ""
-    world_size: int = 1
+    tuning: Tuning
+    world_size: int
     """Number of processes that trained together."""
     step: int
     position: Position
@@ -64,13 +60,13 @@ class CheckpointInfo:
     total_chars: int
     last_sample_step: int
     """Step of the feed's last tweet; -1 before the first."""
-    num_exact_samples: int = 0
-    """Samples in a row that equalled the only tweet of an overfit run; 0 also if an older version saved it."""
+    num_exact_samples: int
+    """Samples in a row that equalled the only tweet of an overfit run."""
     last_eval_step: int
-    is_eval_early: bool = False
+    is_eval_early: bool
     """Whether that evaluation was on some of the tweets; its figure is not the best then."""
-    last_save_step: int = 0
-    """Step at which a `step-N` was last due; 0 also if an older version saved it."""
+    last_save_step: int
+    """Step at which a `step-N` was last due."""
     train_loss: float | None
     """Nats per character, of the last step with a finite loss."""
     val_loss: float | None
@@ -170,19 +166,9 @@ def parse_info(path: Path, header: Header) -> tuple[CheckpointInfo, str]:
     return _decode(path, metadata.tweetgen), metadata.tweetgen_sha256
 
 
-@dataclass(frozen=True)
-class _Version:
-    """The part that every version of the format has."""
-
-    format_version: object = None
-
-
 def _decode(path: Path, text: str) -> CheckpointInfo:
     """Decode the JSON of the metadata. Raises `CheckpointError`."""
     try:
-        version = codec.decode(text, _Version).format_version
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise CheckpointError(f"{path} was written by a newer tweetgen-tui.", "Update this program to read it.")
         return codec.decode(text, CheckpointInfo)
     except codec.DecodeError as error:
         raise damaged(path, str(error)) from error

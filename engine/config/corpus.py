@@ -11,26 +11,7 @@ from typing import Literal
 
 from engine.config.validation import require, require_between, require_choice
 
-FileFormat = Literal[
-    "auto",
-    "csv",
-    "sentiment140",
-    "x",
-    "mastodon",
-    "misskey",
-    "bluesky",
-    "meta",
-    "reddit",
-    "telegram",
-    "whatsapp",
-    "discord",
-    "jsonl",
-    "json",
-    "parquet",
-    "arrow",
-    "excel",
-    "text",
-]
+FileFormat = Literal["auto", "csv", "x", "mastodon", "bluesky", "jsonl", "json", "parquet", "text"]
 STANDARD_INPUT = "-"
 DEFAULT_LABEL = "happy"
 
@@ -54,13 +35,11 @@ class CorpusConfig:
     blank_line_separated: bool = False
     """Plain text: separate tweets at blank lines, not at every line break."""
     separator: str | None = None
-    """Plain text: separate tweets at lines that equal this, such as % in fortune files."""
+    """Plain text: separate tweets at lines that equal this, such as %."""
     encoding: str | None = None
     """Encoding of text files, such as gbk, euc-kr or windows-1251; detected by default."""
     member: str | None = None
     """Folders and archives: read only files whose path matches this pattern, such as 'posts/*.json'."""
-    author: str | None = None
-    """Chats: author (name or id) whose messages are kept; by default the owner of the export."""
     no_replies: bool = False
     """Archives of networks: skip replies to others."""
     no_retweets: bool = False
@@ -68,7 +47,7 @@ class CorpusConfig:
     no_sensitive: bool = False
     """Skip posts marked sensitive or behind a content warning, in formats that mark them."""
     keep_links: bool = False
-    """Archives of X, Mastodon, Misskey and Bluesky: keep links, which are removed by default."""
+    """Archives of X, Mastodon and Bluesky: keep links, which are removed by default."""
     lowercase: bool = False
     """Convert all letters to lower case."""
     strip_links: bool = False

@@ -133,7 +133,7 @@ class TrainingConfig:
     autosave_seconds: float = 60.0
     """Seconds between saves of the latest checkpoint."""
     keep_every_step: bool = False
-    """Keep every step in the run's journal; else the old steps of a long run are thinned to some 10,000 buckets."""
+    """Write every step to the run's journal; else those after the first 8,192 are written in buckets."""
     steps_per_second: float = 0.0
     """Take at most this many steps per second, to watch; 0 is no limit."""
     seed: int = 0

@@ -100,7 +100,7 @@ class SamplingConfig:
     def require_satisfiable(self) -> None:
         """Raise `ConfigError` where prime or required text has an avoided word, so that no draft can pass.
 
-        Not a part of the validation, so that older checkpoints and journals with such settings can be read.
+        Not a part of the validation: a session refuses such settings as a command, with its reason.
         """
         prime, required = comparable(self.prime), comparable(self.must_contain)
         for words in self.avoid:

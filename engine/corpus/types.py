@@ -72,26 +72,8 @@ class NoTextsError(CorpusError):
     """A file is valid and has no texts: an error of a file that the user names, a note on one among others."""
 
 
-@dataclass(frozen=True)
-class ChatAuthor:
-    """An author of a chat, to choose from."""
+Reader = Callable[[Sequence[Member], Source, CorpusConfig], Iterator[Row]]
+"""Reads a file, or the files of an archive that are one source, to the end.
 
-    key: str
-    """Value of --author: the id, or the name in exports without ids."""
-    shown: str
-    """Name, id and number of messages, safe to print."""
-
-
-class AuthorNeededError(CorpusError):
-    """A chat is of several people, and --author is not set; the most active of its `authors` are first."""
-
-    def __init__(self, message: str, hint: str, authors: Sequence[ChatAuthor]) -> None:
-        super().__init__(message, hint)
-        self.authors = tuple(authors)
-
-
-Reader = Callable[[BinaryIO, Source, CorpusConfig], Iterator[Row]]
-"""Reads an open file to its end. Raises `CorpusError`, possibly after some rows, and no other exception."""
-
-ArchiveReader = Callable[[Sequence[Member], Source, CorpusConfig], Iterator[Row]]
-"""Reads the members of an archive that are one source, or a single one of them. Raises as `Reader`."""
+Raises `CorpusError`, possibly after some rows, and no other exception.
+"""

@@ -2,5 +2,5 @@
 
 **Control goes through the store, data through the process group.** Rank 0, the leader, gives leases to the others, the
 followers: JSON through torch's `TCPStore`, never pickle. Only flat buffers of numbers go through collectives (NCCL for
-CUDA tensors, gloo for those of a CPU). It launches and restarts nothing: that is torch's elastic agent, or `torchrun`.
+CUDA tensors, gloo for those of a CPU). It starts no process: torchrun does, and starts all again where one is lost.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from torch._C._distributed_c10d import Store
@@ -23,10 +23,6 @@ _POLL_SECONDS = 0.02
 _ADDRESS_IN_USE = ("EADDRINUSE", "address already in use", "Address already in use")
 
 
-class PortInUseError(DistributedError):
-    """Another program has taken the port of the rendezvous."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """How a rank announces itself."""
@@ -34,6 +30,9 @@ class Card:
     nonce: str
     host: str
     versions: Versions
+    problem: str = ""
+    """Why it can't train."""
+    hint: str = ""
 
 
 def connect(place: Place) -> Store:
@@ -46,7 +45,7 @@ def connect(place: Place) -> Store:
     except (RuntimeError, ValueError) as error:
         text = str(error).splitlines()[0]
         if any(words in text for words in _ADDRESS_IN_USE):
-            failure: DistributedError = PortInUseError(
+            failure = DistributedError(
                 "The port of the rendezvous, MASTER_PORT, is in use by another program.",
                 "Choose another one: torchrun --rdzv-endpoint HOST:PORT",
             )
@@ -58,9 +57,14 @@ def connect(place: Place) -> Store:
     raise failure  # outside of the `except`: torch's traceback is of no use
 
 
-def join(store: Store, place: Place, versions: Versions) -> int:
-    """Return the number of this attempt, once all ranks have joined. Raises `DistributedError`."""
+def join(store: Store, place: Place, versions: Versions, problem: TweetgenError | None = None) -> int:
+    """Return the number of this attempt, once all ranks have joined.
+
+    Raises `DistributedError` on all of them where one is missing, runs other versions, or has a `problem`.
+    """
     card = Card(nonce=uuid.uuid4().hex, host=place.host, versions=versions)
+    if problem is not None:
+        card = replace(card, problem=problem.message, hint=problem.hint)
     deadline = time.monotonic() + place.timeout_seconds
     if place.is_leader:
         attempt = store.add("tweetgen/attempts", 1)
@@ -96,8 +100,10 @@ def _admit_all(store: Store, place: Place, attempt: int, deadline: float) -> dic
 
 
 def _compare(own: Card, others: dict[int, Card]) -> None:
-    """Raise `DistributedError` where a rank runs other versions than the leader."""
-    for rank, card in sorted(others.items()):
+    """Raise `DistributedError` where a rank has a problem, or runs other versions than the leader."""
+    for rank, card in ((0, own), *sorted(others.items())):
+        if card.problem:
+            raise DistributedError(f"Rank {rank} on {card.host}: {card.problem}", card.hint)
         for package, version in own.versions.items():
             if card.versions.get(package) != version:
                 raise DistributedError(

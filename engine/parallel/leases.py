@@ -48,14 +48,6 @@ class Steps:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate:
-    """Evaluate batches `first` to `first + count - 1` of the validation tweets, those with this rank's turn."""
-
-    first: int
-    count: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Report:
     """Report what happened since the last report; answered by `Reported`."""
 
@@ -68,7 +60,7 @@ class Stop:
     """End. Answered by an empty `Reported`."""
 
 
-Lease = Read | Sync | Steps | Evaluate | Report | Stop
+Lease = Read | Sync | Steps | Report | Stop
 _LEASES: dict[str, type[Lease]] = {lease_type.__name__: lease_type for lease_type in get_args(Lease)}
 
 

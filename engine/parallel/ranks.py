@@ -16,7 +16,7 @@ from torch import Tensor
 from torch._C._distributed_c10d import PrefixStore, Store
 from torch.distributed import DistStoreError
 
-from engine.errors import DistributedError, RankLostError, TweetgenError
+from engine.errors import DeviceError, DistributedError, RankLostError, TweetgenError
 from engine.parallel.group import OpenGroup, TorchGroup
 from engine.parallel.handshake import Versions, connect, join
 from engine.parallel.leases import Lease, lease_from_json, lease_to_json
@@ -24,6 +24,9 @@ from engine.parallel.place import Place
 from engine.protocol import codec
 
 _HEARTBEATS_PER_TIMEOUT = 20
+_MAX_BEAT_SECONDS = 1.0
+_TERMINATED_SECONDS = 10.0
+"""For how long a rank with a SIGTERM waits for a sign of life of the leader."""
 _WAIT_SECONDS = 0.5
 """How often a rank that waits for the store looks for an error of another one."""
 _LEASES_KEPT = 100
@@ -40,11 +43,14 @@ class Ranks:
     message of a rank that has failed in an orderly way (`fail`).
     """
 
-    def __init__(self, place: Place, store: Store, attempt: int, open_group: OpenGroup) -> None:
-        """Join the other ranks of an attempt."""
+    def __init__(self, place: Place, device: torch.device, store: Store, attempt: int, open_group: OpenGroup) -> None:
+        """Join the other ranks of an attempt; `device` is what this one computes on."""
         self.place = place
+        self.device = device
         self.waiting_seconds = 0.0
         """Time spent in `sum_gradients_` so far; on a GPU, in queueing it."""
+        self.is_terminated = False
+        """Whether this process has received SIGTERM, which torchrun sends at the end of all, and where one is lost."""
         self._store = PrefixStore(f"tweetgen/{attempt}", store)
         self._num_leases = 0
         self._ended = threading.Event()
@@ -59,12 +65,20 @@ class Ranks:
         return self._group.backend
 
     @classmethod
-    def join(cls, place: Place, device: torch.device, versions: Versions) -> Ranks:
-        """Join the other ranks. Raises `DistributedError` where they do not join, or have other versions."""
+    def join(cls, place: Place, find_device: Callable[[], torch.device], versions: Versions) -> Ranks:
+        """Join the other ranks, with the device that `find_device` returns.
+
+        Raises `DistributedError` where they do not join, have other versions, or have no device.
+        """
+        store, problem, device = connect(place), None, torch.device("cpu")
+        try:
+            device = find_device()
+        except DeviceError as error:  # reported to the leader, which ends all
+            problem = error
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        store = connect(place)
-        return cls(place, store, join(store, place, versions), partial(TorchGroup, device=device))
+        attempt = join(store, place, versions, problem)
+        return cls(place, device, store, attempt, partial(TorchGroup, device=device))
 
     def close(self) -> None:
         """Leave the process group; nothing follows."""
@@ -96,14 +110,14 @@ class Ranks:
                 self._store.delete_key(f"lease/{self._num_leases - _LEASES_KEPT}")
 
     def next_lease(self) -> Lease:
-        """Wait for the leader's next lease, however long it is in a pause."""
+        """Wait for the leader's next lease, however long it is in a pause, as long as there are heartbeats."""
         self._num_leases += 1
         key, pulse, beaten_at = f"lease/{self._num_leases}", self._pulse(), time.monotonic()
         while not self._has_come(key):
             if (now := self._pulse()) != pulse:
                 pulse, beaten_at = now, time.monotonic()
-            elif time.monotonic() - beaten_at > self.place.timeout_seconds:
-                raise RankLostError(f"Rank 0 has sent no heartbeat for {self.place.timeout_seconds:g} s.")
+            elif time.monotonic() - beaten_at > (seconds := self._heartbeat_seconds):
+                raise RankLostError(f"Rank 0 has sent no heartbeat for {seconds:g} s.")
         with self._losses("a lease"):
             return lease_from_json(self._store.get(key))
 
@@ -145,22 +159,6 @@ class Ranks:
         with contextlib.suppress(RuntimeError):
             self._store.set("lost", str(self.place.rank))
 
-    def remember(self, key: str, value: str) -> None:
-        """Store a text for later attempts of the same launch, where the agent's store survives the processes."""
-        with self._losses("a note"):
-            self._root.set(f"tweetgen/notes/{key}", value)
-
-    def recall(self, key: str) -> str | None:
-        """Return the text that an earlier attempt has stored; None without one."""
-        with self._losses("a note"):
-            name = f"tweetgen/notes/{key}"
-            return self._root.get(name).decode() if self._root.check([name]) else None
-
-    @property
-    def _root(self) -> Store:
-        """The store without the prefix of this attempt."""
-        return self._store.underlying_store
-
     def _has_come(self, key: str) -> bool:
         """Wait a moment for a key; return whether it is there. Raises the error of a rank that has failed."""
         try:
@@ -177,10 +175,17 @@ class Ranks:
         with self._losses("a heartbeat"):
             return self._store.add("heartbeats", 0)
 
+    @property
+    def _heartbeat_seconds(self) -> float:
+        """The time without a heartbeat after which the leader counts as lost."""
+        seconds = self.place.timeout_seconds
+        return min(seconds, _TERMINATED_SECONDS) if self.is_terminated else seconds
+
     def _beat(self) -> None:
         """Count up for as long as this process lives; a store is safe for several threads. The thread's body."""
+        seconds = min(_MAX_BEAT_SECONDS, self.place.timeout_seconds / _HEARTBEATS_PER_TIMEOUT)
         with contextlib.suppress(RuntimeError):  # the store is gone, and so is the run
-            while not self._ended.wait(self.place.timeout_seconds / _HEARTBEATS_PER_TIMEOUT):
+            while not self._ended.wait(seconds):
                 self._store.add("heartbeats", 1)
 
     @contextlib.contextmanager

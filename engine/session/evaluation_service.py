@@ -9,7 +9,6 @@ from engine.protocol import events
 from engine.session.checkpoints.run_checkpoints import RunCheckpoints
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.pace import Pace
-from engine.session.ranks.leader import Leader
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
@@ -25,14 +24,12 @@ class EvaluationService:
         state: RunState,
         reporter: Reporter,
         memory_fallback: MemoryFallback,
-        leader: Leader | None,
         checkpoints: RunCheckpoints,
     ) -> None:
         self._setup = setup
         self._state = state
         self._reporter = reporter
         self._memory_fallback = memory_fallback
-        self._leader = leader
         self._checkpoints = checkpoints
         self._pace = Pace(lambda: state.stopwatch.seconds)
 
@@ -65,8 +62,7 @@ class EvaluationService:
         self._reporter.emit_steps()
         with state.timer.during("evaluation"):
             tweets = self._setup.early_val_tweets if is_early else self._setup.val_tweets
-            evaluator = self._memory_fallback if self._leader is None or is_early else self._leader
-            evaluation = evaluator.evaluate(tweets, should_stop)
+            evaluation = self._memory_fallback.evaluate(tweets, should_stop)
         if evaluation is None:
             return
         if not math.isfinite(evaluation.total_nats):

@@ -197,6 +197,14 @@ class Reporter:
             message = " ".join(word for word in ("Saving works again.", lost, gap) if word)
             self.emit(Warned, message=message, kind="disk-works")
 
+    def end_bucket(self) -> None:
+        """Write all steps so far to the journal: no bucket of steps lies across a checkpoint that is saved now."""
+        self.emit_steps()
+        try:
+            self.journal.end_bucket()
+        except StorageError as problem:
+            self._warn_of_disk_at(self._state.step, problem)
+
     def flush_journal(self) -> StorageError | None:
         """Write the events that wait in memory for the disk; return the error if that fails."""
         self.emit_steps()

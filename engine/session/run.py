@@ -42,14 +42,12 @@ class Run:
         self.state = state
         self.reporter = reporter
         self.memory_fallback = MemoryFallback(state, reporter)
-        self.leader = None if setup.ranks is None else Leader(setup.ranks, state, reporter, self.memory_fallback)
+        self.leader = None if setup.ranks is None else Leader(setup.ranks, state, reporter)
         """Gives the leases, where several processes train."""
         self.checkpoints = RunCheckpoints(setup, state, reporter, self.memory_fallback, self.leader)
         self.settings = LiveSettings(setup.training_data, state, reporter, self.checkpoints.record_change)
         self.sampling_service = SamplingService(setup.training_data, state, reporter)
-        self.evaluation_service = EvaluationService(
-            setup, state, reporter, self.memory_fallback, self.leader, self.checkpoints
-        )
+        self.evaluation_service = EvaluationService(setup, state, reporter, self.memory_fallback, self.checkpoints)
         self.insight_service = InsightService(setup, state, reporter, self.memory_fallback)
         self.batch_service = BatchService(setup.training_data, state, reporter)
         self._clock = state.stopwatch.clock
@@ -73,7 +71,6 @@ class Run:
             device=str(state.runtime.device),
             precision=state.runtime.precision,
             num_threads=state.runtime.num_threads,
-            step_path=state.trainer.step_path,
             tuning=state.runtime.tuning,
             model=state.model_config,
             training=state.training,

@@ -69,13 +69,14 @@ class TrainingSession:
         pauses_at_end: bool = False,
         notices: tuple[str, ...] = (),
         ranks: Ranks | None = None,
+        is_restarted: bool = False,
     ) -> None:
         """Store the config; nothing is read before `run`.
 
         `on_stage` is called with the progress of the setup, before `RunStarted`. `clock` gives the seconds of all that
         the run measures. With `pauses_at_end` a run whose budget is used up pauses instead of ending, for a user to
         continue it. `notices` are warnings at its start. `ranks` are the other processes that train the same run: this
-        one leads them.
+        one leads them. A run that `is_restarted`, as one of them was lost, may have reached its end before.
         """
         self._config = config
         self._pauses_at_end = pauses_at_end
@@ -83,6 +84,7 @@ class TrainingSession:
         self._clock = clock
         self._notices = notices
         self._ranks = ranks
+        self._is_restarted = is_restarted
         self._loop: TrainingLoop | None = None
 
     @property
@@ -98,7 +100,6 @@ class TrainingSession:
         """
         commands = CommandQueue(inbox)
         stream = EventStream(emit)
-        is_restarted = self._ranks is not None and self._ranks.place.restart_count > 0
 
         def on_stage(stage: Stage) -> None:
             if self._on_stage is not None:
@@ -116,19 +117,20 @@ class TrainingSession:
                     resumed,
                     on_stage,
                     self._clock,
-                    may_be_finished=self._pauses_at_end or is_restarted,
+                    may_be_finished=self._pauses_at_end or self._is_restarted,
                     ranks=self._ranks,
                 )
                 setup = replace(setup, warnings=(*self._notices, *setup.warnings))
                 with _removed_on_failure(setup.folder) if resumed is None else contextlib.nullcontext():
                     journal = journal or opened.enter_context(_journal_of(setup.folder))
                     log = opened.enter_context(log_to(setup.folder.log_path))
-                    tracker = self._tracker_of(setup.folder, opened, continues=resumed is not None or is_restarted)
+                    continues = resumed is not None or self._is_restarted
+                    tracker = self._tracker_of(setup.folder, opened, continues=continues)
                 reporter = Reporter(state, stream, journal, tracker)
                 self._train(Run(setup, state, reporter), log, stream, commands)
         except _StoppedEarly as stopped:
+            self._dismiss_ranks(is_early=True)
             stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
-            self._dismiss_ranks()
         except RankLostError:
             raise
         except TweetgenError as error:
@@ -174,20 +176,27 @@ class TrainingSession:
         finally:
             self._loop = None  # frees the model
 
-    def _dismiss_ranks(self, error: TweetgenError | None = None) -> None:
-        """Let the other processes end: in order, or with the error of this one."""
+    def _dismiss_ranks(self, error: TweetgenError | None = None, *, is_early: bool = False) -> None:
+        """Let the other processes end: in order, or with the error of this one.
+
+        The process group stays open where they did not end in order: closing it would wait for those in a sum. Raises
+        `RankLostError` where SIGTERM ends the run early and one of them does not answer, the reason of that signal.
+        """
         ranks = self._ranks
         if ranks is None:
             return
+        if error is not None:
+            ranks.fail(error)
+            return
         try:
-            if error is None:
-                ranks.send(leases.Stop())
-                ranks.replies(leases.Reported, seconds=_GOODBYE_SECONDS)
-            else:
-                ranks.fail(error)
+            ranks.send(leases.Stop())
+            ranks.replies(leases.Reported, seconds=_GOODBYE_SECONDS)
         except DistributedError:
+            if is_early and ranks.is_terminated:
+                raise
             LOG.warning("the other processes did not answer at the end", exc_info=True)
-        ranks.close()
+        else:
+            ranks.close()
 
 
 @contextlib.contextmanager

@@ -212,7 +212,7 @@ def runtime_change(before: Runtime, after: Runtime, ratio: float) -> str:
     )
 
 
-def computation_changes(info: CheckpointInfo, runtime: Runtime, step_path: str, world_size: int = 1) -> str:
+def computation_changes(info: CheckpointInfo, runtime: Runtime, world_size: int) -> str:
     """Return how the steps are computed differently from those before the checkpoint, in words; "" if they are not."""
     changes = [
         f"{now} in place of {before}"
@@ -222,8 +222,6 @@ def computation_changes(info: CheckpointInfo, runtime: Runtime, step_path: str, 
     if info.world_size != world_size:
         now = "1 process" if world_size == 1 else f"{world_size} processes"
         changes.append(f"{now} in place of {info.world_size}")
-    if info.step_path not in {"", step_path}:
-        changes.append(f"the {step_path} path in place of the {info.step_path} one")
     if runtime.device.type == info.device == "cpu" and runtime.num_threads != info.num_threads:
         changes.append(f"{threads_label(runtime.num_threads)} in place of {info.num_threads}")
         if info.num_threads > device.available_cores():

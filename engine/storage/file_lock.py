@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from engine.errors import StorageError
 from engine.storage.safe_open import open_regular
 
 _HAS_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -40,12 +41,9 @@ def is_locked(path: Path) -> bool:
     try:
         with open_regular(path) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            was_replaced = not is_same(path, file.fileno())
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return was_replaced and path.exists() and is_locked(path)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    return False
 
 
 def is_same(path: Path, descriptor: int) -> bool:
@@ -54,3 +52,12 @@ def is_same(path: Path, descriptor: int) -> bool:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def in_use_error(path: Path) -> StorageError:
+    """Return the error of a run whose journal another program has open."""
+    run = path.parent.name
+    return StorageError(
+        f"The run {run} is active already.",
+        f"Attach to it: tweetgen-tui attach {run}; or start a new run.",
+    )

@@ -1,7 +1,7 @@
 """Paths on disk: the data folder, its runs and named checkpoints. Creates run folders, never writes a file.
 
 $TWEETGEN_HOME, or the platform's user data folder for "tweetgen-tui"
-├── runs/<run>/          config.json  events.jsonl  pins.jsonl  tweetgen.log
+├── runs/<run>/          config.json  events.jsonl  pins.jsonl  tweetgen.log  agent.json
 │                        checkpoints/{latest,best,step-N,step-N-before-load}.safetensors
 ├── checkpoints/         <name>.safetensors, saved by name; an empty <name>.pinned beside it protects it
 ├── data/                downloads of `data fetch`
@@ -91,6 +91,11 @@ class RunFolder:
     def pins_path(self) -> Path:
         """The tweets that the user pinned, one per line; missing until the first pin."""
         return self.path / "pins.jsonl"
+
+    @property
+    def agent_path(self) -> Path:
+        """The process that has started the ranks of the run, as JSON; missing where one process trains."""
+        return self.path / "agent.json"
 
     @property
     def log_path(self) -> Path:

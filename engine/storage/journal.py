@@ -1,8 +1,8 @@
-"""Writes the journal of a run: every event as one line of JSON. The plot of a resumed run is restored from it.
+"""Writes the journal of a run: its events as lines of JSON. The plot of a resumed run is restored from it.
 
-Lines are appended: a partial line that a full disk left is truncated before the next write, and a line torn by a kill
-is skipped by `journal_reader`. Now and then a copy with old steps in buckets replaces the file (`journal_thinning`).
-The lock on the open journal keeps other programs out of the whole run.
+Lines are appended, and never change: a partial line that a full disk left is truncated before the next write, and a
+line torn by a kill is skipped by `journal_reader`. Later steps are written in buckets (`step_buckets`). The lock on the
+open journal keeps other programs out of the whole run.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import contextlib
 import errno
 import os
 import stat
-import threading
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from engine.errors import StorageError
 from engine.protocol import events
 from engine.protocol.events import Event, RunStarted
 from engine.storage.atomic_write import storage_errors, write_all
-from engine.storage.file_lock import is_same, try_lock
-from engine.storage.journal_thinning import JournalThinning, ThinnedCopy, copy_bytes, next_bytes
+from engine.storage.file_lock import in_use_error, is_same, try_lock
+from engine.storage.journal_reader import read_journal
+from engine.storage.step_buckets import StepBuckets
 
 MAX_WAITING_BYTES = 1024 * 1024
 """Limit of the lines buffered while the disk fails; beyond it the oldest are dropped."""
@@ -32,7 +33,8 @@ _NOT_OPEN = -1
 class Journal:
     """An open, locked journal. A written line survives a kill of the process.
 
-    After a failed write, lines are buffered in memory until `flush` succeeds.
+    The steps of the open bucket are in memory until it ends. After a failed write, lines are buffered in memory until
+    `flush` succeeds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,13 +54,9 @@ class Journal:
         self._num_bytes = 0
         """Length of the valid part of the file; a failed write may have left more."""
         self._is_torn = False
-        self._is_thinned = False
-        """Whether old steps are thinned; not before the `RunStarted`, which has the setting."""
-        self._thinning: JournalThinning | None = None
-        self._thinned_at = next_bytes(0)
-        """The length at which old steps are thinned next."""
-        self._lock = threading.Lock()
-        """Of the open file: the thread of `_thinning` replaces it."""
+        with storage_errors(path):
+            first = next(read_journal(path), None)
+        self._buckets = StepBuckets(None if first is None else first.step)
         self._open(os.O_CREAT)
 
     @property
@@ -70,15 +68,27 @@ class Journal:
         """Append an event. Raises `StorageError` on the first failure; the event stays buffered."""
         if isinstance(event, RunStarted):
             self._started = event
-            self._is_thinned = not event.training.keep_every_step
         self._last = event
-        self._waiting.append(to_line(event))
+        self._write_lines(self._buckets.add(event))
+
+    def end_bucket(self) -> None:
+        """Append the steps that are in memory, so that no bucket has steps before and after. Raises as `write`."""
+        self._write_lines(self._buckets.flush())
+
+    def flush(self) -> None:
+        """Write all that is in memory, even after a failed write. Raises `StorageError`."""
+        self._waiting += map(to_line, self._buckets.flush())
+        self._write_waiting()
+
+    def _write_lines(self, events_to_write: Iterable[Event]) -> None:
+        """Append events; after a failed write only buffer them. Raises `StorageError` on the first failure."""
+        self._waiting += map(to_line, events_to_write)
         if self.is_failing:
             self._drop_oldest()
         else:
-            self.flush()
+            self._write_waiting()
 
-    def flush(self) -> None:
+    def _write_waiting(self) -> None:
         """Write the buffered lines. Raises `StorageError`."""
         if not self._waiting:
             return
@@ -102,7 +112,7 @@ class Journal:
 
         A partial write is truncated at once, or before the next append if that fails too.
         """
-        with self._lock, storage_errors(self.path):
+        with storage_errors(self.path):
             self._truncate_partial_write()
             try:
                 write_all(self._descriptor, b"\n" + lines if self._is_torn else lines)
@@ -112,29 +122,6 @@ class Journal:
                 raise
             self._num_bytes = os.fstat(self._descriptor).st_size
             self._is_torn = False
-        is_due = self._is_thinned and self._num_bytes >= self._thinned_at
-        if is_due and (self._thinning is None or self._thinning.is_over):
-            self._thinned_at = next_bytes(self._num_bytes)
-            with contextlib.suppress(RuntimeError):  # the system starts no more threads now
-                self._thinning = JournalThinning(self.path, lambda: self._num_bytes, self._put_in_place)
-
-    def _put_in_place(self, copy: ThinnedCopy) -> bool:
-        """Complete a thinned copy and put it in the place of the journal, unless another file is there.
-
-        Called by the thread of `_thinning`. Raises `OSError`.
-        """
-        with self._lock:
-            is_open = self._descriptor != _NOT_OPEN and is_same(self.path, self._descriptor)
-            if not is_open or not is_same(self.path, copy.source):
-                return False
-            copy_bytes(copy.source, copy.descriptor, copy.num_copied, self._num_bytes)
-            os.replace(copy.temporary, self.path)
-            before, self._descriptor = self._descriptor, copy.descriptor
-            self._num_bytes = os.fstat(copy.descriptor).st_size
-            self._thinned_at = next_bytes(self._num_bytes)
-        with contextlib.suppress(OSError):
-            os.close(before)
-        return True
 
     def _truncate_partial_write(self) -> None:
         """Truncate what a failed append wrote. Raises `OSError`."""
@@ -148,10 +135,6 @@ class Journal:
         another folder has that name: it may be another run's. The new journal begins with `RunStarted`, as after a
         resume, with these `settings`.
         """
-        with self._lock:
-            return self._recreate_if_missing(settings)
-
-    def _recreate_if_missing(self, settings: dict[str, Any]) -> bool:
         with storage_errors(self.path):
             if is_same(self.path, self._descriptor):
                 return False
@@ -167,15 +150,17 @@ class Journal:
             return False
         if self._started is not None and self._last is not None:
             step, seconds = self._last.step, self._last.elapsed_seconds
-            restarted = replace(self._started, step=step, elapsed_seconds=seconds, epochs=None, **settings)
+            restarted = replace(self._started, step=step, elapsed_seconds=seconds, **settings)
             self._waiting.appendleft(to_line(restarted))
         return True
 
     def _open(self, how: int) -> None:
         """Open and lock the file, and close the one that was open. Raises `StorageError`."""
         with storage_errors(self.path):
-            descriptor = self._locked_file(how)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | how, 0o666)
             try:
+                if not try_lock(descriptor):
+                    raise in_use_error(self.path)
                 status = os.fstat(descriptor)
                 if not stat.S_ISREG(status.st_mode):  # a pipe blocks when it is full
                     raise OSError(errno.EINVAL, "Not a regular file")
@@ -191,25 +176,8 @@ class Journal:
         self._descriptor, self._folder = descriptor, folder
         self._num_bytes, self._is_torn = num_bytes, is_torn
 
-    def _locked_file(self, how: int) -> int:
-        """Return the descriptor of the file, locked. Raises `OSError`, `StorageError`."""
-        while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | how, 0o666)
-            try:
-                if not try_lock(descriptor):
-                    raise in_use_error(self.path)
-                if is_same(self.path, descriptor):
-                    return descriptor
-            except BaseException:  # re-raised; no descriptor is left open
-                os.close(descriptor)
-                raise
-            os.close(descriptor)  # the program that had the lock has put a thinned copy in its place meanwhile
-
     def close(self) -> None:
-        """Try a last time to write the buffered lines, and close the file. Idempotent."""
-        self._is_thinned = False
-        if self._thinning is not None:
-            self._thinning.cancel()
+        """Try a last time to write what is in memory, and close the file. Idempotent."""
         if self._descriptor != _NOT_OPEN:
             with contextlib.suppress(StorageError):
                 self.flush()
@@ -221,15 +189,6 @@ class Journal:
                 if descriptor != _NOT_OPEN:
                     os.close(descriptor)
         self._descriptor = self._folder = _NOT_OPEN
-
-
-def in_use_error(path: Path) -> StorageError:
-    """Return the error of a run whose journal another program has open."""
-    run = path.parent.name
-    return StorageError(
-        f"The run {run} is active already.",
-        f"Attach to it: tweetgen-tui attach {run}; or start a new run.",
-    )
 
 
 def to_line(event: Event) -> bytes:

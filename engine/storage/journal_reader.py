@@ -1,7 +1,7 @@
 """Reads the journal of a run: invalid lines are skipped and counted. Never writes, never imports torch.
 
 A kill or a power loss tears at most one line per session, which is not worth a warning. More invalid lines are: the
-journal was edited, or a newer version of this program wrote it.
+journal was edited, or the disk is damaged.
 """
 
 from __future__ import annotations
@@ -27,29 +27,14 @@ class SkippedLines:
 
     num_sessions: int = 0
     num_torn: int = 0
-    """Lines that are not events of any version."""
-    num_newer: int = 0
-    """Events of types that this version does not know."""
-    is_newer: bool = False
-    """Whether the journal's format version is newer than this program's."""
+    """Lines that are not events."""
 
     @property
     def warning(self) -> str:
         """The warning for the user; empty if no more than one torn line per session is missing."""
-        if self.is_newer or self.num_newer:
-            missing = f" Events skipped: {self.num_newer:,}." if self.num_newer else ""
-            return f"The journal was written by a newer tweetgen-tui.{missing} Update this program to see all of it."
         if self.num_torn > max(self.num_sessions, 1):
             return f"{self.num_torn:,} lines of the journal can't be read; they are skipped."
         return ""
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """The fields decoded from a line that is not a known event."""
-
-    event: str
-    format_version: int = 0
 
 
 def read_events(lines: Iterable[bytes], skipped: SkippedLines) -> Iterator[Event]:
@@ -58,28 +43,10 @@ def read_events(lines: Iterable[bytes], skipped: SkippedLines) -> Iterator[Event
         try:
             event = events.from_json(line)
         except (codec.DecodeError, TweetgenError):
-            _count(line, skipped)
+            skipped.num_torn += bool(line.strip())
             continue
-        if isinstance(event, RunStarted):
-            skipped.num_sessions += 1
-            skipped.is_newer |= event.format_version > events.FORMAT_VERSION
+        skipped.num_sessions += isinstance(event, RunStarted)
         yield event
-
-
-def _count(line: bytes, skipped: SkippedLines) -> None:
-    """Count a line that is not an event of this version."""
-    if not line.strip():
-        return
-    try:
-        kind = codec.decode(line, _Kind)
-    except codec.DecodeError:
-        skipped.num_torn += 1
-        return
-    if events.is_known(kind.event) and kind.format_version <= events.FORMAT_VERSION:
-        skipped.num_torn += 1
-    else:
-        skipped.num_newer += 1
-        skipped.is_newer |= kind.format_version > events.FORMAT_VERSION
 
 
 def read_journal(path: Path, skipped: SkippedLines | None = None) -> Iterator[Event]:

@@ -68,8 +68,6 @@ class Trainer:
         """Steps skipped since the last that was not; on a GPU, as of the last report."""
         self._timer = PhaseTimer()
         on_cpu = runtime.device.type == "cpu"
-        self.step_path = "fast" if on_cpu else "device"
-        """The implementation of the step, `engine.compute.cpu` or `engine.compute.gpu`; they agree to rounding."""
         self._flat = FlatParameters(model)
         self._cpu = CpuGradients(model, self._flat, runtime.precision, self._timer) if on_cpu else None
         self._adamw = FusedAdamW(self._flat, config.weight_decay)

@@ -11,38 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.manual.share import SHARE
+from tests.manual_page import shared_files
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The wheel, built with the backend of pyproject.toml."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+@pytest.mark.ci
+def test_the_wheel_has_all_that_the_program_reads_and_the_manual_page_and_the_completions_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    [path] = folder.glob("*.whl")
-    return zipfile.ZipFile(path)
-
-
-def test_the_wheel_has_the_manual_page_and_the_completion_scripts_once_below_share(wheel: zipfile.ZipFile) -> None:
-    installed = {name.partition(".data/data/")[2]: name for name in wheel.namelist() if ".data/data/" in name}
-    assert installed.keys() == {
-        "share/man/man1/tweetgen-tui.1",
-        "share/bash-completion/completions/tweetgen-tui",
-        "share/zsh/site-functions/_tweetgen-tui",
-        "share/fish/vendor_completions.d/tweetgen-tui.fish",
-    }
-    for name, member in installed.items():
-        assert wheel.read(member) == (SHARE.parent / name).read_bytes()
-    assert not [name for name in wheel.namelist() if name.startswith("assets/share")]
-
-
-def test_the_wheel_has_every_module_and_file_that_the_program_reads(wheel: zipfile.ZipFile) -> None:
+    [path] = tmp_path.glob("*.whl")
+    wheel = zipfile.ZipFile(path)
     names = set(wheel.namelist())
     code = {str(path.relative_to(ROOT)) for package in ("engine", "tui") for path in (ROOT / package).rglob("*.py")}
     assert code | {"assets/happy.csv", "assets/base.safetensors", "tui/tweetgen.tcss"} <= names
+    assert not [name for name in names if name.startswith("assets/share")]
+    shared = {name.partition(".data/data/share/")[2]: wheel.read(name).decode() for name in names if ".data/" in name}
+    assert shared == shared_files()
 
 
 def test_the_container_has_every_extra_of_the_program_and_runs_it_as_a_user_with_its_data_in_a_volume() -> None:

@@ -19,7 +19,6 @@ ALLOWED_DECODERS = {
     "engine/protocol/codec.py": "the only user of msgspec for events; its callers are below",
     "engine/protocol/events/__init__.py": "makes every string of an event harmless",
     "engine/protocol/commands/__init__.py": "never displayed; the run checks names, prime and numbers of a command",
-    "engine/storage/journal_reader.py": "of a line that is no event, its kind and version are counted and not shown",
     "engine/checkpoints/header.py": "the metadata, in which the info is still a text",
     "engine/checkpoints/metadata.py": "a checkpoint's info: made harmless where shown; its paths are opened",
     "engine/export/hub/read.py": "a model folder's settings and vocabulary: as a checkpoint's info",
@@ -31,8 +30,8 @@ ALLOWED_DECODERS = {
     "engine/corpus/readers/json_files/json_values.py": "tweets, which are cleaned like those of every other format",
     "tui/cli/output/run_list.py": "number and backend of a run's processes; tables and `--json` make all text harmless",
     "tui/lesson/progress.py": "numbers only",
-    "tui/process/launch/order.py": "the launcher's own order, in a folder that is private to the user",
-    "tui/process/launch/notes.py": "the leader's stage, in such a folder; the screen makes it harmless",
+    "tui/process/torchrun.py": "the program's own order, as it would be given by options",
+    "tui/remote/agent.py": "two numbers in a run's folder",
     "tui/remote/protocol.py": "makes every string of a message harmless",
     "tui/remote/view_codec.py": "a view whose strings came in by a message, and the JSON form of its own event",
 }

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,17 @@ SMALL_MODEL = ("--hidden-size", "16", "--embedding-size", "8", "--threads", "1",
 DEADLINE_SECONDS = 60.0
 ENDLESS_STEPS = 1_000_000
 """More steps than any test waits for."""
+
+
+VARYING = {
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?": "DATE",
+    r"\b[0-9a-f]{64}\b": "SHA256",
+    r"\d+(\.\d+)? ?(B|kB|MB|GB)\b": "SIZE",
+    r"\b\d+:\d\d\b": "TIME",
+    r"\b\d+\.\d+(\.\d+)*(\+\w+)?( s\b)?": "N",
+    r" {2,}": "  ",  # columns are as wide as their figures
+}
+"""Patterns of what differs from run to run and between machines, and what transcripts show in their place."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,16 @@ class Finished:
         return only
 
 
+def run_program(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """Run a command in this process; return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["tweetgen-tui", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 0
+    return 0
+
+
 @dataclass(frozen=True)
 class Cli:
     """Runs commands inside this process, through the same `main` that the console script calls."""
@@ -62,16 +84,36 @@ class Cli:
     capture: pytest.CaptureFixture[str]
 
     def __call__(self, *arguments: str | Path) -> Finished:
-        self.monkeypatch.setattr(sys, "argv", ["tweetgen-tui", *map(str, arguments)])
         self.capture.readouterr()
-        try:
-            main()
-        except SystemExit as exit_:
-            code = exit_.code if isinstance(exit_.code, int) else 0
-        else:
-            code = 0
+        code = run_program(self.monkeypatch, *arguments)
         captured = self.capture.readouterr()
         return Finished(code, captured.out, captured.err)
+
+
+def transcript(cli: Cli, *lines: str, **paths: Path) -> str:
+    """Run commands; return each with its output and exit code, and with names in place of paths, times and figures.
+
+    A command names a path by its key in `paths`, as in "checkpoints import OUT/copy.safetensors".
+    """
+    shown = []
+    for line in lines:
+        words = line
+        for name, path in paths.items():
+            words = words.replace(name, str(path))
+        ended = cli(*words.split())
+        shown.append(
+            f"$ tweetgen-tui {line}\n{ended.out}{ended.err}" + (f"exit code {ended.code}\n" if ended.code else "")
+        )
+    return without_figures("\n".join(shown), **paths)
+
+
+def without_figures(text: str, **paths: Path) -> str:
+    """Return text with names in place of these paths, and of times, sizes and figures."""
+    for name, path in paths.items():
+        text = text.replace(str(path), name)
+    for pattern, name in VARYING.items():
+        text = re.sub(pattern, name, text)
+    return text
 
 
 class Process:
@@ -180,10 +222,7 @@ def make_trained_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tweets, home = write_tweets(folder / "tweets.txt"), folder / "home"
     monkeypatch.setenv("TWEETGEN_HOME", str(home))
     budget = ("--max-steps", "40", "--eval-every", "20", "--sample-every", "20", "--run-name", "first")
-    monkeypatch.setattr(sys, "argv", ["tweetgen-tui", "train", "--data", str(tweets), *SMALL_MODEL, *budget])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == 0
+    assert run_program(monkeypatch, "train", "--data", tweets, *SMALL_MODEL, *budget) == 0
     return home
 
 

@@ -1,44 +1,50 @@
-"""Several processes on the command line: what is refused, and how a run ends that can't start or is lost."""
+"""Several processes on the command line: what is refused, what a rank does, and a run in others that `train` shows."""
 
 from __future__ import annotations
 
-import socket
+import os
+import queue
+import signal
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from engine.compute import device
-from engine.config.run import RunConfig, RuntimeConfig
-from engine.errors import DeviceError, RestartsUsedUpError
+from engine.config.run import RunConfig
+from engine.errors import DistributedError, RankLostError
+from engine.parallel.place import Place
+from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.file_lock import try_lock
 from engine.storage.folders import folder_of_run
-from engine.storage.journal import Journal
-from engine.storage.journal_reader import last_event, read_journal
-from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
-from tests.engine.session.stream_rules import assert_valid_stream
+from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error
 from tests.fakes import run_started, steps_finished
-from tui.cli import run_launcher
-from tui.process.launch.folder import VARIABLE, LaunchFolder
-from tui.process.launch.notes import LaunchNotes
-from tui.process.launch.order import LaunchOrder
-from tui.remote.socket_path import is_launched, launch_lock_path, make_private_folder
+from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, hosted
+from tests.waiting import wait_until
+from tui.cli import ranks
+from tui.cli.commands import train
+from tui.cli.headless import _listen_to_signals, run_attached
+from tui.cli.ranks import RunLeader
+from tui.process.torchrun import Torchrun
+from tui.process.torchrun_bridge import TorchrunBridge
+from tui.remote.agent import Agent, StartedRun
 
-TWO = ("--nproc-per-node", "2", "--device", "cpu")
-Torchrun = Callable[..., None]
+NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.0}
 
 
 @pytest.fixture
-def torchrun(monkeypatch: pytest.MonkeyPatch) -> Torchrun:
-    """Set the variables of torchrun by hand, for a rank that waits for the others for one second."""
+def set_rank(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Return a function that sets the variables of torchrun, for a rank that waits for the others for one second."""
 
-    def set_(rank: int = 0, port: int = 0) -> None:
-        place = {"RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    def set_(rank: int) -> None:
+        place = {"RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": 0}
         for name, value in {**place, "TWEETGEN_RANK_TIMEOUT": 1}.items():
             monkeypatch.setenv(name, str(value))
 
+    monkeypatch.setattr(train, "leave_process", exit)
     return set_
 
 
@@ -49,127 +55,145 @@ def test_a_number_of_processes_that_is_none_is_a_usage_error(cli: Cli, text: str
     assert "nor auto" in " ".join(ended.err.split())
 
 
-def test_more_processes_than_cores_are_refused_with_the_number_that_fits(
-    cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(device, "available_cores", lambda: 2)
-    ended = cli("train", "--nproc-per-node", "3", "--device", "cpu")
-    assert_two_line_error(ended, "2 CPU cores", "at most 2")
-    assert not (home / "runs").exists() or not list((home / "runs").iterdir())
-
-
 def test_auto_without_a_gpu_trains_in_one_process_and_gives_the_reason(cli: Cli, home: Path, tweets: Path) -> None:
-    ended = cli(
-        "train", "--nproc-per-node", "auto", "--data", tweets, *SMALL_MODEL, "--max-steps", "2", "--device", "cpu"
-    )
+    auto = ("--nproc-per-node", "auto", "--device", "cpu")
+    ended = cli("train", *auto, "--data", tweets, *SMALL_MODEL, "--max-steps", "2")
     assert ended.code == 0, ended.err
-    assert "--nproc-per-node auto: 1 process on cpu" in ended.err
+    assert "warning: --nproc-per-node auto: 1 process on cpu" in ended.err
 
 
-def test_a_run_whose_others_do_not_come_ends_after_the_timeout(
-    cli: Cli, home: Path, torchrun: Torchrun, tweets: Path
+@pytest.mark.parametrize("options", [("train", "--nproc-per-node", "2"), ("train", "--detach"), ()])
+def test_a_rank_starts_no_others_detaches_from_nothing_and_has_no_screen(
+    cli: Cli, home: Path, set_rank: Callable[[int], None], options: tuple[str, ...]
 ) -> None:
-    torchrun()
+    set_rank(0)
+    assert_two_line_error(cli(*options), "RANK is set", "torchrun")
+
+
+def test_a_leader_whose_others_do_not_come_ends_in_order_after_the_timeout(
+    cli: Cli, home: Path, set_rank: Callable[[int], None], tweets: Path
+) -> None:
+    set_rank(0)
     ended = cli("train", "--data", tweets, "--json")
-    assert ended.code == 1
     [failed] = map(e.from_json, ended.lines)
     assert isinstance(failed, e.RunFailed)
     assert "within 1 s" in failed.detail
     assert "TWEETGEN_RANK_TIMEOUT" in failed.hint
     assert ended.error_lines[-2] == f"tweetgen-tui: {failed.detail}"
+    assert ended.code == 0  # torchrun would start it again
 
 
-def test_a_port_in_use_is_named(cli: Cli, home: Path, torchrun: Torchrun, tweets: Path) -> None:
-    with socket.socket(socket.AF_INET6) as other:
-        other.bind(("", 0))
-        other.listen()
-        torchrun(port=other.getsockname()[1])
-        ended = cli("train", "--data", tweets)
-    assert_error_at_the_end(ended, "MASTER_PORT", "in use")
-
-
-@pytest.mark.parametrize("options", [("train", *TWO), ("train", "--detach"), ()])
-def test_a_rank_of_torchrun_launches_nothing_detaches_from_nothing_and_has_no_screen(
-    cli: Cli, home: Path, torchrun: Torchrun, options: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (RankLostError("A sum failed."), 75, "A sum failed."),
+        (DistributedError("Rank 0 has failed."), 0, "Rank 0 has failed."),
+        (ZeroDivisionError("by zero"), 0, "ZeroDivisionError: by zero"),
+    ],
+)
+def test_only_a_rank_that_has_lost_another_is_to_start_again(
+    cli: Cli,
+    home: Path,
+    set_rank: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+    words: str,
 ) -> None:
-    torchrun()
-    assert_two_line_error(cli(*options), "RANK is set", "torchrun")
+    def follow(*_: object) -> None:
+        raise error
 
-
-def test_a_run_whose_processes_are_started_again_is_listed_so(cli: Cli, trained: Path) -> None:
-    path = launch_lock_path(folder_of_run("first"))
-    make_private_folder(path.parent)
-    with path.open("w", encoding="ascii") as file:
-        assert try_lock(file.fileno())
-        assert cli("runs", "list", "--json").object["state"] == "restarting"
-    assert cli("runs", "list", "--json").object["state"] == "finished"
-
-
-Lost = Callable[..., Any]
-
-
-@pytest.fixture
-def lost(monkeypatch: pytest.MonkeyPatch) -> Lost:
-    """Have a launch fail, after the run has emitted some events."""
-
-    def set_(*events: e.Event) -> None:
-        def fail(*_arguments: object, folder: LaunchFolder, **_options: object) -> int:
-            order = LaunchOrder.read(folder)
-            assert is_launched(folder_of_run(order.run))
-            for event in events:
-                LaunchNotes(folder).note(event)
-            if events:
-                folder_of_run(order.run).path.mkdir(parents=True)
-                journal = Journal(folder_of_run(order.run).journal_path)
-                for event in events:
-                    journal.write(event)
-                journal.close()
-            raise RestartsUsedUpError("A process of the run was lost 4 times. Rank 1 was killed.")
-
-        monkeypatch.setattr(run_launcher, "launch_processes", fail)
-
-    return set_
-
-
-def test_a_run_that_was_lost_too_often_ends_in_its_journal_and_can_be_continued(
-    cli: Cli, home: Path, lost: Lost, tweets: Path
-) -> None:
-    saved = e.CheckpointSaved(step=2, elapsed_seconds=0.2, name="latest", path="", bits_per_char=None)
-    lost(run_started(run="lost"), steps_finished(1, [3.0, 2.0]), saved)
-    ended = cli("train", *TWO, "--data", tweets, "--run-name", "lost", "--json")
-    assert ended.code == 1
-    assert ended.error_lines[-2:] == [
-        "tweetgen-tui: A process of the run was lost 4 times. Rank 1 was killed.",
-        "Continue from its latest checkpoint: tweetgen-tui --resume lost",
-    ]
-    journal = folder_of_run("lost").journal_path
-    failed = last_event(journal)
-    assert isinstance(failed, e.RunFailed)
-    assert (failed.step, failed.title) == (2, "The restarts are used up")
-    assert_valid_stream(list(read_journal(journal)))
-    assert e.from_json(ended.lines[-1]) == failed
-    assert not launch_lock_path(folder_of_run("lost")).exists()
-
-
-def test_processes_that_never_started_a_run_leave_no_journal(cli: Cli, home: Path, lost: Lost, tweets: Path) -> None:
-    lost()
-    ended = cli("train", *TWO, "--data", tweets, "--run-name", "lost")
-    assert ended.code == 1
-    assert ended.error_lines[-1] == "tweetgen-tui: A process of the run was lost 4 times. Rank 1 was killed."
-    assert not folder_of_run("lost").path.exists()
-
-
-def test_the_launcher_of_a_screen_prints_the_error_as_an_event(
-    cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(device, "available_cores", lambda: 2)
-    folder = LaunchFolder.create()
-    monkeypatch.setenv(VARIABLE, str(folder.path))
-    runtime = RuntimeConfig(device="cpu")
-    LaunchOrder(config=RunConfig(run_name="three", runtime=runtime), wanted=3, is_for_screen=True).write(folder)
+    monkeypatch.setattr(ranks, "follow", follow)
+    set_rank(1)
     ended = cli("train")
-    assert ended.code == 1
-    [failed] = map(e.from_json, ended.lines)
-    assert isinstance(failed, e.RunFailed)
-    assert (failed.title, failed.hint) == (DeviceError.title, "Set --nproc-per-node to at most 2.")
-    assert not folder.path.exists()
+    assert (ended.code, ended.error_lines[0]) == (code, f"tweetgen-tui: {words}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup(number: signal.Signals) -> None:
+    output: Any = SimpleNamespace(inbox=queue.SimpleQueue(), has_hung_up=threading.Event())
+    leader = RunLeader(Place(rank=0, world_size=2))
+    _listen_to_signals(output, leader, stops_on_hangup=False)
+    for _ in range(2):
+        signal.raise_signal(number)
+    assert isinstance(output.inbox.get_nowait(), c.Stop)
+    assert output.inbox.empty()
+    assert leader._is_terminated == (number == signal.SIGTERM)
+
+
+@pytest.mark.parametrize("last", ["Paused", "Resumed"])
+def test_after_a_restart_the_run_of_the_same_torchrun_continues_with_its_own_settings_paused_or_not(
+    home: Path, last: str
+) -> None:
+    run, leader = folder_of_run("mine"), RunLeader(Place(rank=0, world_size=2))
+    assert not leader.is_restarted
+    stream: list[e.Event] = [run_started(run="mine"), e.Paused(**NOW), e.Resumed(**NOW), e.Paused(**NOW)]
+    stream += [e.Resumed(**NOW) if last == "Resumed" else e.Warned(message="!", **NOW)]
+    for event in (*stream, e.CheckpointSaved(name="latest", path="", bits_per_char=None, weights_step=1, **NOW)):
+        leader.note(event)
+    run.journal_path.write_text("".join(e.to_json(event) + "\n" for event in stream))
+    again = RunLeader(Place(rank=0, world_size=2, restart_count=1, max_restarts=3))
+    config = again._config_of_attempt(RunConfig(run_name="mine", settings={"batch_size": 5}))
+    assert (config, again.was_paused, again.has_ended) == (RunConfig(resume="mine"), last == "Paused", False)
+    assert again.notice.endswith("All processes started again from the latest checkpoint (restart 1 of at most 3).")
+    again.note(run_started(run="mine"))
+    again.note(FINISHED)
+    assert RunLeader(Place(rank=0, world_size=2)).has_ended
+    StartedRun(agent=Agent(pid=1, started=0.0)).write(run)  # another torchrun
+    assert not RunLeader(Place(rank=0, world_size=2)).is_restarted
+
+
+def test_a_run_lost_before_its_first_checkpoint_starts_anew_under_its_name(home: Path) -> None:
+    folder_of_run("mine").path.mkdir(parents=True)
+    config, leader = RunConfig(run_name="mine"), RunLeader(Place(rank=0, world_size=2, restart_count=2))
+    assert leader._config_of_attempt(config) == config
+    assert not folder_of_run("mine").path.exists()
+
+
+class StartedByTest(Torchrun):
+    """Starts nothing: the test hosts the run."""
+
+    is_alive = True
+
+    def start(self) -> None: ...
+
+
+def test_each_event_of_an_attached_run_is_printed_once_also_those_missed_and_ctrl_c_ends_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bridge = TorchrunBridge(RunConfig(run_name=RUN), lambda config: StartedByTest(config, 2))
+    recorded, printed = list[str](), list[str]()
+
+    def has_printed_all() -> bool:
+        printed.extend(capsys.readouterr().out.splitlines())
+        return printed == recorded
+
+    def play(started_at: float) -> None:
+        """Host a session; an event comes before the client has attached, and one while its connection is broken."""
+        started, first, second = run_started(run=RUN, started_at=started_at), steps_finished(1, [3.0]), PAUSED
+        with hosted(started, agent=Agent.of_process(os.getpid())) as made:
+
+            def emit(*events: e.Event) -> None:
+                recorded.extend(map(e.to_json, events))
+                made.folder.journal_path.write_text("".join(line + "\n" for line in recorded))
+                made.emit(events[-1])
+                wait_until(has_printed_all, "the events")
+
+            emit(started, first)
+            made.break_connections()
+            emit(second)
+            if started_at == 2.0:
+                os.kill(os.getpid(), signal.SIGINT)
+                wait_until(lambda: made.sent == [c.Stop(reason="interrupted")], "the stop")
+                emit(replace(FINISHED, reason="interrupted"))
+
+    def play_both() -> None:
+        play(1.0)
+        play(2.0)
+
+    host = threading.Thread(target=play_both)
+    host.start()
+    assert run_attached(bridge, as_json=True, stops_on_hangup=False, detaches=False) == 130
+    host.join()
+    bridge.torchrun._output.close()
+    bridge.torchrun._errors.close()

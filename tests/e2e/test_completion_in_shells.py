@@ -13,8 +13,9 @@ import pytest
 
 from tests.cli.program import DEADLINE_SECONDS
 from tests.installed import require
-from tests.manual.share import SHARE
+from tests.manual_page import SHARE
 
+pytestmark = pytest.mark.ci
 BASH_COMPLETION = Path("/usr/share/bash-completion/bash_completion")
 TYPED = {
     "ch": "checkpoints",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 from pathlib import Path
 
-from tests.cli.program import Cli
+import pytest
+
+from tests.cli.program import Cli, assert_two_line_error
 from tests.e2e.conftest import SCRIPTED, OpenTerminal
-from tui.lesson.progress import read_progress
+from tui.lesson.lock import lock_lesson
+from tui.lesson.progress import Progress, progress_path, read_progress, write_progress
 
 _SCRIPTED_LESSON = """import tui.lesson.runs
 tui.lesson.runs.open_training_session = lambda config, on_stage: FakeSession()
@@ -30,26 +35,7 @@ def test_a_stop_is_done_on_the_real_model_and_the_lesson_continues_there(
     assert not (home / "runs").exists()
 
 
-def test_a_second_lesson_is_refused_and_changes_nothing_while_the_first_is_open(
-    open_terminal: OpenTerminal, home: Path
-) -> None:
-    interpreter, option, script = SCRIPTED
-    script = script.replace("from tui.__main__", _SCRIPTED_LESSON + "from tui.__main__")
-    first = open_terminal("lesson", "--stop", "3", program=(interpreter, option, script), columns=80, rows=24)
-    first.wait_for("Paused|follows the training")
-    second = open_terminal("lesson", "--stop", "4", columns=80, rows=24)
-    second.wait_for("The lesson is open in another terminal")
-    second.wait_for("Go on there, or leave it there with q and open it here again")
-    code, _ = second.wait_for_exit()
-    assert code == 1
-    assert not second.has_opened_screen
-    assert read_progress(home / "lesson" / "progress.json").stop == 3
-    first.press("q")
-    first.wait_for_exit()
-    third = open_terminal("lesson", "--stop", "4", program=(interpreter, option, script), columns=80, rows=24)
-    third.wait_for("Overfit one tweet")
-
-
+@pytest.mark.ci
 def test_the_palette_saves_and_stops_the_run_and_opens_the_lesson_in_its_place(open_terminal: OpenTerminal) -> None:
     interpreter, option, script = SCRIPTED
     script = script.replace("from tui.__main__", _SCRIPTED_LESSON + "from tui.__main__")
@@ -73,8 +59,17 @@ def test_the_palette_saves_and_stops_the_run_and_opens_the_lesson_in_its_place(o
     terminal.wait_for("The lesson continues at stop 1")
 
 
-def test_a_stop_that_does_not_exist_and_a_missing_terminal_are_reported(cli: Cli) -> None:
+def test_a_lesson_is_refused_without_a_terminal_at_a_stop_that_does_not_exist_and_while_another_is_open(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert cli("lesson", "--stop", "9").code == 2
-    result = cli("lesson")
-    assert result.code == 1
-    assert "needs a terminal" in result.err
+    assert_two_line_error(cli("lesson"), "needs a terminal")
+    command = importlib.import_module("tui.cli.commands.lesson")
+    monkeypatch.setattr(command, "require_terminal", lambda _hint: None)
+    monkeypatch.setattr(command, "start_job_control", lambda: None)
+    write_progress(progress_path(), Progress(3))
+    descriptor = lock_lesson()
+    refused = cli("lesson", "--stop", "4")
+    os.close(descriptor)
+    assert_two_line_error(refused, "The lesson is open in another terminal", "Go on there, or leave it there with q")
+    assert read_progress(progress_path()) == Progress(3)

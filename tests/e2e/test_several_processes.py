@@ -1,170 +1,130 @@
-"""Two processes on gloo train one run: steered, killed one after the other, continued by one process."""
+"""Two processes on gloo train one run, started by the screen, by `train` and by torchrun; one of them is killed."""
 
 from __future__ import annotations
 
-import os
+import re
+import shlex
+import signal
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-from engine.checkpoints.metadata import read_info
-from engine.protocol import commands as c
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, RuntimeConfig
 from engine.protocol import events as e
-from engine.protocol.events import Event
-from engine.storage.folders import RunFolder
-from tests.cli.program import PROGRAM, Cli, kill_processes_in, processes_in
+from engine.storage.folders import folder_of_run
+from tests.cli.conftest import Launch
+from tests.cli.program import processes_in
 from tests.e2e.conftest import QUIET, OpenTerminal
-from tests.e2e.journals import events_of, journal_of
+from tests.e2e.journals import events_of, journal_of, last_step, wait_for_end, wait_for_steps
+from tests.engine.helpers import of_type
+from tests.engine.session.ranks.shared_runs import run_shared
 from tests.event_files import LOSS, scalars_in
+from tests.rank_kills import kill_after_a_save, losses
 from tests.waiting import wait_until
 from tui.remote.client import RemoteBridge
-from tui.remote.socket_path import is_active
+
+pytestmark = pytest.mark.timeout(300)  # each starts up to five processes that import torch
 
 TWO = ("--nproc-per-node", "2", "--device", "cpu")
-WORKER = "tui.process.launch.worker"
+NAMED = ("--run-name", "watched")
+DOCS = Path(__file__).parents[2] / "docs/distributed.md"
 
 
-OpenLauncher = Callable[..., "subprocess.Popen[bytes]"]
+def rank_in(home: Path, rank: int) -> psutil.Process:
+    """Return one of the processes that train."""
+    return next(each for each in processes_in(home) if each.environ().get("RANK") == str(rank))
 
 
-@pytest.fixture
-def launcher(home: Path) -> Iterator[OpenLauncher]:
-    """Return a function that trains in two processes, in the foreground."""
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def open_(*arguments: str | Path) -> subprocess.Popen[bytes]:
-        command = [*PROGRAM, "train", *TWO, *map(str, arguments)]
-        variables = {**os.environ, "TWEETGEN_HOME": str(home)}
-        processes.append(subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL))
-        return processes[-1]
-
-    yield open_
-    for process in processes:
-        process.kill()
-        process.wait()
-    kill_processes_in(home)
-
-
-class Screen:
-    """What an attached screen does, without drawing."""
-
-    def __init__(self, home: Path, run: str) -> None:
-        folder = RunFolder(home / "runs" / run)
-        wait_until(lambda: is_active(folder), "the run")
-        self.bridge = RemoteBridge(folder)
-        self.view = self.bridge.connect()
-        self.events: list[Event] = []
-
-    def wait_for(self, is_wanted: Callable[[Event], bool], what: str) -> None:
-        """Wait for an event."""
-
-        def has_come() -> bool:
-            self.events.extend(self.bridge.drain().events)
-            return any(map(is_wanted, self.events))
-
-        wait_until(has_come, what)
-
-    def send(self, command: c.Command, answer: type[Event]) -> None:
-        """Send a command, and wait for the event that answers it."""
-        self.events.clear()
-        self.bridge.send(command)
-        self.wait_for(lambda event: isinstance(event, answer), f"{answer.__name__} after {command}")
-
-
-def ranks_in(home: Path) -> dict[int, psutil.Process]:
-    """Return the processes of the launch by rank."""
-    workers = [process for process in processes_in(home) if WORKER in process.cmdline()]
-    return {int(process.environ()["RANK"]): process for process in workers}
-
-
-def losses_in(home: Path) -> list[str]:
-    """Return why ranks were lost."""
-    messages = (event.message for event in events_of(home, "shared") if isinstance(event, e.Warned))
-    return [message for message in messages if message.startswith("Rank ")]
-
-
-@pytest.mark.timeout(300)  # it starts twelve processes that import torch
-def test_a_run_of_two_processes_is_steered_outlives_each_of_them_and_ends_saved_with_its_launcher(
-    launcher: OpenLauncher, cli: Cli, home: Path, tweets: Path
-) -> None:
-    tracked = ("--run-name", "shared", "--tensorboard", home / "logs")
-    process = launcher("--data", tweets, *QUIET, "--batch-size", "8", *tracked)
-    screen = Screen(home, "shared")
-    assert screen.view.started is not None
-    assert (screen.view.started.world_size, screen.view.started.backend) == (2, "gloo")
-    steer(screen)
-    for rank in (1, 0):
-        lose(rank, screen, home)
-    process.kill()
-    process.wait()
-    wait_until(lambda: not processes_in(home), "the end of all processes")
-    ended = events_of(home, "shared")[-1]
-    assert isinstance(ended, e.RunFinished)
-    assert ended.reason == "launcher ended"
-    info = read_info(home / "runs/shared/checkpoints/latest.safetensors")[0]
-    assert (info.step, info.training.batch_size, info.training.learning_rate) == (ended.step, 12, 0.001)
-    resumed = cli("train", "--resume", "shared", "--max-steps", str(ended.step + 5), "--threads", "1")
-    assert resumed.code == 0, resumed.err
-    assert events_of(home, "shared")[-1].step == ended.step + 5
-    assert len(list((home / "logs/shared").iterdir())) == 3  # the leader's, at the start and after each loss
-    points = [step for step, _ in scalars_in(home / "logs/shared")[LOSS]]
-    assert points == sorted(set(points))
-
-
-def steer(screen: Screen) -> None:
-    """Have every kind of command answered."""
-    screen.send(c.Pause(), e.Paused)
-    screen.send(c.Resume(), e.Resumed)
-    screen.send(c.SetLearningRate(learning_rate=0.001), e.LearningRateChanged)
-    screen.send(c.SetBatchSize(batch_size=12), e.BatchSizeChanged)
-    screen.send(c.SampleNow(), e.TweetSampled)
-    screen.send(c.SaveCheckpoint(name="kept"), e.CheckpointSaved)
-    screen.send(c.LoadCheckpoint(name="kept"), e.CheckpointLoaded)
-    screen.send(c.SetIntervals(eval_every=5, sample_every=0), e.EvalFinished)
-    screen.send(c.Pause(), e.Paused)  # else the few steps of the finish may be over before it is cancelled
-    screen.send(c.Finish(), e.FinishPlanned)
-    screen.send(c.CancelFinish(), e.FinishCancelled)
-    screen.send(c.Resume(), e.Resumed)
-
-
-def lose(rank: int, screen: Screen, home: Path) -> None:
-    """Kill a rank; wait until the run continues, on the same screen."""
-    num_lost = len(losses_in(home))
-    ranks_in(home)[rank].kill()
-    wait_until(lambda: screen.bridge.badge == "restarting", "the badge")
-    wait_until(lambda: screen.bridge.badge == "attached", "another connection")
-    wait_until(lambda: len(losses_in(home)) > num_lost, "the reason")
-    assert losses_in(home)[-1].startswith(f"Rank {rank} was killed. All processes started again")
-    screen.events.clear()
-    screen.wait_for(lambda event: isinstance(event, e.StepsFinished), "steps after the restart")
-
-
-def test_the_screen_launches_a_run_that_quitting_saves_and_stops(
+def test_two_ranks_one_of_which_is_killed_have_the_losses_of_a_run_left_alone_and_the_screen_comes_back(
     open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
-    screen = open_terminal(*TWO, "--data", tweets, *QUIET, "--run-name", "watched", "--tensorboard", home / "logs")
+    options = {"max_steps": 80, "seed": 1, "autosave_seconds": 1.0, "dropout": 0.0}
+    line = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    screen = open_terminal(*TWO, "--data", tweets, *QUIET, *NAMED, *line, "--steps-per-second", "20")
     screen.wait_for("starting 2 processes")
     screen.wait_for(r"▶ training(.|\n)*step +[1-9](.|\n)*ranks +2, gloo")
+    kill_after_a_save(home, "watched", rank=1, session=1)
+    screen.wait_for("restarting")
+    screen.wait_for("A process was lost")
+    screen.wait_for("■ finished")
     screen.press("q")
     screen.wait_for("y stop the run")
     screen.press("y")
     assert screen.wait_for_exit()[0] == 0
     assert "tweetgen-tui --resume watched" in screen.text
-    ended = events_of(home, "watched")[-1]
-    assert isinstance(ended, e.RunFinished)
-    wait_until(lambda: not processes_in(home), "the end of the processes")
-    assert scalars_in(home / "logs/watched")[LOSS][-1][0] == ended.step
+    wait_until(lambda: not processes_in(home), "the end of all processes")
+    events = events_of(home)
+    assert len(of_type(events, e.RunStarted)) == 2
+    assert [event.reason for event in of_type(events, e.RunFinished)] == ["max_steps"]
+    sizes = {"hidden_size": 16, "embedding_size": 8, "sample_every": 0, "eval_every": 0}
+    alone = RunConfig(
+        corpus=CorpusConfig(files=(str(tweets),)),
+        settings={**sizes, **options},
+        runtime=RuntimeConfig(device="cpu", precision="float32", threads=1),
+    )
+    assert losses(events) == losses(run_shared(alone))
 
 
-def test_quitting_before_the_run_has_started_ends_its_launcher(
-    open_terminal: OpenTerminal, home: Path, tweets: Path
+@pytest.mark.ci
+def test_ctrl_c_saves_and_ends_a_run_whose_events_are_those_of_its_journal_and_the_second_kills_all(
+    launch: Launch, home: Path, tweets: Path
 ) -> None:
-    screen = open_terminal(*TWO, "--data", tweets, *QUIET, "--run-name", "watched")
-    screen.wait_for("starting 2 processes")
-    screen.press("q")
-    assert screen.wait_for_exit()[0] == 0
-    wait_until(lambda: not processes_in(home), "the end of the launcher")
-    assert not journal_of(home).exists()
+    training = launch("train", *TWO, "--data", tweets, *QUIET, *NAMED, "--json")
+    events = training.read_events("StepsFinished", 3)
+    training.send(signal.SIGINT)
+    ended = training.wait()
+    assert ended.code == 130
+    assert wait_for_end(home).reason == "interrupted"
+    recorded = journal_of(home).read_text(encoding="utf-8").splitlines()
+    assert ended.lines == recorded[-len(ended.lines) :]
+    assert events[0]["first_step"] == 1
+    training = launch("train", *TWO, "--resume", "watched", "--max-steps", "1000000")
+    wait_for_steps(home, 10)
+    rank_in(home, 0).suspend()
+    training.send(signal.SIGINT)
+    training.send_until_it_ends(signal.SIGINT)
+    assert training.wait().code == 130
+    wait_until(lambda: not processes_in(home), "the end of all processes")
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("detaches", [True, False])
+def test_a_run_lives_on_after_train_has_detached_or_was_killed_and_can_be_attached_to(
+    launch: Launch, home: Path, tweets: Path, detaches: bool
+) -> None:
+    training = launch("train", *TWO, "--data", tweets, *QUIET, *NAMED, *(["--detach"] if detaches else []))
+    if detaches:
+        ended = training.wait()
+        assert (ended.code, ended.error_lines[-1][-22:]) == (0, "tweetgen-tui attach watched"[-22:])
+    else:
+        wait_until(lambda: last_step(home), "the first step")
+        training.send(signal.SIGKILL)
+    wait_for_steps(home, 20)
+    bridge = RemoteBridge(folder_of_run("watched"))
+    started = bridge.connect().started
+    assert started is not None
+    assert (started.world_size, started.backend) == (2, "gloo")
+    bridge.stop("stopped by the user")
+    assert wait_for_end(home).reason == "stopped by the user"
+    assert bridge.join(60)
+    wait_until(lambda: not processes_in(home), "the end of all processes")
+
+
+@pytest.mark.ci
+def test_the_documented_line_of_torchrun_trains_and_continues_where_a_rank_is_killed(home: Path, tweets: Path) -> None:
+    [line] = re.findall(r"^torchrun (.*--standalone.*) --max-steps \d+$", DOCS.read_text("utf-8"), re.MULTILINE)
+    command = [sys.executable, "-m", "torch.distributed.run", *shlex.split(line), "--data", str(tweets), *QUIET]
+    options = ("--autosave-seconds", "1", "--steps-per-second", "20", "--max-steps", "80", *NAMED)
+    tracked = ("--tensorboard", str(home / "logs"))
+    with subprocess.Popen([*command, *options, *tracked], stderr=subprocess.PIPE, text=True) as process:
+        kill_after_a_save(home, "watched", rank=1, session=1)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "All processes started again from the latest checkpoint (restart 1 of at most 3)." in err
+    assert "watched: 80 steps" in err
+    assert len(losses(events_of(home))) == 80
+    assert [step for step, _ in scalars_in(home / "logs/watched")[LOSS]] == list(range(1, 81))

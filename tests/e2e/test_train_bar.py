@@ -37,13 +37,13 @@ def test_ctrl_c_while_a_replay_is_recorded_clears_its_bar_and_leaves_no_file(
     open_terminal: OpenTerminal, home: Path, tmp_path: Path
 ) -> None:
     write_run(home, run_of(60))
-    terminal = open_terminal("runs", "replay", "first", "--svg", tmp_path / "run.svg", "--speed", "0.1")
+    terminal = open_terminal("runs", "replay", "first", "--cast", tmp_path / "run.cast", "--speed", "0.1")
     terminal.wait_for("% .* recorded")
     terminal.press("ctrl+c")
     assert terminal.wait_for_exit()[0] == 130
     assert terminal.is_restored
     assert "recorded" not in terminal.text
-    assert list(tmp_path.glob("run.svg*")) == []
+    assert list(tmp_path.glob("run.cast*")) == []
 
 
 def test_repeated_ctrl_c_while_torch_loads_restores_the_terminal(open_terminal: OpenTerminal, tweets: Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice, product
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from unittest import mock
 
 import numpy as np
@@ -211,6 +211,7 @@ def run_session(
     times_seconds: float = math.inf,
     pauses_at_end: bool = False,
     ranks: Ranks | None = None,
+    is_restarted: bool = False,
     writer: type[CheckpointWriter] | None = None,
 ) -> list[Event]:
     """Run a session to its end and return its events.
@@ -240,7 +241,8 @@ def run_session(
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
         mock.patch.object(save_queue, "CheckpointWriter", writer or QuickWriter),
     ):
-        session = TrainingSession(config, clock=clock or FakeClock(), pauses_at_end=pauses_at_end, ranks=ranks)
+        options: Any = {"pauses_at_end": pauses_at_end, "ranks": ranks, "is_restarted": is_restarted}
+        session = TrainingSession(config, clock=clock or FakeClock(), **options)
         session.run(emit, inbox)
     return emitted
 
@@ -299,3 +301,8 @@ def losses(stream: Iterable[Event]) -> dict[int, float]:
         for event in of_type(stream, events.StepsFinished)
         for step, loss in enumerate(event.train_losses, start=event.first_step)
     }
+
+
+def rates(stream: Iterable[Event]) -> dict[int, float]:
+    """Return the learning rate of each step, of a run with one step per event."""
+    return {event.step: event.learning_rate for event in of_type(stream, events.StepsFinished)}

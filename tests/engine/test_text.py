@@ -1,4 +1,4 @@
-"""Text is cleaned for the model and sanitized for the terminal."""
+"""Text is cleaned for the model and sanitized for the terminal; every error is two such lines and an exit code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from engine import errors
 from engine import text as text_module
+from engine.errors import InternalError, RankLostError, TweetgenError, WeightsDifferError, exit_code_for
 from engine.text import (
     ELLIPSIS,
     LINE_BREAK,
@@ -44,90 +46,65 @@ def test_cleaned_text_is_harmless(raw: str, max_chars: int) -> None:
     assert harmless(shown, max_chars) == shown
 
 
-@pytest.mark.parametrize(
-    ("raw", "text"),
-    [
-        ("  hello \t there\r\n", "hello there"),
-        ("fish &amp; chips &lt;3", "fish & chips <3"),
-        ("&quot;yes&quot; &#39;no&#39; &hellip;", "\"yes\" 'no' …"),
-        ("cafe\u0301", "café"),
-        ("cafe\x07\u0301", "café"),  # what parted letter and accent is gone before they are composed
-        ("line\u2028separator\u2029and\x85next", "line↵separator↵and next"),
-        ("one\ntwo\r\nthree\rfour", "one↵two↵three↵four"),
-        (" \n one \t\n \r\n\n two\n ", "one↵two"),
-        ("&amp;lt;", "&lt;"),  # unescaped once
-        (f"a &#{'1' * 5000}; b &amp; c", "a \ufffd b & c"),  # more digits than Python reads
-        ("one ↵ two↵", "one↵two"),
-        ("a\x00b\x07c", "abc"),
-        ("&#27;[31mred", "[31mred"),  # no entity makes an escape
-        ("&#x202e;right to left", "right to left"),
-        ("lone \ud800 surrogate", "lone surrogate"),
-        ("\u200b\u200d\ufeff", ""),
-    ],
-)
-def test_a_raw_tweet_is_cleaned(raw: str, text: str) -> None:
-    assert clean(raw) == text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("❤\ufe0f", "so ☀\ufe0f today", "#\ufe0f\u20e3 1\ufe0f\u20e3", "♥\ufe0e text", "1\u20e3"),
-        *("©\ufe0f ‼\ufe0f ↔\ufe0f ㊗\ufe0f 🅰\ufe0f", "🏳\ufe0f\u200d🌈", "🧔🏻\u200d♂\ufe0f"),
-    ],
-)
-def test_a_variation_selector_of_an_emoji_stays(text: str) -> None:
-    assert clean(text) == text
-
-
-@pytest.mark.parametrize(
-    ("raw", "text"),
-    [
-        ("so happy \ufe0f today", "so happy today"),
-        ("\ufe0fhello", "hello"),
-        ("hello\ufe0e", "hello"),
-        ("❤\ufe0f\ufe0f❤\ufe0e\ufe0f", "❤\ufe0f❤\ufe0e"),
-        ("one\n\ufe0f\ntwo", "one↵two"),
-        ("at 5\ufe0f pm #\ufe0fnice", "at 5 pm #nice"),
-        ("e\ufe0f\u0301", "é"),
-        ("❤\x07\ufe0f \x07\ufe0f", "❤\ufe0f"),
-        ("❤ \ufe0f\u200d\ufe0f❤", "❤ ❤"),
-        ("\ufe0f \ufe0e", ""),
-    ],
-)
-def test_a_variation_selector_without_its_emoji_is_removed(raw: str, text: str) -> None:
-    assert clean(raw) == text
-
-
-@pytest.mark.parametrize(
-    "sequence",
-    [
-        "\x1b[38;5;196m",
-        "\x1b]0;title\x07",
-        "\x1b]8;;http://example.org\x1b\\",
-        "\x1bc",
-    ],
-)
-def test_an_escape_sequence_is_removed_completely(sequence: str) -> None:
-    assert harmless(f"before{sequence} after") == "before after"
-    assert clean(f"before{sequence} after") == "before after"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
+CLEANED = {
+    "  hello \t there\r\n": "hello there",
+    "fish &amp; chips &lt;3": "fish & chips <3",
+    "&quot;yes&quot; &#39;no&#39; &hellip;": "\"yes\" 'no' …",
+    "cafe\u0301": "café",
+    "cafe\x07\u0301": "café",  # what parted letter and accent is gone before they are composed
+    "line\u2028separator\u2029and\x85next": "line↵separator↵and next",
+    "one\ntwo\r\nthree\rfour": "one↵two↵three↵four",
+    " \n one \t\n \r\n\n two\n ": "one↵two",
+    "&amp;lt;": "&lt;",  # unescaped once
+    f"a &#{'1' * 5000}; b &amp; c": "a \ufffd b & c",  # more digits than Python reads
+    "one ↵ two↵": "one↵two",
+    "a\x00b\x07c": "abc",
+    "&#27;[31mred": "[31mred",  # no entity makes an escape
+    "&#x202e;right to left": "right to left",
+    "lone \ud800 surrogate": "lone surrogate",
+    "\u200b\u200d\ufeff": "",
+    # variation selectors without their emoji
+    "so happy \ufe0f today": "so happy today",
+    "\ufe0fhello": "hello",
+    "hello\ufe0e": "hello",
+    "❤\ufe0f\ufe0f❤\ufe0e\ufe0f": "❤\ufe0f❤\ufe0e",
+    "one\n\ufe0f\ntwo": "one↵two",
+    "at 5\ufe0f pm #\ufe0fnice": "at 5 pm #nice",
+    "e\ufe0f\u0301": "é",
+    "❤\x07\ufe0f \x07\ufe0f": "❤\ufe0f",
+    "❤ \ufe0f\u200d\ufe0f❤": "❤ ❤",
+    "\ufe0f \ufe0e": "",
+}
+KEPT = (
+    *(
+        "❤\ufe0f so ☀\ufe0f today #\ufe0f\u20e3 1\ufe0f\u20e3",
+        "♥\ufe0e text 1\u20e3",
+        "🏳\ufe0f\u200d🌈🧔🏻\u200d♂\ufe0f",
+    ),
+    *(
+        "©\ufe0f ‼\ufe0f ↔\ufe0f ㊗\ufe0f 🅰\ufe0f",
         "👩\u200d🚀 to the moon",
         "👩\u200d❤\ufe0f\u200d💋\u200d👨",
         "👍🏽 🇨🇦",
-        "نمی\u200cخواهم",
-        "ক্\u200dষ",
-        "e\u0323\u0302".encode().decode(),
-        "[bold]not markup[/bold] [/foo]",
-    ],
+    ),
+    *("نمی\u200cخواهم", "ক্\u200dষ", "e\u0323\u0302", "[bold]not markup[/bold] [/foo]"),
 )
-def test_joiners_selectors_accents_and_brackets_stay(text: str) -> None:
+
+
+@pytest.mark.parametrize("raw", CLEANED, ids=range(len(CLEANED)))
+def test_a_raw_tweet_is_cleaned(raw: str) -> None:
+    assert clean(raw) == CLEANED[raw]
+
+
+@pytest.mark.parametrize("text", KEPT, ids=ascii)
+def test_joiners_selectors_of_emoji_accents_and_brackets_stay(text: str) -> None:
     assert clean(text) == unicodedata.normalize("NFC", text)
     assert harmless(text) == text
+
+
+def test_an_escape_sequence_is_removed_completely() -> None:
+    for sequence in ("\x1b[38;5;196m", "\x1b]0;title\x07", "\x1b]8;;http://example.org\x1b\\", "\x1bc"):
+        assert harmless(f"before{sequence} after") == clean(f"before{sequence} after") == "before after"
 
 
 def test_text_that_is_too_long_is_cut_with_an_ellipsis() -> None:
@@ -172,3 +149,32 @@ def test_text_made_harmless_in_place_has_every_safe_character_where_it_was(text:
     assert is_harmless(shown)
     assert all(after in (before, "\ufffd") for before, after in zip(text, shown, strict=True))
     assert not is_harmless(f"{text}.") or shown == text
+
+
+# Errors ---------------------------------------------------------------------------------------------------------------
+
+
+CODES: dict[type, int] = {InternalError: 3, RankLostError: 75, WeightsDifferError: 75}
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TweetgenError)]
+
+
+@given(message=hostile_text(), hint=hostile_text())
+def test_both_lines_are_harmless(message: str, hint: str) -> None:
+    error = TweetgenError(message, hint)
+    assert error.message == harmless(error.message) == str(error)
+    assert error.hint == harmless(error.hint)
+
+
+def test_a_message_is_bounded_and_the_hint_is_optional() -> None:
+    error = TweetgenError("x" * 1_000_000, "y" * 1_000_000)
+    assert len(error.message) <= 4000
+    assert len(error.hint) <= 4000
+    assert TweetgenError("wrong").hint == ""
+
+
+def test_every_class_has_its_own_title_and_the_exit_code_of_the_modules_docstring() -> None:
+    assert len({kind.title for kind in KINDS}) == len(KINDS)
+    for kind in KINDS:
+        assert kind.exit_code == exit_code_for(kind.title) == CODES.get(kind, 1)
+        [line] = [line for line in (errors.__doc__ or "").splitlines() if f"{kind.__name__} " in line]
+        assert line.split(kind.__name__)[1].split()[0] == str(kind.exit_code)

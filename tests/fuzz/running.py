@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
-from engine.bench.peak_memory import peak_bytes
+from engine.peak_memory import peak_bytes
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.target import Target
 

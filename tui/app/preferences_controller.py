@@ -1,4 +1,4 @@
-"""Applies the user's preferences to the app: colours, keys, mouse, glyphs, title. Saves those changed on a screen."""
+"""Applies the user's preferences to the app: colours, mouse, glyphs, title. Saves those changed on a screen."""
 
 from __future__ import annotations
 
@@ -64,8 +64,6 @@ class PreferencesController:
         if "theme" in changes:
             self._default_theme = theme_for(app.console.color_system) if preferred.theme == AUTO else preferred.theme
             app.theme = self._default_theme
-        if any(name.startswith("keys.") for name in changes):
-            app.set_keymap(preferred.keys)
         if "mouse" in changes:
             app.set_mouse(is_on=preferred.mouse)
         if "glyphs" in changes:

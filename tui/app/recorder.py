@@ -21,7 +21,7 @@ from engine.config.run import RunConfig
 from tui.app.idle_selector import IdleSelector
 from tui.app.preferences_controller import preferred_glyphs
 from tui.app.terminal_app import TerminalApp
-from tui.recording.frames import TimedFrame
+from tui.files.cast import TimedFrame
 from tui.run.branching import OverlayCurve
 from tui.run.bridge import Bridge
 from tui.run.journal_bridge import JournalBridge

@@ -30,7 +30,7 @@ _SCRIPTS = {"rich_help_panel": "Scripts"}
 
 
 @app.callback(invoke_without_command=True)
-@with_options(*RUN, folds=True)
+@with_options(*RUN)
 def open_screen(
     given: GivenOptions,
     *,

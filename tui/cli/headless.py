@@ -1,6 +1,7 @@
 """A run without a screen: signals become commands, events become a progress bar, plain lines or JSON.
 
-stdout carries data (`--json`), stderr progress. Only this module and `tui.run.engine_bridge` start a session.
+stdout carries data (`--json`), stderr progress. The run is trained in this process (`run_headless`), or in several
+others (`run_attached`). Only this module and `tui.run.engine_bridge` start a session.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import TextIO
 
 from engine.config.run import RunConfig
@@ -20,15 +22,24 @@ from engine.errors import RankLostError, TweetgenError
 from engine.imports import torch_imported_uncollected
 from engine.protocol import events
 from engine.protocol.commands import Command, Pause, Stop
-from engine.protocol.events import Event
+from engine.protocol.events import Event, RunStarted
 from engine.protocol.stage import Stage
 from engine.session.startup import preflight
+from engine.storage.journal_reader import read_journal
 from tui.cli.output.progress_display import ProgressDisplay, write_line
 from tui.cli.output.run_progress import RunProgress
 from tui.cli.ranks import RunLeader
 from tui.process.crash_log import log_crashes_of
 from tui.process.outcome import exit_code_of
-from tui.process.signals import ENDING_SIGNALS, close_terminal, handle_ending_signals, reason_of, stop_at_signals
+from tui.process.signals import (
+    ENDING_SIGNALS,
+    close_terminal,
+    handle_ending_signals,
+    leave_at_once,
+    reason_of,
+    stop_at_signals,
+)
+from tui.process.torchrun_bridge import TorchrunBridge
 from tui.remote.host import Host
 from tui.run.bridge import EventSubscriber, NullSubscriber
 from tui.run.error_report import failure_event
@@ -37,10 +48,10 @@ from tui.run.summary import end_lines, how_to_attach
 from tui.run.view import RunView, is_over
 
 _POLL_SECONDS = 0.2
+_ENDING_SECONDS = 60.0
+"""How long the processes of a run may take to end after its last event."""
 _UNWATCHED_SECONDS = 5.0
 """How long a run whose budget is used up waits for a screen."""
-LAUNCHER_ENDED = "launcher ended"
-"""The reason of a run whose launcher was killed."""
 
 
 def run_headless(
@@ -49,7 +60,6 @@ def run_headless(
     as_json: bool,
     stops_on_hangup: bool = False,
     on_start: Callable[[RunView], None] | None = None,
-    on_progress: Callable[[Event | Stage], None] = lambda _: None,
     is_for_screen: bool = False,
     notice: str = "",
     leader: RunLeader | None = None,
@@ -57,16 +67,15 @@ def run_headless(
     """Train until the end and return the exit code. Raises `TweetgenError` if the run can't start.
 
     Other terminals can attach to it. After a hangup the run continues, unless it `stops_on_hangup`. `on_start` is
-    called with the view of the run once it has started; from then on nothing is written. `on_progress` is called with
-    each stage and event. A run that `is_for_screen` pauses once its budget is used up, and ends when no screen is
-    attached. `notice` is a warning at its start. With a `leader`, this process is the first of several; raises
-    `RankLostError` where they have to start again.
+    called with the view of the run once it has started; from then on nothing is written. A run that `is_for_screen`
+    pauses once its budget is used up, and ends when no screen is attached. `notice` is a warning at its start. With a
+    `leader`, this process is the first of several; raises `RankLostError` where they have to start again.
     """
     if leader is None:
         preview = preflight.check(config)
         if not is_for_screen:
             preflight.require_text(preview)
-    output = _Output(as_json=as_json, on_start=on_start, on_progress=on_progress)
+    output = _Output(as_json=as_json, on_start=on_start, on_event=leader.note if leader else lambda _: None)
     _listen_to_signals(output, leader, stops_on_hangup=stops_on_hangup)
     with contextlib.closing(output):
         output.on_stage(Stage("loading torch"))
@@ -80,9 +89,37 @@ def run_headless(
     return exit_code_of(output.view)
 
 
+def run_attached(bridge: TorchrunBridge, *, as_json: bool, stops_on_hangup: bool, detaches: bool) -> int:
+    """Start the processes of a run, and show it until its end; return the exit code.
+
+    The run outlives this process. With `detaches`, this process leaves it once it has started.
+    """
+    output = _Output(as_json=as_json, on_start=_print_how_to_attach if detaches else None)
+    received = _Received(bridge, output)
+    _listen_to_signals(output, stops_on_hangup=stops_on_hangup, kill=bridge.torchrun.kill)
+    with contextlib.closing(output):
+        bridge.start()
+        is_over, stop = False, None
+        while not is_over:
+            is_over = bridge.join(_POLL_SECONDS)
+            is_attached_again = received.emit_all()
+            if output.view.started is None:
+                output.on_stage(bridge.stage)
+            elif detaches:
+                bridge.leave()
+                return exit_code_of(output.view)
+            is_new = not output.inbox.empty()
+            stop = output.inbox.get() if is_new else stop
+            if isinstance(stop, Stop) and (is_new or is_attached_again):  # what was sent before may have been lost
+                bridge.stop(stop.reason)
+    output.write_end()
+    bridge.torchrun.wait(_ENDING_SECONDS)
+    return exit_code_of(output.view)
+
+
 def let_go(view: RunView) -> None:
     """Print how to attach to a run that continues in the background, and close the terminal."""
-    write_line(how_to_attach(view))
+    _print_how_to_attach(view)
     close_terminal(and_pipes=True)
 
 
@@ -91,27 +128,42 @@ def stop_writing(_: RunView) -> None:
     close_terminal(and_pipes=True)
 
 
-def _listen_to_signals(output: _Output, leader: RunLeader | None, *, stops_on_hangup: bool) -> None:
-    """Make the first SIGINT or SIGTERM stop and save, the second exit at once; a hangup if it `stops_on_hangup`.
+def _print_how_to_attach(view: RunView) -> None:
+    write_line(how_to_attach(view))
 
-    A leader may get each signal twice, directly and through the launcher: the second exits the launcher alone.
+
+def _listen_to_signals(
+    output: _Output,
+    leader: RunLeader | None = None,
+    *,
+    stops_on_hangup: bool,
+    kill: Callable[[], None] = lambda: None,
+) -> None:
+    """Make the first SIGINT or SIGTERM stop and save; a hangup if it `stops_on_hangup`. The second exits at once.
+
+    The second calls `kill` before. A leader ignores it: it may get each signal twice, directly and from torchrun. That
+    ends at any of them, and kills the leader if this takes long; so a hangup stops a leader in any case.
     """
-    stopped = threading.Event()
+    has_stopped = threading.Event()
 
     def stop(reason: str) -> None:
         if reason == ENDING_SIGNALS[signal.SIGHUP]:
             output.has_hung_up.set()
-            if not stops_on_hangup:
+            if leader is None and not stops_on_hangup:
                 return
-        if reason == ENDING_SIGNALS[signal.SIGTERM] and leader is not None:
-            leader.leave_if_alone()
-        if leader is None or not stopped.is_set():
-            stopped.set()
+        if leader is not None and reason == ENDING_SIGNALS[signal.SIGTERM]:
+            leader.terminate()
+        if leader is None or not has_stopped.is_set():
+            has_stopped.set()
             output.inbox.put(Stop(reason=reason))
 
-    handle_ending_signals(stop_at_signals(stop) if leader is None else lambda code: stop(reason_of(code) or ""))
-    if leader is not None:
-        leader.receive_signals()
+    def leave(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)  # another one would interrupt this one
+        kill()
+        leave_at_once(number, frame)
+
+    handle_ending_signals(stop_at_signals(stop, leave) if leader is None else lambda code: stop(reason_of(code) or ""))
 
 
 def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_for_screen: bool, notice: str) -> None:
@@ -121,12 +173,24 @@ def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_f
 
     inbox, ranks = output.inbox, None
     if leader is not None:
-        config, ranks = leader.prepare(config, lambda: inbox.put(Stop(reason=LAUNCHER_ENDED)))
-    notices = tuple(filter(None, (notice, "" if leader is None else leader.notice)))
-    session = TrainingSession(config, output.on_stage, pauses_at_end=is_for_screen, notices=notices, ranks=ranks)
+        config, ranks = leader.prepare(config)
+    session = TrainingSession(
+        config,
+        output.on_stage,
+        pauses_at_end=is_for_screen,
+        notices=tuple(filter(None, (notice, leader.notice if leader else ""))),
+        ranks=ranks,
+        is_restarted=leader is not None and leader.is_restarted,
+    )
     if leader is not None and leader.was_paused:
         inbox.put(Pause())
-    host = Host(config, inbox.put, lambda: inbox.qsize() + session.num_waiting, on_run=log_crashes_of)
+    host = Host(
+        config,
+        inbox.put,
+        lambda: inbox.qsize() + session.num_waiting,
+        on_run=log_crashes_of,
+        agent=leader.agent if leader else None,
+    )
     output.host = host
     with contextlib.closing(host):
         if is_for_screen:
@@ -142,7 +206,7 @@ class _Output:
         *,
         as_json: bool,
         on_start: Callable[[RunView], None] | None,
-        on_progress: Callable[[Event | Stage], None],
+        on_event: Callable[[Event], None] = lambda _: None,
     ) -> None:
         self.inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self.has_hung_up = threading.Event()
@@ -150,7 +214,7 @@ class _Output:
         self.view = RunView()
         self._as_json = as_json
         self._on_start = on_start
-        self._on_progress = on_progress
+        self._on_event = on_event
         self._progress = RunProgress(ProgressDisplay())
         self._is_shown = True
 
@@ -164,7 +228,7 @@ class _Output:
             self._progress.close()
             if self._on_start is not None and has_started:
                 self._on_start(self.view)
-        self._on_progress(event)
+        self._on_event(event)
         if self._as_json and not isinstance(event, events.Unrecorded):
             with self._ignoring_write_errors(sys.stdout):
                 sys.stdout.write(events.to_json(event) + "\n")
@@ -175,7 +239,6 @@ class _Output:
 
     def on_stage(self, stage: Stage) -> None:
         """Show a stage of the setup."""
-        self._on_progress(stage)
         with self._ignoring_write_errors(sys.stderr):
             self._progress.stage(stage)
 
@@ -211,3 +274,53 @@ class _Output:
                 self.inbox.put(Stop())
         except OSError:
             pass  # the journal has the event
+
+
+class _Received:
+    """The events of an attached run, each of them once: those missed between two connections are in its journal."""
+
+    def __init__(self, bridge: TorchrunBridge, output: _Output) -> None:
+        self._bridge = bridge
+        self._output = output
+        self._started_at: float | None = None
+        """Of the session whose events were emitted last."""
+        self._last = ""
+        self._emitted_early: set[str] = set()
+        """Events read from the journal that the connection will repeat, as JSON."""
+
+    def emit_all(self) -> bool:
+        """Emit what was received since the last call; return whether it is attached again."""
+        update = self._bridge.drain()
+        if update.view is not None:
+            self._emit_missed(update.view)
+        for event in update.events:
+            line = events.to_json(event)
+            if line not in self._emitted_early:
+                self._emit(event, line)
+        return update.view is not None
+
+    def _emit(self, event: Event, line: str) -> None:
+        if isinstance(event, RunStarted):
+            self._started_at = event.started_at
+        if not isinstance(event, events.Unrecorded):
+            self._last = line
+        self._output.emit(event)
+
+    def _emit_missed(self, view: RunView) -> None:
+        """Emit the events of the current session that were not received, up to the `view` of the run and beyond."""
+        session: list[Event] = []
+        with contextlib.suppress(OSError):
+            for event in read_journal(self._bridge.torchrun.run.journal_path):
+                if isinstance(event, RunStarted):
+                    session.clear()
+                session.append(event)
+        recorded = [(event, events.to_json(event)) for event in session]
+        self._emitted_early = {line for event, line in recorded if event.elapsed_seconds >= view.elapsed_seconds}
+        if session and getattr(session[0], "started_at", None) == self._started_at:
+            lines, step = [line for _, line in recorded], self._output.view.step
+            if self._last in lines:
+                recorded = recorded[lines.index(self._last) + 1 :]
+            else:  # it was thinned
+                recorded = [(event, line) for event, line in recorded if event.step > step]
+        for event, line in recorded:
+            self._emit(event, line)

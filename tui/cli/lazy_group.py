@@ -1,11 +1,12 @@
 """The commands of `tweetgen-tui`, each imported on first use, so that the screen, which uses none, opens sooner.
 
-The module `tui.cli.commands.NAME` has a function of the command's name, or a `CommandGroup` called `app`.
+The module `tui.cli.commands.NAME` has a function of the command's name, or a `typer.Typer` called `app`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import re
 import signal
@@ -15,16 +16,18 @@ from importlib import import_module
 from typing import Any
 
 import typer.main
+from typer.core import TyperGroup
 
 from engine.errors import TweetgenError
 from engine.text import harmless_lines
-from tui.cli.help_page import CommandWithHelp, GroupWithHelp
 
 NAMES = (
     *("lesson", "train", "attach", "serve", "generate", "evaluate", "xray", "bench"),
     *("checkpoints", "export", "runs", "data", "doctor"),
 )
 
+EXAMPLES = "Examples:\n"
+"""Begins the examples, the last paragraph of the docstring of a command."""
 _PLAIN_WORDS = (
     (r"Input should be a valid (\w+), unable to parse string.*", r"Not a valid \1."),
     (r"Input should be (.*\w)$", r"It should be \1."),
@@ -33,12 +36,13 @@ _PLAIN_WORDS = (
 """Patterns in messages of typer (0.29), and what replaces them."""
 
 
-class LazyGroup(GroupWithHelp):
+class LazyGroup(TyperGroup):
     """The group of the commands in `NAMES`."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - typer's arguments
         """Create the group without importing a command."""
         super().__init__(**attributes)
+        self.help = _flowing(self.help)
         self.commands = _Commands()
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
@@ -119,6 +123,15 @@ def _imported(name: str) -> Any:  # noqa: ANN401 - as above
     if hasattr(module, "app"):
         parent.add_typer(module.app, name=name)
     else:
-        parent.command(name, cls=CommandWithHelp)(getattr(module, name))
+        parent.command(name)(getattr(module, name))
     group: Any = typer.main.get_command(parent)
-    return group.commands[name]
+    command = group.commands[name]
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.help = _flowing(each.help)
+    return command
+
+
+def _flowing(text: str | None) -> str:
+    """Return a docstring without the line breaks in its paragraphs, which typer (0.29) keeps; examples stay lines."""
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(each if each.startswith(EXAMPLES) else " ".join(each.split()) for each in paragraphs)

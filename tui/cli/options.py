@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -23,9 +23,8 @@ from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.storage.folders import home
 from tui.cli.completion import complete_checkpoint, complete_run
-from tui.cli.help_page import show_all
 from tui.files.avoided_words import avoided_words
-from tui.process.launch.count import AUTO, MAX_PROCESSES
+from tui.process.torchrun import AUTO, MAX_PROCESSES
 
 GivenOptions = dict[str, Any]
 OnHangup = Annotated[
@@ -59,9 +58,8 @@ NprocPerNode = Annotated[
         parser=num_processes,
         metavar="auto|N",
         help="Train with N processes on this machine, which share each batch; each needs a GPU, or with --device cpu "
-        "some cores. auto: one for each GPU, fewer for a small batch. [default: 1]",
+        "some cores. auto: one for each GPU, fewer for a small batch.",
         rich_help_panel="Machine",
-        show_default=False,
     ),
 ]
 """An option of the commands that can run several processes; `AUTO` is 0."""
@@ -78,7 +76,7 @@ class OptionGroup(NamedTuple):
 
 
 READING = (
-    *("format", "encoding", "member", "column", "label", "label_column", "author", "weight"),
+    *("format", "encoding", "member", "column", "label", "label_column", "weight"),
     *("separator", "blank_line_separated", "no_replies", "no_retweets", "no_sensitive", "keep_links"),
 )
 """How the files of --data are read; invalid without --data."""
@@ -126,7 +124,6 @@ _METAVARS = {
     "separator": "LINE",
     "encoding": "NAME",
     "member": "PATTERN",
-    "author": "NAME",
     "weight": "X",
     "overfit": "ROW",
     "run_name": "NAME",
@@ -141,31 +138,18 @@ _METAVARS = {
 _COMPLETIONS = {"checkpoint": complete_checkpoint, "resume": complete_run}
 
 
-def _help_all(own: Iterable[inspect.Parameter]) -> inspect.Parameter:
-    """Return the option --help-all; its help names the option for several GPUs if the command has one."""
-    has_processes = any(parameter.name == "nproc_per_node" for parameter in own)
-    several = ", also --nproc-per-node (several GPUs)," if has_processes else ""
-    option = typer.Option("--help-all", is_eager=True, callback=show_all, help=f"Show all options{several} and exit.")
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter("help_all", kind, default=False, annotation=Annotated[bool, option])
-
-
-def with_options(*groups: OptionGroup, folds: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `groups` besides its own; it is called with a dictionary of those on the line.
-
-    Where it `folds`, `--help` leaves out the rare ones and `--help-all` shows them.
-    """
+def with_options(*groups: OptionGroup) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `groups` besides its own; it is called with a dictionary of those on the line."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         [_, *own] = inspect.signature(command, eval_str=True).parameters.values()
 
-        def command_with_options(*, help_all: bool = False, **values: Any) -> None:  # noqa: ANN401, ARG001 - values of any type
+        def command_with_options(**values: Any) -> None:  # noqa: ANN401 - values of any type
             others = {parameter.name: values.pop(parameter.name) for parameter in own}
             command({name: value for name, value in values.items() if value not in (None, [])}, **others)
 
         parameters = [_parameter(group, name) for group in groups for name in group.fields]
         parameters += [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-        parameters += [_help_all(own)] if folds else []
         command_with_options.__doc__ = command.__doc__
         command_with_options.__name__ = command.__name__
         command_with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
@@ -180,10 +164,11 @@ def _parameter(group: OptionGroup, name: str) -> inspect.Parameter:
     field_type = get_type_hints(group.config_type)[name]
     option = typer.Option(
         _flag(group.config_type, name),
-        help=(group.help or field_help(group.config_type)[name]) + _shown_default(group.config_type, name),
+        help=group.help or field_help(group.config_type)[name],
         metavar=_METAVARS.get(name) or _metavar(field_type),
         autocompletion=_COMPLETIONS.get(name),
         rich_help_panel=group.heading,
+        show_default=_shown_default(group.config_type, name),
     )
     given_type: Any = {"files": list[str], "weight": list[float], "avoid": list[str]}.get(name, field_type)
     annotation: Any = Annotated[given_type | None, option]
@@ -206,11 +191,11 @@ def _metavar(field_type: Any) -> str | None:  # noqa: ANN401 - a type, a union o
     return "N" if field_type in (int, int | None) else "X"
 
 
-def _shown_default(config_type: type, name: str) -> str:
-    """Return the default for the help, which typer does not know; empty where a preset decides it."""
+def _shown_default(config_type: type, name: str) -> str | bool:
+    """Return the default for the help, which typer does not know; False where a preset decides it."""
     default = None if config_type in (ModelConfig, TrainingConfig) else getattr(config_type, name, None)
     is_shown = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
-    return f" [default: {default}]" if is_shown else ""
+    return str(default) if is_shown else False
 
 
 def fields_of(config_type: type, given: GivenOptions) -> GivenOptions:

@@ -1,31 +1,29 @@
-"""This process as one of several that train a run, under the launcher or under torchrun: it leads, or it follows.
+"""This process as one of several that torchrun has started to train a run: it leads, or it follows.
 
-The launcher's part of it (`tui.process.launch.rank`) is None under torchrun, whose store then remembers the run's name.
+To torchrun, an exit code other than 0 means that all processes are to start again. So one that ends in order exits with
+0, even where the run has failed; one that has lost another exits with 75. The journal has how the run has ended.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
-from collections.abc import Callable
 from dataclasses import replace
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import DeviceError, TweetgenError
 from engine.parallel.place import Place
 from engine.protocol import events
-from engine.protocol.events import Event
-from engine.protocol.stage import Stage
+from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal_reader import last_event
 from engine.storage.versions import versions_of
-from tui.process.launch.folder import ENDED_WITH_OTHERS
-from tui.process.launch.notes import LaunchNotes
-from tui.process.launch.rank import Rank, this_rank
+from tui.process.signals import ENDING_SIGNALS
+from tui.remote.agent import Agent, StartedRun, run_started_by
 from tui.run.journal import read_history
 
 if TYPE_CHECKING:
@@ -35,127 +33,124 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("tweetgen-tui", "torch", "numpy")
 """What computes: all ranks need the same versions."""
-_RUN = "run"
-"""The note in torchrun's store."""
 
 
 class RunLeader:
     """What rank 0 does besides training: it joins the others, and continues its run after a restart."""
 
-    def __init__(self, place: Place, rank: Rank | None = None) -> None:
-        """Lead at `place`; `rank` is the launcher's part of it."""
+    def __init__(self, place: Place) -> None:
+        """Lead at `place`."""
         self._place = place
-        self._rank = rank
         self._ranks: Ranks | None = None
-        self._run = ""
-        self._notes = None if rank is None else LaunchNotes(rank.folder)
+        self._is_terminated = False
+        self._run: RunFolder | None = None
+        self._is_noted = False
+        self.agent = Agent.of_process(os.getppid())
+        """The torchrun that has started this process."""
+        self._found = None if self.agent is None else run_started_by(self.agent)
+        self.is_restarted = place.restart_count > 0 or self._found is not None  # torchrun does not count all restarts
+        """Whether a process was lost before."""
         self.was_paused = False
-        """Whether the run was paused when a rank was lost: the user paused it, so it stays so."""
+        """Whether the run was paused then: the user paused it, so it stays so."""
         self.notice = ""
-        """Why the ranks were started again, where the launcher knows it."""
+        """The warning at the start of a run that is continued."""
 
-    def prepare(self, config: RunConfig, on_launcher_ended: Callable[[], None]) -> tuple[RunConfig, Ranks]:
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run has ended in order before, and another process was lost after that."""
+        return self._found is not None and self._found[1].has_ended
+
+    def prepare(self, config: RunConfig) -> tuple[RunConfig, Ranks]:
         """Join the other ranks; return the config of this attempt with them. Raises `TweetgenError`."""
-        if self._rank is not None:
-            self._rank.lifeline.on_launcher_ended = on_launcher_ended
-        self._ranks = self._join(config.runtime)
+        ranks = self.join(config.runtime)
         try:
-            config = self._config_of_attempt(config, self._ranks)
+            config = self._config_of_attempt(config)
             preflight.check(config)
         except TweetgenError as error:
-            self._ranks.fail(error)
+            ranks.fail(error)
             raise
-        return config, self._ranks
+        return config, ranks
 
-    def _join(self, runtime: RuntimeConfig) -> Ranks:
-        """Join the other ranks. Raises `TweetgenError`.
+    def join(self, runtime: RuntimeConfig) -> Ranks:
+        """Join the other ranks. Raises `TweetgenError`."""
+        self._ranks = join(self._place, runtime)
+        self._ranks.is_terminated = self._is_terminated
+        return self._ranks
 
-        The launcher's agent chooses a free port, which another program may take before this one: then again.
-        """
-        from engine.parallel.handshake import PortInUseError
-
-        try:
-            return join(self._place, runtime)
-        except PortInUseError as error:
-            if self._rank is not None:
-                self._rank.leave_lost(error.message)
-            raise
-
-    def _config_of_attempt(self, config: RunConfig, ranks: Ranks) -> RunConfig:
+    def _config_of_attempt(self, config: RunConfig) -> RunConfig:
         """Return the config of this attempt: after a restart, the run continues from its latest checkpoint.
 
-        With its settings as they were then: the user may have changed those of the command line.
+        With its settings as they were then: the user may have changed those of the command line. Before the first
+        checkpoint, the run starts anew under the same name.
         """
-        number = self._place.restart_count
-        if number == 0:
+        if not self.is_restarted:
             return config
-        why = "A process was lost."
-        if self._rank is None:
-            saved_run = ranks.recall(_RUN)
-        else:
-            saved_run = (
-                (config.resume or config.run_name) if self._notes is not None and self._notes.has_saved else None
-            )
-            why = self._rank.folder.why_lost(number - 1, self._place.world_size)
-        restart = f"restart {number} of at most {self._place.max_restarts}"
-        self.notice = f"{why} All processes started again from the latest checkpoint ({restart})."
-        if saved_run is not None:
-            self.was_paused = _is_paused(folder_of_run(saved_run))
-            return RunConfig(resume=saved_run, runtime=config.runtime)
-        if config.run_name is not None:
-            _remove_untrained(folder_of_run(config.run_name))
-        return config
+        self.notice = "A process was lost. All processes started again"
+        self.notice += " from the latest checkpoint" if self._found is not None else ""
+        number = self._place.restart_count
+        self.notice += f" (restart {number} of at most {self._place.max_restarts})." if number else "."
+        if self._found is None:
+            if config.run_name is not None:
+                _remove_untrained(folder_of_run(config.run_name))
+            return config
+        run = self._found[0]
+        self.was_paused = _is_paused(run)
+        return RunConfig(resume=run.name, runtime=config.runtime)
 
-    def note(self, progress: Event | Stage) -> None:
-        """Note how far the run has come: for the launcher and its screen, and for a later attempt."""
-        if self._notes is not None:
-            self._notes.note(progress)
-        elif isinstance(progress, events.RunStarted):
-            self._run = progress.run
-        elif isinstance(progress, events.CheckpointSaved) and progress.name == "latest" and self._ranks is not None:
-            self._ranks.remember(_RUN, self._run)
+    def note(self, event: Event) -> None:
+        """Note in the run's folder that it has begun, once `latest` is saved, and that it has ended."""
+        if isinstance(event, events.RunStarted):
+            self._run = folder_of_run(event.run)
+        has_ended = isinstance(event, RunFailed) or (
+            isinstance(event, RunFinished)
+            and event.reason != ENDING_SIGNALS[signal.SIGTERM]  # torchrun starts it again if another machine has come
+        )
+        is_saved = isinstance(event, events.CheckpointSaved) and event.name == "latest"
+        if self.agent is not None and self._run is not None and (has_ended or (is_saved and not self._is_noted)):
+            self._is_noted = True
+            StartedRun(agent=self.agent, has_ended=has_ended).write(self._run)
 
-    def receive_signals(self) -> None:
-        """Receive the launcher's signals from here on, also those sent before. Once they are handled."""
-        if self._rank is not None:
-            self._rank.lifeline.forward_signals()
+    def dismiss_others(self, runtime: RuntimeConfig) -> None:
+        """Let the other ranks of a run that has ended before end. Raises `DistributedError`."""
+        from engine.parallel import leases
 
-    def leave_if_alone(self) -> None:
-        """Exit for a restart if another rank was lost: the signal that ends this one is torch's agent's."""
-        if self._rank is not None and self._rank.is_alone():
-            self._rank.leave_lost(ENDED_WITH_OTHERS)
+        ranks = self.join(runtime)
+        ranks.send(leases.Stop())
+        ranks.replies(leases.Reported)
+        ranks.close()
+
+    def terminate(self) -> None:
+        """Record a SIGTERM, which torchrun also sends where another rank was lost. For a signal's handler."""
+        self._is_terminated = True
+        if self._ranks is not None:
+            self._ranks.is_terminated = True
 
 
 def follow(place: Place, runtime: RuntimeConfig) -> None:
     """Train as the leader orders. Raises `TweetgenError`.
 
-    Signals are the leader's: this process ends with it, so that the leader can save.
+    Signals are the leader's once all have joined: this process ends with it, so that the leader can save.
     """
-    rank = this_rank()
+    ranks = join(place, runtime)
 
-    def end_if_alone(_number: int, _frame: FrameType | None) -> None:
-        if rank is not None and rank.is_alone():
-            rank.leave_lost(ENDED_WITH_OTHERS)
+    def terminate(_number: int, _frame: object) -> None:
+        ranks.is_terminated = True
 
+    signal.signal(signal.SIGTERM, terminate)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, end_if_alone)
-    ranks = join(place, runtime)
-    if rank is not None:
-        rank.lifeline.on_launcher_ended = lambda: None  # the leader saves first
 
     from engine.session.ranks.follower import Follower
 
-    device = device_of(place, runtime)
-    Follower(ranks, device, runtime.threads, is_deterministic=runtime.deterministic).run()
+    Follower(ranks, ranks.device, runtime.threads, is_deterministic=runtime.deterministic).run()
     ranks.close()
 
 
 def join(place: Place, runtime: RuntimeConfig) -> Ranks:
-    """Join the other ranks. Imports torch. Raises `DistributedError`, and `DeviceError` without a device."""
+    """Join the other ranks. Imports torch. Raises `DistributedError`, also where a rank has no device."""
     from engine.parallel.ranks import Ranks
 
-    return Ranks.join(place, device_of(place, runtime), versions_of(*_PACKAGES))
+    return Ranks.join(place, lambda: device_of(place, runtime), versions_of(*_PACKAGES))
 
 
 def device_of(place: Place, runtime: RuntimeConfig) -> torch.device:

@@ -28,7 +28,6 @@ _RESET: Mapping[str, object] = {
     "separator": None,
     "encoding": None,
     "member": None,
-    "author": None,
     "weight": (),
     "blank_line_separated": False,
     "overfit": None,

@@ -74,7 +74,7 @@ class PinsFile:
                 self._last_saved, self._known = number, pins
 
     def _read(self) -> tuple[Pins, list[bytes]]:
-        """Return the pins, and the lines that are not tweets, or of a newer version. Raises `StorageError`."""
+        """Return the pins, and the lines that are not tweets. Raises `StorageError`."""
         try:
             lines = read_regular(self._path, _MAX_BYTES).split(b"\n")
         except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Exports a run as an event file of TensorBoard, with the records that the live writer has for the same journal."""
+"""Exports a run as an event file of TensorBoard, with the records that the live writer has for the same events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.protocol.events import Event, RunStarted, StepsThinned
 from engine.storage.atomic_write import new_file, storage_errors
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder
-from engine.storage.journal_reader import SkippedLines, last_event, read_journal
+from engine.storage.journal_reader import SkippedLines, read_journal
 from tui.files.run_export import Thinned
 
 
@@ -64,9 +64,8 @@ def _records(run: RunFolder, thinned: Thinned, skipped: SkippedLines) -> Iterato
 
 def _timed_events(run: RunFolder, skipped: SkippedLines) -> Iterator[tuple[Event, float]]:
     """Yield the events of a journal with their times in seconds since 1970, without pauses."""
-    last = last_event(run.journal_path)  # for journals of versions that recorded no time
-    began = run.journal_path.stat().st_mtime - (0.0 if last is None else last.elapsed_seconds)
+    began = 0.0  # only an edited journal has events before the first `RunStarted`
     for event in read_journal(run.journal_path, skipped):
-        if isinstance(event, RunStarted) and event.started_at is not None:
+        if isinstance(event, RunStarted):
             began = event.started_at - event.elapsed_seconds
         yield event, began + event.elapsed_seconds

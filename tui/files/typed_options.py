@@ -67,4 +67,4 @@ def _similar_to(option: str) -> str:
     """Return a hint that names the most similar option, or else where all are listed."""
     known = [f"--{name.replace('_', '-')}" for name in _DEFAULTS]
     similar = difflib.get_close_matches(option, known, n=1)
-    return f"Did you mean {similar[0]}?" if similar else "tweetgen-tui --help-all lists those of files and cleaning."
+    return f"Did you mean {similar[0]}?" if similar else "tweetgen-tui --help lists those of files and cleaning."

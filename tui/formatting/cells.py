@@ -5,11 +5,9 @@ Widths are rich's, as in Textual's rendering; graphemes (an emoji sequence, a le
 
 from __future__ import annotations
 
-from rich.cells import cell_len, set_cell_size, split_graphemes
+from rich.cells import cell_len, set_cell_size, split_graphemes  # noqa: F401 - the first two are imported from here
 
 from engine.text import LOST, harmless_char, is_harmless
-
-__all__ = ["Span", "cell_len", "safe_chars", "set_cell_size", "split_graphemes", "wrap"]
 
 Span = tuple[int, int]
 """Start and end of a line in its text."""

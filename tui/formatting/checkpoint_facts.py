@@ -45,7 +45,6 @@ class ComparedField:
 def description(info: CheckpointInfo) -> list[tuple[str, str]]:
     """Return all metadata as names and values."""
     training = info.training
-    path = f", {info.step_path} path" if info.step_path else ""
     facts = [
         ("run", info.run),
         ("step", f"{info.step:,} (epoch {info.position.epoch}; next batch {info.position.batch:,})"),
@@ -56,7 +55,7 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("model", model_text(info.model)),
         ("preset", ": ".join(filter(None, (training.preset, training.preset_reason)))),
         ("training", f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"),
-        ("device", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}{path}"),
+        ("device", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
     ]
     return [(name, harmless(value)) for name, value in facts]

@@ -1,1 +1,1 @@
-"""The process: signals, job control, detaching, threads and the crash log. Never draws anything."""
+"""The process: signals, job control, detaching, torchrun, threads and the crash log. Never draws anything."""

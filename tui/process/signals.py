@@ -53,12 +53,17 @@ def handle_ending_signals(on_signal: Callable[[int], None]) -> None:
             signal.signal(number, receive)
 
 
-def stop_at_signals(stop: Callable[[str], None]) -> Callable[[int], None]:
-    """Return a callback for `handle_ending_signals`: it calls `stop` with the reason; the same signal again exits."""
+def stop_at_signals(
+    stop: Callable[[str], None], leave: Callable[[int, FrameType | None], None] | None = None
+) -> Callable[[int], None]:
+    """Return a callback for `handle_ending_signals`: it calls `stop` with the reason; the same signal again exits.
+
+    `leave` is the handler of that one, by default `leave_at_once`.
+    """
 
     def on_signal(exit_code: int) -> None:
         if exit_code != HANGUP_CODE:
-            signal.signal(exit_code - 128, leave_at_once)
+            signal.signal(exit_code - 128, leave or leave_at_once)
         stop(reason_of(exit_code) or "")
 
     return on_signal

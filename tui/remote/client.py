@@ -1,7 +1,7 @@
 """`RemoteBridge`: the bridge of a screen to a run that another process trains. The screen sees no difference.
 
 A thread reads what the host sends; another writes, so that no call blocks. Where the connection breaks while the run is
-still active (the host disconnects a client that was stopped for long), or a launcher starts its processes again, it
+still active (the host disconnects a client that was stopped for long), or torchrun starts its processes again, it
 connects again.
 """
 
@@ -18,10 +18,11 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
+from engine.storage.journal_reader import last_event
+from tui.remote.agent import Agent
 from tui.remote.client_connection import ClientConnection, Snapshot
-from tui.remote.connect import UnreachableError, connected
+from tui.remote.connect import OTHER_VERSION, connected
 from tui.remote.protocol import Hello, Screens
-from tui.remote.socket_path import is_launched, stop_launch
 from tui.run.bridge import Bridge, Update
 from tui.run.engine_bridge import EngineBridge, SubscriberFactory
 from tui.run.error_report import failure_event
@@ -67,21 +68,20 @@ class RemoteBridge:
         self._last_event: Event | None = None
         self._problem: TweetgenError | None = None
         self._is_connected = False
-        self._is_relaunched = False
-        """Whether the last connection ended while a launcher was alive."""
-        self._has_stopped_launch = False
+        self._agent: Agent | None = None
+        """What starts the processes of the run again; None for a run of one process."""
+        self._is_restarting = False
+        """Whether they are being started, since the last connection ended."""
+        self._stop_reason: str | None = None
+        """Why the run was stopped meanwhile."""
         self._thread = threading.Thread(target=self._run, name="attached", daemon=True)
 
     def connect(self) -> RunView:
-        """Connect, and return the current view of the run. Raises `RemoteError`.
-
-        Waits for a run whose processes are started again.
-        """
+        """Connect, and return the current view of the run. Raises `RemoteError`."""
         self._thread.start()
-        while not self._has_snapshot.wait(_SNAPSHOT_SECONDS):
-            if not self._is_launched:
-                self.leave()
-                raise RemoteError(f"The run {self._folder.name} does not answer.")
+        if not self._has_snapshot.wait(_SNAPSHOT_SECONDS):
+            self.leave()
+            raise RemoteError(f"The run {self._folder.name} does not answer.")
         with self._lock:
             view, self._new_view = self._new_view, None
         if view is None:
@@ -122,10 +122,10 @@ class RemoteBridge:
         """Send the run a request to save and end; a read-only screen only leaves it."""
         if self.is_read_only:
             self.leave()
-        elif not self._is_connected and self._is_launched:  # its processes are started again
-            if not self._has_stopped_launch:  # the second signal would end it at once
-                self._has_stopped_launch = True
-                stop_launch(self._folder)
+        elif self._is_restarting and self._agent is not None:
+            self._stop_reason = reason
+            agent, self._agent = self._agent, None  # a second signal would interrupt it at its end
+            agent.terminate()
         else:
             self.send(commands.Stop(reason=reason, unless_unsaved=unless_unsaved))
 
@@ -149,7 +149,7 @@ class RemoteBridge:
     def badge(self) -> str:
         """How this screen is attached, and how many are."""
         if self._is_interrupted:
-            return "restarting" if self._is_relaunched else "reconnecting"
+            return "restarting" if self._is_restarting else "reconnecting"
         mode = "read-only" if self.is_read_only else "attached"
         return mode if self.num_screens == 1 else f"{mode}, {self.num_screens} screens"
 
@@ -158,7 +158,7 @@ class RemoteBridge:
         """Why the connection to the run is interrupted; empty while it is not."""
         if not self._is_interrupted:
             return ""
-        if self._is_relaunched:
+        if self._is_restarting:
             return "The processes of the run are starting again: no key reaches it until then."
         return "The connection to the run is interrupted: no key reaches it until it is back."
 
@@ -187,29 +187,31 @@ class RemoteBridge:
         except Exception as error:  # noqa: BLE001 - whatever it is, the screen must show it
             self._problem = RemoteError(f"{type(error).__name__}: {error}")
         if self._should_run and not self._has_read_end():
-            self._fail()
+            self._handle_event(self._end_event())
         self._has_snapshot.set()
 
     def _prepare(self) -> None:
         """Do what comes before the first connection. On the thread. Raises `TweetgenError`."""
 
     def _connect_once(self, seconds: float) -> None:
-        """Serve one connection until it ends. Raises `RemoteError` where there is none, and no launcher to wait for."""
+        """Serve one connection until it ends. Raises `RemoteError` where there is none, and none to wait for."""
+        is_reached = False
         try:
             with connected(self._folder, seconds) as (connection, greeting, lines):
-                self.host_pid = greeting.pid
+                is_reached, self._is_restarting = True, False
+                self.host_pid, self._agent = greeting.pid, greeting.agent
                 self._serve(ClientConnection(connection, lines, Hello(is_read_only=self.is_read_only)))
-        except UnreachableError:
-            if not self._is_launched:
+        except RemoteError:
+            if is_reached or not self._will_start_again():
                 raise
         finally:
-            self._is_relaunched = self._is_launched
+            self._is_restarting = self._will_start_again()
             self._is_connected = False
 
-    @property
-    def _is_launched(self) -> bool:
-        """Whether a launcher is about to start the processes of the run."""
-        return is_launched(self._folder)
+    def _will_start_again(self) -> bool:
+        """Return whether the processes of the run are about to start again."""
+        has_ended = isinstance(last_event(self._folder.journal_path), RunFinished | RunFailed)
+        return not has_ended and self._agent is not None and self._agent.is_alive
 
     @property
     def _should_run(self) -> bool:
@@ -220,7 +222,10 @@ class RemoteBridge:
         return isinstance(self._last_event, RunFinished | RunFailed)
 
     def _serve(self, connection: ClientConnection) -> None:
-        """Handle messages until the connection ends. Raises `RemoteError` where the host refuses it."""
+        """Handle messages until the connection ends.
+
+        Raises `RemoteError` where the host refuses it, or sends no view that can be decoded.
+        """
         with self._lock:
             self._connection = connection
         if self._leaving.is_set():  # from here on, `leave` ends this connection
@@ -228,6 +233,8 @@ class RemoteBridge:
         try:
             connection.run(self._handle)
         except (OSError, DecodeError) as error:
+            if isinstance(error, DecodeError) and not self._has_snapshot.is_set():
+                raise RemoteError(f"The run {self._folder.name} can't be attached to: {OTHER_VERSION}.") from error
             self._problem = RemoteError(f"The connection to the run {self._folder.name} broke: {error}.")
         except RemoteError as refusal:
             problem = f"The run {self._folder.name} can't be attached to: {refusal.message}"
@@ -266,9 +273,18 @@ class RemoteBridge:
             self._replace_view(view)
         return self._has_ended
 
-    def _fail(self) -> None:
-        """End the event stream of a run whose process is gone."""
+    def _end_event(self) -> RunFinished | RunFailed:
+        """Return the event that ends the stream of a run whose process is gone."""
+        failure = self._failure()
+        if self._stop_reason is not None:
+            step, seconds = failure.step, failure.elapsed_seconds
+            reason = self._stop_reason
+            return RunFinished(step=step, elapsed_seconds=seconds, reason=reason, total_seconds=seconds, total_chars=0)
+        if failure.hint or not self._has_snapshot.is_set():
+            return failure
+        return replace(failure, hint=f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}")
+
+    def _failure(self) -> RunFailed:
+        """Return the error of a run whose process is gone."""
         error = self._problem or RemoteError(f"The process of the run {self._folder.name} ended unexpectedly.")
-        failure = failure_event(error, self._last_event)
-        hint = failure.hint or f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
-        self._handle_event(replace(failure, hint=hint))
+        return failure_event(error, self._last_event)

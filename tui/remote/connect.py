@@ -11,17 +11,15 @@ from typing import BinaryIO
 from engine.errors import RemoteError, StorageError
 from engine.protocol.codec import DecodeError
 from engine.storage.folders import RunFolder
-from tui.remote.protocol import MAX_CLIENT_LINE_BYTES, PROTOCOL, Greeting, Refusal, message_in, protocol_in
+from tui.remote.protocol import MAX_CLIENT_LINE_BYTES, Greeting, Refusal, message_in
 from tui.remote.socket_path import is_active, require_private, socket_path
 
 _SECONDS = 2.0
 """A host answers far sooner, however busy its cores are."""
 _RETRY_SECONDS = 0.1
 _SILENT = "it does not answer"
-
-
-class UnreachableError(RemoteError):
-    """No process listens at the run's socket."""
+OTHER_VERSION = "it runs another version of tweetgen-tui"
+"""Why a client can't decode what the host sends at first."""
 
 
 @contextlib.contextmanager
@@ -53,10 +51,10 @@ def _connect(folder: RunFolder, deadline: float) -> socket.socket:
             connection.close()
             if not is_active(folder):
                 hint = f"Continue it: tweetgen-tui --resume {folder.name}"
-                raise UnreachableError(f"The run {folder.name} is not active.", hint) from None
+                raise RemoteError(f"The run {folder.name} is not active.", hint) from None
             if time.monotonic() > deadline:
                 detail = f"The run {folder.name} is active, but can't be reached: {error}."
-                raise UnreachableError(detail, "Its log may have details.") from None
+                raise RemoteError(detail, "Its log may have details.") from None
             time.sleep(_RETRY_SECONDS)
         else:
             return connection
@@ -81,9 +79,10 @@ def _greeting(lines: BinaryIO, folder: RunFolder) -> Greeting:
 
 def _decode_greeting(line: bytes) -> Greeting:
     """Return the greeting in a line. Raises `DecodeError` with a message for the user."""
-    if protocol_in(line) not in (PROTOCOL, None):
-        raise DecodeError("it runs another version of tweetgen-tui")
-    message = message_in(line)
+    try:
+        message = message_in(line)
+    except DecodeError as error:
+        raise DecodeError(OTHER_VERSION) from error
     if isinstance(message, Greeting):
         return message
     raise DecodeError(message.reason.rstrip(".") if isinstance(message, Refusal) else "it sent no greeting")

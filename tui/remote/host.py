@@ -23,6 +23,7 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.run_log import log_to
+from tui.remote.agent import Agent
 from tui.remote.host_connection import HostConnection
 from tui.remote.listener import Listener
 from tui.remote.protocol import Greeting, Screens, lines_of, to_line
@@ -47,10 +48,12 @@ class Host:
         num_waiting: Callable[[], int],
         history: RunView | None = None,
         on_run: Callable[[str], None] = lambda _: None,
+        agent: Agent | None = None,
     ) -> None:
         """Forward commands of clients to `send`, throttled by `num_waiting`: those that the session has yet to handle.
 
-        `history` is the view of a resumed run; `on_run` is called with the run's name once it has started.
+        `history` is the view of a resumed run; `on_run` is called with the run's name once it has started. `agent` is
+        what starts the processes of the run again where one is lost.
         """
         self._config = config
         self._send = send
@@ -58,6 +61,7 @@ class Host:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._view = history or RunView()
         self._on_run = on_run
+        self._agent = agent
         self._clients: list[HostConnection] = []
         self._connections: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
@@ -190,6 +194,7 @@ class Host:
         return Greeting(
             run=self._folder.name,
             pid=os.getpid(),
+            agent=self._agent,
             phase=view.phase,
             step=view.step,
             elapsed_seconds=view.elapsed_seconds,

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable
 
 from engine.protocol import commands
 from engine.protocol.commands import Command, Question, Stop
-from engine.text import harmless
-from tui.remote.protocol import PROTOCOL, Hello, Message, Refusal, message_in, protocol_in, to_line
+from tui.remote.protocol import Hello, Message, Refusal, message_in, to_line
 
 MAX_WAITING_BYTES = 4 * 1024 * 1024
 """A client that is further behind is sent a new snapshot in place of the events that it missed. The largest event, the
@@ -51,16 +50,8 @@ class HostConnection:
     async def handshake(self) -> bool:
         """Read the client's `Hello`; return whether it is valid, after a refusal if not."""
         hello: Message | None = None
-        try:
-            line = await self._reader.readline()
-            protocol = protocol_in(line)
-            if protocol != PROTOCOL:
-                reason = f"The run uses protocol {PROTOCOL}, the client {harmless(str(protocol))}."
-                self.send_message(Refusal(reason=reason, hint="Attach with the version that started the run."))
-                return False
-            hello = message_in(line)
-        except ValueError:  # the line is too long, or not a message
-            pass
+        with contextlib.suppress(ValueError):  # the line is too long, or not a message
+            hello = message_in(await self._reader.readline())
         if not isinstance(hello, Hello):
             self.send_message(Refusal(reason="The first message is not Hello."))
             return False

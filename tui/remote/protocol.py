@@ -1,7 +1,7 @@
 """The messages on the socket of a run: one JSON object per line, named by its class under the key "message".
 
-    host      Greeting                       the run, its process and the protocol
-    client    Hello                          the protocol, and whether the client is read-only
+    host      Greeting                       the run and its process
+    client    Hello                          whether the client is read-only
     host      ViewTold TweetsTold* CaughtUp  the run so far, bounded
     host      {"event": ...}*                the events from then on, as `--json` prints them
     host      Screens                        the number of attached clients, whenever it changes
@@ -21,11 +21,10 @@ from engine.config.run import RunConfig
 from engine.protocol import codec
 from engine.protocol.events import TweetSampled
 from engine.text import defused
+from tui.remote.agent import Agent
 from tui.remote.view_codec import encode_view
 from tui.run.view import RunPhase, RunView
 
-PROTOCOL = 6
-"""Incremented with every change that the other side could not decode."""
 MAX_CLIENT_LINE_BYTES = 64 * 1024
 """A command is far shorter."""
 _TWEETS_A_LINE = 100
@@ -35,9 +34,10 @@ _TWEETS_A_LINE = 100
 class Greeting:
     """The host's first line."""
 
-    protocol: int = PROTOCOL
     run: str
     pid: int
+    agent: Agent | None = None
+    """What starts its processes again where one is lost; None for a run of one process."""
     phase: RunPhase
     step: int
     elapsed_seconds: float
@@ -48,7 +48,6 @@ class Greeting:
 class Hello:
     """The client's first line."""
 
-    protocol: int = PROTOCOL
     is_read_only: bool = False
     """The host refuses its commands, except for those that change nothing."""
 
@@ -104,11 +103,6 @@ def to_line(message: Message) -> bytes:
 def message_in(line: bytes) -> Message:
     """Decode a line, and make its strings harmless. Raises `DecodeError`."""
     return codec.decode_tagged(line, _TAG, _TYPES, defused)
-
-
-def protocol_in(line: bytes) -> object:
-    """Return the protocol that a first line names, whatever else may be in it; None without one."""
-    return codec.decode(line, dict[str, Any]).get("protocol")
 
 
 def lines_of(view: RunView, config: RunConfig) -> Iterator[bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import signal
 import stat
 import warnings
 from pathlib import Path
@@ -34,23 +33,6 @@ def socket_path(folder: RunFolder) -> Path:
     """Return the path of the socket of a run while the run is active."""
     digest = hashlib.sha256(os.fsencode(os.path.realpath(folder.path))).hexdigest()
     return runtime_folder() / f"{digest[:24]}.sock"
-
-
-def launch_lock_path(folder: RunFolder) -> Path:
-    """Return the path of the file that the launcher of a run's processes locks for its life, beside the socket."""
-    return socket_path(folder).with_suffix(".launch")
-
-
-def is_launched(folder: RunFolder) -> bool:
-    """Return whether a launcher starts the processes of a run, again where one was lost."""
-    return is_locked(launch_lock_path(folder))
-
-
-def stop_launch(folder: RunFolder) -> None:
-    """Have the launcher of a run end it, also while no process of the run listens."""
-    if is_launched(folder):
-        with contextlib.suppress(OSError, ValueError):  # it has just ended
-            os.kill(int(launch_lock_path(folder).read_text(encoding="ascii")), signal.SIGTERM)
 
 
 def is_active(folder: RunFolder) -> bool:

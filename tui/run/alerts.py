@@ -89,7 +89,7 @@ class AlertMonitor:
         """Return the alerts that the view alone shows to a client attaching mid-run: disk and memory."""
         monitor = cls()
         for warned in view.warnings:
-            if warned.kind in {"disk", "journal", "disk-works"}:
+            if warned.kind in {"disk", "disk-works"}:
                 monitor = monitor.after_event(warned)
         return monitor if view.ended is None else monitor.after_event(view.ended)
 
@@ -102,7 +102,7 @@ class AlertMonitor:
                 return monitor.with_alert(
                     "not-finite", is_true="not-finite" in self.up or len(monitor.skipped_steps) >= NUM_SKIPPED
                 )
-            case Warned(kind="disk" | "journal", message=message):
+            case Warned(kind="disk", message=message):
                 monitor = replace(self, disk_message=message)
                 return monitor.without_remedies("disk").with_alert("disk", is_true=True)
             case Warned(kind="disk-works"):

@@ -89,11 +89,8 @@ def require_journal(folder: RunFolder) -> None:
         first = next(iter(read_journal(folder.journal_path, skipped)), None)
     except OSError as error:
         raise CheckpointError(f"{folder.journal_path} can't be read: {error.strerror}.") from error
-    if first is None and (skipped.num_torn or skipped.num_newer):
-        raise CheckpointError(
-            f"No line of {folder.journal_path} is a valid event.",
-            "If a newer version wrote it, update tweetgen-tui." if skipped.num_newer else "",
-        )
+    if first is None and skipped.num_torn:
+        raise CheckpointError(f"No line of {folder.journal_path} is a valid event.")
     if first is None:
         raise CheckpointError(
             f"The run {folder.name} has no journal.",

@@ -65,7 +65,7 @@ def _marks_of(event: Event, before: SamplingConfig) -> Iterator[Mark]:
         case Paused(step=step):
             yield Mark(step=step, kind="paused", label="paused")
         case CheckpointSaved(name=name) if name not in RUN_CHECKPOINTS:
-            yield Mark(step=event.saved_step, kind="saved", label=f"saved {name}")
+            yield Mark(step=event.weights_step, kind="saved", label=f"saved {name}")
         case CheckpointLoaded(step=step, name=name):
             yield Mark(step=step, kind="loaded", label=f"loaded {name}")
         case FinishPlanned(step=step):

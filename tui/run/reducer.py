@@ -96,7 +96,7 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, finishes_at=None)
         case ThreadsChanged(num_threads=num_threads, precision=precision):
             view = _with_new_pace(view, event)
-            return replace(view, num_threads=num_threads, precision=precision or view.precision)
+            return replace(view, num_threads=num_threads, precision=precision)
         case SamplingChanged(sampling=sampling):
             return _sampling_with(view, sampling)
         case Paused():
@@ -140,9 +140,9 @@ def _with_new_pace(view: RunView, event: Event) -> RunView:
     return replace(view, paced_from_step=event.step, paced_from_seconds=event.elapsed_seconds, times=())
 
 
-def _at_epochs(view: RunView, epochs: float | None) -> RunView:
-    """Return the view with a count of epochs, if one is given."""
-    return view if epochs is None else replace(view, epochs_before=epochs, batch_size_since=view.step)
+def _at_epochs(view: RunView, epochs: float) -> RunView:
+    """Return the view with a count of epochs."""
+    return replace(view, epochs_before=epochs, batch_size_since=view.step)
 
 
 def _sampling_with(view: RunView, sampling: SamplingConfig) -> RunView:

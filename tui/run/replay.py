@@ -84,7 +84,6 @@ class ReplaySession:
         self._pending: list[StepsFinished] = []
         self._is_paused = False
         self._skipped = SkippedLines()
-        self._warned = ""
 
     def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command], /) -> None:
         """Replay to the end, or until `Stop`; only one line of the journal is in memory."""
@@ -94,7 +93,8 @@ class ReplaySession:
             detail = f"{self._path} can't be read: {error.strerror or error}."
             emit(RunFailed(**self._now, title=CheckpointError.title, detail=detail, hint=""))
             return
-        self._warn(emit)
+        if self._skipped.warning:
+            emit(Warned(**self._now, message=self._skipped.warning))
         emit(RunFinished(**self._now, reason=reason, total_seconds=self._now["elapsed_seconds"], total_chars=0))
 
     def _play(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str:
@@ -119,16 +119,8 @@ class ReplaySession:
                 self._pending.append(event)
             else:
                 emit(event)
-            if self._skipped.is_newer and not self._warned:
-                self._warn(emit)
         self._flush_pending(emit)
         return ""
-
-    def _warn(self, emit: Callable[[Event], None]) -> None:
-        """Warn once about lines that can't be decoded."""
-        if self._skipped.warning != self._warned:
-            self._warned = self._skipped.warning
-            emit(Warned(**self._now, message=self._warned))
 
     def _extends_pending(self, event: Event) -> bool:
         """Return whether an event can be merged with the pending ones: it reports the steps right after theirs."""

@@ -63,7 +63,7 @@ def with_training_events(view: RunView, events: Sequence[TrainingEvent]) -> RunV
         times=(*view.times, *times)[-MAX_TIMES:],
         saved=saves[-1] if saves else view.saved,
         saved_by_name=named[-1] if named else view.saved_by_name,
-        saved_step=latest[-1].saved_step if latest else view.saved_step,
+        saved_step=latest[-1].weights_step if latest else view.saved_step,
         ranks=ranks[-1] if ranks else view.ranks,
     )
 
@@ -123,9 +123,7 @@ def _with_steps(view: RunView, reports: Sequence[StepReport]) -> RunView:
 
 def _buckets_of(thinned: Sequence[StepsThinned]) -> Buckets:
     """Return the train losses of thinned steps, numbered by their first steps."""
-    counts = np.array(
-        [min(max(each.num_steps, 1), _last_step(each) - each.first_step + 1) for each in thinned], np.int64
-    )
+    counts = np.array([each.num_steps for each in thinned], np.int64)
     return Buckets(
         np.array([each.first_step for each in thinned], np.int64),
         np.array([each.least_loss for each in thinned], np.float64),

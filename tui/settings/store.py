@@ -16,7 +16,7 @@ from engine.storage.atomic_write import write_atomically
 from tui.settings.preferences import TABLE_OF, Preferences, read_preferences
 
 Changes = Mapping[str, object]
-"""New values by the name of a field, or for a key by `keys.` and its name; None for the default."""
+"""New values by the name of a field; None for the default."""
 
 
 class PreferencesStore:
@@ -59,17 +59,10 @@ class PreferencesStore:
 def _changed(preferences: Preferences, changes: Changes) -> Preferences:
     """Return the preferences with `changes`."""
     default = Preferences()
-    keys = dict(preferences.keys)
-    fields: dict[str, Any] = {}
-    for name, value in changes.items():
-        key_name = name.removeprefix("keys.")
-        if key_name == name:
-            fields[name] = getattr(default, name) if value is None else value
-        elif value is None:
-            keys.pop(key_name, None)
-        else:
-            keys[key_name] = str(value)
-    return replace(preferences, **fields, keys=keys)
+    fields: dict[str, Any] = {
+        name: getattr(default, name) if value is None else value for name, value in changes.items()
+    }
+    return replace(preferences, **fields)
 
 
 def save_changes(path: Path, changes: Changes) -> None:
@@ -99,18 +92,16 @@ def _put(document: Any, name: str, value: object) -> None:  # noqa: ANN401 - as 
     """Set one entry of a document. Raises `TypeError` where the table's name is taken by something else."""
     import tomlkit
 
-    table_name, _, key = name.rpartition(".")
-    is_list = bool(table_name) and isinstance(value, str) and "," in value
-    table_name = table_name or TABLE_OF[name]
+    table_name = TABLE_OF[name]
     if table_name and table_name not in document:
         document[table_name] = tomlkit.table()
     table = document[table_name] if table_name else document
     if not isinstance(table, MutableMapping):
         raise TypeError(f"{table_name} is not a table")
     if value is None:
-        table.pop(key, None)
+        table.pop(name, None)
     else:
-        table[key] = str(value).split(",") if is_list else value
+        table[name] = value
 
 
 def _not_saved(message: str) -> ConfigError:

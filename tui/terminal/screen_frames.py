@@ -10,8 +10,8 @@ from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.strip import Strip
 
+from tui.files.cast import Cell, Frame, Line, Style
 from tui.formatting.cells import split_graphemes
-from tui.recording.frames import Cell, Frame, Line, Style
 
 _WIDE = 2
 

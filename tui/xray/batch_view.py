@@ -77,15 +77,6 @@ def last_first_column(shown: BatchShown, width: int) -> int:
     return max(shown.num_columns + 1 - max(width - _NUMBER_CELLS, 0), 0)
 
 
-def sentence(shown: BatchShown) -> str:
-    """Return what the shares of padding mean."""
-    return (
-        f"{percent(padding_share(shown))} of this batch is padding; over an epoch it is "
-        f"{percent(shown.sorted_padding)}, and it would be {percent(shown.shuffled_padding)} "
-        "if tweets of any length shared a batch"
-    )
-
-
 def padding_share(shown: BatchShown) -> float:
     """Return the share of padding in the targets of the batch, 0 to 1."""
     return 1.0 - shown.num_targets / (shown.num_tweets * shown.num_columns)

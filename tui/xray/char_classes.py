@@ -26,7 +26,6 @@ class Closeness:
     """How close the characters of a class lie to each other."""
 
     char_class: CharClass
-    num_chars: int
     distance_ratio: float
     """Their mean distance divided by that of all characters."""
     is_closer_than_chance: bool
@@ -72,7 +71,6 @@ def _closeness(char_class: CharClass, members: Iterable[int], distances: npt.NDA
     mean = float(_mean_distance(everyone[None], distances)[0])
     return Closeness(
         char_class=char_class,
-        num_chars=len(chosen),
         distance_ratio=float(of_class) / mean if mean else 1.0,
         is_closer_than_chance=bool(is_as_close.mean() <= _MAX_SHARE_OF_DRAWS),
     )

@@ -6,10 +6,9 @@
     decompress         gzip, bzip2, xz and zstd, within a `DecompressionLimit`
     encodings          other encodings to UTF-8
     zips, tars         archives as members, never extracted to disk
-    office             documents that are zip archives, such as .xlsx and .docx
     walk               the files of a folder and its subfolders
     archive_entries    members, and the rules for names inside archives and folders
-    sniffing           files without text
+    refused            what is not read, such as pictures, documents and exports of chats
     read_progress      how much has been read
     standard_input     a stream saved as a file, so that a run can be resumed
 
@@ -20,5 +19,3 @@ Raises `CorpusError`. Never writes, except `standard_input`, into the folder tha
 from engine.corpus.files.archive_entries import Contents, FoundMember
 from engine.corpus.files.contents import find
 from engine.corpus.files.read_progress import ReadProgress
-
-__all__ = ["Contents", "FoundMember", "ReadProgress", "find"]

@@ -13,8 +13,8 @@ from pathlib import Path
 from engine.corpus.files.archive_entries import MAX_MEMBERS, Contents, FoundMember, Wanted, too_many_files
 from engine.corpus.files.decompress import DecompressionLimit, decompressed
 from engine.corpus.files.disk_file import open_disk, status_of
-from engine.corpus.files.office import document_of, is_document
 from engine.corpus.files.read_progress import ReadProgress
+from engine.corpus.files.refused import is_document, may_be_document
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.files.tars import looks_like_tar, tar_contents
 from engine.corpus.files.walk import SkippedEntries, files_below
@@ -51,7 +51,7 @@ def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: i
     with open_raw() as file:
         head = file.read(_HEAD_BYTES)
     is_zip = head[:4] in MAGIC
-    if is_zip and document_of(head) and is_document(open_zip(shown, open_raw).namelist()):
+    if is_zip and may_be_document(head) and is_document(open_zip(shown, open_raw).namelist()):
         return Contents((FoundMember(path.name, open_raw, raw_bytes),))
     if is_zip:
         return zip_contents(shown, open_raw, limit, wanted)

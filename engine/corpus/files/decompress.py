@@ -29,7 +29,7 @@ ALWAYS_ALLOWED_BYTES = 16 << 20
 """Up to this size the ratio does not matter: a small repetitive file is not a bomb."""
 MAX_LAYERS = 3
 _ZSTD_WINDOW_LOG = 31
-"""The format's largest window, 2 GB, which Reddit's dumps use; memory is allocated as far as the data fill it."""
+"""The format's largest window, 2 GB; memory is allocated as far as the data fill it."""
 DECOMPRESSION_ERRORS = (
     zlib.error,
     lzma.LZMAError,

@@ -61,7 +61,7 @@ _MIN_USUAL_SHARE = 0.5
 _KANA = re.compile("[\u3041-\u30fc]")
 _MIN_KANA_SHARE = 0.2
 _COLORS = re.compile(rb"\x1b\[[\d;]*m")
-"""Colours of a terminal, as in fortune files; `chardet` takes the escape for one of ISO-2022."""
+"""Colours of a terminal, in output that was saved; `chardet` takes the escape for one of ISO-2022."""
 _ASCII = bytes(range(0x80))
 _RUN = re.compile(rb"[\x80-\xff]{2,}")
 

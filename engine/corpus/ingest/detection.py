@@ -17,17 +17,15 @@ from engine.corpus.files.encodings import (
     in_utf8,
     marked_encoding,
 )
-from engine.corpus.files.sniffing import NOT_TEXT, Problem, problem_as_text, problem_of
+from engine.corpus.files.refused import NOT_TEXT, Refusal, refusal_as_text, refusal_of, refusal_of_export
 from engine.corpus.ingest.formats import FORMATS
-from engine.corpus.readers.archives import meta_files
-from engine.corpus.readers.chats import other_exports
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import csv_rows
 from engine.corpus.types import HEAD_BYTES
 
 
-def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMember, FileFormat | Problem]:
-    """Return a file as its reader opens it, a text in UTF-8, and its format or why it can't be read.
+def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMember, FileFormat | Refusal]:
+    """Return a file as its reader opens it, a text in UTF-8, and its format or why it is not read.
 
     Raises `CorpusError`.
     """
@@ -35,7 +33,7 @@ def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMembe
         head = file.read(HEAD_BYTES)
         if _is_binary(head, config.format):
             file_format = recognize_format(head, member.name) if config.format == "auto" else config.format
-            return member, problem_of(head) or file_format
+            return member, refusal_of(head) or file_format
         encoding = _encoding_of(head, config)
         if encoding is None:
             return member, _text_format(head, file, member.name, config)
@@ -56,17 +54,16 @@ def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
         return marked
     if config.encoding is not None:
         return encoding_named(config.encoding)
-    return None if problem_as_text(head) else detected_encoding(head)
+    return None if refusal_as_text(head) else detected_encoding(head)
 
 
-def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -> FileFormat | Problem:
+def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -> FileFormat | Refusal:
     """Return the format of a text file in UTF-8."""
-    problem = problem_of(head) or meta_files.problem_of(head, name, config) or problem_as_text(head)
-    if problem is None and config.format == "auto":
-        problem = other_exports.problem_of(head)
-    if problem is not None:
-        return (config.format == "auto" and problem is NOT_TEXT and _misnamed(name)) or problem
-    if config.format != "auto":
+    is_forced = config.format != "auto"
+    refusal = refusal_of(head) or refusal_as_text(head) or refusal_of_export(head, name, is_forced=is_forced)
+    if refusal is not None:
+        return (not is_forced and refusal is NOT_TEXT and _misnamed(name)) or refusal
+    if is_forced:
         return config.format
     file_format = recognize_format(head, name)
     separates_text = config.separator is not None or config.blank_line_separated
@@ -76,13 +73,13 @@ def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -
     return "jsonl" if is_cut and jsonl_rows.goes_on_as_lines(rest) else file_format
 
 
-def _misnamed(name: str) -> Problem | None:
-    """Return the problem of a binary file whose name is that of a binary format, and whose content is not."""
+def _misnamed(name: str) -> Refusal | None:
+    """Return why a binary file is not read whose name is that of a binary format, and whose content is not."""
     suffix = suffix_of(name)
     for each in FORMATS.values():
         if each.binary_name and suffix in each.suffixes:
             what = f"is called {suffix} but is no {each.binary_name}"
-            return Problem(what, "It may be damaged: download or export it again.")
+            return Refusal(what=what, hint="It may be damaged: download or export it again.")
     return None
 
 

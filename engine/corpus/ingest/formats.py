@@ -5,38 +5,27 @@ Also which files of a folder or archive are opened, by their paths. `detection` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import suffix_of
+from engine.corpus.files.refused import REFUSED_SUFFIXES
 from engine.corpus.readers import text_rows
-from engine.corpus.readers.archives import (
-    bluesky_rows,
-    mastodon_rows,
-    meta_files,
-    meta_rows,
-    misskey_rows,
-    reddit_export,
-    reddit_rows,
-    x_files,
-    x_rows,
-)
-from engine.corpus.readers.chats import discord_files, discord_rows, telegram_rows, whatsapp_rows
+from engine.corpus.readers.archives import bluesky_rows, mastodon_rows, x_files, x_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
-from engine.corpus.readers.tables import arrow_rows, csv_rows, excel_rows, parquet_rows, sentiment140_rows
-from engine.corpus.types import ArchiveReader, Member, Reader
+from engine.corpus.readers.tables import csv_rows, parquet_rows
+from engine.corpus.types import Member, Reader, Row, Source
 
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """One row of the table."""
 
-    reader: Reader | None = None
-    """Reads a file; None if `archive_reader` does."""
-    archive_reader: ArchiveReader | None = None
-    """Reads the files of an archive as one source."""
+    reader: Reader
     suffixes: tuple[str, ...] = ()
     """Suffixes of its files in lower case, or the whole name of its one file."""
     other_suffixes: tuple[str, ...] = ()
@@ -53,8 +42,8 @@ class Format:
     """Sort key of an archive's parts that puts those which name the source first."""
     never_read: str = ""
     """What else is in its archives, for the note on files that are not opened."""
-    options: tuple[str, ...] = ()
-    """Fields of `CorpusConfig` that this format uses and others do not: "column", "label_column", "author"."""
+    has_columns: bool = False
+    """Whether it uses --column and --label-column."""
     binary_name: str = ""
     """What a file of a binary format is called: "Bluesky repository"; "" for a text format."""
 
@@ -65,35 +54,30 @@ class Format:
         return suffix_of(name) in self.suffixes + self.other_suffixes
 
 
+def _of_one_file(rows_of: Callable[[BinaryIO, Source, CorpusConfig], Iterator[Row]]) -> Reader:
+    """Return the reader of a format whose sources are one file each."""
+
+    def rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
+        with closing(members[0].open()) as file:
+            yield from rows_of(file, source, config)
+
+    return rows
+
+
 _TABLES = (".csv", ".tsv", ".tab")
 _TEXTS = (".txt", ".text")
 _JSON_LINES = (".jsonl", ".ndjson")
-_COLUMNS = ("column", "label_column")
 
 FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific formats before general ones
     "parquet": Format(
-        reader=parquet_rows.parquet_rows,
+        reader=_of_one_file(parquet_rows.parquet_rows),
         suffixes=(".parquet", ".pq"),
         looks_like=parquet_rows.looks_like,
         binary_name="Parquet file",
-        options=_COLUMNS,
-    ),
-    "arrow": Format(
-        reader=arrow_rows.arrow_rows,
-        suffixes=(".arrow", ".arrows", ".feather", ".ipc"),
-        looks_like=arrow_rows.looks_like,
-        binary_name="Arrow file",
-        options=_COLUMNS,
-    ),
-    "excel": Format(
-        reader=excel_rows.excel_rows,
-        suffixes=(".xlsx", ".xlsm"),
-        looks_like=excel_rows.looks_like,
-        binary_name="Excel workbook",
-        options=_COLUMNS,
+        has_columns=True,
     ),
     "x": Format(
-        archive_reader=x_rows.x_rows,
+        reader=x_rows.x_rows,
         suffixes=(".js", "tweets.csv"),
         looks_like=x_files.looks_like,
         archive_root=x_files.archive_root,
@@ -102,89 +86,33 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         never_read="messages, deleted tweets, community tweets and media",
     ),
     "mastodon": Format(
-        reader=mastodon_rows.mastodon_rows,
+        reader=_of_one_file(mastodon_rows.mastodon_rows),
         suffixes=(mastodon_rows.FILE_NAME,),
         looks_like=mastodon_rows.looks_like,
         archive_root=mastodon_rows.archive_root,
     ),
-    "reddit": Format(
-        archive_reader=reddit_rows.reddit_rows,
-        other_suffixes=(".json", *_JSON_LINES),
-        looks_like=reddit_rows.looks_like,
-        archive_root=reddit_rows.archive_root,
-        enclosing_root=reddit_export.enclosing_root,
-        never_read="messages, chats, drafts and votes",
-        options=("column",),
-    ),
-    "misskey": Format(reader=misskey_rows.misskey_rows, other_suffixes=(".json",), looks_like=misskey_rows.looks_like),
     "bluesky": Format(
-        reader=bluesky_rows.bluesky_rows,
+        reader=_of_one_file(bluesky_rows.bluesky_rows),
         suffixes=(".car",),
         other_suffixes=(".json", *_JSON_LINES),
         looks_like=bluesky_rows.looks_like,
         binary_name="Bluesky repository",
     ),
-    "meta": Format(
-        archive_reader=meta_rows.meta_rows,
-        suffixes=(".json",),
-        looks_like=meta_files.looks_like,
-        archive_root=meta_files.archive_root,
-        enclosing_root=meta_files.enclosing_root,
-        never_read="messages, comments, groups, archived and deleted posts",
-    ),
-    "telegram": Format(
-        archive_reader=telegram_rows.telegram_rows,
-        suffixes=(telegram_rows.FILE_NAME,),
-        looks_like=telegram_rows.looks_like,
-        archive_root=telegram_rows.archive_root,
-        never_read="media and files of the chats",
-        options=("author",),
-    ),
-    "whatsapp": Format(
-        archive_reader=whatsapp_rows.whatsapp_rows,
-        suffixes=("_chat.txt", "WhatsApp Chat with NAME.txt"),
-        looks_like=whatsapp_rows.looks_like,
-        archive_root=whatsapp_rows.archive_root,
-        never_read="media and files of the chats",
-        options=("author",),
-    ),
-    "discord": Format(
-        archive_reader=discord_rows.discord_rows,
-        suffixes=("messages.json", "messages.csv"),
-        looks_like=discord_files.looks_like,
-        archive_root=discord_files.archive_root,
-        main_first=discord_files.messages_first,
-        never_read="account, activity, servers and media",
-        options=("author",),
-    ),
-    "sentiment140": Format(
-        reader=sentiment140_rows.sentiment140_rows,
-        other_suffixes=_TABLES + _TEXTS,
-        looks_like=sentiment140_rows.looks_like,
-        options=_COLUMNS,
-    ),
     "jsonl": Format(
-        reader=jsonl_rows.jsonl_rows,
+        reader=_of_one_file(jsonl_rows.jsonl_rows),
         suffixes=_JSON_LINES,
         other_suffixes=(".json", ".txt"),
         looks_like=jsonl_rows.looks_like,
-        options=_COLUMNS,
+        has_columns=True,
     ),
     "json": Format(
-        reader=json_rows.json_rows,
+        reader=_of_one_file(json_rows.json_rows),
         suffixes=(".json",),
         looks_like=json_rows.looks_like,
-        options=_COLUMNS,
+        has_columns=True,
     ),
-    "csv": Format(
-        reader=csv_rows.csv_rows,
-        suffixes=_TABLES,
-        other_suffixes=_TEXTS,
-        options=_COLUMNS,
-    ),
-    "text": Format(
-        reader=text_rows.text_rows, suffixes=_TEXTS, other_suffixes=_TABLES, looks_like=text_rows.looks_like
-    ),
+    "csv": Format(reader=_of_one_file(csv_rows.csv_rows), suffixes=_TABLES, other_suffixes=_TEXTS, has_columns=True),
+    "text": Format(reader=_of_one_file(text_rows.text_rows), suffixes=_TEXTS, other_suffixes=_TABLES),
 }
 """Every `FileFormat` but "auto"."""
 _WITH_ENCLOSING_ROOT = [(each, each.enclosing_root) for each in FORMATS.values() if each.enclosing_root is not None]
@@ -201,8 +129,10 @@ def is_wanted(name: str, config: CorpusConfig) -> bool:
     """Return whether a file in a folder or archive is to be opened, by its path inside."""
     if config.member is not None:
         return fnmatchcase(name, config.member) or fnmatchcase(name, f"*/{config.member}")
-    formats = FORMATS.values() if config.format == "auto" else (FORMATS[config.format],)
-    return any(each.reads(name) for each in formats) and not _is_never_opened(name)
+    if config.format != "auto":
+        return FORMATS[config.format].reads(name) and not _is_never_opened(name)
+    is_read = any(each.reads(name) for each in FORMATS.values()) or suffix_of(name) in REFUSED_SUFFIXES
+    return is_read and not _is_never_opened(name)
 
 
 def _is_never_opened(name: str) -> bool:

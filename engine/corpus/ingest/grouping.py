@@ -1,7 +1,8 @@
 """Groups the members of a folder or archive into sources: the parts of a network's archive are one, others one each.
 
-Everything else below the folder of a network's archive is left out, because it may be private, or other people's words.
-With --member the user's choice counts instead: a chosen file is read by its own content.
+Everything else below the folder of a network's archive is left out, because it may be private, or other people's words,
+and so is everything in the folder of an export that is refused. With --member the user's choice counts instead: a
+chosen file is read by its own content.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ from pathlib import Path
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, FoundMember, suffix_of
-from engine.corpus.files.sniffing import Problem
+from engine.corpus.files.refused import EMPTY, Refusal, closed_folder, exports_at
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.ingest.detection import detect_format
 from engine.corpus.ingest.formats import FORMATS, enclosing_roots, is_part, suffixes_read
-from engine.corpus.readers.archives import meta_files
-from engine.corpus.readers.chats import other_exports
 from engine.errors import CorpusError
 from engine.text import harmless
 
@@ -37,29 +36,43 @@ class Group:
         return self.members[0].name + more
 
 
-def group_members(contents: Contents, config: CorpusConfig) -> tuple[list[Group], list[str]]:
-    """Return the groups to read, and phrases for the files that are left out. Raises `CorpusError`."""
+def group_members(path: Path, contents: Contents, config: CorpusConfig) -> tuple[list[Group], list[str]]:
+    """Return the groups to read, at least one, and phrases for the files that are left out. Raises `CorpusError`."""
     detected = [detect_format(member, config) for member in contents.members]
+    refused = {member.name: found for member, found in detected if isinstance(found, Refusal)}
+    exports = _exports(contents, refused, config)
     archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}
     for member, found in detected:
-        if not isinstance(found, Problem) and (root := _archive_root(member, found)) is not None:
+        if not isinstance(found, Refusal) and (root := _archive_root(member, found)) is not None:
             archives.setdefault((found, root), []).append(member)
     groups = [_archive_group(file_format, members) for (file_format, _), members in archives.items()]
-    folders = {folder for _, folder in archives} | enclosing_roots(contents.others)
-    messages = {member.name for member, found in detected if found is meta_files.PRIVATE_MESSAGES}
-    closed = tuple(folders | {name.rpartition("/")[0] + "/" for name in messages if "/" in name})
+    folders = tuple({folder for _, folder in archives} | enclosing_roots(contents.others))
     grouped = {id(member) for group in groups for member in group.members}
     left_out = list(contents.left_out)
     for member, found in detected:
         if id(member) in grouped:
             continue
-        if isinstance(found, Problem):
+        if isinstance(found, Refusal):
             left_out.append(f"{member.name} ({found.what})")
-        elif not _is_read_alone(member.name, closed, config):
+        elif member.name.startswith(tuple(exports)) or not _is_read_alone(member.name, folders, config):
             left_out.append(member.name)
         else:
             groups.append(Group(found, (member,)))
+    if not groups:
+        raise _nothing_readable(path, contents, left_out, refused, exports, config)
     return groups, left_out
+
+
+def _exports(contents: Contents, refused: dict[str, Refusal], config: CorpusConfig) -> dict[str, Refusal]:
+    """Return the folders of refused exports, by the paths of all files and by the content of the `refused` ones."""
+    if config.member is not None:
+        return {}
+    names = [*(member.name for member in contents.members), *contents.others]
+    folders = exports_at(names, is_forced=config.format != "auto")
+    for name, refusal in refused.items():
+        if (folder := closed_folder(refusal, name)) is not None:
+            folders.setdefault(folder, refusal)
+    return folders
 
 
 def _archive_root(member: FoundMember, found: FileFormat) -> str | None:
@@ -96,12 +109,20 @@ def notes_on_others(contents: Contents, left_out: list[str], first: Group) -> li
     return notes
 
 
-def nothing_readable(path: Path, contents: Contents, left_out: list[str], config: CorpusConfig) -> CorpusError:
+def _nothing_readable(
+    path: Path,
+    contents: Contents,
+    left_out: list[str],
+    refused: dict[str, Refusal],
+    exports: dict[str, Refusal],
+    config: CorpusConfig,
+) -> CorpusError:
     """Return the error of a folder or archive without a readable file."""
-    if config.format == "auto" and config.member is None:
-        problem = meta_files.problem_of_export(contents.others) or other_exports.problem_of_export(contents.others)
-        if problem is not None:
-            return problem.error(shown_path(path))
+    if exports:
+        return next(iter(exports.values())).error(shown_path(path))
+    if len(set(refused.values())) == 1 and EMPTY not in refused.values():
+        [(name, refusal), *_] = refused.items()
+        return refusal.error(f"{shown_path(path)}: {name}")
     kind = "a folder" if path.is_dir() else "an archive"
     chosen = f" that matches --member {harmless(config.member, 60)}" if config.member is not None else ""
     found = f"; found but not read: {listed(left_out)}" if left_out else ""

@@ -17,18 +17,18 @@ from engine.config.corpus import STANDARD_INPUT, CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import FoundMember
 from engine.corpus.files.contents import find
 from engine.corpus.files.read_progress import ReadProgress
-from engine.corpus.files.sniffing import Problem
+from engine.corpus.files.refused import Refusal
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.ingest.detection import detect_format
 from engine.corpus.ingest.formats import FORMATS, is_wanted
-from engine.corpus.ingest.grouping import group_members, listed, notes_on_others, nothing_readable
+from engine.corpus.ingest.grouping import group_members, listed, notes_on_others
 from engine.corpus.types import NoTextsError, Row, Source
 from engine.errors import CorpusError
 from engine.text import harmless
 
 EMBEDDED_NAME = "happy tweets (embedded, synthetic)"
-_OPTIONS = ("column", "label_column", "author")
-"""Fields of `CorpusConfig` that only some formats use."""
+_COLUMN_OPTIONS = ("column", "label_column")
+"""Fields of `CorpusConfig` that only formats with columns use."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +129,7 @@ def _rows(planned: _SourcePlan, config: CorpusConfig, progress: ReadProgress) ->
     """Yield the rows of one source."""
     progress.begin(planned.raw_bytes)
     planned.source.notes += sorted({f"read as {member.encoding}" for member in planned.members if member.encoding})
-    file_format = FORMATS[planned.source.format]
-    if file_format.archive_reader is not None:
-        yield from file_format.archive_reader(planned.members, planned.source, config)
-    elif file_format.reader is not None:
-        with planned.members[0].open() as file:
-            yield from file_format.reader(file, planned.source, config)
+    yield from FORMATS[planned.source.format].reader(planned.members, planned.source, config)
 
 
 def _names(paths: list[Path]) -> list[str]:
@@ -160,14 +155,12 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
                 "Omit --member, or give a folder or an archive.",
             )
         member, file_format = detect_format(contents.members[0], config)
-        if isinstance(file_format, Problem):
+        if isinstance(file_format, Refusal):
             raise file_format.error(shown_path(path))
         _refuse_column(file_format, config.column, shown_path(path))
         source = _source(name, file_format, config)
         return [_SourcePlan(file_index, source, (replace(member, name=name),))]
-    groups, left_out = group_members(contents, config)
-    if not groups:
-        raise nothing_readable(path, contents, left_out, config)
+    groups, left_out = group_members(path, contents, config)
     sources = []
     for group in groups:
         source = _source(harmless(f"{name}: {group.name}"), group.format, config)
@@ -179,8 +172,8 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
 
 def _source(name: str, file_format: FileFormat, config: CorpusConfig) -> Source:
     """Return a source with notes on the options that its format does not use."""
-    used = FORMATS[file_format].options
-    unused = [each for each in _OPTIONS if getattr(config, each) is not None and each not in used]
+    options = () if FORMATS[file_format].has_columns else _COLUMN_OPTIONS
+    unused = [each for each in options if getattr(config, each) is not None]
     return Source(name, file_format, [f"--{each.replace('_', '-')} is not used for {file_format}" for each in unused])
 
 

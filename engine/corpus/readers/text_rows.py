@@ -1,26 +1,17 @@
-"""Plain text: a tweet per line, per paragraph between blank lines, or per piece between separator lines.
-
-Only the `%` lines of fortune files are detected; the other ways are options.
-"""
+"""Plain text: a tweet per line, per paragraph between blank lines, or per piece between separator lines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.lines import Line, decoded_lines, head_lines
+from engine.corpus.readers.lines import Line, decoded_lines
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.text import harmless
 
 MAX_PARAGRAPH_CHARS = 1_000_000
 OVER_LONG_PIECE = "with a piece over 1 MB"
-_FORTUNE_SEPARATOR = "%"
-_MIN_FORTUNES = 2
-_MAX_FORTUNE_LINES = 30
-"""Limit of the mean number of lines of a fortune."""
-_HEAD_LINES = 500
 
 
 def text_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
@@ -31,25 +22,12 @@ def text_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[
     lines = decoded_lines(file, source)
     if config.blank_line_separated:
         yield from _pieces(lines, _is_blank)
-        return
-    head = list(islice(lines, _HEAD_LINES))
-    separator = config.separator or (_FORTUNE_SEPARATOR if _are_fortunes(head) else None)
-    if separator is None:
-        yield from chain(head, lines)
+    elif config.separator is not None:
+        source.notes.append(f"separated by lines that are {harmless(config.separator, 30)}")
+        separator = config.separator.rstrip()
+        yield from _pieces(lines, lambda line: line.rstrip() == separator)
     else:
-        source.notes.append(f"separated by lines that are {harmless(separator, 30)}")
-        wanted = separator.rstrip()
-        yield from _pieces(chain(head, lines), lambda line: line.rstrip() == wanted)
-
-
-def looks_like(head: bytes) -> bool:
-    """Return whether a file starts as a fortune file."""
-    return b"%" in head and _are_fortunes(head_lines(head))
-
-
-def _are_fortunes(lines: Sequence[Line]) -> bool:
-    num_separators = lines.count(_FORTUNE_SEPARATOR)
-    return num_separators >= _MIN_FORTUNES and len(lines) <= num_separators * _MAX_FORTUNE_LINES
+        yield from lines
 
 
 def _is_blank(line: str) -> bool:

@@ -1,6 +1,6 @@
 """Maps the events of a run to records: scalars, texts and settings under the names that trackers expect. Pure.
 
-The live writer and the export use it, so that both have the same points for the same journal. A tracker needs no point
+The live writer and the export use it, so that both have the same points for the same events. A tracker needs no point
 per step: the first `SINGLE_STEPS` steps are points of their own, later ones are averaged over a second of training.
 """
 

@@ -79,41 +79,6 @@ Command = (
 )
 _TYPES: dict[str, type[Command]] = {command_type.__name__: command_type for command_type in get_args(Command)}
 
-__all__ = [
-    "MAX_TRACED_CHARS",
-    "CancelFinish",
-    "Command",
-    "CompleteText",
-    "Finish",
-    "HoldUnit",
-    "Insight",
-    "LoadCheckpoint",
-    "MapEmbeddings",
-    "MeasureBaselines",
-    "MeasureReach",
-    "Pause",
-    "Question",
-    "ReadTweet",
-    "Resume",
-    "SampleLadder",
-    "SampleNow",
-    "SaveCheckpoint",
-    "SaveLatest",
-    "ScoreUnits",
-    "SetBatchSize",
-    "SetBudget",
-    "SetIntervals",
-    "SetLearningRate",
-    "SetSampling",
-    "SetSpeedLimit",
-    "ShowBatch",
-    "Stop",
-    "TakeStep",
-    "TraceText",
-    "from_json",
-    "to_json",
-]
-
 
 def to_json(command: Command) -> str:
     """Return the command as one line: `{"command": NAME, ...}`."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import get_args
 
 from engine.protocol import codec
-from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, Novelty, RefusalReason, StepNumber
+from engine.protocol.events.base import BaseEvent, Novelty, RefusalReason
 from engine.protocol.events.insight import (
     BaselinesMeasured,
     BatchRow,
@@ -53,7 +53,6 @@ from engine.protocol.events.run import (
     RunStarted,
     SamplingChanged,
     Warned,
-    WarningKind,
 )
 from engine.protocol.events.sampling import (
     CharChance,
@@ -128,72 +127,6 @@ _FREQUENT: dict[bytes, type[Event]] = {
     kind.__name__.encode(): kind for kind in (StepsFinished, StepsThinned, EvalFinished, TweetSampled, StepTimes)
 }
 """Events of which a journal has many. Their types bound all numbers, so that they are decoded in one go."""
-
-__all__ = [
-    "FORMAT_VERSION",
-    "BaseEvent",
-    "BaselinesMeasured",
-    "BatchRow",
-    "BatchShown",
-    "BatchSizeChanged",
-    "BudgetChanged",
-    "CharChance",
-    "CharGates",
-    "CharPoint",
-    "CharRead",
-    "CheckpointLoaded",
-    "CheckpointSaved",
-    "CommandRefused",
-    "EmbeddingsMapped",
-    "EvalFinished",
-    "Event",
-    "FinishCancelled",
-    "FinishPlanned",
-    "InsightEvent",
-    "IntervalsChanged",
-    "LadderSampled",
-    "LadderTweet",
-    "LearningRateChanged",
-    "ModelChanged",
-    "Novelty",
-    "OwnDraw",
-    "Paused",
-    "RanksMeasured",
-    "ReachMeasured",
-    "ReachMethod",
-    "RefusalReason",
-    "Resumed",
-    "RunFailed",
-    "RunFinished",
-    "RunStarted",
-    "SamplingChanged",
-    "SpeedLimitChanged",
-    "StepNumber",
-    "StepTaken",
-    "StepTimes",
-    "StepsFinished",
-    "StepsThinned",
-    "TextCompleted",
-    "TextTraced",
-    "ThreadsChanged",
-    "TweetDelayed",
-    "TweetRead",
-    "TweetSampled",
-    "UnitHeld",
-    "UnitScore",
-    "UnitsScored",
-    "Unrecorded",
-    "Warned",
-    "WarningKind",
-    "from_json",
-    "is_known",
-    "to_json",
-]
-
-
-def is_known(name: str) -> bool:
-    """Return whether this version has an event of this name."""
-    return name in _TYPES
 
 
 def to_json(event: Event) -> str:

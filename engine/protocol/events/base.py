@@ -9,8 +9,6 @@ import msgspec
 
 from engine.protocol.codec import LARGEST
 
-FORMAT_VERSION = 1
-"""Of the event vocabulary: raised whenever a reader of the previous version could misunderstand an event."""
 Novelty = Literal["new", "near-copy", "copy"]
 RefusalReason = Literal["copy", "near-copy", "avoided word", "required text missing", "too short", "unfinished"]
 """Why a draft does not pass the filter of `SamplingConfig`, in the order in which the reasons are checked."""

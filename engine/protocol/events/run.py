@@ -7,12 +7,12 @@ from typing import Literal
 
 from engine.config.run import ModelConfig, SamplePacing, TrainingConfig, Tuning
 from engine.config.sampling import SamplingConfig
-from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, StepNumber
+from engine.protocol.events.base import BaseEvent, StepNumber
 
-WarningKind = Literal["", "not-finite", "disk", "journal", "disk-works", "outcome", "finished"]
-"""What a warning is about, where the user can act on it: "disk" is a checkpoint or journal that can't be written
-("journal" occurs only in runs of earlier versions), "disk-works" ends that. Two are no warnings: "outcome" is what a
-run on a single tweet has learned, "finished" that a run with a screen is paused because its budget is used up."""
+WarningKind = Literal["", "not-finite", "disk", "disk-works", "outcome", "finished"]
+"""What a warning is about, where the user can act on it: "disk" is a checkpoint or journal that can't be written,
+"disk-works" ends that. Two are no warnings: "outcome" is what a run on a single tweet has learned, "finished" that a
+run with a screen is paused because its budget is used up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,26 +28,22 @@ class RunStarted(BaseEvent):
     device: str
     precision: str
     num_threads: int
-    step_path: str = ""
-    """The implementation of the step (`engine.training.trainer`); empty in journals of versions without this field."""
-    tuning: Tuning = ""
+    tuning: Tuning
     model: ModelConfig
     training: TrainingConfig
     sampling: SamplingConfig
     resumed_from: str | None
     """The checkpoint that the weights were loaded from, if any."""
-    is_warm_start: bool = False
+    is_warm_start: bool
     """Whether the weights are those of the model shipped for small corpora."""
-    epochs: float | None = None
-    """Epochs completed before the start; None in journals of versions without this field."""
-    world_size: int = 1
+    epochs: float
+    """Epochs completed before the start."""
+    world_size: int
     """Number of processes that train together."""
-    backend: str = ""
+    backend: str
     """What sums their gradients: nccl or gloo; empty with one process."""
-    format_version: int = FORMAT_VERSION
-    """Of the events that follow."""
-    started_at: float | None = None
-    """The time in seconds since 1970; None in journals of versions without this field."""
+    started_at: float
+    """The time in seconds since 1970."""
 
 
 @dataclass(frozen=True, kw_only=True)

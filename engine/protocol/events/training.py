@@ -25,11 +25,9 @@ class StepsFinished(BaseEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StepsThinned(BaseEvent):
-    """A bucket of consecutive steps, in place of their `StepsFinished` in an old part of a journal."""
+    """A bucket of consecutive steps, in place of their `StepsFinished` in a journal."""
 
     first_step: StepNumber
-    num_steps: Count
-    """Of those from `first_step` to `step`: all but skipped ones."""
     least_loss: Number
     """Of the train losses, nats per character."""
     mean_loss: Number
@@ -42,6 +40,11 @@ class StepsThinned(BaseEvent):
     """Of the last of these steps."""
     chars_per_second: Number
     """As in the last `StepsFinished` of the bucket."""
+
+    @property
+    def num_steps(self) -> int:
+        """Number of its steps; 1 in an edited journal where it ends before it begins."""
+        return max(self.step - self.first_step + 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +96,7 @@ class ThreadsChanged(BaseEvent):
     """The steps run on another number of CPU threads or in another precision from now on, measured to be faster."""
 
     num_threads: int
-    precision: str = ""
-    """Empty in journals of versions without this field, in which it never changed."""
+    precision: str
     message: str
     """Both, those before, and the speedup."""
 
@@ -107,13 +109,8 @@ class CheckpointSaved(BaseEvent):
     path: str
     bits_per_char: float | None
     """Of the last evaluation; None before the first."""
-    weights_step: int | None = None
-    """Step of its weights, which the run may have left behind by now; None in journals of versions without it."""
-
-    @property
-    def saved_step(self) -> int:
-        """The step of its weights."""
-        return self.step if self.weights_step is None else self.weights_step
+    weights_step: int
+    """Step of its weights, which the run may have left behind by now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +121,8 @@ class CheckpointLoaded(BaseEvent):
     path: str
     bits_per_char: float | None
     """Of its last evaluation; None before the first, and for a checkpoint of other tweets than the run's."""
-    epochs: float | None = None
-    """Epochs completed by the checkpoint; None in journals of versions without this field."""
+    epochs: float
+    """Epochs completed by the checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,8 @@ class CheckpointFolder:
         with storage_errors(folder.config_path):
             is_there = folder.config_path.exists()
         settings = {"model": state.model_config, "training": state.training, "sampling": state.sampling}
-        if not self._reporter.journal.recreate_if_missing(**settings, started_at=time.time()):
+        progress = {"epochs": state.batches.epochs, "started_at": time.time()}
+        if not self._reporter.journal.recreate_if_missing(**settings, **progress):
             return False
         what = "journal" if is_there else "folder"
         self.has_config = is_there

@@ -126,7 +126,7 @@ class CheckpointSaver:
 
     def _request(self, name: str, path: Path, *, needs_room: bool = True) -> SaveRequest:
         """Copy the state. Raises `StorageError` where it `needs_room` in the queue and there is none in time."""
-        self._reporter.emit_steps()
+        self._reporter.end_bucket()
         if needs_room and not self._snapshots.is_shared:
             self.queue.make_room()
         in_use = self.queue.copies if self._best is None else [*self.queue.copies, self._best.snapshot]

@@ -21,16 +21,16 @@ from engine.compute.device import (
 )
 from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import Part
-from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError, TweetgenError
 from engine.model.gru import TextGenerator
-from engine.parallel.leases import Evaluate, Read, Report, Reported, Steps, Stop, Sync, TweetsRead
+from engine.parallel.leases import Read, Report, Reported, Steps, Stop, Sync, TweetsRead
 from engine.parallel.ranks import Ranks
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.generators import from_hex, to_hex
-from engine.session.ranks.shared_evaluation import SharedEvaluation
 from engine.session.state import Progress, RunState
+from engine.storage.folders import home
+from engine.storage.run_log import log_traceback
 from engine.training.trainer import Trainer
 
 LOG = logging.getLogger(__name__)
@@ -50,9 +50,7 @@ class Follower:
         self._device = device
         self._is_deterministic = is_deterministic and device.type == "cuda"
         self._data: TrainingData | None = None
-        self._val_tweets: EncodedTweets | None = None
         self._state: RunState | None = None
-        self._evaluation: SharedEvaluation | None = None
         self._warnings = _Warnings()
         self._seconds = self._waited = 0.0
 
@@ -70,11 +68,12 @@ class Follower:
             self._ranks.fail(error)
             raise
         except Exception as error:  # re-raised; stored first, so that the other ranks end too
-            self._ranks.fail(TweetgenError(f"{type(error).__name__}: {error}", "Its output has the traceback."))
+            where = log_traceback(error, f"rank {self._ranks.place.rank} has failed", home() / "tweetgen.log")
+            self._ranks.fail(TweetgenError(f"{type(error).__name__}: {error}", where))
             raise
         self._ranks.reply(Reported())
 
-    def _execute(self, lease: Read | Sync | Steps | Evaluate | Report) -> None:
+    def _execute(self, lease: Read | Sync | Steps | Report) -> None:
         match lease:
             case Read():
                 self._read(lease)
@@ -82,8 +81,6 @@ class Follower:
                 self._sync(lease)
             case Steps(learning_rates=learning_rates):
                 self._take_steps(learning_rates)
-            case Evaluate(first=first, count=count):
-                self._evaluate(first, count)
             case Report():
                 self._report(lease)
             case _:
@@ -126,7 +123,6 @@ class Follower:
         model = TextGenerator.from_config(len(data.vocab), lease.model).to(runtime.device)
         if self._state is not None:
             self._state.trainer.close()
-        self._val_tweets = data.some_validation_tweets(lease.training.eval_tweets)
         world_size = self._ranks.place.world_size
         sum_over_ranks = self._ranks.sum_gradients_
         trainer = Trainer(model, lease.training, runtime, sum_over_ranks=sum_over_ranks, world_size=world_size)
@@ -152,19 +148,12 @@ class Follower:
 
     def _take_steps(self, learning_rates: tuple[float, ...]) -> None:
         state = _given(self._state)
-        began, self._evaluation = time.perf_counter(), None
+        began = time.perf_counter()
         fallback = MemoryFallback(state, self._warnings)
         for rate in learning_rates:
             fallback.take_step(next(state.batches), rate)
         state.trainer.drain_report()
         self._seconds += time.perf_counter() - began
-
-    def _evaluate(self, first: int, count: int) -> None:
-        state, tweets = _given(self._state), _given(self._val_tweets)
-        if self._evaluation is None or first == 0:
-            fallback = MemoryFallback(state, self._warnings)
-            self._evaluation = SharedEvaluation(self._ranks, state, tweets, fallback)
-        self._evaluation.nats_of(first, count)
 
     def _report(self, lease: Report) -> None:
         state, waited = _given(self._state), self._ranks.waiting_seconds

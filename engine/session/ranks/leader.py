@@ -13,17 +13,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from engine.compute.step_timer import Phase
-from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import DistributedError, WeightsDifferError
-from engine.parallel.leases import Evaluate, Report, Reported, Steps, Sync
+from engine.parallel.leases import Report, Reported, Steps, Sync
 from engine.parallel.ranks import Ranks
 from engine.protocol import events
-from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.generators import from_hex, to_hex
-from engine.session.ranks.shared_evaluation import SharedEvaluation
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
-from engine.training.evaluation import Evaluation, evaluation_of
 
 LOG = logging.getLogger(__name__)
 LEASE_SECONDS = 0.05
@@ -38,11 +34,10 @@ UpcomingRates = Callable[[int], list[float]]
 class Leader:
     """Gives the leases of one run."""
 
-    def __init__(self, ranks: Ranks, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback) -> None:
+    def __init__(self, ranks: Ranks, state: RunState, reporter: Reporter) -> None:
         self._ranks = ranks
         self._state = state
         self._reporter = reporter
-        self._memory_fallback = memory_fallback
         self._rates: deque[float] = deque()
         self._began = time.perf_counter()
         self._num_steps = 1
@@ -70,20 +65,6 @@ class Leader:
         seconds = (time.perf_counter() - self._began) / self._num_steps
         return max(1, min(MAX_STEPS, round(LEASE_SECONDS / max(seconds, 1e-6)), 2 * self._num_steps))
 
-    def evaluate(self, tweets: EncodedTweets, should_stop: Callable[[], bool]) -> Evaluation | None:
-        """Evaluate as `engine.training.evaluation.evaluate` does, to the same bits, with all ranks."""
-        self._sync()
-        evaluation = SharedEvaluation(self._ranks, self._state, tweets, self._memory_fallback)
-        num_batches, total_nats = evaluation.num_batches, 0.0
-        for first in range(0, num_batches, self._ranks.place.world_size):
-            if should_stop():
-                return None
-            count = min(self._ranks.place.world_size, num_batches - first)
-            self._ranks.send(Evaluate(first=first, count=count))
-            for nats in evaluation.nats_of(first, count):
-                total_nats += nats
-        return evaluation_of(tweets, total_nats)
-
     def report_times(self, times: Mapping[str, float]) -> None:
         """Emit how the ranks shared the time since the last report, and their warnings.
 
@@ -107,17 +88,18 @@ class Leader:
     def check_weights(self, *, is_last: bool = False) -> None:
         """Compare the weights of all ranks before they are saved, and collect the states of their generators.
 
-        Raises `WeightsDifferError`. Before the last save of a run, a rank that failed or does not answer is no error.
+        Raises `WeightsDifferError`. Before the last save of a run, a rank that failed or does not answer is no error,
+        unless that end was asked for by SIGTERM: then it is the reason of the signal, and all are to start again.
         """
-        here = self._state.trainer, self._state.step
-        if self._checked_at == here:
+        here, is_terminated = (self._state.trainer, self._state.step), self._ranks.is_terminated
+        if self._checked_at == here and not (is_last and is_terminated):
             return
         draws = self._state.model_config.dropout > 0
         try:
             seconds = _LAST_REPORT_SECONDS if is_last else None
             reports = self._reports(Report(has_checksum=True, has_generator=draws), seconds)
         except DistributedError:
-            if is_last:
+            if is_last and not is_terminated:
                 LOG.warning("a rank did not report before the last save", exc_info=True)
                 self._state.rank_generators = {}  # a resume seeds them by step: those of an earlier save are no better
                 return

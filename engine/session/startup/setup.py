@@ -220,7 +220,7 @@ def _resume_warnings(info: CheckpointInfo, data: TrainingData, state: RunState) 
         warnings.append(
             "The tweets are not those that the run was trained on so far; it starts with their first batch."
         )
-    changes = computation_changes(info, state.runtime, state.trainer.step_path, data.part.world_size)
+    changes = computation_changes(info, state.runtime, data.part.world_size)
     if changes:
         warnings.append(f"The computation differs, so that the resume is exact to rounding only: {changes}.")
     return tuple(warnings)

@@ -84,10 +84,13 @@ def test_one_at_a_time_and_at_once_agree_with_each_other_and_with_the_training_s
 
 
 def test_one_tweet_is_learned_by_heart_and_the_gates_are_those_of_the_gru_cell(model: TextGenerator) -> None:
-    losses = stop_4.overfit(model, encoded("so happy :)"), num_steps=250, learning_rate=0.01)
+    losses = stop_4.overfit(model, encoded("so happy :)"), num_steps=80, learning_rate=0.02)
     assert losses[0] == pytest.approx(math.log(len(VOCAB)), rel=0.15)
     assert losses[-1] < 0.05
     assert stop_5.sample(model, list(VOCAB.itos), temperature=0) == "so happy :)"
+    hot = stop_5.sample(model, list(VOCAB.itos), temperature=5.0, max_length=30)
+    assert 0 < len(hot) <= 30
+    assert set(hot) <= set(VOCAB.itos[len(SPECIALS) :]), "no special symbol is drawn"
     cell = torch.nn.GRUCell(SIZES[1], SIZES[2])
     cell.load_state_dict({name.removesuffix("_l0"): value for name, value in model.rnn.state_dict().items()})
     embedded, hidden = torch.randn(SIZES[1]), torch.randn(SIZES[2])
@@ -107,19 +110,11 @@ def test_probabilities_at_a_temperature_are_those_that_the_engine_draws_from(tem
     assert ours[[0, 1, 3]].tolist() == [0, 0, 0]
 
 
-def test_a_sample_has_characters_of_the_vocabulary_only(model: TextGenerator) -> None:
-    torch.manual_seed(0)
-    tweet = stop_5.sample(model, list(VOCAB.itos), temperature=5.0, max_length=30)
-    assert 0 < len(tweet) <= 30
-    assert set(tweet) <= set(VOCAB.itos[len(SPECIALS) :])
-
-
-def test_the_masked_loss_of_a_padded_batch_is_that_of_the_training_step(model: TextGenerator) -> None:
+def test_the_masked_loss_of_a_padded_batch_is_that_of_the_training_step_and_sorting_saves_padding(
+    model: TextGenerator,
+) -> None:
     [batch] = stop_6.batches_by_length(list(map(encoded, TWEETS)), batch_size=8)
     assert stop_6.masked_loss(model, batch).item() == pytest.approx(float(_engine_loss(model, TWEETS)), rel=1e-5)
-
-
-def test_sorting_by_length_saves_padding() -> None:
     tweets = [encoded("a" * length) for length in (3, 90, 4, 91, 5, 92)]
     by_length = stop_6.batches_by_length(tweets, batch_size=3)
     assert [len(batch) for batch in by_length] == [3, 3]
@@ -137,15 +132,11 @@ def test_ln_v_and_the_unigram_loss_are_the_baselines_of_the_engine(model: TextGe
     assert float(_engine_loss(model, TWEETS)) == pytest.approx(stop_7.uniform_loss(len(VOCAB)), rel=0.1)
 
 
-def test_a_unit_that_equals_the_concept_has_the_correlation_1(model: TextGenerator) -> None:
-    states = stop_8.states_along(model, encoded(TWEETS[0]))
-    assert states.shape == (len(TWEETS[0]) + 2, SIZES[2])
+def test_units_are_correlated_and_the_map_shows_as_much_variance_as_two_components_can(model: TextGenerator) -> None:
+    assert stop_8.states_along(model, encoded(TWEETS[0])).shape == (len(TWEETS[0]) + 2, SIZES[2])
     concept = torch.tensor([0.0, 1, 1, 0])
     assert stop_8.correlation(2 * concept - 1, concept) == pytest.approx(1)
     assert stop_8.correlation(-concept, concept) == pytest.approx(-1)
-
-
-def test_the_map_shows_as_much_variance_as_two_components_can(model: TextGenerator) -> None:
     weights = model.embed.weight.detach()
     places, shares = stop_8.map_of_characters(weights)
     variances = torch.linalg.eigvalsh(torch.cov(weights.T)).flip(0)

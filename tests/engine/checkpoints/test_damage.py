@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,36 +114,6 @@ def test_what_is_not_a_regular_file_is_refused_by_every_reader(home: Path, make:
     assert "odd" in entry.problem
 
 
-# Files of other versions ----------------------------------------------------------------------------------------------
-
-
-def test_a_file_of_the_first_format_still_loads(folder: Path, whole: bytes) -> None:
-    info = json.loads(json.loads(whole[8 : header_size(whole)])["__metadata__"]["tweetgen"])
-    info["format_version"] = 1
-    of_info, of_training = (
-        ("finish", "step_path", "is_imported", "num_exact_samples"),
-        ("average_lag", "steps_per_second"),
-    )
-    for fields, later in ((info, of_info), (info["training"], of_training)):
-        for name in later:
-            del fields[name]
-    for name in ("tied_embeddings", "ngram_order", "ngram_contexts"):
-        del info["model"][name]
-    path = folder / "first.safetensors"
-    path.write_bytes(with_info_text(whole, json.dumps(info)))
-
-    assert load_checkpoint(path).info == replace(checkpoint_info(), format_version=1, step_path="")
-
-
-def test_a_file_of_a_newer_program_says_to_update(folder: Path, whole: bytes) -> None:
-    path = folder / "newer.safetensors"
-    path.write_bytes(with_info_text(whole, '{"format_version": 99, "something": "new"}'))
-
-    with pytest.raises(CheckpointError, match="newer tweetgen-tui") as raised:
-        load_checkpoint(path)
-    assert "Update" in raised.value.hint
-
-
 # Metadata -------------------------------------------------------------------------------------------------------------
 
 
@@ -171,7 +139,6 @@ def test_invalid_metadata_is_refused(folder: Path, whole: bytes, text: str) -> N
         {"bits_per_char": -1e300},
         {"position": {"epoch": 10**40, "batch": 0}},
         {"finish": {"first_step": 5, "last_step": 5}},
-        {"format_version": "2"},
         {"corpus": {"files": "/etc/passwd"}},
         {"sampling": {"prime": "\x1b[2J"}},
         {"vocab": ["a" * 100_000]},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.checkpoints.catalog import list_checkpoints, require_trusted_corpus
-from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.catalog import list_checkpoints, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.management import import_checkpoint
 from engine.checkpoints.metadata import read_info
 from engine.config.corpus import CorpusConfig
@@ -26,16 +27,15 @@ from tui.run.branching import Branch
 
 @pytest.fixture
 def secret(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The training file of a checkpoint called mine."""
+    """The training file of a checkpoint called mine, and of the run tiny."""
     path = write_corpus(tmp_path_factory.mktemp("elsewhere"), name="secret.txt")
     run_session(tiny_config(path), {3: [c.SaveCheckpoint(name="mine"), c.Stop()]})
     return path
 
 
-def started_from(checkpoint: str, **changes: object) -> e.Event:
+def started_from(checkpoint: str, **changes: Any) -> e.Event:
     """Return the first event of a run from this checkpoint, without --data."""
-    config = replace(tiny_config(None, run_name="other", max_steps=4), checkpoint=checkpoint, **changes)  # type: ignore[arg-type] # fields of RunConfig
-    return run_session(config)[0]
+    return run_session(replace(tiny_config(None, run_name="other", max_steps=4), checkpoint=checkpoint, **changes))[0]
 
 
 def foreign(secret: Path) -> str:
@@ -51,9 +51,8 @@ def imported(secret: Path) -> str:
 
 @pytest.mark.parametrize("bring", [foreign, imported])
 def test_the_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names_them(
-    secret: Path, bring: object, monkeypatch: pytest.MonkeyPatch
+    secret: Path, bring: Callable[[Path], str]
 ) -> None:
-    assert callable(bring)
     name = bring(secret)
 
     refused = started_from(name)
@@ -62,32 +61,25 @@ def test_the_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names
     assert f"--data {secret}" in refused.hint
     with pytest.raises(CheckpointError, match="read only if you name it"):
         preflight.check(RunConfig(checkpoint=name))
-    generator = Generator(Path(name) if bring is foreign else named_checkpoint_path(name), RuntimeConfig())
     with pytest.raises(CheckpointError, match="is from elsewhere") as novelty:
-        generator.load_training_tweets()
+        Generator(resolve_checkpoint(name), RuntimeConfig()).load_training_tweets()
     assert "--data" not in novelty.value.hint
 
     confirmed = started_from(name, corpus=CorpusConfig(files=(str(secret),)))
     assert isinstance(confirmed, e.RunStarted)
-    latest = load_checkpoint(find_run("other").checkpoint_path("latest"))
-    assert not latest.info.is_imported
+    assert not read_info(find_run("other").checkpoint_path("latest"))[0].is_imported
 
 
-@pytest.mark.parametrize("name", ["mine", "tiny/latest", "tiny"])
-def test_the_users_own_checkpoints_are_trusted(secret: Path, name: str) -> None:
-    assert isinstance(started_from(name), e.RunStarted)
-
-
-@pytest.mark.parametrize(
-    ("linked", "name"), [("runs", "tiny/latest"), ("checkpoints", "mine"), ("runs/tiny", "tiny/latest")]
-)
-def test_the_users_own_checkpoints_are_trusted_behind_a_symlink(
-    secret: Path, home: Path, tmp_path_factory: pytest.TempPathFactory, linked: str, name: str
+def test_the_users_own_checkpoints_are_trusted_also_behind_a_symlink(
+    secret: Path, home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    moved = shutil.move(home / linked, tmp_path_factory.mktemp("disk") / "moved")
-    (home / linked).symlink_to(moved)
-
-    assert isinstance(started_from(name), e.RunStarted)
+    assert isinstance(started_from("mine"), e.RunStarted)
+    for linked in (None, "runs/tiny", "runs", "checkpoints"):
+        if linked is not None:
+            moved = shutil.move(home / linked, tmp_path_factory.mktemp("disk") / "moved")
+            (home / linked).symlink_to(moved)
+        for path in map(resolve_checkpoint, ("mine", "tiny/latest", "tiny")):
+            require_trusted_corpus(path, read_info(path)[0])
 
 
 def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(
@@ -102,15 +94,7 @@ def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(
     for named in ([], [str(secret)], ["/etc/shadow", "x"]):
         with pytest.raises(CheckpointError, match="read only if you name it"):
             require_trusted_corpus(path, two, named)
-
-
-def test_a_checkpoint_of_the_embedded_corpus_needs_no_confirmation(
-    home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    run_session(tiny_config(None, max_steps=1))
-    path = shutil.copy(find_run("tiny").checkpoint_path("latest"), tmp_path_factory.mktemp("x") / "copy.safetensors")
-
-    assert isinstance(started_from(str(path)), e.RunStarted)
+    require_trusted_corpus(path, replace(info, corpus=CorpusConfig()))  # the embedded tweets
 
 
 def test_a_branch_of_a_foreign_checkpoint_names_no_files(secret: Path) -> None:

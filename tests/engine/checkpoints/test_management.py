@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from engine.checkpoints.catalog import list_checkpoints
 from engine.checkpoints.checkpoint import load_checkpoint
@@ -21,10 +21,10 @@ from engine.checkpoints.management import (
     set_pinned,
 )
 from engine.errors import CheckpointError
-from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, create_run_folder, named_checkpoint_path
 from engine.storage.journal import Journal
 from tests.engine.checkpoints.saved import write_checkpoint
+from tests.engine.helpers import assert_same_tensors
 
 
 @pytest.fixture
@@ -54,24 +54,19 @@ def names() -> dict[str, bool]:
     return {entry.name: entry.is_pinned for entry in list_checkpoints()}
 
 
-def test_renaming_keeps_content_and_pin(mine: Path) -> None:
+def test_renaming_keeps_content_and_pin_and_is_refused_for_an_existing_name(mine: Path) -> None:
     content = mine.read_bytes()
-    set_pinned("mine", is_pinned=True)
-
-    path = rename_checkpoint("mine", "my best")
-
-    assert path.read_bytes() == content
-    assert names() == {"my best": True}
-    assert sorted(file.name for file in mine.parent.iterdir()) == ["my best.pinned", "my best.safetensors"]
-
-
-def test_renaming_to_an_existing_name_is_refused(mine: Path) -> None:
     other = write_checkpoint(named_checkpoint_path("other"), step=7)
     before = other.read_bytes()
+    set_pinned("mine", is_pinned=True)
 
     with pytest.raises(CheckpointError, match="already a checkpoint called other"):
         rename_checkpoint("mine", "other")
-    assert (mine.exists(), other.read_bytes()) == (True, before)
+    assert (mine.read_bytes(), other.read_bytes()) == (content, before)
+
+    assert rename_checkpoint("mine", "my best").read_bytes() == content
+    assert names() == {"my best": True, "other": False}
+    assert sorted(path.suffix for path in mine.parent.glob("my*")) == [".pinned", ".safetensors"]
 
 
 @pytest.mark.parametrize("name", ["gone", "../mine"])
@@ -89,15 +84,11 @@ def test_only_listed_checkpoints_can_be_renamed_pinned_or_deleted(mine: Path, na
 @pytest.mark.parametrize("name", ["one/latest", "one/best"])
 def test_the_checkpoints_of_an_active_run_are_protected(run: RunFolder, name: str) -> None:
     journal = Journal(run.journal_path)
-    assert is_locked(run.journal_path)
-    with pytest.raises(CheckpointError, match="its run is active"):
-        delete_checkpoint(name)
-    with pytest.raises(CheckpointError, match="its run is active"):
-        set_pinned(name, is_pinned=True)
-    assert name in names()
-
+    for change in (lambda: delete_checkpoint(name), lambda: set_pinned(name, is_pinned=True)):
+        with pytest.raises(CheckpointError, match="its run is active"):
+            change()
     journal.close()
-    assert not is_locked(run.journal_path)
+
     set_pinned(name, is_pinned=True)
     set_pinned(name, is_pinned=False)
     delete_checkpoint(name)
@@ -110,15 +101,9 @@ def test_export_and_import_change_nothing_but_the_imported_flag(mine: Path, else
 
     assert exported.read_bytes() == mine.read_bytes() == export_bytes("mine")
     assert back.info == replace(own.info, is_imported=True)
-    assert all(torch.equal(back.tensors[name], own.tensors[name]) for name in own.tensors)
+    assert_same_tensors(back.tensors, own.tensors)
     assert names() == {"back": False, "mine": False}
-
-
-def test_an_exported_file_has_the_usual_permissions(mine: Path, elsewhere: Path) -> None:
     (elsewhere / "usual").touch()
-
-    exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
-
     assert stat.S_IMODE(exported.stat().st_mode) == stat.S_IMODE((elsewhere / "usual").stat().st_mode)
 
 
@@ -128,7 +113,7 @@ def test_into_a_folder_a_checkpoint_is_exported_under_its_name(mine: Path, run: 
     assert export_checkpoint("one", elsewhere, replace=True) == elsewhere / "one-best.safetensors"
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
     "text": lambda path: path.write_text("good morning"),
     "gone": lambda path: path.unlink(),
@@ -137,10 +122,9 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_broken_file_is_neither_imported_nor_exported(
-    home: Path, mine: Path, elsewhere: Path, damage: object
+    home: Path, mine: Path, elsewhere: Path, damage: Callable[[Path], object]
 ) -> None:
     source = write_checkpoint(elsewhere / "other.safetensors")
-    assert callable(damage)
     damage(source)
     before = sorted(home.rglob("*"))
 
@@ -148,7 +132,6 @@ def test_a_broken_file_is_neither_imported_nor_exported(
         import_checkpoint(source, "other", replace=False)
     assert str(source) in raised.value.message
     assert sorted(home.rglob("*")) == before
-
     with pytest.raises(CheckpointError):
         export_checkpoint(str(source), elsewhere / "copy", replace=False)
     assert not (elsewhere / "copy").exists()

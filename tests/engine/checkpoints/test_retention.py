@@ -14,19 +14,8 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.storage.folders import RunFolder, find_run, folder_of_run
+from engine.storage.folders import RunFolder, folder_of_run
 from tests.engine.helpers import Script, of_type, run_session, tiny_config
-
-
-def folder_with(path: Path, *steps: int, pinned: tuple[int, ...] = ()) -> RunFolder:
-    """Return a run's folder with these checkpoints, and other files."""
-    run = RunFolder(path / "run")
-    for name in ("latest", "best", "step-old", *(f"step-{step}" for step in steps)):
-        run.checkpoint_path(name).parent.mkdir(parents=True, exist_ok=True)
-        run.checkpoint_path(name).write_bytes(b"x")
-    for step in pinned:
-        pin_path(run.checkpoint_path(f"step-{step}")).touch()
-    return run
 
 
 def steps_in(run: RunFolder) -> list[int]:
@@ -48,20 +37,37 @@ def steps_in(run: RunFolder) -> list[int]:
 def test_as_many_step_checkpoints_are_kept_as_configured_and_all_other_files(
     tmp_path: Path, there: tuple[int, ...], pinned: tuple[int, ...], keep: int, step: int, left: list[int]
 ) -> None:
-    run = folder_with(tmp_path, *there, pinned=pinned)
+    run = RunFolder(tmp_path / "run")
+    run.checkpoint_path("latest").parent.mkdir(parents=True)
+    for name in ("latest", "best", "step-old", *(f"step-{number}" for number in there)):
+        run.checkpoint_path(name).write_bytes(b"x")
+    for number in pinned:
+        pin_path(run.checkpoint_path(f"step-{number}")).touch()
     prune_steps(run, keep, step)
     assert steps_in(run) == left
     assert {path.stem for path in run.checkpoint_path("latest").parent.iterdir()} >= {"latest", "best", "step-old"}
 
 
-def test_a_loaded_step_checkpoint_is_kept_and_the_state_before_the_load_saved_beside_it(corpus: Path) -> None:
-    run_session(
-        tiny_config(corpus, save_every=2, keep_checkpoints=3),
-        {9: [c.LoadCheckpoint(name="tiny/step-4")]},
-        lambda event: [c.Stop()] if isinstance(event, e.CheckpointLoaded) else [],
-    )
-    assert steps_in(find_run("tiny")) == [4, 6, 8]
-    assert read_info(find_run("tiny").checkpoint_path("step-9-before-load"))[0].step == 9
+def test_a_run_saves_every_save_every_steps_and_keeps_the_loaded_one_and_the_state_before_the_load(
+    corpus: Path,
+) -> None:
+    run = folder_of_run("tiny")
+    after_load: list[list[int]] = []
+
+    def on_event(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.CheckpointLoaded):
+            after_load.append(steps_in(run))
+        return ()
+
+    config = tiny_config(corpus, save_every=2, keep_checkpoints=3)
+    emitted = run_session(config, {9: [c.LoadCheckpoint(name="tiny/step-4")]}, on_event)
+
+    saved = [event.name for event in of_type(emitted, e.CheckpointSaved) if event.name.startswith("step-")]
+    first = ["step-2", "step-4", "step-6", "step-8", "step-9-before-load"]
+    assert saved == [*first, "step-6", "step-8", "step-10", "step-12"]
+    assert after_load == [[4, 6, 8]]
+    assert steps_in(run) == [4, 8, 10, 12]
+    assert [read_info(run.checkpoint_path(name))[0].step for name in ("step-9-before-load", "step-10")] == [9, 10]
 
 
 def test_the_states_before_loads_at_one_step_replace_no_checkpoint_and_outlive_retention(corpus: Path) -> None:
@@ -102,12 +108,3 @@ def test_a_pinned_step_is_not_replaced_when_the_run_comes_by_again(corpus: Path)
 
     assert [warned.message for warned in of_type(emitted, e.Warned)] == ["step-4 is pinned, so it is not replaced."]
     assert [path.read_bytes()] == pinned
-
-
-def test_a_run_saves_every_save_every_steps_and_keeps_keep_checkpoints(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus, save_every=2, keep_checkpoints=3))
-
-    saved = [event.name for event in of_type(emitted, e.CheckpointSaved) if event.name.startswith("step-")]
-    assert saved == [f"step-{step}" for step in range(2, 13, 2)]
-    assert steps_in(find_run("tiny")) == [8, 10, 12]
-    assert read_info(find_run("tiny").checkpoint_path("step-10"))[0].step == 10

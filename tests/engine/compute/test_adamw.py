@@ -1,9 +1,6 @@
-"""`FusedAdamW` equals torch's AdamW, and does not import torch's compiler."""
+"""`FusedAdamW` equals torch's AdamW."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -16,19 +13,16 @@ from engine.model.gru import TextGenerator
 
 
 def new_model() -> TextGenerator:
-    """Return a model with the same random weights each time."""
     torch.manual_seed(1)
     return TextGenerator(9, 5, 7, 2)
 
 
 def state_of(optimizer: torch.optim.AdamW, model: TextGenerator) -> dict[str, Tensor]:
-    """Return the optimizer state of torch's optimizer, as `optimizer.KEY.NAME` of a checkpoint."""
     named = model.named_parameters()
     return {f"{key}.{name}": value for name, each in named for key, value in optimizer.state[each].items()}
 
 
-@pytest.mark.parametrize("has_rate_on_device", [False, True])
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize(("has_rate_on_device", "weight_decay"), [(False, 0.0), (True, 0.1)])
 @pytest.mark.parametrize("ignores_found_inf", [False, True])
 def test_weights_and_state_equal_those_of_torchs_optimizer_in_skipped_steps_too(
     monkeypatch: pytest.MonkeyPatch, *, weight_decay: float, has_rate_on_device: bool, ignores_found_inf: bool
@@ -60,27 +54,3 @@ def test_weights_and_state_equal_those_of_torchs_optimizer_in_skipped_steps_too(
         own = fused.step_count if key == "step" else found[key][parameter]
         torch.testing.assert_close(own, value, rtol=1e-6, atol=1e-9)
     assert fused.step_count == 3
-
-
-def test_torchs_optimizer_imports_its_compiler_and_ours_does_not() -> None:
-    """When this fails for the second line, `FusedAdamW` is no longer needed."""
-    code = """
-import sys, torch
-from engine.compute.adamw import FusedAdamW
-from engine.model.flat_parameters import FlatParameters
-from engine.model.gru import TextGenerator
-
-sys.modules["torch._dynamo"] = None  # its import fails from now on, and takes no second
-model = TextGenerator(3, 2, 2)
-flat = FlatParameters(model)
-flat.dense_grads.fill_(1)
-before = flat.weights.clone()
-FusedAdamW(flat, 0.0).step(0.1, torch.tensor(False))
-print((flat.weights != before).any().item())
-try:
-    torch.optim.AdamW(model.parameters(), fused=True).step()
-except ImportError as error:
-    print(error.name, "is refused")
-"""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert result.stdout == "True\ntorch._dynamo is refused\n"

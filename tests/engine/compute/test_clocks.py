@@ -13,37 +13,17 @@ from engine.compute.clocks import WINDOW_SECONDS, ProcessStops, SteadyClock, Sto
 from engine.compute.step_timer import PHASES, Phase, PhaseTimer
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
-from tests.engine.helpers import TickingClock, losses, of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.helpers import TickingClock, losses, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
 
 
-@given(st.lists(st.tuples(st.sampled_from(["pause", "resume"]), st.integers(0, 100))))
-def test_a_stopwatch_excludes_exactly_its_pauses(script: list[tuple[str, int]]) -> None:
-    clock = FakeClock()
-    stopwatch = Stopwatch(clock)
-    is_paused, expected, last = False, 0, 0.0
-    for call, seconds in script:
-        getattr(stopwatch, call)()
-        is_paused = call == "pause"
-        clock.advance(seconds)
-        expected += 0 if is_paused else seconds
-        assert stopwatch.seconds == expected >= last
-        last = stopwatch.seconds
-
-
-def test_the_throughput_ignores_steps_before_its_window() -> None:
-    throughput = Throughput()
+def test_the_throughput_ignores_steps_before_its_window_but_has_at_least_one_of_them() -> None:
+    throughput, long_steps = Throughput(), Throughput()
     for index in range(100):
         throughput.update(index / 10, 1000 * index)
     rates = [throughput.update(10 + index / 10, 100_000 + 10 * index) for index in range(100)]
     assert rates[20] > rates[40] > rates[60] == pytest.approx(100) == rates[99]
-
-
-def test_steps_longer_than_the_window_have_a_throughput_too() -> None:
-    throughput = Throughput()
-    assert [throughput.update(index * 4 * WINDOW_SECONDS, 1000 * index) for index in range(4)][1:] == [50, 50, 50]
+    assert [long_steps.update(index * 4 * WINDOW_SECONDS, 1000 * index) for index in range(4)][1:] == [50, 50, 50]
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 10_000)), min_size=1))
@@ -58,18 +38,25 @@ def test_the_throughput_is_finite_and_never_negative(steps: list[tuple[float, in
 # Clocks that jump, suspended laptops ----------------------------------------------------------------------------------
 
 
-EIGHT_HOURS = 8 * 3600.0
-
-
-def test_a_long_step_that_uses_the_cpu_counts() -> None:
-    clock, cpu = FakeClock(), FakeClock()
-    steady = SteadyClock(clock, cpu)
+def test_a_long_step_that_uses_the_cpu_counts_and_a_recorded_stop_never_does_however_short() -> None:
+    clock, cpu = FakeClock(100.0), FakeClock()
+    stops = ProcessStops(clock)
+    stops.begin()
+    clock.advance(50.0)
+    stops.end()
+    steady = SteadyClock(clock, cpu, stops)
     began = steady()
     for _ in range(3):
         clock.advance(600.0)
         cpu.advance(590.0)
         steady()
     assert steady() - began == 1800.0
+    stops.begin()
+    clock.advance(5.0)
+    assert steady() - began == 1800.0
+    stops.end()
+    clock.advance(1.0)
+    assert steady() - began == 1801.0
 
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(0, 100))))
@@ -87,9 +74,9 @@ def test_a_steady_clock_never_goes_back(script: list[tuple[float, float]]) -> No
 def test_a_suspension_does_not_count_as_training_time(corpus: Path) -> None:
     clock = FakeClock()
 
-    def suspend_in_step_five(event: Event) -> Iterable[Command]:
+    def suspend_in_step_five(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.StepsFinished):
-            clock.advance(EIGHT_HOURS if event.step == 5 else 0.25)
+            clock.advance(8 * 3600.0 if event.step == 5 else 0.25)
         return ()
 
     events = run_session(tiny_config(corpus, max_seconds=2.0), None, suspend_in_step_five, clock, times_seconds=0.0)
@@ -102,31 +89,10 @@ def test_a_suspension_does_not_count_as_training_time(corpus: Path) -> None:
     assert min(rates[6:]) > 0.5 * max(rates)
 
 
-def test_a_recorded_stop_never_counts_however_short() -> None:
-    clock = FakeClock(100.0)
-    stops = ProcessStops(clock)
-    stops.begin()
-    clock.advance(50.0)
-    stops.end()
-    steady = SteadyClock(clock, FakeClock(), stops)
-    began = steady()
-    clock.advance(2.0)
-    stops.begin()
-    clock.advance(5.0)
-    assert steady() - began == 2.0
-    stops.end()
-    clock.advance(1.0)
-    assert steady() - began == 3.0
-
-
 # The time of a run by phase -------------------------------------------------------------------------------------------
 
 
 SMALLEST_CLOCK_STEP = 1e-6
-
-
-def phases_of(event: e.StepTimes) -> dict[str, float]:
-    return {phase: getattr(event, f"{phase}_seconds") for phase in PHASES if phase != "other"}
 
 
 @given(st.lists(st.tuples(st.sampled_from(PHASES), st.floats(0, 100)), max_size=20))
@@ -143,14 +109,15 @@ def test_no_second_is_lost_or_counted_twice(script: list[tuple[Phase, float]]) -
     assert reported + other == pytest.approx(clock.now, abs=10 * SMALLEST_CLOCK_STEP)
 
 
-def test_a_run_reports_every_phase_and_they_add_up(home: Path) -> None:
-    config = tiny_config(write_corpus(home), max_steps=6, sample_every=3, eval_every=3)
+def test_a_run_reports_every_phase_and_they_add_up(corpus: Path) -> None:
+    config = tiny_config(corpus, max_steps=6, sample_every=3, eval_every=3)
     events = run_session(config, {4: [c.SaveCheckpoint(name="mine")]}, clock=TickingClock(0.001), times_seconds=0.0)
     times = of_type(events, e.StepTimes)
     assert [event.step for event in times] == [1, 2, 3, 4, 5, 6]
     assert [event.num_steps for event in times] == [1] * 6
     for event in times:
-        assert sum(phases_of(event).values()) <= event.seconds + 10 * SMALLEST_CLOCK_STEP
+        phases = [getattr(event, f"{phase}_seconds") for phase in PHASES if phase != "other"]
+        assert sum(phases) <= event.seconds + 10 * SMALLEST_CLOCK_STEP
         assert min(event.forward_seconds, event.backward_seconds, event.optimizer_seconds, event.data_seconds) > 0
     assert [bool(event.sampling_seconds) for event in times] == [True, False, False, True, False, False]
     assert [bool(event.evaluation_seconds) for event in times] == [False, False, False, True, False, False]

@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
+from syrupy.assertion import SnapshotAssertion
+
 from engine.corpus.report import CorpusReport, SourceReport, summary_lines
 
-ONE = SourceReport(
-    name="a.csv",
-    format="csv",
-    notes=("header row found", "text in column 2"),
-    num_rows=10,
-    num_kept=7,
-    dropped={"empty": 2, "duplicate": 1},
-    examples={},
-)
-OTHER = SourceReport(name="b.txt", format="text", num_rows=1005, num_kept=1000, dropped={"duplicate": 5}, examples={})
 
-
-def test_the_report_is_one_line() -> None:
-    assert (
-        str(CorpusReport(sources=(ONE, OTHER))) == "1,015 rows read, 1,007 tweets kept; dropped: 6 duplicate, 2 empty"
+def source(name: str, num_rows: int, num_kept: int, *notes: str, **dropped: int) -> SourceReport:
+    return SourceReport(
+        name=name, format="csv", notes=notes, num_rows=num_rows, num_kept=num_kept, dropped=dropped, examples={}
     )
 
 
-def test_one_row_without_drops_is_singular() -> None:
-    source = SourceReport(name="c", format="text", num_rows=1, num_kept=1, dropped={}, examples={})
-    report = CorpusReport(sources=(source,))
-    assert str(report) == "1 row read, 1 tweet kept"
-    assert list(summary_lines(report)) == ["c, text: 1 of 1 row kept"]
+FIRST = source("a.csv", 10, 7, "header row found", "text in column 2", empty=2, duplicate=1)
+SECOND = source("b.csv", 1005, 1000, duplicate=5)
 
 
-def test_the_summary_has_every_source_with_its_notes_and_the_total_of_drops() -> None:
-    assert list(summary_lines(CorpusReport(sources=(ONE, OTHER)))) == [
-        "a.csv, csv: 7 of 10 rows kept",
-        "  header row found; text in column 2",
-        "b.txt, text: 1,000 of 1,005 rows kept",
-        "dropped: 6 duplicate, 2 empty",
-    ]
-
-
-def test_the_summary_adds_up_the_remaining_sources() -> None:
-    lines = list(summary_lines(CorpusReport(sources=(ONE,) * 200)))
-    assert lines[-2:] == [
-        "and 194 more files: 1,358 of 1,940 rows kept",
-        "dropped: 400 empty, 200 duplicate",
-    ]
-    assert len(lines) == 2 * 6 + 2
+def test_the_report_is_one_line_or_has_every_source_and_the_total(snapshot: SnapshotAssertion) -> None:
+    reports = {
+        "two sources": CorpusReport(sources=(FIRST, SECOND)),
+        "one row without drops": CorpusReport(sources=(source("c.csv", 1, 1),)),
+        "200 sources": CorpusReport(sources=(FIRST,) * 200),
+    }
+    lines = [line for name, report in reports.items() for line in (f"({name})", str(report), *summary_lines(report))]
+    assert "\n".join(lines) == snapshot

@@ -39,19 +39,13 @@ def num_pieces(baselines: Baselines) -> int:
     return len(list(baselines.job(MeasureBaselines(), lambda _: None)))
 
 
-def test_the_answer_has_the_bits_of_all_baselines_from_the_simplest_on() -> None:
-    fields = fields_of(unmeasured(), request=4)[-1]
-
-    assert (fields["request"], fields["is_complete"]) == (4, True)
-    assert fields["names"][:4] == ("uniform", "unigram", "2-gram", "3-gram")
+def test_a_first_answer_has_the_simple_baselines_and_the_next_all_with_their_final_bits() -> None:
+    first, complete = fields_of(unmeasured(), request=4)
+    assert (complete["request"], first["is_complete"], complete["is_complete"]) == (4, False, True)
+    assert first["names"] == ("uniform", "unigram", "2-gram")
+    assert complete["names"][:4] == ("uniform", "unigram", "2-gram", "3-gram")
     bits = baseline_bits(TRAIN, HELD_OUT, len(VOCAB))
-    assert fields["bits_per_char"] == pytest.approx([bits[name] for name in NAMES], abs=1e-4)
-
-
-def test_a_first_answer_has_the_simple_baselines_with_their_final_bits() -> None:
-    first, complete = fields_of(unmeasured())
-
-    assert (first["is_complete"], first["names"]) == (False, ("uniform", "unigram", "2-gram"))
+    assert complete["bits_per_char"] == pytest.approx([bits[name] for name in NAMES], abs=1e-4)
     assert first["bits_per_char"] == complete["bits_per_char"][: FIRST_ORDER + 1]
 
 
@@ -60,14 +54,12 @@ def test_the_baselines_are_measured_once_even_if_an_answer_is_abandoned() -> Non
     first = measured.job(MeasureBaselines(), lambda _: None)
     next(first)
     first.close()
-
     assert num_pieces(measured) == whole - 1 > 5
     assert num_pieces(measured) == 0
 
 
 def test_baselines_of_an_earlier_run_on_the_same_tweets_are_the_only_answer_and_no_work() -> None:
     complete = fields_of(unmeasured())[-1]
-
     assert fields_of(unmeasured()) == [complete]
     assert num_pieces(unmeasured()) == 0
 
@@ -78,7 +70,6 @@ def test_other_tweets_or_another_vocabulary_are_measured_by_themselves(other: st
     vocab = Vocab(VOCAB.chars[:-1]) if other == "vocabulary" else VOCAB
     held_out = encoded_with(vocab, TWEETS[51:] if other == "validation tweets" else TWEETS[50:])
     digest = "of others" if other == "training tweets" else DIGEST
-
     assert num_pieces(Baselines(encoded_with(vocab, TWEETS[:50]), digest, held_out, vocab)) > 5
 
 
@@ -94,7 +85,6 @@ def test_after_an_error_the_baselines_are_measured_again_for_the_other_questions
         next(first)
         with pytest.raises(MemoryError):
             next(second)
-
     run_to_end(first)
     assert [fields["request"] for _, fields in answers] == [1, 1]
     assert len(answers[-1][1]["bits_per_char"]) == len(NAMES)

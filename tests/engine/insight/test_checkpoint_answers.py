@@ -16,7 +16,6 @@ from engine.insight.checkpoint_answers import CheckpointAnswers
 from engine.pieces import run_to_end
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Insight
 from engine.storage.folders import find_run
 from tests.engine.helpers import run_session, tiny_config, write_corpus
 
@@ -36,57 +35,38 @@ def saved(home: Path) -> Path:
     return find_run("tiny").checkpoint_path("latest")
 
 
-def test_answers_are_those_of_the_saved_model_at_the_saved_step(saved: Path) -> None:
+def test_answers_are_those_of_the_saved_model_at_the_saved_step_without_a_random_number(saved: Path) -> None:
     checkpoint = load_checkpoint(saved)
+    assert checkpoint.info.training.average_lag == 0.25
     validation = EncodedTweets.from_flat(load_corpus(checkpoint.info.corpus).validation, checkpoint.vocab)
     model = snapshot(checkpoint.to_model(torch.device("cpu")))
     answers = Answers(model, checkpoint.vocab, lambda: validation, checkpoint.info.sampling, 12)
-    from_file = CheckpointAnswers(saved)
     state = torch.get_rng_state()
-
+    from_file = CheckpointAnswers(saved)
     for question in QUESTIONS:
         event_type, fields = run_to_end(answers.job(question))
         expected = event_type(step=12, elapsed_seconds=checkpoint.info.elapsed_seconds, **fields)
         assert from_file.answer(question) == expected
-
     assert torch.equal(torch.get_rng_state(), state)
-    assert checkpoint.info.training.average_lag == 0.25
+    for invalid in (c.TraceText(text=""), c.HoldUnit(text="a", layer=9, unit=0)):
+        with pytest.raises(ConfigError):
+            from_file.answer(invalid)
 
 
-def test_loading_draws_no_random_number(saved: Path) -> None:
-    state = torch.get_rng_state()
-
-    CheckpointAnswers(saved)
-
-    assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_only_scoring_units_needs_the_tweets(saved: Path, home: Path) -> None:
-    (home / "small.txt").unlink()
-    answers = CheckpointAnswers(saved)
-
-    for question in QUESTIONS:
-        if not isinstance(question, c.ScoreUnits):
-            assert isinstance(answers.answer(question), e.InsightEvent)
-    with pytest.raises(CorpusError, match=r"small\.txt"):
-        answers.answer(c.ScoreUnits())
-
-
-def test_the_tweets_of_a_checkpoint_from_elsewhere_are_not_read(saved: Path, tmp_path: Path) -> None:
-    foreign = tmp_path / "elsewhere" / "one.safetensors"
-    foreign.parent.mkdir()
+def test_only_scoring_units_needs_the_tweets_and_those_of_a_checkpoint_from_elsewhere_are_not_read(
+    saved: Path, home: Path
+) -> None:
+    foreign = home / "elsewhere.safetensors"
     foreign.write_bytes(saved.read_bytes())
-    answers = CheckpointAnswers(foreign)
-
-    assert isinstance(answers.answer(c.MapEmbeddings()), e.EmbeddingsMapped)
     with pytest.raises(CheckpointError, match="comes from elsewhere"):
-        answers.answer(c.ScoreUnits())
-
-
-@pytest.mark.parametrize("question", [c.TraceText(text=""), c.HoldUnit(text="a", layer=9, unit=0)])
-def test_an_invalid_question_raises(saved: Path, question: Insight) -> None:
-    with pytest.raises(ConfigError):
-        CheckpointAnswers(saved).answer(question)
+        CheckpointAnswers(foreign).answer(c.ScoreUnits())
+    (home / "small.txt").unlink()
+    with pytest.raises(CorpusError, match=r"small\.txt"):
+        CheckpointAnswers(saved).answer(c.ScoreUnits())
+    for answers in (CheckpointAnswers(saved), CheckpointAnswers(foreign)):
+        for question in QUESTIONS:
+            if not isinstance(question, c.ScoreUnits):
+                assert isinstance(answers.answer(question), e.InsightEvent)
 
 
 def test_a_missing_checkpoint_raises(tmp_path: Path) -> None:

@@ -22,9 +22,7 @@ TRACED = run_to_end(trace(ExplicitGru(small_model(2)), VOCAB.encode(TEXT)))
 def test_a_band_is_the_mean_of_neighbouring_units(num_units: int, max_bands: int, sizes: list[int]) -> None:
     values = torch.randn(5, num_units, generator=torch.Generator().manual_seed(1))
     ends = np.cumsum(sizes)
-
     found = bands(values, max_bands)
-
     expected = [[float(row[end - size : end].mean()) for size, end in zip(sizes, ends, strict=True)] for row in values]
     assert np.allclose(found, expected, atol=6e-4)
     assert all(round(number, 3) == number for row in found for number in row)
@@ -33,9 +31,7 @@ def test_a_band_is_the_mean_of_neighbouring_units(num_units: int, max_bands: int
 def test_units_of_gates_are_sorted_by_their_mean_update_gate_and_states_are_not() -> None:
     layer = TRACED.layers[1]
     order = sorted(range(8), key=lambda unit: float(layer.update[:, unit].mean()))
-
     fields = run_to_end(layer_fields(TRACED, 1))
-
     assert by_mean(layer.update).tolist() == order
     assert fields["reset_bands"] == bands(layer.reset[:, order], GATE_BANDS)
     assert fields["update_bands"] == bands(layer.update[:, order], GATE_BANDS)
@@ -49,9 +45,7 @@ def test_units_of_gates_are_sorted_by_their_mean_update_gate_and_states_are_not(
 def test_gate_summaries_count_units(number: int) -> None:
     layer = TRACED.layers[number]
     reset, update, hidden = (tensor.numpy() for tensor in (layer.reset, layer.update, layer.hidden))
-
     found = char_gates(layer)
-
     assert len(found) == len(TEXT) + 1
     for place, gates in enumerate(found):
         r, z = reset[place], update[place]

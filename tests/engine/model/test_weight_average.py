@@ -19,19 +19,13 @@ from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encode
 AVERAGING = TrainingConfig(average_lag=0.1, max_steps=12)
 
 
-def trained(
-    training: TrainingConfig, num_steps: int, learning_rate: float = 0.01, model: ModelConfig = MODEL
-) -> Trainer:
+def trained(training: TrainingConfig, num_steps: int, model: ModelConfig = MODEL) -> Trainer:
     """Return a small trainer after some steps."""
     torch.manual_seed(0)
     trainer = Trainer(TextGenerator.from_config(len(encoded()[1]), model), training, CPU)
     for batch in some_batches(num_steps):
-        trainer.step(batch, learning_rate)
+        trainer.step(batch, 0.01)
     return trainer
-
-
-def tensors_of(trainer: Trainer) -> dict[str, torch.Tensor]:
-    return copy_of_state(trainer) | {"generator.cpu": torch.get_rng_state()}
 
 
 @pytest.mark.parametrize("lag", [0.02, 0.1, 0.4])
@@ -53,52 +47,41 @@ def test_each_step_is_weighted_by_a_power_of_its_number(lag: float) -> None:
 def test_a_table_is_averaged_every_8_steps_as_if_it_changed_then() -> None:
     model = TextGenerator(5, 2, 3, ngram_contexts=1)
     assert model.ngram_input is not None
-    average, expected = WeightAverage(model, 0.1), WeightAverage(TextGenerator(5, 2, 3, ngram_contexts=1), 0.1)
+    average, expected = WeightAverage(model, 0.1), 0.0
     table = average.model.get_parameter("ngram_input.weight").detach()
     for step in range(1, 41):
         with torch.no_grad():
             if step <= 8 or step % 8 == 1:  # of the next 8 steps
                 model.ngram_input.weight[1] = step
         average.update(step)
-        present = float(model.ngram_input.weight[1, 0].detach())
-        expected.weights.lerp_(torch.full_like(expected.weights, present), share_of(step))
+        share = 1 - (1 - 1 / step) ** 9  # of the weights after this step, with a lag of 0.1
+        expected += share * (float(model.ngram_input.weight[1, 0].detach()) - expected)
         if step <= 8 or step % 8 == 0:
-            assert float(table[1, 0]) == pytest.approx(float(expected.weights[0]), rel=1e-5)
+            assert float(table[1, 0]) == pytest.approx(expected, rel=1e-5)
     assert not table[0].any()
-
-
-def share_of(step: int) -> float:
-    """Return the share of the weights after `step` in the average, with a lag of 0.1."""
-    return 1 - (1 - 1 / step) ** 9
 
 
 def test_tied_embeddings_are_still_tied_when_loaded_from_a_checkpoint(tmp_path: Path) -> None:
     tied = ModelConfig(embedding_size=8, hidden_size=8, tied_embeddings=True)
-    trainer = trained(AVERAGING, 4, model=tied)
+    trainer = trained(AVERAGING, 4, tied)
+    tensors = copy_of_state(trainer) | {"generator.cpu": torch.get_rng_state()}
 
-    path = write_checkpoint(tmp_path / "one.safetensors", tensors_of(trainer), training=AVERAGING, model=tied, step=4)
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors, training=AVERAGING, model=tied, step=4)
 
     checkpoint = load_checkpoint(path)
     model = checkpoint.to_model(CPU.device)
     assert model.embed.weight is model.proj.weight
-    resumed = trained(AVERAGING, 0, model=tied)
+    resumed = trained(AVERAGING, 0, tied)
     resumed.load_state(checkpoint.tensors, 4)
     assert_same_tensors(resumed.state(), trainer.state())
     assert resumed.eval_model.embed.weight is resumed.eval_model.proj.weight
 
 
-def test_averaging_does_not_affect_training() -> None:
+def test_averaging_does_not_affect_training_and_one_that_is_missing_from_a_state_starts_from_its_weights() -> None:
     with_average, without = trained(AVERAGING, 9), trained(TrainingConfig(), 9)
 
     assert with_average.drain_report() == without.drain_report()
     assert without.eval_model is without.model
     assert not torch.equal(with_average.eval_model.proj.weight, with_average.model.proj.weight)
-
-
-def test_an_average_missing_from_the_state_starts_from_the_weights() -> None:
-    before = trained(TrainingConfig(), 4)
-    trainer = trained(AVERAGING, 0)
-
-    trainer.load_state(tensors_of(before), 4)
-
-    assert_same_tensors(trainer.eval_model.state_dict(), weights_with_prefix(tensors_of(before), "model."))
+    with_average.load_state(copy_of_state(without), 9)
+    assert_same_tensors(with_average.eval_model.state_dict(), weights_with_prefix(copy_of_state(without), "model."))

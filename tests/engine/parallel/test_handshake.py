@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import SimpleNamespace
@@ -9,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 from torch._C._distributed_c10d import HashStore
 
-from engine.errors import DistributedError
+from engine.errors import DeviceError, DistributedError, TweetgenError
 from engine.parallel import handshake
-from engine.parallel.handshake import PortInUseError, Versions, connect, join
+from engine.parallel.handshake import Versions, connect, join
 from engine.parallel.place import Place
 
 VERSIONS = {"torch": "2.13", "tweetgen-tui": "0.1"}
@@ -21,10 +22,13 @@ def place(rank: int, world_size: int = 3, timeout_seconds: float = 30.0) -> Plac
     return Place(rank=rank, world_size=world_size, timeout_seconds=timeout_seconds)
 
 
-def joined(store: HashStore, places: list[Place], versions: dict[int, Versions] | None = None) -> list[Future[int]]:
-    """Let ranks join at the same time; return the outcome of each."""
+def joined(
+    store: HashStore, places: list[Place], versions: Versions = VERSIONS, problem: TweetgenError | None = None
+) -> list[Future[int]]:
+    """Let ranks join at the same time, the last with these versions and problem; return the outcome of each."""
+    others = [(each, VERSIONS, None) for each in places[:-1]]
     with ThreadPoolExecutor(len(places)) as pool:
-        return [pool.submit(join, store, each, (versions or {}).get(each.rank, VERSIONS)) for each in places]
+        return [pool.submit(join, store, *each) for each in (*others, (places[-1], versions, problem))]
 
 
 def test_all_ranks_agree_on_the_attempt_also_when_an_earlier_one_left_its_keys() -> None:
@@ -55,26 +59,31 @@ def test_a_follower_whose_leader_does_not_come_ends_after_the_timeout() -> None:
         join(HashStore(), place(1, timeout_seconds=1.0), VERSIONS)
 
 
-def test_unequal_versions_are_named_on_all_ranks() -> None:
-    outcomes = joined(HashStore(), [place(rank) for rank in range(3)], {2: {**VERSIONS, "torch": "2.9"}})
-    for outcome in outcomes:
+@pytest.mark.parametrize(
+    ("versions", "problem", "words"),
+    [
+        ({**VERSIONS, "torch": "2.9"}, None, "has torch 2.9"),
+        (VERSIONS, DeviceError("This machine has 2 GPUs; process 3 on it has none."), "process 3 on it has none."),
+    ],
+)
+def test_another_version_or_a_missing_device_is_named_on_all_ranks(
+    versions: Versions, problem: TweetgenError | None, words: str
+) -> None:
+    for outcome in joined(HashStore(), [place(rank) for rank in range(3)], versions, problem):
         assert isinstance(error := outcome.exception(), DistributedError)
         assert error.message.startswith("Rank 2 on ")
-        assert "has torch 2.9" in error.message
+        assert words in error.message
 
 
-def test_a_store_that_nobody_serves_is_an_error_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MASTER_ADDR", "localhost")
-    monkeypatch.setenv("MASTER_PORT", "1")  # privileged: nobody listens
-    with pytest.raises(DistributedError, match="did not find each other within 1 s"):
-        connect(place(1, timeout_seconds=1.0))
-
-
-def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import socket
-
+@pytest.mark.parametrize(
+    ("rank", "words"), [(1, "did not find each other within 1 s"), (0, "is in use by another program")]
+)
+def test_a_store_that_nobody_serves_and_a_port_in_use_are_errors(
+    monkeypatch: pytest.MonkeyPatch, rank: int, words: str
+) -> None:
     with socket.create_server(("localhost", 0)) as taken:
+        port = 1 if rank else taken.getsockname()[1]  # 1 is privileged: nobody listens
         monkeypatch.setenv("MASTER_ADDR", "localhost")
-        monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
-        with pytest.raises(PortInUseError, match="is in use by another program"):
-            connect(place(0, timeout_seconds=1.0))
+        monkeypatch.setenv("MASTER_PORT", str(port))
+        with pytest.raises(DistributedError, match=words):
+            connect(place(rank, timeout_seconds=1.0))

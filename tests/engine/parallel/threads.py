@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 from torch._C._distributed_c10d import HashStore, ProcessGroupGloo, Store
 
@@ -42,7 +43,6 @@ def on_ranks(
     work: Callable[[Ranks], _Result],
     world_size: int = 2,
     timeout_seconds: float = TIMEOUT_SECONDS,
-    restart_count: int = 0,
 ) -> list[Future[_Result]]:
     """Run `work` on each of several ranks at the same time; return what became of it, by rank."""
     store = HashStore()
@@ -53,10 +53,9 @@ def on_ranks(
             world_size=world_size,
             local_rank=rank,
             local_world_size=world_size,
-            restart_count=restart_count,
             timeout_seconds=timeout_seconds,
         )
-        ranks = Ranks(place, store, 1, GlooGroup)
+        ranks = Ranks(place, torch.device("cpu"), store, 1, GlooGroup)
         try:
             return work(ranks)
         finally:

@@ -17,51 +17,46 @@ from tests import hostile
 from tests.fakes import run_started, text_completed, tweet_read, tweet_sampled
 from tests.strategies import hostile_text
 
-TEXTS = [text.encode("utf-8", "ignore").decode() for text in [hostile.ALL_AT_ONCE, *hostile.TEXTS.values()]]
+TEXTS = [
+    *(text.encode("utf-8", "ignore").decode() for text in [hostile.ALL_AT_ONCE, *hostile.TEXTS.values()]),
+    *("a\u0301" * 3, "e" + "\u0301" * 40, "\u0301"),
+]
+NOW: dict[str, Any] = {"step": 1, "elapsed_seconds": 1.0}
 EMITTED = (
     run_started(
         run="R", corpus="R", device="R", resumed_from="R", sampling=SamplingConfig(prime="R", max_length=10_000)
     ),
     tweet_sampled("R", prime="R"),
     e.LadderSampled(
-        step=1,
-        elapsed_seconds=1.0,
+        **NOW,
         prime="R",
         seed=1,
         rungs=(e.LadderTweet(temperature=1.0, text="R", reached_eos=True, bits_per_char=1.0, novelty="new"),),
     ),
     text_completed("R"),
     tweet_read("R"),
-    e.Warned(step=1, elapsed_seconds=1.0, message="R"),
-    e.CheckpointSaved(step=1, elapsed_seconds=1.0, name="R", path="R", bits_per_char=None),
-    e.CommandRefused(step=1, elapsed_seconds=1.0, command="R", title="R", detail="R", hint="R"),
-    e.RunFailed(step=1, elapsed_seconds=1.0, title="R", detail="R", hint="R"),
+    e.Warned(**NOW, message="R"),
+    e.CheckpointSaved(**NOW, name="R", path="R", bits_per_char=None, weights_step=1),
+    e.CommandRefused(**NOW, command="R", title="R", detail="R", hint="R"),
+    e.RunFailed(**NOW, title="R", detail="R", hint="R"),
 )
 """Events with an R in place of any text."""
 
 
 def strings_in(value: Any) -> list[str]:
     """Return all strings of an event, however nested."""
-    if isinstance(value, str):
-        return [value]
+    if is_dataclass(value):
+        value = tuple(getattr(value, each.name) for each in fields(value))
     if isinstance(value, tuple):
         return [text for each in value for text in strings_in(each)]
-    return (
-        [text for each in fields(value) for text in strings_in(getattr(value, each.name))]
-        if is_dataclass(value)
-        else []
-    )
+    return [value] if isinstance(value, str) else []
 
 
-def with_text(event: e.Event, text: str) -> str:
-    """Return the JSON form of an event with `text` in place of each R."""
-    return e.to_json(event).replace('"R"', json.dumps(text))
-
-
+@pytest.mark.parametrize("is_ascii", [True, False])
 @pytest.mark.parametrize("event", EMITTED, ids=lambda event: type(event).__name__)
-def test_all_text_of_a_decoded_event_is_harmless(event: e.Event) -> None:
+def test_all_text_of_a_decoded_event_is_harmless(event: e.Event, *, is_ascii: bool) -> None:
     for text in TEXTS:
-        line = with_text(event, text)
+        line = e.to_json(event).replace('"R"', json.dumps(text, ensure_ascii=is_ascii))
         found = e.from_json(line)
         assert e.from_json(line.encode()) == found
         for string in strings_in(found):
@@ -74,9 +69,8 @@ def test_all_text_of_a_decoded_event_is_harmless(event: e.Event) -> None:
 
 def test_too_deeply_nested_json_is_refused() -> None:
     for depth in (200, 600, 900, 100_000):
-        nested = "[" * depth + '"é"' + "]" * depth
         with pytest.raises(DecodeError):
-            e.from_json(with_text(EMITTED[0], "x").replace('"x"', nested))
+            e.from_json(e.to_json(EMITTED[0]).replace('"R"', "[" * depth + '"é"' + "]" * depth))
 
 
 @given(text=hostile_text())

@@ -79,25 +79,26 @@ CASES = {
 
 
 @given(**CASES)
-def test_the_choice_is_that_of_a_loop_over_the_drafts_whatever_the_batch_size(
+def test_the_choice_is_that_of_a_loop_over_the_drafts_whatever_the_batches_of_which_about_half_is_used(
     sampling: SamplingConfig, seeds: list[int], max_drafts: int, batch_size: int
 ) -> None:
-    found = chosen(sampling, seeds, max_drafts, batch_size)
+    batches: list[int] = []
 
-    expected = [one_by_one(sampling, seed, max_drafts) for seed in seeds]
-    assert [(each.draft, each.num_drafts) for each in found] == [(draft, number) for draft, number, _ in expected]
+    def counted(batch: Sequence[int]) -> list[SampledTweet]:
+        batches.append(len(batch))
+        return sample(batch)
+
+    found = list(draft_tweets(counted, TweetFilter(sampling, copied_share), seeds, max_drafts, batch_size))
+
+    assert all(1 <= size <= batch_size for size in batches)
+    assert sum(batches) <= sum(max(2 * each.num_drafts, each.num_drafts + sampling.best_of) for each in found)
     assert [each.seed for each in found] == seeds
-
-
-@given(**CASES)
-def test_the_counts_add_up_and_only_a_tweet_without_a_draft_that_passed_has_reasons_against_it(
-    sampling: SamplingConfig, seeds: list[int], max_drafts: int, batch_size: int
-) -> None:
-    for each, seed in zip(chosen(sampling, seeds, max_drafts, batch_size), seeds, strict=True):
-        _, _, num_passed = one_by_one(sampling, seed, max_drafts)
-        reasons = [reason for reason, _ in each.refused]
+    for each in found:
+        draft, num_drafts, num_passed = one_by_one(sampling, each.seed, max_drafts)
+        assert (each.draft, each.num_drafts) == (draft, num_drafts)
         assert each.num_drafts - sum(count for _, count in each.refused) == num_passed
         assert (each.unmet == ()) == (num_passed > 0)
+        reasons = [reason for reason, _ in each.refused]
         assert reasons == sorted(reasons, key=get_args(RefusalReason).index)
         assert all(count > 0 for _, count in each.refused)
         assert num_passed > 0 or each.num_drafts == max_drafts
@@ -118,22 +119,6 @@ def test_every_tweet_without_reasons_passes_each_setting_of_the_filter(
         assert each.draft.reached_eos
 
 
-@given(**CASES)
-def test_no_batch_is_too_large_and_at_most_about_half_of_the_drafts_are_sampled_in_vain(
-    sampling: SamplingConfig, seeds: list[int], max_drafts: int, batch_size: int
-) -> None:
-    batches: list[int] = []
-
-    def counted(batch: Sequence[int]) -> list[SampledTweet]:
-        batches.append(len(batch))
-        return sample(batch)
-
-    found = list(draft_tweets(counted, TweetFilter(sampling, copied_share), seeds, max_drafts, batch_size))
-
-    assert all(1 <= size <= batch_size for size in batches)
-    assert sum(batches) <= sum(max(2 * each.num_drafts, each.num_drafts + sampling.best_of) for each in found)
-
-
 @given(seeds=st.lists(st.integers(0, 2**62), max_size=20), batch_size=st.integers(1, 8))
 def test_without_a_filter_a_tweet_is_the_draft_of_its_own_seed(seeds: list[int], batch_size: int) -> None:
     found = chosen(SamplingConfig(min_p=0.1, temperature_last=True), seeds, 100, batch_size)
@@ -145,32 +130,20 @@ def test_without_a_filter_a_tweet_is_the_draft_of_its_own_seed(seeds: list[int],
 
 
 def test_where_no_draft_passes_the_one_with_the_fewest_reasons_then_the_fewest_bits_is_chosen() -> None:
-    sampling = SamplingConfig(must_contain="zebra", min_length=10, avoid=("tea",))
+    sampling = SamplingConfig(only_new=True, must_contain="zebra", min_length=10, avoid=("sun",))
+    reasons = TweetFilter(sampling, copied_share).reasons
 
     [each] = chosen(sampling, [3], 200, 64)
 
     drafts = [draft_of(derived_seed(3, _DRAFT, number) if number else 3) for number in range(200)]
-    only_that = [draft for draft in drafts if TweetFilter(sampling, None).reasons(draft) == ("required text missing",)]
+    only_that = [draft for draft in drafts if reasons(draft) == ("required text missing",)]
     assert each.unmet == ("required text missing",)
     assert each.draft.bits_per_char == min(draft.bits_per_char for draft in only_that)
-    assert each.num_drafts == sum(count for _, count in each.refused) == 200
-
-
-def test_a_draft_counts_under_its_first_reason() -> None:
-    sampling = SamplingConfig(only_new=True, avoid=("sun",), min_length=139)
-
-    [each] = chosen(sampling, [0], 100, 32)
-
-    reasons = TweetFilter(sampling, copied_share).reasons
-    drafts = [draft_of(derived_seed(0, _DRAFT, number) if number else 0) for number in range(100)]
-    assert Counter(dict(each.refused)) == Counter(reasons(draft)[0] for draft in drafts)
+    assert each.num_drafts == 200
+    assert Counter(dict(each.refused)) == Counter(reasons(draft)[0] for draft in drafts)  # under its first reason
     assert len(each.refused) == 4
-
-
-def test_greedy_sampling_takes_one_draft_as_all_are_the_same() -> None:
-    [each] = chosen(SamplingConfig(temperature=0.0, must_contain="zebra"), [1], 1000, 256)
-
-    assert (each.num_drafts, each.unmet[0]) == (1, "required text missing")
+    [greedy] = chosen(replace(sampling, temperature=0.0), [1], 1000, 256)  # all drafts are the same
+    assert (greedy.num_drafts, greedy.unmet[-1]) == (1, "required text missing")
 
 
 def test_tweets_are_returned_as_soon_as_they_are_decided() -> None:
@@ -185,15 +158,6 @@ def test_tweets_are_returned_as_soon_as_they_are_decided() -> None:
 
     assert next(found).seed == 0
     assert rows == list(range(16))
-
-
-def test_the_filter_judges_the_text_that_is_shown() -> None:
-    """Blanks at the ends and in sequence are not printed."""
-    tweet_filter = TweetFilter(SamplingConfig(min_length=5), None)
-    draft = replace(draft_of(0), text=" a   b ", reached_eos=True)
-
-    assert tweet_filter.reasons(draft) == ("too short",)
-    assert tweet_filter.reasons(replace(draft, text="a b c")) == ()
 
 
 @pytest.mark.parametrize(("max_length", "largest"), [(140, 256), (4000, 250), (100_000, 10)])

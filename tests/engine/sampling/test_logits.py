@@ -64,20 +64,18 @@ def test_probabilities_sum_to_one_and_are_zero_for_special_symbols(
 
 
 @given(values=logits(), temperature=st.floats(0.3, 5))
-def test_without_truncation_it_is_the_softmax_at_that_temperature(values: list[float], temperature: float) -> None:
+def test_without_truncation_it_is_the_softmax_at_that_temperature_in_any_order_and_greedy_at_0(
+    values: list[float], temperature: float
+) -> None:
     result = probabilities(values, temperature)
-
-    assert np.allclose(result, softmax(values, temperature), atol=1e-5)
-
-
-@given(values=logits())
-def test_temperature_zero_is_greedy(values: list[float]) -> None:
     [allowed] = row(values)
     allowed[list(NEVER_SAMPLED)] = -math.inf
 
-    result = probabilities(values, 0.0)
-
-    assert result.tolist() == np.eye(len(values))[allowed.argmax()].tolist()
+    assert np.allclose(result, softmax(values, temperature), atol=1e-5)
+    assert result.tolist() == probabilities(values, temperature, temperature_last=True).tolist()
+    for is_last in (False, True):
+        greedy = probabilities(values, 0.0, temperature_last=is_last)
+        assert greedy.tolist() == np.eye(len(values))[allowed.argmax()].tolist()
 
 
 @given(values=logits(), top_k=st.integers(1, 30))
@@ -122,6 +120,9 @@ def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
     assert np.count_nonzero(probabilities(values, top_p=0.5)) == 2
     # min-p is relative to the most likely, after top-p
     assert np.count_nonzero(probabilities(values, top_p=0.75, min_p=0.7)) == 2
+    # and to a high temperature, unless that comes last
+    assert np.count_nonzero(probabilities(values, 4.0, min_p=0.6)) == 4
+    assert np.count_nonzero(probabilities(values, 4.0, min_p=0.6, temperature_last=True)) == 2
 
 
 @given(values=logits(), temperature=st.floats(1, 5), min_p=st.floats(0.001, 0.999))
@@ -135,21 +136,6 @@ def test_with_the_temperature_last_min_p_keeps_exactly_what_it_keeps_at_temperat
     assert ((last > 0) == (plain > 0)).all()
     at_temperature = softmax(values, temperature) * (plain > 0)
     assert np.allclose(last, at_temperature / at_temperature.sum(), atol=1e-5)
-
-
-@given(values=logits(), temperature=st.just(0.0) | st.floats(0.05, 5))
-def test_without_truncation_the_order_makes_no_difference(values: list[float], temperature: float) -> None:
-    first, last = (probabilities(values, temperature, temperature_last=is_last) for is_last in (False, True))
-
-    assert first.tolist() == last.tolist()
-
-
-def test_min_p_before_a_high_temperature_excludes_what_it_would_let_in_after_it() -> None:
-    chances = [0.9, 0.05, 0.03, 0.02]
-    values = [0.0, 0.0, -math.inf, 0.0, *map(math.log, chances)]
-
-    assert np.count_nonzero(probabilities(values, 4.0, min_p=0.1)) == 4
-    assert np.count_nonzero(probabilities(values, 4.0, min_p=0.1, temperature_last=True)) == 1
 
 
 @pytest.mark.parametrize("factor", [1.0, 3.0])

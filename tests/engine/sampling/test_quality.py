@@ -43,16 +43,11 @@ def compared(texts: Sequence[str], held_out: Sequence[str] = ("a b",)) -> Compar
     return compare([sampled(text) for text in texts], FlatTweets.from_texts(held_out), corpus_of(TRAIN))
 
 
-def test_known_words_are_those_of_the_training_tweets_without_case_names_and_punctuation() -> None:
+def test_known_words_distinct_trigrams_and_copies_are_shares_of_what_was_written() -> None:
+    # without case, names and punctuation
     assert compared(["@bob MUM, loved the cake!"]).written.known_word_share == pytest.approx(3 / 4)
-
-
-def test_distinct_3_counts_within_tweets_and_over_all_of_them() -> None:
     # abc bca cab abc | abc: three different ones of five; none crosses from one tweet to the next
     assert compared(["abcabc", "abc", "ab", ""]).written.distinct_3 == pytest.approx(3 / 5)
-
-
-def test_copies_and_near_copies_are_distinguished() -> None:
     new, copy, near = "a fox sang", "Mum made a cake!!", "we love the rain and the long walk home, then tea"
     quality = compared([new, copy, near, new]).written
     assert (quality.copy_share, quality.near_copy_share) == (0.25, 0.25)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.compute.cpu import single_row
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS
@@ -23,7 +22,7 @@ from engine.model.vocab import UNK
 from engine.sampling.logits import Floats, Ids
 from engine.sampling.stepper import CharStepper, RecordedStepper
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, set_contexts, some_contexts
-from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
+from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations
 
 VOCAB_SIZE = 11
 EVERY_TEXT = np.array(list(product(range(1, VOCAB_SIZE), repeat=3)))
@@ -156,20 +155,6 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAll
     assert not allocator.is_sound
 
 
-class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
-    """Records the schema of each operation; the results of one that allocates no memory alias its arguments."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        self.schemas: list[Any] = []
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        self.schemas.append(func._schema)
-        return func(*args, **(kwargs or {}))
-
-
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7)
     stepper = RecordedStepper(
@@ -177,14 +162,17 @@ def test_a_step_of_a_single_row_allocates_no_memory() -> None:
     )
     token_ids = torch.tensor([4])
     stepper._compute_and_copy(token_ids)
-    with Operations() as recorded:
+    with Operations() as recorded:  # the results of one that allocates no memory alias its arguments
         stepper._compute_and_copy(token_ids)
     assert len(recorded.schemas) > 10
     assert [schema.name for schema in recorded.schemas if not any(each.alias_info for each in schema.returns)] == []
 
 
-@pytest.mark.parametrize("hidden_size", [361, 363])
-def test_large_weights_give_the_same_on_one_thread_and_on_two(hidden_size: int) -> None:
+@pytest.mark.parametrize("hidden_size", [5, 18])
+def test_large_weights_give_the_same_on_one_thread_and_on_two(
+    monkeypatch: pytest.MonkeyPatch, hidden_size: int
+) -> None:
+    monkeypatch.setattr(single_row, "_THREADED_BYTES", 4 * 3 * 18 * 18)
     model = make_model(num_layers=2, embedding_size=5, hidden_size=hidden_size, seed=10)
     steppers = []
     for num_threads in (1, 2):
@@ -193,7 +181,7 @@ def test_large_weights_give_the_same_on_one_thread_and_on_two(hidden_size: int) 
             SingleRowStepper(InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)], new_window())
         )
     is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
-    assert is_threaded == [[False] * 2, [hidden_size == 363] * 2]
+    assert is_threaded == [[False] * 2, [hidden_size == 18] * 2]
 
     for token_id in (4, 5, 6):
         one, two = (stepper.step(np.array([token_id])) for stepper in steppers)

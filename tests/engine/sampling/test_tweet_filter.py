@@ -33,57 +33,40 @@ def avoids(word: str, text: str) -> bool:
     return refuses(SamplingConfig(avoid=(word,)), text)
 
 
-@pytest.mark.parametrize(
-    ("word", "text"),
-    [
-        ("monday", "Oh no, MONDAY!"),
-        ("art", "art"),
-        ("art", "party art_2 art."),
-        ("art", "art's"),
-        ("art", "hello @art"),
-        ("art", "#Art is life"),
-        ("@art", "hello @art"),
-        ("#art", "(#art)"),
-        ("good morning", "well, good morning all"),
-        ("good morning", "good↵morning"),
-        ("don't", "I don't"),
-        ("straße", "in der STRASSE"),
-        (unicodedata.normalize("NFD", "café"), "un café"),
-        ("café", unicodedata.normalize("NFD", "un café")),
-        ("東京", "私は東京都に行く"),
-        ("ไทย", "ประเทศไทยสวย"),
-        ("❤", "love ❤\ufe0f you"),
-        ("❤\ufe0f", "love ❤ you"),
-        ("😀", "ha😀ha"),
-        (":)", "hi :)"),
-        ("https://", "see https://example.org"),
-    ],
-)
-def test_an_avoided_word_is_found(word: str, text: str) -> None:
-    assert avoids(word, text)
+FOUND = {
+    "monday": ["Oh no, MONDAY!"],
+    "art": ["art", "party art_2 art.", "art's", "hello @art", "#Art is life"],
+    "@art": ["hello @art"],
+    "#art": ["(#art)"],
+    "good morning": ["well, good morning all", "good↵morning"],
+    "don't": ["I don't"],
+    "straße": ["in der STRASSE"],
+    "café": ["un café", unicodedata.normalize("NFD", "un café")],
+    unicodedata.normalize("NFD", "café"): ["un café"],
+    "東京": ["私は東京都に行く"],
+    "ไทย": ["ประเทศไทยสวย"],
+    "❤": ["love ❤\ufe0f you"],
+    "❤\ufe0f": ["love ❤ you"],
+    "😀": ["ha😀ha"],
+    ":)": ["hi :)"],
+    "https://": ["see https://example.org"],
+}
+NOT_FOUND = {
+    "art": ["party", "art_2 arts smart", "2art"],
+    "@art": ["art #art", "@arthur"],
+    "good morning": ["good, morning", "good mornings"],
+    "cafe": ["café", unicodedata.normalize("NFD", "café")],
+    "caf": ["café"],
+    "क": ["कि"],
+    "می": ["می\u200cخواهم"],
+    "👩": ["👩\u200d🚀"],
+    "ё": ["ёж"],
+}
 
 
-@pytest.mark.parametrize(
-    ("word", "text"),
-    [
-        ("art", "party"),
-        ("art", "art_2 arts smart"),
-        ("art", "2art"),
-        ("@art", "art #art"),
-        ("@art", "@arthur"),
-        ("good morning", "good, morning"),
-        ("good morning", "good mornings"),
-        ("cafe", "café"),
-        ("caf", "café"),
-        ("cafe", unicodedata.normalize("NFD", "café")),
-        ("क", "कि"),
-        ("می", "می\u200cخواهم"),
-        ("👩", "👩\u200d🚀"),
-        ("ё", "ёж"),
-    ],
-)
-def test_a_part_of_a_word_or_another_word_is_not_avoided(word: str, text: str) -> None:
-    assert not avoids(word, text)
+def test_a_word_is_avoided_in_any_case_and_form_but_neither_a_part_of_one_nor_another_word() -> None:
+    assert [(word, text) for word, texts in FOUND.items() for text in texts if not avoids(word, text)] == []
+    assert [(word, text) for word, texts in NOT_FOUND.items() for text in texts if avoids(word, text)] == []
 
 
 @given(before=tweets(20), word=st.text("abcXYZéñ", min_size=1, max_size=6), after=tweets(20))
@@ -106,21 +89,15 @@ def test_required_text_is_found_in_any_case_also_within_words(required: str, tex
     assert refuses(SamplingConfig(must_contain=required + "x"), text)
 
 
-def test_a_draft_can_have_every_reason_but_one_kind_of_copy() -> None:
+def test_a_draft_can_have_every_reason_but_one_kind_of_copy_as_it_is_shown_and_only_of_a_filter() -> None:
     sampling = SamplingConfig(only_new=True, avoid=("a",), must_contain="b", min_length=9)
     reasons: tuple[RefusalReason, ...] = ("avoided word", "required text missing", "too short", "unfinished")
+    bad = draft("  a    c  ", reached_eos=False)  # blanks at the ends and in sequence are not shown
 
-    for share, kind in ((1.0, "copy"), (0.5, "near-copy")):
-        found = TweetFilter(sampling, lambda _, share=share: share).reasons(draft("a", reached_eos=False))  # type: ignore[misc] # a default binds the loop's value
-        assert found == (kind, *reasons)
-    assert TweetFilter(sampling, lambda _: 0.49).reasons(draft("a", reached_eos=False)) == reasons
-
-
-def test_an_unfinished_draft_is_refused_only_by_a_filter() -> None:
-    unfinished = draft("good morn", reached_eos=False)
-
-    assert TweetFilter(SamplingConfig(), None).reasons(unfinished) == ()
-    assert TweetFilter(SamplingConfig(best_of=2), None).reasons(unfinished) == ("unfinished",)
+    for share, kind in {1.0: ("copy",), 0.5: ("near-copy",), 0.49: ()}.items():
+        assert TweetFilter(sampling, lambda _, share=share: share).reasons(bad) == (*kind, *reasons)  # type: ignore[misc] # a default binds the loop's value
+    assert TweetFilter(SamplingConfig(), None).reasons(bad) == ()
+    assert TweetFilter(SamplingConfig(best_of=2), None).reasons(bad) == ("unfinished",)
 
 
 def test_copies_are_found_by_the_index_of_the_training_tweets() -> None:
@@ -140,10 +117,9 @@ def test_copies_are_found_by_the_index_of_the_training_tweets() -> None:
 )
 def test_a_prime_with_an_avoided_word_is_an_error_as_every_tweet_would_have_it(prime: str, word: str) -> None:
     sampling = SamplingConfig(prime=prime, avoid=("other", word))
-    with pytest.raises(ConfigError, match=f"prime must be without the avoided word “{word}”"):
-        sampling.require_satisfiable()
-    with pytest.raises(ConfigError):
-        sampling.require_for_run()
+    for require in (sampling.require_satisfiable, sampling.require_for_run):
+        with pytest.raises(ConfigError, match=f"prime must be without the avoided word “{word}”"):
+            require()
     assert all(avoids(word, f"{prime}{end}") for end in ("", "s", "\u0301"))
 
 
@@ -153,22 +129,19 @@ def test_a_prime_that_can_go_on_without_the_avoided_word_is_allowed(prime: str, 
     assert not avoids(word, f"{prime}s")
 
 
-@pytest.mark.parametrize("required", ["art", "#Art", "the art of"])
-def test_a_required_text_with_an_avoided_word_is_an_error(required: str) -> None:
-    with pytest.raises(ConfigError, match="must_contain must be without the avoided word “art”"):
-        SamplingConfig(must_contain=required, avoid=("art",)).require_satisfiable()
+def test_a_required_text_with_an_avoided_word_is_an_error() -> None:
+    for required in ("art", "#Art", "the art of"):
+        with pytest.raises(ConfigError, match="must_contain must be without the avoided word “art”"):
+            SamplingConfig(must_contain=required, avoid=("art",)).require_satisfiable()
     SamplingConfig(must_contain="part", avoid=("art",)).require_satisfiable()
 
 
-@pytest.mark.parametrize(
-    ("chars", "required"),
-    [("sé", "SÉ"), ("sß", "Ssẞ"), ("se\u0301", "sé"), ("❤", "❤\ufe0f"), ("s↵", "s s"), ("S", "s"), ("", "")],
-)
-def test_a_required_text_that_the_vocabulary_can_write_in_any_case_is_allowed(chars: str, required: str) -> None:
-    require_samplable(SamplingConfig(must_contain=required), Vocab(chars))
-
-
-@pytest.mark.parametrize(("chars", "required"), [("se", "sé"), ("abc", "abcd"), ("abc", "a b"), ("하ㄴ", "한")])
-def test_a_required_text_with_characters_that_the_vocabulary_lacks_is_an_error(chars: str, required: str) -> None:
-    with pytest.raises(VocabError, match=f"No tweet can contain “{required}”: the vocabulary lacks"):
+def test_a_required_text_that_the_vocabulary_can_not_write_in_any_case_is_an_error() -> None:
+    for chars, required in (
+        *(("sé", "SÉ"), ("sß", "Ssẞ"), ("se\u0301", "sé"), ("❤", "❤\ufe0f")),
+        *(("s↵", "s s"), ("S", "s"), ("", "")),
+    ):
         require_samplable(SamplingConfig(must_contain=required), Vocab(chars))
+    for chars, required in (("se", "sé"), ("abc", "abcd"), ("abc", "a b"), ("하ㄴ", "한")):
+        with pytest.raises(VocabError, match=f"No tweet can contain “{required}”: the vocabulary lacks"):
+            require_samplable(SamplingConfig(must_contain=required), Vocab(chars))

@@ -8,13 +8,12 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from engine.protocol import events as e
-from engine.protocol.events import Event
 
 MAX_CHARS = 4000
 JOINERS = "\u200c\u200d"
 
 
-def assert_valid_stream(emitted: Sequence[Event]) -> None:
+def assert_valid_stream(emitted: Sequence[e.Event]) -> None:
     """Check a whole stream, from its first event to its last."""
     _begins_and_ends_as_it_should(emitted)
     _steps_go_on_without_gap(emitted)
@@ -28,7 +27,7 @@ def assert_valid_stream(emitted: Sequence[Event]) -> None:
         assert e.from_json(e.to_json(event)) == event
 
 
-def _begins_and_ends_as_it_should(emitted: Sequence[Event]) -> None:
+def _begins_and_ends_as_it_should(emitted: Sequence[e.Event]) -> None:
     is_last = [isinstance(event, e.RunFinished | e.RunFailed) for event in emitted]
     assert is_last == [False] * (len(emitted) - 1) + [True]
     is_first = [isinstance(event, e.RunStarted) for event in emitted]
@@ -37,7 +36,7 @@ def _begins_and_ends_as_it_should(emitted: Sequence[Event]) -> None:
     )
 
 
-def _steps_go_on_without_gap(emitted: Sequence[Event]) -> None:
+def _steps_go_on_without_gap(emitted: Sequence[e.Event]) -> None:
     step, seconds = emitted[0].step, emitted[0].elapsed_seconds
     for event in emitted:
         assert event.elapsed_seconds >= seconds, event
@@ -55,7 +54,7 @@ def _steps_go_on_without_gap(emitted: Sequence[Event]) -> None:
         step = event.step
 
 
-def _nothing_is_learned_in_a_pause(emitted: Sequence[Event]) -> None:
+def _nothing_is_learned_in_a_pause(emitted: Sequence[e.Event]) -> None:
     paused: e.Paused | None = None
     for event in emitted:
         match event:
@@ -70,7 +69,7 @@ def _nothing_is_learned_in_a_pause(emitted: Sequence[Event]) -> None:
         assert paused is None or event.elapsed_seconds == paused.elapsed_seconds, event
 
 
-def _is_harmless(text: str, event: Event) -> None:
+def _is_harmless(text: str, event: e.Event) -> None:
     assert len(text) <= MAX_CHARS, event
     for char in text:
         category = unicodedata.category(char)

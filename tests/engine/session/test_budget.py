@@ -12,8 +12,6 @@ from engine.config.run import RunConfig, TrainingConfig
 from engine.errors import ConfigError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session.state import require_unspent_budget
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine.helpers import (
@@ -24,6 +22,7 @@ from tests.engine.helpers import (
     losses,
     of_type,
     only,
+    rates,
     resume_config,
     run_session,
     tiny_config,
@@ -32,14 +31,13 @@ from tests.engine.helpers import (
 from tests.engine.session.ranks.shared_runs import run_shared
 from tests.engine.session.saved_runs import tensors_of
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.engine.session.test_finish import rates
 
 
-def run_extended(config: RunConfig, sent: list[Command], **options: Any) -> list[Event]:
+def run_extended(config: RunConfig, sent: list[c.Command], **options: Any) -> list[e.Event]:
     """Run a session that pauses at its end, send these commands at its first end, and stop it at its second."""
-    ends = iter((sent, list[Command]([c.Stop()])))
+    ends = iter((sent, list[c.Command]([c.Stop()])))
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         return next(ends) if isinstance(event, e.Warned) and event.kind == "finished" else []
 
     return run_session(config, on_event=on_event, pauses_at_end=True, **options)
@@ -90,7 +88,7 @@ def test_a_run_extended_while_it_trains_equals_one_that_had_the_budget_from_the_
 
 
 def test_a_smaller_budget_ends_the_run_earlier_and_a_used_up_one_is_refused(corpus: Path) -> None:
-    script: dict[int, list[Command]] = {5: [c.SetBudget(max_steps=5), c.SetBudget(max_steps=8)]}
+    script: dict[int, list[c.Command]] = {5: [c.SetBudget(max_steps=5), c.SetBudget(max_steps=8)]}
 
     emitted = run_session(tiny_config(corpus, max_steps=12), script)
 
@@ -116,7 +114,7 @@ def test_a_budget_replaces_a_planned_finish_and_one_that_is_over(corpus: Path) -
     planned = run_session(
         tiny_config(corpus, run_name="planned", max_steps=10**6), {30: [c.Finish()], 35: [c.SetBudget(max_steps=60)]}
     )
-    script: dict[int, list[Command]] = {5: [c.Finish()]}
+    script: dict[int, list[c.Command]] = {5: [c.Finish()]}
     over = run_extended(tiny_config(corpus, max_steps=10**6), [c.SetBudget(max_steps=30), c.Resume()], script=script)
 
     assert only(planned, e.RunFinished).step == 60
@@ -126,7 +124,7 @@ def test_a_budget_replaces_a_planned_finish_and_one_that_is_over(corpus: Path) -
 
 
 def test_a_finish_after_the_end_anneals_the_rate_over_the_steps_that_a_larger_budget_allows(corpus: Path) -> None:
-    sent: list[Command] = [c.SetBudget(max_steps=26), c.Finish(), c.Resume()]
+    sent: list[c.Command] = [c.SetBudget(max_steps=26), c.Finish(), c.Resume()]
 
     emitted = run_extended(tiny_config(corpus, max_steps=6), sent)
 
@@ -148,11 +146,11 @@ def test_the_rate_of_an_extended_cosine_run_rises_to_its_place_on_the_longer_sch
 
 
 def test_an_extended_run_that_is_stopped_and_resumed_equals_one_that_was_not_bit_for_bit(tmp_path: Path) -> None:
-    def run(folder: str, *, has_stop: bool) -> tuple[list[Event], dict[str, Any]]:
+    def run(folder: str, *, has_stop: bool) -> tuple[list[e.Event], dict[str, Any]]:
         with home_at(tmp_path / folder):
             (tmp_path / folder).mkdir(exist_ok=True)
             config = tiny_config(write_corpus(tmp_path / folder), schedule="cosine", max_steps=10, dropout=0.2)
-            script: dict[int, list[Command]] = {6: [c.SetBudget(max_steps=24)]}
+            script: dict[int, list[c.Command]] = {6: [c.SetBudget(max_steps=24)]}
             emitted = run_session(config, script | ({12: [c.Stop()]} if has_stop else {}))
             emitted += run_session(resume_config()) if has_stop else []
             return emitted, tensors_of("tiny")

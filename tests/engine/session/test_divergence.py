@@ -19,8 +19,6 @@ from engine.compute.gpu import train_step as device_step
 from engine.errors import exit_code_for
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session import divergence
 from engine.session.divergence import MAX_RELOADS
 from engine.session.state import SKIPPED_IN_A_ROW
@@ -59,12 +57,12 @@ def among(*numbers: int) -> Callable[[int], bool]:
     return lambda number: number in numbers
 
 
-def summaries(emitted: Iterable[Event]) -> list[e.Warned]:
+def summaries(emitted: Iterable[e.Event]) -> list[e.Warned]:
     """Return the warnings of rollbacks, not those of single steps."""
     return [event for event in of_type(emitted, e.Warned) if "in a row" in event.message]
 
 
-def save_at(step: int) -> dict[int, list[Command]]:
+def save_at(step: int) -> dict[int, list[c.Command]]:
     return {step: [c.SaveLatest()]}
 
 
@@ -107,7 +105,7 @@ def test_half_the_rate_is_half_of_the_reloaded_checkpoints(corpus: Path, monkeyp
 
 
 def test_a_run_that_has_reloaded_resumes_bit_for_bit(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(name: str, script: Script) -> list[Event]:
+    def run(name: str, script: Script) -> list[e.Event]:
         with monkeypatch.context() as patch:
             poison(patch, among(7, 8, 9))
             return run_session(
@@ -151,7 +149,7 @@ def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeyp
     """12 good steps and 3 bad ones, `latest` saved every 5: each rollback is to a later step."""
     monkeypatch.setattr(divergence, "CLEAR_STEPS", 5)
     poison(monkeypatch, lambda number: number % 15 >= 12)
-    script: dict[int, list[Command]] = {step: [c.SaveLatest()] for step in range(0, 200, 5)}
+    script: dict[int, list[c.Command]] = {step: [c.SaveLatest()] for step in range(0, 200, 5)}
 
     emitted = run_session(tiny_config(corpus, max_steps=180), script)
 
@@ -166,7 +164,7 @@ def test_without_a_readable_latest_the_run_continues_with_its_weights(
 ) -> None:
     poison(monkeypatch, among(7, 8, 9))
 
-    def damage(event: Event) -> Iterable[Command]:
+    def damage(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.StepsFinished) and event.step == 6:
             find_run("tiny").checkpoint_path("latest").write_bytes(b"nothing")
         return ()
@@ -221,7 +219,7 @@ def test_autosave_waits_while_steps_are_skipped(corpus: Path, monkeypatch: pytes
     poison(monkeypatch, among(4, 5))
     clock = FakeClock()
 
-    def seven_seconds_a_step(event: Event) -> Iterable[Command]:
+    def seven_seconds_a_step(event: e.Event) -> Iterable[c.Command]:
         clock.advance(7.0 if isinstance(event, e.StepsFinished | e.Warned) else 0.0)
         return ()
 
@@ -240,7 +238,7 @@ def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: 
             self.flat.weights[0] = math.inf
 
     monkeypatch.setattr(FusedAdamW, "step", overflow)
-    script: dict[int, list[Command]] = {6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}
+    script: dict[int, list[c.Command]] = {6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}
 
     emitted = run_session(tiny_config(corpus), {**save_at(4), **script})
 

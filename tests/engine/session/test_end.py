@@ -13,8 +13,6 @@ from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.protocol.stage import Stage
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
@@ -32,11 +30,11 @@ from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
 
 
-def run_paused_at_end(config: RunConfig, sent: list[Command]) -> list[Event]:
+def run_paused_at_end(config: RunConfig, sent: list[c.Command]) -> list[e.Event]:
     """Run a session that pauses at its end, send these commands then, and stop it once they are answered."""
     left = len(sent)
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         nonlocal left
         match event:
             case e.Warned(kind="finished"):
@@ -52,8 +50,10 @@ def run_paused_at_end(config: RunConfig, sent: list[Command]) -> list[Event]:
 # The budget is used up ------------------------------------------------------------------------------------------------
 
 
-def test_a_run_paused_at_its_end_still_samples_and_saves(corpus: Path) -> None:
-    sent: list[Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
+def test_a_run_paused_at_its_end_still_samples_and_saves_and_a_stop_ends_it_for_the_reason_of_its_end(
+    corpus: Path,
+) -> None:
+    sent: list[c.Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
 
     emitted = run_paused_at_end(tiny_config(corpus, max_steps=6), sent)
 
@@ -62,12 +62,8 @@ def test_a_run_paused_at_its_end_still_samples_and_saves(corpus: Path) -> None:
     expected = ["TweetSampled", "LadderSampled", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
     assert names(emitted)[over + 1 :] == expected
     assert max(event.step for event in emitted) == 6
-    assert_valid_stream(emitted)
-
-
-def test_a_stop_at_the_end_of_a_budget_ends_the_run_for_that_reason(corpus: Path) -> None:
-    emitted = run_paused_at_end(tiny_config(corpus, max_steps=6), [c.SampleNow()])
     assert only(emitted, e.RunFinished).reason == "max_steps"
+    assert_valid_stream(emitted)
 
 
 def test_a_run_that_is_paused_before_its_end_is_stopped_for_the_reason_of_the_stop(corpus: Path) -> None:
@@ -103,7 +99,7 @@ def test_a_finished_run_can_be_resumed_by_a_session_that_pauses_at_the_end(corpu
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_command_during_the_last_evaluation_is_executed_and_the_evaluation_completed(
-    corpus: Path, command: Command, answer: str
+    corpus: Path, command: c.Command, answer: str
 ) -> None:
     """The steps are emitted right before that evaluation, so the command arrives during it."""
     emitted = run_session(tiny_config(corpus, max_steps=6, eval_every=9), {6: [command]}, report_seconds=1e9)
@@ -118,7 +114,7 @@ def test_a_command_during_the_last_evaluation_is_executed_and_the_evaluation_com
 
 def test_a_stop_overtakes_queued_questions_and_these_are_refused(corpus: Path) -> None:
     ladders = [c.SampleLadder(seed=1)] * 40
-    sent: list[Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
+    sent: list[c.Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
 
     emitted = run_session(tiny_config(corpus), {3: sent})
 
@@ -131,7 +127,7 @@ def test_a_stop_overtakes_queued_questions_and_these_are_refused(corpus: Path) -
 
 
 def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: Path) -> None:
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         match event:
             case e.TweetSampled(step=5):
                 return [c.SampleLadder(seed=1)] * 30
@@ -146,7 +142,7 @@ def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: P
 
 
 def test_of_many_changes_before_a_stop_fewer_than_fifty_are_executed(corpus: Path) -> None:
-    sent: list[Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
+    sent: list[c.Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
 
     emitted = run_session(tiny_config(corpus), {3: sent})
 
@@ -177,14 +173,14 @@ def test_a_stop_with_weights_that_are_not_finite_is_refused_without_a_hint_on_di
 
 @pytest.mark.parametrize("reason", ["interrupted", "stopped by the user"])
 def test_a_stop_in_the_first_stage_ends_the_run_before_it_starts(home: Path, reason: str) -> None:
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     stages: list[str] = []
 
     def on_stage(stage: Stage) -> None:
         stages.append(stage.text)
         inbox.put(c.Stop(reason=reason))
 
-    emitted: list[Event] = []
+    emitted: list[e.Event] = []
     TrainingSession(tiny_config(write_corpus(home)), on_stage).run(emitted.append, inbox)
     assert only(emitted, e.RunFinished).reason == reason
     assert len(emitted) == len(stages) == 1
@@ -194,7 +190,7 @@ def test_a_stop_in_the_first_stage_ends_the_run_before_it_starts(home: Path, rea
 # Commands and time ----------------------------------------------------------------------------------------------------
 
 
-class BusyInbox(queue.SimpleQueue[Command]):
+class BusyInbox(queue.SimpleQueue[c.Command]):
     """An inbox that receives a command right after each poll that finds it empty, until the run has started."""
 
     def __init__(self) -> None:
@@ -202,7 +198,7 @@ class BusyInbox(queue.SimpleQueue[Command]):
         self.num_sent = 0
         self.is_closed = False
 
-    def get_nowait(self) -> Command:
+    def get_nowait(self) -> c.Command:
         try:
             return super().get_nowait()
         except queue.Empty:
@@ -214,9 +210,9 @@ class BusyInbox(queue.SimpleQueue[Command]):
 
 def test_commands_sent_during_the_setup_are_executed_in_order(corpus: Path) -> None:
     inbox = BusyInbox()
-    emitted: list[Event] = []
+    emitted: list[e.Event] = []
 
-    def emit(event: Event) -> None:
+    def emit(event: e.Event) -> None:
         inbox.is_closed = True
         emitted.append(event)
 

@@ -23,7 +23,6 @@ from tests.engine.helpers import (
     home_at,
     losses,
     of_type,
-    only,
     run_session,
     tiny_config,
     write_corpus,
@@ -39,7 +38,7 @@ DEMANDING: dict[str, Setting] = {
     "eval_every": 5,
 }
 TEXT = "the cat hugs tea"
-QUESTIONS: list[Command] = [
+QUESTIONS: list[Command] = [  # all kinds
     c.TraceText(text=TEXT, layer=1, own_from=3, seed=5),
     c.MeasureReach(text=TEXT, position=9, request=1),
     c.MeasureReach(text=TEXT, position=9, request=2, method="gradient"),
@@ -47,7 +46,6 @@ QUESTIONS: list[Command] = [
     c.HoldUnit(text=TEXT, layer=1, unit=3, value=0.5, seed=5),
     c.MapEmbeddings(),
 ]
-"""All kinds."""
 
 
 def run_with(folder: Path, questions: Iterable[Command]) -> tuple[list[Event], dict[str, torch.Tensor]]:
@@ -68,7 +66,6 @@ def run_with(folder: Path, questions: Iterable[Command]) -> tuple[list[Event], d
 def test_questions_after_every_step_change_no_bit_of_a_run_with_dropout(home: Path) -> None:
     plain, expected = run_with(home / "plain", ())
     asked, found = run_with(home / "asked", QUESTIONS)
-
     assert losses(asked) == losses(plain)
     assert of_type(asked, e.TweetSampled) == of_type(plain, e.TweetSampled)
     assert of_type(asked, e.EvalFinished) == of_type(plain, e.EvalFinished)
@@ -79,22 +76,16 @@ def test_questions_after_every_step_change_no_bit_of_a_run_with_dropout(home: Pa
     assert not of_type(asked, e.CommandRefused)
 
 
-def test_the_averaged_weights_of_the_step_answer(corpus: Path) -> None:
-    config = tiny_config(corpus, average_lag=0.3, learning_rate=0.1)
-
-    emitted = run_session(config, {9: [c.TraceText(text=TEXT), c.SaveCheckpoint(name="nine")]}, clock=FakeClock())
-
-    traced = only(emitted, e.TextTraced)
+def test_the_averaged_weights_of_the_step_answer_and_answers_are_not_journalled(corpus: Path) -> None:
+    config = tiny_config(corpus, average_lag=0.3, learning_rate=0.1, num_layers=2)
+    asked = [*QUESTIONS, c.TraceText(text=TEXT, request=3), c.SaveCheckpoint(name="nine")]
+    emitted = run_session(config, {9: asked}, clock=FakeClock())
+    answers = [event for event in emitted if isinstance(event, InsightEvent)]
+    [traced] = [event for event in of_type(answers, e.TextTraced) if event.request == 3]
+    assert len(answers) == len(QUESTIONS) + 1
     checkpoint = load_checkpoint(named_checkpoint_path("nine"))
-    token_ids = checkpoint.vocab.encode(TEXT)
-    loss = sequence_loss(checkpoint.to_model(torch.device("cpu")), token_ids)
+    loss = sequence_loss(checkpoint.to_model(torch.device("cpu")), checkpoint.vocab.encode(TEXT))
     assert traced.weights_step == 9
     assert traced.sequence_loss == pytest.approx(loss, abs=1e-6)
-
-
-def test_answers_are_not_journalled(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus, num_layers=2), {3: QUESTIONS}, clock=FakeClock())
-
-    assert len([event for event in emitted if isinstance(event, InsightEvent)]) == len(QUESTIONS)
     journalled = list(read_journal(find_run("tiny").journal_path))
     assert journalled == [event for event in emitted if not isinstance(event, InsightEvent)]

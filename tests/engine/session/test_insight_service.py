@@ -27,7 +27,6 @@ from engine.pieces import Pieces
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command, Insight
-from engine.protocol.events import Event
 from engine.session import insight_service
 from engine.session.insight_service import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, InsightService
 from engine.session.memory_fallback import MemoryFallback
@@ -64,10 +63,10 @@ class Work:
         self.clock.advance(PIECE_SECONDS)
         self.pieces.append((type(command).__name__, step))
 
-    def run(self, folder: Path, script: Script, on_event: OnEvent = never, **settings: Any) -> list[Event]:
+    def run(self, folder: Path, script: Script, on_event: OnEvent = never, **settings: Any) -> list[e.Event]:
         """Run a session in which a step takes `STEP_SECONDS`."""
 
-        def advance(event: Event) -> Iterable[Command]:
+        def advance(event: e.Event) -> Iterable[Command]:
             if isinstance(event, e.StepsFinished):
                 self.clock.advance(STEP_SECONDS)
             return on_event(event)
@@ -119,7 +118,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     return made
 
 
-def map_again(event: Event) -> Iterable[Command]:
+def map_again(event: e.Event) -> Iterable[Command]:
     """Ask the next question once the last is answered."""
     return [c.MapEmbeddings()] if isinstance(event, e.EmbeddingsMapped) else []
 
@@ -139,20 +138,12 @@ def test_however_many_questions_are_asked_their_work_stays_within_its_share_of_t
 
 @pytest.mark.parametrize("others", [[], [c.MapEmbeddings()]], ids=["alone", "beside questions"])
 def test_the_baselines_have_a_share_of_their_own(corpus: Path, work: Work, others: list[Command]) -> None:
-    work.run(corpus, {0: [c.MeasureBaselines(), *others]}, map_again, max_steps=600)
+    work.run(corpus, {0: [c.MeasureBaselines(), *others]}, map_again, max_steps=300)
 
     for name, share in {"MeasureBaselines": BASELINES_SHARE, "MapEmbeddings": MAX_SHARE if others else 0.0}.items():
         spent = sum(each == name for each, _ in work.pieces) * PIECE_SECONDS
-        assert spent <= MAX_CREDIT_SECONDS + share * 600 * STEP_SECONDS + PIECE_SECONDS
-        assert spent >= share * 600 * STEP_SECONDS
-
-
-def test_a_run_that_ends_while_the_baselines_are_measured_refuses_only_the_other_questions(
-    corpus: Path, work: Work
-) -> None:
-    emitted = work.run(corpus, {0: [c.MeasureBaselines(), c.ScoreUnits()]}, max_steps=20)
-
-    assert only(emitted, e.CommandRefused).command == "ScoreUnits"
+        assert spent <= MAX_CREDIT_SECONDS + share * 300 * STEP_SECONDS + PIECE_SECONDS
+        assert spent >= share * 300 * STEP_SECONDS
 
 
 def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus: Path, work: Work) -> None:
@@ -165,7 +156,7 @@ def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus:
 def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one(corpus: Path, work: Work) -> None:
     pieces_at: list[int] = []
 
-    def count(event: Event) -> Iterable[Command]:
+    def count(event: e.Event) -> Iterable[Command]:
         if isinstance(event, e.StepsFinished):
             pieces_at.append(len(work.pieces))
         return ()
@@ -179,7 +170,7 @@ def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one
 def test_while_paused_the_work_is_done_without_a_limit_and_without_waiting(corpus: Path, work: Work) -> None:
     asked_at: list[float] = []
 
-    def note(event: Event) -> Iterable[Command]:
+    def note(event: e.Event) -> Iterable[Command]:
         asked_at.extend([work.clock.now] if isinstance(event, e.Paused) else [])
         return [c.Stop()] if isinstance(event, e.EmbeddingsMapped) else []
 
@@ -227,7 +218,7 @@ def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus
         threads["work"].add(torch.get_num_threads())
         do_piece(self, command, step)
 
-    def note_step(event: Event) -> Iterable[Command]:
+    def note_step(event: e.Event) -> Iterable[Command]:
         if isinstance(event, e.StepsFinished):
             threads["step"].add(torch.get_num_threads())
         return ()
@@ -325,7 +316,7 @@ def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Pat
     for number in range(3):
         inbox.put(c.MapEmbeddings(request=number))
 
-    def emit(event: Event) -> None:
+    def emit(event: e.Event) -> None:
         if isinstance(event, e.EmbeddingsMapped):
             waiting.append(session.num_waiting)
             if event.request == 2:
@@ -336,8 +327,10 @@ def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Pat
     assert waiting == [3, 2, 1]
 
 
-def test_a_question_that_the_end_of_the_run_leaves_unanswered_is_refused(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {12: [c.ScoreUnits()]})
+def test_a_question_that_the_end_of_the_run_leaves_unanswered_is_refused_but_not_that_for_the_baselines(
+    corpus: Path, work: Work
+) -> None:
+    emitted = work.run(corpus, {0: [c.MeasureBaselines()], 12: [c.ScoreUnits()]})
 
     assert names(emitted)[-2:] == ["CommandRefused", "RunFinished"]
     assert only(emitted, e.CommandRefused).command == "ScoreUnits"
@@ -359,7 +352,7 @@ def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Wor
 def test_the_baselines_are_answered_between_steps_and_again_without_being_measured_again(corpus: Path) -> None:
     clock = FakeClock()
 
-    def advance(event: Event) -> Iterable[Command]:
+    def advance(event: e.Event) -> Iterable[Command]:
         clock.advance(STEP_SECONDS if isinstance(event, e.StepsFinished) else 0.0)
         is_first = isinstance(event, e.BaselinesMeasured) and event.request == 1 and event.is_complete
         return [c.MeasureBaselines(request=2)] if is_first else []

@@ -94,7 +94,7 @@ def test_accumulated_micro_batches_equal_a_whole_batch_with_clipping_and_one_upd
     config = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.3)
     whole, in_parts = (Trainer(new_model().double(), config, CPU) for _ in range(2))
     in_parts.set_micro_batch_size(3 if batch_size == 8 else 2)
-    for batch in some_batches(12, batch_size):
+    for batch in some_batches(8, batch_size):
         whole.step(batch, RATE)
         in_parts.step(batch, RATE)
 

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from engine.config.corpus import CorpusConfig
-from engine.config.run import PresetName, RunConfig, Setting
+from engine.config.run import RunConfig, Setting
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.events import Event
-from engine.session.overfit import EXACT_SAMPLES, LOW_LOSS, MAX_PROMPT_CHARS, outcome_text, start_of_another
+from engine.session.overfit import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
 from tests.engine.helpers import (
     assert_same_tensors,
     home_at,
@@ -45,12 +44,12 @@ def config(folder: Path, **changes: Setting) -> RunConfig:
     return replace(made, corpus=corpus, settings={**made.settings, **QUICK, **changes})
 
 
-def sampled(emitted: Iterable[Event]) -> list[tuple[int, str]]:
+def sampled(emitted: Iterable[e.Event]) -> list[tuple[int, str]]:
     return [(tweet.step, tweet.text) for tweet in of_type(emitted, e.TweetSampled)]
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], dict[str, Tensor]]:
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[e.Event], dict[str, Tensor]]:
     """Return the events of a run that learns the tweet by heart, and the tensors at its end."""
     torch.set_num_threads(1)
     with home_at(tmp_path_factory.mktemp("whole")) as folder:
@@ -59,40 +58,34 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], dict
 
 
 @pytest.fixture
-def whole(learned: tuple[list[Event], dict[str, Tensor]]) -> list[Event]:
+def whole(learned: tuple[list[e.Event], dict[str, Tensor]]) -> list[e.Event]:
     """Return the events of that run."""
     return learned[0]
 
 
-def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_samples_in_a_row_equal_it(whole: list[Event]) -> None:
+def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_heart_which_ends_the_run(
+    whole: list[e.Event],
+) -> None:
     assert_valid_stream(whole)
-    planned = only(whole, e.FinishPlanned)
-    before = [step for step, _ in sampled(whole) if step <= planned.step]
-    assert before == [0, 1, 2, *range(4, planned.step + 1, 4)]
-    last = [tweet for tweet in sampled(whole) if tweet[0] <= planned.step][-EXACT_SAMPLES:]
-    assert [text for _, text in last] == [TWEET] * EXACT_SAMPLES
-    assert all(losses(whole)[step] < LOW_LOSS for step, _ in last)
-    assert [step for step, _ in sampled(whole) if planned.step < step < whole[-1].step and step % 50] == []
-
-
-def test_a_tweet_known_by_heart_ends_the_run_with_what_it_does_not_know(whole: list[Event]) -> None:
-    ended = whole[-1]
-    assert isinstance(ended, e.RunFinished)
-    assert ended.reason == "finished"
-    outcome = only(whole, e.Warned)
-    proof = of_type(whole, e.TweetSampled)[-1]
-    assert (outcome.step, outcome.kind, proof.prime) == (ended.step, "outcome", "good")
+    planned, ended = only(whole, e.FinishPlanned), only(whole, e.RunFinished)
+    before = [(step, text) for step, text in sampled(whole) if step <= planned.step]
+    assert [step for step, _ in before] == [0, 1, 2, *range(4, planned.step + 1, 4)]
+    assert [text for _, text in before[-EXACT_SAMPLES:]] == [TWEET] * EXACT_SAMPLES
+    assert all(losses(whole)[step] < LOW_LOSS for step, _ in before[-EXACT_SAMPLES:])
+    assert [step for step, _ in sampled(whole) if planned.step < step < ended.step and step % 50] == []
+    outcome, proof = only(whole, e.Warned), of_type(whole, e.TweetSampled)[-1]
+    assert (outcome.step, outcome.kind, proof.prime, ended.reason) == (ended.step, "outcome", "good", "finished")
     continuation = proof.text.removeprefix("good")
     assert "the model knows this tweet by heart; it knows nothing else: given “good” it" in outcome.message
     assert outcome.message.endswith(f" it continues with “{continuation.strip()}”.")
 
 
 def test_a_stop_and_a_resume_anywhere_change_neither_samples_nor_end(
-    home: Path, learned: tuple[list[Event], dict[str, Tensor]]
+    home: Path, learned: tuple[list[e.Event], dict[str, Tensor]]
 ) -> None:
     whole, final = learned
     planned = only(whole, e.FinishPlanned).step
-    parts: list[Event] = []
+    parts: list[e.Event] = []
     for stop in (2, planned - 4, planned, planned + 5):
         parts += run_session(config(home) if not parts else resume_config(), stop_at(stop))
         assert parts[-1].step == stop
@@ -104,7 +97,10 @@ def test_a_stop_and_a_resume_anywhere_change_neither_samples_nor_end(
     assert_same_tensors(tensors_of("tiny"), final)
 
 
-def test_a_budget_that_is_too_short_is_reported_honestly(home: Path) -> None:
+def test_a_budget_that_is_too_short_is_reported_honestly_and_a_stop_has_no_outcome(home: Path) -> None:
+    def stop_once_paused(event: e.Event) -> list[c.Command]:
+        return [c.Stop()] if isinstance(event, e.Paused) else []
+
     emitted = run_session(config(home, max_steps=6), pauses_at_end=True, on_event=stop_once_paused)
 
     outcome, hint = of_type(emitted, e.Warned)
@@ -112,83 +108,55 @@ def test_a_budget_that_is_too_short_is_reported_honestly(home: Path) -> None:
     assert "given “good” it continues with “" in outcome.message
     assert (outcome.step, latest().num_exact_samples) == (6, 0)
     assert "You can still sample" in hint.message
+    assert not of_type(run_session(replace(config(home), run_name="two"), stop_at(5)), e.Warned)
 
 
 def test_a_time_that_is_up_with_the_deciding_sample_ends_the_run_without_a_finish(
-    home: Path, whole: list[Event]
+    home: Path, whole: list[e.Event]
 ) -> None:
     clock = FakeClock()
 
-    def let_time_pass(event: Event) -> list[c.Command]:
+    def let_time_pass(event: e.Event) -> list[c.Command]:
         if isinstance(event, e.TweetSampled) and event.step == only(whole, e.FinishPlanned).step:
             clock.advance(30.0)
         return []
 
     emitted = run_session(config(home, max_seconds=30.0), on_event=let_time_pass, clock=clock)
 
-    ended = emitted[-1]
-    assert isinstance(ended, e.RunFinished)
-    assert ended.reason == "max_seconds"
+    assert only(emitted, e.RunFinished).reason == "max_seconds"
     assert not of_type(emitted, e.FinishPlanned)
 
 
-def stop_once_paused(event: Event) -> list[c.Command]:
-    return [c.Stop()] if isinstance(event, e.Paused) else []
-
-
-def test_a_stopped_run_has_no_outcome_and_without_samples_there_are_none_until_the_end(home: Path) -> None:
-    stopped = run_session(config(home), stop_at(5))
-    unsampled = run_session(replace(config(home, sample_every=0, max_steps=9), run_name="two"))
-
-    assert not of_type(stopped, e.Warned)
-    assert [tweet.step for tweet in of_type(unsampled, e.TweetSampled)] == [9]
-
-
-def test_the_proof_is_left_out_where_it_can_not_be_sampled(home: Path) -> None:
-    emitted = run_session(config(home, max_steps=3, prime="so"))
+def test_the_proof_is_the_only_tweet_of_a_run_without_samples_and_left_out_where_it_can_not_be_sampled(
+    home: Path,
+) -> None:
+    emitted = run_session(config(home, max_steps=3, sample_every=0, prime="so"))
     with mock.patch("engine.session.overfit.start_of_another", return_value="x" * 99):
         bare = run_session(replace(config(home, max_steps=3), run_name="two"))
 
+    assert [tweet.step for tweet in of_type(emitted, e.TweetSampled)] == [3]
     assert "given" in only(emitted, e.Warned).message
     assert only(bare, e.Warned).message.endswith("which takes less than 0.072.")
 
 
-@pytest.mark.parametrize(
-    ("others", "start"),
-    [
-        pytest.param(["good morning"], "good", id="whole words"),
-        pytest.param(["gross"], "g", id="a part of the first word"),
-        pytest.param(["so", "so good"], "so good", id="not a start of the tweet itself"),
-        pytest.param([TWEET, "Zoo"], "", id="none"),
-        pytest.param(["g", "had a good day", "dog"], "had a good day", id="the longest"),
-        pytest.param(["so good so good so good"], "so good so good", id="at most 16 characters"),
-        pytest.param([], "", id="no other tweet"),
-    ],
-)
-def test_the_prompt_is_the_longest_start_of_another_tweet_in_known_characters(others: list[str], start: str) -> None:
-    found = start_of_another(TWEET, others, set(TWEET))
+STARTS = {
+    "whole words": (["good morning"], "good"),
+    "a part of the first word": (["gross"], "g"),
+    "not a start of the tweet itself": (["so", "so good"], "so good"),
+    "none": ([TWEET, "Zoo"], ""),
+    "the longest": (["g", "had a good day", "dog"], "had a good day"),
+    "at most 16 characters": (["so good so good so good"], "so good so good"),
+    "no other tweet": ([], ""),
+}
 
-    assert found == start
-    assert len(found) <= MAX_PROMPT_CHARS
+
+@pytest.mark.parametrize("case", STARTS)
+def test_the_prompt_is_the_longest_start_of_another_tweet_in_known_characters(case: str) -> None:
+    others, start = STARTS[case]
+    assert start_of_another(TWEET, others, set(TWEET)) == start
 
 
 def test_the_outcome_names_a_low_loss_with_two_digits() -> None:
     assert outcome_text(0.0413, "").startswith("Loss 0.06 bits/char: the model knows this tweet by heart")
     assert outcome_text(0.05, "").startswith("Loss 0.072 bits/char: the model does not know")
     assert outcome_text(3.456, "").startswith("Loss 5 bits/char: ")
-
-
-@pytest.mark.parametrize(
-    ("preset", "settings", "rate"),
-    [
-        pytest.param("tutorial", {}, 0.001, id="of the tutorial's part c"),
-        pytest.param("tutorial", {"learning_rate": 0.02}, 0.02, id="of the command line"),
-        pytest.param("auto", {}, 0.004, id="of the preset auto"),
-    ],
-)
-def test_the_learning_rate_is(home: Path, preset: PresetName, settings: dict[str, Setting], rate: float) -> None:
-    quick = config(home)
-    mine = {name: value for name, value in quick.settings.items() if name != "learning_rate"}
-    emitted = run_session(replace(quick, preset=preset, settings={**mine, "max_steps": 1, **settings}))
-
-    assert only(emitted, e.RunStarted).training.learning_rate == rate

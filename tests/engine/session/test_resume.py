@@ -20,8 +20,6 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.storage.folders import find_run
 from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import (
@@ -69,13 +67,13 @@ ROOT = Path(__file__).parents[3]
 class Facts:
     """The outcome of a run, times excluded."""
 
-    events: list[Event]
+    events: list[e.Event]
     """Steps, one per event, tweets and evaluations."""
     final: dict[str, Tensor]
     """Weights, optimizer and generator states at the end."""
 
 
-def facts(emitted: Iterable[Event]) -> Facts:
+def facts(emitted: Iterable[e.Event]) -> Facts:
     """Return the outcome of a run, possibly of several parts."""
     found = Facts([], tensors_of("tiny"))
     for event in emitted:
@@ -107,15 +105,15 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Facts:
         return facts(run_session(demanding(folder)))
 
 
-def run_in_parts(folder: Path, stops: Iterable[int], script: Script | None = None, **changes: Setting) -> list[Event]:
+def run_in_parts(folder: Path, stops: Iterable[int], script: Script | None = None, **changes: Setting) -> list[e.Event]:
     """Run to the end, stopped and resumed after each of these steps; return the events of all parts.
 
     `script` is what is asked for in between; at a step where it stops, before it does.
     """
-    config, emitted, left = demanding(folder, **changes), list[Event](), dict(script or {})
+    config, emitted, left = demanding(folder, **changes), list[e.Event](), dict(script or {})
     for stop in stops:
         torch.manual_seed(9999)  # the resumed process has another generator state
-        own: dict[int, list[Command]] = {step: list(left.pop(step)) for step in sorted(left) if step <= stop}
+        own: dict[int, list[c.Command]] = {step: list(left.pop(step)) for step in sorted(left) if step <= stop}
         own[stop] = [*own.get(stop, []), c.Stop()]
         part = run_session(config, own)
         assert_valid_stream(part)
@@ -152,7 +150,7 @@ def test_a_resumed_run_neither_repeats_nor_skips_a_tweet_of_the_doubling_steps(h
 def test_a_stop_between_a_sample_and_an_evaluation_of_one_step_repeats_neither(
     home: Path, uninterrupted: Facts
 ) -> None:
-    def after_the_tweet(event: Event) -> Iterable[Command]:
+    def after_the_tweet(event: e.Event) -> Iterable[c.Command]:
         return [c.Stop()] if isinstance(event, e.TweetSampled) and event.step == 12 else []
 
     first = run_session(demanding(home), on_event=after_the_tweet)

@@ -14,8 +14,6 @@ import torch
 from engine.config.run import RunConfig, Setting
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.engine.helpers import losses, names, of_type, only, resume_config, run_session, tiny_config
@@ -29,31 +27,32 @@ def with_changes(config: RunConfig, changes: dict[str, Setting]) -> RunConfig:
     return replace(config, settings={**config.settings, **changes})
 
 
-def step_by_step(event: Event) -> Iterable[Command]:
+def step_by_step(event: e.Event) -> Iterable[c.Command]:
     """Pause at the start, and take a single step at each pause."""
     return [c.Pause()] if isinstance(event, e.RunStarted) else [c.TakeStep()] if isinstance(event, e.Paused) else []
 
 
-def test_a_single_step_is_answered_between_resumed_and_paused(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus), {3: [c.Pause(), c.TakeStep(), c.Stop()]})
+def test_a_single_step_is_answered_between_resumed_and_paused_and_the_commands_after_it_are_executed_after_it(
+    corpus: Path,
+) -> None:
+    sent: list[c.Command] = [c.Pause(), c.TakeStep(), c.SetLearningRate(learning_rate=0.01), c.TakeStep(), c.Stop()]
+
+    emitted = run_session(tiny_config(corpus), {3: sent})
 
     assert_valid_stream(emitted)
     first = names(emitted).index("Paused")
     expected = ["Paused", "Resumed", "StepsFinished", "StepTaken", "Paused"]
     assert names(emitted)[first : first + 5] == expected
     assert [event.step for event in emitted[first : first + 5]] == [3, 3, 4, 4, 4]
-    assert emitted[-1].step == 4
-
-
-def test_the_losses_of_a_step_are_those_of_its_batch_before_and_after_the_update(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus), {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]})
-
+    assert emitted[-1].step == 5
     taken = of_type(emitted, e.StepTaken)
+    assert [step.learning_rate for step in taken] == [0.004, 0.01]
+    # the losses of a step are those of its batch before and after the update
     assert [step.loss_before for step in taken] == pytest.approx([losses(emitted)[4], losses(emitted)[5]], rel=1e-5)
     assert all(step.loss_after < step.loss_before for step in taken)
     reports = {event.step: event for event in of_type(emitted, e.StepsFinished)}
     assert taken[0].grad_norm == reports[4].grad_norms[0]
-    assert (taken[0].learning_rate, taken[0].num_tweets) == (0.004, 8)
+    assert taken[0].num_tweets == 8
     assert 8 < taken[0].num_targets < 8 * 21
 
 
@@ -73,7 +72,7 @@ def test_single_steps_do_and_give_exactly_what_a_run_without_pauses_does(
     def config(name: str) -> RunConfig:
         return with_changes(tiny_config(corpus, run_name=name, sample_every=3, eval_every=4), settings)
 
-    def outcome(emitted: list[Event]) -> list[object]:
+    def outcome(emitted: list[e.Event]) -> list[object]:
         facts: list[object] = [losses(emitted)]
         facts += [(tweet.step, tweet.text) for tweet in of_type(emitted, e.TweetSampled)]
         return [*facts, *((found.step, found.val_loss) for found in of_type(emitted, e.EvalFinished))]
@@ -103,21 +102,16 @@ def test_measuring_the_losses_takes_no_training_time(corpus: Path) -> None:
     assert (only(emitted, e.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
 
 
-def test_a_step_is_refused_while_the_run_is_not_paused(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus), {3: [c.TakeStep()]})
-
-    refused = only(emitted, e.CommandRefused)
-    assert (refused.command, refused.detail) == ("TakeStep", "The run is not paused.")
-    assert not of_type(emitted, e.StepTaken)
-
-
-def test_a_step_is_refused_once_the_budget_is_used_up(corpus: Path) -> None:
-    def once_finished(event: Event) -> Iterable[Command]:
+def test_a_step_is_refused_while_the_run_is_not_paused_and_once_the_budget_is_used_up(corpus: Path) -> None:
+    def once_finished(event: e.Event) -> Iterable[c.Command]:
         return [c.TakeStep(), c.Stop()] if isinstance(event, e.Paused) else []
 
-    emitted = run_session(tiny_config(corpus), {}, once_finished, pauses_at_end=True)
+    emitted = run_session(tiny_config(corpus), {3: [c.TakeStep()]}, once_finished, pauses_at_end=True)
 
-    assert "--max-steps is reached" in only(emitted, e.CommandRefused).detail
+    early, late = of_type(emitted, e.CommandRefused)
+    assert (early.step, early.command, early.detail) == (3, "TakeStep", "The run is not paused.")
+    assert "--max-steps is reached" in late.detail
+    assert not of_type(emitted, e.StepTaken)
     assert emitted[-1].step == 12
 
 
@@ -129,16 +123,8 @@ def test_the_last_single_step_of_a_budget_ends_the_run_as_without_pauses(corpus:
     assert len(of_type(emitted, e.Paused)) == 1
 
 
-def test_commands_sent_after_a_step_are_executed_after_it(corpus: Path) -> None:
-    sent: list[Command] = [c.Pause(), c.TakeStep(), c.SetLearningRate(learning_rate=0.1), c.TakeStep(), c.Stop()]
-
-    emitted = run_session(tiny_config(corpus), {3: sent})
-
-    assert [step.learning_rate for step in of_type(emitted, e.StepTaken)] == [0.004, 0.1]
-
-
 def test_a_step_that_is_not_finite_is_warned_of_as_ever_and_not_taken(corpus: Path) -> None:
-    def poison(event: Event) -> Iterable[Command]:
+    def poison(event: e.Event) -> Iterable[c.Command]:
         if not isinstance(event, e.Paused) or event.step != 3:
             return []
         with torch.no_grad():
@@ -171,7 +157,7 @@ def test_a_step_that_makes_the_loss_of_its_batch_infinite_is_warned_of(corpus: P
 
 
 def test_a_stop_during_what_is_due_comes_before_the_step_and_a_resume_does_what_was_due(corpus: Path) -> None:
-    def stop_in_time(event: Event) -> Iterable[Command]:
+    def stop_in_time(event: e.Event) -> Iterable[c.Command]:
         return [c.Stop()] if isinstance(event, e.Resumed) else []
 
     emitted = run_session(tiny_config(corpus, eval_every=3), {3: [c.Pause(), c.TakeStep()]}, stop_in_time)

@@ -15,8 +15,6 @@ from engine.checkpoints.metadata import read_info
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.storage import atomic_write, journal
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, folder_of_run
@@ -59,7 +57,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
 def broken(disk: BrokenDisk, clock: FakeClock, first_step: int, last_step: int) -> OnEvent:
     """Return a callback that breaks the disk at `first_step` and repairs it at `last_step`."""
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.StepsFinished):
             clock.advance(STEP_SECONDS)
             disk.breaks_at = 0 if first_step <= event.step < last_step else None
@@ -68,7 +66,7 @@ def broken(disk: BrokenDisk, clock: FakeClock, first_step: int, last_step: int) 
     return on_event
 
 
-def disk_warnings(emitted: Iterable[Event]) -> list[tuple[str, int]]:
+def disk_warnings(emitted: Iterable[e.Event]) -> list[tuple[str, int]]:
     """Return kind and step of each disk warning."""
     return [(event.kind, event.step) for event in of_type(emitted, e.Warned) if event.kind in {"disk", "disk-works"}]
 
@@ -91,7 +89,7 @@ def test_a_disk_failure_at_any_call_stops_no_training_and_unsaved_files_are_repo
 ) -> None:
     disk.code = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO)[num_calls // 6 % 4]
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.RunStarted):
             disk.breaks_at, disk.for_calls = len(disk.calls) + num_calls, for_calls
         if isinstance(event, e.StepsFinished):
@@ -168,7 +166,7 @@ def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(
 
 
 def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         match event:
             case e.CheckpointLoaded():
                 disk.breaks_at = 0
@@ -205,7 +203,7 @@ def test_the_queue_of_the_journal_is_bounded_and_one_event_reports_how_many_are_
 def test_a_stop_that_would_lose_steps_is_refused_once_with_the_last_saved_step(
     corpus: Path, disk: BrokenDisk, is_resumed: bool
 ) -> None:
-    def ask_twice(event: Event) -> Iterable[Command]:
+    def ask_twice(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.RunStarted):
             disk.breaks_at, disk.code = len(disk.calls), errno.EACCES
         if isinstance(event, e.StepsFinished) and event.step == 6:
@@ -242,7 +240,7 @@ def without_journal(run: RunFolder) -> None:
 def at_step_three(happens: Callable[[RunFolder], object]) -> OnEvent:
     """Return a callback that calls `happens` with the run's folder, and saves two steps later."""
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.StepsFinished) and event.step == 3:
             happens(folder_of_run("tiny"))
         return [c.SaveLatest()] if isinstance(event, e.StepsFinished) and event.step == 5 else ()

@@ -17,7 +17,6 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
 from engine.storage.folders import RUN_CHECKPOINTS, find_run, named_checkpoint_path
 from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import (
@@ -55,7 +54,7 @@ def home_of_its_own() -> Iterator[Path]:
     num_looks=st.sampled_from([0, 1, 5, 40]),
 )
 def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_all_but_answers_to_a_look(
-    answers: list[Command | None],
+    answers: list[c.Command | None],
     sample_every: int,
     eval_every: int,
     report_seconds: float,
@@ -96,7 +95,7 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
 
 @settings(max_examples=10)
 @given(sent=st.lists(any_commands(), max_size=6))
-def test_whatever_text_commands_contain_events_contain_harmless_text_only(sent: list[Command]) -> None:
+def test_whatever_text_commands_contain_events_contain_harmless_text_only(sent: list[c.Command]) -> None:
     with home_of_its_own() as folder:
         emitted = run_session(tiny_config(write_corpus(folder)), {3: [*sent, c.Resume(), c.Stop()]})
 
@@ -121,7 +120,7 @@ def save_hostile(home: Path, favourites: tuple[str, ...]) -> RunConfig:
 
 def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(home: Path) -> None:
     config = save_hostile(home, ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028"))
-    sent: list[Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
+    sent: list[c.Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
 
     emitted = run_session(config, {4: sent})
 

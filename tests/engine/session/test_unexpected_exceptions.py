@@ -16,8 +16,6 @@ from engine.config.run import RunConfig, Setting
 from engine.errors import exit_code_for
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.storage.journal_reader import read_journal
@@ -93,14 +91,14 @@ def final_tensors() -> dict[str, Tensor]:
 
 def run_with(
     failure: InjectedFailure, config: RunConfig, monkeypatch: pytest.MonkeyPatch, script: Script | None = None
-) -> list[Event]:
+) -> list[e.Event]:
     """Run with an injected failure, then remove it."""
     with monkeypatch.context() as patch:
         failure.inject(patch)
         return run_session(config, script)
 
 
-def assert_one_failure(emitted: list[Event]) -> e.RunFailed:
+def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
     """Assert that the stream ends with one `RunFailed`, which locates the traceback in the log."""
     assert_valid_stream(emitted)
     failed = emitted[-1]
@@ -163,7 +161,7 @@ def test_an_interrupted_update_is_never_saved_and_the_run_resumes_from_before_it
 def test_exceptions_in_the_error_handling_too_still_end_in_one_event(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def from_step_5_on(event: Event) -> list[Command]:
+    def from_step_5_on(event: e.Event) -> list[c.Command]:
         if event.step == 5:
             patch.setattr("engine.session.reporter.Reporter.emit", failing)
             patch.setattr("engine.session.checkpoints.saver.CheckpointSaver.save_own", failing)
@@ -197,7 +195,7 @@ def test_an_internal_error_in_a_command_ends_the_run_in_a_resumable_state(
         with monkeypatch.context() as patch:
             name = target.rpartition(".")[2].replace("_", "-")
 
-            def load(event: Event, target: str = target) -> list[Command]:
+            def load(event: e.Event, target: str = target) -> list[c.Command]:
                 if isinstance(event, e.StepsFinished) and event.step == 6:
                     InjectedFailure(target, 1).inject(patch)
                     return [c.LoadCheckpoint(name="plain/latest")]
@@ -217,7 +215,7 @@ def test_keyboard_interrupt_and_system_exit_are_raised_after_the_last_event_and_
     corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str
 ) -> None:
     plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3, eval_every=5))
-    emitted: list[Event] = []
+    emitted: list[e.Event] = []
     with monkeypatch.context() as patch:
         InjectedFailure(target, 7 if target == FORWARD else 1, raises=error).inject(patch)
         with pytest.raises(type(error)):

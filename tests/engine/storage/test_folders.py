@@ -14,23 +14,8 @@ from engine.config.run import RunConfig
 from engine.errors import ConfigError
 from engine.session.startup.preflight import check
 from engine.storage import folders
-from engine.storage.folders import (
-    RunFolder,
-    checked_name,
-    create_run_folder,
-    find_run,
-    list_runs,
-    named_checkpoint_path,
-)
+from engine.storage.folders import checked_name, create_run_folder, find_run, list_runs, named_checkpoint_path
 from tests.strategies import hostile_text
-
-
-def a_run(name: str, changed_at: float) -> RunFolder:
-    """Create a run that was last changed at this time."""
-    run = create_run_folder(name)
-    run.config_path.write_text("{}")
-    os.utime(run.config_path, (changed_at, changed_at))
-    return run
 
 
 @pytest.mark.parametrize("value", [None, "", "~/tweets"])
@@ -45,13 +30,10 @@ def test_the_data_folder_is_set_by_the_environment_or_the_platform(
     assert folders.home() == (tmp_path / "tweets" if value else platforms)
 
 
-# Names ----------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("kind", "name"), [("run", "last"), ("checkpoint", "last"), ("checkpoint", "latest"), ("checkpoint", "best")]
 )
-def test_a_reserved_or_invalid_name_is_refused(kind: str, name: str) -> None:
+def test_a_reserved_name_is_refused(kind: str, name: str) -> None:
     with pytest.raises(ConfigError, match=f"A {kind} can't be called {name}"):
         checked_name(name, kind)
     assert checked_name(name + "-2", kind) == name + "-2"
@@ -68,20 +50,15 @@ def test_an_accepted_name_is_a_file_directly_in_the_folder(name: str) -> None:
     assert len(path.name.encode()) + 20 <= 255
 
 
-# Runs -----------------------------------------------------------------------------------------------------------------
-
-
-def test_a_taken_name_is_refused_and_resume_is_offered_if_the_run_can_be_resumed() -> None:
+@pytest.mark.parametrize("has_saved", [False, True])
+def test_a_taken_name_is_refused_and_resume_is_offered_if_the_run_can_be_resumed(has_saved: bool) -> None:
     run = create_run_folder("mine")
     assert list(run.path.iterdir()) == []
-    for has_saved in (False, True):
-        if has_saved:
-            run.config_path.touch()
+    if has_saved:
+        run.config_path.touch()
+    for refuse in (lambda: create_run_folder("mine"), lambda: check(RunConfig(run_name="mine"))):
         with pytest.raises(ConfigError, match="already a run called mine") as caught:
-            create_run_folder("mine")
-        assert ("--resume mine" in caught.value.hint) == has_saved
-        with pytest.raises(ConfigError, match="already a run called mine") as caught:
-            check(RunConfig(run_name="mine"))
+            refuse()
         assert ("--resume mine" in caught.value.hint) == has_saved
 
 
@@ -94,6 +71,13 @@ def test_runs_of_the_same_second_get_names_of_their_own(monkeypatch: pytest.Monk
     monkeypatch.setattr(folders, "datetime", Noon)
     names = [create_run_folder(None).name for _ in range(3)]
     assert names == ["2026-01-01-120000", "2026-01-01-120000-2", "2026-01-01-120000-3"]
+
+
+def a_run(name: str, changed_at: float) -> None:
+    """Create a run that was last changed at this time."""
+    path = create_run_folder(name).config_path
+    path.write_text("{}")
+    os.utime(path, (changed_at, changed_at))
 
 
 @pytest.mark.parametrize("saved", ["config.json", "checkpoints/latest.safetensors", "events.jsonl"])
@@ -110,11 +94,9 @@ def test_the_latest_run_is_the_one_with_the_newest_file(saved: str) -> None:
 
 def test_a_folder_without_a_config_or_just_deleted_is_not_a_run(home: Path) -> None:
     a_run("real", 100.0)
+    a_run("gone", 200.0)
     (home / "runs" / "empty").mkdir()
     (home / "runs" / "file").write_text("")
-    gone = a_run("gone", 200.0)
-    runs = list_runs()
+    gone, real = list_runs()
     gone.config_path.unlink()
-    assert gone.last_changed == 0.0
-    assert [run.name for run in runs] == ["gone", "real"]
-    assert [run.name for run in list_runs()] == ["real"]
+    assert (gone.last_changed, list_runs()) == (0.0, [real])

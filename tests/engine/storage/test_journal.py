@@ -5,10 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import signal
-import subprocess
-import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,14 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import StorageError
-from engine.protocol.events import FORMAT_VERSION, Event, Paused, to_json
+from engine.protocol.events import Event, Paused, StepsThinned, to_json
+from engine.storage import atomic_write, step_buckets
 from engine.storage.file_lock import is_locked
 from engine.storage.journal import Journal
 from engine.storage.journal_reader import SkippedLines, last_event, read_journal
 from tests import strategies
-from tests.fakes import run_started, steps_finished
-
-ROOT = Path(__file__).parents[3]
+from tests.fakes import BrokenDisk, run_started, steps_finished, tweet_sampled
 
 
 @pytest.fixture
@@ -61,34 +56,69 @@ def test_events_of_all_sessions_are_read_in_order(
     assert last_event(path) == (expected[-1] if expected else None)
 
 
-def test_a_killed_process_leaves_its_events_and_no_lock(path: Path) -> None:
-    code = (
-        "import signal, sys; from pathlib import Path;"
-        "from engine.storage.journal import Journal; from engine.protocol.events import Paused;"
-        "journal = Journal(Path(sys.argv[1])); journal.write(Paused(step=1, elapsed_seconds=0.5));"
-        "print('x', flush=True); signal.pause()"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code, str(path)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"x\n"
-        assert is_locked(path)
-        with pytest.raises(StorageError, match="tiny is active already") as refused:
-            Journal(path)
-        assert "tweetgen-tui attach tiny" in refused.value.hint
-        process.send_signal(signal.SIGKILL)
+def test_an_open_journal_is_locked_and_has_every_event_at_once(path: Path) -> None:
+    first = Journal(path)
+    first.write(paused(1))
     assert list(read_journal(path)) == [paused(1)]
+    assert is_locked(path)
+    with pytest.raises(StorageError, match="tiny is active already") as refused:
+        Journal(path)
+    assert "tweetgen-tui attach tiny" in refused.value.hint
+    first.close()
     assert not is_locked(path)
-    write(path, paused(2))
-    assert list(read_journal(path)) == [paused(1), paused(2)]
+
+
+def steps_on_disk(path: Path) -> list[tuple[str, int, int]]:
+    """Return kind, first and last step of each report in a journal."""
+    events = (event for event in read_journal(path) if hasattr(event, "first_step"))
+    return [(type(event).__name__, event.first_step, event.step) for event in events]
+
+
+def test_the_open_bucket_is_written_at_a_checkpoint_and_at_the_end_and_widths_count_from_the_first_session(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_buckets, "WHOLE_STEPS", 8)
+    first = Journal(path)
+    for event in (run_started(), steps_finished(1, [2.0] * 10), tweet_sampled("hi", 10)):
+        first.write(event)
+    written = [("StepsFinished", 1, 7), ("StepsThinned", 8, 9)]
+    assert steps_on_disk(path) == written
+    assert last_event(path) == tweet_sampled("hi", 10)
+    first.end_bucket()
+    first.write(steps_finished(11, [2.0] * 6))
+    first.close()
+    written += [("StepsThinned", *steps) for steps in [(10, 10), (11, 11), (12, 13), (14, 15), (16, 16)]]
+    assert steps_on_disk(path) == written
+    write(path, run_started(step=16, resumed_from="tiny/latest"), steps_finished(17, [2.0] * 8))
+    assert steps_on_disk(path)[len(written) :] == [("StepsThinned", *steps) for steps in [(17, 19), (20, 23), (24, 24)]]
+
+
+def test_a_bucket_that_a_failing_disk_refuses_is_written_before_later_lines(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_buckets, "WHOLE_STEPS", 8)
+    disk = BrokenDisk()
+    monkeypatch.setattr(atomic_write, "os", disk)
+    written = Journal(path)
+    written.write(run_started())
+    disk.breaks_at = 0
+    with pytest.raises(StorageError, match="No space left"):
+        written.write(steps_finished(1, [2.0] * 16))
+    written.write(paused(16))
+    assert (written.is_failing, written.num_waiting) == (True, 7)  # whole steps, five buckets and the pause
+    with pytest.raises(StorageError):
+        written.flush()
+    disk.breaks_at = None
+    written.flush()
+    written.close()
+    assert [type(event).__name__ for event in read_journal(path)][-2:] == ["StepsThinned", "Paused"]
+    assert sum(event.num_steps for event in read_journal(path) if isinstance(event, StepsThinned)) == 9
 
 
 @pytest.mark.parametrize("num_bytes", [1, 20, len(to_json(paused(2)))])
 def test_a_torn_last_line_is_skipped_and_harms_no_later_line(path: Path, num_bytes: int) -> None:
     write(path, paused(1))
-    torn = to_json(paused(2)).encode()[:num_bytes]
-    path.write_bytes(path.read_bytes() + torn)
+    path.write_bytes(path.read_bytes() + to_json(paused(2)).encode()[:num_bytes])
     before = [paused(1)] if num_bytes < len(to_json(paused(2))) else [paused(1), paused(2)]
     assert list(read_journal(path)) == before
     write(path, paused(3))
@@ -119,67 +149,34 @@ def test_a_file_system_without_locks_is_accepted(path: Path, monkeypatch: pytest
 
 # Reading damaged journals ---------------------------------------------------------------------------------------------
 
+
+def changed(event: Event, old: str, new: str) -> bytes:
+    return to_json(event).replace(old, new, 1).encode()
+
+
 TORN = to_json(paused(9)).encode()[:20]
-NEWER = b'{"event":"BrainTransplanted","step":3,"elapsed_seconds":1.0,"donor":"another run"}'
-NEWER_START = replace(run_started(), format_version=FORMAT_VERSION + 1)
-SAYS_NEWER = "The journal was written by a newer tweetgen-tui."
-
-
-def read(path: Path, *parts: Event | bytes) -> tuple[list[Event], str]:
-    """Return the events of a journal of these lines, and the warning about skipped lines."""
-    path.write_bytes(b"".join((part if isinstance(part, bytes) else to_json(part).encode()) + b"\n" for part in parts))
-    skipped = SkippedLines()
-    return list(read_journal(path, skipped)), skipped.warning
+JUNK = [b"\xff\xfe", b"[]", b'{"step": 1}', b"[" * 100_000, b'{"event":"Exploded","step":3,"elapsed_seconds":1.0}']
+NUMBERS = [changed(paused(1), '"step":1', f'"step":{number}') for number in ("1e999", "NaN", '"1"', "-1", "9" * 30)]
+LOSSES = [changed(steps_finished(1, [4.0]), "4.0", loss) for loss in ("1e300", "null")]
 
 
 @pytest.mark.parametrize(
-    ("parts", "events", "word"),
+    ("lines", "events", "num_counted"),
     [
-        pytest.param(
-            [run_started(), paused(1), TORN, run_started(), paused(2), b"\0" * 500],
-            [run_started(), paused(1), run_started(), paused(2)],
-            "",
-            id="a torn line in each session is silent",
-        ),
-        pytest.param(
-            [run_started(), *[b"\xff\xfe", b"[]", b'{"step": 1}', b"[" * 100_000] * 3, paused(2)],
-            [run_started(), paused(2)],
-            "12 lines of the journal can't be read; they are skipped.",
-            id="more is counted",
-        ),
-        pytest.param(
-            [run_started(), NEWER, paused(2), NEWER],
-            [run_started(), paused(2)],
-            f"{SAYS_NEWER} Events skipped: 2. Update this program to see all of it.",
-            id="events of a newer version",
-        ),
-        pytest.param(
-            [NEWER_START, paused(2)],
-            [NEWER_START, paused(2)],
-            f"{SAYS_NEWER} Update this program to see all of it.",
-            id="a newer version whose events can be read",
-        ),
-        pytest.param(
-            [run_started(), to_json(paused(1)).encode().replace(b"{", b'{"mood":"calm",', 1)],
-            [run_started(), paused(1)],
-            "",
-            id="new fields change nothing",
-        ),
+        pytest.param([run_started(), TORN, run_started(), b"\0" * 500], [run_started()] * 2, 0, id="one torn each"),
+        pytest.param([run_started(), *JUNK, paused(2), *JUNK], [run_started(), paused(2)], 10, id="more is counted"),
+        pytest.param([run_started(), *NUMBERS, *LOSSES], [run_started()], 7, id="invalid numbers"),
+        pytest.param([b"", b" ", paused(1), b""], [paused(1)], 0, id="empty lines"),
     ],
 )
 def test_invalid_lines_are_skipped_and_warned_of(
-    path: Path, parts: list[Event | bytes], events: list[Event], word: str
+    path: Path, lines: list[Event | bytes], events: list[Event], num_counted: int
 ) -> None:
-    assert read(path, *parts) == (events, word)
-
-
-def test_events_with_invalid_numbers_are_skipped(path: Path) -> None:
-    numbers = ("1e999", "NaN", '"1"', "-1", "1" + "0" * 30)
-    lines = [to_json(paused(1)).replace('"step":1', f'"step":{number}').encode() for number in numbers]
-    losses = [to_json(steps_finished(1, [4.0])).replace("4.0", loss).encode() for loss in ("1e300", "null")]
-    events, word = read(path, run_started(), *lines, *losses)
-    assert events == [run_started()]
-    assert word.startswith("7 lines")
+    path.write_bytes(b"".join((line if isinstance(line, bytes) else to_json(line).encode()) + b"\n" for line in lines))
+    skipped = SkippedLines()
+    assert list(read_journal(path, skipped)) == events
+    counted = f"{num_counted} lines of the journal can't be read; they are skipped."
+    assert skipped.warning == (counted if num_counted else "")
 
 
 def test_what_is_not_a_regular_file_is_an_error_at_once(tmp_path: Path) -> None:

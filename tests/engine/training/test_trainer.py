@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.loss_buffer import CAPACITY, LossBuffer
 from engine.config.run import TrainingConfig
@@ -25,6 +24,7 @@ from engine.corpus.encoded_tweets import Batch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
+from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, model_with_table, some_batches
 from tests.engine.reference_optimizer import ReferenceOptimizer
@@ -265,7 +265,6 @@ def numbers(first: int, count: int) -> tuple[list[float], list[float]]:
     return [float(n) for n in range(first, first + count)], [-float(n) for n in range(first, first + count)]
 
 
-@settings(max_examples=20)
 @given(counts=st.lists(st.integers(0, CAPACITY + 100), max_size=4))
 def test_each_step_is_drained_once_and_in_order_however_many_there_are(counts: list[int]) -> None:
     history, first = LossBuffer(CPU.device), 0

@@ -29,7 +29,7 @@ def make(folder: Path) -> Target:
     return Target(
         name="checkpoints",
         seeds=(b"f" + whole, b"i" + info, b"h" + whole[8:size], b"t" + whole[size:]),
-        tokens=(b"__metadata__", b"F32", b"F64", b"U8", b'"data_offsets":[0,4]', b'"shape":[]', b'"format_version":3'),
+        tokens=(b"__metadata__", b"F32", b"F64", b"U8", b'"data_offsets":[0,4]', b'"shape":[]'),
         check=lambda data: _check(path, whole, good, data),
     )
 

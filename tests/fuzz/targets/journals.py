@@ -40,29 +40,24 @@ def _lines(*those: events.Event) -> bytes:
 
 def seeds() -> tuple[bytes, ...]:
     """Return journals of several kinds of runs."""
+    started = run_started()
+    now: dict[str, Any] = {"step": 60, "elapsed_seconds": 5.0}
     steps = [steps_finished(first, [4.0 - first / 50, 3.9]) for first in range(1, 60, 2)]
-    at: dict[str, Any] = {"step": 60, "elapsed_seconds": 5.0}
-    loaded = events.CheckpointLoaded(step=20, elapsed_seconds=6.0, name="a", path="/a", bits_per_char=2.0)
-    finished = events.RunFinished(**at, reason="stopped", total_seconds=9.0, total_chars=900)
-    newer = b'{"event":"BrainTransplanted","step":3,"elapsed_seconds":1.0}\n'
+    thinned = (steps_thinned(1, 64), tweet_sampled("old", 32), steps_thinned(65, 70))
+    answers = (tweet_sampled("a b c"), text_completed("so"), tweet_read("so"))
+    loaded = events.CheckpointLoaded(step=20, elapsed_seconds=6.0, name="a", path="/a", bits_per_char=2.0, epochs=0.0)
+    finished = events.RunFinished(**now, reason="stopped", total_seconds=9.0, total_chars=900)
+    changes = (
+        events.BatchSizeChanged(**now, batch_size=8, epochs=1.5),
+        events.FinishPlanned(**now, last_step=90),
+        events.LearningRateChanged(**now, learning_rate=1),
+    )
     return (
-        _lines(run_started(), *steps, eval_finished(60, 2.5), tweet_sampled("hello", 60), finished),
-        _lines(
-            run_started(),
-            *steps[:5],
-            loaded,
-            *steps[5:8],
-            tweet_sampled("a b c"),
-            text_completed("so"),
-            tweet_read("so"),
-        ),
-        _lines(run_started(), steps_thinned(1, 64), tweet_sampled("old", 32), steps_thinned(65, 70), loaded, steps[10]),
-        _lines(run_started(), steps[0], run_started(resumed_from="x/latest"), events.Paused(**at)) + newer,
+        _lines(started, *steps, eval_finished(60, 2.5), tweet_sampled("hello", 60), finished),
+        _lines(started, *steps[:5], loaded, *steps[5:8], *answers, run_started(resumed_from="x/latest")),
+        _lines(started, *thinned, loaded, steps[10], events.Paused(**now)) + b'{"event":"Unknown","step":3}\n',
+        _lines(started, *changes, *steps[20:24]),
         _lines(tweet_sampled("pinned", 3), tweet_sampled("also pinned", 9)),
-        _lines(run_started(), events.BatchSizeChanged(**at, batch_size=8, epochs=1.5), *steps[20:24]),
-        _lines(
-            run_started(), events.FinishPlanned(**at, last_step=90), events.LearningRateChanged(**at, learning_rate=1)
-        ),
     )
 
 

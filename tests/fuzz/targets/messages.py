@@ -47,7 +47,7 @@ def _check(data: bytes) -> str:
         event = events.from_json(data)
         line = events.to_json(event)
         assert events.from_json(line) == event
-        require_plain(*_strings(event))
+        require_plain(encode(event))
         outcomes.append(type(event).__name__)
     except DecodeError as error:
         outcomes.append(str(error))
@@ -58,8 +58,3 @@ def _check(data: bytes) -> str:
     except DecodeError as error:
         outcomes.append(str(error))
     return " ".join(outcomes)
-
-
-def _strings(event: events.Event) -> list[str]:
-    """Return an event as one JSON string."""
-    return [encode(event)]

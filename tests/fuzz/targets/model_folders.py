@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.errors import CheckpointError
 from engine.export.hub import GENERATION, MODEL, VOCAB, WEIGHTS
 from engine.export.hub.read import read_folder
-from tests.engine.export.hub.folders import EMOJI, SHAPES, write_random_folder
+from tests.engine.export.models import EMOJI, SHAPES, write_random_folder
 from tests.fuzz.target import Target, require_plain
 
 _FILES = {b"m": MODEL, b"g": GENERATION, b"v": VOCAB, b"w": WEIGHTS}

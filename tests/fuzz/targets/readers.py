@@ -5,142 +5,46 @@ The first byte of an input selects the format, the second the suffix; the rest i
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from pathlib import Path
 from typing import get_args
-
-import openpyxl
-import pyarrow as pa
-from pyarrow import ipc
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus import cache
 from engine.corpus.loading import load_corpus
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
+from tests.engine.corpus.reading import cases, encoded
 from tests.fuzz.target import Target, require_plain
 
 _FORMATS = get_args(FileFormat)
 _ENDINGS = (
-    *("txt", "csv", "tsv", "json", "jsonl", "js", "zip", "tar", "gz", "zst", "parquet", "arrow", "xlsx", "car", "html"),
+    *("txt", "csv", "tsv", "json", "jsonl", "js", "zip", "tar", "gz", "zst", "parquet", "car", "html"),
     "bin",
 )
-_TWEETS = [f"tweet number {number} of a made-up morning" for number in range(30)]
+_TWEETS = "\n".join(f"tweet number {number} of a made-up morning" for number in range(30)).encode()
 
 
 def seeds() -> tuple[bytes, ...]:
-    """Return a small file in every text format."""
-    rows = [{"id": number, "text": tweet} for number, tweet in enumerate(_TWEETS)]
-    plain = "\n".join(_TWEETS).encode()
-    csv = "id,text\n" + "".join(f'{number},"{tweet}"\n' for number, tweet in enumerate(_TWEETS))
-    sentiment = "".join(f'"4","{n}","Mon Apr 06","NO_QUERY","somebody","{tweet}"\n' for n, tweet in enumerate(_TWEETS))
-    archive = "window.YTD.tweets.part0 = " + json.dumps(
-        [{"tweet": {"id": str(row["id"]), "full_text": row["text"], "entities": {"urls": []}}} for row in rows]
-    )
-    month = "Grailbird.data.tweets_2012_01 = " + json.dumps(
-        [{"id_str": str(n), "text": t} for n, t in enumerate(_TWEETS)]
-    )
-    table = "tweet_id,in_reply_to_status_id,in_reply_to_user_id,timestamp,source,text,retweeted_status_id\n"
-    table += "".join(f'"{number}","","","2012","web","{tweet}"\n' for number, tweet in enumerate(_TWEETS))
-    outbox = {
-        "orderedItems": [
-            {"type": "Create", "object": {"type": "Note", "content": f"<p>{t}</p>", "to": "as:Public"}} for t in _TWEETS
-        ]
-    }
-    posts = [{"timestamp": 1242901624, "attachments": [], "data": [{"post": tweet}]} for tweet in _TWEETS]
-    captions = {"text_post_app_text_posts": [{"media": [{"uri": "", "title": tweet}]} for tweet in _TWEETS]}
-    notes = [{"id": f"9{n}", "text": t, "visibility": "public", "renoteId": None} for n, t in enumerate(_TWEETS)]
-    comments = [{"kind": "t1", "data": {"body": tweet, "author": "tom", "replies": ""}} for tweet in _TWEETS]
-    files = {
-        ("text", "txt"): plain,
-        ("csv", "csv"): csv.encode(),
-        ("csv", "txt"): b'sep=;\n7;"a \\"quiet\\" sea"\n' * 30,
-        ("auto", "tsv"): "".join(f'{n}\tneutral\t"{tweet}\n' for n, tweet in enumerate(_TWEETS)).encode(),
-        ("sentiment140", "csv"): sentiment.encode(),
-        ("x", "js"): archive.encode(),
-        ("auto", "js"): month.encode(),
-        ("x", "csv"): table.encode(),
-        ("mastodon", "json"): json.dumps(outbox).encode(),
-        ("meta", "json"): json.dumps(posts).encode(),
-        ("auto", "json"): json.dumps(captions).encode(),
-        ("misskey", "json"): json.dumps(notes).encode(),
-        ("reddit", "json"): json.dumps({"kind": "Listing", "data": {"children": comments}}).encode(),
-        ("jsonl", "jsonl"): "".join(json.dumps(row) + "\n" for row in rows).encode(),
-        ("json", "json"): json.dumps({"data": rows}).encode(),
-        ("auto", "jsonl"): "".join(
-            json.dumps({"data": rows, "includes": {"tweets": rows}}) + "\n" for _ in "ab"
-        ).encode(),
-        ("json", "txt"): json.dumps({str(row["id"]): row for row in rows}).encode(),
-        ("json", "csv"): json.dumps(
-            {key: {str(n): row[key] for n, row in enumerate(rows)} for key in rows[0]}
-        ).encode(),
-        ("json", "tsv"): json.dumps({"columns": ["id", "text"], "data": [list(row.values()) for row in rows]}).encode(),
-        ("json", "bin"): "".join(json.dumps(row) for row in rows).encode(),
-        ("auto", "zip"): zip_of({"a.txt": plain, "data/tweets.js": archive.encode()}),
-        ("auto", "csv"): "".join(f"{number},今天天气真好，{number}\n" for number in range(30)).encode("gbk"),
-        ("auto", "txt"): "\n".join(f"доброе утро, {number}" for number in range(30)).encode("koi8-r"),
-        ("text", "bin"): "\n%\n".join(_TWEETS).encode(),
-        ("text", "tsv"): "\n".join(rf"it\u2019s {tweet}" for tweet in _TWEETS).encode(),
-        ("auto", "tar"): tar_of({"a.csv": csv.encode()}),
-        ("auto", "gz"): gzip_of(plain),
-        ("auto", "zst"): zstd_of(plain),
-        ("arrow", "arrow"): _arrow_stream(),
-        ("excel", "xlsx"): _workbook(),
-        ("bluesky", "jsonl"): "".join(
-            json.dumps({"$type": "app.bsky.feed.post", "text": tweet, "createdAt": "2026-01-01T00:00:00Z"}) + "\n"
-            for tweet in _TWEETS
-        ).encode(),
-        **_chats(),
-    }
-    return tuple(_first_bytes(*kind) + content for kind, content in files.items())
+    """Return the first file of each recorded case, and tweets enough for a corpus, packed in every way."""
+    found = [
+        _seed(str(case.options[0].get("format", "auto")), name.rpartition(".")[2], encoded(content))
+        for each in ("csv", "labels", "json", "jsonl", "x", "x_old", "mastodon", "bluesky", "text", "not_refused")
+        for case in cases(each)
+        for name, content in list(case.files.items())[:1]
+    ]
+    files = {"a.txt": _TWEETS, "a.jsonl": b'{"text": "a nice day"}\n'}
+    packed = {"zip": zip_of(files), "tar": tar_of(files), "gz": gzip_of(_TWEETS), "zst": zstd_of(_TWEETS)}
+    found += [_seed("auto", ending, content) for ending, content in packed.items()]
+    texts = (_TWEETS, b"\n%\n".join(_TWEETS.splitlines()), _TWEETS.replace(b"number", rb"it\u2019s"))
+    found += [_seed("text", "txt", text) for text in texts]
+    for text, encoding in (("今天天气真好，{}", "gbk"), ("доброе утро, {}", "koi8-r")):
+        found.append(_seed("csv", "bin", "".join(text.format(f"{n}\n") for n in range(30)).encode(encoding)))
+    return tuple(found)
 
 
-def _chats() -> dict[tuple[str, str], bytes]:
-    """Return an export of each messenger."""
-    telegram = [{"type": "message", "from": "Mia", "from_id": "user1", "text": [tweet]} for tweet in _TWEETS]
-    whatsapp = "".join(f"[31/12/19, 9:41:00\u202fPM] Mia: {tweet}\n\u200eimage omitted\n" for tweet in _TWEETS)
-    package = [{"ID": 10**17, "Timestamp": "2024", "Contents": f"{tweet} <@5>", "Attachments": ""} for tweet in _TWEETS]
-    author = {"id": "5", "name": "mia", "nickname": "Mia"}
-    channel = {
-        "guild": {"id": "9"},
-        "channel": {"type": "DirectTextChat"},
-        "messages": [{"type": "Default", "content": tweet, "author": author} for tweet in _TWEETS],
-    }
-    return {
-        ("telegram", "json"): json.dumps({"type": "personal_chat", "id": 2, "messages": telegram}).encode(),
-        ("whatsapp", "txt"): whatsapp.encode(),
-        ("discord", "json"): json.dumps(package).encode(),
-        ("auto", "json"): json.dumps(channel).encode(),
-        ("discord", "csv"): b"ID,Timestamp,Contents,Attachments\n"
-        + b"".join(b'1,2,"%d a tweet",\n' % n for n in range(30)),
-    }
-
-
-def _arrow_stream() -> bytes:
-    """Return an Arrow stream."""
-    table = pa.table({"id": range(len(_TWEETS)), "text": _TWEETS})
-    file = io.BytesIO()
-    with ipc.new_stream(file, table.schema, options=ipc.IpcWriteOptions(compression="lz4")) as writer:
-        writer.write_table(table, 10)
-    return file.getvalue()
-
-
-def _workbook() -> bytes:
-    """Return an Excel workbook."""
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("A")
-    for number, tweet in enumerate(_TWEETS):
-        sheet.append([number, tweet])
-    file = io.BytesIO()
-    book.save(file)
-    with zipfile.ZipFile(file) as archive:
-        return zip_of({name: archive.read(name) for name in archive.namelist()})
-
-
-def _first_bytes(file_format: str, ending: str) -> bytes:
-    return bytes([_FORMATS.index(file_format), _ENDINGS.index(ending)])
+def _seed(file_format: str, ending: str, content: bytes) -> bytes:
+    ending = ending if ending in _ENDINGS else "bin"
+    return bytes([_FORMATS.index(file_format), _ENDINGS.index(ending)]) + content
 
 
 def make(folder: Path) -> Target:
@@ -166,7 +70,7 @@ def _check(folder: Path, data: bytes) -> str:
     file_format, ending = data[:2].ljust(2, b"\0")
     path = folder / f"fuzz.{_ENDINGS[ending % len(_ENDINGS)]}"
     path.write_bytes(data[2:])
-    config = CorpusConfig(files=(str(path),), format=_FORMATS[file_format % len(_FORMATS)], author="Mia")
+    config = CorpusConfig(files=(str(path),), format=_FORMATS[file_format % len(_FORMATS)])
     try:
         corpus = load_corpus(config)
     except CorpusError as error:

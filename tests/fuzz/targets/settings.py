@@ -15,23 +15,7 @@ SEEDS = (
     b'[keys]\npause = "f5"\nquit = ["ctrl+x", "x"]\n"save" = "s"\n[other]\nnew = 1979-05-27T07:32:00Z\n',
     b'[screen]\nmouse = {a.b = 1}\n[[keys]]\nx = [1, 2, {y = "z"}]\n[a.b."c d"]\n"e" = """\nlines\n"""\n',
 )
-TOKENS = (
-    b"[",
-    b"]",
-    b"[[",
-    b"]]",
-    b"=",
-    b" = ",
-    b"{",
-    b"}",
-    b".",
-    b"#",
-    b'"""',
-    b"'''",
-    b"\n[keys]\n",
-    b"inf",
-    b"a.b.c = 1\n",
-)
+TOKENS = (*b"[ ] [[ ]] = { } . # \"\"\" '''".split(), b" = ", b"\n[keys]\n", b"inf", b"a.b.c = 1\n")
 
 
 def make(folder: Path) -> Target:
@@ -47,7 +31,7 @@ def _check(path: Path, data: bytes) -> str:
     require_plain(*problems)
     assert all(len(problem) <= 400 for problem in problems)
     try:
-        save_changes(path, {"theme": "dracula", "mouse": True, "keys.pause": "f6", "eval_every": None})
+        save_changes(path, {"theme": "dracula", "mouse": True, "eval_every": None})
     except (ConfigError, StorageError) as error:
         require_plain(error.message, error.hint)
         assert path.read_bytes() == data

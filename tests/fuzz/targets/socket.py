@@ -17,7 +17,7 @@ from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.fuzz.target import Target, require_plain
 from tests.fuzz.targets import messages
 from tui.remote.host import Host
-from tui.remote.protocol import PROTOCOL, Hello, to_line
+from tui.remote.protocol import Hello, to_line
 from tui.remote.socket_path import socket_path
 
 _SECONDS = 10.0
@@ -114,9 +114,9 @@ def make(_: Path) -> Target:
         return hosts[0].check(data)
 
     lines_of_commands = tuple(line + b"\n" for line in messages.examples() if b'"command"' in line)
-    hellos = (_HELLO, to_line(Hello(is_read_only=True)), to_line(Hello(protocol=PROTOCOL + 1)), _HELLO + _HELLO)
+    hellos = (_HELLO, to_line(Hello(is_read_only=True)), _HELLO + _HELLO)
     refused = (_HELLO.rstrip(b"}\n") + b',"x":' + b"[" * 600 + b"]" * 600 + b"}\n", b"x" * 65_537)
-    tokens = (b'{"command":', b'{"message":', b'"protocol":2', b"\n", _HELLO, b'"temperatures":[')
+    tokens = (b'{"command":', b'{"message":', b"\n", _HELLO, b'"temperatures":[')
     return Target(
         name="socket",
         seeds=(*hellos, *refused, *lines_of_commands[:60], b"".join(lines_of_commands[:20])),

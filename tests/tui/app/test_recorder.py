@@ -17,8 +17,8 @@ from tests.recorded_runs import TWEET, run_of, write_run
 from tests.tui.conftest import screen_text, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.recorder import SHOWN_SECONDS, Recorder
+from tui.files.cast import Frame, TimedFrame
 from tui.files.pins import PinsFile
-from tui.recording.frames import Frame, TimedFrame
 from tui.run.engine_bridge import EngineBridge
 from tui.run.replay import OpenReplay
 from tui.run.view import RunView

@@ -32,11 +32,12 @@ def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options(
         lowercase=True,
         max_length=280,
         overfit=3,
+        member="posts/*",
     )
     config = RunConfig(**kept, corpus=corpus, run_name="mine", checkpoint="happy")  # type: ignore[arg-type] # its fields
-    other = CorpusConfig(files=("/data/outbox.json",), column="2", lowercase=True, max_length=280)
+    other = CorpusConfig(files=("/data/a.zip",), member="b.csv", lowercase=True, max_length=280)
     expected = RunConfig(**kept, corpus=other)  # type: ignore[arg-type] # the same
-    assert config_for_new_data(config, Path("/data/outbox.json"), {"column": "2"}) == expected
+    assert config_for_new_data(config, Path("/data/a.zip"), {"member": "b.csv"}) == expected
 
 
 @pytest.mark.parametrize(("files", "start"), [((), "."), (("-",), "."), (("-", "in/a.csv"), "in/a.csv")])

@@ -1,73 +1,36 @@
-"""The export of a run has each step and evaluation of its curve once, and says which steps are thinned."""
+"""The exports of a run: each step and evaluation of its curve once, as a table, as events, and for TensorBoard."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from engine.errors import StorageError
 from engine.protocol import events as e
+from engine.storage.folders import RunFolder
+from engine.storage.journal import Journal
 from engine.storage.journal_reader import SkippedLines
+from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
 from tests.fakes import eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
-from tui.files.run_export import COLUMNS, Thinned, to_csv, to_jsonl
-
-
-def journal_of(folder: Path, events: Iterable[e.Event]) -> Path:
-    path = folder / "events.jsonl"
-    path.write_text("".join(e.to_json(event) + "\n" for event in events), encoding="utf-8")
-    return path
-
-
-def rows_of(folder: Path, *events: e.Event) -> tuple[list[dict[str, str]], str]:
-    """Return the rows of a table, and the sentence about thinned steps."""
-    thinned = Thinned()
-    lines = list(to_csv(journal_of(folder, [run_started(), *events]), thinned, SkippedLines()))
-    assert lines[0] == ",".join(COLUMNS) + "\n"
-    return list(csv.DictReader(lines)), str(thinned)
+from tui.files.run_export import Thinned, to_csv, to_jsonl
+from tui.files.tensorboard_export import export_to_tensorboard
 
 
 def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None)
+    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None, epochs=0.0)
 
 
-def steps_in(rows: Iterable[dict[str, str]]) -> list[tuple[int, float]]:
-    return [(int(row["step"]), float(row["train_loss"])) for row in rows if row["kind"] != "evaluation"]
-
-
-def test_the_table_has_a_row_per_step_bucket_and_evaluation(tmp_path: Path) -> None:
-    rows, thinned = rows_of(
-        tmp_path,
+RUNS: dict[str, list[e.Event]] = {
+    "buckets, steps and an evaluation": [
         steps_thinned(1, 64),
         steps_thinned(65, 100),
         tweet_sampled("hi", 100),
         steps_finished(101, [1.25, 1.5], grad_norms=(0.5, 0.75), elapsed_seconds=8.0),
         eval_finished(102, 2.5),
-    )
-    assert [row["kind"] for row in rows] == ["bucket", "bucket", "step", "step", "evaluation"]
-    bucket, _, step, last, evaluation = rows
-    assert {name: bucket[name] for name in COLUMNS[1:11]} == {
-        "step": "64",
-        "first_step": "1",
-        "num_steps": "64",
-        "elapsed_seconds": "3.25",
-        "train_loss": "2.0",
-        "least_loss": "1.5",
-        "greatest_loss": "3.0",
-        "grad_norm": "1.0",
-        "least_grad_norm": "0.5",
-        "greatest_grad_norm": "2.5",
-    }
-    assert (step["first_step"], step["num_steps"], step["elapsed_seconds"]) == ("101", "1", "8.0")
-    assert step["train_loss"] == step["least_loss"] == step["greatest_loss"] == "1.25"
-    assert (last["grad_norm"], last["learning_rate"], last["val_loss"]) == ("0.75", "0.004", "")
-    assert (evaluation["step"], evaluation["train_loss"], evaluation["is_best"]) == ("102", "", "true")
-    assert float(evaluation["bits_per_char"]) == 2.5
-    assert thinned == "Steps 1 to 100 are thinned: 2 buckets of up to 64 steps."
-
-
-def test_what_a_load_or_a_resume_takes_back_is_not_in_the_table(tmp_path: Path) -> None:
-    rows, thinned = rows_of(
-        tmp_path,
+    ],
+    "a resume and loads that take steps back": [
         steps_finished(1, [1.0] * 10),
         eval_finished(10, 2.5),
         run_started(step=8, resumed_from="tiny/latest"),
@@ -76,22 +39,110 @@ def test_what_a_load_or_a_resume_takes_back_is_not_in_the_table(tmp_path: Path) 
         steps_finished(5, [3.0] * 2),
         loaded(6),
         steps_finished(7, [4.0]),
-    )
-    assert steps_in(rows) == [*((step, 1.0) for step in range(1, 5)), (5, 3.0), (6, 3.0), (7, 4.0)]
-    assert not [row for row in rows if row["kind"] == "evaluation"]
-    assert thinned == "No step is thinned."
+    ],
+    "a new run from a checkpoint, which takes nothing back": [
+        steps_finished(1, [1.0]),
+        run_started(step=0),
+        steps_finished(2, [2.0]),
+    ],
+}
 
 
-def test_a_new_run_from_a_checkpoint_takes_nothing_back(tmp_path: Path) -> None:
-    rows, _ = rows_of(tmp_path, steps_finished(1, [1.0]), run_started(step=0), steps_finished(2, [2.0]))
-    assert steps_in(rows) == [(1, 1.0), (2, 2.0)]
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    folder.path.mkdir(parents=True)
+    return folder
 
 
-def test_json_lines_are_all_events_of_the_journal(tmp_path: Path) -> None:
-    path = journal_of(tmp_path, [run_started(), steps_thinned(1, 64), tweet_sampled("hi"), loaded(4)])
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text + "damaged\n", encoding="utf-8")
+def write_journal(run: RunFolder, *events: e.Event) -> None:
+    run.journal_path.write_text("".join(e.to_json(event) + "\n" for event in events), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_table_has_a_row_per_step_bucket_and_evaluation_that_was_not_taken_back(
+    run: RunFolder, name: str, snapshot: SnapshotAssertion
+) -> None:
+    write_journal(run, run_started(), *RUNS[name])
+    thinned = Thinned()
+    table = "".join(to_csv(run.journal_path, thinned, SkippedLines()))
+    assert f"{table}\n{thinned}" == snapshot
+
+
+def test_json_lines_are_all_events_of_the_journal(run: RunFolder) -> None:
+    write_journal(run, run_started(), steps_thinned(1, 64), tweet_sampled("hi"), loaded(4))
+    text = run.journal_path.read_text(encoding="utf-8")
+    run.journal_path.write_text(text + "damaged\n", encoding="utf-8")
     thinned, skipped = Thinned(), SkippedLines()
-    assert "".join(to_jsonl(path, thinned, skipped)) == text
+    assert "".join(to_jsonl(run.journal_path, thinned, skipped)) == text
     assert str(thinned) == "Steps 1 to 64 are thinned: 1 buckets of up to 64 steps."
     assert skipped.num_torn == 1
+
+
+# TensorBoard ----------------------------------------------------------------------------------------------------------
+
+
+def export(run: RunFolder, directory: Path, *, force: bool = False) -> str:
+    """Export a run; return the sentence about thinned steps."""
+    thinned = Thinned()
+    export_to_tensorboard(run, directory, thinned, SkippedLines(), may_replace=force)
+    return str(thinned)
+
+
+def test_steps_buckets_and_evaluations_are_scalars_at_the_time_of_their_session_and_thinned_steps_are_counted_once(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    write_journal(
+        run,
+        run_started(started_at=1000.0),
+        steps_thinned(1, 64, elapsed_seconds=1.0),
+        steps_finished(65, [1.5], elapsed_seconds=5.0),
+        run_started(step=65, elapsed_seconds=5.0, resumed_from="tiny/latest", started_at=9000.0),
+        steps_finished(66, [1.25], elapsed_seconds=7.0),
+        eval_finished(66, 2.0),
+    )
+    assert export(run, tmp_path) == "Steps 1 to 64 are thinned: 1 buckets of up to 64 steps."
+    points = read_run(tmp_path / "tiny").Scalars(LOSS)
+    found = sorted((point.step, point.value, point.wall_time) for point in points)
+    assert found == [(64, 2.0, 1001.0), (65, 1.5, 1005.0), (66, 1.25, 9002.0)]
+    assert dict(scalars_in(tmp_path / "tiny")[VAL_LOSS]) == pytest.approx({66: 1.386})
+
+
+def test_event_files_are_replaced_only_where_allowed_and_those_of_others_or_of_an_active_run_stay(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    write_journal(run, run_started(), steps_finished(1, [2.0]))
+    export(run, tmp_path)
+    [first] = (tmp_path / "tiny").iterdir()
+    with pytest.raises(FileExistsError):
+        export(run, tmp_path)
+    foreign = tmp_path / "tiny" / "events.out.tfevents.1.other"
+    foreign.touch()
+    write_journal(run, run_started(), steps_finished(1, [3.0]))
+    journal = Journal(run.journal_path)
+    try:
+        with pytest.raises(StorageError, match="may be writing"):
+            export(run, tmp_path, force=True)
+        export(run, tmp_path / "other")
+    finally:
+        journal.close()
+    assert first.exists()
+    export(run, tmp_path, force=True)
+    assert not first.exists()
+    assert foreign.exists()
+    assert scalars_in(tmp_path / "tiny")[LOSS] == [(1, 3.0)]
+
+
+def test_an_export_that_fails_leaves_no_file_and_the_earlier_one(run: RunFolder, tmp_path: Path) -> None:
+    write_journal(run, run_started())
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="can't be written") as caught:
+        export(run, tmp_path / "file")
+    assert caught.value.hint == "Choose another folder."
+    export(run, tmp_path)
+    before = list((tmp_path / "tiny").iterdir())
+    run.journal_path.unlink()
+    run.journal_path.mkdir()
+    with pytest.raises(StorageError):
+        export(run, tmp_path, force=True)
+    assert list((tmp_path / "tiny").iterdir()) == before

@@ -13,7 +13,7 @@ from tui.files.typed_options import parsed_options, split_options
     [
         ("my.csv", "my.csv", ""),
         ("my tweets.csv --column 2", "my tweets.csv", " --column 2"),
-        ("my.zip  --column 'the text' --format=csv", "my.zip", "  --column 'the text' --format=csv"),
+        ("my.zip  --member 'posts/*.json' --label=sad", "my.zip", "  --member 'posts/*.json' --label=sad"),
         ("my.csv --", "my.csv", " --"),
         ("my.csv --col", "my.csv", " --col"),
         ("notes --old.txt", "notes --old.txt", ""),

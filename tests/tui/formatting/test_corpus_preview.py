@@ -2,53 +2,35 @@
 
 from __future__ import annotations
 
-import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from engine.corpus.report import CorpusPreview, SourceReport
 from tui.formatting.corpus_preview import fact_line, sample_line
 
-SOME = "196 of the first 200 rows are tweets"
-LABELLED = "labels in column 1 (target): kept"
+
+def preview(*notes: str, names: tuple[str, ...] = ("a.csv",), num_kept: int = 196, is_whole: bool = False) -> str:
+    """Return the line on sources of 200 rows, in the folder `in` or the file `a.csv`."""
+    sources = tuple(
+        SourceReport(name=name, format="csv", notes=notes, num_rows=200, num_kept=num_kept, dropped={}, examples={})
+        for name in names
+    )
+    name = "in" if names and names[0].startswith("in: ") else "a.csv"
+    return fact_line(CorpusPreview(sources=sources, is_whole=is_whole), name)
 
 
-def source(name: str = "a.csv", *notes: str, num_kept: int = 196) -> SourceReport:
-    return SourceReport(name=name, format="csv", notes=notes, num_rows=200, num_kept=num_kept, dropped={}, examples={})
-
-
-@pytest.mark.parametrize(
-    ("sources", "is_whole", "expected"),
-    [
-        (
-            [source("a.csv", "header row found", "text in column 2 (text)")],
-            False,
-            f"csv, text in column 2 (text) · {SOME}",
-        ),
-        ([source("a.csv", f"{LABELLED} all")], False, f"csv · {SOME}"),
-        (
-            [source("a.csv", f"{LABELLED} happy (4); --label all keeps all")],
-            False,
-            f"csv · {SOME} · kept happy (4); --label all keeps all",
-        ),
-        ([source(num_kept=200)], True, "csv · all 200 rows are tweets"),
-        ([source("in: a.csv")], False, f"a.csv: csv · {SOME}"),
-        (
-            [source("in: a.csv"), source("in: b.csv")],
-            True,
-            "checked 2 files: csv · 392 of 400 rows are tweets · --member reads only some",
-        ),
-        (
-            [source("a.csv", "text in column 3 (body): by its name")],
-            False,
-            f"csv, text in column 3 (body): by its name · {SOME} · --column chooses another",
-        ),
-        ([], False, ""),
-    ],
-)
-def test_format_column_labels_and_the_share_of_rows_that_are_tweets_are_shown(
-    sources: list[SourceReport], is_whole: bool, expected: str
-) -> None:
-    name = "in" if sources and sources[0].name.startswith("in: ") else "a.csv"
-    assert fact_line(CorpusPreview(sources=tuple(sources), is_whole=is_whole), name) == expected
+def test_format_column_labels_and_the_share_of_rows_that_are_tweets_are_shown(snapshot: SnapshotAssertion) -> None:
+    labels = "labels in column 1 (target): kept"
+    lines = {
+        "a column that was set": preview("header row found", "text in column 2 (text)"),
+        "a column that was found": preview("text in column 3 (body): by its name"),
+        "all labels": preview(f"{labels} all"),
+        "one label": preview(f"{labels} happy (4); --label all keeps all"),
+        "a whole file": preview(num_kept=200, is_whole=True),
+        "one file of a folder": preview(names=("in: a.csv",)),
+        "two files of a folder": preview(names=("in: a.csv", "in: b.csv"), is_whole=True),
+        "nothing": preview(names=()),
+    }
+    assert "\n".join(f"{name}: {line}" for name, line in lines.items()) == snapshot
 
 
 def test_the_first_tweet_is_shown_if_there_is_one() -> None:

@@ -17,6 +17,7 @@ from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
 from tests.waiting import wait_until
+from tui.remote.agent import Agent
 from tui.remote.host import Host
 from tui.remote.protocol import Hello, to_line
 from tui.remote.socket_path import socket_path
@@ -67,13 +68,15 @@ class Hosted:
 
 
 @contextmanager
-def hosted(*script: e.Event, num_waiting: Callable[[], int] = lambda: 0) -> Iterator[Hosted]:
+def hosted(
+    *script: e.Event, num_waiting: Callable[[], int] = lambda: 0, agent: Agent | None = None
+) -> Iterator[Hosted]:
     """Host a run after these events; its folder is that of an active run."""
     folder = folder_of_run(RUN)
     folder.path.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder.journal_path)
     sent: list[c.Command] = []
-    host = Host(RunConfig(run_name=RUN), sent.append, num_waiting)
+    host = Host(RunConfig(run_name=RUN), sent.append, num_waiting, agent=agent)
     made = Hosted(host, folder, sent)
     try:
         made.emit(*(script or (run_started(run=RUN),)))

@@ -31,7 +31,6 @@ from tui.remote.client import RemoteBridge
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import (
     MAX_CLIENT_LINE_BYTES,
-    PROTOCOL,
     CaughtUp,
     Greeting,
     Refusal,
@@ -227,8 +226,9 @@ def test_an_active_run_without_a_usable_socket_can_not_be_reached(monkeypatch: p
     ("lines", "word"),
     [
         ([], "does not answer"),
-        ([b"{}\n"], "unknown message"),
-        ([b'{"message":"Greeting","protocol":%d,"changed":[1]}\n' % (PROTOCOL + 1)], "another version"),
+        ([b"{}\n"], "another version"),
+        ([b'{"message":"Greeting","changed":[1]}\n'], "another version"),
+        ([GREETING, b'{"message":"ViewTold","view":{},"config":{}}\n'], "another version"),
         ([GREETING, to_line(Refusal(reason="The first message is not Hello.", hint="Send Hello."))], "not Hello"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import os
 import socket
@@ -33,7 +32,7 @@ from tests.waiting import wait_until
 from tui.remote import host, host_connection, listener
 from tui.remote.connect import read_greeting
 from tui.remote.host_connection import HostConnection
-from tui.remote.protocol import PROTOCOL, Hello, to_line
+from tui.remote.protocol import Hello, to_line
 from tui.remote.view_codec import decode_view
 from tui.run.bridge import NullSubscriber
 from tui.run.engine_bridge import EngineBridge, open_training_session
@@ -76,15 +75,6 @@ def test_only_the_user_can_access_the_socket() -> None:
     with hosted() as made:
         assert made.path.lstat().st_mode & 0o777 == 0o600
         assert made.path.parent.lstat().st_mode & 0o777 == 0o700
-
-
-@pytest.mark.parametrize("protocol", [PROTOCOL + 1, "\x1b[31m"])
-def test_a_client_of_another_protocol_is_refused_with_the_protocol_of_the_run(protocol: object) -> None:
-    hello = json.dumps({"message": "Hello", "protocol": protocol, "from the future": [1]}).encode() + b"\n"
-    with hosted() as made, RawClient(made.path, hello) as client:
-        reason = str(reason_in(client.receive_all()))
-    assert f"uses protocol {PROTOCOL}" in reason
-    assert "\x1b" not in reason
 
 
 def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only() -> None:

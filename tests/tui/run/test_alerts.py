@@ -62,7 +62,7 @@ def noisy(level: float, count: int, seed: int = 0) -> list[float]:
 
 
 def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="best", path="/best", bits_per_char=None)
+    return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="best", path="/best", bits_per_char=None, epochs=0.0)
 
 
 # Diverging ------------------------------------------------------------------------------------------------------------
@@ -159,7 +159,9 @@ def test_the_alert_of_a_full_disk_lasts_until_saving_works() -> None:
     scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk"))
     scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Still none.", kind="disk"))
     assert scene.alert == Alert(kind="disk", text="Still none.", remedy="try saving again")
-    scene.see(e.CheckpointSaved(step=0, elapsed_seconds=1.0, name="latest", path="/x", bits_per_char=None))
+    scene.see(
+        e.CheckpointSaved(step=0, elapsed_seconds=1.0, name="latest", path="/x", bits_per_char=None, weights_step=0)
+    )
     assert scene.kind == "disk", "the journal may still fail"
     scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Saving works again.", kind="disk-works"))
     assert scene.kind == ""

@@ -253,7 +253,7 @@ def test_a_reload_at_half_the_rate_is_a_change_unless_it_is_refused(is_refused: 
 
 def test_a_save_is_answered_by_latest_and_not_by_a_best_that_was_still_being_written() -> None:
     book = CommandBook(pending=(c.SaveLatest(),))
-    best = e.CheckpointSaved(step=3, elapsed_seconds=1.0, name="best", path="", bits_per_char=None)
+    best = e.CheckpointSaved(step=3, elapsed_seconds=1.0, name="best", path="", bits_per_char=None, weights_step=3)
 
     assert book.after_event(best) == book
     assert book.after_event(replace(best, name="latest")).pending == ()

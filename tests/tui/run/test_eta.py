@@ -79,8 +79,8 @@ def test_the_eta_is_right_at_once_after_a_resume_whatever_the_pace_before_it() -
     [
         e.BatchSizeChanged(step=100, elapsed_seconds=50.0, batch_size=8, epochs=0.1),
         e.IntervalsChanged(step=100, elapsed_seconds=50.0, eval_every=7, sample_every=7),
-        e.ThreadsChanged(step=100, elapsed_seconds=50.0, num_threads=2, message=""),
-        e.CheckpointLoaded(step=100, elapsed_seconds=50.0, name="x", path="/x", bits_per_char=None),
+        e.ThreadsChanged(step=100, elapsed_seconds=50.0, num_threads=2, precision="float32", message=""),
+        e.CheckpointLoaded(step=100, elapsed_seconds=50.0, name="x", path="/x", bits_per_char=None, epochs=0.0),
     ],
     ids=lambda change: type(change).__name__,
 )

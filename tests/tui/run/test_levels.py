@@ -23,7 +23,7 @@ def crossings(view: RunView) -> dict[str, int | None]:
 
 
 def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None)
+    return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None, epochs=0.0)
 
 
 def test_the_levels_are_uniform_unigram_bigram_and_the_best_n_gram() -> None:

@@ -31,7 +31,7 @@ def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:
 
 
 def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None)
+    return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None, epochs=0.0)
 
 
 def paused(step: int) -> e.Paused:
@@ -49,7 +49,7 @@ def test_settings_changed_while_running_show_at_once() -> None:
         e.LearningRateChanged(step=1, elapsed_seconds=0.1, learning_rate=0.001),
         e.ModelChanged(step=1, elapsed_seconds=0.1, model=ModelConfig(hidden_size=64), num_parameters=7),
         e.ThreadsChanged(step=1, elapsed_seconds=0.1, num_threads=2, precision="bfloat16", message=""),
-        e.ThreadsChanged(step=1, elapsed_seconds=0.1, num_threads=3, message="as in journals of earlier versions"),
+        e.ThreadsChanged(step=1, elapsed_seconds=0.1, num_threads=3, precision="bfloat16", message=""),
         e.IntervalsChanged(step=1, elapsed_seconds=0.1, eval_every=7, sample_every=0),
     )
     assert (view.sampling.temperature, view.learning_rate) == (1.5, 0.001)
@@ -193,7 +193,9 @@ def test_any_events_in_any_order_lead_to_a_view_of_finite_figures_and_counted_tw
 
 
 def test_the_best_evaluation_stays_the_best_when_a_checkpoint_from_before_it_is_loaded() -> None:
-    loaded = e.CheckpointLoaded(step=50, elapsed_seconds=3.0, name="early", path="/early", bits_per_char=None)
+    loaded = e.CheckpointLoaded(
+        step=50, elapsed_seconds=3.0, name="early", path="/early", bits_per_char=None, epochs=0.0
+    )
     view = view_after(run_started(), steps_finished(1, [2.0] * 100), eval_finished(100, 2.4), loaded)
     assert view.best is not None
     assert view.best.bits_per_char == 2.4

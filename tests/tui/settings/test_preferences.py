@@ -110,7 +110,7 @@ def test_a_file_that_is_not_toml_is_reported_and_never_overwritten(path: Path, c
     assert preferences == Preferences()
     assert problem.startswith("config.toml is not valid TOML: ")
     with pytest.raises(ConfigError) as raised:
-        save_changes(path, {"keys.pause": "z"})
+        save_changes(path, {"bell": True})
     assert "correct the file" in raised.value.hint
     assert path.read_bytes() == content
 
@@ -136,9 +136,8 @@ def test_the_config_file_is_in_tweetgen_home_or_else_in_the_config_folder(monkey
 def test_saving_changes_one_entry_and_no_other_character(path: Path) -> None:
     own = FULL + '\n[mine]\nnotes = "stay"\n'
     path.write_text(own, encoding="utf-8")
-    save_changes(path, {"bell": True, "keys.save": "ctrl+x"})
-    expected = own.replace("bell = false", "bell = true").replace('"f5"]\n', '"f5"]\nsave = "ctrl+x"\n')
-    assert path.read_text(encoding="utf-8") == expected
+    save_changes(path, {"bell": True})
+    assert path.read_text(encoding="utf-8") == own.replace("bell = false", "bell = true")
 
 
 def test_line_endings_of_windows_are_kept(path: Path) -> None:
@@ -149,20 +148,17 @@ def test_line_endings_of_windows_are_kept(path: Path) -> None:
 
 def test_saved_changes_are_read_and_a_restored_default_is_removed_from_the_file(path: Path) -> None:
     path.write_text("[screen]\nmouse = false")  # without a last line break
-    save_changes(path, {"theme": "tweetgen", "eval_every": 7, "keys.pause": "z,f2", "keys.save": "w"})
-    assert read_preferences(path) == (
-        Preferences(theme="tweetgen", mouse=False, eval_every=7, keys={"pause": "z,f2", "save": "w"}),
-        (),
-    )
-    save_changes(path, {"theme": None, "keys.pause": None, "keys.load": None, "eval_every": None})
-    assert tomllib.loads(path.read_text()) == {"screen": {"mouse": False}, "intervals": {}, "keys": {"save": "w"}}
+    save_changes(path, {"theme": "tweetgen", "eval_every": 7})
+    assert read_preferences(path) == (Preferences(theme="tweetgen", mouse=False, eval_every=7), ())
+    save_changes(path, {"theme": None, "bell": None, "eval_every": None})
+    assert tomllib.loads(path.read_text()) == {"screen": {"mouse": False}, "intervals": {}, "notices": {}}
 
 
-@pytest.mark.parametrize("text", ["keys = 3\n", "[[keys]]\nx = 1\n"])
+@pytest.mark.parametrize("text", ["screen = 3\n", "[[screen]]\nx = 1\n"])
 def test_a_value_in_place_of_a_table_is_not_overwritten(path: Path, text: str) -> None:
     path.write_text(text)
-    with pytest.raises(ConfigError, match="keys is not a table"):
-        save_changes(path, {"keys.pause": "z"})
+    with pytest.raises(ConfigError, match="screen is not a table"):
+        save_changes(path, {"mouse": False})
     assert path.read_text() == text
 
 

@@ -6,7 +6,7 @@ from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.strip import Strip
 
-from tui.recording.frames import Style
+from tui.files.cast import Style
 from tui.terminal.screen_frames import FrameReader
 
 

@@ -80,7 +80,9 @@ def run_of_100(*events: e.Event, max_steps: int | None = 100) -> RunView:
 
 
 def saved(name: str, step: int = 100) -> e.CheckpointSaved:
-    return e.CheckpointSaved(step=step, elapsed_seconds=125.0, name=name, path=f"/{name}", bits_per_char=2.03)
+    return e.CheckpointSaved(
+        step=step, elapsed_seconds=125.0, name=name, path=f"/{name}", bits_per_char=2.03, weights_step=step
+    )
 
 
 def ended(reason: str) -> e.RunFinished:

@@ -14,7 +14,7 @@ from engine.storage.folders import RunFolder, find_run, list_runs
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.completion import complete_run
 from tui.process.job_control import start_job_control
-from tui.remote.socket_path import is_active, is_launched
+from tui.remote.socket_path import is_active
 from tui.terminal.capabilities import is_in_browser
 
 
@@ -40,7 +40,7 @@ def attach(
     tweetgen-tui attach my-run --read-only
     """
     folder = find_to_show(run)
-    if not is_on(folder):
+    if not is_active(folder):
         _print_end(folder)
         return
     require_terminal("Without one: tweetgen-tui runs list.")
@@ -57,7 +57,7 @@ def attach(
     try:
         view = bridge.connect()
     except RemoteError:
-        if is_on(folder):
+        if is_active(folder):
             raise
         _print_end(folder)  # it has just ended
         sys.exit()
@@ -79,14 +79,9 @@ def find_to_show(name: str | None) -> RunFolder:
     return active[0]
 
 
-def is_on(folder: RunFolder) -> bool:
-    """Return whether a process trains a run, or a launcher starts its processes again."""
-    return is_active(folder) or is_launched(folder)
-
-
 def _active_runs() -> list[RunFolder]:
     """Return the active runs, the latest first."""
-    active = [run for run in list_runs() if is_on(run)]
+    active = [run for run in list_runs() if is_active(run)]
     return sorted(active, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
 
 

@@ -1,162 +1,73 @@
-"""`tweetgen-tui bench`: speed of training, sampling and reading, beside the tutorial's loop and `nn.GRU`.
-
-With `--first-words`, how soon the tweets of a run become readable.
-"""
+"""`tweetgen-tui bench`: speed of training and sampling, beside the tutorial's loop."""
 
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.config.corpus import CorpusConfig
 from engine.config.run import RuntimeConfig
-from engine.errors import ConfigError
-from engine.parallel.place import place_from_environment
-from tui.cli.on_ranks import MeasuredProcesses, measure_on_ranks
-from tui.cli.options import DEVICE, GivenOptions, OptionGroup, fields_of, with_options
-from tui.cli.output.bench_tables import print_bench, print_first_words, print_steps
+from tui.cli.options import DEVICE, GivenOptions, fields_of, with_options
 from tui.cli.output.progress_display import show_progress
-from tui.cli.output.tables import print_json
-from tui.cli.watched_run import watch_run
+from tui.cli.output.tables import print_facts, print_json, print_table
+from tui.formatting.numbers import format_count
 
-if TYPE_CHECKING:  # they import torch
-    import torch
-
-    from engine.bench.first_words import FirstWordsReport
-    from engine.bench.ranks.benchmark import StepsReport
-    from engine.parallel.ranks import Ranks
-
-_FIRST_WORDS = "First words"
-TWEETS = OptionGroup(_FIRST_WORDS, CorpusConfig, ("files",), "Tweets to train on with --first-words. May be repeated.")
+if TYPE_CHECKING:  # it imports torch
+    from engine.sampling.bench import BenchReport
 
 
-@with_options(DEVICE, TWEETS)
+@with_options(DEVICE)
 def bench(
     given: GivenOptions,
     *,
     seconds: Annotated[
         float,
-        typer.Option(
-            metavar="X",
-            min=1,
-            help="Time to measure for, with --first-words per round; shapes that do not fit into it are left out.",
-        ),
+        typer.Option(metavar="X", min=1, help="Time to measure for; shapes for which none is left are not measured."),
     ] = 60.0,
-    nproc_per_node: MeasuredProcesses = 1,
-    has_first_words: Annotated[
-        bool,
-        typer.Option(
-            "--first-words",
-            help="Measure how soon the tweets of a run are readable, in seconds from the command.",
-            rich_help_panel=_FIRST_WORDS,
-        ),
-    ] = False,
-    rounds: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Runs to take the median of. [default: 3]", rich_help_panel=_FIRST_WORDS),
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure how fast this machine trains, samples and reads a corpus.
+    """Measure the speed of training and sampling beside the tutorial's loop.
 
-    Also measures the tutorial's loop and `nn.GRU`, in short turns on the same batches; figures are medians over the
-    rounds. The float32 limit is the time of the bare matrix products of the same batches.
-
-    With several processes, it measures how fast they train together, beside one with the same batches, and the parts of
-    a step: compute, sum of the gradients, wait for the slowest, and host.
-
-    With --first-words, it starts runs of `train` in processes of their own, samples 200 tweets from the weights of
-    several moments after the command, and counts the words that occur in the training tweets.
+    Models of three shapes run short turns on the same batches, on a CPU with one thread and with all cores. Figures are
+    medians over the rounds, and the spread is their interquartile range.
 
     Examples:
     tweetgen-tui bench --seconds 120
-    tweetgen-tui bench --nproc-per-node auto
-    tweetgen-tui bench --first-words --data my.csv
     """
-    config = RuntimeConfig(**fields_of(RuntimeConfig, given))
-    if has_first_words:
-        if nproc_per_node != 1:
-            raise ConfigError("--first-words measures one process.", "Leave --nproc-per-node out.")
-        words = _measure_first_words(given.get("files", []), config, rounds or 3, seconds)
-        if as_json:
-            print_json(words)
-        else:
-            print_first_words(words)
-        return
-    if rounds is not None or "files" in given:
-        option = "--rounds" if rounds is not None else "--data"
-        raise ConfigError(f"{option} has no effect without --first-words.", "Add --first-words.")
-    if nproc_per_node != 1 or place_from_environment() is not None:
-        steps = measure_on_ranks(nproc_per_node, config.device, partial(_measure_steps, seconds))
-        if as_json:
-            print_json(steps)
-        else:
-            print_steps(steps)
-        return
-
-    from engine.bench.benchmark import Benchmark
     from engine.compute.device import Runtime
+    from engine.sampling.bench import Benchmark
 
-    device = Runtime.resolve(config).device
+    device = Runtime.resolve(RuntimeConfig(**fields_of(RuntimeConfig, given))).device
     sys.stderr.write(f"measuring on {device.type} for about {seconds:g} s\n")
     with show_progress() as on_progress:
         benchmark = Benchmark(device, seconds, on_progress)
         report = benchmark.run()
-    _report_skipped(benchmark.skipped_shapes)
+    if benchmark.skipped_shapes:
+        shapes = ", ".join(str(tuple(shape)) for shape in benchmark.skipped_shapes)
+        sys.stderr.write(f"not measured for lack of time (embedding, hidden, batch): {shapes}; increase --seconds\n")
     if as_json:
         print_json(report)
     else:
-        print_bench(report)
+        _print_report(report)
 
 
-def _measure_first_words(files: Sequence[str], config: RuntimeConfig, rounds: int, seconds: float) -> FirstWordsReport:
-    """Train in processes of their own, one after the other, and sample from what they saved."""
-    options = [option for file in files for option in ("--data", file)] + ["--device", config.device]
-    sys.stderr.write(f"training {rounds} times for {seconds:g} s from the command\n")
-    with tempfile.TemporaryDirectory() as folder, show_progress() as on_progress:
-        watched = []
-        for number in range(rounds):
-            home = Path(folder, str(number))
-            home.mkdir()
-
-            def on_round(share: float | None, doing: str, number: int = number) -> None:
-                on_progress((number + (share or 0.0)) / (rounds + 0.1), f"{doing}, {number + 1} of {rounds}")
-
-            watched.append(watch_run(options, seconds, home, on_round))
-        on_progress(rounds / (rounds + 0.1), "sampling")
-
-        from engine.bench.first_words import first_words
-
-        return first_words(watched, config)
-
-
-def _measure_steps(seconds: float, ranks: Ranks, device: torch.device) -> StepsReport | None:
-    """Measure how all ranks train; return the leader's report."""
-    from engine.bench.ranks.benchmark import RanksBenchmark
-    from engine.compute.device import Runtime
-    from engine.session.ranks.follower import threads_of_a_rank
-
-    threads = threads_of_a_rank(ranks.place.local_world_size)
-    config = RuntimeConfig(device="cuda" if device.type == "cuda" else "cpu", threads=threads)
-    runtime = replace(Runtime.resolve(config), device=device)
-    with show_progress() if ranks.place.is_leader else nullcontext(lambda _share, _doing: None) as on_progress:
-        benchmark = RanksBenchmark(ranks, runtime, seconds, on_progress)
-        report = benchmark.run()
-    _report_skipped(benchmark.skipped_shapes)
-    return report
-
-
-def _report_skipped(shapes: Sequence[str]) -> None:
-    """Name the shapes that were not measured."""
-    if shapes:
-        sys.stderr.write(
-            f"not measured for lack of time (embedding, hidden, batch): {', '.join(shapes)}; increase --seconds\n"
+def _print_report(report: BenchReport) -> None:
+    """Print the machine, and a table of all figures."""
+    print_facts((name.replace("_", " "), str(value)) for name, value in report.machine.items() if value)
+    sys.stdout.write("\n")
+    rows = (
+        (
+            work,
+            f"{row.embedding_size}, {row.hidden_size}",
+            str(row.batch_size),
+            row.path.replace("ours", "tweetgen-tui"),
+            str(row.num_threads),
+            format_count(round(row.chars_per_second)),
+            f"{row.ratio_to_tutorial:.2f} x",
+            f"{100 * row.spread:.0f} %",
         )
+        for work, figures in (("train", report.train), ("sample", report.sample))
+        for row in figures
+    )
+    print_table(("", "embedding, hidden", "batch", "", "threads", "chars/s", "vs. tutorial", "spread"), rows)

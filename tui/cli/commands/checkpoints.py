@@ -19,12 +19,11 @@ from engine.storage.atomic_write import storage_errors
 from engine.storage.folders import SUFFIX
 from engine.text import harmless
 from tui.cli.completion import complete_checkpoint
-from tui.cli.help_page import CommandGroup
 from tui.cli.output.tables import print_facts, print_json, print_table
 from tui.formatting.checkpoint_facts import bits_of, description
 from tui.formatting.numbers import format_size
 
-app = CommandGroup("List, show, copy, rename, pin and delete checkpoints.")
+app = typer.Typer(no_args_is_help=True, help="List, show, copy, rename, pin and delete checkpoints.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Listed = Annotated[
     str,

@@ -7,28 +7,17 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from engine.config.run import Device, RuntimeConfig
 from engine.errors import StorageError
 from engine.session.startup import preflight
 from engine.storage import folders
 from engine.text import harmless
-from tui.cli.on_ranks import MeasuredProcesses, measure_on_ranks
-from tui.cli.options import DEVICE, GivenOptions, fields_of, with_options
-from tui.cli.output.ranks_tables import print_ranks
 from tui.cli.output.tables import print_facts, print_json
 from tui.cli.output.versions import installed_versions, system
-from tui.process.launch.count import AUTO
 from tui.terminal.capabilities import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
-
-if TYPE_CHECKING:  # they import torch
-    import torch
-
-    from engine.bench.ranks.sums import RanksReport
-    from engine.parallel.ranks import Ranks
 
 _TORCHRUN_VARIABLES = (
     *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
@@ -51,33 +40,8 @@ _LABELS = {
 _UNITS = {"free_gigabytes": " GB", "cache_megabytes": " MB"}
 
 
-@with_options(DEVICE)
-def doctor(
-    given: GivenOptions,
-    *,
-    context: typer.Context,
-    distributed: Annotated[
-        bool,
-        typer.Option("--distributed", help="Measure the sums over several processes, and find slow ones, instead."),
-    ] = False,
-    nproc_per_node: MeasuredProcesses = AUTO,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Print versions, devices, folders and terminal capabilities.
-
-    With --distributed, it starts several processes, or takes part in those that torchrun has started, and measures how
-    long the same work and sums of several sizes take on them. Bandwidths are those of nccl-tests: the bus bandwidth is
-    to be compared with the speed of the slowest link.
-
-    Examples:
-    tweetgen-tui doctor --distributed
-    tweetgen-tui doctor --distributed --nproc-per-node 2 --device cpu
-    """
-    if distributed:
-        _check_ranks(nproc_per_node, RuntimeConfig(**fields_of(RuntimeConfig, given)).device, as_json=as_json)
-        return
-    if given or nproc_per_node != AUTO:
-        context.fail("--device and --nproc-per-node are for --distributed.")
+def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Print versions, devices, folders and terminal capabilities."""
     report = {
         "versions": installed_versions(),
         "machine": _machine(),
@@ -94,25 +58,6 @@ def doctor(
             (f"  {_LABELS.get(name, name.replace('_', ' '))}", _shown(value) + _UNITS.get(name, ""))
             for name, value in facts.items()
         )
-
-
-def _check_ranks(count: int, device: Device, *, as_json: bool) -> None:
-    """Print how fast several processes sum, and which of them is slow."""
-
-    def measure(ranks: Ranks, own: torch.device) -> RanksReport | None:
-        from engine.bench.ranks.sums import check_ranks
-
-        def on_part(doing: str) -> None:
-            if ranks.place.is_leader:
-                sys.stderr.write(f"measuring {doing}\n")
-
-        return check_ranks(ranks, own, on_part)
-
-    report = measure_on_ranks(count, device, measure)
-    if as_json:
-        print_json(report)
-    else:
-        print_ranks(report)
 
 
 def _machine() -> dict[str, Any]:

@@ -50,7 +50,7 @@ QUALITY = OptionGroup("Quality", SamplingConfig, ("temperature",))
 _DEFAULT_COUNT = 1000
 
 
-@with_options(DATA, *TWEETS[1:], MACHINE, QUALITY, folds=True)
+@with_options(DATA, *TWEETS[1:], MACHINE, QUALITY)
 def evaluate(
     given: GivenOptions,
     *,
@@ -78,7 +78,13 @@ def evaluate(
     count: Annotated[
         int | None,
         typer.Option(
-            "-n", "--count", metavar="N", min=1, rich_help_panel="Quality", help="Tweets to sample. [default: 1000]"
+            "-n",
+            "--count",
+            metavar="N",
+            min=1,
+            rich_help_panel="Quality",
+            help="Tweets to sample.",
+            show_default="1000",
         ),
     ] = None,
     seed: Annotated[
@@ -87,7 +93,8 @@ def evaluate(
             metavar="N",
             min=0,
             rich_help_panel="Quality",
-            help="Seed of the first tweet, plus 1 for each further one. [default: 0]",
+            help="Seed of the first tweet, plus 1 for each further one.",
+            show_default="0",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

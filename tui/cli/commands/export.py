@@ -16,7 +16,6 @@ from engine.export.web_page import WeightFormat
 from engine.protocol.stage import part_of
 from engine.text import harmless
 from tui.cli.completion import complete_checkpoint
-from tui.cli.help_page import CommandGroup
 from tui.cli.output.checkpoint_line import print_checkpoint
 from tui.cli.output.output_file import check_output, write_output
 from tui.cli.output.progress_display import show_progress
@@ -27,7 +26,7 @@ if TYPE_CHECKING:  # they import torch
     from engine.export.copies import Copies
     from engine.model.gru import TextGenerator
 
-app = CommandGroup("Write a trained model for use without this program.")
+app = typer.Typer(no_args_is_help=True, help="Write a trained model for use without this program.")
 Name = Annotated[
     str,
     typer.Argument(

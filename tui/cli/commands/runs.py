@@ -14,10 +14,17 @@ from engine.errors import ConfigError, StorageError
 from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal_reader import SkippedLines
 from engine.text import harmless
-from tui.cli.commands.replay_recording import DEFAULT_SECONDS, RecordingOptions, ScreenSize, record_replay
+from tui.cli.commands.replay_recording import (
+    DEFAULT_SECONDS,
+    DEFAULT_SIZE,
+    ScreenSize,
+    check_recording,
+    parse_size,
+    record_replay,
+)
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.completion import complete_run
-from tui.cli.help_page import CommandGroup
+from tui.cli.output.output_file import STANDARD_STREAM, require_effect
 from tui.cli.output.run_list import facts_of, row_of
 from tui.cli.output.tables import print_json, print_table
 from tui.formatting.numbers import format_size
@@ -26,7 +33,7 @@ from tui.process.job_control import start_job_control
 if TYPE_CHECKING:
     from tui.files.run_export import Thinned
 
-app = CommandGroup("List the runs and their states, replay or export one.")
+app = typer.Typer(no_args_is_help=True, help="List the runs and their states, replay or export one.")
 Run = Annotated[
     str,
     typer.Argument(metavar="RUN", autocompletion=complete_run, help="The run's name, or last for the latest."),
@@ -75,45 +82,40 @@ def replay(
         typer.Option(
             parser=_to_speed,
             metavar="N",
-            help=f"Times faster than the run trained; {_MAX}: no limit. "
-            f"[default: {_DEFAULT_SPEED:g}; for a recording, what makes it {DEFAULT_SECONDS:.0f} seconds long]",
+            help=f"Times faster than the run trained; {_MAX}: no limit.",
+            show_default=f"{_DEFAULT_SPEED:g}; a recording: what makes it {DEFAULT_SECONDS:.0f} seconds long",
         ),
     ] = None,
     cast: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Record to this file for asciinema, without a screen; - is standard output."),
     ] = None,
-    svg: Annotated[
-        str | None,
-        typer.Option(
-            "--svg", metavar="FILE", help="Record to this animated picture, as READMEs show them; - as above."
-        ),
-    ] = None,
     size: Annotated[
         ScreenSize | None,
         typer.Option(
-            parser=ScreenSize.parse, metavar="COLSxROWS", help="Size of the recorded screen. [default: 100x30]"
+            parser=parse_size, metavar="COLSxROWS", help="Size of the recorded screen.", show_default="100x30"
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Replay a run on the screen without changing it, or record that to a file; space pauses, q quits.
 
     Examples:
-    tweetgen-tui runs replay last --svg training.svg
     tweetgen-tui runs replay last --cast training.cast --size 80x24
     """
-    recording = RecordingOptions(cast=cast, svg=svg, size=size, force=force, speed=speed)
-    recording.check()
-    if recording.files:
-        record_replay(find_run(run), recording)
-    else:
+    has_file = cast not in (None, STANDARD_STREAM)
+    require_effect({"size": size}, "without --cast", "runs replay", has_effect=cast is not None)
+    require_effect({"force": force or None}, "without a file to write", "runs replay", has_effect=has_file)
+    if cast is None:
         _show_replay(run, _DEFAULT_SPEED if speed is None else speed)
+    else:
+        check_recording(cast, speed, may_replace=force)
+        record_replay(find_run(run), cast, speed, size or DEFAULT_SIZE, may_replace=force)
 
 
 def _show_replay(run: str, speed: float) -> None:
     """Replay a run on the screen."""
-    require_terminal("Without one: --cast FILE or --svg FILE records the replay.")
+    require_terminal("Without one: --cast FILE records the replay.")
     job_control = start_job_control()
     folder = find_run(run)
 

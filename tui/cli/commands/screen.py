@@ -20,8 +20,8 @@ from engine.errors import ConfigError, DistributedError, InternalError
 from engine.session.startup import preflight
 from engine.storage.folders import find_run
 from tui.process.job_control import JobControl, start_job_control
-from tui.process.launch.count import AUTO, WITHOUT_GPU, may_have_gpu
 from tui.process.signals import close_terminal, handle_ending_signals, handle_signals_after_screen
+from tui.process.torchrun import Processes, Torchrun, may_have_gpu
 from tui.terminal.capabilities import GlyphSet, glyphs_for, is_in_browser, is_utf8
 
 if TYPE_CHECKING:
@@ -65,12 +65,13 @@ def open_screen(
             if warning:
                 typer.echo(warning, err=True)
     bridge: Bridge
-    is_alone = num_processes == AUTO and not may_have_gpu()
-    if num_processes == 1 or is_alone:
+    # with a GPU, torchrun's own thread counts them: that imports torch
+    known = None if may_have_gpu() and num_processes != 1 else Processes.choose(num_processes, config)
+    if known is not None and known.count == 1:
         own = bridge = EngineBridge(config, make_subscriber=host_factory(job_control, config, history))
-        own.welcome = WITHOUT_GPU if is_alone else ""
+        own.welcome = known.note
     else:
-        bridge = _launched_bridge(config, num_processes, job_control, stops_on_hangup=stops_on_hangup)
+        bridge = _torchrun_bridge(config, num_processes, job_control)
     invitation = invitation_to_lesson() if config.resume is None else ""
     show(bridge, history, store, job_control, stops_on_hangup=stops_on_hangup, invitation=invitation)
 
@@ -86,17 +87,16 @@ def _require_no_rank() -> None:
         )
 
 
-def _launched_bridge(config: RunConfig, wanted: int, job_control: JobControl, *, stops_on_hangup: bool) -> Bridge:
-    """Return the bridge to a run that a launcher trains in `wanted` processes. Raises `TweetgenError`."""
-    from tui.process.launch.from_screen import ScreenLaunch
-    from tui.remote.launched import LaunchedBridge
+def _torchrun_bridge(config: RunConfig, wanted: int, job_control: JobControl) -> Bridge:
+    """Return the bridge to a run that `wanted` processes train. Raises `TweetgenError`."""
+    from tui.process.torchrun_bridge import TorchrunBridge
 
-    def make_launch(config: RunConfig) -> ScreenLaunch:
-        launch = ScreenLaunch(config, wanted=wanted, stops_on_hangup=stops_on_hangup)
-        job_control.set_active_run(launch.run, is_remote=True)
-        return launch
+    def prepare(config: RunConfig) -> Torchrun:
+        torchrun = Torchrun(config, wanted, is_for_screen=True)
+        job_control.set_active_run(torchrun.run.name, is_remote=True)
+        return torchrun
 
-    return LaunchedBridge(config, make_launch)
+    return TorchrunBridge(config, prepare)
 
 
 def with_screen_settings(config: RunConfig, intervals: Mapping[str, Setting]) -> RunConfig:

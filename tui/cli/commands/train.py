@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import ConfigError, RankLostError
+from tui.cli.commands.screen import leave_process
 from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, fields_of, to_run_config, with_options
-from tui.process.launch.folder import LaunchFolder
-from tui.process.launch.order import LaunchOrder, named
-from tui.process.launch.rank import Rank, this_rank
+from tui.process.torchrun import Order, Processes, Torchrun
+from tui.run.error_report import to_tweetgen_error
 
 if TYPE_CHECKING:
     from engine.parallel.place import Place
+    from tui.cli.ranks import RunLeader
     from tui.run.view import RunView
 
 
-@with_options(*RUN, folds=True)
+@with_options(*RUN)
 def train(
     given: GivenOptions,
     *,
@@ -33,6 +33,7 @@ def train(
     ] = False,
     nproc_per_node: NprocPerNode = 1,
     on_hangup: OnHangup = "go-on",
+    order: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Train without a screen.
 
@@ -47,35 +48,35 @@ def train(
     """
     if detach and as_json:
         context.fail("--detach and --json exclude each other: a run in the background has no output.")
-    launch = LaunchFolder.from_environment()
-    if launch is not None:
-        sys.exit(_run_for_launch(launch))
 
     from engine.parallel.place import place_from_environment
 
-    order = partial(LaunchOrder, as_json=as_json, stops_on_hangup=on_hangup == "stop", detaches=detach)
-    place = place_from_environment()
+    ordered, place = Order.from_arguments(order) if order else None, place_from_environment()
     if place is not None:
         if detach or nproc_per_node != 1:
             raise ConfigError(
                 "RANK is set in the environment, as torchrun does; --nproc-per-node and --detach don't fit that.",
                 "Omit them, or start the program without torchrun.",
             )
-        # the followers get all else from the leader
-        runtime = RuntimeConfig(**fields_of(RuntimeConfig, given))
-        config = to_run_config(given) if place.is_leader else RunConfig(runtime=runtime)
-        sys.exit(_train_at(place, order(config=config, wanted=1)))
-    config = to_run_config(given)
-    sys.exit(
-        _train(order(config=config, wanted=1))
-        if nproc_per_node == 1
-        else _launch(order(config=config, wanted=nproc_per_node))
-    )
+        _train_at(place, given, ordered, as_json=as_json)
+    if ordered is not None:
+        sys.exit(_train_ordered(ordered))
+    config, stops_on_hangup, notice = to_run_config(given), on_hangup == "stop", ""
+    if nproc_per_node != 1:
+        processes = Processes.choose(nproc_per_node, config)
+        if processes.count > 1:
+            sys.exit(
+                _train_in_several(
+                    config, nproc_per_node, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detach
+                )
+            )
+        notice = processes.note
+    sys.exit(_train_here(config, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detach, notice=notice))
 
 
-def _train(order: LaunchOrder) -> int:
+def _train_here(config: RunConfig, *, as_json: bool, stops_on_hangup: bool, detaches: bool, notice: str) -> int:
     """Train in this process; a run that detaches in a child process, whose progress is shown until it has started."""
-    release = _release_when_started() if order.detaches else None
+    release = _release_when_started() if detaches else None
 
     from tui.cli.headless import let_go, run_headless
 
@@ -85,10 +86,11 @@ def _train(order: LaunchOrder) -> int:
             release()
 
     return run_headless(
-        order.config,
-        as_json=order.as_json,
-        stops_on_hangup=order.stops_on_hangup,
+        config,
+        as_json=as_json,
+        stops_on_hangup=stops_on_hangup,
         on_start=None if release is None else on_start,
+        notice=notice,
     )
 
 
@@ -99,47 +101,57 @@ def _release_when_started() -> Callable[[], None]:
     return partial(start_job_control().release, 0)
 
 
-def _launch(order: LaunchOrder) -> int:
-    """Train in several processes, which this one launches."""
-    release = _release_when_started() if order.detaches else lambda: None
-
+def _train_in_several(
+    config: RunConfig, nproc_per_node: int, *, as_json: bool, stops_on_hangup: bool, detaches: bool
+) -> int:
+    """Train in several processes, which torchrun starts, and attach to them."""
     from engine.session.startup import preflight
-    from tui.cli.run_launcher import launch_run
+    from tui.cli.headless import run_attached
+    from tui.process.torchrun_bridge import TorchrunBridge
 
-    preflight.require_text(preflight.check(order.config))
-    return launch_run(replace(order, config=named(order.config)), LaunchFolder.create(), release)
-
-
-def _run_for_launch(folder: LaunchFolder) -> int:
-    """Be the launcher of a screen, or one of the processes of a launch."""
-    from engine.parallel.place import place_from_environment
-    from tui.cli.run_launcher import launch_run
-
-    order, place = LaunchOrder.read(folder), place_from_environment()
-    return launch_run(order, folder) if place is None else _train_at(place, order, this_rank())
+    preflight.require_text(preflight.check(config))
+    bridge = TorchrunBridge(config, partial(Torchrun, wanted=nproc_per_node))
+    return run_attached(bridge, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detaches)
 
 
-def _train_at(place: Place, order: LaunchOrder, rank: Rank | None = None) -> int:
-    """Train as one of several processes; `rank` is the launcher's part of it. Raises `TweetgenError`."""
-    from tui.cli.headless import let_go, run_headless, stop_writing
+def _train_ordered(order: Order, leader: RunLeader | None = None) -> int:
+    """Train what another process of this program has ordered, which attaches to the run: then nothing is written."""
+    from tui.cli.headless import run_headless, stop_writing
+
+    return run_headless(
+        order.config,
+        as_json=True,
+        on_start=stop_writing,
+        is_for_screen=order.is_for_screen,
+        notice=order.notice,
+        leader=leader,
+    )
+
+
+def _train_at(place: Place, given: GivenOptions, order: Order | None, *, as_json: bool) -> NoReturn:
+    """Train as one of several processes: an order, or what is given. Exits with 0 unless another process was lost.
+
+    Without an orderly shutdown: torch might wait for a process that is gone.
+    """
+    from tui.cli.headless import run_headless
     from tui.cli.ranks import RunLeader, follow
 
+    runtime = RuntimeConfig(**fields_of(RuntimeConfig, given)) if order is None else order.config.runtime
+    config = to_run_config(given) if order is None and place.is_leader else RunConfig(runtime=runtime)
+    leader = RunLeader(place) if place.is_leader else None
+    code = 0
     try:
-        if not place.is_leader:
-            follow(place, order.config.runtime)
-            return 0
-        leader = RunLeader(place, rank)
-        return run_headless(
-            order.config,
-            as_json=order.as_json,
-            stops_on_hangup=order.stops_on_hangup,
-            on_start=let_go if order.detaches else stop_writing if order.is_for_screen else None,
-            on_progress=leader.note,
-            is_for_screen=order.is_for_screen,
-            notice=order.notice,
-            leader=leader,
-        )
-    except RankLostError as error:
-        if rank is not None:
-            rank.leave_lost(error.message)
-        raise
+        if leader is None:
+            follow(place, runtime)
+        elif leader.has_ended:
+            leader.dismiss_others(runtime)
+        elif order is not None:
+            _train_ordered(order, leader)
+        else:
+            run_headless(config, as_json=as_json, leader=leader)
+    except Exception as error:  # noqa: BLE001 - torchrun would start again after any other end than this one
+        problem = to_tweetgen_error(error, "A process of the run")
+        code = RankLostError.exit_code if isinstance(error, RankLostError) else 0
+        for line in filter(None, (f"tweetgen-tui: {problem.message}", problem.hint)):
+            sys.stderr.write(line + "\n")
+    leave_process(code)

@@ -50,25 +50,27 @@ def xray(  # noqa: PLR0913 - one per option
         typer.Option(
             metavar="step|gates|reach|units|map",
             help="One character at a time, its gates, how far back it reaches, units that track a concept, or the map "
-            "of the characters. [default: step]",
+            "of the characters.",
+            show_default="step",
         ),
     ] = None,
     at: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Characters that the model has read; what is shown is its prediction of the next one. "
-            "[default: the whole text]",
+            help="Characters that the model has read; what is shown is its prediction of the next one.",
+            show_default="the whole text",
         ),
     ] = None,
     layer: Annotated[
-        int | None, typer.Option(metavar="N", help="Layer whose gates and states are shown, from 1. [default: 1]")
+        int | None, typer.Option(metavar="N", help="Layer whose gates and states are shown, from 1.", show_default="1")
     ] = None,
     method: Annotated[
         ReachMethod | None,
         typer.Option(
             metavar="occlusion|gradient",
-            help="How reach is measured: by hiding a character, or by a gradient. [default: occlusion]",
+            help="How reach is measured: by hiding a character, or by a gradient.",
+            show_default="occlusion",
         ),
     ] = None,
     svg: Annotated[

@@ -18,7 +18,6 @@ from tui.formatting.loss_units import format_bits
 from tui.formatting.numbers import format_duration
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting
-from tui.remote.socket_path import is_launched
 
 
 def facts_of(run: RunFolder) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def facts_of(run: RunFolder) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Ranks:
-    """The processes of a run's last session; the defaults are those of versions that had only one."""
+    """The processes of a run's last session; the defaults are for a `config.json` that can't be read."""
 
     world_size: int = 1
     backend: str = ""
@@ -72,8 +71,6 @@ def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
         return {"state": greeting.phase, "reason": ""}
     if is_locked(run.journal_path):
         return {"state": "on", "reason": "says nothing"}
-    if is_launched(run):
-        return {"state": "restarting", "reason": ""}
     match last_event(run.journal_path):
         case RunFinished(reason=reason):
             return {"state": "finished", "reason": reason}

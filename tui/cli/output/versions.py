@@ -8,7 +8,7 @@ from engine.storage.versions import versions_of
 
 PACKAGES = (
     *("tweetgen-tui", "torch", "textual", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx", "numba"),
-    *("libipld", "openpyxl", "nvidia-ml-py", "onnx", "pyarrow", "textual-serve", "tensorboard"),
+    *("libipld", "nvidia-ml-py", "onnx", "pyarrow", "textual-serve", "tensorboard"),
 )
 """The packages whose versions matter in a bug report; the second row are those of the extras."""
 

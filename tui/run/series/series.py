@@ -57,12 +57,15 @@ class Series:
     def trimmed_mean(self) -> float | None:
         """The current value without noise and spikes: the mean of the middle four fifths of the latest values.
 
-        The latest 100, or the latest fifth while there are fewer than 500, so that it follows the first fall; where the
+        The latest 100, or the latest fifth while a run has fewer than 500, so that it follows the first fall; where the
         window is empty, the mean of the latest bucket.
         """
-        if not len(self._window_values):
+        num_singles = len(self._window_values)
+        if not num_singles:
             return self._last_mean
-        length = min(max(len(self._window_values) // _TRIMMED_MEAN_SHARE, 1), _TRIMMED_MEAN_LENGTH)
+        is_first_fall = num_singles == len(self)  # else it began after buckets
+        length = max(num_singles // _TRIMMED_MEAN_SHARE, 1) if is_first_fall else num_singles
+        length = min(length, _TRIMMED_MEAN_LENGTH)
         latest = np.sort(self._window_values[-length:])
         cut = length // 10
         return float(latest[cut : length - cut].mean())

@@ -92,6 +92,6 @@ def _now(entry: CheckpointEntry, view: RunView, run: str) -> str:
     if (view.loaded_name, view.loaded_step) == (entry.name, view.step):
         return "The run has taken no step since it was loaded: nothing is lost."
     saved = view.saved_by_name
-    if saved is not None and saved.saved_step == view.step:
+    if saved is not None and saved.weights_step == view.step:
         return f"The run, now at step {view.step:,}, is saved as “{saved.name}”: nothing is lost."
     return f"The run, now at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."

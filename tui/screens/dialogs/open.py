@@ -1,7 +1,6 @@
 """Choose a file, folder or archive of tweets for a new run.
 
 The tweets are checked before anything else happens: an error is shown in the dialog, and the current run continues.
-Of a chat, the author is chosen in a dialog of its own.
 """
 
 from __future__ import annotations
@@ -15,13 +14,11 @@ from textual import on, work
 from textual.widgets import Input, OptionList
 
 from engine.corpus.report import CorpusPreview
-from engine.corpus.types import AuthorNeededError, ChatAuthor
 from tui.files.folder_listing import FolderEntry, entry_at, folder_part, split_typed
 from tui.files.typed_options import OptionValue, parsed_options
 from tui.formatting.corpus_preview import doubt_in, fact_line, sample_line
 from tui.process.threads import on_own_thread
 from tui.run.error_report import to_tweetgen_error
-from tui.screens.dialogs.author import AuthorDialog
 from tui.screens.dialogs.path_browser import CHECK_GROUP, PathBrowser, State
 from tui.widgets.input.line_input import PathInput
 
@@ -113,24 +110,17 @@ class OpenDialog(PathBrowser[OtherTweets]):
         self._set_path(path)
         await self._check_path(path)
 
-    @work(exclusive=True, group=CHECK_GROUP)
-    async def _check_author(self, path: Path, author: ChatAuthor) -> None:
-        await self._check_path(path, author)
-
-    async def _check_path(self, path: Path, author: ChatAuthor | None = None) -> None:
+    async def _check_path(self, path: Path) -> None:
         """Check a path on a thread; show the error, or a preview and what enter will do."""
         self._set_state("checking")
         self._hints.show(f"checking {path.name}…")
         try:
-            chosen = {"author": author.key} if author is not None else {}
-            tweets = OtherTweets(path, parsed_options(self._applied_options) | chosen)
+            tweets = OtherTweets(path, parsed_options(self._applied_options))
             preview = await on_own_thread(partial(self._check, tweets))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the current run continues
             report = to_tweetgen_error(error, "Checking tweets")
             self._set_state("choosing")
             self._hints.show(report.message, report.hint, self._options_hint(path, report.hint), "error")
-            if isinstance(error, AuthorNeededError):
-                self._choose_author(path, error)
         else:
             self._set_state("ready")
             self._ready = tweets
@@ -143,15 +133,6 @@ class OpenDialog(PathBrowser[OtherTweets]):
         """Return where an option is typed, if the hint of an error names one and none was typed."""
         is_needed = "--" in hint and not self._applied_options
         return f"An option follows the path: {path.name} --option VALUE" if is_needed else ""
-
-    def _choose_author(self, path: Path, error: AuthorNeededError) -> None:
-        """Check the path again with the author that is chosen; without one, the error stays."""
-
-        def check(author: ChatAuthor | None) -> None:
-            if author is not None:
-                self._check_author(path, author)
-
-        self.app.push_screen(AuthorDialog(path.name, error.authors), check)
 
     def action_close(self) -> None:
         """Stop checking, go back to choosing, or close without an answer."""

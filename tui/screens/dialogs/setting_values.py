@@ -1,16 +1,14 @@
-"""The dialogs of the settings in which a value is typed or a key pressed."""
+"""The dialog of the settings in which a value is typed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from tui.screens.dialogs.base import Dialog
-from tui.settings.keymap import KeyMap, mapped, objection
-from tui.settings.keys.key import Key
 from tui.widgets.input.line_input import LineInput
 
 BY_PRESET = "from the preset"
@@ -58,37 +56,6 @@ class ValueDialog(Dialog[str]):
         text = event.value.strip()
         if not self._error_of(text):
             self.dismiss(text)
-
-
-class KeyDialog(Dialog[str]):
-    """Answer with the next key that is pressed and free; escape cancels."""
-
-    KEYS_LINE = "esc cancel"
-    CSS = "KeyDialog #box { width: 60; }"
-
-    def __init__(self, key: Key, key_map: KeyMap) -> None:
-        """Ask for a key in place of `key`, one that no other action has with `key_map`."""
-        super().__init__(key.title)
-        self._key_name = key.name
-        self._others = {name: keys for name, keys in key_map.items() if name != key.name}
-        self._shown_now = mapped([key], key_map)[0].shown
-
-    def compose_body(self) -> ComposeResult:
-        """Show the question, and below it an error."""
-        yield Static(f"Press the key to use instead of {self._shown_now}.", markup=False, id="question")
-        yield Static("", markup=False, id="hint")
-
-    def on_key(self, event: events.Key) -> None:
-        """Answer, or show the error. No key acts as elsewhere."""
-        event.stop()
-        if event.key == "escape":
-            self.dismiss(None)
-            return
-        reason = objection(self._key_name, event.key, self._others)
-        if reason:
-            self._show_hint(reason, is_error=True)
-        else:
-            self.dismiss(event.key)
 
 
 def number_or_text(text: str) -> object:

@@ -31,7 +31,9 @@ class ScreenPreferencesController(Controller):
 
     def mount(self) -> None:
         """Show the keys as they are set."""
-        self._show_keys()
+        keys = mapped(BAR_KEYS, self.key_map)
+        self._run.screen.query_one(KeyBar).show_keys(keys)
+        self._run.screen.query_one(EndBar).show_keys(keys)
 
     def tick(self) -> None:
         """Notify the user once the run has ended by itself."""
@@ -49,8 +51,6 @@ class ScreenPreferencesController(Controller):
 
     def apply(self, changes: Changes) -> None:
         """Apply changed preferences to this screen and its run."""
-        if any(name.startswith("keys.") for name in changes):
-            self._show_keys()
         if "levels" in changes:
             self._run.screen.query_one(LossPlot).shows_levels = self._run.services.store.preferences.levels
         view = self._run.view
@@ -62,8 +62,3 @@ class ScreenPreferencesController(Controller):
                     changed = with_interval(changed, name, steps)
             if changed != before:
                 self._run.send(changed)
-
-    def _show_keys(self) -> None:
-        keys = mapped(BAR_KEYS, self.key_map)
-        self._run.screen.query_one(KeyBar).show_keys(keys)
-        self._run.screen.query_one(EndBar).show_keys(keys)

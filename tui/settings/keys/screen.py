@@ -60,7 +60,7 @@ PROGRAM_KEYS = (
         "comma",
         "preferences.settings",
         "Settings",
-        "Choose colours, keys, notifications and intervals for all runs.",
+        "Choose colours, notifications and intervals for all runs.",
         opens=True,
     ),
     Key(

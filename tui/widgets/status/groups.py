@@ -161,7 +161,7 @@ def _saved_rows(view: RunView) -> Iterator[Row]:
     latest = "not saved yet" if view.saved_step is None else f"step {format_count(view.saved_step)}"
     yield "latest", ((latest, "value"),)
     if view.saved is not None and view.saved.name == "best":
-        yield "best", ((f"step {format_count(view.saved.saved_step)}", "value"),)
+        yield "best", ((f"step {format_count(view.saved.weights_step)}", "value"),)
     named = [mark for mark in view.marks if mark.kind == "saved"][-_NUM_NAMED:]
     for mark in reversed(named):
         yield harmless(mark.label.removeprefix("saved ")), ((f"step {format_count(mark.step)}", "value"),)

@@ -25,17 +25,12 @@ class JsonStream(JsonWindow):
 
     def items(self) -> Iterator[object]:
         """Yield the items of the next array. Raises `CorpusError` if it is invalid or truncated."""
-        for _ in self.entries():
-            yield self.value()
-
-    def entries(self) -> Iterator[None]:
-        """Yield before each item of the next array; the caller consumes the item."""
         self._expect("[")
         if self.peek() == "]":
             self._expect("]")
             return
         while True:
-            yield
+            yield self.value()
             if self._expect(",]") == "]":
                 return
 
@@ -86,18 +81,6 @@ class JsonStream(JsonWindow):
             yield key
             if self._expect(",}") == "}":
                 return
-
-    def skip_value(self, depth: int = 0) -> None:
-        """Consume the next value; as a whole it may be longer than `MAX_VALUE_CHARS`, which limits the values in it."""
-        opening = self.peek()
-        if opening == "{" and depth < _MAX_KEY_DEPTH:
-            for _ in self.object_keys():
-                self.skip_value(depth + 1)
-        elif opening == "[" and depth < _MAX_KEY_DEPTH:
-            for _ in self.entries():
-                self.skip_value(depth + 1)
-        else:
-            self.value()
 
     def expect_end(self) -> None:
         """Raise `CorpusError` unless only white space follows."""

@@ -92,12 +92,6 @@ class JsonWindow:
                     return value
             self._read_on_within_bounds()
 
-    def whole(self) -> object:
-        """Return the next value without consuming it; None if the file is longer than `MAX_VALUE_CHARS` or invalid."""
-        self._extend(MAX_VALUE_CHARS)
-        value, _ = self._ahead() if self._is_at_end else (None, 0)
-        return value
-
     def first(self) -> tuple[object, bool]:
         """Return the next value without consuming it, and whether it is the only one.
 

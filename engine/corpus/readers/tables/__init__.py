@@ -1,1 +1,1 @@
-"""Readers of tables: CSV in its dialects, Sentiment140, Parquet, Arrow, Excel. They never guess by a file's name."""
+"""Readers of tables: CSV in its dialects, and Parquet. They never guess by a file's name."""

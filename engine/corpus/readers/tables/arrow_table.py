@@ -1,4 +1,4 @@
-"""`ArrowTable`: the tweets in the record batches of Parquet and Arrow, from one column, filtered by label."""
+"""`ArrowTable`: the tweets in the record batches of a Parquet file, from one column, filtered by label."""
 
 from __future__ import annotations
 
@@ -17,21 +17,19 @@ from engine.text import harmless
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BATCH_ROWS = 1000
-"""Rows that are Python objects at a time."""
 _NOT_READ = "[]"
 """Stands for a list, an object, a date and the like where columns are chosen, which are never texts."""
 
 
 @contextmanager
-def pyarrow_errors(source: Source, kind: str) -> Iterator[None]:
-    """Convert a missing `pyarrow`, and its exceptions on a damaged file of this `kind`, to a `CorpusError`."""
+def pyarrow_errors(source: Source) -> Iterator[None]:
+    """Convert a missing `pyarrow`, and its exceptions on a damaged file, to a `CorpusError`."""
     try:
         import pyarrow as pa
         import pyarrow.parquet
     except ImportError as error:
         raise CorpusError(
-            f"{source.name} is {kind}, and the package pyarrow is not installed.",
+            f"{source.name} is Parquet, and the package pyarrow is not installed.",
             "Install it in the program's environment: pip install pyarrow",
         ) from error
     try:
@@ -39,7 +37,7 @@ def pyarrow_errors(source: Source, kind: str) -> Iterator[None]:
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, NotImplementedError, MemoryError) as error:
         cause = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise CorpusError(
-            f"{source.name} is a damaged {kind} file: {harmless(cause, 200)}.", "Download it again, or save it as CSV."
+            f"{source.name} is a damaged Parquet file: {harmless(cause, 200)}.", "Download it again, or save it as CSV."
         ) from error
 
 
@@ -55,14 +53,12 @@ class ArrowTable:
         self.columns = list(dict.fromkeys([*wanted, *scalars]))
         """Names of the columns to read: before `choose`, of all that it may choose."""
         self._rule: LabelRule | None = None
-        self._is_chosen = False
         if config.column is None and not any(_is_text(each.type) for each in schema if each.name in scalars):
             shown = ", ".join(harmless(name, 30) for name in names[:12]) or "none"
             raise CorpusError(f"{source.name} has no text column.", f"Its columns are: {shown}.")
 
     def choose(self, first: pa.RecordBatch) -> None:
         """Choose the columns by the first rows of `columns`, and add notes to the source. Raises `CorpusError`."""
-        first = first.slice(0, BATCH_ROWS)
         cells = [
             list(map(_cell, _values(first.column(name)))) if name in self.columns else [_NOT_READ] * first.num_rows
             for name in self._names
@@ -72,22 +68,17 @@ class ArrowTable:
         self._rule = layout.label_rule
         chosen = [layout.text_column, layout.label_column] if self._rule else [layout.text_column]
         self.columns = [self._names[index] for index in chosen]
-        self._is_chosen = True
 
     def rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
-        """Yield a row for each row of these batches: its text, or why it is dropped."""
+        """Yield a row for each row of these batches of the chosen columns: its text, or why it is dropped."""
         num_rows = 0
-        for whole in batches:
-            if whole.num_rows and not self._is_chosen:
-                self.choose(whole)
-            rule = self._rule
-            for start in range(0, whole.num_rows, BATCH_ROWS):
-                batch = whole.slice(start, BATCH_ROWS)
-                values = _values(batch.column(self.columns[0]))
-                labels = _values(batch.column(self.columns[1])) if rule else [None] * batch.num_rows
-                for value, label in zip(values, labels, strict=True):
-                    num_rows += 1
-                    yield _row(value, label, rule, f"row {num_rows:,}")
+        rule = self._rule
+        for batch in batches:
+            values = _values(batch.column(self.columns[0]))
+            labels = _values(batch.column(self.columns[1])) if rule else [None] * batch.num_rows
+            for value, label in zip(values, labels, strict=True):
+                num_rows += 1
+                yield _row(value, label, rule, f"row {num_rows:,}")
 
     def _requested(self) -> Iterator[int]:
         """Yield the columns that the config names. Raises `CorpusError`."""

@@ -1,4 +1,4 @@
-"""Chooses the text column of any table: CSV, Excel, Parquet and Arrow. Add a usual column name here.
+"""Chooses the text column of any table: CSV, Parquet, tables in JSON. Add a usual column name here.
 
 The usual names of text columns decide first, in an order of preference; else the greatest mean length does, among the
 columns that can be text. A column of links, ids, numbers, dates or user names never is.

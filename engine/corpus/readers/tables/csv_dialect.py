@@ -122,13 +122,10 @@ def _best(samples: Sequence[Sample], column: str | None) -> Sample:
     return max(tables, key=lambda sample: (sample.share, sample.num_columns, not sample.is_prose()), default=samples[0])
 
 
-def find_dialect(
-    lines: Sequence[Line], source: Source, config: CorpusConfig, *, text_column: int = -1, label_column: int = -1
-) -> CsvDialect:
+def find_dialect(lines: Sequence[Line], source: Source, config: CorpusConfig) -> CsvDialect:
     """Return the dialect of a file with these first lines, and add notes to `source`.
 
-    `text_column` and `label_column` are those of a fixed format, from 0. Raises `CorpusError` if a column of `config`
-    does not exist.
+    Raises `CorpusError` if a column of `config` does not exist.
     """
     sample = find_sample(lines, config.column or config.label_column)
     if not sample.is_table() and suffix_of(source.name) in _TAB_SUFFIXES:
@@ -139,15 +136,8 @@ def find_dialect(
         source.notes.append(f"{name}-separated" + (", as its first line sets" if num_skipped else ""))
     if sample.quoting in _QUOTING_NOTES:
         source.notes.append(_QUOTING_NOTES[sample.quoting])
-    is_wide = config.column is not None or text_column >= 0 or num_skipped > 0 or sample.is_table()
-    layout = find_layout(
-        sample.records,
-        source,
-        config,
-        num_columns=sample.num_columns if is_wide else 1,
-        text_column=text_column,
-        label_column=label_column,
-    )
+    is_wide = config.column is not None or num_skipped > 0 or sample.is_table()
+    layout = find_layout(sample.records, source, config, num_columns=sample.num_columns if is_wide else 1)
     return CsvDialect(sample.delimiter, sample.quoting, num_skipped, layout)
 
 

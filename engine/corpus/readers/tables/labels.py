@@ -14,7 +14,7 @@ from engine.corpus.readers.tables.columns import name_key, requested_column
 from engine.errors import CorpusError
 from engine.text import harmless
 
-POLARITIES = frozenset({"0", "1", "2", "4"})
+_POLARITIES = frozenset({"0", "1", "2", "4"})
 SENTIMENT_NAMES = frozenset({"sentiment", "sentiments", "polarity"})
 """Names of columns in which 0 and 1 mean sad and happy."""
 LABEL_NAMES = SENTIMENT_NAMES | {"label", "labels", "target", "airline_sentiment", "sentiment_label"}
@@ -67,9 +67,9 @@ class LabelRule:
         meant = {"happy": happy, "sad": sad, "neutral": frozenset("2") | _NEUTRAL_WORDS}
         label = label_of(wanted)
         kept = meant.get(label, frozenset({label})) if is_known else frozenset({label})
-        digits = kept & POLARITIES
+        digits = kept & _POLARITIES
         shown = tuple(sorted(kept.intersection(seen) or digits or kept))
-        names = {"0": "sad (0)", "2": "neutral (2)", **{label: f"happy ({label})" for label in happy & POLARITIES}}
+        names = {"0": "sad (0)", "2": "neutral (2)", **{label: f"happy ({label})" for label in happy & _POLARITIES}}
         reasons = {label: f"{LABELLED}{name}" for label, name in names.items() if is_known}
         return cls(wanted, kept, shown, {"": WITHOUT_A_LABEL, **reasons})
 
@@ -125,20 +125,15 @@ def find_labels(
     text_column: int,
     config: CorpusConfig,
     source_name: str,
-    *,
-    column: int = -1,
 ) -> Labels:
     """Return the labels of a table with these first rows of equal width; `header` is empty without one.
 
-    `column` is that of a fixed format. Raises `CorpusError` if `config.label_column` does not exist, or has no label
-    that `config.label` means.
+    Raises `CorpusError` if `config.label_column` does not exist, or has no label that `config.label` means.
     """
     if config.label_column is not None:
         names = header or (rows[0] if rows else [])
         column = requested_column(names, len(names), config.label_column, "--label-column", source_name)
         return _requested_labels(_labels_in(rows, column), column, config, source_name)
-    if column >= 0:
-        return _used(column, LabelRule.for_file(config.label, _labels_in(rows, column)))
     return _found_labels(rows, header, text_column, config.label)
 
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.tables.arrow_table import BATCH_ROWS, ArrowTable, pyarrow_errors
-from engine.corpus.readers.tables.held_file import held
+from engine.corpus.readers.tables.arrow_table import ArrowTable, pyarrow_errors
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
 
@@ -20,8 +19,12 @@ if TYPE_CHECKING:
 
 MAX_GROUP_BYTES = 2 << 30
 """Limit of a row group, decompressed: the number of its pages is unknown."""
+MAX_LOADED_BYTES = 1 << 30
+"""Limit of a file in an archive."""
 
 _MAGIC = b"PAR1"
+_BATCH_ROWS = 1000
+"""Rows that are Python objects at a time."""
 _BUFFER_BYTES = 1 << 20
 
 
@@ -36,14 +39,14 @@ def parquet_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
     Columns and labels are chosen as in CSV, with the names of the columns as the header. Raises `CorpusError` if there
     is no such column, the file is damaged, or `pyarrow` is not installed.
     """
-    with pyarrow_errors(source, "Parquet"):
+    with pyarrow_errors(source):
         file_table = _opened(file, source)
         table = ArrowTable(file_table.schema_arrow, source, config)
         _refuse_huge(file_table, source)
-        first = next(file_table.iter_batches(BATCH_ROWS, columns=table.columns, use_threads=False), None)
+        first = next(file_table.iter_batches(_BATCH_ROWS, columns=table.columns, use_threads=False), None)
         if first is not None:
             table.choose(first)
-            yield from table.rows(file_table.iter_batches(BATCH_ROWS, columns=table.columns, use_threads=False))
+            yield from table.rows(file_table.iter_batches(_BATCH_ROWS, columns=table.columns, use_threads=False))
 
 
 def _opened(file: BinaryIO, source: Source) -> pq.ParquetFile:
@@ -53,7 +56,20 @@ def _opened(file: BinaryIO, source: Source) -> pq.ParquetFile:
 
     if file.seekable():
         return pq.ParquetFile(file, buffer_size=_BUFFER_BYTES)
-    return pq.ParquetFile(pa.BufferReader(pa.py_buffer(held(file, source))))
+    return pq.ParquetFile(pa.BufferReader(pa.py_buffer(_loaded(file, source))))
+
+
+def _loaded(file: BinaryIO, source: Source) -> bytearray:
+    """Return the content of a file. Raises `CorpusError` if it is over `MAX_LOADED_BYTES`."""
+    content = bytearray()
+    while block := file.read(_BUFFER_BYTES):
+        content += block
+        if len(content) > MAX_LOADED_BYTES:
+            raise CorpusError(
+                f"{source.name} is over {MAX_LOADED_BYTES >> 20:,} MB, too large to be read as a whole.",
+                "Extract it if it is in an archive, or save it as CSV.",
+            )
+    return content
 
 
 def _refuse_huge(table: pq.ParquetFile, source: Source) -> None:

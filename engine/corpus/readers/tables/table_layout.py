@@ -1,6 +1,6 @@
 """Finds what the columns of a table mean from its first records, and turns its records into rows.
 
-The records are lists of strings from any source: lines of CSV, rows of an Excel sheet. Never changes a text.
+The records are lists of strings from any source: lines of CSV, rows of Parquet or JSON. Never changes a text.
 """
 
 from __future__ import annotations
@@ -91,15 +91,12 @@ def find_layout(
     *,
     names: Sequence[str] = (),
     num_columns: int = 0,
-    text_column: int = -1,
-    label_column: int = -1,
 ) -> TableLayout:
     """Return the layout of a table with these first records, and add notes to `source`.
 
     `names` are those of the columns if the format has them outside of the records; else the first record may be a
-    header. `num_columns` is the width of records without a header, by default the most frequent one. `text_column` and
-    `label_column` are those of a fixed format. Raises `CorpusError` if a column of `config` does not exist, no column
-    has texts, or there are more than `MAX_COLUMNS`.
+    header. `num_columns` is the width of records without a header, by default the most frequent one. Raises
+    `CorpusError` if a column of `config` does not exist, no column has texts, or there are more than `MAX_COLUMNS`.
     """
     first, *others = records or [[""]]
     if len(first) > MAX_COLUMNS:
@@ -113,8 +110,8 @@ def find_layout(
     records = others if has_header else records
     widths = _usual_short_widths(records, num_columns) if header else set()
     rows = [[*each, *[""] * (num_columns - len(each))] for each in records if len(each) in {num_columns, *widths}]
-    text = _text_column(rows, header or first, source, config, text_column, has_header=bool(header))
-    labels = find_labels(rows, header, text.column, config, source.name, column=label_column)
+    text = _text_column(rows, header or first, source, config, has_header=bool(header))
+    labels = find_labels(rows, header, text.column, config, source.name)
     short_widths = frozenset(width for width in widths if width > max(text.column, labels.column))
     if not names:
         source.notes.append("header row found" if has_header else "no header row")
@@ -164,16 +161,13 @@ def _text_column(
     names: Sequence[str],
     source: Source,
     config: CorpusConfig,
-    fixed: int,
     *,
     has_header: bool,
 ) -> TextColumn:
-    """Return the column of --column, of a fixed format, or the one that is found. Raises `CorpusError`."""
+    """Return the column of --column, or the one that is found. Raises `CorpusError`."""
     if config.column is not None:
         num_columns = len(rows[0]) if rows else len(names)
         return TextColumn(requested_column(names, num_columns, config.column, "--column", source.name), "")
-    if fixed >= 0:
-        return TextColumn(fixed, "")
     if found := find_text_column(rows, names if has_header else ()):
         return found
     shown = ", ".join(harmless(name, 30) for name in names[:12])

@@ -18,7 +18,7 @@ import pytest
 from numba.core import caching
 
 from engine.compute.cpu.compilation import OneFilePerVersion, compiled
-from engine.compute.cpu.numba_kernels import Rows
+from engine.compute.cpu.numba_kernels import Rows, steps_for
 
 Run = Callable[..., None]
 Move = tuple[bytes, Path]  # what a process writes, and where to
@@ -123,10 +123,17 @@ def test_two_processes_that_compile_at_the_same_time_do_not_replace_each_others_
             path.unlink()
 
 
+@pytest.mark.ci
 def test_a_process_can_use_three_hidden_sizes_that_three_others_compiled(cache: Path) -> None:
     expected = [states for size in (8, 16, 24) for states in states_by(size, cache=cache)]
 
     assert states_by(8, 16, 24, cache=cache) == expected
+
+
+def test_compiled_functions_of_different_sizes_have_different_names() -> None:
+    """Numba (issue 10486) names the code of a function that is called from another by its qualified name."""
+    functions = [function for size in (8, 16) for function in steps_for(size)]
+    assert len({function.__qualname__ for function in functions}) == len(functions)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -38,7 +38,6 @@ def on_threads(num_threads: int, step: ThreadedStep, model: TextGenerator, batch
 
 
 @given(shape=shapes(), num_threads=st.integers(1, 3))
-@settings(max_examples=25)
 def test_on_any_number_of_threads_loss_and_all_gradients_are_those_of_one(shape: Shape, num_threads: int) -> None:
     plain, model = shape.model(), shape.model()
     expected_loss, expected = results(GruStep(plain), plain, shape.batch())

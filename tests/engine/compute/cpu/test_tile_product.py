@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.compute.cpu.compilation import compiled
@@ -25,7 +25,6 @@ def random_matrix(generator: np.random.Generator, *shape: int, dtype: str) -> Ro
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @given(num_rows=st.integers(0, 21), num_summed=st.integers(1, 40), num_columns=st.integers(1, 3 * COLUMNS))
-@settings(max_examples=40)
 def test_the_product_is_added_to_the_first_columns(
     dtype: str, num_rows: int, num_summed: int, num_columns: int
 ) -> None:

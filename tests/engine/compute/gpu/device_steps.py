@@ -6,6 +6,7 @@ from collections.abc import Callable, Container
 from typing import Any
 
 import pytest
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.compute.device import Runtime
 from engine.compute.gpu.recorder import CudaRecorder
@@ -76,3 +77,17 @@ def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | No
     monkeypatch.setattr(RowRmsprop, "step", RowRmsprop.update_by_masks)
     monkeypatch.setattr(trainer_module, "recorder_for", lambda _: recorder)
     monkeypatch.setattr(Trainer, "__init__", make)
+
+
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
+    """Records the schema of each operation, including those of autograd's backward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        self.schemas: list[Any] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.schemas.append(func._schema)
+        return func(*args, **(kwargs or {}))

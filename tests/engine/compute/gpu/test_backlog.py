@@ -17,14 +17,17 @@ class FakeDevice:
         self.ends: list[float] = []
         self.idle_seconds = 0.0
 
-    def queue_step(self) -> None:
-        free_from = self.ends[-1] if self.ends else self.clock.now
-        self.idle_seconds += max(0.0, self.clock.now - free_from)
-        self.ends.append(max(free_from, self.clock.now) + self.step_seconds)
-
-    @property
-    def num_queued(self) -> int:
-        return sum(end > self.clock.now for end in self.ends)
+    def queue_steps(self, backlog: Backlog, count: int, host_seconds: float) -> list[int]:
+        """Queue steps as fast as the host can; return how many are queued after each."""
+        queued = []
+        for _ in range(count):
+            self.clock.advance(host_seconds)
+            free_from = self.ends[-1] if self.ends else self.clock.now
+            self.idle_seconds += max(0.0, self.clock.now - free_from)
+            self.ends.append(max(free_from, self.clock.now) + self.step_seconds)
+            backlog.add_step()
+            queued.append(sum(end > self.clock.now for end in self.ends))
+        return queued
 
     def make_event(self) -> FakeEvent:
         return FakeEvent(self)
@@ -50,21 +53,10 @@ class FakeEvent:
         return 1000 * (end_event.end - self.end)
 
 
-def queue_steps(device: FakeDevice, backlog: Backlog, count: int, host_seconds: float) -> list[int]:
-    """Queue steps as fast as the host can; return how many are queued after each."""
-    queued = []
-    for _ in range(count):
-        device.clock.advance(host_seconds)
-        device.queue_step()
-        backlog.add_step()
-        queued.append(device.num_queued)
-    return queued
-
-
 @pytest.mark.parametrize("step_seconds", [0.00035, 0.004, 0.08])
 def test_the_queue_is_bounded_and_the_device_never_idle(step_seconds: float) -> None:
     device = FakeDevice(step_seconds)
-    queued = queue_steps(device, Backlog(device.make_event), 500, host_seconds=0.0001)
+    queued = device.queue_steps(Backlog(device.make_event), 500, host_seconds=0.0001)
     allowed = max(MIN_STEPS, SECONDS / step_seconds)
     assert max(queued) <= allowed
     assert queued[-1] >= 0.9 * allowed - 1
@@ -73,17 +65,14 @@ def test_the_queue_is_bounded_and_the_device_never_idle(step_seconds: float) -> 
 
 def test_a_slow_host_never_waits() -> None:
     device = FakeDevice(0.001)
-    backlog = Backlog(device.make_event)
-    queue_steps(device, backlog, 100, host_seconds=0.005)
+    device.queue_steps(Backlog(device.make_event), 100, host_seconds=0.005)
     assert device.clock.now == pytest.approx(0.5)
 
 
 def test_the_limit_follows_steps_that_become_longer() -> None:
     device = FakeDevice(0.0005)
     backlog = Backlog(device.make_event)
-    queue_steps(device, backlog, 200, host_seconds=0.0001)
-    short = backlog.limit
+    device.queue_steps(backlog, 200, host_seconds=0.0001)
+    assert backlog.limit == 40
     device.step_seconds = 0.01
-    queued = queue_steps(device, backlog, 200, host_seconds=0.0001)
-    assert (short, backlog.limit) == (40, MIN_STEPS)
-    assert queued[-1] == MIN_STEPS
+    assert device.queue_steps(backlog, 200, host_seconds=0.0001)[-1] == backlog.limit == MIN_STEPS

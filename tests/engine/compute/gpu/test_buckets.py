@@ -1,33 +1,29 @@
-"""Buckets: few shapes, little padding, unchanged gradients; each bucket is recorded once and replayed."""
+"""Batches on a device: cut from its copy of a corpus, padded to few shapes, each recorded once and then replayed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - the usual name
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
 from engine.compute.gpu.buckets import bucket_length, padded_rows
-from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps, RecordingMemoryError
-from engine.compute.gpu.resident_tweets import resident_tweets
-from engine.compute.gpu.train_step import mean_loss
-from engine.compute.memory import CudaAllocator, is_out_of_memory
-from engine.corpus.encoded_tweets import CorpusBatch
-from engine.model.vocab import PAD
+from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps
+from engine.compute.gpu.resident_tweets import ResidentTweets, resident_tweets
+from engine.compute.memory import CudaAllocator
+from engine.corpus.encoded_tweets import EncodedTweets
+from engine.errors import DeviceMemoryError
+from engine.model.vocab import EOS, PAD, SPECIALS
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
-from tests.engine.helpers import encoded, model_with_table
 
+CPU = torch.device("cpu")
+NOT_PERMITTED = RuntimeError("operation not permitted when stream is capturing")
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
 
-def some_batch(num_tweets: int, seed: int = 0) -> CorpusBatch:
-    """Return a batch of random tweets."""
-    tweets, _ = encoded()
-    indices = np.random.default_rng(seed).choice(len(tweets), num_tweets, replace=False)
-    return tweets.batch(indices)
+# Batches --------------------------------------------------------------------------------------------------------------
 
 
 @given(length=st.integers(1, 100_000))
@@ -37,132 +33,126 @@ def test_a_bucket_is_at_least_as_long_as_its_tweets_and_hardly_longer(length: in
     assert bucket_length(bucket) == bucket
 
 
-@pytest.mark.parametrize("num_layers", [1, 2])
-@pytest.mark.parametrize("num_tweets", [1, 5, 8])
-def test_padding_changes_neither_loss_nor_gradients(num_layers: int, num_tweets: int) -> None:
-    batch = some_batch(num_tweets, seed=num_tweets)
-    torch.manual_seed(1)
-    model = model_with_table(5, 7, num_layers).double()
-    parameters = list(model.parameters())
-
-    logits, _ = model(torch.from_numpy(batch.inputs))
-    expected = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
-    rows, length = torch.from_numpy(padded_rows(batch.rows, 8)), bucket_length(batch.num_columns)
-    tokens = resident_tweets(batch.tweets, CPU).gather(rows, length)
-    loss = mean_loss(model, tokens, torch.tensor(batch.num_targets))
-
-    assert torch.allclose(loss, expected, rtol=1e-12)
-    for grad, wanted in zip(
-        torch.autograd.grad(loss, parameters), torch.autograd.grad(expected, parameters), strict=True
-    ):
-        assert torch.allclose(grad, wanted, rtol=1e-10, atol=1e-14)
+def corpus_of(lengths: Iterable[int], id_type: type[np.integer] = np.uint8) -> EncodedTweets:
+    """Return tweets of these lengths, of random characters."""
+    offsets = np.concatenate(([0], np.cumsum(list(lengths)))).astype(np.int64)
+    generator, largest = np.random.default_rng(int(offsets[-1])), np.iinfo(id_type).max
+    token_ids = generator.integers(len(SPECIALS), largest, offsets[-1], endpoint=True)
+    return EncodedTweets(token_ids.astype(id_type), offsets)
 
 
-# recording and replaying ----------------------------------------------------------------------------------------------
+@given(
+    lengths=st.lists(st.integers(1, 20), min_size=1, max_size=6),
+    chosen=st.data(),
+    id_type=st.sampled_from([np.uint8, np.uint16]),
+    more_columns=st.integers(0, 9),
+    num_empty=st.integers(0, 3),
+)
+def test_a_gathered_batch_equals_the_padded_one_of_the_host(
+    lengths: list[int], chosen: st.DataObject, id_type: type[np.integer], more_columns: int, num_empty: int
+) -> None:
+    tweets = corpus_of(lengths, id_type)
+    rows = np.array(chosen.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=8)))
+    batch = tweets.batch(rows)
+    with_empty = torch.from_numpy(padded_rows(rows, len(rows) + num_empty))
+
+    found = ResidentTweets(tweets, CPU).gather(with_empty, batch.num_columns + more_columns).numpy()
+
+    assert found.shape == (batch.num_columns + more_columns + 1, len(rows) + num_empty)
+    inputs, targets = found[:-1, : len(rows)].T, found[1:, : len(rows)].T
+    assert np.array_equal(targets[:, : batch.num_columns], batch.targets)
+    assert np.array_equal(np.where(inputs == EOS, PAD, inputs)[:, : batch.num_columns], batch.inputs)
+    assert (targets[:, batch.num_columns :] == PAD).all()
+    assert (found[:, len(rows) :] == PAD).all()
 
 
-CPU = torch.device("cpu")
-Seen = list[tuple[int, list[int], int]]
+def test_a_corpus_is_copied_to_a_device_once() -> None:
+    tweets, other = corpus_of([3]), corpus_of([3])
+    assert resident_tweets(tweets, CPU) is resident_tweets(tweets, CPU)
+    assert resident_tweets(tweets, CPU) is not resident_tweets(other, CPU)
 
 
-def record_in(seen: Seen) -> Callable[[Tensor], None]:
-    """Return a step that appends length, content and address of its input to `seen`."""
-    return lambda tokens: seen.append((len(tokens), tokens.tolist(), tokens.data_ptr()))
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(NO_MEMORY, (DeviceMemoryError, "memory of cuda")), (RuntimeError("no kernel"), (RuntimeError, "no kernel"))],
+    ids=["no memory", "another error"],
+)
+def test_a_corpus_that_does_not_fit_the_device_is_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, expected: tuple[type[Exception], str]
+) -> None:
+    def to(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    with pytest.raises(expected[0], match=expected[1]):
+        ResidentTweets(corpus_of([3, 4]), torch.device("cuda"))
 
 
-def tokens_of(size: int, value: int) -> Tensor:
-    return torch.full((size,), value, dtype=torch.int32)
+# Recording and replaying ----------------------------------------------------------------------------------------------
 
 
-def test_a_bucket_warms_up_then_is_recorded_once_then_replayed() -> None:
+class Visits:
+    """Steps of buckets of any size; `seen` has size, content and address of the input of each."""
+
+    def __init__(self, recorder: FakeRecorder, max_buckets: int = 9) -> None:
+        self.steps = BucketedSteps(CPU, recorder, max_buckets=max_buckets)
+        self.seen: list[tuple[int, int, int]] = []
+
+    def visit(self, size: int, *values: int) -> None:
+        """Run a step for each value, on a bucket of this size that is filled with it."""
+        for value in values:
+            self.steps.run(
+                lambda tokens: self.seen.append((len(tokens), int(tokens[0]), tokens.data_ptr())),
+                torch.full((size,), value, dtype=torch.int32),
+            )
+
+
+def test_a_bucket_warms_up_then_is_recorded_once_then_replayed_with_its_input_always_at_the_same_address() -> None:
     recorder = FakeRecorder()
-    seen: Seen = []
-    steps = BucketedSteps(CPU, recorder)
-    step = record_in(seen)
-    for value in range(WARM_UP_VISITS + 3):
-        steps.run(step, tokens_of(4, value))
+    visits = Visits(recorder)
+    values = range(WARM_UP_VISITS + 3)
+    visits.visit(4, *values)
     assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * 3
-    assert [content for _, content, _ in seen] == [[value] * 4 for value in range(WARM_UP_VISITS + 3)]
+    assert [value for _, value, _ in visits.seen] == list(values)
 
+    visits.visit(5, *values)
 
-def test_every_step_of_a_bucket_has_its_input_at_the_same_address() -> None:
-    seen: Seen = []
-    steps = BucketedSteps(CPU, FakeRecorder())
-    step = record_in(seen)
-    for value in range(6):
-        steps.run(step, tokens_of(4, value))
-        steps.run(step, tokens_of(5, value))
-    addresses = {size: {address for length, _, address in seen if length == size} for size in (4, 5)}
-    assert all(len(each) == 1 for each in addresses.values())
-    assert addresses[4] != addresses[5]
+    addresses = [{address for size, _, address in visits.seen if size == each} for each in (4, 5)]
+    assert [len(each) for each in addresses] == [1, 1]
+    assert addresses[0] != addresses[1]
 
 
 def test_the_least_recently_used_of_too_many_buckets_is_evicted() -> None:
     recorder = FakeRecorder()
-    steps = BucketedSteps(CPU, recorder, max_buckets=2)
-    step = record_in([])
+    visits = Visits(recorder, max_buckets=2)
     for size in (3, 4):
-        for _ in range(3):
-            steps.run(step, tokens_of(size, 0))
-    steps.run(step, tokens_of(3, 0))
+        visits.visit(size, 0, 0, 0)
+    visits.visit(3, 0)
     recorder.log.clear()
 
-    steps.run(step, tokens_of(5, 0))
+    visits.visit(5, 0)
 
     assert recorder.log == ["discard", "warm-up"]
-    assert steps.num_recorded == 1
-    steps.run(step, tokens_of(3, 0))
-    assert recorder.log[-1] == "replay"
-    steps.run(step, tokens_of(4, 0))
-    assert recorder.log[-1] == "warm-up"
+    assert visits.steps.num_recorded == 1
+    visits.visit(3, 0)
+    visits.visit(4, 0)
+    assert recorder.log[2:] == ["replay", "warm-up"]
 
 
-NOT_PERMITTED = RuntimeError("operation not permitted when stream is capturing")
-NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
-
-
-def test_after_a_failed_recording_all_steps_run_eagerly(
+def test_after_a_failed_recording_all_steps_run_eagerly_and_no_other_trainer_of_the_process_records(
     allocator: CudaAllocator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recorder = FailingRecorder(NOT_PERMITTED, failing=range(2, 100))
-    seen: Seen = []
-    steps = BucketedSteps(CPU, recorder)
-    step = record_in(seen)
+    recorder, other = FailingRecorder(NOT_PERMITTED, failing=range(2, 100)), FakeRecorder()
+    visits = Visits(recorder)
     for value in range(5):
-        steps.run(step, tokens_of(3, value))
-        steps.run(step, tokens_of(4, value))
-    assert recorder.log.count("record") == 2
-    assert recorder.log.count("discard") == 1
+        visits.visit(3, value)
+        visits.visit(4, value)
+    assert [recorder.log.count(call) for call in ("record", "discard")] == [2, 1]
     assert recorder.log[-5:] == ["warm-up"] * 5
-    assert [(size, content[0]) for size, content, _ in seen] == [(size, n) for n in range(5) for size in (3, 4)]
+    assert [(size, value) for size, value, _ in visits.seen] == [(size, n) for n in range(5) for size in (3, 4)]
     assert "CUDA graph" in caplog.text
     assert not allocator.is_sound
 
+    Visits(other).visit(3, *range(4))
 
-def test_after_a_failed_recording_no_other_trainer_of_the_process_records(allocator: CudaAllocator) -> None:
-    failing, other = FailingRecorder(NOT_PERMITTED, failing={1}), FakeRecorder()
-    for recorder in (failing, other):
-        steps = BucketedSteps(CPU, recorder)
-        for value in range(4):
-            steps.run(record_in([]), tokens_of(3, value))
-    assert failing.log.count("record") == 1
     assert other.log == ["warm-up"] * 4
-
-
-def test_a_recording_that_runs_out_of_memory_is_tried_again(allocator: CudaAllocator) -> None:
-    recorder = FailingRecorder(NO_MEMORY, failing={2})
-    steps = BucketedSteps(CPU, recorder)
-    for _ in range(3):
-        steps.run(record_in([]), tokens_of(3, 0))
-    for _ in range(WARM_UP_VISITS):
-        steps.run(record_in([]), tokens_of(4, 0))
-    with pytest.raises(RecordingMemoryError) as raised:
-        steps.run(record_in([]), tokens_of(4, 0))
-    assert is_out_of_memory(raised.value)
-    assert steps.num_recorded == 0
-    assert recorder.log.count("discard") == 1
-
-    steps.run(record_in([]), tokens_of(4, 0))
-
-    assert steps.num_recorded == 1
-    assert allocator.is_sound

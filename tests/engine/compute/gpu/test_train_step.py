@@ -5,24 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.compute import adamw
 from engine.compute.gpu import train_step as device_step
-from engine.compute.gpu.bfloat16_copy import Bfloat16Copy, cudnn_supports_bfloat16
+from engine.compute.gpu.bfloat16_copy import Bfloat16Copy
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
-from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, FakeRecording, use_device_step
+from tests.engine.compute.gpu.device_steps import (
+    FailingRecorder,
+    FakeRecorder,
+    FakeRecording,
+    Operations,
+    use_device_step,
+)
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_with_table, some_batches
 from tests.engine.reference_optimizer import ReferenceOptimizer
 
@@ -63,30 +67,32 @@ def recorder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_losses_and_weights_equal_those_of_the_reference(recorder: FakeRecorder | None) -> None:
-    batches = some_batches(30, 7)
+    batches = some_batches(20, 7)
     trainer, reference = Trainer(new_model().double(), CONFIG, CPU), new_model().double()
 
     losses = losses_of(trainer, batches)
 
     assert losses == pytest.approx(reference_losses(reference, batches), rel=1e-6)
-    assert losses[-1] < losses[0] - 0.5
+    assert losses[-1] < losses[0] - 0.3
     for weight, wanted in zip(trainer.model.parameters(), reference.parameters(), strict=True):
         assert torch.allclose(weight, wanted, rtol=1e-9, atol=1e-12)
     if recorder is not None:
-        assert recorder.log.count("replay") > 10
+        assert recorder.log.count("replay") > 5
 
 
-def test_a_replay_uses_the_learning_rate_of_its_step(recorder: FakeRecorder | None) -> None:
+def test_every_step_uses_its_own_learning_rate_and_is_counted_in_the_backlog(recorder: FakeRecorder | None) -> None:
     trainer = Trainer(new_model(), CONFIG, CPU)
     [batch] = some_batches(1, 7)
-    for _ in range(6):
-        trainer.step(batch, RATE)
+    assert trainer._device_step is not None
+    trainer._device_step._backlog = backlog = Mock()
+    losses_of(trainer, [batch] * 6)
     before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
 
     trainer.step(batch, 0.0)
 
     assert_same_tensors(trainer.model.state_dict(), before)
     trainer.step(batch, RATE)
+    assert backlog.add_step.call_count == 8
     assert not torch.equal(trainer.model.proj.weight, before["proj.weight"])
     assert recorder is None or recorder.log[-2:] == ["replay", "replay"]
 
@@ -112,16 +118,16 @@ def test_a_non_finite_step_changes_nothing_and_is_reported_as_nan(
 
 
 def test_a_trainer_continues_from_its_state_bit_for_bit(recorder: FakeRecorder | None) -> None:
-    batches = some_batches(20, 7)
-    expected = losses_of(uninterrupted := Trainer(new_model(), CONFIG, CPU), batches)[12:]
+    batches = some_batches(12, 7)
+    expected = losses_of(uninterrupted := Trainer(new_model(), CONFIG, CPU), batches)[7:]
     stopped, resumed = Trainer(new_model(), CONFIG, CPU), Trainer(new_model(), CONFIG, CPU)
-    losses_of(stopped, batches[:12])
-    losses_of(resumed, batches[:15])  # records graphs of a state that is replaced below
+    losses_of(stopped, batches[:7])
+    losses_of(resumed, batches[:9])  # records graphs of a state that is replaced below
 
-    resumed.load_state(copy_of_state(stopped), step_count=12)
+    resumed.load_state(copy_of_state(stopped), step_count=7)
 
     assert recorder is None or "discard" in recorder.log
-    assert losses_of(resumed, batches[12:]) == expected
+    assert losses_of(resumed, batches[7:]) == expected
     assert_same_tensors(resumed.state(), uninterrupted.state())
 
 
@@ -143,7 +149,7 @@ def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder
 
 
 def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights(recorder: FakeRecorder | None) -> None:
-    batches = some_batches(30, 7)
+    batches = some_batches(15, 7)
     exact = losses_of(Trainer(new_model(1), CONFIG, CPU), batches)
     trainer = Trainer(new_model(1), CONFIG, replace(CPU, precision="bfloat16"))
     rounded = losses_of(trainer, batches)
@@ -167,40 +173,7 @@ def test_the_bfloat16_copy_shares_the_table_and_the_memory_of_no_other_weight() 
     assert model.get_parameter("ngram_input.weight").data_ptr() == flat.table_of(flat.weights).data_ptr()
 
 
-@pytest.mark.parametrize(
-    ("version", "cudnn", "capability", "expected"),
-    [
-        ("2.13.0+cu130", 91300, (8, 0), True),
-        ("2.9.1", 91500, (9, 0), False),
-        ("2.13.0", 91002, (9, 0), False),
-        ("2.13.0", 91300, (7, 5), False),
-    ],
-)
-def test_bfloat16_needs_a_recent_torch_cudnn_and_gpu(
-    monkeypatch: pytest.MonkeyPatch, version: str, cudnn: int | None, capability: tuple[int, int], expected: bool
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: cudnn)
-    monkeypatch.setattr(torch, "__version__", version)
-    assert cudnn_supports_bfloat16() is expected
-
-
 # requirements of a CUDA graph ----------------------------------------------------------------------------------------
-
-
-class RecordedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
-    """Records the name of each operation, including those of autograd's backward pass."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        self.names: list[str] = []
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        self.names.append(func.__name__.partition(".")[0])
-        return func(*args, **(kwargs or {}))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -213,41 +186,22 @@ def test_a_step_copies_no_value_to_or_from_the_host(
     losses_of(trainer, some_batches(2, 7))
     assert trainer._device_step is not None
     rows = torch.from_numpy(some_batches(1, 7)[0].rows)
-    with RecordedOperations() as recorded:
+    with Operations() as recorded:
         trainer._device_step._step(trainer._device_step._gathered(rows, 16))
-    assert {"_fused_adamw_", "nll_loss_backward", "where"} <= set(recorded.names)
-    assert not set(recorded.names) & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
-
-
-def test_every_step_is_counted_in_the_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_device_step(monkeypatch, FakeRecorder())
-    trainer, batches = Trainer(new_model(), CONFIG, CPU), some_batches(9, 7)
-    assert trainer._device_step is not None
-    trainer._device_step._backlog = backlog = Mock()
-    losses_of(trainer, batches)
-    assert backlog.add_step.call_count == 9
+    names = {schema.name.removeprefix("aten::") for schema in recorded.schemas}
+    assert {"_fused_adamw_", "nll_loss_backward", "where"} <= names
+    assert not names & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
 
 
 # which steps are recorded --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("num_layers", "dropout", "expected"), [(1, 0.0, True), (1, 0.3, True), (3, 0.0, True), (2, 0.3, False)]
-)
-def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(
-    monkeypatch: pytest.MonkeyPatch, num_layers: int, dropout: float, expected: bool
-) -> None:
-    made: list[torch.device] = []
-
-    def make(device: torch.device) -> FakeRecorder:
-        made.append(device)
-        return FakeRecorder()
-
-    monkeypatch.setattr(device_step, "CudaRecorder", make)
+def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_step, "CudaRecorder", lambda device: device)
     monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
-    recorder = device_step.recorder_for(new_model(num_layers, dropout))
-    assert (recorder is not None) is expected
-    assert made == [torch.device("cuda")] * expected
+    for num_layers, dropout in ((1, 0.0), (1, 0.3), (3, 0.0)):
+        assert str(device_step.recorder_for(new_model(num_layers, dropout))) == "cuda"
+    assert device_step.recorder_for(new_model(2, 0.3)) is None
 
 
 def test_a_step_whose_recording_runs_out_of_memory_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

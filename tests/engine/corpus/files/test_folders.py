@@ -10,31 +10,23 @@ import pytest
 from engine.corpus.files import contents, walk
 from engine.corpus.files.contents import content_hash
 from tests.engine.corpus.files.open_contents import error_of, found_in, is_any, read_all, tar_of, zip_of
-
-
-def fill(folder: Path, files: dict[str, bytes]) -> Path:
-    """Write files into a folder and return it."""
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
+from tests.engine.corpus.reading import write
 
 
 def test_all_files_below_a_folder_that_are_not_hidden_are_found_sorted(tmp_path: Path) -> None:
     files = {"z.txt": b"4", "a.txt": b"1", "b/b.txt": b"3", "b/a/c.txt": b"2"}
-    fill(tmp_path, {".hidden.txt": b"x", ".git/b.txt": b"x"})
-    assert list(read_all(fill(tmp_path, files)).items()) == [(name, files[name]) for name in sorted(files)]
+    write(tmp_path, {".hidden.txt": b"x", ".git/b.txt": b"x"})
+    assert list(read_all(write(tmp_path, files)).items()) == [(name, files[name]) for name in sorted(files)]
 
 
 def test_archives_in_a_folder_are_opened(tmp_path: Path) -> None:
-    fill(tmp_path, {"a.zip": zip_of({"in.txt": b"1"}), "b/c.tar": tar_of({"../out.txt": b"x", "in.txt": b"2"})})
+    write(tmp_path, {"a.zip": zip_of({"in.txt": b"1"}), "b/c.tar": tar_of({"../out.txt": b"x", "in.txt": b"2"})})
     assert read_all(tmp_path) == {"a.zip/in.txt": b"1", "b/c.tar/in.txt": b"2"}
     assert found_in(tmp_path).left_out == ("b/c.tar/../out.txt (its path leaves the archive)",)
 
 
 def test_cyclic_links_are_followed_once(tmp_path: Path) -> None:
-    fill(tmp_path, {"a/b.txt": b"1"})
+    write(tmp_path, {"a/b.txt": b"1"})
     (tmp_path / "a" / "up").symlink_to(tmp_path)
     (tmp_path / "a" / "itself").symlink_to("itself")
     (tmp_path / "a" / "nowhere").symlink_to("absent")
@@ -42,7 +34,7 @@ def test_cyclic_links_are_followed_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_reached_twice_is_read_once(tmp_path: Path) -> None:
-    fill(tmp_path, {"a.txt": b"1"})
+    write(tmp_path, {"a.txt": b"1"})
     (tmp_path / "b.txt").symlink_to("a.txt")
     os.link(tmp_path / "a.txt", tmp_path / "c.txt")
     assert read_all(tmp_path) == {"a.txt": b"1"}
@@ -50,7 +42,7 @@ def test_a_file_that_is_reached_twice_is_read_once(tmp_path: Path) -> None:
 
 def test_a_folder_with_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "MAX_ENTRIES", 3)
-    assert "over 3 files" in error_of(fill(tmp_path, {f"a/{number}.txt": b"x" for number in range(4)})).message
+    assert "over 3 files" in error_of(write(tmp_path, {f"a/{number}.txt": b"x" for number in range(4)}))
 
 
 @pytest.mark.parametrize("archive", ["", "in.zip"])
@@ -60,14 +52,14 @@ def test_a_folder_with_too_many_readable_files_is_refused_before_the_first_is_op
     for module in (walk, contents):
         monkeypatch.setattr(module, "MAX_MEMBERS", 3)
     files = {f"{number}.txt": b"x" for number in range(4)}
-    fill(tmp_path, {archive: zip_of(files)} if archive else {**files, "picture.png": b"x"})
+    write(tmp_path, {archive: zip_of(files)} if archive else {**files, "picture.png": b"x"})
     if not archive:
         monkeypatch.setattr(os, "open", None)
-    assert "over 3 files" in error_of(tmp_path).message
+    assert "over 3 files" in error_of(tmp_path)
 
 
 def test_a_folder_without_permission_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(tmp_path, {"a/b.txt": b"1", "c.txt": b"2"})
+    write(tmp_path, {"a/b.txt": b"1", "c.txt": b"2"})
     list_folder = os.listdir
 
     def refuse(path: Path) -> list[str]:
@@ -76,7 +68,7 @@ def test_a_folder_without_permission_is_reported(tmp_path: Path, monkeypatch: py
         return list_folder(path)
 
     monkeypatch.setattr(os, "listdir", refuse)  # permissions do not stop root, who may run the tests
-    assert "Permission denied" in error_of(tmp_path / "a").message
+    assert "Permission denied" in error_of(tmp_path / "a")
     assert found_in(tmp_path).left_out == ("a (a folder that can't be listed)",)
     assert read_all(tmp_path) == {"c.txt": b"2"}
 
@@ -90,16 +82,16 @@ CONTENTS = {"text": b"one\n", "zip": zip_of(FILES), "tar": tar_of(FILES), "a dam
 
 def test_different_contents_have_different_hashes(tmp_path: Path) -> None:
     other = {"a.txt": b"one\n", "b/c.txt": b"2wo\n"}
-    fill(tmp_path, {**CONTENTS, "other": b"One\n", "other zip": zip_of(other)})
-    fill(tmp_path / "folder", FILES)
-    fill(tmp_path / "other folder", other)
-    fill(tmp_path / "renamed", {"z.txt": b"one\n", "b/c.txt": b"two\n"})
+    write(tmp_path, {**CONTENTS, "other": b"One\n", "other zip": zip_of(other)})
+    write(tmp_path / "folder", FILES)
+    write(tmp_path / "other folder", other)
+    write(tmp_path / "renamed", {"z.txt": b"one\n", "b/c.txt": b"two\n"})
     names = os.listdir(tmp_path)
     assert len({content_hash(tmp_path / name, is_any) for name in names}) == len(names)
 
 
 def test_ignored_files_do_not_change_the_hash(tmp_path: Path) -> None:
-    fill(tmp_path, FILES)
+    write(tmp_path, FILES)
     before = content_hash(tmp_path, lambda name: name.endswith(".txt"))
-    fill(tmp_path, {"photo.jpg": b"x", ".hidden.txt": b"x"})
+    write(tmp_path, {"photo.jpg": b"x", ".hidden.txt": b"x"})
     assert content_hash(tmp_path, lambda name: name.endswith(".txt")) == before

@@ -14,74 +14,38 @@ from engine.corpus.ingest.text_quality import doubt_about
 from engine.corpus.loading import load_corpus, read_tweets
 from engine.errors import CorpusError
 from engine.session.startup import preflight
+from tests.engine.corpus.reading import Case, cases
 
 WORDS = ("tea", "rain", "boat", "morning", "garden", "sister", "train", "window", "letter", "street", "summer")
-PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Page {0}</title>
-<style>
-.post-{0} {{ margin: {0}px; color: #333;
-}}
-</style></head>
-<body class="page-{0}">
-<div id="post{0}"><p>The {1} of the {2} was on the {3}.</p>
-<a href="/posts/{0}">permalink {0}</a></div>
-<p>Another {2} with a {1}</p>
-</body></html>"""
-XML = """<post id="{0}">
-  <author>user{0}</author>
-  <text>The {1} of the {2} was on the {3}.</text>
-</post>"""
-SQL = "INSERT INTO posts VALUES ({0},'the {1} of the {2}','2020-01-0{4}');"
-TABLE = """CREATE TABLE IF NOT EXISTS `{1}`.`{2}` (
-  `id_{0}` INT NOT NULL AUTO_INCREMENT,
-  `{3}` VARCHAR(45) NULL,
-  PRIMARY KEY (`id_{0}`),
-ENGINE = InnoDB"""
-CODE = "for (let i{0} = {0}; i{0} < {1}.length; i{0}++) {{\n  show({2}[i{0}], {0});\n}}"
-
-PYTHON = """class Page{0}({1}.Base):
-    def {1}(self, {2}: int) -> str:
-        if {2} > {0}:
-            return self.{3}[{2}]
-        {1}_{0} = {2} + self.offset"""
 
 
-def filled(template: str, count: int = 60) -> list[str]:
-    """Return the lines of a template with different words."""
+def filled(case: Case) -> list[str]:
+    """Return the lines of a template, with a number and words that differ."""
     drawn = random.Random(3)  # noqa: S311 - no secrets
+    template = str(case.files["rows"]).removesuffix("\n")
     return [
         line
-        for number in range(count)
+        for number in range(60)
         for line in template.format(number, *drawn.sample(WORDS, 3), number % 9 + 1).splitlines()
     ]
 
 
+MARKUP = {case.name: filled(case) for case in cases("markup")}
 NO_TEXTS = {
-    "a saved web page": (filled(PAGE, 20), "markup or code"),
-    "XML": (filled(XML), "markup or code"),
-    "a dump of a database": (filled(SQL), "markup or code"),
-    "tables of a database": (filled(TABLE), "markup or code"),
-    "a program": (filled(CODE), "markup or code"),
-    "a program in Python": (filled(PYTHON), "markup or code"),
+    **{name: (rows, "markup or code") for name, rows in MARKUP.items()},
     "a table of measurements": ([f"{number * 17 % 91}.{number:03} {number}" for number in range(80)], "digits"),
     "label and id": ([f"4 {10_000_000 + number}" for number in range(80)], "digits"),
     "single letters": ([f"{a}{b}" for a in "abcdefghij" for b in "klmnopq"], "2.0 characters long"),
     "base64": ([base64.b64encode(f"{number} {WORDS}"[:45].encode()).decode() for number in range(60)], "40 characters"),
 }
 TEXTS = {
-    "tweets": filled("just saw the {1} &amp; a {2} <3 {0} http://a.example/{1}"),
+    **{case.name: filled(case) for case in cases("prose")},
     "emoji": [f"😀{chr(0x1F600 + number)}{chr(0x1F640 - number)} ❤️" for number in range(60)],
-    "kaomoji": filled("so tired of the {1} (;_;)\n<- this {2}\n(╯°□°)╯ {3}; and {1};)"),
-    "a chat": filled("<mia_{0}> the {1} is late :(\n<tom> my {2}, too! (so is the {3})\n* ida waves"),
-    "tokens": filled("{1} , the {2}\n) was on my {3} .\n( so long )"),
-    "songs": filled("{1} of the {2} (live in {0})"),
     "names": [f"{a}{b}{c}a" for a in "aemk" for b in "rlnst" for c in "aeio"],
     "Chinese": [f"今天天气{a}，我们去{b}吧。" for a in "好坏热冷晴阴雨雪" for b in "山海城乡东南西北"],
     "Chinese words": [f"{a}{b}" for a in "今天气好坏热冷" for b in "山海城乡东南西北"],
     "Japanese idioms": [f"{a}石{b}鳥" for a in "一二三四五六七八" for b in "一二三四五六七八"],
     "Thai": [f"สวัสดีตอนเช้าวันนี้อากาศดีมากเลยนะครับเพื่อนๆทุกคนที่รักกัน{chr(0xE01 + number)}" for number in range(40)],
-    "times and scores": filled("it's {0}:30 and we won 3-{0} in the {1} league"),
-    "mathematics": filled("if {0} < x > {1} then y = {0}/2, said my {2}"),
 }
 
 
@@ -104,11 +68,11 @@ def test_the_embedded_corpus_is_not_doubted() -> None:
 
 def test_nearly_all_duplicates_are_doubted_whatever_the_rows_are() -> None:
     assert doubt_about(["good", "bad"], 100, 98) == "98 % of its rows are duplicates"
-    assert doubt_about(filled("the {1} of the {2}")[:19], 19, 0) == "", "too few rows to judge"
+    assert doubt_about(TEXTS["songs"][:19], 19, 0) == "", "too few rows to judge"
 
 
 def test_each_source_is_doubted_by_itself_and_a_format_given_by_the_user_is_trusted(tmp_path: Path) -> None:
-    for name, rows in (("good.txt", TEXTS["tweets"]), ("page.txt", NO_TEXTS["XML"][0])):
+    for name, rows in (("good.txt", TEXTS["tweets"]), ("page.txt", MARKUP["XML"])):
         (tmp_path / name).write_text("\n".join(rows), "utf-8")
     both = CorpusConfig(files=(str(tmp_path / "good.txt"), str(tmp_path / "page.txt")))
     (doubt,) = load_corpus(both).report.doubts

@@ -13,8 +13,6 @@ from engine.config.corpus import CorpusConfig
 from engine.errors import CheckpointError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session.checkpoints import loader
 from engine.storage.folders import find_run, named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
@@ -63,20 +61,6 @@ def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
     assert_valid_stream(emitted)
 
 
-def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_reported(corpus: Path) -> None:
-    run_session(
-        tiny_config(corpus, run_name="wide", hidden_size=16, num_layers=2), {3: [c.SaveCheckpoint(name="wide")]}
-    )
-
-    emitted = run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.SampleNow()]})
-
-    changed = only(emitted, e.ModelChanged)
-    assert (changed.step, changed.model.hidden_size, changed.model.num_layers) == (3, 16, 2)
-    assert changed.num_parameters > only(emitted, e.RunStarted).num_parameters
-    assert names(emitted)[names(emitted).index("CheckpointLoaded") + 1] == "ModelChanged"
-    assert emitted[-1].step == 12
-
-
 @pytest.mark.parametrize("orders", [(4, 2), (4, 0), (0, 4)], ids=["another table", "no table", "a table"])
 def test_after_the_load_of_a_checkpoint_with_another_table_the_run_continues_as_the_one_that_saved_it(
     corpus: Path, orders: tuple[int, int]
@@ -98,49 +82,10 @@ def test_after_the_load_of_a_checkpoint_with_another_table_the_run_continues_as_
     assert_same_tensors(final.tensors, of_other_run.tensors)
 
 
-def test_a_run_whose_shape_a_load_has_changed_can_be_resumed(corpus: Path) -> None:
-    run_session(tiny_config(corpus, run_name="wide", hidden_size=16), {3: [c.SaveCheckpoint(name="wide")]})
-    run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.Stop()]})
-
-    emitted = run_session(resume_config("tiny"))
-
-    assert only(emitted, e.RunStarted).model.hidden_size == 16
-    assert list(losses(emitted)) == list(range(4, 13))
-
-
-def test_a_checkpoint_is_loaded_while_paused_and_the_run_stays_paused(corpus: Path) -> None:
-    sent: list[c.Command] = [c.Pause(), c.LoadCheckpoint(name="three"), c.SampleNow(), c.Resume()]
-
-    emitted = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: sent})
-
-    first = names(emitted).index("Paused")
-    expected = ["Paused", "CheckpointSaved", "CheckpointLoaded", "CheckpointSaved", "TweetSampled", "Resumed"]
-    assert names(emitted)[first : first + 6] == expected
-
-
-@pytest.mark.parametrize("changes", [(), (c.SetLearningRate(learning_rate=0.05),)], ids=["as saved", "rate changed"])
-def test_before_a_load_a_state_is_not_saved_again_if_the_user_has_saved_just_that_by_name(
-    corpus: Path, changes: tuple[Command, ...]
-) -> None:
-    sent: list[c.Command] = [
-        c.Pause(),
-        c.SaveCheckpoint(name="six"),
-        *changes,
-        c.LoadCheckpoint(name="three"),
-        c.Resume(),
-    ]
-
-    emitted = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: sent})
-
-    assert only(emitted, e.CheckpointLoaded).step == 3
-    saved = [event.name for event in of_type(emitted, e.CheckpointSaved)]
-    assert ("step-6-before-load" in saved) == bool(changes)
-
-
 def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
     saved_losses: list[float | None] = []
 
-    def look(event: Event) -> Iterable[Command]:
+    def look(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.CheckpointSaved) and event.name == "latest":
             saved_losses.append(latest().train_loss)
         return ()
@@ -150,30 +95,6 @@ def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus
     assert saved_losses == [None, losses(emitted)[4], losses(emitted)[4]]
     run_session(resume_config("tiny"), {4: [c.Stop()]}, look)
     assert saved_losses[3:] == [losses(emitted)[4]] * 2
-
-
-@pytest.mark.parametrize(("own", "half"), [(0.4, 0.002), (0.001, 0.0005)])
-def test_halves_rate_halves_the_lower_of_the_checkpoints_and_the_runs_rate(
-    corpus: Path, own: float, half: float
-) -> None:
-    sent: list[Command] = [c.SetLearningRate(learning_rate=own), c.LoadCheckpoint(name="three", halves_rate=True)]
-
-    emitted = run_session(tiny_config(corpus, learning_rate=0.004), {3: [c.SaveCheckpoint(name="three")], 6: sent})
-
-    place = names(emitted).index("CheckpointLoaded")
-    assert of_type(emitted[place:], e.LearningRateChanged)[0].learning_rate == half
-    assert {event.learning_rate for event in of_type(emitted[place:], e.StepsFinished)} == {half}
-    assert latest().training.learning_rate == half
-
-
-def refused_load(corpus: Path, name: str) -> e.CommandRefused:
-    """Load a checkpoint that must be refused; assert that the run is otherwise unaffected."""
-    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
-    emitted = run_session(tiny_config(corpus, run_name="asking", dropout=0.3), {5: [c.LoadCheckpoint(name=name)]})
-    assert losses(emitted) == losses(plain)
-    refused = only(emitted, e.CommandRefused)
-    assert (refused.step, refused.command) == (5, "LoadCheckpoint")
-    return refused
 
 
 def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,17 +109,20 @@ def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeyp
     assert latest().precision == "float32"
 
 
-def test_a_checkpoint_of_another_vocabulary_is_refused(corpus: Path, home: Path) -> None:
+def test_damaged_checkpoints_and_those_of_another_vocabulary_are_refused_and_the_run_is_unaffected(
+    corpus: Path, home: Path
+) -> None:
     other = write_corpus(home, [tweet.upper() for tweet in small_tweets()], name="loud.txt")
     run_session(tiny_config(other, run_name="loud"), {3: [c.SaveCheckpoint(name="loud")]})
-
-    assert "another vocabulary" in refused_load(corpus, "loud").detail
-
-
-def test_a_damaged_checkpoint_is_refused(corpus: Path) -> None:
     path = write_checkpoint(named_checkpoint_path("broken"))
     path.write_bytes(path.read_bytes()[:-1])
+    asked = [c.LoadCheckpoint(name="broken"), c.LoadCheckpoint(name="loud")]
 
-    refused = refused_load(corpus, "broken")
-    assert refused.title == "The checkpoint can't be used"
-    assert "broken.safetensors is damaged" in refused.detail
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+    emitted = run_session(tiny_config(corpus, run_name="asking", dropout=0.3), {5: asked})
+
+    broken, loud = of_type(emitted, e.CommandRefused)
+    assert (broken.step, broken.command, broken.title) == (5, "LoadCheckpoint", "The checkpoint can't be used")
+    assert "broken.safetensors is damaged" in broken.detail
+    assert "another vocabulary" in loud.detail
+    assert losses(emitted) == losses(plain)

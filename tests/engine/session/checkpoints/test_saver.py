@@ -18,8 +18,6 @@ from engine.checkpoints.metadata import read_info
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session.checkpoints import save_queue, write_job
 from engine.session.checkpoints.writer import CheckpointWriter
 from engine.storage import atomic_write
@@ -43,10 +41,10 @@ from tests.fakes import BrokenDisk, FakeClock
 from tests.waiting import DEADLINE_SECONDS
 
 
-def blocked(first_step: int, last_step: int, sent: dict[int, list[Command]] | None = None) -> OnEvent:
+def blocked(first_step: int, last_step: int, sent: dict[int, list[c.Command]] | None = None) -> OnEvent:
     """Return a callback that blocks the disk from one step to another, and sends commands at steps."""
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         if not isinstance(event, e.StepsFinished):
             return ()
         if event.step == first_step:
@@ -58,7 +56,7 @@ def blocked(first_step: int, last_step: int, sent: dict[int, list[Command]] | No
     return on_event
 
 
-def saved(emitted: Iterable[Event]) -> list[tuple[str, int, int | None]]:
+def saved(emitted: Iterable[e.Event]) -> list[tuple[str, int, int | None]]:
     """Return name, step and step of the weights of each checkpoint, in order."""
     return [(event.name, event.step, event.weights_step) for event in of_type(emitted, e.CheckpointSaved)]
 
@@ -71,7 +69,7 @@ def test_steps_continue_while_the_disk_is_slow_and_saves_keep_their_order_and_th
 ) -> None:
     config = tiny_config(corpus, dropout=0.3, average_lag=0.2)
     undisturbed = losses(run_session(tiny_config(corpus, run_name="plain", dropout=0.3, average_lag=0.2)))
-    sent: dict[int, list[Command]] = {3: [c.SaveCheckpoint(name="three")], 5: [c.SaveLatest()]}
+    sent: dict[int, list[c.Command]] = {3: [c.SaveCheckpoint(name="three")], 5: [c.SaveLatest()]}
 
     emitted = run_session(config, None, blocked(2, 8, sent), writer=BlockedWriter)
 
@@ -113,7 +111,7 @@ def test_an_autosave_and_a_best_that_wait_are_replaced_by_newer_ones_and_share_t
     clock = FakeClock()
     on_block = blocked(1, 9)
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         clock.advance(30.0 if isinstance(event, e.StepsFinished) else 0.0)
         return on_block(event)
 
@@ -142,7 +140,7 @@ def test_saves_of_one_step_share_one_copy(corpus: Path, monkeypatch: pytest.Monk
         return sound(tensors, spare)
 
     monkeypatch.setattr(HostCopy, "of", count)
-    sent: dict[int, list[Command]] = {4: [c.SaveLatest(), c.SaveCheckpoint(name="mine")]}
+    sent: dict[int, list[c.Command]] = {4: [c.SaveLatest(), c.SaveCheckpoint(name="mine")]}
 
     emitted = run_session(tiny_config(corpus, eval_every=4, save_every=4), sent)
 
@@ -173,8 +171,8 @@ def test_the_last_save_waits_for_a_blocked_disk_with_a_full_queue(
 
 
 @pytest.mark.parametrize("command", [c.Stop(), c.Stop(unless_unsaved=True)], ids=["stop", "unless unsaved"])
-def test_a_stop_waits_for_the_writer(corpus: Path, command: Command) -> None:
-    sent: dict[int, list[Command]] = {4: [c.SaveCheckpoint(name="four")], 6: [command]}
+def test_a_stop_waits_for_the_writer(corpus: Path, command: c.Command) -> None:
+    sent: dict[int, list[c.Command]] = {4: [c.SaveCheckpoint(name="four")], 6: [command]}
 
     emitted = run_session(tiny_config(corpus), None, blocked(3, 99, sent), writer=BlockedWriter)
 
@@ -183,11 +181,11 @@ def test_a_stop_waits_for_the_writer(corpus: Path, command: Command) -> None:
 
 
 def test_a_checkpoint_that_is_still_being_written_can_be_loaded(corpus: Path) -> None:
-    sent: dict[int, list[Command]] = {4: [c.SaveCheckpoint(name="four")], 6: [c.LoadCheckpoint(name="four")]}
+    sent: dict[int, list[c.Command]] = {4: [c.SaveCheckpoint(name="four")], 6: [c.LoadCheckpoint(name="four")]}
     on_block = blocked(3, 99, sent)
     has_loaded = False
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         nonlocal has_loaded
         if has_loaded:
             return ()
@@ -202,7 +200,7 @@ def test_a_checkpoint_that_is_still_being_written_can_be_loaded(corpus: Path) ->
 
 
 def test_a_name_that_is_still_being_written_is_taken(corpus: Path) -> None:
-    sent: dict[int, list[Command]] = {4: [c.SaveCheckpoint(name="mine")], 5: [c.SaveCheckpoint(name="mine")]}
+    sent: dict[int, list[c.Command]] = {4: [c.SaveCheckpoint(name="mine")], 5: [c.SaveCheckpoint(name="mine")]}
 
     emitted = run_session(tiny_config(corpus), None, blocked(3, 99, sent), writer=BlockedWriter)
 
@@ -230,7 +228,7 @@ def test_a_disk_that_blocks_is_reported_once_and_checkpoints_without_room_are_na
 
 def test_without_room_a_save_by_name_is_refused_in_the_end(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(save_queue, "PATIENCE_SECONDS", 0.0)
-    sent: dict[int, list[Command]] = {step: [c.SaveCheckpoint(name=f"at{step}")] for step in (3, 4, 5)}
+    sent: dict[int, list[c.Command]] = {step: [c.SaveCheckpoint(name=f"at{step}")] for step in (3, 4, 5)}
 
     emitted = run_session(tiny_config(corpus), None, blocked(2, 9, sent), writer=BlockedWriter)
 
@@ -250,7 +248,7 @@ def test_a_write_that_fails_during_later_steps_is_reported_once_and_refuses_the_
             raise StorageError(f"{path} can't be written: No space left on device.")
         write_host_copy(path, *rest)
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         if event.step == 2:
             monkeypatch.setattr(write_job, "write_host_copy", failing)
         return on_block(event)
@@ -276,7 +274,7 @@ def test_an_exception_in_the_write_ends_the_run_with_later_steps_saved(
         write_host_copy(path, *rest)
 
     monkeypatch.setattr(write_job, "write_host_copy", failing)
-    sent: dict[int, list[Command]] = {3: [c.SaveCheckpoint(name="mine")]}
+    sent: dict[int, list[c.Command]] = {3: [c.SaveCheckpoint(name="mine")]}
 
     emitted = run_session(tiny_config(corpus), None, blocked(2, 7, sent), writer=BlockedWriter)
 
@@ -302,7 +300,7 @@ def test_a_kill_between_the_copy_and_the_rename_leaves_the_checkpoint_before(
             assert may_rename.wait(DEADLINE_SECONDS)
         disk.replace(source, target)
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.StepsFinished) and event.step == 8:
             assert is_written.wait(DEADLINE_SECONDS)
             shutil.copytree(home, tmp_path / "killed")

@@ -19,7 +19,6 @@ def run_shared(
     *,
     world_size: int = 2,
     timeout_seconds: float = TIMEOUT_SECONDS,
-    restart_count: int = 0,
     **options: Any,
 ) -> list[Event]:
     """Run a session on rank 0, with followers; return its events.
@@ -33,7 +32,7 @@ def run_shared(
         Follower(ranks, torch.device("cpu"), num_threads=1).run()
         return []
 
-    of_leader, *of_followers = on_ranks(work, world_size, timeout_seconds, restart_count)
+    of_leader, *of_followers = on_ranks(work, world_size, timeout_seconds)
     emitted = of_leader.result()
     for outcome in of_followers:
         outcome.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -21,12 +22,14 @@ from engine.errors import (
     TweetgenError,
     WeightsDifferError,
 )
+from engine.parallel import ranks as ranks_module
 from engine.parallel.leases import Lease, Report
 from engine.parallel.ranks import Ranks
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
+from engine.session import session
 from engine.session.ranks import follower as follower_module
 from engine.session.ranks import leader
 from engine.session.ranks.follower import Follower
@@ -108,20 +111,6 @@ def test_a_follower_without_memory_for_one_tweet_fails_the_run_with_its_words(
     assert failed.hint.startswith("Train a smaller model.")
 
 
-def test_the_steps_before_an_evaluation_that_fails_on_a_follower_are_saved(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(self: Follower, _first: int, _count: int) -> None:
-        raise DeviceMemoryError("There is not enough memory to evaluate a single tweet.")
-
-    monkeypatch.setattr(Follower, "_evaluate", fail)
-    emitted: list[Event] = []
-    with pytest.raises(DeviceMemoryError):
-        run_shared(tiny_config(corpus, eval_every=7), on_event=recorder(emitted))
-    assert only(emitted, e.RunFailed).detail.startswith("Rank 1: There is not enough memory")
-    assert latest().step == 7
-
-
 @pytest.fixture
 def changed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Change a weight of the followers after step 5, with leases of one step each."""
@@ -179,14 +168,54 @@ def test_a_rank_that_hangs_is_lost_after_the_timeout(corpus: Path, monkeypatch: 
         run_shared(tiny_config(corpus), timeout_seconds=1.0)
 
 
-def test_a_leader_that_shows_no_sign_of_life_is_lost_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("timeout_seconds", "is_terminated"), [(1.0, False), (60.0, True)])
+def test_a_leader_that_shows_no_sign_of_life_is_lost_after_the_timeout_or_soon_after_a_sigterm(
+    monkeypatch: pytest.MonkeyPatch, timeout_seconds: float, is_terminated: bool
+) -> None:
     monkeypatch.setattr(Ranks, "_beat", lambda self: None)
+    monkeypatch.setattr(ranks_module, "_TERMINATED_SECONDS", 1.0)
 
     def work(ranks: Ranks) -> None:
+        ranks.is_terminated = is_terminated
         if not ranks.place.is_leader:
             ranks.next_lease()
 
-    assert isinstance(on_ranks(work, timeout_seconds=1.0)[1].exception(), RankLostError)
+    lost = on_ranks(work, timeout_seconds=timeout_seconds)[1].exception()
+    assert isinstance(lost, RankLostError)
+    assert lost.message == "Rank 0 has sent no heartbeat for 1 s."
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_was_lost(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, is_lost: bool, is_early: bool
+) -> None:
+    monkeypatch.setattr(session, "_GOODBYE_SECONDS", 0.1 if is_lost else 60.0)
+    monkeypatch.setattr(leader, "_LAST_REPORT_SECONDS", 0.1 if is_lost else 60.0)
+    emitted: list[Event] = []
+    stop = c.Stop(reason="terminated")
+    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+
+    def on_event(event: Event) -> list[Command]:
+        emitted.append(event)
+        return [stop] if isinstance(event, e.Paused) else []
+
+    def work(ranks: Ranks) -> None:
+        ranks.is_terminated = ranks.place.is_leader
+        if ranks.place.is_leader:
+            inbox.put(stop if is_early else c.Pause())
+            run_session(tiny_config(corpus), on_event=on_event, inbox=inbox, ranks=ranks)
+        elif not (is_lost and is_early):
+            Follower(ranks, torch.device("cpu"), num_threads=1).run()
+
+    if is_lost:  # while it waits in the pause, after the first save
+        reports = count(1)
+        report = Follower._report
+        monkeypatch.setattr(Follower, "_report", lambda *ask: report(*ask) if next(reports) == 1 else None)
+    error = on_ranks(work)[0].exception()
+    assert isinstance(error, RankLostError) == is_lost
+    last = "" if is_lost and is_early else "Paused" if is_lost else "RunFinished"
+    assert "".join(names(emitted[-1:])) == last
 
 
 def test_a_rank_that_ends_in_the_middle_of_a_lease_is_lost_at_once(
@@ -214,7 +243,7 @@ def test_a_bug_of_a_follower_is_named_to_the_user(corpus: Path, monkeypatch: pyt
 
 def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_start_again(corpus: Path) -> None:
     run_shared(tiny_config(corpus))
-    again = run_shared(resume_config("tiny"), restart_count=1)
+    again = run_shared(resume_config("tiny"), is_restarted=True)
     assert only(again, e.RunFinished).reason == "max_steps"
     assert only(again, e.RunFinished).step == 12
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
 import torch
 
 from engine.config.corpus import CorpusConfig
@@ -42,9 +41,11 @@ class ScriptedRanks:
     def broadcast_(self, _: torch.Tensor) -> None: ...
 
 
-@pytest.fixture
-def read(corpus: Path) -> Read:
-    return Read(corpus=CorpusConfig(files=(str(corpus),)), known=None)
+def generators_of(corpus: Path, *leases: Lease) -> list[str]:
+    """Let a follower read the tweets and execute leases; return the generator of each of its reports."""
+    ranks = ScriptedRanks(Read(corpus=CorpusConfig(files=(str(corpus),)), known=None), *leases)
+    Follower(cast("Ranks", ranks), torch.device("cpu"), num_threads=1).run()
+    return [each.generator for each in ranks.replies if isinstance(each, Reported)][:-1]
 
 
 def sync(step: int, generator: str = "") -> Sync:
@@ -59,21 +60,9 @@ def sync(step: int, generator: str = "") -> Sync:
     )
 
 
-def reports(*leases: Lease) -> list[Reported]:
-    """Let a follower execute leases; return its reports."""
-    ranks = ScriptedRanks(*leases)
-    Follower(cast("Ranks", ranks), torch.device("cpu"), num_threads=1).run()
-    return [each for each in ranks.replies if isinstance(each, Reported)][:-1]
-
-
-def test_a_follower_continues_from_the_state_of_its_generator(read: Read) -> None:
-    before, after = reports(read, sync(0), STEPS, REPORT, STEPS, REPORT)
-    assert before.generator != after.generator
-    [again] = reports(read, sync(2, before.generator), STEPS, REPORT)
-    assert again.generator == after.generator
-
-
-def test_a_follower_without_such_a_state_is_seeded_by_its_step(read: Read) -> None:
-    first, second = (reports(read, sync(step), REPORT)[0].generator for step in (0, 2))
-    assert first != second
-    assert first == reports(read, sync(0), REPORT)[0].generator
+def test_a_follower_continues_from_the_state_of_its_generator_or_is_seeded_by_its_step(corpus: Path) -> None:
+    before, after = generators_of(corpus, sync(0), STEPS, REPORT, STEPS, REPORT)
+    assert before != after
+    assert generators_of(corpus, sync(2, before), STEPS, REPORT) == [after]
+    [first], [again], [later] = (generators_of(corpus, sync(step), REPORT) for step in (0, 0, 2))
+    assert first == again != later

@@ -34,11 +34,11 @@ def view_after(*events: e.Event) -> RunView:
 
 def saved(name: str) -> e.CheckpointSaved:
     path = named_checkpoint_path(name) if name == "mine" else folder_of_run("now").checkpoint_path(name)
-    return e.CheckpointSaved(name=name, path=str(path), bits_per_char=2.0, **NOW)
+    return e.CheckpointSaved(name=name, path=str(path), bits_per_char=2.0, weights_step=2748, **NOW)
 
 
 def loaded(name: str) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=9, elapsed_seconds=9.0, name=name, path="/best", bits_per_char=None)
+    return e.CheckpointLoaded(step=9, elapsed_seconds=9.0, name=name, path="/best", bits_per_char=None, epochs=0.0)
 
 
 def test_the_question_says_what_is_loaded_and_what_could_be_lost(snapshot: SnapshotAssertion) -> None:

@@ -25,7 +25,9 @@ from tui.screens.main.screen import MainScreen
 from tui.widgets.end_bar import EndBar
 
 RUN = "2026-11-25-101112"
-LATEST = e.CheckpointSaved(step=3, elapsed_seconds=62.0, name="latest", path="/latest", bits_per_char=2.03)
+LATEST = e.CheckpointSaved(
+    step=3, elapsed_seconds=62.0, name="latest", path="/latest", bits_per_char=2.03, weights_step=3
+)
 AT_END = (
     steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=62.0),
     eval_finished(3, 2.03),

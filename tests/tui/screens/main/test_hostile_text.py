@@ -74,7 +74,7 @@ async def in_the_feed(at: Running) -> None:
     for text in TEXTS:
         at.session.emit(e.Warned(message=text, **NOW))
     at.session.emit(e.Warned(message=WORST, kind="disk", **NOW))
-    at.session.emit(e.CheckpointSaved(name=WORST, path=WORST, bits_per_char=2.0, **NOW))
+    at.session.emit(e.CheckpointSaved(name=WORST, path=WORST, bits_per_char=2.0, weights_step=0, **NOW))
     await wait_until(lambda: at.app.summary_view.saved_by_name, "the last event")
     await seen(at, "i")
 

@@ -111,7 +111,7 @@ async def test_loading_an_earlier_checkpoint_removes_later_tweets_and_a_screensh
     monkeypatch.setenv("XDG_DOWNLOAD_DIR", str(tmp_path / "missing"))
     monkeypatch.chdir(tmp_path)
     loaded = e.CheckpointLoaded(
-        step=3, elapsed_seconds=1.0, name="happy", path="/tmp/happy.safetensors", bits_per_char=5.7
+        step=3, elapsed_seconds=1.0, name="happy", path="/tmp/happy.safetensors", bits_per_char=5.7, epochs=0.0
     )
     trained_on = (*SCRIPT, steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13))
     async with stage.running(FakeSession(trained_on)) as at:

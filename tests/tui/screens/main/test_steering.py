@@ -205,7 +205,9 @@ async def test_a_reloads_best_at_half_the_rate_after_a_divergence_and_u_restores
         words = ("Loss 6.1, was 2.5", "a reload best, halve the learning rate", "esc dismiss")
         await at.press(shows=words)
         await at.press("a", sends=c.LoadCheckpoint(name=f"{RUN}/best", halves_rate=True))
-        await at.emit(e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4))
+        await at.emit(
+            e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4, epochs=0.0)
+        )
         assert at.app.summary_view.step == 600
         await gone(at)
         await at.press("u", sends=c.SetLearningRate(learning_rate=0.004))

@@ -32,7 +32,9 @@ from tui.widgets.status.status_lines import compact_lines
 from tui.widgets.status.step_breakdown import row
 
 STEPS = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
-SAVED = events.CheckpointSaved(step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5)
+SAVED = events.CheckpointSaved(
+    step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5, weights_step=550
+)
 FINISHED = events.RunFinished(step=600, elapsed_seconds=9.0, reason="done", total_seconds=9.0, total_chars=9)
 UNIGRAM, SIX_GRAM = Level(name="unigram", bits_per_char=4.4), Level(name="6-gram", bits_per_char=2.4)
 
@@ -96,7 +98,7 @@ FIRST_EVALUATION = {
 ESTIMATE = replace(eval_finished(64, 3.01, is_best=False), is_early=True)
 DRAW = SamplingConfig(temperature=1.05, top_k=40, prime="good [/b] morning")
 FILTER = replace(DRAW, top_p=0.9, min_p=0.1, temperature_last=True, only_new=True, avoid=("a", "b"))
-WARM = (run_started(is_warm_start=True), run_started(step=600, resumed_from=f"{run_started().run}/latest"))
+WARM = (run_started(is_warm_start=True), run_started(step=600, epochs=1.01, resumed_from=f"{run_started().run}/latest"))
 VIEWS = {
     **{f"levels, {name}": view for name, view in LEVELS.items()},
     **{f"first evaluation, {name}": before_evaluation(training) for name, training in FIRST_EVALUATION.items()},

@@ -37,13 +37,24 @@ def line(view: PictureView, y: int) -> str:
     return "".join(segment.text for segment in view.render_line(y))
 
 
-async def test_a_picture_is_shown_as_plain_text_with_a_background_for_each_shade() -> None:
+async def test_a_picture_is_plain_text_with_a_background_for_each_shade_and_an_update_repaints_changed_cells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     app = PictureApp()
     async with app.run_test(size=(20, 5)):
         assert [line(app.view, y).rstrip() for y in range(3)] == ["state ▒▒░", "[/b] 雪", ""]
         assert app.view.size.height == 2
         backgrounds = [segment.style and segment.style.bgcolor for segment in app.view.render_line(0)]
         assert len(set(backgrounds[:3])) == 3, "none, one hue, the other hue"
+        repainted: list[Any] = []
+        monkeypatch.setattr(app.view, "refresh", lambda *regions, **_: repainted.append(regions))
+        app.view.show_picture(PICTURE)
+        app.view.show_picture(((*PICTURE[0][:2], Span("▓", shade=-0.7)), PICTURE[1]))
+        assert repainted == [(Region(8, 0, 1, 1),)]
+        app.view.show_picture((PICTURE[0], (Span("[/b] 雨", "muted"),)))
+        assert repainted[1:] == [(Region(8, 0, 1, 1), Region(0, 1, 20, 1))], "a line with a wide character as a whole"
+        app.view.show_picture(PICTURE[:1])
+        assert repainted[2:] == [()], "another height needs another layout"
 
 
 @pytest.mark.parametrize("theme", OWN_THEMES, ids=lambda theme: theme.name)
@@ -62,15 +73,3 @@ async def test_text_on_every_shade_is_readable_and_keeps_its_attributes(theme: T
                 assert style.color is not None
                 assert style.bgcolor is not None
                 assert contrast(Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)) >= 4.5
-
-
-async def test_an_update_repaints_the_changed_cells_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = PictureApp()
-    async with app.run_test(size=(20, 5)):
-        repainted: list[Any] = []
-        monkeypatch.setattr(app.view, "refresh", lambda *regions, **_: repainted.append(regions))
-        app.view.show_picture(PICTURE)
-        app.view.show_picture(((*PICTURE[0][:2], Span("▓", shade=-0.7)), PICTURE[1]))
-        assert repainted == [(Region(8, 0, 1, 1),)]
-        app.view.show_picture(PICTURE[:1])
-        assert repainted[1:] == [()], "another height needs another layout"

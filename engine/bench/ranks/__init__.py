@@ -1,1 +1,0 @@
-"""Several processes: speed of their sums, the parts of a step, what more of them would give. Never part of a run."""

@@ -1,1 +1,0 @@
-"""Readers of chats exported from Telegram, WhatsApp and Discord. They read the messages of one author only."""

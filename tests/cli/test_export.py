@@ -1,0 +1,409 @@
+"""`export` of models and of runs, `checkpoints import` of a model folder, `train --tensorboard`: files and errors."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from syrupy.assertion import SnapshotAssertion
+
+from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from engine.model.vocab import BOS, EOS, PAD, UNK
+from tests.cli.conftest import Launch
+from tests.cli.program import (
+    ENDLESS_STEPS,
+    PROGRAM,
+    SMALL_MODEL,
+    Cli,
+    assert_error_at_the_end,
+    assert_two_line_error,
+)
+from tests.event_files import LOSS, scalars_in
+from tests.waiting import wait_until
+from tui.cli.options import to_run_config
+
+ONNX_PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside the data folder."""
+    return tmp_path_factory.mktemp("elsewhere")
+
+
+class Terminal(io.StringIO):
+    """Standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+# Errors ---------------------------------------------------------------------------------------------------------------
+
+ERRORS = (
+    *(f"{command} DIR/mine" for command in ("export html first", "export onnx first", "runs export first --output")),
+    *(
+        f"{command} {file} --force"
+        for command in ("export html first", "export onnx first", "runs export first --output")
+        for file in ("DIR/missing/file", "DIR", "/dev/null")
+    ),
+    "export html frist DIR/new",
+    "export onnx frist DIR/new",
+    "export onnx first/latest DIR/new",
+    "export hub frist DIR/new --license mit",
+    "export hub first DIR --license mit",
+    "export hub first DIR/mine --license mit --force",
+    "export hub first DIR/missing/new --license mit",
+    "export hub first DIR/new",
+    *(f"export hub first DIR/new --license '{name}'" for name in ("cc-by", "mit license", "me", "", "a\nb: c")),
+    "checkpoints import DIR",
+    "runs export second",
+    "runs export without-journal",
+    "runs export first --format tensorboard",
+    "runs export first --format tensorboard --output DIR/mine",
+    "train --tensorboard DIR/mine/logs",
+)
+"""DIR is a folder with the file `mine`; the checkpoint first/latest is damaged."""
+
+
+@pytest.mark.parametrize("command", ERRORS)
+def test_an_error_is_two_lines_before_the_work_and_changes_no_file(
+    cli: Cli, trained: Path, folder: Path, command: str, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("mit\n"))
+    (folder / "mine").write_text("mine")
+    (trained / "runs" / "without-journal").mkdir()
+    (trained / "runs" / "without-journal" / "config.json").write_text("{}")
+    latest = trained / "runs" / "first" / "checkpoints" / "latest.safetensors"
+    content = latest.read_bytes()
+    latest.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    before = sorted([*folder.rglob("*"), *trained.rglob("*")])
+    ended = cli(*(word.replace("DIR", str(folder)) for word in shlex.split(command)))
+    assert_two_line_error(ended)
+    assert ended.err.replace(str(folder), "DIR").replace(str(trained), "HOME") == snapshot
+    assert sorted([*folder.rglob("*"), *trained.rglob("*")]) == before
+    assert (folder / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("onnx", "export onnx first DIR/new"),
+        ("tensorboard.compat.proto", "runs export first --format tensorboard --output DIR/new"),
+        ("tensorboard.compat.proto", "train --data DIR/tweets.txt --tensorboard DIR/new"),
+    ],
+)
+def test_without_a_package_the_error_names_the_command_that_installs_it(
+    cli: Cli, trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, module: str, command: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    (folder / "tweets.txt").write_text("one\ntwo\n")
+    package = module.partition(".")[0]
+    ended = cli(*command.replace("DIR", str(folder)).split())
+    assert_two_line_error(ended, f"package {package}, which is not installed", f"pip install {package}")
+    assert not (folder / "new").exists()
+
+
+# The web page ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_page_is_written_with_its_copies_and_with_int8_weights_it_is_smaller(
+    cli: Cli, trained: Path, folder: Path
+) -> None:
+    file = folder / "page.html"
+    ended = cli("export", "html", "first", file)
+    assert (ended.code, ended.out) == (0, "")
+    used, copies, wrote = ended.error_lines
+    assert used == "checkpoint: first/best, step 40"
+    assert copies.startswith("Of 1,000 tweets that it wrote at temperature 0.8, ")
+    num_bytes = file.stat().st_size
+    assert wrote == f"wrote {file}, {num_bytes / 1e3:.1f} kB"
+    page = file.read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert copies in page
+    assert cli("export", "html", "first", file, "--weights", "int8", "--force").code == 0
+    assert file.stat().st_size < num_bytes
+
+
+def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds(
+    cli: Cli, home: Path, folder: Path
+) -> None:
+    tweets = folder / "tweets.txt"  # so short that even a new model writes many of them
+    tweets.write_text("\n".join(map("".join, itertools.product("abcdef", "uvwxyz"))))
+    run = ("--format", "text", "--run-name", "parrot", "--max-steps", "12", "--prime", "a", *SMALL_MODEL)
+    assert cli("train", "--data", tweets, *run).code == 0
+
+    def counts(*options: str) -> Counter[str]:
+        found = cli("generate", "--checkpoint", "parrot", "-n", "1000", "--seed", "0", "--json", *options).objects
+        return Counter(tweet["novelty"] for tweet in found)
+
+    expected = counts()
+    assert expected["copy"] > 10
+    sentence = f"{expected['copy']:,} equalled a training tweet, and of {expected['near-copy']:,} more"
+    assert sentence in cli("export", "html", "parrot", folder / "page.html").err
+
+    expected = counts("--prime", "")  # a model folder has no prime
+    assert expected["copy"] > 10
+    assert cli("export", "hub", "parrot", folder / "model", "--license", "mit").code == 0
+    card = (folder / "model" / "README.md").read_text("utf-8")
+    assert f"copies of a training tweet: **{expected['copy']:,}**" in card
+    assert f"training tweets: **{expected['near-copy']:,}**" in card
+
+
+@pytest.mark.parametrize(
+    ("tweets_are", "why"),
+    [("changed", "is no longer what"), ("of a foreign checkpoint", "is from elsewhere")],
+)
+def test_training_tweets_that_can_not_be_read_are_reported_and_no_export_names_their_file(
+    cli: Cli, home: Path, tweets: Path, folder: Path, tweets_are: str, why: str
+) -> None:
+    assert cli("train", "--data", tweets, "--max-steps", "2", "--run-name", "first", *SMALL_MODEL).code == 0
+    name = "first"
+    if tweets_are == "of a foreign checkpoint":
+        name = "foreign"
+        assert cli("checkpoints", "export", "first", folder / "model.safetensors").code == 0
+        assert cli("checkpoints", "import", folder / "model.safetensors", "--name", name).code == 0
+    else:
+        tweets.write_text(tweets.read_text("utf-8") + "one more\n")
+
+    page = cli("export", "html", name, folder / "page.html")
+    model = cli("export", "hub", name, folder / "model", "--license", "mit")
+    assert (page.code, model.code) == (0, 0)
+    assert page.error_lines[-2].startswith("Copies were not counted, and the page says so: ")
+    assert model.error_lines[-2].startswith("Copies of training tweets were not counted: ")
+    for ended, file in ((page, folder / "page.html"), (model, folder / "model" / "README.md")):
+        assert why in ended.err
+        text = file.read_text("utf-8")
+        assert "was not measured" in text
+        assert str(tweets.parent) not in text
+
+
+# The model folder -----------------------------------------------------------------------------------------------------
+
+
+def test_a_model_folder_is_written_and_comes_back_under_its_name_and_writes_the_same_tweets(
+    cli: Cli, trained: Path, folder: Path
+) -> None:
+    model = folder / "my-model"
+    ended = cli("export", "hub", "first/best", model, "--license", "Apache-2.0")
+    assert (ended.code, ended.out) == (0, "")
+    assert f"wrote {model}" in ended.err
+    assert " bits per character. Of 1,000 tweets that it wrote at temperature 0.8, " in ended.err
+    assert ModelCard.load(model / "README.md").data.license == "apache-2.0"
+    ended = cli("export", "hub", "first/best", model, "--license", "other", "--force")
+    assert "Add the text of your license as LICENSE" in ended.err
+
+    ended = cli("checkpoints", "import", f"{model}/")
+    assert (ended.code, ended.err.strip()) == (0, "imported as my-model")
+    own, imported = (
+        cli("generate", "--checkpoint", name, "-n", "3", "--seed", "1").out for name in ("first/best", "my-model")
+    )
+    assert imported == own
+    assert_two_line_error(cli("checkpoints", "import", model), "already a checkpoint called my-model", "--force")
+    assert cli("checkpoints", "import", model, "--name", "again").code == 0
+    shown = cli("checkpoints", "show", "again", "--json").object
+    assert (shown["step"], shown["is_imported"], shown["corpus"]["files"]) == (0, True, [])
+
+
+def test_an_import_is_evaluated_and_trained_further_on_tweets_that_are_named(
+    cli: Cli, trained: Path, folder: Path, tweets: Path
+) -> None:
+    cli("export", "hub", "first", folder / "my-model", "--license", "mit")
+    cli("checkpoints", "import", folder / "my-model")
+    own, named = ("--checkpoint", "my-model"), ("--checkpoint", "my-model", "--data", str(tweets))
+    assert_error_at_the_end(cli("evaluate", *own), "--data FILE")
+    assert cli("evaluate", *named, "--json").object["bits_per_char"] > 0
+    assert_error_at_the_end(cli("evaluate", *named, "--quality"), "Omit --baselines and --quality")
+    assert_error_at_the_end(cli("generate", *own, "--only-new"), "whose training tweets are still there")
+    assert_error_at_the_end(cli("train", *own), "does not say which tweets", "--data FILE")
+    assert cli("train", *named, "--max-steps", "3", "--run-name", "second").code == 0
+    assert cli("checkpoints", "show", "second/latest", "--json").object["step"] == 3
+
+
+def test_the_license_is_asked_for_on_a_terminal_until_there_is_one(
+    cli: Cli, trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("cc-by\nmit\n"))
+    ended = cli("export", "hub", "first", folder / "model")
+    assert (ended.code, ended.out.strip()) == (0, "")
+    assert ended.err.count("License of the model") == 2
+    assert "Did you mean odc-by, cc-by-4.0" in ended.err
+    assert ModelCard.load(folder / "model" / "README.md").data.license == "mit"
+
+
+# The ONNX file --------------------------------------------------------------------------------------------------------
+
+
+def test_the_onnx_file_has_the_log_probabilities_of_the_checkpoint(cli: Cli, trained: Path, folder: Path) -> None:
+    file = folder / "tweets.onnx"
+    file.write_text("mine")
+    ended = cli("export", "onnx", "first", file, "--force")
+    assert (ended.code, ended.out) == (0, "")
+    assert re.search(rf"wrote {file}, \d+\.?\d* .B", ended.err)
+    checkpoint = load_checkpoint(trained / "runs" / "first" / "checkpoints" / "best.safetensors")
+    model, text = checkpoint.to_model(torch.device("cpu")), [BOS, *checkpoint.vocab.encode("mum slept so late today")]
+    assert model.ngram_input is not None
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    hidden, before = np.zeros((1, 1, 16), np.float32), np.zeros((1, 3), np.int64)
+    [found] = session.run(["log_probs"], {"token_ids": np.array([text]), "hidden": hidden, "before": before})
+    with torch.inference_mode():
+        expected = torch.log_softmax(model(torch.tensor([text]))[0], dim=-1).numpy()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def sampled(checkpoint: Checkpoint, seed: int, temperature: float) -> str:
+    """Return a tweet of the program's model, drawn as in the docs."""
+    model, generator, ids = checkpoint.to_model(torch.device("cpu")), np.random.default_rng(seed), [BOS]
+    while ids[-1] != EOS and len(ids) <= 140:
+        with torch.inference_mode():
+            logits = model(torch.tensor([ids]))[0][0, -1]
+        weights = torch.softmax(logits.double() / temperature, dim=-1).numpy()
+        weights[[PAD, BOS, UNK]] = 0
+        ids.append(int(generator.choice(len(weights), p=weights / weights.sum())))
+    return checkpoint.vocab.decode(ids)
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("ngram_order", ["0", "4"])
+def test_the_example_of_the_docs_writes_the_tweet_of_its_seed_without_this_program(
+    cli: Cli, home: Path, tweets: Path, folder: Path, ngram_order: str
+) -> None:
+    run = ["--max-steps", "300", "--run-name", "my-run", "--ngram-order", ngram_order, *SMALL_MODEL]
+    assert cli("train", "--data", tweets, *run).code == 0
+    page = ONNX_PAGE.read_text(encoding="utf-8")
+    [command] = re.findall(r"^```sh\ntweetgen-tui (.*)\n```", page, re.MULTILINE)
+    assert cli(*command.replace("tweets.onnx", str(folder / "tweets.onnx")).split()).code == 0
+    [example] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    named = 'import sys; print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)'
+    script = [sys.executable, "-I", "-c", f"{example}\n{named}"]
+    ended = subprocess.run(script, cwd=folder, capture_output=True, encoding="utf-8", check=True, timeout=60)
+    checkpoint = load_checkpoint(home / "runs" / "my-run" / "checkpoints" / "best.safetensors")
+    assert ended.stdout == f"{sampled(checkpoint, seed=1, temperature=0.7)}\n"
+    loaded = set(ended.stderr.split())
+    assert "onnxruntime" in loaded  # what is imported is seen
+    assert not loaded & {"torch", "onnx", "engine", "tui"}
+
+
+@pytest.mark.ci
+def test_a_full_disk_behind_standard_output_is_an_error(trained: Path) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [*PROGRAM, "export", "onnx", "first", "-"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    [_, what, hint] = ended.stderr.splitlines()
+    assert "Standard output can't be written: No space left on device." in what
+    assert hint == "Free some space."
+
+
+# The steps of a run ---------------------------------------------------------------------------------------------------
+
+
+def test_steps_and_evaluations_or_all_events_go_to_standard_output_a_file_or_event_files(
+    cli: Cli, trained: Path, folder: Path
+) -> None:
+    ended = cli("runs", "export", "last")
+    assert (ended.code, ended.err) == (0, "No step is thinned.\n")
+    assert Counter(row.partition(",")[0] for row in ended.lines) == {"kind": 1, "step": 40, "evaluation": 2}
+    file = folder / "run.csv"
+    assert cli("runs", "export", "first", "--output", file).out == ""
+    assert file.read_text("utf-8") == ended.out
+    journal = (trained / "runs" / "first" / "events.jsonl").read_text("utf-8")
+    assert cli("runs", "export", "first", "--format", "jsonl").out == journal
+    assert cli("runs", "export", "first", "--output", file, "--format", "jsonl", "--force").code == 0
+    assert file.read_text("utf-8") == journal
+
+    tensorboard = ("runs", "export", "first", "--format", "tensorboard", "--output", folder)
+    [wrote, thinned] = cli(*tensorboard).error_lines
+    assert wrote.startswith("wrote ")
+    assert thinned == "No step is thinned."
+    assert len(scalars_in(folder / "first")[LOSS]) == 40
+    assert_two_line_error(cli(*tensorboard), "first has event files already", "--force")
+    assert cli(*tensorboard, "--force").code == 0
+
+
+# TensorBoard ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def tensorboard_of(logs: Path) -> Iterator[Callable[..., Any]]:
+    """Start a TensorBoard of this folder as its users do; yield a function that asks one of its plugins."""
+    command = [sys.executable, "-m", "tensorboard.main", "--port", "0", "--reload_interval", "1", "--logdir", str(logs)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            url = next(match[0] for line in process.stderr if (match := re.search(r"http://localhost:\d+/", line)))
+
+            def get(path: str, **query: str) -> Any:
+                with urlopen(f"{url}data/plugin/{path}?{urlencode(query)}") as answer:  # noqa: S310 - its own address
+                    return json.load(answer)
+
+            yield get
+        finally:
+            process.kill()
+
+
+@pytest.mark.ci
+def test_tensorboard_serves_the_scalars_texts_and_hyperparameters_of_a_run_and_its_export(
+    cli: Cli, tweets: Path, folder: Path
+) -> None:
+    options = ("--max-steps", "20", "--eval-every", "10", "--sample-every", "10", "--run-name", "live")
+    ended = cli("train", "--data", tweets, *SMALL_MODEL, *options, "--tensorboard", folder)
+    assert ended.code == 0, ended.err
+    assert cli("runs", "export", "live", "--format", "tensorboard", "--output", folder / "exported").code == 0
+    runs = ("live", "exported/live")
+    with tensorboard_of(folder) as get:
+        wait_until(lambda: set(get("scalars/tags")) == set(get("text/tags")) == set(runs))
+        live, exported = (get("scalars/scalars", run=run, tag="val/bits_per_char") for run in runs)
+        assert [point[1:] for point in live] == [point[1:] for point in exported]
+        assert [step for _, step, _ in live] == [10, 20]
+        [*_, last] = get("text/text", run="live", tag="samples")
+        assert re.match(r"<p>temperature 0\.8, .*</p>\n<pre><code>", last["text"])
+        query = {"allowedStatuses": ["STATUS_UNKNOWN"], "colParams": [], "startIndex": 0, "sliceSize": 9}
+        [row] = get("hparams/session_groups", request=json.dumps(query))["sessionGroups"]
+    assert row["hparams"]["model/hidden_size"] == 16
+    assert "val/bits_per_char" in [metric["name"]["tag"] for metric in row["metricValues"]]
+
+
+@pytest.mark.ci
+def test_a_killed_run_leaves_readable_events_and_a_resumed_one_continues_them(
+    cli: Cli, launch: Launch, tweets: Path, folder: Path
+) -> None:
+    endless = (*SMALL_MODEL, "--max-steps", str(ENDLESS_STEPS), "--steps-per-second", "200")
+    process = launch("train", "--data", tweets, *endless, "--run-name", "killed", "--tensorboard", folder)
+    logs = folder / "killed"
+    wait_until(lambda: logs.exists() and scalars_in(logs).get(LOSS), "no point is written")
+    process.send(signal.SIGKILL)
+    process.wait()
+    before = [step for step, _ in scalars_in(logs)[LOSS]]
+    assert before == list(range(1, before[-1] + 1))
+    assert cli("train", "--resume", "killed", "--max-steps", "30", "--tensorboard", folder).code == 0
+    assert [step for step, _ in scalars_in(logs)[LOSS]] == list(range(1, 31))
+
+
+def test_event_files_are_written_to_the_folder_as_seen_from_where_the_command_was_given(
+    cli: Cli, tweets: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    run = ("--max-steps", "2", "--run-name", "live", *SMALL_MODEL)
+    assert cli("train", "--data", tweets, *run, "--tensorboard", "logs").code == 0
+    assert [step for step, _ in scalars_in(folder / "logs" / "live")[LOSS]] == [1, 2]
+    for written, absolute in (("logs", folder / "logs"), ("~/x", Path("~/x").expanduser())):
+        assert to_run_config({"tensorboard": written}).runtime.tensorboard == str(absolute)  # also for other processes

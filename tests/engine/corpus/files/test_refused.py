@@ -1,0 +1,218 @@
+"""What is no text, and exports with other people's words, are refused by their content: nothing of them is a row."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.files.standard_input import with_saved_streams
+from tests.engine.corpus.files.open_contents import zip_of
+from tests.engine.corpus.reading import (
+    PACKERS,
+    Case,
+    Container,
+    Files,
+    cases,
+    read,
+    read_lines,
+    recorded_cases,
+    texts_of,
+)
+
+WORDS = "a secret of somebody else"
+MINE = "a nice day\nand a good night\n"
+READ = "+ 'a nice day'\n+ 'and a good night'"
+CONTAINERS: tuple[Container, ...] = ("folder", "zip", "tar.gz")
+FILES = {case.name: case.files for case in cases("refused_files")}
+"""A file each of exports: "is a chat exported from Telegram: saved messages"."""
+WHOLE = {case.name: case.files for case in cases("refused_exports")}
+
+
+def check_that_a_file_is_refused(what: str, name: str, content: str | bytes) -> None:
+    """Check it alone under several names, compressed, in another encoding, and among others in containers."""
+    for shown in (name, "renamed", "a.txt", "a.csv", "a.jsonl"):
+        error, hint = read({shown: content}).splitlines()
+        assert error == f"! {shown} {what}."
+        assert "Save your own texts as CSV" in hint
+    text = content.decode() if isinstance(content, bytes) else content
+    assert read({"a.gz": PACKERS["gzip"](text.encode())}).startswith(f"! a.gz {what}.")
+    assert read({"a.txt": text.encode("utf-16")}).startswith(f"! a.txt {what}.")
+    stray = "other.json" if text.startswith(("{", "[{")) else "other.txt"
+    for container in CONTAINERS[:2]:
+        among_others = read({stray: content, "b/mine.txt": MINE}, container)
+        assert READ in among_others
+        assert f"* not read: {stray} ({what})" in among_others.splitlines()
+        assert f": {stray} {what}." in read({stray: content}, container)
+
+
+@recorded_cases("refused_files")
+def test_a_file_of_an_export_is_refused_under_any_name_in_any_container(case: Case) -> None:
+    ((name, content),) = case.files.items()
+    check_that_a_file_is_refused(case.name.partition(": ")[0], name, content)
+
+
+def test_a_long_file_of_an_export_is_refused() -> None:
+    messages = json.loads(FILES["has private messages, which are never read: a conversation"]["message_1.json"])
+    many = {**messages, "participants": [{"name": f"Mia {number}"} for number in range(10_000)]}
+    check_that_a_file_is_refused("has private messages, which are never read", "message_1.json", json.dumps(many))
+    style = f"<style>{'/* a rule */' * 900} .chatlog__message {{ }}</style>"
+    html = f"<!DOCTYPE html>\n{style}\n<div>{WORDS}</div>\n"
+    check_that_a_file_is_refused("is an export of Discord", "messages.json", html)
+
+
+@recorded_cases("refused_exports")
+def test_a_whole_export_is_refused_with_all_that_is_in_it(case: Case) -> None:
+    below = {f"in/{path}": content for path, content in case.files.items()}
+    for container in CONTAINERS:
+        for files in (case.files, below):
+            error, hint = read(files, container).splitlines()
+            assert error.startswith("! f")
+            assert error.endswith(f" {case.name.partition(':')[0]}.")
+            assert "Save your own texts as CSV" in hint
+        beside = read({**below, "mine.txt": MINE}, container)
+        assert READ in beside
+        assert WORDS not in beside
+
+
+CHAT = FILES["is a chat exported from WhatsApp: [31/12/19, 21:41:00]"]["_chat.txt"]
+MESSAGES = FILES["has private messages, which are never read: a conversation"]["message_1.json"]
+FACEBOOK = WHOLE["is an export of Facebook, Instagram or Threads: Facebook"]
+PRIVATE = {"your_facebook_activity/messages/inbox/tom_1/files/notes.txt": WORDS}
+
+
+def test_an_explicit_format_reads_an_export_but_for_messages_of_facebook(snapshot: SnapshotAssertion) -> None:
+    lines = str(CHAT).splitlines()
+    assert texts_of({"_chat.txt": CHAT}, format="text") == lines
+    assert texts_of({"_chat.txt": CHAT, "notes.txt": "one"}, "zip", format="text") == [*lines, "one"]
+    for name, file_format, column in (
+        ("is a chat exported from Telegram: a chat", "json", None),
+        ("is an export of Discord: a channel as CSV", "csv", None),
+        ("is an export of Facebook, Instagram or Threads: posts", "json", "data.post"),
+    ):
+        assert texts_of(FILES[name], format=file_format, column=column) == [WORDS]
+    assert read({**FACEBOOK, **PRIVATE, "b.txt": "one"}, "zip", format="text") == snapshot
+    for file_format in ("text", "json", "jsonl", "csv"):
+        assert WORDS not in read({"a": MESSAGES}, format=file_format)
+        assert WORDS not in read({"tom_1/message_1.json": MESSAGES, "b.txt": "one"}, format=file_format)
+
+
+@pytest.mark.parametrize(
+    ("files", "member"),
+    [
+        (FACEBOOK, "comments.json"),
+        ({"message_1.json": MESSAGES}, "message_1.json"),
+        (PRIVATE, "notes.txt"),
+        ({"_chat.txt": CHAT}, "_chat.txt"),
+    ],
+)
+def test_a_refused_file_is_not_read_even_if_it_is_chosen(files: Files, member: str) -> None:
+    for container in CONTAINERS[:2]:
+        error, hint = read({**files, "mine.txt": MINE}, container, member=member).splitlines()
+        assert f"{member} " in error
+        assert "Save your own texts" in hint
+
+
+def test_another_file_in_an_export_is_read_if_it_is_chosen() -> None:
+    assert READ in read({"_chat.txt": CHAT, "mine.txt": MINE}, "zip", member="mine.txt")
+
+
+def test_an_export_that_is_piped_in_is_refused(tmp_path: Path) -> None:
+    files = with_saved_streams(("-",), io.BytesIO(str(CHAT).encode()), tmp_path)
+    assert next(read_lines(CorpusConfig(files=files))) == "! standard input is a chat exported from WhatsApp."
+
+
+@recorded_cases("not_refused")
+def test_other_files_that_look_a_little_like_an_export_are_read(case: Case, snapshot: SnapshotAssertion) -> None:
+    assert case.read() == snapshot
+
+
+def test_files_whose_names_are_those_of_exports_close_no_folder() -> None:
+    names = ("_chat.txt", "result.json", "messages.csv", "posts.csv", "saved_posts.csv", "a.txt", "posts_1.json")
+    found = texts_of({name: '["one"]' if "json" in name else "text\none\n" for name in names}, "folder")
+    assert found.count("one") == len(names)
+
+
+# Files without text ---------------------------------------------------------------------------------------------------
+
+TYPES = {"[Content_Types].xml": b"<Types/>", "_rels/.rels": b"<Relationships/>"}
+
+
+def document(*parts: str) -> bytes:
+    return zip_of({**TYPES, **dict.fromkeys(parts, b"<x>not a tweet</x>")})
+
+
+def mime_document(kind: str) -> bytes:
+    """Return an OpenDocument file or e-book: its first part, not compressed, is its type."""
+    return zip_of({"mimetype": kind.encode(), "content.xml": b"<x/>", "notes.txt": b"not a tweet"}, zipfile.ZIP_STORED)
+
+
+OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
+NO_TEXTS = {
+    "a.xlsx": document("xl/workbook.xml", "xl/notes.txt"),
+    "a.xlsm": document("xl/workbook.xml"),
+    "a.xlsb": zip_of({**TYPES, "xl/workbook.bin": b"\0"}),
+    "a.xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+    "a.docx": document("word/document.xml", "word/notes.txt"),
+    "a.pptx": zip_of({"ppt/presentation.xml": b"<x/>", **TYPES}),
+    "a.numbers": zip_of({"Index/Document.iwa": b"\0"}),
+    "a.ods": mime_document(f"{OPEN_DOCUMENT}spreadsheet"),
+    "a.odt": mime_document(f"{OPEN_DOCUMENT}text"),
+    "a.epub": mime_document("application/epub+zip"),
+    "a.arrow": b"ARROW1\0\0" + bytes(100),
+    "cache.arrow": b"\xff\xff\xff\xff\x78\0\0\0\x10\0\0\0\0\0\n\0\x0c\0" + bytes(100),
+    "a.feather": b"FEA1\0\0\0\0" + bytes(100),
+    "a.jpg": b"\xff\xd8\xff\xe0" + "什么天气都好，我们出门。\n".encode("gbk") * 99,
+    "a.png": b"\x89PNG\r\n\x1a\n" + bytes(100),
+    "a.pdf": b"%PDF-1.7\n",
+    "a.rtf": rb"{\rtf1\ansi{\fonttbl}}",
+    "a.rar": b"Rar!\x1a\x07\x00",
+    "a.sqlite": b"SQLite format 3\0" + bytes(100),
+    "a.exe": b"\x7fELF\x02\x01",
+    "a.bin": bytes(range(256)) * 8,
+    "empty": b"",
+    "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+    "garbage.car": bytes(range(256)) * 8,
+    "garbage.parquet": bytes(range(256)) * 8,
+}
+
+
+def test_what_is_no_text_is_named_with_what_to_do(snapshot: SnapshotAssertion) -> None:
+    assert "\n".join(read({name: content}) for name, content in NO_TEXTS.items()) == snapshot
+
+
+@pytest.mark.parametrize("name", NO_TEXTS)
+def test_what_is_no_text_is_so_under_another_name_and_compressed_and_whatever_the_format(name: str) -> None:
+    what = read({name: NO_TEXTS[name]}).splitlines()[0].partition(" ")[2].partition(" ")[2]
+    if name.startswith("garbage"):
+        what = "is not a text file."
+    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": PACKERS["gzip"](NO_TEXTS[name])}):
+        for file_format in ("auto", "text", "json"):
+            assert read(files, format=file_format).startswith(f"! a.txt {what}"), file_format
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.xls", "a.arrow", "a.feather"])
+@pytest.mark.parametrize("container", ["folder", "zip"])
+def test_a_table_that_is_not_read_is_named_among_others(name: str, container: Container) -> None:
+    error, hint = read({name: NO_TEXTS[name]}).splitlines()
+    what = error.partition(f"{name} ")[2].removesuffix(".")
+    beside = read({name: NO_TEXTS[name], "mine.txt": MINE}, container)
+    assert READ in beside
+    assert f"* not read: {name} ({what})" in beside
+    alone = read({name: NO_TEXTS[name]}, container).splitlines()
+    assert alone == [f"! f{'.zip' if container == 'zip' else ''}: {name} {what}.", hint]
+
+
+@pytest.mark.parametrize("text", [MINE, "größe 🎉\n", b"caf\xe9\n", "\x1b[31mred\x1b[0m\n", f"{MINE}\0\n"])
+def test_odd_text_is_still_text(text: str | bytes) -> None:
+    assert texts_of({"a": text})
+
+
+def test_a_damaged_document_is_damaged_and_an_archive_with_such_folders_is_an_archive() -> None:
+    assert "! a.docx is damaged" in read({"a.docx": NO_TEXTS["a.docx"][:-30]})
+    assert texts_of({"word/a.txt": "one\n", "xl/b.txt": "two\n"}, "zip") == ["one", "two"]

@@ -1,0 +1,313 @@
+"""The graph computes what `TextGenerator.forward` computes, in onnxruntime and in ONNX's reference implementation.
+
+Its file has the model's weights, and as metadata what a reader needs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+from torch import Tensor
+
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.config.run import MAX_NGRAM_CONTEXTS, ModelConfig
+from engine.errors import CheckpointError
+from engine.export.onnx_file.graph import IR_VERSION, OPSET, graph_of
+from engine.export.onnx_file.ngrams import HashTable
+from engine.export.onnx_file.write import onnx_file
+from engine.model.gru import TextGenerator
+from engine.model.ngram_codes import LONGEST, NUM_IDS
+from engine.model.ngram_input import NgramInput
+from engine.model.vocab import BOS, PAD, SPECIALS, UNK
+from engine.storage.versions import installed_version
+from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors
+from tests.engine.export.models import SHAPES, random_ids, random_model
+from tests.engine.helpers import code_of
+
+TOLERANCE = 1e-5
+NUM_STEPS = 1000
+VOCAB_SIZE = 60
+Arrays = npt.NDArray[np.float32]
+each_shape = pytest.mark.parametrize(
+    ("shape", "vocab_size"), [*((shape, VOCAB_SIZE) for shape in SHAPES), ("n-grams", 4000)]
+)
+
+
+def onnx_model(model: TextGenerator) -> onnx.ModelProto:
+    """Return the model with its graph and nothing else."""
+    opset = [onnx.helper.make_opsetid("", OPSET)]
+    return onnx.helper.make_model(graph_of(model), ir_version=IR_VERSION, opset_imports=opset)
+
+
+class Runtime:
+    """A graph in onnxruntime, and the state of some texts."""
+
+    def __init__(self, graph: onnx.ModelProto, num_texts: int = 3) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        content = graph.SerializeToString()
+        self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self.state: dict[str, npt.NDArray[Any]] = {}
+        for each in self.session.get_inputs()[1:]:
+            shape = [num_texts if size == "batch" else size for size in each.shape]
+            self.state[each.name] = np.zeros(shape, np.float32 if each.type == "tensor(float)" else np.int64)
+
+    def read(self, token_ids: Tensor) -> Arrays:
+        """Continue the texts by (B, T); return the log-probabilities (B, T, V)."""
+        names = ["log_probs", *(f"{name}_out" for name in self.state)]
+        log_probs, *state = self.session.run(names, {"token_ids": token_ids.numpy(), **self.state})
+        self.state = dict(zip(self.state, state, strict=True))
+        result: Arrays = log_probs
+        return result
+
+
+def log_probs_of(logits: Tensor) -> Arrays:
+    """Return the log-probabilities of the program's logits."""
+    result: Arrays = torch.log_softmax(logits, dim=-1).numpy()
+    return result
+
+
+def largest_difference(graph: onnx.ModelProto, model: TextGenerator, num_steps: int) -> float:
+    """Return the largest difference of log-probabilities from the program's, one character at a time."""
+    runtime, largest = Runtime(graph), 0.0
+    texts = random_ids(model.embed.num_embeddings, num_steps)
+    hidden, before = None, torch.full((len(texts), LONGEST - 1), PAD)
+    with torch.inference_mode():
+        for token_ids in torch.split(texts, 1, dim=1):  # (B, 1)
+            logits, hidden = model(token_ids, hidden, before)
+            before = torch.cat([before, token_ids], dim=1)[:, 1:]
+            largest = max(largest, float(np.abs(runtime.read(token_ids) - log_probs_of(logits)).max()))
+    return largest
+
+
+@each_shape
+def test_a_thousand_steps_one_by_one_have_the_programs_log_probabilities(shape: str, vocab_size: int) -> None:
+    model = random_model(vocab_size, SHAPES[shape])
+    assert largest_difference(onnx_model(model), model, NUM_STEPS) < TOLERANCE
+
+
+@each_shape
+def test_a_whole_text_and_a_text_in_two_parts_have_the_programs_log_probabilities_and_state(
+    shape: str, vocab_size: int
+) -> None:
+    model, texts = random_model(vocab_size, SHAPES[shape]), random_ids(vocab_size, 100)
+    with torch.inference_mode():
+        logits, hidden = model(texts)
+    whole, parts = Runtime(onnx_model(model)), Runtime(onnx_model(model))
+    expected = log_probs_of(logits)
+    found = np.concatenate([parts.read(texts[:, :2]), parts.read(texts[:, 2:])], axis=1)  # fewer than `before` has
+    for log_probs, runtime in ((whole.read(texts), whole), (found, parts)):
+        np.testing.assert_allclose(log_probs, expected, rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(runtime.state["hidden"], hidden.numpy(), rtol=0, atol=TOLERANCE)
+        if model.ngram_input is not None:
+            assert runtime.state["before"].tolist() == texts[:, -3:].tolist()
+
+
+def with_reset_before_product(graph: onnx.ModelProto) -> None:
+    """Apply the reset gate before the matrix product, as in ONNX's default."""
+    for node in graph.graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "linear_before_reset":
+                attribute.i = 0
+
+
+def with_torchs_order_of_gates(graph: onnx.ModelProto) -> None:
+    """Exchange the gates z and r."""
+    for tensor in graph.graph.initializer:
+        if tensor.name.endswith((".W", ".R", ".B")):
+            array = numpy_helper.to_array(tensor)
+            update, reset, *rest = np.split(array, 6 if tensor.name.endswith(".B") else 3, axis=1)
+            swapped = [reset, update, rest[0]]
+            if len(rest) > 1:
+                swapped += [rest[2], rest[1], rest[3]]
+            tensor.CopyFrom(numpy_helper.from_array(np.concatenate(swapped, axis=1), tensor.name))
+
+
+@pytest.mark.parametrize("spoil", [with_reset_before_product, with_torchs_order_of_gates])
+def test_another_equation_of_the_candidate_or_order_of_the_gates_is_far_beyond_the_tolerance(
+    spoil: Callable[[onnx.ModelProto], None],
+) -> None:
+    model = random_model(VOCAB_SIZE, SHAPES["one layer"])
+    graph = onnx_model(model)
+    spoil(graph)
+    onnx.checker.check_model(graph, full_check=True)  # a valid graph: nothing else would notice
+    assert largest_difference(graph, model, 20) > 1000 * TOLERANCE
+
+
+@pytest.mark.parametrize("shape", ["four layers", "all"])
+def test_the_reference_implementation_of_onnx_agrees_with_the_program(shape: str) -> None:
+    model, texts = random_model(VOCAB_SIZE, SHAPES[shape]), random_ids(VOCAB_SIZE, 50)
+    with torch.inference_mode():
+        logits, _ = model(texts)
+    graph = onnx_model(model)
+    inputs = {"token_ids": texts.numpy(), **Runtime(graph).state}
+    found: list[Any] = list(ReferenceEvaluator(graph).run(["log_probs"], inputs))
+    np.testing.assert_allclose(found[0], log_probs_of(logits), rtol=0, atol=TOLERANCE)
+
+
+@each_shape
+def test_every_graph_passes_the_full_check_and_no_two_nodes_share_a_name(shape: str, vocab_size: int) -> None:
+    graph = onnx_model(random_model(vocab_size, SHAPES[shape]))
+    onnx.checker.check_model(graph, full_check=True)
+    names = [node.name for node in graph.graph.node]
+    assert len(set(names)) == len(names) < 60
+
+
+def test_a_model_without_an_ngram_input_is_eleven_nodes_and_one_gru_more_per_layer() -> None:
+    operators = {
+        shape: [node.op_type for node in graph_of(random_model(VOCAB_SIZE, SHAPES[shape])).node]
+        for shape in ("one layer", "four layers")
+    }
+    last = ["Concat", "Transpose", "Transpose", "MatMul", "Add", "LogSoftmax"]
+    assert operators["one layer"] == ["Transpose", "Gather", "Split", "GRU", "Squeeze", *last]
+    assert operators["four layers"] == ["Transpose", "Gather", "Split", *["GRU", "Squeeze"] * 4, *last]
+
+
+def test_tied_embeddings_are_stored_once() -> None:
+    names = {tensor.name for tensor in graph_of(random_model(VOCAB_SIZE, SHAPES["all"])).initializer}
+    assert "embed.weight" in names
+    assert "proj.weight" not in names
+
+
+HIGH = NUM_IDS - 1
+HARD_CONTEXTS = [
+    *((PAD, BOS), (BOS, 5), (PAD, BOS, 5), (5, 6), (5, 6, 7), (4, 5, 6, 7), (32767, 32768), (32768, 32767)),
+    *((32768, 1), (HIGH, HIGH), (HIGH, HIGH, HIGH), (HIGH, HIGH, HIGH, HIGH), (HIGH, 40000, 50000, 60000)),
+    *((32767, HIGH, HIGH, HIGH), (UNK, 5), (5, UNK, UNK)),
+]
+HARD_TEXTS = [
+    [BOS, 5, 6, 7, PAD, PAD, 4, 5, 6, 7],
+    [32767, 32768, 32767, 1, 32768, 1, BOS, PAD, BOS, 5],
+    [HIGH, HIGH, HIGH, HIGH, HIGH, 40000, 50000, 60000, PAD, PAD],
+    [32767, HIGH, HIGH, HIGH, 5, NUM_IDS, NUM_IDS + 7, 5, UNK, 5],
+    [PAD, PAD, PAD, BOS, NUM_IDS, 5, 5, 6, 6, 7],
+]
+
+
+def model_of(contexts: list[tuple[int, ...]]) -> TextGenerator:
+    """Return a model of 65,636 symbols whose row of each context has numbers that add up exactly."""
+    codes = sorted({code_of(*ids) for ids in contexts})
+    model = TextGenerator(NUM_IDS + 100, 1, 2, ngram_contexts=len(codes)).eval()
+    model.ngram_input = ngrams = NgramInput(len(codes), 2)
+    ngrams.contexts.copy_(torch.tensor(codes))
+    rows = torch.arange(1.0, 1 + len(codes))
+    ngrams.weight.data[1:] = torch.stack([rows, rows**2], dim=1)
+    return model
+
+
+def assert_same_lookup(model: TextGenerator, texts: Tensor) -> Arrays:
+    """Assert that the graph adds the same rows as the program; return their sums."""
+    graph = onnx.shape_inference.infer_shapes(onnx_model(model))
+    lookup = onnx.utils.Extractor(graph).extract_model(["token_ids", "before"], ["ngram_input"])
+    runtime = Runtime(lookup, len(texts))
+    found: Arrays
+    [found] = runtime.session.run(["ngram_input"], {"token_ids": texts.numpy(), **runtime.state})  # (T, B, H)
+    assert model.ngram_input is not None
+    with torch.inference_mode():
+        expected = model.ngram_input(texts).transpose(0, 1)
+    assert found.tolist() == expected.tolist()
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, len(HARD_CONTEXTS)])
+def test_the_lookup_is_exact_for_ids_from_32768_on_for_unknown_ones_and_at_padding(count: int) -> None:
+    found = assert_same_lookup(model_of(HARD_CONTEXTS[:count]), torch.tensor(HARD_TEXTS))
+    assert found.any()
+
+
+def test_the_lookup_is_exact_for_thousands_of_random_contexts_that_share_hashes() -> None:
+    generator = np.random.default_rng(2)
+    highest = generator.choice([12, 200, 33000, NUM_IDS], 6000)
+    contexts = [tuple(generator.integers(1, high, generator.integers(2, 5)).tolist()) for high in highest]
+    texts = [[token_id for ids in contexts[place::4] for token_id in ids][:3000] for place in range(4)]
+    model = model_of(contexts)
+    assert model.ngram_input is not None
+    assert HashTable(model.ngram_input).width > 2
+    found = assert_same_lookup(model, torch.tensor(texts))
+    assert (found[:, :, 0] > 0).mean() > 0.2
+
+
+def test_the_lookup_computes_in_int32_so_that_a_runtime_without_int64_finds_the_same_rows() -> None:
+    graph = onnx.shape_inference.infer_shapes(onnx_model(random_model(VOCAB_SIZE, SHAPES["n-grams"]))).graph
+    of_int64 = {each.name for each in graph.value_info if each.type.tensor_type.elem_type == onnx.TensorProto.INT64}
+    assert of_int64 == {"token_ids_by_time", "before_by_time", "ids_with_before", "before_out_by_time"}
+    table = HashTable(model_of([(HIGH, HIGH, HIGH, HIGH), (HIGH, HIGH)]).ngram_input)  # type: ignore[arg-type]
+    assert {array.dtype for array in (table.keys, table.starts)} == {np.dtype(np.int32)}
+
+
+# The file -------------------------------------------------------------------------------------------------------------
+
+EVALUATED = {"bits_per_char": 2.125, "last_eval_step": 1, "val_loss": 1.5}
+FIGURES = {"bits_per_char": "2.125", "evaluated_at_step": "1"}
+
+
+def checkpoint(**changes: object) -> Checkpoint:
+    """Return a small checkpoint without a file."""
+    return Checkpoint(checkpoint_info(**changes), checkpoint_tensors())
+
+
+def metadata_of(saved: Checkpoint) -> dict[str, str]:
+    """Return the metadata as onnxruntime reads them."""
+    session = onnxruntime.InferenceSession(onnx_file(saved), providers=["CPUExecutionProvider"])
+    found: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "figures"),
+    [(EVALUATED, FIGURES), ({}, {}), ({**EVALUATED, "is_eval_early": True}, {})],
+    ids=["evaluated", "never evaluated", "an estimate"],
+)
+def test_the_metadata_name_the_symbols_their_special_ids_the_run_and_its_figures_on_all_tweets(
+    changes: dict[str, object], figures: dict[str, str]
+) -> None:
+    saved = checkpoint(**changes)
+    found = metadata_of(saved)
+    assert json.loads(found.pop("vocab")) == list(saved.vocab.itos)
+    special = {"pad_token_id": "0", "bos_token_id": "1", "eos_token_id": "2", "unk_token_id": "3"}
+    assert found == {**special, "run": "a run", "step": "2", **figures}
+
+
+def test_any_characters_and_the_name_of_a_foreign_run_survive_as_text() -> None:
+    chars = ("😀", "\u200f", "ש", '"', "\\", "\ud800", "\x1b", "漢", "<")
+    spare = tuple(chr(0x4E00 + number) for number in range(len(checkpoint_info().vocab) - len(chars)))
+    found = metadata_of(checkpoint(vocab=(*chars, *spare), run="\x1b[31m\ud800 <b>run</b>"))
+    assert found["vocab"].isascii()
+    assert json.loads(found["vocab"])[len(SPECIALS) :] == [*chars, *spare]
+    assert found["run"].endswith("<b>run</b>")
+    assert "\x1b" not in found["run"]
+
+
+def test_the_file_names_its_producer_and_imports_one_set_of_operators_that_readers_of_2021_have() -> None:
+    content = onnx_file(checkpoint())
+    model = onnx.load_from_string(content)
+    assert (model.producer_name, model.producer_version) == ("tweetgen-tui", installed_version("tweetgen-tui"))
+    assert [(each.domain, each.version) for each in model.opset_import] == [("", 13)]
+    assert model.ir_version == 7
+    assert onnx_file(checkpoint()) == content
+
+
+def test_the_weights_are_the_averaged_ones_if_there_are_any() -> None:
+    tensors = checkpoint_tensors()
+    average = {name.replace("model.", "average."): tensor + 1 for name, tensor in tensors.items() if "model." in name}
+    graph = onnx.load_from_string(onnx_file(Checkpoint(checkpoint_info(), tensors | average))).graph
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    np.testing.assert_array_equal(weights["proj.bias"], average["average.proj.bias"].numpy())
+
+
+@pytest.mark.parametrize("sizes", [{"num_layers": 3}, {"ngram_order": 4, "ngram_contexts": MAX_NGRAM_CONTEXTS}])
+def test_weights_beyond_the_limit_of_the_format_are_refused_before_a_graph_is_made(sizes: dict[str, Any]) -> None:
+    info = checkpoint_info(model=ModelConfig(hidden_size=8192, **sizes))
+    with pytest.raises(CheckpointError, match=r"weights are [2-4]\.\d GB") as caught:
+        onnx_file(Checkpoint(info, {}))
+    assert "checkpoints export" in caught.value.hint

@@ -1,0 +1,216 @@
+"""While a run trains its event file grows, is what the export writes, and no fault of it ends or changes the run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.config.run import RunConfig, RuntimeConfig, Setting
+from engine.errors import StorageError
+from engine.export.trackers import event_file, live
+from engine.export.trackers.live import LiveTracker
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.storage import atomic_write
+from engine.storage.folders import find_run
+from engine.storage.journal_reader import SkippedLines
+from tests.engine.helpers import losses, of_type, only, resume_config, run_session, stop_at, tiny_config, write_corpus
+from tests.event_files import LOSS, VAL_LOSS, hparams_in, samples_in, scalars_in
+from tests.fakes import BrokenDisk, run_started, steps_finished
+from tests.waiting import wait_until
+from tui.files.run_export import Thinned
+from tui.files.tensorboard_export import export_to_tensorboard
+
+BUSY: dict[str, Setting] = {"eval_every": 5, "sample_every": 4}
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    return tmp_path / "logs"
+
+
+def tracked(config: RunConfig, logs: Path) -> RunConfig:
+    return replace(config, runtime=replace(config.runtime, tensorboard=str(logs)))
+
+
+def take_three_steps(tracker: LiveTracker) -> None:
+    tracker.handle(run_started(run="tiny"))
+    tracker.handle(steps_finished(1, [1.0, 2.0, 3.0]))
+
+
+@pytest.fixture
+def tracker(logs: Path) -> Iterator[LiveTracker]:
+    tracker = LiveTracker(logs, "tiny", continues=False)
+    yield tracker
+    tracker.close()
+
+
+def assert_exported_alike(logs: Path, other: Path) -> None:
+    """Assert that the export of the run `tiny` has the points, samples and settings of the live event files."""
+    export_to_tensorboard(find_run("tiny"), other, Thinned(), SkippedLines(), may_replace=False)
+    assert scalars_in(other / "tiny") == scalars_in(logs / "tiny")
+    assert samples_in(other / "tiny") == samples_in(logs / "tiny")
+    assert hparams_in(other / "tiny") == hparams_in(logs / "tiny")
+
+
+def test_a_run_has_each_step_evaluation_and_tweet_and_the_export_is_the_same(logs: Path, tmp_path: Path) -> None:
+    emitted = run_session(tracked(tiny_config(write_corpus(tmp_path), **BUSY), logs))
+    found = scalars_in(logs / "tiny")
+    assert dict(found[LOSS]) == pytest.approx(losses(emitted))
+    assert [step for step, _ in found[VAL_LOSS]] == [event.step for event in of_type(emitted, e.EvalFinished)]
+    texts = [event.text for event in of_type(emitted, e.TweetSampled)]
+    assert [markdown.split("\n\n    ")[1] for _, markdown in samples_in(logs / "tiny")] == texts
+    assert hparams_in(logs / "tiny")["model/hidden_size"] == 8
+    assert_exported_alike(logs, tmp_path / "other")
+    run = find_run("tiny")  # the option belongs to the machine, so the run's own files do not have it
+    for path in (run.config_path, run.journal_path, run.checkpoint_path("latest")):
+        assert b"tensorboard" not in path.read_bytes()
+    assert RuntimeConfig().tensorboard is None
+
+
+@pytest.mark.parametrize("single_steps", [1000, 2])
+def test_steps_that_a_load_and_a_resume_take_back_are_gone_live_and_exported(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, single_steps: int
+) -> None:
+    monkeypatch.setattr("engine.export.trackers.records.SINGLE_STEPS", single_steps)
+    config = tiny_config(write_corpus(tmp_path), max_steps=20, save_every=6, **BUSY)
+    is_first = True
+
+    def load_once(event: Event) -> Iterable[Command]:
+        nonlocal is_first
+        if isinstance(event, e.StepsFinished) and event.step == 9 and is_first:
+            is_first = False
+            return [c.LoadCheckpoint(name="step-6")]
+        return ()
+
+    run_session(tracked(config, logs), stop_at(15), load_once)
+    shutil.copy(find_run("tiny").checkpoint_path("step-12"), find_run("tiny").checkpoint_path("latest"))
+    run_session(tracked(resume_config("tiny"), logs))
+    assert len(list((logs / "tiny").iterdir())) == 2
+    found = [step for step, _ in scalars_in(logs / "tiny")[LOSS]]
+    assert found == sorted(set(found))
+    assert found[-1] == 20
+    if single_steps > 20:
+        assert found == list(range(1, 21))
+    assert_exported_alike(logs, tmp_path / "other")
+
+
+def test_runs_side_by_side_have_a_folder_each_and_are_step_for_step_those_that_are_not_tracked(
+    logs: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(write_corpus(tmp_path), **BUSY)
+    expected = losses(run_session(config))
+    for name in ("one", "two"):
+        assert losses(run_session(tracked(replace(config, run_name=name), logs))) == expected
+    assert sorted(path.name for path in logs.iterdir()) == ["one", "two"]
+
+
+def test_events_are_in_the_file_before_the_run_has_ended(logs: Path, tracker: LiveTracker) -> None:
+    take_three_steps(tracker)
+    wait_until(lambda: scalars_in(logs / "tiny").get(LOSS) == [(1, 1.0), (2, 2.0), (3, 3.0)])
+
+
+def test_a_new_run_does_not_write_among_the_events_of_another(logs: Path, tmp_path: Path, home: Path) -> None:
+    (logs / "tiny").mkdir(parents=True)
+    (logs / "tiny" / "events.out.tfevents.1.x").touch()
+    failed = only(run_session(tracked(tiny_config(write_corpus(tmp_path)), logs)), e.RunFailed)
+    assert "has the events of another run" in failed.detail
+    assert "--run-name" in failed.hint
+    assert list((home / "runs").iterdir()) == []  # the name is free again
+
+
+def test_an_attempt_that_starts_again_takes_all_points_of_the_one_before_back(logs: Path, tracker: LiveTracker) -> None:
+    take_three_steps(tracker)
+    tracker.close()
+    again = LiveTracker(logs, "tiny", continues=True)
+    again.handle(run_started(run="tiny"))
+    again.handle(steps_finished(1, [9.0]))
+    again.close()
+    assert scalars_in(logs / "tiny")[LOSS] == [(1, 9.0)]
+
+
+def test_a_file_is_read_after_those_before_it_even_if_the_clock_went_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "events.out.tfevents.9999999998.x").touch()
+    assert event_file.new_event_file(tmp_path).name.startswith("events.out.tfevents.9999999999.")
+
+
+def test_a_folder_that_can_not_be_written_is_an_error_at_the_start(logs: Path) -> None:
+    logs.touch()
+    with pytest.raises(StorageError, match="can't be written"):
+        LiveTracker(logs, "tiny", continues=False)
+
+
+def test_a_full_disk_is_reported_once_and_what_it_did_not_take_is_written_later(
+    logs: Path, tracker: LiveTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = BrokenDisk()
+    monkeypatch.setattr(atomic_write, "os", disk)  # whose `write_all` writes half of the bytes, then fails
+    disk.breaks_at = 0
+    take_three_steps(tracker)
+    tracker.flush()
+    assert tracker.drain_problem().startswith("No space left on device: events for TensorBoard are not written, tried")
+    tracker.handle(steps_finished(4, [4.0]))
+    tracker.flush()
+    assert tracker.drain_problem() == ""
+    disk.breaks_at = None
+    tracker.handle(steps_finished(5, [5.0]))
+    tracker.close()
+    assert scalars_in(logs / "tiny")[LOSS] == [(step, float(step)) for step in range(1, 6)]
+
+
+def test_a_run_whose_folder_of_events_breaks_warns_once_and_goes_on(logs: Path, tmp_path: Path) -> None:
+    config = tiny_config(write_corpus(tmp_path))
+    expected = losses(run_session(config))
+
+    def break_folder(event: Event) -> Iterable[Command]:
+        if event.step == 5:
+            shutil.rmtree(logs, ignore_errors=True)
+            logs.touch()
+        return ()
+
+    emitted = run_session(tracked(replace(config, run_name="other"), logs), on_event=break_folder)
+    assert losses(emitted) == expected
+    [warning] = of_type(emitted, e.Warned)
+    assert f"{logs / 'other'}" in warning.message
+    assert "the run continues" in warning.message
+    assert isinstance(emitted[-1], e.RunFinished)
+
+
+def test_a_file_that_was_deleted_is_created_again_with_what_follows(logs: Path, tracker: LiveTracker) -> None:
+    take_three_steps(tracker)
+    tracker.flush()
+    shutil.rmtree(logs)
+    tracker.handle(steps_finished(4, [4.0]))
+    tracker.close()
+    assert scalars_in(logs / "tiny")[LOSS] == [(4, 4.0)]
+    assert tracker.drain_problem() == ""
+
+
+def test_a_disk_that_blocks_does_not_block_the_training_and_is_reported_once(
+    logs: Path, tracker: LiveTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MAX_WAITING", 5)
+    monkeypatch.setattr(live, "_CLOSE_SECONDS", 0.2)
+    take_three_steps(tracker)
+    tracker.flush()
+    [path] = (logs / "tiny").iterdir()
+    path.unlink()
+    os.mkfifo(path)  # opening it for writing blocks until there is a reader
+    tracker.handle(steps_finished(4, [4.0]))
+    tracker.flush()
+    for step in range(5, 50):
+        tracker.handle(steps_finished(step, [1.0]))
+    tracker.close()
+    assert "The disk does not answer" in tracker.drain_problem()
+    assert tracker.drain_problem() == ""
+    with open(path, "rb", buffering=0):  # lets the thread continue
+        path.unlink()

@@ -1,0 +1,328 @@
+"""Short runs, as recorded: what they emit when they are sent commands, continued or given other tweets, and save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from engine.config.corpus import CorpusConfig
+from engine.config.run import PresetName
+from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from tests.engine.helpers import (
+    Script,
+    resume_config,
+    small_tweets,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.session.recorded import Once, record
+from tests.engine.session.saved_runs import branch_config
+
+Runs = dict[str, Callable[[Path], str]]
+"""Recorded runs on a corpus, by what they show."""
+OPTIONS = {"pauses_at_end", "report_seconds", "seconds"}
+
+
+def tiny(corpus: Path, script: Script | None = None, once: Once | None = None, **settings: Any) -> str:
+    """Record a run of the tiny model; some of the settings are options of `record`."""
+    options = {name: settings.pop(name) for name in OPTIONS & settings.keys()}
+    return record(tiny_config(corpus, **settings), script, once, **options)
+
+
+def resumed(script: Script | None = None, run: str = "last", **settings: Any) -> str:
+    """Record the resume of a run."""
+    return record(resume_config(run, **settings), script)
+
+
+def after(first: object, *others: str) -> str:
+    """Return the lines of the last runs of several; the first is no part of it."""
+    return "\n\n".join(others)
+
+
+# Commands -------------------------------------------------------------------------------------------------------------
+
+
+ENDLESS: dict[str, Any] = {"max_steps": 10**6}
+
+
+def on_one_tweet(corpus: Path, preset: PresetName, **settings: Any) -> str:
+    """Record the first step of a run on a single tweet."""
+    config = tiny_config(None, max_steps=1, **settings)
+    return record(replace(config, preset=preset, corpus=CorpusConfig(files=(str(corpus),), overfit=1)), stop_at(1))
+
+
+OVERFIT: Runs = {
+    "on one tweet the learning rate is that of the tutorial's part c": lambda corpus: on_one_tweet(corpus, "tutorial"),
+    "or that of the command line": lambda corpus: on_one_tweet(corpus, "tutorial", learning_rate=0.02),
+    "or that of the preset auto": lambda corpus: on_one_tweet(corpus, "auto", warmup_steps=0),
+}
+FINISHES: Runs = {
+    "a finish anneals the rate to zero and ends the run at its planned step, with an evaluation": lambda corpus: tiny(
+        corpus, {30: [c.Finish()]}, **ENDLESS, eval_every=500
+    ),
+    "a finished run that is resumed trains at its own rate": lambda corpus: after(
+        tiny(corpus, {3: [c.Finish()]}, **ENDLESS), resumed(stop_at(26))
+    ),
+    "a finish that is cancelled": lambda corpus: tiny(corpus, {30: [c.Finish()], 35: [c.CancelFinish()]}, max_steps=45),
+    "a second finish is refused": lambda corpus: tiny(corpus, {5: [c.Finish(), c.Finish(), c.Stop()]}, **ENDLESS),
+    "a finish after the end is refused": lambda corpus: tiny(
+        corpus, None, {e.Warned: [c.Finish(), c.Stop()]}, max_steps=6, pauses_at_end=True
+    ),
+    "a finished run on the screen pauses, and continues at its own rate": lambda corpus: tiny(
+        corpus, {5: [c.Finish()], 27: [c.Stop()]}, {e.Warned: [c.Resume()]}, **ENDLESS, pauses_at_end=True
+    ),
+    "loading a checkpoint cancels a finish": lambda corpus: tiny(
+        corpus,
+        {10: [c.SaveCheckpoint(name="early")], 30: [c.Finish()], 35: [c.LoadCheckpoint(name="early")]},
+        {e.FinishCancelled: [c.Stop()]},
+        **ENDLESS,
+    ),
+}
+COLD = SamplingConfig(temperature=0.0, prime="the ", max_length=15)
+SETTINGS: Runs = {
+    "a paused run takes no step and its clock stands": lambda corpus: tiny(
+        corpus,
+        {3: [c.Pause(), c.SampleNow(), c.Resume()]},
+        max_steps=6,
+        seconds={e.StepsFinished: 0.125, e.TweetSampled: 3600.0},
+    ),
+    "changed sampling settings apply from the next tweet on": lambda corpus: tiny(
+        corpus, {2: [c.SetSampling(sampling=COLD)]}, sample_every=1, max_steps=4
+    ),
+    "changed intervals apply from the next step on, and 0 disables": lambda corpus: tiny(
+        corpus,
+        {5: [c.SetIntervals(eval_every=3, sample_every=0)], 10: [c.SetIntervals(eval_every=0, sample_every=5)]},
+        sample_every=2,
+        eval_every=4,
+        max_steps=16,
+    ),
+    "the peak learning rate is changed, and the warm-up still multiplies it": lambda corpus: tiny(
+        corpus, {4: [c.SetLearningRate(learning_rate=0.02)]}, learning_rate=0.01, warmup_steps=10, max_steps=8
+    ),
+    "a batch size that is set ends the small batches of the start": lambda corpus: tiny(
+        corpus, {6: [c.SetBatchSize(batch_size=16), c.Stop()]}, first_batch_size=2
+    ),
+    "and so does one that is set for a resume": lambda corpus: after(
+        tiny(corpus, stop_at(8), first_batch_size=2), resumed(stop_at(9), batch_size=8)
+    ),
+    "a resume with another batch size keeps the share of the epoch": lambda corpus: after(
+        tiny(corpus, stop_at(9), batch_size=4), resumed(stop_at(9), batch_size=16)
+    ),
+    "settings that a run can't have are refused": lambda corpus: tiny(
+        corpus,
+        {
+            3: [
+                c.SetSpeedLimit(steps_per_second=0.001),
+                c.SetSampling(sampling=SamplingConfig(best_of=MAX_DRAFTS_IN_RUN + 1)),
+                c.SetSampling(sampling=SamplingConfig(must_contain="the 寿")),
+                c.SetSampling(sampling=SamplingConfig(avoid=("the",), prime="the the ")),
+                c.SetSampling(sampling=SamplingConfig(avoid=("the",))),
+                c.SampleNow(prime="the the "),
+                c.CompleteText(text="the ", draw=-1),
+                c.SampleNow(draw=-1),
+            ]
+        },
+        max_steps=4,
+    ),
+    "single steps do not wait for a speed limit": lambda corpus: tiny(
+        corpus, {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, steps_per_second=0.01
+    ),
+    "a question in the last evaluation is answered before its end": lambda corpus: tiny(
+        corpus,
+        {6: [c.CompleteText(text="the ☃ \x1b", request=3)]},
+        eval_every=9,
+        max_steps=6,
+        report_seconds=1e9,  # the steps are emitted right before that evaluation
+    ),
+}
+LOAD_THREE = c.LoadCheckpoint(name="three")
+
+
+def loading(corpus: Path, *sent: c.Command) -> str:
+    """Record a run that saves a checkpoint after step 3, and is sent commands after step 6."""
+    return tiny(corpus, {3: [c.SaveCheckpoint(name="three")], 6: list(sent)})
+
+
+CHECKPOINTS: Runs = {
+    "each evaluation that is the best so far is saved as best": lambda corpus: tiny(
+        corpus, eval_every=4, max_steps=20, learning_rate=0.02
+    ),
+    "a run from a checkpoint has a name of its own and counts on": lambda corpus: after(
+        tiny(corpus, {6: [c.SaveCheckpoint(name="base")]}), record(branch_config(corpus, "branch", "base", max_steps=9))
+    ),
+    "an existing name is refused without replace": lambda corpus: tiny(
+        corpus,
+        {
+            2: [c.SaveCheckpoint(name="mine"), c.SaveCheckpoint(name="mine")],
+            6: [c.SaveCheckpoint(name="mine", replace=True)],
+        },
+    ),
+    "a checkpoint is loaded while paused, and the run stays paused": lambda corpus: loading(
+        corpus, c.Pause(), LOAD_THREE, c.SampleNow(), c.Resume()
+    ),
+    "a state that was just saved by name is not saved again before a load": lambda corpus: loading(
+        corpus, c.SaveCheckpoint(name="six"), LOAD_THREE
+    ),
+    "a state whose rate has changed since is saved before a load": lambda corpus: loading(
+        corpus, c.SaveCheckpoint(name="six"), c.SetLearningRate(learning_rate=0.05), LOAD_THREE
+    ),
+    "a load that halves the rate halves that of the checkpoint, which is lower": lambda corpus: loading(
+        corpus, c.SetLearningRate(learning_rate=0.4), c.LoadCheckpoint(name="three", halves_rate=True)
+    ),
+    "a load that halves the rate halves that of the run, which is lower": lambda corpus: loading(
+        corpus, c.SetLearningRate(learning_rate=0.001), c.LoadCheckpoint(name="three", halves_rate=True)
+    ),
+    "a checkpoint of another shape is loaded, and the run resumed with it": lambda corpus: after(
+        tiny(corpus, {3: [c.SaveCheckpoint(name="wide")]}, run_name="wide", hidden_size=16, num_layers=2),
+        tiny(corpus, {5: [c.LoadCheckpoint(name="wide"), c.SampleNow(), c.Stop()]}),
+        resumed(run="tiny"),
+    ),
+}
+
+# Tweets and evaluations -----------------------------------------------------------------------------------------------
+
+
+BY_TIME: dict[str, Any] = {"sample_every": 50, "sample_pacing": "seconds"}
+SLOW = {e.StepsFinished: 0.01, e.TweetSampled: 9.0, e.EvalFinished: 9.0}
+EARLY: dict[str, Any] = {"eval_every": 20, "early_eval_tweets": 3, "max_steps": 26}
+DUE: Runs = {
+    "tweets by time at doubling steps, then every two seconds, and no sooner by a pause": lambda corpus: tiny(
+        corpus,
+        {40: [c.Pause()]},
+        {e.Paused: [c.Resume()]},
+        **BY_TIME,
+        max_steps=90,
+        seconds={e.StepsFinished: 0.125, e.Paused: 20.0},
+    ),
+    "a slow tweet takes at most a fiftieth of the time": lambda corpus: tiny(
+        corpus, **BY_TIME, max_steps=50, seconds={e.StepsFinished: 0.875, e.TweetSampled: 0.125}
+    ),
+    "tweets and evaluations at intervals, whatever they take": lambda corpus: tiny(
+        corpus, sample_every=4, eval_every=3, pacing="steps", seconds=SLOW
+    ),
+    "paced by seconds they are skipped where they would take too much of the time": lambda corpus: tiny(
+        corpus, sample_every=4, eval_every=3, pacing="seconds", seconds=SLOW
+    ),
+    "by steps alone no clock changes when tweets are due": lambda corpus: tiny(
+        corpus, sample_every=12, sample_pacing="doubling", max_steps=26, seconds={e.StepsFinished: 3.0}
+    ),
+    "by time an interval of 0 samples nothing": lambda corpus: tiny(
+        corpus, **BY_TIME | {"sample_every": 0}, seconds={e.StepsFinished: 3.0}
+    ),
+    "an interval that the user sets is followed to the step": lambda corpus: tiny(
+        corpus, {1: [c.SetIntervals(eval_every=0, sample_every=3)]}, **BY_TIME, pacing="seconds", seconds=SLOW
+    ),
+    "a change of the evaluations leaves tweets by time": lambda corpus: tiny(
+        corpus,
+        {1: [c.SetIntervals(eval_every=2, sample_every=50, sample_pacing="seconds")]},
+        **BY_TIME,
+        early_eval_tweets=3,
+    ),
+    "early evaluations at powers of two, none of them the best": lambda corpus: tiny(corpus, **EARLY),
+    "a resume at an interval of the user's has none": lambda corpus: after(
+        tiny(corpus, stop_at(5), **EARLY), resumed(eval_every=10)
+    ),
+    "a run that ends at an early evaluation is evaluated on all tweets once": lambda corpus: after(
+        tiny(corpus, stop_at(9), save_every=8, **EARLY),
+        record(
+            branch_config(None, "new", "tiny/step-8", max_steps=8),
+            None,
+            {e.Warned: [c.SampleNow(), c.Stop()]},
+            pauses_at_end=True,
+        ),
+    ),
+}
+
+# Other tweets ---------------------------------------------------------------------------------------------------------
+
+
+def trained(corpus: Path) -> str:
+    """Train `tiny` for 13 steps of a second; its last evaluation and tweet are those of step 12."""
+    settings = {**ENDLESS, "eval_every": 6, "sample_every": 6}
+    return tiny(corpus, stop_at(13), seconds={e.StepsFinished: 1.0}, **settings)
+
+
+def others(corpus: Path, name: str = "others.txt") -> Path:
+    """Write tweets that a model of the small tweets predicts far worse; with characters that its vocabulary lacks."""
+    return write_corpus(corpus.parent, [f"{tweet[::-1].upper()} Ж" for tweet in small_tweets()], name)
+
+
+def many_new(corpus: Path) -> Path:
+    """Write tweets with more new characters than are named, one of them invisible."""
+    joined = "e\N{COMBINING TILDE}\N{ZERO WIDTH JOINER}e "
+    tweets = [f"{joined}{chr(0x4E00 + number % 30)} {tweet}" for number, tweet in enumerate(small_tweets())]
+    return write_corpus(corpus.parent, tweets, "many.txt")
+
+
+def with_auto(corpus: Path, run_name: str, **changes: Any) -> str:
+    """Record a run of a few steps with the preset `auto`."""
+    settings: dict[str, Any] = {"batch_size": 8, "sample_every": 0, "eval_every": 0, "seed": 3}
+    config = tiny_config(corpus, run_name=run_name)
+    return record(replace(config, preset="auto", settings=settings, **changes), stop_at(1))
+
+
+def foreign(corpus: Path) -> Path:
+    """Write tweets with many characters that the shipped model lacks."""
+    return write_corpus(corpus.parent, [f"{tweet} 零壹贰叁" for tweet in small_tweets()], "foreign.txt")
+
+
+OTHER_TWEETS: Runs = {
+    "tweets with many characters that the shipped model lacks start from random weights": lambda corpus: after(
+        None, with_auto(foreign(corpus), "warm"), with_auto(foreign(corpus), "asked for", from_scratch=True)
+    ),
+    "a new run on other tweets has no figures, clock and characters, and counts the steps": lambda corpus: after(
+        trained(corpus), record(branch_config(others(corpus), "new"), stop_at(13)), resumed(stop_at(19), "new")
+    ),
+    "it has all of its seconds": lambda corpus: after(
+        trained(corpus),
+        record(
+            branch_config(others(corpus), "new", max_seconds=13.0, eval_every=0, sample_every=0),
+            seconds={e.StepsFinished: 1.0},
+        ),
+    ),
+    "the steps that were taken count towards its budget": lambda corpus: after(
+        trained(corpus), record(branch_config(others(corpus), "new", max_steps=13))
+    ),
+    "a new run on the same tweets continues figures and clock": lambda corpus: after(
+        trained(corpus), record(branch_config(None, "new"), stop_at(13))
+    ),
+    "on fewer of them nothing is said about characters": lambda corpus: after(
+        trained(corpus),
+        record(branch_config(write_corpus(corpus.parent, small_tweets()[:40], "fewer.txt"), "new"), stop_at(14)),
+    ),
+    "a resume on changed tweets keeps its clock and compares evaluations of these tweets only": lambda corpus: after(
+        (trained(corpus), others(corpus, corpus.name)), resumed(stop_at(19))
+    ),
+    "a load of a checkpoint of other tweets brings none of its figures": lambda corpus: after(
+        trained(corpus),
+        record(branch_config(others(corpus), "new"), {15: [c.LoadCheckpoint(name="tiny/latest"), c.Stop()]}),
+    ),
+    "of many new characters twenty are named": lambda corpus: after(
+        trained(corpus), record(branch_config(many_new(corpus), "new"), stop_at(14))
+    ),
+    "tweets that do not look like text are warned of once": lambda corpus: after(
+        None,
+        tiny(
+            write_corpus(corpus.parent, [f"<li id='{n}'>{tweet}</li>" for n, tweet in enumerate(small_tweets())]),
+            stop_at(2),
+        ),
+        resumed(stop_at(3)),
+    ),
+}
+RUNS = OVERFIT | FINISHES | SETTINGS | CHECKPOINTS | DUE | OTHER_TWEETS
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_is_as_recorded(
+    corpus: Path, name: str, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    monkeypatch.setattr("engine.training.schedule._FIRST_EARLY_EVALUATION", 4)
+    assert RUNS[name](corpus) == snapshot

@@ -1,0 +1,213 @@
+"""How many processes train a run, and torchrun as a child: here a small script in its place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, RuntimeConfig
+from engine.errors import DeviceError, InternalError
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.stage import Stage
+from engine.storage.folders import folder_of_run
+from engine.storage.journal import Journal
+from tests.fakes import run_started
+from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, hosted
+from tests.waiting import wait_until
+from tui.process import torchrun as module
+from tui.process.torchrun import AUTO, Order, Processes, Torchrun
+from tui.process.torchrun_bridge import TorchrunBridge
+from tui.remote.agent import Agent
+from tui.remote.client import RemoteBridge
+
+FAILED = e.RunFailed(step=0, elapsed_seconds=0.0, title="The device can't be used", detail="No GPU.", hint="Buy one.")
+STOPPED = e.RunFinished(step=0, elapsed_seconds=0.0, reason="interrupted", total_seconds=0.0, total_chars=0)
+WAITS = "import sys, time; print('reading the tweets ... 45%', file=sys.stderr, flush=True); time.sleep(600)"
+
+
+def chosen(monkeypatch: pytest.MonkeyPatch, wanted: int, cores: int = 16, gpus: int = 0, **options: Any) -> Processes:
+    """Choose processes on a machine with these cores and GPUs."""
+    monkeypatch.setattr(module, "_num_cores", lambda: cores)
+    monkeypatch.setattr(module, "_num_gpus", lambda: gpus)
+    runtime = RuntimeConfig(**{name: options.pop(name) for name in ("device", "threads") if name in options})
+    preset = options.pop("preset", "auto")
+    return Processes.choose(wanted, RunConfig(preset=preset, settings=options, runtime=runtime))
+
+
+def test_processes_on_the_cpu_share_the_cores_and_those_of_gpus_have_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = chosen(monkeypatch, 3, cores=7)
+    assert (processes.count, processes.runtime) == (3, RuntimeConfig(device="cpu", threads=2))
+    assert chosen(monkeypatch, 3, gpus=2, device="cpu").runtime.device == "cpu"
+    assert chosen(monkeypatch, 2, gpus=2).runtime.device == "cuda"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "machine", "what", "remedy"),
+    [
+        (3, {"cores": 2}, "2 CPU cores", "at most 2"),
+        (2, {"cores": 2, "device": "cpu", "threads": 2}, "2 CPU cores", "at most 1"),
+        (3, {"gpus": 2}, "2 GPUs", "smaller number or auto, or --device cpu"),
+        (3, {"gpus": 2, "device": "cuda"}, "2 GPUs", "smaller number or auto."),
+        (2, {"device": "cuda"}, "0 GPUs", "Set --device cpu, or leave --nproc-per-node out."),
+        (2, {"device": "mps"}, "mps", "Leave"),
+    ],
+)
+def test_more_processes_than_cores_or_gpus_are_refused_with_what_fits(
+    monkeypatch: pytest.MonkeyPatch, wanted: int, machine: dict[str, Any], what: str, remedy: str
+) -> None:
+    with pytest.raises(DeviceError, match=what) as error:
+        chosen(monkeypatch, wanted, **machine)
+    assert remedy in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("gpus", "options", "expected", "why"),
+    [
+        (8, {"batch_size": 512}, 8, "all"),
+        (8, {"batch_size": 128}, 2, "of 8 GPUs 2"),
+        (8, {"batch_size": 32}, 1, "of 8 GPUs 1"),
+        (8, {}, 2, "the 128 rows"),
+        (8, {"preset": "tutorial"}, 1, "the 32 rows"),
+        (1, {"batch_size": 512}, 1, "1 GPU"),
+        (0, {"batch_size": 512}, 1, "no GPU"),
+    ],
+)
+def test_auto_uses_the_gpus_that_have_enough_rows_each_and_gives_the_reason(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, options: dict[str, Any], expected: int, why: str
+) -> None:
+    processes = chosen(monkeypatch, AUTO, gpus=gpus, **options)
+    assert processes.count == expected
+    assert why in processes.note
+
+
+def test_an_order_survives_the_arguments_of_torchrun_which_replaces_dollars() -> None:
+    order = Order(
+        config=RunConfig(corpus=CorpusConfig(files=("$$ ${local_rank} é" * 3000,))), notice="2 of 8", is_for_screen=True
+    )
+    arguments = order.to_arguments()
+    assert len(arguments) > 1
+    assert not any("$" in argument or len(argument.encode()) > 128 * 1024 for argument in arguments)
+    assert Order.from_arguments([argument.removeprefix("--order=") for argument in arguments]) == order
+    with pytest.raises(InternalError):
+        Order.from_arguments(["{"])
+
+
+Start = Callable[..., TorchrunBridge]
+
+
+@pytest.fixture
+def start(home: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Return a function that starts a bridge whose torchrun runs a script."""
+    bridges: list[TorchrunBridge] = []
+
+    def start_(script: str, before: TorchrunBridge | None = None) -> TorchrunBridge:
+        monkeypatch.setattr(module, "own_module", lambda _: [sys.executable, "-c", script])
+        bridge = before.successor(RunConfig(run_name=RUN)) if before else TorchrunBridge(RunConfig(run_name=RUN), two)
+        bridges.append(bridge)
+        bridge.start()
+        return bridge
+
+    def two(config: RunConfig) -> Torchrun:
+        return Torchrun(config, 2)
+
+    monkeypatch.setattr(module, "_num_cores", lambda: 2)
+    yield start_
+    for bridge in bridges:
+        bridge.leave()
+        bridge.torchrun.kill()
+        bridge.torchrun.wait(DEADLINE_SECONDS)
+        bridge.torchrun._output.close()
+        bridge.torchrun._errors.close()
+
+
+def events_of(bridge: RemoteBridge) -> list[e.Event]:
+    """Wait for the end of a bridge; return its events."""
+    assert bridge.join(DEADLINE_SECONDS)
+    return list(bridge.drain().events)
+
+
+def test_a_screen_shows_the_stage_and_attaches_once_the_run_listens(start: Start) -> None:
+    bridge = start(WAITS)
+    assert bridge.stage == Stage("starting 2 processes")
+    wait_until(lambda: bridge.stage == Stage("reading the tweets", share=0.45))
+    with hosted(run_started(run=RUN), PAUSED) as made:
+        wait_until(lambda: bridge.drain().view)
+        bridge.send(c.Resume())
+        wait_until(lambda: made.sent == [c.Resume()])
+        made.emit(FINISHED)
+        assert events_of(bridge) == [FINISHED]
+
+
+def test_an_error_before_the_start_is_that_of_the_leader_or_what_was_written_last(start: Start) -> None:
+    assert events_of(start(f"print({e.to_json(FAILED)!r})")) == [FAILED]
+    [lost] = events_of(
+        start("import sys; print('RuntimeError: no port', '====', sep='\\n', file=sys.stderr); sys.exit(1)")
+    )
+    assert isinstance(lost, e.RunFailed)
+    assert lost.detail == f"The processes of the run {RUN} ended unexpectedly. RuntimeError: no port"
+    assert "tweetgen.log" in lost.hint
+
+
+def test_a_run_whose_processes_are_lost_for_good_can_be_continued(start: Start) -> None:
+    bridge = start(WAITS)
+    with hosted(run_started(run=RUN)):
+        wait_until(lambda: bridge.stage.share and bridge.drain().view)
+        bridge.torchrun.kill()
+        bridge.torchrun.wait(DEADLINE_SECONDS)
+    [lost] = events_of(bridge)
+    assert isinstance(lost, e.RunFailed)
+    assert lost.detail.endswith("ended unexpectedly. reading the tweets ... 45%")
+    assert lost.hint.endswith(f"--resume {RUN}")
+
+
+def test_a_run_that_is_stopped_before_its_start_ends_its_processes_and_the_next_one_starts(start: Start) -> None:
+    first = start(WAITS)
+    second = start(WAITS, before=first)
+    wait_until(lambda: first.torchrun.is_alive)
+    assert not second.torchrun.is_alive
+    first.stop("interrupted")
+    assert events_of(first) == [STOPPED]
+    wait_until(lambda: second.torchrun.is_alive and not first.torchrun.is_alive)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_can_stop_it() -> None:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        agent = Agent.of_process(process.pid)
+        with hosted(run_started(run=RUN), agent=agent):
+            bridge = RemoteBridge(folder_of_run(RUN))
+            bridge.connect()
+        wait_until(lambda: bridge.badge == "restarting")
+        assert "starting again" in bridge.interruption
+        with hosted(run_started(run=RUN), PAUSED, agent=agent):
+            wait_until(lambda: (bridge.badge, bridge.interruption) == ("attached", ""))
+        wait_until(lambda: bridge.badge == "restarting")
+        bridge.drain()
+        bridge.stop("interrupted")
+        assert process.wait(DEADLINE_SECONDS) == -signal.SIGTERM
+    [ended] = events_of(bridge)
+    assert isinstance(ended, e.RunFinished)
+    assert ended.reason == "interrupted"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_screen_shows_the_end_of_a_run_whose_agent_lives_on_for_a_moment() -> None:
+    with hosted(run_started(run=RUN), agent=Agent.of_process(os.getpid())) as made:
+        bridge = RemoteBridge(made.folder)
+        bridge.connect()
+    wait_until(lambda: bridge.badge == "restarting")
+    with contextlib.closing(Journal(made.folder.journal_path)) as journal:
+        journal.write(run_started(run=RUN))
+        journal.write(FAILED)
+    assert bridge.join(DEADLINE_SECONDS)
+    assert (view := bridge.drain().view) is not None
+    assert view.ended == FAILED

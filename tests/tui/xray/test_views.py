@@ -1,0 +1,305 @@
+"""The five views: recorded texts at named sizes and in both glyph sets, and what holds for every text and size.
+
+A recorded text has the strip with the values of the view and their legend, the view itself, and its sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from math import log
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+
+from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS
+from engine.protocol.events import CharChance, CharPoint, CharRead, ReachMeasured, TextTraced, UnitScore
+from engine.protocol.events.insight import OwnDraw
+from tests import hostile
+from tests.fakes import (
+    batch_shown,
+    chars_read,
+    embeddings_mapped,
+    reach_measured,
+    text_traced,
+    unit_held,
+    units_scored,
+)
+from tests.strategies import hostile_text
+from tui.xray import batch_view, gates_view, map_view, reach_view, step_view, units_view
+from tui.xray.gates_view import GateName
+from tui.xray.glyphs import ASCII, UNICODE, Glyphs
+from tui.xray.layout import line_width
+from tui.xray.spans import Picture, plain
+from tui.xray.text_strip import TextStrip
+from tui.xray.units_view import UnitAnswers
+
+HI = "hi @anna"
+"""The text beside the answers about units and embeddings."""
+
+
+def shown(view: Any, event: Any, cursor: int, width: int, height: int, glyphs: Glyphs, **options: Any) -> str:
+    """Return what a view, given as its module, says of an answer."""
+    text = getattr(event, "text", HI)
+    if view is map_view:
+        char = text[cursor - 1] if cursor else ""
+        picture, sentence = map_view.render(event, char, width, height, glyphs), map_view.sentence(event)
+        shades = map_view.shades(event, text, char)
+    else:
+        picture = view.render(event, cursor, width, height, glyphs, **options)
+        shades, sentence = view.shades(event, cursor), view.sentence(event, cursor, glyphs)
+    legend = () if shades is None else (shades.legend(glyphs),)
+    return f"{plain((*TextStrip(text, width, glyphs).picture(cursor, 2, shades), *legend, *picture))}\n{sentence}"
+
+
+def case(
+    about: str, view: Any, event: Any, cursor: int, size: str = "80x0", glyphs: Glyphs = UNICODE, **options: Any
+) -> Any:
+    """Return a case for `shown`, by default without the picture of the view."""
+    width, height = map(int, size.split("x"))
+    return pytest.param(partial(shown, view, event, cursor, width, height, glyphs, **options), id=f"{about}, {size}")
+
+
+# ------------------------------------------------------------------------------------------------ answers
+
+LIKELIEST = tuple(CharChance(char=char, probability=0.5 / 2**rank) for rank, char in enumerate("i aeostn"))
+
+
+def traced(text: str = "sing it", own_from: int | None = None) -> TextTraced:
+    """Return a trace with eight most probable characters everywhere, "i" first."""
+    event = text_traced(text, own_from)
+    return replace(event, chars=tuple(replace(read, likeliest=LIKELIEST) for read in event.chars))
+
+
+def costing(event: TextTraced, *bits: float) -> TextTraced:
+    """Return a trace whose characters cost so many bits, with the surcharge of those that are unknown."""
+    pairs = zip(event.chars, (*event.token_ids[1:], EOS), bits, strict=True)
+    chars = tuple(replace(read, bits=cost + UNKNOWN_CHAR_BITS * (each == UNK)) for read, each, cost in pairs)
+    loss = sum(bits) / len(bits) * log(2)
+    return replace(event, chars=chars, stepwise_loss=loss, sequence_loss=loss)
+
+
+def drawing(own: str, first: int = 1, *, reached_eos: bool = True) -> TextTraced:
+    """Return the trace of "abc" beside these own draws."""
+    draw = OwnDraw(first=first, text=own, reached_eos=reached_eos, chars=chars_read(own), hidden_bands=())
+    return replace(traced("abc"), own=draw)
+
+
+def losing(stepwise_bits: float, sequence_bits: float) -> TextTraced:
+    """Return a trace with these losses, computed one character at a time and at once."""
+    return replace(traced(), stepwise_loss=stepwise_bits * log(2), sequence_loss=sequence_bits * log(2))
+
+
+def with_gates(cursor: int, **figures: float) -> TextTraced:
+    """Return a trace in which the gates differ at the cursor."""
+    gates = list(text_traced("good morning").gates)
+    gates[cursor] = replace(gates[cursor], **figures)
+    return text_traced("good morning", gates=tuple(gates))
+
+
+def measured(*scores: float, text: str = "hi @anna how", **changes: object) -> ReachMeasured:
+    return reach_measured(text, len(scores) - 1, scores=scores, **changes)
+
+
+def likely(**chances: float) -> tuple[CharRead, ...]:
+    """Return the same prediction of "e", which gets 1 bit, at every place of `HI`."""
+    likeliest = tuple(CharChance(char=char, probability=chance) for char, chance in chances.items())
+    return (CharRead(char="e", bits=1.0, likeliest=likeliest),) * (len(HI) + 1)
+
+
+def selected(unit: int, value: float | None = None, held: tuple[CharRead, ...] | None = None) -> UnitAnswers:
+    """Return the answer on a unit, free or held."""
+    chars = likely(a=0.1, c=0.2) if held is None else held
+    return UnitAnswers(scored=SCORED, held=unit_held(HI, unit, value, chars=chars), free_chars=likely(a=0.4, b=0.1))
+
+
+def crowded(unit: int, highest: float) -> UnitAnswers:
+    """Return eight units of one concept, of which one is selected."""
+    row = (UnitScore(layer=0, unit=20 + n, concept="vowel next", correlation=highest - n / 20) for n in range(8))
+    return UnitAnswers(scored=units_scored(units=tuple(row)), held=unit_held(HI, unit))
+
+
+def spread(chars: str, **places: tuple[float, float]) -> tuple[CharPoint, ...]:
+    """Return characters far from their neighbours in `chars`, those of `places` at theirs."""
+    found = (places.get(char, (2.4 * number % 3.1, 2.4 * number % 1.7)) for number, char in enumerate(chars))
+    return tuple(CharPoint(char=char, x=x, y=y) for char, (x, y) in zip(chars, found, strict=True))
+
+
+SING, OWN, MORNING = traced(), traced(own_from=3), text_traced("good morning")
+UNKNOWN = costing(text_traced("aß", token_ids=(1, 4, UNK)), 2, 4, 6)
+RARE = replace(SING, chars=(CharRead(char="g", bits=6.0, likeliest=LIKELIEST),) * 8)
+LONG = text_traced("abcdefghijklmnopqrstuvwxyz" * 4)
+BANDS = text_traced("ab", candidate_bands=((0.0, 0.2), (-0.1, 0.1), (-0.2, 0.0)))
+STILL = text_traced("", gates=(replace(MORNING.gates[0], hidden_change=0.0),))
+SCORES = measured(0.0, 0.5, -1.0, 0.0, 2.0)
+UNITS = (
+    UnitScore(layer=0, unit=3, concept="after a space", correlation=-0.62),
+    UnitScore(layer=0, unit=87, concept="in an @name", correlation=0.81),
+    UnitScore(layer=0, unit=12, concept="in an @name", correlation=-0.6),
+    UnitScore(layer=0, unit=87, concept="in a link", correlation=0.21),
+    UnitScore(layer=0, unit=5, concept="in a link", correlation=-0.11),
+)
+SCORED = units_scored(units=UNITS)
+TABLE, ONE_TWEET = UnitAnswers(scored=SCORED), UnitAnswers(scored=replace(SCORED, num_tweets=1, num_chars=84))
+DEEP = units_scored(units=(*UNITS, UnitScore(layer=1, unit=9, concept="vowel next", correlation=0.9)))
+DIGITS = {char: (-3.0, -2.0 + number / 100) for number, char in enumerate("0123456789")}
+VOWELS = {char: (2.0 + number / 10, 2.0) for number, char in enumerate("aeiou")}
+CHARS = "aeioubcdfghjklmnpqrstABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?"
+ALL = embeddings_mapped(points=spread(CHARS))
+HIDDEN = embeddings_mapped(points=tuple(CharPoint(char=chr(33 + number), x=0.0, y=0.0) for number in range(90)))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        case("step", step_view, SING, 1, "80x20"),
+        case("step at the start, all eight bars", step_view, SING, 0, "40x24"),
+        case("step, the most important lines", step_view, SING, 3, "40x9"),
+        case("step, one line", step_view, SING, 5, "40x1"),
+        case("step, a true character that is none of the likeliest", step_view, RARE, 1, "40x4"),
+        case("step, the mean without the surcharge of unknown characters", step_view, UNKNOWN, 1, "40x16"),
+        case("step at the end, the mean of the text", step_view, costing(text_traced("ab"), 1, 2, 6), 2, "80x8"),
+        case("step of 2 layers in ASCII", step_view, replace(SING, num_layers=2), 7, "80x16", ASCII),
+        case("step, losses that agree in fewer digits", step_view, losing(2.206449, 2.206451), 1, "80x12"),
+        case("step, losses that differ", step_view, losing(2.5, 2.500123), 1, "80x12"),
+        case("own draws", step_view, OWN, 2, "80x16"),
+        case("own draws", step_view, OWN, 3, "40x12"),
+        case("own draws", step_view, OWN, 3, "40x5"),
+        case("own draws in ASCII", step_view, OWN, 3, "80x24", ASCII),
+        case("own draws that have ended before the cursor", step_view, drawing("a", 0), 3, "40x12"),
+        case("own draws part at the start", step_view, drawing("x", 0), 0),
+        case("own draws part within", step_view, drawing("axc"), 0),
+        case("own draws end too soon", step_view, drawing("ab"), 0),
+        case("own draws do not end", step_view, drawing("abcd"), 0),
+        case("own draws do not end yet", step_view, drawing("abcd", reached_eos=False), 0),
+        case("own draws were cut before they part", step_view, drawing("ab", reached_eos=False), 0),
+        case("own draws are the text", step_view, drawing("abc"), 0),
+        case("gates, one for each height below 11", gates_view, MORNING, 3, "40x8"),
+        case("gates, the chosen one", gates_view, MORNING, 3, "120x8", gate="reset"),
+        case("gates, all three above one text", gates_view, MORNING, 3, "80x14"),
+        case("gates, averages beside", gates_view, with_gates(3, update_mean=0.05, hidden_change=0.6), 4, "120x20"),
+        case("gates at the start of a long text", gates_view, LONG, 0, "40x8"),
+        case("gates in the middle of a long text", gates_view, LONG, 50, "40x8"),
+        case("gates at the end of a long text", gates_view, LONG, 104, "40x8"),
+        case("gates, a wide character", gates_view, text_traced("a漢b"), 3, "40x8"),
+        case("gates, the candidate scaled by its largest band", gates_view, BANDS, 1, "80x9", gate="candidate"),
+        case("gates in ASCII", gates_view, MORNING, 3, "80x14", ASCII),
+        case("gates of a text without characters", gates_view, STILL, 0),
+        case("gates rewrite more", gates_view, with_gates(5, rewritten_share=0.41), 5),
+        case("gates rewrite twice as much", gates_view, with_gates(1, rewritten_share=0.11), 1),
+        case("gates rewrite half", gates_view, with_gates(1, rewritten_share=0.025), 1),
+        case("gates rewrite hardly anything", gates_view, with_gates(1, rewritten_share=0.001), 1),
+        case("gates rewrite nothing", gates_view, with_gates(5, rewritten_share=0.0), 5),
+        case("gates mix", gates_view, with_gates(5, rewritten_share=0.0, copied_share=0.0), 5),
+        case("reach, strongest first", reach_view, SCORES, 4, "40x7"),
+        case("reach, shares within a distance", reach_view, measured(0.0, 0.5, 0.0, 0.5, 1.0), 4, "80x7"),
+        case("reach, a share of almost all", reach_view, measured(0.001, *(0.0,) * 5, 1.0), 6, "80x9"),
+        case("reach, no effect", reach_view, measured(0.0, 0.0, 0.0), 2, "80x7"),
+        case("reach at the start", reach_view, measured(0.7), 0, "80x3"),
+        case("reach of the end", reach_view, measured(0.0, 0.1, 0.9, text="hi"), 2),
+        case("reach by the gradient", reach_view, measured(0.1, 0.4, 0.2, method="gradient"), 2, "80x5"),
+        case("reach in ASCII", reach_view, SCORES, 4, "80x7", ASCII),
+        case("reach far back", reach_view, measured(0, 0, 0.1, 0, 1.8, 0.1, 0, 0), 7),
+        case("reach, better without a character", reach_view, measured(0.3, -0.6), 1),
+        case("reach of a space", reach_view, measured(0.0, 0.0, 0.0, 1.0), 3),
+        case("units, none selected", units_view, TABLE, 2, "80x16"),
+        case("units, one is free", units_view, selected(87), 2, "80x16"),
+        case("units, the table beside", units_view, selected(87), 2, "150x16"),
+        case("units, one is free", units_view, selected(87), 2, "40x7"),
+        case("units, one is held", units_view, selected(87, 1.0), 2, "80x16"),
+        case("units, one is held, in ASCII", units_view, selected(87, -0.5), 2, "80x16", ASCII),
+        case("units, an unlikely character gains", units_view, selected(87, -1.0, held=likely(z=0.9)), 2),
+        case("units, holding has no effect", units_view, selected(87, 0.5, held=likely(a=0.4, b=0.1)), 2),
+        case("units, an opposite sign", units_view, selected(3), 2, "80x5"),
+        case("units, no clear one", units_view, selected(5), 2, "80x5"),
+        case("units of two layers", units_view, UnitAnswers(scored=DEEP, held=unit_held(HI, 9, layer=1)), 2, "80x16"),
+        case("units over the trained tweet", units_view, ONE_TWEET, 2, "80x2"),
+        case("units over the trained tweet", units_view, ONE_TWEET, 2, "40x2"),
+        case("units, none scored", units_view, UnitAnswers(scored=units_scored(units=())), 2, "80x2"),
+        case("units, the selected one of a full row", units_view, crowded(21, 0.9), 2, "60x5"),
+        case("units, the selected one takes the last place", units_view, crowded(27, 0.9), 2, "60x5"),
+        case("units, the best one where none is clear", units_view, crowded(27, 0.2), 2, "80x5"),
+        case("map, the nearest of the selected character", map_view, embeddings_mapped(), 5, "80x12"),
+        case("map without the selected character", map_view, embeddings_mapped(), 1, "40x12"),
+        case("map of many characters", map_view, ALL, 5, "80x20"),
+        case("map, characters before legends", map_view, ALL, 5, "40x5"),
+        case("map, covered characters are counted, in ASCII", map_view, HIDDEN, 0, "40x12", ASCII),
+        case("map, unsafe characters", map_view, embeddings_mapped(points=spread("\x1b\u202e\u0301a漢")), 0, "40x9"),
+        case("map, vowels lie together", map_view, embeddings_mapped(points=spread(CHARS, **VOWELS)), 0),
+        case("map, two classes do", map_view, embeddings_mapped(points=spread(CHARS, **VOWELS, **DIGITS)), 0),
+    ],
+)
+def test_a_view_is_drawn_as_recorded(draw: Callable[[], str], snapshot: SnapshotAssertion) -> None:
+    assert draw() == snapshot
+
+
+def test_what_only_colours_show() -> None:
+    assert reach_view.shades(SCORES, 4).values[:5] == (0.0, 0.25, -0.5, 0.0, 1.0), "the sign is the hue"
+    bars = reach_view.render(SCORES, 4, 60, 3, UNICODE)[1:]
+    assert [line[-1].kind for line in bars] == ["bar", "bad"]
+    spans = [span for line in map_view.render(ALL, "e", 80, 20, UNICODE) for span in line]
+    assert [span.text for span in spans if span.kind == "cursor"] == ["e"]
+
+
+def test_units_are_selected_in_the_order_of_the_table_each_once() -> None:
+    assert units_view.selectable(SCORED) == ((0, 87), (0, 12), (0, 3), (0, 5))
+    assert units_view.selectable(units_scored(units=())) == ()
+
+
+# ------------------------------------------------------------------------------------- every text and size
+
+
+def drawn(text: str, cursor: int, width: int, height: int, glyphs: Glyphs) -> Iterator[tuple[Picture, str]]:
+    """Yield picture and sentence of every view of a text, in each variant, and the picture of a batch."""
+    size = width, height, glyphs
+    trace = text_traced(text)
+    for event in (trace, text_traced(text, own_from=cursor)):
+        yield step_view.render(event, cursor, *size), step_view.sentence(event, cursor, glyphs)
+    for gate in (None, *get_args(GateName)):
+        yield gates_view.render(trace, cursor, *size, gate), gates_view.sentence(trace, cursor, glyphs)
+    for method in ("occlusion", "gradient"):
+        reach = reach_measured(text, cursor, method=method)
+        yield reach_view.render(reach, cursor, *size), reach_view.sentence(reach, cursor, glyphs)
+    scored = units_scored(units=(replace(UNITS[0], concept=text or " "), *UNITS[1:]))
+    for value in (None, 0.25):
+        held = unit_held(text, 3, value, tweets=(text, text))
+        units = UnitAnswers(scored=scored, held=held, free_chars=trace.chars)
+        yield units_view.render(units, cursor, *size), units_view.sentence(units, cursor, glyphs)
+    points = tuple(CharPoint(char=char, x=ord(char) % 7, y=ord(char) % 5) for char in dict.fromkeys(text or " "))
+    mapped = embeddings_mapped(points=points)
+    yield map_view.render(mapped, text[:1], *size), map_view.sentence(mapped)
+    batch = batch_shown((text, "another tweet"), num_tweets=100)
+    place = {"first_row": cursor % 2, "first_column": cursor, "selected": cursor % 3}
+    yield batch_view.render(batch, width=width, height=height, glyphs=glyphs, **place), ""
+
+
+@given(hostile_text(), st.integers(1, 160), st.integers(0, 40), st.sampled_from([UNICODE, ASCII]), st.data())
+def test_pictures_fit_and_are_harmless(text: str, width: int, height: int, glyphs: Glyphs, data: st.DataObject) -> None:
+    for picture, sentence in drawn(text, data.draw(st.integers(0, len(text))), width, height, glyphs):
+        assert len(picture) <= height
+        assert all(line_width(line) <= width for line in picture)
+        for line in (*plain(picture).split("\n"), sentence):
+            assert hostile.obeyed(line) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (20, 4), (40, 12), (80, 24), (120, 40)])
+def test_ascii_draws_ascii_only(width: int, height: int) -> None:
+    for cursor in range(len(HI) + 1):
+        for picture, sentence in drawn(HI, cursor, width, height, ASCII):
+            assert f"{plain(picture)}{sentence}".isascii()
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_every_shade_of_gates_and_states_has_the_glyph_of_its_value(glyphs: Glyphs) -> None:
+    pictures = [(step_view.render(OWN, 3, 80, 24, glyphs), -1.0)]
+    for gate in get_args(GateName):
+        low = -1.0 if gate == "candidate" else 0.0
+        pictures.append((gates_view.render(MORNING, 3, 80, 24, glyphs, gate), low))
+    for picture, low in pictures:
+        shaded = [span for line in picture for span in line if span.shade is not None]
+        assert len(shaded) >= 12
+        assert all(span.text == glyphs.level(span.shade, low) for span in shaded if span.shade is not None)

@@ -1,0 +1,279 @@
+"""Several processes of this machine for one run: how many, and torchrun, which starts them.
+
+`Torchrun` is a child in a session of its own: neither it nor its run ends with this process, which attaches to the run
+like to any other (`torchrun_bridge`). Where one of its processes is lost, torchrun starts all of them again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.checkpoints.catalog import latest_of, resolve_checkpoint
+from engine.checkpoints.metadata import read_info
+from engine.config.fields import with_settings
+from engine.config.presets import resolve_preset
+from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
+from engine.errors import DeviceError, DistributedError, InternalError, StorageError
+from engine.protocol import codec, events
+from engine.protocol.events import RunFailed
+from engine.protocol.stage import Stage
+from engine.storage.folders import find_run, folder_of_run, free_run_name, home
+from tui.process.own_program import own_module
+from tui.remote.agent import Agent
+
+AUTO = 0
+"""As many processes as there are GPUs, or fewer."""
+MAX_PROCESSES = 256
+MIN_ROWS = 64
+"""Rows of a batch below which one more GPU gains little: the steps then wait for each other."""
+WITHOUT_GPU = "--nproc-per-node auto: 1 process, since the machine has no GPU that torch can use."
+_DRIVERS = ("nvidia[0-9]*", "kfd", "dxg")
+"""Device files of NVIDIA's and AMD's drivers, and of both in WSL."""
+_ANY_LENGTH = 10_000_000
+"""Characters of a corpus; no preset's batch size depends on it."""
+_OPTIONS = ("--standalone", "--local-addr", "localhost", "--log-dir", os.devnull, "--max-restarts", "3")
+_MAX_CHARS = 30_000
+"""Of an argument, which may have 128 KiB."""
+_MAX_BYTES = 64 * 1024
+"""Of the end of an output that is read."""
+_STAGE = re.compile(r"^(.+) \.\.\.(?: (\d+)%)?$", re.MULTILINE)
+"""A stage as `cli.output.run_progress` writes it."""
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """How a run is divided among processes."""
+
+    count: int
+    runtime: RuntimeConfig
+    threads: int
+    """Of each process."""
+    note: str = ""
+    """How many `AUTO` chose, and why."""
+
+    @classmethod
+    def choose(cls, wanted: int, config: RunConfig) -> Processes:
+        """Choose for `wanted` processes, or `AUTO`. Raises `DeviceError` for what this machine lacks.
+
+        Imports torch where a driver of GPUs is loaded.
+        """
+        cores, runtime = _num_cores(), config.runtime
+        if wanted == 1:
+            return cls(count=1, runtime=runtime, threads=runtime.threads)
+        num_gpus = 0 if runtime.device in {"cpu", "mps"} else _num_gpus()
+        count, note = _chosen_by(num_gpus, config) if wanted == AUTO else (wanted, "")
+        if count == 1:
+            return cls(count=1, runtime=runtime, threads=runtime.threads, note=note)
+        if runtime.device == "mps":
+            raise DeviceError("One process at a time can train on mps.", "Leave --nproc-per-node out.")
+        threads = runtime.threads or max(1, cores // count)
+        if num_gpus or runtime.device == "cuda":
+            if count > num_gpus:
+                raise _too_many(count, num_gpus, runtime.device)
+            return cls(count=count, runtime=replace(runtime, device="cuda"), threads=threads, note=note)
+        if count * threads > cores:
+            by_threads = f" with {threads} threads each" if threads > 1 else ""
+            raise DeviceError(
+                f"This program may use {cores} CPU cores; {count} processes{by_threads} would wait for each other.",
+                f"Set --nproc-per-node to at most {max(1, cores // threads)}.",
+            )
+        return cls(count=count, runtime=replace(runtime, device="cpu", threads=threads), threads=threads, note=note)
+
+
+def _num_cores() -> int:
+    """Return the number of CPU cores that this process may use, without torch."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def may_have_gpu() -> bool:
+    """Return whether a driver of GPUs is loaded, without torch."""
+    return any(True for driver in _DRIVERS for _ in Path("/dev").glob(driver))
+
+
+def _num_gpus() -> int:
+    """Return the number of GPUs that torch can use."""
+    if not may_have_gpu():
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def _too_many(count: int, num_gpus: int, device: str) -> DeviceError:
+    """Return the error for more processes than GPUs."""
+    available = "1 GPU" if num_gpus == 1 else f"{num_gpus} GPUs"
+    cpu = "" if device == "cuda" else ", or --device cpu"
+    hint = f"Set --nproc-per-node to a smaller number or auto{cpu}."
+    return DeviceError(
+        f"This machine has {available}; each of {count} processes needs one of its own.",
+        hint if num_gpus else "Set --device cpu, or leave --nproc-per-node out.",
+    )
+
+
+def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
+    """Return the number of processes that `AUTO` stands for, and why."""
+    if config.runtime.device in {"cpu", "mps"}:
+        return 1, f"--nproc-per-node auto: 1 process on {config.runtime.device}."
+    if not num_gpus:
+        return 1, WITHOUT_GPU
+    batch_size = _batch_size_of(config)
+    count = max(1, min(num_gpus, batch_size // MIN_ROWS))
+    processes = "1 process" if count == 1 else f"{count} processes"
+    if count < num_gpus:
+        why = f"of {num_gpus} GPUs {count}, since more would have fewer than {MIN_ROWS} of the {batch_size} rows each"
+    else:
+        why = f"of {num_gpus} GPUs all" if num_gpus > 1 else "the machine has 1 GPU"
+    return count, f"--nproc-per-node auto: {processes} ({why})."
+
+
+def _batch_size_of(config: RunConfig) -> int:
+    """Return the batch size that a run on GPUs starts with. Raises `TweetgenError` for a checkpoint without one."""
+    if "batch_size" in config.settings:
+        return with_settings(TrainingConfig(), config.settings).batch_size
+    if config.resume is not None:
+        return read_info(latest_of(find_run(config.resume)))[0].training.batch_size
+    if config.checkpoint is not None:
+        return read_info(resolve_checkpoint(config.checkpoint))[0].training.batch_size
+    return resolve_preset(config.preset, config.settings, _ANY_LENGTH, "cuda").training.batch_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the processes that `Torchrun` starts are to train: the hidden option --order of `train`."""
+
+    config: RunConfig
+    is_for_screen: bool = False
+    """A screen shows the run, which pauses where its budget is used up."""
+    notice: str = ""
+    """A warning at its start."""
+
+    def to_arguments(self) -> list[str]:
+        """Return it as options, each short enough for an argument; torchrun would replace what begins with a $."""
+        text = codec.encode(self).replace("$", "\\u0024")
+        return [f"--order={text[start : start + _MAX_CHARS]}" for start in range(0, len(text), _MAX_CHARS)]
+
+    @classmethod
+    def from_arguments(cls, values: Sequence[str]) -> Order:
+        """Return the order in the values of these options. Raises `InternalError`."""
+        try:
+            return codec.decode("".join(values), cls)
+        except codec.DecodeError as error:
+            raise InternalError(f"--order is for the program itself: {error}.") from error
+
+
+class Torchrun:
+    """The processes of one run, in a session of their own. For any thread."""
+
+    def __init__(self, config: RunConfig, wanted: int, *, is_for_screen: bool = False) -> None:
+        """Prepare to start `wanted` processes, or `AUTO`. Raises `TweetgenError` for a run that can't be resumed."""
+        if config.resume is not None:
+            self.run = find_run(config.resume)
+            self.config = replace(config, resume=self.run.name)
+        else:
+            self.run = folder_of_run(config.run_name or free_run_name())
+            self.config = replace(config, run_name=self.run.name)
+        self._wanted = wanted
+        self._is_for_screen = is_for_screen
+        self._process: subprocess.Popen[bytes] | None = None
+        self._agent: Agent | None = None
+        self._is_stopped = False
+        self._lock = threading.Lock()
+        self._first_stage = Stage("starting the processes" if wanted == AUTO else f"starting {wanted} processes")
+        # without names: the processes may outlive this one
+        self._output, self._errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - they stay open
+
+    def start(self) -> None:
+        """Start torchrun, or the program itself where one process is enough. Raises `TweetgenError`."""
+        processes = Processes.choose(self._wanted, self.config)
+        config = replace(self.config, runtime=processes.runtime)
+        order = Order(config=config, is_for_screen=self._is_for_screen, notice=processes.note)
+        command, variables = [*own_module("tui"), "train", *order.to_arguments()], dict[str, str]()
+        if processes.count > 1:
+            options = [*_OPTIONS, "--nproc-per-node", str(processes.count), "-m", "tui", "train"]
+            command = [*own_module("torch.distributed.run"), *options, *order.to_arguments()]
+            # the workers run `python -m` without the option of `own_module`
+            variables = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": str(processes.threads)}
+        with self._lock:
+            if not self._is_stopped:
+                self._process = subprocess.Popen(  # noqa: S603 - the program itself, without a shell
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._output,
+                    stderr=self._errors,
+                    env={**os.environ, "TORCH_CPP_LOG_LEVEL": "FATAL", **variables},
+                    start_new_session=True,
+                )
+                self._agent = Agent.of_process(self._process.pid)
+
+    def stop(self) -> None:
+        """Have the run end before it has started, or not start."""
+        with self._lock:
+            self._is_stopped = True
+            if self.is_alive and self._process is not None:
+                self._process.terminate()
+
+    def kill(self) -> None:
+        """Kill all processes at once, without saving. For a signal's handler, too."""
+        if self._agent is not None:
+            self._agent.kill()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end of all processes."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if self._process is not None:
+                self._process.wait(seconds)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether torchrun runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def stage(self) -> Stage:
+        """What the leader does before the run has started."""
+        stages = _STAGE.findall(_end_of(self._errors))
+        if not stages:
+            return self._first_stage
+        text, percent = stages[-1]
+        return Stage(text, share=int(percent) / 100 if percent else None)
+
+    @property
+    def failure(self) -> RunFailed | None:
+        """The error that the run has ended with; None while torchrun runs, and where it has ended without one."""
+        with contextlib.suppress(codec.DecodeError, IndexError):
+            event = events.from_json(_end_of(self._output).splitlines()[-1])
+            if isinstance(event, RunFailed):  # before the run has started
+                return event
+        has_failed = self._process is not None and self._process.poll() not in (None, 0)
+        return self._unexpected_end() if has_failed else None
+
+    def _unexpected_end(self) -> RunFailed:
+        """Return the error of processes that could report none; what they have written goes to a log."""
+        from engine.storage.run_log import log_to  # they cost start-up time
+        from tui.run.error_report import failure_event
+
+        written, path = _end_of(self._errors), home() / "tweetgen.log"
+        with contextlib.suppress(StorageError), log_to(path, "tui"):
+            LOG.error("the processes of the run %s ended; they have written:\n%s", self.run.name, written)
+        lines = [line.strip() for line in written.splitlines() if any(map(str.isalpha, line))]
+        last = lines[-1].removeprefix("traceback : ") if lines else ""  # torchrun's, of a process that was killed
+        why = f"The processes of the run {self.run.name} ended unexpectedly. {last}".strip()
+        return failure_event(DistributedError(why, f"What they have written is in {path}."), None)
+
+
+def _end_of(file: BinaryIO) -> str:
+    """Return the end of a file that other processes write to, who share its position with this one."""
+    descriptor = file.fileno()
+    start = max(0, os.fstat(descriptor).st_size - _MAX_BYTES)
+    return os.pread(descriptor, _MAX_BYTES, start).decode(errors="replace")
