@@ -311,6 +311,8 @@ class FakeSession:
 
     def __init__(self, script: Iterable[e.Event] = (), started: e.RunStarted | None = None) -> None:
         self.received: list[c.Command] = []
+        self.num_handled = 0
+        """Commands that it has taken and answered, those that are not in `received` included."""
         self.saved_names: set[str] = set()
         self.measures_baselines = False
         """Whether it answers `MeasureBaselines`, which a screen sends by itself; else that is not in `received`."""
@@ -332,11 +334,13 @@ class FakeSession:
         while is_running:
             command = commands.get()
             if isinstance(command, c.MeasureBaselines) and not self.measures_baselines:
+                self.num_handled += 1
                 continue
             with self._lock:  # what a test emits once a command was received comes after its answer
                 self.received.append(command)
                 answer = self.answer(command)
                 self.emit(answer)
+            self.num_handled += 1
             is_running = not isinstance(answer, e.RunFinished)
 
     def emit(self, event: e.Event) -> None:

@@ -1,46 +1,80 @@
-"""The screen under test: a `TweetgenApp` over a scripted session, and waiting for what it shows."""
+"""The screen under test: a `TweetgenApp` over a scripted session, waiting for what it shows, and its text."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from textual._compositor import Compositor
+from textual._context import visible_screen_stack
 from textual.app import App
+from textual.cache import LRUCache
+from textual.css.stylesheet import Stylesheet
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.strip import Strip
+from textual.widgets import Input
 
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import TweetgenError
-from tests.fakes import FakeSession
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
+from tui.process.threads import writers_have_ended
 from tui.run.engine_bridge import EngineBridge, Session
 from tui.run.view import RunView
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
+from tui.screens.main.screen import MainScreen
+from tui.settings.keymap import key_named
 from tui.settings.store import PreferencesStore
+from tui.terminal import frame_pacing
+from tui.terminal.textual_private import update_screen
 
 DEADLINE_SECONDS = 30.0
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
+"""A short run with one tweet."""
 
 
 async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
     """Let the app work until `condition` holds; fail after the deadline."""
     end = time.monotonic() + DEADLINE_SECONDS
+    pause = 0.005
     while not condition():
         assert time.monotonic() < end, f"timed out: {what}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(pause)
+        pause = min(1.5 * pause, 0.05)  # looking at the screen takes a millisecond or more of the app's time
+
+
+def drawn(app: App[Any]) -> list[Strip]:
+    """Return what the terminal would show, with what a dialog does not cover."""
+    token = visible_screen_stack.set(app._background_screens)
+    try:
+        return app.screen._compositor.render_strips()
+    finally:
+        visible_screen_stack.reset(token)
 
 
 def screen_text(app: App[Any]) -> str:
     """Return what the terminal would show, as plain text."""
-    lines = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+    return "\n".join(strip.text for strip in drawn(app))
+
+
+def text_of(app: App[Any], selector: str = "#box") -> str:
+    """Return the part of the terminal's text where a widget is, by default the dialog, without blanks at line ends."""
+    region = app.screen.query_one(selector).region
+    lines = drawn(app)[region.y : region.bottom]
+    return "\n".join(strip.crop(region.x, region.right).text.rstrip() for strip in lines)
 
 
 async def shows(app: App[Any], *words: str) -> None:
@@ -52,6 +86,112 @@ async def shows(app: App[Any], *words: str) -> None:
 async def opened(app: App[Any], kind: type[Screen[Any]]) -> None:
     """Wait until a screen of this kind is on top, composed and laid out."""
     await wait_until(lambda: isinstance(app.screen, kind) and screen_text(app).strip(), kind.__name__)
+
+
+async def idle() -> None:
+    """Wait until nothing is ready to run on this loop, and only timers and threads could make it so."""
+    while True:
+        await asyncio.sleep(0)
+        if not getattr(asyncio.get_running_loop(), "_ready", ()):
+            return
+
+
+CHARACTERS = {key_named(chr(code)): chr(code) for code in range(0x20, 0x7F)}
+
+
+class Running(NamedTuple):
+    """A run on the screen."""
+
+    app: TweetgenApp
+    pilot: Pilot[Outcome]
+    session: FakeSession
+
+    async def press(
+        self,
+        *keys: str,
+        opens: type[Screen[Any]] | None = None,
+        shows: str | tuple[str, ...] = (),
+        lacks: str = "",
+        sends: Command | None = None,
+    ) -> None:
+        """Press keys one by one, each after all that the one before has caused.
+
+        Then wait for a screen on top, for words on the terminal, for no such words, and for the last command.
+        """
+        for key in keys:
+            name = key_named(key)
+            self.app.post_message(Key(name, CHARACTERS.get(name, key if len(key) == 1 else None)))
+            await self.settle()
+        if opens is not None:
+            await opened(self.app, opens)
+        for word in (shows,) if isinstance(shows, str) else shows:
+            await wait_until(lambda word=word: word in self.text, word)  # type: ignore[misc]
+        if lacks:
+            await wait_until(lambda: lacks not in self.text, f"no {lacks}")
+        if sends is not None:
+            await wait_until(lambda: self.session.received[-1:] == [sends], f"{sends}")
+
+    async def type_into(self, text: str, *keys: str, **then: Any) -> None:
+        """Replace the text of the dialog's line, then press keys as `press` does."""
+        self.app.screen.query_one(Input).value = text
+        await self.settle()
+        await self.press(*keys, **then)
+
+    async def emit(self, *events: Event) -> None:
+        """Have the session emit events, and wait until they are on the screen."""
+        for event in events:
+            self.session.emit(event)
+        await self.settle()
+
+    async def resize(self, width: int, height: int) -> None:
+        """Give the terminal another size."""
+        await self.pilot.resize_terminal(width, height)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until keys, commands, events and work on threads have had all their effects on the screen."""
+        num_quiet = 0
+        while num_quiet < 2 and self.app.is_running:
+            await idle()
+            await wait_until(self._is_answered, "the end of commands, of work on threads and of typing ahead")
+            screens = self.app.screen_stack
+            for screen in screens:
+                if isinstance(screen, MainScreen) and screen.is_mounted:
+                    screen.tick()
+            await idle()
+            for screen in screens:
+                update_screen(screen)
+            await idle()
+            top = self.app.screen
+            pending = (
+                top._layout_required,
+                top._scroll_required,
+                top._repaint_required,
+                top._dirty_widgets,
+                top._callbacks,
+            )
+            is_laid_out = not any(pending)
+            is_quiet = is_laid_out and self._is_answered() and not getattr(self.app.bridge, "num_undrained", 0)
+            num_quiet = num_quiet + 1 if is_quiet else 0
+
+    def _is_answered(self) -> bool:
+        """Return whether nothing is under way that could change the screen."""
+        bridge = self.app.bridge
+        session = getattr(bridge, "_session", None)
+        has_answered = not isinstance(session, FakeSession) or session.num_handled == getattr(bridge, "num_sent", 0)
+        return (
+            (has_answered or not bridge.is_alive)
+            and all(worker.is_finished for worker in self.app.workers)
+            and self.app._typing_ahead._timer is None
+            and not self.app.animator._animations
+            and writers_have_ended(0.0)
+        ) or not self.app.is_running
+
+    @property
+    def text(self) -> str:
+        """What the terminal would show, and after that the text of the dialog on top without line breaks."""
+        dialog = text_of(self.app).replace("│", " ") if self.app.screen.query("#box") else ""
+        return f"{screen_text(self.app)}\n{' '.join(dialog.split())}"
 
 
 @dataclass
@@ -80,7 +220,25 @@ class Stage:
         config = config or RunConfig()
         bridge = EngineBridge(config, lambda _config, _on_stage: next(sessions))
         self.apps.append(TweetgenApp(config, bridge, history, entries, self.check, store=store))
+        self.apps[-1].animation_level = "none"
         return self.apps[-1]
+
+    @asynccontextmanager
+    async def running(
+        self,
+        session: FakeSession | None = None,
+        size: tuple[int, int] = (80, 24),
+        *,
+        draws_toasts: bool = False,
+        **options: Any,
+    ) -> AsyncIterator[Running]:
+        """Run an app until the first tweet of its session has come; `options` are those of `app`."""
+        session = session or FakeSession(SCRIPT)
+        app = self.app(session, **options)
+        async with app.run_test(size=size, notifications=draws_toasts) as pilot:
+            await wait_until(lambda: app.summary_view.num_tweets, "the first tweet")
+            await opened(app, MainScreen)
+            yield Running(app, pilot, session)
 
     def check(self, config: RunConfig) -> CorpusPreview | None:
         """Raise the error, or return the preview, that was set for the file of a run."""
@@ -91,6 +249,15 @@ class Stage:
         if error is not None:
             raise error
         return self.previews.get(name)
+
+
+@pytest.fixture(autouse=True)
+def _a_modern_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in a terminal with all colours and glyphs, whatever the tests are started in."""
+    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "LC_ALL", "LC_CTYPE", "SSH_CONNECTION", "TMUX", "STY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "en_US.UTF-8"}.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(autouse=True)
@@ -105,9 +272,58 @@ def _toasts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(App, "NOTIFICATION_TIMEOUT", 1000.0)
 
 
+@pytest.fixture(autouse=True)
+def _panels_draw_at_each_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw plot and feed as soon as there is something new: tests wait for what they show."""
+    monkeypatch.setitem(frame_pacing.SECONDS, "plot", 0.0)
+    monkeypatch.setitem(frame_pacing.SECONDS, "feed", 0.0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _styles_are_parsed_once() -> Iterator[None]:
+    """Share parsed styles among apps with the same theme: parsing them takes a third of an app's start."""
+    parsed: dict[tuple[tuple[str, str], ...], LRUCache[Any, Any]] = {}
+    init, set_variables = Stylesheet.__init__, Stylesheet.set_variables
+
+    def share(styles: Stylesheet, variables: dict[str, str]) -> None:
+        styles._parse_cache = parsed.setdefault(tuple(sorted(variables.items())), LRUCache(1024))
+
+    def init_shared(styles: Stylesheet, *, variables: dict[str, str] | None = None) -> None:
+        init(styles, variables=variables)
+        share(styles, variables or {})
+
+    def set_shared(styles: Stylesheet, variables: dict[str, str]) -> None:
+        styles._parse_cache = LRUCache(1)  # `set_variables` clears it
+        set_variables(styles, variables)
+        share(styles, variables)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(Stylesheet, "__init__", init_shared)
+        monkeypatch.setattr(Stylesheet, "set_variables", set_shared)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_drawn_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute no updates of the terminal, which an app without one drops; `screen_text` draws the screen."""
+    render_update = Compositor.render_update
+
+    def only_pictures(compositor: Compositor, full: bool = False, **options: Any) -> Any:
+        return render_update(compositor, full=True, **options) if full else None
+
+    monkeypatch.setattr(Compositor, "render_update", only_pictures)
+
+
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Return a stage; every thread started on it ends with the test."""
+    send = EngineBridge.send
+
+    def counted(bridge: EngineBridge, command: Command) -> None:
+        setattr(bridge, "num_sent", getattr(bridge, "num_sent", 0) + 1)  # noqa: B010 - it has no such attribute
+        send(bridge, command)
+
+    monkeypatch.setattr(EngineBridge, "send", counted)
     stage = Stage()
     yield stage
     for bridge in (bridge for app in stage.apps for bridge in app.bridges):

@@ -44,34 +44,29 @@ def shown_between(frames: Iterable[TimedFrame], text: str) -> tuple[float, float
     return start, next(seconds for seconds, is_shown in times if seconds > start and not is_shown)
 
 
-@pytest.mark.parametrize("size", [(100, 30), (80, 24), (40, 12)])
-def test_the_last_recorded_screen_is_that_of_the_replay_on_a_screen(home: Path, size: tuple[int, int]) -> None:
-    path = write_run(home, run_of(30))
-    recorded = text_of(record(path, 10.0, size)[-1].frame)
+async def test_the_last_recorded_screen_is_that_of_the_replay_on_a_screen(home: Path) -> None:
+    sizes = ((100, 30), (80, 24), (40, 12))
+    path = write_run(home, run_of(12))
+    recorded = [await asyncio.to_thread(record, path, 10.0, size) for size in sizes]
+    config = RunConfig()
+    bridge = EngineBridge(config, OpenReplay(config, RunFolder(path.parent), float("inf")))
+    app = TweetgenApp(config, bridge, RunView(is_replay=True))
+    async with app.run_test() as pilot:
+        for size, frames in zip(sizes, recorded, strict=True):
+            await pilot.resize_terminal(*size)
+            expected = text_of(frames[-1].frame)
+            await wait_until(lambda: screen_text(app) == expected, expected)  # noqa: B023 - awaited at once
+    bridge.join(10.0)
 
-    async def replay() -> None:
-        config = RunConfig()
-        bridge = EngineBridge(config, OpenReplay(config, RunFolder(path.parent), float("inf")))
-        app = TweetgenApp(config, bridge, RunView(is_replay=True))
-        async with app.run_test(size=size):
-            await wait_until(lambda: screen_text(app) == recorded, recorded)
-        bridge.join(10.0)
 
-    asyncio.run(replay())
-
-
-def test_each_tweet_appears_when_it_was_sampled(home: Path) -> None:
+def test_each_tweet_appears_when_it_was_sampled_in_frames_that_differ_at_whole_ticks(home: Path) -> None:
     frames = record(write_run(home, run_of(12)), 2.0)
     for seconds in (2, 6, 10):
         appeared = next(each.seconds for each in frames if TWEET.format(seconds) in text_of(each.frame))
         assert seconds / 2 <= appeared <= seconds / 2 + 1.0 + TICK  # the feed draws once a second
-
-
-def test_a_frame_differs_from_the_one_before_and_times_are_whole_ticks(home: Path) -> None:
-    frames = record(write_run(home, run_of(4)))
     assert all(a.frame != b.frame for a, b in pairwise(frames[:-1]))
     assert all(round(each.seconds / TICK, 6).is_integer() for each in frames)
-    assert frames[-1].seconds == pytest.approx(4.0 + TICK)
+    assert frames[-1].seconds == pytest.approx(6.0 + TICK)
 
 
 def test_a_toast_and_a_dialog_are_removed_after_their_time(home: Path) -> None:
@@ -83,7 +78,7 @@ def test_a_toast_and_a_dialog_are_removed_after_their_time(home: Path) -> None:
         yield e.Warned(step=6, elapsed_seconds=8.0, kind="outcome", message="learned by heart")
         yield from (steps_finished(number, [2.0], elapsed_seconds=2.0 + number) for number in range(7, 13))
 
-    frames = record(write_run(home, run()))
+    frames = record(write_run(home, run()), size=(60, 20))
     for text, at in (("look here", 1.0), ("and here", 2.5), ("learned by heart", 8.0)):
         start, end = shown_between(frames, text)
         assert start == pytest.approx(at, abs=2 * TICK)
@@ -97,25 +92,19 @@ def test_the_load_of_the_machine_that_records_is_not_shown(home: Path) -> None:
     assert not any(word in text for word in ("CPU cores", "of a core", "in this process"))
 
 
-def test_a_pinned_tweet_is_marked_from_its_first_screen_on(home: Path) -> None:
+def test_a_pinned_tweet_is_marked_from_its_first_screen_on_and_recording_changes_no_file(home: Path) -> None:
     path = write_run(home, run_of(4))
     pinned = next(event for event in run_of(4) if isinstance(event, e.TweetSampled))
-    without: set[str] = set()
-    with_pin: set[str] = set()
-    for rows in (without, with_pin):
-        for each in record(path):
-            rows.update(line for line in text_of(each.frame).splitlines() if pinned.text in line)
+    rows: dict[bool, set[str]] = {}
+    for is_pinned in (False, True):
+        before = {file: file.read_bytes() for file in home.rglob("*") if file.is_file()}
+        lines = (line for each in record(path) for line in text_of(each.frame).splitlines())
+        rows[is_pinned] = {line for line in lines if pinned.text in line}
+        assert {file: file.read_bytes() for file in home.rglob("*") if file.is_file()} == before
         PinsFile(RunFolder(path.parent).pins_path).save((pinned,), 1)
-    assert without
-    assert with_pin
-    assert without.isdisjoint(with_pin)
-
-
-def test_recording_changes_no_file(home: Path) -> None:
-    write_run(home, run_of(3))
-    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
-    record(home / "runs" / "first" / "events.jsonl")
-    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+    assert rows[False]
+    assert rows[True]
+    assert rows[False].isdisjoint(rows[True])
 
 
 def test_a_failure_of_the_screen_is_raised(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

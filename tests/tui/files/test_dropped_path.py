@@ -13,7 +13,16 @@ from tui.files.dropped_path import config_for_new_data, dropped_path, initial_pa
 from tui.files.folder_listing import after_last_root, best_match, list_folder, matching, split_typed
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Change to an empty folder; the home folder is imaginary."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    return tmp_path
+
+
 def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options() -> None:
+    kept = {"preset": "tutorial", "settings": {"hidden_size": 64}, "runtime": RuntimeConfig(threads=1)}
     corpus = CorpusConfig(
         files=("a.csv", "b.csv"),
         format="csv",
@@ -25,32 +34,10 @@ def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options(
         overfit=3,
         member="posts/*",
     )
-    config = RunConfig(
-        preset="tutorial",
-        settings={"hidden_size": 64},
-        corpus=corpus,
-        runtime=RuntimeConfig(threads=1),
-        run_name="mine",
-        checkpoint="happy",
-    )
-
-    other = config_for_new_data(config, Path("/data/outbox.json"), {})
-
-    assert other == RunConfig(
-        preset="tutorial",
-        settings={"hidden_size": 64},
-        corpus=CorpusConfig(files=("/data/outbox.json",), lowercase=True, max_length=280),
-        runtime=RuntimeConfig(threads=1),
-    )
-    other_member = config_for_new_data(config, Path("/data/a.zip"), {"member": "b.csv"}).corpus
-    assert other_member == CorpusConfig(files=("/data/a.zip",), member="b.csv", lowercase=True, max_length=280)
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Change to an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    config = RunConfig(**kept, corpus=corpus, run_name="mine", checkpoint="happy")  # type: ignore[arg-type] # its fields
+    other = CorpusConfig(files=("/data/a.zip",), member="b.csv", lowercase=True, max_length=280)
+    expected = RunConfig(**kept, corpus=other)  # type: ignore[arg-type] # the same
+    assert config_for_new_data(config, Path("/data/a.zip"), {"member": "b.csv"}) == expected
 
 
 @pytest.mark.parametrize(("files", "start"), [((), "."), (("-",), "."), (("-", "in/a.csv"), "in/a.csv")])
@@ -60,10 +47,7 @@ def test_the_dialog_starts_at_the_runs_data_or_the_working_directory(
     assert initial_path(RunConfig(corpus=CorpusConfig(files=files))) == here / start
 
 
-@pytest.mark.parametrize(
-    "way",
-    ["  {path}\n", "'{path}'", '"{path}"', "file://{quoted}", "{escaped}"],
-)
+@pytest.mark.parametrize("way", ["  {path}\n", "'{path}'", '"{path}"', "file://{quoted}", "{escaped}"])
 def test_a_dropped_file_is_found_however_the_terminal_quotes_it(here: Path, way: str) -> None:
     path = here / "my tweets (1)é.csv"
     path.touch()
@@ -72,19 +56,20 @@ def test_a_dropped_file_is_found_however_the_terminal_quotes_it(here: Path, way:
     assert dropped_path(way.format(path=path, quoted=quoted, escaped=escaped)) == path
 
 
-def test_an_absolute_path_counts_even_if_it_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
-    assert dropped_path("'/nowhere/x y.csv'") == Path("/nowhere/x y.csv")
-    assert dropped_path("~/x.csv") == Path("/home/me/x.csv")
-
-
 @pytest.mark.parametrize(
-    "pasted",
-    ["", "it's fine", "/ is a slash", "a\nb", "\x00", "/" + "x" * 5000, "folder", "https://x.y/z"],
+    ("pasted", "path"),
+    [
+        ("'/nowhere/x y.csv'", Path("/nowhere/x y.csv")),
+        ("~/x.csv", Path("/home/me/x.csv")),
+        *((text, None) for text in ("", "it's fine", "/ is a slash", "a\nb", "\x00", "/" + "x" * 5000)),
+        *((text, None) for text in ("folder", "https://x.y/z")),
+    ],
 )
-def test_text_that_is_not_a_path_is_none(here: Path, pasted: str) -> None:
+def test_an_absolute_path_counts_even_if_it_does_not_exist_and_other_text_is_none(
+    here: Path, pasted: str, path: Path | None
+) -> None:
     (here / "folder").mkdir()
-    assert dropped_path(pasted) is None
+    assert dropped_path(pasted) == path
 
 
 @pytest.fixture
@@ -112,6 +97,25 @@ def test_a_listing_has_tweet_files_first_and_no_unreadable_entries(listed: Path)
     ]
 
 
+def test_files_that_can_contain_tweets_are_marked_by_their_names(tmp_path: Path) -> None:
+    names = [
+        "a.CSV",
+        "a.tab",
+        "a.pq",
+        "a.text",
+        "a.ndjson",
+        "a.car",
+        "tweets.js",
+        "a.tbz2",
+        "a.txz",
+        "a.tar.gz",
+        "a.xz",
+    ]
+    for name in names:
+        (tmp_path / name).touch()
+    assert {entry.path.name for entry in list_folder(tmp_path) if entry.kind == "tweets"} == set(names)
+
+
 @pytest.mark.parametrize(
     ("typed", "names"),
     [("Z", ["A.zip"]), ("o", ["old", "photo.png"]), (".", [".git", ".hidden.csv", "A.zip"]), ("x", [])],
@@ -135,10 +139,8 @@ def test_an_exact_match_is_highlighted_then_the_default_then_the_first_inside(li
     ("text", "folder", "name"),
     [("/a/b/", "/a/b", ""), ("/a", "/", "a"), ("/", "/", ""), ("~/a", "/home/me", "a"), ("/a/../b/c", "/b", "c")],
 )
-def test_a_typed_path_is_split_into_folder_and_typed_name(
-    monkeypatch: pytest.MonkeyPatch, text: str, folder: str, name: str
-) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
+@pytest.mark.usefixtures("here")
+def test_a_typed_path_is_split_into_folder_and_typed_name(text: str, folder: str, name: str) -> None:
     assert split_typed(text) == (Path(folder), name)
 
 

@@ -22,11 +22,9 @@ TEXTS = (
 def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
     tweets = [tweet_sampled(text) for text in texts]
     assert len(to_text(tweets).splitlines()) == len(texts)
-    assert len(to_jsonl(tweets).split("\n")) == len(texts) + 1
     assert len(to_csv(tweets).splitlines()) == len(texts) + 1
-    assert [from_json(line) for line in to_jsonl(tweets).split("\n")[:-1]] == [
-        tweet_sampled(defused(text)) for text in texts
-    ]
+    lines = to_jsonl(tweets).split("\n")
+    assert [from_json(line) for line in lines[:-1]] == [tweet_sampled(defused(text)) for text in texts]
 
 
 def test_only_csv_marks_what_a_spreadsheet_would_take_for_a_formula(snapshot: SnapshotAssertion) -> None:

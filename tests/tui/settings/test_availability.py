@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
-import pytest
+from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import RunConfig
 from engine.protocol import events as e
-from tests.fakes import FakeSession, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, opened, shows, toasted, wait_until
-from tui.run.view import RunPhase
+from tests.tui.conftest import Stage, toasted
 from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.availability import KeyState, lacking, unavailable
@@ -19,97 +17,68 @@ from tui.settings.key_table import BAR_KEYS, MAIN_ACTIONS
 from tui.settings.keys.key import Need
 from tui.widgets.key_bar import KeyBar
 
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
-ENDED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9)
+NOTHING = ("has_alert", "has_tweet", "has_prime", "has_change", "has_steps")
+STATES: dict[str, dict[str, Any]] = {
+    "starting": {"phase": "starting"},
+    "finished": {"phase": "finished"},
+    "finished, with a name": {"phase": "finished", "run": "mine"},
+    "failed": {"phase": "failed"},
+    "replay": {"is_replay": True},
+    "read-only": {"refusal": "Read-only."},
+    "restarting": {"interruption": "Restarting."},
+    "ending": {"is_ending": True},
+    "at the end of its budget": {"is_at_end": True},
+    "in a browser": {"is_in_browser": True},
+    "read-only in a browser": {"is_in_browser": True, "refusal": "Read-only."},
+    "nothing to act on": dict.fromkeys(NOTHING, False),
+}
 
 
-def dimmed(**state: object) -> set[str]:
-    """Return the labels of the bar's keys that can't act."""
-    return {key.label for key in BAR_KEYS if unavailable(key, KeyState(**state))}  # type: ignore[arg-type]
+def test_keys_that_can_not_act_in_a_state_of_the_run_have_the_recorded_reasons(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for name, state in STATES.items():
+        reasons = defaultdict(list)
+        for key in MAIN_ACTIONS:
+            reasons[unavailable(key, KeyState(**state))].append(key.name)
+        lines += [f"# {name}", *(f"{reason} {', '.join(keys)}" for reason, keys in reasons.items() if reason)]
+    assert "\n".join(lines) == snapshot
+    assert [need for need in get_args(Need) if lacking(need, KeyState())] == []
+    assert {need for need in get_args(Need) for state in STATES.values() if lacking(need, KeyState(**state))} == {
+        *get_args(Need)
+    }
 
 
-def test_keys_are_dimmed_by_the_state_of_the_run() -> None:
-    of_the_run = {"pause", "step", "batch", "finish", "temp", "ladder", "tweet", "prompt", "save"}
-    assert dimmed() == set()
-    assert dimmed(phase="starting") == of_the_run
-    assert dimmed(phase="finished") == dimmed(phase="failed") == of_the_run | {"detach"}
-    assert dimmed(is_replay=True) == (of_the_run - {"pause"}) | {"detach"}
-    assert dimmed(refusal="read-only") == (of_the_run - {"batch"}) | {"open", "load"}
-    assert dimmed(interruption="restarting") == of_the_run
-    assert dimmed(is_ending=True) == of_the_run | {"open", "load"}
-    assert dimmed(is_at_end=True) == {"step"}
+def grey(bar: KeyBar) -> set[str]:
+    """Return the dimmed words of a bar."""
+    off, line = bar.get_visual_style("key-bar--off"), bar.render()
+    return {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
 
 
-def test_every_need_can_be_missing_and_then_has_a_sentence() -> None:
-    nothing = KeyState(
-        phase="finished",
-        is_at_end=True,
-        refusal="Read-only.",
-        has_alert=False,
-        has_tweet=False,
-        has_prime=False,
-        has_change=False,
-        has_steps=False,
-        is_in_browser=True,
-    )
-    for need in get_args(Need):
-        assert lacking(need, KeyState()) == ""
-        assert lacking(need, nothing).endswith(".")
-
-
-def test_a_read_only_browser_has_only_keys_that_change_no_run_and_touch_no_file_of_the_machine_that_trains() -> None:
-    def can_act(**state: object) -> set[str]:
-        return {key.name for key in MAIN_ACTIONS if not unavailable(key, KeyState(**state))}  # type: ignore[arg-type]
-
-    of_the_screen = {"panel_up", "panel_down", "machine", "mouse", "settings", "help", "command_palette"}
-    of_the_plot = {"unit", "log", "levels", "legend", "panes"}
-    of_the_tweets = {"copy", "pins_only", "colours", "open_xray", "show_batch"}
-    leaving = {"detach", "leave", "dismiss_alert"}
-    read_only = can_act(is_in_browser=True, refusal="Read-only.")
-    assert read_only == of_the_screen | of_the_plot | of_the_tweets | leaving
-    assert can_act(refusal="Read-only.") - read_only == {"export", "lesson"}
-    assert can_act() - can_act(is_in_browser=True) == {"lesson"}
-
-
-@pytest.mark.parametrize(("phase", "is_replay"), [("starting", False), ("finished", False), ("training", True)])
-async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing(
-    stage: Stage, phase: RunPhase, *, is_replay: bool
-) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=(160, 40)) as pilot:
-        await shows(app, "hello there")
-        screen = app.screen
+async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing(stage: Stage) -> None:
+    async with stage.running(size=(160, 40)) as at:
+        screen = at.app.screen
         assert isinstance(screen, MainScreen)
-        screen.run.view = replace(screen.run.view, phase=phase, is_replay=is_replay)
-        bar = screen.query_one(KeyBar)
-        await wait_until(lambda: bar.state == screen.run.key_state, "the state in the bar")
-        reasons = {key: unavailable(key, bar.state) for key in MAIN_ACTIONS}
-        assert {key for key, reason in reasons.items() if reason} > {key for key in BAR_KEYS if key.label == "save"}
-        for key, reason in reasons.items():
-            if reason:
-                await app.run_action(key.textual_action, screen)
-                await toasted(app, reason)
-                assert app.screen is screen, key.title
-        await pilot.pause()
-        assert session.received == []
-        off, line = bar.get_visual_style("key-bar--off"), bar.render()
-        grey = {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
-        assert {key.shown for key in BAR_KEYS if reasons[key]} <= grey
-        assert not {key.shown for key in BAR_KEYS if not reasons[key]} & grey
+        before, bar = screen.run.view, screen.query_one(KeyBar)
+        for changes in ({"phase": "starting"}, {"phase": "finished"}, {"is_replay": True}):
+            screen.run.view = replace(before, **changes)
+            await at.settle()
+            assert bar.state == screen.run.key_state
+            reasons = {key: unavailable(key, bar.state) for key in MAIN_ACTIONS}
+            for key, reason in reasons.items():
+                if reason:
+                    await at.app.run_action(key.textual_action, screen)
+                    await toasted(at.app, reason)
+                    assert at.app.screen is screen, key.title
+            assert {key.shown for key in BAR_KEYS if reasons[key]} <= grey(bar)
+            assert not {key.shown for key in BAR_KEYS if not reasons[key]} & grey(bar)
+        assert at.session.received == []
 
 
 async def test_the_bar_of_an_open_tweet_dims_what_needs_a_model_once_the_run_has_ended(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session, config=RunConfig())
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(app, "hello there")
-        await pilot.press("enter")
-        await opened(app, TweetDialog)
-        bar = app.screen.query_one(KeyBar)
-        await wait_until(lambda: bar.state.phase == "training", "the state")
-        session.emit(ENDED)
-        await wait_until(lambda: bar.state.phase == "finished", "the end")
-        off, line = bar.get_visual_style("key-bar--off"), bar.render()
-        grey = {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
-        assert grey == {"n", "new end", "P", "prime"}
+    ended = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9)
+    async with stage.running(size=(120, 40)) as at:
+        await at.press("enter", opens=TweetDialog)
+        bar = at.app.screen.query_one(KeyBar)
+        assert grey(bar) == set()
+        await at.emit(ended)
+        assert grey(bar) == {"n", "new end", "P", "prime"}

@@ -2,124 +2,183 @@
 
 from __future__ import annotations
 
+import pkgutil
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib import import_module
 from itertools import chain
 
-import pytest
+from syrupy.assertion import SnapshotAssertion
+from textual.binding import Binding
 from textual.command import CommandPalette, DiscoveryHit
+from textual.dom import DOMNode
 
+import tui.screens
+import tui.widgets
 from engine.protocol import commands as c
-from tests.fakes import FakeSession, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, wait_until
-from tui.app.app import TweetgenApp
+from tests.tui.conftest import Running, Stage, wait_until
+from tests.tui.transcripts import transcript
+from tui.process.outcome import Outcome
 from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.main.screen import MainScreen
-from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_KEYS, PANEL_ACTIONS
+from tui.settings.key_table import KEY_TABLE, MAIN_KEYS, PANEL_ACTIONS
+from tui.settings.keymap import key_named
+from tui.settings.keys.key import Key
+from tui.settings.keys.lesson import LESSON_KEYS
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.help_text import HelpText
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
 
-SIZE = (80, 24)
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
+TABLE = KEY_TABLE | {"In the lesson": tuple(LESSON_KEYS)}
+ROWS = tuple(chain(*TABLE.values()))
+CHARACTERS = {key_named(chr(code)): chr(code) for code in range(0x20, 0x7F)}
 
 
-async def started(app: TweetgenApp) -> MainScreen:
-    """Wait until the run is on screen."""
-    await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-    await shows(app, "hello there")
-    screen = app.screen
-    assert isinstance(screen, MainScreen)
-    return screen
+def characters(keys: str) -> Iterator[str]:
+    """Yield the printable characters among Textual's names of keys."""
+    yield from (CHARACTERS[name] for name in keys.split(",") if name in CHARACTERS)
 
 
-async def test_key_bar_names_every_key_that_there_is_room_for_and_cuts_none(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(120, 24)) as pilot:
-        await started(app)
-        for width in (160, 120, 80, 47, 40):
-            await pilot.resize_terminal(width, 24)
-            bar = app.screen.query_one(KeyBar)
-            await wait_until(lambda bar=bar, width=width: bar.size.width == width, "the layout")  # type: ignore[misc]
-            line = bar.render()
-            assert line.cell_length <= width
-            unnamed = {"batch", "bits/nats"} if width < 160 else set()
-            unnamed |= {"step"} if width < 140 else set()
-            unnamed |= {"finish", "ladder", "detach", "menu"} if width < 120 else set()
-            keys = [key for key in BAR_KEYS if key.label not in unnamed] if width >= 80 else []
-            words = ["space pause", "? help", "q quit", "+ - temp", *(key.label for key in keys)]
-            words += [key.shown for key in keys]
-            assert [word for word in words if word not in line.plain] == []
+def subclasses(cls: type) -> Iterator[type]:
+    subclass: type
+    for subclass in cls.__subclasses__():
+        yield subclass
+        yield from subclasses(subclass)
 
 
-@pytest.mark.parametrize("label", ["pause", *PAUSE_LABELS.values()])
-async def test_in_80_columns_the_key_bar_names_prompt_and_load_in_every_phase(stage: Stage, label: str) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)):
-        await started(app)
-        bar = app.screen.query_one(KeyBar)
-        bar.set_reactive(KeyBar.pause_label, label)
-        assert [word for word in (f"space {label}", "p prompt", "l load") if word not in bar.render().plain] == []
+def test_the_key_table_is_as_recorded(snapshot: SnapshotAssertion) -> None:
+    """The names are those of `config.toml`: they stay. A character with several actions should mean one thing."""
+    lines = []
+    for heading, keys in TABLE.items():
+        lines.append(f"# {heading}")
+        for key in keys:
+            facts = [*key.needs, *["opens"] * key.opens, *[f"bar: {key.label}"] * bool(key.label)]
+            lines.append(f"{key.shown:16} {key.name:22} {key.title:42} {', '.join(facts)}".rstrip())
+    actions = defaultdict(set)
+    for key in ROWS:
+        for character in characters(key.keys):
+            actions[character].add(key.name)
+    lines.append("# Characters with several actions")
+    lines += [f"{char} {', '.join(sorted(names))}" for char, names in sorted(actions.items()) if len(names) > 1]
+    assert "\n".join(lines) == snapshot
 
 
-async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await started(app)
-        await press(pilot, session, "space")
-        await wait_until(lambda: app.summary_view.phase == "paused")
-        await shows(app, "space resume")
-        assert screen_text(app).splitlines()[-1].rstrip().endswith("q quit")
-        await press(pilot, session, "g")
-        await shows(app, "asked-for tweet number 1")
-        await press(pilot, session, "space")
-        await wait_until(lambda: app.summary_view.phase == "training")
-        screen.steering.action_pause()
-        screen.steering.action_pause()
-        await wait_until(lambda: len(session.received) == 5)
-        await press(pilot, session, "f")
-        await shows(app, "▶ finishing")
-        await toasted(app, "Finishing: the learning rate falls to zero until step")
-        await press(pilot, session, "f")
-        await shows(app, "▶ training")
-        assert session.received == (
-            [c.Pause(), c.SampleNow(), c.Resume(), c.Pause(), c.Resume(), c.Finish(), c.CancelFinish()]
-        )
-        for unit in ("nats", "bits"):
-            await pilot.press("b")
-            await wait_until(lambda: screen.query_one(LossPlot).unit == unit, unit)  # noqa: B023 - awaited at once
-        for key, temperature in (("+", 0.85), ("=", 0.9), ("-", 0.85), ("_", 0.8)):
-            await press(pilot, session, key)
-            await wait_until(lambda: app.summary_view.sampling.temperature == temperature, key)  # noqa: B023 - awaited at once
-            await shows(app, f"{temperature:.2f}")
-        for direction, end in ((1, 5.0), (-1, 0.05)):
-            for _ in range(100):
-                screen.steering.action_temperature(direction)
-            await wait_until(lambda: app.summary_view.sampling.temperature == end, str(end))  # noqa: B023 - awaited at once
+def test_bindings_to_a_character_that_are_no_row_of_the_table_are_as_recorded(snapshot: SnapshotAssertion) -> None:
+    """The line of keys of their dialog has them, or they close what they have opened."""
+    for package in (tui.screens, tui.widgets):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    known = {(name, key.textual_action) for key in ROWS for name in key.keys.split(",")}
+    others = {
+        f"{name}: {cls.__name__}, {binding.action}"
+        for cls in subclasses(DOMNode)
+        if cls.__module__.startswith("tui.")
+        for binding in cls.__dict__.get("BINDINGS", ())
+        if isinstance(binding, Binding)
+        for name in binding.key.split(",")
+        if any(characters(name)) and not name.isdigit() and (name, binding.action) not in known
+    }
+    assert "\n".join(sorted(others)) == snapshot
 
 
-async def test_the_table_marks_exactly_the_keys_that_open_a_dialog_or_an_input(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=SIZE):
-        screen = await started(app)
+def test_no_default_key_is_taken_by_tmux_screen_or_flow_control() -> None:
+    taken = {"ctrl+a", "ctrl+b", "ctrl+q", "ctrl+s", "ctrl+c", "ctrl+z"}
+    assert [key.title for key in chain(*KEY_TABLE.values()) if taken & set(key.keys.split(","))] == []
+
+
+async def test_the_key_bar_cuts_no_key_and_names_the_most_important_in_every_phase(
+    stage: Stage, snapshot: SnapshotAssertion
+) -> None:
+    async with stage.running() as at:
+        bar, lines = at.app.screen.query_one(KeyBar), []
+        for width in (180, 160, 120, 80, 47, 40):
+            await at.resize(width, 24)
+            for label in ("pause", *PAUSE_LABELS.values()):
+                bar.set_reactive(KeyBar.pause_label, label)
+                lines.append(f"{width:3} {bar.render().plain}")
+                assert bar.render().cell_length <= width
+        assert "\n".join(lines) == snapshot
+
+
+def pause_twice_at_once(at: Running) -> None:
+    assert isinstance(at.app.screen, MainScreen)
+    at.app.screen.steering.action_pause()
+    at.app.screen.steering.action_pause()
+
+
+async def change_the_temperature(at: Running, direction: int) -> None:
+    """Change it 100 times, and forget the commands."""
+    assert isinstance(at.app.screen, MainScreen)
+    for _ in range(100):
+        at.app.screen.steering.action_temperature(direction)
+    await at.settle()
+    at.session.received.clear()
+
+
+async def raise_the_temperature_100_times(at: Running) -> None:
+    await change_the_temperature(at, 1)
+
+
+async def lower_it_100_times(at: Running) -> None:
+    await change_the_temperature(at, -1)
+
+
+async def test_keys_steer_the_run_and_the_screen_shows_it(stage: Stage, snapshot: SnapshotAssertion) -> None:
+    async with stage.running() as at:
+        keys = ("space", "g", "space", pause_twice_at_once, "f", "f", "b", "b", "+", "=", "-", "_")
+        assert await transcript(at, *keys, raise_the_temperature_100_times, lower_it_100_times) == snapshot
+
+
+async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_stops_the_run(stage: Stage) -> None:
+    async with stage.running() as at:
+        column = at.text.splitlines()[23].index("g tweet") + 2
+        await at.pilot.click(KeyBar, offset=(column, 0))
+        await at.press(sends=c.SampleNow())
+        at.app.screen.query_one(KeyBar).notice = "saving…"
+        await at.press(shows="saving…")
+        await at.pilot.click(KeyBar, offset=(column, 0))
+        await at.press("ctrl+q", "f", sends=c.Finish())
+        await at.press("q")
+        await wait_until(lambda: not at.app.is_running, "the end")
+    assert [type(command) for command in at.session.received] == [c.SampleNow, c.Finish, c.Stop]
+    assert (at.app.return_code, at.app.return_value) == (0, Outcome(is_ending=True))
+    assert (at.app.summary_view.phase, at.app.bridge.is_alive) == ("finished", False)
+
+
+async def test_every_action_is_one_of_its_controller_and_the_table_marks_those_that_open_a_dialog_or_a_line(
+    stage: Stage,
+) -> None:
+    async with stage.running() as at:
+        screen = at.app.screen
+        assert isinstance(screen, MainScreen)
+        owners = {"": screen, "LossPlot": LossPlot(), "TweetFeed": TweetFeed()}
+        for panel, keys in PANEL_ACTIONS.items():
+            for key in keys:
+                owner, _, name = key.action.partition("(")[0].rpartition(".")
+                acting = at.app if owner == "app" else getattr(owners[panel], owner) if owner else owners[panel]
+                assert callable(getattr(acting, f"action_{name}")), key.action
         opening = set()
         for key in (key for key in MAIN_KEYS if key.name not in {"leave", "detach"}):
-            await app.run_action(key.textual_action, screen)
-            if app.screen is not screen or screen.sampling.prompt.is_open:
+            await at.app.run_action(key.textual_action, screen)
+            if at.app.screen is not screen or screen.sampling.prompt.is_open:
                 opening.add(key.name)
-            if app.screen is not screen:
-                await wait_until(lambda: app.screen.focused is not None, key.title)
-                await app.pop_screen()
+            if at.app.screen is not screen:
+                await wait_until(lambda: at.app.screen.focused is not None, key.title)
+                await at.app.pop_screen()
             screen.sampling.prompt.close()
         assert opening == {key.name for key in MAIN_KEYS if key.opens}
 
 
-async def test_the_palette_lists_every_action_with_its_description_and_runs_it(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await started(app)
+async def test_palette_and_help_list_every_action_with_its_key_and_sentence_and_the_palette_runs_it(
+    stage: Stage,
+) -> None:
+    def entries(keys: tuple[Key, ...]) -> list[tuple[str, str]]:
+        return [(key.shown, key.sentence) for key in keys]
+
+    async with stage.running() as at:
+        screen = at.app.screen
         hits = [hit async for hit in KeyCommands(screen).discover() if isinstance(hit, DiscoveryHit)]
         keys = [key for key in chain(*PANEL_ACTIONS.values()) if key.action != "app.command_palette"]
         expected = [(f"{key.title} ({key.shown})" if key.keys else key.title, key.sentence) for key in keys]
@@ -127,79 +186,14 @@ async def test_the_palette_lists_every_action_with_its_description_and_runs_it(s
         (by_sentence,) = [hit async for hit in KeyCommands(screen).search("more random")]
         assert by_sentence.text == "Raise the temperature"
         await next(hit for hit in hits if "Move the plot's cursor" in str(hit.display)).command()
-        await wait_until(lambda: isinstance(app.screen.focused, LossPlot), "the focus on the plot")
-        await pilot.press("ctrl+p")
-        await opened(app, CommandPalette)
-        await pilot.press(*"tweet now")
-        await shows(app, "Sample a tweet now", "Sample one more tweet, also while paused.")
-        await wait_until(lambda: "Temperature ladder" not in screen_text(app), "the search")
-        await pilot.press("enter")
-        await wait_until(lambda: session.received == [c.SampleNow()], "the palette's command")
-
-
-async def test_every_action_of_the_key_table_is_one_of_its_controller_or_panel(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=SIZE):
-        owners = {"": await started(app), "LossPlot": LossPlot(), "TweetFeed": TweetFeed()}
-        for panel, keys in PANEL_ACTIONS.items():
-            for key in keys:
-                owner, _, name = key.action.partition("(")[0].rpartition(".")
-                acting = app if owner == "app" else getattr(owners[panel], owner) if owner else owners[panel]
-                assert callable(getattr(acting, f"action_{name}")), key.action
-
-
-async def test_a_click_on_a_key_in_the_key_bar_presses_it_and_on_a_notice_does_nothing(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
-        column = screen_text(app).splitlines()[-1].index("g tweet") + 2
-        await pilot.click(KeyBar, offset=(column, 0))
-        await wait_until(lambda: session.received == [c.SampleNow()])
-        app.screen.query_one(KeyBar).notice = "saving…"
-        await shows(app, "saving…")
-        await pilot.click(KeyBar, offset=(column, 0))
-        await press(pilot, session, "f")
-        assert session.received == [c.SampleNow(), c.Finish()]
-
-
-async def test_q_stops_the_session_and_exits_with_0_and_ctrl_q_does_nothing(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
-        await pilot.press("ctrl+q")
-        await press(pilot, session, "g")
-        await pilot.press("q")
-        await wait_until(lambda: not app.is_running, "the end")
-    assert app.return_code == 0
-    assert isinstance(session.received[-1], c.Stop)
-    assert app.summary_view.phase == "finished"
-    assert not app.bridge.is_alive
-
-
-async def test_help_lists_every_key(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
-        await pilot.press("?")
-        await opened(app, HelpScreen)
-        text = app.screen.query_one(HelpText)
-        for heading, keys in KEY_TABLE.items():
-            assert [entry[:2] for entry in text.keys[heading]] == [(key.shown, key.sentence) for key in keys]
+        await wait_until(lambda: isinstance(screen.focused, LossPlot), "the focus on the plot")
+        await at.press("ctrl+p", opens=CommandPalette)
+        words = ("Sample a tweet now", "Sample one more tweet, also while paused.")
+        await at.type_into("tweet now", shows=words, lacks="Temperature ladder")
+        await at.press("enter", sends=c.SampleNow(), opens=MainScreen)
+        await at.press("?", opens=HelpScreen)
+        text = at.app.screen.query_one(HelpText)
+        shown = {heading: [tuple(entry[:2]) for entry in each] for heading, each in text.keys.items()}
+        assert shown == {heading: entries(keys) for heading, keys in KEY_TABLE.items()}
         assert {"● new", "◐ near-copy", "○ copy"} <= {entry.term for entry in text.glossary["A line of the feed"]}
-        await shows(app, "Words", "bits/char     The unit of a loss.")
-        await pilot.press("end")
-        await wait_until(lambda: text.is_vertical_scroll_end, "the end of the help")
-        await shows(app, "In the other dialogs")
-
-
-def test_the_names_of_keys_in_config_toml_stay_as_they_are() -> None:
-    assert {key.name for key in MAIN_KEYS} == {
-        *("pause", "step", "show_batch", "finish", "learning_rate_up", "learning_rate_down", "undo"),
-        *("answer_alert", "dismiss_alert"),
-        *("open", "detach", "leave", "temperature_up", "temperature_down", "ladder", "sample", "prompt", "filter"),
-        *("open_xray", "clear_prime", "pin", "pins_only", "colours", "export", "save", "load", "unit", "log", "panes"),
-        *("copy", "levels", "legend"),
-        *("panel_up", "panel_down", "machine", "mouse", "settings", "help", "command_palette"),
-    }
+        await at.press("end", shows="In the other dialogs")

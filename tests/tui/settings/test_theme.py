@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 
 import pytest
 from rich.color import ColorSystem
@@ -13,7 +12,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, screen_text, shows, wait_until
+from tests.tui.conftest import Stage, drawn
 from tui.app.app import TweetgenApp
 from tui.settings.theme import (
     COLOUR_BLIND_THEME,
@@ -28,12 +27,15 @@ from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.feed.surprise import STEP_BITS
 
 HIGH = {HIGH_CONTRAST_THEME.name, HIGH_CONTRAST_LIGHT_THEME.name}
+NOVELTIES = itertools.cycle(sorted(NOVELTY_GLYPHS))
 SCRIPT = (
     steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
     eval_finished(40, 3.2, is_best=True),
-    tweet_sampled("fresh words", 60),
-    tweet_sampled("stale words", 70, novelty="copy"),
-    tweet_sampled("old words", 80, novelty="near-copy", reached_eos=False),
+    *(
+        tweet_sampled("abcdef", step, char_bits=(0.0, *STEP_BITS, 9.0), novelty=novelty)
+        for step, novelty in zip(range(81, 94), NOVELTIES, strict=False)
+    ),
+    tweet_sampled("old words", 94, novelty="near-copy", reached_eos=False),
 )
 
 
@@ -54,10 +56,13 @@ def contrast(color: Color, other: Color) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def pairs(app: TweetgenApp, selector: str = "Panels") -> set[tuple[str, Style]]:
+Pair = tuple[str, Style]
+
+
+def pairs(app: TweetgenApp, selector: str) -> set[Pair]:
     """Return the words of a widget with their styles as drawn."""
     region = app.screen.query_one(selector).region
-    strips = app.screen._compositor.render_strips()[region.y : region.bottom]
+    strips = drawn(app)[region.y : region.bottom]
     return {
         (text, style)
         for strip in strips
@@ -88,64 +93,47 @@ def test_every_text_colour_contrasts_with_every_background(theme: Theme) -> None
         assert {name: ratio for name, ratio in ratios.items() if ratio < least} == {}, paper
 
 
-Shown = dict[tuple[str, str], set[tuple[str, Style]]]
-"""Words with their styles, by the name of the theme and the key that opens a dialog, or none."""
-
-
-async def shown_styles(stage: Stage, themes: Sequence[Theme], keys: str) -> Shown:
-    """Return what a screen shows in each theme, alone and with the dialog of each key."""
-    app = stage.app(FakeSession(SCRIPT))
-    found: Shown = {}
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(app, "old words…")
-        main = app.screen
-        for key in ("", *keys):
-            if key:
-                await pilot.press(key)
-                await wait_until(lambda: app.screen is not main and screen_text(app).strip())
-            for theme in themes:
-                app.theme = theme.name
-                paper = Color.parse(theme.background or "black")
-                await wait_until(lambda paper=paper: main.styles.background == paper, theme.name)  # type: ignore[misc]
-                await pilot.pause()
-                # what a dialog covers is dimmed on purpose
-                found[theme.name, key] = pairs(app, "#box" if key else "Panels")
-            if key:
-                app.pop_screen()
-    return found
-
-
-async def test_every_word_of_the_main_screen_and_of_a_dialog_stands_out_from_its_background(stage: Stage) -> None:
-    for (theme, key), words in (await shown_styles(stage, THEMES, "s")).items():
-        least = 7.0 if theme in HIGH else 4.5
-        assert len(words) > (2 if key else 20)
-        ratios = {text: round(contrast(*colours_of(style)), 1) for text, style in words}
-        assert {text: ratio for text, ratio in ratios.items() if ratio < least} == {}, (theme, key)
-
-
-FEED = tuple(
-    tweet_sampled("abcdef", step, char_bits=(0.0, *STEP_BITS, 9.0), novelty=novelty)
-    for step, novelty in zip(range(81, 93), itertools.cycle(sorted(NOVELTY_GLYPHS)), strict=False)
+STATES = (
+    ("", "Panels", 20),  # with a pinned and a selected tweet
+    ("c", "TweetFeed", 20),  # in surprise colours
+    ("s", "#box", 2),  # what a dialog covers is dimmed on purpose
 )
+"""Keys, the widget to look at, and how many different words it has at least."""
 
 
-async def test_old_selected_pinned_and_coloured_tweets_stand_out_from_their_background(stage: Stage) -> None:
-    app = stage.app(FakeSession((*SCRIPT, *FEED)))
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(app, " 92 ")
-        await pilot.press("up", "up", "k")
-        await shows(app, PIN_GLYPH, "step 91 selected")
-        for is_coloured in (False, True):
-            for theme in THEMES:
-                app.theme = theme.name
-                paper = Color.parse(theme.background or "black")
-                await wait_until(lambda paper=paper: app.screen.styles.background == paper, theme.name)  # type: ignore[misc]
-                await pilot.pause()
+async def test_every_word_of_screen_feed_and_dialog_stands_out_from_its_background_in_every_theme(stage: Stage) -> None:
+    async with stage.running(FakeSession(SCRIPT), (120, 40)) as at:
+        assert set(at.app.available_themes) == {theme.name for theme in THEMES}
+        await at.press("up", "up", "k", shows=("old words…", "best ◆", PIN_GLYPH, "step 93 selected"))
+        for theme in THEMES:
+            at.app.theme = theme.name
+            for keys, selector, at_least in STATES:
+                await at.press(*keys)
+                await at.settle()
+                words = pairs(at.app, selector)
                 least = 7.0 if theme.name in HIGH else 4.5
-                shown = pairs(app, "TweetFeed")
-                assert len(shown) > (20 if is_coloured else 6)
-                assert [text for text, style in shown if contrast(*colours_of(style)) < least] == [], theme.name
-            await pilot.press("c")
+                ratios = {text: round(contrast(*colours_of(style)), 1) for text, style in words}
+                assert len(words) > at_least
+                assert {text: ratio for text, ratio in ratios.items() if ratio < least} == {}, theme.name
+                if theme is SIXTEEN_COLOURS_THEME:
+                    assert {text for text, style in words if contrast(*in_16_colours(style)) < 4.5} == set()
+            await at.press("escape", "c")
+
+
+def in_16_colours(style: Style) -> list[Color]:
+    """Return the two colours of a style as a terminal with 16 colours shows them."""
+    numbers = [colour.rich_color.downgrade(ColorSystem.STANDARD) for colour in colours_of(style)]
+    return [Color(*number.get_truecolor(DEFAULT_TERMINAL_THEME)) for number in numbers]
+
+
+async def test_no_color_leaves_greys_of_the_same_contrast(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with stage.running(FakeSession(SCRIPT), (120, 40)) as at:
+        for keys, selector, _ in STATES:
+            await at.press(*keys)
+            for text, style in pairs(at.app, selector):
+                assert all(colour.r == colour.g == colour.b for colour in colours_of(style)), text
+                assert contrast(*colours_of(style)) >= 4.5, text
 
 
 # Colours through the eyes of those who lack one kind of cone, after Machado, Oliveira and Fernandes (2009), in full.
@@ -179,34 +167,5 @@ def test_good_and_bad_look_different_to_colour_blind_eyes(lacking: str) -> None:
         assert distance > 25  # 2.3 is a difference that can just be seen
 
 
-async def test_what_colours_show_is_also_shown_by_a_glyph_or_a_word(stage: Stage) -> None:
+def test_what_colours_show_of_a_tweet_is_also_shown_by_a_glyph() -> None:
     assert len(set(NOVELTY_GLYPHS.values())) == len(NOVELTY_GLYPHS)
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(120, 40)):
-        await shows(app, "old words…", "▶ training", "best ◆", " train")
-        lines = screen_text(app).splitlines()
-        for novelty, words in (("new", "fresh words"), ("copy", "stale words"), ("near-copy", "old words")):
-            assert any(NOVELTY_GLYPHS[novelty] in line and words in line for line in lines)  # type: ignore[index]
-
-
-async def test_no_color_leaves_greys_of_the_same_contrast(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    styles = await shown_styles(stage, OWN_THEMES[:1], "s")
-    for text, style in set().union(*styles.values()):
-        for colour in colours_of(style):
-            assert colour.r == colour.g == colour.b, text
-        assert contrast(*colours_of(style)) >= 4.5, text
-
-
-async def test_in_16_colours_every_word_contrasts_with_its_background(stage: Stage) -> None:
-    styles = await shown_styles(stage, [SIXTEEN_COLOURS_THEME], "s")
-    for text, style in set().union(*styles.values()):
-        ink, paper = (colour.rich_color.downgrade(ColorSystem.STANDARD) for colour in colours_of(style))
-        seen = [Color(*colour.get_truecolor(DEFAULT_TERMINAL_THEME)) for colour in (ink, paper)]
-        assert contrast(*seen) >= 4.5, (text, ink.number, paper.number)
-
-
-async def test_only_our_themes_and_readable_ones_are_offered(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test():
-        assert set(app.available_themes) == {theme.name for theme in THEMES}

@@ -10,11 +10,15 @@ from tui.terminal.frame_pacing import (
     MAX_CORE_SLOWDOWN,
     MAX_LINE_SLOWDOWN,
     MAX_WAITING_BYTES,
-    SECONDS,
     FramePacing,
 )
 
-TICK = 0.1
+TICK, PLOT_SECONDS = 0.1, 0.5
+
+
+@pytest.fixture(autouse=True)
+def _panels_draw_at_each_tick() -> None:
+    """Draw at the usual pace, unlike in other tests."""
 
 
 class Screen:
@@ -36,7 +40,7 @@ class Screen:
 
 @pytest.mark.parametrize(("is_remote", "share"), [(False, 1.0), (True, 0.5)])
 def test_over_ssh_a_panel_draws_half_as_often(is_remote: bool, share: float) -> None:
-    assert Screen(is_remote=is_remote).plots(100) == pytest.approx(share * 100 / SECONDS["plot"], abs=2)
+    assert Screen(is_remote=is_remote).plots(100) == pytest.approx(share * 100 / PLOT_SECONDS, abs=2)
 
 
 def test_nothing_is_drawn_while_output_is_blocked_not_even_awaited_panels() -> None:
@@ -49,7 +53,7 @@ def test_blocked_output_slows_drawing_down_until_the_terminal_keeps_up() -> None
     screen = Screen()
     screen.plots(60, waiting=MAX_WAITING_BYTES + 1)
     assert screen.pace.slowdown == MAX_LINE_SLOWDOWN
-    assert screen.plots(SECONDS["plot"] * MAX_LINE_SLOWDOWN) <= 4
+    assert screen.plots(PLOT_SECONDS * MAX_LINE_SLOWDOWN) <= 4
 
     screen.plots(60)
 

@@ -15,7 +15,7 @@ from textual.color import Color
 
 import tui
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, screen_text, shows, wait_until
+from tests.tui.conftest import Stage, screen_text
 from tui.settings.key_table import MAIN_KEYS
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.glyph_fallback import FALLBACKS, GlyphFilter
@@ -79,35 +79,23 @@ def test_without_utf8_all_is_ascii(text: str) -> None:
     assert translated(text, is_utf8=False).isascii()
 
 
-SCRIPT = (
-    steps_finished(1, [4.5 - 0.02 * step for step in range(100)]),
-    eval_finished(50, 3.2, is_best=True),
-    tweet_sampled("plain enough", 100, novelty="near-copy", reached_eos=False),
-)
-
-
-async def test_in_ascii_every_screen_is_ascii(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    app.glyphs = "ascii"
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_until(lambda: app.summary_view.num_tweets == 1)
-        await shows(app, "plain enough~")
-        main = app.screen
+async def test_in_ascii_every_screen_is_ascii_and_glyphs_can_be_changed_while_it_is_up(stage: Stage) -> None:
+    script = (
+        steps_finished(1, [4.5 - 0.02 * step for step in range(100)]),
+        eval_finished(50, 3.2, is_best=True),
+        tweet_sampled("plain enough", 100, novelty="near-copy", reached_eos=False),
+    )
+    async with stage.running(FakeSession(script)) as at:
+        await at.press(shows=("━ tweets", "plain enough…"))
+        at.app.glyphs = "ascii"
+        await at.press(shows="plain enough~")
+        assert screen_text(at.app).isascii()
+        assert at.app.screen.query_one(LossPlot).glyphs == "ascii"
+        main = at.app.screen
         for key in (key for key in MAIN_KEYS if key.opens and key.name != "prompt"):
-            await pilot.press(key.keys.split(",")[0])
-            await wait_until(lambda: app.screen is not main)
-            await shows(app, FIRST_WORDS.get(key.action, "+-"))
-            assert {char for char in screen_text(app) if not char.isascii()} == set(), key.title
-            app.pop_screen()
-
-
-async def test_glyphs_can_be_changed_while_the_screen_is_up(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)):
-        await shows(app, "━ tweets", "plain enough…")
-        app.glyphs = "ascii"
-        await shows(app, "plain enough~")
-        await wait_until(lambda: screen_text(app).isascii(), "nothing but ASCII")
-        assert app.screen.query_one(LossPlot).glyphs == "ascii"
-        app.glyphs = "braille"
-        await shows(app, "━ tweets", "plain enough…")
+            await at.press(key.keys.split(",")[0], shows=FIRST_WORDS.get(key.action, "+-"))
+            assert at.app.screen is not main
+            assert {char for char in screen_text(at.app) if not char.isascii()} == set(), key.title
+            at.app.pop_screen()
+        at.app.glyphs = "braille"
+        await at.press(shows=("━ tweets", "plain enough…"))

@@ -11,15 +11,17 @@ from collections.abc import Callable
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
 
 import engine.protocol.stage
 from engine.protocol import events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from tests.fakes import FakeClock, FakeSession, steps_finished, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, toasted, trained_by, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, text_of, toasted, trained_by, wait_until
 from tui.cli.output.progress_display import ProgressDisplay
 from tui.cli.output.run_progress import RunProgress
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.panels import Panels
 from tui.widgets.stage_hint import report_lines
 
@@ -43,23 +45,31 @@ class SlowSession(FakeSession):
         super().run(emit, commands)
 
 
-async def test_reading_shows_its_progress_as_a_bar_with_percent(stage: Stage) -> None:
+async def test_a_starting_run_shows_its_stage_its_progress_the_report_and_an_invitation(
+    stage: Stage, snapshot: SnapshotAssertion
+) -> None:
     session = SlowSession((steps_finished(1, [4.0]), tweet_sampled("hello there", 1)))
     app = stage.app(session)
+    app.invite("New here? tweetgen-tui lesson")
     async with app.run_test(size=(80, 24)) as pilot:
         trained_by(app).stage = Moment("reading the tweets", 0.25)
-        await shows(app, "reading the tweets", " 25 %")
+        await shows(app, "reading the tweets", " 25 %", "New here?")
         await pilot.press("g")
         await toasted(app, "The run is still starting.")
         trained_by(app).stage = Moment("reading the tweets", 0.5)
-        await shows(app, " 50 %")
-        [line] = [line for line in screen_text(app).splitlines() if " 50 %" in line]
-        assert line.count("━") == line.strip("│ ").count("─") > 10
+        for size in ((40, 12), (120, 40), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await wait_until(lambda: app.screen.query_one(KeyBar).size.width == size[0])  # noqa: B023 - awaited at once
+            await shows(app, " 50 %", "New here?")
+            assert text_of(app, "StageHint") == snapshot(name=f"{size[0]}x{size[1]}")
+        trained_by(app).stage = Moment("building the model", 0.75, report=REPORT)
+        await shows(app, "building the model", "happy.csv", " 75 %")
+        assert text_of(app, "StageHint") == snapshot(name="with the report")
         trained_by(app).stage = Moment("building the model", report=REPORT)
-        await shows(app, "building the model", "happy.csv")
-        assert "%" not in screen_text(app)
+        await wait_until(lambda: "%" not in text_of(app, "StageHint"), "no progress that is not known")
         session.may_start.set()
         await shows(app, "hello there")
+        await wait_until(lambda: "New here?" not in screen_text(app), "the end of the report")
 
 
 async def test_a_run_that_ends_before_its_first_step_shows_no_stage(stage: Stage) -> None:
@@ -99,16 +109,3 @@ def test_plain_output_shows_a_stage_once_and_its_progress_every_few_seconds() ->
         *REPORT,
         "building the model ...",
     ]
-
-
-@pytest.mark.parametrize("size", [(120, 40), (40, 12)])
-async def test_a_new_user_is_invited_to_the_lesson_while_the_run_starts(stage: Stage, size: tuple[int, int]) -> None:
-    session = SlowSession((steps_finished(1, [4.0]), tweet_sampled("hello there", 1)))
-    app = stage.app(session)
-    app.invite("New here? tweetgen-tui lesson")
-    async with app.run_test(size=size):
-        trained_by(app).stage = Moment("reading the tweets", 0.25)
-        await shows(app, "reading the tweets", "New here?")
-        session.may_start.set()
-        await shows(app, "hello there")
-        assert "New here?" not in screen_text(app)

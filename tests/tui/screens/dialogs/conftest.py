@@ -9,6 +9,7 @@ import pytest
 
 from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
+from tests.tui.screens.dialogs.browser import NOW
 
 
 @pytest.fixture
@@ -29,11 +30,11 @@ def saved(home: Path) -> Path:
     """Save two checkpoints, `old` and `new`, and the run `now`; returns their folder."""
     write_checkpoint(named_checkpoint_path("old"), step=5, bits_per_char=2.0)
     write_checkpoint(named_checkpoint_path("new"), step=9, bits_per_char=3.0)
-    for number, name in enumerate(("old", "new")):
-        path = named_checkpoint_path(name)
-        os.utime(path, (1000 + number, 1000 + number))
     folder = create_run_folder("now")
     folder.config_path.write_text("{}")
     for name in ("latest", "best", "step-7"):
         write_checkpoint(folder.checkpoint_path(name))
+    paths = (*map(named_checkpoint_path, ("old", "new")), *map(folder.checkpoint_path, ("latest", "best", "step-7")))
+    for hours, path in enumerate(reversed(paths), start=1):
+        os.utime(path, (NOW - 3600 * hours, NOW - 3600 * hours))
     return home / "checkpoints"

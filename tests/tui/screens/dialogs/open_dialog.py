@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from textual import events
-from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, opened, screen_text, wait_until
-from tui.app.app import TweetgenApp
-from tui.process.outcome import Outcome
+from tests.tui.conftest import Running, Stage, wait_until
 from tui.screens.dialogs.open import OpenDialog
 from tui.widgets.input.file_list import FileList
 
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
+
+class Opening(Running):
+    """A run over which the dialog is open."""
+
+    @property
+    def chosen(self) -> str | None:
+        """The name of the highlighted entry."""
+        lists = list(self.app.screen.query(FileList))
+        entry = lists[0].chosen if lists else None
+        return None if entry is None else entry.path.name
+
+    @property
+    def line(self) -> str:
+        return self.app.screen.query_one(Input).value
+
+    async def chooses(self, name: str) -> None:
+        await wait_until(lambda: self.chosen == name, name)
+
+    def type_at_once(self, text: str, *keys: str) -> None:
+        """Clear the line, type a path and press further keys, without waiting in between."""
+        for key in ("ctrl+a", "ctrl+k", *text, *keys):
+            self.app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+    async def paste(self, text: str, **then: Any) -> None:
+        self.app.post_message(events.Paste(text))
+        await self.press(**then)
 
 
 def on_first(folder: Path) -> RunConfig:
@@ -31,50 +55,20 @@ def second_session() -> FakeSession:
     return FakeSession((steps_finished(1, [3.5]), tweet_sampled("second to none", 1)), run_started(run="second-run"))
 
 
-async def started(app: TweetgenApp) -> None:
-    await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-
-
-async def open_dialog(app: TweetgenApp, pilot: Pilot[Outcome]) -> OpenDialog:
-    """Open the dialog with its key, once the run is on screen."""
-    await started(app)
-    await pilot.press("o")
-    await opened(app, OpenDialog)
-    await wait_until(lambda: chosen(app) is not None, "the folder")
-    dialog = app.screen
-    assert isinstance(dialog, OpenDialog)
-    return dialog
-
-
-def chosen(app: TweetgenApp) -> str | None:
-    """Return the name of the highlighted entry."""
-    lists = list(app.screen.query(FileList))
-    entry = lists[0].chosen if lists else None
-    return None if entry is None else entry.path.name
-
-
-def line(app: TweetgenApp) -> str:
-    return app.screen.query_one(Input).value
-
-
-def words(app: TweetgenApp) -> str:
-    """Return the terminal's text without frames and line breaks."""
-    return " ".join(screen_text(app).replace("│", " ").split())
-
-
-async def says(app: TweetgenApp, text: str) -> None:
-    """Wait until the terminal shows a text, wrapped or not."""
-    await wait_until(lambda: text in words(app), text)
-
-
-def type_at_once(app: TweetgenApp, text: str, *keys: str) -> None:
-    """Clear the line, type a path and press further keys, without waiting in between."""
-    app.post_message(events.Key("ctrl+a", None))
-    app.post_message(events.Key("ctrl+k", None))
-    for char in text:
-        app.post_message(events.Key(char, char))
-    for key in keys:
-        app.post_message(events.Key(key, None))
+@asynccontextmanager
+async def opening(
+    stage: Stage,
+    folder: Path,
+    session: FakeSession | None = None,
+    size: tuple[int, int] = (80, 24),
+    further: Iterable[FakeSession] = (),
+) -> AsyncIterator[Opening]:
+    """Open the dialog over a run on the first file of a folder."""
+    async with stage.running(session, size, further=further, config=on_first(folder)) as at:
+        await at.press("o", opens=OpenDialog)
+        opening = Opening(*at)
+        await opening.chooses("first.csv")
+        yield opening
 
 
 def checked_names(stage: Stage) -> list[str]:

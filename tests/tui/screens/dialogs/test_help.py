@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from textual.command import CommandPalette, DiscoveryHit
+from syrupy.assertion import SnapshotAssertion
+from textual.command import CommandPalette
 from textual.events import Paste
 from textual.screen import Screen
 
-from tests.fakes import FakeSession, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, opened, screen_text, shows, wait_until
-from tui.screens.command_palette import KeyCommands
+from tests.tui.conftest import Stage, text_of
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.glossary import glossary
 from tui.screens.dialogs.help import HelpScreen, key_entries
@@ -21,7 +20,6 @@ from tui.widgets.help_search import found
 from tui.widgets.help_text import HelpText
 from tui.widgets.plot.glyphs import PLOT_GLYPHS
 
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 KEYS = {heading: key_entries(keys) for heading, keys in KEY_TABLE.items()}
 WORDS = glossary(PLOT_GLYPHS["braille"])
 
@@ -42,7 +40,7 @@ def test_a_single_character_finds_that_key_in_each_place_that_has_it() -> None:
     assert set(terms("↑")) == {"↑", "↑ ↓", "↑ or wheel"}
 
 
-def test_words_find_entries_by_the_beginnings_of_their_words_in_any_order() -> None:
+def test_words_find_entries_by_the_beginnings_of_their_words_in_any_order_and_no_word_finds_all() -> None:
     assert terms("Temperature LADDER") == ["t", "t"]
     assert terms("ladder temp") == terms("temperature ladder")
     assert terms("overfit") == ["validation"]
@@ -50,60 +48,41 @@ def test_words_find_entries_by_the_beginnings_of_their_words_in_any_order() -> N
     assert "^p" in terms("ctrl+p"), "by Textual's name of the key"
     assert terms("emperature") == []
     assert set(terms("list of checkpoints")) >= {entry.term for entry in KEYS["In the list of checkpoints"]}
-
-
-def test_an_empty_search_finds_everything() -> None:
     assert found(KEYS, " ") == KEYS
 
 
-async def test_typed_and_pasted_characters_search_and_none_of_them_acts(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "hello there")
-        await pilot.press("?")
-        await opened(app, HelpScreen)
-        await shows(app, "type a key or a word", "Words", "loss")
-        await pilot.press(*"quit")
-        await shows(app, "› quit", "1 found", "The program")
-        await wait_until(lambda: "bits/char" not in screen_text(app), "only what matches")
-        await pilot.press("backspace", "backspace", "space", "z")
-        await shows(app, "› qu z", "nothing found")
-        await pilot.press("escape")
-        await shows(app, "type a key or a word", "bits/char")
-        app.post_message(Paste("pinned\nonly"))
-        await shows(app, "› pinned", "Show only pinned tweets")
-        await pilot.press("escape", "escape")
-        await opened(app, MainScreen)
-        assert session.received == []
+async def test_typed_and_pasted_characters_search_none_of_them_acts_and_the_palette_over_it_finds_actions(
+    stage: Stage,
+) -> None:
+    async with stage.running() as at:
+        await at.press("?", opens=HelpScreen, shows=("type a key or a word", "Words", "loss"))
+        await at.press(*"quit", shows=("› quit", "1 found", "The program"), lacks="bits/char")
+        await at.press("backspace", "backspace", "space", "z", shows=("› qu z", "nothing found"))
+        await at.press("escape", shows=("type a key or a word", "bits/char"))
+        at.app.post_message(Paste("pinned\nonly"))
+        await at.press(shows=("› pinned", "Show only pinned tweets"))
+        await at.press("escape", "ctrl+p", opens=CommandPalette)
+        await at.type_into("ladder", shows=("Temperature ladder", "Sample one tweet at each of seven temperatures"))
+        await at.press("escape", opens=HelpScreen)
+        await at.press("escape", opens=MainScreen)
+        assert at.session.received == []
 
 
-@pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 40), (200, 60)])
-async def test_every_line_of_the_help_fits_at_every_size(stage: Stage, size: tuple[int, int]) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=size) as pilot:
-        await shows(app, "hello there")
-        await pilot.press("?")
-        await opened(app, HelpScreen)
-        await shows(app, "Words")
-        assert ("Train" in screen_text(app)) == (size == (200, 60)), "two columns"
-        text = app.screen.query_one(HelpText)
-        width = text.scrollable_content_region.width
-        for y in range(text.virtual_size.height):
-            text.scroll_to(y=y, animate=False, immediate=True)
-            assert text.render_line(0).crop(0, width).text.strip() == text.render_line(0).text.strip()
-
-
-async def test_the_palette_over_the_help_finds_the_actions_of_the_main_screen(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "hello there")
-        await pilot.press("?")
-        await opened(app, HelpScreen)
-        await pilot.press("ctrl+p")
-        await opened(app, CommandPalette)
-        await pilot.press(*"ladder")
-        await shows(app, "Temperature ladder", "Sample one tweet at each of seven temperatures")
+async def test_the_help_fits_at_every_size_and_a_wide_one_has_two_columns(
+    stage: Stage, snapshot: SnapshotAssertion
+) -> None:
+    async with stage.running() as at:
+        for size in ((40, 12), (80, 24), (120, 40), (200, 60)):
+            await at.pilot.resize_terminal(*size)
+            await at.press("?", opens=HelpScreen, shows="Words")
+            text = at.app.screen.query_one(HelpText)
+            if size in {(40, 12), (200, 60)}:
+                assert text_of(at.app) == snapshot(name=f"{size[0]}x{size[1]}")
+            width = text.scrollable_content_region.width
+            for y in range(text.virtual_size.height):
+                text.scroll_to(y=y, animate=False, immediate=True)
+                assert text.render_line(0).crop(0, width).text.strip() == text.render_line(0).text.strip()
+            await at.press("escape", opens=MainScreen)
 
 
 @pytest.mark.parametrize(
@@ -117,26 +96,11 @@ async def test_the_palette_over_the_help_finds_the_actions_of_the_main_screen(st
 async def test_in_a_dialog_the_help_begins_with_its_keys(
     stage: Stage, keys: str, dialog: type[Screen[object]], heading: str
 ) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "hello there")
-        await pilot.press(keys)
-        await opened(app, dialog)
-        await pilot.press("?")
-        await opened(app, HelpScreen)
-        text = app.screen.query_one(HelpText)
+    async with stage.running() as at:
+        await at.press(shows="hello there")
+        await at.press(keys, opens=dialog)
+        await at.press("?", opens=HelpScreen)
+        text = at.app.screen.query_one(HelpText)
         assert list(text.glossary) == [heading, *WORDS]
         assert list(text.keys) == [each for each in KEYS if each != heading]
-        await pilot.press("?")
-        await opened(app, dialog)
-
-
-async def test_the_palette_and_the_help_have_the_same_keys_and_sentences(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)):
-        await shows(app, "hello there")
-        shown = {(entry.term, entry.sentence) for entries in KEYS.values() for entry in entries}
-        hits = [hit async for hit in KeyCommands(app.screen).discover() if isinstance(hit, DiscoveryHit)]
-        for hit in hits:
-            title, _, key = str(hit.display).removesuffix(")").partition(" (")
-            assert (key or f"^p {title}", hit.help) in shown
+        await at.press("?", opens=dialog)

@@ -7,20 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import FakeSession
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, wait_until
-from tests.tui.screens.dialogs.open_dialog import (
-    SCRIPT,
-    checked_names,
-    chosen,
-    has_no_worker,
-    line,
-    on_first,
-    open_dialog,
-    says,
-    started,
-    type_at_once,
-)
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, wait_until
+from tests.tui.screens.dialogs.open_dialog import checked_names, has_no_worker, on_first, opening
 from tui.files.folder_listing import FolderEntry
 from tui.screens.dialogs import path_browser
 from tui.screens.dialogs.open import OpenDialog
@@ -31,53 +19,43 @@ from tui.widgets.input.file_list import FileList
 async def test_keys_and_fast_typing_navigate_folders_and_open_only_highlighted_files(
     stage: Stage, folder: Path
 ) -> None:
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        assert line(app) == f"{folder}/"
-        await pilot.press("a", "tab")
-        await wait_until(lambda: chosen(app) == "tweets.js")
-        assert line(app) == f"{folder}/archive/"
-        await pilot.press("up", "up", "enter")
-        await wait_until(lambda: chosen(app) == "first.csv")
-        assert line(app) == f"{folder}/"
+    async with opening(stage, folder) as at:
+        assert at.line == f"{folder}/"
+        await at.press("a", "tab")
+        await at.chooses("tweets.js")
+        assert at.line == f"{folder}/archive/"
         for slash in ("", "/"):
-            type_at_once(app, f"{folder}/archive{slash}", "enter")
-            await wait_until(lambda: chosen(app) == "tweets.js")
-            assert line(app) == f"{folder}/archive/"
-            await pilot.press("up", "up", "enter")
-            await wait_until(lambda: chosen(app) == "first.csv")
-        type_at_once(app, f"{folder}/archive/tw", "tab")
-        await wait_until(lambda: line(app) == f"{folder}/archive/tweets.js")
-        type_at_once(app, f"{folder}/nothing/", "tab")
-        await shows(app, "No such file or directory")
-        assert line(app) == f"{folder}/nothing/"
+            await at.press("up", "up", "enter")
+            await at.chooses("first.csv")
+            assert at.line == f"{folder}/"
+            at.type_at_once(f"{folder}/archive{slash}", "enter")
+            await at.chooses("tweets.js")
+            assert at.line == f"{folder}/archive/"
+        at.type_at_once(f"{folder}/archive/tw", "tab")
+        await wait_until(lambda: at.line == f"{folder}/archive/tweets.js")
+        at.type_at_once(f"{folder}/nothing/", "tab")
+        await at.press(shows="No such file or directory")
+        assert at.line == f"{folder}/nothing/"
         assert stage.checked == []
-        type_at_once(app, f"{folder}/archive/tweets.js", "enter")
-        await says(app, "tweets.js can be used;")
-        type_at_once(app, f"{folder}/archive/")
-        await wait_until(lambda: line(app) == f"{folder}/archive/" and "can be used" not in screen_text(app))
-        await pilot.press(".", "enter")
-        await says(app, "archive can be used;")
+        at.type_at_once(f"{folder}/archive/tweets.js", "enter")
+        await at.press(shows="tweets.js can be used;")
+        at.type_at_once(f"{folder}/archive/")
+        await at.press(lacks="can be used")
+        assert at.line == f"{folder}/archive/"
+        await at.press(".", "enter", shows="archive can be used;")
         assert checked_names(stage) == ["tweets.js", "archive"]
 
 
-async def test_a_click_chooses_and_hostile_names_are_shown_literally_and_can_be_opened(
-    stage: Stage, folder: Path
-) -> None:
+async def test_a_click_chooses_and_hostile_names_can_be_opened(stage: Stage, folder: Path) -> None:
     name = "a\x1b[31m[@click=app.bell]x[foo].csv"
     (folder / name).touch()
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(120, 40)) as pilot:
-        await open_dialog(app, pilot)
-        await shows(app, "second.csv", "a[@click=app.bell]x[foo].csv")
-        await pilot.press("up")
-        await wait_until(lambda: chosen(app) == name)
-        await pilot.press("enter")
-        await says(app, "a[@click=app.bell]x[foo].csv can be used;")
+    async with opening(stage, folder, size=(120, 40)) as at:
+        await at.press("up", shows=("second.csv", "a[@click=app.bell]x[foo].csv"))
+        await at.chooses(name)
+        await at.press("enter", shows="a[@click=app.bell]x[foo].csv can be used;")
         assert [config.corpus and config.corpus.files for config in stage.checked] == [(str(folder / name),)]
-        await pilot.click(FileList, offset=(12, 5))
-        await says(app, "second.csv can be used;")
+        await at.pilot.click(FileList, offset=(12, 5))
+        await at.press(shows="second.csv can be used;")
 
 
 async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(
@@ -95,13 +73,11 @@ async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(
 
     monkeypatch.setattr(path_browser, "list_folder", read_late)
     monkeypatch.setattr(DialogHints, "on_unmount", go_late, raising=False)
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await started(app)
-        await pilot.press("o")
-        await opened(app, OpenDialog)
-        dialog = app.screen
-        await pilot.press("escape")
+    async with stage.running(config=on_first(folder)) as at:
+        await at.pilot.press("o")
+        await opened(at.app, OpenDialog)
+        dialog = at.app.screen
+        await at.pilot.press("escape")
         await wait_until(lambda: may_be_read.is_set() and not dialog.is_attached and not dialog.is_running, "its end")
-        assert app.failure is None
-        assert app.is_running
+        assert at.app.failure is None
+        assert at.app.is_running

@@ -1,217 +1,147 @@
-"""The settings: every entry by keyboard, applied at once and saved; changed keys act everywhere."""
+"""The settings: entries by keyboard, applied at once and saved; keys of `config.toml` act everywhere."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.command import CommandPalette
-from textual.pilot import Pilot
+from syrupy.assertion import SnapshotAssertion
+from textual.command import CommandPalette, DiscoveryHit
 from textual.widgets import OptionList
 
-from engine.config.run import RunConfig, TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasted, toasts, wait_until
-from tui.app.app import TweetgenApp
+from tests.fakes import FakeSession, run_started
+from tests.tui.conftest import SCRIPT, Running, Stage, screen_text, toasted, toasts, wait_until
+from tests.tui.transcripts import Step, Typed, transcript
 from tui.app.notifications import Notifications
-from tui.process.outcome import Outcome
-from tui.run.engine_bridge import EngineBridge
-from tui.run.replay import REASON
 from tui.run.view import RunView
+from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.help import HelpScreen
-from tui.screens.dialogs.setting_values import ValueDialog
-from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferencesStore
-
-SIZE = (80, 24)
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
+from tui.widgets.key_bar import KeyBar
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "config.toml"
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the path of a file in the working directory: the dialog shows it."""
+    monkeypatch.chdir(tmp_path)
+    return Path("config.toml")
 
 
-@asynccontextmanager
-async def running(
-    path: Path,
-    session: FakeSession | None = None,
-    text: str = "",
-    history: RunView | None = None,
-    size: tuple[int, int] = SIZE,
-) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome]]]:
-    """Run an app that keeps its preferences in a file, up to its first tweet; its thread ends with it."""
+def at(name: str) -> Callable[[Running], None]:
+    """Return the step to an entry."""
+
+    def move(running: Running) -> None:
+        options = running.app.screen.query_one(OptionList)
+        options.highlighted = options.get_option_index(name)
+
+    move.__name__ = f"at {name}"
+    return move
+
+
+def choose_a_theme_as_the_palette_does(running: Running) -> None:
+    running.app.theme = "tweetgen-colour-blind"
+
+
+def chosen(running: Running) -> str:
+    """Return what is in the file, and what applies."""
+    app, file = running.app, Path("config.toml")
+    written = file.read_text() if file.exists() else "no file"
+    return f"{app.theme}, {'mouse' if app.has_mouse else 'no mouse'}, {app.loss_unit}; {written!r}"
+
+
+PLAYS: dict[str, tuple[str, tuple[Step, ...]]] = {
+    "a switch and a theme apply at once and are saved": (
+        "",
+        (
+            *(",", "down", "space", "delete"),
+            *(at("theme"), "right", "right", "left", "escape", choose_a_theme_as_the_palette_does),
+        ),
+    ),
+    "the unit of losses is set at the start and changes at once": (
+        '[screen]\nloss_unit = "nats"\n',
+        (",", at("loss_unit"), "space", "escape"),
+    ),
+    "a setting that can't be saved applies and is reported": ("theme = \n", (",", at("mouse"), "space")),
+    "an interval is validated, saved, and set in this run if labelled so": (
+        "",
+        (
+            *(",", at("sample_every"), "enter", "a b c", "enter", "ctrl+u"),
+            *("- 3", "enter", "home delete", "enter", "enter", "backspace", "enter"),
+            *(at("autosave_seconds"), "enter", Typed("7.5"), "enter"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("claim", PLAYS)
+async def test_the_settings_are_changed_by_keys_as_recorded(
+    stage: Stage, path: Path, claim: str, snapshot: SnapshotAssertion
+) -> None:
+    text, steps = PLAYS[claim]
     if text:
         path.write_text(text, encoding="utf-8")
-    bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: session or FakeSession(SCRIPT))
-    app = TweetgenApp(RunConfig(), bridge, history, store=PreferencesStore(path))
-    try:
-        async with app.run_test(size=size) as pilot:
-            await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-            await opened(app, MainScreen)
-            yield app, pilot
-    finally:
-        bridge.stop("end of the test")
-        assert bridge.join(DEADLINE_SECONDS)
+    async with stage.running(size=(60, 20), store=PreferencesStore(path)) as running:
+        recorded = await transcript(running, *steps, note=chosen)
+        assert recorded.replace(f"{Path.cwd()}/", "") == snapshot
 
 
-async def at(app: TweetgenApp, name: str) -> None:
-    """Open the settings, if they are not, with the cursor on an entry."""
-    if isinstance(app.screen, MainScreen):
-        app.screen.preferences.action_settings()
-    await opened(app, SettingsScreen)
-    options = app.screen.query_one(OptionList)
-    options.highlighted = options.get_option_index(name)
-    await wait_until(lambda: options.highlighted_option and options.highlighted_option.id == name, name)
-
-
-def has_mouse(app: TweetgenApp) -> bool:
-    return app.has_mouse
-
-
-def kept(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-async def test_the_settings_fit_and_a_changed_switch_or_theme_applies_at_once_and_is_saved(path: Path) -> None:
-    async with running(path, size=(60, 20)) as (app, pilot):
-        await pilot.press(",")
-        await opened(app, SettingsScreen)
-        await shows(app, "Settings", "Theme", "Mouse", "Terminal title", "space change", "esc close")
-        assert app.screen.region.contains_region(app.screen.query_one("#box").region)
-        await shows(app, "Colours; auto: those")
-        await pilot.press("down")
-        await shows(app, "Capture the mouse; off")
-        assert not path.exists(), "nothing was chosen"
-        await pilot.press("space")
-        await wait_until(lambda: not has_mouse(app), "no mouse")
-        await wait_until(lambda: kept(path) == {"screen": {"mouse": False}}, "the file")
-        await pilot.press("delete")
-        await wait_until(lambda: has_mouse(app), "the mouse")
-        await wait_until(lambda: kept(path) == {"screen": {}}, "the file")
-        await at(app, "theme")
-        for key, theme in (("right", "tweetgen"), ("right", "tweetgen-light"), ("left", "tweetgen")):
-            await pilot.press(key)
-            await wait_until(lambda: app.theme == theme, theme)  # noqa: B023 - awaited at once
-            await wait_until(lambda: kept(path).get("theme") == theme, "the file")  # noqa: B023 - awaited at once
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        app.theme = "tweetgen-colour-blind"  # as the palette does
-        await wait_until(lambda: kept(path).get("theme") == "tweetgen-colour-blind", "the file")
-
-
-async def test_a_saved_theme_is_applied_at_the_start_and_not_written_again(path: Path) -> None:
+async def test_a_saved_theme_is_applied_at_the_start_and_not_written_again(stage: Stage, path: Path) -> None:
     path.write_text('theme = "tweetgen-light"\n', encoding="utf-8")
     before = path.stat().st_mtime_ns
-    async with running(path) as (app, _):
-        assert app.theme == "tweetgen-light"
+    async with stage.running(store=PreferencesStore(path)) as running:
+        assert running.app.theme == "tweetgen-light"
     assert path.stat().st_mtime_ns == before
 
 
-async def test_the_unit_of_losses_is_set_at_the_start_and_changes_at_once(path: Path) -> None:
-    async with running(path, text='[screen]\nloss_unit = "nats"\n', size=(120, 40)) as (app, pilot):
-        await shows(app, "nats/char")
-        await at(app, "loss_unit")
-        await pilot.press("space")
-        await wait_until(lambda: app.loss_unit == "bits", "the unit")
-        await wait_until(lambda: kept(path) == {"screen": {"loss_unit": "bits"}}, "the file")
-        await pilot.press("escape")
-        await shows(app, "bits/char")
-        assert "nats/char" not in screen_text(app)
-
-
-async def test_invalid_entries_are_reported_in_a_few_toasts_and_the_others_are_used(path: Path) -> None:
+async def test_invalid_entries_are_reported_in_a_few_toasts_and_the_others_are_used(stage: Stage, path: Path) -> None:
     wrong = "\n".join(f"a{number} = 1" for number in range(50))
-    async with running(path, text=f'theme = "nosuch"\n{wrong}\n[keys]\nsave = "z"\n') as (app, _):
-        await toasted(app, "48 more in the same file.")
-        assert toasts(app)[0].startswith('config.toml: theme: it is "nosuch"; it must be one of auto, tweetgen')
-        assert len(toasts(app)) == 4
-        await shows(app, "z save")
+    path.write_text(f'theme = "nosuch"\n{wrong}\n[keys]\nsave = "z"\n', encoding="utf-8")
+    async with stage.running(store=PreferencesStore(path)) as running:
+        await toasted(running.app, "48 more in the same file.")
+        assert toasts(running.app)[0].startswith('config.toml: theme: it is "nosuch"; it must be one of auto, tweetgen')
+        assert len(toasts(running.app)) == 4
+        await running.press(shows="z save")
 
 
-async def test_a_setting_that_can_not_be_saved_applies_and_is_reported(path: Path) -> None:
-    async with running(path, text="theme = \n") as (app, pilot):
-        await at(app, "mouse")
-        await pilot.press("space")
-        await wait_until(lambda: not has_mouse(app), "no mouse")
-        await wait_until(lambda: any("The change lasts until you quit" in each for each in toasts(app)), "a toast")
-    assert path.read_text() == "theme = \n"
-
-
-async def test_an_interval_is_validated_saved_and_if_labelled_so_set_in_this_run(path: Path) -> None:
-    session = FakeSession(SCRIPT)
-    async with running(path, session) as (app, pilot):
-        await at(app, "sample_every")
-        await shows(app, "from the preset", "in this run and in new ones")
-        await pilot.press("enter")
-        await opened(app, ValueDialog)
-        await pilot.press(*"abc")
-        await shows(app, "It must be a whole number.")
-        await pilot.press("enter", "ctrl+u")
-        await shows(app, "Steps between two tweets, 0: none")
-        assert isinstance(app.screen, ValueDialog), "an invalid value is not set"
-        await pilot.press("-", "3", "enter")
-        await shows(app, "at least 0")
-        await pilot.press("home", "delete", "enter")
-        await opened(app, SettingsScreen)
-        now = c.SetIntervals(eval_every=TrainingConfig().eval_every, sample_every=3)
-        await wait_until(lambda: session.received == [now], "a command")
-        await wait_until(lambda: kept(path) == {"intervals": {"sample_every": 3}}, "the file")
-        await shows(app, "3  *")
-        await pilot.press("enter")
-        await opened(app, ValueDialog)
-        await pilot.press("backspace", "enter")
-        await wait_until(lambda: kept(path) == {"intervals": {}}, "the file")
-        await at(app, "autosave_seconds")
-        await shows(app, "latest checkpoint, in new runs")
-        await pilot.press("enter")
-        await opened(app, ValueDialog)
-        await pilot.press(*"7.5", "enter")
-        await wait_until(lambda: kept(path) == {"intervals": {"autosave_seconds": 7.5}}, "the file")
-        assert session.received == [now]
-
-
-async def test_the_palette_opens_with_its_changed_key_over_a_dialog_and_closes_it(path: Path) -> None:
-    session = FakeSession(SCRIPT)
-    async with running(path, session, '[keys]\ncommand_palette = "f10"\n') as (app, pilot):
-        await pilot.press("ctrl+p", "?")
-        await opened(app, HelpScreen)
-        await pilot.press("f10")
-        await opened(app, CommandPalette)
-        await pilot.press(*"pause or")
-        await shows(app, "Pause or resume")
-        await pilot.press("enter")
-        await opened(app, MainScreen)
-        await wait_until(lambda: session.received == [c.Pause()], "a command")
+async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help(stage: Stage, path: Path) -> None:
+    path.write_text('[keys]\npause = "f5"\ncommand_palette = "f10"\n', encoding="utf-8")
+    async with stage.running(store=PreferencesStore(path)) as running:
+        await running.press(shows="f5 pause", lacks="space pause")
+        await running.press("space", "f5", sends=c.Pause())
+        await running.pilot.click(KeyBar, offset=(screen_text(running.app).splitlines()[-1].index("f5 "), 0))
+        await wait_until(lambda: running.session.received == [c.Pause(), c.Resume()], "a command")
+        await running.press("x", shows=("f5 pause", "esc close"))
+        await running.press("space", "f5")
+        assert running.session.received.count(c.Pause()) == 2
+        await running.press("escape", opens=MainScreen)
+        commands = KeyCommands(running.app.screen).discover()
+        hits = [str(hit.display) async for hit in commands if isinstance(hit, DiscoveryHit)]
+        assert "Pause or resume (f5)" in hits
+        await running.press("?", opens=HelpScreen)
+        await running.press("f", "5", shows=("2 found", "f5            Pause or resume the training"))
+        await running.press("f10", opens=CommandPalette)
+        await running.type_into("pause or", shows="Pause or resume")
+        await running.press("enter", opens=MainScreen, sends=c.Resume())
 
 
 async def test_the_end_of_a_run_is_a_desktop_notification_and_quitting_is_not(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    notified: list[str] = []
+    monkeypatch.setattr(Notifications, "notify", lambda _, text: notified.append(text))
     session = FakeSession(SCRIPT, run_started(training=TrainingConfig(max_steps=3)))
-    told: list[str] = []
-    monkeypatch.setattr(Notifications, "notify", lambda _, text: told.append(text))
-    async with running(path, session) as (_, pilot):
-        session.emit(e.Paused(step=3, elapsed_seconds=1.0))
-        await wait_until(lambda: told, "a notice")
-        await pilot.press("q")
-    assert told == ["tweetgen-tui: run 2026-11-25-101112 finished after 3 steps."]
+    async with stage.running(session) as running:
+        await running.emit(e.Paused(step=3, elapsed_seconds=1.0))
+        await wait_until(lambda: notified, "a notice")
+        await running.press("q")
+    assert notified == ["tweetgen-tui: run 2026-11-25-101112 finished after 3 steps."]
 
 
-async def test_a_replay_is_labelled_and_shows_refusals_as_toasts(path: Path) -> None:
-    session = FakeSession(SCRIPT)
-    async with running(path, session, history=RunView(is_replay=True)) as (app, pilot):
-        await shows(app, "▶ replay")
-        await pilot.press("g")
-        await wait_until(lambda: toasts(app) == [REASON], "a toast")
-        assert session.received == []
-        assert isinstance(app.screen, MainScreen)
-        await press(pilot, session, "space")
-        await shows(app, "replay, paused")
+async def test_a_replay_is_labelled_and_shows_refusals_as_toasts(stage: Stage, snapshot: SnapshotAssertion) -> None:
+    async with stage.running(history=RunView(is_replay=True)) as running:
+        assert await transcript(running, "g", "space") == snapshot

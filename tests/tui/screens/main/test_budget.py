@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Input
 
 from engine.config.run import RunConfig, TrainingConfig
 from engine.protocol import commands as c
@@ -16,9 +17,7 @@ from engine.storage.folders import folder_of_run
 from engine.storage.journal import to_line
 from tests.engine.helpers import run_session, tiny_config, write_corpus
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, wait_until
-from tui.app.app import TweetgenApp
-from tui.process.outcome import Outcome
+from tests.tui.conftest import Running, Stage, toasted, toasts, wait_until
 from tui.run.view import RunView
 from tui.screens.dialogs.base import MessageDialog
 from tui.screens.dialogs.continue_run import AmountDialog, ContinueDialog
@@ -37,69 +36,44 @@ AT_END = (
     e.Paused(step=3, elapsed_seconds=62.0),
     e.Warned(step=3, elapsed_seconds=62.0, message="The run is finished: --max-steps is reached.", kind="finished"),
 )
-OUTCOME = "■ finished: 3 steps in 1:02   best 2.03 at step 3   saved: best, latest"
 
 
-def session_at_end(**budget: float) -> FakeSession:
-    training = TrainingConfig(**{"max_steps": 3} | budget)  # type: ignore[arg-type]
-    return FakeSession(AT_END, run_started(training=training))
-
-
-async def over(app: TweetgenApp) -> MainScreen:
-    """Wait until the screen shows that the run is over."""
-    await shows(app, "■ finished: 3 steps", "hello there")
-    assert isinstance(app.screen, MainScreen)
-    return app.screen
-
-
-async def received(session: FakeSession, *commands: Command) -> None:
-    await wait_until(lambda: session.received == list(commands), f"{commands}")
+@asynccontextmanager
+async def at_end(stage: Stage, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Running]:
+    """Run an app until the screen shows that the run is over; `options` are those of its budget and of the app."""
+    budget = {name: options.pop(name) for name in ("max_seconds", "epochs", "schedule") if name in options}
+    training = TrainingConfig(max_steps=3, **budget)
+    async with stage.running(FakeSession(AT_END, run_started(training=training)), size, **options) as at:
+        await at.press(shows=("■ finished: 3 steps" if size[0] > 60 else "■ ", "hello there"))
+        yield at
 
 
 CHOICES = ": more steps or time, without limit, finish, new run"
 
 
-@pytest.mark.parametrize(("size", "choices"), [((80, 24), ""), ((120, 40), CHOICES), ((200, 60), CHOICES)])
-async def test_a_run_whose_budget_is_used_up_says_so_lastingly_and_without_a_toast(
-    stage: Stage, size: tuple[int, int], choices: str
+async def test_a_run_whose_budget_is_used_up_says_so_lastingly_in_the_unit_of_the_screen_and_without_a_toast(
+    stage: Stage,
 ) -> None:
-    app = stage.app(session_at_end())
-    async with app.run_test(size=size):
-        await over(app)
-        text = screen_text(app)
-        assert "saved: best, latest" in text
-        assert f"space continue{choices}  g tweet  o open  q quit" in text
-        assert "paused" not in text
-        assert not toasts(app)
-        bar = app.screen.query_one(EndBar)
-        assert bar.region.height == 2
-        assert [row.cell_length for row in bar.render().split("\n")] == [size[0]] * 2, "both rows fill the line"
+    async with at_end(stage) as at:
+        bar = at.app.screen.query_one(EndBar)
+        for size, choices in (((80, 24), ""), ((120, 40), CHOICES), ((200, 60), CHOICES)):
+            await at.resize(*size)
+            await at.press(shows=("saved: best, latest", f"space continue{choices}  g tweet  o open  q quit"))
+            assert "paused" not in at.text
+            assert not toasts(at.app)
+            assert bar.region.height == 2
+            assert [row.cell_length for row in bar.render().split("\n")] == [size[0]] * 2, "both rows fill the line"
+        await at.press(shows="best 2.03 bits/char at step 3")
+        await at.press("b", shows="best 1.407 nats/char at step 3")
 
 
-async def test_in_the_least_terminal_the_end_takes_two_lines_that_fit(stage: Stage) -> None:
-    app = stage.app(session_at_end())
-    async with app.run_test(size=(40, 12)):
-        await over_in_least(app)
-
-
-async def test_a_toast_leaves_the_end_and_its_keys_visible(stage: Stage) -> None:
-    app = stage.app(session_at_end())
-    async with app.run_test(size=(40, 12), notifications=True) as pilot:
-        await over_in_least(app)
-        await pilot.press("full_stop")
-        await shows(app, "No step is left to take", "■ 3 steps in 1:02", "space continue  g tweet  o open  q quit")
-
-
-async def over_in_least(app: TweetgenApp) -> None:
-    await shows(app, "■ 3 steps in 1:02   best 2.03", "space continue  g tweet  o open  q quit")
-
-
-async def test_the_unit_key_switches_the_best_figure_too(stage: Stage) -> None:
-    app = stage.app(session_at_end())
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(app, "best 2.03 bits/char at step 3")
-        await pilot.press("b")
-        await shows(app, "best 1.407 nats/char at step 3")
+async def test_in_the_least_terminal_the_end_takes_two_lines_that_fit_and_a_toast_leaves_them_visible(
+    stage: Stage,
+) -> None:
+    keys = "space continue  g tweet  o open  q quit"
+    async with at_end(stage, (40, 12), draws_toasts=True) as at:
+        await at.press(shows=("■ 3 steps in 1:02   best 2.03", keys))
+        await at.press(".", shows=("No step is left to take", "■ 3 steps in 1:02", keys))
 
 
 @pytest.mark.parametrize(
@@ -115,139 +89,116 @@ async def test_the_unit_key_switches_the_best_figure_too(stage: Stage) -> None:
 async def test_space_offers_how_to_continue_by_one_key_each(
     stage: Stage, keys: str, commands: tuple[Command, ...]
 ) -> None:
-    session = session_at_end()
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await over(app)
-        await pilot.press("space")
-        await opened(app, ContinueDialog)
-        await pilot.press(*keys)
-        await received(session, *commands)
-        await wait_until(lambda: app.summary_view.phase == "training")
-        await wait_until(lambda: not app.screen.query_one(EndBar).display)
-        await shows(app, "space pause")
+    async with at_end(stage) as at:
+        await at.press("space", opens=ContinueDialog)
+        await at.press(keys, opens=MainScreen, shows="space pause")
+        assert at.session.received == list(commands)
+        assert at.app.summary_view.phase == "training"
+        assert not at.app.screen.query_one(EndBar).display
 
 
-async def test_arrows_and_enter_choose_too_and_the_effect_of_the_chosen_row_is_shown(stage: Stage) -> None:
-    session = session_at_end(max_seconds=60.0)
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await over(app)
-        await pilot.press("space")
-        await opened(app, ContinueDialog)
-        await shows(app, "+1,000 steps", "until step 1,003", "+1 minute", "until 2:02 of training")
-        await shows(app, "The limit of 1:00 is lifted.")
-        await pilot.press("down")
-        await shows(app, "The limit of 3 steps is lifted.")
-        await pilot.press("enter")
-        await received(session, c.SetBudget(max_seconds=122.0), c.Resume())
-        await toasted(app, "The run trains until 2:02 of training.")
+async def test_arrows_and_enter_choose_too_and_the_whole_effect_of_the_chosen_row_is_shown(stage: Stage) -> None:
+    async with at_end(stage, max_seconds=60.0) as at:
+        choices = ("+1,000 steps", "until step 1,003", "+1 minute", "until 2:02 of training")
+        await at.press("space", opens=ContinueDialog, shows=(*choices, "The limit of 1:00 is lifted."))
+        await at.press("down", shows="The limit of 3 steps is lifted.")
+        await at.press("enter", opens=MainScreen)
+        assert at.session.received == [c.SetBudget(max_seconds=122.0), c.Resume()]
+        await toasted(at.app, "The run trains until 2:02 of training.")
+    async with at_end(stage, max_seconds=62.0, epochs=9.0, schedule="cosine") as at:
+        await at.press("space", "down", opens=ContinueDialog)
+        for size in ((80, 24), (60, 24)):
+            await at.resize(*size)
+            await at.press(shows=("of 3 steps and of 9 epochs is lifted", "cosine schedule."))
 
 
 async def test_another_number_is_typed_with_a_unit_or_as_steps(stage: Stage) -> None:
-    session = session_at_end()
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await over(app)
-        await pilot.press("space", "4")
-        await opened(app, AmountDialog)
-        await pilot.press(*"lots", "enter")
-        await shows(app, "lots is no number of steps, time or number of epochs.")
-        app.screen.query_one(Input).value = "10 min"
-        await shows(app, "Until 11:02 of training.")
-        await pilot.press("enter")
-        await received(session, c.SetBudget(max_seconds=662.0), c.Resume())
+    async with at_end(stage) as at:
+        await at.press("space", "4", opens=AmountDialog)
+        await at.press(*"lots", "enter", shows="lots is no number of steps, time or number of epochs.")
+        await at.type_into("10 min", shows="Until 11:02 of training.")
+        await at.press("enter", opens=MainScreen)
+        assert at.session.received == [c.SetBudget(max_seconds=662.0), c.Resume()]
 
 
 async def test_escape_leaves_the_run_as_it_is_and_keys_typed_after_space_go_to_the_dialog(stage: Stage) -> None:
-    session = session_at_end()
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await over(app)
-        assert "space" in screen.opening_keys
-        await pilot.press("space")
-        await opened(app, ContinueDialog)
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        await pilot.press("g")
-        await received(session, c.SampleNow())
-        assert "■ finished: 3 steps" in screen_text(app)
+    async with at_end(stage) as at:
+        assert isinstance(at.app.screen, MainScreen)
+        assert "space" in at.app.screen.opening_keys
+        await at.press("space", opens=ContinueDialog)
+        await at.press("escape", opens=MainScreen)
+        await at.press("g", sends=c.SampleNow(), shows="■ finished: 3 steps")
+        assert len(at.session.received) == 1
 
 
 async def test_f_asks_before_it_finishes_a_run_that_is_over(stage: Stage) -> None:
-    session = session_at_end(max_steps=3)
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await over(app)
-        await pilot.press("f")
-        await opened(app, ContinueDialog)
-        await shows(app, "until step 23, annealing the rate to zero")
-        assert session.received == []
-        await pilot.press("enter")
-        await received(session, c.SetBudget(max_steps=23), c.Finish(), c.Resume())
-        await toasted(app, "Finishing: the learning rate falls to zero until step 23")
+    async with at_end(stage) as at:
+        await at.press("f", opens=ContinueDialog, shows="until step 23, annealing the rate to zero")
+        assert at.session.received == []
+        await at.press("enter", opens=MainScreen)
+        assert at.session.received == [c.SetBudget(max_steps=23), c.Finish(), c.Resume()]
+        await toasted(at.app, "Finishing: the learning rate falls to zero until step 23")
+
+
+async def change_budget(at: Running) -> None:
+    """Open the dialog from the palette."""
+    await at.press("ctrl+p")
+    await at.type_into("change the budget", shows="Let the run train longer")
+    await at.press("enter", opens=ContinueDialog)
 
 
 async def test_a_finish_chosen_in_a_dialog_that_was_opened_before_the_end_finishes_the_run(stage: Stage) -> None:
     session = FakeSession(AT_END[:3], run_started(training=TrainingConfig(max_steps=3)))
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "hello there")
-        await change_budget(pilot, app)
-        for event in AT_END[3:]:
-            session.emit(event)
-        await shows(app, "■ finished: 3 steps")
-        await pilot.press("6")
-        await received(session, c.SetBudget(max_steps=23), c.Finish(), c.Resume())
+    async with stage.running(session) as at:
+        await change_budget(at)
+        await at.emit(*AT_END[3:])
+        await at.press(shows="■ finished: 3 steps")
+        await at.press("6", opens=MainScreen)
+        assert at.session.received == [c.SetBudget(max_steps=23), c.Finish(), c.Resume()]
 
 
 async def test_a_replay_shows_its_end_and_says_how_the_run_itself_continues(stage: Stage) -> None:
     end = e.RunFinished(step=3, elapsed_seconds=62.0, reason="max_steps", total_seconds=62.0, total_chars=99)
     session = FakeSession((*AT_END, end), run_started(training=TrainingConfig(max_steps=3)))
-    app = stage.app(session, history=RunView(is_replay=True))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "■ replay, finished: 3 steps in 1:02", "best 2.03 bits/char at step 3")
-        assert "saved: best" not in screen_text(app)
-        assert f"o open  q quit  tweetgen-tui --resume {RUN} continues the run" in screen_text(app)
-        await pilot.press("space")
-        await toasted(app, f"The replay is over; tweetgen-tui --resume {RUN} continues the run")
-        await app.screen.run_action("dispatch('budget.change')")
-        assert isinstance(app.screen, MainScreen)
-
-
-async def change_budget(pilot: Pilot[Outcome], app: TweetgenApp) -> None:
-    """Open the dialog from the palette."""
-    await pilot.press("ctrl+p", *"change the budget")
-    await shows(app, "Let the run train longer")
-    await pilot.press("enter")
-    await opened(app, ContinueDialog)
+    async with stage.running(session, history=RunView(is_replay=True)) as at:
+        await at.press(shows=("■ replay, finished: 3 steps in 1:02", "best 2.03 bits/char at step 3"))
+        assert "saved: best" not in at.text
+        assert f"o open  q quit  tweetgen-tui --resume {RUN} continues the run" in at.text
+        await at.press("space")
+        await toasted(at.app, f"The replay is over; tweetgen-tui --resume {RUN} continues the run")
+        await at.app.screen.run_action("dispatch('budget.change')")
+        assert isinstance(at.app.screen, MainScreen)
 
 
 @pytest.mark.parametrize("is_paused", [False, True])
 async def test_the_budget_changes_while_training_and_a_paused_run_stays_paused(stage: Stage, is_paused: bool) -> None:
     script: list[e.Event] = [*AT_END[:3], *([e.Paused(step=3, elapsed_seconds=62.0)] if is_paused else [])]
     session = FakeSession(script, run_started(training=TrainingConfig(max_steps=100)))
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "hello there")
-        await change_budget(pilot, app)
-        await pilot.press("1")
-        await received(session, c.SetBudget(max_steps=1100))
-        await wait_until(lambda: app.summary_view.limits_in_steps == [1100])
+    async with stage.running(session) as at:
+        await change_budget(at)
+        await at.press("1", opens=MainScreen)
+        assert at.session.received == [c.SetBudget(max_steps=1100)]
+        assert at.app.summary_view.limits_in_steps == [1100]
+        assert at.app.summary_view.phase == ("paused" if is_paused else "training")
+
+
+async def started_second(at: Running) -> RunConfig:
+    """Wait for the new run, and return its config."""
+    await wait_until(lambda: getattr(at.app.summary_view.started, "run", "") == "second", "the new run")
+    return at.app.bridges[-1].config
+
+
+def second() -> list[FakeSession]:
+    return [FakeSession((), run_started(run="second"))]
 
 
 async def test_a_new_run_on_the_same_tweets_follows_with_the_settings_of_this_one(stage: Stage, home: Path) -> None:
-    corpus = write_corpus(home)
-    config = tiny_config(corpus, run_name=RUN, max_steps=3)
+    config = tiny_config(write_corpus(home), run_name=RUN, max_steps=3)
     run_session(config)
-    session, other = session_at_end(), FakeSession((), run_started(run="second"))
-    app = stage.app(session, further=[other], config=RunConfig(settings={"max_steps": 3}))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await over(app)
-        await pilot.press("space", "7")
-        await wait_until(lambda: app.summary_view.started and app.summary_view.started.run == "second", "the new run")
-    assert isinstance(session.received[-1], c.Stop)
-    started_with = app.bridges[-1].config
+    async with at_end(stage, further=second(), config=RunConfig(settings={"max_steps": 3})) as at:
+        await at.press("space", "7")
+        started_with = await started_second(at)
+    assert isinstance(at.session.received[-1], c.Stop)
     assert started_with == RunConfig(settings={"max_steps": 3}, corpus=config.corpus)
 
 
@@ -256,41 +207,19 @@ async def test_a_new_run_after_a_resumed_one_or_a_branch_begins_as_that_run_did(
     stage: Stage, home: Path, config: RunConfig
 ) -> None:
     run_session(tiny_config(write_corpus(home), run_name=RUN, max_steps=3))
-    folder = folder_of_run(RUN)
     first = run_started(run=RUN, training=TrainingConfig(max_steps=2, learning_rate=0.123))
     again = run_started(run=RUN, training=TrainingConfig(max_steps=3, learning_rate=0.2))
-    folder.journal_path.write_bytes(to_line(first) + to_line(again))
-    app = stage.app(session_at_end(), further=[FakeSession((), run_started(run="second"))], config=config)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await over(app)
-        await pilot.press("space")
-        await shows(app, "from the start, until step 2")
-        await pilot.press("7")
-        await wait_until(lambda: app.summary_view.started and app.summary_view.started.run == "second", "the new run")
-    started_with = app.bridges[-1].config
+    folder_of_run(RUN).journal_path.write_bytes(to_line(first) + to_line(again))
+    async with at_end(stage, further=second(), config=config) as at:
+        await at.press("space", shows="from the start, until step 2")
+        await at.press("7")
+        started_with = await started_second(at)
     assert (started_with.resume, started_with.checkpoint, started_with.run_name) == (None, None, None)
-    assert started_with.settings["max_steps"] == 2
-    assert started_with.settings["learning_rate"] == 0.123
+    assert (started_with.settings["max_steps"], started_with.settings["learning_rate"]) == (2, 0.123)
     assert not started_with.is_repeatable
 
 
 async def test_a_new_run_is_refused_where_the_tweets_of_this_one_are_not_known(stage: Stage, home: Path) -> None:
-    session = session_at_end()
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await over(app)
-        await pilot.press("space", "7")
-        await opened(app, MessageDialog)
-        assert session.received == []
-
-
-@pytest.mark.parametrize("size", [(60, 24), (80, 24)])
-async def test_the_whole_effect_of_a_choice_is_readable(stage: Stage, size: tuple[int, int]) -> None:
-    training = TrainingConfig(max_steps=3, max_seconds=62.0, epochs=9.0, schedule="cosine")
-    app = stage.app(FakeSession(AT_END, run_started(training=training)))
-    async with app.run_test(size=size) as pilot:
-        await over(app)
-        await pilot.press("space")
-        await opened(app, ContinueDialog)
-        await pilot.press("down")
-        await shows(app, "of 3 steps and of 9 epochs is lifted", "cosine schedule.")
+    async with at_end(stage) as at:
+        await at.press("space", "7", opens=MessageDialog)
+        assert at.session.received == []

@@ -12,8 +12,8 @@ from engine.config.run import RunConfig
 from engine.errors import CorpusError
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFinished
-from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, trained_by, wait_until
+from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
+from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
 from tui.lesson.lock import lock_lesson
@@ -41,25 +41,35 @@ class UnreachableHost:
     def close(self) -> None: ...
 
 
-async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> None:
-    session = FakeSession()
+def unsaved() -> FakeSession:
+    """Return a session that can't save."""
+    session = FakeSession(SCRIPT)
     session.stop_refusal = "The disk is full."
-    app = stage.app(session)
-    async with app.run_test() as pilot:
-        await wait_until(lambda: app.summary_view.started is not None)
+    return session
+
+
+async def has_left(app: TweetgenApp) -> None:
+    await wait_until(lambda: app.return_code is not None, "the end")
+
+
+async def open_lesson(at: Running) -> None:
+    assert isinstance(at.app.screen, MainScreen)
+    at.app.screen.leaving.action_lesson()
+    await at.settle()
+
+
+async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> None:
+    async with stage.running(unsaved()) as at:
         timers: list[int] = []
         for _ in range(3):
-            await pilot.press("q")
-            await opened(app, YesDialog)
-            await pilot.press("escape")
-            await opened(app, MainScreen)
-            timers.append(len(app.screen._timers))
+            await at.press("q", opens=YesDialog)
+            await at.press("escape", opens=MainScreen)
+            timers.append(len(at.app.screen._timers))
         assert len(set(timers)) == 1
-        await pilot.press("q")
-        await opened(app, YesDialog)
-        await pilot.press("y")
-        await wait_until(lambda: app.return_code is not None, "the end")
-    assert app.summary_view.ended is not None
+        await at.press("q", opens=YesDialog)
+        await at.press("y")
+        await has_left(at.app)
+    assert at.app.summary_view.ended is not None
 
 
 async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(stage: Stage) -> None:
@@ -70,36 +80,32 @@ async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(sta
             assert may_answer.wait(DEADLINE_SECONDS)
             return super().answer(command)
 
-    session, clock = Late(), FakeClock()
+    session, clock = Late(SCRIPT), FakeClock()
     session.stop_refusal = "The disk is full."
-    app = stage.app(session)
-    app._main_screen.leaving._clock = clock
-    async with app.run_test() as pilot:
-        await wait_until(lambda: app.summary_view.started is not None)
-        await pilot.press("q")
-        await shows(app, "saving…")
+    async with stage.running(session) as at:
+        at.app._main_screen.leaving._clock = clock
+        await at.pilot.press("q")
+        await shows(at.app, "saving…")
         clock.advance(6.0)
-        await wait_until(lambda: app.return_code is not None, "the end")
+        await has_left(at.app)
     may_answer.set()
-    assert trained_by(app).join(DEADLINE_SECONDS)
+    assert trained_by(at.app).join(DEADLINE_SECONDS)
     assert [command.unless_unsaved for command in session.received if isinstance(command, Stop)] == [True, False]
 
 
 async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why(stage: Stage) -> None:
-    bridge = EngineBridge(RunConfig(), lambda *_: FakeSession(), make_subscriber=lambda _: UnreachableHost())
+    session = FakeSession(SCRIPT)
+    bridge = EngineBridge(RunConfig(), lambda *_: session, make_subscriber=lambda _: UnreachableHost())
     app = TweetgenApp(RunConfig(), bridge)
     stage.apps.append(app)
     async with app.run_test() as pilot:
+        at = Running(app, pilot, session)
         await wait_until(lambda: app.summary_view.started is not None)
-        await pilot.press("d")
-        await opened(app, YesDialog)
-        await shows(app, "No terminal can attach", PROBLEM)
-        await pilot.press("escape")
-        await opened(app, MainScreen)
+        await at.press("d", opens=YesDialog, shows=("No terminal can attach", PROBLEM))
+        await at.press("escape", opens=MainScreen)
         assert app.return_value is None
-        await pilot.press("d")
-        await opened(app, YesDialog)
-        await pilot.press("y")
+        await at.press("d", opens=YesDialog)
+        await at.press("y")
         await wait_until(lambda: app.return_value == Outcome(is_detached=True))
     view = apply(RunView(), run_started())
     assert "tweetgen-tui attach" in how_to_attach(view)
@@ -118,18 +124,16 @@ async def test_a_disk_that_hangs_does_not_delay_the_exit(
         savers.append(threading.current_thread())
         may_end.wait()
 
-    app = stage.app(FakeSession((tweet_sampled("hello there", 3),)))
     monkeypatch.setattr(owner, "save", save)
-    async with app.run_test() as pilot:
-        await wait_until(lambda: app.summary_view.num_tweets == 1)
-        await shows(app, "hello there")
+    async with stage.running() as at:
+        await shows(at.app, "hello there")
         if owner is PinsFile:
-            await pilot.press("k")
+            await at.pilot.press("k")
         else:
-            app.store.change({"bell": not app.store.preferences.bell})
+            at.app.store.change({"bell": not at.app.store.preferences.bell})
         await wait_until(lambda: savers, "the writing")
-        await pilot.press("q")
-        await wait_until(lambda: app.return_code is not None, "the end")
+        await at.pilot.press("q")
+        await has_left(at.app)
     assert savers[0].daemon  # so it does not hold up the process either
     assert not writers_have_ended(0.0)
     may_end.set()
@@ -137,13 +141,11 @@ async def test_a_disk_that_hangs_does_not_delay_the_exit(
 
 
 async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stage) -> None:
-    app = stage.app(FakeSession())
-    async with app.run_test():
-        await wait_until(lambda: app.summary_view.started is not None)
+    async with stage.running() as at:
         waiting = EngineBridge(RunConfig(), lambda *_: FakeSession())
-        app._main_screen.run.bridge = waiting
-        app._main_screen.leaving.leave(143)
-        await wait_until(lambda: app.return_code is not None, "the end")
+        at.app._main_screen.run.bridge = waiting
+        at.app._main_screen.leaving.leave(143)
+        await has_left(at.app)
     waiting.start()
     assert waiting.join(DEADLINE_SECONDS)
     [event] = waiting.drain().events
@@ -151,96 +153,58 @@ async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stag
 
 
 async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_saved_and_stopped(stage: Stage) -> None:
-    session = FakeSession()
-    app = stage.app(session)
-    async with app.run_test() as pilot:
-        await wait_until(lambda: app.summary_view.started is not None)
-        main = app.screen
-        assert isinstance(main, MainScreen)
-        main.leaving.action_lesson()
-        await opened(app, YesDialog)
-        await shows(app, "saved and stopped", "y open the lesson")
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        assert not session.received
-        main.leaving.action_lesson()
-        await opened(app, YesDialog)
-        await pilot.press("y")
-        await wait_until(lambda: app.return_code is not None, "the end")
-    assert isinstance(session.received[-1], Stop)
-    assert app.return_value == Outcome(is_ending=True, opens_lesson=True)
+    async with stage.running() as at:
+        await open_lesson(at)
+        await at.press(opens=YesDialog, shows=("saved and stopped", "y open the lesson"))
+        await at.press("escape", opens=MainScreen)
+        assert not at.session.received
+        await open_lesson(at)
+        await at.press("y")
+        await has_left(at.app)
+    assert isinstance(at.session.received[-1], Stop)
+    assert at.app.return_value == Outcome(is_ending=True, opens_lesson=True)
 
 
-async def test_a_q_after_the_lesson_was_called_off_opens_no_lesson(stage: Stage) -> None:
-    session = FakeSession()
-    session.stop_refusal = "The disk is full."
-    app = stage.app(session)
-    async with app.run_test() as pilot:
-        await wait_until(lambda: app.summary_view.started is not None)
-        main = app.screen
-        assert isinstance(main, MainScreen)
-        main.leaving.action_lesson()
-        await opened(app, YesDialog)
-        await pilot.press("y")
-        await shows(app, "The disk is full. Quit anyway?")
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        session.stop_refusal = ""
-        await pilot.press("q")
-        await wait_until(lambda: app.return_code is not None, "the end")
-    assert app.return_value == Outcome(is_ending=True)
+async def test_q_opens_no_lesson_even_if_one_was_called_off_before(stage: Stage) -> None:
+    async with stage.running(unsaved()) as at:
+        await open_lesson(at)
+        await at.press("y", shows="The disk is full. Quit anyway?")
+        await at.press("escape", opens=MainScreen)
+        at.session.stop_refusal = ""
+        await at.press("q")
+        await has_left(at.app)
+    assert at.app.return_value == Outcome(is_ending=True)
 
 
 async def test_a_lesson_that_is_open_in_another_terminal_is_named_and_the_run_continues(stage: Stage) -> None:
-    session = FakeSession()
-    app = stage.app(session)
     descriptor = lock_lesson()
-    async with app.run_test():
-        await wait_until(lambda: app.summary_view.started is not None)
-        main = app.screen
-        assert isinstance(main, MainScreen)
-        main.leaving.action_lesson()
-        await toasted(app, "The lesson is open in another terminal. Go on there, or leave it there with q")
-        assert app.screen is main
-        assert session.received == []
+    async with stage.running() as at:
+        await open_lesson(at)
+        await toasted(at.app, "The lesson is open in another terminal. Go on there, or leave it there with q")
+        assert isinstance(at.app.screen, MainScreen)
+        assert at.session.received == []
     os.close(descriptor)
 
 
 async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> None:
     app = stage.app(RaisingSession(CorpusError("No tweets.", "Open others.")))
     async with app.run_test() as pilot:
+        at = Running(app, pilot, FakeSession())
         await opened(app, FailureDialog)
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        assert isinstance(app.screen, MainScreen)
-        app.screen.leaving.action_lesson()
-        await shows(app, "The lesson opens in place of this screen.")
-        await pilot.press("y")
-        await wait_until(lambda: app.return_code is not None, "the end")
+        await at.press("escape", opens=MainScreen)
+        await open_lesson(at)
+        await at.press(shows="The lesson opens in place of this screen.")
+        await at.press("y")
+        await has_left(app)
     assert app.return_value == Outcome(opens_lesson=True)
 
 
-async def test_a_run_that_q_stops_opens_no_lesson(stage: Stage) -> None:
-    app = stage.app(FakeSession())
-    async with app.run_test() as pilot:
-        await wait_until(lambda: app.summary_view.started is not None)
-        await pilot.press("q")
-        await wait_until(lambda: app.return_code is not None, "the end")
-    assert app.return_value == Outcome(is_ending=True)
-
-
 async def test_an_attached_screen_detaches_before_the_lesson(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = FakeSession()
-    app = stage.app(session)
-    async with app.run_test() as pilot:
-        await wait_until(lambda: app.summary_view.started is not None)
+    async with stage.running() as at:
         monkeypatch.setattr(EngineBridge, "is_remote", True)
-        main = app.screen
-        assert isinstance(main, MainScreen)
-        main.leaving.action_lesson()
-        await opened(app, YesDialog)
-        await shows(app, "it continues")
-        await pilot.press("y")
-        await wait_until(lambda: app.return_code is not None, "the end")
-    assert app.return_value == Outcome(is_detached=True, opens_lesson=True)
-    assert not session.received
+        await open_lesson(at)
+        await at.press(opens=YesDialog, shows="it continues")
+        await at.press("y")
+        await has_left(at.app)
+    assert at.app.return_value == Outcome(is_detached=True, opens_lesson=True)
+    assert not at.session.received

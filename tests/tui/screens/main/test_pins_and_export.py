@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, Static
 
 from engine.errors import StorageError
 from engine.protocol.events import Event, TweetSampled, from_json
 from engine.storage.folders import folder_of_run
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, wait_until
-from tui.app.app import TweetgenApp
+from tests.tui.conftest import Running, Stage, opened, screen_text, shows, text_of, toasted, wait_until
 from tui.files.pins import PinsFile
 from tui.screens.dialogs.base import MessageDialog
 from tui.screens.dialogs.export import ExportDialog
@@ -24,14 +24,20 @@ TWEETS = tuple(tweet_sampled(f"tweet number {number}", 10 * number, char_bits=(1
 SCRIPT: tuple[Event, ...] = (steps_finished(1, [4.5, 4.2, 4.0]), *TWEETS)
 
 
-async def started(app: TweetgenApp) -> MainScreen:
-    """Wait until the script is on screen and the pins were read."""
-    await wait_until(lambda: app.summary_view.num_tweets == len(TWEETS), "the script's end")
-    await shows(app, TWEETS[-1].text)
-    screen = app.screen
-    assert isinstance(screen, MainScreen)
-    await wait_until(lambda: not screen.workers._workers, "the reading of pins")
-    return screen
+@asynccontextmanager
+async def pinning(stage: Stage, size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Running, MainScreen]]:
+    """Run an app until the script is on screen and the pins were read."""
+    async with stage.running(FakeSession(SCRIPT), size) as at:
+        await at.press(shows=TWEETS[-1].text)
+        screen = at.app.screen
+        assert isinstance(screen, MainScreen)
+        await wait_until(lambda: not screen.workers._workers, "the reading of pins")
+        yield at, screen
+
+
+async def pins_are(*texts: str) -> None:
+    """Wait until the file of pins has these texts."""
+    await wait_until(lambda: pins_of(RUN) == list(texts), f"{texts} in the file")
 
 
 def pins_of(run: str) -> list[str]:
@@ -42,57 +48,41 @@ def pins_of(run: str) -> list[str]:
 
 
 async def test_k_pins_the_newest_or_the_selected_tweet_shift_k_shows_pins_only_and_c_colours(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await started(app)
-        await pilot.press("k")
-        await wait_until(lambda: pins_of(RUN) == ["tweet number 5"], "the newest in the file")
-        await pilot.press("up", "up", "up", "k")
-        await wait_until(lambda: pins_of(RUN) == ["tweet number 3", "tweet number 5"], "the selected in the file")
-        await wait_until(lambda: screen_text(app).count(PIN_GLYPH) == 2)
-        await pilot.press("k")
-        await wait_until(lambda: pins_of(RUN) == ["tweet number 5"], "one pin fewer")
-        await wait_until(lambda: screen_text(app).count(PIN_GLYPH) == 1)
-        await pilot.press("K")
-        await shows(app, "pinned tweets only")
-        assert "tweet number 4" not in screen_text(app)
-        await pilot.press("e")
-        await opened(app, ExportDialog)
-        await shows(app, "● pinned tweets: 1", "○ tweets of the feed: 5")
-        await pilot.click("#what")
-        await shows(app, "○ pinned tweets: 1")
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        await pilot.press("K")
-        await shows(app, "tweet number 4")
-        await pilot.press("end", "c")
-        await shows(app, "surprising")
-        await pilot.press("c")
-        await wait_until(lambda: "surprising" not in screen_text(app))
+    async with pinning(stage) as (at, _):
+        await at.press("k")
+        await pins_are("tweet number 5")
+        await at.press("up", "up", "up", "k")
+        await pins_are("tweet number 3", "tweet number 5")
+        await wait_until(lambda: screen_text(at.app).count(PIN_GLYPH) == 2)
+        await at.press("k")
+        await pins_are("tweet number 5")
+        await wait_until(lambda: screen_text(at.app).count(PIN_GLYPH) == 1)
+        await at.press("K", shows="pinned tweets only", lacks="tweet number 4")
+        await at.press("e", opens=ExportDialog, shows=("● pinned tweets: 1", "○ tweets of the feed: 5"))
+        await at.pilot.click("#what")
+        await at.press(shows="○ pinned tweets: 1")
+        await at.press("escape", opens=MainScreen)
+        await at.press("K", shows="tweet number 4")
+        await at.press("end", "c", shows="surprising")
+        await at.press("c", lacks="surprising")
 
 
 async def test_pins_of_a_resumed_run_are_read_and_merged_with_new_ones(stage: Stage) -> None:
     gone = tweet_sampled("long thinned", 5)
     PinsFile(folder_of_run(RUN).pins_path).save((gone, TWEETS[1]), 1)
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await started(app)
-        await shows(app, "long thinned")
+    async with pinning(stage) as (at, screen):
+        await at.press(shows="long thinned")
         assert screen.pins_and_export.pins == (gone, TWEETS[1])
-        assert screen_text(app).count(PIN_GLYPH) == 2
-        await pilot.press("k")
-        await wait_until(lambda: pins_of(RUN) == ["long thinned", "tweet number 2", "tweet number 5"])
+        assert screen_text(at.app).count(PIN_GLYPH) == 2
+        await at.press("k")
+        await pins_are("long thinned", "tweet number 2", "tweet number 5")
 
 
 async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(stage: Stage) -> None:
     folder_of_run(RUN).path.parent.mkdir(parents=True)
     folder_of_run(RUN).path.write_text("no folder")
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await started(app)
-        await pilot.press("k")
-        await opened(app, MessageDialog)
-        await shows(app, StorageError.title)
+    async with pinning(stage) as (at, screen):
+        await at.press("k", opens=MessageDialog, shows=StorageError.title)
         assert screen.pins_and_export.pins == (TWEETS[-1],)
 
 
@@ -102,58 +92,39 @@ async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path:
         await opened(app, MessageDialog)
         await pilot.press("escape")
         await opened(app, MainScreen)
-        await shows(app, "tweet number 5")
         await pilot.press("k")
-        await wait_until(lambda: PIN_GLYPH in screen_text(app))
+        await shows(app, PIN_GLYPH)
     assert not list(tmp_path.rglob("pins.jsonl"))
     assert not (tmp_path.parent / "elsewhere").exists()
 
 
-async def test_e_exports_the_feed_or_the_pins(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_e_exports_the_feed_or_the_pins_asks_before_it_replaces_a_file_and_reports_errors(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(40, 12)) as pilot:
-        screen = await started(app)
-        await pilot.press("k", "e")
-        await opened(app, ExportDialog)
-        await shows(app, "tweets of the feed: 5", "pinned tweets: 1", "Export tweets")
-        await pilot.press("enter")
-        await wait_until(lambda: app.screen is screen, "the end of the dialog")
-        path = tmp_path / f"{RUN}-tweets.txt"
-        assert path.read_text().splitlines() == [event.text for event in TWEETS]
-        await toasted(app, f"Wrote 5 tweets to {path}")
-        await pilot.press("e")
-        await opened(app, ExportDialog)
-        app.screen.query_one(Input).value = str(tmp_path / "kept.jsonl")
-        await pilot.press("tab", "enter")
-        await wait_until(lambda: app.screen is screen, "the end of the dialog")
-        assert from_json((tmp_path / "kept.jsonl").read_bytes()) == TWEETS[-1]
+    mine, kept, usual = tmp_path / "mine.csv", tmp_path / "kept.jsonl", tmp_path / f"{RUN}-tweets.txt"
+    mine.write_text("precious")
+    async with pinning(stage) as (at, _):
 
+        async def refused(name: Path, words: str) -> None:
+            await at.type_into(str(name), "enter")
+            await wait_until(lambda: words in " ".join(text_of(at.app, "#hint").split()), words)
 
-async def test_export_asks_before_it_replaces_a_file_and_reports_errors(stage: Stage, tmp_path: Path) -> None:
-    path = tmp_path / "mine.csv"
-    path.write_text("precious")
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await started(app)
-        await pilot.press("e")
-        await opened(app, ExportDialog)
-        hint = app.screen.query_one("#hint", Static)
-
-        async def told(name: str, words: str) -> None:
-            app.screen.query_one(Input).value = name
-            await pilot.press("enter")
-            await wait_until(lambda: words in " ".join(str(hint.render()).split()), words)
-
-        await told("tweets.docx", "The name must end with one of .txt, .jsonl, .csv.")
-        await told(str(tmp_path / "none" / "t.txt"), "There is no folder")
-        await told(str(path), "“mine.csv” exists already; enter again replaces it.")
-        assert path.read_text() == "precious"
-        await pilot.press("tab", "enter")
-        await wait_until(lambda: "No pinned tweets yet." in str(hint.render()))
-        await pilot.press("tab")
-        await told(str(path), "enter again replaces it.")
-        assert path.read_text() == "precious"
-        await pilot.press("enter")
-        await wait_until(lambda: app.screen is screen, "the end of the dialog")
-        assert len(path.read_text().splitlines()) == len(TWEETS) + 1
+        await at.press("e", opens=ExportDialog, shows=("tweets of the feed: 5", "Export tweets"))
+        await refused(Path("tweets.docx"), "The name must end with one of .txt, .jsonl, .csv.")
+        await refused(tmp_path / "none" / "t.txt", "There is no folder")
+        await refused(mine, "“mine.csv” exists already; enter again replaces it.")
+        await at.press("tab")
+        await refused(mine, "No pinned tweets yet.")
+        await at.press("tab")
+        await refused(mine, "enter again replaces it.")
+        assert mine.read_text() == "precious"
+        await at.press("enter", opens=MainScreen)
+        assert len(mine.read_text().splitlines()) == len(TWEETS) + 1
+        await at.press("k", "e", opens=ExportDialog, shows="pinned tweets: 1")
+        await at.press("enter", opens=MainScreen)
+        assert usual.read_text().splitlines() == [event.text for event in TWEETS]
+        await toasted(at.app, f"Wrote 5 tweets to {usual}")
+        await at.press("e", opens=ExportDialog)
+        await at.type_into(str(kept), "tab", "enter", opens=MainScreen)
+        assert from_json(kept.read_bytes()) == TWEETS[-1]

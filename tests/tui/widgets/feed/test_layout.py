@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len, split_graphemes
+from syrupy.assertion import SnapshotAssertion
 
 from engine.text import harmless
 from tests.fakes import tweet_sampled
 from tui.formatting.tweets import shown_text
 from tui.settings.theme import NOVELTY_GLYPHS
-from tui.widgets.feed.layout import (
-    FeedColumns,
-    age_of,
-    changed_ranks,
-    has_char_bits,
-    step_width,
-)
-from tui.widgets.feed.surprise import NUM_STEPS, STEP_BITS, runs_by_surprise
+from tui.widgets.feed.layout import FeedColumns, age_of, changed_ranks, has_char_bits, step_width
+from tui.widgets.feed.surprise import STEP_BITS, runs_by_surprise
 
 TEXTS = st.text(st.sampled_from("ab c😍é日שع\u200d\ufe0f\u0301👩❤"), max_size=40)
+WIDTHS = (117, 77, 57, 39)
 
 
-@pytest.mark.parametrize(
-    ("width", "before", "after"),
-    [
-        (117, "▌◆12,345 ◐ ", "  0.80  2.40 "),
-        (77, "▌◆12,345 ◐ ", "  2.40 "),
-        (57, "▌◆12,345 ◐ ", ""),
-        (39, "▌◆◐ ", ""),
-    ],
-)
-def test_a_narrower_feed_has_fewer_columns(width: int, before: str, after: str) -> None:
-    columns = FeedColumns(width, step_width(12_345, 5))
+def test_a_narrower_feed_has_fewer_columns(snapshot: SnapshotAssertion) -> None:
     tweet = tweet_sampled("hello", 12_345, novelty="near-copy")
-    parts = columns.before_text(tweet, is_selected=True, is_pinned=True)
-    assert ("".join(text for text, _ in parts), columns.after_text(tweet)) == (before, after)
+    lines = []
+    for width in WIDTHS:
+        columns = FeedColumns(width, step_width(12_345, 5))
+        before = "".join(text for text, _ in columns.before_text(tweet, is_selected=True, is_pinned=True))
+        lines.append(f"{width:3}: {before}hello{columns.after_text(tweet)}|")
+    assert "\n".join(lines) == snapshot
 
 
 @given(
-    width=st.sampled_from([117, 77, 57, 39]),
+    width=st.sampled_from(WIDTHS),
     text=TEXTS,
     bits=st.floats(0, 1e6),
     novelty=st.sampled_from(sorted(NOVELTY_GLYPHS)),
@@ -60,33 +53,23 @@ def test_the_text_has_the_same_cells_whatever_the_columns_contain(
     assert columns.indent + columns.text_width + cell_len(columns.after_text(tweet)) == width
 
 
-def test_the_newest_tweet_is_the_brightest_and_few_change_as_one_is_added() -> None:
-    assert [age_of(rank) for rank in range(8)] == [0, 1, 1, 2, 2, 2, 3, 3]
-    assert changed_ranks(1) == [1, 3, 6]
-
-
 @given(st.integers(1, 12), st.integers(0, 30))
-def test_every_tweet_whose_brightness_changes_is_repainted(num_added: int, rank_before: int) -> None:
+def test_every_tweet_whose_brightness_changes_is_repainted_and_no_other(num_added: int, rank_before: int) -> None:
     has_changed = age_of(rank_before) != age_of(rank_before + num_added)
     assert has_changed == (rank_before + num_added in changed_ranks(num_added))
 
 
 @given(TEXTS, st.data())
-def test_runs_by_surprise_add_up_to_the_text_and_split_no_grapheme(text: str, data: st.DataObject) -> None:
+def test_runs_by_surprise_add_up_to_the_text_and_a_grapheme_is_as_surprising_as_its_worst_character(
+    text: str, data: st.DataObject
+) -> None:
     text = harmless(text)
     bits = data.draw(st.lists(st.floats(0, 20), min_size=len(text), max_size=len(text)))
-    pieces = list(runs_by_surprise(text, bits))
-    assert "".join(piece for piece, _ in pieces) == text
-    assert all(piece and 0 <= step < NUM_STEPS for piece, step in pieces)
-    starts = {start for start, *_ in split_graphemes(text)[0]} | {len(text)}
-    ends = [sum(len(piece) for piece, _ in pieces[: number + 1]) for number in range(len(pieces))]
-    assert starts.issuperset(ends)
-
-
-def test_more_bits_are_a_higher_step_and_a_grapheme_has_its_characters_highest() -> None:
-    steps = [step for _, step in runs_by_surprise("abcdef", [0.0, *STEP_BITS])]
-    assert steps == list(range(NUM_STEPS))
-    assert list(runs_by_surprise("e\u0301e", [0.0, 4.0, 0.0])) == [("e\u0301", 3), ("e", 0)]
+    runs = list(runs_by_surprise(text, bits))
+    graphemes = [(text[start:end], max(bits[start:end])) for start, end, _ in split_graphemes(text)[0]]
+    steps = [(grapheme, bisect_right(STEP_BITS, worst)) for grapheme, worst in graphemes]
+    grouped = groupby(steps, key=itemgetter(1))
+    assert runs == [("".join(grapheme for grapheme, _ in group), step) for step, group in grouped]
 
 
 @pytest.mark.parametrize(

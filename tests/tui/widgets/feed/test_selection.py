@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from syrupy.assertion import SnapshotAssertion
 
-from engine.protocol.events import TweetSampled
 from tests.fakes import tweet_sampled
 from tests.tui.conftest import wait_until
-from tests.tui.widgets.feed.test_tweet_feed import FeedApp, ends_with, feed_of, numbered, shown_lines, view_of
-from tui.widgets.feed.layout import SELECTED_GLYPH
+from tests.tui.widgets.feed.feed_app import FeedApp, feed_of, numbered, shown_lines, view_of
 from tui.widgets.feed.tweet_feed import TweetFeed
 
 
@@ -22,49 +20,39 @@ def marked_lines(feed: TweetFeed) -> list[str]:
     return [line.strip() for line, is_in in zip(shown_lines(feed), is_marked, strict=True) if is_in]
 
 
-async def selects(feed: TweetFeed, number: int) -> None:
-    """Wait until only the tweet of that number is highlighted, in view."""
-    await wait_until(lambda: [line.split()[-1] for line in marked_lines(feed)] == [f"{number}"], f"{number} selected")
+def state(feed: TweetFeed) -> str:
+    """Return the lines in view, those highlighted, and the note."""
+    lines = [line for line in shown_lines(feed) if line]
+    return f"{lines[0].strip()} to {lines[-1].strip()}, marked {marked_lines(feed)}, note {feed.note!r}"
 
 
-async def test_keys_select_a_tweet_in_view_and_down_from_the_newest_follows_again() -> None:
+async def test_keys_select_a_tweet_in_view_and_down_from_the_newest_follows_again(snapshot: SnapshotAssertion) -> None:
     async with feed_of(numbered(1, 60)) as (feed, pilot, _):
-        await pilot.press("up")
-        await selects(feed, 60)
-        for _ in range(45):
-            feed.action_move(-1)
-        await selects(feed, 15)
-        assert marked_lines(feed)[0].startswith(SELECTED_GLYPH)
-        await pilot.press("down", "down")
-        await selects(feed, 17)
-        await pilot.press("home")
-        await selects(feed, 1)
-        assert feed.scroll_offset.y == 0
-        await pilot.press("pagedown")
-        await selects(feed, 1 + feed.num_rows)
-        await pilot.press("end", "up", "up", "down", "down")
-        await wait_until(lambda: not marked_lines(feed) and not feed.note, "following again")
+        lines = []
+        for keys in ("up", "up " * 45, "down down", "home", "pagedown", "end", "up up", "down down"):
+            await pilot.press(*keys.split())
+            await pilot.pause()
+            lines.append(f"{keys.split()[0]} x{len(keys.split())}: {state(feed)}")
+        assert "\n".join(lines) == snapshot
 
 
-async def test_the_feed_does_not_follow_while_a_tweet_is_selected_until_end() -> None:
+async def test_the_feed_does_not_follow_while_a_tweet_is_selected_until_end(snapshot: SnapshotAssertion) -> None:
     async with feed_of(numbered(1, 3)) as (feed, pilot, start):
         await pilot.press("up")
-        await selects(feed, 3)
+        lines = [state(feed)]
         view = view_of(numbered(4, feed.num_rows), start)
-        feed.show(view)
-        assert feed.note == "step 3 selected · end follows"  # new tweets in view are not counted
-        before = shown_lines(feed)
+        feed.show(view)  # new tweets in view are not counted
+        lines.append(state(feed))
         view = view_of(numbered(61, 65), view)
         feed.show(view)
         feed.scroll_end(animate=False, immediate=True)
         feed.scroll_home(animate=False, immediate=True)
         await pilot.pause()
-        assert shown_lines(feed) == before
-        assert feed.note == "step 3 selected · 5 new below · end"
+        lines.append(state(feed))
         assert feed.chosen is view.tweets[2]
         await pilot.press("end")
-        await ends_with(feed, 65)
-        assert marked_lines(feed) == []
+        await pilot.pause()
+        assert "\n".join([*lines, state(feed)]) == snapshot
 
 
 async def test_enter_opens_the_selected_tweet_or_else_the_newest_and_so_does_a_double_click() -> None:
@@ -77,7 +65,7 @@ async def test_enter_opens_the_selected_tweet_or_else_the_newest_and_so_does_a_d
         await pilot.press("enter", "up", "up", "enter")
         await wait_until(lambda: app.opened == [tweets[8], tweets[7]], "two opened")
         await pilot.click(TweetFeed, offset=(30, 3))
-        await selects(feed, 4)
+        await wait_until(lambda: feed.chosen is tweets[3], "the one below the pointer")
         assert len(app.opened) == 2
         await pilot.click(TweetFeed, offset=(30, 6), times=2)
         await wait_until(lambda: app.opened[2:] == [tweets[6]], "one more opened")
@@ -85,32 +73,17 @@ async def test_enter_opens_the_selected_tweet_or_else_the_newest_and_so_does_a_d
         assert feed.chosen is tweets[6]
 
 
-def moments(*steps: int) -> Iterator[TweetSampled]:
-    return (tweet_sampled(f"tweet {number} of step {step}", step) for number, step in enumerate(steps))
-
-
-async def test_the_plots_cursor_highlights_the_tweets_of_its_step() -> None:
+async def test_the_plots_cursor_highlights_the_tweets_of_its_step(snapshot: SnapshotAssertion) -> None:
     steps = sorted([*range(100, 30_000, 100), 5000, 5000])
-    async with feed_of(moments(*steps)) as (feed, pilot, _):
-        for step, written, count in (
-            (5000, 5000, 3),
-            (5099, 5000, 3),
-            (5100, 5100, 1),
-            (100, 100, 1),
-            (10**9, 29_900, 1),
-        ):
+    tweets = (tweet_sampled(f"tweet {number} of step {step}", step) for number, step in enumerate(steps))
+    async with feed_of(tweets) as (feed, pilot, _):
+        lines = []
+        for step in (5000, 5099, 5100, 100, 10**9, 99, 5000, None, 5000):
             feed.show_step(step)
-            lines = marked_lines(feed)
-            assert [line.endswith(f"of step {written}") for line in lines] == [True] * count
-        feed.show_step(99)
-        assert marked_lines(feed) == []
-        assert feed.scroll_offset.y == 0
-        feed.show_step(5000)
-        feed.show_step(None)
-        await wait_until(lambda: shown_lines(feed)[-1].endswith("of step 29900"))
-        feed.show_step(5000)
+            await pilot.pause()
+            lines.append(f"step {step}: {state(feed)}")
         await pilot.press("up")
-        await wait_until(lambda: len(marked_lines(feed)) == 1, "the selection")
         feed.show_step(None)
-        assert feed.chosen is not None
-        assert feed.chosen.step == 5000  # a later selection stays
+        await pilot.pause()
+        lines.append(f"a later selection stays: {state(feed)}")
+        assert "\n".join(lines) == snapshot

@@ -1,83 +1,31 @@
-"""The feed: wrapping in cells, following at the end only, harmless text, and the surprise colours."""
+"""The feed: wrapping in cells, following at the end only, its titles, and the colours of its lines."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from textual.app import App, ComposeResult
+from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import SamplingChanged, TweetDelayed, TweetSampled
 from tests.fakes import run_started, tweet_sampled
 from tests.tui.conftest import wait_until
+from tests.tui.widgets.feed.feed_app import FeedApp, ends_with, feed_of, numbered, shown_lines, view_of
 from tui.formatting.cells import wrap
 from tui.run.reducer import apply
 from tui.run.training_events import MAX_TWEETS
 from tui.run.view import RunView
+from tui.widgets.feed.surprise import STEP_BITS
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.feed.wrapping import WrappedTexts
 
 TEXTS = st.text(st.sampled_from("ab c😍é日\u200d\ufe0f\u0301👩❤"), max_size=60)
-
-
-class FeedApp(App[None]):
-    """An app of one feed that records opened tweets."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.opened: list[TweetSampled] = []
-
-    def compose(self) -> ComposeResult:
-        yield TweetFeed()
-
-    def on_tweet_feed_opened(self, event: TweetFeed.Opened) -> None:
-        self.opened.append(event.tweet)
-
-
-@asynccontextmanager
-async def feed_of(
-    tweets: RunView | Iterable[TweetSampled], size: tuple[int, int] = (80, 24)
-) -> AsyncIterator[tuple[TweetFeed, Pilot[None], RunView]]:
-    """Show tweets in a feed; yield it after its layout, with its pilot and the view."""
-    view = tweets if isinstance(tweets, RunView) else view_of(tweets)
-    app = FeedApp()
-    async with app.run_test(size=size) as pilot:
-        feed = app.query_one(TweetFeed)
-        feed.show(view)
-        await pilot.pause()
-        yield feed, pilot, view
-
-
-def view_of(tweets: Iterable[TweetSampled], view: RunView | None = None) -> RunView:
-    """Return the view after these tweets."""
-    view = view or RunView()
-    for event in tweets:
-        view = apply(view, event)
-    return view
-
-
-def shown_lines(feed: TweetFeed) -> list[str]:
-    """Return the lines of the feed in view, without the columns after the text."""
-    end = feed._columns.indent + feed._columns.text_width
-    return [feed.render_line(y).crop(0, end).text.rstrip() for y in range(feed.num_rows)]
-
-
-def numbered(first: int, last: int) -> list[TweetSampled]:
-    return [tweet_sampled(f"tweet number {number}", number) for number in range(first, last + 1)]
-
-
-async def ends_with(feed: TweetFeed, number: int) -> None:
-    """Wait until a tweet of `numbered` is on the last line."""
-    await wait_until(lambda: shown_lines(feed)[-1].endswith(f"tweet number {number}"), f"tweet {number}")
 
 
 @given(TEXTS, st.integers(1, 20))
@@ -131,13 +79,9 @@ async def test_the_feed_follows_at_the_end_only() -> None:
         await ends_with(feed, 114)
 
 
-def full_view() -> RunView:
-    """Return a view that is full: the next tweet thins the oldest."""
-    return RunView(tweets=tuple(numbered(1, MAX_TWEETS)), num_tweets=MAX_TWEETS)
-
-
 async def test_the_view_does_not_move_when_old_tweets_are_thinned() -> None:
-    async with feed_of(full_view()) as (feed, pilot, start):
+    full = RunView(tweets=tuple(numbered(1, MAX_TWEETS)), num_tweets=MAX_TWEETS)
+    async with feed_of(full) as (feed, pilot, start):
         feed.show_step(2000)
         await wait_until(lambda: any(line.endswith("tweet number 2000") for line in shown_lines(feed)))
         before = shown_lines(feed)
@@ -148,21 +92,6 @@ async def test_the_view_does_not_move_when_old_tweets_are_thinned() -> None:
         assert shown_lines(feed) == before
         await pilot.press("up")
         await wait_until(lambda: feed.chosen is not None and feed.chosen.step == 1999)
-
-
-async def test_text_is_shown_without_control_characters_and_an_empty_one_is_marked() -> None:
-    texts = {
-        "[@click=app.bell]x[/] [/foo] $primary": "[@click=app.bell]x[/] [/foo] $primary",
-        "a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\u202ee\ud800": "abc2Jde",
-        "": "(empty: <EOS> at once)",
-        "(empty: <EOS> at once)": "(empty: <EOS> at once)",
-    }
-    async with feed_of(tweet_sampled(text, 3) for text in texts) as (feed, _, _):
-        lines = [feed.render_line(y) for y in range(len(texts))]
-        for line, shown in zip(lines, texts.values(), strict=True):
-            assert re.fullmatch(rf" +3 ● {re.escape(shown)} +2\.40 ", line.text)
-            assert not any("@click" in segment.style.meta for segment in line if segment.style)
-        assert list(lines[2])[-2].style != list(lines[3])[-2].style, "a tweet that only says so looks different"
 
 
 async def test_the_first_tweet_in_view_stays_first_after_a_resize() -> None:
@@ -187,76 +116,95 @@ STRANGE = [
 ]
 
 
-@pytest.mark.parametrize("size", [(120, 40), (40, 12)], ids=str)
-async def test_every_line_has_the_width_of_the_feed_in_any_script(size: tuple[int, int]) -> None:
+async def test_every_line_has_the_width_of_the_feed_in_any_script() -> None:
     def coloured(text: str, step: int) -> TweetSampled:
         bits = tuple(float(place % 9) for place in range(len(text) + 1))
         return tweet_sampled(text, step, char_bits=bits, novelty="copy")
 
     texts = ["plain", *map(str.strip, STRANGE)]
     async with feed_of(coloured(text, step) for step, text in enumerate(texts)) as (feed, pilot, _):
-        await pilot.resize_terminal(*size)
-        for _ in range(2):
+        for size in ((120, 40), (40, 12)):
+            await pilot.resize_terminal(*size)
+            for _ in range(2):
+                feed.toggle_colours()
+                await pilot.press("home")
+                lines = [feed.render_line(y) for y in range(feed.num_rows)]
+                for line in lines:
+                    assert line.cell_length == feed.size.width == sum(cell_len(segment.text) for segment in line)
+                indent = lines[0].text.index("plain")
+                # cells and characters are the same before the text
+                assert {line.text[indent - 1] for line in lines} == {" "}
+
+
+DRAFTED = tweet_sampled("second", 2, num_drafts=30, refused=(("copy", 20), ("avoided word", 9)))
+FAILING = tweet_sampled("third", 3, num_drafts=8, refused=(("too short", 8),), unmet=("too short",))
+FILTERED = view_of([tweet_sampled("first", 1)], RunView(sampling=SamplingConfig(only_new=True)))
+
+
+@pytest.mark.parametrize("is_coloured", [False, True], ids=["plain", "surprise"])
+def test_colours_show_age_novelty_pin_selection_and_surprise(
+    snap_compare: Callable[..., bool], is_coloured: bool
+) -> None:
+    """Tweets without bits per character stay plain; one that fails the filter and an empty one look different."""
+    bits = (0.0, *STEP_BITS, 9.0, 0.0)
+    known = [tweet_sampled("abcdefg", 4 + number, char_bits=bits, novelty="copy") for number in range(6)]
+    others = [
+        tweet_sampled("", 10),
+        tweet_sampled("(empty: <EOS> at once)", 11),
+        tweet_sampled("end", 12, char_bits=bits),
+    ]
+
+    async def show(pilot: Pilot[None]) -> None:
+        feed = pilot.app.query_one(TweetFeed)
+        feed.show(view_of([DRAFTED, FAILING, *known, *others], FILTERED))
+        feed.show_pins((known[0],))
+        await pilot.press(*["up"] * 5)
+        if is_coloured:
             feed.toggle_colours()
-            await pilot.press("home")
-            lines = [feed.render_line(y) for y in range(feed.num_rows)]
-            for line in lines:
-                assert line.cell_length == feed.size.width == sum(cell_len(segment.text) for segment in line)
-            indent = lines[0].text.index("plain")
-            # cells and characters are the same before the text
-            assert {line.text[indent - 1] for line in lines} == {" "}
+        await pilot.pause()
+
+    assert snap_compare(FeedApp(), terminal_size=(64, 12), run_before=show)
 
 
-async def test_colours_show_the_surprise_of_each_character() -> None:
-    event = tweet_sampled("abcd", char_bits=(0.0, 0.0, 9.0, 4.0, 1.0))
-    async with feed_of([event, tweet_sampled("old", 200)]) as (feed, _, _):
-
-        def pieces(y: int) -> list[Any]:
-            return [(segment.text.strip(), segment.style) for segment in feed.render_line(y)]
-
-        plain = pieces(0)
-        assert plain[-2][0] == "abcd"
-        feed.toggle_colours()
-        texts, styles = zip(*pieces(0)[-4:-1], strict=True)
-        assert texts == ("ab", "c", "d")
-        assert len(set(styles)) == 3
-        assert styles[1].underline
-        assert pieces(1)[-2][0] == "old"
-        assert "likely aaaaaa surprising" in feed.titles[1].plain
-        feed.toggle_colours()
-        assert pieces(0) == plain
-        assert "likely" not in feed.titles[1].plain
+async def test_tweets_that_took_several_drafts_widen_the_column_of_their_marks() -> None:
+    async with feed_of(FILTERED) as (feed, pilot, _):
+        assert shown_lines(feed)[0].endswith("1 ● first")
+        feed.show(view_of([DRAFTED, FAILING], FILTERED))
+        await pilot.pause()
+        assert [line.split(maxsplit=1)[1] for line in shown_lines(feed)[:3]] == ["●  first", "●+ second", "●! third"]
 
 
-async def test_underlined_surprise_ends_with_its_text() -> None:
-    event = tweet_sampled("ab", char_bits=(0.0, 9.0, 9.0))
-    for size in ((80, 24), (40, 12)):
-        async with feed_of([event], size=size) as (feed, _, _):
-            feed.toggle_colours()
-            underlined = [part.text for part in feed.render_line(0) if part.style is not None and part.style.underline]
-            assert underlined == ["b"]
+async def test_the_titles_show_counts_drafts_and_selection_as_far_as_there_is_room(snapshot: SnapshotAssertion) -> None:
+    sampling = SamplingConfig(only_new=True)
+    start = apply(RunView(sampling=sampling), run_started(sampling=sampling))
+    filtered = view_of([tweet_sampled("first", 1), DRAFTED, FAILING], start)
+    delayed = apply(filtered, TweetDelayed(step=3, elapsed_seconds=1.0, num_drafts=16, max_drafts=32))
+    other_filter = SamplingChanged(step=3, elapsed_seconds=1.0, sampling=SamplingConfig(min_length=9))
+    many = [tweet_sampled("hi", step, novelty="copy" if step % 2 else "new") for step in range(4, 1300)]
+    lines: list[str] = []
+    async with feed_of(filtered, (200, 24)) as (feed, pilot, _):
 
+        async def note(what: str) -> None:
+            for width in (200, 140, 100, 80, 60, 40):
+                await pilot.resize_terminal(width, 24)
+                await wait_until(lambda: feed.size.width == width)  # noqa: B023 - awaited at once
+                heading, facts = (title.plain for title in feed.titles)
+                assert cell_len(heading) + cell_len(facts) <= width - 6
+                lines.append(f"{what:>12} {width:3}: {heading} ── {facts}".rstrip())
 
-@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
-async def test_the_titles_say_what_is_shown_and_selected_and_fit_their_rule(width: int) -> None:
-    tweets = [tweet_sampled("hi", step, novelty="copy" if step % 2 else "new") for step in range(1, 1300)]
-    async with feed_of(tweets, size=(width, 24)) as (feed, pilot, _):
-
-        def titles() -> tuple[str, str]:
-            heading, facts = (title.plain for title in feed.titles)
-            assert cell_len(heading) + cell_len(facts) <= width - 6
-            return heading, facts
-
-        assert titles()[0] == "tweets"
-        assert "● 649" in titles()[1]
-        assert ("● 649 new  ◐ 0 near-copies  ○ 650 copies  temp  bits" in titles()[1]) == (width >= 100)
-        feed.show_pins((tweets[7],))
-        await pilot.press("up", "up")
-        assert ("step 1,298 selected · end follows" in titles()[1]) == (width >= 60)
-        feed.toggle_colours()
-        titles()
+        await note("drafts")
+        feed.show(delayed)
+        await note("delayed")
         feed.toggle_pins_only()
-        assert titles()[0] == "pinned tweets only · K shows all"
+        await note("pins")
+        feed.toggle_pins_only()
+        feed.show(view_of(many, apply(filtered, other_filter)))
+        await note("other filter")
+        await pilot.press("up", "up")
+        await note("selected")
+        feed.toggle_colours()
+        await note("coloured")
+    assert "\n".join(lines) == snapshot
 
 
 async def test_an_added_tweet_repaints_those_tweets_only_that_are_less_bright_than_before() -> None:
@@ -268,50 +216,3 @@ async def test_an_added_tweet_repaints_those_tweets_only_that_are_less_bright_th
         changed = {y for y in range(12) if feed.render_line(y) != before[y]}
         assert changed == {6, 9, 11}
         assert repainted == {*changed, 12}
-
-
-FILTERED = RunView(sampling=SamplingConfig(only_new=True))
-DRAFTED = tweet_sampled("second", 2, num_drafts=30, refused=(("copy", 20), ("avoided word", 9)))
-FAILING = tweet_sampled("third", 3, num_drafts=8, refused=(("too short", 8),), unmet=("too short",))
-
-
-async def test_tweets_that_took_several_drafts_are_marked_in_a_column_of_their_own() -> None:
-    start = view_of([tweet_sampled("first", 1)], FILTERED)
-    async with feed_of(start) as (feed, pilot, _):
-        assert shown_lines(feed)[0].endswith("1 ● first")
-        feed.show(view_of([DRAFTED, FAILING], start))
-        await pilot.pause()
-        lines = shown_lines(feed)[:3]
-        assert lines[1].endswith("2 ●+ second")
-        assert lines[2].endswith("3 ●! third")
-        assert lines[0].endswith("1 ●  first")
-        style = next(style for text, style, _ in feed.render_line(2) if style and "!" in text)
-        assert style.bold
-
-
-async def test_the_rule_counts_the_drafts_of_the_current_filter_as_far_as_there_is_room() -> None:
-    view = view_of([tweet_sampled("first", 1), DRAFTED, FAILING], FILTERED)
-    async with feed_of(view, (140, 24)) as (feed, pilot, _):
-        long = "2 of 39 drafts: 20 copies, 9 with avoided words, 8 too short  ! 1"
-        assert feed.titles[1].plain == f"{long}  ● 3 new  ◐ 0 near-copies  ○ 0 copies  temp  bits"
-        for width, expected in ((100, f"{long}  ● 3  temp  bits"), (60, "2 of 39 drafts  ! 1  ● 3  bits"), (40, "")):
-            await pilot.resize_terminal(width, 24)
-            await wait_until(lambda width=width: feed.size.width == width)  # type: ignore[misc]
-            facts = feed.titles[1].plain
-            assert facts == expected or (not expected and facts.startswith("2 of 39 drafts"))
-        feed.toggle_pins_only()
-        assert "drafts" not in feed.titles[1].plain, "pins are of any filter"
-        feed.toggle_pins_only()
-        another = SamplingChanged(step=3, elapsed_seconds=1.0, sampling=SamplingConfig(min_length=9))
-        feed.show(apply(view, another))
-        assert "drafts" not in feed.titles[1].plain, "another filter has refused nothing yet"
-
-
-async def test_the_heading_shows_what_delays_the_next_tweet_until_it_has_come() -> None:
-    view = view_of([DRAFTED], apply(RunView(), run_started()))
-    async with feed_of(view, (80, 24)) as (feed, _, _):
-        delayed = TweetDelayed(step=3, elapsed_seconds=1.0, num_drafts=16, max_drafts=32)
-        feed.show(apply(view, delayed))
-        assert feed.titles[0].plain == "tweets · draft 17 of 32"
-        feed.show(apply(apply(view, delayed), FAILING))
-        assert feed.titles[0].plain == "tweets"

@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from unittest.mock import ANY
-
 import pytest
-from textual.widgets import Input
+from syrupy.assertion import SnapshotAssertion
 
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands, events
-from tests.fakes import FakeSession, run_started, steps_finished, text_completed, tweet_sampled
-from tests.tui.conftest import Stage, press, screen_text, shows, toasted, toasts, wait_until
-from tui.app.app import TweetgenApp
+from tests.fakes import FakeSession, run_started, steps_finished, text_completed
+from tests.tui.conftest import SCRIPT, Running, Stage
+from tests.tui.transcripts import Step, transcript
 from tui.formatting.chances import shown_char
 from tui.screens.main.screen import MainScreen
-from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.completions import Completions
-from tui.widgets.key_bar import KeyBar
-
-SIZE = (80, 24)
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
-
-
-def test_the_same_line_is_requested_again_at_other_settings_or_on_demand_only() -> None:
-    cold, hot = SamplingConfig(temperature=0.5), SamplingConfig(temperature=1.5)
-    completions = Completions()
-    for request, sampling in ((1, cold), (2, hot)):
-        assert completions.due_request("t", sampling) == commands.CompleteText(text="t", request=request)
-        assert completions.due_request("t", cold) is None, "one request at a time"
-        completions.accept(text_completed("t", request=request, step=5))
-        assert completions.due_request("t", sampling) is None
-
-    completions.refresh()
-    assert completions.due_request("t", hot) == commands.CompleteText(text="t", request=3)
-    completions.refresh()
-    assert completions.ghost("t") == " and on", "the last answer, until there is another"
-    completions.accept(text_completed("t", request=3, step=9))
-    assert completions.due_request("t", hot) == commands.CompleteText(text="t", request=4)
 
 
 def test_another_continuation_has_another_draw_and_is_shown_in_place_of_the_last() -> None:
@@ -59,112 +34,51 @@ def test_the_label_of_a_character_is_visible_and_safe(char: str, label: str) -> 
     assert shown_char(char) == label
 
 
-async def opened(app: TweetgenApp, press_key: Callable[[str], object]) -> MainScreen:
-    """Wait for the script's end and open the line."""
-    await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-    screen = app.screen
-    assert isinstance(screen, MainScreen)
-    await press_key("p")  # type: ignore[misc] # the pilot's
-    await shows(app, "temp 0.80")
-    await wait_until(lambda: isinstance(app.focused, Input), "the focus")
-    return screen
+PAUSED = events.Paused(step=3, elapsed_seconds=1.0)
+LEARNED = steps_finished(4, [3.0] * 50)
+ENDED = events.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
 
 
-def line(app: TweetgenApp) -> str:
-    return app.screen.query_one("PromptInput", Input).value
+class Ending(FakeSession):
+    """Has ended, and answers nothing, once it has emitted `ENDED`."""
+
+    def answer(self, command: commands.Command) -> events.Event:
+        return ENDED if self._step == ENDED.step else super().answer(command)
 
 
-async def test_the_model_completes_the_line_even_while_paused_and_arrows_change_the_temperature(
-    stage: Stage,
-) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-        await press(pilot, session, "space")
-        await wait_until(lambda: app.summary_view.phase == "paused")
-        await opened(app, pilot.press)
-        await pilot.press(*"the cat")
-        await wait_until(lambda: getattr(session.received[-1], "text", "") == "the cat")
-        await shows(app, "› the cat and on", "␣ ", "50%", "end ", "25%", "temp 0.80")
-        keys = "tab word → character enter sample ↑ ↓ temp ^r again ^x x-ray esc close"
-        assert screen_text(app).splitlines()[-1].split() == keys.split()
-        await pilot.press("tab")
-        await wait_until(lambda: line(app) == "the cat and")
-        await pilot.press("right")
-        await wait_until(lambda: line(app) == "the cat and ")
-        assert {type(command) for command in session.received[1:]} == {commands.CompleteText}
-        await pilot.press("up")
-        await shows(app, "temp 0.85")
-        await wait_until(  # shown before it is received
-            lambda: any(isinstance(each, commands.SetSampling) for each in session.received), "the command"
-        )
-        [changed] = [command for command in session.received if isinstance(command, commands.SetSampling)]
-        assert changed.sampling.temperature == 0.85
-        await wait_until(
-            lambda: isinstance(session.received[-1], commands.CompleteText), "the question at the new temperature"
-        )
-        await pilot.press("down")
-        await shows(app, "temp 0.80")
+PLAYS: dict[str, tuple[FakeSession, tuple[Step, ...]]] = {
+    "the model completes the line also while paused, and arrows change the temperature": (
+        FakeSession(SCRIPT),
+        (PAUSED, "p", "t h e space c a t", "tab", "right", "up", "down"),
+    ),
+    "the completion stays while the model learns, until it is asked for again": (
+        FakeSession(SCRIPT),
+        ("p", "t h e", LEARNED, "left right", "ctrl+r"),
+    ),
+    "keys type letters, and enter samples each completion as it is shown": (
+        FakeSession(SCRIPT),
+        ("p", "q space g + - ? K p c", "enter", "enter", "escape", "g", "p"),
+    ),
+    "a line that can't be submitted says why": (
+        FakeSession(SCRIPT, run_started(sampling=SamplingConfig(max_length=10))),
+        ("p", "a ß 雪", "enter", "backspace backspace", "backspace 0 1 2 3 4 5 6 7 8 9", "backspace"),
+    ),
+    "after the end of the run the line stays open, and what is typed acts on nothing": (
+        Ending(SCRIPT),
+        ("p", ENDED, "q u i c k space", "enter", "escape", "p"),
+    ),
+}
 
 
-async def test_the_completion_stays_while_the_model_learns_until_it_is_asked_for_again(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=(100, 24)) as pilot:
-        await opened(app, pilot.press)
-        await pilot.press(*"the cat")
-        await shows(app, "› the cat and on", "temp 0.80", "step 3")
-        asked = len(session.received)
-        session.emit(steps_finished(4, [3.0] * 50))
-        await wait_until(lambda: app.summary_view.step == 53, "the steps")
-        await pilot.press("left", "right")
-        assert len(session.received) == asked
-        await pilot.press("ctrl+r")
-        await shows(app, "› the cat and on", "step 53")
-        assert session.received[asked:] == [commands.CompleteText(text="the cat", request=ANY, draw=1)]
+def focused(at: Running) -> str:
+    return f"focus on {type(at.app.screen.focused).__name__}"
 
 
-async def test_keys_type_letters_while_the_line_is_open_and_enter_submits_it(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(app, pilot.press)
-        await pilot.press("q", "space", "g", "+", "-", "?", "K", "p", "c")
-        await wait_until(lambda: line(app) == "q g+-?Kpc")
-        assert app.screen is screen
-        for number in (1, 2):
-            await pilot.press("enter")
-            await shows(app, f"q g+-?Kpcasked-for tweet number {number}")
-        sent = [command for command in session.received if not isinstance(command, commands.CompleteText)]
-        prompted = [commands.SampleNow(prime="q g+-?Kpc", draw=draw) for draw in (0, 1)]
-        assert sent == prompted, "each as its completion, and another completion after it"
-        await pilot.press("escape")
-        await wait_until(lambda: not screen.sampling.prompt.is_open)
-        await wait_until(lambda: isinstance(screen.focused, TweetFeed), "the focus of the feed")
-        assert screen.query_one(KeyBar).display
-        await pilot.press("g")
-        await wait_until(lambda: session.received[-1] == commands.SampleNow(), "the command")
-        await pilot.press("p")
-        await wait_until(lambda: screen.sampling.prompt.is_open)
-        assert line(app) == "q g+-?Kpc"
-
-
-async def test_a_line_that_cannot_be_submitted_says_why(stage: Stage) -> None:
-    session = FakeSession(SCRIPT, run_started(sampling=SamplingConfig(max_length=10)))
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await opened(app, pilot.press)
-        await pilot.press("a", "ß", "雪")
-        await shows(app, "Not in the vocabulary: ß, 雪")
-        await pilot.press("enter", "backspace", "backspace")
-        await shows(app, "50%")
-        assert not any(isinstance(command, commands.SampleNow) for command in session.received)
-        await pilot.press("backspace", *"0123456789")
-        await shows(app, "At most 9 characters")
-        assert line(app) == "012345678"
-        await pilot.press("backspace")
-        await wait_until(lambda: "At most" not in screen_text(app))
+@pytest.mark.parametrize("claim", PLAYS)
+async def test_the_line_is_typed_into_as_recorded(stage: Stage, claim: str, snapshot: SnapshotAssertion) -> None:
+    session, steps = PLAYS[claim]
+    async with stage.running(session) as at:
+        assert await transcript(at, *steps, note=focused) == snapshot
 
 
 class SlowSession(FakeSession):
@@ -183,45 +97,14 @@ class SlowSession(FakeSession):
 
 async def test_only_the_answer_to_its_own_request_is_shown_and_a_refusal_in_the_line(stage: Stage) -> None:
     session = SlowSession()
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(app, pilot.press)
-        await wait_until(lambda: session.asked and app.summary_view.step == 4, "the question")
-        await pilot.press(*"abc")
-        await wait_until(lambda: line(app) == "abc")
+    async with stage.running(session) as at:
+        await at.press("p", *"abc", shows="› abc")
         [first] = session.asked
-        session.emit(text_completed("", request=first.request + 7, step=9))
-        await wait_until(lambda: app.summary_view.step == 9, "the answer")
-        assert "and on" not in screen_text(app)
-        session.emit(text_completed("", request=first.request, step=10))
-        await wait_until(lambda: len(session.asked) == 2)
-        assert session.asked[1] == commands.CompleteText(text="abc", request=first.request + 1)
-        session.emit(
-            events.CommandRefused(
-                step=11, elapsed_seconds=1.0, command="CompleteText", title="t", detail="It has gone wrong.", hint=""
-            )
-        )
-        await shows(app, "It has gone wrong.")
-        assert app.screen is screen
-
-
-async def test_the_line_stays_open_after_the_end_of_the_run_and_what_is_typed_acts_on_nothing(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(app, pilot.press)
-        session.emit(
-            events.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
-        )
-        await shows(app, "No model is running to complete the prompt.", "■ stopped: 9 steps in 0:01")
-        await pilot.press(*"quick ", "enter")
-        await toasted(app, "The run has ended; tweetgen-tui --resume")
-        assert line(app) == "quick "
-        await pilot.press("escape")
-        await wait_until(
-            lambda: not screen.sampling.prompt.is_open and isinstance(screen.focused, TweetFeed), "the feed"
-        )
-        await pilot.press("p")
-        await wait_until(lambda: toasts(app)[-1].startswith("The run has ended"))
-        assert not screen.sampling.prompt.is_open
-        assert app.is_running
+        await at.emit(text_completed("", request=first.request + 7, step=9))
+        assert "and on" not in at.text
+        await at.emit(text_completed("", request=first.request, step=10))
+        assert session.asked[1:] == [commands.CompleteText(text="abc", request=first.request + 1)]
+        refusal = {"command": "CompleteText", "title": "t", "detail": "It has gone wrong.", "hint": ""}
+        await at.emit(events.CommandRefused(step=11, elapsed_seconds=1.0, **refusal))
+        await at.press(shows="It has gone wrong.")
+        assert isinstance(at.app.screen, MainScreen)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
@@ -15,7 +16,7 @@ from textual.widgets import Input
 
 from engine.protocol.events import BaselinesMeasured
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, screen_text, shows, wait_until
+from tests.tui.conftest import Stage, screen_text, shows, text_of, wait_until
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
 from tui.run.reducer import apply
 from tui.run.series.series import Series
@@ -33,6 +34,7 @@ MEASURED = (
     ),
     steps_finished(1, falling_losses(300)),
     tweet_sampled("a tweet", 300),
+    eval_finished(300, 3.0, is_best=True),
 )
 VIEW = view_of(falling_losses(5000), 2.8, 2.6, 2.7)
 
@@ -55,34 +57,24 @@ class PlotApp(App[None]):
         self.steps.append(message.step)
 
     @property
-    def plot(self) -> LossPlot:
-        return self.query_one(LossPlot)
-
-    @property
     def picture(self) -> list[str]:
-        lines = self.screen._compositor.render_strips()
-        return ["".join(segment.text for segment in strip) for strip in lines][:-1]
+        return text_of(self, "LossPlot").splitlines()
 
 
 @asynccontextmanager
 async def plot_of(
-    view: RunView = VIEW, size: tuple[int, int] = (80, 13), *, is_focused: bool = True
+    view: RunView = VIEW, size: tuple[int, int] = (80, 13)
 ) -> AsyncIterator[tuple[PlotApp, Pilot[None], LossPlot]]:
-    """Show a view and wait for its curve; the plot is focused by default."""
+    """Show a view in a focused plot, and wait for its curve."""
     app = PlotApp()
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
-        app.plot.show(view)
+        plot = app.query_one(LossPlot)
+        plot.show(view)
         await wait_until(lambda: any(is_braille(char) for line in app.picture[1:-2] for char in line), "a curve")
-        if is_focused:
-            await pilot.press("shift+tab")
-            await wait_until(lambda: app.plot.has_focus, "the focus")
-        yield app, pilot, app.plot
-
-
-def num_steps_shown(plot: LossPlot) -> float:
-    ((low, high),) = steps_shown(plot)
-    return high - low
+        await pilot.press("shift+tab")
+        await wait_until(lambda: plot.has_focus, "the focus")
+        yield app, pilot, plot
 
 
 def steps_shown(plot: LossPlot) -> list[tuple[float, float]]:
@@ -104,9 +96,7 @@ async def test_a_curve_appears_grows_and_goes_back_with_its_cursor() -> None:
         assert app.steps[3:] == []
 
 
-async def test_only_a_changed_curve_or_mark_is_redrawn_and_few_cells_repainted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_only_a_changed_curve_or_mark_is_redrawn_and_few_cells_repainted(monkeypatch: pytest.MonkeyPatch) -> None:
     view = view_of(falling_losses(4900), 2.8, 2.6)
     async with plot_of(view, size=(100, 20)) as (_, _, plot):
         painted: list[int] = []
@@ -119,82 +109,30 @@ async def test_only_a_changed_curve_or_mark_is_redrawn_and_few_cells_repainted(
             painted.clear()
 
 
-async def test_arrows_move_a_cursor_and_escape_hides_it() -> None:
+KEYS = (
+    *("left", "left", "shift+left", "right", "home", "escape"),  # the cursor
+    *("up", "up", "down", "0"),  # zoom at the right edge
+    *("home", "shift+right", "up", "up", "up", "0", "escape"),  # zoom at the cursor
+    *("v", "pageup", "pageup", "pagedown", "left", "end"),  # the recent part, back and forth, and following again
+)
+
+
+def state(app: PlotApp, plot: LossPlot) -> str:
+    """Return the cursor, the steps in view and the heading."""
+    (pane,) = plot.picture.panes.values()
+    column = None if plot.view.cursor is None else pane.column_of(plot.view.cursor)
+    return f"cursor at {plot.view.cursor}, column {column}; {pane.steps}; {app.picture[0]}"
+
+
+async def test_each_key_moves_the_cursor_or_the_window_as_recorded(snapshot: SnapshotAssertion) -> None:
     async with plot_of() as (app, pilot, plot):
         assert plot.check_action("hide_cursor", ()) is False  # without a cursor, escape is the screen's
-        await pilot.press("left", "left", "shift+left", "right")
-        await wait_until(lambda: len(app.steps) == 4, "the moves")
-        pane = plot.picture.panes["whole"]
-        columns = [pane.column_of(step) for step in app.steps if step is not None]
-        newest = pane.column_of(5000) or 0
-        assert columns == [newest, newest - 1, newest - 11, newest - 10]
-        await wait_until(lambda: f"step {app.steps[-1]:,}" in app.picture[0])
-        await pilot.press("home", "escape")
-        await wait_until(lambda: app.steps[-2:] == [1, None], "the start, then no cursor")
-        await wait_until(lambda: "bits per" in app.picture[0] and "step 1 " not in app.picture[0])
-
-
-async def test_keys_zoom_at_the_right_edge_or_the_cursor_and_0_resets() -> None:
-    async with plot_of() as (app, pilot, plot):
-        whole = steps_shown(plot)
-        await pilot.press("up", "up")
-        await wait_until(lambda: steps_shown(plot)[0][0] > 3000, "twice as near, twice")
-        ((low, high),) = steps_shown(plot)
-        assert high >= 5000
-        await wait_until(lambda: "latest" in app.picture[0])
-        await pilot.press("down")
-        await wait_until(lambda: steps_shown(plot)[0][0] < low, "farther")
-        await pilot.press("0")
-        await wait_until(lambda: steps_shown(plot) == whole, "the whole run")
-        await pilot.press("home", "shift+right", "up", "up", "up")
-        await wait_until(lambda: num_steps_shown(plot) == pytest.approx(5700 / 8, rel=0.1), "eight times as near")
-        ((low, high),) = steps_shown(plot)
-        assert low <= (app.steps[-1] or 0) <= high
-
-
-async def test_page_keys_pan_and_end_follows() -> None:
-    async with plot_of() as (app, pilot, plot):
-        plot.switch_panes()
-        assert steps_shown(plot) == [(4500, 5000)]
-        await pilot.press("pageup")
-        await wait_until(lambda: steps_shown(plot) == [(4250, 4750)], "half a pane back")
-        await wait_until(lambda: "steps 4,250 to 4,750" in app.picture[0])
-        await pilot.press("pageup", "pagedown", "left", "end")
-        await wait_until(lambda: app.steps[-1:] == [None], "no cursor")
-        assert steps_shown(plot) == [(4500, 5000)]
-
-
-async def test_a_wide_plot_shows_both_panes_unless_the_run_is_short() -> None:
-    async with plot_of(size=(120, 20)) as (_, _, plot):
-        assert len(steps_shown(plot)) == 2
-        plot.show(view_of(falling_losses(300)))
-        await wait_until(lambda: len(steps_shown(plot)) == 1)
-
-
-async def test_a_run_that_is_recent_as_a_whole_has_no_recent_part_to_switch_to() -> None:
-    async with plot_of() as (app, _, plot):
-        plot.show(view_of(falling_losses(220)))
-        plot.switch_panes()
-        assert plot.view.panes == ("whole",)
-        await wait_until(lambda: any("whole run so far" in notice.message for notice in app._notifications), "a notice")
-        plot.show(view_of(falling_losses(900)))
-        plot.switch_panes()
-        assert plot.view.panes == ("recent",)
-
-
-async def test_the_wheel_zooms_at_the_pointer() -> None:
-    async with plot_of() as (_, pilot, plot):
-        pane = plot.picture.panes["whole"]
-        column = 20
-        at = pane.step_at(column)
-        for _ in range(4):
-            await pilot._post_mouse_events([MouseScrollUp], LossPlot, offset=(pane.left + column, 5))
-        await wait_until(lambda: plot.picture.panes["whole"].num_steps < pane.num_steps / 2, "nearer")
-        zoomed = plot.picture.panes["whole"]
-        assert zoomed.step_at(column) == pytest.approx(at, abs=20)
-        for _ in range(8):
-            await pilot._post_mouse_events([MouseScrollDown], LossPlot, offset=(pane.left + column, 5))
-        await wait_until(lambda: plot.picture.panes["whole"].num_steps == pane.num_steps, "the whole run")
+        lines = []
+        for key in KEYS:
+            plot.switch_panes() if key == "v" else await pilot.press(key)
+            await pilot.pause()
+            lines.append(f"{key:>11} {state(app, plot)}")
+        assert "\n".join(lines) == snapshot
 
 
 async def drag(pilot: Pilot[None], start: int, end: int) -> None:
@@ -205,45 +143,68 @@ async def drag(pilot: Pilot[None], start: int, end: int) -> None:
     await pilot.mouse_up(LossPlot, offset=(end, 5))
 
 
-async def test_dragging_pans_a_click_puts_the_cursor_there_and_a_double_click_resets() -> None:
+async def test_the_wheel_zooms_at_the_pointer_dragging_pans_and_clicks_put_the_cursor_there_or_follow(
+    snapshot: SnapshotAssertion,
+) -> None:
     async with plot_of() as (app, pilot, plot):
+        left, lines = plot.picture.panes["whole"].left, []
+
+        async def note(what: str) -> None:
+            await pilot.pause()
+            lines.append(f"{what}: {state(app, plot)}; moved to {app.steps}")
+
+        at = plot.picture.panes["whole"].step_at(20)
+        for wheel, count in ((MouseScrollUp, 4), (MouseScrollDown, 8)):
+            for _ in range(count):
+                await pilot._post_mouse_events([wheel], LossPlot, offset=(left + 20, 5))
+            if wheel is MouseScrollUp:
+                assert plot.picture.panes["whole"].step_at(20) == pytest.approx(at, abs=20)
+            await note(f"{count} x {wheel.__name__}")
         plot.switch_panes()
-        pane = plot.picture.panes["recent"]
-        await drag(pilot, pane.left + 10, pane.left + 40)
-        dragged_to = pytest.approx(4500 - 30 * 501 / pane.width, abs=1)
-        await wait_until(lambda: steps_shown(plot)[0][0] == dragged_to, "30 columns back")
-        assert num_steps_shown(plot) == 500
-        assert app.steps == []
-        await pilot.double_click(LossPlot, offset=(pane.left + 10, 5))
-        await wait_until(lambda: steps_shown(plot) == [(4500, 5000)], "the latest steps")
-        await pilot.click(LossPlot, offset=(pane.left + 30, 5))
-        await wait_until(lambda: app.steps[-1:] == [round(pane.step_at(30))], "the cursor at the click")
-        num_moves = len(app.steps)
+        await note("the recent part")
+        await drag(pilot, left + 10, left + 40)
+        await note("dragged by 30 columns")
+        await pilot.double_click(LossPlot, offset=(left + 10, 5))
+        await note("double click")
+        await pilot.click(LossPlot, offset=(left + 30, 5))
+        await note("click")
         await pilot.click(LossPlot, offset=(2, 5))
-        assert len(app.steps) == num_moves
+        await note("click beside the plot")
+        assert "\n".join(lines) == snapshot
 
 
-async def test_dragging_in_the_whole_run_moves_the_recent_pane() -> None:
-    async with plot_of(size=(120, 20)) as (_, pilot, plot):
+async def test_a_wide_plot_has_two_panes_unless_the_run_is_recent_as_a_whole_and_a_drag_in_one_moves_the_other() -> (
+    None
+):
+    async with plot_of(size=(120, 20)) as (app, pilot, plot):
         whole = plot.picture.panes["whole"]
         newest = whole.left + (whole.column_of(4900) or 0)
         await drag(pilot, newest, newest - 10)
         dragged_to = pytest.approx(4500 - 10 * whole.num_steps / whole.width, abs=1)
         await wait_until(lambda: steps_shown(plot)[1][0] == dragged_to, "10 columns back")
         assert steps_shown(plot)[0] == (0, whole.steps.high)
+        plot.show(view_of(falling_losses(220)))
+        await wait_until(lambda: len(steps_shown(plot)) == 1)
+        await pilot.resize_terminal(80, 20)
+        await wait_until(lambda: plot.size.width == 80)
+        plot.switch_panes()
+        assert plot.view.panes == ("whole",)
+        await wait_until(lambda: any("whole run so far" in notice.message for notice in app._notifications), "a notice")
+        plot.show(view_of(falling_losses(900)))
+        plot.switch_panes()
+        assert plot.view.panes == ("recent",)
 
 
 def test_every_key_of_the_plot_is_in_the_key_table() -> None:
-    told = {name for key in PLOT_KEYS for name in key.keys.split(",")}
-    assert told == {str(binding.key) for binding in LossPlot.BINDINGS if isinstance(binding, Binding)}
+    listed = {name for key in PLOT_KEYS for name in key.keys.split(",")}
+    assert listed == {str(binding.key) for binding in LossPlot.BINDINGS if isinstance(binding, Binding)}
 
 
 async def test_a_run_on_one_tweet_starts_with_a_log_axis_and_shift_l_makes_it_linear(stage: Stage) -> None:
     losses = [3.4 * 0.93**step + 0.001 for step in range(300)]
     started = run_started(num_train_tweets=1, num_val_tweets=1)
-    session = FakeSession([steps_finished(1, losses), tweet_sampled("by heart", 300)], started)
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    one_tweet = FakeSession([steps_finished(1, losses), tweet_sampled("by heart", 300)], started)
+    async with stage.running(one_tweet) as (app, pilot, session):
         await shows(app, "by heart", "bits per character, log", "    1 ", " 0.01 ")
         await pilot.press("L")
         await wait_until(lambda: "log" not in screen_text(app), "a linear axis")
@@ -254,8 +215,7 @@ async def test_a_run_on_one_tweet_starts_with_a_log_axis_and_shift_l_makes_it_li
 
 async def test_the_feed_follows_the_cursor_and_shift_l_and_v_work_from_anywhere(stage: Stage) -> None:
     tweets = [tweet_sampled(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
-    app = stage.app(FakeSession([steps_finished(1, falling_losses(3000)), *tweets]))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with stage.running(FakeSession([steps_finished(1, falling_losses(3000)), *tweets])) as (app, pilot, _):
         await shows(app, "what it wrote after 3000", "bits per character")
         await pilot.press("L")
         await shows(app, "bits per character, log")
@@ -264,66 +224,49 @@ async def test_the_feed_follows_the_cursor_and_shift_l_and_v_work_from_anywhere(
         await wait_until(lambda: plot.has_focus, "the focus")
         await pilot.press(*["shift+left"] * 4)
         await wait_until(lambda: (plot.view.cursor or 9999) < 2500, "four moves")
-        await wait_until(
-            lambda: f"what it wrote after {(plot.view.cursor or 9999) // 100 * 100}" in screen_text(app), "that tweet"
-        )
+        await shows(app, f"what it wrote after {(plot.view.cursor or 9999) // 100 * 100}")
         await pilot.press("escape", "v")
         await shows(app, "what it wrote after 3000", "latest 500 steps")
 
 
-async def test_i_shows_the_legend_and_the_same_key_or_escape_closes_it(stage: Stage) -> None:
-    app = stage.app(FakeSession([steps_finished(1, falling_losses(300)), tweet_sampled("a tweet", 300)]))
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(app, "a tweet", "bits per character")
+async def test_i_shows_the_legend_which_i_or_escape_closes_before_the_cursor_and_r_hides_the_levels(
+    stage: Stage,
+) -> None:
+    async with stage.running(FakeSession(MEASURED), (120, 40)) as (app, pilot, _):
+        await shows(app, "a tweet", "bits per character", "bigram")
         plot = app.screen.query_one(LossPlot)
+        await pilot.press("r")
+        await wait_until(lambda: "bigram" not in screen_text(app), "no levels")
+        await pilot.press("r")
+        await shows(app, "bigram")
         for closing in ("i", "escape"):
             await pilot.press("i")
             await shows(app, "train losses of single steps")
             await pilot.press(closing)
             await wait_until(lambda: "train losses of single steps" not in screen_text(app), "no legend")
         plot.focus()
-        await pilot.press("left")
-        await wait_until(lambda: plot.view.cursor == 300, "the cursor")
-        await pilot.press("i")
-        await wait_until(lambda: plot.legend_page == 0, "the legend")
+        await pilot.press("left", "i")
+        await wait_until(lambda: plot.legend_page == 0 and plot.view.cursor == 300, "the legend over the cursor")
         await pilot.press("escape")
         await wait_until(lambda: plot.legend_page is None, "the first escape closes the legend")
         assert plot.view.cursor == 300
 
 
-async def test_the_legend_of_a_low_plot_has_pages_and_a_tiny_terminal_shows_the_plot_for_it(stage: Stage) -> None:
-    app = stage.app(FakeSession([*MEASURED, eval_finished(300, 3.0, is_best=True)]))
-    async with app.run_test(size=(40, 12)) as pilot:
+async def test_a_tiny_terminal_shows_the_plot_for_the_legend_page_by_page_and_from_its_start_if_it_was_out_of_view(
+    stage: Stage,
+) -> None:
+    async with stage.running(FakeSession(MEASURED), (40, 12)) as (app, pilot, _):
         await shows(app, "a tweet")
         plot = app.screen.query_one(LossPlot)
-        await pilot.press("i")
-        await shows(app, "train loss, smoothed")
-        await pilot.press("i")
-        await wait_until(lambda: plot.legend_page == 1, "the second page")
-        await pilot.press("i")
-        await wait_until(lambda: plot.legend_page is None, "no legend")
-
-
-async def test_in_a_tiny_terminal_an_open_legend_out_of_view_is_shown_again_from_its_start(stage: Stage) -> None:
-    app = stage.app(FakeSession([*MEASURED, eval_finished(300, 3.0, is_best=True)]))
-    async with app.run_test(size=(40, 12)) as pilot:
-        await shows(app, "a tweet")
         await pilot.press("i")
         await shows(app, "train loss, smoothed")
         await pilot.press("tab")
         await shows(app, "a tweet")
         await pilot.press("i")
         await shows(app, "train loss, smoothed")
-
-
-async def test_r_hides_the_levels_and_shows_them_again(stage: Stage) -> None:
-    app = stage.app(FakeSession(MEASURED))
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(app, "a tweet", "bigram")
-        await pilot.press("r")
-        await wait_until(lambda: "bigram" not in screen_text(app), "no levels")
-        await pilot.press("r")
-        await shows(app, "bigram")
+        for page in (1, None):
+            await pilot.press("i")
+            await wait_until(lambda: plot.legend_page == page, f"page {page}")  # noqa: B023 - awaited at once
 
 
 async def test_without_colours_the_plot_is_drawn_from_its_first_frame_on(monkeypatch: pytest.MonkeyPatch) -> None:

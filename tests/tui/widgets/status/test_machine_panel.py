@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from syrupy.assertion import SnapshotAssertion
 
 from engine.protocol import events
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
@@ -90,58 +90,37 @@ def training_together(num_ranks: int, num_hosts: int = 1, device: str = "cuda") 
     return apply(view, measured)
 
 
-def text_of(view: RunView, reading: MachineReading | None = READING, width: int = 38, height: int = 18) -> list[str]:
-    return plain(machine_lines(view, reading, COST, width, height)).splitlines()
+def text_of(
+    view: RunView, reading: MachineReading | None = READING, width: int = 38, height: int = 18, cost: ScreenCost = COST
+) -> str:
+    return plain(machine_lines(view, reading, cost if reading else None, width, height))
 
 
-def test_a_column_shows_the_parts_of_a_step_and_the_load_of_the_machine() -> None:
-    assert text_of(training()) == [
-        "step         20.0 ms  50 steps/s",
-        "data         0.20 ms    1 %",
-        "forward      6.00 ms   30 % ━━━",
-        "backward     10.0 ms   50 % ━━━━━",
-        "optimizer    1.00 ms    5 %",
-        "sampling     0.40 ms    2 %",
-        "evaluation   2.00 ms   10 % ━",
-        "saving       0.00 ms    0 %",
-        "other        0.40 ms    2 %",
-        "",
-        "CPU cores  0.9, system 1.4 of 2",
-        "memory     812 MB, system 5.1/16 GB",
-        "screen     2.5 % of a core, 1.2 kB/s",
-        "device     cpu float32, 1 thread",
-        "threads    15 in this process",
-    ]
+STARTED = apply(RunView(), run_started())
+AT_ITS_FIRST_STEPS = apply(STARTED, steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=0.06))
+NO_LOAD_YET = replace(READING, process_cores=None, machine_cores=None)
+UNREADABLE = replace(READING, process_cores=None, process_bytes=None, num_threads=None)
+GPUS = replace(READING, gpus=(gpu(), gpu(1, power_watts=None, utilization=None, temperature_celsius=None)))
+TWO = replace(READING, num_processes=2)
+CASES = {
+    "one process": lambda: text_of(training()),
+    "a replay": lambda: text_of(replace(training(), is_replay=True)),
+    "no run yet": lambda: text_of(RunView(), None),
+    "no step yet": lambda: text_of(STARTED, None),
+    "the first steps, before a load is known": lambda: text_of(AT_ITS_FIRST_STEPS, NO_LOAD_YET),
+    "values that can't be read": lambda: text_of(training(), UNREADABLE),
+    "GPUs, one of which reports little": lambda: text_of(training("cuda:0"), GPUS, width=46),
+    "2 ranks": lambda: text_of(training_together(2, device="cpu"), TWO, height=24),
+    "2 ranks in two columns": lambda: text_of(training_together(2), width=78, height=12),
+    "2 ranks in a small panel, with shorter parts": lambda: text_of(training_together(2), TWO, width=40, height=15),
+    "4 ranks of 2 machines": lambda: text_of(training_together(4, num_hosts=2), width=46, height=30),
+    "6 ranks side by side": lambda: text_of(training_together(6), width=40, height=17),
+    "64 ranks, the slowest": lambda: text_of(training_together(64, num_hosts=8), width=40, height=17),
+}
 
 
-def test_a_replay_shows_the_parts_of_a_step_and_the_device_but_no_load_of_another_machine() -> None:
-    lines = text_of(replace(training(), is_replay=True))
-    assert lines[8:] == ["other        0.40 ms    2 %", "", "device     cpu float32, 1 thread"]
-
-
-def test_before_the_first_measurement_the_step_has_its_time_and_the_loads_are_blank() -> None:
-    assert "device" in plain(machine_lines(RunView(), None, None, 38, 18)).splitlines()
-    view = apply(RunView(), run_started())
-    assert plain(machine_lines(view, None, None, 38, 18)).splitlines() == [
-        "step       no step yet",
-        "",
-        "CPU cores",
-        "memory",
-        "screen",
-        "device     cpu float32, 1 thread",
-        "threads",
-    ]
-    view = apply(view, steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=0.06))
-    first = replace(READING, process_cores=None, machine_cores=None)
-    lines = plain(machine_lines(view, first, COST, 38, 18)).splitlines()
-    assert lines[:4] == ["step         20.0 ms  50 steps/s", "", "CPU cores", "memory     812 MB, system 5.1/16 GB"]
-
-
-def test_values_that_can_not_be_read_are_dashes() -> None:
-    lines = text_of(training(), replace(READING, process_cores=None, process_bytes=None, num_threads=None))
-    assert "CPU cores  –, system 1.4 of 2" in lines
-    assert "memory     –, system 5.1/16 GB" in lines
-    assert not any(line.startswith("threads") for line in lines)
+def test_the_panel_shows_parts_of_a_step_load_and_ranks_as_recorded(snapshot: SnapshotAssertion) -> None:
+    assert "\n\n".join(f"# {name}\n{text()}" for name, text in CASES.items()) == snapshot
 
 
 @given(st.lists(st.floats(0, 10), min_size=6, max_size=6), st.floats(0.001, 20))
@@ -150,7 +129,7 @@ def test_the_shares_of_the_parts_add_up_to_100_percent_even_if_the_parts_overlap
 ) -> None:
     names = ("data", "forward", "backward", "optimizer", "sampling", "evaluation")
     parts: dict[str, Any] = {f"{name}_seconds": value for name, value in zip(names, seconds, strict=True)}
-    lines = text_of(training(times=replace(TIMES, seconds=whole, **parts)))
+    lines = text_of(training(times=replace(TIMES, seconds=whole, **parts))).splitlines()
     percents = [int(line.partition("ms")[2].split()[0]) for line in lines if line.count(" %") and " ms " in line]
     assert len(percents) == 8
     assert sum(percents) == 100
@@ -161,64 +140,6 @@ def test_the_screen_costs_at_most_a_whole_core_and_nothing_before_an_interval() 
     assert before.cost_since(before) is None
     cost = UsageCounters(seconds=6.0, core_seconds=2.01, num_bytes=300).cost_since(before)
     assert cost == ScreenCost(core_share=1.0, bytes_per_second=200.0)
-
-
-def test_a_gpu_shows_utilization_memory_power_and_temperature_as_far_as_known() -> None:
-    with_gpu = replace(READING, gpus=(gpu(), gpu(1, power_watts=None, utilization=None, temperature_celsius=None)))
-    lines = text_of(training("cuda:0"), with_gpu, width=46)
-    assert "GPU 0   93 %  12/80 GB  420 W  61 °C" in lines
-    assert "GPU 1  12/80 GB  NVIDIA H100" in lines
-
-
-def test_several_processes_add_the_part_of_waiting_and_a_line_for_each() -> None:
-    reading = replace(READING, num_processes=2)
-    lines = text_of(training_together(2, device="cpu"), reading, height=24)
-    assert lines[5] == "waiting      2.00 ms    9 % ━"
-    assert lines[-5:] == [
-        "threads    15 in 2 processes",
-        "",
-        "rank          device  waits",
-        "0              cpu:0    2 %",
-        "1              cpu:1    1 %",
-    ]
-    assert not any("wait" in line or "rank" in line for line in text_of(training(), height=24))
-
-
-def test_a_small_panel_shortens_the_parts_of_a_step_for_the_ranks() -> None:
-    lines = text_of(training_together(2), replace(READING, num_processes=2), width=40, height=15)
-    assert lines[1] == "data 1 %  steps 30 %  waiting 10 %"
-    assert lines[-1] == "1             cuda:1    1 %"
-
-
-def test_ranks_of_several_machines_name_theirs() -> None:
-    lines = text_of(training_together(4, num_hosts=2), width=46, height=30)
-    assert lines[-2:] == ["2             cuda:2    2 % node-1", "3             cuda:3    1 % node-1"]
-
-
-def test_ranks_that_do_not_fit_are_listed_side_by_side_from_the_slowest() -> None:
-    lines = text_of(training_together(64, num_hosts=8), width=40, height=17)
-    assert lines[-5:] == [
-        "12 of 64 ranks, slowest first",
-        "63   1 %   62   2 %   61   3 %",
-        "60   4 %   59   5 %   58   6 %",
-        "57   7 %   56   8 %   55   9 %",
-        "54  10 %   53  11 %   52  12 %",
-    ]
-    assert text_of(training_together(6), width=40, height=17)[-3:] == [
-        "waits by rank, slowest first",
-        " 5   1 %    4   2 %    3   3 %",
-        " 2   4 %    1   5 %    0   6 %",
-    ]
-
-
-def test_ranks_are_shown_in_the_shorter_of_two_columns() -> None:
-    lines = text_of(training_together(2), width=78, height=12)
-    assert [line[40:].strip() for line in lines[-4:]] == [
-        "",
-        "rank          device  waits",
-        "0             cuda:0    2 %",
-        "1             cuda:1    1 %",
-    ]
 
 
 @given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.integers(1, 100), st.booleans())
@@ -291,15 +212,17 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet_sampled("hello there"
 
 
 async def opened(app: TweetgenApp, reader: FakeReader) -> SidePanel:
+    """Wait for the script's end, and use a reader in place of that of the machine."""
     await shows(app, "hello there")
+    await wait_until(lambda: app.summary_view.times, "the times")
     panel = app.screen.query_one(SidePanel)
     panel._open_reader = lambda *_: reader
     return panel
 
 
-async def test_h_opens_and_closes_the_panel_which_reads_on_another_thread(stage: Stage) -> None:
-    app, reader = stage.app(FakeSession(SCRIPT)), FakeReader()
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_h_opens_the_panel_which_reads_on_another_thread_and_closes_it(stage: Stage) -> None:
+    reader = FakeReader()
+    async with stage.running(FakeSession(SCRIPT)) as (app, pilot, _):
         panel = await opened(app, reader)
         assert (panel.region.area, reader.threads) == (0, [])
         await pilot.press("h")
@@ -322,12 +245,9 @@ class FirstReader(FakeReader):
 async def test_an_opened_panel_has_all_values_without_another_tick(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FramePacing, "is_due", lambda *_, **__: False)
-    app, reader = stage.app(FakeSession(SCRIPT)), FirstReader()
-    async with app.run_test(size=(80, 24)):
-        panel = app.screen.query_one(SidePanel)
-        panel._open_reader = lambda *_: reader
-        await wait_until(lambda: app.summary_view.times, "the times")
+    async with stage.running(FakeSession(SCRIPT)) as (app, _, _):
+        panel = await opened(app, FirstReader())
+        monkeypatch.setattr(FramePacing, "is_due", lambda *_, **__: False)
         app.screen.query_one(Panels).action_machine()
         await shows(app, "backward", "812 MB", "0.9, system 1.4 of 2", "of a core")
         assert "–" not in plain(panel.lines)
@@ -335,8 +255,8 @@ async def test_an_opened_panel_has_all_values_without_another_tick(
 
 async def test_a_driver_that_hangs_does_not_block_the_screen(stage: Stage) -> None:
     may_go_on = threading.Event()
-    app, reader = stage.app(FakeSession(SCRIPT)), FakeReader(lambda: may_go_on.wait(DEADLINE_SECONDS))
-    async with app.run_test(size=(80, 24)) as pilot:
+    reader = FakeReader(lambda: may_go_on.wait(DEADLINE_SECONDS))
+    async with stage.running(FakeSession(SCRIPT)) as (app, pilot, _):
         panel = await opened(app, reader)
         await pilot.press("h")
         await shows(app, "20.0 ms")
@@ -350,39 +270,19 @@ async def test_a_driver_that_hangs_does_not_block_the_screen(stage: Stage) -> No
 
 
 async def test_a_leader_that_was_restarted_is_measured_in_place_of_the_old_one(stage: Stage) -> None:
-    app, reader = stage.app(FakeSession(SCRIPT, run_started(world_size=2, backend="gloo"))), FakeReader()
-    async with app.run_test(size=(80, 24)):
+    reader, measured = FakeReader(), list[MeasuredRun]()
+
+    def open_reader(run: MeasuredRun) -> FakeReader:
+        measured.append(run)
+        return reader
+
+    async with stage.running(FakeSession(SCRIPT, run_started(world_size=2, backend="gloo"))) as (app, _, _):
         panel = await opened(app, reader)
-        measured: list[MeasuredRun] = []
-
-        def open_reader(run: MeasuredRun) -> FakeReader:
-            measured.append(run)
-            return reader
-
         panel._open_reader = open_reader
         for pid in (7, 7, 8):
             panel.measure(app.summary_view, pid)
             await wait_until(lambda: panel._worker is not None and panel._worker.is_finished, "the reading")
     assert measured == [MeasuredRun(7, has_ranks=True), MeasuredRun(8, has_ranks=True)]
-
-
-def test_all_ranks_of_this_machine_are_measured_but_no_other_child_of_their_launcher() -> None:
-    rank = "MASTER_ADDR=::1 MASTER_PORT={} exec sleep 1000 &"
-    script = "".join(f"({rank.format(port)}) " for port in (29400, 29400, 29500)).replace("&)", ") &")
-    with subprocess.Popen(["/bin/sh", "-c", f"{script} sleep 1000 & wait"], start_new_session=True) as launcher:
-        try:
-            children = started_children(launcher.pid, 4)
-            leader = next(child.pid for child in children if child.environ().get("MASTER_PORT") == "29400")
-            reading = MachineReader(MeasuredRun(leader, has_ranks=True)).read()
-            one = MachineReader(MeasuredRun(leader)).read()
-            no_rank = MachineReader(MeasuredRun(launcher.pid, has_ranks=True)).read()
-        finally:
-            os.killpg(launcher.pid, signal.SIGKILL)
-    assert (reading.num_processes, reading.num_threads) == (2, 2)
-    assert no_rank.num_processes == 1
-    assert reading.process_bytes is not None
-    assert one.process_bytes is not None
-    assert reading.process_bytes > 1.5 * one.process_bytes
 
 
 def started_children(pid: int, count: int) -> list[psutil.Process]:
@@ -396,11 +296,22 @@ def started_children(pid: int, count: int) -> list[psutil.Process]:
         time.sleep(0.01)
 
 
-def test_the_machine_is_read_for_the_process_that_trains() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        ours, theirs = MachineReader().read(), MachineReader(MeasuredRun(other.pid)).read()
-        assert theirs.process_bytes is not None
-        assert ours.process_bytes is not None
-        assert theirs.process_bytes < ours.process_bytes / 2
-        assert theirs.num_threads == 1
-        other.communicate(b"\n")
+def test_the_process_that_trains_or_all_ranks_of_this_machine_are_measured_and_no_other_process() -> None:
+    rank = "MASTER_ADDR=::1 MASTER_PORT={} exec sleep 1000 &"
+    script = "".join(f"({rank.format(port)}) " for port in (29400, 29400, 29500)).replace("&)", ") &")
+    with subprocess.Popen(["/bin/sh", "-c", f"{script} sleep 1000 & wait"], start_new_session=True) as launcher:
+        try:
+            children = started_children(launcher.pid, 4)
+            leader = next(child.pid for child in children if child.environ().get("MASTER_PORT") == "29400")
+            both = MachineReader(MeasuredRun(leader, has_ranks=True)).read()
+            one = MachineReader(MeasuredRun(leader)).read()
+            no_rank = MachineReader(MeasuredRun(launcher.pid, has_ranks=True)).read()
+        finally:
+            os.killpg(launcher.pid, signal.SIGKILL)
+    ours = MachineReader().read()
+    assert (one.num_threads, one.num_processes, no_rank.num_processes) == (1, 1, 1)
+    assert (both.num_processes, both.num_threads) == (2, 2)
+    assert both.process_bytes is not None
+    assert one.process_bytes is not None
+    assert ours.process_bytes is not None
+    assert 1.5 * one.process_bytes < both.process_bytes < ours.process_bytes / 2

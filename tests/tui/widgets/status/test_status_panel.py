@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from difflib import ndiff
+from functools import reduce
 
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from syrupy.assertion import SnapshotAssertion
 from textual.strip import Strip
 
 from engine.config.run import TrainingConfig
@@ -28,197 +31,124 @@ from tui.widgets.status.pages import column_cells, page_lines, paged, sign
 from tui.widgets.status.status_lines import compact_lines
 from tui.widgets.status.step_breakdown import row
 
-NO_SHARES = events.RanksMeasured(step=600, elapsed_seconds=9.0, waiting_shares=(), devices=(), hosts=())
+STEPS = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
 SAVED = events.CheckpointSaved(
     step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5, weights_step=550
 )
+FINISHED = events.RunFinished(step=600, elapsed_seconds=9.0, reason="done", total_seconds=9.0, total_chars=9)
+UNIGRAM, SIX_GRAM = Level(name="unigram", bits_per_char=4.4), Level(name="6-gram", bits_per_char=2.4)
 
 
 def view_after(*journal: Event) -> RunView:
-    view = RunView()
-    for event in journal:
-        view = apply(view, event)
-    return view
+    return reduce(apply, journal, RunView())
+
+
+def before_evaluation(training: TrainingConfig | None = None) -> RunView:
+    return view_after(run_started(training=training or TrainingConfig()), STEPS)
 
 
 def running(training: TrainingConfig | None = None, sampling: SamplingConfig | None = None) -> RunView:
     started = run_started(training=training or TrainingConfig(), sampling=sampling or SamplingConfig())
-    steps = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
-    return replace(
-        view_after(started, steps, eval_finished(500, 2.49), eval_finished(600, 2.51, is_best=False), SAVED),
-        step=600,
-        elapsed_seconds=3723.0,
-    )
+    evaluated = (eval_finished(500, 2.49), eval_finished(600, 2.51, is_best=False))
+    return replace(view_after(started, STEPS, *evaluated, SAVED), step=600, elapsed_seconds=3723.0)
 
 
-def group_text(view: RunView, width: int = 38, unit: LossUnit = "bits") -> list[str]:
-    """Return the lines of all groups as text."""
-    groups = [*status_groups(view, width, unit), setup_group(view, width)]
-    return plain(line for group in groups for line in group.lines).splitlines()
-
-
-def test_the_groups_have_every_value() -> None:
-    sampling = SamplingConfig(temperature=1.05, top_k=40, prime="good [/b] morning")
-    text = group_text(running(sampling=sampling), 44)
-    for line in (
-        "step          600",
-        "epoch         1.01",
-        "stops         when you quit",
-        "train         2.46",
-        "validation    2.51  at 600",
-        "best          2.49  at 500",
-        "temperature   1.05  ━━━━━━━━━━━━●───────────",
-        "top-k         40",
-        "prime         good [/b] morning",
-        "learning rate 0.004",
-        "latest        step 550",
-        "run           2026-11-25-101112",
-        "model         GRU 1 x 128",
-        "parameters    148,088",
-        "batch size    32 tweets",
-        "corpus        happy.csv",
-        "characters    116 different",
-        "trains on     19,000 tweets",
-        "validation    1,000 tweets",
-    ):
-        assert line in text
-    assert not any(line.startswith("prime") for line in group_text(running()))
-
-
-def test_what_a_run_started_from_is_among_its_facts_also_after_a_resume() -> None:
-    warm = (run_started(is_warm_start=True), run_started(step=600, resumed_from=f"{run_started().run}/latest"))
-    assert "started from  the shipped model" in group_text(view_after(*warm))
-    assert "started from  my/best" in group_text(view_after(run_started(resumed_from="my/best")))
-    assert "started from  my/best" in group_text(view_after(warm[0], run_started(resumed_from="my/best")))
-    assert not any(line.startswith("started from") for line in group_text(running()))
-
-
-def test_all_losses_are_in_the_unit_of_the_screen() -> None:
-    assert {"train         1.702", "validation    1.740  at 600", "best          1.726  at 500"} <= set(
-        group_text(running(), unit="nats")
-    )
-    assert status_groups(running(), 38, "nats")[1].note == "nats/char"
-    assert "train 1.702   validation 1.740   temperature 0.80   best 1.726" in plain(
-        compact_lines(running(), 78, "nats")
-    )
-
-
-def test_the_next_level_to_beat_is_shown_and_at_last_the_one_that_was_beaten() -> None:
-    levels = (Level(name="unigram", bits_per_char=4.4, crossed_at=40), Level(name="6-gram", bits_per_char=2.4))
-    assert "to beat       2.40  6-gram" in group_text(replace(running(), levels=levels))
-    beaten = tuple(replace(level, crossed_at=500) for level in levels)
-    assert "beaten        2.40  ✓ 6-gram  at 500" in group_text(replace(running(), levels=beaten))
-
-
-def test_before_the_first_evaluation_the_level_to_beat_is_the_next_below_the_train_loss() -> None:
-    levels = tuple(Level(name=name, bits_per_char=bits) for name, bits in (("unigram", 4.4), ("6-gram", 2.4)))
-    early = replace(running(), levels=levels, val_points=())
-    assert "to beat       2.40  6-gram" in group_text(early)
-    easy = tuple(replace(level, bits_per_char=5.0) for level in levels)
-    text = "\n".join(group_text(replace(early, levels=easy)))
-    assert "to beat" not in text, "train is below all of them"
-    assert "beaten" not in text, "only an evaluation beats a level"
-
-
-def test_before_the_first_evaluation_its_step_is_shown() -> None:
-    early = view_after(run_started(), steps_finished(1, [1.702] * 600))
-    assert "validation    first at step 1,000" in group_text(early)
-    assert "validation first at 1,000" in plain(compact_lines(early, 100))
-    shown = {
-        TrainingConfig(max_steps=700): "validation    first at step 700",
-        TrainingConfig(epochs=1.5): "validation    first at step 891",
-        TrainingConfig(max_steps=2000, eval_every=650): "validation    first at step 650",
-        TrainingConfig(eval_every=2000, early_eval_tweets=250): "validation    first at step 1,024",
-    }
-    for training, line in shown.items():
-        view = view_after(run_started(training=training), steps_finished(1, [1.702] * 600))
-        assert line in group_text(view)
-    without = view_after(run_started(training=TrainingConfig(eval_every=0)), steps_finished(1, [1.702] * 600))
-    assert "first at" not in "\n".join(group_text(without))
-    assert "validation    2.49  ◆ best  at 600" in group_text(apply(early, eval_finished(600, 2.49)))
-
-
-def test_an_early_evaluation_is_shown_as_an_estimate() -> None:
-    early = replace(eval_finished(64, 3.01, is_best=False), is_early=True)
-    assert "validation    3.01  estimate at 64" in group_text(view_after(run_started(), early))
-    regular = eval_finished(600, 2.51, is_best=False)
-    assert "validation    2.51  at 600" in group_text(view_after(run_started(), early, regular))
-
-
-def test_checkpoints_with_a_name_of_their_own_are_listed_the_latest_first() -> None:
-    marks = tuple(Mark(step=step, kind="saved", label=f"saved at-{step}") for step in (100, 200, 300, 400))
-    text = group_text(replace(running(), marks=marks))
-    first = text.index("at-400        step 400")
-    assert text[first + 1 : first + 4] == [
-        "at-300        step 300",
-        "at-200        step 200",
-        "run           2026-11-25-101112",
-    ]
-
-
-def test_80_columns_fit_the_status_in_two_lines_that_count_what_is_left_out() -> None:
-    lines = plain(compact_lines(running(), 78)).splitlines()
-    assert lines == [
-        "train 2.46   validation 2.51   temperature 0.80   best 2.49",
-        "step 600   epoch 1.01   stops when you quit   saved step 550     +10 values  h",
-    ]
-
-
-def running_together(num_ranks: int, num_hosts: int = 1) -> RunView:
+def running_together(num_ranks: int, num_hosts: int = 1, *, is_measured: bool = True) -> RunView:
     """Return a run of several processes, the last of which waits least."""
     view = running()
     assert view.started is not None
     started = replace(view.started, world_size=num_ranks, backend="gloo")
-    measured = events.RanksMeasured(
+    shares = tuple(0.12 + 0.01 * (num_ranks - rank) for rank in range(1, num_ranks + 1))
+    hosts = tuple(f"node-{rank % num_hosts}" for rank in range(num_ranks))
+    ranks = events.RanksMeasured(
         step=600,
         elapsed_seconds=9.0,
-        waiting_shares=tuple(0.12 + 0.01 * (num_ranks - rank) for rank in range(1, num_ranks + 1)),
-        devices=("cpu",) * num_ranks,
-        hosts=tuple(f"node-{rank % num_hosts}" for rank in range(num_ranks)),
+        waiting_shares=shares if is_measured else (),
+        devices=("cpu",) * num_ranks if is_measured else (),
+        hosts=hosts if is_measured else (),
     )
-    return replace(view, started=started, ranks=measured)
+    return replace(view, started=started, ranks=ranks)
 
 
-def test_several_processes_show_their_number_their_backend_and_the_slowest() -> None:
-    text = group_text(running_together(2))
-    assert text[text.index("ranks         2, gloo") + 1] == "slowest rank  1, waits 12 %"
-    assert "2 ranks, gloo" in plain(compact_lines(running_together(2), 90))
-    assert "ranks         16 on 2 machines, gloo" in group_text(running_together(16, 2))
-    assert "rank" not in "\n".join([*group_text(running()), plain(compact_lines(running(), 200))])
+def status_text(view: RunView, unit: LossUnit = "bits") -> list[str]:
+    """Return all groups in a column of 38 cells, then the lines of a terminal of 100 columns."""
+    groups = [*status_groups(view, 38, unit), setup_group(view, 38)]
+    texts = [f"[{group.name}] {group.note}\n{plain(group.lines)}" for group in groups]
+    lines = "\n".join([*texts, "[100 columns]", plain(compact_lines(view, 100, unit))]).splitlines()
+    return [line.rstrip() for line in lines]
 
 
-def test_before_the_ranks_are_measured_only_their_number_is_shown() -> None:
-    for ranks in (None, NO_SHARES):
-        text = group_text(replace(running_together(2), ranks=ranks))
-        assert "ranks         2, gloo" in text
-        assert not any(line.startswith("slowest") for line in text)
+NAMED = tuple(Mark(step=step, kind="saved", label=f"saved at-{step}") for step in (100, 200, 300, 400))
+LEVELS = {
+    "to beat": replace(running(), levels=(replace(UNIGRAM, crossed_at=40), SIX_GRAM)),
+    "all beaten": replace(running(), levels=(replace(UNIGRAM, crossed_at=40), replace(SIX_GRAM, crossed_at=500))),
+    "before an evaluation": replace(running(), levels=(UNIGRAM, SIX_GRAM), val_points=()),
+    "train below all before an evaluation": replace(
+        running(), levels=(replace(SIX_GRAM, bits_per_char=5.0),), val_points=()
+    ),
+}
+FIRST_EVALUATION = {
+    "usual": None,
+    "700 steps": TrainingConfig(max_steps=700),
+    "1.5 epochs": TrainingConfig(epochs=1.5),
+    "every 650 steps": TrainingConfig(max_steps=2000, eval_every=650),
+    "early ones": TrainingConfig(eval_every=2000, early_eval_tweets=250),
+    "never": TrainingConfig(eval_every=0),
+}
+ESTIMATE = replace(eval_finished(64, 3.01, is_best=False), is_early=True)
+DRAW = SamplingConfig(temperature=1.05, top_k=40, prime="good [/b] morning")
+FILTER = replace(DRAW, top_p=0.9, min_p=0.1, temperature_last=True, only_new=True, avoid=("a", "b"))
+WARM = (run_started(is_warm_start=True), run_started(step=600, epochs=1.01, resumed_from=f"{run_started().run}/latest"))
+VIEWS = {
+    **{f"levels, {name}": view for name, view in LEVELS.items()},
+    **{f"first evaluation, {name}": before_evaluation(training) for name, training in FIRST_EVALUATION.items()},
+    "a best evaluation": apply(before_evaluation(), eval_finished(600, 2.49)),
+    "early evaluation": view_after(run_started(), ESTIMATE),
+    "an evaluation after it": view_after(run_started(), ESTIMATE, eval_finished(600, 2.51, is_best=False)),
+    "draw of characters": running(sampling=DRAW),
+    "filter": running(sampling=FILTER),
+    "from the shipped model, resumed": view_after(*WARM),
+    "from a checkpoint": view_after(run_started(resumed_from="my/best")),
+    "named checkpoints": replace(running(), marks=NAMED),
+    "speed limit": replace(running(), speed_limit=5.0),
+    "2 ranks": running_together(2),
+    "2 ranks, not measured": running_together(2, is_measured=False),
+    "16 ranks": running_together(16, 2),
+    "half of a budget": running(TrainingConfig(max_steps=1200)),
+    "steps used up": running(TrainingConfig(max_steps=600)),
+    "seconds used up": running(TrainingConfig(max_seconds=60)),
+    "ended": apply(running(TrainingConfig(max_steps=1200)), FINISHED),
+}
 
 
-def test_a_speed_limit_is_shown_also_in_the_narrowest_lines() -> None:
-    limited = replace(running(), speed_limit=5.0)
-    assert "speed limit   5 steps/s" in group_text(limited)
-    assert "step 600 ≤ 5 steps/s" in plain(compact_lines(limited, 38))
+def test_the_status_has_every_value(snapshot: SnapshotAssertion) -> None:
+    assert "\n".join(status_text(running())) == snapshot
+    assert "\n".join(status_text(running(), "nats")) == snapshot(name="nats")
 
 
-def test_a_budget_adds_its_steps_an_eta_and_a_bar() -> None:
-    view = running(TrainingConfig(max_steps=1200))
-    lines = group_text(view, 36)
-    assert lines[0] == "step          600 of 1,200"
-    assert "stops         in 1 h 02 min ± 4 min" in lines
-    assert "━" * 15 + "─" * 15 + "  50 %" in lines
-    assert "step 600 of 1,200 ━━━━━━──────  50 %   stops in 1 h 02 min ± 4 min" in plain(compact_lines(view, 100))
+def test_the_status_shows_what_is_special_about_a_run(snapshot: SnapshotAssertion) -> None:
+    """Recorded are the lines in which each view differs from the usual one."""
+    usual, lines = status_text(running()), []
+    for name, view in VIEWS.items():
+        lines += [f"# {name}", *(line for line in ndiff(usual, status_text(view)) if line[0] in "+-")]
+    assert "\n".join(lines) == snapshot
 
 
-def test_a_spent_budget_is_done_and_says_how_much_it_was() -> None:
-    by_steps, by_seconds = running(TrainingConfig(max_steps=600)), running(TrainingConfig(max_seconds=60))
-    assert group_text(by_steps)[:2] == ["step          600 of 600", "epoch         1.01"]
-    assert "done 1:00 " in plain(compact_lines(by_seconds, 78))
-
-
-def test_an_ended_run_has_no_eta() -> None:
-    finished = events.RunFinished(step=600, elapsed_seconds=9.0, reason="done", total_seconds=9.0, total_chars=9)
-    view = apply(running(TrainingConfig(max_steps=1200)), finished)
-    assert "stops" not in "\n".join([*group_text(view), plain(compact_lines(view, 120))])
+def test_two_lines_have_what_fits_and_count_the_rest(snapshot: SnapshotAssertion) -> None:
+    views = {
+        "usual": running(),
+        "limited": VIEWS["speed limit"],
+        "filtered": VIEWS["filter"],
+        "2 ranks": VIEWS["2 ranks"],
+    }
+    falling = view_after(run_started(), steps_finished(1, range(600, 0, -1))).train_losses
+    lines = []
+    for width in (38, 78, 118):
+        for name, view in views.items():
+            lines += [f"# {name}, {width} columns", plain(compact_lines(view, width))]
+        curve = plain(compact_lines(replace(running(), train_losses=falling), width, has_curve=True)[:1])
+        lines += [f"# with a small curve, {width} columns", curve]
+    assert "\n".join(lines) == snapshot
 
 
 @given(st.integers(30, 200))
@@ -236,24 +166,14 @@ def test_fields_of_the_lines_are_dropped_whole_and_counted(width: int) -> None:
         assert rest == f"{num_all - len(shown)} values  h"
 
 
-def test_without_room_for_a_plot_a_small_curve_of_the_loss_fills_the_first_line() -> None:
-    view = replace(running(), train_losses=view_after(run_started(), steps_finished(1, range(600, 0, -1))).train_losses)
-    first = plain(compact_lines(view, 100, has_curve=True)[:1])
-    assert cell_len(first) == 100
-    assert first.endswith("▂▁▁")
-    assert "█" in first
-    assert "▁" not in plain(compact_lines(view, 100))
-
-
 def test_groups_without_room_go_to_another_page_which_the_last_row_names() -> None:
     lines = tuple(row("value", ("1", "value")) for _ in range(3))
     groups = [Group(name, lines) for name in ("one", "two", "three", "four")]
     assert len(paged(groups, 36, 19)) == 1
     pages = paged(groups, 36, 18)
     assert [page.names for page in pages] == [("one", "two", "three"), ("four",)]
-    shown = plain(page_lines(pages, 0, 36, 18, "h")).splitlines()
-    assert shown[-1] == "+1 more: four  h"
-    assert plain(page_lines(pages, 1, 36, 18, "h")).splitlines()[-1] == "+3 more: one, two, three  h"
+    last_rows = [plain(page_lines(pages, number, 36, 18, "h")).splitlines()[-1] for number in range(2)]
+    assert last_rows == ["+1 more: four  h", "+3 more: one, two, three  h"]
     assert plain([sign(("one", "two", "three"), 23, "h")]) == "+3 more: one, two …  h"
     assert plain([sign(("one", "two", "three"), 12, "h")]) == "+3 more  h"
     assert [page.names for page in paged(groups, 79, 9)] == [("one", "two", "three", "four")], "two columns"
@@ -284,11 +204,3 @@ def test_changed_cells_are_exact_and_lines_with_wide_characters_change_whole() -
     assert changed_cells(old, strip("abcde", "f")) == (4, 5)
     assert changed_cells(old, strip("ab日d", "e")) == (0, 6)
     assert changed_cells(strip("a日e\u0347c", "d"), strip("a日e\u0347c", "X")) == (0, 6), "a wide one and a mark"
-
-
-def test_80_columns_show_the_filter_before_the_draw_of_characters() -> None:
-    sampling = SamplingConfig(
-        temperature=1.05, top_k=40, top_p=0.9, min_p=0.1, temperature_last=True, only_new=True, avoid=("a", "b")
-    )
-    first = plain(compact_lines(running(sampling=sampling), 78)).splitlines()[0]
-    assert "temperature 1.05 last   filter new · avoid 2" in first

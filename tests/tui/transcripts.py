@@ -1,0 +1,125 @@
+"""Transcripts: what a run on the screen shows, sends and reports after each key, as text to record.
+
+A dialog is written down when it opens, after that only its new lines. Of the main screen the plot is left out.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from engine.protocol.events import Event
+from tests.tui.conftest import Running, text_of, toasts
+from tui.screens.main.screen import MainScreen
+
+PANELS = (
+    *("Header", "StatusPanel", "SidePanel", "PanelRule", "TweetFeed"),
+    *("AlertBar", "StepBar", "EndBar", "PromptLine", "KeyBar"),
+)
+RANDOM_FIELDS = {"request", "seed"}
+SCROLL_BAR = re.compile("[▁▂▃▄▅▆▇](?= ?│$)")
+"""A part of one: Textual (8.2) draws some of them late."""
+
+
+@dataclass(frozen=True)
+class Typed:
+    """Replaces the text of the line in the dialog on top."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Size:
+    """Gives the terminal another size."""
+
+    width: int
+    height: int
+
+
+Step = str | Typed | Size | Event | Callable[[Running], object]
+"""Keys with blanks between them, a text for the line, a size, an event of the session, or anything else to do."""
+
+
+async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] = lambda _: "") -> str:
+    """Take each step, and return what followed from it; `note` returns what else to write down."""
+    lines: list[str] = []
+    shown: dict[type, list[str]] = {}
+    screen: object = None
+    last_note, num_sent, num_toasts = "", len(at.session.received), len(toasts(at.app))
+    for step in steps:
+        lines.append(f"» {await _take(at, step)}".rstrip())
+        kind = type(at.app.screen)
+        if at.app.screen is not screen:
+            screen = at.app.screen
+            lines.append(f"[{kind.__name__}]")
+        now = _shown(at)
+        lines += _new_lines(shown.get(kind, []), now)
+        shown[kind] = now
+        lines += [f"sent: {_short(command)}" for command in at.session.received[num_sent:]]
+        lines += [f"toast: {message}" for message in toasts(at.app)[num_toasts:]]
+        num_sent, num_toasts = len(at.session.received), len(toasts(at.app))
+        if (text := note(at)) != last_note:
+            lines.append(f"noted: {text}")
+            last_note = text
+    return "\n".join(lines)
+
+
+def _new_lines(before: list[str], now: list[str]) -> Iterator[str]:
+    """Yield the new and changed lines, and with a minus those that are gone without others in their place."""
+    for _, start, end, first, last in SequenceMatcher(a=before, b=now, autojunk=False).get_opcodes():
+        if before[start:end] != now[first:last]:
+            yield from now[first:last]
+            yield from (f"- {line}" for line in before[start + last - first : end])
+
+
+async def _take(at: Running, step: Step) -> str:
+    """Take a step, and return its name."""
+    match step:
+        case str():
+            await at.press(*step.split())
+            return step
+        case Typed(text):
+            await at.type_into(text)
+            return f"typed: {text if len(text) < 100 else f'{text[:20]}… ({len(text)} characters)'}"
+        case Size(width, height):
+            await at.resize(width, height)
+            return f"{width} columns, {height} rows"
+        case _ if callable(step):
+            if inspect.isawaitable(done := step(at)):
+                await done
+            await at.settle()
+            return step.__name__.replace("_", " ")
+        case _:
+            await at.emit(step)
+            return f"event: {_short(step)}"
+
+
+def _shown(at: Running) -> list[str]:
+    """Return the lines of the dialog on top, or of the panels of the main screen."""
+    screen = at.app.screen
+    selectors = PANELS if isinstance(screen, MainScreen) else ("#box",)
+    texts = [text_of(at.app, name) for name in selectors for widget in screen.query(name) if widget.region.area]
+    lines = (SCROLL_BAR.sub(" ", line) for text in texts for line in text.splitlines())
+    return [line for line in lines if line.strip("│ ")]
+
+
+def _short(value: Any) -> str:
+    """Return a value as Python writes it, without fields that have their default or are random."""
+    if isinstance(value, tuple) and len(value) > 6:
+        return f"({value[0]!r}, … {len(value)} values)"
+    if not is_dataclass(value):
+        return repr(value)
+    shown = [
+        f"{field.name}={_short(getattr(value, field.name))}"
+        for field in fields(value)
+        if field.name not in RANDOM_FIELDS and getattr(value, field.name) != _default(field)
+    ]
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def _default(field: Any) -> Any:
+    return field.default_factory() if field.default_factory is not MISSING else field.default
