@@ -9,28 +9,52 @@ thread, a file or a process leaked.
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from engine.storage.journal_reader import last_event
+from engine.protocol.events import CheckpointSaved, StepTimes
+from engine.storage.journal_reader import read_journal
 from tests.cli.program import kill_processes_in, processes_in
 from tests.e2e.terminal import Terminal
-from tests.soak_samples import Sample, Save, anonymous_mebibytes, growth, print_table, saves_in
 
 RUN = "soak"
-MAX_GROWTH = 1.05
-SAMPLE_SECONDS = 2.0
-VISIT_SECONDS = 4.0
-SETTLING_SECONDS = 30.0
+MAX_GROWTH, WARM_UP_SHARE = 1.05, 0.2
+SAMPLE_SECONDS, VISIT_SECONDS, SETTLING_SECONDS = 2.0, 4.0, 30.0
 _OPTIONS = ("--run-name", RUN, "--autosave-seconds", "10", "--threads", "1")
 _STEERING = (("+", "-"), ("b", "b"), ("g",), ("space", "space"), ("t", "escape"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A measurement of the training process."""
+
+    minutes: float
+    mebibytes: float
+    """Anonymous memory: that of shared libraries depends on other processes."""
+    descriptors: int
+    threads: int
+    journal_megabytes: float
+    files: frozenset[str]
+    """Names of the files in the data folder, the runtime folder and the temporary folder."""
+
+    def leaks_after(self, before: Sample) -> list[str]:
+        """Return what there is more of than before."""
+        leaks = [f"new files: {sorted(self.files - before.files)}"] if self.files > before.files else []
+        for name in ("descriptors", "threads"):
+            first, last = getattr(before, name), getattr(self, name)
+            leaks += (
+                [f"{name}: {first} before the clients attached, {last} after they detached"] if last > first else []
+            )
+        return leaks
 
 
 @dataclass
@@ -41,7 +65,6 @@ class Soak:
     minutes: float
     num_clients: int
     samples: list[Sample] = field(default_factory=list)
-    saves: list[Save] = field(default_factory=list)
     num_visits: int = 0
     problems: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -61,15 +84,14 @@ class Soak:
         return Terminal(self.home, *arguments, XDG_RUNTIME_DIR=runtime, TMPDIR=temporary)
 
     def sample(self, trainer: psutil.Process) -> Sample:
-        folders = (self.home, self.base / "run", self.base / "tmp")
+        status = Path(f"/proc/{trainer.pid}/status").read_text(encoding="ascii")
         return Sample(
             (time.monotonic() - self.began) / 60,
-            anonymous_mebibytes(trainer.pid),
+            int(status.partition("RssAnon:")[2].split()[0]) / 1024,
             trainer.num_fds(),
             trainer.num_threads(),
             self.journal.stat().st_size / 1e6,
-            last.elapsed_seconds if (last := last_event(self.journal)) is not None else 0.0,
-            frozenset(path.name for folder in folders for path in folder.rglob("*") if not path.is_dir()),
+            frozenset(path.name for path in self.base.rglob("*") if not path.is_dir()),
         )
 
     def start_thread(self, work: Callable[[], None]) -> threading.Thread:
@@ -104,6 +126,33 @@ class Soak:
             if status:
                 raise AssertionError(f"a client ended with {status}:\n{terminal.text}")
 
+    def watch(self, screen: Terminal) -> None:
+        """Read and discard the screen's output until the end."""
+        while not self.has_ended.is_set():
+            read_for(screen, 0.5)
+
+    def measure(self, trainer: psutil.Process) -> None:
+        """Measure for the given time; find leaks after the clients have detached, and after the run has ended."""
+        end = self.began + 60 * self.minutes
+        before = self.sample(trainer)
+        while "best.safetensors" not in before.files and time.monotonic() < end:
+            time.sleep(0.2)
+            before = self.sample(trainer)
+        clients = [self.start_thread(partial(self.visit, number)) for number in range(self.num_clients)]
+        while time.monotonic() < end and not self.has_ended.wait(SAMPLE_SECONDS):
+            self.samples.append(self.sample(trainer))
+        self.has_ended.set()
+        for client in clients:
+            client.join(SETTLING_SECONDS)
+        settled(lambda: not self.sample(trainer).leaks_after(before))
+        self.samples.append(self.sample(trainer))
+        self.problems += self.samples[-1].leaks_after(before)
+        trainer.terminate()
+        if not settled(lambda: not processes_in(self.home)):
+            self.problems.append("a process is still running")
+        files = [path for folder in ("run", "tmp") for path in (self.base / folder).rglob("*") if not path.is_dir()]
+        self.problems += [f"files left: {files}"] if files else []
+
 
 def read_for(terminal: Terminal, seconds: float) -> None:
     """Read and discard a terminal's output for some seconds."""
@@ -111,6 +160,35 @@ def read_for(terminal: Terminal, seconds: float) -> None:
     while time.monotonic() < end:
         terminal.pump()
         terminal.raw.clear()
+
+
+def settled(condition: Callable[[], bool]) -> bool:
+    """Wait for a condition; return whether it was met by the deadline."""
+    end = time.monotonic() + SETTLING_SECONDS
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def growth(samples: Sequence[Sample], minutes: float) -> float:
+    """Return the ratio of the memory in the last and the first quarter of the time after the warm-up."""
+    warm = [sample.mebibytes for sample in samples if sample.minutes >= WARM_UP_SHARE * minutes]
+    quarter = max(len(warm) // 4, 1)
+    return statistics.median(warm[-quarter:]) / statistics.median(warm[:quarter]) if warm else float("inf")
+
+
+def saving_milliseconds(journal: Path) -> list[float]:
+    """Return how long the steps stood still for each checkpoint: the mean between two `StepTimes`."""
+    found, count = [], 0
+    for event in read_journal(journal):
+        if isinstance(event, CheckpointSaved):
+            count += 1
+        elif isinstance(event, StepTimes) and count:
+            found.append(1000 * event.saving_seconds / count)
+            count = 0
+    return found
 
 
 def soak(minutes: float, num_clients: int, base: Path) -> Soak:
@@ -122,8 +200,8 @@ def soak(minutes: float, num_clients: int, base: Path) -> Soak:
     try:
         screen.wait_for("▶ training")
         [trainer] = psutil.Process(screen._child.pid).children()
-        made.start_thread(lambda: read_until_end(screen, made.has_ended))
-        _measure(made, trainer)
+        made.start_thread(partial(made.watch, screen))
+        made.measure(trainer)
     finally:
         made.has_ended.set()
         screen.close()
@@ -131,77 +209,22 @@ def soak(minutes: float, num_clients: int, base: Path) -> Soak:
     return made
 
 
-def read_until_end(screen: Terminal, has_ended: threading.Event) -> None:
-    """Read and discard the screen's output until the end."""
-    while not has_ended.is_set():
-        read_for(screen, 0.5)
-
-
-def _measure(made: Soak, trainer: psutil.Process) -> None:
-    """Measure for the given time, then check for leaks after the clients have detached and after the run has ended."""
-    end = made.began + 60 * made.minutes
-    while "best.safetensors" not in made.sample(trainer).files and time.monotonic() < end:
-        time.sleep(0.2)
-    before = made.sample(trainer)
-    clients = [made.start_thread(lambda number=number: made.visit(number)) for number in range(made.num_clients)]  # type: ignore[misc] # mypy knows no default here
-    while time.monotonic() < end and not made.has_ended.wait(SAMPLE_SECONDS):
-        made.samples.append(made.sample(trainer))
-    made.has_ended.set()
-    for client in clients:
-        client.join(SETTLING_SECONDS)
-    if not made.problems:
-        _check_leaks(made, trainer, before)
-
-
-def _check_leaks(made: Soak, trainer: psutil.Process, before: Sample) -> None:
-    """Record what the clients have leaked, then end the run and record what that has leaked."""
-    left = _settled(made, trainer, before)
-    made.samples.append(left)
-    for name in ("num_descriptors", "num_threads"):
-        first, last = getattr(before, name), getattr(left, name)
-        if last > first:
-            made.problems.append(
-                f"{name.removeprefix('num_')}: {first} before the clients attached, {last} after they detached"
-            )
-    if left.files > before.files:
-        made.problems.append(f"new files: {sorted(left.files - before.files)}")
-    trainer.terminate()
-    end = time.monotonic() + SETTLING_SECONDS
-    while processes_in(made.home) and time.monotonic() < end:
-        time.sleep(0.2)
-    if processes_in(made.home):
-        made.problems.append("a process is still running")
-    made.saves = list(saves_in(made.journal))
-    files = [path.name for folder in ("run", "tmp") for path in (made.base / folder).rglob("*") if not path.is_dir()]
-    if files:
-        made.problems.append(f"files left: {files}")
-
-
-def _settled(made: Soak, trainer: psutil.Process, before: Sample) -> Sample:
-    """Return a measurement once nothing exceeds the one before, or at the deadline."""
-    end = time.monotonic() + SETTLING_SECONDS
-    left = made.sample(trainer)
-    while time.monotonic() < end and (
-        left.num_descriptors > before.num_descriptors
-        or left.num_threads > before.num_threads
-        or left.num_files > before.num_files
-    ):
-        time.sleep(0.2)
-        left = made.sample(trainer)
-    return left
-
-
-def main(given: list[str] | None = None) -> int:
+def main() -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Run for long, and check for leaks.")
     parser.add_argument("--minutes", type=float, default=20, help="duration (20)")
     parser.add_argument("--clients", type=int, default=2, help="number of clients that attach and detach (2)")
-    arguments = parser.parse_args(given)
-    minutes = arguments.minutes
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as base:
-        made = soak(minutes, arguments.clients, Path(base))
-    print_table(made.samples, made.saves)
-    ratio = growth(made.samples, minutes)
+        made = soak(arguments.minutes, arguments.clients, Path(base))
+        saving = saving_milliseconds(made.journal)
+    print(f"{'minute':>7} {'MiB':>7} {'descriptors':>12} {'threads':>8} {'files':>6} {'journal MB':>11}")
+    for each in made.samples[:: max(len(made.samples) // 20, 1)]:
+        counts = f"{each.descriptors:>12} {each.threads:>8} {len(each.files):>6} {each.journal_megabytes:>11.2f}"
+        print(f"{each.minutes:>7.1f} {each.mebibytes:>7.1f} {counts}")
+    if saving:
+        print(f"a save stops the steps for {statistics.mean(saving):.1f} ms on average, at most {max(saving):.1f}")
+    ratio = growth(made.samples, arguments.minutes)
     if ratio > MAX_GROWTH:
         made.problems.append("memory grew")
     print(f"{made.num_visits} visits; memory at the end {ratio:.3f} times that after the warm-up")

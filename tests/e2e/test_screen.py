@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from engine.checkpoints.metadata import read_info
-from tests.cli.program import SMALL_MODEL, write_tweets
-from tests.e2e.conftest import QUIET, SCRIPTED, OpenTerminal
-from tests.e2e.journals import events_of, wait_for_end
+from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error, write_tweets
+from tests.e2e.conftest import QUIET, OpenTerminal
+from tests.e2e.journals import events_of
 from tests.e2e.terminal import Terminal
 from tests.event_files import LOSS, scalars_in
 
-SLOW_DISK = """
-import time
-from tui.process import threads
-from tui.settings import store
-threads.MAX_WRITING_SECONDS = 60.0
-write = store.write_atomically
-def write_slowly(*arguments):
-    time.sleep(2.0)
-    write(*arguments)
-store.write_atomically = write_slowly
-""" + SCRIPTED[2]
 A_TWEET = r"[●◐○] .*{}  \d\.\d\d"
 
 
+@pytest.mark.ci
 def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Terminal) -> None:
     screen.press("+")
     screen.wait_for(r"temperature +0\.85")
@@ -93,23 +82,6 @@ def is_complete(screen: Terminal, columns: int, rows: int) -> bool:
     )
 
 
-def test_ctrl_c_in_a_dialog_saves_restores_the_terminal_and_prints_a_summary(screen: Terminal, home: Path) -> None:
-    screen.press("g")
-    screen.wait_for(A_TWEET.format("0.80"))
-    screen.press("s")
-    screen.wait_for("Save a checkpoint")
-    screen.press("ctrl+c")
-    assert screen.wait_for_exit()[0] == 130
-    assert screen.is_restored
-    [head, sample, *_, how] = screen.text.strip().splitlines()  # a long tweet takes a second line
-    assert "Saved up to" not in screen.text
-    assert re.match(r"watched: [\d,]+ steps in 0:", head)
-    assert sample.startswith("  ")
-    assert how == "Continue it:  tweetgen-tui --resume watched"
-    ended = wait_for_end(home)
-    assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
-
-
 def test_the_screen_paints_before_torch_is_loaded_and_q_quits_at_once(
     open_terminal: OpenTerminal, tweets: Path
 ) -> None:
@@ -121,6 +93,7 @@ def test_the_screen_paints_before_torch_is_loaded_and_q_quits_at_once(
     assert "Traceback" not in terminal.text
 
 
+@pytest.mark.ci
 def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
     open_terminal: OpenTerminal, tweets: Path, home: Path
 ) -> None:
@@ -141,6 +114,7 @@ def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
     assert [step for step, _ in scalars_in(home / "logs/short")[LOSS]] == list(range(1, 25))
 
 
+@pytest.mark.ci
 def test_a_file_dropped_while_a_run_starts_replaces_it_by_a_run_on_that_file(
     open_terminal: OpenTerminal, tweets: Path, tmp_path: Path
 ) -> None:
@@ -156,35 +130,9 @@ def test_a_file_dropped_while_a_run_starts_replaces_it_by_a_run_on_that_file(
     assert terminal.is_restored
 
 
-@pytest.mark.parametrize(
-    ("arguments", "variables", "words"),
-    [
-        (("--resume", "nothing"), {}, ["no run called nothing", "runs list"]),
-        ((), {"TERM": "dumb"}, ["needs a terminal", "tweetgen-tui train"]),
-    ],
-)
-def test_an_error_before_the_start_is_two_lines_and_the_screen_never_opens(
-    open_terminal: OpenTerminal, arguments: tuple[str, ...], variables: dict[str, str], words: list[str]
-) -> None:
-    terminal = open_terminal(*arguments, columns=200, **variables)
-    assert terminal.wait_for_exit()[0] == 1
-    assert not terminal.has_opened_screen
-    what, hint = terminal.text.strip().splitlines()
-    assert what.startswith("tweetgen-tui: ")
-    assert [word in f"{what}\n{hint}" for word in words] == [True, True]
-
-
-def test_a_setting_changed_right_before_quitting_is_saved_on_a_slow_disk(
-    open_terminal: OpenTerminal, home: Path
-) -> None:
-    screen = open_terminal(program=(*SCRIPTED[:2], SLOW_DISK))
-    screen.wait_for("hello")
-    screen.press(",")
-    screen.wait_for("space change")
-    screen.press("down", "space")
-    screen.wait_for(r"\*")
-    screen.press("escape")
-    screen.wait_until_gone("space change")
-    screen.press("q")
-    assert screen.wait_for_exit()[0] == 0
-    assert tomllib.loads((home / "config.toml").read_text()) == {"screen": {"mouse": False}}
+def test_an_error_before_the_start_is_two_lines_and_the_screen_never_opens(cli: Cli) -> None:
+    command = importlib.import_module("tui.cli.commands.screen")
+    for name in ("require_terminal", "start_job_control"):
+        cli.monkeypatch.setattr(command, name, lambda *_: None)
+    cli.monkeypatch.setattr(command, "show", lambda *_, **__: pytest.fail("the screen has opened"))
+    assert_two_line_error(cli("--resume", "nothing"), "no run called nothing", "runs list")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import subprocess
@@ -14,7 +13,7 @@ import pytest
 
 from engine.protocol.events import CheckpointSaved
 from tests.cli.conftest import Launch
-from tests.cli.program import processes_in
+from tests.cli.program import Cli, assert_two_line_error, processes_in
 from tests.e2e.conftest import QUIET, SCRIPTED, OpenTerminal
 from tests.e2e.journals import events_of, last_step, trainer_of, wait_for_end, wait_for_steps
 from tests.e2e.terminal import DEADLINE_SECONDS, Terminal, environment
@@ -35,19 +34,6 @@ MainScreen.tick = tick
 from tui.__main__ import main
 main()
 """
-STUCK_SESSION = (
-    SCRIPTED[2]
-    .replace("FakeSession([", "Stuck([")
-    .replace(
-        "from tui.run.engine_bridge",
-        """
-import threading
-class Stuck(FakeSession):
-    def answer(self, command):
-        threading.Event().wait()
-from tui.run.engine_bridge""",
-    )
-)
 SIGNAL_AFTER_THE_SCREEN = SCRIPTED[2].replace(
     "from tui.__main__",
     """
@@ -121,6 +107,7 @@ def test_a_terminal_that_is_not_read_blocks_neither_training_nor_exit(screen: Te
     assert wait_for_end(home).reason == "terminated"
 
 
+@pytest.mark.ci
 def test_an_exception_in_the_screen_is_reported_in_two_lines_and_the_training_continues(
     open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
@@ -138,19 +125,7 @@ def test_an_exception_in_the_screen_is_reported_in_two_lines_and_the_training_co
     assert wait_for_end(home).reason == "terminated"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_the_screen_opens_leaves_no_process_and_a_restored_terminal(
-    open_terminal: OpenTerminal, home: Path, number: signal.Signals
-) -> None:
-    terminal = open_terminal(program=SCRIPTED)
-    terminal.wait_until(lambda: terminal.has_opened_screen, "never opened")
-    terminal.send_signal(number)
-    assert terminal.wait_for_exit()[0] == 128 + number
-    assert terminal.is_restored
-    assert "failed" not in terminal.text
-    wait_until(lambda: not processes_in(home), "the end of the run")
-
-
+@pytest.mark.ci
 @pytest.mark.parametrize("key", ["q", "d"])
 def test_a_signal_right_after_the_screen_closes_leaves_no_process_and_a_restored_terminal(
     open_terminal: OpenTerminal, home: Path, key: str
@@ -163,7 +138,9 @@ def test_a_signal_right_after_the_screen_closes_leaves_no_process_and_a_restored
     wait_until(lambda: not processes_in(home), "the end of the process")
 
 
-@pytest.mark.parametrize(("options", "continues"), [((), True), (("--on-hangup", "stop"), False)])
+@pytest.mark.parametrize(
+    ("options", "continues"), [((), True), pytest.param(("--on-hangup", "stop"), False, marks=pytest.mark.ci)]
+)
 def test_sighup_with_an_open_terminal_restores_it_and_the_run_continues_unless_it_is_to_stop(
     open_terminal: OpenTerminal, home: Path, options: tuple[str, ...], continues: bool
 ) -> None:
@@ -180,16 +157,7 @@ def test_sighup_with_an_open_terminal_restores_it_and_the_run_continues_unless_i
         process.wait(DEADLINE_SECONDS)
 
 
-def test_a_second_ctrl_c_quits_although_the_session_hangs(open_terminal: OpenTerminal) -> None:
-    screen = open_terminal(program=(*SCRIPTED[:2], STUCK_SESSION))
-    screen.wait_for("▶ training")
-    screen.press("ctrl+c")
-    screen.wait_for("ctrl\\+c quits at once")
-    screen.press("ctrl+c")
-    assert screen.wait_for_exit()[0] == 130
-    assert screen.is_restored
-
-
+@pytest.mark.ci
 def test_a_run_trains_with_closed_stdin_and_stdout_and_a_full_stderr(home: Path, tweets: Path) -> None:
     arguments = shlex.join(["train", "--data", str(tweets), *QUIET, "--run-name", "watched", "--max-steps", "5"])
     command = f"{sys.executable} -m tui {arguments} <&- >&- 2>/dev/full"
@@ -198,6 +166,7 @@ def test_a_run_trains_with_closed_stdin_and_stdout_and_a_full_stderr(home: Path,
     wait_for_end(home)
 
 
+@pytest.mark.ci
 def test_a_closed_pipe_of_stdout_after_sighup_does_not_end_the_run(launch: Launch, home: Path, tweets: Path) -> None:
     process = launch("train", "--json", "--data", tweets, *QUIET, "--run-name", "watched")
     process.read_events("StepsFinished")
@@ -209,12 +178,9 @@ def test_a_closed_pipe_of_stdout_after_sighup_does_not_end_the_run(launch: Launc
     assert process.wait().code == 143
 
 
-def test_a_deleted_working_directory_is_an_error_of_two_lines(home: Path, tmp_path: Path) -> None:
+def test_a_deleted_working_directory_is_an_error_of_two_lines(cli: Cli, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
-    command = f"cd {gone}; rmdir {gone}; {sys.executable} -m tui"
-    variables = environment(home) | {"PYTHONPATH": os.getcwd()}
-    ended = subprocess.run(["bash", "-c", command], env=variables, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1
-    what, _ = ended.stderr.splitlines()
-    assert what == "tweetgen-tui: The working directory has been deleted."
+    cli.monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert_two_line_error(cli(), "The working directory has been deleted.")

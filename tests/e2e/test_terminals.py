@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.e2e.conftest import SCRIPTED, OpenTerminal
 
 _SGR = re.compile(rb"\x1b\[([0-9;]*)m")
@@ -27,6 +29,7 @@ def test_a_16_colour_terminal_in_an_ascii_locale_gets_only_its_colours_and_ascii
     assert len(numbers & _COLOURS) >= 5
 
 
+@pytest.mark.ci
 def test_no_color_emits_greys_only_and_the_option_ascii_leaves_tweets_unchanged(open_terminal: OpenTerminal) -> None:
     terminal = open_terminal("--ascii", program=SCRIPTED, NO_COLOR="1", LANG="C.UTF-8", LC_ALL="C.UTF-8")
     terminal.wait_for("hello ñ there")

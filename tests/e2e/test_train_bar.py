@@ -8,10 +8,14 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from engine.checkpoints.metadata import read_info
 from tests.cli.program import SMALL_MODEL
 from tests.e2e.conftest import OpenTerminal
 from tests.recorded_runs import run_of, write_run
+
+pytestmark = pytest.mark.ci
 
 
 def test_the_progress_bar_is_shown_while_events_go_to_a_file_and_ctrl_c_saves_and_clears_it(

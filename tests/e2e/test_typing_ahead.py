@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tests.cli.program import SMALL_MODEL
-from tests.e2e.conftest import OpenTerminal
+from tests.e2e.conftest import SCRIPTED, OpenTerminal
 
 
-def test_text_after_a_key_that_opens_an_input_is_typed_into_that_input(
-    open_terminal: OpenTerminal, tweets: Path
-) -> None:
-    terminal = open_terminal("--data", tweets, *SMALL_MODEL, "--sample-every", "0", "--eval-every", "0")
+def test_text_after_a_key_that_opens_an_input_is_typed_into_that_input(open_terminal: OpenTerminal) -> None:
+    terminal = open_terminal(program=SCRIPTED)
     terminal.wait_for("▶ training")
     terminal.press("pquick")
     terminal.wait_for("› quick")

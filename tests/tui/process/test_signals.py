@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from engine.protocol import events as e
+from engine.protocol.commands import Command
 from tests.cli.program import ending_signals
 from tests.fakes import FakeSession, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, trained_by, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, shows, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
 from tui.process.signals import (
@@ -78,6 +80,25 @@ async def test_a_hangup_detaches_the_run_or_stops_it_as_configured(stage: Stage)
         ended = app.summary_view.ended
         assert (ended.reason if isinstance(ended, e.RunFinished) else None) == reason
         assert app.bridge.join(DEADLINE_SECONDS if stops else 0.0) is stops
+
+
+async def test_a_second_ctrl_c_quits_although_the_session_hangs(stage: Stage) -> None:
+    may_end = threading.Event()
+
+    class Hanging(FakeSession):
+        def answer(self, command: Command) -> e.Event:
+            assert may_end.wait(DEADLINE_SECONDS)
+            return super().answer(command)
+
+    app = stage.app(Hanging())
+    async with app.run_test() as pilot:
+        await wait_until(lambda: app.summary_view.started is not None)
+        await pilot.press("ctrl+c")
+        await shows(app, "ctrl+c quits at once")
+        await pilot.press("ctrl+c")
+        await wait_until(lambda: app.return_code is not None)
+    assert app.return_value == Outcome(exit_code=130, is_ending=True, is_abandoned=True)
+    may_end.set()
 
 
 async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:

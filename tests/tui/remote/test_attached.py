@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from textual.pilot import Pilot
@@ -76,8 +74,15 @@ async def attached(
         yield app, pilot, session
 
 
-async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothing(stage: Stage) -> None:
+async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_batch_and_the_end(stage: Stage) -> None:
     async with attached(stage, ReadOnly, (120, 40)) as (app, pilot, session):
+        await shows(app, "read-only")
+        bar = app.screen.query_one(KeyBar)
+        off = bar.get_visual_style("key-bar--off")
+        line = bar.render()
+        grey = {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
+        assert {"pause", "space", "save", "open"} <= grey
+        assert not {"quit", "help", "detach", "read-only"} & grey
         await pilot.press("space")
         await toasted(app, "This screen is read-only.")
         for key in MAIN_ACTIONS:
@@ -90,34 +95,32 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothin
         await pilot.press("escape")
         await opened(app, MainScreen)
         assert session.received == []
-        await pilot.press("q")
-        await wait_until(lambda: app.return_code == 0, "the end")
-
-
-async def test_a_read_only_screen_shows_the_end_of_a_run_but_can_not_continue_it(stage: Stage) -> None:
-    async with attached(stage, ReadOnly) as (app, pilot, session):
-        now = {"step": 100, "elapsed_seconds": 9.0}
-        session.emit(e.BudgetChanged(max_steps=100, **now))  # type: ignore[arg-type]
-        session.emit(e.Paused(**now))  # type: ignore[arg-type]
-        await shows(app, "■ finished: 100 steps in 0:09")
-        assert "space" not in app.screen.query_one(EndBar).render().plain
-        for key in ("space", "f"):
-            await pilot.press(key)
-            await toasted(app, "This screen is read-only.")
-        assert session.received == []
-
-
-async def test_a_read_only_screen_shows_the_batch_but_takes_no_step(stage: Stage) -> None:
-    async with attached(stage, ReadOnly) as (app, pilot, session):
         await pilot.press("B")
         await shows(app, "Batch of step 100", "good morning")
         await pilot.press(".")
         await toasted(app, "This screen is read-only.")
-        assert session.received == [c.ShowBatch()]
         await pilot.press("escape")
         await opened(app, MainScreen)
+        now: dict[str, Any] = {"step": 100, "elapsed_seconds": 9.0}
+        session.emit(e.BudgetChanged(max_steps=100, **now))
+        session.emit(e.Paused(**now))
+        await shows(app, "■ finished: 100 steps in 0:09")
+        assert "space" not in app.screen.query_one(EndBar).render().plain
+        for key_of_the_end in ("space", "f"):
+            await pilot.press(key_of_the_end)
+            await toasted(app, "This screen is read-only.")
+        assert session.received == [c.ShowBatch()]
         await pilot.press("q")
         await wait_until(lambda: app.return_code == 0, "the end")
+
+
+async def test_a_read_only_screen_asks_for_the_levels_that_the_run_does_not_have_yet(stage: Stage) -> None:
+    session, config = FakeSession((steps_finished(1, [4.0, 3.0]),)), RunConfig()
+    session.measures_baselines = True
+    app = TweetgenApp(config, ReadOnly(config, lambda _config, _on_stage: session))
+    stage.apps.append(app)
+    async with app.run_test():
+        await wait_until(lambda: len(app.summary_view.levels) == NUM_LEVELS, "the levels")
 
 
 class Interrupted(Attached):
@@ -126,19 +129,7 @@ class Interrupted(Attached):
     interruption = ""
 
 
-@pytest.mark.parametrize("kind", [Attached, ReadOnly])
-async def test_an_attached_screen_asks_for_the_levels_that_the_run_does_not_have_yet(
-    stage: Stage, kind: type[EngineBridge]
-) -> None:
-    session, config = FakeSession((steps_finished(1, [4.0, 3.0]),)), RunConfig()
-    session.measures_baselines = True
-    app = TweetgenApp(config, kind(config, lambda _config, _on_stage: session))
-    stage.apps.append(app)
-    async with app.run_test():
-        await wait_until(lambda: len(app.summary_view.levels) == NUM_LEVELS, "the levels")
-
-
-async def test_while_the_processes_start_again_keys_are_refused_and_the_panel_does_not_say_training(
+async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was_not_answered_before_is_reported(
     stage: Stage,
 ) -> None:
     async with attached(stage, Interrupted, (120, 40)) as (app, pilot, session):
@@ -147,6 +138,8 @@ async def test_while_the_processes_start_again_keys_are_refused_and_the_panel_do
         await pilot.press("+")
         await wait_until(lambda: len(session.received) == 1, "a command")
         await shows(app, "training")
+        run = cast("MainScreen", app.screen).run
+        run.commands = run.commands.after_sending(c.Pause(), run.view)
         bridge.interruption = "The processes start again."
         await toasted(app, "The processes start again.")
         await wait_until(lambda: "▶ training" not in screen_text(app), "another state")
@@ -157,20 +150,9 @@ async def test_while_the_processes_start_again_keys_are_refused_and_the_panel_do
                 assert isinstance(app.screen, MainScreen), key.title
         assert len(session.received) == 1
         bridge.interruption = ""
+        await toasted(app, "The last key before the interruption may have had no effect.")
         await shows(app, "▶ training")
         await press(pilot, session, "g")
-
-
-async def test_a_command_that_was_not_answered_before_an_interruption_is_reported(stage: Stage) -> None:
-    async with attached(stage, Interrupted, (120, 40)) as (app, _, _):
-        bridge = app.bridge
-        assert isinstance(bridge, Interrupted)
-        run = cast("MainScreen", app.screen).run
-        run.commands = run.commands.after_sending(c.Pause(), run.view)
-        bridge.interruption = "The processes start again."
-        await toasted(app, "The processes start again.")
-        bridge.interruption = ""
-        await toasted(app, "The last key before the interruption may have had no effect.")
 
 
 async def test_the_header_shows_how_a_screen_is_attached(stage: Stage) -> None:
@@ -178,17 +160,6 @@ async def test_the_header_shows_how_a_screen_is_attached(stage: Stage) -> None:
         for width, badge in ((120, "attached, 2 screens"), (40, "attached")):
             await pilot.resize_terminal(width, 24)
             await wait_until(lambda badge=badge: f" {badge} " in screen_text(app).splitlines()[0], badge)  # type: ignore[misc]
-
-
-async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -> None:
-    async with attached(stage, ReadOnly, (120, 24)) as (app, _, _):
-        await shows(app, "read-only")
-        bar = app.screen.query_one(KeyBar)
-        off = bar.get_visual_style("key-bar--off")
-        line = bar.render()
-        grey = {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
-        assert {"pause", "space", "save", "open"} <= grey
-        assert not {"quit", "help", "detach", "read-only"} & grey
 
 
 @pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y")])
@@ -261,10 +232,12 @@ class Behind(Attached):
         return Update((), fold(RunView(), (run_started(), *SCRIPT, *update.events))) if ended else update
 
 
-async def test_the_end_is_reported_on_a_screen_that_missed_events(stage: Stage) -> None:
-    async with attached(stage, Behind) as (app, _, session):
+async def test_the_end_is_reported_on_a_screen_that_missed_events_and_q_quits_then(stage: Stage) -> None:
+    async with attached(stage, Behind) as (app, pilot, session):
         session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9))
         await shows(app, "■ finished: 9 steps in 0:01")
+        await pilot.press("q")
+        await wait_until(lambda: app.return_code == 0, "the end without a question")
 
 
 class Launched(Attached):
@@ -301,9 +274,8 @@ async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(s
 
 
 async def test_h_shows_the_machine_panel_after_the_training_process_has_ended(stage: Stage) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
-    async with attached(stage, type("Gone", (Attached,), {"host_pid": gone.pid})) as (app, pilot, _):
+    no_process = 2**22  # above all numbers of processes
+    async with attached(stage, type("Gone", (Attached,), {"host_pid": no_process})) as (app, pilot, _):
         await pilot.press("h")
         await shows(app, "CPU cores  –, system")
         assert app.failure is None
@@ -315,43 +287,26 @@ async def test_h_shows_the_machine_panel_after_the_training_process_has_ended(st
 BRANCH = (run_started(run="branch", step=20, resumed_from="calm"), steps_finished(21, [2.0, 1.9]))
 
 
-def write_parent() -> None:
-    """Write a run of 30 steps, and a checkpoint of its step 20 that was saved as calm."""
+async def test_a_screen_that_opens_on_the_history_of_a_branch_shows_the_curve_of_the_run_before(stage: Stage) -> None:
+    assert curve_before("calm") is None
     folder = create_run_folder("parent")
     journal = Journal(folder.journal_path)
     for event in (run_started(run="parent"), steps_finished(1, [3.0] * 30)):
         journal.write(event)
     journal.close()
     write_checkpoint(named_checkpoint_path("calm"), run="parent", step=20)
-
-
-def test_a_branch_reports_its_checkpoint_also_after_a_resume() -> None:
-    resumed = run_started(run="branch", step=22, resumed_from="branch/latest")
-    assert fold(RunView(), (*BRANCH, resumed)).branched_from == "calm"
-    assert fold(RunView(), (run_started(run="parent"),)).branched_from == ""
-
-
-def test_the_curve_before_a_branch_is_read_from_the_journal_of_that_run() -> None:
-    assert curve_before("calm") is None
-    write_parent()
-    curve = curve_before("calm")
-    assert curve is not None
-    assert (curve.run, len(curve.train_losses)) == ("parent", 30)
-
-
-async def test_a_screen_that_opens_on_the_history_of_a_branch_shows_the_curve_of_the_run_before(stage: Stage) -> None:
-    write_parent()
     app = stage.app(FakeSession(()), history=fold(RunView(), BRANCH))
     async with app.run_test(size=(120, 40)):
         await wait_until(lambda: app.screen.query(LossPlot) and app.screen.query_one(LossPlot).overlay, "the curve")
         await shows(app, "parent")
+        curve = app.screen.query_one(LossPlot).overlay
+        assert curve is not None
+        assert (curve.run, len(curve.train_losses)) == ("parent", 30)
 
 
 def test_the_plot_of_a_branch_begins_where_the_run_before_did() -> None:
-    view = fold(RunView(), BRANCH)
-    options = PlotOptions(overlay=OverlayCurve("parent", Series.empty().extended(1, [3.0] * 30)))
+    overlay = OverlayCurve("parent", Series.empty().extended(1, [3.0] * 30))
     picture = Picture()
-    picture.draw(view, PlotView(), PlotOptions(), 100, 20)
-    assert picture.pane_of(1) is None
-    picture.draw(view, PlotView(), options, 100, 20)
-    assert picture.pane_of(1) is not None
+    for options, begins_with_it in ((PlotOptions(), False), (PlotOptions(overlay=overlay), True)):
+        picture.draw(fold(RunView(), BRANCH), PlotView(), options, 100, 20)
+        assert (picture.pane_of(1) is not None) is begins_with_it

@@ -35,7 +35,6 @@ from tui.remote.protocol import (
     Greeting,
     Refusal,
     ViewTold,
-    message_in,
     to_line,
 )
 from tui.remote.socket_path import make_private_folder, socket_path
@@ -318,12 +317,3 @@ def test_the_largest_sampling_settings_fit_a_line_of_the_socket(avoid: tuple[str
     sampling = SamplingConfig(avoid=avoid, prime=prime, must_contain=required, max_length=MAX_TWEET_CHARS)
 
     assert len(c.to_json(c.SetSampling(sampling=sampling)).encode()) + 1 < MAX_CLIENT_LINE_BYTES
-
-
-def test_the_config_of_a_run_comes_through_with_its_avoided_words() -> None:
-    config = RunConfig(settings={"avoid": ("tea", "good morning"), "only_new": True, "max_steps": 3})
-
-    told = message_in(to_line(ViewTold(view=encode_view(RunView()), config=config)))
-
-    assert isinstance(told, ViewTold)
-    assert told.config == config

@@ -16,10 +16,8 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
-from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.tui.remote.host_and_client import (
-    DEADLINE_SECONDS,
     FINISHED,
     HELLO,
     PAUSED,
@@ -34,8 +32,6 @@ from tui.remote.connect import read_greeting
 from tui.remote.host_connection import HostConnection
 from tui.remote.protocol import Hello, to_line
 from tui.remote.view_codec import decode_view
-from tui.run.bridge import NullSubscriber
-from tui.run.engine_bridge import EngineBridge, open_training_session
 from tui.run.view import RunView
 
 
@@ -93,19 +89,17 @@ def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only(
         assert_serves(made)
 
 
-def test_a_read_only_client_can_not_steer() -> None:
-    with hosted() as made, RawClient(made.path, to_line(Hello(is_read_only=True))) as client:
-        client.receive_until("CaughtUp")
-        assert made.host.num_clients == 0
-        client.send(line_of(c.Stop()))
-        assert reason_in(client.receive_all()) == "This connection is read-only."
-    assert made.sent == []
-
-
-def test_questions_of_a_read_only_client_wait_until_the_session_has_few_commands() -> None:
+def test_a_read_only_client_can_not_steer_and_its_questions_wait_until_the_session_has_few_commands() -> None:
     num_waiting = 4
-    with hosted(num_waiting=lambda: num_waiting) as made:
-        with RawClient(made.path, to_line(Hello(is_read_only=True))) as reader, RawClient(made.path, HELLO) as other:
+    read_only = to_line(Hello(is_read_only=True))
+    with hosted(num_waiting=lambda: num_waiting) as made, RawClient(made.path, HELLO) as other:
+        other.receive_until("CaughtUp")
+        with RawClient(made.path, read_only) as reader:
+            reader.receive_until("CaughtUp")
+            assert made.host.num_clients == 1
+            reader.send(line_of(c.Stop()))
+            assert reason_in(reader.receive_all()) == "This connection is read-only."
+        with RawClient(made.path, read_only) as reader:
             reader.send(line_of(c.MapEmbeddings()))
             other.send(line_of(c.Pause()))
             wait_until(lambda: made.sent, "the command of the other client")
@@ -139,30 +133,6 @@ def test_commands_of_a_disconnected_client_are_forwarded_in_order_without_an_inc
         is_busy.clear()
         wait_until(lambda: len(made.sent) == len(commands), "the commands")
         assert made.sent == commands
-
-
-def test_commands_that_a_session_has_received_and_not_executed_are_still_counted(home: Path) -> None:
-    config = tiny_config(write_corpus(home))
-    num_waiting: list[int] = []
-    bridge = EngineBridge(config, open_training_session, make_subscriber=lambda bridge: Counter(bridge, num_waiting))
-    for seed in range(3):
-        bridge.send(c.SampleLadder(seed=seed))
-    bridge.start()
-    wait_until(lambda: len(num_waiting) == 3)
-    bridge.stop("enough")
-    assert bridge.join(DEADLINE_SECONDS)
-    assert num_waiting == [3, 2, 1]
-
-
-class Counter(NullSubscriber):
-    """Notes at each ladder how many commands wait or are being followed."""
-
-    def __init__(self, bridge: EngineBridge, counts: list[int]) -> None:
-        self._bridge, self._counts = bridge, counts
-
-    def handle(self, event: e.Event) -> None:
-        if isinstance(event, e.LadderSampled):
-            self._counts.append(self._bridge.num_waiting)
 
 
 def test_clients_that_connect_during_a_flood_get_every_event_exactly_once() -> None:
@@ -220,21 +190,16 @@ def leave_socket(path: Path) -> None:
         dead.bind(str(path))
 
 
-def test_the_next_run_replaces_the_socket_of_a_killed_one() -> None:
-    with hosted() as made:
-        path = made.path
-    leave_socket(path)
-    with hosted() as made:
-        assert_serves(made)
-
-
-def test_a_client_deletes_the_socket_of_a_killed_run() -> None:
+def test_a_client_deletes_the_socket_of_a_killed_run_and_the_next_run_replaces_it() -> None:
     with hosted() as made:
         folder, path = made.folder, made.path
     leave_socket(path)
     assert read_greeting(folder) is None
     assert not path.exists()
     assert read_greeting(folder) is None
+    leave_socket(path)
+    with hosted() as made:
+        assert_serves(made)
 
 
 def test_a_closing_host_does_not_remove_the_socket_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -18,10 +18,10 @@ from tests.fakes import eval_finished, run_started, steps_finished, tweet_sample
 from tui.remote.protocol import CaughtUp, TweetsTold, ViewTold, lines_of, message_in
 from tui.remote.view_codec import decode_view, encode_view
 from tui.run.folding import fold
-from tui.run.reducer import apply
 from tui.run.view import RunView
 
 SERIES = ("train_losses", "learning_rates", "seconds")
+CONFIG = RunConfig(settings={"avoid": ("tea", "good morning"), "only_new": True, "max_steps": 3})
 BY_VALUE = [field.name for field in fields(RunView) if field.name not in SERIES]
 
 
@@ -32,23 +32,19 @@ def as_values(view: RunView) -> dict[str, Any]:
 
 def sent(view: RunView) -> RunView:
     """Return a view as a client receives it."""
-    *messages, last = [message_in(line) for line in lines_of(view, RunConfig())]
+    *messages, last = [message_in(line) for line in lines_of(view, CONFIG)]
     assert isinstance(messages[0], ViewTold)
+    assert messages[0].config == CONFIG
     assert isinstance(last, CaughtUp)
     tweets = tuple(tweet for some in messages[1:] if isinstance(some, TweetsTold) for tweet in some.tweets)
-    return apply_tweets(decode_view(messages[0].view), tweets)
-
-
-def apply_tweets(view: RunView, tweets: tuple[e.TweetSampled, ...]) -> RunView:
-    assert view.tweets == ()
-    return RunView(**{field.name: getattr(view, field.name) for field in fields(RunView)} | {"tweets": tweets})
+    received = decode_view(messages[0].view)
+    assert received.tweets == ()
+    return replace(received, tweets=tweets)
 
 
 @given(st.lists(strategies.events(), max_size=12))
 def test_any_view_arrives_as_it_was_sent(events: list[e.Event]) -> None:
-    view = RunView()
-    for event in (run_started(), *events):
-        view = apply(view, event)
+    view = fold(RunView(), (run_started(), *events))
     assert as_values(sent(view)) == as_values(view)
 
 

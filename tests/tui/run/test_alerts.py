@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
-from engine.protocol.commands import Finish, LoadCheckpoint, Resume, SetBudget
-from engine.training.schedule import finish_after
+from engine.protocol.events.run import WarningKind
 from tests.fakes import eval_finished, run_started, steps_finished
 from tui.run.alerts import Alert, AlertMonitor, commands_for
-from tui.run.reducer import apply
+from tui.run.folding import fold
 from tui.run.view import RunView
 
 
@@ -29,7 +30,7 @@ class Scene:
 
     def see(self, *events: e.Event) -> None:
         for event in events:
-            self.view = apply(self.view, event)
+            self.view = fold(self.view, [event])
             self.monitor = self.monitor.after_event(event)
             self.monitor = self.monitor.after_tick(self.view)
 
@@ -51,11 +52,6 @@ class Scene:
     def kind(self) -> str:
         return self.alert.kind if self.alert else ""
 
-    def refuse(self, count: int) -> None:
-        for _ in range(count):
-            step = self.view.step + 1
-            self.see(e.Warned(step=step, elapsed_seconds=1.0, message="not finite", kind="not-finite"))
-
 
 def noisy(level: float, count: int, seed: int = 0) -> list[float]:
     return list(np.random.default_rng(seed).normal(level, 0.15, count).clip(0.01))
@@ -63,9 +59,6 @@ def noisy(level: float, count: int, seed: int = 0) -> list[float]:
 
 def loaded(step: int) -> e.CheckpointLoaded:
     return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="best", path="/best", bits_per_char=None, epochs=0.0)
-
-
-# Diverging ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_loss_well_above_its_best_is_an_alert_soon_and_until_it_recovers() -> None:
@@ -124,53 +117,34 @@ def test_a_dismissed_alert_returns_only_after_its_condition_has_cleared() -> Non
     assert any(scene.train([4.0] * 400))
 
 
-# Not finite -----------------------------------------------------------------------------------------------------------
+def told(events: Iterable[e.Event]) -> str:
+    """Return the alert of a run, with its remedy and the commands of that, wherever an event changes it."""
+    view, monitor, lines, shown = RunView(), AlertMonitor(), [], "no alert"
+    for event in (run_started(), *events):
+        view = fold(view, [event])
+        monitor = monitor.after_event(event).after_tick(view)
+        alert = monitor.alert(view, RunConfig())
+        text = f"{alert.text}: {alert.remedy}\n    {[*commands_for(alert, view)]}" if alert else "no alert"
+        if text != shown:
+            lines.append(f"{type(event).__name__} of step {event.step}: {text}")
+        shown = text
+    return "\n".join(lines) or "no alert at all"
 
 
-def test_one_or_two_skipped_steps_are_no_alert_and_three_within_a_hundred_are() -> None:
-    scene = Scene(steps_finished(1, [2.0] * 50))
-    scene.refuse(1)
-    scene.train([2.0] * 150)
-    scene.refuse(2)
-    assert scene.kind == ""
-    scene.train([2.0] * 50)
-    scene.refuse(1)
-    assert scene.kind == "not-finite"
-    assert any(scene.train([2.0] * 80))
-    scene.train([2.0] * 30)
-    assert scene.alert is None
+def trained(first: int, last: int) -> list[e.Event]:
+    """Return steps by the ten."""
+    return [steps_finished(step, [2.0] * 10) for step in range(first, last, 10)]
 
 
-def test_without_a_best_the_remedy_reloads_latest_which_ends_the_alert() -> None:
-    scene = Scene(steps_finished(1, [2.0] * 50))
-    scene.refuse(20)
-    assert scene.alert is not None
-    assert list(commands_for(scene.alert, scene.view)) == [
-        LoadCheckpoint(name="2026-11-25-101112/latest", halves_rate=True)
-    ]
-    scene.see(loaded(50))
-    assert scene.kind == ""
+def warned(step: int, kind: WarningKind, message: str = "not finite") -> e.Warned:
+    return e.Warned(step=step, elapsed_seconds=1.0, message=message, kind=kind)
 
 
-# Disk -----------------------------------------------------------------------------------------------------------------
+def skipped(*steps: int) -> list[e.Event]:
+    return [warned(step, "not-finite") for step in steps]
 
 
-def test_the_alert_of_a_full_disk_lasts_until_saving_works() -> None:
-    scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk"))
-    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Still none.", kind="disk"))
-    assert scene.alert == Alert(kind="disk", text="Still none.", remedy="try saving again")
-    scene.see(
-        e.CheckpointSaved(step=0, elapsed_seconds=1.0, name="latest", path="/x", bits_per_char=None, weights_step=0)
-    )
-    assert scene.kind == "disk", "the journal may still fail"
-    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Saving works again.", kind="disk-works"))
-    assert scene.kind == ""
-
-
-# Validation -----------------------------------------------------------------------------------------------------------
-
-
-def evaluations(bits: Sequence[float]) -> list[e.Event]:
+def evaluations(*bits: float) -> list[e.Event]:
     best = np.minimum.accumulate(bits)
     return [
         eval_finished(100 * (number + 1), value, is_best=bool(value == best[number] and value not in bits[:number]))
@@ -178,51 +152,58 @@ def evaluations(bits: Sequence[float]) -> list[e.Event]:
     ]
 
 
+NOW: dict[str, Any] = {"step": 500, "elapsed_seconds": 25.0}
+SAVED = e.CheckpointSaved(step=0, elapsed_seconds=1.0, name="latest", path="/x", bits_per_char=None, weights_step=0)
+RISING = evaluations(2.40, 2.45, 2.46, 2.47, 2.48)
+
+
 @pytest.mark.parametrize(
-    ("bits", "is_up"),
+    "events",
     [
-        pytest.param([2.6, 2.40, 2.45, 2.46, 2.47, 2.48], True, id="rising"),
-        pytest.param([2.40, 2.45, 2.46, 2.47], False, id="only three above"),
-        pytest.param([2.40, 2.41, 2.415, 2.42, 2.42, 2.423], False, id="noise"),
-        pytest.param([2.40, 2.45, 2.46, 2.41, 2.46, 2.47], False, id="once near the best"),
-        pytest.param([2.40, 2.60, 2.55, 2.52, 2.47], False, id="coming back after a bump"),
+        pytest.param(
+            [
+                *(*trained(1, 50), *skipped(51), *trained(52, 201), *skipped(202, 203), *trained(204, 253)),
+                *(*skipped(254), *trained(255, 364)),
+            ],
+            id="three of a hundred steps are skipped",
+        ),
+        pytest.param(
+            [*trained(1, 50), *skipped(*range(51, 71)), loaded(50)], id="latest is reloaded, as there is no best"
+        ),
+        pytest.param(
+            [
+                *(warned(0, "disk", "No space left on device."), warned(0, "disk", "Still none.")),
+                *(SAVED, warned(1, "disk-works")),  # the journal may still fail after the first of them
+            ],
+            id="the disk is full until saving works",
+        ),
+        pytest.param(evaluations(2.6, 2.40, 2.45, 2.46, 2.47, 2.48), id="validation rises"),
+        pytest.param([*RISING, e.FinishPlanned(**NOW, last_step=600)], id="a run that finishes is being put right"),
+        pytest.param(
+            [*RISING, e.BudgetChanged(**NOW, max_steps=500), e.Paused(**NOW)], id="a run that is over gets more steps"
+        ),
+        pytest.param([*RISING, warned(500, "disk", "Full."), *skipped(501, 502, 503)], id="the most urgent"),
     ],
 )
-def test_several_evaluations_in_a_row_well_above_the_best_are_an_alert(bits: list[float], is_up: bool) -> None:
-    scene = Scene(*evaluations(bits))
-    assert (scene.kind == "validation") == is_up
+def test_when_an_alert_is_shown_and_its_remedy(events: list[e.Event], snapshot: SnapshotAssertion) -> None:
+    assert told(events) == snapshot
 
 
-def test_the_remedy_of_a_rising_validation_reloads_the_best_and_finishes() -> None:
-    scene = Scene(*evaluations([2.40, 2.45, 2.46, 2.47, 2.48]))
-    assert scene.alert == Alert(
-        kind="validation", text="Validation rises: 2.48, best 2.40", remedy="reload best and finish"
-    )
-    assert list(commands_for(scene.alert, scene.view)) == [LoadCheckpoint(name="2026-11-25-101112/best"), Finish()]
-    scene.see(e.FinishPlanned(step=500, elapsed_seconds=1.0, last_step=600))
-    assert scene.alert is None, "a run that is finishing is being put right"
+@pytest.mark.parametrize(
+    "bits",
+    [
+        pytest.param((2.40, 2.45, 2.46, 2.47), id="only three above"),
+        pytest.param((2.40, 2.41, 2.415, 2.42, 2.42, 2.423), id="noise"),
+        pytest.param((2.40, 2.45, 2.46, 2.41, 2.46, 2.47), id="once near the best"),
+        pytest.param((2.40, 2.60, 2.55, 2.52, 2.47), id="coming back after a bump"),
+    ],
+)
+def test_other_evaluations_above_the_best_are_no_alert(bits: tuple[float, ...]) -> None:
+    assert told(evaluations(*bits)) == "no alert at all"
 
 
-def test_the_same_remedy_gives_a_run_that_is_over_the_steps_to_finish_and_resumes_it() -> None:
-    scene = Scene(*evaluations([2.40, 2.45, 2.46, 2.47, 2.48]))
-    over = e.Paused(step=scene.view.step, elapsed_seconds=scene.view.elapsed_seconds)
-    scene.see(e.BudgetChanged(step=over.step, elapsed_seconds=over.elapsed_seconds, max_steps=over.step), over)
-    assert scene.alert is not None
-    assert scene.view.best is not None
-    reload, *others = commands_for(scene.alert, scene.view)
-    assert isinstance(reload, LoadCheckpoint)
-    last_step = finish_after(scene.view.best.step).last_step
-    assert others == [SetBudget(max_steps=last_step), Finish(), Resume()]
-
-
-# All ------------------------------------------------------------------------------------------------------------------
-
-
-def test_the_most_urgent_alert_is_shown() -> None:
-    scene = Scene(*evaluations([2.40, 2.45, 2.46, 2.47, 2.48]))
-    scene.see(e.Warned(step=500, elapsed_seconds=0.0, message="Full.", kind="disk"))
-    assert scene.kind == "disk"
-    scene.refuse(3)
+def test_under_a_dismissed_alert_is_the_next_urgent() -> None:
+    scene = Scene(warned(0, "disk", "Full."), *skipped(1, 2, 3))
     assert scene.kind == "not-finite"
     assert scene.alert is not None
     scene.monitor = scene.monitor.with_dismissed(scene.alert)
@@ -230,8 +211,7 @@ def test_the_most_urgent_alert_is_shown() -> None:
 
 
 def test_an_alert_is_hidden_once_its_remedy_is_sent_and_returns_only_if_that_command_is_refused() -> None:
-    scene = Scene()
-    scene.refuse(3)
+    scene = Scene(*skipped(1, 2, 3))
     assert scene.alert is not None
     remedy = tuple(commands_for(scene.alert, scene.view))
     scene.monitor = scene.monitor.with_remedy_sent(scene.alert, remedy)
@@ -253,10 +233,9 @@ def test_a_replay_has_no_alerts_of_its_losses() -> None:
 
 
 def test_an_attached_screen_has_an_alert_for_a_failing_disk_and_none_for_a_recovered_one() -> None:
-    failing = e.Warned(step=5, elapsed_seconds=1.0, message="No space left on device: not saved.", kind="disk")
-    works = e.Warned(step=6, elapsed_seconds=1.0, message="Saving works again.", kind="disk-works")
-    other = e.Warned(step=6, elapsed_seconds=1.0, message="The loss was not finite.", kind="not-finite")
-    late = AlertMonitor.for_attached(RunView(warnings=(other, works, failing)))
+    failing = warned(5, "disk", "No space left on device: not saved.")
+    works = warned(6, "disk-works")
+    late = AlertMonitor.for_attached(RunView(warnings=(warned(6, "not-finite"), works, failing)))
     assert late.up == {"disk"}
     assert late.disk_message == failing.message
     assert AlertMonitor.for_attached(RunView(warnings=(failing, works))).up == frozenset()

@@ -114,6 +114,17 @@ def test_a_session_that_returns_without_a_last_event_counts_as_failed() -> None:
     assert isinstance(events[-1], RunFailed)
 
 
+def test_commands_that_a_session_has_received_and_not_executed_are_still_counted() -> None:
+    session = FakeSession()
+    session.num_waiting = 2
+    bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: session)
+    bridge.send(Stop(reason="enough"))
+    assert bridge.num_waiting == 1
+    bridge.start()
+    assert bridge.join(DEADLINE_SECONDS)
+    assert bridge.num_waiting == 2
+
+
 def test_a_run_waits_for_all_previous_runs_even_if_one_was_cancelled() -> None:
     sessions = iter((FakeSession(), FakeSession()))
     first = EngineBridge(RunConfig(), lambda _config, _on_stage: next(sessions))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,32 +13,25 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Insight
 from engine.protocol.events import Event
-from engine.storage.folders import find_run
-from tests.engine.helpers import run_session, tiny_config, write_corpus
+from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import embeddings_mapped
 from tests.waiting import wait_until
-from tui.run.checkpoint_bridge import CheckpointBridge, OpenAnswers
+from tui.run.checkpoint_bridge import CheckpointBridge
 
 PATH = Path("best.safetensors")
 
 
-@dataclass
 class FakeAnswers:
     """Answers every question with a map; the first only once it may."""
 
-    may_go_on: threading.Event = field(default_factory=threading.Event)
-    asked: list[Insight] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.may_go_on = threading.Event()
+        self.asked: list[Insight] = []
 
     def answer(self, command: Insight) -> Event:
         self.asked.append(command)
         assert self.may_go_on.wait(60)
         return embeddings_mapped(request=command.request)
-
-
-@contextmanager
-def bridge_to(open_answers: OpenAnswers) -> Iterator[CheckpointBridge]:
-    with closing(CheckpointBridge(PATH, open_answers)) as bridge:
-        yield bridge
 
 
 def drained(bridge: CheckpointBridge, num_events: int) -> list[Event]:
@@ -59,11 +50,9 @@ def test_a_newer_question_replaces_an_unanswered_one_of_its_type_and_request_and
     answers = FakeAnswers()
     later: list[Insight] = [
         c.ScoreUnits(request=1),
-        c.TraceText(text="a", request=1),
-        c.TraceText(text="b", request=1),
-        c.TraceText(text="b", request=2),
+        *(c.TraceText(text=text, request=number) for text, number in (("a", 1), ("b", 1), ("b", 2))),
     ]
-    with bridge_to(lambda _: answers) as bridge:
+    with closing(CheckpointBridge(PATH, lambda _: answers)) as bridge:
         bridge.send(c.MapEmbeddings())
         wait_until(lambda: answers.asked)
         for command in later:
@@ -71,8 +60,8 @@ def test_a_newer_question_replaces_an_unanswered_one_of_its_type_and_request_and
         assert bridge.drain() == ()
         answers.may_go_on.set()
         drained(bridge, 4)
-
     assert answers.asked == [c.MapEmbeddings(), later[2], later[3], later[0]]
+    wait_until(lambda: not bridge._thread.is_alive(), "the end of the thread")
 
 
 def test_a_checkpoint_that_can_not_be_loaded_refuses_each_question_until_it_can() -> None:
@@ -86,12 +75,11 @@ def test_a_checkpoint_that_can_not_be_loaded_refuses_each_question_until_it_can(
             raise error
         return answers
 
-    with bridge_to(open_answers) as bridge:
+    with closing(CheckpointBridge(PATH, open_answers)) as bridge:
         found = []
         for command in (c.ScoreUnits(), c.MapEmbeddings(), c.MapEmbeddings(request=5)):
             bridge.send(command)
             found += drained(bridge, 1)
-
     damaged, failed, answer = found
     assert isinstance(damaged, e.CommandRefused)
     assert (damaged.command, damaged.title) == ("ScoreUnits", CheckpointError.title)
@@ -101,29 +89,17 @@ def test_a_checkpoint_that_can_not_be_loaded_refuses_each_question_until_it_can(
     assert answer == embeddings_mapped(request=5)
 
 
-def test_the_checkpoint_of_a_finished_run_answers(home: Path) -> None:
-    run_session(tiny_config(write_corpus(home), max_steps=3))
-
-    with closing(CheckpointBridge(find_run("tiny").checkpoint_path("latest"))) as bridge:
-        for command in (c.TraceText(text="the cat", request=7), c.ScoreUnits(), c.TraceText(text="the cat", layer=4)):
-            bridge.send(command)
-        answers = {type(event): event for event in drained(bridge, 3)}
-
-    traced = answers[e.TextTraced]
+def test_a_saved_checkpoint_answers_and_refuses_what_its_model_does_not_have(tmp_path: Path) -> None:
+    with closing(CheckpointBridge(write_checkpoint(tmp_path / "best.safetensors"))) as bridge:
+        bridge.send(c.TraceText(text="the cat", request=7))
+        bridge.send(c.TraceText(text="the cat", layer=4))
+        traced, refused = drained(bridge, 2)
     assert isinstance(traced, e.TextTraced)
-    assert (traced.request, traced.weights_step, traced.text) == (7, 3, "the cat")
-    refused = answers[e.CommandRefused]
+    assert (traced.request, traced.weights_step, traced.text) == (7, 2, "the cat")
     assert isinstance(refused, e.CommandRefused)
     assert refused.command == "TraceText"
-    assert e.UnitsScored in answers
 
 
-def test_nothing_is_loaded_before_the_first_question_and_closing_ends_the_thread() -> None:
-    with bridge_to(lambda _: pytest.fail("loaded")) as bridge:
+def test_nothing_is_loaded_before_the_first_question() -> None:
+    with closing(CheckpointBridge(PATH, lambda _: pytest.fail("loaded"))) as bridge:
         assert bridge.drain() == ()
-    answers = FakeAnswers()
-    with bridge_to(lambda _: answers) as bridge:
-        bridge.send(c.MapEmbeddings())
-        wait_until(lambda: answers.asked)
-    answers.may_go_on.set()
-    wait_until(lambda: not bridge._thread.is_alive(), "the end of the thread")

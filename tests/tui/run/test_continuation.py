@@ -1,75 +1,63 @@
-"""How a run continues: the budget of each choice, and what the dialog says about it."""
+"""How a run continues beyond its budget: typed amounts, and the choices of the dialog with what it says of them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import Schedule, TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.training.schedule import exhausted_budget
 from tests.fakes import run_started, steps_finished
-from tui.run.amounts import Amount
-from tui.run.continuation import budget_after, choices, doubled_budget, finish_choice, limit_text
-from tui.run.reducer import apply
+from tui.run.amounts import Amount, amount_in
+from tui.run.continuation import Choice, amount_choice, choices, limit_text
+from tui.run.folding import fold
 from tui.run.view import RunView, is_over
 
-STEPS_PER_EPOCH = 10
+LIMITS = ("max_steps", "max_seconds", "epochs")
 
 
-def run_of(num_steps: int, seconds: float, *, is_paused: bool = False, rate: float = 0.004, **budget: Any) -> RunView:
+def run_of(num_steps: int, seconds: float, *, is_paused: bool = True, rate: float = 0.004, **budget: Any) -> RunView:
     """Return the view of a run after some steps, with 10 steps an epoch."""
     started = run_started(num_train_tweets=320, training=TrainingConfig(**budget))
     steps = steps_finished(num_steps, [2.0], elapsed_seconds=seconds, learning_rate=rate)
-    view = apply(apply(RunView(), started), steps)
-    return apply(view, e.Paused(step=num_steps, elapsed_seconds=seconds)) if is_paused else view
+    paused = e.Paused(step=num_steps, elapsed_seconds=seconds)
+    return fold(RunView(), (started, steps, paused) if is_paused else (started, steps))
 
 
-@pytest.mark.parametrize(
-    ("view", "amount", "budget"),
-    [
-        (run_of(100, 5.0, max_steps=100, is_paused=True), Amount(50, "steps"), c.SetBudget(max_steps=150)),
-        (run_of(100, 5.2, max_steps=100, is_paused=True), Amount(60, "seconds"), c.SetBudget(max_seconds=65.0)),
-        (run_of(100, 5.2, max_seconds=5.0, is_paused=True), Amount(60, "seconds"), c.SetBudget(max_seconds=65.0)),
-        (run_of(100, 5.2, max_seconds=5.0, is_paused=True), Amount(1000, "steps"), c.SetBudget(max_steps=1100)),
-        (run_of(100, 5.2, epochs=10.0, is_paused=True), Amount(2, "epochs"), c.SetBudget(epochs=12.0)),
-        (run_of(40, 2.0, max_steps=100), Amount(50, "steps"), c.SetBudget(max_steps=150)),
-        (run_of(40, 2.0, max_seconds=9.0), Amount(50, "steps"), c.SetBudget(max_steps=90)),
-        (run_of(40, 2.0), Amount(60, "seconds"), c.SetBudget(max_seconds=62.0)),
-    ],
-)
-def test_an_extension_counts_from_the_limit_ahead_or_else_from_now(
-    view: RunView, amount: Amount, budget: c.SetBudget
-) -> None:
-    assert budget_after(view, amount) == budget
+VIEWS = {
+    "training up to a step": run_of(40, 2.0, is_paused=False, max_steps=100),
+    "training up to a time": run_of(40, 2.0, is_paused=False, max_seconds=9.0),
+    "training without a limit": run_of(40, 2.0, is_paused=False),
+    "finishing": replace(run_of(40, 2.0, is_paused=False, max_steps=100), finishes_at=60),
+    "out of steps": run_of(100, 5.2, max_steps=100),
+    "out of time": run_of(100, 5.2, max_steps=500, max_seconds=5.0),
+    "out of epochs": run_of(100, 5.2, epochs=10.0),
+    "far beyond its steps": run_of(300, 5.0, max_steps=100),
+    "finished": replace(run_of(44, 2.0, max_steps=1000), finishes_at=44),
+    "three limits": run_of(1000, 60.0, max_steps=1000, max_seconds=90.0, epochs=1.0),
+    "on a cosine schedule": run_of(1000, 60.0, rate=0.0002, max_steps=1000, schedule="cosine"),
+    "on a cooldown schedule": run_of(1000, 60.0, rate=0.0002, max_steps=1000, schedule="cooldown"),
+}
 
 
-@pytest.mark.parametrize(
-    ("view", "budget"),
-    [
-        (run_of(100, 5.0, max_steps=100, is_paused=True), c.SetBudget(max_steps=200)),
-        (run_of(100, 5.1, max_steps=500, max_seconds=5.0, is_paused=True), c.SetBudget(max_seconds=10.0)),
-        (run_of(100, 5.1, epochs=10.0, is_paused=True), c.SetBudget(epochs=20.0)),
-        (run_of(300, 5.0, max_steps=100, is_paused=True), c.SetBudget(max_steps=600)),
-        (run_of(40, 2.0, max_steps=100), c.SetBudget(max_steps=200)),
-        (run_of(40, 2.0), c.SetBudget(max_steps=80)),
-        (
-            apply(
-                run_of(44, 2.0, max_steps=1000, is_paused=True),
-                e.FinishPlanned(step=44, elapsed_seconds=2.0, last_step=44),
-            ),
-            c.SetBudget(max_steps=88),
-        ),
-    ],
-    ids=["steps", "seconds", "epochs", "far beyond", "while training", "without a limit", "after a finish"],
-)
-def test_as_much_again_doubles_what_ended_the_run_or_will(view: RunView, budget: c.SetBudget) -> None:
-    assert doubled_budget(view) == budget
+def row(choice: Choice) -> str:
+    """Return a row of the dialog, what it sends, and its note."""
+    sent = [re.sub(r"(, )?\w+=None", "", str(command)).replace("(, ", "(") for command in choice.commands]
+    return "\n    ".join(filter(None, [f"{choice.label}: {choice.effect}", *sent, choice.note]))
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_choices_of_the_dialog_and_the_budget_of_each(name: str, snapshot: SnapshotAssertion) -> None:
+    rows = choices(VIEWS[name], c.SetBudget(max_steps=9, epochs=1.5))
+    assert "\n".join(map(row, (*rows, amount_choice(VIEWS[name], Amount(2, "epochs"))))) == snapshot
 
 
 @given(
@@ -92,70 +80,40 @@ def test_after_every_choice_the_run_goes_on_whatever_its_budget_was(
     budgets = [command for choice in choices(view) for command in choice.commands if isinstance(command, c.SetBudget)]
     assert len(budgets) >= 4
     for command in budgets:
-        changed = e.BudgetChanged(
-            step=view.step,
-            elapsed_seconds=view.elapsed_seconds,
-            max_steps=command.max_steps,
-            max_seconds=command.max_seconds,
-            epochs=command.epochs,
-        )
-        after = apply(view, changed)
+        limits = {name: getattr(command, name) for name in LIMITS}
+        changed = e.BudgetChanged(step=view.step, elapsed_seconds=view.elapsed_seconds, **limits)
+        after = fold(view, [changed])
         assert after.training is not None
-        assert (after.training.max_steps, after.training.max_seconds) == (command.max_steps, command.max_seconds)
+        assert {name: getattr(after.training, name) for name in LIMITS} == limits
         assert exhausted_budget(after.training, after.step, after.epoch, after.elapsed_seconds) is None
         assert not is_over(after)
 
 
-def test_each_limit_is_in_words() -> None:
-    assert limit_text(c.SetBudget(max_steps=2000)) == "until step 2,000"
-    assert limit_text(c.SetBudget(max_seconds=185.0)) == "until 3:05 of training"
-    assert limit_text(c.SetBudget(epochs=2.5)) == "until epoch 2.5"
-    assert limit_text(c.SetBudget()) == "until you quit"
-    assert limit_text(c.SetBudget(max_steps=9, max_seconds=60.0)) == "until step 9 or 1:00 of training"
-
-
-def notes_of(view: RunView) -> dict[str, str]:
-    return {choice.name: choice.note for choice in choices(view)}
+def test_two_limits_in_words() -> None:
+    assert limit_text(c.SetBudget(max_steps=2000, max_seconds=185.0)) == "until step 2,000 or 3:05 of training"
 
 
 @pytest.mark.parametrize(
-    ("schedule", "note"),
+    ("text", "amount"),
     [
-        ("constant", ""),
-        ("cosine", "The learning rate goes from 0.0002 to 0.0021, its place on the longer cosine schedule."),
-        ("cooldown", "The learning rate goes from 0.0002 to 0.004, its place on the longer cooldown schedule."),
+        ("2,500", Amount(2500, "steps")),
+        (" 2 500 steps", Amount(2500, "steps")),
+        ("1 step", Amount(1, "steps")),
+        ("90s", Amount(90, "seconds")),
+        ("90 sec", Amount(90, "seconds")),
+        ("1,5 MIN", Amount(90, "seconds")),
+        ("1:30", Amount(90, "seconds")),
+        ("1:00:00", Amount(3600, "seconds")),
+        ("2 h", Amount(7200, "seconds")),
+        ("0.5 epochs", Amount(0.5, "epochs")),
+        *((text, None) for text in ("", "x", "0", "-5", "1.5", "2 weeks", "1.2.3 h", "0 s", "1:75", "9" * 40, "1e9")),
     ],
 )
-def test_a_choice_names_the_learning_rate_that_follows(schedule: Schedule, note: str) -> None:
-    rate = 0.004 if schedule == "constant" else 0.0002
-    view = run_of(1000, 60.0, is_paused=True, rate=rate, max_steps=1000, schedule=schedule)
-
-    assert notes_of(view)["double"] == note
-    assert notes_of(view)["time"].startswith("The limit of 1,000 steps is lifted.")
+def test_a_typed_amount_is_steps_or_has_a_unit(text: str, amount: Amount | None) -> None:
+    assert amount_in(text) == amount
 
 
-def test_without_a_limit_a_schedule_ends_at_the_peak_rate() -> None:
-    view = run_of(1000, 60.0, is_paused=True, rate=0.0002, max_steps=1000, schedule="cosine")
-    assert notes_of(view)["unlimited"] == "The learning rate goes from 0.0002 to 0.004."
-
-
-def test_every_lifted_limit_is_named() -> None:
-    view = run_of(1000, 60.0, is_paused=True, max_steps=1000, max_seconds=90.0, epochs=1.0)
-    assert notes_of(view)["steps"] == "The limit of 1:30 and of 1 epoch is lifted."
-
-
-def test_finishing_a_run_that_is_over_gives_it_the_steps_that_this_takes() -> None:
-    over = run_of(1000, 60.0, is_paused=True, max_seconds=60.0)
-    assert finish_choice(over).commands == (c.SetBudget(max_steps=1100), c.Finish())
-    assert finish_choice(over).effect == "until step 1,100, annealing the rate to zero"
-    assert finish_choice(run_of(1000, 30.0, max_seconds=60.0)).commands == (c.Finish(),)
-
-
-def test_a_run_that_trains_has_no_new_run_among_its_choices_and_one_that_finishes_no_finish() -> None:
-    training = run_of(40, 2.0, max_steps=100)
-    finishing = replace(training, finishes_at=60)
-    budgets = ["steps", "time", "double", "amount", "unlimited"]
-    assert [choice.name for choice in choices(training)] == [*budgets, "finish"]
-    assert [choice.name for choice in choices(finishing)] == budgets
-    over = run_of(100, 5.0, max_steps=100, is_paused=True)
-    assert [choice.name for choice in choices(over)] == [*budgets, "finish", "new run"]
+@given(text=st.text(max_size=20))
+def test_whatever_is_typed_is_an_amount_or_none(text: str) -> None:
+    amount = amount_in(text)
+    assert amount is None or amount.number > 0

@@ -12,15 +12,8 @@ from engine.config.run import TrainingConfig
 from engine.protocol import events as e
 from tests.fakes import eval_finished, run_started, steps_finished, tweet_sampled
 from tui.run.eta import Eta, eta_of
-from tui.run.reducer import apply
+from tui.run.folding import fold
 from tui.run.view import RunView
-
-
-def view_after(*events: e.Event) -> RunView:
-    view = RunView()
-    for event in events:
-        view = apply(view, event)
-    return view
 
 
 def started(**training: Any) -> e.RunStarted:
@@ -40,7 +33,7 @@ def a_steady_run(num_batches: int, first_step: int = 1, begin: float = 0.0, tent
 
 
 def eta_after(*events: e.Event) -> Eta:
-    eta = eta_of(view_after(*events))
+    eta = eta_of(fold(RunView(), events))
     assert eta is not None
     return eta
 
@@ -59,10 +52,10 @@ def test_the_eta_of_a_budget_of_seconds_is_exact_and_known_before_the_first_step
 
 
 def test_there_is_no_eta_without_a_budget_nor_before_the_pace_is_known_nor_after_the_end() -> None:
-    assert eta_of(view_after(run_started(), *a_steady_run(2))) is None
-    assert eta_of(view_after(started(max_steps=20))) is None
+    assert eta_of(fold(RunView(), [run_started(), *a_steady_run(2)])) is None
+    assert eta_of(fold(RunView(), [started(max_steps=20)])) is None
     finished = e.RunFinished(step=20, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1)
-    assert eta_of(view_after(started(max_steps=20), *a_steady_run(2), finished)) is None
+    assert eta_of(fold(RunView(), [started(max_steps=20), *a_steady_run(2), finished])) is None
 
 
 def test_the_eta_is_right_at_once_after_a_resume_whatever_the_pace_before_it() -> None:
@@ -74,18 +67,9 @@ def test_the_eta_is_right_at_once_after_a_resume_whatever_the_pace_before_it() -
     assert eta.seconds == pytest.approx(390 / 20)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        e.BatchSizeChanged(step=100, elapsed_seconds=50.0, batch_size=8, epochs=0.1),
-        e.IntervalsChanged(step=100, elapsed_seconds=50.0, eval_every=7, sample_every=7),
-        e.ThreadsChanged(step=100, elapsed_seconds=50.0, num_threads=2, precision="float32", message=""),
-        e.CheckpointLoaded(step=100, elapsed_seconds=50.0, name="x", path="/x", bits_per_char=None, epochs=0.0),
-    ],
-    ids=lambda change: type(change).__name__,
-)
-def test_the_pace_is_reset_when_the_work_per_step_changes(change: e.Event) -> None:
+def test_the_pace_is_reset_when_the_work_per_step_changes() -> None:
     slow, fast = a_steady_run(10, tenth=5.0), a_steady_run(1, first_step=101, begin=50.0)
+    change = e.BatchSizeChanged(step=100, elapsed_seconds=50.0, batch_size=8, epochs=0.1)
     assert eta_after(started(max_steps=1000), *slow, change, *fast).seconds == pytest.approx(890 / 20)
     assert eta_after(started(max_steps=1000), *slow, *fast).seconds > 890 / 10
 
@@ -113,5 +97,5 @@ def test_the_eta_includes_evaluations_at_every_position_in_their_interval(num_st
 @given(st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1e4)), max_size=20), st.integers(1, 500))
 def test_the_eta_is_a_number_for_any_journal(reports: list[tuple[int, float]], eval_every: int) -> None:
     events = [steps_finished(step, [2.0], elapsed_seconds=seconds) for step, seconds in reports]
-    eta = eta_of(view_after(started(max_steps=1000, eval_every=eval_every), *events))
+    eta = eta_of(fold(RunView(), [started(max_steps=1000, eval_every=eval_every), *events]))
     assert eta is None or (eta.seconds >= 0 and eta.spread_seconds >= 0)

@@ -1,171 +1,352 @@
-"""`RunView` and its reducer: what the screen knows after which events."""
+"""`RunView`: what the screen knows after which events, and what it prints of it at the end."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
-from engine.training.schedule import learning_rate_at
-from tests.fakes import eval_finished, run_started, step_taken, steps_finished, tweet_sampled
-from tui.run.drafts import DraftCounts
+from engine.protocol.events.run import WarningKind
+from tests.fakes import eval_finished, run_started, step_taken, steps_finished, steps_thinned, tweet_sampled
+from tui.process.outcome import exit_code_of
+from tui.run.draft_texts import delay_text, drafts_text
 from tui.run.eta import eta_of
 from tui.run.folding import fold
-from tui.run.reducer import MAX_WARNINGS, apply
+from tui.run.levels import level_marks
+from tui.run.reducer import MAX_WARNINGS
+from tui.run.summary import earlier_lines, end_lines, how_to_attach
 from tui.run.training_events import MAX_VAL_POINTS
 from tui.run.view import RunView
 
+LATEST = f"{run_started().run}/latest"
+SAVED = e.CheckpointSaved(step=9, elapsed_seconds=1.0, name="latest", path="", bits_per_char=None, weights_step=9)
+FILTER = SamplingConfig(only_new=True, avoid=("rain",), best_of=2)
 
-def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:
-    view = begin or RunView()
+
+def now(step: int, seconds: float = 1.0) -> dict[str, Any]:
+    return {"step": step, "elapsed_seconds": seconds}
+
+
+def loaded(step: int, name: str = "calm", epochs: float = 0.0) -> e.CheckpointLoaded:
+    return e.CheckpointLoaded(**now(step), name=name, path=f"/{name}", bits_per_char=None, epochs=epochs)
+
+
+def paused(step: int, seconds: float = 1.0) -> e.Paused:
+    return e.Paused(**now(step, seconds))
+
+
+def resumed(step: int, seconds: float = 1.0) -> e.Resumed:
+    return e.Resumed(**now(step, seconds))
+
+
+def started(num_train_tweets: int = 19_000, **training: Any) -> e.RunStarted:
+    return run_started(num_train_tweets=num_train_tweets, training=TrainingConfig(**training))
+
+
+def resumed_run(step: int, **changes: Any) -> e.RunStarted:
+    return run_started(step=step, resumed_from=LATEST, **changes)
+
+
+def batch_size(step: int, size: int, epochs: float) -> e.BatchSizeChanged:
+    return e.BatchSizeChanged(**now(step), batch_size=size, epochs=epochs)
+
+
+def budget(step: int, max_steps: int | None = None, **limits: Any) -> e.BudgetChanged:
+    return e.BudgetChanged(**now(step, 5.0), max_steps=max_steps, **limits)
+
+
+def measured(step: int, num: int = 6) -> e.BaselinesMeasured:
+    names, bits = ("uniform", "unigram", "2-gram", "3-gram", "4-gram", "5-gram"), (6.6, 4.6, 3.7, 3.0, 2.6, 2.7)
+    return e.BaselinesMeasured(**now(step), request=0, names=names[:num], bits_per_char=bits[:num])
+
+
+def sampling(*changes: tuple[int, SamplingConfig]) -> list[e.Event]:
+    return [e.SamplingChanged(**now(step), sampling=sampling) for step, sampling in changes]
+
+
+def warned(step: int, message: str, kind: WarningKind = "", seconds: float = 1.0) -> e.Warned:
+    return e.Warned(**now(step, seconds), message=message, kind=kind)
+
+
+def facts(view: RunView) -> Iterator[tuple[str, object]]:
+    """Yield what a view says of its run, each fact with its name."""
+    yield "phase", view.shown_phase
+    yield "step", view.step
+    curve, training = view.train_losses, view.training
+    if len(curve):
+        highest = curve.columns(curve.first_step, curve.last_step, 1).high.max()
+        yield "curve", f"{len(curve)} steps to {curve.last_step}, last {curve.last:g}, highest {highest:g}"
+    for mark in (*view.marks, *level_marks(view.levels)):
+        yield f"mark of {mark.kind} at {mark.step}", mark.label
+    yield "learning rate", f"{view.learning_rate:.3g}"
+    yield "temperature", f"{view.sampling.temperature:g}"
+    yield "epoch", f"{view.epoch:.1f}"
+    if training is not None and view.model is not None:
+        yield "batch size", training.batch_size
+        yield "evaluations and tweets every", f"{training.eval_every}, {training.sample_every}"
+        yield "parameters", f"{view.num_parameters}, hidden size {view.model.hidden_size}"
+        yield "steps per second at most", f"{training.steps_per_second:g}, shown {view.speed_limit:g}"
+    yield "threads", f"{view.num_threads} {view.precision}"
+    yield "pace from step", view.paced_from_step
+    yield "ends at steps", ", ".join(f"{limit:g}" for limit in view.limits_in_steps)
+    yield "ends at seconds", ", ".join(f"{limit:g}" for limit in view.limits_in_seconds)
+    yield "progress", None if view.progress is None else f"{view.progress:.1%}"
+    yield "evaluations", ", ".join(f"{point.step}: {point.bits_per_char:g}" for point in view.val_points)
+    yield "best", view.best and f"{view.best.bits_per_char:g} at step {view.best.step}"
+    for level in view.levels:
+        crossed = "" if level.crossed_at is None else f", crossed at {level.crossed_at}"
+        yield f"level {level.name}", f"{level.bits_per_char:g}{crossed}"
+    yield "tweets", f"{[tweet.text for tweet in view.tweets]} of {view.num_tweets}"
+    yield "next tweet", delay_text(view)
+    yield "drafts", drafts_text(view.drafts) if view.drafts.num_drafts else ""
+    yield "single step", view.last_step_taken and view.last_step_taken.step
+    yield "not saved", f"{view.num_unsaved_steps} steps"
+    yield "started from", view.branched_from
+
+
+def told(events: Sequence[e.Event]) -> str:
+    """Return the events of a run, each with the facts that it has changed."""
+    view, lines, before = RunView(), [], dict(facts(fold(RunView(), [run_started()])))
     for event in events:
-        view = apply(view, event)
-    return view
+        view = fold(view, [event])
+        after = dict(facts(view))
+        changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        lines += [type(event).__name__, *(f"    {name}: {after.get(name) or 'none'}" for name in changed)]
+        before = after
+    assert dict(facts(fold(RunView(), events))) == before  # all at once, as from a journal
+    return "\n".join(lines)
 
 
-def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None, epochs=0.0)
-
-
-def paused(step: int) -> e.Paused:
-    return e.Paused(step=step, elapsed_seconds=1.0)
-
-
-def resumed(step: int) -> e.Resumed:
-    return e.Resumed(step=step, elapsed_seconds=1.0)
-
-
-def test_settings_changed_while_running_show_at_once() -> None:
-    view = view_after(
+STORIES: dict[str, list[e.Event]] = {
+    "settings": [
         run_started(),
-        e.SamplingChanged(step=1, elapsed_seconds=0.1, sampling=SamplingConfig(temperature=1.5)),
-        e.LearningRateChanged(step=1, elapsed_seconds=0.1, learning_rate=0.001),
-        e.ModelChanged(step=1, elapsed_seconds=0.1, model=ModelConfig(hidden_size=64), num_parameters=7),
-        e.ThreadsChanged(step=1, elapsed_seconds=0.1, num_threads=2, precision="bfloat16", message=""),
-        e.ThreadsChanged(step=1, elapsed_seconds=0.1, num_threads=3, precision="bfloat16", message=""),
-        e.IntervalsChanged(step=1, elapsed_seconds=0.1, eval_every=7, sample_every=0),
-    )
-    assert (view.sampling.temperature, view.learning_rate) == (1.5, 0.001)
-    assert view.model is not None
-    assert (view.model.hidden_size, view.num_parameters) == (64, 7)
-    assert (view.num_threads, view.precision) == (3, "bfloat16")
-    assert view.training is not None
-    assert (view.training.eval_every, view.training.sample_every) == (7, 0)
-
-
-def test_a_changed_budget_limits_the_run_and_ends_a_planned_finish() -> None:
-    steps = steps_finished(1, [2.0] * 100)  # 5 seconds
-    finish = e.FinishPlanned(step=100, elapsed_seconds=5.0, last_step=110)
-    changed = e.BudgetChanged(step=100, elapsed_seconds=5.0, max_steps=400, max_seconds=10.0)
-    view = view_after(run_started(training=TrainingConfig(max_steps=100)), steps, finish)
-    assert view.limits_in_steps == [100, 110]
-
-    view = apply(view, changed)
-    assert (view.limits_in_steps, view.limits_in_seconds) == ([400], [10.0])
-    assert view.progress == pytest.approx(0.505, abs=0.01)
-    assert apply(view, replace(changed, max_steps=None, max_seconds=None, epochs=2.0)).limits_in_steps == [2 * 594]
-    assert not apply(view, replace(changed, max_steps=None, max_seconds=None)).has_budget
-    assert apply(view, replace(changed, max_steps=-1)).training == view.training  # only in an edited journal
-
-
-def test_the_epoch_continues_from_its_value_at_each_change_of_the_batch_size() -> None:
-    started = run_started(num_train_tweets=320, training=TrainingConfig(epochs=15))  # 10 steps an epoch
-    view = view_after(started, steps_finished(1, [2.0] * 25))
-    assert view.epoch == pytest.approx(2.5)
-    view = apply(view, e.BatchSizeChanged(step=25, elapsed_seconds=1.0, batch_size=64, epochs=2.6))
-    assert view.epoch == pytest.approx(2.6)
-    view = apply(view, steps_finished(26, [2.0] * 5))
-    assert view.epoch == pytest.approx(3.6)
-    assert view.limits_in_steps == [pytest.approx(25 + (15 - 2.6) * 5)]
-
-
-def test_small_batches_at_the_start_count_as_parts_of_an_epoch_until_another_size_is_set() -> None:
-    training = TrainingConfig(batch_size=32, first_batch_size=8, epochs=2)
-    view = view_after(run_started(num_train_tweets=320, training=training), steps_finished(1, [2.0] * 20))
-    assert view.epoch == pytest.approx(0.5)
-    assert view.limits_in_steps == [pytest.approx(40 + 10)]
-    view = apply(view, e.BatchSizeChanged(step=20, elapsed_seconds=1.0, batch_size=64, epochs=0.4))
-    view = apply(view, steps_finished(21, [2.0] * 3))
-    assert view.epoch == pytest.approx(1.0)
-
-
-def test_a_resume_and_a_load_set_the_number_of_epochs() -> None:
-    changed = e.BatchSizeChanged(step=25, elapsed_seconds=1.0, batch_size=64, epochs=2.5)
-    view = view_after(run_started(num_train_tweets=320), steps_finished(1, [2.0] * 25), changed)
-    lost = view_after(
-        run_started(step=20, num_train_tweets=320, resumed_from="latest", epochs=2.0),
+        *sampling((1, SamplingConfig(temperature=1.5))),
+        e.LearningRateChanged(**now(1), learning_rate=0.001),
+        e.ModelChanged(**now(1), model=ModelConfig(hidden_size=64), num_parameters=7),
+        e.ThreadsChanged(**now(1), num_threads=2, precision="bfloat16", message=""),
+        e.ThreadsChanged(**now(2), num_threads=3, precision="bfloat16", message=""),
+        e.IntervalsChanged(**now(2), eval_every=7, sample_every=0),
+    ],
+    "speed limit": [
+        started(steps_per_second=2.0),
+        steps_finished(1, [3.0] * 5),
+        e.SpeedLimitChanged(**now(5), steps_per_second=4.0),
+        resumed_run(5),
+    ],
+    "budget": [
+        started(max_steps=100),
+        steps_finished(1, [2.0] * 100),
+        e.FinishPlanned(**now(100, 5.0), last_step=110),
+        budget(100, 400, max_seconds=10.0),
+        budget(100, epochs=2.0),
+        budget(100),
+        budget(100, max_steps=-1),  # only in an edited journal
+        e.RunFinished(**now(100, 5.0), reason="done", total_seconds=1.0, total_chars=1),
+    ],
+    "epochs of batch sizes": [
+        started(320, epochs=15),  # 10 steps an epoch
+        steps_finished(1, [2.0] * 25),
+        batch_size(25, 64, 2.6),
+        steps_finished(26, [2.0] * 5),
+    ],
+    "epochs of small first batches": [
+        started(320, batch_size=32, first_batch_size=8, epochs=2),
+        steps_finished(1, [2.0] * 20),
+        batch_size(20, 64, 0.4),
+        steps_finished(21, [2.0] * 3),
+    ],
+    "epochs of a resume and a load": [
+        run_started(num_train_tweets=320),
+        steps_finished(1, [2.0] * 25),
+        batch_size(25, 64, 2.5),
+        resumed_run(20, num_train_tweets=320, epochs=2.0),
         steps_finished(21, [2.0] * 10),
-        begin=view,
-    )
-    assert lost.epoch == pytest.approx(3.0)
-    back = view_after(replace(loaded(10), epochs=1.0), steps_finished(11, [2.0] * 5), begin=view)
-    assert back.epoch == pytest.approx(2.0)
-    elsewhere = view_after(run_started(step=500, num_train_tweets=320, resumed_from="calm", epochs=0.0))
-    assert elsewhere.epoch == 0.0
-
-
-def test_only_the_latest_warnings_are_kept() -> None:
-    warned = (e.Warned(step=1, elapsed_seconds=0.0, message=str(number)) for number in range(MAX_WARNINGS + 5))
-    assert [warning.message for warning in view_after(*warned).warnings][:1] == ["5"]
-
-
-def test_loading_a_checkpoint_truncates_the_view_to_its_step() -> None:
-    view = view_after(
+        loaded(10, epochs=1.0),
+        steps_finished(11, [2.0] * 5),
+    ],
+    "a branch, resumed at its place on the schedule": [
+        run_started(step=500, num_train_tweets=320, resumed_from="calm"),
+        resumed_run(
+            501, training=TrainingConfig(learning_rate=0.004, max_steps=520, warmup_steps=0, schedule="cosine")
+        ),
+    ],
+    "a load": [
         run_started(),
         steps_finished(1, [2.0] * 100),
-        eval_finished(50, 2.5),
+        eval_finished(50, 2.5, is_best=False),
         eval_finished(100, 2.4),
         tweet_sampled("late", 90),
-    )
-    view = apply(view, loaded(60))
-    assert (view.step, view.train_losses.last_step, len(view.train_losses)) == (60, 60, 60)
-    assert [point.step for point in view.val_points] == [50]
-    assert (view.tweets, view.num_tweets) == ((), 1)
-    view = apply(view, steps_finished(61, [1.0]))
-    assert len(view.train_losses) == 61
-
-
-def test_progress_is_the_share_of_the_budget_that_is_used_up_most() -> None:
-    steps = steps_finished(1, [2.0] * 100, elapsed_seconds=5.0)
-    assert view_after(run_started(training=TrainingConfig(max_steps=1000)), steps).progress == pytest.approx(0.1)
-    both = TrainingConfig(max_steps=1000, max_seconds=25.0)
-    assert view_after(run_started(training=both), steps).progress == pytest.approx(0.2)
-    finished = e.RunFinished(step=100, elapsed_seconds=5.0, reason="done", total_seconds=1.0, total_chars=1)
-    assert view_after(run_started(training=TrainingConfig(max_steps=100)), steps, finished).progress == 1.0
-
-
-def test_a_resumed_run_has_the_rate_of_its_place_on_the_schedule_before_its_first_step() -> None:
-    training = TrainingConfig(learning_rate=0.004, max_steps=400, warmup_steps=0, schedule="cosine")
-    started = run_started(step=390, resumed_from="latest", training=training)
-    assert view_after(started).learning_rate == learning_rate_at(training, 390, 390 / 400)
-    assert view_after(started).learning_rate < 0.0005
-
-
-def test_a_resumed_run_has_the_curve_of_all_sessions_without_the_steps_lost_by_a_kill() -> None:
-    lost: list[e.Event] = [steps_finished(101, [9.0] * 20), eval_finished(120, 9.0), tweet_sampled("lost", 120)]
-    first: list[e.Event] = [
+        loaded(60),
+        steps_finished(61, [1.0]),
+        eval_finished(61, 2.2),
+    ],
+    "a resume after a kill": [
         run_started(),
         steps_finished(1, [2.0] * 100),
         eval_finished(100, 2.4),
         tweet_sampled("kept", 100),
-        *lost,
-    ]
-    second: list[e.Event] = [
-        run_started(step=100, elapsed_seconds=5.0, resumed_from="latest"),
+        replace(SAVED, step=100, weights_step=100),
+        steps_finished(101, [9.0] * 20),
+        eval_finished(120, 9.0),
+        tweet_sampled("lost", 120),
+        resumed_run(100, elapsed_seconds=5.0),
         steps_finished(101, [1.5] * 10, elapsed_seconds=6.0),
-    ]
-    view = fold(RunView(), (*first, *second))
-    assert (view.step, len(view.train_losses), view.train_losses.last) == (110, 110, 1.5)
-    assert view.train_losses.columns(1, 110, 110).high.max() == 2.0
-    assert [point.step for point in view.val_points] == [100]
-    assert [tweet.text for tweet in view.tweets] == ["kept"]
+    ],
+    "thinned steps": [
+        *(run_started(), steps_thinned(1, 100), steps_thinned(101, 200), steps_finished(201, [2.5])),
+    ],
+    "one tweet": [run_started(num_train_tweets=1, num_val_tweets=1), eval_finished(5, 2.0)],
+    "a cancelled finish": [
+        run_started(),
+        e.FinishPlanned(**now(10), last_step=30),
+        e.FinishCancelled(**now(12)),
+    ],
+    "pauses, and the end of the budget": [
+        started(max_steps=20),
+        steps_finished(1, [3.0] * 5),
+        paused(5),
+        resumed(5),
+        steps_finished(6, [3.0] * 15),
+        paused(20),
+        budget(20, 30),
+        resumed(20),
+        steps_finished(21, [3.0] * 10),
+        paused(30),
+    ],
+    "single steps": [
+        *(run_started(), steps_finished(1, [3.0] * 5), paused(5)),
+        *(resumed(5), steps_finished(6, [2.9]), step_taken(6), paused(6)),
+        *(resumed(6), steps_finished(7, [2.9]), step_taken(7), paused(7)),
+        *(resumed(7), steps_finished(8, [2.8] * 10), paused(17)),
+    ],
+    "a failure outside of the session": [
+        *(run_started(), steps_finished(1, [3.0] * 5)),
+        e.RunFailed(**now(0, 0.0), title="", detail="", hint=""),
+    ],
+    "drafts of a filter": [
+        *(run_started(), tweet_sampled("before", 1), *sampling((1, FILTER))),
+        tweet_sampled("a", 2, num_drafts=7, refused=(("copy", 3), ("avoided word", 2))),
+        tweet_sampled("b", 3, num_drafts=4, refused=(("copy", 1), ("unfinished", 3)), unmet=("unfinished",)),
+        *sampling((3, replace(FILTER, temperature=1.5))),
+        loaded(3),
+        resumed_run(3, sampling=FILTER),
+        *sampling((3, replace(FILTER, avoid=()))),
+        tweet_sampled("c", 4),
+        *sampling((4, SamplingConfig())),
+        tweet_sampled("d", 5),
+    ],
+    "the next tweet": [
+        run_started(),
+        e.TweetDelayed(**now(3, 10.0), num_drafts=16, max_drafts=32),
+        paused(3, 10.0),
+        resumed(3, 10.0),
+        tweet_sampled("hi", 3, elapsed_seconds=10.0),
+        e.TweetDelayed(**now(3, 10.0), num_drafts=0, max_drafts=32, due_in_seconds=24.2),
+        paused(3, 11.0),
+        resumed(3, 11.0),
+        warned(9, "later", seconds=30.0),
+        warned(9, "due", seconds=34.3),
+        e.TweetDelayed(**now(9, 40.0), num_drafts=0, max_drafts=32, due_in_seconds=24.2),
+        e.IntervalsChanged(**now(9, 40.0), eval_every=7, sample_every=100),
+        e.TweetDelayed(**now(9, 40.0), num_drafts=3, max_drafts=32),
+        steps_finished(10, [2.0], elapsed_seconds=40.0),
+        e.TweetDelayed(**now(10, 40.0), num_drafts=3, max_drafts=32),
+        resumed_run(10, elapsed_seconds=40.0),
+        e.TweetDelayed(**now(10, 40.0), num_drafts=3, max_drafts=32),
+        e.RunFinished(**now(10, 40.0), reason="x", total_seconds=1.0, total_chars=1),
+    ],
+    "marks of temperature and filter": [
+        run_started(),
+        *sampling(
+            (5, SamplingConfig(prime="a", top_k=3, min_p=0.1, temperature_last=True)),
+            (6, SamplingConfig(max_length=50)),
+            (10, SamplingConfig(max_length=50, only_new=True, temperature=1.5)),
+            (20, SamplingConfig(only_new=True, avoid=("monday",), min_length=20)),
+            (20, SamplingConfig(only_new=True, avoid=("monday",), min_length=20, best_of=4)),
+            (30, SamplingConfig(only_new=True, max_length=60)),
+            (40, SamplingConfig(max_length=60)),
+            (50, SamplingConfig(avoid=("word",) * 900, must_contain="a long text " * 9)),
+        ),
+    ],
+    "levels": [
+        run_started(),
+        measured(1, 3),
+        eval_finished(10, 4.6, is_best=False),
+        eval_finished(20, 3.6, is_best=False),
+        measured(21),  # the n-grams of higher order later than the others
+        eval_finished(30, 3.9, is_best=False),
+        eval_finished(40, 2.0, is_best=False),
+        loaded(35),
+        eval_finished(45, 2.5, is_best=False),
+        resumed_run(45),
+        measured(45),
+        e.BaselinesMeasured(
+            **now(45), request=0, names=("\x1b[31m", "99-gram", "-gram"), bits_per_char=(1.0, 2.0, 3.0)
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_what_is_known_after_each_event(name: str, snapshot: SnapshotAssertion) -> None:
+    assert told(STORIES[name]) == snapshot
+
+
+def finished(step: int, reason: str) -> e.RunFinished:
+    return e.RunFinished(**now(step, 2.0), reason=reason, total_seconds=2.0, total_chars=1)
+
+
+FULL = warned(4, "No space left on device.", "disk")
+HEARD = (steps_finished(1, [4.0, 3.5]), tweet_sampled("hello there", 2))
+ENDS: dict[str, list[e.Event]] = {
+    "before the start": [],
+    "trained": [run_started(run="my first"), *HEARD, tweet_sampled("", 2), eval_finished(2, 2.5)],
+    "resumed on a full disk": [run_started(run="first", step=100, resumed_from="first/latest"), FULL, *HEARD],
+    "nothing saved": [run_started(run="first"), FULL, *HEARD],
+    "steps while latest was written": [
+        run_started(run="first"),
+        steps_finished(1, [4.0, 3.5, 3.0]),
+        *(replace(SAVED, step=3, weights_step=1, name=name) for name in ("latest", "mine")),
+    ],
+    "steps since a load": [
+        *(run_started(run="first"), SAVED, loaded(4), FULL, steps_finished(5, [4.0, 3.5]), finished(6, "stopped"))
+    ],
+    "steps since the run's own latest was loaded": [
+        *(run_started(run="first"), SAVED, loaded(9, "first/latest"), steps_finished(10, [4.0])),
+    ],
+    "at the end of the budget": [
+        *(run_started(run="first", training=TrainingConfig(max_steps=2)), *HEARD, SAVED, paused(2))
+    ],
+    "far beyond the budget": [
+        run_started(run="first", training=TrainingConfig(max_steps=2)),
+        *(steps_finished(1, [4.0] * 7), replace(SAVED, step=7, weights_step=7), finished(7, "max_steps")),
+    ],
+    "failed": [
+        run_started(run="first"),
+        *HEARD,
+        e.RunFailed(**now(2), title="Training diverged", detail="The loss is infinite.", hint="Lower the rate."),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_the_lines_printed_when_the_screen_closes(name: str, snapshot: SnapshotAssertion) -> None:
+    view = fold(RunView(), ENDS[name])
+    lines = end_lines(view, [fold(RunView(), ENDS["trained"]), RunView()])
+    marks = [f"marked at step {mark.step}: {mark.label}" for mark in view.marks]
+    code = f"exit code {exit_code_of(view)}; to a run that continues:"
+    assert "\n".join([*lines, *marks, code, how_to_attach(view)]) == snapshot
+    assert earlier_lines([]) == []
 
 
 EVENTS = st.one_of(
@@ -174,46 +355,21 @@ EVENTS = st.one_of(
     st.builds(eval_finished, st.integers(1, 60), st.floats(0, 9), is_best=st.booleans()),
     st.builds(tweet_sampled, st.text(max_size=5), st.integers(1, 60)),
     st.builds(loaded, st.integers(0, 60)),
-    st.just(e.Paused(step=1, elapsed_seconds=0.0)),
-    st.just(e.Resumed(step=1, elapsed_seconds=0.0)),
+    st.just(paused(1, 0.0)),
+    st.just(resumed(1, 0.0)),
 )
 
 
 @given(st.lists(EVENTS, max_size=15))
 def test_any_events_in_any_order_lead_to_a_view_of_finite_figures_and_counted_tweets(events: list[e.Event]) -> None:
-    view = view_after(*events)
+    view = fold(RunView(), events)
     assert view.num_tweets == sum(isinstance(event, e.TweetSampled) for event in events)
     assert len(view.tweets) <= view.num_tweets
-    steps = [point.step for point in view.val_points]
     assert view.progress is None or 0 <= view.progress <= 1
     eta = eta_of(view)
     assert eta is None or eta.seconds >= 0
-    assert all(step >= 0 for step in steps)
+    assert all(point.step >= 0 for point in view.val_points)
     assert math.isfinite(view.epoch)
-
-
-def test_the_best_evaluation_stays_the_best_when_a_checkpoint_from_before_it_is_loaded() -> None:
-    loaded = e.CheckpointLoaded(
-        step=50, elapsed_seconds=3.0, name="early", path="/early", bits_per_char=None, epochs=0.0
-    )
-    view = view_after(run_started(), steps_finished(1, [2.0] * 100), eval_finished(100, 2.4), loaded)
-    assert view.best is not None
-    assert view.best.bits_per_char == 2.4
-    assert apply(view, eval_finished(60, 2.2)).best == apply(view, eval_finished(60, 2.2)).val_points[-1]
-
-
-def test_a_run_on_one_tweet_has_no_validation() -> None:
-    evaluated = eval_finished(5, 2.0)
-    assert view_after(run_started(), evaluated).last_val is not None
-    view = view_after(run_started(num_train_tweets=1, num_val_tweets=1), evaluated)
-    assert (view.last_val, view.best, view.step) == (None, None, 5)
-
-
-def test_a_cancelled_finish_leaves_no_mark() -> None:
-    planned = e.FinishPlanned(step=10, elapsed_seconds=1.0, last_step=30)
-    cancelled = e.FinishCancelled(step=12, elapsed_seconds=1.1)
-    assert [mark.kind for mark in view_after(run_started(), planned).marks] == ["finishing"]
-    assert view_after(run_started(), planned, cancelled).marks == ()
 
 
 @pytest.mark.parametrize("best_step", [2, MAX_VAL_POINTS])
@@ -230,64 +386,12 @@ def test_evaluations_are_bounded_and_the_best_and_the_latest_are_kept(best_step:
     assert view.best.step == best_step
 
 
-def test_the_pause_at_the_end_of_the_budget_leaves_no_mark() -> None:
-    begun = view_after(run_started(training=TrainingConfig(max_steps=20)), steps_finished(1, [3.0] * 5), paused(5))
-    ended = view_after(resumed(5), steps_finished(6, [3.0] * 15), paused(20), begin=begun)
-    extended = e.BudgetChanged(step=20, elapsed_seconds=1.0, max_steps=30, max_seconds=None, epochs=None)
-    again = view_after(extended, resumed(20), steps_finished(21, [3.0] * 10), paused(30), begin=ended)
-    for view in (ended, again):
-        assert [(mark.step, mark.label) for mark in view.marks] == [(5, "paused")]
+def test_levels_that_are_measured_again_were_crossed_where_they_were_before() -> None:
+    view = fold(RunView(), [run_started(), measured(1), eval_finished(10, 3.0), eval_finished(20, 3.0)])
+    thinned = replace(view, val_points=view.val_points[1:])
+    assert fold(thinned, [measured(30)]).levels == view.levels
 
 
-def test_single_steps_leave_one_mark_where_the_run_was_paused_and_the_last_one_is_shown_until_training_goes_on() -> (
-    None
-):
-    view = fold(RunView(), [run_started(), steps_finished(1, [3.0] * 5), paused(5)])
-    for step in (6, 7, 8):
-        view = fold(view, [resumed(step - 1), steps_finished(step, [2.9])])
-        assert view.last_step_taken == view.step_taken
-        view = fold(view, [step_taken(step), paused(step)])
-        assert view.last_step_taken == step_taken(step)
-    assert [(mark.step, mark.label) for mark in view.marks] == [(5, "paused")]
-    view = fold(view, [resumed(8), steps_finished(9, [2.8] * 10)])
-    assert view.last_step_taken is None
-    view = fold(view, [paused(18)])
-    assert [mark.step for mark in view.marks] == [5, 18]
-
-
-def test_a_speed_limit_is_that_of_the_settings_until_it_is_changed() -> None:
-    limit = e.SpeedLimitChanged(step=5, elapsed_seconds=5.0, steps_per_second=4.0)
-    view = fold(RunView(), [run_started(training=TrainingConfig(steps_per_second=2.0))])
-    assert view.speed_limit == 2.0
-    view = fold(view, [steps_finished(1, [3.0] * 5), limit])
-    assert (view.speed_limit, view.paced_from_step) == (4.0, 5)
-    assert view.training == TrainingConfig(steps_per_second=4.0)
-    resumed_view = fold(view.for_resume(), [run_started(step=5, resumed_from="2026-11-25-101112/latest")])
-    assert resumed_view.speed_limit == 0.0
-
-
-FILTER = SamplingConfig(only_new=True, avoid=("rain",), best_of=2)
-
-
-def filtered(sampling: SamplingConfig, step: int = 1) -> e.SamplingChanged:
-    return e.SamplingChanged(step=step, elapsed_seconds=0.1, sampling=sampling)
-
-
-def test_drafts_are_counted_by_reason_while_a_filter_is_set_and_anew_for_another() -> None:
-    drafts = (
-        tweet_sampled("a", 2, num_drafts=7, refused=(("copy", 3), ("avoided word", 2))),
-        tweet_sampled("b", 3, num_drafts=4, refused=(("copy", 1), ("unfinished", 3)), unmet=("unfinished",)),
-    )
-    view = view_after(run_started(), tweet_sampled("before", 1), filtered(FILTER), *drafts)
-    assert view.drafts == DraftCounts(
-        num_drafts=11, num_shown=2, num_failing=1, refused=(("copy", 4), ("avoided word", 2), ("unfinished", 3))
-    )
-    assert view.drafts.num_passed_over == 1
-    assert fold(view_after(run_started(), tweet_sampled("before", 1), filtered(FILTER)), drafts).drafts == view.drafts
-    warmer = view_after(filtered(replace(FILTER, temperature=1.5)), loaded(1), begin=view)
-    assert warmer.drafts == view.drafts, "neither temperature nor a load changes the filter"
-    resumed_run = run_started(resumed_from="2026-11-25-101112/latest", sampling=FILTER)
-    assert view_after(resumed_run, begin=view).drafts == view.drafts
-    for other in (replace(FILTER, avoid=()), SamplingConfig()):
-        assert view_after(filtered(other), begin=view).drafts == DraftCounts()
-    assert view_after(filtered(SamplingConfig()), tweet_sampled("c"), begin=view).drafts == DraftCounts()
+def test_only_the_latest_warnings_are_kept() -> None:
+    many: Iterable[e.Event] = (warned(1, str(number)) for number in range(MAX_WARNINGS + 5))
+    assert [warning.message for warning in fold(RunView(), many).warnings][:1] == ["5"]
