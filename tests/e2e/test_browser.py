@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import signal
 import time
@@ -97,8 +98,13 @@ def run(launch: Launch, home: Path, tweets: Path) -> None:
 
 
 def screens_in(home: Path) -> list[psutil.Process]:
-    """Return the processes behind tabs."""
-    return [process for process in processes_in(home) if "attach" in process.cmdline()]
+    """Return the processes behind tabs, but those that end meanwhile."""
+    found = []
+    for process in processes_in(home):
+        with contextlib.suppress(psutil.Error):
+            if "attach" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def start(launch: Launch, *options: str) -> tuple[Process, str]:
