@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tests.engine.checkpoints.damage import (
     with_metadata,
     with_raw_header,
 )
-from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors, write_checkpoint
+from tests.engine.checkpoints.saved import WITH_TABLE, checkpoint_info, checkpoint_tensors, write_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -39,34 +40,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tensors() -> dict[str, Tensor]:
-    return checkpoint_tensors()
+def whole(folder: Path) -> bytes:
+    """The bytes of an intact checkpoint."""
+    return write_checkpoint(folder / "whole.safetensors").read_bytes()
 
 
 @pytest.fixture(scope="module")
-def whole(folder: Path, tensors: dict[str, Tensor]) -> bytes:
-    """The bytes of an intact checkpoint."""
-    return write_checkpoint(folder / "whole.safetensors", tensors).read_bytes()
+def tensors() -> dict[str, Tensor]:
+    """The tensors of a model with a table."""
+    return checkpoint_tensors(WITH_TABLE)
 
 
-def assert_refused(path: Path, content: bytes | None = None) -> None:
+def assert_refused(path: Path, content: bytes | None = None, problem: str = ".") -> None:
     """Write this content, if any, and assert that loading it fails with an error that names the file."""
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(CheckpointError) as raised:
+    with pytest.raises(CheckpointError, match=problem) as raised:
         load_checkpoint(path)
     assert path.name in raised.value.message
     assert len(raised.value.message) < 1000
 
 
-# Damaged files --------------------------------------------------------------------------------------------------------
-
-
-def test_a_truncated_or_extended_file_is_refused(folder: Path, whole: bytes) -> None:
+def test_a_truncated_file_is_refused(folder: Path, whole: bytes) -> None:
     size = header_size(whole)
     for cut in {*range(0, 64, 7), *range(64, size, 397), size - 1, size, size + 1, len(whole) - 1}:
         assert_refused(folder / "cut.safetensors", whole[:cut])
-    assert_refused(folder / "longer.safetensors", whole + b"\0")
 
 
 @given(data=st.data())
@@ -84,17 +82,11 @@ def test_any_other_bytes_are_refused(folder: Path, content: bytes) -> None:
     assert_refused(folder / "other.safetensors", content)
 
 
-def test_a_safetensors_file_of_another_program_is_refused_as_such(tmp_path: Path) -> None:
-    path = tmp_path / "theirs.safetensors"
-    save_file({"weight": torch.zeros(3)}, path, metadata={"format": "pt"})
+def test_a_safetensors_file_of_another_program_is_refused_as_such_and_a_missing_one_is_reported(tmp_path: Path) -> None:
+    save_file({"weight": torch.zeros(3)}, tmp_path / "theirs.safetensors", metadata={"format": "pt"})
 
-    with pytest.raises(CheckpointError, match="not written by tweetgen-tui"):
-        load_checkpoint(path)
-
-
-def test_a_missing_file_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"gone\.safetensors.*No such file"):
-        load_checkpoint(tmp_path / "gone.safetensors")
+    assert_refused(tmp_path / "theirs.safetensors", problem="not written by tweetgen-tui")
+    assert_refused(tmp_path / "gone.safetensors", problem=r"gone\.safetensors.*No such file")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
@@ -114,79 +106,63 @@ def test_what_is_not_a_regular_file_is_refused_by_every_reader(home: Path, make:
     assert "odd" in entry.problem
 
 
-# Metadata -------------------------------------------------------------------------------------------------------------
+def with_bias(dtype: object, shape: object, *offsets: int) -> Callable[[bytes], bytes]:
+    """Return a function that gives a checkpoint another header entry for one tensor."""
+    entry = {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+    return partial(with_header, **{"model.proj.bias": entry})
 
 
-@pytest.mark.parametrize("key", ["tweetgen", "tweetgen_info_sha256", "tweetgen_sha256"])
-def test_missing_metadata_is_refused(folder: Path, whole: bytes, key: str) -> None:
-    assert_refused(folder / "metadata.safetensors", with_metadata(whole, **{key: None}))
+def with_head(head: bytes) -> Callable[[bytes], bytes]:
+    """Return a function that gives another file for any checkpoint."""
+    return lambda _: head
 
 
-def test_metadata_that_does_not_match_its_checksum_is_refused(folder: Path, whole: bytes) -> None:
-    assert_refused(folder / "changed.safetensors", with_info(whole, step=3))
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "a byte more": lambda whole: whole + b"\0",
+    # metadata
+    "no metadata": partial(with_metadata, tweetgen=None),
+    "no checksum of the metadata": partial(with_metadata, tweetgen_info_sha256=None),
+    "no checksum of the tensors": partial(with_metadata, tweetgen_sha256=None),
+    "metadata that do not match their checksum": partial(with_info, step=3),
+    "empty metadata": partial(with_info_text, text=""),
+    "null": partial(with_info_text, text="null"),
+    "no fields": partial(with_info_text, text="{}"),
+    "a step that is NaN": partial(with_info_text, text='{"step": NaN}'),
+    "deep metadata": partial(with_info_text, text='{"a":' * 100_000),
+    "a surrogate": partial(with_info_text, text="\ud800"),
+    # numbers, with a correct checksum
+    "a negative step": partial(signed_info, step=-1),
+    "an unknown precision": partial(signed_info, precision="float1"),
+    "negative bits": partial(signed_info, bits_per_char=-1e300),
+    "a late epoch": partial(signed_info, position={"epoch": 10**40, "batch": 0}),
+    "a finish of no steps": partial(signed_info, finish={"first_step": 5, "last_step": 5}),
+    "a path for a list of files": partial(signed_info, corpus={"files": "/etc/passwd"}),
+    "control characters": partial(signed_info, sampling={"prime": "\x1b[2J"}),
+    "a long character": partial(signed_info, vocab=["a" * 100_000]),
+    "a huge model": partial(signed_info, model={"embedding_size": 10**9, "hidden_size": 10**9}),
+    "a model too large in all": partial(signed_info, model={"hidden_size": 8192, "num_layers": 16}),
+    # headers
+    "a header of 2^64 - 1 bytes": with_head(struct.pack("<Q", 2**64 - 1)),
+    "a long header": with_head(struct.pack("<Q", MAX_HEADER_BYTES + 1) + bytes(MAX_HEADER_BYTES + 1)),
+    "brackets": with_head(with_raw_header(b"[" * 100_000)),
+    "a long number": with_head(with_raw_header(b'{"a":{"shape":[' + b"9" * 100_000 + b"]}}")),
+    # places of a tensor
+    "out of the file": with_bias("F32", [10**6], 0, 4 * 10**6),
+    "backwards": with_bias("F32", [2], 8, 0),
+    "over another": with_bias("F32", [2], 0, 8),
+    "a product beyond 64 bits": with_bias("F32", [2**62, 4], 0, 0),
+    "an unknown type": with_bias("Q4", [2], 0, 8),
+    "nonsense": with_bias(7, "a"),
+    "a gap where it was": partial(with_header, **{"model.proj.bias": None}),
+}
 
 
-@pytest.mark.parametrize("text", ["", "null", "{}", '{"step": NaN}', '{"a":' * 100_000, "\ud800"])
-def test_invalid_metadata_is_refused(folder: Path, whole: bytes, text: str) -> None:
-    assert_refused(folder / "info.safetensors", with_info_text(whole, text))
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_or_forged_file_is_refused(folder: Path, whole: bytes, damage: Callable[[bytes], bytes]) -> None:
+    assert_refused(folder / "damaged.safetensors", damage(whole))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"step": -1},
-        {"precision": "float1"},
-        {"bits_per_char": -1e300},
-        {"position": {"epoch": 10**40, "batch": 0}},
-        {"finish": {"first_step": 5, "last_step": 5}},
-        {"corpus": {"files": "/etc/passwd"}},
-        {"sampling": {"prime": "\x1b[2J"}},
-        {"vocab": ["a" * 100_000]},
-        {"model": {"embedding_size": 10**9, "hidden_size": 10**9}},
-        {"model": {"hidden_size": 8192, "num_layers": 16}},
-    ],
-    ids=lambda change: str(change)[:40],
-)
-def test_invalid_numbers_are_refused_even_with_a_correct_checksum(
-    folder: Path, whole: bytes, change: dict[str, Any]
-) -> None:
-    assert_refused(folder / "info.safetensors", signed_info(whole, **change))
-
-
-# Tensors --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        pytest.param(struct.pack("<Q", 2**64 - 1), id="2^64 - 1 bytes"),
-        pytest.param(struct.pack("<Q", MAX_HEADER_BYTES + 1) + bytes(MAX_HEADER_BYTES + 1), id="too long"),
-        pytest.param(with_raw_header(b"[" * 100_000), id="brackets"),
-        pytest.param(with_raw_header(b'{"a":{"shape":[' + b"9" * 100_000 + b"]}}"), id="a long number"),
-    ],
-)
-def test_an_invalid_header_is_refused(folder: Path, head: bytes) -> None:
-    assert_refused(folder / "head.safetensors", head)
-
-
-def place(dtype: str, shape: list[int], first: int, last: int) -> dict[str, Any]:
-    return {"dtype": dtype, "shape": shape, "data_offsets": [first, last]}
-
-
-@pytest.mark.parametrize(
-    "bias",
-    [
-        pytest.param(place("F32", [10**6], 0, 4 * 10**6), id="out of the file"),
-        pytest.param(place("F32", [2], 8, 0), id="backwards"),
-        pytest.param(place("F32", [2], 0, 8), id="over another"),
-        pytest.param(place("F32", [2**62, 4], 0, 0), id="a product beyond 64 bits"),
-        pytest.param(place("Q4", [2], 0, 8), id="an unknown type"),
-        pytest.param({"dtype": 7, "shape": "a", "data_offsets": None}, id="nonsense"),
-        pytest.param(None, id="a gap where it was"),
-    ],
-)
-def test_an_invalid_tensor_entry_is_refused(folder: Path, whole: bytes, bias: dict[str, Any] | None) -> None:
-    assert_refused(folder / "place.safetensors", with_header(whole, **{"model.proj.bias": bias}))
+# Tensors that training can't produce ----------------------------------------------------------------------------------
 
 
 def generator_state(left: int, place: int) -> Tensor:
@@ -197,49 +173,64 @@ def generator_state(left: int, place: int) -> Tensor:
     return torch.frombuffer(state, dtype=torch.uint8)
 
 
-BIAS, SQUARE, STEP = "model.proj.bias", "optimizer.exp_avg_sq.proj.bias", "optimizer.step.proj.bias"
+def to(*numbers: float) -> Callable[[Tensor], Tensor]:
+    """Return a function that gives these numbers for any tensor."""
+    return lambda _: torch.tensor(numbers)
+
+
+BIAS, MOMENT, STEP = "model.proj.bias", "optimizer.exp_avg_sq.proj.bias", "optimizer.step.proj.bias"
+CONTEXTS, SQUARE = "model.ngram_input.contexts", "optimizer.row_square.ngram_input.weight"
 
 
 @pytest.mark.parametrize(
-    ("name", "change"),
+    ("name", "change", "problem"),
     [
-        pytest.param(BIAS, lambda old: torch.where(torch.arange(len(old)) == 3, torch.nan, old), id="one NaN"),
-        pytest.param(BIAS, lambda old: old.half(), id="half precision"),
-        pytest.param(BIAS, None, id="missing"),
-        pytest.param("model.rnn.extra", lambda _: torch.zeros(3), id="one too many"),
-        pytest.param(SQUARE, lambda old: -old - 1, id="negative squares"),
-        pytest.param(SQUARE, None, id="half of the optimizer"),
-        pytest.param(STEP, lambda old: old * torch.nan, id="a step that is NaN"),
-        pytest.param("generator.cpu", None, id="no generator"),
-        pytest.param("generator.cpu", lambda old: old[:100].clone(), id="a short generator"),
-        pytest.param("generator.cpu", lambda _: generator_state(624, 624), id="a generator that reads beyond its end"),
-        pytest.param("generator.cuda", lambda _: torch.zeros(16), id="a generator of floats"),
+        pytest.param(BIAS, lambda old: torch.where(torch.arange(len(old)) == 3, torch.nan, old), ".", id="one NaN"),
+        pytest.param(BIAS, lambda old: old.half(), ".", id="half precision"),
+        pytest.param(BIAS, None, ".", id="missing"),
+        pytest.param("model.rnn.extra", to(0.0, 0.0, 0.0), ".", id="one too many"),
+        pytest.param(MOMENT, lambda old: -old - 1, ".", id="negative squares"),
+        pytest.param(MOMENT, None, ".", id="half of the optimizer"),
+        pytest.param(STEP, lambda old: old * torch.nan, ".", id="a step that is NaN"),
+        pytest.param("generator.cpu", None, ".", id="no generator"),
+        pytest.param("generator.cpu", lambda old: old[:100].clone(), ".", id="a short generator"),
+        pytest.param("generator.cpu", lambda _: generator_state(624, 624), ".", id="a generator read beyond its end"),
+        pytest.param("generator.cuda", lambda _: torch.zeros(16), ".", id="a generator of floats"),
+        pytest.param(CONTEXTS, to(4, 4), "contexts is not in ascending order", id="a context twice"),
+        pytest.param(CONTEXTS, to(5, 4), "contexts is not in ascending order", id="falling contexts"),
+        pytest.param(SQUARE, to(0.0, -1.0, 0.0), "has negative values", id="a negative square"),
+        pytest.param(SQUARE, to(0.0, torch.nan, 0.0), "has non-finite values", id="a square that is NaN"),
+        pytest.param(SQUARE, to(0.0, 0.0), "do not fit", id="squares of another table"),
+        pytest.param(SQUARE, None, "do not fit", id="no squares"),
+        pytest.param("optimizer.exp_avg.ngram_input.weight", lambda _: torch.zeros(3, 5), "do not fit", id="moments"),
+        pytest.param("model.ngram_input.weight", lambda _: torch.zeros(3, 9), "do not fit", id="rows of another size"),
     ],
 )
 def test_tensors_that_training_cannot_produce_are_refused(
-    folder: Path, tensors: dict[str, Tensor], name: str, change: Callable[[Tensor], Tensor] | None
+    folder: Path, tensors: dict[str, Tensor], name: str, change: Callable[[Tensor], Tensor] | None, problem: str
 ) -> None:
-    others = {each: tensor for each, tensor in tensors.items() if each != name}
-    own = {} if change is None else {name: change(tensors.get(name, torch.zeros(1)))}
-    assert_refused(write_checkpoint(folder / "tensors.safetensors", {**others, **own}))
+    changed = {each: tensor for each, tensor in tensors.items() if each != name}
+    if change is not None:
+        changed[name] = change(tensors.get(name, torch.zeros(1)))
+    path = write_checkpoint(folder / "tensors.safetensors", changed, model=WITH_TABLE)
+    assert_refused(path, problem=problem)
 
 
 def test_an_overflowed_squared_gradient_is_accepted(folder: Path, tensors: dict[str, Tensor]) -> None:
-    path = write_checkpoint(folder / "square.safetensors", {**tensors, SQUARE: tensors[SQUARE] + torch.inf})
-    assert load_checkpoint(path).tensors[SQUARE].isinf().all()
+    changed = {**tensors, MOMENT: tensors[MOMENT] + torch.inf}
+    path = write_checkpoint(folder / "square.safetensors", changed, model=WITH_TABLE)
+    assert load_checkpoint(path).tensors[MOMENT].isinf().all()
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"model": ModelConfig(embedding_size=4, hidden_size=6)},
-        {"vocab": ("a", "b")},
-        {"vocab": (*checkpoint_info().vocab[1:], checkpoint_info().vocab[1])},
-        {"vocab": (*checkpoint_info().vocab[1:], "ab")},
-    ],
-    ids=["another hidden size", "a smaller vocabulary", "a character twice", "two characters as one"],
-)
-def test_tensors_that_do_not_match_the_metadata_are_refused(
-    folder: Path, tensors: dict[str, Tensor], changes: dict[str, Any]
-) -> None:
-    assert_refused(write_checkpoint(folder / "misfit.safetensors", tensors, **changes))
+VOCAB = checkpoint_info().vocab
+MISFITS: dict[str, dict[str, Any]] = {
+    "another hidden size": {"model": ModelConfig(embedding_size=4, hidden_size=6)},
+    "a smaller vocabulary": {"vocab": ("a", "b")},
+    "a character twice": {"vocab": (*VOCAB[1:], VOCAB[1])},
+    "two characters as one": {"vocab": (*VOCAB[1:], "ab")},
+}
+
+
+@pytest.mark.parametrize("changes", MISFITS.values(), ids=MISFITS)
+def test_tensors_that_do_not_match_the_metadata_are_refused(folder: Path, changes: dict[str, Any]) -> None:
+    assert_refused(write_checkpoint(folder / "misfit.safetensors", **changes))
