@@ -1,7 +1,4 @@
-"""Devices and precisions: CUDA is not started for a run on the CPU, and a GPU that cuDNN rejects gets float32.
-
-What a repeatable run on a GPU needs is set before CUDA starts, and only for that run.
-"""
+"""Devices and precisions: what a GPU is tried for, and what a run on the CPU does not start."""
 
 from __future__ import annotations
 
@@ -14,9 +11,12 @@ import torch
 
 from engine.compute import memory
 from engine.compute.device import Runtime, cpu_bfloat16_speedup
+from engine.compute.gpu import probe
 from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
+from engine.compute.gpu.probe import LENGTHS, supported_precision
 from engine.config.run import RuntimeConfig
 from engine.errors import DeviceError
+from engine.model.gru import TextGenerator
 from tests.engine.helpers import CPU
 
 
@@ -116,3 +116,63 @@ def test_the_heap_is_frozen_during_a_run_unless_it_is_already(num_frozen: int) -
             assert heap.freeze.called == (num_frozen == 0)
             assert not heap.unfreeze.called
         assert heap.unfreeze.called == (num_frozen == 0)
+
+
+# The trial of bfloat16 ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> TextGenerator:
+    """Return a model that seems to be on a GPU."""
+    monkeypatch.setattr(probe, "free_memory", lambda _: None)
+    model = TextGenerator(9, 4, 6, num_layers=2, dropout=0.5, ngram_contexts=5)
+    monkeypatch.setattr(TextGenerator, "device", torch.device("mps"))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (None, "bfloat16"),
+        (RuntimeError("CUDNN_STATUS_NOT_SUPPORTED"), "float32"),
+        (torch.OutOfMemoryError("CUDA out of memory."), "bfloat16"),
+    ],
+    ids=["supported", "not supported", "no memory"],
+)
+def test_a_device_that_fails_in_bfloat16_uses_float32_which_needs_no_trial_and_neither_does_a_cpu(
+    model: TextGenerator, monkeypatch: pytest.MonkeyPatch, error: Exception | None, expected: str
+) -> None:
+    tried: list[tuple[int, int]] = []
+
+    def compute(_: TextGenerator, batch_size: int, length: int) -> None:
+        tried.append((batch_size, length))
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(probe, "_compute_gradient", compute)
+    assert supported_precision(model, 5, "float32") == "float32"
+    assert tried == []
+    assert supported_precision(model, 5, "bfloat16") == expected
+    assert tried == [(5, length) for length in LENGTHS][: len(tried)] != []
+    tried.clear()
+    monkeypatch.setattr(TextGenerator, "device", CPU.device)
+    assert supported_precision(model, 5, "bfloat16") == "bfloat16"
+    assert tried == []
+
+
+def test_a_trial_changes_no_weight_and_draws_no_random_number(
+    model: TextGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = probe._compute_gradient
+
+    def on_cpu(*args: object) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(TextGenerator, "device", CPU.device)
+            compute(*args)  # type: ignore[arg-type] # passed on as they are
+
+    monkeypatch.setattr(probe, "_compute_gradient", on_cpu)
+    state, weights = torch.get_rng_state(), [weight.clone() for weight in model.parameters()]
+    assert supported_precision(model, 3, "bfloat16") == "bfloat16"
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), weights, strict=True))
+    assert all(weight.grad is None for weight in model.parameters())
