@@ -56,7 +56,7 @@ class Exchange:
 
 def new_trainer(sum_over_ranks: Callable[[Tensor], None] | None = None, config: TrainingConfig = CONFIG) -> Trainer:
     torch.manual_seed(0)
-    model = model_with_table(6, 10, 2).double()
+    model = model_with_table(6, 18, 2).double()
     return Trainer(model, config, CPU, sum_over_ranks=sum_over_ranks, world_size=1 if sum_over_ranks is None else 2)
 
 
