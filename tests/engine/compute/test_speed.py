@@ -1,4 +1,4 @@
-"""Clocks exclude pauses and suspensions; threads and precision are chosen by speed, on made-up speeds and fake clocks."""
+"""Clocks exclude pauses and suspensions; threads and precision are chosen by their speed, here a made-up one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from engine.compute.calibration import (
     calibrate,
     thread_counts,
 )
-from engine.compute.clocks import WINDOW_SECONDS, ProcessStops, SteadyClock, Stopwatch, Throughput
+from engine.compute.clocks import ProcessStops, SteadyClock, Stopwatch, Throughput
 from engine.compute.slowdown_detector import (
     MAX_LOW_WINDOWS,
     MIN_CHECK_SECONDS,
@@ -42,7 +42,7 @@ def test_the_throughput_ignores_steps_before_its_window_but_has_at_least_one_of_
         throughput.update(index / 10, 1000 * index)
     rates = [throughput.update(10 + index / 10, 100_000 + 10 * index) for index in range(100)]
     assert rates[20] > rates[40] > rates[60] == pytest.approx(100) == rates[99]
-    assert [long_steps.update(index * 4 * WINDOW_SECONDS, 1000 * index) for index in range(4)][1:] == [50, 50, 50]
+    assert [long_steps.update(index * 20.0, 1000 * index) for index in range(4)][1:] == [50, 50, 50]
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 10_000)), min_size=1))
