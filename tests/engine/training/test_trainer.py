@@ -12,7 +12,6 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - the usual name
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -27,7 +26,6 @@ from engine.model.vocab import PAD
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, model_with_table, some_batches
-from tests.engine.reference_optimizer import ReferenceOptimizer
 
 E, H = 6, 8
 VOCAB_SIZE = len(encoded()[1])
@@ -65,30 +63,6 @@ def test_losses_agree_step_by_step_with_the_tutorials_own_loop() -> None:
     assert our_losses[-1] < our_losses[0] - 0.2
 
 
-@pytest.mark.parametrize("num_layers", [1, 2])
-def test_with_a_table_losses_and_weights_agree_with_the_readable_model_in_the_same_loop(num_layers: int) -> None:
-    torch.manual_seed(0)
-    model = model_with_table(E, H, num_layers)
-    trainer = Trainer(copy.deepcopy(model), TrainingConfig(weight_decay=0.1, max_grad_norm=0.1), CPU)
-    optimizer = ReferenceOptimizer(model, 0.004, weight_decay=0.1, max_grad_norm=0.1)
-    batches, expected = some_batches(25), []
-    for batch in batches:
-        optimizer.zero_grad()
-        logits, _ = model(torch.from_numpy(batch.inputs))
-        loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
-        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        optimizer.step()
-        expected.append(loss.item())
-
-    assert train_losses(trainer, batches) == pytest.approx(expected, rel=1e-4)
-
-    for name, tensor in model.state_dict().items():
-        torch.testing.assert_close(trainer.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
-    row_square = trainer.state()["optimizer.row_square.ngram_input.weight"]
-    torch.testing.assert_close(row_square, optimizer.row_square, rtol=1e-3, atol=1e-12)
-    assert (row_square > 0).tolist() == [False, *[True] * (len(row_square) - 1)]
-
-
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_batch_in_parts_has_the_gradient_of_the_whole_and_touches_the_same_rows(precision: str) -> None:
     torch.manual_seed(0)
@@ -106,25 +80,6 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole_and_touches_the_same_row
         grads = [table.grad for table in tables if table is not None]
         tolerance = 1e-5 if precision == "float32" else 0.05
         assert (grads[0] - grads[1]).norm() < tolerance * grads[0].norm()
-
-
-def test_a_state_of_another_table_replaces_contexts_weights_and_squares() -> None:
-    torch.manual_seed(0)
-    trainer, other = (Trainer(model_with_table(E, H), TrainingConfig(average_lag=0.1), CPU) for _ in range(2))
-    assert other.model.ngram_input is not None
-    other.model.ngram_input.contexts.sub_(1)  # other contexts, as many
-    [first, second, third] = some_batches(3)
-    trainer.step(first, 0.004)
-    other.step(first, 0.004)
-    state = copy_of_state(other)
-    other.step(second, 0.004)
-    other.step(third, 0.004)
-
-    trainer.load_state(state, 1)
-    trainer.step(second, 0.004)
-    trainer.step(third, 0.004)
-
-    assert_same_tensors(trainer.state(), other.state())
 
 
 def test_more_padding_changes_neither_loss_nor_gradient() -> None:
