@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.compute import memory
-from engine.compute.device import Runtime, cpu_bfloat16_speedup
+from engine.compute.device import Runtime
 from engine.compute.gpu import probe
 from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.compute.gpu.probe import LENGTHS, supported_precision
@@ -40,43 +40,28 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
         Runtime.resolve(RuntimeConfig(device="cuda"))
 
 
-def test_a_gpu_that_cudnn_rejects_has_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
-    def version() -> int:
-        raise RuntimeError("cuDNN version 91100 is not compatible with devices with SM < 7.5")
+REJECTED = RuntimeError("cuDNN version 91100 is not compatible with devices with SM < 7.5")
 
+
+@pytest.mark.parametrize(
+    ("version", "cudnn", "capability", "expected"),
+    [
+        ("2.13.0+cu130", 91300, (8, 0), "bfloat16"),
+        ("2.9.1", 91500, (9, 0), "float32"),
+        ("2.13.0", 91002, (9, 0), "float32"),
+        ("2.13.0", 91300, (7, 5), "float32"),
+        ("2.13.0", REJECTED, (9, 0), "float32"),
+    ],
+)
+def test_bfloat16_needs_a_recent_torch_cudnn_and_gpu(
+    monkeypatch: pytest.MonkeyPatch, version: str, cudnn: object, capability: tuple[int, int], expected: str
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.backends.cudnn, "version", version)
-    assert not cudnn_supports_bfloat16()
-    assert Runtime.resolve(RuntimeConfig(device="cuda")).precision == "float32"
-
-
-def test_bfloat16_needs_a_recent_torch_cudnn_and_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    for version, cudnn, capability in (
-        ("2.13.0+cu130", 91300, (8, 0)),
-        ("2.9.1", 91500, (9, 0)),
-        ("2.13.0", 91002, (9, 0)),
-        ("2.13.0", 91300, (7, 5)),
-    ):
-        monkeypatch.setattr(torch.cuda, "get_device_capability", mock.Mock(return_value=capability))
-        monkeypatch.setattr(torch.backends.cudnn, "version", mock.Mock(return_value=cudnn))
-        monkeypatch.setattr(torch, "__version__", version)
-        found.append(cudnn_supports_bfloat16())
-    assert found == [True, False, False, False]
-
-
-def test_the_speedup_of_bfloat16_on_a_cpu_is_that_of_amx_only_where_it_has_amx() -> None:
-    names = {"avx512_f", "avx512_bf16", "bf16", "amx_tile", "amx_bf16"}
-    for has, speedup in (
-        ({"avx512_f"}, 1.0),
-        ({"avx512_bf16"}, 1.2),
-        ({"bf16"}, 1.2),
-        ({"avx512_bf16", "amx_tile", "amx_bf16"}, 2.2),
-    ):
-        capabilities = {name: name in has for name in names} | {"l2_cache_size": 1048576}
-        with mock.patch.object(torch.cpu, "get_capabilities", return_value=capabilities):
-            assert cpu_bfloat16_speedup() == speedup
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
+    monkeypatch.setattr(torch.backends.cudnn, "version", mock.Mock(side_effect=[cudnn] * 9))
+    monkeypatch.setattr(torch, "__version__", version)
+    assert cudnn_supports_bfloat16() is (expected == "bfloat16")
+    assert Runtime.resolve(RuntimeConfig(device="cuda")).precision == expected
 
 
 @pytest.mark.parametrize(
