@@ -77,24 +77,18 @@ def test_every_valid_name_is_resolved_and_precedes_a_file_in_the_working_directo
     path = save_named(name)
     monkeypatch.chdir(tmp_path_factory.mktemp("here"))
     Path(name).write_bytes(b"not this one")
-
     assert is_taken(name)
     assert resolve_checkpoint(name) == path
     assert delete_checkpoint(name) == path
     assert not is_taken(name)
 
 
-def test_the_name_of_a_run_resolves_to_its_best_or_else_its_latest() -> None:
+def test_the_name_of_a_run_resolves_to_its_best_or_else_its_latest_and_without_one_the_error_lists_the_others() -> None:
     with_both, with_latest = save_of_run("one", "latest", "best"), save_of_run("two", "latest")
-
     assert resolve_checkpoint("one") == with_both.checkpoint_path("best")
     assert resolve_checkpoint("one/latest") == with_both.checkpoint_path("latest")
     assert resolve_checkpoint("two") == with_latest.checkpoint_path("latest")
-
-
-def test_the_error_of_a_run_without_latest_lists_its_checkpoints() -> None:
     folder = save_of_run("bare", "best", "step-10", "step-20")
-
     with pytest.raises(CheckpointError, match="bare has no checkpoint latest") as raised:
         latest_of(folder)
     assert raised.value.hint == "Choose another one with --checkpoint: bare/best, bare/step-10, bare/step-20."
@@ -165,7 +159,6 @@ OTHERS = {
 @pytest.mark.parametrize("started", OTHERS.values(), ids=OTHERS)
 def test_the_journal_of_another_run_of_the_same_name_is_not_used(started: e.Event) -> None:
     write_run(started, tweet_sampled("not its own", 1))
-
     assert sample_at(2, 1.5) is None
 
 
@@ -248,7 +241,6 @@ def test_a_branch_of_a_foreign_checkpoint_names_no_files(secret: Path) -> None:
     imported(secret)
     named_checkpoint_path("linked").symlink_to(foreign(secret))
     by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in list_checkpoints()}
-
     assert by_name["theirs"].corpus is by_name["linked"].corpus is None
     assert by_name["mine"].corpus is not None
     assert isinstance(run_session(replace(by_name["theirs"], run_name="branch"))[0], e.RunFailed)

@@ -58,9 +58,7 @@ AWKWARD = checkpoint_info(
 
 def test_a_checkpoint_round_trips(tmp_path: Path) -> None:
     tensors = checkpoint_tensors()
-
     loaded = load_checkpoint(write_checkpoint(tmp_path / "one.safetensors", tensors))
-
     assert loaded.info == checkpoint_info()
     assert loaded.vocab.chars == checkpoint_info().vocab
     assert_same_tensors(loaded.tensors, tensors)
@@ -69,7 +67,6 @@ def test_a_checkpoint_round_trips(tmp_path: Path) -> None:
 
 def test_awkward_texts_and_numbers_round_trip_exactly(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "one.safetensors", {}, **vars(AWKWARD))
-
     assert read_info(path)[0] == AWKWARD
 
 
@@ -115,9 +112,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_the_old_one(
 def test_the_bytes_of_a_copy_are_those_that_safetensors_writes() -> None:
     tensors = checkpoint_tensors()
     copy = HostCopy.of(tensors)
-
     content = encode_header({"key": "välue"}, copy.specs) + bytes(copy.content)
-
     assert_same_tensors(load(content), tensors)
     assert len(content) == len(save({name: tensor.clone() for name, tensor in tensors.items()}, {"key": "välue"}))
     assert bytes(copy.content) == save({name: tensor.clone() for name, tensor in tensors.items()})[-len(copy.buffer) :]
@@ -154,11 +149,9 @@ def test_an_infinite_second_moment_counts_as_finite_and_nothing_else_that_is_not
 @pytest.mark.gpu
 def test_tensors_of_a_gpu_are_copied_to_pinned_memory_before_later_work_changes_them() -> None:
     weight = torch.ones(1024, 1024, device="cuda")
-
     copy = HostCopy.of({"model.proj.weight": weight, "generator.cuda": torch.cuda.get_rng_state()})
     weight.zero_()
     copy.wait()
-
     assert copy.buffer.is_pinned()
     assert torch.equal(copy.tensors["model.proj.weight"], torch.ones(1024, 1024))
     assert HostCopy.of({"model.proj.weight": weight.cpu()}, copy).buffer is not copy.buffer
@@ -205,7 +198,6 @@ def test_a_byte_changed_anywhere_is_refused(folder: Path, whole: bytes, data: st
     index = data.draw(st.integers(0, header_size(whole) - 1) | st.integers(0, len(whole) - 1))
     changed = bytearray(whole)
     changed[index] ^= data.draw(st.integers(1, 255))
-
     assert_refused(folder / "changed.safetensors", bytes(changed))
 
 
@@ -217,7 +209,6 @@ def test_any_other_bytes_are_refused(folder: Path, content: bytes) -> None:
 
 def test_a_safetensors_file_of_another_program_is_refused_as_such_and_a_missing_one_is_reported(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(3)}, tmp_path / "theirs.safetensors", metadata={"format": "pt"})
-
     assert_refused(tmp_path / "theirs.safetensors", problem="not written by tweetgen-tui")
     assert_refused(tmp_path / "gone.safetensors", problem=r"gone\.safetensors.*No such file")
 

@@ -103,7 +103,6 @@ def test_the_checkpoints_of_an_active_run_are_protected(run: RunFolder, name: st
 def test_export_and_import_change_nothing_but_the_imported_flag(mine: Path, elsewhere: Path) -> None:
     exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
     back, own = load_checkpoint(import_checkpoint(exported, "back", replace=False)), load_checkpoint(mine)
-
     assert exported.read_bytes() == mine.read_bytes() == export_bytes("mine")
     assert back.info == replace(own.info, is_imported=True)
     assert_same_tensors(back.tensors, own.tensors)

@@ -168,7 +168,6 @@ def test_tied_embeddings_are_still_tied_when_loaded_from_a_checkpoint(tmp_path: 
 
 def test_averaging_does_not_affect_training_and_one_that_is_missing_from_a_state_starts_from_its_weights() -> None:
     with_average, without = trained(AVERAGING, 9), trained(TrainingConfig(), 9)
-
     assert with_average.drain_report() == without.drain_report()
     assert without.eval_model is without.model
     assert not torch.equal(with_average.eval_model.proj.weight, with_average.model.proj.weight)

@@ -301,7 +301,6 @@ def test_invalid_commands_are_refused_and_the_losses_are_unchanged(corpus: Path,
 def test_the_reason_of_a_stop_is_made_harmless_and_short(corpus: Path) -> None:
     reason = "\x1b[2J\x07\u202e" + "x" * 60_000
     emitted = run_session(tiny_config(corpus), {3: [c.from_json(line("Stop", reason=reason))]})
-
     last = only(emitted, e.RunFinished)
     assert last.step == 3
     assert not obeyed(last.reason)

@@ -149,9 +149,7 @@ def test_a_resumed_run_removes_its_own_temporaries_and_old_ones_of_named_checkpo
     left(run.checkpoint_path("latest").parent, ".best.safetensors.x1b2c3d4.tmp")
     young = left(home / "checkpoints", ".mine.safetensors.a1b2c3d4.tmp")
     left(home / "checkpoints", ".mine.safetensors.b1b2c3d4.tmp", 2 * 3600.0)
-
     run_session(resume_config("tiny"))
-
     assert list(home.rglob("*.tmp")) == [young]
 
 

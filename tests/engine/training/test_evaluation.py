@@ -71,9 +71,7 @@ def nats_one_by_one(model: TextGenerator, tweet: str) -> float:
 def test_the_sum_equals_that_of_a_loop_over_characters_whatever_batching_and_padding() -> None:
     model = random_model()
     assert len(MANY) > EVAL_BATCH_SIZE
-
     result = evaluated(model, MANY)
-
     assert result.total_nats == pytest.approx(sum(nats_one_by_one(model, tweet) for tweet in MANY), rel=1e-5)
     num_chars = sum(map(len, MANY)) + len(MANY)
     assert (result.num_tweets, result.num_chars, result.num_unknown_chars) == (len(MANY), num_chars, 0)
@@ -87,9 +85,7 @@ def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
     with torch.no_grad():  # a uniform distribution
         model.proj.weight.zero_()
         model.proj.bias.zero_()
-
     result = evaluated(model, ["aZbZ"], vocab)
-
     assert result.num_unknown_chars == 2
     assert result.total_nats / math.log(2) == pytest.approx(5 * math.log2(6) + 2 * 20, rel=1e-6)
 
@@ -106,9 +102,7 @@ def test_the_figure_is_the_same_to_the_bit_on_any_number_of_threads() -> None:
 def test_an_interrupted_evaluation_returns_none_and_restores_the_training_mode() -> None:
     model = random_model().train()
     answers = iter([False, True])
-
     result = evaluate(model, encoded_with(VOCAB, MANY * 2), should_stop=lambda: next(answers))
-
     assert result is None
     assert model.training
     assert next(answers, "asked between two batches") == "asked between two batches"
@@ -144,9 +138,7 @@ def test_the_sum_of_the_forward_pass_equals_the_modules_own_and_does_not_depend_
     model, batch = shape.model().float(), shape.batch()
     expected = float(_by_forward(model)(batch))
     reader = ForwardPass(InferenceWeights(model))
-
     found = float(reader.sum_of_losses(batch))
-
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-5)
     reader.sum_of_losses(random_batch([12, 12, 12, 12, 30], shape.vocab_size))
     assert float(reader.sum_of_losses(batch)) == found

@@ -202,10 +202,8 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(tr
 def test_a_non_finite_loss_changes_nothing(trainer: Trainer, batch: Batch, poison: float) -> None:
     before = copy_of_state(trainer)
     sound = GruStep.loss_and_grads
-
     with mock.patch.object(GruStep, "loss_and_grads", lambda step, batch: sound(step, batch) * poison):
         trainer.step(batch, 0.004)
-
     assert_same_tensors(trainer.state(), before)
 
 

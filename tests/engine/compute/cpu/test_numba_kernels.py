@@ -55,9 +55,7 @@ def test_extreme_inputs_saturate_the_gates_without_overflow(value: float) -> Non
     gates = np.repeat(np.array([value, -value, 0.0, value], np.float32), SIZE)[None]
     before = np.zeros((1, SIZE), np.float32)
     expected = exact_step(gates, before)
-
     kernels.kernels_for(SIZE).forward_step(gates, before, before)
-
     r, z, _, n = torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1)
     for found, exact in zip((r, z, n), expected[:3], strict=True):
         assert torch.allclose(found, exact, rtol=0, atol=2e-7)
@@ -211,7 +209,6 @@ def test_two_processes_that_compile_at_the_same_time_do_not_replace_each_others_
 @pytest.mark.ci
 def test_a_process_can_use_three_hidden_sizes_that_three_others_compiled(cache: Path) -> None:
     expected = [states for size in (8, 16, 24) for states in states_by(size, cache=cache)]
-
     assert states_by(8, 16, 24, cache=cache) == expected
 
 
@@ -237,7 +234,6 @@ def test_code_from_another_numba_or_another_source_is_compiled_again_and_replace
 
 def test_functions_run_if_the_cache_can_not_be_written_or_there_is_no_folder_for_it(cache: Path) -> None:
     full = OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-
     with mock.patch.object(OneFilePerVersion, "save", side_effect=full) as save:
         assert filled_by(2) == [2, 2, 2]
     assert save.called

@@ -92,9 +92,7 @@ def unpacked(mask: Tensor, batch: Batch) -> Tensor:
 def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(shape: Shape, dropout: float) -> None:
     model, batch = shape.model(dropout), shape.batch()
     step = GruStep(model)
-
     found = step_results(step, model, batch)
-
     masks = [unpacked(place.mask, batch) for place in step.dropouts if place.mask is not None]
     assert len(masks) == shape.num_layers
     assert_close(found, by_autograd(model, batch, masks=masks), 1e-10)
@@ -103,9 +101,7 @@ def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(sha
 def test_dropout_masks_have_the_right_values_and_a_mean_of_one() -> None:
     shape = replace(SOME, lengths=[60] * 20, num_layers=1)
     step = GruStep(shape.model(dropout=0.2))
-
     step.loss_and_grads(shape.batch())
-
     mask = step.dropouts[0].mask
     assert mask is not None
     assert set(mask.flatten().tolist()) == {0.0, 1.25}
@@ -124,9 +120,7 @@ def test_a_nan_weight_makes_loss_and_gradients_nan(precision: str) -> None:
         model = SOME.model().float()
         with torch.no_grad():
             model.get_parameter(name).view(-1)[-1] = torch.nan
-
         loss = GruStep(model, precision).loss_and_grads(random_batch([SOME.vocab_size] * 8, SOME.vocab_size))
-
         assert loss.isnan(), name
         assert grads_of(model)["embed.weight"].isnan().any(), name
 
@@ -176,9 +170,7 @@ def test_in_bfloat16_the_rows_added_to_a_batch_touch_no_row_of_the_table() -> No
 def test_in_bfloat16_loss_and_gradients_agree_with_float32_within_the_rounding(shape: Shape) -> None:
     model, batch = shape.model().float(), shape.batch()
     exact = step_results(GruStep(model), model, batch)
-
     rounded = step_results(GruStep(model, "bfloat16"), model, batch)
-
     assert rounded[0] == pytest.approx(exact[0], rel=0.03, abs=0.03)
     assert gradient_error(rounded, exact) < 0.4
 
@@ -187,9 +179,7 @@ def test_in_bfloat16_loss_and_gradients_agree_with_float32_within_the_rounding(s
 def test_in_bfloat16_an_initial_model_differs_by_at_most_a_hundredth(num_layers: int) -> None:
     model, batch = initial_model(num_layers), random_batch(list(range(20, 52)), vocab_size=60)
     exact = step_results(GruStep(model), model, batch)
-
     rounded = step_results(GruStep(model, "bfloat16"), model, batch)
-
     assert rounded[0] == pytest.approx(exact[0], rel=1e-3)
     assert 1e-5 < gradient_error(rounded, exact) < 0.01
 
@@ -198,9 +188,7 @@ def test_in_bfloat16_long_sums_of_small_gradients_are_accurate() -> None:
     """Naively accumulated in bfloat16, 4,000 equal numbers add up to 256 times one of them."""
     model, batch = initial_model(), random_batch([20] * 200, vocab_size=2)
     exact = step_results(GruStep(model), model, batch)
-
     rounded = step_results(GruStep(model, "bfloat16"), model, batch)
-
     for name in ("embed.weight", "rnn.bias_ih_l0", "rnn.weight_hh_l0", "proj.weight", "proj.bias"):
         assert (rounded[1][name] - exact[1][name]).norm() < 0.02 * exact[1][name].norm(), name
 
@@ -241,9 +229,7 @@ def test_added_rows_change_neither_loss_nor_gradients(shape: Shape) -> None:
     step, plain = (GruStep(model, "bfloat16") for _ in range(2))
     plain._has_few_shapes = False
     assert len(PackedBatch.from_batch(batch, has_few_shapes=True).added) > 0
-
     found, exact = step_results(step, model, batch), step_results(plain, model, batch)
-
     assert found[0] == pytest.approx(exact[0], rel=1e-5)
     assert gradient_error(found, exact) < 1 / 256
 
