@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import count
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -168,16 +169,12 @@ def test_after_a_failed_recording_all_steps_run_eagerly_and_no_other_trainer_of_
 # The recorder ---------------------------------------------------------------------------------------------------------
 
 
-class FakeGraph:
-    """A `torch.cuda.graph` whose capture fails at its end, as one that CUDA has invalidated does."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
+@contextlib.contextmanager
+def failing_capture(*_: object, **__: object) -> Iterator[None]:
+    """Fail at the end, as the `torch.cuda.graph` of a capture that CUDA has invalidated does."""
+    try:
+        yield
+    finally:
         raise RuntimeError("operation failed due to a previous error during capture")
 
 
@@ -191,7 +188,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
     monkeypatch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr(torch.cuda, "graph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", failing_capture)
     for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
         monkeypatch.setattr(torch._C, name, lambda *args, name=name: calls.append(f"{name}{args}"), raising=False)
     return calls
@@ -221,13 +218,8 @@ def test_a_failed_capture_ends_its_allocation_from_the_pool_unless_it_has_ended_
 def test_graphs_share_a_pool_while_one_of_them_is_left_and_then_use_another(
     ended: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pools: list[object] = []
+    capture = mock.Mock(side_effect=lambda *_, **__: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(reset=lambda: None))
-
-    def capture(*_: object, pool: object, **__: object) -> contextlib.AbstractContextManager[None]:
-        pools.append(pool)
-        return contextlib.nullcontext()
-
     monkeypatch.setattr(torch.cuda, "graph", capture)
     recorder = CudaRecorder(CPU)
     first, second = recorder.record(lambda: None), recorder.record(lambda: None)
@@ -236,6 +228,7 @@ def test_graphs_share_a_pool_while_one_of_them_is_left_and_then_use_another(
     for recording in (second, third):
         recorder.discard(recording)
     recorder.record(lambda: None)
+    pools = [call.kwargs["pool"] for call in capture.call_args_list]
     assert [pool == pools[0] for pool in pools] == [True, True, True, False]
     assert ended == []
 
@@ -339,13 +332,10 @@ def test_the_queue_is_bounded_and_the_device_never_idle(step_seconds: float) -> 
     assert device.idle_seconds == 0.0
 
 
-def test_a_slow_host_never_waits() -> None:
+def test_a_slow_host_never_waits_and_the_limit_follows_steps_that_become_longer() -> None:
     device = FakeDevice(0.001)
     device.queue_steps(Backlog(device.make_event), 100, host_seconds=0.005)
     assert device.clock.now == pytest.approx(0.5)
-
-
-def test_the_limit_follows_steps_that_become_longer() -> None:
     device = FakeDevice(0.0005)
     backlog = Backlog(device.make_event)
     device.queue_steps(backlog, 200, host_seconds=0.0001)
