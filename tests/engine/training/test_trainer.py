@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from unittest import mock
 
@@ -27,6 +26,7 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
+from tests.engine.compute.cpu.random_batches import grads_of
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, model_with_table, some_batches
 
 E, H = 6, 8
@@ -94,10 +94,8 @@ def test_more_padding_changes_neither_loss_nor_gradient() -> None:
     report, padded = one.drain_report(), other.drain_report()
     assert report.train_losses == pytest.approx(padded.train_losses, rel=1e-6)
     assert report.grad_norms == pytest.approx(padded.grad_norms, rel=1e-5)
-    for parameter, of_padded in zip(one.model.parameters(), other.model.parameters(), strict=True):
-        assert parameter.grad is not None
-        assert of_padded.grad is not None
-        assert torch.allclose(parameter.grad, of_padded.grad, atol=1e-7)
+    grads, of_padded = grads_of(one.model), grads_of(other.model)
+    assert all(torch.allclose(grad, of_padded[name], atol=1e-7) for name, grad in grads.items())
 
 
 def test_a_long_gradient_is_clipped_and_its_full_norm_reported() -> None:
@@ -110,8 +108,8 @@ def test_a_long_gradient_is_clipped_and_its_full_norm_reported() -> None:
     [norm] = free.drain_report().grad_norms
     assert clipped.drain_report().grad_norms == [norm]
     assert norm > 0.01
-    squares = [parameter.grad.square().sum() for parameter in clipped.model.parameters() if parameter.grad is not None]
-    assert math.sqrt(sum(map(float, squares))) == pytest.approx(0.01, rel=1e-3)
+    squares = [float(grad.square().sum()) for grad in grads_of(clipped.model).values()]
+    assert math.sqrt(sum(squares)) == pytest.approx(0.01, rel=1e-3)
 
 
 def reference_state(model: TextGenerator, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
@@ -164,29 +162,33 @@ def trainer(batch: Batch, request: pytest.FixtureRequest) -> Trainer:
     return trainer
 
 
-@contextlib.contextmanager
-def poisoned_gradient(trainer: Trainer) -> Iterator[None]:
-    """Set one number of the gradient to infinity."""
-    sound = GruStep.loss_and_grads
-
-    def poisoned(step: GruStep, batch: Batch) -> Tensor:
-        loss = sound(step, batch)
-        gradient = trainer.model.proj.bias.grad
-        assert gradient is not None
-        gradient[0] = math.inf
-        return loss
-
-    with mock.patch.object(GruStep, "loss_and_grads", poisoned):
-        yield
+def with_infinite_gradient(trainer: Trainer, loss: Tensor) -> Tensor:
+    """Set one number of the gradient to infinity; return the loss as it is."""
+    gradient = trainer.model.proj.bias.grad
+    assert gradient is not None
+    gradient[0] = math.inf
+    return loss
 
 
-def test_a_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(trainer: Trainer, batch: Batch) -> None:
+POISONS: dict[str, Callable[[Trainer, Tensor], Tensor]] = {
+    "gradient": with_infinite_gradient,
+    "nan": lambda _, loss: loss * math.nan,
+    "inf": lambda _, loss: loss * math.inf,
+    "-inf": lambda _, loss: loss * -math.inf,
+}
+
+
+@pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
+def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(
+    trainer: Trainer, batch: Batch, poison: Callable[[Trainer, Tensor], Tensor]
+) -> None:
     before = copy_of_state(trainer)
     trainer.step(batch, 0.004)
     expected = copy_of_state(trainer)
     trainer.load_state(before, step_count=2)
+    sound = GruStep.loss_and_grads
 
-    with poisoned_gradient(trainer):
+    with mock.patch.object(GruStep, "loss_and_grads", lambda step, batch: poison(trainer, sound(step, batch))):
         trainer.step(batch, 0.004)
 
     assert_same_tensors(trainer.state(), before)
@@ -198,41 +200,31 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(tr
     assert [math.isnan(norm) for norm in report.grad_norms] == [True, False]
 
 
-@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
-def test_a_non_finite_loss_changes_nothing(trainer: Trainer, batch: Batch, poison: float) -> None:
-    before = copy_of_state(trainer)
-    sound = GruStep.loss_and_grads
-    with mock.patch.object(GruStep, "loss_and_grads", lambda step, batch: sound(step, batch) * poison):
-        trainer.step(batch, 0.004)
-    assert_same_tensors(trainer.state(), before)
-
-
 # the buffer of losses -----------------------------------------------------------------------------------------------
 
 
-def write(history: LossBuffer, first: int, count: int) -> None:
-    for number in range(first, first + count):
-        history.write(torch.tensor(float(number)), torch.tensor(float(-number)))
+def written(history: LossBuffer, first: int, count: int) -> tuple[list[float], list[float]]:
+    """Write losses and norms of some steps; return them."""
+    losses = [float(number) for number in range(first, first + count)]
+    for loss in losses:
+        history.write(torch.tensor(loss), torch.tensor(-loss))
         history.count()
-
-
-def numbers(first: int, count: int) -> tuple[list[float], list[float]]:
-    return [float(n) for n in range(first, first + count)], [-float(n) for n in range(first, first + count)]
+    return losses, [-loss for loss in losses]
 
 
 @given(counts=st.lists(st.integers(0, CAPACITY + 100), max_size=4))
 def test_each_step_is_drained_once_and_in_order_however_many_there_are(counts: list[int]) -> None:
     history, first = LossBuffer(CPU.device), 0
     for count in counts:
-        write(history, first, count)
+        expected = written(history, first, count)
         assert len(history) == count
-        assert history.drain() == numbers(first, count)
+        assert history.drain() == expected
         first += count
-    write(history, first, 5)
+    written(history, first, 5)
     history.clear()
     assert (len(history), history.drain()) == (0, ([], []))
-    write(history, 100, 4)
-    assert history.drain() == numbers(100, 4)
+    expected = written(history, 100, 4)
+    assert history.drain() == expected
 
 
 # The optimizer of the table: equals its definition, in compiled code and by masks -------------------------------------
