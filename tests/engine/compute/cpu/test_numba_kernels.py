@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -93,9 +91,8 @@ def test_the_product_is_added_to_the_first_columns_with_the_same_bits_whatever_t
     num_rows: int, num_summed: int, num_columns: int
 ) -> None:
     generator = np.random.default_rng(0)
-    matrix = generator.standard_normal((num_rows, num_summed), np.float32)
-    weight = generator.standard_normal((num_summed, num_columns), np.float32)
-    out = generator.standard_normal((num_rows, num_columns + 3), np.float32)
+    sizes = (num_rows, num_summed), (num_summed, num_columns), (num_rows, num_columns + 3)
+    matrix, weight, out = (generator.standard_normal(size, np.float32) for size in sizes)
     expected, alone = out.copy(), out.copy()
     expected[:, :num_columns] += matrix @ weight
     panels = np.empty(panels_shape(num_summed, num_columns), np.float32)
@@ -111,8 +108,6 @@ def test_the_product_is_added_to_the_first_columns_with_the_same_bits_whatever_t
 
 # The cache of compiled code -------------------------------------------------------------------------------------------
 
-
-Move = tuple[bytes, Path]  # what a process writes, and where to
 
 USE_SIZES = """
 import sys
@@ -150,27 +145,6 @@ def filled_by(number: int) -> list[float]:
     return list(out)
 
 
-def moves_of(number: int) -> list[Move]:
-    """Return the files that a process would put into the cache, in order; it puts none there."""
-    moves = list[Move]()
-
-    def keep(source: str, target: str) -> None:
-        moves.append((Path(source).read_bytes(), Path(target)))
-        Path(source).unlink()
-
-    with mock.patch.object(os, "replace", keep):
-        filled_by(number)
-    return moves
-
-
-def orders(*moves: list[Move]) -> Iterator[list[Move]]:
-    """Yield every order in which the files of several processes can come to their places."""
-    owners = [owner for owner, own in enumerate(moves) for _ in own]
-    for order in sorted(set(itertools.permutations(owners))):
-        queues = [iter(own) for own in moves]
-        yield [next(queues[owner]) for owner in order]
-
-
 def states_by(*sizes: int, cache: Path) -> list[str]:
     """Return the states of a GRU of each hidden size, computed in a process of its own with this cache."""
     command = [sys.executable, "-c", USE_SIZES, *map(str, sizes)]
@@ -192,12 +166,19 @@ def test_a_later_process_does_not_compile_again(cache: Path) -> None:
 
 
 def test_two_processes_that_compile_at_the_same_time_do_not_replace_each_others_code(cache: Path) -> None:
-    two, three = moves_of(2), moves_of(3)
-    assert two
-    assert three
+    moves: list[tuple[bytes, Path]] = []
+
+    def keep(source: str, target: str) -> None:
+        moves.append((Path(source).read_bytes(), Path(target)))
+        Path(source).unlink()
+
+    with mock.patch.object(os, "replace", keep):
+        filled_by(2)
+        filled_by(3)
+    assert len(moves) == 2  # a file of each, which can come to their places in either order
     assert not files_in(cache)
 
-    for order in orders(two, three):
+    for order in (moves, moves[::-1]):
         for content, target in order:
             target.write_bytes(content)
         assert filled_by(2) == [2, 2, 2]
