@@ -229,7 +229,6 @@ def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(
     info, _ = read_info(path)
     two = replace(info, corpus=CorpusConfig(files=(str(secret), "/etc/shadow")))
     monkeypatch.chdir(secret.parent)
-
     require_trusted_corpus(path, info, [secret.name])
     for named in ([], [str(secret)], ["/etc/shadow", "x"]):
         with pytest.raises(CheckpointError, match="read only if you name it"):

@@ -115,10 +115,8 @@ def test_later_changes_of_tensors_are_not_in_the_copy_and_its_buffer_is_reused_w
     weight = torch.ones(3, 2)
     tensors = {"model.embed.weight": weight, "model.proj.weight": weight, "scalar": torch.tensor(2.0)}
     expected = {name: tensor.clone() for name, tensor in tensors.items()}
-
     copy = HostCopy.of(tensors)
     weight.zero_()
-
     assert_same_tensors(copy.tensors, expected)
     again = HostCopy.of(tensors, copy)
     assert again.buffer is copy.buffer

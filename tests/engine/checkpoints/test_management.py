@@ -64,11 +64,9 @@ def test_renaming_keeps_content_and_pin_and_is_refused_for_an_existing_name(mine
     other = write_checkpoint(named_checkpoint_path("other"), step=7)
     before = other.read_bytes()
     set_pinned("mine", is_pinned=True)
-
     with pytest.raises(CheckpointError, match="already a checkpoint called other"):
         rename_checkpoint("mine", "other")
     assert (mine.read_bytes(), other.read_bytes()) == (content, before)
-
     assert rename_checkpoint("mine", "my best").read_bytes() == content
     assert names() == {"my best": True, "other": False}
     assert sorted(path.suffix for path in mine.parent.glob("my*")) == [".pinned", ".safetensors"]
@@ -93,7 +91,6 @@ def test_the_checkpoints_of_an_active_run_are_protected(run: RunFolder, name: st
     with pytest.raises(CheckpointError, match="its run is active"):
         set_pinned(name, is_pinned=True)
     journal.close()
-
     set_pinned(name, is_pinned=True)
     set_pinned(name, is_pinned=False)
     delete_checkpoint(name)
@@ -122,7 +119,6 @@ def test_a_broken_file_is_neither_imported_nor_exported(mine: Path, elsewhere: P
     source = elsewhere / "other.safetensors"
     if is_there:
         source.write_bytes(mine.read_bytes()[: mine.stat().st_size // 2])
-
     with pytest.raises(CheckpointError) as raised:
         import_checkpoint(source, "other", replace=False)
     assert str(source) in raised.value.message

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.run import ModelConfig, TrainingConfig
-from engine.model.flat_parameters import ALIGNMENT, ROW, FlatParameters
+from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.weight_average import WeightAverage
 from engine.training.trainer import Trainer
@@ -34,29 +34,6 @@ def lay_out_like_cudnn(model: TextGenerator, gap: int = 3) -> None:
         view = block[end : end + weight.numel()].view_as(weight)
         weight.data = view.copy_(weight.detach())
         end += weight.numel()
-
-
-@pytest.mark.parametrize("is_tied", [False, True])
-def test_parameters_keep_values_and_ties_as_aligned_views_of_one_buffer_and_gradients_of_one_that_ends_with_the_loss(
-    *, is_tied: bool
-) -> None:
-    model, expected = new_model(is_tied=is_tied), new_model(is_tied=is_tied).state_dict()
-
-    flat = FlatParameters(model)
-
-    assert_same_tensors(model.state_dict(), expected)
-    assert (model.embed.weight is model.proj.weight) is is_tied
-    assert {parameter.untyped_storage().data_ptr() for parameter in model.parameters()} == {flat.weights.data_ptr()}
-    assert all(int(parameter.storage_offset()) % ALIGNMENT == 0 for parameter in model.parameters())
-    assert len(flat.weights) % ROW == 0
-    flat.grads_and_loss.copy_(torch.arange(len(flat.weights) + 1))
-    assert flat.loss == len(flat.weights) == len(flat.dense_grads)
-    for parameter, view in zip(model.parameters(), flat.views_of_grads, strict=True):
-        assert parameter.grad is view
-        assert view.flatten()[0] == int(parameter.storage_offset())
-    assert flat.weights.count_nonzero() == sum(parameter.count_nonzero() for parameter in model.parameters())
-    flat.weights.zero_()
-    assert not any(tensor.any() for tensor in model.state_dict().values())
 
 
 def test_the_block_of_a_gru_that_cudnn_has_laid_out_comes_first_and_stays_as_it_is() -> None:
@@ -130,7 +107,6 @@ def test_each_step_is_weighted_by_a_power_of_its_number(lag: float) -> None:
         with torch.no_grad():
             model.proj.bias.fill_(float(step))
         average.update(int(step))
-
     exponent = 1 / lag - 1  # of the cumulative weights: gamma + 1
     weights = (steps / 200) ** exponent - ((steps - 1) / 200) ** exponent
     assert float(average.model.proj.bias.detach()[0]) == pytest.approx(float(weights @ steps), rel=1e-4)

@@ -124,7 +124,6 @@ def test_the_loss_of_a_batch_in_parts_and_of_an_evaluation_is_that_of_the_module
     model, tweets = random_model(dropout=0.5).train(), encoded_with(VOCAB, small_tweets(24))
     batch, state = tweets.batch(np.arange(len(tweets))), torch.get_rng_state()
     expected = float(_by_forward(model)(batch))
-
     assert evaluate(model, tweets).total_nats == pytest.approx(expected, rel=1e-6)
     assert batch_loss(model, batch, 7) == pytest.approx(expected / batch.num_targets, rel=1e-6)
     assert torch.equal(torch.get_rng_state(), state)

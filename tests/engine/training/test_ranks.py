@@ -103,7 +103,6 @@ def test_two_ranks_take_the_steps_of_one_with_clipping_decay_average_and_empty_p
     for number, batch in enumerate(batches):
         ranks.step(batch, number % 4)
         whole.step(batch, RATE)
-
     first, second = ranks.trainers
     assert ranks.num_sums == len(batches)
     assert_same_tensors(second.state(), first.state())
@@ -232,10 +231,8 @@ def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
         leader.step(batch, RATE)
         follower.step(batch, 2 * RATE)
     sent: list[Tensor] = []
-
     leader.broadcast_state(sent.append)
     buffers = iter(sent)
     follower.broadcast_state(lambda tensor: tensor.copy_(next(buffers)))
-
     assert_same_tensors(follower.state(), leader.state())
     assert follower.checksum() == leader.checksum()

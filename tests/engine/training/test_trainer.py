@@ -57,10 +57,8 @@ def test_losses_agree_step_by_step_with_the_tutorials_own_loop() -> None:
     theirs = TutorialGenerator(VOCAB_SIZE, E, H)
     theirs.load_state_dict(trainer.model.state_dict())
     loop = TutorialLoop(theirs)
-
     their_losses = [loop.step(batch) for batch in batches]
     our_losses = train_losses(trainer, batches, LEARNING_RATE)
-
     assert our_losses == pytest.approx(their_losses, rel=1e-4)
     assert our_losses[-1] < our_losses[0] - 0.2
 
@@ -87,10 +85,8 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole_and_touches_the_same_row
 def test_more_padding_changes_neither_loss_nor_gradient() -> None:
     [batch] = some_batches(1)
     one, other = new_trainer(), new_trainer()
-
     one.step(batch, 0.0)
     other.step(with_padding(batch, columns=17), 0.0)
-
     report, padded = one.drain_report(), other.drain_report()
     assert report.train_losses == pytest.approx(padded.train_losses, rel=1e-6)
     assert report.grad_norms == pytest.approx(padded.grad_norms, rel=1e-5)
@@ -101,10 +97,8 @@ def test_more_padding_changes_neither_loss_nor_gradient() -> None:
 def test_a_long_gradient_is_clipped_and_its_full_norm_reported() -> None:
     [batch] = some_batches(1)
     free, clipped = new_trainer(), new_trainer(max_grad_norm=0.01)
-
     free.step(batch, 0.0)
     clipped.step(batch, 0.0)
-
     [norm] = free.drain_report().grad_norms
     assert clipped.drain_report().grad_norms == [norm]
     assert norm > 0.01

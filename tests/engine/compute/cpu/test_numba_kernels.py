@@ -40,9 +40,7 @@ def test_gates_and_states_are_accurate_to_a_few_float32_roundings(scale: float) 
     before = generator.uniform(-1, 1, (500, SIZE)).astype(np.float32)
     expected = exact_step(gates, before)
     after = np.empty_like(before)
-
     kernels.kernels_for(SIZE).forward_step(gates, before, after)
-
     r, z, _, n = torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1)
     for found, exact in zip((r, z, n, torch.from_numpy(after).double()), expected, strict=True):
         assert torch.allclose(found, exact, rtol=0, atol=4 * float(np.finfo(np.float32).eps))
@@ -69,9 +67,7 @@ def test_every_float32_is_rounded_to_bfloat16_as_by_torch(patterns: list[int]) -
     gates[:, SIZE : 2 * SIZE] = 0x42C8  # 100 in bfloat16
     expected = (torch.from_numpy(state) + 0.0).bfloat16()
     after = torch.empty(state.shape, dtype=torch.bfloat16)
-
     kernels.kernels_for(SIZE).forward_step(gates, state.copy(), after.view(torch.uint16).numpy())
-
     assert torch.equal(after.isnan(), expected.isnan())
     assert torch.equal(after.nan_to_num(nan=0.0), expected.nan_to_num(nan=0.0))
 

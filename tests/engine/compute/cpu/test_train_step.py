@@ -245,7 +245,6 @@ def test_a_step_reads_nothing_left_in_the_buffers_by_a_larger_batch() -> None:
             parameter.fill_(torch.nan)
     assert np.isnan(step_results(used, model, large)[0])
     model.load_state_dict(kept)
-
     assert_same_results(step_results(used, model, small), expected)
 
 
@@ -289,9 +288,7 @@ def test_the_threads_draw_different_masks_of_dropout() -> None:
     twice = random_batch([9], 20)
     pair = Batch(twice.inputs.repeat(2, axis=0), twice.targets.repeat(2, axis=0), num_targets=18)
     step = ThreadedStep(model)
-
     on_threads(2, step, model, pair)
-
     first, second = (own.dropouts[0].mask for own in step.steps)
     assert first is not None
     assert second is not None

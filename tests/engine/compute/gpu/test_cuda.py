@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.device import Runtime, wait_for
@@ -27,7 +26,7 @@ from engine.compute.gpu.recorder import kept_pool_recorder
 from engine.compute.memory import CUDA_ALLOCATOR, free_memory
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import Batch, CorpusBatch
+from engine.corpus.encoded_tweets import Batch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.ngram_codes import EMPTY_WINDOW
@@ -135,16 +134,6 @@ def test_a_recorded_step_that_is_not_finite_changes_nothing(monkeypatch: pytest.
     assert losses_of(trainer, [batch] * 2)[1] < math.inf
 
 
-def test_a_trainer_continues_from_its_state() -> None:
-    some = some_batches(30, 16)
-    expected = losses_of(new_trainer(on_cuda()), some)[20:]
-    stopped, resumed = new_trainer(on_cuda()), new_trainer(on_cuda())
-    losses_of(stopped, some[:20])
-    losses_of(resumed, some[:25])
-    resumed.load_state(copy_of_state(stopped), step_count=20)
-    assert losses_of(resumed, some[20:]) == pytest.approx(expected, rel=2e-3)
-
-
 def assert_uses_cudnns_weights(work: Callable[[], object]) -> None:
     """Assert that no GRU copies its weights: torch warns that they are "not part of single contiguous chunk"."""
     with warnings.catch_warnings():
@@ -172,26 +161,6 @@ def test_cudnn_uses_the_flat_weights_of_model_average_and_bfloat16_copy_in_place
     if cudnn_supports_bfloat16():
         rounded = Bfloat16Copy(model, FlatParameters(model)).refreshed()
         assert_uses_cudnns_weights(lambda: rounded(ids))
-
-
-def test_recorded_steps_of_a_rank_with_half_of_the_gradient_equal_those_of_the_whole() -> None:
-    """The sum over ranks, which is not recorded, doubles the gradient of a loss divided by twice the targets."""
-    some = some_batches(STEPS, 16)
-    expected = losses_of(new_trainer(on_cuda()), some)
-    torch.manual_seed(0)
-    model = model_with_table(32, 64).to("cuda")
-
-    def double(both: Tensor) -> None:
-        both.mul_(2.0)
-
-    rank = Trainer(model, CONFIG, on_cuda(), sum_over_ranks=double)
-    found = losses_of(rank, [CorpusBatch(batch.tweets, batch.rows, 2 * batch.num_targets) for batch in some])
-
-    assert num_recorded(rank) >= 1
-    assert rank._device_step is not None
-    assert rank._device_step._updates.num_recorded == 1
-    assert found == pytest.approx(expected, rel=2e-3)
-    assert rank.checksum() == FlatParameters(rank.model).checksum()
 
 
 # All that a GPU computes ----------------------------------------------------------------------------------------------
@@ -235,9 +204,7 @@ def test_a_recorded_character_has_the_probabilities_of_the_cpu(num_layers: int) 
     states = [torch.zeros(1, 64, device=DEVICE) for _ in range(num_layers)]
     windows = torch.tensor([EMPTY_WINDOW], device=DEVICE)
     recorded = RecordedStepper(weights, states, windows, kept_pool_recorder(model.device))
-
     found = [recorded.step(one) for one in token_ids]
-
     assert np.allclose(found, expected, rtol=1e-3, atol=1e-3)
     assert recorded._steps.num_recorded == 1
 

@@ -63,9 +63,7 @@ def test_a_gathered_batch_equals_the_padded_one_of_the_host(
     rows = np.array(chosen.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=8)))
     batch = tweets.batch(rows)
     with_empty = torch.from_numpy(padded_rows(rows, len(rows) + num_empty))
-
     found = ResidentTweets(tweets, CPU).gather(with_empty, batch.num_columns + more_columns).numpy()
-
     assert found.shape == (batch.num_columns + more_columns + 1, len(rows) + num_empty)
     inputs, targets = found[:-1, : len(rows)].T, found[1:, : len(rows)].T
     assert np.array_equal(targets[:, : batch.num_columns], batch.targets)
@@ -122,9 +120,7 @@ def test_a_bucket_warms_up_then_is_recorded_once_then_replayed_with_its_input_al
     visits.visit(4, *values)
     assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * 3
     assert [value for _, value, _ in visits.seen] == list(values)
-
     visits.visit(5, *values)
-
     addresses = [{address for size, _, address in visits.seen if size == each} for each in (4, 5)]
     assert [len(each) for each in addresses] == [1, 1]
     assert addresses[0] != addresses[1]
