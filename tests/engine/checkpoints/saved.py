@@ -21,6 +21,9 @@ from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, encoded, some_batches
 
 MODEL = ModelConfig(embedding_size=4, hidden_size=8)
+WITH_TABLE = replace(MODEL, ngram_order=4, ngram_contexts=2)
+CONTEXTS = (-(2**42), 2**63 - 1)
+"""The contexts of its table."""
 
 
 def checkpoint_info(**changes: Any) -> CheckpointInfo:
@@ -57,10 +60,13 @@ def checkpoint_info(**changes: Any) -> CheckpointInfo:
     return replace(info, **changes)
 
 
-def checkpoint_tensors() -> dict[str, Tensor]:
+def checkpoint_tensors(config: ModelConfig = MODEL) -> dict[str, Tensor]:
     """Return weights, optimizer state and generator states of a small model after two steps."""
     torch.manual_seed(0)
-    trainer = Trainer(TextGenerator.from_config(len(encoded()[1]), MODEL), TrainingConfig(), CPU)
+    model = TextGenerator.from_config(len(encoded()[1]), config)
+    if model.ngram_input is not None:
+        model.ngram_input.contexts.copy_(torch.tensor(CONTEXTS))
+    trainer = Trainer(model, TrainingConfig(), CPU)
     for batch in some_batches(2):
         trainer.step(batch, 0.004)
     generators = {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}

@@ -1,10 +1,14 @@
-"""The JSON form of events and commands: the keys that `--json` promises, and lossless decoding."""
+"""Events and commands: the keys that `--json` promises, lossless decoding, harmless text, and hostile commands."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from itertools import product
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -17,8 +21,22 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.codec import DecodeError
-from tests import strategies
-from tests.fakes import eval_finished, steps_finished, steps_thinned, tweet_sampled
+from engine.session.sampling_service import MAX_READ_CHARS
+from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
+from tests import hostile, strategies
+from tests.engine.helpers import latest, losses, of_type, only, run_session, tiny_config
+from tests.engine.session.stream_rules import assert_valid_stream
+from tests.fakes import (
+    eval_finished,
+    run_started,
+    steps_finished,
+    steps_thinned,
+    text_completed,
+    tweet_read,
+    tweet_sampled,
+)
+from tests.hostile import obeyed
+from tests.strategies import hostile_text
 
 PAUSED = e.Paused(step=7, elapsed_seconds=1.5)
 BOTH = pytest.mark.parametrize(
@@ -57,8 +75,9 @@ def test_the_json_form_begins_with_the_name_and_is_one_line(snapshot: SnapshotAs
     assert "\n".join([e.to_json(tweet), e.to_json(PAUSED), *map(c.to_json, commands)]) == snapshot
 
 
-@given(event=strategies.events())
-def test_an_event_equals_itself_after_a_json_round_trip(event: e.Event) -> None:
+@given(event=strategies.events(), command=strategies.any_commands())
+def test_events_and_commands_equal_themselves_after_a_json_round_trip(event: e.Event, command: c.Command) -> None:
+    assert c.from_json(c.to_json(command)) == command
     line = e.to_json(event)
     assert " ".join([type(event).__name__, *list(json.loads(line))[1:]]) == fields_of(type(event))
     assert "\n" not in line
@@ -67,24 +86,15 @@ def test_an_event_equals_itself_after_a_json_round_trip(event: e.Event) -> None:
     assert e.to_json(e.from_json(line)) == line
 
 
-@given(command=strategies.any_commands())
-def test_a_command_equals_itself_after_a_json_round_trip(command: c.Command) -> None:
-    assert c.from_json(c.to_json(command)) == command
-
-
 def test_an_unknown_field_is_ignored() -> None:
     assert e.from_json(e.to_json(PAUSED).replace("{", '{"mood":"fine",')) == PAUSED
 
 
-@pytest.mark.parametrize("text", ["nonsense", '{"TAG": ' + "[" * 100_000, b'{"TAG": "\xff"}', "\ud800"], ids=range(4))
 @BOTH
-def test_what_is_not_json_is_refused(text: str | bytes, tag: str, read: Callable[..., object]) -> None:
-    with pytest.raises(DecodeError):
-        read(text.replace(b"TAG", tag.encode()) if isinstance(text, bytes) else text.replace("TAG", tag))
-
-
-@BOTH
-def test_the_error_names_what_is_wrong(tag: str, read: Callable[[str], object]) -> None:
+def test_what_is_not_json_is_refused_and_the_error_names_what_is_wrong(tag: str, read: Callable[..., object]) -> None:
+    for text in ("nonsense", f'{{"{tag}": ' + "[" * 100_000, f'{{"{tag}": "'.encode() + b'\xff"}', "\ud800"):
+        with pytest.raises(DecodeError):
+            read(text)
     with pytest.raises(DecodeError, match=f"unknown {tag} 'Exploded'"):
         read(f'{{"{tag}":"Exploded"}}')
     with pytest.raises(DecodeError, match=r"Paused: .*step"):
@@ -100,17 +110,13 @@ def test_any_json_is_decoded_or_refused(value: Any, tag: str, read: Callable[[st
         return
 
 
+TIMES = {field.name: 1.5 for field in dataclasses.fields(e.StepTimes) if "seconds" in field.name}
 FREQUENT: tuple[e.Event, ...] = (
     steps_finished(7, [1.5]),
     steps_thinned(1, 7),
     eval_finished(7, 1.5),
     tweet_sampled("hi", char_bits=(1.5,)),
-    e.StepTimes(
-        step=7,
-        elapsed_seconds=1.5,
-        num_steps=3,
-        **{f.name: 1.5 for f in dataclasses.fields(e.StepTimes) if "seconds" in f.name and "elapsed" not in f.name},
-    ),
+    e.StepTimes(step=7, num_steps=3, **TIMES),
 )
 """The events of which a journal has many, one of each type."""
 
@@ -124,3 +130,164 @@ def test_a_number_out_of_range_is_refused(event: e.Event, number: str) -> None:
         line = json.dumps(wrong, separators=(",", ":")).replace('"NUMBER"', number)
         with pytest.raises(DecodeError):
             e.from_json(line.encode())
+
+
+# Text -----------------------------------------------------------------------------------------------------------------
+
+
+TEXTS = [
+    *(text.encode("utf-8", "ignore").decode() for text in [hostile.ALL_AT_ONCE, *hostile.TEXTS.values()]),
+    *("a\u0301" * 3, "e" + "\u0301" * 40, "\u0301"),
+]
+NOW: dict[str, Any] = {"step": 1, "elapsed_seconds": 1.0}
+PRIMED = SamplingConfig(prime="R", max_length=10_000)
+RUNG = e.LadderTweet(temperature=1.0, text="R", reached_eos=True, bits_per_char=1.0, novelty="new")
+EMITTED = (
+    run_started(run="R", corpus="R", device="R", resumed_from="R", sampling=PRIMED),
+    tweet_sampled("R", prime="R"),
+    e.LadderSampled(**NOW, prime="R", seed=1, rungs=(RUNG,)),
+    text_completed("R"),
+    tweet_read("R"),
+    e.Warned(**NOW, message="R"),
+    e.CheckpointSaved(**NOW, name="R", path="R", bits_per_char=None, weights_step=1),
+    e.CommandRefused(**NOW, command="R", title="R", detail="R", hint="R"),
+    e.RunFailed(**NOW, title="R", detail="R", hint="R"),
+)
+"""Events with an R in place of any text."""
+
+
+def strings_in(value: Any) -> list[str]:
+    """Return all strings of an event, however nested."""
+    if is_dataclass(value):
+        value = tuple(getattr(value, each.name) for each in fields(value))
+    if isinstance(value, tuple):
+        return [text for each in value for text in strings_in(each)]
+    return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("event", EMITTED, ids=lambda event: type(event).__name__)
+def test_all_text_of_a_decoded_event_is_harmless(event: e.Event) -> None:
+    for text, is_ascii in product(TEXTS, (True, False)):
+        line = e.to_json(event).replace('"R"', json.dumps(text, ensure_ascii=is_ascii))
+        found = e.from_json(line)
+        assert e.from_json(line.encode()) == found
+        for string in strings_in(found):
+            assert is_harmless(string) or len(string) == 1
+            assert hostile.obeyed(string) == []
+            assert hostile.most_marks_on_one(string) <= MAX_COMBINING_RUN
+            assert len(string) <= MAX_CHARS
+        assert e.from_json(e.to_json(found)) == found
+
+
+def test_too_deeply_nested_json_is_refused() -> None:
+    for depth in (200, 600, 900, 100_000):
+        with pytest.raises(DecodeError):
+            e.from_json(e.to_json(EMITTED[0]).replace('"R"', "[" * depth + '"é"' + "]" * depth))
+
+
+@given(text=hostile_text())
+def test_harmless_text_is_left_unchanged_blanks_included(text: str) -> None:
+    for shown in (harmless(text), clean(text)[:MAX_CHARS], f" {harmless(text)}  "):
+        assert defused(shown) == shown or shown.startswith("\u200d")
+    assert is_harmless(defused(text)) or len(text) == 1
+
+
+def test_each_unsafe_character_is_replaced() -> None:
+    expected = {
+        " a  b ": " a  b ",
+        "a\tb\nc": "a b c",
+        "a\x1b[31mb": "a\ufffd[31mb",
+        "\x9b31m\u202e": "\ufffd31m\ufffd",
+        "\ud800": "\ufffd",
+        "\u200d": "\u200d",
+        "x" * (MAX_CHARS + 1): "x" * (MAX_CHARS - 1) + "…",
+    }
+    assert {raw: defused(raw) for raw in expected} == expected
+
+
+@pytest.mark.parametrize("name", hostile.MEGABYTE)
+def test_a_hostile_megabyte_on_one_line_is_cleaned(name: str) -> None:
+    """Normalizing the combining marks of one of them would take minutes and block the program."""
+    text = hostile.MEGABYTE[name]
+    for made in (clean(text), harmless(text), defused(text)):
+        assert hostile.obeyed(made) == []
+        assert hostile.most_marks_on_one(made) <= MAX_COMBINING_RUN
+
+
+# Commands from the socket ---------------------------------------------------------------------------------------------
+
+
+def line(command: str, **fields: Any) -> str:
+    return json.dumps({"command": command, **fields})
+
+
+UNDECODED = [
+    line("SetBatchSize", batch_size=2**64),
+    line("SetBatchSize", batch_size=8.5),
+    line("SetLearningRate", learning_rate=float("nan")),
+    '{"command":"SetLearningRate","learning_rate":1e999}',
+    line("SetSampling", sampling={"temperature": 0.001}),
+    line("SetSampling", sampling={"prime": "\x1b]0;title\x07"}),
+    line("SampleLadder", seed=0, temperatures=["hot"]),
+    line("Stop", reason=None),
+    line("SampleNow", prime="\ud800"),
+]
+"""Commands with values of which there is no command."""
+REFUSED = [
+    line("SetBatchSize", batch_size=10**18),
+    line("SetLearningRate", learning_rate=1e38),
+    line("SetIntervals", eval_every=-1, sample_every=0),
+    line("SetBudget", max_steps=0),
+    line("SetBudget", max_seconds=-1.0),
+    line("SetSampling", sampling={"prime": "ß☃"}),
+    line("SampleNow", prime="\x1b[2J"),
+    line("SampleNow", prime="x" * 60_000),
+    line("SampleLadder", seed=0, temperatures=[1] * 20_000),
+    line("SampleLadder", seed=0, prime="\x1b[2J"),
+    line("SaveCheckpoint", name="../../x"),
+    line("SaveCheckpoint", name="x" * 60_000),
+    line("SaveCheckpoint", name="\x1b[31m\x00"),
+    line("LoadCheckpoint", name="/dev/zero"),
+    line("LoadCheckpoint", name="../../../etc/passwd"),
+    line("LoadCheckpoint", name="a\x00b"),
+    line("CompleteText", text="x" * 60_000),
+    line("ReadTweet", text=""),
+    line("ReadTweet", text="x" * (MAX_READ_CHARS + 1)),
+    line("SetBatchSize", batch_size=0),
+    line("SampleNow", prime="☃"),
+]
+
+
+"""Commands that a run refuses."""
+
+
+@pytest.mark.parametrize("line_of_command", UNDECODED)
+def test_commands_with_invalid_values_are_not_decoded(line_of_command: str) -> None:
+    with pytest.raises(DecodeError):
+        c.from_json(line_of_command)
+
+
+def test_invalid_commands_are_refused_and_the_losses_are_unchanged(corpus: Path, home: Path) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain"))
+    before = sorted(home.parent.iterdir())
+
+    emitted = run_session(tiny_config(corpus), {3: list(map(c.from_json, REFUSED))})
+
+    refused = of_type(emitted, e.CommandRefused)
+    assert Counter(each.command for each in refused) == Counter(json.loads(each)["command"] for each in REFUSED)
+    assert all(each.title and each.detail for each in refused)
+    assert not any(obeyed(e.to_json(event)) for event in emitted)
+    assert losses(emitted) == losses(plain)
+    assert latest().training == only(emitted, e.RunStarted).training
+    assert_valid_stream(emitted)
+    assert sorted(home.parent.iterdir()) == before
+    assert list((home / "checkpoints").glob("*")) == []
+
+
+def test_the_reason_of_a_stop_is_made_harmless_and_short(corpus: Path) -> None:
+    reason = "\x1b[2J\x07\u202e" + "x" * 60_000
+    emitted = run_session(tiny_config(corpus), {3: [c.from_json(line("Stop", reason=reason))]})
+    last = only(emitted, e.RunFinished)
+    assert last.step == 3
+    assert not obeyed(last.reason)
+    assert len(last.reason) < 10_000

@@ -1,24 +1,45 @@
-"""Every event written to the journal is read back, whatever happens to the file, and only one program writes it."""
+"""The journal has every event, with steps whole or in buckets, whatever happens to the file; one program writes it."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.config.run import TrainingConfig
 from engine.errors import StorageError
+from engine.protocol import events as e
 from engine.protocol.events import Event, Paused, StepsThinned, to_json
 from engine.storage import atomic_write, step_buckets
 from engine.storage.file_lock import is_locked
 from engine.storage.journal import Journal
 from engine.storage.journal_reader import SkippedLines, last_event, read_journal
+from engine.storage.step_buckets import WHOLE_STEPS as USUAL_WHOLE_STEPS
+from engine.storage.step_buckets import StepBuckets
 from tests import strategies
-from tests.fakes import BrokenDisk, run_started, steps_finished, tweet_sampled
+from tests.fakes import BrokenDisk, eval_finished, run_started, steps_finished, tweet_sampled
+from tui.run.folding import fold
+from tui.run.series.series import MAX_BUCKETS
+from tui.run.view import RunView
+
+WHOLE_STEPS = 8
+
+
+@pytest.fixture(autouse=True)
+def few_whole_steps() -> Iterator[None]:
+    with mock.patch.object(step_buckets, "WHOLE_STEPS", WHOLE_STEPS):
+        yield
 
 
 @pytest.fixture
@@ -75,9 +96,8 @@ def steps_on_disk(path: Path) -> list[tuple[str, int, int]]:
 
 
 def test_the_open_bucket_is_written_at_a_checkpoint_and_at_the_end_and_widths_count_from_the_first_session(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path,
 ) -> None:
-    monkeypatch.setattr(step_buckets, "WHOLE_STEPS", 8)
     first = Journal(path)
     for event in (run_started(), steps_finished(1, [2.0] * 10), tweet_sampled("hi", 10)):
         first.write(event)
@@ -96,7 +116,6 @@ def test_the_open_bucket_is_written_at_a_checkpoint_and_at_the_end_and_widths_co
 def test_a_bucket_that_a_failing_disk_refuses_is_written_before_later_lines(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step_buckets, "WHOLE_STEPS", 8)
     disk = BrokenDisk()
     monkeypatch.setattr(atomic_write, "os", disk)
     written = Journal(path)
@@ -187,3 +206,155 @@ def test_what_is_not_a_regular_file_is_an_error_at_once(tmp_path: Path) -> None:
         with pytest.raises(OSError, match=r"regular|directory"):
             list(read_journal(tmp_path / name))
     assert list(read_journal(tmp_path / "missing")) == []
+
+
+# Steps in buckets -----------------------------------------------------------------------------------------------------
+
+
+Action = e.Event | None
+"""An event, or None where the state is copied for a checkpoint."""
+NUMBERS = st.floats(0, 100, width=32).map(lambda value: float(str(np.float32(value))))
+"""Losses have the fewest digits that differ from no other float32."""
+
+
+@st.composite
+def runs(draw: st.DrawFn, kinds: str = "steps steps steps tweet eval save load skip pause") -> list[Action]:
+    """The actions of a run; its time rises."""
+    first = draw(st.sampled_from([0, 1, 13, 1000]))
+    actions: list[Action] = [run_started(step=first)]
+    step = first
+    for kind in draw(st.lists(st.sampled_from(kinds.split()), max_size=30)):
+        seconds = float(len(actions))
+        now: dict[str, Any] = {"step": step, "elapsed_seconds": seconds}
+        match kind:
+            case "steps":
+                losses = draw(st.lists(NUMBERS, min_size=1, max_size=40))
+                norms = tuple(reversed(losses))
+                actions.append(steps_finished(step + 1, losses, grad_norms=norms, elapsed_seconds=seconds))
+                step += len(losses)
+            case "tweet":
+                actions.append(tweet_sampled("hi", **now))
+            case "eval":
+                actions.append(replace(eval_finished(step, 2.5), elapsed_seconds=seconds))
+            case "save":
+                actions.append(None)
+            case "load":
+                step = draw(st.integers(0, step))
+                now["step"] = step
+                actions.append(e.CheckpointLoaded(**now, name="x", path="x", bits_per_char=None, epochs=0.0))
+            case "skip":
+                step += 1
+                actions.append(e.Warned(**{**now, "step": step}, message="Skipped.", kind="not-finite"))
+            case _:
+                actions.append(e.Paused(**now))
+    return actions
+
+
+def journalled(actions: Iterable[Action], buckets: StepBuckets | None = None) -> list[e.Event]:
+    """Return what the journal gets during these actions; the steps of an open bucket are missing."""
+    buckets = buckets or StepBuckets()
+    return list(chain.from_iterable(buckets.flush() if each is None else buckets.add(each) for each in actions))
+
+
+def is_of_steps(event: Action) -> bool:
+    return isinstance(event, e.StepsFinished | e.StepsThinned)
+
+
+def steps_in(events: Iterable[Action]) -> list[tuple[int, float, float]]:
+    """Return number, loss and gradient norm of each step that was reported."""
+    reports = [each for each in events if isinstance(each, e.StepsFinished)]
+    return [
+        (report.first_step + index, *values)
+        for report in reports
+        for index, values in enumerate(zip(report.train_losses, report.grad_norms, strict=True))
+    ]
+
+
+@given(run=runs())
+def test_every_step_is_whole_or_in_one_bucket_in_order_and_all_other_events_are_unchanged(run: list[Action]) -> None:
+    """Steps and time go back by a load only."""
+    first = run[0].step if run[0] else 0
+    stored = journalled([*run, None])
+    assert [each for each in stored if not is_of_steps(each)] == [
+        each for each in run if each and not is_of_steps(each)
+    ]
+    steps = iter(steps_in(run))
+    for event in stored:
+        if isinstance(event, e.StepsFinished):
+            assert steps_in([event]) == [next(steps) for _ in event.train_losses]
+            assert event.step < first + WHOLE_STEPS
+        elif isinstance(event, e.StepsThinned):
+            numbers, losses, norms = zip(*(next(steps) for _ in range(event.num_steps)), strict=True)
+            assert (numbers[0], numbers[-1]) == (event.first_step, event.step)
+            assert (min(losses), max(losses)) == (event.least_loss, event.greatest_loss)
+            assert (min(norms), max(norms)) == (event.least_grad_norm, event.greatest_grad_norm)
+            assert event.mean_loss == pytest.approx(sum(losses) / len(losses), rel=1e-6)
+            assert event.mean_grad_norm == pytest.approx(sum(norms) / len(norms), rel=1e-6)
+            assert event.least_loss <= event.mean_loss <= event.greatest_loss
+            width = 1 << ((event.step - first) // WHOLE_STEPS).bit_length()
+            assert event.first_step // width == event.step // width
+            assert event.first_step >= first + WHOLE_STEPS
+    assert list(steps) == []
+    for before, after in pairwise(stored):
+        assert before.step <= after.step or isinstance(after, e.CheckpointLoaded)
+        assert before.elapsed_seconds <= after.elapsed_seconds
+
+
+@given(run=runs("steps steps steps tweet eval save pause"), place=st.floats(0, 1), num_more=st.integers(1, 99))
+def test_a_run_that_is_killed_and_resumed_has_the_steps_up_to_its_checkpoint_and_those_taken_again(
+    run: list[Action], place: float, num_more: int
+) -> None:
+    first = run[0].step if run[0] else 0
+    killed_after = 1 + int(place * (len(run) - 1))
+    before = run[:killed_after]
+    saves = [index for index, each in enumerate(before) if each is None]
+    saved = before[: saves[-1] if saves else 1]
+    latest = max(each.step for each in saved if each)
+    again = steps_finished(latest + 1, [2.0] * num_more)
+    resumed = [run_started(step=latest, resumed_from="x/latest"), again, None]
+
+    stored = journalled(before) + journalled(resumed, StepBuckets(first))
+
+    remaining: list[range] = []
+    for event in stored:
+        if isinstance(event, e.RunStarted):
+            assert all(steps[-1] <= event.step or steps[0] > event.step for steps in remaining)
+            remaining = [steps for steps in remaining if steps[-1] <= event.step]
+        elif isinstance(event, e.StepsFinished | e.StepsThinned):
+            remaining.append(range(event.first_step, event.step + 1))
+    expected = [number for number, _, _ in steps_in([*saved, again])]
+    assert list(chain.from_iterable(remaining)) == expected
+    assert len(fold(RunView(), stored).train_losses) == len(expected)
+
+
+def test_each_doubling_of_a_run_adds_the_same_number_of_buckets() -> None:
+    run: list[Action] = [run_started(), *(steps_finished(first, [3.0] * 16) for first in range(0, 2**14, 16))]
+    ends = [each.step + 1 for each in journalled(run) if isinstance(each, e.StepsThinned)]
+    assert [sum(end <= 2**power for end in ends) for power in range(3, 15)] == [4 * index for index in range(12)]
+
+
+def test_a_run_that_keeps_every_step_has_no_buckets_until_a_session_does_not() -> None:
+    reports = [steps_finished(first, [3.0] * 10) for first in range(1, 100, 10)]
+    keeping = run_started(training=TrainingConfig(keep_every_step=True))
+    resumed = [run_started(step=100, resumed_from="x/latest"), steps_finished(101, [3.0] * 10), None]
+    stored = journalled([keeping, *reports, *resumed])
+    assert stored[:11] == [keeping, *reports]
+    assert [type(each) for each in stored[11:]] == [e.RunStarted, e.StepsThinned]
+
+
+def test_the_journal_of_a_long_run_leads_to_the_same_view() -> None:
+    """A plot has fewer, wider buckets: in real runs as few in relation as here."""
+    assert USUAL_WHOLE_STEPS == 4 * MAX_BUCKETS
+    run: list[e.Event] = [run_started()]
+    for first in range(1, 5000, 37):
+        run.append(steps_finished(first, [1 + step * 29 % 64 / 64 for step in range(first, first + 37)]))
+        if first % 5 == 0:
+            run += [tweet_sampled("hi", first + 36), eval_finished(first + 36, 2.5)]
+    with mock.patch.object(step_buckets, "WHOLE_STEPS", 256), mock.patch("tui.run.series.series.MAX_BUCKETS", 64):
+        whole, view = fold(RunView(), run), fold(RunView(), journalled([*run, None]))
+    for name in ("numbers", "low", "high", "count"):
+        of_view, of_whole = (getattr(each.train_losses._buckets, name) for each in (view, whole))
+        assert [*of_view] == [*of_whole]
+    assert view.train_losses._buckets.total == pytest.approx(whole.train_losses._buckets.total)
+    for name in ("tweets", "num_tweets", "val_points", "marks", "step", "elapsed_seconds", "learning_rate"):
+        assert getattr(view, name) == getattr(whole, name)

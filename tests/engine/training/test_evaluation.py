@@ -1,8 +1,15 @@
-"""Evaluation: every target counts, an unknown character costs its `<UNK>` plus 20 bits. And the learning rate."""
+"""Bits per character: every target counts, an unknown character costs 20 more. Baselines, and the learning rate."""
 
 from __future__ import annotations
 
 import math
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,11 +17,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.baselines import cache, contexts, counting, ngrams
+from engine.baselines.cache import MAX_ENTRIES
+from engine.baselines.ngrams import baseline_bits
 from engine.compute.cpu.forward_pass import ForwardPass
 from engine.compute.cpu.inference_weights import InferenceWeights
-from engine.config.run import Schedule, TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
-from engine.model.vocab import BOS, EOS, Vocab
+from engine.model.vocab import BOS, EOS, UNK, Vocab
+from engine.protocol.stage import OnProgress, no_progress
+from engine.storage import atomic_write
+from engine.storage.folders import cache_folder
 from engine.training.evaluation import (
     EVAL_BATCH_SIZE,
     Evaluation,
@@ -26,6 +39,7 @@ from engine.training.evaluation import (
 from engine.training.schedule import COOLDOWN_SHARE, budget_used, exhausted_budget, learning_rate_at
 from tests.engine.compute.cpu.random_batches import Shape, random_batch, shapes
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
+from tests.fakes import BrokenDisk
 
 MANY = [tweet * times for tweet in small_tweets(24) for times in (1, 2, 3)]
 """More tweets than one batch has, of different lengths."""
@@ -57,9 +71,7 @@ def nats_one_by_one(model: TextGenerator, tweet: str) -> float:
 def test_the_sum_equals_that_of_a_loop_over_characters_whatever_batching_and_padding() -> None:
     model = random_model()
     assert len(MANY) > EVAL_BATCH_SIZE
-
     result = evaluated(model, MANY)
-
     assert result.total_nats == pytest.approx(sum(nats_one_by_one(model, tweet) for tweet in MANY), rel=1e-5)
     num_chars = sum(map(len, MANY)) + len(MANY)
     assert (result.num_tweets, result.num_chars, result.num_unknown_chars) == (len(MANY), num_chars, 0)
@@ -73,9 +85,7 @@ def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
     with torch.no_grad():  # a uniform distribution
         model.proj.weight.zero_()
         model.proj.bias.zero_()
-
     result = evaluated(model, ["aZbZ"], vocab)
-
     assert result.num_unknown_chars == 2
     assert result.total_nats / math.log(2) == pytest.approx(5 * math.log2(6) + 2 * 20, rel=1e-6)
 
@@ -92,9 +102,7 @@ def test_the_figure_is_the_same_to_the_bit_on_any_number_of_threads() -> None:
 def test_an_interrupted_evaluation_returns_none_and_restores_the_training_mode() -> None:
     model = random_model().train()
     answers = iter([False, True])
-
     result = evaluate(model, encoded_with(VOCAB, MANY * 2), should_stop=lambda: next(answers))
-
     assert result is None
     assert model.training
     assert next(answers, "asked between two batches") == "asked between two batches"
@@ -116,7 +124,6 @@ def test_the_loss_of_a_batch_in_parts_and_of_an_evaluation_is_that_of_the_module
     model, tweets = random_model(dropout=0.5).train(), encoded_with(VOCAB, small_tweets(24))
     batch, state = tweets.batch(np.arange(len(tweets))), torch.get_rng_state()
     expected = float(_by_forward(model)(batch))
-
     assert evaluate(model, tweets).total_nats == pytest.approx(expected, rel=1e-6)
     assert batch_loss(model, batch, 7) == pytest.approx(expected / batch.num_targets, rel=1e-6)
     assert torch.equal(torch.get_rng_state(), state)
@@ -130,9 +137,7 @@ def test_the_sum_of_the_forward_pass_equals_the_modules_own_and_does_not_depend_
     model, batch = shape.model().float(), shape.batch()
     expected = float(_by_forward(model)(batch))
     reader = ForwardPass(InferenceWeights(model))
-
     found = float(reader.sum_of_losses(batch))
-
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-5)
     reader.sum_of_losses(random_batch([12, 12, 12, 12, 30], shape.vocab_size))
     assert float(reader.sum_of_losses(batch)) == found
@@ -158,25 +163,152 @@ def test_the_warmup_rises_linearly_the_cosine_ends_at_a_twentieth_and_the_cooldo
     assert rates(cosine, 0.0, 0.5, 1.0) == pytest.approx([1, (1 + 0.05) / 2, 0.05])
     assert rates(cooldown, 0.0, 0.5, begin, begin + COOLDOWN_SHARE / 4) == pytest.approx([1, 1, 1, 1 / 2])
     assert 1 / 500 > rates(cooldown, 0.999)[0] > 0 == rates(cooldown, 1.0)[0]
-
-
-@pytest.mark.parametrize("schedule", ["cosine", "cooldown"])
-def test_without_a_budget_every_schedule_is_constant(schedule: Schedule) -> None:
-    config = TrainingConfig(learning_rate=PEAK, schedule=schedule)
-
-    assert learning_rate_at(config, 10_000, budget_used(config, 10_000, 3.0, 60.0)) == PEAK
+    for unlimited in (replace(cosine, max_steps=None), replace(cooldown, max_steps=None)):
+        assert learning_rate_at(unlimited, 10_000, budget_used(unlimited, 10_000, 3.0, 60.0)) == PEAK
 
 
 @given(step=st.integers(0, 10**6), progress=st.floats(0, 2) | st.none(), warmup_steps=st.integers(0, 1000))
 def test_the_rate_is_always_positive_and_at_most_the_peak(step: int, progress: float | None, warmup_steps: int) -> None:
     config = TrainingConfig(learning_rate=PEAK, schedule="cosine", warmup_steps=warmup_steps)
-
     assert 0 < learning_rate_at(config, step, progress) <= PEAK * (1 + 1e-12)
 
 
 def test_the_schedule_follows_the_budget_that_is_used_most() -> None:
     config = TrainingConfig(max_steps=100, epochs=2.0, max_seconds=50.0)
-
     assert (budget_used(config, 10, 1.0, 5.0), budget_used(config, 500, 1.0, 5.0)) == (0.5, 1.0)
     places = [(10, 1.0, 5.0), (10, 2.0, 5.0), (10, 1.0, 50.0), (100, 1.0, 5.0)]
     assert [exhausted_budget(config, *place) for place in places] == [None, "epochs", "max_seconds", "max_steps"]
+
+
+# Baselines ------------------------------------------------------------------------------------------------------------
+
+
+tiny_corpora = partial(st.lists, st.text("abcdé 寿", min_size=1, max_size=9), min_size=1, max_size=12)
+
+
+class NaiveWittenBell:
+    """The definition, with one dictionary of next characters per context."""
+
+    def __init__(self, tweets: Sequence[Sequence[int]], order: int, vocab_size: int) -> None:
+        self.vocab_size = vocab_size
+        self.order = order
+        self.next_counts: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
+        for tweet in tweets:
+            padded = [*[BOS] * (order - 1), *tweet, EOS]
+            for at in range(order - 1, len(padded)):
+                for length in range(order):
+                    self.next_counts[tuple(padded[at - length : at])][padded[at]] += 1
+
+    def probability(self, context: tuple[int, ...], target: int) -> float:
+        shorter = self.probability(context[1:], target) if context else 1 / self.vocab_size
+        next_counts = self.next_counts.get(context, Counter())
+        if not next_counts:
+            return shorter
+        return (next_counts[target] + len(next_counts) * shorter) / (next_counts.total() + len(next_counts))
+
+    def bits_per_char(self, tweets: Sequence[Sequence[int]]) -> float:
+        bits, num_targets = 0.0, 0
+        for tweet in tweets:
+            padded = [*[BOS] * (self.order - 1), *tweet, EOS]
+            for at in range(self.order - 1, len(padded)):
+                context = tuple(padded[at - self.order + 1 : at])
+                bits -= math.log2(self.probability(context, padded[at]))
+                bits += 20 * (padded[at] == UNK)
+                num_targets += 1
+        return bits / num_targets
+
+
+def assert_equals_naive(
+    train: Sequence[str], held_out: Sequence[str], vocab: Vocab, on_progress: OnProgress = no_progress
+) -> None:
+    """Assert that the baselines of all orders are those of the naive implementation."""
+    found = baseline_bits(encoded_with(vocab, train), encoded_with(vocab, held_out), len(vocab), on_progress)
+    for order in range(1, 8):
+        naive = NaiveWittenBell([vocab.encode(tweet) for tweet in train], order, len(vocab))
+        expected = naive.bits_per_char([vocab.encode(tweet) for tweet in held_out])
+        assert found["unigram" if order == 1 else f"witten_bell_{order}"] == pytest.approx(expected, abs=1e-9)
+
+
+@given(
+    train=tiny_corpora(),
+    held_out=tiny_corpora(),
+    known=st.sampled_from(["abcdé 寿", "abc", "d"]),
+    max_table_size=st.sampled_from([contexts.MAX_TABLE_SIZE, 20, 0]),
+)
+def test_every_order_equals_the_naive_implementation(
+    train: list[str], held_out: list[str], known: str, max_table_size: int
+) -> None:
+    with (
+        mock.patch.object(contexts, "MAX_TABLE_SIZE", max_table_size),
+        mock.patch.object(counting, "MAX_TABLE_SIZE", max_table_size),
+    ):
+        assert_equals_naive(train, held_out, Vocab(known))
+
+
+def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
+    monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 300)
+    monkeypatch.setattr(counting, "_SORTED_TOGETHER", 500)
+    tweets, shares = small_tweets(100), list[float | None]()
+    vocab = vocab_of(tweets[:80], min_count=20)
+    assert_equals_naive(tweets[:80], tweets[80:], vocab, lambda share, _: shares.append(share))
+    assert len(shares) > 4
+    assert shares == sorted(filter(None, shares))
+    assert shares[-1] == pytest.approx(1)
+
+
+def test_a_vocabulary_too_large_to_pack_an_n_gram_into_64_bits_is_counted_exactly() -> None:
+    tweets = ["".join(chr(0x4E00 + (17 * at * at + number) % 5000) for at in range(9)) for number in range(40)]
+    vocab = Vocab(map(chr, range(0x4E00, 0x4E00 + 5000)))
+    assert len(vocab) ** 7 > 2**64
+    assert_equals_naive(tweets, tweets[5:15], vocab)
+
+
+# The cache ------------------------------------------------------------------------------------------------------------
+
+
+BITS = {"uniform": 6.93, "unigram": 4.7738032751588, "witten_bell_2": 3.1}
+NAMES = tuple(BITS)
+
+
+def entries() -> list[Path]:
+    return sorted((cache_folder() / "baselines").glob("*"))
+
+
+def test_an_entry_is_loaded_as_it_was_stored_and_one_that_is_changed_or_cut_is_a_miss() -> None:
+    assert cache.load("key", NAMES) is None
+    cache.store("key", BITS)
+    assert cache.load("key", NAMES) == BITS
+    assert cache.load("other", NAMES) is None
+    assert cache.load("key", (*NAMES, "witten_bell_3")) is None
+    [path] = entries()
+    content = path.read_bytes()
+    for position in range(0, len(content), 3):
+        changed = bytes([content[position] ^ 1])
+        for damaged in (content[:position], content[:position] + changed + content[position + 1 :]):
+            path.write_bytes(damaged)
+            assert cache.load("key", NAMES) is None
+    cache.store("key", BITS)
+    assert cache.load("key", NAMES) == BITS
+
+
+def test_the_least_recently_used_entries_are_deleted_and_a_full_disk_leaves_none_and_raises_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(MAX_ENTRIES):
+        cache.store(f"key{number}", BITS)
+    for age, path in enumerate(entries()):
+        os.utime(path, (age, age))
+    oldest = entries()[0].stem
+    assert cache.load(oldest, NAMES) == BITS
+
+    cache.store("another", BITS)
+
+    assert len(entries()) == MAX_ENTRIES
+    assert cache.load(oldest, NAMES) == BITS
+    monkeypatch.setattr(atomic_write, "os", BrokenDisk(breaks_at=0))
+    cache.store("key", BITS)
+    assert len(entries()) == MAX_ENTRIES
+    assert cache.load("key", NAMES) is None

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
 from unittest import mock
 
 import pytest
@@ -20,7 +21,6 @@ from engine.compute.gpu.resident_tweets import ResidentTweets
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
-from engine.training.step_report import StepReport
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_with_table, some_batches
@@ -28,35 +28,15 @@ from tests.fakes import FakeClock
 
 RATE = 2.0**-7
 CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, ngram_decay=0.5, max_grad_norm=0.3, average_lag=0.1)
-RANKS = (0, 1)
-NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
 
 
-class Exchange:
-    """Sums a tensor of each rank, once all have come."""
-
-    def __init__(self) -> None:
-        self._barrier = threading.Barrier(len(RANKS), timeout=60)
-        self._tensors: dict[int, Tensor] = {}
-        self.num_sums = 0
-
-    def sum_of(self, rank: int) -> Callable[[Tensor], None]:
-        """Return the `sum_over_ranks` of one rank."""
-
-        def sum_(tensor: Tensor) -> None:
-            self._tensors[rank] = tensor.clone()
-            self._barrier.wait()
-            total = torch.stack([self._tensors[each] for each in RANKS]).sum(dim=0)
-            self._barrier.wait()
-            tensor.copy_(total)
-            self.num_sums += rank == 0
-
-        return sum_
+DIVISIONS = ([[0, 2, 4, 6], [1, 3, 5, 7]], [[0, 1, 2, 3, 4, 5, 6], [7]], [list(range(8)), []], [[], list(range(8))])
+"""The tweets of each rank: equal parts, unequal ones, and one without any."""
 
 
 def new_trainer(sum_over_ranks: Callable[[Tensor], None] | None = None, config: TrainingConfig = CONFIG) -> Trainer:
     torch.manual_seed(0)
-    model = model_with_table(6, 10, 2).double()
+    model = model_with_table(6, 18, 2).double()
     return Trainer(model, config, CPU, sum_over_ranks=sum_over_ranks, world_size=1 if sum_over_ranks is None else 2)
 
 
@@ -74,111 +54,120 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
+class TwoRanks:
+    """Two trainers, each on a thread of its own, whose gradients are summed once both have come."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self.num_sums = 0
+        self._pool = pool
+        self._barrier = threading.Barrier(2, timeout=60)
+        self._tensors: dict[int, Tensor] = {}
+        self.trainers = [new_trainer(partial(self._sum_over_ranks, rank)) for rank in (0, 1)]
+
+    def _sum_over_ranks(self, rank: int, tensor: Tensor) -> None:
+        self._tensors[rank] = tensor.clone()
+        self._barrier.wait()
+        total = self._tensors[0] + self._tensors[1]
+        self._barrier.wait()
+        tensor.copy_(total)
+        self.num_sums += rank == 0
+
+    def run(self, work: Callable[[int, Trainer], None]) -> None:
+        """Call `work` with each rank and its trainer; raises what it raises first."""
+        jobs = [self._pool.submit(work, rank, trainer) for rank, trainer in enumerate(self.trainers)]
+        for future in wait(jobs, return_when=FIRST_EXCEPTION).done:
+            future.result()
+
+    def step(self, batch: CorpusBatch, division: int = 0) -> None:
+        """Run a step of each rank on its tweets of a batch."""
+        self.run(lambda rank, trainer: trainer.step(part_of(batch, DIVISIONS[division][rank]), RATE))
+
+
 @pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(len(RANKS)) as pool:
-        yield pool
-
-
-def on_all_ranks(pool: ThreadPoolExecutor, work: Callable[[int], None]) -> None:
-    """Call `work` with each rank, each on a thread of its own; raises what it raises first."""
-    done, _ = wait([pool.submit(work, rank) for rank in RANKS], return_when=FIRST_EXCEPTION)
-    for future in done:
-        future.result()
+def ranks(way: str) -> Iterator[TwoRanks]:
+    with ThreadPoolExecutor(2) as pool:
+        yield TwoRanks(pool)
 
 
 def assert_equal_to_rounding(found: Trainer, expected: Trainer) -> None:
     """Assert that two trainers have the same state in float64, and have reported the same in float32."""
     for name, tensor in expected.state().items():
         torch.testing.assert_close(found.state()[name], tensor, rtol=1e-9, atol=1e-12)
-    reports: list[StepReport] = [found.drain_report(), expected.drain_report()]
-    assert reports[0].train_losses == pytest.approx(reports[1].train_losses, rel=1e-6, nan_ok=True)
-    assert reports[0].grad_norms == pytest.approx(reports[1].grad_norms, rel=1e-6, nan_ok=True)
+    report, wanted = found.drain_report(), expected.drain_report()
+    assert report.train_losses == pytest.approx(wanted.train_losses, rel=1e-6, nan_ok=True)
+    assert report.grad_norms == pytest.approx(wanted.grad_norms, rel=1e-6, nan_ok=True)
 
 
-DIVISIONS = ([[0, 2, 4, 6], [1, 3, 5, 7]], [[0, 1, 2, 3, 4, 5, 6], [7]], [list(range(8)), []], [[], list(range(8))])
-"""The tweets of each rank: equal parts, unequal ones, and one without any."""
-
-
-@pytest.mark.usefixtures("way")
-def test_two_ranks_take_the_steps_of_one_with_clipping_decay_average_and_empty_parts(pool: ThreadPoolExecutor) -> None:
-    exchange, whole = Exchange(), new_trainer()
-    trainers = [new_trainer(exchange.sum_of(rank)) for rank in RANKS]
-    batches = some_batches(16, 8)
-
-    def train(rank: int) -> None:
-        for number, batch in enumerate(batches):
-            trainers[rank].step(part_of(batch, DIVISIONS[number % 4][rank]), RATE)
-
-    on_all_ranks(pool, train)
-    for batch in batches:
+def test_two_ranks_take_the_steps_of_one_with_clipping_decay_average_and_empty_parts(ranks: TwoRanks) -> None:
+    whole, batches = new_trainer(), some_batches(16, 8)
+    for number, batch in enumerate(batches):
+        ranks.step(batch, number % 4)
         whole.step(batch, RATE)
+    first, second = ranks.trainers
+    assert ranks.num_sums == len(batches)
+    assert_same_tensors(second.state(), first.state())
+    assert first.checksum() == second.checksum() != whole.checksum()
+    assert max(second.drain_report().grad_norms) > CONFIG.max_grad_norm
+    assert_equal_to_rounding(first, whole)
 
-    assert exchange.num_sums == len(batches)
-    assert_same_tensors(trainers[1].state(), trainers[0].state())
-    assert trainers[0].checksum() == trainers[1].checksum() != whole.checksum()
-    assert max(norm for norm in trainers[1].drain_report().grad_norms) > CONFIG.max_grad_norm
-    assert_equal_to_rounding(trainers[0], whole)
+
+ON_THE_CPU = pytest.mark.parametrize("way", ["here"], indirect=True)
 
 
-def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(pool: ThreadPoolExecutor) -> None:
-    exchange = Exchange()
-    trainers = [new_trainer(exchange.sum_of(rank)) for rank in RANKS]
+@ON_THE_CPU
+def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(ranks: TwoRanks) -> None:
     [batch] = some_batches(1, 8)
-
-    def step(rank: int) -> None:
-        trainers[rank].step(part_of(batch, DIVISIONS[0][rank]), RATE)
-
-    on_all_ranks(pool, step)
-    before = copy_of_state(trainers[0])
-    sound = trainers[1]._on_cpu._compute_at_once
+    ranks.step(batch)
+    first, second = ranks.trainers
+    before = copy_of_state(first)
+    sound = second._on_cpu._compute_at_once
 
     def spoiled(part: Batch) -> None:
         sound(part)
-        trainers[1]._flat.dense_grads[3] = math.inf
+        second._flat.dense_grads[3] = math.inf
 
-    with mock.patch.object(trainers[1]._on_cpu, "_compute_at_once", spoiled):
-        on_all_ranks(pool, step)
+    with mock.patch.object(second._on_cpu, "_compute_at_once", spoiled):
+        ranks.step(batch)
 
-    for trainer in trainers:
+    for trainer in ranks.trainers:
         assert all(torch.equal(trainer.state()[name], before[name]) for name in before if name[:7] != "average")
         assert trainer.skipped_in_a_row == 1
         assert [math.isnan(loss) for loss in trainer.drain_report().train_losses] == [False, True]
-    on_all_ranks(pool, step)
-    assert_same_tensors(trainers[1].state(), trainers[0].state())
-    assert [trainer.skipped_in_a_row for trainer in trainers] == [0, 0]
+    ranks.step(batch)
+    assert_same_tensors(second.state(), first.state())
+    assert [trainer.skipped_in_a_row for trainer in ranks.trainers] == [0, 0]
 
 
-def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(pool: ThreadPoolExecutor) -> None:
-    exchange, whole = Exchange(), new_trainer()
-    trainers = [new_trainer(exchange.sum_of(rank)) for rank in RANKS]
-    batches = some_batches(4, 8)
-    sound = trainers[1]._on_cpu._compute_at_once
+@ON_THE_CPU
+def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(ranks: TwoRanks) -> None:
+    whole, batches = new_trainer(), some_batches(4, 8)
+    first, second = ranks.trainers
+    sound = second._on_cpu._compute_at_once
 
     def tight(part: Batch) -> None:
         if len(part.targets) > 3:
-            raise NO_MEMORY
+            raise torch.OutOfMemoryError("CUDA out of memory.")
         sound(part)
 
-    def train(rank: int) -> None:
+    def train(rank: int, trainer: Trainer) -> None:
         for batch in batches:
             part = part_of(batch, DIVISIONS[0][rank])
             try:
-                trainers[rank].step(part, RATE)
+                trainer.step(part, RATE)
             except torch.OutOfMemoryError:
-                assert trainers[rank].is_consistent
-                trainers[rank].set_micro_batch_size(3)
-                trainers[rank].step(part, RATE)
+                assert trainer.is_consistent
+                trainer.set_micro_batch_size(3)
+                trainer.step(part, RATE)
 
-    with mock.patch.object(trainers[1]._on_cpu, "_compute_at_once", tight):
-        on_all_ranks(pool, train)
+    with mock.patch.object(second._on_cpu, "_compute_at_once", tight):
+        ranks.run(train)
     for batch in batches:
         whole.step(batch, RATE)
 
-    assert [trainer.micro_batch_size for trainer in trainers] == [None, 3]
-    assert exchange.num_sums == len(batches)
-    assert_same_tensors(trainers[1].state(), trainers[0].state())
-    assert_equal_to_rounding(trainers[0], whole)
+    assert [trainer.micro_batch_size for trainer in ranks.trainers] == [None, 3]
+    assert ranks.num_sums == len(batches)
+    assert_same_tensors(second.state(), first.state())
+    assert_equal_to_rounding(first, whole)
 
 
 @pytest.mark.usefixtures("way")
@@ -213,11 +202,8 @@ def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.
     trainer, [batch] = new_trainer(lambda _: recorder.log.append("sum")), some_batches(1, 8)
     for _ in range(4):
         trainer.step(batch, RATE)
-    assert recorder.log == ["warm-up", "sum", "warm-up"] * 2 + ["record", "replay", "sum", "record", "replay"] + [
-        "replay",
-        "sum",
-        "replay",
-    ]
+    recorded = ["record", "replay", "sum", "record", "replay"]
+    assert recorder.log == [*["warm-up", "sum", "warm-up"] * 2, *recorded, "replay", "sum", "replay"]
 
 
 def test_a_part_is_padded_to_its_share_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,14 +231,8 @@ def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
         leader.step(batch, RATE)
         follower.step(batch, 2 * RATE)
     sent: list[Tensor] = []
-
     leader.broadcast_state(sent.append)
     buffers = iter(sent)
-
-    def receive(tensor: Tensor) -> None:
-        tensor.copy_(next(buffers))
-
-    follower.broadcast_state(receive)
-
+    follower.broadcast_state(lambda tensor: tensor.copy_(next(buffers)))
     assert_same_tensors(follower.state(), leader.state())
     assert follower.checksum() == leader.checksum()

@@ -1,24 +1,24 @@
-"""A step equals the tutorial's; padding and clipping change what they should; a non-finite step changes nothing."""
+"""A step equals the tutorial's and that of torch's optimizers; padding, clipping; a non-finite step changes nothing."""
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from unittest import mock
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - the usual name
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from engine.compute.adamw import FusedAdamW
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.loss_buffer import CAPACITY, LossBuffer
+from engine.compute.row_rmsprop import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.flat_parameters import FlatParameters
@@ -26,8 +26,8 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
+from tests.engine.compute.cpu.random_batches import grads_of
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, model_with_table, some_batches
-from tests.engine.reference_optimizer import ReferenceOptimizer
 
 E, H = 6, 8
 VOCAB_SIZE = len(encoded()[1])
@@ -57,36 +57,10 @@ def test_losses_agree_step_by_step_with_the_tutorials_own_loop() -> None:
     theirs = TutorialGenerator(VOCAB_SIZE, E, H)
     theirs.load_state_dict(trainer.model.state_dict())
     loop = TutorialLoop(theirs)
-
     their_losses = [loop.step(batch) for batch in batches]
     our_losses = train_losses(trainer, batches, LEARNING_RATE)
-
     assert our_losses == pytest.approx(their_losses, rel=1e-4)
     assert our_losses[-1] < our_losses[0] - 0.2
-
-
-@pytest.mark.parametrize("num_layers", [1, 2])
-def test_with_a_table_losses_and_weights_agree_with_the_readable_model_in_the_same_loop(num_layers: int) -> None:
-    torch.manual_seed(0)
-    model = model_with_table(E, H, num_layers)
-    trainer = Trainer(copy.deepcopy(model), TrainingConfig(weight_decay=0.1, max_grad_norm=0.1), CPU)
-    optimizer = ReferenceOptimizer(model, 0.004, weight_decay=0.1, max_grad_norm=0.1)
-    batches, expected = some_batches(25), []
-    for batch in batches:
-        optimizer.zero_grad()
-        logits, _ = model(torch.from_numpy(batch.inputs))
-        loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
-        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        optimizer.step()
-        expected.append(loss.item())
-
-    assert train_losses(trainer, batches) == pytest.approx(expected, rel=1e-4)
-
-    for name, tensor in model.state_dict().items():
-        torch.testing.assert_close(trainer.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
-    row_square = trainer.state()["optimizer.row_square.ngram_input.weight"]
-    torch.testing.assert_close(row_square, optimizer.row_square, rtol=1e-3, atol=1e-12)
-    assert (row_square > 0).tolist() == [False, *[True] * (len(row_square) - 1)]
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -108,53 +82,28 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole_and_touches_the_same_row
         assert (grads[0] - grads[1]).norm() < tolerance * grads[0].norm()
 
 
-def test_a_state_of_another_table_replaces_contexts_weights_and_squares() -> None:
-    torch.manual_seed(0)
-    trainer, other = (Trainer(model_with_table(E, H), TrainingConfig(average_lag=0.1), CPU) for _ in range(2))
-    assert other.model.ngram_input is not None
-    other.model.ngram_input.contexts.sub_(1)  # other contexts, as many
-    [first, second, third] = some_batches(3)
-    trainer.step(first, 0.004)
-    other.step(first, 0.004)
-    state = copy_of_state(other)
-    other.step(second, 0.004)
-    other.step(third, 0.004)
-
-    trainer.load_state(state, 1)
-    trainer.step(second, 0.004)
-    trainer.step(third, 0.004)
-
-    assert_same_tensors(trainer.state(), other.state())
-
-
 def test_more_padding_changes_neither_loss_nor_gradient() -> None:
     [batch] = some_batches(1)
     one, other = new_trainer(), new_trainer()
-
     one.step(batch, 0.0)
     other.step(with_padding(batch, columns=17), 0.0)
-
     report, padded = one.drain_report(), other.drain_report()
     assert report.train_losses == pytest.approx(padded.train_losses, rel=1e-6)
     assert report.grad_norms == pytest.approx(padded.grad_norms, rel=1e-5)
-    for parameter, of_padded in zip(one.model.parameters(), other.model.parameters(), strict=True):
-        assert parameter.grad is not None
-        assert of_padded.grad is not None
-        assert torch.allclose(parameter.grad, of_padded.grad, atol=1e-7)
+    grads, of_padded = grads_of(one.model), grads_of(other.model)
+    assert all(torch.allclose(grad, of_padded[name], atol=1e-7) for name, grad in grads.items())
 
 
 def test_a_long_gradient_is_clipped_and_its_full_norm_reported() -> None:
     [batch] = some_batches(1)
     free, clipped = new_trainer(), new_trainer(max_grad_norm=0.01)
-
     free.step(batch, 0.0)
     clipped.step(batch, 0.0)
-
     [norm] = free.drain_report().grad_norms
     assert clipped.drain_report().grad_norms == [norm]
     assert norm > 0.01
-    squares = [parameter.grad.square().sum() for parameter in clipped.model.parameters() if parameter.grad is not None]
-    assert math.sqrt(sum(map(float, squares))) == pytest.approx(0.01, rel=1e-3)
+    squares = [float(grad.square().sum()) for grad in grads_of(clipped.model).values()]
+    assert math.sqrt(sum(squares)) == pytest.approx(0.01, rel=1e-3)
 
 
 def reference_state(model: TextGenerator, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
@@ -207,29 +156,33 @@ def trainer(batch: Batch, request: pytest.FixtureRequest) -> Trainer:
     return trainer
 
 
-@contextlib.contextmanager
-def poisoned_gradient(trainer: Trainer) -> Iterator[None]:
-    """Set one number of the gradient to infinity."""
-    sound = GruStep.loss_and_grads
-
-    def poisoned(step: GruStep, batch: Batch) -> Tensor:
-        loss = sound(step, batch)
-        gradient = trainer.model.proj.bias.grad
-        assert gradient is not None
-        gradient[0] = math.inf
-        return loss
-
-    with mock.patch.object(GruStep, "loss_and_grads", poisoned):
-        yield
+def with_infinite_gradient(trainer: Trainer, loss: Tensor) -> Tensor:
+    """Set one number of the gradient to infinity; return the loss as it is."""
+    gradient = trainer.model.proj.bias.grad
+    assert gradient is not None
+    gradient[0] = math.inf
+    return loss
 
 
-def test_a_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(trainer: Trainer, batch: Batch) -> None:
+POISONS: dict[str, Callable[[Trainer, Tensor], Tensor]] = {
+    "gradient": with_infinite_gradient,
+    "nan": lambda _, loss: loss * math.nan,
+    "inf": lambda _, loss: loss * math.inf,
+    "-inf": lambda _, loss: loss * -math.inf,
+}
+
+
+@pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
+def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(
+    trainer: Trainer, batch: Batch, poison: Callable[[Trainer, Tensor], Tensor]
+) -> None:
     before = copy_of_state(trainer)
     trainer.step(batch, 0.004)
     expected = copy_of_state(trainer)
     trainer.load_state(before, step_count=2)
+    sound = GruStep.loss_and_grads
 
-    with poisoned_gradient(trainer):
+    with mock.patch.object(GruStep, "loss_and_grads", lambda step, batch: poison(trainer, sound(step, batch))):
         trainer.step(batch, 0.004)
 
     assert_same_tensors(trainer.state(), before)
@@ -241,40 +194,156 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(tr
     assert [math.isnan(norm) for norm in report.grad_norms] == [True, False]
 
 
-@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
-def test_a_non_finite_loss_changes_nothing(trainer: Trainer, batch: Batch, poison: float) -> None:
-    before = copy_of_state(trainer)
-    sound = GruStep.loss_and_grads
-
-    with mock.patch.object(GruStep, "loss_and_grads", lambda step, batch: sound(step, batch) * poison):
-        trainer.step(batch, 0.004)
-
-    assert_same_tensors(trainer.state(), before)
-
-
 # the buffer of losses -----------------------------------------------------------------------------------------------
 
 
-def write(history: LossBuffer, first: int, count: int) -> None:
-    for number in range(first, first + count):
-        history.write(torch.tensor(float(number)), torch.tensor(float(-number)))
+def written(history: LossBuffer, first: int, count: int) -> tuple[list[float], list[float]]:
+    """Write losses and norms of some steps; return them."""
+    losses = [float(number) for number in range(first, first + count)]
+    for loss in losses:
+        history.write(torch.tensor(loss), torch.tensor(-loss))
         history.count()
-
-
-def numbers(first: int, count: int) -> tuple[list[float], list[float]]:
-    return [float(n) for n in range(first, first + count)], [-float(n) for n in range(first, first + count)]
+    return losses, [-loss for loss in losses]
 
 
 @given(counts=st.lists(st.integers(0, CAPACITY + 100), max_size=4))
 def test_each_step_is_drained_once_and_in_order_however_many_there_are(counts: list[int]) -> None:
     history, first = LossBuffer(CPU.device), 0
     for count in counts:
-        write(history, first, count)
+        expected = written(history, first, count)
         assert len(history) == count
-        assert history.drain() == numbers(first, count)
+        assert history.drain() == expected
         first += count
-    write(history, first, 5)
+    written(history, first, 5)
     history.clear()
     assert (len(history), history.drain()) == (0, ([], []))
-    write(history, 100, 4)
-    assert history.drain() == numbers(100, 4)
+    expected = written(history, 100, 4)
+    assert history.drain() == expected
+
+
+# The optimizer of the table: equals its definition, in compiled code and by masks -------------------------------------
+
+
+R, WIDTH = 6, 9
+TOUCHED = ((1, 2), (2,), (1, 5, 6), (2, 3), (1, 2, 3, 4, 5, 6), (4,))
+"""The touched rows of each step."""
+IS_SKIPPED = (False, True, False, False, False, False)
+BOTH_WAYS = pytest.mark.parametrize("update", [RowRmsprop.step, RowRmsprop.update_by_masks])
+
+
+class Table:
+    """A random table of R rows with its optimizer, which may update it by masks."""
+
+    def __init__(self, update: object = RowRmsprop.step, decay: float = 0.0, *, is_double: bool = False) -> None:
+        torch.manual_seed(0)
+        model = TextGenerator(5, 3, WIDTH, ngram_contexts=R)
+        assert model.ngram_input is not None
+        model.ngram_input.weight.data[1:] = torch.randn(R, WIDTH)
+        self.flat = FlatParameters(model.double() if is_double else model)
+        self.adamw = FusedAdamW(self.flat, 0.0)
+        assert self.flat.table is not None
+        self.own = self.flat.table
+        self.optimizer = RowRmsprop(self.own, self.adamw.step_count, decay)
+        self._update = update
+
+    def write_gradient(self, rows: tuple[int, ...], seed: int = 0) -> None:
+        """Write a random gradient of these rows."""
+        self.own.grad.zero_()
+        self.own.touched.zero_()
+        generator = torch.Generator().manual_seed(seed)
+        for row in rows:
+            self.own.grad[row] = torch.randn(WIDTH, generator=generator)
+            self.own.touched[row] = 2
+
+    def step(self, rate: float | Tensor, *, is_skipped: bool = False) -> None:
+        """Run a step of both optimizers."""
+        self.adamw.step(float(rate), torch.tensor(is_skipped))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RowRmsprop, "step", self._update)
+            self.optimizer.step(rate, torch.tensor(is_skipped))
+
+    def state(self) -> list[Tensor]:
+        """Return copies of the rows and their squares."""
+        return [tensor.clone() for tensor in (self.own.weight, self.optimizer.row_square)]
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("has_rate_on_device", [False, True])
+@pytest.mark.parametrize("is_double", [False, True])
+@pytest.mark.parametrize("decay", [0.0, 0.3, 40.0])
+def test_touched_rows_and_those_due_to_decay_are_updated_by_the_definition_and_others_not_at_all(
+    update: object, *, has_rate_on_device: bool, is_double: bool, decay: float
+) -> None:
+    table = Table(update, decay, is_double=is_double)
+    weights, squares = table.own.weight.double(), torch.zeros(1 + R, dtype=torch.float64)
+    num_steps = 0
+    for number, (rows, is_skipped) in enumerate(zip(TOUCHED, IS_SKIPPED, strict=True)):
+        rate = 2.0 ** -(5 + number)
+        table.write_gradient(rows, number)
+        before = table.state()
+        changed = set[int]() if is_skipped else {*rows}
+        if not is_skipped:
+            num_steps += 1
+            if decay:
+                due = num_steps  # of rows 0 to R, the one of this number
+                weights[due] *= max(0.0, 1 - NGRAM_RATE_FACTOR * rate * decay) ** DECAY_EVERY
+                changed.add(due)
+            for row in rows:
+                grad = table.own.grad[row].double()
+                squares[row] = 0.999 * squares[row] + 0.001 * grad.square().mean()
+                scale = (squares[row] / (1 - 0.999**num_steps)).sqrt() + 1e-8
+                weights[row] -= NGRAM_RATE_FACTOR * rate * grad / scale
+
+        table.step(torch.tensor(rate) if has_rate_on_device else rate, is_skipped=is_skipped)
+
+        others = [row for row in range(1 + R) if row not in changed]
+        for found, old in zip(table.state(), before, strict=True):
+            assert torch.equal(found[others], old[others])
+        torch.testing.assert_close(table.own.weight.double(), weights, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(table.optimizer.row_square.double(), squares, rtol=1e-5, atol=1e-8)
+
+
+def test_each_row_decays_once_in_as_many_steps_as_it_decays_for() -> None:
+    table = Table(decay=0.5)
+    before = table.own.weight.clone()
+    table.write_gradient(())
+    for _ in range(DECAY_EVERY):
+        table.step(0.01)
+    torch.testing.assert_close(table.own.weight, before * (1 - NGRAM_RATE_FACTOR * 0.01 * 0.5) ** DECAY_EVERY)
+
+
+@BOTH_WAYS
+def test_a_skipped_step_changes_nothing_whatever_the_gradient(update: object) -> None:
+    table = Table(update)
+    for is_first in (True, False):
+        before = table.state()
+        table.write_gradient((1, 2))
+        table.own.grad[1, :3] = torch.tensor([math.nan, math.inf, -math.inf])
+        table.step(0.1, is_skipped=True)
+        assert all(torch.equal(*pair) for pair in zip(table.state(), before, strict=True)), is_first
+        table.write_gradient((1, 2))
+        table.step(0.1)
+
+
+@BOTH_WAYS
+def test_a_squared_gradient_that_overflows_stops_the_change_of_its_row_only(update: object) -> None:
+    table = Table(update)
+    before, _ = table.state()
+    table.write_gradient((1, 2))
+    table.own.grad[1] = 1e30
+    table.step(0.1)
+    assert torch.equal(table.own.weight[1], before[1])
+    assert not torch.isclose(table.own.weight[2], before[2]).any()
+    assert table.own.weight.isfinite().all()
+
+
+def test_the_dense_update_and_the_norm_exclude_the_table() -> None:
+    table = Table()
+    before, _ = table.state()
+    table.write_gradient((1, 2))
+    assert table.flat.grad_norm() == 0
+    table.flat.dense_grads[0] = 3
+    assert table.flat.grad_norm() == 3
+    table.adamw.step(0.1, torch.tensor(data=False))
+    assert torch.equal(table.own.weight, before)
+    assert len(table.adamw.exp_avg) == len(table.adamw.exp_avg_sq) == table.flat.num_dense

@@ -1,23 +1,28 @@
-"""The kernels are as accurate in float32 as torch, and round to bfloat16 as torch does."""
+"""Compiled kernels are as accurate in float32 as torch, round to bfloat16 as torch does, and are cached on disk."""
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numba
 import numpy as np
 import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
+from numba.core import caching
 
 from engine.compute.cpu import numba_kernels as kernels
+from engine.compute.cpu.compilation import OneFilePerVersion, compiled
+from engine.compute.cpu.numba_kernels import Rows, steps_for
+from engine.compute.cpu.tile_product import COLUMNS, add_product, pack, panels_shape
 
-SIZE = 16
-
-
-def some_rows(scale: float) -> tuple[kernels.Rows, kernels.Rows]:
-    """Return sums `r z m n` and previous states, float32."""
-    generator = np.random.default_rng(5)
-    sums = generator.standard_normal((500, 4 * SIZE)) * scale
-    return sums.astype(np.float32), generator.uniform(-1, 1, (500, SIZE)).astype(np.float32)
+SIZE = 18
 
 
 def exact_step(gates: kernels.Rows, before: kernels.Rows) -> list[torch.Tensor]:
@@ -30,12 +35,12 @@ def exact_step(gates: kernels.Rows, before: kernels.Rows) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("scale", [1e-3, 0.1, 1.0, 3.0])
 def test_gates_and_states_are_accurate_to_a_few_float32_roundings(scale: float) -> None:
-    gates, before = some_rows(scale)
+    generator = np.random.default_rng(5)
+    gates = (generator.standard_normal((500, 4 * SIZE)) * scale).astype(np.float32)
+    before = generator.uniform(-1, 1, (500, SIZE)).astype(np.float32)
     expected = exact_step(gates, before)
     after = np.empty_like(before)
-
     kernels.kernels_for(SIZE).forward_step(gates, before, after)
-
     r, z, _, n = torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1)
     for found, exact in zip((r, z, n, torch.from_numpy(after).double()), expected, strict=True):
         assert torch.allclose(found, exact, rtol=0, atol=4 * float(np.finfo(np.float32).eps))
@@ -46,9 +51,7 @@ def test_extreme_inputs_saturate_the_gates_without_overflow(value: float) -> Non
     gates = np.repeat(np.array([value, -value, 0.0, value], np.float32), SIZE)[None]
     before = np.zeros((1, SIZE), np.float32)
     expected = exact_step(gates, before)
-
     kernels.kernels_for(SIZE).forward_step(gates, before, before)
-
     r, z, _, n = torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1)
     for found, exact in zip((r, z, n), expected[:3], strict=True):
         assert torch.allclose(found, exact, rtol=0, atol=2e-7)
@@ -64,8 +67,153 @@ def test_every_float32_is_rounded_to_bfloat16_as_by_torch(patterns: list[int]) -
     gates[:, SIZE : 2 * SIZE] = 0x42C8  # 100 in bfloat16
     expected = (torch.from_numpy(state) + 0.0).bfloat16()
     after = torch.empty(state.shape, dtype=torch.bfloat16)
-
     kernels.kernels_for(SIZE).forward_step(gates, state.copy(), after.view(torch.uint16).numpy())
-
     assert torch.equal(after.isnan(), expected.isnan())
     assert torch.equal(after.nan_to_num(nan=0.0), expected.nan_to_num(nan=0.0))
+
+
+# Products of rows and columns -----------------------------------------------------------------------------------------
+
+
+def _add(out: Rows, matrix: Rows, panels: Rows, num_columns: int) -> None:
+    add_product(out, matrix, panels, num_columns)
+
+
+add = compiled(_add)
+
+
+@given(num_rows=st.integers(0, 21), num_summed=st.integers(1, 40), num_columns=st.integers(1, 3 * COLUMNS))
+def test_the_product_is_added_to_the_first_columns_with_the_same_bits_whatever_the_number_of_rows(
+    num_rows: int, num_summed: int, num_columns: int
+) -> None:
+    generator = np.random.default_rng(0)
+    sizes = (num_rows, num_summed), (num_summed, num_columns), (num_rows, num_columns + 3)
+    matrix, weight, out = (generator.standard_normal(size, np.float32) for size in sizes)
+    expected, alone = out.copy(), out.copy()
+    expected[:, :num_columns] += matrix @ weight
+    panels = np.empty(panels_shape(num_summed, num_columns), np.float32)
+    pack(weight, panels)
+
+    add(out, matrix, panels, num_columns)
+
+    assert np.allclose(out, expected, rtol=0, atol=200 * np.finfo(np.float32).eps)
+    for row in range(num_rows):
+        add(alone[row : row + 1], matrix[row : row + 1], panels, num_columns)
+    assert np.array_equal(out, alone)
+
+
+# The cache of compiled code -------------------------------------------------------------------------------------------
+
+
+USE_SIZES = """
+import sys
+import numpy as np
+from engine.compute.cpu.recurrence import recurrence_for
+from engine.compute.cpu.tile_product import pack, panels_shape
+
+for size in map(int, sys.argv[1:]):
+    generator = np.random.default_rng(size)
+    gates, weight = (generator.standard_normal(shape, np.float32) for shape in ((12, 4 * size), (size, 3 * size)))
+    shapes = panels_shape(*weight.shape), (4, size), (12, size)
+    panels, state, states = (np.zeros(shape, np.float32) for shape in shapes)
+    pack(weight, panels)
+    recurrence_for(size).forward(np.array([4, 4, 4]), gates, state, states, panels)
+    print(size, states.tobytes().hex())
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder for the cache."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def filled_by(number: int) -> list[float]:
+    """Return what a process writes whose function fills an array with this number, a constant of the compiled code."""
+
+    def fill(out: Rows) -> None:
+        for i in range(out.shape[0]):
+            out[i] = number
+
+    out = np.zeros(3, np.float32)
+    compiled(fill)(out)
+    return list(out)
+
+
+def states_by(*sizes: int, cache: Path) -> list[str]:
+    """Return the states of a GRU of each hidden size, computed in a process of its own with this cache."""
+    command = [sys.executable, "-c", USE_SIZES, *map(str, sizes)]
+    # without the seed, which the names of compiled code depend on, they differ in most runs
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONHASHSEED": "0"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def files_in(cache: Path) -> list[Path]:
+    return [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_a_later_process_does_not_compile_again(cache: Path) -> None:
+    filled_by(2)
+    assert len(files_in(cache)) == 1
+    with mock.patch.object(OneFilePerVersion, "save") as save:
+        assert filled_by(2) == [2, 2, 2]
+    assert not save.called
+
+
+def test_two_processes_that_compile_at_the_same_time_do_not_replace_each_others_code(cache: Path) -> None:
+    moves: list[tuple[bytes, Path]] = []
+
+    def keep(source: str, target: str) -> None:
+        moves.append((Path(source).read_bytes(), Path(target)))
+        Path(source).unlink()
+
+    with mock.patch.object(os, "replace", keep):
+        filled_by(2)
+        filled_by(3)
+    assert len(moves) == 2  # a file of each, which can come to their places in either order
+    assert not files_in(cache)
+
+    for order in (moves, moves[::-1]):
+        for content, target in order:
+            target.write_bytes(content)
+        assert filled_by(2) == [2, 2, 2]
+        assert filled_by(3) == [3, 3, 3]
+        for path in files_in(cache):
+            path.unlink()
+
+
+@pytest.mark.ci
+def test_a_process_can_use_three_hidden_sizes_that_three_others_compiled(cache: Path) -> None:
+    expected = [states for size in (8, 16, 24) for states in states_by(size, cache=cache)]
+    assert states_by(8, 16, 24, cache=cache) == expected
+
+
+def test_compiled_functions_of_different_sizes_have_different_names() -> None:
+    """Numba (issue 10486) names the code of a function that is called from another by its qualified name."""
+    functions = [function for size in (8, 16) for function in steps_for(size)]
+    assert len({function.__qualname__ for function in functions}) == len(functions)
+
+
+def test_code_from_another_numba_or_another_source_is_compiled_again_and_replaced(cache: Path) -> None:
+    for changed in (
+        mock.patch.object(numba, "__version__", "0.1"),
+        mock.patch.object(caching.UserProvidedCacheLocator, "get_source_stamp", return_value=(0, 0)),
+    ):
+        with changed:
+            filled_by(2)
+        (file,) = files_in(cache)
+        before = file.read_bytes()
+        assert filled_by(2) == [2, 2, 2]
+        assert files_in(cache) == [file]
+        assert file.read_bytes() != before
+
+
+def test_functions_run_if_the_cache_can_not_be_written_or_there_is_no_folder_for_it(cache: Path) -> None:
+    full = OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    with mock.patch.object(OneFilePerVersion, "save", side_effect=full) as save:
+        assert filled_by(2) == [2, 2, 2]
+    assert save.called
+    with mock.patch.object(caching.FunctionCache, "__init__", side_effect=RuntimeError("no locator")):
+        assert filled_by(2) == [2, 2, 2]
+    assert not files_in(cache)

@@ -1,4 +1,4 @@
-"""`GruStep` gives the loss and gradients of autograd; in bfloat16 within its rounding, over whole runs too.
+"""`GruStep` gives the loss and gradients of autograd; in bfloat16 within its rounding, over whole runs and threads too.
 
 bfloat16 has 8 significant bits, a relative error of at most 1/256. Its gradients are compared by the norm of the
 difference of all of them, since a single small number may be all rounding error. The random shapes of the Hypothesis
@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import functional_call
 
-from engine.compute.cpu.packing import PackedBatch
+from engine.compute.cpu.packing import PackedBatch, padded_num_rows
+from engine.compute.cpu.threaded_step import ThreadedStep, one_torch_thread
 from engine.compute.cpu.train_step import GruStep
 from engine.config.run import TrainingConfig
 from engine.corpus.batches import BatchStream
@@ -28,22 +29,25 @@ from engine.model.gru import TextGenerator
 from engine.model.ngram_input import NO_ROW, widened_weight
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
-from tests.engine.compute.cpu.random_batches import Shape, gradient_error, random_batch, shapes, step_results
+from tests.engine.compute.cpu.random_batches import (
+    SOME,
+    LossAndGrads,
+    Shape,
+    assert_close,
+    assert_same_results,
+    gradient_error,
+    grads_of,
+    random_batch,
+    shapes,
+    step_results,
+)
 from tests.engine.helpers import CPU, encoded
 
-SOME = Shape(
-    lengths=[3, 9, 1, 9, 6], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3, has_table=True
-)
 
-
-def grads_of(model: TextGenerator) -> dict[str, Tensor]:
-    """Return copies of all gradients and reset them."""
-    grads = {}
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        grads[name] = parameter.grad.clone()
-        parameter.grad = None
-    return grads
+def initial_model(num_layers: int = 1) -> TextGenerator:
+    """Return a model with initial weights, as at the start of a run."""
+    torch.manual_seed(0)
+    return TextGenerator(60, 32, 18, num_layers)
 
 
 def masked_states(model: TextGenerator, inputs: Tensor, masks: list[Tensor]) -> Tensor:
@@ -60,35 +64,19 @@ def masked_states(model: TextGenerator, inputs: Tensor, masks: list[Tensor]) -> 
     return states
 
 
-def by_autograd(
-    model: TextGenerator, batch: Batch, masks: list[Tensor] | None = None
-) -> tuple[Tensor, dict[str, Tensor]]:
+def by_autograd(model: TextGenerator, batch: Batch, masks: list[Tensor] | None = None) -> LossAndGrads:
     """Return loss and gradients of the reference; `masks` (B, T, H) replace its dropout."""
     inputs = torch.from_numpy(batch.inputs)
-    if masks is None:
-        logits, _ = model(inputs)
-    else:
-        logits = model.proj(masked_states(model, inputs, masks))
+    logits = model(inputs)[0] if masks is None else model.proj(masked_states(model, inputs, masks))
     loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
-    torch.autograd.backward(loss)
-    return loss.detach(), grads_of(model)
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    return loss.item(), dict(zip(names, torch.autograd.grad(loss, parameters), strict=True))
 
 
-def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance: float) -> None:
-    assert found.keys() == expected.keys()
-    for name, grad in expected.items():
-        assert torch.allclose(found[name], grad, rtol=tolerance, atol=tolerance), name
-
-
-@given(shape=shapes())
+@given(shape=shapes(hidden_sizes=(18,)))
 def test_loss_and_all_gradients_agree_with_autograd(shape: Shape) -> None:
     model, batch = shape.model(), shape.batch()
-    expected_loss, expected = by_autograd(model, batch)
-
-    loss = GruStep(model).loss_and_grads(batch)
-
-    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-10)
-    assert_close(grads_of(model), expected, 1e-10)
+    assert_close(step_results(GruStep(model), model, batch), by_autograd(model, batch), 1e-10)
 
 
 def unpacked(mask: Tensor, batch: Batch) -> Tensor:
@@ -100,27 +88,20 @@ def unpacked(mask: Tensor, batch: Batch) -> Tensor:
     return padded
 
 
-@given(shape=shapes(), dropout=st.sampled_from([0.1, 0.5, 0.9]))
+@given(shape=shapes(hidden_sizes=(18,)), dropout=st.sampled_from([0.1, 0.5, 0.9]))
 def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(shape: Shape, dropout: float) -> None:
     model, batch = shape.model(dropout), shape.batch()
     step = GruStep(model)
-
-    loss = step.loss_and_grads(batch)
-
-    found = grads_of(model)
+    found = step_results(step, model, batch)
     masks = [unpacked(place.mask, batch) for place in step.dropouts if place.mask is not None]
     assert len(masks) == shape.num_layers
-    expected_loss, expected = by_autograd(model, batch, masks=masks)
-    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-10)
-    assert_close(found, expected, 1e-10)
+    assert_close(found, by_autograd(model, batch, masks=masks), 1e-10)
 
 
 def test_dropout_masks_have_the_right_values_and_a_mean_of_one() -> None:
-    shape = replace(SOME, lengths=[60] * 20, hidden_size=18, num_layers=1)
+    shape = replace(SOME, lengths=[60] * 20, num_layers=1)
     step = GruStep(shape.model(dropout=0.2))
-
     step.loss_and_grads(shape.batch())
-
     mask = step.dropouts[0].mask
     assert mask is not None
     assert set(mask.flatten().tolist()) == {0.0, 1.25}
@@ -129,15 +110,8 @@ def test_dropout_masks_have_the_right_values_and_a_mean_of_one() -> None:
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_in_float32_loss_and_gradients_agree_within_its_rounding(num_layers: int) -> None:
-    torch.manual_seed(0)
-    model = TextGenerator(60, 32, 18, num_layers)
-    batch = random_batch(list(range(20, 52)), vocab_size=60)
-    expected_loss, expected = by_autograd(model, batch)
-
-    loss = GruStep(model).loss_and_grads(batch)
-
-    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-6)
-    assert_close(grads_of(model), expected, 1e-6)
+    model, batch = initial_model(num_layers), random_batch(list(range(20, 52)), vocab_size=60)
+    assert_close(step_results(GruStep(model), model, batch), by_autograd(model, batch), 1e-6)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -146,24 +120,17 @@ def test_a_nan_weight_makes_loss_and_gradients_nan(precision: str) -> None:
         model = SOME.model().float()
         with torch.no_grad():
             model.get_parameter(name).view(-1)[-1] = torch.nan
-
         loss = GruStep(model, precision).loss_and_grads(random_batch([SOME.vocab_size] * 8, SOME.vocab_size))
-
         assert loss.isnan(), name
         assert grads_of(model)["embed.weight"].isnan().any(), name
 
 
 def test_reused_buffers_change_no_result() -> None:
     model = SOME.model()
-    batches = [random_batch(lengths, SOME.vocab_size) for lengths in ([4, 2], [9, 9, 9, 8, 8, 1], [1], [4, 2])]
     used = GruStep(model)
-
-    for batch in batches:
-        loss, grads = used.loss_and_grads(batch), grads_of(model)
-        fresh_loss, fresh = GruStep(model).loss_and_grads(batch), grads_of(model)
-
-        assert torch.equal(loss, fresh_loss)
-        assert all(torch.equal(grads[name], fresh[name]) for name in fresh)
+    for lengths in ([4, 2], [9, 9, 9, 8, 8, 1], [1], [4, 2]):
+        batch = random_batch(lengths, SOME.vocab_size)
+        assert_same_results(step_results(used, model, batch), step_results(GruStep(model), model, batch))
 
 
 def test_the_rows_of_another_batch_have_no_gradient_left() -> None:
@@ -199,19 +166,11 @@ def test_in_bfloat16_the_rows_added_to_a_batch_touch_no_row_of_the_table() -> No
 # bfloat16 ------------------------------------------------------------------------------------------------------------
 
 
-def initial_model(num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
-    """Return a model with initial weights, as at the start of a run."""
-    torch.manual_seed(0)
-    return TextGenerator(60, 32, 18, num_layers, dropout)
-
-
 @given(shape=shapes())
 def test_in_bfloat16_loss_and_gradients_agree_with_float32_within_the_rounding(shape: Shape) -> None:
     model, batch = shape.model().float(), shape.batch()
     exact = step_results(GruStep(model), model, batch)
-
     rounded = step_results(GruStep(model, "bfloat16"), model, batch)
-
     assert rounded[0] == pytest.approx(exact[0], rel=0.03, abs=0.03)
     assert gradient_error(rounded, exact) < 0.4
 
@@ -220,9 +179,7 @@ def test_in_bfloat16_loss_and_gradients_agree_with_float32_within_the_rounding(s
 def test_in_bfloat16_an_initial_model_differs_by_at_most_a_hundredth(num_layers: int) -> None:
     model, batch = initial_model(num_layers), random_batch(list(range(20, 52)), vocab_size=60)
     exact = step_results(GruStep(model), model, batch)
-
     rounded = step_results(GruStep(model, "bfloat16"), model, batch)
-
     assert rounded[0] == pytest.approx(exact[0], rel=1e-3)
     assert 1e-5 < gradient_error(rounded, exact) < 0.01
 
@@ -231,9 +188,7 @@ def test_in_bfloat16_long_sums_of_small_gradients_are_accurate() -> None:
     """Naively accumulated in bfloat16, 4,000 equal numbers add up to 256 times one of them."""
     model, batch = initial_model(), random_batch([20] * 200, vocab_size=2)
     exact = step_results(GruStep(model), model, batch)
-
     rounded = step_results(GruStep(model, "bfloat16"), model, batch)
-
     for name in ("embed.weight", "rnn.bias_ih_l0", "rnn.weight_hh_l0", "proj.weight", "proj.bias"):
         assert (rounded[1][name] - exact[1][name]).norm() < 0.02 * exact[1][name].norm(), name
 
@@ -252,3 +207,107 @@ def test_a_run_in_bfloat16_follows_one_in_float32() -> None:
     exact, rounded = curves
     assert rounded == pytest.approx(exact, rel=0.01)
     assert exact[-1] < exact[0] - 0.5
+
+
+# few shapes -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 50_000))
+def test_a_padded_number_of_rows_is_at_most_a_quarter_more(num_rows: int) -> None:
+    assert num_rows <= padded_num_rows(num_rows) <= max(128, num_rows * 5 / 4)
+    assert padded_num_rows(padded_num_rows(num_rows)) == padded_num_rows(num_rows)
+
+
+def test_there_are_few_heights() -> None:
+    assert len({padded_num_rows(num_rows) for num_rows in range(1, 10_001)}) < 40
+
+
+@given(shape=shapes())
+def test_added_rows_change_neither_loss_nor_gradients(shape: Shape) -> None:
+    """They change the order of sums over rows, so gradients agree within one rounding to bfloat16, 1/256."""
+    model, batch = shape.model().float(), shape.batch()
+    step, plain = (GruStep(model, "bfloat16") for _ in range(2))
+    plain._has_few_shapes = False
+    assert len(PackedBatch.from_batch(batch, has_few_shapes=True).added) > 0
+    found, exact = step_results(step, model, batch), step_results(plain, model, batch)
+    assert found[0] == pytest.approx(exact[0], rel=1e-5)
+    assert gradient_error(found, exact) < 1 / 256
+
+
+def test_a_step_reads_nothing_left_in_the_buffers_by_a_larger_batch() -> None:
+    """The larger batch fills all rows with NaN, which would spread to the results."""
+    model = replace(SOME, has_table=False).model().float()
+    large, small = random_batch([60] * 30, 20), random_batch([9, 8, 3], 20)
+    expected = step_results(GruStep(model, "bfloat16"), model, small)
+    used, kept = GruStep(model, "bfloat16"), {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(torch.nan)
+    assert np.isnan(step_results(used, model, large)[0])
+    model.load_state_dict(kept)
+    assert_same_results(step_results(used, model, small), expected)
+
+
+# threads --------------------------------------------------------------------------------------------------------------
+
+
+def on_threads(num_threads: int, step: ThreadedStep, model: TextGenerator, batch: Batch) -> LossAndGrads:
+    """Return the loss and all gradients of a step on so many threads."""
+    with one_torch_thread():
+        torch.set_num_threads(num_threads)
+        results = step_results(step, model, batch)
+        assert torch.get_num_threads() == num_threads
+    return results
+
+
+@given(shape=shapes(hidden_sizes=(18,)), num_threads=st.integers(1, 3))
+def test_on_any_number_of_threads_loss_and_all_gradients_are_those_of_one(shape: Shape, num_threads: int) -> None:
+    plain, model = shape.model(), shape.model()
+    expected = step_results(GruStep(plain), plain, shape.batch())
+    step = ThreadedStep(model)
+    for _ in range(2):
+        assert_close(on_threads(num_threads, step, model, shape.batch()), expected, 1e-10)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_with_dropout_a_step_on_threads_is_repeated_exactly_by_its_seed(precision: str) -> None:
+    model, batch = SOME.model(dropout=0.5).float(), SOME.batch()
+
+    def seeded(seed: int) -> LossAndGrads:
+        torch.manual_seed(seed)
+        return on_threads(2, ThreadedStep(model, precision), model, batch)
+
+    first, second, other = seeded(1), seeded(1), seeded(2)
+
+    assert_same_results(second, first)
+    assert first[0] != other[0]
+
+
+def test_the_threads_draw_different_masks_of_dropout() -> None:
+    model = replace(SOME, has_table=False).model(dropout=0.5)
+    twice = random_batch([9], 20)
+    pair = Batch(twice.inputs.repeat(2, axis=0), twice.targets.repeat(2, axis=0), num_targets=18)
+    step = ThreadedStep(model)
+    on_threads(2, step, model, pair)
+    first, second = (own.dropouts[0].mask for own in step.steps)
+    assert first is not None
+    assert second is not None
+    assert not torch.equal(first, second)
+
+
+def test_a_change_of_the_weights_reaches_all_threads_also_after_an_error_in_one() -> None:
+    """The error is raised once all have ended."""
+    model, batch = SOME.model(), SOME.batch()
+    step = ThreadedStep(model)
+    on_threads(2, step, model, batch)
+    inputs = batch.inputs.copy()
+    inputs[1::2] += 1000  # those of the second thread
+    with pytest.raises((IndexError, RuntimeError)):
+        on_threads(2, step, model, Batch(inputs, batch.targets, batch.num_targets))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(0.5)
+
+    found, expected = on_threads(2, step, model, batch), on_threads(1, ThreadedStep(model), model, batch)
+
+    assert_close(found, expected, 1e-10)

@@ -1,4 +1,4 @@
-"""The device step, run on the CPU, equals the reference: with (fake) graphs, eagerly, in bfloat16."""
+"""A step of either path equals the reference; that of a device, run on the CPU, with (fake) graphs and eagerly."""
 
 from __future__ import annotations
 
@@ -36,21 +36,7 @@ CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, ngram_decay=0.5, max_gra
 
 def new_model(num_layers: int = 2, dropout: float = 0.0) -> TextGenerator:
     torch.manual_seed(0)
-    return model_with_table(6, 10, num_layers, dropout)
-
-
-def reference_losses(model: TextGenerator, batches: Sequence[Batch]) -> list[float]:
-    """Train with `forward`, autograd and the optimizers of torch, in the readable way."""
-    optimizer = ReferenceOptimizer(model, RATE, CONFIG.weight_decay, CONFIG.max_grad_norm, CONFIG.ngram_decay)
-    losses = []
-    for batch in batches:
-        logits, _ = model(torch.from_numpy(batch.inputs))
-        loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return model_with_table(6, 18, num_layers, dropout)
 
 
 def losses_of(trainer: Trainer, batches: Sequence[Batch]) -> list[float]:
@@ -61,23 +47,42 @@ def losses_of(trainer: Trainer, batches: Sequence[Batch]) -> list[float]:
 
 @pytest.fixture(params=["graphs", "eager"])
 def recorder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FakeRecorder | None:
+    """Use the device step; return the recorder of its graphs, if it has any."""
     recorder = FakeRecorder() if request.param == "graphs" else None
-    use_device_step(monkeypatch, recorder)
+    if request.param != "cpu":
+        use_device_step(monkeypatch, recorder)
     return recorder
 
 
-def test_losses_and_weights_equal_those_of_the_reference(recorder: FakeRecorder | None) -> None:
-    batches = some_batches(20, 7)
-    trainer, reference = Trainer(new_model().double(), CONFIG, CPU), new_model().double()
+ON_BOTH_PATHS = pytest.mark.parametrize("recorder", ["cpu", "graphs", "eager"], indirect=True)
+
+
+@ON_BOTH_PATHS
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_losses_weights_and_squares_equal_those_of_the_readable_model_in_the_same_loop(
+    recorder: FakeRecorder | None, num_layers: int
+) -> None:
+    batches, expected = some_batches(25, 7), []
+    trainer, model = Trainer(new_model(num_layers).double(), CONFIG, CPU), new_model(num_layers).double()
+    optimizer = ReferenceOptimizer(model, RATE, CONFIG.weight_decay, CONFIG.max_grad_norm, CONFIG.ngram_decay)
+    for batch in batches:
+        logits, _ = model(torch.from_numpy(batch.inputs))
+        loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        expected.append(loss.item())
 
     losses = losses_of(trainer, batches)
 
-    assert losses == pytest.approx(reference_losses(reference, batches), rel=1e-6)
+    assert losses == pytest.approx(expected, rel=1e-6)
     assert losses[-1] < losses[0] - 0.3
-    for weight, wanted in zip(trainer.model.parameters(), reference.parameters(), strict=True):
+    for weight, wanted in zip(trainer.model.parameters(), model.parameters(), strict=True):
         assert torch.allclose(weight, wanted, rtol=1e-9, atol=1e-12)
-    if recorder is not None:
-        assert recorder.log.count("replay") > 5
+    row_square = trainer.state()["optimizer.row_square.ngram_input.weight"]
+    torch.testing.assert_close(row_square, optimizer.row_square)
+    assert (row_square > 0).tolist() == [False, *[True] * (len(row_square) - 1)]
+    assert recorder is None or recorder.log.count("replay") > 5
 
 
 def test_every_step_uses_its_own_learning_rate_and_is_counted_in_the_backlog(recorder: FakeRecorder | None) -> None:
@@ -86,14 +91,12 @@ def test_every_step_uses_its_own_learning_rate_and_is_counted_in_the_backlog(rec
     assert trainer._device_step is not None
     trainer._device_step._backlog = backlog = Mock()
     losses_of(trainer, [batch] * 6)
-    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
-
+    before = copy_of_state(trainer)["model.proj.weight"]
     trainer.step(batch, 0.0)
-
-    assert_same_tensors(trainer.model.state_dict(), before)
+    assert torch.equal(trainer.model.proj.weight, before)
     trainer.step(batch, RATE)
     assert backlog.add_step.call_count == 8
-    assert not torch.equal(trainer.model.proj.weight, before["proj.weight"])
+    assert not torch.equal(trainer.model.proj.weight, before)
     assert recorder is None or recorder.log[-2:] == ["replay", "replay"]
 
 
@@ -117,15 +120,15 @@ def test_a_non_finite_step_changes_nothing_and_is_reported_as_nan(
     assert [math.isnan(loss) for loss in trainer.drain_report().train_losses] == [True, False, True, False]
 
 
-def test_a_trainer_continues_from_its_state_bit_for_bit(recorder: FakeRecorder | None) -> None:
-    batches = some_batches(12, 7)
-    expected = losses_of(uninterrupted := Trainer(new_model(), CONFIG, CPU), batches)[7:]
-    stopped, resumed = Trainer(new_model(), CONFIG, CPU), Trainer(new_model(), CONFIG, CPU)
+@ON_BOTH_PATHS
+def test_a_trainer_with_another_table_continues_from_a_state_bit_for_bit(recorder: FakeRecorder | None) -> None:
+    batches, config = some_batches(12, 7), replace(CONFIG, average_lag=0.1)
+    uninterrupted, stopped, resumed = (Trainer(new_model(), config, CPU) for _ in range(3))
+    expected = losses_of(uninterrupted, batches)[7:]
+    resumed.model.get_buffer("ngram_input.contexts").sub_(1)  # other contexts, as many
     losses_of(stopped, batches[:7])
     losses_of(resumed, batches[:9])  # records graphs of a state that is replaced below
-
     resumed.load_state(copy_of_state(stopped), step_count=7)
-
     assert recorder is None or "discard" in recorder.log
     assert losses_of(resumed, batches[7:]) == expected
     assert_same_tensors(resumed.state(), uninterrupted.state())
@@ -155,21 +158,17 @@ def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights(re
     rounded = losses_of(trainer, batches)
     assert rounded == pytest.approx(exact, rel=0.01)
     assert rounded != exact
-    assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
-    assert all(
-        not name.startswith("model.") or tensor.dtype == torch.float32 or name.endswith(".contexts")
-        for name, tensor in trainer.state().items()
-    )
+    weights = [tensor for name, tensor in trainer.state().items() if name.startswith("model.")]
+    assert {tensor.dtype for tensor in weights} == {torch.float32, torch.int64}  # of the table's contexts
 
 
 def test_the_bfloat16_copy_shares_the_table_and_the_memory_of_no_other_weight() -> None:
-    model = model_with_table(6, 10)
+    model = new_model(1)
     flat = FlatParameters(model)
     copied = Bfloat16Copy(model, flat).refreshed()
     assert copied.ngram_input is model.ngram_input
-    assert all(
-        (weight.dtype == torch.bfloat16) is (name != "ngram_input.weight") for name, weight in copied.named_parameters()
-    )
+    types = {name: weight.dtype for name, weight in copied.named_parameters()}
+    assert [name for name, dtype in types.items() if dtype != torch.bfloat16] == ["ngram_input.weight"]
     assert model.get_parameter("ngram_input.weight").data_ptr() == flat.table_of(flat.weights).data_ptr()
 
 

@@ -1,0 +1,340 @@
+"""Batches on a device, their recording and replay, its allocator and its backlog, with CUDA's part replaced."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from itertools import count
+from types import SimpleNamespace
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.compute.gpu import recorder as recorder_module
+from engine.compute.gpu.backlog import MIN_STEPS, SECONDS, Backlog
+from engine.compute.gpu.buckets import bucket_length, padded_rows
+from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps
+from engine.compute.gpu.recorder import CudaRecorder, KeptPoolRecorder
+from engine.compute.gpu.resident_tweets import ResidentTweets, resident_tweets
+from engine.compute.memory import CudaAllocator, free_memory
+from engine.corpus.encoded_tweets import EncodedTweets
+from engine.errors import DeviceMemoryError
+from engine.model.vocab import EOS, PAD, SPECIALS
+from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
+from tests.fakes import FakeClock
+
+CPU = torch.device("cpu")
+NOT_PERMITTED = RuntimeError("operation not permitted when stream is capturing")
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
+
+# Batches --------------------------------------------------------------------------------------------------------------
+
+
+@given(length=st.integers(1, 100_000))
+def test_a_bucket_is_at_least_as_long_as_its_tweets_and_hardly_longer(length: int) -> None:
+    bucket = bucket_length(length)
+    assert length <= bucket < max(length + 8, length * 9 / 8)
+    assert bucket_length(bucket) == bucket
+
+
+def corpus_of(lengths: Iterable[int], id_type: type[np.integer] = np.uint8) -> EncodedTweets:
+    """Return tweets of these lengths, of random characters."""
+    offsets = np.concatenate(([0], np.cumsum(list(lengths)))).astype(np.int64)
+    generator, largest = np.random.default_rng(int(offsets[-1])), np.iinfo(id_type).max
+    token_ids = generator.integers(len(SPECIALS), largest, offsets[-1], endpoint=True)
+    return EncodedTweets(token_ids.astype(id_type), offsets)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 20), min_size=1, max_size=6),
+    chosen=st.data(),
+    id_type=st.sampled_from([np.uint8, np.uint16]),
+    more_columns=st.integers(0, 9),
+    num_empty=st.integers(0, 3),
+)
+def test_a_gathered_batch_equals_the_padded_one_of_the_host(
+    lengths: list[int], chosen: st.DataObject, id_type: type[np.integer], more_columns: int, num_empty: int
+) -> None:
+    tweets = corpus_of(lengths, id_type)
+    rows = np.array(chosen.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=8)))
+    batch = tweets.batch(rows)
+    with_empty = torch.from_numpy(padded_rows(rows, len(rows) + num_empty))
+    found = ResidentTweets(tweets, CPU).gather(with_empty, batch.num_columns + more_columns).numpy()
+    assert found.shape == (batch.num_columns + more_columns + 1, len(rows) + num_empty)
+    inputs, targets = found[:-1, : len(rows)].T, found[1:, : len(rows)].T
+    assert np.array_equal(targets[:, : batch.num_columns], batch.targets)
+    assert np.array_equal(np.where(inputs == EOS, PAD, inputs)[:, : batch.num_columns], batch.inputs)
+    assert (targets[:, batch.num_columns :] == PAD).all()
+    assert (found[:, len(rows) :] == PAD).all()
+
+
+def test_a_corpus_is_copied_to_a_device_once() -> None:
+    tweets, other = corpus_of([3]), corpus_of([3])
+    assert resident_tweets(tweets, CPU) is resident_tweets(tweets, CPU)
+    assert resident_tweets(tweets, CPU) is not resident_tweets(other, CPU)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(NO_MEMORY, (DeviceMemoryError, "memory of cuda")), (RuntimeError("no kernel"), (RuntimeError, "no kernel"))],
+    ids=["no memory", "another error"],
+)
+def test_a_corpus_that_does_not_fit_the_device_is_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, expected: tuple[type[Exception], str]
+) -> None:
+    def to(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    with pytest.raises(expected[0], match=expected[1]):
+        ResidentTweets(corpus_of([3, 4]), torch.device("cuda"))
+
+
+# Recording and replaying ----------------------------------------------------------------------------------------------
+
+
+class Visits:
+    """Steps of buckets of any size; `seen` has size, content and address of the input of each."""
+
+    def __init__(self, recorder: FakeRecorder, max_buckets: int = 9) -> None:
+        self.steps = BucketedSteps(CPU, recorder, max_buckets=max_buckets)
+        self.seen: list[tuple[int, int, int]] = []
+
+    def visit(self, size: int, *values: int) -> None:
+        """Run a step for each value, on a bucket of this size that is filled with it."""
+        for value in values:
+            self.steps.run(
+                lambda tokens: self.seen.append((len(tokens), int(tokens[0]), tokens.data_ptr())),
+                torch.full((size,), value, dtype=torch.int32),
+            )
+
+
+def test_a_bucket_warms_up_then_is_recorded_once_then_replayed_with_its_input_always_at_the_same_address() -> None:
+    recorder = FakeRecorder()
+    visits = Visits(recorder)
+    values = range(WARM_UP_VISITS + 3)
+    visits.visit(4, *values)
+    assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * 3
+    assert [value for _, value, _ in visits.seen] == list(values)
+    visits.visit(5, *values)
+    addresses = [{address for size, _, address in visits.seen if size == each} for each in (4, 5)]
+    assert [len(each) for each in addresses] == [1, 1]
+    assert addresses[0] != addresses[1]
+
+
+def test_the_least_recently_used_of_too_many_buckets_is_evicted() -> None:
+    recorder = FakeRecorder()
+    visits = Visits(recorder, max_buckets=2)
+    for size in (3, 4):
+        visits.visit(size, 0, 0, 0)
+    visits.visit(3, 0)
+    recorder.log.clear()
+
+    visits.visit(5, 0)
+
+    assert recorder.log == ["discard", "warm-up"]
+    assert visits.steps.num_recorded == 1
+    visits.visit(3, 0)
+    visits.visit(4, 0)
+    assert recorder.log[2:] == ["replay", "warm-up"]
+
+
+def test_after_a_failed_recording_all_steps_run_eagerly_and_no_other_trainer_of_the_process_records(
+    allocator: CudaAllocator, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder, other = FailingRecorder(NOT_PERMITTED, failing=range(2, 100)), FakeRecorder()
+    visits = Visits(recorder)
+    for value in range(5):
+        visits.visit(3, value)
+        visits.visit(4, value)
+    assert [recorder.log.count(call) for call in ("record", "discard")] == [2, 1]
+    assert recorder.log[-5:] == ["warm-up"] * 5
+    assert [(size, value) for size, value, _ in visits.seen] == [(size, n) for n in range(5) for size in (3, 4)]
+    assert "CUDA graph" in caplog.text
+    assert not allocator.is_sound
+
+    Visits(other).visit(3, *range(4))
+
+    assert other.log == ["warm-up"] * 4
+
+
+# The recorder ---------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def failing_capture(*_: object, **__: object) -> Iterator[None]:
+    """Fail at the end, as the `torch.cuda.graph` of a capture that CUDA has invalidated does."""
+    try:
+        yield
+    finally:
+        raise RuntimeError("operation failed due to a previous error during capture")
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replace CUDA's part of a recorder; return the calls of its allocator."""
+    calls: list[str] = []
+    handles = count()
+    monkeypatch.setattr(recorder_module, "side_stream", lambda _: SimpleNamespace(device_index=0))
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, next(handles)))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "graph", failing_capture)
+    for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
+        monkeypatch.setattr(torch._C, name, lambda *args, name=name: calls.append(f"{name}{args}"), raising=False)
+    return calls
+
+
+def test_a_failed_capture_ends_its_allocation_from_the_pool_unless_it_has_ended_and_the_steps_error_is_raised(
+    ended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_memory() -> None:
+        raise NO_MEMORY
+
+    def end(*_: object) -> None:
+        raise RuntimeError("endAllocatePool: not currently recording to mempool_id")
+
+    with pytest.raises(RuntimeError, match="previous error"):
+        CudaRecorder(CPU).record(lambda: None)
+    assert ended == ["_cuda_endAllocateToPool(0, (0, 1))", "_cuda_releasePool(0, (0, 1))"]
+    with pytest.raises(torch.OutOfMemoryError):
+        CudaRecorder(CPU).record(without_memory)
+    assert len(ended) == 4
+    monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", end)
+    with pytest.raises(RuntimeError, match="previous error"):
+        CudaRecorder(CPU).record(lambda: None)
+    assert len(ended) == 4
+
+
+def test_graphs_share_a_pool_while_one_of_them_is_left_and_then_use_another(
+    ended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = mock.Mock(side_effect=lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(reset=lambda: None))
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    recorder = CudaRecorder(CPU)
+    first, second = recorder.record(lambda: None), recorder.record(lambda: None)
+    recorder.discard(first)
+    third = recorder.record(lambda: None)
+    for recording in (second, third):
+        recorder.discard(recording)
+    recorder.record(lambda: None)
+    pools = [call.kwargs["pool"] for call in capture.call_args_list]
+    assert [pool == pools[0] for pool in pools] == [True, True, True, False]
+    assert ended == []
+
+
+def test_recordings_that_are_freed_unseen_share_a_pool_that_stays_in_use(
+    ended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_use: set[int] = set()
+    pools: list[object] = []
+
+    class Graph:
+        def __init__(self) -> None:
+            in_use.add(id(self))
+
+        def __del__(self) -> None:
+            in_use.discard(id(self))
+
+        def capture_begin(self, pool: object, **_: object) -> None:
+            pools.append(pool)
+
+        def capture_end(self) -> None:
+            pass
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(CudaRecorder, "run_on_side_stream", lambda _, work: work())
+    recorder = KeptPoolRecorder(CPU)
+    for _ in range(3):
+        recorder.record(lambda: None)
+        assert len(in_use) == 1
+    assert len(pools) == 4
+    assert len(set(pools)) == 1
+    assert ended == []
+
+
+def test_the_cache_of_an_allocator_that_is_not_sound_is_not_emptied(
+    allocator: CudaAllocator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("empty_cache"))
+    for is_sound in (True, False):
+        allocator.is_sound = is_sound
+        free_memory(torch.device("cuda"))
+        assert calls == ["empty_cache"]
+
+
+# The backlog ----------------------------------------------------------------------------------------------------------
+
+
+class FakeDevice:
+    """Completes steps of a fixed time one after another, in the time of a fake clock."""
+
+    def __init__(self, step_seconds: float) -> None:
+        self.clock = FakeClock()
+        self.step_seconds = step_seconds
+        self.ends: list[float] = []
+        self.idle_seconds = 0.0
+
+    def queue_steps(self, backlog: Backlog, count: int, host_seconds: float) -> list[int]:
+        """Queue steps as fast as the host can; return how many are queued after each."""
+        queued = []
+        for _ in range(count):
+            self.clock.advance(host_seconds)
+            free_from = self.ends[-1] if self.ends else self.clock.now
+            self.idle_seconds += max(0.0, self.clock.now - free_from)
+            self.ends.append(max(free_from, self.clock.now) + self.step_seconds)
+            backlog.add_step()
+            queued.append(sum(end > self.clock.now for end in self.ends))
+        return queued
+
+    def make_event(self) -> FakeEvent:
+        return FakeEvent(self)
+
+
+class FakeEvent:
+    """Is reached at the end of the last step that was queued when it was recorded."""
+
+    def __init__(self, device: FakeDevice) -> None:
+        self._device = device
+        self.end = 0.0
+
+    def record(self) -> None:
+        self.end = self._device.ends[-1]
+
+    def synchronize(self) -> None:
+        clock = self._device.clock
+        clock.advance(max(0.0, self.end - clock.now))
+
+    def elapsed_time(self, end_event: object) -> float:
+        assert isinstance(end_event, FakeEvent)
+        assert end_event.end <= self._device.clock.now, "the device has not reached the event"
+        return 1000 * (end_event.end - self.end)
+
+
+@pytest.mark.parametrize("step_seconds", [0.00035, 0.004, 0.08])
+def test_the_queue_is_bounded_and_the_device_never_idle(step_seconds: float) -> None:
+    device = FakeDevice(step_seconds)
+    queued = device.queue_steps(Backlog(device.make_event), 500, host_seconds=0.0001)
+    allowed = max(MIN_STEPS, SECONDS / step_seconds)
+    assert max(queued) <= allowed
+    assert queued[-1] >= 0.9 * allowed - 1
+    assert device.idle_seconds == 0.0
+
+
+def test_a_slow_host_never_waits_and_the_limit_follows_steps_that_become_longer() -> None:
+    device = FakeDevice(0.001)
+    device.queue_steps(Backlog(device.make_event), 100, host_seconds=0.005)
+    assert device.clock.now == pytest.approx(0.5)
+    device = FakeDevice(0.0005)
+    backlog = Backlog(device.make_event)
+    device.queue_steps(backlog, 200, host_seconds=0.0001)
+    assert backlog.limit == 40
+    device.step_seconds = 0.01
+    assert device.queue_steps(backlog, 200, host_seconds=0.0001)[-1] == backlog.limit == MIN_STEPS
