@@ -215,3 +215,15 @@ def _file(text: str) -> tuple[str, str | bytes]:
 def unescaped(text: str) -> str:
     """Return a text with Python's escapes decoded."""
     return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
+
+
+# Made-up tweets in other scripts and languages ------------------------------------------------------------------------
+
+TWEETS: dict[str, list[str]] = {}
+ENCODINGS: dict[str, list[str]] = {}
+"""Encodings in which files of each language exist; none for those of Windows-1252."""
+for _section in (CASES / "foreign_tweets.txt").read_text(encoding="utf-8").split("==== ")[1:]:
+    _head, *_tweets = filter(None, _section.split("\n"))
+    _language, _, _encodings = _head.partition(": ")
+    TWEETS[_language] = _tweets
+    ENCODINGS[_language] = list(filter(None, _encodings.split(", ")))

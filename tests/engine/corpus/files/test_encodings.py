@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.corpus.files import encodings
 from engine.corpus.files.archive_entries import FoundMember
 from engine.corpus.files.encodings import Encoding, detected_encoding, encoding_named, in_utf8, marked_encoding
-from tests.engine.corpus.files.foreign_tweets import ENCODINGS, TWEETS
+from tests.engine.corpus.reading import ENCODINGS, TWEETS
 
 NUM_LINES = 30
 ENGLISH = ("good morning everyone", "so tired today :(", "@tom see you later! http://x.example/a1", "lunch was great")
@@ -60,14 +60,12 @@ def detected(text: str, encoding: str) -> str:
 
 
 @pytest.mark.parametrize(("language", "encoding"), FOREIGN)
-def test_an_encoding_is_detected_by_a_few_tweets_and_named_as_usual(language: str, encoding: str) -> None:
+def test_an_encoding_is_detected_by_a_few_tweets_damaged_or_not_and_named_as_usual(
+    language: str, encoding: str
+) -> None:
     for shape in SHAPES:
         name = detected(shape(TWEETS[language]), encoding)
         assert name == USUAL_NAMES.get(encoding, name)
-
-
-@pytest.mark.parametrize(("language", "encoding"), FOREIGN)
-def test_damaged_lines_do_not_change_a_detection(language: str, encoding: str) -> None:
     whole = [line.encode(encoding) for line in lines(TWEETS[language]).splitlines() * 3]
     found = detected_encoding(b"\n".join(whole))
     cut = [line[:-3] if number % 20 == 7 else line for number, line in enumerate(whole)]
@@ -119,10 +117,7 @@ def test_repeated_characters_of_windows_1252_are_no_other_script(row: str) -> No
         lines(TWEETS["Chinese"]).encode()[:-2],  # cut inside a character
         b"\n".join(tweet.encode()[:20] for tweet in TWEETS["Chinese"]),  # each line cut inside a character
         lines(TWEETS["Korean"]).replace("\n", " ").encode() + b"\xff",
-        "\n".join(f"hello {number} \U0001f600" for number in range(20))
-        .encode("utf-16-le", "surrogatepass")
-        .decode("utf-16-le")
-        .encode(),
+        "\n".join(f"hello {number} \U0001f600" for number in range(20)).encode(),
         "".join(chr(0xD83D) + chr(0xDE00 + number) + "\n" for number in range(20)).encode("utf-8", "surrogatepass"),
         "so tired today… – caf\xe9".encode("cp1252"),
         "안녕하세요".encode("euc_kr"),  # too few bytes to be certain
@@ -157,22 +152,18 @@ def test_a_named_encoding_decodes_all_of_its_text(encoding: str, text: str) -> N
     assert decoded(data, found) == data.decode(found.codec)
 
 
-def test_a_long_file_is_converted_to_its_end() -> None:
-    text = "今天天气真好" * 400_000
-    assert decoded(b"a" + text.encode("gbk"), encoding_named("gbk")) == "a" + text
-
-
-def test_an_encoding_is_decoded_as_its_superset() -> None:
-    assert decoded("𠮷 😀".encode("gb18030"), encoding_named("gbk")) == "𠮷 😀"
-    assert decoded("똠방각하".encode("cp949"), encoding_named("euc-kr")) == "똠방각하"
-    assert decoded("①㈱".encode("cp932"), encoding_named("shift_jis")) == "①㈱"
-    assert decoded("it’s".encode("cp1252"), encoding_named("latin-1")) == "it’s"
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
-def test_a_named_utf_16_or_32_without_a_byte_order_mark_is_little_endian(encoding: str) -> None:
-    assert decoded("it’s 好".encode(f"{encoding}-le"), encoding_named(encoding)) == "it’s 好"
-
-
-def test_bytes_that_are_invalid_in_the_encoding_become_u_fffd() -> None:
-    assert decoded(b"\xff\xffa\n" + "好".encode("gbk") + b"\x81", encoding_named("gbk")) == "\ufffd\ufffda\n好\ufffd"
+@pytest.mark.parametrize(
+    ("name", "data", "text"),
+    [
+        ("gbk", "𠮷 😀".encode("gb18030"), "𠮷 😀"),  # decoded as its superset, as the next three
+        ("euc-kr", "똠방각하".encode("cp949"), "똠방각하"),
+        ("shift_jis", "①㈱".encode("cp932"), "①㈱"),
+        ("latin-1", "it’s".encode("cp1252"), "it’s"),
+        ("utf-16", "it’s 好".encode("utf-16-le"), "it’s 好"),  # little-endian without a byte order mark
+        ("utf-32", "it’s 好".encode("utf-32-le"), "it’s 好"),
+        ("gbk", b"\xff\xffa\n" + "好".encode("gbk") + b"\x81", "\ufffd\ufffda\n好\ufffd"),  # invalid bytes
+        ("gbk", b"a" + ("今天天气真好" * 400_000).encode("gbk"), "a" + "今天天气真好" * 400_000),  # to its end
+    ],
+)
+def test_a_named_encoding_is_decoded_as_it_is_used(name: str, data: bytes, text: str) -> None:
+    assert decoded(data, encoding_named(name)) == text

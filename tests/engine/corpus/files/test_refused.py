@@ -34,6 +34,12 @@ FILES = {case.name: case.files for case in cases("refused_files")}
 WHOLE = {case.name: case.files for case in cases("refused_exports")}
 
 
+@recorded_cases("refused_files")
+def test_a_file_of_an_export_is_refused_under_any_name_in_any_container(case: Case) -> None:
+    ((name, content),) = case.files.items()
+    check_that_a_file_is_refused(case.name.partition(": ")[0], name, content)
+
+
 def check_that_a_file_is_refused(what: str, name: str, content: str | bytes) -> None:
     """Check it alone under several names, compressed, in another encoding, and among others in containers."""
     for shown in (name, "renamed", "a.txt", "a.csv", "a.jsonl"):
@@ -49,12 +55,6 @@ def check_that_a_file_is_refused(what: str, name: str, content: str | bytes) -> 
         assert READ in among_others
         assert f"* not read: {stray} ({what})" in among_others.splitlines()
         assert f": {stray} {what}." in read({stray: content}, container)
-
-
-@recorded_cases("refused_files")
-def test_a_file_of_an_export_is_refused_under_any_name_in_any_container(case: Case) -> None:
-    ((name, content),) = case.files.items()
-    check_that_a_file_is_refused(case.name.partition(": ")[0], name, content)
 
 
 def test_a_long_file_of_an_export_is_refused() -> None:
@@ -102,23 +102,18 @@ def test_an_explicit_format_reads_an_export_but_for_messages_of_facebook(snapsho
         assert WORDS not in read({"tom_1/message_1.json": MESSAGES, "b.txt": "one"}, format=file_format)
 
 
-@pytest.mark.parametrize(
-    ("files", "member"),
-    [
+def test_a_refused_file_is_not_read_even_if_it_is_chosen_but_another_one_in_the_export_is() -> None:
+    chosen: tuple[tuple[Files, str], ...] = (
         (FACEBOOK, "comments.json"),
         ({"message_1.json": MESSAGES}, "message_1.json"),
         (PRIVATE, "notes.txt"),
         ({"_chat.txt": CHAT}, "_chat.txt"),
-    ],
-)
-def test_a_refused_file_is_not_read_even_if_it_is_chosen(files: Files, member: str) -> None:
-    for container in CONTAINERS[:2]:
-        error, hint = read({**files, "mine.txt": MINE}, container, member=member).splitlines()
-        assert f"{member} " in error
-        assert "Save your own texts" in hint
-
-
-def test_another_file_in_an_export_is_read_if_it_is_chosen() -> None:
+    )
+    for files, member in chosen:
+        for container in CONTAINERS[:2]:
+            error, hint = read({**files, "mine.txt": MINE}, container, member=member).splitlines()
+            assert f"{member} " in error
+            assert "Save your own texts" in hint
     assert READ in read({"_chat.txt": CHAT, "mine.txt": MINE}, "zip", member="mine.txt")
 
 
@@ -184,6 +179,7 @@ NO_TEXTS = {
 
 def test_what_is_no_text_is_named_with_what_to_do(snapshot: SnapshotAssertion) -> None:
     assert "\n".join(read({name: content}) for name, content in NO_TEXTS.items()) == snapshot
+    assert "! a.docx is damaged" in read({"a.docx": NO_TEXTS["a.docx"][:-30]})
 
 
 @pytest.mark.parametrize("name", NO_TEXTS)
@@ -197,22 +193,18 @@ def test_what_is_no_text_is_so_under_another_name_and_compressed_and_whatever_th
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.xls", "a.arrow", "a.feather"])
-@pytest.mark.parametrize("container", ["folder", "zip"])
-def test_a_table_that_is_not_read_is_named_among_others(name: str, container: Container) -> None:
+def test_a_table_that_is_not_read_is_named_among_others(name: str) -> None:
     error, hint = read({name: NO_TEXTS[name]}).splitlines()
     what = error.partition(f"{name} ")[2].removesuffix(".")
-    beside = read({name: NO_TEXTS[name], "mine.txt": MINE}, container)
-    assert READ in beside
-    assert f"* not read: {name} ({what})" in beside
-    alone = read({name: NO_TEXTS[name]}, container).splitlines()
-    assert alone == [f"! f{'.zip' if container == 'zip' else ''}: {name} {what}.", hint]
+    for container in CONTAINERS[:2]:
+        beside = read({name: NO_TEXTS[name], "mine.txt": MINE}, container)
+        assert READ in beside
+        assert f"* not read: {name} ({what})" in beside
+        alone = read({name: NO_TEXTS[name]}, container).splitlines()
+        assert alone == [f"! f{'.zip' if container == 'zip' else ''}: {name} {what}.", hint]
 
 
-@pytest.mark.parametrize("text", [MINE, "größe 🎉\n", b"caf\xe9\n", "\x1b[31mred\x1b[0m\n", f"{MINE}\0\n"])
-def test_odd_text_is_still_text(text: str | bytes) -> None:
-    assert texts_of({"a": text})
-
-
-def test_a_damaged_document_is_damaged_and_an_archive_with_such_folders_is_an_archive() -> None:
-    assert "! a.docx is damaged" in read({"a.docx": NO_TEXTS["a.docx"][:-30]})
+def test_odd_text_is_still_text_and_an_archive_with_folders_of_documents_an_archive() -> None:
+    for text in (MINE, "größe 🎉\n", b"caf\xe9\n", "\x1b[31mred\x1b[0m\n", f"{MINE}\0\n"):
+        assert texts_of({"a": text})
     assert texts_of({"word/a.txt": "one\n", "xl/b.txt": "two\n"}, "zip") == ["one", "two"]

@@ -38,35 +38,34 @@ def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None
     assert shown_path(Path("some/file.txt")) == "some/file.txt"
 
 
-def test_an_empty_stream_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="Standard input is empty"):
-        save_stream(io.BytesIO(), tmp_path)
-    assert not os.listdir(tmp_path)
-
-
-def test_a_stream_over_the_maximum_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standard_input, "MAX_STREAM_BYTES", len(TEXT) - 1)
-    with pytest.raises(CorpusError, match="Standard input has more than"):
-        save_stream(io.BytesIO(TEXT), tmp_path)
-    assert not os.listdir(tmp_path)
-
-
 @pytest.mark.parametrize(
-    ("error", "raised"), [(OSError(5, "Input/output error"), CorpusError), (KeyboardInterrupt(), KeyboardInterrupt)]
+    ("stream", "raised", "message"),
+    [
+        (io.BytesIO(), CorpusError, "Standard input is empty"),
+        (io.BytesIO(TEXT + b"x"), CorpusError, "Standard input has more than"),
+        (Failing(OSError(5, "Input/output error")), CorpusError, "Input/output error"),
+        (Failing(KeyboardInterrupt()), KeyboardInterrupt, None),
+    ],
 )
-def test_a_stream_that_fails_leaves_no_file(tmp_path: Path, error: BaseException, raised: type[BaseException]) -> None:
-    with pytest.raises(raised):
-        save_stream(Failing(error), tmp_path)
+def test_a_stream_that_is_empty_too_long_or_broken_leaves_no_file(
+    tmp_path: Path, stream: io.BytesIO, raised: type[BaseException], message: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standard_input, "MAX_STREAM_BYTES", len(TEXT))
+    with pytest.raises(raised, match=message):
+        save_stream(stream, tmp_path)
     assert not os.listdir(tmp_path)
 
 
-def test_a_terminal_is_refused_without_blocking(tmp_path: Path) -> None:
+def test_a_terminal_and_a_pipe_that_nobody_writes_to_are_refused_without_blocking(tmp_path: Path) -> None:
     mine, theirs = os.openpty()
     try:
         with os.fdopen(theirs, "rb") as terminal, pytest.raises(CorpusError, match="is a terminal"):
             save_stream(terminal, tmp_path)
     finally:
         os.close(mine)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CorpusError, match=f"{tmp_path}/pipe is a pipe to which no program writes"):
+        with_saved_streams((str(tmp_path / "pipe"),), io.BytesIO(), tmp_path / "kept")
 
 
 def test_a_pipe_is_saved_like_standard_input(tmp_path: Path) -> None:
@@ -81,12 +80,6 @@ def test_a_pipe_is_saved_like_standard_input(tmp_path: Path) -> None:
     finally:
         os.close(reader)
     assert Path(path).read_bytes() == TEXT
-
-
-def test_a_pipe_that_nobody_writes_to_is_reported_by_its_path(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(CorpusError, match=f"{tmp_path}/pipe is a pipe to which no program writes"):
-        with_saved_streams((str(tmp_path / "pipe"),), io.BytesIO(), tmp_path / "kept")
 
 
 def test_stale_temporary_files_are_removed_and_fresh_ones_are_not(tmp_path: Path) -> None:

@@ -19,15 +19,12 @@ from tests.file_server import Act, announce, answer, serve, serve_all, serving, 
 CONTENT = bytes(range(256)) * 1200
 SIZE = len(CONTENT)
 HALF = SIZE // 2
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_no_proxy(monkeypatch)
+NOWHERE = "http://127.0.0.1:1/"
 
 
 @pytest.fixture
-def dataset() -> Dataset:
+def dataset(monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    use_no_proxy(monkeypatch)
     return replace(SENTIMENT140, num_bytes=SIZE, md5=hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
 
 
@@ -36,8 +33,28 @@ def leave_part(dataset: Dataset, content: bytes) -> None:
     part_path(dataset).write_bytes(content)
 
 
-def get(dataset: Dataset, *acts: Act) -> tuple[list[str], list[str], list[float]]:
-    """Fetch the file; return the requested ranges, the notes with the pauses, and the progress."""
+def ignored(*_: object) -> None:
+    """Ignore progress and pauses."""
+
+
+START, FROM_HALF = "bytes=0-", f"bytes={HALF}-"
+BROKEN = announce(CONTENT[:HALF], SIZE)
+FETCHED: dict[str, tuple[bytes, tuple[Act, ...], list[str]]] = {  # the part kept before, the server, and the requests
+    "whole": (b"", (serve(CONTENT),), [START]),
+    "after a redirect": (b"", (answer(302, Location="/elsewhere.zip"), serve(CONTENT)), [START, START]),
+    "after a server error": (b"", (answer(503), serve(CONTENT)), [START, START]),
+    "after a broken connection from where it broke": (b"", (BROKEN, serve(CONTENT)), [START, FROM_HALF]),
+    "from a server without ranges": (CONTENT[:HALF], (serve_all(CONTENT),), [FROM_HALF]),
+    "with a complete part without a request": (CONTENT, (serve(CONTENT),), []),
+    "in place of half of another file": (b"x" * HALF, (serve(CONTENT),), [FROM_HALF, START]),
+    "in place of another file": (b"x" * SIZE, (serve(CONTENT),), [START]),
+    "in place of a longer file": (b"x" * (SIZE + 1), (serve(CONTENT),), [START]),
+}
+
+
+@pytest.mark.parametrize("name", FETCHED)
+def test_a_file_is_fetched(dataset: Dataset, name: str) -> None:
+    part, acts, ranges = FETCHED[name]
     notes: list[str] = []
     shares: list[float] = []
 
@@ -47,102 +64,67 @@ def get(dataset: Dataset, *acts: Act) -> tuple[list[str], list[str], list[float]
         else:
             shares.append(share)
 
+    if part:
+        leave_part(dataset, part)
     with serving(*acts) as server:
         fetch(dataset, checked_url(server.url), on_progress, lambda seconds: notes.append(f"{seconds} seconds"))
     assert dataset.path.read_bytes() == CONTENT
     assert list(dataset.path.parent.iterdir()) == [dataset.path]
-    return server.ranges, notes, shares
+    assert server.ranges == ranges
+    if name == "whole":
+        assert notes == []
+        assert shares == sorted(shares)
+        assert shares[-1] == 1.0
+    if acts[0] is BROKEN:
+        [note, pause] = notes
+        assert note.endswith("trying again")
+        assert pause == "2.0 seconds"
 
 
-def fail(dataset: Dataset, *acts: Act, kept: int = 0) -> DownloadError:
-    """Return the error of a download; assert the size of the partial file, and that the hint fits."""
+FAILED: dict[str, tuple[bytes, tuple[Act, ...], int, str, str]] = {  # ..., bytes of the part, message and hint
+    "twice": (b"", (announce(CONTENT[:9], SIZE), BROKEN), HALF, "", "is kept: run the same command to resume"),
+    "checksum": (b"", (serve(b"x" * SIZE),), 0, "its MD5 is", ""),
+    "length": (CONTENT[:HALF], (serve_all(b"<html>log in</html>"),), HALF, "19 bytes instead of", "login page"),
+}
+
+
+@pytest.mark.parametrize("name", FAILED)
+def test_a_part_is_kept_if_the_connection_breaks_again_and_no_other_file_replaces_it(
+    dataset: Dataset, name: str
+) -> None:
+    part, acts, kept, message, hint = FAILED[name]
+    if part:
+        leave_part(dataset, part)
     with serving(*acts) as server, pytest.raises(DownloadError) as caught:
         fetch(dataset, checked_url(server.url), ignored, ignored)
-    part = part_path(dataset)
-    assert [(path, path.stat().st_size) for path in part.parent.iterdir()] == ([(part, kept)] if kept else [])
+    path = part_path(dataset)
+    assert [(each, each.stat().st_size) for each in path.parent.iterdir()] == ([(path, kept)] if kept else [])
+    assert message in caught.value.message
     assert caught.value.hint
+    assert hint in caught.value.hint
     assert kept or "is kept" not in caught.value.hint
-    return caught.value
-
-
-def ignored(*_: object) -> None:
-    """Ignore progress and pauses."""
-
-
-def test_a_file_is_fetched_whole_and_the_progress_never_decreases(dataset: Dataset) -> None:
-    ranges, notes, shares = get(dataset, serve(CONTENT))
-    assert (ranges, notes) == (["bytes=0-"], [])
-    assert shares == sorted(shares)
-    assert shares[-1] == 1.0
-
-
-def test_redirects_are_followed(dataset: Dataset) -> None:
-    get(dataset, answer(302, Location="/elsewhere.zip"), serve(CONTENT))
-
-
-def test_a_broken_connection_is_retried_once_after_a_pause_from_where_it_broke(dataset: Dataset) -> None:
-    ranges, [note, pause], _ = get(dataset, announce(CONTENT[:HALF], SIZE), serve(CONTENT))
-    assert ranges == ["bytes=0-", f"bytes={HALF}-"]
-    assert note.endswith("trying again")
-    assert pause == "2.0 seconds"
-
-
-def test_after_a_second_broken_connection_the_part_is_kept_and_continued_by_the_next_command(dataset: Dataset) -> None:
-    error = fail(dataset, announce(CONTENT[:1000], SIZE), announce(CONTENT[:HALF], SIZE), kept=HALF)
-    assert "is kept: run the same command to resume" in error.hint
-    assert get(dataset, serve(CONTENT))[0] == [f"bytes={HALF}-"]
-
-
-def test_a_server_error_is_retried(dataset: Dataset) -> None:
-    get(dataset, answer(503), serve(CONTENT))
-
-
-def test_a_server_without_ranges_sends_the_file_from_its_start(dataset: Dataset) -> None:
-    leave_part(dataset, CONTENT[:HALF])
-    get(dataset, serve_all(CONTENT))
-
-
-@pytest.mark.parametrize("part", [b"x" * HALF, b"x" * SIZE, b"x" * (SIZE + 1)], ids=["half", "whole", "longer"])
-def test_a_part_of_another_file_is_replaced(dataset: Dataset, part: bytes) -> None:
-    leave_part(dataset, part)
-    get(dataset, serve(CONTENT))
-
-
-def test_a_complete_part_is_not_requested_again(dataset: Dataset) -> None:
-    leave_part(dataset, CONTENT)
-    assert get(dataset, serve(CONTENT))[0] == []
-
-
-def test_another_file_is_refused_by_its_checksum_and_not_kept(dataset: Dataset) -> None:
-    assert "its MD5 is" in fail(dataset, serve(b"x" * SIZE)).message
-
-
-def test_another_length_is_refused_before_anything_of_the_part_is_lost(dataset: Dataset) -> None:
-    leave_part(dataset, CONTENT[:HALF])
-    error = fail(dataset, serve_all(b"<html>log in</html>"), kept=HALF)
-    assert "19 bytes instead of" in error.message
-    assert "login page" in str(error.hint)
 
 
 @pytest.mark.parametrize(("part", "hint"), [(b"", "connection"), (CONTENT[:HALF], "is kept")])
 def test_an_unreachable_server_is_reported_with_the_cause(dataset: Dataset, part: bytes, hint: str) -> None:
     leave_part(dataset, part)
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1 can't be reached: Connection refused") as caught:
-        fetch(dataset, checked_url("http://127.0.0.1:1/"), ignored)
+        fetch(dataset, checked_url(NOWHERE), ignored)
     assert hint in caught.value.hint
 
 
 def test_a_second_program_is_refused(dataset: Dataset) -> None:
     leave_part(dataset, b"x")
-    with part_path(dataset).open("ab") as file:
+    with part_path(dataset).open("ab") as file, pytest.raises(DownloadError, match="Another program"):
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert "Another program" in fail(dataset, serve(CONTENT), kept=1).message
+        fetch(dataset, checked_url(NOWHERE), ignored)
+    assert part_path(dataset).read_bytes() == b"x"
 
 
 def test_a_folder_that_cannot_be_written_is_reported(dataset: Dataset, home: Path) -> None:
     (home / "data").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(StorageError, match="can't be written"):
-        fetch(dataset, checked_url("http://127.0.0.1:1/"), ignored)
+        fetch(dataset, checked_url(NOWHERE), ignored)
 
 
 def test_a_full_disk_is_reported_and_the_part_is_kept(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
