@@ -19,6 +19,8 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
     1\thello
     ---- c.txt, bytes                       the same, and each character is one byte
     caf\xe9
+    ---- d.txt, repeated                    escaped, and a part in it repeated, with # for its number
+    «1000*number #\n»
 """
 
 from __future__ import annotations
@@ -208,8 +210,16 @@ def _file(text: str) -> tuple[str, str | bytes]:
     content = content.rstrip("\n")
     if not kind:
         return name, content + "\n"
-    content = unescaped(content)
+    content = repeated(unescaped(content)) if kind == "repeated" else unescaped(content)
     return name, content.encode("latin-1") if kind == "bytes" else content
+
+
+def repeated(text: str) -> str:
+    """Return a text with its marked parts repeated, the inner ones first."""
+    while part := re.search(r"«(\d+)\*([^«»]*)»", text):
+        again = "".join(part[2].replace("#", str(number)) for number in range(int(part[1])))
+        text = text[: part.start()] + again + text[part.end() :]
+    return text
 
 
 def unescaped(text: str) -> str:

@@ -115,9 +115,10 @@ def test_an_unreachable_server_is_reported_with_the_cause(dataset: Dataset, part
 
 def test_a_second_program_is_refused(dataset: Dataset) -> None:
     leave_part(dataset, b"x")
-    with part_path(dataset).open("ab") as file, pytest.raises(DownloadError, match="Another program"):
+    with part_path(dataset).open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        fetch(dataset, checked_url(NOWHERE), ignored)
+        with pytest.raises(DownloadError, match="Another program"):
+            fetch(dataset, checked_url(NOWHERE), ignored)
     assert part_path(dataset).read_bytes() == b"x"
 
 

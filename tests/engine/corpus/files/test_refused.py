@@ -122,11 +122,6 @@ def test_an_export_that_is_piped_in_is_refused(tmp_path: Path) -> None:
     assert next(read_lines(CorpusConfig(files=files))) == "! standard input is a chat exported from WhatsApp."
 
 
-@recorded_cases("not_refused")
-def test_other_files_that_look_a_little_like_an_export_are_read(case: Case, snapshot: SnapshotAssertion) -> None:
-    assert case.read() == snapshot
-
-
 def test_files_whose_names_are_those_of_exports_close_no_folder() -> None:
     names = ("_chat.txt", "result.json", "messages.csv", "posts.csv", "saved_posts.csv", "a.txt", "posts_1.json")
     found = texts_of({name: '["one"]' if "json" in name else "text\none\n" for name in names}, "folder")

@@ -48,7 +48,11 @@ def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None
     ],
 )
 def test_a_stream_that_is_empty_too_long_or_broken_leaves_no_file(
-    tmp_path: Path, stream: io.BytesIO, raised: type[BaseException], message: str | None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    stream: io.BytesIO,
+    raised: type[BaseException],
+    message: str | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(standard_input, "MAX_STREAM_BYTES", len(TEXT))
     with pytest.raises(raised, match=message):

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 from syrupy.assertion import SnapshotAssertion
+from tests.engine.corpus.files.foreign_tweets import TWEETS
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.ingest.sources import open_sources
 from engine.errors import CorpusError
-from tests.engine.corpus.files.foreign_tweets import TWEETS
 from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
 from tests.engine.corpus.reading import Case, Container, Files, read, recorded_cases, texts_of, write
 

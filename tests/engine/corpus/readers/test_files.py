@@ -1,0 +1,276 @@
+"""Files of every format are read as recorded: tables, JSON, text and archives of networks; damage costs only itself.
+
+`tests.fuzz` tries random bytes.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet as pq
+from syrupy.assertion import SnapshotAssertion
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.ingest.formats import FORMATS
+from engine.corpus.readers.json_files import json_window
+from engine.corpus.readers.json_files.json_rows import json_rows
+from engine.corpus.readers.lines import decoded_lines, head_lines
+from engine.corpus.readers.tables import parquet_rows
+from engine.corpus.types import DroppedRow, Member, Row, Source
+from engine.errors import CorpusError
+from tests.engine.corpus.reading import Case, Files, read, recorded_cases, texts_of
+
+CASES = ("text", "csv", "columns", "headers", "labels", "json", "jsonl", "x", "x_old", "mastodon", "bluesky")
+
+
+@recorded_cases(*CASES, "sources", "not_refused", "long")
+def test_files_are_read_as_recorded(case: Case, snapshot: SnapshotAssertion) -> None:
+    assert case.read() == snapshot
+
+
+# Text -----------------------------------------------------------------------------------------------------------------
+
+
+CHUNK = 65_536
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("padding", [0, 1, CHUNK - 12, CHUNK - 11, CHUNK - 10, CHUNK - 5, CHUNK - 4, 3 * CHUNK])
+def test_any_line_end_is_removed_wherever_it_falls(end: bytes, padding: int) -> None:
+    lines = ["x" * padding, "one", "", "two\u2028\x85\x0b\x0cthree", "four"]
+    content = end.join(line.encode() for line in lines)
+    assert texts_of({"a.txt": content}, format="text") == lines
+    assert texts_of({"a.txt": content + end}, format="text") == lines
+
+
+@given(lines=st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\n\0"))))
+def test_lines_of_utf_8_come_back(lines: list[str]) -> None:
+    content = "".join(line + "\n" for line in lines).encode()
+    found = list(decoded_lines(io.BytesIO(content), Source("a.txt", "text")))
+    assert found == [line.removeprefix("\ufeff") if not at else line for at, line in enumerate(lines)]
+
+
+def test_the_head_of_a_file_is_its_whole_lines() -> None:
+    for head, lines in (
+        (b"one\ntwo\nthr", ["one", "two"]),
+        (b"one\r\ntwo\r\n", ["one", "two"]),
+        (b"one", ["one"]),
+        (b"o\0ne\ntwo\n", ["two"]),
+        (b"", []),
+    ):
+        assert head_lines(head) == lines
+
+
+# Tables ---------------------------------------------------------------------------------------------------------------
+
+
+@given(tweets=st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0")), min_size=1))
+def test_csv_written_with_quotes_is_read_back_whole(tweets: list[str]) -> None:
+    texts = ["x" * 4000, *tweets]  # few of the characters are control characters, so this is a text file
+    content = "".join('"' + text.replace('"', '""') + '"\n' for text in ["text", *texts])
+    assert texts_of({"a.csv": content}, format="csv") == texts
+
+
+def test_a_column_of_thousands_of_digits_is_no_number() -> None:
+    assert "! a.csv has no column 999" in read({"a.csv": "id,text\n1,hello\n"}, column="9" * 5000)
+
+
+WIDE = {"id": [1, 2], "user": ["mia", "tom"], "tweet": ["hello there", "good morning"], "score": [0.5, None]}
+APP = '<a href="https://example.com/a-long-way" rel="nofollow">An App of Many Words</a>'
+TARGET = {"text": ["one", "two"], "target": [0, 1], "day": pa.array([0, 1], pa.date32())}
+WORDS = pa.array(["one ü", None, "", "one ü"], pa.string())
+TWICE = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], ["text", "text"])
+
+
+def parquet(columns: Any, **options: Any) -> Files:
+    """Return a file with a table, or with the columns of one by name."""
+    file = io.BytesIO()
+    pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(columns), file, **options)
+    return {"a.parquet": file.getvalue()}
+
+
+PARQUET: dict[str, tuple[Any, tuple[dict[str, Any], ...]]] = {
+    "the column is detected and noted, or named, or numbered": (
+        WIDE,
+        ({}, {"column": "user"}, {"column": "USER"}, {"column": "2"}),
+    ),
+    "a column that is not there is an error that lists those that are": (
+        WIDE,
+        tuple({"column": column} for column in ("absent", "0", "5", "²", "9" * 5000)),
+    ),
+    "a column called text beats a longer one called otherwise": (
+        {"id": [1, 2], "source": [APP, APP], "text": ["おはよう", "こんばんは"], "tags": [["a"], []]},
+        ({},),
+    ),
+    "a column with a usual name beats a longer one of texts": (
+        {"tweet_text": ["good day", "bad day"], "rephrased_text": ["this is a good day", "this is a bad day"]},
+        ({},),
+    ),
+    "labels of unknown meaning are used only if they are asked for": (
+        TARGET,
+        ({}, {"label_column": "target", "label": "1"}),
+    ),
+    "a table without texts is an error": ({"id": [1], "names": [["a", "b"]]}, ({},)),
+    "an empty table has no rows": ({"text": pa.array([], pa.string())}, ({},)),
+    "a text is read as Windows-1252 if it is not UTF-8": ({"text": pa.array([b"caf\xe9", "ü".encode()])}, ({},)),
+    "lists are no texts": ({"text": [["a"], ["b"]]}, ({"column": "text"},)),
+    "numbers are no texts": ({"text": [1, 2]}, ({"column": "text"},)),
+    "objects are no texts": ({"text": [{"a": "x"}, {"a": "y"}]}, ({"column": "text"},)),
+    "truth values are no texts": ({"text": [True, False]}, ({"column": "text"},)),
+    "two columns of one name are an error": (TWICE, ({"column": "text"},)),
+    **{
+        f"every type of text is read and a null is empty: {kind}": ({"text": WORDS.cast(kind)}, ({},))
+        for kind in (pa.string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string()))
+    },
+}
+
+
+@pytest.mark.parametrize("name", PARQUET)
+def test_parquet_is_read_as_recorded(name: str, snapshot: SnapshotAssertion) -> None:
+    columns, options = PARQUET[name]
+    assert "\n".join(read(parquet(columns), **each) for each in options) == snapshot
+
+
+def test_rows_of_many_batches_and_groups_come_in_order() -> None:
+    texts = [f"tweet number {n}" for n in range(5000)]
+    assert texts_of(parquet({"text": texts}, row_group_size=700)) == texts
+
+
+def test_a_file_in_an_archive_is_loaded_and_a_row_group_unpacked_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert texts_of(parquet(WIDE), "zip") == WIDE["tweet"]
+    monkeypatch.setattr(parquet_rows, "MAX_LOADED_BYTES", 100)
+    assert "too large to be read as a whole" in read(parquet(WIDE), "zip")
+    monkeypatch.setattr(parquet_rows, "MAX_GROUP_BYTES", 100_000)
+    texts = ["x" * 1000 * n for n in range(50)]
+    assert "in one row group" in read(parquet({"text": texts}, compression="zstd", use_dictionary=False))
+
+
+@pytest.mark.parametrize("data", [b"PAR1", b"PAR1PAR1", b"PAR1" + b"\xff" * 100 + b"PAR1", b"cut"])
+def test_a_damaged_file_is_an_error(data: bytes) -> None:
+    content = parquet(WIDE)["a.parquet"][:-20] if data == b"cut" else data
+    assert "a damaged Parquet file" in read({"a.parquet": content}, format="parquet")
+
+
+# JSON -----------------------------------------------------------------------------------------------------------------
+
+
+@recorded_cases("json")
+def test_white_space_between_values_changes_nothing(case: Case) -> None:
+    (content,) = case.files.values()
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return
+    indented = {"a.json": json.dumps(document, indent=2, ensure_ascii=False)}
+    assert Case(case.name, case.options, indented).read() == case.read()
+
+
+def as_json(document: object) -> Files:
+    return {"a.json": json.dumps(document, ensure_ascii=False)}
+
+
+@pytest.fixture
+def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bound what may be held of a document to a few texts, instead of megabytes."""
+    monkeypatch.setattr(json_window, "MAX_VALUE_CHARS", 2000)
+    monkeypatch.setattr(json_window, "_BLOCK_BYTES", 500)
+
+
+TEXTS = [f"number {number}" for number in range(1000)]
+LONG = {
+    "columns": {"id": dict.fromkeys(map(str, range(1000)), 5), "text": {str(n): text for n, text in enumerate(TEXTS)}},
+    "index": {str(n): {"id": 5, "text": text} for n, text in enumerate(TEXTS)},
+    "split": {"columns": ["id", "text"], "index": list(range(1000)), "data": [[5, text] for text in TEXTS]},
+    "an array after another": {"names": [{"first": "mia"}], "posts": [{"text": text} for text in TEXTS]},
+}
+
+
+@pytest.mark.usefixtures("short_window")
+@pytest.mark.parametrize("name", LONG)
+def test_a_document_too_long_to_examine_is_read_too(name: str) -> None:
+    for column in (None, "text"):
+        assert texts_of(as_json(LONG[name]), column=column, format="json") == TEXTS
+
+
+@pytest.mark.usefixtures("short_window")
+def test_in_a_document_too_long_to_examine_a_nested_array_is_found_and_texts_of_others_are_none() -> None:
+    posts = [{"post": {"text": text}} for text in TEXTS]
+    content = as_json({"owner": {"names": [{"first": "mia"}]}, "export": {"posts": posts}})
+    for column in (None, "export.posts.post.text", "post.text"):
+        assert texts_of(content, column=column) == TEXTS
+        assert (column is None) == ("* texts under export.posts.post.text" in read(content, column=column))
+    others = [{"id": str(number), "text": "another's"} for number in range(300)]
+    assert "has no array of tweets" in read(as_json({"includes": {"tweets": others}, "errors": [{"title": "gone"}]}))
+    assert "has no texts under post.words" in read(as_json({"a": [5] * 9000}), column="post.words")
+
+
+@pytest.mark.usefixtures("short_window")
+def test_a_too_large_value_is_refused_before_it_is_loaded() -> None:
+    file = io.BytesIO(b'["' + b"x" * 100_000 + b'"]')
+    with pytest.raises(CorpusError, match="has a value of over"):
+        list(json_rows(file, Source("a.json", "json"), CorpusConfig()))
+    assert file.tell() < 10_000
+
+
+def test_characters_and_numbers_across_a_block_boundary_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["ü€😀", "x" * 40]
+    expected = read(as_json([*texts, 123456]))
+    assert expected.endswith("- not a text: item 3: 123456")
+    for size in range(1, 40):
+        monkeypatch.setattr(json_window, "_BLOCK_BYTES", size)
+        assert read(as_json([*texts, 123456])) == expected
+
+
+WRONG: list[object] = [None, True, 5, -1e99, "x", [], {}, [[]], [None, 5], {"a": [5]}, [{"type": ["x"]}]]
+
+
+def places(value: object) -> Iterator[tuple[object, ...]]:
+    """Yield the path of every value inside."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        yield (key,)
+        for rest in places(inner):
+            yield (key, *rest)
+
+
+def replaced(value: Any, path: tuple[object, ...], new: object) -> Any:
+    """Return a copy with another value at a path."""
+    whole = copy.deepcopy(value)
+    parent = whole
+    for key in path[:-1]:
+        parent = parent[key]
+    parent[path[-1]] = new
+    return whole
+
+
+def rows_of(content: str, config: CorpusConfig) -> list[Row]:
+    """Return the rows that the reader yields, or none if it raises an error."""
+    members = [Member("a.json", lambda: io.BytesIO(content.encode()))]
+    try:
+        return list(FORMATS[config.format].reader(members, Source("a.json", config.format), config))
+    except CorpusError:
+        return []
+
+
+@recorded_cases("values")
+@pytest.mark.parametrize("more", [{}, {"no_replies": True, "no_sensitive": True, "keep_links": True}])
+def test_a_value_of_the_wrong_kind_is_no_crash(case: Case, more: dict[str, Any]) -> None:
+    (options,) = case.options
+    config = CorpusConfig(**options, **more, no_retweets=bool(more))
+    sample = json.loads(case.files["a.json"])
+    start = "window.YTD.tweets.part0 = " if config.format == "x" else ""
+    plain = f"{start}{json.dumps(sample)}\n"
+    after = plain if config.format == "jsonl" else ""
+    assert any(isinstance(row, str) for row in rows_of(plain + after, CorpusConfig(**options)))
+    for path in places(sample):
+        for wrong in WRONG:
+            rows = rows_of(f"{start}{json.dumps(replaced(sample, path, wrong))}\n{after}", config)
+            assert all(isinstance(row, str | DroppedRow) for row in rows)
