@@ -1,35 +1,45 @@
-"""Files are opened as sources in every encoding and compression; a network's archive is one source.
+"""Files are opened as sources in every encoding and compression, their format recognised by content, then by name.
 
-Errors are raised before the first row is read.
+A file called .txt is read as the table that it is; prose with commas or tabs stays plain text. A network's archive is
+one source. Errors are raised before the first row is read.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 from syrupy.assertion import SnapshotAssertion
-from tests.engine.corpus.files.foreign_tweets import TWEETS
 
-from engine.config.corpus import CorpusConfig
+from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.read_progress import ReadProgress
+from engine.corpus.ingest.detection import recognize_format
+from engine.corpus.ingest.formats import FORMATS
 from engine.corpus.ingest.sources import open_sources
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
-from tests.engine.corpus.reading import Case, Container, Files, read, recorded_cases, texts_of, write
+from tests.engine.corpus.reading import (
+    TWEETS,
+    Case,
+    Container,
+    Files,
+    cases,
+    encoded,
+    read,
+    recorded_cases,
+    texts_of,
+    write,
+)
 
 TEXT = "a nice day\nand a good night\n"
 CSV = "id,text\n1,a nice day\n2,and a good night\n"
 JSONL = '{"text": "a nice day"}\n{"text": "and a good night"}\n'
 ROWS = ["a nice day", "and a good night"]
-
-
-@recorded_cases("sources")
-def test_files_are_sources_as_recorded(case: Case, snapshot: SnapshotAssertion) -> None:
-    assert case.read() == snapshot
 
 
 def test_files_are_sources_in_order_with_the_index_of_the_named_file(tmp_path: Path) -> None:
@@ -67,6 +77,39 @@ def test_thousands_of_objects_without_a_text_are_dropped_rows_and_do_not_abort_t
     assert lines[-3:] == ["f: b.txt, text", *(f"+ {row!r}" for row in ROWS)]
 
 
+# Formats --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_format_is_recognised_by_content_first_and_name_second(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for case in cases("formats"):
+        ((name, content),) = case.files.items()
+        lines.append(f"{recognize_format(encoded(content), name):<8} {case.name}: {name}")
+    assert "\n".join(lines) == snapshot
+    assert {"auto", *FORMATS} == set(get_args(FileFormat)), "every format has a row in the table"
+
+
+def test_json_with_a_line_longer_than_what_detection_reads_is_lines_or_a_document() -> None:
+    for start in ('{"data": [', '["', '{"a": {', "[[1, "):
+        assert recognize_format((start + "x" * 70_000).encode()[:65_536], "a.jsonl") == "jsonl"
+    lines = [json.dumps({"id": number, "entities": "x" * 70_000, "text": f"tweet {number}"}) for number in range(2)]
+    for name in ("a", "a.json", "a.jsonl", "a.txt"):
+        assert read({name: "\n".join(lines)}) == f"{name}, jsonl\n+ 'tweet 0'\n+ 'tweet 1'\n* texts under text"
+    document = json.dumps({"more": "x" * 70_000, "posts": [{"text": "a nice day"}]})
+    assert read({"a": f"{document}\n"}) == "a, json\n+ 'a nice day'\n* texts under posts.text"
+
+
+PROSE = ["what a day", "so, it rains again", "good morning :)", "I can't, won't!", "late", "bye; all", "1 more", "ok"]
+
+
+@recorded_cases("called_txt")
+def test_a_table_called_txt_is_read_as_csv_and_prose_as_lines(case: Case) -> None:
+    files = {name: str(content) for name, content in case.files.items()}
+    rows = "".join(files.get("rows", "").format(number, text) for number, text in enumerate(PROSE * 3, start=1))
+    content = files.get("head", "") + rows + files.get("tail", "")
+    assert recognize_format(content.encode(), "a.txt") == ("csv" if case.name.startswith("a table") else "text")
+
+
 # Encodings ------------------------------------------------------------------------------------------------------------
 
 
@@ -86,22 +129,13 @@ IN_CHINESE = {
 }
 
 
-@pytest.mark.parametrize("container", ["file", "gzip", "zip", "folder"])
 @pytest.mark.parametrize("name", IN_CHINESE)
-def test_every_text_format_is_read_in_a_detected_encoding(name: str, container: str) -> None:
+def test_every_text_format_is_read_in_a_detected_encoding_in_any_container(name: str) -> None:
     data = IN_CHINESE[name].encode("gbk")
-    files = {name: gzip_of(data) if container == "gzip" else data}
-    inside: Container = "zip" if container == "zip" else "folder" if container == "folder" else ""
-    assert texts_of(files, inside) == CHINESE
-    assert read(files, inside).count("* read as GBK") == 1
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8"])
-def test_a_byte_order_mark_beats_a_given_encoding(encoding: str) -> None:
-    assert texts_of({"a.txt": "\ufeffhello\nwhat a day\n".encode("utf-16-be")}, encoding=encoding) == [
-        "hello",
-        "what a day",
-    ]
+    containers: tuple[Container, ...] = ("", "zip", "folder")
+    for content, container in ((gzip_of(data), ""), *((data, each) for each in containers)):
+        assert texts_of({name: content}, container) == CHINESE
+        assert read({name: content}, container).count("* read as GBK") == 1
 
 
 def test_a_given_encoding_replaces_detection_and_undecodable_bytes_are_u_fffd(snapshot: SnapshotAssertion) -> None:
@@ -109,11 +143,12 @@ def test_a_given_encoding_replaces_detection_and_undecodable_bytes_are_u_fffd(sn
     assert "\n".join(read(files, encoding=encoding) for encoding in ("koi8-r", "utf-8")) == snapshot
 
 
-def test_a_given_encoding_is_not_applied_to_a_binary_format(tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_a_binary_format_beat_a_given_encoding(tmp_path: Path) -> None:
+    marked = {"a.txt": f"\ufeff{TEXT}".encode("utf-16-be")}
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-8"):
+        assert texts_of(marked, encoding=encoding) == ROWS
     pq.write_table(pa.table({"text": ROWS}), tmp_path / "a.parquet")
-    write(tmp_path, {"b.txt": TEXT})
-    opened = open_sources(CorpusConfig(files=(str(tmp_path),), encoding="gbk"), ReadProgress())
-    assert [list(each.rows) for each in opened] == [ROWS, ROWS]
+    assert texts_of({"a.parquet": (tmp_path / "a.parquet").read_bytes(), "b.txt": TEXT}, encoding="gbk") == ROWS * 2
 
 
 # Errors ---------------------------------------------------------------------------------------------------------------
@@ -121,15 +156,11 @@ def test_a_given_encoding_is_not_applied_to_a_binary_format(tmp_path: Path) -> N
 BAD: dict[str, bytes] = {
     "empty.txt": b"",
     "binary.csv": bytes(range(256)) * 8,
-    "pointer.csv": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
     "cut.csv.gz": gzip_of(os.urandom(50_000))[:20_000],
     "empty.zip": zip_of({}),
     "nested.zip": zip_of({"a.zip": zip_of({"a.txt": TEXT.encode()})}),
     "zip.gz": gzip_of(zip_of({"a.txt": TEXT.encode()})),
-    "garbage.car": bytes(range(256)) * 8,
     "garbage.parquet": bytes(range(256)) * 8,
-    "photo.txt": b"\xff\xd8\xff\xe0" + "什么天气都好，我们出门。\n".encode("gbk") * 99,
-    "picture.car": b"\x89PNG\r\n\x1a\n" + bytes(100),
 }
 
 
@@ -154,12 +185,9 @@ def test_an_archive_without_a_readable_file_is_an_error_that_lists_what_is_in_it
     assert f"{alone}\n{read({'folder/a.tar': tar_of(dict.fromkeys(names, b'x'))}, 'folder')}" == snapshot
 
 
-def test_messages_on_standard_input_do_not_have_the_name_of_its_copy() -> None:
+def test_standard_input_has_no_other_name_and_is_not_read_again() -> None:
     copied = {f"standard-input-{'0' * 64}": 'window.YTD.tweets.part0 = [{"tweet": {"full_text": "a'}
     assert "! standard input is not valid JSON" in read(copied)
-
-
-@pytest.mark.parametrize("file", ["-", ""])
-def test_standard_input_and_an_empty_name_are_refused(file: str) -> None:
-    with pytest.raises(CorpusError):
-        next(open_sources(CorpusConfig(files=(file,)), ReadProgress()))
+    for file in ("-", ""):
+        with pytest.raises(CorpusError):
+            next(open_sources(CorpusConfig(files=(file,)), ReadProgress()))
