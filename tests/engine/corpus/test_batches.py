@@ -1,9 +1,10 @@
-"""Every tweet comes once per epoch, with little padding, and the stream resumes at any position."""
+"""Flat arrays round-trip texts; every tweet comes once per epoch, and the stream resumes at any position."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from itertools import islice
+from itertools import compress, islice
 from unittest import mock
 
 import numpy as np
@@ -12,15 +13,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus import batches as batches_module
+from engine.corpus import flat_tweets as flat
+from engine.corpus import ngram_contexts
 from engine.corpus.batches import BatchStream, epoch_order, padding_shares
 from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
+from engine.corpus.flat_tweets import FlatTweets, char_counts
+from engine.corpus.ngram_contexts import MIN_COUNTS, frequent_contexts
 from engine.corpus.position import Position
+from engine.model.ngram_codes import NUM_IDS
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
-from tests.engine.helpers import encoded, encoded_with
+from tests.engine.helpers import code_of, encoded, encoded_with
 from tests.strategies import tweet_lists
 
 BATCH_SIZES = st.integers(1, 9)
 SEEDS = st.integers(0, 2**63 - 1)
+
+
+# Flat tweets ----------------------------------------------------------------------------------------------------------
+
+
+@given(texts=st.lists(st.text(max_size=12), max_size=30), data=st.data())
+def test_flat_texts_round_trip_chunked_selected_or_compacted(texts: list[str], data: st.DataObject) -> None:
+    with mock.patch.object(flat, "CHUNK_TWEETS", 4), mock.patch.object(flat, "COPIED_TWEETS", 3):
+        tweets = FlatTweets.from_texts(texts)
+        assert list(tweets) == texts
+        assert [tweets[index] for index in range(len(tweets))] == texts
+        assert [text for chunk in tweets.chunks() for text in chunk] == texts
+        assert tweets.char_lengths().tolist() == [len(text) for text in texts]
+        counts = char_counts(tweets)
+        assert counts == Counter("".join(texts))
+        assert list(counts.values()) == sorted(counts.values(), reverse=True)
+        indices = data.draw(st.lists(st.integers(0, max(0, len(texts) - 1)), max_size=20 if texts else 0))
+        chosen = tweets.select(np.array(indices, dtype=np.int64))
+        assert list(chosen) == [texts[index] for index in indices]
+        is_kept = data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts)))
+        kept = tweets.compact(np.array(is_kept, dtype=np.bool_))
+        assert list(kept) == list(compress(texts, is_kept))
+        assert np.shares_memory(kept.utf8, tweets.utf8) or not kept.utf8.size
+
+
+# Batches --------------------------------------------------------------------------------------------------------------
 
 
 def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) -> list[CorpusBatch]:
@@ -63,15 +95,22 @@ def test_an_epoch_contains_every_tweet_once_with_targets_shifted_by_one(
             assert (targets[end + 1 :] == PAD).all()
 
 
-@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS, num_seen=st.integers(0, 40))
+@given(
+    tweets=tweet_lists(),
+    batch_size=BATCH_SIZES,
+    seed=SEEDS,
+    num_seen=st.integers(0, 40),
+    first_batch_size=st.integers(0, 9),
+)
 def test_a_stream_from_a_saved_position_continues_identically(
-    tweets: list[str], batch_size: int, seed: int, num_seen: int
+    tweets: list[str], batch_size: int, seed: int, num_seen: int, first_batch_size: int
 ) -> None:
     numbers, _ = encoded(tweets)
-    stream = BatchStream(numbers, batch_size, seed, Position())
+    first = min(first_batch_size, batch_size)
+    stream = BatchStream(numbers, batch_size, seed, Position(), first_batch_size=first)
     for _ in islice(stream, num_seen):
         pass
-    again = BatchStream(numbers, batch_size, seed, stream.position)
+    again = BatchStream(numbers, batch_size, seed, stream.position, first_batch_size=first)
     assert again.epochs == stream.epochs
     assert as_lists(list(islice(again, 12))) == as_lists(list(islice(stream, 12)))
     assert again.position == stream.position
@@ -101,9 +140,6 @@ def test_less_than_seven_percent_of_tweets_of_usual_lengths_is_padding() -> None
     batches = epoch(numbers, 128, 0)
     num_cells = sum(batch.targets.size for batch in batches)
     assert 1 - sum(batch.num_targets for batch in batches) / num_cells < 0.07
-
-
-# Encoded tweets -------------------------------------------------------------------------------------------------------
 
 
 @given(tweets=tweet_lists())
@@ -144,7 +180,7 @@ def test_the_measured_share_of_padding_is_that_of_an_epochs_batches(
     assert 0 <= shuffled < 1
 
 
-# --- smaller batches at first ----------------------------------------------------------------------------------------
+# Smaller batches at first ---------------------------------------------------------------------------------------------
 
 
 def small_first(tweets: EncodedTweets, position: Position) -> BatchStream:
@@ -187,20 +223,66 @@ def test_epochs_count_tweets_while_batches_are_small() -> None:
     assert small_first(numbers, Position()).upcoming_epochs(4) == found[:4]
 
 
-@pytest.mark.parametrize("num_seen", [0, 1, 4, 8, 9, 10])
-def test_a_stream_that_begins_small_resumes_at_any_position(num_seen: int) -> None:
-    numbers, _ = encoded(LETTERS[:24])
-    stream = small_first(numbers, Position())
-    for _ in islice(stream, num_seen):
-        pass
-    again = small_first(numbers, stream.position)
-    assert again.epochs == stream.epochs
-    assert as_lists(islice(again, 12)) == as_lists(islice(stream, 12))
-
-
 def test_a_share_of_an_epoch_is_rounded_to_whole_batches_also_where_they_are_cut() -> None:
     numbers, _ = encoded(LETTERS[:24])
     stream = small_first(numbers, Position())
     for share, batch in ((0.0, 0), (0.3, 3), (0.6, 6), (0.9, 9)):
         stream.seek(share)
         assert stream.position == (Position(batch=batch) if batch < 9 else Position(epoch=1))
+
+
+# Frequent contexts ----------------------------------------------------------------------------------------------------
+
+V, H = 9, 8
+IDS = st.lists(st.lists(st.integers(BOS + 1, 6), max_size=30), max_size=40)
+
+
+def encoded_tweets(tweets: list[list[int]]) -> EncodedTweets:
+    lengths = [len(tweet) for tweet in tweets]
+    flat = np.array([token_id for tweet in tweets for token_id in tweet], dtype=np.int32)
+    return EncodedTweets(flat, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
+
+
+def by_loop(tweets: list[list[int]], order: int) -> list[int]:
+    """Return the codes of the frequent contexts, ascending."""
+    counts: Counter[tuple[int, ...]] = Counter()
+    for tweet in tweets:
+        ids = [PAD, PAD, PAD, BOS, *tweet]
+        for end in range(4, len(ids) + 1):
+            counts.update(tuple(ids[end - length : end]) for length in range(2, order + 1))
+    least = {2: 5, 3: 30, 4: 60}
+    return sorted(code_of(*ids) for ids, count in counts.items() if count >= least[len(ids)])
+
+
+@given(tweets=IDS, order=st.sampled_from([2, 3, 4]), max_bins=st.sampled_from([1, V**2, 1 << 24]))
+def test_the_contexts_are_those_that_occur_5_30_and_60_times(
+    tweets: list[list[int]], order: int, max_bins: int
+) -> None:
+    with mock.patch.object(ngram_contexts, "MAX_BINS", max_bins):
+        found = frequent_contexts(encoded_tweets(tweets), V, order, H)
+    assert MIN_COUNTS == {2: 5, 3: 30, 4: 60}
+    assert found.tolist() == by_loop(tweets, order)
+    assert found.dtype == np.int64
+
+
+@pytest.mark.parametrize("limit", ["MAX_NGRAM_CONTEXTS", "MAX_NUMBERS"])
+def test_of_too_many_the_most_frequent_are_kept(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(ngram_contexts, limit, 3 if limit == "MAX_NGRAM_CONTEXTS" else 3 * H + 1)
+    tweets = encoded_tweets([[4, 5] * 20, [6] * 80, [4] * 10])
+    assert frequent_contexts(tweets, V, 4, H).tolist() == sorted(code_of(*[6] * length) for length in (2, 3, 4))
+
+
+def test_ids_beyond_the_limit_of_the_codes_count_as_unknown_and_an_order_of_0_has_no_contexts() -> None:
+    tweets = encoded_tweets([[NUM_IDS, NUM_IDS + 1] * 20])
+    assert code_of(UNK, UNK) in frequent_contexts(tweets, NUM_IDS + 2, 2, H).tolist()
+    assert len(frequent_contexts(tweets, NUM_IDS + 2, 0, H)) == 0
+
+
+def test_a_sample_of_a_large_corpus_has_about_the_contexts_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    tweets = [generator.choice([4, 5, 6, 7], 40, p=[0.5, 0.3, 0.19, 0.01]).tolist() for _ in range(1000)]
+    whole = frequent_contexts(encoded_tweets(tweets), V, 4, H)
+    monkeypatch.setattr(ngram_contexts, "MAX_CHARS", 10_000)
+    sampled = frequent_contexts(encoded_tweets(tweets), V, 4, H)
+    assert len(np.intersect1d(whole, sampled)) > 0.85 * len(whole)
+    assert len(sampled) < 1.2 * len(whole)

@@ -20,8 +20,6 @@ from engine.corpus.split import num_validation_tweets, validation_mask
 from tests.engine.helpers import small_tweets, write_corpus
 
 KEYS = st.lists(st.text("abcdefgh 0123", min_size=1, max_size=12), min_size=1, max_size=300, unique=True)
-
-
 SONG = "and the rain came down on the little town"
 """Longer than a shared run."""
 
@@ -46,12 +44,9 @@ def plain(count: int) -> list[str]:
     return [f"{number:05}" for number in range(count)]
 
 
-@pytest.mark.parametrize(
-    ("num_tweets", "expected"),
-    [(20, 4), (100, 20), (999, 199), (1000, 200), (2000, 200), (4000, 200), (5000, 250), (20_000, 1000)],
-)
-def test_five_percent_are_held_out_at_least_200_at_most_a_fifth(num_tweets: int, expected: int) -> None:
-    assert num_validation_tweets(num_tweets) == expected
+def test_five_percent_are_held_out_at_least_200_at_most_a_fifth() -> None:
+    expected = {20: 4, 100: 20, 999: 199, 1000: 200, 2000: 200, 4000: 200, 5000: 250, 20_000: 1000}
+    assert {num_tweets: num_validation_tweets(num_tweets) for num_tweets in expected} == expected
 
 
 @given(keys=KEYS)

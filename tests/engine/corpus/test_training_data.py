@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,13 +24,8 @@ from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.helpers import small_tweets, write_corpus
 
 
-def loaded(
-    *files: Path,
-    known: KnownVocab | None = None,
-    weight: tuple[float, ...] = (),
-    min_count: int = 1,
-) -> TrainingData:
-    config = CorpusConfig(files=tuple(map(str, files)), weight=weight, min_char_count=min_count)
+def loaded(*files: Path, known: KnownVocab | None = None, **options: Any) -> TrainingData:
+    config = CorpusConfig(files=tuple(map(str, files)), **{"min_char_count": 1, **options})
     return load_training_data(config, known, lambda _: None)
 
 
@@ -52,52 +47,38 @@ def test_paths_are_absolute_so_that_a_run_can_be_resumed_from_another_folder(
     assert config.files == (str(tmp_path / "a.txt"), str(tmp_path / "me" / "b.txt"))
 
 
-@pytest.mark.parametrize(
-    ("preset", "corpus", "expected"),
-    [
+def test_a_character_that_occurs_once_becomes_unk_unless_every_character_is_kept() -> None:
+    cases: tuple[tuple[PresetName, CorpusConfig, int], ...] = (
         ("auto", CorpusConfig(), 2),
         ("auto", CorpusConfig(min_char_count=5), 5),
         ("tutorial", CorpusConfig(), 1),
         ("auto", CorpusConfig(overfit=3), 1),
-    ],
-)
-def test_a_character_that_occurs_once_becomes_unk_unless_every_character_is_kept(
-    preset: PresetName, corpus: CorpusConfig, expected: int
-) -> None:
-    config = replace(RunConfig(corpus=corpus), preset=preset)
-    assert corpus_config_of(config, None).min_char_count == expected
+    )
+    for preset, corpus, expected in cases:
+        assert corpus_config_of(RunConfig(corpus=corpus, preset=preset), None).min_char_count == expected
 
 
-@pytest.mark.parametrize(
-    ("min_count", "num_chars", "expected"),
-    [(2, 10_000, 2), (2, 2_000_000, 6), (2, 3_400_000, 10), (2, 10**9, 10), (20, 10**9, 20), (1, 10**9, 1)],
-)
-def test_the_larger_the_corpus_the_more_often_a_character_has_to_occur(
-    min_count: int, num_chars: int, expected: int
-) -> None:
-    assert min_char_count_for(CorpusConfig(min_char_count=min_count), num_chars) == expected
+def test_the_larger_the_corpus_the_more_often_a_character_has_to_occur() -> None:
+    for num_chars, least in ((10_000, 2), (2_000_000, 6), (3_400_000, 10), (10**9, 10)):
+        assert min_char_count_for(CorpusConfig(min_char_count=2), num_chars) == least
+    for least in (20, 1):
+        assert min_char_count_for(CorpusConfig(min_char_count=least), 10**9) == least
 
 
 # The vocabulary -------------------------------------------------------------------------------------------------------
 
 
-def test_the_vocabulary_is_that_of_the_training_tweets(tmp_path: Path) -> None:
+def test_the_vocabulary_is_that_of_the_training_tweets_without_rare_characters(tmp_path: Path) -> None:
     training_data = loaded(write_corpus(tmp_path))
     assert set(training_data.vocab.chars) == set("".join(training_data.corpus.train))
     assert training_data.train_tweets.num_unknown_chars == 0
     assert len(training_data.train_tweets) == len(training_data.corpus.train)
-
-
-def test_rare_characters_become_unk(tmp_path: Path) -> None:
     rare = "零一二三四五六七八九"
     tweets = [f"{tweet} {rare[number % 10] if number < 10 else ''}" for number, tweet in enumerate(small_tweets(60))]
-    training_data = loaded(write_corpus(tmp_path, tweets), min_count=2)
+    training_data = loaded(write_corpus(tmp_path, tweets), min_char_count=2)
     assert not set(rare) & set(training_data.vocab.chars)
-    assert (
-        training_data.train_tweets.num_unknown_chars
-        == sum(char in rare for char in "".join(training_data.corpus.train))
-        > 0
-    )
+    num_rare = sum(char in rare for char in "".join(training_data.corpus.train))
+    assert training_data.train_tweets.num_unknown_chars == num_rare > 0
 
 
 def test_a_known_vocabulary_is_used_unchanged_if_it_has_every_character(tmp_path: Path) -> None:
@@ -109,7 +90,7 @@ def test_a_known_vocabulary_is_used_unchanged_if_it_has_every_character(tmp_path
 
 def test_characters_that_a_known_vocabulary_lacks_are_added_unless_they_are_rare(tmp_path: Path) -> None:
     tweets = [f"{tweet} ☃{'零' if number == 20 else ''}" for number, tweet in enumerate(small_tweets(60))]
-    grown = loaded(write_corpus(tmp_path, tweets), known=KnownVocab(chars=("x", "y", "z")), min_count=2).vocab
+    grown = loaded(write_corpus(tmp_path, tweets), known=KnownVocab(chars=("x", "y", "z")), min_char_count=2).vocab
     assert grown.chars[:3] == ("x", "y", "z")
     assert "☃" in grown.chars
     assert "零" not in grown.chars
@@ -139,17 +120,13 @@ def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_ano
 # Weights --------------------------------------------------------------------------------------------------------------
 
 
-def two_files(folder: Path) -> tuple[Path, Path]:
-    tweets = small_tweets(60)
-    return write_corpus(folder, tweets[:40], "a.txt"), write_corpus(folder, tweets[40:], "b.txt")
-
-
 def test_every_training_tweet_has_the_weight_of_its_file(tmp_path: Path) -> None:
-    training_data = loaded(*two_files(tmp_path), weight=(0.5, 3))
-    weights = training_data.weights
-    assert weights is not None
-    of_first = np.array([tweet in small_tweets(60)[:40] for tweet in training_data.corpus.train])
-    assert weights.tolist() == np.where(of_first, 0.5, 3.0).tolist()
+    tweets = small_tweets(60)
+    files = write_corpus(tmp_path, tweets[:40], "a.txt"), write_corpus(tmp_path, tweets[40:], "b.txt")
+    training_data = loaded(*files, weight=(0.5, 3))
+    assert training_data.weights is not None
+    of_first = np.array([tweet in tweets[:40] for tweet in training_data.corpus.train])
+    assert training_data.weights.tolist() == np.where(of_first, 0.5, 3.0).tolist()
 
 
 def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path) -> None:
@@ -158,9 +135,6 @@ def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path)
         loaded(one, same, weight=(0.01, 1))
     assert caught.value.hint
     assert loaded(one, same, weight=(1, 0.01)).weights is not None
-
-
-# Progress -------------------------------------------------------------------------------------------------------------
 
 
 def test_stages_report_the_progress(tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ NO_TEXTS = {
     "a.bin": bytes(range(256)) * 8,
     "empty": b"",
     "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+    "picture.car": b"\x89PNG\r\n\x1a\n" + bytes(100),
     "garbage.car": bytes(range(256)) * 8,
     "garbage.parquet": bytes(range(256)) * 8,
 }

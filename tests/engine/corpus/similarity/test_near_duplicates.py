@@ -32,15 +32,6 @@ BASES = (
 )
 
 
-def components(count: int, pairs: set[tuple[int, int]]) -> list[int]:
-    """Return the smallest index in each node's component."""
-    labels = list(range(count))
-    for _ in range(count):
-        for one, other in pairs:
-            labels[one] = labels[other] = min(labels[one], labels[other])
-    return labels
-
-
 def remainders(key: str) -> set[tuple[str, ...]]:
     """Return the sorted words of a key after each possible deletion."""
     words = [word for word in key.split(" ") if word]
@@ -57,9 +48,13 @@ def share_a_run(one: str, other: str) -> bool:
 
 
 def pairwise_labels(keys: list[str], are_alike: Callable[[str, str], bool]) -> list[int]:
-    """Return the groups by comparing every pair."""
+    """Return the groups by comparing every pair: the smallest index of each."""
     pairs = {(i, j) for i, j in combinations(range(len(keys)), 2) if are_alike(keys[i], keys[j])}
-    return components(len(keys), pairs)
+    labels = list(range(len(keys)))
+    for _ in keys:
+        for one, other in pairs:
+            labels[one] = labels[other] = min(labels[one], labels[other])
+    return labels
 
 
 def edited(edits: list[tuple[int, int, int, str]]) -> list[str]:
@@ -81,18 +76,15 @@ def test_groups_equal_those_of_comparing_every_pair(keys: list[str]) -> None:
     assert groups_of(keys) == pairwise_labels(keys, are_near_duplicates)
 
 
-@pytest.mark.parametrize(
-    ("other", "is_alike"),
-    [
+def test_a_changed_word_a_name_and_another_order_are_near_duplicates_and_no_more() -> None:
+    for other, is_alike in (
         ("happy birthday to the best brother in all of this world", True),
         ("happy birthday mia lou to the best sister in all of this world", True),
         ("to the best sister in all of this world happy birthday", True),
         ("merry birthday to the best brother in all of that world", False),
         ("happy birthday to the sister in of this", False),
-    ],
-)
-def test_a_changed_word_a_name_and_another_order_are_near_duplicates_and_no_more(other: str, is_alike: bool) -> None:
-    assert groups_of([BASES[0], "and now for something", other]) == [0, 1, 0 if is_alike else 2]
+    ):
+        assert groups_of([BASES[0], "and now for something", other]) == [0, 1, 0 if is_alike else 2]
 
 
 @given(keys=st.lists(st.text("ab é", min_size=15, max_size=60), max_size=10), chance=st.randoms())
@@ -106,16 +98,12 @@ def test_shared_runs_are_always_found(keys: list[str], chance: random.Random) ->
             assert labels[one] == labels[other]
 
 
-@pytest.mark.parametrize(
-    "keys",
-    [
+def test_tweets_with_too_short_runs_or_one_over_the_border_between_two_stay_apart() -> None:
+    for keys in (
         ["we sing in the rain all happy", "they sing in the rain till dawn", "quite another text long enough"],
         ["abcdefghijklmnopqrst", "uvwxyz0123456789qwert", "opqrstuvwxyz0123456789qw"],
-    ],
-    ids=["runs that are too short", "a run over the border between two tweets"],
-)
-def test_tweets_without_a_long_run_in_common_stay_apart(keys: list[str]) -> None:
-    assert join_shared_runs(FlatTweets.from_texts(keys), np.arange(3)).tolist() == [0, 1, 2]
+    ):
+        assert join_shared_runs(FlatTweets.from_texts(keys), np.arange(3)).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("fingerprints", [deletion_hashes, winnowed])
@@ -144,7 +132,7 @@ def test_a_hash_is_the_same_in_every_process_and_far_into_a_long_text() -> None:
     assert mix(hasher.runs(starts, starts + 9)).tolist() == [12034776648049966825] * 2
 
 
-@pytest.mark.parametrize("repeats", [1, 3])
-def test_a_set_of_several_parts_is_distinct_across_their_borders(repeats: int) -> None:
-    numbers = np.arange(2_100_000 // repeats, dtype=np.uint64)
-    assert np.array_equal(distinct(np.repeat(numbers, repeats)[::-1].copy()), numbers)
+def test_a_set_of_several_parts_is_distinct_across_their_borders() -> None:
+    for repeats in (1, 3):
+        numbers = np.arange(2_100_000 // repeats, dtype=np.uint64)
+        assert np.array_equal(distinct(np.repeat(numbers, repeats)[::-1].copy()), numbers)

@@ -1,4 +1,4 @@
-"""Copies and long copied runs are detected; every other tweet is new."""
+"""Copies and long copied runs are detected, every other tweet is new; the leakage is that of a search for all runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ingest.cleaning import duplicate_key
+from engine.corpus.similarity.leakage import LEAK_RUN, comparison_text, leak_share
 from engine.corpus.similarity.novelty import STRIDE, WINDOW, NoveltyIndex
 from tests.strategies import tweet_lists
 
@@ -37,11 +38,11 @@ def test_every_tweet_of_the_corpus_is_a_copy(tweets: list[str]) -> None:
     assert {index.classify(tweet) for tweet in tweets} == {"copy"}
 
 
-@pytest.mark.parametrize("tweet", ["a walk in the rain", "short", "short one and more", "", ":)", "one short"])
-def test_a_tweet_without_a_shared_run_is_new(tweet: str) -> None:
+def test_a_tweet_without_a_shared_run_is_new() -> None:
     index = index_of(CORPUS)
-    assert index.classify(tweet) == "new"
-    assert index.copied_share(tweet) == 0
+    for tweet in ("a walk in the rain", "short", "short one and more", "", ":)", "one short"):
+        assert index.classify(tweet) == "new"
+        assert index.copied_share(tweet) == 0
 
 
 def test_a_tweet_that_is_half_copied_is_a_near_copy() -> None:
@@ -49,6 +50,8 @@ def test_a_tweet_that_is_half_copied_is_a_near_copy() -> None:
     assert index.classify(CORPUS[0][:40] + " " + letters(1, 10)) == "near-copy"
     assert index.classify(CORPUS[0][:32] + " " + letters(2, 100)) == "new"
     assert index.classify(CORPUS[0][:36] + CORPUS[1][12:50]) == "near-copy"  # of two tweets
+    one, two = letters(1, 40), letters(2, 40)
+    assert index_of([one, two]).classify(one[-12:] + two[:12]) == "new", "a run across two tweets is no copy"
 
 
 @given(seed=st.integers(0, 10_000), start=st.integers(0, 100), before=st.integers(0, 20), after=st.integers(0, 20))
@@ -67,13 +70,60 @@ def test_a_run_shorter_than_a_window_is_never_called_copied(seed: int, size: int
     assert index_of([tweet]).copied_share("0123456789" * 4 + tweet[:size] + "0123456789" * 4) == 0
 
 
-def test_a_run_across_two_tweets_is_not_a_copy() -> None:
-    one, two = letters(1, 40), letters(2, 40)
-    assert index_of([one, two]).classify(one[-12:] + two[:12]) == "new"
-
-
 def test_a_long_run_is_found_in_characters_whatever_their_bytes() -> None:
     tweet = "今日はとても良い天気ですから公園まで散歩に行きましょうねと母が言いました"
     index = index_of([tweet, "x"])
     assert index.classify(tweet[2:]) == "near-copy"
     assert index.copied_share(tweet[:23]) == 0
+
+
+# Leakage --------------------------------------------------------------------------------------------------------------
+
+RUN = "we waited for the bus, and then"[:LEAK_RUN]
+LEAKING = st.lists(st.text("ab! é", min_size=25, max_size=50), max_size=8)
+
+
+def leak(train: list[str], validation: list[str]) -> float:
+    return leak_share(FlatTweets.from_texts(train), FlatTweets.from_texts(validation))
+
+
+def brute_force(train: list[str], validation: list[str]) -> float:
+    """Return the leakage by brute force."""
+    known = [comparison_text(tweet) for tweet in train]
+    asked = [comparison_text(tweet) for tweet in validation]
+    leaked = [
+        any(tweet[start : start + LEAK_RUN] in other for other in known for start in range(len(tweet) - LEAK_RUN + 1))
+        for tweet in asked
+    ]
+    return sum(leaked) / len(leaked) if leaked else 0.0
+
+
+@given(train=LEAKING, validation=LEAKING, chance=st.randoms())
+def test_the_figure_is_that_of_a_search_for_every_run(
+    train: list[str], validation: list[str], chance: random.Random
+) -> None:
+    for tweet in train[:4]:
+        start = chance.randint(0, 15)
+        validation.append("x" * chance.randint(0, 5) + tweet[start : start + LEAK_RUN + 2])
+    assert leak(train, validation) == brute_force(train, validation)
+
+
+def test_only_case_mentions_links_and_the_width_of_blanks_do_not_count() -> None:
+    assert len(RUN) == LEAK_RUN
+    for tweet, expected in (
+        (f"so {RUN.upper()} it came", 1),
+        (RUN.replace(" for", " @tom  for\t"), 1),
+        (RUN.replace(" and", " http://a.example/b and"), 1),
+        (RUN.replace(",", ""), 0),
+        (RUN[1:], 0),
+    ):
+        assert leak(["something else", f"well, {RUN}!"], [tweet]) == expected
+
+
+def test_the_chunks_of_a_large_corpus_are_compared_and_no_run_goes_over_a_border_between_tweets() -> None:
+    assert leak([RUN[:15], RUN[15:]], [RUN]) == 0
+    assert leak([RUN], [RUN[:15], RUN[15:]]) == 0
+    chance = random.Random(1)  # noqa: S311 - a text, no secret
+    filler = ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
+    assert leak([*filler, RUN], [*filler[:2], RUN, "another one"]) == 0.75
+    assert leak([RUN], [*filler, RUN]) == pytest.approx(1 / 121)
