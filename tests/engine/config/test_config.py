@@ -1,15 +1,99 @@
-"""Presets: the tutorial's own settings, `auto` by corpus, device and budget, and the user's settings over both."""
+"""Configs refuse invalid values with two lines; presets choose settings by corpus, device and budget.
+
+`tutorial` has the tutorial's own settings; the user's settings come before those of any preset.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from engine.config.corpus import CorpusConfig, FileFormat
+from engine.config.fields import field_help
 from engine.config.presets import PresetConfigs, resolve_preset
-from engine.config.run import ModelConfig, Setting
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.config.sampling import MAX_DRAFTS, MAX_DRAFTS_IN_RUN, SamplingConfig
+from engine.errors import ConfigError
+
+HUGE = 10**400
+REFUSED: dict[type, dict[str, list[Any]]] = {
+    ModelConfig: {"embedding_size": [0, -1, 8193, HUGE], "num_layers": [0, 17], "dropout": [-0.1, 0.96, 1.0, math.nan]},
+    TrainingConfig: {
+        "learning_rate": [0.0, -0.1, 11.0, math.nan, math.inf],
+        "schedule": ["linear", ""],
+        "warmup_steps": [-1, HUGE],
+        "epochs": [0, -1.0, math.nan, math.inf],
+        "max_steps": [0, -1, HUGE],
+        "sample_every": [-1],
+        "autosave_seconds": [0.0, math.nan, math.inf],
+        "steps_per_second": [-1.0, 0.001, math.nan, math.inf, HUGE],
+        "seed": [-1, 2**63, HUGE],
+    },
+    SamplingConfig: {
+        "temperature": [0.04, -0.5, 5.01, math.nan, math.inf],
+        "top_k": [-1],
+        "top_p": [0.0, 1.01, math.nan],
+        "max_length": [0, -1, 100_001],
+        "min_length": [-1, 140, "a few"],
+        "best_of": [0, 1001],
+        "must_contain": ["x" * 140],
+        "avoid": [
+            *(("good morning", words) for words in ("", " ", "a  b", " a", "a\n", "\x1b[31m", "\u202e")),
+            ("word",) * 2001,
+        ],
+    },
+    CorpusConfig: {
+        "format": ["xml"],
+        "max_length": [0, 100_001],
+        "overfit": [-1],
+        "encoding": ["gbx", "", "base64", "rot13", "idna", "punycode", "undefined", "a\0b", "\ud800"],
+        "separator": ["", "  ", "\n", "a\nb"],
+    },
+    RuntimeConfig: {"device": ["tpu"], "threads": [-1, 1025]},
+    RunConfig: {"settings": [{"hidden_size": 0}, {"no_such_thing": 1}, {"best_of": MAX_DRAFTS_IN_RUN + 1}]},
+}
+TOGETHER: list[tuple[type, dict[str, Any]]] = [
+    (ModelConfig, {"embedding_size": 64, "hidden_size": 128, "tied_embeddings": True}),
+    (CorpusConfig, {"separator": "%", "blank_line_separated": True}),
+    (RunConfig, {"from_scratch": True, "checkpoint": "a"}),
+    (RunConfig, {"from_scratch": True, "resume": "last"}),
+]
+"""Each of these fields alone is valid."""
+
+
+def refusal(kind: type, fields: dict[str, Any]) -> str:
+    """Return the two lines of the error."""
+    with pytest.raises(ConfigError) as caught:
+        kind(**fields)
+    message = caught.value.message.replace(str(HUGE), "HUGE").replace(", ".join(get_args(FileFormat)), "FORMATS")
+    return f"{message}\n    {caught.value.hint}"
+
+
+@pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.__name__)
+def test_a_value_that_is_not_allowed_is_refused(kind: type, snapshot: SnapshotAssertion) -> None:
+    found = [refusal(kind, {field: value}) for field, values in REFUSED[kind].items() for value in values]
+    found += [refusal(kind, fields) for each, fields in TOGETHER if each is kind]
+    assert "\n".join(found) == snapshot
+
+
+def test_every_encoding_is_known_and_each_setting_of_the_filter_makes_one_whose_help_names_both_bounds() -> None:
+    for encoding in ("gbk", "GB18030", "euc-kr", "Shift_JIS", "Windows-1251", "latin-1", "utf-16-le"):
+        assert CorpusConfig(encoding=encoding).encoding == encoding
+    settings: list[dict[str, Any]] = [{"only_new": True}, {"avoid": ("word",) * 2000}, {"must_contain": "x"}]
+    settings += [{"min_length": 1}, {"best_of": 2}]
+    assert all(SamplingConfig(**setting).has_filter for setting in settings)
+    assert not SamplingConfig(temperature=2.0, min_p=0.1, temperature_last=True, max_length=9).has_filter
+    text = field_help(SamplingConfig)["only_new"]
+    assert f"up to {MAX_DRAFTS:,} drafts per tweet" in text
+    assert f"in a run {MAX_DRAFTS_IN_RUN}" in text
+
+
+# Presets --------------------------------------------------------------------------------------------------------------
 
 SMALL, LARGE = 100_000, 5_000_000
 Settings = Mapping[str, Setting]
@@ -110,13 +194,12 @@ def choose(settings: Settings, speed_of: Callable[[ModelConfig], float]) -> tupl
     return configs.model, [model for model, _ in measured]
 
 
-@pytest.mark.parametrize(("speed", "expected"), [(3e6, (1024, 1)), (3e5, (512, 2)), (5e4, (384, 2)), (2e4, (256, 1))])
-def test_auto_chooses_the_largest_model_that_a_device_trains_enough(speed: float, expected: tuple[int, int]) -> None:
-    chosen, measured = choose({}, lambda _: speed)
-
-    assert (chosen.hidden_size, chosen.num_layers) == expected
-    sizes = [model.hidden_size for model in measured]
-    assert sizes == sorted(set(sizes), reverse=True), "no larger model is measured than needed, and none twice"
+def test_auto_chooses_the_largest_model_that_a_device_trains_enough() -> None:
+    for speed, expected in ((3e6, (1024, 1)), (3e5, (512, 2)), (5e4, (384, 2)), (2e4, (256, 1))):
+        chosen, measured = choose({}, lambda _, speed=speed: speed)  # type: ignore[misc] # a default binds the value
+        assert (chosen.hidden_size, chosen.num_layers) == expected
+        sizes = [model.hidden_size for model in measured]
+        assert sizes == sorted(set(sizes), reverse=True), "no larger model is measured than needed, and none twice"
 
 
 def test_a_model_that_does_not_fit_gives_way_and_only_a_budget_in_seconds_or_none_is_measured() -> None:
