@@ -21,10 +21,7 @@ from engine.corpus.readers.archives.posts import without_typed_links
 from engine.corpus.readers.archives.x_files import archive_root
 from engine.corpus.readers.archives.x_rows import x_rows
 from engine.corpus.types import Member, Source
-from engine.text import clean
-from tests.engine.corpus.reading import Case, Files, read, recorded_cases, texts_of, unescaped
-
-# X --------------------------------------------------------------------------------------------------------------------
+from tests.engine.corpus.reading import Case, Files, read, recorded_cases, unescaped
 
 
 def archive(**entries: list[object]) -> Files:
@@ -59,13 +56,10 @@ def test_other_files_of_the_archive_are_never_opened() -> None:
 
 
 @recorded_cases("x_paths")
-def test_the_files_that_are_read_are_known_by_their_path(case: Case, snapshot: SnapshotAssertion) -> None:
+def test_the_files_of_an_archive_that_are_read_are_known_by_their_path(case: Case, snapshot: SnapshotAssertion) -> None:
     roots = {path: archive_root(path) for path in str(case.files["rows"]).splitlines()}
     lines = (f"{path}: {'not read' if root is None else f'in {root!r}'}" for path, root in roots.items())
     assert "\n".join(lines) == snapshot
-
-
-# Mastodon -------------------------------------------------------------------------------------------------------------
 
 
 @recorded_cases("html")
@@ -74,11 +68,8 @@ def test_html_becomes_the_text_that_is_seen_without_or_with_addresses(case: Case
     for row in str(case.files["rows"]).splitlines():
         seen, whole = (html_to_text(unescaped(row), keeps_links=keeps) for keeps in (False, True))
         assert seen.num_links == whole.num_links
-        lines += [
-            row,
-            f"  {seen.text!r}, {seen.num_links} removed",
-            *[f"  {whole.text!r} with addresses"] * (whole != seen),
-        ]
+        lines += [row, f"  {seen.text!r}, {seen.num_links} removed"]
+        lines += [f"  {whole.text!r} with addresses"] * (whole != seen)
     assert "\n".join(lines) == snapshot
 
 
@@ -93,49 +84,17 @@ def test_any_html_yields_text_without_double_breaks(markup: str) -> None:
     assert text == text.strip()
 
 
-# Bluesky --------------------------------------------------------------------------------------------------------------
-
-
 def record(text: object, created: str = "2024-05-01T10:00:00.000Z", parent: str = "") -> dict[str, Any]:
-    post: dict[str, Any] = {"$type": "app.bsky.feed.post", "text": text, "createdAt": created, "langs": ["en"]}
-    uri = f"at://{parent}/app.bsky.feed.post/1"
-    return {**post, "reply": {"root": {"uri": uri}, "parent": {"uri": uri, "cid": "x"}}} if parent else post
+    uri = {"uri": f"at://{parent}/app.bsky.feed.post/1", "cid": "x"}
+    post = {"$type": "app.bsky.feed.post", "text": text, "createdAt": created, "langs": ["en"]}
+    return {**post, "reply": {"root": uri, "parent": uri}} if parent else post
 
 
 OWN, OTHER = "did:plc:mia", "did:plc:tom"
-URI = f"at://{OWN}/app.bsky.feed.post/1"
-FORMS = {
-    "alone": record("hello"),
-    "a record with its address": {"uri": URI, "cid": "x", "value": record("hello")},
-    "a post of a feed": {"uri": URI, "author": {"did": OWN}, "record": record("hello")},
-    "an entry of a feed": {"post": {"uri": URI, "record": record("hello")}, "reply": {"root": {}}},
-    "an event": {
-        "did": OWN,
-        "kind": "commit",
-        "commit": {"operation": "create", "rkey": "x", "record": record("hello")},
-    },
-}
-
-
-@pytest.mark.parametrize("name", FORMS)
-def test_a_record_is_found_in_every_known_wrapper(name: str) -> None:
-    form = FORMS[name]
-    once, twice = json.dumps(form), [form, form]
-    contents = [once, json.dumps(twice), json.dumps(form, indent=2), "\ufeff" + json.dumps(twice, indent=2)]
-    contents += [
-        f"{once}\n{once}\n\n",
-        *(json.dumps({"cursor": "x", key: twice}) for key in ("records", "feed", "posts")),
-    ]
-    contents += [f'{{"{key}": [{once}]}}\n' * 2 for key in ("records", "feed", "posts")]
-    for content in contents:
-        times = " (2 times)" if content.count('"hello"') == 2 else ""
-        assert read({"a.json": content}) == f"a.json, bluesky\n+ 'hello'{times}"
 
 
 def varint(number: int) -> bytes:
-    if number < 0x80:
-        return bytes([number])
-    return bytes([number & 0x7F | 0x80]) + varint(number >> 7)
+    return bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80]) + varint(number >> 7)
 
 
 def section(data: bytes) -> bytes:
@@ -163,15 +122,11 @@ LINKED = {
     **record("é see a.example/lon... now"),
     "facets": [{"index": {"byteStart": 7, "byteEnd": 23}, "features": [LINK]}],
 }
+POSTS = car(COMMIT, record("late", "2024-05-02"), LIKE, TREE, record("early", "2024-05-01"), [1, 2], "text")
+REPLIES = car(record("a", "1", OTHER), record("b", "2", OWN), record("c", "3"), COMMIT)
 REPOSITORIES: dict[str, tuple[bytes, tuple[dict[str, Any], ...]]] = {
-    "posts are sorted by time and other records ignored": (
-        car(COMMIT, record("late", "2024-05-02"), LIKE, TREE, record("early", "2024-05-01"), [1, 2], "text"),
-        ({},),
-    ),
-    "replies to others are dropped by option only and own threads kept": (
-        car(record("a", "1", OTHER), record("b", "2", OWN), record("c", "3"), COMMIT),
-        ({}, {"no_replies": True}),
-    ),
+    "posts are sorted by time and other records ignored": (POSTS, ({},)),
+    "replies to others are dropped by option only and own threads kept": (REPLIES, ({}, {"no_replies": True})),
     "a post without text is dropped": (car(record(None), HELLO), ({},)),
     "a repository without posts has no rows": (car(COMMIT, LIKE), ({},)),
     "links are removed or whole": (car(COMMIT, LINKED), ({}, {"keep_links": True})),
@@ -188,11 +143,6 @@ REPOSITORIES: dict[str, tuple[bytes, tuple[dict[str, Any], ...]]] = {
 def test_a_repository_is_read_as_recorded(name: str, snapshot: SnapshotAssertion) -> None:
     content, options = REPOSITORIES[name]
     assert "\n".join(read({"repo.car": content}, **each) for each in options) == snapshot
-
-
-def test_the_text_of_a_post_is_unchanged_by_cleaning() -> None:
-    (text,) = texts_of({"repo.car": car(record("type &lt; & go"))})
-    assert clean(text) == "type &lt; & go"
 
 
 def test_links_and_malformed_html_take_linear_time() -> None:
