@@ -38,7 +38,6 @@ def test_files_are_read_as_recorded(case: Case, snapshot: SnapshotAssertion) -> 
 
 # Text -----------------------------------------------------------------------------------------------------------------
 
-
 CHUNK = 65_536
 
 
