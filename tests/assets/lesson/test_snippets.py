@@ -109,9 +109,7 @@ def test_probabilities_at_a_temperature_are_those_that_the_engine_draws_from() -
         assert ours[[0, 1, 3]].tolist() == [0, 0, 0]
 
 
-def test_the_masked_loss_of_a_padded_batch_is_that_of_the_training_step_and_sorting_saves_padding(
-    model: TextGenerator,
-) -> None:
+def test_the_masked_loss_is_that_of_the_training_step_and_sorting_saves_padding(model: TextGenerator) -> None:
     [batch] = stop_6.batches_by_length(list(map(encoded, TWEETS)), batch_size=8)
     assert stop_6.masked_loss(model, batch).item() == pytest.approx(float(_engine_loss(model, TWEETS)), rel=1e-5)
     tweets = [encoded("a" * length) for length in (3, 90, 4, 91, 5, 92)]

@@ -95,6 +95,5 @@ def test_a_changed_tweet_is_nearest_to_its_original_as_harmless_text_and_one_wit
 @given(tweets=tweet_lists(), text=st.text(max_size=60) | hostile_text())
 def test_it_has_the_highest_similarity_of_all_tweets(tweets: list[str], text: str) -> None:
     found = nearest(tweets, text)
-
     assert found.share == pytest.approx(best_share(tweets, text), abs=5e-4)
     assert bool(found.text) == (found.share > 0)

@@ -85,7 +85,6 @@ def test_log_probabilities_equal_those_of_the_module_after_every_character(
     model = make_model(num_layers, embedding_size, hidden_size, seed, texts)
     stepper = CharStepper(model)
     stepper.select(np.zeros(num_rows, dtype=np.int64))
-
     for count in range(1, length + 1):
         log_probs = stepper.step(token_ids[:, count - 1])
         assert np.allclose(log_probs, expected(model, token_ids[:, :count].tolist()), rtol=1e-4, atol=1e-4)
@@ -100,7 +99,6 @@ def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows:
     assert model.ngram_input.rows_of(torch.from_numpy(rare)).any()
     stepper = CharStepper(model)
     stepper.select(np.zeros(num_rows, dtype=np.int64))
-
     for count in range(1, 5):
         log_probs = stepper.step(rare[:, count - 1])
         assert np.allclose(log_probs, expected(model, rare[:, :count].tolist()), atol=1e-4)
@@ -113,10 +111,8 @@ def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
     stepper.select(np.zeros(3, dtype=np.int64))
     stepper.step(np.array([7, 9, 10]))
     stepper.step(np.array([4, 5, 6]))
-
     stepper.select(np.array(rows))
     log_probs = stepper.step(np.array([8] * len(rows)))
-
     assert np.allclose(log_probs, expected(model, [[[7, 9, 10][row], 4 + row, 8] for row in rows]), atol=1e-5)
 
 
@@ -170,7 +166,6 @@ def test_large_weights_give_the_same_on_one_thread_and_on_two(
         )
     is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
     assert is_threaded == [[False] * 2, [hidden_size == 18] * 2]
-
     for token_id in (4, 5, 6):
         one, two = (stepper.step(np.array([token_id])) for stepper in steppers)
         assert np.allclose(one, two, atol=1e-5)

@@ -235,9 +235,7 @@ def test_what_is_damaged_or_beyond_a_limit_is_named(
     assert error_of(written(tmp_path, content)) == snapshot
 
 
-def test_files_of_one_zip_that_share_their_data_are_a_bomb_or_damage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_of_one_zip_that_share_their_data_are_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*BOMB)
     assert re.search("far more|not at its offset", error_of(written(tmp_path, overlapping())))  # newer Pythons refuse
 

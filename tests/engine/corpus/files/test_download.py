@@ -89,9 +89,7 @@ FAILED: dict[str, tuple[bytes, tuple[Act, ...], int, str, str]] = {  # ..., byte
 
 
 @pytest.mark.parametrize("name", FAILED)
-def test_a_part_is_kept_if_the_connection_breaks_again_and_no_other_file_replaces_it(
-    dataset: Dataset, name: str
-) -> None:
+def test_a_part_is_kept_after_a_second_break_and_no_other_file_replaces_it(dataset: Dataset, name: str) -> None:
     part, acts, kept, message, hint = FAILED[name]
     if part:
         leave_part(dataset, part)

@@ -60,9 +60,7 @@ def detected(text: str, encoding: str) -> str:
 
 
 @pytest.mark.parametrize(("language", "encoding"), FOREIGN)
-def test_an_encoding_is_detected_by_a_few_tweets_damaged_or_not_and_named_as_usual(
-    language: str, encoding: str
-) -> None:
+def test_an_encoding_is_detected_by_a_few_tweets_also_damaged_ones(language: str, encoding: str) -> None:
     for shape in SHAPES:
         name = detected(shape(TWEETS[language]), encoding)
         assert name == USUAL_NAMES.get(encoding, name)
@@ -123,9 +121,7 @@ def test_repeated_characters_of_windows_1252_are_no_other_script(row: str) -> No
         "안녕하세요".encode("euc_kr"),  # too few bytes to be certain
     ],
 )
-def test_utf_8_damaged_or_not_and_a_few_odd_bytes_are_left_to_the_lines(
-    data: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_utf_8_and_a_few_odd_bytes_are_left_to_the_lines(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encodings, "_detected", lambda sample: pytest.fail("detection ran"))
     assert detected_encoding(data) is None
 
