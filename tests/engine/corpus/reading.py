@@ -21,12 +21,15 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
     caf\xe9
     ---- d.txt, repeated                    escaped, and a part in it repeated, with # for its number
     «1000*number #\n»
+    ---- e.parquet, table                   a table with the columns of a JSON object
+    {"id": [1], "text": ["hello"]}
 """
 
 from __future__ import annotations
 
 import atexit
 import bz2
+import json
 import lzma
 import re
 import shutil
@@ -46,7 +49,7 @@ from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.ingest.sources import open_sources
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
-from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
+from tests.engine.corpus.files.open_contents import gzip_of, parquet_of, tar_of, zip_of, zstd_of
 
 Files = Mapping[str, str | bytes]
 """The content of files by name or path."""
@@ -210,6 +213,8 @@ def _file(text: str) -> tuple[str, str | bytes]:
     content = content.rstrip("\n")
     if not kind:
         return name, content + "\n"
+    if kind == "table":
+        return name, parquet_of(json.loads(content))
     content = repeated(unescaped(content)) if kind == "repeated" else unescaped(content)
     return name, content.encode("latin-1") if kind == "bytes" else content
 

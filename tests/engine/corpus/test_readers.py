@@ -18,7 +18,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow import parquet as pq
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
@@ -34,9 +33,10 @@ from engine.corpus.readers.lines import decoded_lines, head_lines
 from engine.corpus.readers.tables import parquet_rows
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
+from tests.engine.corpus.files.open_contents import parquet_of
 from tests.engine.corpus.reading import Case, Files, read, recorded_cases, texts_of, unescaped
 
-CASES = ("text", "csv", "columns", "headers", "labels", "json", "jsonl", "x", "x_old", "mastodon", "bluesky")
+CASES = ("text", "csv", "columns", "headers", "labels", "parquet", "json", "jsonl", "x", "x_old", "mastodon", "bluesky")
 
 
 @recorded_cases(*CASES, "sources", "not_refused", "long")
@@ -86,73 +86,42 @@ def test_csv_written_with_quotes_is_read_back_whole(tweets: list[str]) -> None:
     assert texts_of({"a.csv": content}, format="csv") == texts
 
 
-def test_a_column_of_thousands_of_digits_is_no_number() -> None:
-    assert "! a.csv has no column 999" in read({"a.csv": "id,text\n1,hello\n"}, column="9" * 5000)
-
-
-WIDE = {"id": [1, 2], "user": ["mia", "tom"], "tweet": ["hello there", "good morning"], "score": [0.5, None]}
-APP = '<a href="https://example.com/a-long-way" rel="nofollow">An App of Many Words</a>'
-TARGET = {"text": ["one", "two"], "target": [0, 1], "day": pa.array([0, 1], pa.date32())}
+WIDE = {"id": [1, 2], "tweet": ["hello there", "good morning"]}
 WORDS = pa.array(["one ü", None, "", "one ü"], pa.string())
-TWICE = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], ["text", "text"])
+KINDS = (pa.string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string()))
+PARQUET: dict[str, Any] = {
+    "a column of dates is none of texts": {
+        "text": ["one", "two"],
+        "target": [0, 1],
+        "day": pa.array([0, 1], pa.date32()),
+    },
+    "an empty table has no rows": {"text": pa.array([], pa.string())},
+    "a text is read as Windows-1252 if it is not UTF-8": {"text": pa.array([b"caf\xe9", "ü".encode()])},
+    "two columns of one name are an error": pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], ["text", "text"]),
+    **{f"every type of text is read and a null is empty: {kind}": {"text": WORDS.cast(kind)} for kind in KINDS},
+}
 
 
 def parquet(columns: Any, **options: Any) -> Files:
-    """Return a file with a table, or with the columns of one by name."""
-    file = io.BytesIO()
-    pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(columns), file, **options)
-    return {"a.parquet": file.getvalue()}
-
-
-PARQUET: dict[str, tuple[Any, tuple[dict[str, Any], ...]]] = {
-    "the column is detected and noted, or named, or numbered": (
-        WIDE,
-        ({}, {"column": "user"}, {"column": "USER"}, {"column": "2"}),
-    ),
-    "a column that is not there is an error that lists those that are": (
-        WIDE,
-        tuple({"column": column} for column in ("absent", "0", "5", "²", "9" * 5000)),
-    ),
-    "a column called text beats a longer one called otherwise": (
-        {"id": [1, 2], "source": [APP, APP], "text": ["おはよう", "こんばんは"], "tags": [["a"], []]},
-        ({},),
-    ),
-    "a column with a usual name beats a longer one of texts": (
-        {"tweet_text": ["good day", "bad day"], "rephrased_text": ["this is a good day", "this is a bad day"]},
-        ({},),
-    ),
-    "labels of unknown meaning are used only if they are asked for": (
-        TARGET,
-        ({}, {"label_column": "target", "label": "1"}),
-    ),
-    "a table without texts is an error": ({"id": [1], "names": [["a", "b"]]}, ({},)),
-    "an empty table has no rows": ({"text": pa.array([], pa.string())}, ({},)),
-    "a text is read as Windows-1252 if it is not UTF-8": ({"text": pa.array([b"caf\xe9", "ü".encode()])}, ({},)),
-    "lists are no texts": ({"text": [["a"], ["b"]]}, ({"column": "text"},)),
-    "numbers are no texts": ({"text": [1, 2]}, ({"column": "text"},)),
-    "objects are no texts": ({"text": [{"a": "x"}, {"a": "y"}]}, ({"column": "text"},)),
-    "truth values are no texts": ({"text": [True, False]}, ({"column": "text"},)),
-    "two columns of one name are an error": (TWICE, ({"column": "text"},)),
-    **{
-        f"every type of text is read and a null is empty: {kind}": ({"text": WORDS.cast(kind)}, ({},))
-        for kind in (pa.string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string()))
-    },
-}
+    return {"a.parquet": parquet_of(columns, **options)}
 
 
 @pytest.mark.parametrize("name", PARQUET)
 def test_parquet_is_read_as_recorded(name: str, snapshot: SnapshotAssertion) -> None:
-    columns, options = PARQUET[name]
-    assert "\n".join(read(parquet(columns), **each) for each in options) == snapshot
+    options: tuple[dict[str, Any], ...] = ({"column": "text"},) if "one name" in name else ({},)
+    options += ({"label_column": "target", "label": "1"},) if "dates" in name else ()
+    assert "\n".join(read(parquet(PARQUET[name]), **each) for each in options) == snapshot
 
 
-def test_rows_of_many_batches_and_groups_come_in_order() -> None:
-    texts = [f"tweet number {n}" for n in range(5000)]
-    assert texts_of(parquet({"text": texts}, row_group_size=700)) == texts
+def test_a_column_of_thousands_of_digits_is_no_number() -> None:
+    for files in ({"a.csv": "id,text\n1,hello\n"}, parquet(WIDE)):
+        assert " has no column 999" in read(files, column="9" * 5000)
 
 
-def test_a_file_in_an_archive_is_loaded_and_a_row_group_unpacked_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert texts_of(parquet(WIDE), "zip") == WIDE["tweet"]
+def test_rows_of_many_groups_come_in_order_and_a_limit_of_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbered = [f"tweet number {n}" for n in range(5000)]
+    assert texts_of(parquet({"text": numbered}, row_group_size=700)) == numbered
+    assert texts_of(parquet(WIDE), "zip") == ["hello there", "good morning"]
     monkeypatch.setattr(parquet_rows, "MAX_LOADED_BYTES", 100)
     assert "too large to be read as a whole" in read(parquet(WIDE), "zip")
     monkeypatch.setattr(parquet_rows, "MAX_GROUP_BYTES", 100_000)

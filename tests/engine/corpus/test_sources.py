@@ -11,9 +11,7 @@ import os
 from pathlib import Path
 from typing import get_args
 
-import pyarrow as pa
 import pytest
-from pyarrow import parquet as pq
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig, FileFormat
@@ -22,7 +20,7 @@ from engine.corpus.ingest.detection import recognize_format
 from engine.corpus.ingest.formats import FORMATS
 from engine.corpus.ingest.sources import open_sources
 from engine.errors import CorpusError
-from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
+from tests.engine.corpus.files.open_contents import gzip_of, parquet_of, tar_of, zip_of, zstd_of
 from tests.engine.corpus.reading import (
     TWEETS,
     Case,
@@ -143,12 +141,11 @@ def test_a_given_encoding_replaces_detection_and_undecodable_bytes_are_u_fffd(sn
     assert "\n".join(read(files, encoding=encoding) for encoding in ("koi8-r", "utf-8")) == snapshot
 
 
-def test_a_byte_order_mark_and_a_binary_format_beat_a_given_encoding(tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_a_binary_format_beat_a_given_encoding() -> None:
     marked = {"a.txt": f"\ufeff{TEXT}".encode("utf-16-be")}
     for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-8"):
         assert texts_of(marked, encoding=encoding) == ROWS
-    pq.write_table(pa.table({"text": ROWS}), tmp_path / "a.parquet")
-    assert texts_of({"a.parquet": (tmp_path / "a.parquet").read_bytes(), "b.txt": TEXT}, encoding="gbk") == ROWS * 2
+    assert texts_of({"a.parquet": parquet_of({"text": ROWS}), "b.txt": TEXT}, encoding="gbk") == ROWS * 2
 
 
 # Errors ---------------------------------------------------------------------------------------------------------------
