@@ -93,8 +93,6 @@ def test_every_encoding_is_known_and_each_setting_of_the_filter_makes_one_whose_
     assert f"in a run {MAX_DRAFTS_IN_RUN}" in text
 
 
-# Presets --------------------------------------------------------------------------------------------------------------
-
 SMALL, LARGE = 100_000, 5_000_000
 Settings = Mapping[str, Setting]
 
@@ -176,9 +174,6 @@ def test_the_tutorial_preset_depends_on_nothing_but_the_users_settings(snapshot:
     configs = resolve_preset("tutorial", settings, LARGE, "cpu")
     assert configs.model == replace(ModelConfig(), hidden_size=33)
     assert (configs.training.learning_rate, configs.training.max_steps) == (0.5, 7)
-
-
-# The speed of a device ------------------------------------------------------------------------------------------------
 
 
 def choose(settings: Settings, speed_of: Callable[[ModelConfig], float]) -> tuple[ModelConfig, list[ModelConfig]]:

@@ -19,10 +19,12 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
     1\thello
     ---- c.txt, bytes                       the same, and each character is one byte
     caf\xe9
-    ---- d.txt, repeated                    escaped, and a part in it repeated, with # for its number
+    ---- d.txt, escaped                     a part is repeated that often, with # for its number
     «1000*number #\n»
     ---- e.parquet, table                   a table with the columns of a JSON object
     {"id": [1], "text": ["hello"]}
+    ---- f.zip, zip                         an archive of files of one line each
+    a.txt: hello
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ import lzma
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -215,7 +218,10 @@ def _file(text: str) -> tuple[str, str | bytes]:
         return name, content + "\n"
     if kind == "table":
         return name, parquet_of(json.loads(content))
-    content = repeated(unescaped(content)) if kind == "repeated" else unescaped(content)
+    if kind == "zip":
+        files = dict(line.split(": ", 1) for line in content.splitlines())
+        return name, zip_of({path: inside.encode() for path, inside in files.items()}, zipfile.ZIP_STORED)
+    content = unescaped(repeated(content))
     return name, content.encode("latin-1") if kind == "bytes" else content
 
 

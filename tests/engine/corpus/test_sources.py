@@ -75,9 +75,6 @@ def test_thousands_of_objects_without_a_text_are_dropped_rows_and_do_not_abort_t
     assert lines[-3:] == ["f: b.txt, text", *(f"+ {row!r}" for row in ROWS)]
 
 
-# Formats --------------------------------------------------------------------------------------------------------------
-
-
 def test_a_format_is_recognised_by_content_first_and_name_second(snapshot: SnapshotAssertion) -> None:
     lines = []
     for case in cases("formats"):
@@ -106,9 +103,6 @@ def test_a_table_called_txt_is_read_as_csv_and_prose_as_lines(case: Case) -> Non
     rows = "".join(files.get("rows", "").format(number, text) for number, text in enumerate(PROSE * 3, start=1))
     content = files.get("head", "") + rows + files.get("tail", "")
     assert recognize_format(content.encode(), "a.txt") == ("csv" if case.name.startswith("a table") else "text")
-
-
-# Encodings ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
@@ -147,8 +141,6 @@ def test_a_byte_order_mark_and_a_binary_format_beat_a_given_encoding() -> None:
         assert texts_of(marked, encoding=encoding) == ROWS
     assert texts_of({"a.parquet": parquet_of({"text": ROWS}), "b.txt": TEXT}, encoding="gbk") == ROWS * 2
 
-
-# Errors ---------------------------------------------------------------------------------------------------------------
 
 BAD: dict[str, bytes] = {
     "empty.txt": b"",

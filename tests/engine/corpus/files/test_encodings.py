@@ -56,9 +56,6 @@ def detected(text: str, encoding: str) -> str:
     return found.name
 
 
-# Detection ------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("language", "encoding"), FOREIGN)
 def test_an_encoding_is_detected_by_a_few_tweets_also_damaged_ones(language: str, encoding: str) -> None:
     for shape in SHAPES:
@@ -124,9 +121,6 @@ def test_repeated_characters_of_windows_1252_are_no_other_script(row: str) -> No
 def test_utf_8_and_a_few_odd_bytes_are_left_to_the_lines(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encodings, "_detected", lambda sample: pytest.fail("detection ran"))
     assert detected_encoding(data) is None
-
-
-# Conversion -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])

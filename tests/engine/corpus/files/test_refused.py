@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.standard_input import with_saved_streams
-from tests.engine.corpus.files.open_contents import zip_of
 from tests.engine.corpus.reading import (
     PACKERS,
     Case,
     Container,
     Files,
     cases,
+    encoded,
     read,
     read_lines,
     recorded_cases,
@@ -128,49 +127,7 @@ def test_files_whose_names_are_those_of_exports_close_no_folder() -> None:
     assert found.count("one") == len(names)
 
 
-# Files without text ---------------------------------------------------------------------------------------------------
-
-TYPES = {"[Content_Types].xml": b"<Types/>", "_rels/.rels": b"<Relationships/>"}
-
-
-def document(*parts: str) -> bytes:
-    return zip_of({**TYPES, **dict.fromkeys(parts, b"<x>not a tweet</x>")})
-
-
-def mime_document(kind: str) -> bytes:
-    """Return an OpenDocument file or e-book: its first part, not compressed, is its type."""
-    return zip_of({"mimetype": kind.encode(), "content.xml": b"<x/>", "notes.txt": b"not a tweet"}, zipfile.ZIP_STORED)
-
-
-OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
-NO_TEXTS = {
-    "a.xlsx": document("xl/workbook.xml", "xl/notes.txt"),
-    "a.xlsm": document("xl/workbook.xml"),
-    "a.xlsb": zip_of({**TYPES, "xl/workbook.bin": b"\0"}),
-    "a.xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
-    "a.docx": document("word/document.xml", "word/notes.txt"),
-    "a.pptx": zip_of({"ppt/presentation.xml": b"<x/>", **TYPES}),
-    "a.numbers": zip_of({"Index/Document.iwa": b"\0"}),
-    "a.ods": mime_document(f"{OPEN_DOCUMENT}spreadsheet"),
-    "a.odt": mime_document(f"{OPEN_DOCUMENT}text"),
-    "a.epub": mime_document("application/epub+zip"),
-    "a.arrow": b"ARROW1\0\0" + bytes(100),
-    "cache.arrow": b"\xff\xff\xff\xff\x78\0\0\0\x10\0\0\0\0\0\n\0\x0c\0" + bytes(100),
-    "a.feather": b"FEA1\0\0\0\0" + bytes(100),
-    "a.jpg": b"\xff\xd8\xff\xe0" + "什么天气都好，我们出门。\n".encode("gbk") * 99,
-    "a.png": b"\x89PNG\r\n\x1a\n" + bytes(100),
-    "a.pdf": b"%PDF-1.7\n",
-    "a.rtf": rb"{\rtf1\ansi{\fonttbl}}",
-    "a.rar": b"Rar!\x1a\x07\x00",
-    "a.sqlite": b"SQLite format 3\0" + bytes(100),
-    "a.exe": b"\x7fELF\x02\x01",
-    "a.bin": bytes(range(256)) * 8,
-    "empty": b"",
-    "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
-    "picture.car": b"\x89PNG\r\n\x1a\n" + bytes(100),
-    "garbage.car": bytes(range(256)) * 8,
-    "garbage.parquet": bytes(range(256)) * 8,
-}
+[NO_TEXTS] = (case.files for case in cases("no_texts"))
 
 
 def test_what_is_no_text_is_named_with_what_to_do(snapshot: SnapshotAssertion) -> None:
@@ -183,7 +140,7 @@ def test_what_is_no_text_is_so_under_another_name_and_compressed_and_whatever_th
     what = read({name: NO_TEXTS[name]}).splitlines()[0].partition(" ")[2].partition(" ")[2]
     if name.startswith("garbage"):
         what = "is not a text file."
-    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": PACKERS["gzip"](NO_TEXTS[name])}):
+    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": PACKERS["gzip"](encoded(NO_TEXTS[name]))}):
         for file_format in ("auto", "text", "json"):
             assert read(files, format=file_format).startswith(f"! a.txt {what}"), file_format
 

@@ -1,7 +1,4 @@
-"""The chosen drafts are those of a loop over one after another, whatever the batches; which are refused, and why.
-
-A word is avoided as a whole, in any case and script; required text may be within words; a draft has to end.
-"""
+"""Drafts are chosen as by a loop over one after another, refused by the words of the filter, and measured."""
 
 from __future__ import annotations
 
@@ -18,18 +15,23 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.compute.device import derived_seed
 from engine.config.sampling import SamplingConfig
-from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.corpus import Corpus, digest_of
+from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ingest.cleaning import duplicate_key
+from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import ConfigError, VocabError
 from engine.model.vocab import Vocab
 from engine.protocol.events import RefusalReason
 from engine.sampling.drafts import MAX_BATCH_CHARS, ChosenDraft, draft_tweets
+from engine.sampling.generation import GeneratedTweet
+from engine.sampling.nearest import NearestTweet, nearest_tweet
+from engine.sampling.quality import Comparison, compare, unknown_words_in, words_of
 from engine.sampling.sampler import SampledTweet
 from engine.sampling.tweet_filter import TweetFilter, require_samplable
 from tests.engine.corpus.reading import Case, recorded_cases, unescaped
 from tests.engine.helpers import small_tweets
-from tests.strategies import tweets
+from tests.strategies import hostile_text, tweet_lists, tweets
 
 WORDS = ("sun", "Sunday", "good morning", "@art", "party", "tea")
 _DRAFT = 5  # the seeds of drafts are a promise: --seed repeats a tweet
@@ -244,3 +246,85 @@ def test_a_required_text_that_the_vocabulary_can_not_write_in_any_case_is_an_err
     for chars, required in (("se", "sé"), ("abc", "abcd"), ("abc", "a b"), ("하ㄴ", "한")):
         with pytest.raises(VocabError, match=f"No tweet can contain “{required}”: the vocabulary lacks"):
             require_samplable(SamplingConfig(must_contain=required), Vocab(chars))
+
+
+# Statistics -----------------------------------------------------------------------------------------------------------
+
+TRAINED = ("mum made a cake", "we love the rain and the long walk home after it", "so late again :)")
+
+
+def corpus_of(tweets: Sequence[str]) -> Corpus:
+    train = FlatTweets.from_texts(tweets)
+    return Corpus(
+        name="example",
+        train=train,
+        validation=train,
+        num_train_by_file=(len(train),),
+        char_counts=char_counts(train),
+        novelty=NoveltyIndex.from_keys(FlatTweets.from_texts(map(duplicate_key, tweets))),
+        digest=digest_of(train),
+        report=CorpusReport(sources=()),
+    )
+
+
+def sampled(text: str, *, reached_eos: bool = True, seed: int = 7) -> GeneratedTweet:
+    return GeneratedTweet(
+        text=text, temperature=0.8, seed=seed, reached_eos=reached_eos, bits_per_char=2.0, novelty=None
+    )
+
+
+def compared(*tweets: GeneratedTweet) -> Comparison:
+    return compare(list(tweets), FlatTweets.from_texts(["a b"]), corpus_of(TRAINED))
+
+
+def test_known_words_distinct_trigrams_and_copies_are_shares_of_what_was_written() -> None:
+    # without case, names and punctuation
+    assert compared(sampled("@bob MUM, loved the cake!")).written.known_word_share == pytest.approx(3 / 4)
+    # abc bca cab abc | abc: three different ones of five; none crosses from one tweet to the next
+    assert compared(*map(sampled, ("abcabc", "abc", "ab", ""))).written.distinct_3 == pytest.approx(3 / 5)
+    new, copy, near = "a fox sang", "Mum made a cake!!", "we love the rain and the long walk home, then tea"
+    quality = compared(*map(sampled, (new, copy, near, new))).written
+    assert (quality.copy_share, quality.near_copy_share) == (0.25, 0.25)
+    comparison = compared(sampled("ab", reached_eos=False, seed=11), *[sampled("ab", seed=12)] * 3)
+    assert (comparison.temperature, comparison.seed) == (0.8, 11)
+    assert (comparison.written.ended_share, comparison.held_out.ended_share) == (0.75, 1)
+
+
+@given(train=tweet_lists(max_size=8), tweets=tweet_lists(max_size=8))
+def test_unknown_words_are_those_in_no_training_tweet(train: list[str], tweets: list[str]) -> None:
+    known = {word for tweet in train for word in words_of(tweet)}
+    assert unknown_words_in(train, tweets) == {word for tweet in tweets for word in words_of(tweet)} - known
+
+
+# The nearest tweet ----------------------------------------------------------------------------------------------------
+
+TWEETS = small_tweets(60)
+
+
+def nearest(tweets: list[str], text: str) -> NearestTweet:
+    return nearest_tweet(FlatTweets.from_texts(tweets), text)
+
+
+def trigrams(text: str) -> set[str]:
+    return {text[at : at + 3] for at in range(len(text) - 2)}
+
+
+def best_share(tweets: list[str], text: str) -> float:
+    """Return the highest Jaccard index, found by comparing with all tweets."""
+    query = trigrams(text)
+    return max((len(query & trigrams(tweet)) / max(1, len(query | trigrams(tweet))) for tweet in tweets), default=0.0)
+
+
+def test_a_changed_tweet_is_nearest_to_its_original_as_harmless_text_and_one_without_shared_trigrams_to_none() -> None:
+    tweets = ["hahahahahahahahahahaha", "the rain in spring", "\x1b[31mred alert\x1b[0m", *TWEETS]
+    assert nearest(tweets, "oh the rain in the spring, ha").text == "the rain in spring"
+    assert nearest(tweets, "red alert").text == "red alert"
+    assert [nearest(TWEETS, text) for text in ("1234567890", "", "ab")] == [NearestTweet()] * 3
+    assert [nearest(few, "anything at all") for few in ([], ["", "a"])] == [NearestTweet()] * 2
+
+
+@given(tweets=tweet_lists(), text=st.text(max_size=60) | hostile_text())
+def test_it_has_the_highest_similarity_of_all_tweets(tweets: list[str], text: str) -> None:
+    found = nearest(tweets, text)
+    assert found.share == pytest.approx(best_share(tweets, text), abs=5e-4)
+    assert bool(found.text) == (found.share > 0)
