@@ -111,9 +111,6 @@ def test_unescaping_reverses_escaping(text: str) -> None:
     assert unescape(escape(text)) == text
 
 
-# Escapes, mojibake ----------------------------------------------------------------------------------------------------
-
-
 def decoded(rows: list[Row]) -> tuple[list[Row], list[str]]:
     """Return the rows of a source after decoding, and the notes on it."""
     source = Source(name="tweets.tsv", format="csv")
@@ -190,9 +187,6 @@ def test_any_text_is_repaired_or_as_it_was(text: str) -> None:
     assert after == text or text in {misdecoded(after, rounds) for rounds in (1, 2, 3)} | {misdecoded_as_latin_1(after)}
 
 
-# Duplicates -----------------------------------------------------------------------------------------------------------
-
-
 @recorded_cases("keys")
 def test_duplicates_have_one_key_and_other_tweets_others(case: Case, snapshot: SnapshotAssertion) -> None:
     rows = map(unescaped, str(case.files["rows"]).splitlines())
@@ -215,8 +209,6 @@ def test_no_key_is_empty_and_a_key_is_its_own_key(tweet: str) -> None:
     assert key
     assert duplicate_key(key) == key
 
-
-# Sources that are no text ---------------------------------------------------------------------------------------------
 
 WORDS = ("tea", "rain", "boat", "morning", "garden", "sister", "train", "window", "letter", "street", "summer")
 
@@ -276,8 +268,6 @@ def test_each_source_is_doubted_by_itself_and_a_format_given_by_the_user_is_trus
     assert load_corpus(insisting).report.doubts == ()
     preflight.require_text(check_corpus(insisting))
 
-
-# Scripts and kinds of characters --------------------------------------------------------------------------------------
 
 CHARS = ("aéøßÆﬁＡªºn寿司々〆カーﾊﾝ한ㅋﾡسلامไท𝓱𝕙ℝℓ𐌀☺❤🐱🏽🇫© \u300012½³.,@#_¿$+<~\u0301\ufe0f\u200d", LINE_BREAK)
 

@@ -219,18 +219,15 @@ def test_a_component_over_a_hundredth_of_the_size_stays_in_training(size: int, m
     assert outcomes == expected
 
 
-def test_of_a_single_component_whole_groups_are_held_out_in_the_order_of_their_hashes() -> None:
+def test_of_a_single_component_whole_groups_are_held_out_by_their_hashes_and_large_ones_if_they_fit() -> None:
     keys = [f"{SONG} {number}" for number in range(1000)]
     assert held_out(keys) == set(in_hash_order(keys)[:200])
     pairs = [number - number % 2 for number in range(1000)]
     chosen = held_out(keys, pairs)
     assert len(chosen) == 200
     assert all((keys[number] in chosen) == (keys[number + 1] in chosen) for number in range(0, 1000, 2))
-
-
-def test_large_groups_are_held_out_only_without_small_ones_and_if_they_fit() -> None:
     assert sum(mask_of(plain(1000), [number - number % 50 for number in range(1000)])) == 200
-    assert sum(mask_of(plain(100), [number - number % 50 for number in range(100)])) == 0
+    assert sum(mask_of(plain(100), [number - number % 50 for number in range(100)])) == 0, "none would fit"
 
 
 def test_no_tweet_is_in_both_splits_even_in_another_spelling(tmp_path: Path) -> None:

@@ -45,25 +45,19 @@ def loaded(*files: Path, known: KnownVocab | None = None, **options: Any) -> Tra
     return load_training_data(config, known, lambda _: None)
 
 
-# Files ----------------------------------------------------------------------------------------------------------------
-
-
-def test_a_run_uses_its_own_files_or_else_those_of_its_checkpoint(tmp_path: Path) -> None:
-    assert corpus_config_of(RunConfig(), checkpoint_info().corpus) == checkpoint_info().corpus
-    wanted = CorpusConfig(files=(str(tmp_path / "a.txt"),))
-    assert corpus_config_of(RunConfig(corpus=wanted), checkpoint_info().corpus).files == wanted.files
-
-
-def test_paths_are_absolute_so_that_a_run_can_be_resumed_from_another_folder(
+def test_a_run_uses_its_own_files_by_absolute_paths_or_else_those_of_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert corpus_config_of(RunConfig(), checkpoint_info().corpus) == checkpoint_info().corpus
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
-    config = corpus_config_of(RunConfig(corpus=CorpusConfig(files=("a.txt", "~/b.txt"))), None)
-    assert config.files == (str(tmp_path / "a.txt"), str(tmp_path / "me" / "b.txt"))
+    wanted = RunConfig(corpus=CorpusConfig(files=("a.txt", "~/b.txt")))
+    for known in (None, checkpoint_info().corpus):
+        files = corpus_config_of(wanted, known).files
+        assert files == (str(tmp_path / "a.txt"), str(tmp_path / "me" / "b.txt"))
 
 
-def test_a_character_that_occurs_once_becomes_unk_unless_every_character_is_kept() -> None:
+def test_rare_characters_become_unk_the_larger_the_corpus_unless_every_one_is_kept() -> None:
     cases: tuple[tuple[PresetName, CorpusConfig, int], ...] = (
         ("auto", CorpusConfig(), 2),
         ("auto", CorpusConfig(min_char_count=5), 5),
@@ -72,16 +66,11 @@ def test_a_character_that_occurs_once_becomes_unk_unless_every_character_is_kept
     )
     for preset, corpus, expected in cases:
         assert corpus_config_of(RunConfig(corpus=corpus, preset=preset), None).min_char_count == expected
-
-
-def test_the_larger_the_corpus_the_more_often_a_character_has_to_occur() -> None:
-    for num_chars, least in ((10_000, 2), (2_000_000, 6), (3_400_000, 10), (10**9, 10)):
-        assert min_char_count_for(CorpusConfig(min_char_count=2), num_chars) == least
-    for least in (20, 1):
-        assert min_char_count_for(CorpusConfig(min_char_count=least), 10**9) == least
-
-
-# The vocabulary -------------------------------------------------------------------------------------------------------
+    for least, num_chars, expected in (
+        *((2, 10_000, 2), (2, 2_000_000, 6), (2, 3_400_000, 10), (2, 10**9, 10)),
+        *((20, 10**9, 20), (1, 10**9, 1)),
+    ):
+        assert min_char_count_for(CorpusConfig(min_char_count=least), num_chars) == expected
 
 
 def test_the_vocabulary_is_that_of_the_training_tweets_without_rare_characters(tmp_path: Path) -> None:
@@ -97,11 +86,15 @@ def test_the_vocabulary_is_that_of_the_training_tweets_without_rare_characters(t
     assert training_data.train_tweets.num_unknown_chars == num_rare > 0
 
 
-def test_a_known_vocabulary_is_used_unchanged_if_it_has_every_character(tmp_path: Path) -> None:
-    known = KnownVocab(chars=loaded(write_corpus(tmp_path)).vocab.chars)
-    again = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), known=known)
-    assert again.vocab.chars == known.chars
+def test_a_known_vocabulary_is_unchanged_if_it_has_every_character_or_was_trained_on_the_tweets(tmp_path: Path) -> None:
+    file = write_corpus(tmp_path)
+    new = loaded(file)
+    again = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), known=KnownVocab(chars=new.vocab.chars))
+    assert again.vocab.chars == new.vocab.chars
     assert again.uses_known_vocab
+    again = loaded(file, known=KnownVocab(chars=("x", "y", "z"), trained_digest=new.corpus.digest))
+    assert again.vocab.chars == ("x", "y", "z")
+    assert again.train_tweets.num_unknown_chars > 0
 
 
 def test_characters_that_a_known_vocabulary_lacks_are_added_unless_they_are_rare(tmp_path: Path) -> None:
@@ -110,14 +103,6 @@ def test_characters_that_a_known_vocabulary_lacks_are_added_unless_they_are_rare
     assert grown.chars[:3] == ("x", "y", "z")
     assert "☃" in grown.chars
     assert "零" not in grown.chars
-
-
-def test_a_known_vocabulary_stays_as_it_is_on_the_tweets_that_its_model_was_trained_on(tmp_path: Path) -> None:
-    file = write_corpus(tmp_path)
-    known = KnownVocab(chars=("x", "y", "z"), trained_digest=loaded(file).corpus.digest)
-    again = loaded(file, known=known)
-    assert again.vocab.chars == known.chars
-    assert again.train_tweets.num_unknown_chars > 0
 
 
 def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_another_script(tmp_path: Path) -> None:
@@ -131,9 +116,6 @@ def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_ano
     assert [each.uses_known_vocab for each in (many, few, foreign, both)] == [True, False, False, False]
     assert [each.foreign_share for each in (many, few, both)] == [0, 0, 0]
     assert 0.9 < foreign.foreign_share <= 1
-
-
-# Weights --------------------------------------------------------------------------------------------------------------
 
 
 def test_every_training_tweet_has_the_weight_of_its_file(tmp_path: Path) -> None:
@@ -162,13 +144,6 @@ def test_stages_report_the_progress(tmp_path: Path) -> None:
     assert shares[-1] == pytest.approx(1.0)
 
 
-BATCH_SIZES = st.integers(1, 9)
-SEEDS = st.integers(0, 2**63 - 1)
-
-
-# Flat tweets ----------------------------------------------------------------------------------------------------------
-
-
 @given(texts=st.lists(st.text(max_size=12), max_size=30), data=st.data())
 def test_flat_texts_round_trip_chunked_selected_or_compacted(texts: list[str], data: st.DataObject) -> None:
     with mock.patch.object(flat, "CHUNK_TWEETS", 4), mock.patch.object(flat, "COPIED_TWEETS", 3):
@@ -190,6 +165,9 @@ def test_flat_texts_round_trip_chunked_selected_or_compacted(texts: list[str], d
 
 
 # Batches --------------------------------------------------------------------------------------------------------------
+
+BATCH_SIZES = st.integers(1, 9)
+SEEDS = st.integers(0, 2**63 - 1)
 
 
 def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) -> list[CorpusBatch]:
@@ -220,9 +198,8 @@ def test_an_epoch_contains_every_tweet_once_with_targets_shifted_by_one(
     assert sum(batch.num_targets for batch in batches) == sum(map(len, tweets)) + len(tweets) == numbers.num_targets
     for batch in batches:
         assert 1 <= len(batch.inputs) <= batch_size
-        assert (
-            batch.inputs.shape == batch.targets.shape == (len(batch.inputs), 1 + max(map(len, texts_of(batch, vocab))))
-        )
+        longest = max(map(len, texts_of(batch, vocab)))
+        assert batch.inputs.shape == batch.targets.shape == (len(batch.inputs), 1 + longest)
         assert batch.num_targets == (batch.targets != PAD).sum()
         assert (batch.inputs[:, 0] == BOS).all()
         for inputs, targets in zip(batch.inputs, batch.targets, strict=True):
@@ -288,9 +265,6 @@ def test_a_character_that_the_vocabulary_lacks_becomes_unk_and_is_counted(tweets
     assert int((numbers.batch(np.arange(len(tweets))).inputs == UNK).sum()) == numbers.num_unknown_chars
 
 
-# Weights --------------------------------------------------------------------------------------------------------------
-
-
 def test_a_weight_is_the_mean_number_of_repetitions_per_epoch() -> None:
     lengths = np.full(60, 5)
     weights = np.repeat([3.0, 0.5], 30)
@@ -313,9 +287,6 @@ def test_the_measured_share_of_padding_is_that_of_an_epochs_batches(
     assert in_order == pytest.approx(1 - numbers.num_targets / num_cells)
     assert in_order >= 0
     assert 0 <= shuffled < 1
-
-
-# Smaller batches at first ---------------------------------------------------------------------------------------------
 
 
 def small_first(tweets: EncodedTweets, position: Position) -> BatchStream:
@@ -346,7 +317,7 @@ def test_the_first_batches_are_the_same_tweets_in_smaller_batches(num_tweets: in
     ]
 
 
-def test_epochs_count_tweets_while_batches_are_small() -> None:
+def test_epochs_count_tweets_while_batches_are_small_and_a_share_is_rounded_to_whole_ones() -> None:
     numbers, _ = encoded(LETTERS[:24])
     stream = small_first(numbers, Position())
     found = []
@@ -356,12 +327,8 @@ def test_epochs_count_tweets_while_batches_are_small() -> None:
     assert found == pytest.approx([(8 * whole + seen) / 24 for whole in range(3) for seen in (0, 3, 6)])
     assert (stream.epochs, stream.position) == (1.0, Position(epoch=1))
     assert small_first(numbers, Position()).upcoming_epochs(4) == found[:4]
-
-
-def test_a_share_of_an_epoch_is_rounded_to_whole_batches_also_where_they_are_cut() -> None:
-    numbers, _ = encoded(LETTERS[:24])
-    stream = small_first(numbers, Position())
     for share, batch in ((0.0, 0), (0.3, 3), (0.6, 6), (0.9, 9)):
+        stream = small_first(numbers, Position())
         stream.seek(share)
         assert stream.position == (Position(batch=batch) if batch < 9 else Position(epoch=1))
 

@@ -162,9 +162,6 @@ def test_batches_of_long_drafts_are_smaller_with_the_same_choice(max_length: int
     ]
 
 
-# The filter -----------------------------------------------------------------------------------------------------------
-
-
 def draft(text: str, *, reached_eos: bool = True) -> SampledTweet:
     return SampledTweet(text=text, temperature=0.8, seed=0, reached_eos=reached_eos, bits_per_char=2.0)
 
@@ -295,8 +292,6 @@ def test_unknown_words_are_those_in_no_training_tweet(train: list[str], tweets: 
     known = {word for tweet in train for word in words_of(tweet)}
     assert unknown_words_in(train, tweets) == {word for tweet in tweets for word in words_of(tweet)} - known
 
-
-# The nearest tweet ----------------------------------------------------------------------------------------------------
 
 TWEETS = small_tweets(60)
 

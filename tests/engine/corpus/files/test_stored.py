@@ -101,8 +101,6 @@ def test_stale_temporary_files_are_removed_and_fresh_ones_are_not(tmp_path: Path
     assert sorted(tmp_path.iterdir()) == sorted([fresh, kept])
 
 
-# Downloads ------------------------------------------------------------------------------------------------------------
-
 CONTENT = bytes(range(256)) * 1200
 SIZE = len(CONTENT)
 HALF = SIZE // 2
