@@ -19,16 +19,24 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
     1\thello
     ---- c.txt, bytes                       the same, and each character is one byte
     caf\xe9
+    ---- d.txt, escaped                     a part is repeated that often, with # for its number
+    «1000*number #\n»
+    ---- e.parquet, table                   a table with the columns of a JSON object
+    {"id": [1], "text": ["hello"]}
+    ---- f.zip, zip                         an archive of files of one line each
+    a.txt: hello
 """
 
 from __future__ import annotations
 
 import atexit
 import bz2
+import json
 import lzma
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,7 +52,7 @@ from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.ingest.sources import open_sources
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
-from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
+from tests.engine.corpus.files.open_contents import gzip_of, parquet_of, tar_of, zip_of, zstd_of
 
 Files = Mapping[str, str | bytes]
 """The content of files by name or path."""
@@ -208,10 +216,35 @@ def _file(text: str) -> tuple[str, str | bytes]:
     content = content.rstrip("\n")
     if not kind:
         return name, content + "\n"
-    content = unescaped(content)
+    if kind == "table":
+        return name, parquet_of(json.loads(content))
+    if kind == "zip":
+        files = dict(line.split(": ", 1) for line in content.splitlines())
+        return name, zip_of({path: inside.encode() for path, inside in files.items()}, zipfile.ZIP_STORED)
+    content = unescaped(repeated(content))
     return name, content.encode("latin-1") if kind == "bytes" else content
+
+
+def repeated(text: str) -> str:
+    """Return a text with its marked parts repeated, the inner ones first."""
+    while part := re.search(r"«(\d+)\*([^«»]*)»", text):
+        again = "".join(part[2].replace("#", str(number)) for number in range(int(part[1])))
+        text = text[: part.start()] + again + text[part.end() :]
+    return text
 
 
 def unescaped(text: str) -> str:
     """Return a text with Python's escapes decoded."""
     return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
+
+
+# Made-up tweets in other scripts and languages ------------------------------------------------------------------------
+
+TWEETS: dict[str, list[str]] = {}
+ENCODINGS: dict[str, list[str]] = {}
+"""Encodings in which files of each language exist; none for those of Windows-1252."""
+for _section in (CASES / "foreign_tweets.txt").read_text(encoding="utf-8").split("==== ")[1:]:
+    _head, *_tweets = filter(None, _section.split("\n"))
+    _language, _, _encodings = _head.partition(": ")
+    TWEETS[_language] = _tweets
+    ENCODINGS[_language] = list(filter(None, _encodings.split(", ")))

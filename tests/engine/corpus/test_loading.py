@@ -1,56 +1,57 @@
-"""A config is loaded from several files, or a single row, and previewed before the screen opens."""
+"""Rows become a corpus: each is counted once, the first of its duplicates kept; previews, statistics, the cache."""
 
 from __future__ import annotations
 
 import gzip
+import json
+import os
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus import cache
+from engine.corpus.corpus import Corpus
+from engine.corpus.ingest import collection as collection_module
 from engine.corpus.ingest import quick_check as checking
+from engine.corpus.ingest.collection import Collection, collect
+from engine.corpus.ingest.deduplication import group
 from engine.corpus.ingest.quick_check import check_corpus
-from engine.corpus.loading import load_corpus
+from engine.corpus.inspection import inspect
+from engine.corpus.loading import MIN_TWEETS, load_corpus, read_tweets
+from engine.corpus.report import CorpusReport, SourceReport, summary_lines
+from engine.corpus.similarity.sorted_sets import GrowingSet
 from engine.errors import CorpusError
+from engine.protocol.stage import no_progress
+from engine.storage.folders import cache_folder
+from engine.text import EXAMPLE_CHARS, harmless
+from tests.engine.corpus.reading import write
 from tests.engine.helpers import small_tweets, write_corpus
+from tests.strategies import HOSTILE_PIECES
 
 
-def config_of(
-    *files: Path, max_length: int = 140, column: str | None = None, overfit: int | None = None
-) -> CorpusConfig:
-    return CorpusConfig(files=tuple(map(str, files)), max_length=max_length, column=column, overfit=overfit)
+def config_of(*files: Path, **options: Any) -> CorpusConfig:
+    return CorpusConfig(files=tuple(map(str, files)), **options)
 
 
-def test_no_tweet_is_lost_and_the_order_is_that_of_the_file(tmp_path: Path) -> None:
-    tweets = small_tweets(60)
-    corpus = load_corpus(config_of(write_corpus(tmp_path, tweets)))
-    assert [tweet for tweet in tweets if tweet not in corpus.validation] == list(corpus.train)
-    assert sorted([*corpus.train, *corpus.validation]) == sorted(tweets)
-
-
-def test_several_files_of_several_formats_make_one_corpus(tmp_path: Path) -> None:
+def test_no_tweet_of_several_files_is_lost_and_the_order_is_that_of_the_files(tmp_path: Path) -> None:
     tweets = small_tweets(60)
     text = write_corpus(tmp_path, tweets[:20], "a.txt")
     csv = write_corpus(tmp_path, ["text", *(f'"{tweet}"' for tweet in tweets[20:40])], "b.csv")
     jsonl = write_corpus(tmp_path, [f'{{"text": "{tweet}"}}' for tweet in tweets[40:]], "c.jsonl")
     corpus = load_corpus(config_of(text, csv, jsonl))
-    assert {*corpus.train, *corpus.validation} == set(tweets)
+    assert [tweet for tweet in tweets if tweet not in corpus.validation] == list(corpus.train)
+    assert sorted([*corpus.train, *corpus.validation]) == sorted(tweets)
     assert corpus.name == "a.txt + b.csv + c.jsonl"
-
-
-def test_an_epoch_counts_every_training_character_and_every_end_of_tweet(tmp_path: Path) -> None:
-    corpus = load_corpus(config_of(write_corpus(tmp_path)))
-    assert corpus.num_train_chars == len("\n".join(corpus.train)) + 1
-
-
-def test_a_source_without_a_row_holds_no_posts(tmp_path: Path) -> None:
-    (tmp_path / "mine").write_text("[]", encoding="utf-8")
-    for function in (load_corpus, check_corpus):
-        with pytest.raises(CorpusError, match=r"^mine holds no posts\.$"):
-            function(config_of(tmp_path / "mine"))
+    assert corpus.num_train_chars == len("\n".join(corpus.train)) + 1, "every end of a tweet counts"
 
 
 def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,9 +62,6 @@ def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytes
     assert load_corpus(config).report.num_kept == 60
 
 
-# One row --------------------------------------------------------------------------------------------------------------
-
-
 def test_overfit_selects_one_row_counted_from_0_without_the_header(tmp_path: Path) -> None:
     path = write_corpus(tmp_path, ["tweet", *small_tweets(5)], "a.csv")
     corpus = load_corpus(config_of(path, overfit=2))
@@ -71,18 +69,143 @@ def test_overfit_selects_one_row_counted_from_0_without_the_header(tmp_path: Pat
     assert corpus.name == "row 2 of a.csv"
 
 
-@pytest.mark.parametrize(("row", "reason"), [(9, "the data has fewer rows"), (1, "only a link")])
-def test_an_unusable_row_is_refused_with_its_reason(tmp_path: Path, row: int, reason: str) -> None:
-    path = write_corpus(tmp_path, ["hello", "https://a.example/b", "z" * 141])
-    for function in (load_corpus, check_corpus):
-        with pytest.raises(CorpusError, match=f"Row {row} of small.txt can't be used: {reason}"):
-            function(config_of(path, overfit=row))
+def test_no_rows_and_an_unusable_row_are_refused_with_the_reason(tmp_path: Path) -> None:
+    write(tmp_path, {"none": "[]", "a.txt": "hello\nhttps://a.example/b\n" + "z" * 141})
+    refused = {
+        "none holds no posts.": config_of(tmp_path / "none"),
+        "Row 9 of a.txt can't be used: the data has fewer rows": config_of(tmp_path / "a.txt", overfit=9),
+        "Row 1 of a.txt can't be used: only a link": config_of(tmp_path / "a.txt", overfit=1),
+    }
+    for message, config in refused.items():
+        for function in (load_corpus, check_corpus):
+            with pytest.raises(CorpusError, match=f"^{message}"):
+                function(config)
+
+
+SAME_WORDS = "".join(f"@{name} the very same words every day\n" for name in "abcdefghijklmnopqrstuvwxyz")
+TOO_FEW = {
+    "likes.json": ('{"@context": "x", "type": "OrderedCollection", "orderedItems": ["a/1", "b/2"]}', "likes or"),
+    "one.txt": ("no end " * 200_000, "one tweet per line"),
+    "long.txt": ("a word that is too long for it, and is another one each time\n" * 30, "--max-length, now 40"),
+    "alike.txt": (SAME_WORDS, "--keep-duplicates"),
+}
+
+
+@pytest.mark.parametrize("name", TOO_FEW)
+def test_the_hint_of_too_few_tweets_is_the_remedy_for_the_main_reason(tmp_path: Path, name: str) -> None:
+    content, hint = TOO_FEW[name]
+    write(tmp_path, {name: content})
+    with pytest.raises(CorpusError) as caught:
+        load_corpus(config_of(tmp_path / name, max_length=40, keep_duplicates=True))
+    assert hint in caught.value.hint
+
+
+# Counts and duplicates ------------------------------------------------------------------------------------------------
+
+PIECES = st.one_of(st.sampled_from(HOSTILE_PIECES), st.text(max_size=8), st.sampled_from(["good ", "day ", "tea"]))
+ROWS = st.lists(st.lists(PIECES, max_size=5).map("".join), min_size=1, max_size=25)
+AS_LINE: dict[str, Callable[[str], str]] = {
+    "txt": lambda row: row.replace("\n", " ").replace("\r", " "),
+    "jsonl": lambda row: json.dumps({"text": row}),
+    "csv": lambda row: '"' + row.replace('"', '""') + '"',
+}
+
+
+@settings(max_examples=25)
+@given(
+    files=st.lists(st.tuples(st.sampled_from(sorted(AS_LINE)), ROWS), min_size=1, max_size=3),
+    keep_duplicates=st.booleans(),
+)
+def test_kept_and_dropped_add_up_to_the_rows_of_every_source(
+    tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, list[str]]], *, keep_duplicates: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("c")
+    paths = []
+    for number, (ending, rows) in enumerate(files):
+        paths.append(folder / f"{number}.{ending}")
+        paths[-1].write_bytes("\n".join(map(AS_LINE[ending], [*rows, "the last row"])).encode("utf-8", "replace"))
+    try:
+        tweets, report = read_tweets(config_of(*paths, max_length=12, keep_duplicates=keep_duplicates))
+    except CorpusError:
+        return
+    assert len(report.sources) == len(files)
+    for source in report.sources:
+        assert source.num_kept + sum(source.dropped.values()) == source.num_rows
+        assert min(source.num_kept, *source.dropped.values(), 1) >= 0
+        assert list(source.dropped.values()) == sorted(source.dropped.values(), reverse=True)
+        assert set(source.examples) <= set(source.dropped)
+    assert report.num_kept == len(tweets)
+    for text in (*report.dropped, *report.examples.values()):
+        assert text == harmless(text, EXAMPLE_CHARS)
+
+
+SENTENCE = "the small brown dog slept under our kitchen table"
+SAME = (SENTENCE, f"@mia {SENTENCE.upper()}!!", f"{SENTENCE} http://a.example/b")
+NEAR = (f"{SENTENCE} today", SENTENCE.replace("dog", "cat"), SENTENCE.replace("under our", "near an"))
+OTHERS = ("good morning", "Good Morning!", "tea :)", "two boats", "tea ☕", "tea")
+
+
+def collected(folder: Path, *files: list[str], keep_duplicates: bool = False) -> Collection:
+    paths = [write_corpus(folder, tweets, f"{number}.txt") for number, tweets in enumerate(files)]
+    return collect(config_of(*paths, keep_duplicates=keep_duplicates), no_progress)
+
+
+def described(collection: Collection) -> str:
+    lines = [f"texts of files {collection.source_of.tolist()}: {', '.join(collection.texts)}"]
+    for report in (counts.report() for counts in collection.sources):
+        lines.append(f"{report.num_rows} rows, {report.num_kept} kept; dropped: {report.dropped}")
+        lines += [f"  {reason}: {example}" for reason, example in report.examples.items()]
+        lines += [f"* {note}" for note in report.notes]
+    return "\n".join(lines)
+
+
+def test_the_first_of_each_group_is_kept_and_the_others_are_counted_for_their_file(
+    tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    first = ["tea", *SAME, "two boats", *NEAR, "Tea!", "donâ€™t"]
+    result = group(collected(tmp_path, first, ["tea", f"{SENTENCE} again", "three boats"]))
+    assert (result.num_duplicates, result.num_near_duplicates) == (4, 4)
+    assert described(result.collection) == snapshot
+
+
+@given(tweets=st.lists(st.sampled_from([*SAME, *NEAR, *OTHERS]), max_size=30), keep_duplicates=st.booleans())
+def test_the_kept_tweets_are_a_subsequence_and_all_others_are_counted(
+    tmp_path_factory: pytest.TempPathFactory, tweets: list[str], *, keep_duplicates: bool
+) -> None:
+    tweets = [*tweets, "the last one"]
+    result = group(collected(tmp_path_factory.mktemp("c"), tweets, keep_duplicates=keep_duplicates))
+    kept, rest = list(result.collection.texts), iter(tweets)
+    assert all(tweet in rest for tweet in kept), "in the order of the file"
+    report = result.collection.sources[0].report()
+    num_repeated = 0 if keep_duplicates else result.num_duplicates + result.num_near_duplicates
+    assert sum(report.dropped.values()) == num_repeated
+    assert len(tweets) == report.num_rows == len(kept) + num_repeated
+    assert report.num_kept == len(kept)
+
+
+def test_a_file_that_repeats_itself_is_stored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    monkeypatch.setattr(collection_module, "CHUNK_TWEETS", 4)
+    distinct = [f"number {number} is written out" for number in ("one", "two", "three", "four", "five", "six")]
+    collection = collected(tmp_path, distinct * 100, [*distinct * 3, "another one"])
+    assert collection.texts.utf8.nbytes == sum(map(len, [*distinct, "another one"]))
+    assert described(collection) == snapshot
+
+
+@given(hashes=st.lists(st.lists(st.integers(0, 60), max_size=12), max_size=12))
+def test_a_growing_set_contains_what_was_added_and_nothing_else(hashes: list[list[int]]) -> None:
+    growing, known = GrowingSet(), set[int]()
+    for each in hashes:
+        growing.add(np.array(sorted(set(each) - known), dtype=np.uint64))
+        known |= set(each)
+        queries = np.arange(61, dtype=np.uint64)
+        assert growing.contains(queries).tolist() == [int(query) in known for query in queries]
 
 
 # The check before the screen opens ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=20)
 @given(num_tweets=st.integers(0, 45), num_repeats=st.integers(1, 4))
 def test_the_check_and_the_loading_of_a_small_file_agree(
     tmp_path_factory: pytest.TempPathFactory, num_tweets: int, num_repeats: int
@@ -98,30 +221,21 @@ def test_the_check_and_the_loading_of_a_small_file_agree(
     assert verdicts[0] == verdicts[1]
 
 
-def cut_archive() -> bytes:
-    """Return a truncated compressed file."""
-    noise = random.Random(1)  # noqa: S311 - no secrets
-    lines = [*small_tweets(60), *(noise.randbytes(40).hex() for _ in range(20_000))]
-    return gzip.compress("\n".join(lines).encode())[:-2000]
-
-
 def test_the_time_is_that_of_all_files_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "MAX_SECONDS", 0.0)
-    for number in range(3):
-        (tmp_path / f"a{number:03}.txt").write_text("the same again\n" * 200, encoding="utf-8")
-    (tmp_path / "z.txt.gz").write_bytes(cut_archive())
-    config = CorpusConfig(files=(str(tmp_path),))
-    check_corpus(config)
+    noise = random.Random(1)  # noqa: S311 - no secrets
+    lines = [*small_tweets(60), *(noise.randbytes(40).hex() for _ in range(20_000))]
+    truncated = gzip.compress("\n".join(lines).encode())[:-2000]
+    write(tmp_path, {**{f"a{n:03}.txt": "the same again\n" * 200 for n in range(3)}, "z.txt.gz": truncated})
+    check_corpus(config_of(tmp_path))
     with pytest.raises(CorpusError):
-        load_corpus(config)
+        load_corpus(config_of(tmp_path))
 
 
-def test_a_preview_has_the_counts_and_notes_of_the_first_rows(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
+def test_a_preview_has_the_counts_and_notes_of_the_first_rows_and_of_a_small_corpus_all(tmp_path: Path) -> None:
     tweets = [f"this is number {number}" for number in range(1000)]
     rows = [f"{0 if number % 2 else 4},{tweet}" for number, tweet in enumerate(tweets)]
-    path.write_text("\n".join(["target,text", *rows]), encoding="utf-8")
-    preview = check_corpus(CorpusConfig(files=(str(path),)))
+    preview = check_corpus(config_of(write_corpus(tmp_path, ["target,text", *rows], "a.csv")))
     (source,) = preview.sources
     assert (source.name, source.format) == ("a.csv", "csv")
     assert "text in column 2 (text): by its name" in source.notes
@@ -129,29 +243,136 @@ def test_a_preview_has_the_counts_and_notes_of_the_first_rows(tmp_path: Path) ->
     assert (source.num_rows, source.num_kept, source.dropped) == (399, 200, {"labelled sad (0)": 199})
     assert preview.first_tweet == tweets[0]
     assert not preview.is_whole
-
-
-def test_a_preview_of_a_small_corpus_is_whole(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        lines = "\n".join([*small_tweets(30), "", "last"])
-        (tmp_path / f"{name}.txt").write_text(lines, encoding="utf-8")
-    preview = check_corpus(CorpusConfig(files=(str(tmp_path),)))
+    small = "\n".join([*small_tweets(30), "", "last"])
+    preview = check_corpus(config_of(write(tmp_path / "small", {"a.txt": small, "b.txt": small})))
     assert preview.is_whole
     assert [(source.num_rows, source.num_kept) for source in preview.sources] == [(32, 31)] * 2
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "hint"),
-    [
-        ("likes.json", '{"@context": "x", "type": "OrderedCollection", "orderedItems": ["a/1", "b/2"]}', "likes or"),
-        ("one.txt", "no end " * 200_000, "one tweet per line"),
-        ("long.txt", "a word too long\n" * 30, "--max-length, now 9"),
-    ],
+# Statistics and the report --------------------------------------------------------------------------------------------
+
+NUMBERED = st.lists(st.text("ab é寿🐱1#@ ", min_size=0, max_size=60), min_size=MIN_TWEETS, max_size=60).map(
+    lambda texts: [f"{number} {text}".strip() for number, text in enumerate(texts)]
 )
-def test_the_hint_of_too_few_tweets_is_the_remedy_for_the_main_reason(
-    tmp_path: Path, name: str, content: str, hint: str
-) -> None:
-    (tmp_path / name).write_text(content)
-    with pytest.raises(CorpusError) as caught:
-        load_corpus(config_of(tmp_path / name, max_length=9))
-    assert hint in caught.value.hint
+
+
+@given(tweets=NUMBERED)
+def test_every_statistic_agrees_with_a_plain_count(tmp_path_factory: pytest.TempPathFactory, tweets: list[str]) -> None:
+    config = config_of(write_corpus(tmp_path_factory.mktemp("c"), tweets), keep_duplicates=True)
+    corpus, found = load_corpus(config), inspect(config, lambda: 0)
+    kept = [*corpus.train, *corpus.validation]
+    assert found.report.num_kept == len(kept) == found.num_train_tweets + found.num_val_tweets
+    assert found.num_chars == sum(map(len, kept))
+    assert found.char_counts == {char: "".join(kept).count(char) for char in set("".join(kept))}
+    assert list(found.char_counts.values()) == sorted(found.char_counts.values(), reverse=True)
+    assert found.rare_chars == [char for char, count in found.char_counts.items() if count == 1]
+    assert found.mean_length == pytest.approx(found.num_chars / len(kept))
+    for bar in found.lengths:
+        assert bar.num_tweets == sum(bar.first <= len(tweet) <= bar.last for tweet in kept)
+    assert set(found.samples) <= set(kept)
+
+
+def test_the_share_of_shared_runs_is_1_for_variants_of_a_frame_and_0_without_any(tmp_path: Path) -> None:
+    frame = "it is a truth universally acknowledged, that {} must be in want of a good breakfast before {}"
+    alike = [frame.format(f"{n} x{n * n}", f"day {n} z{n * 7}") for n in range(100)]
+    for tweets, share in ((alike, 1.0), (small_tweets(60), 0.0)):
+        assert inspect(config_of(write_corpus(tmp_path, tweets)), lambda: 0).shared_run_share == share
+
+
+def source_of(name: str, num_rows: int, num_kept: int, *notes: str, **dropped: int) -> SourceReport:
+    return SourceReport(
+        name=name, format="csv", notes=notes, num_rows=num_rows, num_kept=num_kept, dropped=dropped, examples={}
+    )
+
+
+def test_the_report_is_one_line_or_has_every_source_and_the_total(snapshot: SnapshotAssertion) -> None:
+    first = source_of("a.csv", 10, 7, "header row found", "text in column 2", empty=2, duplicate=1)
+    reports = {
+        "two sources": CorpusReport(sources=(first, source_of("b.csv", 1005, 1000, duplicate=5))),
+        "one row without drops": CorpusReport(sources=(source_of("c.csv", 1, 1),)),
+        "200 sources": CorpusReport(sources=(first,) * 200),
+    }
+    lines = [line for name, report in reports.items() for line in (f"({name})", str(report), *summary_lines(report))]
+    assert "\n".join(lines) == snapshot
+
+
+# The cache ------------------------------------------------------------------------------------------------------------
+
+
+def entries() -> list[Path]:
+    return sorted((cache_folder() / "corpora").glob("*"))
+
+
+def same(one: Corpus, other: Corpus) -> bool:
+    return (
+        list(one.train) == list(other.train)
+        and list(one.validation) == list(other.validation)
+        and np.array_equal(one.novelty.whole, other.novelty.whole)
+        and np.array_equal(one.novelty.windows, other.novelty.windows)
+        and replace(one, train=other.train, validation=other.validation, novelty=other.novelty, was_cached=True)
+        == replace(other, was_cached=True)
+    )
+
+
+def test_a_cached_corpus_equals_the_one_that_was_read(tmp_path: Path) -> None:
+    config = config_of(write_corpus(tmp_path, [*small_tweets(), "", "late night ☕ at café Noir", small_tweets()[0]]))
+    read, opened = load_corpus(config), load_corpus(config)
+    assert (read.was_cached, opened.was_cached) == (False, True)
+    assert same(read, opened)
+
+
+def test_changed_content_is_a_miss_and_the_old_content_a_hit_again(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path, small_tweets(40))
+    load_corpus(config_of(path))
+    write_corpus(tmp_path, small_tweets(50))
+    assert len(load_corpus(config_of(path)).train) == 40
+    assert not load_corpus(config_of(write_corpus(tmp_path, small_tweets(45)))).was_cached
+    assert load_corpus(config_of(write_corpus(tmp_path, small_tweets(50)))).was_cached
+
+
+def test_other_settings_are_another_corpus_unless_they_change_no_tweet(tmp_path: Path) -> None:
+    config = config_of(write_corpus(tmp_path))
+    load_corpus(config)
+    changed: list[dict[str, Any]] = [{"max_length": 20}, {"lowercase": True}, {"keep_duplicates": True}]
+    for change in (*changed, {"format": "text"}):
+        assert not load_corpus(replace(config, **change)).was_cached
+    assert load_corpus(replace(config, min_char_count=2, weight=(2.0,))).was_cached
+
+
+@pytest.mark.parametrize("damage", ["a flipped byte", "cut"])
+def test_a_damaged_entry_is_a_miss(tmp_path: Path, damage: str) -> None:
+    config = config_of(write_corpus(tmp_path))
+    read = load_corpus(config)
+    [entry] = entries()
+    data = bytearray(entry.read_bytes())
+    data[-5] ^= 1
+    entry.write_bytes(data[: len(data) // 2] if damage == "cut" else data)
+    again = load_corpus(config)
+    assert not again.was_cached
+    assert same(read, again)
+    assert load_corpus(config).was_cached
+
+
+def test_a_read_only_cache_fails_no_run(tmp_path: Path) -> None:
+    cache_folder().write_text("a file where the folder should be")
+    assert len(load_corpus(config_of(write_corpus(tmp_path))).train) == 48
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = iter(["before", "after"])
+    monkeypatch.setattr(cache, "key_of", lambda _: next(keys))
+    load_corpus(config_of(write_corpus(tmp_path)))
+    assert entries() == []
+
+
+def test_the_least_recently_used_entries_are_deleted_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MAX_ENTRIES", 2)
+    one, two, three = (config_of(write_corpus(tmp_path, small_tweets(n), f"{n}.txt")) for n in (30, 40, 50))
+    load_corpus(one)
+    load_corpus(two)
+    for number, entry in enumerate(entries()):
+        os.utime(entry, (number, number))
+    load_corpus(one)
+    load_corpus(three)
+    assert load_corpus(one).was_cached
+    assert not load_corpus(two).was_cached

@@ -20,20 +20,9 @@ from engine.corpus.batches import epoch_order
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.model.vocab import Vocab
-from tests.engine.corpus.reading import Container, Files, packed
+from tests.engine.corpus.reading import Container, Files, cases, packed
 
-WHO = ("the cat", "@mia_k", "my gran", "our bus", "a fox", "Tom", "Zoë 🎉", "今日の犬")
-WHAT = ("hugs a red kite", "paints the moon :)", "finds two boats", "loves jam &amp; tea", "sings 你好 to a friend")
-LONG = (
-    "it rained all morning and nobody wanted to leave the little bakery",
-    "two old friends met on the bridge, and neither of them was late",
-    "somewhere above the harbour a gull is laughing at our sandwiches",
-    "the last train home smells of oranges, paint and somebody's wet dog",
-    "grandfather fixed the radio with a spoon; it plays only waltzes now",
-)
-TWEETS = [*(f"{who} {what}{'!' * (len(who) % 3)}" for what in WHAT for who in WHO), *LONG, "RT @bo: hi"]
-SONG = "and the rain came down on the little town, said the {} to the {}"
-NEAR = [SONG.format(one, other) for one in ("cat", "fox", "bus") for other in ("moon", "kite", "friend")]
+TWEETS, NEAR = (str(case.files["rows"]).splitlines() for case in cases("tweets"))
 REPEATED = [*TWEETS, *NEAR, "THE CAT hugs a red kite", *TWEETS[:3], "", "http://a.example/b", "x" * 150]
 LABELLED = [f'{4 if number % 4 else number % 8 // 2},{number},"{tweet}"' for number, tweet in enumerate(TWEETS)]
 

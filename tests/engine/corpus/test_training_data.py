@@ -1,16 +1,29 @@
-"""The training data of a run: its files, its vocabulary, the weights and the progress."""
+"""The training data of a run: files, vocabulary and weights, and batches, whose stream resumes at any position."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import product
+from collections import Counter
+from collections.abc import Iterable
+from itertools import compress, islice, product
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, RunConfig
+from engine.corpus import batches as batches_module
+from engine.corpus import flat_tweets as flat
+from engine.corpus import ngram_contexts
+from engine.corpus.batches import BatchStream, epoch_order, padding_shares
+from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
+from engine.corpus.flat_tweets import FlatTweets, char_counts
+from engine.corpus.ngram_contexts import MIN_COUNTS, frequent_contexts
+from engine.corpus.position import Position
 from engine.corpus.training_data import (
     KnownVocab,
     TrainingData,
@@ -19,108 +32,77 @@ from engine.corpus.training_data import (
     min_char_count_for,
 )
 from engine.errors import CorpusError
+from engine.model.ngram_codes import NUM_IDS
+from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
 from engine.protocol.stage import Stage
 from tests.engine.checkpoints.saved import checkpoint_info
-from tests.engine.helpers import small_tweets, write_corpus
+from tests.engine.helpers import code_of, encoded, encoded_with, small_tweets, write_corpus
+from tests.strategies import tweet_lists
 
 
-def loaded(
-    *files: Path,
-    known: KnownVocab | None = None,
-    weight: tuple[float, ...] = (),
-    min_count: int = 1,
-) -> TrainingData:
-    config = CorpusConfig(files=tuple(map(str, files)), weight=weight, min_char_count=min_count)
+def loaded(*files: Path, known: KnownVocab | None = None, **options: Any) -> TrainingData:
+    config = CorpusConfig(files=tuple(map(str, files)), **{"min_char_count": 1, **options})
     return load_training_data(config, known, lambda _: None)
 
 
-# Files ----------------------------------------------------------------------------------------------------------------
-
-
-def test_a_run_uses_its_own_files_or_else_those_of_its_checkpoint(tmp_path: Path) -> None:
-    assert corpus_config_of(RunConfig(), checkpoint_info().corpus) == checkpoint_info().corpus
-    wanted = CorpusConfig(files=(str(tmp_path / "a.txt"),))
-    assert corpus_config_of(RunConfig(corpus=wanted), checkpoint_info().corpus).files == wanted.files
-
-
-def test_paths_are_absolute_so_that_a_run_can_be_resumed_from_another_folder(
+def test_a_run_uses_its_own_files_by_absolute_paths_or_else_those_of_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert corpus_config_of(RunConfig(), checkpoint_info().corpus) == checkpoint_info().corpus
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
-    config = corpus_config_of(RunConfig(corpus=CorpusConfig(files=("a.txt", "~/b.txt"))), None)
-    assert config.files == (str(tmp_path / "a.txt"), str(tmp_path / "me" / "b.txt"))
+    wanted = RunConfig(corpus=CorpusConfig(files=("a.txt", "~/b.txt")))
+    for known in (None, checkpoint_info().corpus):
+        files = corpus_config_of(wanted, known).files
+        assert files == (str(tmp_path / "a.txt"), str(tmp_path / "me" / "b.txt"))
 
 
-@pytest.mark.parametrize(
-    ("preset", "corpus", "expected"),
-    [
+def test_rare_characters_become_unk_the_larger_the_corpus_unless_every_one_is_kept() -> None:
+    cases: tuple[tuple[PresetName, CorpusConfig, int], ...] = (
         ("auto", CorpusConfig(), 2),
         ("auto", CorpusConfig(min_char_count=5), 5),
         ("tutorial", CorpusConfig(), 1),
         ("auto", CorpusConfig(overfit=3), 1),
-    ],
-)
-def test_a_character_that_occurs_once_becomes_unk_unless_every_character_is_kept(
-    preset: PresetName, corpus: CorpusConfig, expected: int
-) -> None:
-    config = replace(RunConfig(corpus=corpus), preset=preset)
-    assert corpus_config_of(config, None).min_char_count == expected
+    )
+    for preset, corpus, expected in cases:
+        assert corpus_config_of(RunConfig(corpus=corpus, preset=preset), None).min_char_count == expected
+    for least, num_chars, expected in (
+        *((2, 10_000, 2), (2, 2_000_000, 6), (2, 3_400_000, 10), (2, 10**9, 10)),
+        *((20, 10**9, 20), (1, 10**9, 1)),
+    ):
+        assert min_char_count_for(CorpusConfig(min_char_count=least), num_chars) == expected
 
 
-@pytest.mark.parametrize(
-    ("min_count", "num_chars", "expected"),
-    [(2, 10_000, 2), (2, 2_000_000, 6), (2, 3_400_000, 10), (2, 10**9, 10), (20, 10**9, 20), (1, 10**9, 1)],
-)
-def test_the_larger_the_corpus_the_more_often_a_character_has_to_occur(
-    min_count: int, num_chars: int, expected: int
-) -> None:
-    assert min_char_count_for(CorpusConfig(min_char_count=min_count), num_chars) == expected
-
-
-# The vocabulary -------------------------------------------------------------------------------------------------------
-
-
-def test_the_vocabulary_is_that_of_the_training_tweets(tmp_path: Path) -> None:
+def test_the_vocabulary_is_that_of_the_training_tweets_without_rare_characters(tmp_path: Path) -> None:
     training_data = loaded(write_corpus(tmp_path))
     assert set(training_data.vocab.chars) == set("".join(training_data.corpus.train))
     assert training_data.train_tweets.num_unknown_chars == 0
     assert len(training_data.train_tweets) == len(training_data.corpus.train)
-
-
-def test_rare_characters_become_unk(tmp_path: Path) -> None:
     rare = "零一二三四五六七八九"
     tweets = [f"{tweet} {rare[number % 10] if number < 10 else ''}" for number, tweet in enumerate(small_tweets(60))]
-    training_data = loaded(write_corpus(tmp_path, tweets), min_count=2)
+    training_data = loaded(write_corpus(tmp_path, tweets), min_char_count=2)
     assert not set(rare) & set(training_data.vocab.chars)
-    assert (
-        training_data.train_tweets.num_unknown_chars
-        == sum(char in rare for char in "".join(training_data.corpus.train))
-        > 0
-    )
+    num_rare = sum(char in rare for char in "".join(training_data.corpus.train))
+    assert training_data.train_tweets.num_unknown_chars == num_rare > 0
 
 
-def test_a_known_vocabulary_is_used_unchanged_if_it_has_every_character(tmp_path: Path) -> None:
-    known = KnownVocab(chars=loaded(write_corpus(tmp_path)).vocab.chars)
-    again = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), known=known)
-    assert again.vocab.chars == known.chars
+def test_a_known_vocabulary_is_unchanged_if_it_has_every_character_or_was_trained_on_the_tweets(tmp_path: Path) -> None:
+    file = write_corpus(tmp_path)
+    new = loaded(file)
+    again = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), known=KnownVocab(chars=new.vocab.chars))
+    assert again.vocab.chars == new.vocab.chars
     assert again.uses_known_vocab
+    again = loaded(file, known=KnownVocab(chars=("x", "y", "z"), trained_digest=new.corpus.digest))
+    assert again.vocab.chars == ("x", "y", "z")
+    assert again.train_tweets.num_unknown_chars > 0
 
 
 def test_characters_that_a_known_vocabulary_lacks_are_added_unless_they_are_rare(tmp_path: Path) -> None:
     tweets = [f"{tweet} ☃{'零' if number == 20 else ''}" for number, tweet in enumerate(small_tweets(60))]
-    grown = loaded(write_corpus(tmp_path, tweets), known=KnownVocab(chars=("x", "y", "z")), min_count=2).vocab
+    grown = loaded(write_corpus(tmp_path, tweets), known=KnownVocab(chars=("x", "y", "z")), min_char_count=2).vocab
     assert grown.chars[:3] == ("x", "y", "z")
     assert "☃" in grown.chars
     assert "零" not in grown.chars
-
-
-def test_a_known_vocabulary_stays_as_it_is_on_the_tweets_that_its_model_was_trained_on(tmp_path: Path) -> None:
-    file = write_corpus(tmp_path)
-    known = KnownVocab(chars=("x", "y", "z"), trained_digest=loaded(file).corpus.digest)
-    again = loaded(file, known=known)
-    assert again.vocab.chars == known.chars
-    assert again.train_tweets.num_unknown_chars > 0
 
 
 def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_another_script(tmp_path: Path) -> None:
@@ -136,20 +118,13 @@ def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_ano
     assert 0.9 < foreign.foreign_share <= 1
 
 
-# Weights --------------------------------------------------------------------------------------------------------------
-
-
-def two_files(folder: Path) -> tuple[Path, Path]:
-    tweets = small_tweets(60)
-    return write_corpus(folder, tweets[:40], "a.txt"), write_corpus(folder, tweets[40:], "b.txt")
-
-
 def test_every_training_tweet_has_the_weight_of_its_file(tmp_path: Path) -> None:
-    training_data = loaded(*two_files(tmp_path), weight=(0.5, 3))
-    weights = training_data.weights
-    assert weights is not None
-    of_first = np.array([tweet in small_tweets(60)[:40] for tweet in training_data.corpus.train])
-    assert weights.tolist() == np.where(of_first, 0.5, 3.0).tolist()
+    tweets = small_tweets(60)
+    files = write_corpus(tmp_path, tweets[:40], "a.txt"), write_corpus(tmp_path, tweets[40:], "b.txt")
+    training_data = loaded(*files, weight=(0.5, 3))
+    assert training_data.weights is not None
+    of_first = np.array([tweet in tweets[:40] for tweet in training_data.corpus.train])
+    assert training_data.weights.tolist() == np.where(of_first, 0.5, 3.0).tolist()
 
 
 def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path) -> None:
@@ -160,9 +135,6 @@ def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path)
     assert loaded(one, same, weight=(1, 0.01)).weights is not None
 
 
-# Progress -------------------------------------------------------------------------------------------------------------
-
-
 def test_stages_report_the_progress(tmp_path: Path) -> None:
     stages: list[Stage] = []
     load_training_data(CorpusConfig(files=(str(write_corpus(tmp_path)),)), None, stages.append)
@@ -170,3 +142,249 @@ def test_stages_report_the_progress(tmp_path: Path) -> None:
     shares = [stage.share for stage in stages if stage.share is not None]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
+
+
+@given(texts=st.lists(st.text(max_size=12), max_size=30), data=st.data())
+def test_flat_texts_round_trip_chunked_selected_or_compacted(texts: list[str], data: st.DataObject) -> None:
+    with mock.patch.object(flat, "CHUNK_TWEETS", 4), mock.patch.object(flat, "COPIED_TWEETS", 3):
+        tweets = FlatTweets.from_texts(texts)
+        assert list(tweets) == texts
+        assert [tweets[index] for index in range(len(tweets))] == texts
+        assert [text for chunk in tweets.chunks() for text in chunk] == texts
+        assert tweets.char_lengths().tolist() == [len(text) for text in texts]
+        counts = char_counts(tweets)
+        assert counts == Counter("".join(texts))
+        assert list(counts.values()) == sorted(counts.values(), reverse=True)
+        indices = data.draw(st.lists(st.integers(0, max(0, len(texts) - 1)), max_size=20 if texts else 0))
+        chosen = tweets.select(np.array(indices, dtype=np.int64))
+        assert list(chosen) == [texts[index] for index in indices]
+        is_kept = data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts)))
+        kept = tweets.compact(np.array(is_kept, dtype=np.bool_))
+        assert list(kept) == list(compress(texts, is_kept))
+        assert np.shares_memory(kept.utf8, tweets.utf8) or not kept.utf8.size
+
+
+# Batches --------------------------------------------------------------------------------------------------------------
+
+BATCH_SIZES = st.integers(1, 9)
+SEEDS = st.integers(0, 2**63 - 1)
+
+
+def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) -> list[CorpusBatch]:
+    """Return the batches of one epoch."""
+    stream = BatchStream(tweets, batch_size, seed, Position(epoch=number))
+    batches = [next(stream)]
+    while stream.epochs < number + 1:
+        batches.append(next(stream))
+    return batches
+
+
+def texts_of(batch: Batch, vocab: Vocab) -> list[str]:
+    """Decode the tweets of a batch from its targets, up to EOS."""
+    return [vocab.decode(row[: list(row).index(EOS)]) for row in batch.targets]
+
+
+def as_lists(batches: Iterable[Batch]) -> list[list[list[int]]]:
+    return [batch.inputs.tolist() for batch in batches]
+
+
+@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS, number=st.integers(0, 3))
+def test_an_epoch_contains_every_tweet_once_with_targets_shifted_by_one(
+    tweets: list[str], batch_size: int, seed: int, number: int
+) -> None:
+    numbers, vocab = encoded(tweets)
+    batches = epoch(numbers, batch_size, seed, number)
+    assert sorted(text for batch in batches for text in texts_of(batch, vocab)) == sorted(tweets)
+    assert sum(batch.num_targets for batch in batches) == sum(map(len, tweets)) + len(tweets) == numbers.num_targets
+    for batch in batches:
+        assert 1 <= len(batch.inputs) <= batch_size
+        longest = max(map(len, texts_of(batch, vocab)))
+        assert batch.inputs.shape == batch.targets.shape == (len(batch.inputs), 1 + longest)
+        assert batch.num_targets == (batch.targets != PAD).sum()
+        assert (batch.inputs[:, 0] == BOS).all()
+        for inputs, targets in zip(batch.inputs, batch.targets, strict=True):
+            end = list(targets).index(EOS)
+            assert (inputs[1 : end + 1] == targets[:end]).all()
+            assert (inputs[end + 1 :] == PAD).all()
+            assert (targets[end + 1 :] == PAD).all()
+
+
+@given(
+    tweets=tweet_lists(),
+    batch_size=BATCH_SIZES,
+    seed=SEEDS,
+    num_seen=st.integers(0, 40),
+    first_batch_size=st.integers(0, 9),
+)
+def test_a_stream_from_a_saved_position_continues_identically(
+    tweets: list[str], batch_size: int, seed: int, num_seen: int, first_batch_size: int
+) -> None:
+    numbers, _ = encoded(tweets)
+    first = min(first_batch_size, batch_size)
+    stream = BatchStream(numbers, batch_size, seed, Position(), first_batch_size=first)
+    for _ in islice(stream, num_seen):
+        pass
+    again = BatchStream(numbers, batch_size, seed, stream.position, first_batch_size=first)
+    assert again.epochs == stream.epochs
+    assert as_lists(list(islice(again, 12))) == as_lists(list(islice(stream, 12)))
+    assert again.position == stream.position
+
+
+LETTERS = [chr(ord("a") + index) * (1 + index % 7) for index in range(26)]
+
+
+def test_the_same_seed_gives_the_same_order_and_another_seed_or_epoch_another() -> None:
+    numbers, _ = encoded(LETTERS)
+    orders = [as_lists(epoch(numbers, 4, seed, number)) for seed, number in [(0, 0), (1, 0), (0, 1), (0, 2)]]
+    assert as_lists(epoch(numbers, 4, 0, 0)) == orders[0]
+    assert all(one != other for index, one in enumerate(orders) for other in orders[:index])
+
+
+def test_a_position_after_the_last_batch_is_the_start_of_the_next_epoch() -> None:
+    numbers, _ = encoded(LETTERS)
+    stream = BatchStream(numbers, 4, 0, Position(epoch=2, batch=999))
+    assert (stream.position, stream.epochs) == (Position(epoch=3), 3.0)
+    assert as_lists([next(stream)]) == as_lists(epoch(numbers, 4, 0, 3))[:1]
+    assert stream.position == Position(epoch=3, batch=1)
+
+
+def test_less_than_seven_percent_of_tweets_of_usual_lengths_is_padding() -> None:
+    lengths = np.clip(np.random.default_rng(0).normal(72, 34, size=20_000), 6, 140).astype(int)
+    numbers, _ = encoded(["x" * int(length) for length in lengths])
+    batches = epoch(numbers, 128, 0)
+    num_cells = sum(batch.targets.size for batch in batches)
+    assert 1 - sum(batch.num_targets for batch in batches) / num_cells < 0.07
+
+
+@given(tweets=tweet_lists())
+def test_a_character_that_the_vocabulary_lacks_becomes_unk_and_is_counted(tweets: list[str]) -> None:
+    chars = sorted(set("".join(tweets)))
+    vocab = Vocab(chars[1:])
+    numbers = encoded_with(vocab, tweets)
+    assert numbers.num_unknown_chars == "".join(tweets).count(chars[0])
+    assert int((numbers.batch(np.arange(len(tweets))).inputs == UNK).sum()) == numbers.num_unknown_chars
+
+
+def test_a_weight_is_the_mean_number_of_repetitions_per_epoch() -> None:
+    lengths = np.full(60, 5)
+    weights = np.repeat([3.0, 0.5], 30)
+    epochs = [np.concatenate(epoch_order(lengths, 7, seed=1, epoch=epoch, weights=weights)) for epoch in range(40)]
+    counts = np.bincount(np.concatenate(epochs), minlength=60)
+    assert set(counts[:30].tolist()) == {120}
+    assert 0.4 < counts[30:].mean() / 40 < 0.6
+    again = epoch_order(lengths, 7, seed=1, epoch=39, weights=weights)
+    assert np.concatenate(again).tolist() == epochs[-1].tolist()
+
+
+@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS)
+def test_the_measured_share_of_padding_is_that_of_an_epochs_batches(
+    tweets: list[str], batch_size: int, seed: int
+) -> None:
+    numbers, _ = encoded(tweets)
+    batches = epoch(numbers, batch_size, seed)
+    num_cells = sum(batch.targets.size for batch in batches)
+    in_order, shuffled = padding_shares(numbers.lengths, batch_size, seed)
+    assert in_order == pytest.approx(1 - numbers.num_targets / num_cells)
+    assert in_order >= 0
+    assert 0 <= shuffled < 1
+
+
+def small_first(tweets: EncodedTweets, position: Position) -> BatchStream:
+    """Return batches of 8, the first ones of 3."""
+    return BatchStream(tweets, 8, 1, position, first_batch_size=3)
+
+
+@given(num_tweets=st.integers(0, 70))
+def test_the_first_batches_are_the_same_tweets_in_smaller_batches(num_tweets: int) -> None:
+    numbers, _ = encoded()
+    whole = epoch_order(numbers.lengths, 8, 1, 0)
+    with mock.patch.object(batches_module, "FIRST_TWEETS", num_tweets):
+        stream = small_first(numbers, Position())
+        rows = []
+        while stream.epochs < 1:
+            next(stream)
+            rows.append(stream._last_rows.tolist())
+    num_cut = -(-num_tweets // 8)
+    expected = [
+        part
+        for number, batch in enumerate(whole)
+        for part in ([batch[:3], batch[3:6], batch[6:]] if number < num_cut else [batch])
+        if len(part)
+    ]
+    assert rows == [part.tolist() for part in expected]
+    assert [next(stream).num_tweets for _ in range(3)] == [
+        len(batch) for batch in epoch_order(numbers.lengths, 8, 1, 1)[:3]
+    ]
+
+
+def test_epochs_count_tweets_while_batches_are_small_and_a_share_is_rounded_to_whole_ones() -> None:
+    numbers, _ = encoded(LETTERS[:24])
+    stream = small_first(numbers, Position())
+    found = []
+    for _ in range(9):
+        found.append(stream.epochs)
+        next(stream)
+    assert found == pytest.approx([(8 * whole + seen) / 24 for whole in range(3) for seen in (0, 3, 6)])
+    assert (stream.epochs, stream.position) == (1.0, Position(epoch=1))
+    assert small_first(numbers, Position()).upcoming_epochs(4) == found[:4]
+    for share, batch in ((0.0, 0), (0.3, 3), (0.6, 6), (0.9, 9)):
+        stream = small_first(numbers, Position())
+        stream.seek(share)
+        assert stream.position == (Position(batch=batch) if batch < 9 else Position(epoch=1))
+
+
+# Frequent contexts ----------------------------------------------------------------------------------------------------
+
+V, H = 9, 8
+IDS = st.lists(st.lists(st.integers(BOS + 1, 6), max_size=30), max_size=40)
+
+
+def encoded_tweets(tweets: list[list[int]]) -> EncodedTweets:
+    lengths = [len(tweet) for tweet in tweets]
+    flat = np.array([token_id for tweet in tweets for token_id in tweet], dtype=np.int32)
+    return EncodedTweets(flat, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
+
+
+def by_loop(tweets: list[list[int]], order: int) -> list[int]:
+    """Return the codes of the frequent contexts, ascending."""
+    counts: Counter[tuple[int, ...]] = Counter()
+    for tweet in tweets:
+        ids = [PAD, PAD, PAD, BOS, *tweet]
+        for end in range(4, len(ids) + 1):
+            counts.update(tuple(ids[end - length : end]) for length in range(2, order + 1))
+    least = {2: 5, 3: 30, 4: 60}
+    return sorted(code_of(*ids) for ids, count in counts.items() if count >= least[len(ids)])
+
+
+@given(tweets=IDS, order=st.sampled_from([2, 3, 4]), max_bins=st.sampled_from([1, V**2, 1 << 24]))
+def test_the_contexts_are_those_that_occur_5_30_and_60_times(
+    tweets: list[list[int]], order: int, max_bins: int
+) -> None:
+    with mock.patch.object(ngram_contexts, "MAX_BINS", max_bins):
+        found = frequent_contexts(encoded_tweets(tweets), V, order, H)
+    assert MIN_COUNTS == {2: 5, 3: 30, 4: 60}
+    assert found.tolist() == by_loop(tweets, order)
+    assert found.dtype == np.int64
+
+
+@pytest.mark.parametrize("limit", ["MAX_NGRAM_CONTEXTS", "MAX_NUMBERS"])
+def test_of_too_many_the_most_frequent_are_kept(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(ngram_contexts, limit, 3 if limit == "MAX_NGRAM_CONTEXTS" else 3 * H + 1)
+    tweets = encoded_tweets([[4, 5] * 20, [6] * 80, [4] * 10])
+    assert frequent_contexts(tweets, V, 4, H).tolist() == sorted(code_of(*[6] * length) for length in (2, 3, 4))
+
+
+def test_ids_beyond_the_limit_of_the_codes_count_as_unknown_and_an_order_of_0_has_no_contexts() -> None:
+    tweets = encoded_tweets([[NUM_IDS, NUM_IDS + 1] * 20])
+    assert code_of(UNK, UNK) in frequent_contexts(tweets, NUM_IDS + 2, 2, H).tolist()
+    assert len(frequent_contexts(tweets, NUM_IDS + 2, 0, H)) == 0
+
+
+def test_a_sample_of_a_large_corpus_has_about_the_contexts_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    tweets = [generator.choice([4, 5, 6, 7], 40, p=[0.5, 0.3, 0.19, 0.01]).tolist() for _ in range(1000)]
+    whole = frequent_contexts(encoded_tweets(tweets), V, 4, H)
+    monkeypatch.setattr(ngram_contexts, "MAX_CHARS", 10_000)
+    sampled = frequent_contexts(encoded_tweets(tweets), V, 4, H)
+    assert len(np.intersect1d(whole, sampled)) > 0.85 * len(whole)
+    assert len(sampled) < 1.2 * len(whole)

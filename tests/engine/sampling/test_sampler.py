@@ -1,37 +1,171 @@
-"""Sampled tweets depend on their seed alone, and follow a change of the settings at the next character."""
+"""Characters are drawn from the model's distribution as the settings change it; tweets depend on their seed alone.
+
+Completions agree with the sampler, scores with the evaluation; all answers are harmless text.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
-from engine.model.vocab import BOS, EOS
-from engine.sampling.logits import NEVER_SAMPLED
+from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
+from engine.sampling.logits import NEVER_SAMPLED, Floats, draw, next_char_weights
+from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from tests.engine.helpers import small_tweets, vocab_of
+from engine.training.evaluation import evaluate
+from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.strategies import sampling_configs
+
+NEARLY_ONE = 1.0 - 2.0**-53
+"""The largest possible uniform number."""
+
+
+def logits() -> SearchStrategy[list[float]]:
+    """Generate logits for the four special symbols and at least one character."""
+    return st.lists(st.floats(-40, 40, width=32), min_size=5, max_size=24)
+
+
+def row(values: list[float]) -> Floats:
+    """Return logits (1, V), float32."""
+    return np.array([values], dtype=np.float32)
+
+
+def probabilities(values: list[float], temperature: float = 1.0, **settings: float) -> Floats:
+    """Return the distribution (V,) of one row."""
+    sampling = SamplingConfig(temperature=temperature, **settings)  # type: ignore[arg-type] # numbers by name
+    [weights] = next_char_weights(row(values), sampling, np.array([[temperature]], dtype=np.float32))
+    result: Floats = weights / weights.sum()
+    return result
+
+
+def softmax(values: list[float], temperature: float = 1.0) -> npt.NDArray[np.float64]:
+    """Return the softmax (V,) over all ids that may be sampled, computed independently."""
+    scaled = np.array(values) / temperature
+    weights = np.exp(scaled - scaled.max())
+    weights[list(NEVER_SAMPLED)] = 0.0
+    chances: npt.NDArray[np.float64] = weights / weights.sum()
+    return chances
+
+
+@given(
+    values=logits(),
+    temperature=st.just(0.0) | st.floats(0.05, 5),
+    top_k=st.integers(0, 30),
+    top_p=st.floats(0.001, 1),
+    min_p=st.floats(0, 0.999),
+)
+def test_probabilities_sum_to_one_and_are_zero_for_special_symbols(
+    values: list[float], temperature: float, top_k: int, top_p: float, min_p: float
+) -> None:
+    result = probabilities(values, temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+    assert float(result.sum()) == pytest.approx(1.0, abs=1e-5)
+    assert (result >= 0).all()
+    assert result[[PAD, BOS, UNK]].tolist() == [0.0, 0.0, 0.0]
+
+
+@given(values=logits(), temperature=st.floats(0.3, 5))
+def test_without_truncation_it_is_the_softmax_and_greedy_at_0(values: list[float], temperature: float) -> None:
+    result = probabilities(values, temperature)
+    [allowed] = row(values)
+    allowed[list(NEVER_SAMPLED)] = -math.inf
+    assert np.allclose(result, softmax(values, temperature), atol=1e-5)
+    assert result.tolist() == probabilities(values, temperature, temperature_last=True).tolist()
+    for is_last in (False, True):
+        greedy = probabilities(values, 0.0, temperature_last=is_last)
+        assert greedy.tolist() == np.eye(len(values))[allowed.argmax()].tolist()
+
+
+@given(values=logits(), top_k=st.integers(1, 30))
+def test_top_k_keeps_the_k_most_likely_and_their_proportions(values: list[float], top_k: int) -> None:
+    before, after = probabilities(values), probabilities(values, top_k=top_k)
+    kept = after > 0
+    possible = before[before > 0].tolist()
+    is_tied = len(set(possible)) < len(possible)
+    assert int(kept.sum()) >= min(top_k, len(possible))
+    assert is_tied or int(kept.sum()) == min(top_k, len(possible))
+    assert (before[~kept] <= before[kept].min()).all()
+    assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
+
+
+@given(values=logits(), top_p=st.floats(0.001, 0.999))
+def test_top_p_keeps_the_smallest_set_of_total_probability_p(values: list[float], top_p: float) -> None:
+    before, after = probabilities(values).astype(np.float64), probabilities(values, top_p=top_p)
+    kept = after > 0
+    assert (before[~kept] <= before[kept].min()).all()
+    assert float(before[kept].sum()) >= top_p - 1e-5
+    assert float(before[kept].sum() - before[kept].min()) < top_p + 1e-5
+    assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
+
+
+@given(values=logits(), min_p=st.floats(0.001, 0.999))
+def test_min_p_keeps_what_is_likely_enough_relative_to_the_most_likely(values: list[float], min_p: float) -> None:
+    before, after = probabilities(values), probabilities(values, min_p=min_p)
+    share = before / before.max()
+    assert (after[share > min_p + 1e-5] > 0).all()
+    assert (after[share < min_p - 1e-5] == 0).all()
+
+
+def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
+    chances = [0.4, 0.3, 0.2, 0.1]
+    values = [0.0, 0.0, -math.inf, 0.0, *map(math.log, chances)]
+    # top-k leaves 4/7 and 3/7, of which the first alone is more than half
+    assert np.count_nonzero(probabilities(values, top_k=2, top_p=0.5)) == 1
+    assert np.count_nonzero(probabilities(values, top_p=0.5)) == 2
+    # min-p is relative to the most likely, after top-p
+    assert np.count_nonzero(probabilities(values, top_p=0.75, min_p=0.7)) == 2
+    # and to a high temperature, unless that comes last
+    assert np.count_nonzero(probabilities(values, 4.0, min_p=0.6)) == 4
+    assert np.count_nonzero(probabilities(values, 4.0, min_p=0.6, temperature_last=True)) == 2
+
+
+@given(values=logits(), temperature=st.floats(1, 5), min_p=st.floats(0.001, 0.999))
+def test_with_the_temperature_last_min_p_keeps_exactly_what_it_keeps_at_temperature_1(
+    values: list[float], temperature: float, min_p: float
+) -> None:
+    plain = probabilities(values, min_p=min_p)
+    last = probabilities(values, temperature, min_p=min_p, temperature_last=True)
+    assert ((last > 0) == (plain > 0)).all()
+    at_temperature = softmax(values, temperature) * (plain > 0)
+    assert np.allclose(last, at_temperature / at_temperature.sum(), atol=1e-5)
+
+
+def test_an_id_is_drawn_where_the_cumulative_probability_passes_the_uniform_number() -> None:
+    uniforms = np.array([0.0, 0.2499, 0.25, 0.5, 0.7499, 0.75, NEARLY_ONE])
+    for factor in (1.0, 3.0):
+        weights = factor * row([0.0, 0.25, 0.0, 0.5, 0.25]).repeat(7, axis=0)
+        assert draw(weights, uniforms).tolist() == [1, 1, 3, 3, 3, 4, 4]
+
+
+# Tweets ---------------------------------------------------------------------------------------------------------------
 
 VOCAB = vocab_of(small_tweets())
 
 
-@pytest.fixture(scope="module")
-def model() -> TextGenerator:
-    """Return a model with weights large enough for a distribution far from uniform."""
-    torch.manual_seed(21)
-    model = TextGenerator(len(VOCAB), 8, 16, num_layers=2, dropout=0.4)
+def random_model(seed: int, dropout: float, eos_bias: float) -> TextGenerator:
+    """Return a model with weights large enough for a distribution far from uniform, and seldom an end."""
+    torch.manual_seed(seed)
+    model = TextGenerator(len(VOCAB), 8, 16, num_layers=2, dropout=dropout)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)
-        model.proj.bias[EOS] -= 1.0
+        model.proj.bias[EOS] += eos_bias
     return model
+
+
+@pytest.fixture(scope="module")
+def model() -> TextGenerator:
+    return random_model(21, 0.4, -1.0)
 
 
 def sample(model: TextGenerator, sampling: SamplingConfig, seed: int = 0) -> SampledTweet:
@@ -41,7 +175,6 @@ def sample(model: TextGenerator, sampling: SamplingConfig, seed: int = 0) -> Sam
 
 def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch(model: TextGenerator) -> None:
     together = sample_tweets(model, VOCAB, SamplingConfig(max_length=40), range(12))
-
     assert len({len(tweet.text) for tweet in together}) > 3
     assert [tweet.seed for tweet in together] == list(range(12))
     for tweet in together:
@@ -52,7 +185,6 @@ def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch(model: T
 
 def test_greedy_is_the_argmax_of_the_forward_pass_at_every_character(model: TextGenerator) -> None:
     tweet = sample(model, SamplingConfig(temperature=0.0, max_length=30))
-
     token_ids = VOCAB.encode(tweet.text)
     with torch.no_grad():
         logits = model.eval()(torch.tensor([[BOS, *token_ids]]))[0][0]
@@ -73,7 +205,6 @@ def test_bits_per_char_equals_the_mean_surprisal_of_a_forward_pass(
     model: TextGenerator, sampling: SamplingConfig, seed: int
 ) -> None:
     tweet = sample(model, sampling, seed)
-
     assert tweet.bits_per_char == pytest.approx(mean_surprisal(model, tweet), rel=1e-3, abs=1e-5)
 
 
@@ -84,11 +215,9 @@ def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character(mo
     sampler = TweetSampler(model, VOCAB, wild, [seed])
     for _ in range(8):
         sampler.advance()
-
     sampler.set_sampling(replace(wild, temperature=0.0))
     while not sampler.is_done:
         sampler.advance()
-
     [tweet] = sampler.results()
     greedy_after = sample(model, SamplingConfig(temperature=0.0, max_length=30, prime=expected))
     assert tweet.text == greedy_after.text
@@ -99,9 +228,7 @@ def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character(mo
 def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed(model: TextGenerator) -> None:
     sampling = SamplingConfig(max_length=25)
     seeds = [9] * len(LADDER_TEMPERATURES)
-
     rungs = sample_tweets(model, VOCAB, sampling, seeds, LADDER_TEMPERATURES)
-
     assert [rung.temperature for rung in rungs] == list(LADDER_TEMPERATURES)
     for rung in rungs:
         assert rung.text == sample(model, replace(sampling, temperature=rung.temperature), seed=9).text
@@ -112,22 +239,73 @@ def test_a_tweet_is_sampled_with_the_weights_at_its_start() -> None:
     model = TextGenerator(len(VOCAB), 8, 16)
     expected = sample(model, SamplingConfig(max_length=40))
     sampler = TweetSampler(model, VOCAB, SamplingConfig(max_length=40), [0])
-
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(0.1)
     while not sampler.is_done:
         sampler.advance()
-
     assert sampler.results() == [expected]
     assert sample(model, SamplingConfig(max_length=40)) != expected
 
 
-def test_a_non_finite_model_raises() -> None:
-    model = TextGenerator(len(VOCAB), 4, 8)
-    with torch.no_grad():
-        model.proj.weight.fill_(torch.nan)
+# Completions and scores -----------------------------------------------------------------------------------------------
 
+MODEL = random_model(5, 0.3, -2.0)
+HOSTILE = ("\x1b", "\u202e", "\n", "\u2028", "a")
+
+
+@given(
+    text=st.text(sorted(VOCAB.chars), max_size=30),
+    sampling=st.builds(SamplingConfig, temperature=st.sampled_from([0.0, 0.5, 0.8, 2.0]), top_k=st.integers(0, 5)),
+    seed=st.integers(0, 1000),
+)
+def test_a_completion_is_the_tweet_sampled_with_that_prime(text: str, sampling: SamplingConfig, seed: int) -> None:
+    prompted = replace(sampling, prime=text, max_length=len(text) + COMPLETION_CHARS)
+    completion = complete(MODEL, VOCAB, sampling, text, seed)
+    [tweet] = sample_tweets(MODEL, VOCAB, prompted, [seed])
+    assert (text + completion.text, completion.reached_eos) == (tweet.text, tweet.reached_eos)
+
+
+@given(seed=st.integers(0, 1000), num_typed=st.integers(0, COMPLETION_CHARS))
+def test_a_text_that_follows_its_completion_is_completed_by_the_rest(seed: int, num_typed: int) -> None:
+    whole = complete(MODEL, VOCAB, SamplingConfig(), "the ", seed).text
+    rest = complete(MODEL, VOCAB, SamplingConfig(), "the " + whole[:num_typed], seed).text
+    assert rest.startswith(whole[num_typed:])
+
+
+def test_the_most_likely_next_characters_are_those_of_the_forward_pass() -> None:
+    with torch.no_grad():
+        logits, _ = MODEL.eval()(torch.tensor([[1, *VOCAB.encode("the c")]]))
+    probabilities = logits[0, -1].softmax(dim=-1)
+    order = [index for index in probabilities.argsort(descending=True).tolist() if index == EOS or index >= 4]
+    chances = complete(MODEL, VOCAB, SamplingConfig(), "the c", 0).next_chars
+    assert [chance.char for chance in chances] == ["" if i == EOS else VOCAB.itos[i] for i in order[:NUM_TOP_CHARS]]
+    assert [chance.probability for chance in chances] == pytest.approx(
+        probabilities[order[:NUM_TOP_CHARS]].tolist(), abs=1e-4
+    )
+
+
+def test_the_scores_add_up_to_the_loss_of_an_evaluation() -> None:
+    for text in ("the cat hugs tea", "", "@mia_k ☃ loves 雪 jam", "☃"):
+        chars = score_chars(MODEL, VOCAB, text)
+        nats = evaluate(MODEL, encoded_with(VOCAB, [text])).total_nats
+        assert [char.char for char in chars] == [*text, ""]
+        assert sum(char.bits for char in chars) == pytest.approx(nats / math.log(2), rel=1e-4, abs=1e-2)
+
+
+def test_unknown_characters_are_distinct_in_order_and_harmless() -> None:
+    assert unknown_chars(VOCAB, "the cat") == ()
+    assert unknown_chars(VOCAB, "q☃ the ☃ 雪q") == ("q", "☃", "雪")
+    assert unknown_chars(Vocab("ab"), "a b") == (" ",)
+    assert unknown_chars(Vocab(HOSTILE), "a\x1ba\u202e") == ("\ufffd",)
+
+
+def test_a_non_finite_model_raises() -> None:
+    model = random_model(5, 0.3, math.nan)
     for temperature in (0.0, 1.0):
         with pytest.raises(DivergedError, match="not finite"):
             sample(model, SamplingConfig(temperature=temperature))
+    with pytest.raises(DivergedError):
+        complete(model, VOCAB, SamplingConfig(), "the ", 0)
+    with pytest.raises(DivergedError):
+        score_chars(model, VOCAB, "the cat")

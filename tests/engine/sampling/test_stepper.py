@@ -35,7 +35,7 @@ def make_model(
     hidden_size: int,
     seed: int,
     texts: Ids = EVERY_TEXT,
-    vocab_size: int = VOCAB_SIZE,
+    num_ids: int = VOCAB_SIZE,
 ) -> TextGenerator:
     """Return a model with dropout, in training mode, whose weights are large enough that gates open and close.
 
@@ -43,9 +43,7 @@ def make_model(
     """
     torch.manual_seed(seed)
     contexts = some_contexts(texts) if len(texts) else []
-    model = TextGenerator(
-        vocab_size, embedding_size, hidden_size, num_layers, dropout=0.5, ngram_contexts=len(contexts)
-    )
+    model = TextGenerator(num_ids, embedding_size, hidden_size, num_layers, dropout=0.5, ngram_contexts=len(contexts))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)
@@ -87,7 +85,6 @@ def test_log_probabilities_equal_those_of_the_module_after_every_character(
     model = make_model(num_layers, embedding_size, hidden_size, seed, texts)
     stepper = CharStepper(model)
     stepper.select(np.zeros(num_rows, dtype=np.int64))
-
     for count in range(1, length + 1):
         log_probs = stepper.step(token_ids[:, count - 1])
         assert np.allclose(log_probs, expected(model, token_ids[:, :count].tolist()), rtol=1e-4, atol=1e-4)
@@ -96,13 +93,12 @@ def test_log_probabilities_equal_those_of_the_module_after_every_character(
 @pytest.mark.parametrize("num_rows", [1, 2])
 def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows: int) -> None:
     token_ids = np.array([[4, UNK, 5, 6], [UNK, 7, 7, UNK]])
-    model = make_model(1, 3, 5, 2, texts=token_ids, vocab_size=NUM_IDS + 9)
+    model = make_model(1, 3, 5, 2, texts=token_ids, num_ids=NUM_IDS + 9)
     rare = np.where(token_ids == UNK, NUM_IDS + 8, token_ids)[:num_rows]
     assert model.ngram_input is not None
     assert model.ngram_input.rows_of(torch.from_numpy(rare)).any()
     stepper = CharStepper(model)
     stepper.select(np.zeros(num_rows, dtype=np.int64))
-
     for count in range(1, 5):
         log_probs = stepper.step(rare[:, count - 1])
         assert np.allclose(log_probs, expected(model, rare[:, :count].tolist()), atol=1e-4)
@@ -115,51 +111,39 @@ def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
     stepper.select(np.zeros(3, dtype=np.int64))
     stepper.step(np.array([7, 9, 10]))
     stepper.step(np.array([4, 5, 6]))
-
     stepper.select(np.array(rows))
     log_probs = stepper.step(np.array([8] * len(rows)))
-
     assert np.allclose(log_probs, expected(model, [[[7, 9, 10][row], 4 + row, 8] for row in rows]), atol=1e-5)
 
 
-def test_one_row_gives_the_same_with_compiled_code_and_without() -> None:
-    model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7)
-    token_ids = torch.randint(1, VOCAB_SIZE, (20, 1)).numpy()
-    steppers = [CharStepper(model), CharStepper(model, may_compile=False)]
-
-    for one in token_ids:
-        compiled, plain = (stepper.step(one) for stepper in steppers)
-        assert np.allclose(compiled, plain, atol=1e-5)
+def recorded_stepper(model: TextGenerator, recorder: FakeRecorder) -> RecordedStepper:
+    states = [torch.zeros(1, 8) for _ in range(model.rnn.num_layers)]
+    return RecordedStepper(InferenceWeights(model), states, new_window(), recorder)
 
 
-def test_a_recorded_row_gives_the_same_as_one_that_is_not_recorded() -> None:
+def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7)
     recorder = FakeRecorder()
-    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 8) for _ in range(2)], new_window(), recorder)
+    recorded, compiled = recorded_stepper(model, recorder), CharStepper(model)
     plain = CharStepper(model, may_compile=False)
-    token_ids = torch.randint(1, VOCAB_SIZE, (20, 1)).numpy()
-
-    found = [recorded.step(one) for one in token_ids]
-
-    assert np.array_equal(found, [plain.step(one) for one in token_ids])
+    for one in torch.randint(1, VOCAB_SIZE, (20, 1)).numpy():
+        log_probs = plain.step(one)
+        assert np.array_equal(recorded.step(one), log_probs)
+        assert np.allclose(compiled.step(one), log_probs, atol=1e-5)
     assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * (20 - WARM_UP_VISITS)
 
 
 def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAllocator) -> None:
     model = make_model(num_layers=1, embedding_size=5, hidden_size=8, seed=7)
     recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
-    recorded = RecordedStepper(InferenceWeights(model), [torch.zeros(1, 8)], new_window(), recorder)
-    plain = CharStepper(model, may_compile=False)
+    recorded, plain = recorded_stepper(model, recorder), CharStepper(model, may_compile=False)
     for token_id in range(4, 10):
         assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
     assert not allocator.is_sound
 
 
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
-    model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7)
-    stepper = RecordedStepper(
-        InferenceWeights(model), [torch.zeros(1, 8) for _ in range(2)], new_window(), FakeRecorder()
-    )
+    stepper = recorded_stepper(make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7), FakeRecorder())
     token_ids = torch.tensor([4])
     stepper._compute_and_copy(token_ids)
     with Operations() as recorded:  # the results of one that allocates no memory alias its arguments
@@ -182,19 +166,17 @@ def test_large_weights_give_the_same_on_one_thread_and_on_two(
         )
     is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
     assert is_threaded == [[False] * 2, [hidden_size == 18] * 2]
-
     for token_id in (4, 5, 6):
         one, two = (stepper.step(np.array([token_id])) for stepper in steppers)
         assert np.allclose(one, two, atol=1e-5)
 
 
-@pytest.mark.parametrize("spoiled", [float("nan"), float("inf")])
 @pytest.mark.parametrize("num_rows", [1, 2])
-def test_a_non_finite_weight_makes_every_log_probability_nan(spoiled: float, num_rows: int) -> None:
-    model = make_model(num_layers=1, embedding_size=3, hidden_size=8, seed=9)
-    with torch.no_grad():
-        model.proj.bias[6] = spoiled
-    stepper = CharStepper(model)
-    stepper.select(np.zeros(num_rows, dtype=np.int64))
-
-    assert np.isnan(stepper.step(np.full(num_rows, 5))).all()
+def test_a_non_finite_weight_makes_every_log_probability_nan(num_rows: int) -> None:
+    for spoiled in (float("nan"), float("inf")):
+        model = make_model(num_layers=1, embedding_size=3, hidden_size=8, seed=9)
+        with torch.no_grad():
+            model.proj.bias[6] = spoiled
+        stepper = CharStepper(model)
+        stepper.select(np.zeros(num_rows, dtype=np.int64))
+        assert np.isnan(stepper.step(np.full(num_rows, 5))).all()

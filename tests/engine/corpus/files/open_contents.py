@@ -8,8 +8,11 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 
 from engine.corpus.files.archive_entries import Contents
 from engine.corpus.files.contents import find
@@ -52,6 +55,13 @@ def zstd_of(content: bytes, window_log: int = 0) -> bytes:
     parameter = zstd.CompressionParameter
     compressor = zstd.ZstdCompressor(options={parameter.checksum_flag: 1, parameter.window_log: window_log})
     return compressor.compress(content) + compressor.flush()
+
+
+def parquet_of(columns: Any, **options: Any) -> bytes:
+    """Return a Parquet file with a table, or with the columns of one by name."""
+    file = io.BytesIO()
+    pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(columns), file, **options)
+    return file.getvalue()
 
 
 def is_any(name: str) -> bool:

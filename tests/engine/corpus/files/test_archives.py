@@ -1,4 +1,4 @@
-"""Zip and tar archives are read member by member, within limits, and never write or read outside themselves."""
+"""Files are found and read, compressed, in folders and in archives, within limits; what is damaged is an error."""
 
 from __future__ import annotations
 
@@ -13,14 +13,28 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.corpus.files import archive_entries as entries
-from engine.corpus.files import decompress, tars, zips
-from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all, tar_of, zip_of, zstd_of
+from engine.corpus.files import contents, decompress, tars, walk, zips
+from engine.corpus.files.contents import content_hash
+from engine.errors import CorpusError
+from tests.engine.corpus.files.open_contents import (
+    error_of,
+    found_in,
+    gzip_of,
+    is_any,
+    read_all,
+    tar_of,
+    zip_of,
+    zstd_of,
+)
+from tests.engine.corpus.reading import PACKERS, write
 
+TEXT = "".join(f"a nice day, number {number}\n" for number in range(2000)).encode()
 FILES = {
     "a.txt": b"one\n" * 50,
     "data/b.csv": b"two\n" + hashlib.shake_128(b"").digest(300_000),
@@ -40,11 +54,9 @@ KINDS: dict[str, Callable[[dict[str, bytes]], bytes]] = {"zip": zip_of, "tar": t
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def written(folder: Path, content: bytes) -> Path:
-    """Return a new file with this content and no suffix."""
-    path = folder / "archive"
-    path.write_bytes(content)
-    return path
+def written(folder: Path, content: bytes, name: str = "archive") -> Path:
+    """Return a new file with this content."""
+    return write(folder, {name: content}) / name
 
 
 @archives
@@ -82,14 +94,34 @@ def test_compressed_files_in_an_archive_are_decompressed(tmp_path: Path, kind: s
     assert read_all(written(tmp_path, KINDS[kind](files))) == {"a.csv.gz": b"hello\n", "c.csv.zst": b"hi\n"}
 
 
+# Compressed files -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_compression_is_detected_by_content_and_damage_to_it_named(tmp_path: Path, packer: str) -> None:
+    pack = PACKERS[packer]
+    several = pack(TEXT) + pack(b"") + pack(b"the end\n")
+    assert read_all(written(tmp_path, several, "tweets.dat")) == {"tweets.dat": TEXT + b"the end\n"}
+    long = pack(os.urandom(5000).hex().encode())
+    for share in (0.3, 0.9, 0.999):
+        error = error_of(written(tmp_path, long[: int(share * len(long))]))
+        assert f"its {packer} data are truncated" in error
+    middle = len(pack(TEXT)) // 2
+    assert "damaged" in error_of(written(tmp_path, changed(pack(TEXT), (middle, 0xFF))))
+
+
+def test_zstd_data_with_the_largest_window_and_a_skippable_frame_in_front_are_read(tmp_path: Path) -> None:
+    skippable = b"\x5a\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"any"
+    assert read_all(written(tmp_path, skippable + zstd_of(TEXT, window_log=31))) == {"archive": TEXT}
+
+
 # What is not read -----------------------------------------------------------------------------------------------------
 
 
 @kinds
 @pytest.mark.parametrize("name", ["../out.txt", "/etc/passwd", "..\\out.txt", "C:\\out.txt"])
 def test_a_path_that_leaves_the_archive_is_reported_and_never_opened(tmp_path: Path, kind: str, name: str) -> None:
-    (tmp_path / "inside").mkdir()
-    (tmp_path / "out.txt").write_bytes(b"outside\n")
+    write(tmp_path, {"out.txt": b"outside\n"})
     path = written(tmp_path / "inside", KINDS[kind]({name: b"evil\n", "in.txt": b"good\n"}))
     assert read_all(path) == {"in.txt": b"good\n"}
     assert found_in(path).left_out == (f"{name.replace(chr(92), '/')} (its path leaves the archive)",)
@@ -119,29 +151,17 @@ def test_links_are_reported_and_never_followed(tmp_path: Path) -> None:
         assert (found.members, len(found.left_out)) == ((), num_links)
 
 
-# Limits ---------------------------------------------------------------------------------------------------------------
+# Limits and damage ----------------------------------------------------------------------------------------------------
 
 
-@kinds
-@pytest.mark.parametrize("files", [FILES, dict.fromkeys((".1", ".2", ".3"), b"")], ids=["too many", "hidden"])
-def test_an_archive_with_too_many_files_is_refused_even_if_none_would_be_read(
-    tmp_path: Path, kind: str, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limits = [(entries, "MAX_MEMBERS")] if files is FILES else [(zips, "MAX_ENTRIES"), (tars, "MAX_ENTRIES")]
-    for module, limit in limits:
-        monkeypatch.setattr(module, limit, 2)
-    assert "over 2 files" in error_of(written(tmp_path, KINDS[kind](files)))
-
-
-def test_a_too_large_central_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zips, "MAX_LIST_BYTES", 1 << 17)
+def large_directory() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as zip_archive:
         for number in range(3):
             info = zipfile.ZipInfo(f"{number}.txt")
             info.comment = bytes(60_000)
             zip_archive.writestr(info, b"")
-    assert "files" in error_of(written(tmp_path, file.getvalue()))
+    return file.getvalue()
 
 
 def overlapping() -> bytes:
@@ -150,26 +170,6 @@ def overlapping() -> bytes:
     start, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
     many = one[start:end] * 100
     return one[:start] + many + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 100, 100, len(many), start, 0)
-
-
-ZEROS = bytes(4 << 20)
-BOMBS = {  # a few thousand bytes each
-    "zip": zip_of({"a.txt": ZEROS}),
-    "gzip in a zip": zip_of({"a.gz": gzip_of(ZEROS)}, zipfile.ZIP_STORED),
-    "zstd in a tar": tar_of({"a.zst": zstd_of(ZEROS)}),
-    "gzip in a tar": tar_of({"a.gz": gzip_of(ZEROS)}),
-    "files of one zip that share their data": overlapping(),
-    "many files of a tar": tar_of({f"{number}.gz": gzip_of(bytes(1 << 19)) for number in range(10)}),
-}
-
-
-@pytest.mark.parametrize("bomb", BOMBS)
-def test_a_decompression_bomb_is_stopped(tmp_path: Path, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decompress, "ALWAYS_ALLOWED_BYTES", 1 << 20)
-    assert re.search("far more|not at its offset", error_of(written(tmp_path, BOMBS[bomb])))
-
-
-# Damage ---------------------------------------------------------------------------------------------------------------
 
 
 def changed(content: bytes, *changes: tuple[int, int]) -> bytes:
@@ -195,19 +195,163 @@ def negative_length() -> bytes:
     return bytes(header) * 3
 
 
+HIDDEN = dict.fromkeys((".1", ".2", ".3"), b"")
+ZEROS = bytes(4 << 20)
 ONE = zip_of({"a.txt": b"hello"})
 LISTED = ONE.index(b"PK\x01\x02")
-DAMAGED = {
-    "a wrong checksum": changed(ONE, (LISTED + 16, 1)),
-    "an unknown compression": changed(ONE, (8, 8 ^ 9), (LISTED + 10, 8 ^ 9)),  # Deflate64
-    "an encrypted file": changed(ONE, (6, 1), (LISTED + 8, 1)),
-    "an invalid header of a tar": changed(tar_of({"a.txt": b"one", "b.txt": b"two"}), (1024 + 10, 0xFF)),
-    "a negative length in a tar": negative_length(),
-    "a too long header of a tar": long_header(tarfile.XHDTYPE),
-    "a too long name in a tar": long_header(tarfile.GNUTYPE_LONGNAME),
+BOMB = (decompress, "ALWAYS_ALLOWED_BYTES", 1 << 20)
+UNREADABLE: dict[str, tuple[bytes, *tuple[tuple[Any, str, int], ...]]] = {  # a content, and limits that are lowered
+    "too many files in a zip": (zip_of(FILES), (entries, "MAX_MEMBERS", 2)),
+    "too many files in a tar": (tar_of(FILES), (entries, "MAX_MEMBERS", 2)),
+    "too many hidden files in a zip": (zip_of(HIDDEN), (zips, "MAX_ENTRIES", 2)),
+    "too many hidden files in a tar": (tar_of(HIDDEN), (tars, "MAX_ENTRIES", 2)),
+    "a too large central directory": (large_directory(), (zips, "MAX_LIST_BYTES", 1 << 17)),
+    "zstd that needs more memory than there is": (zstd_of(TEXT, window_log=27), (decompress, "_ZSTD_WINDOW_LOG", 20)),
+    "more than any file may unpack to, but no bomb": (gzip_of(TEXT), (decompress, "MAX_DECOMPRESSED_BYTES", 1000)),
+    "four layers of compression": (gzip_of(gzip_of(gzip_of(gzip_of(TEXT)))),),
+    "a bomb: zip": (zip_of({"a.txt": ZEROS}), BOMB),
+    "a bomb: gzip in a zip": (zip_of({"a.gz": gzip_of(ZEROS)}, zipfile.ZIP_STORED), BOMB),
+    "a bomb: zstd in a tar": (tar_of({"a.zst": zstd_of(ZEROS)}), BOMB),
+    "a bomb: gzip in a tar": (tar_of({"a.gz": gzip_of(ZEROS)}), BOMB),
+    "a bomb: many files of a tar": (tar_of({f"{n}.gz": gzip_of(bytes(1 << 19)) for n in range(10)}), BOMB),
+    "a bomb: between two layers": (gzip_of(gzip_of(b"") * 400_000), BOMB),  # 8 MB that decompress to nothing
+    "a wrong checksum": (changed(ONE, (LISTED + 16, 1)),),
+    "an unknown compression": (changed(ONE, (8, 8 ^ 9), (LISTED + 10, 8 ^ 9)),),  # Deflate64
+    "an encrypted file": (changed(ONE, (6, 1), (LISTED + 8, 1)),),
+    "an invalid header of a tar": (changed(tar_of({"a.txt": b"one", "b.txt": b"two"}), (1024 + 10, 0xFF)),),
+    "a negative length in a tar": (negative_length(),),
+    "a too long header of a tar": (long_header(tarfile.XHDTYPE),),
+    "a too long name in a tar": (long_header(tarfile.GNUTYPE_LONGNAME),),
 }
 
 
-@pytest.mark.parametrize("name", DAMAGED)
-def test_damage_is_named(tmp_path: Path, name: str, snapshot: SnapshotAssertion) -> None:
-    assert error_of(written(tmp_path, DAMAGED[name])) == snapshot
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_is_damaged_or_beyond_a_limit_is_named(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    content, *limits = UNREADABLE[name]
+    for module, limit, value in limits:
+        monkeypatch.setattr(module, limit, value)
+    assert error_of(written(tmp_path, content)) == snapshot
+
+
+def test_files_of_one_zip_that_share_their_data_are_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*BOMB)
+    assert re.search("far more|not at its offset", error_of(written(tmp_path, overlapping())))  # newer Pythons refuse
+
+
+# Not regular files, and changing files --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "\ud800"])
+def test_an_invalid_file_name_is_reported(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CorpusError, match="can't be read"):
+        read_all(tmp_path / name)
+
+
+def test_a_file_without_permission_a_device_and_a_pipe_without_a_writer_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    assert "is a device or socket" in error_of(Path("/dev/zero"))
+    os.mkfifo(tmp_path / "pipe")
+    error = error_of(tmp_path / "pipe")
+    assert "is a pipe" in error
+    assert "--data -" in error
+    path = written(tmp_path, TEXT)
+    monkeypatch.setattr(os, "open", refuse)  # permissions do not stop root, who may run the tests
+    error = error_of(path)
+    assert "Permission denied" in error
+    assert error.endswith("\nCheck its permissions.")
+
+
+def test_a_failing_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(5, "Input/output error")
+
+    (member,) = found_in(written(tmp_path, TEXT * 20)).members
+    with member.open() as file:
+        monkeypatch.setattr(os, "pread", fail)
+        with pytest.raises(CorpusError, match="can't be read: Input/output error"):
+            file.read()
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is rewritten"])
+def test_a_file_that_changes_while_it_is_read_is_an_error_and_not_a_strange_tweet(tmp_path: Path, change: str) -> None:
+    path = written(tmp_path, TEXT * 20)
+    (member,) = found_in(path).members
+    with member.open() as file:
+        file.read(10)
+        match change:
+            case "grows":
+                path.write_bytes(TEXT * 21)
+            case "shrinks":
+                os.truncate(path, 100)
+            case _:
+                path.write_bytes(TEXT.upper() * 20)
+                os.utime(path, ns=(1, 1))  # the clock may not have moved
+        with pytest.raises(CorpusError, match="changed while it was read"):
+            file.read()
+
+
+# Folders --------------------------------------------------------------------------------------------------------------
+
+
+def test_all_files_below_a_folder_that_are_not_hidden_are_found_sorted_and_archives_opened(tmp_path: Path) -> None:
+    files = {"a.txt": b"1", "b/a/c.txt": b"2", "b/b.txt": b"3", "z.txt": b"4"}
+    write(tmp_path, {**files, ".hidden.txt": b"x", ".git/b.txt": b"x"})
+    assert list(read_all(tmp_path).items()) == list(files.items())
+    archives = {"a.zip": zip_of({"in.txt": b"1"}), "b/c.tar": tar_of({"../out.txt": b"x", "in.txt": b"2"})}
+    folder = write(tmp_path / "archives", archives)
+    assert read_all(folder) == {"a.zip/in.txt": b"1", "b/c.tar/in.txt": b"2"}
+    assert found_in(folder).left_out == ("b/c.tar/../out.txt (its path leaves the archive)",)
+
+
+def test_cyclic_links_and_a_file_that_is_reached_again_are_read_once(tmp_path: Path) -> None:
+    write(tmp_path, {"a/b.txt": b"1"})
+    for name, target in (("up", tmp_path), ("itself", "itself"), ("nowhere", "absent"), ("link.txt", "b.txt")):
+        (tmp_path / "a" / name).symlink_to(target)
+    os.link(tmp_path / "a" / "b.txt", tmp_path / "c.txt")
+    assert read_all(tmp_path) == {"a/b.txt": b"1"}
+
+
+@pytest.mark.parametrize("limited", [(walk, "MAX_ENTRIES"), (walk, "MAX_MEMBERS"), (contents, "MAX_MEMBERS")])
+def test_a_folder_with_too_many_files_is_refused_before_the_first_is_opened(
+    tmp_path: Path, limited: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"{number}.txt": b"x" for number in range(4)}
+    write(tmp_path, {"in.zip": zip_of(files)} if limited[0] is contents else {f"a/{name}": b"x" for name in files})
+    monkeypatch.setattr(*limited, 3)
+    if limited[0] is walk:
+        monkeypatch.setattr(os, "open", None)
+    assert "over 3 files" in error_of(tmp_path)
+
+
+def test_a_folder_without_permission_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"a/b.txt": b"1", "c.txt": b"2"})
+    list_folder = os.listdir
+
+    def refuse(path: Path) -> list[str]:
+        if path.name == "a":
+            raise PermissionError(13, "Permission denied")
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)  # permissions do not stop root, who may run the tests
+    assert "Permission denied" in error_of(tmp_path / "a")
+    assert found_in(tmp_path).left_out == ("a (a folder that can't be listed)",)
+    assert read_all(tmp_path) == {"c.txt": b"2"}
+
+
+def test_the_content_hash_differs_between_contents_and_ignores_other_files(tmp_path: Path) -> None:
+    files, other = ({"a.txt": b"one\n", "b/c.txt": content} for content in (b"two\n", b"2wo\n"))
+    write(tmp_path, {"text": b"one\n", "other": b"One\n", "zip": zip_of(files), "other zip": zip_of(other)})
+    write(tmp_path, {"tar": tar_of(files), "a damaged zip": zip_of(files)[:-5]})
+    for name, inside in {"folder": files, "other folder": other, "renamed": {"z.txt": b"one\n", **files}}.items():
+        write(tmp_path / name, inside)
+    names = os.listdir(tmp_path)
+    assert len({content_hash(tmp_path / name, is_any) for name in names}) == len(names)
+    before = content_hash(tmp_path / "folder", lambda name: name.endswith(".txt"))
+    write(tmp_path / "folder", {"photo.jpg": b"x", ".hidden.txt": b"x"})
+    assert content_hash(tmp_path / "folder", lambda name: name.endswith(".txt")) == before

@@ -27,21 +27,8 @@ from tests.fakes import run_started, tweet_sampled
 
 OUTSIDE = ("victim", "latest")
 NAMES = (
-    "../victim",
-    "a/../../victim",
-    "../runs/a run/latest",
-    "a run/../../../victim",
-    "/tmp/victim",
-    "~/victim",
-    "..",
-    "",
-    ".pinned",
-    "a\0b",
-    "\x1b[2J",
-    "\u202evictim",
-    "\ud800",
-    "x" * 5000,
-    "é" * 101,
+    *("../victim", "a/../../victim", "../runs/a run/latest", "a run/../../../victim", "/tmp/victim", "~/victim", ".."),
+    *("", ".pinned", "a\0b", "\x1b[2J", "\u202evictim", "\ud800", "x" * 5000, "é" * 101),
 )
 Use = Callable[[str], object]
 USES: dict[str, Use] = {

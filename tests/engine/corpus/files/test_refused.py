@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.standard_input import with_saved_streams
-from tests.engine.corpus.files.open_contents import zip_of
 from tests.engine.corpus.reading import (
     PACKERS,
     Case,
     Container,
     Files,
     cases,
+    encoded,
     read,
     read_lines,
     recorded_cases,
@@ -32,6 +31,12 @@ CONTAINERS: tuple[Container, ...] = ("folder", "zip", "tar.gz")
 FILES = {case.name: case.files for case in cases("refused_files")}
 """A file each of exports: "is a chat exported from Telegram: saved messages"."""
 WHOLE = {case.name: case.files for case in cases("refused_exports")}
+
+
+@recorded_cases("refused_files")
+def test_a_file_of_an_export_is_refused_under_any_name_in_any_container(case: Case) -> None:
+    ((name, content),) = case.files.items()
+    check_that_a_file_is_refused(case.name.partition(": ")[0], name, content)
 
 
 def check_that_a_file_is_refused(what: str, name: str, content: str | bytes) -> None:
@@ -49,12 +54,6 @@ def check_that_a_file_is_refused(what: str, name: str, content: str | bytes) -> 
         assert READ in among_others
         assert f"* not read: {stray} ({what})" in among_others.splitlines()
         assert f": {stray} {what}." in read({stray: content}, container)
-
-
-@recorded_cases("refused_files")
-def test_a_file_of_an_export_is_refused_under_any_name_in_any_container(case: Case) -> None:
-    ((name, content),) = case.files.items()
-    check_that_a_file_is_refused(case.name.partition(": ")[0], name, content)
 
 
 def test_a_long_file_of_an_export_is_refused() -> None:
@@ -102,23 +101,18 @@ def test_an_explicit_format_reads_an_export_but_for_messages_of_facebook(snapsho
         assert WORDS not in read({"tom_1/message_1.json": MESSAGES, "b.txt": "one"}, format=file_format)
 
 
-@pytest.mark.parametrize(
-    ("files", "member"),
-    [
+def test_a_refused_file_is_not_read_even_if_it_is_chosen_but_another_one_in_the_export_is() -> None:
+    chosen: tuple[tuple[Files, str], ...] = (
         (FACEBOOK, "comments.json"),
         ({"message_1.json": MESSAGES}, "message_1.json"),
         (PRIVATE, "notes.txt"),
         ({"_chat.txt": CHAT}, "_chat.txt"),
-    ],
-)
-def test_a_refused_file_is_not_read_even_if_it_is_chosen(files: Files, member: str) -> None:
-    for container in CONTAINERS[:2]:
-        error, hint = read({**files, "mine.txt": MINE}, container, member=member).splitlines()
-        assert f"{member} " in error
-        assert "Save your own texts" in hint
-
-
-def test_another_file_in_an_export_is_read_if_it_is_chosen() -> None:
+    )
+    for files, member in chosen:
+        for container in CONTAINERS[:2]:
+            error, hint = read({**files, "mine.txt": MINE}, container, member=member).splitlines()
+            assert f"{member} " in error
+            assert "Save your own texts" in hint
     assert READ in read({"_chat.txt": CHAT, "mine.txt": MINE}, "zip", member="mine.txt")
 
 
@@ -127,63 +121,18 @@ def test_an_export_that_is_piped_in_is_refused(tmp_path: Path) -> None:
     assert next(read_lines(CorpusConfig(files=files))) == "! standard input is a chat exported from WhatsApp."
 
 
-@recorded_cases("not_refused")
-def test_other_files_that_look_a_little_like_an_export_are_read(case: Case, snapshot: SnapshotAssertion) -> None:
-    assert case.read() == snapshot
-
-
 def test_files_whose_names_are_those_of_exports_close_no_folder() -> None:
     names = ("_chat.txt", "result.json", "messages.csv", "posts.csv", "saved_posts.csv", "a.txt", "posts_1.json")
     found = texts_of({name: '["one"]' if "json" in name else "text\none\n" for name in names}, "folder")
     assert found.count("one") == len(names)
 
 
-# Files without text ---------------------------------------------------------------------------------------------------
-
-TYPES = {"[Content_Types].xml": b"<Types/>", "_rels/.rels": b"<Relationships/>"}
-
-
-def document(*parts: str) -> bytes:
-    return zip_of({**TYPES, **dict.fromkeys(parts, b"<x>not a tweet</x>")})
-
-
-def mime_document(kind: str) -> bytes:
-    """Return an OpenDocument file or e-book: its first part, not compressed, is its type."""
-    return zip_of({"mimetype": kind.encode(), "content.xml": b"<x/>", "notes.txt": b"not a tweet"}, zipfile.ZIP_STORED)
-
-
-OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
-NO_TEXTS = {
-    "a.xlsx": document("xl/workbook.xml", "xl/notes.txt"),
-    "a.xlsm": document("xl/workbook.xml"),
-    "a.xlsb": zip_of({**TYPES, "xl/workbook.bin": b"\0"}),
-    "a.xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
-    "a.docx": document("word/document.xml", "word/notes.txt"),
-    "a.pptx": zip_of({"ppt/presentation.xml": b"<x/>", **TYPES}),
-    "a.numbers": zip_of({"Index/Document.iwa": b"\0"}),
-    "a.ods": mime_document(f"{OPEN_DOCUMENT}spreadsheet"),
-    "a.odt": mime_document(f"{OPEN_DOCUMENT}text"),
-    "a.epub": mime_document("application/epub+zip"),
-    "a.arrow": b"ARROW1\0\0" + bytes(100),
-    "cache.arrow": b"\xff\xff\xff\xff\x78\0\0\0\x10\0\0\0\0\0\n\0\x0c\0" + bytes(100),
-    "a.feather": b"FEA1\0\0\0\0" + bytes(100),
-    "a.jpg": b"\xff\xd8\xff\xe0" + "什么天气都好，我们出门。\n".encode("gbk") * 99,
-    "a.png": b"\x89PNG\r\n\x1a\n" + bytes(100),
-    "a.pdf": b"%PDF-1.7\n",
-    "a.rtf": rb"{\rtf1\ansi{\fonttbl}}",
-    "a.rar": b"Rar!\x1a\x07\x00",
-    "a.sqlite": b"SQLite format 3\0" + bytes(100),
-    "a.exe": b"\x7fELF\x02\x01",
-    "a.bin": bytes(range(256)) * 8,
-    "empty": b"",
-    "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
-    "garbage.car": bytes(range(256)) * 8,
-    "garbage.parquet": bytes(range(256)) * 8,
-}
+[NO_TEXTS] = (case.files for case in cases("no_texts"))
 
 
 def test_what_is_no_text_is_named_with_what_to_do(snapshot: SnapshotAssertion) -> None:
     assert "\n".join(read({name: content}) for name, content in NO_TEXTS.items()) == snapshot
+    assert "! a.docx is damaged" in read({"a.docx": NO_TEXTS["a.docx"][:-30]})
 
 
 @pytest.mark.parametrize("name", NO_TEXTS)
@@ -191,28 +140,24 @@ def test_what_is_no_text_is_so_under_another_name_and_compressed_and_whatever_th
     what = read({name: NO_TEXTS[name]}).splitlines()[0].partition(" ")[2].partition(" ")[2]
     if name.startswith("garbage"):
         what = "is not a text file."
-    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": PACKERS["gzip"](NO_TEXTS[name])}):
+    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": PACKERS["gzip"](encoded(NO_TEXTS[name]))}):
         for file_format in ("auto", "text", "json"):
             assert read(files, format=file_format).startswith(f"! a.txt {what}"), file_format
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.xls", "a.arrow", "a.feather"])
-@pytest.mark.parametrize("container", ["folder", "zip"])
-def test_a_table_that_is_not_read_is_named_among_others(name: str, container: Container) -> None:
+def test_a_table_that_is_not_read_is_named_among_others(name: str) -> None:
     error, hint = read({name: NO_TEXTS[name]}).splitlines()
     what = error.partition(f"{name} ")[2].removesuffix(".")
-    beside = read({name: NO_TEXTS[name], "mine.txt": MINE}, container)
-    assert READ in beside
-    assert f"* not read: {name} ({what})" in beside
-    alone = read({name: NO_TEXTS[name]}, container).splitlines()
-    assert alone == [f"! f{'.zip' if container == 'zip' else ''}: {name} {what}.", hint]
+    for container in CONTAINERS[:2]:
+        beside = read({name: NO_TEXTS[name], "mine.txt": MINE}, container)
+        assert READ in beside
+        assert f"* not read: {name} ({what})" in beside
+        alone = read({name: NO_TEXTS[name]}, container).splitlines()
+        assert alone == [f"! f{'.zip' if container == 'zip' else ''}: {name} {what}.", hint]
 
 
-@pytest.mark.parametrize("text", [MINE, "größe 🎉\n", b"caf\xe9\n", "\x1b[31mred\x1b[0m\n", f"{MINE}\0\n"])
-def test_odd_text_is_still_text(text: str | bytes) -> None:
-    assert texts_of({"a": text})
-
-
-def test_a_damaged_document_is_damaged_and_an_archive_with_such_folders_is_an_archive() -> None:
-    assert "! a.docx is damaged" in read({"a.docx": NO_TEXTS["a.docx"][:-30]})
+def test_odd_text_is_still_text_and_an_archive_with_folders_of_documents_an_archive() -> None:
+    for text in (MINE, "größe 🎉\n", b"caf\xe9\n", "\x1b[31mred\x1b[0m\n", f"{MINE}\0\n"):
+        assert texts_of({"a": text})
     assert texts_of({"word/a.txt": "one\n", "xl/b.txt": "two\n"}, "zip") == ["one", "two"]

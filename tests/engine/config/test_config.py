@@ -1,0 +1,207 @@
+"""Configs refuse invalid values with two lines; presets choose settings by corpus, device and budget.
+
+`tutorial` has the tutorial's own settings; the user's settings come before those of any preset.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from engine.config.corpus import CorpusConfig, FileFormat
+from engine.config.fields import field_help
+from engine.config.presets import PresetConfigs, resolve_preset
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.config.sampling import MAX_DRAFTS, MAX_DRAFTS_IN_RUN, SamplingConfig
+from engine.errors import ConfigError
+
+HUGE = 10**400
+REFUSED: dict[type, dict[str, list[Any]]] = {
+    ModelConfig: {"embedding_size": [0, -1, 8193, HUGE], "num_layers": [0, 17], "dropout": [-0.1, 0.96, 1.0, math.nan]},
+    TrainingConfig: {
+        "learning_rate": [0.0, -0.1, 11.0, math.nan, math.inf],
+        "schedule": ["linear", ""],
+        "warmup_steps": [-1, HUGE],
+        "epochs": [0, -1.0, math.nan, math.inf],
+        "max_steps": [0, -1, HUGE],
+        "sample_every": [-1],
+        "autosave_seconds": [0.0, math.nan, math.inf],
+        "steps_per_second": [-1.0, 0.001, math.nan, math.inf, HUGE],
+        "seed": [-1, 2**63, HUGE],
+    },
+    SamplingConfig: {
+        "temperature": [0.04, -0.5, 5.01, math.nan, math.inf],
+        "top_k": [-1],
+        "top_p": [0.0, 1.01, math.nan],
+        "max_length": [0, -1, 100_001],
+        "min_length": [-1, 140, "a few"],
+        "best_of": [0, 1001],
+        "must_contain": ["x" * 140],
+        "avoid": [
+            *(("good morning", words) for words in ("", " ", "a  b", " a", "a\n", "\x1b[31m", "\u202e")),
+            ("word",) * 2001,
+        ],
+    },
+    CorpusConfig: {
+        "format": ["xml"],
+        "max_length": [0, 100_001],
+        "overfit": [-1],
+        "encoding": ["gbx", "", "base64", "rot13", "idna", "punycode", "undefined", "a\0b", "\ud800"],
+        "separator": ["", "  ", "\n", "a\nb"],
+    },
+    RuntimeConfig: {"device": ["tpu"], "threads": [-1, 1025]},
+    RunConfig: {"settings": [{"hidden_size": 0}, {"no_such_thing": 1}, {"best_of": MAX_DRAFTS_IN_RUN + 1}]},
+}
+TOGETHER: list[tuple[type, dict[str, Any]]] = [
+    (ModelConfig, {"embedding_size": 64, "hidden_size": 128, "tied_embeddings": True}),
+    (CorpusConfig, {"separator": "%", "blank_line_separated": True}),
+    (RunConfig, {"from_scratch": True, "checkpoint": "a"}),
+    (RunConfig, {"from_scratch": True, "resume": "last"}),
+]
+"""Each of these fields alone is valid."""
+
+
+def refusal(kind: type, fields: dict[str, Any]) -> str:
+    """Return the two lines of the error."""
+    with pytest.raises(ConfigError) as caught:
+        kind(**fields)
+    message = caught.value.message.replace(str(HUGE), "HUGE").replace(", ".join(get_args(FileFormat)), "FORMATS")
+    return f"{message}\n    {caught.value.hint}"
+
+
+@pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.__name__)
+def test_a_value_that_is_not_allowed_is_refused(kind: type, snapshot: SnapshotAssertion) -> None:
+    found = [refusal(kind, {field: value}) for field, values in REFUSED[kind].items() for value in values]
+    found += [refusal(kind, fields) for each, fields in TOGETHER if each is kind]
+    assert "\n".join(found) == snapshot
+
+
+def test_every_encoding_is_known_and_each_setting_of_the_filter_makes_one_whose_help_names_both_bounds() -> None:
+    for encoding in ("gbk", "GB18030", "euc-kr", "Shift_JIS", "Windows-1251", "latin-1", "utf-16-le"):
+        assert CorpusConfig(encoding=encoding).encoding == encoding
+    settings: list[dict[str, Any]] = [{"only_new": True}, {"avoid": ("word",) * 2000}, {"must_contain": "x"}]
+    settings += [{"min_length": 1}, {"best_of": 2}]
+    assert all(SamplingConfig(**setting).has_filter for setting in settings)
+    assert not SamplingConfig(temperature=2.0, min_p=0.1, temperature_last=True, max_length=9).has_filter
+    text = field_help(SamplingConfig)["only_new"]
+    assert f"up to {MAX_DRAFTS:,} drafts per tweet" in text
+    assert f"in a run {MAX_DRAFTS_IN_RUN}" in text
+
+
+SMALL, LARGE = 100_000, 5_000_000
+Settings = Mapping[str, Setting]
+
+
+def row(case: object, configs: PresetConfigs) -> str:
+    """Return what a preset chose in this case, in lines."""
+    model, training = configs.model, configs.training
+    embeddings = f"{model.embedding_size}{' tied' if model.tied_embeddings else ''}"
+    lines = (
+        f"hidden {model.hidden_size} x {model.num_layers}, embeddings {embeddings}, n-grams {model.ngram_order}",
+        f"dropout {model.dropout}, decay {training.weight_decay:g}, of n-grams {training.ngram_decay:g}",
+        f"{training.schedule} rate {training.learning_rate}, {training.warmup_steps} steps of warm-up",
+        f"batches of {training.batch_size}, {training.first_batch_size} at first, norm {training.max_grad_norm}",
+        f"evaluation every {training.eval_every}, tweet every {training.sample_every} ({training.sample_pacing})",
+        training.preset_reason,
+    )
+    return "\n    ".join((str(case), *lines))
+
+
+def cpu(settings: Settings, num_train_chars: int = LARGE) -> PresetConfigs:
+    return resolve_preset("auto", settings, num_train_chars, "cpu")
+
+
+BUDGETS: dict[str, list[Settings]] = {
+    "seconds": [{"max_seconds": amount} for amount in (60, 180, 600)],
+    "steps": [{"max_steps": amount} for amount in (5, 40, 600, 3000, 7000, 30_000)],
+    "epochs": [{"epochs": amount} for amount in (1, 3, 10)],
+}
+USERS: list[Settings] = [
+    {},
+    {"batch_size": 64},
+    {"hidden_size": 96},
+    {"hidden_size": 96, "embedding_size": 32},
+    {"ngram_order": 3, "ngram_decay": 0.0},
+    {"schedule": "cosine", "batch_size": 32},
+    {"schedule": "constant", "max_steps": 9},
+    {"hidden_size": 33, "learning_rate": 0.5, "max_steps": 7, "eval_every": 70, "top_k": 3},
+]
+BASE = ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True)
+TABLES: dict[str, Callable[[], list[str]]] = {
+    "a larger model for a larger budget": lambda: [
+        row(settings, cpu(settings)) for several in BUDGETS.values() for settings in several
+    ],
+    "a larger model for a larger corpus": lambda: [
+        row(settings, cpu(settings, num_chars))
+        for num_chars in (1000, 9_300, SMALL, 400_000, 2_000_000, 10**7)
+        for settings in ({"batch_size": 8}, {"max_seconds": 3600.0})
+    ],
+    "a larger model for a faster device": lambda: [
+        *(row(device, resolve_preset("auto", {"max_seconds": 180.0}, LARGE, device)) for device in ("mps", "cuda")),
+        row("cuda, small corpus", resolve_preset("auto", {"max_seconds": 180.0}, SMALL, "cuda")),
+        *(
+            row(f"bfloat16 {gain}", resolve_preset("auto", {"max_seconds": 180.0}, LARGE, "cpu", bfloat16_speedup=gain))
+            for gain in (1.0, 1.2, 2.2)
+        ),
+    ],
+    "the user's settings before its own": lambda: [row(settings, cpu(settings)) for settings in USERS],
+    "the sizes of a trained model at a lower rate": lambda: [
+        row(device, resolve_preset("auto", {"max_seconds": 60.0}, SMALL, device, base=BASE))
+        for device in ("cpu", "cuda")
+    ],
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_auto_chooses(name: str, snapshot: SnapshotAssertion) -> None:
+    assert "\n".join(TABLES[name]()) == snapshot
+
+
+def test_the_tutorial_preset_depends_on_nothing_but_the_users_settings(snapshot: SnapshotAssertion) -> None:
+    [found] = {
+        row("tutorial", resolve_preset("tutorial", {}, num_chars, device, base=base))
+        for num_chars in (SMALL, LARGE)
+        for device in ("cpu", "cuda")
+        for base in (None, BASE)
+    }
+    assert found == snapshot
+    settings: Settings = {"hidden_size": 33, "learning_rate": 0.5, "max_steps": 7, "top_k": 3}
+    configs = resolve_preset("tutorial", settings, LARGE, "cpu")
+    assert configs.model == replace(ModelConfig(), hidden_size=33)
+    assert (configs.training.learning_rate, configs.training.max_steps) == (0.5, 7)
+
+
+def choose(settings: Settings, speed_of: Callable[[ModelConfig], float]) -> tuple[ModelConfig, list[ModelConfig]]:
+    """Return the model that is chosen for a device of this speed, and those that were measured."""
+    measured: list[tuple[ModelConfig, int]] = []
+
+    def measure(model: ModelConfig, batch_size: int) -> float:
+        measured.append((model, batch_size))
+        return speed_of(model)
+
+    configs = resolve_preset("auto", settings, LARGE, "cuda", speed_of=measure)
+    assert {batch_size for _, batch_size in measured} <= {configs.training.batch_size}
+    return configs.model, [model for model, _ in measured]
+
+
+def test_auto_chooses_the_largest_model_that_a_device_trains_enough() -> None:
+    for speed, expected in ((3e6, (1024, 1)), (3e5, (512, 2)), (5e4, (384, 2)), (2e4, (256, 1))):
+        chosen, measured = choose({}, lambda _, speed=speed: speed)  # type: ignore[misc] # a default binds the value
+        assert (chosen.hidden_size, chosen.num_layers) == expected
+        sizes = [model.hidden_size for model in measured]
+        assert sizes == sorted(set(sizes), reverse=True), "no larger model is measured than needed, and none twice"
+
+
+def test_a_model_that_does_not_fit_gives_way_and_only_a_budget_in_seconds_or_none_is_measured() -> None:
+    assert choose({}, lambda model: 0.0 if model.hidden_size == 1024 else 1e6)[0].hidden_size == 512
+    chosen, measured = choose({"hidden_size": 700, "num_layers": 3, "max_seconds": 60}, lambda _: 1e6)
+    assert {(model.hidden_size, model.num_layers) for model in (chosen, *measured)} == {(700, 3)}
+    budgets: dict[int, Settings] = {1024: {"max_steps": 40_000}, 256: {"max_steps": 300, "epochs": 2}}
+    for hidden_size, budget in budgets.items():
+        chosen, measured = choose(budget, lambda _: 1e6)
+        assert (chosen.hidden_size, measured) == (hidden_size, [])

@@ -1,0 +1,236 @@
+"""Standard input and downloads are stored completely, under their final name, or not at all; a download is resumed."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import io
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.corpus.download.catalog import SENTIMENT140, Dataset, find_dataset
+from engine.corpus.download.download import checked_url, fetch, part_path
+from engine.corpus.files import standard_input
+from engine.corpus.files.standard_input import save_stream, shown_path, with_saved_streams
+from engine.errors import ConfigError, CorpusError, DownloadError, StorageError
+from tests.file_server import Act, announce, answer, serve, serve_all, serving, use_no_proxy
+
+TEXT = b"hello there\n" * 1000
+
+
+class Failing(io.BytesIO):
+    """A stream that breaks after its first bytes."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(TEXT)
+        self.error = error
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell():
+            raise self.error
+        return super().read(10)
+
+
+def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None:
+    path = save_stream(io.BytesIO(TEXT), tmp_path / "new" / "folder")
+    assert path.read_bytes() == TEXT
+    assert path.name == f"standard-input-{hashlib.sha256(TEXT).hexdigest()}"
+    assert shown_path(path) == "standard input"
+    assert shown_path(Path("some/file.txt")) == "some/file.txt"
+
+
+@pytest.mark.parametrize(
+    ("stream", "raised", "message"),
+    [
+        (io.BytesIO(), CorpusError, "Standard input is empty"),
+        (io.BytesIO(TEXT + b"x"), CorpusError, "Standard input has more than"),
+        (Failing(OSError(5, "Input/output error")), CorpusError, "Input/output error"),
+        (Failing(KeyboardInterrupt()), KeyboardInterrupt, None),
+    ],
+)
+def test_a_stream_that_is_empty_too_long_or_broken_leaves_no_file(
+    tmp_path: Path,
+    stream: io.BytesIO,
+    raised: type[BaseException],
+    message: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(standard_input, "MAX_STREAM_BYTES", len(TEXT))
+    with pytest.raises(raised, match=message):
+        save_stream(stream, tmp_path)
+    assert not os.listdir(tmp_path)
+
+
+def test_a_terminal_and_a_pipe_that_nobody_writes_to_are_refused_without_blocking(tmp_path: Path) -> None:
+    mine, theirs = os.openpty()
+    try:
+        with os.fdopen(theirs, "rb") as terminal, pytest.raises(CorpusError, match="is a terminal"):
+            save_stream(terminal, tmp_path)
+    finally:
+        os.close(mine)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CorpusError, match=f"{tmp_path}/pipe is a pipe to which no program writes"):
+        with_saved_streams((str(tmp_path / "pipe"),), io.BytesIO(), tmp_path / "kept")
+
+
+def test_a_pipe_is_saved_like_standard_input(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # as a shell keeps the pipe of <(command) open
+    writer = threading.Thread(target=pipe.write_bytes, args=(TEXT,))
+    writer.start()
+    try:
+        writer.join(timeout=60)  # 12 KB fit into a pipe: the writer ends before the first read
+        (path,) = with_saved_streams((str(pipe),), io.BytesIO(), tmp_path / "kept")
+    finally:
+        os.close(reader)
+    assert Path(path).read_bytes() == TEXT
+
+
+def test_stale_temporary_files_are_removed_and_fresh_ones_are_not(tmp_path: Path) -> None:
+    stale, fresh = tmp_path / ".standard-input.aaaaaaaa.tmp", tmp_path / ".standard-input.bbbbbbbb.tmp"
+    for path in (stale, fresh):
+        path.write_bytes(b"half")
+    os.utime(stale, (1, 1))
+    kept = save_stream(io.BytesIO(b"a tweet\n"), tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([fresh, kept])
+
+
+CONTENT = bytes(range(256)) * 1200
+SIZE = len(CONTENT)
+HALF = SIZE // 2
+NOWHERE = "http://127.0.0.1:1/"
+
+
+@pytest.fixture
+def dataset(monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    use_no_proxy(monkeypatch)
+    return replace(SENTIMENT140, num_bytes=SIZE, md5=hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
+
+
+def leave_part(dataset: Dataset, content: bytes) -> None:
+    dataset.path.parent.mkdir()
+    part_path(dataset).write_bytes(content)
+
+
+def ignored(*_: object) -> None:
+    """Ignore progress and pauses."""
+
+
+START, FROM_HALF = "bytes=0-", f"bytes={HALF}-"
+BROKEN = announce(CONTENT[:HALF], SIZE)
+FETCHED: dict[str, tuple[bytes, tuple[Act, ...], list[str]]] = {  # the part kept before, the server, and the requests
+    "whole": (b"", (serve(CONTENT),), [START]),
+    "after a redirect": (b"", (answer(302, Location="/elsewhere.zip"), serve(CONTENT)), [START, START]),
+    "after a server error": (b"", (answer(503), serve(CONTENT)), [START, START]),
+    "after a broken connection from where it broke": (b"", (BROKEN, serve(CONTENT)), [START, FROM_HALF]),
+    "from a server without ranges": (CONTENT[:HALF], (serve_all(CONTENT),), [FROM_HALF]),
+    "with a complete part without a request": (CONTENT, (serve(CONTENT),), []),
+    "in place of half of another file": (b"x" * HALF, (serve(CONTENT),), [FROM_HALF, START]),
+    "in place of another file": (b"x" * SIZE, (serve(CONTENT),), [START]),
+    "in place of a longer file": (b"x" * (SIZE + 1), (serve(CONTENT),), [START]),
+}
+
+
+@pytest.mark.parametrize("name", FETCHED)
+def test_a_file_is_fetched(dataset: Dataset, name: str) -> None:
+    part, acts, ranges = FETCHED[name]
+    notes: list[str] = []
+    shares: list[float] = []
+
+    def on_progress(share: float | None, doing: str) -> None:
+        if share is None:
+            notes.append(doing)
+        else:
+            shares.append(share)
+
+    if part:
+        leave_part(dataset, part)
+    with serving(*acts) as server:
+        fetch(dataset, checked_url(server.url), on_progress, lambda seconds: notes.append(f"{seconds} seconds"))
+    assert dataset.path.read_bytes() == CONTENT
+    assert list(dataset.path.parent.iterdir()) == [dataset.path]
+    assert server.ranges == ranges
+    if name == "whole":
+        assert notes == []
+        assert shares == sorted(shares)
+        assert shares[-1] == 1.0
+    if acts[0] is BROKEN:
+        [note, pause] = notes
+        assert note.endswith("trying again")
+        assert pause == "2.0 seconds"
+
+
+FAILED: dict[str, tuple[bytes, tuple[Act, ...], int, str, str]] = {  # ..., bytes of the part, message and hint
+    "twice": (b"", (announce(CONTENT[:9], SIZE), BROKEN), HALF, "", "is kept: run the same command to resume"),
+    "checksum": (b"", (serve(b"x" * SIZE),), 0, "its MD5 is", ""),
+    "length": (CONTENT[:HALF], (serve_all(b"<html>log in</html>"),), HALF, "19 bytes instead of", "login page"),
+}
+
+
+@pytest.mark.parametrize("name", FAILED)
+def test_a_part_is_kept_after_a_second_break_and_no_other_file_replaces_it(dataset: Dataset, name: str) -> None:
+    part, acts, kept, message, hint = FAILED[name]
+    if part:
+        leave_part(dataset, part)
+    with serving(*acts) as server, pytest.raises(DownloadError) as caught:
+        fetch(dataset, checked_url(server.url), ignored, ignored)
+    path = part_path(dataset)
+    assert [(each, each.stat().st_size) for each in path.parent.iterdir()] == ([(path, kept)] if kept else [])
+    assert message in caught.value.message
+    assert caught.value.hint
+    assert hint in caught.value.hint
+    assert kept or "is kept" not in caught.value.hint
+
+
+@pytest.mark.parametrize(("part", "hint"), [(b"", "connection"), (CONTENT[:HALF], "is kept")])
+def test_an_unreachable_server_is_reported_with_the_cause(dataset: Dataset, part: bytes, hint: str) -> None:
+    leave_part(dataset, part)
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1 can't be reached: Connection refused") as caught:
+        fetch(dataset, checked_url(NOWHERE), ignored)
+    assert hint in caught.value.hint
+
+
+def test_a_second_program_is_refused(dataset: Dataset) -> None:
+    leave_part(dataset, b"x")
+    with part_path(dataset).open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(DownloadError, match="Another program"):
+            fetch(dataset, checked_url(NOWHERE), ignored)
+    assert part_path(dataset).read_bytes() == b"x"
+
+
+def test_a_folder_that_cannot_be_written_is_reported(dataset: Dataset, home: Path) -> None:
+    (home / "data").write_text("a file where the folder should be", encoding="utf-8")
+    with pytest.raises(StorageError, match="can't be written"):
+        fetch(dataset, checked_url(NOWHERE), ignored)
+
+
+def test_a_full_disk_is_reported_and_the_part_is_kept(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with serving(serve(CONTENT)) as server, pytest.raises(StorageError, match="No space left on device"):
+        fetch(dataset, checked_url(server.url), ignored)
+    assert part_path(dataset).stat().st_size == SIZE
+    assert not dataset.path.exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://a/b", "file:///etc/passwd", "/tmp/x.zip", "http://", "http://a:99999/", "http://\udcff/"]
+)
+def test_only_web_addresses_are_accepted(url: str) -> None:
+    with pytest.raises(ConfigError, match="is not a web address"):
+        checked_url(url)
+
+
+def test_an_unknown_data_set_is_reported_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError) as caught:
+        find_dataset("sentiment141")
+    assert caught.value.hint == "Known: sentiment140."

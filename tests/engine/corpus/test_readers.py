@@ -1,0 +1,380 @@
+"""Files of every format are read as recorded, and of archives nothing that others wrote; damage costs only itself.
+
+`tests.fuzz` tries random bytes.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import libipld
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.ingest.formats import FORMATS
+from engine.corpus.readers.archives.car_blocks import MAX_BLOCK_BYTES
+from engine.corpus.readers.archives.html_text import html_to_text
+from engine.corpus.readers.archives.posts import without_typed_links
+from engine.corpus.readers.archives.x_files import archive_root
+from engine.corpus.readers.archives.x_rows import x_rows
+from engine.corpus.readers.json_files import json_window
+from engine.corpus.readers.json_files.json_rows import json_rows
+from engine.corpus.readers.lines import decoded_lines
+from engine.corpus.readers.tables import parquet_rows
+from engine.corpus.types import DroppedRow, Member, Row, Source
+from engine.errors import CorpusError
+from tests.engine.corpus.files.open_contents import parquet_of
+from tests.engine.corpus.reading import Case, Files, read, recorded_cases, texts_of, unescaped
+
+CASES = ("text", "csv", "columns", "headers", "labels", "parquet", "json", "jsonl", "x", "x_old", "mastodon", "bluesky")
+
+
+@recorded_cases(*CASES, "sources", "not_refused", "long")
+def test_files_are_read_as_recorded(case: Case, snapshot: SnapshotAssertion) -> None:
+    assert case.read() == snapshot
+
+
+CHUNK = 65_536
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("padding", [0, 1, CHUNK - 12, CHUNK - 11, CHUNK - 10, CHUNK - 5, CHUNK - 4, 3 * CHUNK])
+def test_any_line_end_is_removed_wherever_it_falls(end: bytes, padding: int) -> None:
+    lines = ["x" * padding, "one", "", "two\u2028\x85\x0b\x0cthree", "four"]
+    content = end.join(line.encode() for line in lines)
+    assert texts_of({"a.txt": content}, format="text") == lines
+    assert texts_of({"a.txt": content + end}, format="text") == lines
+
+
+@given(lines=st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\n\0"))))
+def test_lines_of_utf_8_come_back(lines: list[str]) -> None:
+    content = "".join(line + "\n" for line in lines).encode()
+    found = list(decoded_lines(io.BytesIO(content), Source("a.txt", "text")))
+    assert found == [line.removeprefix("\ufeff") if not at else line for at, line in enumerate(lines)]
+
+
+@given(tweets=st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0")), min_size=1))
+def test_csv_written_with_quotes_is_read_back_whole(tweets: list[str]) -> None:
+    texts = ["x" * 4000, *tweets]  # few of the characters are control characters, so this is a text file
+    content = "".join('"' + text.replace('"', '""') + '"\n' for text in ["text", *texts])
+    assert texts_of({"a.csv": content}, format="csv") == texts
+
+
+WIDE = {"id": [1, 2], "tweet": ["hello there", "good morning"]}
+WORDS = pa.array(["one ü", None, "", "one ü"], pa.string())
+KINDS = (pa.string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string()))
+PARQUET: dict[str, Any] = {
+    "a column of dates is none of texts": {
+        "text": ["one", "two"],
+        "target": [0, 1],
+        "day": pa.array([0, 1], pa.date32()),
+    },
+    "an empty table has no rows": {"text": pa.array([], pa.string())},
+    "a text is read as Windows-1252 if it is not UTF-8": {"text": pa.array([b"caf\xe9", "ü".encode()])},
+    "two columns of one name are an error": pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], ["text", "text"]),
+    **{f"every type of text is read and a null is empty: {kind}": {"text": WORDS.cast(kind)} for kind in KINDS},
+}
+
+
+def parquet(columns: Any, **options: Any) -> Files:
+    return {"a.parquet": parquet_of(columns, **options)}
+
+
+@pytest.mark.parametrize("name", PARQUET)
+def test_parquet_is_read_as_recorded(name: str, snapshot: SnapshotAssertion) -> None:
+    options: tuple[dict[str, Any], ...] = ({"column": "text"},) if "one name" in name else ({},)
+    options += ({"label_column": "target", "label": "1"},) if "dates" in name else ()
+    assert "\n".join(read(parquet(PARQUET[name]), **each) for each in options) == snapshot
+
+
+def test_a_column_of_thousands_of_digits_is_no_number() -> None:
+    for files in ({"a.csv": "id,text\n1,hello\n"}, parquet(WIDE)):
+        assert " has no column 999" in read(files, column="9" * 5000)
+
+
+def test_rows_of_many_groups_come_in_order_and_a_limit_of_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbered = [f"tweet number {n}" for n in range(5000)]
+    assert texts_of(parquet({"text": numbered}, row_group_size=700)) == numbered
+    assert texts_of(parquet(WIDE), "zip") == ["hello there", "good morning"]
+    monkeypatch.setattr(parquet_rows, "MAX_LOADED_BYTES", 100)
+    assert "too large to be read as a whole" in read(parquet(WIDE), "zip")
+    monkeypatch.setattr(parquet_rows, "MAX_GROUP_BYTES", 100_000)
+    texts = ["x" * 1000 * n for n in range(50)]
+    assert "in one row group" in read(parquet({"text": texts}, compression="zstd", use_dictionary=False))
+
+
+@pytest.mark.parametrize("data", [b"PAR1", b"PAR1PAR1", b"PAR1" + b"\xff" * 100 + b"PAR1", b"cut"])
+def test_a_damaged_file_is_an_error(data: bytes) -> None:
+    content = parquet(WIDE)["a.parquet"][:-20] if data == b"cut" else data
+    assert "a damaged Parquet file" in read({"a.parquet": content}, format="parquet")
+
+
+# JSON -----------------------------------------------------------------------------------------------------------------
+
+
+@recorded_cases("json")
+def test_white_space_between_values_changes_nothing(case: Case) -> None:
+    (content,) = case.files.values()
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return
+    indented = {"a.json": json.dumps(document, indent=2, ensure_ascii=False)}
+    assert Case(case.name, case.options, indented).read() == case.read()
+
+
+def as_json(document: object) -> Files:
+    return {"a.json": json.dumps(document, ensure_ascii=False)}
+
+
+@pytest.fixture
+def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bound what may be held of a document to a few texts, instead of megabytes."""
+    monkeypatch.setattr(json_window, "MAX_VALUE_CHARS", 2000)
+    monkeypatch.setattr(json_window, "_BLOCK_BYTES", 500)
+
+
+TEXTS = [f"number {number}" for number in range(1000)]
+LONG = {
+    "columns": {"id": dict.fromkeys(map(str, range(1000)), 5), "text": {str(n): text for n, text in enumerate(TEXTS)}},
+    "index": {str(n): {"id": 5, "text": text} for n, text in enumerate(TEXTS)},
+    "split": {"columns": ["id", "text"], "index": list(range(1000)), "data": [[5, text] for text in TEXTS]},
+    "an array after another": {"names": [{"first": "mia"}], "posts": [{"text": text} for text in TEXTS]},
+}
+
+
+@pytest.mark.usefixtures("short_window")
+@pytest.mark.parametrize("name", LONG)
+def test_a_document_too_long_to_examine_is_read_too(name: str) -> None:
+    for column in (None, "text"):
+        assert texts_of(as_json(LONG[name]), column=column, format="json") == TEXTS
+
+
+@pytest.mark.usefixtures("short_window")
+def test_in_a_document_too_long_to_examine_a_nested_array_is_found_and_texts_of_others_are_none() -> None:
+    posts = [{"post": {"text": text}} for text in TEXTS]
+    content = as_json({"owner": {"names": [{"first": "mia"}]}, "export": {"posts": posts}})
+    for column in (None, "export.posts.post.text", "post.text"):
+        assert texts_of(content, column=column) == TEXTS
+        assert (column is None) == ("* texts under export.posts.post.text" in read(content, column=column))
+    others = [{"id": str(number), "text": "another's"} for number in range(300)]
+    assert "has no array of tweets" in read(as_json({"includes": {"tweets": others}, "errors": [{"title": "gone"}]}))
+    assert "has no texts under post.words" in read(as_json({"a": [5] * 9000}), column="post.words")
+
+
+@pytest.mark.usefixtures("short_window")
+def test_a_too_large_value_is_refused_before_it_is_loaded() -> None:
+    file = io.BytesIO(b'["' + b"x" * 100_000 + b'"]')
+    with pytest.raises(CorpusError, match="has a value of over"):
+        list(json_rows(file, Source("a.json", "json"), CorpusConfig()))
+    assert file.tell() < 10_000
+
+
+def test_characters_and_numbers_across_a_block_boundary_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["ü€😀", "x" * 40]
+    expected = read(as_json([*texts, 123456]))
+    assert expected.endswith("- not a text: item 3: 123456")
+    for size in range(1, 40):
+        monkeypatch.setattr(json_window, "_BLOCK_BYTES", size)
+        assert read(as_json([*texts, 123456])) == expected
+
+
+WRONG: list[object] = [None, True, 5, -1e99, "x", [], {}, [[]], [None, 5], {"a": [5]}, [{"type": ["x"]}]]
+
+
+def places(value: object) -> Iterator[tuple[object, ...]]:
+    """Yield the path of every value inside."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        yield (key,)
+        for rest in places(inner):
+            yield (key, *rest)
+
+
+def replaced(value: Any, path: tuple[object, ...], new: object) -> Any:
+    """Return a copy with another value at a path."""
+    whole = copy.deepcopy(value)
+    parent = whole
+    for key in path[:-1]:
+        parent = parent[key]
+    parent[path[-1]] = new
+    return whole
+
+
+def rows_of(content: str, config: CorpusConfig) -> list[Row]:
+    """Return the rows that the reader yields, or none if it raises an error."""
+    members = [Member("a.json", lambda: io.BytesIO(content.encode()))]
+    try:
+        return list(FORMATS[config.format].reader(members, Source("a.json", config.format), config))
+    except CorpusError:
+        return []
+
+
+@recorded_cases("values")
+@pytest.mark.parametrize("more", [{}, {"no_replies": True, "no_sensitive": True, "keep_links": True}])
+def test_a_value_of_the_wrong_kind_is_no_crash(case: Case, more: dict[str, Any]) -> None:
+    (options,) = case.options
+    config = CorpusConfig(**options, **more, no_retweets=bool(more))
+    sample = json.loads(case.files["a.json"])
+    start = "window.YTD.tweets.part0 = " if config.format == "x" else ""
+    plain = f"{start}{json.dumps(sample)}\n"
+    after = plain if config.format == "jsonl" else ""
+    assert any(isinstance(row, str) for row in rows_of(plain + after, CorpusConfig(**options)))
+    for path in places(sample):
+        for wrong in WRONG:
+            rows = rows_of(f"{start}{json.dumps(replaced(sample, path, wrong))}\n{after}", config)
+            assert all(isinstance(row, str | DroppedRow) for row in rows)
+
+
+# Archives of X, Mastodon and Bluesky ----------------------------------------------------------------------------------
+
+
+def archive(**entries: list[object]) -> Files:
+    """Return the files of an archive with tweets under an id and a text, or other entries, by the file's name."""
+    names = {name: name.replace("_", "-") for name in entries}
+    return {f"data/{names[name]}.js": f"window.YTD.{name}.part0 = {json.dumps(each)}" for name, each in entries.items()}
+
+
+def tweet(text: str, number: int = 1) -> object:
+    return {"tweet": {"id_str": str(number), "full_text": text}}
+
+
+def test_an_archive_with_too_many_circle_tweets_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.corpus.readers.archives.x_tweets.MAX_CIRCLE_TWEETS", 2)
+    circle = [tweet("a secret", number) for number in range(3)]
+    assert "over 2 circle tweets" in read(archive(tweets=[tweet("hello")], twitter_circle_tweet=circle))
+
+
+def test_other_files_of_the_archive_are_never_opened() -> None:
+    def refused() -> BinaryIO:
+        raise AssertionError("it was opened")
+
+    def tweets() -> BinaryIO:
+        (content,) = archive(tweets=[tweet("hello")]).values()
+        return io.BytesIO(str(content).encode())
+
+    private = ("direct-messages.js", "direct-messages-group.js", "deleted-tweets.js", "deleted-tweet-headers.js")
+    foreign = ("twitter-circle.js", "twitter-circle-member.js", "protected-history.js", "like.js", "community-tweet.js")
+    members = [Member(f"data/{name}", refused) for name in (*private, *foreign, "../tweets.js.exe")]
+    members.append(Member("data/tweets.js", tweets))
+    assert list(x_rows(members, Source("archive.zip", "x"), CorpusConfig())) == ["hello"]
+
+
+@recorded_cases("x_paths")
+def test_the_files_of_an_archive_that_are_read_are_known_by_their_path(case: Case, snapshot: SnapshotAssertion) -> None:
+    roots = {path: archive_root(path) for path in str(case.files["rows"]).splitlines()}
+    lines = (f"{path}: {'not read' if root is None else f'in {root!r}'}" for path, root in roots.items())
+    assert "\n".join(lines) == snapshot
+
+
+@recorded_cases("html")
+def test_html_becomes_the_text_that_is_seen_without_or_with_addresses(case: Case, snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for row in str(case.files["rows"]).splitlines():
+        seen, whole = (html_to_text(unescaped(row), keeps_links=keeps) for keeps in (False, True))
+        assert seen.num_links == whole.num_links
+        lines += [row, f"  {seen.text!r}, {seen.num_links} removed"]
+        lines += [f"  {whole.text!r} with addresses"] * (whole != seen)
+    assert "\n".join(lines) == snapshot
+
+
+TAGS = ("<p>", "</p>", "<br>", "<span class='invisible'>", '<span class="ellipsis">', "</span>", "<a href='", "</a>")
+SCRAPS = (*"<>'\"a ", "<!--", "-->", "<![CDATA[", "<script>", "</script>", "&amp;", "&#", "99999999999")
+
+
+@given(markup=st.lists(st.sampled_from(TAGS + SCRAPS) | st.text(max_size=3)).map("".join))
+def test_any_html_yields_text_without_double_breaks(markup: str) -> None:
+    text = html_to_text(markup).text
+    assert "\n\n" not in text
+    assert text == text.strip()
+
+
+def record(text: object, created: str = "2024-05-01T10:00:00.000Z", parent: str = "") -> dict[str, Any]:
+    uri = {"uri": f"at://{parent}/app.bsky.feed.post/1", "cid": "x"}
+    post = {"$type": "app.bsky.feed.post", "text": text, "createdAt": created, "langs": ["en"]}
+    return {**post, "reply": {"root": uri, "parent": uri}} if parent else post
+
+
+OWN, OTHER = "did:plc:mia", "did:plc:tom"
+
+
+def varint(number: int) -> bytes:
+    return bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80]) + varint(number >> 7)
+
+
+def section(data: bytes) -> bytes:
+    return varint(len(data)) + data
+
+
+ID, RAW_ID = b"\x01\x71\x12\x20", b"\x01\x55\x12\x20"
+
+
+def car(*blocks: object, version: int = 1) -> bytes:
+    """Return a repository of these blocks and a raw one; the first is the root."""
+    encoded = [libipld.encode_dag_cbor(block) for block in blocks]
+    ids = [ID + hashlib.sha256(data).digest() for data in encoded]
+    header = libipld.encode_dag_cbor({"roots": ids[:1], "version": version})
+    raw = RAW_ID + bytes(32) + b"\xff\xd8 a picture"
+    return section(header) + section(raw) + b"".join(section(a + b) for a, b in zip(ids, encoded, strict=True))
+
+
+COMMIT = {"did": OWN, "rev": "3k", "version": 3, "prev": None, "sig": b"123"}
+LIKE = {"$type": "app.bsky.feed.like", "createdAt": "2024", "subject": {"uri": "at://x", "cid": "y"}}
+TREE = {"e": [{"k": b"app.bsky.feed.post/1", "p": 0, "t": None}], "l": None}
+HELLO = record("hello")
+LINK = {"$type": "app.bsky.richtext.facet#link", "uri": "https://a.example/long/path"}
+LINKED = {
+    **record("é see a.example/lon... now"),
+    "facets": [{"index": {"byteStart": 7, "byteEnd": 23}, "features": [LINK]}],
+}
+POSTS = car(COMMIT, record("late", "2024-05-02"), LIKE, TREE, record("early", "2024-05-01"), [1, 2], "text")
+REPLIES = car(record("a", "1", OTHER), record("b", "2", OWN), record("c", "3"), COMMIT)
+REPOSITORIES: dict[str, tuple[bytes, tuple[dict[str, Any], ...]]] = {
+    "posts are sorted by time and other records ignored": (POSTS, ({},)),
+    "replies to others are dropped by option only and own threads kept": (REPLIES, ({}, {"no_replies": True})),
+    "a post without text is dropped": (car(record(None), HELLO), ({},)),
+    "a repository without posts has no rows": (car(COMMIT, LIKE), ({},)),
+    "links are removed or whole": (car(COMMIT, LINKED), ({}, {"keep_links": True})),
+    "truncated": (car(HELLO)[:-1], ({},)),
+    "of another version": (car(HELLO, version=2), ({},)),
+    "without an id": (car() + section(b"no id"), ({},)),
+    "without the encoding of records": (car() + section(ID + bytes(32) + b"\x81" * 100_000), ({},)),
+    "with a block that is too long": (car() + varint(MAX_BLOCK_BYTES + 1) + b"x", ({},)),
+    "with an empty block": (car() + b"\x00", ({},)),
+}
+
+
+@pytest.mark.parametrize("name", REPOSITORIES)
+def test_a_repository_is_read_as_recorded(name: str, snapshot: SnapshotAssertion) -> None:
+    content, options = REPOSITORIES[name]
+    assert "\n".join(read({"repo.car": content}, **each) for each in options) == snapshot
+
+
+def test_links_and_malformed_html_take_linear_time() -> None:
+    """It would take minutes if an expression backtracked."""
+    tweets = [tweet(piece * 100_000 + "x") for piece in (" ", "\n", "https://t.co/a ", "(https://t.co/")]
+    notes: list[object] = [{"noteTweet": {"createdAt": "2023-04-04T13:45:22.000Z", "core": {"text": "a note"}}}]
+    read(archive(tweets=tweets, note_tweet=notes))
+    for piece in (" ", "https://", "(https://a", "https://!", "www."):
+        without_typed_links(piece * 200_000)
+    for piece in ("<a ", "<!--", "</", "<span>", "</span>", "<b></i>", "&#", "<a b='", "<script>", " \n"):
+        html_to_text(piece * 20_000)
+
+
+@pytest.mark.parametrize(("package", "name"), [("pyarrow.parquet", "a.parquet"), ("libipld", "a.car")])
+def test_a_missing_package_is_named_with_how_to_install_it(
+    package: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    content = b"PAR1" + bytes(100) + b"PAR1" if name == "a.parquet" else car(HELLO)
+    assert read({name: content}).endswith(f"pip install {package.partition('.')[0]}")

@@ -1,0 +1,337 @@
+"""Files are opened as sources in every encoding and compression, their format recognised by content, then by name.
+
+A file called .txt is read as the table that it is; prose with commas or tabs stays plain text. A network's archive is
+one source. Errors are raised before the first row is read.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+
+from engine.config.corpus import CorpusConfig, FileFormat
+from engine.corpus.files import encodings
+from engine.corpus.files.archive_entries import FoundMember
+from engine.corpus.files.encodings import Encoding, detected_encoding, encoding_named, in_utf8, marked_encoding
+from engine.corpus.files.read_progress import ReadProgress
+from engine.corpus.ingest.detection import recognize_format
+from engine.corpus.ingest.formats import FORMATS
+from engine.corpus.ingest.sources import open_sources
+from engine.errors import CorpusError
+from tests.engine.corpus.files.open_contents import gzip_of, parquet_of, tar_of, zip_of, zstd_of
+from tests.engine.corpus.reading import (
+    ENCODINGS,
+    TWEETS,
+    Case,
+    Container,
+    Files,
+    cases,
+    encoded,
+    read,
+    recorded_cases,
+    texts_of,
+    write,
+)
+
+TEXT = "a nice day\nand a good night\n"
+CSV = "id,text\n1,a nice day\n2,and a good night\n"
+JSONL = '{"text": "a nice day"}\n{"text": "and a good night"}\n'
+ROWS = ["a nice day", "and a good night"]
+
+
+def test_files_are_sources_in_order_with_the_index_of_the_named_file(tmp_path: Path) -> None:
+    write(tmp_path, {"z.txt": TEXT, "folder/a.txt": TEXT, "folder/b.csv": CSV})
+    files = (str(tmp_path / "z.txt"), str(tmp_path / "folder"), str(tmp_path / "z.txt"))
+    opened = list(open_sources(CorpusConfig(files=files), ReadProgress()))
+    assert [each.file_index for each in opened] == [0, 1, 1, 2]
+    names = [each.source.name for each in opened]
+    assert names[1:3] == ["folder: a.txt", "folder: b.csv"]
+    assert names[0] == names[3] == str(tmp_path / "z.txt")  # the name alone is ambiguous
+
+
+def test_files_and_archives_in_zstd_and_zips_in_a_folder_are_found_by_their_names(snapshot: SnapshotAssertion) -> None:
+    tar = zstd_of(tar_of({"in.csv": CSV.encode()}))
+    files = {
+        "a.csv.zst": zstd_of(CSV.encode()),
+        "b.jsonl.zst": zstd_of(JSONL.encode()),
+        "c.tar.zst": tar,
+        "d.tzst": tar,
+        "in/e.zip": zip_of({"posts/b.csv": CSV.encode()}),
+    }
+    assert read(files) == snapshot
+
+
+@pytest.mark.parametrize("pattern", ["in/a.zip/posts/b.csv", "a.zip/*", "b.csv"])
+def test_the_path_of_a_file_in_an_archive_in_a_folder_begins_with_the_archive(pattern: str) -> None:
+    files: Files = {"in/a.zip": zip_of({"posts/b.csv": CSV.encode()}), "in/c.csv": TEXT, "posts/d.csv": TEXT}
+    assert read(files, member=pattern).startswith("f: in/a.zip/posts/b.csv, csv\n+ 'a nice day'\n")
+
+
+def test_thousands_of_objects_without_a_text_are_dropped_rows_and_do_not_abort_the_others() -> None:
+    lines = read({"a.jsonl": '{"id": 1}\n' * 3000, "b.txt": TEXT}).splitlines()
+    assert "  ... 2,992 more" in lines
+    assert any("a.jsonl has no texts" in line for line in lines)
+    assert lines[-3:] == ["f: b.txt, text", *(f"+ {row!r}" for row in ROWS)]
+
+
+def test_a_format_is_recognised_by_content_first_and_name_second(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for case in cases("formats"):
+        ((name, content),) = case.files.items()
+        lines.append(f"{recognize_format(encoded(content), name):<8} {case.name}: {name}")
+    assert "\n".join(lines) == snapshot
+    assert {"auto", *FORMATS} == set(get_args(FileFormat)), "every format has a row in the table"
+
+
+def test_json_with_a_line_longer_than_what_detection_reads_is_lines_or_a_document() -> None:
+    for start in ('{"data": [', '["', '{"a": {', "[[1, "):
+        assert recognize_format((start + "x" * 70_000).encode()[:65_536], "a.jsonl") == "jsonl"
+    lines = [json.dumps({"id": number, "entities": "x" * 70_000, "text": f"tweet {number}"}) for number in range(2)]
+    for name in ("a", "a.json", "a.jsonl", "a.txt"):
+        assert read({name: "\n".join(lines)}) == f"{name}, jsonl\n+ 'tweet 0'\n+ 'tweet 1'\n* texts under text"
+    document = json.dumps({"more": "x" * 70_000, "posts": [{"text": "a nice day"}]})
+    assert read({"a": f"{document}\n"}) == "a, json\n+ 'a nice day'\n* texts under posts.text"
+
+
+PROSE = ["what a day", "so, it rains again", "good morning :)", "I can't, won't!", "late", "bye; all", "1 more", "ok"]
+
+
+@recorded_cases("called_txt")
+def test_a_table_called_txt_is_read_as_csv_and_prose_as_lines(case: Case) -> None:
+    files = {name: str(content) for name, content in case.files.items()}
+    rows = "".join(files.get("rows", "").format(number, text) for number, text in enumerate(PROSE * 3, start=1))
+    content = files.get("head", "") + rows + files.get("tail", "")
+    assert recognize_format(content.encode(), "a.txt") == ("csv" if case.name.startswith("a table") else "text")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("content", [TEXT, CSV, JSONL], ids=["text", "csv", "jsonl"])
+def test_every_text_format_is_read_in_utf_16_or_32_and_gzip(content: str, encoding: str) -> None:
+    files = {"a": gzip_of(content.encode(encoding))}
+    assert texts_of(files) == ROWS
+    assert f"* read as {encoding.upper()}" in read(files)
+
+
+CHINESE = [f"{tweet}。" for tweet in TWEETS["Chinese"]]
+IN_CHINESE = {
+    "a.txt": "\n".join(CHINESE),
+    "a.csv": "id,text\n" + "".join(f"{number},{tweet}\n" for number, tweet in enumerate(CHINESE)),
+    "a.jsonl": "".join(f'{{"text": "{tweet}"}}\n' for tweet in CHINESE),
+}
+
+
+@pytest.mark.parametrize("name", IN_CHINESE)
+def test_every_text_format_is_read_in_a_detected_encoding_in_any_container(name: str) -> None:
+    data = IN_CHINESE[name].encode("gbk")
+    containers: tuple[Container, ...] = ("", "zip", "folder")
+    for content, container in ((gzip_of(data), ""), *((data, each) for each in containers)):
+        assert texts_of({name: content}, container) == CHINESE
+        assert read({name: content}, container).count("* read as GBK") == 1
+
+
+def test_a_given_encoding_replaces_detection_and_undecodable_bytes_are_u_fffd(snapshot: SnapshotAssertion) -> None:
+    files = {"a.txt": "привет\nпока\n".encode("koi8-r") + "é\n".encode() + b"caf\xe9\n"}
+    assert "\n".join(read(files, encoding=encoding) for encoding in ("koi8-r", "utf-8")) == snapshot
+
+
+def test_a_byte_order_mark_and_a_binary_format_beat_a_given_encoding() -> None:
+    marked = {"a.txt": f"\ufeff{TEXT}".encode("utf-16-be")}
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-8"):
+        assert texts_of(marked, encoding=encoding) == ROWS
+    assert texts_of({"a.parquet": parquet_of({"text": ROWS}), "b.txt": TEXT}, encoding="gbk") == ROWS * 2
+
+
+BAD: dict[str, bytes] = {
+    "empty.txt": b"",
+    "binary.csv": bytes(range(256)) * 8,
+    "cut.csv.gz": gzip_of(os.urandom(50_000))[:20_000],
+    "empty.zip": zip_of({}),
+    "nested.zip": zip_of({"a.zip": zip_of({"a.txt": TEXT.encode()})}),
+    "zip.gz": gzip_of(zip_of({"a.txt": TEXT.encode()})),
+    "garbage.parquet": bytes(range(256)) * 8,
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_an_unusable_file_is_reported_before_a_row_is_read(
+    tmp_path: Path, name: str, snapshot: SnapshotAssertion
+) -> None:
+    bad, good = (str(write(tmp_path, {file: content}) / file) for file, content in ((name, BAD[name]), ("a.txt", TEXT)))
+    found = []
+    for files in ((bad,), (good, bad)):
+        with pytest.raises(CorpusError) as caught:
+            next(open_sources(CorpusConfig(files=files), ReadProgress()))
+        found.append(f"{caught.value.message}\n{caught.value.hint}".replace(f"{tmp_path}/", ""))
+    assert found[0] == found[1]
+    assert found[0] == snapshot
+
+
+def test_an_archive_without_a_readable_file_is_an_error_that_lists_what_is_in_it(snapshot: SnapshotAssertion) -> None:
+    names = ["a.jpg", "b/c.jpg", "LICENSE", "x.html", "y.html", "z.pdf", *(f"{number}.jpg" for number in range(1_200))]
+    files = {**dict.fromkeys(names, b"x"), "a.txt": b"", ".hidden.doc": b"x"}
+    alone = read(files, "zip")
+    assert f"{alone}\n{read({'folder/a.tar': tar_of(dict.fromkeys(names, b'x'))}, 'folder')}" == snapshot
+
+
+def test_standard_input_has_no_other_name_and_is_not_read_again() -> None:
+    copied = {f"standard-input-{'0' * 64}": 'window.YTD.tweets.part0 = [{"tweet": {"full_text": "a'}
+    assert "! standard input is not valid JSON" in read(copied)
+    for file in ("-", ""):
+        with pytest.raises(CorpusError):
+            next(open_sources(CorpusConfig(files=(file,)), ReadProgress()))
+
+
+# Encodings ------------------------------------------------------------------------------------------------------------
+
+NUM_LINES = 30
+ENGLISH = ("good morning everyone", "so tired today :(", "@tom see you later! http://x.example/a1", "lunch was great")
+FOREIGN = [(language, encoding) for language, encodings in ENCODINGS.items() for encoding in encodings]
+WESTERN = [language for language, encodings in ENCODINGS.items() if not encodings]
+USUAL_NAMES = {"gbk": "GBK", "big5": "Big5", "euc_kr": "EUC-KR", "shift_jis": "Shift_JIS", "euc_jp": "EUC-JP"}
+USUAL_NAMES |= {"cp1251": "Windows-1251", "koi8-r": "KOI8-R", "iso8859-6": "ISO-8859-6"}
+
+
+def lines(tweets: Iterable[str]) -> str:
+    return "".join(tweet + "\n" for tweet in itertools.islice(itertools.cycle(tweets), NUM_LINES))
+
+
+def table(tweets: Iterable[str]) -> str:
+    numbered = enumerate(lines(tweets).splitlines())
+    return "id,date,user,text\n" + "".join(f'{each},2021-03-05,user_{each},"{tweet}"\n' for each, tweet in numbered)
+
+
+def among_english(tweets: Iterable[str]) -> str:
+    return lines(line for tweet in tweets for line in (tweet, *ENGLISH[:2]))
+
+
+SHAPES = (lines, table, among_english)
+
+
+def decoded(data: bytes, encoding: Encoding) -> str:
+    """Return the text of a file in this encoding."""
+    member = in_utf8(FoundMember("a.txt", lambda: io.BytesIO(data), len(data)), encoding)
+    assert member.encoding == encoding.name
+    with member.open() as file:
+        return file.read().decode()
+
+
+def detected(text: str, encoding: str) -> str:
+    """Return the name of the encoding that is detected; assert that it decodes the text."""
+    found = detected_encoding(text.encode(encoding))
+    assert found is not None
+    assert decoded(text.encode(encoding), found) == text
+    assert "".encode(found.name) == b"", "Python knows the name"
+    return found.name
+
+
+@pytest.mark.parametrize(("language", "encoding"), FOREIGN)
+def test_an_encoding_is_detected_by_a_few_tweets_also_damaged_ones(language: str, encoding: str) -> None:
+    for shape in SHAPES:
+        name = detected(shape(TWEETS[language]), encoding)
+        assert name == USUAL_NAMES.get(encoding, name)
+    whole = [line.encode(encoding) for line in lines(TWEETS[language]).splitlines() * 3]
+    found = detected_encoding(b"\n".join(whole))
+    cut = [line[:-3] if number % 20 == 7 else line for number, line in enumerate(whole)]
+    assert detected_encoding(b"\n".join([*cut, "\u2019 caf\u00e9".encode()])) == found
+
+
+HIRAGANA = ["はるのあめ しずかにふりて ねむるまち,あさになるまで", "ゆきのひは とりもうたわず かぜもなし,ふゆのにわ"]
+FEW_KANJI = [f"{kanji}の{kana}みず,あ{kana}のはな,{kanji}" for kanji in "秋冬春夏雪" for kana in "かきくけこ"]
+BAKERY = ["mia_k: the new bakery on my street is open, and it’s wonder…", "so this is “spring”, with snow htt…"]
+COLOURED = {each: [f"\x1b[32m{tweet}\x1b[m" for tweet in TWEETS[each]] for each in ("Chinese", "Taiwanese")}
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "name"),
+    [
+        pytest.param(lines(HIRAGANA), "shift_jis", "Shift_JIS", id="hiragana only"),
+        pytest.param("word,reading,season\n" + lines(FEW_KANJI), "euc_jp", "EUC-JP", id="few kanji"),
+        pytest.param(lines(COLOURED["Chinese"]), "gbk", "GBK", id="colours of a terminal"),
+        pytest.param(lines(COLOURED["Taiwanese"]), "big5", "Big5", id="colours of a terminal in Big5"),
+        pytest.param(lines(BAKERY) + "jo_lin: 今天天气很好\n", "gbk", "GBK", id="English with Chinese punctuation"),
+    ],
+)
+def test_an_encoding_is_detected_in_unusual_texts(text: str, encoding: str, name: str) -> None:
+    assert detected(text, encoding) == name
+
+
+@pytest.mark.parametrize("language", WESTERN)
+def test_windows_1252_stays_and_so_does_its_mixture_with_utf_8(language: str) -> None:
+    for text in (shape(TWEETS[language]) for shape in SHAPES):
+        for every in (0, 2, 3, 10):
+            mixed = [
+                line.encode("utf-8" if every and number % every == 0 else "cp1252")
+                for number, line in enumerate(text.splitlines())
+            ]
+            assert detected_encoding(b"\n".join(mixed)) is None
+        assert detected_encoding(text.upper().encode("cp1252", "ignore")) is None
+
+
+@pytest.mark.parametrize("row", ["•••• new ••••", "°°° so hot °°°", "ééééé", "ÄÄÄÄH, sööööö schön", "¬¬ ¬¬", "€€€€"])
+def test_repeated_characters_of_windows_1252_are_no_other_script(row: str) -> None:
+    assert detected_encoding(lines([row, *ENGLISH]).encode("cp1252")) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        "".join(ENGLISH).encode(),
+        lines(TWEETS["Chinese"]).encode()[:-2],  # cut inside a character
+        b"\n".join(tweet.encode()[:20] for tweet in TWEETS["Chinese"]),  # each line cut inside a character
+        lines(TWEETS["Korean"]).replace("\n", " ").encode() + b"\xff",
+        "\n".join(f"hello {number} \U0001f600" for number in range(20)).encode(),
+        "".join(chr(0xD83D) + chr(0xDE00 + number) + "\n" for number in range(20)).encode("utf-8", "surrogatepass"),
+        "so tired today… – caf\xe9".encode("cp1252"),
+        "안녕하세요".encode("euc_kr"),  # too few bytes to be certain
+    ],
+)
+def test_utf_8_and_a_few_odd_bytes_are_left_to_the_lines(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encodings, "_detected", lambda sample: pytest.fail("detection ran"))
+    assert detected_encoding(data) is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("order", ["le", "be"])
+@given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_text_with_a_byte_order_mark_is_converted_to_utf_8(encoding: str, order: str, text: str) -> None:
+    data = f"\ufeff{text}".encode(f"{encoding}-{order}")
+    found = marked_encoding(data)
+    assert found is not None
+    assert found.name == encoding.upper()
+    assert decoded(data, found) == text
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "big5", "euc_kr", "shift_jis", "euc_jp", "cp1251", "utf-16", "utf-8"])
+@given(text=st.text())
+def test_a_named_encoding_decodes_all_of_its_text(encoding: str, text: str) -> None:
+    found = encoding_named(encoding)
+    data = text.encode(found.codec, "ignore")
+    assert decoded(data, found) == data.decode(found.codec)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "text"),
+    [
+        ("gbk", "𠮷 😀".encode("gb18030"), "𠮷 😀"),  # decoded as its superset, as the next three
+        ("euc-kr", "똠방각하".encode("cp949"), "똠방각하"),
+        ("shift_jis", "①㈱".encode("cp932"), "①㈱"),
+        ("latin-1", "it’s".encode("cp1252"), "it’s"),
+        ("utf-16", "it’s 好".encode("utf-16-le"), "it’s 好"),  # little-endian without a byte order mark
+        ("utf-32", "it’s 好".encode("utf-32-le"), "it’s 好"),
+        ("gbk", b"\xff\xffa\n" + "好".encode("gbk") + b"\x81", "\ufffd\ufffda\n好\ufffd"),  # invalid bytes
+        ("gbk", b"a" + ("今天天气真好" * 400_000).encode("gbk"), "a" + "今天天气真好" * 400_000),  # to its end
+    ],
+)
+def test_a_named_encoding_is_decoded_as_it_is_used(name: str, data: bytes, text: str) -> None:
+    assert decoded(data, encoding_named(name)) == text

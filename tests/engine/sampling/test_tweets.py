@@ -1,0 +1,325 @@
+"""Drafts are chosen as by a loop over one after another, refused by the words of the filter, and measured."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import get_args
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from syrupy.assertion import SnapshotAssertion
+
+from engine.compute.device import derived_seed
+from engine.config.sampling import SamplingConfig
+from engine.corpus.corpus import Corpus, digest_of
+from engine.corpus.flat_tweets import FlatTweets, char_counts
+from engine.corpus.ingest.cleaning import duplicate_key
+from engine.corpus.report import CorpusReport
+from engine.corpus.similarity.novelty import NoveltyIndex
+from engine.errors import ConfigError, VocabError
+from engine.model.vocab import Vocab
+from engine.protocol.events import RefusalReason
+from engine.sampling.drafts import MAX_BATCH_CHARS, ChosenDraft, draft_tweets
+from engine.sampling.generation import GeneratedTweet
+from engine.sampling.nearest import NearestTweet, nearest_tweet
+from engine.sampling.quality import Comparison, compare, unknown_words_in, words_of
+from engine.sampling.sampler import SampledTweet
+from engine.sampling.tweet_filter import TweetFilter, require_samplable
+from tests.engine.corpus.reading import Case, recorded_cases, unescaped
+from tests.engine.helpers import small_tweets
+from tests.strategies import hostile_text, tweet_lists, tweets
+
+WORDS = ("sun", "Sunday", "good morning", "@art", "party", "tea")
+_DRAFT = 5  # the seeds of drafts are a promise: --seed repeats a tweet
+
+
+def draft_of(seed: int) -> SampledTweet:
+    """Return a made-up draft that depends on its seed alone."""
+    numbers = random.Random(seed)  # noqa: S311 - test data
+    text = " ".join(numbers.choices(WORDS, k=numbers.randint(1, 4)))
+    bits, reached_eos = round(numbers.uniform(1, 3), 1), numbers.random() < 0.8
+    return SampledTweet(text=text, temperature=0.8, seed=seed, reached_eos=reached_eos, bits_per_char=bits)
+
+
+class Sampler:
+    """Samples made-up drafts, and notes the size of each batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def __call__(self, seeds: Sequence[int]) -> list[SampledTweet]:
+        self.batches.append(len(seeds))
+        return list(map(draft_of, seeds))
+
+
+def copied_share(text: str) -> float:
+    """Call two words a copy, and three a near-copy, if they begin with the same letter."""
+    words = text.split()
+    return {2: 1.0, 3: 0.6}.get(len(words), 0.1) if words[0][0] == words[-1][0] else 0.0
+
+
+def filters() -> SearchStrategy[SamplingConfig]:
+    """Settings of the filter: none, easy, rare and unreachable ones."""
+    return st.builds(
+        SamplingConfig,
+        only_new=st.booleans(),
+        avoid=st.lists(st.sampled_from(["sun", "art", "good morning", "TEA"]), max_size=2).map(tuple),
+        must_contain=st.sampled_from(["", "un", "PARTY", "sunday party", "zebra"]),
+        min_length=st.sampled_from([0, 6, 20, 100]),
+        best_of=st.integers(1, 4),
+    )
+
+
+def chosen(sampling: SamplingConfig, seeds: Sequence[int], max_drafts: int, batch_size: int) -> list[ChosenDraft]:
+    return list(draft_tweets(Sampler(), TweetFilter(sampling, copied_share), seeds, max_drafts, batch_size))
+
+
+def one_by_one(sampling: SamplingConfig, seed: int, max_drafts: int) -> tuple[SampledTweet, int, Counter[str]]:
+    """Return the chosen draft, the number of drafts and the first reasons of the refused ones: the definition."""
+    reasons, passed, judged = TweetFilter(sampling, copied_share).reasons, [], []
+    for number in range(max_drafts):
+        judged.append(draft_of(derived_seed(seed, _DRAFT, number) if number else seed))
+        passed += [] if reasons(judged[-1]) else [judged[-1]]
+        if len(passed) == sampling.best_of:
+            break
+    nearest = min(passed or judged, key=lambda draft: (len(reasons(draft)), draft.bits_per_char))
+    return nearest, len(judged), Counter(reasons(draft)[0] for draft in judged if reasons(draft))
+
+
+@given(
+    sampling=filters(),
+    seeds=st.lists(st.integers(0, 2**62), max_size=6),
+    max_drafts=st.integers(1, 40),
+    batch_size=st.integers(1, 12),
+)
+def test_the_choice_is_that_of_a_loop_over_the_drafts_whatever_the_batches_of_which_about_half_is_used(
+    sampling: SamplingConfig, seeds: list[int], max_drafts: int, batch_size: int
+) -> None:
+    sample = Sampler()
+    found = list(draft_tweets(sample, TweetFilter(sampling, copied_share), seeds, max_drafts, batch_size))
+    assert all(1 <= size <= batch_size for size in sample.batches)
+    assert sum(sample.batches) <= sum(max(2 * each.num_drafts, each.num_drafts + sampling.best_of) for each in found)
+    assert [each.seed for each in found] == seeds
+    for each in found:
+        draft, num_drafts, refused = one_by_one(sampling, each.seed, max_drafts)
+        assert (each.draft, each.num_drafts) == (draft, num_drafts)
+        assert Counter(dict(each.refused)) == refused
+        num_passed = num_drafts - refused.total()
+        assert (each.unmet == ()) == (num_passed > 0)
+        assert each.unmet == TweetFilter(sampling, copied_share).reasons(draft)
+        reasons = [reason for reason, _ in each.refused]
+        assert reasons == sorted(reasons, key=get_args(RefusalReason).index)
+        assert num_passed > 0 or each.num_drafts == max_drafts
+        if num_passed > 0 and sampling.has_filter:
+            assert_passes(draft, sampling)
+
+
+def assert_passes(draft: SampledTweet, sampling: SamplingConfig) -> None:
+    """Assert that a draft passes each setting of the filter."""
+    words = draft.text.lower().replace("@", "")
+    assert not (sampling.only_new and copied_share(draft.text) >= 0.5)
+    assert all(f" {word.lower()} " not in f" {words} " for word in sampling.avoid)
+    assert sampling.must_contain.lower() in draft.text.lower()
+    assert len(draft.text) >= sampling.min_length
+    assert draft.reached_eos
+
+
+@given(seeds=st.lists(st.integers(0, 2**62), max_size=20), batch_size=st.integers(1, 8))
+def test_without_a_filter_a_tweet_is_the_draft_of_its_own_seed(seeds: list[int], batch_size: int) -> None:
+    found = chosen(SamplingConfig(min_p=0.1, temperature_last=True), seeds, 100, batch_size)
+    assert [(each.draft, each.num_drafts, each.refused) for each in found] == [
+        (draft_of(seed), 1, ()) for seed in seeds
+    ]
+    assert any(not draft_of(seed).reached_eos for seed in range(50))  # an unfinished draft is not refused
+
+
+def test_of_equal_greedy_drafts_only_one_is_sampled() -> None:
+    [greedy] = chosen(SamplingConfig(temperature=0.0, must_contain="zebra"), [1], 1000, 256)
+    assert (greedy.num_drafts, greedy.unmet[-1]) == (1, "required text missing")
+
+
+def test_tweets_are_returned_as_soon_as_they_are_decided() -> None:
+    """A reader of the output does not wait for the last tweet of many."""
+    sample = Sampler()
+    found = draft_tweets(sample, TweetFilter(SamplingConfig(), None), range(1000), 9, 16)
+    assert next(iter(found)).seed == 0
+    assert sample.batches == [16]
+
+
+@pytest.mark.parametrize(("max_length", "largest"), [(140, 256), (4000, 250), (100_000, 10)])
+def test_batches_of_long_drafts_are_smaller_with_the_same_choice(max_length: int, largest: int) -> None:
+    sample = Sampler()
+    sampling = SamplingConfig(must_contain="zebra", max_length=max_length)
+    found = list(draft_tweets(sample, TweetFilter(sampling, None), range(2), 1000))
+    assert max(sample.batches) == largest
+    assert largest * max_length <= MAX_BATCH_CHARS
+    assert [(each.draft, each.num_drafts) for each in found] == [
+        (draft, number) for draft, number, _ in (one_by_one(sampling, seed, 1000) for seed in range(2))
+    ]
+
+
+def draft(text: str, *, reached_eos: bool = True) -> SampledTweet:
+    return SampledTweet(text=text, temperature=0.8, seed=0, reached_eos=reached_eos, bits_per_char=2.0)
+
+
+def refuses(sampling: SamplingConfig, text: str) -> bool:
+    return TweetFilter(sampling, None).reasons(draft(text)) != ()
+
+
+def avoids(word: str, text: str) -> bool:
+    return refuses(SamplingConfig(avoid=(word,)), text)
+
+
+@recorded_cases("avoided")
+def test_avoided_words_are_found_as_recorded(case: Case, snapshot: SnapshotAssertion) -> None:
+    pairs = [line.split(" | ") for line in str(case.files["rows"]).splitlines()]
+    found = {f"{word} | {text}": avoids(unescaped(word), unescaped(text)) for word, text in pairs}
+    assert "\n".join(f"{pair}: {'found' if is_found else 'not found'}" for pair, is_found in found.items()) == snapshot
+
+
+@given(before=tweets(20), word=st.text("abcXYZéñ", min_size=1, max_size=6), after=tweets(20))
+def test_a_word_between_blanks_is_always_found(before: str, word: str, after: str) -> None:
+    assert avoids(word, f"{before} {word.upper()} {after}")
+    assert refuses(SamplingConfig(must_contain=word), before) == (word.casefold() not in before.casefold())
+
+
+@given(text=tweets(40), word=st.text("abcXYZ", min_size=1, max_size=3))
+def test_a_word_is_found_only_where_the_words_of_the_text_contain_it(text: str, word: str) -> None:
+    assume("ﬁ" not in text)
+    separated = "".join(char if char.isalnum() or char == "_" else " " for char in text.casefold())
+    assert avoids(word, text) == (word.casefold() in separated.split())
+
+
+def test_required_text_is_found_in_any_case_also_within_words() -> None:
+    for required, text in (("art", "pARTy"), ("Ñ", "mañana"), ("a b", "a↵b"), (" a", "b a")):
+        assert not refuses(SamplingConfig(must_contain=required), text)
+        assert refuses(SamplingConfig(must_contain=required + "x"), text)
+
+
+def test_a_draft_can_have_every_reason_but_one_kind_of_copy_as_it_is_shown_and_only_of_a_filter() -> None:
+    sampling = SamplingConfig(only_new=True, avoid=("a",), must_contain="b", min_length=9)
+    reasons: tuple[RefusalReason, ...] = ("avoided word", "required text missing", "too short", "unfinished")
+    bad = draft("  a    c  ", reached_eos=False)  # blanks at the ends and in sequence are not shown
+    for share, kind in {1.0: ("copy",), 0.5: ("near-copy",), 0.49: ()}.items():
+        assert TweetFilter(sampling, lambda _, share=share: share).reasons(bad) == (*kind, *reasons)  # type: ignore[misc] # a default binds the loop's value
+    assert TweetFilter(SamplingConfig(), None).reasons(bad) == ()
+    assert TweetFilter(SamplingConfig(best_of=2), None).reasons(bad) == ("unfinished",)
+
+
+def test_copies_are_found_by_the_index_of_the_training_tweets() -> None:
+    copied_share = NoveltyIndex.from_keys(FlatTweets.from_texts(map(duplicate_key, small_tweets()))).copied_share
+    tweet_filter = TweetFilter(SamplingConfig(only_new=True), copied_share)
+    assert tweet_filter.reasons(draft(small_tweets()[3].upper() + "!")) == ("copy",)
+    assert tweet_filter.reasons(draft("something else altogether")) == ()
+
+
+def test_an_avoided_word_in_the_prime_or_in_the_required_text_is_an_error_as_every_tweet_would_have_it() -> None:
+    always = (("I hate ", "hate"), ("Hate, and", "HATE"), ("good morning to", "good morning"), ("#art!", "art"))
+    for prime, word in always:
+        sampling = SamplingConfig(prime=prime, avoid=("other", word))
+        for require in (sampling.require_satisfiable, sampling.require_for_run):
+            with pytest.raises(ConfigError, match=f"prime must be without the avoided word “{word}”"):
+                require()
+        assert all(avoids(word, f"{prime}{end}") for end in ("", "s", "\u0301"))
+    for prime, word in (("I hate", "hate"), ("hated ", "hate"), ("party", "art"), ("", "a")):
+        SamplingConfig(prime=prime, avoid=(word,)).require_for_run()
+        assert not avoids(word, f"{prime}s"), "it can go on without the word"
+    for required in ("art", "#Art", "the art of"):
+        with pytest.raises(ConfigError, match="must_contain must be without the avoided word “art”"):
+            SamplingConfig(must_contain=required, avoid=("art",)).require_satisfiable()
+    SamplingConfig(must_contain="part", avoid=("art",)).require_satisfiable()
+
+
+def test_a_required_text_that_the_vocabulary_can_not_write_in_any_case_is_an_error() -> None:
+    for chars, required in (
+        *(("sé", "SÉ"), ("sß", "Ssẞ"), ("se\u0301", "sé"), ("❤", "❤\ufe0f")),
+        *(("s↵", "s s"), ("S", "s"), ("", "")),
+    ):
+        require_samplable(SamplingConfig(must_contain=required), Vocab(chars))
+    for chars, required in (("se", "sé"), ("abc", "abcd"), ("abc", "a b"), ("하ㄴ", "한")):
+        with pytest.raises(VocabError, match=f"No tweet can contain “{required}”: the vocabulary lacks"):
+            require_samplable(SamplingConfig(must_contain=required), Vocab(chars))
+
+
+# Statistics -----------------------------------------------------------------------------------------------------------
+
+TRAINED = ("mum made a cake", "we love the rain and the long walk home after it", "so late again :)")
+
+
+def corpus_of(tweets: Sequence[str]) -> Corpus:
+    train = FlatTweets.from_texts(tweets)
+    return Corpus(
+        name="example",
+        train=train,
+        validation=train,
+        num_train_by_file=(len(train),),
+        char_counts=char_counts(train),
+        novelty=NoveltyIndex.from_keys(FlatTweets.from_texts(map(duplicate_key, tweets))),
+        digest=digest_of(train),
+        report=CorpusReport(sources=()),
+    )
+
+
+def sampled(text: str, *, reached_eos: bool = True, seed: int = 7) -> GeneratedTweet:
+    return GeneratedTweet(
+        text=text, temperature=0.8, seed=seed, reached_eos=reached_eos, bits_per_char=2.0, novelty=None
+    )
+
+
+def compared(*tweets: GeneratedTweet) -> Comparison:
+    return compare(list(tweets), FlatTweets.from_texts(["a b"]), corpus_of(TRAINED))
+
+
+def test_known_words_distinct_trigrams_and_copies_are_shares_of_what_was_written() -> None:
+    # without case, names and punctuation
+    assert compared(sampled("@bob MUM, loved the cake!")).written.known_word_share == pytest.approx(3 / 4)
+    # abc bca cab abc | abc: three different ones of five; none crosses from one tweet to the next
+    assert compared(*map(sampled, ("abcabc", "abc", "ab", ""))).written.distinct_3 == pytest.approx(3 / 5)
+    new, copy, near = "a fox sang", "Mum made a cake!!", "we love the rain and the long walk home, then tea"
+    quality = compared(*map(sampled, (new, copy, near, new))).written
+    assert (quality.copy_share, quality.near_copy_share) == (0.25, 0.25)
+    comparison = compared(sampled("ab", reached_eos=False, seed=11), *[sampled("ab", seed=12)] * 3)
+    assert (comparison.temperature, comparison.seed) == (0.8, 11)
+    assert (comparison.written.ended_share, comparison.held_out.ended_share) == (0.75, 1)
+
+
+@given(train=tweet_lists(max_size=8), tweets=tweet_lists(max_size=8))
+def test_unknown_words_are_those_in_no_training_tweet(train: list[str], tweets: list[str]) -> None:
+    known = {word for tweet in train for word in words_of(tweet)}
+    assert unknown_words_in(train, tweets) == {word for tweet in tweets for word in words_of(tweet)} - known
+
+
+TWEETS = small_tweets(60)
+
+
+def nearest(tweets: list[str], text: str) -> NearestTweet:
+    return nearest_tweet(FlatTweets.from_texts(tweets), text)
+
+
+def trigrams(text: str) -> set[str]:
+    return {text[at : at + 3] for at in range(len(text) - 2)}
+
+
+def best_share(tweets: list[str], text: str) -> float:
+    """Return the highest Jaccard index, found by comparing with all tweets."""
+    query = trigrams(text)
+    return max((len(query & trigrams(tweet)) / max(1, len(query | trigrams(tweet))) for tweet in tweets), default=0.0)
+
+
+def test_a_changed_tweet_is_nearest_to_its_original_as_harmless_text_and_one_without_shared_trigrams_to_none() -> None:
+    tweets = ["hahahahahahahahahahaha", "the rain in spring", "\x1b[31mred alert\x1b[0m", *TWEETS]
+    assert nearest(tweets, "oh the rain in the spring, ha").text == "the rain in spring"
+    assert nearest(tweets, "red alert").text == "red alert"
+    assert [nearest(TWEETS, text) for text in ("1234567890", "", "ab")] == [NearestTweet()] * 3
+    assert [nearest(few, "anything at all") for few in ([], ["", "a"])] == [NearestTweet()] * 2
+
+
+@given(tweets=tweet_lists(), text=st.text(max_size=60) | hostile_text())
+def test_it_has_the_highest_similarity_of_all_tweets(tweets: list[str], text: str) -> None:
+    found = nearest(tweets, text)
+    assert found.share == pytest.approx(best_share(tweets, text), abs=5e-4)
+    assert bool(found.text) == (found.share > 0)
