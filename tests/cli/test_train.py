@@ -1,18 +1,26 @@
-"""`tweetgen-tui train`: whole runs, with plain lines and with `--json`."""
+"""`train`: plain lines and `--json`, resuming, signals and closed pipes, which save and end the run with their code."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import signal
+import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from engine.checkpoints.metadata import read_info
 from engine.protocol import events as e
-from tests.cli.program import SMALL_MODEL, Cli, transcript, without_figures
+from engine.training.trainer import Trainer
+from tests.cli.conftest import Launch
+from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli, transcript, without_figures
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import (
     FakeSession,
@@ -28,6 +36,7 @@ from tests.fakes import (
 from tui.cli.output import progress_display
 
 END = e.RunFinished(step=100, elapsed_seconds=5.0, reason="budget", total_seconds=5.0, total_chars=10)
+ENDLESS = (*SMALL_MODEL, "--max-steps", str(ENDLESS_STEPS), "--run-name", "endless")
 
 
 def scripted(cli: Cli, script: Sequence[e.Event], started: e.RunStarted | None = None) -> None:
@@ -55,6 +64,14 @@ def test_json_is_one_event_per_line_obeys_the_stream_invariants_and_equals_the_j
     saved = {event.path for event in events if isinstance(event, e.CheckpointSaved)}
     assert saved == {str(folder / name) for name in own}
     assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["model"]["hidden_size"] == 16
+
+    more = cli("train", "--json", "--resume", "streamed", "--max-steps", "20")
+    assert more.code == 0, more.err
+    events = [e.from_json(line) for line in more.lines]
+    assert_valid_stream(events)
+    assert isinstance(events[0], e.RunStarted)
+    assert (events[0].run, events[0].step, events[0].resumed_from) == ("streamed", 12, "streamed/latest")
+    assert events[-1].step == 20
 
 
 def test_json_holds_no_answer_to_a_question_of_an_attached_screen(cli: Cli) -> None:
@@ -91,16 +108,6 @@ def test_lines_on_stderr_name_early_estimates_what_is_measured_later_and_refused
     assert transcript(cli, "train") == snapshot
 
 
-def test_a_finished_run_is_resumed_with_a_larger_budget(cli: Cli, trained: Path) -> None:
-    ended = cli("train", "--json", "--resume", "first", "--max-steps", "80")
-    assert ended.code == 0, ended.err
-    events = [e.from_json(line) for line in ended.lines]
-    assert_valid_stream(events)
-    assert isinstance(events[0], e.RunStarted)
-    assert (events[0].run, events[0].step, events[0].resumed_from) == ("first", 40, "first/latest")
-    assert events[-1].step == 80
-
-
 @pytest.mark.parametrize(
     ("row", "options"),
     [('{{"id": 1, "body": "tweet, number {0}"}}\n', ("--column", "body")), ("tweet {0}\n", ("--format", "text"))],
@@ -113,3 +120,83 @@ def test_a_run_reads_its_tweets_as_the_options_say(
     ended = cli("train", "--json", "--data", path, *options, *SMALL_MODEL, "--max-steps", "1")
     assert ended.code == 0, ended.err
     assert ended.objects[0]["num_train_tweets"] + ended.objects[0]["num_val_tweets"] == 60
+
+
+# Signals and pipes ----------------------------------------------------------------------------------------------------
+
+
+def saved_step(home: Path) -> int:
+    """Return the step of the run's last save."""
+    info, _ = read_info(home / "runs/endless/checkpoints/latest.safetensors")
+    return info.step
+
+
+def test_sigterm_saves_and_ends_the_run_which_can_be_resumed(
+    launch: Launch, cli: Cli, home: Path, tweets: Path
+) -> None:
+    process = launch("train", "--json", "--data", tweets, *ENDLESS)
+    process.read_events("StepsFinished", 2)
+    process.send(signal.SIGTERM)
+    ended = process.wait()
+    last = ended.objects[-1]
+    assert (ended.code, last["event"], last["reason"]) == (143, "RunFinished", "terminated")
+    assert "--resume endless" in ended.error_lines[-1]
+    journal = (home / "runs/endless/events.jsonl").read_text("utf-8")
+    assert_valid_stream([e.from_json(line) for line in journal.splitlines()])
+    assert saved_step(home) == last["step"] > 0
+    resumed = cli("train", "--json", "--resume", "endless", "--max-steps", str(last["step"] + 3))
+    assert (resumed.code, resumed.objects[0]["step"]) == (0, last["step"])
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "options"),
+    [(signal.SIGINT, "interrupted", ()), (signal.SIGHUP, "hung up", ("--on-hangup", "stop"))],
+)
+def test_a_signal_during_a_step_saves_and_ends_the_run_with_its_code(
+    cli: Cli, home: Path, tweets: Path, number: signal.Signals, reason: str, options: tuple[str, ...]
+) -> None:
+    steps, step = [], Trainer.step
+
+    def raising(trainer: Trainer, *arguments: Any) -> None:
+        step(trainer, *arguments)
+        steps.append(1)
+        if len(steps) == 5:
+            signal.raise_signal(number)
+
+    cli.monkeypatch.setattr(Trainer, "step", raising)
+    cli.monkeypatch.setattr("tui.process.signals.close_terminal", lambda: None)  # that of these tests
+    ended = cli("train", "--json", "--data", tweets, *ENDLESS, *options)
+    last = ended.objects[-1]
+    assert (ended.code, last["event"], last["reason"]) == (128 + number, "RunFinished", reason)
+    assert saved_step(home) == last["step"] >= 5
+
+
+@pytest.mark.ci
+def test_the_same_signal_again_exits_at_once(launch: Launch, home: Path, tweets: Path) -> None:
+    process = launch("train", "--json", "--data", tweets, *ENDLESS)
+    process.read_error_until("loading torch")
+    process.send_until_it_ends(signal.SIGINT)
+    ended = process.wait()
+    assert (ended.code, ended.out) == (130, "")
+    assert "Traceback" not in ended.err
+    assert not list((home / "runs").iterdir())
+
+
+def test_a_closed_json_pipe_saves_and_ends_the_run(cli: Cli, home: Path, tweets: Path) -> None:
+    reading, writing = os.pipe()
+    lines: list[str] = []
+
+    def read_two_lines() -> None:
+        with os.fdopen(reading) as pipe:
+            lines.extend(pipe.readline() for _ in range(2))
+
+    reader = threading.Thread(target=read_two_lines)
+    reader.start()
+    with os.fdopen(writing, "w") as pipe:
+        cli.monkeypatch.setattr(sys, "stdout", pipe)
+        ended = cli("train", "--json", "--data", tweets, *ENDLESS)
+    reader.join()
+    assert [json.loads(line)["event"] for line in lines] == ["RunStarted", "CheckpointSaved"]
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
+    assert saved_step(home) > 0
