@@ -6,82 +6,44 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pyte
 import pytest
-import typer
 from asciinema.asciicast import open_from_url
-from syrupy.assertion import SnapshotAssertion
 
 from engine.protocol.events import Event
 from engine.storage.file_lock import try_lock
-from tests.cli.program import PROGRAM, Cli, assert_two_line_error, without_figures
+from tests.cli.program import PROGRAM, Cli
 from tests.fakes import run_started, steps_finished, steps_thinned
 from tests.recorded_runs import run_of, write_run
 from tests.recording import frame_of
 from tui.app.recorder import Recorder
 from tui.cli.commands import replay_recording
-from tui.cli.commands.replay_recording import MAX_IDLE_SECONDS, parse_size
+from tui.cli.commands.replay_recording import MAX_IDLE_SECONDS
 from tui.run.replay import OpenReplay
 from tui.settings.store import PreferencesStore
-
-SMALL = ("--size", "40x12")
-
-# On a screen ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Pretend to have a terminal, and record the call of `show`."""
-    calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("tui.cli.commands.runs.require_terminal", lambda _hint: None)
-    monkeypatch.setattr("tui.cli.commands.runs.start_job_control", lambda: None)
-    monkeypatch.setattr("tui.cli.commands.runs.show", lambda *arguments: calls.append(arguments))
-    return calls
 
 
 @pytest.mark.parametrize(
     ("arguments", "speed"),
     [(("first",), 10.0), (("last", "--speed", "2.5"), 2.5), (("first", "--speed", "max"), float("inf"))],
 )
-def test_the_run_is_replayed_at_the_given_speed(
-    cli: Cli, home: Path, shown: list[tuple[Any, ...]], arguments: tuple[str, ...], speed: float
+def test_the_run_is_replayed_on_a_screen_at_the_given_speed(
+    cli: Cli, home: Path, arguments: tuple[str, ...], speed: float
 ) -> None:
     path = write_run(home, run_of(2))
+    shown: list[tuple[Any, ...]] = []
+    cli.monkeypatch.setattr("tui.cli.commands.runs.require_terminal", lambda _hint: None)
+    cli.monkeypatch.setattr("tui.cli.commands.runs.start_job_control", lambda: None)
+    cli.monkeypatch.setattr("tui.cli.commands.runs.show", lambda *arguments: shown.append(arguments))
     assert cli("runs", "replay", *arguments).code == 0
     [(bridge, history, _store, _job_control)] = shown
     opening = bridge._open_session
     assert isinstance(opening, OpenReplay)
     assert (opening.config, opening.folder.path, opening.speed) == (bridge.config, path.parent, speed)
     assert history.is_replay
-
-
-def test_a_replay_requires_a_terminal(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_run(home, run_of(2))
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
-    assert_two_line_error(cli("runs", "replay", "first"), "needs a terminal", "--cast FILE records")
-
-
-@pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan", "inf", ""])
-def test_an_invalid_speed_is_a_usage_error(cli: Cli, shown: list[tuple[Any, ...]], speed: str) -> None:
-    ended = cli("runs", "replay", "first", "--speed", speed)
-    assert ended.code == 2
-    assert "max" in ended.err
-    assert shown == []
-
-
-# Recorded -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, outside the data folder."""
-    folder = tmp_path_factory.mktemp("recordings")
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def read_cast(text: str) -> tuple[dict[str, Any], list[tuple[float, str]]]:
@@ -98,9 +60,13 @@ def screen_after(outputs: str, columns: int, rows: int) -> pyte.Screen:
     return screen
 
 
-def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(cli: Cli, home: Path, folder: Path) -> None:
+def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(
+    cli: Cli, home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cli.monkeypatch.chdir(tmp_path_factory.mktemp("recordings"))
     path = write_run(home, run_of(12))
-    ended = cli("runs", "replay", "first", "--cast", "run.cast", "--size", "80x24", "--speed", "4")
+    Path("run.cast").write_text("mine", encoding="utf-8")
+    ended = cli("runs", "replay", "first", "--cast", "run.cast", "--size", "80x24", "--speed", "4", "--force")
     assert (ended.code, ended.out) == (0, "")
     assert re.fullmatch(r"wrote run\.cast, [0-9.]+ .B\n", ended.err)
     with open_from_url("run.cast") as cast:
@@ -113,7 +79,7 @@ def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(cli: Cli, home:
 
 
 @pytest.mark.ci
-def test_the_cast_of_a_run_has_the_same_bytes_in_every_environment(home: Path, folder: Path) -> None:
+def test_the_cast_of_a_run_has_the_same_bytes_in_every_environment(home: Path) -> None:
     write_run(home, run_of(6))
     modern = {"PYTHONHASHSEED": "1", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     plain = {"PYTHONHASHSEED": "2", "TERM": "dumb", "NO_COLOR": "1", "SSH_CONNECTION": "x", "COLUMNS": "50"}
@@ -135,7 +101,6 @@ GAP = [run_started(run="first"), *(steps_finished(n, [2.0], elapsed_seconds=500.
     [
         pytest.param(list(run_of(2)), (), 2, id="all of a short run"),
         pytest.param(list(run_of(12)), (), 3, id="the default length of a longer one"),
-        pytest.param(list(run_of(12)), ("--speed", "12"), 1, id="as the speed says"),
         pytest.param(GAP, ("--speed", "1"), 2 * MAX_IDLE_SECONDS, id="a long gap is shortened"),
     ],
 )
@@ -144,7 +109,7 @@ def test_the_length_of_a_recording_is(
 ) -> None:
     cli.monkeypatch.setattr(replay_recording, "DEFAULT_SECONDS", 3.0)
     write_run(home, events)
-    ended = cli("runs", "replay", "last", "--cast", "-", *SMALL, *speed)
+    ended = cli("runs", "replay", "last", "--cast", "-", "--size", "40x12", *speed)
     assert (ended.code, ended.err) == (0, "")
     _, outputs = read_cast(ended.out)
     assert outputs[-1][0] == pytest.approx(length, abs=0.3)
@@ -174,41 +139,3 @@ def test_a_run_that_still_trains_is_recorded_as_far_as_it_can_be_read_with_the_u
     assert "nats" in text
     assert "48;2;251;250;247" in outputs  # the light theme's background
     assert not re.search("[\u2800-\u28ff]", outputs)
-
-
-def test_an_existing_file_is_replaced_only_by_force_and_before_any_work(cli: Cli, home: Path, folder: Path) -> None:
-    write_run(home, run_of(1))
-    (folder / "run.cast").write_text("mine", encoding="utf-8")
-    recording = ("runs", "replay", "first", "--cast", "run.cast", *SMALL)
-    assert_two_line_error(cli(*recording), "run.cast already exists", "--force replaces it")
-    assert (folder / "run.cast").read_text(encoding="utf-8") == "mine"
-    assert cli(*recording, "--force").code == 0
-    assert (folder / "run.cast").read_text(encoding="utf-8").startswith('{"version": 2')
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        "--size 80x24",
-        "--force",
-        "--cast - --force",
-        "--cast a --speed max",
-        "--cast no/where.cast",
-        "--cast .",
-        "--cast b",
-    ],
-)
-def test_options_that_can_not_work_are_refused(
-    cli: Cli, home: Path, folder: Path, snapshot: SnapshotAssertion, options: str
-) -> None:
-    write_run(home, () if options == "--cast b" else run_of(2))
-    ended = cli("runs", "replay", "first", *options.split())
-    assert_two_line_error(ended)
-    assert without_figures(ended.err, HOME=home) == snapshot
-    assert list(folder.iterdir()) == []
-
-
-@pytest.mark.parametrize("size", ["80", "39x12", "40x11", "401x30", "100x201", "80x24x1", "-80x24", "８０x24", ""])
-def test_an_invalid_size_is_a_usage_error(size: str) -> None:
-    with pytest.raises(typer.BadParameter, match="from 40x12 to 400x200"):
-        parse_size(size)
