@@ -1,4 +1,4 @@
-"""Errors: two lines, the exit code, and nothing written. The commands are in `errors.txt`, what they say is recorded."""
+"""Errors: two lines, an exit code, and nothing written. The commands are in `errors.txt`, the answers recorded."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ from aiohttp import ClientSession
 from playwright.sync_api import Page, WebSocket
 
 from engine.protocol import events as e
-from tests.browser import chromium
 from tests.cli.conftest import Launch
 from tests.cli.program import Process, processes_in
 from tests.e2e.conftest import QUIET
 from tests.e2e.journals import events_of, wait_for_end, wait_for_steps
 from tests.e2e.terminal import DEADLINE_SECONDS, UNKNOWN_TO_PYTE
+from tests.installed import chromium
 from tests.tui.remote.host_and_client import hosted
 from tests.waiting import wait_until
 
@@ -89,13 +89,6 @@ def tab_of(url: str, pattern: str) -> Iterator[Tab]:
         yield tab
 
 
-@pytest.fixture
-def run(launch: Launch, home: Path, tweets: Path) -> None:
-    """The run `watched`, which trains without a screen."""
-    launch("train", "--data", tweets, *QUIET, "--steps-per-second", "50", "--run-name", "watched")
-    wait_for_steps(home, 1)
-
-
 def screens_in(home: Path) -> list[psutil.Process]:
     """Return the processes behind tabs."""
     return [process for process in processes_in(home) if "attach" in process.cmdline()]
@@ -110,6 +103,13 @@ def start(launch: Launch, *options: str) -> tuple[Process, str]:
 def files_in(home: Path) -> set[Path]:
     """Return the files of the data folder, but those that the training process writes."""
     return {path for path in home.rglob("*") if path.is_file() and not {"checkpoints", "cache"} & {*path.parts}}
+
+
+@pytest.fixture
+def run(launch: Launch, home: Path, tweets: Path) -> None:
+    """The run `watched`, which trains without a screen."""
+    launch("train", "--data", tweets, *QUIET, "--steps-per-second", "50", "--run-name", "watched")
+    wait_for_steps(home, 1)
 
 
 @pytest.mark.ci

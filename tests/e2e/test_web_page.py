@@ -14,7 +14,7 @@ from engine.config.sampling import SamplingConfig
 from engine.export.web_page.page import web_page
 from engine.model.vocab import Vocab
 from engine.sampling.sampler import SampledTweet
-from tests.browser import chromium
+from tests.installed import chromium
 from tests.engine.export.models import checkpoint_of, random_model
 from tests.engine.export.page_scripts import as_on_the_page, clear_tweets
 

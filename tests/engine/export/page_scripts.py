@@ -22,7 +22,7 @@ from engine.model.gru import TABLE_NAME, TextGenerator
 from engine.model.vocab import Vocab
 from engine.sampling.logits import NEVER_SAMPLED, draw, next_char_weights
 from engine.sampling.sampler import SampledTweet, TweetSampler, uniforms_of
-from tests.browser import node_path
+from tests.installed import node_path
 
 _ASSETS = Path(__file__).parents[3] / "assets" / "web_page"
 _WITH_DOM = ("why.js", "page.js")

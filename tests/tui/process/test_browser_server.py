@@ -1,4 +1,4 @@
-"""The server over HTTP: whom it answers, and that each tab has a process which lives as long as the tab."""
+"""The server of a browser: whom it answers, and that each tab has a process which lives as long as the tab."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -14,11 +15,50 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSCloseCode, WSMsgTy
 
 from tests.tui.conftest import wait_until
 from tui.process.browser import tab
+from tui.process.browser.guard import Request, headers_for, refusal
 from tui.process.browser.server import BrowserServer
 from tui.terminal.capabilities import BROWSER_DRIVER, glyphs_for, is_in_browser
 
-Socket = ClientWebSocketResponse[bool]
+# Who is refused -------------------------------------------------------------------------------------------------------
 
+TOKEN = "J2rzvYvVVkbJgbYhvNqXGw"  # noqa: S105 - of no server
+PAGE = Request(host="127.0.0.1:8000", token=TOKEN)
+SOCKET = Request(host="127.0.0.1:8000", origin="http://127.0.0.1:8000", token=TOKEN, is_websocket=True)
+OTHER_HOSTS = (
+    *("", "evil.example", "evil.example:8000", "127.0.0.1.evil.example:8000", "localhost.evil.example"),
+    *("127.0.0.1:8000.evil.example", "evil.example#127.0.0.1", "127.0.0.1@evil.example", "127.0.0.1:8000 x"),
+    *("127.0.0.2", "0.0.0.0:8000", "[::1]:8000", "127.0.0.1:", "127.0.0.1:٨٠٠٠", "127.0.0.1\n"),
+)
+OTHER_ORIGINS = (
+    *(None, "null", "", "https://evil.example", "http://127.0.0.1", "http://127.0.0.1:8001"),
+    *("http://localhost:8000", "https://127.0.0.1:8000", "http://127.0.0.1:8000.evil.example"),
+)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "127.0.0.1", "localhost:9000", "localhost"])
+def test_page_socket_and_files_of_this_machine_are_served_at_the_port_that_ssh_has_chosen(host: str) -> None:
+    for request in (PAGE, replace(SOCKET, origin=f"http://{host}"), Request(host=host)):
+        assert refusal(replace(request, host=host), TOKEN) == ""
+
+
+@pytest.mark.parametrize("host", OTHER_HOSTS)
+def test_a_domain_that_resolves_to_this_machine_is_refused_and_its_page_may_connect_to_nothing(host: str) -> None:
+    for request in (PAGE, SOCKET, Request(host=host)):
+        assert "127.0.0.1 and localhost only" in refusal(replace(request, host=host), TOKEN)
+    assert "connect-src 'none'" in headers_for(host)["Content-Security-Policy"]
+
+
+def test_another_origin_opens_no_terminal_even_with_the_token_and_another_user_of_the_machine_gets_nothing() -> None:
+    for origin in OTHER_ORIGINS:
+        assert "Only the page of this server" in refusal(replace(SOCKET, origin=origin), TOKEN)
+    for token in ("", TOKEN[:-1], TOKEN + "x", TOKEN.swapcase(), "ü", "\udcff"):
+        for request in (PAGE, SOCKET):
+            assert "The token is missing or wrong" in refusal(replace(request, token=token), TOKEN)
+
+
+# Over HTTP ------------------------------------------------------------------------------------------------------------
+
+Socket = ClientWebSocketResponse[bool]
 SCREEN = """
 import json, os, sys
 def send(kind, payload):
@@ -102,8 +142,7 @@ async def test_the_page_connects_to_the_port_that_the_browser_knows_and_may_load
     async with serve() as served:
         async with served.client.get(served.page, headers={"Host": "localhost:9000"}) as response:
             text, headers = await response.text(), response.headers
-        path = served.socket.partition("?")[0]
-        assert f'"ws://localhost:9000{path}"' in text
+        assert f'"ws://localhost:9000{served.socket.partition("?")[0]}"' in text
         assert "<title>&lt;small&gt; " in text
         assert "https:" not in text
         policy = headers["Content-Security-Policy"]
