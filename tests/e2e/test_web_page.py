@@ -14,9 +14,8 @@ from engine.config.sampling import SamplingConfig
 from engine.export.web_page.page import web_page
 from engine.model.vocab import Vocab
 from engine.sampling.sampler import SampledTweet
+from tests.engine.export.models import as_on_the_page, checkpoint_of, clear_tweets, random_model
 from tests.installed import chromium
-from tests.engine.export.models import checkpoint_of, random_model
-from tests.engine.export.page_scripts import as_on_the_page, clear_tweets
 
 pytestmark = pytest.mark.ci
 
@@ -35,19 +34,12 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of a model with hostile names."""
-    model = random_model(len(VOCAB), CONFIG)
-    checkpoint = checkpoint_of(model, CONFIG, VOCAB.chars, run=HOSTILE, sampling=SAMPLING)
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(web_page(checkpoint, "float16", None), "utf-8")
-    return path
-
-
 @pytest.fixture
-def page(browser: Browser, file: Path) -> Iterator[Page]:
-    """The page as a phone shows it, without animations; it must request nothing and report no problem."""
+def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """The page of a model with hostile names as a phone shows it; it must request nothing and report no problem."""
+    checkpoint = checkpoint_of(random_model(len(VOCAB), CONFIG), CONFIG, VOCAB.chars, run=HOSTILE, sampling=SAMPLING)
+    file = tmp_path / "page.html"
+    file.write_text(web_page(checkpoint, "float16", None), "utf-8")
     context = browser.new_context(reduced_motion="reduce", viewport={"width": 390, "height": 844}, offline=True)
     page = context.new_page()
     page.set_default_timeout(DEADLINE_MILLISECONDS)
@@ -109,9 +101,14 @@ def test_it_writes_the_tweets_of_the_program_and_explains_a_character(page: Page
     shows(page, "#why-sentence", f"{tweet.char_bits[number - 1]:.2f} bits")
     page.press("#cursor", "Home")
     shows(page, "#why-sentence", "it is of the beginning that you gave")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than a phone"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        channels = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)")
+        assert (max(channels) < 128) == (scheme == "dark")
 
 
-def test_text_from_outside_is_shown_as_text(page: Page) -> None:
+def test_text_from_outside_is_shown_as_text_and_a_beginning_or_a_seed_that_cannot_be_used_is_named(page: Page) -> None:
     assert page.title() == page.text_content("h1") == HOSTILE
     shows(page, "#facts", HOSTILE)
     enter(page, "prompt", "<a></a>")
@@ -120,8 +117,7 @@ def test_text_from_outside_is_shown_as_text(page: Page) -> None:
     shows(page, "#earlier bdi", "<a></a>")
     assert page.locator("img, a").count() == 0
 
-
-def test_a_beginning_or_a_seed_that_cannot_be_used_is_named(page: Page) -> None:
+    enter(page, "prompt", "")
     enter(page, "seed", "5")
     written = page.text_content(TWEET)
     for name, value, problem in (
@@ -136,17 +132,6 @@ def test_a_beginning_or_a_seed_that_cannot_be_used_is_named(page: Page) -> None:
     enter(page, "seed", "5")
     assert page.text_content("#seed-problem") == page.text_content("#prompt-problem") == ""
     assert page.text_content(TWEET) == written
-
-
-def test_it_follows_the_colour_scheme_and_fits_a_phone(page: Page) -> None:
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        channels = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)")
-        assert (max(channels) < 128) == (scheme == "dark")
-    enter(page, "seed", "5")
-    page.wait_for_selector(TWEET)
-    page.locator("#tweet span").nth(3).click()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_with_motion_it_writes_one_tweet_after_another_until_it_is_paused(page: Page) -> None:

@@ -23,10 +23,8 @@ from engine.export.copies import Copies
 from engine.export.web_page import WeightFormat, page
 from engine.export.web_page.page import page_data, web_page
 from engine.export.web_page.tensors import page_tensors
-from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from tests.engine.export.models import checkpoint_of, random_model
-from tests.engine.export.page_scripts import as_on_the_page
+from tests.engine.export.models import as_on_the_page, checkpoint_of, random_model
 
 VOCAB = Vocab("abc <>/!-&\u202e\u200b🌻")
 CONFIG = ModelConfig(embedding_size=4, hidden_size=8, ngram_order=2, ngram_contexts=2)
@@ -43,11 +41,6 @@ FACTS: dict[str, tuple[WeightFormat, Copies | None, dict[str, Any]]] = {
     "overfit": ("int8", COPIES, {**EVALUATED, "corpus": CorpusConfig(files=("a.txt",), overfit=3)}),
 }
 """Weights, copies, and what the checkpoint has."""
-
-
-@pytest.fixture
-def model() -> TextGenerator:
-    return random_model(len(VOCAB), CONFIG)
 
 
 def saved(**changes: Any) -> Checkpoint:
@@ -93,31 +86,30 @@ def test_the_page_says_what_the_model_is_of_which_tweets_its_figure_is_and_how_m
     assert f"{facts}\n{data['copies']}" == snapshot
 
 
-@pytest.mark.parametrize("own", [0.0, 0.8, 0.73, MAX_TEMPERATURE])
-def test_the_slider_has_greedy_the_checkpoints_own_temperature_and_the_whole_range(own: float) -> None:
-    checkpoint = saved(sampling=SamplingConfig(temperature=own))
-    stops = json.loads(page_data(checkpoint, "float16", None))["temperatures"]
-    assert stops == sorted(set(stops))
-    assert {0.0, 0.05, own, 1.0, MAX_TEMPERATURE} <= set(stops)
+def test_the_slider_has_greedy_the_checkpoints_own_temperature_and_the_whole_range() -> None:
+    for own in (0.0, 0.8, 0.73, MAX_TEMPERATURE):
+        data = page_data(saved(sampling=SamplingConfig(temperature=own)), "float16", None)
+        stops = json.loads(data)["temperatures"]
+        assert stops == sorted(set(stops))
+        assert {0.0, 0.05, own, 1.0, MAX_TEMPERATURE} <= set(stops)
 
 
 @pytest.mark.parametrize(("weights", "largest_error"), [("float16", 2**-11), ("int8", 0.5 / 127)])
 def test_rounding_changes_a_weight_by_less_than_half_a_level_of_its_row(
-    model: TextGenerator, weights: WeightFormat, largest_error: float
+    weights: WeightFormat, largest_error: float
 ) -> None:
+    model = random_model(len(VOCAB), CONFIG)
     rounded = as_on_the_page(model, CONFIG, weights).state_dict()
     for name, tensor in model.state_dict().items():
         error = (rounded[name] - tensor).abs()
         limit = tensor.abs().amax(dim=-1, keepdim=True) * largest_error
         assert (error <= limit * 1.01).all() if tensor.ndim == 2 else (error == 0).all(), name
+    model.embed.weight.data[:2] = torch.tensor([[0.0], [1e-44]])  # a row of zeros stays zero
+    assert not page_tensors(model, weights)["embed.weight"].decoded()[:2].any()
 
 
-def test_a_row_of_zeros_stays_zero_in_int8(model: TextGenerator) -> None:
-    model.embed.weight.data[:2] = torch.tensor([[0.0], [1e-44]])
-    assert not page_tensors(model, "int8")["embed.weight"].decoded()[:2].any()
-
-
-def test_a_weight_too_large_for_float16_is_an_error_and_fits_into_int8(model: TextGenerator) -> None:
+def test_a_weight_too_large_for_float16_is_an_error_and_fits_into_int8() -> None:
+    model = random_model(len(VOCAB), CONFIG)
     model.proj.weight.data[0, 0] = 70_000.0
     with pytest.raises(ConfigError, match=r"proj\.weight has weights that are too large for float16") as error:
         page_tensors(model, "float16")

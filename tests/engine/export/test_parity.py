@@ -17,8 +17,14 @@ from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.sampling.sampler import uniforms_of
 from engine.sampling.stepper import CharStepper
-from tests.engine.export.models import checkpoint_of, random_ids, random_model
-from tests.engine.export.page_scripts import as_on_the_page, clear_tweets, run_scripts
+from tests.engine.export.models import (
+    as_on_the_page,
+    checkpoint_of,
+    clear_tweets,
+    random_ids,
+    random_model,
+    run_scripts,
+)
 from tests.engine.helpers import code_of
 
 LETTERS = Vocab("etaoinshr dlcumw.,!@#")
