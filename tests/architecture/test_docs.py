@@ -26,8 +26,7 @@ from engine.session.startup import preflight
 from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
 from tests.cli.program import SMALL_MODEL, run_program, write_tweets
 from tests.installed import require
-from tests.manual_page import MANUAL_PAGE, SHARE, shared_files
-from tests.readme import DOCS, PICTURES, ROOT, TABLES, table_in
+from tests.readme import DOCS, MANUAL_PAGE, PICTURES, ROOT, SHARE, TABLES, shared_files, table_in
 from tui.cli.app import app
 from tui.cli.lazy_group import EXAMPLES
 
