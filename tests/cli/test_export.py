@@ -1,44 +1,42 @@
-"""`export` of models and of runs, `checkpoints import` of a model folder, `train --tensorboard`: files and errors."""
+"""`export` of models and of runs, `train --tensorboard`, and `runs replay` on a screen or to a file."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import json
+import os
 import re
-import shlex
-import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 import numpy as np
 import onnxruntime
+import pyte
 import pytest
 import torch
+from asciinema.asciicast import open_from_url
 from huggingface_hub import ModelCard
-from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.model.vocab import BOS, EOS, PAD, UNK
-from tests.cli.conftest import Launch
-from tests.cli.program import (
-    ENDLESS_STEPS,
-    PROGRAM,
-    SMALL_MODEL,
-    Cli,
-    assert_error_at_the_end,
-    assert_two_line_error,
-)
+from engine.protocol.events import Event
+from engine.storage.file_lock import try_lock
+from tests.cli.program import PROGRAM, SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
 from tests.event_files import LOSS, scalars_in
-from tests.waiting import wait_until
+from tests.fakes import run_started, steps_finished, steps_thinned
+from tests.recorded_runs import run_of, write_run
+from tests.recording import frame_of
+from tui.app.recorder import Recorder
+from tui.cli.commands import replay_recording
+from tui.cli.commands.replay_recording import MAX_IDLE_SECONDS
 from tui.cli.options import to_run_config
+from tui.run.replay import OpenReplay
+from tui.settings.store import PreferencesStore
 
 ONNX_PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
 
@@ -49,105 +47,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("elsewhere")
 
 
-class Terminal(io.StringIO):
-    """Standard input that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
+# The web page and the model card --------------------------------------------------------------------------------------
 
 
-# Errors ---------------------------------------------------------------------------------------------------------------
-
-ERRORS = (
-    *(f"{command} DIR/mine" for command in ("export html first", "export onnx first", "runs export first --output")),
-    *(
-        f"{command} {file} --force"
-        for command in ("export html first", "export onnx first", "runs export first --output")
-        for file in ("DIR/missing/file", "DIR", "/dev/null")
-    ),
-    "export html frist DIR/new",
-    "export onnx frist DIR/new",
-    "export onnx first/latest DIR/new",
-    "export hub frist DIR/new --license mit",
-    "export hub first DIR --license mit",
-    "export hub first DIR/mine --license mit --force",
-    "export hub first DIR/missing/new --license mit",
-    "export hub first DIR/new",
-    *(f"export hub first DIR/new --license '{name}'" for name in ("cc-by", "mit license", "me", "", "a\nb: c")),
-    "checkpoints import DIR",
-    "runs export second",
-    "runs export without-journal",
-    "runs export first --format tensorboard",
-    "runs export first --format tensorboard --output DIR/mine",
-    "train --tensorboard DIR/mine/logs",
-)
-"""DIR is a folder with the file `mine`; the checkpoint first/latest is damaged."""
-
-
-@pytest.mark.parametrize("command", ERRORS)
-def test_an_error_is_two_lines_before_the_work_and_changes_no_file(
-    cli: Cli, trained: Path, folder: Path, command: str, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("mit\n"))
-    (folder / "mine").write_text("mine")
-    (trained / "runs" / "without-journal").mkdir()
-    (trained / "runs" / "without-journal" / "config.json").write_text("{}")
-    latest = trained / "runs" / "first" / "checkpoints" / "latest.safetensors"
-    content = latest.read_bytes()
-    latest.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    before = sorted([*folder.rglob("*"), *trained.rglob("*")])
-    ended = cli(*(word.replace("DIR", str(folder)) for word in shlex.split(command)))
-    assert_two_line_error(ended)
-    assert ended.err.replace(str(folder), "DIR").replace(str(trained), "HOME") == snapshot
-    assert sorted([*folder.rglob("*"), *trained.rglob("*")]) == before
-    assert (folder / "mine").read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    ("module", "command"),
-    [
-        ("onnx", "export onnx first DIR/new"),
-        ("tensorboard.compat.proto", "runs export first --format tensorboard --output DIR/new"),
-        ("tensorboard.compat.proto", "train --data DIR/tweets.txt --tensorboard DIR/new"),
-    ],
-)
-def test_without_a_package_the_error_names_the_command_that_installs_it(
-    cli: Cli, trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, module: str, command: str
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    (folder / "tweets.txt").write_text("one\ntwo\n")
-    package = module.partition(".")[0]
-    ended = cli(*command.replace("DIR", str(folder)).split())
-    assert_two_line_error(ended, f"package {package}, which is not installed", f"pip install {package}")
-    assert not (folder / "new").exists()
-
-
-# The web page ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_page_is_written_with_its_copies_and_with_int8_weights_it_is_smaller(
-    cli: Cli, trained: Path, folder: Path
-) -> None:
-    file = folder / "page.html"
-    ended = cli("export", "html", "first", file)
-    assert (ended.code, ended.out) == (0, "")
-    used, copies, wrote = ended.error_lines
-    assert used == "checkpoint: first/best, step 40"
-    assert copies.startswith("Of 1,000 tweets that it wrote at temperature 0.8, ")
-    num_bytes = file.stat().st_size
-    assert wrote == f"wrote {file}, {num_bytes / 1e3:.1f} kB"
-    page = file.read_text("utf-8")
-    assert page.startswith("<!doctype html>")
-    assert copies in page
-    assert cli("export", "html", "first", file, "--weights", "int8", "--force").code == 0
-    assert file.stat().st_size < num_bytes
-
-
-def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds(
+def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds_and_int8_weights_are_smaller(
     cli: Cli, home: Path, folder: Path
 ) -> None:
-    tweets = folder / "tweets.txt"  # so short that even a new model writes many of them
-    tweets.write_text("\n".join(map("".join, itertools.product("abcdef", "uvwxyz"))))
+    tweets, file = folder / "tweets.txt", folder / "page.html"
+    tweets.write_text("\n".join(map("".join, itertools.product("abcdef", "uvwxyz"))))  # even a new model copies these
     run = ("--format", "text", "--run-name", "parrot", "--max-steps", "12", "--prime", "a", *SMALL_MODEL)
     assert cli("train", "--data", tweets, *run).code == 0
 
@@ -157,8 +64,19 @@ def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds(
 
     expected = counts()
     assert expected["copy"] > 10
-    sentence = f"{expected['copy']:,} equalled a training tweet, and of {expected['near-copy']:,} more"
-    assert sentence in cli("export", "html", "parrot", folder / "page.html").err
+    ended = cli("export", "html", "parrot", file)
+    assert (ended.code, ended.out) == (0, "")
+    used, copies, wrote = ended.error_lines
+    assert used == "checkpoint: parrot/best, step 12"
+    assert copies.startswith("Of 1,000 tweets that it wrote at temperature 0.8, ")
+    assert f"{expected['copy']:,} equalled a training tweet, and of {expected['near-copy']:,} more" in copies
+    num_bytes = file.stat().st_size
+    assert wrote == f"wrote {file}, {num_bytes / 1e3:.1f} kB"
+    page = file.read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert copies in page
+    assert cli("export", "html", "parrot", file, "--weights", "int8", "--force").code == 0
+    assert file.stat().st_size < num_bytes
 
     expected = counts("--prime", "")  # a model folder has no prime
     assert expected["copy"] > 10
@@ -168,43 +86,46 @@ def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds(
     assert f"training tweets: **{expected['near-copy']:,}**" in card
 
 
-@pytest.mark.parametrize(
-    ("tweets_are", "why"),
-    [("changed", "is no longer what"), ("of a foreign checkpoint", "is from elsewhere")],
-)
 def test_training_tweets_that_can_not_be_read_are_reported_and_no_export_names_their_file(
-    cli: Cli, home: Path, tweets: Path, folder: Path, tweets_are: str, why: str
+    cli: Cli, home: Path, tweets: Path, folder: Path
 ) -> None:
-    assert cli("train", "--data", tweets, "--max-steps", "2", "--run-name", "first", *SMALL_MODEL).code == 0
-    name = "first"
-    if tweets_are == "of a foreign checkpoint":
-        name = "foreign"
-        assert cli("checkpoints", "export", "first", folder / "model.safetensors").code == 0
-        assert cli("checkpoints", "import", folder / "model.safetensors", "--name", name).code == 0
-    else:
-        tweets.write_text(tweets.read_text("utf-8") + "one more\n")
-
-    page = cli("export", "html", name, folder / "page.html")
-    model = cli("export", "hub", name, folder / "model", "--license", "mit")
-    assert (page.code, model.code) == (0, 0)
-    assert page.error_lines[-2].startswith("Copies were not counted, and the page says so: ")
-    assert model.error_lines[-2].startswith("Copies of training tweets were not counted: ")
-    for ended, file in ((page, folder / "page.html"), (model, folder / "model" / "README.md")):
-        assert why in ended.err
-        text = file.read_text("utf-8")
-        assert "was not measured" in text
-        assert str(tweets.parent) not in text
+    assert cli("train", "--data", tweets, "--max-steps", "2", "--run-name", "changed", *SMALL_MODEL).code == 0
+    assert cli("checkpoints", "export", "changed", folder / "model.safetensors").code == 0
+    assert cli("checkpoints", "import", folder / "model.safetensors", "--name", "foreign").code == 0
+    tweets.write_text(tweets.read_text("utf-8") + "one more\n")
+    for name, why in (("changed", "is no longer what"), ("foreign", "is from elsewhere")):
+        page = cli("export", "html", name, folder / "page.html", "--force")
+        model = cli("export", "hub", name, folder / "model", "--license", "mit", "--force")
+        assert (page.code, model.code) == (0, 0)
+        assert page.error_lines[-2].startswith("Copies were not counted, and the page says so: ")
+        assert model.error_lines[-2].startswith("Copies of training tweets were not counted: ")
+        for ended, file in ((page, folder / "page.html"), (model, folder / "model" / "README.md")):
+            assert why in ended.err
+            text = file.read_text("utf-8")
+            assert "was not measured" in text
+            assert str(tweets.parent) not in text
 
 
 # The model folder -----------------------------------------------------------------------------------------------------
 
 
-def test_a_model_folder_is_written_and_comes_back_under_its_name_and_writes_the_same_tweets(
-    cli: Cli, trained: Path, folder: Path
+class Terminal(io.StringIO):
+    """Standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_trains_on_tweets_that_are_named(
+    cli: Cli, trained: Path, folder: Path, tweets: Path
 ) -> None:
     model = folder / "my-model"
-    ended = cli("export", "hub", "first/best", model, "--license", "Apache-2.0")
-    assert (ended.code, ended.out) == (0, "")
+    with cli.monkeypatch.context() as typed:
+        typed.setattr("sys.stdin", Terminal("cc-by\nApache-2.0\n"))
+        ended = cli("export", "hub", "first/best", model)
+    assert (ended.code, ended.out.strip()) == (0, "")
+    assert ended.err.count("License of the model") == 2
+    assert "Did you mean odc-by, cc-by-4.0" in ended.err
     assert f"wrote {model}" in ended.err
     assert " bits per character. Of 1,000 tweets that it wrote at temperature 0.8, " in ended.err
     assert ModelCard.load(model / "README.md").data.license == "apache-2.0"
@@ -222,31 +143,14 @@ def test_a_model_folder_is_written_and_comes_back_under_its_name_and_writes_the_
     shown = cli("checkpoints", "show", "again", "--json").object
     assert (shown["step"], shown["is_imported"], shown["corpus"]["files"]) == (0, True, [])
 
-
-def test_an_import_is_evaluated_and_trained_further_on_tweets_that_are_named(
-    cli: Cli, trained: Path, folder: Path, tweets: Path
-) -> None:
-    cli("export", "hub", "first", folder / "my-model", "--license", "mit")
-    cli("checkpoints", "import", folder / "my-model")
-    own, named = ("--checkpoint", "my-model"), ("--checkpoint", "my-model", "--data", str(tweets))
-    assert_error_at_the_end(cli("evaluate", *own), "--data FILE")
+    foreign, named = ("--checkpoint", "my-model"), ("--checkpoint", "my-model", "--data", str(tweets))
+    assert_error_at_the_end(cli("evaluate", *foreign), "--data FILE")
     assert cli("evaluate", *named, "--json").object["bits_per_char"] > 0
     assert_error_at_the_end(cli("evaluate", *named, "--quality"), "Omit --baselines and --quality")
-    assert_error_at_the_end(cli("generate", *own, "--only-new"), "whose training tweets are still there")
-    assert_error_at_the_end(cli("train", *own), "does not say which tweets", "--data FILE")
+    assert_error_at_the_end(cli("generate", *foreign, "--only-new"), "whose training tweets are still there")
+    assert_error_at_the_end(cli("train", *foreign), "does not say which tweets", "--data FILE")
     assert cli("train", *named, "--max-steps", "3", "--run-name", "second").code == 0
     assert cli("checkpoints", "show", "second/latest", "--json").object["step"] == 3
-
-
-def test_the_license_is_asked_for_on_a_terminal_until_there_is_one(
-    cli: Cli, trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", Terminal("cc-by\nmit\n"))
-    ended = cli("export", "hub", "first", folder / "model")
-    assert (ended.code, ended.out.strip()) == (0, "")
-    assert ended.err.count("License of the model") == 2
-    assert "Did you mean odc-by, cc-by-4.0" in ended.err
-    assert ModelCard.load(folder / "model" / "README.md").data.license == "mit"
 
 
 # The ONNX file --------------------------------------------------------------------------------------------------------
@@ -302,15 +206,13 @@ def test_the_example_of_the_docs_writes_the_tweet_of_its_seed_without_this_progr
     assert not loaded & {"torch", "onnx", "engine", "tui"}
 
 
-@pytest.mark.ci
-def test_a_full_disk_behind_standard_output_is_an_error(trained: Path) -> None:
-    with open("/dev/full", "w", encoding="utf-8") as full:
-        command = [*PROGRAM, "export", "onnx", "first", "-"]
-        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert ended.returncode == 1
-    [_, what, hint] = ended.stderr.splitlines()
-    assert "Standard output can't be written: No space left on device." in what
-    assert hint == "Free some space."
+def test_a_full_disk_behind_standard_output_is_an_error(cli: Cli, trained: Path) -> None:
+    full = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115 - closing it fails
+    cli.monkeypatch.setattr("sys.stdout", full)
+    ended = cli("export", "onnx", "first", "-")
+    with contextlib.suppress(OSError):
+        full.close()
+    assert_error_at_the_end(ended, "Standard output can't be written: No space left on device.", "Free some space.")
 
 
 # The steps of a run ---------------------------------------------------------------------------------------------------
@@ -339,71 +241,130 @@ def test_steps_and_evaluations_or_all_events_go_to_standard_output_a_file_or_eve
     assert cli(*tensorboard, "--force").code == 0
 
 
-# TensorBoard ----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def tensorboard_of(logs: Path) -> Iterator[Callable[..., Any]]:
-    """Start a TensorBoard of this folder as its users do; yield a function that asks one of its plugins."""
-    command = [sys.executable, "-m", "tensorboard.main", "--port", "0", "--reload_interval", "1", "--logdir", str(logs)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr is not None
-            url = next(match[0] for line in process.stderr if (match := re.search(r"http://localhost:\d+/", line)))
-
-            def get(path: str, **query: str) -> Any:
-                with urlopen(f"{url}data/plugin/{path}?{urlencode(query)}") as answer:  # noqa: S310 - its own address
-                    return json.load(answer)
-
-            yield get
-        finally:
-            process.kill()
-
-
-@pytest.mark.ci
-def test_tensorboard_serves_the_scalars_texts_and_hyperparameters_of_a_run_and_its_export(
+def test_event_files_are_written_to_the_folder_as_seen_from_where_the_command_was_given(
     cli: Cli, tweets: Path, folder: Path
 ) -> None:
-    options = ("--max-steps", "20", "--eval-every", "10", "--sample-every", "10", "--run-name", "live")
-    ended = cli("train", "--data", tweets, *SMALL_MODEL, *options, "--tensorboard", folder)
-    assert ended.code == 0, ended.err
-    assert cli("runs", "export", "live", "--format", "tensorboard", "--output", folder / "exported").code == 0
-    runs = ("live", "exported/live")
-    with tensorboard_of(folder) as get:
-        wait_until(lambda: set(get("scalars/tags")) == set(get("text/tags")) == set(runs))
-        live, exported = (get("scalars/scalars", run=run, tag="val/bits_per_char") for run in runs)
-        assert [point[1:] for point in live] == [point[1:] for point in exported]
-        assert [step for _, step, _ in live] == [10, 20]
-        [*_, last] = get("text/text", run="live", tag="samples")
-        assert re.match(r"<p>temperature 0\.8, .*</p>\n<pre><code>", last["text"])
-        query = {"allowedStatuses": ["STATUS_UNKNOWN"], "colParams": [], "startIndex": 0, "sliceSize": 9}
-        [row] = get("hparams/session_groups", request=json.dumps(query))["sessionGroups"]
-    assert row["hparams"]["model/hidden_size"] == 16
-    assert "val/bits_per_char" in [metric["name"]["tag"] for metric in row["metricValues"]]
-
-
-@pytest.mark.ci
-def test_a_killed_run_leaves_readable_events_and_a_resumed_one_continues_them(
-    cli: Cli, launch: Launch, tweets: Path, folder: Path
-) -> None:
-    endless = (*SMALL_MODEL, "--max-steps", str(ENDLESS_STEPS), "--steps-per-second", "200")
-    process = launch("train", "--data", tweets, *endless, "--run-name", "killed", "--tensorboard", folder)
-    logs = folder / "killed"
-    wait_until(lambda: logs.exists() and scalars_in(logs).get(LOSS), "no point is written")
-    process.send(signal.SIGKILL)
-    process.wait()
-    before = [step for step, _ in scalars_in(logs)[LOSS]]
-    assert before == list(range(1, before[-1] + 1))
-    assert cli("train", "--resume", "killed", "--max-steps", "30", "--tensorboard", folder).code == 0
-    assert [step for step, _ in scalars_in(logs)[LOSS]] == list(range(1, 31))
-
-
-def test_event_files_are_written_to_the_folder_as_seen_from_where_the_command_was_given(
-    cli: Cli, tweets: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(folder)
+    cli.monkeypatch.chdir(folder)
     run = ("--max-steps", "2", "--run-name", "live", *SMALL_MODEL)
     assert cli("train", "--data", tweets, *run, "--tensorboard", "logs").code == 0
     assert [step for step, _ in scalars_in(folder / "logs" / "live")[LOSS]] == [1, 2]
     for written, absolute in (("logs", folder / "logs"), ("~/x", Path("~/x").expanduser())):
         assert to_run_config({"tensorboard": written}).runtime.tensorboard == str(absolute)  # also for other processes
+
+
+# Replays --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "speed"),
+    [(("first",), 10.0), (("last", "--speed", "2.5"), 2.5), (("first", "--speed", "max"), float("inf"))],
+)
+def test_the_run_is_replayed_on_a_screen_at_the_given_speed(
+    cli: Cli, home: Path, arguments: tuple[str, ...], speed: float
+) -> None:
+    path = write_run(home, run_of(2))
+    shown: list[tuple[Any, ...]] = []
+    cli.monkeypatch.setattr("tui.cli.commands.runs.require_terminal", lambda _hint: None)
+    cli.monkeypatch.setattr("tui.cli.commands.runs.start_job_control", lambda: None)
+    cli.monkeypatch.setattr("tui.cli.commands.runs.show", lambda *arguments: shown.append(arguments))
+    assert cli("runs", "replay", *arguments).code == 0
+    [(bridge, history, _store, _job_control)] = shown
+    opening = bridge._open_session
+    assert isinstance(opening, OpenReplay)
+    assert (opening.config, opening.folder.path, opening.speed) == (bridge.config, path.parent, speed)
+    assert history.is_replay
+
+
+def read_cast(text: str) -> tuple[dict[str, Any], list[tuple[float, str]]]:
+    """Return the header of a cast, and its outputs with their times."""
+    header, *events = map(json.loads, text.splitlines())
+    assert {kind for _, kind, _ in events} == {"o"}
+    return header, [(seconds, output) for seconds, _, output in events]
+
+
+def screen_after(outputs: str, columns: int, rows: int) -> pyte.Screen:
+    """Return what a terminal shows after some output."""
+    screen = pyte.Screen(columns, rows)
+    pyte.Stream(screen).feed(outputs)
+    return screen
+
+
+def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(
+    cli: Cli, home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cli.monkeypatch.chdir(tmp_path_factory.mktemp("recordings"))
+    path = write_run(home, run_of(12))
+    Path("run.cast").write_text("mine", encoding="utf-8")
+    ended = cli("runs", "replay", "first", "--cast", "run.cast", "--size", "80x24", "--speed", "4", "--force")
+    assert (ended.code, ended.out) == (0, "")
+    assert re.fullmatch(r"wrote run\.cast, [0-9.]+ .B\n", ended.err)
+    with open_from_url("run.cast") as cast:
+        played = list(cast.events("o"))
+        header = cast.v2_header
+    assert (header["width"], header["height"], header["title"]) == (80, 24, "tweetgen-tui: first")
+    last = Recorder(path, 4.0, MAX_IDLE_SECONDS, (80, 24), PreferencesStore()).record(lambda _: None)[-1]
+    assert frame_of(screen_after("".join(output for _, _, output in played), 80, 24)) == last.frame
+    assert played[-1][0] <= last.seconds
+
+
+@pytest.mark.ci
+def test_the_cast_of_a_run_has_the_same_bytes_in_every_environment(home: Path) -> None:
+    write_run(home, run_of(6))
+    modern = {"PYTHONHASHSEED": "1", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    plain = {"PYTHONHASHSEED": "2", "TERM": "dumb", "NO_COLOR": "1", "SSH_CONNECTION": "x", "COLUMNS": "50"}
+    command = [*PROGRAM, "runs", "replay", "first", "--cast", "-"]
+    casts = [
+        subprocess.run(
+            command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True
+        ).stdout
+        for environment in (modern, plain | {"LANG": "C"})
+    ]
+    assert casts[0] == casts[1] != b""
+
+
+GAP = [run_started(run="first"), *(steps_finished(n, [2.0], elapsed_seconds=500.0 * n) for n in (1, 2))]
+
+
+@pytest.mark.parametrize(
+    ("events", "speed", "length"),
+    [
+        pytest.param(list(run_of(2)), (), 2, id="all of a short run"),
+        pytest.param(list(run_of(12)), (), 3, id="the default length of a longer one"),
+        pytest.param(GAP, ("--speed", "1"), 2 * MAX_IDLE_SECONDS, id="a long gap is shortened"),
+    ],
+)
+def test_the_length_of_a_recording_is(
+    cli: Cli, home: Path, events: list[Event], speed: tuple[str, ...], length: float
+) -> None:
+    cli.monkeypatch.setattr(replay_recording, "DEFAULT_SECONDS", 3.0)
+    write_run(home, events)
+    ended = cli("runs", "replay", "last", "--cast", "-", "--size", "40x12", *speed)
+    assert (ended.code, ended.err) == (0, "")
+    _, outputs = read_cast(ended.out)
+    assert outputs[-1][0] == pytest.approx(length, abs=0.3)
+
+
+def test_a_run_that_still_trains_is_recorded_as_far_as_it_can_be_read_with_the_users_theme_glyphs_and_unit(
+    cli: Cli, home: Path
+) -> None:
+    thinned = (steps_thinned(n, n + 99, elapsed_seconds=float(n) / 500) for n in range(1, 1001, 100))
+    path = write_run(home, (run_started(run="first"), *thinned))
+    (home / "config.toml").write_text(
+        'theme = "tweetgen-light"\n[screen]\nglyphs = "ascii"\nloss_unit = "nats"\nnonsense = 1\n', encoding="utf-8"
+    )
+    with path.open("ab") as file:
+        assert try_lock(file.fileno())
+        file.write(b"not json\n" * 6 + b'{"event":"StepsFin')
+        file.flush()
+        ended = cli("runs", "replay", "first", "--cast", "-")
+    assert ended.code == 0
+    [setting, damaged] = ended.error_lines
+    assert "nonsense" in setting
+    assert damaged == "7 lines of the journal can't be read; they are skipped."
+    outputs = "".join(output for _, output in read_cast(ended.out)[1])
+    text = "\n".join(screen_after(outputs, 100, 30).display)
+    assert "end of the replay" in text
+    assert "1,000" in text
+    assert "nats" in text
+    assert "48;2;251;250;247" in outputs  # the light theme's background
+    assert not re.search("[\u2800-\u28ff]", outputs)

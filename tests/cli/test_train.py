@@ -1,33 +1,59 @@
-"""`tweetgen-tui train`: whole runs, with plain lines and with `--json`."""
+"""`train`: lines and `--json`, resuming, signals and closed pipes; and as a rank of several processes."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from engine.checkpoints.metadata import read_info
+from engine.config.run import RunConfig
+from engine.errors import DistributedError, RankLostError
+from engine.parallel.place import Place
+from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.cli.program import SMALL_MODEL, Cli, transcript, without_figures
+from engine.storage.folders import folder_of_run
+from engine.training.trainer import Trainer
+from tests.cli.conftest import Launch
+from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli, assert_two_line_error, transcript, without_figures
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import (
     FakeSession,
     batch_shown,
     eval_finished,
     run_started,
+    steps_finished,
     text_completed,
     text_traced,
     tweet_read,
     tweet_sampled,
     units_scored,
 )
+from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, hosted
+from tests.waiting import wait_until
+from tui.cli import ranks
+from tui.cli.commands import train
+from tui.cli.headless import _listen_to_signals, run_attached
 from tui.cli.output import progress_display
+from tui.cli.ranks import RunLeader
+from tui.process.torchrun import Torchrun
+from tui.process.torchrun_bridge import TorchrunBridge
+from tui.remote.agent import Agent, StartedRun
 
 END = e.RunFinished(step=100, elapsed_seconds=5.0, reason="budget", total_seconds=5.0, total_chars=10)
+ENDLESS = (*SMALL_MODEL, "--max-steps", str(ENDLESS_STEPS), "--run-name", "endless")
 
 
 def scripted(cli: Cli, script: Sequence[e.Event], started: e.RunStarted | None = None) -> None:
@@ -55,6 +81,14 @@ def test_json_is_one_event_per_line_obeys_the_stream_invariants_and_equals_the_j
     saved = {event.path for event in events if isinstance(event, e.CheckpointSaved)}
     assert saved == {str(folder / name) for name in own}
     assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["model"]["hidden_size"] == 16
+
+    more = cli("train", "--json", "--resume", "streamed", "--max-steps", "20")
+    assert more.code == 0, more.err
+    events = [e.from_json(line) for line in more.lines]
+    assert_valid_stream(events)
+    assert isinstance(events[0], e.RunStarted)
+    assert (events[0].run, events[0].step, events[0].resumed_from) == ("streamed", 12, "streamed/latest")
+    assert events[-1].step == 20
 
 
 def test_json_holds_no_answer_to_a_question_of_an_attached_screen(cli: Cli) -> None:
@@ -91,16 +125,6 @@ def test_lines_on_stderr_name_early_estimates_what_is_measured_later_and_refused
     assert transcript(cli, "train") == snapshot
 
 
-def test_a_finished_run_is_resumed_with_a_larger_budget(cli: Cli, trained: Path) -> None:
-    ended = cli("train", "--json", "--resume", "first", "--max-steps", "80")
-    assert ended.code == 0, ended.err
-    events = [e.from_json(line) for line in ended.lines]
-    assert_valid_stream(events)
-    assert isinstance(events[0], e.RunStarted)
-    assert (events[0].run, events[0].step, events[0].resumed_from) == ("first", 40, "first/latest")
-    assert events[-1].step == 80
-
-
 @pytest.mark.parametrize(
     ("row", "options"),
     [('{{"id": 1, "body": "tweet, number {0}"}}\n', ("--column", "body")), ("tweet {0}\n", ("--format", "text"))],
@@ -113,3 +137,243 @@ def test_a_run_reads_its_tweets_as_the_options_say(
     ended = cli("train", "--json", "--data", path, *options, *SMALL_MODEL, "--max-steps", "1")
     assert ended.code == 0, ended.err
     assert ended.objects[0]["num_train_tweets"] + ended.objects[0]["num_val_tweets"] == 60
+
+
+# Signals and pipes ----------------------------------------------------------------------------------------------------
+
+
+def saved_step(home: Path) -> int:
+    """Return the step of the run's last save."""
+    info, _ = read_info(home / "runs/endless/checkpoints/latest.safetensors")
+    return info.step
+
+
+def test_sigterm_saves_and_ends_the_run_which_can_be_resumed(
+    launch: Launch, cli: Cli, home: Path, tweets: Path
+) -> None:
+    process = launch("train", "--json", "--data", tweets, *ENDLESS)
+    process.read_events("StepsFinished", 2)
+    process.send(signal.SIGTERM)
+    ended = process.wait()
+    last = ended.objects[-1]
+    assert (ended.code, last["event"], last["reason"]) == (143, "RunFinished", "terminated")
+    assert "--resume endless" in ended.error_lines[-1]
+    journal = (home / "runs/endless/events.jsonl").read_text("utf-8")
+    assert_valid_stream([e.from_json(line) for line in journal.splitlines()])
+    assert saved_step(home) == last["step"] > 0
+    resumed = cli("train", "--json", "--resume", "endless", "--max-steps", str(last["step"] + 3))
+    assert (resumed.code, resumed.objects[0]["step"]) == (0, last["step"])
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "options"),
+    [(signal.SIGINT, "interrupted", ()), (signal.SIGHUP, "hung up", ("--on-hangup", "stop"))],
+)
+def test_a_signal_during_a_step_saves_and_ends_the_run_with_its_code(
+    cli: Cli, home: Path, tweets: Path, number: signal.Signals, reason: str, options: tuple[str, ...]
+) -> None:
+    steps, step = [], Trainer.step
+
+    def raising(trainer: Trainer, *arguments: Any) -> None:
+        step(trainer, *arguments)
+        steps.append(1)
+        if len(steps) == 5:
+            signal.raise_signal(number)
+
+    cli.monkeypatch.setattr(Trainer, "step", raising)
+    cli.monkeypatch.setattr("tui.process.signals.close_terminal", lambda: None)  # that of these tests
+    ended = cli("train", "--json", "--data", tweets, *ENDLESS, *options)
+    last = ended.objects[-1]
+    assert (ended.code, last["event"], last["reason"]) == (128 + number, "RunFinished", reason)
+    assert saved_step(home) == last["step"] >= 5
+
+
+@pytest.mark.ci
+def test_the_same_signal_again_exits_at_once(launch: Launch, home: Path, tweets: Path) -> None:
+    process = launch("train", "--json", "--data", tweets, *ENDLESS)
+    process.read_error_until("loading torch")
+    process.send_until_it_ends(signal.SIGINT)
+    ended = process.wait()
+    assert (ended.code, ended.out) == (130, "")
+    assert "Traceback" not in ended.err
+    assert not list((home / "runs").iterdir())
+
+
+def test_a_closed_json_pipe_saves_and_ends_the_run(cli: Cli, home: Path, tweets: Path) -> None:
+    reading, writing = os.pipe()
+    lines: list[str] = []
+
+    def read_two_lines() -> None:
+        with os.fdopen(reading) as pipe:
+            lines.extend(pipe.readline() for _ in range(2))
+
+    reader = threading.Thread(target=read_two_lines)
+    reader.start()
+    with os.fdopen(writing, "w") as pipe:
+        cli.monkeypatch.setattr(sys, "stdout", pipe)
+        ended = cli("train", "--json", "--data", tweets, *ENDLESS)
+    reader.join()
+    assert [json.loads(line)["event"] for line in lines] == ["RunStarted", "CheckpointSaved"]
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
+    assert saved_step(home) > 0
+
+
+# Several processes ----------------------------------------------------------------------------------------------------
+
+NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.0}
+
+
+def leader(**changes: int) -> RunLeader:
+    return RunLeader(Place(rank=0, world_size=2, **changes))
+
+
+@pytest.fixture
+def set_rank(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Return a function that sets the variables of torchrun, for a rank that waits for the others for one second."""
+
+    def set_(rank: int) -> None:
+        place = {"RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": 0}
+        for name, value in {**place, "TWEETGEN_RANK_TIMEOUT": 1}.items():
+            monkeypatch.setenv(name, str(value))
+
+    monkeypatch.setattr(train, "leave_process", exit)
+    return set_
+
+
+def test_auto_without_a_gpu_trains_in_one_process_and_gives_the_reason(cli: Cli, home: Path, tweets: Path) -> None:
+    auto = ("--nproc-per-node", "auto", "--device", "cpu")
+    ended = cli("train", *auto, "--data", tweets, *SMALL_MODEL, "--max-steps", "2")
+    assert ended.code == 0, ended.err
+    assert "warning: --nproc-per-node auto: 1 process on cpu" in ended.err
+
+
+def test_a_rank_starts_no_others_detaches_from_nothing_and_has_no_screen(
+    cli: Cli, home: Path, set_rank: Callable[[int], None]
+) -> None:
+    set_rank(0)
+    for line in ("train --nproc-per-node 2", "train --detach", ""):
+        assert_two_line_error(cli(*line.split()), "RANK is set", "torchrun")
+
+
+def test_a_leader_whose_others_do_not_come_ends_in_order_after_the_timeout(
+    cli: Cli, home: Path, set_rank: Callable[[int], None], tweets: Path
+) -> None:
+    set_rank(0)
+    ended = cli("train", "--data", tweets, "--json")
+    [failed] = map(e.from_json, ended.lines)
+    assert isinstance(failed, e.RunFailed)
+    assert "within 1 s" in failed.detail
+    assert "TWEETGEN_RANK_TIMEOUT" in failed.hint
+    assert ended.error_lines[-2] == f"tweetgen-tui: {failed.detail}"
+    assert ended.code == 0  # torchrun would start it again
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (RankLostError("A sum failed."), 75, "A sum failed."),
+        (DistributedError("Rank 0 has failed."), 0, "Rank 0 has failed."),
+        (ZeroDivisionError("by zero"), 0, "ZeroDivisionError: by zero"),
+    ],
+)
+def test_only_a_rank_that_has_lost_another_is_to_start_again(
+    cli: Cli, home: Path, set_rank: Callable[[int], None], error: Exception, code: int, words: str
+) -> None:
+    def follow(*_: object) -> None:
+        raise error
+
+    cli.monkeypatch.setattr(ranks, "follow", follow)
+    set_rank(1)
+    ended = cli("train")
+    assert (ended.code, ended.error_lines[0]) == (code, f"tweetgen-tui: {words}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup(number: signal.Signals) -> None:
+    output: Any = SimpleNamespace(inbox=queue.SimpleQueue(), has_hung_up=threading.Event())
+    signalled = leader()
+    _listen_to_signals(output, signalled, stops_on_hangup=False)
+    for _ in range(2):
+        signal.raise_signal(number)
+    assert isinstance(output.inbox.get_nowait(), c.Stop)
+    assert output.inbox.empty()
+    assert signalled._is_terminated == (number == signal.SIGTERM)
+
+
+@pytest.mark.parametrize("last", ["Paused", "Resumed"])
+def test_after_a_restart_the_run_of_the_same_torchrun_continues_with_its_own_settings_paused_or_not(
+    home: Path, last: str
+) -> None:
+    run, first = folder_of_run("mine"), leader()
+    assert not first.is_restarted
+    stream: list[e.Event] = [run_started(run="mine"), e.Paused(**NOW), e.Resumed(**NOW), e.Paused(**NOW)]
+    stream += [e.Resumed(**NOW) if last == "Resumed" else e.Warned(message="!", **NOW)]
+    for event in (*stream, e.CheckpointSaved(name="latest", path="", bits_per_char=None, weights_step=1, **NOW)):
+        first.note(event)
+    run.journal_path.write_text("".join(e.to_json(event) + "\n" for event in stream))
+    again = leader(restart_count=1, max_restarts=3)
+    config = again._config_of_attempt(RunConfig(run_name="mine", settings={"batch_size": 5}))
+    assert (config, again.was_paused, again.has_ended) == (RunConfig(resume="mine"), last == "Paused", False)
+    assert again.notice.endswith("All processes started again from the latest checkpoint (restart 1 of at most 3).")
+    again.note(run_started(run="mine"))
+    again.note(FINISHED)
+    assert leader().has_ended
+    StartedRun(agent=Agent(pid=1, started=0.0)).write(run)  # another torchrun
+    assert not leader().is_restarted
+
+
+def test_a_run_lost_before_its_first_checkpoint_starts_anew_under_its_name(home: Path) -> None:
+    folder_of_run("mine").path.mkdir(parents=True)
+    config = RunConfig(run_name="mine")
+    assert leader(restart_count=2)._config_of_attempt(config) == config
+    assert not folder_of_run("mine").path.exists()
+
+
+class StartedByTest(Torchrun):
+    """Starts nothing: the test hosts the run."""
+
+    is_alive = True
+
+    def start(self) -> None: ...
+
+
+def test_each_event_of_an_attached_run_is_printed_once_also_those_missed_and_ctrl_c_ends_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bridge = TorchrunBridge(RunConfig(run_name=RUN), lambda config: StartedByTest(config, 2))
+    recorded, printed = list[str](), list[str]()
+
+    def has_printed_all() -> bool:
+        printed.extend(capsys.readouterr().out.splitlines())
+        return printed == recorded
+
+    def play(started_at: float) -> None:
+        """Host a session; an event comes before the client has attached, and one while its connection is broken."""
+        started = run_started(run=RUN, started_at=started_at)
+        with hosted(started, agent=Agent.of_process(os.getpid())) as made:
+
+            def emit(*events: e.Event) -> None:
+                recorded.extend(map(e.to_json, events))
+                made.folder.journal_path.write_text("".join(line + "\n" for line in recorded))
+                made.emit(events[-1])
+                wait_until(has_printed_all, "the events")
+
+            emit(started, steps_finished(1, [3.0]))
+            made.break_connections()
+            emit(PAUSED)
+            if started_at == 2.0:
+                os.kill(os.getpid(), signal.SIGINT)
+                wait_until(lambda: made.sent == [c.Stop(reason="interrupted")], "the stop")
+                emit(replace(FINISHED, reason="interrupted"))
+
+    def play_both() -> None:
+        play(1.0)
+        play(2.0)
+
+    host = threading.Thread(target=play_both)
+    host.start()
+    assert run_attached(bridge, as_json=True, stops_on_hangup=False, detaches=False) == 130
+    host.join()
+    bridge.torchrun._output.close()
+    bridge.torchrun._errors.close()

@@ -1,32 +1,235 @@
-"""`serve`: what a real Chromium shows of a real run, what its keys may do, and how a server ends."""
+"""`serve`: whom the server answers, what a real Chromium shows of a real run, and how tabs and server end."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import json
 import re
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 import pyte
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, ClientWebSocketResponse, WSCloseCode, WSMsgType, WSServerHandshakeError, web
 from playwright.sync_api import Page, WebSocket
 
 from engine.protocol import events as e
-from tests.browser import chromium
 from tests.cli.conftest import Launch
 from tests.cli.program import Process, processes_in
 from tests.e2e.conftest import QUIET
 from tests.e2e.journals import events_of, wait_for_end, wait_for_steps
 from tests.e2e.terminal import DEADLINE_SECONDS, UNKNOWN_TO_PYTE
+from tests.installed import chromium
+from tests.tui.conftest import wait_until
 from tests.tui.remote.host_and_client import hosted
-from tests.waiting import wait_until
+from tests.waiting import wait_until as wait_here
+from tui.process.browser.guard import Request, headers_for, refusal
+from tui.process.browser.server import BrowserServer
+from tui.terminal.capabilities import BROWSER_DRIVER, glyphs_for, is_in_browser
+
+# Who is refused -------------------------------------------------------------------------------------------------------
+
+TOKEN = "J2rzvYvVVkbJgbYhvNqXGw"  # noqa: S105 - of no server
+PAGE = Request(host="127.0.0.1:8000", token=TOKEN)
+SOCKET = Request(host="127.0.0.1:8000", origin="http://127.0.0.1:8000", token=TOKEN, is_websocket=True)
+OTHER_HOSTS = (
+    *("", "evil.example", "evil.example:8000", "127.0.0.1.evil.example:8000", "localhost.evil.example"),
+    *("127.0.0.1:8000.evil.example", "evil.example#127.0.0.1", "127.0.0.1@evil.example", "127.0.0.1:8000 x"),
+    *("127.0.0.2", "0.0.0.0:8000", "[::1]:8000", "127.0.0.1:", "127.0.0.1:٨٠٠٠", "127.0.0.1\n"),
+)
+OTHER_ORIGINS = (
+    *(None, "null", "", "https://evil.example", "http://127.0.0.1", "http://127.0.0.1:8001"),
+    *("http://localhost:8000", "https://127.0.0.1:8000", "http://127.0.0.1:8000.evil.example"),
+)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "127.0.0.1", "localhost:9000", "localhost"])
+def test_page_socket_and_files_of_this_machine_are_served_at_the_port_that_ssh_has_chosen(host: str) -> None:
+    for request in (PAGE, replace(SOCKET, origin=f"http://{host}"), Request(host=host)):
+        assert refusal(replace(request, host=host), TOKEN) == ""
+
+
+@pytest.mark.parametrize("host", OTHER_HOSTS)
+def test_a_domain_that_resolves_to_this_machine_is_refused_and_its_page_may_connect_to_nothing(host: str) -> None:
+    for request in (PAGE, SOCKET, Request(host=host)):
+        assert "127.0.0.1 and localhost only" in refusal(replace(request, host=host), TOKEN)
+    assert "connect-src 'none'" in headers_for(host)["Content-Security-Policy"]
+
+
+def test_another_origin_opens_no_terminal_even_with_the_token_and_another_user_of_the_machine_gets_nothing() -> None:
+    for origin in OTHER_ORIGINS:
+        assert "Only the page of this server" in refusal(replace(SOCKET, origin=origin), TOKEN)
+    for token in ("", TOKEN[:-1], TOKEN + "x", TOKEN.swapcase(), "ü", "\udcff"):
+        for request in (PAGE, SOCKET):
+            assert "The token is missing or wrong" in refusal(replace(request, token=token), TOKEN)
+
+
+# Over HTTP ------------------------------------------------------------------------------------------------------------
+
+Socket = ClientWebSocketResponse[bool]
+SCREEN = """
+import json, os, sys
+def send(kind, payload):
+    sys.stdout.buffer.write(kind + len(payload).to_bytes(4, "big") + payload)
+    sys.stdout.buffer.flush()
+print("__GANGLION__", flush=True)
+send(b"D", json.dumps({"pid": os.getpid(), **os.environ}).encode())
+while packet := sys.stdin.buffer.read1():
+    if b"flood" in packet:
+        send(b"D", b"x" * 10_000_000)
+    if b"quit" in packet:
+        send(b"M", b'{"type": "exit"}')
+        break
+    send(b"D", packet)
+print("The run small has ended.\\nContinue it.", file=sys.stderr)
+"""
+"""A screen that sends its environment, then the packets that it receives."""
+DEAF = SCREEN.replace("while packet := sys.stdin.buffer.read1():", "while True:\n    import time; time.sleep(60)")
+FAILING = 'raise SystemExit("tweetgen-tui: The run small is not active.")'
+
+
+class Served:
+    """A server of a program on a free port, and requests to it."""
+
+    def __init__(self, client: ClientSession, base: str, token: str) -> None:
+        self.client = client
+        self.origin = base
+        self.page = f"/?token={token}"
+        self.socket = f"/ws/{token}?width=100&height=30"
+
+    async def status(self, path: str, **headers: str) -> int:
+        async with self.client.get(path, headers=headers) as response:
+            return response.status
+
+    async def connect(self, path: str = "", **headers: str) -> Socket:
+        return await self.client.ws_connect(path or self.socket, headers={"Origin": self.origin} | headers)
+
+
+@asynccontextmanager
+async def serve(program: str = SCREEN) -> AsyncIterator[Served]:
+    server = BrowserServer("<small>", (sys.executable, "-c", program))
+    runner = web.AppRunner(server.app(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, server.host, 0).start()
+    base = f"http://{server.host}:{runner.addresses[0][1]}"
+    async with ClientSession(base) as client:
+        yield Served(client, base, server.token)
+        await runner.cleanup()
+
+
+async def environment_of(socket: Socket) -> dict[str, Any]:
+    """Return what the process of `SCREEN` sends first."""
+    environment: dict[str, Any] = json.loads(await socket.receive_bytes())
+    return environment
+
+
+async def has_ended(pid: int) -> None:
+    await wait_until(lambda: not psutil.pid_exists(pid), f"the end of process {pid}")
+
+
+async def test_a_wrong_host_a_foreign_origin_and_a_wrong_token_get_403_and_start_no_process() -> None:
+    async with serve() as served:
+        assert await served.status(served.page) == 200
+        assert await served.status(served.page, Host="evil.example") == 403
+        assert await served.status("/static/js/textual.js", Host="evil.example") == 403
+        assert [await served.status(path) for path in ("/", "/?token=", "/?token=wrong")] == [403] * 3
+        for path in ("/static/", "/static/js/", "/page/", "/download/key", "/etc"):
+            assert await served.status(path) in {403, 404}, path
+        for refused in (
+            served.connect(Origin="https://evil.example"),
+            served.connect(Host="evil.example", Origin="http://evil.example"),
+            served.connect("/ws/wrong"),
+        ):
+            with pytest.raises(WSServerHandshakeError) as error:
+                await refused
+            assert error.value.status == 403
+        assert not psutil.Process().children()
+
+
+async def test_the_page_connects_to_the_port_that_the_browser_knows_and_may_load_from_there_only() -> None:
+    async with serve() as served:
+        async with served.client.get(served.page, headers={"Host": "localhost:9000"}) as response:
+            text, headers = await response.text(), response.headers
+        assert f'"ws://localhost:9000{served.socket.partition("?")[0]}"' in text
+        assert "<title>&lt;small&gt; " in text
+        assert "https:" not in text
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self';")
+        assert "connect-src ws://localhost:9000;" in policy
+        expected = {"Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY", "Cache-Control": "no-store"}
+        assert headers.items() >= expected.items()
+        await environment_of(await served.connect(Host="localhost:9000", Origin="http://localhost:9000"))
+
+
+async def test_each_tab_is_a_process_with_the_terminal_of_the_browser_and_ends_with_it_also_while_output_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {"TERM": "linux", "LC_ALL": "C", "NO_COLOR": "1", "TMUX": "x", "SSH_TTY": "x"}.items():
+        monkeypatch.setenv(name, value)
+    async with serve() as served:
+        first, second = await served.connect(), await served.connect()
+        environment, other = await environment_of(first), await environment_of(second)
+        assert is_in_browser(environment)
+        shown = [environment[name] for name in ("COLUMNS", "ROWS", "TEXTUAL_DRIVER", "TEXTUAL_COLOR_SYSTEM")]
+        assert shown == ["100", "30", BROWSER_DRIVER, "truecolor"]
+        assert glyphs_for(environment, "utf-8") == "braille"
+        assert not environment.keys() & {"NO_COLOR", "TMUX", "SSH_TTY"}
+        assert environment["pid"] != other["pid"]
+
+        await first.send_json(["stdin", "flood"])
+        await first.close()
+        await has_ended(environment["pid"])
+        await second.send_json(["stdin", "ü"])
+        assert await second.receive_bytes() == b"D\x00\x00\x00\x02\xc3\xbc"
+    assert not psutil.pid_exists(other["pid"])  # the server has ended, and with it every tab
+    assert (await second.receive()).data == WSCloseCode.GOING_AWAY
+
+
+async def test_a_process_that_does_not_end_with_its_tab_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.process.browser.tab._END_SECONDS", 0.1)
+    async with serve(DEAF) as served:
+        socket = await served.connect()
+        pid = (await environment_of(socket))["pid"]
+        await socket.close()
+        await has_ended(pid)
+
+
+async def test_a_tab_shows_what_its_process_prints_at_its_end_or_why_it_opened_no_screen_and_is_closed_then() -> None:
+    async with serve() as served:
+        socket = await served.connect()
+        await environment_of(socket)
+        await socket.send_json(["stdin", "quit"])
+        assert (await socket.receive_bytes()).endswith(b"The run small has ended.\r\nContinue it.")
+        assert (await socket.receive()).type == WSMsgType.CLOSE
+    async with serve(FAILING) as served:
+        socket = await served.connect()
+        assert (await socket.receive_bytes()).endswith(b"tweetgen-tui: The run small is not active.")
+        assert (await socket.receive()).type == WSMsgType.CLOSE
+
+
+async def test_a_message_that_no_page_sends_closes_the_tab_alone() -> None:
+    async with serve() as served:
+        other = await served.connect()
+        await environment_of(other)
+        for message in ("no JSON", "{}", "[]", '["resize", null]', '["stdin", 3]'):
+            socket = await served.connect()
+            pid = (await environment_of(socket))["pid"]
+            await socket.send_str(message)
+            assert (await socket.receive()).data == WSCloseCode.INVALID_TEXT, message
+            await has_ended(pid)
+        await other.send_json(["stdin", "on"])
+        assert await other.receive_bytes() == b"D\x00\x00\x00\x02on"
+
+
+# In Chromium ----------------------------------------------------------------------------------------------------------
 
 PAINTED_BYTES = 30_000
 """A screenshot of an empty page compresses to fewer."""
@@ -90,18 +293,11 @@ def tab_of(url: str, pattern: str) -> Iterator[Tab]:
         yield tab
 
 
-@pytest.fixture
-def run(launch: Launch, home: Path, tweets: Path) -> None:
-    """The run `watched`, which trains without a screen."""
-    launch("train", "--data", tweets, *QUIET, "--steps-per-second", "50", "--run-name", "watched")
-    wait_for_steps(home, 1)
-
-
 def screens_in(home: Path) -> list[psutil.Process]:
     """Return the processes behind tabs, but those that end meanwhile."""
     found = []
     for process in processes_in(home):
-        with contextlib.suppress(psutil.Error):
+        with suppress(psutil.Error):
             if "attach" in process.cmdline():
                 found.append(process)
     return found
@@ -116,6 +312,13 @@ def start(launch: Launch, *options: str) -> tuple[Process, str]:
 def files_in(home: Path) -> set[Path]:
     """Return the files of the data folder, but those that the training process writes."""
     return {path for path in home.rglob("*") if path.is_file() and not {"checkpoints", "cache"} & {*path.parts}}
+
+
+@pytest.fixture
+def run(launch: Launch, home: Path, tweets: Path) -> None:
+    """The run `watched`, which trains without a screen."""
+    launch("train", "--data", tweets, *QUIET, "--steps-per-second", "50", "--run-name", "watched")
+    wait_for_steps(home, 1)
 
 
 @pytest.mark.ci
@@ -147,7 +350,7 @@ def test_a_browser_shows_the_run_and_without_control_changes_neither_the_run_nor
         assert {str(connection.laddr.ip) for connection in connections} == {"127.0.0.1"}
         assert tab.hosts == {"127.0.0.1"}
         assert tab.errors == []
-    wait_until(lambda: not screens_in(home), "the end of the closed tab's process")
+    wait_here(lambda: not screens_in(home), "the end of the closed tab's process")
     assert files_in(home) == files
     assert not any(isinstance(event, e.Paused) for event in events_of(home))
     server.send(signal.SIGINT)
@@ -161,7 +364,7 @@ def test_with_control_a_browser_pauses_and_ends_the_run_and_then_says_how_it_end
     server, url = start(launch, "watched", "--control")
     with tab_of(url, "▶ training +attached") as tab:
         tab.press("Space", "‖ paused")
-        wait_until(lambda: isinstance(events_of(home)[-1], e.Paused), "the pause in the journal")
+        wait_here(lambda: isinstance(events_of(home)[-1], e.Paused), "the pause in the journal")
         tab.press("q", "y stop the run")
         tab.press("y", "tweetgen-tui --resume watched")
         assert wait_for_end(home).reason == "stopped by the user"
@@ -192,6 +395,6 @@ def test_the_end_of_the_server_ends_the_screens_of_its_tabs_and_the_run_continue
 
         asyncio.run(open_tab_and_end_server())
         assert server.wait().code == (-number if number == signal.SIGKILL else 128 + number)
-        wait_until(lambda: not screens_in(home), "the end of the screen")
+        wait_here(lambda: not screens_in(home), "the end of the screen")
         assert run.is_reachable()
         assert run.sent == []

@@ -44,9 +44,11 @@ each_shape = pytest.mark.parametrize(
 
 
 def onnx_model(model: TextGenerator) -> onnx.ModelProto:
-    """Return the model with its graph and nothing else."""
+    """Return the model with its graph, which passes ONNX's full check, and nothing else."""
     opset = [onnx.helper.make_opsetid("", OPSET)]
-    return onnx.helper.make_model(graph_of(model), ir_version=IR_VERSION, opset_imports=opset)
+    made = onnx.helper.make_model(graph_of(model), ir_version=IR_VERSION, opset_imports=opset)
+    onnx.checker.check_model(made, full_check=True)
+    return made
 
 
 class Runtime:
@@ -79,8 +81,7 @@ def log_probs_of(logits: Tensor) -> Arrays:
 
 def largest_difference(graph: onnx.ModelProto, model: TextGenerator, num_steps: int) -> float:
     """Return the largest difference of log-probabilities from the program's, one character at a time."""
-    runtime, largest = Runtime(graph), 0.0
-    texts = random_ids(model.embed.num_embeddings, num_steps)
+    runtime, largest, texts = Runtime(graph), 0.0, random_ids(model.embed.num_embeddings, num_steps)
     hidden, before = None, torch.full((len(texts), LONGEST - 1), PAD)
     with torch.inference_mode():
         for token_ids in torch.split(texts, 1, dim=1):  # (B, 1)
@@ -125,12 +126,10 @@ def with_torchs_order_of_gates(graph: onnx.ModelProto) -> None:
     """Exchange the gates z and r."""
     for tensor in graph.graph.initializer:
         if tensor.name.endswith((".W", ".R", ".B")):
-            array = numpy_helper.to_array(tensor)
-            update, reset, *rest = np.split(array, 6 if tensor.name.endswith(".B") else 3, axis=1)
-            swapped = [reset, update, rest[0]]
-            if len(rest) > 1:
-                swapped += [rest[2], rest[1], rest[3]]
-            tensor.CopyFrom(numpy_helper.from_array(np.concatenate(swapped, axis=1), tensor.name))
+            order = [1, 0, 2, 4, 3, 5] if tensor.name.endswith(".B") else [1, 0, 2]
+            gates = np.split(numpy_helper.to_array(tensor), len(order), axis=1)
+            swapped = np.concatenate([gates[place] for place in order], axis=1)
+            tensor.CopyFrom(numpy_helper.from_array(swapped, tensor.name))
 
 
 @pytest.mark.parametrize("spoil", [with_reset_before_product, with_torchs_order_of_gates])
@@ -155,28 +154,16 @@ def test_the_reference_implementation_of_onnx_agrees_with_the_program(shape: str
     np.testing.assert_allclose(found[0], log_probs_of(logits), rtol=0, atol=TOLERANCE)
 
 
-@each_shape
-def test_every_graph_passes_the_full_check_and_no_two_nodes_share_a_name(shape: str, vocab_size: int) -> None:
-    graph = onnx_model(random_model(vocab_size, SHAPES[shape]))
-    onnx.checker.check_model(graph, full_check=True)
-    names = [node.name for node in graph.graph.node]
-    assert len(set(names)) == len(names) < 60
-
-
-def test_a_model_without_an_ngram_input_is_eleven_nodes_and_one_gru_more_per_layer() -> None:
-    operators = {
-        shape: [node.op_type for node in graph_of(random_model(VOCAB_SIZE, SHAPES[shape])).node]
-        for shape in ("one layer", "four layers")
-    }
-    last = ["Concat", "Transpose", "Transpose", "MatMul", "Add", "LogSoftmax"]
-    assert operators["one layer"] == ["Transpose", "Gather", "Split", "GRU", "Squeeze", *last]
-    assert operators["four layers"] == ["Transpose", "Gather", "Split", *["GRU", "Squeeze"] * 4, *last]
-
-
-def test_tied_embeddings_are_stored_once() -> None:
-    names = {tensor.name for tensor in graph_of(random_model(VOCAB_SIZE, SHAPES["all"])).initializer}
-    assert "embed.weight" in names
-    assert "proj.weight" not in names
+def test_a_graph_has_few_nodes_of_different_names_one_gru_per_layer_and_tied_embeddings_once() -> None:
+    graphs = {shape: graph_of(random_model(VOCAB_SIZE, SHAPES[shape])) for shape in SHAPES}
+    for graph in graphs.values():
+        assert len({node.name for node in graph.node}) == len(graph.node) < 60
+    first, last = ["Transpose", "Gather", "Split"], ["Concat", "Transpose", "Transpose", "MatMul", "Add", "LogSoftmax"]
+    for shape, num_layers in (("one layer", 1), ("four layers", 4)):
+        operators = [node.op_type for node in graphs[shape].node]
+        assert operators == [*first, *["GRU", "Squeeze"] * num_layers, *last]
+    names = {tensor.name for tensor in graphs["all"].initializer}
+    assert names & {"embed.weight", "proj.weight"} == {"embed.weight"}
 
 
 HIGH = NUM_IDS - 1
@@ -247,61 +234,49 @@ def test_the_lookup_computes_in_int32_so_that_a_runtime_without_int64_finds_the_
 
 # The file -------------------------------------------------------------------------------------------------------------
 
-EVALUATED = {"bits_per_char": 2.125, "last_eval_step": 1, "val_loss": 1.5}
-FIGURES = {"bits_per_char": "2.125", "evaluated_at_step": "1"}
 
-
-def checkpoint(**changes: object) -> Checkpoint:
-    """Return a small checkpoint without a file."""
-    return Checkpoint(checkpoint_info(**changes), checkpoint_tensors())
-
-
-def metadata_of(saved: Checkpoint) -> dict[str, str]:
-    """Return the metadata as onnxruntime reads them."""
-    session = onnxruntime.InferenceSession(onnx_file(saved), providers=["CPUExecutionProvider"])
+def metadata_of(**changes: object) -> dict[str, str]:
+    """Return the metadata of a small checkpoint's file as onnxruntime reads them."""
+    content = onnx_file(Checkpoint(checkpoint_info(**changes), checkpoint_tensors()))
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     found: dict[str, str] = session.get_modelmeta().custom_metadata_map
     return found
 
 
-@pytest.mark.parametrize(
-    ("changes", "figures"),
-    [(EVALUATED, FIGURES), ({}, {}), ({**EVALUATED, "is_eval_early": True}, {})],
-    ids=["evaluated", "never evaluated", "an estimate"],
-)
-def test_the_metadata_name_the_symbols_their_special_ids_the_run_and_its_figures_on_all_tweets(
-    changes: dict[str, object], figures: dict[str, str]
-) -> None:
-    saved = checkpoint(**changes)
-    found = metadata_of(saved)
-    assert json.loads(found.pop("vocab")) == list(saved.vocab.itos)
-    special = {"pad_token_id": "0", "bos_token_id": "1", "eos_token_id": "2", "unk_token_id": "3"}
-    assert found == {**special, "run": "a run", "step": "2", **figures}
+def test_the_metadata_name_the_symbols_their_special_ids_the_run_and_its_figures_on_all_tweets() -> None:
+    common = {"pad_token_id": "0", "bos_token_id": "1", "eos_token_id": "2", "unk_token_id": "3", "run": "a run"}
+    evaluated = {"bits_per_char": 2.125, "last_eval_step": 1, "val_loss": 1.5}
+    for changes, figures in (
+        (evaluated, {"bits_per_char": "2.125", "evaluated_at_step": "1"}),
+        ({}, {}),
+        ({**evaluated, "is_eval_early": True}, {}),  # an estimate
+    ):
+        found = metadata_of(**changes)
+        assert json.loads(found.pop("vocab")) == [*SPECIALS, *checkpoint_info().vocab]
+        assert found == {**common, "step": "2", **figures}
 
 
 def test_any_characters_and_the_name_of_a_foreign_run_survive_as_text() -> None:
     chars = ("😀", "\u200f", "ש", '"', "\\", "\ud800", "\x1b", "漢", "<")
     spare = tuple(chr(0x4E00 + number) for number in range(len(checkpoint_info().vocab) - len(chars)))
-    found = metadata_of(checkpoint(vocab=(*chars, *spare), run="\x1b[31m\ud800 <b>run</b>"))
+    found = metadata_of(vocab=(*chars, *spare), run="\x1b[31m\ud800 <b>run</b>")
     assert found["vocab"].isascii()
     assert json.loads(found["vocab"])[len(SPECIALS) :] == [*chars, *spare]
     assert found["run"].endswith("<b>run</b>")
     assert "\x1b" not in found["run"]
 
 
-def test_the_file_names_its_producer_and_imports_one_set_of_operators_that_readers_of_2021_have() -> None:
-    content = onnx_file(checkpoint())
+def test_the_file_names_its_producer_and_has_operators_that_readers_of_2021_have_and_averaged_weights() -> None:
+    tensors = checkpoint_tensors()
+    average = {name.replace("model.", "average."): tensor + 1 for name, tensor in tensors.items() if "model." in name}
+    saved = Checkpoint(checkpoint_info(), tensors | average)
+    content = onnx_file(saved)
     model = onnx.load_from_string(content)
     assert (model.producer_name, model.producer_version) == ("tweetgen-tui", installed_version("tweetgen-tui"))
     assert [(each.domain, each.version) for each in model.opset_import] == [("", 13)]
     assert model.ir_version == 7
-    assert onnx_file(checkpoint()) == content
-
-
-def test_the_weights_are_the_averaged_ones_if_there_are_any() -> None:
-    tensors = checkpoint_tensors()
-    average = {name.replace("model.", "average."): tensor + 1 for name, tensor in tensors.items() if "model." in name}
-    graph = onnx.load_from_string(onnx_file(Checkpoint(checkpoint_info(), tensors | average))).graph
-    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    assert onnx_file(saved) == content
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     np.testing.assert_array_equal(weights["proj.bias"], average["average.proj.bias"].numpy())
 
 

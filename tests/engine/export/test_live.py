@@ -1,7 +1,8 @@
-"""While a run trains its event file grows, is what the export writes, and no fault of it ends or changes the run."""
+"""Event files for TensorBoard: few points of each run, live the same as exported; no fault of them changes the run."""
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -9,11 +10,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import RunConfig, RuntimeConfig, Setting
-from engine.errors import StorageError
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.export.trackers import event_file, live
 from engine.export.trackers.live import LiveTracker
+from engine.export.trackers.records import (
+    SINGLE_STEPS,
+    Record,
+    RecordStream,
+    Sample,
+    Scalars,
+    Settings,
+    remaining_records,
+)
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
@@ -23,7 +33,7 @@ from engine.storage.folders import find_run
 from engine.storage.journal_reader import SkippedLines
 from tests.engine.helpers import losses, of_type, only, resume_config, run_session, stop_at, tiny_config, write_corpus
 from tests.event_files import LOSS, VAL_LOSS, hparams_in, samples_in, scalars_in
-from tests.fakes import BrokenDisk, run_started, steps_finished
+from tests.fakes import BrokenDisk, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.waiting import wait_until
 from tui.files.run_export import Thinned
 from tui.files.tensorboard_export import export_to_tensorboard
@@ -102,7 +112,7 @@ def test_steps_that_a_load_and_a_resume_take_back_are_gone_live_and_exported(
     assert_exported_alike(logs, tmp_path / "other")
 
 
-def test_runs_side_by_side_have_a_folder_each_and_are_step_for_step_those_that_are_not_tracked(
+def test_runs_side_by_side_are_step_for_step_those_that_are_not_tracked_also_once_their_folder_breaks(
     logs: Path, tmp_path: Path
 ) -> None:
     config = tiny_config(write_corpus(tmp_path), **BUSY)
@@ -111,18 +121,36 @@ def test_runs_side_by_side_have_a_folder_each_and_are_step_for_step_those_that_a
         assert losses(run_session(tracked(replace(config, run_name=name), logs))) == expected
     assert sorted(path.name for path in logs.iterdir()) == ["one", "two"]
 
+    def break_folder(event: Event) -> Iterable[Command]:
+        if event.step == 5:
+            shutil.rmtree(logs, ignore_errors=True)
+            logs.touch()
+        return ()
+
+    emitted = run_session(tracked(replace(config, run_name="other"), logs), on_event=break_folder)
+    assert losses(emitted) == expected
+    [warning] = of_type(emitted, e.Warned)
+    assert f"{logs / 'other'}" in warning.message
+    assert "the run continues" in warning.message
+    assert isinstance(emitted[-1], e.RunFinished)
+
 
 def test_events_are_in_the_file_before_the_run_has_ended(logs: Path, tracker: LiveTracker) -> None:
     take_three_steps(tracker)
     wait_until(lambda: scalars_in(logs / "tiny").get(LOSS) == [(1, 1.0), (2, 2.0), (3, 3.0)])
 
 
-def test_a_new_run_does_not_write_among_the_events_of_another(logs: Path, tmp_path: Path, home: Path) -> None:
+def test_a_folder_with_the_events_of_another_run_or_that_can_not_be_written_is_an_error_at_the_start(
+    logs: Path, tmp_path: Path, home: Path
+) -> None:
     (logs / "tiny").mkdir(parents=True)
     (logs / "tiny" / "events.out.tfevents.1.x").touch()
-    failed = only(run_session(tracked(tiny_config(write_corpus(tmp_path)), logs)), e.RunFailed)
+    config = tiny_config(write_corpus(tmp_path))
+    failed = only(run_session(tracked(config, logs)), e.RunFailed)
     assert "has the events of another run" in failed.detail
     assert "--run-name" in failed.hint
+    (tmp_path / "file").touch()
+    assert "can't be written" in only(run_session(tracked(config, tmp_path / "file")), e.RunFailed).detail
     assert list((home / "runs").iterdir()) == []  # the name is free again
 
 
@@ -136,17 +164,9 @@ def test_an_attempt_that_starts_again_takes_all_points_of_the_one_before_back(lo
     assert scalars_in(logs / "tiny")[LOSS] == [(1, 9.0)]
 
 
-def test_a_file_is_read_after_those_before_it_even_if_the_clock_went_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_is_read_after_those_before_it_even_if_the_clock_went_back(tmp_path: Path) -> None:
     (tmp_path / "events.out.tfevents.9999999998.x").touch()
     assert event_file.new_event_file(tmp_path).name.startswith("events.out.tfevents.9999999999.")
-
-
-def test_a_folder_that_can_not_be_written_is_an_error_at_the_start(logs: Path) -> None:
-    logs.touch()
-    with pytest.raises(StorageError, match="can't be written"):
-        LiveTracker(logs, "tiny", continues=False)
 
 
 def test_a_full_disk_is_reported_once_and_what_it_did_not_take_is_written_later(
@@ -165,24 +185,6 @@ def test_a_full_disk_is_reported_once_and_what_it_did_not_take_is_written_later(
     tracker.handle(steps_finished(5, [5.0]))
     tracker.close()
     assert scalars_in(logs / "tiny")[LOSS] == [(step, float(step)) for step in range(1, 6)]
-
-
-def test_a_run_whose_folder_of_events_breaks_warns_once_and_goes_on(logs: Path, tmp_path: Path) -> None:
-    config = tiny_config(write_corpus(tmp_path))
-    expected = losses(run_session(config))
-
-    def break_folder(event: Event) -> Iterable[Command]:
-        if event.step == 5:
-            shutil.rmtree(logs, ignore_errors=True)
-            logs.touch()
-        return ()
-
-    emitted = run_session(tracked(replace(config, run_name="other"), logs), on_event=break_folder)
-    assert losses(emitted) == expected
-    [warning] = of_type(emitted, e.Warned)
-    assert f"{logs / 'other'}" in warning.message
-    assert "the run continues" in warning.message
-    assert isinstance(emitted[-1], e.RunFinished)
 
 
 def test_a_file_that_was_deleted_is_created_again_with_what_follows(logs: Path, tracker: LiveTracker) -> None:
@@ -214,3 +216,81 @@ def test_a_disk_that_blocks_does_not_block_the_training_and_is_reported_once(
     assert tracker.drain_problem() == ""
     with open(path, "rb", buffering=0):  # lets the thread continue
         path.unlink()
+
+
+# The points of a run --------------------------------------------------------------------------------------------------
+
+LATER = SINGLE_STEPS + 1
+PAUSED = e.Paused(step=LATER, elapsed_seconds=1.5)
+
+
+def at(second: float, first_step: int, losses: Iterable[float]) -> e.StepsFinished:
+    return steps_finished(first_step, losses, elapsed_seconds=second)
+
+
+def loaded(step: int) -> e.CheckpointLoaded:
+    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None, epochs=0.0)
+
+
+STREAMS: dict[str, list[Event]] = {
+    "loss in nats and bits, norm, rate and speed": [
+        steps_finished(7, [math.log(2) * 3], grad_norms=(0.5,), chars_per_second=9.0)
+    ],
+    "a speed that is not measured yet": [steps_finished(1, [1.0], chars_per_second=0.0)],
+    "each of the first steps, later ones averaged over a second": [
+        at(4.1, SINGLE_STEPS - 1, [5.0, 4.0, 3.0, 2.0]),
+        at(4.9, SINGLE_STEPS + 3, [1.0]),
+        at(5.0, SINGLE_STEPS + 4, [9.0, 7.0]),
+    ],
+    "a slow run": [at(2.0 * number, LATER + number, [float(number)]) for number in range(4)],
+    "the mean of a bucket, and of small buckets of one second": [
+        steps_thinned(1, 64, mean_loss=2.5, elapsed_seconds=2.0),
+        steps_thinned(65, 66, mean_loss=1.0),
+        steps_thinned(67, 72, mean_loss=3.0),
+    ],
+    "the mean before a pause": [at(1.0, LATER, [1.0]), PAUSED, at(1.7, LATER + 1, [2.0])],
+    "the mean before a load": [at(1.0, LATER, [1.0]), loaded(LATER), at(1.7, LATER + 1, [2.0])],
+    "an evaluation": [eval_finished(12, 2.0)],
+    "tweets": [
+        tweet_sampled("a `b` **c**", 5, novelty="copy", temperature=1.0),
+        tweet_sampled("a", reached_eos=False),
+    ],
+}
+
+
+def records_of(*events: Event) -> list[Record]:
+    stream = RecordStream()
+    found = [record for event in events for record in stream.records_of(event, event.elapsed_seconds)]
+    return [*found, *stream.finish()]
+
+
+def line_of(record: Record) -> str:
+    match record:
+        case Scalars(values=values):
+            what = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+        case Sample(markdown=markdown):
+            what = markdown.replace("\n", "⏎")
+        case _:
+            what = type(record).__name__
+    return f"step {record.step} at {record.wall_time:.4g} s: {what}"
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_events_become_these_records(name: str, snapshot: SnapshotAssertion) -> None:
+    assert "\n".join(map(line_of, records_of(*STREAMS[name]))) == snapshot
+
+
+def test_the_settings_have_flat_names_and_omit_those_without_a_value() -> None:
+    started = run_started(model=ModelConfig(hidden_size=7), training=TrainingConfig(max_steps=9, preset_reason="x"))
+    [_, settings] = records_of(started)
+    assert isinstance(settings, Settings)
+    found = settings.values
+    assert (found["model/hidden_size"], found["training/max_steps"], found["sampling/temperature"]) == (7, 9, 0.8)
+    assert found["corpus"] == "happy.csv"
+    assert not {"training/max_seconds", "training/preset_reason", "sampling/avoid"} & found.keys()
+
+
+def test_a_load_that_follows_after_the_first_pass_takes_nothing_back() -> None:
+    before = (run_started(), steps_finished(1, [1.0] * 3))
+    after = records_of(*before, loaded(1), steps_finished(2, [2.0]))
+    assert [each.step for each in remaining_records(records_of(*before), after)] == [0, 1, 2, 3, 2]

@@ -103,7 +103,9 @@ def test_it_draws_from_the_programs_distribution(
     np.testing.assert_allclose(found[found > 0].numpy(), expected, atol=1e-6)
 
 
-def test_a_text_starts_with_its_prompt_ends_in_time_and_has_no_special_symbol(tmp_path: Path) -> None:
+def test_a_text_starts_with_its_prompt_ends_in_time_has_no_special_symbol_and_at_temperature_0_is_greedy(
+    tmp_path: Path,
+) -> None:
     sampling = SamplingConfig(max_length=25)
     write_random_folder(tmp_path / "model", SHAPES["one layer"], EMOJI, sampling=sampling)
     module = modeling_of(tmp_path / "model")
@@ -115,12 +117,6 @@ def test_a_text_starts_with_its_prompt_ends_in_time_and_has_no_special_symbol(tm
     assert max(len(module.generate(model, vocab, max_length=8)) for _ in range(50)) <= 7  # <BOS> is a token
     with pytest.raises(KeyError, match="ñ"):
         module.generate(model, vocab, "ñ")
-
-
-def test_temperature_0_is_greedy(tmp_path: Path) -> None:
-    write_random_folder(tmp_path / "model", SHAPES["one layer"], EMOJI)
-    module = modeling_of(tmp_path / "model")
-    model, vocab = module.load(tmp_path / "model")
     assert module.generate(model, vocab, temperature=0) == module.generate(model, vocab, do_sample=False)
 
 

@@ -1,25 +1,49 @@
-"""The page's JavaScript, in Node, draws the program's own tweets: same uniform numbers, log-probabilities and text."""
+"""The web page draws the program's own tweets, in Node and in Chromium, and is safe whatever names and texts it has.
+
+Same uniform numbers, log-probabilities and text from the same seeds.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import Browser, Page, expect
+from syrupy.assertion import SnapshotAssertion
 
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig
-from engine.config.sampling import SamplingConfig
+from engine.config.sampling import MAX_TEMPERATURE, SamplingConfig
+from engine.errors import ConfigError
+from engine.export.copies import Copies
 from engine.export.web_page import WeightFormat
-from engine.export.web_page.page import page_data
+from engine.export.web_page.page import page_data, web_page
+from engine.export.web_page.tensors import page_tensors
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import NEVER_SAMPLED
-from engine.sampling.sampler import uniforms_of
+from engine.sampling.sampler import SampledTweet, uniforms_of
 from engine.sampling.stepper import CharStepper
-from tests.engine.export.models import checkpoint_of, random_ids, random_model
-from tests.engine.export.page_scripts import as_on_the_page, clear_tweets, run_scripts
+from tests.engine.export.models import (
+    as_on_the_page,
+    checkpoint_of,
+    clear_tweets,
+    random_ids,
+    random_model,
+    run_scripts,
+)
 from tests.engine.helpers import code_of
+from tests.installed import chromium
 
 LETTERS = Vocab("etaoinshr dlcumw.,!@#")
 EMOJI = Vocab("e🌻❤\ufe0f👩\u200d🚀ابتש漢字́ <&\"'\\")
@@ -137,3 +161,241 @@ def test_what_the_page_says_of_a_draw_is_the_place_where_the_uniform_number_fell
         assert not {each["id"] for each in char["candidates"]} & set(NEVER_SAMPLED)
         own = [each["own"] for each in char["candidates"]]
         assert own == sorted(own, reverse=True)
+
+
+# The file -------------------------------------------------------------------------------------------------------------
+
+FILE_VOCAB = Vocab("abc <>/!-&\u202e\u200b🌻")
+FILE_CONFIG = ModelConfig(embedding_size=4, hidden_size=8, ngram_order=2, ngram_contexts=2)
+BLOCK = re.compile(r"<(style|script)([^>]*)>(.*?)</\1", re.DOTALL | re.IGNORECASE)
+"""Tag, attributes and content of a style sheet or a script."""
+ATTACK = "</script><script>alert(1)</script><!--<script>"
+COPIES = Copies(temperature=0.7, num_copies=3, num_near_copies=12)
+
+EVALUATED = {"step": 12_000, "last_eval_step": 12_000, "bits_per_char": 2.1849}
+FACTS: dict[str, tuple[WeightFormat, Copies | None, dict[str, Any]]] = {
+    "never evaluated, copies not counted": ("float16", None, {}),
+    "evaluated at an earlier step": ("int8", COPIES, {**EVALUATED, "last_eval_step": 11_000}),
+    "an estimate": ("int8", COPIES, {**EVALUATED, "is_eval_early": True}),
+    "overfit": ("int8", COPIES, {**EVALUATED, "corpus": CorpusConfig(files=("a.txt",), overfit=3)}),
+}
+"""Weights, copies, and what the checkpoint has."""
+
+
+def saved(**changes: Any) -> Checkpoint:
+    return checkpoint_of(random_model(len(FILE_VOCAB), FILE_CONFIG), FILE_CONFIG, FILE_VOCAB.chars, **changes)
+
+
+def test_a_hostile_run_vocabulary_and_prompt_stay_inside_of_the_data_and_hidden_characters_are_replaced() -> None:
+    sampling = SamplingConfig(prime="<!-- </script>")
+    text = web_page(saved(run=ATTACK, sampling=sampling), "float16", None)
+    blocks = BLOCK.findall(text)
+    kinds = [(tag, attributes) for tag, attributes, _ in blocks]
+    assert kinds == [("style", ""), ("script", ' type="application/json" id="data"'), ("script", "")]
+    assert "<" not in blocks[1][2]
+    data = json.loads(blocks[1][2])
+    assert (data["name"], data["sampling"]["prime"]) == (ATTACK, sampling.prime)
+    assert data["vocab"] == [*"abc <>/!-&", "\ufffd", "\ufffd", "🌻"]
+    assert text.count(ATTACK) == 0
+
+
+def test_the_policy_allows_the_page_its_own_script_and_style_sheet_and_nothing_else() -> None:
+    text = web_page(saved(), "float16", COPIES)
+    style, _, script = (
+        base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for _, _, content in BLOCK.findall(text)
+    )
+    [policy] = re.findall(r'http-equiv="Content-Security-Policy"\s+content="([^"]*)"', text)
+    assert policy.split("; ") == [
+        "default-src 'none'",
+        f"script-src 'sha256-{script}'",
+        f"style-src 'sha256-{style}'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    assert not re.findall(r"<[^>]*\s(?:on\w+|style|src|href)=", BLOCK.sub("", text))
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_the_page_says_what_the_model_is_of_which_tweets_its_figure_is_and_how_much_it_copies(
+    name: str, snapshot: SnapshotAssertion
+) -> None:
+    weights, copies, changes = FACTS[name]
+    data = json.loads(page_data(saved(**changes), weights, copies))
+    facts = "".join(f"{fact}: {value}\n" for fact, value in data["facts"])
+    assert f"{facts}\n{data['copies']}" == snapshot
+
+
+def test_the_slider_has_greedy_the_checkpoints_own_temperature_and_the_whole_range() -> None:
+    for own in (0.0, 0.8, 0.73, MAX_TEMPERATURE):
+        data = page_data(saved(sampling=SamplingConfig(temperature=own)), "float16", None)
+        stops = json.loads(data)["temperatures"]
+        assert stops == sorted(set(stops))
+        assert {0.0, 0.05, own, 1.0, MAX_TEMPERATURE} <= set(stops)
+
+
+@pytest.mark.parametrize(("weights", "largest_error"), [("float16", 2**-11), ("int8", 0.5 / 127)])
+def test_rounding_changes_a_weight_by_less_than_half_a_level_of_its_row(
+    weights: WeightFormat, largest_error: float
+) -> None:
+    model = random_model(len(FILE_VOCAB), FILE_CONFIG)
+    rounded = as_on_the_page(model, FILE_CONFIG, weights).state_dict()
+    for name, tensor in model.state_dict().items():
+        error = (rounded[name] - tensor).abs()
+        limit = tensor.abs().amax(dim=-1, keepdim=True) * largest_error
+        assert (error <= limit * 1.01).all() if tensor.ndim == 2 else (error == 0).all(), name
+    model.embed.weight.data[:2] = torch.tensor([[0.0], [1e-44]])  # a row of zeros stays zero
+    assert not page_tensors(model, weights)["embed.weight"].decoded()[:2].any()
+
+
+def test_a_weight_too_large_for_float16_is_an_error_and_fits_into_int8() -> None:
+    model = random_model(len(FILE_VOCAB), FILE_CONFIG)
+    model.proj.weight.data[0, 0] = 70_000.0
+    with pytest.raises(ConfigError, match=r"proj\.weight has weights that are too large for float16") as error:
+        page_tensors(model, "float16")
+    assert "--weights int8" in error.value.hint
+    assert np.isclose(page_tensors(model, "int8")["proj.weight"].decoded()[0, 0], 70_000)
+
+
+def test_a_page_that_no_browser_can_open_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.export.web_page.page.MAX_PAGE_BYTES", 1000)
+    with pytest.raises(ConfigError, match="more than a browser can open"):
+        web_page(saved(), "float16", None)
+
+
+def test_tied_embeddings_are_in_the_page_once() -> None:
+    config = replace(FILE_CONFIG, embedding_size=8, tied_embeddings=True, ngram_order=0, ngram_contexts=0)
+    assert "proj.weight" not in page_tensors(random_model(len(FILE_VOCAB), config), "float16")
+
+
+# In a browser ---------------------------------------------------------------------------------------------------------
+
+HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
+VOCAB = Vocab("etaoinshr dl<>/&\"'🌻👩\u200dابت漢")
+CONFIG = ModelConfig(embedding_size=8, hidden_size=16, num_layers=2)
+SAMPLING = SamplingConfig(temperature=0.8, max_length=40, min_p=0.02)
+TWEET = "#tweet[aria-busy=false]"
+TEMPERATURE = 1.5
+DEADLINE_MILLISECONDS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """The page of a model with hostile names as a phone shows it; it must request nothing and report no problem."""
+    checkpoint = checkpoint_of(random_model(len(VOCAB), CONFIG), CONFIG, VOCAB.chars, run=HOSTILE, sampling=SAMPLING)
+    file = tmp_path / "page.html"
+    file.write_text(web_page(checkpoint, "float16", None), "utf-8")
+    context = browser.new_context(reduced_motion="reduce", viewport={"width": 390, "height": 844}, offline=True)
+    page = context.new_page()
+    page.set_default_timeout(DEADLINE_MILLISECONDS)
+    noted: list[str] = []
+    page.on("request", lambda request: noted.append(request.url))
+    page.on("console", lambda message: noted.append(message.text))
+    page.on("pageerror", lambda error: noted.append(str(error)))
+    page.on("dialog", lambda dialog: noted.append(dialog.message))
+    page.goto(file.as_uri())
+    yield page
+    assert set(noted) == {file.as_uri()}
+    context.close()
+
+
+def enter(page: Page, name: str, value: str) -> None:
+    """Type into a field and leave it."""
+    page.fill(f"#{name}", value)
+    page.press(f"#{name}", "Enter")
+
+
+def shows(page: Page, selector: str, text: str) -> None:
+    """Wait until an element contains a text."""
+    expect(page.locator(selector).first).to_contain_text(text, timeout=DEADLINE_MILLISECONDS)
+
+
+def wrote(page: Page, tweet: SampledTweet) -> None:
+    """Wait until this is the tweet."""
+    expect(page.locator(TWEET)).to_have_text(tweet.text, timeout=DEADLINE_MILLISECONDS)
+
+
+def program_tweet(seed: int, sampling: SamplingConfig = SAMPLING) -> SampledTweet:
+    model = as_on_the_page(random_model(len(VOCAB), CONFIG), CONFIG, "float16")
+    tweets = clear_tweets(model, VOCAB, sampling, [seed])
+    assert tweets, "choose another seed: rounding may change this tweet"
+    return tweets[seed]
+
+
+@pytest.mark.ci
+def test_it_writes_the_tweets_of_the_program_and_explains_a_character(page: Page) -> None:
+    enter(page, "seed", "2")
+    wrote(page, program_tweet(2))
+    page.click("#another")
+    wrote(page, program_tweet(3))
+    enter(page, "prompt", "he 🌻")
+    wrote(page, program_tweet(3, replace(SAMPLING, prime="he 🌻")))
+    slider = page.locator("#temperature")
+    while float(slider.get_attribute("aria-valuetext") or "") < TEMPERATURE:
+        slider.press("ArrowRight")
+    tweet = program_tweet(3, replace(SAMPLING, prime="he 🌻", temperature=TEMPERATURE))
+    wrote(page, tweet)
+    shows(page, "#status", f"{tweet.bits_per_char:.2f} bits per character")
+
+    number = len("he 🌻") + 1
+    page.locator("#tweet span").nth(number).click()
+    shows(page, "#why-sentence", f"{tweet.char_bits[number]:.2f} bits")
+    assert page.locator("#bars [role=row]").count() in {8, 9}
+    assert page.locator("#bars .chosen").count() == page.locator("#draw .mark").count() == 1
+    shows(page, "#draw-sentence", "It lies in the share of")
+    page.keyboard.press("ArrowLeft")
+    shows(page, "#why-sentence", f"{tweet.char_bits[number - 1]:.2f} bits")
+    page.press("#cursor", "Home")
+    shows(page, "#why-sentence", "it is of the beginning that you gave")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than a phone"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        channels = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)")
+        assert (max(channels) < 128) == (scheme == "dark")
+
+
+@pytest.mark.ci
+def test_text_from_outside_is_shown_as_text_and_a_beginning_or_a_seed_that_cannot_be_used_is_named(page: Page) -> None:
+    assert page.title() == page.text_content("h1") == HOSTILE
+    shows(page, "#facts", HOSTILE)
+    enter(page, "prompt", "<a></a>")
+    shows(page, TWEET, "<a></a>")
+    page.click("#another")
+    shows(page, "#earlier bdi", "<a></a>")
+    assert page.locator("img, a").count() == 0
+
+    enter(page, "prompt", "")
+    enter(page, "seed", "5")
+    written = page.text_content(TWEET)
+    for name, value, problem in (
+        ("prompt", "the z寿", "The vocabulary lacks ‘z’ (U+007A), ‘寿’ (U+5BFF)."),
+        ("prompt", "t" * SAMPLING.max_length, "shorter than 40 characters"),
+        ("seed", "-1", "A seed is a whole number from 0 on."),
+    ):
+        enter(page, name, value)
+        shows(page, f"#{name}-problem", problem)
+        assert page.text_content(TWEET) == written
+        enter(page, "prompt", "")
+    enter(page, "seed", "5")
+    assert page.text_content("#seed-problem") == page.text_content("#prompt-problem") == ""
+    assert page.text_content(TWEET) == written
+
+
+@pytest.mark.ci
+def test_with_motion_it_writes_one_tweet_after_another_until_it_is_paused(page: Page) -> None:
+    page.emulate_media(reduced_motion="no-preference")
+    page.reload()
+    enter(page, "seed", "2")
+    page.wait_for_selector("#pause:text('Continue')")  # a tweet that was asked for stays
+    wrote(page, program_tweet(2))
+    page.click("#pause")
+    expect(page.locator("#seed")).to_have_value("4", timeout=DEADLINE_MILLISECONDS)
+    page.click("#pause")
+    page.locator("#earlier li", has_text="seed 3,").get_by_role("button").click()
+    assert page.input_value("#seed") == "3"
+    wrote(page, program_tweet(3))

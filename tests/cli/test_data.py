@@ -1,0 +1,240 @@
+"""`data inspect`, `data fetch` and the options of reading: reports, JSON, what is kept, and what is downloaded."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
+
+from engine.corpus.download import catalog
+from engine.corpus.download.catalog import SENTIMENT140
+from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
+from tests.e2e.terminal import Terminal
+from tests.engine.corpus.files.open_contents import zip_of
+from tests.file_server import answer, serve, serving, stall_after, use_no_proxy
+from tui.cli.output.progress_display import show_progress
+
+FIELDS = {"format", "rows", "kept", "dropped", "num_chars", "alphabet_size", "duplicates", "near_duplicates"}
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+NAMES = ("Tom", "Ann", "Bo", "gran", "mum", "we", "they", "you", "Zoë", "a fox")
+THINGS = ("tea", "a long walk", "my dog", "the rain", "two boats", "jam")
+TWEETS = [f"{name} likes {thing}" for thing in THINGS for name in NAMES]
+
+
+def write(path: Path, lines: Iterable[str]) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    """A CSV with a header, 60 tweets and unusable rows."""
+    rows = [*TWEETS, "@mia has a cat #cat", "see www.example.org/a", "Tom likes TEA!", "", "x" * 150]
+    return write(tmp_path / "messy.csv", ["id,text", *(f'{n},"{row}"' for n, row in enumerate(rows))])
+
+
+def shown(cli: Cli, *arguments: str | Path) -> str:
+    """Return the report without the time it took."""
+    ended = cli("data", "inspect", *arguments)
+    assert (ended.code, ended.err) == (0, "")
+    assert not [line for line in ended.lines if line != line.rstrip()]
+    return re.sub(r"read in .*", "read in ...", ended.out)
+
+
+# The report -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_report_has_all_facts_about_a_file(cli: Cli, messy: Path, snapshot: SnapshotAssertion) -> None:
+    assert shown(cli, messy) == snapshot
+
+
+def test_several_sources_are_reported_one_by_one_and_in_total(
+    cli: Cli, tweets: Path, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    archive = tmp_path / "more.zip"
+    archive.write_bytes(zip_of({"x/one.txt": b"tea for two\njam\n\n", "y/two.csv": b"text\nbread for all\n"}))
+    assert shown(cli, tweets, archive) == snapshot
+
+
+def test_of_very_many_sources_the_first_are_shown_and_all_are_counted(cli: Cli, tmp_path: Path) -> None:
+    archive = tmp_path / "many.zip"
+    archive.write_bytes(zip_of({f"{n}.txt": f"tea for {n}\n\n".encode() for n in range(40)}))
+    out = shown(cli, archive, "--keep-duplicates")
+    assert out.count(".txt  text") == 24
+    for words in ("and 16 more; --json shows each", "all 40 together", "40 of 80 rows kept (50 %)", "40  empty"):
+        assert words in out, words
+
+
+def test_no_line_is_wider_than_the_terminal(cli: Cli, tmp_path: Path) -> None:
+    families = "👩\u200d👩\u200d👧 ไทย 🇫🇷 " * 8
+    texts = ("寿司 " * 40, "שלום مرحبا " * 9, families, "a" * 137, "".join(map(chr, range(0x410, 0x460))))
+    path = write(tmp_path / "wide.txt", (f"{n} {texts[n % 5]}" for n in range(60)))
+    cli.monkeypatch.setenv("COLUMNS", "40")
+    assert max(map(cell_len, shown(cli, path, "--keep-duplicates").splitlines())) <= 40
+
+
+def test_too_few_tweets_are_reported_before_the_error(cli: Cli, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    path = write(tmp_path / "few.txt", ["good morning", "", "http://a.example/b"])
+    ended = cli("data", "inspect", path)
+    assert ended.code == 1
+    assert re.sub(r"read in .*", "read in ...", f"{ended.out}\n{ended.err}") == snapshot
+    assert_two_line_error(cli("data", "inspect", path, "--json"), "too few")
+
+
+def test_json_has_the_fields_of_the_design_and_its_counts_add_up(cli: Cli, messy: Path) -> None:
+    ended = cli("data", "inspect", messy, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    found = ended.object
+    assert set(found) >= FIELDS
+    assert (found["format"], found["rows"]) == ("csv", 65)
+    assert found["dropped"] == {"duplicate": 1, "empty": 1, "over 140 characters": 1}
+    assert found["kept"] + sum(found["dropped"].values()) == found["rows"]
+    assert (found["duplicates"], found["near_duplicates"]) == (1, 0)
+    assert found["alphabet_size"] == len(found["alphabet"])
+    assert found["num_chars"] == sum(found["alphabet"].values())
+    assert (found["mentions"], found["links"], found["hashtags"]) == (1, 1, 1)
+    assert sum(bar["num_tweets"] for bar in found["lengths"]) == found["kept"]
+    assert len(found["samples"]) == 10
+    assert found["sources"][0]["notes"]
+    again, fresh = (cli("data", "inspect", messy, "--json", *more).object for more in ((), ("--fresh",)))
+    assert (found["was_cached"], again["was_cached"], fresh["was_cached"]) == (False, True, False)
+    assert found["kept"] == again["kept"] == fresh["kept"]
+
+
+def test_inspecting_standard_input_stores_nothing(cli: Cli, home: Path, messy: Path) -> None:
+    cli.monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(messy.read_bytes())))
+    ended = cli("data", "inspect", "-", "--json")
+    assert (ended.code, ended.object["name"], ended.object["kept"]) == (0, "standard input", 62)
+    assert not (home / "input").exists()
+
+
+def test_the_bar_moves_and_is_removed() -> None:
+    file = io.StringIO()
+    with show_progress(Console(file=file, force_terminal=True, width=80)) as on_progress:
+        on_progress(0.25, "a.csv, \x1b[31m5,000 rows")
+        on_progress(None, "a.csv, 9,000 rows")
+    assert "25 %" in ESCAPES.sub("", file.getvalue())
+    assert "9,000 rows" in file.getvalue()
+    assert "\x1b[31m5,000" not in file.getvalue()
+    assert file.getvalue().endswith("\x1b[2K"), "the line is empty again"
+    assert file.getvalue().rindex("\x1b[?25h") > file.getvalue().rindex("\x1b[?25l")
+
+
+# Options of reading ---------------------------------------------------------------------------------------------------
+
+
+def test_an_option_changes_the_text_or_what_is_kept_and_its_absence_does_not(cli: Cli, tmp_path: Path) -> None:
+    shouted = write(tmp_path / "a.txt", [f"@Mia_{n} LOVES the café, no {n}" for n in range(5)] + TWEETS)
+    for option, present, absent in (
+        ((), "@LOVESé_", ""),
+        (("--lowercase",), "@lovesé_", "LOVESMTABZ"),
+        (("--strip-mentions",), "LOVESé", "@_"),
+        (("--mask-mentions",), "@user LOVESé", "_M"),
+        (("--to-ascii",), "@LOVESe", "éë"),
+    ):
+        found = cli("data", "inspect", shouted, "--keep-duplicates", *option, "--json").object
+        assert not set(absent) & set(found["alphabet"]), option
+        assert set(present) <= set(found["alphabet"]), option
+        assert found["kept"] == len(TWEETS) + 5
+    long = write(tmp_path / "b.txt", [*TWEETS, "x" * 141, "y" * 280, "z" * 281, "TOM likes tea!!"])
+    found = cli("data", "inspect", long, "--json").object
+    assert found["dropped"] == {"over 140 characters": 3, "duplicate": 1}
+    kept = cli("data", "inspect", long, "--max-length", "280", "--keep-duplicates", "--json").object
+    assert (kept["dropped"], kept["duplicates"]) == ({"over 280 characters": 1}, 1)
+
+
+def test_a_run_on_standard_input_resumes_without_it(cli: Cli) -> None:
+    piped = "".join(f"{tweet}\n" for tweet in TWEETS).encode()
+    cli.monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped)))
+    few = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0", "--json")
+    first = cli("train", "--data", "-", "--max-steps", "2", "--run-name", "piped", *few)
+    cli.monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    more = cli("train", "--resume", "piped", "--max-steps", "4", "--json")
+    assert (first.code, more.code) == (0, 0), more.err
+    began, went_on = first.objects[0], more.objects[0]
+    assert began["corpus"] == went_on["corpus"] == "standard input"
+    assert began["num_train_tweets"] == went_on["num_train_tweets"] == 48
+    assert "not those" not in more.err
+    assert more.objects[-1]["step"] == 4
+
+
+# Fetch ----------------------------------------------------------------------------------------------------------------
+
+CONTENT = b"PK tweets " * 30_000
+MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+FETCH = ("data", "fetch", "sentiment140")
+NOTICE = "real people's words"
+
+
+@pytest.fixture
+def path(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make `CONTENT` the expected file; return its target path."""
+    use_no_proxy(monkeypatch)
+    known = replace(SENTIMENT140, num_bytes=len(CONTENT), md5=MD5, url="http://127.0.0.1:1/")
+    monkeypatch.setitem(catalog.DATASETS, "sentiment140", known)
+    return known.path
+
+
+class Typed(io.StringIO):
+    """A terminal's standard input with this text."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_terms_come_first_stdout_is_the_path_or_one_object_and_a_second_fetch_downloads_nothing(
+    cli: Cli, path: Path
+) -> None:
+    with serving(serve(CONTENT)) as server:
+        ended = cli(*FETCH, "--url", server.url.replace("//", "//me:secret@"), "--yes")
+        assert (ended.code, ended.lines) == (0, [str(path)])
+        assert path.read_bytes() == CONTENT
+        assert ended.err.index(NOTICE) < ended.err.index("downloading sentiment140 from 127.0.0.1")
+        assert "cite Sentiment140" in ended.err
+        assert ended.error_lines[-1] == f"Train on it:  tweetgen-tui --data {path}"
+        assert "secret" not in ended.err
+        path.unlink()
+        first = cli(*FETCH, "--url", server.url, "--yes", "--json").object
+    second = cli(*FETCH, "--json").object
+    expected = {"name": "sentiment140", "path": str(path), "num_bytes": len(CONTENT), "md5": MD5}
+    assert (first, second) == (expected | {"is_new": True}, expected | {"is_new": False})
+
+
+def test_nothing_is_downloaded_without_a_terminal_or_an_answer_of_yes_or_if_it_fails(cli: Cli, path: Path) -> None:
+    ended = cli(*FETCH)
+    assert_error_at_the_end(ended, "--yes", "without a terminal")
+    assert NOTICE in ended.err
+    for typed in ("", "what?\n"):
+        cli.monkeypatch.setattr("sys.stdin", Typed(typed))
+        ended = cli(*FETCH)
+        assert (ended.code, ended.out) == (1, "")
+        assert ended.error_lines[-1].endswith("Nothing was downloaded.")
+    assert not path.parent.exists()
+    with serving(answer(404)) as server:
+        failed = cli(*FETCH, "--url", server.url, "--yes")
+    assert_error_at_the_end(failed, "127.0.0.1 answered with HTTP 404 Not Found.", "--url")
+
+
+def test_a_terminal_shows_a_bar_and_ctrl_c_restores_the_terminal(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_no_proxy(monkeypatch)
+    with serving(stall_after(CONTENT[:200_000], SENTIMENT140.num_bytes)) as server:
+        terminal = Terminal(home, *FETCH, "--url", server.url)
+        try:
+            terminal.wait_for(r"Download it \(81\.4 MB\)\? \[y/N\]")
+            terminal.press("y", "enter")
+            terminal.wait_for(r"0\.2 of 81\.4 MB")
+            terminal.press("ctrl+c")
+            assert terminal.wait_for_exit()[0] == 130
+        finally:
+            terminal.close()
+    assert terminal.modes_left_set == []
+    assert "Stopped. 0.2 MB kept" in terminal.text
+    assert "of 81.4 MB" not in terminal.text

@@ -1,0 +1,320 @@
+"""Errors: two lines, an exit code, and nothing written; hostile text and files.
+
+The commands are in `errors.txt`, the answers recorded.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import random
+import re
+import shlex
+import shutil
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from tests import hostile
+from tests.cli.program import SMALL_MODEL, Cli, Finished, assert_error_at_the_end, assert_two_line_error
+from tests.engine.checkpoints.damage import with_raw_header
+from tests.tui.remote.host_and_client import hosted
+
+ROWS = [f"a nice day, number {number}" for number in range(60)]
+FILES: dict[str, bytes] = {
+    "mine": b"mine",
+    "empty.txt": b"",
+    "small.txt": "\n".join(ROWS[:4]).encode(),
+    "links.txt": b"".join(b"http://example.org/%d\n" % number for number in range(60)),
+    "quote.csv": b'text\n"' + b"never closed\n" * 1_500,
+    "cut.csv.gz": gzip.compress("".join(f"{row} {row * row}\n" for row in range(9999)).encode(), mtime=0)[:60],
+    "page.html": "".join(f'<p class="p">{row.replace(",", "")}</p>\n' for row in ROWS).encode(),
+    "keys.jsonl": "".join(f'{{"shout": "{row}"}}\n' for row in ROWS).encode(),
+    "wide.csv": b"id,body,kind\n" + b"1,a nice day,x\n" * 60,
+    "rows.txt": "\n".join(ROWS).encode(),
+}
+_SECTIONS = Path(__file__).with_name("errors.txt").read_text(encoding="utf-8").split("\n\n[")
+COMMANDS = {name: lines.splitlines() for name, lines in (section.split("]\n") for section in _SECTIONS[1:])}
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside the data folder, with `FILES`."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def arguments_of(line: str, folder: Path, tweets: Path) -> list[str]:
+    for name, value in {"DIR": str(folder), "TWEETS": str(tweets), "NEWLINE": "\n"}.items():
+        line = line.replace(name, value)
+    return shlex.split(line)
+
+
+@pytest.mark.parametrize("line", COMMANDS["at once"])
+def test_an_error_is_two_lines_before_anything_is_written(
+    cli: Cli, trained: Path, folder: Path, tweets: Path, snapshot: SnapshotAssertion, line: str
+) -> None:
+    cli.monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"mit\n")))
+    shutil.copytree(trained / "runs" / "first", trained / "runs" / "without-journal")
+    (trained / "runs" / "without-journal" / "events.jsonl").unlink()
+    content = (trained / "runs" / "first" / "checkpoints" / "latest.safetensors").read_bytes()
+    (trained / "checkpoints").mkdir()
+    (trained / "checkpoints" / "damaged.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    before = sorted([*folder.rglob("*"), *trained.rglob("*")])
+    ended = cli(*arguments_of(line, folder, tweets))
+    assert_two_line_error(ended)
+    assert ended.err.replace(str(folder), "DIR").replace(str(trained), "HOME") == snapshot
+    assert sorted([*folder.rglob("*"), *trained.rglob("*")]) == before
+    assert (folder / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize("line", COMMANDS["while preparing"])
+def test_a_problem_found_during_setup_is_an_error_in_two_lines(
+    cli: Cli, trained: Path, folder: Path, tweets: Path, snapshot: SnapshotAssertion, line: str
+) -> None:
+    ended = cli(*arguments_of(line, folder, tweets))
+    assert_error_at_the_end(ended)
+    assert re.sub(r"in [\d.]+ s", "in N s", "\n".join(ended.error_lines[-2:])) == snapshot
+
+
+@pytest.mark.parametrize("line", COMMANDS["without a run"])
+def test_without_a_run_the_error_names_the_command_that_starts_one(
+    cli: Cli, snapshot: SnapshotAssertion, line: str
+) -> None:
+    ended = cli(*line.split())
+    assert_two_line_error(ended)
+    assert ended.err == snapshot
+
+
+@pytest.mark.parametrize("line", COMMANDS["usage"])
+def test_a_usage_error_exits_with_2_and_names_the_cause(cli: Cli, snapshot: SnapshotAssertion, line: str) -> None:
+    ended = cli(*line.split())
+    assert (ended.code, ended.out) == (2, "")
+    assert "Traceback" not in ended.err
+    assert re.sub(r"[\s│╭╮╰╯─]+", " ", ended.err.partition("Error")[2]).strip() == snapshot
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "line"),
+    [
+        ("onnx", "onnx", "export onnx first DIR/new"),
+        ("tensorboard", "tensorboard.compat.proto", "runs export first --format tensorboard --output DIR/new"),
+        ("tensorboard", "tensorboard.compat.proto", "train --data TWEETS --tensorboard DIR/new"),
+        ("textual-serve", "textual_serve.server", "serve"),
+    ],
+)
+def test_without_a_package_the_error_names_the_command_that_installs_it(
+    cli: Cli, trained: Path, folder: Path, tweets: Path, package: str, module: str, line: str
+) -> None:
+    cli.monkeypatch.setitem(sys.modules, module, None)
+    cli.monkeypatch.delitem(sys.modules, "tui.process.browser.server", raising=False)
+    ended = cli(*arguments_of(line, folder, tweets))
+    assert_two_line_error(ended, f"{package}, which is not installed", f"pip install {package}")
+    assert not (folder / "new").exists()
+
+
+def test_a_port_in_use_is_named_together_with_the_option_that_avoids_it(cli: Cli) -> None:
+    with hosted() as run, socket.create_server(("127.0.0.1", 0)) as other:
+        run.folder.config_path.write_text("{}", encoding="utf-8")
+        ended = cli("serve", "--port", str(other.getsockname()[1]))
+        assert_two_line_error(ended, " of 127.0.0.1", "in use", "--port 0 picks a free one")
+
+
+def test_an_error_at_the_end_of_a_long_file_follows_the_progress_or_is_the_one_event(
+    cli: Cli, tmp_path: Path, home: Path
+) -> None:
+    noise, as_letters = random.Random(1), str.maketrans("0123456789", "ghijklmnop")  # noqa: S311 - no secrets
+    lines = [*ROWS * 5, *(noise.randbytes(40).hex(" ").translate(as_letters) for _ in range(20_000))]
+    path = tmp_path / "late.txt.gz"
+    path.write_bytes(gzip.compress("\n".join(lines).encode())[:-2000])
+    assert_error_at_the_end(cli("train", "--data", path), "late.txt.gz", "truncated")
+    assert not list((home / "runs").iterdir())
+    failed = cli("train", "--data", path, "--json")
+    assert (failed.code, failed.object["event"], failed.object["step"]) == (1, "RunFailed", 0)
+    assert "truncated" in failed.object["detail"]
+
+
+# Bugs -----------------------------------------------------------------------------------------------------------------
+
+
+def _raise(*_: Any, **__: Any) -> None:
+    raise ZeroDivisionError("out of \x1b[31mthe blue")
+
+
+def test_an_unexpected_error_is_two_lines_and_a_traceback_in_the_log_or_without_one_on_stderr(
+    cli: Cli, home: Path
+) -> None:
+    cli.monkeypatch.setattr("tui.cli.commands.doctor.installed_versions", _raise)
+    ended = cli("doctor")
+    assert (ended.code, ended.out) == (3, "")
+    [what, hint] = ended.error_lines
+    assert what == "tweetgen-tui: ZeroDivisionError: out of the blue"
+    assert str(home / "tweetgen.log") in hint
+    assert "ZeroDivisionError" in (home / "tweetgen.log").read_text(encoding="utf-8")
+    cli.monkeypatch.setenv("TWEETGEN_HOME", str(home / "tweetgen.log"))
+    ended = cli("doctor")
+    assert ended.code == 3
+    assert ended.err.startswith("Traceback")
+    assert "the lines above" in ended.error_lines[-1]
+
+
+def test_an_unexpected_error_of_a_run_exits_with_3_and_is_in_its_log(cli: Cli, home: Path, tweets: Path) -> None:
+    cli.monkeypatch.setattr("engine.training.trainer.Trainer.step", _raise)
+    ended = cli("train", "--json", "--data", tweets, *SMALL_MODEL, "--run-name", "x")
+    assert (ended.code, ended.objects[-1]["event"]) == (3, "RunFailed")
+    assert "Traceback" not in ended.err
+    assert "ZeroDivisionError" in (home / "runs" / "x" / "tweetgen.log").read_text(encoding="utf-8")
+
+
+def test_characters_that_stdout_can_not_encode_are_replaced(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "cafe.txt"
+    path.write_text("".join(f"un café numéro {number} ☕\n" for number in range(60)), encoding="utf-8")
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    cli.monkeypatch.setattr("sys.stdout", stdout)
+    ended = cli("data", "inspect", path)
+    assert (ended.code, ended.err) == (0, "")
+    assert b"un caf? num?ro" in stdout.buffer.getvalue()
+
+
+# Text -----------------------------------------------------------------------------------------------------------------
+
+WORST = hostile.ALL_AT_ONCE.replace("\0", "")  # which no argument can hold
+BUDGET = ("--max-steps", "6", "--eval-every", "3", "--sample-every", "1", "--run-name", "zqj + run")
+NAME = "zqj\x1b]52;c;PWNED\x07\x9b31m\u202e\n[red] :smile: =1"
+
+
+def assert_harmless(finished: Finished) -> None:
+    """Assert that the output has no control characters."""
+    for line in [*finished.out.split("\n"), *finished.err.split("\n")]:
+        assert hostile.obeyed(line) == [], ascii(line)
+        if not line.startswith("{"):  # JSON has names in full
+            assert hostile.most_marks_on_one(line) <= 8, ascii(line)[:200]
+
+
+def assert_harmless_file(path: Path) -> None:
+    assert [found for line in path.read_text("utf-8").split("\n") for found in hostile.obeyed(line)] == []
+
+
+def test_a_run_with_hostile_corpus_and_name_prints_and_logs_harmless_text(
+    cli: Cli, home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    corpus = hostile.write_corpus(tmp_path_factory.mktemp("in") / f"{NAME}.txt")
+    trained = cli("train", "--data", corpus, *SMALL_MODEL, *BUDGET, "--json")
+    assert trained.code == 0, trained.err
+    assert trained.objects[0]["corpus"].startswith("zqj")
+    assert_harmless(trained)
+    (home / "checkpoints").mkdir()
+    saved = home / "runs" / "zqj + run" / "checkpoints" / "latest.safetensors"
+    (home / "checkpoints" / f"{NAME}.safetensors").write_bytes(saved.read_bytes())
+    (home / "runs" / os.fsdecode(b"zqj \xff\x1b[31m") / "checkpoints").mkdir(parents=True)
+    for command in (
+        ("generate", "-n", "3", "--temperature", "5", "--seed", "1"),
+        ("evaluate", "--data", corpus),
+        ("data", "inspect", corpus),
+        ("checkpoints", "list"),
+        ("checkpoints", "show", NAME),
+        ("runs", "list"),
+        ("doctor",),
+    ):
+        for option in ((), ("--json",)):
+            told = cli(*command, *option)
+            assert told.code == 0, told.err
+            assert told.out
+            assert_harmless(told)
+    for name in ("tweetgen.log", "events.jsonl"):
+        assert_harmless_file(home / "runs" / "zqj + run" / name)
+
+
+def test_a_quoted_argument_and_a_traceback_are_harmless(cli: Cli, home: Path) -> None:
+    for arguments in (
+        ("train", "--run-name", WORST),
+        ("train", "--data", WORST),
+        ("train", f"--{WORST}", "1"),
+        (WORST,),
+        ("checkpoints", "rename", WORST, WORST),
+        ("data", "fetch", WORST),
+    ):
+        told = cli(*arguments)
+        assert told.code in (1, 2), told.err
+        assert told.err
+        assert "Traceback" not in told.err
+        assert_harmless(told)
+
+    def fail() -> None:
+        raise RuntimeError(hostile.ALL_AT_ONCE)
+
+    cli.monkeypatch.setattr("tui.__main__._run", fail)
+    told = cli("doctor")
+    assert told.code == 3
+    assert_harmless(told)
+    assert "    raise RuntimeError" in (home / "tweetgen.log").read_text("utf-8")
+    assert_harmless_file(home / "tweetgen.log")
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+def hundred_gigabytes(path: Path) -> None:
+    path.write_bytes(struct.pack("<Q", 10**11 - 8))
+    os.truncate(path, 10**11)
+
+
+HARM: dict[str, Callable[[Path], object]] = {
+    "pipe": os.mkfifo,
+    "folder": Path.mkdir,
+    "large": hundred_gigabytes,
+    "brackets": lambda path: path.write_bytes(with_raw_header(b"[" * 5_000_000)),
+}
+
+
+def test_a_data_folder_that_cannot_be_created_starts_no_run_and_lists_none(
+    cli: Cli, tweets: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("keep me", encoding="utf-8")
+    cli.monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "file" / "home"))
+    refused = cli("train", "--data", tweets)
+    assert_two_line_error(refused, f"{tmp_path}/file/home/runs", "can't be written", "TWEETGEN_HOME")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "keep me"
+    for command in ("runs", "checkpoints"):
+        assert (cli(command, "list").code, cli(command, "list").out) == (0, "")
+    report = cli("doctor", "--json").object["folders"]
+    assert report["writable"] is False
+    assert "can't be written" in report["problem"]
+
+
+def test_files_that_are_no_checkpoints_or_runs_are_refused_by_name_and_block_no_other(cli: Cli, trained: Path) -> None:
+    (trained / "checkpoints").mkdir()
+    for name, make in HARM.items():
+        odd = trained / "checkpoints" / f"{name}.safetensors"
+        make(odd)
+        for refused in (
+            ("checkpoints", "show", name),
+            ("checkpoints", "export", name, trained / "out.safetensors"),
+            ("checkpoints", "import", odd, "--name", "mine"),
+            ("generate", "--checkpoint", name),
+            ("train", "--checkpoint", name, "--max-steps", "1"),
+        ):
+            assert_two_line_error(cli(*refused), odd.name)
+    for name in ("pipe", "folder"):
+        run = trained / "runs" / name
+        (run / "checkpoints").mkdir(parents=True)
+        (run / "config.json").write_text("not even JSON")
+        HARM[name](run / "events.jsonl")
+        HARM[name](run / "checkpoints" / "latest.safetensors")
+        assert_two_line_error(cli("train", "--resume", name))
+    checkpoints = {entry["name"]: entry["problem"] for entry in cli("checkpoints", "list", "--json").objects}
+    assert {name for name, problem in checkpoints.items() if not problem} == {"first/best", "first/latest"}
+    assert all(f"{name}.safetensors" in checkpoints[name] for name in HARM)
+    runs = {fact["run"]: fact["problem"] for fact in cli("runs", "list", "--json").objects}
+    assert runs.pop("first") == ""
+    assert runs.keys() == {"pipe", "folder"}
+    assert all("latest.safetensors" in problem for problem in runs.values())

@@ -1,0 +1,229 @@
+"""`generate`: tweets on stdout, one per line; `evaluate`: bits per character, baselines and quality; and `bench`."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from engine.checkpoints.metadata import read_info
+from engine.config.sampling import MAX_DRAFTS
+from engine.corpus.similarity.novelty import NoveltyIndex
+from engine.sampling import bench
+from engine.sampling.bench import BenchReport, Figures, Shape
+from tests.cli.conftest import Launch
+from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, transcript
+
+USED = "checkpoint: first/best, step 40\n"
+FIELDS = {
+    *("text", "temperature", "seed", "reached_eos", "bits_per_char", "novelty", "num_drafts", "refused", "unmet"),
+}
+
+
+def test_n_tweets_are_n_lines_with_consecutive_seeds_and_nothing_else(cli: Cli, trained: Path) -> None:
+    ended = cli("generate", "-n", "5", "--seed", "3")
+    assert (ended.code, ended.err, len(ended.lines)) == (0, USED, 5)
+    assert cli("generate", "-n", "5", "--seed", "1000") != ended
+    assert cli("generate", "--seed", "5").lines == ended.lines[2:3]
+    tweets = cli("generate", "-n", "5", "--seed", "3", "--json").objects
+    assert [tweet["text"] for tweet in tweets] == ended.lines
+    assert [tweet["seed"] for tweet in tweets] == [3, 4, 5, 6, 7]
+    assert all(tweet.keys() == FIELDS for tweet in tweets)
+    assert [(tweet["num_drafts"], tweet["refused"], tweet["unmet"]) for tweet in tweets] == [(1, [], [])] * 5
+    assert {tweet["novelty"] for tweet in tweets} <= {"new", "near-copy", "copy"}
+
+
+def test_every_tweet_starts_with_the_prime_and_none_is_longer_than_max_length(cli: Cli, trained: Path) -> None:
+    tweets = cli("generate", "-n", "20", "--prime", "mum got", "--max-length", "9", "--json").objects
+    assert all(tweet["text"].startswith("mum got") and len(tweet["text"]) <= 9 for tweet in tweets)
+    assert not all(tweet["reached_eos"] for tweet in tweets)
+
+
+def test_temperature_zero_and_the_strictest_filters_always_draw_the_most_likely_character(
+    cli: Cli, trained: Path
+) -> None:
+    likeliest = cli("generate", "--temperature", "0").lines
+    assert cli("generate", "-n", "3", "--temperature", "0").lines == 3 * likeliest
+    for options in (("--top-k", "1"), ("--top-p", "0.001"), ("--min-p", "0.999")):
+        assert cli("generate", *options, "--temperature", "1", "--seed", "1").lines == likeliest
+
+
+def test_a_checkpoint_is_found_by_name_or_by_path(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    for name in ("first", "first/best", "first/latest", "last"):
+        assert cli("generate", "--checkpoint", name).code == 0, name
+    path = tmp_path / "model.safetensors"
+    (trained / "runs" / "first" / "checkpoints" / "best.safetensors").rename(path)
+    assert cli("generate", "--checkpoint", path).code == 0
+
+
+def test_a_closed_pipe_ends_it_quietly_with_the_code_of_sigpipe(launch: Launch, trained: Path) -> None:
+    for arguments, err in ((("-n", "500"), USED), (("--help",), "")):
+        generating = launch("generate", *arguments)
+        generating.stop_reading()
+        ended = generating.wait()
+        assert (ended.code, ended.err) == (141, err)
+
+
+# The filter of tweets -------------------------------------------------------------------------------------------------
+
+
+def test_filtered_tweets_pass_and_their_drafts_are_counted(cli: Cli, trained: Path) -> None:
+    assert cli("generate", "-n", "3", "--min-p", "0.1", "--temperature-last").err == USED  # no filter, no report
+    options = ("--max-length", "40", "--min-length", "9", "--avoid", "e,a", "--must-contain", "T", "--seed", "5")
+    ended = cli("generate", "-n", "3", *options, "--json")
+    tweets = ended.objects
+    for tweet in tweets:
+        assert tweet["unmet"] == []
+        assert tweet["num_drafts"] == 1 + sum(count for _, count in tweet["refused"])
+        assert 9 <= len(tweet["text"]) < 40
+        assert "t" in tweet["text"].lower()
+        assert not {"e", "a"} & set(tweet["text"].lower().split())
+        assert tweet["reached_eos"]
+    assert [tweet["seed"] for tweet in tweets] == [5, 6, 7]
+    num_drafts = sum(tweet["num_drafts"] for tweet in tweets)
+    assert ended.error_lines[-1].startswith(f"3 of {num_drafts} drafts: ")
+    assert cli("generate", "-n", "3", *options).lines == [tweet["text"] for tweet in tweets]
+
+
+def test_the_best_of_n_has_the_fewest_bits_per_character(cli: Cli, trained: Path) -> None:
+    options = ("--seed", "2", "--max-length", "100", "--json")
+    first, best = (cli("generate", *options, "--best-of", number).object for number in ("1", "6"))
+    assert best["bits_per_char"] < first["bits_per_char"]
+    assert best["num_drafts"] == 6 + sum(count for _, count in best["refused"])
+
+
+def test_an_unreachable_filter_ends_with_the_nearest_tweet_and_a_line_on_stderr(cli: Cli, trained: Path) -> None:
+    ended = cli("generate", "--must-contain", "zebra zebra", "--max-length", "20", "--seed", "1")
+    assert (ended.code, len(ended.lines)) == (0, 1)
+    assert ended.error_lines[1].startswith(f"none of {MAX_DRAFTS:,} drafts: ")
+    assert ended.error_lines[2] == (
+        "The filter refused all drafts of 1 of 1 tweet; the nearest are shown: 1 without the text"
+    )
+
+
+def test_only_new_refuses_what_the_novelty_index_calls_a_copy(
+    cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NoveltyIndex, "copied_share", lambda _, text: (1.0, 0.5, 0.4)[len(text) % 3])
+    tweets = cli("generate", "-n", "9", "--only-new", "--seed", "1", "--max-length", "60", "--json").objects
+    assert [(tweet["novelty"], tweet["unmet"]) for tweet in tweets] == [("new", [])] * 9
+    assert {"copy", "near-copy"} <= {reason for tweet in tweets for reason, _ in tweet["refused"]}
+
+
+def test_changed_or_missing_training_tweets_are_not_compared_with(cli: Cli, tweets: Path) -> None:
+    cli("train", "--data", tweets, *SMALL_MODEL, "--max-steps", "2", "--only-new", "--best-of", "2")
+    with tweets.open("a", encoding="utf-8") as file:
+        file.writelines(f"another tweet of number {number}\n" for number in range(40))
+    assert cli("evaluate").code == 0
+    for option in ("--baselines", "--quality"):
+        assert_error_at_the_end(cli("evaluate", option), "has changed since the checkpoint was trained on it", option)
+    tweets.unlink()
+    assert_error_at_the_end(cli("generate", "--only-new"), "--only-new compares with the training tweets", "Leave")
+    ended = cli("generate", "--json", "--max-length", "10")
+    assert (ended.code, ended.object["novelty"]) == (0, None)
+    assert "No novelty figures" in ended.err
+    assert ended.object["num_drafts"] == 1  # the filter of the run is not that of `generate`
+
+
+# Evaluate -------------------------------------------------------------------------------------------------------------
+
+QUALITY = "evaluate --quality --count 20 --temperature 0.5 --seed 3"
+
+
+@pytest.mark.parametrize("line", ["evaluate", "evaluate --data TWEETS", "evaluate --baselines", QUALITY])
+def test_the_report_of(cli: Cli, trained: Path, tweets: Path, snapshot: SnapshotAssertion, line: str) -> None:
+    assert transcript(cli, line, f"{line} --json", TWEETS=tweets) == snapshot
+
+
+def test_figures_are_those_of_the_run_and_its_baselines_of_all_tweets(cli: Cli, trained: Path) -> None:
+    figures = cli("evaluate", "--json").object
+    assert figures["bits_per_char"] == pytest.approx(figures["nats_per_char"] / math.log(2))
+    [run] = cli("runs", "list", "--json").objects
+    assert figures["bits_per_char"] == pytest.approx(run["best_bits_per_char"], rel=1e-4)
+    compared = cli("evaluate", "--baselines", "--json").object
+    bits = [*compared.pop("baselines").values(), figures["bits_per_char"]]
+    assert compared == figures
+    rows = cli("evaluate", "--baselines").lines[7:]
+    assert [row.removesuffix("best").split()[-1] for row in rows] == [f"{value:.4f}" for value in bits]
+    assert [row.endswith("best") for row in rows] == [value == min(bits) for value in bits]
+
+
+def test_an_unknown_character_costs_over_fifteen_bits_more_than_a_known_one_also_in_baselines(
+    cli: Cli, trained: Path, tmp_path: Path
+) -> None:
+    known, unknown = tmp_path / "known.txt", tmp_path / "unknown.txt"
+    known.write_text("mum made a cake\n", encoding="utf-8")
+    unknown.write_text("mum made a c寿ke\n", encoding="utf-8")
+    [cheap, dear] = (cli("evaluate", "--baselines", "--data", path, "--json").object for path in (known, unknown))
+    assert (cheap["num_unknown_chars"], dear["num_unknown_chars"]) == (0, 1)
+    assert (dear["bits_per_char"] - cheap["bits_per_char"]) * dear["num_chars"] > 15
+    for name, bits in cheap["baselines"].items():
+        assert (dear["baselines"][name] - bits) * dear["num_chars"] > 15
+
+
+def test_quality_is_that_of_the_tweets_that_generate_prints_and_of_real_ones(cli: Cli, trained: Path) -> None:
+    quality = cli(*QUALITY.split(), "--json").object["quality"]
+    for part in (quality["written"], quality["held_out"]):
+        assert all(0 <= part[name] <= 1 for name in part if name not in ("num_tweets", "mean_chars"))
+    assert (quality["held_out"]["known_word_share"], quality["held_out"]["num_tweets"]) == (1, 12)
+    assert 10 < quality["train_mean_chars"] < 30
+    tweets = cli("generate", "-n", "20", "--temperature", "0.5", "--seed", "3", "--json").objects
+    assert quality["written"]["mean_chars"] == pytest.approx(sum(len(tweet["text"]) for tweet in tweets) / 20)
+    assert quality["written"]["ended_share"] == pytest.approx(sum(tweet["reached_eos"] for tweet in tweets) / 20)
+
+
+def test_an_imported_checkpoint_needs_named_files_for_comparison_and_has_no_novelty(
+    cli: Cli, trained: Path, tmp_path: Path
+) -> None:
+    path = trained / "runs" / "first" / "checkpoints" / "best.safetensors"
+    [file] = read_info(path)[0].corpus.files
+    copy = shutil.copy(path, tmp_path / "copy.safetensors")
+    options = ("--checkpoint", copy, "--baselines", "--json")
+    assert_error_at_the_end(cli("evaluate", *options), "comes from elsewhere", f"--data {file}")
+    assert cli("evaluate", *options, "--data", file).object["baselines"]
+    ended = cli("generate", "--checkpoint", copy, "--json")
+    assert ended.object["novelty"] is None
+    assert ended.err == (
+        f"checkpoint: {copy}, step 40\n"
+        "No novelty figures: copy.safetensors is from elsewhere, so the files that it names are not read.\n"
+    )
+
+
+# Bench ----------------------------------------------------------------------------------------------------------------
+
+
+def figures(path: str, batch_size: int, chars_per_second: float, ratio: float) -> Figures:
+    return Figures(
+        embedding_size=128,
+        hidden_size=256,
+        batch_size=batch_size,
+        path=path,
+        num_threads=2,
+        chars_per_second=chars_per_second,
+        ratio_to_tutorial=ratio,
+        spread=0.07,
+    )
+
+
+class MeasuredBenchmark:
+    """Stands in for a benchmark of two shapes, one of which found no time."""
+
+    def __init__(self, *_: object) -> None:
+        self.skipped_shapes = [Shape(128, 512, 128)]
+
+    def run(self) -> BenchReport:
+        train = [figures("tutorial", 64, 31_234.5, 1.0), figures("ours, bfloat16", 64, 98_765.4, 3.162)]
+        sample = [figures("tutorial", 1, 1_234.0, 1.0), figures("ours", 256, 59_232.0, 48.0)]
+        machine: dict[str, str | int | float | None] = {"processor": "A \x1b[31mCPU", "load_average": 0.5, "gpu": None}
+        return BenchReport(machine=machine, train=train, sample=sample)
+
+
+@pytest.mark.parametrize("options", [(), ("--json", "--seconds", "90")], ids=["table", "json"])
+def test_bench_prints(cli: Cli, snapshot: SnapshotAssertion, options: tuple[str, ...]) -> None:
+    cli.monkeypatch.setattr(bench, "Benchmark", MeasuredBenchmark)
+    ended = cli("bench", "--device", "cpu", *options)
+    assert ended.code == 0
+    assert f"{ended.out}\nstderr:\n{ended.err}" == snapshot

@@ -1,0 +1,199 @@
+"""`checkpoints` and `runs list`: sessions as they are printed, JSON, pipes; and what `doctor` reports."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from engine.protocol.events import RunFailed, to_json
+from tests.cli.program import Cli, assert_two_line_error, transcript
+
+SESSIONS = {
+    "list and show": ("list", "show mine", "show nothing"),
+    "rename": ("rename mine finest", "rename finest ../up", "rename first/best other", "list"),
+    "pin": (
+        *("pin mine", "list", "delete mine --yes", "import OWN/latest.safetensors --name mine --force"),
+        *("unpin mine", "delete mine --yes", "list"),
+    ),
+    "export": ("export first OUT/copy.safetensors", "export first OUT/notes.txt", "export first OUT/notes.txt --force"),
+    "import": (
+        *("import OUT/copy.safetensors", "import OUT/copy.safetensors --name again", "import OWN/best.safetensors"),
+        *("import OUT/copy.safetensors --name mine", "import OUT/copy.safetensors --name mine --force"),
+        *("import OUT/notes.txt", "list"),
+    ),
+    "delete a path": ("delete first/../../../secret --yes", "delete HOME/secret.safetensors --yes"),
+    "a truncated file": ("list", "show torn", "delete torn --yes", "list"),
+}
+"""Commands one after the other; what they print is recorded."""
+
+
+@pytest.fixture
+def saved(trained: Path) -> Path:
+    """A data folder with a checkpoint saved as `mine` besides the run's own."""
+    (trained / "checkpoints").mkdir()
+    shutil.copy(_best(trained), trained / "checkpoints" / "mine.safetensors")
+    return trained
+
+
+def _best(home: Path) -> Path:
+    return home / "runs" / "first" / "checkpoints" / "best.safetensors"
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_a_session_prints(
+    cli: Cli, saved: Path, tmp_path_factory: pytest.TempPathFactory, snapshot: SnapshotAssertion, session: str
+) -> None:
+    out, content = tmp_path_factory.mktemp("out"), _best(saved).read_bytes()
+    (out / "notes.txt").write_text("mine")
+    if session == "import":
+        shutil.copy(_best(saved), out / "copy.safetensors")
+    (saved / "secret.safetensors").touch()
+    if session == "a truncated file":
+        (saved / "checkpoints" / "torn.safetensors").write_bytes(content[:1000])
+    lines = [f"checkpoints {line}" for line in SESSIONS[session]]
+    assert transcript(cli, *lines, OWN=_best(saved).parent, OUT=out, HOME=saved) == snapshot
+    assert (saved / "secret.safetensors").exists()
+    if session == "export":
+        assert (out / "copy.safetensors").read_bytes() == (out / "notes.txt").read_bytes() == content
+
+
+def test_an_empty_list_names_on_stderr_the_command_that_fills_it(cli: Cli) -> None:
+    ended = cli("checkpoints", "list")
+    assert (ended.code, ended.out) == (0, "")
+    assert "tweetgen-tui train" in ended.err
+    assert cli("checkpoints", "list", "--json").out == ""
+
+
+def test_json_has_an_object_per_checkpoint(cli: Cli, saved: Path) -> None:
+    entries = cli("checkpoints", "list", "--json").objects
+    assert {entry["name"] for entry in entries} == {"mine", "first/latest", "first/best"}
+    fields = "name path step bits_per_char evaluated_at_step saved_at num_bytes pinned problem"
+    assert all(list(entry) == fields.split() for entry in entries)
+    assert all((entry["step"], entry["evaluated_at_step"], entry["problem"]) == (40, 40, "") for entry in entries)
+    info = cli("checkpoints", "show", "mine", "--json").object
+    assert (info["run"], info["step"], info["model"]["hidden_size"], len(info["sha256"])) == ("first", 40, 16, 64)
+
+
+class _Bytes:
+    """Standard input or output that holds bytes."""
+
+    def __init__(self, content: bytes = b"", *, is_terminal: bool = True) -> None:
+        self.buffer = io.BytesIO(content)
+        self.isatty = lambda: is_terminal
+        self.flush = lambda: None
+        self.readline = lambda: self.buffer.readline().decode()
+
+
+@pytest.mark.parametrize("answer", [b"\n", b""])
+def test_delete_without_confirmation_deletes_nothing(cli: Cli, saved: Path, answer: bytes) -> None:
+    cli.monkeypatch.setattr("sys.stdin", _Bytes(answer))
+    assert cli("checkpoints", "delete", "mine").code == 1
+    assert (saved / "checkpoints" / "mine.safetensors").is_file()
+
+
+def test_an_export_to_stdout_is_the_file_alone_and_refused_on_a_terminal(cli: Cli, saved: Path) -> None:
+    pipe, terminal = _Bytes(is_terminal=False), _Bytes()
+    cli.monkeypatch.setattr("sys.stdout", pipe)
+    assert cli("checkpoints", "export", "mine", "-").code == 0
+    assert pipe.buffer.getvalue() == (saved / "checkpoints" / "mine.safetensors").read_bytes()
+    cli.monkeypatch.setattr("sys.stdout", terminal)
+    ended = cli("checkpoints", "export", "mine", "-")
+    assert (ended.code, terminal.buffer.getvalue()) == (1, b"")
+    assert "is binary" in ended.err
+
+
+def test_an_import_reads_standard_input_under_a_name_and_is_verified(cli: Cli, saved: Path) -> None:
+    cli.monkeypatch.setattr("sys.stdin", _Bytes(_best(saved).read_bytes()))
+    assert cli("checkpoints", "import", "-", "--name", "piped").code == 0
+    piped, best = (cli("checkpoints", "show", name, "--json").object for name in ("piped", "first/best"))
+    assert (piped["run"], piped["step"], piped["sha256"]) == (best["run"], best["step"], best["sha256"])
+    cli.monkeypatch.setattr("sys.stdin", _Bytes(b"good morning"))
+    assert_two_line_error(cli("checkpoints", "import", "-"), "needs a name", "--name")
+    ended = cli("checkpoints", "import", "-", "--name", "damaged")
+    assert_two_line_error(ended, "tweetgen-tui: standard input is damaged")
+    assert not (saved / "checkpoints" / "damaged.safetensors").exists()
+
+
+# The list of runs -----------------------------------------------------------------------------------------------------
+
+
+def _replace(path: Path, before: str, after: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+
+
+def _end_with(path: Path, line: str) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join([*lines[:-1], line]), encoding="utf-8")
+
+
+def _configure(path: Path, **values: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values), encoding="utf-8")
+
+
+FAILED = RunFailed(step=40, elapsed_seconds=1.0, title="Loss not finite", detail="It is nan.", hint="Lower it.")
+RUNS: dict[str, Callable[[Path], object]] = {
+    "finished": lambda run: None,
+    "stopped by the user": lambda run: _replace(run / "events.jsonl", '"max_steps"', '"stopped by the user"'),
+    "terminated": lambda run: _replace(run / "events.jsonl", '"max_steps"', '"terminated"'),
+    "failed": lambda run: _end_with(run / "events.jsonl", to_json(FAILED) + "\n"),
+    "cut off": lambda run: _end_with(run / "events.jsonl", '{"event":"StepsFin'),
+    "damaged": lambda run: (run / "checkpoints" / "latest.safetensors").write_bytes(b"x"),
+    "of two processes": lambda run: _configure(run / "config.json", world_size=2, backend="gloo"),
+    "with an invalid config": lambda run: (run / "config.json").write_text('{"world_size": "two"}'),
+    "deleted": shutil.rmtree,
+}
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_the_list_of_runs_shows_a_run_that_is(cli: Cli, trained: Path, snapshot: SnapshotAssertion, kind: str) -> None:
+    (trained / "runs" / "stray").mkdir()  # no run
+    (trained / "runs" / "file").touch()
+    RUNS[kind](trained / "runs" / "first")
+    assert transcript(cli, "runs list", HOME=trained) == snapshot
+
+
+def test_the_list_of_runs_as_json_has_an_object_per_line(cli: Cli, trained: Path) -> None:
+    run = cli("runs", "list", "--json").object
+    assert (run["run"], run["step"], run["corpus"], run["problem"]) == ("first", 40, "tweets.txt", "")
+    assert (run["state"], run["reason"], run["world_size"]) == ("finished", "max_steps", 1)
+    assert run["best_bits_per_char"] > 0
+    assert Path(run["path"]) == trained / "runs" / "first"
+    RUNS["damaged"](trained / "runs" / "first")
+    assert "damaged" in cli("runs", "list", "--json").object["problem"]
+
+
+# Doctor ---------------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_prints_versions_machine_folders_and_terminal(
+    cli: Cli, trained: Path, snapshot: SnapshotAssertion
+) -> None:
+    report = cli("doctor", "--json").object
+    assert {"python", "tweetgen-tui", "torch", "textual"} <= set(report.pop("versions"))
+    assert (report["folders"]["data"], report["folders"]["runs"]) == (str(trained), 1)
+    types = {
+        heading: {name: type(value).__name__ for name, value in facts.items()} for heading, facts in report.items()
+    }
+    assert json.dumps(types, indent=1) == snapshot
+    ended = cli("doctor")
+    assert (ended.code, ended.err) == (0, "")
+    for words in ("versions", "torch", "machine", "cores", "folders", str(trained), "terminal", "encoding"):
+        assert words in ended.out
+
+
+def test_doctor_reports_multiplexer_ssh_glyphs_and_the_variables_of_torchrun(cli: Cli, home: Path) -> None:
+    for name, value in {"TMUX": "x", "SSH_CONNECTION": "x", "LC_ALL": "C", "RANK": "0", "WORLD_SIZE": "2"}.items():
+        cli.monkeypatch.setenv(name, value)
+    (home / "config.toml").write_text('[screen]\nglyphs = "block"\n', encoding="utf-8")
+    report = cli("doctor", "--json").object
+    terminal, environment = report["terminal"], report["distributed"]["environment"]
+    assert (terminal["multiplexer"], terminal["ssh"]) == ("tmux", True)
+    assert (terminal["glyphs"], terminal["glyphs_chosen"], terminal["utf8"]) == ("block", True, False)
+    assert (environment["RANK"], environment["WORLD_SIZE"]) == ("0", "2")
+    assert "RANK=0, WORLD_SIZE=2" in cli("doctor").out
