@@ -24,6 +24,7 @@ import psutil
 from engine.protocol.events import CheckpointSaved, StepTimes
 from engine.storage.journal_reader import read_journal
 from tests.cli.program import kill_processes_in, processes_in
+from tests.e2e.journals import journal_of
 from tests.e2e.terminal import Terminal
 
 RUN = "soak"
@@ -48,12 +49,11 @@ class Sample:
 
     def leaks_after(self, before: Sample) -> list[str]:
         """Return what there is more of than before."""
-        leaks = [f"new files: {sorted(self.files - before.files)}"] if self.files > before.files else []
+        leaks = [f"new file: {name}" for name in sorted(self.files - before.files)]
         for name in ("descriptors", "threads"):
             first, last = getattr(before, name), getattr(self, name)
-            leaks += (
-                [f"{name}: {first} before the clients attached, {last} after they detached"] if last > first else []
-            )
+            if last > first:
+                leaks.append(f"{name}: {first} before the clients attached, {last} after they detached")
         return leaks
 
 
@@ -75,10 +75,6 @@ class Soak:
     def home(self) -> Path:
         return self.base / "home"
 
-    @property
-    def journal(self) -> Path:
-        return self.home / "runs" / RUN / "events.jsonl"
-
     def open(self, *arguments: str) -> Terminal:
         runtime, temporary = str(self.base / "run"), str(self.base / "tmp")
         return Terminal(self.home, *arguments, XDG_RUNTIME_DIR=runtime, TMPDIR=temporary)
@@ -90,7 +86,7 @@ class Soak:
             int(status.partition("RssAnon:")[2].split()[0]) / 1024,
             trainer.num_fds(),
             trainer.num_threads(),
-            self.journal.stat().st_size / 1e6,
+            journal_of(self.home, RUN).stat().st_size / 1e6,
             frozenset(path.name for path in self.base.rglob("*") if not path.is_dir()),
         )
 
@@ -150,8 +146,8 @@ class Soak:
         trainer.terminate()
         if not settled(lambda: not processes_in(self.home)):
             self.problems.append("a process is still running")
-        files = [path for folder in ("run", "tmp") for path in (self.base / folder).rglob("*") if not path.is_dir()]
-        self.problems += [f"files left: {files}"] if files else []
+        left = [path for folder in ("run", "tmp") for path in (self.base / folder).rglob("*") if not path.is_dir()]
+        self.problems += [f"file left: {path}" for path in left]
 
 
 def read_for(terminal: Terminal, seconds: float) -> None:
@@ -165,11 +161,9 @@ def read_for(terminal: Terminal, seconds: float) -> None:
 def settled(condition: Callable[[], bool]) -> bool:
     """Wait for a condition; return whether it was met by the deadline."""
     end = time.monotonic() + SETTLING_SECONDS
-    while not condition():
-        if time.monotonic() > end:
-            return False
+    while not condition() and time.monotonic() < end:
         time.sleep(0.2)
-    return True
+    return condition()
 
 
 def growth(samples: Sequence[Sample], minutes: float) -> float:
@@ -217,8 +211,8 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as base:
         made = soak(arguments.minutes, arguments.clients, Path(base))
-        saving = saving_milliseconds(made.journal)
-    print(f"{'minute':>7} {'MiB':>7} {'descriptors':>12} {'threads':>8} {'files':>6} {'journal MB':>11}")
+        saving = saving_milliseconds(journal_of(made.home, RUN))
+    print(" minute     MiB  descriptors  threads  files  journal MB")
     for each in made.samples[:: max(len(made.samples) // 20, 1)]:
         counts = f"{each.descriptors:>12} {each.threads:>8} {len(each.files):>6} {each.journal_megabytes:>11.2f}"
         print(f"{each.minutes:>7.1f} {each.mebibytes:>7.1f} {counts}")

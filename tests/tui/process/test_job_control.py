@@ -7,17 +7,15 @@ import os
 import signal
 import sys
 import termios
-from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
 import psutil
 import pytest
 
-from tests.cli.program import ending_signals
-from tests.waiting import wait_until
+from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
+from tests.waiting import DEADLINE_SECONDS, wait_until
 
-DEADLINE_SECONDS = 60
 PROGRAM = """
 import os, pathlib, signal, sys, time, tty
 from tui.process.job_control import start_job_control
@@ -47,15 +45,6 @@ sys.stderr.write("\\x1b[?1049h\\x1b[?25l raw ")
 sys.stderr.flush()
 """
 RAW = f"\ntty.setraw(0){MODES}"
-
-
-@pytest.fixture(autouse=True)
-def _signals_as_before() -> Iterator[None]:
-    """Enable signals in children that the test runner ignores."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def start(folder: Path, then: str, first: str = "") -> pexpect.spawn:
@@ -91,6 +80,11 @@ def child_of(folder: Path) -> psutil.Process:
     return psutil.Process(int((folder / "child").read_text().split()[0]))
 
 
+def kill_child(folder: Path) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        child_of(folder).kill()
+
+
 def is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
@@ -101,12 +95,16 @@ def assert_is_reset(shell: pexpect.spawn, settings: list[object]) -> None:
     assert termios.tcgetattr(shell.child_fd) == settings
 
 
-def test_the_exit_code_is_the_childs_and_the_child_is_in_the_foreground(tmp_path: Path) -> None:
+def test_the_exit_code_is_the_childs_also_if_the_caller_ignores_sigchld_and_the_child_is_in_the_foreground(
+    tmp_path: Path,
+) -> None:
     shell = start(tmp_path, "sys.exit(7)")
     assert exit_code_of(shell) == 7
     assert "\x1b" not in shell.before  # nothing to reset
     _, parent, has_terminal = (tmp_path / "child").read_text().split()
     assert (int(parent), has_terminal) == (shell.pid, "True")
+    shell = start(tmp_path, "sys.exit(7)", first="import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n")
+    assert exit_code_of(shell) == 7
 
 
 def test_signals_are_forwarded_once_and_those_of_the_terminal_reach_only_the_child(tmp_path: Path) -> None:
@@ -126,7 +124,7 @@ def test_the_notice_after_a_hangup_is_printed_by_the_supervisor(tmp_path: Path, 
     shell = start(tmp_path, LET_GO + f"control.release({code}, 'It continues: kill 1'); time.sleep(60)")
     assert exit_code_of(shell) == code
     assert ("It continues: kill 1" in shell.before) == is_printed
-    child_of(tmp_path).kill()
+    kill_child(tmp_path)
 
 
 def test_after_a_release_the_shell_continues_and_the_child_lives_in_its_own_session(tmp_path: Path) -> None:
@@ -161,8 +159,7 @@ def test_a_child_that_ends_or_is_released_with_a_changed_terminal_leaves_it_rese
         shell.expect_exact("raw")
         assert_is_reset(shell, settings)
         assert exit_code_of(shell) == code
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child_of(tmp_path).kill()
+        kill_child(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +178,7 @@ def test_a_child_that_loses_the_terminal_while_drawing_leaves_the_modes_reset(
     shell = start(tmp_path, f"{drawing}{MODES}{then}")
     exit_code_of(shell)
     assert ("\x1b[?1049l\x1b[?25h" in shell.before) is is_reset
-    with contextlib.suppress(psutil.NoSuchProcess):
-        child_of(tmp_path).kill()
+    kill_child(tmp_path)
 
 
 def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supervisor(tmp_path: Path) -> None:
@@ -209,11 +205,6 @@ def test_a_killed_child_is_reported_with_the_command_that_returns_to_its_run(
     assert exit_code_of(shell) == 128 + signal.SIGKILL
     assert "The program was ended by SIGKILL." in shell.before
     assert f"tweetgen-tui {command}" in shell.before
-
-
-def test_the_exit_code_is_right_if_the_caller_ignores_sigchld(tmp_path: Path) -> None:
-    shell = start(tmp_path, "sys.exit(7)", first="import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n")
-    assert exit_code_of(shell) == 7
 
 
 def test_a_stopped_child_is_continued_if_no_shell_could_do_it(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""How many processes train a run, and torchrun as a child: here a small script in its place."""
+"""How many processes train a run, and torchrun as a child: here a small script in its place.
+
+No program that starts itself runs code of the working directory.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +28,7 @@ from tests.fakes import run_started
 from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, hosted
 from tests.waiting import wait_until
 from tui.process import torchrun as module
+from tui.process.own_program import own_module
 from tui.process.torchrun import AUTO, Order, Processes, Torchrun
 from tui.process.torchrun_bridge import TorchrunBridge
 from tui.remote.agent import Agent
@@ -211,3 +216,13 @@ def test_a_screen_shows_the_end_of_a_run_whose_agent_lives_on_for_a_moment() -> 
     assert bridge.join(DEADLINE_SECONDS)
     assert (view := bridge.drain().view) is not None
     assert view.ended == FAILED
+
+
+@pytest.mark.ci
+def test_a_folder_tui_and_a_module_random_in_the_working_directory_are_not_run(tmp_path: Path) -> None:
+    (tmp_path / "tui").mkdir()
+    for name in ("tui/__init__.py", "tui/__main__.py", "random.py", "typer.py"):
+        (tmp_path / name).write_text('raise SystemExit("foreign code")')
+    ended = subprocess.run([*own_module("tui"), "--version"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("tweetgen-tui ")
