@@ -45,7 +45,7 @@ class Sample:
     threads: int
     journal_megabytes: float
     files: frozenset[str]
-    """Names of the files in the data folder, the runtime folder and the temporary folder."""
+    """Names of the files in the data folder (but for its cache), the runtime folder and the temporary folder."""
 
     def leaks_after(self, before: Sample) -> list[str]:
         """Return what there is more of than before."""
@@ -87,7 +87,7 @@ class Soak:
             trainer.num_fds(),
             trainer.num_threads(),
             journal_of(self.home, RUN).stat().st_size / 1e6,
-            frozenset(path.name for path in self.base.rglob("*") if not path.is_dir()),
+            frozenset(path.name for path in self.base.rglob("*") if not path.is_dir() and "cache" not in path.parts),
         )
 
     def start_thread(self, work: Callable[[], None]) -> threading.Thread:

@@ -1,9 +1,16 @@
-"""The program in a terminal: it paints, its keys steer a real run, and it quits with a restored terminal."""
+"""The program in a terminal: it paints, its keys steer a real run, and it quits with a restored terminal.
+
+`train` shows a progress bar that is cleared at the end.
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
+import re
+import shlex
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +21,7 @@ from tests.e2e.conftest import QUIET, OpenTerminal
 from tests.e2e.journals import events_of
 from tests.e2e.terminal import Terminal
 from tests.event_files import LOSS, scalars_in
+from tests.recorded_runs import run_of, write_run
 
 A_TWEET = r"[●◐○] .*{}  \d\.\d\d"
 
@@ -115,8 +123,8 @@ def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
 
 
 @pytest.mark.ci
-def test_a_file_dropped_while_a_run_starts_replaces_it_by_a_run_on_that_file(
-    open_terminal: OpenTerminal, tweets: Path, tmp_path: Path
+def test_a_file_dropped_while_a_run_starts_replaces_it_by_a_run_on_that_file_and_ctrl_c_in_a_dialog_saves_it(
+    open_terminal: OpenTerminal, tweets: Path, home: Path, tmp_path: Path
 ) -> None:
     others = write_tweets(tmp_path / "other tweets.txt")
     terminal = open_terminal("--data", tweets, *QUIET, columns=80, rows=24)
@@ -125,14 +133,68 @@ def test_a_file_dropped_while_a_run_starts_replaces_it_by_a_run_on_that_file(
     terminal.wait_for("can be used")
     terminal.press("enter")
     terminal.wait_for(r"▶ training +other tweets +\d+")
-    terminal.press("q")
-    assert terminal.wait_for_exit()[0] == 0
+    terminal.press("s")
+    terminal.wait_for("Save a checkpoint")
+    terminal.press("ctrl+c")
+    assert terminal.wait_for_exit()[0] == 130
     assert terminal.is_restored
+    [run] = re.findall(
+        r"^(\S+): [\d,]+ steps in 0:(?:.|\n)*^Continue it:  tweetgen-tui --resume \1$", terminal.text, re.MULTILINE
+    )
+    saved, _ = read_info(home / "runs" / run / "checkpoints/latest.safetensors")
+    assert saved.step == events_of(home, run)[-1].step
 
 
 def test_an_error_before_the_start_is_two_lines_and_the_screen_never_opens(cli: Cli) -> None:
     command = importlib.import_module("tui.cli.commands.screen")
+    for stream in (sys.stdin, sys.stderr):
+        cli.monkeypatch.setattr(stream, "isatty", lambda: True)
+    cli.monkeypatch.setenv("TERM", "dumb")
+    assert_two_line_error(cli(), "needs a terminal", "tweetgen-tui train")
     for name in ("require_terminal", "start_job_control"):
         cli.monkeypatch.setattr(command, name, lambda *_: None)
     cli.monkeypatch.setattr(command, "show", lambda *_, **__: pytest.fail("the screen has opened"))
     assert_two_line_error(cli("--resume", "nothing"), "no run called nothing", "runs list")
+
+
+@pytest.mark.ci
+def test_the_progress_bar_is_shown_while_events_go_to_a_file_and_ctrl_c_saves_and_clears_it(
+    open_terminal: OpenTerminal, home: Path, tweets: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "events.jsonl"
+    options = ["--data", str(tweets), *SMALL_MODEL, "--max-seconds", "900", "--run-name", "watched", "--json"]
+    command = f"exec {shlex.join([sys.executable, '-m', 'tui', 'train', *options])} > {shlex.quote(str(output))}"
+    terminal = open_terminal(program=("/bin/sh", "-c", command))
+    terminal.wait_for(r"step [\d,]+  epoch [\d.]+  loss [\d.]+ bits/char .*stops in 1\d min")
+    terminal.press("ctrl+c")
+    assert terminal.wait_for_exit()[0] == 130
+    assert terminal.is_restored
+    assert "stops in" not in terminal.text
+    assert "Continue it:  tweetgen-tui --resume watched" in terminal.text
+    assert b'"event"' not in terminal.raw
+    events = [json.loads(line)["event"] for line in output.read_text(encoding="utf-8").splitlines()]
+    assert (events[0], events[-1]) == ("RunStarted", "RunFinished")
+    assert read_info(home / "runs" / "watched" / "checkpoints" / "latest.safetensors")[0].step > 0
+
+
+@pytest.mark.ci
+def test_ctrl_c_while_a_replay_is_recorded_clears_its_bar_and_leaves_no_file(
+    open_terminal: OpenTerminal, home: Path, tmp_path: Path
+) -> None:
+    write_run(home, run_of(60))
+    terminal = open_terminal("runs", "replay", "first", "--cast", tmp_path / "run.cast", "--speed", "0.1")
+    terminal.wait_for("% .* recorded")
+    terminal.press("ctrl+c")
+    assert terminal.wait_for_exit()[0] == 130
+    assert terminal.is_restored
+    assert "recorded" not in terminal.text
+    assert list(tmp_path.glob("run.cast*")) == []
+
+
+@pytest.mark.ci
+def test_repeated_ctrl_c_while_torch_loads_restores_the_terminal(open_terminal: OpenTerminal, tweets: Path) -> None:
+    terminal = open_terminal("train", "--data", tweets, *SMALL_MODEL)
+    terminal.wait_for("loading torch")
+    terminal.send_signal_until_exit(signal.SIGINT)
+    assert terminal.wait_for_exit()[0] == 130
+    assert terminal.is_restored
