@@ -29,6 +29,12 @@ FINISHED = e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_se
 HELLO = to_line(Hello())
 
 
+def line_of(message: c.Command | e.Event) -> bytes:
+    """Return a command or an event as a line of the socket."""
+    text = c.to_json(message) if isinstance(message, c.Command) else e.to_json(message)
+    return text.encode() + b"\n"
+
+
 @dataclass
 class Hosted:
     """A host of a run that trains nothing."""

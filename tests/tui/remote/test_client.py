@@ -24,7 +24,7 @@ from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from engine.text import MAX_CHARS
 from tests.fakes import chars_read, run_started, steps_finished, text_traced, tweet_sampled
-from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted
+from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted, line_of
 from tests.waiting import wait_until
 from tui.remote import client, connect
 from tui.remote.client import RemoteBridge
@@ -101,10 +101,6 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
     finally:
         server.join()
         path.unlink(missing_ok=True)
-
-
-def line_of(event: e.Event) -> bytes:
-    return e.to_json(event).encode() + b"\n"
 
 
 def test_an_attached_client_gets_a_snapshot_and_then_the_events() -> None:
