@@ -12,8 +12,9 @@ from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import read_info
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus import cache as corpus_cache
+from engine.corpus.corpus import Corpus
 from engine.corpus.loading import load_corpus
-from engine.errors import CheckpointError, ConfigError, CorpusError, StorageError
+from engine.errors import CheckpointError
 from engine.export.hub import GENERATION, MODEL, VOCAB, WEIGHTS
 from engine.export.hub.read import read_folder
 from engine.protocol import events as e
@@ -25,7 +26,7 @@ from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zst
 from tests.engine.corpus.reading import cases, encoded
 from tests.engine.export.models import EMOJI, SHAPES, write_random_folder
 from tests.engine.helpers import small_tweets
-from tests.fuzz.running import Target, require_plain
+from tests.fuzz.running import Target, refusal, require_plain
 from tui.files.pins import PinsFile
 from tui.formatting.checkpoint_facts import comparison, description
 from tui.run.eta import eta_of
@@ -104,14 +105,9 @@ def checkpoints(folder: Path) -> Target:
                 require_plain(name, value)
             comparison(read, good, "bits")
             outcomes.append("header")
-        try:
-            load_checkpoint(path)
-            outcomes.append("loaded")
-        except CheckpointError as error:
-            require_plain(error.message, error.hint)
-            outcomes.append(error.message)
-        assert "loaded" in outcomes or path.name in outcomes[-1]
-        return " ".join(outcomes)
+        refused = refusal(lambda: load_checkpoint(path))
+        assert not refused or path.name in refused
+        return " ".join([*outcomes, refused])
 
     return Target(
         name="checkpoints",
@@ -149,12 +145,8 @@ def journals(folder: Path) -> Target:
         for drawn in (view, fold(RunView(), events_read)):
             require_plain(_drawn(drawn).replace("\n", ""))
         require_plain(skipped.warning)
-        try:
-            pins = PinsFile(path).read()
-        except StorageError as error:
-            require_plain(error.message, error.hint)
-            pins = ()
-        return f"{' '.join(sorted({type(event).__name__ for event in events_read}))} {skipped.warning} {bool(pins)}"
+        refused = refusal(PinsFile(path).read)
+        return f"{' '.join(sorted({type(event).__name__ for event in events_read}))} {skipped.warning} {refused}"
 
     return Target(name="journals", seeds=_journals(), check=check)
 
@@ -205,16 +197,10 @@ def model_folders(folder: Path) -> Target:
         """Replace one file of a good folder, and read the folder."""
         name = _MODEL_FILES.get(data[:1], MODEL)
         (model / name).write_bytes(data[1:])
-        outcome = "read"
-        try:
-            read_folder(model)
-        except CheckpointError as error:
-            require_plain(error.message, error.hint)
-            outcome = error.message
-        finally:
-            (model / name).write_bytes(whole[name])
-        assert outcome == "read" or model.name in outcome
-        return outcome
+        refused = refusal(lambda: read_folder(model))
+        (model / name).write_bytes(whole[name])
+        assert not refused or model.name in refused
+        return refused
 
     tokens = (b'"hidden_size":8192', b'"num_hidden_layers":16', b'"training":{', b"F32", b"I64", b'"<UNK>":3', b"1e999")
     seeds = tuple(letter + whole[name] for letter, name in _MODEL_FILES.items())
@@ -235,17 +221,13 @@ def readers(folder: Path) -> Target:
         path = own / f"fuzz.{_ENDINGS[ending % len(_ENDINGS)]}"
         path.write_bytes(data[2:])
         config = CorpusConfig(files=(str(path),), format=_FORMATS[file_format % len(_FORMATS)])
-        try:
-            corpus = load_corpus(config)
-        except CorpusError as error:
-            require_plain(error.message, error.hint)
-            return error.message
-        finally:
-            path.unlink()
-            for entry in corpus_cache._folder().glob("*.safetensors"):
-                entry.unlink()
-        require_plain(*corpus.train, *corpus.validation)
-        return f"{config.format} {path.suffix} {'n' * len(corpus.train).bit_length()}"
+        found: list[Corpus] = []
+        refused = refusal(lambda: found.append(load_corpus(config)))
+        for file in (path, *corpus_cache._folder().glob("*.safetensors")):
+            file.unlink()
+        tweets = [tweet for corpus in found for tweet in (*corpus.train, *corpus.validation)]
+        require_plain(*tweets)
+        return refused or f"{config.format} {path.suffix} {'n' * len(tweets).bit_length()}"
 
     magic = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08", b"PAR1", b"BZh91AY&SY", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
     tokens = (*magic, b"&lt;", b"<br>")
@@ -285,12 +267,10 @@ def settings(folder: Path) -> Target:
         preferences, problems = read_preferences(path)
         require_plain(*problems)
         assert all(len(problem) <= 400 for problem in problems)
-        try:
-            save_changes(path, {"theme": "dracula", "mouse": True, "eval_every": None})
-        except (ConfigError, StorageError) as error:
-            require_plain(error.message, error.hint)
+        refused = refusal(lambda: save_changes(path, {"theme": "dracula", "mouse": True, "eval_every": None}))
+        if refused:
             assert path.read_bytes() == data
-            return f"kept {' '.join(problems)} {error.message}"
+            return f"kept {' '.join(problems)} {refused}"
         again, _ = read_preferences(path)
         assert (again.theme, again.mouse, again.eval_every) == ("dracula", True, None)
         chosen = [entry.name for entry in ENTRIES if getattr(preferences, entry.name) != getattr(again, entry.name)]

@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
+from engine.errors import TweetgenError
 from engine.peak_memory import peak_bytes
 from tests.fuzz.mutation import mutated
 from tests.hostile import obeyed
@@ -48,6 +49,16 @@ def require_plain(*texts: str) -> None:
     """Raise `AssertionError` if a text contains characters that a terminal would obey."""
     for text in texts:
         assert not obeyed(text), f"{obeyed(text)[:5]} in {text[:80]!a}"
+
+
+def refusal(call: Callable[[], object]) -> str:
+    """Call a function; return the message of its documented error, which must be plain, or nothing."""
+    try:
+        call()
+    except TweetgenError as error:
+        require_plain(error.message, error.hint)
+        return error.message
+    return ""
 
 
 class Broken(Exception):  # noqa: N818 - a broken property
