@@ -29,14 +29,7 @@ from tests.waiting import wait_until
 from tui.remote import client, connect
 from tui.remote.client import RemoteBridge
 from tui.remote.connect import read_greeting
-from tui.remote.protocol import (
-    MAX_CLIENT_LINE_BYTES,
-    CaughtUp,
-    Greeting,
-    Refusal,
-    ViewTold,
-    to_line,
-)
+from tui.remote.protocol import MAX_CLIENT_LINE_BYTES, CaughtUp, Greeting, Refusal, ViewTold, to_line
 from tui.remote.socket_path import make_private_folder, socket_path
 from tui.remote.view_codec import encode_view
 from tui.run.bridge import Update
@@ -103,7 +96,7 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
         path.unlink(missing_ok=True)
 
 
-def test_an_attached_client_gets_a_snapshot_and_then_the_events() -> None:
+def test_a_client_gets_a_snapshot_and_then_the_events_steers_the_session_and_ends_with_it() -> None:
     with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet_sampled("hello", 2)) as made:
         wait_until(lambda: made.host._view.num_tweets)  # the events may be handled one by one
         with attached(made) as (bridge, view):
@@ -114,18 +107,14 @@ def test_an_attached_client_gets_a_snapshot_and_then_the_events() -> None:
             assert bridge.drain() == Update()
             made.emit(PAUSED)
             assert drained(bridge, 1) == [PAUSED]
-
-
-def test_commands_reach_the_session_and_its_end_ends_the_bridge() -> None:
-    with hosted() as made, attached(made) as (bridge, _):
-        bridge.send(c.Pause())
-        bridge.stop("enough")
-        wait_until(lambda: len(made.sent) == 2)
-        assert made.sent == [c.Pause(), c.Stop(reason="enough")]
-        made.emit(FINISHED)
-        assert drained(bridge, 1) == [FINISHED]
-        assert bridge.join(DEADLINE_SECONDS)
-        assert not bridge.is_alive
+            bridge.send(c.Pause())
+            bridge.stop("enough")
+            wait_until(lambda: len(made.sent) == 2)
+            assert made.sent == [c.Pause(), c.Stop(reason="enough")]
+            made.emit(FINISHED)
+            assert drained(bridge, 1) == [FINISHED]
+            assert bridge.join(DEADLINE_SECONDS)
+            assert not bridge.is_alive
 
 
 def test_a_read_only_screen_sends_only_questions_that_change_nothing() -> None:
@@ -143,12 +132,8 @@ def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
     rows: Bands = ((-0.123,) * 32,) * 502
     chars = (replace(chars_read("x", 12.345)[0], likeliest=(CharChance(char="x", probability=0.1234567),) * 8),) * 501
     own = e.OwnDraw(first=0, text=text, reached_eos=False, chars=chars, hidden_bands=rows)
-    answer = replace(
-        text_traced(text, chars=chars, own=own, embedding_bands=rows, hidden_bands=rows),
-        reset_bands=rows,
-        update_bands=rows,
-        candidate_bands=rows,
-    )
+    names = ("embedding_bands", "hidden_bands", "reset_bands", "update_bands", "candidate_bands")
+    answer = text_traced(text, chars=chars, own=own, **dict.fromkeys(names, rows))
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(answer, PAUSED)
         assert drained(bridge, 2) == [answer, PAUSED]
@@ -182,8 +167,7 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(steps_finished(1, [2.0]))
         wait_until(lambda: made.host._view.step == 1)
-        for client_connection in list(made.host._clients):
-            client_connection._writer.transport.abort()
+        made.break_connections()
         wait_until(lambda: bridge._new_view)  # not drained: the screen is slow
         made.emit(PAUSED)
         wait_until(lambda: bridge.num_undrained)
@@ -291,18 +275,18 @@ def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest
     monkeypatch.setattr(client, "connected", slow)
     with hosted() as made:
         bridge = RemoteBridge(made.folder)
-        connecting = threading.Thread(target=_connect, args=(bridge,))
+
+        def connect_() -> None:
+            with contextlib.suppress(RemoteError):
+                bridge.connect()
+
+        connecting = threading.Thread(target=connect_)
         connecting.start()
         reached.wait()
         bridge.leave()
         go_on.set()
         assert bridge.join(DEADLINE_SECONDS)
         connecting.join()
-
-
-def _connect(bridge: RemoteBridge) -> None:
-    with contextlib.suppress(RemoteError):
-        bridge.connect()
 
 
 @pytest.mark.parametrize(
