@@ -14,7 +14,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig, TrainingConfig
-from engine.errors import CorpusError, InternalError
+from engine.errors import InternalError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
@@ -58,32 +58,6 @@ def test_what_a_process_does_after_its_screen(
     plan = plan_exit(outcome, view, **{"is_alive": True, **options})
     done = "continues in the background" if plan.continues_in_background else f"waits {plan.saving_seconds:g} s"
     assert "\n".join([f"exit code {plan.exit_code}, {done}", *plan.lines]) == snapshot
-
-
-@pytest.mark.parametrize("error", [CorpusError("It is empty."), RecursionError(), SystemExit(3)])
-async def test_an_exception_in_a_thread_is_raised_where_it_is_awaited(error: BaseException) -> None:
-    def fail() -> None:
-        raise error
-
-    with pytest.raises(type(error)) as caught:
-        await on_own_thread(fail)
-    assert caught.value is error
-
-
-async def test_a_cancelled_task_is_not_awaited() -> None:
-    may_end, has_ended = threading.Event(), threading.Event()
-
-    def hang() -> None:
-        may_end.wait(DEADLINE_SECONDS)
-        has_ended.set()
-
-    task = asyncio.create_task(on_own_thread(hang))
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    may_end.set()
-    assert has_ended.wait(DEADLINE_SECONDS)
 
 
 def test_the_program_exits_once_a_thread_that_writes_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,40 +1,62 @@
-"""`RemoteBridge`: a screen's way to a run elsewhere, whatever happens to the connection."""
+"""`RemoteBridge`: a screen's way to a run elsewhere, whatever happens to the connection.
+
+A view is received as it was sent; an invalid one is refused.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import BinaryIO
+from dataclasses import fields, replace
+from typing import Any, BinaryIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.config.run import RunConfig
 from engine.config.sampling import MAX_AVOIDED_CHARS, MAX_REQUIRED_CHARS, MAX_TWEET_CHARS, SamplingConfig
 from engine.errors import RemoteError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.codec import DecodeError
 from engine.protocol.events import CharChance
 from engine.protocol.events.insight import Bands
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from engine.text import MAX_CHARS
-from tests.fakes import chars_read, run_started, steps_finished, text_traced, tweet_sampled
+from tests import strategies
+from tests.fakes import chars_read, eval_finished, run_started, steps_finished, text_traced, tweet_sampled
 from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted, line_of
 from tests.waiting import wait_until
 from tui.remote import client, connect
 from tui.remote.client import RemoteBridge
 from tui.remote.connect import read_greeting
-from tui.remote.protocol import MAX_CLIENT_LINE_BYTES, CaughtUp, Greeting, Refusal, ViewTold, to_line
+from tui.remote.protocol import (
+    MAX_CLIENT_LINE_BYTES,
+    CaughtUp,
+    Greeting,
+    Refusal,
+    TweetsTold,
+    ViewTold,
+    lines_of,
+    message_in,
+    to_line,
+)
 from tui.remote.socket_path import make_private_folder, socket_path
-from tui.remote.view_codec import encode_view
+from tui.remote.view_codec import decode_view, encode_view
 from tui.run.bridge import Update
+from tui.run.folding import fold
 from tui.run.view import RunView
 
+SERIES = ("train_losses", "learning_rates", "seconds")
+CONFIG = RunConfig(settings={"avoid": ("tea", "good morning"), "only_new": True, "max_steps": 3})
+BY_VALUE = [field.name for field in fields(RunView) if field.name not in SERIES]
 GREETING = to_line(Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None))
 VIEW = to_line(ViewTold(view=encode_view(RunView()), config=RunConfig())) + to_line(CaughtUp())
 
@@ -297,3 +319,69 @@ def test_the_largest_sampling_settings_fit_a_line_of_the_socket(avoid: tuple[str
     sampling = SamplingConfig(avoid=avoid, prime=prime, must_contain=required, max_length=MAX_TWEET_CHARS)
 
     assert len(c.to_json(c.SetSampling(sampling=sampling)).encode()) + 1 < MAX_CLIENT_LINE_BYTES
+
+
+def as_values(view: RunView) -> dict[str, Any]:
+    """Return all of a view in what can be compared."""
+    return {name: getattr(view, name) for name in BY_VALUE} | {name: encode_view(view)[name] for name in SERIES}
+
+
+def sent(view: RunView) -> RunView:
+    """Return a view as a client receives it."""
+    *messages, last = [message_in(line) for line in lines_of(view, CONFIG)]
+    assert isinstance(messages[0], ViewTold)
+    assert messages[0].config == CONFIG
+    assert isinstance(last, CaughtUp)
+    tweets = tuple(tweet for some in messages[1:] if isinstance(some, TweetsTold) for tweet in some.tweets)
+    received = decode_view(messages[0].view)
+    assert received.tweets == ()
+    return replace(received, tweets=tweets)
+
+
+@given(st.lists(strategies.events(), max_size=12))
+def test_any_view_arrives_as_it_was_sent(events: list[e.Event]) -> None:
+    view = fold(RunView(), (run_started(), *events))
+    assert as_values(sent(view)) == as_values(view)
+
+
+def long_view(num_steps: int) -> RunView:
+    """Return the view of a run of `num_steps` steps, reported by the ten."""
+    reports = (steps_finished(step, [3.0 + step % 7 / 7] * 10) for step in range(1, num_steps, 10))
+    return fold(fold(RunView(), [run_started()]), [*reports, eval_finished(num_steps, 2.5)])
+
+
+def test_the_size_of_an_encoded_view_does_not_grow_with_the_number_of_steps() -> None:
+    sizes = [len(b"".join(lines_of(long_view(num_steps), RunConfig()))) for num_steps in (100_000, 500_000)]
+    assert sizes[1] < 1.3 * sizes[0] < 1_000_000
+
+
+def test_no_line_is_long_however_many_tweets_there_are() -> None:
+    view = fold(RunView(), [run_started(), *(tweet_sampled("x" * 140, char_bits=(1.25,) * 140) for _ in range(1000))])
+    assert max(map(len, lines_of(view, RunConfig()))) < 1_000_000
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Return the form of a view with another value at a path."""
+    form: dict[str, Any] = json.loads(json.dumps(encode_view(long_view(3000))))
+    *names, last = path.split(".")
+    inner = form
+    for name in names:
+        inner = inner[name]
+    inner[last] = value
+    return form
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("step", "many"),
+        ("phase", "dreaming"),
+        ("train_losses", None),
+        ("train_losses._window_steps", [2**80]),
+        ("ended", '{"event": "Paused", "step": 1, "elapsed_seconds": 1.0}'),
+        ("training", {"batch_size": 0}),
+    ],
+)
+def test_an_invalid_encoded_view_is_refused(path: str, value: Any) -> None:
+    with pytest.raises(DecodeError):
+        decode_view(changed(path, value))
