@@ -25,7 +25,7 @@ from engine.protocol.stage import Stage
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
-from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, hosted
+from tests.tui.remote.host_and_client import DEADLINE_SECONDS, PAUSED, RUN, hosted
 from tests.waiting import wait_until
 from tui.process import torchrun as module
 from tui.process.own_program import own_module
@@ -140,16 +140,22 @@ def events_of(bridge: RemoteBridge) -> list[e.Event]:
     return list(bridge.drain().events)
 
 
-def test_a_screen_shows_the_stage_and_attaches_once_the_run_listens(start: Start) -> None:
+def test_a_screen_shows_the_stage_attaches_once_the_run_listens_and_a_run_that_is_lost_for_good_can_be_continued(
+    start: Start,
+) -> None:
     bridge = start(WAITS)
     assert bridge.stage == Stage("starting 2 processes")
     wait_until(lambda: bridge.stage == Stage("reading the tweets", share=0.45))
-    with hosted(run_started(run=RUN), PAUSED) as made:
+    with hosted(run_started(run=RUN)) as made:
         wait_until(lambda: bridge.drain().view)
         bridge.send(c.Resume())
         wait_until(lambda: made.sent == [c.Resume()])
-        made.emit(FINISHED)
-        assert events_of(bridge) == [FINISHED]
+        bridge.torchrun.kill()
+        bridge.torchrun.wait(DEADLINE_SECONDS)
+    [lost] = events_of(bridge)
+    assert isinstance(lost, e.RunFailed)
+    assert lost.detail.endswith("ended unexpectedly. reading the tweets ... 45%")
+    assert lost.hint.endswith(f"--resume {RUN}")
 
 
 def test_an_error_before_the_start_is_that_of_the_leader_or_what_was_written_last(start: Start) -> None:
@@ -160,18 +166,6 @@ def test_an_error_before_the_start_is_that_of_the_leader_or_what_was_written_las
     assert isinstance(lost, e.RunFailed)
     assert lost.detail == f"The processes of the run {RUN} ended unexpectedly. RuntimeError: no port"
     assert "tweetgen.log" in lost.hint
-
-
-def test_a_run_whose_processes_are_lost_for_good_can_be_continued(start: Start) -> None:
-    bridge = start(WAITS)
-    with hosted(run_started(run=RUN)):
-        wait_until(lambda: bridge.stage.share and bridge.drain().view)
-        bridge.torchrun.kill()
-        bridge.torchrun.wait(DEADLINE_SECONDS)
-    [lost] = events_of(bridge)
-    assert isinstance(lost, e.RunFailed)
-    assert lost.detail.endswith("ended unexpectedly. reading the tweets ... 45%")
-    assert lost.hint.endswith(f"--resume {RUN}")
 
 
 def test_a_run_that_is_stopped_before_its_start_ends_its_processes_and_the_next_one_starts(start: Start) -> None:
