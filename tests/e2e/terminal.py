@@ -78,10 +78,14 @@ class Terminal:
         """The text on the screen."""
         return "\n".join(line.rstrip() for line in self.screen.display)
 
-    def press(self, *keys: str) -> None:
-        """Send keys, by name, or text."""
+    def press(self, *keys: str, shows: str = "", lacks: str = "") -> None:
+        """Send keys, by name, or text; then wait until the screen contains a pattern, or does not."""
         for key in keys:
             self._child.send(KEYS.get(key, key))
+        if shows:
+            self.wait_for(shows)
+        if lacks:
+            self.wait_until_gone(lacks)
 
     def resize(self, columns: int, rows: int) -> None:
         """Resize the terminal, which sends SIGWINCH."""
@@ -137,6 +141,11 @@ class Terminal:
         seconds = time.monotonic() - start
         status = self._child.exitstatus
         return (-self._child.signalstatus if status is None else status), seconds
+
+    def assert_ends(self, code: int) -> None:
+        """Check that the program ends with this code, and leaves the terminal's settings and modes as they were."""
+        assert self.wait_for_exit()[0] == code
+        assert self.is_restored
 
     def wait_for_exit_unread(self) -> int:
         """Return the exit status without reading output: the terminal is closed or blocked."""

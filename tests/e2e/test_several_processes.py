@@ -51,8 +51,7 @@ def test_two_ranks_one_of_which_is_killed_have_the_losses_of_a_run_left_alone_an
     screen.wait_for("restarting")
     screen.wait_for("A process was lost")
     screen.wait_for("■ finished")
-    screen.press("q")
-    screen.wait_for("y stop the run")
+    screen.press("q", shows="y stop the run")
     screen.press("y")
     assert screen.wait_for_exit()[0] == 0
     assert "tweetgen-tui --resume watched" in screen.text

@@ -27,10 +27,8 @@ def test_a_16_colour_terminal_in_an_ascii_locale_gets_only_its_colours_and_ascii
     terminal.wait_for("> training")
     terminal.wait_for(r"= tweets =+")
     for key in ("?", "s", "l"):
-        terminal.press(key)
-        terminal.wait_for("esc close")
-        terminal.press("escape")
-        terminal.wait_until_gone("esc close")
+        terminal.press(key, shows="esc close")
+        terminal.press("escape", lacks="esc close")
     raw = bytes(terminal.raw)
     assert re.findall(rb".{0,20}[\x80-\xff]+.{0,20}", raw) == []
     assert not [codes for codes in _SGR.findall(raw) if _BEYOND_16_COLOURS.search(codes)]
@@ -52,12 +50,9 @@ def test_no_color_emits_greys_only_and_the_option_ascii_leaves_tweets_unchanged(
 def test_text_after_a_key_that_opens_an_input_is_typed_into_that_input(open_terminal: OpenTerminal) -> None:
     terminal = open_terminal(program=SCRIPTED)
     terminal.wait_for("▶ training")
-    terminal.press("pquick")
-    terminal.wait_for("› quick")
-    terminal.press("escape")
-    terminal.wait_until_gone("› quick")
-    terminal.press("sabc\x7fZ")
-    terminal.wait_for("abZ")
+    terminal.press("pquick", shows="› quick")
+    terminal.press("escape", lacks="› quick")
+    terminal.press("sabc\x7fZ", shows="abZ")
     assert "▶ training" in terminal.text
 
 
@@ -72,23 +67,17 @@ def test_a_run_on_a_hostile_corpus_emits_none_of_its_escape_sequences(
     terminal = open_terminal("--data", corpus, *SMALL_MODEL, *WILD, columns=80, rows=24)
     terminal.wait_for("▶ training")
     terminal.wait_for(r"\d [●◐○] ")
-    terminal.press("enter")
-    terminal.wait_for("Tweet of step")
-    terminal.press("escape")
-    terminal.wait_until_gone("Tweet of step")
-    terminal.press("p")
-    terminal.wait_for("enter sample")
-    terminal.press("\x1b[200~zqj\x07\x9b31m\u202e\x1b[201~")  # without ESC, which terminals remove from pastes
-    terminal.wait_for("› zqj")
-    terminal.press("escape")
-    terminal.wait_until_gone("enter sample")
-    terminal.press("o")
-    terminal.wait_for("-zqj --help.txt")
-    terminal.press("escape")
-    terminal.wait_until_gone("Open other tweets")
+    terminal.press("enter", shows="Tweet of step")
+    terminal.press("escape", lacks="Tweet of step")
+    terminal.press("p", shows="enter sample")
+    terminal.press(
+        "\x1b[200~zqj\x07\x9b31m\u202e\x1b[201~", shows="› zqj"
+    )  # without ESC, which terminals remove from pastes
+    terminal.press("escape", lacks="enter sample")
+    terminal.press("o", shows="-zqj --help.txt")
+    terminal.press("escape", lacks="Open other tweets")
     terminal.press("q")
-    assert terminal.wait_for_exit()[0] == 0
-    assert terminal.is_restored
+    terminal.assert_ends(0)
     assert "--resume" in terminal.text
     assert sorted(set(hostile.unknown_sequences(bytes(terminal.raw)))) == []
     assert list(hostile.unknown_sequences(hostile.ESCAPES["clipboard"].encode()))

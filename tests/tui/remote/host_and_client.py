@@ -52,6 +52,12 @@ class Hosted:
         for event in events:
             self.host.handle(event)
 
+    def attached(self, hello: bytes = HELLO) -> RawClient:
+        """Return a client that has received the view."""
+        client = RawClient(self.path, hello)
+        client.receive_until("CaughtUp")
+        return client
+
     def is_reachable(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             try:

@@ -57,8 +57,7 @@ def view_in(received: list[dict[str, object]]) -> RunView:
 def assert_serves(made: Hosted) -> None:
     """Make sure that a host still does all that it is for."""
     assert made.host.problem == ""
-    with RawClient(made.path, HELLO) as client:
-        client.receive_until("CaughtUp")
+    with made.attached() as client:
         made.emit(PAUSED)
         assert client.receive()["event"] == "Paused"
         before = len(made.sent)
@@ -131,8 +130,7 @@ def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only(
             with RawClient(made.path, line) as client:
                 assert reason_in(client.receive_all()) == "The first message is not Hello."
         for line in no_command:
-            with RawClient(made.path, HELLO) as client:
-                client.receive_until("CaughtUp")
+            with made.attached() as client:
                 client.send(line)
                 assert reason_in(client.receive_all()) == "Invalid command."
         assert made.sent == []
@@ -142,10 +140,8 @@ def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only(
 def test_a_read_only_client_can_not_steer_and_its_questions_wait_until_the_session_has_few_commands() -> None:
     num_waiting = 4
     read_only = to_line(Hello(is_read_only=True))
-    with hosted(num_waiting=lambda: num_waiting) as made, RawClient(made.path, HELLO) as other:
-        other.receive_until("CaughtUp")
-        with RawClient(made.path, read_only) as reader:
-            reader.receive_until("CaughtUp")
+    with hosted(num_waiting=lambda: num_waiting) as made, made.attached() as other:
+        with made.attached(read_only) as reader:
             assert made.host.num_clients == 1
             reader.send(line_of(c.Stop()))
             assert reason_in(reader.receive_all()) == "This connection is read-only."
@@ -219,9 +215,7 @@ def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_sna
 ) -> None:
     monkeypatch.setattr(host_connection, "MAX_WAITING_BYTES", 1 << 20)
     text = "x" * 800
-    with hosted() as made, RawClient(made.path, HELLO) as stalled, RawClient(made.path, HELLO) as other:
-        for each in (stalled, other):
-            each.receive_until("CaughtUp")
+    with hosted() as made, made.attached() as stalled, made.attached() as other:
         number = 0
         while not made.is_anyone_behind():
             number += 1
@@ -263,8 +257,7 @@ def test_a_closing_host_does_not_remove_the_socket_of_the_next(monkeypatch: pyte
 
 
 def test_an_exception_in_the_host_ends_only_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    with hosted() as made, RawClient(made.path, HELLO) as client:
-        client.receive_until("CaughtUp")
+    with hosted() as made, made.attached() as client:
         monkeypatch.setattr(host, "fold", lambda *_: 1 // 0)
         made.emit(PAUSED)
         assert client.receive_all() == []
@@ -294,8 +287,7 @@ def test_the_reason_why_no_client_can_attach_is_reported_and_events_are_still_ha
 
 
 def test_a_client_that_does_not_read_does_not_delay_the_end_of_the_host() -> None:
-    with hosted() as made, RawClient(made.path, HELLO) as stalled:
-        stalled.receive_until("CaughtUp")
+    with hosted() as made, made.attached():
         made.emit(*(tweet_sampled("x" * 800, 7) for _ in range(1000)), FINISHED)
         wait_until(lambda: not made.path.exists())  # removed last, before the client counts as stalled
 
