@@ -9,7 +9,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
@@ -17,6 +17,8 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import CharChance, CharRead, TextCompleted, TweetRead
 from engine.protocol.events.insight import Bands
+
+T = TypeVar("T")
 
 
 class FakeClock:
@@ -142,9 +144,6 @@ def tweet_read(text: str, step: int = 100, elapsed_seconds: float = 5.0) -> Twee
     )
 
 
-_BAND_COUNT = 4
-
-
 def chars_read(text: str, bits: float = 2.0) -> tuple[CharRead, ...]:
     """Return predictions along a text and its end: the true character or "e" is most likely."""
     return tuple(
@@ -158,11 +157,13 @@ def chars_read(text: str, bits: float = 2.0) -> tuple[CharRead, ...]:
 
 
 def _bands(num_rows: int, scale: float = 1.0) -> Bands:
-    """Return rows whose bands rise from 0 towards `scale`, and shift by row."""
-    return tuple(
-        tuple(round(scale * ((row + band) % _BAND_COUNT) / (_BAND_COUNT - 1), 3) for band in range(_BAND_COUNT))
-        for row in range(num_rows)
-    )
+    """Return rows whose four bands rise from 0 towards `scale`, and shift by row."""
+    return tuple(tuple(round(scale * ((row + band) % 4) / 3, 3) for band in range(4)) for row in range(num_rows))
+
+
+def _answer(kind: type[T], changes: dict[str, Any], **fields: Any) -> T:
+    """Return an answer about the weights of step 100, but for changes."""
+    return kind(**{"step": 100, "elapsed_seconds": 5.0, "request": 0, "weights_step": 100} | fields | changes)
 
 
 def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.TextTraced:
@@ -171,21 +172,14 @@ def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.Tex
     gates = e.CharGates(
         reset_mean=0.5, update_mean=0.7, saturated_share=0.2, copied_share=0.15, rewritten_share=0.05, hidden_change=0.3
     )
-    own_text = None if own_from is None else text[:own_from] + "own"
     own = None
-    if own_from is not None and own_text is not None:
-        own = e.OwnDraw(
-            first=own_from,
-            text=own_text,
-            reached_eos=True,
-            chars=chars_read(own_text),
-            hidden_bands=_bands(len(own_text) + 2, 0.5),
-        )
-    event = e.TextTraced(
-        step=100,
-        elapsed_seconds=5.0,
-        request=0,
-        weights_step=100,
+    if own_from is not None:
+        own_text = text[:own_from] + "own"
+        bands = _bands(len(own_text) + 2, 0.5)
+        own = e.OwnDraw(first=own_from, text=own_text, reached_eos=True, chars=chars_read(own_text), hidden_bands=bands)
+    return _answer(
+        e.TextTraced,
+        changes,
         text=text,
         layer=0,
         num_layers=1,
@@ -205,22 +199,12 @@ def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.Tex
         sequence_loss=1.386295,
         own=own,
     )
-    return replace(event, **changes)
 
 
 def reach_measured(text: str, position: int, **changes: Any) -> e.ReachMeasured:
     """Return scores that fall with the distance from the prediction."""
-    event = e.ReachMeasured(
-        step=100,
-        elapsed_seconds=5.0,
-        request=0,
-        weights_step=100,
-        text=text,
-        position=position,
-        method="occlusion",
-        scores=tuple(round(2.0 / (1 + position - place), 3) for place in range(position + 1)),
-    )
-    return replace(event, **changes)
+    scores = tuple(round(2.0 / (1 + position - place), 3) for place in range(position + 1))
+    return _answer(e.ReachMeasured, changes, text=text, position=position, method="occlusion", scores=scores)
 
 
 def units_scored(**changes: Any) -> e.UnitsScored:
@@ -229,19 +213,14 @@ def units_scored(**changes: Any) -> e.UnitsScored:
         e.UnitScore(layer=0, unit=7, concept="in an @name", correlation=0.81),
         e.UnitScore(layer=0, unit=3, concept="after a space", correlation=-0.62),
     )
-    event = e.UnitsScored(
-        step=100, elapsed_seconds=5.0, request=0, weights_step=100, num_tweets=500, num_chars=37_000, units=units
-    )
-    return replace(event, **changes)
+    return _answer(e.UnitsScored, changes, num_tweets=500, num_chars=37_000, units=units)
 
 
 def unit_held(text: str, unit: int = 7, value: float | None = None, **changes: Any) -> e.UnitHeld:
     """Return a unit that alternates between -0.5 and 0.5."""
-    event = e.UnitHeld(
-        step=100,
-        elapsed_seconds=5.0,
-        request=0,
-        weights_step=100,
+    return _answer(
+        e.UnitHeld,
+        changes,
         text=text,
         layer=0,
         unit=unit,
@@ -250,22 +229,13 @@ def unit_held(text: str, unit: int = 7, value: float | None = None, **changes: A
         chars=chars_read(text),
         tweets=("a first tweet", "a second tweet"),
     )
-    return replace(event, **changes)
 
 
 def embeddings_mapped(**changes: Any) -> e.EmbeddingsMapped:
     """Return a map of five characters."""
     places = {" ": (0.0, 0.0), "e": (1.0, 0.5), "a": (0.9, 0.6), "7": (-1.0, -0.5), "T": (-0.2, 0.9)}
-    event = e.EmbeddingsMapped(
-        step=100,
-        elapsed_seconds=5.0,
-        request=0,
-        weights_step=100,
-        points=tuple(e.CharPoint(char=char, x=x, y=y) for char, (x, y) in places.items()),
-        variance_shares=(0.2, 0.1),
-        num_chars=36,
-    )
-    return replace(event, **changes)
+    points = tuple(e.CharPoint(char=char, x=x, y=y) for char, (x, y) in places.items())
+    return _answer(e.EmbeddingsMapped, changes, points=points, variance_shares=(0.2, 0.1), num_chars=36)
 
 
 def batch_shown(texts: Iterable[str] = ("good morning", "hi"), **changes: Any) -> e.BatchShown:
@@ -350,6 +320,7 @@ class FakeSession:
 
     def answer(self, command: c.Command) -> e.Event:  # noqa: C901, PLR0912 - one case per kind of command
         now: dict[str, Any] = {"step": self._step, "elapsed_seconds": self._step * 0.05}
+        of_weights = {**now, "weights_step": self._step}
         match command:
             case c.Pause():
                 return e.Paused(**now)
@@ -367,34 +338,29 @@ class FakeSession:
                 return e.BatchSizeChanged(batch_size=batch_size, epochs=0.5, **now)
             case c.SetIntervals():
                 return e.IntervalsChanged(**vars(command), **now)
-            case c.SetBudget(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs):
-                return e.BudgetChanged(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs, **now)
+            case c.SetBudget():
+                return e.BudgetChanged(**vars(command), **now)
             case c.CompleteText(text=text, request=request):
                 return text_completed(text, request, **now)
             case c.ReadTweet(text=text):
                 return tweet_read(text, **now)
             case c.SaveLatest():
-                return e.CheckpointSaved(
-                    name="latest", path="/tmp/latest.safetensors", bits_per_char=2.4, weights_step=self._step, **now
-                )
+                return self._saved("latest")
             case c.Finish():
                 return e.FinishPlanned(last_step=self._step + 20, **now)
             case c.CancelFinish():
                 return e.FinishCancelled(**now)
             case c.SampleNow(prime=prime):
                 self._num_tweets += 1
-                return tweet_sampled(
-                    f"{prime or ''}asked-for tweet number {self._num_tweets}", self._step, prime=prime or ""
-                )
+                text = f"{prime or ''}asked-for tweet number {self._num_tweets}"
+                return tweet_sampled(text, self._step, prime=prime or "")
             case c.SampleLadder(seed=seed, prime=prime, temperatures=temperatures):
                 return e.LadderSampled(prime=prime, seed=seed, rungs=_rungs(seed, temperatures), **now)
             case c.SaveCheckpoint(name=name, replace=is_replacing):
                 if name in self.saved_names and not is_replacing:
                     return self._refuse("SaveCheckpoint", f"There is already a checkpoint called {name}.")
                 self.saved_names.add(name)
-                return e.CheckpointSaved(
-                    name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, weights_step=self._step, **now
-                )
+                return self._saved(name)
             case c.TakeStep():
                 return step_taken(self._step + 1)
             case c.SetSpeedLimit(steps_per_second=steps_per_second):
@@ -402,22 +368,30 @@ class FakeSession:
             case c.ShowBatch(shuffled=shuffled):
                 return batch_shown(shuffled=shuffled, **now)
             case c.TraceText(text=text, request=request, layer=layer, own_from=own_from):
-                return text_traced(text, own_from, request=request, layer=layer, weights_step=self._step, **now)
+                return text_traced(text, own_from, request=request, layer=layer, **of_weights)
             case c.MeasureReach(text=text, position=position, request=request, method=method):
-                return reach_measured(text, position, request=request, method=method, weights_step=self._step, **now)
+                return reach_measured(text, position, request=request, method=method, **of_weights)
             case c.ScoreUnits(request=request):
-                return units_scored(request=request, weights_step=self._step, **now)
+                return units_scored(request=request, **of_weights)
             case c.HoldUnit(text=text, unit=unit, request=request, value=value):
-                return unit_held(text, unit, value, request=request, weights_step=self._step, **now)
+                return unit_held(text, unit, value, request=request, **of_weights)
             case c.MapEmbeddings(request=request):
-                return embeddings_mapped(request=request, weights_step=self._step, **now)
+                return embeddings_mapped(request=request, **of_weights)
             case c.MeasureBaselines(request=request):
                 names, bits = ("uniform", "unigram", "2-gram", "5-gram"), (6.6, 4.6, 3.7, 2.6)
                 return e.BaselinesMeasured(request=request, names=names, bits_per_char=bits, **now)
             case c.LoadCheckpoint(name=name):
-                return e.CheckpointLoaded(
-                    name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, epochs=0.0, **now
-                )
+                return e.CheckpointLoaded(name=name, path=_path_of(name), bits_per_char=2.4, epochs=0.0, **now)
+
+    def _saved(self, name: str) -> e.CheckpointSaved:
+        return e.CheckpointSaved(
+            step=self._step,
+            elapsed_seconds=self._step * 0.05,
+            name=name,
+            path=_path_of(name),
+            bits_per_char=2.4,
+            weights_step=self._step,
+        )
 
     def _refuse(self, command: str, detail: str) -> e.CommandRefused:
         return e.CommandRefused(
@@ -447,6 +421,10 @@ class RaisingSession:
 
 def _ignore(_: e.Event) -> None:
     """Drop events from before the session runs."""
+
+
+def _path_of(checkpoint: str) -> str:
+    return f"/tmp/{checkpoint}.safetensors"
 
 
 def _rungs(seed: int, temperatures: Iterable[float]) -> tuple[e.LadderTweet, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,12 +16,12 @@ RELEASE_SECONDS = 60.0
 class Handler(BaseHTTPRequestHandler):
     """Records each request and plays the next act; the last act is repeated."""
 
-    server: _Server
+    server: FileServer
 
     def do_GET(self) -> None:
-        file_server = self.server.file_server
-        file_server.ranges.append(self.headers["Range"])
-        act = file_server.acts.pop(0) if len(file_server.acts) > 1 else file_server.acts[0]
+        self.server.ranges.append(self.headers["Range"])
+        acts = self.server.acts
+        act = acts.pop(0) if len(acts) > 1 else acts[0]
         act(self)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
@@ -44,36 +43,31 @@ class Handler(BaseHTTPRequestHandler):
 Act = Callable[[Handler], None]
 
 
-class _Server(ThreadingHTTPServer):
+class FileServer(ThreadingHTTPServer):
+    """The server as a test sees it."""
+
     daemon_threads = True
-    file_server: FileServer
+
+    def __init__(self, acts: list[Act]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.acts = acts
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/file.zip"
+        self.ranges: list[str] = []
+        """The `Range` of each request."""
+        self.is_over = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that disconnect early."""
 
 
-@dataclass
-class FileServer:
-    """The server as a test sees it."""
-
-    acts: list[Act]
-    url: str
-    ranges: list[str] = field(default_factory=list)
-    """The `Range` of each request."""
-    is_over: threading.Event = field(default_factory=threading.Event)
-
-
 @contextmanager
 def serving(*acts: Act) -> Iterator[FileServer]:
     """Run a server that plays these acts."""
-    with _Server(("127.0.0.1", 0), Handler) as server:
-        file_server = server.file_server = FileServer(
-            list(acts), f"http://127.0.0.1:{server.server_address[1]}/file.zip"
-        )
+    with FileServer(list(acts)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
-        yield file_server
-        file_server.is_over.set()
+        yield server
+        server.is_over.set()
         server.shutdown()
         thread.join()
 
@@ -107,7 +101,7 @@ def stall_after(content: bytes, total: int) -> Act:
     def act(handler: Handler) -> None:
         announce(content, total)(handler)
         handler.wfile.flush()
-        handler.server.file_server.is_over.wait(RELEASE_SECONDS)
+        handler.server.is_over.wait(RELEASE_SECONDS)
 
     return act
 

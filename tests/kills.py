@@ -38,7 +38,6 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import TweetgenError
 from engine.protocol import events
-from engine.protocol.codec import DecodeError
 from engine.protocol.events import CheckpointSaved, Event, RunStarted, StepsFinished, StepsThinned
 from engine.storage import step_buckets
 from engine.storage.file_lock import is_locked
@@ -87,31 +86,6 @@ class Tally:
         )
 
 
-class JournalTail:
-    """Reads the new lines of a run's journal."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = path.stat().st_size if path.exists() else 0
-
-    def read_new(self) -> list[Event]:
-        """Return the events of the complete new lines. Raises `ValueError` for an invalid line."""
-        if not self._path.exists():
-            return []
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            lines, newline, _ = file.read().rpartition(b"\n")
-        self._offset += len(lines) + len(newline)
-        return [event_in(line) for line in lines.split(b"\n") if line]
-
-
-def event_in(line: bytes) -> Event:
-    try:
-        return events.from_json(line)
-    except DecodeError as error:
-        raise ValueError(f"invalid line in the journal: {error}") from error
-
-
 Losses = dict[tuple[int, int], tuple[float, ...]]
 """The loss of each step, and the losses of each bucket, by first and last step."""
 
@@ -128,10 +102,11 @@ def losses_of(stream: Iterable[Event]) -> Losses:
 
 
 class RunProcess:
-    """A headless run in a forked process, and the events in its journal."""
+    """A headless run in a forked process, and the events that it adds to its journal."""
 
     def __init__(self, config: RunConfig, folder: RunFolder, *, has_buckets: bool) -> None:
-        self._journal = JournalTail(folder.journal_path)
+        self._journal = folder.journal_path
+        self._offset = self._journal.stat().st_size if self._journal.exists() else 0
         self.events: list[Event] = []
         self._checkpoints = folder.checkpoint_path("latest").parent
         self._pid = os.fork()
@@ -139,6 +114,15 @@ class RunProcess:
             if has_buckets:
                 step_buckets.WHOLE_STEPS = FEW_WHOLE_STEPS
             _train(config)
+
+    def _read_new(self) -> None:
+        """Read the complete new lines of the journal. Raises `ValueError` for an invalid one."""
+        if self._journal.exists():
+            with self._journal.open("rb") as file:
+                file.seek(self._offset)
+                lines, newline, _ = file.read().rpartition(b"\n")
+            self._offset += len(lines) + len(newline)
+            self.events += [events.from_json(line) for line in lines.split(b"\n") if line]
 
     def wait_for_step(self) -> None:
         """Wait for a new step. Raises `ValueError` if the run ends before, or at the deadline."""
@@ -148,7 +132,7 @@ class RunProcess:
             if ended or time.monotonic() > deadline:
                 raise ValueError(f"it took no step: status {status}, {self.events[-1:]}")
             time.sleep(_POLL_SECONDS)
-            self.events += self._journal.read_new()
+            self._read_new()
 
     def stop_in_save(self, chance: random.Random) -> None:
         """Send SIGSTOP at a random moment during a save. Raises `ValueError` if there was no save by the deadline."""
@@ -172,7 +156,7 @@ class RunProcess:
         """Send SIGKILL, and read the rest of the journal. Raises `ValueError` for an invalid line."""
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
-        self.events += self._journal.read_new()
+        self._read_new()
 
 
 def _train(config: RunConfig) -> None:
@@ -191,9 +175,8 @@ def write_corpus(folder: Path) -> Path:
     """Write up to 400 short tweets, one per line."""
     chance = random.Random(0)  # noqa: S311 - no secrets
     words = ("cat", "tea", "moon", "paints", "a", "the", "happy", "Tuesday", ":)", "hugs", "two", "boats", "red")
-    lines = {" ".join(chance.choices(words, k=6)) for _ in range(400)}
     path = folder / "tweets.txt"
-    path.write_text("\n".join(sorted(lines)) + "\n")
+    path.write_text("\n".join(sorted({" ".join(chance.choices(words, k=6)) for _ in range(400)})))
     return path
 
 
@@ -201,13 +184,8 @@ def config_of(corpus: Path, name: str, *, is_resumed: bool) -> RunConfig:
     runtime = RuntimeConfig(device="cpu", precision="float32", threads=1)
     if is_resumed:
         return RunConfig(resume=name, runtime=runtime)
-    return RunConfig(
-        preset="tutorial",
-        settings=_SETTINGS,
-        corpus=CorpusConfig(files=(str(corpus),)),
-        runtime=runtime,
-        run_name=name,
-    )
+    files = CorpusConfig(files=(str(corpus),))
+    return RunConfig(preset="tutorial", settings=_SETTINGS, corpus=files, runtime=runtime, run_name=name)
 
 
 def check_files(folder: RunFolder, stream: list[Event], tally: Tally) -> None:
@@ -227,20 +205,30 @@ def check_files(folder: RunFolder, stream: list[Event], tally: Tally) -> None:
     if not stream:
         return
     last = stream[-1]
-    kinds = RunStarted | StepsFinished | StepsThinned
-    stamps = [event.elapsed_seconds for event in stream if isinstance(event, kinds)]
-    longest_step = max((after - before for before, after in pairwise(stamps)), default=0.0)
-    due_seconds = last.elapsed_seconds - stamps[-1]  # an evaluation and other checkpoints come before `latest`
     lost_seconds = last.elapsed_seconds - latest.elapsed_seconds
-    write_seconds = longest_write(stream)
-    if lost_seconds > AUTOSAVE_SECONDS + longest_step + due_seconds + write_seconds:
-        took = (
-            f"the longest step took {longest_step:.2f} s, what was due after the last {due_seconds:.2f} s, the longest "
-            f"write {write_seconds:.2f} s"
-        )
-        raise ValueError(f"{lost_seconds:.2f} s were lost; {took}")
+    allowed = allowed_seconds(stream)
+    if lost_seconds > sum(allowed.values()):
+        raise ValueError(f"{lost_seconds:.2f} s were lost, more than {allowed}")
     tally.max_lost_seconds = max(tally.max_lost_seconds, lost_seconds)
     tally.max_lost_steps = max(tally.max_lost_steps, last.step - latest.step)
+
+
+def allowed_seconds(stream: list[Event]) -> dict[str, float]:
+    """Return how much of a run a kill may lose, by reason."""
+    kinds = RunStarted | StepsFinished | StepsThinned
+    stamps = [event.elapsed_seconds for event in stream if isinstance(event, kinds)]
+    reported_at: dict[int, float] = {}
+    writes = [0.0]  # from the report of a step to that of a checkpoint of its weights: training continues
+    for event in stream:
+        reported_at.setdefault(event.step, event.elapsed_seconds)
+        if isinstance(event, CheckpointSaved):
+            writes.append(event.elapsed_seconds - reported_at.get(event.weights_step, event.elapsed_seconds))
+    return {
+        "the autosave interval": AUTOSAVE_SECONDS,
+        "the longest step": max((after - before for before, after in pairwise(stamps)), default=0.0),
+        "an evaluation and other checkpoints before it": stream[-1].elapsed_seconds - stamps[-1],
+        "the longest write": max(writes),
+    }
 
 
 def check_steps(folder: RunFolder, latest_step: int) -> None:
@@ -266,31 +254,16 @@ def up_to(reports: list[tuple[int, int]], step: int) -> list[tuple[int, int]]:
     return [(first, last) for first, last in reports if last <= step]
 
 
-def longest_write(stream: list[Event]) -> float:
-    """Return the longest time from the report of a step to that of a checkpoint of its weights: training continues."""
-    reported_at: dict[int, float] = {}
-    longest = 0.0
-    for event in stream:
-        reported_at.setdefault(event.step, event.elapsed_seconds)
-        if isinstance(event, CheckpointSaved):
-            began = reported_at.get(event.weights_step, event.elapsed_seconds)
-            longest = max(longest, event.elapsed_seconds - began)
-    return longest
-
-
 def check_resumed(before: Losses, stream: list[Event], tally: Tally) -> None:
     """Check that the repeated steps of a resumed run have the losses of the run before. Raises `ValueError`."""
     started = next((event for event in stream if isinstance(event, RunStarted)), None)
     if started is None or started.resumed_from is None:
         raise ValueError("it was not resumed")
-    for steps, losses in losses_of(stream).items():
-        if steps in before:
+    for (first, last), losses in losses_of(stream).items():
+        if (known := before.get((first, last))) is not None:
             tally.num_compared_losses += 1
-            if before[steps] != losses:
-                first, last = steps
-                raise ValueError(
-                    f"the loss of steps {first} to {last} was {before[steps]}, and is {losses} after a kill"
-                )
+            if known != losses:
+                raise ValueError(f"the loss of steps {first} to {last} was {known}, and is {losses} after a kill")
 
 
 def kill_many(times: int, seed: int) -> Tally:
@@ -303,12 +276,13 @@ def kill_many(times: int, seed: int) -> Tally:
         corpus = write_corpus(Path(home))
         before: Losses = {}
         for number in range(times):
-            name = f"run-{number // ROUNDS_PER_RUN}"
-            folder, is_resumed = folder_of_run(name), number % ROUNDS_PER_RUN > 0 and bool(before)
+            run_number, round_number = divmod(number, ROUNDS_PER_RUN)
+            name = f"run-{run_number}"
+            is_resumed = round_number > 0 and bool(before)
+            is_early = is_resumed and number % _EARLY_EVERY == 0
             try:
-                has_buckets = number // ROUNDS_PER_RUN % 2 == 1
-                run = RunProcess(config_of(corpus, name, is_resumed=is_resumed), folder, has_buckets=has_buckets)
-                is_early = is_resumed and number % _EARLY_EVERY == 0
+                config = config_of(corpus, name, is_resumed=is_resumed)
+                run = RunProcess(config, folder_of_run(name), has_buckets=run_number % 2 == 1)
                 if not is_early:
                     run.wait_for_step()
                 time.sleep(chance.uniform(0.0, _MAX_EARLY_DELAY_SECONDS if is_early else _MAX_DELAY_SECONDS))
@@ -316,14 +290,14 @@ def kill_many(times: int, seed: int) -> Tally:
                     run.stop_in_save(chance)
                 run.kill()
                 tally.num_kills += 1
-                check_files(folder, run.events, tally)
+                check_files(folder_of_run(name), run.events, tally)
                 if is_resumed and not is_early:
                     check_resumed(before, run.events, tally)
             except (ValueError, OSError, TweetgenError) as error:
                 tally.problems.append(f"round {number}, {name}: {error}")
                 before = {}
-                continue
-            before = (before if is_resumed else {}) | losses_of(run.events)
+            else:
+                before = (before if is_resumed else {}) | losses_of(run.events)
     return tally
 
 

@@ -18,6 +18,7 @@ from textual.pilot import Pilot
 from engine.config.run import RunConfig
 from engine.protocol.commands import SaveCheckpoint
 from tests.recording import at_even_times, record
+from tests.tui.conftest import screen_text
 from tui.app.app import TweetgenApp
 from tui.app.lesson_app import LessonApp
 from tui.files.cast import to_cast
@@ -86,7 +87,7 @@ async def take_pictures(folder: Path) -> None:
         _write(app, folder / "help.svg")
         await pilot.press("escape", "l")
         await _until(lambda: isinstance(app.screen, CheckpointList), "the checkpoints")
-        await _until(lambda: "first words" in _text(app), "the named checkpoint")
+        await _until(lambda: "first words" in screen_text(app), "the named checkpoint")
         _write(app, folder / "checkpoints.svg")
         await pilot.press("escape")
         await _take_views(app, pilot, folder)
@@ -155,11 +156,6 @@ def _is_answered(panel: XrayPanel) -> bool:
     """Return whether no question of the view is open."""
     questions = panel._questions
     return not any(questions.is_open(type(command)) for command in panel._state.commands(questions.request))
-
-
-def _text(app: App[Any]) -> str:
-    """Return what the terminal would show."""
-    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
 
 def _write(app: App[Any], path: Path) -> None:

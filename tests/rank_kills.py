@@ -12,29 +12,22 @@ import os
 import subprocess
 import sys
 import tempfile
-from itertools import count
 from pathlib import Path
 
 from engine.protocol.events import CheckpointSaved, Event, RunStarted, StepsFinished
-from engine.storage.journal_reader import read_journal
 from tests.cli.program import processes_in
+from tests.e2e.journals import events_of, losses_of
 from tests.waiting import wait_until
 
 MAX_SECONDS = 600.0
 _STEPS_TO_REPEAT = 5
 
 
-def losses(events: list[Event]) -> dict[int, float]:
-    """Return the loss of each step; that of a step that was repeated is the last one."""
-    reports = [event for event in events if isinstance(event, StepsFinished)]
-    return {step: loss for each in reports for step, loss in zip(count(each.first_step), each.train_losses)}
-
-
 def kill_after_a_save(home: Path, run: str, rank: int, session: int) -> None:
     """Kill a rank some steps after a checkpoint of a session, counted from 1, so that these have to be repeated."""
 
     def is_past_a_save() -> bool:
-        events = list(read_journal(home / "runs" / run / "events.jsonl"))
+        events = events_of(home, run)
         starts = [number for number, event in enumerate(events) if isinstance(event, RunStarted)]
         saved = [event for event in events[starts[-1] :] if isinstance(event, CheckpointSaved)] if starts else []
         is_far = len(saved) > 1 and events[-1].step >= saved[-1].weights_step + _STEPS_TO_REPEAT
@@ -56,7 +49,7 @@ def run(home: Path, name: str, options: argparse.Namespace, ranks: list[int]) ->
         _, written = process.communicate(timeout=MAX_SECONDS)
     if process.returncode != 0:
         raise SystemExit(written)
-    return list(read_journal(home / "runs" / name / "events.jsonl"))
+    return events_of(home, name)
 
 
 def main() -> None:
@@ -68,9 +61,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         os.environ["TWEETGEN_HOME"] = home
-        alone = losses(run(Path(home), "alone", options, []))
+        alone = losses_of(run(Path(home), "alone", options, []))
         events = run(Path(home), "killed", options, [*range(options.ranks - 1, -1, -1)])
-    killed = losses(events)
+    killed = losses_of(events)
     num_repeated = sum(len(event.train_losses) for event in events if isinstance(event, StepsFinished)) - options.steps
     print(f"{options.ranks} ranks killed in turn, {num_repeated} steps repeated")
     if alone != killed:

@@ -24,11 +24,7 @@ from tests.e2e.terminal import Terminal
 from tests.waiting import wait_until
 
 MOMENTS = ("start", "screen", "q")
-INTERPRETER_ERRORS = (
-    "Python runtime state: core initialized",
-    "Failed to import the site module",
-    "Could not import runpy module",
-)
+INTERPRETER_ERRORS = ("state: core initialized", "Failed to import the site module", "Could not import runpy module")
 """Messages of CPython, with exit code 1, if SIGINT arrives before any code of the program runs: while the interpreter
 initializes itself (`init_sys_streams` and others), in `init_import_site`, or in `pymain_run_module`."""
 MAX_DELAY_SECONDS = 0.4

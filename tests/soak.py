@@ -12,11 +12,9 @@ import argparse
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -24,11 +22,12 @@ import psutil
 from engine.protocol.events import CheckpointSaved, StepTimes
 from engine.storage.journal_reader import read_journal
 from tests.cli.program import kill_processes_in, processes_in
+from tests.e2e.journals import journal_of
 from tests.e2e.terminal import Terminal
 
 RUN = "soak"
 MAX_GROWTH, WARM_UP_SHARE = 1.05, 0.2
-SAMPLE_SECONDS, VISIT_SECONDS, SETTLING_SECONDS = 2.0, 4.0, 30.0
+VISIT_SECONDS, SETTLING_SECONDS = 4.0, 30.0
 _OPTIONS = ("--run-name", RUN, "--autosave-seconds", "10", "--threads", "1")
 _STEERING = (("+", "-"), ("b", "b"), ("g",), ("space", "space"), ("t", "escape"))
 
@@ -43,133 +42,106 @@ class Sample:
     descriptors: int
     threads: int
     journal_megabytes: float
-    files: frozenset[str]
-    """Names of the files in the data folder, the runtime folder and the temporary folder."""
+    files: frozenset[Path]
+    """Files in the data folder (but for its cache), the runtime folder and the temporary folder."""
 
     def leaks_after(self, before: Sample) -> list[str]:
         """Return what there is more of than before."""
-        leaks = [f"new files: {sorted(self.files - before.files)}"] if self.files > before.files else []
+        leaks = [f"new file: {path}" for path in sorted(self.files - before.files)]
         for name in ("descriptors", "threads"):
             first, last = getattr(before, name), getattr(self, name)
-            leaks += (
-                [f"{name}: {first} before the clients attached, {last} after they detached"] if last > first else []
-            )
+            if last > first:
+                leaks.append(f"{name}: {first} before the clients attached, {last} after they detached")
         return leaks
 
 
-@dataclass
 class Soak:
-    """One run, its clients, the measurements and the problems."""
+    """A run with its screen, and the clients that visit it."""
 
-    base: Path
-    minutes: float
-    num_clients: int
-    samples: list[Sample] = field(default_factory=list)
-    num_visits: int = 0
-    problems: list[str] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
-    has_ended: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def home(self) -> Path:
-        return self.base / "home"
-
-    @property
-    def journal(self) -> Path:
-        return self.home / "runs" / RUN / "events.jsonl"
+    def __init__(self, base: Path, num_clients: int) -> None:
+        for name in ("run", "tmp"):
+            (base / name).mkdir(mode=0o700)
+        self.base, self.home = base, base / "home"
+        self.began = time.monotonic()
+        self.num_clients, self.num_visits = num_clients, 0
+        self.screen = self.open(*_OPTIONS)
+        self.screen.wait_for("▶ training")
+        [self.trainer] = psutil.Process(self.screen._child.pid).children()
 
     def open(self, *arguments: str) -> Terminal:
         runtime, temporary = str(self.base / "run"), str(self.base / "tmp")
         return Terminal(self.home, *arguments, XDG_RUNTIME_DIR=runtime, TMPDIR=temporary)
 
-    def sample(self, trainer: psutil.Process) -> Sample:
-        status = Path(f"/proc/{trainer.pid}/status").read_text(encoding="ascii")
+    def files(self) -> frozenset[Path]:
+        return frozenset(path for path in self.base.rglob("*") if not path.is_dir() and "cache" not in path.parts)
+
+    def sample(self) -> Sample:
+        status = Path(f"/proc/{self.trainer.pid}/status").read_text(encoding="ascii")
         return Sample(
             (time.monotonic() - self.began) / 60,
             int(status.partition("RssAnon:")[2].split()[0]) / 1024,
-            trainer.num_fds(),
-            trainer.num_threads(),
-            self.journal.stat().st_size / 1e6,
-            frozenset(path.name for path in self.base.rglob("*") if not path.is_dir()),
+            self.trainer.num_fds(),
+            self.trainer.num_threads(),
+            journal_of(self.home, RUN).stat().st_size / 1e6,
+            self.files(),
         )
 
-    def start_thread(self, work: Callable[[], None]) -> threading.Thread:
-        """Start a thread; an exception in it is a problem and ends the soak."""
+    def read_for(self, seconds: float, *clients: Terminal) -> None:
+        """Read and discard the output of all terminals for some seconds."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for terminal in (self.screen, *clients):
+                terminal.pump()
+                terminal.raw.clear()
 
-        def run() -> None:
-            try:
-                work()
-            except BaseException as error:  # noqa: BLE001 - pytest.fail raises no Exception
-                self.problems.append(str(error))
-                self.has_ended.set()
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
-
-    def visit(self, number: int) -> None:
-        """Attach, watch, steer and detach, repeatedly until the end."""
-        while not self.has_ended.is_set():
-            terminal = self.open("attach", RUN)
-            terminal.wait_for("▶ training|‖ paused")
-            read_for(terminal, VISIT_SECONDS * (1 + number / 2))
-            with self.lock:  # otherwise one might pause while another resumes
-                for key in _STEERING[self.num_visits % len(_STEERING)]:
-                    terminal.press(key)
-                    read_for(terminal, 0.5)
-                self.num_visits += 1
-                terminal.wait_for("▶ training")
-            terminal.press("d")
-            status, _ = terminal.wait_for_exit()
-            terminal.close()
-            if status:
-                raise AssertionError(f"a client ended with {status}:\n{terminal.text}")
-
-    def watch(self, screen: Terminal) -> None:
-        """Read and discard the screen's output until the end."""
-        while not self.has_ended.is_set():
-            read_for(screen, 0.5)
-
-    def measure(self, trainer: psutil.Process) -> None:
-        """Measure for the given time; find leaks after the clients have detached, and after the run has ended."""
-        end = self.began + 60 * self.minutes
-        before = self.sample(trainer)
-        while "best.safetensors" not in before.files and time.monotonic() < end:
-            time.sleep(0.2)
-            before = self.sample(trainer)
-        clients = [self.start_thread(partial(self.visit, number)) for number in range(self.num_clients)]
-        while time.monotonic() < end and not self.has_ended.wait(SAMPLE_SECONDS):
-            self.samples.append(self.sample(trainer))
-        self.has_ended.set()
+    def visit(self) -> None:
+        """Attach with all clients, watch, steer with one of them, and detach."""
+        clients = [self.open("attach", RUN) for _ in range(self.num_clients)]
         for client in clients:
-            client.join(SETTLING_SECONDS)
-        settled(lambda: not self.sample(trainer).leaks_after(before))
-        self.samples.append(self.sample(trainer))
-        self.problems += self.samples[-1].leaks_after(before)
-        trainer.terminate()
+            client.wait_for("▶ training")
+        self.read_for(VISIT_SECONDS, *clients)
+        for key in _STEERING[self.num_visits % len(_STEERING)] if clients else ():
+            clients[0].press(key)
+            self.read_for(0.5, *clients)
+        for client in clients:
+            client.wait_for("▶ training")
+            client.press("d")
+            status, _ = client.wait_for_exit()
+            client.close()
+            if status:
+                raise AssertionError(f"a client ended with {status}:\n{client.text}")
+            self.num_visits += 1
+
+    def measure(self, minutes: float) -> tuple[list[Sample], list[str]]:
+        """Visit and measure for the given time; return the samples and what leaked, also after the end of the run."""
+        while not any(path.name == "best.safetensors" for path in self.files()):  # all kinds of files are there then
+            self.read_for(0.2)
+        self.began = time.monotonic()
+        end = self.began + 60 * minutes
+        before = self.sample()
+        samples = []
+        while time.monotonic() < end:
+            self.visit()
+            samples.append(self.sample())
+        settled(lambda: not self.sample().leaks_after(before))
+        samples.append(self.sample())
+        problems = samples[-1].leaks_after(before)
+        self.trainer.terminate()
         if not settled(lambda: not processes_in(self.home)):
-            self.problems.append("a process is still running")
-        files = [path for folder in ("run", "tmp") for path in (self.base / folder).rglob("*") if not path.is_dir()]
-        self.problems += [f"files left: {files}"] if files else []
+            problems.append("a process is still running")
+        return samples, problems + [f"file left: {path}" for path in self.files() if self.home not in path.parents]
 
-
-def read_for(terminal: Terminal, seconds: float) -> None:
-    """Read and discard a terminal's output for some seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        terminal.pump()
-        terminal.raw.clear()
+    def close(self) -> None:
+        self.screen.close()
+        kill_processes_in(self.home)
 
 
 def settled(condition: Callable[[], bool]) -> bool:
     """Wait for a condition; return whether it was met by the deadline."""
     end = time.monotonic() + SETTLING_SECONDS
-    while not condition():
-        if time.monotonic() > end:
-            return False
+    while not condition() and time.monotonic() < end:
         time.sleep(0.2)
-    return True
+    return condition()
 
 
 def growth(samples: Sequence[Sample], minutes: float) -> float:
@@ -191,47 +163,33 @@ def saving_milliseconds(journal: Path) -> list[float]:
     return found
 
 
-def soak(minutes: float, num_clients: int, base: Path) -> Soak:
-    """Run the program for that long; return the measurements and problems."""
-    for name in ("run", "tmp"):
-        (base / name).mkdir(mode=0o700)
-    made = Soak(base, minutes, num_clients)
-    screen = made.open(*_OPTIONS)
-    try:
-        screen.wait_for("▶ training")
-        [trainer] = psutil.Process(screen._child.pid).children()
-        made.start_thread(partial(made.watch, screen))
-        made.measure(trainer)
-    finally:
-        made.has_ended.set()
-        screen.close()
-        kill_processes_in(made.home)
-    return made
-
-
 def main() -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Run for long, and check for leaks.")
-    parser.add_argument("--minutes", type=float, default=20, help="duration (20)")
+    parser.add_argument("--minutes", type=float, default=20, help="duration after the first evaluation (20)")
     parser.add_argument("--clients", type=int, default=2, help="number of clients that attach and detach (2)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as base:
-        made = soak(arguments.minutes, arguments.clients, Path(base))
-        saving = saving_milliseconds(made.journal)
-    print(f"{'minute':>7} {'MiB':>7} {'descriptors':>12} {'threads':>8} {'files':>6} {'journal MB':>11}")
-    for each in made.samples[:: max(len(made.samples) // 20, 1)]:
+        soak = Soak(Path(base), arguments.clients)
+        try:
+            samples, problems = soak.measure(arguments.minutes)
+        finally:
+            soak.close()
+        saving = saving_milliseconds(journal_of(soak.home, RUN))
+    print(" minute     MiB  descriptors  threads  files  journal MB")
+    for each in samples[:: max(len(samples) // 20, 1)]:
         counts = f"{each.descriptors:>12} {each.threads:>8} {len(each.files):>6} {each.journal_megabytes:>11.2f}"
         print(f"{each.minutes:>7.1f} {each.mebibytes:>7.1f} {counts}")
     if saving:
         print(f"a save stops the steps for {statistics.mean(saving):.1f} ms on average, at most {max(saving):.1f}")
-    ratio = growth(made.samples, arguments.minutes)
+    ratio = growth(samples, arguments.minutes)
     if ratio > MAX_GROWTH:
-        made.problems.append("memory grew")
-    print(f"{made.num_visits} visits; memory at the end {ratio:.3f} times that after the warm-up")
-    for problem in made.problems:
+        problems.append("memory grew")
+    print(f"{soak.num_visits} visits; memory at the end {ratio:.3f} times that after the warm-up")
+    for problem in problems:
         print(f"PROBLEM: {problem}")
-    print("no leaks" if not made.problems else f"{len(made.problems)} problems")
-    return 1 if made.problems else 0
+    print("no leaks" if not problems else f"{len(problems)} problems")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

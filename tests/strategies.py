@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from engine.config.run import MAX_LEARNING_RATE, ModelConfig, SamplePacing, TrainingConfig
+from engine.config.run import MAX_LEARNING_RATE, ModelConfig, TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, MAX_TEMPERATURE, MIN_TEMPERATURE, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -36,6 +36,8 @@ COMPOSED = ("👩\u200d🚀", "❤\ufe0f", "🇨🇦", "e\u0301", "ﬁ", "\u0958
 ORDINARY = ("@name", "http://example.org/a", '"', ",", " ", "a", "Z")
 HOSTILE_PIECES = SEQUENCES + CONTROLS + UNSEEN + MARKS + NO_CHARACTERS + MARKUP + COMPOSED + ORDINARY
 TWEET_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789 .,!?'\"@#:/()-_éñß😀❤"
+QUESTIONED = ["", "the cat", "☃ \u202e", "x" * 3000]
+QUESTIONS = (c.TraceText, c.MeasureReach, c.ScoreUnits, c.HoldUnit, c.MapEmbeddings, c.MeasureBaselines)
 NAMES = st.text("abcdefgXYZ0123456789_", min_size=1, max_size=12)
 
 
@@ -87,75 +89,58 @@ def sampling_configs(primes: Sequence[str] = ("",)) -> SearchStrategy[SamplingCo
 
 def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
     """Any command except `Stop`; some are invalid, and a session has to refuse them."""
-    return st.one_of(
-        st.builds(c.Pause),
-        st.builds(c.Resume),
-        st.builds(c.SetSampling, sampling=sampling_configs(primes)),
-        st.builds(c.SetLearningRate, learning_rate=st.floats(1e-5, 0.1) | st.sampled_from([-1.0, 0.0, 99.0])),
-        st.builds(c.SetBatchSize, batch_size=st.sampled_from([0, 1, 3, 8])),
-        st.builds(
-            c.SetIntervals,
-            eval_every=st.integers(-1, 5),
-            sample_every=st.integers(-1, 5),
-            sample_pacing=st.sampled_from(get_args(SamplePacing)),
-        ),
-        st.builds(  # always with a limit of steps, so that every run of a test ends
-            c.SetBudget,
-            max_steps=st.sampled_from([0, 1, 9, 30]),
-            max_seconds=st.sampled_from([None, -1.0, 1e9]),
-            epochs=st.sampled_from([None, 0.5, 100.0]),
-        ),
-        st.builds(c.Finish),
-        st.builds(c.CancelFinish),
-        st.builds(c.SampleNow, prime=st.none() | st.sampled_from(list(primes))),
-        st.builds(c.CompleteText, text=st.sampled_from(list(primes)), request=st.integers(0, 9)),
-        st.builds(c.ReadTweet, text=st.sampled_from(["", "the cat", "☃ \u202e", "x" * 3000])),
-        st.builds(c.SaveLatest),
-        st.builds(
-            c.SampleLadder,
-            seed=st.integers(0, 1000),
-            prime=st.sampled_from(list(primes)),
-            temperatures=st.just(LADDER_TEMPERATURES) | st.lists(temperatures(), min_size=1, max_size=3).map(tuple),
-        ),
-        st.builds(c.TakeStep),
-        st.builds(c.SetSpeedLimit, steps_per_second=st.sampled_from([-1.0, 0.0, 500.0])),
-        st.builds(c.ShowBatch, shuffled=st.booleans()),
-        insight_questions(st.sampled_from(["", "the cat", "☃ \u202e", "x" * 3000])),
-        st.builds(c.SaveCheckpoint, name=st.sampled_from(["one", "two", "../up", ""]), replace=st.booleans()),
-        st.builds(c.LoadCheckpoint, name=st.sampled_from(["one", "two", "no such checkpoint"])),
-    )
+    prime = st.sampled_from(list(primes))
+    fields: dict[str, SearchStrategy[Any]] = {
+        "sampling": sampling_configs(primes),
+        "learning_rate": st.floats(1e-5, 0.1) | st.sampled_from([-1.0, 0.0, 99.0]),
+        "batch_size": st.sampled_from([0, 1, 3, 8]),
+        "eval_every": st.integers(-1, 5),
+        "sample_every": st.integers(-1, 5),
+        "max_steps": st.sampled_from([0, 1, 9, 30]),  # always a limit, so that every run of a test ends
+        "max_seconds": st.sampled_from([None, -1.0, 1e9]),
+        "epochs": st.sampled_from([None, 0.5, 100.0]),
+        "prime": prime,
+        "SampleNow.prime": st.none() | prime,
+        "CompleteText.text": prime,
+        "text": st.sampled_from(QUESTIONED),
+        "request": st.integers(0, 9),
+        "draw": st.integers(0, 9),
+        "seed": st.integers(0, 1000),
+        "temperatures": st.just(LADDER_TEMPERATURES) | st.lists(temperatures(), min_size=1, max_size=3).map(tuple),
+        "steps_per_second": st.sampled_from([-1.0, 0.0, 500.0]),
+        "name": st.sampled_from(["one", "two", "../up", "", "no such checkpoint"]),
+    }
+    kinds = [kind for kind in get_args(c.Command) if kind not in (c.Stop, *QUESTIONS)]
+    return st.one_of([_instances(kind, fields) for kind in kinds]) | insight_questions(st.sampled_from(QUESTIONED))
 
 
 def insight_questions(text: SearchStrategy[str]) -> SearchStrategy[c.Command]:
     """Any question about the weights; some are invalid, and a session has to refuse them."""
-    small, layer = st.integers(-1, 20), st.integers(-1, 1)
-    return st.one_of(
-        st.builds(c.TraceText, text=text, layer=layer, own_from=st.none() | small, seed=small),
-        st.builds(c.MeasureReach, text=text, position=small, method=st.sampled_from(["occlusion", "gradient"])),
-        st.builds(c.ScoreUnits),
-        st.builds(c.HoldUnit, text=text, layer=layer, unit=small, value=st.none() | st.floats(-2, 2), seed=small),
-        st.builds(c.MapEmbeddings),
-        st.builds(c.MeasureBaselines),
-    )
+    fields: dict[str, SearchStrategy[Any]] = {
+        **dict.fromkeys(("position", "unit", "seed", "request"), st.integers(-1, 20)),
+        "text": text,
+        "layer": st.integers(-1, 1),
+        "own_from": st.none() | st.integers(-1, 20),
+        "value": st.none() | st.floats(-2, 2),
+    }
+    return st.one_of([_instances(kind, fields) for kind in QUESTIONS])
 
 
 def any_commands() -> SearchStrategy[c.Command]:
     """Any command with any text, as a client may send it."""
     text = st.text(max_size=20)
-    free = st.one_of(
-        st.builds(c.Stop, reason=text),
-        st.builds(
-            c.SetBudget, max_steps=st.none() | st.integers(-1, 2**53), max_seconds=st.none() | st.floats(-1, 1e9)
-        ),
-        st.builds(c.LoadCheckpoint, name=text),
-        st.builds(c.SaveCheckpoint, name=text, replace=st.booleans()),
-        st.builds(c.SampleLadder, seed=st.integers(0, 2**63 - 1), prime=text),
-        st.builds(c.SampleNow, prime=text),
-        st.builds(c.CompleteText, text=text, request=st.integers(0, 2**53)),
-        st.builds(c.ReadTweet, text=text),
-        insight_questions(text),
-    )
-    return commands() | free
+    fields: dict[str, SearchStrategy[Any]] = {
+        **dict.fromkeys(("reason", "name", "prime", "text"), text),
+        "unless_unsaved": st.just(False),
+        "max_steps": st.none() | st.integers(-1, 2**53),
+        "max_seconds": st.none() | st.floats(-1, 1e9),
+        "epochs": st.none(),
+        "temperatures": st.just(LADDER_TEMPERATURES),
+        "seed": st.integers(0, 2**63 - 1),
+    }
+    kinds = (c.Stop, c.SetBudget, c.LoadCheckpoint, c.SaveCheckpoint, c.SampleLadder, c.SampleNow, c.CompleteText)
+    free = st.one_of([_instances(kind, fields) for kind in (*kinds, c.ReadTweet)])
+    return commands() | free | insight_questions(text)
 
 
 def events() -> SearchStrategy[e.Event]:
@@ -165,13 +150,15 @@ def events() -> SearchStrategy[e.Event]:
 
 def events_of(event_type: type[e.Event]) -> SearchStrategy[Any]:
     """Events of one type, with finite numbers and text that is safe in terminals."""
-    return _instances(event_type)
+    return _instances(event_type, _BY_NAME)
 
 
-def _instances(kind: type) -> SearchStrategy[Any]:
-    """Instances of a dataclass with every field generated."""
-    hints = get_type_hints(kind)
-    values = {name: _BY_NAME.get(name, _values(hint)) for name, hint in hints.items()}
+def _instances(kind: type, fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    """Instances of a dataclass: each field from `fields`, by its name after that of the class or alone, or by type."""
+    values = {}
+    for name, hint in get_type_hints(kind).items():
+        given = fields.get(f"{kind.__name__}.{name}", fields.get(name))
+        values[name] = _values(hint) if given is None else given
     return st.builds(kind, **values)
 
 
@@ -187,7 +174,7 @@ def _values(hint: Any) -> SearchStrategy[Any]:
         return st.one_of([_values(option) for option in get_args(hint)])
     if get_origin(hint) is Literal:
         return st.sampled_from(get_args(hint))
-    return _instances(hint)
+    return _instances(hint, _BY_NAME)
 
 
 _BY_NAME: dict[str, SearchStrategy[Any]] = {

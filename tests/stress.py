@@ -9,11 +9,10 @@ used up.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 NUM_RUNS = 20
@@ -31,42 +30,24 @@ def main() -> int:
     options = parser.parse_args()
     num_runs = options.n or (NUM_RUNS if options.seconds is None else sys.maxsize)
     max_seconds = float("inf") if options.seconds is None else options.seconds
-    command = pytest_command(options.pattern)
+    command = [sys.executable, "-m", "pytest", "-x", "--color=no"]
+    if options.pattern is not None:
+        is_path = (_ROOT / options.pattern.partition("::")[0]).exists()
+        command += [options.pattern] if is_path else ["-k", options.pattern]
     started_at, num_green = time.monotonic(), 0
-    with busy_cores():
+    with contextlib.ExitStack() as busy:
+        for _ in range(_NUM_BUSY_PROCESSES):
+            process = busy.enter_context(subprocess.Popen([sys.executable, "-c", _BUSY]))
+            busy.callback(process.kill)
         while num_green < num_runs and (num_green == 0 or time.monotonic() - started_at < max_seconds):
-            run = subprocess.run(
-                command, check=False, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            )
+            run = subprocess.run(command, check=False, cwd=_ROOT, capture_output=True, text=True)
             if run.returncode:
-                print(run.stdout)
-                print(f"Failed in run {num_green + 1} with exit code {run.returncode}.")
+                print(f"{run.stdout}{run.stderr}\nFailed in run {num_green + 1} with exit code {run.returncode}.")
                 return 1
             num_green += 1
             print(f"{num_green}: {run.stdout.strip().splitlines()[-1]}", flush=True)
     print(f"{num_green} runs, all green, in {time.monotonic() - started_at:.0f} s.")
     return 0
-
-
-def pytest_command(pattern: str | None) -> list[str]:
-    """Return the command that runs the matching tests once, with the project's own pytest options."""
-    command = [sys.executable, "-m", "pytest", "-x", "--color=no"]
-    if pattern is None:
-        return command
-    is_path = (_ROOT / pattern.partition("::")[0]).exists()
-    return [*command, pattern] if is_path else [*command, "-k", pattern]
-
-
-@contextmanager
-def busy_cores() -> Iterator[None]:
-    """Keep two cores computing until the block ends."""
-    busy = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(_NUM_BUSY_PROCESSES)]
-    try:
-        yield
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import cli, launch  # noqa: F401 - fixtures
-from tests.cli.program import SMALL_MODEL, ending_signals, kill_processes_in, write_tweets
+from tests.cli.conftest import _signals_as_before, cli, launch, tweets  # noqa: F401 - fixtures
+from tests.cli.program import SMALL_MODEL, kill_processes_in
 from tests.e2e.terminal import Terminal
 
 QUIET = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0")
@@ -33,21 +32,6 @@ main()
 OpenTerminal = Callable[..., Terminal]
 
 
-@pytest.fixture(autouse=True)
-def _default_signal_handlers() -> Iterator[None]:
-    """Reset the ending signals: children inherit those that the caller of pytest ignores."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.fixture
-def tweets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A text file of 60 tweets, outside the data folder."""
-    return write_tweets(tmp_path_factory.mktemp("tweets") / "tweets.txt")
-
-
 @pytest.fixture
 def open_terminal(home: Path) -> Iterator[OpenTerminal]:
     """Return a function that runs the program with the given arguments."""
@@ -64,7 +48,7 @@ def open_terminal(home: Path) -> Iterator[OpenTerminal]:
 
 
 @pytest.fixture
-def screen(open_terminal: OpenTerminal, tweets: Path) -> Terminal:
+def screen(open_terminal: OpenTerminal, tweets: Path) -> Terminal:  # noqa: F811 - the fixture
     """The screen of the run `watched`, which trains a small model and has taken a step."""
     terminal = open_terminal("--data", tweets, *QUIET, "--run-name", "watched")
     terminal.wait_for(r"▶ training(.|\n)*step +[1-9]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -49,10 +50,7 @@ def trainer_of(home: Path) -> psutil.Process:
     return max(processes_in(home), key=lambda process: process.memory_info().rss)
 
 
-def losses_of(home: Path, run: str) -> dict[int, float]:
-    """Return the train loss of each step in a run's journal."""
-    losses: dict[int, float] = {}
-    for event in events_of(home, run):
-        if isinstance(event, e.StepsFinished):
-            losses.update(zip(range(event.first_step, event.step + 1), event.train_losses, strict=True))
-    return losses
+def losses_of(events: Iterable[e.Event]) -> dict[int, float]:
+    """Return the train loss of each step; that of a step that was repeated is the last one."""
+    reports = [event for event in events if isinstance(event, e.StepsFinished)]
+    return {step: loss for each in reports for step, loss in enumerate(each.train_losses, each.first_step)}

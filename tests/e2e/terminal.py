@@ -24,17 +24,7 @@ T = TypeVar("T")
 
 PROGRAM = ("-m", "tui")
 DEADLINE_SECONDS = 60.0
-KEYS = {
-    "enter": "\r",
-    "escape": "\x1b",
-    "space": " ",
-    "up": "\x1b[A",
-    "down": "\x1b[B",
-    "home": "\x1b[H",
-    "end": "\x1b[F",
-    "ctrl+c": "\x03",
-    "ctrl+p": "\x10",
-}
+KEYS = {"enter": "\r", "escape": "\x1b", "space": " ", "ctrl+c": "\x03", "ctrl+p": "\x10"}
 _MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
 _PARTIAL_SEQUENCE = re.compile(rb"(?:\x1b(?:\[[<=>?0-9;]{0,30})?)?\Z")
 """An incomplete escape sequence at the end of a read."""
@@ -88,10 +78,14 @@ class Terminal:
         """The text on the screen."""
         return "\n".join(line.rstrip() for line in self.screen.display)
 
-    def press(self, *keys: str) -> None:
-        """Send keys, by name, or text."""
+    def press(self, *keys: str, shows: str = "", lacks: str = "") -> None:
+        """Send keys, by name, or text; then wait until the screen contains a pattern, or does not."""
         for key in keys:
             self._child.send(KEYS.get(key, key))
+        if shows:
+            self.wait_for(shows)
+        if lacks:
+            self.wait_until_gone(lacks)
 
     def resize(self, columns: int, rows: int) -> None:
         """Resize the terminal, which sends SIGWINCH."""
@@ -111,19 +105,17 @@ class Terminal:
         self._child.ptyproc.fileobj.close()
         self._child.closed = self._child.ptyproc.closed = True  # pexpect (4.9) would close it again
 
-    def wait_for(self, pattern: str, deadline_seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
+    def wait_for(self, pattern: str) -> re.Match[str]:
         """Return the match once the screen contains the pattern."""
-        return self.wait_until(lambda: re.search(pattern, self.text), f"never saw {pattern!r}", deadline_seconds)
+        return self.wait_until(lambda: re.search(pattern, self.text), f"never saw {pattern!r}")
 
     def wait_until_gone(self, pattern: str) -> None:
         """Wait until the screen does not contain the pattern."""
         self.wait_until(lambda: not re.search(pattern, self.text), f"{pattern!r} never disappeared")
 
-    def wait_until(
-        self, condition: Callable[[], T | None], failure: str, deadline_seconds: float = DEADLINE_SECONDS
-    ) -> T:
+    def wait_until(self, condition: Callable[[], T | None], failure: str) -> T:
         """Poll a condition between frames; return its value once that is true."""
-        deadline = time.monotonic() + deadline_seconds
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while self.is_painting or not (value := condition()):
             if not self.pump():
                 if value := condition():
@@ -149,6 +141,11 @@ class Terminal:
         seconds = time.monotonic() - start
         status = self._child.exitstatus
         return (-self._child.signalstatus if status is None else status), seconds
+
+    def assert_ends(self, code: int) -> None:
+        """Check that the program ends with this code, and leaves the terminal's settings and modes as they were."""
+        assert self.wait_for_exit()[0] == code
+        assert self.is_restored
 
     def wait_for_exit_unread(self) -> int:
         """Return the exit status without reading output: the terminal is closed or blocked."""

@@ -27,27 +27,20 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
 ) -> None:
     screen = open_terminal("--data", tweets, *QUIET, *SLOWLY, "--run-name", "watched")
     screen.wait_for("▶ training")
-    screen.press("?")
-    screen.wait_for("esc close")
+    screen.press("?", shows="esc close")
     screen.hang_up()
     assert screen.wait_for_exit_unread() == 129
     wait_for_steps(home, 50)
     attached = open_terminal("attach", "watched")
     attached.wait_for("▶ training")
     assert "esc close" not in attached.text
-    attached.press("+", "+")
-    attached.wait_for(r"temperature +0\.90")
-    attached.press("g")
-    attached.wait_for(r"[●◐○] .*0\.90  \d\.\d\d")
-    attached.press("space")
-    attached.wait_for("‖ paused")
-    attached.press("space")
-    attached.wait_for("▶ training")
-    attached.press("q")
-    attached.wait_for("y stop the run")
+    attached.press("+", "+", shows=r"temperature +0\.90")
+    attached.press("g", shows=r"[●◐○] .*0\.90  \d\.\d\d")
+    attached.press("space", shows="‖ paused")
+    attached.press("space", shows="▶ training")
+    attached.press("q", shows="y stop the run")
     attached.press("y")
-    assert attached.wait_for_exit()[0] == 0
-    assert attached.is_restored
+    attached.assert_ends(0)
     assert "tweetgen-tui --resume watched" in attached.text
     ended = wait_for_end(home)
     assert ended.reason == "stopped by the user"
@@ -57,14 +50,13 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
         pass
     reference.send(signal.SIGTERM)
     reference.wait()
-    watched, alone = losses_of(home, "watched"), losses_of(home, "reference")
+    watched, alone = losses_of(events_of(home)), losses_of(events_of(home, "reference"))
     assert all(watched[step] == alone[step] for step in range(1, ended.step + 1))
 
 
 def test_d_returns_to_the_shell_and_the_run_continues_without_a_terminal(screen: Terminal, home: Path) -> None:
     screen.press("d", "q")  # the q was sent before d was handled, and does not end the run
-    assert screen.wait_for_exit()[0] == 0
-    assert screen.is_restored
+    screen.assert_ends(0)
     assert screen.text.strip() == "The run watched continues in the background:  tweetgen-tui attach watched"
     trainer = trainer_of(home)
     assert all(os.readlink(f"/proc/{trainer.pid}/fd/{number}") == os.devnull for number in range(3))
@@ -120,6 +112,7 @@ def test_several_screens_attach_to_one_run_and_show_what_another_changes(
 def test_train_detach_returns_once_the_run_has_started_or_can_not_start_and_attach_reports_its_end(
     launch: Launch, cli: Cli, home: Path, tweets: Path
 ) -> None:
+    assert cli("attach").error_lines[0] == "tweetgen-tui: No run is active."
     finished = launch("train", "--data", tweets, *QUIET, "--run-name", "watched", "--detach").wait()
     assert finished.code == 0, finished.err
     assert finished.error_lines[-1] == "The run watched continues in the background:  tweetgen-tui attach watched"
@@ -138,11 +131,6 @@ def test_train_detach_returns_once_the_run_has_started_or_can_not_start_and_atta
     assert "none.txt" in refused.error_lines[-2]
 
 
-def test_attach_without_a_run_to_attach_to_is_an_error(cli: Cli) -> None:
-    assert cli("attach").error_lines[0] == "tweetgen-tui: No run is active."
-    assert "no run called nosuch" in cli("attach", "nosuch").error_lines[0]
-
-
 @pytest.mark.ci
 def test_other_tweets_opened_from_an_attached_screen_start_a_run_that_can_be_detached_again(
     launch: Launch, tweets: Path, open_terminal: OpenTerminal, home: Path, tmp_path: Path
@@ -151,12 +139,9 @@ def test_other_tweets_opened_from_an_attached_screen_start_a_run_that_can_be_det
     assert launch("train", "--data", tweets, *QUIET, "--run-name", "watched", "--detach").wait().code == 0
     attached = open_terminal("attach", "watched")
     attached.wait_for("▶ training")
-    attached.press("o")
-    attached.wait_for(r"\.\. +parent folder")
-    attached.press(str(others))
-    attached.wait_for(r"other tweets\.txt +│")
-    attached.press("enter")
-    attached.wait_for("enter saves the run watched")
+    attached.press("o", shows=r"\.\. +parent folder")
+    attached.press(str(others), shows=r"other tweets\.txt +│")
+    attached.press("enter", shows="enter saves the run watched")
     attached.press("enter")
     wait_until(lambda: len(list((home / "runs").glob("*/events.jsonl"))) == 2, "a second run")
     [second] = [each.name for each in (home / "runs").iterdir() if each.name != "watched"]

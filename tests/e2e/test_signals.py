@@ -54,19 +54,16 @@ def test_ctrl_z_returns_to_the_shell_and_stops_the_training_and_fg_repaints_and_
 ) -> None:
     terminal = open_terminal(program=SHELL, PS1="shell>")
     terminal.wait_for("shell>")
-    terminal.press(f"{sys.executable} -m tui --data {tweets} {' '.join(QUIET)} --run-name watched", "enter")
-    terminal.wait_for("▶ training")
-    terminal.press("\x1a")
-    terminal.wait_for("Stopped")
+    terminal.press(
+        f"{sys.executable} -m tui --data {tweets} {' '.join(QUIET)} --run-name watched", "enter", shows="▶ training"
+    )
+    terminal.press("\x1a", shows="Stopped")
     assert set(terminal.modes_left_set) <= SHELL_MODES
     assert trainer_of(home).status() == psutil.STATUS_STOPPED
-    terminal.press("echo $((20 + 3))", "enter")
-    terminal.wait_for("\n23\n")
-    terminal.press("fg", "enter")
-    terminal.wait_for("▶ training")
+    terminal.press("echo $((20 + 3))", "enter", shows="\n23\n")
+    terminal.press("fg", "enter", shows="▶ training")
     wait_for_steps(home, 20)
-    terminal.press("q")
-    terminal.wait_for("--resume watched")
+    terminal.press("q", shows="--resume watched")
     terminal.wait_for(r"shell>\s*\Z")
     assert set(terminal.modes_left_set) <= SHELL_MODES
 
@@ -80,8 +77,7 @@ def test_a_crash_restores_the_terminal_and_leaves_a_log_and_a_resumable_run(
         lambda: any(isinstance(event, CheckpointSaved) and event.step for event in events_of(home)), "a checkpoint"
     )
     trainer_of(home).send_signal(signal.SIGSEGV)
-    assert screen.wait_for_exit()[0] == 128 + signal.SIGSEGV
-    assert screen.is_restored
+    screen.assert_ends(128 + signal.SIGSEGV)
     what, how = screen.text.strip().splitlines()[-2:]
     assert what == "tweetgen-tui: The program was ended by SIGSEGV."
     assert how.endswith("tweetgen-tui --resume watched")
@@ -113,8 +109,7 @@ def test_an_exception_in_the_screen_is_reported_in_two_lines_and_the_training_co
 ) -> None:
     program = (sys.executable, "-c", FAILING_SCREEN)
     screen = open_terminal("--data", tweets, *QUIET, "--run-name", "watched", program=program)
-    assert screen.wait_for_exit()[0] == 3
-    assert screen.is_restored
+    screen.assert_ends(3)
     what, *_, how = screen.text.strip().splitlines()
     assert what == "tweetgen-tui: The screen has failed: RuntimeError: a mistake of ours"
     assert "tweetgen.log" in screen.text.replace("\n", "")
@@ -133,8 +128,7 @@ def test_a_signal_right_after_the_screen_closes_leaves_no_process_and_a_restored
     terminal = open_terminal(program=(*SCRIPTED[:2], SIGNAL_AFTER_THE_SCREEN))
     terminal.wait_for("hello")
     terminal.press(key)
-    assert terminal.wait_for_exit()[0] == 0
-    assert terminal.is_restored
+    terminal.assert_ends(0)
     wait_until(lambda: not processes_in(home), "the end of the process")
 
 
@@ -147,8 +141,7 @@ def test_sighup_with_an_open_terminal_restores_it_and_the_run_continues_unless_i
     terminal = open_terminal(*options, program=SCRIPTED)
     terminal.wait_for("hello")
     terminal.send_signal(signal.SIGHUP)
-    assert terminal.wait_for_exit()[0] == 129
-    assert terminal.is_restored
+    terminal.assert_ends(129)
     left = processes_in(home)
     assert bool(left) is continues
     assert ("tweetgen-tui attach" in terminal.text) is continues

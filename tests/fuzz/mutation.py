@@ -9,115 +9,75 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 
 MAX_BYTES = 64 * 1024
 _NUMBERS = (0, 1, -1, 2**15, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**60, 2**63 - 1, 2**63, 2**64 - 1)
-_WORDS = (
+TOKENS = (
     *(str(number).encode() for number in _NUMBERS),
     *(b"-0.0", b"1e308", b"-1e308", b"1e-320", b"1e999", b"NaN", b"Infinity", b"9" * 400, b"0x" + b"f" * 400),
     *(b"null", b"true", b'""', b"[]", b"{}", b"[[[[[[[[", b'{"a":{"a":', b'"\\u001b[31m"', b'"\\ud800"', b'"\\u202e"'),
-)
-_BYTES = (
-    *(
-        b"\0",
-        b"\x1b[2J",
-        b"\x1b]52;c;x\x07",
-        b"\xc2\x9b31m",
-        b"\xff\xfe",
-        b"\xef\xbb\xbf",
-        b"\xed\xa0\x80",
-        b"\xe2\x80\xae",
-    ),
+    *(b"\0", b"\x1b[2J", b"\x1b]52;c;x\x07", b"\xc2\x9b31m", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80"),
     *(b"\r", b"\n", b"\r\n", b"\t", b'"', b"'", b",", b"\\", b"\xcc\x81" * 40, b"\xe2\x80\x8d" * 40, b"\0" * 600),
+    b"\xe2\x80\xae",
 )
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _WORD = re.compile(rb'"[^"\\]{0,60}"')
+_NUM_MUTATIONS = 11
 
 
-class Mutator:
-    """Mutates the inputs of one target."""
+def mutated(chance: Random, data: bytes, other: bytes, tokens: Sequence[bytes]) -> bytes:
+    """Apply one to six mutations to `data`; parts of `other` may be spliced in, and `tokens` inserted."""
+    for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 6))):
+        data = _mutated_once(chance, data, other, chance.choice((*tokens, *TOKENS)))[:MAX_BYTES]
+    return data
 
-    def __init__(self, random: Random, tokens: Sequence[bytes]) -> None:
-        """`tokens` are inserted unchanged."""
-        self._random = random
-        self._tokens = (*tokens, *_BYTES, *_WORDS)
-        self._mutations: tuple[Callable[[bytes, bytes], bytes], ...] = (
-            self._flip,
-            self._overwrite,
-            self._cut,
-            self._insert,
-            self._repeat,
-            self._move,
-            self._splice,
-            self._with_other_number,
-            self._with_other_number,
-            self._with_other_word,
-            self._truncate,
-        )
 
-    def mutated(self, data: bytes, other: bytes) -> bytes:
-        """Apply one to six mutations to `data`; parts of `other` may be spliced in."""
-        for _ in range(self._random.choice((1, 1, 1, 2, 2, 3, 6))):
-            data = self._random.choice(self._mutations)(data, other)[:MAX_BYTES]
-        return data
+def _mutated_once(chance: Random, data: bytes, other: bytes, token: bytes) -> bytes:
+    first, last = _part(chance, data)
+    place = chance.randint(0, len(data))
+    match chance.randrange(_NUM_MUTATIONS):
+        case 0:
+            return _with_flipped_bits(chance, data)
+        case 1:
+            number = struct.pack("<Q", chance.choice(_NUMBERS) % 2**64)[: chance.choice((1, 2, 4, 8))]
+            return data[:place] + number + data[place + len(number) :]
+        case 2:
+            return data[:first] + data[last:]
+        case 3:
+            return data[:first] + token + data[first:]
+        case 4:
+            return data[:first] + data[first:last] * chance.choice((2, 2, 3, 10, 100, 2000)) + data[last:]
+        case 5:
+            rest = data[:first] + data[last:]
+            return rest[:place] + data[first:last] + rest[place:]
+        case 6:
+            start, end = _part(chance, other, longest=400)
+            return data[:place] + other[start:end] + data[chance.choice((place, len(data))) :]
+        case 7:
+            return data[:place]
+        case 8:
+            return _with_token_at(_WORD, data, place, token)
+        case _:
+            return _with_token_at(_NUMBER, data, place, token)
 
-    def _place(self, data: bytes) -> int:
-        return self._random.randint(0, len(data))
 
-    def _part(self, data: bytes, longest: int = 64) -> tuple[int, int]:
-        """Return start and end of a random part of the data, usually a short one."""
-        first = self._place(data)
-        length = self._random.randint(0, longest if self._random.random() < 0.9 else len(data))
-        return first, min(len(data), first + length)
+def _part(chance: Random, data: bytes, longest: int = 64) -> tuple[int, int]:
+    """Return start and end of a random part of the data, usually a short one."""
+    first = chance.randint(0, len(data))
+    length = chance.randint(0, longest if chance.random() < 0.9 else len(data))
+    return first, min(len(data), first + length)
 
-    def _flip(self, data: bytes, _: bytes) -> bytes:
-        changed = bytearray(data)
-        for _number in range(self._random.randint(1, 4) if changed else 0):
-            changed[self._random.randrange(len(changed))] ^= 1 << self._random.randrange(8)
-        return bytes(changed)
 
-    def _overwrite(self, data: bytes, _: bytes) -> bytes:
-        value = struct.pack("<Q", self._random.choice(_NUMBERS) % 2**64)[: self._random.choice((1, 2, 4, 8))]
-        first = self._place(data)
-        return data[:first] + value + data[first + len(value) :]
+def _with_flipped_bits(chance: Random, data: bytes) -> bytes:
+    changed = bytearray(data)
+    for _ in range(chance.randint(1, 4) if changed else 0):
+        changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+    return bytes(changed)
 
-    def _cut(self, data: bytes, _: bytes) -> bytes:
-        first, last = self._part(data)
-        return data[:first] + data[last:]
 
-    def _insert(self, data: bytes, _: bytes) -> bytes:
-        first = self._place(data)
-        return data[:first] + self._random.choice(self._tokens) + data[first:]
-
-    def _repeat(self, data: bytes, _: bytes) -> bytes:
-        first, last = self._part(data)
-        times = self._random.choice((2, 2, 3, 10, 100, 2000))
-        return data[:first] + data[first:last] * min(times, MAX_BYTES) + data[last:]
-
-    def _move(self, data: bytes, _: bytes) -> bytes:
-        first, last = self._part(data)
-        rest, place = data[:first] + data[last:], self._place(data)
-        return rest[:place] + data[first:last] + rest[place:]
-
-    def _splice(self, data: bytes, other: bytes) -> bytes:
-        first, last = self._part(other, longest=400)
-        place = self._place(data)
-        return data[:place] + other[first:last] + data[self._random.choice((place, len(data))) :]
-
-    def _truncate(self, data: bytes, _: bytes) -> bytes:
-        return data[: self._place(data)]
-
-    def _with_other_number(self, data: bytes, _: bytes) -> bytes:
-        return self._replaced(_NUMBER, data)
-
-    def _with_other_word(self, data: bytes, _: bytes) -> bytes:
-        return self._replaced(_WORD, data)
-
-    def _replaced(self, pattern: re.Pattern[bytes], data: bytes) -> bytes:
-        """Replace one match of a pattern: the next one after a random position."""
-        found = pattern.search(data, self._place(data)) or pattern.search(data)
-        if found is None:
-            return data
-        return data[: found.start()] + self._random.choice(self._tokens) + data[found.end() :]
+def _with_token_at(pattern: re.Pattern[bytes], data: bytes, place: int, token: bytes) -> bytes:
+    """Replace one match of a pattern: the next one after a place, or the first."""
+    found = pattern.search(data, place) or pattern.search(data)
+    return data if found is None else data[: found.start()] + token + data[found.end() :]

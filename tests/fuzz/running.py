@@ -16,15 +16,49 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
+from engine.errors import TweetgenError
 from engine.peak_memory import peak_bytes
-from tests.fuzz.mutation import Mutator
-from tests.fuzz.target import Target
+from tests.fuzz.mutation import mutated
+from tests.hostile import obeyed
 
 TURN_SECONDS = 0.3
 _HANG_SECONDS = 20
 _MAX_KEPT = 400
 _MEBIBYTE = 1 << 20
 _VARYING = re.compile(r"\d+|'.*?'|\".*?\"|`.*?`|/\S+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A part of the program that reads untrusted input."""
+
+    name: str
+    seeds: tuple[bytes, ...]
+    """Valid inputs, and invalid ones that once broke something."""
+    check: Callable[[bytes], str]
+    """Process an input and return a short description of the outcome; raise what the user would see as a traceback."""
+    tokens: tuple[bytes, ...] = ()
+    """Tokens of the input's format."""
+    max_seconds: float = 1.0
+    """Limit of CPU time per input."""
+    max_mebibytes: int = 200
+    """Limit of growth of the peak memory per input."""
+
+
+def require_plain(*texts: str) -> None:
+    """Raise `AssertionError` if a text contains characters that a terminal would obey."""
+    for text in texts:
+        assert not obeyed(text), f"{obeyed(text)[:5]} in {text[:80]!a}"
+
+
+def refusal(call: Callable[[], object]) -> str:
+    """Call a function; return the message of its documented error, which must be plain, or nothing."""
+    try:
+        call()
+    except TweetgenError as error:
+        require_plain(error.message, error.hint)
+        return error.message
+    return ""
 
 
 class Broken(Exception):  # noqa: N818 - a broken property
@@ -46,23 +80,19 @@ class Driver:
     """Runs one target, with its pool of inputs and its counts."""
 
     target: Target
-    random: Random
+    chance: Random
     num_inputs: int = 0
     seconds: float = 0.0
     slowest_seconds: float = 0.0
     kept: list[bytes] = field(default_factory=list)
     outcomes: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        """Create the mutator."""
-        self._mutator = Mutator(self.random, self.target.tokens)
-
     def next_input(self) -> bytes:
         """Return the next input: each seed unchanged, then mutations of the pool."""
         if self.num_inputs < len(self.target.seeds):
             return self.target.seeds[self.num_inputs]
         pool = (*self.target.seeds, *self.kept)
-        return self._mutator.mutated(self.random.choice(pool), self.random.choice(pool))
+        return mutated(self.chance, self.chance.choice(pool), self.chance.choice(pool), self.target.tokens)
 
     def take_turn(self, keep: Callable[[bytes], None]) -> None:
         """Run inputs for `TURN_SECONDS`. Raises `Broken`."""
@@ -82,8 +112,7 @@ class Driver:
 
 def run_input(target: Target, data: bytes) -> tuple[str, float]:
     """Run an input; return its outcome and its CPU time. Raises `Broken`."""
-    memory_before = peak_bytes()
-    began = time.process_time()
+    memory_before, began = peak_bytes(), time.process_time()
     signal.signal(signal.SIGALRM, _hang)
     signal.alarm(_HANG_SECONDS)
     try:
@@ -95,11 +124,9 @@ def run_input(target: Target, data: bytes) -> tuple[str, float]:
     finally:
         signal.alarm(0)
     seconds = time.process_time() - began
-    if seconds > target.max_seconds:
-        raise Broken(target, data, f"took {seconds:.1f} seconds")
     grown = (peak_bytes() - memory_before) // _MEBIBYTE
-    if grown > target.max_mebibytes:
-        raise Broken(target, data, f"took {grown} MiB")
+    if seconds > target.max_seconds or grown > target.max_mebibytes:
+        raise Broken(target, data, f"took {seconds:.1f} seconds and {grown} MiB")
     return outcome, seconds
 
 
@@ -113,16 +140,13 @@ def drive(targets: Sequence[Target], seconds: float, seed: int, folder: Path) ->
     The n-th input of a target depends on the seed alone.
     """
     drivers = [Driver(target, Random(f"{seed} {target.name}")) for target in targets]  # noqa: S311 - no secrets
-    descriptor = os.open(folder / "current", os.O_RDWR | os.O_CREAT, 0o644)
-
-    def keep(data: bytes) -> None:
-        os.pwrite(descriptor, data, 0)
-        os.ftruncate(descriptor, len(data))
-
     end = time.monotonic() + seconds
-    try:
+    with (folder / "current").open("wb", buffering=0) as current:
+
+        def keep(data: bytes) -> None:
+            os.pwrite(current.fileno(), data, 0)
+            current.truncate(len(data))
+
         while time.monotonic() < end:
             min(drivers, key=lambda driver: driver.seconds).take_turn(keep)
-    finally:
-        os.close(descriptor)
     return drivers

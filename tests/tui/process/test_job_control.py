@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import termios
-from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
 import psutil
 import pytest
 
-from tests.cli.program import ending_signals
-from tests.waiting import wait_until
+from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
+from tests.waiting import DEADLINE_SECONDS, wait_until
 
-DEADLINE_SECONDS = 60
 PROGRAM = """
 import os, pathlib, signal, sys, time, tty
 from tui.process.job_control import start_job_control
@@ -47,15 +46,15 @@ sys.stderr.write("\\x1b[?1049h\\x1b[?25l raw ")
 sys.stderr.flush()
 """
 RAW = f"\ntty.setraw(0){MODES}"
-
-
-@pytest.fixture(autouse=True)
-def _signals_as_before() -> Iterator[None]:
-    """Enable signals in children that the test runner ignores."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+RESET = "\x1b[?1049l\x1b[?25h"
+DRAWING = f"""import contextlib
+drawing = contextlib.ExitStack()
+drawing.enter_context(control.drawing()){MODES}"""
+STOP = "os.kill(os.getpid(), signal.SIGSTOP); "
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+RELEASE = "control.release({}, 'It continues'); time.sleep(60)"
+OF_A_RUN = "control.set_active_run('a run'); "
+ATTACHED = "control.set_active_run('a run', is_remote=True); "
 
 
 def start(folder: Path, then: str, first: str = "") -> pexpect.spawn:
@@ -91,20 +90,52 @@ def child_of(folder: Path) -> psutil.Process:
     return psutil.Process(int((folder / "child").read_text().split()[0]))
 
 
+def kill_child(folder: Path) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        child_of(folder).kill()
+
+
 def is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def assert_is_reset(shell: pexpect.spawn, settings: list[object]) -> None:
     """Check that the terminal is as it was, and that its main screen and its cursor are back."""
-    shell.expect_exact("\x1b[?1049l\x1b[?25h")
+    shell.expect_exact(RESET)
     assert termios.tcgetattr(shell.child_fd) == settings
 
 
-def test_the_exit_code_is_the_childs_and_the_child_is_in_the_foreground(tmp_path: Path) -> None:
-    shell = start(tmp_path, "sys.exit(7)")
+@pytest.mark.parametrize(
+    ("then", "code", "printed", "is_reset"),
+    [
+        pytest.param("sys.exit(7)", 7, "", False, id="an exit code"),
+        pytest.param(STOP + "print('goes on')", 0, "goes on", False, id="stopped where no shell could continue it"),
+        pytest.param(OF_A_RUN + KILL, 137, '.* by SIGKILL.*tweetgen-tui --resume "a run"', True, id="killed"),
+        pytest.param(ATTACHED + KILL, 137, '.* by SIGKILL.*tweetgen-tui attach "a run"', True, id="killed, attached"),
+        pytest.param(LET_GO + RELEASE.format(129), 129, "It continues", False, id="hung up"),
+        pytest.param(LET_GO + RELEASE.format(0), 0, "", False, id="released without a hangup"),
+        pytest.param(DRAWING + LET_GO + "os._exit(0)", 0, "", True, id="without its terminal while drawing"),
+        pytest.param(DRAWING + LET_GO + RELEASE.format(129), 129, "It continues", True, id="hung up while drawing"),
+        pytest.param(DRAWING + "os._exit(0)", 0, "", True, id="ended while drawing"),
+        pytest.param(DRAWING + "drawing.close(); os._exit(0)", 0, "", False, id="ended after drawing"),
+    ],
+)
+def test_the_program_ends_as_its_child_reports_its_end_and_resets_the_modes_that_it_left(
+    tmp_path: Path, then: str, code: int, printed: str, is_reset: bool
+) -> None:
+    shell = start(tmp_path, then)
+    assert exit_code_of(shell) == code
+    text = re.sub(r"raw |\x18|\x1b\[[<?\d]*\w", "", shell.before)
+    assert re.fullmatch(printed, " ".join(text.split()))
+    assert (RESET in shell.before) is is_reset
+    kill_child(tmp_path)
+
+
+def test_the_child_is_in_the_foreground_and_its_exit_code_is_right_if_the_caller_ignores_sigchld(
+    tmp_path: Path,
+) -> None:
+    shell = start(tmp_path, "sys.exit(7)", first="import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n")
     assert exit_code_of(shell) == 7
-    assert "\x1b" not in shell.before  # nothing to reset
     _, parent, has_terminal = (tmp_path / "child").read_text().split()
     assert (int(parent), has_terminal) == (shell.pid, "True")
 
@@ -119,14 +150,6 @@ def test_signals_are_forwarded_once_and_those_of_the_terminal_reach_only_the_chi
         shell.expect(f"got {name}")
     os.kill(shell.pid, signal.SIGUSR2)
     assert exit_code_of(shell) == 41
-
-
-@pytest.mark.parametrize(("code", "is_printed"), [(129, True), (0, False)])
-def test_the_notice_after_a_hangup_is_printed_by_the_supervisor(tmp_path: Path, code: int, is_printed: bool) -> None:
-    shell = start(tmp_path, LET_GO + f"control.release({code}, 'It continues: kill 1'); time.sleep(60)")
-    assert exit_code_of(shell) == code
-    assert ("It continues: kill 1" in shell.before) == is_printed
-    child_of(tmp_path).kill()
 
 
 def test_after_a_release_the_shell_continues_and_the_child_lives_in_its_own_session(tmp_path: Path) -> None:
@@ -153,7 +176,7 @@ def test_a_child_that_ends_or_is_released_with_a_changed_terminal_leaves_it_rese
     for then, code in (
         ("os._exit(2)", 2),
         (LET_GO + "control.release(129); time.sleep(60)", 129),
-        ("os.kill(os.getpid(), signal.SIGKILL)", 137),
+        (KILL, 137),
     ):
         shell = start(tmp_path, "input()" + RAW + then)
         settings = termios.tcgetattr(shell.child_fd)
@@ -161,28 +184,7 @@ def test_a_child_that_ends_or_is_released_with_a_changed_terminal_leaves_it_rese
         shell.expect_exact("raw")
         assert_is_reset(shell, settings)
         assert exit_code_of(shell) == code
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child_of(tmp_path).kill()
-
-
-@pytest.mark.parametrize(
-    ("then", "is_reset"),
-    [
-        (LET_GO + "os._exit(0)", True),
-        (LET_GO + "control.release(129); time.sleep(60)", True),
-        ("os._exit(0)", True),
-        ("drawing.close(); os._exit(0)", False),
-    ],
-)
-def test_a_child_that_loses_the_terminal_while_drawing_leaves_the_modes_reset(
-    tmp_path: Path, then: str, is_reset: bool
-) -> None:
-    drawing = "import contextlib; drawing = contextlib.ExitStack(); drawing.enter_context(control.drawing())"
-    shell = start(tmp_path, f"{drawing}{MODES}{then}")
-    exit_code_of(shell)
-    assert ("\x1b[?1049l\x1b[?25h" in shell.before) is is_reset
-    with contextlib.suppress(psutil.NoSuchProcess):
-        child_of(tmp_path).kill()
+        kill_child(tmp_path)
 
 
 def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supervisor(tmp_path: Path) -> None:
@@ -201,29 +203,8 @@ def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supe
     shell.close(force=True)
 
 
-@pytest.mark.parametrize(("options", "command"), [("", '--resume "some run"'), (", is_remote=True", "attach")])
-def test_a_killed_child_is_reported_with_the_command_that_returns_to_its_run(
-    tmp_path: Path, options: str, command: str
-) -> None:
-    shell = start(tmp_path, f'control.set_active_run("some run"{options}); os.kill(os.getpid(), signal.SIGKILL)')
-    assert exit_code_of(shell) == 128 + signal.SIGKILL
-    assert "The program was ended by SIGKILL." in shell.before
-    assert f"tweetgen-tui {command}" in shell.before
-
-
-def test_the_exit_code_is_right_if_the_caller_ignores_sigchld(tmp_path: Path) -> None:
-    shell = start(tmp_path, "sys.exit(7)", first="import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n")
-    assert exit_code_of(shell) == 7
-
-
-def test_a_stopped_child_is_continued_if_no_shell_could_do_it(tmp_path: Path) -> None:
-    shell = start(tmp_path, 'os.kill(os.getpid(), signal.SIGSTOP); print("goes on", flush=True)')
-    shell.expect("goes on")
-    assert exit_code_of(shell) == 0
-
-
 def test_a_script_around_the_program_stops_with_it_and_fg_continues_both(tmp_path: Path) -> None:
-    then = 'os.kill(os.getpid(), signal.SIGSTOP); print("goes " + "on", flush=True)'
+    then = STOP + 'print("goes " + "on", flush=True)'
     (tmp_path / "program.py").write_text(PROGRAM + then)
     shell = start_shell(tmp_path)
     shell.sendline(f"sh -c '{sys.executable} program.py; echo after $((1 + 1))'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -28,6 +28,18 @@ from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
 
 TERMINATED_CODE = 143
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """Restore the handlers after the test, and enable signals that the test runner ignores."""
+    numbers = (*ending_signals(), signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in ending_signals():
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def with_signal(app: TweetgenApp, whole: Callable[..., Any], code: int) -> Callable[..., Any]:
@@ -117,30 +129,19 @@ async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:
 def test_ctrl_c_after_the_screen_exits_at_once_unless_it_was_ignored_or_a_run_continues(
     before: signal.Handlers, continues_in_background: bool, ends_at_once: bool
 ) -> None:
-    numbers = (*ending_signals(), signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
-    old = {number: signal.getsignal(number) for number in numbers}
     codes: list[int] = []
-    try:
-        signal.signal(signal.SIGINT, before)
-        handle_signals_after_screen(codes.append, continues_in_background=continues_in_background)
-        assert (signal.getsignal(signal.SIGINT) is leave_at_once) is ends_at_once
-        if not ends_at_once:
-            signal.raise_signal(signal.SIGINT)
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+    signal.signal(signal.SIGINT, before)
+    handle_signals_after_screen(codes.append, continues_in_background=continues_in_background)
+    assert (signal.getsignal(signal.SIGINT) is leave_at_once) is ends_at_once
+    if not ends_at_once:
+        signal.raise_signal(signal.SIGINT)
     assert codes == ([130] if continues_in_background else [])
 
 
 def test_the_first_signal_requests_a_stop_and_an_ignored_one_stays_ignored() -> None:
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
     reasons: list[str] = []
-    try:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        handle_ending_signals(stop_at_signals(reasons.append))
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.raise_signal(number)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    handle_ending_signals(stop_at_signals(reasons.append))
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.raise_signal(number)
     assert reasons == ["terminated", "interrupted"]

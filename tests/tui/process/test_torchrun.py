@@ -1,4 +1,7 @@
-"""How many processes train a run, and torchrun as a child: here a small script in its place."""
+"""How many processes train a run, and torchrun as a child: here a small script in its place.
+
+No program that starts itself runs code of the working directory.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +25,10 @@ from engine.protocol.stage import Stage
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
-from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, hosted
+from tests.tui.remote.host_and_client import DEADLINE_SECONDS, PAUSED, RUN, hosted
 from tests.waiting import wait_until
 from tui.process import torchrun as module
+from tui.process.own_program import own_module
 from tui.process.torchrun import AUTO, Order, Processes, Torchrun
 from tui.process.torchrun_bridge import TorchrunBridge
 from tui.remote.agent import Agent
@@ -135,16 +140,22 @@ def events_of(bridge: RemoteBridge) -> list[e.Event]:
     return list(bridge.drain().events)
 
 
-def test_a_screen_shows_the_stage_and_attaches_once_the_run_listens(start: Start) -> None:
+def test_a_screen_shows_the_stage_attaches_once_the_run_listens_and_a_run_that_is_lost_for_good_can_be_continued(
+    start: Start,
+) -> None:
     bridge = start(WAITS)
     assert bridge.stage == Stage("starting 2 processes")
     wait_until(lambda: bridge.stage == Stage("reading the tweets", share=0.45))
-    with hosted(run_started(run=RUN), PAUSED) as made:
+    with hosted(run_started(run=RUN)) as made:
         wait_until(lambda: bridge.drain().view)
         bridge.send(c.Resume())
         wait_until(lambda: made.sent == [c.Resume()])
-        made.emit(FINISHED)
-        assert events_of(bridge) == [FINISHED]
+        bridge.torchrun.kill()
+        bridge.torchrun.wait(DEADLINE_SECONDS)
+    [lost] = events_of(bridge)
+    assert isinstance(lost, e.RunFailed)
+    assert lost.detail.endswith("ended unexpectedly. reading the tweets ... 45%")
+    assert lost.hint.endswith(f"--resume {RUN}")
 
 
 def test_an_error_before_the_start_is_that_of_the_leader_or_what_was_written_last(start: Start) -> None:
@@ -155,18 +166,6 @@ def test_an_error_before_the_start_is_that_of_the_leader_or_what_was_written_las
     assert isinstance(lost, e.RunFailed)
     assert lost.detail == f"The processes of the run {RUN} ended unexpectedly. RuntimeError: no port"
     assert "tweetgen.log" in lost.hint
-
-
-def test_a_run_whose_processes_are_lost_for_good_can_be_continued(start: Start) -> None:
-    bridge = start(WAITS)
-    with hosted(run_started(run=RUN)):
-        wait_until(lambda: bridge.stage.share and bridge.drain().view)
-        bridge.torchrun.kill()
-        bridge.torchrun.wait(DEADLINE_SECONDS)
-    [lost] = events_of(bridge)
-    assert isinstance(lost, e.RunFailed)
-    assert lost.detail.endswith("ended unexpectedly. reading the tweets ... 45%")
-    assert lost.hint.endswith(f"--resume {RUN}")
 
 
 def test_a_run_that_is_stopped_before_its_start_ends_its_processes_and_the_next_one_starts(start: Start) -> None:
@@ -211,3 +210,13 @@ def test_a_screen_shows_the_end_of_a_run_whose_agent_lives_on_for_a_moment() -> 
     assert bridge.join(DEADLINE_SECONDS)
     assert (view := bridge.drain().view) is not None
     assert view.ended == FAILED
+
+
+@pytest.mark.ci
+def test_a_folder_tui_and_a_module_random_in_the_working_directory_are_not_run(tmp_path: Path) -> None:
+    (tmp_path / "tui").mkdir()
+    for name in ("tui/__init__.py", "tui/__main__.py", "random.py", "typer.py"):
+        (tmp_path / name).write_text('raise SystemExit("foreign code")')
+    ended = subprocess.run([*own_module("tui"), "--version"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("tweetgen-tui ")

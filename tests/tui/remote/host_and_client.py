@@ -29,6 +29,12 @@ FINISHED = e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_se
 HELLO = to_line(Hello())
 
 
+def line_of(message: c.Command | e.Event) -> bytes:
+    """Return a command or an event as a line of the socket."""
+    text = c.to_json(message) if isinstance(message, c.Command) else e.to_json(message)
+    return text.encode() + b"\n"
+
+
 @dataclass
 class Hosted:
     """A host of a run that trains nothing."""
@@ -45,6 +51,12 @@ class Hosted:
     def emit(self, *events: e.Event) -> None:
         for event in events:
             self.host.handle(event)
+
+    def attached(self, hello: bytes = HELLO) -> RawClient:
+        """Return a client that has received the view."""
+        client = RawClient(self.path, hello)
+        client.receive_until("CaughtUp")
+        return client
 
     def is_reachable(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar, cast
 
 import pytest
-from textual.pilot import Pilot
 
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
@@ -16,7 +15,17 @@ from engine.storage.folders import create_run_folder, named_checkpoint_path
 from engine.storage.journal import Journal
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, wait_until
+from tests.tui.conftest import (
+    DEADLINE_SECONDS,
+    SCRIPT,
+    Running,
+    Stage,
+    opened,
+    screen_text,
+    shows,
+    toasted,
+    wait_until,
+)
 from tests.tui.remote.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
 from tui.cli.commands import screen
@@ -43,7 +52,7 @@ from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
 from tui.widgets.plot.viewport import PlotView
 
-SCRIPT = (steps_finished(1, [4.0, 3.0]), tweet_sampled("hello there", 2))
+READ_ONLY = "This screen is read-only."
 
 
 class Attached(EngineBridge):
@@ -52,66 +61,91 @@ class Attached(EngineBridge):
     is_remote: ClassVar[bool] = True  # type: ignore[misc] # a fact of each instance elsewhere
     badge = "attached, 2 screens"
     num_screens = 2
+    interruption = ""
+    """A test may interrupt the connection."""
 
 
 class ReadOnly(Attached):
     """A read-only one."""
 
     badge = "read-only"
-    refusal = "This screen is read-only."
+    refusal = READ_ONLY
+
+
+class Behind(Attached):
+    """One whose screen misses the last event, as a client that fell behind: it receives the view after it."""
+
+    def drain(self) -> Update:
+        update = super().drain()
+        ended = any(isinstance(event, e.RunFinished) for event in update.events)
+        return Update((), fold(RunView(), (run_started(), *SCRIPT, *update.events))) if ended else update
+
+
+class Launched(Attached):
+    """One whose run starts, and warns, before the screen is connected: it receives the view after that."""
+
+    def drain(self) -> Update:
+        update = super().drain()
+        has_started = any(isinstance(event, e.RunStarted) for event in update.events)
+        warned = e.Warned(step=0, elapsed_seconds=0.0, message="Rank 1 was killed.")
+        return Update((), fold(RunView(), (*update.events, warned))) if has_started else update
 
 
 @asynccontextmanager
 async def attached(
     stage: Stage, kind: type[EngineBridge] = Attached, size: tuple[int, int] = (80, 24)
-) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession]]:
+) -> AsyncIterator[Running]:
     """Run a screen over such a bridge, up to its first tweet."""
     session, config = FakeSession(SCRIPT), RunConfig()
     app = TweetgenApp(config, kind(config, lambda _config, _on_stage: session))
     stage.apps.append(app)
     async with app.run_test(size=size) as pilot:
         await shows(app, "hello there")
-        yield app, pilot, session
+        yield Running(app, pilot, session)
+
+
+async def end_of(at: Running, exit_code: int = 0) -> None:
+    await wait_until(lambda: at.app.return_code is not None, "the end")
+    assert at.app.return_code == exit_code
+
+
+async def refuse_keys_that_need(at: Running, *needs: str) -> None:
+    """Check that no key with one of these needs opens anything."""
+    for key in MAIN_ACTIONS:
+        if {*needs} & {*key.needs}:
+            await at.app.screen.run_action(key.textual_action)
+            assert isinstance(at.app.screen, MainScreen), key.title
 
 
 async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_batch_and_the_end(stage: Stage) -> None:
-    async with attached(stage, ReadOnly, (120, 40)) as (app, pilot, session):
-        await shows(app, "read-only")
-        bar = app.screen.query_one(KeyBar)
+    async with attached(stage, ReadOnly, (120, 40)) as at:
+        await shows(at.app, "read-only")
+        bar = at.app.screen.query_one(KeyBar)
         off = bar.get_visual_style("key-bar--off")
         line = bar.render()
         grey = {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
         assert {"pause", "space", "save", "open"} <= grey
         assert not {"quit", "help", "detach", "read-only"} & grey
-        await pilot.press("space")
-        await toasted(app, "This screen is read-only.")
-        for key in MAIN_ACTIONS:
-            if {"commands", "steering", "switching"} & {*key.needs}:
-                await app.screen.run_action(key.textual_action)
-                assert isinstance(app.screen, MainScreen), key.title
-        await pilot.press("enter")
-        await opened(app, TweetDialog)
-        await shows(app, "This screen is read-only.")
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        assert session.received == []
-        await pilot.press("B")
-        await shows(app, "Batch of step 100", "good morning")
-        await pilot.press(".")
-        await toasted(app, "This screen is read-only.")
-        await pilot.press("escape")
-        await opened(app, MainScreen)
+        await at.press("space")
+        await toasted(at.app, READ_ONLY)
+        await refuse_keys_that_need(at, "commands", "steering", "switching")
+        await at.press("enter", opens=TweetDialog, shows=READ_ONLY)
+        await at.press("escape", opens=MainScreen)
+        assert at.session.received == []
+        await at.press("B", shows=("Batch of step 100", "good morning"))
+        await at.press(".")
+        await toasted(at.app, READ_ONLY)
+        await at.press("escape", opens=MainScreen)
         now: dict[str, Any] = {"step": 100, "elapsed_seconds": 9.0}
-        session.emit(e.BudgetChanged(max_steps=100, **now))
-        session.emit(e.Paused(**now))
-        await shows(app, "■ finished: 100 steps in 0:09")
-        assert "space" not in app.screen.query_one(EndBar).render().plain
+        await at.emit(e.BudgetChanged(max_steps=100, **now), e.Paused(**now))
+        await shows(at.app, "■ finished: 100 steps in 0:09")
+        assert "space" not in at.app.screen.query_one(EndBar).render().plain
         for key_of_the_end in ("space", "f"):
-            await pilot.press(key_of_the_end)
-            await toasted(app, "This screen is read-only.")
-        assert session.received == [c.ShowBatch()]
-        await pilot.press("q")
-        await wait_until(lambda: app.return_code == 0, "the end")
+            await at.press(key_of_the_end)
+            await toasted(at.app, READ_ONLY)
+        assert at.session.received == [c.ShowBatch()]
+        await at.press("q")
+        await end_of(at)
 
 
 async def test_a_read_only_screen_asks_for_the_levels_that_the_run_does_not_have_yet(stage: Stage) -> None:
@@ -123,80 +157,64 @@ async def test_a_read_only_screen_asks_for_the_levels_that_the_run_does_not_have
         await wait_until(lambda: len(app.summary_view.levels) == NUM_LEVELS, "the levels")
 
 
-class Interrupted(Attached):
-    """One whose connection a test can interrupt."""
-
-    interruption = ""
-
-
 async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was_not_answered_before_is_reported(
     stage: Stage,
 ) -> None:
-    async with attached(stage, Interrupted, (120, 40)) as (app, pilot, session):
-        bridge = app.bridge
-        assert isinstance(bridge, Interrupted)
-        await pilot.press("+")
-        await wait_until(lambda: len(session.received) == 1, "a command")
-        await shows(app, "training")
-        run = cast("MainScreen", app.screen).run
+    async with attached(stage, size=(120, 40)) as at:
+        bridge = cast("Attached", at.app.bridge)
+        await at.press("+", shows="training")
+        assert len(at.session.received) == 1
+        run = cast("MainScreen", at.app.screen).run
         run.commands = run.commands.after_sending(c.Pause(), run.view)
         bridge.interruption = "The processes start again."
-        await toasted(app, "The processes start again.")
-        await wait_until(lambda: "▶ training" not in screen_text(app), "another state")
-        await shows(app, "○ starting")
-        for key in MAIN_ACTIONS:
-            if {"commands", "steering"} & {*key.needs}:
-                await app.screen.run_action(key.textual_action)
-                assert isinstance(app.screen, MainScreen), key.title
-        assert len(session.received) == 1
+        await toasted(at.app, "The processes start again.")
+        await wait_until(lambda: "▶ training" not in at.text, "another state")
+        await shows(at.app, "○ starting")
+        await refuse_keys_that_need(at, "commands", "steering")
+        assert len(at.session.received) == 1
         bridge.interruption = ""
-        await toasted(app, "The last key before the interruption may have had no effect.")
-        await shows(app, "▶ training")
-        await press(pilot, session, "g")
+        await toasted(at.app, "The last key before the interruption may have had no effect.")
+        await shows(at.app, "▶ training")
+        await at.press("g")
+        await wait_until(lambda: len(at.session.received) == 2, "a command")
 
 
 async def test_the_header_shows_how_a_screen_is_attached(stage: Stage) -> None:
-    async with attached(stage, size=(120, 24)) as (app, pilot, _):
+    async with attached(stage, size=(120, 24)) as at:
         for width, badge in ((120, "attached, 2 screens"), (40, "attached")):
-            await pilot.resize_terminal(width, 24)
-            await wait_until(lambda badge=badge: f" {badge} " in screen_text(app).splitlines()[0], badge)  # type: ignore[misc]
+            await at.resize(width, 24)
+            assert f" {badge} " in at.text.splitlines()[0]
 
 
 @pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y")])
 async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
-    async with attached(stage) as (app, pilot, session):
-        await pilot.press(asks)
-        await opened(app, LeaveDialog)
-        await shows(app, "y stop the run · d detach")
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        assert app.return_code is None
-        await pilot.press(asks)
-        await opened(app, LeaveDialog)
-        await pilot.press(key)
-        await wait_until(lambda: app.return_code == 0, "the end")
-        assert any(isinstance(command, c.Stop) for command in session.received) == (key == "y")
-        assert app.return_value == Outcome(is_detached=key == "d", is_ending=key == "y")
+    async with attached(stage) as at:
+        await at.press(asks, opens=LeaveDialog, shows="y stop the run · d detach")
+        await at.press("escape", opens=MainScreen)
+        assert at.app.return_code is None
+        await at.press(asks, opens=LeaveDialog)
+        await at.press(key)
+        await end_of(at)
+    assert any(isinstance(command, c.Stop) for command in at.session.received) == (key == "y")
+    assert at.app.return_value == Outcome(is_detached=key == "d", is_ending=key == "y")
 
 
 async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_continues(stage: Stage) -> None:
-    async with attached(stage) as (app, pilot, session):
-        await pilot.press("ctrl+c")
-        await opened(app, LeaveDialog)
-        await pilot.press("ctrl+c")
-        await wait_until(lambda: app.return_code is not None, "the end")
-    assert (app.return_value, session.received) == (Outcome(exit_code=130, is_detached=True), [])
+    async with attached(stage) as at:
+        await at.press("ctrl+c", opens=LeaveDialog)
+        await at.press("ctrl+c")
+        await end_of(at, 130)
+    assert (at.app.return_value, at.session.received) == (Outcome(exit_code=130, is_detached=True), [])
 
 
 async def test_d_quits_although_the_run_ended_during_the_question_of_q(stage: Stage) -> None:
-    async with attached(stage) as (app, pilot, session):
-        await pilot.press("q")
-        await opened(app, LeaveDialog)
-        session.emit(e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
-        await wait_until(lambda: app.summary_view.ended is not None)
-        await pilot.press("d")
-        await wait_until(lambda: app.return_code == 0, "the end")
-    assert app.return_value == Outcome()
+    async with attached(stage) as at:
+        await at.press("q", opens=LeaveDialog)
+        await at.emit(e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
+        assert at.app.summary_view.ended is not None
+        await at.press("d")
+        await end_of(at)
+    assert at.app.return_value == Outcome()
 
 
 @pytest.mark.parametrize(("key", "line"), [("y", "ends in the background."), ("d", "tweetgen-tui attach watched")])
@@ -223,39 +241,20 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
     assert capfd.readouterr().err.strip().endswith(line)
 
 
-class Behind(Attached):
-    """One whose screen misses the last event, as a client that fell behind: it receives the view after it."""
-
-    def drain(self) -> Update:
-        update = super().drain()
-        ended = any(isinstance(event, e.RunFinished) for event in update.events)
-        return Update((), fold(RunView(), (run_started(), *SCRIPT, *update.events))) if ended else update
-
-
 async def test_the_end_is_reported_on_a_screen_that_missed_events_and_q_quits_then(stage: Stage) -> None:
-    async with attached(stage, Behind) as (app, pilot, session):
-        session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9))
-        await shows(app, "■ finished: 9 steps in 0:01")
-        await pilot.press("q")
-        await wait_until(lambda: app.return_code == 0, "the end without a question")
-
-
-class Launched(Attached):
-    """One whose run starts, and warns, before the screen is connected: it receives the view after that."""
-
-    def drain(self) -> Update:
-        update = super().drain()
-        has_started = any(isinstance(event, e.RunStarted) for event in update.events)
-        warned = e.Warned(step=0, elapsed_seconds=0.0, message="Rank 1 was killed.")
-        return Update((), fold(RunView(), (*update.events, warned))) if has_started else update
+    async with attached(stage, Behind) as at:
+        at.session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1, total_chars=9))
+        await shows(at.app, "■ finished: 9 steps in 0:01")
+        await at.press("q")
+        await end_of(at)
 
 
 async def test_a_launched_run_is_announced_and_its_warnings_are_shown_though_it_started_before_the_screen_was_connected(
     stage: Stage,
 ) -> None:
-    async with attached(stage, Launched) as (app, _, _):
-        await toasted(app, "Rank 1 was killed.")
-        assert app._main_screen.pins_and_export._file is not None
+    async with attached(stage, Launched) as at:
+        await toasted(at.app, "Rank 1 was killed.")
+        assert at.app._main_screen.pins_and_export._file is not None
 
 
 async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(stage: Stage) -> None:
@@ -275,16 +274,17 @@ async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(s
 
 async def test_h_shows_the_machine_panel_after_the_training_process_has_ended(stage: Stage) -> None:
     no_process = 2**22  # above all numbers of processes
-    async with attached(stage, type("Gone", (Attached,), {"host_pid": no_process})) as (app, pilot, _):
-        await pilot.press("h")
-        await shows(app, "CPU cores  –, system")
-        assert app.failure is None
+    async with attached(stage, type("Gone", (Attached,), {"host_pid": no_process})) as at:
+        await at.press("h", shows="CPU cores  –, system")
+        assert at.app.failure is None
 
 
-# The curve of the run that a branch began from ----------------------------------------------------------------------
-
-
-BRANCH = (run_started(run="branch", step=20, resumed_from="calm"), steps_finished(21, [2.0, 1.9]))
+BRANCH = (
+    run_started(run="branch", step=20, resumed_from="calm"),
+    steps_finished(21, [2.0, 1.9]),
+    run_started(run="branch", step=22, resumed_from="branch/latest"),
+)
+"""A run from a checkpoint of another one, resumed once."""
 
 
 async def test_a_screen_that_opens_on_the_history_of_a_branch_shows_the_curve_of_the_run_before(stage: Stage) -> None:

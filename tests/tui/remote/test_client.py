@@ -1,30 +1,38 @@
-"""`RemoteBridge`: a screen's way to a run elsewhere, whatever happens to the connection."""
+"""`RemoteBridge`: a screen's way to a run elsewhere, whatever happens to the connection.
+
+A view is received as it was sent; an invalid one is refused.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import BinaryIO
+from dataclasses import fields, replace
+from typing import Any, BinaryIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.config.run import RunConfig
 from engine.config.sampling import MAX_AVOIDED_CHARS, MAX_REQUIRED_CHARS, MAX_TWEET_CHARS, SamplingConfig
 from engine.errors import RemoteError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.codec import DecodeError
 from engine.protocol.events import CharChance
 from engine.protocol.events.insight import Bands
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from engine.text import MAX_CHARS
-from tests.fakes import chars_read, run_started, steps_finished, text_traced, tweet_sampled
-from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted
+from tests import strategies
+from tests.fakes import chars_read, eval_finished, run_started, steps_finished, text_traced, tweet_sampled
+from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted, line_of
 from tests.waiting import wait_until
 from tui.remote import client, connect
 from tui.remote.client import RemoteBridge
@@ -34,14 +42,21 @@ from tui.remote.protocol import (
     CaughtUp,
     Greeting,
     Refusal,
+    TweetsTold,
     ViewTold,
+    lines_of,
+    message_in,
     to_line,
 )
 from tui.remote.socket_path import make_private_folder, socket_path
-from tui.remote.view_codec import encode_view
+from tui.remote.view_codec import decode_view, encode_view
 from tui.run.bridge import Update
+from tui.run.folding import fold
 from tui.run.view import RunView
 
+SERIES = ("train_losses", "learning_rates", "seconds")
+CONFIG = RunConfig(settings={"avoid": ("tea", "good morning"), "only_new": True, "max_steps": 3})
+BY_VALUE = [field.name for field in fields(RunView) if field.name not in SERIES]
 GREETING = to_line(Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None))
 VIEW = to_line(ViewTold(view=encode_view(RunView()), config=RunConfig())) + to_line(CaughtUp())
 
@@ -103,11 +118,7 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
         path.unlink(missing_ok=True)
 
 
-def line_of(event: e.Event) -> bytes:
-    return e.to_json(event).encode() + b"\n"
-
-
-def test_an_attached_client_gets_a_snapshot_and_then_the_events() -> None:
+def test_a_client_gets_a_snapshot_and_then_the_events_steers_the_session_and_ends_with_it() -> None:
     with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet_sampled("hello", 2)) as made:
         wait_until(lambda: made.host._view.num_tweets)  # the events may be handled one by one
         with attached(made) as (bridge, view):
@@ -118,18 +129,14 @@ def test_an_attached_client_gets_a_snapshot_and_then_the_events() -> None:
             assert bridge.drain() == Update()
             made.emit(PAUSED)
             assert drained(bridge, 1) == [PAUSED]
-
-
-def test_commands_reach_the_session_and_its_end_ends_the_bridge() -> None:
-    with hosted() as made, attached(made) as (bridge, _):
-        bridge.send(c.Pause())
-        bridge.stop("enough")
-        wait_until(lambda: len(made.sent) == 2)
-        assert made.sent == [c.Pause(), c.Stop(reason="enough")]
-        made.emit(FINISHED)
-        assert drained(bridge, 1) == [FINISHED]
-        assert bridge.join(DEADLINE_SECONDS)
-        assert not bridge.is_alive
+            bridge.send(c.Pause())
+            bridge.stop("enough")
+            wait_until(lambda: len(made.sent) == 2)
+            assert made.sent == [c.Pause(), c.Stop(reason="enough")]
+            made.emit(FINISHED)
+            assert drained(bridge, 1) == [FINISHED]
+            assert bridge.join(DEADLINE_SECONDS)
+            assert not bridge.is_alive
 
 
 def test_a_read_only_screen_sends_only_questions_that_change_nothing() -> None:
@@ -147,12 +154,8 @@ def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
     rows: Bands = ((-0.123,) * 32,) * 502
     chars = (replace(chars_read("x", 12.345)[0], likeliest=(CharChance(char="x", probability=0.1234567),) * 8),) * 501
     own = e.OwnDraw(first=0, text=text, reached_eos=False, chars=chars, hidden_bands=rows)
-    answer = replace(
-        text_traced(text, chars=chars, own=own, embedding_bands=rows, hidden_bands=rows),
-        reset_bands=rows,
-        update_bands=rows,
-        candidate_bands=rows,
-    )
+    names = ("embedding_bands", "hidden_bands", "reset_bands", "update_bands", "candidate_bands")
+    answer = text_traced(text, chars=chars, own=own, **dict.fromkeys(names, rows))
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(answer, PAUSED)
         assert drained(bridge, 2) == [answer, PAUSED]
@@ -186,8 +189,7 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(steps_finished(1, [2.0]))
         wait_until(lambda: made.host._view.step == 1)
-        for client_connection in list(made.host._clients):
-            client_connection._writer.transport.abort()
+        made.break_connections()
         wait_until(lambda: bridge._new_view)  # not drained: the screen is slow
         made.emit(PAUSED)
         wait_until(lambda: bridge.num_undrained)
@@ -295,18 +297,18 @@ def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest
     monkeypatch.setattr(client, "connected", slow)
     with hosted() as made:
         bridge = RemoteBridge(made.folder)
-        connecting = threading.Thread(target=_connect, args=(bridge,))
+
+        def connect_() -> None:
+            with contextlib.suppress(RemoteError):
+                bridge.connect()
+
+        connecting = threading.Thread(target=connect_)
         connecting.start()
         reached.wait()
         bridge.leave()
         go_on.set()
         assert bridge.join(DEADLINE_SECONDS)
         connecting.join()
-
-
-def _connect(bridge: RemoteBridge) -> None:
-    with contextlib.suppress(RemoteError):
-        bridge.connect()
 
 
 @pytest.mark.parametrize(
@@ -317,3 +319,69 @@ def test_the_largest_sampling_settings_fit_a_line_of_the_socket(avoid: tuple[str
     sampling = SamplingConfig(avoid=avoid, prime=prime, must_contain=required, max_length=MAX_TWEET_CHARS)
 
     assert len(c.to_json(c.SetSampling(sampling=sampling)).encode()) + 1 < MAX_CLIENT_LINE_BYTES
+
+
+def as_values(view: RunView) -> dict[str, Any]:
+    """Return all of a view in what can be compared."""
+    return {name: getattr(view, name) for name in BY_VALUE} | {name: encode_view(view)[name] for name in SERIES}
+
+
+def sent(view: RunView) -> RunView:
+    """Return a view as a client receives it."""
+    *messages, last = [message_in(line) for line in lines_of(view, CONFIG)]
+    assert isinstance(messages[0], ViewTold)
+    assert messages[0].config == CONFIG
+    assert isinstance(last, CaughtUp)
+    tweets = tuple(tweet for some in messages[1:] if isinstance(some, TweetsTold) for tweet in some.tweets)
+    received = decode_view(messages[0].view)
+    assert received.tweets == ()
+    return replace(received, tweets=tweets)
+
+
+@given(st.lists(strategies.events(), max_size=12))
+def test_any_view_arrives_as_it_was_sent(events: list[e.Event]) -> None:
+    view = fold(RunView(), (run_started(), *events))
+    assert as_values(sent(view)) == as_values(view)
+
+
+def long_view(num_steps: int) -> RunView:
+    """Return the view of a run of `num_steps` steps, reported by the ten."""
+    reports = (steps_finished(step, [3.0 + step % 7 / 7] * 10) for step in range(1, num_steps, 10))
+    return fold(fold(RunView(), [run_started()]), [*reports, eval_finished(num_steps, 2.5)])
+
+
+def test_the_size_of_an_encoded_view_does_not_grow_with_the_number_of_steps() -> None:
+    sizes = [len(b"".join(lines_of(long_view(num_steps), RunConfig()))) for num_steps in (100_000, 500_000)]
+    assert sizes[1] < 1.3 * sizes[0] < 1_000_000
+
+
+def test_no_line_is_long_however_many_tweets_there_are() -> None:
+    view = fold(RunView(), [run_started(), *(tweet_sampled("x" * 140, char_bits=(1.25,) * 140) for _ in range(1000))])
+    assert max(map(len, lines_of(view, RunConfig()))) < 1_000_000
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Return the form of a view with another value at a path."""
+    form: dict[str, Any] = json.loads(json.dumps(encode_view(long_view(3000))))
+    *names, last = path.split(".")
+    inner = form
+    for name in names:
+        inner = inner[name]
+    inner[last] = value
+    return form
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("step", "many"),
+        ("phase", "dreaming"),
+        ("train_losses", None),
+        ("train_losses._window_steps", [2**80]),
+        ("ended", '{"event": "Paused", "step": 1, "elapsed_seconds": 1.0}'),
+        ("training", {"batch_size": 0}),
+    ],
+)
+def test_an_invalid_encoded_view_is_refused(path: str, value: Any) -> None:
+    with pytest.raises(DecodeError):
+        decode_view(changed(path, value))

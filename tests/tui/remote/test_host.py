@@ -1,4 +1,7 @@
-"""The host sends every client every event once, whichever client stalls, and never delays or harms the session."""
+"""The host sends every client every event once, whichever client stalls, and never delays or harms the session.
+
+Only the user can access its socket.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +9,33 @@ import asyncio
 import math
 import os
 import socket
+import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.config.run import RunConfig
+from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started, steps_finished, tweet_sampled
-from tests.tui.remote.host_and_client import (
-    FINISHED,
-    HELLO,
-    PAUSED,
-    RUN,
-    Hosted,
-    RawClient,
-    hosted,
-)
+from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, RawClient, hosted, line_of
 from tests.waiting import wait_until
 from tui.remote import host, host_connection, listener
 from tui.remote.connect import read_greeting
 from tui.remote.host_connection import HostConnection
 from tui.remote.protocol import Hello, to_line
+from tui.remote.socket_path import make_private_folder, runtime_folder, socket_path
 from tui.remote.view_codec import decode_view
 from tui.run.view import RunView
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
 
 
 def one_step(step: int) -> e.StepsFinished:
@@ -51,15 +54,10 @@ def view_in(received: list[dict[str, object]]) -> RunView:
     return decode_view(views[-1])  # type: ignore[arg-type] # JSON
 
 
-def line_of(command: c.Command) -> bytes:
-    return c.to_json(command).encode() + b"\n"
-
-
 def assert_serves(made: Hosted) -> None:
     """Make sure that a host still does all that it is for."""
     assert made.host.problem == ""
-    with RawClient(made.path, HELLO) as client:
-        client.receive_until("CaughtUp")
+    with made.attached() as client:
         made.emit(PAUSED)
         assert client.receive()["event"] == "Paused"
         before = len(made.sent)
@@ -69,8 +67,59 @@ def assert_serves(made: Hosted) -> None:
 
 def test_only_the_user_can_access_the_socket() -> None:
     with hosted() as made:
-        assert made.path.lstat().st_mode & 0o777 == 0o600
-        assert made.path.parent.lstat().st_mode & 0o777 == 0o700
+        assert mode_of(made.path) == 0o600
+        assert mode_of(made.path.parent) == 0o700
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose path is short enough for sockets."""
+    base = Path(os.environ["XDG_RUNTIME_DIR"]) / "p"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(base))
+    base.mkdir(exist_ok=True)
+    yield base
+    for each in sorted(base.rglob("*"), reverse=True):
+        each.unlink() if each.is_symlink() or each.is_file() else each.rmdir()
+    base.rmdir()
+
+
+def test_the_socket_folder_and_its_parents_are_created_for_the_user_only(short: Path) -> None:
+    before = os.umask(0)
+    try:
+        make_private_folder(short / "above" / "own")
+    finally:
+        os.umask(before)
+    assert (mode_of(short / "above"), mode_of(short / "above/own")) == (0o700, 0o700)
+    make_private_folder(short / "above" / "own")
+
+
+def test_a_folder_that_others_can_use_or_that_is_not_the_users_own_is_refused(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (short / "open").mkdir()
+    (short / "open").chmod(0o701)
+    (short / "own").mkdir(mode=0o700)
+    (short / "link").symlink_to(short / "own")
+    (short / "file").touch()
+    for name in ("open", "link", "file"):
+        with pytest.raises(StorageError, match="only you can use") as raised:
+            make_private_folder(short / name)
+        assert "XDG_RUNTIME_DIR" in raised.value.hint
+    user = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    with pytest.raises(StorageError, match="only you can use"):
+        make_private_folder(short / "own")
+
+
+def test_runs_of_any_path_have_sockets_of_short_different_names_and_the_same_under_every_path(
+    short: Path, tmp_path: Path
+) -> None:
+    names = [socket_path(RunFolder(tmp_path / name)) for name in ("a", "b", "x" * 200, "a\nb \u202e")]
+    assert len(set(names)) == 4
+    assert all(len(os.fsencode(name.name)) == 29 and name.parent == runtime_folder() for name in names)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert socket_path(RunFolder(tmp_path / "link")) == names[0]
 
 
 def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only() -> None:
@@ -81,8 +130,7 @@ def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only(
             with RawClient(made.path, line) as client:
                 assert reason_in(client.receive_all()) == "The first message is not Hello."
         for line in no_command:
-            with RawClient(made.path, HELLO) as client:
-                client.receive_until("CaughtUp")
+            with made.attached() as client:
                 client.send(line)
                 assert reason_in(client.receive_all()) == "Invalid command."
         assert made.sent == []
@@ -92,10 +140,8 @@ def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only(
 def test_a_read_only_client_can_not_steer_and_its_questions_wait_until_the_session_has_few_commands() -> None:
     num_waiting = 4
     read_only = to_line(Hello(is_read_only=True))
-    with hosted(num_waiting=lambda: num_waiting) as made, RawClient(made.path, HELLO) as other:
-        other.receive_until("CaughtUp")
-        with RawClient(made.path, read_only) as reader:
-            reader.receive_until("CaughtUp")
+    with hosted(num_waiting=lambda: num_waiting) as made, made.attached() as other:
+        with made.attached(read_only) as reader:
             assert made.host.num_clients == 1
             reader.send(line_of(c.Stop()))
             assert reason_in(reader.receive_all()) == "This connection is read-only."
@@ -169,9 +215,7 @@ def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_sna
 ) -> None:
     monkeypatch.setattr(host_connection, "MAX_WAITING_BYTES", 1 << 20)
     text = "x" * 800
-    with hosted() as made, RawClient(made.path, HELLO) as stalled, RawClient(made.path, HELLO) as other:
-        for each in (stalled, other):
-            each.receive_until("CaughtUp")
+    with hosted() as made, made.attached() as stalled, made.attached() as other:
         number = 0
         while not made.is_anyone_behind():
             number += 1
@@ -213,8 +257,7 @@ def test_a_closing_host_does_not_remove_the_socket_of_the_next(monkeypatch: pyte
 
 
 def test_an_exception_in_the_host_ends_only_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    with hosted() as made, RawClient(made.path, HELLO) as client:
-        client.receive_until("CaughtUp")
+    with hosted() as made, made.attached() as client:
         monkeypatch.setattr(host, "fold", lambda *_: 1 // 0)
         made.emit(PAUSED)
         assert client.receive_all() == []
@@ -244,8 +287,7 @@ def test_the_reason_why_no_client_can_attach_is_reported_and_events_are_still_ha
 
 
 def test_a_client_that_does_not_read_does_not_delay_the_end_of_the_host() -> None:
-    with hosted() as made, RawClient(made.path, HELLO) as stalled:
-        stalled.receive_until("CaughtUp")
+    with hosted() as made, made.attached():
         made.emit(*(tweet_sampled("x" * 800, 7) for _ in range(1000)), FINISHED)
         wait_until(lambda: not made.path.exists())  # removed last, before the client counts as stalled
 

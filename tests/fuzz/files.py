@@ -1,0 +1,287 @@
+"""Targets that read files: of the cache, checkpoints, journals, model folders, tweets and settings."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.metadata import read_info
+from engine.config.corpus import CorpusConfig, FileFormat
+from engine.corpus import cache as corpus_cache
+from engine.corpus.corpus import Corpus
+from engine.corpus.loading import load_corpus
+from engine.errors import CheckpointError
+from engine.export.hub import GENERATION, MODEL, VOCAB, WEIGHTS
+from engine.export.hub.read import read_folder
+from engine.protocol import events as e
+from engine.storage.journal_reader import SkippedLines, read_journal
+from tests import fakes
+from tests.engine.checkpoints.damage import header_size, with_info_text, with_raw_header
+from tests.engine.checkpoints.saved import write_checkpoint
+from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
+from tests.engine.corpus.reading import cases, encoded
+from tests.engine.export.models import EMOJI, SHAPES, write_random_folder
+from tests.engine.helpers import small_tweets
+from tests.fuzz.running import Target, refusal, require_plain
+from tui.files.pins import PinsFile
+from tui.formatting.checkpoint_facts import comparison, description
+from tui.run.eta import eta_of
+from tui.run.folding import fold
+from tui.run.reducer import apply
+from tui.run.summary import summary_lines
+from tui.run.view import RunView
+from tui.settings.preferences import ENTRIES, read_preferences
+from tui.settings.store import save_changes
+from tui.widgets.plot.pane import PlotOptions
+from tui.widgets.plot.picture import Picture
+from tui.widgets.plot.viewport import PlotView
+from tui.widgets.status.groups import setup_group, status_groups
+from tui.widgets.status.lines import plain
+from tui.widgets.status.status_lines import compact_lines
+
+_MAX_EVENTS = 200
+_MODEL_FILES = {b"m": MODEL, b"g": GENERATION, b"v": VOCAB, b"w": WEIGHTS}
+_FORMATS = get_args(FileFormat)
+_ENDINGS = ["txt", "csv", "tsv", "json", "jsonl", "js", "zip", "tar", "gz", "zst", "parquet", "car", "html", "bin"]
+_TWEETS = "\n".join(f"tweet number {number} of a made-up morning" for number in range(30)).encode()
+
+
+def cache(folder: Path) -> Target:
+    """Return the entries of the corpus cache: a damaged one must be a miss."""
+    key = "0" * 64
+    path = folder / "small.txt"
+    path.write_text("\n".join(small_tweets()))
+    corpus_cache.store(key, load_corpus(CorpusConfig(files=(str(path),))))
+    entry = corpus_cache._path(key)
+
+    def check(data: bytes) -> str:
+        """Load an entry and use all of it."""
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        entry.write_bytes(data)
+        corpus = corpus_cache.load(key, "fuzz")
+        if corpus is None:
+            return "none"
+        tweets = [*corpus.train, *corpus.validation]
+        corpus.novelty.classify(tweets[0] if tweets else "")
+        return f"{len(tweets)}"
+
+    return Target(name="cache", seeds=(entry.read_bytes(),), check=check)
+
+
+def checkpoints(folder: Path) -> Target:
+    """Return the files of checkpoints: as raw bytes, and with one part changed and all checksums correct.
+
+    The first byte of an input says which: the rest is the file, or the info, the head or the tensors of a good one.
+    """
+    path = write_checkpoint(folder / "fuzz.safetensors")
+    whole = path.read_bytes()
+    size = header_size(whole)
+    info = json.loads(whole[8:size])["__metadata__"]["tweetgen"].encode()
+    good = load_checkpoint(path).info  # whatever is done only once is done now
+
+    def content(data: bytes) -> bytes:
+        """Return the file that an input encodes."""
+        match data[:1]:
+            case b"i":
+                return with_info_text(whole, data[1:].decode("utf-8", "surrogateescape"))
+            case b"h":
+                return with_raw_header(data[1:], whole[size:])
+            case b"t":
+                return _signed(whole[:size], (data[1:] + whole[size:])[: len(whole) - size])
+            case _:
+                return data[1:]
+
+    def check(data: bytes) -> str:
+        """Read the header of a file, then load it; format its metadata."""
+        path.write_bytes(content(data))
+        outcomes = []
+        with contextlib.suppress(CheckpointError):
+            read, _ = read_info(path)
+            for name, value in description(read):
+                require_plain(name, value)
+            comparison(read, good, "bits")
+            outcomes.append("header")
+        refused = refusal(lambda: load_checkpoint(path))
+        assert not refused or path.name in refused
+        return " ".join([*outcomes, refused])
+
+    return Target(
+        name="checkpoints",
+        seeds=(b"f" + whole, b"i" + info, b"h" + whole[8:size], b"t" + whole[size:]),
+        tokens=(b"__metadata__", b"F32", b"F64", b"U8", b'"data_offsets":[0,4]', b'"shape":[]'),
+        check=check,
+    )
+
+
+def _signed(head: bytes, numbers: bytes) -> bytes:
+    """Return a checkpoint with other bytes in its tensors and a correct SHA-256."""
+    header = json.loads(head[8:])
+    digest = hashlib.sha256()
+    for name, entry in sorted(header.items()):
+        if name != "__metadata__":
+            first, last = entry["data_offsets"]
+            dtype = {"F32": "torch.float32", "U8": "torch.uint8"}[entry["dtype"]]
+            digest.update(f"{name} {dtype} {tuple(entry['shape'])}\n".encode() + numbers[first:last])
+    header["__metadata__"]["tweetgen_sha256"] = digest.hexdigest()
+    return with_raw_header(header, numbers)
+
+
+def journals(folder: Path) -> Target:
+    """Return journals and pins, read as by a resumed run, a replay and the browser, and drawn as by the screen."""
+    path = folder / "events.jsonl"
+
+    def check(data: bytes) -> str:
+        """Read a journal and draw its run."""
+        path.write_bytes(data)
+        skipped = SkippedLines()
+        events_read = [event for _, event in zip(range(_MAX_EVENTS), read_journal(path, skipped), strict=False)]
+        view = RunView()
+        for event in events_read:
+            view = apply(view, event)
+        for drawn in (view, fold(RunView(), events_read)):
+            require_plain(_drawn(drawn).replace("\n", ""))
+        require_plain(skipped.warning)
+        refused = refusal(PinsFile(path).read)
+        return f"{' '.join(sorted({type(event).__name__ for event in events_read}))} {skipped.warning} {refused}"
+
+    return Target(name="journals", seeds=_journals(), check=check)
+
+
+def _journals() -> tuple[bytes, ...]:
+    """Return journals of several kinds of runs."""
+    started, tweet = fakes.run_started(), fakes.tweet_sampled
+    now: dict[str, Any] = {"step": 60, "elapsed_seconds": 5.0}
+    steps = [fakes.steps_finished(first, [4.0 - first / 50, 3.9]) for first in range(1, 60, 2)]
+    thinned = (fakes.steps_thinned(1, 64), tweet("old", 32), fakes.steps_thinned(65, 70))
+    answers = (tweet("a b c"), fakes.text_completed("so"), fakes.tweet_read("so"))
+    loaded = e.CheckpointLoaded(step=20, elapsed_seconds=6.0, name="a", path="/a", bits_per_char=2.0, epochs=0.0)
+    finished = e.RunFinished(**now, reason="stopped", total_seconds=9.0, total_chars=900)
+    changes = (
+        e.BatchSizeChanged(**now, batch_size=8, epochs=1.5),
+        e.FinishPlanned(**now, last_step=90),
+        e.LearningRateChanged(**now, learning_rate=1),
+    )
+    runs: list[tuple[e.Event, ...]] = [
+        (started, *steps, fakes.eval_finished(60, 2.5), tweet("hello", 60), finished),
+        (started, *steps[:5], loaded, *steps[5:8], *answers, fakes.run_started(resumed_from="x/latest")),
+        (started, *thinned, loaded, steps[10], e.Paused(**now)),
+        (started, *changes, *steps[20:24]),
+        (tweet("pinned", 3), tweet("also pinned", 9)),
+    ]
+    lines = [b"".join(e.to_json(event).encode() + b"\n" for event in events) for events in runs]
+    return (*lines, lines[2] + b'{"event":"Unknown","step":3}\n')
+
+
+def _drawn(view: RunView) -> str:
+    """Return the text of the panels."""
+    picture = Picture()
+    picture.draw(view, PlotView(), PlotOptions(), 60, 12)
+    rows = picture.with_labels(PlotView(), is_focused=False).text()
+    groups = [*status_groups(view, 40), setup_group(view, 40)]
+    lines = plain([*(line for group in groups for line in group.lines), *compact_lines(view, 80)])
+    return "\n".join([*rows, lines, *summary_lines(view), str(eta_of(view))])
+
+
+def model_folders(folder: Path) -> Target:
+    """Return model folders as hubs have them: the first byte of an input says which file the rest replaces."""
+    model = folder / "model"
+    write_random_folder(model, SHAPES["all"], EMOJI)
+    whole = {name: (model / name).read_bytes() for name in _MODEL_FILES.values()}
+    read_folder(model)  # whatever is done only once is done now
+
+    def check(data: bytes) -> str:
+        """Replace one file of a good folder, and read the folder."""
+        name = _MODEL_FILES.get(data[:1], MODEL)
+        (model / name).write_bytes(data[1:])
+        refused = refusal(lambda: read_folder(model))
+        (model / name).write_bytes(whole[name])
+        assert not refused or model.name in refused
+        return refused
+
+    tokens = (b'"hidden_size":8192', b'"num_hidden_layers":16', b'"training":{', b"F32", b"I64", b'"<UNK>":3', b"1e999")
+    seeds = tuple(letter + whole[name] for letter, name in _MODEL_FILES.items())
+    return Target(name="model_folders", seeds=seeds, tokens=tokens, check=check)
+
+
+def readers(folder: Path) -> Target:
+    """Return files of tweets in every format, compressed or not, with every --format.
+
+    The first byte of an input selects the format, the second the suffix; the rest is the file.
+    """
+    own = folder / "readers"
+    own.mkdir()
+
+    def check(data: bytes) -> str:
+        """Load a file as a corpus."""
+        file_format, ending = data[:2].ljust(2, b"\0")
+        path = own / f"fuzz.{_ENDINGS[ending % len(_ENDINGS)]}"
+        path.write_bytes(data[2:])
+        config = CorpusConfig(files=(str(path),), format=_FORMATS[file_format % len(_FORMATS)])
+        found: list[Corpus] = []
+        refused = refusal(lambda: found.append(load_corpus(config)))
+        for file in (path, *corpus_cache._folder().glob("*.safetensors")):
+            file.unlink()
+        tweets = [tweet for corpus in found for tweet in (*corpus.train, *corpus.validation)]
+        require_plain(*tweets)
+        return refused or f"{config.format} {path.suffix} {'n' * len(tweets).bit_length()}"
+
+    magic = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08", b"PAR1", b"BZh91AY&SY", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+    tokens = (*magic, b"&lt;", b"<br>")
+    return Target(name="readers", seeds=_tweet_files(), tokens=tokens, check=check, max_seconds=4.0)
+
+
+def _tweet_files() -> tuple[bytes, ...]:
+    """Return the first file of each recorded case, and tweets enough for a corpus, packed in every way."""
+    found = [
+        _tweet_file(str(case.options[0].get("format", "auto")), name.rpartition(".")[2], encoded(content))
+        for each in ("csv", "labels", "json", "jsonl", "x", "x_old", "mastodon", "bluesky", "text", "not_refused")
+        for case in cases(each)
+        for name, content in list(case.files.items())[:1]
+    ]
+    files = {"a.txt": _TWEETS, "a.jsonl": b'{"text": "a nice day"}\n'}
+    packed = {"zip": zip_of(files), "tar": tar_of(files), "gz": gzip_of(_TWEETS), "zst": zstd_of(_TWEETS)}
+    found += [_tweet_file("auto", ending, content) for ending, content in packed.items()]
+    texts = (_TWEETS, b"\n%\n".join(_TWEETS.splitlines()), _TWEETS.replace(b"number", rb"it\u2019s"))
+    found += [_tweet_file("text", "txt", text) for text in texts]
+    for text, encoding in (("今天天气真好，{}", "gbk"), ("доброе утро, {}", "koi8-r")):
+        found.append(_tweet_file("csv", "bin", "".join(text.format(f"{n}\n") for n in range(30)).encode(encoding)))
+    return tuple(found)
+
+
+def _tweet_file(file_format: str, ending: str, content: bytes) -> bytes:
+    ending = ending if ending in _ENDINGS else "bin"
+    return bytes([_FORMATS.index(file_format), _ENDINGS.index(ending)]) + content
+
+
+def settings(folder: Path) -> Target:
+    """Return `config.toml`: read, reported on, and changed, or left exactly as it is."""
+    path = folder / "config.toml"
+
+    def check(data: bytes) -> str:
+        """Read the file and save changes to it."""
+        path.write_bytes(data)
+        preferences, problems = read_preferences(path)
+        require_plain(*problems)
+        assert all(len(problem) <= 400 for problem in problems)
+        refused = refusal(lambda: save_changes(path, {"theme": "dracula", "mouse": True, "eval_every": None}))
+        if refused:
+            assert path.read_bytes() == data
+            return f"kept {' '.join(problems)} {refused}"
+        again, _ = read_preferences(path)
+        assert (again.theme, again.mouse, again.eval_every) == ("dracula", True, None)
+        chosen = [entry.name for entry in ENTRIES if getattr(preferences, entry.name) != getattr(again, entry.name)]
+        assert {*chosen} <= {"theme", "mouse", "eval_every"}
+        return f"saved {' '.join(problems)}"
+
+    seeds = (
+        b'theme = "rose-pine"\n\n[screen]\nmouse = false  # in tmux\nglyphs = "ascii"\n',
+        b"[notices]\ntitle = true\nbell = false\n[intervals]\neval_every = 200\nautosave_seconds = 30.5\n",
+        b'[keys]\npause = "f5"\nquit = ["ctrl+x", "x"]\n"save" = "s"\n[other]\nnew = 1979-05-27T07:32:00Z\n',
+        b'[screen]\nmouse = {a.b = 1}\n[[keys]]\nx = [1, 2, {y = "z"}]\n[a.b."c d"]\n"e" = """\nlines\n"""\n',
+    )
+    tokens = (*b"[ ] [[ ]] = { } . # \"\"\" '''".split(), b" = ", b"\n[keys]\n", b"inf", b"a.b.c = 1\n")
+    return Target(name="settings", seeds=seeds, tokens=tokens, check=check, max_seconds=2.0)
