@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from engine.config.run import RunConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -76,25 +74,52 @@ async def test_in_the_least_terminal_the_end_takes_two_lines_that_fit_and_a_toas
         await at.press(".", shows=("No step is left to take", "■ 3 steps in 1:02", keys))
 
 
-@pytest.mark.parametrize(
-    ("keys", "commands"),
-    [
-        ("1", (c.SetBudget(max_steps=1003), c.Resume())),
-        ("2", (c.SetBudget(max_seconds=122.0), c.Resume())),
-        ("3", (c.SetBudget(max_steps=6), c.Resume())),
-        ("5", (c.SetBudget(), c.Resume())),
-        ("6", (c.SetBudget(max_steps=23), c.Finish(), c.Resume())),
-    ],
-)
-async def test_space_offers_how_to_continue_by_one_key_each(
-    stage: Stage, keys: str, commands: tuple[Command, ...]
+async def at_its_end_again(at: Running) -> None:
+    """Start the run anew, and forget its commands."""
+    await at.emit(run_started(training=TrainingConfig(max_steps=3)), *AT_END)
+    await at.press(shows="■ finished: 3 steps")
+    at.session.received.clear()
+
+
+async def test_space_offers_how_to_continue_by_one_key_each_or_by_a_number_with_a_unit_and_escape_leaves_the_run(
+    stage: Stage,
 ) -> None:
+    continued: dict[str, tuple[Command, ...]] = {
+        "1": (c.SetBudget(max_steps=1003), c.Resume()),
+        "2": (c.SetBudget(max_seconds=122.0), c.Resume()),
+        "3": (c.SetBudget(max_steps=6), c.Resume()),
+        "5": (c.SetBudget(), c.Resume()),
+        "6": (c.SetBudget(max_steps=23), c.Finish(), c.Resume()),
+    }
     async with at_end(stage) as at:
+        assert isinstance(at.app.screen, MainScreen)
+        assert "space" in at.app.screen.opening_keys, "keys typed after it go to the dialog"
         await at.press("space", opens=ContinueDialog)
-        await at.press(keys, opens=MainScreen, shows="space pause")
-        assert at.session.received == list(commands)
-        assert at.app.summary_view.phase == "training"
-        assert not at.app.screen.query_one(EndBar).display
+        await at.press("escape", opens=MainScreen)
+        await at.press("g", sends=c.SampleNow(), shows="■ finished: 3 steps")
+        assert len(at.session.received) == 1
+        for key, commands in continued.items():
+            await at_its_end_again(at)
+            await at.press("space", opens=ContinueDialog)
+            await at.press(key, opens=MainScreen, shows="space pause")
+            assert at.session.received == list(commands)
+            assert at.app.summary_view.phase == "training"
+            assert not at.app.screen.query_one(EndBar).display
+        await at_its_end_again(at)
+        await at.press("space", "4", opens=AmountDialog)
+        await at.press(*"lots", "enter", shows="lots is no number of steps, time or number of epochs.")
+        await at.type_into("10 min", shows="Until 11:02 of training.")
+        await at.press("enter", opens=MainScreen)
+        assert at.session.received == [c.SetBudget(max_seconds=662.0), c.Resume()]
+
+
+async def test_f_asks_before_it_finishes_a_run_that_is_over(stage: Stage) -> None:
+    async with at_end(stage) as at:
+        await at.press("f", opens=ContinueDialog, shows="until step 23, annealing the rate to zero")
+        assert at.session.received == []
+        await at.press("enter", opens=MainScreen)
+        assert at.session.received == [c.SetBudget(max_steps=23), c.Finish(), c.Resume()]
+        await toasted(at.app, "Finishing: the learning rate falls to zero until step 23")
 
 
 async def test_arrows_and_enter_choose_too_and_the_whole_effect_of_the_chosen_row_is_shown(stage: Stage) -> None:
@@ -110,34 +135,6 @@ async def test_arrows_and_enter_choose_too_and_the_whole_effect_of_the_chosen_ro
         for size in ((80, 24), (60, 24)):
             await at.resize(*size)
             await at.press(shows=("of 3 steps and of 9 epochs is lifted", "cosine schedule."))
-
-
-async def test_another_number_is_typed_with_a_unit_or_as_steps(stage: Stage) -> None:
-    async with at_end(stage) as at:
-        await at.press("space", "4", opens=AmountDialog)
-        await at.press(*"lots", "enter", shows="lots is no number of steps, time or number of epochs.")
-        await at.type_into("10 min", shows="Until 11:02 of training.")
-        await at.press("enter", opens=MainScreen)
-        assert at.session.received == [c.SetBudget(max_seconds=662.0), c.Resume()]
-
-
-async def test_escape_leaves_the_run_as_it_is_and_keys_typed_after_space_go_to_the_dialog(stage: Stage) -> None:
-    async with at_end(stage) as at:
-        assert isinstance(at.app.screen, MainScreen)
-        assert "space" in at.app.screen.opening_keys
-        await at.press("space", opens=ContinueDialog)
-        await at.press("escape", opens=MainScreen)
-        await at.press("g", sends=c.SampleNow(), shows="■ finished: 3 steps")
-        assert len(at.session.received) == 1
-
-
-async def test_f_asks_before_it_finishes_a_run_that_is_over(stage: Stage) -> None:
-    async with at_end(stage) as at:
-        await at.press("f", opens=ContinueDialog, shows="until step 23, annealing the rate to zero")
-        assert at.session.received == []
-        await at.press("enter", opens=MainScreen)
-        assert at.session.received == [c.SetBudget(max_steps=23), c.Finish(), c.Resume()]
-        await toasted(at.app, "Finishing: the learning rate falls to zero until step 23")
 
 
 async def change_budget(at: Running) -> None:
@@ -170,16 +167,17 @@ async def test_a_replay_shows_its_end_and_says_how_the_run_itself_continues(stag
         assert isinstance(at.app.screen, MainScreen)
 
 
-@pytest.mark.parametrize("is_paused", [False, True])
-async def test_the_budget_changes_while_training_and_a_paused_run_stays_paused(stage: Stage, is_paused: bool) -> None:
-    script: list[e.Event] = [*AT_END[:3], *([e.Paused(step=3, elapsed_seconds=62.0)] if is_paused else [])]
-    session = FakeSession(script, run_started(training=TrainingConfig(max_steps=100)))
+async def test_the_budget_changes_while_training_and_a_paused_run_stays_paused(stage: Stage) -> None:
+    session = FakeSession(AT_END[:3], run_started(training=TrainingConfig(max_steps=100)))
     async with stage.running(session) as at:
-        await change_budget(at)
-        await at.press("1", opens=MainScreen)
-        assert at.session.received == [c.SetBudget(max_steps=1100)]
-        assert at.app.summary_view.limits_in_steps == [1100]
-        assert at.app.summary_view.phase == ("paused" if is_paused else "training")
+        for limit, phase in ((1100, "training"), (2100, "paused")):
+            await change_budget(at)
+            await at.press("1", opens=MainScreen)
+            assert at.session.received[-1:] == [c.SetBudget(max_steps=limit)]
+            assert at.app.summary_view.limits_in_steps == [limit]
+            assert at.app.summary_view.phase == phase
+            await at.emit(e.Paused(step=3, elapsed_seconds=62.0))
+        assert len(at.session.received) == 2
 
 
 async def started_second(at: Running) -> RunConfig:
@@ -202,21 +200,19 @@ async def test_a_new_run_on_the_same_tweets_follows_with_the_settings_of_this_on
     assert started_with == RunConfig(settings={"max_steps": 3}, corpus=config.corpus)
 
 
-@pytest.mark.parametrize("config", [RunConfig(resume=RUN), RunConfig(checkpoint="other", run_name=RUN)])
-async def test_a_new_run_after_a_resumed_one_or_a_branch_begins_as_that_run_did(
-    stage: Stage, home: Path, config: RunConfig
-) -> None:
+async def test_a_new_run_after_a_resumed_one_or_a_branch_begins_as_that_run_did(stage: Stage, home: Path) -> None:
     run_session(tiny_config(write_corpus(home), run_name=RUN, max_steps=3))
     first = run_started(run=RUN, training=TrainingConfig(max_steps=2, learning_rate=0.123))
     again = run_started(run=RUN, training=TrainingConfig(max_steps=3, learning_rate=0.2))
     folder_of_run(RUN).journal_path.write_bytes(to_line(first) + to_line(again))
-    async with at_end(stage, further=second(), config=config) as at:
-        await at.press("space", shows="from the start, until step 2")
-        await at.press("7")
-        started_with = await started_second(at)
-    assert (started_with.resume, started_with.checkpoint, started_with.run_name) == (None, None, None)
-    assert (started_with.settings["max_steps"], started_with.settings["learning_rate"]) == (2, 0.123)
-    assert not started_with.is_repeatable
+    for config in (RunConfig(resume=RUN), RunConfig(checkpoint="other", run_name=RUN)):
+        async with at_end(stage, further=second(), config=config) as at:
+            await at.press("space", shows="from the start, until step 2")
+            await at.press("7")
+            started_with = await started_second(at)
+        assert (started_with.resume, started_with.checkpoint, started_with.run_name) == (None, None, None)
+        assert (started_with.settings["max_steps"], started_with.settings["learning_rate"]) == (2, 0.123)
+        assert not started_with.is_repeatable
 
 
 async def test_a_new_run_is_refused_where_the_tweets_of_this_one_are_not_known(stage: Stage, home: Path) -> None:
