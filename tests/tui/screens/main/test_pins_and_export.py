@@ -78,8 +78,10 @@ async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(st
     folder_of_run(RUN).path.write_text("no folder")
     async with stage.running(FakeSession(SCRIPT)) as at:
         await all_is_read(at)
+        screen = at.app.screen
+        assert isinstance(screen, MainScreen)
         await at.press("k", opens=MessageDialog, shows=StorageError.title)
-        assert kept(at).startswith(f"pins ['{TWEETS[-1].text}']")
+        assert screen.pins_and_export.pins == (TWEETS[-1],)
 
 
 async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path: Path) -> None:
