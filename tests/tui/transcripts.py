@@ -12,6 +12,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from textual.widgets import OptionList
+
 from engine.protocol.events import Event
 from tests.tui.conftest import Running, text_of, toasts
 from tui.screens.main.screen import MainScreen
@@ -40,8 +42,15 @@ class Size:
     height: int
 
 
-Step = str | Typed | Size | Event | Callable[[Running], object]
-"""Keys with blanks between them, a text for the line, a size, an event of the session, or anything else to do."""
+@dataclass(frozen=True)
+class Entry:
+    """Moves to the entry of a list that has this name."""
+
+    name: str
+
+
+Step = str | Typed | Size | Entry | Event | Callable[[Running], object]
+"""Keys with blanks between them, a text for the line, a size, an entry, an event of the session, or anything else."""
 
 
 async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] = lambda _: "") -> str:
@@ -88,6 +97,11 @@ async def _take(at: Running, step: Step) -> str:
         case Size(width, height):
             await at.resize(width, height)
             return f"{width} columns, {height} rows"
+        case Entry(name):
+            options = at.app.screen.query_one(OptionList)
+            options.highlighted = options.get_option_index(name)
+            await at.settle()
+            return f"at {name}"
         case _ if callable(step):
             if inspect.isawaitable(done := step(at)):
                 await done

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 from textual.app import App
 from textual.events import Key, Paste
-from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, OptionList
 
@@ -21,15 +19,13 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
-from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, wait_until
+from tests.fakes import FakeClock, FakeSession, run_started
+from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Stage, opened, shows, toasted, wait_until
 from tui.app import typing_ahead
-from tui.app.app import TweetgenApp
 from tui.app.typing_ahead import TypingAhead
 from tui.process.outcome import Outcome
 from tui.screens.dialogs.base import YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
-from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.screens.dialogs.checkpoint_name import RenameDialog, SaveDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.screens.dialogs.ladder import LadderDialog
@@ -37,7 +33,6 @@ from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.screen import MainScreen
 from tui.settings.keymap import key_named
 
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)
 
 
@@ -48,25 +43,12 @@ def post(app: App[Outcome], keys: Iterable[str]) -> None:
         app.post_message(Key(key_named(key), character if len(character) == 1 else None))
 
 
-@asynccontextmanager
-async def running(
-    stage: Stage, entries: ListCheckpoints = list
-) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession]]:
-    """Run an app up to its first tweet."""
-    session = FakeSession(SCRIPT)
-    app = stage.app(session, entries=entries)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-        await opened(app, MainScreen)
-        yield app, pilot, session
-
-
 def line(app: App[Outcome]) -> str:
     return app.screen.query_one(Input).value
 
 
 async def test_text_typed_or_pasted_after_p_goes_into_its_input(stage: Stage) -> None:
-    async with running(stage) as (app, _, _):
+    async with stage.running() as (app, _, _):
         screen = app.screen
         post(app, "phello")
         app.post_message(Paste("quick"))
@@ -88,13 +70,13 @@ async def test_on_a_busy_machine_too_text_after_p_goes_into_its_input(
     monkeypatch.setattr(typing_ahead, "time", SimpleNamespace(monotonic=clock))
     monkeypatch.setattr(typing_ahead, "_POLL_SECONDS", 1e-4)
     monkeypatch.setattr(TypingAhead, "_press", press_slowly)
-    async with running(stage) as (app, _, _):
+    async with stage.running() as (app, _, _):
         post(app, "phello")
         await wait_until(lambda: line(app) == "hello", "the text")
 
 
 async def test_editing_keys_and_enter_keep_their_order_among_typed_characters(stage: Stage) -> None:
-    async with running(stage) as (app, _, session):
+    async with stage.running() as (app, _, session):
         post(app, ["s", *"abc", "backspace", "Z", "left", "X"])
         await opened(app, SaveDialog)
         await wait_until(lambda: line(app) == "abXZ", "the edited name in the line")
@@ -104,63 +86,59 @@ async def test_editing_keys_and_enter_keep_their_order_among_typed_characters(st
         await wait_until(lambda: session.received == [c.SaveCheckpoint(name="mine", replace=False)], "the command")
 
 
+async def test_in_a_dialog_without_an_input_keys_act_on_the_dialog_or_open_a_line_of_it(stage: Stage) -> None:
+    async with stage.running() as (app, _, session):
+        post(app, "tt")
+        await opened(app, LadderDialog)
+        await wait_until(lambda: len(session.received) == 2, "two rolls")
+        post(app, ["escape"])
+        await opened(app, MainScreen)
+        post(app, "l/next")
+        await opened(app, CheckpointBrowser)
+        await wait_until(lambda: line(app) == "next", "the filter")
+
+
 async def test_keys_around_one_that_opens_a_dialog_keep_their_order(stage: Stage) -> None:
-    async with running(stage) as (app, _, session):
+    async with stage.running() as (app, _, session):
         post(app, ["space", "g", ",", "down", "space", "escape"])
         await wait_until(lambda: not app.has_mouse, "the second of the settings")
         assert isinstance(app.screen, SettingsScreen) or app.screen is app.screen_stack[1]
         await wait_until(lambda: session.received == [c.Pause(), c.SampleNow()], "the commands before it")
 
 
-async def test_in_a_dialog_without_an_input_keys_act_on_the_dialog(stage: Stage) -> None:
-    async with running(stage) as (app, _, session):
-        post(app, "tt")
-        await opened(app, LadderDialog)
-        await wait_until(lambda: len(session.received) == 2, "two rolls")
-
-
-@pytest.mark.parametrize(
-    ("keys", "dialog", "typed"),
-    [
+@pytest.mark.usefixtures("home")
+async def test_in_the_checkpoint_list_keys_go_to_the_dialog_or_input_that_a_key_before_them_opens(
+    stage: Stage,
+) -> None:
+    for name in ("happy", "sad"):
+        write_checkpoint(named_checkpoint_path(name))
+    opening: tuple[tuple[list[str], type[Screen[Any]], str | None], ...] = (
         (["/", *"best", "enter"], CheckpointBrowser, "best"),
         (["R", *"next"], RenameDialog, "next"),
         (["=", "down", "=", "enter"], CompareDialog, None),
         (["delete", "enter"], YesDialog, None),
-    ],
-)
-@pytest.mark.usefixtures("home")
-async def test_in_the_checkpoint_list_keys_go_to_the_dialog_or_input_that_a_key_before_them_opens(
-    stage: Stage, keys: list[str], dialog: type[Screen[Any]], typed: str | None
-) -> None:
-    for name in ("happy", "sad"):
-        write_checkpoint(named_checkpoint_path(name))
-    async with running(stage, entries=iterate_checkpoints) as (app, pilot, session):
+    )
+    async with stage.running(entries=iterate_checkpoints) as (app, pilot, session):
         post(app, "l")
         await shows(app, "2 by age ")
-        post(app, keys)
-        await opened(app, dialog)
-        if typed is not None:
-            await wait_until(lambda: line(app) == typed, f"{typed} in the line")
-        await pilot.press("escape")
-        await shows(app, "2 by age ")
-        await pilot.press("right")
-        await shows(app, "2 by name ")  # so none was loaded, which would have closed the list
+        for keys, dialog, typed in opening:
+            post(app, keys)
+            await opened(app, dialog)
+            if typed is not None:
+                await wait_until(lambda typed=typed: line(app) == typed, f"{typed} in the line")  # type: ignore[misc]
+            await pilot.press("escape")
+            await shows(app, "2 by age ")
+            await pilot.press("right")
+            await shows(app, "2 by name ")  # so none was loaded, which would have closed the list
+            await pilot.press("left")
+            await shows(app, "2 by age ")
         assert session.received == []
-
-
-async def test_a_key_that_opens_a_dialog_can_be_followed_by_one_of_it_that_opens_a_line(stage: Stage) -> None:
-    async with running(stage) as (app, _, _):
-        post(app, "l/next")
-        await opened(app, CheckpointBrowser)
-        await wait_until(lambda: line(app) == "next", "the filter")
 
 
 async def test_text_typed_together_with_a_refused_key_is_dropped_and_later_keys_act_on_the_screen(
     stage: Stage,
 ) -> None:
-    session = FakeSession((*SCRIPT, FINISHED))
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)):
+    async with stage.running(FakeSession((*SCRIPT, FINISHED))) as (app, _, _):
         await wait_until(lambda: app.summary_view.phase == "finished")
         post(app, "pquick")
         await toasted(app, "The run has ended; tweetgen-tui --resume")
@@ -178,8 +156,7 @@ async def test_keys_of_the_same_read_that_arrive_after_a_refusal_are_dropped_exc
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(typing_ahead, "DROP_SECONDS", 1000.0)
-    app = stage.app(FakeSession((*SCRIPT, FINISHED)))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with stage.running(FakeSession((*SCRIPT, FINISHED))) as (app, pilot, _):
         await wait_until(lambda: app.summary_view.phase == "finished")
         post(app, "p")
         await toasted(app, "The run has ended; tweetgen-tui --resume")
@@ -200,7 +177,7 @@ async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pendin
     folder = create_run_folder("other")
     folder.config_path.write_text("{}")
     write_checkpoint(folder.checkpoint_path("best"), run="other")
-    async with running(stage, entries=iterate_checkpoints) as (app, pilot, session):
+    async with stage.running(entries=iterate_checkpoints) as (app, pilot, session):
         post(app, "l")
         await shows(app, "1 by age ", "other/best")
         post(app, ["R", "right", "enter"])
@@ -232,9 +209,8 @@ async def test_keys_typed_while_a_run_ends_for_another_do_not_quit_the_program(
 
     other = tmp_path / "other.txt"
     other.write_text("hello\n")
-    app = stage.app(Late(SCRIPT), further=[FakeSession(SCRIPT, run_started(run="second"))])
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_until(lambda: app.summary_view.num_tweets == 1)
+    further = [FakeSession(SCRIPT, run_started(run="second"))]
+    async with stage.running(Late(SCRIPT), further=further) as (app, pilot, _):
         app.post_message(Paste(str(other)))
         await shows(app, "other.txt can be used;")
         await pilot.press("enter")
@@ -247,14 +223,14 @@ async def test_keys_typed_while_a_run_ends_for_another_do_not_quit_the_program(
 
 
 async def test_ctrl_c_after_a_key_that_opens_an_input_acts_at_once(stage: Stage) -> None:
-    async with running(stage) as (app, _, _):
+    async with stage.running() as (app, _, _):
         post(app, ["p", *"quick", "ctrl+c"])
         await wait_until(lambda: not app.is_running, "the end")
     assert app.return_code == 130
 
 
 async def test_ctrl_c_right_after_d_does_not_end_the_run_that_is_detached(stage: Stage) -> None:
-    async with running(stage) as (app, _, _):
+    async with stage.running() as (app, _, _):
         post(app, ["d", "ctrl+c"])
         await wait_until(lambda: not app.is_running, "the end")
     assert (app.return_value, app.bridge.is_alive) == (Outcome(is_detached=True), True)

@@ -1,14 +1,19 @@
-"""Other tweets: chosen or dropped, checked, and then a new run; or the old run continues."""
+"""Other tweets: chosen in a path line or dropped, checked, and then a new run; or the old run continues."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import events
+from textual.screen import Screen
+from textual.widgets import Input
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
@@ -16,25 +21,178 @@ from engine.corpus.report import CorpusPreview, SourceReport
 from engine.errors import CorpusError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, RaisingSession, run_started, tweet_sampled
+from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, toasts, wait_until
-from tests.tui.screens.dialogs.open_dialog import Opening, has_no_worker, on_first, opening, second_session
 from tui.app.app import TweetgenApp
+from tui.files.folder_listing import FolderEntry
 from tui.process.threads import on_own_thread
+from tui.screens.dialogs import path_browser
 from tui.screens.dialogs.base import FailureDialog
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.dialogs.open import OpenDialog
 from tui.screens.main.screen import MainScreen
+from tui.widgets.dialog_hints import DialogHints
 from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.input.file_list import FileList
 from tui.widgets.plot.loss_plot import LossPlot
 
 NEW_RUN = "enter saves the run 2026-11-25-101112 and starts a new one on it."
 
 
-async def quit_well(at: Running) -> None:
-    await at.press("q")
-    await wait_until(lambda: not at.app.is_running)
-    assert at.app.return_code == 0
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of files to choose from, and a home elsewhere."""
+    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    folder = tmp_path / "in"
+    (folder / "archive").mkdir(parents=True)
+    (folder / "archive" / "tweets.js").touch()
+    for name in ("first.csv", "second.csv", "third tweets.txt"):
+        (folder / name).write_bytes(b"1234")
+    return folder
+
+
+class Opening(Running):
+    """A run over which the dialog is open."""
+
+    @property
+    def chosen(self) -> str | None:
+        """The name of the highlighted entry."""
+        lists = list(self.app.screen.query(FileList))
+        entry = lists[0].chosen if lists else None
+        return None if entry is None else entry.path.name
+
+    @property
+    def line(self) -> str:
+        return self.app.screen.query_one(Input).value
+
+    async def chooses(self, name: str) -> None:
+        await wait_until(lambda: self.chosen == name, name)
+
+    def type_at_once(self, text: str, *keys: str) -> None:
+        """Clear the line, type a path and press further keys, without waiting in between."""
+        for key in ("ctrl+a", "ctrl+k", *text, *keys):
+            self.app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+    async def paste(self, text: str, **then: Any) -> None:
+        self.app.post_message(events.Paste(text))
+        await self.press(**then)
+
+    async def replace_run(self) -> None:
+        """Choose the second file, and do not wait for the end of the first run."""
+        await self.press("down", "enter", shows="can be used")
+        await self.pilot.press("enter")
+
+    async def quit_well(self) -> None:
+        await self.press("q")
+        await wait_until(lambda: not self.app.is_running)
+        assert self.app.return_code == 0
+
+
+def on_first(folder: Path) -> RunConfig:
+    """Return the config of a run on the first file."""
+    return RunConfig(corpus=CorpusConfig(files=(str(folder / "first.csv"),)), settings={"hidden_size": 16})
+
+
+def second_session() -> FakeSession:
+    return FakeSession((steps_finished(1, [3.5]), tweet_sampled("second to none", 1)), run_started(run="second-run"))
+
+
+@asynccontextmanager
+async def opening(
+    stage: Stage,
+    folder: Path,
+    session: FakeSession | None = None,
+    size: tuple[int, int] = (80, 24),
+    further: Iterable[FakeSession] = (),
+) -> AsyncIterator[Opening]:
+    """Open the dialog over a run on the first file of a folder."""
+    async with stage.running(session, size, further=further, config=on_first(folder)) as at:
+        await at.press("o", opens=OpenDialog)
+        opening = Opening(*at)
+        await opening.chooses("first.csv")
+        yield opening
+
+
+async def has_no_worker(screen: Screen[Any]) -> None:
+    """Wait until each worker of a screen has ended or was cancelled."""
+    await wait_until(
+        lambda: not any(each.node is screen and not each.is_finished for each in screen.workers), "their end"
+    )
+
+
+# The path line --------------------------------------------------------------------------------------------------------
+
+
+async def test_keys_and_fast_typing_navigate_folders_and_open_only_highlighted_files(
+    stage: Stage, folder: Path
+) -> None:
+    async with opening(stage, folder) as at:
+        assert at.line == f"{folder}/"
+        await at.press("a", "tab")
+        await at.chooses("tweets.js")
+        assert at.line == f"{folder}/archive/"
+        for slash in ("", "/"):
+            await at.press("up", "up", "enter")
+            await at.chooses("first.csv")
+            assert at.line == f"{folder}/"
+            at.type_at_once(f"{folder}/archive{slash}", "enter")
+            await at.chooses("tweets.js")
+            assert at.line == f"{folder}/archive/"
+        at.type_at_once(f"{folder}/archive/tw", "tab")
+        await wait_until(lambda: at.line == f"{folder}/archive/tweets.js")
+        at.type_at_once(f"{folder}/nothing/", "tab")
+        await at.press(shows="No such file or directory")
+        assert at.line == f"{folder}/nothing/"
+        assert stage.checked == []
+        at.type_at_once(f"{folder}/archive/tweets.js", "enter")
+        await at.press(shows="tweets.js can be used;")
+        at.type_at_once(f"{folder}/archive/")
+        await at.press(lacks="can be used")
+        assert at.line == f"{folder}/archive/"
+        await at.press(".", "enter", shows="archive can be used;")
+        checked = [Path(config.corpus.files[0]).name for config in stage.checked if config.corpus]
+        assert checked == ["tweets.js", "archive"]
+
+
+async def test_a_click_chooses_and_hostile_names_can_be_opened(stage: Stage, folder: Path) -> None:
+    name = "a\x1b[31m[@click=app.bell]x[foo].csv"
+    (folder / name).touch()
+    async with opening(stage, folder, size=(120, 40)) as at:
+        await at.press("up", shows=("second.csv", "a[@click=app.bell]x[foo].csv"))
+        await at.chooses(name)
+        await at.press("enter", shows="a[@click=app.bell]x[foo].csv can be used;")
+        assert [config.corpus and config.corpus.files for config in stage.checked] == [(str(folder / name),)]
+        await at.pilot.click(FileList, offset=(12, 5))
+        await at.press(shows="second.csv can be used;")
+
+
+async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_be_read = threading.Event()
+
+    def read_late(_: Path) -> list[FolderEntry]:
+        assert may_be_read.wait(DEADLINE_SECONDS)
+        return []
+
+    async def go_late(hints: DialogHints) -> None:  # with the list; the dialog goes after them
+        may_be_read.set()
+        await has_no_worker(hints.screen)
+
+    monkeypatch.setattr(path_browser, "list_folder", read_late)
+    monkeypatch.setattr(DialogHints, "on_unmount", go_late, raising=False)
+    async with stage.running(config=on_first(folder)) as at:
+        await at.pilot.press("o")
+        await opened(at.app, OpenDialog)
+        dialog = at.app.screen
+        await at.pilot.press("escape")
+        await wait_until(lambda: may_be_read.is_set() and not dialog.is_attached and not dialog.is_running, "its end")
+        assert at.app.failure is None
+        assert at.app.is_running
+
+
+# The check and the new run ------------------------------------------------------------------------------------------
 
 
 async def test_a_file_is_chosen_and_checked_and_a_new_run_starts_on_it(stage: Stage, folder: Path) -> None:
@@ -51,15 +209,18 @@ async def test_a_file_is_chosen_and_checked_and_a_new_run_starts_on_it(stage: St
         assert len(app.summary_view.train_losses) == 1
         assert stage.checked == [app.bridge.config] == [RunConfig(corpus=other, settings={"hidden_size": 16})]
         await at.press("g", shows="asked-for tweet number 1")
-        await quit_well(at)
+        await at.quit_well()
     assert not any(bridge.is_alive for bridge in at.app.bridges)
 
 
-async def test_a_file_that_can_not_be_used_is_reported_with_a_hint_and_the_run_continues(
-    stage: Stage, folder: Path
+async def test_a_file_that_can_not_be_used_or_is_doubted_is_reported_with_a_hint_and_the_run_continues(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.errors["second.csv"] = CorpusError("second.csv holds no tweets at all.", "Give a file with tweets.")
     stage.errors["first.csv"] = CorpusError("first.csv has no column of texts.", "Choose one with --column.")
+    row = SourceReport(name="tweets.js", format="text", num_rows=60, num_kept=60, dropped={}, examples={})
+    doubted = replace(row, doubt="100 % of its rows are markup or code")
+    stage.previews["tweets.js"] = CorpusPreview(sources=(row, doubted), first_tweet="<p>", is_whole=True)
     problem = "second.csv holds no tweets at all. Give a file with tweets."
     async with opening(stage, folder) as at:
         await at.press("s", "enter", shows=problem)
@@ -69,21 +230,17 @@ async def test_a_file_that_can_not_be_used_is_reported_with_a_hint_and_the_run_c
         await at.paste(f"'{folder / 'second.csv'}'", shows=problem)
         await at.paste(str(folder / "third tweets.txt").replace(" ", "\\ "), shows="third tweets.txt can be used;")
         assert at.line == str(folder / "third tweets.txt")
+        doubt = f"tweets.js does not look like text: 100 % of its rows are markup or code; {NEW_RUN}"
+        await at.paste(str(folder / "archive" / "tweets.js"), shows=doubt, lacks="can be used")
         where = "An option follows the path: first.csv --option VALUE"
         await at.paste(f"'{folder / 'first.csv'}'", shows=f"Choose one with --column. {where}")
         assert at.session.received == []
         assert len(at.app.bridges) == 1
-
-
-async def test_a_browser_shows_for_no_pasted_path_whether_this_machine_has_it(
-    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(TweetgenApp, "is_web", True)
-    async with stage.running(config=on_first(folder)) as at:
-        at.app.post_message(events.Paste(str(folder / "second.csv")))
+        await at.press("escape", opens=MainScreen)
+        monkeypatch.setattr(TweetgenApp, "is_web", True)  # a browser shows for no path whether this machine has it
+        await at.paste(str(folder / "second.csv"))
         await at.press("question_mark", opens=HelpScreen)
         assert toasts(at.app) == []
-        await at.press("escape", opens=MainScreen)
 
 
 async def test_options_typed_after_the_path_are_those_of_the_new_run(stage: Stage, folder: Path) -> None:
@@ -100,15 +257,6 @@ async def test_options_typed_after_the_path_are_those_of_the_new_run(stage: Stag
     assert at.app.bridge.config.corpus == corpus
 
 
-async def test_a_file_that_does_not_look_like_text_gets_no_other_verdict(stage: Stage, folder: Path) -> None:
-    row = SourceReport(name="second.csv", format="text", num_rows=60, num_kept=60, dropped={}, examples={})
-    doubted = replace(row, doubt="100 % of its rows are markup or code")
-    stage.previews["second.csv"] = CorpusPreview(sources=(row, doubted), first_tweet="<p>", is_whole=True)
-    async with opening(stage, folder) as at:
-        doubt = f"second.csv does not look like text: 100 % of its rows are markup or code; {NEW_RUN}"
-        await at.press("s", "enter", shows=doubt, lacks="can be used")
-
-
 async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: Stage, folder: Path) -> None:
     error = CorpusError("first.csv changed while it was read.", "Try again.")
     second = second_session()
@@ -120,7 +268,7 @@ async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: 
         await at.chooses("first.csv")
         await at.press("down", "enter", shows="second.csv can be used; enter starts a new run on it.")
         await at.press("enter", shows="second to none")
-        await quit_well(at)
+        await at.quit_well()
 
 
 class LateSession(FakeSession):
@@ -135,16 +283,10 @@ class LateSession(FakeSession):
         return super().answer(command)
 
 
-async def replace_run(at: Opening) -> None:
-    """Choose the second file, and do not wait for the end of the first run."""
-    await at.press("down", "enter", shows="can be used")
-    await at.pilot.press("enter")
-
-
 async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: Stage, folder: Path) -> None:
     first = LateSession()
     async with opening(stage, folder, first, further=[second_session()]) as at:
-        await replace_run(at)
+        await at.replace_run()
         await shows(at.app, "saving…  then a new run on second.csv")
         await at.pilot.press("?")
         await opened(at.app, HelpScreen)
@@ -156,7 +298,7 @@ async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: St
 async def test_q_while_the_old_run_is_saved_quits_without_a_new_run(stage: Stage, folder: Path) -> None:
     first = LateSession()
     async with opening(stage, folder, first) as at:
-        await replace_run(at)
+        await at.replace_run()
         await shows(at.app, "saving…")
         await at.pilot.press("q")
         first.may_end.set()

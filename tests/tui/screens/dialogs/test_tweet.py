@@ -1,9 +1,10 @@
-"""The dialog of one tweet: cursor, alternatives, keys, and its content without a model."""
+"""Single tweets: the dialog of one, and the filter of new ones, set and used by keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_read, tweet_sampled
-from tests.tui.conftest import Running, Stage, opened
-from tests.tui.transcripts import Size, Step, transcript
+from tests.tui.conftest import SCRIPT, Running, Stage, opened
+from tests.tui.transcripts import Entry, Size, Step, Typed, transcript
 from tui.screens.dialogs.tweet import TweetDialog
+from tui.screens.dialogs.tweet_filter import FilterDialog
 from tui.screens.main.screen import MainScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.feed.tweet_text import TweetText
@@ -34,53 +36,53 @@ def run_of(*tweets: e.TweetSampled, **sampling: Any) -> FakeSession:
 
 
 class Answering(FakeSession):
-    """Answers `ReadTweet` with one event."""
+    """Answers a kind of command with these events while there are some."""
 
-    def __init__(self, answer: e.Event) -> None:
+    def __init__(self, kind: type[c.Command], *answers: e.Event) -> None:
         super().__init__((STEPS, OF_FEED))
-        self._fixed = answer
+        self._kind, self.answers = kind, list(answers)
 
     def answer(self, command: c.Command) -> e.Event:
-        return self._fixed if isinstance(command, c.ReadTweet) else super().answer(command)
+        is_answered = isinstance(command, self._kind) and self.answers
+        return self.answers.pop(0) if is_answered else super().answer(command)
 
 
-def drafted(**changes: Any) -> e.TweetSampled:
-    return replace(OF_FEED, **changes)
+def refused(command: str, why: str) -> e.CommandRefused:
+    return e.CommandRefused(command=command, title="t", detail=why, hint="", **NOW)
 
 
-REFUSED = e.CommandRefused(command="ReadTweet", title="t", detail="It has gone wrong.", hint="", **NOW)
-PASSING = drafted(num_drafts=12, refused=(("copy", 8), ("avoided word", 1)))
-FAILING = drafted(num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short"))
+# The dialog of a tweet ------------------------------------------------------------------------------------------------
+
+OTHERS = (
+    tweet_sampled("", 3, char_bits=(0.25,)),
+    replace(OF_FEED, text="a word " * 30 + "end", char_bits=()),
+    replace(OF_FEED, novelty="copy"),
+    replace(OF_FEED, num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short")),
+    replace(OF_FEED, num_drafts=12, refused=(("copy", 8), ("avoided word", 1))),
+)
 TO_FIFTH = "right right right right right"
 PLAYS: dict[str, tuple[FakeSession, tuple[Step, ...]]] = {
-    "bits and alternatives at the cursor": (
+    "the cursor shows bits and alternatives, keys copy, pin, colour, set the prime and sample with it": (
         run_of(OF_FEED),
-        ("enter", "right", "end", "home left", Size(40, 12), "pagedown pagedown"),
+        (
+            *("enter", "right", "end", "home left", Size(40, 12), "pagedown pagedown", Size(80, 24)),
+            *("y", "k", "k", "c", "c", "home", TO_FIFTH, "P", "P", "P", "n", "P", "P"),
+        ),
     ),
-    "up and down move over lines": (
-        run_of(drafted(text="a word " * 30 + "end", char_bits=())),
-        ("enter", "right right right", "down", "up"),
+    "drafts the filter refused, what a tweet lacks, a copy, lines, an empty tweet, and y on the main screen": (
+        run_of(*OTHERS),
+        (
+            *(Size(120, 40), "y", "enter", "escape", "up up y", "enter", "escape", "up", "enter", "escape"),
+            *("up", "enter", "right right right", "down", "up", "escape", "up", "enter"),
+        ),
     ),
-    "which drafts the filter refused": (run_of(PASSING), (Size(120, 40), "enter")),
-    "what a tweet that fails the filter lacks": (run_of(FAILING), (Size(120, 40), "enter")),
-    "what the comparison of a copy ignores": (run_of(drafted(novelty="copy")), ("enter",)),
-    "y copies, k pins and unpins, c colours": (run_of(OF_FEED), ("enter", "y", "k", "k", "c", "c")),
-    "P sets the prime, n samples with it, and on the main screen P clears it": (
-        run_of(OF_FEED),
-        ("enter", TO_FIFTH, "P", "n", "P", "P"),
+    "a prime of the maximum length sends no command, and after the end the bits are those stored with the tweet": (
+        run_of(OF_FEED, max_length=9),
+        ("enter", "end", "P", "n", "escape", OVER, "enter", "home right P"),
     ),
-    "P a second time clears the prime": (run_of(OF_FEED), ("enter", TO_FIFTH, "P", "P")),
-    "a prime of the maximum length sends no command": (run_of(OF_FEED, max_length=9), ("enter", "end", "P", "n")),
-    "an empty tweet is labelled and sends no command": (run_of(tweet_sampled("", 3, char_bits=(0.25,))), ("enter",)),
-    "after the end of the run the bits are those stored with the tweet": (run_of(OF_FEED), (OVER, "enter", "P")),
-    "a refused reading": (Answering(REFUSED), ("enter",)),
-    "an answer about another tweet is not shown, and the end of the run is": (
-        Answering(tweet_read("quite another text", step=101)),
-        ("enter", OVER),
-    ),
-    "on the main screen y copies the selected tweet, or else the newest": (
-        run_of(tweet_sampled("the first", 3), tweet_sampled("the second", 4)),
-        ("y", "up up y"),
+    "a refused reading, an answer about another tweet, and the end of the run": (
+        Answering(c.ReadTweet, refused("ReadTweet", "It has gone wrong."), tweet_read("quite another text", step=101)),
+        ("enter", "escape", "enter", OVER),
     ),
 }
 
@@ -118,19 +120,7 @@ def test_the_characters_of_a_tweet_have_the_colours_of_their_surprise(snap_compa
     assert snap_compare(TextApp(), terminal_size=(20, 3))
 
 
-async def test_a_click_moves_the_cursor_and_after_n_the_feed_follows_whatever_was_selected(stage: Stage) -> None:
-    async with stage.running(run_of(OF_FEED)) as at:
-        feed = at.app.screen.query_one(TweetFeed)
-        await at.press("up", "enter", opens=TweetDialog, shows="2.00 bits at step 3")
-        assert feed.is_highlighting
-        await at.pilot.click(TweetText, offset=(3, 0))
-        assert at.app.screen.query_one(TweetText).cursor == 3
-        await at.press("n", opens=MainScreen, sends=c.SampleNow(prime="hel"))
-        assert not feed.is_highlighting
-        assert feed.chosen == at.app.summary_view.tweets[-1]
-
-
-async def test_y_before_the_first_tweet_gives_the_reason_and_enter_pressed_twice_at_once_opens_one_dialog(
+async def test_before_the_first_tweet_y_says_why_then_enter_twice_opens_one_dialog_a_click_moves_and_n_follows(
     stage: Stage,
 ) -> None:
     session = FakeSession()
@@ -140,7 +130,112 @@ async def test_y_before_the_first_tweet_gives_the_reason_and_enter_pressed_twice
         await opened(app, MainScreen)
         assert "toast: There is no tweet yet: g samples one." in await transcript(at, "y")
         await at.emit(STEPS, OF_FEED)
+        feed = app.screen.query_one(TweetFeed)
+        await at.press("up")
         for _ in range(2):
             app.post_message(Key("enter", None))
         await at.press(opens=TweetDialog, shows="2.00 bits at step 3")
-        await at.press("escape", opens=MainScreen)
+        assert [type(screen) for screen in app.screen_stack[1:]] == [MainScreen, TweetDialog]
+        assert feed.is_highlighting
+        await pilot.click(TweetText, offset=(3, 0))
+        assert app.screen.query_one(TweetText).cursor == 3
+        await at.press("n", opens=MainScreen, sends=c.SampleNow(prime="hel"))
+        assert not feed.is_highlighting
+        assert feed.chosen == app.summary_view.tweets[-1]
+
+
+# The filter of tweets -------------------------------------------------------------------------------------------------
+
+
+def setting(name: str, *texts: str) -> Iterator[Step]:
+    """Yield the steps that open the line of a setting and enter each text."""
+    yield from (Entry(name), "enter")
+    for text in texts:
+        yield from (Typed(text), "enter")
+
+
+EACH_SETTING = (
+    *("/", "space"),
+    *setting("avoid", "rain,  bad   day, rain,"),
+    *setting("must_contain", "morning"),
+    *setting("min_length", "20"),
+    *setting("max_length", "99"),
+    *setting("best_of", "4"),
+    *setting("min_p", "0.1"),
+    *(Entry("temperature_last"), "space", "escape", "u", "u", "u"),
+)
+INVALID = {
+    "min_length": ("140", "a few"),
+    "max_length": ("0",),
+    "best_of": ("33", "0"),
+    "avoid": ("@no-such-file", "x" * 10_000),
+    "must_contain": ("x" * 140,),
+    "top_p": ("2",),
+    "min_p": ("1",),
+}
+EACH_INVALID = tuple(step for name, texts in INVALID.items() for step in (*setting(name, *texts), Typed(""), "escape"))
+WITHOUT_EFFECT = (Entry("temperature_last"), Entry("best_of"), Entry("only_new"), "space", Entry("best_of"))
+SHORTER = e.SamplingChanged(sampling=SamplingConfig(max_length=20, prime="x" * 15), **NOW)
+FILTERS: dict[str, tuple[SamplingConfig, tuple[Step, ...]]] = {
+    "each setting is set at once, shown in the status, and undone": (SamplingConfig(), EACH_SETTING),
+    "an invalid value is explained while it is typed and not set, as is a setting without effect": (
+        SamplingConfig(),
+        ("/", *EACH_INVALID, *WITHOUT_EFFECT),
+    ),
+    "del restores a default unless another setting excludes it": (
+        SamplingConfig(avoid=("rain",), max_length=300, min_length=200),
+        (
+            *("/", *setting("max_length", "250")),
+            *(Entry("min_length"), "delete", Entry("avoid"), "delete", Entry("max_length"), "delete"),
+            *setting("min_length", "150"),
+            *(SHORTER, Entry("must_contain"), "enter", "escape"),
+        ),
+    ),
+    "enter on an unchanged line keeps its blanks; a required text with an avoided word is explained": (
+        SamplingConfig(must_contain=" art", avoid=("tea",), prime="no rain "),
+        (
+            *("/", *setting("must_contain"), "enter", Entry("only_new"), "space"),
+            *(*setting("must_contain"), Typed("more tea"), "escape", *setting("avoid", "rain")),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("claim", FILTERS)
+async def test_the_filter_is_set_by_keys_as_recorded(stage: Stage, claim: str, snapshot: SnapshotAssertion) -> None:
+    sampling, steps = FILTERS[claim]
+    async with stage.running(FakeSession(SCRIPT, run_started(sampling=sampling))) as at:
+        assert await transcript(at, *steps) == snapshot
+
+
+async def test_the_filter_fits_and_every_setting_is_reached(stage: Stage, snapshot: SnapshotAssertion) -> None:
+    sizes = (Size(40, 12), Size(60, 20), Size(80, 24), Size(200, 60))
+    async with stage.running() as at:
+        steps = [step for size in sizes for step in (size, "/", "end", "escape")]
+        assert await transcript(at, *steps[:12]) == snapshot
+        await transcript(at, *steps[12:-1])
+        assert at.app.screen.region.contains_region(at.app.screen.query_one("#box").region)
+
+
+async def test_avoided_words_come_from_a_file_and_a_refusal_is_shown_in_a_filter_that_is_drawn(
+    stage: Stage, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("@anna\nrain\n")
+    session = Answering(c.SetSampling)
+    async with stage.running(session) as at:
+        screen = at.app.screen
+        assert isinstance(screen, MainScreen)
+        screen.sampling.action_filter()
+        assert not screen.sampling.show_refusal("No 寿."), "the dialog is not drawn yet"
+        await opened(at.app, FilterDialog)
+        assert screen.sampling.show_refusal("No 寿.")
+        await at.press(shows="No 寿.")
+        await transcript(at, *setting("avoid", f"@{path}"))
+        await at.press(shows="2: @anna, rain  *")
+        await transcript(at, "enter", "end", *",tea", "enter")
+        [_, changed] = session.received
+        assert isinstance(changed, c.SetSampling)
+        assert changed.sampling.avoid == ("@anna", "rain", "tea")
+        session.answers.append(refused("SetSampling", "No 寿."))
+        assert await transcript(at, *setting("must_contain", "寿"), "escape", OVER, "/") == snapshot

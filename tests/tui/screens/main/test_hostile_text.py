@@ -23,7 +23,7 @@ from engine.protocol import events as e
 from tests import hostile
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Running, Stage, drawn, opened, wait_until
-from tests.tui.screens.dialogs.browser import entry
+from tests.tui.screens.dialogs.test_checkpoints import entry
 from tui.run.branching import OverlayCurve
 from tui.run.series.series import Series
 from tui.screens.dialogs.base import FailureDialog, MessageDialog, YesDialog

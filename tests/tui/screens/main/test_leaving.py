@@ -1,4 +1,4 @@
-"""Quitting with a question: a run that can not save, and one to which no terminal could attach."""
+"""Leaving: a run that can not save, one to which no terminal could attach, the lesson, and signals."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
 from tui.lesson.lock import lock_lesson
 from tui.process.outcome import Outcome
+from tui.process.signals import HANGUP_CODE
 from tui.process.threads import writers_have_ended
 from tui.run.engine_bridge import EngineBridge
 from tui.run.reducer import apply
@@ -50,12 +51,6 @@ def unsaved() -> FakeSession:
 
 async def has_left(app: TweetgenApp) -> None:
     await wait_until(lambda: app.return_code is not None, "the end")
-
-
-async def open_lesson(at: Running) -> None:
-    assert isinstance(at.app.screen, MainScreen)
-    at.app.screen.leaving.action_lesson()
-    await at.settle()
 
 
 async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> None:
@@ -152,13 +147,30 @@ async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stag
     assert isinstance(event, RunFinished)
 
 
-async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_saved_and_stopped(stage: Stage) -> None:
+# The lesson -----------------------------------------------------------------------------------------------------------
+
+
+async def open_lesson(at: Running, asks: str = "") -> None:
+    """Ask for the lesson, and wait for words of the question."""
+    assert isinstance(at.app.screen, MainScreen)
+    at.app.screen.leaving.action_lesson()
+    await at.press(opens=YesDialog if asks else None, shows=asks)
+
+
+async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_stopped_unless_another_terminal_has_it(
+    stage: Stage,
+) -> None:
+    descriptor = lock_lesson()
     async with stage.running() as at:
         await open_lesson(at)
-        await at.press(opens=YesDialog, shows=("saved and stopped", "y open the lesson"))
+        await toasted(at.app, "The lesson is open in another terminal. Go on there, or leave it there with q")
+        assert isinstance(at.app.screen, MainScreen)
+        os.close(descriptor)
+        await open_lesson(at, asks="saved and stopped")
+        await at.press(shows="y open the lesson")
         await at.press("escape", opens=MainScreen)
         assert not at.session.received
-        await open_lesson(at)
+        await open_lesson(at, asks="saved and stopped")
         await at.press("y")
         await has_left(at.app)
     assert isinstance(at.session.received[-1], Stop)
@@ -167,7 +179,7 @@ async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_saved_and_stoppe
 
 async def test_q_opens_no_lesson_even_if_one_was_called_off_before(stage: Stage) -> None:
     async with stage.running(unsaved()) as at:
-        await open_lesson(at)
+        await open_lesson(at, asks="saved and stopped")
         await at.press("y", shows="The disk is full. Quit anyway?")
         await at.press("escape", opens=MainScreen)
         at.session.stop_refusal = ""
@@ -176,35 +188,42 @@ async def test_q_opens_no_lesson_even_if_one_was_called_off_before(stage: Stage)
     assert at.app.return_value == Outcome(is_ending=True)
 
 
-async def test_a_lesson_that_is_open_in_another_terminal_is_named_and_the_run_continues(stage: Stage) -> None:
-    descriptor = lock_lesson()
-    async with stage.running() as at:
-        await open_lesson(at)
-        await toasted(at.app, "The lesson is open in another terminal. Go on there, or leave it there with q")
-        assert isinstance(at.app.screen, MainScreen)
-        assert at.session.received == []
-    os.close(descriptor)
-
-
 async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> None:
     app = stage.app(RaisingSession(CorpusError("No tweets.", "Open others.")))
     async with app.run_test() as pilot:
         at = Running(app, pilot, FakeSession())
         await opened(app, FailureDialog)
         await at.press("escape", opens=MainScreen)
-        await open_lesson(at)
-        await at.press(shows="The lesson opens in place of this screen.")
+        await open_lesson(at, asks="The lesson opens in place of this screen.")
         await at.press("y")
         await has_left(app)
     assert app.return_value == Outcome(opens_lesson=True)
 
 
+# A screen of a run that another process trains ------------------------------------------------------------------------
+
+
 async def test_an_attached_screen_detaches_before_the_lesson(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage.running() as at:
         monkeypatch.setattr(EngineBridge, "is_remote", True)
-        await open_lesson(at)
-        await at.press(opens=YesDialog, shows="it continues")
+        await open_lesson(at, asks="it continues")
         await at.press("y")
         await has_left(at.app)
     assert at.app.return_value == Outcome(is_detached=True, opens_lesson=True)
     assert not at.session.received
+
+
+@pytest.mark.parametrize(
+    ("code", "stops_on_hangup", "is_detached"),
+    [(HANGUP_CODE, False, True), (HANGUP_CODE, True, False), (143, False, True), (143, True, True)],
+)
+async def test_a_hangup_ends_a_launched_run_where_that_was_asked_for_and_no_other_signal_does(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, code: int, *, stops_on_hangup: bool, is_detached: bool
+) -> None:
+    async with stage.running() as at:
+        monkeypatch.setattr(EngineBridge, "is_remote", True)
+        at.app.signals.stops_on_hangup = stops_on_hangup
+        at.app.signals.receive(code)
+        await has_left(at.app)
+    assert at.app.return_value == Outcome(exit_code=code, is_detached=is_detached, is_ending=not is_detached)
+    assert bool(at.session.received) is not is_detached

@@ -1,20 +1,35 @@
-"""The main screen: ctrl+c, runs that finish or fail, a loaded checkpoint, a screenshot."""
+"""The main screen: ctrl+c, runs that finish or fail, a loaded checkpoint, a screenshot, and one unit for all losses."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from textual.widgets import Input
 
 from engine.errors import CorpusError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import SCRIPT, Stage, opened, shows, toasted, toasts, wait_until
+from tests.fakes import (
+    FakeClock,
+    FakeSession,
+    RaisingSession,
+    eval_finished,
+    run_started,
+    steps_finished,
+    tweet_sampled,
+)
+from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, toasts, wait_until
+from tests.tui.transcripts import transcript
+from tui.app.notifications import title_of
 from tui.screens.dialogs.base import FailureDialog, MessageDialog, ResultDialog
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.main.screen import MainScreen
+from tui.widgets.feed.tweet_feed import TweetFeed
+
+# The end of a run -----------------------------------------------------------------------------------------------------
 
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)
 FAILED = e.RunFailed(step=3, elapsed_seconds=9.0, title="The disk is full", detail="No space.", hint="")
@@ -27,9 +42,8 @@ async def test_what_a_run_on_one_tweet_has_learned_is_shown_after_an_open_dialog
 ) -> None:
     async with stage.running() as at:
         await at.press("question_mark", opens=HelpScreen)
-        at.session.emit(OUTCOME)
-        at.session.emit(FINISHED)
-        await wait_until(lambda: at.app.summary_view.ended, "the end")
+        await at.emit(OUTCOME, FINISHED)
+        assert at.app.summary_view.ended
         assert isinstance(at.app.screen, HelpScreen)
         await at.press(
             "escape", opens=ResultDialog, shows=("The run on one tweet", "the model knows this tweet by heart")
@@ -37,23 +51,19 @@ async def test_what_a_run_on_one_tweet_has_learned_is_shown_after_an_open_dialog
         await at.press("escape", opens=MainScreen)
 
 
-async def test_a_failure_is_shown_over_a_dialog_before_a_result_that_waits_for_it(stage: Stage) -> None:
+async def test_a_failure_is_shown_over_a_dialog_before_a_result_that_waits_but_after_what_is_typed(
+    stage: Stage,
+) -> None:
     async with stage.running() as at:
         await at.press("question_mark", opens=HelpScreen)
-        at.session.emit(OUTCOME)
-        at.session.emit(FAILED)
-        await opened(at.app, FailureDialog)
+        await at.emit(OUTCOME, FAILED)
+        await at.press(opens=FailureDialog)
         await at.press("escape", opens=HelpScreen)
-
-
-async def test_a_failure_is_shown_once_nothing_is_typed_that_its_keys_would_be_meant_for(stage: Stage) -> None:
     async with stage.running() as at:
         await at.press("p")
-        await wait_until(lambda: isinstance(at.app.focused, Input), "the prompt line")
-        at.session.emit(FAILED)
-        await shows(at.app, "✗ failed: 3 steps")
-        await at.press(*"oaq")
-        assert isinstance(at.app.screen, MainScreen)
+        await wait_until(lambda: isinstance(at.app.focused, Input), "the focus of the line")
+        await at.emit(FAILED)
+        await at.press(*"oaq", opens=MainScreen)
         await at.press("escape", opens=MessageDialog, shows="No space.")
 
 
@@ -116,8 +126,60 @@ async def test_loading_an_earlier_checkpoint_removes_later_tweets_and_a_screensh
     trained_on = (*SCRIPT, steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13))
     async with stage.running(FakeSession(trained_on)) as at:
         await shows(at.app, "from the future")
-        at.session.emit(loaded)
+        await at.emit(loaded)
         await at.press(shows="hello there", lacks="from the future")
         at.app.deliver_screenshot()
         await toasted(at.app, "Saved screenshot to")
     assert [path.suffix for path in tmp_path.iterdir()] == [".svg"]
+
+
+# The unit of losses ---------------------------------------------------------------------------------------------------
+
+RISING = tuple(eval_finished(600 + 10 * number, 2.6 + 0.01 * number, is_best=False) for number in range(5))
+EVALUATED: tuple[e.Event, ...] = (
+    steps_finished(1, [1.702] * 600),
+    eval_finished(500, 2.49),
+    eval_finished(600, 2.51, is_best=False),
+    tweet_sampled("hello", 600, bits_per_char=2.2, char_bits=(1.0, 3.0, 2.0, 2.0, 3.0, 2.0)),
+)
+LOSSES = {
+    "bits": ("bits per character", "2.46", "2.51", "2.49", "  bits ", " 2.20 "),
+    "nats": ("nats per character", "1.702", "1.740", "1.726", "  nats ", " 1.52 "),
+}
+"""Of plot, status and feed: train, validation and best loss; of the tweet, with two decimals in either unit."""
+
+
+class Completing(FakeSession):
+    """Knows the loss of a text."""
+
+    def answer(self, command: c.Command) -> e.Event:
+        answered = super().answer(command)
+        return replace(answered, bits_per_char=3.0) if isinstance(answered, e.TextCompleted) else answered
+
+
+async def test_b_switches_every_loss_on_the_screen(stage: Stage) -> None:
+    async with stage.running(FakeSession(EVALUATED)) as at:
+        for size, unit, other in (((80, 24), "bits", "nats"), ((120, 40), "nats", "bits"), ((200, 60), "bits", "nats")):
+            await at.resize(*size)
+            await at.press(shows=LOSSES[unit])
+            assert other not in at.text.replace("bits/nats", "")
+            assert title_of(at.app.summary_view, at.app.loss_unit) == (
+                f"tweetgen-tui · 2026-11-25-101112 · {LOSSES[unit][2]} {unit} · 600 steps"
+            )
+            await at.press("b")
+
+
+def the_feed_has_the_focus(at: Running) -> None:
+    at.app.screen.query_one(TweetFeed).focus()
+
+
+def bits_again(at: Running) -> None:
+    at.app.loss_unit = "bits"
+
+
+async def test_a_tweet_the_step_bar_an_alert_and_the_prompt_are_in_the_unit_of_the_screen(
+    stage: Stage, snapshot: SnapshotAssertion
+) -> None:
+    async with stage.running(Completing(EVALUATED), (120, 40)) as at:
+        steps = (*RISING, ".", ".", "b", the_feed_has_the_focus, "enter", "escape", "p", "a", bits_again)
+        assert await transcript(at, *steps) == snapshot

@@ -56,8 +56,7 @@ ALL = {"Header", "LossPlot", "PanelRule", "TweetFeed", "KeyBar"}
 
 
 async def test_panels_share_the_whole_screen_without_overlap(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=WIDE) as pilot:
+    async with stage.running(FakeSession(SCRIPT), WIDE) as (app, pilot, _):
         for size in (WIDE, NARROW, (60, 40), HUGE, (100, 30)):
             await pilot.resize_terminal(*size)
             await resized(app, size)
@@ -75,103 +74,71 @@ async def test_panels_share_the_whole_screen_without_overlap(stage: Stage) -> No
             assert panels["LossPlot"].height >= 6
 
 
-async def test_the_side_panel_of_a_very_wide_terminal_has_the_whole_height(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=HUGE) as pilot:
-        await shows(app, "number 8 is said", "machine ───", "model and data ───", "CPU cores")
-        assert panels_on(app)["SidePanel"].height == HUGE[1] - 2
-        await pilot.press("h")
-        await toasted(app, "The side panel shows all")
+async def test_the_side_panel_has_the_whole_height_of_a_very_wide_terminal_and_else_h_turns_its_page(
+    stage: Stage,
+) -> None:
+    async with stage.running(FakeSession(SCRIPT), HUGE) as at:
+        await at.press(shows=("machine ───", "model and data ───", "CPU cores"))
+        assert panels_on(at.app)["SidePanel"].height == HUGE[1] - 2
+        await at.press("h")
+        await toasted(at.app, "The side panel shows all")
+        await at.resize(120, 40)
+        await at.press(shows=("run ───", "loss ───", "+2 more: machine, model and data"))
+        await at.press("h", shows=("machine ───", "CPU cores"), lacks="run ───")
+        await at.press("h", "h", "h", shows="run ───", lacks="machine ───")
 
 
-async def test_h_turns_the_page_of_a_side_panel_that_has_no_room_for_all_groups(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(app, "run ───", "loss ───", "+2 more: machine, model and data")
-        await pilot.press("h")
-        await shows(app, "machine ───", "CPU cores")
-        assert "run ───" not in screen_text(app)
-        for _ in range(3):
-            await pilot.press("h")
-        await shows(app, "run ───")
-        await wait_until(lambda: "machine ───" not in screen_text(app), "the first page")
-
-
-async def test_tab_shows_the_plot_of_a_tiny_terminal_in_place_of_the_tweets(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=TINY) as pilot:
-        await shows(app, "number 8 is said", "▶ training", "temp 0.80", "▂▁")
+async def test_tab_shows_the_plot_of_a_tiny_terminal_in_place_of_the_tweets_and_after_a_resize_keys_reach_what_is_shown(
+    stage: Stage,
+) -> None:
+    async with stage.running(FakeSession(SCRIPT), TINY) as at:
+        app = at.app
+        await at.press(shows=("number 8 is said", "▶ training", "temp 0.80", "▂▁"))
+        assert isinstance(app.focused, TweetFeed)
         assert "TweetFeed" in panels_on(app)
         assert "LossPlot" not in panels_on(app)
-        await pilot.press("tab")
-        await wait_until(lambda: "LossPlot" in panels_on(app), "the plot")
+        await at.press("tab", lacks="▂▁")  # the small curve
         assert "TweetFeed" not in panels_on(app)
         assert panels_on(app)["LossPlot"].height == TINY[1] - 4
-        await wait_until(lambda: "▂▁" not in screen_text(app), "the small curve's end")
-        await pilot.press("+")
-        await shows(app, "temp 0.85")
-        await pilot.press("tab")
-        await shows(app, "number 8 is said")
-        await pilot.press("shift+tab")
-        await wait_until(lambda: "number 8" not in screen_text(app), "the plot in place of the tweets")
+        await at.press("+", shows="temp 0.85")
+        await at.press("tab", shows="number 8 is said")
+        await at.press("shift+tab", lacks="number 8")
+        await at.press("tab", shows="number 8 is said")
+        await at.resize(*NORMAL)
+        assert isinstance(app.focused, TweetFeed)
+        rule = app.screen.query_one(PanelRule)
+        assert "━" * 9 in str(rule.render()), "heavy, for the focus of the feed below it"
+        await at.press("tab")
+        assert isinstance(app.focused, LossPlot)
+        assert "─" * 9 in str(rule.render())
+        assert "━" not in str(rule.render())
+        await at.resize(*TINY)
+        assert "LossPlot" in panels_on(app), "the plot in place of the tweets"
+        assert isinstance(app.focused, LossPlot), "the plot keeps the keys"
+        await at.press("shift+tab")
+        assert isinstance(app.focused, TweetFeed)
+        await at.resize(*NORMAL)
+        assert "━" * 9 in str(rule.render())
 
 
-async def test_h_shows_every_value_of_a_small_terminal_page_by_page(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    for size in (TINY, NORMAL):
-        async with stage.app(FakeSession(SCRIPT)).run_test(size=size) as pilot:
-            app = stage.apps[-1]
-            await shows(app, "number 8 is said", " values")
-            await pilot.press("h")
-            await shows(app, "machine ───")
+async def test_h_shows_every_value_of_a_small_terminal_page_by_page_and_groups_side_by_side(stage: Stage) -> None:
+    async with stage.running(FakeSession(SCRIPT), TINY) as at:
+        for size in (TINY, NORMAL):
+            await at.resize(*size)
+            await at.press(shows=("number 8 is said", " values"))
+            await at.press("h", shows="machine ───")
             seen = set[str]()
-            while app.screen.query_one(Panels).has_class("-groups"):
-                seen |= {line.strip().partition(" ")[0] for line in screen_text(app).splitlines()}
-                seen |= {line[41:].strip().partition(" ")[0] for line in screen_text(app).splitlines()}
-                await pilot.press("h")
-                await pilot.pause()
+            while at.app.screen.query_one(Panels).has_class("-groups"):
+                lines = screen_text(at.app).splitlines()
+                seen |= {line.strip().partition(" ")[0] for line in lines}
+                seen |= {line[41:].strip().partition(" ")[0] for line in lines}
+                await at.press("h")
             assert {"machine", "model", "run", "loss", "steering", "saved", "epoch", "corpus", "threads"} <= seen
-            await shows(app, "number 8 is said")
-
-
-async def test_the_groups_of_a_small_terminal_stand_side_by_side_each_in_its_column(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=NORMAL) as pilot:
-        await shows(app, "number 8 is said")
-        await pilot.press("h", "h")
-        await shows(app, "run ───", "steering ───")
-        line = next(line for line in screen_text(app).splitlines() if "●" in line and "0.80  ━" in line)
+            await at.press(shows="number 8 is said")
+        await at.press("h", "h", shows=("run ───", "steering ───"))
+        line = next(line for line in screen_text(at.app).splitlines() if "●" in line and "0.80  ━" in line)
         assert line.rstrip().endswith("─")
         assert cell_len(line.rstrip()) == NORMAL[0] - 2
-
-
-async def test_the_rule_above_the_feed_is_heavy_while_it_has_the_focus(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=NORMAL) as pilot:
-        await shows(app, "number 8 is said", "━━━━")
-        rule = app.screen.query_one(PanelRule)
-        await pilot.press("tab")
-        await wait_until(lambda: "─" * 9 in str(rule.render()) and "━" not in str(rule.render()), "a light rule")
-        await pilot.press("tab")
-        await wait_until(lambda: "━" * 9 in str(rule.render()), "a heavy one")
-
-
-async def test_after_a_resize_keys_reach_the_panel_that_is_shown(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=TINY) as pilot:
-        await shows(app, "number 8 is said")
-        assert isinstance(app.focused, TweetFeed)
-        await pilot.resize_terminal(*NORMAL)
-        await resized(app, NORMAL)
-        await wait_until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
-        await pilot.press("tab")
-        await wait_until(lambda: isinstance(app.focused, LossPlot), "the focus of the plot")
-        await pilot.resize_terminal(*TINY)
-        await resized(app, TINY)
-        await wait_until(lambda: "LossPlot" in panels_on(app), "the plot in place of the tweets")
-        await wait_until(lambda: isinstance(app.focused, LossPlot), "the plot keeps the keys")
-        await pilot.press("shift+tab")
-        await wait_until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
 
 
 async def test_random_and_extreme_sizes_are_drawn_without_an_error_and_the_last_is_complete(stage: Stage) -> None:

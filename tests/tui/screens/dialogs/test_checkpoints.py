@@ -1,0 +1,435 @@
+"""The list of checkpoints: what it shows, in which order, two side by side; loading, branching and changing files."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from syrupy.assertion import SnapshotAssertion
+from textual import events as te
+from textual.widgets import Static
+
+from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints
+from engine.config.corpus import CorpusConfig
+from engine.config.run import ModelConfig, RunConfig
+from engine.errors import StorageError
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import create_run_folder, folder_of_run, named_checkpoint_path
+from engine.storage.folders import home as data_folder
+from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
+from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
+from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, text_of, toasted, wait_until
+from tests.tui.transcripts import Size, Step, Typed, transcript
+from tui.run.branching import OverlayCurve
+from tui.run.folding import fold
+from tui.run.view import RunView
+from tui.screens.dialogs import checkpoint_list
+from tui.screens.dialogs.base import MessageDialog, YesDialog
+from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
+from tui.screens.dialogs.checkpoint_load import LoadDialog, load_question
+from tui.screens.dialogs.compare import CompareDialog
+from tui.screens.main.screen import MainScreen
+from tui.widgets.checkpoints import table
+from tui.widgets.checkpoints.table import COMPARED, CheckpointTable
+from tui.widgets.plot.loss_plot import LossPlot
+
+NOW = datetime(2026, 11, 25, 15, 0).timestamp()  # noqa: DTZ001 - shown in local time, too
+STARTED = run_started(run="now")
+SMALL = CorpusConfig(files=("/data/small.txt",))
+MODEL = ModelConfig(embedding_size=4, hidden_size=8)
+END = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9)
+Entries = Callable[[], Iterable[CheckpointEntry]]
+
+
+def entry(name: str, problem: str = "", hours: float = 5.2, **changes: Any) -> CheckpointEntry:
+    """Return an entry without a file, saved some hours ago."""
+    return CheckpointEntry(
+        name=name,
+        path=data_folder() / "checkpoints" / f"{name.replace('/', ' ')}.safetensors",
+        saved_at=NOW - 3600 * hours,
+        num_bytes=1_800_000,
+        info=None if problem else checkpoint_info(**{"last_eval_step": changes.get("step", 2), **changes}),
+        problem=problem,
+    )
+
+
+class Browsing(Running):
+    """A browser that is open over a run."""
+
+    @property
+    def table(self) -> CheckpointTable:
+        browser = next(screen for screen in self.app.screen_stack if isinstance(screen, CheckpointBrowser))
+        return browser.query_one(CheckpointTable)
+
+    @property
+    def names(self) -> list[str]:
+        return [each.name for each in self.table.entries]
+
+    @property
+    def current(self) -> str:
+        return self.table.current.name if self.table.current else ""
+
+
+@asynccontextmanager
+async def browsing(
+    stage: Stage, entries: Entries, size: tuple[int, int] = (80, 24), **options: Any
+) -> AsyncIterator[Browsing]:
+    """Open the browser over a run whose script is on screen, and wait until the list has been read."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(table, "time", SimpleNamespace(time=lambda: NOW))
+        monkeypatch.setattr(checkpoint_list, "_BATCH_SECONDS", DEADLINE_SECONDS)
+        async with stage.running(FakeSession(SCRIPT, STARTED), size, entries=entries, **options) as at:
+            await at.press("l", opens=CheckpointBrowser)
+            yield Browsing(*at)
+
+
+@pytest.fixture
+def saved(home: Path) -> Path:
+    """Save two checkpoints, `old` and `new`, and the run `now`; returns their folder."""
+    write_checkpoint(named_checkpoint_path("old"), step=5, bits_per_char=2.0)
+    write_checkpoint(named_checkpoint_path("new"), step=9, bits_per_char=3.0)
+    folder = create_run_folder("now")
+    folder.config_path.write_text("{}")
+    for name in ("latest", "best", "step-7"):
+        write_checkpoint(folder.checkpoint_path(name))
+    paths = (*map(named_checkpoint_path, ("old", "new")), *map(folder.checkpoint_path, ("latest", "best", "step-7")))
+    for hours, path in enumerate(reversed(paths), start=1):
+        os.utime(path, (NOW - 3600 * hours, NOW - 3600 * hours))
+    return home / "checkpoints"
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+# The list -------------------------------------------------------------------------------------------------------------
+
+
+def failing() -> Iterator[CheckpointEntry]:
+    yield entry("happy")
+    raise StorageError("The folder can't be read.")
+
+
+def refused() -> list[CheckpointEntry]:
+    return [
+        entry("broken", problem="broken is cut short: [b]12[/b].", hours=1),
+        entry("foreign", hours=2, vocab=("a", "b"), corpus=CorpusConfig(files=("/data/b.csv",))),
+        entry("[/sad]", hours=3, step=1200, bits_per_char=2.34),
+        entry("now/latest", hours=4),
+    ]
+
+
+def named(*names: str, **changes: Any) -> Entries:
+    return lambda: [entry(name, corpus=SMALL, **changes) for name in names]
+
+
+def in_turn(*listed: Entries) -> Entries:
+    """Return another list each time the browser is opened."""
+    remaining = list(listed)
+
+    def read() -> Iterable[CheckpointEntry]:
+        return remaining.pop(0)()
+
+    return read
+
+
+def starting(at: Running) -> None:
+    screen = at.app.screen_stack[-2]
+    assert isinstance(screen, MainScreen)
+    screen.run.view = replace(screen.run.view, phase="starting")
+
+
+PLAYS: dict[str, tuple[Entries, tuple[Step, ...], dict[str, Any]]] = {
+    "an empty list, an error while it is read, a filter without a match, and all untrained": (
+        in_turn(list, failing, named("happy"), named("then/latest", step=0)),
+        (
+            *("", "enter n delete R k = down end pagedown", "escape l"),
+            *("escape l", "/ z q", "escape", "escape l", "/ u n t r a i n e d"),
+        ),
+        {},
+    ),
+    "headings are not selectable": (
+        lambda: [entry("mine"), entry("now/best", step=9), entry("then/best", step=9)],
+        ("", "down", "down", "down", "home"),
+        {},
+    ),
+    "figures in the unit of the screen": (
+        named("mine", "other", step=9, bits_per_char=2.0),
+        ("", "escape", "b l", "= down ="),
+        {},
+    ),
+    "a damaged checkpoint and one of another vocabulary are refused with the reason": (
+        refused,
+        ("", "enter", "n", "=", "down", "enter", "down down", "enter", "enter"),
+        {},
+    ),
+    "a branch of `latest` of the active run starts where that ends": (named("now/latest"), ("n", "escape"), {}),
+    "in a replay nothing is loaded, and a new run saves nothing": (
+        named("now/latest"),
+        ("enter", "n", "escape"),
+        {"history": RunView(is_replay=True)},
+    ),
+    "before its start and after its end a run loads none, but another can start": (
+        named("happy"),
+        (starting, "enter", END, "enter", "n", "y"),
+        {"further": [FakeSession((), run_started(run="then", step=2))]},
+    ),
+}
+
+
+def current(at: Running) -> str:
+    is_open = any(isinstance(screen, CheckpointBrowser) for screen in at.app.screen_stack)
+    return f"{Browsing(*at).names}, at {Browsing(*at).current or 'none'}" if is_open else "closed"
+
+
+@pytest.mark.parametrize("claim", PLAYS)
+async def test_checkpoints_are_listed_loaded_and_branched_from_as_recorded(
+    stage: Stage, claim: str, snapshot: SnapshotAssertion
+) -> None:
+    entries, steps, options = PLAYS[claim]
+    async with browsing(stage, entries, **options) as at:
+        assert await transcript(at, *steps, note=current) == snapshot
+
+
+async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
+    folder = create_run_folder("first")
+    folder.config_path.write_text("{}")
+    info = checkpoint_info()
+    started = run_started(corpus=info.corpus_name, vocab_size=len(info.vocab) + 4)
+    lines: list[e.Event] = [started, tweet_sampled("so sunny", 1)]
+    folder.journal_path.write_text("".join(e.to_json(line) + "\n" for line in lines))
+    path = write_checkpoint(folder.checkpoint_path("best"), run="first")
+    os.utime(path, (NOW - 330, NOW - 330))
+    async with browsing(stage, iterate_checkpoints, (120, 40)) as at:
+        await at.press(shows=("“so sunny” (step 1)", "6 min", "kB", "GRU 1 x 8", "from the run first"))
+        await at.resize(40, 12)
+        await at.press(shows="“so sunny” (step 1)")
+
+
+async def test_the_equals_sign_marks_one_and_shows_it_beside_another(stage: Stage, snapshot: SnapshotAssertion) -> None:
+    entries = [entry("happy", hours=1, step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22)]
+    async with browsing(stage, lambda: entries, (40, 12)) as at:
+        await at.press("=", shows=("“happy” is marked", COMPARED))
+        await at.press("=", lacks=COMPARED)  # on the same: takes the mark back
+        await at.press("=", "down", "=", opens=CompareDialog, shows=("1,200", "↑ ↓ scroll · esc close"))
+        rows = at.app.screen.query(".row")
+        differs = {str(row.query(Static).first().render()): row.has_class("differs") for row in rows}
+        assert (differs["step"], differs["validation bits/char"], differs["model"]) == (True, False, False)
+        await at.resize(120, 60)
+        await at.press(lacks="scroll")
+        assert text_of(at.app) == snapshot
+        await at.resize(40, 12)
+        await at.press("escape", opens=CheckpointBrowser, lacks=COMPARED)
+
+
+def many() -> list[CheckpointEntry]:
+    """Return 260 checkpoints of several runs, some with long names and wide characters."""
+    runs = ("now", "2026-10-01-101530", "日本語の" * 20, "x" * 90)
+    of_runs = [entry(f"{run}/step-{step}", step=step, run=run, bits_per_char=2.5) for run in runs for step in range(60)]
+    return [*of_runs, *(entry(f"{'日本' * number} {'y' * number}", step=number) for number in range(1, 21))]
+
+
+async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_columns_in_view_at_every_size(
+    stage: Stage, snapshot: SnapshotAssertion
+) -> None:
+    async with browsing(stage, many) as at:
+        for size in ((40, 12), (80, 24), (120, 40), (200, 60)):
+            await at.resize(*size)
+            await at.press(shows=("256 by age", "/untrained shows 4 of step 0", "saved by name · 20"))
+            for key in ("end", "pageup", "up", "home"):
+                await at.press(key)
+                await at.press(shows=at.current.rpartition("/")[2][-5:])
+            await at.press(shows="saved by name · 20")
+            if size[0] <= 80:
+                assert text_of(at.app, "CheckpointTable") == snapshot(name=f"{size[0]}x{size[1]}")
+            at.table.move_to(at.names.index("now/step-59"))
+            await at.press(shows="step-59")
+            at.table.move_to(20)
+            await at.press(shows="this run, now · 59")
+            rows = [at.table.render_line(y).text for y in range(at.table.size.height)]
+            assert {cell_len(row) for row in rows} == {at.table.scrollable_content_region.width}
+            await at.press("home")
+
+
+async def test_a_click_selects_a_checkpoint_and_on_a_heading_nothing(stage: Stage) -> None:
+    async with browsing(stage, lambda: [entry("mine"), entry("now/best", step=9)]) as at:
+        heading = next(y for y, line in enumerate(at.text.splitlines()) if "this run, now" in line)
+        for below, name in ((0, "mine"), (1, "now/best")):
+            await at.pilot.click(CheckpointTable, offset=(5, heading - at.table.region.y + below))
+            assert at.current == name
+
+
+# A new run from a checkpoint ------------------------------------------------------------------------------------------
+
+
+async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stage) -> None:
+    second = FakeSession((steps_finished(3, [3.9]),), run_started(step=2))
+    options: dict[str, Any] = {"further": [second], "config": RunConfig(settings={"hidden_size": 9})}
+    async with browsing(stage, named("happy"), **options) as at:
+        app, before = at.app, at.app.summary_view
+        question = "The run now is saved and ends. A new one starts from “happy”, at step 2, on small.txt."
+        await at.press("n", opens=YesDialog, shows=question)
+        await at.press("enter", "n", "escape", opens=CheckpointBrowser)
+        assert at.session.received == []
+        await at.press("n", opens=YesDialog)
+        await at.press("y")
+        await wait_until(lambda: len(app.bridges) == 2 and app.summary_view.step == 3, "the new run")
+        await opened(app, MainScreen)
+        assert isinstance(at.session.received[-1], c.Stop)
+        assert app.bridge.config == RunConfig(corpus=SMALL, checkpoint="happy", preset="tutorial")
+        assert stage.checked[-1] == app.bridge.config
+        assert app.screen.query_one(LossPlot).overlay == OverlayCurve("now", before.train_losses)
+        assert app.summary_view.train_losses.first_step == 3
+        assert [view.started for view in app.earlier_views] == [STARTED]
+
+
+async def test_the_list_can_be_closed_while_n_checks_the_tweets(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_end = threading.Event()
+    monkeypatch.setattr(stage, "check", lambda _: may_end.wait(DEADLINE_SECONDS))
+    async with browsing(stage, named("happy")) as at:
+        await at.pilot.press("n")
+        await shows(at.app, "checking the tweets of “happy”…")
+        await at.pilot.press("escape")
+        await opened(at.app, MainScreen)
+        may_end.set()
+        await at.press("l", opens=CheckpointBrowser)
+        assert at.app.failure is None
+
+
+# Files that change ----------------------------------------------------------------------------------------------------
+
+
+def at_entry(name: str) -> Callable[[Running], None]:
+    """Return the step to a checkpoint."""
+
+    def move(at: Running) -> None:
+        Browsing(*at).table.move_to(Browsing(*at).names.index(name))
+
+    move.__name__ = f"at {name}"
+    return move
+
+
+def remove_old(_: Running) -> None:
+    named_checkpoint_path("old").unlink()
+
+
+CHANGES: dict[str, tuple[Step, ...]] = {
+    "right and left sort by the columns and a slash filters": (
+        *(Size(60, 14), *["right"] * 5, *["left"] * 4),
+        *("/ s t e p - 7", "escape", "/ o l d", "enter", "enter", "enter"),
+    ),
+    "R renames, k pins to the top, and a failed change is reported": (
+        *("R", Typed("old"), "enter", Typed("../up"), "enter", Typed("happy"), "enter"),
+        *("end", "R", at_entry("old"), "k", "delete", "k", at_entry("old"), remove_old, "k"),
+    ),
+    "deleting asks, and the own checkpoints of the active run stay": (
+        *("down", "delete", "delete", "enter", "escape", "backspace", "y"),
+        *(at_entry("now/latest"), "delete", "k", at_entry("now/best"), "delete", "k"),
+        *(at_entry("now/step-7"), "backspace", "y"),
+    ),
+}
+
+
+@pytest.mark.parametrize("claim", CHANGES)
+async def test_files_are_listed_and_changed_by_keys_as_recorded(
+    stage: Stage, saved: Path, claim: str, snapshot: SnapshotAssertion
+) -> None:
+    async with browsing(stage, iterate_checkpoints, (40, 12)) as at:
+        recorded = await transcript(at, *CHANGES[claim], note=lambda at: f"{current(at)}; {sorted(files(saved))}")
+        assert re.sub(r"[\d.]+ kB", "N kB", recorded) == snapshot
+
+
+async def test_a_change_is_made_although_the_list_closes_right_after_its_key(stage: Stage, saved: Path) -> None:
+    async with browsing(stage, iterate_checkpoints) as at:
+        at.app.post_message(te.Key("k", "k"))
+        at.app.post_message(te.Key("escape", None))
+        await opened(at.app, MainScreen)
+        await wait_until(lambda: "new.pinned" in files(saved), "the pin")
+
+
+# The question before a checkpoint is loaded ---------------------------------------------------------------------------
+
+AT_2748: dict[str, Any] = {"step": 2748, "elapsed_seconds": 9.0}
+
+
+def view_after(*events: e.Event) -> RunView:
+    """Return a run at step 2,748 after further events."""
+    started = run_started(run="now", model=MODEL)
+    return fold(RunView(), (started, steps_finished(1, [2.0] * 2748, elapsed_seconds=9.0), *events))
+
+
+def written(name: str) -> e.CheckpointSaved:
+    path = named_checkpoint_path(name) if name == "mine" else folder_of_run("now").checkpoint_path(name)
+    return e.CheckpointSaved(name=name, path=str(path), bits_per_char=2.0, weights_step=2748, **AT_2748)
+
+
+def loaded(name: str) -> e.CheckpointLoaded:
+    return e.CheckpointLoaded(step=9, elapsed_seconds=9.0, name=name, path="/best", bits_per_char=None, epochs=0.0)
+
+
+def test_the_question_says_what_is_loaded_and_what_could_be_lost(snapshot: SnapshotAssertion) -> None:
+    entries = {
+        "back": ("now/step-911", {"step": 911}),
+        "forward": ("now/step-3000", {"step": 3000}),
+        "the same step": ("mine", {"step": 2748}),
+        "of another run, by name": ("happy", {"step": 7, "run": "then"}),
+        "of another run": ("then/best", {"step": 7, "run": "then"}),
+        "another model": ("now/best", {"step": 9, "model": replace(MODEL, num_layers=2)}),
+    }
+    lines = [
+        f"{what}: {load_question(entry(name, **{'model': MODEL, 'run': 'now', **changes}), view_after())}"
+        for what, (name, changes) in entries.items()
+    ]
+    views = {
+        "saved by name": view_after(written("mine")),
+        "saved by name before an autosave": view_after(written("mine"), written("latest")),
+        "only as latest": view_after(written("latest")),
+        "a step since": view_after(written("mine"), steps_finished(2749, [2.0])),
+        "finishing": view_after(written("best"), e.FinishPlanned(last_step=3000, **AT_2748)),
+        "no step since the same load": view_after(loaded("now/best")),
+        "no step since another load": view_after(loaded("now/step-9")),
+        "no step at all": fold(RunView(), (run_started(run="now", model=MODEL),)),
+    }
+    best = entry("now/best", step=9, run="now", model=MODEL)
+    lines += [f"{what}: {load_question(best, view)}" for what, view in views.items()]
+    path = folder_of_run("now").checkpoint_path("step-2748-before-load")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    lines.append(f"the name is taken: {load_question(best, view_after())}")
+    assert "\n".join(lines) == snapshot
+
+
+async def test_the_question_follows_the_run_y_and_enter_load_and_the_run_before_is_named_or_the_refusal(
+    stage: Stage,
+) -> None:
+    async with browsing(stage, lambda: [entry("now/best", step=2, run="now")], (40, 12)) as at:
+        first = "now at step 3, is saved first as step-3-before-load."
+        await at.press("enter", opens=LoadDialog, shows=("Go back to step 2, “now/best”?", first, "y enter load"))
+        await at.emit(steps_finished(4, [3.9, 3.8]))
+        await at.press(shows="now at step 5, is saved first as step-5-before-load.")
+        await at.press("escape", opens=CheckpointBrowser)
+        assert at.session.received == []
+        for num_loads, key in enumerate(("y", "enter"), start=1):
+            await at.press("enter", opens=LoadDialog)
+            await at.press(key, opens=MainScreen, sends=c.LoadCheckpoint(name="now/best"))
+            assert len(at.session.received) == num_loads
+            await at.press("l", opens=CheckpointBrowser)
+        await at.press("escape", opens=MainScreen)
+        await at.emit(replace(written("step-2748-before-load"), step=3), replace(loaded("now/best"), step=2))
+        before = "The run before it is saved as step-2748-before-load."
+        await toasted(at.app, f"Loaded now/best: continuing from step 2. {before}")
+        why = "The current weights can't be saved, so nothing was loaded. No space left on device"
+        name, title = "LoadCheckpoint", "The disk can't be used"
+        await at.emit(e.CommandRefused(command=name, title=title, detail=why, hint="Wait.", **AT_2748))
+        await at.press(opens=MessageDialog, shows=why)
