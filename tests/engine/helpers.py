@@ -6,13 +6,16 @@ inbox before step 8: no thread, no waiting, deterministic.
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import os
 import queue
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice, product
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
@@ -59,7 +63,10 @@ TINY: dict[str, Setting] = {
 }
 
 OnEvent = Callable[[Event], Iterable[Command]]
-Script = Mapping[int, Iterable[Command]]
+Sent = Iterable[Command | Callable[[], object]]
+"""Commands to send, and what to do between them."""
+Script = Mapping[int, Sent]
+Once = Mapping[type[Event], Sent]
 _EventType = TypeVar("_EventType", bound=Event)
 
 gc.freeze()  # keeps the garbage collection at the end of each session from visiting all imported objects
@@ -155,6 +162,14 @@ def resume_config(run: str = "last", **settings: Setting) -> RunConfig:
     return RunConfig(resume=run, settings=settings, runtime=runtime)
 
 
+def branch_config(
+    corpus: Path | None, run_name: str, checkpoint: str = "tiny/latest", **settings: Setting
+) -> RunConfig:
+    """Return the config of a new run from a checkpoint; without a corpus on the checkpoint's tweets."""
+    files = CorpusConfig(files=(str(corpus),)) if corpus else None
+    return replace(resume_config(**settings), resume=None, checkpoint=checkpoint, corpus=files, run_name=run_name)
+
+
 def never(_: Event) -> Iterable[Command]:
     """Send no command."""
     return ()
@@ -166,6 +181,38 @@ class QuickWriter(CheckpointWriter):
     def start(self, job: Callable[[], None]) -> None:
         super().start(job)
         self.join()
+
+
+class LateWriter(CheckpointWriter):
+    """Runs a job once it was looked at some times: without a thread, always at the same place of a run."""
+
+    num_looks = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: Callable[[], None] | None = None
+        self._looks_left = 0
+
+    def start(self, job: Callable[[], None]) -> None:
+        self._waiting, self._looks_left = job, self.num_looks
+
+    @property
+    def is_running(self) -> bool:
+        self._looks_left -= 1
+        if self._looks_left < 0:
+            self.join()
+        return self._waiting is not None
+
+    def join(self, timeout_seconds: float | None = None) -> None:
+        job, self._waiting = self._waiting, None
+        if job is not None:
+            super().start(job)
+            super().join(timeout_seconds)
+
+
+def late_writer(num_looks: int) -> type[LateWriter]:
+    """Return the class of a writer whose jobs are done after so many looks."""
+    return type("Late", (LateWriter,), {"num_looks": num_looks})
 
 
 class TickingClock(FakeClock):
@@ -208,6 +255,8 @@ def run_session(
     inbox: queue.SimpleQueue[Command] | None = None,
     report_seconds: float = 0.0,
     *,
+    once: Once | None = None,
+    seconds: Mapping[type[Event], float] | None = None,
     times_seconds: float = math.inf,
     pauses_at_end: bool = False,
     ranks: Ranks | None = None,
@@ -216,24 +265,30 @@ def run_session(
 ) -> list[Event]:
     """Run a session to its end and return its events.
 
-    `script` maps steps to the commands to send once they are emitted (0: at the start); `on_event` returns those to
-    send on any event; `clock` is the run's only clock: without one no time passes, so that a slow machine saves no more
-    often than a fast one. Every step is emitted at once, unless `report_seconds` is given; `StepTimes` are emitted only
+    `script` maps steps to the commands to send once they are emitted (0: at the start), `once` the types of events to
+    those to send at the first of them; `on_event` returns those to send on any event. `clock` is the run's only clock:
+    without one no time passes but the `seconds` of each event of a type, so that a slow machine saves no more often
+    than a fast one. Every step is emitted at once, unless `report_seconds` is given; `StepTimes` are emitted only
     with `times_seconds`. Every checkpoint is on the disk before the next step, unless `writer` is given.
     """
     inbox = inbox or queue.SimpleQueue()
+    clock = clock or FakeClock()
     pending = {step: list(at_step) for step, at_step in (script or {}).items()}
+    at_first = dict(once or {})
     emitted: list[Event] = []
 
     def emit(event: Event) -> None:
         emitted.append(event)
         if isinstance(inbox, AnsweringInbox):
             inbox.has_begun = True
-        if isinstance(event, events.StepsFinished | events.RunStarted):
-            for command in pending.pop(event.step, []):
-                inbox.put(command)
-        for command in on_event(event):
-            inbox.put(command)
+        if isinstance(clock, FakeClock):
+            clock.advance((seconds or {}).get(type(event), 0.0))
+        sent = pending.pop(event.step, []) if isinstance(event, events.StepsFinished | events.RunStarted) else []
+        for each in (*sent, *on_event(event), *at_first.pop(type(event), [])):
+            if isinstance(each, Command):
+                inbox.put(each)
+            else:
+                each()
 
     with (
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
@@ -242,9 +297,16 @@ def run_session(
         mock.patch.object(save_queue, "CheckpointWriter", writer or QuickWriter),
     ):
         options: Any = {"pauses_at_end": pauses_at_end, "ranks": ranks, "is_restarted": is_restarted}
-        session = TrainingSession(config, clock=clock or FakeClock(), **options)
+        session = TrainingSession(config, clock=clock, **options)
         session.run(emit, inbox)
     return emitted
+
+
+@functools.cache
+def plain_losses(**settings: Setting) -> dict[int, float]:
+    """Return the losses of a tiny run on the small tweets that nothing disturbs; ask before anything is replaced."""
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
+        return losses(run_session(tiny_config(write_corpus(Path(folder)), **settings)))
 
 
 def run_stopped_within_a_tweet(
@@ -275,7 +337,17 @@ def stop_at(step: int) -> Script:
 
 def latest() -> CheckpointInfo:
     """Return the metadata of the checkpoint `latest` of the run `tiny`."""
-    return read_info(find_run("tiny").checkpoint_path("latest"))[0]
+    return info_of("tiny")
+
+
+def info_of(run: str, name: str = "latest") -> CheckpointInfo:
+    """Return the metadata of a checkpoint of a run."""
+    return read_info(find_run(run).checkpoint_path(name))[0]
+
+
+def tensors_of(run: str, name: str = "latest") -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint of a run."""
+    return load_checkpoint(find_run(run).checkpoint_path(name)).tensors
 
 
 def of_type(stream: Iterable[Event], event_type: type[_EventType]) -> list[_EventType]:

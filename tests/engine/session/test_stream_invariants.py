@@ -23,13 +23,13 @@ from tests.engine.helpers import (
     AnsweringInbox,
     TickingClock,
     home_at,
+    late_writer,
     of_type,
     only,
     run_session,
     tiny_config,
     write_corpus,
 )
-from tests.engine.session.checkpoints.slow_writers import LateWriter
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.strategies import any_commands, commands
 
@@ -62,11 +62,6 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
     num_looks: int,
 ) -> None:
     """However late a checkpoint is on the disk."""
-
-    class Late(LateWriter):
-        pass
-
-    Late.num_looks = num_looks
     inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would never end
 
     with home_of_its_own() as folder:
@@ -78,7 +73,7 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
             report_seconds=report_seconds,
             times_seconds=0.0,
             clock=TickingClock(0.05),
-            writer=Late,
+            writer=late_writer(num_looks),
         )
 
         assert_valid_stream(emitted)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import pkgutil
 import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 from torch import Tensor
 
-from engine.config.run import RunConfig, Setting
+from engine.config.run import Setting
 from engine.errors import exit_code_for
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -27,20 +31,16 @@ from tests.engine.helpers import (
     losses,
     names,
     only,
+    plain_losses,
     resume_config,
     run_session,
+    tensors_of,
     tiny_config,
     write_corpus,
 )
-from tests.engine.session.saved_runs import tensors_of
 from tests.engine.session.stream_rules import assert_valid_stream
 
 SETTINGS: dict[str, Setting] = {"dropout": 0.3, "num_layers": 2, "average_lag": 0.2, "sample_every": 4, "eval_every": 5}
-
-
-def full_config(corpus: Path) -> RunConfig:
-    """Return a run with dropout, weight averaging, samples and evaluations."""
-    return tiny_config(corpus, run_name="tiny", **SETTINGS)
 
 
 @dataclass
@@ -67,6 +67,13 @@ class InjectedFailure:
 
         monkeypatch.setattr(self.target, failing)
 
+    @contextmanager
+    def injected(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """Inject the failure within the block."""
+        with monkeypatch.context() as patch:
+            self.inject(patch)
+            yield
+
     @property
     def error(self) -> BaseException:
         return self.raises or ZeroDivisionError("an unexpected exception")
@@ -78,24 +85,10 @@ Plain = tuple[dict[int, float], dict[str, Tensor]]
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
-    """Run `full_config` undisturbed."""
+    """Run with dropout, weight averaging, samples and evaluations, undisturbed."""
     torch.set_num_threads(1)
     with home_at(tmp_path_factory.mktemp("plain")) as folder:
-        return losses(run_session(full_config(write_corpus(folder)))), final_tensors()
-
-
-def final_tensors() -> dict[str, Tensor]:
-    """Return weights, optimizer and generator states of `latest`."""
-    return tensors_of("tiny")
-
-
-def run_with(
-    failure: InjectedFailure, config: RunConfig, monkeypatch: pytest.MonkeyPatch, script: Script | None = None
-) -> list[e.Event]:
-    """Run with an injected failure, then remove it."""
-    with monkeypatch.context() as patch:
-        failure.inject(patch)
-        return run_session(config, script)
+        return losses(run_session(tiny_config(write_corpus(folder), **SETTINGS))), tensors_of("tiny")
 
 
 def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
@@ -127,15 +120,15 @@ UNTOUCHED = {
 def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, plain: Plain, failure: InjectedFailure
 ) -> None:
-    emitted = run_with(failure, full_config(corpus), monkeypatch)
-
+    with failure.injected(monkeypatch):
+        emitted = run_session(tiny_config(corpus, **SETTINGS))
     failed = assert_one_failure(emitted)
     assert 1 <= failed.step < 12
     assert latest().step == failed.step
     again = run_session(resume_config("tiny"))
     assert isinstance(again[-1], e.RunFinished)
     assert losses([*emitted, *again]) == plain[0]
-    assert_same_tensors(final_tensors(), plain[1])
+    assert_same_tensors(tensors_of("tiny"), plain[1])
 
 
 INTERRUPTED = {
@@ -148,30 +141,23 @@ INTERRUPTED = {
 def test_an_interrupted_update_is_never_saved_and_the_run_resumes_from_before_it(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, plain: Plain, failure: InjectedFailure
 ) -> None:
-    emitted = run_with(failure, full_config(corpus), monkeypatch, {3: [c.SaveLatest()]})
-
+    with failure.injected(monkeypatch):
+        emitted = run_session(tiny_config(corpus, **SETTINGS), {3: [c.SaveLatest()]})
     assert_one_failure(emitted)
-    warned = only(emitted, e.Warned)
-    assert "step 8 was interrupted" in warned.message
+    assert "step 8 was interrupted" in only(emitted, e.Warned).message
     assert latest().step == 3
-    again = run_session(resume_config("tiny"))
-    assert {**losses(emitted), **losses(again)} == plain[0]
+    assert {**losses(emitted), **losses(run_session(resume_config("tiny")))} == plain[0]
 
 
-def test_exceptions_in_the_error_handling_too_still_end_in_one_event(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def from_step_5_on(event: e.Event) -> list[c.Command]:
-        if event.step == 5:
+def test_exceptions_in_the_error_handling_end_in_one_event_too(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Mock(side_effect=ZeroDivisionError("an unexpected exception"))
+    with monkeypatch.context() as patch:
+
+        def break_both() -> None:
             patch.setattr("engine.session.reporter.Reporter.emit", failing)
             patch.setattr("engine.session.checkpoints.saver.CheckpointSaver.save_own", failing)
-        return []
 
-    def failing(*_: object, **__: object) -> None:
-        raise ZeroDivisionError("an unexpected exception")
-
-    with monkeypatch.context() as patch:
-        emitted = run_session(tiny_config(corpus, sample_every=6), on_event=from_step_5_on)
+        emitted = run_session(tiny_config(corpus, sample_every=6), {5: [break_both]})
 
     assert names(emitted).count("RunFailed") == 1
     assert isinstance(emitted[-1], e.RunFailed)
@@ -182,9 +168,7 @@ def test_exceptions_in_the_error_handling_too_still_end_in_one_event(
     assert run_session(resume_config("tiny"))[-1].step == 12
 
 
-def test_an_internal_error_in_a_command_ends_the_run_in_a_resumable_state(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_internal_error_in_a_command_leaves_a_run_to_resume(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint that fails to load halfway leaves the run unchanged."""
     plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
     for target in (
@@ -192,37 +176,29 @@ def test_an_internal_error_in_a_command_ends_the_run_in_a_resumable_state(
         "engine.session.checkpoints.loader.load_into",
         "engine.session.checkpoints.loader.resolve_checkpoint",
     ):
+        name = target.rpartition(".")[2].replace("_", "-")
         with monkeypatch.context() as patch:
-            name = target.rpartition(".")[2].replace("_", "-")
-
-            def load(event: e.Event, target: str = target) -> list[c.Command]:
-                if isinstance(event, e.StepsFinished) and event.step == 6:
-                    InjectedFailure(target, 1).inject(patch)
-                    return [c.LoadCheckpoint(name="plain/latest")]
-                return []
-
-            emitted = run_session(tiny_config(corpus, dropout=0.3, run_name=name), on_event=load)
+            break_now = functools.partial(InjectedFailure(target, 1).inject, patch)
+            script: Script = {6: [break_now, c.LoadCheckpoint(name="plain/latest")]}
+            emitted = run_session(tiny_config(corpus, dropout=0.3, run_name=name), script)
         assert isinstance(emitted[-1], e.RunFailed)
         assert losses([*emitted, *run_session(resume_config(name))]) == losses(plain), target
 
 
 @pytest.mark.parametrize(
-    ("error", "target"),
-    [(KeyboardInterrupt(), FORWARD), (SystemExit(2), "engine.session.memory_fallback.evaluate")],
-    ids=repr,
+    ("error", "target", "call", "step"),
+    [(KeyboardInterrupt(), FORWARD, 7, 6), (SystemExit(2), "engine.session.memory_fallback.evaluate", 1, 5)],
+    ids=["KeyboardInterrupt", "SystemExit"],
 )
 def test_keyboard_interrupt_and_system_exit_are_raised_after_the_last_event_and_a_save(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str, call: int, step: int
 ) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3, eval_every=5))
+    plain = plain_losses(dropout=0.3, eval_every=5)
     emitted: list[e.Event] = []
-    with monkeypatch.context() as patch:
-        InjectedFailure(target, 7 if target == FORWARD else 1, raises=error).inject(patch)
-        with pytest.raises(type(error)):
-            TrainingSession(tiny_config(corpus, dropout=0.3, eval_every=5)).run(emitted.append, queue.SimpleQueue())
-
+    with InjectedFailure(target, call, raises=error).injected(monkeypatch), pytest.raises(type(error)):
+        TrainingSession(tiny_config(corpus, dropout=0.3, eval_every=5)).run(emitted.append, queue.SimpleQueue())
     assert_valid_stream(emitted)
     assert isinstance(emitted[-1], e.RunFailed)
     assert type(error).__name__ in emitted[-1].detail
-    assert latest().step == emitted[-1].step == (6 if target == FORWARD else 5)
-    assert losses([*emitted, *run_session(resume_config("tiny"))]) == losses(plain)
+    assert latest().step == emitted[-1].step == step
+    assert losses([*emitted, *run_session(resume_config("tiny"))]) == plain
