@@ -10,18 +10,20 @@ import functools
 import gc
 import math
 import os
+import pkgutil
 import queue
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice, product
+from itertools import count, islice, product
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -30,7 +32,6 @@ from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
-from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
 from engine.corpus.flat_tweets import FlatTweets
@@ -49,6 +50,7 @@ from engine.session.checkpoints.writer import CheckpointWriter
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
+from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
 
 CPU = Runtime(device=torch.device("cpu"), precision="float32", num_threads=1)
@@ -66,7 +68,8 @@ OnEvent = Callable[[Event], Iterable[Command]]
 Sent = Iterable[Command | Callable[[], object]]
 """Commands to send, and what to do between them."""
 Script = Mapping[int, Sent]
-Once = Mapping[type[Event], Sent]
+Once = Mapping[Any, Sent]
+"""By types of events."""
 _EventType = TypeVar("_EventType", bound=Event)
 
 gc.freeze()  # keeps the garbage collection at the end of each session from visiting all imported objects
@@ -256,20 +259,20 @@ def run_session(
     report_seconds: float = 0.0,
     *,
     once: Once | None = None,
-    seconds: Mapping[type[Event], float] | None = None,
+    seconds: Mapping[Any, float] | None = None,
     times_seconds: float = math.inf,
     pauses_at_end: bool = False,
     ranks: Ranks | None = None,
     is_restarted: bool = False,
     writer: type[CheckpointWriter] | None = None,
 ) -> list[Event]:
-    """Run a session to its end and return its events.
+    """Run a session to its end and return its events; a stream that breaks a rule is an error.
 
     `script` maps steps to the commands to send once they are emitted (0: at the start), `once` the types of events to
     those to send at the first of them; `on_event` returns those to send on any event. `clock` is the run's only clock:
     without one no time passes but the `seconds` of each event of a type, so that a slow machine saves no more often
-    than a fast one. Every step is emitted at once, unless `report_seconds` is given; `StepTimes` are emitted only
-    with `times_seconds`. Every checkpoint is on the disk before the next step, unless `writer` is given.
+    than a fast one. Every step is emitted at once, unless `report_seconds` is given; `StepTimes` are emitted only with
+    `times_seconds`. Every checkpoint is on the disk before the next step, unless `writer` is given.
     """
     inbox = inbox or queue.SimpleQueue()
     clock = clock or FakeClock()
@@ -299,7 +302,33 @@ def run_session(
         options: Any = {"pauses_at_end": pauses_at_end, "ranks": ranks, "is_restarted": is_restarted}
         session = TrainingSession(config, clock=clock, **options)
         session.run(emit, inbox)
+    if isinstance(emitted[0], events.RunStarted):
+        assert_valid_stream(emitted)
     return emitted
+
+
+def let_fail(
+    patch: pytest.MonkeyPatch,
+    target: str,
+    error: BaseException,
+    when: int | Callable[..., bool],
+    *,
+    is_after: bool = False,
+) -> None:
+    """Let a function raise before or after its work: in one call, counted from 1, or for the arguments that `when`."""
+    sound, numbers = pkgutil.resolve_name(target), count(1)
+
+    def fail(*args: Any, **fields: Any) -> Any:
+        number = next(numbers)
+        does_fail = when(*args, **fields) if callable(when) else number == when
+        if does_fail and not is_after:
+            raise error
+        result = sound(*args, **fields)
+        if does_fail:
+            raise error
+        return result
+
+    patch.setattr(target, fail)
 
 
 @functools.cache
@@ -307,27 +336,6 @@ def plain_losses(**settings: Setting) -> dict[int, float]:
     """Return the losses of a tiny run on the small tweets that nothing disturbs; ask before anything is replaced."""
     with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
         return losses(run_session(tiny_config(write_corpus(Path(folder)), **settings)))
-
-
-def run_stopped_within_a_tweet(
-    config: RunConfig, at_step: int, sampling: SamplingConfig, num_polls: int
-) -> list[Event]:
-    """Run a session whose tweet due at a step is sampled with `sampling`, and stopped after that many polls."""
-    step = 0
-
-    def note(event: Event) -> Iterable[Command]:
-        nonlocal step
-        step = event.step
-        return ()
-
-    def answers() -> Iterator[Command | None]:
-        while step < at_step:
-            yield None
-        yield commands.SetSampling(sampling=sampling)
-        yield from [None] * num_polls
-        yield commands.Stop()
-
-    return run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
 
 
 def stop_at(step: int) -> Script:

@@ -144,7 +144,6 @@ def test_the_fast_path_equals_the_slow_path(raw: str) -> None:
 @example(text="a" + "\u0301" * 9 + "\u200d\u200d b")
 def test_text_made_harmless_in_place_has_every_safe_character_where_it_was(text: str) -> None:
     shown = harmless_in_place(text)
-
     assert len(shown) == len(text)
     assert is_harmless(shown)
     assert all(after in (before, "\ufffd") for before, after in zip(text, shown, strict=True))

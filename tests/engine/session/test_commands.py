@@ -1,10 +1,12 @@
-"""Commands: their order, effects that the recorded runs can't show, the speed limit, and single steps while paused."""
+"""Commands: order, effects, speed limit, single steps; and whatever they are, every stream keeps its rules."""
 
 from __future__ import annotations
 
 import math
 import queue
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,23 +15,29 @@ from unittest import mock
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.compute.cpu.train_step import GruStep
-from engine.config.run import Setting
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, Setting
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import insight_service, speed_limit
 from engine.session.command_queue import MAX_CHANGES_BEFORE_STOP, CommandQueue
+from engine.storage.folders import RUN_CHECKPOINTS, find_run, named_checkpoint_path
+from engine.storage.journal_reader import read_journal
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.engine.helpers import (
     AnsweringInbox,
+    Once,
     Script,
     TickingClock,
+    home_at,
+    late_writer,
     latest,
     losses,
     names,
@@ -38,15 +46,14 @@ from tests.engine.helpers import (
     plain_losses,
     resume_config,
     run_session,
-    run_stopped_within_a_tweet,
     tiny_config,
+    write_corpus,
 )
-from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
+from tests.strategies import any_commands, commands
+
 
 # The order of their execution -----------------------------------------------------------------------------------------
-
-
 def test_a_stop_comes_after_the_first_changes_and_before_questions_and_what_is_at_once_interrupts_nothing() -> None:
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     commands, executed = CommandQueue(inbox), list[c.Command]()
@@ -61,20 +68,6 @@ def test_a_stop_comes_after_the_first_changes_and_before_questions_and_what_is_a
 
 
 # Effects --------------------------------------------------------------------------------------------------------------
-
-
-def test_a_checkpoint_is_on_disk_before_its_event(corpus: Path) -> None:
-    found: list[bool] = []
-
-    def look(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.CheckpointSaved):
-            found.append(load_checkpoint(Path(event.path)).info.step == event.step)
-        return ()
-
-    run_session(tiny_config(corpus, eval_every=6), {4: [c.SaveCheckpoint(name="mine")]}, look)
-    assert found == [True] * 5
-
-
 @pytest.mark.parametrize(
     ("sampling", "num_polls"),
     [
@@ -83,8 +76,22 @@ def test_a_checkpoint_is_on_disk_before_its_event(corpus: Path) -> None:
     ],
 )
 def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: SamplingConfig, num_polls: int) -> None:
-    emitted = run_stopped_within_a_tweet(tiny_config(corpus, hidden_size=16, sample_every=4), 4, sampling, num_polls)
+    step = 0
 
+    def note(event: e.Event) -> Iterable[c.Command]:
+        nonlocal step
+        step = event.step
+        return ()
+
+    def answers() -> Iterator[c.Command | None]:
+        while step < 4:
+            yield None
+        yield c.SetSampling(sampling=sampling)
+        yield from [None] * num_polls
+        yield c.Stop()
+
+    config = tiny_config(corpus, hidden_size=16, sample_every=4)
+    emitted = run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
     assert only(emitted, e.RunFinished).step == 4
     assert [event.step for event in of_type(emitted, e.TweetSampled)] == [0]
     assert latest().last_sample_step == 0
@@ -94,7 +101,6 @@ def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: Sam
 def test_a_new_batch_size_keeps_the_share_of_the_epoch_to_half_a_batch(corpus: Path, before: int, after: int) -> None:
     script: Script = {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
     emitted = run_session(tiny_config(corpus, batch_size=before, max_steps=13), script)
-
     epochs_there = 1.5 if before == 8 else 0.9
     steps_per_epoch = math.ceil(48 / after)  # tweets to train on
     changed = only(emitted, e.BatchSizeChanged)
@@ -129,7 +135,6 @@ def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(co
 def test_a_finish_takes_a_tenth_of_the_steps_so_far_and_anneals_the_rate_to_zero(step: int) -> None:
     finish = finish_after(step)
     num_steps = finish.last_step - finish.first_step
-
     assert finish.first_step == step
     assert num_steps == max(MIN_FINISH_STEPS, math.ceil(step / 10))
     assert finish.rate_factor(step) == 1
@@ -139,17 +144,13 @@ def test_a_finish_takes_a_tenth_of_the_steps_so_far_and_anneals_the_rate_to_zero
 
 
 # The speed limit ------------------------------------------------------------------------------------------------------
-
-
 def test_steps_are_spaced_by_the_limit_which_changes_nothing_else(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
     monkeypatch.setattr(insight_service, "time", SimpleNamespace(sleep=clock.advance))  # only naps move the clock
     script: Script = {4: [c.SetSpeedLimit(steps_per_second=0)], 7: [c.SetSpeedLimit(steps_per_second=0.5)]}
-
     emitted = run_session(tiny_config(corpus, steps_per_second=4.0), script, clock=clock, times_seconds=0.0)
-
     assert only(emitted, e.RunStarted).training.steps_per_second == 4.0
     times = [event.elapsed_seconds for event in of_type(emitted, e.StepsFinished)]
     gaps = [later - earlier for earlier, later in pairwise([0.0, *times])]
@@ -164,14 +165,13 @@ def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     """The clock stands, so that no second step is ever due."""
     commands: list[c.Command | None] = [c.SetSpeedLimit(steps_per_second=0.01), *[None] * 9]
     inbox = AnsweringInbox([None, None, *commands, c.SetLearningRate(learning_rate=0.1), None, c.Stop()])
-
     with mock.patch.object(speed_limit, "NAP_SECONDS", 0.0):
         emitted = run_session(tiny_config(corpus), clock=FakeClock(), inbox=inbox)
-
     assert only(emitted, e.LearningRateChanged).learning_rate == 0.1
     assert len(losses(emitted)) == only(emitted, e.SpeedLimitChanged).step > 0
 
 
+# Single steps ---------------------------------------------------------------------------------------------------------
 DROPOUT: dict[str, Setting] = {"num_layers": 2, "dropout": 0.4, "average_lag": 0.2}
 
 
@@ -182,10 +182,7 @@ def step_by_step(event: e.Event) -> Iterable[c.Command]:
 
 def test_a_single_step_is_answered_between_resumed_and_paused_and_later_commands_follow_it(corpus: Path) -> None:
     sent: list[c.Command] = [c.Pause(), c.TakeStep(), c.SetLearningRate(learning_rate=0.01), c.TakeStep(), c.Stop()]
-
     emitted = run_session(tiny_config(corpus), {3: sent})
-
-    assert_valid_stream(emitted)
     first = names(emitted).index("Paused")
     expected = ["Paused", "Resumed", "StepsFinished", "StepTaken", "Paused"]
     assert names(emitted)[first : first + 5] == expected
@@ -223,23 +220,22 @@ def test_single_steps_do_and_give_exactly_what_a_run_without_pauses_does(
     whole = run_session(replace(config, run_name="whole"))
     torch.manual_seed(5)
     stepped = run_session(config, {}, step_by_step)
-    assert_valid_stream(stepped)
     assert len(of_type(stepped, e.StepTaken)) == 12
     assert outcome(stepped) == outcome(whole)
     assert isinstance(stepped[-1], e.RunFinished)
 
 
-def test_measuring_the_losses_takes_no_training_time(corpus: Path) -> None:
-    clock = FakeClock()
+def test_measuring_losses_takes_no_training_time_and_one_that_is_infinite_is_warned_of(corpus: Path) -> None:
+    clock, values = FakeClock(), iter((2.0, 1.0, 2.0, math.inf))
 
     def slow(*_: object) -> float:
         clock.advance(100.0)
-        return 1.0
+        return next(values)
 
     with mock.patch("engine.session.memory_fallback.batch_loss", slow):
-        emitted = run_session(tiny_config(corpus), {3: [c.Pause(), c.TakeStep(), c.Stop()]}, clock=clock)
-
+        emitted = run_session(tiny_config(corpus), {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, clock=clock)
     assert (only(emitted, e.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
+    assert only(emitted, e.Warned).kind == "not-finite"
 
 
 def test_a_step_is_refused_while_the_run_is_not_paused_and_once_the_budget_is_used_up(corpus: Path) -> None:
@@ -254,7 +250,6 @@ def test_a_step_is_refused_while_the_run_is_not_paused_and_once_the_budget_is_us
 
 def test_the_last_single_step_of_a_budget_ends_the_run_as_without_pauses(corpus: Path) -> None:
     emitted = run_session(tiny_config(corpus, eval_every=100), {11: [c.Pause(), c.TakeStep()]})
-
     assert only(emitted, e.EvalFinished).step == 12
     assert names(emitted)[-1] == "RunFinished"
     assert len(of_type(emitted, e.Paused)) == 1
@@ -264,20 +259,12 @@ def test_a_step_that_is_not_finite_is_warned_of_and_not_taken(corpus: Path, monk
     def poison() -> None:
         monkeypatch.setattr(GruStep, "loss_and_grads", lambda *_: torch.tensor(math.nan))
 
-    emitted = run_session(tiny_config(corpus), {3: [c.Pause()]}, once={e.Paused: [poison, c.TakeStep(), c.Stop()]})
+    once: Once = {e.Paused: [poison, c.TakeStep(), c.Stop()]}
+    emitted = run_session(tiny_config(corpus), {3: [c.Pause()]}, once=once)
     assert not of_type(emitted, e.StepTaken)
     assert of_type(emitted, e.Warned)[0].kind == "not-finite"
     assert of_type(emitted, e.Warned)[0].step == 4
     assert names(emitted).count("Paused") == 2
-
-
-def test_a_step_that_makes_the_loss_of_its_batch_infinite_is_warned_of(corpus: Path) -> None:
-    with mock.patch("engine.session.memory_fallback.batch_loss", side_effect=[2.0, math.inf]):
-        emitted = run_session(tiny_config(corpus), {3: [c.Pause(), c.TakeStep(), c.Stop()]})
-
-    assert_valid_stream(emitted)
-    assert not of_type(emitted, e.StepTaken)
-    assert only(emitted, e.Warned).kind == "not-finite"
 
 
 def test_a_stop_during_what_is_due_comes_before_the_step_and_a_resume_does_what_was_due(corpus: Path) -> None:
@@ -287,3 +274,89 @@ def test_a_stop_during_what_is_due_comes_before_the_step_and_a_resume_does_what_
     assert names(emitted)[-4:] == ["Resumed", "Paused", "CheckpointSaved", "RunFinished"]
     assert not of_type(emitted, e.StepTaken)
     assert of_type(again, e.EvalFinished)[0].step == 3
+
+
+# Any commands ---------------------------------------------------------------------------------------------------------
+NOT_JOURNALLED = e.TextCompleted | e.TweetRead | e.InsightEvent | e.BatchShown | e.BaselinesMeasured
+PRIMES = ("", "the ", "☃")
+
+
+@contextmanager
+def home_of_its_own() -> Iterator[Path]:
+    """Give each example its own data folder."""
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)) as home:
+        yield home
+
+
+@settings(max_examples=15)
+@given(
+    answers=st.lists(st.none() | commands(PRIMES), max_size=40),
+    sample_every=st.integers(0, 4),
+    eval_every=st.integers(0, 4),
+    report_seconds=st.sampled_from([0.0, 1e9]),
+    overfit=st.sampled_from([None, 1]),
+    num_looks=st.sampled_from([0, 1, 5, 40]),
+)
+def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_all_but_answers_to_a_look(
+    answers: list[c.Command | None],
+    sample_every: int,
+    eval_every: int,
+    report_seconds: float,
+    overfit: int | None,
+    num_looks: int,
+) -> None:
+    """However late a checkpoint is on the disk."""
+    inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would never end
+
+    with home_of_its_own() as folder:
+        config = tiny_config(None, sample_every=sample_every, eval_every=eval_every)
+        config = replace(config, corpus=CorpusConfig(files=(str(write_corpus(folder)),), overfit=overfit))
+        emitted = run_session(
+            config,
+            inbox=inbox,
+            report_seconds=report_seconds,
+            times_seconds=0.0,
+            clock=TickingClock(0.05),
+            writer=late_writer(num_looks),
+        )
+        assert isinstance(emitted[-1], e.RunFinished)
+        kept = [event for event in emitted if not isinstance(event, NOT_JOURNALLED)]
+        assert list(read_journal(find_run("tiny").journal_path)) == kept
+        num_unread = len(list(inbox.unread))
+        asked = [each for each in answers[: len(answers) + 1 - num_unread] if isinstance(each, c.SaveCheckpoint)]
+        refused = [event for event in of_type(emitted, e.CommandRefused) if event.command == "SaveCheckpoint"]
+        saved = [event for event in of_type(emitted, e.CheckpointSaved) if event.name not in RUN_CHECKPOINTS]
+        named = [event for event in saved if not event.name.startswith("step-")]
+        assert len(named) + len(refused) == len(asked)
+
+
+@settings(max_examples=10)
+@given(sent=st.lists(any_commands(), max_size=6))
+def test_whatever_text_commands_contain_events_contain_harmless_text_only(sent: list[c.Command]) -> None:
+    with home_of_its_own() as folder:
+        emitted = run_session(tiny_config(write_corpus(folder)), {3: [*sent, c.Resume(), c.Stop()]})
+    assert isinstance(emitted[-1], e.RunFinished)
+
+
+def save_hostile(home: Path, favourites: tuple[str, ...]) -> RunConfig:
+    """Save a checkpoint whose model samples mostly `favourites`; return the config of a run from it."""
+    run_session(tiny_config(write_corpus(home), run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
+    sound = load_checkpoint(named_checkpoint_path("sound"))
+    num_others = len(sound.vocab.chars) - len(favourites)
+    others = tuple(chr(0x4E00 + number) for number in range(num_others))
+    tensors = {name: tensor.clone() for name, tensor in sound.tensors.items()}
+    tensors["model.proj.bias"] += torch.tensor([0.0] * 4 + [9.0] * len(favourites) + [0.0] * num_others)
+    info = replace(sound.info, vocab=(*favourites, *others))
+    save_checkpoint(named_checkpoint_path("hostile"), info, tensors)
+    tweets = [others[number % 20] * 3 + others[number // 5] for number in range(60)]
+    config = tiny_config(write_corpus(home, tweets, "han.txt"), run_name="hostile", sample_every=1)
+    return replace(config, checkpoint="hostile")
+
+
+def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(home: Path) -> None:
+    config = save_hostile(home, ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028"))
+    sent: list[c.Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
+    emitted = run_session(config, {4: sent})
+    assert only(emitted, e.CommandRefused).command == "SampleLadder"
+    assert only(emitted, e.LadderSampled).rungs[0].text.startswith("[[")
+    assert len(of_type(emitted, e.TweetSampled)) > 3

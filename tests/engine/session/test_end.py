@@ -1,25 +1,33 @@
-"""The end of a run: its budget and how that is changed, the last evaluation, the pause there, and a stop."""
+"""The end of a run: budgets, the last evaluation, the pause there, a stop; and that of a run on a single tweet."""
 
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+import torch
+from torch import Tensor
 
 from engine.checkpoints.host_copy import HostCopy
-from engine.config.run import RunConfig, TrainingConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.stage import Stage
+from engine.session.overfit import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
 from engine.session.session import TrainingSession
 from engine.session.state import require_unspent_budget
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine.helpers import (
     TickingClock,
+    assert_same_tensors,
+    home_at,
     info_of,
     latest,
     losses,
@@ -30,11 +38,13 @@ from tests.engine.helpers import (
     rates,
     resume_config,
     run_session,
+    small_tweets,
+    stop_at,
+    tensors_of,
     tiny_config,
     write_corpus,
 )
 from tests.engine.session.ranks.shared_runs import run_shared
-from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
 
 
@@ -56,8 +66,6 @@ def run_paused_at_end(config: RunConfig, sent: list[c.Command]) -> list[e.Event]
 
 
 # The budget is used up ------------------------------------------------------------------------------------------------
-
-
 def test_a_run_paused_at_its_end_samples_and_saves_and_a_stop_ends_it_for_the_reason_of_its_end(corpus: Path) -> None:
     sent: list[c.Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
     emitted = run_paused_at_end(tiny_config(corpus, max_steps=6), sent)
@@ -67,13 +75,6 @@ def test_a_run_paused_at_its_end_samples_and_saves_and_a_stop_ends_it_for_the_re
     assert names(emitted)[over + 1 :] == expected
     assert max(event.step for event in emitted) == 6
     assert only(emitted, e.RunFinished).reason == "max_steps"
-    assert_valid_stream(emitted)
-
-
-def test_a_run_that_is_paused_before_its_end_is_stopped_for_the_reason_of_the_stop(corpus: Path) -> None:
-    stop = c.Stop(reason="stopped by the user")
-    emitted = run_session(tiny_config(corpus, max_steps=6), {3: [c.Pause(), stop]}, pauses_at_end=True)
-    assert only(emitted, e.RunFinished).reason == "stopped by the user"
 
 
 def test_a_finished_run_can_be_resumed_where_it_pauses_at_its_end_but_not_beyond_its_budget(corpus: Path) -> None:
@@ -102,8 +103,6 @@ def test_a_command_in_the_last_evaluation_is_executed_within_it(corpus: Path, co
 
 
 # Stop -----------------------------------------------------------------------------------------------------------------
-
-
 def test_a_stop_overtakes_queued_questions_and_these_are_refused(corpus: Path) -> None:
     ladders = [c.SampleLadder(seed=1)] * 40
     sent: list[c.Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
@@ -113,7 +112,6 @@ def test_a_stop_overtakes_queued_questions_and_these_are_refused(corpus: Path) -
     assert [event.name for event in of_type(emitted, e.CheckpointSaved)] == ["latest", "mine", "latest"]
     assert of_type(emitted, e.LadderSampled) == []
     assert emitted[-1].step == 3
-    assert_valid_stream(emitted)
 
 
 def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: Path) -> None:
@@ -134,10 +132,11 @@ def test_of_many_changes_before_a_stop_fewer_than_fifty_are_executed(corpus: Pat
     assert num_saved + names(emitted).count("CommandRefused") == 500
 
 
-def test_a_stop_unless_unsaved_writes_latest_once(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
+def test_a_stop_unless_unsaved_writes_latest_once_and_in_a_pause_its_reason_is_that_of_the_end(corpus: Path) -> None:
+    stop = c.Stop(reason="stopped by the user", unless_unsaved=True)
+    emitted = run_session(tiny_config(corpus, max_steps=6), {3: [c.Pause(), stop]}, pauses_at_end=True)
     assert [event.step for event in of_type(emitted, e.CheckpointSaved)] == [0, 3]
-    assert emitted[-1].step == 3
+    assert (only(emitted, e.RunFinished).step, only(emitted, e.RunFinished).reason) == (3, "stopped by the user")
 
 
 def test_a_stop_with_weights_that_are_not_finite_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,8 +165,6 @@ def test_a_stop_in_the_first_stage_ends_the_run_before_it_starts(home: Path, rea
 
 
 # Commands and time ----------------------------------------------------------------------------------------------------
-
-
 class BusyInbox(queue.SimpleQueue[c.Command]):
     """An inbox that receives a command right after each poll that finds it empty, until the run has started."""
 
@@ -204,7 +201,7 @@ def test_steps_are_reported_by_the_clock_of_the_session(corpus: Path) -> None:
 
 def run_extended(config: RunConfig, *sent: c.Command, **options: Any) -> list[e.Event]:
     """Run a session that pauses at its end, send these commands at its first end, and stop it at its second."""
-    ends: Iterator[list[c.Command]] = iter(([*sent], [c.Stop()]))
+    ends = iter([[*sent], list[c.Command]([c.Stop()])])
 
     def on_event(event: e.Event) -> list[c.Command]:
         return next(ends) if isinstance(event, e.Warned) and event.kind == "finished" else []
@@ -234,7 +231,6 @@ def test_a_run_continues_to_the_end_of_a_larger_budget(
     assert (changed.max_steps, changed.max_seconds, changed.epochs) == tuple(
         budget.get(name) for name in ("max_steps", "max_seconds", "epochs")
     )
-    assert_valid_stream(emitted)
 
 
 def test_a_larger_budget_leaves_a_paused_run_paused(corpus: Path) -> None:
@@ -303,6 +299,131 @@ def test_a_new_budget_is_saved_with_the_run_and_an_option_of_a_resume_replaces_i
 def test_several_ranks_continue_to_the_end_of_a_larger_budget_together(corpus: Path) -> None:
     end_of_an_epoch = 6  # where a lease ends, however many steps of it fit its time
     shared = run_shared(tiny_config(corpus, max_steps=12), script={end_of_an_epoch: [c.SetBudget(epochs=10.0)]})
-    assert_valid_stream(shared)
     assert only(shared, e.RunFinished).reason == "epochs"
     assert only(shared, e.RunFinished).step > 12
+
+
+# A single tweet -------------------------------------------------------------------------------------------------------
+TWEET = "so happy, so good"
+TWEETS = ["good morning all", TWEET, "so happily home"]
+QUICK: dict[str, Setting] = {"hidden_size": 16, "learning_rate": 0.02, "temperature": 0.0, "sample_every": 50}
+
+
+def one_tweet_config(folder: Path, **changes: Setting) -> RunConfig:
+    corpus = CorpusConfig(files=(str(write_corpus(folder, TWEETS)),), overfit=1)
+    made = tiny_config(None, max_steps=400, max_length=40)
+    return replace(made, corpus=corpus, settings={**made.settings, **QUICK, **changes})
+
+
+def sampled(emitted: Iterable[e.Event]) -> list[tuple[int, str]]:
+    return [(tweet.step, tweet.text) for tweet in of_type(emitted, e.TweetSampled)]
+
+
+Learned = tuple[list[e.Event], dict[str, Tensor]]
+"""The events of a run, and the tensors at its end."""
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
+    """Return the events of a run that learns the tweet by heart, and the tensors at its end."""
+    torch.set_num_threads(1)
+    with home_at(tmp_path_factory.mktemp("whole")) as folder:
+        return run_session(one_tweet_config(folder)), tensors_of("tiny")
+
+
+def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_heart(learned: Learned) -> None:
+    whole, _ = learned
+    planned, ended = only(whole, e.FinishPlanned), only(whole, e.RunFinished)
+    before = [(step, text) for step, text in sampled(whole) if step <= planned.step]
+    assert [step for step, _ in before] == [0, 1, 2, *range(4, planned.step + 1, 4)]
+    assert [text for _, text in before[-EXACT_SAMPLES:]] == [TWEET] * EXACT_SAMPLES
+    assert all(losses(whole)[step] < LOW_LOSS for step, _ in before[-EXACT_SAMPLES:])
+    assert [step for step, _ in sampled(whole) if planned.step < step < ended.step and step % 50] == []
+    outcome, proof = only(whole, e.Warned), of_type(whole, e.TweetSampled)[-1]
+    assert (outcome.step, outcome.kind, proof.prime, ended.reason) == (ended.step, "outcome", "good", "finished")
+    continuation = proof.text.removeprefix("good")
+    assert "the model knows this tweet by heart; it knows nothing else: given “good” it" in outcome.message
+    assert outcome.message.endswith(f" it continues with “{continuation.strip()}”.")
+
+
+def test_a_resume_changes_neither_samples_nor_end(home: Path, learned: Learned) -> None:
+    whole, final = learned
+    planned = only(whole, e.FinishPlanned).step
+    parts: list[e.Event] = []
+    for stop in (2, planned - 4, planned, planned + 5):
+        parts += run_session(one_tweet_config(home) if not parts else resume_config(), stop_at(stop))
+        assert parts[-1].step == stop
+    parts += run_session(resume_config())
+    assert sampled(parts) == sampled(whole)
+    assert parts[-1].step == whole[-1].step
+    assert_same_tensors(tensors_of("tiny"), final)
+
+
+def test_a_budget_that_is_too_short_is_reported_honestly_and_a_stop_has_no_outcome(home: Path) -> None:
+    emitted = run_session(one_tweet_config(home, max_steps=6), pauses_at_end=True, once={e.Paused: [c.Stop()]})
+    outcome, hint = of_type(emitted, e.Warned)
+    assert "the model does not know this tweet by heart" in outcome.message
+    assert "given “good” it continues with “" in outcome.message
+    assert (outcome.step, latest().num_exact_samples) == (6, 0)
+    assert "You can still sample" in hint.message
+    assert not of_type(run_session(replace(one_tweet_config(home), run_name="two"), stop_at(5)), e.Warned)
+
+
+def test_a_time_that_is_up_with_the_deciding_sample_ends_the_run_without_a_finish(home: Path, learned: Learned) -> None:
+    clock, planned = FakeClock(), only(learned[0], e.FinishPlanned).step
+
+    def let_time_pass(event: e.Event) -> list[c.Command]:
+        clock.advance(30.0 if isinstance(event, e.TweetSampled) and event.step == planned else 0.0)
+        return []
+
+    emitted = run_session(one_tweet_config(home, max_seconds=30.0), on_event=let_time_pass, clock=clock)
+    assert only(emitted, e.RunFinished).reason == "max_seconds"
+    assert not of_type(emitted, e.FinishPlanned)
+
+
+def test_the_proof_is_the_only_tweet_of_a_run_without_samples_and_left_out_if_it_can_not_be_sampled(home: Path) -> None:
+    emitted = run_session(one_tweet_config(home, max_steps=3, sample_every=0, prime="so"))
+    with mock.patch("engine.session.overfit.start_of_another", return_value="x" * 99):
+        bare = run_session(replace(one_tweet_config(home, max_steps=3), run_name="two"))
+    assert [tweet.step for tweet in of_type(emitted, e.TweetSampled)] == [3]
+    assert "given" in only(emitted, e.Warned).message
+    assert only(bare, e.Warned).message.endswith("which takes less than 0.072.")
+
+
+@pytest.mark.parametrize("preset", ["auto", "tutorial"])
+def test_one_tweet_is_overfitted_within_a_thousand_steps(home: Path, preset: PresetName) -> None:
+    """The tutorial's part (c): one tweet, its own characters only."""
+    text = "@pip_9 woke up to snow & pancakes, sooo happy!!! best day ever :) #winter <3"
+    corpus = CorpusConfig(files=(str(write_corpus(home, [*small_tweets(7), text, *small_tweets()])),), overfit=7)
+    settings: dict[str, Setting] = {"temperature": 0.0, "sample_every": 0}
+
+    def enough(event: e.Event) -> list[c.Command]:
+        is_below = isinstance(event, e.StepsFinished) and event.train_losses[-1] < 0.04
+        return [c.Stop()] if isinstance(event, e.TweetSampled) else [c.SampleNow()] if is_below else []
+
+    emitted = run_session(replace(tiny_config(None), preset=preset, corpus=corpus, settings=settings), on_event=enough)
+    started, tweet = only(emitted, e.RunStarted), only(emitted, e.TweetSampled)
+    assert (started.num_train_tweets, started.vocab_size) == (1, len(set(text)) + 4)
+    assert started.training.max_steps == 1000
+    assert losses(emitted)[emitted[-1].step] < 0.05
+    assert emitted[-1].step < 1000
+    assert (tweet.text, tweet.novelty, tweet.reached_eos) == (text, "copy", True)
+
+
+def test_the_prompt_is_the_longest_start_of_another_tweet_in_known_characters() -> None:
+    starts = {
+        ("good morning",): "good",
+        ("gross",): "g",  # a part of the first word
+        ("so", "so good"): "so good",  # not a start of the tweet itself
+        (TWEET, "Zoo"): "",
+        ("g", "had a good day", "dog"): "had a good day",
+        ("so good so good so good",): "so good so good",  # at most 16 characters
+        (): "",
+    }
+    assert {others: start_of_another(TWEET, [*others], set(TWEET)) for others in starts} == starts
+
+
+def test_the_outcome_names_a_low_loss_with_two_digits() -> None:
+    assert outcome_text(0.0413, "").startswith("Loss 0.06 bits/char: the model knows this tweet by heart")
+    assert outcome_text(0.05, "").startswith("Loss 0.072 bits/char: the model does not know")
+    assert outcome_text(3.456, "").startswith("Loss 5 bits/char: ")

@@ -27,7 +27,7 @@ from engine.insight.trace import sequence_loss
 from engine.pieces import Pieces
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command, Insight
+from engine.protocol.commands import Insight
 from engine.session import insight_service
 from engine.session.insight_service import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, InsightService
 from engine.session.memory_fallback import MemoryFallback
@@ -124,7 +124,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     return made
 
 
-def map_again(event: e.Event) -> Iterable[Command]:
+def map_again(event: e.Event) -> Iterable[c.Command]:
     """Ask the next question once the last is answered."""
     return [c.MapEmbeddings()] if isinstance(event, e.EmbeddingsMapped) else []
 
@@ -135,8 +135,6 @@ def stop_after(request: int) -> OnEvent:
 
 
 # Time -----------------------------------------------------------------------------------------------------------------
-
-
 def test_however_many_questions_are_asked_their_work_keeps_to_its_share_of_the_time(corpus: Path, work: Work) -> None:
     work.run(corpus, {0: [c.ScoreUnits(), c.MapEmbeddings()]}, map_again, max_steps=100)
     spent = len(work.pieces) * PIECE_SECONDS
@@ -145,7 +143,7 @@ def test_however_many_questions_are_asked_their_work_keeps_to_its_share_of_the_t
 
 
 @pytest.mark.parametrize("others", [[], [c.MapEmbeddings()]], ids=["alone", "beside questions"])
-def test_the_baselines_have_a_share_of_their_own(corpus: Path, work: Work, others: list[Command]) -> None:
+def test_the_baselines_have_a_share_of_their_own(corpus: Path, work: Work, others: list[c.Command]) -> None:
     work.run(corpus, {0: [c.MeasureBaselines(), *others]}, map_again, max_steps=150)
     for name, share in {"MeasureBaselines": BASELINES_SHARE, "MapEmbeddings": MAX_SHARE if others else 0.0}.items():
         spent = sum(each == name for each, _ in work.pieces) * PIECE_SECONDS
@@ -162,7 +160,7 @@ def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus:
 def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one(corpus: Path, work: Work) -> None:
     pieces_at: list[int] = []
 
-    def count(event: e.Event) -> Iterable[Command]:
+    def count(event: e.Event) -> Iterable[c.Command]:
         pieces_at.extend([len(work.pieces)] if isinstance(event, e.StepsFinished) else [])
         return ()
 
@@ -174,7 +172,7 @@ def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one
 def test_while_paused_the_work_is_done_without_a_limit_and_without_waiting(corpus: Path, work: Work) -> None:
     asked_at: list[float] = []
 
-    def note(event: e.Event) -> Iterable[Command]:
+    def note(event: e.Event) -> Iterable[c.Command]:
         asked_at.extend([work.clock.now] if isinstance(event, e.Paused) else [])
         return [c.Stop()] if isinstance(event, e.EmbeddingsMapped) else []
 
@@ -191,10 +189,17 @@ def test_a_speed_limit_leaves_all_time_between_two_steps_to_questions(corpus: Pa
 
 
 def test_a_short_question_is_answered_while_a_long_one_is_worked_on(corpus: Path, work: Work) -> None:
-    asked = [c.ScoreUnits(request=1), c.MapEmbeddings(request=2)]
-    emitted = work.run(corpus, {1: [c.Pause(), *asked]}, stop_after(1))
+    asked: list[c.Command] = [c.Pause(), c.ScoreUnits(request=1), c.MapEmbeddings(request=2)]
+    emitted = work.run(corpus, {1: asked}, stop_after(1))
     assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == [2, 1]
     assert work.pieces.index(("MapEmbeddings", 1)) <= 1
+
+
+def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work) -> None:
+    questions = [c.MapEmbeddings(request=number) for number in range(MAX_JOBS + 2)]
+    emitted = work.run(corpus, {3: [c.Pause(), *questions]}, stop_after(MAX_JOBS - 1))
+    assert [event.command for event in of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
+    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == list(range(MAX_JOBS))
 
 
 def test_questions_are_answered_in_the_middle_of_an_evaluation(corpus: Path, work: Work) -> None:
@@ -213,7 +218,7 @@ def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus
         threads["work"].add(torch.get_num_threads())
         do_piece(self, command, step)
 
-    def note_step(event: e.Event) -> Iterable[Command]:
+    def note_step(event: e.Event) -> Iterable[c.Command]:
         threads["step"].update([torch.get_num_threads()] if isinstance(event, e.StepsFinished) else [])
         return ()
 
@@ -239,35 +244,18 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
 
 
 # The queue ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_newer_question_replaces_one_of_its_type_and_number_its_work_is_time_of_sampling(
+def test_a_newer_question_replaces_one_of_its_type_and_number_and_one_without_answer_is_refused(
     corpus: Path, work: Work
 ) -> None:
-    asked: list[Command] = [
-        *(c.TraceText(text=text, request=number) for text, number in (("the", 1), ("the cat", 1), ("the", 2))),
-        c.MapEmbeddings(request=1),
-    ]
-    emitted = work.run(corpus, {3: asked})
+    texts = (("the", 1), ("the cat", 1), ("the", 2))
+    asked: list[c.Command] = [c.TraceText(text=text, request=number) for text, number in texts]
+    emitted = work.run(corpus, {3: [*asked, BAD_UNIT, c.MapEmbeddings(request=1)]})
     assert sorted(event.request for event in of_type(emitted, e.EmbeddingsMapped)) == [1, 1, 2]
     assert len(work.pieces) == 3 * NUM_PIECES
-    assert not of_type(emitted, e.CommandRefused)
     seconds = sum(event.sampling_seconds for event in of_type(emitted, e.StepTimes))
-    assert seconds == pytest.approx(3 * NUM_PIECES * PIECE_SECONDS)
-
-
-def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work) -> None:
-    questions = [c.MapEmbeddings(request=number) for number in range(MAX_JOBS + 2)]
-    emitted = work.run(corpus, {3: [c.Pause(), *questions]}, stop_after(MAX_JOBS - 1))
-    assert [event.command for event in of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
-    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == list(range(MAX_JOBS))
-
-
-def test_a_question_that_can_not_be_answered_is_refused_by_its_name(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {3: [BAD_UNIT, c.MapEmbeddings()]})
+    assert seconds == pytest.approx(3 * NUM_PIECES * PIECE_SECONDS), "the work is time of sampling"
     refused = only(emitted, e.CommandRefused)
     assert (refused.command, refused.detail) == ("HoldUnit", "There is no layer 9.")
-    assert of_type(emitted, e.EmbeddingsMapped)
     assert emitted[-1].step == 12
 
 
@@ -282,11 +270,12 @@ def test_an_unexpected_exception_refuses_only_the_question(corpus: Path, monkeyp
 
 
 def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Path, work: Work) -> None:
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     session = TrainingSession(tiny_config(corpus), clock=work.clock)
     waiting: list[int] = []
-    for command in (c.Pause(), *(c.MapEmbeddings(request=number) for number in range(3))):
-        inbox.put(command)
+    inbox.put(c.Pause())
+    for number in range(3):
+        inbox.put(c.MapEmbeddings(request=number))
 
     def emit(event: e.Event) -> None:
         if isinstance(event, e.EmbeddingsMapped):
@@ -316,7 +305,7 @@ def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Wor
 
 
 def test_the_baselines_are_answered_between_steps_and_again_without_being_measured_again(corpus: Path) -> None:
-    def again(event: e.Event) -> Iterable[Command]:
+    def again(event: e.Event) -> Iterable[c.Command]:
         is_first = isinstance(event, e.BaselinesMeasured) and event.request == 1 and event.is_complete
         return [c.MeasureBaselines(request=2)] if is_first else []
 
@@ -346,10 +335,8 @@ def test_baselines_are_on_the_evaluated_tweets(corpus: Path, monkeypatch: pytest
 
 
 # Real answers ---------------------------------------------------------------------------------------------------------
-
-
 TEXT = "the cat hugs tea"
-QUESTIONS: list[Command] = [  # all kinds
+QUESTIONS: list[c.Command] = [  # all kinds
     c.TraceText(text=TEXT, layer=1, own_from=3, seed=5),
     c.MeasureReach(text=TEXT, position=9, request=1),
     c.MeasureReach(text=TEXT, position=9, request=2, method="gradient"),
@@ -360,9 +347,9 @@ QUESTIONS: list[Command] = [  # all kinds
 
 
 def test_questions_after_every_step_change_no_bit_of_a_run_with_dropout(corpus: Path) -> None:
-    others: list[Command] = [c.CompleteText(text="the "), c.ReadTweet(text=TEXT), c.SampleNow(prime="the ")]
+    others: list[c.Command] = [c.CompleteText(text="the "), c.ReadTweet(text=TEXT), c.SampleNow(prime="the ")]
 
-    def ask(event: e.Event) -> Iterable[Command]:
+    def ask(event: e.Event) -> Iterable[c.Command]:
         return [*QUESTIONS, *others] if isinstance(event, e.StepsFinished) else ()
 
     config = tiny_config(corpus, num_layers=2, dropout=0.3, average_lag=0.2, sample_every=4, eval_every=5)

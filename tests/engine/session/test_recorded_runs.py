@@ -72,8 +72,6 @@ def after(first: Callable[[Path], object], *others: Run) -> Run:
 
 
 # Commands -------------------------------------------------------------------------------------------------------------
-
-
 ENDLESS: dict[str, Any] = {"max_steps": 10**6}
 
 
@@ -211,8 +209,6 @@ CHECKPOINTS: Runs = {
 }
 
 # Tweets and evaluations -----------------------------------------------------------------------------------------------
-
-
 BY_TIME: dict[str, Any] = {"sample_every": 50, "sample_pacing": "seconds"}
 SLOW = {e.StepsFinished: 0.01, e.TweetSampled: 9.0, e.EvalFinished: 9.0}
 EARLY: dict[str, Any] = {"eval_every": 20, "early_eval_tweets": 3, "max_steps": 26}
@@ -257,9 +253,8 @@ DUE: Runs = {
     ),
 }
 
+
 # Other tweets ---------------------------------------------------------------------------------------------------------
-
-
 def others(corpus: Path) -> Path:
     """Write tweets that a model of the small tweets predicts far worse; with characters that its vocabulary lacks."""
     return write_corpus(corpus.parent, [f"{tweet[::-1].upper()} Ж" for tweet in small_tweets()], "others.txt")

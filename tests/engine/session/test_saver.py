@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from torch import Tensor
@@ -31,6 +32,7 @@ from tests.engine.helpers import (
     info_of,
     late_writer,
     latest,
+    let_fail,
     losses,
     names,
     of_type,
@@ -40,7 +42,6 @@ from tests.engine.helpers import (
     run_session,
     tiny_config,
 )
-from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import BrokenDisk
 from tests.waiting import DEADLINE_SECONDS
 
@@ -102,13 +103,10 @@ def saved(emitted: Iterable[e.Event]) -> list[tuple[str, int, int | None]]:
 
 
 # A slow disk ----------------------------------------------------------------------------------------------------------
-
-
 def test_steps_continue_on_a_slow_disk_and_saves_keep_their_order_and_the_weights_of_their_step(corpus: Path) -> None:
     undisturbed = plain_losses(dropout=0.3, average_lag=0.2)
     script = blocked(2, 8, {3: [c.SaveCheckpoint(name="three")], 5: [c.SaveLatest()]})
     emitted = run_session(tiny_config(corpus, dropout=0.3, average_lag=0.2), script, writer=BlockedWriter)
-    assert_valid_stream(emitted)
     assert saved(emitted) == [("latest", 0, 0), ("three", 8, 3), ("latest", 8, 5), ("latest", 12, 12)]
     assert losses(emitted) == undisturbed
     assert load_checkpoint(named_checkpoint_path("three")).info.step == 3
@@ -118,7 +116,6 @@ def test_steps_continue_on_a_slow_disk_and_saves_keep_their_order_and_the_weight
 def test_a_checkpoint_is_reported_with_the_step_of_its_weights_unless_later_ones_are_reported(corpus: Path) -> None:
     inbox = AnsweringInbox([*[None] * 5, c.SaveCheckpoint(name="five")])
     emitted = run_session(tiny_config(corpus), inbox=inbox, report_seconds=1e9, writer=late_writer(num_looks=3))
-    assert_valid_stream(emitted)
     assert saved(emitted)[1:] == [("five", 5, 5), ("latest", 12, 12)]
     assert [(event.first_step, event.step) for event in of_type(emitted, e.StepsFinished)] == [(1, 5), (6, 12)]
 
@@ -161,20 +158,16 @@ def test_saves_of_one_step_share_one_copy(corpus: Path, monkeypatch: pytest.Monk
 
 
 # Waiting where the result matters -------------------------------------------------------------------------------------
-
-
-def test_the_end_of_a_run_waits_for_its_checkpoints(corpus: Path) -> None:
+def test_the_end_of_a_run_waits_for_its_checkpoints_also_for_a_full_queue(corpus: Path) -> None:
     emitted = run_session(tiny_config(corpus, save_every=6), blocked(5, 99), writer=BlockedWriter)
     assert names(emitted)[-5:] == ["StepsFinished", *["CheckpointSaved"] * 3, "RunFinished"]
     assert saved(emitted)[1:] == [("step-6", 12, 6), ("step-12", 12, 12), ("latest", 12, 12)]
     assert latest().step == 12
-
-
-@pytest.mark.usefixtures("no_patience")
-def test_the_last_save_waits_for_a_blocked_disk_with_a_full_queue(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus, save_every=2), blocked(1, 99), writer=BlockedWriter)
-    assert saved(emitted)[-1] == ("latest", 12, 12)
-    assert latest().step == 12
+    config = tiny_config(corpus, run_name="full", save_every=2)
+    with mock.patch.object(save_queue, "PATIENCE_SECONDS", 0.0):
+        full = run_session(config, blocked(1, 99), writer=BlockedWriter)
+    assert saved(full)[-1] == ("latest", 12, 12)
+    assert info_of("full").step == 12
 
 
 @pytest.mark.parametrize("command", [c.Stop(), c.Stop(unless_unsaved=True)], ids=["stop", "unless unsaved"])
@@ -185,24 +178,16 @@ def test_a_stop_waits_for_the_writer(corpus: Path, command: c.Command) -> None:
     assert isinstance(emitted[-1], e.RunFinished)
 
 
-def test_a_checkpoint_that_is_still_being_written_can_be_loaded(corpus: Path) -> None:
-    script = blocked(3, 99, {4: [c.SaveCheckpoint(name="four")], 6: [c.LoadCheckpoint(name="four")]})
-    emitted = run_session(tiny_config(corpus), script, writer=BlockedWriter)
-    assert_valid_stream(emitted)
+def test_a_checkpoint_that_is_still_being_written_has_taken_its_name_and_can_be_loaded(corpus: Path) -> None:
+    save, load = c.SaveCheckpoint(name="four"), c.LoadCheckpoint(name="four")
+    emitted = run_session(tiny_config(corpus), blocked(3, 99, {4: [save], 5: [save], 6: [load]}), writer=BlockedWriter)
+    assert "There is already" in only(emitted, e.CommandRefused).detail
+    assert load_checkpoint(named_checkpoint_path("four")).info.step == 4
     assert only(emitted, e.CheckpointLoaded).step == 4
     assert [name for name, _, _ in saved(emitted)] == ["latest", "four", "step-6-before-load", "latest", "latest"]
 
 
-def test_a_name_that_is_still_being_written_is_taken(corpus: Path) -> None:
-    script = blocked(3, 99, {4: [c.SaveCheckpoint(name="mine")], 5: [c.SaveCheckpoint(name="mine")]})
-    emitted = run_session(tiny_config(corpus), script, writer=BlockedWriter)
-    assert "There is already" in only(emitted, e.CommandRefused).detail
-    assert load_checkpoint(named_checkpoint_path("mine")).info.step == 4
-
-
 # A disk that fails or blocks ------------------------------------------------------------------------------------------
-
-
 @pytest.mark.usefixtures("no_patience")
 def test_a_disk_that_blocks_is_reported_once_and_checkpoints_without_room_are_named_later(corpus: Path) -> None:
     emitted = run_session(tiny_config(corpus, save_every=2), blocked(1, 9), writer=BlockedWriter)
@@ -235,7 +220,6 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
     fail = functools.partial(monkeypatch.setattr, write_job, "write_host_copy", failing)
     script = blocked(2, 8, {2: [fail], 3: [c.SaveLatest()], 5: [c.SaveCheckpoint(name="mine")]})
     emitted = run_session(tiny_config(corpus, save_every=9), script, writer=BlockedWriter)
-    assert_valid_stream(emitted)
     assert failures == ["latest", "mine", "latest"]  # the last is the one at the end
     failed, again = of_type(emitted, e.Warned)
     assert [(event.kind, event.step) for event in (failed, again)] == [("disk", 8), ("disk", 12)]
@@ -245,12 +229,8 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
 
 
 def test_an_exception_in_a_write_ends_the_run_later_steps_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(path: Path, *rest: Any) -> None:
-        if path.stem == "mine":
-            raise ZeroDivisionError("an unexpected exception")
-        write_host_copy(path, *rest)
-
-    monkeypatch.setattr(write_job, "write_host_copy", failing)
+    target = "engine.session.checkpoints.write_job.write_host_copy"
+    let_fail(monkeypatch, target, ZeroDivisionError(), lambda path, *_: path.stem == "mine")
     script = blocked(2, 7, {3: [c.SaveCheckpoint(name="mine")]})
     failed = run_session(tiny_config(corpus), script, writer=BlockedWriter)[-1]
     assert isinstance(failed, e.RunFailed)

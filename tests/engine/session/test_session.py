@@ -54,7 +54,6 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.session.ranks.shared_runs import run_shared
-from tests.engine.session.stream_rules import assert_valid_stream
 
 
 def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: Path, home: Path) -> None:
@@ -81,13 +80,9 @@ def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: P
     evaluation = of_type(emitted, e.EvalFinished)[-1]
     assert (info_of("tiny", "best").step, info_of("tiny", "best").bits_per_char) == (20, evaluation.bits_per_char)
     assert evaluation.bits_per_char == pytest.approx(evaluation.val_loss / math.log(2))
-
-
-def test_losses_and_norms_have_the_fewest_digits_that_differ_from_no_other_float32(corpus: Path) -> None:
-    reports = of_type(run_session(tiny_config(corpus)), e.StepsFinished)
+    reports = of_type(emitted, e.StepsFinished)
     numbers = [number for report in reports for number in (*report.train_losses, *report.grad_norms)]
-    assert len(numbers) == 24
-    assert all(repr(number) == str(np.float32(number)) for number in numbers)
+    assert all(repr(number) == str(np.float32(number)) for number in numbers), "the fewest digits of a float32"
     journal = find_run("tiny").journal_path.read_text(encoding="utf-8")
     assert all(e.to_json(report) in journal for report in reports)
 
@@ -99,7 +94,6 @@ def test_the_journal_has_all_events_and_steps_its_buckets_end_at_checkpoints(
     config = tiny_config(corpus, max_steps=150, keep_every_step=keep_every_step, sample_every=20, save_every=51)
     with mock.patch.object(step_buckets, "WHOLE_STEPS", 16):
         emitted = run_session(config, {67: [c.SaveCheckpoint(name="mine")]})
-
     journalled = list(read_journal(find_run("tiny").journal_path))
     steps = (e.StepsFinished, e.StepsThinned)
     assert [event for event in journalled if not isinstance(event, steps)] == [
@@ -123,8 +117,6 @@ def test_a_run_ends_after_its_epochs_and_has_counted_every_training_character_on
 
 
 # Its setup ------------------------------------------------------------------------------------------------------------
-
-
 def raise_mistake(*_: object, **__: object) -> None:
     raise ZeroDivisionError("what was never thought of")
 
@@ -151,7 +143,6 @@ def test_an_internal_error_in_the_setup_leaves_the_name_free_and_its_traceback_i
 ) -> None:
     monkeypatch.setattr(target, raise_mistake)
     emitted = run_session(tiny_config(corpus))
-    assert_valid_stream(emitted)
     failed = only(emitted, e.RunFailed)
     assert len(emitted) == 1
     assert exit_code_for(failed.title) == 3
@@ -218,8 +209,6 @@ def test_a_named_checkpoint_that_cannot_be_saved_is_refused(corpus: Path, home: 
 
 
 # From the shipped model -----------------------------------------------------------------------------------------------
-
-
 FEW: dict[str, Any] = {"max_steps": 4, "batch_size": 8, "sample_every": 0, "eval_every": 0, "seed": 3}
 STILL: dict[str, Any] = {**FEW, "ngram_order": 4, "learning_rate": 1e-8}
 """A run whose weights hardly change."""
@@ -293,8 +282,6 @@ def test_what_excludes_a_warm_start(english: Path) -> None:
 
 
 # From a checkpoint whose vocabulary lacks characters ------------------------------------------------------------------
-
-
 def test_new_characters_follow_the_known_ones_and_the_run_repeats_and_resumes_exactly(corpus: Path, home: Path) -> None:
     run_session(tiny_config(corpus, average_lag=0.2, dropout=0.2, ngram_order=4), stop_at(3))
     vocab = latest().vocab
@@ -312,18 +299,7 @@ def test_new_characters_follow_the_known_ones_and_the_run_repeats_and_resumes_ex
     assert_same_tensors(tensors_of("parts"), tensors_of("whole"))
 
 
-def test_ranks_grow_the_vocabulary_alike(corpus: Path, home: Path) -> None:
-    run_session(tiny_config(corpus), stop_at(3))
-    loud = write_corpus(home, [tweet.upper() for tweet in small_tweets()], "loud.txt")
-    alone = run_session(branch_config(loud, "alone", max_steps=9))
-    shared = run_shared(branch_config(loud, "shared", max_steps=9))
-    assert only(shared, e.RunStarted).vocab_size == only(alone, e.RunStarted).vocab_size > 4 + len(latest().vocab)
-    assert losses(shared) == pytest.approx(losses(alone), abs=1e-5)
-
-
 # While a run trains ---------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("weight", [(), (2.5,)], ids=["once", "weighted"])
 def test_loading_a_checkpoint_resets_the_run_and_its_losses_follow(corpus: Path, weight: tuple[float, ...]) -> None:
     script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
@@ -342,7 +318,6 @@ def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
     emitted = run_session(tiny_config(corpus), inbox=AnsweringInbox(sent), report_seconds=1e9)
     steps = [(event.first_step, event.step) for event in of_type(emitted, e.StepsFinished)]
     assert steps == [(1, 5), (6, 8), (6, 12)]
-    assert_valid_stream(emitted)
 
 
 @pytest.mark.parametrize(("own", "others"), [(4, 2), (4, 0), (0, 4)], ids=["another table", "no table", "a table"])

@@ -1,20 +1,26 @@
-"""A failing disk or a deleted run folder stops no training, leaves no partial file, and is reported once."""
+"""A failing disk or deleted folder stops no training; any other exception ends a run with one event, to be resumed."""
 
 from __future__ import annotations
 
 import errno
+import functools
 import logging
+import queue
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.errors import StorageError
+from engine.config.run import Setting
+from engine.errors import StorageError, exit_code_for
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.session.session import TrainingSession
 from engine.storage import atomic_write, journal
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, folder_of_run
@@ -24,15 +30,22 @@ from engine.storage.run_log import log_to, log_traceback
 from tests.engine.helpers import (
     Once,
     Script,
+    assert_same_tensors,
+    home_at,
     info_of,
+    latest,
+    let_fail,
     losses,
+    names,
     of_type,
     only,
     plain_losses,
     resume_config,
     run_session,
     stop_at,
+    tensors_of,
     tiny_config,
+    write_corpus,
 )
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import BrokenDisk
@@ -89,7 +102,6 @@ def test_any_disk_failure_stops_no_training(
 
     assert list(losses(emitted)) == list(range(1, 7))
     assert isinstance(emitted[-1], e.RunFinished)
-    assert_valid_stream(emitted)
     disk.breaks_at = None
     assert_nothing_partial(may_be_torn=disk.code in {errno.EROFS, errno.EIO})  # not even a torn line can be removed
     run = folder_of_run("tiny")
@@ -106,7 +118,6 @@ def test_any_disk_failure_stops_no_training(
 def test_one_disk_warning_precedes_one_recovery_and_each_autosave_tries_again(corpus: Path, disk: BrokenDisk) -> None:
     config = tiny_config(corpus, eval_every=4, save_every=7, max_steps=20)
     emitted = run_session(config, broken(disk, 4, 14), seconds=STEP_SECONDS)
-
     warnings = of_type(emitted, e.Warned)
     assert disk_warnings(emitted) == [("disk", 4), ("disk-works", 15)]
     assert warnings[0].message.startswith("No space left on device: not saved, tried again at the next autosave.")
@@ -195,8 +206,6 @@ def test_a_stop_that_would_lose_steps_is_refused_once_with_the_last_saved_step(
 
 
 # The run's folder -----------------------------------------------------------------------------------------------------
-
-
 def at_step_three(happens: Callable[[RunFolder], object]) -> Script:
     """Return the script that calls `happens` with the run's folder, and saves two steps later."""
     return {3: [lambda: happens(folder_of_run("tiny"))], 5: [c.SaveLatest()]}
@@ -244,8 +253,6 @@ def test_a_run_that_can_not_write_its_log_leaves_its_name_free(corpus: Path, mon
 
 
 # The log --------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the disk that is always full")
 def test_an_unwritable_log_prints_nothing_and_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "full.log").symlink_to("/dev/full")
@@ -259,3 +266,138 @@ def test_an_unwritable_log_prints_nothing_and_is_reported(tmp_path: Path, capfd:
     assert where == f"The traceback is in {tmp_path / 'x.log'}."
     assert "ZeroDivisionError: oh no" in (tmp_path / "x.log").read_text()
     assert capfd.readouterr() == ("", "")
+
+
+# Exceptions -----------------------------------------------------------------------------------------------------------
+SETTINGS: dict[str, Setting] = {"dropout": 0.3, "num_layers": 2, "average_lag": 0.2, "sample_every": 4, "eval_every": 5}
+
+
+UNEXPECTED = ZeroDivisionError("an unexpected exception")
+
+
+@functools.cache
+def undisturbed() -> tuple[dict[int, float], dict[str, Tensor]]:
+    """Return the losses of a run with dropout, averaging, samples and evaluations, and its last tensors."""
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
+        return losses(run_session(tiny_config(write_corpus(Path(folder)), **SETTINGS))), tensors_of("tiny")
+
+
+def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
+    """Assert that the stream ends with one `RunFailed`, which locates the traceback in the log."""
+    failed = emitted[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert exit_code_for(failed.title) == 3
+    assert "an unexpected exception" in failed.detail
+    assert str(find_run("tiny").log_path) in failed.hint
+    log = find_run("tiny").log_path.read_text()
+    assert "Traceback" in log
+    assert "raise error" in log
+    assert list(read_journal(find_run("tiny").journal_path))[-1] == failed
+    return failed
+
+
+FORWARD = "engine.compute.cpu.train_step.GruStep._forward"
+EVALUATE = "engine.session.memory_fallback.evaluate"
+UNTOUCHED = {
+    "forward": (FORWARD, 8, False),
+    "evaluation, done": (EVALUATE, 1, True),
+    "sampling": ("engine.sampling.sampler.TweetSampler.advance", 30, False),
+    "saving": ("engine.session.checkpoints.write_job.write_host_copy", 2, False),
+    "journal": ("engine.storage.journal.Journal.append", 9, False),
+}
+"""Function, number of the call that fails, and whether it fails after its work."""
+
+
+@pytest.mark.parametrize("failing", UNTOUCHED)
+def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    expected, expected_tensors = undisturbed()
+    target, call, is_after = UNTOUCHED[failing]
+    with monkeypatch.context() as patch:
+        let_fail(patch, target, UNEXPECTED, call, is_after=is_after)
+        emitted = run_session(tiny_config(corpus, **SETTINGS))
+    failed = assert_one_failure(emitted)
+    assert 1 <= failed.step < 12
+    assert latest().step == failed.step
+    again = run_session(resume_config("tiny"))
+    assert isinstance(again[-1], e.RunFinished)
+    assert losses([*emitted, *again]) == expected
+    assert_same_tensors(tensors_of("tiny"), expected_tensors)
+
+
+@pytest.mark.parametrize(
+    ("target", "is_after"),
+    [
+        pytest.param("engine.compute.adamw.FusedAdamW.step", True, id="update, done"),
+        pytest.param("engine.model.weight_average.WeightAverage.update", False, id="average"),
+    ],
+)
+def test_an_interrupted_update_is_never_saved_and_the_run_resumes_from_before_it(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, target: str, is_after: bool
+) -> None:
+    expected, _ = undisturbed()
+    with monkeypatch.context() as patch:
+        let_fail(patch, target, UNEXPECTED, 8, is_after=is_after)
+        emitted = run_session(tiny_config(corpus, **SETTINGS), {3: [c.SaveLatest()]})
+    assert_one_failure(emitted)
+    assert "step 8 was interrupted" in only(emitted, e.Warned).message
+    assert latest().step == 3
+    assert {**losses(emitted), **losses(run_session(resume_config("tiny")))} == expected
+
+
+def test_exceptions_in_the_error_handling_end_in_one_event_too(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Mock(side_effect=UNEXPECTED)
+    with monkeypatch.context() as patch:
+
+        def break_both() -> None:
+            patch.setattr("engine.session.reporter.Reporter.emit", failing)
+            patch.setattr("engine.session.checkpoints.saver.CheckpointSaver.save_own", failing)
+
+        emitted = run_session(tiny_config(corpus, sample_every=6), {5: [break_both]})
+    assert names(emitted).count("RunFailed") == 1
+    assert isinstance(emitted[-1], e.RunFailed)
+    assert "an unexpected exception" in emitted[-1].detail
+    log = find_run("tiny").log_path.read_text()
+    assert "saving after the failure failed" in log
+    assert "the reporter failed on the failure of the run" in log
+    assert run_session(resume_config("tiny"))[-1].step == 12
+
+
+def test_an_internal_error_in_a_command_leaves_a_run_to_resume(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint that fails to load halfway leaves the run unchanged."""
+    run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+    for target in (
+        "engine.corpus.training_data.TrainingData.batches",
+        "engine.session.checkpoints.loader.load_into",
+        "engine.session.checkpoints.loader.resolve_checkpoint",
+    ):
+        name = target.rpartition(".")[2].replace("_", "-")
+        with monkeypatch.context() as patch:
+            break_now = functools.partial(let_fail, patch, target, UNEXPECTED, 1)
+            script: Script = {6: [break_now, c.LoadCheckpoint(name="plain/latest")]}
+            emitted = run_session(tiny_config(corpus, dropout=0.3, run_name=name), script)
+        assert isinstance(emitted[-1], e.RunFailed)
+        assert losses([*emitted, *run_session(resume_config(name))]) == plain_losses(dropout=0.3), target
+
+
+@pytest.mark.parametrize(
+    ("error", "target", "call", "step"),
+    [(KeyboardInterrupt(), FORWARD, 7, 6), (SystemExit(2), EVALUATE, 1, 5)],
+    ids=["KeyboardInterrupt", "SystemExit"],
+)
+def test_keyboard_interrupt_and_system_exit_are_raised_after_the_last_event_and_a_save(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str, call: int, step: int
+) -> None:
+    plain = plain_losses(dropout=0.3, eval_every=5)
+    emitted: list[e.Event] = []
+    session = TrainingSession(tiny_config(corpus, dropout=0.3, eval_every=5))
+    with monkeypatch.context() as patch:
+        let_fail(patch, target, error, call)
+        with pytest.raises(type(error)):
+            session.run(emitted.append, queue.SimpleQueue())
+    assert_valid_stream(emitted)
+    assert isinstance(emitted[-1], e.RunFailed)
+    assert type(error).__name__ in emitted[-1].detail
+    assert latest().step == emitted[-1].step == step
+    assert losses([*emitted, *run_session(resume_config("tiny"))]) == plain

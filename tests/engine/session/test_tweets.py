@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -32,7 +31,7 @@ from engine.protocol import events as e
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import TweetSampler
 from engine.session.batch_service import MAX_CHARS, MAX_ROWS
-from engine.session.pace import MAX_SAMPLE_SHARE, MAX_SHARE, SAMPLE_SECONDS, Pace
+from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS
 from engine.session.startup.chosen_settings import _paced
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.text import LOST
@@ -67,19 +66,6 @@ def tweets_of(stream: Iterable[e.Event]) -> list[e.TweetSampled]:
 
 
 # When they are due ----------------------------------------------------------------------------------------------------
-
-
-def test_work_takes_at_most_its_share_of_the_time_also_if_it_fails() -> None:
-    clock = FakeClock()
-    pace, worked = Pace(clock), 0.0
-    while clock.now < 1000.0:
-        clock.advance(0.25)
-        if pace.allows_work:
-            worked += 0.5
-            with contextlib.suppress(KeyError), pace.working():
-                clock.advance(0.5)
-                raise KeyError
-    assert 0.9 * MAX_SHARE < worked / clock.now <= 1.01 * MAX_SHARE
 
 
 def test_waiting_for_queued_steps_makes_tweets_no_less_frequent(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,18 +108,14 @@ def test_what_paces_evaluations_and_tweets(snapshot: SnapshotAssertion) -> None:
     presets = [("seconds", "seconds"), ("steps", "interval")]
     settings: list[dict[str, Any]] = [{}, {"seed": 3}, {"eval_every": 10}, {"sample_every": 10}]
     settings.append({"sample_every": 10, "seed": 3})
-    lines = [
-        paced(RunConfig(settings=given), device, before)
-        for device, before, given in product(("cpu", "cuda"), presets, settings)
-    ]
+    cases = product(("cpu", "cuda"), presets, settings)
+    lines = [paced(RunConfig(settings=given), device, before) for device, before, given in cases]
     lines.append("deterministic: " + paced(RunConfig(runtime=RuntimeConfig(deterministic=True)), "cuda", presets[0]))
     lines.append("a single tweet, whose samples end the run: " + paced(RunConfig(), "cuda", presets[0], 0))
     assert "\n".join(lines) == snapshot
 
 
 # The filter of drafts -------------------------------------------------------------------------------------------------
-
-
 def test_due_and_requested_tweets_pass_the_filter_and_count_their_drafts(corpus: Path) -> None:
     easy: dict[str, Setting] = {"avoid": ("e",), "min_length": 3, "best_of": 2, "sample_every": 3}
     asked = {5: [c.SampleNow(), c.SampleNow(prime="a ")]}
@@ -227,8 +209,6 @@ def test_slow_drafts_and_the_wait_after_them_are_reported_not_journalled_and_end
 
 
 # Questions about a text -----------------------------------------------------------------------------------------------
-
-
 def test_ladder_and_completion_ignore_the_filter(corpus: Path) -> None:
     script: Script = {3: [c.SampleLadder(seed=1), c.CompleteText(text="the ")]}
     with_filter, without = (
@@ -240,24 +220,41 @@ def test_ladder_and_completion_ignore_the_filter(corpus: Path) -> None:
         assert one == other
 
 
-def test_a_completion_has_number_and_step_of_its_command_and_none_follows_unknown_characters(corpus: Path) -> None:
-    asked = [c.CompleteText(text="the c", request=7), c.CompleteText(text="the ☃ \x1b", request=4)]
-    script: Script = {3: asked, 9: [c.CompleteText(text="the c", request=8)]}
-    first, unknown, second = of_type(run_session(tiny_config(corpus, learning_rate=0.1), script), e.TextCompleted)
-    assert (first.step, first.request, second.step, second.request) == (3, 7, 9, 8)
-    assert first.next_chars != second.next_chars  # the weights have changed
+def test_completions_and_requested_tweets_are_those_of_their_commands_step_number_prime_and_draw(corpus: Path) -> None:
+    asked: list[c.Command] = [c.CompleteText(text="the ", request=7 + draw, draw=draw) for draw in (0, 1, 1)]
+    asked += [c.CompleteText(text="the ☃ \x1b", request=4), c.SampleNow(prime="the ", draw=1)]
+    script: Script = {3: asked, 9: [c.CompleteText(text="the ", request=9)]}
+    emitted = run_session(tiny_config(corpus, learning_rate=0.05), script)
+    first, second, again, unknown, later = of_type(emitted, e.TextCompleted)
+    assert (first.step, first.request, later.step, later.request) == (3, 7, 9, 9)
+    assert first.next_chars != later.next_chars  # the weights have changed
     assert len(first.completion) == COMPLETION_CHARS or first.reached_eos
     assert first.bits_per_char is not None
+    assert first.completion != second.completion == again.completion
     assert (unknown.request, unknown.unknown_chars, unknown.completion) == (4, ("☃", "\ufffd"), ())
     assert (unknown.next_chars, unknown.bits_per_char) == ((), None)
+    tweet = only(emitted, e.TweetSampled)
+    assert tweet.prime == "the "
+    assert len(tweet.text) == 20, "cut at its maximum length, before the completion"
+    assert f"the {''.join(second.completion)}".startswith(tweet.text)
+    assert len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
+    assert tweet.bits_per_char == pytest.approx(sum(tweet.char_bits) / len(tweet.char_bits), abs=0.01)
 
 
-def test_a_tweet_is_read_with_the_averaged_weights_of_the_checkpoint(corpus: Path) -> None:
-    text, config = small_tweets()[0], tiny_config(corpus, average_lag=0.3, learning_rate=0.1)
-    read = only(run_session(config, {9: [c.ReadTweet(text=text), c.SaveCheckpoint(name="nine")]}), e.TweetRead)
+def test_a_tweet_is_read_with_averaged_weights_every_blank_of_it_and_the_nearest_training_tweet(corpus: Path) -> None:
+    text, blanks, copy = small_tweets()[0], " the  cat ", small_tweets()[5] + "☃"
+    asked: list[c.Command] = [c.ReadTweet(text=each) for each in (text, blanks, copy)]
+    asked += [c.TraceText(text=blanks), c.SaveCheckpoint(name="nine")]
+    emitted = run_session(tiny_config(corpus, average_lag=0.3, learning_rate=0.1), {9: asked})
+    read, spaced, copied = of_type(emitted, e.TweetRead)
+    assert spaced.text == only(emitted, e.TextTraced).text == blanks
+    assert copied.copied_share == 1.0
+    assert copied.nearest in small_tweets()
+    assert copied.nearest_share > 0.5
+    assert copied.chars[-2].char == "☃"
+    assert copied.chars[-2].bits > UNKNOWN_CHAR_BITS
     checkpoint = load_checkpoint(named_checkpoint_path("nine"))
-    model = checkpoint.to_model(torch.device("cpu"))
-    vocab = Vocab(checkpoint.info.vocab)
+    model, vocab = checkpoint.to_model(torch.device("cpu")), Vocab(checkpoint.info.vocab)
     chars = score_chars(model, vocab, text)
     assert [char.bits for char in read.chars] == pytest.approx([char.bits for char in chars], abs=2e-3)
     assert read.bits_per_char == pytest.approx(sum(char.bits for char in chars) / len(chars), abs=2e-3)
@@ -265,35 +262,7 @@ def test_a_tweet_is_read_with_the_averaged_weights_of_the_checkpoint(corpus: Pat
     assert abs(read.chars[0].bits - score_chars(model, vocab, text)[0].bits) > 0.01
 
 
-def test_a_copy_is_reported_with_its_nearest_training_tweet_and_every_blank_of_the_text(corpus: Path) -> None:
-    blanks, copy = " the  cat ", small_tweets()[5] + "☃"
-    sent: list[c.Command] = [c.ReadTweet(text=blanks), c.TraceText(text=blanks), c.ReadTweet(text=copy)]
-    emitted = run_session(tiny_config(corpus), {3: sent})
-    spaced, read = of_type(emitted, e.TweetRead)
-    assert spaced.text == only(emitted, e.TextTraced).text == blanks
-    assert read.copied_share == 1.0
-    assert read.nearest in small_tweets()
-    assert read.nearest_share > 0.5
-    assert read.chars[-2].char == "☃"
-    assert read.chars[-2].bits > UNKNOWN_CHAR_BITS
-
-
-def test_a_requested_tweet_begins_with_its_prime_and_with_the_completion_of_the_same_draw(corpus: Path) -> None:
-    asked: list[c.Command] = [c.CompleteText(text="the ", draw=draw) for draw in (0, 1, 1)]
-    emitted = run_session(tiny_config(corpus), {3: [*asked, c.SampleNow(prime="the ", draw=1)]})
-    first, second, again = ("".join(answer.completion) for answer in of_type(emitted, e.TextCompleted))
-    assert first != second == again
-    tweet = only(emitted, e.TweetSampled)
-    assert tweet.prime == "the "
-    assert len(tweet.text) == 20, "cut at its maximum length, before the completion"
-    assert f"the {second}".startswith(tweet.text)
-    assert len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
-    assert tweet.bits_per_char == pytest.approx(sum(tweet.char_bits) / len(tweet.char_bits), abs=0.01)
-
-
 # The batch ------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("way", ["cpu", "device"])
 def test_the_batch_of_the_last_step_is_shown_without_padding_the_first_one_also_before_it_is_trained_on(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, way: str
@@ -330,20 +299,12 @@ def test_many_long_tweets_are_cut_and_an_unknown_character_is_marked(home: Path)
     assert {(row.text[0], row.token_ids[1]) for row in shown.rows} == {(LOST, UNK)}
 
 
-def test_sorting_by_length_saves_padding_which_is_computed_once_per_batch_size(corpus: Path) -> None:
-    resized = [c.SetBatchSize(batch_size=1), c.ShowBatch(), c.ShowBatch()]
-    script: Script = {**{step: [c.ShowBatch()] for step in range(5)}, 5: resized}
-    with mock.patch("engine.session.batch_service.padding_shares", side_effect=padding_shares) as computed:
-        shown = of_type(run_session(tiny_config(corpus), script), e.BatchShown)
-    assert 0 < shown[0].sorted_padding < shown[0].shuffled_padding < 1
-    assert (shown[-1].sorted_padding, shown[-1].shuffled_padding) == (0, 0)
-    assert computed.call_count == 2
-
-
-def test_a_shuffled_batch_has_random_tweets_of_any_length_and_changes_no_step(corpus: Path) -> None:
+def test_a_shuffled_batch_has_random_tweets_of_any_length_more_padding_and_changes_no_step(corpus: Path) -> None:
     asked = [c.ShowBatch(), c.ShowBatch(shuffled=True), c.ShowBatch(shuffled=True)]
-    emitted = run_session(tiny_config(corpus), {0: asked[1:], 3: asked})
-    first, same, trained, second, _ = of_type(emitted, e.BatchShown)
+    resized: list[c.Command] = [c.SetBatchSize(batch_size=1), c.ShowBatch(), c.ShowBatch()]
+    with mock.patch("engine.session.batch_service.padding_shares", side_effect=padding_shares) as computed:
+        emitted = run_session(tiny_config(corpus), {0: asked[1:], 3: asked, 12: resized})
+    first, same, trained, second, _, single, _ = of_type(emitted, e.BatchShown)
     assert [first.shuffled, trained.shuffled, second.shuffled] == [True, False, True]
     assert first.rows == same.rows != second.rows
     for shown in (first, second):
@@ -351,12 +312,14 @@ def test_a_shuffled_batch_has_random_tweets_of_any_length_and_changes_no_step(co
         assert shown.num_columns == max(len(row.text) for row in shown.rows) + 1
     assert len({len(row.text) for row in second.rows}) > len({len(row.text) for row in trained.rows})
     assert losses(emitted) == plain_losses()
+    assert 0 < first.sorted_padding < first.shuffled_padding < 1
+    assert (single.sorted_padding, single.shuffled_padding) == (0, 0)
+    assert computed.call_count == 2, "once per batch size"
 
 
 def test_after_a_load_the_next_batch_is_that_of_the_checkpoint(corpus: Path) -> None:
-    first = run_session(tiny_config(corpus), {2: [c.SaveCheckpoint(name="one")], 3: [c.ShowBatch()]})
-    config = tiny_config(corpus, run_name="two")
-    second = run_session(config, {5: [c.LoadCheckpoint(name="one"), c.ShowBatch()]})
-    shown, again = only(first, e.BatchShown), only(second, e.BatchShown)
+    load: list[c.Command] = [c.LoadCheckpoint(name="one"), c.ShowBatch()]
+    script: Script = {2: [c.SaveCheckpoint(name="one")], 3: [c.ShowBatch()], 5: load}
+    shown, again = of_type(run_session(tiny_config(corpus), script), e.BatchShown)
     assert (shown.batch_step, again.batch_step, again.step) == (3, 3, 2)
     assert again.rows == shown.rows

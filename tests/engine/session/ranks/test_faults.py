@@ -37,23 +37,33 @@ from engine.parallel.place import TIMEOUT_VARIABLE, Place, place_from_environmen
 from engine.parallel.ranks import Ranks
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session import session
 from engine.session.ranks import follower as follower_module
 from engine.session.ranks import leader
 from engine.session.ranks.follower import Follower
 from engine.storage.folders import find_run
 from engine.storage.journal_reader import read_journal
-from tests.engine.helpers import Script, latest, names, only, resume_config, run_session, tensors_of, tiny_config
+from tests.engine.helpers import (
+    Script,
+    latest,
+    let_fail,
+    names,
+    only,
+    resume_config,
+    run_session,
+    tensors_of,
+    tiny_config,
+)
 from tests.engine.session.ranks.shared_runs import on_ranks, run_shared
 
 
-def events_until(error: type[Exception], match: str, config: RunConfig, script: Script | None = None) -> list[Event]:
+def events_until(
+    error: type[Exception], match: str | None, config: RunConfig, script: Script | None = None
+) -> list[e.Event]:
     """Run a shared session that raises an error; return its events."""
-    emitted: list[Event] = []
+    emitted: list[e.Event] = []
 
-    def on_event(event: Event) -> list[Command]:
+    def on_event(event: e.Event) -> list[c.Command]:
         emitted.append(event)
         return []
 
@@ -68,8 +78,6 @@ def let_followers_fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Non
 
 
 # Other tweets, errors and weights -------------------------------------------------------------------------------------
-
-
 def test_a_file_that_one_machine_lacks_is_named_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = CorpusError("small.txt can't be read: no such file.", "Copy it.")
     monkeypatch.setattr(follower_module, "load_training_data", Mock(side_effect=missing))
@@ -94,7 +102,7 @@ def test_other_tweets_on_one_machine_are_found_before_a_step(corpus: Path, monke
 def test_an_error_of_the_leader_ends_the_followers_with_its_words(corpus: Path) -> None:
     config = replace(tiny_config(corpus), corpus=CorpusConfig(files=(str(corpus / "missing"),)))
 
-    def work(ranks: Ranks) -> list[Event]:
+    def work(ranks: Ranks) -> list[e.Event]:
         if ranks.place.is_leader:
             return run_session(config, ranks=ranks)
         Follower(ranks, torch.device("cpu")).run()
@@ -116,7 +124,7 @@ def test_an_error_of_a_follower_fails_the_run_with_its_words(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, detail: str, hint: str
 ) -> None:
     let_followers_fail(monkeypatch, error)
-    failed = only(events_until(type(error), "", tiny_config(corpus)), e.RunFailed)
+    failed = only(events_until(type(error), None, tiny_config(corpus)), e.RunFailed)
     assert failed.detail == f"Rank 1: {detail}"
     assert failed.hint.startswith(hint)
 
@@ -149,15 +157,13 @@ def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_ha
 @pytest.mark.usefixtures("changed_weight")
 @pytest.mark.parametrize("command", [c.SaveCheckpoint(name="mine"), c.SaveLatest(), c.Stop(unless_unsaved=True)])
 def test_a_save_that_the_user_asks_for_ends_such_a_run_and_is_not_merely_refused(
-    corpus: Path, command: Command
+    corpus: Path, command: c.Command
 ) -> None:
     emitted = events_until(WeightsDifferError, "at step 9", tiny_config(corpus), {9: [command]})
     assert "CommandRefused" not in names(emitted)
 
 
 # Lost ranks -----------------------------------------------------------------------------------------------------------
-
-
 def test_a_rank_that_hangs_is_lost_after_the_timeout(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     next_lease = Ranks.next_lease
 
@@ -196,11 +202,11 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
 ) -> None:
     monkeypatch.setattr(session, "_GOODBYE_SECONDS", 0.1 if is_lost else 60.0)
     monkeypatch.setattr(leader, "_LAST_REPORT_SECONDS", 0.1 if is_lost else 60.0)
-    emitted: list[Event] = []
+    emitted: list[e.Event] = []
     stop = c.Stop(reason="terminated")
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
 
-    def on_event(event: Event) -> list[Command]:
+    def on_event(event: e.Event) -> list[c.Command]:
         emitted.append(event)
         return [stop] if isinstance(event, e.Paused) else []
 
@@ -236,14 +242,9 @@ def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_sta
 
 
 def test_a_last_save_without_answer_has_no_old_generators(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report, num_reports = Follower._report, count(1)
-
-    def stop_reporting(self: Follower, lease: Report) -> None:
-        if next(num_reports) > 2:  # the first save and `step-6`; not the last
-            raise RankLostError("killed")
-        report(self, lease)
-
-    monkeypatch.setattr(Follower, "_report", stop_reporting)
+    reports = count(1)  # the first save and `step-6` are answered; the last is not
+    target = "engine.session.ranks.follower.Follower._report"
+    let_fail(monkeypatch, target, RankLostError("killed"), lambda *_: next(reports) > 2)
     monkeypatch.setattr(leader, "_LAST_REPORT_SECONDS", 0.1)
     events_until(RankLostError, "killed", tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
     assert "generator.cpu.1" in tensors_of("tiny", "step-6")
@@ -252,8 +253,6 @@ def test_a_last_save_without_answer_has_no_old_generators(corpus: Path, monkeypa
 
 
 # Joining --------------------------------------------------------------------------------------------------------------
-
-
 ADDRESS = {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", **ADDRESS, "TORCHELASTIC_RESTART_COUNT": "1"}
 
