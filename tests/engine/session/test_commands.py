@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import queue
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,6 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import insight_service, speed_limit
-from engine.session.command_queue import MAX_CHANGES_BEFORE_STOP, CommandQueue
 from engine.storage.folders import RUN_CHECKPOINTS, find_run, named_checkpoint_path
 from engine.storage.journal_reader import read_journal
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
@@ -51,20 +49,6 @@ from tests.engine.helpers import (
 )
 from tests.fakes import FakeClock
 from tests.strategies import any_commands, commands
-
-
-# The order of their execution -----------------------------------------------------------------------------------------
-def test_a_stop_comes_after_the_first_changes_and_before_questions_and_what_is_at_once_interrupts_nothing() -> None:
-    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    commands, executed = CommandQueue(inbox), list[c.Command]()
-    save, question = c.SaveLatest(), c.SampleNow()
-    changes = [save] * MAX_CHANGES_BEFORE_STOP
-    at_once: list[c.Command] = [c.SetSampling(sampling=SamplingConfig(temperature=0.5)), c.TraceText(text="hi")]
-    for command in (question, *changes, *at_once, save, question, c.Stop()):
-        inbox.put(command)
-    commands.receive(executed.append)
-    assert executed == at_once
-    assert [commands.pop() for _ in range(len(commands))] == [*changes, c.Stop(), question, save, question]
 
 
 # Effects --------------------------------------------------------------------------------------------------------------
@@ -239,7 +223,7 @@ def test_measuring_losses_takes_no_training_time_and_one_that_is_infinite_is_war
 
 
 def test_a_step_is_refused_while_the_run_is_not_paused_and_once_the_budget_is_used_up(corpus: Path) -> None:
-    once_finished = {e.Paused: [c.TakeStep(), c.Stop()]}
+    once_finished: Once = {e.Paused: [c.TakeStep(), c.Stop()]}
     emitted = run_session(tiny_config(corpus), {3: [c.TakeStep()]}, once=once_finished, pauses_at_end=True)
     early, late = of_type(emitted, e.CommandRefused)
     assert (early.step, early.command, early.detail) == (3, "TakeStep", "The run is not paused.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import queue
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,6 @@ from typing import Any
 from unittest import mock
 
 import pytest
-import torch
 from torch import Tensor
 
 from engine.checkpoints.host_copy import HostCopy
@@ -319,20 +320,15 @@ def sampled(emitted: Iterable[e.Event]) -> list[tuple[int, str]]:
     return [(tweet.step, tweet.text) for tweet in of_type(emitted, e.TweetSampled)]
 
 
-Learned = tuple[list[e.Event], dict[str, Tensor]]
-"""The events of a run, and the tensors at its end."""
-
-
-@pytest.fixture(scope="module")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
+@functools.cache
+def learned() -> tuple[list[e.Event], dict[str, Tensor]]:
     """Return the events of a run that learns the tweet by heart, and the tensors at its end."""
-    torch.set_num_threads(1)
-    with home_at(tmp_path_factory.mktemp("whole")) as folder:
-        return run_session(one_tweet_config(folder)), tensors_of("tiny")
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
+        return run_session(one_tweet_config(Path(folder))), tensors_of("tiny")
 
 
-def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_heart(learned: Learned) -> None:
-    whole, _ = learned
+def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_heart() -> None:
+    whole, _ = learned()
     planned, ended = only(whole, e.FinishPlanned), only(whole, e.RunFinished)
     before = [(step, text) for step, text in sampled(whole) if step <= planned.step]
     assert [step for step, _ in before] == [0, 1, 2, *range(4, planned.step + 1, 4)]
@@ -346,8 +342,8 @@ def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_he
     assert outcome.message.endswith(f" it continues with “{continuation.strip()}”.")
 
 
-def test_a_resume_changes_neither_samples_nor_end(home: Path, learned: Learned) -> None:
-    whole, final = learned
+def test_a_resume_changes_neither_samples_nor_end(home: Path) -> None:
+    whole, final = learned()
     planned = only(whole, e.FinishPlanned).step
     parts: list[e.Event] = []
     for stop in (2, planned - 4, planned, planned + 5):
@@ -369,8 +365,8 @@ def test_a_budget_that_is_too_short_is_reported_honestly_and_a_stop_has_no_outco
     assert not of_type(run_session(replace(one_tweet_config(home), run_name="two"), stop_at(5)), e.Warned)
 
 
-def test_a_time_that_is_up_with_the_deciding_sample_ends_the_run_without_a_finish(home: Path, learned: Learned) -> None:
-    clock, planned = FakeClock(), only(learned[0], e.FinishPlanned).step
+def test_a_time_that_is_up_with_the_deciding_sample_ends_the_run_without_a_finish(home: Path) -> None:
+    clock, planned = FakeClock(), only(learned()[0], e.FinishPlanned).step
 
     def let_time_pass(event: e.Event) -> list[c.Command]:
         clock.advance(30.0 if isinstance(event, e.TweetSampled) and event.step == planned else 0.0)

@@ -120,41 +120,40 @@ def test_a_checkpoint_is_reported_with_the_step_of_its_weights_unless_later_ones
     assert [(event.first_step, event.step) for event in of_type(emitted, e.StepsFinished)] == [(1, 5), (6, 12)]
 
 
-def test_waiting_saves_are_replaced_by_newer_ones_and_share_copies(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copies: list[weakref.ref[HostCopy]] = []
-    counts: list[int] = []
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
+    """Return the step of each copy that a run makes, and how many of its copies there are then."""
+    made: list[weakref.ref[HostCopy]] = []
+    found: list[tuple[float, int]] = []
     sound = HostCopy.of
 
-    def count(tensors: dict[str, Tensor], spare: HostCopy | None = None) -> HostCopy:
-        copies.append(weakref.ref(copy := sound(tensors, spare)))
-        counts.append(sum(each() is not None for each in copies))
+    def copy_of(tensors: dict[str, Tensor], spare: HostCopy | None = None) -> HostCopy:
+        made.append(weakref.ref(copy := sound(tensors, spare)))
+        step = float(tensors.get("optimizer.step.proj.bias", 0.0))
+        found.append((step, sum(each() is not None for each in made)))
         return copy
 
-    monkeypatch.setattr(HostCopy, "of", count)
+    monkeypatch.setattr(HostCopy, "of", copy_of)
+    return found
+
+
+def test_an_autosave_and_a_best_that_wait_are_replaced_by_newer_ones(
+    corpus: Path, copies: list[tuple[float, int]]
+) -> None:
     config = tiny_config(corpus, eval_every=2, learning_rate=0.02, max_steps=10)
     emitted = run_session(config, blocked(1, 9), seconds={e.StepsFinished: 30.0}, writer=BlockedWriter)
     assert [event.step for event in of_type(emitted, e.EvalFinished) if event.is_best] == [2, 4, 6, 8, 10]
     at_the_end = [("best", 10, 10), ("latest", 10, 10)]
     assert saved(emitted)[1:] == [("best", 9, 2), ("best", 9, 8), ("latest", 9, 8), *at_the_end]
-    assert max(counts) <= 4
+    assert max(number for _, number in copies) <= 4
     assert [info_of("tiny", name).step for name in ("best", "latest")] == [10, 10]
 
 
-def test_saves_of_one_step_share_one_copy(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps: list[float] = []
-    sound = HostCopy.of
-
-    def count(tensors: dict[str, Tensor], spare: HostCopy | None = None) -> HostCopy:
-        steps.append(float(tensors.get("optimizer.step.proj.bias", 0.0)))
-        return sound(tensors, spare)
-
-    monkeypatch.setattr(HostCopy, "of", count)
+def test_saves_of_one_step_share_one_copy(corpus: Path, copies: list[tuple[float, int]]) -> None:
     sent: Script = {4: [c.SaveLatest(), c.SaveCheckpoint(name="mine")]}
     emitted = run_session(tiny_config(corpus, eval_every=4, save_every=4), sent)
     assert {name for name, _, step in saved(emitted) if step == 4} == {"mine", "latest", "best", "step-4"}
-    assert steps == [0, 4, 8, 12]
+    assert [step for step, _ in copies] == [0, 4, 8, 12]
 
 
 # Waiting where the result matters -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from engine.config.corpus import CorpusConfig
-from engine.config.run import RunConfig, RuntimeConfig
+from engine.config.run import RunConfig
 from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, StorageError, exit_code_for
 from engine.protocol import commands as c
@@ -226,9 +226,7 @@ def english(home: Path) -> Path:
 
 def own(corpus: Path, **changes: Any) -> RunConfig:
     """Return the config of a short run of the preset `auto` on a corpus of the user's."""
-    files = CorpusConfig(files=(str(corpus),))
-    runtime = RuntimeConfig(device="cpu", precision="float32", threads=1)
-    return replace(RunConfig(settings=FEW, corpus=files, runtime=runtime, run_name="tiny"), **changes)
+    return replace(tiny_config(corpus), **{"preset": "auto", "settings": FEW, **changes})
 
 
 def test_a_small_corpus_starts_from_the_shipped_weights_with_rows_for_its_characters_and_contexts(

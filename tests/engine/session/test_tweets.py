@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
@@ -61,10 +61,6 @@ UNLIKELY = "the the the"
 """A text of known characters that no draft contains."""
 
 
-def tweets_of(stream: Iterable[e.Event]) -> list[e.TweetSampled]:
-    return of_type(stream, e.TweetSampled)
-
-
 # When they are due ----------------------------------------------------------------------------------------------------
 
 
@@ -119,7 +115,7 @@ def test_what_paces_evaluations_and_tweets(snapshot: SnapshotAssertion) -> None:
 def test_due_and_requested_tweets_pass_the_filter_and_count_their_drafts(corpus: Path) -> None:
     easy: dict[str, Setting] = {"avoid": ("e",), "min_length": 3, "best_of": 2, "sample_every": 3}
     asked = {5: [c.SampleNow(), c.SampleNow(prime="a ")]}
-    sampled = tweets_of(run_session(tiny_config(corpus, learning_rate=0.05, **easy), asked))
+    sampled = of_type(run_session(tiny_config(corpus, learning_rate=0.05, **easy), asked), e.TweetSampled)
     assert len(sampled) == 2 + 4  # due at steps 0, 3, 6 and 9
     for tweet in sampled:
         assert tweet.unmet == ()
@@ -136,7 +132,7 @@ def test_neither_filter_nor_tweets_by_time_change_the_training_and_the_filter_no
     by_time, plain = run("by time", **BY_TIME), run("plain", sample_every=1)
     filtered = run("filtered", sample_every=1, min_length=4)
     assert plain_losses(dropout=0.3) == losses(by_time) == losses(plain) == losses(filtered)
-    pairs = zip(tweets_of(plain), tweets_of(filtered), strict=True)
+    pairs = zip(of_type(plain, e.TweetSampled), of_type(filtered, e.TweetSampled), strict=True)
     same = [(one, other) for one, other in pairs if other.num_drafts == 1]
     assert same
     assert all(replace(one, elapsed_seconds=0) == replace(other, elapsed_seconds=0) for one, other in same)
@@ -145,7 +141,7 @@ def test_neither_filter_nor_tweets_by_time_change_the_training_and_the_filter_no
 def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -> None:
     with mock.patch.object(NoveltyIndex, "copied_share", lambda _, text: 1.0 if "a" in text else 0.0):
         emitted = run_session(tiny_config(corpus, only_new=True, sample_every=2, max_length=8))
-    passed = [tweet for tweet in tweets_of(emitted) if not tweet.unmet]
+    passed = [tweet for tweet in of_type(emitted, e.TweetSampled) if not tweet.unmet]
     assert passed
     assert all(tweet.novelty == "new" for tweet in passed)
     assert "copy" in {reason for tweet in passed for reason, _ in tweet.refused}
@@ -156,7 +152,7 @@ def test_a_filter_set_by_a_command_applies_from_the_next_tweet_is_saved_and_ends
 ) -> None:
     sampling = SamplingConfig(max_length=20, must_contain=UNLIKELY, avoid=("a b",))
     emitted = run_session(tiny_config(corpus, sample_every=1, max_steps=4), {2: [c.SetSampling(sampling=sampling)]})
-    tweets = tweets_of(emitted)
+    tweets = of_type(emitted, e.TweetSampled)
     assert [tweet.num_drafts for tweet in tweets] == [1, 1, *[MAX_DRAFTS_IN_RUN] * 2]
     assert tweets[-1].refused == (("required text missing", MAX_DRAFTS_IN_RUN),)
     assert "required text missing" in tweets[-1].unmet
@@ -181,7 +177,7 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
 
     config = tiny_config(corpus, max_steps=3, sample_every=2, temperature=5.0, max_length=12, must_contain=UNLIKELY)
     with mock.patch.object(TweetSampler, "advance", noted):
-        first, last = tweets_of(run_session(config, inbox=AnsweringInbox(answers())))
+        first, last = of_type(run_session(config, inbox=AnsweringInbox(answers())), e.TweetSampled)
     assert first.num_drafts == MAX_DRAFTS_IN_RUN
     assert {each.temperature for each in seen[:5]} == {5.0}
     changed = next(index for index, each in enumerate(seen) if each.temperature == 0.0)
@@ -194,7 +190,7 @@ def test_slow_drafts_and_the_wait_after_them_are_reported_not_journalled_and_end
     config = tiny_config(corpus, must_contain=UNLIKELY, max_steps=16, **BY_TIME)
     off = {10: [c.SetSampling(sampling=SamplingConfig(max_length=20))]}
     emitted = run_session(config, off, clock=TickingClock(0.1))
-    tweets, delays = tweets_of(emitted), of_type(emitted, e.TweetDelayed)
+    tweets, delays = of_type(emitted, e.TweetSampled), of_type(emitted, e.TweetDelayed)
     assert {delay.max_drafts for delay in delays} == {MAX_DRAFTS_IN_RUN}
     counts = [delay.num_drafts for delay in delays if delay.step == 0 and not delay.due_in_seconds]
     assert counts == sorted(counts)
