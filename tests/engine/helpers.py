@@ -6,27 +6,32 @@ inbox before step 8: no thread, no waiting, deterministic.
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import os
+import pkgutil
 import queue
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice, product
+from dataclasses import replace
+from itertools import count, islice, product
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
-from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
 from engine.corpus.flat_tweets import FlatTweets
@@ -45,6 +50,7 @@ from engine.session.checkpoints.writer import CheckpointWriter
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
+from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
 
 CPU = Runtime(device=torch.device("cpu"), precision="float32", num_threads=1)
@@ -59,7 +65,11 @@ TINY: dict[str, Setting] = {
 }
 
 OnEvent = Callable[[Event], Iterable[Command]]
-Script = Mapping[int, Iterable[Command]]
+Sent = Iterable[Command | Callable[[], object]]
+"""Commands to send, and what to do between them."""
+Script = Mapping[int, Sent]
+Once = Mapping[Any, Sent]
+"""By types of events."""
 _EventType = TypeVar("_EventType", bound=Event)
 
 gc.freeze()  # keeps the garbage collection at the end of each session from visiting all imported objects
@@ -155,6 +165,14 @@ def resume_config(run: str = "last", **settings: Setting) -> RunConfig:
     return RunConfig(resume=run, settings=settings, runtime=runtime)
 
 
+def branch_config(
+    corpus: Path | None, run_name: str, checkpoint: str = "tiny/latest", **settings: Setting
+) -> RunConfig:
+    """Return the config of a new run from a checkpoint; without a corpus on the checkpoint's tweets."""
+    files = CorpusConfig(files=(str(corpus),)) if corpus else None
+    return replace(resume_config(**settings), resume=None, checkpoint=checkpoint, corpus=files, run_name=run_name)
+
+
 def never(_: Event) -> Iterable[Command]:
     """Send no command."""
     return ()
@@ -166,6 +184,38 @@ class QuickWriter(CheckpointWriter):
     def start(self, job: Callable[[], None]) -> None:
         super().start(job)
         self.join()
+
+
+class LateWriter(CheckpointWriter):
+    """Runs a job once it was looked at some times: without a thread, always at the same place of a run."""
+
+    num_looks = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: Callable[[], None] | None = None
+        self._looks_left = 0
+
+    def start(self, job: Callable[[], None]) -> None:
+        self._waiting, self._looks_left = job, self.num_looks
+
+    @property
+    def is_running(self) -> bool:
+        self._looks_left -= 1
+        if self._looks_left < 0:
+            self.join()
+        return self._waiting is not None
+
+    def join(self, timeout_seconds: float | None = None) -> None:
+        job, self._waiting = self._waiting, None
+        if job is not None:
+            super().start(job)
+            super().join(timeout_seconds)
+
+
+def late_writer(num_looks: int) -> type[LateWriter]:
+    """Return the class of a writer whose jobs are done after so many looks."""
+    return type("Late", (LateWriter,), {"num_looks": num_looks})
 
 
 class TickingClock(FakeClock):
@@ -208,32 +258,40 @@ def run_session(
     inbox: queue.SimpleQueue[Command] | None = None,
     report_seconds: float = 0.0,
     *,
+    once: Once | None = None,
+    seconds: Mapping[Any, float] | None = None,
     times_seconds: float = math.inf,
     pauses_at_end: bool = False,
     ranks: Ranks | None = None,
     is_restarted: bool = False,
     writer: type[CheckpointWriter] | None = None,
 ) -> list[Event]:
-    """Run a session to its end and return its events.
+    """Run a session to its end and return its events; a stream that breaks a rule is an error.
 
-    `script` maps steps to the commands to send once they are emitted (0: at the start); `on_event` returns those to
-    send on any event; `clock` is the run's only clock: without one no time passes, so that a slow machine saves no more
-    often than a fast one. Every step is emitted at once, unless `report_seconds` is given; `StepTimes` are emitted only
-    with `times_seconds`. Every checkpoint is on the disk before the next step, unless `writer` is given.
+    `script` maps steps to the commands to send once they are emitted (0: at the start), `once` the types of events to
+    those to send at the first of them; `on_event` returns those to send on any event. `clock` is the run's only clock:
+    without one no time passes but the `seconds` of each event of a type, so that a slow machine saves no more often
+    than a fast one. Every step is emitted at once, unless `report_seconds` is given; `StepTimes` are emitted only with
+    `times_seconds`. Every checkpoint is on the disk before the next step, unless `writer` is given.
     """
     inbox = inbox or queue.SimpleQueue()
+    clock = clock or FakeClock()
     pending = {step: list(at_step) for step, at_step in (script or {}).items()}
+    at_first = dict(once or {})
     emitted: list[Event] = []
 
     def emit(event: Event) -> None:
         emitted.append(event)
         if isinstance(inbox, AnsweringInbox):
             inbox.has_begun = True
-        if isinstance(event, events.StepsFinished | events.RunStarted):
-            for command in pending.pop(event.step, []):
-                inbox.put(command)
-        for command in on_event(event):
-            inbox.put(command)
+        if isinstance(clock, FakeClock):
+            clock.advance((seconds or {}).get(type(event), 0.0))
+        sent = pending.pop(event.step, []) if isinstance(event, events.StepsFinished | events.RunStarted) else []
+        for each in (*sent, *on_event(event), *at_first.pop(type(event), [])):
+            if isinstance(each, Command):
+                inbox.put(each)
+            else:
+                each()
 
     with (
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
@@ -242,30 +300,42 @@ def run_session(
         mock.patch.object(save_queue, "CheckpointWriter", writer or QuickWriter),
     ):
         options: Any = {"pauses_at_end": pauses_at_end, "ranks": ranks, "is_restarted": is_restarted}
-        session = TrainingSession(config, clock=clock or FakeClock(), **options)
+        session = TrainingSession(config, clock=clock, **options)
         session.run(emit, inbox)
+    if isinstance(emitted[0], events.RunStarted):
+        assert_valid_stream(emitted)
     return emitted
 
 
-def run_stopped_within_a_tweet(
-    config: RunConfig, at_step: int, sampling: SamplingConfig, num_polls: int
-) -> list[Event]:
-    """Run a session whose tweet due at a step is sampled with `sampling`, and stopped after that many polls."""
-    step = 0
+def let_fail(
+    patch: pytest.MonkeyPatch,
+    target: str,
+    error: BaseException,
+    when: int | Callable[..., bool],
+    *,
+    is_after: bool = False,
+) -> None:
+    """Let a function raise before or after its work: in one call, counted from 1, or for the arguments that `when`."""
+    sound, numbers = pkgutil.resolve_name(target), count(1)
 
-    def note(event: Event) -> Iterable[Command]:
-        nonlocal step
-        step = event.step
-        return ()
+    def fail(*args: Any, **fields: Any) -> Any:
+        number = next(numbers)
+        does_fail = when(*args, **fields) if callable(when) else number == when
+        if does_fail and not is_after:
+            raise error
+        result = sound(*args, **fields)
+        if does_fail:
+            raise error
+        return result
 
-    def answers() -> Iterator[Command | None]:
-        while step < at_step:
-            yield None
-        yield commands.SetSampling(sampling=sampling)
-        yield from [None] * num_polls
-        yield commands.Stop()
+    patch.setattr(target, fail)
 
-    return run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
+
+@functools.cache
+def plain_losses(**settings: Setting) -> dict[int, float]:
+    """Return the losses of a tiny run on the small tweets that nothing disturbs; ask before anything is replaced."""
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
+        return losses(run_session(tiny_config(write_corpus(Path(folder)), **settings)))
 
 
 def stop_at(step: int) -> Script:
@@ -275,7 +345,17 @@ def stop_at(step: int) -> Script:
 
 def latest() -> CheckpointInfo:
     """Return the metadata of the checkpoint `latest` of the run `tiny`."""
-    return read_info(find_run("tiny").checkpoint_path("latest"))[0]
+    return info_of("tiny")
+
+
+def info_of(run: str, name: str = "latest") -> CheckpointInfo:
+    """Return the metadata of a checkpoint of a run."""
+    return read_info(find_run(run).checkpoint_path(name))[0]
+
+
+def tensors_of(run: str, name: str = "latest") -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint of a run."""
+    return load_checkpoint(find_run(run).checkpoint_path(name)).tensors
 
 
 def of_type(stream: Iterable[Event], event_type: type[_EventType]) -> list[_EventType]:

@@ -6,7 +6,7 @@ That are losses and sampled texts; times are those of a clock that stands, unles
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from itertools import groupby
 from typing import Any
@@ -14,14 +14,9 @@ from typing import Any
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.config.run import RunConfig
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from tests.engine.helpers import TINY, Script, run_session
-from tests.engine.session.saved_runs import info_of
+from tests.engine.helpers import TINY, Once, Script, info_of, run_session
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.fakes import FakeClock
 
-Once = Mapping[type[e.Event], list[Command]]
-"""Commands that are sent at the first event of a type."""
 SHOWN: dict[type, tuple[str, ...]] = {
     e.RunStarted: ("run", "resumed_from", "epochs", "is_warm_start"),
     e.TweetSampled: ("prime", "temperature", "num_drafts"),
@@ -40,22 +35,9 @@ EMPTY = {"None", "False", "''", "()"}
 """Values of fields that are left out."""
 
 
-def record(
-    config: RunConfig,
-    script: Script | None = None,
-    once: Once | None = None,
-    *,
-    seconds: Mapping[type[e.Event], float] | None = None,
-    **options: Any,
-) -> str:
-    """Run a session and return its lines; `seconds` is what passes at each event of a type."""
-    left, clock = dict(once or {}), FakeClock()
-
-    def on_event(event: e.Event) -> Iterable[Command]:
-        clock.advance((seconds or {}).get(type(event), 0.0))
-        return left.pop(type(event), ())
-
-    emitted = run_session(config, script, on_event, clock, **options)
+def record(config: RunConfig, script: Script | None = None, once: Once | None = None, **options: Any) -> str:
+    """Run a session and return its lines."""
+    emitted = run_session(config, script, once=once, **options)
     assert_valid_stream(emitted)
     return lines_of(emitted)
 

@@ -1,103 +1,57 @@
-"""Commands: the order of their execution, and what the recorded runs can't show: files, shares, times and losses."""
+"""Commands: order, effects, speed limit, single steps; and whatever they are, every stream keeps its rules."""
 
 from __future__ import annotations
 
 import math
-import queue
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.compute.cpu.train_step import GruStep
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, Setting
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import insight_service, speed_limit
-from engine.session.command_queue import MAX_CHANGES_BEFORE_STOP, CommandQueue
+from engine.storage.folders import RUN_CHECKPOINTS, find_run, named_checkpoint_path
+from engine.storage.journal_reader import read_journal
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
+from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.engine.helpers import (
     AnsweringInbox,
+    Once,
     Script,
     TickingClock,
+    home_at,
+    late_writer,
     latest,
     losses,
+    names,
     of_type,
     only,
-    rates,
+    plain_losses,
     resume_config,
     run_session,
-    run_stopped_within_a_tweet,
     tiny_config,
+    write_corpus,
 )
 from tests.fakes import FakeClock
-
-# The order of their execution -----------------------------------------------------------------------------------------
-
-
-def queue_of(*commands: c.Command) -> tuple[CommandQueue, queue.SimpleQueue[c.Command]]:
-    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    for command in commands:
-        inbox.put(command)
-    return CommandQueue(inbox), inbox
-
-
-def received(commands: CommandQueue) -> list[c.Command]:
-    """Receive all commands and return them in the order of their execution."""
-    executed: list[c.Command] = []
-    commands.receive(executed.append)
-    return [*executed, *(commands.pop() for _ in range(len(commands)))]
-
-
-def test_a_stop_comes_before_questions_and_after_the_first_changes() -> None:
-    save, question = c.SaveLatest(), c.SampleNow()
-    commands, _ = queue_of(question, *[save] * (MAX_CHANGES_BEFORE_STOP + 1), question, c.Stop())
-
-    assert received(commands) == [*[save] * MAX_CHANGES_BEFORE_STOP, c.Stop(), question, save, question]
-
-
-def test_sampling_settings_and_questions_about_the_weights_are_executed_at_once_and_interrupt_nothing() -> None:
-    at_once: list[c.Command] = [c.SetSampling(sampling=SamplingConfig(temperature=0.5)), c.TraceText(text="hi")]
-    commands, inbox = queue_of(c.Pause(), *at_once)
-
-    assert received(commands) == [*at_once, c.Pause()]
-    inbox.put(c.ScoreUnits())
-    commands.receive(lambda _: None)
-    assert len(commands) == 0
-
-
-def test_commands_of_the_setup_come_first_and_a_stop_ends_it() -> None:
-    commands, inbox = queue_of(c.Pause())
-    assert commands.early_stop() is None
-    inbox.put(c.Resume())
-    assert received(commands) == [c.Pause(), c.Resume()]
-
-    inbox.put(c.Stop(reason="enough"))
-    assert commands.early_stop() == c.Stop(reason="enough")
+from tests.strategies import any_commands, commands
 
 
 # Effects --------------------------------------------------------------------------------------------------------------
-
-
-def test_a_checkpoint_is_on_disk_before_its_event(corpus: Path) -> None:
-    found: list[bool] = []
-
-    def look(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.CheckpointSaved):
-            found.append(load_checkpoint(Path(event.path)).info.step == event.step)
-        return ()
-
-    run_session(tiny_config(corpus, eval_every=6), {4: [c.SaveCheckpoint(name="mine")]}, look)
-
-    assert len(found) > 3
-    assert all(found)
-
-
 @pytest.mark.parametrize(
     ("sampling", "num_polls"),
     [
@@ -105,23 +59,32 @@ def test_a_checkpoint_is_on_disk_before_its_event(corpus: Path) -> None:
         pytest.param(SamplingConfig(max_length=20, must_contain="the the the"), 30, id="drafts that do not pass"),
     ],
 )
-def test_a_stop_abandons_a_due_tweet_which_is_due_again_after_a_resume(
-    corpus: Path, sampling: SamplingConfig, num_polls: int
-) -> None:
-    emitted = run_stopped_within_a_tweet(tiny_config(corpus, hidden_size=16, sample_every=4), 4, sampling, num_polls)
+def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: SamplingConfig, num_polls: int) -> None:
+    step = 0
 
+    def note(event: e.Event) -> Iterable[c.Command]:
+        nonlocal step
+        step = event.step
+        return ()
+
+    def answers() -> Iterator[c.Command | None]:
+        while step < 4:
+            yield None
+        yield c.SetSampling(sampling=sampling)
+        yield from [None] * num_polls
+        yield c.Stop()
+
+    config = tiny_config(corpus, hidden_size=16, sample_every=4)
+    emitted = run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
     assert only(emitted, e.RunFinished).step == 4
     assert [event.step for event in of_type(emitted, e.TweetSampled)] == [0]
     assert latest().last_sample_step == 0
 
 
 @pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
-def test_a_changed_batch_size_keeps_the_share_of_the_epoch_to_within_half_a_batch(
-    corpus: Path, before: int, after: int
-) -> None:
+def test_a_new_batch_size_keeps_the_share_of_the_epoch_to_half_a_batch(corpus: Path, before: int, after: int) -> None:
     script: Script = {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
     emitted = run_session(tiny_config(corpus, batch_size=before, max_steps=13), script)
-
     epochs_there = 1.5 if before == 8 else 0.9
     steps_per_epoch = math.ceil(48 / after)  # tweets to train on
     changed = only(emitted, e.BatchSizeChanged)
@@ -148,7 +111,6 @@ def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(co
     if not is_paused:  # continual changes postpone nothing
         script = {step: [c.SetLearningRate(learning_rate=0.1)] for step in range(2, 200)}
     run_session(tiny_config(corpus, max_steps=200), script, note, clock)
-
     assert 1.9 <= saved_at[0] - changed_at[0] <= 2.5
     assert is_paused or len(changed_at) > 3
 
@@ -157,7 +119,6 @@ def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(co
 def test_a_finish_takes_a_tenth_of_the_steps_so_far_and_anneals_the_rate_to_zero(step: int) -> None:
     finish = finish_after(step)
     num_steps = finish.last_step - finish.first_step
-
     assert finish.first_step == step
     assert num_steps == max(MIN_FINISH_STEPS, math.ceil(step / 10))
     assert finish.rate_factor(step) == 1
@@ -166,30 +127,14 @@ def test_a_finish_takes_a_tenth_of_the_steps_so_far_and_anneals_the_rate_to_zero
     assert finish.rate_factor(finish.last_step - 1) > 0 == finish.rate_factor(finish.last_step)
 
 
-def test_a_run_stopped_while_finishing_resumes_bit_for_bit(corpus: Path) -> None:
-    whole = run_session(tiny_config(corpus, run_name="whole", max_steps=10**6), {30: [c.Finish()]})
-
-    first = run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()], 37: [c.Stop()]})
-    rest = run_session(resume_config())
-
-    assert {**losses(first), **losses(rest)} == losses(whole)
-    assert {**rates(first), **rates(rest)} == rates(whole)
-    assert only(rest, e.FinishPlanned).last_step == 50
-    assert only(rest, e.RunFinished).reason == "finished"
-
-
 # The speed limit ------------------------------------------------------------------------------------------------------
-
-
-def test_steps_are_spaced_by_the_limit_which_changes_no_loss_and_no_time_of_steps_and_is_saved(
+def test_steps_are_spaced_by_the_limit_which_changes_nothing_else(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
     monkeypatch.setattr(insight_service, "time", SimpleNamespace(sleep=clock.advance))  # only naps move the clock
     script: Script = {4: [c.SetSpeedLimit(steps_per_second=0)], 7: [c.SetSpeedLimit(steps_per_second=0.5)]}
-
     emitted = run_session(tiny_config(corpus, steps_per_second=4.0), script, clock=clock, times_seconds=0.0)
-
     assert only(emitted, e.RunStarted).training.steps_per_second == 4.0
     times = [event.elapsed_seconds for event in of_type(emitted, e.StepsFinished)]
     gaps = [later - earlier for earlier, later in pairwise([0.0, *times])]
@@ -197,16 +142,205 @@ def test_steps_are_spaced_by_the_limit_which_changes_no_loss_and_no_time_of_step
     assert sum(event.seconds for event in of_type(emitted, e.StepTimes)) == 0.0
     assert [event.steps_per_second for event in of_type(emitted, e.SpeedLimitChanged)] == [0.0, 0.5]
     assert latest().training.steps_per_second == 0.5
-    assert losses(emitted) == losses(run_session(tiny_config(corpus, run_name="free")))
+    assert losses(emitted) == plain_losses()
 
 
 def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     """The clock stands, so that no second step is ever due."""
     commands: list[c.Command | None] = [c.SetSpeedLimit(steps_per_second=0.01), *[None] * 9]
     inbox = AnsweringInbox([None, None, *commands, c.SetLearningRate(learning_rate=0.1), None, c.Stop()])
-
     with mock.patch.object(speed_limit, "NAP_SECONDS", 0.0):
         emitted = run_session(tiny_config(corpus), clock=FakeClock(), inbox=inbox)
-
     assert only(emitted, e.LearningRateChanged).learning_rate == 0.1
     assert len(losses(emitted)) == only(emitted, e.SpeedLimitChanged).step > 0
+
+
+# Single steps ---------------------------------------------------------------------------------------------------------
+DROPOUT: dict[str, Setting] = {"num_layers": 2, "dropout": 0.4, "average_lag": 0.2}
+
+
+def step_by_step(event: e.Event) -> Iterable[c.Command]:
+    """Pause at the start, and take a single step at each pause."""
+    return [c.Pause()] if isinstance(event, e.RunStarted) else [c.TakeStep()] if isinstance(event, e.Paused) else []
+
+
+def test_a_single_step_is_answered_between_resumed_and_paused_and_later_commands_follow_it(corpus: Path) -> None:
+    sent: list[c.Command] = [c.Pause(), c.TakeStep(), c.SetLearningRate(learning_rate=0.01), c.TakeStep(), c.Stop()]
+    emitted = run_session(tiny_config(corpus), {3: sent})
+    first = names(emitted).index("Paused")
+    expected = ["Paused", "Resumed", "StepsFinished", "StepTaken", "Paused"]
+    assert names(emitted)[first : first + 5] == expected
+    assert [event.step for event in emitted[first : first + 5]] == [3, 3, 4, 4, 4]
+    assert emitted[-1].step == 5
+    taken = of_type(emitted, e.StepTaken)
+    assert [step.learning_rate for step in taken] == [0.004, 0.01]
+    # the losses of a step are those of its batch before and after the update
+    assert [step.loss_before for step in taken] == pytest.approx([losses(emitted)[4], losses(emitted)[5]], rel=1e-5)
+    assert all(step.loss_after < step.loss_before for step in taken)
+    reports = {event.step: event for event in of_type(emitted, e.StepsFinished)}
+    assert taken[0].grad_norm == reports[4].grad_norms[0]
+    assert taken[0].num_tweets == 8
+    assert 8 < taken[0].num_targets < 8 * 21
+
+
+def test_the_losses_of_a_step_are_measured_without_dropout(corpus: Path) -> None:
+    emitted = run_session(tiny_config(corpus, **DROPOUT), {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]})
+    assert [step.loss_before for step in of_type(emitted, e.StepTaken)] != pytest.approx(list(losses(emitted).values()))
+
+
+@pytest.mark.parametrize("way", ["cpu", "device"])
+@pytest.mark.parametrize("settings", [pytest.param({}, id="plain"), pytest.param(DROPOUT, id="with dropout")])
+def test_single_steps_do_and_give_exactly_what_a_run_without_pauses_does(
+    corpus: Path, settings: dict[str, Setting], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outcome(emitted: list[e.Event]) -> list[object]:
+        facts: list[object] = [losses(emitted)]
+        facts += [(tweet.step, tweet.text) for tweet in of_type(emitted, e.TweetSampled)]
+        return [*facts, *((found.step, found.val_loss) for found in of_type(emitted, e.EvalFinished))]
+
+    if way == "device":
+        use_device_step(monkeypatch, None)
+    config = tiny_config(corpus, sample_every=3, eval_every=4, **settings)
+    whole = run_session(replace(config, run_name="whole"))
+    torch.manual_seed(5)
+    stepped = run_session(config, {}, step_by_step)
+    assert len(of_type(stepped, e.StepTaken)) == 12
+    assert outcome(stepped) == outcome(whole)
+    assert isinstance(stepped[-1], e.RunFinished)
+
+
+def test_measuring_losses_takes_no_training_time_and_one_that_is_infinite_is_warned_of(corpus: Path) -> None:
+    clock, values = FakeClock(), iter((2.0, 1.0, 2.0, math.inf))
+
+    def slow(*_: object) -> float:
+        clock.advance(100.0)
+        return next(values)
+
+    with mock.patch("engine.session.memory_fallback.batch_loss", slow):
+        emitted = run_session(tiny_config(corpus), {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, clock=clock)
+    assert (only(emitted, e.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
+    assert only(emitted, e.Warned).kind == "not-finite"
+
+
+def test_a_step_is_refused_while_the_run_is_not_paused_and_once_the_budget_is_used_up(corpus: Path) -> None:
+    once_finished: Once = {e.Paused: [c.TakeStep(), c.Stop()]}
+    emitted = run_session(tiny_config(corpus), {3: [c.TakeStep()]}, once=once_finished, pauses_at_end=True)
+    early, late = of_type(emitted, e.CommandRefused)
+    assert (early.step, early.command, early.detail) == (3, "TakeStep", "The run is not paused.")
+    assert "--max-steps is reached" in late.detail
+    assert not of_type(emitted, e.StepTaken)
+    assert emitted[-1].step == 12
+
+
+def test_the_last_single_step_of_a_budget_ends_the_run_as_without_pauses(corpus: Path) -> None:
+    emitted = run_session(tiny_config(corpus, eval_every=100), {11: [c.Pause(), c.TakeStep()]})
+    assert only(emitted, e.EvalFinished).step == 12
+    assert names(emitted)[-1] == "RunFinished"
+    assert len(of_type(emitted, e.Paused)) == 1
+
+
+def test_a_step_that_is_not_finite_is_warned_of_and_not_taken(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def poison() -> None:
+        monkeypatch.setattr(GruStep, "loss_and_grads", lambda *_: torch.tensor(math.nan))
+
+    once: Once = {e.Paused: [poison, c.TakeStep(), c.Stop()]}
+    emitted = run_session(tiny_config(corpus), {3: [c.Pause()]}, once=once)
+    assert not of_type(emitted, e.StepTaken)
+    assert of_type(emitted, e.Warned)[0].kind == "not-finite"
+    assert of_type(emitted, e.Warned)[0].step == 4
+    assert names(emitted).count("Paused") == 2
+
+
+def test_a_stop_during_what_is_due_comes_before_the_step_and_a_resume_does_what_was_due(corpus: Path) -> None:
+    sent: Script = {3: [c.Pause(), c.TakeStep()]}
+    emitted = run_session(tiny_config(corpus, eval_every=3), sent, once={e.Resumed: [c.Stop()]})
+    again = run_session(resume_config())
+    assert names(emitted)[-4:] == ["Resumed", "Paused", "CheckpointSaved", "RunFinished"]
+    assert not of_type(emitted, e.StepTaken)
+    assert of_type(again, e.EvalFinished)[0].step == 3
+
+
+# Any commands ---------------------------------------------------------------------------------------------------------
+NOT_JOURNALLED = e.TextCompleted | e.TweetRead | e.InsightEvent | e.BatchShown | e.BaselinesMeasured
+PRIMES = ("", "the ", "☃")
+
+
+@contextmanager
+def home_of_its_own() -> Iterator[Path]:
+    """Give each example its own data folder."""
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)) as home:
+        yield home
+
+
+@settings(max_examples=15)
+@given(
+    answers=st.lists(st.none() | commands(PRIMES), max_size=40),
+    sample_every=st.integers(0, 4),
+    eval_every=st.integers(0, 4),
+    report_seconds=st.sampled_from([0.0, 1e9]),
+    overfit=st.sampled_from([None, 1]),
+    num_looks=st.sampled_from([0, 1, 5, 40]),
+)
+def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_all_but_answers_to_a_look(
+    answers: list[c.Command | None],
+    sample_every: int,
+    eval_every: int,
+    report_seconds: float,
+    overfit: int | None,
+    num_looks: int,
+) -> None:
+    """However late a checkpoint is on the disk."""
+    inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would never end
+
+    with home_of_its_own() as folder:
+        config = tiny_config(None, sample_every=sample_every, eval_every=eval_every)
+        config = replace(config, corpus=CorpusConfig(files=(str(write_corpus(folder)),), overfit=overfit))
+        emitted = run_session(
+            config,
+            inbox=inbox,
+            report_seconds=report_seconds,
+            times_seconds=0.0,
+            clock=TickingClock(0.05),
+            writer=late_writer(num_looks),
+        )
+        assert isinstance(emitted[-1], e.RunFinished)
+        kept = [event for event in emitted if not isinstance(event, NOT_JOURNALLED)]
+        assert list(read_journal(find_run("tiny").journal_path)) == kept
+        num_unread = len(list(inbox.unread))
+        asked = [each for each in answers[: len(answers) + 1 - num_unread] if isinstance(each, c.SaveCheckpoint)]
+        refused = [event for event in of_type(emitted, e.CommandRefused) if event.command == "SaveCheckpoint"]
+        saved = [event for event in of_type(emitted, e.CheckpointSaved) if event.name not in RUN_CHECKPOINTS]
+        named = [event for event in saved if not event.name.startswith("step-")]
+        assert len(named) + len(refused) == len(asked)
+
+
+@settings(max_examples=10)
+@given(sent=st.lists(any_commands(), max_size=6))
+def test_whatever_text_commands_contain_events_contain_harmless_text_only(sent: list[c.Command]) -> None:
+    with home_of_its_own() as folder:
+        emitted = run_session(tiny_config(write_corpus(folder)), {3: [*sent, c.Resume(), c.Stop()]})
+    assert isinstance(emitted[-1], e.RunFinished)
+
+
+def save_hostile(home: Path, favourites: tuple[str, ...]) -> RunConfig:
+    """Save a checkpoint whose model samples mostly `favourites`; return the config of a run from it."""
+    run_session(tiny_config(write_corpus(home), run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
+    sound = load_checkpoint(named_checkpoint_path("sound"))
+    num_others = len(sound.vocab.chars) - len(favourites)
+    others = tuple(chr(0x4E00 + number) for number in range(num_others))
+    tensors = {name: tensor.clone() for name, tensor in sound.tensors.items()}
+    tensors["model.proj.bias"] += torch.tensor([0.0] * 4 + [9.0] * len(favourites) + [0.0] * num_others)
+    info = replace(sound.info, vocab=(*favourites, *others))
+    save_checkpoint(named_checkpoint_path("hostile"), info, tensors)
+    tweets = [others[number % 20] * 3 + others[number // 5] for number in range(60)]
+    config = tiny_config(write_corpus(home, tweets, "han.txt"), run_name="hostile", sample_every=1)
+    return replace(config, checkpoint="hostile")
+
+
+def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(home: Path) -> None:
+    config = save_hostile(home, ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028"))
+    sent: list[c.Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
+    emitted = run_session(config, {4: sent})
+    assert only(emitted, e.CommandRefused).command == "SampleLadder"
+    assert only(emitted, e.LadderSampled).rungs[0].text.startswith("[[")
+    assert len(of_type(emitted, e.TweetSampled)) > 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.adamw import FusedAdamW
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.gpu import train_step as device_step
+from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import exit_code_for
+from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import divergence
+from engine.session import divergence, memory_fallback
 from engine.session.divergence import MAX_RELOADS
 from engine.session.state import SKIPPED_IN_A_ROW
-from engine.storage.folders import find_run
+from engine.storage.folders import find_run, named_checkpoint_path
+from engine.training import schedule
+from engine.training.evaluation import Evaluation, evaluate
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.engine.helpers import (
+    Once,
     Script,
     latest,
     losses,
@@ -36,25 +44,22 @@ from tests.engine.helpers import (
     stop_at,
     tiny_config,
 )
-from tests.engine.session.stream_rules import assert_valid_stream
-from tests.fakes import FakeClock
 
 ALWAYS = 10**9
 
 
-def poison(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> None:
-    """Make the forward pass return NaN for each batch, counted from 1, that `is_bad`."""
+def poison(monkeypatch: pytest.MonkeyPatch, *bad: int, is_bad: Callable[[int], bool] | None = None) -> None:
+    """Make the forward pass return NaN for these batches, counted from 1, or for each that `is_bad`."""
     sound, count = GruStep._forward, iter(range(1, ALWAYS))
 
     def forward(self: GruStep, *args: Any) -> list[Tensor]:
-        outputs = sound(self, *args)
-        return [output * math.nan for output in outputs] if is_bad(next(count)) else outputs
+        outputs, number = sound(self, *args), next(count)
+        return [output * math.nan for output in outputs] if number in bad or (is_bad and is_bad(number)) else outputs
 
     monkeypatch.setattr(GruStep, "_forward", forward)
 
 
-def among(*numbers: int) -> Callable[[int], bool]:
-    return lambda number: number in numbers
+SAVE_AT_FIVE: Script = {5: [c.SaveLatest()]}
 
 
 def summaries(emitted: Iterable[e.Event]) -> list[e.Warned]:
@@ -62,21 +67,12 @@ def summaries(emitted: Iterable[e.Event]) -> list[e.Warned]:
     return [event for event in of_type(emitted, e.Warned) if "in a row" in event.message]
 
 
-def save_at(step: int) -> dict[int, list[c.Command]]:
-    return {step: [c.SaveLatest()]}
-
-
 # Rollback -------------------------------------------------------------------------------------------------------------
-
-
-def test_after_three_skipped_steps_in_a_row_the_run_reloads_latest_at_half_the_rate_and_reports_it(
+def test_after_three_skipped_steps_latest_is_reloaded_at_half_rate(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poison(monkeypatch, among(7, 8, 9))
-
-    emitted = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5))
-
-    assert_valid_stream(emitted)
+    poison(monkeypatch, 7, 8, 9)
+    emitted = run_session(tiny_config(corpus, learning_rate=0.004), SAVE_AT_FIVE)
     loaded = only(emitted, e.CheckpointLoaded)
     assert (loaded.name, loaded.step) == ("tiny/latest", 5)
     assert loaded.path == str(find_run("tiny").checkpoint_path("latest"))
@@ -95,39 +91,29 @@ def test_after_three_skipped_steps_in_a_row_the_run_reloads_latest_at_half_the_r
 
 
 def test_half_the_rate_is_half_of_the_reloaded_checkpoints(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    poison(monkeypatch, among(7, 8, 9, 12, 13, 14))
+    poison(monkeypatch, 7, 8, 9, 12, 13, 14)
     raised = {6: [c.SetLearningRate(learning_rate=0.4)]}
-
-    emitted = run_session(tiny_config(corpus, learning_rate=0.004), {**save_at(5), **raised})
-
+    emitted = run_session(tiny_config(corpus, learning_rate=0.004), {**SAVE_AT_FIVE, **raised})
     rates = [event.learning_rate for event in of_type(emitted, e.LearningRateChanged)]
     assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
 
 
 def test_a_run_that_has_reloaded_resumes_bit_for_bit(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(name: str, script: Script) -> list[e.Event]:
+        config = tiny_config(corpus, run_name=name, dropout=0.3, average_lag=0.2)
         with monkeypatch.context() as patch:
-            poison(patch, among(7, 8, 9))
-            return run_session(
-                tiny_config(corpus, run_name=name, dropout=0.3, average_lag=0.2), {**save_at(5), **script}
-            )
+            poison(patch, 7, 8, 9)
+            return run_session(config, {**SAVE_AT_FIVE, **script})
 
     whole, first = run("whole", {}), run("tiny", stop_at(10))
-
     assert losses([*first, *run_session(resume_config("tiny"))]) == losses(whole)
 
 
 # Giving up ------------------------------------------------------------------------------------------------------------
-
-
-def test_after_ten_reloads_the_run_fails_and_its_last_good_state_is_saved(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    poison(monkeypatch, lambda number: number > 6)
-
-    emitted = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5), pauses_at_end=True)
-
-    assert_valid_stream(emitted)
+def test_after_ten_reloads_the_run_fails_its_good_state_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        poison(patch, is_bad=lambda number: number > 6)
+        emitted = run_session(tiny_config(corpus, learning_rate=0.004), SAVE_AT_FIVE, pauses_at_end=True)
     failed = emitted[-1]
     assert isinstance(failed, e.RunFailed)
     assert (failed.title, exit_code_for(failed.title)) == ("Training diverged", 1)
@@ -136,42 +122,29 @@ def test_after_ten_reloads_the_run_fails_and_its_last_good_state_is_saved(
     assert str(find_run("tiny").log_path) in failed.hint
     assert names(emitted).count("CheckpointLoaded") == MAX_RELOADS
     assert of_type(emitted, e.LearningRateChanged)[-1].learning_rate == pytest.approx(0.004 / 2**10)
-    assert len([event for event in of_type(emitted, e.Warned) if event.step > 5]) == SKIPPED_IN_A_ROW * (
-        MAX_RELOADS + 1
-    )
+    late = [event for event in of_type(emitted, e.Warned) if event.step > 5]
+    assert len(late) == SKIPPED_IN_A_ROW * (MAX_RELOADS + 1)
     assert (latest().step, latest().training.learning_rate) == (5, 0.004)
-    monkeypatch.undo()
-    monkeypatch.setenv("TWEETGEN_HOME", str(corpus.parent))
     assert run_session(resume_config("tiny"))[-1].step == 12
 
 
 def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """12 good steps and 3 bad ones, `latest` saved every 5: each rollback is to a later step."""
-    monkeypatch.setattr(divergence, "CLEAR_STEPS", 5)
-    poison(monkeypatch, lambda number: number % 15 >= 12)
-    script: dict[int, list[c.Command]] = {step: [c.SaveLatest()] for step in range(0, 200, 5)}
-
-    emitted = run_session(tiny_config(corpus, max_steps=180), script)
-
-    assert_valid_stream(emitted)
-    assert only(emitted, e.RunFinished).step == 180
+    """Six good steps and three bad ones, `latest` saved every second: each rollback is to a later step."""
+    monkeypatch.setattr(divergence, "CLEAR_STEPS", 1)
+    poison(monkeypatch, is_bad=lambda number: number % 9 >= 6)
+    script: Script = {step: [c.SaveLatest()] for step in range(0, 80, 2)}
+    emitted = run_session(tiny_config(corpus, max_steps=80), script)
+    assert only(emitted, e.RunFinished).step == 80
     assert names(emitted).count("CheckpointLoaded") > MAX_RELOADS
     assert {event.message.rpartition("(")[2] for event in summaries(emitted)} == {"1 of 10 times)."}
 
 
-def test_without_a_readable_latest_the_run_continues_with_its_weights(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    poison(monkeypatch, among(7, 8, 9))
+def test_without_a_readable_latest_the_run_keeps_its_weights(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damage() -> None:
+        find_run("tiny").checkpoint_path("latest").write_bytes(b"nothing")
 
-    def damage(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.StepsFinished) and event.step == 6:
-            find_run("tiny").checkpoint_path("latest").write_bytes(b"nothing")
-        return ()
-
-    emitted = run_session(tiny_config(corpus, learning_rate=0.004), on_event=damage)
-
-    assert_valid_stream(emitted)
+    poison(monkeypatch, 7, 8, 9)
+    emitted = run_session(tiny_config(corpus, learning_rate=0.004), {6: [damage]})
     assert "CheckpointLoaded" not in names(emitted)
     [summary] = summaries(emitted)
     assert "no checkpoint to go back to (" in summary.message
@@ -194,16 +167,11 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
         if is_on_device:
             use_device_step(patch, None)
             sound, count = device_step.mean_loss, iter(range(1, ALWAYS))
-            patch.setattr(
-                device_step, "mean_loss", lambda *args: sound(*args) * (math.nan if next(count) in bad else 1.0)
-            )
+            patch.setattr(device_step, "mean_loss", lambda *a: sound(*a) * (math.nan if next(count) in bad else 1.0))
         else:
-            poison(patch, lambda number: number in bad)
+            poison(patch, *bad)
         script: Script = {step: [c.SaveLatest()] for step in saved}
-
         emitted = run_session(tiny_config(corpus, max_steps=15, eval_every=6), script)
-
-        assert_valid_stream(emitted)
         assert isinstance(emitted[-1], e.RunFinished | e.RunFailed)
         reloads, changes = names(emitted).count("CheckpointLoaded"), names(emitted).count("LearningRateChanged")
         assert reloads == changes == len(summaries(emitted)) <= MAX_RELOADS
@@ -213,18 +181,10 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
 
 
 # What is never saved --------------------------------------------------------------------------------------------------
-
-
 def test_autosave_waits_while_steps_are_skipped(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    poison(monkeypatch, among(4, 5))
-    clock = FakeClock()
-
-    def seven_seconds_a_step(event: e.Event) -> Iterable[c.Command]:
-        clock.advance(7.0 if isinstance(event, e.StepsFinished | e.Warned) else 0.0)
-        return ()
-
-    emitted = run_session(tiny_config(corpus, autosave_seconds=5.0, max_steps=8), None, seven_seconds_a_step, clock)
-
+    poison(monkeypatch, 4, 5)
+    config = tiny_config(corpus, autosave_seconds=5.0, max_steps=8)
+    emitted = run_session(config, seconds={e.StepsFinished: 7.0, e.Warned: 7.0})
     assert sorted({event.step for event in of_type(emitted, e.CheckpointSaved)}) == [0, 1, 2, 3, 6, 7, 8]
 
 
@@ -238,14 +198,59 @@ def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: 
             self.flat.weights[0] = math.inf
 
     monkeypatch.setattr(FusedAdamW, "step", overflow)
-    script: dict[int, list[c.Command]] = {6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}
-
-    emitted = run_session(tiny_config(corpus), {**save_at(4), **script})
-
-    assert_valid_stream(emitted)
+    script: Script = {4: [c.SaveLatest()], 6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}
+    emitted = run_session(tiny_config(corpus), script)
     assert [event.step for event in of_type(emitted, e.CheckpointSaved)] == [0, 4, 12]
     kept = next(event for event in of_type(emitted, e.Warned) if "latest was not saved" in event.message)
     assert (kept.step, kept.kind) == (6, "not-finite")
     assert only(emitted, e.CommandRefused).command == "SaveCheckpoint"
     assert only(emitted, e.CheckpointLoaded).step == 4
     assert isinstance(emitted[-1], e.RunFinished)
+
+
+# Evaluations that are not finite --------------------------------------------------------------------------------------
+def test_a_not_finite_evaluation_is_not_repeated_at_the_end(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def infinite_on_all(model: TextGenerator, tweets: EncodedTweets, *options: Any) -> Evaluation:
+        found = evaluate(model, tweets, *options)
+        assert found is not None
+        return found if len(tweets) <= 3 else replace(found, total_nats=math.inf)
+
+    monkeypatch.setattr(schedule, "_FIRST_EARLY_EVALUATION", 4)
+    monkeypatch.setattr(memory_fallback, "evaluate", infinite_on_all)
+    emitted = run_session(tiny_config(corpus, eval_every=10, early_eval_tweets=3, max_steps=10))
+    assert [(event.step, event.is_early) for event in of_type(emitted, e.EvalFinished)] == [(4, True), (8, True)]
+    assert [event.step for event in of_type(emitted, e.Warned)] == [10]
+    assert (latest().last_eval_step, latest().is_eval_early) == (10, False)
+
+
+def test_a_model_that_is_not_finite_reports_only_finite_numbers_and_reloads_its_best(corpus: Path) -> None:
+    run_session(tiny_config(corpus, run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
+    sound = load_checkpoint(named_checkpoint_path("sound"))
+    poisoned = {name: tensor.clone() for name, tensor in sound.tensors.items()}
+    poisoned["model.proj.weight"].fill_(3e38)  # near the largest float32: products with it overflow
+    save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
+    sent: list[c.Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
+    emitted = run_session(tiny_config(corpus, max_steps=15, sample_every=3, eval_every=3), {5: sent})
+    assert isinstance(emitted[-1], e.RunFinished)
+    assert "tiny/best" in [event.name for event in of_type(emitted, e.CheckpointLoaded)]
+    assert {event.command for event in of_type(emitted, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
+    assert max(event.step for event in of_type(emitted, e.EvalFinished)) == 15
+
+
+def test_a_checkpoint_is_on_disk_at_its_event_and_has_its_evaluation_unless_that_is_not_finite(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    infos: list[CheckpointInfo] = []
+    not_finite = Evaluation(total_nats=math.nan, num_tweets=1, num_chars=1, num_unknown_chars=0)
+
+    def look(event: e.Event) -> Iterable[c.Command]:
+        infos.extend([load_checkpoint(Path(event.path)).info] if isinstance(event, e.CheckpointSaved) else [])
+        return ()
+
+    save = c.SaveLatest()
+    once: Once = {e.EvalFinished: [lambda: monkeypatch.setattr(memory_fallback, "evaluate", lambda *_: not_finite)]}
+    script: Script = {5: [save, c.SaveCheckpoint(name="mine")], 8: [c.Pause(), save, c.Resume()]}
+    run_session(tiny_config(corpus, eval_every=4, max_steps=9), script, look, once=once)
+    figures = [(info.step, info.bits_per_char is not None, info.is_evaluation_stale) for info in infos]
+    at_five = [(5, True, True)] * 2
+    assert figures == [(0, False, False), (4, True, False), *at_five, (8, True, True), (9, False, False)]

@@ -18,22 +18,36 @@ import pytest
 import torch
 
 from engine.baselines.ngrams import baseline_bits
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute import device
 from engine.corpus.training_data import corpus_config_of, load_training_data
 from engine.errors import ConfigError
 from engine.insight.answers import Answer
-from engine.model.gru import TextGenerator
+from engine.insight.trace import sequence_loss
 from engine.pieces import Pieces
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command, Insight
+from engine.protocol.commands import Insight
 from engine.session import insight_service
 from engine.session.insight_service import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, InsightService
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import TrainingSession
-from engine.storage.folders import find_run
+from engine.storage.folders import find_run, named_checkpoint_path
+from engine.storage.journal_reader import read_journal
 from tests.engine.compute.gpu.device_steps import use_device_step
-from tests.engine.helpers import OnEvent, Script, names, never, of_type, only, run_session, tiny_config
+from tests.engine.helpers import (
+    OnEvent,
+    Script,
+    assert_same_tensors,
+    losses,
+    names,
+    never,
+    of_type,
+    only,
+    run_session,
+    tensors_of,
+    tiny_config,
+)
 from tests.fakes import FakeClock
 
 PIECE_SECONDS = 0.004
@@ -53,27 +67,19 @@ class Work:
     pieces: list[tuple[str, int]] = field(default_factory=list)
     """Name of the command, and step at which the weights were copied."""
 
-    def answers(
-        self, _model: TextGenerator, _vocab: object, _held_out: object, _sampling: object, step: int
-    ) -> Answers:
-        """Stand in for the constructor of `engine.insight.answers.Answers`."""
-        return Answers(self, step)
+    def answers(self, *arguments: Any) -> Answers:
+        """Stand in for the constructor of `engine.insight.answers.Answers`, whose last argument is the step."""
+        return Answers(self, arguments[-1])
 
     def do_piece(self, command: Insight | c.MeasureBaselines, step: int) -> None:
         self.clock.advance(PIECE_SECONDS)
         self.pieces.append((type(command).__name__, step))
 
-    def run(self, folder: Path, script: Script, on_event: OnEvent = never, **settings: Any) -> list[e.Event]:
+    def run(self, corpus: Path, script: Script, on_event: OnEvent = never, **settings: Any) -> list[e.Event]:
         """Run a session in which a step takes `STEP_SECONDS`."""
-
-        def advance(event: e.Event) -> Iterable[Command]:
-            if isinstance(event, e.StepsFinished):
-                self.clock.advance(STEP_SECONDS)
-            return on_event(event)
-
-        config = tiny_config(folder, **settings)
+        options: dict[str, Any] = {"times_seconds": 0.0, "seconds": {e.StepsFinished: STEP_SECONDS}}
         with mock.patch.object(time, "sleep", self.clock.advance):
-            return run_session(config, script, advance, self.clock, times_seconds=0.0)
+            return run_session(tiny_config(corpus, **settings), script, on_event, self.clock, **options)
 
 
 class LongBaselines:
@@ -118,51 +124,47 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     return made
 
 
-def map_again(event: e.Event) -> Iterable[Command]:
+def map_again(event: e.Event) -> Iterable[c.Command]:
     """Ask the next question once the last is answered."""
     return [c.MapEmbeddings()] if isinstance(event, e.EmbeddingsMapped) else []
 
 
+def stop_after(request: int) -> OnEvent:
+    """Stop once the question with this number is answered."""
+    return lambda event: [c.Stop()] if getattr(event, "request", None) == request else []
+
+
 # Time -----------------------------------------------------------------------------------------------------------------
-
-
-def test_however_many_questions_are_asked_their_work_stays_within_its_share_of_the_time(
-    corpus: Path, work: Work
-) -> None:
-    work.run(corpus, {0: [c.ScoreUnits(), c.MapEmbeddings()]}, map_again, max_steps=200)
-
+def test_however_many_questions_are_asked_their_work_keeps_to_its_share_of_the_time(corpus: Path, work: Work) -> None:
+    work.run(corpus, {0: [c.ScoreUnits(), c.MapEmbeddings()]}, map_again, max_steps=100)
     spent = len(work.pieces) * PIECE_SECONDS
-    assert spent <= MAX_CREDIT_SECONDS + MAX_SHARE * 200 * STEP_SECONDS + PIECE_SECONDS
-    assert spent >= MAX_SHARE * 200 * STEP_SECONDS
+    assert spent <= MAX_CREDIT_SECONDS + MAX_SHARE * 100 * STEP_SECONDS + PIECE_SECONDS
+    assert spent >= MAX_SHARE * 100 * STEP_SECONDS
 
 
 @pytest.mark.parametrize("others", [[], [c.MapEmbeddings()]], ids=["alone", "beside questions"])
-def test_the_baselines_have_a_share_of_their_own(corpus: Path, work: Work, others: list[Command]) -> None:
-    work.run(corpus, {0: [c.MeasureBaselines(), *others]}, map_again, max_steps=300)
-
+def test_the_baselines_have_a_share_of_their_own(corpus: Path, work: Work, others: list[c.Command]) -> None:
+    work.run(corpus, {0: [c.MeasureBaselines(), *others]}, map_again, max_steps=150)
     for name, share in {"MeasureBaselines": BASELINES_SHARE, "MapEmbeddings": MAX_SHARE if others else 0.0}.items():
         spent = sum(each == name for each, _ in work.pieces) * PIECE_SECONDS
-        assert spent <= MAX_CREDIT_SECONDS + share * 300 * STEP_SECONDS + PIECE_SECONDS
-        assert spent >= share * 300 * STEP_SECONDS
+        assert spent <= MAX_CREDIT_SECONDS + share * 150 * STEP_SECONDS + PIECE_SECONDS
+        assert spent >= share * 150 * STEP_SECONDS
 
 
 def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {0: [c.MeasureBaselines()], 100: [c.MapEmbeddings()]}, max_steps=160)
-
-    assert 100 <= only(emitted, e.EmbeddingsMapped).step <= 140
+    emitted = work.run(corpus, {0: [c.MeasureBaselines()], 60: [c.MapEmbeddings()]}, max_steps=110)
+    assert 60 <= only(emitted, e.EmbeddingsMapped).step <= 100
     assert not of_type(emitted, e.BaselinesMeasured)
 
 
 def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one(corpus: Path, work: Work) -> None:
     pieces_at: list[int] = []
 
-    def count(event: e.Event) -> Iterable[Command]:
-        if isinstance(event, e.StepsFinished):
-            pieces_at.append(len(work.pieces))
+    def count(event: e.Event) -> Iterable[c.Command]:
+        pieces_at.extend([len(work.pieces)] if isinstance(event, e.StepsFinished) else [])
         return ()
 
     emitted = work.run(corpus, {50: [c.MapEmbeddings()]}, count, max_steps=60)
-
     assert only(emitted, e.EmbeddingsMapped).step <= 53
     assert max(after - before for before, after in pairwise(pieces_at)) <= STEP_SECONDS / PIECE_SECONDS + 1
 
@@ -170,42 +172,40 @@ def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one
 def test_while_paused_the_work_is_done_without_a_limit_and_without_waiting(corpus: Path, work: Work) -> None:
     asked_at: list[float] = []
 
-    def note(event: e.Event) -> Iterable[Command]:
+    def note(event: e.Event) -> Iterable[c.Command]:
         asked_at.extend([work.clock.now] if isinstance(event, e.Paused) else [])
         return [c.Stop()] if isinstance(event, e.EmbeddingsMapped) else []
 
     emitted = work.run(corpus, {3: [c.Pause(), c.ScoreUnits()]}, note)
-
     assert only(emitted, e.EmbeddingsMapped).step == 3
     assert work.clock.now - asked_at[0] == pytest.approx(LONG_PIECES * PIECE_SECONDS)
 
 
 def test_a_speed_limit_leaves_all_time_between_two_steps_to_questions(corpus: Path, work: Work) -> None:
     script: Script = {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [c.ScoreUnits()], 4: [c.Stop()]}
-
     emitted = work.run(corpus, script)
-
     assert only(emitted, e.EmbeddingsMapped).step == 3
     assert emitted[-1].step == 4
 
 
 def test_a_short_question_is_answered_while_a_long_one_is_worked_on(corpus: Path, work: Work) -> None:
-    emitted = work.run(
-        corpus,
-        {1: [c.Pause(), c.ScoreUnits(request=1), c.MapEmbeddings(request=2)]},
-        lambda event: [c.Stop()] if getattr(event, "request", 0) == 1 else [],
-    )
-
+    asked: list[c.Command] = [c.Pause(), c.ScoreUnits(request=1), c.MapEmbeddings(request=2)]
+    emitted = work.run(corpus, {1: asked}, stop_after(1))
     assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == [2, 1]
     assert work.pieces.index(("MapEmbeddings", 1)) <= 1
 
 
+def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work) -> None:
+    questions = [c.MapEmbeddings(request=number) for number in range(MAX_JOBS + 2)]
+    emitted = work.run(corpus, {3: [c.Pause(), *questions]}, stop_after(MAX_JOBS - 1))
+    assert [event.command for event in of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
+    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == list(range(MAX_JOBS))
+
+
 def test_questions_are_answered_in_the_middle_of_an_evaluation(corpus: Path, work: Work) -> None:
     """The steps are emitted right before that evaluation, so the command arrives during it."""
-    config = tiny_config(corpus, eval_every=9, max_steps=6)
-
-    emitted = run_session(config, {6: [c.MeasureReach(text="the", position=1)]}, clock=work.clock, report_seconds=1e9)
-
+    config, sent = tiny_config(corpus, eval_every=9, max_steps=6), {6: [c.MeasureReach(text="the", position=1)]}
+    emitted = run_session(config, sent, clock=work.clock, report_seconds=1e9)
     first = names(emitted).index("StepsFinished")
     assert names(emitted)[first : first + 3] == ["StepsFinished", "EmbeddingsMapped", "EvalFinished"]
 
@@ -218,16 +218,14 @@ def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus
         threads["work"].add(torch.get_num_threads())
         do_piece(self, command, step)
 
-    def note_step(event: e.Event) -> Iterable[Command]:
-        if isinstance(event, e.StepsFinished):
-            threads["step"].add(torch.get_num_threads())
+    def note_step(event: e.Event) -> Iterable[c.Command]:
+        threads["step"].update([torch.get_num_threads()] if isinstance(event, e.StepsFinished) else [])
         return ()
 
     with mock.patch.object(Work, "do_piece", note), mock.patch.object(device, "available_cores", return_value=2):
-        config = tiny_config(corpus)
+        config = tiny_config(corpus, max_steps=6)
         config = replace(config, runtime=replace(config.runtime, threads=2))
         run_session(config, {3: [c.MapEmbeddings()]}, note_step, work.clock)
-
     assert threads == {"step": {2}, "work": {1}}
 
 
@@ -237,70 +235,33 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
     state.stopwatch.clock, state.step = work.clock, 3
     reporter.emit_steps.side_effect = lambda: work.clock.advance(2.0)
     service = InsightService(setup, state, reporter, MemoryFallback(state, reporter))
-
     for number in range(4):
         service.ask(c.MapEmbeddings(request=number))
         work.clock.advance(1.0)
         service.advance()
-
     assert service.num_pending == 0
     assert len(work.pieces) == 4 * NUM_PIECES
 
 
-def test_the_work_counts_as_time_of_sampling(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {3: [c.MapEmbeddings()]})
-
-    seconds = sum(event.sampling_seconds for event in of_type(emitted, e.StepTimes))
-    assert seconds == pytest.approx(NUM_PIECES * PIECE_SECONDS)
-
-
 # The queue ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_newer_command_replaces_an_unanswered_one_of_its_type_and_request(corpus: Path, work: Work) -> None:
-    asked: list[Command] = [
-        c.TraceText(text="the", request=1),
-        c.TraceText(text="the cat", request=1),
-        c.TraceText(text="the", request=2),
-        c.MapEmbeddings(request=1),
-    ]
-
-    emitted = work.run(corpus, {3: asked})
-
+def test_a_newer_question_replaces_one_of_its_type_and_number_and_one_without_answer_is_refused(
+    corpus: Path, work: Work
+) -> None:
+    texts = (("the", 1), ("the cat", 1), ("the", 2))
+    asked: list[c.Command] = [c.TraceText(text=text, request=number) for text, number in texts]
+    emitted = work.run(corpus, {3: [*asked, BAD_UNIT, c.MapEmbeddings(request=1)]})
     assert sorted(event.request for event in of_type(emitted, e.EmbeddingsMapped)) == [1, 1, 2]
     assert len(work.pieces) == 3 * NUM_PIECES
-    assert not of_type(emitted, e.CommandRefused)
-
-
-def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work) -> None:
-    questions = [c.MapEmbeddings(request=number) for number in range(MAX_JOBS + 2)]
-
-    emitted = work.run(
-        corpus,
-        {3: [c.Pause(), *questions]},
-        lambda event: [c.Stop()] if getattr(event, "request", 0) == MAX_JOBS - 1 else [],
-    )
-
-    assert [event.command for event in of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
-    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == list(range(MAX_JOBS))
-
-
-def test_a_question_that_can_not_be_answered_is_refused_by_its_name(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {3: [BAD_UNIT, c.MapEmbeddings()]})
-
+    seconds = sum(event.sampling_seconds for event in of_type(emitted, e.StepTimes))
+    assert seconds == pytest.approx(3 * NUM_PIECES * PIECE_SECONDS), "the work is time of sampling"
     refused = only(emitted, e.CommandRefused)
     assert (refused.command, refused.detail) == ("HoldUnit", "There is no layer 9.")
-    assert of_type(emitted, e.EmbeddingsMapped)
     assert emitted[-1].step == 12
 
 
-def test_an_unexpected_exception_refuses_the_question_and_leaves_the_run_alone(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unexpected_exception_refuses_only_the_question(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(insight_service, "snapshot", lambda _: 1 // 0)
-
     emitted = run_session(tiny_config(corpus), {3: [c.MapEmbeddings()]})
-
     refused = only(emitted, e.CommandRefused)
     assert (refused.step, refused.command) == (3, "MapEmbeddings")
     assert refused.detail.startswith("ZeroDivisionError")
@@ -309,7 +270,7 @@ def test_an_unexpected_exception_refuses_the_question_and_leaves_the_run_alone(
 
 
 def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Path, work: Work) -> None:
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     session = TrainingSession(tiny_config(corpus), clock=work.clock)
     waiting: list[int] = []
     inbox.put(c.Pause())
@@ -323,15 +284,11 @@ def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Pat
                 inbox.put(c.Stop())
 
     session.run(emit, inbox)
-
     assert waiting == [3, 2, 1]
 
 
-def test_a_question_that_the_end_of_the_run_leaves_unanswered_is_refused_but_not_that_for_the_baselines(
-    corpus: Path, work: Work
-) -> None:
+def test_a_question_unanswered_at_the_end_is_refused_but_not_that_for_the_baselines(corpus: Path, work: Work) -> None:
     emitted = work.run(corpus, {0: [c.MeasureBaselines()], 12: [c.ScoreUnits()]})
-
     assert names(emitted)[-2:] == ["CommandRefused", "RunFinished"]
     assert only(emitted, e.CommandRefused).command == "ScoreUnits"
 
@@ -342,23 +299,18 @@ def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Wor
         6: [c.ScoreUnits(request=1), c.MapEmbeddings(request=2)],
         7: [c.LoadCheckpoint(name="two"), c.Pause()],
     }
-
-    emitted = work.run(corpus, script, lambda event: [c.Stop()] if getattr(event, "request", 0) == 1 else [])
-
+    emitted = work.run(corpus, script, stop_after(1))
     assert ("ScoreUnits", 6) in work.pieces
     assert [(event.request, event.weights_step) for event in of_type(emitted, e.EmbeddingsMapped)] == [(2, 2), (1, 2)]
 
 
 def test_the_baselines_are_answered_between_steps_and_again_without_being_measured_again(corpus: Path) -> None:
-    clock = FakeClock()
-
-    def advance(event: e.Event) -> Iterable[Command]:
-        clock.advance(STEP_SECONDS if isinstance(event, e.StepsFinished) else 0.0)
+    def again(event: e.Event) -> Iterable[c.Command]:
         is_first = isinstance(event, e.BaselinesMeasured) and event.request == 1 and event.is_complete
         return [c.MeasureBaselines(request=2)] if is_first else []
 
-    emitted = run_session(tiny_config(corpus, max_steps=60), {3: [c.MeasureBaselines(request=1)]}, advance, clock)
-
+    config, sent = tiny_config(corpus, max_steps=60), {3: [c.MeasureBaselines(request=1)]}
+    emitted = run_session(config, sent, again, seconds={e.StepsFinished: STEP_SECONDS})
     simple, first, second = of_type(emitted, e.BaselinesMeasured)
     assert (simple.request, first.request, second.request) == (1, 1, 2)
     assert first.bits_per_char == second.bits_per_char
@@ -366,21 +318,61 @@ def test_the_baselines_are_answered_between_steps_and_again_without_being_measur
 
 
 @pytest.mark.parametrize("on_device", [False, True], ids=["CPU", "device"])
-def test_the_baselines_are_those_of_the_validation_tweets_of_the_evaluations(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, on_device: bool
-) -> None:
+def test_baselines_are_on_the_evaluated_tweets(corpus: Path, monkeypatch: pytest.MonkeyPatch, on_device: bool) -> None:
     num_tweets = 7
     config = tiny_config(corpus, max_steps=4, eval_tweets=num_tweets)
     data = load_training_data(corpus_config_of(config, None), None, lambda _: None)
     assert len(data.corpus.validation) > num_tweets
     if on_device:
         use_device_step(monkeypatch, None)
-
     emitted = run_session(
         config,
         {0: [c.Pause(), c.MeasureBaselines()]},
         lambda event: [c.Resume()] if isinstance(event, e.BaselinesMeasured) and event.is_complete else [],
     )
-
     bits = baseline_bits(data.train_tweets, data.some_validation_tweets(num_tweets), len(data.vocab))
     assert of_type(emitted, e.BaselinesMeasured)[-1].bits_per_char == pytest.approx(tuple(bits.values()), abs=1e-4)
+
+
+# Real answers ---------------------------------------------------------------------------------------------------------
+TEXT = "the cat hugs tea"
+QUESTIONS: list[c.Command] = [  # all kinds
+    c.TraceText(text=TEXT, layer=1, own_from=3, seed=5),
+    c.MeasureReach(text=TEXT, position=9, request=1),
+    c.MeasureReach(text=TEXT, position=9, request=2, method="gradient"),
+    c.ScoreUnits(),
+    c.HoldUnit(text=TEXT, layer=1, unit=3, value=0.5, seed=5),
+    c.MapEmbeddings(),
+]
+
+
+def test_questions_after_every_step_change_no_bit_of_a_run_with_dropout(corpus: Path) -> None:
+    others: list[c.Command] = [c.CompleteText(text="the "), c.ReadTweet(text=TEXT), c.SampleNow(prime="the ")]
+
+    def ask(event: e.Event) -> Iterable[c.Command]:
+        return [*QUESTIONS, *others] if isinstance(event, e.StepsFinished) else ()
+
+    config = tiny_config(corpus, num_layers=2, dropout=0.3, average_lag=0.2, sample_every=4, eval_every=5)
+    plain, asked = run_session(replace(config, run_name="plain")), run_session(config, on_event=ask)
+    assert losses(asked) == losses(plain)
+    assert [tweet for tweet in of_type(asked, e.TweetSampled) if not tweet.prime] == of_type(plain, e.TweetSampled)
+    assert of_type(asked, e.EvalFinished) == of_type(plain, e.EvalFinished)
+    assert_same_tensors(tensors_of("tiny"), tensors_of("plain"))
+    answered = [(type(event), event.weights_step) for event in asked if isinstance(event, e.InsightEvent)]
+    for event_type in (e.TextTraced, e.ReachMeasured, e.UnitsScored, e.UnitHeld, e.EmbeddingsMapped):
+        assert {step for each, step in answered if each is event_type} >= set(range(1, 12))
+    assert not of_type(asked, e.CommandRefused)
+
+
+def test_the_averaged_weights_of_the_step_answer_and_answers_are_not_journalled(corpus: Path) -> None:
+    config = tiny_config(corpus, average_lag=0.3, learning_rate=0.1, num_layers=2)
+    emitted = run_session(config, {9: [*QUESTIONS, c.TraceText(text=TEXT, request=3), c.SaveCheckpoint(name="nine")]})
+    answers = [event for event in emitted if isinstance(event, e.InsightEvent)]
+    [traced] = [event for event in of_type(answers, e.TextTraced) if event.request == 3]
+    assert len(answers) == len(QUESTIONS) + 1
+    checkpoint = load_checkpoint(named_checkpoint_path("nine"))
+    loss = sequence_loss(checkpoint.to_model(torch.device("cpu")), checkpoint.vocab.encode(TEXT))
+    assert traced.weights_step == 9
+    assert traced.sequence_loss == pytest.approx(loss, abs=1e-6)
+    journalled = list(read_journal(find_run("tiny").journal_path))
+    assert journalled == [event for event in emitted if not isinstance(event, e.InsightEvent)]

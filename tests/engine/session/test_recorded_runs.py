@@ -16,71 +16,99 @@ from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.engine.helpers import (
+    Once,
     Script,
+    branch_config,
     resume_config,
     small_tweets,
     stop_at,
     tiny_config,
     write_corpus,
 )
-from tests.engine.session.recorded import Once, record
-from tests.engine.session.saved_runs import branch_config
+from tests.engine.session.recorded import record
 
-Runs = dict[str, Callable[[Path], str]]
-"""Recorded runs on a corpus, by what they show."""
+Run = Callable[[Path], str]
+"""Records a run on a corpus; its lines are the event stream and the last checkpoint."""
+Runs = dict[str, Run]
+"""By what they show."""
 OPTIONS = {"pauses_at_end", "report_seconds", "seconds"}
 
 
-def tiny(corpus: Path, script: Script | None = None, once: Once | None = None, **settings: Any) -> str:
-    """Record a run of the tiny model; some of the settings are options of `record`."""
+def tiny(script: Script | None = None, once: Once | None = None, **settings: Any) -> Run:
+    """Return a run of the tiny model; some of the settings are options of `record`."""
     options = {name: settings.pop(name) for name in OPTIONS & settings.keys()}
-    return record(tiny_config(corpus, **settings), script, once, **options)
+    return lambda corpus: record(tiny_config(corpus, **settings), script, once, **options)
 
 
-def resumed(script: Script | None = None, run: str = "last", **settings: Any) -> str:
-    """Record the resume of a run."""
-    return record(resume_config(run, **settings), script)
+def resumed(script: Script | None = None, run: str = "last", **settings: Any) -> Run:
+    """Return the resume of a run."""
+    return lambda _: record(resume_config(run, **settings), script)
 
 
-def after(first: object, *others: str) -> str:
-    """Return the lines of the last runs of several; the first is no part of it."""
-    return "\n\n".join(others)
+def branch(write: Callable[[Path], Path | None], script: Script | None = None, **settings: Any) -> Run:
+    """Return a new run from the checkpoint of `tiny`, on tweets that are written beside the corpus."""
+    names = {"run_name": settings.pop("run_name", "new"), "checkpoint": settings.pop("checkpoint", "tiny/latest")}
+    options = {name: settings.pop(name) for name in {*OPTIONS, "once"} & settings.keys()}
+    return lambda corpus: record(branch_config(write(corpus), **names, **settings), script, **options)
+
+
+def itself(corpus: Path) -> Path:
+    """Use the same file."""
+    return corpus
+
+
+def its_own(_: Path) -> None:
+    """Use the tweets of the checkpoint."""
+
+
+def after(first: Callable[[Path], object], *others: Run) -> Run:
+    """Return the last runs of several; the first is no part of the lines."""
+
+    def run(corpus: Path) -> str:
+        first(corpus)
+        return "\n\n".join(other(corpus) for other in others)
+
+    return run
 
 
 # Commands -------------------------------------------------------------------------------------------------------------
-
-
 ENDLESS: dict[str, Any] = {"max_steps": 10**6}
 
 
-def on_one_tweet(corpus: Path, preset: PresetName, **settings: Any) -> str:
-    """Record the first step of a run on a single tweet."""
-    config = tiny_config(None, max_steps=1, **settings)
-    return record(replace(config, preset=preset, corpus=CorpusConfig(files=(str(corpus),), overfit=1)), stop_at(1))
+def on_one_tweet(preset: PresetName, **settings: Any) -> Run:
+    """Return the first step of a run on a single tweet."""
+
+    def run(corpus: Path) -> str:
+        config = tiny_config(None, max_steps=1, **settings)
+        return record(replace(config, preset=preset, corpus=CorpusConfig(files=(str(corpus),), overfit=1)), stop_at(1))
+
+    return run
 
 
 OVERFIT: Runs = {
-    "on one tweet the learning rate is that of the tutorial's part c": lambda corpus: on_one_tweet(corpus, "tutorial"),
-    "or that of the command line": lambda corpus: on_one_tweet(corpus, "tutorial", learning_rate=0.02),
-    "or that of the preset auto": lambda corpus: on_one_tweet(corpus, "auto", warmup_steps=0),
+    "on one tweet the learning rate is that of the tutorial's part c": on_one_tweet("tutorial"),
+    "or that of the command line": on_one_tweet("tutorial", learning_rate=0.02),
+    "or that of the preset auto": on_one_tweet("auto", warmup_steps=0),
 }
 FINISHES: Runs = {
-    "a finish anneals the rate to zero and ends the run at its planned step, with an evaluation": lambda corpus: tiny(
-        corpus, {30: [c.Finish()]}, **ENDLESS, eval_every=500
+    "a finish anneals the rate to zero and ends the run at its planned step, with an evaluation": tiny(
+        {30: [c.Finish()]}, **ENDLESS, eval_every=500
     ),
-    "a finished run that is resumed trains at its own rate": lambda corpus: after(
-        tiny(corpus, {3: [c.Finish()]}, **ENDLESS), resumed(stop_at(26))
+    "a finished run that is resumed trains at its own rate": after(
+        tiny({3: [c.Finish()]}, **ENDLESS), resumed(stop_at(26))
     ),
-    "a finish that is cancelled": lambda corpus: tiny(corpus, {30: [c.Finish()], 35: [c.CancelFinish()]}, max_steps=45),
-    "a second finish is refused": lambda corpus: tiny(corpus, {5: [c.Finish(), c.Finish(), c.Stop()]}, **ENDLESS),
-    "a finish after the end is refused": lambda corpus: tiny(
-        corpus, None, {e.Warned: [c.Finish(), c.Stop()]}, max_steps=6, pauses_at_end=True
+    "a finish that is cancelled": tiny({30: [c.Finish()], 35: [c.CancelFinish()]}, max_steps=45),
+    "a run that is stopped while finishing plans the same end when it is resumed": after(
+        tiny({3: [c.Finish()], 9: [c.Stop()]}, **ENDLESS), resumed()
     ),
-    "a finished run on the screen pauses, and continues at its own rate": lambda corpus: tiny(
-        corpus, {5: [c.Finish()], 27: [c.Stop()]}, {e.Warned: [c.Resume()]}, **ENDLESS, pauses_at_end=True
+    "a second finish is refused": tiny({5: [c.Finish(), c.Finish(), c.Stop()]}, **ENDLESS),
+    "a finish after the end is refused": tiny(
+        None, {e.Warned: [c.Finish(), c.Stop()]}, max_steps=6, pauses_at_end=True
     ),
-    "loading a checkpoint cancels a finish": lambda corpus: tiny(
-        corpus,
+    "a finished run on the screen pauses, and continues at its own rate": tiny(
+        {5: [c.Finish()], 27: [c.Stop()]}, {e.Warned: [c.Resume()]}, **ENDLESS, pauses_at_end=True
+    ),
+    "loading a checkpoint cancels a finish": tiny(
         {10: [c.SaveCheckpoint(name="early")], 30: [c.Finish()], 35: [c.LoadCheckpoint(name="early")]},
         {e.FinishCancelled: [c.Stop()]},
         **ENDLESS,
@@ -88,36 +116,33 @@ FINISHES: Runs = {
 }
 COLD = SamplingConfig(temperature=0.0, prime="the ", max_length=15)
 SETTINGS: Runs = {
-    "a paused run takes no step and its clock stands": lambda corpus: tiny(
-        corpus,
+    "a paused run takes no step and its clock stands": tiny(
         {3: [c.Pause(), c.SampleNow(), c.Resume()]},
         max_steps=6,
         seconds={e.StepsFinished: 0.125, e.TweetSampled: 3600.0},
     ),
-    "changed sampling settings apply from the next tweet on": lambda corpus: tiny(
-        corpus, {2: [c.SetSampling(sampling=COLD)]}, sample_every=1, max_steps=4
+    "changed sampling settings apply from the next tweet on": tiny(
+        {2: [c.SetSampling(sampling=COLD)]}, sample_every=1, max_steps=4
     ),
-    "changed intervals apply from the next step on, and 0 disables": lambda corpus: tiny(
-        corpus,
+    "changed intervals apply from the next step on, and 0 disables": tiny(
         {5: [c.SetIntervals(eval_every=3, sample_every=0)], 10: [c.SetIntervals(eval_every=0, sample_every=5)]},
         sample_every=2,
         eval_every=4,
         max_steps=16,
     ),
-    "the peak learning rate is changed, and the warm-up still multiplies it": lambda corpus: tiny(
-        corpus, {4: [c.SetLearningRate(learning_rate=0.02)]}, learning_rate=0.01, warmup_steps=10, max_steps=8
+    "the peak learning rate is changed, and the warm-up still multiplies it": tiny(
+        {4: [c.SetLearningRate(learning_rate=0.02)]}, learning_rate=0.01, warmup_steps=10, max_steps=8
     ),
-    "a batch size that is set ends the small batches of the start": lambda corpus: tiny(
-        corpus, {6: [c.SetBatchSize(batch_size=16), c.Stop()]}, first_batch_size=2
+    "a batch size that is set ends the small batches of the start": tiny(
+        {6: [c.SetBatchSize(batch_size=16), c.Stop()]}, first_batch_size=2
     ),
-    "and so does one that is set for a resume": lambda corpus: after(
-        tiny(corpus, stop_at(8), first_batch_size=2), resumed(stop_at(9), batch_size=8)
+    "and so does one that is set for a resume": after(
+        tiny(stop_at(8), first_batch_size=2), resumed(stop_at(9), batch_size=8)
     ),
-    "a resume with another batch size keeps the share of the epoch": lambda corpus: after(
-        tiny(corpus, stop_at(9), batch_size=4), resumed(stop_at(9), batch_size=16)
+    "a resume with another batch size keeps the share of the epoch": after(
+        tiny(stop_at(9), batch_size=4), resumed(stop_at(9), batch_size=16)
     ),
-    "settings that a run can't have are refused": lambda corpus: tiny(
-        corpus,
+    "settings that a run can't have are refused": tiny(
         {
             3: [
                 c.SetSpeedLimit(steps_per_second=0.001),
@@ -132,11 +157,10 @@ SETTINGS: Runs = {
         },
         max_steps=4,
     ),
-    "single steps do not wait for a speed limit": lambda corpus: tiny(
-        corpus, {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, steps_per_second=0.01
+    "single steps do not wait for a speed limit": tiny(
+        {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, steps_per_second=0.01
     ),
-    "a question in the last evaluation is answered before its end": lambda corpus: tiny(
-        corpus,
+    "a question in the last evaluation is answered before its end": tiny(
         {6: [c.CompleteText(text="the ☃ \x1b", request=3)]},
         eval_every=9,
         max_steps=6,
@@ -146,113 +170,94 @@ SETTINGS: Runs = {
 LOAD_THREE = c.LoadCheckpoint(name="three")
 
 
-def loading(corpus: Path, *sent: c.Command) -> str:
-    """Record a run that saves a checkpoint after step 3, and is sent commands after step 6."""
-    return tiny(corpus, {3: [c.SaveCheckpoint(name="three")], 6: list(sent)})
+def loading(*sent: c.Command) -> Run:
+    """Return a run that saves a checkpoint after step 3, and is sent commands after step 6."""
+    return tiny({3: [c.SaveCheckpoint(name="three")], 6: sent})
 
 
 CHECKPOINTS: Runs = {
-    "each evaluation that is the best so far is saved as best": lambda corpus: tiny(
-        corpus, eval_every=4, max_steps=20, learning_rate=0.02
+    "each evaluation that is the best so far is saved as best": tiny(eval_every=4, max_steps=20, learning_rate=0.02),
+    "a run from a checkpoint has a name of its own and counts on": after(
+        tiny({6: [c.SaveCheckpoint(name="base")]}), branch(itself, run_name="branch", checkpoint="base", max_steps=9)
     ),
-    "a run from a checkpoint has a name of its own and counts on": lambda corpus: after(
-        tiny(corpus, {6: [c.SaveCheckpoint(name="base")]}), record(branch_config(corpus, "branch", "base", max_steps=9))
-    ),
-    "an existing name is refused without replace": lambda corpus: tiny(
-        corpus,
+    "an existing name is refused without replace": tiny(
         {
             2: [c.SaveCheckpoint(name="mine"), c.SaveCheckpoint(name="mine")],
             6: [c.SaveCheckpoint(name="mine", replace=True)],
-        },
+        }
     ),
-    "a checkpoint is loaded while paused, and the run stays paused": lambda corpus: loading(
-        corpus, c.Pause(), LOAD_THREE, c.SampleNow(), c.Resume()
+    "a checkpoint is loaded while paused, and the run stays paused": loading(
+        c.Pause(), LOAD_THREE, c.SampleNow(), c.Resume()
     ),
-    "a state that was just saved by name is not saved again before a load": lambda corpus: loading(
-        corpus, c.SaveCheckpoint(name="six"), LOAD_THREE
+    "a state that was just saved by name is not saved again before a load": loading(
+        c.SaveCheckpoint(name="six"), LOAD_THREE
     ),
-    "a state whose rate has changed since is saved before a load": lambda corpus: loading(
-        corpus, c.SaveCheckpoint(name="six"), c.SetLearningRate(learning_rate=0.05), LOAD_THREE
+    "a state whose rate has changed since is saved before a load": loading(
+        c.SaveCheckpoint(name="six"), c.SetLearningRate(learning_rate=0.05), LOAD_THREE
     ),
-    "a load that halves the rate halves that of the checkpoint, which is lower": lambda corpus: loading(
-        corpus, c.SetLearningRate(learning_rate=0.4), c.LoadCheckpoint(name="three", halves_rate=True)
+    "a load that halves the rate halves that of the checkpoint, which is lower": loading(
+        c.SetLearningRate(learning_rate=0.4), c.LoadCheckpoint(name="three", halves_rate=True)
     ),
-    "a load that halves the rate halves that of the run, which is lower": lambda corpus: loading(
-        corpus, c.SetLearningRate(learning_rate=0.001), c.LoadCheckpoint(name="three", halves_rate=True)
+    "a load that halves the rate halves that of the run, which is lower": loading(
+        c.SetLearningRate(learning_rate=0.001), c.LoadCheckpoint(name="three", halves_rate=True)
     ),
-    "a checkpoint of another shape is loaded, and the run resumed with it": lambda corpus: after(
-        tiny(corpus, {3: [c.SaveCheckpoint(name="wide")]}, run_name="wide", hidden_size=16, num_layers=2),
-        tiny(corpus, {5: [c.LoadCheckpoint(name="wide"), c.SampleNow(), c.Stop()]}),
+    "a checkpoint of another shape is loaded, and the run resumed with it": after(
+        tiny({3: [c.SaveCheckpoint(name="wide")]}, run_name="wide", hidden_size=16, num_layers=2),
+        tiny({5: [c.LoadCheckpoint(name="wide"), c.SampleNow(), c.Stop()]}),
         resumed(run="tiny"),
     ),
 }
 
 # Tweets and evaluations -----------------------------------------------------------------------------------------------
-
-
 BY_TIME: dict[str, Any] = {"sample_every": 50, "sample_pacing": "seconds"}
 SLOW = {e.StepsFinished: 0.01, e.TweetSampled: 9.0, e.EvalFinished: 9.0}
 EARLY: dict[str, Any] = {"eval_every": 20, "early_eval_tweets": 3, "max_steps": 26}
 DUE: Runs = {
-    "tweets by time at doubling steps, then every two seconds, and no sooner by a pause": lambda corpus: tiny(
-        corpus,
+    "tweets by time at doubling steps, then every two seconds, and no sooner by a pause": tiny(
         {40: [c.Pause()]},
         {e.Paused: [c.Resume()]},
         **BY_TIME,
         max_steps=90,
         seconds={e.StepsFinished: 0.125, e.Paused: 20.0},
     ),
-    "a slow tweet takes at most a fiftieth of the time": lambda corpus: tiny(
-        corpus, **BY_TIME, max_steps=50, seconds={e.StepsFinished: 0.875, e.TweetSampled: 0.125}
+    "a slow tweet takes at most a fiftieth of the time": tiny(
+        **BY_TIME, max_steps=50, seconds={e.StepsFinished: 0.875, e.TweetSampled: 0.125}
     ),
-    "tweets and evaluations at intervals, whatever they take": lambda corpus: tiny(
-        corpus, sample_every=4, eval_every=3, pacing="steps", seconds=SLOW
+    "tweets and evaluations at intervals, whatever they take": tiny(
+        sample_every=4, eval_every=3, pacing="steps", seconds=SLOW
     ),
-    "paced by seconds they are skipped where they would take too much of the time": lambda corpus: tiny(
-        corpus, sample_every=4, eval_every=3, pacing="seconds", seconds=SLOW
+    "paced by seconds they are skipped where they would take too much of the time": tiny(
+        sample_every=4, eval_every=3, pacing="seconds", seconds=SLOW
     ),
-    "by steps alone no clock changes when tweets are due": lambda corpus: tiny(
-        corpus, sample_every=12, sample_pacing="doubling", max_steps=26, seconds={e.StepsFinished: 3.0}
+    "by steps alone no clock changes when tweets are due": tiny(
+        sample_every=12, sample_pacing="doubling", max_steps=26, seconds={e.StepsFinished: 3.0}
     ),
-    "by time an interval of 0 samples nothing": lambda corpus: tiny(
-        corpus, **BY_TIME | {"sample_every": 0}, seconds={e.StepsFinished: 3.0}
+    "by time an interval of 0 samples nothing": tiny(**BY_TIME | {"sample_every": 0}, seconds={e.StepsFinished: 3.0}),
+    "an interval that the user sets is followed to the step": tiny(
+        {1: [c.SetIntervals(eval_every=0, sample_every=3)]}, **BY_TIME, pacing="seconds", seconds=SLOW
     ),
-    "an interval that the user sets is followed to the step": lambda corpus: tiny(
-        corpus, {1: [c.SetIntervals(eval_every=0, sample_every=3)]}, **BY_TIME, pacing="seconds", seconds=SLOW
+    "a change of the evaluations leaves tweets by time": tiny(
+        {1: [c.SetIntervals(eval_every=2, sample_every=50, sample_pacing="seconds")]}, **BY_TIME, early_eval_tweets=3
     ),
-    "a change of the evaluations leaves tweets by time": lambda corpus: tiny(
-        corpus,
-        {1: [c.SetIntervals(eval_every=2, sample_every=50, sample_pacing="seconds")]},
-        **BY_TIME,
-        early_eval_tweets=3,
-    ),
-    "early evaluations at powers of two, none of them the best": lambda corpus: tiny(corpus, **EARLY),
-    "a resume at an interval of the user's has none": lambda corpus: after(
-        tiny(corpus, stop_at(5), **EARLY), resumed(eval_every=10)
-    ),
-    "a run that ends at an early evaluation is evaluated on all tweets once": lambda corpus: after(
-        tiny(corpus, stop_at(9), save_every=8, **EARLY),
-        record(
-            branch_config(None, "new", "tiny/step-8", max_steps=8),
-            None,
-            {e.Warned: [c.SampleNow(), c.Stop()]},
+    "early evaluations at powers of two, none of them the best": tiny(**EARLY),
+    "a resume at an interval of the user's has none": after(tiny(stop_at(5), **EARLY), resumed(eval_every=10)),
+    "a run that ends at an early evaluation is evaluated on all tweets once": after(
+        tiny(stop_at(9), save_every=8, **EARLY),
+        branch(
+            its_own,
+            once={e.Warned: [c.SampleNow(), c.Stop()]},
+            checkpoint="tiny/step-8",
+            max_steps=8,
             pauses_at_end=True,
         ),
     ),
 }
 
+
 # Other tweets ---------------------------------------------------------------------------------------------------------
-
-
-def trained(corpus: Path) -> str:
-    """Train `tiny` for 13 steps of a second; its last evaluation and tweet are those of step 12."""
-    settings = {**ENDLESS, "eval_every": 6, "sample_every": 6}
-    return tiny(corpus, stop_at(13), seconds={e.StepsFinished: 1.0}, **settings)
-
-
-def others(corpus: Path, name: str = "others.txt") -> Path:
+def others(corpus: Path) -> Path:
     """Write tweets that a model of the small tweets predicts far worse; with characters that its vocabulary lacks."""
-    return write_corpus(corpus.parent, [f"{tweet[::-1].upper()} Ж" for tweet in small_tweets()], name)
+    return write_corpus(corpus.parent, [f"{tweet[::-1].upper()} Ж" for tweet in small_tweets()], "others.txt")
 
 
 def many_new(corpus: Path) -> Path:
@@ -262,58 +267,48 @@ def many_new(corpus: Path) -> Path:
     return write_corpus(corpus.parent, tweets, "many.txt")
 
 
-def with_auto(corpus: Path, run_name: str, **changes: Any) -> str:
-    """Record a run of a few steps with the preset `auto`."""
-    settings: dict[str, Any] = {"batch_size": 8, "sample_every": 0, "eval_every": 0, "seed": 3}
-    config = tiny_config(corpus, run_name=run_name)
-    return record(replace(config, preset="auto", settings=settings, **changes), stop_at(1))
+def with_auto(run_name: str, **changes: Any) -> Run:
+    """Return a first step with the preset `auto` on tweets with many characters that the shipped model lacks."""
+
+    def run(corpus: Path) -> str:
+        foreign = write_corpus(corpus.parent, [f"{tweet} 零壹贰叁" for tweet in small_tweets()], "foreign.txt")
+        settings: dict[str, Any] = {"batch_size": 8, "sample_every": 0, "eval_every": 0, "seed": 3}
+        config = tiny_config(foreign, run_name=run_name)
+        return record(replace(config, preset="auto", settings=settings, **changes), stop_at(1))
+
+    return run
 
 
-def foreign(corpus: Path) -> Path:
-    """Write tweets with many characters that the shipped model lacks."""
-    return write_corpus(corpus.parent, [f"{tweet} 零壹贰叁" for tweet in small_tweets()], "foreign.txt")
-
-
+SECOND = {e.StepsFinished: 1.0}
+TRAINED = tiny(stop_at(13), **ENDLESS, eval_every=6, sample_every=6, seconds=SECOND)
+"""Its last evaluation and tweet are those of step 12."""
 OTHER_TWEETS: Runs = {
-    "tweets with many characters that the shipped model lacks start from random weights": lambda corpus: after(
-        None, with_auto(foreign(corpus), "warm"), with_auto(foreign(corpus), "asked for", from_scratch=True)
+    "tweets with many characters that the shipped model lacks start from random weights": after(
+        itself, with_auto("warm"), with_auto("asked for", from_scratch=True)
     ),
-    "a new run on other tweets has no figures, clock and characters, and counts the steps": lambda corpus: after(
-        trained(corpus), record(branch_config(others(corpus), "new"), stop_at(13)), resumed(stop_at(19), "new")
+    "a new run on other tweets has no figures, clock and characters, and counts the steps": after(
+        TRAINED, branch(others, stop_at(13)), resumed(stop_at(19), "new")
     ),
-    "it has all of its seconds": lambda corpus: after(
-        trained(corpus),
-        record(
-            branch_config(others(corpus), "new", max_seconds=13.0, eval_every=0, sample_every=0),
-            seconds={e.StepsFinished: 1.0},
+    "it has all of its seconds": after(
+        TRAINED, branch(others, max_seconds=13.0, eval_every=0, sample_every=0, seconds=SECOND)
+    ),
+    "the steps that were taken count towards its budget": after(TRAINED, branch(others, max_steps=13)),
+    "a new run on the same tweets continues figures and clock": after(TRAINED, branch(its_own, stop_at(13))),
+    "on fewer of them nothing is said about characters": after(
+        TRAINED, branch(lambda corpus: write_corpus(corpus.parent, small_tweets()[:40], "fewer.txt"), stop_at(14))
+    ),
+    "a resume on changed tweets keeps its clock and compares evaluations of these tweets only": after(
+        lambda corpus: (TRAINED(corpus), others(corpus).replace(corpus)), resumed(stop_at(19))
+    ),
+    "a load of a checkpoint of other tweets brings none of its figures": after(
+        TRAINED, branch(others, {15: [c.LoadCheckpoint(name="tiny/latest"), c.Stop()]})
+    ),
+    "of many new characters twenty are named": after(TRAINED, branch(many_new, stop_at(14))),
+    "tweets that do not look like text are warned of once": after(
+        lambda corpus: write_corpus(
+            corpus.parent, [f"<li id='{n}'>{tweet}</li>" for n, tweet in enumerate(small_tweets())]
         ),
-    ),
-    "the steps that were taken count towards its budget": lambda corpus: after(
-        trained(corpus), record(branch_config(others(corpus), "new", max_steps=13))
-    ),
-    "a new run on the same tweets continues figures and clock": lambda corpus: after(
-        trained(corpus), record(branch_config(None, "new"), stop_at(13))
-    ),
-    "on fewer of them nothing is said about characters": lambda corpus: after(
-        trained(corpus),
-        record(branch_config(write_corpus(corpus.parent, small_tweets()[:40], "fewer.txt"), "new"), stop_at(14)),
-    ),
-    "a resume on changed tweets keeps its clock and compares evaluations of these tweets only": lambda corpus: after(
-        (trained(corpus), others(corpus, corpus.name)), resumed(stop_at(19))
-    ),
-    "a load of a checkpoint of other tweets brings none of its figures": lambda corpus: after(
-        trained(corpus),
-        record(branch_config(others(corpus), "new"), {15: [c.LoadCheckpoint(name="tiny/latest"), c.Stop()]}),
-    ),
-    "of many new characters twenty are named": lambda corpus: after(
-        trained(corpus), record(branch_config(many_new(corpus), "new"), stop_at(14))
-    ),
-    "tweets that do not look like text are warned of once": lambda corpus: after(
-        None,
-        tiny(
-            write_corpus(corpus.parent, [f"<li id='{n}'>{tweet}</li>" for n, tweet in enumerate(small_tweets())]),
-            stop_at(2),
-        ),
+        tiny(stop_at(2)),
         resumed(stop_at(3)),
     ),
 }

@@ -1,20 +1,26 @@
-"""A failing disk or a deleted run folder stops no training, leaves no partial file, and is reported once."""
+"""A failing disk or deleted folder stops no training; any other exception ends a run with one event, to be resumed."""
 
 from __future__ import annotations
 
 import errno
+import functools
 import logging
+import queue
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.metadata import read_info
-from engine.errors import StorageError
+from engine.config.run import Setting
+from engine.errors import StorageError, exit_code_for
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.session.session import TrainingSession
 from engine.storage import atomic_write, journal
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, folder_of_run
@@ -22,26 +28,30 @@ from engine.storage.journal import Journal
 from engine.storage.journal_reader import read_journal
 from engine.storage.run_log import log_to, log_traceback
 from tests.engine.helpers import (
-    OnEvent,
+    Once,
     Script,
+    assert_same_tensors,
+    home_at,
+    info_of,
+    latest,
+    let_fail,
     losses,
+    names,
     of_type,
     only,
+    plain_losses,
     resume_config,
     run_session,
     stop_at,
+    tensors_of,
     tiny_config,
+    write_corpus,
 )
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.fakes import BrokenDisk, FakeClock
+from tests.fakes import BrokenDisk
 
-STEP_SECONDS = 25.0
+STEP_SECONDS = {e.StepsFinished: 25.0}
 """Seconds per step, so that the autosave, every minute, is due after three steps."""
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture
@@ -54,16 +64,12 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
     return disk
 
 
-def broken(disk: BrokenDisk, clock: FakeClock, first_step: int, last_step: int) -> OnEvent:
-    """Return a callback that breaks the disk at `first_step` and repairs it at `last_step`."""
-
-    def on_event(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.StepsFinished):
-            clock.advance(STEP_SECONDS)
-            disk.breaks_at = 0 if first_step <= event.step < last_step else None
-        return ()
-
-    return on_event
+def broken(disk: BrokenDisk, first_step: int, last_step: int) -> Script:
+    """Return the script that breaks the disk at `first_step` and repairs it at `last_step`."""
+    return {
+        first_step: [lambda: setattr(disk, "breaks_at", 0)],
+        last_step: [lambda: setattr(disk, "breaks_at", None)],
+    }
 
 
 def disk_warnings(emitted: Iterable[e.Event]) -> list[tuple[str, int]]:
@@ -84,23 +90,18 @@ def assert_nothing_partial(*, may_be_torn: bool = False) -> None:
 
 @pytest.mark.parametrize("num_calls", range(0, 60, 6))
 @pytest.mark.parametrize("for_calls", [None, 2])
-def test_a_disk_failure_at_any_call_stops_no_training_and_unsaved_files_are_reported(
-    corpus: Path, disk: BrokenDisk, clock: FakeClock, num_calls: int, for_calls: int | None
+def test_any_disk_failure_stops_no_training(
+    corpus: Path, disk: BrokenDisk, num_calls: int, for_calls: int | None
 ) -> None:
+    def break_soon() -> None:
+        disk.breaks_at, disk.for_calls = len(disk.calls) + num_calls, for_calls
+
     disk.code = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO)[num_calls // 6 % 4]
-
-    def on_event(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.RunStarted):
-            disk.breaks_at, disk.for_calls = len(disk.calls) + num_calls, for_calls
-        if isinstance(event, e.StepsFinished):
-            clock.advance(STEP_SECONDS)
-        return ()
-
-    emitted = run_session(tiny_config(corpus, eval_every=3, save_every=3, max_steps=6), None, on_event, clock)
+    config = tiny_config(corpus, eval_every=3, save_every=3, max_steps=6)
+    emitted = run_session(config, {0: [break_soon]}, seconds=STEP_SECONDS)
 
     assert list(losses(emitted)) == list(range(1, 7))
     assert isinstance(emitted[-1], e.RunFinished)
-    assert_valid_stream(emitted)
     disk.breaks_at = None
     assert_nothing_partial(may_be_torn=disk.code in {errno.EROFS, errno.EIO})  # not even a torn line can be removed
     run = folder_of_run("tiny")
@@ -110,17 +111,13 @@ def test_a_disk_failure_at_any_call_stops_no_training_and_unsaved_files_are_repo
     if is_consistent and for_calls and disk_warnings(emitted):
         best_step = [event.step for event in of_type(emitted, e.EvalFinished) if event.is_best][-1]
         assert disk_warnings(emitted)[-1][0] == "disk-works"
-        assert read_info(run.checkpoint_path("best"))[0].step == best_step
+        assert info_of("tiny", "best").step == best_step
         assert run.config_path.is_file()
 
 
-def test_one_disk_warning_is_followed_by_one_recovery_and_saving_is_retried_at_each_autosave(
-    corpus: Path, disk: BrokenDisk, clock: FakeClock
-) -> None:
+def test_one_disk_warning_precedes_one_recovery_and_each_autosave_tries_again(corpus: Path, disk: BrokenDisk) -> None:
     config = tiny_config(corpus, eval_every=4, save_every=7, max_steps=20)
-
-    emitted = run_session(config, None, broken(disk, clock, 4, 14), clock)
-
+    emitted = run_session(config, broken(disk, 4, 14), seconds=STEP_SECONDS)
     warnings = of_type(emitted, e.Warned)
     assert disk_warnings(emitted) == [("disk", 4), ("disk-works", 15)]
     assert warnings[0].message.startswith("No space left on device: not saved, tried again at the next autosave.")
@@ -136,14 +133,10 @@ def test_one_disk_warning_is_followed_by_one_recovery_and_saving_is_retried_at_e
     assert_nothing_partial()
 
 
-def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
+def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk) -> None:
     disk.code = errno.EIO
-
-    emitted = run_session(
-        tiny_config(corpus, eval_every=5, save_every=4, max_steps=10), None, broken(disk, clock, 3, 99), clock
-    )
-
-    last = of_type(emitted, e.Warned)[-2:]
+    config = tiny_config(corpus, eval_every=5, save_every=4, max_steps=10)
+    last = of_type(run_session(config, broken(disk, 3, 99), seconds=STEP_SECONDS), e.Warned)[-2:]
     lost = [warned.message for warned in last if "the run ends without" in warned.message]
     assert [message.partition(". ")[0] for message in lost] == [
         "Input/output error: the run ends without latest, best, step-4, step-8"
@@ -151,46 +144,35 @@ def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk
     assert not any("next autosave" in warned.message for warned in last)
 
 
-def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(
-    corpus: Path, disk: BrokenDisk, clock: FakeClock
-) -> None:
-    sent = {5: [c.LoadCheckpoint(name="tiny/latest")]}
-
-    emitted = run_session(tiny_config(corpus), sent, broken(disk, clock, 3, 7), clock)
-
+def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(corpus: Path, disk: BrokenDisk) -> None:
+    undisturbed = plain_losses()
+    sent: Script = {**broken(disk, 3, 7), 5: [c.LoadCheckpoint(name="tiny/latest")]}
+    emitted = run_session(tiny_config(corpus), sent, seconds=STEP_SECONDS)
     refused = only(emitted, e.CommandRefused)
     assert (refused.title, refused.step) == (StorageError.title, 5)
     assert "nothing was loaded" in refused.detail
     assert not of_type(emitted, e.CheckpointLoaded)
-    assert losses(emitted) == losses(run_session(tiny_config(corpus, run_name="undisturbed")))
+    assert losses(emitted) == undisturbed
 
 
-def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
-    def on_event(event: e.Event) -> Iterable[c.Command]:
-        match event:
-            case e.CheckpointLoaded():
-                disk.breaks_at = 0
-            case e.StepsFinished(step=7):
-                return [c.Stop(unless_unsaved=True)]
-            case e.CommandRefused():
-                return [c.Stop()]
-        return ()
-
-    script: Script = {4: [c.SaveCheckpoint(name="four")], 6: [c.SaveLatest(), c.LoadCheckpoint(name="four")]}
-    emitted = run_session(tiny_config(corpus), script, on_event, clock)
-
+def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk) -> None:
+    script: Script = {
+        4: [c.SaveCheckpoint(name="four")],
+        6: [c.SaveLatest(), c.LoadCheckpoint(name="four")],
+        7: [c.Stop(unless_unsaved=True)],
+    }
+    once: Once = {e.CheckpointLoaded: [lambda: setattr(disk, "breaks_at", 0)], e.CommandRefused: [c.Stop()]}
+    emitted = run_session(tiny_config(corpus), script, once=once)
     assert only(emitted, e.CommandRefused).detail == (
         "Nothing is saved since the checkpoint of step 4 was loaded: leaving now loses 3 steps."
     )
 
 
-def test_the_queue_of_the_journal_is_bounded_and_one_event_reports_how_many_are_missing(
-    corpus: Path, disk: BrokenDisk, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+def test_lacking_events_of_the_journal_are_counted(
+    corpus: Path, disk: BrokenDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "MAX_WAITING_BYTES", 2000)
-
-    emitted = run_session(tiny_config(corpus, max_steps=40), None, broken(disk, clock, 3, 30), clock)
-
+    emitted = run_session(tiny_config(corpus, max_steps=40), broken(disk, 3, 30), seconds=STEP_SECONDS)
     journalled = list(read_journal(find_run("tiny").journal_path))
     missing = [event for event in emitted if event not in journalled]
     assert [event for event in emitted if event in journalled] == journalled
@@ -199,62 +181,45 @@ def test_the_queue_of_the_journal_is_bounded_and_one_event_reports_how_many_are_
     assert works.message == f"Saving works again. The journal lacks {len(missing)} events."
 
 
-@pytest.mark.parametrize("is_resumed", [False, True])
+@pytest.mark.parametrize(
+    ("is_resumed", "expected"),
+    [
+        (False, "Nothing is saved: leaving now loses 6 steps."),
+        (True, "Only the steps up to 3 are saved: leaving now loses 3 steps."),
+    ],
+)
 def test_a_stop_that_would_lose_steps_is_refused_once_with_the_last_saved_step(
-    corpus: Path, disk: BrokenDisk, is_resumed: bool
+    corpus: Path, disk: BrokenDisk, is_resumed: bool, expected: str
 ) -> None:
-    def ask_twice(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.RunStarted):
-            disk.breaks_at, disk.code = len(disk.calls), errno.EACCES
-        if isinstance(event, e.StepsFinished) and event.step == 6:
-            return [c.Stop(unless_unsaved=True)]
-        if isinstance(event, e.CommandRefused):
-            return [c.Stop(reason="all the same")]
-        return ()
+    def break_now() -> None:
+        disk.breaks_at, disk.code = len(disk.calls), errno.EACCES
 
     if is_resumed:
         run_session(tiny_config(corpus), stop_at(3))
-    emitted = run_session(resume_config() if is_resumed else tiny_config(corpus), on_event=ask_twice)
-
+    once: Once = {e.RunStarted: [break_now], e.CommandRefused: [c.Stop(reason="all the same")]}
+    config = resume_config() if is_resumed else tiny_config(corpus)
+    emitted = run_session(config, {6: [c.Stop(unless_unsaved=True)]}, once=once)
     refused = only(emitted, e.CommandRefused)
-    assert refused.detail == (
-        "Only the steps up to 3 are saved: leaving now loses 3 steps."
-        if is_resumed
-        else "Nothing is saved: leaving now loses 6 steps."
-    )
+    assert refused.detail == expected
     assert refused.hint.startswith("Change the permissions")
     assert only(emitted, e.RunFinished).reason == "all the same"
 
 
 # The run's folder -----------------------------------------------------------------------------------------------------
+def at_step_three(happens: Callable[[RunFolder], object]) -> Script:
+    """Return the script that calls `happens` with the run's folder, and saves two steps later."""
+    return {3: [lambda: happens(folder_of_run("tiny"))], 5: [c.SaveLatest()]}
 
 
-def deleted(run: RunFolder) -> None:
-    shutil.rmtree(run.path)
-
-
-def without_journal(run: RunFolder) -> None:
-    run.journal_path.unlink()
-
-
-def at_step_three(happens: Callable[[RunFolder], object]) -> OnEvent:
-    """Return a callback that calls `happens` with the run's folder, and saves two steps later."""
-
-    def on_event(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.StepsFinished) and event.step == 3:
-            happens(folder_of_run("tiny"))
-        return [c.SaveLatest()] if isinstance(event, e.StepsFinished) and event.step == 5 else ()
-
-    return on_event
-
-
-@pytest.mark.parametrize(("happens", "what"), [(deleted, "folder"), (without_journal, "journal")])
-def test_a_deleted_folder_or_journal_is_recreated_at_the_next_save_and_the_run_can_be_resumed(
+@pytest.mark.parametrize(
+    ("happens", "what"),
+    [(lambda run: shutil.rmtree(run.path), "folder"), (lambda run: run.journal_path.unlink(), "journal")],
+    ids=["folder", "journal"],
+)
+def test_a_deleted_folder_or_journal_is_created_again(
     corpus: Path, happens: Callable[[RunFolder], None], what: str
 ) -> None:
-    undisturbed = losses(run_session(tiny_config(corpus, run_name="undisturbed")))
-    emitted = run_session(tiny_config(corpus, max_steps=8), on_event=at_step_three(happens))
-
+    emitted = run_session(tiny_config(corpus, max_steps=8), at_step_three(happens))
     assert f"The {what} of the run tiny was deleted; it was created again" in only(emitted, e.Warned).message
     run = find_run("tiny")
     journalled = list(read_journal(run.journal_path))
@@ -263,7 +228,7 @@ def test_a_deleted_folder_or_journal_is_recreated_at_the_next_save_and_the_run_c
     assert journalled[1:] == emitted[-len(journalled) + 1 :]
     assert not is_locked(run.journal_path)
     resumed = run_session(resume_config("tiny", max_steps=12))
-    assert {**losses(emitted), **losses(resumed)} == undisturbed
+    assert {**losses(emitted), **losses(resumed)} == plain_losses()
 
 
 def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -> None:
@@ -272,8 +237,7 @@ def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -
         run.path.mkdir()
         Journal(run.journal_path).close()
 
-    emitted = run_session(tiny_config(corpus, max_steps=8), on_event=at_step_three(taken))
-
+    emitted = run_session(tiny_config(corpus, max_steps=8), at_step_three(taken))
     assert list(losses(emitted)) == list(range(1, 9))
     assert "events.jsonl belongs to another run now" in of_type(emitted, e.Warned)[0].message
     assert disk_warnings(emitted)[-1] == ("disk", 8)
@@ -282,24 +246,15 @@ def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -
     assert other.journal_path.read_bytes() == b""
 
 
-def test_a_new_run_that_can_not_write_its_log_leaves_its_name_free(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(path: Path) -> None:
-        raise StorageError(f"{path} can't be written.")
-
-    monkeypatch.setattr("engine.session.session.log_to", full)
+def test_a_run_that_can_not_write_its_log_leaves_its_name_free(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.session.session.log_to", Mock(side_effect=StorageError("can't be written.")))
     assert only(run_session(tiny_config(corpus)), e.RunFailed).title == StorageError.title
     assert not folder_of_run("tiny").path.exists()
 
 
 # The log --------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the disk that is always full")
-def test_a_log_that_can_not_be_written_prints_nothing_and_reports_the_traceback_as_lost(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unwritable_log_prints_nothing_and_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "full.log").symlink_to("/dev/full")
     with log_to(tmp_path / "full.log", "some.package") as log:
         logging.getLogger("some.package").error("an error that can not be logged")
@@ -311,3 +266,138 @@ def test_a_log_that_can_not_be_written_prints_nothing_and_reports_the_traceback_
     assert where == f"The traceback is in {tmp_path / 'x.log'}."
     assert "ZeroDivisionError: oh no" in (tmp_path / "x.log").read_text()
     assert capfd.readouterr() == ("", "")
+
+
+# Exceptions -----------------------------------------------------------------------------------------------------------
+SETTINGS: dict[str, Setting] = {"dropout": 0.3, "num_layers": 2, "average_lag": 0.2, "sample_every": 4, "eval_every": 5}
+
+
+UNEXPECTED = ZeroDivisionError("an unexpected exception")
+
+
+@functools.cache
+def undisturbed() -> tuple[dict[int, float], dict[str, Tensor]]:
+    """Return the losses of a run with dropout, averaging, samples and evaluations, and its last tensors."""
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
+        return losses(run_session(tiny_config(write_corpus(Path(folder)), **SETTINGS))), tensors_of("tiny")
+
+
+def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
+    """Assert that the stream ends with one `RunFailed`, which locates the traceback in the log."""
+    failed = emitted[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert exit_code_for(failed.title) == 3
+    assert "an unexpected exception" in failed.detail
+    assert str(find_run("tiny").log_path) in failed.hint
+    log = find_run("tiny").log_path.read_text()
+    assert "Traceback" in log
+    assert "raise error" in log
+    assert list(read_journal(find_run("tiny").journal_path))[-1] == failed
+    return failed
+
+
+FORWARD = "engine.compute.cpu.train_step.GruStep._forward"
+EVALUATE = "engine.session.memory_fallback.evaluate"
+UNTOUCHED = {
+    "forward": (FORWARD, 8, False),
+    "evaluation, done": (EVALUATE, 1, True),
+    "sampling": ("engine.sampling.sampler.TweetSampler.advance", 30, False),
+    "saving": ("engine.session.checkpoints.write_job.write_host_copy", 2, False),
+    "journal": ("engine.storage.journal.Journal.append", 9, False),
+}
+"""Function, number of the call that fails, and whether it fails after its work."""
+
+
+@pytest.mark.parametrize("failing", UNTOUCHED)
+def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    expected, expected_tensors = undisturbed()
+    target, call, is_after = UNTOUCHED[failing]
+    with monkeypatch.context() as patch:
+        let_fail(patch, target, UNEXPECTED, call, is_after=is_after)
+        emitted = run_session(tiny_config(corpus, **SETTINGS))
+    failed = assert_one_failure(emitted)
+    assert 1 <= failed.step < 12
+    assert latest().step == failed.step
+    again = run_session(resume_config("tiny"))
+    assert isinstance(again[-1], e.RunFinished)
+    assert losses([*emitted, *again]) == expected
+    assert_same_tensors(tensors_of("tiny"), expected_tensors)
+
+
+@pytest.mark.parametrize(
+    ("target", "is_after"),
+    [
+        pytest.param("engine.compute.adamw.FusedAdamW.step", True, id="update, done"),
+        pytest.param("engine.model.weight_average.WeightAverage.update", False, id="average"),
+    ],
+)
+def test_an_interrupted_update_is_never_saved_and_the_run_resumes_from_before_it(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, target: str, is_after: bool
+) -> None:
+    expected, _ = undisturbed()
+    with monkeypatch.context() as patch:
+        let_fail(patch, target, UNEXPECTED, 8, is_after=is_after)
+        emitted = run_session(tiny_config(corpus, **SETTINGS), {3: [c.SaveLatest()]})
+    assert_one_failure(emitted)
+    assert "step 8 was interrupted" in only(emitted, e.Warned).message
+    assert latest().step == 3
+    assert {**losses(emitted), **losses(run_session(resume_config("tiny")))} == expected
+
+
+def test_exceptions_in_the_error_handling_end_in_one_event_too(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Mock(side_effect=UNEXPECTED)
+    with monkeypatch.context() as patch:
+
+        def break_both() -> None:
+            patch.setattr("engine.session.reporter.Reporter.emit", failing)
+            patch.setattr("engine.session.checkpoints.saver.CheckpointSaver.save_own", failing)
+
+        emitted = run_session(tiny_config(corpus, sample_every=6), {5: [break_both]})
+    assert names(emitted).count("RunFailed") == 1
+    assert isinstance(emitted[-1], e.RunFailed)
+    assert "an unexpected exception" in emitted[-1].detail
+    log = find_run("tiny").log_path.read_text()
+    assert "saving after the failure failed" in log
+    assert "the reporter failed on the failure of the run" in log
+    assert run_session(resume_config("tiny"))[-1].step == 12
+
+
+def test_an_internal_error_in_a_command_leaves_a_run_to_resume(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint that fails to load halfway leaves the run unchanged."""
+    run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+    for target in (
+        "engine.corpus.training_data.TrainingData.batches",
+        "engine.session.checkpoints.loader.load_into",
+        "engine.session.checkpoints.loader.resolve_checkpoint",
+    ):
+        name = target.rpartition(".")[2].replace("_", "-")
+        with monkeypatch.context() as patch:
+            break_now = functools.partial(let_fail, patch, target, UNEXPECTED, 1)
+            script: Script = {6: [break_now, c.LoadCheckpoint(name="plain/latest")]}
+            emitted = run_session(tiny_config(corpus, dropout=0.3, run_name=name), script)
+        assert isinstance(emitted[-1], e.RunFailed)
+        assert losses([*emitted, *run_session(resume_config(name))]) == plain_losses(dropout=0.3), target
+
+
+@pytest.mark.parametrize(
+    ("error", "target", "call", "step"),
+    [(KeyboardInterrupt(), FORWARD, 7, 6), (SystemExit(2), EVALUATE, 1, 5)],
+    ids=["KeyboardInterrupt", "SystemExit"],
+)
+def test_keyboard_interrupt_and_system_exit_are_raised_after_the_last_event_and_a_save(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str, call: int, step: int
+) -> None:
+    plain = plain_losses(dropout=0.3, eval_every=5)
+    emitted: list[e.Event] = []
+    session = TrainingSession(tiny_config(corpus, dropout=0.3, eval_every=5))
+    with monkeypatch.context() as patch:
+        let_fail(patch, target, error, call)
+        with pytest.raises(type(error)):
+            session.run(emitted.append, queue.SimpleQueue())
+    assert_valid_stream(emitted)
+    assert isinstance(emitted[-1], e.RunFailed)
+    assert type(error).__name__ in emitted[-1].detail
+    assert latest().step == emitted[-1].step == step
+    assert losses([*emitted, *run_session(resume_config("tiny"))]) == plain

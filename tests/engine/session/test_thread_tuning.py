@@ -1,4 +1,4 @@
-"""Threads and precision of a run: by config, checkpoint or simulated timings; measuring has no side effect."""
+"""Threads, precision and device of a run: by config, checkpoint or simulated timings; measuring has no side effect."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from torch import Tensor
 
 from engine.compute import calibration, device, slowdown_detector
 from engine.compute.calibration import Calibration, Candidate
-from engine.config.run import RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.compute.device import Runtime
+from engine.config.presets import SpeedOf
+from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
+from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
 from engine.errors import DeviceError
 from engine.protocol import events as e
 from engine.session import thread_tuning
+from engine.session.startup import device_speed, setup
+from engine.session.startup.device_speed import SECONDS, faster_runtime, speed_of
 from engine.session.thread_tuning import (
     FIRST_SECONDS,
     LATEST_SECONDS,
@@ -32,7 +37,6 @@ from engine.session.thread_tuning import (
 )
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
-from engine.training.trials import Trials
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.helpers import (
     CPU,
@@ -52,13 +56,12 @@ from tests.engine.helpers import (
     tiny_config,
 )
 from tests.engine.session.recorded import record
-from tests.engine.session.stream_rules import assert_valid_stream
+from tests.fakes import FakeClock
 
 BOTH = ("float32", "bfloat16")
 
+
 # The start of a run ---------------------------------------------------------------------------------------------------
-
-
 def start_of(
     cores: int = 6,
     *,
@@ -133,8 +136,6 @@ def test_another_precision_or_device_than_the_checkpoints_is_described() -> None
 
 
 # A measurement --------------------------------------------------------------------------------------------------------
-
-
 def trainer_with_all(precision: str = "float32") -> tuple[Trainer, list[CorpusBatch]]:
     """Return a trainer of two layers with dropout and an n-gram input, and batches."""
     torch.manual_seed(0)
@@ -162,9 +163,7 @@ def is_due_after(tuner: ThreadTuner, seconds: float, *, is_small: bool = False) 
 
 
 @pytest.mark.parametrize("precision", BOTH)
-def test_a_measurement_changes_no_weight_optimizer_state_generator_or_later_step(
-    precision: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_measurement_changes_no_state_and_no_later_step(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "SECONDS_PER_CANDIDATE", 0.0)  # the fewest rounds
     states = []
     for is_measured in (False, True):
@@ -193,28 +192,14 @@ def test_after_a_change_of_precision_the_steps_are_those_of_a_trainer_in_it() ->
     assert_same_tensors(trainer.state(), other.state())
 
 
-def test_a_trial_is_timed_only_after_one_of_its_shape() -> None:
-    trainer, batches = trainer_with_all()
-    trials, one = Trials(trainer, batches, lambda: False), Candidate(num_threads=1)
-    with mock.patch.object(trainer, "forward_backward") as compute:
-        for size, num_passes in ((1, 2), (1, 3), (2, 5)):
-            assert trials.run(one, size, lambda: float(compute.call_count))[1] == 1.0
-            assert compute.call_count == num_passes
-    shapes = [call.args[0].inputs.shape for call in compute.call_args_list]
-    assert shapes[0] == shapes[1] == shapes[2] != shapes[3] == shapes[4]
-
-
 def test_the_first_measurement_waits_for_whole_batches_but_not_for_ever_and_is_due_again_if_abandoned() -> None:
     trainer, batches = trainer_with_all()
     trainer.step(batches[0], 0.004)
-    before = everything(trainer)
-    turns = iter(range(1))
+    before, turns = everything(trainer), iter(range(1))
     tuner, of_small_batches = (tuner_of(batches, (1, 2), ("float32",)) for _ in range(2))
     assert [is_due_after(of_small_batches, each, is_small=True) for each in (LATEST_SECONDS - 1, 1)] == [False, True]
     assert [is_due_after(tuner, each) for each in (FIRST_SECONDS - 1, 1)] == [False, True]
-
     chosen, _ = tuner.retune(trainer, CPU, lambda: next(turns, None) is None)
-
     assert (chosen, torch.get_num_threads()) == (CPU, 1)
     assert_same_tensors(everything(trainer), before)
     assert not tuner.should_measure
@@ -224,16 +209,12 @@ def test_the_first_measurement_waits_for_whole_batches_but_not_for_ever_and_is_d
 def test_where_memory_runs_out_the_runtime_stays() -> None:
     trainer, batches = trainer_with_all()
     tuner = tuner_of(batches, (1,), BOTH)
-
     with mock.patch.object(trainer, "forward_backward", side_effect=torch.OutOfMemoryError("CUDA out of memory.")):
         assert tuner.retune(trainer, CPU, lambda: False) == (replace(CPU, tuning="measured"), 1.0)
-
     assert not tuner.should_measure
 
 
 # Runs -----------------------------------------------------------------------------------------------------------------
-
-
 Speeds = dict[int, float]
 """Characters per second by number of threads."""
 
@@ -272,22 +253,13 @@ def on(config: RunConfig, **runtime: Any) -> RunConfig:
     return replace(config, runtime=RuntimeConfig(**{"device": "cpu", **runtime}))
 
 
-def test_threads_and_precision_of_the_start_as_measured_and_at_another_speed_are_in_events_and_files(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     speeds: Speeds = {1: 200.0, 2: 100.0}
     pretend(monkeypatch, speeds, bfloat16=1.5)
     measure_after_every_step(monkeypatch)
     monkeypatch.setattr(thread_tuning, "FIRST_SECONDS", 0.01)
-
-    def another_process(event: e.Event) -> tuple[()]:
-        if event.step == 6:
-            speeds[1] = 10.0
-        return ()
-
-    emitted = run_session(on(tiny_config(corpus)), on_event=another_process, clock=TickingClock(0.001))
-
-    assert_valid_stream(emitted)
+    another_process: Script = {6: [lambda: speeds.update({1: 10.0})]}
+    emitted = run_session(on(tiny_config(corpus)), another_process, clock=TickingClock(0.001))
     started, saved = only(emitted, e.RunStarted), json.loads(find_run("tiny").config_path.read_text())
     assert (started.num_threads, started.precision, started.tuning) == (2, "float32", "due")
     assert (saved["num_threads"], saved["precision"]) == (2, "float32")
@@ -339,13 +311,67 @@ def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_o
     assert record(on(resume_config(), precision="float32", threads=threads)) == snapshot
 
 
-def test_the_small_batches_of_the_start_are_not_compared_with_the_speed_of_the_trials(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
+# The device -----------------------------------------------------------------------------------------------------------
+MODEL = ModelConfig(embedding_size=4, hidden_size=8)
+
+
+@pytest.fixture
+def data(corpus: Path) -> TrainingData:
+    return load_training_data(corpus_config_of(tiny_config(corpus), None), None, lambda _: None)
+
+
+@pytest.mark.parametrize("step_seconds", [0.01, 2.0])
+def test_the_speed_is_that_of_the_steps_after_the_first_ones_and_0_where_the_model_does_not_fit(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch, step_seconds: float
 ) -> None:
-    recorder = mock.Mock(should_measure=False)
-    monkeypatch.setattr(ThreadTuner, "for_run", lambda *_: recorder)
+    clock, num_steps = FakeClock(), 0
+    sound = Trainer.step
 
-    run_session(tiny_config(corpus, batch_size=8, first_batch_size=2, max_steps=26))
+    def step(trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        nonlocal num_steps
+        num_steps += 1
+        sound(trainer, *args, **kwargs)
+        clock.advance(10.0 if num_steps <= 3 else step_seconds)
 
-    recorded = [call.kwargs["is_small"] for call in recorder.record_step.call_args_list]
-    assert recorded == [True] * 24 + [False] * 2
+    monkeypatch.setattr(Trainer, "step", step)
+    found = speed_of(CPU, data, lambda: None, clock)(MODEL, 8)
+    assert found == pytest.approx(data.some_batches(8)[0].num_targets / step_seconds)
+    assert num_steps <= 4 + max(1, 2 * SECONDS / step_seconds)
+    monkeypatch.setattr(Trainer, "step", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
+    assert speed_of(CPU, data, lambda: None)(MODEL, 8) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "speed_of_mps", "expected"),
+    [("auto", 2.0, ("mps", "fixed")), ("auto", 0.5, ("cpu", "due")), ("mps", 0.5, ("mps", "fixed"))],
+)
+def test_auto_uses_mps_only_if_it_trains_faster_than_the_cpu(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch, chosen: Device, speed_of_mps: float, expected: tuple[str, str]
+) -> None:
+    def measured(runtime: Runtime, *_: object) -> SpeedOf:
+        return lambda *_: speed_of_mps if runtime.device.type == "mps" else 1.0
+
+    monkeypatch.setattr(device_speed, "speed_of", measured)
+    monkeypatch.setattr(device, "available_cores", lambda: 1)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
+    on_mps = replace(CPU, device=torch.device("mps"))
+    found = faster_runtime(RunConfig(runtime=RuntimeConfig(device=chosen)), on_mps, data, lambda: None)
+    assert (found.device.type, found.tuning) == expected
+
+
+def test_a_run_warns_of_what_its_device_can_not_do() -> None:
+    cases = {  # device, precision, whether it is deterministic, layers
+        ("cuda", "bfloat16", False, 2): "",
+        ("cuda", "float32", False, 2): "This GPU does not train a model of these sizes in bfloat16",
+        ("cpu", "float32", False, 2): "",
+        ("cuda", "bfloat16", True, 2): "cuDNN draws the dropout",
+        ("cuda", "bfloat16", True, 1): "",
+    }
+    for (kind, precision, is_deterministic, num_layers), expected in cases.items():
+        asked = replace(CPU, device=torch.device(kind), precision="bfloat16")
+        runtime = replace(asked, precision=precision, is_deterministic=is_deterministic)
+        state = mock.Mock(runtime=runtime, model_config=ModelConfig(num_layers=num_layers, dropout=0.1))
+        with mock.patch.object(setup, "initial_runtime", return_value=asked):
+            found = setup._unmet_settings(RunConfig(), None, state)
+        assert len(found) == bool(expected)
+        assert all(message.startswith(expected) for message in found)

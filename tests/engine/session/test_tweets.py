@@ -1,13 +1,9 @@
-"""The tweets of a run, and its answers to questions about a text: when they are due, what they pass, what they change.
-
-Tweets are due at the first steps and then by time, at a small share of it; by steps alone where runs must repeat.
-"""
+"""The tweets of a run, its answers to questions about a text, and the batch that it shows; what they change."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
@@ -16,6 +12,8 @@ from unittest import mock
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.checkpoint import load_checkpoint
@@ -23,19 +21,24 @@ from engine.config.corpus import CorpusConfig
 from engine.config.fields import with_settings
 from engine.config.run import RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
+from engine.corpus.batches import padding_shares
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.model.gru import weights_with_prefix
-from engine.model.vocab import UNKNOWN_CHAR_BITS, Vocab
+from engine.model.vocab import BOS, UNK, UNKNOWN_CHAR_BITS, Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import TweetSampler
-from engine.session.pace import MAX_SAMPLE_SHARE, MAX_SHARE, SAMPLE_SECONDS, Pace
+from engine.session.batch_service import MAX_CHARS, MAX_ROWS
+from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS
 from engine.session.startup.chosen_settings import _paced
 from engine.storage.folders import find_run, named_checkpoint_path
+from engine.text import LOST
+from engine.training.schedule import is_early_evaluation, next_evaluation
 from engine.training.step_report import StepReport
 from engine.training.trainer import Trainer
+from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.engine.helpers import (
     CPU,
     AnsweringInbox,
@@ -45,9 +48,11 @@ from tests.engine.helpers import (
     losses,
     of_type,
     only,
+    plain_losses,
     run_session,
     small_tweets,
     tiny_config,
+    write_corpus,
 )
 from tests.fakes import FakeClock
 
@@ -56,30 +61,10 @@ UNLIKELY = "the the the"
 """A text of known characters that no draft contains."""
 
 
-def tweets_of(stream: Iterable[e.Event]) -> list[e.TweetSampled]:
-    return of_type(stream, e.TweetSampled)
-
-
 # When they are due ----------------------------------------------------------------------------------------------------
 
 
-def test_work_takes_at_most_its_share_of_the_time_also_if_it_fails() -> None:
-    clock = FakeClock()
-    pace = Pace(clock)
-    worked = 0.0
-    while clock.now < 1000.0:
-        clock.advance(0.25)
-        if pace.allows_work:
-            worked += 0.5
-            with contextlib.suppress(KeyError), pace.working():
-                clock.advance(0.5)
-                raise KeyError
-    assert 0.9 * MAX_SHARE < worked / clock.now <= 1.01 * MAX_SHARE
-
-
-def test_waiting_for_steps_queued_on_a_device_makes_tweets_no_less_frequent(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_for_queued_steps_makes_tweets_no_less_frequent(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, step, drain_report = FakeClock(), Trainer.step, Trainer.drain_report
 
     def slow_step(trainer: Trainer, batch: Batch, learning_rate: float) -> None:
@@ -98,13 +83,14 @@ def test_waiting_for_steps_queued_on_a_device_makes_tweets_no_less_frequent(
     assert max(after - before for before, after in pairwise(times)) < 2 * SAMPLE_SECONDS
 
 
-GIVEN: list[dict[str, Any]] = [
-    {},
-    {"seed": 3},
-    {"eval_every": 10},
-    {"sample_every": 10},
-    {"sample_every": 10, "seed": 3},
-]
+@given(step=st.integers(0, 200), eval_every=st.integers(1, 150), early_eval_tweets=st.integers(0, 1))
+def test_the_next_evaluation_is_the_first_step_that_has_one(step: int, eval_every: int, early_eval_tweets: int) -> None:
+    training = TrainingConfig(eval_every=eval_every, early_eval_tweets=early_eval_tweets)
+
+    def has_evaluation(step: int) -> bool:
+        return is_early_evaluation(training, step) or (step > 0 and step % eval_every == 0)
+
+    assert next_evaluation(training, step) == next(number for number in range(step, 400) if has_evaluation(number))
 
 
 def test_what_paces_evaluations_and_tweets(snapshot: SnapshotAssertion) -> None:
@@ -118,26 +104,18 @@ def test_what_paces_evaluations_and_tweets(snapshot: SnapshotAssertion) -> None:
     presets = [("seconds", "seconds"), ("steps", "interval")]
     settings: list[dict[str, Any]] = [{}, {"seed": 3}, {"eval_every": 10}, {"sample_every": 10}]
     settings.append({"sample_every": 10, "seed": 3})
-    lines = [
-        paced(RunConfig(settings=given), device, before)
-        for device, before, given in product(("cpu", "cuda"), presets, settings)
-    ]
+    cases = product(("cpu", "cuda"), presets, settings)
+    lines = [paced(RunConfig(settings=given), device, before) for device, before, given in cases]
     lines.append("deterministic: " + paced(RunConfig(runtime=RuntimeConfig(deterministic=True)), "cuda", presets[0]))
     lines.append("a single tweet, whose samples end the run: " + paced(RunConfig(), "cuda", presets[0], 0))
     assert "\n".join(lines) == snapshot
 
 
 # The filter of drafts -------------------------------------------------------------------------------------------------
-
-
 def test_due_and_requested_tweets_pass_the_filter_and_count_their_drafts(corpus: Path) -> None:
     easy: dict[str, Setting] = {"avoid": ("e",), "min_length": 3, "best_of": 2, "sample_every": 3}
-
-    emitted = run_session(
-        tiny_config(corpus, learning_rate=0.05, **easy), {5: [c.SampleNow(), c.SampleNow(prime="a ")]}
-    )
-
-    sampled = tweets_of(emitted)
+    asked = {5: [c.SampleNow(), c.SampleNow(prime="a ")]}
+    sampled = of_type(run_session(tiny_config(corpus, learning_rate=0.05, **easy), asked), e.TweetSampled)
     assert len(sampled) == 2 + 4  # due at steps 0, 3, 6 and 9
     for tweet in sampled:
         assert tweet.unmet == ()
@@ -147,17 +125,14 @@ def test_due_and_requested_tweets_pass_the_filter_and_count_their_drafts(corpus:
         assert 1 <= tweet.num_drafts - sum(count for _, count in tweet.refused) <= 2
 
 
-def test_neither_the_filter_nor_tweets_by_time_change_the_training_and_the_filter_not_the_first_draft(
-    corpus: Path,
-) -> None:
+def test_neither_filter_nor_tweets_by_time_change_the_training_and_the_filter_not_the_first_draft(corpus: Path) -> None:
     def run(name: str, **settings: Setting) -> list[e.Event]:
         return run_session(tiny_config(corpus, run_name=name, dropout=0.3, **settings), clock=TickingClock(0.001))
 
-    none, by_time = run("none"), run("by time", **BY_TIME)
-    plain, filtered = run("plain", sample_every=1), run("filtered", sample_every=1, min_length=4)
-
-    assert losses(none) == losses(by_time) == losses(plain) == losses(filtered)
-    pairs = zip(tweets_of(plain), tweets_of(filtered), strict=True)
+    by_time, plain = run("by time", **BY_TIME), run("plain", sample_every=1)
+    filtered = run("filtered", sample_every=1, min_length=4)
+    assert plain_losses(dropout=0.3) == losses(by_time) == losses(plain) == losses(filtered)
+    pairs = zip(of_type(plain, e.TweetSampled), of_type(filtered, e.TweetSampled), strict=True)
     same = [(one, other) for one, other in pairs if other.num_drafts == 1]
     assert same
     assert all(replace(one, elapsed_seconds=0) == replace(other, elapsed_seconds=0) for one, other in same)
@@ -166,21 +141,18 @@ def test_neither_the_filter_nor_tweets_by_time_change_the_training_and_the_filte
 def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -> None:
     with mock.patch.object(NoveltyIndex, "copied_share", lambda _, text: 1.0 if "a" in text else 0.0):
         emitted = run_session(tiny_config(corpus, only_new=True, sample_every=2, max_length=8))
-
-    passed = [tweet for tweet in tweets_of(emitted) if not tweet.unmet]
+    passed = [tweet for tweet in of_type(emitted, e.TweetSampled) if not tweet.unmet]
     assert passed
     assert all(tweet.novelty == "new" for tweet in passed)
     assert "copy" in {reason for tweet in passed for reason, _ in tweet.refused}
 
 
-def test_a_filter_set_by_a_command_applies_from_the_next_tweet_on_and_is_saved_and_ends_with_the_nearest_draft(
+def test_a_filter_set_by_a_command_applies_from_the_next_tweet_is_saved_and_ends_at_the_best_draft(
     corpus: Path,
 ) -> None:
     sampling = SamplingConfig(max_length=20, must_contain=UNLIKELY, avoid=("a b",))
-
     emitted = run_session(tiny_config(corpus, sample_every=1, max_steps=4), {2: [c.SetSampling(sampling=sampling)]})
-
-    tweets = tweets_of(emitted)
+    tweets = of_type(emitted, e.TweetSampled)
     assert [tweet.num_drafts for tweet in tweets] == [1, 1, *[MAX_DRAFTS_IN_RUN] * 2]
     assert tweets[-1].refused == (("required text missing", MAX_DRAFTS_IN_RUN),)
     assert "required text missing" in tweets[-1].unmet
@@ -203,11 +175,9 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
         yield from [None] * 8
         yield c.SetSampling(sampling=cold)
 
+    config = tiny_config(corpus, max_steps=3, sample_every=2, temperature=5.0, max_length=12, must_contain=UNLIKELY)
     with mock.patch.object(TweetSampler, "advance", noted):
-        config = tiny_config(corpus, max_steps=3, sample_every=2, temperature=5.0, max_length=12, must_contain=UNLIKELY)
-        emitted = run_session(config, inbox=AnsweringInbox(answers()))
-
-    first, last = tweets_of(emitted)
+        first, last = of_type(run_session(config, inbox=AnsweringInbox(answers())), e.TweetSampled)
     assert first.num_drafts == MAX_DRAFTS_IN_RUN
     assert {each.temperature for each in seen[:5]} == {5.0}
     changed = next(index for index, each in enumerate(seen) if each.temperature == 0.0)
@@ -219,10 +189,8 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
 def test_slow_drafts_and_the_wait_after_them_are_reported_not_journalled_and_end_with_the_filter(corpus: Path) -> None:
     config = tiny_config(corpus, must_contain=UNLIKELY, max_steps=16, **BY_TIME)
     off = {10: [c.SetSampling(sampling=SamplingConfig(max_length=20))]}
-
     emitted = run_session(config, off, clock=TickingClock(0.1))
-
-    tweets, delays = tweets_of(emitted), of_type(emitted, e.TweetDelayed)
+    tweets, delays = of_type(emitted, e.TweetSampled), of_type(emitted, e.TweetDelayed)
     assert {delay.max_drafts for delay in delays} == {MAX_DRAFTS_IN_RUN}
     counts = [delay.num_drafts for delay in delays if delay.step == 0 and not delay.due_in_seconds]
     assert counts == sorted(counts)
@@ -233,52 +201,56 @@ def test_slow_drafts_and_the_wait_after_them_are_reported_not_journalled_and_end
     assert waiting.due_in_seconds > 60
     assert b"TweetDelayed" not in find_run("tiny").journal_path.read_bytes()
     assert [tweet.step for tweet in tweets if tweet.step < 16] == [0, 1, 2, 4, 8, 10]
-    assert not of_type(run_session(tiny_config(corpus, run_name="free"), clock=TickingClock(0.1)), e.TweetDelayed)
+    assert not [delay for delay in delays if delay.step > 10]
 
 
 # Questions about a text -----------------------------------------------------------------------------------------------
-
-
 def test_ladder_and_completion_ignore_the_filter(corpus: Path) -> None:
     script: Script = {3: [c.SampleLadder(seed=1), c.CompleteText(text="the ")]}
-
     with_filter, without = (
         run_session(tiny_config(corpus, run_name=f"run{number}", max_steps=4, **settings), script)
-        for number, settings in enumerate(({"must_contain": UNLIKELY, "min_length": 19}, {}))
+        for number, settings in enumerate(({"must_contain": "the the the", "min_length": 19}, {}))
     )
-
     for kind in (e.LadderSampled, e.TextCompleted):
         one, other = (replace(only(stream, kind), elapsed_seconds=0) for stream in (with_filter, without))
         assert one == other
 
 
-def test_a_completion_has_the_number_and_the_step_of_its_command_and_none_follows_unknown_characters(
-    corpus: Path,
-) -> None:
-    asked = [c.CompleteText(text="the c", request=7), c.CompleteText(text="the ☃ \x1b", request=4)]
-    script: Script = {3: asked, 9: [c.CompleteText(text="the c", request=8)]}
-
-    emitted = run_session(tiny_config(corpus, learning_rate=0.1), script)
-
-    first, unknown, second = of_type(emitted, e.TextCompleted)
-    assert (first.step, first.request, second.step, second.request) == (3, 7, 9, 8)
-    assert first.next_chars != second.next_chars  # the weights have changed
+def test_completions_and_requested_tweets_are_those_of_their_commands_step_number_prime_and_draw(corpus: Path) -> None:
+    asked: list[c.Command] = [c.CompleteText(text="the ", request=7 + draw, draw=draw) for draw in (0, 1, 1)]
+    asked += [c.CompleteText(text="the ☃ \x1b", request=4), c.SampleNow(prime="the ", draw=1)]
+    script: Script = {3: asked, 9: [c.CompleteText(text="the ", request=9)]}
+    emitted = run_session(tiny_config(corpus, learning_rate=0.05), script)
+    first, second, again, unknown, later = of_type(emitted, e.TextCompleted)
+    assert (first.step, first.request, later.step, later.request) == (3, 7, 9, 9)
+    assert first.next_chars != later.next_chars  # the weights have changed
     assert len(first.completion) == COMPLETION_CHARS or first.reached_eos
     assert first.bits_per_char is not None
+    assert first.completion != second.completion == again.completion
     assert (unknown.request, unknown.unknown_chars, unknown.completion) == (4, ("☃", "\ufffd"), ())
     assert (unknown.next_chars, unknown.bits_per_char) == ((), None)
+    tweet = only(emitted, e.TweetSampled)
+    assert tweet.prime == "the "
+    assert len(tweet.text) == 20, "cut at its maximum length, before the completion"
+    assert f"the {''.join(second.completion)}".startswith(tweet.text)
+    assert len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
+    assert tweet.bits_per_char == pytest.approx(sum(tweet.char_bits) / len(tweet.char_bits), abs=0.01)
 
 
-def test_a_tweet_is_read_with_the_averaged_weights_of_the_checkpoint(corpus: Path) -> None:
-    text = small_tweets()[0]
-    config = tiny_config(corpus, average_lag=0.3, learning_rate=0.1)
-
-    emitted = run_session(config, {9: [c.ReadTweet(text=text), c.SaveCheckpoint(name="nine")]})
-
-    read = only(emitted, e.TweetRead)
+def test_a_tweet_is_read_with_averaged_weights_every_blank_of_it_and_the_nearest_training_tweet(corpus: Path) -> None:
+    text, blanks, copy = small_tweets()[0], " the  cat ", small_tweets()[5] + "☃"
+    asked: list[c.Command] = [c.ReadTweet(text=each) for each in (text, blanks, copy)]
+    asked += [c.TraceText(text=blanks), c.SaveCheckpoint(name="nine")]
+    emitted = run_session(tiny_config(corpus, average_lag=0.3, learning_rate=0.1), {9: asked})
+    read, spaced, copied = of_type(emitted, e.TweetRead)
+    assert spaced.text == only(emitted, e.TextTraced).text == blanks
+    assert copied.copied_share == 1.0
+    assert copied.nearest in small_tweets()
+    assert copied.nearest_share > 0.5
+    assert copied.chars[-2].char == "☃"
+    assert copied.chars[-2].bits > UNKNOWN_CHAR_BITS
     checkpoint = load_checkpoint(named_checkpoint_path("nine"))
-    model = checkpoint.to_model(torch.device("cpu"))
-    vocab = Vocab(checkpoint.info.vocab)
+    model, vocab = checkpoint.to_model(torch.device("cpu")), Vocab(checkpoint.info.vocab)
     chars = score_chars(model, vocab, text)
     assert [char.bits for char in read.chars] == pytest.approx([char.bits for char in chars], abs=2e-3)
     assert read.bits_per_char == pytest.approx(sum(char.bits for char in chars) / len(chars), abs=2e-3)
@@ -286,41 +258,64 @@ def test_a_tweet_is_read_with_the_averaged_weights_of_the_checkpoint(corpus: Pat
     assert abs(read.chars[0].bits - score_chars(model, vocab, text)[0].bits) > 0.01
 
 
-def test_a_copy_is_reported_with_its_nearest_training_tweet_and_every_blank_of_the_text(corpus: Path) -> None:
-    blanks, copy = " the  cat ", small_tweets()[5] + "☃"
-    sent: list[c.Command] = [c.ReadTweet(text=blanks), c.TraceText(text=blanks), c.ReadTweet(text=copy)]
-    emitted = run_session(tiny_config(corpus), {3: sent})
+# The batch ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("way", ["cpu", "device"])
+def test_the_batch_of_the_last_step_is_shown_without_padding_the_first_one_also_before_it_is_trained_on(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    script: Script = {step: [c.ShowBatch()] for step in range(3)}
+    on_cpu = of_type(run_session(tiny_config(corpus, run_name="on the CPU"), script), e.BatchShown)
+    if way == "device":
+        use_device_step(monkeypatch, None)
+    emitted = run_session(tiny_config(corpus), script)
+    before, after, second = of_type(emitted, e.BatchShown)
+    assert [shown.rows for shown in (before, after, second)] == [shown.rows for shown in on_cpu]
+    assert (before.step, before.batch_step, after.batch_step, second.batch_step) == (0, 1, 1, 2)
+    assert before.rows == after.rows != second.rows
+    assert losses(emitted) == pytest.approx(plain_losses(), abs=1e-5)
+    assert {row.text for row in second.rows} <= set(small_tweets())
+    assert (second.num_tweets, len(second.rows)) == (8, 8)
+    assert second.num_columns == max(len(row.text) for row in second.rows) + 1
+    assert second.num_targets == sum(len(row.text) + 1 for row in second.rows)
+    for row in second.rows:
+        assert row.token_ids[0] == BOS
+        assert min(row.token_ids[1:]) > 3
+        assert len(row.token_ids) == len(row.text) + 1
+        assert max(row.token_ids) < second.vocab_size
 
-    spaced, read = of_type(emitted, e.TweetRead)
-    assert spaced.text == only(emitted, e.TextTraced).text == blanks
-    assert read.copied_share == 1.0
-    assert read.nearest in small_tweets()
-    assert read.nearest_share > 0.5
-    assert read.chars[-2].char == "☃"
-    assert read.chars[-2].bits > UNKNOWN_CHAR_BITS
+
+def test_many_long_tweets_are_cut_and_an_unknown_character_is_marked(home: Path) -> None:
+    tweets = [chr(0x4E00 + row) + " ".join(str(row * n % 9973) for n in range(1, 120)) for row in range(1, 141)]
+    corpus = CorpusConfig(files=(str(write_corpus(home, tweets)),), max_length=700, min_char_count=2)
+    config = replace(tiny_config(None, max_steps=1, batch_size=100, max_length=700), corpus=corpus, preset="auto")
+    shown = only(run_session(config, {0: [c.ShowBatch()]}), e.BatchShown)
+    assert (len(shown.rows), shown.num_tweets) == (MAX_ROWS, 100)
+    assert {len(row.text) for row in shown.rows} == {MAX_CHARS}
+    assert {len(row.token_ids) for row in shown.rows} == {MAX_CHARS + 1}
+    assert {(row.text[0], row.token_ids[1]) for row in shown.rows} == {(LOST, UNK)}
 
 
-def test_questions_change_neither_losses_nor_due_tweets(corpus: Path) -> None:
-    questions: list[c.Command] = [c.CompleteText(text="the "), c.ReadTweet(text="the cat"), c.SampleNow(prime="the ")]
-    settings = {"dropout": 0.3, "sample_every": 5}
+def test_a_shuffled_batch_has_random_tweets_of_any_length_more_padding_and_changes_no_step(corpus: Path) -> None:
+    asked = [c.ShowBatch(), c.ShowBatch(shuffled=True), c.ShowBatch(shuffled=True)]
+    resized: list[c.Command] = [c.SetBatchSize(batch_size=1), c.ShowBatch(), c.ShowBatch()]
+    with mock.patch("engine.session.batch_service.padding_shares", side_effect=padding_shares) as computed:
+        emitted = run_session(tiny_config(corpus), {0: asked[1:], 3: asked, 12: resized})
+    first, same, trained, second, _, single, _ = of_type(emitted, e.BatchShown)
+    assert [first.shuffled, trained.shuffled, second.shuffled] == [True, False, True]
+    assert first.rows == same.rows != second.rows
+    for shown in (first, second):
+        assert len({row.text for row in shown.rows} & set(small_tweets())) == shown.num_tweets == trained.num_tweets
+        assert shown.num_columns == max(len(row.text) for row in shown.rows) + 1
+    assert len({len(row.text) for row in second.rows}) > len({len(row.text) for row in trained.rows})
+    assert losses(emitted) == plain_losses()
+    assert 0 < first.sorted_padding < first.shuffled_padding < 1
+    assert (single.sorted_padding, single.shuffled_padding) == (0, 0)
+    assert computed.call_count == 2, "once per batch size"
 
-    plain = run_session(tiny_config(corpus, run_name="plain", **settings))
-    asked = run_session(tiny_config(corpus, run_name="asked", **settings), {2: questions, 7: questions})
 
-    assert losses(asked) == losses(plain)
-    theirs = [(tweet.step, tweet.text) for tweet in tweets_of(asked) if not tweet.prime]
-    assert theirs == [(tweet.step, tweet.text) for tweet in tweets_of(plain)]
-
-
-def test_a_requested_tweet_begins_with_its_prime_and_with_the_completion_of_the_same_draw(corpus: Path) -> None:
-    asked: list[c.Command] = [c.CompleteText(text="the ", draw=draw) for draw in (0, 1, 1)]
-    emitted = run_session(tiny_config(corpus), {3: [*asked, c.SampleNow(prime="the ", draw=1)]})
-
-    first, second, again = ("".join(answer.completion) for answer in of_type(emitted, e.TextCompleted))
-    assert first != second == again
-    tweet = only(emitted, e.TweetSampled)
-    assert tweet.prime == "the "
-    assert len(tweet.text) == 20, "cut at its maximum length, before the completion"
-    assert f"the {second}".startswith(tweet.text)
-    assert len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
-    assert tweet.bits_per_char == pytest.approx(sum(tweet.char_bits) / len(tweet.char_bits), abs=0.01)
+def test_after_a_load_the_next_batch_is_that_of_the_checkpoint(corpus: Path) -> None:
+    load: list[c.Command] = [c.LoadCheckpoint(name="one"), c.ShowBatch()]
+    script: Script = {2: [c.SaveCheckpoint(name="one")], 3: [c.ShowBatch()], 5: load}
+    shown, again = of_type(run_session(tiny_config(corpus), script), e.BatchShown)
+    assert (shown.batch_step, again.batch_step, again.step) == (3, 3, 2)
+    assert again.rows == shown.rows

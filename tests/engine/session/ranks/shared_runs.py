@@ -1,25 +1,69 @@
-"""Runs that several ranks train, as threads of this process."""
+"""Ranks as threads of this process, with torch's own gloo and a store in memory; and the runs that they train."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
+from torch._C._distributed_c10d import HashStore, ProcessGroupGloo, Store
 
 from engine.config.run import RunConfig
+from engine.parallel.place import Place
 from engine.parallel.ranks import Ranks
 from engine.protocol.events import Event
 from engine.session.ranks.follower import Follower
 from tests.engine.helpers import run_session
-from tests.engine.parallel.threads import TIMEOUT_SECONDS, on_ranks
+
+_Result = TypeVar("_Result")
+TIMEOUT_SECONDS = 60.0
+
+
+class GlooGroup:
+    """A gloo group that is not the default group of the process, so that there can be several."""
+
+    backend = "gloo"
+
+    def __init__(self, store: Store, place: Place) -> None:
+        timeout = timedelta(seconds=TIMEOUT_SECONDS)
+        self._group: ProcessGroupGloo | None = ProcessGroupGloo(store, place.rank, place.world_size, timeout)
+
+    def all_reduce(self, tensor: Tensor) -> None:
+        assert self._group is not None
+        self._group.allreduce([tensor]).wait()  # type: ignore[attr-defined] # torch's stub lacks it
+
+    def broadcast(self, tensor: Tensor) -> None:
+        assert self._group is not None
+        self._group.broadcast(tensor, 0).wait()  # type: ignore[attr-defined] # the same
+
+    def close(self) -> None:
+        self._group = None  # closes its sockets
+
+
+def on_ranks(
+    work: Callable[[Ranks], _Result], world_size: int = 2, timeout_seconds: float = TIMEOUT_SECONDS
+) -> list[Future[_Result]]:
+    """Run `work` on each of several ranks at the same time; return what became of it, by rank."""
+    store = HashStore()
+    size: dict[str, Any] = {"world_size": world_size, "local_world_size": world_size}
+
+    def run(rank: int) -> _Result:
+        place = Place(rank=rank, local_rank=rank, timeout_seconds=timeout_seconds, **size)
+        ranks = Ranks(place, torch.device("cpu"), store, 1, GlooGroup)
+        try:
+            return work(ranks)
+        finally:
+            ranks.close()
+
+    with ThreadPoolExecutor(world_size) as pool:
+        return [pool.submit(run, rank) for rank in range(world_size)]
 
 
 def run_shared(
-    config: RunConfig,
-    *,
-    world_size: int = 2,
-    timeout_seconds: float = TIMEOUT_SECONDS,
-    **options: Any,
+    config: RunConfig, *, world_size: int = 2, timeout_seconds: float = TIMEOUT_SECONDS, **options: Any
 ) -> list[Event]:
     """Run a session on rank 0, with followers; return its events.
 

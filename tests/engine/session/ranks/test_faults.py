@@ -1,71 +1,88 @@
-"""What goes wrong on one rank: the others end too, the user reads why, and nothing wrong is saved."""
+"""What goes wrong on one rank, or as they join: the others end, the user reads why, and nothing wrong is saved."""
 
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+import socket
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
+from torch._C._distributed_c10d import HashStore
 
-from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import (
     CorpusError,
+    DeviceError,
     DeviceMemoryError,
     DistributedError,
     RankLostError,
     TweetgenError,
     WeightsDifferError,
 )
+from engine.parallel import handshake
 from engine.parallel import ranks as ranks_module
+from engine.parallel.handshake import Versions, connect, join
 from engine.parallel.leases import Lease, Report
+from engine.parallel.place import TIMEOUT_VARIABLE, Place, place_from_environment
 from engine.parallel.ranks import Ranks
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.session import session
 from engine.session.ranks import follower as follower_module
 from engine.session.ranks import leader
 from engine.session.ranks.follower import Follower
 from engine.storage.folders import find_run
 from engine.storage.journal_reader import read_journal
-from tests.engine.helpers import latest, names, of_type, only, resume_config, run_session, tiny_config
-from tests.engine.parallel.threads import on_ranks
-from tests.engine.session.ranks.shared_runs import run_shared
+from tests.engine.helpers import (
+    Script,
+    latest,
+    let_fail,
+    names,
+    only,
+    resume_config,
+    run_session,
+    tensors_of,
+    tiny_config,
+)
+from tests.engine.session.ranks.shared_runs import on_ranks, run_shared
 
 
-def recorder(emitted: list[Event]) -> Callable[[Event], list[Command]]:
-    """Return a callback that stores events and sends no command."""
+def events_until(
+    error: type[Exception], match: str | None, config: RunConfig, script: Script | None = None
+) -> list[e.Event]:
+    """Run a shared session that raises an error; return its events."""
+    emitted: list[e.Event] = []
 
-    def on_event(event: Event) -> list[Command]:
+    def on_event(event: e.Event) -> list[c.Command]:
         emitted.append(event)
         return []
 
-    return on_event
+    with pytest.raises(error, match=match):
+        run_shared(config, on_event=on_event, script=script)
+    return emitted
 
 
-def with_follower_that_loads(monkeypatch: pytest.MonkeyPatch, change: Callable[[TrainingData], TrainingData]) -> None:
-    """Let the followers, and not the leader, load tweets that `change` returns."""
-    monkeypatch.setattr(follower_module, "load_training_data", lambda *args: change(load_training_data(*args)))
+def let_followers_fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the followers raise an error in place of their steps."""
+    monkeypatch.setattr(Follower, "_take_steps", Mock(side_effect=error))
 
 
-def test_a_file_that_one_machine_lacks_is_named_before_the_first_step(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def change(_: TrainingData) -> TrainingData:
-        raise CorpusError("small.txt can't be read: no such file.", "Copy it.")
-
-    with_follower_that_loads(monkeypatch, change)
-    emitted: list[Event] = []
-    with pytest.raises(DistributedError, match=r"Rank 1 on .* can't read the tweets: small\.txt"):
-        run_shared(tiny_config(corpus), on_event=recorder(emitted))
-    [failed] = of_type(emitted, e.RunFailed)
+# Other tweets, errors and weights -------------------------------------------------------------------------------------
+def test_a_file_that_one_machine_lacks_is_named_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = CorpusError("small.txt can't be read: no such file.", "Copy it.")
+    monkeypatch.setattr(follower_module, "load_training_data", Mock(side_effect=missing))
+    emitted = events_until(DistributedError, r"Rank 1 on .* can't read the tweets: small\.txt", tiny_config(corpus))
+    failed = only(emitted, e.RunFailed)
     assert len(emitted) == 1
     assert failed.detail.endswith("small.txt can't be read: no such file.")
     assert failed.hint == "Copy it."
@@ -73,42 +90,43 @@ def test_a_file_that_one_machine_lacks_is_named_before_the_first_step(
         find_run("tiny")
 
 
-def test_other_tweets_on_one_machine_are_found_before_the_first_step(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_follower_that_loads(monkeypatch, lambda data: replace(data, corpus=replace(data.corpus, digest="another")))
-    with pytest.raises(DistributedError, match=r"The tweets of rank 1 on .* are not those of rank 0"):
-        run_shared(tiny_config(corpus))
+def test_other_tweets_on_one_machine_are_found_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_others(*args: Any) -> TrainingData:
+        data = load_training_data(*args)
+        return replace(data, corpus=replace(data.corpus, digest="another"))
+
+    monkeypatch.setattr(follower_module, "load_training_data", load_others)
+    events_until(DistributedError, r"The tweets of rank 1 on .* are not those of rank 0", tiny_config(corpus))
 
 
 def test_an_error_of_the_leader_ends_the_followers_with_its_words(corpus: Path) -> None:
     config = replace(tiny_config(corpus), corpus=CorpusConfig(files=(str(corpus / "missing"),)))
 
-    def work(ranks: Ranks) -> list[Event]:
+    def work(ranks: Ranks) -> list[e.Event]:
         if ranks.place.is_leader:
             return run_session(config, ranks=ranks)
         Follower(ranks, torch.device("cpu")).run()
         return []
 
     of_leader, of_follower = on_ranks(work)
-    failed = only(of_leader.result(), e.RunFailed)
     assert isinstance(error := of_follower.exception(), DistributedError)
-    assert error.message == failed.detail
+    assert error.message == only(of_leader.result(), e.RunFailed).detail
 
 
-def test_a_follower_without_memory_for_one_tweet_fails_the_run_with_its_words(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "detail", "hint"),
+    [
+        (DeviceMemoryError("Not enough memory.", "Train a smaller model."), "Not enough memory.", "Train a smaller"),
+        (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero", ""),
+    ],
+)
+def test_an_error_of_a_follower_fails_the_run_with_its_words(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, detail: str, hint: str
 ) -> None:
-    def fail(self: Follower, _rates: tuple[float, ...]) -> None:
-        raise DeviceMemoryError("There is not enough memory for a single tweet.", "Train a smaller model.")
-
-    monkeypatch.setattr(Follower, "_take_steps", fail)
-    emitted: list[Event] = []
-    with pytest.raises(DeviceMemoryError):
-        run_shared(tiny_config(corpus), on_event=recorder(emitted))
-    failed = only(emitted, e.RunFailed)
-    assert failed.detail == "Rank 1: There is not enough memory for a single tweet."
-    assert failed.hint.startswith("Train a smaller model.")
+    let_followers_fail(monkeypatch, error)
+    failed = only(events_until(type(error), None, tiny_config(corpus)), e.RunFailed)
+    assert failed.detail == f"Rank 1: {detail}"
+    assert failed.hint.startswith(hint)
 
 
 @pytest.fixture
@@ -129,9 +147,8 @@ def changed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("changed_weight")
 def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_happen(corpus: Path) -> None:
-    emitted: list[Event] = []
-    with pytest.raises(WeightsDifferError, match=r"The weights of rank 1 on .* differ from those of rank 0 at step 8"):
-        run_shared(tiny_config(corpus, save_every=8), on_event=recorder(emitted))
+    match = r"The weights of rank 1 on .* differ from those of rank 0 at step 8"
+    emitted = events_until(WeightsDifferError, match, tiny_config(corpus, save_every=8))
     assert "RunFailed" not in names(emitted)
     assert latest().step == 0
     assert not isinstance(list(read_journal(find_run("tiny").journal_path))[-1], e.RunFinished | e.RunFailed)
@@ -139,21 +156,14 @@ def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_ha
 
 @pytest.mark.usefixtures("changed_weight")
 @pytest.mark.parametrize("command", [c.SaveCheckpoint(name="mine"), c.SaveLatest(), c.Stop(unless_unsaved=True)])
-def test_a_save_that_the_user_asks_for_ends_a_run_whose_weights_differ_and_is_not_merely_refused(
-    corpus: Path, command: Command
+def test_a_save_that_the_user_asks_for_ends_such_a_run_and_is_not_merely_refused(
+    corpus: Path, command: c.Command
 ) -> None:
-    emitted: list[Event] = []
-    sent = {9: [command]}
-
-    def on_event(event: Event) -> list[Command]:
-        emitted.append(event)
-        return sent.pop(event.step, []) if isinstance(event, e.StepsFinished) else []
-
-    with pytest.raises(WeightsDifferError, match="at step 9"):
-        run_shared(tiny_config(corpus), on_event=on_event)
+    emitted = events_until(WeightsDifferError, "at step 9", tiny_config(corpus), {9: [command]})
     assert "CommandRefused" not in names(emitted)
 
 
+# Lost ranks -----------------------------------------------------------------------------------------------------------
 def test_a_rank_that_hangs_is_lost_after_the_timeout(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     next_lease = Ranks.next_lease
 
@@ -192,11 +202,11 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
 ) -> None:
     monkeypatch.setattr(session, "_GOODBYE_SECONDS", 0.1 if is_lost else 60.0)
     monkeypatch.setattr(leader, "_LAST_REPORT_SECONDS", 0.1 if is_lost else 60.0)
-    emitted: list[Event] = []
+    emitted: list[e.Event] = []
     stop = c.Stop(reason="terminated")
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
 
-    def on_event(event: Event) -> list[Command]:
+    def on_event(event: e.Event) -> list[c.Command]:
         emitted.append(event)
         return [stop] if isinstance(event, e.Paused) else []
 
@@ -218,27 +228,10 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
     assert "".join(names(emitted[-1:])) == last
 
 
-def test_a_rank_that_ends_in_the_middle_of_a_lease_is_lost_at_once(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def end(self: Follower, _rates: tuple[float, ...]) -> None:
-        raise RankLostError("killed")
-
-    monkeypatch.setattr(Follower, "_take_steps", end)
-    with pytest.raises(RankLostError, match="ended or hangs"):
-        run_shared(tiny_config(corpus))
+def test_a_rank_that_ends_within_a_lease_is_lost_at_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_followers_fail(monkeypatch, RankLostError("killed"))
+    events_until(RankLostError, "ended or hangs", tiny_config(corpus))
     assert latest().step == 0
-
-
-def test_a_bug_of_a_follower_is_named_to_the_user(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Follower, _rates: tuple[float, ...]) -> None:
-        raise ZeroDivisionError("by zero")
-
-    monkeypatch.setattr(Follower, "_take_steps", fail)
-    emitted: list[Event] = []
-    with pytest.raises(ZeroDivisionError):
-        run_shared(tiny_config(corpus), on_event=recorder(emitted))
-    assert only(emitted, e.RunFailed).detail == "Rank 1: ZeroDivisionError: by zero"
 
 
 def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_start_again(corpus: Path) -> None:
@@ -248,23 +241,114 @@ def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_sta
     assert only(again, e.RunFinished).step == 12
 
 
-def test_a_last_save_that_the_followers_do_not_answer_has_no_old_states_of_their_generators(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    report, num_reports = Follower._report, count(1)
-
-    def stop_reporting(self: Follower, lease: Report) -> None:
-        if next(num_reports) > 2:  # the first save and `step-6`; not the last
-            raise RankLostError("killed")
-        report(self, lease)
-
-    monkeypatch.setattr(Follower, "_report", stop_reporting)
+def test_a_last_save_without_answer_has_no_old_generators(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = count(1)  # the first save and `step-6` are answered; the last is not
+    target = "engine.session.ranks.follower.Follower._report"
+    let_fail(monkeypatch, target, RankLostError("killed"), lambda *_: next(reports) > 2)
     monkeypatch.setattr(leader, "_LAST_REPORT_SECONDS", 0.1)
-    with pytest.raises(RankLostError, match="killed"):
-        run_shared(tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
-    names_by_checkpoint = {
-        name: set(load_checkpoint(find_run("tiny").checkpoint_path(name)).tensors) for name in ("step-6", "latest")
-    }
-    assert "generator.cpu.1" in names_by_checkpoint["step-6"]
+    events_until(RankLostError, "killed", tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
+    assert "generator.cpu.1" in tensors_of("tiny", "step-6")
     assert latest().step == 9
-    assert "generator.cpu.1" not in names_by_checkpoint["latest"]
+    assert "generator.cpu.1" not in tensors_of("tiny")
+
+
+# Joining --------------------------------------------------------------------------------------------------------------
+ADDRESS = {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", **ADDRESS, "TORCHELASTIC_RESTART_COUNT": "1"}
+
+
+def test_the_place_is_that_of_torchrun_and_a_process_alone_has_none() -> None:
+    place = Place(rank=3, world_size=4, local_rank=1, local_world_size=2, restart_count=1, max_restarts=3)
+    assert place_from_environment({**TORCHRUN, "TORCHELASTIC_MAX_RESTARTS": "3"}) == place
+    assert not place.is_leader
+    assert place_from_environment({}) is None
+    assert place_from_environment({**TORCHRUN, "RANK": "0", "WORLD_SIZE": "1"}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("MASTER_PORT", None, "MASTER_PORT is not"),
+        ("WORLD_SIZE", None, "WORLD_SIZE is not"),
+        ("RANK", "one", "RANK is 'one'"),
+        ("RANK", "4", "RANK is 4, but WORLD_SIZE is 4"),
+        ("LOCAL_RANK", "-1", "LOCAL_RANK is '-1'"),
+        (TIMEOUT_VARIABLE, "soon", "is 'soon'"),
+        (TIMEOUT_VARIABLE, "0.5", "is '0.5'"),
+    ],
+)
+def test_a_broken_environment_is_an_error_that_names_the_variable(name: str, value: str | None, words: str) -> None:
+    environ = {key: text for key, text in {**TORCHRUN, name: value}.items() if text is not None}
+    with pytest.raises(DistributedError, match=words):
+        place_from_environment(environ)
+
+
+VERSIONS = {"torch": "2.13", "tweetgen-tui": "0.1"}
+
+
+def place(rank: int, world_size: int = 3, timeout_seconds: float = 30.0) -> Place:
+    return Place(rank=rank, world_size=world_size, timeout_seconds=timeout_seconds)
+
+
+def joined(
+    store: HashStore, places: list[Place], versions: Versions = VERSIONS, problem: TweetgenError | None = None
+) -> list[Future[int]]:
+    """Let ranks join at the same time, the last with these versions and problem; return the outcome of each."""
+    others = [(each, VERSIONS, None) for each in places[:-1]]
+    with ThreadPoolExecutor(len(places)) as pool:
+        return [pool.submit(join, store, *each) for each in (*others, (places[-1], versions, problem))]
+
+
+def test_all_ranks_agree_on_the_attempt_also_when_an_earlier_one_left_its_keys() -> None:
+    store = HashStore()
+    for attempt in (1, 2, 3):
+        assert [each.result() for each in joined(store, [place(rank) for rank in range(3)])] == [attempt] * 3
+
+
+def test_a_rank_that_does_not_come_is_named_on_all_that_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Watched(HashStore):
+        seconds = 0.0
+
+        def check(self, keys: list[str]) -> bool:
+            is_there = super().check(keys)
+            if is_there and keys == ["tweetgen/1/here/2"]:  # rank 0 has looked
+                self.seconds = 2.0
+            return is_there
+
+    with pytest.raises(DistributedError, match="Rank 1 was not admitted within 1 s"):  # the leader does not come
+        join(HashStore(), place(1, timeout_seconds=1.0), VERSIONS)
+    store = Watched()
+    monkeypatch.setattr(handshake, "time", SimpleNamespace(monotonic=lambda: store.seconds, sleep=time.sleep))
+    for outcome in joined(store, [place(0, timeout_seconds=1.0), place(2)]):
+        assert isinstance(error := outcome.exception(), DistributedError)
+        assert "1 did not join within 1 s: rank 1." in error.message
+
+
+@pytest.mark.parametrize(
+    ("versions", "problem", "words"),
+    [
+        ({**VERSIONS, "torch": "2.9"}, None, "has torch 2.9"),
+        (VERSIONS, DeviceError("This machine has 2 GPUs; process 3 on it has none."), "process 3 on it has none."),
+    ],
+)
+def test_another_version_or_a_missing_device_is_named_on_all_ranks(
+    versions: Versions, problem: TweetgenError | None, words: str
+) -> None:
+    for outcome in joined(HashStore(), [place(rank) for rank in range(3)], versions, problem):
+        assert isinstance(error := outcome.exception(), DistributedError)
+        assert error.message.startswith("Rank 2 on ")
+        assert words in error.message
+
+
+@pytest.mark.parametrize(
+    ("rank", "words"), [(1, "did not find each other within 1 s"), (0, "is in use by another program")]
+)
+def test_a_store_without_server_and_a_port_in_use_are_errors(
+    monkeypatch: pytest.MonkeyPatch, rank: int, words: str
+) -> None:
+    with socket.create_server(("localhost", 0)) as taken:
+        port = 1 if rank else taken.getsockname()[1]  # 1 is privileged: nobody listens
+        monkeypatch.setenv("MASTER_ADDR", "localhost")
+        monkeypatch.setenv("MASTER_PORT", str(port))
+        with pytest.raises(DistributedError, match=words):
+            connect(place(rank, timeout_seconds=1.0))

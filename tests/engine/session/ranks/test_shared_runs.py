@@ -7,30 +7,40 @@ import tempfile
 from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.baselines import cache
 from engine.compute.cpu.train_step import GruStep
+from engine.config.corpus import CorpusConfig
+from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
+from engine.corpus.position import Position
+from engine.parallel.leases import Lease, Read, Report, Reported, Steps, Stop, Sync
+from engine.parallel.place import Place
+from engine.parallel.ranks import Ranks
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
 from engine.session.ranks import leader
+from engine.session.ranks.follower import Follower
 from engine.storage.folders import find_run
+from engine.training import schedule
 from tests.engine.helpers import (
     AnsweringInbox,
     Script,
     TickingClock,
     home_at,
     latest,
+    let_fail,
     losses,
     names,
     of_type,
     only,
+    plain_losses,
     resume_config,
     run_session,
     stop_at,
@@ -53,29 +63,26 @@ REGULAR: dict[str, Any] = {
 """Settings with a lease that ends at step 13, where some runs are stopped, however many steps fit its time."""
 
 
-def test_the_settings_of_a_run_record_how_many_processes_trained_it_last(corpus: Path) -> None:
-    run_shared(tiny_config(corpus, max_steps=2))
-    recorded = json.loads(find_run("tiny").config_path.read_bytes())
-    assert (recorded["world_size"], recorded["backend"]) == (2, "gloo")
-    run_session(resume_config("tiny", max_steps=4))
-    recorded = json.loads(find_run("tiny").config_path.read_bytes())
-    assert (recorded["world_size"], recorded["backend"]) == (1, "")
-
-
 @pytest.mark.parametrize(("chosen", "expected"), [({}, 20.0), ({"autosave_seconds": 5.0}, 5.0)])
-def test_a_shared_run_saves_more_often_unless_the_user_chose_the_interval_in_an_earlier_session(
+def test_the_settings_record_how_many_processes_trained_last_and_more_save_more_often_unless_told_otherwise(
     corpus: Path, chosen: dict[str, Any], expected: float
 ) -> None:
+    def recorded() -> tuple[int, str]:
+        settings = json.loads(find_run("tiny").config_path.read_bytes())
+        return settings["world_size"], settings["backend"]
+
     run_session(tiny_config(corpus, max_steps=2, **chosen))
     run_shared(resume_config("tiny", max_steps=4))
+    assert recorded() == (2, "gloo")
     assert latest().training.autosave_seconds == expected
+    run_session(resume_config("tiny", max_steps=6))
+    assert recorded() == (1, "")
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_ranks_give_the_losses_evaluations_and_tweets_of_one_process(corpus: Path, world_size: int) -> None:
-    alone = run_session(tiny_config(corpus, run_name="alone", max_steps=40, **REGULAR))
-    shared = run_shared(tiny_config(corpus, max_steps=40, **REGULAR), world_size=world_size)
-    assert_valid_stream(shared)
+    alone = run_session(tiny_config(corpus, run_name="alone", max_steps=31, **REGULAR))
+    shared = run_shared(tiny_config(corpus, max_steps=31, **REGULAR), world_size=world_size)
     started = only(shared, e.RunStarted)
     assert (started.world_size, started.backend) == (world_size, "gloo")
     assert losses(shared) == pytest.approx(losses(alone), abs=ROUNDING)
@@ -86,30 +93,23 @@ def test_ranks_give_the_losses_evaluations_and_tweets_of_one_process(corpus: Pat
     assert only(shared, e.RunFinished).total_chars == only(alone, e.RunFinished).total_chars
 
 
-def test_the_same_command_gives_the_same_losses_bit_for_bit_at_the_same_number_of_ranks(corpus: Path) -> None:
-    first = run_shared(tiny_config(corpus, run_name="first", max_steps=20, **REGULAR))
-    second = run_shared(tiny_config(corpus, run_name="second", max_steps=20, **REGULAR))
-    assert losses(first) == losses(second)
-
-
-def test_a_resume_at_the_same_number_of_ranks_is_exact(corpus: Path) -> None:
-    whole = run_shared(tiny_config(corpus, run_name="whole", max_steps=24, **REGULAR))
-    run_shared(tiny_config(corpus, max_steps=24, **REGULAR), script=stop_at(13))
+def test_the_same_command_and_a_resume_are_exact_bit_for_bit_at_the_same_number_of_ranks(corpus: Path) -> None:
+    config = tiny_config(corpus, max_steps=20, **REGULAR)
+    whole = losses(run_shared(replace(config, run_name="whole")))
+    assert losses(run_shared(replace(config, run_name="again"))) == whole
+    run_shared(config, script=stop_at(13))
     resumed = run_shared(resume_config("tiny"))
     assert latest().world_size == 2
-    assert losses(resumed) == {step: loss for step, loss in losses(whole).items() if step > 13}
+    assert losses(resumed) == {step: loss for step, loss in whole.items() if step > 13}
     assert of_type(resumed, e.Warned) == []
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (3, 2)])
-def test_a_resume_at_another_number_of_ranks_is_exact_to_rounding_and_says_so(
-    corpus: Path, before: int, after: int
-) -> None:
-    whole = run_session(tiny_config(corpus, run_name="whole", max_steps=24, **REGULAR))
-    run_shared(tiny_config(corpus, max_steps=24, **REGULAR), world_size=before, script=stop_at(13))
+def test_a_resume_on_more_or_fewer_ranks_is_exact_to_rounding_and_warns(corpus: Path, before: int, after: int) -> None:
+    whole = plain_losses(max_steps=20, **REGULAR)
+    run_shared(tiny_config(corpus, max_steps=20, **REGULAR), world_size=before, script=stop_at(13))
     resumed = run_shared(resume_config("tiny"), world_size=after)
-    expected = {step: loss for step, loss in losses(whole).items() if step > 13}
-    assert losses(resumed) == pytest.approx(expected, abs=ROUNDING)
+    assert losses(resumed) == pytest.approx({step: whole[step] for step in range(14, 21)}, abs=ROUNDING)
     now = "1 process" if after == 1 else f"{after} processes"
     assert f"{now} in place of {before}" in only(resumed, e.Warned).message
 
@@ -122,26 +122,17 @@ def test_a_step_that_is_not_finite_on_one_rank_is_skipped_on_all(corpus: Path, m
 
     monkeypatch.setattr(GruStep, "loss_and_grads", loss_and_grads)
     shared = run_shared(tiny_config(corpus, max_steps=12))
-    assert_valid_stream(shared)
     assert len(losses(shared)) == 11
     assert only(shared, e.Warned).kind == "not-finite"
     assert only(shared, e.RunFinished).step == 12  # the ranks agree to the end: their weights were compared
 
 
-def test_out_of_memory_on_one_rank_is_its_own_matter_and_the_user_reads_of_it(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alone = run_session(tiny_config(corpus, run_name="alone", batch_size=16))
-    sound, calls = GruStep.loss_and_grads, count(1)
-
-    def loss_and_grads(self: GruStep, batch: Batch) -> object:
-        if next(calls) == 6:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
-        return sound(self, batch)
-
-    monkeypatch.setattr(GruStep, "loss_and_grads", loss_and_grads)
+def test_out_of_memory_on_one_rank_is_its_own_matter_and_warned(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = plain_losses(batch_size=16)
+    error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
+    let_fail(monkeypatch, "engine.compute.cpu.train_step.GruStep.loss_and_grads", error, 6)
     shared = run_shared(tiny_config(corpus, batch_size=16))
-    assert losses(shared) == pytest.approx(losses(alone), abs=ROUNDING)
+    assert losses(shared) == pytest.approx(alone, abs=ROUNDING)
     assert "a batch is computed in 2 parts of up to 4 tweets" in only(shared, e.Warned).message
 
 
@@ -151,37 +142,33 @@ def test_a_run_at_a_speed_limit_and_one_on_a_single_tweet_are_shared_too(corpus:
     config = tiny_config(corpus, run_name="overfit", sample_every=4, eval_every=4)
     assert config.corpus is not None
     shared = run_shared(replace(config, corpus=replace(config.corpus, overfit=1)))
-    assert_valid_stream(shared)
     assert {1, 2, 4, 8} <= {each.step for each in of_type(shared, e.TweetSampled)}
 
 
-EDGE_COMMANDS: list[tuple[Command, str]] = [
-    (c.Pause(), "Paused"),
-    (c.SetLearningRate(learning_rate=0.001), "LearningRateChanged"),
-    (c.SetBatchSize(batch_size=5), "BatchSizeChanged"),
-    (c.LoadCheckpoint(name="tiny/latest"), "CheckpointLoaded"),
-    (c.Finish(), "FinishPlanned"),
-    (c.SampleNow(), "TweetSampled"),
-    (c.SaveCheckpoint(name="mine"), "CheckpointSaved"),
-    (c.SetIntervals(eval_every=2, sample_every=3), "IntervalsChanged"),
-    (c.SetBudget(max_steps=40), "BudgetChanged"),
-    (c.ShowBatch(), "BatchShown"),
-]
+EDGE_COMMANDS: dict[str, c.Command] = {
+    "Paused": c.Pause(),
+    "LearningRateChanged": c.SetLearningRate(learning_rate=0.001),
+    "BatchSizeChanged": c.SetBatchSize(batch_size=5),
+    "CheckpointLoaded": c.LoadCheckpoint(name="tiny/latest"),
+    "FinishPlanned": c.Finish(),
+    "TweetSampled": c.SampleNow(),
+    "CheckpointSaved": c.SaveCheckpoint(name="mine"),
+    "IntervalsChanged": c.SetIntervals(eval_every=2, sample_every=3),
+    "BudgetChanged": c.SetBudget(max_steps=25),
+    "BatchShown": c.ShowBatch(),
+}
 
 
-@pytest.mark.parametrize(("command", "answer"), EDGE_COMMANDS, ids=[answer for _, answer in EDGE_COMMANDS])
-def test_a_command_is_executed_between_two_leases_and_the_ranks_stay_together(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, command: Command, answer: str
-) -> None:
+@pytest.mark.parametrize("answer", EDGE_COMMANDS)
+def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     monkeypatch.setattr(leader, "LEASE_SECONDS", 1e9)  # leases of as many steps as may be: their length doubles
-    unsent = [command, *([c.Resume()] if isinstance(command, c.Pause) else [])]
+    unsent = [EDGE_COMMANDS[answer], *([c.Resume()] if answer == "Paused" else [])]
 
-    def on_event(event: e.Event) -> list[Command]:
+    def on_event(event: e.Event) -> list[c.Command]:
         sent, unsent[:] = (unsent[:], []) if event.step >= 5 else ([], unsent)
         return sent
 
-    shared = run_shared(tiny_config(corpus, max_steps=30), on_event=on_event)
-    assert_valid_stream(shared)
+    shared = run_shared(tiny_config(corpus, max_steps=20), on_event=on_event)
     assert answer in names(shared)
     assert only(shared, e.RunFinished).reason in {"max_steps", "finished"}
 
@@ -190,7 +177,7 @@ def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, mo
     monkeypatch.setattr(cache, "load", lambda *_: None)
     script: Script = {0: [c.Pause(), c.MeasureBaselines()]}
 
-    def on_event(event: e.Event) -> list[Command]:
+    def on_event(event: e.Event) -> list[c.Command]:
         return [c.Resume()] if isinstance(event, e.BaselinesMeasured) and event.is_complete else []
 
     alone = run_session(tiny_config(corpus, run_name="alone", max_steps=4), script=script, on_event=on_event)
@@ -200,24 +187,28 @@ def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, mo
     assert len(measured[0]) == 2
 
 
-def test_a_lease_ends_at_each_of_the_doubling_steps_of_tweets(corpus: Path) -> None:
-    shared = run_shared(tiny_config(corpus, sample_every=12, sample_pacing="doubling", max_steps=26))
+def test_leases_end_at_tweets_and_early_evaluations_due_by_steps(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "_FIRST_EARLY_EVALUATION", 4)
+    due: dict[str, Any] = {"sample_every": 12, "sample_pacing": "doubling", "eval_every": 20, "early_eval_tweets": 3}
+    shared = run_shared(tiny_config(corpus, max_steps=26, **due))
     assert [event.step for event in of_type(shared, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
+    assert [event.step for event in of_type(shared, e.EvalFinished)] == [4, 8, 16, 20, 26]
+    assert losses(shared) == pytest.approx(plain_losses(max_steps=26), abs=ROUNDING)
 
 
 def test_single_steps_of_a_shared_run_report_the_whole_batch(corpus: Path) -> None:
     script: Script = {0: [c.Pause(), c.TakeStep(), c.ShowBatch(), c.Resume()]}
-    alone = run_session(tiny_config(corpus, run_name="alone"), script=script)
-    shared = run_shared(tiny_config(corpus), script=script)
-    assert replace(only(shared, e.StepTaken), elapsed_seconds=0.0).num_targets == only(alone, e.StepTaken).num_targets
+    alone = run_session(tiny_config(corpus, run_name="alone", max_steps=2), script=script)
+    shared = run_shared(tiny_config(corpus, max_steps=2), script=script)
+    assert only(shared, e.StepTaken).num_targets == only(alone, e.StepTaken).num_targets
     assert only(shared, e.StepTaken).loss_after == pytest.approx(only(alone, e.StepTaken).loss_after, abs=ROUNDING)
     assert only(shared, e.BatchShown).rows == only(alone, e.BatchShown).rows
 
 
 @settings(max_examples=6)
 @given(answers=st.lists(st.none() | commands(("", "the ")), max_size=30), eval_every=st.integers(0, 4))
-def test_whatever_the_commands_the_stream_of_a_shared_run_keeps_its_rules(
-    answers: list[Command | None], eval_every: int
+def test_whatever_the_commands_a_shared_stream_keeps_its_rules(
+    answers: list[c.Command | None], eval_every: int
 ) -> None:
     inbox = AnsweringInbox([*answers, c.Resume()])
     with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
@@ -225,20 +216,58 @@ def test_whatever_the_commands_the_stream_of_a_shared_run_keeps_its_rules(
         assert_valid_stream(run_shared(config, inbox=inbox, clock=TickingClock(0.001)))
 
 
-def test_the_ranks_report_how_they_shared_the_time(corpus: Path) -> None:
-    shared = run_shared(tiny_config(corpus), clock=TickingClock(0.5), times_seconds=2.0)
-    measured = of_type(shared, e.RanksMeasured)[-1]
-    assert len(measured.waiting_shares) == len(measured.devices) == len(measured.hosts) == 2
-    assert all(0 <= share <= 1 for share in measured.waiting_shares)
-
-
-def test_the_leaders_share_of_waiting_is_of_its_steps_alone_as_that_of_the_others(corpus: Path) -> None:
+def test_the_ranks_report_their_shares_of_waiting_and_the_leaders_is_of_its_steps_alone(corpus: Path) -> None:
     shared = run_shared(tiny_config(corpus, sample_every=1), clock=TickingClock(0.5), times_seconds=2.0)
-    emitted = list(pairwise(shared))
-    pairs = [(times, ranks) for times, ranks in emitted if isinstance(times, e.StepTimes)]
+    pairs = [(times, ranks) for times, ranks in pairwise(shared) if isinstance(times, e.StepTimes)]
     assert pairs
     for times, ranks in pairs:
         assert isinstance(ranks, e.RanksMeasured)
+        assert len(ranks.waiting_shares) == len(ranks.devices) == len(ranks.hosts) == 2
+        assert all(0 <= share <= 1 for share in ranks.waiting_shares)
         steps = times.data_seconds + times.forward_seconds + times.backward_seconds + times.optimizer_seconds
         expected = times.waiting_seconds / (steps + times.waiting_seconds)
         assert ranks.waiting_shares[0] == pytest.approx(expected, abs=1e-4)
+
+
+# A follower alone -----------------------------------------------------------------------------------------------------
+class ScriptedRanks:
+    """Rank 1 of two, without the others: a sum is the follower's own part, a broadcast changes nothing."""
+
+    place = Place(rank=1, world_size=2)
+    waiting_seconds = 0.0
+
+    def __init__(self, *leases: Lease) -> None:
+        self.replies: list[Any] = []
+        self.reply = self.replies.append
+        self.next_lease = iter((*leases, Stop())).__next__
+
+    def sum_gradients_(self, _: torch.Tensor) -> None: ...
+
+    def broadcast_(self, _: torch.Tensor) -> None: ...
+
+
+def sync(step: int, generator: str = "") -> Sync:
+    return Sync(
+        model=ModelConfig(embedding_size=8, hidden_size=8, dropout=0.5),
+        training=TrainingConfig(batch_size=8),
+        position=Position(batch=step),
+        step=step,
+        precision="float32",
+        has_weights=True,
+        generators=("", generator),
+    )
+
+
+def test_a_follower_continues_from_the_state_of_its_generator_or_is_seeded_by_its_step(corpus: Path) -> None:
+    report, steps = Report(has_checksum=True, has_generator=True), Steps(learning_rates=(0.01, 0.01))
+
+    def generators_of(*leases: Lease) -> list[str]:
+        ranks = ScriptedRanks(Read(corpus=CorpusConfig(files=(str(corpus),)), known=None), *leases)
+        Follower(cast("Ranks", ranks), torch.device("cpu"), num_threads=1).run()
+        return [each.generator for each in ranks.replies if isinstance(each, Reported)][:-1]
+
+    before, after = generators_of(sync(0), steps, report, steps, report)
+    assert before != after
+    assert generators_of(sync(2, before), steps, report) == [after]
+    [first], [again], [later] = (generators_of(sync(step), report) for step in (0, 0, 2))
+    assert first == again != later
