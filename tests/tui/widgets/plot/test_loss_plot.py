@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.app import App, ComposeResult
-from textual.binding import Binding
 from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.protocol.events import BaselinesMeasured
+from engine.protocol.events import BaselinesMeasured, Event
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import Stage, screen_text, shows, text_of, wait_until
+from tests.tui.conftest import Running, Stage, text_of, toasts, wait_until
+from tests.tui.transcripts import Size
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
-from tui.run.reducer import apply
+from tui.run.folding import fold
 from tui.run.series.series import Series
 from tui.run.view import RunView
-from tui.settings.keys.plot import PLOT_KEYS
+from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.plot.loss_plot import LossPlot
 
-MEASURED = (
-    BaselinesMeasured(
-        step=0,
-        elapsed_seconds=0.0,
-        request=0,
-        names=("uniform", "unigram", "2-gram", "6-gram"),
-        bits_per_char=(6.6, 4.4, 3.4, 2.3),
-    ),
-    steps_finished(1, falling_losses(300)),
-    tweet_sampled("a tweet", 300),
-    eval_finished(300, 3.0, is_best=True),
-)
 VIEW = view_of(falling_losses(5000), 2.8, 2.6, 2.7)
+LONGER = view_of(falling_losses(9000), 2.8, 2.6, 2.7)
 
 
 class PlotApp(App[None]):
@@ -62,9 +53,7 @@ class PlotApp(App[None]):
 
 
 @asynccontextmanager
-async def plot_of(
-    view: RunView = VIEW, size: tuple[int, int] = (80, 13)
-) -> AsyncIterator[tuple[PlotApp, Pilot[None], LossPlot]]:
+async def plot_of(view: RunView, size: tuple[int, int]) -> AsyncIterator[tuple[PlotApp, Pilot[None], LossPlot]]:
     """Show a view in a focused plot, and wait for its curve."""
     app = PlotApp()
     async with app.run_test(size=size) as pilot:
@@ -77,200 +66,219 @@ async def plot_of(
         yield app, pilot, plot
 
 
-def steps_shown(plot: LossPlot) -> list[tuple[float, float]]:
-    return [(pane.steps.low, pane.steps.high) for pane in plot.picture.panes.values()]
+def state(app: PlotApp, plot: LossPlot) -> str:
+    """Return the steps in view, the column of the cursor, the heading, where the cursor has been, and notices."""
+    parts = []
+    for kind, pane in plot.picture.panes.items():
+        column = None if plot.view.cursor is None else pane.column_of(plot.view.cursor)
+        parts.append(f"{kind} {pane.steps.low:g} to {pane.steps.high:g}{'' if column is None else f' at {column}'}")
+    parts += [line.strip() for line in app.picture if "waiting" in line]
+    parts += [app.picture[0].strip("━ "), f"moved to {app.steps}" if app.steps else "", *toasts(app)]
+    app.steps.clear()
+    app.clear_notifications()
+    return "; ".join(filter(None, parts))
 
 
-async def test_a_curve_appears_grows_and_goes_back_with_its_cursor() -> None:
-    async with plot_of(view_of(falling_losses(60))) as (app, pilot, plot):
-        assert steps_shown(plot) == [(0, 100)]
-        plot.show(VIEW)
-        await wait_until(lambda: "4k" in app.picture[-1])
-        await pilot.press("left")
-        await wait_until(lambda: app.steps == [5000], "the cursor")
-        plot.show(replace(VIEW, train_losses=VIEW.train_losses.truncated(2000)))
-        await wait_until(lambda: app.steps == [5000, 2000])
-        plot.show(replace(VIEW, train_losses=Series.empty()))
-        await wait_until(lambda: "waiting for the first step" in "".join(app.picture) and app.steps[2:] == [0])
-        await pilot.press("left", "home", "up", "pageup", "0", "end")
-        assert app.steps[3:] == []
+class Wheel(NamedTuple):
+    """The wheel is turned, up to zoom in."""
+
+    kind: type[MouseScrollUp | MouseScrollDown]
+    count: int
+
+
+class Drag(NamedTuple):
+    """The pointer moves with its button pressed, between two columns of the plot."""
+
+    start: int
+    end: int
+
+
+class Click(NamedTuple):
+    """The button is clicked in a column of the plot."""
+
+    column: int
+    times: int = 1
+
+
+Step = str | RunView | Size | Wheel | Drag | Click
+"""A key of the plot, or v; a view, a size of the terminal, or what the mouse does."""
+PLAYS: dict[str, tuple[RunView, tuple[int, int], tuple[Step, ...]]] = {
+    "each key moves the cursor or the window": (
+        VIEW,
+        (80, 13),
+        (
+            *("left", "left", "shift+left", "right", "home", "escape"),  # the cursor
+            *("up", "up", "down", "0"),  # zoom at the right edge
+            *("home", "shift+right", "up", "up", "up", "0", "escape"),  # zoom at the cursor
+            *("v", "pageup", "pageup", "pagedown", "left", "end"),  # the recent part, back and forth, and following
+            *("left", *["shift+left"] * 6, "end", "v"),  # a single pane follows the cursor
+        ),
+    ),
+    "the wheel zooms at the pointer, dragging pans, and clicks put the cursor there or follow": (
+        VIEW,
+        (80, 13),
+        (
+            *(Wheel(MouseScrollUp, 4), Wheel(MouseScrollDown, 8), "v"),
+            *(Drag(10, 40), Click(10, times=2), Click(30), Click(-4)),
+        ),
+    ),
+    "a wide plot has two panes, of which keys and a drag in the other move the recent one": (
+        VIEW,
+        (120, 16),
+        (
+            *("v", "v", "v", "v", Size(80, 16), "v", Size(120, 16), "v"),
+            *("left", LONGER, "escape"),  # fixed while there is a cursor
+            *("pageup", "left", VIEW, "escape", "end"),  # fixed after it was moved
+            *("home", "right", "up", "0"),  # by columns of the whole run, and zoomed there
+            Drag(32, 22),
+        ),
+    ),
+    "a curve appears, grows and goes back with its cursor": (
+        view_of(falling_losses(60)),
+        (80, 13),
+        (
+            *(VIEW, "left", replace(VIEW, train_losses=VIEW.train_losses.truncated(2000))),
+            *(replace(VIEW, train_losses=Series.empty()), "left", "home", "up", "pageup", "0", "end"),
+        ),
+    ),
+    "a run that is recent as a whole has one pane and no recent part": (
+        view_of(falling_losses(220)),
+        (120, 16),
+        ("v", Size(80, 16), "v", view_of(falling_losses(900)), "v"),
+    ),
+}
+
+
+async def took(step: Step, pilot: Pilot[None], plot: LossPlot) -> str:
+    """Take a step of a play, and return its name."""
+    pane = next(iter(plot.picture.panes.values()), None)
+    left = pane.left if pane is not None else 0
+    match step:
+        case str():
+            plot.switch_panes() if step == "v" else await pilot.press(step)
+            return step
+        case RunView():
+            plot.show(step)
+            return f"{step.train_losses.last_step} steps"
+        case Size(width, height):
+            await pilot.resize_terminal(width, height)
+            await wait_until(lambda: plot.size.width == width)
+            return f"{width} columns"
+        case Wheel(kind, count):
+            before = plot.picture.panes["whole"].step_at(20)
+            for _ in range(count):
+                await pilot._post_mouse_events([kind], LossPlot, offset=(left + 20, 5))
+            if kind is MouseScrollUp:
+                assert plot.picture.panes["whole"].step_at(20) == pytest.approx(before, abs=20)
+            return f"{count} x {kind.__name__}"
+        case Drag(start, end):
+            await pilot.mouse_down(LossPlot, offset=(left + start, 5))
+            for column in ((start + end) // 2, end):
+                await pilot._post_mouse_events([MouseMove], LossPlot, offset=(left + column, 5), button=1)
+            await pilot.mouse_up(LossPlot, offset=(left + end, 5))
+        case Click(column, times):
+            await pilot.click(LossPlot, offset=(left + column, 5), times=times)
+    return str(step)
+
+
+@pytest.mark.parametrize("claim", PLAYS)
+async def test_steps_in_view_and_cursor_after_each_key_or_move_of_the_mouse(
+    claim: str, snapshot: SnapshotAssertion
+) -> None:
+    view, size, steps = PLAYS[claim]
+    async with plot_of(view, size) as (app, pilot, plot):
+        lines = [state(app, plot)]
+        assert plot.check_action("hide_cursor", ()) is False  # without a cursor, escape is the screen's
+        for step in steps:
+            name = await took(step, pilot, plot)
+            await pilot.pause()
+            lines.append(f"{name:>11} {state(app, plot)}")
+    assert "\n".join(lines) == snapshot
 
 
 async def test_only_a_changed_curve_or_mark_is_redrawn_and_few_cells_repainted(monkeypatch: pytest.MonkeyPatch) -> None:
     view = view_of(falling_losses(4900), 2.8, 2.6)
-    async with plot_of(view, size=(100, 20)) as (_, _, plot):
+    async with plot_of(view, (100, 20)) as (_, _, plot):
         painted: list[int] = []
         monkeypatch.setattr(plot, "refresh", lambda *regions: painted.extend(region.area for region in regions))
         plot.show(replace(view, chars_per_second=1.0))
         assert painted == []
-        for changed in (apply(view, steps_finished(4901, [1.7] * 20)), apply(view, eval_finished(4900, 2.5))):
-            plot.show(changed)
+        for event in (steps_finished(4901, [1.7] * 20), eval_finished(4900, 2.5)):
+            plot.show(fold(view, [event]))
             assert 0 < sum(painted) < 150
             painted.clear()
 
 
-KEYS = (
-    *("left", "left", "shift+left", "right", "home", "escape"),  # the cursor
-    *("up", "up", "down", "0"),  # zoom at the right edge
-    *("home", "shift+right", "up", "up", "up", "0", "escape"),  # zoom at the cursor
-    *("v", "pageup", "pageup", "pagedown", "left", "end"),  # the recent part, back and forth, and following again
-)
-
-
-def state(app: PlotApp, plot: LossPlot) -> str:
-    """Return the cursor, the steps in view and the heading."""
-    (pane,) = plot.picture.panes.values()
-    column = None if plot.view.cursor is None else pane.column_of(plot.view.cursor)
-    return f"cursor at {plot.view.cursor}, column {column}; {pane.steps}; {app.picture[0]}"
-
-
-async def test_each_key_moves_the_cursor_or_the_window_as_recorded(snapshot: SnapshotAssertion) -> None:
-    async with plot_of() as (app, pilot, plot):
-        assert plot.check_action("hide_cursor", ()) is False  # without a cursor, escape is the screen's
-        lines = []
-        for key in KEYS:
-            plot.switch_panes() if key == "v" else await pilot.press(key)
-            await pilot.pause()
-            lines.append(f"{key:>11} {state(app, plot)}")
-        assert "\n".join(lines) == snapshot
-
-
-async def drag(pilot: Pilot[None], start: int, end: int) -> None:
-    """Move the pointer with its button pressed."""
-    await pilot.mouse_down(LossPlot, offset=(start, 5))
-    await pilot._post_mouse_events([MouseMove], LossPlot, offset=((start + end) // 2, 5), button=1)
-    await pilot._post_mouse_events([MouseMove], LossPlot, offset=(end, 5), button=1)
-    await pilot.mouse_up(LossPlot, offset=(end, 5))
-
-
-async def test_the_wheel_zooms_at_the_pointer_dragging_pans_and_clicks_put_the_cursor_there_or_follow(
-    snapshot: SnapshotAssertion,
-) -> None:
-    async with plot_of() as (app, pilot, plot):
-        left, lines = plot.picture.panes["whole"].left, []
-
-        async def note(what: str) -> None:
-            await pilot.pause()
-            lines.append(f"{what}: {state(app, plot)}; moved to {app.steps}")
-
-        at = plot.picture.panes["whole"].step_at(20)
-        for wheel, count in ((MouseScrollUp, 4), (MouseScrollDown, 8)):
-            for _ in range(count):
-                await pilot._post_mouse_events([wheel], LossPlot, offset=(left + 20, 5))
-            if wheel is MouseScrollUp:
-                assert plot.picture.panes["whole"].step_at(20) == pytest.approx(at, abs=20)
-            await note(f"{count} x {wheel.__name__}")
-        plot.switch_panes()
-        await note("the recent part")
-        await drag(pilot, left + 10, left + 40)
-        await note("dragged by 30 columns")
-        await pilot.double_click(LossPlot, offset=(left + 10, 5))
-        await note("double click")
-        await pilot.click(LossPlot, offset=(left + 30, 5))
-        await note("click")
-        await pilot.click(LossPlot, offset=(2, 5))
-        await note("click beside the plot")
-        assert "\n".join(lines) == snapshot
-
-
-async def test_a_wide_plot_has_two_panes_unless_the_run_is_recent_as_a_whole_and_a_drag_in_one_moves_the_other() -> (
-    None
-):
-    async with plot_of(size=(120, 20)) as (app, pilot, plot):
-        whole = plot.picture.panes["whole"]
-        newest = whole.left + (whole.column_of(4900) or 0)
-        await drag(pilot, newest, newest - 10)
-        dragged_to = pytest.approx(4500 - 10 * whole.num_steps / whole.width, abs=1)
-        await wait_until(lambda: steps_shown(plot)[1][0] == dragged_to, "10 columns back")
-        assert steps_shown(plot)[0] == (0, whole.steps.high)
-        plot.show(view_of(falling_losses(220)))
-        await wait_until(lambda: len(steps_shown(plot)) == 1)
-        await pilot.resize_terminal(80, 20)
-        await wait_until(lambda: plot.size.width == 80)
-        plot.switch_panes()
-        assert plot.view.panes == ("whole",)
-        await wait_until(lambda: any("whole run so far" in notice.message for notice in app._notifications), "a notice")
-        plot.show(view_of(falling_losses(900)))
-        plot.switch_panes()
-        assert plot.view.panes == ("recent",)
-
-
-def test_every_key_of_the_plot_is_in_the_key_table() -> None:
-    listed = {name for key in PLOT_KEYS for name in key.keys.split(",")}
-    assert listed == {str(binding.key) for binding in LossPlot.BINDINGS if isinstance(binding, Binding)}
-
-
-async def test_a_run_on_one_tweet_starts_with_a_log_axis_and_shift_l_makes_it_linear(stage: Stage) -> None:
-    losses = [3.4 * 0.93**step + 0.001 for step in range(300)]
-    started = run_started(num_train_tweets=1, num_val_tweets=1)
-    one_tweet = FakeSession([steps_finished(1, losses), tweet_sampled("by heart", 300)], started)
-    async with stage.running(one_tweet) as (app, pilot, session):
-        await shows(app, "by heart", "bits per character, log", "    1 ", " 0.01 ")
-        await pilot.press("L")
-        await wait_until(lambda: "log" not in screen_text(app), "a linear axis")
-        session.emit(steps_finished(301, [0.001]))
-        await wait_until(lambda: app.screen.query_one(LossPlot).shown.step == 301, "more steps")
-        assert not app.screen.query_one(LossPlot).is_log
-
-
-async def test_the_feed_follows_the_cursor_and_shift_l_and_v_work_from_anywhere(stage: Stage) -> None:
-    tweets = [tweet_sampled(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
-    async with stage.running(FakeSession([steps_finished(1, falling_losses(3000)), *tweets])) as (app, pilot, _):
-        await shows(app, "what it wrote after 3000", "bits per character")
-        await pilot.press("L")
-        await shows(app, "bits per character, log")
-        plot = app.screen.query_one(LossPlot)
-        await pilot.press("shift+tab")
-        await wait_until(lambda: plot.has_focus, "the focus")
-        await pilot.press(*["shift+left"] * 4)
-        await wait_until(lambda: (plot.view.cursor or 9999) < 2500, "four moves")
-        await shows(app, f"what it wrote after {(plot.view.cursor or 9999) // 100 * 100}")
-        await pilot.press("escape", "v")
-        await shows(app, "what it wrote after 3000", "latest 500 steps")
-
-
-async def test_i_shows_the_legend_which_i_or_escape_closes_before_the_cursor_and_r_hides_the_levels(
-    stage: Stage,
-) -> None:
-    async with stage.running(FakeSession(MEASURED), (120, 40)) as (app, pilot, _):
-        await shows(app, "a tweet", "bits per character", "bigram")
-        plot = app.screen.query_one(LossPlot)
-        await pilot.press("r")
-        await wait_until(lambda: "bigram" not in screen_text(app), "no levels")
-        await pilot.press("r")
-        await shows(app, "bigram")
-        for closing in ("i", "escape"):
-            await pilot.press("i")
-            await shows(app, "train losses of single steps")
-            await pilot.press(closing)
-            await wait_until(lambda: "train losses of single steps" not in screen_text(app), "no legend")
-        plot.focus()
-        await pilot.press("left", "i")
-        await wait_until(lambda: plot.legend_page == 0 and plot.view.cursor == 300, "the legend over the cursor")
-        await pilot.press("escape")
-        await wait_until(lambda: plot.legend_page is None, "the first escape closes the legend")
-        assert plot.view.cursor == 300
-
-
-async def test_a_tiny_terminal_shows_the_plot_for_the_legend_page_by_page_and_from_its_start_if_it_was_out_of_view(
-    stage: Stage,
-) -> None:
-    async with stage.running(FakeSession(MEASURED), (40, 12)) as (app, pilot, _):
-        await shows(app, "a tweet")
-        plot = app.screen.query_one(LossPlot)
-        await pilot.press("i")
-        await shows(app, "train loss, smoothed")
-        await pilot.press("tab")
-        await shows(app, "a tweet")
-        await pilot.press("i")
-        await shows(app, "train loss, smoothed")
-        for page in (1, None):
-            await pilot.press("i")
-            await wait_until(lambda: plot.legend_page == page, f"page {page}")  # noqa: B023 - awaited at once
-
-
 async def test_without_colours_the_plot_is_drawn_from_its_first_frame_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with plot_of() as (app, _, plot):
+    async with plot_of(VIEW, (80, 13)) as (app, _, plot):
         assert len(app.picture) == plot.size.height
         assert "bits per character" in app.picture[0]
+
+
+# On the main screen ---------------------------------------------------------------------------------------------------
+
+LEVELS = BaselinesMeasured(
+    step=0,
+    elapsed_seconds=0.0,
+    request=0,
+    names=("uniform", "unigram", "2-gram", "6-gram"),
+    bits_per_char=(6.6, 4.4, 3.4, 2.3),
+)
+MEASURED = (LEVELS, steps_finished(1, falling_losses(300)), tweet_sampled("a tweet", 300), eval_finished(300, 3.0))
+TWEETS = [tweet_sampled(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
+BY_HEART = (
+    steps_finished(1, [3.4 * 0.93**step + 0.001 for step in range(300)]),
+    tweet_sampled("by heart", 300),
+)
+ONE_TWEET = run_started(num_train_tweets=1, num_val_tweets=1)
+ON_SCREEN: dict[str, tuple[FakeSession, tuple[int, int], tuple[str | Event, ...]]] = {
+    "a run on one tweet starts with a log axis, and shift+l makes it linear": (
+        FakeSession(BY_HEART, ONE_TWEET),
+        (80, 24),
+        ("", "L", steps_finished(301, [0.001])),
+    ),
+    "the feed follows the cursor, and shift+l and v work from anywhere": (
+        FakeSession([steps_finished(1, falling_losses(3000)), *TWEETS]),
+        (80, 24),
+        ("L", "shift+tab", "shift+left " * 4, "escape", "v"),
+    ),
+    "i shows the legend, which i or escape closes before the cursor, and r hides the levels": (
+        FakeSession(MEASURED),
+        (120, 40),
+        ("", "r", "r", "i", "i", "i", "escape", "shift+tab", "left", "i", "escape"),
+    ),
+    "a tiny terminal shows the plot for the legend page by page, and from its start if it was out of view": (
+        FakeSession(MEASURED),
+        (40, 12),
+        ("", "i", "tab", "i", "i", "i"),
+    ),
+}
+
+
+def noted(at: Running) -> str:
+    """Return heading and labels of the plot, its cursor, the page of its legend, and the tweet that keys act on."""
+    plot, feed = at.app.screen.query_one(LossPlot), at.app.screen.query_one(TweetFeed)
+    assert feed.chosen is not None
+    tweet = f"tweet: {feed.chosen.text}, {'' if feed.chosen.text in at.text else 'not '}in view"
+    if not plot.region.area:
+        return f"no plot; {tweet}"
+    rows = text_of(at.app, "LossPlot").splitlines()
+    ticks = ", ".join(re.findall(r"^ *([\d.]+) ", "\n".join(rows[1:-2]), re.MULTILINE))
+    shown = [word for word in ("bigram", "train losses of single steps") if any(word in row for row in rows)]
+    where = f"cursor {plot.view.cursor}, legend {plot.legend_page}"
+    return f"{rows[0].strip('━─ ')}; ticks {ticks}; with {shown}; {where}, {tweet}"
+
+
+@pytest.mark.parametrize("claim", ON_SCREEN)
+async def test_what_keys_of_the_main_screen_show_in_the_plot(
+    stage: Stage, claim: str, snapshot: SnapshotAssertion
+) -> None:
+    session, size, steps = ON_SCREEN[claim]
+    lines = []
+    async with stage.running(session, size) as at:
+        await at.settle()
+        for step in steps:
+            await (at.press(*step.split()) if isinstance(step, str) else at.emit(step))
+            lines.append(f"{step if isinstance(step, str) else f'step {step.step}'}: {noted(at)}")
+    assert "\n".join(lines) == snapshot
