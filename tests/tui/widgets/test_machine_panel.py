@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType, SimpleNamespace
@@ -22,8 +21,9 @@ from syrupy.assertion import SnapshotAssertion
 from engine.protocol import events
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, wait_until
+from tests.waiting import wait_until as poll_until
 from tui.app.app import TweetgenApp
-from tui.run.reducer import apply
+from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.panels import Panels
@@ -73,13 +73,12 @@ def gpu(number: int = 0, **changes: Any) -> GpuReading:
 
 
 def training(device: str = "cpu", times: events.StepTimes = TIMES) -> RunView:
-    return apply(apply(RunView(), run_started(device=device)), times)
+    return fold(RunView(), [run_started(device=device), times])
 
 
 def training_together(num_ranks: int, num_hosts: int = 1, device: str = "cuda") -> RunView:
     """Return a run of several processes, the last of which is the slowest."""
-    view = apply(RunView(), run_started(device=device, world_size=num_ranks, backend="nccl"))
-    view = apply(view, replace(TIMES, waiting_seconds=0.2))
+    started = run_started(device=device, world_size=num_ranks, backend="nccl")
     measured = events.RanksMeasured(
         step=100,
         elapsed_seconds=2.0,
@@ -87,7 +86,7 @@ def training_together(num_ranks: int, num_hosts: int = 1, device: str = "cuda") 
         devices=tuple(f"{device}:{rank}" for rank in range(num_ranks)),
         hosts=tuple(f"node-{rank * num_hosts // num_ranks}" for rank in range(num_ranks)),
     )
-    return apply(view, measured)
+    return fold(RunView(), [started, replace(TIMES, waiting_seconds=0.2), measured])
 
 
 def text_of(
@@ -96,8 +95,8 @@ def text_of(
     return plain(machine_lines(view, reading, cost if reading else None, width, height))
 
 
-STARTED = apply(RunView(), run_started())
-AT_ITS_FIRST_STEPS = apply(STARTED, steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=0.06))
+STARTED = fold(RunView(), [run_started()])
+AT_ITS_FIRST_STEPS = fold(STARTED, [steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=0.06)])
 NO_LOAD_YET = replace(READING, process_cores=None, machine_cores=None)
 UNREADABLE = replace(READING, process_cores=None, process_bytes=None, num_threads=None)
 GPUS = replace(READING, gpus=(gpu(), gpu(1, power_watts=None, utilization=None, temperature_celsius=None)))
@@ -196,7 +195,7 @@ def test_unknown_values_of_a_gpu_are_none_and_without_library_or_driver_there_ar
 
 
 class FakeReader:
-    """Returns the same reading; records the threads of the calls."""
+    """Returns the same reading, the first time without cores as a `MachineReader`; records the threads of the calls."""
 
     def __init__(self, wait: Callable[[], object] = lambda: None) -> None:
         self.threads: list[threading.Thread] = []
@@ -205,7 +204,7 @@ class FakeReader:
     def read(self) -> MachineReading:
         self.threads.append(threading.current_thread())
         self._wait()
-        return READING
+        return READING if len(self.threads) > 1 else NO_LOAD_YET
 
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet_sampled("hello there", 100))
@@ -220,37 +219,24 @@ async def opened(app: TweetgenApp, reader: FakeReader) -> SidePanel:
     return panel
 
 
-async def test_h_opens_the_panel_which_reads_on_another_thread_and_closes_it(stage: Stage) -> None:
+async def test_h_opens_the_panel_which_has_all_values_at_once_reads_on_another_thread_and_closes_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader = FakeReader()
     async with stage.running(FakeSession(SCRIPT)) as (app, pilot, _):
         panel = await opened(app, reader)
         assert (panel.region.area, reader.threads) == (0, [])
-        await pilot.press("h")
-        await shows(app, "20.0 ms", "backward", "CPU cores", "812 MB")
-        await wait_until(lambda: len(reader.threads) >= 2, "a second reading")
+        with monkeypatch.context() as without_ticks:
+            without_ticks.setattr(FramePacing, "is_due", lambda *_, **__: False)
+            app.screen.query_one(Panels).action_machine()
+            await shows(app, "20.0 ms", "backward", "812 MB", "0.9, system 1.4 of 2", "of a core")
+            assert "–" not in plain(panel.lines)
+            assert len(reader.threads) == 2
+        await wait_until(lambda: len(reader.threads) >= 3, "a further reading")
         assert threading.current_thread() not in reader.threads
         await pilot.press("h", "h")
         await wait_until(lambda: "812 MB" not in screen_text(app), "the panel's end")
         await shows(app, "hello there")
-
-
-class FirstReader(FakeReader):
-    """Has no cores in its first reading, as a `MachineReader`."""
-
-    def read(self) -> MachineReading:
-        reading = super().read()
-        return reading if len(self.threads) > 1 else replace(reading, process_cores=None, machine_cores=None)
-
-
-async def test_an_opened_panel_has_all_values_without_another_tick(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with stage.running(FakeSession(SCRIPT)) as (app, _, _):
-        panel = await opened(app, FirstReader())
-        monkeypatch.setattr(FramePacing, "is_due", lambda *_, **__: False)
-        app.screen.query_one(Panels).action_machine()
-        await shows(app, "backward", "812 MB", "0.9, system 1.4 of 2", "of a core")
-        assert "–" not in plain(panel.lines)
 
 
 async def test_a_driver_that_hangs_does_not_block_the_screen(stage: Stage) -> None:
@@ -285,15 +271,9 @@ async def test_a_leader_that_was_restarted_is_measured_in_place_of_the_old_one(s
     assert measured == [MeasuredRun(7, has_ranks=True), MeasuredRun(8, has_ranks=True)]
 
 
-def started_children(pid: int, count: int) -> list[psutil.Process]:
-    """Return the children of a shell, once all of them have replaced themselves by `sleep`."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        children: list[psutil.Process] = psutil.Process(pid).children()
-        if [child.name() for child in children] == ["sleep"] * count:
-            return children
-        assert time.monotonic() < deadline, children
-        time.sleep(0.01)
+def num_bytes(reading: MachineReading) -> int:
+    assert reading.process_bytes is not None
+    return reading.process_bytes
 
 
 def test_the_process_that_trains_or_all_ranks_of_this_machine_are_measured_and_no_other_process() -> None:
@@ -301,8 +281,9 @@ def test_the_process_that_trains_or_all_ranks_of_this_machine_are_measured_and_n
     script = "".join(f"({rank.format(port)}) " for port in (29400, 29400, 29500)).replace("&)", ") &")
     with subprocess.Popen(["/bin/sh", "-c", f"{script} sleep 1000 & wait"], start_new_session=True) as launcher:
         try:
-            children = started_children(launcher.pid, 4)
-            leader = next(child.pid for child in children if child.environ().get("MASTER_PORT") == "29400")
+            children = psutil.Process(launcher.pid).children
+            poll_until(lambda: [child.name() for child in children()] == ["sleep"] * 4, "four processes")
+            leader = next(child.pid for child in children() if child.environ().get("MASTER_PORT") == "29400")
             both = MachineReader(MeasuredRun(leader, has_ranks=True)).read()
             one = MachineReader(MeasuredRun(leader)).read()
             no_rank = MachineReader(MeasuredRun(launcher.pid, has_ranks=True)).read()
@@ -311,7 +292,4 @@ def test_the_process_that_trains_or_all_ranks_of_this_machine_are_measured_and_n
     ours = MachineReader().read()
     assert (one.num_threads, one.num_processes, no_rank.num_processes) == (1, 1, 1)
     assert (both.num_processes, both.num_threads) == (2, 2)
-    assert both.process_bytes is not None
-    assert one.process_bytes is not None
-    assert ours.process_bytes is not None
-    assert 1.5 * one.process_bytes < both.process_bytes < ours.process_bytes / 2
+    assert 1.5 * num_bytes(one) < num_bytes(both) < num_bytes(ours) / 2
