@@ -19,7 +19,7 @@ from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
 from engine.protocol import events
-from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
+from tests.fakes import FakeSession, ranks_measured, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, wait_until
 from tests.waiting import wait_until as poll_until
 from tui.app.app import TweetgenApp
@@ -29,7 +29,7 @@ from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.panels import Panels
 from tui.widgets.status.lines import plain
 from tui.widgets.status.machine_lines import machine_lines
-from tui.widgets.status.machine_reader import GpuReading, MachineReader, MachineReading, MeasuredRun
+from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
 from tui.widgets.status.side_panel import SidePanel
 from tui.widgets.status.step_breakdown import ScreenCost, UsageCounters
 
@@ -57,105 +57,6 @@ READING = MachineReading(
     num_threads=15,
     gpus=(),
 )
-
-
-def gpu(number: int = 0, **changes: Any) -> GpuReading:
-    reading = GpuReading(
-        number=number,
-        name="NVIDIA H100",
-        utilization=0.93,
-        used_bytes=12_100_000_000,
-        total_bytes=80_000_000_000,
-        power_watts=419.6,
-        temperature_celsius=61,
-    )
-    return replace(reading, **changes)
-
-
-def training(device: str = "cpu", times: events.StepTimes = TIMES) -> RunView:
-    return fold(RunView(), [run_started(device=device), times])
-
-
-def training_together(num_ranks: int, num_hosts: int = 1, device: str = "cuda") -> RunView:
-    """Return a run of several processes, the last of which is the slowest."""
-    started = run_started(device=device, world_size=num_ranks, backend="nccl")
-    measured = events.RanksMeasured(
-        step=100,
-        elapsed_seconds=2.0,
-        waiting_shares=tuple(0.01 * (num_ranks - rank) for rank in range(num_ranks)),
-        devices=tuple(f"{device}:{rank}" for rank in range(num_ranks)),
-        hosts=tuple(f"node-{rank * num_hosts // num_ranks}" for rank in range(num_ranks)),
-    )
-    return fold(RunView(), [started, replace(TIMES, waiting_seconds=0.2), measured])
-
-
-def text_of(
-    view: RunView, reading: MachineReading | None = READING, width: int = 38, height: int = 18, cost: ScreenCost = COST
-) -> str:
-    return plain(machine_lines(view, reading, cost if reading else None, width, height))
-
-
-STARTED = fold(RunView(), [run_started()])
-AT_ITS_FIRST_STEPS = fold(STARTED, [steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=0.06)])
-NO_LOAD_YET = replace(READING, process_cores=None, machine_cores=None)
-UNREADABLE = replace(READING, process_cores=None, process_bytes=None, num_threads=None)
-GPUS = replace(READING, gpus=(gpu(), gpu(1, power_watts=None, utilization=None, temperature_celsius=None)))
-TWO = replace(READING, num_processes=2)
-CASES = {
-    "one process": lambda: text_of(training()),
-    "a replay": lambda: text_of(replace(training(), is_replay=True)),
-    "no run yet": lambda: text_of(RunView(), None),
-    "no step yet": lambda: text_of(STARTED, None),
-    "the first steps, before a load is known": lambda: text_of(AT_ITS_FIRST_STEPS, NO_LOAD_YET),
-    "values that can't be read": lambda: text_of(training(), UNREADABLE),
-    "GPUs, one of which reports little": lambda: text_of(training("cuda:0"), GPUS, width=46),
-    "2 ranks": lambda: text_of(training_together(2, device="cpu"), TWO, height=24),
-    "2 ranks in two columns": lambda: text_of(training_together(2), width=78, height=12),
-    "2 ranks in a small panel, with shorter parts": lambda: text_of(training_together(2), TWO, width=40, height=15),
-    "4 ranks of 2 machines": lambda: text_of(training_together(4, num_hosts=2), width=46, height=30),
-    "6 ranks side by side": lambda: text_of(training_together(6), width=40, height=17),
-    "64 ranks, the slowest": lambda: text_of(training_together(64, num_hosts=8), width=40, height=17),
-}
-
-
-def test_the_panel_shows_parts_of_a_step_load_and_ranks_as_recorded(snapshot: SnapshotAssertion) -> None:
-    assert "\n\n".join(f"# {name}\n{text()}" for name, text in CASES.items()) == snapshot
-
-
-@given(st.lists(st.floats(0, 10), min_size=6, max_size=6), st.floats(0.001, 20))
-def test_the_shares_of_the_parts_add_up_to_100_percent_even_if_the_parts_overlap(
-    seconds: list[float], whole: float
-) -> None:
-    names = ("data", "forward", "backward", "optimizer", "sampling", "evaluation")
-    parts: dict[str, Any] = {f"{name}_seconds": value for name, value in zip(names, seconds, strict=True)}
-    lines = text_of(training(times=replace(TIMES, seconds=whole, **parts))).splitlines()
-    percents = [int(line.partition("ms")[2].split()[0]) for line in lines if line.count(" %") and " ms " in line]
-    assert len(percents) == 8
-    assert sum(percents) == 100
-
-
-def test_the_screen_costs_at_most_a_whole_core_and_nothing_before_an_interval() -> None:
-    before = UsageCounters(seconds=5.0, core_seconds=1.0, num_bytes=100)
-    assert before.cost_since(before) is None
-    cost = UsageCounters(seconds=6.0, core_seconds=2.01, num_bytes=300).cost_since(before)
-    assert cost == ScreenCost(core_share=1.0, bytes_per_second=200.0)
-
-
-@given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.integers(1, 100), st.booleans())
-def test_every_line_fits_a_panel_of_at_least_28_cells(
-    width: int, height: int, num_gpus: int, num_ranks: int, is_on_device: bool
-) -> None:
-    reading = replace(READING, gpus=tuple(map(gpu, range(num_gpus))))
-    view = training("cuda:0" if is_on_device else "cpu") if num_ranks == 1 else training_together(num_ranks, 3)
-    lines = machine_lines(view, reading, COST, width, height)
-    assert all(cell_len(plain([line])) <= max(width, 28) for line in lines)
-    if num_ranks > 1:
-        without_ranks = machine_lines(replace(view, ranks=None), reading, COST, width, height)
-        assert len(lines) <= max(len(without_ranks), height)
-
-
-def no_such_module(name: str) -> ModuleType:
-    raise ModuleNotFoundError(name)
 
 
 class FakeNvmlError(Exception):
@@ -187,11 +88,88 @@ def fake_nvml(*, has_driver: bool = True) -> Any:
     )
 
 
-def test_unknown_values_of_a_gpu_are_none_and_without_library_or_driver_there_are_no_gpus() -> None:
-    reading = MachineReader(import_module=lambda _: fake_nvml()).read()
-    assert reading.gpus == (gpu(), gpu(1, utilization=None, power_watts=None, temperature_celsius=None))
+def training(device: str = "cpu", times: events.StepTimes = TIMES) -> RunView:
+    return fold(RunView(), [run_started(device=device), times])
+
+
+def training_together(num_ranks: int, num_hosts: int = 1, device: str = "cuda") -> RunView:
+    """Return a run of several processes, the last of which is the slowest."""
+    started = run_started(device=device, world_size=num_ranks, backend="nccl")
+    ranks = ranks_measured((0.01 * (num_ranks - rank) for rank in range(num_ranks)), num_hosts, device)
+    return fold(RunView(), [started, replace(TIMES, waiting_seconds=0.2), ranks])
+
+
+def text_of(
+    view: RunView, reading: MachineReading | None = READING, width: int = 38, height: int = 18, cost: ScreenCost = COST
+) -> str:
+    return plain(machine_lines(view, reading, cost if reading else None, width, height))
+
+
+STARTED = fold(RunView(), [run_started()])
+AT_ITS_FIRST_STEPS = fold(STARTED, [steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=0.06)])
+NO_LOAD_YET = replace(READING, process_cores=None, machine_cores=None)
+UNREADABLE = replace(READING, process_cores=None, process_bytes=None, num_threads=None)
+GPUS = MachineReader(import_module=lambda _: fake_nvml()).read().gpus
+TWO = replace(READING, num_processes=2)
+CASES = {
+    "one process": lambda: text_of(training()),
+    "a replay": lambda: text_of(replace(training(), is_replay=True)),
+    "no run yet": lambda: text_of(RunView(), None),
+    "no step yet": lambda: text_of(STARTED, None),
+    "the first steps, before a load is known": lambda: text_of(AT_ITS_FIRST_STEPS, NO_LOAD_YET),
+    "values that can't be read": lambda: text_of(training(), UNREADABLE),
+    "GPUs, one of which reports little": lambda: text_of(training("cuda:0"), replace(READING, gpus=GPUS), width=46),
+    "2 ranks": lambda: text_of(training_together(2, device="cpu"), TWO, height=24),
+    "2 ranks in two columns": lambda: text_of(training_together(2), width=78, height=12),
+    "2 ranks in a small panel, with shorter parts": lambda: text_of(training_together(2), TWO, width=40, height=15),
+    "4 ranks of 2 machines": lambda: text_of(training_together(4, num_hosts=2), width=46, height=30),
+    "6 ranks side by side": lambda: text_of(training_together(6), width=40, height=17),
+    "64 ranks, the slowest": lambda: text_of(training_together(64, num_hosts=8), width=40, height=17),
+}
+
+
+def test_the_panel_shows_parts_of_a_step_load_and_ranks_as_recorded(snapshot: SnapshotAssertion) -> None:
+    assert "\n\n".join(f"# {name}\n{text()}" for name, text in CASES.items()) == snapshot
+
+
+def test_without_nvidias_library_or_a_driver_there_are_no_gpus() -> None:
+    def no_such_module(name: str) -> ModuleType:
+        raise ModuleNotFoundError(name)
+
     assert MachineReader(import_module=no_such_module).read().gpus == ()
     assert MachineReader(import_module=lambda _: fake_nvml(has_driver=False)).read().gpus == ()
+
+
+@given(st.lists(st.floats(0, 10), min_size=6, max_size=6), st.floats(0.001, 20))
+def test_the_shares_of_the_parts_add_up_to_100_percent_even_if_the_parts_overlap(
+    seconds: list[float], whole: float
+) -> None:
+    names = ("data", "forward", "backward", "optimizer", "sampling", "evaluation")
+    parts: dict[str, Any] = {f"{name}_seconds": value for name, value in zip(names, seconds, strict=True)}
+    lines = text_of(training(times=replace(TIMES, seconds=whole, **parts))).splitlines()
+    percents = [int(line.partition("ms")[2].split()[0]) for line in lines if line.count(" %") and " ms " in line]
+    assert len(percents) == 8
+    assert sum(percents) == 100
+
+
+def test_the_screen_costs_at_most_a_whole_core_and_nothing_before_an_interval() -> None:
+    before = UsageCounters(seconds=5.0, core_seconds=1.0, num_bytes=100)
+    assert before.cost_since(before) is None
+    cost = UsageCounters(seconds=6.0, core_seconds=2.01, num_bytes=300).cost_since(before)
+    assert cost == ScreenCost(core_share=1.0, bytes_per_second=200.0)
+
+
+@given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.integers(1, 100), st.booleans())
+def test_every_line_fits_a_panel_of_at_least_28_cells(
+    width: int, height: int, num_gpus: int, num_ranks: int, is_on_device: bool
+) -> None:
+    reading = replace(READING, gpus=GPUS[:1] * num_gpus)
+    view = training("cuda:0" if is_on_device else "cpu") if num_ranks == 1 else training_together(num_ranks, 3)
+    lines = machine_lines(view, reading, COST, width, height)
+    assert all(cell_len(plain([line])) <= max(width, 28) for line in lines)
+    if num_ranks > 1:
+        without_ranks = machine_lines(replace(view, ranks=None), reading, COST, width, height)
+        assert len(lines) <= max(len(without_ranks), height)
 
 
 class FakeReader:

@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import NamedTuple
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -18,16 +17,18 @@ from textual.widgets import Input
 from engine.protocol.events import BaselinesMeasured, Event
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Running, Stage, text_of, toasts, wait_until
-from tests.tui.transcripts import Size
-from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
+from tests.tui.widgets.curves import falling_losses, is_braille, view_of
 from tui.run.folding import fold
-from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.plot.loss_plot import LossPlot
 
-VIEW = view_of(falling_losses(5000), 2.8, 2.6, 2.7)
-LONGER = view_of(falling_losses(9000), 2.8, 2.6, 2.7)
+VIEW = view_of(falling_losses(9000), *[2.8] * 10, 2.6, 2.7)
+
+
+def after(num_steps: int) -> RunView:
+    points = tuple(point for point in VIEW.val_points if point.step <= num_steps)
+    return replace(VIEW, train_losses=VIEW.train_losses.truncated(num_steps), val_points=points)
 
 
 class PlotApp(App[None]):
@@ -79,32 +80,9 @@ def state(app: PlotApp, plot: LossPlot) -> str:
     return "; ".join(filter(None, parts))
 
 
-class Wheel(NamedTuple):
-    """The wheel is turned, up to zoom in."""
-
-    kind: type[MouseScrollUp | MouseScrollDown]
-    count: int
-
-
-class Drag(NamedTuple):
-    """The pointer moves with its button pressed, between two columns of the plot."""
-
-    start: int
-    end: int
-
-
-class Click(NamedTuple):
-    """The button is clicked in a column of the plot."""
-
-    column: int
-    times: int = 1
-
-
-Step = str | RunView | Size | Wheel | Drag | Click
-"""A key of the plot, or v; a view, a size of the terminal, or what the mouse does."""
-PLAYS: dict[str, tuple[RunView, tuple[int, int], tuple[Step, ...]]] = {
+PLAYS: dict[str, tuple[int, tuple[int, int], tuple[str, ...]]] = {
     "each key moves the cursor or the window": (
-        VIEW,
+        5000,
         (80, 13),
         (
             *("left", "left", "shift+left", "right", "home", "escape"),  # the cursor
@@ -115,84 +93,75 @@ PLAYS: dict[str, tuple[RunView, tuple[int, int], tuple[Step, ...]]] = {
         ),
     ),
     "the wheel zooms at the pointer, dragging pans, and clicks put the cursor there or follow": (
-        VIEW,
+        5000,
         (80, 13),
-        (
-            *(Wheel(MouseScrollUp, 4), Wheel(MouseScrollDown, 8), "v"),
-            *(Drag(10, 40), Click(10, times=2), Click(30), Click(-4)),
-        ),
+        ("4 x wheel up", "8 x wheel down", "v", "drag 10 40", "double click 10", "click 30", "click -4"),
     ),
     "a wide plot has two panes, of which keys and a drag in the other move the recent one": (
-        VIEW,
+        5000,
         (120, 16),
         (
-            *("v", "v", "v", "v", Size(80, 16), "v", Size(120, 16), "v"),
-            *("left", LONGER, "escape"),  # fixed while there is a cursor
-            *("pageup", "left", VIEW, "escape", "end"),  # fixed after it was moved
+            *("v", "v", "v", "v", "size 80 16", "v", "size 120 16", "v"),
+            *("left", "9000 steps", "escape"),  # fixed while there is a cursor
+            *("pageup", "left", "5000 steps", "escape", "end"),  # fixed after it was moved
             *("home", "right", "up", "0"),  # by columns of the whole run, and zoomed there
-            Drag(32, 22),
+            "drag 32 22",
         ),
     ),
     "a curve appears, grows and goes back with its cursor": (
-        view_of(falling_losses(60)),
+        60,
         (80, 13),
-        (
-            *(VIEW, "left", replace(VIEW, train_losses=VIEW.train_losses.truncated(2000))),
-            *(replace(VIEW, train_losses=Series.empty()), "left", "home", "up", "pageup", "0", "end"),
-        ),
+        ("5000 steps", "left", "2000 steps", "0 steps", "left", "home", "up", "pageup", "0", "end"),
     ),
     "a run that is recent as a whole has one pane and no recent part": (
-        view_of(falling_losses(220)),
+        220,
         (120, 16),
-        ("v", Size(80, 16), "v", view_of(falling_losses(900)), "v"),
+        ("v", "size 80 16", "v", "900 steps", "v"),
     ),
 }
 
 
-async def took(step: Step, pilot: Pilot[None], plot: LossPlot) -> str:
-    """Take a step of a play, and return its name."""
-    pane = next(iter(plot.picture.panes.values()), None)
-    left = pane.left if pane is not None else 0
-    match step:
-        case str():
-            plot.switch_panes() if step == "v" else await pilot.press(step)
-            return step
-        case RunView():
-            plot.show(step)
-            return f"{step.train_losses.last_step} steps"
-        case Size(width, height):
-            await pilot.resize_terminal(width, height)
-            await wait_until(lambda: plot.size.width == width)
-            return f"{width} columns"
-        case Wheel(kind, count):
+async def take(step: str, pilot: Pilot[None], plot: LossPlot) -> None:
+    """Press a key, or do what the run, the terminal or the mouse does."""
+    left = next((pane.left for pane in plot.picture.panes.values()), 0)
+    match step.split():
+        case ["v"]:
+            plot.switch_panes()
+        case [num_steps, "steps"]:
+            plot.show(after(int(num_steps)))
+        case ["size", width, height]:
+            await pilot.resize_terminal(int(width), int(height))
+            await wait_until(lambda: plot.size.width == int(width))
+        case [count, "x", "wheel", direction]:
             before = plot.picture.panes["whole"].step_at(20)
-            for _ in range(count):
+            for _ in range(int(count)):
+                kind = MouseScrollUp if direction == "up" else MouseScrollDown
                 await pilot._post_mouse_events([kind], LossPlot, offset=(left + 20, 5))
-            if kind is MouseScrollUp:
-                assert plot.picture.panes["whole"].step_at(20) == pytest.approx(before, abs=20)
-            return f"{count} x {kind.__name__}"
-        case Drag(start, end):
-            await pilot.mouse_down(LossPlot, offset=(left + start, 5))
-            for column in ((start + end) // 2, end):
-                await pilot._post_mouse_events([MouseMove], LossPlot, offset=(left + column, 5), button=1)
-            await pilot.mouse_up(LossPlot, offset=(left + end, 5))
-        case Click(column, times):
-            await pilot.click(LossPlot, offset=(left + column, 5), times=times)
-    return str(step)
+            assert direction == "down" or plot.picture.panes["whole"].step_at(20) == pytest.approx(before, abs=20)
+        case ["drag", start, end]:
+            first, last = left + int(start), left + int(end)
+            await pilot.mouse_down(LossPlot, offset=(first, 5))
+            for x in ((first + last) // 2, last):
+                await pilot._post_mouse_events([MouseMove], LossPlot, offset=(x, 5), button=1)
+            await pilot.mouse_up(LossPlot, offset=(last, 5))
+        case [*double, "click", column]:
+            await pilot.click(LossPlot, offset=(left + int(column), 5), times=2 if double else 1)
+        case _:
+            await pilot.press(step)
+    await pilot.pause()
 
 
 @pytest.mark.parametrize("claim", PLAYS)
 async def test_steps_in_view_and_cursor_after_each_key_or_move_of_the_mouse(
     claim: str, snapshot: SnapshotAssertion
 ) -> None:
-    view, size, steps = PLAYS[claim]
-    async with plot_of(view, size) as (app, pilot, plot):
+    num_steps, size, steps = PLAYS[claim]
+    async with plot_of(after(num_steps), size) as (app, pilot, plot):
         lines = [state(app, plot)]
         assert plot.check_action("hide_cursor", ()) is False  # without a cursor, escape is the screen's
         for step in steps:
-            name = await took(step, pilot, plot)
-            await pilot.pause()
-            lines.append(f"{name:>11} {state(app, plot)}")
+            await take(step, pilot, plot)
+            lines.append(f"{step:>11} {state(app, plot)}")
     assert "\n".join(lines) == snapshot
 
 
@@ -211,7 +180,7 @@ async def test_only_a_changed_curve_or_mark_is_redrawn_and_few_cells_repainted(m
 
 async def test_without_colours_the_plot_is_drawn_from_its_first_frame_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with plot_of(VIEW, (80, 13)) as (app, _, plot):
+    async with plot_of(after(5000), (80, 13)) as (app, _, plot):
         assert len(app.picture) == plot.size.height
         assert "bits per character" in app.picture[0]
 
