@@ -25,7 +25,20 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.stage import Stage as Moment
-from tests.fakes import FakeClock, FakeSession, eval_finished, run_started, step_taken, steps_finished, tweet_sampled
+from tests.fakes import (
+    FakeClock,
+    FakeSession,
+    checkpoint_saved,
+    eval_finished,
+    paused,
+    ranks_measured,
+    run_failed,
+    run_finished,
+    run_started,
+    step_taken,
+    steps_finished,
+    tweet_sampled,
+)
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, text_of, toasted, trained_by, wait_until
 from tui.cli.output.progress_display import ProgressDisplay
 from tui.cli.output.run_progress import RunProgress
@@ -33,36 +46,22 @@ from tui.formatting.loss_units import LossUnit
 from tui.run.folding import fold
 from tui.run.levels import Level
 from tui.run.marks import Mark
+from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.widgets.end_bar import outcome_texts
 from tui.widgets.header import header_line
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.panels import Panels
 from tui.widgets.stage_hint import report_lines
-from tui.widgets.status.groups import Group, setup_group, status_groups
+from tui.widgets.status.groups import setup_group, status_groups
 from tui.widgets.status.line_panel import changed_cells
 from tui.widgets.status.lines import plain
-from tui.widgets.status.pages import column_cells, page_lines, paged, sign
+from tui.widgets.status.pages import column_cells, page_lines, paged
 from tui.widgets.status.status_lines import compact_lines
-from tui.widgets.status.step_breakdown import row
 from tui.widgets.step_bar import StepBar, step_text
 
 STEPS = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
 UNIGRAM, SIX_GRAM = Level(name="unigram", bits_per_char=4.4), Level(name="6-gram", bits_per_char=2.4)
-
-
-def saved(name: str, step: int = 100) -> e.CheckpointSaved:
-    return e.CheckpointSaved(
-        step=step, elapsed_seconds=125.0, name=name, path=f"/{name}", bits_per_char=2.03, weights_step=step
-    )
-
-
-def ended(reason: str, step: int = 100) -> e.RunFinished:
-    return e.RunFinished(step=step, elapsed_seconds=9.0, reason=reason, total_seconds=9.0, total_chars=9)
-
-
-def failed(title: str, step: int = 100) -> e.RunFailed:
-    return e.RunFailed(step=step, elapsed_seconds=9.0, title=title, detail="It went wrong.", hint="")
 
 
 def view_after(*events: e.Event) -> RunView:
@@ -76,24 +75,14 @@ def before_evaluation(training: TrainingConfig | None = None) -> RunView:
 def running(training: TrainingConfig | None = None, sampling: SamplingConfig | None = None) -> RunView:
     started = run_started(training=training or TrainingConfig(), sampling=sampling or SamplingConfig())
     evaluated = (eval_finished(500, 2.49), eval_finished(600, 2.51, is_best=False))
-    return replace(view_after(started, STEPS, *evaluated, saved("latest", 550)), step=600, elapsed_seconds=3723.0)
+    return replace(view_after(started, STEPS, *evaluated, checkpoint_saved(550)), step=600, elapsed_seconds=3723.0)
 
 
 def running_together(num_ranks: int, num_hosts: int = 1, *, is_measured: bool = True) -> RunView:
     """Return a run of several processes, the last of which waits least."""
-    view = running()
-    assert view.started is not None
-    started = replace(view.started, world_size=num_ranks, backend="gloo")
-    shares = tuple(0.12 + 0.01 * (num_ranks - rank) for rank in range(1, num_ranks + 1))
-    hosts = tuple(f"node-{rank % num_hosts}" for rank in range(num_ranks))
-    ranks = e.RanksMeasured(
-        step=600,
-        elapsed_seconds=9.0,
-        waiting_shares=shares if is_measured else (),
-        devices=("cpu",) * num_ranks if is_measured else (),
-        hosts=hosts if is_measured else (),
-    )
-    return replace(view, started=started, ranks=ranks)
+    started = run_started(world_size=num_ranks, backend="gloo")
+    shares = [0.12 + 0.01 * (num_ranks - rank) for rank in range(1, num_ranks + 1)]
+    return replace(running(), started=started, ranks=ranks_measured(shares if is_measured else (), num_hosts))
 
 
 def status_text(view: RunView, unit: LossUnit = "bits") -> list[str]:
@@ -143,7 +132,7 @@ VIEWS = {
     "half of a budget": running(TrainingConfig(max_steps=1200)),
     "steps used up": running(TrainingConfig(max_steps=600)),
     "seconds used up": running(TrainingConfig(max_seconds=60)),
-    "ended": fold(running(TrainingConfig(max_steps=1200)), [ended("done", 600)]),
+    "ended": fold(running(TrainingConfig(max_steps=1200)), [run_finished(600)]),
 }
 
 
@@ -161,18 +150,13 @@ def test_the_status_shows_what_is_special_about_a_run(snapshot: SnapshotAssertio
 
 
 def test_two_lines_have_what_fits_and_count_the_rest(snapshot: SnapshotAssertion) -> None:
-    views = {
-        "usual": running(),
-        "limited": VIEWS["speed limit"],
-        "filtered": VIEWS["filter"],
-        "2 ranks": VIEWS["2 ranks"],
-    }
-    falling = view_after(run_started(), steps_finished(1, range(600, 0, -1))).train_losses
+    views = {"usual": running(), **{name: VIEWS[name] for name in ("speed limit", "filter", "2 ranks")}}
+    falling = replace(running(), train_losses=Series.empty().extended(1, range(600, 0, -1)))
     lines = []
     for width in (38, 78, 118):
         for name, view in views.items():
             lines += [f"# {name}, {width} columns", plain(compact_lines(view, width))]
-        curve = plain(compact_lines(replace(running(), train_losses=falling), width, has_curve=True)[:1])
+        curve = plain(compact_lines(falling, width, has_curve=True)[:1])
         lines += [f"# with a small curve, {width} columns", curve]
     assert "\n".join(lines) == snapshot
 
@@ -192,30 +176,25 @@ def test_fields_of_the_lines_are_dropped_whole_and_counted(width: int) -> None:
         assert rest == f"{num_all - len(shown)} values  h"
 
 
-def test_groups_without_room_go_to_another_page_which_the_last_row_names() -> None:
-    lines = tuple(row("value", ("1", "value")) for _ in range(3))
-    groups = [Group(name, lines) for name in ("one", "two", "three", "four")]
-    assert len(paged(groups, 36, 19)) == 1
-    pages = paged(groups, 36, 18)
-    assert [page.names for page in pages] == [("one", "two", "three"), ("four",)]
-    last_rows = [plain(page_lines(pages, number, 36, 18, "h")).splitlines()[-1] for number in range(2)]
-    assert last_rows == ["+1 more: four  h", "+3 more: one, two, three  h"]
-    assert plain([sign(("one", "two", "three"), 23, "h")]) == "+3 more: one, two …  h"
-    assert plain([sign(("one", "two", "three"), 12, "h")]) == "+3 more  h"
-    assert [page.names for page in paged(groups, 79, 9)] == [("one", "two", "three", "four")], "two columns"
-
-
 @given(st.integers(20, 90), st.integers(3, 40))
-def test_every_line_of_every_group_is_on_some_page_at_any_size(width: int, height: int) -> None:
+def test_every_line_of_every_group_is_on_some_page_whose_last_row_names_groups_of_the_others(
+    width: int, height: int
+) -> None:
     view = running(TrainingConfig(max_steps=1200))
     cells = column_cells(width)
     groups = [*status_groups(view, cells), setup_group(view, cells)]
     pages = paged(groups, width, height)
-    shown = [line for number in range(len(pages)) for line in page_lines(pages, number, width, height, "h")]
-    assert all(cell_len(plain([line])) <= width for line in shown)
-    assert all(len(page_lines(pages, number, width, height, "h")) == height for number in range(len(pages)))
-    text = plain(shown)
+    shown = [page_lines(pages, number, width, height, "h") for number in range(len(pages))]
+    assert all(cell_len(plain([line])) <= width for lines in shown for line in lines)
+    assert all(len(lines) == height for lines in shown)
+    text = plain([line for lines in shown for line in lines])
     assert all(plain([line]) in text for group in groups for line in group.lines)
+    for number, lines in enumerate(shown if len(pages) > 1 else ()):
+        others = list(dict.fromkeys(name for each in [*pages[number + 1 :], *pages[:number]] for name in each.names))
+        count, _, named = plain(lines[-1:]).removesuffix("  h").partition(": ")
+        assert count == f"+{len(others)} more"
+        assert ", ".join(others).startswith(named.removesuffix(" …"))
+        assert named.endswith(" …") or not named or named == ", ".join(others)
 
 
 def test_changed_cells_are_exact_and_lines_with_wide_characters_change_whole() -> None:
@@ -234,9 +213,7 @@ def test_changed_cells_are_exact_and_lines_with_wide_characters_change_whole() -
 
 # Bars -----------------------------------------------------------------------------------------------------------------
 
-ONE_TWEET = view_after(
-    run_started(num_train_tweets=1, num_val_tweets=0), STEPS, e.Paused(step=600, elapsed_seconds=9.0)
-)
+ONE_TWEET = view_after(run_started(num_train_tweets=1, num_val_tweets=0), STEPS, paused(600, 9.0))
 HEADERS = {
     "training": (before_evaluation(), ""),
     "paused": (replace(before_evaluation(), phase="paused"), ""),
@@ -266,7 +243,7 @@ def test_the_header_fills_its_width_with_any_corpus(width: int, corpus: str, bad
     assert sum(cell_len(segment.text) for segment in header_line(view, badge, width)) == width
 
 
-PAUSED = e.Paused(step=100, elapsed_seconds=125.0)
+PAUSED = paused(100, 125.0)
 
 
 def run_of_100(*events: e.Event, max_steps: int | None = 100) -> RunView:
@@ -284,11 +261,11 @@ ENDS = {
     "training": run_of_100(),
     "paused before its end": run_of_100(PAUSED, max_steps=200),
     "paused at an end within a replay": replace(run_of_100(PAUSED), is_replay=True),
-    "at the end of its budget, saved": run_of_100(PAUSED, saved("mine"), saved("latest")),
-    "at the end, `latest` is of an earlier step": run_of_100(saved("latest", 90), PAUSED),
-    "ended by its budget": run_of_100(ended("max_steps")),
-    "stopped": run_of_100(ended("stopped by the user")),
-    "failed": run_of_100(failed("The disk is full")),
+    "at the end of its budget, saved": run_of_100(PAUSED, checkpoint_saved(100, "mine"), checkpoint_saved(100)),
+    "at the end, `latest` is of an earlier step": run_of_100(checkpoint_saved(90), PAUSED),
+    "ended by its budget": run_of_100(run_finished(100, "max_steps")),
+    "stopped": run_of_100(run_finished(100, "stopped by the user")),
+    "failed": run_of_100(run_failed(100, "The disk is full")),
 }
 
 
@@ -370,7 +347,7 @@ async def test_a_starting_run_shows_its_stage_its_progress_the_report_and_an_inv
 
 
 async def test_a_run_that_ends_before_its_first_step_shows_no_stage(stage: Stage) -> None:
-    app = stage.app(FakeSession((failed("No", 0),)))
+    app = stage.app(FakeSession((run_failed(title="No"),)))
     async with app.run_test(size=(80, 24)):
         await wait_until(lambda: app.summary_view.phase == "failed")
         await wait_until(lambda: not any(panels.has_class("-waiting") for panels in app.query(Panels)))
