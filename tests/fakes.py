@@ -155,6 +155,16 @@ def ranks_measured(waiting_shares: Iterable[float], num_hosts: int = 1, device: 
     )
 
 
+def baselines_measured(
+    step: int = 0,
+    names: Iterable[str] = ("uniform", "unigram", "2-gram", "6-gram"),
+    bits_per_char: Iterable[float] = (6.6, 4.4, 3.4, 2.3),
+) -> e.BaselinesMeasured:
+    return e.BaselinesMeasured(
+        step=step, elapsed_seconds=1.0, request=0, names=tuple(names), bits_per_char=tuple(bits_per_char)
+    )
+
+
 def text_completed(text: str, request: int = 0, step: int = 100, elapsed_seconds: float = 5.0) -> TextCompleted:
     """Return the completion " and on", then most likely a space; characters beyond ASCII are unknown."""
     return TextCompleted(

@@ -14,8 +14,8 @@ from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.protocol.events import BaselinesMeasured, Event
-from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
+from engine.protocol.events import Event
+from tests.fakes import FakeSession, baselines_measured, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Running, Stage, text_of, toasts, wait_until
 from tests.tui.widgets.curves import falling_losses, is_braille, view_of
 from tui.run.folding import fold
@@ -187,19 +187,14 @@ async def test_without_colours_the_plot_is_drawn_from_its_first_frame_on(monkeyp
 
 # On the main screen ---------------------------------------------------------------------------------------------------
 
-LEVELS = BaselinesMeasured(
-    step=0,
-    elapsed_seconds=0.0,
-    request=0,
-    names=("uniform", "unigram", "2-gram", "6-gram"),
-    bits_per_char=(6.6, 4.4, 3.4, 2.3),
+MEASURED = (
+    baselines_measured(),
+    steps_finished(1, falling_losses(300)),
+    tweet_sampled("a tweet", 300),
+    eval_finished(300, 3.0),
 )
-MEASURED = (LEVELS, steps_finished(1, falling_losses(300)), tweet_sampled("a tweet", 300), eval_finished(300, 3.0))
 TWEETS = [tweet_sampled(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
-BY_HEART = (
-    steps_finished(1, [3.4 * 0.93**step + 0.001 for step in range(300)]),
-    tweet_sampled("by heart", 300),
-)
+BY_HEART = (steps_finished(1, [3.4 * 0.93**step + 0.001 for step in range(300)]), tweet_sampled("by heart", 300))
 ONE_TWEET = run_started(num_train_tweets=1, num_val_tweets=1)
 ON_SCREEN: dict[str, tuple[FakeSession, tuple[int, int], tuple[str | Event, ...]]] = {
     "a run on one tweet starts with a log axis, and shift+l makes it linear": (
