@@ -21,7 +21,7 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol.events import SamplingChanged, TweetDelayed, TweetSampled
 from engine.text import harmless
 from tests.fakes import run_started, tweet_sampled
-from tests.tui.conftest import wait_until
+from tests.tui.conftest import idle, wait_until
 from tui.formatting.cells import wrap
 from tui.run import training_events
 from tui.run.folding import fold
@@ -236,7 +236,9 @@ async def take(step: Step, feed: TweetFeed, pilot: Pilot[None]) -> None:
             before = RunView(tweets=feed._model.view_tweets, num_tweets=feed._model.num_generated)
             feed.show(view_of(tweets, before))
         case keys:
-            await pilot.press(*keys)
+            for key in keys:
+                feed.app.simulate_key(str(key))
+                await idle()
     await pilot.pause()
 
 

@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from engine.protocol.events import Event
 from tests.fakes import FakeSession, baselines_measured, eval_finished, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import Running, Stage, text_of, toasts, wait_until
+from tests.tui.conftest import Running, Stage, idle, text_of, toasts, wait_until
 from tests.tui.widgets.curves import falling_losses, is_braille, view_of
 from tui.run.folding import fold
 from tui.run.view import RunView
@@ -147,7 +147,8 @@ async def take(step: str, pilot: Pilot[None], plot: LossPlot) -> None:
         case [*double, "click", column]:
             await pilot.click(LossPlot, offset=(left + int(column), 5), times=2 if double else 1)
         case _:
-            await pilot.press(step)
+            plot.app.simulate_key(step)
+            await idle()
     await pilot.pause()
 
 
