@@ -261,7 +261,7 @@ ENDS = {
     "training": run_of_100(),
     "paused before its end": run_of_100(PAUSED, max_steps=200),
     "paused at an end within a replay": replace(run_of_100(PAUSED), is_replay=True),
-    "at the end of its budget, saved": run_of_100(PAUSED, checkpoint_saved(100, "mine"), checkpoint_saved(100)),
+    "at the end of its budget, saved": run_of_100(PAUSED, checkpoint_saved(100, "mi\x1b[2Jne"), checkpoint_saved(100)),
     "at the end, `latest` is of an earlier step": run_of_100(checkpoint_saved(90), PAUSED),
     "ended by its budget": run_of_100(run_finished(100, "max_steps")),
     "stopped": run_of_100(run_finished(100, "stopped by the user")),
