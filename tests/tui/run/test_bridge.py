@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from engine.config.run import RunConfig
-from engine.errors import CheckpointError, CorpusError, InternalError
+from engine.errors import CheckpointError, CorpusError, InternalError, exit_code_for
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Insight
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.protocol.stage import Stage
 from tests.engine.checkpoints.saved import write_checkpoint
-from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_started, steps_finished
+from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_finished, run_started, steps_finished
 from tests.waiting import wait_until
 from tui.run.bridge import Update
 from tui.run.checkpoint_bridge import CheckpointBridge
@@ -75,28 +75,18 @@ class Silent:
 
 
 TRAINED = (run_started(), steps_finished(1, [4.0, 3.9]))
-EMPTY = CorpusError("tweets.csv is empty.", "Give a file with tweets.")
+FAILING: dict[str, tuple[Session | Exception, Sequence[Event], str]] = {
+    "an exception": (RaisingSession(ZeroDivisionError("no"), TRAINED), TRAINED, "ZeroDivisionError"),
+    "an exit": (RaisingSession(SystemExit(5), TRAINED), TRAINED, "SystemExit"),
+    "an exception while it opens": (ImportError("no torch here"), (), "no torch here"),
+    "no last event": (Silent(), TRAINED[:1], ""),
+}
 
 
-@pytest.mark.parametrize(
-    ("session", "emitted", "title", "detail"),
-    [
-        pytest.param(RaisingSession(EMPTY), (), CorpusError.title, "tweets.csv is empty.", id="a tweetgen error"),
-        pytest.param(
-            RaisingSession(ZeroDivisionError("no"), TRAINED),
-            TRAINED,
-            InternalError.title,
-            "ZeroDivisionError",
-            id="any",
-        ),
-        pytest.param(RaisingSession(SystemExit(5), TRAINED), TRAINED, InternalError.title, "SystemExit", id="an exit"),
-        pytest.param(ImportError("no torch here"), (), InternalError.title, "no torch here", id="while it opens"),
-        pytest.param(Silent(), TRAINED[:1], InternalError.title, "", id="no last event"),
-    ],
-)
-def test_a_session_that_fails_ends_its_stream_with_one_failure_at_its_step(
-    session: Session | Exception, emitted: Sequence[Event], title: str, detail: str
-) -> None:
+@pytest.mark.parametrize("name", FAILING)
+def test_any_other_failure_of_a_session_is_one_internal_error_at_its_step(name: str) -> None:
+    session, emitted, detail = FAILING[name]
+
     def open_session(_config: RunConfig, _on_stage: OnStage) -> Session:
         if isinstance(session, Exception):
             raise session
@@ -105,15 +95,20 @@ def test_a_session_that_fails_ends_its_stream_with_one_failure_at_its_step(
     *before, last = events_of(open_session)
     assert before == [*emitted]
     assert isinstance(last, RunFailed)
-    assert (last.title, last.step) == (title, emitted[-1].step if emitted else 0)
+    assert (exit_code_for(last.title), last.step) == (InternalError.exit_code, emitted[-1].step if emitted else 0)
     assert detail in last.detail
-    assert title != EMPTY.title or (last.detail, last.hint) == (EMPTY.message, EMPTY.hint)
+
+
+def test_a_tweetgen_error_is_reported_with_its_own_title_message_and_hint() -> None:
+    error = CorpusError("tweets.csv is empty.", "Give a file with tweets.")
+    (event,) = events_of(lambda _config, _on_stage: RaisingSession(error))
+    assert isinstance(event, RunFailed)
+    assert (event.title, event.detail, event.hint) == (error.title, error.message, error.hint)
 
 
 def test_an_exception_after_the_end_adds_nothing_to_the_stream() -> None:
-    end = RunFinished(step=0, elapsed_seconds=0.0, reason="done", total_seconds=0.0, total_chars=0)
-    events = events_of(lambda _config, _on_stage: RaisingSession(ValueError("late"), [run_started(), end]))
-    assert events[-1] is end
+    end = run_finished(0)
+    assert events_of(lambda _config, _on_stage: RaisingSession(ValueError("late"), [run_started(), end]))[-1] is end
 
 
 def test_commands_that_a_session_has_received_and_not_executed_are_still_counted() -> None:

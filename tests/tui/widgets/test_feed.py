@@ -217,7 +217,11 @@ PLAYS: dict[str, tuple[RunView, tuple[Step, ...]]] = {
 
 async def take(step: Step, feed: TweetFeed, pilot: Pilot[None]) -> None:
     """Take a step of a play."""
-    match step.split() if isinstance(step, str) else step:
+    if not isinstance(step, str):
+        before = RunView(tweets=feed._model.view_tweets, num_tweets=feed._model.num_generated)
+        feed.show(view_of(step, before))
+        step = ""
+    match step.split():
         case ["size", width, height]:
             await pilot.resize_terminal(int(width), int(height))
             await wait_until(lambda: feed.size == (int(width), int(height)))
@@ -232,12 +236,9 @@ async def take(step: Step, feed: TweetFeed, pilot: Pilot[None]) -> None:
         case ["scroll", *_]:
             feed.scroll_end(animate=False, immediate=True)
             feed.scroll_home(animate=False, immediate=True)
-        case [TweetSampled(), *_] as tweets:
-            before = RunView(tweets=feed._model.view_tweets, num_tweets=feed._model.num_generated)
-            feed.show(view_of(tweets, before))
         case keys:
             for key in keys:
-                feed.app.simulate_key(str(key))
+                feed.app.simulate_key(key)
                 await idle()
     await pilot.pause()
 

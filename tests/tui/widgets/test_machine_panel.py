@@ -173,15 +173,21 @@ def test_every_line_fits_a_panel_of_at_least_28_cells(
 
 
 class FakeReader:
-    """Returns the same reading, the first time without cores as a `MachineReader`; records the threads of the calls."""
+    """Returns the same reading, the first time without cores as a `MachineReader`; records runs and threads."""
 
-    def __init__(self, wait: Callable[[], object] = lambda: None) -> None:
+    def __init__(self) -> None:
+        self.runs: list[MeasuredRun] = []
         self.threads: list[threading.Thread] = []
-        self._wait = wait
+        self.may_read = threading.Event()
+        self.may_read.set()
+
+    def open(self, run: MeasuredRun) -> FakeReader:
+        self.runs.append(run)
+        return self
 
     def read(self) -> MachineReading:
         self.threads.append(threading.current_thread())
-        self._wait()
+        assert self.may_read.wait(DEADLINE_SECONDS)
         return READING if len(self.threads) > 1 else NO_LOAD_YET
 
 
@@ -193,7 +199,7 @@ async def opened(app: TweetgenApp, reader: FakeReader) -> SidePanel:
     await shows(app, "hello there")
     await wait_until(lambda: app.summary_view.times, "the times")
     panel = app.screen.query_one(SidePanel)
-    panel._open_reader = lambda *_: reader
+    panel._open_reader = reader.open
     return panel
 
 
@@ -217,36 +223,27 @@ async def test_h_opens_the_panel_which_has_all_values_at_once_reads_on_another_t
         await shows(app, "hello there")
 
 
-async def test_a_driver_that_hangs_does_not_block_the_screen(stage: Stage) -> None:
-    may_go_on = threading.Event()
-    reader = FakeReader(lambda: may_go_on.wait(DEADLINE_SECONDS))
-    async with stage.running(FakeSession(SCRIPT)) as (app, pilot, _):
+async def test_a_restarted_leader_is_measured_in_place_of_the_old_and_a_driver_that_hangs_does_not_block_the_screen(
+    stage: Stage,
+) -> None:
+    reader = FakeReader()
+    async with stage.running(FakeSession(SCRIPT, run_started(world_size=2, backend="gloo"))) as (app, pilot, _):
         panel = await opened(app, reader)
+        for pid in (7, 7, 8):
+            panel.measure(app.summary_view, pid)
+            await wait_until(lambda: panel._worker is not None and panel._worker.is_finished, "the reading")
+        assert reader.runs == [MeasuredRun(7, has_ranks=True), MeasuredRun(8, has_ranks=True)]
+        num_before = len(reader.threads)
+        reader.may_read.clear()
         await pilot.press("h")
         await shows(app, "20.0 ms")
         for _ in range(3):
             panel.measure(app.summary_view)
-        await wait_until(lambda: reader.threads, "the reading")
-        assert len(reader.threads) == 1
+        await wait_until(lambda: len(reader.threads) > num_before, "the reading")
+        assert len(reader.threads) == num_before + 1
         await pilot.press("ctrl+c")
         await wait_until(lambda: not app.is_running, "the end")
-        may_go_on.set()
-
-
-async def test_a_leader_that_was_restarted_is_measured_in_place_of_the_old_one(stage: Stage) -> None:
-    reader, measured = FakeReader(), list[MeasuredRun]()
-
-    def open_reader(run: MeasuredRun) -> FakeReader:
-        measured.append(run)
-        return reader
-
-    async with stage.running(FakeSession(SCRIPT, run_started(world_size=2, backend="gloo"))) as (app, _, _):
-        panel = await opened(app, reader)
-        panel._open_reader = open_reader
-        for pid in (7, 7, 8):
-            panel.measure(app.summary_view, pid)
-            await wait_until(lambda: panel._worker is not None and panel._worker.is_finished, "the reading")
-    assert measured == [MeasuredRun(7, has_ranks=True), MeasuredRun(8, has_ranks=True)]
+        reader.may_read.set()
 
 
 def num_bytes(reading: MachineReading) -> int:
