@@ -111,7 +111,7 @@ NO_LOAD_YET = replace(READING, process_cores=None, machine_cores=None)
 UNREADABLE = replace(READING, process_cores=None, process_bytes=None, num_threads=None)
 GPUS = MachineReader(import_module=lambda _: fake_nvml()).read().gpus
 TWO = replace(READING, num_processes=2)
-CASES = {
+CASES: dict[str, Callable[[], str]] = {
     "one process": lambda: text_of(training()),
     "a replay": lambda: text_of(replace(training(), is_replay=True)),
     "no run yet": lambda: text_of(RunView(), None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,11 +38,11 @@ def marked(view: RunView, *marks: tuple[int, MarkKind]) -> RunView:
     return replace(view, marks=tuple(Mark(step=step, kind=kind, label=f"{kind} at {step}") for step, kind in marks))
 
 
-def with_levels(view: RunView = BASE, num_beaten: int = 2, **bits: float) -> RunView:
+def with_levels(view: RunView = BASE, num_beaten: int = 2, bits: Mapping[str, float] = BITS) -> RunView:
     """Return a view with levels, of which the first are beaten."""
     levels = [
         Level(name=name, bits_per_char=value, crossed_at=400 if number < num_beaten else None)
-        for number, (name, value) in enumerate((bits or BITS).items())
+        for number, (name, value) in enumerate(bits.items())
     ]
     return replace(view, levels=tuple(levels))
 
@@ -60,22 +60,22 @@ class Case:
         picture.draw(self.view, self.shown, self.options, *self.size)
         return picture.with_labels(self.shown, is_focused=False), picture
 
-    def pages(self) -> Iterator[list[str]]:
-        """Yield the rows of the picture, or of each page of its legend."""
+    def pages(self) -> list[list[str]]:
+        """Return the rows of the picture, or of each page of its legend."""
         cells, picture = self.draw()
-        page = 0
-        while self.has_legend and page < picture.num_legend_pages:
-            cells = picture.with_labels(self.shown, is_focused=False, legend_page=page)
-            yield cells.text()
-            page += 1
         if not self.has_legend:
-            yield cells.text()
+            return [cells.text()]
+        picture.with_labels(self.shown, is_focused=False, legend_page=0)
+        pages = range(picture.num_legend_pages)
+        return [picture.with_labels(self.shown, is_focused=False, legend_page=page).text() for page in pages]
 
 
-KINDS = tuple((300 * number, kind) for number, kind in enumerate(MARK_LETTERS, 1))
-PLACED = ((700, "saved"), (1500, "temperature"), (1501, "learning rate"), (1502, "saved"))
-HUNDREDS = (*((step, "temperature") for step in range(1, 3000, 5)), (1500, "learning rate"))
+Marks = tuple[tuple[int, MarkKind], ...]
+KINDS: Marks = tuple((300 * number, kind) for number, kind in enumerate(MARK_LETTERS, 1))
+PLACED: Marks = ((700, "saved"), (1500, "temperature"), (1501, "learning rate"), (1502, "saved"))
+HUNDREDS: Marks = (*((step, "temperature") for step in range(1, 3000, 5)), (1500, "learning rate"))
 FULL = with_levels(marked(view_of(falling_losses(3000, spike_at=2000), 2.8, 2.6), *KINDS))
+HIGH = with_levels(num_beaten=0, bits={"uniform": 11.7, "unigram": 4.4})
 WIDE_LABEL = replace(LONG, marks=(Mark(step=2500, kind="saved", label="日本" * 10),))
 OVERLAY = OverlayCurve("the other run", Series.empty().extended(1, [2.2] * 2000))
 MANY_EVALUATIONS = view_of(falling_losses(3000), *[4 - 0.02 * number for number in range(60)])
@@ -100,9 +100,9 @@ CASES = {
     "cursor, wide characters": Case(view=WIDE_LABEL, shown=PlotView(cursor=2500), size=(61, 9)),
     "levels": Case(view=with_levels(), size=(100, 22)),
     "levels, hidden": Case(view=with_levels(), options=PlotOptions(shows_levels=False)),
-    "levels, in the row of the best": Case(view=with_levels(num_beaten=3, **{**BITS, "6-gram": 2.55})),
-    "levels, above ten bits": Case(view=with_levels(num_beaten=0, uniform=11.7, unigram=4.4)),
-    "levels, above ten bits, 40 columns": Case(view=with_levels(num_beaten=0, uniform=11.7, unigram=4.4), size=(40, 9)),
+    "levels, in the row of the best": Case(view=with_levels(num_beaten=3, bits={**BITS, "6-gram": 2.55})),
+    "levels, above ten bits": Case(view=HIGH),
+    "levels, above ten bits, 40 columns": Case(view=HIGH, size=(40, 9)),
     "block": Case(view=FULL, shown=replace(BOTH, cursor=2900), options=PlotOptions(glyphs="block"), size=(120, 20)),
     "ascii": Case(view=FULL, shown=replace(BOTH, cursor=2900), options=PlotOptions(glyphs="ascii"), size=(120, 20)),
     "block, many evaluations": Case(view=MANY_EVALUATIONS, options=PlotOptions(glyphs="block")),
@@ -121,7 +121,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_the_plot_and_its_legend_are_drawn_as_recorded(name: str, snapshot: SnapshotAssertion) -> None:
     case = CASES[name]
-    pages = list(case.pages())
+    pages = case.pages()
     text = "\n".join("\n".join(row.rstrip() for row in rows) for rows in pages)
     assert {cell_len(row) for rows in pages for row in rows} == {case.size[0]}
     assert case.options.glyphs != "ascii" or text.isascii()
@@ -151,7 +151,7 @@ def test_a_page_of_the_legend_that_no_longer_exists_after_a_resize_is_replaced_b
 
 
 def test_numbers_are_explained_where_marks_are_counted_and_only_there() -> None:
-    same_step: tuple[tuple[int, MarkKind], ...] = ((1500, "saved"), (1500, "paused"), (1500, "temperature"))
+    same_step: Marks = ((1500, "saved"), (1500, "paused"), (1500, "temperature"))
     counted = {
         (num, height): any("2-9" in "\n".join(page) for page in case.pages())
         for num in (2, 3)
@@ -176,10 +176,8 @@ def test_a_single_spike_among_a_million_steps_is_visible_but_not_in_the_smoothed
     num_steps, spike_at = 1_000_000, 600_000
     cells, picture = Case(view=RunView(train_losses=long_series(num_steps, spike_at))).draw()
     pane = picture.panes["whole"]
-    rows, columns = np.nonzero(cells.styles == STYLE_NAMES.index("peak"))
-    assert [(row, column) for row, column in zip(rows, columns, strict=True) if row > 0] == [
-        (1, pane.left + (pane.column_of(spike_at) or 0))
-    ]
+    below_heading = np.argwhere(cells.styles[1:] == STYLE_NAMES.index("peak"))
+    assert below_heading.tolist() == [[0, pane.left + (pane.column_of(spike_at) or 0)]]
     assert "▲ peak 4.18" in cells.text()[0]
     assert np.nanmax(pane.smoothed) - np.nanmin(pane.smoothed) < 0.01
 
@@ -244,7 +242,7 @@ def test_labels_of_lines_never_share_a_row_and_best_and_current_loss_are_always_
     bits: list[float], num_beaten: int, size: tuple[int, int]
 ) -> None:
     levels = dict(zip(BITS, sorted(bits, reverse=True), strict=True))
-    cells, picture = Case(view=with_levels(num_beaten=num_beaten, **levels), size=size).draw()
+    cells, picture = Case(view=with_levels(num_beaten=num_beaten, bits=levels), size=size).draw()
     (pane,) = picture.panes.values()
     texts = [row[pane.right :].strip() for row in cells.text()[1 : pane.height + 1]]
     shown = [text.split()[0] for text in texts if text]
@@ -263,7 +261,7 @@ def test_labels_of_lines_never_share_a_row_and_best_and_current_loss_are_always_
 @given(st.floats(0.5, 9))
 def test_the_level_to_beat_is_in_view_unless_it_is_far_below(bits: float) -> None:
     _, alone = Case(view=BASE, size=(100, 22)).draw()
-    _, picture = Case(view=with_levels(num_beaten=0, bigram=bits), size=(100, 22)).draw()
+    _, picture = Case(view=with_levels(num_beaten=0, bits={"bigram": bits}), size=(100, 22)).draw()
     (before,), (after,) = alone.panes.values(), picture.panes.values()
     assert after.axis.limits.span <= 2.5 * before.axis.limits.span
     if 2.0 <= bits <= 3.5:
