@@ -116,6 +116,57 @@ def eval_finished(step: int, bits_per_char: float, *, is_best: bool = True) -> e
     )
 
 
+def checkpoint_saved(step: int, name: str = "latest", **changes: Any) -> e.CheckpointSaved:
+    """Return the save of a checkpoint with the weights of `step`."""
+    event = e.CheckpointSaved(
+        step=step, elapsed_seconds=1.0, name=name, path=f"/{name}", bits_per_char=None, weights_step=step
+    )
+    return replace(event, **changes)
+
+
+def checkpoint_loaded(step: int, name: str, **changes: Any) -> e.CheckpointLoaded:
+    event = e.CheckpointLoaded(
+        step=step, elapsed_seconds=1.0, name=name, path=f"/{name}", bits_per_char=None, epochs=0.0
+    )
+    return replace(event, **changes)
+
+
+def paused(step: int, elapsed_seconds: float = 1.0) -> e.Paused:
+    return e.Paused(step=step, elapsed_seconds=elapsed_seconds)
+
+
+def run_finished(step: int, reason: str = "done", **changes: Any) -> e.RunFinished:
+    event = e.RunFinished(step=step, elapsed_seconds=1.0, reason=reason, total_seconds=1.0, total_chars=9)
+    return replace(event, **changes)
+
+
+def run_failed(step: int = 0, title: str = "Training diverged", **changes: Any) -> e.RunFailed:
+    event = e.RunFailed(step=step, elapsed_seconds=1.0, title=title, detail="It went wrong.", hint="")
+    return replace(event, **changes)
+
+
+def ranks_measured(waiting_shares: Iterable[float], num_hosts: int = 1, device: str = "cpu") -> e.RanksMeasured:
+    """Return how long each rank has waited; the ranks of a host are consecutive."""
+    shares = tuple(waiting_shares)
+    return e.RanksMeasured(
+        step=100,
+        elapsed_seconds=2.0,
+        waiting_shares=shares,
+        devices=tuple(f"{device}:{rank}" for rank in range(len(shares))),
+        hosts=tuple(f"node-{rank * num_hosts // len(shares)}" for rank in range(len(shares))),
+    )
+
+
+def baselines_measured(
+    step: int = 0,
+    names: Iterable[str] = ("uniform", "unigram", "2-gram", "6-gram"),
+    bits_per_char: Iterable[float] = (6.6, 4.4, 3.4, 2.3),
+) -> e.BaselinesMeasured:
+    return e.BaselinesMeasured(
+        step=step, elapsed_seconds=1.0, request=0, names=tuple(names), bits_per_char=tuple(bits_per_char)
+    )
+
+
 def text_completed(text: str, request: int = 0, step: int = 100, elapsed_seconds: float = 5.0) -> TextCompleted:
     """Return the completion " and on", then most likely a space; characters beyond ASCII are unknown."""
     return TextCompleted(

@@ -14,7 +14,15 @@ from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
 from engine.protocol.events.run import WarningKind
-from tests.fakes import eval_finished, run_started, steps_finished
+from tests.fakes import (
+    checkpoint_loaded,
+    checkpoint_saved,
+    eval_finished,
+    paused,
+    run_failed,
+    run_started,
+    steps_finished,
+)
 from tui.run.alerts import Alert, AlertMonitor, commands_for
 from tui.run.folding import fold
 from tui.run.view import RunView
@@ -24,15 +32,13 @@ class Scene:
     """A run and its alerts, event by event."""
 
     def __init__(self, *begin: e.Event) -> None:
-        self.view = RunView()
-        self.monitor = AlertMonitor()
+        self.view, self.monitor = RunView(), AlertMonitor()
         self.see(run_started(), *begin)
 
     def see(self, *events: e.Event) -> None:
         for event in events:
             self.view = fold(self.view, [event])
-            self.monitor = self.monitor.after_event(event)
-            self.monitor = self.monitor.after_tick(self.view)
+            self.monitor = self.monitor.after_event(event).after_tick(self.view)
 
     def train(self, losses: Iterable[float], each: int = 10) -> list[bool]:
         """Report losses ten at a time; return whether an alert was up after each report."""
@@ -52,13 +58,13 @@ class Scene:
     def kind(self) -> str:
         return self.alert.kind if self.alert else ""
 
+    def dismiss(self) -> None:
+        assert self.alert is not None
+        self.monitor = self.monitor.with_dismissed(self.alert)
+
 
 def noisy(level: float, count: int, seed: int = 0) -> list[float]:
     return list(np.random.default_rng(seed).normal(level, 0.15, count).clip(0.01))
-
-
-def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="best", path="/best", bits_per_char=None, epochs=0.0)
 
 
 def test_a_loss_well_above_its_best_is_an_alert_soon_and_until_it_recovers() -> None:
@@ -73,15 +79,15 @@ def test_a_loss_well_above_its_best_is_an_alert_soon_and_until_it_recovers() -> 
     assert not any(scene.train(noisy(1.7, 400))[12:])
 
 
-@pytest.mark.parametrize(
-    "losses",
-    [
-        pytest.param([1e6, *noisy(1.7, 600)], id="one spike"),
-        pytest.param([*noisy(9.0, 80), *noisy(1.7, 600)], id="a burst of 80 steps"),
-        pytest.param(noisy(1.9, 1000), id="a rise as after a higher rate"),
-        pytest.param([*np.linspace(2, 1.7, 300), *noisy(1.9, 150), *noisy(1.5, 300)], id="a fall with bumps"),
-    ],
-)
+HARMLESS = {
+    "one spike": [1e6, *noisy(1.7, 600)],
+    "a burst of 80 steps": [*noisy(9.0, 80), *noisy(1.7, 600)],
+    "a rise as after a higher rate": noisy(1.9, 1000),
+    "a fall with bumps": [*np.linspace(2, 1.7, 300), *noisy(1.9, 150), *noisy(1.5, 300)],
+}
+
+
+@pytest.mark.parametrize("losses", HARMLESS.values(), ids=HARMLESS)
 def test_spikes_bursts_and_noise_raise_no_alert(losses: Sequence[float]) -> None:
     scene = Scene()
     scene.train(noisy(1.7, 800, seed=1))
@@ -101,7 +107,7 @@ def test_after_a_load_the_best_loss_is_that_at_the_checkpoint() -> None:
     scene.train([*[4.0] * 600, *[1.5] * 600])
     scene.train([3.9] * 400)
     assert scene.kind == "diverging"
-    scene.see(loaded(600))
+    scene.see(checkpoint_loaded(600, "best"))
     assert scene.alert is None
     assert not any(scene.train([3.9] * 600))
 
@@ -110,8 +116,7 @@ def test_a_dismissed_alert_returns_only_after_its_condition_has_cleared() -> Non
     scene = Scene()
     scene.train([1.5] * 600)
     scene.train([4.0] * 400)
-    assert scene.alert is not None
-    scene.monitor = scene.monitor.with_dismissed(scene.alert)
+    scene.dismiss()
     assert not any(scene.train([4.0] * 1000))
     scene.train([1.5] * 300)
     assert any(scene.train([4.0] * 400))
@@ -119,12 +124,11 @@ def test_a_dismissed_alert_returns_only_after_its_condition_has_cleared() -> Non
 
 def told(events: Iterable[e.Event]) -> str:
     """Return the alert of a run, with its remedy and the commands of that, wherever an event changes it."""
-    view, monitor, lines, shown = RunView(), AlertMonitor(), [], "no alert"
-    for event in (run_started(), *events):
-        view = fold(view, [event])
-        monitor = monitor.after_event(event).after_tick(view)
-        alert = monitor.alert(view, RunConfig())
-        text = f"{alert.text}: {alert.remedy}\n    {[*commands_for(alert, view)]}" if alert else "no alert"
+    scene, lines, shown = Scene(), [], "no alert"
+    for event in events:
+        scene.see(event)
+        alert = scene.alert
+        text = f"{alert.text}: {alert.remedy}\n    {[*commands_for(alert, scene.view)]}" if alert else "no alert"
         if text != shown:
             lines.append(f"{type(event).__name__} of step {event.step}: {text}")
         shown = text
@@ -153,49 +157,38 @@ def evaluations(*bits: float) -> list[e.Event]:
 
 
 NOW: dict[str, Any] = {"step": 500, "elapsed_seconds": 25.0}
-SAVED = e.CheckpointSaved(step=0, elapsed_seconds=1.0, name="latest", path="/x", bits_per_char=None, weights_step=0)
 RISING = evaluations(2.40, 2.45, 2.46, 2.47, 2.48)
-
-
-@pytest.mark.parametrize(
-    "events",
-    [
-        pytest.param(
-            [
-                *(*trained(1, 50), *skipped(51), *trained(52, 201), *skipped(202, 203), *trained(204, 253)),
-                *(*skipped(254), *trained(255, 364)),
-            ],
-            id="three of a hundred steps are skipped",
-        ),
-        pytest.param(
-            [*trained(1, 50), *skipped(*range(51, 71)), loaded(50)], id="latest is reloaded, as there is no best"
-        ),
-        pytest.param(
-            [
-                *(warned(0, "disk", "No space left on device."), warned(0, "disk", "Still none.")),
-                *(SAVED, warned(1, "disk-works")),  # the journal may still fail after the first of them
-            ],
-            id="the disk is full until saving works",
-        ),
-        pytest.param(evaluations(2.6, 2.40, 2.45, 2.46, 2.47, 2.48), id="validation rises"),
-        pytest.param([*RISING, e.FinishPlanned(**NOW, last_step=600)], id="a run that finishes is being put right"),
-        pytest.param(
-            [*RISING, e.BudgetChanged(**NOW, max_steps=500), e.Paused(**NOW)], id="a run that is over gets more steps"
-        ),
-        pytest.param([*RISING, warned(500, "disk", "Full."), *skipped(501, 502, 503)], id="the most urgent"),
+RUNS: dict[str, list[e.Event]] = {
+    "three of a hundred steps are skipped": [
+        *(*trained(1, 50), *skipped(51), *trained(52, 201), *skipped(202, 203), *trained(204, 253)),
+        *(*skipped(254), *trained(255, 364)),
     ],
-)
-def test_when_an_alert_is_shown_and_its_remedy(events: list[e.Event], snapshot: SnapshotAssertion) -> None:
-    assert told(events) == snapshot
+    "latest is reloaded, as there is no best": [
+        *(*trained(1, 50), *skipped(*range(51, 71)), checkpoint_loaded(50, "best"))
+    ],
+    "the disk is full until saving works": [
+        *(warned(0, "disk", "No space left on device."), warned(0, "disk", "Still none.")),
+        *(checkpoint_saved(0), warned(1, "disk-works")),  # the journal may still fail after the first of them
+    ],
+    "validation rises": evaluations(2.6, 2.40, 2.45, 2.46, 2.47, 2.48),
+    "a run that finishes is being put right": [*RISING, e.FinishPlanned(**NOW, last_step=600)],
+    "a run that is over gets more steps": [*RISING, e.BudgetChanged(**NOW, max_steps=500), paused(500, 25.0)],
+    "the most urgent": [*RISING, warned(500, "disk", "Full."), *skipped(501, 502, 503)],
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_when_an_alert_is_shown_and_its_remedy(name: str, snapshot: SnapshotAssertion) -> None:
+    assert told(RUNS[name]) == snapshot
 
 
 @pytest.mark.parametrize(
     "bits",
     [
-        pytest.param((2.40, 2.45, 2.46, 2.47), id="only three above"),
-        pytest.param((2.40, 2.41, 2.415, 2.42, 2.42, 2.423), id="noise"),
-        pytest.param((2.40, 2.45, 2.46, 2.41, 2.46, 2.47), id="once near the best"),
-        pytest.param((2.40, 2.60, 2.55, 2.52, 2.47), id="coming back after a bump"),
+        (2.40, 2.45, 2.46, 2.47),  # only three above
+        (2.40, 2.41, 2.415, 2.42, 2.42, 2.423),  # noise
+        (2.40, 2.45, 2.46, 2.41, 2.46, 2.47),  # once near the best
+        (2.40, 2.60, 2.55, 2.52, 2.47),  # coming back after a bump
     ],
 )
 def test_other_evaluations_above_the_best_are_no_alert(bits: tuple[float, ...]) -> None:
@@ -205,8 +198,7 @@ def test_other_evaluations_above_the_best_are_no_alert(bits: tuple[float, ...]) 
 def test_under_a_dismissed_alert_is_the_next_urgent() -> None:
     scene = Scene(warned(0, "disk", "Full."), *skipped(1, 2, 3))
     assert scene.kind == "not-finite"
-    assert scene.alert is not None
-    scene.monitor = scene.monitor.with_dismissed(scene.alert)
+    scene.dismiss()
     assert scene.kind == "disk"
 
 
@@ -232,15 +224,11 @@ def test_a_replay_has_no_alerts_of_its_losses() -> None:
     assert not any(scene.train([4.0] * 400))
 
 
-def test_an_attached_screen_has_an_alert_for_a_failing_disk_and_none_for_a_recovered_one() -> None:
-    failing = warned(5, "disk", "No space left on device: not saved.")
-    works = warned(6, "disk-works")
+def test_a_screen_that_attaches_has_the_alert_of_a_failing_disk_or_of_a_device_without_memory() -> None:
+    failing, works = warned(5, "disk", "No space left on device: not saved."), warned(6, "disk-works")
     late = AlertMonitor.for_attached(RunView(warnings=(warned(6, "not-finite"), works, failing)))
     assert late.up == {"disk"}
     assert late.disk_message == failing.message
     assert AlertMonitor.for_attached(RunView(warnings=(failing, works))).up == frozenset()
-
-
-def test_a_screen_that_attaches_after_an_out_of_memory_failure_has_its_alert() -> None:
-    ended = e.RunFailed(step=5, elapsed_seconds=1.0, title=DeviceMemoryError.title, detail="", hint="")
+    ended = run_failed(5, DeviceMemoryError.title)
     assert AlertMonitor.for_attached(RunView(ended=ended)).up == {"memory"}

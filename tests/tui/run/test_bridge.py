@@ -1,21 +1,27 @@
-"""The bridge ends every stream with one terminal event, whatever the session does."""
+"""The bridges to a session and to a checkpoint, each on a thread: every stream and every question has an end."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from engine.config.run import RunConfig
-from engine.errors import CorpusError, InternalError, exit_code_for
-from engine.protocol.commands import Command, Stop
+from engine.errors import CheckpointError, CorpusError, InternalError, exit_code_for
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Insight
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.protocol.stage import Stage
-from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished
+from tests.engine.checkpoints.saved import write_checkpoint
+from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_finished, run_started, steps_finished
 from tests.waiting import wait_until
 from tui.run.bridge import Update
+from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.run.engine_bridge import EngineBridge, OnStage, OpenSession, Session
 
 DEADLINE_SECONDS = 30.0
@@ -27,17 +33,6 @@ def events_of(open_session: OpenSession) -> tuple[Event, ...]:
     bridge.start()
     assert bridge.join(DEADLINE_SECONDS)
     return bridge.drain().events
-
-
-def assert_ends_when_stopped(bridge: EngineBridge) -> None:
-    """Stop a run that has begun, and wait for its end."""
-    wait_until(lambda: bridge.num_undrained)
-    bridge.stop("enough")
-    assert bridge.join(DEADLINE_SECONDS)
-    first, *_, last = bridge.drain().events
-    assert isinstance(first, RunStarted)
-    assert isinstance(last, RunFinished)
-    assert last.reason == "enough"
 
 
 def test_a_stop_before_the_start_opens_no_session() -> None:
@@ -70,6 +65,40 @@ def test_a_stop_while_torch_loads_runs_no_session() -> None:
     assert isinstance(bridge.drain().events[0], RunFinished)
 
 
+class Silent:
+    """Returns without a last event."""
+
+    num_waiting = 0
+
+    def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
+        emit(run_started())
+
+
+TRAINED = (run_started(), steps_finished(1, [4.0, 3.9]))
+FAILING: dict[str, tuple[Session | Exception, Sequence[Event], str]] = {
+    "an exception": (RaisingSession(ZeroDivisionError("no"), TRAINED), TRAINED, "ZeroDivisionError"),
+    "an exit": (RaisingSession(SystemExit(5), TRAINED), TRAINED, "SystemExit"),
+    "an exception while it opens": (ImportError("no torch here"), (), "no torch here"),
+    "no last event": (Silent(), TRAINED[:1], ""),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_any_other_failure_of_a_session_is_one_internal_error_at_its_step(name: str) -> None:
+    session, emitted, detail = FAILING[name]
+
+    def open_session(_config: RunConfig, _on_stage: OnStage) -> Session:
+        if isinstance(session, Exception):
+            raise session
+        return session
+
+    *before, last = events_of(open_session)
+    assert before == [*emitted]
+    assert isinstance(last, RunFailed)
+    assert (exit_code_for(last.title), last.step) == (InternalError.exit_code, emitted[-1].step if emitted else 0)
+    assert detail in last.detail
+
+
 def test_a_tweetgen_error_is_reported_with_its_own_title_message_and_hint() -> None:
     error = CorpusError("tweets.csv is empty.", "Give a file with tweets.")
     (event,) = events_of(lambda _config, _on_stage: RaisingSession(error))
@@ -77,48 +106,16 @@ def test_a_tweetgen_error_is_reported_with_its_own_title_message_and_hint() -> N
     assert (event.title, event.detail, event.hint) == (error.title, error.message, error.hint)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), SystemExit(5)])
-def test_any_other_exception_is_an_internal_error(error: BaseException) -> None:
-    events = events_of(lambda _config, _on_stage: RaisingSession(error, [run_started(), steps_finished(1, [4.0, 3.9])]))
-    last = events[-1]
-    assert isinstance(last, RunFailed)
-    assert exit_code_for(last.title) == InternalError.exit_code
-    assert type(error).__name__ in last.detail
-    assert last.step == 2
-    assert sum(isinstance(event, RunFailed) for event in events) == 1
-
-
-def test_an_exception_while_a_session_opens_is_a_failure() -> None:
-    def refuse(_config: RunConfig, _on_stage: OnStage) -> Session:
-        raise ImportError("no torch here")
-
-    (event,) = events_of(refuse)
-    assert isinstance(event, RunFailed)
-    assert "no torch here" in event.detail
-
-
 def test_an_exception_after_the_end_adds_nothing_to_the_stream() -> None:
-    end = RunFinished(step=0, elapsed_seconds=0.0, reason="done", total_seconds=0.0, total_chars=0)
-    events = events_of(lambda _config, _on_stage: RaisingSession(ValueError("late"), [run_started(), end]))
-    assert events[-1] is end
-
-
-def test_a_session_that_returns_without_a_last_event_counts_as_failed() -> None:
-    class Silent:
-        num_waiting = 0
-
-        def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> None:
-            emit(run_started())
-
-    events = events_of(lambda _config, _on_stage: Silent())
-    assert isinstance(events[-1], RunFailed)
+    end = run_finished(0)
+    assert events_of(lambda _config, _on_stage: RaisingSession(ValueError("late"), [run_started(), end]))[-1] is end
 
 
 def test_commands_that_a_session_has_received_and_not_executed_are_still_counted() -> None:
     session = FakeSession()
     session.num_waiting = 2
     bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: session)
-    bridge.send(Stop(reason="enough"))
+    bridge.send(c.Stop(reason="enough"))
     assert bridge.num_waiting == 1
     bridge.start()
     assert bridge.join(DEADLINE_SECONDS)
@@ -138,6 +135,100 @@ def test_a_run_waits_for_all_previous_runs_even_if_one_was_cancelled() -> None:
     third.start()
     wait_until(lambda: third.stage == Stage("waiting for the run before to end"))
     assert third.drain() == Update()
-    first.send(Stop(reason="enough"))
+    first.send(c.Stop(reason="enough"))
     assert first.join(DEADLINE_SECONDS)
-    assert_ends_when_stopped(third)
+    wait_until(lambda: third.num_undrained)
+    third.stop("enough")
+    assert third.join(DEADLINE_SECONDS)
+    begin, *_, end = third.drain().events
+    assert isinstance(begin, RunStarted)
+    assert isinstance(end, RunFinished)
+    assert end.reason == "enough"
+
+
+# Questions about a checkpoint -----------------------------------------------------------------------------------------
+
+PATH = Path("best.safetensors")
+
+
+class FakeAnswers:
+    """Answers every question with a map; the first only once it may."""
+
+    def __init__(self) -> None:
+        self.may_go_on = threading.Event()
+        self.asked: list[Insight] = []
+
+    def answer(self, command: Insight) -> Event:
+        self.asked.append(command)
+        assert self.may_go_on.wait(60)
+        return embeddings_mapped(request=command.request)
+
+
+def drained(bridge: CheckpointBridge, num_events: int) -> list[Event]:
+    """Wait for that many events."""
+    events: list[Event] = []
+
+    def has_enough() -> bool:
+        events.extend(bridge.drain())
+        return len(events) >= num_events
+
+    wait_until(has_enough, f"{num_events} events")
+    return events
+
+
+def test_a_newer_question_replaces_an_unanswered_one_of_its_type_and_request_and_scores_come_last() -> None:
+    answers = FakeAnswers()
+    later: list[Insight] = [
+        c.ScoreUnits(request=1),
+        *(c.TraceText(text=text, request=number) for text, number in (("a", 1), ("b", 1), ("b", 2))),
+    ]
+    with closing(CheckpointBridge(PATH, lambda _: answers)) as bridge:
+        bridge.send(c.MapEmbeddings())
+        wait_until(lambda: answers.asked)
+        for command in later:
+            bridge.send(command)
+        assert bridge.drain() == ()
+        answers.may_go_on.set()
+        drained(bridge, 4)
+    assert answers.asked == [c.MapEmbeddings(), later[2], later[3], later[0]]
+    wait_until(lambda: not bridge._thread.is_alive(), "the end of the thread")
+
+
+def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refuses_each_question() -> None:
+    answers = FakeAnswers()
+    answers.may_go_on.set()
+    tries: list[Exception] = [
+        ZeroDivisionError("oops"),
+        CheckpointError("best.safetensors is damaged.", "Use another."),
+    ]
+
+    def open_answers(path: Path) -> FakeAnswers:
+        assert path == PATH
+        if tries:
+            raise tries.pop()
+        return answers
+
+    with closing(CheckpointBridge(PATH, open_answers)) as bridge:
+        assert (bridge.drain(), len(tries)) == ((), 2)
+        found = []
+        for command in (c.ScoreUnits(), c.MapEmbeddings(), c.MapEmbeddings(request=5)):
+            bridge.send(command)
+            found += drained(bridge, 1)
+    damaged, failed, answer = found
+    assert isinstance(damaged, e.CommandRefused)
+    assert (damaged.command, damaged.title) == ("ScoreUnits", CheckpointError.title)
+    assert (damaged.detail, damaged.hint) == ("best.safetensors is damaged.", "Use another.")
+    assert isinstance(failed, e.CommandRefused)
+    assert "ZeroDivisionError: oops" in failed.detail
+    assert answer == embeddings_mapped(request=5)
+
+
+def test_a_saved_checkpoint_answers_and_refuses_what_its_model_does_not_have(tmp_path: Path) -> None:
+    with closing(CheckpointBridge(write_checkpoint(tmp_path / "best.safetensors"))) as bridge:
+        bridge.send(c.TraceText(text="the cat", request=7))
+        bridge.send(c.TraceText(text="the cat", layer=4))
+        traced, refused = drained(bridge, 2)
+    assert isinstance(traced, e.TextTraced)
+    assert (traced.request, traced.weights_step, traced.text) == (7, 2, "the cat")
+    assert isinstance(refused, e.CommandRefused)
+    assert refused.command == "TraceText"

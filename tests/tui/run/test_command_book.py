@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, run_started, steps_finished
+from tests.fakes import FakeSession, checkpoint_saved, run_started, steps_finished
 from tui.run.command_book import CommandBook
 from tui.run.reducer import apply
 from tui.run.setting_commands import (
@@ -182,38 +181,25 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
         assert len(screen.book.changes) == len(before) - 1
 
 
-@pytest.mark.parametrize(
-    ("command", "description"),
-    [
-        (c.SetLearningRate(learning_rate=0.1), "learning rate back to 0.004"),
-        (c.SetBatchSize(batch_size=64), "batch size back to 32"),
-        (c.SetSpeedLimit(steps_per_second=5), "speed limit lifted"),
-        (
-            c.SetIntervals(eval_every=0, sample_every=7),
-            "evaluations back to every 500 steps, tweets back to every 100 steps",
-        ),
-        (c.SetSampling(sampling=SamplingConfig(prime="the ")), "prime cleared"),
-        (
-            c.SetSampling(sampling=SamplingConfig(temperature=1.0, top_k=5)),
-            "temperature back to 0.80, top-k back to off",
-        ),
-        (
-            c.SetSampling(sampling=SamplingConfig(only_new=True, avoid=("a", "b"), best_of=4)),
-            "only new back to off, avoid back to none, best of back to 1",
-        ),
-        (
-            c.SetSampling(
-                sampling=SamplingConfig(must_contain="x", min_length=9, max_length=99, temperature_last=True)
-            ),
-            "must contain back to none, min length back to 0, max length back to 140, temperature last back to off",
-        ),
-    ],
-    ids=repr,
-)
-def test_undo_reports_the_restored_values(command: SettingCommand, description: str) -> None:
-    screen = Screen()
-    screen.send(command)
-    assert screen.undo() == description
+CHANGES: list[SettingCommand] = [
+    c.SetLearningRate(learning_rate=0.1),
+    c.SetBatchSize(batch_size=64),
+    c.SetSpeedLimit(steps_per_second=5),
+    c.SetIntervals(eval_every=0, sample_every=7),
+    c.SetSampling(sampling=SamplingConfig(prime="the ")),
+    c.SetSampling(sampling=SamplingConfig(temperature=1.0, top_k=5)),
+    c.SetSampling(sampling=SamplingConfig(only_new=True, avoid=("a", "b"), best_of=4)),
+    c.SetSampling(sampling=SamplingConfig(must_contain="x", min_length=9, max_length=99, temperature_last=True)),
+]
+
+
+def test_undo_reports_the_restored_values(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for command in CHANGES:
+        screen = Screen()
+        screen.send(command)
+        lines.append(f"{type(command).__name__}: {screen.undo()}")
+    assert "\n".join(lines) == snapshot
 
 
 def test_an_interval_of_tweets_replaces_their_pace_by_time_until_it_is_undone() -> None:
@@ -253,7 +239,5 @@ def test_a_reload_at_half_the_rate_is_a_change_unless_it_is_refused(is_refused: 
 
 def test_a_save_is_answered_by_latest_and_not_by_a_best_that_was_still_being_written() -> None:
     book = CommandBook(pending=(c.SaveLatest(),))
-    best = e.CheckpointSaved(step=3, elapsed_seconds=1.0, name="best", path="", bits_per_char=None, weights_step=3)
-
-    assert book.after_event(best) == book
-    assert book.after_event(replace(best, name="latest")).pending == ()
+    assert book.after_event(checkpoint_saved(3, "best")) == book
+    assert book.after_event(checkpoint_saved(3)).pending == ()

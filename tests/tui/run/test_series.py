@@ -60,14 +60,19 @@ def test_every_value_counts_once_in_some_column_and_no_spike_is_lost(
     assert (columns.low[filled] <= columns.high[filled]).all()
 
 
-@given(CHUNKS, st.integers(0, 200))
-def test_a_truncated_series_equals_one_that_never_had_the_later_values(
-    chunks: list[tuple[int, list[float]]], last_step: int
+@given(CHUNKS, st.integers(0, 200), st.lists(VALUES, max_size=200))
+def test_a_truncated_series_equals_one_that_never_had_the_later_values_and_can_be_extended(
+    chunks: list[tuple[int, list[float]]], last_step: int, added: list[float]
 ) -> None:
     """But for the one bucket that the cut goes through, and for a stride that stays as coarse as it was."""
     with small_bounds():
         series, by_step = series_of(chunks)
         cut = series.truncated(last_step)
+        longer = cut.extended(last_step + 1, added)
+        assert len(longer) == len(cut) + len(added)
+        if added:
+            assert longer.last == pytest.approx(added[-1])
+            assert np.nanmax(whole(longer, 20).high) >= max(added)
         kept = {step: value for step, value in by_step.items() if step <= last_step}
         if not kept:
             assert len(cut) == 0
@@ -82,20 +87,6 @@ def test_a_truncated_series_equals_one_that_never_had_the_later_values(
             if inside:
                 assert column.high[0] >= max(inside)
                 assert column.low[0] <= min(inside)
-
-
-@given(CHUNKS, st.integers(1, 200), CHUNKS)
-def test_a_truncated_series_can_be_extended(
-    chunks: list[tuple[int, list[float]]], last_step: int, more: list[tuple[int, list[float]]]
-) -> None:
-    with small_bounds():
-        cut = series_of(chunks)[0].truncated(last_step)
-        added = [value for _, values in more for value in values]
-        longer = cut.extended(last_step + 1, added)
-        assert len(longer) == len(cut) + len(added)
-        if added:
-            assert longer.last == pytest.approx(added[-1])
-            assert np.nanmax(whole(longer, 20).high) >= max(added)
 
 
 def test_a_repeated_step_replaces_the_earlier_value() -> None:

@@ -1,8 +1,9 @@
-"""The loss plot as text, without an app: curves, points, marks, panes, cursor, reference lines and legend."""
+"""The loss plot as text, without an app: curves, points, marks, panes, cursor, reference lines, legend and axes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
-from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
+from tests.tui.widgets.curves import falling_losses, is_braille, view_of
 from tui.run.branching import OverlayCurve
 from tui.run.levels import Level
 from tui.run.marks import Mark, MarkKind
@@ -20,10 +21,11 @@ from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.widgets.plot.cell_grid import STYLE_NAMES, CellGrid, curve_dots
 from tui.widgets.plot.glyphs import MARK_LETTERS, MARK_MEANINGS
+from tui.widgets.plot.loss_axis import LossAxis, loss_axis
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
-from tui.widgets.plot.scales import Limits, LossScale
-from tui.widgets.plot.viewport import PlotView
+from tui.widgets.plot.scales import Limits, LossScale, loss_range, step_limits
+from tui.widgets.plot.viewport import MIN_SPAN, PlotView, StepWindow
 
 PLAIN = PlotOptions()
 WHOLE, BOTH, RECENT = PlotView(), PlotView(is_wide=True), PlotView("recent")
@@ -36,11 +38,11 @@ def marked(view: RunView, *marks: tuple[int, MarkKind]) -> RunView:
     return replace(view, marks=tuple(Mark(step=step, kind=kind, label=f"{kind} at {step}") for step, kind in marks))
 
 
-def with_levels(view: RunView = BASE, num_beaten: int = 2, **bits: float) -> RunView:
+def with_levels(view: RunView = BASE, num_beaten: int = 2, bits: Mapping[str, float] = BITS) -> RunView:
     """Return a view with levels, of which the first are beaten."""
     levels = [
         Level(name=name, bits_per_char=value, crossed_at=400 if number < num_beaten else None)
-        for number, (name, value) in enumerate((bits or BITS).items())
+        for number, (name, value) in enumerate(bits.items())
     ]
     return replace(view, levels=tuple(levels))
 
@@ -58,22 +60,22 @@ class Case:
         picture.draw(self.view, self.shown, self.options, *self.size)
         return picture.with_labels(self.shown, is_focused=False), picture
 
-    def pages(self) -> Iterator[list[str]]:
-        """Yield the rows of the picture, or of each page of its legend."""
+    def pages(self) -> list[list[str]]:
+        """Return the rows of the picture, or of each page of its legend."""
         cells, picture = self.draw()
-        page = 0
-        while self.has_legend and page < picture.num_legend_pages:
-            cells = picture.with_labels(self.shown, is_focused=False, legend_page=page)
-            yield cells.text()
-            page += 1
         if not self.has_legend:
-            yield cells.text()
+            return [cells.text()]
+        picture.with_labels(self.shown, is_focused=False, legend_page=0)
+        pages = range(picture.num_legend_pages)
+        return [picture.with_labels(self.shown, is_focused=False, legend_page=page).text() for page in pages]
 
 
-KINDS = tuple((300 * number, kind) for number, kind in enumerate(MARK_LETTERS, 1))
-PLACED = ((700, "saved"), (1500, "temperature"), (1501, "learning rate"), (1502, "saved"))
-HUNDREDS = (*((step, "temperature") for step in range(1, 3000, 5)), (1500, "learning rate"))
+Marks = tuple[tuple[int, MarkKind], ...]
+KINDS: Marks = tuple((300 * number, kind) for number, kind in enumerate(MARK_LETTERS, 1))
+PLACED: Marks = ((700, "saved"), (1500, "temperature"), (1501, "learning rate"), (1502, "saved"))
+HUNDREDS: Marks = (*((step, "temperature") for step in range(1, 3000, 5)), (1500, "learning rate"))
 FULL = with_levels(marked(view_of(falling_losses(3000, spike_at=2000), 2.8, 2.6), *KINDS))
+HIGH = with_levels(num_beaten=0, bits={"uniform": 11.7, "unigram": 4.4})
 WIDE_LABEL = replace(LONG, marks=(Mark(step=2500, kind="saved", label="日本" * 10),))
 OVERLAY = OverlayCurve("the other run", Series.empty().extended(1, [2.2] * 2000))
 MANY_EVALUATIONS = view_of(falling_losses(3000), *[4 - 0.02 * number for number in range(60)])
@@ -98,9 +100,9 @@ CASES = {
     "cursor, wide characters": Case(view=WIDE_LABEL, shown=PlotView(cursor=2500), size=(61, 9)),
     "levels": Case(view=with_levels(), size=(100, 22)),
     "levels, hidden": Case(view=with_levels(), options=PlotOptions(shows_levels=False)),
-    "levels, in the row of the best": Case(view=with_levels(num_beaten=3, **{**BITS, "6-gram": 2.55})),
-    "levels, above ten bits": Case(view=with_levels(num_beaten=0, uniform=11.7, unigram=4.4)),
-    "levels, above ten bits, 40 columns": Case(view=with_levels(num_beaten=0, uniform=11.7, unigram=4.4), size=(40, 9)),
+    "levels, in the row of the best": Case(view=with_levels(num_beaten=3, bits={**BITS, "6-gram": 2.55})),
+    "levels, above ten bits": Case(view=HIGH),
+    "levels, above ten bits, 40 columns": Case(view=HIGH, size=(40, 9)),
     "block": Case(view=FULL, shown=replace(BOTH, cursor=2900), options=PlotOptions(glyphs="block"), size=(120, 20)),
     "ascii": Case(view=FULL, shown=replace(BOTH, cursor=2900), options=PlotOptions(glyphs="ascii"), size=(120, 20)),
     "block, many evaluations": Case(view=MANY_EVALUATIONS, options=PlotOptions(glyphs="block")),
@@ -119,7 +121,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_the_plot_and_its_legend_are_drawn_as_recorded(name: str, snapshot: SnapshotAssertion) -> None:
     case = CASES[name]
-    pages = list(case.pages())
+    pages = case.pages()
     text = "\n".join("\n".join(row.rstrip() for row in rows) for rows in pages)
     assert {cell_len(row) for rows in pages for row in rows} == {case.size[0]}
     assert case.options.glyphs != "ascii" or text.isascii()
@@ -149,7 +151,7 @@ def test_a_page_of_the_legend_that_no_longer_exists_after_a_resize_is_replaced_b
 
 
 def test_numbers_are_explained_where_marks_are_counted_and_only_there() -> None:
-    same_step: tuple[tuple[int, MarkKind], ...] = ((1500, "saved"), (1500, "paused"), (1500, "temperature"))
+    same_step: Marks = ((1500, "saved"), (1500, "paused"), (1500, "temperature"))
     counted = {
         (num, height): any("2-9" in "\n".join(page) for page in case.pages())
         for num in (2, 3)
@@ -174,10 +176,8 @@ def test_a_single_spike_among_a_million_steps_is_visible_but_not_in_the_smoothed
     num_steps, spike_at = 1_000_000, 600_000
     cells, picture = Case(view=RunView(train_losses=long_series(num_steps, spike_at))).draw()
     pane = picture.panes["whole"]
-    rows, columns = np.nonzero(cells.styles == STYLE_NAMES.index("peak"))
-    assert [(row, column) for row, column in zip(rows, columns, strict=True) if row > 0] == [
-        (1, pane.left + (pane.column_of(spike_at) or 0))
-    ]
+    below_heading = np.argwhere(cells.styles[1:] == STYLE_NAMES.index("peak"))
+    assert below_heading.tolist() == [[0, pane.left + (pane.column_of(spike_at) or 0)]]
     assert "▲ peak 4.18" in cells.text()[0]
     assert np.nanmax(pane.smoothed) - np.nanmin(pane.smoothed) < 0.01
 
@@ -242,7 +242,7 @@ def test_labels_of_lines_never_share_a_row_and_best_and_current_loss_are_always_
     bits: list[float], num_beaten: int, size: tuple[int, int]
 ) -> None:
     levels = dict(zip(BITS, sorted(bits, reverse=True), strict=True))
-    cells, picture = Case(view=with_levels(num_beaten=num_beaten, **levels), size=size).draw()
+    cells, picture = Case(view=with_levels(num_beaten=num_beaten, bits=levels), size=size).draw()
     (pane,) = picture.panes.values()
     texts = [row[pane.right :].strip() for row in cells.text()[1 : pane.height + 1]]
     shown = [text.split()[0] for text in texts if text]
@@ -261,8 +261,127 @@ def test_labels_of_lines_never_share_a_row_and_best_and_current_loss_are_always_
 @given(st.floats(0.5, 9))
 def test_the_level_to_beat_is_in_view_unless_it_is_far_below(bits: float) -> None:
     _, alone = Case(view=BASE, size=(100, 22)).draw()
-    _, picture = Case(view=with_levels(num_beaten=0, bigram=bits), size=(100, 22)).draw()
+    _, picture = Case(view=with_levels(num_beaten=0, bits={"bigram": bits}), size=(100, 22)).draw()
     (before,), (after,) = alone.panes.values(), picture.panes.values()
     assert after.axis.limits.span <= 2.5 * before.axis.limits.span
     if 2.0 <= bits <= 3.5:
         assert after.row_of(bits * np.log(2)) is not None
+
+
+# Axes, and the steps in view ------------------------------------------------------------------------------------------
+
+
+@given(st.floats(0.001, 20), st.floats(1.01, 1000), st.integers(3, 45), st.booleans())
+def test_ticks_are_an_even_number_of_rows_apart_and_each_label_is_a_short_number_that_lies_in_its_row(
+    low: float, factor: float, num_rows: int, is_log: bool
+) -> None:
+    high = max(low * factor, low + 0.01)
+    first, last = (math.log10(low), math.log10(high)) if is_log else (low, high)
+    axis = loss_axis(first, last, num_rows, None, is_log=is_log)
+    rows = [row for row, _ in axis.ticks]
+    assert len(rows) >= (2 if num_rows >= 5 else 1)
+    assert set(np.diff(rows)) <= {axis.rows_per_tick}
+    assert axis.rows_per_tick >= 2
+    assert 0 <= rows[0] < axis.rows_per_tick
+    assert num_rows - axis.rows_per_tick <= rows[-1] < num_rows
+    assert axis.fits(first + 1e-9, last - 1e-9)
+    assert num_rows < 6 or axis.limits.span <= 2 * (last - first), "most of the height is for the curve"
+    assert len({label for _, label in axis.ticks}) == len(rows)
+    for row, label in axis.ticks:
+        position = math.log10(float(label)) if is_log else float(label)
+        assert axis.row_of(position) == row
+        assert position >= 0 or is_log
+        assert len(label) <= 6 or num_rows > 20 or factor < 1.1
+
+
+def test_labels_are_round_and_short_at_every_magnitude(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for low, high, num_rows in ((2.0, 6.9, 6), (2.0, 6.9, 9), (1.9, 2.2, 17), (0.0, 3.0, 14)):
+        labels = [label for _, label in loss_axis(low, high, num_rows, None, is_log=False).ticks]
+        lines.append(f"{low:g} to {high:g} in {num_rows} rows: {' '.join(labels)}")
+    for low, high in ((0.009, 3.4), (0.00008, 3.4), (1.0, 4.0)):
+        labels = [label for _, label in loss_axis(math.log10(low), math.log10(high), 17, None, is_log=True).ticks]
+        lines.append(f"{low:g} to {high:g} on a log scale: {' '.join(labels)}")
+    assert "\n".join(lines) == snapshot
+
+
+def test_the_axis_moves_rarely_while_a_loss_falls_and_at_once_with_another_height_or_scale() -> None:
+    axis: LossAxis | None = None
+    num_moves, losses = 0, falling_losses(3000)
+    for end in range(10, len(losses), 10):
+        shown = losses[:end]
+        before, axis = axis, loss_axis(min(shown), max(shown), 18, axis, is_log=False)
+        num_moves += axis != before
+    assert num_moves <= 8
+    before = loss_axis(2.0, 7.0, 18, None, is_log=False)
+    assert loss_axis(2.1, 6.0, 18, before, is_log=False) is before
+    assert loss_axis(2.1, 6.0, 12, before, is_log=False).num_rows == 12
+    assert loss_axis(0.3, 0.8, 18, before, is_log=True).is_log
+
+
+@given(st.integers(1, 10_000_000), st.integers(0, 5_000_000))
+def test_the_step_axis_contains_the_whole_run_and_moves_rarely(first_step: int, num_steps: int) -> None:
+    last_step = first_step + num_steps
+    limits = step_limits(first_step, last_step)
+    assert limits.low < first_step
+    assert limits.high >= last_step
+    assert num_steps < 100 or (last_step - limits.low) / limits.span > 0.7
+    nearly = step_limits(first_step, int(limits.high) - 1 if limits.span > 100 else last_step)
+    assert nearly.low == limits.low
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=200), st.lists(st.floats(0.01, 100), max_size=3))
+def test_all_but_a_few_columns_and_every_evaluation_are_shown(highs: list[float], others: list[float]) -> None:
+    high = np.array(highs)
+    shown = loss_range(high * 0.9, high, np.array(others))
+    assert shown.low <= min([*(high * 0.9), *others])
+    assert shown.high >= max([0.0, *others])
+    assert (high > shown.high).sum() <= 0.03 * len(high) + 1
+    if len(high) < 30:
+        assert shown.high >= high.max()
+
+
+def test_a_loss_of_zero_is_on_a_log_axis() -> None:
+    heights = LossScale(is_log=True).heights
+    shown = loss_range(heights(np.array([0.0])), heights(np.array([1.0])), np.array([]))
+    assert math.isfinite(shown.low)
+    assert shown.low < shown.high
+
+
+STEPS = st.integers(1, 5_000_000)
+CHANGES = st.lists(
+    st.one_of(
+        st.builds(lambda factor, at: lambda view, run: view.zoomed(factor, run, at), st.floats(0.1, 10), STEPS),
+        st.builds(lambda factor: lambda view, run: view.zoomed(factor, run), st.floats(0.1, 10)),
+        st.builds(lambda steps: lambda view, run: view.panned(steps, run), st.integers(-(10**7), 10**7)),
+        st.builds(lambda count: lambda view, run: view.cursor_moved(count, 80, run), st.sampled_from([-10, -1, 1, 10])),
+        st.builds(lambda step: lambda view, run: view.with_cursor(step, run), st.none() | STEPS),
+        st.just(lambda view, _run: view.next_mode()),
+        st.just(lambda view, _run: view.following()),
+    ),
+    max_size=12,
+)
+
+
+@given(st.integers(1, 1000), st.integers(0, 5_000_000), CHANGES, st.booleans())
+def test_after_any_actions_each_pane_shows_steps_of_the_run(
+    first: int, num_more: int, changes: list[Callable[[PlotView, Limits], PlotView]], is_wide: bool
+) -> None:
+    run = Limits(first, first + num_more)
+    whole = step_limits(first, first + num_more)
+    view = PlotView(is_wide=is_wide)
+    for change in changes:
+        view = change(view, run)
+    for pane in view.panes:
+        limits = view.limits(pane, run)
+        assert whole.low <= limits.low <= run.high
+        assert MIN_SPAN <= limits.span <= whole.span
+        assert limits.high <= whole.high + limits.span
+    if view.cursor is not None:
+        assert run.low <= view.cursor <= run.high
+
+
+@given(st.integers(1, 5_000_000), st.integers(1, 5_000_000), st.integers(20, 100_000))
+def test_a_run_that_goes_back_stays_in_view(last: int, first: int, span: int) -> None:
+    limits = StepWindow(span, first).limits(Limits(1, last), None)
+    assert limits.low <= last

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.fakes import eval_finished, run_started, steps_finished
-from tui.run.reducer import apply
+from tui.run.folding import fold
 from tui.run.view import RunView
 
 
@@ -19,14 +19,12 @@ def falling_losses(num_steps: int, spike_at: int | None = None) -> list[float]:
 
 
 def view_of(losses: list[float], *val_bits: float) -> RunView:
-    view = apply(RunView(), run_started())
-    for index in range(0, len(losses), 50):
-        view = apply(view, steps_finished(index + 1, losses[index : index + 50]))
-    best = float("inf")
-    for index, bits in enumerate(val_bits, 1):
-        view = apply(view, eval_finished(index * len(losses) // len(val_bits), bits, is_best=bits < best))
-        best = min(best, bits)
-    return view
+    reports = (steps_finished(first + 1, losses[first : first + 50]) for first in range(0, len(losses), 50))
+    evaluations = (
+        eval_finished(index * len(losses) // len(val_bits), bits, is_best=bits == min(val_bits[:index]))
+        for index, bits in enumerate(val_bits, 1)
+    )
+    return fold(RunView(), [run_started(), *reports, *evaluations])
 
 
 def is_braille(char: str) -> bool:

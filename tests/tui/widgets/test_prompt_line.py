@@ -7,23 +7,11 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands, events
-from tests.fakes import FakeSession, run_started, steps_finished, text_completed
+from tests.fakes import FakeSession, paused, run_finished, run_started, steps_finished, text_completed
 from tests.tui.conftest import SCRIPT, Running, Stage
 from tests.tui.transcripts import Step, transcript
 from tui.formatting.chances import shown_char
 from tui.screens.main.screen import MainScreen
-from tui.widgets.input.completions import Completions
-
-
-def test_another_continuation_has_another_draw_and_is_shown_in_place_of_the_last() -> None:
-    completions, sampling = Completions(), SamplingConfig()
-    completions.due_request("t", sampling)
-    completions.redraw()
-    completions.accept(text_completed("t", request=1))
-    assert completions.ghost("t") == "", "what enter samples is not the answer to the first request"
-    assert completions.due_request("t", sampling) == commands.CompleteText(text="t", request=2, draw=1)
-    completions.accept(text_completed("t", request=2))
-    assert completions.ghost("t") == " and on"
 
 
 @pytest.mark.parametrize(
@@ -34,9 +22,8 @@ def test_the_label_of_a_character_is_visible_and_safe(char: str, label: str) -> 
     assert shown_char(char) == label
 
 
-PAUSED = events.Paused(step=3, elapsed_seconds=1.0)
 LEARNED = steps_finished(4, [3.0] * 50)
-ENDED = events.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
+ENDED = run_finished(9, "stopped")
 
 
 class Ending(FakeSession):
@@ -49,7 +36,7 @@ class Ending(FakeSession):
 PLAYS: dict[str, tuple[FakeSession, tuple[Step, ...]]] = {
     "the model completes the line also while paused, and arrows change the temperature": (
         FakeSession(SCRIPT),
-        (PAUSED, "p", "t h e space c a t", "tab", "right", "up", "down"),
+        (paused(3), "p", "t h e space c a t", "tab", "right", "up", "down"),
     ),
     "the completion stays while the model learns, until it is asked for again": (
         FakeSession(SCRIPT),
@@ -95,7 +82,7 @@ class SlowSession(FakeSession):
         return super().answer(command)
 
 
-async def test_only_the_answer_to_its_own_request_is_shown_and_a_refusal_in_the_line(stage: Stage) -> None:
+async def test_only_the_answer_to_its_own_request_and_draw_is_shown_and_a_refusal_in_the_line(stage: Stage) -> None:
     session = SlowSession()
     async with stage.running(session) as at:
         await at.press("p", *"abc", shows="› abc")
@@ -104,7 +91,14 @@ async def test_only_the_answer_to_its_own_request_is_shown_and_a_refusal_in_the_
         assert "and on" not in at.text
         await at.emit(text_completed("", request=first.request, step=10))
         assert session.asked[1:] == [commands.CompleteText(text="abc", request=first.request + 1)]
+        await at.press("ctrl+r")
+        await at.emit(text_completed("abc", request=first.request + 1, step=11))
+        assert "and on" not in at.text, "what enter samples is not the answer to the request before"
+        assert session.asked[2:] == [commands.CompleteText(text="abc", request=first.request + 2, draw=1)]
+        await at.emit(text_completed("abc", request=first.request + 2, step=12))
+        assert "› abc and on" in at.text
+        await at.press("d")
         refusal = {"command": "CompleteText", "title": "t", "detail": "It has gone wrong.", "hint": ""}
-        await at.emit(events.CommandRefused(step=11, elapsed_seconds=1.0, **refusal))
+        await at.emit(events.CommandRefused(step=13, elapsed_seconds=1.0, **refusal))
         await at.press(shows="It has gone wrong.")
         assert isinstance(at.app.screen, MainScreen)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType, SimpleNamespace
@@ -20,16 +19,17 @@ from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
 from engine.protocol import events
-from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
+from tests.fakes import FakeSession, ranks_measured, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, wait_until
+from tests.waiting import wait_until as poll_until
 from tui.app.app import TweetgenApp
-from tui.run.reducer import apply
+from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.panels import Panels
 from tui.widgets.status.lines import plain
 from tui.widgets.status.machine_lines import machine_lines
-from tui.widgets.status.machine_reader import GpuReading, MachineReader, MachineReading, MeasuredRun
+from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
 from tui.widgets.status.side_panel import SidePanel
 from tui.widgets.status.step_breakdown import ScreenCost, UsageCounters
 
@@ -57,106 +57,6 @@ READING = MachineReading(
     num_threads=15,
     gpus=(),
 )
-
-
-def gpu(number: int = 0, **changes: Any) -> GpuReading:
-    reading = GpuReading(
-        number=number,
-        name="NVIDIA H100",
-        utilization=0.93,
-        used_bytes=12_100_000_000,
-        total_bytes=80_000_000_000,
-        power_watts=419.6,
-        temperature_celsius=61,
-    )
-    return replace(reading, **changes)
-
-
-def training(device: str = "cpu", times: events.StepTimes = TIMES) -> RunView:
-    return apply(apply(RunView(), run_started(device=device)), times)
-
-
-def training_together(num_ranks: int, num_hosts: int = 1, device: str = "cuda") -> RunView:
-    """Return a run of several processes, the last of which is the slowest."""
-    view = apply(RunView(), run_started(device=device, world_size=num_ranks, backend="nccl"))
-    view = apply(view, replace(TIMES, waiting_seconds=0.2))
-    measured = events.RanksMeasured(
-        step=100,
-        elapsed_seconds=2.0,
-        waiting_shares=tuple(0.01 * (num_ranks - rank) for rank in range(num_ranks)),
-        devices=tuple(f"{device}:{rank}" for rank in range(num_ranks)),
-        hosts=tuple(f"node-{rank * num_hosts // num_ranks}" for rank in range(num_ranks)),
-    )
-    return apply(view, measured)
-
-
-def text_of(
-    view: RunView, reading: MachineReading | None = READING, width: int = 38, height: int = 18, cost: ScreenCost = COST
-) -> str:
-    return plain(machine_lines(view, reading, cost if reading else None, width, height))
-
-
-STARTED = apply(RunView(), run_started())
-AT_ITS_FIRST_STEPS = apply(STARTED, steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=0.06))
-NO_LOAD_YET = replace(READING, process_cores=None, machine_cores=None)
-UNREADABLE = replace(READING, process_cores=None, process_bytes=None, num_threads=None)
-GPUS = replace(READING, gpus=(gpu(), gpu(1, power_watts=None, utilization=None, temperature_celsius=None)))
-TWO = replace(READING, num_processes=2)
-CASES = {
-    "one process": lambda: text_of(training()),
-    "a replay": lambda: text_of(replace(training(), is_replay=True)),
-    "no run yet": lambda: text_of(RunView(), None),
-    "no step yet": lambda: text_of(STARTED, None),
-    "the first steps, before a load is known": lambda: text_of(AT_ITS_FIRST_STEPS, NO_LOAD_YET),
-    "values that can't be read": lambda: text_of(training(), UNREADABLE),
-    "GPUs, one of which reports little": lambda: text_of(training("cuda:0"), GPUS, width=46),
-    "2 ranks": lambda: text_of(training_together(2, device="cpu"), TWO, height=24),
-    "2 ranks in two columns": lambda: text_of(training_together(2), width=78, height=12),
-    "2 ranks in a small panel, with shorter parts": lambda: text_of(training_together(2), TWO, width=40, height=15),
-    "4 ranks of 2 machines": lambda: text_of(training_together(4, num_hosts=2), width=46, height=30),
-    "6 ranks side by side": lambda: text_of(training_together(6), width=40, height=17),
-    "64 ranks, the slowest": lambda: text_of(training_together(64, num_hosts=8), width=40, height=17),
-}
-
-
-def test_the_panel_shows_parts_of_a_step_load_and_ranks_as_recorded(snapshot: SnapshotAssertion) -> None:
-    assert "\n\n".join(f"# {name}\n{text()}" for name, text in CASES.items()) == snapshot
-
-
-@given(st.lists(st.floats(0, 10), min_size=6, max_size=6), st.floats(0.001, 20))
-def test_the_shares_of_the_parts_add_up_to_100_percent_even_if_the_parts_overlap(
-    seconds: list[float], whole: float
-) -> None:
-    names = ("data", "forward", "backward", "optimizer", "sampling", "evaluation")
-    parts: dict[str, Any] = {f"{name}_seconds": value for name, value in zip(names, seconds, strict=True)}
-    lines = text_of(training(times=replace(TIMES, seconds=whole, **parts))).splitlines()
-    percents = [int(line.partition("ms")[2].split()[0]) for line in lines if line.count(" %") and " ms " in line]
-    assert len(percents) == 8
-    assert sum(percents) == 100
-
-
-def test_the_screen_costs_at_most_a_whole_core_and_nothing_before_an_interval() -> None:
-    before = UsageCounters(seconds=5.0, core_seconds=1.0, num_bytes=100)
-    assert before.cost_since(before) is None
-    cost = UsageCounters(seconds=6.0, core_seconds=2.01, num_bytes=300).cost_since(before)
-    assert cost == ScreenCost(core_share=1.0, bytes_per_second=200.0)
-
-
-@given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.integers(1, 100), st.booleans())
-def test_every_line_fits_a_panel_of_at_least_28_cells(
-    width: int, height: int, num_gpus: int, num_ranks: int, is_on_device: bool
-) -> None:
-    reading = replace(READING, gpus=tuple(map(gpu, range(num_gpus))))
-    view = training("cuda:0" if is_on_device else "cpu") if num_ranks == 1 else training_together(num_ranks, 3)
-    lines = machine_lines(view, reading, COST, width, height)
-    assert all(cell_len(plain([line])) <= max(width, 28) for line in lines)
-    if num_ranks > 1:
-        without_ranks = machine_lines(replace(view, ranks=None), reading, COST, width, height)
-        assert len(lines) <= max(len(without_ranks), height)
-
-
-def no_such_module(name: str) -> ModuleType:
-    raise ModuleNotFoundError(name)
 
 
 class FakeNvmlError(Exception):
@@ -188,24 +88,107 @@ def fake_nvml(*, has_driver: bool = True) -> Any:
     )
 
 
-def test_unknown_values_of_a_gpu_are_none_and_without_library_or_driver_there_are_no_gpus() -> None:
-    reading = MachineReader(import_module=lambda _: fake_nvml()).read()
-    assert reading.gpus == (gpu(), gpu(1, utilization=None, power_watts=None, temperature_celsius=None))
+def training(device: str = "cpu", times: events.StepTimes = TIMES) -> RunView:
+    return fold(RunView(), [run_started(device=device), times])
+
+
+def training_together(num_ranks: int, num_hosts: int = 1, device: str = "cuda") -> RunView:
+    """Return a run of several processes, the last of which is the slowest."""
+    started = run_started(device=device, world_size=num_ranks, backend="nccl")
+    ranks = ranks_measured((0.01 * (num_ranks - rank) for rank in range(num_ranks)), num_hosts, device)
+    return fold(RunView(), [started, replace(TIMES, waiting_seconds=0.2), ranks])
+
+
+def text_of(
+    view: RunView, reading: MachineReading | None = READING, width: int = 38, height: int = 18, cost: ScreenCost = COST
+) -> str:
+    return plain(machine_lines(view, reading, cost if reading else None, width, height))
+
+
+STARTED = fold(RunView(), [run_started()])
+AT_ITS_FIRST_STEPS = fold(STARTED, [steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=0.06)])
+NO_LOAD_YET = replace(READING, process_cores=None, machine_cores=None)
+UNREADABLE = replace(READING, process_cores=None, process_bytes=None, num_threads=None)
+GPUS = MachineReader(import_module=lambda _: fake_nvml()).read().gpus
+TWO = replace(READING, num_processes=2)
+CASES: dict[str, Callable[[], str]] = {
+    "one process": lambda: text_of(training()),
+    "a replay": lambda: text_of(replace(training(), is_replay=True)),
+    "no run yet": lambda: text_of(RunView(), None),
+    "no step yet": lambda: text_of(STARTED, None),
+    "the first steps, before a load is known": lambda: text_of(AT_ITS_FIRST_STEPS, NO_LOAD_YET),
+    "values that can't be read": lambda: text_of(training(), UNREADABLE),
+    "GPUs, one of which reports little": lambda: text_of(training("cuda:0"), replace(READING, gpus=GPUS), width=46),
+    "2 ranks": lambda: text_of(training_together(2, device="cpu"), TWO, height=24),
+    "2 ranks in two columns": lambda: text_of(training_together(2), width=78, height=12),
+    "2 ranks in a small panel, with shorter parts": lambda: text_of(training_together(2), TWO, width=40, height=15),
+    "4 ranks of 2 machines": lambda: text_of(training_together(4, num_hosts=2), width=46, height=30),
+    "6 ranks side by side": lambda: text_of(training_together(6), width=40, height=17),
+    "64 ranks, the slowest": lambda: text_of(training_together(64, num_hosts=8), width=40, height=17),
+}
+
+
+def test_the_panel_shows_parts_of_a_step_load_and_ranks_as_recorded(snapshot: SnapshotAssertion) -> None:
+    assert "\n\n".join(f"# {name}\n{text()}" for name, text in CASES.items()) == snapshot
+
+
+def test_without_nvidias_library_or_a_driver_there_are_no_gpus() -> None:
+    def no_such_module(name: str) -> ModuleType:
+        raise ModuleNotFoundError(name)
+
     assert MachineReader(import_module=no_such_module).read().gpus == ()
     assert MachineReader(import_module=lambda _: fake_nvml(has_driver=False)).read().gpus == ()
 
 
-class FakeReader:
-    """Returns the same reading; records the threads of the calls."""
+@given(st.lists(st.floats(0, 10), min_size=6, max_size=6), st.floats(0.001, 20))
+def test_the_shares_of_the_parts_add_up_to_100_percent_even_if_the_parts_overlap(
+    seconds: list[float], whole: float
+) -> None:
+    names = ("data", "forward", "backward", "optimizer", "sampling", "evaluation")
+    parts: dict[str, Any] = {f"{name}_seconds": value for name, value in zip(names, seconds, strict=True)}
+    lines = text_of(training(times=replace(TIMES, seconds=whole, **parts))).splitlines()
+    percents = [int(line.partition("ms")[2].split()[0]) for line in lines if line.count(" %") and " ms " in line]
+    assert len(percents) == 8
+    assert sum(percents) == 100
 
-    def __init__(self, wait: Callable[[], object] = lambda: None) -> None:
+
+def test_the_screen_costs_at_most_a_whole_core_and_nothing_before_an_interval() -> None:
+    before = UsageCounters(seconds=5.0, core_seconds=1.0, num_bytes=100)
+    assert before.cost_since(before) is None
+    cost = UsageCounters(seconds=6.0, core_seconds=2.01, num_bytes=300).cost_since(before)
+    assert cost == ScreenCost(core_share=1.0, bytes_per_second=200.0)
+
+
+@given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.integers(1, 100), st.booleans())
+def test_every_line_fits_a_panel_of_at_least_28_cells(
+    width: int, height: int, num_gpus: int, num_ranks: int, is_on_device: bool
+) -> None:
+    reading = replace(READING, gpus=GPUS[:1] * num_gpus)
+    view = training("cuda:0" if is_on_device else "cpu") if num_ranks == 1 else training_together(num_ranks, 3)
+    lines = machine_lines(view, reading, COST, width, height)
+    assert all(cell_len(plain([line])) <= max(width, 28) for line in lines)
+    if num_ranks > 1:
+        without_ranks = machine_lines(replace(view, ranks=None), reading, COST, width, height)
+        assert len(lines) <= max(len(without_ranks), height)
+
+
+class FakeReader:
+    """Returns the same reading, the first time without cores as a `MachineReader`; records runs and threads."""
+
+    def __init__(self) -> None:
+        self.runs: list[MeasuredRun] = []
         self.threads: list[threading.Thread] = []
-        self._wait = wait
+        self.may_read = threading.Event()
+        self.may_read.set()
+
+    def open(self, run: MeasuredRun) -> FakeReader:
+        self.runs.append(run)
+        return self
 
     def read(self) -> MachineReading:
         self.threads.append(threading.current_thread())
-        self._wait()
-        return READING
+        assert self.may_read.wait(DEADLINE_SECONDS)
+        return READING if len(self.threads) > 1 else NO_LOAD_YET
 
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet_sampled("hello there", 100))
@@ -216,84 +199,56 @@ async def opened(app: TweetgenApp, reader: FakeReader) -> SidePanel:
     await shows(app, "hello there")
     await wait_until(lambda: app.summary_view.times, "the times")
     panel = app.screen.query_one(SidePanel)
-    panel._open_reader = lambda *_: reader
+    panel._open_reader = reader.open
     return panel
 
 
-async def test_h_opens_the_panel_which_reads_on_another_thread_and_closes_it(stage: Stage) -> None:
+async def test_h_opens_the_panel_which_has_all_values_at_once_reads_on_another_thread_and_closes_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader = FakeReader()
     async with stage.running(FakeSession(SCRIPT)) as (app, pilot, _):
         panel = await opened(app, reader)
         assert (panel.region.area, reader.threads) == (0, [])
-        await pilot.press("h")
-        await shows(app, "20.0 ms", "backward", "CPU cores", "812 MB")
-        await wait_until(lambda: len(reader.threads) >= 2, "a second reading")
+        with monkeypatch.context() as without_ticks:
+            without_ticks.setattr(FramePacing, "is_due", lambda *_, **__: False)
+            app.screen.query_one(Panels).action_machine()
+            await shows(app, "20.0 ms", "backward", "812 MB", "0.9, system 1.4 of 2", "of a core")
+            assert "–" not in plain(panel.lines)
+            assert len(reader.threads) == 2
+        await wait_until(lambda: len(reader.threads) >= 3, "a further reading")
         assert threading.current_thread() not in reader.threads
         await pilot.press("h", "h")
         await wait_until(lambda: "812 MB" not in screen_text(app), "the panel's end")
         await shows(app, "hello there")
 
 
-class FirstReader(FakeReader):
-    """Has no cores in its first reading, as a `MachineReader`."""
-
-    def read(self) -> MachineReading:
-        reading = super().read()
-        return reading if len(self.threads) > 1 else replace(reading, process_cores=None, machine_cores=None)
-
-
-async def test_an_opened_panel_has_all_values_without_another_tick(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+async def test_a_restarted_leader_is_measured_in_place_of_the_old_and_a_driver_that_hangs_does_not_block_the_screen(
+    stage: Stage,
 ) -> None:
-    async with stage.running(FakeSession(SCRIPT)) as (app, _, _):
-        panel = await opened(app, FirstReader())
-        monkeypatch.setattr(FramePacing, "is_due", lambda *_, **__: False)
-        app.screen.query_one(Panels).action_machine()
-        await shows(app, "backward", "812 MB", "0.9, system 1.4 of 2", "of a core")
-        assert "–" not in plain(panel.lines)
-
-
-async def test_a_driver_that_hangs_does_not_block_the_screen(stage: Stage) -> None:
-    may_go_on = threading.Event()
-    reader = FakeReader(lambda: may_go_on.wait(DEADLINE_SECONDS))
-    async with stage.running(FakeSession(SCRIPT)) as (app, pilot, _):
+    reader = FakeReader()
+    async with stage.running(FakeSession(SCRIPT, run_started(world_size=2, backend="gloo"))) as (app, pilot, _):
         panel = await opened(app, reader)
+        for pid in (7, 7, 8):
+            panel.measure(app.summary_view, pid)
+            await wait_until(lambda: panel._worker is not None and panel._worker.is_finished, "the reading")
+        assert reader.runs == [MeasuredRun(7, has_ranks=True), MeasuredRun(8, has_ranks=True)]
+        num_before = len(reader.threads)
+        reader.may_read.clear()
         await pilot.press("h")
         await shows(app, "20.0 ms")
         for _ in range(3):
             panel.measure(app.summary_view)
-        await wait_until(lambda: reader.threads, "the reading")
-        assert len(reader.threads) == 1
+        await wait_until(lambda: len(reader.threads) > num_before, "the reading")
+        assert len(reader.threads) == num_before + 1
         await pilot.press("ctrl+c")
         await wait_until(lambda: not app.is_running, "the end")
-        may_go_on.set()
+        reader.may_read.set()
 
 
-async def test_a_leader_that_was_restarted_is_measured_in_place_of_the_old_one(stage: Stage) -> None:
-    reader, measured = FakeReader(), list[MeasuredRun]()
-
-    def open_reader(run: MeasuredRun) -> FakeReader:
-        measured.append(run)
-        return reader
-
-    async with stage.running(FakeSession(SCRIPT, run_started(world_size=2, backend="gloo"))) as (app, _, _):
-        panel = await opened(app, reader)
-        panel._open_reader = open_reader
-        for pid in (7, 7, 8):
-            panel.measure(app.summary_view, pid)
-            await wait_until(lambda: panel._worker is not None and panel._worker.is_finished, "the reading")
-    assert measured == [MeasuredRun(7, has_ranks=True), MeasuredRun(8, has_ranks=True)]
-
-
-def started_children(pid: int, count: int) -> list[psutil.Process]:
-    """Return the children of a shell, once all of them have replaced themselves by `sleep`."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        children: list[psutil.Process] = psutil.Process(pid).children()
-        if [child.name() for child in children] == ["sleep"] * count:
-            return children
-        assert time.monotonic() < deadline, children
-        time.sleep(0.01)
+def num_bytes(reading: MachineReading) -> int:
+    assert reading.process_bytes is not None
+    return reading.process_bytes
 
 
 def test_the_process_that_trains_or_all_ranks_of_this_machine_are_measured_and_no_other_process() -> None:
@@ -301,8 +256,9 @@ def test_the_process_that_trains_or_all_ranks_of_this_machine_are_measured_and_n
     script = "".join(f"({rank.format(port)}) " for port in (29400, 29400, 29500)).replace("&)", ") &")
     with subprocess.Popen(["/bin/sh", "-c", f"{script} sleep 1000 & wait"], start_new_session=True) as launcher:
         try:
-            children = started_children(launcher.pid, 4)
-            leader = next(child.pid for child in children if child.environ().get("MASTER_PORT") == "29400")
+            children = psutil.Process(launcher.pid).children
+            poll_until(lambda: [child.name() for child in children()] == ["sleep"] * 4, "four processes")
+            leader = next(child.pid for child in children() if child.environ().get("MASTER_PORT") == "29400")
             both = MachineReader(MeasuredRun(leader, has_ranks=True)).read()
             one = MachineReader(MeasuredRun(leader)).read()
             no_rank = MachineReader(MeasuredRun(launcher.pid, has_ranks=True)).read()
@@ -311,7 +267,4 @@ def test_the_process_that_trains_or_all_ranks_of_this_machine_are_measured_and_n
     ours = MachineReader().read()
     assert (one.num_threads, one.num_processes, no_rank.num_processes) == (1, 1, 1)
     assert (both.num_processes, both.num_threads) == (2, 2)
-    assert both.process_bytes is not None
-    assert one.process_bytes is not None
-    assert ours.process_bytes is not None
-    assert 1.5 * one.process_bytes < both.process_bytes < ours.process_bytes / 2
+    assert 1.5 * num_bytes(one) < num_bytes(both) < num_bytes(ours) / 2
