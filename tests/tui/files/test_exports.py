@@ -1,19 +1,25 @@
-"""The exports of a run: each step and evaluation of its curve once, as a table, as events, and for TensorBoard."""
+"""Exports: each step and evaluation of a run once, as a table, as events, for TensorBoard; and tweets, one per line."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.errors import StorageError
 from engine.protocol import events as e
+from engine.protocol.events import from_json
 from engine.storage.folders import RunFolder
 from engine.storage.journal import Journal
 from engine.storage.journal_reader import SkippedLines
+from engine.text import defused
 from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
 from tests.fakes import eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
+from tui.files import tweet_export
 from tui.files.run_export import Thinned, to_csv, to_jsonl
 from tui.files.tensorboard_export import export_to_tensorboard
 
@@ -108,7 +114,7 @@ def test_steps_buckets_and_evaluations_are_scalars_at_the_time_of_their_session_
     assert dict(scalars_in(tmp_path / "tiny")[VAL_LOSS]) == pytest.approx({66: 1.386})
 
 
-def test_event_files_are_replaced_only_where_allowed_and_those_of_others_or_of_an_active_run_stay(
+def test_event_files_are_replaced_only_where_allowed_and_those_of_others_of_an_active_run_or_a_failed_export_stay(
     run: RunFolder, tmp_path: Path
 ) -> None:
     write_journal(run, run_started(), steps_finished(1, [2.0]))
@@ -119,30 +125,53 @@ def test_event_files_are_replaced_only_where_allowed_and_those_of_others_or_of_a
     foreign = tmp_path / "tiny" / "events.out.tfevents.1.other"
     foreign.touch()
     write_journal(run, run_started(), steps_finished(1, [3.0]))
-    journal = Journal(run.journal_path)
-    try:
+    with contextlib.closing(Journal(run.journal_path)):
         with pytest.raises(StorageError, match="may be writing"):
             export(run, tmp_path, force=True)
         export(run, tmp_path / "other")
-    finally:
-        journal.close()
     assert first.exists()
     export(run, tmp_path, force=True)
     assert not first.exists()
     assert foreign.exists()
     assert scalars_in(tmp_path / "tiny")[LOSS] == [(1, 3.0)]
 
-
-def test_an_export_that_fails_leaves_no_file_and_the_earlier_one(run: RunFolder, tmp_path: Path) -> None:
-    write_journal(run, run_started())
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="can't be written") as caught:
         export(run, tmp_path / "file")
     assert caught.value.hint == "Choose another folder."
-    export(run, tmp_path)
-    before = list((tmp_path / "tiny").iterdir())
+    before = sorted((tmp_path / "tiny").iterdir())
     run.journal_path.unlink()
     run.journal_path.mkdir()
     with pytest.raises(StorageError):
         export(run, tmp_path, force=True)
-    assert list((tmp_path / "tiny").iterdir()) == before
+    assert sorted((tmp_path / "tiny").iterdir()) == before
+
+
+# Tweets ---------------------------------------------------------------------------------------------------------------
+
+TEXTS = (
+    'comma, "quote"',
+    "a\nb\r\nc\u2028d\x1b[31m, \"e\" 'f' \x00 =1+1 👩\u200d👧",
+    *("=1+1", "+1", "-1", "@SUM(1)", "=cmd|' /C calc'!A0", "a=1", "'=1", "1-1"),
+)
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=5))
+def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
+    tweets = [tweet_sampled(text) for text in texts]
+    assert len(tweet_export.to_text(tweets).splitlines()) == len(texts)
+    assert len(tweet_export.to_csv(tweets).splitlines()) == len(texts) + 1
+    lines = tweet_export.to_jsonl(tweets).split("\n")
+    assert [from_json(line) for line in lines[:-1]] == [tweet_sampled(defused(text)) for text in texts]
+
+
+def test_only_csv_marks_what_a_spreadsheet_would_take_for_a_formula_and_a_long_text_is_whole(
+    snapshot: SnapshotAssertion,
+) -> None:
+    tweets = [
+        tweet_sampled("plain", 100, novelty="near-copy"),
+        tweet_sampled("hot", 2000, temperature=1.05),
+        *map(tweet_sampled, TEXTS),
+    ]
+    assert f"{tweet_export.to_csv(tweets)}\n{tweet_export.to_text(tweets)}" == snapshot
+    assert tweet_export.to_text([tweet_sampled("long " * 2000)]) == ("long " * 2000).strip() + "\n"
