@@ -10,7 +10,7 @@ from textual.color import Color
 from textual.geometry import Region
 from textual.theme import Theme
 
-from tests.tui.settings.test_theme import contrast
+from tests.tui.test_theme import contrast
 from tui.settings.theme import OWN_THEMES, TWEETGEN_THEME
 from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
 from tui.xray.spans import Picture, Span

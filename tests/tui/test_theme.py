@@ -165,7 +165,3 @@ def test_good_and_bad_look_different_to_colour_blind_eyes(lacking: str) -> None:
     for one, other in itertools.combinations(seen, 2):
         distance = sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
         assert distance > 25  # 2.3 is a difference that can just be seen
-
-
-def test_what_colours_show_of_a_tweet_is_also_shown_by_a_glyph() -> None:
-    assert len(set(NOVELTY_GLYPHS.values())) == len(NOVELTY_GLYPHS)

@@ -1,12 +1,14 @@
-"""The key table, the key bar, the palette and the help agree, and the keys steer the run."""
+"""The key table, the key bar, the palette and the help agree; keys steer the run, or show why they can not."""
 
 from __future__ import annotations
 
 import pkgutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from itertools import chain
+from typing import Any, get_args
 
 from syrupy.assertion import SnapshotAssertion
 from textual.binding import Binding
@@ -16,15 +18,18 @@ from textual.dom import DOMNode
 import tui.screens
 import tui.widgets
 from engine.protocol import commands as c
-from tests.tui.conftest import Running, Stage, wait_until
+from engine.protocol import events as e
+from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.process.outcome import Outcome
 from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.help import HelpScreen
+from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
-from tui.settings.key_table import KEY_TABLE, MAIN_KEYS, PANEL_ACTIONS
-from tui.settings.keymap import key_named
-from tui.settings.keys.key import Key
+from tui.settings.availability import KeyState, lacking, unavailable
+from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_ACTIONS, MAIN_KEYS, PANEL_ACTIONS
+from tui.settings.keymap import key_named, settable_keys, without_clashes
+from tui.settings.keys.key import Key, Need
 from tui.settings.keys.lesson import LESSON_KEYS
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.help_text import HelpText
@@ -83,7 +88,9 @@ def test_bindings_to_a_character_that_are_no_row_of_the_table_are_as_recorded(sn
     assert "\n".join(sorted(others)) == snapshot
 
 
-def test_no_default_key_is_taken_by_tmux_screen_or_flow_control() -> None:
+def test_no_default_key_is_taken_by_tmux_screen_or_flow_control_and_all_are_valid_as_settings() -> None:
+    written = {name: key.keys for name, key in settable_keys().items()}
+    assert without_clashes(written) == (written, [])
     taken = {"ctrl+a", "ctrl+b", "ctrl+q", "ctrl+s", "ctrl+c", "ctrl+z"}
     assert [key.title for key in chain(*KEY_TABLE.values()) if taken & set(key.keys.split(","))] == []
 
@@ -108,27 +115,24 @@ def pause_twice_at_once(at: Running) -> None:
     at.app.screen.steering.action_pause()
 
 
-async def change_the_temperature(at: Running, direction: int) -> None:
-    """Change it 100 times, and forget the commands."""
-    assert isinstance(at.app.screen, MainScreen)
-    for _ in range(100):
-        at.app.screen.steering.action_temperature(direction)
-    await at.settle()
-    at.session.received.clear()
+def to_the_limit(direction: int) -> Callable[[Running], Awaitable[None]]:
+    """Return the step that changes the temperature 100 times, and forgets the commands."""
 
+    async def change(at: Running) -> None:
+        assert isinstance(at.app.screen, MainScreen)
+        for _ in range(100):
+            at.app.screen.steering.action_temperature(direction)
+        await at.settle()
+        at.session.received.clear()
 
-async def raise_the_temperature_100_times(at: Running) -> None:
-    await change_the_temperature(at, 1)
-
-
-async def lower_it_100_times(at: Running) -> None:
-    await change_the_temperature(at, -1)
+    change.__name__ = "raise_the_temperature_100_times" if direction > 0 else "lower_it_100_times"
+    return change
 
 
 async def test_keys_steer_the_run_and_the_screen_shows_it(stage: Stage, snapshot: SnapshotAssertion) -> None:
     async with stage.running() as at:
         keys = ("space", "g", "space", pause_twice_at_once, "f", "f", "b", "b", "+", "=", "-", "_")
-        assert await transcript(at, *keys, raise_the_temperature_100_times, lower_it_100_times) == snapshot
+        assert await transcript(at, *keys, to_the_limit(1), to_the_limit(-1)) == snapshot
 
 
 async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_stops_the_run(stage: Stage) -> None:
@@ -197,3 +201,72 @@ async def test_palette_and_help_list_every_action_with_its_key_and_sentence_and_
         assert shown == {heading: entries(keys) for heading, keys in KEY_TABLE.items()}
         assert {"● new", "◐ near-copy", "○ copy"} <= {entry.term for entry in text.glossary["A line of the feed"]}
         await at.press("end", shows="In the other dialogs")
+
+
+# Keys that can't act --------------------------------------------------------------------------------------------------
+
+NOTHING = ("has_alert", "has_tweet", "has_prime", "has_change", "has_steps")
+STATES: dict[str, dict[str, Any]] = {
+    "starting": {"phase": "starting"},
+    "finished": {"phase": "finished"},
+    "finished, with a name": {"phase": "finished", "run": "mine"},
+    "failed": {"phase": "failed"},
+    "replay": {"is_replay": True},
+    "read-only": {"refusal": "Read-only."},
+    "restarting": {"interruption": "Restarting."},
+    "ending": {"is_ending": True},
+    "at the end of its budget": {"is_at_end": True},
+    "in a browser": {"is_in_browser": True},
+    "read-only in a browser": {"is_in_browser": True, "refusal": "Read-only."},
+    "nothing to act on": dict.fromkeys(NOTHING, False),
+}
+
+
+def test_keys_that_can_not_act_in_a_state_of_the_run_have_the_recorded_reasons(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for name, state in STATES.items():
+        reasons = defaultdict(list)
+        for key in MAIN_ACTIONS:
+            reasons[unavailable(key, KeyState(**state))].append(key.name)
+        lines += [f"# {name}", *(f"{reason} {', '.join(keys)}" for reason, keys in reasons.items() if reason)]
+    assert "\n".join(lines) == snapshot
+    needs = get_args(Need)
+    assert [need for need in needs if lacking(need, KeyState())] == []
+    states = [KeyState(**state) for state in STATES.values()]
+    assert [need for need in needs if not any(lacking(need, state) for state in states)] == []
+
+
+def grey(bar: KeyBar) -> set[str]:
+    """Return the dimmed words of a bar."""
+    off, line = bar.get_visual_style("key-bar--off"), bar.render()
+    return {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
+
+
+async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing(stage: Stage) -> None:
+    async with stage.running(size=(160, 40)) as at:
+        screen = at.app.screen
+        assert isinstance(screen, MainScreen)
+        before, bar = screen.run.view, screen.query_one(KeyBar)
+        for changes in ({"phase": "starting"}, {"phase": "finished"}, {"is_replay": True}):
+            screen.run.view = replace(before, **changes)
+            await at.settle()
+            assert bar.state == screen.run.key_state
+            reasons = {key: unavailable(key, bar.state) for key in MAIN_ACTIONS}
+            for key, reason in reasons.items():
+                if reason:
+                    await at.app.run_action(key.textual_action, screen)
+                    await toasted(at.app, reason)
+                    assert at.app.screen is screen, key.title
+            assert {key.shown for key in BAR_KEYS if reasons[key]} <= grey(bar)
+            assert not {key.shown for key in BAR_KEYS if not reasons[key]} & grey(bar)
+        assert at.session.received == []
+
+
+async def test_the_bar_of_an_open_tweet_dims_what_needs_a_model_once_the_run_has_ended(stage: Stage) -> None:
+    ended = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9)
+    async with stage.running(size=(120, 40)) as at:
+        await at.press("enter", opens=TweetDialog)
+        bar = at.app.screen.query_one(KeyBar)
+        assert grey(bar) == set()
+        await at.emit(ended)
+        assert grey(bar) == {"n", "new end", "P", "prime"}
