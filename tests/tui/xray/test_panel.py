@@ -1,28 +1,34 @@
-"""The X-ray's panel: what it asks, what it shows of the answers, and its keys."""
+"""The X-ray's panel: what it asks and when, what it shows of the answers, its keys, and its shades on the screen."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.app import App, ComposeResult
+from textual.color import Color
+from textual.geometry import Region
 
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
 from engine.protocol.commands import Insight, MeasureReach, TraceText
-from engine.protocol.events import EmbeddingsMapped, InsightEvent, TextTraced
+from engine.protocol.events import EmbeddingsMapped, InsightEvent, ReachMeasured, TextTraced
 from engine.text import is_harmless
 from tests import hostile
-from tests.fakes import FakeClock, FakeSession, text_traced
+from tests.fakes import FakeClock, FakeSession, text_traced, units_scored
 from tests.tui.conftest import wait_until
+from tests.tui.test_theme import contrast
 from tui.formatting.loss_units import LossUnit
+from tui.settings.theme import OWN_THEMES
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.frame_pacing import MAX_WAITING_BYTES
 from tui.widgets.xray.panel import XrayPanel
-from tui.xray.spans import plain
+from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
+from tui.widgets.xray.questions import Questions
+from tui.xray.spans import Picture, Span, plain
 from tui.xray.view_help import view_help
 from tui.xray.view_names import VIEW_NAMES, ViewName
 
@@ -259,3 +265,96 @@ async def test_a_hostile_text_fits_in_every_view_and_reaches_the_terminal_harmle
             strips = [app.panel.render_line(y) for y in range(size[1])]
             assert {strip.cell_length for strip in strips} == {size[0]}
             assert all(is_harmless(strip.text) for strip in strips)
+
+
+# When it asks ---------------------------------------------------------------------------------------------------------
+
+
+def test_one_command_of_a_type_is_open_at_most_and_answers_of_others_are_not_accepted() -> None:
+    trace, changed = TraceText(text="hello", request=7), TraceText(text="hello", request=7, layer=1)
+    answer = text_traced("hello", request=7)
+    questions = Questions(FakeClock(), request=7)
+    assert questions.is_due(trace, 10, is_following=True)
+    assert not questions.is_due(trace, 20, is_following=True)
+    assert not questions.is_due(changed, 20, is_following=True)
+    assert questions.is_due(MeasureReach(text="hello", position=1, request=7), 20, is_following=True), "another type"
+    assert not questions.accept(text_traced("hello", request=8)), "of another client"
+    assert not questions.accept(units_scored(request=7)), "not asked"
+    assert not questions.refuse("ScoreUnits", "not asked")
+    assert questions.accept(answer)
+    assert questions.answer(TraceText, TextTraced) == (trace, answer)
+    assert questions.answer(MeasureReach, ReachMeasured) is None
+    assert questions.is_due(changed, 20, is_following=True), "a change is asked after the answer"
+
+
+def test_a_refused_command_is_not_asked_again_until_it_changes_or_all_is_asked_again_unless_it_was_anothers() -> None:
+    trace, answer, clock = TraceText(text="hello", request=7), text_traced("hello", request=7), FakeClock()
+    questions = Questions(clock, request=7)
+    assert questions.is_due(trace, 10, is_following=True)
+    assert questions.refuse("TraceText", "The text is too long.")
+    assert questions.problem(TraceText) == "The text is too long."
+    clock.advance(60)
+    assert not questions.is_due(trace, 99, is_following=True)
+    questions.forget()
+    assert questions.problem(TraceText) == ""
+    assert questions.request == 8
+    assert questions.is_due(TraceText(text="hello", request=8), 99, is_following=True)
+    assert not questions.accept(answer), "an answer of before"
+    assert questions.refuse("TraceText", "another client's")
+    assert questions.accept(replace(answer, request=8)), "it comes although a refusal came"
+    assert questions.problem(TraceText) == ""
+    assert not questions.accept(replace(answer, request=8)), "it was answered"
+
+
+# Shades ---------------------------------------------------------------------------------------------------------------
+
+PICTURE: Picture = ((Span("state "), Span("▒▒", shade=0.5), Span("░", shade=-0.2)), (Span("[/b] 雪", "muted"),))
+
+
+class PictureApp(App[None]):
+    """Shows one picture."""
+
+    def compose(self) -> ComposeResult:
+        yield PictureView(PICTURE)
+
+
+async def test_a_picture_is_plain_text_with_a_background_for_each_shade_and_an_update_repaints_changed_cells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = PictureApp()
+    async with app.run_test(size=(20, 5)):
+        view = app.query_one(PictureView)
+        drawn = ["".join(segment.text for segment in view.render_line(y)) for y in range(3)]
+        assert [line.rstrip() for line in drawn] == ["state ▒▒░", "[/b] 雪", ""]
+        assert view.size.height == 2
+        backgrounds = [segment.style and segment.style.bgcolor for segment in view.render_line(0)]
+        assert len(set(backgrounds[:3])) == 3, "none, one hue, the other hue"
+        repainted: list[Any] = []
+        monkeypatch.setattr(view, "refresh", lambda *regions, **_: repainted.append(regions))
+        view.show_picture(PICTURE)
+        view.show_picture(((*PICTURE[0][:2], Span("▓", shade=-0.7)), PICTURE[1]))
+        assert repainted == [(Region(8, 0, 1, 1),)]
+        view.show_picture((PICTURE[0], (Span("[/b] 雨", "muted"),)))
+        assert repainted[1:] == [(Region(8, 0, 1, 1), Region(0, 1, 20, 1))], "a line with a wide character as a whole"
+        view.show_picture(PICTURE[:1])
+        assert repainted[2:] == [()], "another height needs another layout"
+
+
+async def test_text_on_every_shade_is_readable_and_keeps_its_attributes_in_every_theme() -> None:
+    app = PictureApp()
+    async with app.run_test(size=(40, 5)):
+        view = app.query_one(PictureView)
+        for theme in OWN_THEMES:
+            app.register_theme(theme)
+            app.theme = theme.name
+            for kind in ("text", "title", "value", "good", "muted"):
+                shades = (step / NUM_SHADES for step in range(-NUM_SHADES, NUM_SHADES + 1))
+                view.show_picture((tuple(Span("a", kind, shade) for shade in shades),))
+                styles = [segment.style for segment in view.render_line(0) if segment.text == "a" and segment.style]
+                assert len({style.bgcolor for style in styles}) == 2 * NUM_SHADES + 1
+                assert len({style.bold for style in styles}) == 1
+                for style in styles:
+                    assert style.color is not None
+                    assert style.bgcolor is not None
+                    ink, paper = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
+                    assert contrast(ink, paper) >= 4.5, theme.name
