@@ -347,6 +347,8 @@ async def test_text_on_every_shade_is_readable_and_keeps_its_attributes_in_every
         for theme in OWN_THEMES:
             app.register_theme(theme)
             app.theme = theme.name
+            background = Color.parse(app.theme_variables["background"])
+            await wait_until(lambda paper=background: view.background_colors[1] == paper, theme.name)  # type: ignore[misc]
             for kind in ("text", "title", "value", "good", "muted"):
                 shades = (step / NUM_SHADES for step in range(-NUM_SHADES, NUM_SHADES + 1))
                 view.show_picture((tuple(Span("a", kind, shade) for shade in shades),))
