@@ -78,12 +78,11 @@ def test_a_picture_is_drawn_as_recorded(name: str, snapshot: SnapshotAssertion) 
     assert plain(draw(width, height, ASCII)) == snapshot(name=f"{size} in ASCII")
 
 
-def test_sentences_on_the_levels_that_are_passed(snapshot: SnapshotAssertion) -> None:
+def test_sentences_name_the_levels_that_are_passed_and_parameters_are_those_of_the_model(
+    snapshot: SnapshotAssertion,
+) -> None:
     said = [f"{bits}: {sentence_on(bits, LEVELS)}" for bits in (None, 6.9, 4.7, 4.0, 2.0)]
     assert "\n".join([*said, f"before: {sentence_on(2.0, ())}"]) == snapshot
-
-
-def test_the_parameters_are_those_of_the_model() -> None:
     assert sum(part.num_parameters for part in parts(SIZES)) == SIZES.model.num_parameters(117)
 
 
@@ -99,13 +98,10 @@ def test_temperature_1_leaves_the_distribution_0_takes_the_likeliest_and_5_flatt
     assert at_temperature((), 1.0) == ()
 
 
-def test_a_loop_is_found_where_a_block_is_repeated_three_times() -> None:
+def test_a_loop_is_a_block_that_is_repeated_three_times_and_noise_ignores_the_trend_of_the_loss() -> None:
     assert repeated("so the the the the end") in {" the", "the "}
     assert repeated("good morning to all of you") == ""
     assert repeated("aaaaaaaa") == ""  # one letter long drawn is no loop
-
-
-def test_the_noise_ignores_the_trend_of_the_loss() -> None:
     assert noise_of([]) == noise_of([1.0]) == noise_of([3.0, 3.0, 3.0]) == 0
     assert noise_of([1.0, 2.0, 1.0, 2.0]) == pytest.approx(math.sqrt(0.5))
     assert noise_of([3 - 0.001 * step for step in range(100)]) < 0.001
