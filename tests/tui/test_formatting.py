@@ -113,7 +113,9 @@ ENTRIES = [
 ]
 
 
-def test_checkpoints_are_grouped_sorted_and_filtered(snapshot: SnapshotAssertion) -> None:
+def test_checkpoints_are_grouped_sorted_and_filtered_and_their_cells_mark_damage_and_earlier_losses(
+    snapshot: SnapshotAssertion,
+) -> None:
     """Pinned ones come first; untrained ones of runs are hidden unless pinned or searched; an old loss counts last."""
     lines = []
     for order in get_args(Order):
@@ -123,15 +125,11 @@ def test_checkpoints_are_grouped_sorted_and_filtered(snapshot: SnapshotAssertion
     for typed in ("STEP", "happy", "a run 9", "zzz", "roke", UNTRAINED, "empty", "  "):
         names = [each.name for group in grouped(ENTRIES, "run", "age", typed) for each in group.entries]
         lines.append(f"/{typed}: {', '.join(names) or 'none'}")
+    units = get_args(LossUnit)
+    lines += [" | ".join(cells_of(each, 1000.0, unit, run="run", at_width=6)) for unit in units for each in ENTRIES]
     assert "\n".join(lines) == snapshot
     without_run = grouped(ENTRIES[2:3], None, "name")
     assert [(group.heading, group.run) for group in without_run] == [("other runs", "")]
-
-
-def test_the_cells_of_a_row_mark_damage_and_earlier_losses(snapshot: SnapshotAssertion) -> None:
-    units = get_args(LossUnit)
-    lines = [" | ".join(cells_of(each, 1000.0, unit, run="run", at_width=6)) for unit in units for each in ENTRIES]
-    assert "\n".join(lines) == snapshot
 
 
 MODELS = [

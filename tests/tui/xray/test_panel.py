@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -32,7 +32,6 @@ from tui.xray.spans import Picture, Span, plain
 from tui.xray.view_help import view_help
 from tui.xray.view_names import VIEW_NAMES, ViewName
 
-Kind = TypeVar("Kind", bound=Insight)
 Change = Callable[[InsightEvent], InsightEvent]
 TEXT = "eat hay"
 SIZE = (80, 23)
@@ -66,9 +65,6 @@ class PanelApp(App[None]):
 
     def on_xray_panel_asked(self, message: XrayPanel.Asked) -> None:
         self.commands.append(message.command)
-
-    def asked(self, kind: type[Kind]) -> list[Kind]:
-        return [command for command in self.commands if isinstance(command, kind)]
 
     def new_commands(self) -> list[str]:
         """Describe the commands since the last call, without the number that they have in common; seeds in turn."""
@@ -160,24 +156,6 @@ async def test_a_click_shows_a_view_or_moves_the_cursor() -> None:
         await pilot.click(app.panel, offset=(60, 1))
         await pilot.click(app.panel, offset=(8, 1))
         await wait_until(lambda: app.panel.cursor == len(TEXT), "the end, which is no input")
-
-
-async def test_another_text_begins_at_its_start_without_draws_and_answers_to_others_are_not_shown() -> None:
-    app = PanelApp()
-    async with app.run_test(size=SIZE) as pilot:
-        await app.answer()
-        await pilot.press("right", "g")
-        await app.answer()
-        app.panel.open("new\x1b[31m text", "reach")
-        await app.answer()
-        app.panel.action_view("gates")
-        await app.answer()
-        await app.shows("▸new�[31m text■", "[2 gates]", "Reading <BOS>")
-        assert [each.position for each in app.asked(MeasureReach)] == [0]
-        assert (app.asked(TraceText)[-1].text, app.asked(TraceText)[-1].own_from) == ("new�[31m text", None)
-        app.panel.show(text_traced("of another client", request=1))
-        await app.settle()
-        await app.shows("▸new�[31m text■")
 
 
 async def test_the_map_does_not_flip_between_two_answers() -> None:

@@ -88,7 +88,10 @@ async def test_any_text_can_be_typed_and_the_run_paused_and_stepped(
 ) -> None:
     monkeypatch.setitem(AGAIN_SECONDS, c.TraceText, 0.0)  # no second between a step and the next question
     async with stage.running(FakeSession(SCRIPT)) as at:
-        await at.press("x", *"pt q.", "enter", shows=("▸t q.■", "At the start the model gave ‘t’"))
+        await at.press("x", "right", "g", shows="hello there")
+        await at.press(*"pt q.", "enter", shows=("▸t q.■", "At the start the model gave ‘t’"))
+        own_draws = [each.own_from for each in at.session.received if isinstance(each, c.TraceText)]
+        assert own_draws[-2:] == [1, None], "another text begins without draws"
         await at.press("p", "end", "backspace", "enter", shows=("▸t q■", "weights of step 3"))
         await at.press("p", *"unwanted", shows="unwanted")
         await at.press("escape", opens=XrayScreen, lacks="unwanted")
