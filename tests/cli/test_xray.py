@@ -53,9 +53,7 @@ def test_json_has_one_object_per_target_with_the_bits_of_its_probability(cli: Cl
             assert each["bits"] == pytest.approx(-math.log2(chances[each["char"]]), abs=0.05)
 
 
-def test_a_text_is_read_from_standard_input_as_a_tweet(
-    cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_text_is_read_from_standard_input_as_a_tweet(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"  mum &amp; dad\n\xff\n")))
     assert [each["char"] for each in cli("xray", "-", "--json").objects] == [*"mum & dad↵\ufffd", "<EOS>"]
 
@@ -98,7 +96,7 @@ WRONG = (
 )
 
 
-def test_a_wrong_argument_gets_two_lines_and_wrong_usage_exits_with_2(
+def test_a_wrong_argument_gets_two_lines_wrong_usage_code_2(
     cli: Cli, trained: Path, snapshot: SnapshotAssertion
 ) -> None:
     lines = []
@@ -115,7 +113,7 @@ def test_without_a_run_the_error_names_the_command_that_makes_one(cli: Cli) -> N
     assert_two_line_error(cli("xray", TEXT), "no run yet", "tweetgen-tui train")
 
 
-def test_units_of_a_checkpoint_from_elsewhere_are_not_scored_on_files_that_it_names(
+def test_units_of_a_checkpoint_from_elsewhere_are_not_scored_on_its_files(
     cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
     best(trained).rename(tmp_path / "model.safetensors")

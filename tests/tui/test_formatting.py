@@ -113,9 +113,7 @@ ENTRIES = [
 ]
 
 
-def test_checkpoints_are_grouped_sorted_and_filtered_and_their_cells_mark_damage_and_earlier_losses(
-    snapshot: SnapshotAssertion,
-) -> None:
+def test_checkpoints_are_grouped_sorted_and_filtered_and_damage_is_marked(snapshot: SnapshotAssertion) -> None:
     """Pinned ones come first; untrained ones of runs are hidden unless pinned or searched; an old loss counts last."""
     lines = []
     for order in get_args(Order):
@@ -196,9 +194,7 @@ def test_a_branch_has_the_checkpoints_settings_and_the_previous_runs_runtime() -
         ({"max_seconds": 5.0}, {"max_seconds": 10.0}),
     ],
 )
-def test_a_branch_of_a_run_with_a_spent_budget_gets_as_much_again(
-    budget: dict[str, Any], doubled: dict[str, Any]
-) -> None:
+def test_a_branch_of_a_run_whose_budget_is_spent_gets_it_again(budget: dict[str, Any], doubled: dict[str, Any]) -> None:
     training = TrainingConfig(preset="auto", **budget)
     used = entry("spent", step=100, elapsed_seconds=5.0, position=Position(epoch=3, batch=0), training=training)
     assert Branch(used).config_after(RunConfig()).settings == doubled

@@ -95,9 +95,7 @@ def test_no_default_key_is_taken_by_tmux_screen_or_flow_control_and_all_are_vali
     assert [key.title for key in chain(*KEY_TABLE.values()) if taken & set(key.keys.split(","))] == []
 
 
-async def test_the_key_bar_cuts_no_key_and_names_the_most_important_in_every_phase(
-    stage: Stage, snapshot: SnapshotAssertion
-) -> None:
+async def test_the_key_bar_cuts_no_key_and_names_the_most_important(stage: Stage, snapshot: SnapshotAssertion) -> None:
     async with stage.running() as at:
         bar, lines = at.app.screen.query_one(KeyBar), []
         for width in (180, 160, 120, 80, 47, 40):
@@ -151,7 +149,7 @@ async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_
     assert (at.app.summary_view.phase, at.app.bridge.is_alive) == ("finished", False)
 
 
-async def test_every_action_is_one_of_its_controller_and_the_table_marks_those_that_open_a_dialog_or_a_line(
+async def test_every_action_is_one_of_its_controller_and_those_that_open_a_dialog_or_line_are_marked(
     stage: Stage,
 ) -> None:
     async with stage.running() as at:
@@ -175,9 +173,7 @@ async def test_every_action_is_one_of_its_controller_and_the_table_marks_those_t
         assert opening == {key.name for key in MAIN_KEYS if key.opens}
 
 
-async def test_palette_and_help_list_every_action_with_its_key_and_sentence_and_the_palette_runs_it(
-    stage: Stage,
-) -> None:
+async def test_palette_and_help_list_every_action_with_key_and_sentence_and_the_palette_runs_it(stage: Stage) -> None:
     def entries(keys: tuple[Key, ...]) -> list[tuple[str, str]]:
         return [(key.shown, key.sentence) for key in keys]
 

@@ -89,9 +89,7 @@ INVALID = (
 )
 
 
-def test_an_invalid_entry_is_reported_in_one_line_with_file_key_and_valid_values(
-    path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_an_invalid_entry_is_reported_with_file_key_and_valid_values(path: Path, snapshot: SnapshotAssertion) -> None:
     lines = []
     for text in INVALID:
         preferences, (problem,) = read(path, text)
@@ -102,9 +100,7 @@ def test_an_invalid_entry_is_reported_in_one_line_with_file_key_and_valid_values
 
 
 @pytest.mark.parametrize("content", [b"theme = ", b"\xff\xfe\x00", b"a" * 100, b"bell = true\r", None])
-def test_a_file_that_is_not_toml_or_a_folder_is_reported_and_never_overwritten(
-    path: Path, content: bytes | None
-) -> None:
+def test_a_file_that_is_not_toml_or_a_folder_is_reported_and_not_replaced(path: Path, content: bytes | None) -> None:
     path.mkdir() if content is None else path.write_bytes(content)
     preferences, (problem,) = read_preferences(path)
     assert preferences == Preferences()

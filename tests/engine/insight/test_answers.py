@@ -219,9 +219,7 @@ def test_an_invalid_question_is_refused_before_any_work(snapshot: SnapshotAssert
 
 
 @pytest.mark.parametrize("command", EACH)
-def test_an_answer_uses_no_random_number_of_the_run_and_changes_no_mode_and_a_non_finite_model_raises(
-    command: Insight,
-) -> None:
+def test_an_answer_uses_no_random_number_and_changes_no_mode_and_a_non_finite_model_raises(command: Insight) -> None:
     state = torch.get_rng_state()
     for _ in Answers(MODEL, VOCAB, held_out, SAMPLING, weights_step=7).job(command):
         assert torch.is_grad_enabled()
@@ -276,9 +274,7 @@ def test_few_or_equal_embeddings_give_finite_places(embedding: Tensor) -> None:
 # A checkpoint ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_checkpoint_answers_as_its_model_at_its_step_without_a_random_number_and_reads_tweets_only_to_score_units(
-    home: Path,
-) -> None:
+def test_a_checkpoint_answers_as_its_model_at_its_step_and_reads_tweets_only_to_score_units(home: Path) -> None:
     run_session(tiny_config(write_corpus(home), average_lag=0.25, num_layers=2))
     saved, foreign = find_run("tiny").checkpoint_path("latest"), home / "elsewhere.safetensors"
     checkpoint = load_checkpoint(saved)

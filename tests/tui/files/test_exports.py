@@ -165,9 +165,7 @@ def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
     assert [from_json(line) for line in lines[:-1]] == [tweet_sampled(defused(text)) for text in texts]
 
 
-def test_only_csv_marks_what_a_spreadsheet_would_take_for_a_formula_and_a_long_text_is_whole(
-    snapshot: SnapshotAssertion,
-) -> None:
+def test_only_csv_marks_what_would_be_a_formula_and_a_long_text_is_whole(snapshot: SnapshotAssertion) -> None:
     tweets = [
         tweet_sampled("plain", 100, novelty="near-copy"),
         tweet_sampled("hot", 2000, temperature=1.05),

@@ -126,7 +126,7 @@ def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options(
 
 
 @pytest.mark.parametrize(("files", "start"), [((), "."), (("-",), "."), (("-", "in/a.csv"), "in/a.csv")])
-def test_the_dialog_starts_at_the_runs_data_or_the_working_directory(
+def test_the_dialog_starts_at_the_runs_data_or_the_current_folder(
     here: Path, files: tuple[str, ...], start: str
 ) -> None:
     assert initial_path(RunConfig(corpus=CorpusConfig(files=files))) == here / start

@@ -78,9 +78,7 @@ def test_a_picture_is_drawn_as_recorded(name: str, snapshot: SnapshotAssertion) 
     assert plain(draw(width, height, ASCII)) == snapshot(name=f"{size} in ASCII")
 
 
-def test_sentences_name_the_levels_that_are_passed_and_parameters_are_those_of_the_model(
-    snapshot: SnapshotAssertion,
-) -> None:
+def test_sentences_name_the_passed_levels_and_parameters_are_those_of_the_model(snapshot: SnapshotAssertion) -> None:
     said = [f"{bits}: {sentence_on(bits, LEVELS)}" for bits in (None, 6.9, 4.7, 4.0, 2.0)]
     assert "\n".join([*said, f"before: {sentence_on(2.0, ())}"]) == snapshot
     assert sum(part.num_parameters for part in parts(SIZES)) == SIZES.model.num_parameters(117)

@@ -102,9 +102,7 @@ def test_the_lesson_continues_at_its_stop(tmp_path: Path) -> None:
     ],
     ids=lambda content: content.decode("latin-1")[:30],
 )
-def test_a_damaged_file_means_the_beginning_and_stops_that_do_not_exist_are_not_done(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_a_damaged_file_means_the_beginning_and_no_unknown_stop_is_done(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "progress.json"
     path.write_bytes(content)
     assert read_progress(path) == Progress()

@@ -30,9 +30,7 @@ LARGE = (120, 40)
 # ------------------------------------------------------------------------------------------ keys and sizes
 
 
-async def test_the_first_stop_types_every_letter_and_its_bar_offers_only_what_is_not_typed(
-    visit: Open, home: Path
-) -> None:
+async def test_the_first_stop_types_every_letter_and_its_bar_offers_what_is_not_typed(visit: Open, home: Path) -> None:
     async with visit(LessonSession()) as at:
         await at.press(shows=(STOPS[0].text[:30], "esc text", "→ next stop"), lacks="q quit")
         await at.press(*"quick?", shows=("quick?", "7 inputs"))
@@ -63,9 +61,7 @@ async def test_code_and_help_are_dialogs_a_warning_is_a_toast_and_tab_and_escape
             assert isinstance(at.screen.focused, LessonText) == is_text
 
 
-async def test_a_small_terminal_shows_the_text_or_the_view_and_a_middle_one_the_view_with_the_task(
-    visit: Open,
-) -> None:
+async def test_a_small_terminal_shows_the_text_or_the_view_a_middle_one_the_view_with_the_task(visit: Open) -> None:
     async with visit(LessonSession(), size=(40, 12)) as at:
         await at.press(shows=(STOPS[0].text[:30], "q quit"))
         await at.press("h", "i", shows=("hi", "3 inputs"))
@@ -199,9 +195,7 @@ async def test_a_run_on_one_tweet_that_was_left_is_forgotten_also_where_the_stop
         assert not at.screen.current.wants_training()
 
 
-async def test_the_model_of_the_lesson_continues_with_its_curve_shown_while_the_run_on_one_tweet_still_ends(
-    visit: Open,
-) -> None:
+async def test_the_lessons_model_continues_with_its_curve_while_the_run_on_one_tweet_still_ends(visit: Open) -> None:
     first, overfit = LessonSession(), LessonSession("overfit", num_train_tweets=1)
     again = LessonSession(step=3, resumed_from="lesson/latest")
     overfit.may_end.clear()
@@ -239,7 +233,7 @@ async def test_a_failed_run_of_the_lesson_continues_with_its_curve_after_the_run
         await at.shows("Step 2.", "validation", "bits per character ─")
 
 
-async def test_after_a_yes_a_run_that_can_not_be_continued_is_replaced_and_a_failed_one_on_one_tweet_left(
+async def test_after_a_yes_a_run_that_can_not_continue_is_replaced_and_a_failed_one_on_one_tweet_left(
     visit: Open,
 ) -> None:
     damaged = RaisingSession(CheckpointError("latest is damaged.", "Start anew."))

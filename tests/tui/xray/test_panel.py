@@ -217,7 +217,7 @@ async def test_a_question_mark_explains_each_view_and_scrolls_where_it_is_too_lo
         await app.shows("[2 gates]", "weights of step 0")
 
 
-async def test_layers_are_shown_in_turn_and_facts_are_whole_at_80x24_or_end_with_an_ellipsis(
+async def test_layers_are_shown_in_turn_and_facts_are_whole_or_end_with_an_ellipsis(
     snapshot: SnapshotAssertion,
 ) -> None:
     app = PanelApp("The quick wizards jump over")

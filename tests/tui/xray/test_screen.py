@@ -158,9 +158,7 @@ async def test_once_the_run_has_ended_its_best_checkpoint_answers_until_another_
         await shows(at.app, "waiting for the run before to end")
 
 
-async def test_questions_whose_answers_may_be_lost_are_asked_again_once_and_the_panels_below_are_drawn_again(
-    stage: Stage,
-) -> None:
+async def test_questions_whose_answers_may_be_lost_are_asked_again_once_and_panels_drawn_again(stage: Stage) -> None:
     async with stage.running(FakeSession(SCRIPT)) as at:
         main, kinds = at.app.screen, [c.TraceText]
         assert isinstance(main, MainScreen)

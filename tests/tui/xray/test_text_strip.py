@@ -156,9 +156,7 @@ def test_a_code_point_within_a_grapheme_has_a_column_of_its_own() -> None:
 
 
 @given(hostile_text(), st.integers(0, 20))
-def test_each_character_has_one_column_columns_do_not_merge_and_a_cut_line_is_never_wider(
-    text: str, width: int
-) -> None:
+def test_each_character_has_one_column_columns_do_not_merge_and_a_cut_line_is_no_wider(text: str, width: int) -> None:
     shown = symbols(text, UNICODE)
     assert len(shown) == len(text) + 2
     assert {cell_len(symbol) for symbol in shown} <= {1, 2}
@@ -167,9 +165,7 @@ def test_each_character_has_one_column_columns_do_not_merge_and_a_cut_line_is_ne
 
 
 @given(st.lists(st.integers(1, 2), min_size=1, max_size=30), st.integers(0, 40), st.data())
-def test_the_window_holds_the_cursor_and_as_many_columns_as_fit(
-    cells: list[int], width: int, data: st.DataObject
-) -> None:
+def test_the_window_has_the_cursor_and_all_columns_that_fit(cells: list[int], width: int, data: st.DataObject) -> None:
     cursor = data.draw(st.integers(0, len(cells) - 1))
     visible = window(cells, cursor, width)
     used = sum(cells[visible.start : visible.stop])
