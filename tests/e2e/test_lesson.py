@@ -18,9 +18,7 @@ tui.lesson.runs.open_training_session = lambda config, on_stage: FakeSession()
 """
 
 
-def test_a_stop_is_done_on_the_real_model_and_the_lesson_continues_there(
-    open_terminal: OpenTerminal, home: Path
-) -> None:
+def test_a_stop_is_done_on_the_real_model_and_the_lesson_goes_on_there(open_terminal: OpenTerminal, home: Path) -> None:
     terminal = open_terminal("lesson", "--stop", "2", columns=80, rows=24)
     terminal.wait_for(r"V = \d+")
     terminal.press(*["enter"] * 4)

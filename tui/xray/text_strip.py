@@ -15,6 +15,9 @@ from tui.xray.glyphs import Glyphs
 from tui.xray.shades import Shades
 from tui.xray.spans import Line, Picture, Span
 
+_JOINER = "\u200d"
+"""Joins characters of an emoji. At the end of a text it would join the sign of the end, which then has no cell."""
+
 
 @dataclass(frozen=True)
 class _Piece:
@@ -94,7 +97,7 @@ class TextStrip:
             is_own = first_own is not None and first_own < end
             if is_own and not pieces[-1].is_own:
                 pieces.append(boundary)
-            shown = text[begin:end] if 0 < cells <= self._width else LOST
+            shown = text[begin:end].rstrip(_JOINER) if 0 < cells <= self._width else LOST
             pieces.append(_Piece(shown, cell_len(shown), range(begin + 1, end + 1), is_own))
         if first_own is not None and not pieces[-1].is_own:
             pieces.append(boundary)

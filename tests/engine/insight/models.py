@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from tests.engine.helpers import small_tweets, vocab_of
 
 VOCAB = vocab_of(small_tweets())
 TEXT = "@mia_k hugs ☃ a red kite!"
+IDS = VOCAB.encode(TEXT)
 
 
 def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: bool = False) -> TextGenerator:
@@ -31,6 +33,10 @@ def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: b
     set_contexts(model, contexts)
     torch.set_rng_state(generator_state)
     return snapshot(model)
+
+
+MODELS = [small_model(1), small_model(2), small_model(3), small_model(2, tied_embeddings=True)]
+models = pytest.mark.parametrize("model", MODELS, ids=["1 layer", "2 layers", "3 layers", "tied"])
 
 
 def largest_difference(found: Tensor, expected: Tensor) -> float:

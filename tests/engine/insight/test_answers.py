@@ -1,21 +1,34 @@
-"""Answers are complete, bounded, finite and harmless, whatever is asked; invalid questions are refused."""
+"""Answers are complete, bounded, finite and harmless, whatever is asked; invalid questions are refused.
+
+So are those of a checkpoint, the map of the characters, and the baselines, which are measured once per corpus.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+from torch import Tensor
 
+from engine.baselines.ngrams import NAMES, baseline_bits
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
-from engine.errors import ConfigError, DivergedError
-from engine.insight.answers import Answers, snapshot
+from engine.corpus.loading import load_corpus
+from engine.errors import CheckpointError, ConfigError, CorpusError, DivergedError
+from engine.insight import baselines
+from engine.insight.answers import Answer, Answers, snapshot
+from engine.insight.baselines import FIRST_ORDER, Baselines
+from engine.insight.checkpoint_answers import CheckpointAnswers
 from engine.insight.embedding_map import map_embeddings
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.holding import NUM_TWEETS, sample_held
@@ -24,15 +37,16 @@ from engine.insight.trace import trace
 from engine.insight.units import best_units, correlate
 from engine.model.gru import TextGenerator
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS, Vocab
-from engine.pieces import run_to_end
+from engine.pieces import Pieces, run_to_end
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import MAX_TRACED_CHARS, Insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import HeldUnit
+from engine.storage.folders import find_run
 from engine.text import harmless, harmless_in_place
-from tests.engine.helpers import encoded_with, small_tweets
+from tests.engine.helpers import encoded_with, run_session, small_tweets, tiny_config, vocab_of, write_corpus
 from tests.engine.insight.models import TEXT, VOCAB, small_model
 from tests.strategies import hostile_text
 
@@ -83,7 +97,9 @@ def test_a_trace_has_an_entry_per_input(text: str, layer: int, own_share: float 
         assert len(event.own.chars) == len(event.own.hidden_bands) - 1 == len(event.own.text) + 1
 
 
-def test_the_predictions_of_a_trace_are_the_scores_of_the_text_and_their_mean_is_its_loss() -> None:
+def test_the_predictions_of_a_trace_are_the_scores_of_the_text_their_mean_its_loss_and_the_last_all_probabilities() -> (
+    None
+):
     event = answer(c.TraceText(text=TEXT))
     expected = score_chars(MODEL, VOCAB, TEXT)
     assert [char.char for char in event.chars] == [char.char for char in expected]
@@ -95,16 +111,12 @@ def test_the_predictions_of_a_trace_are_the_scores_of_the_text_and_their_mean_is
     bits = sum(char.bits for char in event.chars) - UNKNOWN_CHAR_BITS * event.token_ids.count(UNK)  # no surcharge
     assert event.stepwise_loss == pytest.approx(event.sequence_loss, abs=1e-5)
     assert event.stepwise_loss == pytest.approx(bits / len(event.chars) * math.log(2), abs=1e-3)
-
-
-def test_the_probabilities_after_the_text_are_those_of_the_likeliest_and_of_all_others() -> None:
-    event = answer(c.TraceText(text=TEXT))
-    probabilities = [math.exp(each) for each in event.next_log_probs]
+    after = [math.exp(each) for each in event.next_log_probs]
     likeliest = [chance.probability for chance in event.chars[-1].likeliest]
-    assert probabilities[: len(likeliest)] == pytest.approx(likeliest, abs=1e-3)
-    assert len(probabilities) == event.vocab_size - 3
-    assert 0.5 < sum(probabilities) < 1.001
-    assert probabilities == sorted(probabilities, reverse=True)
+    assert after[: len(likeliest)] == pytest.approx(likeliest, abs=1e-3)
+    assert len(after) == event.vocab_size - 3
+    assert 0.5 < sum(after) < 1.001
+    assert after == sorted(after, reverse=True)
 
 
 @pytest.mark.parametrize("first", [0, 4, 12])
@@ -182,39 +194,32 @@ def test_the_map_has_the_most_frequent_characters_in_the_order_of_the_vocabulary
     assert event.variance_shares == pytest.approx(found.variance_shares.tolist(), abs=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        (c.TraceText(text=""), "no text"),
-        (c.TraceText(text="x" * 501), "501 characters"),
-        (c.TraceText(text="abc", layer=2), "from 0 to 1, not 2"),
-        (c.TraceText(text="abc", layer=-1), "from 0 to 1, not -1"),
-        (c.TraceText(text="abc", own_from=4), "from 0 to 3, not 4"),
-        (c.TraceText(text="abc", own_from=-1), "from 0 to 3, not -1"),
-        (c.TraceText(text="abc", own_from=0, seed=-1), "at least 0"),
-        (c.MeasureReach(text="", position=0), "no text"),
-        (c.MeasureReach(text="x" * 501, position=0), "501 characters"),
-        (c.MeasureReach(text="abc", position=4), "from 0 to 3, not 4"),
-        (c.MeasureReach(text="abc", position=-1), "from 0 to 3, not -1"),
-        (c.HoldUnit(text="", layer=0, unit=0), "no text"),
-        (c.HoldUnit(text="abc", layer=2, unit=0), "from 0 to 1, not 2"),
-        (c.HoldUnit(text="abc", layer=0, unit=8), "from 0 to 7, not 8"),
-        (c.HoldUnit(text="abc", layer=0, unit=-1), "from 0 to 7, not -1"),
-        (c.HoldUnit(text="abc", layer=0, unit=0, value=1.01), "not 1.01"),
-        (c.HoldUnit(text="abc", layer=0, unit=0, value=math.nan), "not nan"),
-        (c.HoldUnit(text="abc", layer=0, unit=0, seed=-1), "at least 0"),
-    ],
+INVALID: tuple[Insight, ...] = (
+    *(c.TraceText(text=text) for text in ("", "x" * 501)),
+    *(c.TraceText(text="abc", layer=layer) for layer in (2, -1)),
+    *(c.TraceText(text="abc", own_from=first) for first in (4, -1)),
+    c.TraceText(text="abc", own_from=0, seed=-1),
+    *(c.MeasureReach(text=text, position=0) for text in ("", "x" * 501)),
+    *(c.MeasureReach(text="abc", position=position) for position in (4, -1)),
+    *(c.HoldUnit(text=text, layer=0, unit=0) for text in ("", "x" * 501)),
+    c.HoldUnit(text="abc", layer=2, unit=0),
+    *(c.HoldUnit(text="abc", layer=0, unit=unit) for unit in (8, -1)),
+    *(c.HoldUnit(text="abc", layer=0, unit=0, value=value) for value in (1.01, math.nan)),
+    c.HoldUnit(text="abc", layer=0, unit=0, seed=-1),
 )
-def test_an_invalid_question_is_refused_before_any_work(command: Insight, words: str) -> None:
-    with pytest.raises(ConfigError, match=words) as error:
-        Answers(MODEL, VOCAB, held_out, SAMPLING, weights_step=7).job(command)
-    assert error.value.hint
+
+
+def test_an_invalid_question_is_refused_before_any_work(snapshot: SnapshotAssertion) -> None:
+    refusals = []
+    for command in INVALID:
+        with pytest.raises(ConfigError) as error:
+            Answers(MODEL, VOCAB, held_out, SAMPLING, weights_step=7).job(command)
+        refusals.append(f"{type(command).__name__}: {error.value.message} {error.value.hint}")
+    assert "\n".join(refusals) == snapshot
 
 
 @pytest.mark.parametrize("command", EACH)
-def test_an_answer_uses_no_random_number_of_the_run_and_changes_no_mode_and_a_non_finite_model_raises(
-    command: Insight,
-) -> None:
+def test_an_answer_uses_no_random_number_and_changes_no_mode_and_a_non_finite_model_raises(command: Insight) -> None:
     state = torch.get_rng_state()
     for _ in Answers(MODEL, VOCAB, held_out, SAMPLING, weights_step=7).job(command):
         assert torch.is_grad_enabled()
@@ -227,17 +232,136 @@ def test_an_answer_uses_no_random_number_of_the_run_and_changes_no_mode_and_a_no
         answer(command, model)
 
 
-def test_a_snapshot_keeps_the_weights_of_its_moment_and_the_random_state() -> None:
-    model = TextGenerator(9, 8, 8, 2, dropout=0.5, tied_embeddings=True)
+# The map of the characters -------------------------------------------------------------------------------------------
+
+EMBEDDING = torch.randn(40, 7, generator=torch.Generator().manual_seed(3)) * torch.tensor([3.0, 2, 1, 1, 0.5, 0.5, 0.1])
+
+
+def test_places_and_shares_are_those_of_a_singular_value_decomposition_without_the_special_symbols() -> None:
+    chars = EMBEDDING[4:].double()
+    centred = chars - chars.mean(dim=0)
+    left, sizes, _ = torch.linalg.svd(centred, full_matrices=False)
+    found = map_embeddings(EMBEDDING)
+    assert torch.allclose(found.points.abs(), (left * sizes)[:, :2].abs(), atol=1e-9)
+    assert torch.allclose(found.variance_shares, sizes[:2].square() / sizes.square().sum(), atol=1e-9)
+    assert torch.equal(map_embeddings(EMBEDDING.clone()).points, found.points)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_frequent_characters_are_on_the_positive_side(sign: int) -> None:
+    line = torch.zeros(9, 3)
+    line[4:, 1] = sign * torch.arange(5.0)
+    line[4:, 0] = -0.5 * sign * torch.arange(5.0)
+    points = map_embeddings(line).points
+    assert points[:, 0].tolist() == pytest.approx([1.25**0.5 * place for place in (2, 1, 0, -1, -2)], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "embedding",
+    [EMBEDDING[:5, :3], EMBEDDING[:30, :1], EMBEDDING[:30, :2], torch.full((12, 6), 0.3)],
+    ids=["few characters", "one dimension", "two dimensions", "all equal"],
+)
+def test_few_or_equal_embeddings_give_finite_places(embedding: Tensor) -> None:
+    found = map_embeddings(embedding)
+    assert found.points.shape == (len(embedding) - 4, 2)
+    assert found.points.isfinite().all()
+    assert found.variance_shares.isfinite().all()
+    assert found.variance_shares.sum() <= 1 + 1e-9
+    if torch.equal(embedding, embedding[:1].expand_as(embedding)):
+        assert found.points.abs().max() < 1e-6, "at the centre"
+
+
+# A checkpoint ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_answers_as_its_model_at_its_step_and_reads_tweets_only_to_score_units(home: Path) -> None:
+    run_session(tiny_config(write_corpus(home), average_lag=0.25, num_layers=2))
+    saved, foreign = find_run("tiny").checkpoint_path("latest"), home / "elsewhere.safetensors"
+    checkpoint = load_checkpoint(saved)
+    assert checkpoint.info.training.average_lag == 0.25
+    validation = EncodedTweets.from_flat(load_corpus(checkpoint.info.corpus).validation, checkpoint.vocab)
+    model = snapshot(checkpoint.to_model(torch.device("cpu")))
+    answers = Answers(model, checkpoint.vocab, lambda: validation, checkpoint.info.sampling, 12)
     state = torch.get_rng_state()
-    copied = snapshot(model)
+    from_file = CheckpointAnswers(saved)
+    for question in EACH:
+        event_type, fields = run_to_end(answers.job(question))
+        expected = event_type(step=12, elapsed_seconds=checkpoint.info.elapsed_seconds, **fields)
+        assert from_file.answer(question) == expected
     assert torch.equal(torch.get_rng_state(), state)
-    assert copied.embed.weight is copied.proj.weight
-    assert not copied.training
-    assert not any(parameter.requires_grad for parameter in copied.parameters())
-    assert model.training
-    assert all(parameter.requires_grad for parameter in model.parameters())
-    before = copied.embed.weight.clone()
-    with torch.no_grad():
-        model.embed.weight.add_(1)
-    assert torch.equal(copied.embed.weight, before)
+    with pytest.raises(ConfigError):
+        from_file.answer(c.TraceText(text=""))
+
+    foreign.write_bytes(saved.read_bytes())
+    with pytest.raises(CheckpointError, match="comes from elsewhere"):
+        CheckpointAnswers(foreign).answer(c.ScoreUnits())
+    (home / "small.txt").unlink()
+    with pytest.raises(CorpusError, match=r"small\.txt"):
+        CheckpointAnswers(saved).answer(c.ScoreUnits())
+    for question in EACH:
+        if not isinstance(question, c.ScoreUnits):
+            assert CheckpointAnswers(foreign).answer(question) == from_file.answer(question)
+
+
+# Baselines ------------------------------------------------------------------------------------------------------------
+
+TWEETS = small_tweets()
+ALL_CHARS = vocab_of(TWEETS)
+
+
+def unmeasured(train_digest: str = "of the training tweets", first: int = 50, vocab: Vocab = ALL_CHARS) -> Baselines:
+    """Return the baselines of a corpus whose validation tweets begin with number `first`."""
+    return Baselines(encoded_with(vocab, TWEETS[:50]), train_digest, encoded_with(vocab, TWEETS[first:]), vocab)
+
+
+def answers_of(measured: Baselines, request: int = 0) -> list[dict[str, Any]]:
+    """Return the fields of the answers, each of which is a `BaselinesMeasured`."""
+    answers: list[Answer] = []
+    run_to_end(measured.job(c.MeasureBaselines(request=request), answers.append))
+    assert {event_type for event_type, _ in answers} == {e.BaselinesMeasured}
+    return [fields for _, fields in answers]
+
+
+def num_pieces(measured: Baselines) -> int:
+    return len(list(measured.job(c.MeasureBaselines(), lambda _: None)))
+
+
+def test_a_first_answer_has_the_simple_baselines_and_the_next_all_as_evaluate_measures_them() -> None:
+    first, complete = answers_of(unmeasured(), request=4)
+    assert (complete["request"], first["is_complete"], complete["is_complete"]) == (4, False, True)
+    assert first["names"] == ("uniform", "unigram", "2-gram")
+    assert complete["names"][:4] == ("uniform", "unigram", "2-gram", "3-gram")
+    tweets = (encoded_with(ALL_CHARS, each) for each in (TWEETS[:50], TWEETS[50:]))
+    bits = baseline_bits(*tweets, len(ALL_CHARS))
+    assert complete["bits_per_char"] == pytest.approx([bits[name] for name in NAMES], abs=1e-4)
+    assert first["bits_per_char"] == complete["bits_per_char"][: FIRST_ORDER + 1]
+
+
+def test_baselines_are_measured_once_per_corpus_even_if_an_answer_is_abandoned_or_the_run_ends() -> None:
+    whole, measured = num_pieces(unmeasured("of other tweets")), unmeasured()
+    first = measured.job(c.MeasureBaselines(), lambda _: None)
+    next(first)
+    first.close()
+    assert num_pieces(measured) == whole - 1 > 5
+    assert num_pieces(measured) == 0
+    assert num_pieces(unmeasured()) == 0, "they were stored"
+    assert answers_of(unmeasured()) == answers_of(measured)
+    others = [unmeasured("of others"), unmeasured(first=51), unmeasured(vocab=Vocab(ALL_CHARS.chars[:-1]))]
+    assert [num_pieces(other) > 5 for other in others] == [True] * 3
+
+
+def failing(*_: object, **__: object) -> Pieces[dict[str, float]]:
+    yield
+    raise MemoryError
+
+
+def test_after_an_error_the_baselines_are_measured_again_for_the_other_questions() -> None:
+    measured, answers = unmeasured(), list[Answer]()
+    first, second = (measured.job(c.MeasureBaselines(request=number), answers.append) for number in (1, 2))
+    with mock.patch.object(baselines, "baseline_pieces", failing):
+        next(first)
+        with pytest.raises(MemoryError):
+            next(second)
+    run_to_end(first)
+    assert [fields["request"] for _, fields in answers] == [1, 1]
+    assert len(answers[-1][1]["bits_per_char"]) == len(NAMES)

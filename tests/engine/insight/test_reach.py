@@ -15,13 +15,10 @@ from engine.insight.reach import gradient, mean_embedding, occlusion
 from engine.model.gru import TextGenerator, run_gru
 from engine.model.vocab import BOS, EOS
 from engine.pieces import Pieces, run_to_end
-from tests.engine.insight.models import TEXT, VOCAB, largest_difference, small_model
+from tests.engine.insight.models import IDS, MODELS, TEXT, VOCAB, largest_difference, models, small_model
 
-IDS = VOCAB.encode(TEXT)
 NO_ID = 10_000
 """A token id that is in no context."""
-MODELS = [small_model(1), small_model(2), small_model(3), small_model(2, tied_embeddings=True)]
-models = pytest.mark.parametrize("model", MODELS, ids=["1 layer", "2 layers", "3 layers", "tied"])
 positions = pytest.mark.parametrize("position", [0, 1, 9, len(TEXT)])
 
 

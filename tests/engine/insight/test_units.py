@@ -1,4 +1,4 @@
-"""The scores of units are Pearson correlations over all characters of the tweets."""
+"""The scores of units are Pearson correlations over all characters with concepts, each true where its rule says."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 
 from engine.errors import DivergedError
 from engine.insight.concepts import CONCEPTS, label
@@ -16,6 +17,7 @@ from engine.insight.units import BEST_UNITS, MAX_TWEETS, Correlation, best_units
 from engine.pieces import run_to_end
 from tests.engine.helpers import encoded_with, small_tweets
 from tests.engine.insight.models import VOCAB, small_model
+from tests.strategies import hostile_text
 
 TWEETS = ["I", "say (HI ☃) @mia_k!", *small_tweets(70)]
 ENCODED = encoded_with(VOCAB, TWEETS)
@@ -102,3 +104,31 @@ def test_a_non_finite_model_raises() -> None:
 
     with pytest.raises(DivergedError):
         run_to_end(correlate(ExplicitGru(model), VOCAB, ENCODED, ALL)).result()
+
+
+@pytest.mark.parametrize(
+    ("concept", "text", "marks"),
+    [
+        ("in an @name", "hi @mia_k! @ me@home @a", "...@@@@@@............@@"),
+        ("in a link", "see http://t.co/a1, HTTPS://b www.c.de", "....lllllllllllllll.lllllllll.llllllll"),
+        ("in a hashtag", "#one two#three # #4", "####..............."),
+        ("after a space", " a b  c", "s.s.ss."),
+        ("inside quotes or brackets", 'a "bc" (d [e] f) :) (g', "..qqq..qqqqqqqq......."),
+        ("inside quotes or brackets", '“a” «b» ) ( " {c}', "qq..qq........qq."),
+        ("in an upper-case stretch", "A BIG Dog SAYS HI, I", "..uuu.....uuuu.uu..."),
+        ("in an upper-case stretch", "ÄÖ1B", "uu.."),
+        ("vowel next", "Tea Éé y", "vv.vv..."),
+        ("vowel next", "a", "."),
+    ],
+)
+def test_a_concept_is_true_at_these_characters(concept: str, text: str, marks: str) -> None:
+    expected = [0.0 if mark == "." else 1.0 for mark in marks.ljust(len(text), ".")]
+    assert label(text)[CONCEPTS.index(concept)].tolist() == expected
+
+
+@given(text=hostile_text())
+def test_any_text_has_a_finite_label_per_concept_and_character(text: str) -> None:
+    labels = label(text)
+    assert labels.shape == (len(CONCEPTS), len(text))
+    assert np.isfinite(labels).all()
+    assert labels[CONCEPTS.index("position")].tolist() == [*range(len(text))]

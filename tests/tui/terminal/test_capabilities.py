@@ -1,10 +1,28 @@
-"""Capabilities of terminals, from simulated environments."""
+"""What a terminal can show and copy: by its environment, with a replacement of the same width for each other glyph."""
 
 from __future__ import annotations
 
-import pytest
+import ast
+import base64
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+
+import tui
+from tests import hostile
+from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
+from tests.tui.conftest import Stage, screen_text
+from tui.settings.key_table import MAIN_KEYS
+from tui.terminal import clipboard
 from tui.terminal.capabilities import GlyphSet, colour_system, glyphs_for, is_utf8
+from tui.terminal.glyph_fallback import FALLBACKS, GlyphFilter
+from tui.widgets.plot.loss_plot import LossPlot
 
 UTF_8, C_FROM_PYTHON = {"LANG": "en_US.UTF-8"}, {"LC_CTYPE": "C.UTF-8"}  # what Python makes of LANG=C
 
@@ -32,12 +50,112 @@ def test_a_locale_and_an_output_in_utf8_get_braille_any_other_ascii(
     assert is_utf8(environ, encoding) == (glyphs == "braille")
 
 
-def test_the_linux_console_has_no_font_for_dots() -> None:
+def test_no_color_is_none_a_forced_system_is_believed_and_the_linux_console_has_no_font_for_dots() -> None:
     assert glyphs_for({"TERM": "linux"} | UTF_8, "utf-8") == "ascii"
-
-
-def test_no_color_is_none_and_a_forced_system_is_believed() -> None:
     assert colour_system({"TERM": "xterm-256color", "NO_COLOR": "1"}) == "none"
     assert colour_system({"TERM": "xterm", "TEXTUAL_COLOR_SYSTEM": "truecolor"}) == "truecolor"
     assert colour_system({"TERM": "xterm-256color", "TEXTUAL_COLOR_SYSTEM": "standard"}) == "16"
     assert colour_system({"TERM": "dumb", "COLORTERM": "truecolor"}) == "none"
+
+
+# The clipboard --------------------------------------------------------------------------------------------------------
+
+
+def test_osc_52_is_base64_and_wrapped_for_multiplexers() -> None:
+    assert clipboard.osc52("héllo 雪") == f"\x1b]52;c;{base64.b64encode('héllo 雪'.encode()).decode()}\x07"
+    sequence = clipboard.osc52("x" * 500)
+    assert clipboard.wrapped_for(sequence, "tmux") == f"\x1bPtmux;\x1b{sequence}\x1b\\"
+    pieces = clipboard.wrapped_for(sequence, "screen").split("\x1b\\")[:-1]
+    assert all(piece.startswith("\x1bP") and len(piece) < 256 for piece in pieces)  # longer ones are dropped
+    assert "".join(piece.removeprefix("\x1bP") for piece in pieces) == sequence
+    assert clipboard.wrapped_for(sequence, "no") == ""
+
+
+def test_copied_text_is_harmless() -> None:
+    class App:
+        _driver = None
+
+        def copy_to_clipboard(self, text: str) -> None:
+            encoded = clipboard.osc52(text).removeprefix("\x1b]52;c;").removesuffix("\x07")
+            assert hostile.obeyed(base64.b64decode(encoded, validate=True).decode()) == []
+
+    for text in [*hostile.TEXTS.values(), hostile.ALL_AT_ONCE]:
+        clipboard.copy(App(), text, {"TMUX": "/tmp/x"})  # type: ignore[arg-type] # what it needs of an app
+
+
+# Glyphs ---------------------------------------------------------------------------------------------------------------
+
+BLACK = Color(0, 0, 0)
+SOURCES = sorted(Path(tui.__path__[0]).rglob("*.py"))
+NOT_ON_THE_SCREEN = {"inspection_report.py", "glyphs.py", "char_classes.py"}
+"""Sources whose strings are not drawn: a report on stdout, the glyph tables, and the vowels of several alphabets."""
+FIRST_WORDS = {"app.command_palette": "Search", "xray.open_xray": "1 step"}
+"""What a screen without a frame of its own shows, by the action that opens it."""
+
+
+def translated(text: str, glyphs: GlyphSet = "ascii", *, is_utf8: bool = True) -> str:
+    """Return `text` after the filter."""
+    return "".join(segment.text for segment in GlyphFilter(glyphs, is_utf8=is_utf8).apply([Segment(text)], BLACK))
+
+
+def literals(path: Path) -> Iterator[str]:
+    """Yield the string literals of a source, without docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def test_every_glyph_in_the_sources_has_an_ascii_replacement() -> None:
+    sources = [path for path in SOURCES if path.name not in NOT_ON_THE_SCREEN]
+    beyond_ascii = {char for path in sources for text in literals(path) for char in text if not char.isascii()}
+    assert len(beyond_ascii) > 30
+    assert {char for char in beyond_ascii if not translated(char).isascii()} == set()
+
+
+@pytest.mark.parametrize("glyphs", list(FALLBACKS))
+def test_a_replacement_is_as_wide_as_its_glyph(glyphs: GlyphSet) -> None:
+    assert {
+        chr(code) for code, fallback in FALLBACKS[glyphs].items() if cell_len(chr(code)) != cell_len(fallback)
+    } == set()
+
+
+def test_a_replacement_has_the_shape_of_its_glyph_another_one_than_glyphs_of_other_meaning_or_is_a_question_mark() -> (
+    None
+):
+    assert translated("⣿⠉⣀⡇⢸ ╭ é", "block") == "█▀▄▌▐ ╭ é"
+    assert translated("⣿⠉⣀⡇⠒ ╭─┃ é") == "#'.:- +-| é"
+    for marks in ("●◐○", "○▶‖■✗", "●◆▲", "━─", "▲▼"):
+        assert len(set(translated(marks))) == len(marks)
+    assert translated("añ日👩‍👩‍👧x…", is_utf8=False) == "a?? ? x~"
+    assert translated("añ日👩‍👩‍👧x…") == "añ日👩‍👩‍👧x~"
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40))
+def test_without_utf8_all_is_ascii(text: str) -> None:
+    assert translated(text, is_utf8=False).isascii()
+
+
+async def test_in_ascii_every_screen_is_ascii_and_glyphs_can_be_changed_while_it_is_up(stage: Stage) -> None:
+    script = (
+        steps_finished(1, [4.5 - 0.02 * step for step in range(100)]),
+        eval_finished(50, 3.2, is_best=True),
+        tweet_sampled("plain enough", 100, novelty="near-copy", reached_eos=False),
+    )
+    async with stage.running(FakeSession(script)) as at:
+        await at.press(shows=("━ tweets", "plain enough…"))
+        at.app.glyphs = "ascii"
+        await at.press(shows="plain enough~")
+        assert screen_text(at.app).isascii()
+        assert at.app.screen.query_one(LossPlot).glyphs == "ascii"
+        main = at.app.screen
+        for key in (key for key in MAIN_KEYS if key.opens and key.name != "prompt"):
+            await at.press(key.keys.split(",")[0], shows=FIRST_WORDS.get(key.action, "+-"))
+            assert at.app.screen is not main
+            assert {char for char in screen_text(at.app) if not char.isascii()} == set(), key.title
+            at.app.pop_screen()
+        at.app.glyphs = "braille"
+        await at.press(shows=("━ tweets", "plain enough…"))

@@ -58,9 +58,7 @@ textual_private.log_missing()
 """
 
 
-def test_the_screen_starts_without_the_private_names_and_logs_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_screen_starts_without_private_names_and_logs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
     ended = subprocess.run([sys.executable, "-c", WITHOUT_PRIVATE_NAMES], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -135,7 +133,7 @@ async def sizes_after_two_resizes() -> list[Size]:
         return screen.sizes
 
 
-async def test_in_textual_itself_two_sizes_in_the_queue_still_replace_each_other_forever(
+async def test_in_textual_itself_two_queued_sizes_still_replace_each_other_forever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Once this fails, `ignore_outdated_sizes` is no longer needed."""

@@ -1,20 +1,27 @@
-"""The text under the lamp: lines with glyphs below, a cursor, and the way back from a cell to a symbol."""
+"""The parts of a picture: the text with its glyphs and cursor, columns, levels, and characters on the map."""
 
 from __future__ import annotations
 
+from dataclasses import astuple, replace
+from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from engine.protocol.events import CharPoint
+from tests.fakes import embeddings_mapped
 from tests.strategies import hostile_text
 from tui.formatting.cells import cell_len
-from tui.xray.glyphs import ASCII, UNICODE, Glyphs
-from tui.xray.layout import line_width
+from tui.xray.columns import symbols, window
+from tui.xray.glyphs import ASCII, UNICODE, Glyphs, level_spans, percent
+from tui.xray.layout import cut, line_width
+from tui.xray.map_layout import CELL_ASPECT, aligned, placed
 from tui.xray.shades import Shades
-from tui.xray.spans import plain
+from tui.xray.spans import Span, plain
 from tui.xray.text_strip import TextStrip
 
 SIGNED = Shades((-1.0, 0.0, 1.0, None), "state", "-1", "1", is_signed=True)
@@ -68,10 +75,6 @@ def test_a_text_is_drawn_as_recorded(options: dict[str, Any], snapshot: Snapshot
     assert lines_of(**options) == snapshot
 
 
-def test_without_shades_only_the_cursor_is_below() -> None:
-    assert plain(TextStrip("abc", 20, UNICODE).picture(2, 2)) == "▸abc■\n  ▲"
-
-
 def test_the_cursor_marks_a_whole_grapheme_and_a_blank_keeps_its_cell() -> None:
     marked = [
         [span.text for span in TextStrip("a👍🏽b", 20, UNICODE).picture(cursor, 2)[0] if span.kind == "cursor"]
@@ -80,6 +83,7 @@ def test_the_cursor_marks_a_whole_grapheme_and_a_blank_keeps_its_cell() -> None:
     assert marked == [["👍🏽"], ["👍🏽"]]
     first, *_ = TextStrip("one two three", 9, UNICODE).picture(0, 6)
     assert first[-1].text == " "
+    assert plain(TextStrip("abc", 20, UNICODE).picture(2, 2)) == "▸abc■\n  ▲", "without shades"
 
 
 def test_a_cell_leads_back_to_its_symbol() -> None:
@@ -99,12 +103,13 @@ def test_the_cursor_moves_to_the_same_column_of_another_line_but_never_to_the_en
     assert [strip.moved_by_lines(cursor, -1) for cursor in (2, 5, 7, 10)] == [2, 0, 2, 6]
 
 
-@given(hostile_text(), st.integers(1, 24), st.integers(0, 9), st.data())
-def test_no_text_is_wider_than_the_width_or_hides_its_cursor_and_a_shade_never_comes_without_its_glyph(
-    text: str, width: int, height: int, data: st.DataObject
+@given(hostile_text(), st.floats(0, 1), st.none() | st.floats(0, 1), st.integers(1, 24), st.integers(0, 9))
+@example("\x1b[31m\u200d", 0.0, None, 24, 9)  # a joiner at the end joins nothing
+def test_no_text_is_wider_than_the_width_or_hides_its_cursor_whose_cell_leads_back_and_each_shade_has_its_glyph(
+    text: str, at: float, own: float | None, width: int, height: int
 ) -> None:
-    cursor = data.draw(st.integers(0, len(text)))
-    strip = TextStrip(text, width, UNICODE, first_own=data.draw(st.none() | st.integers(0, len(text))))
+    cursor = round(at * len(text))
+    strip = TextStrip(text, width, UNICODE, first_own=None if own is None else round(own * len(text)))
     picture = strip.picture(cursor, height, rising(text))
     assert len(picture) <= height
     assert all(cell_len("".join(span.text for span in line)) == line_width(line) <= width for line in picture)
@@ -114,14 +119,108 @@ def test_no_text_is_wider_than_the_width_or_hides_its_cursor_and_a_shade_never_c
             assert upper.shade is None or set(lower.text) == {UNICODE.level(upper.shade)}
     for number in (-1, 1):
         assert 0 <= strip.moved_by_lines(cursor, number) <= len(text)
-
-
-@given(hostile_text(), st.integers(1, 24), st.data())
-def test_the_cell_of_the_cursor_leads_back_to_its_grapheme(text: str, width: int, data: st.DataObject) -> None:
-    cursor = data.draw(st.integers(0, len(text)))
-    strip = TextStrip(text, width, UNICODE)
-    picture = strip.picture(cursor, 2)
-    before = next(number for number, span in enumerate(picture[0]) if span.kind == "cursor")
-    found = strip.symbol_at(line_width(picture[0][:before]), 0, cursor, 2)
+    line = strip.picture(cursor, 2)[0]
+    before = next(number for number, span in enumerate(line) if span.kind == "cursor")
+    found = strip.symbol_at(line_width(line[:before]), 0, cursor, 2)
     assert found is not None
-    assert strip.picture(found, 2) == picture
+    assert strip.picture(found, 2)[0] == line
+
+
+# Glyphs and columns ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+def test_every_glyph_is_one_cell_wide_and_the_levels_differ(glyphs: Glyphs) -> None:
+    drawn = "".join(map(str, astuple(glyphs)[:-1]))
+    assert all(cell_len(glyph) == 1 for glyph in drawn)
+    assert len(set(glyphs.levels)) == 8
+    assert drawn.isascii() == (glyphs is ASCII)
+
+
+def test_levels_cover_the_range_evenly_and_values_outside_are_clamped_with_their_shades() -> None:
+    assert "".join(UNICODE.level(value / 8) for value in range(-1, 10)) == "▁▁▂▃▄▅▆▇███"
+    assert "".join(UNICODE.level(value, low=-1.0) for value in (-1, -0.5, 0, 0.5, 1)) == "▁▃▅▇█"
+    spans = level_spans((-3.0, 0.5, 3.0), UNICODE, is_signed=True)
+    assert [(span.text, span.shade) for span in spans] == [("▁", -1.0), ("▇", 0.5), ("█", 1.0)]
+    assert level_spans((-3.0,), UNICODE)[0].shade == 0.0
+
+
+def test_only_exact_shares_are_0_and_100_percent() -> None:
+    shares = (0.0, 1e-9, 0.004, 0.62, 0.99999, 1.0)
+    assert ", ".join(map(percent, shares)) == "0 %, <0.1 %, 0.4 %, 62 %, 99.9 %, 100 %"
+
+
+def test_a_code_point_within_a_grapheme_has_a_column_of_its_own() -> None:
+    assert symbols("e\u0301👍🏽", UNICODE) == ("▸", "e", "◌\u0301", "👍", "◌", "■")
+    assert symbols("e\u0301", ASCII, has_ended=False) == (">", "e", "+", "~")
+
+
+@given(hostile_text(), st.integers(0, 20))
+def test_each_character_has_one_column_columns_do_not_merge_and_a_cut_line_is_no_wider(text: str, width: int) -> None:
+    shown = symbols(text, UNICODE)
+    assert len(shown) == len(text) + 2
+    assert {cell_len(symbol) for symbol in shown} <= {1, 2}
+    assert cell_len("".join(shown)) == sum(map(cell_len, shown))
+    assert line_width(cut((Span(text), Span(text)), width, UNICODE)) <= width
+
+
+@given(st.lists(st.integers(1, 2), min_size=1, max_size=30), st.integers(0, 40), st.data())
+def test_the_window_has_the_cursor_and_all_columns_that_fit(cells: list[int], width: int, data: st.DataObject) -> None:
+    cursor = data.draw(st.integers(0, len(cells) - 1))
+    visible = window(cells, cursor, width)
+    used = sum(cells[visible.start : visible.stop])
+    assert used <= width
+    assert cursor in visible or cells[cursor] > width
+    if visible:
+        assert visible.start == 0 or used + cells[visible.start - 1] > width
+        assert visible.stop == len(cells) or used + cells[visible.stop] > width
+
+
+# The map --------------------------------------------------------------------------------------------------------------
+
+
+def scattered(chars: str, **places: tuple[float, float]) -> tuple[CharPoint, ...]:
+    """Return characters at random places, those of `places` at theirs."""
+    source = np.random.default_rng(1)
+    found = ((char, places.get(char) or (source.normal(), source.normal())) for char in chars)
+    return tuple(CharPoint(char=char, x=x, y=y) for char, (x, y) in found)
+
+
+@pytest.mark.parametrize(("swaps", "signs"), list(product((False, True), product((1.1, -1.1), repeat=2))))
+def test_a_map_does_not_jump_when_axes_change_sign_or_order(swaps: bool, signs: tuple[float, float]) -> None:
+    before = embeddings_mapped(points=scattered("aeioubcdfghjklmnpqrst"))
+    places = [(point.y, point.x) if swaps else (point.x, point.y) for point in before.points]
+    points = (replace(old, x=signs[0] * x, y=signs[1] * y) for old, (x, y) in zip(before.points, places, strict=True))
+    shares = before.variance_shares[::-1] if swaps else before.variance_shares
+    after = aligned(replace(before, points=tuple(points), variance_shares=shares), before)
+    assert after.variance_shares == before.variance_shares
+    assert [each.x for each in after.points] == pytest.approx([1.1 * each.x for each in before.points])
+    assert [each.y for each in after.points] == pytest.approx([1.1 * each.y for each in before.points])
+    for unlike in (None, embeddings_mapped(points=scattered("xyz"))):
+        assert aligned(before, unlike) == before
+
+
+@pytest.mark.parametrize(("width", "height"), [(81, 21), (30, 40)])
+def test_distances_on_the_grid_are_those_of_the_map(width: int, height: int) -> None:
+    points = scattered("abcd", a=(-1.0, 0.0), b=(1.0, 0.0), c=(0.0, 1.0), d=(0.0, -1.0))
+    grid = {each.char: each for each in placed(points, width, height, cell_len)}
+    across, down = grid["b"].column - grid["a"].column, grid["d"].row - grid["c"].row
+    assert across == pytest.approx(CELL_ASPECT * down, abs=1)
+    assert across == width - 1 or down == height - 1
+
+
+def test_the_more_frequent_of_two_coinciding_characters_keeps_its_place_and_the_other_moves_beside_it() -> None:
+    points = scattered("xeqw", x=(-1.0, -1.0), e=(0.5, 0.5), q=(0.5, 0.5), w=(1.0, 1.0))
+    grid = {each.char: each for each in placed(points, 41, 21, cell_len)}
+    alone = {each.char: each for each in placed(points[:2] + points[3:], 41, 21, cell_len)}
+    assert grid["e"] == alone["e"]
+    assert (abs(grid["q"].row - grid["e"].row), abs(grid["q"].column - grid["e"].column)) in {(0, 1), (1, 0)}
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 8), (10, 4), (2, 2), (1, 1)])
+def test_no_two_characters_share_a_cell_however_small_the_map(width: int, height: int) -> None:
+    found = placed(scattered("".join(map(chr, range(33, 127))) + "漢字仮名"), width, height, cell_len)
+    cells = [(each.row, each.column + n) for each in found for n in range(cell_len(each.char))]
+    assert len(cells) == len(set(cells))
+    assert all(0 <= row < height and 0 <= column < width for row, column in cells)
+    assert found[0].char == "!"

@@ -1,4 +1,4 @@
-"""The five views: recorded texts at named sizes and in both glyph sets, and what holds for every text and size.
+"""The five views and the batch: recorded at named sizes and in both glyph sets, and what holds for every text and size.
 
 A recorded text has the strip with the values of the view and their legend, the view itself, and its sentence.
 """
@@ -17,8 +17,18 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS
-from engine.protocol.events import CharChance, CharPoint, CharRead, ReachMeasured, TextTraced, UnitScore
+from engine.protocol.events import (
+    BatchRow,
+    BatchShown,
+    CharChance,
+    CharPoint,
+    CharRead,
+    ReachMeasured,
+    TextTraced,
+    UnitScore,
+)
 from engine.protocol.events.insight import OwnDraw
+from engine.session import batch_service
 from tests import hostile
 from tests.fakes import (
     batch_shown,
@@ -159,7 +169,6 @@ HIDDEN = embeddings_mapped(points=tuple(CharPoint(char=chr(33 + number), x=0.0, 
         case("step", step_view, SING, 1, "80x20"),
         case("step at the start, all eight bars", step_view, SING, 0, "40x24"),
         case("step, the most important lines", step_view, SING, 3, "40x9"),
-        case("step, one line", step_view, SING, 5, "40x1"),
         case("step, a true character that is none of the likeliest", step_view, RARE, 1, "40x4"),
         case("step, the mean without the surcharge of unknown characters", step_view, UNKNOWN, 1, "40x16"),
         case("step at the end, the mean of the text", step_view, costing(text_traced("ab"), 1, 2, 6), 2, "80x8"),
@@ -168,8 +177,6 @@ HIDDEN = embeddings_mapped(points=tuple(CharPoint(char=chr(33 + number), x=0.0, 
         case("step, losses that differ", step_view, losing(2.5, 2.500123), 1, "80x12"),
         case("own draws", step_view, OWN, 2, "80x16"),
         case("own draws", step_view, OWN, 3, "40x12"),
-        case("own draws", step_view, OWN, 3, "40x5"),
-        case("own draws in ASCII", step_view, OWN, 3, "80x24", ASCII),
         case("own draws that have ended before the cursor", step_view, drawing("a", 0), 3, "40x12"),
         case("own draws part at the start", step_view, drawing("x", 0), 0),
         case("own draws part within", step_view, drawing("axc"), 0),
@@ -184,10 +191,8 @@ HIDDEN = embeddings_mapped(points=tuple(CharPoint(char=chr(33 + number), x=0.0, 
         case("gates, averages beside", gates_view, with_gates(3, update_mean=0.05, hidden_change=0.6), 4, "120x20"),
         case("gates at the start of a long text", gates_view, LONG, 0, "40x8"),
         case("gates in the middle of a long text", gates_view, LONG, 50, "40x8"),
-        case("gates at the end of a long text", gates_view, LONG, 104, "40x8"),
         case("gates, a wide character", gates_view, text_traced("a漢b"), 3, "40x8"),
         case("gates, the candidate scaled by its largest band", gates_view, BANDS, 1, "80x9", gate="candidate"),
-        case("gates in ASCII", gates_view, MORNING, 3, "80x14", ASCII),
         case("gates of a text without characters", gates_view, STILL, 0),
         case("gates rewrite more", gates_view, with_gates(5, rewritten_share=0.41), 5),
         case("gates rewrite twice as much", gates_view, with_gates(1, rewritten_share=0.11), 1),
@@ -202,29 +207,24 @@ HIDDEN = embeddings_mapped(points=tuple(CharPoint(char=chr(33 + number), x=0.0, 
         case("reach at the start", reach_view, measured(0.7), 0, "80x3"),
         case("reach of the end", reach_view, measured(0.0, 0.1, 0.9, text="hi"), 2),
         case("reach by the gradient", reach_view, measured(0.1, 0.4, 0.2, method="gradient"), 2, "80x5"),
-        case("reach in ASCII", reach_view, SCORES, 4, "80x7", ASCII),
         case("reach far back", reach_view, measured(0, 0, 0.1, 0, 1.8, 0.1, 0, 0), 7),
         case("reach, better without a character", reach_view, measured(0.3, -0.6), 1),
         case("reach of a space", reach_view, measured(0.0, 0.0, 0.0, 1.0), 3),
         case("units, none selected", units_view, TABLE, 2, "80x16"),
         case("units, one is free", units_view, selected(87), 2, "80x16"),
         case("units, the table beside", units_view, selected(87), 2, "150x16"),
-        case("units, one is free", units_view, selected(87), 2, "40x7"),
         case("units, one is held", units_view, selected(87, 1.0), 2, "80x16"),
-        case("units, one is held, in ASCII", units_view, selected(87, -0.5), 2, "80x16", ASCII),
         case("units, an unlikely character gains", units_view, selected(87, -1.0, held=likely(z=0.9)), 2),
         case("units, holding has no effect", units_view, selected(87, 0.5, held=likely(a=0.4, b=0.1)), 2),
         case("units, an opposite sign", units_view, selected(3), 2, "80x5"),
         case("units, no clear one", units_view, selected(5), 2, "80x5"),
         case("units of two layers", units_view, UnitAnswers(scored=DEEP, held=unit_held(HI, 9, layer=1)), 2, "80x16"),
         case("units over the trained tweet", units_view, ONE_TWEET, 2, "80x2"),
-        case("units over the trained tweet", units_view, ONE_TWEET, 2, "40x2"),
         case("units, none scored", units_view, UnitAnswers(scored=units_scored(units=())), 2, "80x2"),
         case("units, the selected one of a full row", units_view, crowded(21, 0.9), 2, "60x5"),
         case("units, the selected one takes the last place", units_view, crowded(27, 0.9), 2, "60x5"),
         case("units, the best one where none is clear", units_view, crowded(27, 0.2), 2, "80x5"),
         case("map, the nearest of the selected character", map_view, embeddings_mapped(), 5, "80x12"),
-        case("map without the selected character", map_view, embeddings_mapped(), 1, "40x12"),
         case("map of many characters", map_view, ALL, 5, "80x20"),
         case("map, characters before legends", map_view, ALL, 5, "40x5"),
         case("map, covered characters are counted, in ASCII", map_view, HIDDEN, 0, "40x12", ASCII),
@@ -237,17 +237,82 @@ def test_a_view_is_drawn_as_recorded(draw: Callable[[], str], snapshot: Snapshot
     assert draw() == snapshot
 
 
-def test_what_only_colours_show() -> None:
+def test_what_only_colours_show_and_the_order_in_which_units_are_selected() -> None:
     assert reach_view.shades(SCORES, 4).values[:5] == (0.0, 0.25, -0.5, 0.0, 1.0), "the sign is the hue"
     bars = reach_view.render(SCORES, 4, 60, 3, UNICODE)[1:]
     assert [line[-1].kind for line in bars] == ["bar", "bad"]
     spans = [span for line in map_view.render(ALL, "e", 80, 20, UNICODE) for span in line]
     assert [span.text for span in spans if span.kind == "cursor"] == ["e"]
-
-
-def test_units_are_selected_in_the_order_of_the_table_each_once() -> None:
     assert units_view.selectable(SCORED) == ((0, 87), (0, 12), (0, 3), (0, 5))
     assert units_view.selectable(units_scored(units=())) == ()
+
+
+# ---------------------------------------------------------------------------------------------- the batch
+
+grid = partial(batch_view.render, glyphs=UNICODE)
+TWO = batch_shown(("good morning", "hi"))
+MANY = batch_shown((f"tweet number {number} " + "x" * number for number in range(40)), num_tweets=100)
+CUT = batch_shown("x" * (batch_view.MAX_ROW_CHARS + extra) for extra in (0, 9))
+WIDE, LACKING = "a漢b", "fewer characters than ids"
+UNUSUAL = replace(
+    batch_shown((WIDE, "a寿b", LACKING + "xxx")),
+    rows=(
+        BatchRow(text=WIDE, token_ids=(1, 4, 14, 5)),
+        BatchRow(text="a寿b", token_ids=(1, 4, UNK, 5)),
+        BatchRow(text=LACKING, token_ids=(1, *[4] * 28)),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("batch", "size", "options"),
+    [
+        pytest.param(TWO, (120, 12), {}, id="120x12: <BOS>, characters, <EOS>, padding; ids of the first"),
+        pytest.param(TWO, (80, 40), {"selected": 1}, id="80x40: no empty lines; ids of the second"),
+        pytest.param(TWO, (76, 12), {}, id="76x12: fewer words"),
+        pytest.param(TWO, (40, 8), {}, id="40x8"),
+        pytest.param(TWO, (80, 12), {"glyphs": ASCII}, id="80x12 in ASCII"),
+        pytest.param(MANY, (80, 12), {"first_row": 30, "first_column": 6, "selected": 31}, id="80x12: scrolled"),
+        pytest.param(MANY, (80, 6), {"first_column": 1000}, id="80x6: beyond the last column"),
+        pytest.param(CUT, (80, 9), {"first_column": 260}, id="80x9: a tweet cut at the limit"),
+        pytest.param(UNUSUAL, (80, 12), {}, id="80x12: wide, unknown and missing characters"),
+    ],
+)
+def test_a_batch_is_drawn_as_recorded(
+    batch: BatchShown, size: tuple[int, int], options: dict[str, Any], snapshot: SnapshotAssertion
+) -> None:
+    assert plain(grid(batch, width=size[0], height=size[1], **options)) == snapshot
+
+
+def test_a_row_is_cut_where_the_session_cuts_it_and_padding_is_darker_than_characters() -> None:
+    assert batch_view.MAX_ROW_CHARS == batch_service.MAX_CHARS
+    _, *spans = grid(TWO, width=80, height=12)[3]
+    assert [(span.text, span.shade) for span in spans] == [
+        *((text, batch_view.CHAR_SHADE) for text in ("▸", "hi", "■")),
+        ("·" * 10, None),
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 76, 100])
+def test_rows_of_the_grid_are_drawn_in_the_lines_that_are_named(width: int) -> None:
+    tall = batch_shown(("good morning",) * 20)
+    for height in (8, 12, 30):
+        lines = plain(grid(tall, width=width, height=height)).split("\n")
+        with_rows = [y for y, line in enumerate(lines) if "▸good morning■" in line]
+        assert with_rows == list(batch_view.grid_lines(tall, width, height))[:20]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_the_last_first_column_leaves_no_column_out_at_the_right_also_with_wide_characters(width: int) -> None:
+    wide = batch_shown(("🥳" * 30, "x" * 40))
+    first = batch_view.last_first_column(wide, width)
+    ends = ["x■" in plain(grid(wide, width=width, height=12, first_column=first - n)) for n in (0, 1)]
+    assert ends == [True, False]
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_the_explanation_names_every_glyph_of_the_grid(glyphs: Glyphs, snapshot: SnapshotAssertion) -> None:
+    assert "\n".join(batch_view.explanation(glyphs)) == snapshot
 
 
 # ------------------------------------------------------------------------------------- every text and size

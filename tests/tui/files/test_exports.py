@@ -1,0 +1,175 @@
+"""Exports: each step and evaluation of a run once, as a table, as events, for TensorBoard; and tweets, one per line."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+
+from engine.errors import StorageError
+from engine.protocol import events as e
+from engine.protocol.events import from_json
+from engine.storage.folders import RunFolder
+from engine.storage.journal import Journal
+from engine.storage.journal_reader import SkippedLines
+from engine.text import defused
+from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
+from tests.fakes import eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
+from tui.files import tweet_export
+from tui.files.run_export import Thinned, to_csv, to_jsonl
+from tui.files.tensorboard_export import export_to_tensorboard
+
+
+def loaded(step: int) -> e.CheckpointLoaded:
+    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None, epochs=0.0)
+
+
+RUNS: dict[str, list[e.Event]] = {
+    "buckets, steps and an evaluation": [
+        steps_thinned(1, 64),
+        steps_thinned(65, 100),
+        tweet_sampled("hi", 100),
+        steps_finished(101, [1.25, 1.5], grad_norms=(0.5, 0.75), elapsed_seconds=8.0),
+        eval_finished(102, 2.5),
+    ],
+    "a resume and loads that take steps back": [
+        steps_finished(1, [1.0] * 10),
+        eval_finished(10, 2.5),
+        run_started(step=8, resumed_from="tiny/latest"),
+        steps_finished(9, [2.0] * 12),
+        loaded(4),
+        steps_finished(5, [3.0] * 2),
+        loaded(6),
+        steps_finished(7, [4.0]),
+    ],
+    "a new run from a checkpoint, which takes nothing back": [
+        steps_finished(1, [1.0]),
+        run_started(step=0),
+        steps_finished(2, [2.0]),
+    ],
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    folder.path.mkdir(parents=True)
+    return folder
+
+
+def write_journal(run: RunFolder, *events: e.Event) -> None:
+    run.journal_path.write_text("".join(e.to_json(event) + "\n" for event in events), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_table_has_a_row_per_step_bucket_and_evaluation_that_was_not_taken_back(
+    run: RunFolder, name: str, snapshot: SnapshotAssertion
+) -> None:
+    write_journal(run, run_started(), *RUNS[name])
+    thinned = Thinned()
+    table = "".join(to_csv(run.journal_path, thinned, SkippedLines()))
+    assert f"{table}\n{thinned}" == snapshot
+
+
+def test_json_lines_are_all_events_of_the_journal(run: RunFolder) -> None:
+    write_journal(run, run_started(), steps_thinned(1, 64), tweet_sampled("hi"), loaded(4))
+    text = run.journal_path.read_text(encoding="utf-8")
+    run.journal_path.write_text(text + "damaged\n", encoding="utf-8")
+    thinned, skipped = Thinned(), SkippedLines()
+    assert "".join(to_jsonl(run.journal_path, thinned, skipped)) == text
+    assert str(thinned) == "Steps 1 to 64 are thinned: 1 buckets of up to 64 steps."
+    assert skipped.num_torn == 1
+
+
+# TensorBoard ----------------------------------------------------------------------------------------------------------
+
+
+def export(run: RunFolder, directory: Path, *, force: bool = False) -> str:
+    """Export a run; return the sentence about thinned steps."""
+    thinned = Thinned()
+    export_to_tensorboard(run, directory, thinned, SkippedLines(), may_replace=force)
+    return str(thinned)
+
+
+def test_steps_buckets_and_evaluations_are_scalars_at_the_time_of_their_session_and_thinned_steps_are_counted_once(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    write_journal(
+        run,
+        run_started(started_at=1000.0),
+        steps_thinned(1, 64, elapsed_seconds=1.0),
+        steps_finished(65, [1.5], elapsed_seconds=5.0),
+        run_started(step=65, elapsed_seconds=5.0, resumed_from="tiny/latest", started_at=9000.0),
+        steps_finished(66, [1.25], elapsed_seconds=7.0),
+        eval_finished(66, 2.0),
+    )
+    assert export(run, tmp_path) == "Steps 1 to 64 are thinned: 1 buckets of up to 64 steps."
+    points = read_run(tmp_path / "tiny").Scalars(LOSS)
+    found = sorted((point.step, point.value, point.wall_time) for point in points)
+    assert found == [(64, 2.0, 1001.0), (65, 1.5, 1005.0), (66, 1.25, 9002.0)]
+    assert dict(scalars_in(tmp_path / "tiny")[VAL_LOSS]) == pytest.approx({66: 1.386})
+
+
+def test_event_files_are_replaced_only_where_allowed_and_those_of_others_of_an_active_run_or_a_failed_export_stay(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    write_journal(run, run_started(), steps_finished(1, [2.0]))
+    export(run, tmp_path)
+    [first] = (tmp_path / "tiny").iterdir()
+    with pytest.raises(FileExistsError):
+        export(run, tmp_path)
+    foreign = tmp_path / "tiny" / "events.out.tfevents.1.other"
+    foreign.touch()
+    write_journal(run, run_started(), steps_finished(1, [3.0]))
+    with contextlib.closing(Journal(run.journal_path)):
+        with pytest.raises(StorageError, match="may be writing"):
+            export(run, tmp_path, force=True)
+        export(run, tmp_path / "other")
+    assert first.exists()
+    export(run, tmp_path, force=True)
+    assert not first.exists()
+    assert foreign.exists()
+    assert scalars_in(tmp_path / "tiny")[LOSS] == [(1, 3.0)]
+
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="can't be written") as caught:
+        export(run, tmp_path / "file")
+    assert caught.value.hint == "Choose another folder."
+    before = sorted((tmp_path / "tiny").iterdir())
+    run.journal_path.unlink()
+    run.journal_path.mkdir()
+    with pytest.raises(StorageError):
+        export(run, tmp_path, force=True)
+    assert sorted((tmp_path / "tiny").iterdir()) == before
+
+
+# Tweets ---------------------------------------------------------------------------------------------------------------
+
+TEXTS = (
+    'comma, "quote"',
+    "a\nb\r\nc\u2028d\x1b[31m, \"e\" 'f' \x00 =1+1 👩\u200d👧",
+    *("=1+1", "+1", "-1", "@SUM(1)", "=cmd|' /C calc'!A0", "a=1", "'=1", "1-1"),
+)
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=5))
+def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
+    tweets = [tweet_sampled(text) for text in texts]
+    assert len(tweet_export.to_text(tweets).splitlines()) == len(texts)
+    assert len(tweet_export.to_csv(tweets).splitlines()) == len(texts) + 1
+    lines = tweet_export.to_jsonl(tweets).split("\n")
+    assert [from_json(line) for line in lines[:-1]] == [tweet_sampled(defused(text)) for text in texts]
+
+
+def test_only_csv_marks_what_would_be_a_formula_and_a_long_text_is_whole(snapshot: SnapshotAssertion) -> None:
+    tweets = [
+        tweet_sampled("plain", 100, novelty="near-copy"),
+        tweet_sampled("hot", 2000, temperature=1.05),
+        *map(tweet_sampled, TEXTS),
+    ]
+    assert f"{tweet_export.to_csv(tweets)}\n{tweet_export.to_text(tweets)}" == snapshot
+    assert tweet_export.to_text([tweet_sampled("long " * 2000)]) == ("long " * 2000).strip() + "\n"

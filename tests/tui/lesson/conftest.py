@@ -1,0 +1,119 @@
+"""The lesson under test: a `LessonApp` over scripted sessions, one for each run that it starts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from engine.model.vocab import UNK
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from tests.fakes import FakeSession, run_started
+from tests.tui.conftest import DEADLINE_SECONDS, Running, idle, wait_until
+from tui.app.lesson_app import LessonApp
+from tui.lesson.progress import Progress, write_progress
+from tui.lesson.runs import main_config
+from tui.run.engine_bridge import EngineBridge
+from tui.run.view import RunView
+from tui.screens.lesson import screen
+from tui.screens.lesson.screen import LessonScreen
+from tui.terminal.textual_private import update_screen
+
+PROGRESS = "progress.json"
+Kind = TypeVar("Kind")
+
+
+class LessonSession(FakeSession):
+    """A session whose model lacks the characters `$` and `~`."""
+
+    def __init__(self, name: str = "lesson", **started: Any) -> None:
+        super().__init__(started=run_started(run=name, **started))
+        self.measures_baselines = True
+        self.may_end = threading.Event()
+        """A `Stop` is answered once it is set, as by a session that takes long to save; it is set from the start."""
+        self.may_end.set()
+
+    def answer(self, command: c.Command) -> e.Event:
+        if isinstance(command, c.Stop):
+            assert self.may_end.wait(DEADLINE_SECONDS)
+        answer = super().answer(command)
+        if isinstance(answer, e.TextTraced):
+            pairs = zip(answer.text, answer.token_ids[1:], strict=True)
+            ids = [UNK if char in "$~" else token_id for char, token_id in pairs]
+            return replace(answer, token_ids=(answer.token_ids[0], *ids))
+        return answer
+
+    def commands(self, kind: type[Kind]) -> list[Kind]:
+        """Return the commands of a kind so far."""
+        return [command for command in self.received if isinstance(command, kind)]
+
+
+class Visit(Running):
+    """A lesson on the screen; its session is that of its first run."""
+
+    @property
+    def screen(self) -> LessonScreen:
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, LessonScreen))
+
+    @property
+    def view(self) -> RunView:
+        return self.screen.lesson.run.view
+
+    async def settle(self) -> None:
+        """Handle all messages, and draw what has happened so far."""
+        await idle()
+        if self.app.is_running:
+            self.screen.tick()
+            await idle()
+            update_screen(self.app.screen)
+
+    async def shows(self, *words: str) -> None:
+        await self.press(shows=words)
+
+    async def is_in(self, phase: str) -> None:
+        await wait_until(lambda: self.view.phase == phase, phase)
+
+    async def is_ready(self) -> None:
+        """Wait until the run accepts commands and the view was notified."""
+        await wait_until(lambda: self.screen.lesson.run.is_ready and self.screen._is_announced, "the run")
+
+
+Open = Callable[..., AbstractAsyncContextManager[Visit]]
+
+
+@pytest.fixture
+def visit(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Return a context manager that runs the lesson at a stop over sessions; every thread ends with the test."""
+    monkeypatch.setattr(screen, "_TICK_SECONDS", 0.02)  # tests wait for what a tick shows
+    apps: list[LessonApp] = []
+
+    @asynccontextmanager
+    async def visit(
+        *sessions: Any,
+        stop: int = 1,
+        done: frozenset[int] = frozenset(),
+        size: tuple[int, int] = (80, 24),
+        is_ready: bool = True,
+    ) -> AsyncIterator[Visit]:
+        remaining = iter(sessions)
+        write_progress(home / PROGRESS, Progress(stop, done))
+        bridge = EngineBridge(main_config(), lambda _config, _on_stage: next(remaining))
+        apps.append(LessonApp(bridge, RunView(), home / PROGRESS))
+        async with apps[-1].run_test(size=size) as pilot:
+            app: Any = apps[-1]
+            at = Visit(app, pilot, sessions[0])
+            await wait_until(lambda: app.lesson_screen.is_mounted and app.lesson_screen._num_ticks, "the first tick")
+            if is_ready:
+                await at.is_ready()
+            yield at
+
+    yield visit
+    for bridge in (bridge for app in apps for bridge in app.bridges):
+        bridge.stop("end of the test")
+        assert bridge.join(DEADLINE_SECONDS)

@@ -1,0 +1,268 @@
+"""The key table, the key bar, the palette and the help agree; keys steer the run, or show why they can not."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from importlib import import_module
+from itertools import chain
+from typing import Any, get_args
+
+from syrupy.assertion import SnapshotAssertion
+from textual.binding import Binding
+from textual.command import CommandPalette, DiscoveryHit
+from textual.dom import DOMNode
+
+import tui.screens
+import tui.widgets
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from tests.tui.conftest import Running, Stage, toasted, wait_until
+from tests.tui.transcripts import transcript
+from tui.process.outcome import Outcome
+from tui.screens.command_palette import KeyCommands
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.dialogs.tweet import TweetDialog
+from tui.screens.main.screen import MainScreen
+from tui.settings.availability import KeyState, lacking, unavailable
+from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_ACTIONS, MAIN_KEYS, PANEL_ACTIONS
+from tui.settings.keymap import key_named, settable_keys, without_clashes
+from tui.settings.keys.key import Key, Need
+from tui.settings.keys.lesson import LESSON_KEYS
+from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.help_text import HelpText
+from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
+from tui.widgets.plot.loss_plot import LossPlot
+
+TABLE = KEY_TABLE | {"In the lesson": tuple(LESSON_KEYS)}
+ROWS = tuple(chain(*TABLE.values()))
+CHARACTERS = {key_named(chr(code)): chr(code) for code in range(0x20, 0x7F)}
+
+
+def characters(keys: str) -> Iterator[str]:
+    """Yield the printable characters among Textual's names of keys."""
+    yield from (CHARACTERS[name] for name in keys.split(",") if name in CHARACTERS)
+
+
+def subclasses(cls: type) -> Iterator[type]:
+    subclass: type
+    for subclass in cls.__subclasses__():
+        yield subclass
+        yield from subclasses(subclass)
+
+
+def test_the_key_table_is_as_recorded(snapshot: SnapshotAssertion) -> None:
+    """The names are those of `config.toml`: they stay. A character with several actions should mean one thing."""
+    lines = []
+    for heading, keys in TABLE.items():
+        lines.append(f"# {heading}")
+        for key in keys:
+            facts = [*key.needs, *["opens"] * key.opens, *[f"bar: {key.label}"] * bool(key.label)]
+            lines.append(f"{key.shown:16} {key.name:22} {key.title:42} {', '.join(facts)}".rstrip())
+    actions = defaultdict(set)
+    for key in ROWS:
+        for character in characters(key.keys):
+            actions[character].add(key.name)
+    lines.append("# Characters with several actions")
+    lines += [f"{char} {', '.join(sorted(names))}" for char, names in sorted(actions.items()) if len(names) > 1]
+    assert "\n".join(lines) == snapshot
+
+
+def test_bindings_to_a_character_that_are_no_row_of_the_table_are_as_recorded(snapshot: SnapshotAssertion) -> None:
+    """The line of keys of their dialog has them, or they close what they have opened."""
+    for package in (tui.screens, tui.widgets):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    known = {(name, key.textual_action) for key in ROWS for name in key.keys.split(",")}
+    others = {
+        f"{name}: {cls.__name__}, {binding.action}"
+        for cls in subclasses(DOMNode)
+        if cls.__module__.startswith("tui.")
+        for binding in cls.__dict__.get("BINDINGS", ())
+        if isinstance(binding, Binding)
+        for name in binding.key.split(",")
+        if any(characters(name)) and not name.isdigit() and (name, binding.action) not in known
+    }
+    assert "\n".join(sorted(others)) == snapshot
+
+
+def test_no_default_key_is_taken_by_tmux_screen_or_flow_control_and_all_are_valid_as_settings() -> None:
+    written = {name: key.keys for name, key in settable_keys().items()}
+    assert without_clashes(written) == (written, [])
+    taken = {"ctrl+a", "ctrl+b", "ctrl+q", "ctrl+s", "ctrl+c", "ctrl+z"}
+    assert [key.title for key in chain(*KEY_TABLE.values()) if taken & set(key.keys.split(","))] == []
+
+
+async def test_the_key_bar_cuts_no_key_and_names_the_most_important(stage: Stage, snapshot: SnapshotAssertion) -> None:
+    async with stage.running() as at:
+        bar, lines = at.app.screen.query_one(KeyBar), []
+        for width in (180, 160, 120, 80, 47, 40):
+            await at.resize(width, 24)
+            for label in ("pause", *PAUSE_LABELS.values()):
+                bar.set_reactive(KeyBar.pause_label, label)
+                lines.append(f"{width:3} {bar.render().plain}")
+                assert bar.render().cell_length <= width
+        assert "\n".join(lines) == snapshot
+
+
+def pause_twice_at_once(at: Running) -> None:
+    assert isinstance(at.app.screen, MainScreen)
+    at.app.screen.steering.action_pause()
+    at.app.screen.steering.action_pause()
+
+
+def to_the_limit(direction: int) -> Callable[[Running], Awaitable[None]]:
+    """Return the step that changes the temperature 100 times, and forgets the commands."""
+
+    async def change(at: Running) -> None:
+        assert isinstance(at.app.screen, MainScreen)
+        for _ in range(100):
+            at.app.screen.steering.action_temperature(direction)
+        await at.settle()
+        at.session.received.clear()
+
+    change.__name__ = "raise_the_temperature_100_times" if direction > 0 else "lower_it_100_times"
+    return change
+
+
+async def test_keys_steer_the_run_and_the_screen_shows_it(stage: Stage, snapshot: SnapshotAssertion) -> None:
+    async with stage.running() as at:
+        keys = ("space", "g", "space", pause_twice_at_once, "f", "f", "b", "b", "+", "=", "-", "_")
+        assert await transcript(at, *keys, to_the_limit(1), to_the_limit(-1)) == snapshot
+
+
+async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_stops_the_run(stage: Stage) -> None:
+    async with stage.running() as at:
+        column = at.text.splitlines()[23].index("g tweet") + 2
+        await at.pilot.click(KeyBar, offset=(column, 0))
+        await at.press(sends=c.SampleNow())
+        at.app.screen.query_one(KeyBar).notice = "saving…"
+        await at.press(shows="saving…")
+        await at.pilot.click(KeyBar, offset=(column, 0))
+        await at.press("ctrl+q", "f", sends=c.Finish())
+        await at.press("q")
+        await wait_until(lambda: not at.app.is_running, "the end")
+    assert [type(command) for command in at.session.received] == [c.SampleNow, c.Finish, c.Stop]
+    assert (at.app.return_code, at.app.return_value) == (0, Outcome(is_ending=True))
+    assert (at.app.summary_view.phase, at.app.bridge.is_alive) == ("finished", False)
+
+
+async def test_every_action_is_one_of_its_controller_and_those_that_open_a_dialog_or_line_are_marked(
+    stage: Stage,
+) -> None:
+    async with stage.running() as at:
+        screen = at.app.screen
+        assert isinstance(screen, MainScreen)
+        owners = {"": screen, "LossPlot": LossPlot(), "TweetFeed": TweetFeed()}
+        for panel, keys in PANEL_ACTIONS.items():
+            for key in keys:
+                owner, _, name = key.action.partition("(")[0].rpartition(".")
+                acting = at.app if owner == "app" else getattr(owners[panel], owner) if owner else owners[panel]
+                assert callable(getattr(acting, f"action_{name}")), key.action
+        opening = set()
+        for key in (key for key in MAIN_KEYS if key.name not in {"leave", "detach"}):
+            await at.app.run_action(key.textual_action, screen)
+            if at.app.screen is not screen or screen.sampling.prompt.is_open:
+                opening.add(key.name)
+            if at.app.screen is not screen:
+                await wait_until(lambda: at.app.screen.focused is not None, key.title)
+                await at.app.pop_screen()
+            screen.sampling.prompt.close()
+        assert opening == {key.name for key in MAIN_KEYS if key.opens}
+
+
+async def test_palette_and_help_list_every_action_with_key_and_sentence_and_the_palette_runs_it(stage: Stage) -> None:
+    def entries(keys: tuple[Key, ...]) -> list[tuple[str, str]]:
+        return [(key.shown, key.sentence) for key in keys]
+
+    async with stage.running() as at:
+        screen = at.app.screen
+        hits = [hit async for hit in KeyCommands(screen).discover() if isinstance(hit, DiscoveryHit)]
+        keys = [key for key in chain(*PANEL_ACTIONS.values()) if key.action != "app.command_palette"]
+        expected = [(f"{key.title} ({key.shown})" if key.keys else key.title, key.sentence) for key in keys]
+        assert sorted((str(hit.display), hit.help) for hit in hits) == sorted(expected)
+        (by_sentence,) = [hit async for hit in KeyCommands(screen).search("more random")]
+        assert by_sentence.text == "Raise the temperature"
+        await next(hit for hit in hits if "Move the plot's cursor" in str(hit.display)).command()
+        await wait_until(lambda: isinstance(screen.focused, LossPlot), "the focus on the plot")
+        await at.press("ctrl+p", opens=CommandPalette)
+        words = ("Sample a tweet now", "Sample one more tweet, also while paused.")
+        await at.type_into("tweet now", shows=words, lacks="Temperature ladder")
+        await at.press("enter", sends=c.SampleNow(), opens=MainScreen)
+        await at.press("?", opens=HelpScreen)
+        text = at.app.screen.query_one(HelpText)
+        shown = {heading: [tuple(entry[:2]) for entry in each] for heading, each in text.keys.items()}
+        assert shown == {heading: entries(keys) for heading, keys in KEY_TABLE.items()}
+        assert {"● new", "◐ near-copy", "○ copy"} <= {entry.term for entry in text.glossary["A line of the feed"]}
+        await at.press("end", shows="In the other dialogs")
+
+
+# Keys that can't act --------------------------------------------------------------------------------------------------
+
+NOTHING = ("has_alert", "has_tweet", "has_prime", "has_change", "has_steps")
+STATES: dict[str, dict[str, Any]] = {
+    "starting": {"phase": "starting"},
+    "finished": {"phase": "finished"},
+    "finished, with a name": {"phase": "finished", "run": "mine"},
+    "failed": {"phase": "failed"},
+    "replay": {"is_replay": True},
+    "read-only": {"refusal": "Read-only."},
+    "restarting": {"interruption": "Restarting."},
+    "ending": {"is_ending": True},
+    "at the end of its budget": {"is_at_end": True},
+    "in a browser": {"is_in_browser": True},
+    "read-only in a browser": {"is_in_browser": True, "refusal": "Read-only."},
+    "nothing to act on": dict.fromkeys(NOTHING, False),
+}
+
+
+def test_keys_that_can_not_act_in_a_state_of_the_run_have_the_recorded_reasons(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for name, state in STATES.items():
+        reasons = defaultdict(list)
+        for key in MAIN_ACTIONS:
+            reasons[unavailable(key, KeyState(**state))].append(key.name)
+        lines += [f"# {name}", *(f"{reason} {', '.join(keys)}" for reason, keys in reasons.items() if reason)]
+    assert "\n".join(lines) == snapshot
+    needs = get_args(Need)
+    assert [need for need in needs if lacking(need, KeyState())] == []
+    states = [KeyState(**state) for state in STATES.values()]
+    assert [need for need in needs if not any(lacking(need, state) for state in states)] == []
+
+
+def grey(bar: KeyBar) -> set[str]:
+    """Return the dimmed words of a bar."""
+    off, line = bar.get_visual_style("key-bar--off"), bar.render()
+    return {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
+
+
+async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing(stage: Stage) -> None:
+    async with stage.running(size=(160, 40)) as at:
+        screen = at.app.screen
+        assert isinstance(screen, MainScreen)
+        before, bar = screen.run.view, screen.query_one(KeyBar)
+        for changes in ({"phase": "starting"}, {"phase": "finished"}, {"is_replay": True}):
+            screen.run.view = replace(before, **changes)
+            await at.settle()
+            assert bar.state == screen.run.key_state
+            reasons = {key: unavailable(key, bar.state) for key in MAIN_ACTIONS}
+            for key, reason in reasons.items():
+                if reason:
+                    await at.app.run_action(key.textual_action, screen)
+                    await toasted(at.app, reason)
+                    assert at.app.screen is screen, key.title
+            assert {key.shown for key in BAR_KEYS if reasons[key]} <= grey(bar)
+            assert not {key.shown for key in BAR_KEYS if not reasons[key]} & grey(bar)
+        assert at.session.received == []
+
+
+async def test_the_bar_of_an_open_tweet_dims_what_needs_a_model_once_the_run_has_ended(stage: Stage) -> None:
+    ended = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9)
+    async with stage.running(size=(120, 40)) as at:
+        await at.press("enter", opens=TweetDialog)
+        bar = at.app.screen.query_one(KeyBar)
+        assert grey(bar) == set()
+        await at.emit(ended)
+        assert grey(bar) == {"n", "new end", "P", "prime"}
