@@ -82,6 +82,13 @@ def home_at(folder: Path) -> Iterator[Path]:
         yield folder
 
 
+@contextmanager
+def own_home() -> Iterator[Path]:
+    """Store runs and checkpoints in a folder of their own within the block, which returns it."""
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)) as home:
+        yield home
+
+
 def small_tweets(count: int = 60) -> list[str]:
     """Return distinct generated tweets of several lengths, from about thirty different characters."""
     who = ("the cat", "@mia_k", "my gran", "our bus", "a fox", "Tom")
@@ -334,8 +341,8 @@ def let_fail(
 @functools.cache
 def plain_losses(**settings: Setting) -> dict[int, float]:
     """Return the losses of a tiny run on the small tweets that nothing disturbs; ask before anything is replaced."""
-    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
-        return losses(run_session(tiny_config(write_corpus(Path(folder)), **settings)))
+    with own_home() as folder:
+        return losses(run_session(tiny_config(write_corpus(folder), **settings)))
 
 
 def stop_at(step: int) -> Script:

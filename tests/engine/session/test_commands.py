@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -34,13 +32,13 @@ from tests.engine.helpers import (
     Once,
     Script,
     TickingClock,
-    home_at,
     late_writer,
     latest,
     losses,
     names,
     of_type,
     only,
+    own_home,
     plain_losses,
     resume_config,
     run_session,
@@ -265,13 +263,6 @@ NOT_JOURNALLED = e.TextCompleted | e.TweetRead | e.InsightEvent | e.BatchShown |
 PRIMES = ("", "the ", "☃")
 
 
-@contextmanager
-def home_of_its_own() -> Iterator[Path]:
-    """Give each example its own data folder."""
-    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)) as home:
-        yield home
-
-
 @settings(max_examples=15)
 @given(
     answers=st.lists(st.none() | commands(PRIMES), max_size=40),
@@ -292,7 +283,7 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
     """However late a checkpoint is on the disk."""
     inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would never end
 
-    with home_of_its_own() as folder:
+    with own_home() as folder:
         config = tiny_config(None, sample_every=sample_every, eval_every=eval_every)
         config = replace(config, corpus=CorpusConfig(files=(str(write_corpus(folder)),), overfit=overfit))
         emitted = run_session(
@@ -317,7 +308,7 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
 @settings(max_examples=10)
 @given(sent=st.lists(any_commands(), max_size=6))
 def test_whatever_text_commands_contain_events_contain_harmless_text_only(sent: list[c.Command]) -> None:
-    with home_of_its_own() as folder:
+    with own_home() as folder:
         emitted = run_session(tiny_config(write_corpus(folder)), {3: [*sent, c.Resume(), c.Stop()]})
     assert isinstance(emitted[-1], e.RunFinished)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -159,6 +159,7 @@ def test_without_a_readable_latest_the_run_keeps_its_weights(corpus: Path, monke
     saved=st.sets(st.integers(1, 15), max_size=4),
     is_on_device=st.booleans(),
 )
+@example(bad={7, 8, 9}, saved={5}, is_on_device=True)
 def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
     corpus: Path, bad: set[int], saved: set[int], is_on_device: bool
 ) -> None:

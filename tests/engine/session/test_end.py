@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import queue
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -28,13 +27,13 @@ from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine.helpers import (
     TickingClock,
     assert_same_tensors,
-    home_at,
     info_of,
     latest,
     losses,
     names,
     of_type,
     only,
+    own_home,
     plain_losses,
     rates,
     resume_config,
@@ -92,6 +91,7 @@ def test_a_finished_run_can_be_resumed_where_it_pauses_at_its_end_but_not_beyond
         (c.SetLearningRate(learning_rate=0.1), "LearningRateChanged"),
         (c.SaveCheckpoint(name="mine"), "CheckpointSaved"),
         (c.CancelFinish(), "FinishCancelled"),
+        (c.CompleteText(text="the "), "TextCompleted"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -323,8 +323,8 @@ def sampled(emitted: Iterable[e.Event]) -> list[tuple[int, str]]:
 @functools.cache
 def learned() -> tuple[list[e.Event], dict[str, Tensor]]:
     """Return the events of a run that learns the tweet by heart, and the tensors at its end."""
-    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
-        return run_session(one_tweet_config(Path(folder))), tensors_of("tiny")
+    with own_home() as folder:
+        return run_session(one_tweet_config(folder)), tensors_of("tiny")
 
 
 def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_heart() -> None:

@@ -67,10 +67,6 @@ class Work:
     pieces: list[tuple[str, int]] = field(default_factory=list)
     """Name of the command, and step at which the weights were copied."""
 
-    def answers(self, *arguments: Any) -> Answers:
-        """Stand in for the constructor of `engine.insight.answers.Answers`, whose last argument is the step."""
-        return Answers(self, arguments[-1])
-
     def do_piece(self, command: Insight | c.MeasureBaselines, step: int) -> None:
         self.clock.advance(PIECE_SECONDS)
         self.pieces.append((type(command).__name__, step))
@@ -82,13 +78,11 @@ class Work:
             return run_session(tiny_config(corpus, **settings), script, on_event, self.clock, **options)
 
 
+@dataclass
 class LongBaselines:
     """Stands in for `engine.insight.baselines.Baselines`: takes `LONG_PIECES`."""
 
     work: Work
-
-    def __init__(self, *_: object) -> None:
-        pass
 
     def job(self, command: c.MeasureBaselines, emit: Callable[[Answer], None]) -> Pieces[None]:
         for _ in range(LONG_PIECES):
@@ -99,7 +93,7 @@ class LongBaselines:
 
 @dataclass
 class Answers:
-    """Answers every command with `EmbeddingsMapped`; refuses `BAD_UNIT`."""
+    """Stands in for `engine.insight.answers.Answers`: answers with `EmbeddingsMapped`; refuses `BAD_UNIT`."""
 
     work: Work
     step: int
@@ -119,8 +113,8 @@ class Answers:
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """Replace the answers by scripted work."""
     made = Work()
-    monkeypatch.setattr(insight_service, "Answers", made.answers)
-    monkeypatch.setattr(insight_service, "Baselines", type("Baselines", (LongBaselines,), {"work": made}))
+    monkeypatch.setattr(insight_service, "Answers", lambda *arguments: Answers(made, arguments[-1]))  # the step
+    monkeypatch.setattr(insight_service, "Baselines", lambda *_: LongBaselines(made))
     return made
 
 

@@ -160,12 +160,6 @@ SETTINGS: Runs = {
     "single steps do not wait for a speed limit": tiny(
         {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, steps_per_second=0.01
     ),
-    "a question in the last evaluation is answered before its end": tiny(
-        {6: [c.CompleteText(text="the ☃ \x1b", request=3)]},
-        eval_every=9,
-        max_steps=6,
-        report_seconds=1e9,  # the steps are emitted right before that evaluation
-    ),
 }
 LOAD_THREE = c.LoadCheckpoint(name="three")
 

@@ -6,7 +6,6 @@ import functools
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,11 +28,11 @@ from tests.engine.helpers import (
     Script,
     Sent,
     assert_same_tensors,
-    home_at,
     info_of,
     latest,
     of_type,
     only,
+    own_home,
     resume_config,
     run_session,
     small_tweets,
@@ -132,8 +131,8 @@ RUNS: dict[str, tuple[dict[str, Setting], Script]] = {
 def uninterrupted(run: str) -> Facts:
     """Return the outcome of a run that never stopped."""
     settings, script = RUNS[run]
-    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
-        return facts(run_session(demanding(Path(folder), **settings), script))
+    with own_home() as folder:
+        return facts(run_session(demanding(folder, **settings), script))
 
 
 def run_in_parts(folder: Path, run: str, stops: Iterable[int]) -> list[e.Event]:

@@ -7,7 +7,6 @@ import functools
 import logging
 import queue
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from unittest.mock import Mock
@@ -31,7 +30,6 @@ from tests.engine.helpers import (
     Once,
     Script,
     assert_same_tensors,
-    home_at,
     info_of,
     latest,
     let_fail,
@@ -39,6 +37,7 @@ from tests.engine.helpers import (
     names,
     of_type,
     only,
+    own_home,
     plain_losses,
     resume_config,
     run_session,
@@ -278,8 +277,8 @@ UNEXPECTED = ZeroDivisionError("an unexpected exception")
 @functools.cache
 def undisturbed() -> tuple[dict[int, float], dict[str, Tensor]]:
     """Return the losses of a run with dropout, averaging, samples and evaluations, and its last tensors."""
-    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
-        return losses(run_session(tiny_config(write_corpus(Path(folder)), **SETTINGS))), tensors_of("tiny")
+    with own_home() as folder:
+        return losses(run_session(tiny_config(write_corpus(folder), **SETTINGS))), tensors_of("tiny")
 
 
 def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
@@ -33,13 +32,13 @@ from tests.engine.helpers import (
     AnsweringInbox,
     Script,
     TickingClock,
-    home_at,
     latest,
     let_fail,
     losses,
     names,
     of_type,
     only,
+    own_home,
     plain_losses,
     resume_config,
     run_session,
@@ -211,8 +210,8 @@ def test_whatever_the_commands_a_shared_stream_keeps_its_rules(
     answers: list[c.Command | None], eval_every: int
 ) -> None:
     inbox = AnsweringInbox([*answers, c.Resume()])
-    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
-        config = tiny_config(write_corpus(Path(folder)), eval_every=eval_every, sample_every=5)
+    with own_home() as folder:
+        config = tiny_config(write_corpus(folder), eval_every=eval_every, sample_every=5)
         assert_valid_stream(run_shared(config, inbox=inbox, clock=TickingClock(0.001)))
 
 
