@@ -3,8 +3,8 @@
 Mutations flip bits, cut, repeat, move and splice parts, and replace numbers and words. Written for this program:
 coverage-guided fuzzers for Python need instrumentation by a C compiler, and Hypothesis, which the suite uses for
 structured data, spends its time on drawing. Outcomes guide it in place of coverage: an input with a new outcome is
-added to the pool of inputs to mutate. The current input is in the file `current`, so that even one that kills the interpreter
-is not lost. Deterministic for a given random generator.
+added to the pool of inputs to mutate. The current input is in the file `current`, so that even one that kills the
+interpreter is not lost. Deterministic for a given random generator.
 """
 
 from __future__ import annotations
