@@ -67,6 +67,10 @@ def test_the_program_exits_once_a_thread_that_writes_has_ended(monkeypatch: pyte
         may_write.wait(DEADLINE_SECONDS)
         written.append("the settings")
 
+    def exit_(code: int) -> None:
+        exits.append((code, [*written]))
+        raise SystemExit
+
     async def start_writing() -> None:
         writing = asyncio.create_task(on_own_thread(write, writes=True))
         await asyncio.sleep(0)
@@ -75,9 +79,10 @@ def test_the_program_exits_once_a_thread_that_writes_has_ended(monkeypatch: pyte
     asyncio.run(start_writing())
     monkeypatch.setattr(threads, "MAX_WRITING_SECONDS", DEADLINE_SECONDS)
     monkeypatch.setattr(logging, "shutdown", lambda: None)
-    monkeypatch.setattr(os, "_exit", lambda code: exits.append((code, [*written])))
+    monkeypatch.setattr(os, "_exit", exit_)
     threading.Timer(0.05, may_write.set).start()
-    leave_process(3)
+    with pytest.raises(SystemExit):
+        leave_process(3)
     assert exits == [(3, ["the settings"])]
 
 

@@ -168,6 +168,7 @@ def test_an_error_before_the_start_is_that_of_the_leader_or_what_was_written_las
     assert "tweetgen.log" in lost.hint
 
 
+@pytest.mark.ci
 def test_a_run_that_is_stopped_before_its_start_ends_its_processes_and_the_next_one_starts(start: Start) -> None:
     first = start(WAITS)
     second = start(WAITS, before=first)
@@ -178,6 +179,7 @@ def test_a_run_that_is_stopped_before_its_start_ends_its_processes_and_the_next_
     wait_until(lambda: second.torchrun.is_alive and not first.torchrun.is_alive)
 
 
+@pytest.mark.ci
 @pytest.mark.usefixtures("home")
 def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_can_stop_it() -> None:
     with subprocess.Popen(["sleep", "600"]) as process:

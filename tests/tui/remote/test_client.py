@@ -155,7 +155,8 @@ def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
     chars = (replace(chars_read("x", 12.345)[0], likeliest=(CharChance(char="x", probability=0.1234567),) * 8),) * 501
     own = e.OwnDraw(first=0, text=text, reached_eos=False, chars=chars, hidden_bands=rows)
     names = ("embedding_bands", "hidden_bands", "reset_bands", "update_bands", "candidate_bands")
-    answer = text_traced(text, chars=chars, own=own, **dict.fromkeys(names, rows))
+    bands: dict[str, Any] = dict.fromkeys(names, rows)
+    answer = text_traced(text, chars=chars, own=own, **bands)
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(answer, PAUSED)
         assert drained(bridge, 2) == [answer, PAUSED]

@@ -10,6 +10,7 @@ import math
 import os
 import socket
 import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,13 +75,9 @@ def test_only_the_user_can_access_the_socket() -> None:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder whose path is short enough for sockets."""
-    base = Path(os.environ["XDG_RUNTIME_DIR"]) / "p"
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(base))
-    base.mkdir(exist_ok=True)
-    yield base
-    for each in sorted(base.rglob("*"), reverse=True):
-        each.unlink() if each.is_symlink() or each.is_file() else each.rmdir()
-    base.rmdir()
+    with tempfile.TemporaryDirectory(prefix="tg-") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
 
 
 def test_the_socket_folder_and_its_parents_are_created_for_the_user_only(short: Path) -> None:
