@@ -66,21 +66,12 @@ def test_renaming_keeps_content_and_pin_and_is_refused_for_an_existing_name(mine
     set_pinned("mine", is_pinned=True)
     with pytest.raises(CheckpointError, match="already a checkpoint called other"):
         rename_checkpoint("mine", "other")
+    with pytest.raises(CheckpointError, match="no checkpoint called gone"):
+        rename_checkpoint("gone", "another")
     assert (mine.read_bytes(), other.read_bytes()) == (content, before)
     assert rename_checkpoint("mine", "my best").read_bytes() == content
     assert names() == {"my best": True, "other": False}
     assert sorted(path.suffix for path in mine.parent.glob("my*")) == [".pinned", ".safetensors"]
-
-
-@pytest.mark.parametrize("name", ["gone", "../mine"])
-def test_only_listed_checkpoints_can_be_renamed_pinned_or_deleted(mine: Path, name: str) -> None:
-    with pytest.raises(CheckpointError, match="no checkpoint called"):
-        rename_checkpoint(name, "other")
-    with pytest.raises(CheckpointError, match="no checkpoint called"):
-        set_pinned(name, is_pinned=True)
-    with pytest.raises(CheckpointError, match="no checkpoint called"):
-        delete_checkpoint(name)
-    assert mine.is_file()
 
 
 @pytest.mark.parametrize("name", ["one/latest", "one/best"])
@@ -112,20 +103,6 @@ def test_into_a_folder_a_checkpoint_is_exported_under_its_name(mine: Path, run: 
     assert export_checkpoint("mine", elsewhere, replace=False) == elsewhere / "mine.safetensors"
     assert export_checkpoint("one/best", elsewhere, replace=False) == elsewhere / "one-best.safetensors"
     assert export_checkpoint("one", elsewhere, replace=True) == elsewhere / "one-best.safetensors"
-
-
-@pytest.mark.parametrize("is_there", [True, False], ids=["truncated", "gone"])
-def test_a_broken_file_is_neither_imported_nor_exported(mine: Path, elsewhere: Path, *, is_there: bool) -> None:
-    source = elsewhere / "other.safetensors"
-    if is_there:
-        source.write_bytes(mine.read_bytes()[: mine.stat().st_size // 2])
-    with pytest.raises(CheckpointError) as raised:
-        import_checkpoint(source, "other", replace=False)
-    assert str(source) in raised.value.message
-    assert list(mine.parent.iterdir()) == [mine]
-    with pytest.raises(CheckpointError):
-        export_checkpoint(str(source), elsewhere / "copy", replace=False)
-    assert not (elsewhere / "copy").exists()
 
 
 # Checkpoints by steps -------------------------------------------------------------------------------------------------
