@@ -67,21 +67,21 @@ def test_bfloat16_needs_a_recent_torch_cudnn_and_gpu(
 @pytest.mark.parametrize(
     ("before", "expected"), [(None, ":4096:8"), (":16:8", ":16:8"), (":0:0", ":4096:8"), ("", ":4096:8")]
 )
-def test_the_workspace_of_cublas_is_fixed_before_cuda_starts(before: str | None, expected: str) -> None:
+def test_the_workspace_of_cublas_is_fixed_before_cuda_starts(
+    monkeypatch: pytest.MonkeyPatch, before: str | None, expected: str
+) -> None:
     found: list[str | None] = []
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", before or "")
+    if before is None:
+        monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
 
     def start() -> bool:
         found.append(os.environ.get("CUBLAS_WORKSPACE_CONFIG"))
         return True
 
-    with (
-        mock.patch.object(torch.cuda, "is_available", start),
-        mock.patch.object(torch.backends.cudnn, "version", return_value=None),
-        mock.patch.dict(os.environ, {} if before is None else {"CUBLAS_WORKSPACE_CONFIG": before}),
-    ):
-        if before is None:
-            os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
-        assert Runtime.resolve(RuntimeConfig(deterministic=True)).is_deterministic
+    monkeypatch.setattr(torch.cuda, "is_available", start)
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: None)
+    assert Runtime.resolve(RuntimeConfig(deterministic=True)).is_deterministic
     assert set(found) == {expected}
 
 
