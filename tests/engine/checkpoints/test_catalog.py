@@ -59,12 +59,10 @@ def test_the_list_has_checkpoints_saved_by_name_before_those_of_runs_the_latest_
     save_named("new", 2000)
     save_of_run("a run", "best", "latest")
     assert [entry.name for entry in list_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
-
     entries = iterate_checkpoints()
     first = next(entries)
     old.unlink()
     rest = next(entries)
-
     assert (first.name, first.step, first.is_named, first.is_pinned) == ("new", 2, True, False)
     assert (rest.name, rest.info) == ("old", None)
     assert "can't be read" in rest.problem
@@ -194,7 +192,6 @@ def test_the_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names
     secret: Path, bring: Callable[[Path], str]
 ) -> None:
     name = bring(secret)
-
     refused = started_from(name)
     assert isinstance(refused, e.RunFailed)
     assert str(secret) in refused.detail
@@ -204,7 +201,6 @@ def test_the_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names
     with pytest.raises(CheckpointError, match="is from elsewhere") as novelty:
         Generator(resolve_checkpoint(name), RuntimeConfig()).load_training_tweets()
     assert "--data" not in novelty.value.hint
-
     confirmed = started_from(name, corpus=CorpusConfig(files=(str(secret),)))
     assert isinstance(confirmed, e.RunStarted)
     assert not read_info(find_run("other").checkpoint_path("latest"))[0].is_imported

@@ -64,9 +64,7 @@ def test_awkward_texts_and_numbers_round_trip_exactly(tmp_path: Path) -> None:
 def test_a_checkpoint_round_trips_with_a_table_its_contexts_and_one_square_per_row(tmp_path: Path) -> None:
     tensors = checkpoint_tensors(WITH_TABLE)
     tensors[SQUARE] = torch.tensor([0.0, torch.inf, 1.0])  # an overflowed square does no harm
-
     loaded = load_checkpoint(write_checkpoint(tmp_path / "one.safetensors", tensors, model=WITH_TABLE))
-
     assert loaded.info == checkpoint_info(model=WITH_TABLE)
     assert loaded.vocab.chars == checkpoint_info().vocab
     assert_same_tensors(loaded.tensors, tensors)
@@ -209,7 +207,6 @@ def test_what_is_not_a_regular_file_is_refused_by_every_reader(home: Path, make:
     path = home / "checkpoints" / "odd.safetensors"
     path.parent.mkdir()
     make(path)
-
     for read in (
         lambda: load_checkpoint(path),
         lambda: import_checkpoint(path, "mine", replace=False),

@@ -41,9 +41,7 @@ def test_the_block_of_a_gru_that_cudnn_has_laid_out_comes_first_and_stays_as_it_
     lay_out_like_cudnn(model)
     offsets = [int(weight.storage_offset()) for weight in model.rnn.parameters()]
     size = next(model.rnn.parameters()).untyped_storage().nbytes() // 4
-
     flat = FlatParameters(model)
-
     assert [int(weight.storage_offset()) for weight in model.rnn.parameters()] == offsets
     assert min(int(each.storage_offset()) for each in (model.embed.weight, *model.proj.parameters())) >= size
     assert_same_tensors(model.state_dict(), expected)

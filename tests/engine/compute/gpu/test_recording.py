@@ -125,9 +125,7 @@ def test_the_least_recently_used_of_too_many_buckets_is_evicted() -> None:
         visits.visit(size, 0, 0, 0)
     visits.visit(3, 0)
     recorder.log.clear()
-
     visits.visit(5, 0)
-
     assert recorder.log == ["discard", "warm-up"]
     assert visits.steps.num_recorded == 1
     visits.visit(3, 0)
@@ -148,9 +146,7 @@ def test_after_a_failed_recording_all_steps_run_eagerly_and_no_other_trainer_of_
     assert [(size, value) for size, value, _ in visits.seen] == [(size, n) for n in range(5) for size in (3, 4)]
     assert "CUDA graph" in caplog.text
     assert not allocator.is_sound
-
     Visits(other).visit(3, *range(4))
-
     assert other.log == ["warm-up"] * 4
 
 
