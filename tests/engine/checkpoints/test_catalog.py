@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -128,11 +127,10 @@ def test_the_last_tweet_before_the_checkpoint_is_found_and_torn_lines_are_skippe
 
 
 def test_a_tweet_is_found_anywhere_in_a_long_journal() -> None:
-    reports = [
-        (steps_finished(step - 99, [3.25] * 100), tweet_sampled(f"of step {step}", step))
-        for step in range(100, 60_100, 100)
-    ]
-    write_run(STARTED, *chain.from_iterable(reports))
+    reports: list[e.Event] = []
+    for step in range(100, 60_100, 100):
+        reports += [steps_finished(step - 99, [3.25] * 100), tweet_sampled(f"of step {step}", step)]
+    write_run(STARTED, *reports)
     steps = [100, 150, 3_000, 30_050, 59_999, 60_000]
     assert [sample_at(step, step * 0.05) for step in steps] == [f"of step {step // 100 * 100}" for step in steps]
 

@@ -233,6 +233,10 @@ def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
     sent: list[Tensor] = []
     leader.broadcast_state(sent.append)
     buffers = iter(sent)
-    follower.broadcast_state(lambda tensor: tensor.copy_(next(buffers)))
+
+    def receive(tensor: Tensor) -> None:
+        tensor.copy_(next(buffers))
+
+    follower.broadcast_state(receive)
     assert_same_tensors(follower.state(), leader.state())
     assert follower.checksum() == leader.checksum()

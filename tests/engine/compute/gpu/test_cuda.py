@@ -167,7 +167,11 @@ def test_recorded_steps_of_a_rank_with_half_of_the_gradient_equal_those_of_the_w
     some = some_batches(STEPS, 16)
     expected = losses_of(new_trainer(on_cuda()), some)
     torch.manual_seed(0)
-    rank = Trainer(model_with_table(32, 64).to("cuda"), CONFIG, on_cuda(), sum_over_ranks=lambda both: both.mul_(2.0))
+
+    def double(both: Tensor) -> None:
+        both.mul_(2.0)
+
+    rank = Trainer(model_with_table(32, 64).to("cuda"), CONFIG, on_cuda(), sum_over_ranks=double)
     found = losses_of(rank, [CorpusBatch(batch.tweets, batch.rows, 2 * batch.num_targets) for batch in some])
     assert num_recorded(rank) >= 1
     assert rank._device_step is not None
