@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.device import Runtime, wait_for
