@@ -1,4 +1,4 @@
-"""A step of either path, alone or of two ranks, equals the reference; a device, and its graphs, are fakes on the CPU."""
+"""A step of either path, alone or of two ranks, equals the reference; a device and its graphs are fakes on the CPU."""
 
 from __future__ import annotations
 
