@@ -21,7 +21,7 @@ from engine.errors import VocabError
 from engine.model.flat_parameters import FlatParameters
 from engine.model.growth import grown_tensors
 from engine.model.gru import TextGenerator, weights_with_prefix
-from engine.model.ngram_codes import NUM_IDS
+from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS, appended, context_code
 from engine.model.ngram_input import NgramInput
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
 from engine.model.weight_average import WeightAverage
@@ -84,6 +84,14 @@ def small_model(num_layers: int = 1) -> TextGenerator:
 def test_contexts_of_any_lengths_have_different_codes(contexts: set[tuple[int, ...]]) -> None:
     ends = {(PAD, BOS, 4), (BOS, 4), (PAD, PAD, PAD, BOS), (PAD, BOS)}  # a tweet's first contexts end earlier
     assert len({code_of(*ids) for ids in contexts | ends}) == len(contexts | ends)
+
+
+@pytest.mark.parametrize("of_one", [np.array, torch.tensor])
+def test_an_id_beyond_the_limit_counts_as_unknown_in_a_context(of_one: type[Tensor]) -> None:
+    window = of_one([EMPTY_WINDOW])
+    for token_id in (4, NUM_IDS, NUM_IDS - 1):
+        window = appended(window, of_one([token_id]))
+    assert int(context_code(window, 3)[0]) == code_of(4, UNK, NUM_IDS - 1)
 
 
 def test_a_place_has_the_rows_of_its_last_characters_and_padding_has_none() -> None:
