@@ -64,9 +64,7 @@ def test_awkward_texts_and_numbers_round_trip_exactly(tmp_path: Path) -> None:
 def test_a_checkpoint_round_trips_with_a_table_its_contexts_and_one_square_per_row(tmp_path: Path) -> None:
     tensors = checkpoint_tensors(WITH_TABLE)
     tensors[SQUARE] = torch.tensor([0.0, torch.inf, 1.0])  # an overflowed square does no harm
-
     loaded = load_checkpoint(write_checkpoint(tmp_path / "one.safetensors", tensors, model=WITH_TABLE))
-
     assert loaded.info == checkpoint_info(model=WITH_TABLE)
     assert loaded.vocab.chars == checkpoint_info().vocab
     assert_same_tensors(loaded.tensors, tensors)
@@ -209,7 +207,6 @@ def test_what_is_not_a_regular_file_is_refused_by_every_reader(home: Path, make:
     path = home / "checkpoints" / "odd.safetensors"
     path.parent.mkdir()
     make(path)
-
     for read in (
         lambda: load_checkpoint(path),
         lambda: import_checkpoint(path, "mine", replace=False),
@@ -224,7 +221,7 @@ def test_what_is_not_a_regular_file_is_refused_by_every_reader(home: Path, make:
 def with_bias(dtype: object, shape: object, *offsets: int) -> Callable[[bytes], bytes]:
     """Return a function that gives a checkpoint another header entry for one tensor."""
     entry = {"dtype": dtype, "shape": shape, "data_offsets": offsets}
-    return partial(with_header, **{"model.proj.bias": entry})
+    return lambda whole: with_header(whole, **{"model.proj.bias": entry})
 
 
 def with_head(head: bytes) -> Callable[[bytes], bytes]:
@@ -268,7 +265,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a product beyond 64 bits": with_bias("F32", [2**62, 4], 0, 0),
     "an unknown type": with_bias("Q4", [2], 0, 8),
     "nonsense": with_bias(7, "a"),
-    "a gap where it was": partial(with_header, **{"model.proj.bias": None}),
+    "a gap where it was": lambda whole: with_header(whole, **{"model.proj.bias": None}),
 }
 
 

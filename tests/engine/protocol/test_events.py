@@ -270,9 +270,7 @@ def test_commands_with_invalid_values_are_not_decoded(line_of_command: str) -> N
 def test_invalid_commands_are_refused_and_the_losses_are_unchanged(corpus: Path, home: Path) -> None:
     plain = run_session(tiny_config(corpus, run_name="plain"))
     before = sorted(home.parent.iterdir())
-
     emitted = run_session(tiny_config(corpus), {3: list(map(c.from_json, REFUSED))})
-
     refused = of_type(emitted, e.CommandRefused)
     assert Counter(each.command for each in refused) == Counter(json.loads(each)["command"] for each in REFUSED)
     assert all(each.title and each.detail for each in refused)

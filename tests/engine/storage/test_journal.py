@@ -213,7 +213,7 @@ def test_what_is_not_a_regular_file_is_an_error_at_once(tmp_path: Path) -> None:
 
 Action = e.Event | None
 """An event, or None where the state is copied for a checkpoint."""
-NUMBERS = st.floats(0, 100, width=32).map(lambda value: float(str(np.float32(value))))
+FLOAT32 = st.floats(0, 100, width=32).map(lambda value: float(str(np.float32(value))))
 """Losses have the fewest digits that differ from no other float32."""
 
 
@@ -228,7 +228,7 @@ def runs(draw: st.DrawFn, kinds: str = "steps steps steps tweet eval save load s
         now: dict[str, Any] = {"step": step, "elapsed_seconds": seconds}
         match kind:
             case "steps":
-                losses = draw(st.lists(NUMBERS, min_size=1, max_size=40))
+                losses = draw(st.lists(FLOAT32, min_size=1, max_size=40))
                 norms = tuple(reversed(losses))
                 actions.append(steps_finished(step + 1, losses, grad_norms=norms, elapsed_seconds=seconds))
                 step += len(losses)

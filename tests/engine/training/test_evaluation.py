@@ -303,9 +303,7 @@ def test_the_least_recently_used_entries_are_deleted_and_a_full_disk_leaves_none
         os.utime(path, (age, age))
     oldest = entries()[0].stem
     assert cache.load(oldest, NAMES) == BITS
-
     cache.store("another", BITS)
-
     assert len(entries()) == MAX_ENTRIES
     assert cache.load(oldest, NAMES) == BITS
     monkeypatch.setattr(atomic_write, "os", BrokenDisk(breaks_at=0))

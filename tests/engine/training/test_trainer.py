@@ -181,10 +181,8 @@ def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_a
     expected = copy_of_state(trainer)
     trainer.load_state(before, step_count=2)
     sound = GruStep.loss_and_grads
-
     with mock.patch.object(GruStep, "loss_and_grads", lambda step, batch: poison(trainer, sound(step, batch))):
         trainer.step(batch, 0.004)
-
     assert_same_tensors(trainer.state(), before)
     trainer.step(batch, 0.004)
     assert_same_tensors(trainer.state(), expected)

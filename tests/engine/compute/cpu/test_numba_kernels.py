@@ -93,9 +93,7 @@ def test_the_product_is_added_to_the_first_columns_with_the_same_bits_whatever_t
     expected[:, :num_columns] += matrix @ weight
     panels = np.empty(panels_shape(num_summed, num_columns), np.float32)
     pack(weight, panels)
-
     add(out, matrix, panels, num_columns)
-
     assert np.allclose(out, expected, rtol=0, atol=200 * np.finfo(np.float32).eps)
     for row in range(num_rows):
         add(alone[row : row + 1], matrix[row : row + 1], panels, num_columns)

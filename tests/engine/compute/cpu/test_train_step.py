@@ -307,7 +307,5 @@ def test_a_change_of_the_weights_reaches_all_threads_also_after_an_error_in_one(
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(0.5)
-
     found, expected = on_threads(2, step, model, batch), on_threads(1, ThreadedStep(model), model, batch)
-
     assert_close(found, expected, 1e-10)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.device import Runtime, wait_for
@@ -26,7 +27,7 @@ from engine.compute.gpu.recorder import kept_pool_recorder
 from engine.compute.memory import CUDA_ALLOCATOR, free_memory
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.ngram_codes import EMPTY_WINDOW
@@ -153,7 +154,6 @@ def test_cudnn_uses_the_flat_weights_of_model_average_and_bfloat16_copy_in_place
     trainer = Trainer(model, replace(CONFIG, average_lag=0.1), on_cuda(), may_record=False)
     assert_same_tensors(model.state_dict(), before)
     ids = torch.from_numpy(some_batches(1, 16)[0].inputs).to("cuda")
-
     assert_uses_cudnns_weights(lambda: losses_of(trainer, some_batches(3, 16)))
     assert_uses_cudnns_weights(lambda: model(ids))
     assert_uses_cudnns_weights(lambda: trainer.eval_model(ids))
@@ -161,6 +161,24 @@ def test_cudnn_uses_the_flat_weights_of_model_average_and_bfloat16_copy_in_place
     if cudnn_supports_bfloat16():
         rounded = Bfloat16Copy(model, FlatParameters(model)).refreshed()
         assert_uses_cudnns_weights(lambda: rounded(ids))
+
+
+def test_recorded_steps_of_a_rank_with_half_of_the_gradient_equal_those_of_the_whole() -> None:
+    """The sum over ranks, which is not recorded, doubles the gradient of a loss divided by twice the targets."""
+    some = some_batches(STEPS, 16)
+    expected = losses_of(new_trainer(on_cuda()), some)
+    torch.manual_seed(0)
+
+    def double(both: Tensor) -> None:
+        both.mul_(2.0)
+
+    rank = Trainer(model_with_table(32, 64).to("cuda"), CONFIG, on_cuda(), sum_over_ranks=double)
+    found = losses_of(rank, [CorpusBatch(batch.tweets, batch.rows, 2 * batch.num_targets) for batch in some])
+    assert num_recorded(rank) >= 1
+    assert rank._device_step is not None
+    assert rank._device_step._updates.num_recorded == 1
+    assert found == pytest.approx(expected, rel=2e-3)
+    assert rank.checksum() == FlatParameters(rank.model).checksum()
 
 
 # All that a GPU computes ----------------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
-"""The model is the tutorial's, plus dropout, tied embeddings and n-grams; its vocabulary, and one that grows."""
+"""The model is the tutorial's, plus dropout, tied embeddings, n-grams; its vocabulary, its weights, their average."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,16 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.errors import VocabError
+from engine.model.flat_parameters import FlatParameters
 from engine.model.growth import grown_tensors
-from engine.model.gru import TextGenerator
+from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS, appended, context_code
 from engine.model.ngram_input import NgramInput
-from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK, Vocab
+from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
+from engine.model.weight_average import WeightAverage
 from engine.sampling.tutorial_loop import TutorialGenerator
 from engine.training.trainer import Trainer
-from tests.engine.helpers import CPU, code_of, copy_of_state, encoded, some_batches, vocab_of
+from tests.engine.checkpoints.saved import MODEL, write_checkpoint
+from tests.engine.helpers import CPU, assert_same_tensors, code_of, copy_of_state, encoded, some_batches, vocab_of
 from tests.strategies import hostile_text, tweet_lists
 
 V, E, H = 12, 5, 7
@@ -34,13 +40,6 @@ def test_the_tutorials_weights_load_into_ours_and_give_the_same_logits() -> None
     ours.load_state_dict(theirs.state_dict())
     for our_output, their_output in zip(ours(inp), theirs(inp), strict=True):
         assert torch.equal(our_output, their_output)
-
-
-def test_dropout_with_one_layer_acts_before_the_projection_without_a_warning() -> None:
-    model, inp = TextGenerator(V, E, H, num_layers=1, dropout=0.5), torch.randint(0, V, (3, 9))
-    (one, hidden_one), (two, hidden_two) = model(inp), model(inp)
-    assert not torch.equal(one, two)
-    assert torch.equal(hidden_one, hidden_two)
 
 
 def test_the_loss_of_a_new_model_is_near_the_logarithm_of_the_vocabulary_size() -> None:
@@ -171,7 +170,7 @@ def test_the_order_alone_makes_no_table_whose_parameters_count() -> None:
 @given(tweets=tweet_lists(), text=hostile_text())
 def test_decode_undoes_encode_and_an_unknown_character_is_unk(tweets: list[str], text: str) -> None:
     vocab = vocab_of(tweets)
-    assert [vocab.decode(vocab.encode(tweet)) for tweet in tweets] == tweets
+    assert [vocab.decode([BOS, *vocab.encode(tweet), UNK, EOS, PAD]) for tweet in tweets] == tweets
     assert [vocab.encode_strict(tweet) for tweet in tweets] == [vocab.encode(tweet) for tweet in tweets]
     token_ids = vocab.encode(text)
     assert [token_id == UNK for token_id in token_ids] == [char not in set("".join(tweets)) for char in text]
@@ -189,16 +188,6 @@ def test_the_vocabulary_has_the_frequent_characters_most_frequent_first_whatever
     assert ordered == sorted(ordered, reverse=True)
     assert vocab == vocab_of(reversed(tweets), min_count)
     assert hash(vocab) == hash(vocab_of(reversed(tweets), min_count))
-
-
-def test_the_special_symbols_come_first_and_decode_to_nothing() -> None:
-    vocab = Vocab("ab")
-    assert vocab.itos == ("<PAD>", "<BOS>", "<EOS>", "<UNK>", "a", "b")
-    assert [vocab.stoi[symbol] for symbol in SPECIALS] == [PAD, BOS, EOS, UNK] == [0, 1, 2, 3]
-    assert vocab.decode([BOS, 4, UNK, 5, EOS, PAD, PAD]) == "ab"
-    assert vocab.chars == ("a", "b")
-    assert vocab == Vocab(["a", "b"])
-    assert vocab != Vocab("ba")
 
 
 def test_anything_but_single_distinct_characters_is_refused_and_so_are_unknown_ones_by_name() -> None:
@@ -232,18 +221,19 @@ WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=8, ngram_order=4, ngram_c
 OLD = len(encoded()[1])
 NEW = OLD + 3
 BY_VOCAB = ("embed.weight", "proj.weight", "proj.bias")
+AVERAGING = TrainingConfig(average_lag=0.1, max_steps=12)
 
 
-def trained(config: ModelConfig) -> dict[str, torch.Tensor]:
-    """Return the tensors of a small averaged model after three steps."""
+def trained(training: TrainingConfig, num_steps: int, config: ModelConfig = MODEL) -> Trainer:
+    """Return a small trainer after some steps."""
     torch.manual_seed(0)
     model = TextGenerator.from_config(OLD, config)
     if model.ngram_input is not None:
         model.ngram_input.contexts[0] = code_of(PAD, BOS)
-    trainer = Trainer(model, TrainingConfig(average_lag=0.1), CPU)
-    for batch in some_batches(3):
+    trainer = Trainer(model, training, CPU)
+    for batch in some_batches(num_steps):
         trainer.step(batch, 0.01)
-    return copy_of_state(trainer) | {"generator.cpu": torch.get_rng_state()}
+    return trainer
 
 
 @pytest.mark.parametrize("config", [TIED, WITH_TABLE], ids=["tied", "with a table"])
@@ -253,7 +243,7 @@ def test_old_rows_and_all_other_tensors_stay_and_new_rows_are_those_of_a_new_mod
     def has_vocab(name: str) -> bool:
         return name.endswith(BY_VOCAB) and not name.startswith("optimizer.step.")
 
-    before = trained(config)
+    before = copy_of_state(trained(AVERAGING, 3, config)) | {"generator.cpu": torch.get_rng_state()}
     state = torch.get_rng_state()
     after = grown_tensors(before, NEW, config, seed=7)
 
@@ -270,3 +260,122 @@ def test_old_rows_and_all_other_tensors_stay_and_new_rows_are_those_of_a_new_mod
     moments = [tensor for name, tensor in after.items() if ".exp_avg" in name and has_vocab(name)]
     assert len(moments) == 2 * (2 if config.tied_embeddings else 3)
     assert all(not moment[OLD:].any() for moment in moments)
+
+
+# Flat weights ---------------------------------------------------------------------------------------------------------
+
+
+def new_model(*, is_tied: bool = False) -> TextGenerator:
+    torch.manual_seed(0)
+    return TextGenerator(23, 7 if is_tied else 5, 7, 2, tied_embeddings=is_tied)
+
+
+def lay_out_like_cudnn(model: TextGenerator, gap: int = 3) -> None:
+    """Move the GRU's parameters to one storage, matrices first and biases last, with a gap at the end."""
+    weights = sorted(model.rnn.parameters(), key=lambda weight: -weight.dim())
+    block, end = torch.zeros(sum(weight.numel() for weight in weights) + gap), 0
+    for weight in weights:
+        view = block[end : end + weight.numel()].view_as(weight)
+        weight.data = view.copy_(weight.detach())
+        end += weight.numel()
+
+
+def test_the_block_of_a_gru_that_cudnn_has_laid_out_comes_first_and_stays_as_it_is() -> None:
+    model, expected = new_model(), new_model().state_dict()
+    lay_out_like_cudnn(model)
+    offsets = [int(weight.storage_offset()) for weight in model.rnn.parameters()]
+    size = next(model.rnn.parameters()).untyped_storage().nbytes() // 4
+    flat = FlatParameters(model)
+    assert [int(weight.storage_offset()) for weight in model.rnn.parameters()] == offsets
+    assert min(int(each.storage_offset()) for each in (model.embed.weight, *model.proj.parameters())) >= size
+    assert_same_tensors(model.state_dict(), expected)
+    for copied in (copy.deepcopy(model), copy.deepcopy(model).to(torch.bfloat16)):
+        buffer = flat.bind_copy(copied)
+        assert [int(weight.storage_offset()) for weight in copied.rnn.parameters()] == offsets
+        assert torch.equal(buffer, flat.weights.to(buffer.dtype))
+        assert buffer.data_ptr() == copied.proj.weight.untyped_storage().data_ptr() != flat.weights.data_ptr()
+
+
+def test_the_norm_is_exact_to_rounding_and_independent_of_the_number_of_threads() -> None:
+    flat = FlatParameters(TextGenerator(100, 300, 300, 2))
+    flat.dense_grads.normal_(generator=torch.Generator().manual_seed(1))
+    norms = set()
+    for num_threads in (1, 2, 3):
+        torch.set_num_threads(num_threads)
+        norms.add(flat.grad_norm().item())
+    assert len(norms) == 1
+    assert norms.pop() == pytest.approx(flat.dense_grads.double().norm().item(), rel=3e-7)
+
+
+@given(st.data())
+def test_the_checksum_changes_with_any_bit_with_the_order_and_with_the_sign_of_zero(data: st.DataObject) -> None:
+    flat = FlatParameters(new_model())
+    before = flat.checksum()
+    assert before == FlatParameters(new_model()).checksum()
+    bits, indices = flat.weights.view(torch.int32), st.integers(0, len(flat.weights) - 1)
+    index, other = data.draw(indices), data.draw(indices)
+    bits[index] ^= 1 << data.draw(st.integers(0, 30))
+    assert flat.checksum() != before
+    flat = FlatParameters(new_model())
+    flat.weights[[index, other]] = flat.weights[[other, index]]
+    assert (flat.checksum() != before) is bool(flat.weights[index] != flat.weights[other])
+    flat.weights.zero_()
+    of_zeros = flat.checksum()
+    flat.weights.neg_()
+    assert flat.checksum() != of_zeros
+
+
+# The average ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lag", [0.02, 0.1, 0.4])
+def test_each_step_is_weighted_by_a_power_of_its_number(lag: float) -> None:
+    model = TextGenerator(5, 2, 3)
+    average = WeightAverage(model, lag)
+    steps = np.arange(1, 201)
+    for step in steps:
+        with torch.no_grad():
+            model.proj.bias.fill_(float(step))
+        average.update(int(step))
+    exponent = 1 / lag - 1  # of the cumulative weights: gamma + 1
+    weights = (steps / 200) ** exponent - ((steps - 1) / 200) ** exponent
+    assert float(average.model.proj.bias.detach()[0]) == pytest.approx(float(weights @ steps), rel=1e-4)
+    assert 200 - float(average.model.proj.bias.detach()[0]) == pytest.approx(200 * lag, abs=1.5)
+
+
+def test_a_table_is_averaged_every_8_steps_as_if_it_changed_then() -> None:
+    model = TextGenerator(5, 2, 3, ngram_contexts=1)
+    assert model.ngram_input is not None
+    average, expected = WeightAverage(model, 0.1), 0.0
+    table = average.model.get_parameter("ngram_input.weight").detach()
+    for step in range(1, 41):
+        with torch.no_grad():
+            if step <= 8 or step % 8 == 1:  # of the next 8 steps
+                model.ngram_input.weight[1] = step
+        average.update(step)
+        share = 1 - (1 - 1 / step) ** 9  # of the weights after this step, with a lag of 0.1
+        expected += share * (float(model.ngram_input.weight[1, 0].detach()) - expected)
+        if step <= 8 or step % 8 == 0:
+            assert float(table[1, 0]) == pytest.approx(expected, rel=1e-5)
+    assert not table[0].any()
+
+
+def test_tied_embeddings_are_still_tied_when_loaded_from_a_checkpoint(tmp_path: Path) -> None:
+    tied = ModelConfig(embedding_size=8, hidden_size=8, tied_embeddings=True)
+    trainer, resumed = trained(AVERAGING, 4, tied), trained(AVERAGING, 0, tied)
+    tensors = copy_of_state(trainer) | {"generator.cpu": torch.get_rng_state()}
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors, training=AVERAGING, model=tied, step=4)
+    checkpoint = load_checkpoint(path)
+    resumed.load_state(checkpoint.tensors, 4)
+    assert_same_tensors(resumed.state(), trainer.state())
+    for model in (checkpoint.to_model(CPU.device), resumed.eval_model):
+        assert model.embed.weight is model.proj.weight
+
+
+def test_averaging_does_not_affect_training_and_one_that_is_missing_from_a_state_starts_from_its_weights() -> None:
+    with_average, without = trained(AVERAGING, 9), trained(TrainingConfig(), 9)
+    assert with_average.drain_report() == without.drain_report()
+    assert without.eval_model is without.model
+    assert not torch.equal(with_average.eval_model.proj.weight, with_average.model.proj.weight)
+    with_average.load_state(copy_of_state(without), 9)
+    assert_same_tensors(with_average.eval_model.state_dict(), weights_with_prefix(copy_of_state(without), "model."))
