@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -23,12 +24,10 @@ from tui.run.view import RunView
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.plot.loss_plot import LossPlot
 
-VIEW = view_of(falling_losses(9000), *[2.8] * 10, 2.6, 2.7)
 
-
+@cache
 def after(num_steps: int) -> RunView:
-    points = tuple(point for point in VIEW.val_points if point.step <= num_steps)
-    return replace(VIEW, train_losses=VIEW.train_losses.truncated(num_steps), val_points=points)
+    return view_of(falling_losses(num_steps), *([2.8, 2.6, 2.7] if num_steps > 1000 else []))
 
 
 class PlotApp(App[None]):
@@ -105,7 +104,7 @@ PLAYS: dict[str, tuple[int, tuple[int, int], tuple[str, ...]]] = {
             *("left", "9000 steps", "escape"),  # fixed while there is a cursor
             *("pageup", "left", "5000 steps", "escape", "end"),  # fixed after it was moved
             *("home", "right", "up", "0"),  # by columns of the whole run, and zoomed there
-            "drag 32 22",
+            *("drag 32 22", "0", "20000 steps"),
         ),
     ),
     "a curve appears, grows and goes back with its cursor": (

@@ -341,6 +341,11 @@ def test_all_but_a_few_columns_and_every_evaluation_are_shown(highs: list[float]
         assert shown.high >= high.max()
 
 
+@pytest.mark.parametrize(("target", "low"), [(4.0, 4.0), (3.0, 3.0), (2.9, 5.0), (5.5, 5.0)])
+def test_the_level_below_a_curve_is_shown_unless_it_is_far(target: float, low: float) -> None:
+    assert loss_range(np.array([5.0]), np.array([7.0]), np.array([]), target) == Limits(low, 7.0)
+
+
 def test_a_loss_of_zero_is_on_a_log_axis() -> None:
     heights = LossScale(is_log=True).heights
     shown = loss_range(heights(np.array([0.0])), heights(np.array([1.0])), np.array([]))
