@@ -20,7 +20,7 @@ from engine.text import is_harmless
 from tests import hostile
 from tests.fakes import FakeClock, FakeSession, text_traced, units_scored
 from tests.tui.conftest import wait_until
-from tests.tui.test_theme import contrast
+from tests.tui.test_settings import contrast
 from tui.formatting.loss_units import LossUnit
 from tui.settings.theme import OWN_THEMES
 from tui.terminal.capabilities import GlyphSet
