@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from importlib import import_module
 from itertools import chain
 from typing import Any, get_args
 
 from syrupy.assertion import SnapshotAssertion
-from textual.binding import Binding
 from textual.command import CommandPalette, DiscoveryHit
-from textual.dom import DOMNode
 
-import tui.screens
-import tui.widgets
 from engine.protocol import commands as c
-from engine.protocol import events as e
 from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.process.outcome import Outcome
 from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.help import HelpScreen
-from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.availability import KeyState, lacking, unavailable
 from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_ACTIONS, MAIN_KEYS, PANEL_ACTIONS
@@ -46,13 +38,6 @@ def characters(keys: str) -> Iterator[str]:
     yield from (CHARACTERS[name] for name in keys.split(",") if name in CHARACTERS)
 
 
-def subclasses(cls: type) -> Iterator[type]:
-    subclass: type
-    for subclass in cls.__subclasses__():
-        yield subclass
-        yield from subclasses(subclass)
-
-
 def test_the_key_table_is_as_recorded(snapshot: SnapshotAssertion) -> None:
     """The names are those of `config.toml`: they stay. A character with several actions should mean one thing."""
     lines = []
@@ -68,24 +53,6 @@ def test_the_key_table_is_as_recorded(snapshot: SnapshotAssertion) -> None:
     lines.append("# Characters with several actions")
     lines += [f"{char} {', '.join(sorted(names))}" for char, names in sorted(actions.items()) if len(names) > 1]
     assert "\n".join(lines) == snapshot
-
-
-def test_bindings_to_a_character_that_are_no_row_of_the_table_are_as_recorded(snapshot: SnapshotAssertion) -> None:
-    """The line of keys of their dialog has them, or they close what they have opened."""
-    for package in (tui.screens, tui.widgets):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            import_module(module.name)
-    known = {(name, key.textual_action) for key in ROWS for name in key.keys.split(",")}
-    others = {
-        f"{name}: {cls.__name__}, {binding.action}"
-        for cls in subclasses(DOMNode)
-        if cls.__module__.startswith("tui.")
-        for binding in cls.__dict__.get("BINDINGS", ())
-        if isinstance(binding, Binding)
-        for name in binding.key.split(",")
-        if any(characters(name)) and not name.isdigit() and (name, binding.action) not in known
-    }
-    assert "\n".join(sorted(others)) == snapshot
 
 
 def test_no_default_key_is_taken_by_tmux_screen_or_flow_control_and_all_are_valid_as_settings() -> None:
@@ -256,13 +223,3 @@ async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing(stage: 
             assert {key.shown for key in BAR_KEYS if reasons[key]} <= grey(bar)
             assert not {key.shown for key in BAR_KEYS if not reasons[key]} & grey(bar)
         assert at.session.received == []
-
-
-async def test_the_bar_of_an_open_tweet_dims_what_needs_a_model_once_the_run_has_ended(stage: Stage) -> None:
-    ended = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9)
-    async with stage.running(size=(120, 40)) as at:
-        await at.press("enter", opens=TweetDialog)
-        bar = at.app.screen.query_one(KeyBar)
-        assert grey(bar) == set()
-        await at.emit(ended)
-        assert grey(bar) == {"n", "new end", "P", "prime"}

@@ -1,4 +1,4 @@
-"""`config.toml`: invalid entries are replaced by defaults, foreign content is never lost; and every theme can be read."""
+"""`config.toml`: invalid entries become defaults, foreign content is never lost; and every theme can be read."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ desktop = false
 eval_every = 200
 sample_every = 0
 autosave_seconds = 30
+save_every = 500
+keep_checkpoints = 3
 
 [keys]
 pause = "z"
@@ -73,22 +75,16 @@ def read(path: Path, text: str) -> tuple[Preferences, tuple[str, ...]]:
 
 
 def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
-    intervals = {"eval_every": 200, "sample_every": 0, "autosave_seconds": 30}
+    tables = tomllib.loads(FULL)
+    intervals = tables["intervals"]
+    fields = {"theme": tables["theme"], **tables["screen"], **tables["notices"], **intervals}
+    keys = {"pause": "z", "temperature_up": "greater_than_sign,f5"}
     preferences, problems = read(path, FULL)
     assert problems == ()
-    assert preferences == Preferences(
-        theme="tweetgen-light",
-        mouse=False,
-        glyphs="ascii",
-        loss_unit="nats",
-        levels=False,
-        title=False,
-        bell=False,
-        desktop=False,
-        keys={"pause": "z", "temperature_up": "greater_than_sign,f5"},
-        **intervals,  # type: ignore[arg-type] # its fields
-    )
+    assert preferences == Preferences(**fields, keys=keys)
     assert preferences.intervals == intervals
+    defaults = Preferences()
+    assert [name for name in vars(defaults) if getattr(preferences, name) == getattr(defaults, name)] == []
 
 
 INVALID = (

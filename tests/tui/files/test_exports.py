@@ -1,4 +1,4 @@
-"""Exports: each step and evaluation of a run once, tweets one per line, and a cast that replays as the recorded screens."""
+"""Exports: each step and evaluation of a run once, tweets one per line, and casts that replay as the screens."""
 
 from __future__ import annotations
 
