@@ -12,11 +12,13 @@ from syrupy.assertion import SnapshotAssertion
 from textual.command import CommandPalette, DiscoveryHit
 
 from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.process.outcome import Outcome
 from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.help import HelpScreen
+from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.availability import KeyState, lacking, unavailable
 from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_ACTIONS, MAIN_KEYS, PANEL_ACTIONS
@@ -205,7 +207,9 @@ def grey(bar: KeyBar) -> set[str]:
     return {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
 
 
-async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing(stage: Stage) -> None:
+async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing_and_so_does_the_bar_of_a_tweet(
+    stage: Stage,
+) -> None:
     async with stage.running(size=(160, 40)) as at:
         screen = at.app.screen
         assert isinstance(screen, MainScreen)
@@ -223,3 +227,8 @@ async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing(stage: 
             assert {key.shown for key in BAR_KEYS if reasons[key]} <= grey(bar)
             assert not {key.shown for key in BAR_KEYS if not reasons[key]} & grey(bar)
         assert at.session.received == []
+        screen.run.view = before
+        await at.press("enter", opens=TweetDialog)
+        assert grey(at.app.screen.query_one(KeyBar)) == set()
+        await at.emit(e.RunFinished(step=3, elapsed_seconds=1.0, reason="", total_seconds=1.0, total_chars=9))
+        assert grey(at.app.screen.query_one(KeyBar)) == {"n", "new end", "P", "prime"}
