@@ -76,19 +76,22 @@ async def test_the_key_bar_cuts_no_key_and_names_the_most_important(stage: Stage
         assert "\n".join(lines) == snapshot
 
 
-def pause_twice_at_once(at: Running) -> None:
+def main(at: Running) -> MainScreen:
     assert isinstance(at.app.screen, MainScreen)
-    at.app.screen.steering.action_pause()
-    at.app.screen.steering.action_pause()
+    return at.app.screen
+
+
+def pause_twice_at_once(at: Running) -> None:
+    main(at).steering.action_pause()
+    main(at).steering.action_pause()
 
 
 def to_the_limit(direction: int) -> Callable[[Running], Awaitable[None]]:
     """Return the step that changes the temperature 100 times, and forgets the commands."""
 
     async def change(at: Running) -> None:
-        assert isinstance(at.app.screen, MainScreen)
         for _ in range(100):
-            at.app.screen.steering.action_temperature(direction)
+            main(at).steering.action_temperature(direction)
         await at.settle()
         at.session.received.clear()
 
@@ -122,8 +125,7 @@ async def test_every_action_is_one_of_its_controller_and_those_that_open_a_dialo
     stage: Stage,
 ) -> None:
     async with stage.running() as at:
-        screen = at.app.screen
-        assert isinstance(screen, MainScreen)
+        screen = main(at)
         owners = {"": screen, "LossPlot": LossPlot(), "TweetFeed": TweetFeed()}
         for panel, keys in PANEL_ACTIONS.items():
             for key in keys:
@@ -211,8 +213,7 @@ async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing_and_so_
     stage: Stage,
 ) -> None:
     async with stage.running(size=(160, 40)) as at:
-        screen = at.app.screen
-        assert isinstance(screen, MainScreen)
+        screen = main(at)
         before, bar = screen.run.view, screen.query_one(KeyBar)
         for changes in ({"phase": "starting"}, {"phase": "finished"}, {"is_replay": True}):
             screen.run.view = replace(before, **changes)

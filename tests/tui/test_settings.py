@@ -16,6 +16,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 from engine.errors import ConfigError, StorageError
+from engine.protocol import events as e
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, drawn
 from tui.app.app import TweetgenApp
@@ -217,7 +218,7 @@ def test_changes_are_written_in_their_order_and_one_that_could_not_be_written_wi
 
 HIGH = {HIGH_CONTRAST_THEME.name, HIGH_CONTRAST_LIGHT_THEME.name}
 NOVELTIES = itertools.cycle(sorted(NOVELTY_GLYPHS))
-SCRIPT = (
+SCRIPT: tuple[e.Event, ...] = (
     steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
     eval_finished(40, 3.2, is_best=True),
     *(

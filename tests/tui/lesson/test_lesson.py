@@ -177,7 +177,7 @@ async def test_leaving_at_one_tweet_a_step_sets_the_usual_batch_size_before_the_
 async def test_a_signal_ends_lesson_and_run_with_its_code(visit: Open, code: int, reason: str) -> None:
     session = LessonSession()
     async with visit(session) as at:
-        at.app.receive(code)
+        at.screen.app.receive(code)  # type: ignore[attr-defined] # a lesson's app
         await wait_until(lambda: not at.app.is_running)
     assert at.app.return_code == code
     await wait_until(lambda: c.Stop(reason=reason) in session.received)

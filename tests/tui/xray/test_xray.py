@@ -206,6 +206,9 @@ async def test_it_asks_again_while_the_training_goes_on_unless_it_holds_still_or
         assert await num_asked_at(50, seconds=1) == 2, "no step since"
         assert await num_asked_at(52, num_waiting_bytes=MAX_WAITING_BYTES + 1) == 2, "the terminal is behind"
         assert await num_asked_at(52) == 3
+        app.panel.show(text_traced("of another client", request=1))
+        await app.settle()
+        assert "weights of step 52" in app.shown
 
 
 async def test_a_question_mark_explains_each_view_and_scrolls_where_it_is_too_long() -> None:
@@ -405,12 +408,11 @@ async def test_once_the_run_has_ended_its_best_checkpoint_answers_until_another_
         answers._step = 7
         return answers
 
-    class Recorded(CheckpointBridge):
-        def __init__(self, path: Path) -> None:
-            super().__init__(path, open_answers)
-            bridges.append(self)
+    def bridge_of(path: Path) -> CheckpointBridge:
+        bridges.append(CheckpointBridge(path, open_answers))
+        return bridges[-1]
 
-    monkeypatch.setattr(xray, "CheckpointBridge", Recorded)
+    monkeypatch.setattr(xray, "CheckpointBridge", bridge_of)
     folder = create_run_folder("2026-11-25-101112")
     folder.checkpoint_path("latest").parent.mkdir(exist_ok=True)
     for name in ("latest", "best"):
