@@ -164,8 +164,8 @@ def test_a_comparison_and_the_details_show_every_value_also_of_a_new_field(snaps
     assert not any(pair.differs for pair in comparison(checkpoint_info(), checkpoint_info(), "bits"))
     pairs = comparison(OLD.info, other, "bits")
     lines = ["# compared", *(f"{'=≠'[pair.differs]} {pair.name}: {pair.left} | {pair.right}" for pair in pairs)]
-    newer = comparison(*(checkpoint_info(model=NewerModel(has_skips=has)) for has in (False, True)), "bits")
-    lines += [f"{pair.name}: {pair.left} | {pair.right}" for pair in newer if pair.differs]
+    older, newer = (checkpoint_info(model=NewerModel(has_skips=has)) for has in (False, True))
+    lines += [f"{pair.name}: {pair.left} | {pair.right}" for pair in comparison(older, newer, "bits") if pair.differs]
     lines += ["# described", *(f"{name}: {text}" for name, text in description(OLD.info))]
     for unit in get_args(LossUnit):
         lines += [f"# details in {unit}", *(line for line in detail_lines(OLD, unit) if not line.startswith("saved "))]

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from importlib import import_module
 from itertools import chain
 from typing import Any, get_args
 
 from syrupy.assertion import SnapshotAssertion
-from textual.binding import Binding
 from textual.command import CommandPalette, DiscoveryHit
-from textual.dom import DOMNode
 
-import tui.screens
-import tui.widgets
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.tui.conftest import Running, Stage, toasted, wait_until
@@ -46,13 +40,6 @@ def characters(keys: str) -> Iterator[str]:
     yield from (CHARACTERS[name] for name in keys.split(",") if name in CHARACTERS)
 
 
-def subclasses(cls: type) -> Iterator[type]:
-    subclass: type
-    for subclass in cls.__subclasses__():
-        yield subclass
-        yield from subclasses(subclass)
-
-
 def test_the_key_table_is_as_recorded(snapshot: SnapshotAssertion) -> None:
     """The names are those of `config.toml`: they stay. A character with several actions should mean one thing."""
     lines = []
@@ -68,24 +55,6 @@ def test_the_key_table_is_as_recorded(snapshot: SnapshotAssertion) -> None:
     lines.append("# Characters with several actions")
     lines += [f"{char} {', '.join(sorted(names))}" for char, names in sorted(actions.items()) if len(names) > 1]
     assert "\n".join(lines) == snapshot
-
-
-def test_bindings_to_a_character_that_are_no_row_of_the_table_are_as_recorded(snapshot: SnapshotAssertion) -> None:
-    """The line of keys of their dialog has them, or they close what they have opened."""
-    for package in (tui.screens, tui.widgets):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            import_module(module.name)
-    known = {(name, key.textual_action) for key in ROWS for name in key.keys.split(",")}
-    others = {
-        f"{name}: {cls.__name__}, {binding.action}"
-        for cls in subclasses(DOMNode)
-        if cls.__module__.startswith("tui.")
-        for binding in cls.__dict__.get("BINDINGS", ())
-        if isinstance(binding, Binding)
-        for name in binding.key.split(",")
-        if any(characters(name)) and not name.isdigit() and (name, binding.action) not in known
-    }
-    assert "\n".join(sorted(others)) == snapshot
 
 
 def test_no_default_key_is_taken_by_tmux_screen_or_flow_control_and_all_are_valid_as_settings() -> None:
@@ -107,19 +76,22 @@ async def test_the_key_bar_cuts_no_key_and_names_the_most_important(stage: Stage
         assert "\n".join(lines) == snapshot
 
 
-def pause_twice_at_once(at: Running) -> None:
+def main(at: Running) -> MainScreen:
     assert isinstance(at.app.screen, MainScreen)
-    at.app.screen.steering.action_pause()
-    at.app.screen.steering.action_pause()
+    return at.app.screen
+
+
+def pause_twice_at_once(at: Running) -> None:
+    main(at).steering.action_pause()
+    main(at).steering.action_pause()
 
 
 def to_the_limit(direction: int) -> Callable[[Running], Awaitable[None]]:
     """Return the step that changes the temperature 100 times, and forgets the commands."""
 
     async def change(at: Running) -> None:
-        assert isinstance(at.app.screen, MainScreen)
         for _ in range(100):
-            at.app.screen.steering.action_temperature(direction)
+            main(at).steering.action_temperature(direction)
         await at.settle()
         at.session.received.clear()
 
@@ -153,8 +125,7 @@ async def test_every_action_is_one_of_its_controller_and_those_that_open_a_dialo
     stage: Stage,
 ) -> None:
     async with stage.running() as at:
-        screen = at.app.screen
-        assert isinstance(screen, MainScreen)
+        screen = main(at)
         owners = {"": screen, "LossPlot": LossPlot(), "TweetFeed": TweetFeed()}
         for panel, keys in PANEL_ACTIONS.items():
             for key in keys:
@@ -238,10 +209,11 @@ def grey(bar: KeyBar) -> set[str]:
     return {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
 
 
-async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing(stage: Stage) -> None:
+async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing_and_so_does_the_bar_of_a_tweet(
+    stage: Stage,
+) -> None:
     async with stage.running(size=(160, 40)) as at:
-        screen = at.app.screen
-        assert isinstance(screen, MainScreen)
+        screen = main(at)
         before, bar = screen.run.view, screen.query_one(KeyBar)
         for changes in ({"phase": "starting"}, {"phase": "finished"}, {"is_replay": True}):
             screen.run.view = replace(before, **changes)
@@ -256,13 +228,8 @@ async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing(stage: 
             assert {key.shown for key in BAR_KEYS if reasons[key]} <= grey(bar)
             assert not {key.shown for key in BAR_KEYS if not reasons[key]} & grey(bar)
         assert at.session.received == []
-
-
-async def test_the_bar_of_an_open_tweet_dims_what_needs_a_model_once_the_run_has_ended(stage: Stage) -> None:
-    ended = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9)
-    async with stage.running(size=(120, 40)) as at:
+        screen.run.view = before
         await at.press("enter", opens=TweetDialog)
-        bar = at.app.screen.query_one(KeyBar)
-        assert grey(bar) == set()
-        await at.emit(ended)
-        assert grey(bar) == {"n", "new end", "P", "prime"}
+        assert grey(at.app.screen.query_one(KeyBar)) == set()
+        await at.emit(e.RunFinished(step=3, elapsed_seconds=1.0, reason="", total_seconds=1.0, total_chars=9))
+        assert grey(at.app.screen.query_one(KeyBar)) == {"n", "new end", "P", "prime"}

@@ -15,7 +15,7 @@ from tui.xray.glyphs import Glyphs
 from tui.xray.shades import Shades
 from tui.xray.spans import Line, Picture, Span
 
-_JOINER = "\u200d"
+_JOINER = chr(0x200D)
 """Joins characters of an emoji. At the end of a text it would join the sign of the end, which then has no cell."""
 
 

@@ -331,8 +331,8 @@ def test_a_first_answer_has_the_simple_baselines_and_the_next_all_as_evaluate_me
     assert (complete["request"], first["is_complete"], complete["is_complete"]) == (4, False, True)
     assert first["names"] == ("uniform", "unigram", "2-gram")
     assert complete["names"][:4] == ("uniform", "unigram", "2-gram", "3-gram")
-    tweets = (encoded_with(ALL_CHARS, each) for each in (TWEETS[:50], TWEETS[50:]))
-    bits = baseline_bits(*tweets, len(ALL_CHARS))
+    train, validation = (encoded_with(ALL_CHARS, each) for each in (TWEETS[:50], TWEETS[50:]))
+    bits = baseline_bits(train, validation, len(ALL_CHARS))
     assert complete["bits_per_char"] == pytest.approx([bits[name] for name in NAMES], abs=1e-4)
     assert first["bits_per_char"] == complete["bits_per_char"][: FIRST_ORDER + 1]
 

@@ -56,9 +56,7 @@ def test_occlusion_equals_one_forward_pass_per_replaced_input(model: TextGenerat
         changed = embedded.clone()
         changed[place] = model.embed.weight[4:].mean(dim=0)
         expected.append(bits_of(model, changed, position, place) - bits_of(model, embedded, position))
-
     found = run_to_end(occlusion(ExplicitGru(model), IDS, position))
-
     assert largest_difference(found, torch.stack(expected)) < 1e-4
 
 
@@ -67,9 +65,7 @@ def test_occlusion_equals_one_forward_pass_per_replaced_input(model: TextGenerat
 def test_the_gradient_equals_autograd(model: TextGenerator, position: int) -> None:
     embedded = embedded_before(model, position).clone().requires_grad_()
     [expected] = torch.autograd.grad(bits_of(model, embedded, position), embedded)
-
     found = run_to_end(gradient(ExplicitGru(model), IDS, position))
-
     assert largest_difference(found, expected.norm(dim=1)) < 1e-5 * float(expected.abs().max() + 1)
 
 
@@ -82,9 +78,7 @@ def test_a_position_far_into_the_text_is_measured_in_several_batches() -> None:
         changed = embedded.clone()
         changed[place] = mean
         expected.append(-log_probs_of(model, changed, text, place)[EOS] / math.log(2))
-
     found = run_to_end(occlusion(ExplicitGru(model), text, len(text)))
-
     assert (
         largest_difference(found, torch.stack(expected) + log_probs_of(model, embedded, text)[EOS] / math.log(2)) < 1e-4
     )
@@ -93,9 +87,7 @@ def test_a_position_far_into_the_text_is_measured_in_several_batches() -> None:
 def test_the_mean_embedding_is_that_of_the_characters_alone() -> None:
     model = small_model(1)
     model.embed.weight[:4] = 1e6
-
     expected = torch.stack([model.embed.weight[VOCAB.stoi[char]] for char in VOCAB.chars]).mean(dim=0)
-
     assert largest_difference(mean_embedding(ExplicitGru(model)), expected) < 1e-5
 
 
@@ -103,6 +95,5 @@ def test_the_mean_embedding_is_that_of_the_characters_alone() -> None:
 def test_a_non_finite_model_raises(method: Callable[[ExplicitGru, list[int], int], Pieces[Tensor]]) -> None:
     model = small_model(1)
     model.proj.bias[EOS] = math.inf
-
     with pytest.raises(DivergedError):
         run_to_end(method(ExplicitGru(model), IDS, 3))

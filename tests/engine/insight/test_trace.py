@@ -45,7 +45,6 @@ def cell_of(model: TextGenerator, number: int) -> nn.GRUCell:
 @models
 def test_hidden_states_and_logits_equal_those_of_the_module(model: TextGenerator) -> None:
     traced = run_to_end(trace(ExplicitGru(model), IDS))
-
     inputs = torch.tensor([[BOS, *IDS]])
     output, last = run_gru(
         model.rnn, widened_inputs(model)[None], torch.zeros(model.rnn.num_layers, 1, 8), batch_first=True
@@ -70,7 +69,6 @@ def test_gates_equal_those_of_pytorchs_cell(model: TextGenerator) -> None:
         input_r, input_z, input_n = from_input.chunk(3, dim=1)
         state_r, state_z, state_n = from_state.chunk(3, dim=1)
         reset, update = (input_r + state_r).sigmoid(), (input_z + state_z).sigmoid()
-
         assert largest_difference(layer.hidden[0], torch.zeros(model.rnn.hidden_size)) == 0
         assert largest_difference(layer.hidden[1:], after) < 1e-5
         assert largest_difference(layer.reset, reset) < 1e-5
@@ -83,7 +81,6 @@ def test_gates_equal_those_of_pytorchs_cell(model: TextGenerator) -> None:
 @models
 def test_the_loss_of_the_steps_is_the_loss_of_the_sequence_at_once(model: TextGenerator) -> None:
     traced = run_to_end(trace(ExplicitGru(model), IDS))
-
     assert traced.targets == (*IDS, EOS)
     assert math.isclose(traced.stepwise_loss, sequence_loss(model, IDS), abs_tol=1e-5)
 
@@ -91,9 +88,7 @@ def test_the_loss_of_the_steps_is_the_loss_of_the_sequence_at_once(model: TextGe
 def test_a_held_unit_has_its_value_after_every_step_and_the_rest_follows_from_it() -> None:
     model = small_model(2)
     held = HeldUnit(layer=0, unit=3, value=0.75)
-
     traced = run_to_end(trace(ExplicitGru(model), IDS, held))
-
     cells = [cell_of(model, number) for number in range(2)]
     states = torch.zeros(2, 8)
     with torch.no_grad():
@@ -107,7 +102,6 @@ def test_a_held_unit_has_its_value_after_every_step_and_the_rest_follows_from_it
 
 def test_the_trace_of_a_text_without_characters_predicts_its_end() -> None:
     traced = run_to_end(trace(ExplicitGru(MODELS[1]), []))
-
     assert (traced.inputs, traced.targets) == ((BOS,), (EOS,))
     assert len(traced.log_probs) == 1
 
@@ -115,7 +109,6 @@ def test_the_trace_of_a_text_without_characters_predicts_its_end() -> None:
 def test_a_non_finite_model_raises() -> None:
     model = small_model(1)
     model.proj.bias[EOS] = math.nan
-
     with pytest.raises(DivergedError):
         run_to_end(trace(ExplicitGru(model), IDS))
 

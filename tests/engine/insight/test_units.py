@@ -35,9 +35,7 @@ def test_correlations_equal_numpys_over_the_traces_of_all_tweets() -> None:
     varies = rows.std(axis=1) > 0
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = np.corrcoef(rows)[: len(CONCEPTS), len(CONCEPTS) :]
-
     found = run_to_end(correlate(ExplicitGru(model), VOCAB, ENCODED, ALL))
-
     assert found.count == rows.shape[1] == sum(map(len, TWEETS))
     assert not varies.all()
     assert np.allclose(found.result().numpy(), np.where(varies[: len(CONCEPTS), None], expected, 0), atol=1e-5)
@@ -48,10 +46,8 @@ def test_a_constant_unit_or_concept_has_a_correlation_of_zero() -> None:
     labels, units = torch.randn(50, 3, generator=generator), torch.randn(50, 4, generator=generator)
     labels[:, 1], units[:, 2] = 0.1, -0.7
     correlation = Correlation(3, 4)
-
     for part in range(0, 50, 7):
         correlation.add(labels[part : part + 7], units[part : part + 7])
-
     found = correlation.result()
     assert found[1].tolist() == [0] * 4
     assert found[:, 2].tolist() == [0] * 3
@@ -61,9 +57,7 @@ def test_a_constant_unit_or_concept_has_a_correlation_of_zero() -> None:
 def test_equal_and_opposite_series_have_correlations_of_one_and_minus_one() -> None:
     series = torch.tensor([[0.0], [1], [1], [0], [1]])
     correlation = Correlation(1, 2)
-
     correlation.add(series, torch.cat([series * 1e-3 + 5, 1 - series], dim=1))
-
     assert correlation.result()[0].tolist() == pytest.approx([1, -1], abs=1e-6)
 
 
@@ -76,9 +70,7 @@ def test_the_best_units_of_each_concept_are_in_the_order_of_their_absolute_corre
     correlations[2] = torch.linspace(-0.9, 0.5, 20)
     correlations[4, 13] = -0.6
     correlations[5, 1] = 0.0001
-
     found = best_units(correlations, hidden_size=10)
-
     largest = sorted(correlations[2].tolist(), key=abs, reverse=True)[:BEST_UNITS]
     of_concept = [score.correlation for score in found if score.concept == CONCEPTS[2]]
     assert of_concept == pytest.approx(largest, abs=1e-3)
@@ -92,7 +84,6 @@ def test_the_best_units_of_each_concept_are_in_the_order_of_their_absolute_corre
 @pytest.mark.parametrize(("count", "num_chosen"), [(0, 0), (1, 1), (30, 30), (5000, MAX_TWEETS)])
 def test_chosen_tweets_are_distinct_and_spread_over_all(count: int, num_chosen: int) -> None:
     chosen = some_tweets(count).tolist()
-
     assert len(set(chosen)) == num_chosen
     assert chosen[:1] == [0][:count]
     assert chosen[-1:] == [count - 1][:count]
@@ -101,7 +92,6 @@ def test_chosen_tweets_are_distinct_and_spread_over_all(count: int, num_chosen: 
 def test_a_non_finite_model_raises() -> None:
     model = small_model(2)
     model.get_parameter("rnn.weight_hh_l1")[0, 0] = math.nan
-
     with pytest.raises(DivergedError):
         run_to_end(correlate(ExplicitGru(model), VOCAB, ENCODED, ALL)).result()
 

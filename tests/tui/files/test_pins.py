@@ -52,7 +52,6 @@ def test_pins_that_could_not_be_read_are_not_overwritten(tmp_path: Path, monkeyp
         with pytest.raises(StorageError, match="Input/output error"):
             file.save(TWEETS[4:5], 1)
     file.save(TWEETS[4:], 2)
-
     assert PinsFile(path).read() == (*TWEETS[:3], *TWEETS[4:])
 
 
@@ -68,11 +67,9 @@ def test_two_screens_of_a_run_keep_each_others_pins_and_remove_what_either_unpin
     PinsFile(path).save(TWEETS[:2], 1)
     one, other = PinsFile(path), PinsFile(path)
     assert one.read() == other.read() == TWEETS[:2]
-
     one.save(TWEETS[:3], 1)
     other.save((TWEETS[1], TWEETS[4]), 1)  # the first unpinned
     assert PinsFile(path).read() == (TWEETS[1], TWEETS[2], TWEETS[4])
-
     one.save(TWEETS[:1], 2)
     other.save((TWEETS[1], TWEETS[4], TWEETS[5]), 2)
     assert PinsFile(path).read() == TWEETS[4:]

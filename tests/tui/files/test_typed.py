@@ -172,13 +172,13 @@ def test_a_listing_has_tweet_files_first_no_unreadable_entries_and_what_is_typed
     for typed, default in (("", None), ("", "photo.png"), ("Z", None), ("o", "photo.png"), ("old", None), (".", None)):
         lines.append(f"» {typed!r}, by default {default}")
         shown = matching(entries, typed)
-        highlighted = best_match(shown, typed, default and tmp_path / default)
+        highlighted = best_match(shown, typed, tmp_path / default if default else None)
         for number, entry in enumerate(shown):
             name = entry.path.name if entry.is_inside else ""
             lines.append(f"{'>' if number == highlighted else ' '} {entry.kind:6} {name}".rstrip())
     assert "\n".join(lines) == snapshot
     assert matching(entries, "nothing") == []
-    assert shown.index(entries[best_match(entries, "photo.png", None) or 0]) == len(shown) - 1, "the exact one"
+    assert entries[best_match(entries, "photo.png", None) or 0].path == tmp_path / "photo.png", "the exact one"
     assert best_match(entries[:2], "", None) == 0
     assert best_match([], "x", tmp_path) is None
 

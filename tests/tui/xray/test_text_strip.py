@@ -1,4 +1,4 @@
-"""The parts of a picture: the text with its glyphs and cursor, columns, levels, and characters on the map."""
+"""The parts of a picture: the text with its glyphs and cursor, columns, levels, characters on the map, and shades."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
+from textual.app import App, ComposeResult
+from textual.color import Color
+from textual.geometry import Region
 
 from engine.protocol.events import CharPoint
 from tests.fakes import embeddings_mapped
 from tests.strategies import hostile_text
+from tests.tui.conftest import wait_until
+from tests.tui.test_settings import contrast
 from tui.formatting.cells import cell_len
+from tui.settings.theme import OWN_THEMES
+from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
 from tui.xray.columns import symbols, window
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs, level_spans, percent
 from tui.xray.layout import cut, line_width
 from tui.xray.map_layout import CELL_ASPECT, aligned, placed
 from tui.xray.shades import Shades
-from tui.xray.spans import Span, plain
+from tui.xray.spans import Picture, Span, plain
 from tui.xray.text_strip import TextStrip
 
 SIGNED = Shades((-1.0, 0.0, 1.0, None), "state", "-1", "1", is_signed=True)
@@ -224,3 +231,59 @@ def test_no_two_characters_share_a_cell_however_small_the_map(width: int, height
     assert len(cells) == len(set(cells))
     assert all(0 <= row < height and 0 <= column < width for row, column in cells)
     assert found[0].char == "!"
+
+
+# Shades ---------------------------------------------------------------------------------------------------------------
+
+PICTURE: Picture = ((Span("state "), Span("▒▒", shade=0.5), Span("░", shade=-0.2)), (Span("[/b] 雪", "muted"),))
+
+
+class PictureApp(App[None]):
+    """Shows one picture."""
+
+    def compose(self) -> ComposeResult:
+        yield PictureView(PICTURE)
+
+
+async def test_a_picture_is_plain_text_with_a_background_for_each_shade_and_an_update_repaints_changed_cells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = PictureApp()
+    async with app.run_test(size=(20, 5)):
+        view = app.query_one(PictureView)
+        drawn = ["".join(segment.text for segment in view.render_line(y)) for y in range(3)]
+        assert [line.rstrip() for line in drawn] == ["state ▒▒░", "[/b] 雪", ""]
+        assert view.size.height == 2
+        backgrounds = [segment.style and segment.style.bgcolor for segment in view.render_line(0)]
+        assert len(set(backgrounds[:3])) == 3, "none, one hue, the other hue"
+        repainted: list[Any] = []
+        monkeypatch.setattr(view, "refresh", lambda *regions, **_: repainted.append(regions))
+        view.show_picture(PICTURE)
+        view.show_picture(((*PICTURE[0][:2], Span("▓", shade=-0.7)), PICTURE[1]))
+        assert repainted == [(Region(8, 0, 1, 1),)]
+        view.show_picture((PICTURE[0], (Span("[/b] 雨", "muted"),)))
+        assert repainted[1:] == [(Region(8, 0, 1, 1), Region(0, 1, 20, 1))], "a line with a wide character as a whole"
+        view.show_picture(PICTURE[:1])
+        assert repainted[2:] == [()], "another height needs another layout"
+
+
+async def test_text_on_every_shade_is_readable_and_keeps_its_attributes_in_every_theme() -> None:
+    app = PictureApp()
+    async with app.run_test(size=(40, 5)):
+        view = app.query_one(PictureView)
+        for theme in OWN_THEMES:
+            app.register_theme(theme)
+            app.theme = theme.name
+            background = Color.parse(app.theme_variables["background"])
+            await wait_until(lambda paper=background: view.background_colors[1] == paper, theme.name)  # type: ignore[misc]
+            for kind in ("text", "title", "value", "good", "muted"):
+                shades = (step / NUM_SHADES for step in range(-NUM_SHADES, NUM_SHADES + 1))
+                view.show_picture((tuple(Span("a", kind, shade) for shade in shades),))
+                styles = [segment.style for segment in view.render_line(0) if segment.text == "a" and segment.style]
+                assert len({style.bgcolor for style in styles}) == 2 * NUM_SHADES + 1
+                assert len({style.bold for style in styles}) == 1
+                for style in styles:
+                    assert style.color is not None
+                    assert style.bgcolor is not None
+                    ink, paper = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
+                    assert contrast(ink, paper) >= 4.5, theme.name

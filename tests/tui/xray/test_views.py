@@ -17,17 +17,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS
-from engine.protocol.events import (
-    BatchRow,
-    BatchShown,
-    CharChance,
-    CharPoint,
-    CharRead,
-    ReachMeasured,
-    TextTraced,
-    UnitScore,
-)
-from engine.protocol.events.insight import OwnDraw
+from engine.protocol import events as e
 from engine.session import batch_service
 from tests import hostile
 from tests.fakes import (
@@ -76,16 +66,16 @@ def case(
 
 # ------------------------------------------------------------------------------------------------ answers
 
-LIKELIEST = tuple(CharChance(char=char, probability=0.5 / 2**rank) for rank, char in enumerate("i aeostn"))
+LIKELIEST = tuple(e.CharChance(char=char, probability=0.5 / 2**rank) for rank, char in enumerate("i aeostn"))
 
 
-def traced(text: str = "sing it", own_from: int | None = None) -> TextTraced:
+def traced(text: str = "sing it", own_from: int | None = None) -> e.TextTraced:
     """Return a trace with eight most probable characters everywhere, "i" first."""
     event = text_traced(text, own_from)
     return replace(event, chars=tuple(replace(read, likeliest=LIKELIEST) for read in event.chars))
 
 
-def costing(event: TextTraced, *bits: float) -> TextTraced:
+def costing(event: e.TextTraced, *bits: float) -> e.TextTraced:
     """Return a trace whose characters cost so many bits, with the surcharge of those that are unknown."""
     pairs = zip(event.chars, (*event.token_ids[1:], EOS), bits, strict=True)
     chars = tuple(replace(read, bits=cost + UNKNOWN_CHAR_BITS * (each == UNK)) for read, each, cost in pairs)
@@ -93,35 +83,35 @@ def costing(event: TextTraced, *bits: float) -> TextTraced:
     return replace(event, chars=chars, stepwise_loss=loss, sequence_loss=loss)
 
 
-def drawing(own: str, first: int = 1, *, reached_eos: bool = True) -> TextTraced:
+def drawing(own: str, first: int = 1, *, reached_eos: bool = True) -> e.TextTraced:
     """Return the trace of "abc" beside these own draws."""
-    draw = OwnDraw(first=first, text=own, reached_eos=reached_eos, chars=chars_read(own), hidden_bands=())
+    draw = e.OwnDraw(first=first, text=own, reached_eos=reached_eos, chars=chars_read(own), hidden_bands=())
     return replace(traced("abc"), own=draw)
 
 
-def losing(stepwise_bits: float, sequence_bits: float) -> TextTraced:
+def losing(stepwise_bits: float, sequence_bits: float) -> e.TextTraced:
     """Return a trace with these losses, computed one character at a time and at once."""
     return replace(traced(), stepwise_loss=stepwise_bits * log(2), sequence_loss=sequence_bits * log(2))
 
 
-def with_gates(cursor: int, **figures: float) -> TextTraced:
+def with_gates(cursor: int, **figures: float) -> e.TextTraced:
     """Return a trace in which the gates differ at the cursor."""
     gates = list(text_traced("good morning").gates)
     gates[cursor] = replace(gates[cursor], **figures)
     return text_traced("good morning", gates=tuple(gates))
 
 
-def measured(*scores: float, text: str = "hi @anna how", **changes: object) -> ReachMeasured:
+def measured(*scores: float, text: str = "hi @anna how", **changes: object) -> e.ReachMeasured:
     return reach_measured(text, len(scores) - 1, scores=scores, **changes)
 
 
-def likely(**chances: float) -> tuple[CharRead, ...]:
+def likely(**chances: float) -> tuple[e.CharRead, ...]:
     """Return the same prediction of "e", which gets 1 bit, at every place of `HI`."""
-    likeliest = tuple(CharChance(char=char, probability=chance) for char, chance in chances.items())
-    return (CharRead(char="e", bits=1.0, likeliest=likeliest),) * (len(HI) + 1)
+    likeliest = tuple(e.CharChance(char=char, probability=chance) for char, chance in chances.items())
+    return (e.CharRead(char="e", bits=1.0, likeliest=likeliest),) * (len(HI) + 1)
 
 
-def selected(unit: int, value: float | None = None, held: tuple[CharRead, ...] | None = None) -> UnitAnswers:
+def selected(unit: int, value: float | None = None, held: tuple[e.CharRead, ...] | None = None) -> UnitAnswers:
     """Return the answer on a unit, free or held."""
     chars = likely(a=0.1, c=0.2) if held is None else held
     return UnitAnswers(scored=SCORED, held=unit_held(HI, unit, value, chars=chars), free_chars=likely(a=0.4, b=0.1))
@@ -129,38 +119,38 @@ def selected(unit: int, value: float | None = None, held: tuple[CharRead, ...] |
 
 def crowded(unit: int, highest: float) -> UnitAnswers:
     """Return eight units of one concept, of which one is selected."""
-    row = (UnitScore(layer=0, unit=20 + n, concept="vowel next", correlation=highest - n / 20) for n in range(8))
+    row = (e.UnitScore(layer=0, unit=20 + n, concept="vowel next", correlation=highest - n / 20) for n in range(8))
     return UnitAnswers(scored=units_scored(units=tuple(row)), held=unit_held(HI, unit))
 
 
-def spread(chars: str, **places: tuple[float, float]) -> tuple[CharPoint, ...]:
+def spread(chars: str, **places: tuple[float, float]) -> tuple[e.CharPoint, ...]:
     """Return characters far from their neighbours in `chars`, those of `places` at theirs."""
     found = (places.get(char, (2.4 * number % 3.1, 2.4 * number % 1.7)) for number, char in enumerate(chars))
-    return tuple(CharPoint(char=char, x=x, y=y) for char, (x, y) in zip(chars, found, strict=True))
+    return tuple(e.CharPoint(char=char, x=x, y=y) for char, (x, y) in zip(chars, found, strict=True))
 
 
 SING, OWN, MORNING = traced(), traced(own_from=3), text_traced("good morning")
 UNKNOWN = costing(text_traced("aß", token_ids=(1, 4, UNK)), 2, 4, 6)
-RARE = replace(SING, chars=(CharRead(char="g", bits=6.0, likeliest=LIKELIEST),) * 8)
+RARE = replace(SING, chars=(e.CharRead(char="g", bits=6.0, likeliest=LIKELIEST),) * 8)
 LONG = text_traced("abcdefghijklmnopqrstuvwxyz" * 4)
 BANDS = text_traced("ab", candidate_bands=((0.0, 0.2), (-0.1, 0.1), (-0.2, 0.0)))
 STILL = text_traced("", gates=(replace(MORNING.gates[0], hidden_change=0.0),))
 SCORES = measured(0.0, 0.5, -1.0, 0.0, 2.0)
 UNITS = (
-    UnitScore(layer=0, unit=3, concept="after a space", correlation=-0.62),
-    UnitScore(layer=0, unit=87, concept="in an @name", correlation=0.81),
-    UnitScore(layer=0, unit=12, concept="in an @name", correlation=-0.6),
-    UnitScore(layer=0, unit=87, concept="in a link", correlation=0.21),
-    UnitScore(layer=0, unit=5, concept="in a link", correlation=-0.11),
+    e.UnitScore(layer=0, unit=3, concept="after a space", correlation=-0.62),
+    e.UnitScore(layer=0, unit=87, concept="in an @name", correlation=0.81),
+    e.UnitScore(layer=0, unit=12, concept="in an @name", correlation=-0.6),
+    e.UnitScore(layer=0, unit=87, concept="in a link", correlation=0.21),
+    e.UnitScore(layer=0, unit=5, concept="in a link", correlation=-0.11),
 )
 SCORED = units_scored(units=UNITS)
 TABLE, ONE_TWEET = UnitAnswers(scored=SCORED), UnitAnswers(scored=replace(SCORED, num_tweets=1, num_chars=84))
-DEEP = units_scored(units=(*UNITS, UnitScore(layer=1, unit=9, concept="vowel next", correlation=0.9)))
+DEEP = units_scored(units=(*UNITS, e.UnitScore(layer=1, unit=9, concept="vowel next", correlation=0.9)))
 DIGITS = {char: (-3.0, -2.0 + number / 100) for number, char in enumerate("0123456789")}
 VOWELS = {char: (2.0 + number / 10, 2.0) for number, char in enumerate("aeiou")}
 CHARS = "aeioubcdfghjklmnpqrstABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?"
 ALL = embeddings_mapped(points=spread(CHARS))
-HIDDEN = embeddings_mapped(points=tuple(CharPoint(char=chr(33 + number), x=0.0, y=0.0) for number in range(90)))
+HIDDEN = embeddings_mapped(points=tuple(e.CharPoint(char=chr(33 + number), x=0.0, y=0.0) for number in range(90)))
 
 
 @pytest.mark.parametrize(
@@ -257,9 +247,9 @@ WIDE, LACKING = "a漢b", "fewer characters than ids"
 UNUSUAL = replace(
     batch_shown((WIDE, "a寿b", LACKING + "xxx")),
     rows=(
-        BatchRow(text=WIDE, token_ids=(1, 4, 14, 5)),
-        BatchRow(text="a寿b", token_ids=(1, 4, UNK, 5)),
-        BatchRow(text=LACKING, token_ids=(1, *[4] * 28)),
+        e.BatchRow(text=WIDE, token_ids=(1, 4, 14, 5)),
+        e.BatchRow(text="a寿b", token_ids=(1, 4, UNK, 5)),
+        e.BatchRow(text=LACKING, token_ids=(1, *[4] * 28)),
     ),
 )
 
@@ -279,7 +269,7 @@ UNUSUAL = replace(
     ],
 )
 def test_a_batch_is_drawn_as_recorded(
-    batch: BatchShown, size: tuple[int, int], options: dict[str, Any], snapshot: SnapshotAssertion
+    batch: e.BatchShown, size: tuple[int, int], options: dict[str, Any], snapshot: SnapshotAssertion
 ) -> None:
     assert plain(grid(batch, width=size[0], height=size[1], **options)) == snapshot
 
@@ -334,7 +324,7 @@ def drawn(text: str, cursor: int, width: int, height: int, glyphs: Glyphs) -> It
         held = unit_held(text, 3, value, tweets=(text, text))
         units = UnitAnswers(scored=scored, held=held, free_chars=trace.chars)
         yield units_view.render(units, cursor, *size), units_view.sentence(units, cursor, glyphs)
-    points = tuple(CharPoint(char=char, x=ord(char) % 7, y=ord(char) % 5) for char in dict.fromkeys(text or " "))
+    points = tuple(e.CharPoint(char=char, x=ord(char) % 7, y=ord(char) % 5) for char in dict.fromkeys(text or " "))
     mapped = embeddings_mapped(points=points)
     yield map_view.render(mapped, text[:1], *size), map_view.sentence(mapped)
     batch = batch_shown((text, "another tweet"), num_tweets=100)
