@@ -327,6 +327,19 @@ def test_a_run_that_is_killed_and_resumed_has_the_steps_up_to_its_checkpoint_and
     assert len(fold(RunView(), stored).train_losses) == len(expected)
 
 
+@given(between=strategies.events())
+def test_only_tweets_evaluations_measurements_and_saves_end_no_bucket(between: e.Event) -> None:
+    run: list[Action] = [run_started(), steps_finished(128, [3.0, 2.0])]  # in the bucket from 128 to 159
+    more = steps_finished(130, [1.0], elapsed_seconds=4.0)
+    ends_none = e.TweetSampled | e.EvalFinished | e.StepTimes | e.RanksMeasured | e.CheckpointSaved
+    if is_of_steps(between) or isinstance(between, e.RunStarted):
+        return
+    open_bucket = StepBuckets()
+    journalled(run, open_bucket)
+    stored = journalled([between, more, None], open_bucket)
+    assert len([each for each in stored if is_of_steps(each)]) == (1 if isinstance(between, ends_none) else 2)
+
+
 def test_each_doubling_of_a_run_adds_the_same_number_of_buckets() -> None:
     run: list[Action] = [run_started(), *(steps_finished(first, [3.0] * 16) for first in range(0, 2**14, 16))]
     ends = [each.step + 1 for each in journalled(run) if isinstance(each, e.StepsThinned)]
