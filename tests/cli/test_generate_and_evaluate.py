@@ -19,9 +19,7 @@ from tests.cli.conftest import Launch
 from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, transcript
 
 USED = "checkpoint: first/best, step 40\n"
-FIELDS = set(
-    ["text", "temperature", "seed", "reached_eos", "bits_per_char", "novelty", "num_drafts", "refused", "unmet"]
-)
+FIELDS = {"text", "temperature", "seed", "reached_eos", "bits_per_char", "novelty", "num_drafts", "refused", "unmet"}
 
 
 def test_n_tweets_are_n_lines_with_consecutive_seeds_and_nothing_else(cli: Cli, trained: Path) -> None:
