@@ -87,18 +87,14 @@ def test_each_option_of_the_run_itself_reaches_its_config() -> None:
         assert getattr(to_run_config({name: value}), name) == value
 
 
-@pytest.mark.parametrize(
-    ("corpus", "given", "pace"),
-    [
-        pytest.param(CorpusConfig(overfit=200), {}, 7.0, id="slow enough to watch a single tweet"),
-        pytest.param(CorpusConfig(overfit=200), {"steps_per_second": 0.0}, 0.0, id="as set by the user"),
-        pytest.param(CorpusConfig(), {}, None, id="no limit for a whole corpus"),
-        pytest.param(None, {}, None, id="no limit for the embedded corpus"),
-    ],
-)
-def test_the_pace_on_the_screen_is(corpus: CorpusConfig | None, given: dict[str, Setting], pace: float | None) -> None:
-    config = with_screen_settings(RunConfig(corpus=corpus, settings=given), {"sample_every": 9})
-    assert (config.settings.get("steps_per_second"), config.settings["sample_every"]) == (pace, 9)
+def test_a_single_tweet_is_learned_slowly_enough_to_watch_and_a_corpus_without_a_limit() -> None:
+    def pace(corpus: CorpusConfig | None, **given: Setting) -> Setting | None:
+        settings = with_screen_settings(RunConfig(corpus=corpus, settings=given), {"sample_every": 9}).settings
+        assert settings["sample_every"] == 9
+        return settings.get("steps_per_second")
+
+    assert (pace(CorpusConfig(overfit=200)), pace(CorpusConfig(overfit=200), steps_per_second=0.0)) == (7.0, 0.0)
+    assert pace(CorpusConfig()) is pace(None) is None
 
 
 WINDOWS = """
