@@ -24,6 +24,7 @@ from huggingface_hub import ModelCard
 
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.model.vocab import BOS, EOS, PAD, UNK
+from engine.protocol.events import Event
 from engine.storage.file_lock import try_lock
 from tests.cli.program import PROGRAM, SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
 from tests.event_files import LOSS, scalars_in
@@ -321,7 +322,7 @@ def test_the_cast_of_a_run_has_the_same_bytes_in_every_environment(home: Path) -
     assert casts[0] == casts[1] != b""
 
 
-GAP = [run_started(run="first"), *(steps_finished(n, [2.0], elapsed_seconds=500.0 * n) for n in (1, 2))]
+GAP: list[Event] = [run_started(run="first"), *(steps_finished(n, [2.0], elapsed_seconds=500.0 * n) for n in (1, 2))]
 
 
 def test_a_recording_has_all_of_a_short_run_or_the_default_length_and_a_long_gap_is_shortened(
