@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import IO, Any
 import psutil
 import pytest
 
+from tests.waiting import wait_until
 from tui.__main__ import main
 
 PROGRAM = (sys.executable, "-m", "tui")
@@ -120,35 +122,27 @@ class Process:
     """The program in a child process, which `close` kills."""
 
     def __init__(self, home: Path, *arguments: str | Path, **environment: str) -> None:
+        self._errors = tempfile.TemporaryFile("a+", encoding="utf-8")  # noqa: SIM115 - `close` closes it
         self._process = subprocess.Popen(
             [*PROGRAM, *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             env={**os.environ, "TWEETGEN_HOME": str(home), **environment},
             encoding="utf-8",
         )
-        self._err: list[str] = []
-        self._has_news = threading.Condition()
-        self._drain = threading.Thread(target=self._collect_errors, daemon=True)
-        self._drain.start()
+        assert self._process.stdout is not None
+        self._out: IO[str] = self._process.stdout
         self._killer = threading.Timer(DEADLINE_SECONDS, self._process.kill)
         self._killer.start()
 
-    def _collect_errors(self) -> None:
-        for line in self._stream(self._process.stderr):
-            with self._has_news:
-                self._err.append(line)
-                self._has_news.notify_all()
-
-    @staticmethod
-    def _stream(stream: IO[str] | None) -> IO[str]:
-        assert stream is not None
-        return stream
+    def _error_text(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read()
 
     def lines(self) -> Iterator[str]:
         """Yield lines of stdout as they come."""
-        return iter(self._stream(self._process.stdout))
+        return iter(self._out)
 
     def read_events(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
         """Return the next `count` events of a kind, waiting for them."""
@@ -157,8 +151,7 @@ class Process:
 
     def read_error_until(self, text: str) -> None:
         """Wait until stderr holds `text`."""
-        with self._has_news:
-            assert self._has_news.wait_for(lambda: text in "".join(self._err), DEADLINE_SECONDS)
+        wait_until(lambda: text in self._error_text(), text)
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -172,23 +165,19 @@ class Process:
 
     def stop_reading(self) -> None:
         """Close the reading end of stdout, as `head` does."""
-        self._stream(self._process.stdout).close()
+        self._out.close()
 
     def wait(self) -> Finished:
         """Return exit code and output; the code is -9 if the process was killed at the deadline."""
-        out = self._process.stdout
-        rest = out.read() if out is not None and not out.closed else ""
-        code = self._process.wait()
-        self._drain.join(DEADLINE_SECONDS)
-        return Finished(code, rest, "".join(self._err))
+        rest = "" if self._out.closed else self._out.read()
+        return Finished(self._process.wait(), rest, self._error_text())
 
     def close(self) -> None:
         self._killer.cancel()
         self._process.kill()
         self._process.wait()
-        self._drain.join(DEADLINE_SECONDS)
-        for stream in (self._process.stdout, self._process.stderr):
-            self._stream(stream).close()
+        self._out.close()
+        self._errors.close()
 
 
 def processes_in(home: Path) -> list[psutil.Process]:

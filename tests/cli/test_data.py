@@ -56,16 +56,12 @@ def test_the_report_has_all_facts_about_a_file(cli: Cli, messy: Path, snapshot: 
     assert shown(cli, messy) == snapshot
 
 
-def test_several_sources_are_reported_one_by_one_and_in_total(
+def test_several_sources_are_reported_one_by_one_the_first_of_very_many_and_all_in_total(
     cli: Cli, tweets: Path, tmp_path: Path, snapshot: SnapshotAssertion
 ) -> None:
     archive = tmp_path / "more.zip"
     archive.write_bytes(zip_of({"x/one.txt": b"tea for two\njam\n\n", "y/two.csv": b"text\nbread for all\n"}))
     assert shown(cli, tweets, archive) == snapshot
-
-
-def test_of_very_many_sources_the_first_are_shown_and_all_are_counted(cli: Cli, tmp_path: Path) -> None:
-    archive = tmp_path / "many.zip"
     archive.write_bytes(zip_of({f"{n}.txt": f"tea for {n}\n\n".encode() for n in range(40)}))
     out = shown(cli, archive, "--keep-duplicates")
     assert out.count(".txt  text") == 24

@@ -185,7 +185,7 @@ def test_characters_that_stdout_can_not_encode_are_replaced(cli: Cli, tmp_path: 
     assert b"un caf? num?ro" in stdout.buffer.getvalue()
 
 
-# Text -----------------------------------------------------------------------------------------------------------------
+# Hostile text ---------------------------------------------------------------------------------------------------------
 
 WORST = hostile.ALL_AT_ONCE.replace("\0", "")  # which no argument can hold
 BUDGET = ("--max-steps", "6", "--eval-every", "3", "--sample-every", "1", "--run-name", "zqj + run")
@@ -260,7 +260,7 @@ def test_a_quoted_argument_and_a_traceback_are_harmless(cli: Cli, home: Path) ->
     assert_harmless_file(home / "tweetgen.log")
 
 
-# Files ----------------------------------------------------------------------------------------------------------------
+# Hostile files --------------------------------------------------------------------------------------------------------
 
 
 def hundred_gigabytes(path: Path) -> None:

@@ -322,26 +322,23 @@ def test_the_cast_of_a_run_has_the_same_bytes_in_every_environment(home: Path) -
     assert casts[0] == casts[1] != b""
 
 
-GAP = [run_started(run="first"), *(steps_finished(n, [2.0], elapsed_seconds=500.0 * n) for n in (1, 2))]
+GAP: list[Event] = [run_started(run="first"), *(steps_finished(n, [2.0], elapsed_seconds=500.0 * n) for n in (1, 2))]
 
 
-@pytest.mark.parametrize(
-    ("events", "speed", "length"),
-    [
-        pytest.param(list(run_of(2)), (), 2, id="all of a short run"),
-        pytest.param(list(run_of(12)), (), 3, id="the default length of a longer one"),
-        pytest.param(GAP, ("--speed", "1"), 2 * MAX_IDLE_SECONDS, id="a long gap is shortened"),
-    ],
-)
-def test_the_length_of_a_recording_is(
-    cli: Cli, home: Path, events: list[Event], speed: tuple[str, ...], length: float
+def test_a_recording_has_all_of_a_short_run_or_the_default_length_and_a_long_gap_is_shortened(
+    cli: Cli, home: Path
 ) -> None:
-    cli.monkeypatch.setattr(replay_recording, "DEFAULT_SECONDS", 3.0)
-    write_run(home, events)
-    ended = cli("runs", "replay", "last", "--cast", "-", "--size", "40x12", *speed)
-    assert (ended.code, ended.err) == (0, "")
-    _, outputs = read_cast(ended.out)
-    assert outputs[-1][0] == pytest.approx(length, abs=0.3)
+    cli.monkeypatch.setattr(replay_recording, "DEFAULT_SECONDS", 2.0)
+    for name, events, speed, length in (
+        ("short", run_of(1), (), 1.0),
+        ("longer", run_of(6), (), 2.0),
+        ("with a gap", GAP, ("--speed", "1"), 2 * MAX_IDLE_SECONDS),
+    ):
+        write_run(home, events, name)
+        ended = cli("runs", "replay", name, "--cast", "-", "--size", "40x12", *speed)
+        assert (ended.code, ended.err) == (0, "")
+        _, outputs = read_cast(ended.out)
+        assert outputs[-1][0] == pytest.approx(length, abs=0.3), name
 
 
 def test_a_run_that_still_trains_is_recorded_as_far_as_it_can_be_read_with_the_users_theme_glyphs_and_unit(

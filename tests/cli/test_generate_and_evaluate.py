@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -18,9 +19,7 @@ from tests.cli.conftest import Launch
 from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, transcript
 
 USED = "checkpoint: first/best, step 40\n"
-FIELDS = {
-    *("text", "temperature", "seed", "reached_eos", "bits_per_char", "novelty", "num_drafts", "refused", "unmet"),
-}
+FIELDS = {"text", "temperature", "seed", "reached_eos", "bits_per_char", "novelty", "num_drafts", "refused", "unmet"}
 
 
 def test_n_tweets_are_n_lines_with_consecutive_seeds_and_nothing_else(cli: Cli, trained: Path) -> None:
@@ -36,15 +35,12 @@ def test_n_tweets_are_n_lines_with_consecutive_seeds_and_nothing_else(cli: Cli, 
     assert {tweet["novelty"] for tweet in tweets} <= {"new", "near-copy", "copy"}
 
 
-def test_every_tweet_starts_with_the_prime_and_none_is_longer_than_max_length(cli: Cli, trained: Path) -> None:
+def test_tweets_start_with_the_prime_end_at_max_length_and_at_temperature_zero_have_the_most_likely_characters(
+    cli: Cli, trained: Path
+) -> None:
     tweets = cli("generate", "-n", "20", "--prime", "mum got", "--max-length", "9", "--json").objects
     assert all(tweet["text"].startswith("mum got") and len(tweet["text"]) <= 9 for tweet in tweets)
     assert not all(tweet["reached_eos"] for tweet in tweets)
-
-
-def test_temperature_zero_and_the_strictest_filters_always_draw_the_most_likely_character(
-    cli: Cli, trained: Path
-) -> None:
     likeliest = cli("generate", "--temperature", "0").lines
     assert cli("generate", "-n", "3", "--temperature", "0").lines == 3 * likeliest
     for options in (("--top-k", "1"), ("--top-p", "0.001"), ("--min-p", "0.999")):
@@ -88,14 +84,13 @@ def test_filtered_tweets_pass_and_their_drafts_are_counted(cli: Cli, trained: Pa
     assert cli("generate", "-n", "3", *options).lines == [tweet["text"] for tweet in tweets]
 
 
-def test_the_best_of_n_has_the_fewest_bits_per_character(cli: Cli, trained: Path) -> None:
+def test_the_best_of_n_has_the_fewest_bits_and_an_unreachable_filter_ends_with_the_nearest_tweet(
+    cli: Cli, trained: Path
+) -> None:
     options = ("--seed", "2", "--max-length", "100", "--json")
     first, best = (cli("generate", *options, "--best-of", number).object for number in ("1", "6"))
     assert best["bits_per_char"] < first["bits_per_char"]
     assert best["num_drafts"] == 6 + sum(count for _, count in best["refused"])
-
-
-def test_an_unreachable_filter_ends_with_the_nearest_tweet_and_a_line_on_stderr(cli: Cli, trained: Path) -> None:
     ended = cli("generate", "--must-contain", "zebra zebra", "--max-length", "20", "--seed", "1")
     assert (ended.code, len(ended.lines)) == (0, 1)
     assert ended.error_lines[1].startswith(f"none of {MAX_DRAFTS:,} drafts: ")
@@ -104,10 +99,8 @@ def test_an_unreachable_filter_ends_with_the_nearest_tweet_and_a_line_on_stderr(
     )
 
 
-def test_only_new_refuses_what_the_novelty_index_calls_a_copy(
-    cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(NoveltyIndex, "copied_share", lambda _, text: (1.0, 0.5, 0.4)[len(text) % 3])
+def test_only_new_refuses_what_the_novelty_index_calls_a_copy(cli: Cli, trained: Path) -> None:
+    cli.monkeypatch.setattr(NoveltyIndex, "copied_share", lambda _, text: (1.0, 0.5, 0.4)[len(text) % 3])
     tweets = cli("generate", "-n", "9", "--only-new", "--seed", "1", "--max-length", "60", "--json").objects
     assert [(tweet["novelty"], tweet["unmet"]) for tweet in tweets] == [("new", [])] * 9
     assert {"copy", "near-copy"} <= {reason for tweet in tweets for reason, _ in tweet["refused"]}
@@ -195,30 +188,24 @@ def test_an_imported_checkpoint_needs_named_files_for_comparison_and_has_no_nove
 # Bench ----------------------------------------------------------------------------------------------------------------
 
 
-def figures(path: str, batch_size: int, chars_per_second: float, ratio: float) -> Figures:
-    return Figures(
-        embedding_size=128,
-        hidden_size=256,
-        batch_size=batch_size,
-        path=path,
-        num_threads=2,
-        chars_per_second=chars_per_second,
-        ratio_to_tutorial=ratio,
-        spread=0.07,
-    )
-
-
 class MeasuredBenchmark:
     """Stands in for a benchmark of two shapes, one of which found no time."""
 
     def __init__(self, *_: object) -> None:
         self.skipped_shapes = [Shape(128, 512, 128)]
 
+    def _figures(self, batch_size: int, path: str, speed: float, ratio: float) -> Figures:
+        common: dict[str, Any] = {"embedding_size": 128, "hidden_size": 256, "num_threads": 2, "spread": 0.07}
+        return Figures(**common, batch_size=batch_size, path=path, chars_per_second=speed, ratio_to_tutorial=ratio)
+
     def run(self) -> BenchReport:
-        train = [figures("tutorial", 64, 31_234.5, 1.0), figures("ours, bfloat16", 64, 98_765.4, 3.162)]
-        sample = [figures("tutorial", 1, 1_234.0, 1.0), figures("ours", 256, 59_232.0, 48.0)]
+        rows = {
+            "train": [(64, "tutorial", 31_234.5, 1.0), (64, "ours, bfloat16", 98_765.4, 3.162)],
+            "sample": [(1, "tutorial", 1_234.0, 1.0), (256, "ours", 59_232.0, 48.0)],
+        }
+        tables = {name: [self._figures(*row) for row in rows] for name, rows in rows.items()}
         machine: dict[str, str | int | float | None] = {"processor": "A \x1b[31mCPU", "load_average": 0.5, "gpu": None}
-        return BenchReport(machine=machine, train=train, sample=sample)
+        return BenchReport(machine=machine, **tables)
 
 
 @pytest.mark.parametrize("options", [(), ("--json", "--seconds", "90")], ids=["table", "json"])

@@ -171,7 +171,7 @@ def test_the_list_of_runs_as_json_has_an_object_per_line(cli: Cli, trained: Path
 # Doctor ---------------------------------------------------------------------------------------------------------------
 
 
-def test_doctor_prints_versions_machine_folders_and_terminal(
+def test_doctor_prints_versions_machine_folders_terminal_and_the_variables_of_torchrun(
     cli: Cli, trained: Path, snapshot: SnapshotAssertion
 ) -> None:
     report = cli("doctor", "--json").object
@@ -186,11 +186,9 @@ def test_doctor_prints_versions_machine_folders_and_terminal(
     for words in ("versions", "torch", "machine", "cores", "folders", str(trained), "terminal", "encoding"):
         assert words in ended.out
 
-
-def test_doctor_reports_multiplexer_ssh_glyphs_and_the_variables_of_torchrun(cli: Cli, home: Path) -> None:
     for name, value in {"TMUX": "x", "SSH_CONNECTION": "x", "LC_ALL": "C", "RANK": "0", "WORLD_SIZE": "2"}.items():
         cli.monkeypatch.setenv(name, value)
-    (home / "config.toml").write_text('[screen]\nglyphs = "block"\n', encoding="utf-8")
+    (trained / "config.toml").write_text('[screen]\nglyphs = "block"\n', encoding="utf-8")
     report = cli("doctor", "--json").object
     terminal, environment = report["terminal"], report["distributed"]["environment"]
     assert (terminal["multiplexer"], terminal["ssh"]) == ("tmux", True)

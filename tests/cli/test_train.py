@@ -66,7 +66,8 @@ def test_json_is_one_event_per_line_obeys_the_stream_invariants_and_equals_the_j
     cli: Cli, home: Path, tweets: Path
 ) -> None:
     budget = ("--max-steps", "12", "--sample-every", "4", "--eval-every", "5")
-    ended = cli("train", "--json", "--data", tweets, *SMALL_MODEL, "--run-name", "streamed", *budget)
+    read = ("--data", tweets, "--format", "text")
+    ended = cli("train", "--json", *read, *SMALL_MODEL, "--run-name", "streamed", *budget)
     assert ended.code == 0, ended.err
     events = [e.from_json(line) for line in ended.lines]
     assert_valid_stream(events)
@@ -103,9 +104,9 @@ def test_without_json_stdout_is_empty_and_stderr_reports_the_progress(
     cli: Cli, tweets: Path, snapshot: SnapshotAssertion
 ) -> None:
     cli.monkeypatch.setattr(progress_display, "PLAIN_SECONDS", math.inf)
-    ended = cli(
-        "train", "--data", tweets, *SMALL_MODEL, "--max-steps", "6", "--sample-every", "0", "--run-name", "quiet"
-    )
+    auto = ("--nproc-per-node", "auto", "--device", "cpu")  # one process, for a reason that is given
+    six_steps = ("--max-steps", "6", "--sample-every", "0", "--run-name", "quiet")
+    ended = cli("train", *auto, "--data", tweets, *SMALL_MODEL, *six_steps)
     assert (ended.code, ended.out) == (0, "")
     assert without_figures(ended.err, TWEETS=tweets) == snapshot
 
@@ -123,20 +124,6 @@ def test_lines_on_stderr_name_early_estimates_what_is_measured_later_and_refused
     scripted(cli, script, run_started(tuning="threads-due"))
     cli.monkeypatch.setattr(progress_display, "PLAIN_SECONDS", math.inf)
     assert transcript(cli, "train") == snapshot
-
-
-@pytest.mark.parametrize(
-    ("row", "options"),
-    [('{{"id": 1, "body": "tweet, number {0}"}}\n', ("--column", "body")), ("tweet {0}\n", ("--format", "text"))],
-)
-def test_a_run_reads_its_tweets_as_the_options_say(
-    cli: Cli, tmp_path: Path, row: str, options: tuple[str, ...]
-) -> None:
-    path = tmp_path / "rows.dat"
-    path.write_text("".join(row.format(number) for number in range(60)), encoding="utf-8")
-    ended = cli("train", "--json", "--data", path, *options, *SMALL_MODEL, "--max-steps", "1")
-    assert ended.code == 0, ended.err
-    assert ended.objects[0]["num_train_tweets"] + ended.objects[0]["num_val_tweets"] == 60
 
 
 # Signals and pipes ----------------------------------------------------------------------------------------------------
@@ -239,13 +226,6 @@ def set_rank(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
     monkeypatch.setattr(train, "leave_process", exit)
     return set_
-
-
-def test_auto_without_a_gpu_trains_in_one_process_and_gives_the_reason(cli: Cli, home: Path, tweets: Path) -> None:
-    auto = ("--nproc-per-node", "auto", "--device", "cpu")
-    ended = cli("train", *auto, "--data", tweets, *SMALL_MODEL, "--max-steps", "2")
-    assert ended.code == 0, ended.err
-    assert "warning: --nproc-per-node auto: 1 process on cpu" in ended.err
 
 
 def test_a_rank_starts_no_others_detaches_from_nothing_and_has_no_screen(

@@ -87,18 +87,14 @@ def test_each_option_of_the_run_itself_reaches_its_config() -> None:
         assert getattr(to_run_config({name: value}), name) == value
 
 
-@pytest.mark.parametrize(
-    ("corpus", "given", "pace"),
-    [
-        pytest.param(CorpusConfig(overfit=200), {}, 7.0, id="slow enough to watch a single tweet"),
-        pytest.param(CorpusConfig(overfit=200), {"steps_per_second": 0.0}, 0.0, id="as set by the user"),
-        pytest.param(CorpusConfig(), {}, None, id="no limit for a whole corpus"),
-        pytest.param(None, {}, None, id="no limit for the embedded corpus"),
-    ],
-)
-def test_the_pace_on_the_screen_is(corpus: CorpusConfig | None, given: dict[str, Setting], pace: float | None) -> None:
-    config = with_screen_settings(RunConfig(corpus=corpus, settings=given), {"sample_every": 9})
-    assert (config.settings.get("steps_per_second"), config.settings["sample_every"]) == (pace, 9)
+def test_a_single_tweet_is_learned_slowly_enough_to_watch_and_a_corpus_without_a_limit() -> None:
+    def pace(corpus: CorpusConfig | None, **given: Setting) -> Setting | None:
+        settings = with_screen_settings(RunConfig(corpus=corpus, settings=given), {"sample_every": 9}).settings
+        assert settings["sample_every"] == 9
+        return settings.get("steps_per_second")
+
+    assert (pace(CorpusConfig(overfit=200)), pace(CorpusConfig(overfit=200), steps_per_second=0.0)) == (7.0, 0.0)
+    assert pace(CorpusConfig()) is pace(None) is None
 
 
 WINDOWS = """
@@ -206,45 +202,36 @@ def environment(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return {"PATH": path, "TWEETGEN_HOME": str(home), "HOME": str(folder), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
 
 
-@pytest.fixture
-def bash(environment: dict[str, str]) -> Iterator[pexpect.spawn[str]]:
-    """A bash with bash-completion, which loads the script when it is needed."""
-    require("bash", str(BASH_COMPLETION))
-    data = {"BASH_COMPLETION_USER_DIR": str(SHARE / "bash-completion"), "PS1": "ready "}
-    shell = pexpect.spawn("bash", ["--norc", "--noprofile", "-i"], env=environment | data, encoding="utf-8")
-    shell.sendline(f"PS1='ready '; bind 'set bell-style none'; . {BASH_COMPLETION}; echo load''ed")
+def shell_of(name: str, environment: dict[str, str]) -> pexpect.spawn[str]:
+    """Start bash with bash-completion, or zsh with the script's folder in `fpath`; both load the script when needed."""
+    if name == "bash":
+        require("bash", str(BASH_COMPLETION))
+        options = ["--norc", "--noprofile", "-i"]
+        environment = environment | {"BASH_COMPLETION_USER_DIR": str(SHARE / "bash-completion")}
+        start = f"bind 'set bell-style none'; . {BASH_COMPLETION}"
+    else:
+        require("zsh")
+        options = ["-f", "-i"]
+        functions = SHARE / "zsh" / "site-functions"
+        start = f"fpath=({functions} $fpath); autoload -Uz compinit; compinit -u -D; unsetopt beep"
+    shell: pexpect.spawn[str] = pexpect.spawn(name, options, env=environment, encoding="utf-8")
+    shell.sendline(f"{start}; PS1='ready '; echo load''ed")
     shell.expect_exact("loaded", timeout=DEADLINE_SECONDS)
-    yield shell
-    shell.close(force=True)
-
-
-@pytest.fixture
-def zsh(environment: dict[str, str]) -> Iterator[pexpect.spawn[str]]:
-    """A zsh whose `fpath` has the folder of the script, which it loads when it is needed."""
-    require("zsh")
-    functions = SHARE / "zsh" / "site-functions"
-    home = Path(environment["HOME"])
-    start = (
-        f"fpath=({functions} $fpath); autoload -Uz compinit; compinit -u -D; unsetopt beep; PS1='ready '; echo loaded\n"
-    )
-    (home / ".zshrc").write_text(start, encoding="utf-8")
-    shell = pexpect.spawn("zsh", ["-i"], env=environment | {"ZDOTDIR": str(home)}, encoding="utf-8")
-    shell.expect_exact("loaded", timeout=DEADLINE_SECONDS)
-    yield shell
-    shell.close(force=True)
+    return shell
 
 
 @pytest.mark.ci
 @pytest.mark.parametrize("name", ["bash", "zsh"])
 def test_tab_completes_commands_options_runs_checkpoints_and_files_from_the_first_on(
-    request: pytest.FixtureRequest, name: str
+    environment: dict[str, str], name: str
 ) -> None:
-    shell: pexpect.spawn[str] = request.getfixturevalue(name)
+    shell = shell_of(name, environment)
     for typed, completed in TYPED.items():
         shell.expect_exact("ready ", timeout=DEADLINE_SECONDS)
         shell.send(f"tweetgen-tui {typed}\t")
         shell.expect_exact(completed.removeprefix(typed.split()[-1]), timeout=DEADLINE_SECONDS)
         shell.send("\x03")
+    shell.close(force=True)
 
 
 @pytest.mark.ci
