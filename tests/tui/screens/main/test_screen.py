@@ -1,4 +1,4 @@
-"""The main screen: ctrl+c, runs that finish or fail, a loaded checkpoint, a screenshot, and one unit for all losses."""
+"""The main screen: runs that end, a loaded checkpoint, one unit for all losses; tweets that are pinned and exported."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.widgets import Input
 
-from engine.errors import CorpusError
+from engine.errors import CorpusError, StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.events import Event, TweetSampled, from_json
+from engine.storage.folders import folder_of_run
 from tests.fakes import (
     FakeClock,
     FakeSession,
@@ -22,11 +24,13 @@ from tests.fakes import (
     tweet_sampled,
 )
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, toasts, wait_until
-from tests.tui.transcripts import transcript
+from tests.tui.transcripts import Step, Typed, transcript
 from tui.app.notifications import title_of
+from tui.files.pins import PinsFile
 from tui.screens.dialogs.base import FailureDialog, MessageDialog, ResultDialog
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.main.screen import MainScreen
+from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.feed.tweet_feed import TweetFeed
 
 # The end of a run -----------------------------------------------------------------------------------------------------
@@ -183,3 +187,83 @@ async def test_a_tweet_the_step_bar_an_alert_and_the_prompt_are_in_the_unit_of_t
     async with stage.running(Completing(EVALUATED), (120, 40)) as at:
         steps = (*RISING, ".", ".", "b", the_feed_has_the_focus, "enter", "escape", "p", "a", bits_again)
         assert await transcript(at, *steps) == snapshot
+
+
+# Pins and exports -----------------------------------------------------------------------------------------------------
+
+RUN = run_started().run
+TWEETS = tuple(tweet_sampled(f"tweet number {number}", 10 * number, char_bits=(1.0,) * 15) for number in range(1, 6))
+OF_FIVE: tuple[Event, ...] = (steps_finished(1, [4.5, 4.2, 4.0]), *TWEETS)
+THINNED = tweet_sampled("long thinned", 5)
+
+
+async def all_is_read(at: Running) -> None:
+    await at.press(shows=TWEETS[-1].text)
+    await wait_until(lambda: not at.app.screen.workers._workers, "the reading of pins")
+
+
+async def a_click_on_the_choice(at: Running) -> None:
+    await at.pilot.click("#what")
+
+
+def kept(at: Running) -> str:
+    """Return the texts of the pins on the screen and in the file, and what is exported."""
+    screen = next(each for each in at.app.screen_stack if isinstance(each, MainScreen))
+    path = folder_of_run(RUN).pins_path
+    in_file = [from_json(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+    texts = [event.text for event in in_file if isinstance(event, TweetSampled)]
+    pins = [event.text for event in screen.pins_and_export.pins]
+    exports = [(path.name, path.read_text().splitlines()) for path in sorted(Path.cwd().glob("*.*"))]
+    exported = [f"{name}: {len(lines)} × {lines[-1][:70]}" for name, lines in exports]
+    return "; ".join([f"pins {pins}", f"in the file {texts}", *exported])
+
+
+EXPORTS: tuple[Step, ...] = (
+    *("e", Typed("tweets.docx"), "enter", Typed("none/t.txt"), "enter", Typed("mine.csv"), "enter"),
+    *("tab", "enter", "tab", "enter", "enter", "k", "e", "enter", "e", Typed("kept.jsonl"), "tab", "enter"),
+)
+KEPT: dict[str, tuple[Step, ...]] = {
+    "k pins the newest or the selected tweet, shift+k shows pins only, and c colours": (
+        *(all_is_read, "k", "up up up", "k", "k", "K", "e", a_click_on_the_choice, "escape", "K", "end", "c", "c"),
+    ),
+    "e exports the feed or the pins, asks before it replaces a file, and reports errors": (all_is_read, *EXPORTS),
+    "pins of a resumed run are read and merged with new ones": (all_is_read, "k"),
+}
+
+
+@pytest.mark.parametrize("claim", KEPT)
+async def test_tweets_are_kept_by_keys_as_recorded(
+    stage: Stage, claim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    if "replaces a file" in claim:
+        Path("mine.csv").write_text("precious")
+    if "resumed" in claim:
+        PinsFile(folder_of_run(RUN).pins_path).save((THINNED, TWEETS[1]), 1)
+    async with stage.running(FakeSession(OF_FIVE)) as at:
+        recorded = await transcript(at, *KEPT[claim], note=kept)
+        assert recorded.replace(str(tmp_path), "…") == snapshot
+
+
+async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(stage: Stage) -> None:
+    folder_of_run(RUN).path.parent.mkdir(parents=True)
+    folder_of_run(RUN).path.write_text("no folder")
+    async with stage.running(FakeSession(OF_FIVE)) as at:
+        await all_is_read(at)
+        screen = at.app.screen
+        assert isinstance(screen, MainScreen)
+        await at.press("k", opens=MessageDialog, shows=StorageError.title)
+        assert screen.pins_and_export.pins == (TWEETS[-1],)
+
+
+async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path: Path) -> None:
+    app = stage.app(FakeSession(OF_FIVE, run_started(run="../../elsewhere")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, MessageDialog)
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        await pilot.press("k")
+        await shows(app, PIN_GLYPH)
+    assert not list(tmp_path.rglob("pins.jsonl"))
+    assert not (tmp_path.parent / "elsewhere").exists()
