@@ -162,6 +162,9 @@ NOT_LOADED = e.CommandRefused(
     hint="Wait.",
     **AT_2748,
 )
+BEFORE_LOAD = e.CheckpointSaved(
+    step=3, elapsed_seconds=9.0, name="step-3-before-load", path="/a", bits_per_char=2.0, weights_step=3
+)
 
 
 def written(name: str) -> e.CheckpointSaved:
@@ -207,7 +210,7 @@ PLAYS: dict[str, tuple[Entries, tuple[Step, ...], dict[str, Any]]] = {
         lambda: [entry("now/best", step=2, run="now")],
         (
             *(Size(40, 12), "enter", steps_finished(4, [3.9, 3.8]), "escape", "enter", "y", "l enter", "enter"),
-            *(replace(written("step-2748-before-load"), step=3), replace(loaded("now/best"), step=2), NOT_LOADED),
+            *(BEFORE_LOAD, replace(loaded("now/best"), step=2), NOT_LOADED),
         ),
         {},
     ),
