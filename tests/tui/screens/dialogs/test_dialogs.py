@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.command import CommandPalette
 from textual.events import Key, MouseScrollDown, MouseScrollUp, Paste
-from textual.widgets import Input
 
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import SCRIPT, Stage, shows, text_of, toasted, wait_until
-from tests.tui.transcripts import transcript
+from tests.tui.conftest import SCRIPT, Running, Stage, shows, text_of, wait_until
+from tests.tui.transcripts import Size, Step, Typed, transcript
 from tui.screens.dialogs.base import FailureDialog
 from tui.screens.dialogs.batch import BatchDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
@@ -30,29 +30,41 @@ from tui.widgets.help_search import found
 from tui.widgets.help_text import HelpText
 from tui.widgets.plot.glyphs import PLOT_GLYPHS
 
-# A name to save by ----------------------------------------------------------------------------------------------------
+SAVE: tuple[Step, ...] = (
+    *("s", Typed("../up"), "enter", Typed(""), "enter", Typed("kept"), "enter", "enter", Typed("calm"), "enter"),
+    *("s h a p p y", "enter", "2", "backspace", "enter", "enter"),
+)
 
 
-async def test_a_new_name_is_saved_at_once_an_existing_one_after_enter_twice_and_an_invalid_or_pinned_one_never(
-    stage: Stage, home: Path
+def paste(at: Running) -> None:
+    at.app.post_message(Paste("pinned\nonly"))
+
+
+async def the_palette_over_it_finds_actions(at: Running) -> None:
+    await at.press("ctrl+p", opens=CommandPalette)
+    await at.type_into("ladder", shows=("Temperature ladder", "Sample one tweet at each of seven temperatures"))
+    await at.press("escape", opens=HelpScreen)
+
+
+SEARCH: tuple[Step, ...] = (
+    *(Size(60, 12), "?", "q u i t", "backspace backspace space z", "escape", paste, "escape"),
+    *(the_palette_over_it_finds_actions, "escape"),
+)
+PLAYS = {
+    "a free name is offered and saved at once, an existing one after enter twice, an invalid or pinned one never": SAVE,
+    "typed and pasted characters search the help, none of them acts": SEARCH,
+}
+
+
+@pytest.mark.parametrize("claim", PLAYS)
+async def test_dialogs_are_used_by_keys_as_recorded(
+    stage: Stage, home: Path, claim: str, snapshot: SnapshotAssertion
 ) -> None:
     (home / "checkpoints").mkdir()
     for name in ("step-3.safetensors", "step-3-2.safetensors", "happy.safetensors", "kept.safetensors", "kept.pinned"):
         (home / "checkpoints" / name).write_bytes(b"")
     async with stage.running() as at:
-        await at.press("s", opens=SaveDialog)
-        assert at.app.screen.query_one(Input).value == "step-3-3", "a free name"
-        for invalid in ("../up", ""):
-            await at.type_into(invalid, "enter", shows="Use up to 100 letters")
-        await at.type_into("kept", "enter", "enter", shows="“kept” is pinned")
-        assert isinstance(at.app.screen, SaveDialog)
-        await at.type_into("calm", "enter", sends=c.SaveCheckpoint(name="calm"), opens=MainScreen)
-        await toasted(at.app, "Saved as “calm”.")
-        await at.press("s", *"happy", "enter", shows="enter again replaces it")
-        await at.press("2", lacks="enter again")
-        await at.press("backspace", "enter", shows="enter again replaces it")
-        await at.press("enter", sends=c.SaveCheckpoint(name="happy", replace=True))
-        assert len(at.session.received) == 2
+        assert await transcript(at, *PLAYS[claim]) == snapshot
 
 
 async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_enter_twice_at_once_closes_it_only(
@@ -208,23 +220,6 @@ def test_a_single_character_finds_its_key_everywhere_and_words_entries_by_the_be
     assert terms("emperature") == []
     assert set(terms("list of checkpoints")) >= {entry.term for entry in KEYS["In the list of checkpoints"]}
     assert found(KEYS, " ") == KEYS, "no word finds all"
-
-
-async def test_typed_and_pasted_characters_search_none_of_them_acts_and_the_palette_over_it_finds_actions(
-    stage: Stage,
-) -> None:
-    async with stage.running() as at:
-        await at.press("?", opens=HelpScreen, shows=("type a key or a word", "Words", "loss"))
-        await at.press(*"quit", shows=("› quit", "1 found", "The program"), lacks="bits/char")
-        await at.press("backspace", "backspace", "space", "z", shows=("› qu z", "nothing found"))
-        await at.press("escape", shows=("type a key or a word", "bits/char"))
-        at.app.post_message(Paste("pinned\nonly"))
-        await at.press(shows=("› pinned", "Show only pinned tweets"))
-        await at.press("escape", "ctrl+p", opens=CommandPalette)
-        await at.type_into("ladder", shows=("Temperature ladder", "Sample one tweet at each of seven temperatures"))
-        await at.press("escape", opens=HelpScreen)
-        await at.press("escape", opens=MainScreen)
-        assert at.session.received == []
 
 
 async def test_the_help_fits_at_every_size_and_begins_with_the_keys_of_the_dialog_below_it(
