@@ -1,4 +1,4 @@
-"""The dialogs over the main screen: save, the ladder, the batch of a step, and the help."""
+"""The dialogs over the main screen: save, the ladder, the batch of a step, the help, and the settings."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from textual.command import CommandPalette
+from textual.command import CommandPalette, DiscoveryHit
 from textual.events import Key, MouseScrollDown, MouseScrollUp, Paste
 
+from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import SCRIPT, Running, Stage, shows, text_of, wait_until
-from tests.tui.transcripts import Size, Step, Typed, transcript
+from tests.tui.conftest import SCRIPT, Running, Stage, screen_text, shows, text_of, toasted, toasts, wait_until
+from tests.tui.transcripts import Entry, Size, Step, Typed, transcript
+from tui.app.notifications import Notifications
+from tui.run.view import RunView
+from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.base import FailureDialog
 from tui.screens.dialogs.batch import BatchDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
@@ -25,9 +29,11 @@ from tui.screens.dialogs.ladder import LadderDialog
 from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import KEY_TABLE
+from tui.settings.store import PreferencesStore
 from tui.widgets.batch_grid import BatchGrid
 from tui.widgets.help_search import found
 from tui.widgets.help_text import HelpText
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.glyphs import PLOT_GLYPHS
 
 SAVE: tuple[Step, ...] = (
@@ -249,3 +255,114 @@ async def test_the_help_fits_at_every_size_and_begins_with_the_keys_of_the_dialo
             assert list(text.keys) == [each for each in KEYS if each != heading]
             await at.press("?", opens=dialog)
             await at.press("escape", opens=MainScreen)
+
+
+# The settings, and what a file of them changes ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the path of a file in the working directory: the dialog shows it."""
+    monkeypatch.chdir(tmp_path)
+    return Path("config.toml")
+
+
+def choose_a_theme_as_the_palette_does(at: Running) -> None:
+    at.app.theme = "tweetgen-colour-blind"
+
+
+def chosen(at: Running) -> str:
+    """Return what is in the file, and what applies."""
+    app, file = at.app, Path("config.toml")
+    written = file.read_text() if file.exists() else "no file"
+    return f"{app.theme}, {'mouse' if app.has_mouse else 'no mouse'}, {app.loss_unit}; {written!r}"
+
+
+CHANGES: dict[str, tuple[str, tuple[Step, ...]]] = {
+    "a switch and a theme apply at once and are saved": (
+        "",
+        (
+            *(",", "down", "space", "delete"),
+            *(Entry("theme"), "right", "right", "left", "escape", choose_a_theme_as_the_palette_does),
+        ),
+    ),
+    "the unit of losses is set at the start and changes at once": (
+        '[screen]\nloss_unit = "nats"\n',
+        (",", Entry("loss_unit"), "space", "escape"),
+    ),
+    "a setting that can't be saved applies and is reported": ("theme = \n", (",", Entry("mouse"), "space")),
+    "an interval is validated, saved, and set in this run if labelled so": (
+        "",
+        (
+            *(",", Entry("sample_every"), "enter", "a b c", "enter", "ctrl+u"),
+            *("- 3", "enter", "home delete", "enter", "enter", "backspace", "enter"),
+            *(Entry("autosave_seconds"), "enter", Typed("7.5"), "enter"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("claim", CHANGES)
+async def test_the_settings_are_changed_by_keys_as_recorded(
+    stage: Stage, path: Path, claim: str, snapshot: SnapshotAssertion
+) -> None:
+    text, steps = CHANGES[claim]
+    if text:
+        path.write_text(text, encoding="utf-8")
+    async with stage.running(size=(60, 20), store=PreferencesStore(path)) as at:
+        recorded = await transcript(at, *steps, note=chosen)
+        assert recorded.replace(f"{Path.cwd()}/", "") == snapshot
+
+
+async def test_a_saved_theme_is_applied_and_not_written_again_and_invalid_entries_are_reported_in_a_few_toasts(
+    stage: Stage, path: Path
+) -> None:
+    wrong = "\n".join(f"a{number} = 1" for number in range(50))
+    path.write_text(f'theme = "tweetgen-light"\n{wrong}\n[screen]\nmouse = 3\n[keys]\nsave = "z"\n', encoding="utf-8")
+    before = path.stat().st_mtime_ns
+    async with stage.running(store=PreferencesStore(path)) as at:
+        assert at.app.theme == "tweetgen-light"
+        await toasted(at.app, "48 more in the same file.")
+        assert toasts(at.app)[0].startswith("config.toml: screen.mouse: it is 3; it must be true or false")
+        assert len(toasts(at.app)) == 4
+        await at.press(shows="z save")
+    assert path.stat().st_mtime_ns == before
+
+
+async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help(stage: Stage, path: Path) -> None:
+    path.write_text('[keys]\npause = "f5"\ncommand_palette = "f10"\n', encoding="utf-8")
+    async with stage.running(store=PreferencesStore(path)) as at:
+        await at.press(shows="f5 pause", lacks="space pause")
+        await at.press("space", "f5", sends=c.Pause())
+        await at.pilot.click(KeyBar, offset=(screen_text(at.app).splitlines()[-1].index("f5 "), 0))
+        await wait_until(lambda: at.session.received == [c.Pause(), c.Resume()], "a command")
+        await at.press("x", shows=("f5 pause", "esc close"))
+        await at.press("space", "f5")
+        assert at.session.received.count(c.Pause()) == 2
+        await at.press("escape", opens=MainScreen)
+        commands = KeyCommands(at.app.screen).discover()
+        hits = [str(hit.display) async for hit in commands if isinstance(hit, DiscoveryHit)]
+        assert "Pause or resume (f5)" in hits
+        await at.press("?", opens=HelpScreen)
+        await at.press("f", "5", shows=("2 found", "f5            Pause or resume the training"))
+        await at.press("f10", opens=CommandPalette)
+        await at.type_into("pause or", shows="Pause or resume")
+        await at.press("enter", opens=MainScreen, sends=c.Resume())
+
+
+async def test_the_end_of_a_run_is_a_desktop_notification_and_quitting_is_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notified: list[str] = []
+    monkeypatch.setattr(Notifications, "notify", lambda _, text: notified.append(text))
+    session = FakeSession(SCRIPT, run_started(training=TrainingConfig(max_steps=3)))
+    async with stage.running(session) as at:
+        await at.emit(e.Paused(step=3, elapsed_seconds=1.0))
+        await wait_until(lambda: notified, "a notice")
+        await at.press("q")
+    assert notified == ["tweetgen-tui: run 2026-11-25-101112 finished after 3 steps."]
+
+
+async def test_a_replay_is_labelled_and_shows_refusals_as_toasts(stage: Stage, snapshot: SnapshotAssertion) -> None:
+    async with stage.running(history=RunView(is_replay=True)) as at:
+        assert await transcript(at, "g", "space") == snapshot
