@@ -35,6 +35,7 @@ from tui.widgets.help_search import found
 from tui.widgets.help_text import HelpText
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.glyphs import PLOT_GLYPHS
+from tui.xray.glyphs import ASCII
 
 SAVE: tuple[Step, ...] = (
     *("s", Typed("../up"), "enter", Typed(""), "enter", Typed("kept"), "enter", "enter", Typed("calm"), "enter"),
@@ -148,6 +149,8 @@ class BatchSession(FakeSession):
 async def test_a_dot_in_the_batch_takes_a_step_and_the_grid_follows(stage: Stage, snapshot: SnapshotAssertion) -> None:
     async with stage.running(BatchSession()) as at:
         assert await transcript(at, "B", ".", ".", ".", "escape", ".") == snapshot
+        at.app.glyphs = "ascii"
+        await at.press("B", shows=f"> 1 >tweet number 1 x#{ASCII.padding * 20}")
 
 
 async def test_keys_a_click_and_the_wheel_reach_the_last_tweet_and_column_and_a_question_mark_explains_the_grid(
