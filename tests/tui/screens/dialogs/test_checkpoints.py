@@ -338,7 +338,8 @@ def remove_old(_: Running) -> None:
 
 CHANGES: dict[str, tuple[Step, ...]] = {
     "age, size, model and a tweet of it are shown, right and left sort by the columns, and a slash filters": (
-        *(Size(120, 40), "end", Size(40, 12), Size(60, 14), "home", *["right"] * 5, *["left"] * 4),
+        *(Size(120, 40), "end", Size(40, 12), Size(60, 14)),
+        *("home", *["right"] * 5, *["left"] * 4),
         *("/ s t e p - 7", "escape", "/ o l d", "enter", "enter", "enter"),
     ),
     "R renames, k pins to the top, and a failed change is reported": (
@@ -380,7 +381,7 @@ def view_after(*events: e.Event) -> RunView:
 
 
 def test_the_question_says_what_is_loaded_and_what_could_be_lost(snapshot: SnapshotAssertion) -> None:
-    entries = {
+    entries: dict[str, tuple[str, dict[str, Any]]] = {
         "back": ("now/step-911", {"step": 911}),
         "forward": ("now/step-3000", {"step": 3000}),
         "the same step": ("mine", {"step": 2748}),

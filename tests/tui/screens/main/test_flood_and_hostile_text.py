@@ -95,8 +95,8 @@ async def in_dialogs(at: Running) -> None:
         assert_harmless(at)
         await at.press("escape", opens=MainScreen)
     await seen(at, "l", opens=CheckpointBrowser)
-    for keys, dialog in ((("=", "down", "="), CompareDialog), (("enter",), LoadDialog), (("delete",), YesDialog)):
-        await seen(at, *keys, opens=dialog)
+    for keys, above in ((("=", "down", "="), CompareDialog), (("enter",), LoadDialog), (("delete",), YesDialog)):
+        await seen(at, *keys, opens=above)
         await at.press("escape", opens=CheckpointBrowser)
     await at.press("escape", opens=MainScreen)
     await seen(at, "o", opens=OpenDialog)
