@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -44,6 +45,18 @@ from tui.terminal.textual_private import update_screen
 DEADLINE_SECONDS = 30.0
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 """A short run with one tweet."""
+
+
+class LateSession(FakeSession):
+    """Answers commands, `Stop` too, only once `may_answer` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(SCRIPT)
+        self.may_answer = threading.Event()
+
+    def answer(self, command: Command) -> Event:
+        assert self.may_answer.wait(DEADLINE_SECONDS)
+        return super().answer(command)
 
 
 async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:

@@ -167,6 +167,11 @@ BEFORE_LOAD = e.CheckpointSaved(
 )
 
 
+async def two_steps_more(at: Running) -> None:
+    await at.emit(steps_finished(4, [3.9, 3.8]))
+    await at.press(shows="now at step 5, is saved first as step-5-before-load.")
+
+
 def written(name: str) -> e.CheckpointSaved:
     path = named_checkpoint_path(name) if name == "mine" else folder_of_run("now").checkpoint_path(name)
     return e.CheckpointSaved(name=name, path=str(path), bits_per_char=2.0, weights_step=2748, **AT_2748)
@@ -209,7 +214,7 @@ PLAYS: dict[str, tuple[Entries, tuple[Step, ...], dict[str, Any]]] = {
     "the question follows the run, y and enter load, and then the run before is named, or the refusal": (
         lambda: [entry("now/best", step=2, run="now")],
         (
-            *(Size(40, 12), "enter", steps_finished(4, [3.9, 3.8]), "escape", "enter", "y", "l enter", "enter"),
+            *(Size(40, 12), "enter", two_steps_more, "escape", "enter", "y", "l enter", "enter"),
             *(BEFORE_LOAD, replace(loaded("now/best"), step=2), NOT_LOADED),
         ),
         {},

@@ -37,9 +37,14 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.glyphs import PLOT_GLYPHS
 from tui.xray.glyphs import ASCII
 
+
+async def save_as_latest(at: Running) -> None:
+    await at.app.screen.run_action("dispatch('checkpoints.save_latest')")
+
+
 SAVE: tuple[Step, ...] = (
     *("s", Typed("../up"), "enter", Typed(""), "enter", Typed("kept"), "enter", "enter", Typed("calm"), "enter"),
-    *("s h a p p y", "enter", "2", "backspace", "enter", "enter"),
+    *("s h a p p y", "enter", "2", "backspace", "enter", "enter", save_as_latest),
 )
 
 
