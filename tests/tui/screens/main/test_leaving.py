@@ -13,18 +13,7 @@ from engine.errors import CorpusError
 from engine.protocol.commands import Stop
 from engine.protocol.events import Event, RunFinished
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
-from tests.tui.conftest import (
-    DEADLINE_SECONDS,
-    SCRIPT,
-    LateSession,
-    Running,
-    Stage,
-    opened,
-    shows,
-    toasted,
-    trained_by,
-    wait_until,
-)
+from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
 from tui.lesson.lock import lock_lesson
@@ -84,7 +73,7 @@ async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(sta
     async with stage.running(session) as at:
         at.app._main_screen.leaving._clock = clock
         await at.pilot.press("q")
-        await shows(at.app, "saving…")
+        await wait_until(lambda: "saving…" in at.text, "the wait for the run")
         clock.advance(6.0)
         await has_left(at.app)
     session.may_answer.set()
@@ -125,7 +114,7 @@ async def test_a_disk_that_hangs_does_not_delay_the_exit(
 
     monkeypatch.setattr(owner, "save", save)
     async with stage.running() as at:
-        await shows(at.app, "hello there")
+        assert "hello there" in at.text
         if owner is PinsFile:
             await at.pilot.press("k")
         else:
@@ -196,7 +185,7 @@ async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> 
     app = stage.app(RaisingSession(CorpusError("No tweets.", "Open others.")))
     async with app.run_test() as pilot:
         at = Running(app, pilot, FakeSession())
-        await opened(app, FailureDialog)
+        await at.press(opens=FailureDialog)
         await at.press("escape", opens=MainScreen)
         await open_lesson(at, asks="The lesson opens in place of this screen.")
         await at.press("y")
