@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from textual.app import App
 from textual.cache import LRUCache
 from textual.css.stylesheet import Stylesheet
 from textual.events import Key
+from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.strip import Strip
@@ -46,6 +48,18 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 """A short run with one tweet."""
 
 
+class LateSession(FakeSession):
+    """Answers commands, `Stop` too, only once `may_answer` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(SCRIPT)
+        self.may_answer = threading.Event()
+
+    def answer(self, command: Command) -> Event:
+        assert self.may_answer.wait(DEADLINE_SECONDS)
+        return super().answer(command)
+
+
 async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
     """Let the app work until `condition` holds; fail after the deadline."""
     end = time.monotonic() + DEADLINE_SECONDS
@@ -72,9 +86,12 @@ def screen_text(app: App[Any]) -> str:
 
 def text_of(app: App[Any], selector: str = "#box") -> str:
     """Return the part of the terminal's text where a widget is, by default the dialog, without blanks at line ends."""
-    region = app.screen.query_one(selector).region
-    lines = drawn(app)[region.y : region.bottom]
-    return "\n".join(strip.crop(region.x, region.right).text.rstrip() for strip in lines)
+    return cropped(drawn(app), app.screen.query_one(selector).region)
+
+
+def cropped(lines: list[Strip], region: Region) -> str:
+    """Return a part of what the terminal would show, without blanks at line ends."""
+    return "\n".join(strip.crop(region.x, region.right).text.rstrip() for strip in lines[region.y : region.bottom])
 
 
 async def shows(app: App[Any], *words: str) -> None:
@@ -190,8 +207,9 @@ class Running(NamedTuple):
     @property
     def text(self) -> str:
         """What the terminal would show, and after that the text of the dialog on top without line breaks."""
-        dialog = text_of(self.app).replace("│", " ") if self.app.screen.query("#box") else ""
-        return f"{screen_text(self.app)}\n{' '.join(dialog.split())}"
+        lines = drawn(self.app)
+        dialogs = [cropped(lines, box.region).replace("│", " ") for box in self.app.screen.query("#box")]
+        return "\n".join([*(strip.text for strip in lines), " ".join(" ".join(dialogs).split())])
 
 
 @dataclass

@@ -15,7 +15,7 @@ from typing import Any
 from textual.widgets import OptionList
 
 from engine.protocol.events import Event
-from tests.tui.conftest import Running, text_of, toasts
+from tests.tui.conftest import Running, cropped, drawn, toasts
 from tui.screens.main.screen import MainScreen
 
 PANELS = (
@@ -116,7 +116,9 @@ def _shown(at: Running) -> list[str]:
     """Return the lines of the dialog on top, or of the panels of the main screen."""
     screen = at.app.screen
     selectors = PANELS if isinstance(screen, MainScreen) else ("#box",)
-    texts = [text_of(at.app, name) for name in selectors for widget in screen.query(name) if widget.region.area]
+    drawing = drawn(at.app)
+    regions = [screen.query(name).first().region for name in selectors if screen.query(name)]
+    texts = [cropped(drawing, region) for region in regions]
     lines = (SCROLL_BAR.sub(" ", line) for text in texts for line in text.splitlines())
     return [line for line in lines if line.strip("│ ")]
 

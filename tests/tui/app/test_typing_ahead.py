@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +19,7 @@ from engine.protocol import events as e
 from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeClock, FakeSession, run_started
-from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Stage, opened, shows, toasted, wait_until
+from tests.tui.conftest import SCRIPT, LateSession, Stage, opened, shows, toasted, wait_until
 from tui.app import typing_ahead
 from tui.app.typing_ahead import TypingAhead
 from tui.process.outcome import Outcome
@@ -200,24 +199,18 @@ async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pendin
 async def test_keys_typed_while_a_run_ends_for_another_do_not_quit_the_program(
     stage: Stage, tmp_path: Path, keys: str
 ) -> None:
-    may_answer = threading.Event()
-
-    class Late(FakeSession):
-        def answer(self, command: c.Command) -> e.Event:
-            assert may_answer.wait(DEADLINE_SECONDS)
-            return super().answer(command)
-
+    session = LateSession()
     other = tmp_path / "other.txt"
     other.write_text("hello\n")
     further = [FakeSession(SCRIPT, run_started(run="second"))]
-    async with stage.running(Late(SCRIPT), further=further) as (app, pilot, _):
+    async with stage.running(session, further=further) as (app, pilot, _):
         app.post_message(Paste(str(other)))
         await shows(app, "other.txt can be used;")
         await pilot.press("enter")
         await shows(app, "saving…")
         post(app, keys)
         await toasted(app, "The run is ending.")
-        may_answer.set()
+        session.may_answer.set()
         await wait_until(lambda: app.summary_view.started == run_started(run="second"), "the new run")
         assert app.is_running
 

@@ -27,21 +27,22 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import create_run_folder, folder_of_run, named_checkpoint_path
 from engine.storage.folders import home as data_folder
+from engine.storage.journal import to_line
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, text_of, toasted, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, text_of, wait_until
 from tests.tui.transcripts import Size, Step, Typed, transcript
 from tui.run.branching import OverlayCurve
 from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.screens.dialogs import checkpoint_list
-from tui.screens.dialogs.base import MessageDialog, YesDialog
+from tui.screens.dialogs.base import YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
-from tui.screens.dialogs.checkpoint_load import LoadDialog, load_question
+from tui.screens.dialogs.checkpoint_load import load_question
 from tui.screens.dialogs.compare import CompareDialog
 from tui.screens.main.screen import MainScreen
 from tui.widgets.checkpoints import table
-from tui.widgets.checkpoints.table import COMPARED, CheckpointTable
+from tui.widgets.checkpoints.table import CheckpointTable
 from tui.widgets.plot.loss_plot import LossPlot
 
 NOW = datetime(2026, 11, 25, 15, 0).timestamp()  # noqa: DTZ001 - shown in local time, too
@@ -96,13 +97,16 @@ async def browsing(
 
 @pytest.fixture
 def saved(home: Path) -> Path:
-    """Save two checkpoints, `old` and `new`, and the run `now`; returns their folder."""
+    """Save two checkpoints, `old` and `new`, and the run `now` with a tweet; returns their folder."""
     write_checkpoint(named_checkpoint_path("old"), step=5, bits_per_char=2.0)
     write_checkpoint(named_checkpoint_path("new"), step=9, bits_per_char=3.0)
     folder = create_run_folder("now")
     folder.config_path.write_text("{}")
+    info = checkpoint_info()
+    started = run_started(run="now", corpus=info.corpus_name, vocab_size=len(info.vocab) + 4)
+    folder.journal_path.write_bytes(to_line(started) + to_line(tweet_sampled("so sunny", 1)))
     for name in ("latest", "best", "step-7"):
-        write_checkpoint(folder.checkpoint_path(name))
+        write_checkpoint(folder.checkpoint_path(name), run="now")
     paths = (*map(named_checkpoint_path, ("old", "new")), *map(folder.checkpoint_path, ("latest", "best", "step-7")))
     for hours, path in enumerate(reversed(paths), start=1):
         os.utime(path, (NOW - 3600 * hours, NOW - 3600 * hours))
@@ -150,6 +154,33 @@ def starting(at: Running) -> None:
     screen.run.view = replace(screen.run.view, phase="starting")
 
 
+AT_2748: dict[str, Any] = {"step": 2748, "elapsed_seconds": 9.0}
+NOT_LOADED = e.CommandRefused(
+    command="LoadCheckpoint",
+    title="The disk can't be used",
+    detail="The current weights can't be saved, so nothing was loaded. No space left on device",
+    hint="Wait.",
+    **AT_2748,
+)
+BEFORE_LOAD = e.CheckpointSaved(
+    step=3, elapsed_seconds=9.0, name="step-3-before-load", path="/a", bits_per_char=2.0, weights_step=3
+)
+
+
+async def two_steps_more(at: Running) -> None:
+    await at.emit(steps_finished(4, [3.9, 3.8]))
+    await at.press(shows="now at step 5, is saved first as step-5-before-load.")
+
+
+def written(name: str) -> e.CheckpointSaved:
+    path = named_checkpoint_path(name) if name == "mine" else folder_of_run("now").checkpoint_path(name)
+    return e.CheckpointSaved(name=name, path=str(path), bits_per_char=2.0, weights_step=2748, **AT_2748)
+
+
+def loaded(name: str) -> e.CheckpointLoaded:
+    return e.CheckpointLoaded(step=9, elapsed_seconds=9.0, name=name, path="/best", bits_per_char=None, epochs=0.0)
+
+
 PLAYS: dict[str, tuple[Entries, tuple[Step, ...], dict[str, Any]]] = {
     "an empty list, an error while it is read, a filter without a match, and all untrained": (
         in_turn(list, failing, named("happy"), named("then/latest", step=0)),
@@ -180,6 +211,19 @@ PLAYS: dict[str, tuple[Entries, tuple[Step, ...], dict[str, Any]]] = {
         ("enter", "n", "escape"),
         {"history": RunView(is_replay=True)},
     ),
+    "the question follows the run, y and enter load, and then the run before is named, or the refusal": (
+        lambda: [entry("now/best", step=2, run="now")],
+        (
+            *(Size(40, 12), "enter", two_steps_more, "escape", "enter", "y", "l enter", "enter"),
+            *(BEFORE_LOAD, replace(loaded("now/best"), step=2), NOT_LOADED),
+        ),
+        {},
+    ),
+    "the equals sign marks one and shows it beside another, where rows that differ are marked": (
+        lambda: [entry("happy", step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22, hours=6)],
+        (Size(40, 12), "=", "=", "= down =", Size(120, 60), Size(40, 12), "escape"),
+        {},
+    ),
     "before its start and after its end a run loads none, but another can start": (
         named("happy"),
         (starting, "enter", END, "enter", "n", "y"),
@@ -189,6 +233,10 @@ PLAYS: dict[str, tuple[Entries, tuple[Step, ...], dict[str, Any]]] = {
 
 
 def current(at: Running) -> str:
+    """Return the names in the list and that at the cursor; in a comparison the rows that differ."""
+    if isinstance(at.app.screen, CompareDialog):
+        differing = at.app.screen.query(".differs")
+        return f"differ: {[str(row.query(Static).first().render()) for row in differing]}"
     is_open = any(isinstance(screen, CheckpointBrowser) for screen in at.app.screen_stack)
     return f"{Browsing(*at).names}, at {Browsing(*at).current or 'none'}" if is_open else "closed"
 
@@ -200,37 +248,6 @@ async def test_checkpoints_are_listed_loaded_and_branched_from_as_recorded(
     entries, steps, options = PLAYS[claim]
     async with browsing(stage, entries, **options) as at:
         assert await transcript(at, *steps, note=current) == snapshot
-
-
-async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
-    folder = create_run_folder("first")
-    folder.config_path.write_text("{}")
-    info = checkpoint_info()
-    started = run_started(corpus=info.corpus_name, vocab_size=len(info.vocab) + 4)
-    lines: list[e.Event] = [started, tweet_sampled("so sunny", 1)]
-    folder.journal_path.write_text("".join(e.to_json(line) + "\n" for line in lines))
-    path = write_checkpoint(folder.checkpoint_path("best"), run="first")
-    os.utime(path, (NOW - 330, NOW - 330))
-    async with browsing(stage, iterate_checkpoints, (120, 40)) as at:
-        await at.press(shows=("“so sunny” (step 1)", "6 min", "kB", "GRU 1 x 8", "from the run first"))
-        await at.resize(40, 12)
-        await at.press(shows="“so sunny” (step 1)")
-
-
-async def test_the_equals_sign_marks_one_and_shows_it_beside_another(stage: Stage, snapshot: SnapshotAssertion) -> None:
-    entries = [entry("happy", hours=1, step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22)]
-    async with browsing(stage, lambda: entries, (40, 12)) as at:
-        await at.press("=", shows=("“happy” is marked", COMPARED))
-        await at.press("=", lacks=COMPARED)  # on the same: takes the mark back
-        await at.press("=", "down", "=", opens=CompareDialog, shows=("1,200", "↑ ↓ scroll · esc close"))
-        rows = at.app.screen.query(".row")
-        differs = {str(row.query(Static).first().render()): row.has_class("differs") for row in rows}
-        assert (differs["step"], differs["validation bits/char"], differs["model"]) == (True, False, False)
-        await at.resize(120, 60)
-        await at.press(lacks="scroll")
-        assert text_of(at.app) == snapshot
-        await at.resize(40, 12)
-        await at.press("escape", opens=CheckpointBrowser, lacks=COMPARED)
 
 
 def many() -> list[CheckpointEntry]:
@@ -325,8 +342,9 @@ def remove_old(_: Running) -> None:
 
 
 CHANGES: dict[str, tuple[Step, ...]] = {
-    "right and left sort by the columns and a slash filters": (
-        *(Size(60, 14), *["right"] * 5, *["left"] * 4),
+    "age, size, model and a tweet of it are shown, right and left sort by the columns, and a slash filters": (
+        *(Size(120, 40), "end", Size(40, 12), Size(60, 14)),
+        *("home", *["right"] * 5, *["left"] * 4),
         *("/ s t e p - 7", "escape", "/ o l d", "enter", "enter", "enter"),
     ),
     "R renames, k pins to the top, and a failed change is reported": (
@@ -360,8 +378,6 @@ async def test_a_change_is_made_although_the_list_closes_right_after_its_key(sta
 
 # The question before a checkpoint is loaded ---------------------------------------------------------------------------
 
-AT_2748: dict[str, Any] = {"step": 2748, "elapsed_seconds": 9.0}
-
 
 def view_after(*events: e.Event) -> RunView:
     """Return a run at step 2,748 after further events."""
@@ -369,17 +385,8 @@ def view_after(*events: e.Event) -> RunView:
     return fold(RunView(), (started, steps_finished(1, [2.0] * 2748, elapsed_seconds=9.0), *events))
 
 
-def written(name: str) -> e.CheckpointSaved:
-    path = named_checkpoint_path(name) if name == "mine" else folder_of_run("now").checkpoint_path(name)
-    return e.CheckpointSaved(name=name, path=str(path), bits_per_char=2.0, weights_step=2748, **AT_2748)
-
-
-def loaded(name: str) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=9, elapsed_seconds=9.0, name=name, path="/best", bits_per_char=None, epochs=0.0)
-
-
 def test_the_question_says_what_is_loaded_and_what_could_be_lost(snapshot: SnapshotAssertion) -> None:
-    entries = {
+    entries: dict[str, tuple[str, dict[str, Any]]] = {
         "back": ("now/step-911", {"step": 911}),
         "forward": ("now/step-3000", {"step": 3000}),
         "the same step": ("mine", {"step": 2748}),
@@ -408,28 +415,3 @@ def test_the_question_says_what_is_loaded_and_what_could_be_lost(snapshot: Snaps
     path.touch()
     lines.append(f"the name is taken: {load_question(best, view_after())}")
     assert "\n".join(lines) == snapshot
-
-
-async def test_the_question_follows_the_run_y_and_enter_load_and_the_run_before_is_named_or_the_refusal(
-    stage: Stage,
-) -> None:
-    async with browsing(stage, lambda: [entry("now/best", step=2, run="now")], (40, 12)) as at:
-        first = "now at step 3, is saved first as step-3-before-load."
-        await at.press("enter", opens=LoadDialog, shows=("Go back to step 2, “now/best”?", first, "y enter load"))
-        await at.emit(steps_finished(4, [3.9, 3.8]))
-        await at.press(shows="now at step 5, is saved first as step-5-before-load.")
-        await at.press("escape", opens=CheckpointBrowser)
-        assert at.session.received == []
-        for num_loads, key in enumerate(("y", "enter"), start=1):
-            await at.press("enter", opens=LoadDialog)
-            await at.press(key, opens=MainScreen, sends=c.LoadCheckpoint(name="now/best"))
-            assert len(at.session.received) == num_loads
-            await at.press("l", opens=CheckpointBrowser)
-        await at.press("escape", opens=MainScreen)
-        await at.emit(replace(written("step-2748-before-load"), step=3), replace(loaded("now/best"), step=2))
-        before = "The run before it is saved as step-2748-before-load."
-        await toasted(at.app, f"Loaded now/best: continuing from step 2. {before}")
-        why = "The current weights can't be saved, so nothing was loaded. No space left on device"
-        name, title = "LoadCheckpoint", "The disk can't be used"
-        await at.emit(e.CommandRefused(command=name, title=title, detail=why, hint="Wait.", **AT_2748))
-        await at.press(opens=MessageDialog, shows=why)

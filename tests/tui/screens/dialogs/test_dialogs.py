@@ -1,20 +1,24 @@
-"""The dialogs over the main screen: save, the ladder, the batch of a step, and the help."""
+"""The dialogs over the main screen: save, the ladder, the batch of a step, the help, and the settings."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from syrupy.assertion import SnapshotAssertion
-from textual.command import CommandPalette
+from textual.command import CommandPalette, DiscoveryHit
 from textual.events import Key, MouseScrollDown, MouseScrollUp, Paste
-from textual.widgets import Input
 
+from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import SCRIPT, Stage, shows, text_of, toasted, wait_until
-from tests.tui.transcripts import transcript
+from tests.tui.conftest import SCRIPT, Running, Stage, screen_text, shows, text_of, toasted, toasts, wait_until
+from tests.tui.transcripts import Entry, Size, Step, Typed, transcript
+from tui.app.notifications import Notifications
+from tui.run.view import RunView
+from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.base import FailureDialog
 from tui.screens.dialogs.batch import BatchDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
@@ -25,34 +29,54 @@ from tui.screens.dialogs.ladder import LadderDialog
 from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import KEY_TABLE
+from tui.settings.store import PreferencesStore
 from tui.widgets.batch_grid import BatchGrid
 from tui.widgets.help_search import found
 from tui.widgets.help_text import HelpText
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.glyphs import PLOT_GLYPHS
+from tui.xray.glyphs import ASCII
 
-# A name to save by ----------------------------------------------------------------------------------------------------
+
+async def save_as_latest(at: Running) -> None:
+    await at.app.screen.run_action("dispatch('checkpoints.save_latest')")
 
 
-async def test_a_new_name_is_saved_at_once_an_existing_one_after_enter_twice_and_an_invalid_or_pinned_one_never(
-    stage: Stage, home: Path
+SAVE: tuple[Step, ...] = (
+    *("s", Typed("../up"), "enter", Typed(""), "enter", Typed("kept"), "enter", "enter", Typed("calm"), "enter"),
+    *("s h a p p y", "enter", "2", "backspace", "enter", "enter", save_as_latest),
+)
+
+
+def paste(at: Running) -> None:
+    at.app.post_message(Paste("pinned\nonly"))
+
+
+async def the_palette_over_it_finds_actions(at: Running) -> None:
+    await at.press("ctrl+p", opens=CommandPalette)
+    await at.type_into("ladder", shows=("Temperature ladder", "Sample one tweet at each of seven temperatures"))
+    await at.press("escape", opens=HelpScreen)
+
+
+SEARCH: tuple[Step, ...] = (
+    *(Size(60, 12), "?", "q u i t", "backspace backspace space z", "escape", paste, "escape"),
+    *(the_palette_over_it_finds_actions, "escape"),
+)
+PLAYS = {
+    "a free name is offered and saved at once, an existing one after enter twice, an invalid or pinned one never": SAVE,
+    "typed and pasted characters search the help, none of them acts": SEARCH,
+}
+
+
+@pytest.mark.parametrize("claim", PLAYS)
+async def test_dialogs_are_used_by_keys_as_recorded(
+    stage: Stage, home: Path, claim: str, snapshot: SnapshotAssertion
 ) -> None:
     (home / "checkpoints").mkdir()
     for name in ("step-3.safetensors", "step-3-2.safetensors", "happy.safetensors", "kept.safetensors", "kept.pinned"):
         (home / "checkpoints" / name).write_bytes(b"")
     async with stage.running() as at:
-        await at.press("s", opens=SaveDialog)
-        assert at.app.screen.query_one(Input).value == "step-3-3", "a free name"
-        for invalid in ("../up", ""):
-            await at.type_into(invalid, "enter", shows="Use up to 100 letters")
-        await at.type_into("kept", "enter", "enter", shows="“kept” is pinned")
-        assert isinstance(at.app.screen, SaveDialog)
-        await at.type_into("calm", "enter", sends=c.SaveCheckpoint(name="calm"), opens=MainScreen)
-        await toasted(at.app, "Saved as “calm”.")
-        await at.press("s", *"happy", "enter", shows="enter again replaces it")
-        await at.press("2", lacks="enter again")
-        await at.press("backspace", "enter", shows="enter again replaces it")
-        await at.press("enter", sends=c.SaveCheckpoint(name="happy", replace=True))
-        assert len(at.session.received) == 2
+        assert await transcript(at, *PLAYS[claim]) == snapshot
 
 
 async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_enter_twice_at_once_closes_it_only(
@@ -130,6 +154,8 @@ class BatchSession(FakeSession):
 async def test_a_dot_in_the_batch_takes_a_step_and_the_grid_follows(stage: Stage, snapshot: SnapshotAssertion) -> None:
     async with stage.running(BatchSession()) as at:
         assert await transcript(at, "B", ".", ".", ".", "escape", ".") == snapshot
+        at.app.glyphs = "ascii"
+        await at.press("B", shows=f"> 1 >tweet number 1 x#{ASCII.padding * 20}")
 
 
 async def test_keys_a_click_and_the_wheel_reach_the_last_tweet_and_column_and_a_question_mark_explains_the_grid(
@@ -210,23 +236,6 @@ def test_a_single_character_finds_its_key_everywhere_and_words_entries_by_the_be
     assert found(KEYS, " ") == KEYS, "no word finds all"
 
 
-async def test_typed_and_pasted_characters_search_none_of_them_acts_and_the_palette_over_it_finds_actions(
-    stage: Stage,
-) -> None:
-    async with stage.running() as at:
-        await at.press("?", opens=HelpScreen, shows=("type a key or a word", "Words", "loss"))
-        await at.press(*"quit", shows=("› quit", "1 found", "The program"), lacks="bits/char")
-        await at.press("backspace", "backspace", "space", "z", shows=("› qu z", "nothing found"))
-        await at.press("escape", shows=("type a key or a word", "bits/char"))
-        at.app.post_message(Paste("pinned\nonly"))
-        await at.press(shows=("› pinned", "Show only pinned tweets"))
-        await at.press("escape", "ctrl+p", opens=CommandPalette)
-        await at.type_into("ladder", shows=("Temperature ladder", "Sample one tweet at each of seven temperatures"))
-        await at.press("escape", opens=HelpScreen)
-        await at.press("escape", opens=MainScreen)
-        assert at.session.received == []
-
-
 async def test_the_help_fits_at_every_size_and_begins_with_the_keys_of_the_dialog_below_it(
     stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
@@ -254,3 +263,114 @@ async def test_the_help_fits_at_every_size_and_begins_with_the_keys_of_the_dialo
             assert list(text.keys) == [each for each in KEYS if each != heading]
             await at.press("?", opens=dialog)
             await at.press("escape", opens=MainScreen)
+
+
+# The settings, and what a file of them changes ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the path of a file in the working directory: the dialog shows it."""
+    monkeypatch.chdir(tmp_path)
+    return Path("config.toml")
+
+
+def choose_a_theme_as_the_palette_does(at: Running) -> None:
+    at.app.theme = "tweetgen-colour-blind"
+
+
+def chosen(at: Running) -> str:
+    """Return what is in the file, and what applies."""
+    app, file = at.app, Path("config.toml")
+    written = file.read_text() if file.exists() else "no file"
+    return f"{app.theme}, {'mouse' if app.has_mouse else 'no mouse'}, {app.loss_unit}; {written!r}"
+
+
+CHANGES: dict[str, tuple[str, tuple[Step, ...]]] = {
+    "a switch and a theme apply at once and are saved": (
+        "",
+        (
+            *(",", "down", "space", "delete"),
+            *(Entry("theme"), "right", "right", "left", "escape", choose_a_theme_as_the_palette_does),
+        ),
+    ),
+    "the unit of losses is set at the start and changes at once": (
+        '[screen]\nloss_unit = "nats"\n',
+        (",", Entry("loss_unit"), "space", "escape"),
+    ),
+    "a setting that can't be saved applies and is reported": ("theme = \n", (",", Entry("mouse"), "space")),
+    "an interval is validated, saved, and set in this run if labelled so": (
+        "",
+        (
+            *(",", Entry("sample_every"), "enter", "a b c", "enter", "ctrl+u"),
+            *("- 3", "enter", "home delete", "enter", "enter", "backspace", "enter"),
+            *(Entry("autosave_seconds"), "enter", Typed("7.5"), "enter"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("claim", CHANGES)
+async def test_the_settings_are_changed_by_keys_as_recorded(
+    stage: Stage, path: Path, claim: str, snapshot: SnapshotAssertion
+) -> None:
+    text, steps = CHANGES[claim]
+    if text:
+        path.write_text(text, encoding="utf-8")
+    async with stage.running(size=(60, 20), store=PreferencesStore(path)) as at:
+        recorded = await transcript(at, *steps, note=chosen)
+        assert recorded.replace(f"{Path.cwd()}/", "") == snapshot
+
+
+async def test_a_saved_theme_is_applied_and_not_written_again_and_invalid_entries_are_reported_in_a_few_toasts(
+    stage: Stage, path: Path
+) -> None:
+    wrong = "\n".join(f"a{number} = 1" for number in range(50))
+    path.write_text(f'theme = "tweetgen-light"\n{wrong}\n[screen]\nmouse = 3\n[keys]\nsave = "z"\n', encoding="utf-8")
+    before = path.stat().st_mtime_ns
+    async with stage.running(store=PreferencesStore(path)) as at:
+        assert at.app.theme == "tweetgen-light"
+        await toasted(at.app, "48 more in the same file.")
+        assert toasts(at.app)[0].startswith("config.toml: screen.mouse: it is 3; it must be true or false")
+        assert len(toasts(at.app)) == 4
+        await at.press(shows="z save")
+    assert path.stat().st_mtime_ns == before
+
+
+async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help(stage: Stage, path: Path) -> None:
+    path.write_text('[keys]\npause = "f5"\ncommand_palette = "f10"\n', encoding="utf-8")
+    async with stage.running(store=PreferencesStore(path)) as at:
+        await at.press(shows="f5 pause", lacks="space pause")
+        await at.press("space", "f5", sends=c.Pause())
+        await at.pilot.click(KeyBar, offset=(screen_text(at.app).splitlines()[-1].index("f5 "), 0))
+        await wait_until(lambda: at.session.received == [c.Pause(), c.Resume()], "a command")
+        await at.press("x", shows=("f5 pause", "esc close"))
+        await at.press("space", "f5")
+        assert at.session.received.count(c.Pause()) == 2
+        await at.press("escape", opens=MainScreen)
+        commands = KeyCommands(at.app.screen).discover()
+        hits = [str(hit.display) async for hit in commands if isinstance(hit, DiscoveryHit)]
+        assert "Pause or resume (f5)" in hits
+        await at.press("?", opens=HelpScreen)
+        await at.press("f", "5", shows=("2 found", "f5            Pause or resume the training"))
+        await at.press("f10", opens=CommandPalette)
+        await at.type_into("pause or", shows="Pause or resume")
+        await at.press("enter", opens=MainScreen, sends=c.Resume())
+
+
+async def test_the_end_of_a_run_is_a_desktop_notification_and_quitting_is_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notified: list[str] = []
+    monkeypatch.setattr(Notifications, "notify", lambda _, text: notified.append(text))
+    session = FakeSession(SCRIPT, run_started(training=TrainingConfig(max_steps=3)))
+    async with stage.running(session) as at:
+        await at.emit(e.Paused(step=3, elapsed_seconds=1.0))
+        await wait_until(lambda: notified, "a notice")
+        await at.press("q")
+    assert notified == ["tweetgen-tui: run 2026-11-25-101112 finished after 3 steps."]
+
+
+async def test_a_replay_is_labelled_and_shows_refusals_as_toasts(stage: Stage, snapshot: SnapshotAssertion) -> None:
+    async with stage.running(history=RunView(is_replay=True)) as at:
+        assert await transcript(at, "g", "space") == snapshot

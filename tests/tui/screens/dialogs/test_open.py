@@ -22,7 +22,7 @@ from engine.errors import CorpusError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, toasts, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Running, Stage, opened, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.folder_listing import FolderEntry
 from tui.process.threads import on_own_thread
@@ -271,18 +271,6 @@ async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: 
         await at.quit_well()
 
 
-class LateSession(FakeSession):
-    """Ends, after `Stop`, only once `may_end` is set."""
-
-    def __init__(self) -> None:
-        super().__init__(SCRIPT)
-        self.may_end = threading.Event()
-
-    def answer(self, command: c.Command) -> e.Event:
-        assert self.may_end.wait(DEADLINE_SECONDS)
-        return super().answer(command)
-
-
 async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: Stage, folder: Path) -> None:
     first = LateSession()
     async with opening(stage, folder, first, further=[second_session()]) as at:
@@ -291,7 +279,7 @@ async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: St
         await at.pilot.press("?")
         await opened(at.app, HelpScreen)
         assert len(at.app.bridges) == 1
-        first.may_end.set()
+        first.may_answer.set()
         await at.press(shows="second to none", opens=MainScreen)
 
 
@@ -301,7 +289,7 @@ async def test_q_while_the_old_run_is_saved_quits_without_a_new_run(stage: Stage
         await at.replace_run()
         await shows(at.app, "saving…")
         await at.pilot.press("q")
-        first.may_end.set()
+        first.may_answer.set()
         await wait_until(lambda: not at.app.is_running)
     assert len(at.app.bridges) == 1
     assert at.app.return_code == 0

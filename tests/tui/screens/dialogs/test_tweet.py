@@ -140,8 +140,8 @@ async def test_before_the_first_tweet_y_says_why_then_enter_twice_opens_one_dial
         await pilot.click(TweetText, offset=(3, 0))
         assert app.screen.query_one(TweetText).cursor == 3
         await at.press("n", opens=MainScreen, sends=c.SampleNow(prime="hel"))
-        assert not feed.is_highlighting
         assert feed.chosen == app.summary_view.tweets[-1]
+        assert not feed.is_highlighting
 
 
 # The filter of tweets -------------------------------------------------------------------------------------------------

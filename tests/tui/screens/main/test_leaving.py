@@ -10,10 +10,10 @@ import pytest
 
 from engine.config.run import RunConfig
 from engine.errors import CorpusError
-from engine.protocol.commands import Command, Stop
+from engine.protocol.commands import Stop
 from engine.protocol.events import Event, RunFinished
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
-from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, toasted, trained_by, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
 from tui.lesson.lock import lock_lesson
@@ -68,22 +68,15 @@ async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> 
 
 
 async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(stage: Stage) -> None:
-    may_answer = threading.Event()
-
-    class Late(FakeSession):
-        def answer(self, command: Command) -> Event:
-            assert may_answer.wait(DEADLINE_SECONDS)
-            return super().answer(command)
-
-    session, clock = Late(SCRIPT), FakeClock()
+    session, clock = LateSession(), FakeClock()
     session.stop_refusal = "The disk is full."
     async with stage.running(session) as at:
         at.app._main_screen.leaving._clock = clock
         await at.pilot.press("q")
-        await shows(at.app, "saving…")
+        await wait_until(lambda: "saving…" in at.text, "the wait for the run")
         clock.advance(6.0)
         await has_left(at.app)
-    may_answer.set()
+    session.may_answer.set()
     assert trained_by(at.app).join(DEADLINE_SECONDS)
     assert [command.unless_unsaved for command in session.received if isinstance(command, Stop)] == [True, False]
 
@@ -121,7 +114,7 @@ async def test_a_disk_that_hangs_does_not_delay_the_exit(
 
     monkeypatch.setattr(owner, "save", save)
     async with stage.running() as at:
-        await shows(at.app, "hello there")
+        assert "hello there" in at.text
         if owner is PinsFile:
             await at.pilot.press("k")
         else:
@@ -192,7 +185,7 @@ async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> 
     app = stage.app(RaisingSession(CorpusError("No tweets.", "Open others.")))
     async with app.run_test() as pilot:
         at = Running(app, pilot, FakeSession())
-        await opened(app, FailureDialog)
+        await at.press(opens=FailureDialog)
         await at.press("escape", opens=MainScreen)
         await open_lesson(at, asks="The lesson opens in place of this screen.")
         await at.press("y")

@@ -1,4 +1,4 @@
-"""The main screen: ctrl+c, runs that finish or fail, a loaded checkpoint, a screenshot, and one unit for all losses."""
+"""The main screen: runs that end, a loaded checkpoint, one unit for all losses; tweets that are pinned and exported."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from textual.widgets import Input
 
-from engine.errors import CorpusError
+from engine.errors import CorpusError, StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.events import Event, TweetSampled, from_json
+from engine.storage.folders import folder_of_run
 from tests.fakes import (
     FakeClock,
     FakeSession,
@@ -21,12 +22,13 @@ from tests.fakes import (
     steps_finished,
     tweet_sampled,
 )
-from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, toasts, wait_until
-from tests.tui.transcripts import transcript
+from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
+from tests.tui.transcripts import Step, Typed, transcript
 from tui.app.notifications import title_of
-from tui.screens.dialogs.base import FailureDialog, MessageDialog, ResultDialog
-from tui.screens.dialogs.help import HelpScreen
+from tui.files.pins import PinsFile
+from tui.screens.dialogs.base import MessageDialog
 from tui.screens.main.screen import MainScreen
+from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.feed.tweet_feed import TweetFeed
 
 # The end of a run -----------------------------------------------------------------------------------------------------
@@ -37,34 +39,29 @@ LEARNED = "Loss 0.032 bits/char: the model knows this tweet by heart; it knows n
 OUTCOME = e.Warned(step=3, elapsed_seconds=9.0, message=LEARNED, kind="outcome")
 
 
-async def test_what_a_run_on_one_tweet_has_learned_is_shown_after_an_open_dialog_until_it_is_closed(
-    stage: Stage,
-) -> None:
-    async with stage.running() as at:
-        await at.press("question_mark", opens=HelpScreen)
-        await at.emit(OUTCOME, FINISHED)
-        assert at.app.summary_view.ended
-        assert isinstance(at.app.screen, HelpScreen)
-        await at.press(
-            "escape", opens=ResultDialog, shows=("The run on one tweet", "the model knows this tweet by heart")
-        )
-        await at.press("escape", opens=MainScreen)
+LOADED = e.CheckpointLoaded(step=3, elapsed_seconds=1.0, name="happy", path="/a", bits_per_char=5.7, epochs=0.0)
+ENDS: dict[str, tuple[Step, ...]] = {
+    "what a run on one tweet has learned is shown after an open dialog until it is closed": (
+        *("?", OUTCOME, FINISHED, "escape", "escape"),
+    ),
+    "a failure is shown over a dialog, before a result that waits for it": ("?", OUTCOME, FAILED, "escape"),
+    "a failure is shown once nothing is typed that its keys would be meant for": ("p", FAILED, "o a q", "escape"),
+    "a finished run stays readable, and steering keys report once that it is over": ("", FINISHED, "g space f +"),
+    "loading an earlier checkpoint removes later tweets": (
+        *(steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13), LOADED),
+    ),
+}
 
 
-async def test_a_failure_is_shown_over_a_dialog_before_a_result_that_waits_but_after_what_is_typed(
-    stage: Stage,
-) -> None:
-    async with stage.running() as at:
-        await at.press("question_mark", opens=HelpScreen)
-        await at.emit(OUTCOME, FAILED)
-        await at.press(opens=FailureDialog)
-        await at.press("escape", opens=HelpScreen)
-    async with stage.running() as at:
-        await at.press("p")
-        await wait_until(lambda: isinstance(at.app.focused, Input), "the focus of the line")
-        await at.emit(FAILED)
-        await at.press(*"oaq", opens=MainScreen)
-        await at.press("escape", opens=MessageDialog, shows="No space.")
+@pytest.mark.parametrize("claim", ENDS)
+async def test_ends_of_a_run_are_shown_as_recorded(stage: Stage, claim: str, snapshot: SnapshotAssertion) -> None:
+    async with stage.running(size=(60, 20)) as at:
+        at.app._main_screen.run.messages._clock = FakeClock()  # however slowly the keys are pressed
+        assert await transcript(at, *ENDS[claim]) == snapshot
+        if FINISHED in ENDS[claim]:
+            await at.press("q")
+            await wait_until(lambda: not at.app.is_running)
+            assert at.app.return_code == 0
 
 
 @pytest.mark.parametrize("key", ["t", "ctrl+p"])
@@ -78,22 +75,6 @@ async def test_ctrl_c_in_a_dialog_or_the_palette_stops_the_session_and_exits_wit
     assert at.app.return_code == 130
     assert isinstance(at.session.received[-1], c.Stop)
     assert at.app.summary_view.phase == "finished"
-
-
-async def test_a_finished_run_stays_readable_and_steering_keys_report_that_it_is_over(stage: Stage) -> None:
-    app = stage.app(FakeSession((*SCRIPT, FINISHED)))
-    app._main_screen.run.messages._clock = FakeClock()  # however slowly the keys are pressed
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_until(lambda: app.summary_view.phase == "finished")
-        await shows(app, "hello there")
-        how = "tweetgen-tui --resume 2026-11-25-101112 continues the run"
-        refusal = f"The run has ended; {how}, o opens other tweets, q quits."
-        await pilot.press("g", "space", "f", "+")
-        await wait_until(lambda: refusal in toasts(app))
-        assert toasts(app).count(refusal) == 1
-        await pilot.press("q")
-        await wait_until(lambda: not app.is_running)
-    assert app.return_code == 0
 
 
 @pytest.mark.parametrize(
@@ -115,19 +96,12 @@ async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(
     assert app.return_code == return_code
 
 
-async def test_loading_an_earlier_checkpoint_removes_later_tweets_and_a_screenshot_needs_no_downloads_folder(
+async def test_a_screenshot_needs_no_downloads_folder(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DOWNLOAD_DIR", str(tmp_path / "missing"))
     monkeypatch.chdir(tmp_path)
-    loaded = e.CheckpointLoaded(
-        step=3, elapsed_seconds=1.0, name="happy", path="/tmp/happy.safetensors", bits_per_char=5.7, epochs=0.0
-    )
-    trained_on = (*SCRIPT, steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13))
-    async with stage.running(FakeSession(trained_on)) as at:
-        await shows(at.app, "from the future")
-        await at.emit(loaded)
-        await at.press(shows="hello there", lacks="from the future")
+    async with stage.running() as at:
         at.app.deliver_screenshot()
         await toasted(at.app, "Saved screenshot to")
     assert [path.suffix for path in tmp_path.iterdir()] == [".svg"]
@@ -181,5 +155,85 @@ async def test_a_tweet_the_step_bar_an_alert_and_the_prompt_are_in_the_unit_of_t
     stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
     async with stage.running(Completing(EVALUATED), (120, 40)) as at:
-        steps = (*RISING, ".", ".", "b", the_feed_has_the_focus, "enter", "escape", "p", "a", bits_again)
-        assert await transcript(at, *steps) == snapshot
+        keys: tuple[Step, ...] = (".", ".", "b", the_feed_has_the_focus, "enter", "escape", "p", "a", bits_again)
+        assert await transcript(at, *RISING, *keys) == snapshot
+
+
+# Pins and exports -----------------------------------------------------------------------------------------------------
+
+RUN = run_started().run
+TWEETS = tuple(tweet_sampled(f"tweet number {number}", 10 * number, char_bits=(1.0,) * 15) for number in range(1, 6))
+OF_FIVE: tuple[Event, ...] = (steps_finished(1, [4.5, 4.2, 4.0]), *TWEETS)
+THINNED = tweet_sampled("long thinned", 5)
+
+
+async def all_is_read(at: Running) -> None:
+    await at.press(shows=TWEETS[-1].text)
+    await wait_until(lambda: not at.app.screen.workers._workers, "the reading of pins")
+
+
+async def a_click_on_the_choice(at: Running) -> None:
+    await at.pilot.click("#what")
+
+
+def kept(at: Running) -> str:
+    """Return the texts of the pins on the screen and in the file, and what is exported."""
+    screen = next(each for each in at.app.screen_stack if isinstance(each, MainScreen))
+    path = folder_of_run(RUN).pins_path
+    in_file = [from_json(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+    texts = [event.text for event in in_file if isinstance(event, TweetSampled)]
+    pins = [event.text for event in screen.pins_and_export.pins]
+    exports = [(path.name, path.read_text().splitlines()) for path in sorted(Path.cwd().glob("*.*"))]
+    exported = [f"{name}: {len(lines)} × {lines[-1][:70]}" for name, lines in exports]
+    return "; ".join([f"pins {pins}", f"in the file {texts}", *exported])
+
+
+EXPORTS: tuple[Step, ...] = (
+    *("e", Typed("tweets.docx"), "enter", Typed("none/t.txt"), "enter", Typed("mine.csv"), "enter"),
+    *("tab", "enter", "tab", "enter", "enter", "k", "e", "enter", "e", Typed("kept.jsonl"), "tab", "enter"),
+)
+KEPT: dict[str, tuple[Step, ...]] = {
+    "k pins the newest or the selected tweet, shift+k shows pins only, and c colours": (
+        *(all_is_read, "k", "up up up", "k", "k", "K", "e", a_click_on_the_choice, "escape", "K", "end", "c", "c"),
+    ),
+    "e exports the feed or the pins, asks before it replaces a file, and reports errors": (all_is_read, *EXPORTS),
+    "pins of a resumed run are read and merged with new ones": (all_is_read, "k"),
+}
+
+
+@pytest.mark.parametrize("claim", KEPT)
+async def test_tweets_are_kept_by_keys_as_recorded(
+    stage: Stage, claim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    if "replaces a file" in claim:
+        Path("mine.csv").write_text("precious")
+    if "resumed" in claim:
+        PinsFile(folder_of_run(RUN).pins_path).save((THINNED, TWEETS[1]), 1)
+    async with stage.running(FakeSession(OF_FIVE)) as at:
+        recorded = await transcript(at, *KEPT[claim], note=kept)
+        assert recorded.replace(str(tmp_path), "…") == snapshot
+
+
+async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(stage: Stage) -> None:
+    folder_of_run(RUN).path.parent.mkdir(parents=True)
+    folder_of_run(RUN).path.write_text("no folder")
+    async with stage.running(FakeSession(OF_FIVE)) as at:
+        await all_is_read(at)
+        screen = at.app.screen
+        assert isinstance(screen, MainScreen)
+        await at.press("k", opens=MessageDialog, shows=StorageError.title)
+        assert screen.pins_and_export.pins == (TWEETS[-1],)
+
+
+async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path: Path) -> None:
+    app = stage.app(FakeSession(OF_FIVE, run_started(run="../../elsewhere")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, MessageDialog)
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        await pilot.press("k")
+        await shows(app, PIN_GLYPH)
+    assert not list(tmp_path.rglob("pins.jsonl"))
+    assert not (tmp_path.parent / "elsewhere").exists()
