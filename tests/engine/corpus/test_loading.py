@@ -159,9 +159,7 @@ def described(collection: Collection) -> str:
     return "\n".join(lines)
 
 
-def test_the_first_of_each_group_is_kept_and_the_others_are_counted_for_their_file(
-    tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_the_first_of_each_group_is_kept_and_the_others_counted(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     first = ["tea", *SAME, "two boats", *NEAR, "Tea!", "donâ€™t"]
     result = group(collected(tmp_path, first, ["tea", f"{SENTENCE} again", "three boats"]))
     assert (result.num_duplicates, result.num_near_duplicates) == (4, 4)

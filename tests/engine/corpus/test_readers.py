@@ -119,9 +119,6 @@ def test_a_damaged_file_is_an_error(data: bytes) -> None:
     assert "a damaged Parquet file" in read({"a.parquet": content}, format="parquet")
 
 
-# JSON -----------------------------------------------------------------------------------------------------------------
-
-
 @recorded_cases("json")
 def test_white_space_between_values_changes_nothing(case: Case) -> None:
     (content,) = case.files.values()
@@ -234,9 +231,6 @@ def test_a_value_of_the_wrong_kind_is_no_crash(case: Case, more: dict[str, Any])
         for wrong in WRONG:
             rows = rows_of(f"{start}{json.dumps(replaced(sample, path, wrong))}\n{after}", config)
             assert all(isinstance(row, str | DroppedRow) for row in rows)
-
-
-# Archives of X, Mastodon and Bluesky ----------------------------------------------------------------------------------
 
 
 def archive(**entries: list[object]) -> Files:
@@ -372,9 +366,7 @@ def test_links_and_malformed_html_take_linear_time() -> None:
 
 
 @pytest.mark.parametrize(("package", "name"), [("pyarrow.parquet", "a.parquet"), ("libipld", "a.car")])
-def test_a_missing_package_is_named_with_how_to_install_it(
-    package: str, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_is_named_to_be_installed(package: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     content = b"PAR1" + bytes(100) + b"PAR1" if name == "a.parquet" else car(HELLO)
     assert read({name: content}).endswith(f"pip install {package.partition('.')[0]}")

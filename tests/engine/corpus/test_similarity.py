@@ -324,9 +324,7 @@ def brute_force(train: list[str], validation: list[str]) -> float:
 
 
 @given(train=LEAKING, validation=LEAKING, chance=st.randoms())
-def test_the_figure_is_that_of_a_search_for_every_run(
-    train: list[str], validation: list[str], chance: random.Random
-) -> None:
+def test_leakage_is_as_found_by_brute_force(train: list[str], validation: list[str], chance: random.Random) -> None:
     for tweet in train[:4]:
         start = chance.randint(0, 15)
         validation.append("x" * chance.randint(0, 5) + tweet[start : start + LEAK_RUN + 2])

@@ -11,8 +11,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.standard_input import with_saved_streams
+from tests.engine.corpus.files.open_contents import gzip_of
 from tests.engine.corpus.reading import (
-    PACKERS,
     Case,
     Container,
     Files,
@@ -46,7 +46,7 @@ def check_that_a_file_is_refused(what: str, name: str, content: str | bytes) -> 
         assert error == f"! {shown} {what}."
         assert "Save your own texts as CSV" in hint
     text = content.decode() if isinstance(content, bytes) else content
-    assert read({"a.gz": PACKERS["gzip"](text.encode())}).startswith(f"! a.gz {what}.")
+    assert read({"a.gz": gzip_of(text.encode())}).startswith(f"! a.gz {what}.")
     assert read({"a.txt": text.encode("utf-16")}).startswith(f"! a.txt {what}.")
     stray = "other.json" if text.startswith(("{", "[{")) else "other.txt"
     for container in CONTAINERS[:2]:
@@ -140,7 +140,7 @@ def test_what_is_no_text_is_so_under_another_name_and_compressed_and_whatever_th
     what = read({name: NO_TEXTS[name]}).splitlines()[0].partition(" ")[2].partition(" ")[2]
     if name.startswith("garbage"):
         what = "is not a text file."
-    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": PACKERS["gzip"](encoded(NO_TEXTS[name]))}):
+    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": gzip_of(encoded(NO_TEXTS[name]))}):
         for file_format in ("auto", "text", "json"):
             assert read(files, format=file_format).startswith(f"! a.txt {what}"), file_format
 
