@@ -100,8 +100,6 @@ def test_the_hint_of_too_few_tweets_is_the_remedy_for_the_main_reason(tmp_path: 
     assert hint in caught.value.hint
 
 
-# Counts and duplicates ------------------------------------------------------------------------------------------------
-
 PIECES = st.one_of(st.sampled_from(HOSTILE_PIECES), st.text(max_size=8), st.sampled_from(["good ", "day ", "tea"]))
 ROWS = st.lists(st.lists(PIECES, max_size=5).map("".join), min_size=1, max_size=25)
 AS_LINE: dict[str, Callable[[str], str]] = {
@@ -201,9 +199,6 @@ def test_a_growing_set_contains_what_was_added_and_nothing_else(hashes: list[lis
         assert growing.contains(queries).tolist() == [int(query) in known for query in queries]
 
 
-# The check before the screen opens ------------------------------------------------------------------------------------
-
-
 @given(num_tweets=st.integers(0, 45), num_repeats=st.integers(1, 4))
 def test_the_check_and_the_loading_of_a_small_file_agree(
     tmp_path_factory: pytest.TempPathFactory, num_tweets: int, num_repeats: int
@@ -246,8 +241,6 @@ def test_a_preview_has_the_counts_and_notes_of_the_first_rows_and_of_a_small_cor
     assert preview.is_whole
     assert [(source.num_rows, source.num_kept) for source in preview.sources] == [(32, 31)] * 2
 
-
-# Statistics and the report --------------------------------------------------------------------------------------------
 
 NUMBERED = st.lists(st.text("ab é寿🐱1#@ ", min_size=0, max_size=60), min_size=MIN_TWEETS, max_size=60).map(
     lambda texts: [f"{number} {text}".strip() for number, text in enumerate(texts)]

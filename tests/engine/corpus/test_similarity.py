@@ -302,8 +302,6 @@ def test_a_long_run_is_found_in_characters_whatever_their_bytes() -> None:
     assert index.copied_share(tweet[:23]) == 0
 
 
-# Leakage --------------------------------------------------------------------------------------------------------------
-
 RUN = "we waited for the bus, and then"[:LEAK_RUN]
 LEAKING = st.lists(st.text("ab! é", min_size=25, max_size=50), max_size=8)
 

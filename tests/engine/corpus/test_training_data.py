@@ -162,8 +162,6 @@ def test_flat_texts_round_trip_chunked_selected_or_compacted(texts: list[str], d
         assert np.shares_memory(kept.utf8, tweets.utf8) or not kept.utf8.size
 
 
-# Batches --------------------------------------------------------------------------------------------------------------
-
 BATCH_SIZES = st.integers(1, 9)
 SEEDS = st.integers(0, 2**63 - 1)
 

@@ -23,7 +23,7 @@ from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import ConfigError, VocabError
 from engine.model.vocab import Vocab
 from engine.protocol.events import RefusalReason
-from engine.sampling.drafts import MAX_BATCH_CHARS, ChosenDraft, draft_tweets
+from engine.sampling.drafts import MAX_BATCH_CHARS, draft_tweets
 from engine.sampling.generation import GeneratedTweet
 from engine.sampling.nearest import NearestTweet, nearest_tweet
 from engine.sampling.quality import Comparison, compare, unknown_words_in, words_of
@@ -72,10 +72,6 @@ def filters() -> SearchStrategy[SamplingConfig]:
         min_length=st.sampled_from([0, 6, 20, 100]),
         best_of=st.integers(1, 4),
     )
-
-
-def chosen(sampling: SamplingConfig, seeds: Sequence[int], max_drafts: int, batch_size: int) -> list[ChosenDraft]:
-    return list(draft_tweets(Sampler(), TweetFilter(sampling, copied_share), seeds, max_drafts, batch_size))
 
 
 def one_by_one(sampling: SamplingConfig, seed: int, max_drafts: int) -> tuple[SampledTweet, int, Counter[str]]:
@@ -129,7 +125,8 @@ def assert_passes(draft: SampledTweet, sampling: SamplingConfig) -> None:
 
 
 def test_of_equal_greedy_drafts_only_one_is_sampled() -> None:
-    [greedy] = chosen(SamplingConfig(temperature=0.0, must_contain="zebra"), [1], 1000, 256)
+    tweet_filter = TweetFilter(SamplingConfig(temperature=0.0, must_contain="zebra"), copied_share)
+    [greedy] = draft_tweets(Sampler(), tweet_filter, [1], 1000, 256)
     assert (greedy.num_drafts, greedy.unmet[-1]) == (1, "required text missing")
 
 

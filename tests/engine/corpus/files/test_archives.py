@@ -75,9 +75,6 @@ def test_a_truncated_archive_is_reported_as_damaged(tmp_path: Path, archive: str
         assert "damaged" in error_of(written(tmp_path, content[: int(share * len(content))]))
 
 
-# Compressed files -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("packer", PACKERS)
 def test_compression_is_detected_by_content_and_damage_to_it_named(tmp_path: Path, packer: str) -> None:
     pack = PACKERS[packer]
@@ -94,9 +91,6 @@ def test_compression_is_detected_by_content_and_damage_to_it_named(tmp_path: Pat
 def test_zstd_data_with_the_largest_window_and_a_skippable_frame_in_front_are_read(tmp_path: Path) -> None:
     skippable = b"\x5a\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"any"
     assert read_all(written(tmp_path, skippable + zstd_of(TEXT, window_log=31))) == {"archive": TEXT}
-
-
-# What is not read -----------------------------------------------------------------------------------------------------
 
 
 @kinds
@@ -220,9 +214,6 @@ def test_what_is_damaged_or_beyond_a_limit_is_named(
 def test_files_of_one_zip_that_share_their_data_are_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*BOMB)
     assert re.search("far more|not at its offset", error_of(written(tmp_path, overlapping())))  # newer Pythons refuse
-
-
-# Not regular files, and changing files --------------------------------------------------------------------------------
 
 
 def test_what_is_no_regular_readable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
