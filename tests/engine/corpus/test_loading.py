@@ -287,9 +287,6 @@ def test_the_report_is_one_line_or_has_every_source_and_the_total(snapshot: Snap
     assert "\n".join(lines) == snapshot
 
 
-# The cache ------------------------------------------------------------------------------------------------------------
-
-
 def entries() -> list[Path]:
     return sorted((cache_folder() / "corpora").glob("*"))
 

@@ -52,7 +52,7 @@ def bluesky(tweets: list[str]) -> str:
     return lines(map(json.dumps, posts))
 
 
-OPTIONS = {"lowercase": True, "ascii": True, "mask_mentions": True, "strip_links": True, "max_length": 60}
+OPTIONS: dict[str, object] = dict.fromkeys(("lowercase", "ascii", "mask_mentions", "strip_links"), True)
 FOLDER = {
     "b/z.csv": lines(["text", *(f'"{tweet}"' for tweet in NEAR)]),
     "a.txt": lines(TWEETS),
@@ -63,7 +63,7 @@ CORPORA: dict[str, tuple[Files, Container, dict[str, object]]] = {
     "text": ({"a.txt": lines(TWEETS)}, "", {}),
     "text with duplicates and unusable lines": ({"a.txt": lines(REPEATED)}, "", {}),
     "text with duplicates, kept": ({"a.txt": lines(REPEATED)}, "", {"keep_duplicates": True}),
-    "text changed by options": ({"a.txt": lines(REPEATED)}, "", OPTIONS),
+    "text changed by options": ({"a.txt": lines(REPEATED)}, "", {**OPTIONS, "max_length": 60}),
     "text in Windows-1252 with old line ends": ({"a.txt": lines(TWEETS, "\r\n").encode("cp1252", "ignore")}, "", {}),
     "csv with labels": ({"a.csv": lines(["target,id,text", *LABELLED])}, "", {}),
     "csv with labels, all kept": ({"a.csv": lines(["target,id,text", *LABELLED])}, "", {"label": "all"}),

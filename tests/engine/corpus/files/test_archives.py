@@ -261,9 +261,6 @@ def test_a_file_that_changes_or_fails_while_it_is_read_is_an_error_and_not_a_str
             file.read()
 
 
-# Folders --------------------------------------------------------------------------------------------------------------
-
-
 def test_all_files_below_a_folder_that_are_not_hidden_are_found_sorted_and_archives_opened(tmp_path: Path) -> None:
     files = {"a.txt": b"1", "b/a/c.txt": b"2", "b/b.txt": b"3", "z.txt": b"4"}
     write(tmp_path, {**files, ".hidden.txt": b"x", ".git/b.txt": b"x"})
