@@ -29,7 +29,7 @@ from engine.corpus.readers.archives.x_files import archive_root
 from engine.corpus.readers.archives.x_rows import x_rows
 from engine.corpus.readers.json_files import json_window
 from engine.corpus.readers.json_files.json_rows import json_rows
-from engine.corpus.readers.lines import decoded_lines
+from engine.corpus.readers.lines import decoded_lines, head_lines
 from engine.corpus.readers.tables import parquet_rows
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
@@ -61,6 +61,12 @@ def test_lines_of_utf_8_come_back(lines: list[str]) -> None:
     content = "".join(line + "\n" for line in lines).encode()
     found = list(decoded_lines(io.BytesIO(content), Source("a.txt", "text")))
     assert found == [line.removeprefix("\ufeff") if not at else line for at, line in enumerate(lines)]
+
+
+def test_the_head_of_a_file_is_its_whole_lines() -> None:
+    heads = {b"one\ntwo\nthr": ["one", "two"], b"one\r\ntwo\r\n": ["one", "two"], b"one": ["one"], b"": []}
+    assert {head: head_lines(head) for head in heads} == heads
+    assert head_lines(b"o\0ne\ntwo\n") == ["two"]
 
 
 @given(tweets=st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0")), min_size=1))

@@ -150,8 +150,6 @@ def test_a_set_of_several_parts_is_distinct_across_their_borders() -> None:
         assert np.array_equal(distinct(np.repeat(numbers, repeats)[::-1].copy()), numbers)
 
 
-# The split ------------------------------------------------------------------------------------------------------------
-
 UNIQUE_KEYS = st.lists(st.text("abcdefgh 0123", min_size=1, max_size=12), min_size=1, max_size=300, unique=True)
 SONG = "and the rain came down on the little town"
 """Longer than a shared run."""
@@ -238,8 +236,6 @@ def test_no_tweet_is_in_both_splits_even_in_another_spelling(tmp_path: Path) -> 
     assert not train & validation
     assert len(train) + len(validation) == len(corpus.train) + len(corpus.validation) == 60
 
-
-# Novelty --------------------------------------------------------------------------------------------------------------
 
 CORPUS = (
     "this is the day when everything goes just right for once",
