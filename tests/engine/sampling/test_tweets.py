@@ -215,7 +215,7 @@ def test_an_avoided_word_in_the_prime_or_in_the_required_text_is_an_error_as_eve
     SamplingConfig(must_contain="part", avoid=("art",)).require_satisfiable()
 
 
-def test_a_required_text_that_the_vocabulary_can_not_write_in_any_case_is_an_error() -> None:
+def test_a_prime_or_required_text_that_the_vocabulary_can_not_write_is_an_error() -> None:
     for chars, required in (
         *(("sé", "SÉ"), ("sß", "Ssẞ"), ("se\u0301", "sé"), ("❤", "❤\ufe0f")),
         *(("s↵", "s s"), ("S", "s"), ("", "")),
@@ -224,6 +224,8 @@ def test_a_required_text_that_the_vocabulary_can_not_write_in_any_case_is_an_err
     for chars, required in (("se", "sé"), ("abc", "abcd"), ("abc", "a b"), ("하ㄴ", "한")):
         with pytest.raises(VocabError, match=f"No tweet can contain “{required}”: the vocabulary lacks"):
             require_samplable(SamplingConfig(must_contain=required), Vocab(chars))
+    with pytest.raises(VocabError):
+        require_samplable(SamplingConfig(prime="☃"), Vocab("ab"))
 
 
 TRAINED = ("mum made a cake", "we love the rain and the long walk home after it", "so late again :)")
