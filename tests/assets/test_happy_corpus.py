@@ -31,9 +31,7 @@ def texts() -> list[str]:
         return [text for (text,) in csv.reader(file)]
 
 
-def test_the_grammar_generates_the_beginning_of_the_committed_file_and_another_seed_other_rows(
-    rows: list[Row], texts: list[str], tmp_path: Path
-) -> None:
+def test_the_grammar_generates_the_committed_file(rows: list[Row], texts: list[str], tmp_path: Path) -> None:
     make.write_csv(rows, tmp_path / "happy.csv")
     content = (tmp_path / "happy.csv").read_bytes()
     assert FILE.read_bytes()[: len(content)] == content, "byte for byte"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,6 +20,7 @@ from engine.config.presets import PresetConfigs, resolve_preset
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.config.sampling import MAX_DRAFTS, MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.errors import ConfigError
+from tests.engine.corpus.reading import Case, listed, recorded_cases
 
 HUGE = 10**400
 REFUSED: dict[type, dict[str, list[Any]]] = {
@@ -97,6 +99,9 @@ SMALL, LARGE = 100_000, 5_000_000
 Settings = Mapping[str, Setting]
 
 
+CONDITIONS: dict[str, Any] = {"num_train_chars": LARGE, "device_type": "cpu", "bfloat16_speedup": 1.0, "base": None}
+
+
 def row(case: object, configs: PresetConfigs) -> str:
     """Return what a preset chose in this case, in lines."""
     model, training = configs.model, configs.training
@@ -112,54 +117,18 @@ def row(case: object, configs: PresetConfigs) -> str:
     return "\n    ".join((str(case), *lines))
 
 
-def cpu(settings: Settings, num_train_chars: int = LARGE) -> PresetConfigs:
-    return resolve_preset("auto", settings, num_train_chars, "cpu")
-
-
-BUDGETS: dict[str, list[Settings]] = {
-    "seconds": [{"max_seconds": amount} for amount in (60, 180, 600)],
-    "steps": [{"max_steps": amount} for amount in (5, 40, 600, 3000, 7000, 30_000)],
-    "epochs": [{"epochs": amount} for amount in (1, 3, 10)],
-}
-USERS: list[Settings] = [
-    {},
-    {"batch_size": 64},
-    {"hidden_size": 96},
-    {"hidden_size": 96, "embedding_size": 32},
-    {"ngram_order": 3, "ngram_decay": 0.0},
-    {"schedule": "cosine", "batch_size": 32},
-    {"schedule": "constant", "max_steps": 9},
-    {"hidden_size": 33, "learning_rate": 0.5, "max_steps": 7, "eval_every": 70, "top_k": 3},
-]
 BASE = ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True)
-TABLES: dict[str, Callable[[], list[str]]] = {
-    "a larger model for a larger budget": lambda: [
-        row(settings, cpu(settings)) for several in BUDGETS.values() for settings in several
-    ],
-    "a larger model for a larger corpus": lambda: [
-        row(settings, cpu(settings, num_chars))
-        for num_chars in (1000, 9_300, SMALL, 400_000, 2_000_000, 10**7)
-        for settings in ({"batch_size": 8}, {"max_seconds": 3600.0})
-    ],
-    "a larger model for a faster device": lambda: [
-        *(row(device, resolve_preset("auto", {"max_seconds": 180.0}, LARGE, device)) for device in ("mps", "cuda")),
-        row("cuda, small corpus", resolve_preset("auto", {"max_seconds": 180.0}, SMALL, "cuda")),
-        *(
-            row(f"bfloat16 {gain}", resolve_preset("auto", {"max_seconds": 180.0}, LARGE, "cpu", bfloat16_speedup=gain))
-            for gain in (1.0, 1.2, 2.2)
-        ),
-    ],
-    "the user's settings before its own": lambda: [row(settings, cpu(settings)) for settings in USERS],
-    "the sizes of a trained model at a lower rate": lambda: [
-        row(device, resolve_preset("auto", {"max_seconds": 60.0}, SMALL, device, base=BASE))
-        for device in ("cpu", "cuda")
-    ],
-}
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_auto_chooses(name: str, snapshot: SnapshotAssertion) -> None:
-    assert "\n".join(TABLES[name]()) == snapshot
+@recorded_cases("presets")
+def test_auto_chooses(case: Case, snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for options in case.options:
+        settings = {name: json.loads(value) if value[0].isdigit() else value for name, value in options.items()}
+        conditions = {name: settings.pop(name, default) for name, default in CONDITIONS.items()}
+        conditions["base"] = BASE if conditions["base"] else None
+        lines.append(row(listed(options), resolve_preset("auto", settings, **conditions)))
+    assert "\n".join(lines) == snapshot
 
 
 def test_the_tutorial_preset_depends_on_nothing_but_the_users_settings(snapshot: SnapshotAssertion) -> None:

@@ -23,7 +23,7 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
     «1000*number #\n»
     ---- e.parquet, table                   a table with the columns of a JSON object
     {"id": [1], "text": ["hello"]}
-    ---- f.zip, zip                         an archive of files of one line each
+    ---- f.zip, zip                         an archive of files, whose content has escapes
     a.txt: hello
 """
 
@@ -220,7 +220,7 @@ def _file(text: str) -> tuple[str, str | bytes]:
         return name, parquet_of(json.loads(content))
     if kind == "zip":
         files = dict(line.split(": ", 1) for line in content.splitlines())
-        return name, zip_of({path: inside.encode() for path, inside in files.items()}, zipfile.ZIP_STORED)
+        return name, zip_of({path: unescaped(inside).encode() for path, inside in files.items()}, zipfile.ZIP_STORED)
     content = unescaped(repeated(content))
     return name, content.encode("latin-1") if kind == "bytes" else content
 

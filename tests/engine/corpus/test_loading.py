@@ -100,8 +100,6 @@ def test_the_hint_of_too_few_tweets_is_the_remedy_for_the_main_reason(tmp_path: 
     assert hint in caught.value.hint
 
 
-# Counts and duplicates ------------------------------------------------------------------------------------------------
-
 PIECES = st.one_of(st.sampled_from(HOSTILE_PIECES), st.text(max_size=8), st.sampled_from(["good ", "day ", "tea"]))
 ROWS = st.lists(st.lists(PIECES, max_size=5).map("".join), min_size=1, max_size=25)
 AS_LINE: dict[str, Callable[[str], str]] = {
@@ -159,9 +157,7 @@ def described(collection: Collection) -> str:
     return "\n".join(lines)
 
 
-def test_the_first_of_each_group_is_kept_and_the_others_are_counted_for_their_file(
-    tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_the_first_of_each_group_is_kept_and_the_others_counted(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     first = ["tea", *SAME, "two boats", *NEAR, "Tea!", "donâ€™t"]
     result = group(collected(tmp_path, first, ["tea", f"{SENTENCE} again", "three boats"]))
     assert (result.num_duplicates, result.num_near_duplicates) == (4, 4)
@@ -201,9 +197,6 @@ def test_a_growing_set_contains_what_was_added_and_nothing_else(hashes: list[lis
         known |= set(each)
         queries = np.arange(61, dtype=np.uint64)
         assert growing.contains(queries).tolist() == [int(query) in known for query in queries]
-
-
-# The check before the screen opens ------------------------------------------------------------------------------------
 
 
 @given(num_tweets=st.integers(0, 45), num_repeats=st.integers(1, 4))
@@ -249,8 +242,6 @@ def test_a_preview_has_the_counts_and_notes_of_the_first_rows_and_of_a_small_cor
     assert [(source.num_rows, source.num_kept) for source in preview.sources] == [(32, 31)] * 2
 
 
-# Statistics and the report --------------------------------------------------------------------------------------------
-
 NUMBERED = st.lists(st.text("ab é寿🐱1#@ ", min_size=0, max_size=60), min_size=MIN_TWEETS, max_size=60).map(
     lambda texts: [f"{number} {text}".strip() for number, text in enumerate(texts)]
 )
@@ -294,9 +285,6 @@ def test_the_report_is_one_line_or_has_every_source_and_the_total(snapshot: Snap
     }
     lines = [line for name, report in reports.items() for line in (f"({name})", str(report), *summary_lines(report))]
     assert "\n".join(lines) == snapshot
-
-
-# The cache ------------------------------------------------------------------------------------------------------------
 
 
 def entries() -> list[Path]:

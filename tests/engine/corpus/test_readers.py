@@ -29,7 +29,7 @@ from engine.corpus.readers.archives.x_files import archive_root
 from engine.corpus.readers.archives.x_rows import x_rows
 from engine.corpus.readers.json_files import json_window
 from engine.corpus.readers.json_files.json_rows import json_rows
-from engine.corpus.readers.lines import decoded_lines
+from engine.corpus.readers.lines import decoded_lines, head_lines
 from engine.corpus.readers.tables import parquet_rows
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
@@ -61,6 +61,12 @@ def test_lines_of_utf_8_come_back(lines: list[str]) -> None:
     content = "".join(line + "\n" for line in lines).encode()
     found = list(decoded_lines(io.BytesIO(content), Source("a.txt", "text")))
     assert found == [line.removeprefix("\ufeff") if not at else line for at, line in enumerate(lines)]
+
+
+def test_the_head_of_a_file_is_its_whole_lines() -> None:
+    heads = {b"one\ntwo\nthr": ["one", "two"], b"one\r\ntwo\r\n": ["one", "two"], b"one": ["one"], b"": []}
+    assert {head: head_lines(head) for head in heads} == heads
+    assert head_lines(b"o\0ne\ntwo\n") == ["two"]
 
 
 @given(tweets=st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0")), min_size=1))
@@ -117,9 +123,6 @@ def test_rows_of_many_groups_come_in_order_and_a_limit_of_memory_is_named(monkey
 def test_a_damaged_file_is_an_error(data: bytes) -> None:
     content = parquet(WIDE)["a.parquet"][:-20] if data == b"cut" else data
     assert "a damaged Parquet file" in read({"a.parquet": content}, format="parquet")
-
-
-# JSON -----------------------------------------------------------------------------------------------------------------
 
 
 @recorded_cases("json")
@@ -234,9 +237,6 @@ def test_a_value_of_the_wrong_kind_is_no_crash(case: Case, more: dict[str, Any])
         for wrong in WRONG:
             rows = rows_of(f"{start}{json.dumps(replaced(sample, path, wrong))}\n{after}", config)
             assert all(isinstance(row, str | DroppedRow) for row in rows)
-
-
-# Archives of X, Mastodon and Bluesky ----------------------------------------------------------------------------------
 
 
 def archive(**entries: list[object]) -> Files:
@@ -372,9 +372,7 @@ def test_links_and_malformed_html_take_linear_time() -> None:
 
 
 @pytest.mark.parametrize(("package", "name"), [("pyarrow.parquet", "a.parquet"), ("libipld", "a.car")])
-def test_a_missing_package_is_named_with_how_to_install_it(
-    package: str, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_is_named_to_be_installed(package: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     content = b"PAR1" + bytes(100) + b"PAR1" if name == "a.parquet" else car(HELLO)
     assert read({name: content}).endswith(f"pip install {package.partition('.')[0]}")

@@ -52,32 +52,27 @@ def bluesky(tweets: list[str]) -> str:
     return lines(map(json.dumps, posts))
 
 
+OPTIONS: dict[str, object] = dict.fromkeys(("lowercase", "ascii", "mask_mentions", "strip_links"), True)
+FOLDER = {
+    "b/z.csv": lines(["text", *(f'"{tweet}"' for tweet in NEAR)]),
+    "a.txt": lines(TWEETS),
+    "c.json": json.dumps(TWEETS[:9] + NEAR[:2]),
+}
+POSTS = {"export": {"posts": [{"post": {"text": each}} for each in TWEETS]}}
 CORPORA: dict[str, tuple[Files, Container, dict[str, object]]] = {
     "text": ({"a.txt": lines(TWEETS)}, "", {}),
     "text with duplicates and unusable lines": ({"a.txt": lines(REPEATED)}, "", {}),
     "text with duplicates, kept": ({"a.txt": lines(REPEATED)}, "", {"keep_duplicates": True}),
-    "text changed by options": (
-        {"a.txt": lines(REPEATED)},
-        "",
-        {"lowercase": True, "ascii": True, "mask_mentions": True, "strip_links": True, "max_length": 60},
-    ),
+    "text changed by options": ({"a.txt": lines(REPEATED)}, "", {**OPTIONS, "max_length": 60}),
     "text in Windows-1252 with old line ends": ({"a.txt": lines(TWEETS, "\r\n").encode("cp1252", "ignore")}, "", {}),
     "csv with labels": ({"a.csv": lines(["target,id,text", *LABELLED])}, "", {}),
     "csv with labels, all kept": ({"a.csv": lines(["target,id,text", *LABELLED])}, "", {"label": "all"}),
     "JSON lines": ({"a.jsonl": lines(json.dumps({"id": n, "text": each}) for n, each in enumerate(TWEETS))}, "", {}),
-    "JSON": ({"a.json": json.dumps({"export": {"posts": [{"post": {"text": each}} for each in TWEETS]}})}, "", {}),
+    "JSON": ({"a.json": json.dumps(POSTS)}, "", {}),
     "an archive of X": (x_archive(TWEETS), "zip", {}),
     "an outbox of Mastodon": ({"outbox.json": outbox(TWEETS), "likes.json": "{}"}, "tar.gz", {}),
     "Bluesky": ({"a.jsonl": bluesky(TWEETS)}, "", {}),
-    "a folder of several formats": (
-        {
-            "b/z.csv": lines(["text", *(f'"{tweet}"' for tweet in NEAR)]),
-            "a.txt": lines(TWEETS),
-            "c.json": json.dumps(TWEETS[:9] + NEAR[:2]),
-        },
-        "folder",
-        {},
-    ),
+    "a folder of several formats": (FOLDER, "folder", {}),
 }
 
 

@@ -150,8 +150,6 @@ def test_a_set_of_several_parts_is_distinct_across_their_borders() -> None:
         assert np.array_equal(distinct(np.repeat(numbers, repeats)[::-1].copy()), numbers)
 
 
-# The split ------------------------------------------------------------------------------------------------------------
-
 UNIQUE_KEYS = st.lists(st.text("abcdefgh 0123", min_size=1, max_size=12), min_size=1, max_size=300, unique=True)
 SONG = "and the rain came down on the little town"
 """Longer than a shared run."""
@@ -239,8 +237,6 @@ def test_no_tweet_is_in_both_splits_even_in_another_spelling(tmp_path: Path) -> 
     assert len(train) + len(validation) == len(corpus.train) + len(corpus.validation) == 60
 
 
-# Novelty --------------------------------------------------------------------------------------------------------------
-
 CORPUS = (
     "this is the day when everything goes just right for once",
     "i made pancakes for the whole street and nobody said no",
@@ -302,8 +298,6 @@ def test_a_long_run_is_found_in_characters_whatever_their_bytes() -> None:
     assert index.copied_share(tweet[:23]) == 0
 
 
-# Leakage --------------------------------------------------------------------------------------------------------------
-
 RUN = "we waited for the bus, and then"[:LEAK_RUN]
 LEAKING = st.lists(st.text("ab! é", min_size=25, max_size=50), max_size=8)
 
@@ -324,9 +318,7 @@ def brute_force(train: list[str], validation: list[str]) -> float:
 
 
 @given(train=LEAKING, validation=LEAKING, chance=st.randoms())
-def test_the_figure_is_that_of_a_search_for_every_run(
-    train: list[str], validation: list[str], chance: random.Random
-) -> None:
+def test_leakage_is_as_found_by_brute_force(train: list[str], validation: list[str], chance: random.Random) -> None:
     for tweet in train[:4]:
         start = chance.randint(0, 15)
         validation.append("x" * chance.randint(0, 5) + tweet[start : start + LEAK_RUN + 2])

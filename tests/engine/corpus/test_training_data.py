@@ -45,9 +45,7 @@ def loaded(*files: Path, known: KnownVocab | None = None, **options: Any) -> Tra
     return load_training_data(config, known, lambda _: None)
 
 
-def test_a_run_uses_its_own_files_by_absolute_paths_or_else_those_of_its_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_are_absolute_and_a_checkpoints_are_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert corpus_config_of(RunConfig(), checkpoint_info().corpus) == checkpoint_info().corpus
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
@@ -164,8 +162,6 @@ def test_flat_texts_round_trip_chunked_selected_or_compacted(texts: list[str], d
         assert np.shares_memory(kept.utf8, tweets.utf8) or not kept.utf8.size
 
 
-# Batches --------------------------------------------------------------------------------------------------------------
-
 BATCH_SIZES = st.integers(1, 9)
 SEEDS = st.integers(0, 2**63 - 1)
 
@@ -277,9 +273,7 @@ def test_a_weight_is_the_mean_number_of_repetitions_per_epoch() -> None:
 
 
 @given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS)
-def test_the_measured_share_of_padding_is_that_of_an_epochs_batches(
-    tweets: list[str], batch_size: int, seed: int
-) -> None:
+def test_the_share_of_padding_is_that_of_an_epochs_batches(tweets: list[str], batch_size: int, seed: int) -> None:
     numbers, _ = encoded(tweets)
     batches = epoch(numbers, batch_size, seed)
     num_cells = sum(batch.targets.size for batch in batches)
@@ -357,9 +351,7 @@ def by_loop(tweets: list[list[int]], order: int) -> list[int]:
 
 
 @given(tweets=IDS, order=st.sampled_from([2, 3, 4]), max_bins=st.sampled_from([1, V**2, 1 << 24]))
-def test_the_contexts_are_those_that_occur_5_30_and_60_times(
-    tweets: list[list[int]], order: int, max_bins: int
-) -> None:
+def test_contexts_are_those_that_occur_5_30_and_60_times(tweets: list[list[int]], order: int, max_bins: int) -> None:
     with mock.patch.object(ngram_contexts, "MAX_BINS", max_bins):
         found = frequent_contexts(encoded_tweets(tweets), V, order, H)
     assert MIN_COUNTS == {2: 5, 3: 30, 4: 60}

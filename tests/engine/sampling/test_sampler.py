@@ -130,9 +130,7 @@ def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
 
 
 @given(values=logits(), temperature=st.floats(1, 5), min_p=st.floats(0.001, 0.999))
-def test_with_the_temperature_last_min_p_keeps_exactly_what_it_keeps_at_temperature_1(
-    values: list[float], temperature: float, min_p: float
-) -> None:
+def test_min_p_keeps_the_same_if_temperature_is_last(values: list[float], temperature: float, min_p: float) -> None:
     plain = probabilities(values, min_p=min_p)
     last = probabilities(values, temperature, min_p=min_p, temperature_last=True)
     assert ((last > 0) == (plain > 0)).all()
@@ -146,8 +144,6 @@ def test_an_id_is_drawn_where_the_cumulative_probability_passes_the_uniform_numb
         weights = factor * row([0.0, 0.25, 0.0, 0.5, 0.25]).repeat(7, axis=0)
         assert draw(weights, uniforms).tolist() == [1, 1, 3, 3, 3, 4, 4]
 
-
-# Tweets ---------------------------------------------------------------------------------------------------------------
 
 VOCAB = vocab_of(small_tweets())
 
@@ -201,9 +197,7 @@ def mean_surprisal(model: TextGenerator, tweet: SampledTweet) -> float:
 
 
 @given(sampling=sampling_configs(primes=("", "the ")), seed=st.integers(0, 2**63 - 1))
-def test_bits_per_char_equals_the_mean_surprisal_of_a_forward_pass(
-    model: TextGenerator, sampling: SamplingConfig, seed: int
-) -> None:
+def test_bits_per_char_is_that_of_a_forward_pass(model: TextGenerator, sampling: SamplingConfig, seed: int) -> None:
     tweet = sample(model, sampling, seed)
     assert tweet.bits_per_char == pytest.approx(mean_surprisal(model, tweet), rel=1e-3, abs=1e-5)
 
@@ -248,10 +242,7 @@ def test_a_tweet_is_sampled_with_the_weights_at_its_start() -> None:
     assert sample(model, SamplingConfig(max_length=40)) != expected
 
 
-# Completions and scores -----------------------------------------------------------------------------------------------
-
 MODEL = random_model(5, 0.3, -2.0)
-HOSTILE = ("\x1b", "\u202e", "\n", "\u2028", "a")
 
 
 @given(
@@ -297,7 +288,7 @@ def test_unknown_characters_are_distinct_in_order_and_harmless() -> None:
     assert unknown_chars(VOCAB, "the cat") == ()
     assert unknown_chars(VOCAB, "q☃ the ☃ 雪q") == ("q", "☃", "雪")
     assert unknown_chars(Vocab("ab"), "a b") == (" ",)
-    assert unknown_chars(Vocab(HOSTILE), "a\x1ba\u202e") == ("\ufffd",)
+    assert unknown_chars(Vocab(("\x1b", "\u202e", "\n", "\u2028", "a")), "a\x1ba\u202e") == ("\ufffd",)
 
 
 def test_a_non_finite_model_raises() -> None:

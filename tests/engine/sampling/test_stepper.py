@@ -153,9 +153,7 @@ def test_a_step_of_a_single_row_allocates_no_memory() -> None:
 
 
 @pytest.mark.parametrize("hidden_size", [5, 18])
-def test_large_weights_give_the_same_on_one_thread_and_on_two(
-    monkeypatch: pytest.MonkeyPatch, hidden_size: int
-) -> None:
+def test_large_weights_give_the_same_on_one_thread_and_two(monkeypatch: pytest.MonkeyPatch, hidden_size: int) -> None:
     monkeypatch.setattr(single_row, "_THREADED_BYTES", 4 * 3 * 18 * 18)
     model = make_model(num_layers=2, embedding_size=5, hidden_size=hidden_size, seed=10)
     steppers = []

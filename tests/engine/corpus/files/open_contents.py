@@ -64,14 +64,9 @@ def parquet_of(columns: Any, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def is_any(name: str) -> bool:
-    """Accept every file that is not an archive."""
-    return not name.endswith((".zip", ".tar"))
-
-
 def found_in(path: Path) -> Contents:
-    """Return the contents of a path, with every file accepted."""
-    return find(path, ReadProgress(), is_any)
+    """Return the contents of a path, with every file accepted that is no archive."""
+    return find(path, ReadProgress(), lambda name: not name.endswith((".zip", ".tar")))
 
 
 def read_all(path: Path) -> dict[str, bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.standard_input import with_saved_streams
+from tests.engine.corpus.files.open_contents import gzip_of
 from tests.engine.corpus.reading import (
-    PACKERS,
     Case,
     Container,
     Files,
@@ -36,17 +35,13 @@ WHOLE = {case.name: case.files for case in cases("refused_exports")}
 @recorded_cases("refused_files")
 def test_a_file_of_an_export_is_refused_under_any_name_in_any_container(case: Case) -> None:
     ((name, content),) = case.files.items()
-    check_that_a_file_is_refused(case.name.partition(": ")[0], name, content)
-
-
-def check_that_a_file_is_refused(what: str, name: str, content: str | bytes) -> None:
-    """Check it alone under several names, compressed, in another encoding, and among others in containers."""
+    what = case.name.partition(": ")[0]
     for shown in (name, "renamed", "a.txt", "a.csv", "a.jsonl"):
         error, hint = read({shown: content}).splitlines()
         assert error == f"! {shown} {what}."
         assert "Save your own texts as CSV" in hint
     text = content.decode() if isinstance(content, bytes) else content
-    assert read({"a.gz": PACKERS["gzip"](text.encode())}).startswith(f"! a.gz {what}.")
+    assert read({"a.gz": gzip_of(text.encode())}).startswith(f"! a.gz {what}.")
     assert read({"a.txt": text.encode("utf-16")}).startswith(f"! a.txt {what}.")
     stray = "other.json" if text.startswith(("{", "[{")) else "other.txt"
     for container in CONTAINERS[:2]:
@@ -54,15 +49,6 @@ def check_that_a_file_is_refused(what: str, name: str, content: str | bytes) -> 
         assert READ in among_others
         assert f"* not read: {stray} ({what})" in among_others.splitlines()
         assert f": {stray} {what}." in read({stray: content}, container)
-
-
-def test_a_long_file_of_an_export_is_refused() -> None:
-    messages = json.loads(FILES["has private messages, which are never read: a conversation"]["message_1.json"])
-    many = {**messages, "participants": [{"name": f"Mia {number}"} for number in range(10_000)]}
-    check_that_a_file_is_refused("has private messages, which are never read", "message_1.json", json.dumps(many))
-    style = f"<style>{'/* a rule */' * 900} .chatlog__message {{ }}</style>"
-    html = f"<!DOCTYPE html>\n{style}\n<div>{WORDS}</div>\n"
-    check_that_a_file_is_refused("is an export of Discord", "messages.json", html)
 
 
 @recorded_cases("refused_exports")
@@ -121,12 +107,6 @@ def test_an_export_that_is_piped_in_is_refused(tmp_path: Path) -> None:
     assert next(read_lines(CorpusConfig(files=files))) == "! standard input is a chat exported from WhatsApp."
 
 
-def test_files_whose_names_are_those_of_exports_close_no_folder() -> None:
-    names = ("_chat.txt", "result.json", "messages.csv", "posts.csv", "saved_posts.csv", "a.txt", "posts_1.json")
-    found = texts_of({name: '["one"]' if "json" in name else "text\none\n" for name in names}, "folder")
-    assert found.count("one") == len(names)
-
-
 [NO_TEXTS] = (case.files for case in cases("no_texts"))
 
 
@@ -140,7 +120,7 @@ def test_what_is_no_text_is_so_under_another_name_and_compressed_and_whatever_th
     what = read({name: NO_TEXTS[name]}).splitlines()[0].partition(" ")[2].partition(" ")[2]
     if name.startswith("garbage"):
         what = "is not a text file."
-    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": PACKERS["gzip"](encoded(NO_TEXTS[name]))}):
+    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": gzip_of(encoded(NO_TEXTS[name]))}):
         for file_format in ("auto", "text", "json"):
             assert read(files, format=file_format).startswith(f"! a.txt {what}"), file_format
 
@@ -155,9 +135,3 @@ def test_a_table_that_is_not_read_is_named_among_others(name: str) -> None:
         assert f"* not read: {name} ({what})" in beside
         alone = read({name: NO_TEXTS[name]}, container).splitlines()
         assert alone == [f"! f{'.zip' if container == 'zip' else ''}: {name} {what}.", hint]
-
-
-def test_odd_text_is_still_text_and_an_archive_with_folders_of_documents_an_archive() -> None:
-    for text in (MINE, "größe 🎉\n", b"caf\xe9\n", "\x1b[31mred\x1b[0m\n", f"{MINE}\0\n"):
-        assert texts_of({"a": text})
-    assert texts_of({"word/a.txt": "one\n", "xl/b.txt": "two\n"}, "zip") == ["one", "two"]
