@@ -259,7 +259,7 @@ def test_a_stop_during_what_is_due_comes_before_the_step_and_a_resume_does_what_
 
 
 # Any commands ---------------------------------------------------------------------------------------------------------
-NOT_JOURNALLED = e.TextCompleted | e.TweetRead | e.InsightEvent | e.BatchShown | e.BaselinesMeasured
+NOT_JOURNALLED = e.TextCompleted | e.TweetRead | e.InsightEvent | e.BatchShown | e.BaselinesMeasured | e.TweetDelayed
 PRIMES = ("", "the ", "☃")
 
 
