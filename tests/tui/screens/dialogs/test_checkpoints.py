@@ -363,7 +363,7 @@ CHANGES: dict[str, tuple[Step, ...]] = {
 async def test_files_are_listed_and_changed_by_keys_as_recorded(
     stage: Stage, saved: Path, claim: str, snapshot: SnapshotAssertion
 ) -> None:
-    async with browsing(stage, iterate_checkpoints, (40, 12)) as at:
+    async with browsing(stage, iterate_checkpoints, (60, 24)) as at:
         recorded = await transcript(at, *CHANGES[claim], note=lambda at: f"{current(at)}; {sorted(files(saved))}")
         assert re.sub(r"[\d.]+ kB", "N kB", recorded) == snapshot
 
