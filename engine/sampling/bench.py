@@ -325,7 +325,7 @@ def run_rounds(trials: Trials, deadline: float, clock: Clock, on_trial: Callable
 
 def figures_of(shape: Shape, rates: Rates) -> list[Figures]:
     """Return the figures of each variant."""
-    tutorial = max((own for variant, own in rates.items() if variant.path.startswith(TUTORIAL)), key=np.median)
+    tutorial = max((own for variant, own in rates.items() if variant.path == TUTORIAL), key=np.median)
     return [
         Figures(
             embedding_size=shape.embedding_size,

@@ -84,7 +84,12 @@ def evaluate(
             if should_stop():
                 return None
             total_nats = sum(losses_of([tweets.batch(own) for own in batches[first : first + num_readers]]), total_nats)
-    return evaluation_of(tweets, total_nats)
+    return Evaluation(
+        total_nats=total_nats + tweets.num_unknown_chars * UNKNOWN_CHAR_BITS * math.log(2),
+        num_tweets=len(tweets),
+        num_chars=tweets.num_targets,
+        num_unknown_chars=tweets.num_unknown_chars,
+    )
 
 
 @contextlib.contextmanager
@@ -114,16 +119,6 @@ def eval_batches(tweets: EncodedTweets, batch_size: int = EVAL_BATCH_SIZE) -> li
     """Return the indices of the tweets of each batch, sorted by length, (batch,) each."""
     by_length = np.argsort(tweets.lengths, kind="stable")
     return [by_length[first : first + batch_size] for first in range(0, len(tweets), batch_size)]
-
-
-def evaluation_of(tweets: EncodedTweets, total_nats: float) -> Evaluation:
-    """Return the evaluation of tweets whose batches cost `total_nats`, unknown characters not included."""
-    return Evaluation(
-        total_nats=total_nats + tweets.num_unknown_chars * UNKNOWN_CHAR_BITS * math.log(2),
-        num_tweets=len(tweets),
-        num_chars=tweets.num_targets,
-        num_unknown_chars=tweets.num_unknown_chars,
-    )
 
 
 def batch_loss(model: TextGenerator, batch: Batch, batch_size: int = EVAL_BATCH_SIZE) -> float:

@@ -25,7 +25,7 @@ def inspect(
     given: GivenOptions,
     *,
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Files, folders or archives, or - for standard input.")
+        list[str], typer.Argument(metavar="FILE", help="Files, folders or archives, or - for standard input.")
     ],
     fresh: Annotated[bool, typer.Option("--fresh", help="Read the files again, not the cache.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
