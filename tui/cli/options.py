@@ -21,10 +21,12 @@ from engine.config.fields import field_help, field_names
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
-from engine.storage.folders import home
+from engine.storage.file_lock import in_use_error
+from engine.storage.folders import RunFolder, find_run, home
 from tui.cli.completion import complete_checkpoint, complete_run
 from tui.files.avoided_words import avoided_words
 from tui.process.torchrun import AUTO, MAX_PROCESSES
+from tui.remote.agent import restarting_agent
 
 GivenOptions = dict[str, Any]
 OnHangup = Annotated[
@@ -236,7 +238,7 @@ def require_files(given: GivenOptions, *names: str) -> None:
 
 
 def to_run_config(given: GivenOptions) -> RunConfig:
-    """Return the run that the given options ask for. Raises `ConfigError`."""
+    """Return the run that the given options ask for. Raises `TweetgenError`, also for one that is starting again."""
     if "resume" in given or "checkpoint" in given:
         require_files(given, "max_length")
     settings = {**fields_of(ModelConfig, given), **fields_of(TrainingConfig, given), **sampling_settings(given)}
@@ -245,4 +247,14 @@ def to_run_config(given: GivenOptions) -> RunConfig:
     if runtime.tensorboard is not None:  # other processes may have another working directory
         runtime = replace(runtime, tensorboard=os.path.abspath(os.path.expanduser(runtime.tensorboard)))
     of_run = fields_of(RunConfig, given)
-    return RunConfig(settings=settings, corpus=to_corpus_config(given), runtime=runtime, **of_run)
+    config = RunConfig(settings=settings, corpus=to_corpus_config(given), runtime=runtime, **of_run)
+    if config.resume is not None:
+        _require_no_restart(find_run(config.resume))
+    return config
+
+
+def _require_no_restart(run: RunFolder) -> None:
+    """Raise `StorageError` where another torchrun than the one that has started this process starts the run again."""
+    agent = restarting_agent(run)
+    if agent is not None and agent.pid != os.getppid():
+        raise in_use_error(run.journal_path)
