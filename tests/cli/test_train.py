@@ -47,7 +47,7 @@ from tests.waiting import wait_until
 from tui.cli import ranks
 from tui.cli.commands import train
 from tui.cli.headless import _listen_to_signals, run_attached
-from tui.cli.options import to_run_config
+from tui.cli.options import config_to_train
 from tui.cli.output import progress_display
 from tui.cli.ranks import RunLeader
 from tui.process.torchrun import Torchrun
@@ -400,7 +400,7 @@ def test_a_run_whose_processes_start_again_is_listed_as_restarting_and_is_not_re
 
 def test_a_torchrun_of_the_users_may_resume_a_run_again_after_a_restart(cli: Cli, restarting: RunFolder) -> None:
     started_by(Agent.of_process(os.getppid())).write(restarting)
-    assert to_run_config({"resume": "first"}).resume == "first"
+    assert config_to_train({"resume": "first"}).resume == "first"
 
 
 class StartedByTest(Torchrun):

@@ -22,7 +22,7 @@ from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingCon
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.storage.file_lock import in_use_error
-from engine.storage.folders import RunFolder, find_run, home
+from engine.storage.folders import find_run, home
 from tui.cli.completion import complete_checkpoint, complete_run
 from tui.files.avoided_words import avoided_words
 from tui.process.torchrun import AUTO, MAX_PROCESSES
@@ -238,7 +238,7 @@ def require_files(given: GivenOptions, *names: str) -> None:
 
 
 def to_run_config(given: GivenOptions) -> RunConfig:
-    """Return the run that the given options ask for. Raises `TweetgenError`, also for one that is starting again."""
+    """Return the run that the given options ask for. Raises `ConfigError`."""
     if "resume" in given or "checkpoint" in given:
         require_files(given, "max_length")
     settings = {**fields_of(ModelConfig, given), **fields_of(TrainingConfig, given), **sampling_settings(given)}
@@ -247,14 +247,18 @@ def to_run_config(given: GivenOptions) -> RunConfig:
     if runtime.tensorboard is not None:  # other processes may have another working directory
         runtime = replace(runtime, tensorboard=os.path.abspath(os.path.expanduser(runtime.tensorboard)))
     of_run = fields_of(RunConfig, given)
-    config = RunConfig(settings=settings, corpus=to_corpus_config(given), runtime=runtime, **of_run)
+    return RunConfig(settings=settings, corpus=to_corpus_config(given), runtime=runtime, **of_run)
+
+
+def config_to_train(given: GivenOptions) -> RunConfig:
+    """Return the run that the given options ask for. Raises `TweetgenError`.
+
+    Also where it continues a run that another torchrun, not that of this process, starts again.
+    """
+    config = to_run_config(given)
     if config.resume is not None:
-        _require_no_restart(find_run(config.resume))
+        run = find_run(config.resume)
+        agent = restarting_agent(run)
+        if agent is not None and agent.pid != os.getppid():
+            raise in_use_error(run.journal_path)
     return config
-
-
-def _require_no_restart(run: RunFolder) -> None:
-    """Raise `StorageError` where another torchrun than the one that has started this process starts the run again."""
-    agent = restarting_agent(run)
-    if agent is not None and agent.pid != os.getppid():
-        raise in_use_error(run.journal_path)

@@ -13,7 +13,7 @@ import typer
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import ConfigError, DistributedError, RankLostError, TweetgenError
 from tui.cli.commands.screen import leave_process
-from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, fields_of, to_run_config, with_options
+from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, config_to_train, fields_of, with_options
 from tui.process.torchrun import Order, Processes, Torchrun
 from tui.run.error_report import to_tweetgen_error
 
@@ -56,7 +56,7 @@ def train(
         context.fail("--detach and --json exclude each other: a run in the background has no output.")
     if ordered is not None:
         sys.exit(_train_ordered(ordered))
-    config, stops_on_hangup, notice = to_run_config(given), on_hangup == "stop", ""
+    config, stops_on_hangup, notice = config_to_train(given), on_hangup == "stop", ""
     if nproc_per_node != 1:
         processes = Processes.choose(nproc_per_node, config)
         if processes.count > 1:
@@ -161,7 +161,7 @@ def _train_at(
 def _config_of(given: GivenOptions, runtime: RuntimeConfig, leader: RunLeader) -> RunConfig:
     """Return the run that the options ask for. Raises `TweetgenError`, on the other ranks too."""
     try:
-        return to_run_config(given)
+        return config_to_train(given)
     except TweetgenError as error:
         with contextlib.suppress(DistributedError):  # they have not come
             leader.join(runtime).fail(error)
