@@ -27,6 +27,8 @@ class Place:
     restart_count: int = 0
     """How often the agent has started all processes again."""
     max_restarts: int = 0
+    job: str = ""
+    """The agent's name of the run, the same after a restart; empty without an agent."""
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
 
     @property
@@ -60,6 +62,7 @@ def place_from_environment(environ: Mapping[str, str] = os.environ) -> Place | N
         local_world_size=_number(environ, "LOCAL_WORLD_SIZE", 1),
         restart_count=_number(environ, "TORCHELASTIC_RESTART_COUNT", 0),
         max_restarts=_number(environ, "TORCHELASTIC_MAX_RESTARTS", 0),
+        job=environ.get("TORCHELASTIC_RUN_ID", ""),
         timeout_seconds=_seconds(environ),
     )
     if place.rank >= place.world_size:

@@ -7,6 +7,7 @@ import math
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -24,7 +25,7 @@ from engine.errors import DistributedError, RankLostError
 from engine.parallel.place import Place
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.folders import folder_of_run
+from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
 from tests.cli.conftest import Launch
 from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli, assert_two_line_error, transcript, without_figures
@@ -46,6 +47,7 @@ from tests.waiting import wait_until
 from tui.cli import ranks
 from tui.cli.commands import train
 from tui.cli.headless import _listen_to_signals, run_attached
+from tui.cli.options import config_to_train
 from tui.cli.output import progress_display
 from tui.cli.ranks import RunLeader
 from tui.process.torchrun import Torchrun
@@ -211,8 +213,15 @@ def test_a_closed_json_pipe_saves_and_ends_the_run(cli: Cli, home: Path, tweets:
 NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.0}
 
 
-def leader(**changes: int) -> RunLeader:
-    return RunLeader(Place(rank=0, world_size=2, **changes))
+def leader(job: str = "job", **changes: int) -> RunLeader:
+    """Return a leader that the parent of this process has started."""
+    return RunLeader(Place(rank=0, world_size=2, job=job, **changes))
+
+
+def started_by(agent: Agent | None, /, **changes: Any) -> StartedRun:
+    """Return what an agent of this machine notes in the folder of its run."""
+    assert agent is not None
+    return replace(StartedRun(agent=agent, host=socket.gethostname(), job="job"), **changes)
 
 
 @pytest.fixture
@@ -232,8 +241,28 @@ def test_a_rank_starts_no_others_detaches_from_nothing_and_has_no_screen(
     cli: Cli, home: Path, set_rank: Callable[[int], None]
 ) -> None:
     set_rank(0)
-    for line in ("train --nproc-per-node 2", "train --detach", ""):
-        assert_two_line_error(cli(*line.split()), "RANK is set", "torchrun")
+    assert_two_line_error(cli(), "RANK is set", "torchrun")
+    for option in ("--nproc-per-node=2", "--detach"):
+        ended = cli("train", option)
+        assert ended.code == 0
+        assert "RANK is set" in ended.error_lines[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--resume x --run-name y", "--run-name"),
+        ("--temperature 99", "temperature"),
+        ("--resume missing", "There is no run called missing"),
+    ],
+)
+def test_a_leader_with_invalid_options_ends_in_order(
+    cli: Cli, home: Path, set_rank: Callable[[int], None], options: str, words: str
+) -> None:
+    set_rank(0)
+    ended = cli("train", *options.split())
+    assert words in ended.error_lines[0]
+    assert ended.code == 0  # else torchrun would start it again
 
 
 def test_a_leader_whose_others_do_not_come_ends_in_order_after_the_timeout(
@@ -292,6 +321,8 @@ def test_after_a_restart_the_run_of_the_same_torchrun_continues_with_its_own_set
     for event in (*stream, e.CheckpointSaved(name="latest", path="", bits_per_char=None, weights_step=1, **NOW)):
         first.note(event)
     run.journal_path.write_text("".join(e.to_json(event) + "\n" for event in stream))
+    run.checkpoint_path("latest").parent.mkdir()
+    run.checkpoint_path("latest").touch()
     again = leader(restart_count=1, max_restarts=3)
     config = again._config_of_attempt(RunConfig(run_name="mine", settings={"batch_size": 5}))
     assert (config, again.was_paused, again.has_ended) == (RunConfig(resume="mine"), last == "Paused", False)
@@ -299,15 +330,77 @@ def test_after_a_restart_the_run_of_the_same_torchrun_continues_with_its_own_set
     again.note(run_started(run="mine"))
     again.note(FINISHED)
     assert leader().has_ended
-    StartedRun(agent=Agent(pid=1, started=0.0)).write(run)  # another torchrun
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"agent": Agent(pid=1, started=0.0)}, {"host": "another"}, {"job": "another"}],
+    ids=("process", "host", "job"),
+)
+def test_a_run_of_another_torchrun_is_not_continued(home: Path, changes: dict[str, Any]) -> None:
+    run = folder_of_run("theirs")
+    started_by(Agent.of_process(os.getppid())).write(run)
+    assert leader().is_restarted
+    started_by(Agent.of_process(os.getppid()), **changes).write(run)
     assert not leader().is_restarted
 
 
+def test_a_rank_that_no_torchrun_has_started_continues_no_run_of_its_parent(home: Path) -> None:
+    started_by(Agent.of_process(os.getppid()), job="", has_ended=True).write(folder_of_run("earlier"))
+    alone = leader(job="")
+    assert (alone.agent, alone.is_restarted, alone.has_ended) == (None, False, False)
+
+
 def test_a_run_lost_before_its_first_checkpoint_starts_anew_under_its_name(home: Path) -> None:
-    folder_of_run("mine").path.mkdir(parents=True)
-    config = RunConfig(run_name="mine")
+    run, config = folder_of_run("mine"), RunConfig(run_name="mine")
+    leader().note(run_started(run="mine"))
+    saved_in_part = run.checkpoint_path("latest").parent / ".latest.safetensors.x.tmp"
+    saved_in_part.parent.mkdir()
+    saved_in_part.touch()
+    again = leader(restart_count=2, max_restarts=3)
+    assert again._config_of_attempt(config) == config
+    assert again.notice == "A process was lost. All processes started again (restart 2 of at most 3)."
+    assert not run.path.exists()
+
+
+def test_a_restart_leaves_a_run_of_the_same_name_that_it_has_not_started(home: Path) -> None:
+    run, config = folder_of_run("mine"), RunConfig(run_name="mine")
+    run.path.mkdir(parents=True)
+    run.pins_path.touch()
     assert leader(restart_count=2)._config_of_attempt(config) == config
-    assert not folder_of_run("mine").path.exists()
+    assert run.pins_path.exists()
+
+
+@pytest.fixture
+def restarting(trained: Path) -> RunFolder:
+    """The trained run, cut off; what has started its processes is alive."""
+    run = RunFolder(trained / "runs" / "first")
+    run.journal_path.write_text(e.to_json(run_started(run="first")) + "\n")
+    started_by(Agent.of_process(os.getpid())).write(run)
+    return run
+
+
+def test_a_run_whose_processes_start_again_is_listed_as_restarting_and_is_not_resumed(
+    cli: Cli, restarting: RunFolder
+) -> None:
+    def state() -> str:
+        return str(cli("runs", "list", "--json").object["state"])
+
+    assert state() == "restarting"
+    assert_two_line_error(cli("attach"), "terminal", "runs list")  # else how the run was cut off is printed
+    assert_two_line_error(cli("train", "--resume", "first", "--max-steps", "50"), "is active already", "attach first")
+    for over in ({"has_ended": True}, {"agent": Agent(pid=os.getpid(), started=0.0)}, {"host": "another"}):
+        started_by(Agent.of_process(os.getpid()), **over).write(restarting)
+        assert state() == "cut off"
+        assert "The run was cut off" in cli("attach", "first").err
+    started_by(Agent.of_process(os.getpid())).write(restarting)
+    restarting.journal_path.write_text(e.to_json(FINISHED) + "\n")
+    assert state() == "finished"
+
+
+def test_a_torchrun_of_the_users_may_resume_a_run_again_after_a_restart(cli: Cli, restarting: RunFolder) -> None:
+    started_by(Agent.of_process(os.getppid())).write(restarting)
+    assert config_to_train({"resume": "first"}).resume == "first"
 
 
 class StartedByTest(Torchrun):

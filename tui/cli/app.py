@@ -10,7 +10,7 @@ from engine.storage.versions import installed_version
 from tui.cli.commands import screen
 from tui.cli.completion import use_own_zsh_script
 from tui.cli.lazy_group import LazyGroup
-from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, to_run_config, with_options
+from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, config_to_train, with_options
 from tui.cli.output.tables import print_json
 from tui.cli.output.versions import installed_versions, system
 from tui.terminal.capabilities import GlyphSet
@@ -73,7 +73,7 @@ def open_screen(
         context.fail("--json goes with --version, or behind a command: tweetgen-tui generate --json")
     if context.invoked_subcommand is None:
         screen.open_screen(
-            to_run_config(given),
+            config_to_train(given),
             "ascii" if ascii_only else glyphs,
             stops_on_hangup=on_hangup == "stop",
             num_processes=nproc_per_node,

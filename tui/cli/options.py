@@ -21,10 +21,12 @@ from engine.config.fields import field_help, field_names
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
-from engine.storage.folders import home
+from engine.storage.file_lock import in_use_error
+from engine.storage.folders import find_run, home
 from tui.cli.completion import complete_checkpoint, complete_run
 from tui.files.avoided_words import avoided_words
 from tui.process.torchrun import AUTO, MAX_PROCESSES
+from tui.remote.agent import restarting_agent
 
 GivenOptions = dict[str, Any]
 OnHangup = Annotated[
@@ -246,3 +248,17 @@ def to_run_config(given: GivenOptions) -> RunConfig:
         runtime = replace(runtime, tensorboard=os.path.abspath(os.path.expanduser(runtime.tensorboard)))
     of_run = fields_of(RunConfig, given)
     return RunConfig(settings=settings, corpus=to_corpus_config(given), runtime=runtime, **of_run)
+
+
+def config_to_train(given: GivenOptions) -> RunConfig:
+    """Return the run that the given options ask for. Raises `TweetgenError`.
+
+    Also where it continues a run that another torchrun, not that of this process, starts again.
+    """
+    config = to_run_config(given)
+    if config.resume is not None:
+        run = find_run(config.resume)
+        agent = restarting_agent(run)
+        if agent is not None and agent.pid != os.getppid():
+            raise in_use_error(run.journal_path)
+    return config

@@ -13,14 +13,13 @@ import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.checkpoints.catalog import latest_of
 from engine.config.run import RunConfig, RuntimeConfig
-from engine.errors import DeviceError, TweetgenError
+from engine.errors import CheckpointError, DeviceError, TweetgenError
 from engine.parallel.place import Place
-from engine.protocol import events
-from engine.protocol.events import Event, RunFailed, RunFinished
+from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, folder_of_run
-from engine.storage.journal_reader import last_event
 from engine.storage.versions import versions_of
 from tui.process.signals import ENDING_SIGNALS
 from tui.remote.agent import Agent, StartedRun, run_started_by
@@ -44,10 +43,9 @@ class RunLeader:
         self._ranks: Ranks | None = None
         self._is_terminated = False
         self._run: RunFolder | None = None
-        self._is_noted = False
-        self.agent = Agent.of_process(os.getppid())
-        """The torchrun that has started this process."""
-        self._found = None if self.agent is None else run_started_by(self.agent)
+        self.agent = Agent.of_process(os.getppid()) if place.job else None
+        """The torchrun that has started this process; None where something else has."""
+        self._found = None if self.agent is None else run_started_by(self.agent, place.job)
         self.is_restarted = place.restart_count > 0 or self._found is not None  # torchrun does not count all restarts
         """Whether a process was lost before."""
         self.was_paused = False
@@ -81,34 +79,36 @@ class RunLeader:
         """Return the config of this attempt: after a restart, the run continues from its latest checkpoint.
 
         With its settings as they were then: the user may have changed those of the command line. Before the first
-        checkpoint, the run starts anew under the same name.
+        checkpoint, its folder is removed, and the run starts anew under the same name.
         """
         if not self.is_restarted:
             return config
+        run = None if self._found is None else self._found[0]
+        has_checkpoint = run is not None and _has_checkpoint(run)
         self.notice = "A process was lost. All processes started again"
-        self.notice += " from the latest checkpoint" if self._found is not None else ""
+        self.notice += " from the latest checkpoint" if has_checkpoint else ""
         number = self._place.restart_count
         self.notice += f" (restart {number} of at most {self._place.max_restarts})." if number else "."
-        if self._found is None:
-            if config.run_name is not None:
-                _remove_untrained(folder_of_run(config.run_name))
+        if run is None:
             return config
-        run = self._found[0]
+        if not has_checkpoint:
+            shutil.rmtree(run.path, ignore_errors=True)
+            return config
         self.was_paused = _is_paused(run)
         return RunConfig(resume=run.name, runtime=config.runtime)
 
     def note(self, event: Event) -> None:
-        """Note in the run's folder that it has begun, once `latest` is saved, and that it has ended."""
-        if isinstance(event, events.RunStarted):
+        """Note in the run's folder that it has begun, and that it has ended."""
+        has_begun = isinstance(event, RunStarted)
+        if isinstance(event, RunStarted):
             self._run = folder_of_run(event.run)
         has_ended = isinstance(event, RunFailed) or (
             isinstance(event, RunFinished)
             and event.reason != ENDING_SIGNALS[signal.SIGTERM]  # torchrun starts it again if another machine has come
         )
-        is_saved = isinstance(event, events.CheckpointSaved) and event.name == "latest"
-        if self.agent is not None and self._run is not None and (has_ended or (is_saved and not self._is_noted)):
-            self._is_noted = True
-            StartedRun(agent=self.agent, has_ended=has_ended).write(self._run)
+        if self.agent is not None and self._run is not None and (has_begun or has_ended):
+            place = self._place
+            StartedRun(agent=self.agent, host=place.host, job=place.job, has_ended=has_ended).write(self._run)
 
     def dismiss_others(self, runtime: RuntimeConfig) -> None:
         """Let the other ranks of a run that has ended before end. Raises `DistributedError`."""
@@ -181,9 +181,10 @@ def _is_paused(run: RunFolder) -> bool:
     return False
 
 
-def _remove_untrained(run: RunFolder) -> None:
-    """Remove the folder of a run that was lost before it had trained: its name is that of the next attempt."""
-    event = last_event(run.journal_path)
-    has_checkpoint = any(run.checkpoint_path("latest").parent.glob("*"))
-    if not has_checkpoint and (event is None or event.step == 0):
-        shutil.rmtree(run.path, ignore_errors=True)
+def _has_checkpoint(run: RunFolder) -> bool:
+    """Return whether a run has a checkpoint to continue from."""
+    try:
+        latest_of(run)
+    except CheckpointError:
+        return False
+    return True

@@ -7,12 +7,16 @@ the run's folder, where the next leader finds out that the run was begun before.
 from __future__ import annotations
 
 import contextlib
+import socket
 from dataclasses import dataclass
 
 from engine.errors import StorageError
 from engine.protocol import codec
+from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.atomic_write import new_file
+from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, home
+from engine.storage.journal_reader import last_event
 from engine.storage.safe_open import read_regular
 
 _SAME_START_SECONDS = 2.0
@@ -75,9 +79,13 @@ def _no_process_errors() -> tuple[type[Exception], ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class StartedRun:
-    """What a run's folder says about the agent that has started its ranks, once `latest` is saved."""
+    """What a run's folder says about the agent that has started its ranks, from the start of the run on."""
 
     agent: Agent
+    host: str
+    """The machine, or container, in which the agent has its process id."""
+    job: str
+    """The agent's own name of the run: agents of containers of one name may have equal ids and start times."""
     has_ended: bool = False
     """Whether the run has ended in order: with success, an error or a command."""
 
@@ -87,11 +95,27 @@ class StartedRun:
             file.write(codec.encode(self).encode())
 
 
-def run_started_by(agent: Agent) -> tuple[RunFolder, StartedRun] | None:
-    """Return the run whose ranks an agent has started before; None where nothing of it was saved yet."""
+def run_started_by(agent: Agent, job: str) -> tuple[RunFolder, StartedRun] | None:
+    """Return the run whose ranks an agent of this machine has started before for a job; None where there is none."""
     for path in (home() / "runs").glob("*/agent.json"):
-        with contextlib.suppress(OSError, codec.DecodeError):
-            started = codec.decode(read_regular(path, _MAX_BYTES), StartedRun)
-            if started.agent.is_same(agent):
-                return RunFolder(path.parent), started
+        run = RunFolder(path.parent)
+        started = _started(run)
+        if started is not None and started.job == job and started.agent.is_same(agent):
+            return run, started
+    return None
+
+
+def restarting_agent(run: RunFolder) -> Agent | None:
+    """Return the agent that starts the ranks of a run again; None for a run that is active, or is over."""
+    started = _started(run)
+    if started is None or started.has_ended or is_locked(run.journal_path) or not started.agent.is_alive:
+        return None
+    return None if isinstance(last_event(run.journal_path), RunFinished | RunFailed) else started.agent
+
+
+def _started(run: RunFolder) -> StartedRun | None:
+    """Return what the folder of a run says; None without an agent of this machine."""
+    with contextlib.suppress(OSError, codec.DecodeError):
+        started = codec.decode(read_regular(run.agent_path, _MAX_BYTES), StartedRun)
+        return started if started.host == socket.gethostname() else None
     return None

@@ -8,6 +8,7 @@ connects again.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 from engine.config.run import RunConfig
@@ -43,9 +44,17 @@ class RemoteBridge:
     attach_problem = ""
 
     def __init__(
-        self, folder: RunFolder, make_subscriber: SubscriberFactory | None = None, *, is_read_only: bool = False
+        self,
+        folder: RunFolder,
+        make_subscriber: SubscriberFactory | None = None,
+        *,
+        is_read_only: bool = False,
+        agent: Agent | None = None,
     ) -> None:
-        """Prepare to attach to the run of `folder`; `make_subscriber` is for later runs, which this process trains."""
+        """Prepare to attach to the run of `folder`; `make_subscriber` is for later runs, which this process trains.
+
+        `agent` is what starts the processes of a run again that is not active now: then it is waited for.
+        """
         self.config = RunConfig()
         """The config of the run; known once `connect` has returned."""
         self.is_read_only = is_read_only
@@ -68,7 +77,7 @@ class RemoteBridge:
         self._last_event: Event | None = None
         self._problem: TweetgenError | None = None
         self._is_connected = False
-        self._agent: Agent | None = None
+        self._agent = agent
         """What starts the processes of the run again; None for a run of one process."""
         self._is_restarting = False
         """Whether they are being started, since the last connection ended."""
@@ -79,9 +88,13 @@ class RemoteBridge:
     def connect(self) -> RunView:
         """Connect, and return the current view of the run. Raises `RemoteError`."""
         self._thread.start()
-        if not self._has_snapshot.wait(_SNAPSHOT_SECONDS):
-            self.leave()
-            raise RemoteError(f"The run {self._folder.name} does not answer.")
+        deadline = time.monotonic() + _SNAPSHOT_SECONDS
+        while not self._has_snapshot.wait(_PAUSE_SECONDS):
+            if self._is_restarting:
+                deadline = time.monotonic() + _SNAPSHOT_SECONDS
+            elif time.monotonic() > deadline:
+                self.leave()
+                raise RemoteError(f"The run {self._folder.name} does not answer.")
         with self._lock:
             view, self._new_view = self._new_view, None
         if view is None:

@@ -10,8 +10,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,8 +33,10 @@ from tui.process import torchrun as module
 from tui.process.own_program import own_module
 from tui.process.torchrun import AUTO, Order, Processes, Torchrun
 from tui.process.torchrun_bridge import TorchrunBridge
+from tui.remote import client
 from tui.remote.agent import Agent
 from tui.remote.client import RemoteBridge
+from tui.run.view import RunView
 
 FAILED = e.RunFailed(step=0, elapsed_seconds=0.0, title="The device can't be used", detail="No GPU.", hint="Buy one.")
 STOPPED = e.RunFinished(step=0, elapsed_seconds=0.0, reason="interrupted", total_seconds=0.0, total_chars=0)
@@ -212,6 +216,30 @@ def test_a_screen_shows_the_end_of_a_run_whose_agent_lives_on_for_a_moment() -> 
     assert bridge.join(DEADLINE_SECONDS)
     assert (view := bridge.drain().view) is not None
     assert view.ended == FAILED
+
+
+@pytest.mark.usefixtures("home")
+def test_a_new_screen_waits_for_a_run_that_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    times, now = list[float](), 0.0
+
+    def monotonic() -> float:
+        times.append(now)
+        return now
+
+    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=monotonic))
+    agent = Agent.of_process(os.getpid())
+    bridge = RemoteBridge(folder_of_run(RUN), agent=agent)
+    views: list[RunView] = []
+    screen = threading.Thread(target=lambda: views.append(bridge.connect()))
+    screen.start()
+    wait_until(lambda: bridge._is_restarting)
+    now = 1000.0  # longer than a host may take to answer
+    wait_until(lambda: times.count(now) > 1)
+    with hosted(run_started(run=RUN), PAUSED, agent=agent):
+        wait_until(lambda: views)
+        assert views[0].phase == "paused"
+        bridge.leave()
+    screen.join()
 
 
 @pytest.mark.ci

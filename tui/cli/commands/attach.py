@@ -14,6 +14,7 @@ from engine.storage.folders import RunFolder, find_run, list_runs
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.completion import complete_run
 from tui.process.job_control import start_job_control
+from tui.remote.agent import restarting_agent
 from tui.remote.socket_path import is_active
 from tui.terminal.capabilities import is_in_browser
 
@@ -33,17 +34,20 @@ def attach(
     """Open the screen of a run in the background or another terminal.
 
     Every key works. d detaches again, q asks whether to stop the run. If the run has finished, this prints how it
-    ended.
+    ended; if its processes are starting again, it waits for them.
 
     Examples:
     tweetgen-tui attach
     tweetgen-tui attach my-run --read-only
     """
     folder = find_to_show(run)
-    if not is_active(folder):
+    agent = restarting_agent(folder)
+    if agent is None and not is_active(folder):
         _print_end(folder)
         return
     require_terminal("Without one: tweetgen-tui runs list.")
+    if agent is not None:
+        typer.echo(f"The processes of the run {folder.name} are starting again; waiting for them.", err=True)
     job_control = start_job_control()
 
     from tui.remote.client import RemoteBridge
@@ -51,7 +55,7 @@ def attach(
     from tui.settings.store import PreferencesStore
 
     is_read_only_browser = read_only and is_in_browser(os.environ)
-    bridge = RemoteBridge(folder, host_factory(job_control, RunConfig()), is_read_only=read_only)
+    bridge = RemoteBridge(folder, host_factory(job_control, RunConfig()), is_read_only=read_only, agent=agent)
     if is_read_only_browser:
         bridge.refusal = "Read-only: this needs tweetgen-tui serve --control."
     try:
@@ -79,9 +83,14 @@ def find_to_show(name: str | None) -> RunFolder:
     return active[0]
 
 
+def is_on(folder: RunFolder) -> bool:
+    """Return whether a run can be attached to: it is active, or its processes are starting again."""
+    return is_active(folder) or restarting_agent(folder) is not None
+
+
 def _active_runs() -> list[RunFolder]:
-    """Return the active runs, the latest first."""
-    active = [run for run in list_runs() if is_active(run)]
+    """Return the runs that can be attached to, the latest first."""
+    active = [run for run in list_runs() if is_on(run)]
     return sorted(active, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
 
 

@@ -11,12 +11,11 @@ import typer
 
 from engine.errors import ConfigError, RemoteError
 from engine.storage.folders import RunFolder
-from tui.cli.commands.attach import find_to_show
+from tui.cli.commands.attach import find_to_show, is_on
 from tui.cli.completion import complete_run
 from tui.formatting.shell import quoted
 from tui.process.own_program import own_module
 from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
-from tui.remote.socket_path import is_active
 
 if TYPE_CHECKING:
     from tui.process.browser.server import BrowserServer
@@ -58,7 +57,7 @@ def serve(
         ) from error
 
     folder = find_to_show(run)
-    if not is_active(folder):
+    if not is_on(folder):
         how = f"Continue it: tweetgen-tui train --detach --resume {quoted(folder.name)}"
         raise RemoteError(f"The run {folder.name} is not active.", how)
     attach = (*own_module("tui"), "attach", folder.name, *(() if control else ("--read-only",)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from engine.config.run import RunConfig, RuntimeConfig
-from engine.errors import ConfigError, RankLostError
+from engine.errors import ConfigError, DistributedError, RankLostError, TweetgenError
 from tui.cli.commands.screen import leave_process
-from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, fields_of, to_run_config, with_options
+from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, config_to_train, fields_of, with_options
 from tui.process.torchrun import Order, Processes, Torchrun
 from tui.run.error_report import to_tweetgen_error
 
@@ -46,22 +47,16 @@ def train(
     tweetgen-tui train --detach
     tweetgen-tui train --nproc-per-node 2 --device cpu
     """
-    if detach and as_json:
-        context.fail("--detach and --json exclude each other: a run in the background has no output.")
-
     from engine.parallel.place import place_from_environment
 
     ordered, place = Order.from_arguments(order) if order else None, place_from_environment()
     if place is not None:
-        if detach or nproc_per_node != 1:
-            raise ConfigError(
-                "RANK is set in the environment, as torchrun does; --nproc-per-node and --detach don't fit that.",
-                "Omit them, or start the program without torchrun.",
-            )
-        _train_at(place, given, ordered, as_json=as_json)
+        _train_at(place, given, ordered, as_json=as_json, starts_others=detach or nproc_per_node != 1)
+    if detach and as_json:
+        context.fail("--detach and --json exclude each other: a run in the background has no output.")
     if ordered is not None:
         sys.exit(_train_ordered(ordered))
-    config, stops_on_hangup, notice = to_run_config(given), on_hangup == "stop", ""
+    config, stops_on_hangup, notice = config_to_train(given), on_hangup == "stop", ""
     if nproc_per_node != 1:
         processes = Processes.choose(nproc_per_node, config)
         if processes.count > 1:
@@ -128,7 +123,9 @@ def _train_ordered(order: Order, leader: RunLeader | None = None) -> int:
     )
 
 
-def _train_at(place: Place, given: GivenOptions, order: Order | None, *, as_json: bool) -> NoReturn:
+def _train_at(
+    place: Place, given: GivenOptions, order: Order | None, *, as_json: bool, starts_others: bool
+) -> NoReturn:
     """Train as one of several processes: an order, or what is given. Exits with 0 unless another process was lost.
 
     Without an orderly shutdown: torch might wait for a process that is gone.
@@ -136,11 +133,15 @@ def _train_at(place: Place, given: GivenOptions, order: Order | None, *, as_json
     from tui.cli.headless import run_headless
     from tui.cli.ranks import RunLeader, follow
 
-    runtime = RuntimeConfig(**fields_of(RuntimeConfig, given)) if order is None else order.config.runtime
-    config = to_run_config(given) if order is None and place.is_leader else RunConfig(runtime=runtime)
-    leader = RunLeader(place) if place.is_leader else None
     code = 0
     try:
+        if starts_others:
+            raise ConfigError(
+                "RANK is set in the environment, as torchrun does; --nproc-per-node and --detach don't fit that.",
+                "Omit them, or start the program without torchrun.",
+            )
+        runtime = RuntimeConfig(**fields_of(RuntimeConfig, given)) if order is None else order.config.runtime
+        leader = RunLeader(place) if place.is_leader else None
         if leader is None:
             follow(place, runtime)
         elif leader.has_ended:
@@ -148,10 +149,20 @@ def _train_at(place: Place, given: GivenOptions, order: Order | None, *, as_json
         elif order is not None:
             _train_ordered(order, leader)
         else:
-            run_headless(config, as_json=as_json, leader=leader)
+            run_headless(_config_of(given, runtime, leader), as_json=as_json, leader=leader)
     except Exception as error:  # noqa: BLE001 - torchrun would start again after any other end than this one
         problem = to_tweetgen_error(error, "A process of the run")
         code = RankLostError.exit_code if isinstance(error, RankLostError) else 0
         for line in filter(None, (f"tweetgen-tui: {problem.message}", problem.hint)):
             sys.stderr.write(line + "\n")
     leave_process(code)
+
+
+def _config_of(given: GivenOptions, runtime: RuntimeConfig, leader: RunLeader) -> RunConfig:
+    """Return the run that the options ask for. Raises `TweetgenError`, on the other ranks too."""
+    try:
+        return config_to_train(given)
+    except TweetgenError as error:
+        with contextlib.suppress(DistributedError):  # they have not come
+            leader.join(runtime).fail(error)
+        raise

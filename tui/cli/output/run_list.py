@@ -16,6 +16,7 @@ from engine.storage.journal_reader import last_event
 from engine.training.schedule import BUDGETS
 from tui.formatting.loss_units import format_bits
 from tui.formatting.numbers import format_duration
+from tui.remote.agent import restarting_agent
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting
 
@@ -71,6 +72,8 @@ def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
         return {"state": greeting.phase, "reason": ""}
     if is_locked(run.journal_path):
         return {"state": "on", "reason": "says nothing"}
+    if restarting_agent(run) is not None:
+        return {"state": "restarting", "reason": ""}
     match last_event(run.journal_path):
         case RunFinished(reason=reason):
             return {"state": "finished", "reason": reason}
