@@ -219,6 +219,7 @@ def test_nothing_is_downloaded_without_a_terminal_or_an_answer_of_yes_or_if_it_f
     assert_error_at_the_end(failed, "127.0.0.1 answered with HTTP 404 Not Found.", "--url")
 
 
+@pytest.mark.ci
 def test_a_terminal_shows_a_bar_and_ctrl_c_restores_the_terminal(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_no_proxy(monkeypatch)
     with serving(stall_after(CONTENT[:200_000], SENTIMENT140.num_bytes)) as server:

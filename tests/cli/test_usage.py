@@ -109,6 +109,7 @@ for name in [name for name in vars(signal) if name.startswith("SIG")]:
 """Makes the interpreter lack what Python's documentation says is missing on Windows."""
 
 
+@pytest.mark.ci
 def test_a_start_on_windows_ends_with_one_sentence_that_names_wsl2() -> None:
     starts = "runpy.run_module('tui', run_name='__main__')", "import tui.__main__  # as the console script does"
     for start in starts:

@@ -154,6 +154,7 @@ async def test_a_wrong_host_a_foreign_origin_and_a_wrong_token_get_403_and_start
         assert not psutil.Process().children()
 
 
+@pytest.mark.ci
 async def test_the_page_connects_to_the_port_that_the_browser_knows_and_may_load_from_there_only() -> None:
     async with serve() as served:
         async with served.client.get(served.page, headers={"Host": "localhost:9000"}) as response:
@@ -169,6 +170,7 @@ async def test_the_page_connects_to_the_port_that_the_browser_knows_and_may_load
         await environment_of(await served.connect(Host="localhost:9000", Origin="http://localhost:9000"))
 
 
+@pytest.mark.ci
 async def test_each_tab_is_a_process_with_the_terminal_of_the_browser_and_ends_with_it_also_while_output_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -193,6 +195,7 @@ async def test_each_tab_is_a_process_with_the_terminal_of_the_browser_and_ends_w
     assert (await second.receive()).data == WSCloseCode.GOING_AWAY
 
 
+@pytest.mark.ci
 async def test_a_process_that_does_not_end_with_its_tab_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.process.browser.tab._END_SECONDS", 0.1)
     async with serve(DEAF) as served:
@@ -202,6 +205,7 @@ async def test_a_process_that_does_not_end_with_its_tab_is_killed(monkeypatch: p
         await has_ended(pid)
 
 
+@pytest.mark.ci
 async def test_a_tab_shows_what_its_process_prints_at_its_end_or_why_it_opened_no_screen_and_is_closed_then() -> None:
     async with serve() as served:
         socket = await served.connect()
@@ -215,6 +219,7 @@ async def test_a_tab_shows_what_its_process_prints_at_its_end_or_why_it_opened_n
         assert (await socket.receive()).type == WSMsgType.CLOSE
 
 
+@pytest.mark.ci
 async def test_a_message_that_no_page_sends_closes_the_tab_alone() -> None:
     async with serve() as served:
         other = await served.connect()

@@ -144,6 +144,7 @@ def events_of(bridge: RemoteBridge) -> list[e.Event]:
     return list(bridge.drain().events)
 
 
+@pytest.mark.ci
 def test_a_screen_shows_the_stage_attaches_once_the_run_listens_and_a_run_that_is_lost_for_good_can_be_continued(
     start: Start,
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_screen_shows_the_stage_attaches_once_the_run_listens_and_a_run_that_i
     assert lost.hint.endswith(f"--resume {RUN}")
 
 
+@pytest.mark.ci
 def test_an_error_before_the_start_is_that_of_the_leader_or_what_was_written_last(start: Start) -> None:
     assert events_of(start(f"print({e.to_json(FAILED)!r})")) == [FAILED]
     [lost] = events_of(

@@ -58,6 +58,7 @@ textual_private.log_missing()
 """
 
 
+@pytest.mark.ci
 def test_the_screen_starts_without_private_names_and_logs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
     ended = subprocess.run([sys.executable, "-c", WITHOUT_PRIVATE_NAMES], capture_output=True, text=True, check=False)

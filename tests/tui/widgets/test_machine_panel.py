@@ -251,6 +251,7 @@ def num_bytes(reading: MachineReading) -> int:
     return reading.process_bytes
 
 
+@pytest.mark.ci
 def test_the_process_that_trains_or_all_ranks_of_this_machine_are_measured_and_no_other_process() -> None:
     rank = "MASTER_ADDR=::1 MASTER_PORT={} exec sleep 1000 &"
     script = "".join(f"({rank.format(port)}) " for port in (29400, 29400, 29500)).replace("&)", ") &")
