@@ -178,7 +178,7 @@ _OWN_TEXTS = "Save your own texts as CSV, or as text with one per line"
 _OR_ALL = f"{_OWN_TEXTS}; --format text, csv or json reads everyone's."
 _STRING = rb'"(?:[^"\\]|\\.)*+"'
 _JSON = rb"[\[{]"
-_HTML = rb"(?i:<!doctype html>)"
+_HTML = rb"(?i:<(?:!doctype )?html\b)"
 
 _ACTIVITY = "your_facebook_activity|your_activity_across_facebook|your_instagram_activity"
 _CONVERSATIONS = "inbox|archived_threads|filtered_threads|message_requests|e2ee_cutover"
@@ -192,10 +192,11 @@ _MESSAGES = Refusal(
     what="has private messages, which are never read",
     hint=f"{_OWN_TEXTS}.",
     looks_like=_starts(
-        (rb'\{\s*"participants"\s*:\s*\[\s*(?:"|\{\s*"name"\s*:)',),
-        (rb"\{", rb'"sender_?[nN]ame"\s*:', rb'"messages"\s*:\s*\['),
+        (rb'(?:\[\s*)?\{\s*"participants"\s*:\s*\[\s*(?:"|\{\s*"name"\s*:)',),
+        (_JSON, rb'"sender_?[nN]ame"\s*:', rb'"(?:messages|participants|timestamp_ms|isUnsent)"\s*:'),
+        (_HTML, rb'<base href="(?:\.\./){3,}'),  # other pages are less deep
     ),
-    files=re.compile(r"((?:.*/)?)message_\d+\.json"),
+    files=re.compile(r"((?:.*/)?)message_\d+\.(?:json|html)"),
     paths=re.compile(rf"((?:.*/)?(?:(?:{_ACTIVITY})/messages|messages/(?:{_CONVERSATIONS}))/)"),
 )
 _META = Refusal(
@@ -210,7 +211,7 @@ _META = Refusal(
             rb'"data"\s*:\s*\[\s*\{\s*"(?:post|\w+_timestamp)"\s*:|"attachments"\s*:\s*\[\s*\{\s*"data"\s*:\s*\[',
         ),
         (_META_POST, rb'"creation_timestamp"', rb'"media"\s*:\s*\[\s*\{\s*"(?:uri|creation_timestamp|title)"\s*:'),
-        (rb"<html>", rb'<base href="(?:\.\./)+"|class="pam _3-9'),
+        (_HTML, rb'<base href="(?:\.\./)+"|class="pam _3-9'),
     ),
     files=re.compile(
         rf"((?:[^/]+/)*?)(?:(?:{_ACTIVITY})/)?(?:(?:posts|content|media|threads)/)?"
@@ -362,7 +363,7 @@ def refusal_of_export(head: bytes, name: str, *, is_forced: bool) -> Refusal | N
     `name` is the file's path.
     """
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    if _MESSAGES.paths.match(name):
+    if _MESSAGES.paths.match(name) or (name.endswith(".html") and _MESSAGES.files.fullmatch(name)):
         return _MESSAGES
     return next((each for each in (_EXPORTS[:1] if is_forced else _EXPORTS) if each.looks_like(start)), None)
 
