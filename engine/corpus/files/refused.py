@@ -333,10 +333,12 @@ _WHATSAPP_LINES = tuple(
 _NUM_LINES_BEFORE = 5
 """First lines of which one begins a message: there may be a note above the chat."""
 _MIN_LINES_SHARE, _MANY_NAMES = 0.1, 20
+_HEADER_LINE = re.compile(r'"?(?:\w+_)?(?:text|tweet|content|body|message|post|status|note)s?"?', re.IGNORECASE)
+"""The first line of a table with one column, which is no chat."""
 
 
 def _is_whatsapp(head: bytes) -> bool:
-    """Return whether one of the first lines begins a message, and authors recur.
+    """Return whether one of the first lines begins a message, most messages have an author, and authors recur.
 
     In a list of dated texts, what precedes a colon never recurs. In a short chat, everyone may have written once.
     """
@@ -344,8 +346,10 @@ def _is_whatsapp(head: bytes) -> bool:
     style = next((each for line in lines[:_NUM_LINES_BEFORE] for each in _WHATSAPP_LINES if each.fullmatch(line)), None)
     begun = [found[1] for line in lines if (found := style.fullmatch(line))] if style else []
     names = [name for name, colon, _ in (f"{rest} ".partition(": ") for rest in begun) if colon]
-    has_authors = 0 < len(names) < _MANY_NAMES or 2 * len(set(names)) < len(names)
-    return has_authors and len(begun) >= _MIN_LINES_SHARE * len(lines)
+    if not names or 2 * len(names) < len(begun) or _HEADER_LINE.fullmatch(lines[0]):
+        return False
+    do_recur = len(names) < _MANY_NAMES or 2 * len(set(names)) < len(names)
+    return do_recur and len(begun) >= _MIN_LINES_SHARE * len(lines)
 
 
 _WHATSAPP = Refusal(
