@@ -34,6 +34,8 @@ class Refusal:
     """Usual paths of the files of an export; group 1 is its folder, in which nothing else is read either."""
     paths: re.Pattern[str] = _NO_PATH
     """Starts of paths that only such an export has, whatever the file's content; group 1 is its folder."""
+    pairs: re.Pattern[str] = _NO_PATH
+    """Starts of paths that others have, too; group 1 is the folder of an export if two of the other groups match."""
 
     def error(self, name: str) -> CorpusError:
         """Return the error of the file or folder `name`."""
@@ -198,6 +200,7 @@ _MESSAGES = Refusal(
     ),
     files=re.compile(r"((?:.*/)?)message_\d+\.(?:json|html)"),
     paths=re.compile(rf"((?:.*/)?(?:(?:{_ACTIVITY})/messages|messages/(?:{_CONVERSATIONS}))/)"),
+    pairs=re.compile(r"((?:.*/)?)(?:(message_1\.html$)|(message_\d+\.html$|(?:photos|videos|audio|gifs|files)/))"),
 )
 _META = Refusal(
     what="is an export of Facebook, Instagram or Threads",
@@ -219,7 +222,11 @@ _META = Refusal(
     ),
     paths=re.compile(
         rf"((?:.*?/)??)(?:(?:{_ACTIVITY})/|(?:messages/)?(?:{_CONVERSATIONS})/[^/]+/message_\d+\.(?:json|html)$"
-        r"|(?:posts/)?(?:your_posts\w*|posts_\d+|threads_and_replies)\.html$)"
+        r"|(?:posts/)?(?:your_posts\w*|threads_and_replies)\.html$)"
+    ),
+    pairs=re.compile(
+        r"((?:[^/]+/)*?)(?:(?:content|media|posts)/)?(?:(posts_1\.html$)|(posts_\d+\.html$|start_here\.html$"
+        r"|(?:account_information|followers_and_following|login_and_account_creation|personal_information)/))"
     ),
 )
 
@@ -250,7 +257,11 @@ _TELEGRAM = Refusal(
         (_HTML, rb"(?i:<title>Exported Data</title>)"),
     ),
     files=re.compile(r"((?:.*/)?)result\.json"),
-    paths=re.compile(r"((?:.*/)?(?:Chat|Data)Export_[^/]*/)|((?:.*/)?)messages\d*\.html$"),
+    paths=re.compile(r"((?:.*/)?(?:Chat|Data)Export_[^/]*/)"),
+    pairs=re.compile(
+        r"((?:.*/)?)(?:(messages\.html$)|(messages\d+\.html$|css/style\.css$|js/script\.js$"
+        r"|(?:round_video_messages|stickers|video_files|voice_messages)/))"
+    ),
 )
 
 _DISCORD_ID = rb'"?\d{5,20}"?'
@@ -286,9 +297,9 @@ _REDDIT = Refusal(
         (rb"scheduled_post_id,subreddit,",),
     ),
     files=re.compile(r"((?:.*/)?)(?:posts|comments|messages|chat_history|drafts|scheduled_posts)(?:_\w+)?\.csv"),
-    paths=re.compile(
-        r"((?:.*/)?)(?:messages?(?:_archive)?_headers|(?:comment|post)_(?:headers|votes)"
-        r"|(?:subscribed|moderated)_subreddits)(?:_\d+)?\.csv$"
+    pairs=re.compile(
+        r"((?:.*/)?)(?:(messages?(?:_archive)?_headers)|(comment_(?:headers|votes))|(post_(?:headers|votes))"
+        r"|((?:subscribed|moderated)_subreddits))(?:_\d+)?\.csv$"
     ),
 )
 _MISSKEY = Refusal(
@@ -384,8 +395,11 @@ def exports_at(names: Iterable[str], *, is_forced: bool) -> dict[str, Refusal]:
     A folder is "" or ends with a slash. `is_forced`: only those of private messages.
     """
     folders: dict[str, Refusal] = {}
+    found_groups: dict[tuple[str, Refusal], set[int | None]] = {}
     for name in names:
         for each in _EXPORTS[:1] if is_forced else _EXPORTS:
             if found := each.paths.match(name):
                 folders.setdefault(next(group for group in found.groups() if group is not None), each)
-    return folders
+            elif found := each.pairs.match(name):
+                found_groups.setdefault((found[1], each), set()).add(found.lastindex)
+    return {folder: each for (folder, each), groups in found_groups.items() if len(groups) > 1} | folders
