@@ -52,6 +52,11 @@ def _starts(*alternatives: tuple[bytes, ...]) -> _Test:
     return looks_like
 
 
+def _header(names: bytes) -> bytes:
+    """Return the pattern of a table's first columns, whatever the delimiter, with or without quotes."""
+    return rb'(?:"?sep=[^\n]*\n)?"?' + rb'"?[,;\t]"?'.join(names.split(b",")) + rb'"?[,;\t\r\n]'
+
+
 # Any file -------------------------------------------------------------------------------------------------------------
 
 EMPTY = Refusal(what="is empty", hint="Give a file with one tweet per row.")
@@ -230,30 +235,18 @@ _META = Refusal(
     ),
 )
 
-_TELEGRAM_TYPES = (
-    rb"saved_messages|replies|verify_codes|personal_chat|bot_chat|(?:private|public)_(?:group|supergroup|channel)"
-)
-_TELEGRAM_CHAT = rb'\{\s*(?:"name"\s*:\s*(?:null|%b)\s*,\s*)?"type"\s*:\s*"(?:%b)"\s*,\s*"id"\s*:' % (
-    _STRING,
-    _TELEGRAM_TYPES,
-)
-_TELEGRAM_MESSAGE = (
-    rb'\{\s*"id"\s*:\s*\d+\s*,\s*"type"\s*:\s*"(?:message|service)"\s*,\s*"date"\s*:\s*"[^"]*"\s*,'
-    rb'\s*(?:"date_unixtime"\s*:\s*"\d+"\s*,\s*)?"(?:from|actor)"\s*:'
-)
+_TELEGRAM_TYPES = rb"saved_messages|verify_codes|personal_chat|bot_chat|(?:private|public)_(?:group|supergroup|channel)"
 _TELEGRAM = Refusal(
     what="is a chat exported from Telegram",
     hint=_OR_ALL,
     looks_like=_starts(
-        (_TELEGRAM_CHAT,),
+        (_JSON, rb'"type"\s*:\s*"(?:%b)"' % _TELEGRAM_TYPES, rb'"messages"\s*:\s*\['),
+        (_JSON, rb'"type"\s*:\s*"(?:message|service)"', rb'"(?:date_unixtime|from_id|actor_id)"\s*:', rb'"date"\s*:'),
         (
             rb'\{\s*"about"\s*:\s*%b\s*,\s*"(?:personal_information"\s*:\s*\{\s*"user_id"'
             rb'|(?:profile_pictures|stories)"\s*:\s*\['
             rb'|(?:contacts|frequent_contacts|sessions|web_sessions|chats|left_chats)"\s*:\s*\{\s*"about")' % _STRING,
         ),
-        # what people cut out of an export: a list of chats, the messages of one
-        (rb'(?:\{\s*(?:"about"\s*:\s*%b\s*,\s*)?"list"\s*:\s*)?\[\s*%b' % (_STRING, _TELEGRAM_CHAT),),
-        (rb'(?:\{\s*(?:"name"\s*:\s*%b\s*,\s*)?"messages"\s*:\s*)?\[\s*%b' % (_STRING, _TELEGRAM_MESSAGE),),
         (_HTML, rb"(?i:<title>Exported Data</title>)"),
     ),
     files=re.compile(r"((?:.*/)?)result\.json"),
@@ -264,15 +257,15 @@ _TELEGRAM = Refusal(
     ),
 )
 
-_DISCORD_ID = rb'"?\d{5,20}"?'
 _DISCORD = Refusal(
     what="is an export of Discord",
     hint=_OR_ALL,
     looks_like=_starts(
-        (rb'\[\s*\{\s*"ID"\s*:\s*%b\s*,\s*"Timestamp"\s*:\s*"[^"]*"\s*,\s*"Contents"\s*:' % _DISCORD_ID,),
-        (rb"ID,Timestamp,Contents,Attachments[\r\n]",),
+        (_JSON, rb'"ID"\s*:\s*"?\d{5,20}\b', rb'"Timestamp"\s*:\s*"', rb'"Contents"\s*:'),
+        (_header(b"ID,Timestamp,Contents,Attachments"),),
         (rb'\{\s*"guild"\s*:\s*\{(?:[^{}"]|%b)*+\}\s*,\s*"channel"\s*:\s*\{' % _STRING,),
-        (rb"AuthorID,Author,Date,Content,Attachments(?:,Reactions)?[\r\n]",),
+        (_JSON, rb'"type"\s*:\s*"(?:Default|Reply)"', rb'"author"\s*:\s*\{', rb'"(?:timestampEdited|isBot)"\s*:'),
+        (_header(b"AuthorID,Author,Date,Content,Attachments"),),
         (rb"={62}\r?\nGuild: [^\n]*\nChannel: ",),
         (_HTML, rb"\bchatlog__"),
     ),
@@ -290,11 +283,12 @@ _REDDIT = Refusal(
         (_JSON, rb'"body"\s*:', rb'"subreddit"\s*:'),
         (_JSON, rb'"selftext"\s*:'),
         (_JSON, rb'"kind"\s*:\s*"(?:Listing|t[1-6])"\s*,\s*"data"\s*:\s*\{'),
-        (rb"id,permalink,date,(?:[a-z_]+,)*subreddit,(?:[a-z_]+,)*(?:body\b|(?:parent|url)\r?\n)",),
-        (rb"id,permalink,thread_id,date,",),
-        (rb"message_id,created_at,updated_at,username,message\b",),
-        (rb"id,title,body,kind,created,",),
-        (rb"scheduled_post_id,subreddit,",),
+        (_header(b"id,permalink,date") + rb"[^\n]*\bsubreddit\b",),
+        (_header(b"id,permalink,direction"),),
+        (_header(b"id,permalink,thread_id,date"),),
+        (_header(b"message_id,created_at,updated_at,username,message"),),
+        (_header(b"id,title,body,kind,created"),),
+        (_header(b"scheduled_post_id,subreddit"),),
     ),
     files=re.compile(r"((?:.*/)?)(?:posts|comments|messages|chat_history|drafts|scheduled_posts)(?:_\w+)?\.csv"),
     pairs=re.compile(
