@@ -34,6 +34,8 @@ class Refusal:
     """Usual paths of the files of an export; group 1 is its folder, in which nothing else is read either."""
     paths: re.Pattern[str] = _NO_PATH
     """Starts of paths that only such an export has, whatever the file's content; group 1 is its folder."""
+    pairs: re.Pattern[str] = _NO_PATH
+    """Starts of paths that others have, too; group 1 is the folder of an export if two of the other groups match."""
 
     def error(self, name: str) -> CorpusError:
         """Return the error of the file or folder `name`."""
@@ -48,6 +50,11 @@ def _starts(*alternatives: tuple[bytes, ...]) -> _Test:
         return any(first.match(head) and all(each.search(head) for each in others) for first, *others in compiled)
 
     return looks_like
+
+
+def _header(names: bytes) -> bytes:
+    """Return the pattern of a table's first columns, whatever the delimiter, with or without quotes."""
+    return rb'(?:"?sep=[^\n]*\n)?"?' + rb'"?[,;\t]"?'.join(names.split(b",")) + rb'"?[,;\t\r\n]'
 
 
 # Any file -------------------------------------------------------------------------------------------------------------
@@ -178,7 +185,7 @@ _OWN_TEXTS = "Save your own texts as CSV, or as text with one per line"
 _OR_ALL = f"{_OWN_TEXTS}; --format text, csv or json reads everyone's."
 _STRING = rb'"(?:[^"\\]|\\.)*+"'
 _JSON = rb"[\[{]"
-_HTML = rb"(?i:<!doctype html>)"
+_HTML = rb"(?i:<(?:!doctype )?html\b)"
 
 _ACTIVITY = "your_facebook_activity|your_activity_across_facebook|your_instagram_activity"
 _CONVERSATIONS = "inbox|archived_threads|filtered_threads|message_requests|e2ee_cutover"
@@ -192,11 +199,13 @@ _MESSAGES = Refusal(
     what="has private messages, which are never read",
     hint=f"{_OWN_TEXTS}.",
     looks_like=_starts(
-        (rb'\{\s*"participants"\s*:\s*\[\s*(?:"|\{\s*"name"\s*:)',),
-        (rb"\{", rb'"sender_?[nN]ame"\s*:', rb'"messages"\s*:\s*\['),
+        (rb'(?:\[\s*)?\{\s*"participants"\s*:\s*\[\s*(?:"|\{\s*"name"\s*:)',),
+        (_JSON, rb'"sender_?[nN]ame"\s*:', rb'"(?:messages|participants|timestamp_ms|isUnsent)"\s*:'),
+        (_HTML, rb'<base href="(?:\.\./){3,}'),  # other pages are less deep
     ),
-    files=re.compile(r"((?:.*/)?)message_\d+\.json"),
+    files=re.compile(r"((?:.*/)?)message_\d+\.(?:json|html)"),
     paths=re.compile(rf"((?:.*/)?(?:(?:{_ACTIVITY})/messages|messages/(?:{_CONVERSATIONS}))/)"),
+    pairs=re.compile(r"((?:.*/)?)(?:(message_1\.html$)|(message_\d+\.html$|(?:photos|videos|audio|gifs|files)/))"),
 )
 _META = Refusal(
     what="is an export of Facebook, Instagram or Threads",
@@ -210,7 +219,7 @@ _META = Refusal(
             rb'"data"\s*:\s*\[\s*\{\s*"(?:post|\w+_timestamp)"\s*:|"attachments"\s*:\s*\[\s*\{\s*"data"\s*:\s*\[',
         ),
         (_META_POST, rb'"creation_timestamp"', rb'"media"\s*:\s*\[\s*\{\s*"(?:uri|creation_timestamp|title)"\s*:'),
-        (rb"<html>", rb'<base href="(?:\.\./)+"|class="pam _3-9'),
+        (_HTML, rb'<base href="(?:\.\./)+"|class="pam _3-9'),
     ),
     files=re.compile(
         rf"((?:[^/]+/)*?)(?:(?:{_ACTIVITY})/)?(?:(?:posts|content|media|threads)/)?"
@@ -218,49 +227,45 @@ _META = Refusal(
     ),
     paths=re.compile(
         rf"((?:.*?/)??)(?:(?:{_ACTIVITY})/|(?:messages/)?(?:{_CONVERSATIONS})/[^/]+/message_\d+\.(?:json|html)$"
-        r"|(?:posts/)?(?:your_posts\w*|posts_\d+|threads_and_replies)\.html$)"
+        r"|(?:posts/)?(?:your_posts\w*|threads_and_replies)\.html$)"
+    ),
+    pairs=re.compile(
+        r"((?:[^/]+/)*?)(?:(?:content|media|posts)/)?(?:(posts_1\.html$)|(posts_\d+\.html$|start_here\.html$"
+        r"|(?:account_information|followers_and_following|login_and_account_creation|personal_information)/))"
     ),
 )
 
-_TELEGRAM_TYPES = (
-    rb"saved_messages|replies|verify_codes|personal_chat|bot_chat|(?:private|public)_(?:group|supergroup|channel)"
-)
-_TELEGRAM_CHAT = rb'\{\s*(?:"name"\s*:\s*(?:null|%b)\s*,\s*)?"type"\s*:\s*"(?:%b)"\s*,\s*"id"\s*:' % (
-    _STRING,
-    _TELEGRAM_TYPES,
-)
-_TELEGRAM_MESSAGE = (
-    rb'\{\s*"id"\s*:\s*\d+\s*,\s*"type"\s*:\s*"(?:message|service)"\s*,\s*"date"\s*:\s*"[^"]*"\s*,'
-    rb'\s*(?:"date_unixtime"\s*:\s*"\d+"\s*,\s*)?"(?:from|actor)"\s*:'
-)
+_TELEGRAM_TYPES = rb"saved_messages|verify_codes|personal_chat|bot_chat|(?:private|public)_(?:group|supergroup|channel)"
 _TELEGRAM = Refusal(
     what="is a chat exported from Telegram",
     hint=_OR_ALL,
     looks_like=_starts(
-        (_TELEGRAM_CHAT,),
+        (_JSON, rb'"type"\s*:\s*"(?:%b)"' % _TELEGRAM_TYPES, rb'"messages"\s*:\s*\['),
+        (_JSON, rb'"type"\s*:\s*"(?:message|service)"', rb'"(?:date_unixtime|from_id|actor_id)"\s*:', rb'"date"\s*:'),
         (
             rb'\{\s*"about"\s*:\s*%b\s*,\s*"(?:personal_information"\s*:\s*\{\s*"user_id"'
             rb'|(?:profile_pictures|stories)"\s*:\s*\['
             rb'|(?:contacts|frequent_contacts|sessions|web_sessions|chats|left_chats)"\s*:\s*\{\s*"about")' % _STRING,
         ),
-        # what people cut out of an export: a list of chats, the messages of one
-        (rb'(?:\{\s*(?:"about"\s*:\s*%b\s*,\s*)?"list"\s*:\s*)?\[\s*%b' % (_STRING, _TELEGRAM_CHAT),),
-        (rb'(?:\{\s*(?:"name"\s*:\s*%b\s*,\s*)?"messages"\s*:\s*)?\[\s*%b' % (_STRING, _TELEGRAM_MESSAGE),),
         (_HTML, rb"(?i:<title>Exported Data</title>)"),
     ),
     files=re.compile(r"((?:.*/)?)result\.json"),
-    paths=re.compile(r"((?:.*/)?(?:Chat|Data)Export_[^/]*/)|((?:.*/)?)messages\d*\.html$"),
+    paths=re.compile(r"((?:.*/)?(?:Chat|Data)Export_[^/]*/)"),
+    pairs=re.compile(
+        r"((?:.*/)?)(?:(messages\.html$)|(messages\d+\.html$|css/style\.css$|js/script\.js$"
+        r"|(?:round_video_messages|stickers|video_files|voice_messages)/))"
+    ),
 )
 
-_DISCORD_ID = rb'"?\d{5,20}"?'
 _DISCORD = Refusal(
     what="is an export of Discord",
     hint=_OR_ALL,
     looks_like=_starts(
-        (rb'\[\s*\{\s*"ID"\s*:\s*%b\s*,\s*"Timestamp"\s*:\s*"[^"]*"\s*,\s*"Contents"\s*:' % _DISCORD_ID,),
-        (rb"ID,Timestamp,Contents,Attachments[\r\n]",),
+        (_JSON, rb'"ID"\s*:\s*"?\d{5,20}\b', rb'"Timestamp"\s*:\s*"', rb'"Contents"\s*:'),
+        (_header(b"ID,Timestamp,Contents,Attachments"),),
         (rb'\{\s*"guild"\s*:\s*\{(?:[^{}"]|%b)*+\}\s*,\s*"channel"\s*:\s*\{' % _STRING,),
-        (rb"AuthorID,Author,Date,Content,Attachments(?:,Reactions)?[\r\n]",),
+        (_JSON, rb'"type"\s*:\s*"(?:Default|Reply)"', rb'"author"\s*:\s*\{', rb'"(?:timestampEdited|isBot)"\s*:'),
+        (_header(b"AuthorID,Author,Date,Content,Attachments"),),
         (rb"={62}\r?\nGuild: [^\n]*\nChannel: ",),
         (_HTML, rb"\bchatlog__"),
     ),
@@ -278,16 +283,17 @@ _REDDIT = Refusal(
         (_JSON, rb'"body"\s*:', rb'"subreddit"\s*:'),
         (_JSON, rb'"selftext"\s*:'),
         (_JSON, rb'"kind"\s*:\s*"(?:Listing|t[1-6])"\s*,\s*"data"\s*:\s*\{'),
-        (rb"id,permalink,date,(?:[a-z_]+,)*subreddit,(?:[a-z_]+,)*(?:body\b|(?:parent|url)\r?\n)",),
-        (rb"id,permalink,thread_id,date,",),
-        (rb"message_id,created_at,updated_at,username,message\b",),
-        (rb"id,title,body,kind,created,",),
-        (rb"scheduled_post_id,subreddit,",),
+        (_header(b"id,permalink,date") + rb"[^\n]*\bsubreddit\b",),
+        (_header(b"id,permalink,direction"),),
+        (_header(b"id,permalink,thread_id,date"),),
+        (_header(b"message_id,created_at,updated_at,username,message"),),
+        (_header(b"id,title,body,kind,created"),),
+        (_header(b"scheduled_post_id,subreddit"),),
     ),
     files=re.compile(r"((?:.*/)?)(?:posts|comments|messages|chat_history|drafts|scheduled_posts)(?:_\w+)?\.csv"),
-    paths=re.compile(
-        r"((?:.*/)?)(?:messages?(?:_archive)?_headers|(?:comment|post)_(?:headers|votes)"
-        r"|(?:subscribed|moderated)_subreddits)(?:_\d+)?\.csv$"
+    pairs=re.compile(
+        r"((?:.*/)?)(?:(messages?(?:_archive)?_headers)|(comment_(?:headers|votes))|(post_(?:headers|votes))"
+        r"|((?:subscribed|moderated)_subreddits))(?:_\d+)?\.csv$"
     ),
 )
 _MISSKEY = Refusal(
@@ -332,10 +338,12 @@ _WHATSAPP_LINES = tuple(
 _NUM_LINES_BEFORE = 5
 """First lines of which one begins a message: there may be a note above the chat."""
 _MIN_LINES_SHARE, _MANY_NAMES = 0.1, 20
+_HEADER_LINE = re.compile(r'"?(?:\w+_)?(?:text|tweet|content|body|message|post|status|note)s?"?', re.IGNORECASE)
+"""The first line of a table with one column, which is no chat."""
 
 
 def _is_whatsapp(head: bytes) -> bool:
-    """Return whether one of the first lines begins a message, and authors recur.
+    """Return whether one of the first lines begins a message, most messages have an author, and authors recur.
 
     In a list of dated texts, what precedes a colon never recurs. In a short chat, everyone may have written once.
     """
@@ -343,8 +351,10 @@ def _is_whatsapp(head: bytes) -> bool:
     style = next((each for line in lines[:_NUM_LINES_BEFORE] for each in _WHATSAPP_LINES if each.fullmatch(line)), None)
     begun = [found[1] for line in lines if (found := style.fullmatch(line))] if style else []
     names = [name for name, colon, _ in (f"{rest} ".partition(": ") for rest in begun) if colon]
-    has_authors = 0 < len(names) < _MANY_NAMES or 2 * len(set(names)) < len(names)
-    return has_authors and len(begun) >= _MIN_LINES_SHARE * len(lines)
+    if not names or 2 * len(names) < len(begun) or _HEADER_LINE.fullmatch(lines[0]):
+        return False
+    do_recur = len(names) < _MANY_NAMES or 2 * len(set(names)) < len(names)
+    return do_recur and len(begun) >= _MIN_LINES_SHARE * len(lines)
 
 
 _WHATSAPP = Refusal(
@@ -362,7 +372,7 @@ def refusal_of_export(head: bytes, name: str, *, is_forced: bool) -> Refusal | N
     `name` is the file's path.
     """
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    if _MESSAGES.paths.match(name):
+    if _MESSAGES.paths.match(name) or (name.endswith(".html") and _MESSAGES.files.fullmatch(name)):
         return _MESSAGES
     return next((each for each in (_EXPORTS[:1] if is_forced else _EXPORTS) if each.looks_like(start)), None)
 
@@ -379,8 +389,11 @@ def exports_at(names: Iterable[str], *, is_forced: bool) -> dict[str, Refusal]:
     A folder is "" or ends with a slash. `is_forced`: only those of private messages.
     """
     folders: dict[str, Refusal] = {}
+    found_groups: dict[tuple[str, Refusal], set[int | None]] = {}
     for name in names:
         for each in _EXPORTS[:1] if is_forced else _EXPORTS:
             if found := each.paths.match(name):
                 folders.setdefault(next(group for group in found.groups() if group is not None), each)
-    return folders
+            elif found := each.pairs.match(name):
+                found_groups.setdefault((found[1], each), set()).add(found.lastindex)
+    return {folder: each for (folder, each), groups in found_groups.items() if len(groups) > 1} | folders

@@ -82,9 +82,19 @@ def test_an_explicit_format_reads_an_export_but_for_messages_of_facebook(snapsho
     ):
         assert texts_of(FILES[name], format=file_format, column=column) == [WORDS]
     assert read({**FACEBOOK, **PRIVATE, "b.txt": "one"}, "zip", format="text") == snapshot
-    for file_format in ("text", "json", "jsonl", "csv"):
-        assert WORDS not in read({"a": MESSAGES}, format=file_format)
-        assert WORDS not in read({"tom_1/message_1.json": MESSAGES, "b.txt": "one"}, format=file_format)
+
+
+@pytest.mark.parametrize("file_format", ["auto", "text", "json", "jsonl", "csv"])
+def test_messages_of_facebook_are_not_read_whatever_the_options(file_format: str) -> None:
+    private = {case: files for case, files in FILES.items() if case.startswith("has private messages")}
+    for files in private.values():
+        ((name, content),) = files.items()
+        for shown in (name, "a.txt"):
+            assert read({shown: content}, format=file_format).startswith(f"! {shown} has private messages")
+            below = {f"tom_1/{shown}": content, "b.txt": "one"}
+            assert WORDS not in read(below, format=file_format)
+            assert " has private messages" in read(below, member=shown, format=file_format)
+    assert " has private messages" in read({"message_1.html": WORDS}, format=file_format)
 
 
 def test_a_refused_file_is_not_read_even_if_it_is_chosen_but_another_one_in_the_export_is() -> None:
