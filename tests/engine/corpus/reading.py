@@ -37,7 +37,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -173,13 +173,24 @@ class Case:
 
     name: str
     options: tuple[dict[str, Any], ...]
-    files: Files
+    texts: tuple[str, ...]
+    """Each file as the file of cases has it."""
+
+    @property
+    def files(self) -> Files:
+        """The files, made only now: some are large."""
+        return dict(map(_file, self.texts))
 
     def read(self) -> str:
-        """Return what is read, with a line of the options before each if there are several."""
-        if len(self.options) == 1:
-            return read(self.files, **self.options[0])
-        return "\n".join(f"({listed(options)})\n{read(self.files, **options)}" for options in self.options)
+        """Return what is read."""
+        return read_with(self.options, self.files)
+
+
+def read_with(options: Sequence[dict[str, Any]], files: Files) -> str:
+    """Return what is read, with a line of the options before each if there are several."""
+    if len(options) == 1:
+        return read(files, **options[0])
+    return "\n".join(f"({listed(each)})\n{read(files, **each)}" for each in options)
 
 
 def recorded_cases(*names: str) -> pytest.MarkDecorator:
@@ -194,7 +205,7 @@ def cases(name: str) -> Iterator[Case]:
         head, *files = re.split(r"^---- ", text, flags=re.MULTILINE)
         name, *options = head.splitlines()
         parsed = tuple(_options(line.removeprefix("with ")) for line in options if line)
-        yield Case(name, parsed or ({},), dict(map(_file, files)))
+        yield Case(name, parsed or ({},), tuple(files))
 
 
 def _options(line: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from engine.corpus.readers.tables import parquet_rows
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import parquet_of
-from tests.engine.corpus.reading import Case, Files, read, recorded_cases, texts_of, unescaped
+from tests.engine.corpus.reading import Case, Files, read, read_with, recorded_cases, texts_of, unescaped
 
 CASES = ("text", "csv", "columns", "headers", "labels", "parquet", "json", "jsonl", "x", "x_old", "mastodon", "bluesky")
 
@@ -133,7 +133,7 @@ def test_white_space_between_values_changes_nothing(case: Case) -> None:
     except ValueError:
         return
     indented = {"a.json": json.dumps(document, indent=2, ensure_ascii=False)}
-    assert Case(case.name, case.options, indented).read() == case.read()
+    assert read_with(case.options, indented) == case.read()
 
 
 def as_json(document: object) -> Files:
