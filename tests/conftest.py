@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import os
 import sys
 import tempfile
@@ -22,6 +23,8 @@ settings.register_profile("suite", deadline=None, max_examples=20, derandomize=T
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, max_examples=3000, derandomize=False)
 settings.load_profile("suite")
+
+_FOLDERS = itertools.count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,12 +52,27 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Collect once what the tests left: pytest does so five times as it ends, a second each without the freeze."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _socket_folder() -> Iterator[None]:
     """Put the sockets of runs into a folder with a short path: the length of a socket's path is limited."""
     with tempfile.TemporaryDirectory(prefix="tg-") as folder, pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         yield
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of this test only; pytest's fixture reads the names of all folders for each test."""
+    path = tmp_path_factory.getbasetemp() / str(next(_FOLDERS))
+    path.mkdir()
+    return path
 
 
 @pytest.fixture(autouse=True)
