@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, get_args
@@ -20,67 +19,25 @@ from engine.config.presets import PresetConfigs, resolve_preset
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.config.sampling import MAX_DRAFTS, MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.errors import ConfigError
-from tests.engine.corpus.reading import Case, listed, recorded_cases
+from tests.engine.corpus.reading import Case, listed, recorded_cases, repeated
 
 HUGE = 10**400
-REFUSED: dict[type, dict[str, list[Any]]] = {
-    ModelConfig: {"embedding_size": [0, -1, 8193, HUGE], "num_layers": [0, 17], "dropout": [-0.1, 0.96, 1.0, math.nan]},
-    TrainingConfig: {
-        "learning_rate": [0.0, -0.1, 11.0, math.nan, math.inf],
-        "schedule": ["linear", ""],
-        "warmup_steps": [-1, HUGE],
-        "epochs": [0, -1.0, math.nan, math.inf],
-        "max_steps": [0, -1, HUGE],
-        "sample_every": [-1],
-        "autosave_seconds": [0.0, math.nan, math.inf],
-        "steps_per_second": [-1.0, 0.001, math.nan, math.inf, HUGE],
-        "seed": [-1, 2**63, HUGE],
-    },
-    SamplingConfig: {
-        "temperature": [0.04, -0.5, 5.01, math.nan, math.inf],
-        "top_k": [-1],
-        "top_p": [0.0, 1.01, math.nan],
-        "max_length": [0, -1, 100_001],
-        "min_length": [-1, 140, "a few"],
-        "best_of": [0, 1001],
-        "must_contain": ["x" * 140],
-        "avoid": [
-            *(("good morning", words) for words in ("", " ", "a  b", " a", "a\n", "\x1b[31m", "\u202e")),
-            ("word",) * 2001,
-        ],
-    },
-    CorpusConfig: {
-        "format": ["xml"],
-        "max_length": [0, 100_001],
-        "overfit": [-1],
-        "encoding": ["gbx", "", "base64", "rot13", "idna", "punycode", "undefined", "a\0b", "\ud800"],
-        "separator": ["", "  ", "\n", "a\nb"],
-    },
-    RuntimeConfig: {"device": ["tpu"], "threads": [-1, 1025]},
-    RunConfig: {"settings": [{"hidden_size": 0}, {"no_such_thing": 1}, {"best_of": MAX_DRAFTS_IN_RUN + 1}]},
+KINDS = {
+    kind.__name__: kind
+    for kind in (ModelConfig, TrainingConfig, SamplingConfig, CorpusConfig, RuntimeConfig, RunConfig)
 }
-TOGETHER: list[tuple[type, dict[str, Any]]] = [
-    (ModelConfig, {"embedding_size": 64, "hidden_size": 128, "tied_embeddings": True}),
-    (CorpusConfig, {"separator": "%", "blank_line_separated": True}),
-    (RunConfig, {"from_scratch": True, "checkpoint": "a"}),
-    (RunConfig, {"from_scratch": True, "resume": "last"}),
-]
-"""Each of these fields alone is valid."""
 
 
-def refusal(kind: type, fields: dict[str, Any]) -> str:
-    """Return the two lines of the error."""
-    with pytest.raises(ConfigError) as caught:
-        kind(**fields)
-    message = caught.value.message.replace(str(HUGE), "HUGE").replace(", ".join(get_args(FileFormat)), "FORMATS")
-    return f"{message}\n    {caught.value.hint}"
-
-
-@pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.__name__)
-def test_a_value_that_is_not_allowed_is_refused(kind: type, snapshot: SnapshotAssertion) -> None:
-    found = [refusal(kind, {field: value}) for field, values in REFUSED[kind].items() for value in values]
-    found += [refusal(kind, fields) for each, fields in TOGETHER if each is kind]
-    assert "\n".join(found) == snapshot
+@recorded_cases("refused_settings")
+def test_a_value_that_is_not_allowed_is_refused(case: Case, snapshot: SnapshotAssertion) -> None:
+    """Each row is a JSON object of fields; the two lines of its error follow."""
+    lines = []
+    for row in str(case.files["rows"]).splitlines():
+        with pytest.raises(ConfigError) as caught:
+            KINDS[case.name](**json.loads(repeated(row)))
+        lines += [row, f"    {caught.value.message}", f"    {caught.value.hint}"]
+    found = "\n".join(lines).replace(str(HUGE), "HUGE")
+    assert found.replace(", ".join(get_args(FileFormat)), "FORMATS") == snapshot
 
 
 def test_every_encoding_is_known_and_each_setting_of_the_filter_makes_one_whose_help_names_both_bounds() -> None:
