@@ -31,9 +31,9 @@ class ReferenceOptimizer:
         for parameter in (*self._dense, *([] if self._table is None else [self._table])):
             parameter.grad = None
 
-    def step(self) -> None:
-        """Update all weights by their gradients."""
-        torch.nn.utils.clip_grad_norm_(self._dense, self._max_grad_norm)
+    def step(self) -> float:
+        """Update all weights by their gradients; return the norm of the dense ones before they are clipped."""
+        norm = torch.nn.utils.clip_grad_norm_(self._dense, self._max_grad_norm)
         self.adamw.step()
         self._num_steps += 1
         if self._table is not None and self._table.grad is not None:
@@ -45,3 +45,4 @@ class ReferenceOptimizer:
                 self.row_square[row] = 0.999 * self.row_square[row] + 0.001 * grad.square().mean()
                 scale = (self.row_square[row] / (1 - 0.999**self._num_steps)).sqrt() + 1e-8
                 self._table.data[row] -= rate * grad / scale
+        return norm.item()

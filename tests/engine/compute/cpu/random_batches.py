@@ -28,9 +28,9 @@ LossAndGrads = tuple[float, dict[str, Tensor]]
 
 
 def random_batch(lengths: list[int], vocab_size: int, seed: int = 0) -> Batch:
-    """Return tweets of these lengths (each at least 1) of random token ids that are not padding."""
+    """Return tweets of these lengths (each at least 1) of random token ids, and a last column of padding alone."""
     generator = np.random.default_rng(seed)
-    is_real = np.arange(max(lengths)) < np.array(lengths)[:, None]  # (B, T)
+    is_real = np.arange(max(lengths) + 1) < np.array(lengths)[:, None]  # (B, T)
     inputs, targets = (np.where(is_real, generator.integers(1, vocab_size, is_real.shape), PAD) for _ in range(2))
     return Batch(inputs, targets, num_targets=sum(lengths))
 
