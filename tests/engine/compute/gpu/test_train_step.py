@@ -18,22 +18,14 @@ from torch import Tensor
 
 from engine.compute import adamw
 from engine.compute.gpu import train_step as device_step
-from engine.compute.gpu.bfloat16_copy import Bfloat16Copy
 from engine.compute.gpu.resident_tweets import ResidentTweets
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
-from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
-from tests.engine.compute.gpu.device_steps import (
-    FailingRecorder,
-    FakeRecorder,
-    FakeRecording,
-    Operations,
-    use_device_step,
-)
+from tests.engine.compute.gpu import device_steps as fakes
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_with_table, some_batches
 from tests.engine.reference_optimizer import ReferenceOptimizer
 from tests.fakes import FakeClock
@@ -55,11 +47,11 @@ def losses_of(trainer: Trainer, batches: Sequence[Batch]) -> list[float]:
 
 
 @pytest.fixture(params=["graphs", "eager"])
-def recorder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FakeRecorder | None:
+def recorder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> fakes.FakeRecorder | None:
     """Use the device step; return the recorder of its graphs, if it has any."""
-    recorder = FakeRecorder() if request.param == "graphs" else None
+    recorder = fakes.FakeRecorder() if request.param == "graphs" else None
     if request.param != "cpu":
-        use_device_step(monkeypatch, recorder)
+        fakes.use_device_step(monkeypatch, recorder)
     return recorder
 
 
@@ -70,7 +62,7 @@ ON_BOTH_PATHS = pytest.mark.parametrize("recorder", ["cpu", "graphs", "eager"], 
     ("recorder", "num_layers"), [("cpu", 1), ("cpu", 2), ("graphs", 2), ("eager", 1)], indirect=["recorder"]
 )
 def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_the_same_loop(
-    recorder: FakeRecorder | None, num_layers: int
+    recorder: fakes.FakeRecorder | None, num_layers: int
 ) -> None:
     """Each step has its own learning rate, and is counted in a device's backlog."""
     trainer, model = Trainer(new_model(num_layers).double(), CONFIG, CPU), new_model(num_layers).double()
@@ -104,7 +96,7 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
 
 @pytest.mark.parametrize("device_type", ["another device", "cpu"])
 def test_a_non_finite_step_changes_nothing_and_is_reported_as_nan(
-    recorder: FakeRecorder | None, monkeypatch: pytest.MonkeyPatch, device_type: str
+    recorder: fakes.FakeRecorder | None, monkeypatch: pytest.MonkeyPatch, device_type: str
 ) -> None:
     monkeypatch.setattr(adamw, "IGNORE_FOUND_INF", frozenset({device_type}))
     trainer, batches = Trainer(new_model(), CONFIG, CPU), some_batches(4, 7)
@@ -123,7 +115,7 @@ def test_a_non_finite_step_changes_nothing_and_is_reported_as_nan(
 
 
 @ON_BOTH_PATHS
-def test_a_trainer_with_another_table_continues_from_a_state_bit_for_bit(recorder: FakeRecorder | None) -> None:
+def test_a_trainer_with_another_table_continues_from_a_state_bit_for_bit(recorder: fakes.FakeRecorder | None) -> None:
     batches, config = some_batches(12, 7), replace(CONFIG, average_lag=0.1)
     uninterrupted, stopped, resumed = (Trainer(new_model(), config, CPU) for _ in range(3))
     expected = losses_of(uninterrupted, batches)[7:]
@@ -136,7 +128,7 @@ def test_a_trainer_with_another_table_continues_from_a_state_bit_for_bit(recorde
     assert_same_tensors(resumed.state(), uninterrupted.state())
 
 
-def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder: FakeRecorder | None) -> None:
+def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder: fakes.FakeRecorder | None) -> None:
     [batch] = some_batches(1, 7)
 
     def run(seed: int) -> list[float]:
@@ -153,7 +145,9 @@ def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder
 # bfloat16 ------------------------------------------------------------------------------------------------------------
 
 
-def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights(recorder: FakeRecorder | None) -> None:
+def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights_and_the_table(
+    recorder: fakes.FakeRecorder | None,
+) -> None:
     batches = some_batches(15, 7)
     exact = losses_of(Trainer(new_model(1), CONFIG, CPU), batches)
     trainer = Trainer(new_model(1), CONFIG, replace(CPU, precision="bfloat16"))
@@ -162,16 +156,14 @@ def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights(re
     assert rounded != exact
     weights = [tensor for name, tensor in trainer.state().items() if name.startswith("model.")]
     assert {tensor.dtype for tensor in weights} == {torch.float32, torch.int64}  # of the table's contexts
-
-
-def test_the_bfloat16_copy_shares_the_table_and_the_memory_of_no_other_weight() -> None:
-    model = new_model(1)
-    flat = FlatParameters(model)
-    copied = Bfloat16Copy(model, flat).refreshed()
-    assert copied.ngram_input is model.ngram_input
+    assert trainer._device_step is not None
+    assert trainer._device_step._bf16 is not None
+    copied = trainer._device_step._bf16.refreshed()
     types = {name: weight.dtype for name, weight in copied.named_parameters()}
     assert [name for name, dtype in types.items() if dtype != torch.bfloat16] == ["ngram_input.weight"]
-    assert model.get_parameter("ngram_input.weight").data_ptr() == flat.table_of(flat.weights).data_ptr()
+    assert trainer._flat.table is not None
+    tables = [model.get_parameter("ngram_input.weight").data_ptr() for model in (copied, trainer.model)]
+    assert set(tables) == {trainer._flat.table.weight.data_ptr()}
 
 
 # requirements of a CUDA graph ----------------------------------------------------------------------------------------
@@ -182,12 +174,12 @@ def test_the_bfloat16_copy_shares_the_table_and_the_memory_of_no_other_weight() 
 def test_a_step_copies_no_value_to_or_from_the_host(
     monkeypatch: pytest.MonkeyPatch, precision: str, dropout: float
 ) -> None:
-    use_device_step(monkeypatch, None)
+    fakes.use_device_step(monkeypatch, None)
     trainer = Trainer(new_model(1, dropout), CONFIG, replace(CPU, precision=precision))
     losses_of(trainer, some_batches(2, 7))
     assert trainer._device_step is not None
     rows = torch.from_numpy(some_batches(1, 7)[0].rows)
-    with Operations() as recorded:
+    with fakes.Operations() as recorded:
         trainer._device_step._step(trainer._device_step._gathered(rows, 16))
     names = {schema.name.removeprefix("aten::") for schema in recorded.schemas}
     assert {"_fused_adamw_", "nll_loss_backward", "where"} <= names
@@ -206,13 +198,13 @@ def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(monkeypatch: pyt
 
 
 def test_a_step_whose_recording_runs_out_of_memory_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    class OutOfMemoryRecorder(FailingRecorder):
-        def record(self, work: Callable[[], None]) -> FakeRecording:
+    class OutOfMemoryRecorder(fakes.FailingRecorder):
+        def record(self, work: Callable[[], None]) -> fakes.FakeRecording:
             trainer._optimizer_step.has_begun = True  # as the Python part of a recorded update leaves it
             return super().record(work)
 
     recorder = OutOfMemoryRecorder(torch.OutOfMemoryError("CUDA out of memory."), failing={1})
-    use_device_step(monkeypatch, recorder)
+    fakes.use_device_step(monkeypatch, recorder)
     trainer, [batch] = Trainer(new_model(), CONFIG, CPU), some_batches(1, 7)
     losses_of(trainer, [batch] * 2)
     before = copy_of_state(trainer)
@@ -277,7 +269,7 @@ class TwoRanks:
 
 
 @pytest.fixture
-def ranks(recorder: FakeRecorder | None) -> Iterator[TwoRanks]:
+def ranks(recorder: fakes.FakeRecorder | None) -> Iterator[TwoRanks]:
     with ThreadPoolExecutor(2) as pool:
         yield TwoRanks(pool)
 
@@ -291,7 +283,7 @@ def assert_equal_to_rounding(found: Trainer, expected: Trainer) -> None:
     assert report.grad_norms == pytest.approx(wanted.grad_norms, rel=1e-6, nan_ok=True)
 
 
-@ON_BOTH_PATHS
+@pytest.mark.parametrize("recorder", ["cpu", "graphs"], indirect=True)
 def test_two_ranks_take_the_steps_of_one_with_clipping_decay_average_and_empty_parts(ranks: TwoRanks) -> None:
     whole, batches = new_trainer(), some_batches(16, 8)
     for number, batch in enumerate(batches):
@@ -393,8 +385,8 @@ def test_the_time_of_the_sum_is_waiting_time() -> None:
 
 
 def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = FakeRecorder()
-    use_device_step(monkeypatch, recorder)
+    recorder = fakes.FakeRecorder()
+    fakes.use_device_step(monkeypatch, recorder)
     trainer, [batch] = new_trainer(lambda _: recorder.log.append("sum")), some_batches(1, 8)
     for _ in range(4):
         trainer.step(batch, RATE)
@@ -403,7 +395,7 @@ def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.
 
 
 def test_a_part_is_padded_to_its_share_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_device_step(monkeypatch, None)
+    fakes.use_device_step(monkeypatch, None)
     sizes: list[int] = []
     gather = ResidentTweets.gather
 
