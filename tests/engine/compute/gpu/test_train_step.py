@@ -27,7 +27,6 @@ from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu import device_steps as fakes
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_with_table, some_batches
-from tests.engine.reference_optimizer import ReferenceOptimizer
 from tests.fakes import FakeClock
 
 NUM_STEPS = 18
@@ -66,7 +65,7 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
 ) -> None:
     """Each step has its own learning rate, and is counted in a device's backlog."""
     trainer, model = Trainer(new_model(num_layers).double(), CONFIG, CPU), new_model(num_layers).double()
-    optimizer = ReferenceOptimizer(model, RATE, CONFIG.weight_decay, CONFIG.max_grad_norm, CONFIG.ngram_decay)
+    optimizer = fakes.ReferenceOptimizer(model, RATE, CONFIG.weight_decay, CONFIG.max_grad_norm, CONFIG.ngram_decay)
     losses, norms, backlog = list[float](), list[float](), Mock()
     if trainer._device_step is not None:
         trainer._device_step._backlog = backlog
