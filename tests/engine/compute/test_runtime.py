@@ -14,29 +14,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compute import memory
-from engine.compute.calibration import (
-    MIN_ROUNDS,
-    SECONDS_PER_CANDIDATE,
-    Calibration,
-    Candidate,
-    best_count,
-    best_precision,
-    calibrate,
-    thread_counts,
-)
+from engine.compute import calibration, memory
+from engine.compute import slowdown_detector as slowdown
+from engine.compute.calibration import Candidate
 from engine.compute.clocks import ProcessStops, SteadyClock, Stopwatch, Throughput
 from engine.compute.device import Runtime, cpu_bfloat16_speedup
 from engine.compute.gpu import probe
 from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.compute.gpu.probe import LENGTHS, supported_precision
-from engine.compute.slowdown_detector import (
-    MAX_LOW_WINDOWS,
-    MIN_CHECK_SECONDS,
-    MIN_DROP_SECONDS,
-    WINDOW_SECONDS,
-    SlowdownDetector,
-)
 from engine.compute.step_timer import PHASES, Phase, PhaseTimer
 from engine.config.run import RuntimeConfig
 from engine.errors import DeviceError
@@ -311,7 +296,7 @@ ONE, TWO, FOUR = (Candidate(num_threads=number) for number in (1, 2, 4))
 BFLOAT16 = Candidate(num_threads=2, precision="bfloat16")
 
 
-def calibrated(speeds: dict[Candidate, float]) -> tuple[Calibration, list[Candidate], float]:
+def calibrated(speeds: dict[Candidate, float]) -> tuple[calibration.Calibration, list[Candidate], float]:
     """Run trials at made-up speeds, in characters per second; return the result, the trials and their seconds."""
     clock, trials = FakeClock(), list[Candidate]()
 
@@ -321,11 +306,11 @@ def calibrated(speeds: dict[Candidate, float]) -> tuple[Calibration, list[Candid
         clock.advance(num_chars / speeds[candidate])
         return num_chars, num_chars / speeds[candidate]
 
-    return calibrate(list(speeds), run_trial, clock), trials, clock.now
+    return calibration.calibrate(list(speeds), run_trial, clock), trials, clock.now
 
 
 def test_candidates_are_powers_of_two_and_all_cores_up_to_eight() -> None:
-    assert [thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
+    assert [calibration.thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
 
 
 def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_faster() -> None:
@@ -337,9 +322,9 @@ def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_
         "one in use, two clearly gain": ({TWO: 125e3}, ONE, TWO),
     }
     for name, (speeds, in_use, expected) in counts.items():
-        assert best_count(calibrated({ONE: 100e3, **speeds})[0], in_use) == expected, name
+        assert calibration.best_count(calibrated({ONE: 100e3, **speeds})[0], in_use) == expected, name
     for rate, expected in {110e3: TWO, 120e3: BFLOAT16, 50e3: TWO}.items():
-        assert best_precision(calibrated({TWO: 100e3, BFLOAT16: rate})[0]) == expected
+        assert calibration.best_precision(calibrated({TWO: 100e3, BFLOAT16: rate})[0]) == expected
     assert calibrated({ONE: 100e3, TWO: 1e3})[1] == [ONE, TWO]  # threads that block each other run one trial
 
 
@@ -348,9 +333,10 @@ def test_it_ends_in_time_or_after_the_fewest_rounds_and_never_chooses_a_slower_c
     rates: list[float], share: float
 ) -> None:
     speeds = {Candidate(num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
-    calibration, trials, seconds = calibrated(speeds)
-    assert seconds <= SECONDS_PER_CANDIDATE * len(rates) + 1e-6 or trials.count(ONE) <= MIN_ROUNDS
-    assert calibration.ratio(best_count(calibration, ONE), ONE) >= 1.0
+    measured, trials, seconds = calibrated(speeds)
+    longest = calibration.SECONDS_PER_CANDIDATE * len(rates)
+    assert seconds <= longest + 1e-6 or trials.count(ONE) <= calibration.MIN_ROUNDS
+    assert measured.ratio(calibration.best_count(measured, ONE), ONE) >= 1.0
 
 
 # Slowdowns ------------------------------------------------------------------------------------------------------------
@@ -360,7 +346,7 @@ MEASURED = 100_000.0
 STEP_SECONDS = 0.05
 
 
-def train(detector: SlowdownDetector, rate: float, seconds: float = 1e9) -> float:
+def train(detector: slowdown.SlowdownDetector, rate: float, seconds: float = 1e9) -> float:
     """Run steps at `rate` characters per second until it is time to measure; return the seconds until then."""
     for number in count():
         if detector.should_measure or number * STEP_SECONDS >= seconds:
@@ -370,13 +356,14 @@ def train(detector: SlowdownDetector, rate: float, seconds: float = 1e9) -> floa
 
 
 def test_a_collapse_is_detected_within_seconds_and_the_wait_doubles_while_measuring_changes_nothing() -> None:
-    detector = SlowdownDetector()
+    detector = slowdown.SlowdownDetector()
     detector.restart(MEASURED, has_changed=True)
-    assert train(detector, 0.72 * MEASURED) >= MIN_CHECK_SECONDS  # a whole step is slower than the measured passes
+    # a whole step is slower than the measured passes
+    assert train(detector, 0.72 * MEASURED) >= slowdown.MIN_CHECK_SECONDS
     detector.restart(MEASURED, has_changed=True)
     train(detector, 80_000, seconds=8)
-    train(detector, 5_000, seconds=WINDOW_SECONDS)  # a short dip is no slowdown
-    train(detector, 80_000, seconds=2 * WINDOW_SECONDS)
+    train(detector, 5_000, seconds=slowdown.WINDOW_SECONDS)  # a short dip is no slowdown
+    train(detector, 80_000, seconds=2 * slowdown.WINDOW_SECONDS)
     assert not detector.should_measure
     waits = []
     for _ in range(4):
@@ -384,6 +371,6 @@ def test_a_collapse_is_detected_within_seconds_and_the_wait_doubles_while_measur
         assert detector.has_dropped
         detector.restart(MEASURED, has_changed=False)
 
-    assert waits[0] <= (MAX_LOW_WINDOWS + 1) * WINDOW_SECONDS
-    expected = [MIN_DROP_SECONDS, 2 * MIN_DROP_SECONDS, 4 * MIN_DROP_SECONDS]
-    assert waits[1:] == pytest.approx(expected, abs=WINDOW_SECONDS + STEP_SECONDS)
+    assert waits[0] <= (slowdown.MAX_LOW_WINDOWS + 1) * slowdown.WINDOW_SECONDS
+    expected = [times * slowdown.MIN_DROP_SECONDS for times in (1, 2, 4)]
+    assert waits[1:] == pytest.approx(expected, abs=slowdown.WINDOW_SECONDS + STEP_SECONDS)
