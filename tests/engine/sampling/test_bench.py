@@ -18,7 +18,7 @@ from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, TickingClock, write_corpus
 from tests.fakes import FakeClock
 
-TINY, OTHER = Shape(4, 8, 5), Shape(4, 16, 5)
+TINY, OTHER = Shape(4, 8, 5), Shape(4, 18, 5)
 
 
 @pytest.fixture

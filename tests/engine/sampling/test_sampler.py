@@ -148,10 +148,10 @@ def test_an_id_is_drawn_where_the_cumulative_probability_passes_the_uniform_numb
 VOCAB = vocab_of(small_tweets())
 
 
-def random_model(seed: int, dropout: float, eos_bias: float) -> TextGenerator:
+def random_model(eos_bias: float = -1.0) -> TextGenerator:
     """Return a model with weights large enough for a distribution far from uniform, and seldom an end."""
-    torch.manual_seed(seed)
-    model = TextGenerator(len(VOCAB), 8, 16, num_layers=2, dropout=dropout)
+    torch.manual_seed(5)
+    model = TextGenerator(len(VOCAB), 8, 18, num_layers=2, dropout=0.3)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)
@@ -159,90 +159,84 @@ def random_model(seed: int, dropout: float, eos_bias: float) -> TextGenerator:
     return model
 
 
-@pytest.fixture(scope="module")
-def model() -> TextGenerator:
-    return random_model(21, 0.4, -1.0)
+MODEL = random_model()
 
 
-def sample(model: TextGenerator, sampling: SamplingConfig, seed: int = 0) -> SampledTweet:
+def sample(sampling: SamplingConfig, seed: int = 0, model: TextGenerator = MODEL) -> SampledTweet:
     [tweet] = sample_tweets(model, VOCAB, sampling, [seed])
     return tweet
 
 
-def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch(model: TextGenerator) -> None:
-    together = sample_tweets(model, VOCAB, SamplingConfig(max_length=40), range(12))
+def rest_of(sampler: TweetSampler) -> list[SampledTweet]:
+    while not sampler.is_done:
+        sampler.advance()
+    return sampler.results()
+
+
+def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch() -> None:
+    together = sample_tweets(MODEL, VOCAB, SamplingConfig(max_length=40), range(12))
     assert len({len(tweet.text) for tweet in together}) > 3
     assert [tweet.seed for tweet in together] == list(range(12))
     for tweet in together:
-        alone = sample(model, SamplingConfig(max_length=40), tweet.seed)
+        alone = sample(SamplingConfig(max_length=40), tweet.seed)
         assert (alone.text, alone.reached_eos) == (tweet.text, tweet.reached_eos)
         assert alone.bits_per_char == pytest.approx(tweet.bits_per_char, rel=1e-4)
 
 
-def test_greedy_is_the_argmax_of_the_forward_pass_at_every_character(model: TextGenerator) -> None:
-    tweet = sample(model, SamplingConfig(temperature=0.0, max_length=30))
+def test_greedy_is_the_argmax_of_the_forward_pass_at_every_character() -> None:
+    tweet = sample(SamplingConfig(temperature=0.0, max_length=30))
     token_ids = VOCAB.encode(tweet.text)
     with torch.no_grad():
-        logits = model.eval()(torch.tensor([[BOS, *token_ids]]))[0][0]
+        logits = MODEL.eval()(torch.tensor([[BOS, *token_ids]]))[0][0]
     logits[:, list(NEVER_SAMPLED)] = -torch.inf
     assert logits.argmax(dim=-1).tolist()[: len(token_ids)] == token_ids
 
 
-def mean_surprisal(model: TextGenerator, tweet: SampledTweet) -> float:
+def mean_surprisal(tweet: SampledTweet) -> float:
     """Return the mean surprisal of a tweet in bits, by a forward pass; `<EOS>` counts if it was reached."""
     targets = [*VOCAB.encode(tweet.text), *([EOS] if tweet.reached_eos else [])]
     with torch.no_grad():
-        logits = model.eval()(torch.tensor([[BOS, *targets]]))[0][0, :-1]
+        logits = MODEL.eval()(torch.tensor([[BOS, *targets]]))[0][0, :-1]
     return torch.nn.functional.cross_entropy(logits, torch.tensor(targets)).item() / math.log(2)
 
 
 @given(sampling=sampling_configs(primes=("", "the ")), seed=st.integers(0, 2**63 - 1))
-def test_bits_per_char_is_that_of_a_forward_pass(model: TextGenerator, sampling: SamplingConfig, seed: int) -> None:
-    tweet = sample(model, sampling, seed)
-    assert tweet.bits_per_char == pytest.approx(mean_surprisal(model, tweet), rel=1e-3, abs=1e-5)
+def test_bits_per_char_is_that_of_a_forward_pass(sampling: SamplingConfig, seed: int) -> None:
+    tweet = sample(sampling, seed)
+    assert tweet.bits_per_char == pytest.approx(mean_surprisal(tweet), rel=1e-3, abs=1e-5)
 
 
-def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character(model: TextGenerator) -> None:
+def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character() -> None:
     wild = SamplingConfig(temperature=5.0, max_length=30)
-    seed = next(seed for seed in range(100) if len(sample(model, wild, seed).text) == 30)
-    expected = sample(model, wild, seed).text[:8]
-    sampler = TweetSampler(model, VOCAB, wild, [seed])
+    seed = next(seed for seed in range(100) if len(sample(wild, seed).text) == 30)
+    expected = sample(wild, seed).text[:8]
+    sampler = TweetSampler(MODEL, VOCAB, wild, [seed])
     for _ in range(8):
         sampler.advance()
     sampler.set_sampling(replace(wild, temperature=0.0))
-    while not sampler.is_done:
-        sampler.advance()
-    [tweet] = sampler.results()
-    greedy_after = sample(model, SamplingConfig(temperature=0.0, max_length=30, prime=expected))
+    [tweet] = rest_of(sampler)
+    greedy_after = sample(SamplingConfig(temperature=0.0, max_length=30, prime=expected))
     assert tweet.text == greedy_after.text
-    assert tweet.text != sample(model, wild, seed).text
+    assert tweet.text != sample(wild, seed).text
     assert tweet.temperature == 0.0
 
 
-def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed(model: TextGenerator) -> None:
+def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed() -> None:
     sampling = SamplingConfig(max_length=25)
     seeds = [9] * len(LADDER_TEMPERATURES)
-    rungs = sample_tweets(model, VOCAB, sampling, seeds, LADDER_TEMPERATURES)
+    rungs = sample_tweets(MODEL, VOCAB, sampling, seeds, LADDER_TEMPERATURES)
     assert [rung.temperature for rung in rungs] == list(LADDER_TEMPERATURES)
     for rung in rungs:
-        assert rung.text == sample(model, replace(sampling, temperature=rung.temperature), seed=9).text
+        assert rung.text == sample(replace(sampling, temperature=rung.temperature), seed=9).text
 
 
 def test_a_tweet_is_sampled_with_the_weights_at_its_start() -> None:
-    torch.manual_seed(3)
-    model = TextGenerator(len(VOCAB), 8, 16)
-    expected = sample(model, SamplingConfig(max_length=40))
-    sampler = TweetSampler(model, VOCAB, SamplingConfig(max_length=40), [0])
+    model, sampling = random_model(), SamplingConfig(max_length=40)
+    sampler = TweetSampler(model, VOCAB, sampling, [0])
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(0.1)
-    while not sampler.is_done:
-        sampler.advance()
-    assert sampler.results() == [expected]
-    assert sample(model, SamplingConfig(max_length=40)) != expected
-
-
-MODEL = random_model(5, 0.3, -2.0)
+    assert rest_of(sampler) == [sample(sampling)] != [sample(sampling, model=model)]
 
 
 @given(
@@ -292,10 +286,10 @@ def test_unknown_characters_are_distinct_in_order_and_harmless() -> None:
 
 
 def test_a_non_finite_model_raises() -> None:
-    model = random_model(5, 0.3, math.nan)
+    model = random_model(math.nan)
     for temperature in (0.0, 1.0):
         with pytest.raises(DivergedError, match="not finite"):
-            sample(model, SamplingConfig(temperature=temperature))
+            sample(SamplingConfig(temperature=temperature), model=model)
     with pytest.raises(DivergedError):
         complete(model, VOCAB, SamplingConfig(), "the ", 0)
     with pytest.raises(DivergedError):

@@ -93,7 +93,7 @@ def test_log_probabilities_equal_those_of_the_module_after_every_character(
 @pytest.mark.parametrize("num_rows", [1, 2])
 def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows: int) -> None:
     token_ids = np.array([[4, UNK, 5, 6], [UNK, 7, 7, UNK]])
-    model = make_model(1, 3, 5, 2, texts=token_ids, num_ids=NUM_IDS + 9)
+    model = make_model(1, 3, 8, 2, texts=token_ids, num_ids=NUM_IDS + 9)
     rare = np.where(token_ids == UNK, NUM_IDS + 8, token_ids)[:num_rows]
     assert model.ngram_input is not None
     assert model.ngram_input.rows_of(torch.from_numpy(rare)).any()
@@ -152,7 +152,7 @@ def test_a_step_of_a_single_row_allocates_no_memory() -> None:
     assert [schema.name for schema in recorded.schemas if not any(each.alias_info for each in schema.returns)] == []
 
 
-@pytest.mark.parametrize("hidden_size", [5, 18])
+@pytest.mark.parametrize("hidden_size", HIDDEN_SIZES)
 def test_large_weights_give_the_same_on_one_thread_and_two(monkeypatch: pytest.MonkeyPatch, hidden_size: int) -> None:
     monkeypatch.setattr(single_row, "_THREADED_BYTES", 4 * 3 * 18 * 18)
     model = make_model(num_layers=2, embedding_size=5, hidden_size=hidden_size, seed=10)

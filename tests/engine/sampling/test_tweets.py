@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import assume, given
@@ -16,10 +17,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.compute.device import derived_seed
 from engine.config.sampling import SamplingConfig
-from engine.corpus.corpus import Corpus, digest_of
+from engine.corpus.corpus import Corpus
 from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ingest.cleaning import duplicate_key
-from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import ConfigError, VocabError
 from engine.model.vocab import Vocab
@@ -221,20 +221,6 @@ def test_settings_that_no_tweet_can_have_are_refused_as_recorded(case: Case, sna
 TRAINED = ("mum made a cake", "we love the rain and the long walk home after it", "so late again :)")
 
 
-def corpus_of(tweets: Sequence[str]) -> Corpus:
-    train = FlatTweets.from_texts(tweets)
-    return Corpus(
-        name="example",
-        train=train,
-        validation=train,
-        num_train_by_file=(len(train),),
-        char_counts=char_counts(train),
-        novelty=NoveltyIndex.from_keys(FlatTweets.from_texts(map(duplicate_key, tweets))),
-        digest=digest_of(train),
-        report=CorpusReport(sources=()),
-    )
-
-
 def sampled(text: str, *, reached_eos: bool = True, seed: int = 7) -> GeneratedTweet:
     return GeneratedTweet(
         text=text, temperature=0.8, seed=seed, reached_eos=reached_eos, bits_per_char=2.0, novelty=None
@@ -242,7 +228,10 @@ def sampled(text: str, *, reached_eos: bool = True, seed: int = 7) -> GeneratedT
 
 
 def compared(*tweets: GeneratedTweet) -> Comparison:
-    return compare(list(tweets), FlatTweets.from_texts(["a b"]), corpus_of(TRAINED))
+    train = FlatTweets.from_texts(TRAINED)
+    novelty = NoveltyIndex.from_keys(FlatTweets.from_texts(map(duplicate_key, TRAINED)))
+    corpus = Mock(spec=Corpus, train=train, char_counts=char_counts(train), novelty=novelty)
+    return compare(list(tweets), FlatTweets.from_texts(["a b"]), corpus)
 
 
 def test_known_words_distinct_trigrams_and_copies_are_shares_of_what_was_written() -> None:
