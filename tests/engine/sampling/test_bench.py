@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -86,27 +87,27 @@ def test_figures_are_medians_over_the_rounds_relative_to_the_tutorial_at_its_bes
     assert (slow.ratio_to_tutorial, slow.spread) == (0.1, 0.0)
 
 
-def test_it_ends_in_about_the_requested_time_after_at_least_the_first_shape(corpus: CorpusConfig) -> None:
-    for seconds, tick, measured in ((2.0, 0.02, (TINY, OTHER)), (0.01, 0.01, (TINY,))):
-        clock, shares, threads = TickingClock(tick), list[float](), torch.get_num_threads()
-
-        def on_progress(share: float | None, _: str, shares: list[float] = shares) -> None:
-            shares.append(share or 0.0)
-
-        benchmark = Benchmark(CPU.device, seconds, on_progress, corpus, [TINY, OTHER], clock)
-        report = benchmark.run()
-        assert torch.get_num_threads() == threads
-        assert benchmark.skipped_shapes == [shape for shape in (TINY, OTHER) if shape not in measured]
-        train = [(row.hidden_size, row.path) for row in report.train]
-        paths = ("tutorial", "ours", "ours, bfloat16")
-        assert train == [(shape.hidden_size, path) for shape in measured for path in paths]
-        sampled = [(row.hidden_size, row.batch_size, row.path) for row in report.sample]
-        kinds = ((1, "tutorial"), (1, "ours"), (9, "ours"))
-        assert sampled == [(shape.hidden_size, *kind) for shape in measured for kind in kinds]
-        assert all(row.chars_per_second > 0 for row in (*report.train, *report.sample))
-        assert shares[-1] == 1.0
-        if OTHER in measured:
-            assert 1.5 < clock.now < 2.5
-            assert shares == sorted(shares)
-            assert 0.0 <= shares[0] < 0.1
-            assert shares[-2] > 0.8
+@pytest.mark.parametrize(("seconds", "tick", "measured"), [(2.0, 0.02, [TINY, OTHER]), (0.01, 0.01, [TINY])])
+def test_it_ends_in_about_the_requested_time_after_at_least_the_first_shape(
+    corpus: CorpusConfig, seconds: float, tick: float, measured: list[Shape]
+) -> None:
+    clock, shares, threads = TickingClock(tick), list[float](), torch.get_num_threads()
+    benchmark = Benchmark(
+        CPU.device, seconds, lambda share, _: shares.append(share or 0.0), corpus, [TINY, OTHER], clock
+    )
+    report = benchmark.run()
+    assert torch.get_num_threads() == threads
+    assert benchmark.skipped_shapes == [shape for shape in (TINY, OTHER) if shape not in measured]
+    paths = ("tutorial", "ours", "ours, bfloat16")
+    kinds = ((1, "tutorial"), (1, "ours"), (9, "ours"))
+    sizes = [shape.hidden_size for shape in measured]
+    assert [(row.hidden_size, row.path) for row in report.train] == list(product(sizes, paths))
+    sampled = [(row.hidden_size, (row.batch_size, row.path)) for row in report.sample]
+    assert sampled == list(product(sizes, kinds))
+    assert all(row.chars_per_second > 0 for row in (*report.train, *report.sample))
+    assert shares[-1] == 1.0
+    if OTHER in measured:
+        assert 1.5 < clock.now < 2.5
+        assert shares == sorted(shares)
+        assert 0.0 <= shares[0] < 0.1
+        assert shares[-2] > 0.8

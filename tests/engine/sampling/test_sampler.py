@@ -15,6 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from torch import Tensor
 
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
@@ -183,27 +184,26 @@ def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch() -> Non
         assert alone.bits_per_char == pytest.approx(tweet.bits_per_char, rel=1e-4)
 
 
-def test_greedy_is_the_argmax_of_the_forward_pass_at_every_character() -> None:
-    tweet = sample(SamplingConfig(temperature=0.0, max_length=30))
-    token_ids = VOCAB.encode(tweet.text)
+def logits_of(token_ids: list[int]) -> Tensor:
+    """Return the module's logits (1 + T, V) at the start and after each character."""
     with torch.no_grad():
-        logits = MODEL.eval()(torch.tensor([[BOS, *token_ids]]))[0][0]
+        result: Tensor = MODEL.eval()(torch.tensor([[BOS, *token_ids]]))[0][0]
+    return result
+
+
+def test_greedy_is_the_argmax_of_the_forward_pass_at_every_character() -> None:
+    token_ids = VOCAB.encode(sample(SamplingConfig(temperature=0.0, max_length=30)).text)
+    logits = logits_of(token_ids)
     logits[:, list(NEVER_SAMPLED)] = -torch.inf
     assert logits.argmax(dim=-1).tolist()[: len(token_ids)] == token_ids
-
-
-def mean_surprisal(tweet: SampledTweet) -> float:
-    """Return the mean surprisal of a tweet in bits, by a forward pass; `<EOS>` counts if it was reached."""
-    targets = [*VOCAB.encode(tweet.text), *([EOS] if tweet.reached_eos else [])]
-    with torch.no_grad():
-        logits = MODEL.eval()(torch.tensor([[BOS, *targets]]))[0][0, :-1]
-    return torch.nn.functional.cross_entropy(logits, torch.tensor(targets)).item() / math.log(2)
 
 
 @given(sampling=sampling_configs(primes=("", "the ")), seed=st.integers(0, 2**63 - 1))
 def test_bits_per_char_is_that_of_a_forward_pass(sampling: SamplingConfig, seed: int) -> None:
     tweet = sample(sampling, seed)
-    assert tweet.bits_per_char == pytest.approx(mean_surprisal(tweet), rel=1e-3, abs=1e-5)
+    targets = [*VOCAB.encode(tweet.text), *([EOS] if tweet.reached_eos else [])]
+    nats = torch.nn.functional.cross_entropy(logits_of(targets)[:-1], torch.tensor(targets)).item()
+    assert tweet.bits_per_char == pytest.approx(nats / math.log(2), rel=1e-3, abs=1e-5)
 
 
 def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character() -> None:
@@ -259,15 +259,12 @@ def test_a_text_that_follows_its_completion_is_completed_by_the_rest(seed: int, 
 
 
 def test_the_most_likely_next_characters_are_those_of_the_forward_pass() -> None:
-    with torch.no_grad():
-        logits, _ = MODEL.eval()(torch.tensor([[1, *VOCAB.encode("the c")]]))
-    probabilities = logits[0, -1].softmax(dim=-1)
+    probabilities = logits_of(VOCAB.encode("the c"))[-1].softmax(dim=-1)
     order = [index for index in probabilities.argsort(descending=True).tolist() if index == EOS or index >= 4]
+    expected = {"" if i == EOS else VOCAB.itos[i]: float(probabilities[i]) for i in order[:NUM_TOP_CHARS]}
     chances = complete(MODEL, VOCAB, SamplingConfig(), "the c", 0).next_chars
-    assert [chance.char for chance in chances] == ["" if i == EOS else VOCAB.itos[i] for i in order[:NUM_TOP_CHARS]]
-    assert [chance.probability for chance in chances] == pytest.approx(
-        probabilities[order[:NUM_TOP_CHARS]].tolist(), abs=1e-4
-    )
+    assert [chance.char for chance in chances] == list(expected)
+    assert [chance.probability for chance in chances] == pytest.approx(list(expected.values()), abs=1e-4)
 
 
 def test_the_scores_add_up_to_the_loss_of_an_evaluation() -> None:
