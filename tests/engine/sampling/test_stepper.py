@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import product
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.compute.cpu import single_row
@@ -21,36 +21,20 @@ from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS
 from engine.model.vocab import UNK
 from engine.sampling.logits import Floats, Ids
 from engine.sampling.stepper import CharStepper, RecordedStepper
-from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, set_contexts, some_contexts
+from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations
 
-VOCAB_SIZE = 11
-EVERY_TEXT = np.array(list(product(range(1, VOCAB_SIZE), repeat=3)))
-"""Of three characters, (B, T); every context of two and three, and those of four at a text's start."""
+TEXTS = Shape(lengths=[20] * 4, vocab_size=11, embedding_size=5, hidden_size=8, num_layers=2, seed=7, has_table=True)
 
 
-def make_model(
-    num_layers: int,
-    embedding_size: int,
-    hidden_size: int,
-    seed: int,
-    texts: Ids = EVERY_TEXT,
-    num_ids: int = VOCAB_SIZE,
-) -> TextGenerator:
-    """Return a model with dropout, in training mode, whose weights are large enough that gates open and close.
+def model_of(shape: Shape = TEXTS, **changes: Any) -> TextGenerator:
+    """Return a model with dropout, in training mode, whose weights are large enough that gates open and close."""
+    return replace(shape, **changes).model(dropout=0.5).float()
 
-    It has an n-gram input for every other context of the texts (B, T), if there are any.
-    """
-    torch.manual_seed(seed)
-    contexts = some_contexts(texts) if len(texts) else []
-    model = TextGenerator(num_ids, embedding_size, hidden_size, num_layers, dropout=0.5, ngram_contexts=len(contexts))
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(3.0)
-        if model.ngram_input is not None:
-            model.ngram_input.weight.normal_()
-    set_contexts(model, contexts)
-    return model
+
+def ids_of(shape: Shape = TEXTS) -> Ids:
+    """Return the texts (B, T) of a shape with equal lengths; the table has every other context of them."""
+    return shape.batch().inputs[:, :-1]
 
 
 def new_window() -> Tensor:
@@ -68,24 +52,13 @@ def expected(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
     return result
 
 
-@given(
-    num_layers=st.integers(1, 3),
-    embedding_size=st.integers(1, 9),
-    hidden_size=st.sampled_from(HIDDEN_SIZES),
-    num_rows=st.integers(1, 4),
-    length=st.integers(1, 12),
-    seed=st.integers(0, 2**32 - 1),
-    has_table=st.booleans(),
-)
-def test_log_probabilities_equal_those_of_the_module_after_every_character(
-    num_layers: int, embedding_size: int, hidden_size: int, num_rows: int, length: int, seed: int, has_table: bool
-) -> None:
-    token_ids = np.random.default_rng(seed).integers(1, VOCAB_SIZE, (num_rows, length))
-    texts = np.concatenate([EVERY_TEXT.ravel()[None, :length], token_ids]) if has_table else EVERY_TEXT[:0]
-    model = make_model(num_layers, embedding_size, hidden_size, seed, texts)
+@given(shape=shapes())
+def test_log_probabilities_equal_those_of_the_module_after_every_character(shape: Shape) -> None:
+    shape = replace(shape, lengths=[max(shape.lengths)] * len(shape.lengths))
+    model, token_ids = model_of(shape), ids_of(shape)
     stepper = CharStepper(model)
-    stepper.select(np.zeros(num_rows, dtype=np.int64))
-    for count in range(1, length + 1):
+    stepper.select(np.zeros(len(token_ids), dtype=np.int64))
+    for count in range(1, token_ids.shape[1] + 1):
         log_probs = stepper.step(token_ids[:, count - 1])
         assert np.allclose(log_probs, expected(model, token_ids[:, :count].tolist()), rtol=1e-4, atol=1e-4)
 
@@ -93,7 +66,10 @@ def test_log_probabilities_equal_those_of_the_module_after_every_character(
 @pytest.mark.parametrize("num_rows", [1, 2])
 def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows: int) -> None:
     token_ids = np.array([[4, UNK, 5, 6], [UNK, 7, 7, UNK]])
-    model = make_model(1, 3, 8, 2, texts=token_ids, num_ids=NUM_IDS + 9)
+    contexts = some_contexts(token_ids)
+    model = TextGenerator(NUM_IDS + 9, 3, 8, ngram_contexts=len(contexts))
+    torch.nn.init.normal_(model.get_parameter("ngram_input.weight"))
+    set_contexts(model, contexts)
     rare = np.where(token_ids == UNK, NUM_IDS + 8, token_ids)[:num_rows]
     assert model.ngram_input is not None
     assert model.ngram_input.rows_of(torch.from_numpy(rare)).any()
@@ -106,14 +82,14 @@ def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows:
 
 @pytest.mark.parametrize("rows", [[2, 0], [1], [1, 1, 1, 1], [0, 1, 2]])
 def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
-    model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=4)
+    model, token_ids = model_of(), ids_of()[:3, :3]
     stepper = CharStepper(model)
     stepper.select(np.zeros(3, dtype=np.int64))
-    stepper.step(np.array([7, 9, 10]))
-    stepper.step(np.array([4, 5, 6]))
+    stepper.step(token_ids[:, 0])
+    stepper.step(token_ids[:, 1])
     stepper.select(np.array(rows))
-    log_probs = stepper.step(np.array([8] * len(rows)))
-    assert np.allclose(log_probs, expected(model, [[[7, 9, 10][row], 4 + row, 8] for row in rows]), atol=1e-5)
+    log_probs = stepper.step(token_ids[rows, 2])
+    assert np.allclose(log_probs, expected(model, token_ids[rows].tolist()), atol=1e-5)
 
 
 def recorded_stepper(model: TextGenerator, recorder: FakeRecorder) -> RecordedStepper:
@@ -122,11 +98,11 @@ def recorded_stepper(model: TextGenerator, recorder: FakeRecorder) -> RecordedSt
 
 
 def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> None:
-    model = make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7)
+    model = model_of()
     recorder = FakeRecorder()
     recorded, compiled = recorded_stepper(model, recorder), CharStepper(model)
     plain = CharStepper(model, may_compile=False)
-    for one in torch.randint(1, VOCAB_SIZE, (20, 1)).numpy():
+    for one in ids_of()[:1].T:
         log_probs = plain.step(one)
         assert np.array_equal(recorded.step(one), log_probs)
         assert np.allclose(compiled.step(one), log_probs, atol=1e-5)
@@ -134,7 +110,7 @@ def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> Non
 
 
 def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAllocator) -> None:
-    model = make_model(num_layers=1, embedding_size=5, hidden_size=8, seed=7)
+    model = model_of(num_layers=1)
     recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
     recorded, plain = recorded_stepper(model, recorder), CharStepper(model, may_compile=False)
     for token_id in range(4, 10):
@@ -143,7 +119,7 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAll
 
 
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
-    stepper = recorded_stepper(make_model(num_layers=2, embedding_size=5, hidden_size=8, seed=7), FakeRecorder())
+    stepper = recorded_stepper(model_of(), FakeRecorder())
     token_ids = torch.tensor([4])
     stepper._compute_and_copy(token_ids)
     with Operations() as recorded:  # the results of one that allocates no memory alias its arguments
@@ -155,7 +131,7 @@ def test_a_step_of_a_single_row_allocates_no_memory() -> None:
 @pytest.mark.parametrize("hidden_size", HIDDEN_SIZES)
 def test_large_weights_give_the_same_on_one_thread_and_two(monkeypatch: pytest.MonkeyPatch, hidden_size: int) -> None:
     monkeypatch.setattr(single_row, "_THREADED_BYTES", 4 * 3 * 18 * 18)
-    model = make_model(num_layers=2, embedding_size=5, hidden_size=hidden_size, seed=10)
+    model = model_of(hidden_size=hidden_size)
     steppers = []
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
@@ -172,7 +148,7 @@ def test_large_weights_give_the_same_on_one_thread_and_two(monkeypatch: pytest.M
 @pytest.mark.parametrize("num_rows", [1, 2])
 def test_a_non_finite_weight_makes_every_log_probability_nan(num_rows: int) -> None:
     for spoiled in (float("nan"), float("inf")):
-        model = make_model(num_layers=1, embedding_size=3, hidden_size=8, seed=9)
+        model = model_of(num_layers=1)
         with torch.no_grad():
             model.proj.bias[6] = spoiled
         stepper = CharStepper(model)

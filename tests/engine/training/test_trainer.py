@@ -1,10 +1,9 @@
-"""A step equals the tutorial's and that of torch's optimizers; a non-finite step changes nothing."""
+"""A step equals the tutorial's and that of torch's optimizers; the buffer of losses; the optimizer of a table."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from unittest import mock
 
@@ -20,12 +19,11 @@ from engine.compute.cpu.train_step import GruStep
 from engine.compute.loss_buffer import LossBuffer
 from engine.compute.row_rmsprop import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded_tweets import Batch
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
-from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, model_with_table, some_batches
+from tests.engine.helpers import CPU, encoded, model_with_table, some_batches
 
 E, H = 6, 8
 VOCAB_SIZE = len(encoded()[1])
@@ -92,62 +90,6 @@ def test_a_state_of_torchs_own_optimizer_continues_as_that_does_and_has_the_same
     for name, tensor in trainer.state().items():
         assert (tensor.dtype, tensor.shape) == (torch.float32, expected[name].shape)
         torch.testing.assert_close(tensor, expected[name], rtol=1e-4, atol=1e-6)
-
-
-# skipped steps -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def batch() -> Batch:
-    return some_batches(1)[0]
-
-
-@pytest.fixture(params=["float32", "bfloat16"])
-def trainer(batch: Batch, request: pytest.FixtureRequest) -> Trainer:
-    """Return a trainer of either precision after two steps, with a table and weight decay."""
-    torch.manual_seed(0)
-    model = model_with_table(E, H)
-    trainer = Trainer(model, TrainingConfig(weight_decay=0.1, max_grad_norm=1.0), replace(CPU, precision=request.param))
-    for _ in range(2):
-        trainer.step(batch, 0.004)
-    trainer.drain_report()
-    return trainer
-
-
-def with_infinite_gradient(trainer: Trainer, loss: Tensor) -> Tensor:
-    """Set one number of the gradient to infinity; return the loss as it is."""
-    gradient = trainer.model.proj.bias.grad
-    assert gradient is not None
-    gradient[0] = math.inf
-    return loss
-
-
-POISONS: dict[str, Callable[[Trainer, Tensor], Tensor]] = {
-    "gradient": with_infinite_gradient,
-    "nan": lambda _, loss: loss * math.nan,
-    "inf": lambda _, loss: loss * math.inf,
-    "-inf": lambda _, loss: loss * -math.inf,
-}
-
-
-@pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
-def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(
-    trainer: Trainer, batch: Batch, poison: Callable[[Trainer, Tensor], Tensor]
-) -> None:
-    before = copy_of_state(trainer)
-    trainer.step(batch, 0.004)
-    expected = copy_of_state(trainer)
-    trainer.load_state(before, step_count=2)
-    sound = GruStep.loss_and_grads
-    with mock.patch.object(GruStep, "loss_and_grads", lambda step, batch: poison(trainer, sound(step, batch))):
-        trainer.step(batch, 0.004)
-    assert_same_tensors(trainer.state(), before)
-    trainer.step(batch, 0.004)
-    assert_same_tensors(trainer.state(), expected)
-    report = trainer.drain_report()
-    assert (trainer.step_count, report.first_step) == (4, 3)
-    assert [math.isnan(loss) for loss in report.train_losses] == [True, False]
-    assert [math.isnan(norm) for norm in report.grad_norms] == [True, False]
 
 
 # the buffer of losses -----------------------------------------------------------------------------------------------

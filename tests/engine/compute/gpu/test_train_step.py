@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.compute import adamw
 from engine.compute.gpu import train_step as device_step
 from engine.compute.gpu.resident_tweets import ResidentTweets
+from engine.compute.optimizer_step import OptimizerStep
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
@@ -93,24 +94,42 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
     assert recorder is None or recorder.log.count("replay") > 5
 
 
-@pytest.mark.parametrize("device_type", ["another device", "cpu"])
-def test_a_non_finite_step_changes_nothing_and_is_reported_as_nan(
-    recorder: fakes.FakeRecorder | None, monkeypatch: pytest.MonkeyPatch, device_type: str
+@pytest.mark.parametrize(
+    ("recorder", "precision"),
+    [("cpu", "float32"), ("cpu", "bfloat16"), ("graphs", "float32"), ("eager", "float32")],
+    indirect=["recorder"],
+)
+@pytest.mark.parametrize("ignoring", ["another device", "cpu"])
+@pytest.mark.usefixtures("recorder")
+def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(
+    monkeypatch: pytest.MonkeyPatch, precision: str, ignoring: str
 ) -> None:
-    monkeypatch.setattr(adamw, "IGNORE_FOUND_INF", frozenset({device_type}))
-    trainer, batches = Trainer(new_model(), CONFIG, CPU), some_batches(4, 7)
-    sound, spoil = device_step.mean_loss, {"by": 1.0}
-    monkeypatch.setattr(device_step, "mean_loss", lambda *args: sound(*args) * spoil["by"])
-    losses_of(trainer, batches)
-    for poison in (math.nan, math.inf):
+    monkeypatch.setattr(adamw, "IGNORE_FOUND_INF", frozenset({ignoring}))
+    plain, trainer = (Trainer(new_model(), CONFIG, replace(CPU, precision=precision)) for _ in range(2))
+    batches, sound = some_batches(8, 7), OptimizerStep.run
+    losses_of(plain, batches)
+    losses_of(trainer, batches[:4])
+    factors = iter((None, 1.0, math.nan, 1.0, math.inf, 1.0, -math.inf, 1.0))
+
+    def run(step: OptimizerStep, rate: float | Tensor) -> Tensor:
+        factor = next(factors)
+        if factor is None:
+            step._flat.dense_grads[3] = math.inf
+        else:
+            step._flat.loss.mul_(factor)
+        return sound(step, rate)
+
+    monkeypatch.setattr(OptimizerStep, "run", run)
+    for batch in batches[4:]:
         before = copy_of_state(trainer)
-        spoil["by"] = poison
-        trainer.step(batches[0], RATE)
+        trainer.step(batch, RATE)
         assert_same_tensors(trainer.state(), before)
-        spoil["by"] = 1.0
-        trainer.step(batches[1], RATE)
-        assert not torch.equal(trainer.state()["model.proj.weight"], before["model.proj.weight"])
-    assert [math.isnan(loss) for loss in trainer.drain_report().train_losses] == [True, False, True, False]
+        trainer.step(batch, RATE)
+    assert_same_tensors(trainer.state(), plain.state())
+    report = trainer.drain_report()
+    assert (trainer.step_count, report.first_step) == (12, 5)
+    for numbers in (report.train_losses, report.grad_norms):
+        assert [math.isnan(number) for number in numbers] == [True, False] * 4
 
 
 @ON_BOTH_PATHS
@@ -358,10 +377,7 @@ def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(ranks: TwoR
 @ON_BOTH_PATHS
 @pytest.mark.usefixtures("recorder")
 def test_a_step_whose_sum_has_failed_can_not_be_repeated() -> None:
-    def fail(_: Tensor) -> None:
-        raise RuntimeError("connection closed")
-
-    trainer = new_trainer(fail)
+    trainer = new_trainer(Mock(side_effect=RuntimeError("connection closed")))
     [batch] = some_batches(1, 8)
     before = copy_of_state(trainer)
 
@@ -395,21 +411,15 @@ def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.
 
 def test_a_part_is_padded_to_its_share_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.use_device_step(monkeypatch, None)
-    sizes: list[int] = []
-    gather = ResidentTweets.gather
-
-    def record(tweets: ResidentTweets, rows: Tensor, length: int) -> Tensor:
-        sizes.append(len(rows))
-        return gather(tweets, rows, length)
-
-    monkeypatch.setattr(ResidentTweets, "gather", record)
+    gather = mock.create_autospec(ResidentTweets.gather, side_effect=ResidentTweets.gather)
+    monkeypatch.setattr(ResidentTweets, "gather", gather)
     trainer = new_trainer(lambda _: None)
     [batch] = some_batches(1, 8)
     for places in ([], [1], [0, 2, 4, 6]):
         trainer.step(part_of(batch, places), RATE)
     trainer.set_batch_size(11)
     trainer.step(part_of(batch, [3]), RATE)
-    assert sizes == [4, 4, 6]
+    assert [len(rows) for (_, rows, _), _ in gather.call_args_list] == [4, 4, 6]
 
 
 def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
