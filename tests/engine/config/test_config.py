@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -79,12 +80,28 @@ BASE = ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True)
 
 @recorded_cases("presets")
 def test_auto_chooses(case: Case, snapshot: SnapshotAssertion) -> None:
+    """With a `speed` a device is measured, on which models fit that are smaller than `too_large`."""
     lines = []
     for options in case.options:
         settings = {name: json.loads(value) if value[0].isdigit() else value for name, value in options.items()}
         conditions = {name: settings.pop(name, default) for name, default in CONDITIONS.items()}
         conditions["base"] = BASE if conditions["base"] else None
-        lines.append(row(listed(options), resolve_preset("auto", settings, **conditions)))
+        speed, too_large, measured = settings.pop("speed", 0.0), settings.pop("too_large", math.inf), list[str]()
+
+        def speed_of(
+            model: ModelConfig,
+            batch_size: int,
+            speed: float = speed,
+            too_large: float = too_large,
+            measured: list[str] = measured,
+        ) -> float:
+            measured.append(f"{model.hidden_size} x {model.num_layers} in batches of {batch_size}")
+            return 0.0 if model.hidden_size >= too_large else speed
+
+        found = resolve_preset("auto", settings, **conditions, speed_of=speed_of if speed else None)
+        lines.append(
+            row(listed(options), found) + (f"\n    measured: {', '.join(measured) or 'nothing'}" if speed else "")
+        )
     assert "\n".join(lines) == snapshot
 
 
@@ -100,34 +117,3 @@ def test_the_tutorial_preset_depends_on_nothing_but_the_users_settings(snapshot:
     configs = resolve_preset("tutorial", settings, LARGE, "cpu")
     assert configs.model == replace(ModelConfig(), hidden_size=33)
     assert (configs.training.learning_rate, configs.training.max_steps) == (0.5, 7)
-
-
-def choose(settings: Settings, speed_of: Callable[[ModelConfig], float]) -> tuple[ModelConfig, list[ModelConfig]]:
-    """Return the model that is chosen for a device of this speed, and those that were measured."""
-    measured: list[tuple[ModelConfig, int]] = []
-
-    def measure(model: ModelConfig, batch_size: int) -> float:
-        measured.append((model, batch_size))
-        return speed_of(model)
-
-    configs = resolve_preset("auto", settings, LARGE, "cuda", speed_of=measure)
-    assert {batch_size for _, batch_size in measured} <= {configs.training.batch_size}
-    return configs.model, [model for model, _ in measured]
-
-
-def test_auto_chooses_the_largest_model_that_a_device_trains_enough() -> None:
-    for speed, expected in ((3e6, (1024, 1)), (3e5, (512, 2)), (5e4, (384, 2)), (2e4, (256, 1))):
-        chosen, measured = choose({}, lambda _, speed=speed: speed)  # type: ignore[misc] # a default binds the value
-        assert (chosen.hidden_size, chosen.num_layers) == expected
-        sizes = [model.hidden_size for model in measured]
-        assert sizes == sorted(set(sizes), reverse=True), "no larger model is measured than needed, and none twice"
-
-
-def test_a_model_that_does_not_fit_gives_way_and_only_a_budget_in_seconds_or_none_is_measured() -> None:
-    assert choose({}, lambda model: 0.0 if model.hidden_size == 1024 else 1e6)[0].hidden_size == 512
-    chosen, measured = choose({"hidden_size": 700, "num_layers": 3, "max_seconds": 60}, lambda _: 1e6)
-    assert {(model.hidden_size, model.num_layers) for model in (chosen, *measured)} == {(700, 3)}
-    budgets: dict[int, Settings] = {1024: {"max_steps": 40_000}, 256: {"max_steps": 300, "epochs": 2}}
-    for hidden_size, budget in budgets.items():
-        chosen, measured = choose(budget, lambda _: 1e6)
-        assert (chosen.hidden_size, measured) == (hidden_size, [])
