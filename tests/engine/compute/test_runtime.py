@@ -35,11 +35,8 @@ from tests.fakes import FakeClock
 def test_a_run_on_the_cpu_does_not_start_cuda_and_deterministic_changes_none_of_its_kernels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def start() -> bool:
-        raise AssertionError("CUDA is started")
-
-    monkeypatch.setattr(torch.cuda, "is_available", start)
-    monkeypatch.setattr(torch.backends.mps, "is_available", start)
+    for backend in (torch.cuda, torch.backends.mps):
+        monkeypatch.setattr(backend, "is_available", mock.Mock(side_effect=AssertionError("it is started")))
     runtime = Runtime.resolve(RuntimeConfig(device="cpu", deterministic=True))
     assert (runtime.device, runtime.is_deterministic) == (torch.device("cpu"), False)
     with pytest.raises(AssertionError):
@@ -148,22 +145,17 @@ def model(monkeypatch: pytest.MonkeyPatch) -> TextGenerator:
 def test_a_device_that_fails_in_bfloat16_uses_float32_which_needs_no_trial_and_neither_does_a_cpu(
     model: TextGenerator, monkeypatch: pytest.MonkeyPatch, error: Exception | None, expected: str
 ) -> None:
-    tried: list[tuple[int, int]] = []
-
-    def compute(_: TextGenerator, batch_size: int, length: int) -> None:
-        tried.append((batch_size, length))
-        if error is not None:
-            raise error
-
+    compute = mock.Mock(side_effect=error)
     monkeypatch.setattr(probe, "_compute_gradient", compute)
     assert supported_precision(model, 5, "float32") == "float32"
-    assert tried == []
+    assert not compute.called
     assert supported_precision(model, 5, "bfloat16") == expected
-    assert tried == [(5, length) for length in LENGTHS][: len(tried)] != []
-    tried.clear()
+    tried = [sizes for (_, *sizes), _ in compute.call_args_list]
+    assert tried == [[5, length] for length in LENGTHS][: len(tried)] != []
+    compute.reset_mock()
     monkeypatch.setattr(TextGenerator, "device", CPU.device)
     assert supported_precision(model, 5, "bfloat16") == "bfloat16"
-    assert tried == []
+    assert not compute.called
 
 
 def test_a_trial_changes_no_weight_and_draws_no_random_number(
