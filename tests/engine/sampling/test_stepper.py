@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from torch import Tensor
 
 from engine.compute.cpu import single_row
 from engine.compute.cpu.inference_weights import InferenceWeights
@@ -35,11 +34,6 @@ def model_of(shape: Shape = TEXTS, **changes: Any) -> TextGenerator:
 def ids_of(shape: Shape = TEXTS) -> Ids:
     """Return the texts (B, T) of a shape with equal lengths; the table has every other context of them."""
     return shape.batch().inputs[:, :-1]
-
-
-def new_window() -> Tensor:
-    """Return the window at the start of a tweet, (1,)."""
-    return torch.tensor([EMPTY_WINDOW])
 
 
 def expected(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
@@ -94,7 +88,7 @@ def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
 
 def recorded_stepper(model: TextGenerator, recorder: FakeRecorder) -> RecordedStepper:
     states = [torch.zeros(1, 8) for _ in range(model.rnn.num_layers)]
-    return RecordedStepper(InferenceWeights(model), states, new_window(), recorder)
+    return RecordedStepper(InferenceWeights(model), states, torch.tensor([EMPTY_WINDOW]), recorder)
 
 
 def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> None:
@@ -136,7 +130,9 @@ def test_large_weights_give_the_same_on_one_thread_and_two(monkeypatch: pytest.M
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
         steppers.append(
-            SingleRowStepper(InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)], new_window())
+            SingleRowStepper(
+                InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)], torch.tensor([EMPTY_WINDOW])
+            )
         )
     is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
     assert is_threaded == [[False] * 2, [hidden_size == 18] * 2]

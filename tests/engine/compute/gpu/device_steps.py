@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -18,16 +19,16 @@ from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
 
 
+@dataclass
 class FakeRecording:
     """Runs its work when replayed, on the current content of its static input."""
 
-    def __init__(self, log: list[str], work: Callable[[], None]) -> None:
-        self._log = log
-        self._work = work
+    log: list[str]
+    work: Callable[[], None]
 
     def replay(self) -> None:
-        self._log.append("replay")
-        self._work()
+        self.log.append("replay")
+        self.work()
 
     def reset(self) -> None:
         raise AssertionError("only the recorder may free a recording, once the device is done with it")
