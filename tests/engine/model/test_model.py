@@ -253,24 +253,18 @@ def test_old_rows_and_all_other_tensors_stay_and_new_rows_are_those_of_a_new_mod
 # Flat weights ---------------------------------------------------------------------------------------------------------
 
 
-def new_model(*, is_tied: bool = False) -> TextGenerator:
+def new_model() -> TextGenerator:
     torch.manual_seed(0)
-    return TextGenerator(23, 7 if is_tied else 5, 7, 2, tied_embeddings=is_tied)
-
-
-def lay_out_like_cudnn(model: TextGenerator, gap: int = 3) -> None:
-    """Move the GRU's parameters to one storage, matrices first and biases last, with a gap at the end."""
-    weights = sorted(model.rnn.parameters(), key=lambda weight: -weight.dim())
-    block, end = torch.zeros(sum(weight.numel() for weight in weights) + gap), 0
-    for weight in weights:
-        view = block[end : end + weight.numel()].view_as(weight)
-        weight.data = view.copy_(weight.detach())
-        end += weight.numel()
+    return TextGenerator(23, 5, 7, 2)
 
 
 def test_the_block_of_a_gru_that_cudnn_has_laid_out_comes_first_and_stays_as_it_is() -> None:
-    model, expected = new_model(), new_model().state_dict()
-    lay_out_like_cudnn(model)
+    model, expected, end = new_model(), new_model().state_dict(), 0
+    weights = sorted(model.rnn.parameters(), key=lambda weight: -weight.dim())  # matrices first, biases last
+    block = torch.zeros(sum(weight.numel() for weight in weights) + 3)  # and a gap
+    for weight in weights:
+        weight.data = block[end : end + weight.numel()].view_as(weight).copy_(weight.detach())
+        end += weight.numel()
     offsets = [int(weight.storage_offset()) for weight in model.rnn.parameters()]
     size = next(model.rnn.parameters()).untyped_storage().nbytes() // 4
     flat = FlatParameters(model)

@@ -14,7 +14,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 from torch import Tensor
 
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
@@ -28,13 +27,8 @@ from engine.training.evaluation import evaluate
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.strategies import sampling_configs
 
-NEARLY_ONE = 1.0 - 2.0**-53
-"""The largest possible uniform number."""
-
-
-def logits() -> SearchStrategy[list[float]]:
-    """Generate logits for the four special symbols and at least one character."""
-    return st.lists(st.floats(-40, 40, width=32), min_size=5, max_size=24)
+LOGITS = st.lists(st.floats(-40, 40, width=32), min_size=5, max_size=24)
+"""For the four special symbols and at least one character."""
 
 
 def row(values: list[float]) -> Floats:
@@ -60,7 +54,7 @@ def softmax(values: list[float], temperature: float = 1.0) -> npt.NDArray[np.flo
 
 
 @given(
-    values=logits(),
+    values=LOGITS,
     temperature=st.just(0.0) | st.floats(0.05, 5),
     top_k=st.integers(0, 30),
     top_p=st.floats(0.001, 1),
@@ -75,7 +69,7 @@ def test_probabilities_sum_to_one_and_are_zero_for_special_symbols(
     assert result[[PAD, BOS, UNK]].tolist() == [0.0, 0.0, 0.0]
 
 
-@given(values=logits(), temperature=st.floats(0.3, 5))
+@given(values=LOGITS, temperature=st.floats(0.3, 5))
 def test_without_truncation_it_is_the_softmax_and_greedy_at_0(values: list[float], temperature: float) -> None:
     result = probabilities(values, temperature)
     [allowed] = row(values)
@@ -87,7 +81,7 @@ def test_without_truncation_it_is_the_softmax_and_greedy_at_0(values: list[float
         assert greedy.tolist() == np.eye(len(values))[allowed.argmax()].tolist()
 
 
-@given(values=logits(), top_k=st.integers(1, 30))
+@given(values=LOGITS, top_k=st.integers(1, 30))
 def test_top_k_keeps_the_k_most_likely_and_their_proportions(values: list[float], top_k: int) -> None:
     before, after = probabilities(values), probabilities(values, top_k=top_k)
     kept = after > 0
@@ -99,7 +93,7 @@ def test_top_k_keeps_the_k_most_likely_and_their_proportions(values: list[float]
     assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
 
 
-@given(values=logits(), top_p=st.floats(0.001, 0.999))
+@given(values=LOGITS, top_p=st.floats(0.001, 0.999))
 def test_top_p_keeps_the_smallest_set_of_total_probability_p(values: list[float], top_p: float) -> None:
     before, after = probabilities(values).astype(np.float64), probabilities(values, top_p=top_p)
     kept = after > 0
@@ -109,7 +103,7 @@ def test_top_p_keeps_the_smallest_set_of_total_probability_p(values: list[float]
     assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
 
 
-@given(values=logits(), min_p=st.floats(0.001, 0.999))
+@given(values=LOGITS, min_p=st.floats(0.001, 0.999))
 def test_min_p_keeps_what_is_likely_enough_relative_to_the_most_likely(values: list[float], min_p: float) -> None:
     before, after = probabilities(values), probabilities(values, min_p=min_p)
     share = before / before.max()
@@ -130,7 +124,7 @@ def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
     assert np.count_nonzero(probabilities(values, 4.0, min_p=0.6, temperature_last=True)) == 2
 
 
-@given(values=logits(), temperature=st.floats(1, 5), min_p=st.floats(0.001, 0.999))
+@given(values=LOGITS, temperature=st.floats(1, 5), min_p=st.floats(0.001, 0.999))
 def test_min_p_keeps_the_same_if_temperature_is_last(values: list[float], temperature: float, min_p: float) -> None:
     plain = probabilities(values, min_p=min_p)
     last = probabilities(values, temperature, min_p=min_p, temperature_last=True)
@@ -140,7 +134,7 @@ def test_min_p_keeps_the_same_if_temperature_is_last(values: list[float], temper
 
 
 def test_an_id_is_drawn_where_the_cumulative_probability_passes_the_uniform_number() -> None:
-    uniforms = np.array([0.0, 0.2499, 0.25, 0.5, 0.7499, 0.75, NEARLY_ONE])
+    uniforms = np.array([0.0, 0.2499, 0.25, 0.5, 0.7499, 0.75, 1.0 - 2.0**-53])  # up to the largest
     for factor in (1.0, 3.0):
         weights = factor * row([0.0, 0.25, 0.0, 0.5, 0.25]).repeat(7, axis=0)
         assert draw(weights, uniforms).tolist() == [1, 1, 3, 3, 3, 4, 4]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from torch import Tensor
 
 from engine.compute.cpu import single_row
 from engine.compute.cpu.inference_weights import InferenceWeights
@@ -86,15 +87,16 @@ def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
     assert np.allclose(log_probs, expected(model, token_ids[rows].tolist()), atol=1e-5)
 
 
-def recorded_stepper(model: TextGenerator, recorder: FakeRecorder) -> RecordedStepper:
-    states = [torch.zeros(1, 8) for _ in range(model.rnn.num_layers)]
-    return RecordedStepper(InferenceWeights(model), states, torch.tensor([EMPTY_WINDOW]), recorder)
+def start_of(model: TextGenerator) -> tuple[InferenceWeights, list[Tensor], Tensor]:
+    """Return weights, states and window at the start of a tweet."""
+    states = [torch.zeros(1, model.rnn.hidden_size) for _ in range(model.rnn.num_layers)]
+    return InferenceWeights(model), states, torch.tensor([EMPTY_WINDOW])
 
 
 def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> None:
     model = model_of()
     recorder = FakeRecorder()
-    recorded, compiled = recorded_stepper(model, recorder), CharStepper(model)
+    recorded, compiled = RecordedStepper(*start_of(model), recorder), CharStepper(model)
     plain = CharStepper(model, may_compile=False)
     for one in ids_of()[:1].T:
         log_probs = plain.step(one)
@@ -106,14 +108,14 @@ def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> Non
 def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAllocator) -> None:
     model = model_of(num_layers=1)
     recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
-    recorded, plain = recorded_stepper(model, recorder), CharStepper(model, may_compile=False)
+    recorded, plain = RecordedStepper(*start_of(model), recorder), CharStepper(model, may_compile=False)
     for token_id in range(4, 10):
         assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
     assert not allocator.is_sound
 
 
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
-    stepper = recorded_stepper(model_of(), FakeRecorder())
+    stepper = RecordedStepper(*start_of(model_of()), FakeRecorder())
     token_ids = torch.tensor([4])
     stepper._compute_and_copy(token_ids)
     with Operations() as recorded:  # the results of one that allocates no memory alias its arguments
@@ -129,11 +131,7 @@ def test_large_weights_give_the_same_on_one_thread_and_two(monkeypatch: pytest.M
     steppers = []
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
-        steppers.append(
-            SingleRowStepper(
-                InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)], torch.tensor([EMPTY_WINDOW])
-            )
-        )
+        steppers.append(SingleRowStepper(*start_of(model)))
     is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
     assert is_threaded == [[False] * 2, [hidden_size == 18] * 2]
     for token_id in (4, 5, 6):

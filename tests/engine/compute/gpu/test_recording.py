@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from types import SimpleNamespace
@@ -154,26 +154,19 @@ def test_after_a_failed_recording_all_steps_run_eagerly_and_no_other_trainer_of_
 # The recorder ---------------------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def failing_capture(*_: object, **__: object) -> Iterator[None]:
-    """Fail at the end, as the `torch.cuda.graph` of a capture that CUDA has invalidated does."""
-    try:
-        yield
-    finally:
-        raise RuntimeError("operation failed due to a previous error during capture")
-
-
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Replace CUDA's part of a recorder; return the calls of its allocator."""
     calls: list[str] = []
-    handles = count()
+    handles, capture = count(), mock.MagicMock()
+    # as CUDA's does at the end of a capture that it has invalidated
+    capture.return_value.__exit__.side_effect = RuntimeError("operation failed due to a previous error during capture")
     monkeypatch.setattr(recorder_module, "side_stream", lambda _: SimpleNamespace(device_index=0))
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, next(handles)))
     monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
     monkeypatch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr(torch.cuda, "graph", failing_capture)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
     for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
         monkeypatch.setattr(torch._C, name, lambda *args, name=name: calls.append(f"{name}{args}"), raising=False)
     return calls
