@@ -227,9 +227,7 @@ def test_every_order_equals_the_naive_implementation(
         assert_equals_naive(train, held_out, Vocab(known))
 
 
-def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
     monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 300)
     monkeypatch.setattr(counting, "_SORTED_TOGETHER", 500)

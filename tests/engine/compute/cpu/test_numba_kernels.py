@@ -17,9 +17,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numba.core import caching
 
-from engine.compute.cpu import numba_kernels as kernels
 from engine.compute.cpu.compilation import OneFilePerVersion, compiled
-from engine.compute.cpu.numba_kernels import Rows, steps_for
+from engine.compute.cpu.numba_kernels import Rows, kernels_for, steps_for
 from engine.compute.cpu.tile_product import COLUMNS, add_product, pack, panels_shape
 
 SIZE = 18
@@ -31,7 +30,7 @@ def assert_accurate(gates: Rows, before: Rows, tolerance: float) -> None:
     r, z = r.sigmoid(), z.sigmoid()
     n = (n + r * m).tanh()
     states, after = n + z * (torch.from_numpy(before).double() - n), np.empty_like(before)
-    kernels.kernels_for(SIZE).forward_step(gates, before, after)
+    kernels_for(SIZE).forward_step(gates, before, after)
     found = [*torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1), torch.from_numpy(after).double()]
     del found[2]  # m
     for each, exact in zip(found, (r, z, n, states), strict=True):
@@ -62,7 +61,7 @@ def test_every_float32_is_rounded_to_bfloat16_as_by_torch(patterns: list[int]) -
     gates[:, SIZE : 2 * SIZE] = 0x42C8  # 100 in bfloat16
     expected = (torch.from_numpy(state) + 0.0).bfloat16()
     after = torch.empty(state.shape, dtype=torch.bfloat16)
-    kernels.kernels_for(SIZE).forward_step(gates, state.copy(), after.view(torch.uint16).numpy())
+    kernels_for(SIZE).forward_step(gates, state.copy(), after.view(torch.uint16).numpy())
     assert torch.equal(after.isnan(), expected.isnan())
     assert torch.equal(after.nan_to_num(nan=0.0), expected.nan_to_num(nan=0.0))
 

@@ -66,7 +66,7 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
 ) -> None:
     """Each step has its own learning rate, and is counted in a device's backlog."""
     trainer, model = Trainer(new_model(num_layers).double(), CONFIG, CPU), new_model(num_layers).double()
-    optimizer = fakes.ReferenceOptimizer(model, RATE, CONFIG.weight_decay, CONFIG.max_grad_norm, CONFIG.ngram_decay)
+    optimizer = fakes.ReferenceOptimizer(model, CONFIG)
     losses, norms, backlog = list[float](), list[float](), Mock()
     if trainer._device_step is not None:
         trainer._device_step._backlog = backlog
@@ -430,10 +430,6 @@ def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
     sent: list[Tensor] = []
     leader.broadcast_state(sent.append)
     buffers = iter(sent)
-
-    def receive(tensor: Tensor) -> None:
-        tensor.copy_(next(buffers))
-
-    follower.broadcast_state(receive)
+    follower.broadcast_state(Mock(side_effect=lambda tensor: tensor.copy_(next(buffers))))
     assert_same_tensors(follower.state(), leader.state())
     assert follower.checksum() == leader.checksum()
