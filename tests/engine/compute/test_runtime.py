@@ -150,9 +150,7 @@ def test_a_device_that_fails_in_bfloat16_uses_float32_which_needs_no_trial_and_n
     assert supported_precision(model, 5, "bfloat16") == "bfloat16"
 
 
-def test_a_trial_changes_no_weight_and_draws_no_random_number(
-    model: TextGenerator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trial_changes_no_weight_and_no_generator(model: TextGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     compute = probe._compute_gradient
 
     def on_cpu(*args: object) -> None:

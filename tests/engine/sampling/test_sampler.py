@@ -188,16 +188,18 @@ def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch() -> Non
         assert alone.bits_per_char == pytest.approx(tweet.bits_per_char, rel=1e-4)
 
 
-def logits_of(token_ids: list[int]) -> Tensor:
-    """Return the module's logits (1 + T, V) at the start and after each character."""
+def logits_of(token_ids: list[list[int]], model: TextGenerator = MODEL) -> Tensor:
+    """Return the module's own logits (B, T, V), without dropout."""
+    was_training = model.training
     with torch.no_grad():
-        result: Tensor = MODEL.eval()(torch.tensor([[BOS, *token_ids]]))[0][0]
+        result: Tensor = model.eval()(torch.tensor(token_ids))[0]
+    model.train(was_training)
     return result
 
 
 def test_greedy_is_the_argmax_of_the_forward_pass_at_every_character() -> None:
     token_ids = VOCAB.encode(sample(SamplingConfig(temperature=0.0, max_length=30)).text)
-    logits = logits_of(token_ids)
+    logits = logits_of([[BOS, *token_ids]])[0]
     logits[:, list(NEVER_SAMPLED)] = -torch.inf
     assert logits.argmax(dim=-1).tolist()[: len(token_ids)] == token_ids
 
@@ -206,7 +208,7 @@ def test_greedy_is_the_argmax_of_the_forward_pass_at_every_character() -> None:
 def test_bits_per_char_is_that_of_a_forward_pass(sampling: SamplingConfig, seed: int) -> None:
     tweet = sample(sampling, seed)
     targets = [*VOCAB.encode(tweet.text), *([EOS] if tweet.reached_eos else [])]
-    nats = torch.nn.functional.cross_entropy(logits_of(targets)[:-1], torch.tensor(targets)).item()
+    nats = torch.nn.functional.cross_entropy(logits_of([[BOS, *targets]])[0, :-1], torch.tensor(targets)).item()
     assert tweet.bits_per_char == pytest.approx(nats / math.log(2), rel=1e-3, abs=1e-5)
 
 
@@ -263,7 +265,7 @@ def test_a_text_that_follows_its_completion_is_completed_by_the_rest(seed: int, 
 
 
 def test_the_most_likely_next_characters_are_those_of_the_forward_pass() -> None:
-    probabilities = logits_of(VOCAB.encode("the c"))[-1].softmax(dim=-1)
+    probabilities = logits_of([[BOS, *VOCAB.encode("the c")]])[0, -1].softmax(dim=-1)
     order = [index for index in probabilities.argsort(descending=True).tolist() if index == EOS or index >= 4]
     expected = {"" if i == EOS else VOCAB.itos[i]: float(probabilities[i]) for i in order[:NUM_TOP_CHARS]}
     chances = complete(MODEL, VOCAB, SamplingConfig(), "the c", 0).next_chars
@@ -315,11 +317,7 @@ def ids_of(shape: Shape = TEXTS) -> Ids:
 
 def log_probs_of(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
     """Return the module's own log-probabilities (B, V) after whole sequences (B, T)."""
-    was_training = model.training
-    with torch.no_grad():
-        logits, _ = model.eval()(torch.tensor(token_ids))
-    model.train(was_training)
-    result: Floats = logits[:, -1].log_softmax(dim=-1).numpy()
+    result: Floats = logits_of(token_ids, model)[:, -1].log_softmax(dim=-1).numpy()
     return result
 
 

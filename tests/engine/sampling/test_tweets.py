@@ -370,10 +370,8 @@ def test_figures_are_medians_over_the_rounds_relative_to_the_tutorial_at_its_bes
 def test_it_ends_in_about_the_requested_time_after_at_least_the_first_shape(
     corpus: CorpusConfig, seconds: float, tick: float, measured: list[Shape]
 ) -> None:
-    clock, shares, threads = TickingClock(tick), list[float](), torch.get_num_threads()
-    benchmark = bench.Benchmark(
-        CPU.device, seconds, lambda share, _: shares.append(share or 0.0), corpus, [TINY, OTHER], clock
-    )
+    clock, progress, threads = TickingClock(tick), Mock(), torch.get_num_threads()
+    benchmark = bench.Benchmark(CPU.device, seconds, progress, corpus, [TINY, OTHER], clock)
     report = benchmark.run()
     assert torch.get_num_threads() == threads
     assert benchmark.skipped_shapes == [shape for shape in (TINY, OTHER) if shape not in measured]
@@ -384,6 +382,7 @@ def test_it_ends_in_about_the_requested_time_after_at_least_the_first_shape(
     sampled = [(row.hidden_size, (row.batch_size, row.path)) for row in report.sample]
     assert sampled == list(product(sizes, kinds))
     assert all(row.chars_per_second > 0 for row in (*report.train, *report.sample))
+    shares = [share or 0.0 for (share, _), _ in progress.call_args_list]
     assert shares[-1] == 1.0
     if OTHER in measured:
         assert 1.5 < clock.now < 2.5

@@ -46,10 +46,8 @@ def test_losses_agree_step_by_step_with_the_tutorials_own_loop() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_batch_in_parts_has_the_gradient_of_the_whole_and_touches_the_same_rows(precision: str) -> None:
     torch.manual_seed(0)
-    model = model_with_table(E, H)
-    whole, in_parts = (
-        Trainer(copy.deepcopy(model), TrainingConfig(), replace(CPU, precision=precision)) for _ in range(2)
-    )
+    model, runtime = model_with_table(E, H), replace(CPU, precision=precision)
+    whole, in_parts = (Trainer(copy.deepcopy(model), TrainingConfig(), runtime) for _ in range(2))
     in_parts.set_micro_batch_size(3)
     for batch in some_batches(3):
         for trainer in (whole, in_parts):

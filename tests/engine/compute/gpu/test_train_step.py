@@ -95,11 +95,16 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
 
 
 @pytest.mark.parametrize(
-    ("recorder", "precision"),
-    [("cpu", "float32"), ("cpu", "bfloat16"), ("graphs", "float32"), ("eager", "float32")],
+    ("recorder", "precision", "ignoring"),
+    [
+        ("cpu", "float32", "another device"),
+        ("cpu", "bfloat16", "cpu"),
+        ("graphs", "float32", "another device"),
+        ("graphs", "float32", "cpu"),
+        ("eager", "float32", "cpu"),
+    ],
     indirect=["recorder"],
 )
-@pytest.mark.parametrize("ignoring", ["another device", "cpu"])
 @pytest.mark.usefixtures("recorder")
 def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(
     monkeypatch: pytest.MonkeyPatch, precision: str, ignoring: str
@@ -109,14 +114,13 @@ def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_a
     batches, sound = some_batches(8, 7), OptimizerStep.run
     losses_of(plain, batches)
     losses_of(trainer, batches[:4])
-    factors = iter((None, 1.0, math.nan, 1.0, math.inf, 1.0, -math.inf, 1.0))
+    # what becomes of one number of the gradient, or of the loss, which is the last, by the steps before
+    poisons = {4: (3, math.inf), 6: (-1, math.nan), 8: (-1, math.inf), 10: (-1, -math.inf)}
 
     def run(step: OptimizerStep, rate: float | Tensor) -> Tensor:
-        factor = next(factors)
-        if factor is None:
-            step._flat.dense_grads[3] = math.inf
-        else:
-            step._flat.loss.mul_(factor)
+        if trainer.step_count in poisons:
+            place, value = poisons[trainer.step_count]
+            step._flat.grads_and_loss[place] = value
         return sound(step, rate)
 
     monkeypatch.setattr(OptimizerStep, "run", run)
@@ -152,12 +156,13 @@ def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder
     def run(seed: int) -> list[float]:
         trainer = Trainer(new_model(1, dropout=0.5), CONFIG, CPU)
         torch.manual_seed(seed)
-        for _ in range(8):
+        for _ in range(6):
             trainer.step(batch, 0.0)
         return trainer.drain_report().train_losses
 
-    assert run(5) == run(5) != run(6)
-    assert len(set(run(5))) == 8
+    losses = run(5)
+    assert losses == run(5) != run(6)
+    assert len(set(losses)) == 6
 
 
 # bfloat16 ------------------------------------------------------------------------------------------------------------
@@ -166,7 +171,7 @@ def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder
 def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights_and_the_table(
     recorder: fakes.FakeRecorder | None,
 ) -> None:
-    batches = some_batches(15, 7)
+    batches = some_batches(10, 7)
     exact = losses_of(Trainer(new_model(1), CONFIG, CPU), batches)
     trainer = Trainer(new_model(1), CONFIG, replace(CPU, precision="bfloat16"))
     rounded = losses_of(trainer, batches)
@@ -303,7 +308,7 @@ def assert_equal_to_rounding(found: Trainer, expected: Trainer) -> None:
 
 @pytest.mark.parametrize("recorder", ["cpu", "graphs"], indirect=True)
 def test_two_ranks_take_the_steps_of_one_with_clipping_decay_average_and_empty_parts(ranks: TwoRanks) -> None:
-    whole, batches = new_trainer(), some_batches(16, 8)
+    whole, batches = new_trainer(), some_batches(8, 8)
     for number, batch in enumerate(batches):
         ranks.step(batch, number % 4)
         whole.step(batch, RATE)
