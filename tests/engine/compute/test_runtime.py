@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import accumulate, count
 from pathlib import Path
@@ -14,29 +13,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compute import memory
-from engine.compute.calibration import (
-    MIN_ROUNDS,
-    SECONDS_PER_CANDIDATE,
-    Calibration,
-    Candidate,
-    best_count,
-    best_precision,
-    calibrate,
-    thread_counts,
-)
+from engine.compute import calibration, memory
+from engine.compute import slowdown_detector as slowdown
+from engine.compute.calibration import Candidate
 from engine.compute.clocks import ProcessStops, SteadyClock, Stopwatch, Throughput
 from engine.compute.device import Runtime, cpu_bfloat16_speedup
 from engine.compute.gpu import probe
 from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.compute.gpu.probe import LENGTHS, supported_precision
-from engine.compute.slowdown_detector import (
-    MAX_LOW_WINDOWS,
-    MIN_CHECK_SECONDS,
-    MIN_DROP_SECONDS,
-    WINDOW_SECONDS,
-    SlowdownDetector,
-)
 from engine.compute.step_timer import PHASES, Phase, PhaseTimer
 from engine.config.run import RuntimeConfig
 from engine.errors import DeviceError
@@ -50,11 +34,8 @@ from tests.fakes import FakeClock
 def test_a_run_on_the_cpu_does_not_start_cuda_and_deterministic_changes_none_of_its_kernels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def start() -> bool:
-        raise AssertionError("CUDA is started")
-
-    monkeypatch.setattr(torch.cuda, "is_available", start)
-    monkeypatch.setattr(torch.backends.mps, "is_available", start)
+    for backend in (torch.cuda, torch.backends.mps):
+        monkeypatch.setattr(backend, "is_available", mock.Mock(side_effect=AssertionError("it is started")))
     runtime = Runtime.resolve(RuntimeConfig(device="cpu", deterministic=True))
     assert (runtime.device, runtime.is_deterministic) == (torch.device("cpu"), False)
     with pytest.raises(AssertionError):
@@ -151,39 +132,25 @@ def model(monkeypatch: pytest.MonkeyPatch) -> TextGenerator:
     return model
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (None, "bfloat16"),
-        (RuntimeError("CUDNN_STATUS_NOT_SUPPORTED"), "float32"),
-        (torch.OutOfMemoryError("CUDA out of memory."), "bfloat16"),
-    ],
-    ids=["supported", "not supported", "no memory"],
-)
 def test_a_device_that_fails_in_bfloat16_uses_float32_which_needs_no_trial_and_neither_does_a_cpu(
-    model: TextGenerator, monkeypatch: pytest.MonkeyPatch, error: Exception | None, expected: str
-) -> None:
-    tried: list[tuple[int, int]] = []
-
-    def compute(_: TextGenerator, batch_size: int, length: int) -> None:
-        tried.append((batch_size, length))
-        if error is not None:
-            raise error
-
-    monkeypatch.setattr(probe, "_compute_gradient", compute)
-    assert supported_precision(model, 5, "float32") == "float32"
-    assert tried == []
-    assert supported_precision(model, 5, "bfloat16") == expected
-    assert tried == [(5, length) for length in LENGTHS][: len(tried)] != []
-    tried.clear()
-    monkeypatch.setattr(TextGenerator, "device", CPU.device)
-    assert supported_precision(model, 5, "bfloat16") == "bfloat16"
-    assert tried == []
-
-
-def test_a_trial_changes_no_weight_and_draws_no_random_number(
     model: TextGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A trial without memory shows nothing."""
+    unsupported, no_memory = RuntimeError("CUDNN_STATUS_NOT_SUPPORTED"), torch.OutOfMemoryError("CUDA out of memory.")
+    for error, expected in ((None, "bfloat16"), (unsupported, "float32"), (no_memory, "bfloat16")):
+        compute = mock.Mock(side_effect=error)
+        monkeypatch.setattr(probe, "_compute_gradient", compute)
+        assert supported_precision(model, 5, "float32") == "float32"
+        assert not compute.called
+        assert supported_precision(model, 5, "bfloat16") == expected
+        tried = [sizes for (_, *sizes), _ in compute.call_args_list]
+        assert tried == [[5, length] for length in LENGTHS][: len(tried)] != []
+    monkeypatch.setattr(TextGenerator, "device", CPU.device)
+    monkeypatch.setattr(probe, "_compute_gradient", mock.Mock(side_effect=unsupported))
+    assert supported_precision(model, 5, "bfloat16") == "bfloat16"
+
+
+def test_a_trial_changes_no_weight_and_no_generator(model: TextGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     compute = probe._compute_gradient
 
     def on_cpu(*args: object) -> None:
@@ -256,13 +223,9 @@ def test_a_steady_clock_never_goes_back(script: list[tuple[float, float]]) -> No
 
 def test_a_suspension_does_not_count_as_training_time(corpus: Path) -> None:
     clock = FakeClock()
-
-    def suspend_in_step_five(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.StepsFinished):
-            clock.advance(8 * 3600.0 if event.step == 5 else 0.25)
-        return ()
-
-    events = run_session(tiny_config(corpus, max_seconds=2.0), None, suspend_in_step_five, clock, times_seconds=0.0)
+    suspended = {5: [lambda: clock.advance(8 * 3600.0 - 0.25)]}
+    config, seconds = tiny_config(corpus, max_seconds=2.0), {e.StepsFinished: 0.25}
+    events = run_session(config, suspended, clock=clock, seconds=seconds, times_seconds=0.0)
 
     finished = only(events, e.RunFinished)
     assert (finished.reason, finished.elapsed_seconds, finished.total_seconds) == ("max_seconds", 2.0, 2.0)
@@ -311,7 +274,7 @@ ONE, TWO, FOUR = (Candidate(num_threads=number) for number in (1, 2, 4))
 BFLOAT16 = Candidate(num_threads=2, precision="bfloat16")
 
 
-def calibrated(speeds: dict[Candidate, float]) -> tuple[Calibration, list[Candidate], float]:
+def calibrated(speeds: dict[Candidate, float]) -> tuple[calibration.Calibration, list[Candidate], float]:
     """Run trials at made-up speeds, in characters per second; return the result, the trials and their seconds."""
     clock, trials = FakeClock(), list[Candidate]()
 
@@ -321,14 +284,11 @@ def calibrated(speeds: dict[Candidate, float]) -> tuple[Calibration, list[Candid
         clock.advance(num_chars / speeds[candidate])
         return num_chars, num_chars / speeds[candidate]
 
-    return calibrate(list(speeds), run_trial, clock), trials, clock.now
-
-
-def test_candidates_are_powers_of_two_and_all_cores_up_to_eight() -> None:
-    assert [thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
+    return calibration.calibrate(list(speeds), run_trial, clock), trials, clock.now
 
 
 def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_faster() -> None:
+    assert [calibration.thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
     counts = {
         "more threads gain little": ({TWO: 108e3, FOUR: 108e3}, ONE, ONE),
         "threads that block each other": ({TWO: 10e3, FOUR: 5e3}, TWO, ONE),
@@ -337,9 +297,9 @@ def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_
         "one in use, two clearly gain": ({TWO: 125e3}, ONE, TWO),
     }
     for name, (speeds, in_use, expected) in counts.items():
-        assert best_count(calibrated({ONE: 100e3, **speeds})[0], in_use) == expected, name
+        assert calibration.best_count(calibrated({ONE: 100e3, **speeds})[0], in_use) == expected, name
     for rate, expected in {110e3: TWO, 120e3: BFLOAT16, 50e3: TWO}.items():
-        assert best_precision(calibrated({TWO: 100e3, BFLOAT16: rate})[0]) == expected
+        assert calibration.best_precision(calibrated({TWO: 100e3, BFLOAT16: rate})[0]) == expected
     assert calibrated({ONE: 100e3, TWO: 1e3})[1] == [ONE, TWO]  # threads that block each other run one trial
 
 
@@ -348,9 +308,10 @@ def test_it_ends_in_time_or_after_the_fewest_rounds_and_never_chooses_a_slower_c
     rates: list[float], share: float
 ) -> None:
     speeds = {Candidate(num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
-    calibration, trials, seconds = calibrated(speeds)
-    assert seconds <= SECONDS_PER_CANDIDATE * len(rates) + 1e-6 or trials.count(ONE) <= MIN_ROUNDS
-    assert calibration.ratio(best_count(calibration, ONE), ONE) >= 1.0
+    measured, trials, seconds = calibrated(speeds)
+    longest = calibration.SECONDS_PER_CANDIDATE * len(rates)
+    assert seconds <= longest + 1e-6 or trials.count(ONE) <= calibration.MIN_ROUNDS
+    assert measured.ratio(calibration.best_count(measured, ONE), ONE) >= 1.0
 
 
 # Slowdowns ------------------------------------------------------------------------------------------------------------
@@ -360,7 +321,7 @@ MEASURED = 100_000.0
 STEP_SECONDS = 0.05
 
 
-def train(detector: SlowdownDetector, rate: float, seconds: float = 1e9) -> float:
+def train(detector: slowdown.SlowdownDetector, rate: float, seconds: float = 1e9) -> float:
     """Run steps at `rate` characters per second until it is time to measure; return the seconds until then."""
     for number in count():
         if detector.should_measure or number * STEP_SECONDS >= seconds:
@@ -370,13 +331,14 @@ def train(detector: SlowdownDetector, rate: float, seconds: float = 1e9) -> floa
 
 
 def test_a_collapse_is_detected_within_seconds_and_the_wait_doubles_while_measuring_changes_nothing() -> None:
-    detector = SlowdownDetector()
+    detector = slowdown.SlowdownDetector()
     detector.restart(MEASURED, has_changed=True)
-    assert train(detector, 0.72 * MEASURED) >= MIN_CHECK_SECONDS  # a whole step is slower than the measured passes
+    # a whole step is slower than the measured passes
+    assert train(detector, 0.72 * MEASURED) >= slowdown.MIN_CHECK_SECONDS
     detector.restart(MEASURED, has_changed=True)
     train(detector, 80_000, seconds=8)
-    train(detector, 5_000, seconds=WINDOW_SECONDS)  # a short dip is no slowdown
-    train(detector, 80_000, seconds=2 * WINDOW_SECONDS)
+    train(detector, 5_000, seconds=slowdown.WINDOW_SECONDS)  # a short dip is no slowdown
+    train(detector, 80_000, seconds=2 * slowdown.WINDOW_SECONDS)
     assert not detector.should_measure
     waits = []
     for _ in range(4):
@@ -384,6 +346,6 @@ def test_a_collapse_is_detected_within_seconds_and_the_wait_doubles_while_measur
         assert detector.has_dropped
         detector.restart(MEASURED, has_changed=False)
 
-    assert waits[0] <= (MAX_LOW_WINDOWS + 1) * WINDOW_SECONDS
-    expected = [MIN_DROP_SECONDS, 2 * MIN_DROP_SECONDS, 4 * MIN_DROP_SECONDS]
-    assert waits[1:] == pytest.approx(expected, abs=WINDOW_SECONDS + STEP_SECONDS)
+    assert waits[0] <= (slowdown.MAX_LOW_WINDOWS + 1) * slowdown.WINDOW_SECONDS
+    expected = [times * slowdown.MIN_DROP_SECONDS for times in (1, 2, 4)]
+    assert waits[1:] == pytest.approx(expected, abs=slowdown.WINDOW_SECONDS + STEP_SECONDS)

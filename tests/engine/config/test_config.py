@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -20,67 +20,25 @@ from engine.config.presets import PresetConfigs, resolve_preset
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.config.sampling import MAX_DRAFTS, MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.errors import ConfigError
-from tests.engine.corpus.reading import Case, listed, recorded_cases
+from tests.engine.corpus.reading import Case, listed, recorded_cases, repeated
 
 HUGE = 10**400
-REFUSED: dict[type, dict[str, list[Any]]] = {
-    ModelConfig: {"embedding_size": [0, -1, 8193, HUGE], "num_layers": [0, 17], "dropout": [-0.1, 0.96, 1.0, math.nan]},
-    TrainingConfig: {
-        "learning_rate": [0.0, -0.1, 11.0, math.nan, math.inf],
-        "schedule": ["linear", ""],
-        "warmup_steps": [-1, HUGE],
-        "epochs": [0, -1.0, math.nan, math.inf],
-        "max_steps": [0, -1, HUGE],
-        "sample_every": [-1],
-        "autosave_seconds": [0.0, math.nan, math.inf],
-        "steps_per_second": [-1.0, 0.001, math.nan, math.inf, HUGE],
-        "seed": [-1, 2**63, HUGE],
-    },
-    SamplingConfig: {
-        "temperature": [0.04, -0.5, 5.01, math.nan, math.inf],
-        "top_k": [-1],
-        "top_p": [0.0, 1.01, math.nan],
-        "max_length": [0, -1, 100_001],
-        "min_length": [-1, 140, "a few"],
-        "best_of": [0, 1001],
-        "must_contain": ["x" * 140],
-        "avoid": [
-            *(("good morning", words) for words in ("", " ", "a  b", " a", "a\n", "\x1b[31m", "\u202e")),
-            ("word",) * 2001,
-        ],
-    },
-    CorpusConfig: {
-        "format": ["xml"],
-        "max_length": [0, 100_001],
-        "overfit": [-1],
-        "encoding": ["gbx", "", "base64", "rot13", "idna", "punycode", "undefined", "a\0b", "\ud800"],
-        "separator": ["", "  ", "\n", "a\nb"],
-    },
-    RuntimeConfig: {"device": ["tpu"], "threads": [-1, 1025]},
-    RunConfig: {"settings": [{"hidden_size": 0}, {"no_such_thing": 1}, {"best_of": MAX_DRAFTS_IN_RUN + 1}]},
+KINDS = {
+    kind.__name__: kind
+    for kind in (ModelConfig, TrainingConfig, SamplingConfig, CorpusConfig, RuntimeConfig, RunConfig)
 }
-TOGETHER: list[tuple[type, dict[str, Any]]] = [
-    (ModelConfig, {"embedding_size": 64, "hidden_size": 128, "tied_embeddings": True}),
-    (CorpusConfig, {"separator": "%", "blank_line_separated": True}),
-    (RunConfig, {"from_scratch": True, "checkpoint": "a"}),
-    (RunConfig, {"from_scratch": True, "resume": "last"}),
-]
-"""Each of these fields alone is valid."""
 
 
-def refusal(kind: type, fields: dict[str, Any]) -> str:
-    """Return the two lines of the error."""
-    with pytest.raises(ConfigError) as caught:
-        kind(**fields)
-    message = caught.value.message.replace(str(HUGE), "HUGE").replace(", ".join(get_args(FileFormat)), "FORMATS")
-    return f"{message}\n    {caught.value.hint}"
-
-
-@pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.__name__)
-def test_a_value_that_is_not_allowed_is_refused(kind: type, snapshot: SnapshotAssertion) -> None:
-    found = [refusal(kind, {field: value}) for field, values in REFUSED[kind].items() for value in values]
-    found += [refusal(kind, fields) for each, fields in TOGETHER if each is kind]
-    assert "\n".join(found) == snapshot
+@recorded_cases("refused_settings")
+def test_a_value_that_is_not_allowed_is_refused(case: Case, snapshot: SnapshotAssertion) -> None:
+    """Each row is a JSON object of fields; the two lines of its error follow."""
+    lines = []
+    for row in str(case.files["rows"]).splitlines():
+        with pytest.raises(ConfigError) as caught:
+            KINDS[case.name](**json.loads(repeated(row)))
+        lines += [row, f"    {caught.value.message}", f"    {caught.value.hint}"]
+    found = "\n".join(lines).replace(str(HUGE), "HUGE")
+    assert found.replace(", ".join(get_args(FileFormat)), "FORMATS") == snapshot
 
 
 def test_every_encoding_is_known_and_each_setting_of_the_filter_makes_one_whose_help_names_both_bounds() -> None:
@@ -122,12 +80,28 @@ BASE = ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True)
 
 @recorded_cases("presets")
 def test_auto_chooses(case: Case, snapshot: SnapshotAssertion) -> None:
+    """With a `speed` a device is measured, on which models fit that are smaller than `too_large`."""
     lines = []
     for options in case.options:
         settings = {name: json.loads(value) if value[0].isdigit() else value for name, value in options.items()}
         conditions = {name: settings.pop(name, default) for name, default in CONDITIONS.items()}
         conditions["base"] = BASE if conditions["base"] else None
-        lines.append(row(listed(options), resolve_preset("auto", settings, **conditions)))
+        speed, too_large, measured = settings.pop("speed", 0.0), settings.pop("too_large", math.inf), list[str]()
+
+        def speed_of(
+            model: ModelConfig,
+            batch_size: int,
+            speed: float = speed,
+            too_large: float = too_large,
+            measured: list[str] = measured,
+        ) -> float:
+            measured.append(f"{model.hidden_size} x {model.num_layers} in batches of {batch_size}")
+            return 0.0 if model.hidden_size >= too_large else speed
+
+        found = resolve_preset("auto", settings, **conditions, speed_of=speed_of if speed else None)
+        lines.append(
+            row(listed(options), found) + (f"\n    measured: {', '.join(measured) or 'nothing'}" if speed else "")
+        )
     assert "\n".join(lines) == snapshot
 
 
@@ -143,34 +117,3 @@ def test_the_tutorial_preset_depends_on_nothing_but_the_users_settings(snapshot:
     configs = resolve_preset("tutorial", settings, LARGE, "cpu")
     assert configs.model == replace(ModelConfig(), hidden_size=33)
     assert (configs.training.learning_rate, configs.training.max_steps) == (0.5, 7)
-
-
-def choose(settings: Settings, speed_of: Callable[[ModelConfig], float]) -> tuple[ModelConfig, list[ModelConfig]]:
-    """Return the model that is chosen for a device of this speed, and those that were measured."""
-    measured: list[tuple[ModelConfig, int]] = []
-
-    def measure(model: ModelConfig, batch_size: int) -> float:
-        measured.append((model, batch_size))
-        return speed_of(model)
-
-    configs = resolve_preset("auto", settings, LARGE, "cuda", speed_of=measure)
-    assert {batch_size for _, batch_size in measured} <= {configs.training.batch_size}
-    return configs.model, [model for model, _ in measured]
-
-
-def test_auto_chooses_the_largest_model_that_a_device_trains_enough() -> None:
-    for speed, expected in ((3e6, (1024, 1)), (3e5, (512, 2)), (5e4, (384, 2)), (2e4, (256, 1))):
-        chosen, measured = choose({}, lambda _, speed=speed: speed)  # type: ignore[misc] # a default binds the value
-        assert (chosen.hidden_size, chosen.num_layers) == expected
-        sizes = [model.hidden_size for model in measured]
-        assert sizes == sorted(set(sizes), reverse=True), "no larger model is measured than needed, and none twice"
-
-
-def test_a_model_that_does_not_fit_gives_way_and_only_a_budget_in_seconds_or_none_is_measured() -> None:
-    assert choose({}, lambda model: 0.0 if model.hidden_size == 1024 else 1e6)[0].hidden_size == 512
-    chosen, measured = choose({"hidden_size": 700, "num_layers": 3, "max_seconds": 60}, lambda _: 1e6)
-    assert {(model.hidden_size, model.num_layers) for model in (chosen, *measured)} == {(700, 3)}
-    budgets: dict[int, Settings] = {1024: {"max_steps": 40_000}, 256: {"max_steps": 300, "epochs": 2}}
-    for hidden_size, budget in budgets.items():
-        chosen, measured = choose(budget, lambda _: 1e6)
-        assert (chosen.hidden_size, measured) == (hidden_size, [])

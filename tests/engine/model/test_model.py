@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.run import ModelConfig, TrainingConfig
@@ -72,10 +72,10 @@ def small_input() -> NgramInput:
     return ngrams
 
 
-def small_model(num_layers: int = 1) -> TextGenerator:
+def small_model() -> TextGenerator:
     """Return a model with `small_input`."""
     torch.manual_seed(0)
-    model = TextGenerator(9, 4, 7, num_layers, ngram_contexts=len(CONTEXTS))
+    model = TextGenerator(9, 4, 7, ngram_contexts=len(CONTEXTS))
     model.ngram_input = small_input()
     return model
 
@@ -131,18 +131,6 @@ def test_the_rows_of_a_place_are_added_to_the_candidate_of_the_first_layer_also_
     first, hidden = model(inp[None, :3])
     second, _ = model(inp[None, 3:], hidden, before=inp[None, :3])
     assert torch.allclose(torch.cat([first, second], dim=1)[0], expected, atol=1e-6)
-
-
-def test_later_layers_are_those_of_a_plain_gru_on_the_first_layers_states() -> None:
-    model, inp = small_model(num_layers=2), torch.tensor([[BOS, 4, 5, 6, 7]])
-    first = small_model()
-    first.load_state_dict(model.state_dict(), strict=False)
-    first.proj = nn.Identity()  # type: ignore[assignment] # its output are the states
-    second = nn.GRU(7, 7, batch_first=True)
-    second.load_state_dict(
-        {name: getattr(model.rnn, name.replace("l0", "l1")) for name, _ in second.named_parameters()}
-    )
-    assert torch.allclose(model(inp)[0], model.proj(second(first(inp)[0])[0]), atol=1e-6)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
@@ -265,24 +253,18 @@ def test_old_rows_and_all_other_tensors_stay_and_new_rows_are_those_of_a_new_mod
 # Flat weights ---------------------------------------------------------------------------------------------------------
 
 
-def new_model(*, is_tied: bool = False) -> TextGenerator:
+def new_model() -> TextGenerator:
     torch.manual_seed(0)
-    return TextGenerator(23, 7 if is_tied else 5, 7, 2, tied_embeddings=is_tied)
-
-
-def lay_out_like_cudnn(model: TextGenerator, gap: int = 3) -> None:
-    """Move the GRU's parameters to one storage, matrices first and biases last, with a gap at the end."""
-    weights = sorted(model.rnn.parameters(), key=lambda weight: -weight.dim())
-    block, end = torch.zeros(sum(weight.numel() for weight in weights) + gap), 0
-    for weight in weights:
-        view = block[end : end + weight.numel()].view_as(weight)
-        weight.data = view.copy_(weight.detach())
-        end += weight.numel()
+    return TextGenerator(23, 5, 7, 2)
 
 
 def test_the_block_of_a_gru_that_cudnn_has_laid_out_comes_first_and_stays_as_it_is() -> None:
-    model, expected = new_model(), new_model().state_dict()
-    lay_out_like_cudnn(model)
+    model, expected, end = new_model(), new_model().state_dict(), 0
+    weights = sorted(model.rnn.parameters(), key=lambda weight: -weight.dim())  # matrices first, biases last
+    block = torch.zeros(sum(weight.numel() for weight in weights) + 3)  # and a gap
+    for weight in weights:
+        weight.data = block[end : end + weight.numel()].view_as(weight).copy_(weight.detach())
+        end += weight.numel()
     offsets = [int(weight.storage_offset()) for weight in model.rnn.parameters()]
     size = next(model.rnn.parameters()).untyped_storage().nbytes() // 4
     flat = FlatParameters(model)

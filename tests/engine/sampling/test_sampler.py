@@ -1,12 +1,13 @@
 """Characters are drawn from the model's distribution as the settings change it; tweets depend on their seed alone.
 
-Completions agree with the sampler, scores with the evaluation; all answers are harmless text.
+Completions agree with the sampler, scores with the evaluation, steppers with the module; answers are harmless text.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,26 +15,30 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from torch import Tensor
 
+from engine.compute.cpu import single_row
+from engine.compute.cpu.inference_weights import InferenceWeights
+from engine.compute.cpu.single_row import SingleRowStepper
+from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS
+from engine.compute.memory import CudaAllocator
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
+from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
-from engine.sampling.logits import NEVER_SAMPLED, Floats, draw, next_char_weights
+from engine.sampling.logits import NEVER_SAMPLED, Floats, Ids, draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
+from engine.sampling.stepper import CharStepper, RecordedStepper
 from engine.training.evaluation import evaluate
+from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
+from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.strategies import sampling_configs
 
-NEARLY_ONE = 1.0 - 2.0**-53
-"""The largest possible uniform number."""
-
-
-def logits() -> SearchStrategy[list[float]]:
-    """Generate logits for the four special symbols and at least one character."""
-    return st.lists(st.floats(-40, 40, width=32), min_size=5, max_size=24)
+LOGITS = st.lists(st.floats(-40, 40, width=32), min_size=5, max_size=24)
+"""For the four special symbols and at least one character."""
 
 
 def row(values: list[float]) -> Floats:
@@ -59,7 +64,7 @@ def softmax(values: list[float], temperature: float = 1.0) -> npt.NDArray[np.flo
 
 
 @given(
-    values=logits(),
+    values=LOGITS,
     temperature=st.just(0.0) | st.floats(0.05, 5),
     top_k=st.integers(0, 30),
     top_p=st.floats(0.001, 1),
@@ -74,7 +79,7 @@ def test_probabilities_sum_to_one_and_are_zero_for_special_symbols(
     assert result[[PAD, BOS, UNK]].tolist() == [0.0, 0.0, 0.0]
 
 
-@given(values=logits(), temperature=st.floats(0.3, 5))
+@given(values=LOGITS, temperature=st.floats(0.3, 5))
 def test_without_truncation_it_is_the_softmax_and_greedy_at_0(values: list[float], temperature: float) -> None:
     result = probabilities(values, temperature)
     [allowed] = row(values)
@@ -86,7 +91,7 @@ def test_without_truncation_it_is_the_softmax_and_greedy_at_0(values: list[float
         assert greedy.tolist() == np.eye(len(values))[allowed.argmax()].tolist()
 
 
-@given(values=logits(), top_k=st.integers(1, 30))
+@given(values=LOGITS, top_k=st.integers(1, 30))
 def test_top_k_keeps_the_k_most_likely_and_their_proportions(values: list[float], top_k: int) -> None:
     before, after = probabilities(values), probabilities(values, top_k=top_k)
     kept = after > 0
@@ -98,7 +103,7 @@ def test_top_k_keeps_the_k_most_likely_and_their_proportions(values: list[float]
     assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
 
 
-@given(values=logits(), top_p=st.floats(0.001, 0.999))
+@given(values=LOGITS, top_p=st.floats(0.001, 0.999))
 def test_top_p_keeps_the_smallest_set_of_total_probability_p(values: list[float], top_p: float) -> None:
     before, after = probabilities(values).astype(np.float64), probabilities(values, top_p=top_p)
     kept = after > 0
@@ -108,7 +113,7 @@ def test_top_p_keeps_the_smallest_set_of_total_probability_p(values: list[float]
     assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
 
 
-@given(values=logits(), min_p=st.floats(0.001, 0.999))
+@given(values=LOGITS, min_p=st.floats(0.001, 0.999))
 def test_min_p_keeps_what_is_likely_enough_relative_to_the_most_likely(values: list[float], min_p: float) -> None:
     before, after = probabilities(values), probabilities(values, min_p=min_p)
     share = before / before.max()
@@ -129,7 +134,7 @@ def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
     assert np.count_nonzero(probabilities(values, 4.0, min_p=0.6, temperature_last=True)) == 2
 
 
-@given(values=logits(), temperature=st.floats(1, 5), min_p=st.floats(0.001, 0.999))
+@given(values=LOGITS, temperature=st.floats(1, 5), min_p=st.floats(0.001, 0.999))
 def test_min_p_keeps_the_same_if_temperature_is_last(values: list[float], temperature: float, min_p: float) -> None:
     plain = probabilities(values, min_p=min_p)
     last = probabilities(values, temperature, min_p=min_p, temperature_last=True)
@@ -139,7 +144,7 @@ def test_min_p_keeps_the_same_if_temperature_is_last(values: list[float], temper
 
 
 def test_an_id_is_drawn_where_the_cumulative_probability_passes_the_uniform_number() -> None:
-    uniforms = np.array([0.0, 0.2499, 0.25, 0.5, 0.7499, 0.75, NEARLY_ONE])
+    uniforms = np.array([0.0, 0.2499, 0.25, 0.5, 0.7499, 0.75, 1.0 - 2.0**-53])  # up to the largest
     for factor in (1.0, 3.0):
         weights = factor * row([0.0, 0.25, 0.0, 0.5, 0.25]).repeat(7, axis=0)
         assert draw(weights, uniforms).tolist() == [1, 1, 3, 3, 3, 4, 4]
@@ -148,10 +153,10 @@ def test_an_id_is_drawn_where_the_cumulative_probability_passes_the_uniform_numb
 VOCAB = vocab_of(small_tweets())
 
 
-def random_model(seed: int, dropout: float, eos_bias: float) -> TextGenerator:
+def random_model(eos_bias: float = -1.0) -> TextGenerator:
     """Return a model with weights large enough for a distribution far from uniform, and seldom an end."""
-    torch.manual_seed(seed)
-    model = TextGenerator(len(VOCAB), 8, 16, num_layers=2, dropout=dropout)
+    torch.manual_seed(5)
+    model = TextGenerator(len(VOCAB), 8, 18, num_layers=2, dropout=0.3)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)
@@ -159,90 +164,85 @@ def random_model(seed: int, dropout: float, eos_bias: float) -> TextGenerator:
     return model
 
 
-@pytest.fixture(scope="module")
-def model() -> TextGenerator:
-    return random_model(21, 0.4, -1.0)
+MODEL = random_model()
 
 
-def sample(model: TextGenerator, sampling: SamplingConfig, seed: int = 0) -> SampledTweet:
+def sample(sampling: SamplingConfig, seed: int = 0, model: TextGenerator = MODEL) -> SampledTweet:
     [tweet] = sample_tweets(model, VOCAB, sampling, [seed])
     return tweet
 
 
-def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch(model: TextGenerator) -> None:
-    together = sample_tweets(model, VOCAB, SamplingConfig(max_length=40), range(12))
+def rest_of(sampler: TweetSampler) -> list[SampledTweet]:
+    while not sampler.is_done:
+        sampler.advance()
+    return sampler.results()
+
+
+def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch() -> None:
+    together = sample_tweets(MODEL, VOCAB, SamplingConfig(max_length=40), range(12))
     assert len({len(tweet.text) for tweet in together}) > 3
     assert [tweet.seed for tweet in together] == list(range(12))
     for tweet in together:
-        alone = sample(model, SamplingConfig(max_length=40), tweet.seed)
+        alone = sample(SamplingConfig(max_length=40), tweet.seed)
         assert (alone.text, alone.reached_eos) == (tweet.text, tweet.reached_eos)
         assert alone.bits_per_char == pytest.approx(tweet.bits_per_char, rel=1e-4)
 
 
-def test_greedy_is_the_argmax_of_the_forward_pass_at_every_character(model: TextGenerator) -> None:
-    tweet = sample(model, SamplingConfig(temperature=0.0, max_length=30))
-    token_ids = VOCAB.encode(tweet.text)
+def logits_of(token_ids: list[list[int]], model: TextGenerator = MODEL) -> Tensor:
+    """Return the module's own logits (B, T, V), without dropout."""
+    was_training = model.training
     with torch.no_grad():
-        logits = model.eval()(torch.tensor([[BOS, *token_ids]]))[0][0]
+        result: Tensor = model.eval()(torch.tensor(token_ids))[0]
+    model.train(was_training)
+    return result
+
+
+def test_greedy_is_the_argmax_of_the_forward_pass_at_every_character() -> None:
+    token_ids = VOCAB.encode(sample(SamplingConfig(temperature=0.0, max_length=30)).text)
+    logits = logits_of([[BOS, *token_ids]])[0]
     logits[:, list(NEVER_SAMPLED)] = -torch.inf
     assert logits.argmax(dim=-1).tolist()[: len(token_ids)] == token_ids
 
 
-def mean_surprisal(model: TextGenerator, tweet: SampledTweet) -> float:
-    """Return the mean surprisal of a tweet in bits, by a forward pass; `<EOS>` counts if it was reached."""
-    targets = [*VOCAB.encode(tweet.text), *([EOS] if tweet.reached_eos else [])]
-    with torch.no_grad():
-        logits = model.eval()(torch.tensor([[BOS, *targets]]))[0][0, :-1]
-    return torch.nn.functional.cross_entropy(logits, torch.tensor(targets)).item() / math.log(2)
-
-
 @given(sampling=sampling_configs(primes=("", "the ")), seed=st.integers(0, 2**63 - 1))
-def test_bits_per_char_is_that_of_a_forward_pass(model: TextGenerator, sampling: SamplingConfig, seed: int) -> None:
-    tweet = sample(model, sampling, seed)
-    assert tweet.bits_per_char == pytest.approx(mean_surprisal(model, tweet), rel=1e-3, abs=1e-5)
+def test_bits_per_char_is_that_of_a_forward_pass(sampling: SamplingConfig, seed: int) -> None:
+    tweet = sample(sampling, seed)
+    targets = [*VOCAB.encode(tweet.text), *([EOS] if tweet.reached_eos else [])]
+    nats = torch.nn.functional.cross_entropy(logits_of([[BOS, *targets]])[0, :-1], torch.tensor(targets)).item()
+    assert tweet.bits_per_char == pytest.approx(nats / math.log(2), rel=1e-3, abs=1e-5)
 
 
-def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character(model: TextGenerator) -> None:
+def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character() -> None:
     wild = SamplingConfig(temperature=5.0, max_length=30)
-    seed = next(seed for seed in range(100) if len(sample(model, wild, seed).text) == 30)
-    expected = sample(model, wild, seed).text[:8]
-    sampler = TweetSampler(model, VOCAB, wild, [seed])
+    seed = next(seed for seed in range(100) if len(sample(wild, seed).text) == 30)
+    expected = sample(wild, seed).text[:8]
+    sampler = TweetSampler(MODEL, VOCAB, wild, [seed])
     for _ in range(8):
         sampler.advance()
     sampler.set_sampling(replace(wild, temperature=0.0))
-    while not sampler.is_done:
-        sampler.advance()
-    [tweet] = sampler.results()
-    greedy_after = sample(model, SamplingConfig(temperature=0.0, max_length=30, prime=expected))
+    [tweet] = rest_of(sampler)
+    greedy_after = sample(SamplingConfig(temperature=0.0, max_length=30, prime=expected))
     assert tweet.text == greedy_after.text
-    assert tweet.text != sample(model, wild, seed).text
+    assert tweet.text != sample(wild, seed).text
     assert tweet.temperature == 0.0
 
 
-def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed(model: TextGenerator) -> None:
+def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed() -> None:
     sampling = SamplingConfig(max_length=25)
     seeds = [9] * len(LADDER_TEMPERATURES)
-    rungs = sample_tweets(model, VOCAB, sampling, seeds, LADDER_TEMPERATURES)
+    rungs = sample_tweets(MODEL, VOCAB, sampling, seeds, LADDER_TEMPERATURES)
     assert [rung.temperature for rung in rungs] == list(LADDER_TEMPERATURES)
     for rung in rungs:
-        assert rung.text == sample(model, replace(sampling, temperature=rung.temperature), seed=9).text
+        assert rung.text == sample(replace(sampling, temperature=rung.temperature), seed=9).text
 
 
 def test_a_tweet_is_sampled_with_the_weights_at_its_start() -> None:
-    torch.manual_seed(3)
-    model = TextGenerator(len(VOCAB), 8, 16)
-    expected = sample(model, SamplingConfig(max_length=40))
-    sampler = TweetSampler(model, VOCAB, SamplingConfig(max_length=40), [0])
+    model, sampling = random_model(), SamplingConfig(max_length=40)
+    sampler = TweetSampler(model, VOCAB, sampling, [0])
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(0.1)
-    while not sampler.is_done:
-        sampler.advance()
-    assert sampler.results() == [expected]
-    assert sample(model, SamplingConfig(max_length=40)) != expected
-
-
-MODEL = random_model(5, 0.3, -2.0)
+    assert rest_of(sampler) == [sample(sampling)] != [sample(sampling, model=model)]
 
 
 @given(
@@ -265,15 +265,12 @@ def test_a_text_that_follows_its_completion_is_completed_by_the_rest(seed: int, 
 
 
 def test_the_most_likely_next_characters_are_those_of_the_forward_pass() -> None:
-    with torch.no_grad():
-        logits, _ = MODEL.eval()(torch.tensor([[1, *VOCAB.encode("the c")]]))
-    probabilities = logits[0, -1].softmax(dim=-1)
+    probabilities = logits_of([[BOS, *VOCAB.encode("the c")]])[0, -1].softmax(dim=-1)
     order = [index for index in probabilities.argsort(descending=True).tolist() if index == EOS or index >= 4]
+    expected = {"" if i == EOS else VOCAB.itos[i]: float(probabilities[i]) for i in order[:NUM_TOP_CHARS]}
     chances = complete(MODEL, VOCAB, SamplingConfig(), "the c", 0).next_chars
-    assert [chance.char for chance in chances] == ["" if i == EOS else VOCAB.itos[i] for i in order[:NUM_TOP_CHARS]]
-    assert [chance.probability for chance in chances] == pytest.approx(
-        probabilities[order[:NUM_TOP_CHARS]].tolist(), abs=1e-4
-    )
+    assert [chance.char for chance in chances] == list(expected)
+    assert [chance.probability for chance in chances] == pytest.approx(list(expected.values()), abs=1e-4)
 
 
 def test_the_scores_add_up_to_the_loss_of_an_evaluation() -> None:
@@ -292,11 +289,136 @@ def test_unknown_characters_are_distinct_in_order_and_harmless() -> None:
 
 
 def test_a_non_finite_model_raises() -> None:
-    model = random_model(5, 0.3, math.nan)
+    model = random_model(math.nan)
     for temperature in (0.0, 1.0):
         with pytest.raises(DivergedError, match="not finite"):
-            sample(model, SamplingConfig(temperature=temperature))
+            sample(SamplingConfig(temperature=temperature), model=model)
     with pytest.raises(DivergedError):
         complete(model, VOCAB, SamplingConfig(), "the ", 0)
     with pytest.raises(DivergedError):
         score_chars(model, VOCAB, "the cat")
+
+
+# The stepper: the module's log-probabilities, one character at a time -------------------------------------------------
+
+
+TEXTS = Shape(lengths=[20] * 4, vocab_size=11, embedding_size=5, hidden_size=8, num_layers=2, seed=7, has_table=True)
+
+
+def model_of(shape: Shape = TEXTS, **changes: Any) -> TextGenerator:
+    """Return a model with dropout, in training mode, whose weights are large enough that gates open and close."""
+    return replace(shape, **changes).model(dropout=0.5).float()
+
+
+def ids_of(shape: Shape = TEXTS) -> Ids:
+    """Return the texts (B, T) of a shape with equal lengths; the table has every other context of them."""
+    return shape.batch().inputs[:, :-1]
+
+
+def log_probs_of(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
+    """Return the module's own log-probabilities (B, V) after whole sequences (B, T)."""
+    result: Floats = logits_of(token_ids, model)[:, -1].log_softmax(dim=-1).numpy()
+    return result
+
+
+@given(shape=shapes())
+def test_log_probabilities_equal_those_of_the_module_after_every_character(shape: Shape) -> None:
+    shape = replace(shape, lengths=[max(shape.lengths)] * len(shape.lengths))
+    model, token_ids = model_of(shape), ids_of(shape)
+    stepper = CharStepper(model)
+    stepper.select(np.zeros(len(token_ids), dtype=np.int64))
+    for count in range(1, token_ids.shape[1] + 1):
+        log_probs = stepper.step(token_ids[:, count - 1])
+        assert np.allclose(log_probs, log_probs_of(model, token_ids[:, :count].tolist()), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("num_rows", [1, 2])
+def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows: int) -> None:
+    token_ids = np.array([[4, UNK, 5, 6], [UNK, 7, 7, UNK]])
+    contexts = some_contexts(token_ids)
+    model = TextGenerator(NUM_IDS + 9, 3, 8, ngram_contexts=len(contexts))
+    torch.nn.init.normal_(model.get_parameter("ngram_input.weight"))
+    set_contexts(model, contexts)
+    rare = np.where(token_ids == UNK, NUM_IDS + 8, token_ids)[:num_rows]
+    assert model.ngram_input is not None
+    assert model.ngram_input.rows_of(torch.from_numpy(rare)).any()
+    stepper = CharStepper(model)
+    stepper.select(np.zeros(num_rows, dtype=np.int64))
+    for count in range(1, 5):
+        log_probs = stepper.step(rare[:, count - 1])
+        assert np.allclose(log_probs, log_probs_of(model, rare[:, :count].tolist()), atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [[2, 0], [1], [1, 1, 1, 1], [0, 1, 2]])
+def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
+    model, token_ids = model_of(), ids_of()[:3, :3]
+    stepper = CharStepper(model)
+    stepper.select(np.zeros(3, dtype=np.int64))
+    stepper.step(token_ids[:, 0])
+    stepper.step(token_ids[:, 1])
+    stepper.select(np.array(rows))
+    log_probs = stepper.step(token_ids[rows, 2])
+    assert np.allclose(log_probs, log_probs_of(model, token_ids[rows].tolist()), atol=1e-5)
+
+
+def start_of(model: TextGenerator) -> tuple[InferenceWeights, list[Tensor], Tensor]:
+    """Return weights, states and window at the start of a tweet."""
+    states = [torch.zeros(1, model.rnn.hidden_size) for _ in range(model.rnn.num_layers)]
+    return InferenceWeights(model), states, torch.tensor([EMPTY_WINDOW])
+
+
+def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> None:
+    model = model_of()
+    recorder = FakeRecorder()
+    recorded, compiled = RecordedStepper(*start_of(model), recorder), CharStepper(model)
+    plain = CharStepper(model, may_compile=False)
+    for one in ids_of()[:1].T:
+        log_probs = plain.step(one)
+        assert np.array_equal(recorded.step(one), log_probs)
+        assert np.allclose(compiled.step(one), log_probs, atol=1e-5)
+    assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * (20 - WARM_UP_VISITS)
+
+
+def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAllocator) -> None:
+    model = model_of(num_layers=1)
+    recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
+    recorded, plain = RecordedStepper(*start_of(model), recorder), CharStepper(model, may_compile=False)
+    for token_id in range(4, 10):
+        assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
+    assert not allocator.is_sound
+
+
+def test_a_step_of_a_single_row_allocates_no_memory() -> None:
+    stepper = RecordedStepper(*start_of(model_of()), FakeRecorder())
+    token_ids = torch.tensor([4])
+    stepper._compute_and_copy(token_ids)
+    with Operations() as recorded:  # the results of one that allocates no memory alias its arguments
+        stepper._compute_and_copy(token_ids)
+    assert len(recorded.schemas) > 10
+    assert [schema.name for schema in recorded.schemas if not any(each.alias_info for each in schema.returns)] == []
+
+
+@pytest.mark.parametrize("hidden_size", HIDDEN_SIZES)
+def test_large_weights_give_the_same_on_one_thread_and_two(monkeypatch: pytest.MonkeyPatch, hidden_size: int) -> None:
+    monkeypatch.setattr(single_row, "_THREADED_BYTES", 4 * 3 * 18 * 18)
+    model = model_of(hidden_size=hidden_size)
+    steppers = []
+    for num_threads in (1, 2):
+        torch.set_num_threads(num_threads)
+        steppers.append(SingleRowStepper(*start_of(model)))
+    is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
+    assert is_threaded == [[False] * 2, [hidden_size == 18] * 2]
+    for token_id in (4, 5, 6):
+        one, two = (stepper.step(np.array([token_id])) for stepper in steppers)
+        assert np.allclose(one, two, atol=1e-5)
+
+
+@pytest.mark.parametrize("num_rows", [1, 2])
+def test_a_non_finite_weight_makes_every_log_probability_nan(num_rows: int) -> None:
+    for spoiled in (float("nan"), float("inf")):
+        model = model_of(num_layers=1)
+        with torch.no_grad():
+            model.proj.bias[6] = spoiled
+        stepper = CharStepper(model)
+        stepper.select(np.zeros(num_rows, dtype=np.int64))
+        assert np.isnan(stepper.step(np.full(num_rows, 5))).all()

@@ -1,36 +1,48 @@
-"""Drafts are chosen as by a loop over one after another, refused by the words of the filter, and measured."""
+"""Drafts are chosen as by a loop over one after another, refused by the filter, and measured; and the benchmark."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
 from typing import get_args
+from unittest.mock import Mock
 
 import pytest
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from syrupy.assertion import SnapshotAssertion
 
 from engine.compute.device import derived_seed
+from engine.config.corpus import CorpusConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.corpus import Corpus, digest_of
+from engine.corpus.corpus import Corpus
+from engine.corpus.encoded_tweets import Batch
 from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ingest.cleaning import duplicate_key
-from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
+from engine.corpus.training_data import load_training_data
 from engine.errors import ConfigError, VocabError
 from engine.model.vocab import Vocab
 from engine.protocol.events import RefusalReason
+from engine.sampling import bench
+from engine.sampling.bench import Shape, Variant
 from engine.sampling.drafts import MAX_BATCH_CHARS, draft_tweets
 from engine.sampling.generation import GeneratedTweet
 from engine.sampling.nearest import NearestTweet, nearest_tweet
 from engine.sampling.quality import Comparison, compare, unknown_words_in, words_of
 from engine.sampling.sampler import SampledTweet
+from engine.sampling.tutorial_loop import TutorialLoop
 from engine.sampling.tweet_filter import TweetFilter, require_samplable
+from engine.training.trainer import Trainer
 from tests.engine.corpus.reading import Case, recorded_cases, unescaped
-from tests.engine.helpers import small_tweets
+from tests.engine.helpers import CPU, TickingClock, small_tweets, write_corpus
+from tests.fakes import FakeClock
 from tests.strategies import hostile_text, tweet_lists, tweets
 
 WORDS = ("sun", "Sunday", "good morning", "@art", "party", "tea")
@@ -169,17 +181,20 @@ def test_avoided_words_are_found_as_recorded(case: Case, snapshot: SnapshotAsser
     assert "\n".join(f"{pair}: {'found' if is_found else 'not found'}" for pair, is_found in found.items()) == snapshot
 
 
-@given(before=tweets(20), word=st.text("abcXYZéñ", min_size=1, max_size=6), after=tweets(20))
-def test_a_word_between_blanks_is_always_found(before: str, word: str, after: str) -> None:
-    assert avoids(word, f"{before} {word.upper()} {after}")
-    assert refuses(SamplingConfig(must_contain=word), before) == (word.casefold() not in before.casefold())
-
-
-@given(text=tweets(40), word=st.text("abcXYZ", min_size=1, max_size=3))
-def test_a_word_is_found_only_where_the_words_of_the_text_contain_it(text: str, word: str) -> None:
+@given(
+    before=tweets(20),
+    blank=st.sampled_from(["", " ", "-"]),
+    word=st.text("abcXYZéñ", min_size=1, max_size=6),
+    after=tweets(20),
+)
+def test_a_word_is_found_exactly_where_the_words_of_the_text_contain_it(
+    before: str, blank: str, word: str, after: str
+) -> None:
+    text = f"{before}{blank}{word.upper()}{blank}{after}"
     assume("ﬁ" not in text)
     separated = "".join(char if char.isalnum() or char == "_" else " " for char in text.casefold())
     assert avoids(word, text) == (word.casefold() in separated.split())
+    assert refuses(SamplingConfig(must_contain=word), before) == (word.casefold() not in before.casefold())
 
 
 def test_required_text_is_found_in_any_case_also_within_words() -> None:
@@ -198,51 +213,26 @@ def test_a_draft_can_have_every_reason_but_one_kind_of_copy_as_it_is_shown_and_o
     assert TweetFilter(SamplingConfig(best_of=2), None).reasons(bad) == ("unfinished",)
 
 
-def test_an_avoided_word_in_the_prime_or_in_the_required_text_is_an_error_as_every_tweet_would_have_it() -> None:
-    always = (("I hate ", "hate"), ("Hate, and", "HATE"), ("good morning to", "good morning"), ("#art!", "art"))
-    for prime, word in always:
-        sampling = SamplingConfig(prime=prime, avoid=("other", word))
-        for require in (sampling.require_satisfiable, sampling.require_for_run):
-            with pytest.raises(ConfigError, match=f"prime must be without the avoided word “{word}”"):
-                require()
-        assert all(avoids(word, f"{prime}{end}") for end in ("", "s", "\u0301"))
-    for prime, word in (("I hate", "hate"), ("hated ", "hate"), ("party", "art"), ("", "a")):
-        SamplingConfig(prime=prime, avoid=(word,)).require_for_run()
-        assert not avoids(word, f"{prime}s"), "it can go on without the word"
-    for required in ("art", "#Art", "the art of"):
-        with pytest.raises(ConfigError, match="must_contain must be without the avoided word “art”"):
-            SamplingConfig(must_contain=required, avoid=("art",)).require_satisfiable()
-    SamplingConfig(must_contain="part", avoid=("art",)).require_satisfiable()
-
-
-def test_a_prime_or_required_text_that_the_vocabulary_can_not_write_is_an_error() -> None:
-    for chars, required in (
-        *(("sé", "SÉ"), ("sß", "Ssẞ"), ("se\u0301", "sé"), ("❤", "❤\ufe0f")),
-        *(("s↵", "s s"), ("S", "s"), ("", "")),
-    ):
-        require_samplable(SamplingConfig(must_contain=required), Vocab(chars))
-    for chars, required in (("se", "sé"), ("abc", "abcd"), ("abc", "a b"), ("하ㄴ", "한")):
-        with pytest.raises(VocabError, match=f"No tweet can contain “{required}”: the vocabulary lacks"):
-            require_samplable(SamplingConfig(must_contain=required), Vocab(chars))
-    with pytest.raises(VocabError):
-        require_samplable(SamplingConfig(prime="☃"), Vocab("ab"))
+@recorded_cases("impossible_filters")
+def test_settings_that_no_tweet_can_have_are_refused_as_recorded(case: Case, snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for row in str(case.files["rows"]).splitlines():
+        fields = json.loads(row)
+        vocab = Vocab(fields.pop("vocabulary", sorted({*fields.get("prime", ""), *fields.get("must_contain", "")})))
+        sampling = SamplingConfig(**fields)
+        try:
+            sampling.require_for_run()
+            require_samplable(sampling, vocab)
+            lines.append(f"{row}: accepted")
+        except (ConfigError, VocabError) as error:
+            lines.append(f"{row}: {error.message}")
+        if "prime" in fields and sampling.avoid:
+            avoided = [avoids(sampling.avoid[-1], sampling.prime + end) for end in ("", "s", "\u0301")]
+            assert all(avoided) is not lines[-1].endswith("accepted"), "as every tweet would have it"
+    assert "\n".join(lines) == snapshot
 
 
 TRAINED = ("mum made a cake", "we love the rain and the long walk home after it", "so late again :)")
-
-
-def corpus_of(tweets: Sequence[str]) -> Corpus:
-    train = FlatTweets.from_texts(tweets)
-    return Corpus(
-        name="example",
-        train=train,
-        validation=train,
-        num_train_by_file=(len(train),),
-        char_counts=char_counts(train),
-        novelty=NoveltyIndex.from_keys(FlatTweets.from_texts(map(duplicate_key, tweets))),
-        digest=digest_of(train),
-        report=CorpusReport(sources=()),
-    )
 
 
 def sampled(text: str, *, reached_eos: bool = True, seed: int = 7) -> GeneratedTweet:
@@ -252,7 +242,10 @@ def sampled(text: str, *, reached_eos: bool = True, seed: int = 7) -> GeneratedT
 
 
 def compared(*tweets: GeneratedTweet) -> Comparison:
-    return compare(list(tweets), FlatTweets.from_texts(["a b"]), corpus_of(TRAINED))
+    train = FlatTweets.from_texts(TRAINED)
+    novelty = NoveltyIndex.from_keys(FlatTweets.from_texts(map(duplicate_key, TRAINED)))
+    corpus = Mock(spec=Corpus, train=train, char_counts=char_counts(train), novelty=novelty)
+    return compare(list(tweets), FlatTweets.from_texts(["a b"]), corpus)
 
 
 def test_known_words_distinct_trigrams_and_copies_are_shares_of_what_was_written() -> None:
@@ -285,12 +278,6 @@ def trigrams(text: str) -> set[str]:
     return {text[at : at + 3] for at in range(len(text) - 2)}
 
 
-def best_share(tweets: list[str], text: str) -> float:
-    """Return the highest Jaccard index, found by comparing with all tweets."""
-    query = trigrams(text)
-    return max((len(query & trigrams(tweet)) / max(1, len(query | trigrams(tweet))) for tweet in tweets), default=0.0)
-
-
 def test_a_changed_tweet_is_nearest_to_its_original_as_harmless_text_and_one_without_shared_trigrams_to_none() -> None:
     tweets = ["hahahahahahahahahahaha", "the rain in spring", "\x1b[31mred alert\x1b[0m", *TWEETS]
     assert nearest(tweets, "oh the rain in the spring, ha").text == "the rain in spring"
@@ -301,6 +288,104 @@ def test_a_changed_tweet_is_nearest_to_its_original_as_harmless_text_and_one_wit
 
 @given(tweets=tweet_lists(), text=st.text(max_size=60) | hostile_text())
 def test_it_has_the_highest_similarity_of_all_tweets(tweets: list[str], text: str) -> None:
-    found = nearest(tweets, text)
-    assert found.share == pytest.approx(best_share(tweets, text), abs=5e-4)
+    found, query = nearest(tweets, text), trigrams(text)
+    pairs = [(query & each, query | each) for each in map(trigrams, tweets)]
+    best = max(len(common) / max(1, len(either)) for common, either in pairs)  # the Jaccard index
+    assert found.share == pytest.approx(best, abs=5e-4)
     assert bool(found.text) == (found.share > 0)
+
+
+# The benchmark, on fake clocks ----------------------------------------------------------------------------------------
+
+
+TINY, OTHER = Shape(4, 8, 5), Shape(4, 18, 5)
+
+
+@pytest.fixture
+def corpus(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CorpusConfig:
+    """A small corpus, on a machine with one core that has bfloat16."""
+    monkeypatch.setattr(bench, "MANY", 9)
+    monkeypatch.setattr(bench, "available_cores", lambda: 1)
+    monkeypatch.setattr(bench, "may_train_in_bfloat16", lambda _: True)
+    return CorpusConfig(files=(str(write_corpus(tmp_path)),))
+
+
+def test_all_variants_train_on_the_same_batches(corpus: CorpusConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, seen = FakeClock(), list[Batch]()
+
+    def step(_: object, batch: Batch, *_rate: float) -> None:
+        seen.append(batch)
+        clock.advance(bench.MAX_TRIAL_SECONDS / 2)
+
+    monkeypatch.setattr(TutorialLoop, "step", step)
+    monkeypatch.setattr(Trainer, "step", step)
+    training = bench.TrainingTrials(TINY, load_training_data(corpus, None, lambda _: None), CPU.device, clock)
+    training.steps_per_trial = 2
+    trials = training.trials()
+    assert [variant.path for variant in trials] == ["tutorial", "ours", "ours, bfloat16"]
+    rounds = [[(trial(number), seen[-2:]) for trial in trials.values()] for number in range(3)]
+    for results in rounds:
+        assert all(result == results[0] for result in results)
+        assert results[0][0] == sum(batch.num_targets for batch in results[0][1])
+    assert len({id(batch) for [(_, batches), *_] in rounds for batch in batches}) == 6
+    training.steps_per_trial = 20
+    seen.clear()
+    assert trials[next(iter(trials))](3) == sum(batch.num_targets for batch in seen)
+    assert len(seen) == 3, "a trial that takes long ends early"
+
+
+def timed(clock: FakeClock, seconds: float) -> Callable[[int], int]:
+    """Return a trial that takes that long for 60 characters."""
+
+    def trial(_: int) -> int:
+        clock.advance(seconds)
+        return 60
+
+    return trial
+
+
+def test_each_round_starts_with_another_variant_the_last_ends_in_time_and_a_slow_variant_runs_once() -> None:
+    clock, begun = FakeClock(), list[str]()
+    trials = {Variant(name, 1, 1): timed(clock, seconds) for name, seconds in (("a", 1.0), ("b", 1.0), ("slow", 5.0))}
+    rates = bench.run_rounds(trials, 20.0, clock, lambda variant: begun.append(variant.path))
+    assert begun == ["a", "b", "slow", "b", "a", "a", "b", "b", "a", "a", "b", "b", "a", "a", "b"]
+    assert clock.now == 19.0
+    assert {variant.path: each for variant, each in rates.items()} == {"a": [60.0] * 7, "b": [60.0] * 7, "slow": [12.0]}
+
+
+def test_figures_are_medians_over_the_rounds_relative_to_the_tutorial_at_its_best_number_of_threads() -> None:
+    rates = {
+        Variant("tutorial", 5, 1): [100.0, 100.0, 50.0],
+        Variant("tutorial", 5, 2): [10.0],
+        Variant("ours", 5, 2): [200.0, 800.0, 100.0],
+    }
+    [_, slow, ours] = bench.figures_of(TINY, rates)
+    assert (ours.embedding_size, ours.hidden_size, ours.batch_size, ours.num_threads) == (4, 8, 5, 2)
+    assert (ours.chars_per_second, ours.ratio_to_tutorial) == (200.0, 2.0)  # not the ratio of the medians
+    assert ours.spread == pytest.approx((500.0 - 150.0) / 200.0)
+    assert (slow.ratio_to_tutorial, slow.spread) == (0.1, 0.0)
+
+
+@pytest.mark.parametrize(("seconds", "tick", "measured"), [(2.0, 0.02, [TINY, OTHER]), (0.01, 0.01, [TINY])])
+def test_it_ends_in_about_the_requested_time_after_at_least_the_first_shape(
+    corpus: CorpusConfig, seconds: float, tick: float, measured: list[Shape]
+) -> None:
+    clock, progress, threads = TickingClock(tick), Mock(), torch.get_num_threads()
+    benchmark = bench.Benchmark(CPU.device, seconds, progress, corpus, [TINY, OTHER], clock)
+    report = benchmark.run()
+    assert torch.get_num_threads() == threads
+    assert benchmark.skipped_shapes == [shape for shape in (TINY, OTHER) if shape not in measured]
+    paths = ("tutorial", "ours", "ours, bfloat16")
+    kinds = ((1, "tutorial"), (1, "ours"), (9, "ours"))
+    sizes = [shape.hidden_size for shape in measured]
+    assert [(row.hidden_size, row.path) for row in report.train] == list(product(sizes, paths))
+    sampled = [(row.hidden_size, (row.batch_size, row.path)) for row in report.sample]
+    assert sampled == list(product(sizes, kinds))
+    assert all(row.chars_per_second > 0 for row in (*report.train, *report.sample))
+    shares = [share or 0.0 for (share, _), _ in progress.call_args_list]
+    assert shares[-1] == 1.0
+    if OTHER in measured:
+        assert 1.5 < clock.now < 2.5
+        assert shares == sorted(shares)
+        assert 0.0 <= shares[0] < 0.1
+        assert shares[-2] > 0.8

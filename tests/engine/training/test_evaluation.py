@@ -18,8 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.baselines import cache, contexts, counting, ngrams
-from engine.baselines.cache import MAX_ENTRIES
-from engine.baselines.ngrams import baseline_bits
 from engine.compute.cpu.forward_pass import ForwardPass
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.config.run import TrainingConfig
@@ -28,14 +26,8 @@ from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.protocol.stage import OnProgress, no_progress
 from engine.storage import atomic_write
 from engine.storage.folders import cache_folder
-from engine.training.evaluation import (
-    EVAL_BATCH_SIZE,
-    Evaluation,
-    _by_forward,
-    batch_loss,
-    evaluate,
-    without_tensor_float_32,
-)
+from engine.training import evaluation
+from engine.training.evaluation import evaluate
 from engine.training.schedule import COOLDOWN_SHARE, budget_used, exhausted_budget, learning_rate_at
 from tests.engine.compute.cpu.random_batches import Shape, random_batch, shapes
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
@@ -51,28 +43,18 @@ def random_model(vocab: Vocab = VOCAB, dropout: float = 0.0) -> TextGenerator:
     return TextGenerator(len(vocab), 6, 8, dropout=dropout)
 
 
-def evaluated(model: TextGenerator, tweets: list[str], vocab: Vocab = VOCAB) -> Evaluation:
+def evaluated(model: TextGenerator, tweets: list[str], vocab: Vocab = VOCAB) -> evaluation.Evaluation:
     result = evaluate(model, encoded_with(vocab, tweets))
     assert result is not None
     return result
 
 
-def nats_one_by_one(model: TextGenerator, tweet: str) -> float:
-    """Return the loss of each target of a tweet, computed one character at a time."""
-    total, hidden, token_id = 0.0, None, BOS
-    with torch.no_grad():
-        for target in [*VOCAB.encode(tweet), EOS]:
-            logits, hidden = model(torch.tensor([[token_id]]), hidden)
-            total -= float(logits[0, 0].double().log_softmax(dim=-1)[target])
-            token_id = target
-    return total
-
-
-def test_the_sum_equals_that_of_a_loop_over_characters_whatever_batching_and_padding() -> None:
+def test_the_sum_equals_that_of_the_tweets_one_by_one_whatever_batching_and_padding() -> None:
+    """`score_chars`, one character at a time, is compared in the tests of the sampler."""
     model = random_model()
-    assert len(MANY) > EVAL_BATCH_SIZE
+    assert len(MANY) > evaluation.EVAL_BATCH_SIZE
     result = evaluated(model, MANY)
-    assert result.total_nats == pytest.approx(sum(nats_one_by_one(model, tweet) for tweet in MANY), rel=1e-5)
+    assert result.total_nats == pytest.approx(sum(evaluated(model, [tweet]).total_nats for tweet in MANY), rel=1e-5)
     num_chars = sum(map(len, MANY)) + len(MANY)
     assert (result.num_tweets, result.num_chars, result.num_unknown_chars) == (len(MANY), num_chars, 0)
     assert result.nats_per_char == pytest.approx(result.total_nats / num_chars)
@@ -110,7 +92,7 @@ def test_an_interrupted_evaluation_returns_none_and_restores_the_training_mode()
 
 def test_a_gpu_evaluates_without_tf32_and_allows_it_again_after(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    with without_tensor_float_32(torch.device("cuda")):
+    with evaluation.without_tensor_float_32(torch.device("cuda")):
         assert not torch.backends.cudnn.allow_tf32
     assert torch.backends.cudnn.allow_tf32
 
@@ -123,9 +105,9 @@ def test_the_loss_of_a_batch_in_parts_and_of_an_evaluation_is_that_of_the_module
     monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_: tensor)
     model, tweets = random_model(dropout=0.5).train(), encoded_with(VOCAB, small_tweets(24))
     batch, state = tweets.batch(np.arange(len(tweets))), torch.get_rng_state()
-    expected = float(_by_forward(model)(batch))
+    expected = float(evaluation._by_forward(model)(batch))
     assert evaluate(model, tweets).total_nats == pytest.approx(expected, rel=1e-6)
-    assert batch_loss(model, batch, 7) == pytest.approx(expected / batch.num_targets, rel=1e-6)
+    assert evaluation.batch_loss(model, batch, 7) == pytest.approx(expected / batch.num_targets, rel=1e-6)
     assert torch.equal(torch.get_rng_state(), state)
     assert model.training
 
@@ -135,7 +117,7 @@ def test_the_sum_of_the_forward_pass_equals_the_modules_own_and_does_not_depend_
     shape: Shape,
 ) -> None:
     model, batch = shape.model().float(), shape.batch()
-    expected = float(_by_forward(model)(batch))
+    expected = float(evaluation._by_forward(model)(batch))
     reader = ForwardPass(InferenceWeights(model))
     found = float(reader.sum_of_losses(batch))
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-5)
@@ -222,7 +204,7 @@ def assert_equals_naive(
     train: Sequence[str], held_out: Sequence[str], vocab: Vocab, on_progress: OnProgress = no_progress
 ) -> None:
     """Assert that the baselines of all orders are those of the naive implementation."""
-    found = baseline_bits(encoded_with(vocab, train), encoded_with(vocab, held_out), len(vocab), on_progress)
+    found = ngrams.baseline_bits(encoded_with(vocab, train), encoded_with(vocab, held_out), len(vocab), on_progress)
     for order in range(1, 8):
         naive = NaiveWittenBell([vocab.encode(tweet) for tweet in train], order, len(vocab))
         expected = naive.bits_per_char([vocab.encode(tweet) for tweet in held_out])
@@ -245,9 +227,7 @@ def test_every_order_equals_the_naive_implementation(
         assert_equals_naive(train, held_out, Vocab(known))
 
 
-def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
     monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 300)
     monkeypatch.setattr(counting, "_SORTED_TOGETHER", 500)
@@ -297,16 +277,16 @@ def test_an_entry_is_loaded_as_it_was_stored_and_one_that_is_changed_or_cut_is_a
 def test_the_least_recently_used_entries_are_deleted_and_a_full_disk_leaves_none_and_raises_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for number in range(MAX_ENTRIES):
+    for number in range(cache.MAX_ENTRIES):
         cache.store(f"key{number}", BITS)
     for age, path in enumerate(entries()):
         os.utime(path, (age, age))
     oldest = entries()[0].stem
     assert cache.load(oldest, NAMES) == BITS
     cache.store("another", BITS)
-    assert len(entries()) == MAX_ENTRIES
+    assert len(entries()) == cache.MAX_ENTRIES
     assert cache.load(oldest, NAMES) == BITS
     monkeypatch.setattr(atomic_write, "os", BrokenDisk(breaks_at=0))
     cache.store("key", BITS)
-    assert len(entries()) == MAX_ENTRIES
+    assert len(entries()) == cache.MAX_ENTRIES
     assert cache.load("key", NAMES) is None

@@ -1,4 +1,4 @@
-"""Random batches and models for the tests of the CPU step, Hypothesis strategies for them, and the gradient error."""
+"""Random batches and models for the tests of the CPU step, and Hypothesis strategies for them."""
 
 from __future__ import annotations
 
@@ -6,31 +6,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 import torch
 from hypothesis import strategies as st
-from torch import Tensor
 
-from engine.compute.cpu.threaded_step import ThreadedStep
-from engine.compute.cpu.train_step import GruStep
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.ngram_codes import EMPTY_WINDOW, ORDERS, appended, context_code
 from engine.model.ngram_input import NO_ROW
 from engine.model.vocab import PAD
-from tests.engine.helpers import assert_same_tensors
 
 HIDDEN_SIZES = (8, 18)
 """Up to the CPU's vector length, and above it with a remainder. Only two, as kernels are compiled for each and for each
 type of numbers: where a test is of float64, only the second."""
-LossAndGrads = tuple[float, dict[str, Tensor]]
-"""The loss and all gradients by name."""
 
 
 def random_batch(lengths: list[int], vocab_size: int, seed: int = 0) -> Batch:
-    """Return tweets of these lengths (each at least 1) of random token ids that are not padding."""
+    """Return tweets of these lengths (each at least 1) of random token ids, and a last column of padding alone."""
     generator = np.random.default_rng(seed)
-    is_real = np.arange(max(lengths)) < np.array(lengths)[:, None]  # (B, T)
+    is_real = np.arange(max(lengths) + 1) < np.array(lengths)[:, None]  # (B, T)
     inputs, targets = (np.where(is_real, generator.integers(1, vocab_size, is_real.shape), PAD) for _ in range(2))
     return Batch(inputs, targets, num_targets=sum(lengths))
 
@@ -105,42 +98,3 @@ def shapes(hidden_sizes: tuple[int, ...] = HIDDEN_SIZES) -> st.SearchStrategy[Sh
         is_tied=st.booleans(),
         has_table=st.booleans(),
     )
-
-
-def grads_of(model: TextGenerator) -> dict[str, Tensor]:
-    """Return copies of all gradients."""
-    grads = {}
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.dtype == parameter.dtype
-        grads[name] = parameter.grad.clone()
-    return grads
-
-
-def step_results(step: GruStep | ThreadedStep, model: TextGenerator, batch: Batch) -> LossAndGrads:
-    """Run a step; return its loss and copies of all gradients, which are reset unless threads share them."""
-    results = step.loss_and_grads(batch).item(), grads_of(model)
-    if isinstance(step, GruStep):
-        model.zero_grad()
-    return results
-
-
-def assert_same_results(found: LossAndGrads, expected: LossAndGrads) -> None:
-    """Assert that loss and gradients are equal bit for bit."""
-    assert found[0] == expected[0]
-    assert_same_tensors(found[1], expected[1])
-
-
-def assert_close(found: LossAndGrads, expected: LossAndGrads, tolerance: float) -> None:
-    """Assert that loss and gradients are equal within a tolerance."""
-    assert found[0] == pytest.approx(expected[0], rel=tolerance)
-    assert found[1].keys() == expected[1].keys()
-    for name, grad in expected[1].items():
-        assert torch.allclose(found[1][name], grad, rtol=tolerance, atol=tolerance), name
-
-
-def gradient_error(found: LossAndGrads, expected: LossAndGrads) -> float:
-    """Return the norm of the difference of all gradients, relative to their norm."""
-    assert found[1].keys() == expected[1].keys()
-    difference = sum(float((found[1][name] - grad).square().sum()) for name, grad in expected[1].items())
-    return float(np.sqrt(difference / sum(float(grad.square().sum()) for grad in expected[1].values())))

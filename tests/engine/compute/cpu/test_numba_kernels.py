@@ -17,20 +17,24 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numba.core import caching
 
-from engine.compute.cpu import numba_kernels as kernels
 from engine.compute.cpu.compilation import OneFilePerVersion, compiled
-from engine.compute.cpu.numba_kernels import Rows, steps_for
+from engine.compute.cpu.numba_kernels import Rows, kernels_for, steps_for
 from engine.compute.cpu.tile_product import COLUMNS, add_product, pack, panels_shape
 
 SIZE = 18
 
 
-def exact_step(gates: kernels.Rows, before: kernels.Rows) -> list[torch.Tensor]:
-    """Return r, z, n and the next states in float64, from float32 sums."""
+def assert_accurate(gates: Rows, before: Rows, tolerance: float) -> None:
+    """Assert that r, z, n and the next states from float32 sums are those in float64."""
     r, z, m, n = torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1)
     r, z = r.sigmoid(), z.sigmoid()
     n = (n + r * m).tanh()
-    return [r, z, n, n + z * (torch.from_numpy(before).double() - n)]
+    states, after = n + z * (torch.from_numpy(before).double() - n), np.empty_like(before)
+    kernels_for(SIZE).forward_step(gates, before, after)
+    found = [*torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1), torch.from_numpy(after).double()]
+    del found[2]  # m
+    for each, exact in zip(found, (r, z, n, states), strict=True):
+        assert torch.allclose(each, exact, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 0.1, 1.0, 3.0])
@@ -38,23 +42,13 @@ def test_gates_and_states_are_accurate_to_a_few_float32_roundings(scale: float) 
     generator = np.random.default_rng(5)
     gates = (generator.standard_normal((500, 4 * SIZE)) * scale).astype(np.float32)
     before = generator.uniform(-1, 1, (500, SIZE)).astype(np.float32)
-    expected = exact_step(gates, before)
-    after = np.empty_like(before)
-    kernels.kernels_for(SIZE).forward_step(gates, before, after)
-    r, z, _, n = torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1)
-    for found, exact in zip((r, z, n, torch.from_numpy(after).double()), expected, strict=True):
-        assert torch.allclose(found, exact, rtol=0, atol=4 * float(np.finfo(np.float32).eps))
+    assert_accurate(gates, before, 4 * float(np.finfo(np.float32).eps))
 
 
 @pytest.mark.parametrize("value", [0.0, 20.0, 88.0, 1e4, 3e38, np.inf])
 def test_extreme_inputs_saturate_the_gates_without_overflow(value: float) -> None:
     gates = np.repeat(np.array([value, -value, 0.0, value], np.float32), SIZE)[None]
-    before = np.zeros((1, SIZE), np.float32)
-    expected = exact_step(gates, before)
-    kernels.kernels_for(SIZE).forward_step(gates, before, before)
-    r, z, _, n = torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1)
-    for found, exact in zip((r, z, n), expected[:3], strict=True):
-        assert torch.allclose(found, exact, rtol=0, atol=2e-7)
+    assert_accurate(gates, np.zeros((1, SIZE), np.float32), 2e-7)
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=9))
@@ -67,7 +61,7 @@ def test_every_float32_is_rounded_to_bfloat16_as_by_torch(patterns: list[int]) -
     gates[:, SIZE : 2 * SIZE] = 0x42C8  # 100 in bfloat16
     expected = (torch.from_numpy(state) + 0.0).bfloat16()
     after = torch.empty(state.shape, dtype=torch.bfloat16)
-    kernels.kernels_for(SIZE).forward_step(gates, state.copy(), after.view(torch.uint16).numpy())
+    kernels_for(SIZE).forward_step(gates, state.copy(), after.view(torch.uint16).numpy())
     assert torch.equal(after.isnan(), expected.isnan())
     assert torch.equal(after.nan_to_num(nan=0.0), expected.nan_to_num(nan=0.0))
 

@@ -22,26 +22,55 @@ from engine.compute.cpu.packing import PackedBatch, padded_num_rows
 from engine.compute.cpu.threaded_step import ThreadedStep, one_torch_thread
 from engine.compute.cpu.train_step import GruStep
 from engine.config.run import TrainingConfig
-from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
-from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
 from engine.model.ngram_input import NO_ROW, widened_weight
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
-from tests.engine.compute.cpu.random_batches import (
-    SOME,
-    LossAndGrads,
-    Shape,
-    assert_close,
-    assert_same_results,
-    gradient_error,
-    grads_of,
-    random_batch,
-    shapes,
-    step_results,
-)
-from tests.engine.helpers import CPU, encoded
+from tests.engine.compute.cpu.random_batches import SOME, Shape, random_batch, shapes
+from tests.engine.helpers import CPU, assert_same_tensors, encoded, some_batches
+
+LossAndGrads = tuple[float, dict[str, Tensor]]
+"""The loss and all gradients by name."""
+
+
+def grads_of(model: TextGenerator) -> dict[str, Tensor]:
+    """Return copies of all gradients."""
+    grads = {}
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.dtype == parameter.dtype
+        grads[name] = parameter.grad.clone()
+    return grads
+
+
+def step_results(step: GruStep | ThreadedStep, model: TextGenerator, batch: Batch) -> LossAndGrads:
+    """Run a step; return its loss and copies of all gradients, which are reset unless threads share them."""
+    results = step.loss_and_grads(batch).item(), grads_of(model)
+    if isinstance(step, GruStep):
+        model.zero_grad()
+    return results
+
+
+def assert_same_results(found: LossAndGrads, expected: LossAndGrads) -> None:
+    """Assert that loss and gradients are equal bit for bit."""
+    assert found[0] == expected[0]
+    assert_same_tensors(found[1], expected[1])
+
+
+def assert_close(found: LossAndGrads, expected: LossAndGrads, tolerance: float) -> None:
+    """Assert that loss and gradients are equal within a tolerance."""
+    assert found[0] == pytest.approx(expected[0], rel=tolerance)
+    assert found[1].keys() == expected[1].keys()
+    for name, grad in expected[1].items():
+        assert torch.allclose(found[1][name], grad, rtol=tolerance, atol=tolerance), name
+
+
+def gradient_error(found: LossAndGrads, expected: LossAndGrads) -> float:
+    """Return the norm of the difference of all gradients, relative to their norm."""
+    assert found[1].keys() == expected[1].keys()
+    difference = sum(float((found[1][name] - grad).square().sum()) for name, grad in expected[1].items())
+    return float(np.sqrt(difference / sum(float(grad.square().sum()) for grad in expected[1].values())))
 
 
 def initial_model(num_layers: int = 1) -> TextGenerator:
@@ -108,12 +137,6 @@ def test_dropout_masks_have_the_right_values_and_a_mean_of_one() -> None:
     assert mask.mean().item() == pytest.approx(1.0, abs=0.02)
 
 
-@pytest.mark.parametrize("num_layers", [1, 2])
-def test_in_float32_loss_and_gradients_agree_within_its_rounding(num_layers: int) -> None:
-    model, batch = initial_model(num_layers), random_batch(list(range(20, 52)), vocab_size=60)
-    assert_close(step_results(GruStep(model), model, batch), by_autograd(model, batch), 1e-6)
-
-
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_nan_weight_makes_loss_and_gradients_nan(precision: str) -> None:
     for name in ("rnn.weight_hh_l0", "rnn.weight_ih_l1", "embed.weight", "proj.bias"):
@@ -125,42 +148,35 @@ def test_a_nan_weight_makes_loss_and_gradients_nan(precision: str) -> None:
         assert grads_of(model)["embed.weight"].isnan().any(), name
 
 
-def test_reused_buffers_change_no_result() -> None:
-    model = SOME.model()
-    used = GruStep(model)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_reused_buffers_change_no_result_whatever_a_larger_batch_left_in_them(precision: str) -> None:
+    """The larger batch fills all rows with NaN, which would spread to the results."""
+    model = SOME.model().float()
+    used, kept = GruStep(model, precision), {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(torch.nan)
+    assert np.isnan(step_results(used, model, random_batch([60] * 30, SOME.vocab_size))[0])
+    model.load_state_dict(kept)
     for lengths in ([4, 2], [9, 9, 9, 8, 8, 1], [1], [4, 2]):
         batch = random_batch(lengths, SOME.vocab_size)
-        assert_same_results(step_results(used, model, batch), step_results(GruStep(model), model, batch))
+        assert_same_results(step_results(used, model, batch), step_results(GruStep(model, precision), model, batch))
 
 
-def test_the_rows_of_another_batch_have_no_gradient_left() -> None:
-    model = SOME.model()
-    touched = torch.zeros(len(model.get_parameter("ngram_input.weight")), dtype=torch.float64)
-    step, own = GruStep(model, touched=touched), SOME.batch()
-    step.loss_and_grads(own)
-    expected = model.get_parameter("ngram_input.weight").grad
-    assert expected is not None
-    counts, expected = touched.clone(), expected.clone()
-
-    step.loss_and_grads(random_batch([9, 9, 2], SOME.vocab_size, seed=1))
-    step.loss_and_grads(own)
-
-    found = model.get_parameter("ngram_input.weight").grad
-    assert found is not None
-    assert torch.equal(found, expected)
-    assert torch.equal(touched, counts)
-    assert torch.equal(counts > 0, found.any(dim=1))
-    assert counts[NO_ROW] == 0
-
-
-def test_in_bfloat16_the_rows_added_to_a_batch_touch_no_row_of_the_table() -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_rows_of_another_batch_and_those_added_in_bfloat16_have_no_gradient(precision: str) -> None:
     model = SOME.model().float()
-    counts = []
-    for precision in ("float32", "bfloat16"):
-        counts.append(torch.zeros(len(model.get_parameter("ngram_input.weight"))))
-        GruStep(model, precision, counts[-1]).loss_and_grads(SOME.batch())
-    assert counts[0].sum() > 0
-    assert torch.equal(counts[0], counts[1])
+    table = model.get_parameter("ngram_input.weight")
+    plain, touched = torch.zeros(len(table)), torch.zeros(len(table))
+    GruStep(SOME.model().float(), touched=plain).loss_and_grads(SOME.batch())
+    step, grads = GruStep(model, precision, touched), []
+    for batch in (SOME.batch(), random_batch([9, 9, 2], SOME.vocab_size, seed=1), SOME.batch()):
+        step.loss_and_grads(batch)
+        grads.append(grads_of(model)["ngram_input.weight"])
+    assert torch.equal(grads[2], grads[0])
+    assert torch.equal(touched, plain)
+    assert torch.equal(touched > 0, grads[2].any(dim=1))
+    assert touched[NO_ROW] == 0
 
 
 # bfloat16 ------------------------------------------------------------------------------------------------------------
@@ -176,10 +192,13 @@ def test_in_bfloat16_loss_and_gradients_agree_with_float32_within_the_rounding(s
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_in_bfloat16_an_initial_model_differs_by_at_most_a_hundredth(num_layers: int) -> None:
+def test_an_initial_model_differs_by_roundings_in_float32_and_by_at_most_a_hundredth_in_bfloat16(
+    num_layers: int,
+) -> None:
     model, batch = initial_model(num_layers), random_batch(list(range(20, 52)), vocab_size=60)
     exact = step_results(GruStep(model), model, batch)
     rounded = step_results(GruStep(model, "bfloat16"), model, batch)
+    assert_close(exact, by_autograd(model, batch), 1e-6)
     assert rounded[0] == pytest.approx(exact[0], rel=1e-3)
     assert 1e-5 < gradient_error(rounded, exact) < 0.01
 
@@ -194,15 +213,14 @@ def test_in_bfloat16_long_sums_of_small_gradients_are_accurate() -> None:
 
 
 def test_a_run_in_bfloat16_follows_one_in_float32() -> None:
-    tweets, vocab = encoded()
     curves = []
     for precision in ("float32", "bfloat16"):
         torch.manual_seed(1)
-        trainer = Trainer(TextGenerator(len(vocab), 12, 18, 2), TrainingConfig(), replace(CPU, precision=precision))
-        stream = BatchStream(tweets, 8, seed=3, position=Position())
-        for _ in range(60):
-            trainer.step(next(stream), 0.004)
-        assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
+        model = TextGenerator(len(encoded()[1]), 12, 18, 2)
+        trainer = Trainer(model, TrainingConfig(), replace(CPU, precision=precision))
+        for batch in some_batches(60):
+            trainer.step(batch, 0.004)
+        assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
         curves.append(np.reshape(trainer.drain_report().train_losses, (-1, 20)).mean(axis=1))
     exact, rounded = curves
     assert rounded == pytest.approx(exact, rel=0.01)
@@ -232,20 +250,6 @@ def test_added_rows_change_neither_loss_nor_gradients(shape: Shape) -> None:
     found, exact = step_results(step, model, batch), step_results(plain, model, batch)
     assert found[0] == pytest.approx(exact[0], rel=1e-5)
     assert gradient_error(found, exact) < 1 / 256
-
-
-def test_a_step_reads_nothing_left_in_the_buffers_by_a_larger_batch() -> None:
-    """The larger batch fills all rows with NaN, which would spread to the results."""
-    model = replace(SOME, has_table=False).model().float()
-    large, small = random_batch([60] * 30, 20), random_batch([9, 8, 3], 20)
-    expected = step_results(GruStep(model, "bfloat16"), model, small)
-    used, kept = GruStep(model, "bfloat16"), {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.fill_(torch.nan)
-    assert np.isnan(step_results(used, model, large)[0])
-    model.load_state_dict(kept)
-    assert_same_results(step_results(used, model, small), expected)
 
 
 # threads --------------------------------------------------------------------------------------------------------------

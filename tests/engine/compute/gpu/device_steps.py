@@ -1,32 +1,34 @@
-"""A fake of CUDA graphs, and trainers that run the device step on the CPU."""
+"""A fake of CUDA graphs, trainers that run the device step on the CPU, and the update in the readable way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.compute.device import Runtime
 from engine.compute.gpu.recorder import CudaRecorder
-from engine.compute.row_rmsprop import RowRmsprop
+from engine.compute.row_rmsprop import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
 
 
+@dataclass
 class FakeRecording:
     """Runs its work when replayed, on the current content of its static input."""
 
-    def __init__(self, log: list[str], work: Callable[[], None]) -> None:
-        self._log = log
-        self._work = work
+    log: list[str]
+    work: Callable[[], None]
 
     def replay(self) -> None:
-        self._log.append("replay")
-        self._work()
+        self.log.append("replay")
+        self.work()
 
     def reset(self) -> None:
         raise AssertionError("only the recorder may free a recording, once the device is done with it")
@@ -91,3 +93,36 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch le
     ) -> Any:
         self.schemas.append(func._schema)
         return func(*args, **(kwargs or {}))
+
+
+class ReferenceOptimizer:
+    """Clipping and AdamW by torch for all weights but the table, and row-wise RMSprop for that, row by row."""
+
+    def __init__(self, model: TextGenerator, config: TrainingConfig) -> None:
+        self._table = None if model.ngram_input is None else model.ngram_input.weight
+        self._dense = [parameter for parameter in model.parameters() if parameter is not self._table]
+        self._config = config
+        self.adamw = torch.optim.AdamW(self._dense, lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.row_square = torch.zeros(0) if self._table is None else self._table.detach().new_zeros(len(self._table))
+        self._num_steps = 0
+
+    def zero_grad(self) -> None:
+        """Reset all gradients."""
+        for parameter in (*self._dense, *([] if self._table is None else [self._table])):
+            parameter.grad = None
+
+    def step(self) -> float:
+        """Update all weights by their gradients; return the norm of the dense ones before they are clipped."""
+        norm = torch.nn.utils.clip_grad_norm_(self._dense, self._config.max_grad_norm)
+        self.adamw.step()
+        self._num_steps += 1
+        if self._table is not None and self._table.grad is not None:
+            rate = NGRAM_RATE_FACTOR * self.adamw.param_groups[0]["lr"]
+            first = self._num_steps % DECAY_EVERY
+            self._table.data[first::DECAY_EVERY] *= (1 - rate * self._config.ngram_decay) ** DECAY_EVERY
+            for row in self._table.grad.any(dim=1).nonzero().flatten().tolist():
+                grad = self._table.grad[row]
+                self.row_square[row] = 0.999 * self.row_square[row] + 0.001 * grad.square().mean()
+                scale = (self.row_square[row] / (1 - 0.999**self._num_steps)).sqrt() + 1e-8
+                self._table.data[row] -= rate * grad / scale
+        return norm.item()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import count
 from types import SimpleNamespace
 from unittest import mock
@@ -153,26 +154,19 @@ def test_after_a_failed_recording_all_steps_run_eagerly_and_no_other_trainer_of_
 # The recorder ---------------------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def failing_capture(*_: object, **__: object) -> Iterator[None]:
-    """Fail at the end, as the `torch.cuda.graph` of a capture that CUDA has invalidated does."""
-    try:
-        yield
-    finally:
-        raise RuntimeError("operation failed due to a previous error during capture")
-
-
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Replace CUDA's part of a recorder; return the calls of its allocator."""
     calls: list[str] = []
-    handles = count()
+    handles, capture = count(), mock.MagicMock()
+    # as CUDA's does at the end of a capture that it has invalidated
+    capture.return_value.__exit__.side_effect = RuntimeError("operation failed due to a previous error during capture")
     monkeypatch.setattr(recorder_module, "side_stream", lambda _: SimpleNamespace(device_index=0))
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, next(handles)))
     monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
     monkeypatch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr(torch.cuda, "graph", failing_capture)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
     for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
         monkeypatch.setattr(torch._C, name, lambda *args, name=name: calls.append(f"{name}{args}"), raising=False)
     return calls
@@ -181,19 +175,14 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_failed_capture_ends_its_allocation_from_the_pool_unless_it_has_ended_and_the_steps_error_is_raised(
     ended: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def without_memory() -> None:
-        raise NO_MEMORY
-
-    def end(*_: object) -> None:
-        raise RuntimeError("endAllocatePool: not currently recording to mempool_id")
-
     with pytest.raises(RuntimeError, match="previous error"):
         CudaRecorder(CPU).record(lambda: None)
     assert ended == ["_cuda_endAllocateToPool(0, (0, 1))", "_cuda_releasePool(0, (0, 1))"]
     with pytest.raises(torch.OutOfMemoryError):
-        CudaRecorder(CPU).record(without_memory)
+        CudaRecorder(CPU).record(mock.Mock(side_effect=NO_MEMORY))
     assert len(ended) == 4
-    monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", end)
+    end = RuntimeError("endAllocatePool: not currently recording to mempool_id")
+    monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", mock.Mock(side_effect=end))
     with pytest.raises(RuntimeError, match="previous error"):
         CudaRecorder(CPU).record(lambda: None)
     assert len(ended) == 4
@@ -248,12 +237,12 @@ def test_recordings_that_are_freed_unseen_share_a_pool_that_stays_in_use(
 def test_the_cache_of_an_allocator_that_is_not_sound_is_not_emptied(
     allocator: CudaAllocator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[str] = []
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("empty_cache"))
+    empty = mock.Mock()
+    monkeypatch.setattr(torch.cuda, "empty_cache", empty)
     for is_sound in (True, False):
         allocator.is_sound = is_sound
         free_memory(torch.device("cuda"))
-        assert calls == ["empty_cache"]
+        assert empty.call_count == 1
 
 
 # The backlog ----------------------------------------------------------------------------------------------------------
@@ -264,11 +253,12 @@ class FakeDevice:
 
     def __init__(self, step_seconds: float) -> None:
         self.clock = FakeClock()
+        self.backlog = Backlog(lambda: FakeEvent(self))
         self.step_seconds = step_seconds
         self.ends: list[float] = []
         self.idle_seconds = 0.0
 
-    def queue_steps(self, backlog: Backlog, count: int, host_seconds: float) -> list[int]:
+    def queue_steps(self, count: int, host_seconds: float) -> list[int]:
         """Queue steps as fast as the host can; return how many are queued after each."""
         queued = []
         for _ in range(count):
@@ -276,38 +266,33 @@ class FakeDevice:
             free_from = self.ends[-1] if self.ends else self.clock.now
             self.idle_seconds += max(0.0, self.clock.now - free_from)
             self.ends.append(max(free_from, self.clock.now) + self.step_seconds)
-            backlog.add_step()
+            self.backlog.add_step()
             queued.append(sum(end > self.clock.now for end in self.ends))
         return queued
 
-    def make_event(self) -> FakeEvent:
-        return FakeEvent(self)
 
-
+@dataclass
 class FakeEvent:
     """Is reached at the end of the last step that was queued when it was recorded."""
 
-    def __init__(self, device: FakeDevice) -> None:
-        self._device = device
-        self.end = 0.0
+    device: FakeDevice
+    end: float = 0.0
 
     def record(self) -> None:
-        self.end = self._device.ends[-1]
+        self.end = self.device.ends[-1]
 
     def synchronize(self) -> None:
-        clock = self._device.clock
-        clock.advance(max(0.0, self.end - clock.now))
+        self.device.clock.advance(max(0.0, self.end - self.device.clock.now))
 
-    def elapsed_time(self, end_event: object) -> float:
-        assert isinstance(end_event, FakeEvent)
-        assert end_event.end <= self._device.clock.now, "the device has not reached the event"
+    def elapsed_time(self, end_event: FakeEvent) -> float:
+        assert end_event.end <= self.device.clock.now, "the device has not reached the event"
         return 1000 * (end_event.end - self.end)
 
 
 @pytest.mark.parametrize("step_seconds", [0.00035, 0.004, 0.08])
 def test_the_queue_is_bounded_and_the_device_never_idle(step_seconds: float) -> None:
     device = FakeDevice(step_seconds)
-    queued = device.queue_steps(Backlog(device.make_event), 500, host_seconds=0.0001)
+    queued = device.queue_steps(500, host_seconds=0.0001)
     allowed = max(MIN_STEPS, SECONDS / step_seconds)
     assert max(queued) <= allowed
     assert queued[-1] >= 0.9 * allowed - 1
@@ -316,11 +301,10 @@ def test_the_queue_is_bounded_and_the_device_never_idle(step_seconds: float) -> 
 
 def test_a_slow_host_never_waits_and_the_limit_follows_steps_that_become_longer() -> None:
     device = FakeDevice(0.001)
-    device.queue_steps(Backlog(device.make_event), 100, host_seconds=0.005)
+    device.queue_steps(100, host_seconds=0.005)
     assert device.clock.now == pytest.approx(0.5)
     device = FakeDevice(0.0005)
-    backlog = Backlog(device.make_event)
-    device.queue_steps(backlog, 200, host_seconds=0.0001)
-    assert backlog.limit == 40
+    device.queue_steps(200, host_seconds=0.0001)
+    assert device.backlog.limit == 40
     device.step_seconds = 0.01
-    assert device.queue_steps(backlog, 200, host_seconds=0.0001)[-1] == backlog.limit == MIN_STEPS
+    assert device.queue_steps(200, host_seconds=0.0001)[-1] == device.backlog.limit == MIN_STEPS
