@@ -50,8 +50,14 @@ def launch(home: Path) -> Iterator[Launch]:
 
 @pytest.fixture
 def tweets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A text file of 60 tweets, outside the data folder."""
+    """A text file of 60 tweets in a folder of its own, outside the data folder."""
     return write_tweets(tmp_path_factory.mktemp("tweets") / "tweets.txt")
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside the data folder."""
+    return tmp_path_factory.mktemp("elsewhere")
 
 
 @pytest.fixture(scope="session")

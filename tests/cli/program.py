@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,7 +26,7 @@ from tests.waiting import wait_until
 from tui.__main__ import main
 
 PROGRAM = (sys.executable, "-m", "tui")
-SMALL_MODEL = ("--hidden-size", "16", "--embedding-size", "8", "--threads", "1", "--precision", "float32")
+SMALL_MODEL = ("--hidden-size", "8", "--embedding-size", "6", "--threads", "1", "--precision", "float32")
 DEADLINE_SECONDS = 60.0
 ENDLESS_STEPS = 1_000_000
 """More steps than any test waits for."""
@@ -78,12 +80,24 @@ def run_program(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     return 0
 
 
+class Terminal(io.TextIOWrapper):
+    """Standard input or output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass(frozen=True)
 class Cli:
     """Runs commands inside this process, through the same `main` that the console script calls."""
 
     monkeypatch: pytest.MonkeyPatch
     capture: pytest.CaptureFixture[str]
+
+    def reads(self, content: bytes, *, is_terminal: bool = False) -> None:
+        """Give the next commands this standard input."""
+        kind = Terminal if is_terminal else io.TextIOWrapper
+        self.monkeypatch.setattr("sys.stdin", kind(io.BytesIO(content), "utf-8"))
 
     def __call__(self, *arguments: str | Path) -> Finished:
         self.capture.readouterr()
@@ -93,29 +107,39 @@ class Cli:
 
 
 def transcript(cli: Cli, *lines: str, **paths: Path) -> str:
-    """Run commands; return each with its output and exit code, and with names in place of paths, times and figures.
+    """Run commands; return each with its output and exit code, and with names in place of paths, times and figures."""
+    return without_figures(verbatim(cli, *lines, **paths))
+
+
+def verbatim(cli: Cli, *lines: str, **paths: Path) -> str:
+    """Run commands; return each with its output and exit code, and with names in place of paths.
 
     A command names a path by its key in `paths`, as in "checkpoints import OUT/copy.safetensors".
     """
     shown = []
     for line in lines:
-        words = line
+        words = line.replace("NEWLINE", "\n")
         for name, path in paths.items():
             words = words.replace(name, str(path))
-        ended = cli(*words.split())
-        shown.append(
-            f"$ tweetgen-tui {line}\n{ended.out}{ended.err}" + (f"exit code {ended.code}\n" if ended.code else "")
-        )
-    return without_figures("\n".join(shown), **paths)
+        ended = cli(*shlex.split(words))
+        told = f"{ended.out}{ended.err}" + (f"exit code {ended.code}\n" if ended.code else "")
+        for name, path in paths.items():
+            told = told.replace(str(path), name)
+        shown.append(f"$ tweetgen-tui {line}\n{told}")
+    return "\n".join(shown)
 
 
-def without_figures(text: str, **paths: Path) -> str:
-    """Return text with names in place of these paths, and of times, sizes and figures."""
-    for name, path in paths.items():
-        text = text.replace(str(path), name)
+def without_figures(text: str) -> str:
+    """Return text with names in place of times, sizes and figures."""
     for pattern, name in VARYING.items():
         text = re.sub(pattern, name, text)
     return text
+
+
+def sections_of(path: Path) -> dict[str, list[str]]:
+    """Return the lines of a file of cases below each heading in brackets."""
+    _, *sections = path.read_text(encoding="utf-8").split("\n\n[")
+    return {name: lines.splitlines() for name, lines in (section.split("]\n") for section in sections)}
 
 
 class Process:

@@ -10,7 +10,6 @@ import io
 import os
 import random
 import re
-import shlex
 import shutil
 import socket
 import struct
@@ -23,7 +22,15 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from tests import hostile
-from tests.cli.program import SMALL_MODEL, Cli, Finished, assert_error_at_the_end, assert_two_line_error
+from tests.cli.program import (
+    SMALL_MODEL,
+    Cli,
+    Finished,
+    assert_error_at_the_end,
+    assert_two_line_error,
+    sections_of,
+    verbatim,
+)
 from tests.engine.checkpoints.damage import with_raw_header
 from tests.tui.remote.host_and_client import hosted
 
@@ -40,67 +47,59 @@ FILES: dict[str, bytes] = {
     "wide.csv": b"id,body,kind\n" + b"1,a nice day,x\n" * 60,
     "rows.txt": "\n".join(ROWS).encode(),
 }
-_SECTIONS = Path(__file__).with_name("errors.txt").read_text(encoding="utf-8").split("\n\n[")
-COMMANDS = {name: lines.splitlines() for name, lines in (section.split("]\n") for section in _SECTIONS[1:])}
+COMMANDS = sections_of(Path(__file__).with_name("errors.txt"))
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(elsewhere: Path) -> Path:
     """A folder outside the data folder, with `FILES`."""
-    folder = tmp_path_factory.mktemp("elsewhere")
     for name, content in FILES.items():
-        (folder / name).write_bytes(content)
-    return folder
+        (elsewhere / name).write_bytes(content)
+    return elsewhere
 
 
-def arguments_of(line: str, folder: Path, tweets: Path) -> list[str]:
-    for name, value in {"DIR": str(folder), "TWEETS": str(tweets), "NEWLINE": "\n"}.items():
-        line = line.replace(name, value)
-    return shlex.split(line)
-
-
-@pytest.mark.parametrize("line", COMMANDS["at once"])
+@pytest.mark.parametrize("section", [name for name in COMMANDS if not name.endswith(("preparing", "usage"))])
 def test_an_error_is_two_lines_before_anything_is_written(
-    cli: Cli, trained: Path, folder: Path, tweets: Path, snapshot: SnapshotAssertion, line: str
+    cli: Cli, home: Path, trained_once: Path, folder: Path, tweets: Path, snapshot: SnapshotAssertion, section: str
 ) -> None:
-    cli.monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"mit\n")))
-    shutil.copytree(trained / "runs" / "first", trained / "runs" / "without-journal")
-    (trained / "runs" / "without-journal" / "events.jsonl").unlink()
-    content = (trained / "runs" / "first" / "checkpoints" / "latest.safetensors").read_bytes()
-    (trained / "checkpoints").mkdir()
-    (trained / "checkpoints" / "damaged.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    before = sorted([*folder.rglob("*"), *trained.rglob("*")])
-    ended = cli(*arguments_of(line, folder, tweets))
-    assert_two_line_error(ended)
-    assert ended.err.replace(str(folder), "DIR").replace(str(trained), "HOME") == snapshot
-    assert sorted([*folder.rglob("*"), *trained.rglob("*")]) == before
+    cli.reads(b"mit\n")
+    if section != "without a run":
+        shutil.copytree(trained_once, home, dirs_exist_ok=True)
+        shutil.copytree(home / "runs" / "first", home / "runs" / "without-journal")
+        (home / "runs" / "without-journal" / "events.jsonl").unlink()
+        content = (home / "runs" / "first" / "checkpoints" / "latest.safetensors").read_bytes()
+        (home / "checkpoints").mkdir()
+        (home / "checkpoints" / "damaged.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    before = sorted([*folder.rglob("*"), *home.rglob("*")])
+    told = verbatim(cli, *COMMANDS[section], DIR=folder, TWEETS=tweets, HOME=home)
+    for answer in told.split("\n\n"):
+        command, what, hint, code = answer.rstrip().split("\n")
+        assert (what.partition(" ")[0], code) == ("tweetgen-tui:", "exit code 1"), command
+        assert hint, command
+    assert told == snapshot
+    assert sorted([*folder.rglob("*"), *home.rglob("*")]) == before
     assert (folder / "mine").read_text() == "mine"
 
 
-@pytest.mark.parametrize("line", COMMANDS["while preparing"])
 def test_a_problem_found_during_setup_is_an_error_in_two_lines(
-    cli: Cli, trained: Path, folder: Path, tweets: Path, snapshot: SnapshotAssertion, line: str
+    cli: Cli, trained: Path, tweets: Path, snapshot: SnapshotAssertion
 ) -> None:
-    ended = cli(*arguments_of(line, folder, tweets))
-    assert_error_at_the_end(ended)
-    assert re.sub(r"in [\d.]+ s", "in N s", "\n".join(ended.error_lines[-2:])) == snapshot
+    answers = []
+    for line in COMMANDS["while preparing"]:
+        ended = cli(*line.replace("TWEETS", str(tweets)).split())
+        assert_error_at_the_end(ended)
+        answers += [f"$ {line}", *ended.error_lines[-2:]]
+    assert re.sub(r"in [\d.]+ s", "in N s", "\n".join(answers)) == snapshot
 
 
-@pytest.mark.parametrize("line", COMMANDS["without a run"])
-def test_without_a_run_the_error_names_the_command_that_starts_one(
-    cli: Cli, snapshot: SnapshotAssertion, line: str
-) -> None:
-    ended = cli(*line.split())
-    assert_two_line_error(ended)
-    assert ended.err == snapshot
-
-
-@pytest.mark.parametrize("line", COMMANDS["usage"])
-def test_a_usage_error_exits_with_2_and_names_the_cause(cli: Cli, snapshot: SnapshotAssertion, line: str) -> None:
-    ended = cli(*line.split())
-    assert (ended.code, ended.out) == (2, "")
-    assert "Traceback" not in ended.err
-    assert re.sub(r"[\s│╭╮╰╯─]+", " ", ended.err.partition("Error")[2]).strip() == snapshot
+def test_a_usage_error_exits_with_2_and_names_the_cause(cli: Cli, snapshot: SnapshotAssertion) -> None:
+    answers = []
+    for line in COMMANDS["usage"]:
+        ended = cli(*line.split())
+        assert (ended.code, ended.out) == (2, ""), line
+        assert "Traceback" not in ended.err
+        answers += [f"$ {line}", re.sub(r"[\s│╭╮╰╯─]+", " ", ended.err.partition("Error")[2]).strip()]
+    assert "\n".join(answers) == snapshot
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ def test_without_a_package_the_error_names_the_command_that_installs_it(
 ) -> None:
     cli.monkeypatch.setitem(sys.modules, module, None)
     cli.monkeypatch.delitem(sys.modules, "tui.process.browser.server", raising=False)
-    ended = cli(*arguments_of(line, folder, tweets))
+    ended = cli(*line.replace("DIR", str(folder)).replace("TWEETS", str(tweets)).split())
     assert_two_line_error(ended, f"{package}, which is not installed", f"pip install {package}")
     assert not (folder / "new").exists()
 
@@ -178,11 +177,11 @@ def test_an_unexpected_error_of_a_run_exits_with_3_and_is_in_its_log(cli: Cli, h
 def test_characters_that_stdout_can_not_encode_are_replaced(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "cafe.txt"
     path.write_text("".join(f"un café numéro {number} ☕\n" for number in range(60)), encoding="utf-8")
-    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    cli.monkeypatch.setattr("sys.stdout", stdout)
+    written = io.BytesIO()
+    cli.monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
     ended = cli("data", "inspect", path)
     assert (ended.code, ended.err) == (0, "")
-    assert b"un caf? num?ro" in stdout.buffer.getvalue()
+    assert b"un caf? num?ro" in written.getvalue()
 
 
 # Hostile text ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import json
 import os
@@ -41,19 +40,13 @@ from tui.settings.store import PreferencesStore
 ONNX_PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
 
 
-@pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder outside the data folder."""
-    return tmp_path_factory.mktemp("elsewhere")
-
-
 # The web page and the model card --------------------------------------------------------------------------------------
 
 
 def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds_and_int8_weights_are_smaller(
-    cli: Cli, home: Path, folder: Path
+    cli: Cli, home: Path, elsewhere: Path
 ) -> None:
-    tweets, file = folder / "tweets.txt", folder / "page.html"
+    tweets, file = elsewhere / "tweets.txt", elsewhere / "page.html"
     tweets.write_text("\n".join(map("".join, itertools.product("abcdef", "uvwxyz"))))  # even a new model copies these
     run = ("--format", "text", "--run-name", "parrot", "--max-steps", "12", "--prime", "a", *SMALL_MODEL)
     assert cli("train", "--data", tweets, *run).code == 0
@@ -80,26 +73,26 @@ def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds_
 
     expected = counts("--prime", "")  # a model folder has no prime
     assert expected["copy"] > 10
-    assert cli("export", "hub", "parrot", folder / "model", "--license", "mit").code == 0
-    card = (folder / "model" / "README.md").read_text("utf-8")
+    assert cli("export", "hub", "parrot", elsewhere / "model", "--license", "mit").code == 0
+    card = (elsewhere / "model" / "README.md").read_text("utf-8")
     assert f"copies of a training tweet: **{expected['copy']:,}**" in card
     assert f"training tweets: **{expected['near-copy']:,}**" in card
 
 
 def test_training_tweets_that_can_not_be_read_are_reported_and_no_export_names_their_file(
-    cli: Cli, home: Path, tweets: Path, folder: Path
+    cli: Cli, home: Path, tweets: Path, elsewhere: Path
 ) -> None:
     assert cli("train", "--data", tweets, "--max-steps", "2", "--run-name", "changed", *SMALL_MODEL).code == 0
-    assert cli("checkpoints", "export", "changed", folder / "model.safetensors").code == 0
-    assert cli("checkpoints", "import", folder / "model.safetensors", "--name", "foreign").code == 0
+    assert cli("checkpoints", "export", "changed", elsewhere / "model.safetensors").code == 0
+    assert cli("checkpoints", "import", elsewhere / "model.safetensors", "--name", "foreign").code == 0
     tweets.write_text(tweets.read_text("utf-8") + "one more\n")
     for name, why in (("changed", "is no longer what"), ("foreign", "is from elsewhere")):
-        page = cli("export", "html", name, folder / "page.html", "--force")
-        model = cli("export", "hub", name, folder / "model", "--license", "mit", "--force")
+        page = cli("export", "html", name, elsewhere / "page.html", "--force")
+        model = cli("export", "hub", name, elsewhere / "model", "--license", "mit", "--force")
         assert (page.code, model.code) == (0, 0)
         assert page.error_lines[-2].startswith("Copies were not counted, and the page says so: ")
         assert model.error_lines[-2].startswith("Copies of training tweets were not counted: ")
-        for ended, file in ((page, folder / "page.html"), (model, folder / "model" / "README.md")):
+        for ended, file in ((page, elsewhere / "page.html"), (model, elsewhere / "model" / "README.md")):
             assert why in ended.err
             text = file.read_text("utf-8")
             assert "was not measured" in text
@@ -109,20 +102,12 @@ def test_training_tweets_that_can_not_be_read_are_reported_and_no_export_names_t
 # The model folder -----------------------------------------------------------------------------------------------------
 
 
-class Terminal(io.StringIO):
-    """Standard input that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_trains_on_tweets_that_are_named(
-    cli: Cli, trained: Path, folder: Path, tweets: Path
+    cli: Cli, trained: Path, elsewhere: Path, tweets: Path
 ) -> None:
-    model = folder / "my-model"
-    with cli.monkeypatch.context() as typed:
-        typed.setattr("sys.stdin", Terminal("cc-by\nApache-2.0\n"))
-        ended = cli("export", "hub", "first/best", model)
+    model = elsewhere / "my-model"
+    cli.reads(b"cc-by\nApache-2.0\n", is_terminal=True)
+    ended = cli("export", "hub", "first/best", model)
     assert (ended.code, ended.out.strip()) == (0, "")
     assert ended.err.count("License of the model") == 2
     assert "Did you mean odc-by, cc-by-4.0" in ended.err
@@ -156,8 +141,8 @@ def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_train
 # The ONNX file --------------------------------------------------------------------------------------------------------
 
 
-def test_the_onnx_file_has_the_log_probabilities_of_the_checkpoint(cli: Cli, trained: Path, folder: Path) -> None:
-    file = folder / "tweets.onnx"
+def test_the_onnx_file_has_the_log_probabilities_of_the_checkpoint(cli: Cli, trained: Path, elsewhere: Path) -> None:
+    file = elsewhere / "tweets.onnx"
     file.write_text("mine")
     ended = cli("export", "onnx", "first", file, "--force")
     assert (ended.code, ended.out) == (0, "")
@@ -166,7 +151,7 @@ def test_the_onnx_file_has_the_log_probabilities_of_the_checkpoint(cli: Cli, tra
     model, text = checkpoint.to_model(torch.device("cpu")), [BOS, *checkpoint.vocab.encode("mum slept so late today")]
     assert model.ngram_input is not None
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    hidden, before = np.zeros((1, 1, 16), np.float32), np.zeros((1, 3), np.int64)
+    hidden, before = np.zeros((1, 1, 8), np.float32), np.zeros((1, 3), np.int64)
     [found] = session.run(["log_probs"], {"token_ids": np.array([text]), "hidden": hidden, "before": before})
     with torch.inference_mode():
         expected = torch.log_softmax(model(torch.tensor([text]))[0], dim=-1).numpy()
@@ -188,17 +173,17 @@ def sampled(checkpoint: Checkpoint, seed: int, temperature: float) -> str:
 @pytest.mark.ci
 @pytest.mark.parametrize("ngram_order", ["0", "4"])
 def test_the_example_of_the_docs_writes_the_tweet_of_its_seed_without_this_program(
-    cli: Cli, home: Path, tweets: Path, folder: Path, ngram_order: str
+    cli: Cli, home: Path, tweets: Path, elsewhere: Path, ngram_order: str
 ) -> None:
     run = ["--max-steps", "300", "--run-name", "my-run", "--ngram-order", ngram_order, *SMALL_MODEL]
     assert cli("train", "--data", tweets, *run).code == 0
     page = ONNX_PAGE.read_text(encoding="utf-8")
     [command] = re.findall(r"^```sh\ntweetgen-tui (.*)\n```", page, re.MULTILINE)
-    assert cli(*command.replace("tweets.onnx", str(folder / "tweets.onnx")).split()).code == 0
+    assert cli(*command.replace("tweets.onnx", str(elsewhere / "tweets.onnx")).split()).code == 0
     [example] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     named = 'import sys; print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)'
     script = [sys.executable, "-I", "-c", f"{example}\n{named}"]
-    ended = subprocess.run(script, cwd=folder, capture_output=True, encoding="utf-8", check=True, timeout=60)
+    ended = subprocess.run(script, cwd=elsewhere, capture_output=True, encoding="utf-8", check=True, timeout=60)
     checkpoint = load_checkpoint(home / "runs" / "my-run" / "checkpoints" / "best.safetensors")
     assert ended.stdout == f"{sampled(checkpoint, seed=1, temperature=0.7)}\n"
     loaded = set(ended.stderr.split())
@@ -219,12 +204,12 @@ def test_a_full_disk_behind_standard_output_is_an_error(cli: Cli, trained: Path)
 
 
 def test_steps_and_evaluations_or_all_events_go_to_standard_output_a_file_or_event_files(
-    cli: Cli, trained: Path, folder: Path
+    cli: Cli, trained: Path, elsewhere: Path
 ) -> None:
     ended = cli("runs", "export", "last")
     assert (ended.code, ended.err) == (0, "No step is thinned.\n")
     assert Counter(row.partition(",")[0] for row in ended.lines) == {"kind": 1, "step": 40, "evaluation": 2}
-    file = folder / "run.csv"
+    file = elsewhere / "run.csv"
     assert cli("runs", "export", "first", "--output", file).out == ""
     assert file.read_text("utf-8") == ended.out
     journal = (trained / "runs" / "first" / "events.jsonl").read_text("utf-8")
@@ -232,23 +217,23 @@ def test_steps_and_evaluations_or_all_events_go_to_standard_output_a_file_or_eve
     assert cli("runs", "export", "first", "--output", file, "--format", "jsonl", "--force").code == 0
     assert file.read_text("utf-8") == journal
 
-    tensorboard = ("runs", "export", "first", "--format", "tensorboard", "--output", folder)
+    tensorboard = ("runs", "export", "first", "--format", "tensorboard", "--output", elsewhere)
     [wrote, thinned] = cli(*tensorboard).error_lines
     assert wrote.startswith("wrote ")
     assert thinned == "No step is thinned."
-    assert len(scalars_in(folder / "first")[LOSS]) == 40
+    assert len(scalars_in(elsewhere / "first")[LOSS]) == 40
     assert_two_line_error(cli(*tensorboard), "first has event files already", "--force")
     assert cli(*tensorboard, "--force").code == 0
 
 
 def test_event_files_are_written_to_the_folder_as_seen_from_where_the_command_was_given(
-    cli: Cli, tweets: Path, folder: Path
+    cli: Cli, tweets: Path, elsewhere: Path
 ) -> None:
-    cli.monkeypatch.chdir(folder)
+    cli.monkeypatch.chdir(elsewhere)
     run = ("--max-steps", "2", "--run-name", "live", *SMALL_MODEL)
     assert cli("train", "--data", tweets, *run, "--tensorboard", "logs").code == 0
-    assert [step for step, _ in scalars_in(folder / "logs" / "live")[LOSS]] == [1, 2]
-    for written, absolute in (("logs", folder / "logs"), ("~/x", Path("~/x").expanduser())):
+    assert [step for step, _ in scalars_in(elsewhere / "logs" / "live")[LOSS]] == [1, 2]
+    for written, absolute in (("logs", elsewhere / "logs"), ("~/x", Path("~/x").expanduser())):
         assert to_run_config({"tensorboard": written}).runtime.tensorboard == str(absolute)  # also for other processes
 
 
