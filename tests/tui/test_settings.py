@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import threading
+import math
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,46 +21,13 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, drawn
 from tui.app.app import TweetgenApp
+from tui.settings import theme as themes
 from tui.settings.preferences import Preferences, preferences_path, read_preferences
 from tui.settings.store import PreferencesStore, save_changes
-from tui.settings.theme import (
-    COLOUR_BLIND_THEME,
-    HIGH_CONTRAST_LIGHT_THEME,
-    HIGH_CONTRAST_THEME,
-    NOVELTY_GLYPHS,
-    OWN_THEMES,
-    SIXTEEN_COLOURS_THEME,
-    THEMES,
-)
 from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.feed.surprise import STEP_BITS
 
-FULL = """
-# my own words
-theme = "tweetgen-light"   # for the sun
-
-[screen]
-mouse = false
-glyphs = "ascii"
-loss_unit = "nats"
-levels = false
-
-[notices]
-title = false
-bell = false
-desktop = false
-
-[intervals]
-eval_every = 200
-sample_every = 0
-autosave_seconds = 30
-save_every = 500
-keep_checkpoints = 3
-
-[keys]
-pause = "z"
-temperature_up = [">", "f5"]
-"""
+FULL = Path(__file__).with_name("full_config.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -77,13 +45,11 @@ def read(path: Path, text: str) -> tuple[Preferences, tuple[str, ...]]:
 
 def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
     tables = tomllib.loads(FULL)
-    intervals = tables["intervals"]
-    fields = {"theme": tables["theme"], **tables["screen"], **tables["notices"], **intervals}
+    fields = {"theme": tables["theme"], **tables["screen"], **tables["notices"], **tables["intervals"]}
     keys = {"pause": "z", "temperature_up": "greater_than_sign,f5"}
     preferences, problems = read(path, FULL)
-    assert problems == ()
-    assert preferences == Preferences(**fields, keys=keys)
-    assert preferences.intervals == intervals
+    assert (preferences, problems) == (Preferences(**fields, keys=keys), ())
+    assert preferences.intervals == tables["intervals"]
     defaults = Preferences()
     assert [name for name in vars(defaults) if getattr(preferences, name) == getattr(defaults, name)] == []
 
@@ -155,12 +121,12 @@ def test_saved_changes_are_read_and_a_restored_default_is_removed_from_the_file(
     assert tomllib.loads(path.read_text()) == {"screen": {"mouse": False}, "intervals": {}, "notices": {}}
 
 
-@pytest.mark.parametrize("text", ["screen = 3\n", "[[screen]]\nx = 1\n"])
-def test_a_value_in_place_of_a_table_is_not_overwritten(path: Path, text: str) -> None:
-    path.write_text(text)
-    with pytest.raises(ConfigError, match="screen is not a table"):
-        save_changes(path, {"mouse": False})
-    assert path.read_text() == text
+def test_a_value_in_place_of_a_table_is_not_overwritten(path: Path) -> None:
+    for text in ("screen = 3\n", "[[screen]]\nx = 1\n"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match="screen is not a table"):
+            save_changes(path, {"mouse": False})
+        assert path.read_text() == text
 
 
 @pytest.mark.parametrize("is_there", [True, False])
@@ -197,11 +163,8 @@ def test_changes_are_written_in_their_order_and_one_that_could_not_be_written_wi
     store = PreferencesStore(path)
     for theme in ("tweetgen", "dracula", "tweetgen-light"):
         store.plan_to_save({"theme": theme})
-    threads = [threading.Thread(target=store.save) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda _: store.save(), range(3)))
     assert read_preferences(path)[0].theme == "tweetgen-light"
     path.write_text("theme = ")
     store.plan_to_save({"bell": False})
@@ -216,8 +179,8 @@ def test_changes_are_written_in_their_order_and_one_that_could_not_be_written_wi
 # Themes ---------------------------------------------------------------------------------------------------------------
 
 
-HIGH = {HIGH_CONTRAST_THEME.name, HIGH_CONTRAST_LIGHT_THEME.name}
-NOVELTIES = itertools.cycle(sorted(NOVELTY_GLYPHS))
+HIGH = {themes.HIGH_CONTRAST_THEME.name, themes.HIGH_CONTRAST_LIGHT_THEME.name}
+NOVELTIES = itertools.cycle(sorted(themes.NOVELTY_GLYPHS))
 SCRIPT: tuple[e.Event, ...] = (
     steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
     eval_finished(40, 3.2, is_best=True),
@@ -263,8 +226,7 @@ def pairs(app: TweetgenApp, selector: str) -> set[Pair]:
 
 def colours_of(style: Style) -> tuple[Color, Color]:
     """Return the two colours of a style as drawn."""
-    assert style.color is not None
-    assert style.bgcolor is not None
+    assert style.color and style.bgcolor, style  # noqa: PT018 - one claim
     ink, paper = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
     return (paper, ink) if style.reverse else (ink, paper)
 
@@ -273,7 +235,7 @@ INKS = ("foreground", "text-muted", "text-disabled", "text-primary", "text-secon
 TELLING_INKS = ("text-success", "text-warning", "text-error", "success", "warning", "error")
 
 
-@pytest.mark.parametrize("theme", OWN_THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize("theme", themes.OWN_THEMES, ids=lambda theme: theme.name)
 def test_every_text_colour_contrasts_with_every_background(theme: Theme) -> None:
     least = 7.0 if theme.name in HIGH else 4.5
     variables = {**theme.to_color_system().generate(), **theme.variables}
@@ -293,9 +255,9 @@ STATES = (
 
 async def test_every_word_of_screen_feed_and_dialog_stands_out_from_its_background_in_every_theme(stage: Stage) -> None:
     async with stage.running(FakeSession(SCRIPT), (120, 40)) as at:
-        assert set(at.app.available_themes) == {theme.name for theme in THEMES}
+        assert set(at.app.available_themes) == {theme.name for theme in themes.THEMES}
         await at.press("up", "up", "k", shows=("old words…", "best ◆", PIN_GLYPH, "step 93 selected"))
-        for theme in THEMES:
+        for theme in themes.THEMES:
             at.app.theme = theme.name
             for keys, selector, at_least in STATES:
                 await at.press(*keys)
@@ -305,7 +267,7 @@ async def test_every_word_of_screen_feed_and_dialog_stands_out_from_its_backgrou
                 ratios = {text: round(contrast(*colours_of(style)), 1) for text, style in words}
                 assert len(words) > at_least
                 assert {text: ratio for text, ratio in ratios.items() if ratio < least} == {}, theme.name
-                if theme is SIXTEEN_COLOURS_THEME:
+                if theme is themes.SIXTEEN_COLOURS_THEME:
                     assert {text for text, style in words if contrast(*in_16_colours(style)) < 4.5} == set()
             await at.press("escape", "c")
 
@@ -347,11 +309,7 @@ def seen_with(matrix: tuple[tuple[float, ...], ...], colour: str) -> tuple[float
 
 @pytest.mark.parametrize("lacking", LACKING)
 def test_good_and_bad_look_different_to_colour_blind_eyes(lacking: str) -> None:
-    theme = COLOUR_BLIND_THEME
-    assert theme.success
-    assert theme.warning
-    assert theme.error
-    seen = [seen_with(LACKING[lacking], colour) for colour in (theme.success, theme.warning, theme.error)]
+    theme = themes.COLOUR_BLIND_THEME
+    seen = [seen_with(LACKING[lacking], colour or "") for colour in (theme.success, theme.warning, theme.error)]
     for one, other in itertools.combinations(seen, 2):
-        distance = sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
-        assert distance > 25  # 2.3 is a difference that can just be seen
+        assert math.dist(one, other) > 25  # 2.3 is a difference that can just be seen
