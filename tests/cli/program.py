@@ -105,28 +105,26 @@ class Cli:
         captured = self.capture.readouterr()
         return Finished(code, captured.out, captured.err)
 
+    def transcript(self, *lines: str, **paths: Path) -> str:
+        """Run commands; return each with its output and exit code, and with names in place of paths and figures."""
+        return without_figures(self.verbatim(*lines, **paths))
 
-def transcript(cli: Cli, *lines: str, **paths: Path) -> str:
-    """Run commands; return each with its output and exit code, and with names in place of paths, times and figures."""
-    return without_figures(verbatim(cli, *lines, **paths))
+    def verbatim(self, *lines: str, **paths: Path) -> str:
+        """Run commands; return each with its output and exit code, and with names in place of paths.
 
-
-def verbatim(cli: Cli, *lines: str, **paths: Path) -> str:
-    """Run commands; return each with its output and exit code, and with names in place of paths.
-
-    A command names a path by its key in `paths`, as in "checkpoints import OUT/copy.safetensors".
-    """
-    shown = []
-    for line in lines:
-        words = line.replace("NEWLINE", "\n")
-        for name, path in paths.items():
-            words = words.replace(name, str(path))
-        ended = cli(*shlex.split(words))
-        told = f"{ended.out}{ended.err}" + (f"exit code {ended.code}\n" if ended.code else "")
-        for name, path in paths.items():
-            told = told.replace(str(path), name)
-        shown.append(f"$ tweetgen-tui {line}\n{told}")
-    return "\n".join(shown)
+        A command names a path by its key in `paths`, as in "checkpoints import OUT/copy.safetensors".
+        """
+        shown = []
+        for line in lines:
+            words = line.replace("NEWLINE", "\n")
+            for name, path in paths.items():
+                words = words.replace(name, str(path))
+            ended = self(*shlex.split(words))
+            told = f"{ended.out}{ended.err}" + (f"exit code {ended.code}\n" if ended.code else "")
+            for name, path in paths.items():
+                told = told.replace(str(path), name)
+            shown.append(f"$ tweetgen-tui {line}\n{told}")
+        return "\n".join(shown)
 
 
 def without_figures(text: str) -> str:

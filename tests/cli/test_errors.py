@@ -29,7 +29,6 @@ from tests.cli.program import (
     assert_error_at_the_end,
     assert_two_line_error,
     sections_of,
-    verbatim,
 )
 from tests.engine.checkpoints.damage import with_raw_header
 from tests.tui.remote.host_and_client import hosted
@@ -47,6 +46,7 @@ FILES: dict[str, bytes] = {
     "wide.csv": b"id,body,kind\n" + b"1,a nice day,x\n" * 60,
     "rows.txt": "\n".join(ROWS).encode(),
 }
+PACKAGES = ("onnx", "tensorboard.compat.proto", "textual_serve.server")
 COMMANDS = sections_of(Path(__file__).with_name("errors.txt"))
 
 
@@ -70,8 +70,11 @@ def test_an_error_is_two_lines_before_anything_is_written(
         content = (home / "runs" / "first" / "checkpoints" / "latest.safetensors").read_bytes()
         (home / "checkpoints").mkdir()
         (home / "checkpoints" / "damaged.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    for module in PACKAGES if section == "without packages" else ():
+        cli.monkeypatch.setitem(sys.modules, module, None)
+        cli.monkeypatch.delitem(sys.modules, "tui.process.browser.server", raising=False)
     before = sorted([*folder.rglob("*"), *home.rglob("*")])
-    told = verbatim(cli, *COMMANDS[section], DIR=folder, TWEETS=tweets, HOME=home)
+    told = cli.verbatim(*COMMANDS[section], DIR=folder, TWEETS=tweets, HOME=home)
     for answer in told.split("\n\n"):
         command, what, hint, code = answer.rstrip().split("\n")
         assert (what.partition(" ")[0], code) == ("tweetgen-tui:", "exit code 1"), command
@@ -100,25 +103,6 @@ def test_a_usage_error_exits_with_2_and_names_the_cause(cli: Cli, snapshot: Snap
         assert "Traceback" not in ended.err
         answers += [f"$ {line}", re.sub(r"[\s│╭╮╰╯─]+", " ", ended.err.partition("Error")[2]).strip()]
     assert "\n".join(answers) == snapshot
-
-
-@pytest.mark.parametrize(
-    ("package", "module", "line"),
-    [
-        ("onnx", "onnx", "export onnx first DIR/new"),
-        ("tensorboard", "tensorboard.compat.proto", "runs export first --format tensorboard --output DIR/new"),
-        ("tensorboard", "tensorboard.compat.proto", "train --data TWEETS --tensorboard DIR/new"),
-        ("textual-serve", "textual_serve.server", "serve"),
-    ],
-)
-def test_without_a_package_the_error_names_the_command_that_installs_it(
-    cli: Cli, trained: Path, folder: Path, tweets: Path, package: str, module: str, line: str
-) -> None:
-    cli.monkeypatch.setitem(sys.modules, module, None)
-    cli.monkeypatch.delitem(sys.modules, "tui.process.browser.server", raising=False)
-    ended = cli(*line.replace("DIR", str(folder)).replace("TWEETS", str(tweets)).split())
-    assert_two_line_error(ended, f"{package}, which is not installed", f"pip install {package}")
-    assert not (folder / "new").exists()
 
 
 def test_a_port_in_use_is_named_together_with_the_option_that_avoids_it(cli: Cli) -> None:

@@ -17,7 +17,7 @@ from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.sampling import bench
 from engine.sampling.bench import BenchReport, Figures, Shape
 from tests.cli.conftest import Launch
-from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, transcript
+from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end
 
 USED = "checkpoint: first/best, step 40\n"
 FIELDS = {"text", "temperature", "seed", "reached_eos", "bits_per_char", "novelty", "num_drafts", "refused", "unmet"}
@@ -126,7 +126,7 @@ QUALITY = "evaluate --quality --count 20 --temperature 0.5 --seed 3"
 
 @pytest.mark.parametrize("line", ["evaluate", "evaluate --data TWEETS", "evaluate --baselines", QUALITY])
 def test_the_report_of(cli: Cli, trained: Path, tweets: Path, snapshot: SnapshotAssertion, line: str) -> None:
-    assert transcript(cli, line, f"{line} --json", TWEETS=tweets) == snapshot
+    assert cli.transcript(line, f"{line} --json", TWEETS=tweets) == snapshot
 
 
 def test_figures_are_those_of_the_run_and_its_baselines_of_all_tweets(cli: Cli, trained: Path) -> None:

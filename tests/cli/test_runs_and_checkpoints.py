@@ -12,7 +12,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.protocol.events import RunFailed, to_json
-from tests.cli.program import Cli, Terminal, assert_two_line_error, sections_of, transcript
+from tests.cli.program import Cli, Terminal, assert_two_line_error, sections_of
 
 SESSIONS = sections_of(Path(__file__).with_name("sessions.txt"))
 
@@ -39,7 +39,7 @@ def test_a_session_prints(cli: Cli, saved: Path, elsewhere: Path, snapshot: Snap
     if session == "a truncated file":
         (saved / "checkpoints" / "torn.safetensors").write_bytes(content[:1000])
     lines = [f"checkpoints {line}" for line in SESSIONS[session]]
-    assert transcript(cli, *lines, OWN=_best(saved).parent, OUT=out, HOME=saved) == snapshot
+    assert cli.transcript(*lines, OWN=_best(saved).parent, OUT=out, HOME=saved) == snapshot
     assert (saved / "secret.safetensors").exists()
     if session == "export":
         assert (out / "copy.safetensors").read_bytes() == (out / "notes.txt").read_bytes() == content
@@ -127,7 +127,7 @@ def test_the_list_of_runs_shows_a_run_that_is(cli: Cli, trained: Path, snapshot:
     (trained / "runs" / "stray").mkdir()  # no run
     (trained / "runs" / "file").touch()
     RUNS[kind](trained / "runs" / "first")
-    assert transcript(cli, "runs list", HOME=trained) == snapshot
+    assert cli.transcript("runs list", HOME=trained) == snapshot
 
 
 def test_the_list_of_runs_as_json_has_an_object_per_line(cli: Cli, trained: Path) -> None:

@@ -27,29 +27,15 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
+from tests import fakes
 from tests.cli.conftest import Launch
-from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli, assert_two_line_error, transcript, without_figures
+from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli, assert_two_line_error, without_figures
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.fakes import (
-    FakeSession,
-    batch_shown,
-    eval_finished,
-    run_started,
-    steps_finished,
-    text_completed,
-    text_traced,
-    tweet_read,
-    tweet_sampled,
-    units_scored,
-)
 from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, hosted
 from tests.waiting import wait_until
-from tui.cli import ranks
+from tui.cli import headless, options, ranks
 from tui.cli.commands import train
-from tui.cli.headless import _listen_to_signals, run_attached
-from tui.cli.options import config_to_train
 from tui.cli.output import progress_display
-from tui.cli.ranks import RunLeader
 from tui.process.torchrun import Torchrun
 from tui.process.torchrun_bridge import TorchrunBridge
 from tui.remote.agent import Agent, StartedRun
@@ -60,7 +46,7 @@ ENDLESS = (*SMALL_MODEL, "--max-steps", str(ENDLESS_STEPS), "--run-name", "endle
 
 def scripted(cli: Cli, script: Sequence[e.Event], started: e.RunStarted | None = None) -> None:
     """Let a run emit these events, and its end."""
-    session = FakeSession((*script, END), started or run_started())
+    session = fakes.FakeSession((*script, END), started or fakes.run_started())
     cli.monkeypatch.setattr("engine.session.session.TrainingSession", lambda *_arguments, **_options: session)
 
 
@@ -96,8 +82,15 @@ def test_json_is_one_event_per_line_obeys_the_stream_invariants_and_equals_the_j
 
 def test_json_holds_no_answer_to_a_question_of_an_attached_screen(cli: Cli) -> None:
     levels = e.BaselinesMeasured(step=100, elapsed_seconds=5.0, request=0, names=("uniform",), bits_per_char=(6.6,))
-    answers = (text_traced("hi"), units_scored(), batch_shown(), text_completed("hi"), tweet_read("hi"), levels)
-    scripted(cli, (*answers, tweet_sampled("hi")))
+    answers = (
+        fakes.text_traced("hi"),
+        fakes.units_scored(),
+        fakes.batch_shown(),
+        fakes.text_completed("hi"),
+        fakes.tweet_read("hi"),
+        levels,
+    )
+    scripted(cli, (*answers, fakes.tweet_sampled("hi")))
     printed = cli("train", "--json").objects
     assert [each["event"] for each in printed] == ["RunStarted", "TweetSampled", "RunFinished"]
 
@@ -116,16 +109,23 @@ def test_without_json_stdout_is_empty_and_stderr_reports_the_progress(
 def test_lines_on_stderr_name_early_estimates_what_is_measured_later_and_refused_drafts(
     cli: Cli, snapshot: SnapshotAssertion
 ) -> None:
-    early = replace(eval_finished(64, 3.01, is_best=False), is_early=True)
-    filtered = replace(tweet_sampled("hi"), num_drafts=3, refused=(("copy", 1), ("avoided word", 1)))
-    failing = replace(tweet_sampled("ho", 7), num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short"))
+    early = replace(fakes.eval_finished(64, 3.01, is_best=False), is_early=True)
+    filtered = replace(fakes.tweet_sampled("hi"), num_drafts=3, refused=(("copy", 1), ("avoided word", 1)))
+    failing = replace(fakes.tweet_sampled("ho", 7), num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short"))
     faster = e.ThreadsChanged(
         step=80, elapsed_seconds=4.0, num_threads=2, precision="float32", message="2 threads in place of 1"
     )
-    script = (early, eval_finished(70, 2.9, is_best=False), faster, tweet_sampled("he", 3), filtered, failing)
-    scripted(cli, script, run_started(tuning="threads-due"))
+    script = (
+        early,
+        fakes.eval_finished(70, 2.9, is_best=False),
+        faster,
+        fakes.tweet_sampled("he", 3),
+        filtered,
+        failing,
+    )
+    scripted(cli, script, fakes.run_started(tuning="threads-due"))
     cli.monkeypatch.setattr(progress_display, "PLAIN_SECONDS", math.inf)
-    assert transcript(cli, "train") == snapshot
+    assert cli.transcript("train") == snapshot
 
 
 # Signals and pipes ----------------------------------------------------------------------------------------------------
@@ -213,9 +213,9 @@ def test_a_closed_json_pipe_saves_and_ends_the_run(cli: Cli, home: Path, tweets:
 NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.0}
 
 
-def leader(job: str = "job", **changes: int) -> RunLeader:
+def leader(job: str = "job", **changes: int) -> ranks.RunLeader:
     """Return a leader that the parent of this process has started."""
-    return RunLeader(Place(rank=0, world_size=2, job=job, **changes))
+    return ranks.RunLeader(Place(rank=0, world_size=2, job=job, **changes))
 
 
 def started_by(agent: Agent | None, /, **changes: Any) -> StartedRun:
@@ -302,7 +302,7 @@ def test_only_a_rank_that_has_lost_another_is_to_start_again(
 def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup(number: signal.Signals) -> None:
     output: Any = SimpleNamespace(inbox=queue.SimpleQueue(), has_hung_up=threading.Event())
     signalled = leader()
-    _listen_to_signals(output, signalled, stops_on_hangup=False)
+    headless._listen_to_signals(output, signalled, stops_on_hangup=False)
     for _ in range(2):
         signal.raise_signal(number)
     assert isinstance(output.inbox.get_nowait(), c.Stop)
@@ -316,7 +316,7 @@ def test_after_a_restart_the_run_of_the_same_torchrun_continues_with_its_own_set
 ) -> None:
     run, first = folder_of_run("mine"), leader()
     assert not first.is_restarted
-    stream: list[e.Event] = [run_started(run="mine"), e.Paused(**NOW), e.Resumed(**NOW), e.Paused(**NOW)]
+    stream: list[e.Event] = [fakes.run_started(run="mine"), e.Paused(**NOW), e.Resumed(**NOW), e.Paused(**NOW)]
     stream += [e.Resumed(**NOW) if last == "Resumed" else e.Warned(message="!", **NOW)]
     for event in (*stream, e.CheckpointSaved(name="latest", path="", bits_per_char=None, weights_step=1, **NOW)):
         first.note(event)
@@ -327,7 +327,7 @@ def test_after_a_restart_the_run_of_the_same_torchrun_continues_with_its_own_set
     config = again._config_of_attempt(RunConfig(run_name="mine", settings={"batch_size": 5}))
     assert (config, again.was_paused, again.has_ended) == (RunConfig(resume="mine"), last == "Paused", False)
     assert again.notice.endswith("All processes started again from the latest checkpoint (restart 1 of at most 3).")
-    again.note(run_started(run="mine"))
+    again.note(fakes.run_started(run="mine"))
     again.note(FINISHED)
     assert leader().has_ended
 
@@ -353,7 +353,7 @@ def test_a_rank_that_no_torchrun_has_started_continues_no_run_of_its_parent(home
 
 def test_a_run_lost_before_its_first_checkpoint_starts_anew_under_its_name(home: Path) -> None:
     run, config = folder_of_run("mine"), RunConfig(run_name="mine")
-    leader().note(run_started(run="mine"))
+    leader().note(fakes.run_started(run="mine"))
     saved_in_part = run.checkpoint_path("latest").parent / ".latest.safetensors.x.tmp"
     saved_in_part.parent.mkdir()
     saved_in_part.touch()
@@ -375,7 +375,7 @@ def test_a_restart_leaves_a_run_of_the_same_name_that_it_has_not_started(home: P
 def restarting(trained: Path) -> RunFolder:
     """The trained run, cut off; what has started its processes is alive."""
     run = RunFolder(trained / "runs" / "first")
-    run.journal_path.write_text(e.to_json(run_started(run="first")) + "\n")
+    run.journal_path.write_text(e.to_json(fakes.run_started(run="first")) + "\n")
     started_by(Agent.of_process(os.getpid())).write(run)
     return run
 
@@ -400,7 +400,7 @@ def test_a_run_whose_processes_start_again_is_listed_as_restarting_and_is_not_re
 
 def test_a_torchrun_of_the_users_may_resume_a_run_again_after_a_restart(cli: Cli, restarting: RunFolder) -> None:
     started_by(Agent.of_process(os.getppid())).write(restarting)
-    assert config_to_train({"resume": "first"}).resume == "first"
+    assert options.config_to_train({"resume": "first"}).resume == "first"
 
 
 class StartedByTest(Torchrun):
@@ -423,7 +423,7 @@ def test_each_event_of_an_attached_run_is_printed_once_also_those_missed_and_ctr
 
     def play(started_at: float) -> None:
         """Host a session; an event comes before the client has attached, and one while its connection is broken."""
-        started = run_started(run=RUN, started_at=started_at)
+        started = fakes.run_started(run=RUN, started_at=started_at)
         with hosted(started, agent=Agent.of_process(os.getpid())) as made:
 
             def emit(*events: e.Event) -> None:
@@ -432,7 +432,7 @@ def test_each_event_of_an_attached_run_is_printed_once_also_those_missed_and_ctr
                 made.emit(events[-1])
                 wait_until(has_printed_all, "the events")
 
-            emit(started, steps_finished(1, [3.0]))
+            emit(started, fakes.steps_finished(1, [3.0]))
             made.break_connections()
             emit(PAUSED)
             if started_at == 2.0:
@@ -446,7 +446,7 @@ def test_each_event_of_an_attached_run_is_printed_once_also_those_missed_and_ctr
 
     host = threading.Thread(target=play_both)
     host.start()
-    assert run_attached(bridge, as_json=True, stops_on_hangup=False, detaches=False) == 130
+    assert headless.run_attached(bridge, as_json=True, stops_on_hangup=False, detaches=False) == 130
     host.join()
     bridge.torchrun._output.close()
     bridge.torchrun._errors.close()

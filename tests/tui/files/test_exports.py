@@ -1,8 +1,9 @@
-"""Exports: each step and evaluation of a run once, tweets one per line, and casts that replay as the screens."""
+"""Exports: each step and evaluation of a run once, tweets one per line, and casts that replay as the screens; pins."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from textual.strip import Strip
 
 from engine.errors import StorageError
 from engine.protocol import events as e
-from engine.protocol.events import from_json
 from engine.storage.folders import RunFolder
 from engine.storage.journal import Journal
 from engine.storage.journal_reader import SkippedLines
@@ -25,8 +25,10 @@ from engine.text import defused
 from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
 from tests.fakes import eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.recording import frame_of
+from tests.strategies import hostile_text
 from tui.files import tweet_export
 from tui.files.cast import Frame, Style, TimedFrame, to_cast
+from tui.files.pins import PinsFile, merged
 from tui.files.run_export import Thinned, to_csv, to_jsonl
 from tui.files.tensorboard_export import export_to_tensorboard
 from tui.terminal.screen_frames import FrameReader
@@ -164,13 +166,13 @@ TEXTS = (
 )
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=5))
+@given(st.lists(hostile_text(), max_size=5))
 def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
     tweets = [tweet_sampled(text) for text in texts]
     assert len(tweet_export.to_text(tweets).splitlines()) == len(texts)
     assert len(tweet_export.to_csv(tweets).splitlines()) == len(texts) + 1
     lines = tweet_export.to_jsonl(tweets).split("\n")
-    assert [from_json(line) for line in lines[:-1]] == [tweet_sampled(defused(text)) for text in texts]
+    assert [e.from_json(line) for line in lines[:-1]] == [tweet_sampled(defused(text)) for text in texts]
 
 
 def test_only_csv_marks_what_would_be_a_formula_and_a_long_text_is_whole(snapshot: SnapshotAssertion) -> None:
@@ -236,3 +238,69 @@ def test_a_grapheme_is_one_cell_with_the_style_as_drawn_a_wide_one_two_and_an_eq
     second = reader.read([strip, Strip([Segment("c")])])
     assert second[0] is first[0]
     assert second[1][0] == ("c", Style())
+
+
+# Pins -----------------------------------------------------------------------------------------------------------------
+
+TWEETS = tuple(tweet_sampled(f"tweet {number}", number, char_bits=(0.1, 1 / 3)) for number in range(6))
+
+
+def test_pins_are_equal_after_a_round_trip(tmp_path: Path) -> None:
+    hostile = tweet_sampled('a "quoted", 👩\u200d👧 [red]\\n', 3)
+    pins = merged(TWEETS[:2], (hostile, *TWEETS[4:]))
+    path = tmp_path / "a run" / "pins.jsonl"
+    PinsFile(path).save(pins, 1)
+    assert PinsFile(path).read() == pins
+    assert len(path.read_bytes().splitlines()) == len(pins)
+    assert [entry.name for entry in path.parent.iterdir()] == ["pins.jsonl"]
+
+
+def test_lines_that_are_not_tweets_stay_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "pins.jsonl"
+    foreign = b'{torn\n\xff\xfe\0\n{"event":"TweetSampled","text":{"by":"a newer version"}}\n'
+    PinsFile(path).save(TWEETS[:2], 1)
+    path.write_bytes(foreign + path.read_bytes())
+    file = PinsFile(path)
+    file.save(TWEETS[2:3], 1)
+    file.save(merged(file.read(), TWEETS[3:]), 2)
+    assert path.read_bytes().endswith(b"\n" + foreign)
+    assert PinsFile(path).read() == TWEETS
+    assert len(path.read_bytes().splitlines()) == len(TWEETS) + 3
+
+
+def test_pins_that_could_not_be_read_are_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pins.jsonl"
+    PinsFile(path).save(TWEETS[:3], 1)
+    file = PinsFile(path)
+
+    def fail(_: Path, __: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tui.files.pins.read_regular", fail)
+        with pytest.raises(StorageError, match="Input/output error"):
+            file.read()
+        with pytest.raises(StorageError, match="Input/output error"):
+            file.save(TWEETS[4:5], 1)
+    file.save(TWEETS[4:], 2)
+    assert PinsFile(path).read() == (*TWEETS[:3], *TWEETS[4:])
+
+
+def test_an_older_set_of_pins_never_replaces_a_newer_one(tmp_path: Path) -> None:
+    file = PinsFile(tmp_path / "pins.jsonl")
+    file.save(TWEETS[:3], 2)
+    file.save(TWEETS[:1], 1)
+    assert file.read() == TWEETS[:3]
+
+
+def test_two_screens_of_a_run_keep_each_others_pins_and_remove_what_either_unpins(tmp_path: Path) -> None:
+    path = tmp_path / "pins.jsonl"
+    PinsFile(path).save(TWEETS[:2], 1)
+    one, other = PinsFile(path), PinsFile(path)
+    assert one.read() == other.read() == TWEETS[:2]
+    one.save(TWEETS[:3], 1)
+    other.save((TWEETS[1], TWEETS[4]), 1)  # the first unpinned
+    assert PinsFile(path).read() == (TWEETS[1], TWEETS[2], TWEETS[4])
+    one.save(TWEETS[:1], 2)
+    other.save((TWEETS[1], TWEETS[4], TWEETS[5]), 2)
+    assert PinsFile(path).read() == TWEETS[4:]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
@@ -17,6 +16,7 @@ from textual.color import Color
 import tui
 from tests import hostile
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
+from tests.strategies import hostile_text
 from tests.tui.conftest import Stage, screen_text
 from tui.settings.key_table import MAIN_KEYS
 from tui.terminal import clipboard
@@ -118,14 +118,10 @@ def test_every_glyph_in_the_sources_has_an_ascii_replacement() -> None:
 
 @pytest.mark.parametrize("glyphs", list(FALLBACKS))
 def test_a_replacement_is_as_wide_as_its_glyph(glyphs: GlyphSet) -> None:
-    assert {
-        chr(code) for code, fallback in FALLBACKS[glyphs].items() if cell_len(chr(code)) != cell_len(fallback)
-    } == set()
+    assert [code for code, fallback in FALLBACKS[glyphs].items() if cell_len(chr(code)) != cell_len(fallback)] == []
 
 
-def test_a_replacement_has_the_shape_of_its_glyph_another_one_than_glyphs_of_other_meaning_or_is_a_question_mark() -> (
-    None
-):
+def test_a_replacement_has_the_shape_of_its_glyph_and_differs_from_other_meanings_or_is_a_question_mark() -> None:
     assert translated("⣿⠉⣀⡇⢸ ╭ é", "block") == "█▀▄▌▐ ╭ é"
     assert translated("⣿⠉⣀⡇⠒ ╭─┃ é") == "#'.:- +-| é"
     for marks in ("●◐○", "○▶‖■✗", "●◆▲", "━─", "▲▼"):
@@ -134,7 +130,7 @@ def test_a_replacement_has_the_shape_of_its_glyph_another_one_than_glyphs_of_oth
     assert translated("añ日👩‍👩‍👧x…") == "añ日👩‍👩‍👧x~"
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40))
+@given(hostile_text())
 def test_without_utf8_all_is_ascii(text: str) -> None:
     assert translated(text, is_utf8=False).isascii()
 

@@ -19,13 +19,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 from tui.terminal import textual_private
-from tui.terminal.textual_private import (
-    ChopsUpdate,
-    _unicode_name_of_key,
-    ignore_outdated_sizes,
-    render_cropped,
-    send_only_changed_cells,
-)
+from tui.terminal.textual_private import ChopsUpdate, render_cropped
 
 CONSOLE = Console(color_system=None)
 WITHOUT_PRIVATE_NAMES = """
@@ -73,8 +67,8 @@ def test_the_installed_textual_has_every_private_name() -> None:
 
 
 def test_keys_are_named_as_textual_names_most_of_them() -> None:
-    same = [char for char in map(chr, range(0x20, 0x7F)) if _unicode_name_of_key(char) == _character_to_key(char)]
-    assert len(same) > 80
+    named = textual_private._unicode_name_of_key
+    assert sum(named(char) == _character_to_key(char) for char in map(chr, range(0x20, 0x7F))) > 80
 
 
 def update(*spans: tuple[int, int, int]) -> ChopsUpdate:
@@ -99,7 +93,7 @@ def test_only_the_cells_of_each_span_are_sent_in_every_app_of_the_process() -> N
     assert sent(render_cropped(update((0, 2, 4)), CONSOLE)) == ["1;3Hcd"]
     assert sent(render_cropped(update((0, 2, 3), (0, 8, 10), (1, 9, 10)), CONSOLE)) == ["1;3Hc\n", "1;9Hij\n", "2;10Hj"]
     assert sent(render_cropped(update((1, 5, 8)), CONSOLE)) == ["2;6Hf", "2;7Hgh"]
-    send_only_changed_cells()
+    textual_private.send_only_changed_cells()
     assert update((0, 2, 4)).render_segments(CONSOLE) == render_cropped(update((0, 2, 4)), CONSOLE)
 
 
@@ -144,7 +138,7 @@ async def test_in_textual_itself_two_queued_sizes_still_replace_each_other_forev
 
 async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)  # to be restored
-    ignore_outdated_sizes()
+    textual_private.ignore_outdated_sizes()
     sizes = await sizes_after_two_resizes()
     assert sizes[:2] == [Size(60, 20), Size(80, 24)]
     assert Size(60, 20) not in sizes[1:]
