@@ -11,10 +11,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -190,19 +192,16 @@ def test_the_same_signal_again_exits_at_once(launch: Launch, home: Path, tweets:
 
 def test_a_closed_json_pipe_saves_and_ends_the_run(cli: Cli, home: Path, tweets: Path) -> None:
     reading, writing = os.pipe()
-    lines: list[str] = []
 
-    def read_two_lines() -> None:
+    def read_two_lines() -> list[str]:
         with os.fdopen(reading) as pipe:
-            lines.extend(pipe.readline() for _ in range(2))
+            return [pipe.readline(), pipe.readline()]
 
-    reader = threading.Thread(target=read_two_lines)
-    reader.start()
-    with os.fdopen(writing, "w") as pipe:
+    with ThreadPoolExecutor() as pool, os.fdopen(writing, "w") as pipe:
+        lines = pool.submit(read_two_lines)
         cli.monkeypatch.setattr(sys, "stdout", pipe)
         ended = cli("train", "--json", "--data", tweets, *ENDLESS)
-    reader.join()
-    assert [json.loads(line)["event"] for line in lines] == ["RunStarted", "CheckpointSaved"]
+        assert [json.loads(line)["event"] for line in lines.result()] == ["RunStarted", "CheckpointSaved"]
     assert ended.code == 0
     assert "Traceback" not in ended.err
     assert saved_step(home) > 0
@@ -248,25 +247,20 @@ def test_a_rank_starts_no_others_detaches_from_nothing_and_has_no_screen(
         assert "RANK is set" in ended.error_lines[0]
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
+def test_a_leader_with_invalid_options_ends_in_order(cli: Cli, set_rank: Callable[[int], None]) -> None:
+    set_rank(0)
+    for given, words in (
         ("--resume x --run-name y", "--run-name"),
         ("--temperature 99", "temperature"),
         ("--resume missing", "There is no run called missing"),
-    ],
-)
-def test_a_leader_with_invalid_options_ends_in_order(
-    cli: Cli, home: Path, set_rank: Callable[[int], None], options: str, words: str
-) -> None:
-    set_rank(0)
-    ended = cli("train", *options.split())
-    assert words in ended.error_lines[0]
-    assert ended.code == 0  # else torchrun would start it again
+    ):
+        ended = cli("train", *given.split())
+        assert words in ended.error_lines[0]
+        assert ended.code == 0  # else torchrun would start it again
 
 
 def test_a_leader_whose_others_do_not_come_ends_in_order_after_the_timeout(
-    cli: Cli, home: Path, set_rank: Callable[[int], None], tweets: Path
+    cli: Cli, set_rank: Callable[[int], None], tweets: Path
 ) -> None:
     set_rank(0)
     ended = cli("train", "--data", tweets, "--json")
@@ -278,36 +272,28 @@ def test_a_leader_whose_others_do_not_come_ends_in_order_after_the_timeout(
     assert ended.code == 0  # torchrun would start it again
 
 
-@pytest.mark.parametrize(
-    ("error", "code", "words"),
-    [
+def test_only_a_rank_that_has_lost_another_is_to_start_again(cli: Cli, set_rank: Callable[[int], None]) -> None:
+    set_rank(1)
+    for error, code, words in (
         (RankLostError("A sum failed."), 75, "A sum failed."),
         (DistributedError("Rank 0 has failed."), 0, "Rank 0 has failed."),
         (ZeroDivisionError("by zero"), 0, "ZeroDivisionError: by zero"),
-    ],
-)
-def test_only_a_rank_that_has_lost_another_is_to_start_again(
-    cli: Cli, home: Path, set_rank: Callable[[int], None], error: Exception, code: int, words: str
-) -> None:
-    def follow(*_: object) -> None:
-        raise error
-
-    cli.monkeypatch.setattr(ranks, "follow", follow)
-    set_rank(1)
-    ended = cli("train")
-    assert (ended.code, ended.error_lines[0]) == (code, f"tweetgen-tui: {words}")
+    ):
+        cli.monkeypatch.setattr(ranks, "follow", mock.Mock(side_effect=error))
+        ended = cli("train")
+        assert (ended.code, ended.error_lines[0]) == (code, f"tweetgen-tui: {words}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup(number: signal.Signals) -> None:
-    output: Any = SimpleNamespace(inbox=queue.SimpleQueue(), has_hung_up=threading.Event())
-    signalled = leader()
-    headless._listen_to_signals(output, signalled, stops_on_hangup=False)
-    for _ in range(2):
-        signal.raise_signal(number)
-    assert isinstance(output.inbox.get_nowait(), c.Stop)
-    assert output.inbox.empty()
-    assert signalled._is_terminated == (number == signal.SIGTERM)
+def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        output: Any = SimpleNamespace(inbox=queue.SimpleQueue(), has_hung_up=threading.Event())
+        signalled = leader()
+        headless._listen_to_signals(output, signalled, stops_on_hangup=False)
+        for _ in range(2):
+            signal.raise_signal(number)
+        assert isinstance(output.inbox.get_nowait(), c.Stop)
+        assert output.inbox.empty()
+        assert signalled._is_terminated == (number == signal.SIGTERM)
 
 
 @pytest.mark.parametrize("last", ["Paused", "Resumed"])
@@ -332,27 +318,26 @@ def test_after_a_restart_the_run_of_the_same_torchrun_continues_with_its_own_set
     assert leader().has_ended
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"agent": Agent(pid=1, started=0.0)}, {"host": "another"}, {"job": "another"}],
-    ids=("process", "host", "job"),
-)
-def test_a_run_of_another_torchrun_is_not_continued(home: Path, changes: dict[str, Any]) -> None:
-    run = folder_of_run("theirs")
-    started_by(Agent.of_process(os.getppid())).write(run)
+def test_a_run_of_another_torchrun_or_of_none_is_not_continued(home: Path) -> None:
+    run, parent = folder_of_run("theirs"), Agent.of_process(os.getppid())
+    started_by(parent).write(run)
     assert leader().is_restarted
-    started_by(Agent.of_process(os.getppid()), **changes).write(run)
-    assert not leader().is_restarted
-
-
-def test_a_rank_that_no_torchrun_has_started_continues_no_run_of_its_parent(home: Path) -> None:
-    started_by(Agent.of_process(os.getppid()), job="", has_ended=True).write(folder_of_run("earlier"))
+    for changes in ({"agent": Agent(pid=1, started=0.0)}, {"host": "another"}, {"job": "another"}):
+        started_by(parent, **changes).write(run)
+        assert not leader().is_restarted, changes
+    started_by(parent, job="", has_ended=True).write(run)
     alone = leader(job="")
     assert (alone.agent, alone.is_restarted, alone.has_ended) == (None, False, False)
 
 
-def test_a_run_lost_before_its_first_checkpoint_starts_anew_under_its_name(home: Path) -> None:
+def test_a_run_lost_before_its_first_checkpoint_starts_anew_under_its_name_but_replaces_no_run_of_another(
+    home: Path,
+) -> None:
     run, config = folder_of_run("mine"), RunConfig(run_name="mine")
+    run.path.mkdir(parents=True)
+    run.pins_path.touch()
+    assert leader(restart_count=2)._config_of_attempt(config) == config
+    assert run.pins_path.exists()
     leader().note(fakes.run_started(run="mine"))
     saved_in_part = run.checkpoint_path("latest").parent / ".latest.safetensors.x.tmp"
     saved_in_part.parent.mkdir()
@@ -361,14 +346,6 @@ def test_a_run_lost_before_its_first_checkpoint_starts_anew_under_its_name(home:
     assert again._config_of_attempt(config) == config
     assert again.notice == "A process was lost. All processes started again (restart 2 of at most 3)."
     assert not run.path.exists()
-
-
-def test_a_restart_leaves_a_run_of_the_same_name_that_it_has_not_started(home: Path) -> None:
-    run, config = folder_of_run("mine"), RunConfig(run_name="mine")
-    run.path.mkdir(parents=True)
-    run.pins_path.touch()
-    assert leader(restart_count=2)._config_of_attempt(config) == config
-    assert run.pins_path.exists()
 
 
 @pytest.fixture
@@ -440,13 +417,9 @@ def test_each_event_of_an_attached_run_is_printed_once_also_those_missed_and_ctr
                 wait_until(lambda: made.sent == [c.Stop(reason="interrupted")], "the stop")
                 emit(replace(FINISHED, reason="interrupted"))
 
-    def play_both() -> None:
-        play(1.0)
-        play(2.0)
-
-    host = threading.Thread(target=play_both)
-    host.start()
-    assert headless.run_attached(bridge, as_json=True, stops_on_hangup=False, detaches=False) == 130
-    host.join()
+    with ThreadPoolExecutor() as pool:
+        host = pool.submit(lambda: [play(1.0), play(2.0)])
+        assert headless.run_attached(bridge, as_json=True, stops_on_hangup=False, detaches=False) == 130
+        host.result()
     bridge.torchrun._output.close()
     bridge.torchrun._errors.close()
