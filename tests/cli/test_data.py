@@ -51,9 +51,7 @@ def test_the_report_has_all_facts_about_a_file(cli: Cli, messy: Path, snapshot: 
     assert shown(cli, messy) == snapshot
 
 
-def test_several_sources_are_reported_one_by_one_the_first_of_very_many_and_all_in_total(
-    cli: Cli, tweets: Path, tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_each_source_and_the_sum_are_shown(cli: Cli, tweets: Path, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     archive = tmp_path / "more.zip"
     archive.write_bytes(zip_of({"x/one.txt": b"tea for two\njam\n\n", "y/two.csv": b"text\nbread for all\n"}))
     assert shown(cli, tweets, archive) == snapshot
@@ -172,9 +170,7 @@ def path(monkeypatch: pytest.MonkeyPatch) -> Path:
     return known.path
 
 
-def test_the_terms_come_first_stdout_is_the_path_or_one_object_and_a_second_fetch_downloads_nothing(
-    cli: Cli, path: Path
-) -> None:
+def test_the_terms_come_first_stdout_is_a_path_or_an_object_and_nothing_is_fetched_twice(cli: Cli, path: Path) -> None:
     with serving(serve(CONTENT)) as server:
         ended = cli(*FETCH, "--url", server.url.replace("//", "//me:secret@"), "--yes")
         assert (ended.code, ended.lines) == (0, [str(path)])

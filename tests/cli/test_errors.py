@@ -84,7 +84,7 @@ def test_an_error_is_two_lines_before_anything_is_written(
     assert (folder / "mine").read_text() == "mine"
 
 
-def test_a_problem_found_during_setup_is_an_error_in_two_lines(
+def test_a_problem_during_setup_is_two_lines(
     cli: Cli, trained: Path, tweets: Path, snapshot: SnapshotAssertion
 ) -> None:
     answers = []
@@ -112,9 +112,7 @@ def test_a_port_in_use_is_named_together_with_the_option_that_avoids_it(cli: Cli
         assert_two_line_error(ended, " of 127.0.0.1", "in use", "--port 0 picks a free one")
 
 
-def test_an_error_at_the_end_of_a_long_file_follows_the_progress_or_is_the_one_event(
-    cli: Cli, tmp_path: Path, home: Path
-) -> None:
+def test_an_error_late_in_a_file_follows_the_progress_or_is_the_one_event(cli: Cli, tmp_path: Path, home: Path) -> None:
     noise, as_letters = random.Random(1), str.maketrans("0123456789", "ghijklmnop")  # noqa: S311 - no secrets
     lines = [*ROWS * 5, *(noise.randbytes(40).hex(" ").translate(as_letters) for _ in range(20_000))]
     path = tmp_path / "late.txt.gz"
@@ -133,9 +131,7 @@ def _raise(*_: Any, **__: Any) -> None:
     raise ZeroDivisionError("out of \x1b[31mthe blue")
 
 
-def test_an_unexpected_error_is_two_lines_and_a_traceback_in_the_log_or_without_one_on_stderr(
-    cli: Cli, home: Path
-) -> None:
+def test_an_unexpected_error_is_two_lines_and_a_traceback_in_the_log_or_else_on_stderr(cli: Cli, home: Path) -> None:
     cli.monkeypatch.setattr("tui.cli.commands.doctor.installed_versions", _raise)
     ended = cli("doctor")
     assert (ended.code, ended.out) == (3, "")
@@ -187,10 +183,8 @@ def assert_harmless_file(path: Path) -> None:
     assert [found for line in path.read_text("utf-8").split("\n") for found in hostile.obeyed(line)] == []
 
 
-def test_a_run_with_hostile_corpus_and_name_prints_and_logs_harmless_text(
-    cli: Cli, home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    corpus = hostile.write_corpus(tmp_path_factory.mktemp("in") / f"{NAME}.txt")
+def test_a_run_with_hostile_corpus_and_name_tells_harmless_text(cli: Cli, home: Path, elsewhere: Path) -> None:
+    corpus = hostile.write_corpus(elsewhere / f"{NAME}.txt")
     trained = cli("train", "--data", corpus, *SMALL_MODEL, *BUDGET, "--json")
     assert trained.code == 0, trained.err
     assert trained.objects[0]["corpus"].startswith("zqj")
@@ -259,9 +253,7 @@ HARM: dict[str, Callable[[Path], object]] = {
 }
 
 
-def test_a_data_folder_that_cannot_be_created_starts_no_run_and_lists_none(
-    cli: Cli, tweets: Path, tmp_path: Path
-) -> None:
+def test_a_data_folder_that_can_not_be_made_has_no_runs(cli: Cli, tweets: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("keep me", encoding="utf-8")
     cli.monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "file" / "home"))
     refused = cli("train", "--data", tweets)

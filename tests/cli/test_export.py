@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import onnxruntime
@@ -43,9 +44,7 @@ ONNX_PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
 # The web page and the model card --------------------------------------------------------------------------------------
 
 
-def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds_and_int8_weights_are_smaller(
-    cli: Cli, home: Path, elsewhere: Path
-) -> None:
+def test_page_and_card_count_the_copies_of_generate_and_int8_weights_are_smaller(cli: Cli, elsewhere: Path) -> None:
     tweets, file = elsewhere / "tweets.txt", elsewhere / "page.html"
     tweets.write_text("\n".join(map("".join, itertools.product("abcdef", "uvwxyz"))))  # even a new model copies these
     run = ("--format", "text", "--run-name", "parrot", "--max-steps", "12", "--prime", "a", *SMALL_MODEL)
@@ -79,8 +78,8 @@ def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds_
     assert f"training tweets: **{expected['near-copy']:,}**" in card
 
 
-def test_training_tweets_that_can_not_be_read_are_reported_and_no_export_names_their_file(
-    cli: Cli, home: Path, tweets: Path, elsewhere: Path
+def test_unreadable_training_tweets_are_reported_and_their_file_not_named(
+    cli: Cli, tweets: Path, elsewhere: Path
 ) -> None:
     assert cli("train", "--data", tweets, "--max-steps", "2", "--run-name", "changed", *SMALL_MODEL).code == 0
     assert cli("checkpoints", "export", "changed", elsewhere / "model.safetensors").code == 0
@@ -203,9 +202,7 @@ def test_a_full_disk_behind_standard_output_is_an_error(cli: Cli, trained: Path)
 # The steps of a run ---------------------------------------------------------------------------------------------------
 
 
-def test_steps_and_evaluations_or_all_events_go_to_standard_output_a_file_or_event_files(
-    cli: Cli, trained: Path, elsewhere: Path
-) -> None:
+def test_steps_or_all_events_go_to_stdout_a_file_or_event_files(cli: Cli, trained: Path, elsewhere: Path) -> None:
     ended = cli("runs", "export", "last")
     assert (ended.code, ended.err) == (0, "No step is thinned.\n")
     assert Counter(row.partition(",")[0] for row in ended.lines) == {"kind": 1, "step": 40, "evaluation": 2}
@@ -226,9 +223,7 @@ def test_steps_and_evaluations_or_all_events_go_to_standard_output_a_file_or_eve
     assert cli(*tensorboard, "--force").code == 0
 
 
-def test_event_files_are_written_to_the_folder_as_seen_from_where_the_command_was_given(
-    cli: Cli, tweets: Path, elsewhere: Path
-) -> None:
+def test_event_files_go_to_a_folder_seen_from_the_working_directory(cli: Cli, tweets: Path, elsewhere: Path) -> None:
     cli.monkeypatch.chdir(elsewhere)
     run = ("--max-steps", "2", "--run-name", "live", *SMALL_MODEL)
     assert cli("train", "--data", tweets, *run, "--tensorboard", "logs").code == 0
@@ -240,24 +235,18 @@ def test_event_files_are_written_to_the_folder_as_seen_from_where_the_command_wa
 # Replays --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("arguments", "speed"),
-    [(("first",), 10.0), (("last", "--speed", "2.5"), 2.5), (("first", "--speed", "max"), float("inf"))],
-)
-def test_the_run_is_replayed_on_a_screen_at_the_given_speed(
-    cli: Cli, home: Path, arguments: tuple[str, ...], speed: float
-) -> None:
-    path = write_run(home, run_of(2))
-    shown: list[tuple[Any, ...]] = []
-    cli.monkeypatch.setattr("tui.cli.commands.runs.require_terminal", lambda _hint: None)
-    cli.monkeypatch.setattr("tui.cli.commands.runs.start_job_control", lambda: None)
-    cli.monkeypatch.setattr("tui.cli.commands.runs.show", lambda *arguments: shown.append(arguments))
-    assert cli("runs", "replay", *arguments).code == 0
-    [(bridge, history, _store, _job_control)] = shown
-    opening = bridge._open_session
-    assert isinstance(opening, OpenReplay)
-    assert (opening.config, opening.folder.path, opening.speed) == (bridge.config, path.parent, speed)
-    assert history.is_replay
+def test_the_run_is_replayed_on_a_screen_at_the_given_speed(cli: Cli, home: Path) -> None:
+    path, show = write_run(home, run_of(2)), mock.Mock()
+    for name in ("require_terminal", "start_job_control"):
+        cli.monkeypatch.setattr(f"tui.cli.commands.runs.{name}", mock.Mock())
+    cli.monkeypatch.setattr("tui.cli.commands.runs.show", show)
+    for line, speed in (("first", 10.0), ("last --speed 2.5", 2.5), ("first --speed max", float("inf"))):
+        assert cli("runs", "replay", *line.split()).code == 0
+        bridge, history, _store, _job_control = show.call_args.args
+        opening = bridge._open_session
+        assert isinstance(opening, OpenReplay)
+        assert (opening.config, opening.folder.path, opening.speed) == (bridge.config, path.parent, speed)
+        assert history.is_replay
 
 
 def read_cast(text: str) -> tuple[dict[str, Any], list[tuple[float, str]]]:
@@ -274,10 +263,8 @@ def screen_after(outputs: str, columns: int, rows: int) -> pyte.Screen:
     return screen
 
 
-def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(
-    cli: Cli, home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    cli.monkeypatch.chdir(tmp_path_factory.mktemp("recordings"))
+def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(cli: Cli, home: Path, elsewhere: Path) -> None:
+    cli.monkeypatch.chdir(elsewhere)
     path = write_run(home, run_of(12))
     Path("run.cast").write_text("mine", encoding="utf-8")
     ended = cli("runs", "replay", "first", "--cast", "run.cast", "--size", "80x24", "--speed", "4", "--force")
@@ -310,9 +297,7 @@ def test_the_cast_of_a_run_has_the_same_bytes_in_every_environment(home: Path) -
 GAP: list[Event] = [run_started(run="first"), *(steps_finished(n, [2.0], elapsed_seconds=500.0 * n) for n in (1, 2))]
 
 
-def test_a_recording_has_all_of_a_short_run_or_the_default_length_and_a_long_gap_is_shortened(
-    cli: Cli, home: Path
-) -> None:
+def test_a_recording_has_all_of_a_short_run_or_the_default_length_and_long_gaps_are_cut(cli: Cli, home: Path) -> None:
     cli.monkeypatch.setattr(replay_recording, "DEFAULT_SECONDS", 2.0)
     for name, events, speed, length in (
         ("short", run_of(1), (), 1.0),
@@ -326,9 +311,7 @@ def test_a_recording_has_all_of_a_short_run_or_the_default_length_and_a_long_gap
         assert outputs[-1][0] == pytest.approx(length, abs=0.3), name
 
 
-def test_a_run_that_still_trains_is_recorded_as_far_as_it_can_be_read_with_the_users_theme_glyphs_and_unit(
-    cli: Cli, home: Path
-) -> None:
+def test_a_run_that_still_trains_is_recorded_as_far_as_it_is_read_with_the_users_settings(cli: Cli, home: Path) -> None:
     thinned = (steps_thinned(n, n + 99, elapsed_seconds=float(n) / 500) for n in range(1, 1001, 100))
     path = write_run(home, (run_started(run="first"), *thinned))
     (home / "config.toml").write_text(

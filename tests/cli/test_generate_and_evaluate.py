@@ -36,9 +36,7 @@ def test_n_tweets_are_n_lines_with_consecutive_seeds_and_nothing_else(cli: Cli, 
     assert {tweet["novelty"] for tweet in tweets} <= {"new", "near-copy", "copy"}
 
 
-def test_tweets_start_with_the_prime_end_at_max_length_and_at_temperature_zero_have_the_most_likely_characters(
-    cli: Cli, trained: Path
-) -> None:
+def test_tweets_start_with_the_prime_end_at_max_length_and_at_0_are_the_likeliest(cli: Cli, trained: Path) -> None:
     tweets = cli("generate", "-n", "20", "--prime", "mum got", "--max-length", "9", "--json").objects
     assert all(tweet["text"].startswith("mum got") and len(tweet["text"]) <= 9 for tweet in tweets)
     assert not all(tweet["reached_eos"] for tweet in tweets)
@@ -82,9 +80,7 @@ def test_filtered_tweets_pass_and_their_drafts_are_counted(cli: Cli, trained: Pa
     assert cli("generate", "-n", "3", *options).lines == [tweet["text"] for tweet in tweets]
 
 
-def test_the_best_of_n_has_the_fewest_bits_and_an_unreachable_filter_ends_with_the_nearest_tweet(
-    cli: Cli, trained: Path
-) -> None:
+def test_the_best_of_n_has_the_fewest_bits_and_a_hopeless_filter_ends_with_the_nearest(cli: Cli, trained: Path) -> None:
     options = ("--seed", "2", "--max-length", "100", "--json")
     first, best = (cli("generate", *options, "--best-of", number).object for number in ("1", "6"))
     assert best["bits_per_char"] < first["bits_per_char"]
@@ -142,7 +138,7 @@ def test_figures_are_those_of_the_run_and_its_baselines_of_all_tweets(cli: Cli, 
     assert [row.endswith("best") for row in rows] == [value == min(bits) for value in bits]
 
 
-def test_an_unknown_character_costs_over_fifteen_bits_more_than_a_known_one_also_in_baselines(
+def test_an_unknown_character_costs_over_15_bits_more_also_in_baselines(
     cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
     known, unknown = tmp_path / "known.txt", tmp_path / "unknown.txt"
@@ -166,9 +162,7 @@ def test_quality_is_that_of_the_tweets_that_generate_prints_and_of_real_ones(cli
     assert quality["written"]["ended_share"] == pytest.approx(sum(tweet["reached_eos"] for tweet in tweets) / 20)
 
 
-def test_an_imported_checkpoint_needs_named_files_for_comparison_and_has_no_novelty(
-    cli: Cli, trained: Path, tmp_path: Path
-) -> None:
+def test_an_imported_checkpoint_needs_named_files_and_has_no_novelty(cli: Cli, trained: Path, tmp_path: Path) -> None:
     path = trained / "runs" / "first" / "checkpoints" / "best.safetensors"
     [file] = read_info(path)[0].corpus.files
     copy = shutil.copy(path, tmp_path / "copy.safetensors")

@@ -143,9 +143,7 @@ def test_the_list_of_runs_as_json_has_an_object_per_line(cli: Cli, trained: Path
 # Doctor ---------------------------------------------------------------------------------------------------------------
 
 
-def test_doctor_prints_versions_machine_folders_terminal_and_the_variables_of_torchrun(
-    cli: Cli, trained: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_doctor_prints_machine_folders_and_surroundings(cli: Cli, trained: Path, snapshot: SnapshotAssertion) -> None:
     report = cli("doctor", "--json").object
     assert {"python", "tweetgen-tui", "torch", "textual"} <= set(report.pop("versions"))
     assert (report["folders"]["data"], report["folders"]["runs"]) == (str(trained), 1)

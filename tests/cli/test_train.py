@@ -52,9 +52,7 @@ def scripted(cli: Cli, script: Sequence[e.Event], started: e.RunStarted | None =
     cli.monkeypatch.setattr("engine.session.session.TrainingSession", lambda *_arguments, **_options: session)
 
 
-def test_json_is_one_event_per_line_obeys_the_stream_invariants_and_equals_the_journal(
-    cli: Cli, home: Path, tweets: Path
-) -> None:
+def test_json_is_an_event_per_line_obeys_the_invariants_and_is_the_journal(cli: Cli, home: Path, tweets: Path) -> None:
     budget = ("--max-steps", "12", "--sample-every", "4", "--eval-every", "5")
     read = ("--data", tweets, "--format", "text")
     ended = cli("train", "--json", *read, *SMALL_MODEL, "--run-name", "streamed", *budget)
@@ -97,9 +95,7 @@ def test_json_holds_no_answer_to_a_question_of_an_attached_screen(cli: Cli) -> N
     assert [each["event"] for each in printed] == ["RunStarted", "TweetSampled", "RunFinished"]
 
 
-def test_without_json_stdout_is_empty_and_stderr_reports_the_progress(
-    cli: Cli, tweets: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_without_json_stderr_alone_reports_the_progress(cli: Cli, tweets: Path, snapshot: SnapshotAssertion) -> None:
     cli.monkeypatch.setattr(progress_display, "PLAIN_SECONDS", math.inf)
     auto = ("--nproc-per-node", "auto", "--device", "cpu")  # one process, for a reason that is given
     six_steps = ("--max-steps", "6", "--sample-every", "0", "--run-name", "quiet")
@@ -108,9 +104,7 @@ def test_without_json_stdout_is_empty_and_stderr_reports_the_progress(
     assert without_figures(ended.err.replace(str(tweets), "TWEETS")) == snapshot
 
 
-def test_lines_on_stderr_name_early_estimates_what_is_measured_later_and_refused_drafts(
-    cli: Cli, snapshot: SnapshotAssertion
-) -> None:
+def test_stderr_names_early_estimates_later_figures_and_refused_drafts(cli: Cli, snapshot: SnapshotAssertion) -> None:
     early = replace(fakes.eval_finished(64, 3.01, is_best=False), is_early=True)
     filtered = replace(fakes.tweet_sampled("hi"), num_drafts=3, refused=(("copy", 1), ("avoided word", 1)))
     failing = replace(fakes.tweet_sampled("ho", 7), num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short"))
@@ -139,9 +133,7 @@ def saved_step(home: Path) -> int:
     return info.step
 
 
-def test_sigterm_saves_and_ends_the_run_which_can_be_resumed(
-    launch: Launch, cli: Cli, home: Path, tweets: Path
-) -> None:
+def test_sigterm_saves_and_ends_a_run_which_can_be_resumed(launch: Launch, cli: Cli, home: Path, tweets: Path) -> None:
     process = launch("train", "--json", "--data", tweets, *ENDLESS)
     process.read_events("StepsFinished", 2)
     process.send(signal.SIGTERM)
@@ -156,12 +148,9 @@ def test_sigterm_saves_and_ends_the_run_which_can_be_resumed(
     assert (resumed.code, resumed.objects[0]["step"]) == (0, last["step"])
 
 
-@pytest.mark.parametrize(
-    ("number", "reason", "options"),
-    [(signal.SIGINT, "interrupted", ()), (signal.SIGHUP, "hung up", ("--on-hangup", "stop"))],
-)
+@pytest.mark.parametrize(("number", "reason"), [(signal.SIGINT, "interrupted"), (signal.SIGHUP, "hung up")])
 def test_a_signal_during_a_step_saves_and_ends_the_run_with_its_code(
-    cli: Cli, home: Path, tweets: Path, number: signal.Signals, reason: str, options: tuple[str, ...]
+    cli: Cli, home: Path, tweets: Path, number: signal.Signals, reason: str
 ) -> None:
     steps, step = [], Trainer.step
 
@@ -173,7 +162,7 @@ def test_a_signal_during_a_step_saves_and_ends_the_run_with_its_code(
 
     cli.monkeypatch.setattr(Trainer, "step", raising)
     cli.monkeypatch.setattr("tui.process.signals.close_terminal", lambda: None)  # that of these tests
-    ended = cli("train", "--json", "--data", tweets, *ENDLESS, *options)
+    ended = cli("train", "--json", "--data", tweets, *ENDLESS, "--on-hangup", "stop")
     last = ended.objects[-1]
     assert (ended.code, last["event"], last["reason"]) == (128 + number, "RunFinished", reason)
     assert saved_step(home) == last["step"] >= 5
@@ -236,9 +225,7 @@ def set_rank(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return set_
 
 
-def test_a_rank_starts_no_others_detaches_from_nothing_and_has_no_screen(
-    cli: Cli, home: Path, set_rank: Callable[[int], None]
-) -> None:
+def test_a_rank_starts_no_others_and_has_no_screen(cli: Cli, home: Path, set_rank: Callable[[int], None]) -> None:
     set_rank(0)
     assert_two_line_error(cli(), "RANK is set", "torchrun")
     for option in ("--nproc-per-node=2", "--detach"):
@@ -259,9 +246,7 @@ def test_a_leader_with_invalid_options_ends_in_order(cli: Cli, set_rank: Callabl
         assert ended.code == 0  # else torchrun would start it again
 
 
-def test_a_leader_whose_others_do_not_come_ends_in_order_after_the_timeout(
-    cli: Cli, set_rank: Callable[[int], None], tweets: Path
-) -> None:
+def test_a_leader_whose_others_don_t_come_ends(cli: Cli, set_rank: Callable[[int], None], tweets: Path) -> None:
     set_rank(0)
     ended = cli("train", "--data", tweets, "--json")
     [failed] = map(e.from_json, ended.lines)
@@ -297,9 +282,7 @@ def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup
 
 
 @pytest.mark.parametrize("last", ["Paused", "Resumed"])
-def test_after_a_restart_the_run_of_the_same_torchrun_continues_with_its_own_settings_paused_or_not(
-    home: Path, last: str
-) -> None:
+def test_after_a_restart_the_run_of_the_same_torchrun_continues_as_it_was_paused_or_not(home: Path, last: str) -> None:
     run, first = folder_of_run("mine"), leader()
     assert not first.is_restarted
     stream: list[e.Event] = [fakes.run_started(run="mine"), e.Paused(**NOW), e.Resumed(**NOW), e.Paused(**NOW)]
@@ -330,9 +313,7 @@ def test_a_run_of_another_torchrun_or_of_none_is_not_continued(home: Path) -> No
     assert (alone.agent, alone.is_restarted, alone.has_ended) == (None, False, False)
 
 
-def test_a_run_lost_before_its_first_checkpoint_starts_anew_under_its_name_but_replaces_no_run_of_another(
-    home: Path,
-) -> None:
+def test_a_run_lost_before_its_first_checkpoint_starts_anew_and_replaces_no_run_of_another(home: Path) -> None:
     run, config = folder_of_run("mine"), RunConfig(run_name="mine")
     run.path.mkdir(parents=True)
     run.pins_path.touch()
@@ -357,9 +338,7 @@ def restarting(trained: Path) -> RunFolder:
     return run
 
 
-def test_a_run_whose_processes_start_again_is_listed_as_restarting_and_is_not_resumed(
-    cli: Cli, restarting: RunFolder
-) -> None:
+def test_a_run_whose_processes_start_again_is_restarting_and_not_resumed(cli: Cli, restarting: RunFolder) -> None:
     def state() -> str:
         return str(cli("runs", "list", "--json").object["state"])
 

@@ -36,9 +36,7 @@ def _commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # typer
 
 
 @pytest.mark.parametrize(("command", "described"), _commands(typer.main.get_command(app)))
-def test_the_help_of_a_command_has_its_summary_and_each_option_with_a_text(
-    cli: Cli, command: str, described: Any
-) -> None:
+def test_the_help_of_a_command_has_its_summary_and_a_text_per_option(cli: Cli, command: str, described: Any) -> None:
     page = cli(*command.split(), "--help")
     assert (page.code, page.err) == (0, "")
     assert f"Usage: tweetgen-tui {command}".strip() in page.out
@@ -152,9 +150,7 @@ def complete(cli: Cli, shell: str, words: str) -> str:
 
 
 @pytest.mark.parametrize("shell", ASKED)
-def test_tab_offers_commands_options_and_names_but_none_that_a_shell_would_evaluate_or_split(
-    cli: Cli, shell: str, home: Path
-) -> None:
+def test_tab_offers_commands_options_and_names_that_no_shell_evaluates(cli: Cli, shell: str, home: Path) -> None:
     for name in ("good-run", "$(reboot)", "a b", "`reboot`", "\\$(reboot)", "a;b", "it's", '"'):
         create_run(home, name)
     for typed in ("--resume ", "attach ", "runs export ", "--checkpoint ", "checkpoints show "):
@@ -227,9 +223,7 @@ def shell_of(name: str, environment: dict[str, str]) -> pexpect.spawn[str]:
 
 @pytest.mark.ci
 @pytest.mark.parametrize("name", ["bash", "zsh"])
-def test_tab_completes_commands_options_runs_checkpoints_and_files_from_the_first_on(
-    environment: dict[str, str], name: str
-) -> None:
+def test_tab_completes_commands_options_runs_checkpoints_and_files(environment: dict[str, str], name: str) -> None:
     shell = shell_of(name, environment)
     for typed, completed in TYPED.items():
         shell.expect_exact("ready ", timeout=DEADLINE_SECONDS)

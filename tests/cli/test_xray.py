@@ -90,9 +90,7 @@ def test_a_picture_is_written_or_piped_and_replaces_a_file_only_by_force(cli: Cl
         assert_error_at_the_end(cli("xray", TEXT, "--svg", tmp_path / name), str(tmp_path))
 
 
-def test_units_of_a_checkpoint_from_elsewhere_are_not_scored_on_its_files(
-    cli: Cli, trained: Path, tmp_path: Path
-) -> None:
+def test_units_of_a_foreign_checkpoint_are_not_scored_on_its_files(cli: Cli, trained: Path, tmp_path: Path) -> None:
     best(trained).rename(tmp_path / "model.safetensors")
     arguments = ("xray", TEXT, "--checkpoint", tmp_path / "model.safetensors")
     assert cli(*arguments).code == 0

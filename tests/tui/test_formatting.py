@@ -65,9 +65,7 @@ def test_shortened_text_fits(text: str, max_cells: int) -> None:
 
 @pytest.mark.parametrize(("unit", "label", "shown"), [("bits", "bits/char", "2.46"), ("nats", "nats/char", "1.702")])
 @given(st.floats(0, 30))
-def test_losses_stored_in_bits_and_in_nats_agree_up_to_the_rounding_of_the_last_decimal(
-    unit: LossUnit, label: str, shown: str, nats: float
-) -> None:
+def test_losses_in_bits_and_nats_agree_to_the_last_decimal(unit: LossUnit, label: str, shown: str, nats: float) -> None:
     found, other = format_loss(nats, unit), format_bits(nats / math.log(2), unit)
     assert abs(float(found) - float(other)) <= (0.0101 if unit == "bits" else 0.00101)
     assert (unit_label(unit), format_loss(1.70249, unit)) == (label, shown)

@@ -121,9 +121,7 @@ async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_
     assert (at.app.summary_view.phase, at.app.bridge.is_alive) == ("finished", False)
 
 
-async def test_every_action_is_one_of_its_controller_and_those_that_open_a_dialog_or_line_are_marked(
-    stage: Stage,
-) -> None:
+async def test_every_action_is_one_of_its_controller_and_those_that_open_something_are_marked(stage: Stage) -> None:
     async with stage.running() as at:
         screen = main(at)
         owners = {"": screen, "LossPlot": LossPlot(), "TweetFeed": TweetFeed()}
@@ -209,9 +207,7 @@ def grey(bar: KeyBar) -> set[str]:
     return {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
 
 
-async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing_and_so_does_the_bar_of_a_tweet(
-    stage: Stage,
-) -> None:
+async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: Stage) -> None:
     async with stage.running(size=(160, 40)) as at:
         screen = main(at)
         before, bar = screen.run.view, screen.query_one(KeyBar)

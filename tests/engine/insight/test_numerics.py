@@ -241,9 +241,7 @@ def test_the_mean_embedding_is_that_of_the_characters_alone() -> None:
 
 
 @pytest.mark.parametrize("method", [occlusion, gradient])
-def test_the_reach_of_a_non_finite_model_raises(
-    method: Callable[[ExplicitGru, list[int], int], Pieces[Tensor]],
-) -> None:
+def test_reach_in_a_non_finite_model_raises(method: Callable[[ExplicitGru, list[int], int], Pieces[Tensor]]) -> None:
     model = small_model(1)
     model.proj.bias[EOS] = math.inf
     with pytest.raises(DivergedError):

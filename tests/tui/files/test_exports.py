@@ -76,9 +76,7 @@ def write_journal(run: RunFolder, *events: e.Event) -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_the_table_has_a_row_per_step_bucket_and_evaluation_that_was_not_taken_back(
-    run: RunFolder, name: str, snapshot: SnapshotAssertion
-) -> None:
+def test_the_table_has_what_was_not_taken_back(run: RunFolder, name: str, snapshot: SnapshotAssertion) -> None:
     write_journal(run, run_started(), *RUNS[name])
     thinned = Thinned()
     table = "".join(to_csv(run.journal_path, thinned, SkippedLines()))
@@ -105,9 +103,7 @@ def export(run: RunFolder, directory: Path, *, force: bool = False) -> str:
     return str(thinned)
 
 
-def test_steps_buckets_and_evaluations_are_scalars_at_the_time_of_their_session_and_thinned_steps_are_counted_once(
-    run: RunFolder, tmp_path: Path
-) -> None:
+def test_scalars_have_the_time_of_their_session_and_thinned_steps_count_once(run: RunFolder, tmp_path: Path) -> None:
     write_journal(
         run,
         run_started(started_at=1000.0),
@@ -124,9 +120,7 @@ def test_steps_buckets_and_evaluations_are_scalars_at_the_time_of_their_session_
     assert dict(scalars_in(tmp_path / "tiny")[VAL_LOSS]) == pytest.approx({66: 1.386})
 
 
-def test_event_files_are_replaced_only_where_allowed_and_those_of_others_of_an_active_run_or_a_failed_export_stay(
-    run: RunFolder, tmp_path: Path
-) -> None:
+def test_event_files_are_replaced_where_allowed_and_no_others(run: RunFolder, tmp_path: Path) -> None:
     write_journal(run, run_started(), steps_finished(1, [2.0]))
     export(run, tmp_path)
     [first] = (tmp_path / "tiny").iterdir()

@@ -56,7 +56,7 @@ def test_commas_separate_and_blanks_belong_to_a_phrase(given_words: list[str], w
     assert avoided_words(given_words) == words
 
 
-def test_a_file_has_one_word_or_phrase_per_line_and_any_other_file_is_an_error(
+def test_a_file_of_words_has_one_per_line_and_any_other_is_an_error(
     here: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
     monkeypatch.setenv("HOME", str(here))
@@ -126,9 +126,7 @@ def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options(
 
 
 @pytest.mark.parametrize(("files", "start"), [((), "."), (("-",), "."), (("-", "in/a.csv"), "in/a.csv")])
-def test_the_dialog_starts_at_the_runs_data_or_the_current_folder(
-    here: Path, files: tuple[str, ...], start: str
-) -> None:
+def test_the_dialog_starts_at_the_runs_data_or_this_folder(here: Path, files: tuple[str, ...], start: str) -> None:
     assert initial_path(RunConfig(corpus=CorpusConfig(files=files))) == here / start
 
 
@@ -157,9 +155,7 @@ NAMES_OF_TWEETS = (
 )
 
 
-def test_a_listing_has_tweet_files_first_no_unreadable_entries_and_what_is_typed_filters_it(
-    tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_a_listing_has_readable_tweet_files_first_and_is_filtered(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     """A part of a name is enough, prefixes come first; the highlight is exact, else the default, else the first."""
     for name in (*NAMES_OF_TWEETS, "photo.png", ".hidden.csv"):
         (tmp_path / name).write_bytes(b"1234")

@@ -236,9 +236,7 @@ async def test_a_failed_run_of_the_lesson_continues_with_its_curve_after_the_run
         await at.shows("Step 2.", "validation", "bits per character ─")
 
 
-async def test_after_a_yes_a_run_that_can_not_continue_is_replaced_and_a_failed_one_on_one_tweet_left(
-    visit: Open,
-) -> None:
+async def test_after_a_yes_a_run_that_can_not_continue_is_replaced_and_one_on_one_tweet_left(visit: Open) -> None:
     damaged = RaisingSession(CheckpointError("latest is damaged.", "Start anew."))
     overfit = RaisingSession(CheckpointError("The disk is gone.", ""))
     async with visit(damaged, LessonSession(), overfit, LessonSession(), stop=4, is_ready=False) as at:

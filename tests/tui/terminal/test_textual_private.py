@@ -128,9 +128,7 @@ async def sizes_after_two_resizes() -> list[Size]:
         return screen.sizes
 
 
-async def test_in_textual_itself_two_queued_sizes_still_replace_each_other_forever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_in_textual_itself_two_queued_sizes_still_replace_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once this fails, `ignore_outdated_sizes` is no longer needed."""
     monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)
     assert (await sizes_after_two_resizes()).count(Size(60, 20)) > 5

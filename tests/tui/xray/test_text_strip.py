@@ -245,9 +245,7 @@ class PictureApp(App[None]):
         yield PictureView(PICTURE)
 
 
-async def test_a_picture_is_plain_text_with_a_background_for_each_shade_and_an_update_repaints_changed_cells(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_picture_has_a_background_per_shade_and_repaints_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     app = PictureApp()
     async with app.run_test(size=(20, 5)):
         view = app.query_one(PictureView)
