@@ -62,11 +62,11 @@ def test_json_has_an_object_per_checkpoint(cli: Cli, saved: Path) -> None:
     assert (info["run"], info["step"], info["model"]["hidden_size"], len(info["sha256"])) == ("first", 40, 8, 64)
 
 
-@pytest.mark.parametrize("answer", [b"\n", b""])
-def test_delete_without_confirmation_deletes_nothing(cli: Cli, saved: Path, answer: bytes) -> None:
-    cli.reads(answer, is_terminal=True)
-    assert cli("checkpoints", "delete", "mine").code == 1
-    assert (saved / "checkpoints" / "mine.safetensors").is_file()
+def test_delete_without_confirmation_deletes_nothing(cli: Cli, saved: Path) -> None:
+    for answer in (b"\n", b""):
+        cli.reads(answer, is_terminal=True)
+        assert cli("checkpoints", "delete", "mine").code == 1
+        assert (saved / "checkpoints" / "mine.safetensors").is_file()
 
 
 def test_an_export_to_stdout_is_the_file_alone_and_refused_on_a_terminal(cli: Cli, saved: Path) -> None:

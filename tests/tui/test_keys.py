@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import Any, get_args
@@ -86,23 +86,21 @@ def pause_twice_at_once(at: Running) -> None:
     main(at).steering.action_pause()
 
 
-def to_the_limit(direction: int) -> Callable[[Running], Awaitable[None]]:
-    """Return the step that changes the temperature 100 times, and forgets the commands."""
+async def raise_the_temperature_100_times(at: Running, direction: int = 1) -> None:
+    for _ in range(100):
+        main(at).steering.action_temperature(direction)
+    await at.settle()
+    at.session.received.clear()
 
-    async def change(at: Running) -> None:
-        for _ in range(100):
-            main(at).steering.action_temperature(direction)
-        await at.settle()
-        at.session.received.clear()
 
-    change.__name__ = "raise_the_temperature_100_times" if direction > 0 else "lower_it_100_times"
-    return change
+async def lower_it_100_times(at: Running) -> None:
+    await raise_the_temperature_100_times(at, -1)
 
 
 async def test_keys_steer_the_run_and_the_screen_shows_it(stage: Stage, snapshot: SnapshotAssertion) -> None:
     async with stage.running() as at:
         keys = ("space", "g", "space", pause_twice_at_once, "f", "f", "b", "b", "+", "=", "-", "_")
-        assert await transcript(at, *keys, to_the_limit(1), to_the_limit(-1)) == snapshot
+        assert await transcript(at, *keys, raise_the_temperature_100_times, lower_it_100_times) == snapshot
 
 
 async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_stops_the_run(stage: Stage) -> None:

@@ -209,19 +209,12 @@ def contrast(color: Color, other: Color) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-Pair = tuple[str, Style]
-
-
-def pairs(app: TweetgenApp, selector: str) -> set[Pair]:
+def pairs(app: TweetgenApp, selector: str) -> set[tuple[str, Style]]:
     """Return the words of a widget with their styles as drawn."""
     region = app.screen.query_one(selector).region
-    strips = drawn(app)[region.y : region.bottom]
-    return {
-        (text, style)
-        for strip in strips
-        for text, style, _ in strip.crop(region.x, region.right)
-        if style is not None and any(char.isalnum() for char in text)
-    }
+    strips = (strip.crop(region.x, region.right) for strip in drawn(app)[region.y : region.bottom])
+    segments = (segment for strip in strips for segment in strip)
+    return {(text, style) for text, style, _ in segments if style and any(char.isalnum() for char in text)}
 
 
 def colours_of(style: Style) -> tuple[Color, Color]:

@@ -29,7 +29,7 @@ from tests.strategies import hostile_text
 from tui.files import tweet_export
 from tui.files.cast import Frame, Style, TimedFrame, to_cast
 from tui.files.pins import PinsFile, merged
-from tui.files.run_export import Thinned, to_csv, to_jsonl
+from tui.files.run_export import Thinned, to_csv
 from tui.files.tensorboard_export import export_to_tensorboard
 from tui.terminal.screen_frames import FrameReader
 
@@ -81,16 +81,6 @@ def test_the_table_has_what_was_not_taken_back(run: RunFolder, name: str, snapsh
     thinned = Thinned()
     table = "".join(to_csv(run.journal_path, thinned, SkippedLines()))
     assert f"{table}\n{thinned}" == snapshot
-
-
-def test_json_lines_are_all_events_of_the_journal(run: RunFolder) -> None:
-    write_journal(run, run_started(), steps_thinned(1, 64), tweet_sampled("hi"), loaded(4))
-    text = run.journal_path.read_text(encoding="utf-8")
-    run.journal_path.write_text(text + "damaged\n", encoding="utf-8")
-    thinned, skipped = Thinned(), SkippedLines()
-    assert "".join(to_jsonl(run.journal_path, thinned, skipped)) == text
-    assert str(thinned) == "Steps 1 to 64 are thinned: 1 buckets of up to 64 steps."
-    assert skipped.num_torn == 1
 
 
 # TensorBoard ----------------------------------------------------------------------------------------------------------

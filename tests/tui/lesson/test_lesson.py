@@ -92,7 +92,7 @@ async def test_a_long_text_scrolls_and_task_result_and_pause_are_whole(visit: Op
         note = at.screen.query_one(PauseNote)
         at.session.emit(steps_finished(1, [3.0] * 5000))
         await wait_until(lambda: at.view.step == 5000, "the steps")
-        for size in ((40, 12), (80, 20), (80, 30), (100, 20)):  # and those recorded in `test_stops`
+        for size in ((40, 12), (80, 20), (100, 20)):  # and those recorded below
             await at.resize(*size)
             for number, stop in enumerate(STOPS, 1):
                 at.screen.action_open_stop(number)

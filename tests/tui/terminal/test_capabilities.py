@@ -27,27 +27,23 @@ from tui.widgets.plot.loss_plot import LossPlot
 UTF_8, C_FROM_PYTHON = {"LANG": "en_US.UTF-8"}, {"LC_CTYPE": "C.UTF-8"}  # what Python makes of LANG=C
 
 
-@pytest.mark.parametrize(
-    ("environ", "encoding", "glyphs"),
-    [
-        ({"LANG": "de_DE.utf8@euro"}, "utf-8", "braille"),
-        ({"LC_ALL": "C.UTF-8", "LANG": "C"}, "utf-8", "braille"),
-        ({"LC_ALL": "", "LC_CTYPE": "", "LANG": "ja_JP.UTF-8"}, "utf-8", "braille"),
-        ({"LC_CTYPE": "UTF-8"}, "utf-8", "braille"),  # what macOS sends through ssh
-        ({}, "utf-8", "braille"),
-        ({"LC_ALL": "POSIX"} | UTF_8, "utf-8", "ascii"),
-        ({"LANG": "C"} | C_FROM_PYTHON, "utf-8", "ascii"),
-        ({"LANG": "de_DE.ISO-8859-1"} | C_FROM_PYTHON, "utf-8", "ascii"),  # a locale that is not installed
-        (UTF_8, "latin-1", "ascii"),
-        (UTF_8, None, "braille"),
-        ({}, None, "ascii"),
-    ],
+BRAILLE: tuple[tuple[dict[str, str], str | None], ...] = (
+    ({"LANG": "de_DE.utf8@euro"}, "utf-8"),
+    ({"LC_ALL": "C.UTF-8", "LANG": "C"}, "utf-8"),
+    ({"LC_ALL": "", "LC_CTYPE": "", "LANG": "ja_JP.UTF-8"}, "utf-8"),
+    ({"LC_CTYPE": "UTF-8"}, "utf-8"),  # what macOS sends through ssh
+    *(({}, "utf-8"), (UTF_8, None)),
 )
-def test_a_locale_and_an_output_in_utf8_get_braille_any_other_ascii(
-    environ: dict[str, str], encoding: str | None, glyphs: GlyphSet
-) -> None:
-    assert glyphs_for(environ, encoding) == glyphs
-    assert is_utf8(environ, encoding) == (glyphs == "braille")
+ONLY_ASCII: tuple[tuple[dict[str, str], str | None], ...] = (
+    *(({"LC_ALL": "POSIX"} | UTF_8, "utf-8"), ({"LANG": "C"} | C_FROM_PYTHON, "utf-8")),
+    ({"LANG": "de_DE.ISO-8859-1"} | C_FROM_PYTHON, "utf-8"),  # a locale that is not installed
+    *((UTF_8, "latin-1"), ({}, None)),
+)
+
+
+def test_a_locale_and_an_output_in_utf8_get_braille_any_other_ascii() -> None:
+    assert {(glyphs_for(*case), is_utf8(*case)) for case in BRAILLE} == {("braille", True)}
+    assert {(glyphs_for(*case), is_utf8(*case)) for case in ONLY_ASCII} == {("ascii", False)}
 
 
 def test_no_color_is_none_a_forced_system_is_believed_and_the_linux_console_has_no_font_for_dots() -> None:

@@ -19,7 +19,7 @@ from engine.protocol.events import CharPoint
 from tests.fakes import embeddings_mapped
 from tests.strategies import hostile_text
 from tests.tui.conftest import wait_until
-from tests.tui.test_settings import contrast
+from tests.tui.test_settings import colours_of, contrast
 from tui.formatting.cells import cell_len
 from tui.settings.theme import OWN_THEMES
 from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
@@ -33,7 +33,6 @@ from tui.xray.text_strip import TextStrip
 
 SIGNED = Shades((-1.0, 0.0, 1.0, None), "state", "-1", "1", is_signed=True)
 STRONGEST = Shades((None, 0.0, 0.2, 0.9, 0.0, 0.0), "bits", "0", "8")
-FIVE_LINES = "aaa bbb ccc ddd eee"
 
 
 def rising(text: str) -> Shades:
@@ -64,33 +63,18 @@ def lines_of(
         pytest.param({"text": "abc", "has_ended": False}, id="a text that was cut ends with an ellipsis"),
         pytest.param({"text": "a👍🏽b", "shades": STRONGEST, "cursor": 1}, id="a grapheme has its strongest value"),
         pytest.param({"text": "a👍🏽b", "shades": STRONGEST, "cursor": 3}, id="the cursor on a grapheme"),
-        *(
-            pytest.param({"text": FIVE_LINES, "width": 5, "height": height, "cursor": cursor}, id=about)
-            for height, cursor, about in (
-                (10, 0, "five lines"),
-                (4, 0, "two lines at the start"),
-                (4, 10, "two lines in the middle"),
-                (2, 13, "one line"),
-                (1, 13, "one line without glyphs"),
-                (3, 19, "one line at the end"),
-                (0, 0, "no line"),
-            )
-        ),
     ],
 )
 def test_a_text_is_drawn_as_recorded(options: dict[str, Any], snapshot: SnapshotAssertion) -> None:
     assert lines_of(**options) == snapshot
 
 
-def test_the_cursor_marks_a_whole_grapheme_and_a_blank_keeps_its_cell() -> None:
-    marked = [
-        [span.text for span in TextStrip("a👍🏽b", 20, UNICODE).picture(cursor, 2)[0] if span.kind == "cursor"]
-        for cursor in (2, 3)
-    ]
-    assert marked == [["👍🏽"], ["👍🏽"]]
-    first, *_ = TextStrip("one two three", 9, UNICODE).picture(0, 6)
-    assert first[-1].text == " "
-    assert plain(TextStrip("abc", 20, UNICODE).picture(2, 2)) == "▸abc■\n  ▲", "without shades"
+def test_a_text_of_five_lines_is_drawn_around_the_cursor(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for height, cursor in ((10, 0), (4, 0), (4, 10), (2, 13), (1, 13), (3, 19), (0, 0)):
+        shown = lines_of("aaa bbb ccc ddd eee", 5, height, cursor)
+        lines.append(f"# height {height}, cursor {cursor}\n{shown}")
+    assert "\n".join(lines) == snapshot
 
 
 def test_a_cell_leads_back_to_its_symbol() -> None:
@@ -100,6 +84,7 @@ def test_a_cell_leads_back_to_its_symbol() -> None:
     assert found == [first, first, second, second, [None] * 6]
     scrolled = TextStrip("aaa bbb ccc", 5, UNICODE)
     assert [scrolled.symbol_at(x, 0, 10, height) for x, height in ((0, 2), (0, 1), (-1, 2))] == [9, 9, None]
+    assert plain(TextStrip("abc", 20, UNICODE).picture(2, 2)) == "▸abc■\n  ▲", "without shades"
     divided = TextStrip("ab", 20, UNICODE, first_own=1)
     assert [divided.symbol_at(x, 0, 0, 2) for x in range(5)] == [0, 1, 2, 2, 3], "the boundary is the first own one"
 
@@ -280,8 +265,4 @@ async def test_text_on_every_shade_is_readable_and_keeps_its_attributes_in_every
                 styles = [segment.style for segment in view.render_line(0) if segment.text == "a" and segment.style]
                 assert len({style.bgcolor for style in styles}) == 2 * NUM_SHADES + 1
                 assert len({style.bold for style in styles}) == 1
-                for style in styles:
-                    assert style.color is not None
-                    assert style.bgcolor is not None
-                    ink, paper = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
-                    assert contrast(ink, paper) >= 4.5, theme.name
+                assert min(contrast(*colours_of(style)) for style in styles) >= 4.5, theme.name
