@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -180,29 +181,25 @@ def test_an_imported_checkpoint_needs_named_files_and_has_no_novelty(cli: Cli, t
 # Bench ----------------------------------------------------------------------------------------------------------------
 
 
-class MeasuredBenchmark:
-    """Stands in for a benchmark of two shapes, one of which found no time."""
+def figures(*rows: tuple[int, str, float, float]) -> list[Figures]:
+    """Return what was measured: batch size, path, characters a second, and their ratio to the tutorial."""
+    common: dict[str, Any] = {"embedding_size": 128, "hidden_size": 256, "num_threads": 2, "spread": 0.07}
+    names = ("batch_size", "path", "chars_per_second", "ratio_to_tutorial")
+    return [Figures(**common, **dict(zip(names, row, strict=True))) for row in rows]
 
-    def __init__(self, *_: object) -> None:
-        self.skipped_shapes = [Shape(128, 512, 128)]
 
-    def _figures(self, batch_size: int, path: str, speed: float, ratio: float) -> Figures:
-        common: dict[str, Any] = {"embedding_size": 128, "hidden_size": 256, "num_threads": 2, "spread": 0.07}
-        return Figures(**common, batch_size=batch_size, path=path, chars_per_second=speed, ratio_to_tutorial=ratio)
-
-    def run(self) -> BenchReport:
-        rows = {
-            "train": [(64, "tutorial", 31_234.5, 1.0), (64, "ours, bfloat16", 98_765.4, 3.162)],
-            "sample": [(1, "tutorial", 1_234.0, 1.0), (256, "ours", 59_232.0, 48.0)],
-        }
-        tables = {name: [self._figures(*row) for row in rows] for name, rows in rows.items()}
-        machine: dict[str, str | int | float | None] = {"processor": "A \x1b[31mCPU", "load_average": 0.5, "gpu": None}
-        return BenchReport(machine=machine, **tables)
+REPORT = BenchReport(
+    machine={"processor": "A \x1b[31mCPU", "load_average": 0.5, "gpu": None},
+    train=figures((64, "tutorial", 31_234.5, 1.0), (64, "ours, bfloat16", 98_765.4, 3.162)),
+    sample=figures((1, "tutorial", 1_234.0, 1.0), (256, "ours", 59_232.0, 48.0)),
+)
+"""Figures of two shapes; a third one found no time."""
 
 
 @pytest.mark.parametrize("options", [(), ("--json", "--seconds", "90")], ids=["table", "json"])
 def test_bench_prints(cli: Cli, snapshot: SnapshotAssertion, options: tuple[str, ...]) -> None:
-    cli.monkeypatch.setattr(bench, "Benchmark", MeasuredBenchmark)
+    benchmark = mock.Mock(run=lambda: REPORT, skipped_shapes=[Shape(128, 512, 128)])
+    cli.monkeypatch.setattr(bench, "Benchmark", lambda *_: benchmark)
     ended = cli("bench", "--device", "cpu", *options)
     assert ended.code == 0
     assert f"{ended.out}\nstderr:\n{ended.err}" == snapshot

@@ -114,12 +114,11 @@ def drawn(width: int, glyphs: Glyphs) -> Picture:
 @pytest.mark.parametrize(
     ("environment", "encoding", "text", "has_colours"),
     [
-        ({}, "utf-8", "50 …漢", True),
-        ({"NO_COLOR": "1"}, "utf-8", "50 …漢", False),
-        ({"TERM": "dumb"}, "utf-8", " …漢", False),
-        ({"LANG": "C"}, "ascii", "50 ~? ", True),
+        pytest.param({}, "utf-8", "50 …漢", True, id="colours"),
+        pytest.param({"NO_COLOR": "1"}, "utf-8", "50 …漢", False, id="NO_COLOR"),
+        pytest.param({"TERM": "dumb"}, "utf-8", " …漢", False, id="dumb"),
+        pytest.param({"LANG": "C"}, "ascii", "50 ~? ", True, id="ASCII"),
     ],
-    ids=["colours", "NO_COLOR", "dumb", "ASCII"],
 )
 def test_a_terminal_gets_its_width_and_the_colours_and_characters_that_it_shows_and_a_picture_always_the_same(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], encoding: str, text: str, *, has_colours: bool

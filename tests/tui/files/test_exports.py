@@ -229,7 +229,7 @@ def test_a_grapheme_is_one_cell_with_the_style_as_drawn_a_wide_one_two_and_an_eq
 TWEETS = tuple(tweet_sampled(f"tweet {number}", number, char_bits=(0.1, 1 / 3)) for number in range(6))
 
 
-def test_pins_are_equal_after_a_round_trip(tmp_path: Path) -> None:
+def test_pins_are_equal_after_a_round_trip_and_an_older_set_never_replaces_a_newer_one(tmp_path: Path) -> None:
     hostile = tweet_sampled('a "quoted", 👩\u200d👧 [red]\\n', 3)
     pins = merged(TWEETS[:2], (hostile, *TWEETS[4:]))
     path = tmp_path / "a run" / "pins.jsonl"
@@ -237,6 +237,10 @@ def test_pins_are_equal_after_a_round_trip(tmp_path: Path) -> None:
     assert PinsFile(path).read() == pins
     assert len(path.read_bytes().splitlines()) == len(pins)
     assert [entry.name for entry in path.parent.iterdir()] == ["pins.jsonl"]
+    file = PinsFile(tmp_path / "pins.jsonl")
+    file.save(TWEETS[:3], 2)
+    file.save(TWEETS[:1], 1)
+    assert file.read() == TWEETS[:3]
 
 
 def test_lines_that_are_not_tweets_stay_in_the_file(tmp_path: Path) -> None:
@@ -268,13 +272,6 @@ def test_pins_that_could_not_be_read_are_not_overwritten(tmp_path: Path, monkeyp
             file.save(TWEETS[4:5], 1)
     file.save(TWEETS[4:], 2)
     assert PinsFile(path).read() == (*TWEETS[:3], *TWEETS[4:])
-
-
-def test_an_older_set_of_pins_never_replaces_a_newer_one(tmp_path: Path) -> None:
-    file = PinsFile(tmp_path / "pins.jsonl")
-    file.save(TWEETS[:3], 2)
-    file.save(TWEETS[:1], 1)
-    assert file.read() == TWEETS[:3]
 
 
 def test_two_screens_of_a_run_keep_each_others_pins_and_remove_what_either_unpins(tmp_path: Path) -> None:
