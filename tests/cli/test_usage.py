@@ -15,7 +15,6 @@ import pexpect
 import pytest
 import typer.main
 from syrupy.assertion import SnapshotAssertion
-from typer import _completion_shared
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, Setting
@@ -165,12 +164,6 @@ def test_the_script_that_is_printed_is_the_one_that_the_wheel_installs(cli: Cli)
     for shell, script in COMPLETION_SCRIPTS.items():
         cli.monkeypatch.setattr("shellingham.detect_shell", lambda shell=shell: (shell, shell))
         assert cli("--show-completion").out == (SHARE / script).read_text(encoding="utf-8")
-
-
-def test_typers_own_script_for_zsh_still_completes_nothing_at_the_first_tab() -> None:
-    # once this fails, try it with the tests below in shells, and remove ours in tui/cli/completion.py
-    *_, end = _completion_shared.COMPLETION_SCRIPT_ZSH.strip().splitlines()
-    assert end.startswith("compdef ")
 
 
 # In shells ------------------------------------------------------------------------------------------------------------

@@ -82,13 +82,6 @@ def sent(text: str) -> list[str]:
     return [piece.replace("\x1b[", "") for piece in text.split("\x1b[") if piece]
 
 
-def test_textual_itself_still_sends_the_cells_left_of_a_span() -> None:
-    """Once this fails, `send_only_changed_cells` is no longer needed."""
-    pieces = update((0, 2, 4)).__rich_console__(CONSOLE, CONSOLE.options)
-    text = "".join(piece.text for piece in pieces if isinstance(piece, Segment) and not piece.control)
-    assert text.startswith("ab")
-
-
 def test_only_the_cells_of_each_span_are_sent_in_every_app_of_the_process() -> None:
     assert sent(render_cropped(update((0, 2, 4)), CONSOLE)) == ["1;3Hcd"]
     assert sent(render_cropped(update((0, 2, 3), (0, 8, 10), (1, 9, 10)), CONSOLE)) == ["1;3Hc\n", "1;9Hij\n", "2;10Hj"]
@@ -126,12 +119,6 @@ async def sizes_after_two_resizes() -> list[Size]:
             screen.call_later(handled.set)
             await handled.wait()
         return screen.sizes
-
-
-async def test_in_textual_itself_two_queued_sizes_still_replace_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once this fails, `ignore_outdated_sizes` is no longer needed."""
-    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)
-    assert (await sizes_after_two_resizes()).count(Size(60, 20)) > 5
 
 
 async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
