@@ -228,15 +228,6 @@ def write_tweets(path: Path) -> Path:
     return path
 
 
-def make_trained_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a data folder that holds the run `first`, 40 steps of a small model."""
-    tweets, home = write_tweets(folder / "tweets.txt"), folder / "home"
-    monkeypatch.setenv("TWEETGEN_HOME", str(home))
-    budget = ("--max-steps", "40", "--eval-every", "20", "--sample-every", "20", "--run-name", "first")
-    assert run_program(monkeypatch, "train", "--data", tweets, *SMALL_MODEL, *budget) == 0
-    return home
-
-
 def assert_two_line_error(finished: Finished, *words: str) -> None:
     """Assert an error with exit code 1: two lines on stderr, nothing on stdout."""
     assert_error_at_the_end(finished, *words)

@@ -44,9 +44,6 @@ def shown(cli: Cli, *arguments: str | Path) -> str:
     return re.sub(r"read in .*", "read in ...", ended.out)
 
 
-# The report -----------------------------------------------------------------------------------------------------------
-
-
 def test_the_report_has_all_facts_about_a_file(cli: Cli, messy: Path, snapshot: SnapshotAssertion) -> None:
     assert shown(cli, messy) == snapshot
 
@@ -117,9 +114,6 @@ def test_the_bar_moves_and_is_removed() -> None:
     assert file.getvalue().rindex("\x1b[?25h") > file.getvalue().rindex("\x1b[?25l")
 
 
-# Options of reading ---------------------------------------------------------------------------------------------------
-
-
 def test_an_option_changes_the_text_or_what_is_kept_and_its_absence_does_not(cli: Cli, tmp_path: Path) -> None:
     shouted = write_corpus(tmp_path, [f"@Mia_{n} LOVES the café, no {n}" for n in range(5)] + TWEETS, "a.txt")
     for option, present, absent in (
@@ -152,8 +146,6 @@ def test_a_run_on_standard_input_resumes_without_it(cli: Cli) -> None:
     assert "not those" not in more.err
     assert more.objects[-1]["step"] == 4
 
-
-# Fetch ----------------------------------------------------------------------------------------------------------------
 
 CONTENT = b"PK tweets " * 30_000
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()

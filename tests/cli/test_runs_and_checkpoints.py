@@ -92,9 +92,6 @@ def test_an_import_reads_standard_input_under_a_name_and_is_verified(cli: Cli, s
     assert not (saved / "checkpoints" / "damaged.safetensors").exists()
 
 
-# The list of runs -----------------------------------------------------------------------------------------------------
-
-
 def _replace(path: Path, before: str, after: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
 
@@ -138,9 +135,6 @@ def test_the_list_of_runs_as_json_has_an_object_per_line(cli: Cli, trained: Path
     assert Path(run["path"]) == trained / "runs" / "first"
     RUNS["damaged"](trained / "runs" / "first")
     assert "damaged" in cli("runs", "list", "--json").object["problem"]
-
-
-# Doctor ---------------------------------------------------------------------------------------------------------------
 
 
 def test_doctor_prints_machine_folders_and_surroundings(cli: Cli, trained: Path, snapshot: SnapshotAssertion) -> None:

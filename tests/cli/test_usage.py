@@ -67,9 +67,6 @@ def test_version_is_one_line_and_as_json_has_the_versions_and_the_system_of_doct
     assert {"python", "torch", "textual", "numpy"} <= report["versions"].keys()
 
 
-# The start of the screen ----------------------------------------------------------------------------------------------
-
-
 def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[RunConfig] = []
     monkeypatch.setattr("tui.cli.commands.screen.open_screen", opened.append)
@@ -120,8 +117,6 @@ def test_a_start_on_windows_ends_with_one_sentence_that_names_wsl2() -> None:
         assert "WSL2" in sentence
 
 
-# Completion -----------------------------------------------------------------------------------------------------------
-
 ASKED = {
     "bash": {"COMP_WORDS": "tweetgen-tui {}", "COMP_CWORD": "{count}"},
     "zsh": {"_TYPER_COMPLETE_ARGS": "tweetgen-tui {}"},
@@ -165,8 +160,6 @@ def test_the_script_that_is_printed_is_the_one_that_the_wheel_installs(cli: Cli)
         cli.monkeypatch.setattr("shellingham.detect_shell", lambda shell=shell: (shell, shell))
         assert cli("--show-completion").out == (SHARE / script).read_text(encoding="utf-8")
 
-
-# In shells ------------------------------------------------------------------------------------------------------------
 
 BASH_COMPLETION = Path("/usr/share/bash-completion/bash_completion")
 TYPED = {

@@ -31,8 +31,6 @@ from tui.formatting.corpus_preview import fact_line, sample_line
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
 from tui.run.branching import Branch
 
-# Numbers and losses ---------------------------------------------------------------------------------------------------
-
 NUMBERS: dict[Callable[[Any], str], tuple[float, ...]] = {
     numbers.format_short: (0, 7.4, 999, 999.6, 4520, 999_400, 999_600, 2.5e9),
     numbers.format_duration: (0, 7.9, 123, 3599.9, 3723, 360_000),
@@ -69,9 +67,6 @@ def test_losses_in_bits_and_nats_agree_to_the_last_decimal(unit: LossUnit, label
     found, other = format_loss(nats, unit), format_bits(nats / math.log(2), unit)
     assert abs(float(found) - float(other)) <= (0.0101 if unit == "bits" else 0.00101)
     assert (unit_label(unit), format_loss(1.70249, unit)) == (label, shown)
-
-
-# Checkpoints ----------------------------------------------------------------------------------------------------------
 
 
 def entry(name: str, saved_at: float = 0.0, *, is_pinned: bool = False, **changes: Any) -> CheckpointEntry:
@@ -186,9 +181,6 @@ def test_a_branch_of_a_run_whose_budget_is_spent_gets_it_again() -> None:
         training = TrainingConfig(preset="auto", **budget)
         used = entry("spent", step=100, elapsed_seconds=5.0, position=Position(epoch=3, batch=0), training=training)
         assert Branch(used).config_after(RunConfig()).settings == doubled
-
-
-# A corpus in the file dialog ------------------------------------------------------------------------------------------
 
 
 def preview(*notes: str, names: tuple[str, ...] = ("a.csv",), num_kept: int = 196, is_whole: bool = False) -> str:

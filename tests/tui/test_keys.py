@@ -166,8 +166,6 @@ async def test_palette_and_help_list_every_action_with_key_and_sentence_and_the_
         await at.press("end", shows="In the other dialogs")
 
 
-# Keys that can't act --------------------------------------------------------------------------------------------------
-
 NOTHING = ("has_alert", "has_tweet", "has_prime", "has_change", "has_steps")
 STATES: dict[str, dict[str, Any]] = {
     "starting": {"phase": "starting"},

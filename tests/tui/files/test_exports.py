@@ -83,9 +83,6 @@ def test_the_table_has_what_was_not_taken_back(run: RunFolder, name: str, snapsh
     assert f"{table}\n{thinned}" == snapshot
 
 
-# TensorBoard ----------------------------------------------------------------------------------------------------------
-
-
 def export(run: RunFolder, directory: Path, *, force: bool = False) -> str:
     """Export a run; return the sentence about thinned steps."""
     thinned = Thinned()
@@ -141,8 +138,6 @@ def test_event_files_are_replaced_where_allowed_and_no_others(run: RunFolder, tm
     assert sorted((tmp_path / "tiny").iterdir()) == before
 
 
-# Tweets ---------------------------------------------------------------------------------------------------------------
-
 TEXTS = (
     'comma, "quote"',
     "a\nb\r\nc\u2028d\x1b[31m, \"e\" 'f' \x00 =1+1 👩\u200d👧",
@@ -167,9 +162,6 @@ def test_only_csv_marks_what_would_be_a_formula_and_a_long_text_is_whole(snapsho
     ]
     assert f"{tweet_export.to_csv(tweets)}\n{tweet_export.to_text(tweets)}" == snapshot
     assert tweet_export.to_text([tweet_sampled("long " * 2000)]) == ("long " * 2000).strip() + "\n"
-
-
-# Casts ----------------------------------------------------------------------------------------------------------------
 
 
 COLUMNS, ROWS = 12, 3
@@ -223,8 +215,6 @@ def test_a_grapheme_is_one_cell_with_the_style_as_drawn_a_wide_one_two_and_an_eq
     assert second[0] is first[0]
     assert second[1][0] == ("c", Style())
 
-
-# Pins -----------------------------------------------------------------------------------------------------------------
 
 TWEETS = tuple(tweet_sampled(f"tweet {number}", number, char_bits=(0.1, 1 / 3)) for number in range(6))
 

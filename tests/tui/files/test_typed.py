@@ -41,9 +41,6 @@ def errors_of(parse: Callable[[str], object], *texts: str) -> str:
     return "\n".join(lines)
 
 
-# Words to avoid -------------------------------------------------------------------------------------------------------
-
-
 def test_commas_separate_and_blanks_belong_to_a_phrase() -> None:
     assert avoided_words(["monday, good  morning,,", "tea,monday"]) == ("monday", "good morning", "tea")
     assert avoided_words([""]) == ()
@@ -79,9 +76,6 @@ def test_any_text_makes_valid_words(text: str) -> None:
 @given(lines=st.lists(hostile_text(6), max_size=5))
 def test_words_are_never_empty(lines: list[str]) -> None:
     assert all(avoided_words(["x", *(line.lstrip("@ ") for line in lines)]))
-
-
-# A path and its options -----------------------------------------------------------------------------------------------
 
 
 def test_options_begin_at_the_first_word_that_may_be_one() -> None:
@@ -132,8 +126,6 @@ def test_an_absolute_path_counts_even_if_it_does_not_exist_and_other_text_is_non
     others = ("", "it's fine", "/ is a slash", "a\nb", "\x00", "/" + "x" * 5000, "folder", "https://x.y/z")
     assert [text for text in others if dropped_path(text) is not None] == []
 
-
-# Folders --------------------------------------------------------------------------------------------------------------
 
 NAMES_OF_TWEETS = (
     *("a.CSV", "a.tab", "a.pq", "a.text", "a.ndjson", "a.car", "tweets.js"),

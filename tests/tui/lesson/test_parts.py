@@ -77,9 +77,6 @@ def test_a_deed_does_its_stop_and_no_other_and_each_part_of_it_is_needed() -> No
     assert not is_done(3, replace(facts, stepped=frozenset({1, 2})))
 
 
-# What is kept ---------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(autouse=True)
 def _no_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "open_training_session", lambda _config, _on_stage: FakeSession())
@@ -157,9 +154,6 @@ def test_a_run_that_is_trained_elsewhere_is_not_replaced() -> None:
     with contextlib.closing(Journal(folder.journal_path)), pytest.raises(StorageError, match="Another process trains"):
         open_lesson_session(overfit_config(), lambda _stage: None)
     assert folder.journal_path.exists()
-
-
-# Pictures -------------------------------------------------------------------------------------------------------------
 
 
 Draw: TypeAlias = Callable[[int, int, Glyphs], Picture]

@@ -54,9 +54,6 @@ def test_no_color_is_none_a_forced_system_is_believed_and_the_linux_console_has_
     assert colour_system({"TERM": "dumb", "COLORTERM": "truecolor"}) == "none"
 
 
-# The clipboard --------------------------------------------------------------------------------------------------------
-
-
 def test_osc_52_is_base64_and_wrapped_for_multiplexers() -> None:
     assert clipboard.osc52("héllo 雪") == f"\x1b]52;c;{base64.b64encode('héllo 雪'.encode()).decode()}\x07"
     sequence = clipboard.osc52("x" * 500)
@@ -78,8 +75,6 @@ def test_copied_text_is_harmless() -> None:
     for text in [*hostile.TEXTS.values(), hostile.ALL_AT_ONCE]:
         clipboard.copy(App(), text, {"TMUX": "/tmp/x"})  # type: ignore[arg-type] # what it needs of an app
 
-
-# Glyphs ---------------------------------------------------------------------------------------------------------------
 
 BLACK = Color(0, 0, 0)
 SOURCES = sorted(Path(tui.__path__[0]).rglob("*.py"))

@@ -144,8 +144,6 @@ async def test_ctrl_z_during_a_write_suspends_after_it() -> None:
     assert driver.stops == (False,)
 
 
-# Fewer bytes ----------------------------------------------------------------------------------------------------------
-
 COLORS = ["38;2;1;2;3", "38;2;9;9;9", "48;2;1;2;3", "38;5;200", "48;5;17", "31", "42", "97", "104", "39", "49"]
 PIECES = st.one_of(
     st.text("ab ●é", min_size=1, max_size=5),
@@ -185,8 +183,6 @@ def test_a_frame_is_sent_as_a_whole_unless_it_only_repeats_the_cursors_position_
     assert [bool(text) for text in sent] == [True, False, True, True]
     assert frames.add("\x1b[?25l") == "\x1b[?25l"
 
-
-# A slow terminal ------------------------------------------------------------------------------------------------------
 
 DEADLINE_SECONDS = 60.0
 Pipe: TypeAlias = tuple[int, TextIOWrapper]
@@ -239,8 +235,6 @@ def test_unencodable_characters_are_replaced_and_counted_as_sent(pipe: Pipe) -> 
     file.flush()
     assert (os.read(pipe[0], 10), file.num_sent_bytes) == (b"?!", 2)
 
-
-# Fewer frames ---------------------------------------------------------------------------------------------------------
 
 TICK, PLOT_SECONDS = 0.1, 0.5
 

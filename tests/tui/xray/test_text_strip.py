@@ -118,9 +118,6 @@ def test_no_text_is_wider_than_the_width_or_hides_its_cursor_whose_cell_leads_ba
     assert strip.picture(found, 2)[0] == line
 
 
-# Glyphs and columns ---------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 def test_every_glyph_is_one_cell_wide_and_the_levels_differ(glyphs: Glyphs) -> None:
     drawn = "".join(map(str, astuple(glyphs)[:-1]))
@@ -166,9 +163,6 @@ def test_the_window_has_the_cursor_and_all_columns_that_fit(cells: list[int], wi
     if visible:
         assert visible.start == 0 or used + cells[visible.start - 1] > width
         assert visible.stop == len(cells) or used + cells[visible.stop] > width
-
-
-# The map --------------------------------------------------------------------------------------------------------------
 
 
 def scattered(chars: str, **places: tuple[float, float]) -> tuple[CharPoint, ...]:
@@ -217,8 +211,6 @@ def test_no_two_characters_share_a_cell_however_small_the_map(width: int, height
     assert all(0 <= row < height and 0 <= column < width for row, column in cells)
     assert found[0].char == "!"
 
-
-# Shades ---------------------------------------------------------------------------------------------------------------
 
 PICTURE: Picture = ((Span("state "), Span("▒▒", shade=0.5), Span("░", shade=-0.2)), (Span("[/b] 雪", "muted"),))
 
