@@ -22,14 +22,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from tests import hostile
-from tests.cli.program import (
-    SMALL_MODEL,
-    Cli,
-    Finished,
-    assert_error_at_the_end,
-    assert_two_line_error,
-    sections_of,
-)
+from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error, sections_of
 from tests.engine.checkpoints.damage import with_raw_header
 from tests.tui.remote.host_and_client import hosted
 
@@ -84,9 +77,7 @@ def test_an_error_is_two_lines_before_anything_is_written(
     assert (folder / "mine").read_text() == "mine"
 
 
-def test_a_problem_during_setup_is_two_lines(
-    cli: Cli, trained: Path, tweets: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_a_problem_in_setup_is_two_lines(cli: Cli, trained: Path, tweets: Path, snapshot: SnapshotAssertion) -> None:
     answers = []
     for line in COMMANDS["while preparing"]:
         ended = cli(*line.replace("TWEETS", str(tweets)).split())
@@ -171,9 +162,9 @@ BUDGET = ("--max-steps", "6", "--eval-every", "3", "--sample-every", "1", "--run
 NAME = "zqj\x1b]52;c;PWNED\x07\x9b31m\u202e\n[red] :smile: =1"
 
 
-def assert_harmless(finished: Finished) -> None:
-    """Assert that the output has no control characters."""
-    for line in [*finished.out.split("\n"), *finished.err.split("\n")]:
+def assert_harmless(*texts: str) -> None:
+    """Assert that these outputs have no control characters."""
+    for line in "\n".join(texts).split("\n"):
         assert hostile.obeyed(line) == [], ascii(line)
         if not line.startswith("{"):  # JSON has names in full
             assert hostile.most_marks_on_one(line) <= 8, ascii(line)[:200]
@@ -188,7 +179,7 @@ def test_a_run_with_hostile_corpus_and_name_tells_harmless_text(cli: Cli, home: 
     trained = cli("train", "--data", corpus, *SMALL_MODEL, *BUDGET, "--json")
     assert trained.code == 0, trained.err
     assert trained.objects[0]["corpus"].startswith("zqj")
-    assert_harmless(trained)
+    assert_harmless(trained.out, trained.err)
     (home / "checkpoints").mkdir()
     saved = home / "runs" / "zqj + run" / "checkpoints" / "latest.safetensors"
     (home / "checkpoints" / f"{NAME}.safetensors").write_bytes(saved.read_bytes())
@@ -206,7 +197,7 @@ def test_a_run_with_hostile_corpus_and_name_tells_harmless_text(cli: Cli, home: 
             told = cli(*command, *option)
             assert told.code == 0, told.err
             assert told.out
-            assert_harmless(told)
+            assert_harmless(told.out, told.err)
     for name in ("tweetgen.log", "events.jsonl"):
         assert_harmless_file(home / "runs" / "zqj + run" / name)
 
@@ -224,7 +215,7 @@ def test_a_quoted_argument_and_a_traceback_are_harmless(cli: Cli, home: Path) ->
         assert told.code in (1, 2), told.err
         assert told.err
         assert "Traceback" not in told.err
-        assert_harmless(told)
+        assert_harmless(told.out, told.err)
 
     def fail() -> None:
         raise RuntimeError(hostile.ALL_AT_ONCE)
@@ -232,7 +223,7 @@ def test_a_quoted_argument_and_a_traceback_are_harmless(cli: Cli, home: Path) ->
     cli.monkeypatch.setattr("tui.__main__._run", fail)
     told = cli("doctor")
     assert told.code == 3
-    assert_harmless(told)
+    assert_harmless(told.out, told.err)
     assert "    raise RuntimeError" in (home / "tweetgen.log").read_text("utf-8")
     assert_harmless_file(home / "tweetgen.log")
 

@@ -78,7 +78,7 @@ def test_page_and_card_count_the_copies_of_generate_and_int8_weights_are_smaller
     assert f"training tweets: **{expected['near-copy']:,}**" in card
 
 
-def test_unreadable_training_tweets_are_reported_and_their_file_not_named(
+def test_unreadable_training_tweets_are_reported_and_their_file_unnamed(
     cli: Cli, tweets: Path, elsewhere: Path
 ) -> None:
     assert cli("train", "--data", tweets, "--max-steps", "2", "--run-name", "changed", *SMALL_MODEL).code == 0
@@ -140,9 +140,7 @@ def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_train
 # The ONNX file --------------------------------------------------------------------------------------------------------
 
 
-def test_the_onnx_file_is_that_of_the_checkpoint_and_a_full_disk_behind_stdout_an_error(
-    cli: Cli, trained: Path, elsewhere: Path
-) -> None:
+def test_the_onnx_file_is_the_checkpoints_and_a_full_disk_is_an_error(cli: Cli, trained: Path, elsewhere: Path) -> None:
     file = elsewhere / "tweets.onnx"
     file.write_text("mine")
     ended = cli("export", "onnx", "first", file, "--force")

@@ -133,9 +133,7 @@ def test_figures_are_those_of_the_run_and_its_baselines_of_all_tweets(cli: Cli, 
     assert [row.endswith("best") for row in rows] == [value == min(bits) for value in bits]
 
 
-def test_an_unknown_character_costs_over_15_bits_more_also_in_baselines(
-    cli: Cli, trained: Path, tmp_path: Path
-) -> None:
+def test_an_unknown_character_costs_15_bits_more_also_in_baselines(cli: Cli, trained: Path, tmp_path: Path) -> None:
     known, unknown = tmp_path / "known.txt", tmp_path / "unknown.txt"
     known.write_text("mum made a cake\n", encoding="utf-8")
     unknown.write_text("mum made a c寿ke\n", encoding="utf-8")

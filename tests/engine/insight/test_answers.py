@@ -42,7 +42,7 @@ from engine.sampling.stepper import HeldUnit
 from engine.storage.folders import find_run
 from engine.text import harmless, harmless_in_place
 from tests.engine.helpers import encoded_with, run_session, small_tweets, tiny_config, vocab_of, write_corpus
-from tests.engine.insight.models import TEXT, VOCAB, small_model
+from tests.engine.insight.test_numerics import TEXT, VOCAB, small_model
 from tests.strategies import hostile_text
 
 MODEL = small_model(2)

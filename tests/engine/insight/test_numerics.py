@@ -13,6 +13,7 @@ from hypothesis import given
 from torch import Tensor, nn
 
 from engine.errors import DivergedError
+from engine.insight.answers import snapshot
 from engine.insight.concepts import CONCEPTS, label
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.pooling import GATE_BANDS, STATE_BANDS, bands, by_mean
@@ -22,12 +23,43 @@ from engine.insight.trace_fields import char_gates, layer_fields
 from engine.insight.units import BEST_UNITS, MAX_TWEETS, Correlation, best_units, correlate, some_tweets
 from engine.model.gru import TextGenerator, run_gru
 from engine.model.ngram_input import widened_weight
-from engine.model.vocab import BOS, EOS, UNK
+from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.pieces import Pieces, run_to_end
 from engine.sampling.stepper import HeldUnit
-from tests.engine.helpers import encoded_with, small_tweets
-from tests.engine.insight.models import IDS, MODELS, TEXT, VOCAB, largest_difference, models, small_model
+from tests.engine.compute.cpu.random_batches import set_contexts, some_contexts
+from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.strategies import hostile_text
+
+VOCAB = vocab_of(small_tweets())
+TEXT = "@mia_k hugs ☃ a red kite!"
+IDS = VOCAB.encode(TEXT)
+
+
+def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: bool = False) -> TextGenerator:
+    """Return the snapshot of a random model, with an n-gram input for every other context of `TEXT`."""
+    generator_state = torch.get_rng_state()
+    torch.manual_seed(5)
+    embedding_size = 8 if tied_embeddings else 6
+    contexts = some_contexts(np.array([[BOS, *vocab.encode(TEXT)]]))
+    shape = len(vocab), embedding_size, 8, num_layers
+    model = TextGenerator(*shape, dropout=0.3, tied_embeddings=tied_embeddings, ngram_contexts=len(contexts))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)
+        model.get_parameter("ngram_input.weight").normal_()
+    set_contexts(model, contexts)
+    torch.set_rng_state(generator_state)
+    return snapshot(model)
+
+
+MODELS = [small_model(1), small_model(2), small_model(3), small_model(2, tied_embeddings=True)]
+models = pytest.mark.parametrize("model", MODELS, ids=["1 layer", "2 layers", "3 layers", "tied"])
+
+
+def largest_difference(found: Tensor, expected: Tensor) -> float:
+    """Return the largest absolute difference of two tensors of one shape."""
+    assert found.shape == expected.shape
+    return float((found - expected).abs().max())
 
 
 def widened_inputs(model: TextGenerator) -> Tensor:

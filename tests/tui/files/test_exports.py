@@ -23,7 +23,7 @@ from engine.storage.journal import Journal
 from engine.storage.journal_reader import SkippedLines
 from engine.text import defused
 from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
-from tests.fakes import eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
+from tests.fakes import checkpoint_loaded, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.recording import frame_of
 from tests.strategies import hostile_text
 from tui.files import tweet_export
@@ -32,11 +32,6 @@ from tui.files.pins import PinsFile, merged
 from tui.files.run_export import Thinned, to_csv
 from tui.files.tensorboard_export import export_to_tensorboard
 from tui.terminal.screen_frames import FrameReader
-
-
-def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None, epochs=0.0)
-
 
 RUNS: dict[str, list[e.Event]] = {
     "buckets, steps and an evaluation": [
@@ -51,9 +46,9 @@ RUNS: dict[str, list[e.Event]] = {
         eval_finished(10, 2.5),
         run_started(step=8, resumed_from="tiny/latest"),
         steps_finished(9, [2.0] * 12),
-        loaded(4),
+        checkpoint_loaded(4, "x"),
         steps_finished(5, [3.0] * 2),
-        loaded(6),
+        checkpoint_loaded(6, "x"),
         steps_finished(7, [4.0]),
     ],
     "a new run from a checkpoint, which takes nothing back": [

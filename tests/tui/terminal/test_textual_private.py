@@ -105,25 +105,19 @@ class SizedScreen(Screen[None]):
         self.call_later(lambda: None)
 
 
-async def sizes_after_two_resizes() -> list[Size]:
-    """Return what a screen is sent after two sizes in its queue, the latter that of the terminal."""
+async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)  # to be restored
+    textual_private.ignore_outdated_sizes()
     app, screen = App[None](), SizedScreen()
     async with app.run_test(size=(80, 24)):
         await app.push_screen(screen)
         screen.sizes.clear()
-        for size in (Size(60, 20), Size(80, 24)):
+        for size in (Size(60, 20), Size(80, 24)):  # in its queue at once, the latter that of the terminal
             screen.post_message(Resize(size, size))
             screen.call_later(lambda: None)
         for _ in range(20):
             handled = asyncio.Event()
             screen.call_later(handled.set)
             await handled.wait()
-        return screen.sizes
-
-
-async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)  # to be restored
-    textual_private.ignore_outdated_sizes()
-    sizes = await sizes_after_two_resizes()
-    assert sizes[:2] == [Size(60, 20), Size(80, 24)]
-    assert Size(60, 20) not in sizes[1:]
+    assert screen.sizes[:2] == [Size(60, 20), Size(80, 24)]
+    assert Size(60, 20) not in screen.sizes[1:]

@@ -383,9 +383,7 @@ async def test_a_refused_question_and_why_no_model_is_left_are_shown_in_the_pane
         await at.press("escape", opens=MainScreen)
 
 
-async def test_after_the_end_the_best_checkpoint_answers_until_a_new_run(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     answers, bridges = FakeSession(), dict[Path, CheckpointBridge]()
     answers._step = 7
 
