@@ -41,9 +41,6 @@ from tui.settings.store import PreferencesStore
 ONNX_PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
 
 
-# The web page and the model card --------------------------------------------------------------------------------------
-
-
 def test_page_and_card_count_the_copies_of_generate_and_int8_weights_are_smaller(cli: Cli, elsewhere: Path) -> None:
     tweets, file = elsewhere / "tweets.txt", elsewhere / "page.html"
     tweets.write_text("\n".join(map("".join, itertools.product("abcdef", "uvwxyz"))))  # even a new model copies these
@@ -98,9 +95,6 @@ def test_unreadable_training_tweets_are_reported_and_their_file_unnamed(
             assert str(tweets.parent) not in text
 
 
-# The model folder -----------------------------------------------------------------------------------------------------
-
-
 def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_trains_on_tweets_that_are_named(
     cli: Cli, trained: Path, elsewhere: Path, tweets: Path
 ) -> None:
@@ -135,9 +129,6 @@ def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_train
     assert_error_at_the_end(cli("train", *foreign), "does not say which tweets", "--data FILE")
     assert cli("train", *named, "--max-steps", "3", "--run-name", "second").code == 0
     assert cli("checkpoints", "show", "second/latest", "--json").object["step"] == 3
-
-
-# The ONNX file --------------------------------------------------------------------------------------------------------
 
 
 def test_the_onnx_file_is_the_checkpoints_and_a_full_disk_is_an_error(cli: Cli, trained: Path, elsewhere: Path) -> None:
@@ -189,9 +180,6 @@ def test_the_example_of_the_docs_writes_the_tweet_of_its_seed_without_this_progr
     assert not loaded & {"torch", "onnx", "engine", "tui"}
 
 
-# The steps of a run ---------------------------------------------------------------------------------------------------
-
-
 def test_steps_or_all_events_go_to_stdout_a_file_or_event_files(cli: Cli, trained: Path, elsewhere: Path) -> None:
     ended = cli("runs", "export", "last")
     assert (ended.code, ended.err) == (0, "No step is thinned.\n")
@@ -220,9 +208,6 @@ def test_event_files_go_to_a_folder_seen_from_the_working_directory(cli: Cli, tw
     assert [step for step, _ in scalars_in(elsewhere / "logs" / "live")[LOSS]] == [1, 2]
     for written, absolute in (("logs", elsewhere / "logs"), ("~/x", Path("~/x").expanduser())):
         assert to_run_config({"tensorboard": written}).runtime.tensorboard == str(absolute)  # also for other processes
-
-
-# Replays --------------------------------------------------------------------------------------------------------------
 
 
 def test_the_run_is_replayed_on_a_screen_at_the_given_speed(cli: Cli, home: Path) -> None:

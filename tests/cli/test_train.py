@@ -201,6 +201,9 @@ def test_a_closed_json_pipe_saves_and_ends_the_run(cli: Cli, home: Path, tweets:
 NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.0}
 
 
+SetRank = Callable[[int], None]
+
+
 def leader(job: str = "job", **changes: int) -> ranks.RunLeader:
     """Return a leader that the parent of this process has started."""
     return ranks.RunLeader(Place(rank=0, world_size=2, job=job, **changes))
@@ -213,7 +216,7 @@ def started_by(agent: Agent | None, /, **changes: Any) -> StartedRun:
 
 
 @pytest.fixture
-def set_rank(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def set_rank(monkeypatch: pytest.MonkeyPatch) -> SetRank:
     """Return a function that sets the variables of torchrun, for a rank that waits for the others for one second."""
 
     def set_(rank: int) -> None:
@@ -225,7 +228,7 @@ def set_rank(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return set_
 
 
-def test_a_rank_starts_no_others_and_has_no_screen(cli: Cli, home: Path, set_rank: Callable[[int], None]) -> None:
+def test_a_rank_starts_no_others_and_has_no_screen(cli: Cli, home: Path, set_rank: SetRank) -> None:
     set_rank(0)
     assert_two_line_error(cli(), "RANK is set", "torchrun")
     for option in ("--nproc-per-node=2", "--detach"):
@@ -234,7 +237,7 @@ def test_a_rank_starts_no_others_and_has_no_screen(cli: Cli, home: Path, set_ran
         assert "RANK is set" in ended.error_lines[0]
 
 
-def test_a_leader_with_invalid_options_ends_in_order(cli: Cli, set_rank: Callable[[int], None]) -> None:
+def test_a_leader_with_invalid_options_ends_in_order(cli: Cli, set_rank: SetRank) -> None:
     set_rank(0)
     for given, words in (
         ("--resume x --run-name y", "--run-name"),
@@ -246,7 +249,7 @@ def test_a_leader_with_invalid_options_ends_in_order(cli: Cli, set_rank: Callabl
         assert ended.code == 0  # else torchrun would start it again
 
 
-def test_a_leader_whose_others_don_t_come_ends(cli: Cli, set_rank: Callable[[int], None], tweets: Path) -> None:
+def test_a_leader_whose_others_don_t_come_ends(cli: Cli, set_rank: SetRank, tweets: Path) -> None:
     set_rank(0)
     ended = cli("train", "--data", tweets, "--json")
     [failed] = map(e.from_json, ended.lines)
@@ -257,7 +260,7 @@ def test_a_leader_whose_others_don_t_come_ends(cli: Cli, set_rank: Callable[[int
     assert ended.code == 0  # torchrun would start it again
 
 
-def test_only_a_rank_that_has_lost_another_is_to_start_again(cli: Cli, set_rank: Callable[[int], None]) -> None:
+def test_only_a_rank_that_has_lost_another_is_to_start_again(cli: Cli, set_rank: SetRank) -> None:
     set_rank(1)
     for error, code, words in (
         (RankLostError("A sum failed."), 75, "A sum failed."),

@@ -40,9 +40,6 @@ def read(path: Path, text: str) -> tuple[Preferences, tuple[str, ...]]:
     return read_preferences(path)
 
 
-# Reading --------------------------------------------------------------------------------------------------------------
-
-
 def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
     tables = tomllib.loads(FULL)
     fields = {"theme": tables["theme"], **tables["screen"], **tables["notices"], **tables["intervals"]}
@@ -85,9 +82,6 @@ def test_the_config_file_is_in_tweetgen_home_or_else_in_the_config_folder(monkey
     monkeypatch.delenv("TWEETGEN_HOME")
     monkeypatch.setenv("XDG_CONFIG_HOME", "/tmp/configs")
     assert preferences_path().parts[-2:] == ("tweetgen-tui", "config.toml")
-
-
-# Writing --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -159,9 +153,6 @@ def test_changes_are_written_in_their_order_and_one_that_could_not_be_written_wi
     store.plan_to_save({"eval_every": 7})
     store.save()
     assert read_preferences(path)[0] == Preferences(bell=False, eval_every=7)
-
-
-# Themes ---------------------------------------------------------------------------------------------------------------
 
 
 HIGH = {themes.HIGH_CONTRAST_THEME.name, themes.HIGH_CONTRAST_LIGHT_THEME.name}

@@ -225,8 +225,6 @@ def test_an_answer_uses_no_random_number_and_changes_no_mode_and_a_non_finite_mo
         answer(command, model)
 
 
-# The map of the characters -------------------------------------------------------------------------------------------
-
 EMBEDDING = torch.randn(40, 7, generator=torch.Generator().manual_seed(3)) * torch.tensor([3.0, 2, 1, 1, 0.5, 0.5, 0.1])
 
 
@@ -260,9 +258,6 @@ def test_few_or_equal_embeddings_give_finite_places() -> None:
     assert map_embeddings(equal).points.abs().max() < 1e-6, "at the centre"
 
 
-# A checkpoint ---------------------------------------------------------------------------------------------------------
-
-
 def test_a_checkpoint_answers_as_its_model_at_its_step_and_reads_tweets_only_to_score_units(home: Path) -> None:
     run_session(tiny_config(write_corpus(home), average_lag=0.25, num_layers=2))
     saved, foreign = find_run("tiny").checkpoint_path("latest"), home / "elsewhere.safetensors"
@@ -291,8 +286,6 @@ def test_a_checkpoint_answers_as_its_model_at_its_step_and_reads_tweets_only_to_
         if not isinstance(question, c.ScoreUnits):
             assert CheckpointAnswers(foreign).answer(question) == from_file.answer(question)
 
-
-# Baselines ------------------------------------------------------------------------------------------------------------
 
 TWEETS = small_tweets()
 ALL_CHARS = vocab_of(TWEETS)

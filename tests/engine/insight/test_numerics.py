@@ -53,6 +53,7 @@ def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: b
 
 
 MODELS = [small_model(1), small_model(2), small_model(3), small_model(2, tied_embeddings=True)]
+"""Tiny models, with weights large enough that gates open and close."""
 models = pytest.mark.parametrize("model", MODELS, ids=["1 layer", "2 layers", "3 layers", "tied"])
 
 

@@ -221,35 +221,32 @@ async def test_the_lessons_model_continues_with_its_curve_while_the_run_on_one_t
         assert at.view.smoothed_loss is not None
 
 
-async def test_a_failed_run_of_the_lesson_continues_with_its_curve_after_the_run_on_one_tweet(visit: Open) -> None:
-    script = (run_started(run="lesson"), steps_finished(1, [4.7, 4.5]), eval_finished(2, 4.2))
-    failing = RaisingSession(CheckpointError("The disk is gone.", ""), script)
-    overfit, again = LessonSession("overfit"), LessonSession(step=2, resumed_from="lesson/latest")
-    write_checkpoint(folder_of_run("lesson").checkpoint_path("latest"))
-    async with visit(failing, overfit, again, stop=4, size=LARGE, is_ready=False) as at:
-        await opened(at.app, YesDialog)
-        await at.press("escape", opens=LessonScreen)
-        await at.press("enter")
-        await wait_until(lambda: overfit.received, "the run on one tweet")
-        await at.press("7")
-        await wait_until(lambda: again.received, "the run of the lesson")
-        await at.shows("Step 2.", "validation", "bits per character ─")
-
-
-async def test_after_a_yes_a_run_that_can_not_continue_is_replaced_and_one_on_one_tweet_left(visit: Open) -> None:
+async def test_after_a_yes_a_run_that_can_not_continue_is_replaced(visit: Open) -> None:
     damaged = RaisingSession(CheckpointError("latest is damaged.", "Start anew."))
-    overfit = RaisingSession(CheckpointError("The disk is gone.", ""))
-    async with visit(damaged, LessonSession(), overfit, LessonSession(), stop=4, is_ready=False) as at:
+    async with visit(damaged, LessonSession(), stop=4, is_ready=False) as at:
         await opened(at.app, YesDialog)
         await at.shows("latest is damaged. Start anew.", "start again from random weights")
         await at.press("y")
         await at.is_ready()
         assert at.app.bridges[-1].config.resume is None
-        write_checkpoint(folder_of_run("lesson").checkpoint_path("latest"))
+
+
+async def test_a_failed_run_continues_with_its_curve_after_a_yes_to_leave_a_failed_run_on_one_tweet(
+    visit: Open,
+) -> None:
+    error = CheckpointError("The disk is gone.", "")
+    failing = RaisingSession(error, (run_started(run="lesson"), steps_finished(1, [4.7, 4.5]), eval_finished(2, 4.2)))
+    again = LessonSession(step=2, resumed_from="lesson/latest")
+    write_checkpoint(folder_of_run("lesson").checkpoint_path("latest"))
+    async with visit(failing, RaisingSession(error), again, stop=4, size=LARGE, is_ready=False) as at:
+        await opened(at.app, YesDialog)
+        await at.press("escape", opens=LessonScreen)
         await at.press("enter", opens=YesDialog)
         await at.press("y")
         await at.is_ready()
         assert at.app.bridges[-1].config.resume == "lesson"
+        await at.press("7")
+        await at.shows("Step 2.", "validation", "bits per character ─")
 
 
 # Each stop ------------------------------------------------------------------------------------------------------------
