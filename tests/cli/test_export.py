@@ -75,9 +75,7 @@ def test_page_and_card_count_the_copies_of_generate_and_int8_weights_are_smaller
     assert f"training tweets: **{expected['near-copy']:,}**" in card
 
 
-def test_unreadable_training_tweets_are_reported_and_their_file_unnamed(
-    cli: Cli, tweets: Path, elsewhere: Path
-) -> None:
+def test_unreadable_tweets_are_reported_and_their_file_not_named(cli: Cli, tweets: Path, elsewhere: Path) -> None:
     assert cli("train", "--data", tweets, "--max-steps", "2", "--run-name", "changed", *SMALL_MODEL).code == 0
     assert cli("checkpoints", "export", "changed", elsewhere / "model.safetensors").code == 0
     assert cli("checkpoints", "import", elsewhere / "model.safetensors", "--name", "foreign").code == 0

@@ -149,9 +149,7 @@ def test_sigterm_saves_and_ends_a_run_which_can_be_resumed(launch: Launch, cli: 
 
 
 @pytest.mark.parametrize(("number", "reason"), [(signal.SIGINT, "interrupted"), (signal.SIGHUP, "hung up")])
-def test_a_signal_saves_and_ends_the_run(
-    cli: Cli, home: Path, tweets: Path, number: signal.Signals, reason: str
-) -> None:
+def test_a_signal_saves_and_ends_a_run(cli: Cli, home: Path, tweets: Path, number: signal.Signals, reason: str) -> None:
     steps, step = [], Trainer.step
 
     def raising(trainer: Trainer, *arguments: Any) -> None:
@@ -370,9 +368,7 @@ class StartedByTest(Torchrun):
     def start(self) -> None: ...
 
 
-def test_events_of_an_attached_run_are_printed_once_until_ctrl_c(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_events_of_an_attached_run_come_once_until_ctrl_c(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bridge = TorchrunBridge(RunConfig(run_name=RUN), lambda config: StartedByTest(config, 2))
     recorded, printed = list[str](), list[str]()
 

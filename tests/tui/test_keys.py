@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 from textual.command import CommandPalette, DiscoveryHit
 
 from engine.protocol import commands as c
-from engine.protocol import events as e
+from tests.fakes import run_finished
 from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.process.outcome import Outcome
@@ -223,5 +223,5 @@ async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: St
         screen.run.view = before
         await at.press("enter", opens=TweetDialog)
         assert grey(at.app.screen.query_one(KeyBar)) == set()
-        await at.emit(e.RunFinished(step=3, elapsed_seconds=1.0, reason="", total_seconds=1.0, total_chars=9))
+        await at.emit(run_finished(3))
         assert grey(at.app.screen.query_one(KeyBar)) == {"n", "new end", "P", "prime"}

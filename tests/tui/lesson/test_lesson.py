@@ -31,8 +31,6 @@ from tui.xray.spans import plain
 
 LARGE = (120, 40)
 
-# ------------------------------------------------------------------------------------------ keys and sizes
-
 
 async def test_the_first_stop_types_every_letter_and_its_bar_offers_what_is_not_typed(visit: Open, home: Path) -> None:
     async with visit(LessonSession()) as at:
@@ -119,9 +117,6 @@ async def test_the_stop_on_training_shows_scale_and_curve_at_once_from_60_x_20_o
                 await wait_until(lambda: plot.picture.panes and plot.picture.cells.width == plot.size.width, "a curve")
 
 
-# ------------------------------------------------------------------------------------------------ the run
-
-
 async def test_space_trains_and_pauses_until_another_stop_is_opened_or_enter_trains(visit: Open) -> None:
     session, new = LessonSession(), LessonSession()
     async with visit(session, new, stop=5) as at:
@@ -180,9 +175,6 @@ async def test_a_signal_ends_lesson_and_run_with_its_code(visit: Open) -> None:
         await wait_until(lambda: not at.app.is_running)
     assert at.app.return_code == 143
     await wait_until(lambda: c.Stop(reason="terminated") in session.received)
-
-
-# ------------------------------------------------------------------------------------------- changes of run
 
 
 async def test_a_run_on_one_tweet_that_was_left_is_forgotten_also_where_the_stop_was_done_before(visit: Open) -> None:

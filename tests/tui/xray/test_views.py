@@ -55,8 +55,6 @@ def case(about: str, view: Any, event: Any, cursor: int, size: str, glyphs: Glyp
     return pytest.param(partial(shown, view, event, cursor, width, height, glyphs, **options), id=f"{about}, {size}")
 
 
-# ------------------------------------------------------------------------------------------------ answers
-
 LIKELIEST = tuple(e.CharChance(char=char, probability=0.5 / 2**rank) for rank, char in enumerate("i aeostn"))
 
 
@@ -238,8 +236,6 @@ def test_what_only_colours_show_and_the_order_in_which_units_are_selected() -> N
     assert units_view.selectable(units_scored(units=())) == ()
 
 
-# ---------------------------------------------------------------------------------------------- the batch
-
 grid = partial(batch_view.render, glyphs=UNICODE)
 TWO = batch_shown(("good morning", "hi"))
 MANY = batch_shown((f"tweet number {number} " + "x" * number for number in range(40)), num_tweets=100)
@@ -302,9 +298,6 @@ def test_the_last_first_column_leaves_no_column_out_at_the_right_also_with_wide_
 
 def test_the_explanation_names_every_glyph_of_the_grid(snapshot: SnapshotAssertion) -> None:
     assert "\n".join((*batch_view.explanation(UNICODE), "", *batch_view.explanation(ASCII))) == snapshot
-
-
-# ------------------------------------------------------------------------------------- every text and size
 
 
 def drawn(text: str, cursor: int, width: int, height: int, glyphs: Glyphs) -> Iterator[tuple[Picture, str]]:

@@ -20,7 +20,7 @@ from engine.protocol import events as e
 from engine.storage.folders import create_run_folder
 from engine.text import is_harmless
 from tests import hostile
-from tests.fakes import FakeClock, FakeSession, steps_finished, text_traced, tweet_sampled, units_scored
+from tests.fakes import FakeClock, FakeSession, run_finished, steps_finished, text_traced, tweet_sampled, units_scored
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasts, wait_until
 from tui.formatting.loss_units import LossUnit
 from tui.run.checkpoint_bridge import CheckpointBridge
@@ -122,7 +122,7 @@ class PanelApp(App[None]):
         pytest.param("map", "right|tab|shift+tab", id="the map of the character at the cursor"),
     ],
 )
-async def test_a_view_asks_for_what_it_shows_and_keys_are_answered(
+async def test_a_view_asks_for_what_it_and_its_keys_show(
     view: ViewName, keys: str, snapshot: SnapshotAssertion
 ) -> None:
     app = PanelApp(view=view)
@@ -286,7 +286,6 @@ def test_a_refused_command_is_not_asked_again_until_it_changes_or_all_is_asked_a
 
 STEPS = steps_finished(1, [4.5, 4.2, 4.0])
 SCRIPT: tuple[e.Event, ...] = (STEPS, tweet_sampled("an older one", 2), tweet_sampled("hello there", 3))
-ENDED = e.RunFinished(step=9, elapsed_seconds=1.0, reason="", total_seconds=1.0, total_chars=9)
 
 
 def texts(session: FakeSession) -> list[str]:
@@ -378,7 +377,7 @@ class Refusing(FakeSession):
 async def test_a_refused_question_and_why_no_model_is_left_are_shown_in_the_panel(stage: Stage) -> None:
     async with stage.running(Refusing(SCRIPT)) as at:
         await at.press("x", shows="The text is too long to be traced.")
-        at.session.emit(ENDED)
+        at.session.emit(run_finished(9))
         await at.press(shows="No model is running, and the run has no checkpoint on this machine.")
         await at.press("escape", opens=MainScreen)
 
@@ -397,7 +396,7 @@ async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeyp
         folder.checkpoint_path(name).touch()
     async with stage.running(FakeSession(SCRIPT), further=(FakeSession(SCRIPT),)) as at:
         await at.press("x", shows="weights of step 3 · follows the training (w)")
-        at.session.emit(ENDED)
+        at.session.emit(run_finished(9))
         await shows(at.app, "weights of step 7 · checkpoint best")
         num_commands = len(at.session.received)
         await at.press("5", shows=("[5 map]", "variance"))
