@@ -268,7 +268,7 @@ COMMANDS = sorted(
 
 
 @pytest.fixture(scope="module")
-def documented_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def documented(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a file for each name in the docs, and a data folder with the run `my-run`."""
     folder = tmp_path_factory.mktemp("documented")
     tweets = write_tweets(folder / "lines.txt").read_text(encoding="utf-8").splitlines()
@@ -294,14 +294,12 @@ def documented_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.ci
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_documented_command_runs(
-    home: Path, documented_folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
-    shutil.copytree(documented_folder / "home", home, dirs_exist_ok=True)
-    monkeypatch.chdir(documented_folder)
+def test_a_documented_command_runs(home: Path, documented: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    shutil.copytree(documented / "home", home, dirs_exist_ok=True)
+    monkeypatch.chdir(documented)
     files = importlib.resources.files
     monkeypatch.setattr(
-        "importlib.resources.files", lambda name: documented_folder / "embedded" if name == "assets" else files(name)
+        "importlib.resources.files", lambda name: documented / "embedded" if name == "assets" else files(name)
     )
     monkeypatch.setattr("tui.cli.commands.screen.open_screen", lambda config, *_, **__: preflight.check(config))
     assert run_program(monkeypatch, *_shortened(command)) == 0

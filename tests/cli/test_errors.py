@@ -16,7 +16,7 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -118,12 +118,11 @@ def test_an_error_late_in_a_file_follows_the_progress_or_is_the_one_event(cli: C
 # Bugs -----------------------------------------------------------------------------------------------------------------
 
 
-def _raise(*_: Any, **__: Any) -> None:
-    raise ZeroDivisionError("out of \x1b[31mthe blue")
+FAILING = mock.Mock(side_effect=ZeroDivisionError("out of \x1b[31mthe blue"))
 
 
 def test_an_unexpected_error_is_two_lines_and_a_traceback_in_the_log_or_else_on_stderr(cli: Cli, home: Path) -> None:
-    cli.monkeypatch.setattr("tui.cli.commands.doctor.installed_versions", _raise)
+    cli.monkeypatch.setattr("tui.cli.commands.doctor.installed_versions", FAILING)
     ended = cli("doctor")
     assert (ended.code, ended.out) == (3, "")
     [what, hint] = ended.error_lines
@@ -138,7 +137,7 @@ def test_an_unexpected_error_is_two_lines_and_a_traceback_in_the_log_or_else_on_
 
 
 def test_an_unexpected_error_of_a_run_exits_with_3_and_is_in_its_log(cli: Cli, home: Path, tweets: Path) -> None:
-    cli.monkeypatch.setattr("engine.training.trainer.Trainer.step", _raise)
+    cli.monkeypatch.setattr("engine.training.trainer.Trainer.step", FAILING)
     ended = cli("train", "--json", "--data", tweets, *SMALL_MODEL, "--run-name", "x")
     assert (ended.code, ended.objects[-1]["event"]) == (3, "RunFailed")
     assert "Traceback" not in ended.err
@@ -251,7 +250,9 @@ def test_a_data_folder_that_can_not_be_made_has_no_runs(cli: Cli, tweets: Path, 
     assert_two_line_error(refused, f"{tmp_path}/file/home/runs", "can't be written", "TWEETGEN_HOME")
     assert (tmp_path / "file").read_text(encoding="utf-8") == "keep me"
     for command in ("runs", "checkpoints"):
-        assert (cli(command, "list").code, cli(command, "list").out) == (0, "")
+        ended = cli(command, "list")
+        assert (ended.code, ended.out, cli(command, "list", "--json").out) == (0, "", "")
+        assert "tweetgen-tui train" in ended.err, "what fills an empty list"
     report = cli("doctor", "--json").object["folders"]
     assert report["writable"] is False
     assert "can't be written" in report["problem"]

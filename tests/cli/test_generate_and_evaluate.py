@@ -165,7 +165,7 @@ def test_an_imported_checkpoint_has_no_novelty(cli: Cli, trained: Path, tmp_path
     )
 
 
-def figures(*rows: tuple[int, str, float, float]) -> list[Figures]:
+def figures(*rows: tuple[Any, ...]) -> list[Figures]:
     """Return what was measured: batch size, path, characters a second, and their ratio to the tutorial."""
     common: dict[str, Any] = {"embedding_size": 128, "hidden_size": 256, "num_threads": 2, "spread": 0.07}
     names = ("batch_size", "path", "chars_per_second", "ratio_to_tutorial")

@@ -45,13 +45,6 @@ def test_a_session_prints(cli: Cli, saved: Path, elsewhere: Path, snapshot: Snap
         assert (out / "copy.safetensors").read_bytes() == (out / "notes.txt").read_bytes() == content
 
 
-def test_an_empty_list_names_on_stderr_the_command_that_fills_it(cli: Cli) -> None:
-    ended = cli("checkpoints", "list")
-    assert (ended.code, ended.out) == (0, "")
-    assert "tweetgen-tui train" in ended.err
-    assert cli("checkpoints", "list", "--json").out == ""
-
-
 def test_json_has_an_object_per_checkpoint(cli: Cli, saved: Path) -> None:
     entries = cli("checkpoints", "list", "--json").objects
     assert {entry["name"] for entry in entries} == {"mine", "first/latest", "first/best"}

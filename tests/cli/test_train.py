@@ -330,16 +330,13 @@ def test_a_run_lost_before_its_first_checkpoint_starts_anew_and_replaces_no_run_
     assert not run.path.exists()
 
 
-@pytest.fixture
-def restarting(trained: Path) -> RunFolder:
-    """The trained run, cut off; what has started its processes is alive."""
+def test_a_run_whose_processes_start_again_is_restarting_and_not_resumed(cli: Cli, trained: Path) -> None:
     run = RunFolder(trained / "runs" / "first")
     run.journal_path.write_text(e.to_json(fakes.run_started(run="first")) + "\n")
+    started_by(Agent.of_process(os.getppid())).write(run)
+    assert options.config_to_train({"resume": "first"}).resume == "first", "a torchrun of the user's may resume it"
     started_by(Agent.of_process(os.getpid())).write(run)
-    return run
 
-
-def test_a_run_whose_processes_start_again_is_restarting_and_not_resumed(cli: Cli, restarting: RunFolder) -> None:
     def state() -> str:
         return str(cli("runs", "list", "--json").object["state"])
 
@@ -347,17 +344,12 @@ def test_a_run_whose_processes_start_again_is_restarting_and_not_resumed(cli: Cl
     assert_two_line_error(cli("attach"), "terminal", "runs list")  # else how the run was cut off is printed
     assert_two_line_error(cli("train", "--resume", "first", "--max-steps", "50"), "is active already", "attach first")
     for over in ({"has_ended": True}, {"agent": Agent(pid=os.getpid(), started=0.0)}, {"host": "another"}):
-        started_by(Agent.of_process(os.getpid()), **over).write(restarting)
+        started_by(Agent.of_process(os.getpid()), **over).write(run)
         assert state() == "cut off"
         assert "The run was cut off" in cli("attach", "first").err
-    started_by(Agent.of_process(os.getpid())).write(restarting)
-    restarting.journal_path.write_text(e.to_json(FINISHED) + "\n")
+    started_by(Agent.of_process(os.getpid())).write(run)
+    run.journal_path.write_text(e.to_json(FINISHED) + "\n")
     assert state() == "finished"
-
-
-def test_a_torchrun_of_the_users_may_resume_a_run_again_after_a_restart(cli: Cli, restarting: RunFolder) -> None:
-    started_by(Agent.of_process(os.getppid())).write(restarting)
-    assert options.config_to_train({"resume": "first"}).resume == "first"
 
 
 class StartedByTest(Torchrun):
@@ -396,7 +388,7 @@ def test_events_of_an_attached_run_come_once_until_ctrl_c(home: Path, capsys: py
                 emit(replace(FINISHED, reason="interrupted"))
 
     with ThreadPoolExecutor() as pool:
-        host = pool.submit(lambda: [play(1.0), play(2.0)])
+        host = pool.submit(lambda: list(map(play, (1.0, 2.0))))
         assert headless.run_attached(bridge, as_json=True, stops_on_hangup=False, detaches=False) == 130
         host.result()
     bridge.torchrun._output.close()

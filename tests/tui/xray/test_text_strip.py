@@ -40,12 +40,9 @@ def rising(text: str) -> Shades:
     return Shades((None, *(place % 8 / 7 for place in range(len(text) + 1))), "place", "0", "7")
 
 
-def lines_of(
-    text: str, width: int = 20, height: int = 10, cursor: int = 0, shades: Shades | None = None, **layout: Any
-) -> str:
-    glyphs: Glyphs = layout.pop("glyphs", UNICODE)
-    strip = TextStrip(text, width, glyphs, **layout)
-    return plain(strip.picture(cursor, height, rising(text) if shades is None else shades))
+def lines_of(text: str, width: int = 20, height: int = 10, cursor: int = 0, **layout: Any) -> str:
+    glyphs, shades = layout.pop("glyphs", UNICODE), layout.pop("shades", rising(text))
+    return plain(TextStrip(text, width, glyphs, **layout).picture(cursor, height, shades))
 
 
 @pytest.mark.parametrize(

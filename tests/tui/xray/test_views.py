@@ -35,8 +35,9 @@ HI = "hi @anna"
 """The text beside the answers about units and embeddings."""
 
 
-def shown(view: Any, event: Any, cursor: int, width: int, height: int, glyphs: Glyphs, **options: Any) -> str:
+def shown(view: Any, event: Any, cursor: int, size: str, glyphs: Glyphs = UNICODE, **options: Any) -> str:
     """Return what a view, given as its module, says of an answer."""
+    width, height = map(int, size.split("x"))
     text = getattr(event, "text", HI)
     if view is map_view:
         char = text[cursor - 1] if cursor else ""
@@ -49,10 +50,9 @@ def shown(view: Any, event: Any, cursor: int, width: int, height: int, glyphs: G
     return f"{plain((*TextStrip(text, width, glyphs).picture(cursor, 2, shades), *legend, *picture))}\n{sentence}"
 
 
-def case(about: str, view: Any, event: Any, cursor: int, size: str, glyphs: Glyphs = UNICODE, **options: Any) -> Any:
+def case(about: str, view: Any, event: Any, cursor: int, size: str, *glyphs: Glyphs, **options: Any) -> Any:
     """Return a case for `shown`."""
-    width, height = map(int, size.split("x"))
-    return pytest.param(partial(shown, view, event, cursor, width, height, glyphs, **options), id=f"{about}, {size}")
+    return pytest.param(partial(shown, view, event, cursor, size, *glyphs, **options), id=f"{about}, {size}")
 
 
 LIKELIEST = tuple(e.CharChance(char=char, probability=0.5 / 2**rank) for rank, char in enumerate("i aeostn"))
