@@ -107,24 +107,22 @@ class Cli:
 
     def transcript(self, *lines: str, **paths: Path) -> str:
         """Run commands; return each with its output and exit code, and with names in place of paths and figures."""
-        return without_figures(self.verbatim(*lines, **paths))
-
-    def verbatim(self, *lines: str, **paths: Path) -> str:
-        """Run commands; return each with its output and exit code, and with names in place of paths.
-
-        A command names a path by its key in `paths`, as in "checkpoints import OUT/copy.safetensors".
-        """
         shown = []
         for line in lines:
-            words = line.replace("NEWLINE", "\n")
-            for name, path in paths.items():
-                words = words.replace(name, str(path))
-            ended = self(*shlex.split(words))
-            told = f"{ended.out}{ended.err}" + (f"exit code {ended.code}\n" if ended.code else "")
-            for name, path in paths.items():
-                told = told.replace(str(path), name)
-            shown.append(f"$ tweetgen-tui {line}\n{told}")
-        return "\n".join(shown)
+            ended = self.named(line, **paths)
+            code = f"exit code {ended.code}\n" if ended.code else ""
+            shown.append(f"$ tweetgen-tui {line}\n{ended.out}{ended.err}{code}")
+        return without_figures("\n".join(shown))
+
+    def named(self, line: str, **paths: Path) -> Finished:
+        """Run a command, which names a path by its key in `paths`, as in "import OUT/x"; its output does so, too."""
+        words = line.replace("NEWLINE", "\n")
+        for name, path in paths.items():
+            words = words.replace(name, str(path))
+        ended = self(*shlex.split(words))
+        for name, path in paths.items():
+            ended = Finished(ended.code, ended.out.replace(str(path), name), ended.err.replace(str(path), name))
+        return ended
 
 
 def without_figures(text: str) -> str:

@@ -67,12 +67,12 @@ def test_an_error_is_two_lines_before_anything_is_written(
         cli.monkeypatch.setitem(sys.modules, module, None)
         cli.monkeypatch.delitem(sys.modules, "tui.process.browser.server", raising=False)
     before = sorted([*folder.rglob("*"), *home.rglob("*")])
-    told = cli.verbatim(*COMMANDS[section], DIR=folder, TWEETS=tweets, HOME=home)
-    for answer in told.split("\n\n"):
-        command, what, hint, code = answer.rstrip().split("\n")
-        assert (what.partition(" ")[0], code) == ("tweetgen-tui:", "exit code 1"), command
-        assert hint, command
-    assert told == snapshot
+    told = []
+    for line in COMMANDS[section]:
+        ended = cli.named(line, DIR=folder, TWEETS=tweets, HOME=home)
+        assert_two_line_error(ended)
+        told += [f"$ {line}", ended.err]
+    assert "\n".join(told) == snapshot
     assert sorted([*folder.rglob("*"), *home.rglob("*")]) == before
     assert (folder / "mine").read_text() == "mine"
 
@@ -80,7 +80,7 @@ def test_an_error_is_two_lines_before_anything_is_written(
 def test_a_problem_in_setup_is_two_lines(cli: Cli, trained: Path, tweets: Path, snapshot: SnapshotAssertion) -> None:
     answers = []
     for line in COMMANDS["while preparing"]:
-        ended = cli(*line.replace("TWEETS", str(tweets)).split())
+        ended = cli.named(line, TWEETS=tweets)
         assert_error_at_the_end(ended)
         answers += [f"$ {line}", *ended.error_lines[-2:]]
     assert re.sub(r"in [\d.]+ s", "in N s", "\n".join(answers)) == snapshot

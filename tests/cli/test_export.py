@@ -238,7 +238,7 @@ def screen_after(outputs: str, columns: int, rows: int) -> pyte.Screen:
 
 def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(cli: Cli, home: Path, elsewhere: Path) -> None:
     cli.monkeypatch.chdir(elsewhere)
-    path = write_run(home, run_of(12))
+    path = write_run(home, run_of(6))
     Path("run.cast").write_text("mine", encoding="utf-8")
     ended = cli("runs", "replay", "first", "--cast", "run.cast", "--size", "80x24", "--speed", "4", "--force")
     assert (ended.code, ended.out) == (0, "")
