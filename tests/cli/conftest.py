@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Cli, Process, ending_signals, kill_processes_in, make_trained_home, write_tweets
+from tests.cli.program import SMALL_MODEL, Cli, Process, ending_signals, kill_processes_in, run_program, write_tweets
 
 Launch = Callable[..., Process]
 
@@ -18,9 +18,8 @@ Launch = Callable[..., Process]
 def _signals_as_before() -> Iterator[None]:
     """Reset signal handlers, which children inherit, and restore those that `main` replaces."""
     before = {number: signal.getsignal(number) for number in ending_signals()}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for number in before:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -50,15 +49,26 @@ def launch(home: Path) -> Iterator[Launch]:
 
 @pytest.fixture
 def tweets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A text file of 60 tweets, outside the data folder."""
+    """A text file of 60 tweets in a folder of its own, outside the data folder."""
     return write_tweets(tmp_path_factory.mktemp("tweets") / "tweets.txt")
 
 
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside the data folder."""
+    return tmp_path_factory.mktemp("elsewhere")
+
+
 @pytest.fixture(scope="session")
-def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data folder with one trained run, made once."""
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the run `first`, 40 steps of a small model, made once."""
+    folder = tmp_path_factory.mktemp("trained")
+    budget = ("--max-steps", "40", "--eval-every", "20", "--sample-every", "20", "--run-name", "first")
     with pytest.MonkeyPatch.context() as monkeypatch:
-        yield make_trained_home(tmp_path_factory.mktemp("trained"), monkeypatch)
+        monkeypatch.setenv("TWEETGEN_HOME", str(folder / "home"))
+        tweets = write_tweets(folder / "tweets.txt")
+        assert run_program(monkeypatch, "train", "--data", tweets, *SMALL_MODEL, *budget) == 0
+    return folder / "home"
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,7 +26,7 @@ from tests.waiting import wait_until
 from tui.__main__ import main
 
 PROGRAM = (sys.executable, "-m", "tui")
-SMALL_MODEL = ("--hidden-size", "16", "--embedding-size", "8", "--threads", "1", "--precision", "float32")
+SMALL_MODEL = ("--hidden-size", "8", "--embedding-size", "6", "--threads", "1", "--precision", "float32")
 DEADLINE_SECONDS = 60.0
 ENDLESS_STEPS = 1_000_000
 """More steps than any test waits for."""
@@ -78,6 +80,13 @@ def run_program(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     return 0
 
 
+class Terminal(io.TextIOWrapper):
+    """Standard input or output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass(frozen=True)
 class Cli:
     """Runs commands inside this process, through the same `main` that the console script calls."""
@@ -85,37 +94,48 @@ class Cli:
     monkeypatch: pytest.MonkeyPatch
     capture: pytest.CaptureFixture[str]
 
+    def reads(self, content: bytes, *, is_terminal: bool = False) -> None:
+        """Give the next commands this standard input."""
+        kind = Terminal if is_terminal else io.TextIOWrapper
+        self.monkeypatch.setattr("sys.stdin", kind(io.BytesIO(content), "utf-8"))
+
     def __call__(self, *arguments: str | Path) -> Finished:
         self.capture.readouterr()
         code = run_program(self.monkeypatch, *arguments)
         captured = self.capture.readouterr()
         return Finished(code, captured.out, captured.err)
 
+    def transcript(self, *lines: str, **paths: Path) -> str:
+        """Run commands; return each with its output and exit code, and with names in place of paths and figures."""
+        shown = []
+        for line in lines:
+            ended = self.named(line, **paths)
+            code = f"exit code {ended.code}\n" if ended.code else ""
+            shown.append(f"$ tweetgen-tui {line}\n{ended.out}{ended.err}{code}")
+        return without_figures("\n".join(shown))
 
-def transcript(cli: Cli, *lines: str, **paths: Path) -> str:
-    """Run commands; return each with its output and exit code, and with names in place of paths, times and figures.
-
-    A command names a path by its key in `paths`, as in "checkpoints import OUT/copy.safetensors".
-    """
-    shown = []
-    for line in lines:
-        words = line
+    def named(self, line: str, **paths: Path) -> Finished:
+        """Run a command, which names a path by its key in `paths`, as in "import OUT/x"; its output does so, too."""
+        words = line.replace("NEWLINE", "\n")
         for name, path in paths.items():
             words = words.replace(name, str(path))
-        ended = cli(*words.split())
-        shown.append(
-            f"$ tweetgen-tui {line}\n{ended.out}{ended.err}" + (f"exit code {ended.code}\n" if ended.code else "")
-        )
-    return without_figures("\n".join(shown), **paths)
+        ended = self(*shlex.split(words))
+        for name, path in paths.items():
+            ended = Finished(ended.code, ended.out.replace(str(path), name), ended.err.replace(str(path), name))
+        return ended
 
 
-def without_figures(text: str, **paths: Path) -> str:
-    """Return text with names in place of these paths, and of times, sizes and figures."""
-    for name, path in paths.items():
-        text = text.replace(str(path), name)
+def without_figures(text: str) -> str:
+    """Return text with names in place of times, sizes and figures."""
     for pattern, name in VARYING.items():
         text = re.sub(pattern, name, text)
     return text
+
+
+def sections_of(path: Path) -> dict[str, list[str]]:
+    """Return the lines of a file of cases below each heading in brackets."""
+    _, *sections = path.read_text(encoding="utf-8").split("\n\n[")
+    return {name: lines.splitlines() for name, lines in (section.split("]\n") for section in sections)}
 
 
 class Process:
@@ -204,15 +224,6 @@ def write_tweets(path: Path) -> Path:
     tweets = [" ".join(words) for words in itertools.product(who, what, when)]
     path.write_text("\n".join(tweets) + "\n", encoding="utf-8")
     return path
-
-
-def make_trained_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a data folder that holds the run `first`, 40 steps of a small model."""
-    tweets, home = write_tweets(folder / "tweets.txt"), folder / "home"
-    monkeypatch.setenv("TWEETGEN_HOME", str(home))
-    budget = ("--max-steps", "40", "--eval-every", "20", "--sample-every", "20", "--run-name", "first")
-    assert run_program(monkeypatch, "train", "--data", tweets, *SMALL_MODEL, *budget) == 0
-    return home
 
 
 def assert_two_line_error(finished: Finished, *words: str) -> None:

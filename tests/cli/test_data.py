@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from engine.corpus.download.catalog import SENTIMENT140
 from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
 from tests.e2e.terminal import Terminal
 from tests.engine.corpus.files.open_contents import zip_of
+from tests.engine.helpers import write_corpus
 from tests.file_server import answer, serve, serving, stall_after, use_no_proxy
 from tui.cli.output.progress_display import show_progress
 
@@ -29,16 +29,11 @@ THINGS = ("tea", "a long walk", "my dog", "the rain", "two boats", "jam")
 TWEETS = [f"{name} likes {thing}" for thing in THINGS for name in NAMES]
 
 
-def write(path: Path, lines: Iterable[str]) -> Path:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return path
-
-
 @pytest.fixture
 def messy(tmp_path: Path) -> Path:
     """A CSV with a header, 60 tweets and unusable rows."""
     rows = [*TWEETS, "@mia has a cat #cat", "see www.example.org/a", "Tom likes TEA!", "", "x" * 150]
-    return write(tmp_path / "messy.csv", ["id,text", *(f'{n},"{row}"' for n, row in enumerate(rows))])
+    return write_corpus(tmp_path, ["id,text", *(f'{n},"{row}"' for n, row in enumerate(rows))], "messy.csv")
 
 
 def shown(cli: Cli, *arguments: str | Path) -> str:
@@ -49,16 +44,11 @@ def shown(cli: Cli, *arguments: str | Path) -> str:
     return re.sub(r"read in .*", "read in ...", ended.out)
 
 
-# The report -----------------------------------------------------------------------------------------------------------
-
-
 def test_the_report_has_all_facts_about_a_file(cli: Cli, messy: Path, snapshot: SnapshotAssertion) -> None:
     assert shown(cli, messy) == snapshot
 
 
-def test_several_sources_are_reported_one_by_one_the_first_of_very_many_and_all_in_total(
-    cli: Cli, tweets: Path, tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_each_source_and_the_sum_are_shown(cli: Cli, tweets: Path, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     archive = tmp_path / "more.zip"
     archive.write_bytes(zip_of({"x/one.txt": b"tea for two\njam\n\n", "y/two.csv": b"text\nbread for all\n"}))
     assert shown(cli, tweets, archive) == snapshot
@@ -72,13 +62,13 @@ def test_several_sources_are_reported_one_by_one_the_first_of_very_many_and_all_
 def test_no_line_is_wider_than_the_terminal(cli: Cli, tmp_path: Path) -> None:
     families = "👩\u200d👩\u200d👧 ไทย 🇫🇷 " * 8
     texts = ("寿司 " * 40, "שלום مرحبا " * 9, families, "a" * 137, "".join(map(chr, range(0x410, 0x460))))
-    path = write(tmp_path / "wide.txt", (f"{n} {texts[n % 5]}" for n in range(60)))
+    path = write_corpus(tmp_path, (f"{n} {texts[n % 5]}" for n in range(60)), "wide.txt")
     cli.monkeypatch.setenv("COLUMNS", "40")
     assert max(map(cell_len, shown(cli, path, "--keep-duplicates").splitlines())) <= 40
 
 
 def test_too_few_tweets_are_reported_before_the_error(cli: Cli, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
-    path = write(tmp_path / "few.txt", ["good morning", "", "http://a.example/b"])
+    path = write_corpus(tmp_path, ["good morning", "", "http://a.example/b"], "few.txt")
     ended = cli("data", "inspect", path)
     assert ended.code == 1
     assert re.sub(r"read in .*", "read in ...", f"{ended.out}\n{ended.err}") == snapshot
@@ -106,7 +96,7 @@ def test_json_has_the_fields_of_the_design_and_its_counts_add_up(cli: Cli, messy
 
 
 def test_inspecting_standard_input_stores_nothing(cli: Cli, home: Path, messy: Path) -> None:
-    cli.monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(messy.read_bytes())))
+    cli.reads(messy.read_bytes())
     ended = cli("data", "inspect", "-", "--json")
     assert (ended.code, ended.object["name"], ended.object["kept"]) == (0, "standard input", 62)
     assert not (home / "input").exists()
@@ -124,11 +114,8 @@ def test_the_bar_moves_and_is_removed() -> None:
     assert file.getvalue().rindex("\x1b[?25h") > file.getvalue().rindex("\x1b[?25l")
 
 
-# Options of reading ---------------------------------------------------------------------------------------------------
-
-
 def test_an_option_changes_the_text_or_what_is_kept_and_its_absence_does_not(cli: Cli, tmp_path: Path) -> None:
-    shouted = write(tmp_path / "a.txt", [f"@Mia_{n} LOVES the café, no {n}" for n in range(5)] + TWEETS)
+    shouted = write_corpus(tmp_path, [f"@Mia_{n} LOVES the café, no {n}" for n in range(5)] + TWEETS, "a.txt")
     for option, present, absent in (
         ((), "@LOVESé_", ""),
         (("--lowercase",), "@lovesé_", "LOVESMTABZ"),
@@ -140,19 +127,17 @@ def test_an_option_changes_the_text_or_what_is_kept_and_its_absence_does_not(cli
         assert not set(absent) & set(found["alphabet"]), option
         assert set(present) <= set(found["alphabet"]), option
         assert found["kept"] == len(TWEETS) + 5
-    long = write(tmp_path / "b.txt", [*TWEETS, "x" * 141, "y" * 280, "z" * 281, "TOM likes tea!!"])
-    found = cli("data", "inspect", long, "--json").object
-    assert found["dropped"] == {"over 140 characters": 3, "duplicate": 1}
+    long = write_corpus(tmp_path, [*TWEETS, "x" * 141, "y" * 280, "z" * 281, "TOM likes tea!!"], "b.txt")
+    assert cli("data", "inspect", long, "--json").object["dropped"] == {"over 140 characters": 3, "duplicate": 1}
     kept = cli("data", "inspect", long, "--max-length", "280", "--keep-duplicates", "--json").object
     assert (kept["dropped"], kept["duplicates"]) == ({"over 280 characters": 1}, 1)
 
 
 def test_a_run_on_standard_input_resumes_without_it(cli: Cli) -> None:
-    piped = "".join(f"{tweet}\n" for tweet in TWEETS).encode()
-    cli.monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped)))
+    cli.reads("\n".join(TWEETS).encode())
     few = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0", "--json")
     first = cli("train", "--data", "-", "--max-steps", "2", "--run-name", "piped", *few)
-    cli.monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    cli.reads(b"")
     more = cli("train", "--resume", "piped", "--max-steps", "4", "--json")
     assert (first.code, more.code) == (0, 0), more.err
     began, went_on = first.objects[0], more.objects[0]
@@ -161,8 +146,6 @@ def test_a_run_on_standard_input_resumes_without_it(cli: Cli) -> None:
     assert "not those" not in more.err
     assert more.objects[-1]["step"] == 4
 
-
-# Fetch ----------------------------------------------------------------------------------------------------------------
 
 CONTENT = b"PK tweets " * 30_000
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
@@ -179,16 +162,7 @@ def path(monkeypatch: pytest.MonkeyPatch) -> Path:
     return known.path
 
 
-class Typed(io.StringIO):
-    """A terminal's standard input with this text."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_the_terms_come_first_stdout_is_the_path_or_one_object_and_a_second_fetch_downloads_nothing(
-    cli: Cli, path: Path
-) -> None:
+def test_the_terms_come_first_stdout_is_a_path_or_an_object_and_nothing_is_fetched_twice(cli: Cli, path: Path) -> None:
     with serving(serve(CONTENT)) as server:
         ended = cli(*FETCH, "--url", server.url.replace("//", "//me:secret@"), "--yes")
         assert (ended.code, ended.lines) == (0, [str(path)])
@@ -208,8 +182,8 @@ def test_nothing_is_downloaded_without_a_terminal_or_an_answer_of_yes_or_if_it_f
     ended = cli(*FETCH)
     assert_error_at_the_end(ended, "--yes", "without a terminal")
     assert NOTICE in ended.err
-    for typed in ("", "what?\n"):
-        cli.monkeypatch.setattr("sys.stdin", Typed(typed))
+    for typed in (b"", b"what?\n"):
+        cli.reads(typed, is_terminal=True)
         ended = cli(*FETCH)
         assert (ended.code, ended.out) == (1, "")
         assert ended.error_lines[-1].endswith("Nothing was downloaded.")

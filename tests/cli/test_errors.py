@@ -10,20 +10,19 @@ import io
 import os
 import random
 import re
-import shlex
 import shutil
 import socket
 import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from tests import hostile
-from tests.cli.program import SMALL_MODEL, Cli, Finished, assert_error_at_the_end, assert_two_line_error
+from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error, sections_of
 from tests.engine.checkpoints.damage import with_raw_header
 from tests.tui.remote.host_and_client import hosted
 
@@ -40,86 +39,61 @@ FILES: dict[str, bytes] = {
     "wide.csv": b"id,body,kind\n" + b"1,a nice day,x\n" * 60,
     "rows.txt": "\n".join(ROWS).encode(),
 }
-_SECTIONS = Path(__file__).with_name("errors.txt").read_text(encoding="utf-8").split("\n\n[")
-COMMANDS = {name: lines.splitlines() for name, lines in (section.split("]\n") for section in _SECTIONS[1:])}
+PACKAGES = ("onnx", "tensorboard.compat.proto", "textual_serve.server")
+COMMANDS = sections_of(Path(__file__).with_name("errors.txt"))
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(elsewhere: Path) -> Path:
     """A folder outside the data folder, with `FILES`."""
-    folder = tmp_path_factory.mktemp("elsewhere")
     for name, content in FILES.items():
-        (folder / name).write_bytes(content)
-    return folder
+        (elsewhere / name).write_bytes(content)
+    return elsewhere
 
 
-def arguments_of(line: str, folder: Path, tweets: Path) -> list[str]:
-    for name, value in {"DIR": str(folder), "TWEETS": str(tweets), "NEWLINE": "\n"}.items():
-        line = line.replace(name, value)
-    return shlex.split(line)
-
-
-@pytest.mark.parametrize("line", COMMANDS["at once"])
+@pytest.mark.parametrize("section", [name for name in COMMANDS if not name.endswith(("preparing", "usage"))])
 def test_an_error_is_two_lines_before_anything_is_written(
-    cli: Cli, trained: Path, folder: Path, tweets: Path, snapshot: SnapshotAssertion, line: str
+    cli: Cli, home: Path, trained_once: Path, folder: Path, tweets: Path, snapshot: SnapshotAssertion, section: str
 ) -> None:
-    cli.monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"mit\n")))
-    shutil.copytree(trained / "runs" / "first", trained / "runs" / "without-journal")
-    (trained / "runs" / "without-journal" / "events.jsonl").unlink()
-    content = (trained / "runs" / "first" / "checkpoints" / "latest.safetensors").read_bytes()
-    (trained / "checkpoints").mkdir()
-    (trained / "checkpoints" / "damaged.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    before = sorted([*folder.rglob("*"), *trained.rglob("*")])
-    ended = cli(*arguments_of(line, folder, tweets))
-    assert_two_line_error(ended)
-    assert ended.err.replace(str(folder), "DIR").replace(str(trained), "HOME") == snapshot
-    assert sorted([*folder.rglob("*"), *trained.rglob("*")]) == before
+    cli.reads(b"mit\n")
+    if section != "without a run":
+        shutil.copytree(trained_once, home, dirs_exist_ok=True)
+        shutil.copytree(home / "runs" / "first", home / "runs" / "without-journal")
+        (home / "runs" / "without-journal" / "events.jsonl").unlink()
+        content = (home / "runs" / "first" / "checkpoints" / "latest.safetensors").read_bytes()
+        (home / "checkpoints").mkdir()
+        (home / "checkpoints" / "damaged.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    for module in PACKAGES if section == "without packages" else ():
+        cli.monkeypatch.setitem(sys.modules, module, None)
+        cli.monkeypatch.delitem(sys.modules, "tui.process.browser.server", raising=False)
+    before = sorted([*folder.rglob("*"), *home.rglob("*")])
+    told = []
+    for line in COMMANDS[section]:
+        ended = cli.named(line, DIR=folder, TWEETS=tweets, HOME=home)
+        assert_two_line_error(ended)
+        told += [f"$ {line}", ended.err]
+    assert "\n".join(told) == snapshot
+    assert sorted([*folder.rglob("*"), *home.rglob("*")]) == before
     assert (folder / "mine").read_text() == "mine"
 
 
-@pytest.mark.parametrize("line", COMMANDS["while preparing"])
-def test_a_problem_found_during_setup_is_an_error_in_two_lines(
-    cli: Cli, trained: Path, folder: Path, tweets: Path, snapshot: SnapshotAssertion, line: str
-) -> None:
-    ended = cli(*arguments_of(line, folder, tweets))
-    assert_error_at_the_end(ended)
-    assert re.sub(r"in [\d.]+ s", "in N s", "\n".join(ended.error_lines[-2:])) == snapshot
+def test_a_problem_in_setup_is_two_lines(cli: Cli, trained: Path, tweets: Path, snapshot: SnapshotAssertion) -> None:
+    answers = []
+    for line in COMMANDS["while preparing"]:
+        ended = cli.named(line, TWEETS=tweets)
+        assert_error_at_the_end(ended)
+        answers += [f"$ {line}", *ended.error_lines[-2:]]
+    assert re.sub(r"in [\d.]+ s", "in N s", "\n".join(answers)) == snapshot
 
 
-@pytest.mark.parametrize("line", COMMANDS["without a run"])
-def test_without_a_run_the_error_names_the_command_that_starts_one(
-    cli: Cli, snapshot: SnapshotAssertion, line: str
-) -> None:
-    ended = cli(*line.split())
-    assert_two_line_error(ended)
-    assert ended.err == snapshot
-
-
-@pytest.mark.parametrize("line", COMMANDS["usage"])
-def test_a_usage_error_exits_with_2_and_names_the_cause(cli: Cli, snapshot: SnapshotAssertion, line: str) -> None:
-    ended = cli(*line.split())
-    assert (ended.code, ended.out) == (2, "")
-    assert "Traceback" not in ended.err
-    assert re.sub(r"[\s│╭╮╰╯─]+", " ", ended.err.partition("Error")[2]).strip() == snapshot
-
-
-@pytest.mark.parametrize(
-    ("package", "module", "line"),
-    [
-        ("onnx", "onnx", "export onnx first DIR/new"),
-        ("tensorboard", "tensorboard.compat.proto", "runs export first --format tensorboard --output DIR/new"),
-        ("tensorboard", "tensorboard.compat.proto", "train --data TWEETS --tensorboard DIR/new"),
-        ("textual-serve", "textual_serve.server", "serve"),
-    ],
-)
-def test_without_a_package_the_error_names_the_command_that_installs_it(
-    cli: Cli, trained: Path, folder: Path, tweets: Path, package: str, module: str, line: str
-) -> None:
-    cli.monkeypatch.setitem(sys.modules, module, None)
-    cli.monkeypatch.delitem(sys.modules, "tui.process.browser.server", raising=False)
-    ended = cli(*arguments_of(line, folder, tweets))
-    assert_two_line_error(ended, f"{package}, which is not installed", f"pip install {package}")
-    assert not (folder / "new").exists()
+def test_a_usage_error_exits_with_2_and_names_the_cause(cli: Cli, snapshot: SnapshotAssertion) -> None:
+    answers = []
+    for line in COMMANDS["usage"]:
+        ended = cli(*line.split())
+        assert (ended.code, ended.out) == (2, ""), line
+        assert "Traceback" not in ended.err
+        answers += [f"$ {line}", re.sub(r"[\s│╭╮╰╯─]+", " ", ended.err.partition("Error")[2]).strip()]
+    assert "\n".join(answers) == snapshot
 
 
 def test_a_port_in_use_is_named_together_with_the_option_that_avoids_it(cli: Cli) -> None:
@@ -129,9 +103,7 @@ def test_a_port_in_use_is_named_together_with_the_option_that_avoids_it(cli: Cli
         assert_two_line_error(ended, " of 127.0.0.1", "in use", "--port 0 picks a free one")
 
 
-def test_an_error_at_the_end_of_a_long_file_follows_the_progress_or_is_the_one_event(
-    cli: Cli, tmp_path: Path, home: Path
-) -> None:
+def test_an_error_late_in_a_file_follows_the_progress_or_is_the_one_event(cli: Cli, tmp_path: Path, home: Path) -> None:
     noise, as_letters = random.Random(1), str.maketrans("0123456789", "ghijklmnop")  # noqa: S311 - no secrets
     lines = [*ROWS * 5, *(noise.randbytes(40).hex(" ").translate(as_letters) for _ in range(20_000))]
     path = tmp_path / "late.txt.gz"
@@ -146,14 +118,11 @@ def test_an_error_at_the_end_of_a_long_file_follows_the_progress_or_is_the_one_e
 # Bugs -----------------------------------------------------------------------------------------------------------------
 
 
-def _raise(*_: Any, **__: Any) -> None:
-    raise ZeroDivisionError("out of \x1b[31mthe blue")
+FAILING = mock.Mock(side_effect=ZeroDivisionError("out of \x1b[31mthe blue"))
 
 
-def test_an_unexpected_error_is_two_lines_and_a_traceback_in_the_log_or_without_one_on_stderr(
-    cli: Cli, home: Path
-) -> None:
-    cli.monkeypatch.setattr("tui.cli.commands.doctor.installed_versions", _raise)
+def test_an_unexpected_error_is_two_lines_and_a_traceback_in_the_log_or_else_on_stderr(cli: Cli, home: Path) -> None:
+    cli.monkeypatch.setattr("tui.cli.commands.doctor.installed_versions", FAILING)
     ended = cli("doctor")
     assert (ended.code, ended.out) == (3, "")
     [what, hint] = ended.error_lines
@@ -168,7 +137,7 @@ def test_an_unexpected_error_is_two_lines_and_a_traceback_in_the_log_or_without_
 
 
 def test_an_unexpected_error_of_a_run_exits_with_3_and_is_in_its_log(cli: Cli, home: Path, tweets: Path) -> None:
-    cli.monkeypatch.setattr("engine.training.trainer.Trainer.step", _raise)
+    cli.monkeypatch.setattr("engine.training.trainer.Trainer.step", FAILING)
     ended = cli("train", "--json", "--data", tweets, *SMALL_MODEL, "--run-name", "x")
     assert (ended.code, ended.objects[-1]["event"]) == (3, "RunFailed")
     assert "Traceback" not in ended.err
@@ -178,11 +147,11 @@ def test_an_unexpected_error_of_a_run_exits_with_3_and_is_in_its_log(cli: Cli, h
 def test_characters_that_stdout_can_not_encode_are_replaced(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "cafe.txt"
     path.write_text("".join(f"un café numéro {number} ☕\n" for number in range(60)), encoding="utf-8")
-    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    cli.monkeypatch.setattr("sys.stdout", stdout)
+    written = io.BytesIO()
+    cli.monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
     ended = cli("data", "inspect", path)
     assert (ended.code, ended.err) == (0, "")
-    assert b"un caf? num?ro" in stdout.buffer.getvalue()
+    assert b"un caf? num?ro" in written.getvalue()
 
 
 # Hostile text ---------------------------------------------------------------------------------------------------------
@@ -192,9 +161,9 @@ BUDGET = ("--max-steps", "6", "--eval-every", "3", "--sample-every", "1", "--run
 NAME = "zqj\x1b]52;c;PWNED\x07\x9b31m\u202e\n[red] :smile: =1"
 
 
-def assert_harmless(finished: Finished) -> None:
-    """Assert that the output has no control characters."""
-    for line in [*finished.out.split("\n"), *finished.err.split("\n")]:
+def assert_harmless(*texts: str) -> None:
+    """Assert that these outputs have no control characters."""
+    for line in "\n".join(texts).split("\n"):
         assert hostile.obeyed(line) == [], ascii(line)
         if not line.startswith("{"):  # JSON has names in full
             assert hostile.most_marks_on_one(line) <= 8, ascii(line)[:200]
@@ -204,14 +173,12 @@ def assert_harmless_file(path: Path) -> None:
     assert [found for line in path.read_text("utf-8").split("\n") for found in hostile.obeyed(line)] == []
 
 
-def test_a_run_with_hostile_corpus_and_name_prints_and_logs_harmless_text(
-    cli: Cli, home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    corpus = hostile.write_corpus(tmp_path_factory.mktemp("in") / f"{NAME}.txt")
+def test_a_run_with_hostile_corpus_and_name_tells_harmless_text(cli: Cli, home: Path, elsewhere: Path) -> None:
+    corpus = hostile.write_corpus(elsewhere / f"{NAME}.txt")
     trained = cli("train", "--data", corpus, *SMALL_MODEL, *BUDGET, "--json")
     assert trained.code == 0, trained.err
     assert trained.objects[0]["corpus"].startswith("zqj")
-    assert_harmless(trained)
+    assert_harmless(trained.out, trained.err)
     (home / "checkpoints").mkdir()
     saved = home / "runs" / "zqj + run" / "checkpoints" / "latest.safetensors"
     (home / "checkpoints" / f"{NAME}.safetensors").write_bytes(saved.read_bytes())
@@ -229,7 +196,7 @@ def test_a_run_with_hostile_corpus_and_name_prints_and_logs_harmless_text(
             told = cli(*command, *option)
             assert told.code == 0, told.err
             assert told.out
-            assert_harmless(told)
+            assert_harmless(told.out, told.err)
     for name in ("tweetgen.log", "events.jsonl"):
         assert_harmless_file(home / "runs" / "zqj + run" / name)
 
@@ -247,7 +214,7 @@ def test_a_quoted_argument_and_a_traceback_are_harmless(cli: Cli, home: Path) ->
         assert told.code in (1, 2), told.err
         assert told.err
         assert "Traceback" not in told.err
-        assert_harmless(told)
+        assert_harmless(told.out, told.err)
 
     def fail() -> None:
         raise RuntimeError(hostile.ALL_AT_ONCE)
@@ -255,7 +222,7 @@ def test_a_quoted_argument_and_a_traceback_are_harmless(cli: Cli, home: Path) ->
     cli.monkeypatch.setattr("tui.__main__._run", fail)
     told = cli("doctor")
     assert told.code == 3
-    assert_harmless(told)
+    assert_harmless(told.out, told.err)
     assert "    raise RuntimeError" in (home / "tweetgen.log").read_text("utf-8")
     assert_harmless_file(home / "tweetgen.log")
 
@@ -276,16 +243,16 @@ HARM: dict[str, Callable[[Path], object]] = {
 }
 
 
-def test_a_data_folder_that_cannot_be_created_starts_no_run_and_lists_none(
-    cli: Cli, tweets: Path, tmp_path: Path
-) -> None:
+def test_a_data_folder_that_can_not_be_made_has_no_runs(cli: Cli, tweets: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("keep me", encoding="utf-8")
     cli.monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "file" / "home"))
     refused = cli("train", "--data", tweets)
     assert_two_line_error(refused, f"{tmp_path}/file/home/runs", "can't be written", "TWEETGEN_HOME")
     assert (tmp_path / "file").read_text(encoding="utf-8") == "keep me"
     for command in ("runs", "checkpoints"):
-        assert (cli(command, "list").code, cli(command, "list").out) == (0, "")
+        ended = cli(command, "list")
+        assert (ended.code, ended.out, cli(command, "list", "--json").out) == (0, "", "")
+        assert "tweetgen-tui train" in ended.err, "what fills an empty list"
     report = cli("doctor", "--json").object["folders"]
     assert report["writable"] is False
     assert "can't be written" in report["problem"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import json
 import os
@@ -13,9 +12,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
-import onnxruntime
 import pyte
 import pytest
 import torch
@@ -23,6 +22,7 @@ from asciinema.asciicast import open_from_url
 from huggingface_hub import ModelCard
 
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from engine.export.onnx_file.write import onnx_file
 from engine.model.vocab import BOS, EOS, PAD, UNK
 from engine.protocol.events import Event
 from engine.storage.file_lock import try_lock
@@ -41,19 +41,8 @@ from tui.settings.store import PreferencesStore
 ONNX_PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
 
 
-@pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder outside the data folder."""
-    return tmp_path_factory.mktemp("elsewhere")
-
-
-# The web page and the model card --------------------------------------------------------------------------------------
-
-
-def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds_and_int8_weights_are_smaller(
-    cli: Cli, home: Path, folder: Path
-) -> None:
-    tweets, file = folder / "tweets.txt", folder / "page.html"
+def test_page_and_card_count_the_copies_of_generate_and_int8_weights_are_smaller(cli: Cli, elsewhere: Path) -> None:
+    tweets, file = elsewhere / "tweets.txt", elsewhere / "page.html"
     tweets.write_text("\n".join(map("".join, itertools.product("abcdef", "uvwxyz"))))  # even a new model copies these
     run = ("--format", "text", "--run-name", "parrot", "--max-steps", "12", "--prime", "a", *SMALL_MODEL)
     assert cli("train", "--data", tweets, *run).code == 0
@@ -80,49 +69,36 @@ def test_page_and_card_count_the_copies_that_generate_finds_with_the_same_seeds_
 
     expected = counts("--prime", "")  # a model folder has no prime
     assert expected["copy"] > 10
-    assert cli("export", "hub", "parrot", folder / "model", "--license", "mit").code == 0
-    card = (folder / "model" / "README.md").read_text("utf-8")
+    assert cli("export", "hub", "parrot", elsewhere / "model", "--license", "mit").code == 0
+    card = (elsewhere / "model" / "README.md").read_text("utf-8")
     assert f"copies of a training tweet: **{expected['copy']:,}**" in card
     assert f"training tweets: **{expected['near-copy']:,}**" in card
 
 
-def test_training_tweets_that_can_not_be_read_are_reported_and_no_export_names_their_file(
-    cli: Cli, home: Path, tweets: Path, folder: Path
-) -> None:
+def test_unreadable_tweets_are_reported_and_their_file_not_named(cli: Cli, tweets: Path, elsewhere: Path) -> None:
     assert cli("train", "--data", tweets, "--max-steps", "2", "--run-name", "changed", *SMALL_MODEL).code == 0
-    assert cli("checkpoints", "export", "changed", folder / "model.safetensors").code == 0
-    assert cli("checkpoints", "import", folder / "model.safetensors", "--name", "foreign").code == 0
+    assert cli("checkpoints", "export", "changed", elsewhere / "model.safetensors").code == 0
+    assert cli("checkpoints", "import", elsewhere / "model.safetensors", "--name", "foreign").code == 0
     tweets.write_text(tweets.read_text("utf-8") + "one more\n")
     for name, why in (("changed", "is no longer what"), ("foreign", "is from elsewhere")):
-        page = cli("export", "html", name, folder / "page.html", "--force")
-        model = cli("export", "hub", name, folder / "model", "--license", "mit", "--force")
+        page = cli("export", "html", name, elsewhere / "page.html", "--force")
+        model = cli("export", "hub", name, elsewhere / "model", "--license", "mit", "--force")
         assert (page.code, model.code) == (0, 0)
         assert page.error_lines[-2].startswith("Copies were not counted, and the page says so: ")
         assert model.error_lines[-2].startswith("Copies of training tweets were not counted: ")
-        for ended, file in ((page, folder / "page.html"), (model, folder / "model" / "README.md")):
+        for ended, file in ((page, elsewhere / "page.html"), (model, elsewhere / "model" / "README.md")):
             assert why in ended.err
             text = file.read_text("utf-8")
             assert "was not measured" in text
             assert str(tweets.parent) not in text
 
 
-# The model folder -----------------------------------------------------------------------------------------------------
-
-
-class Terminal(io.StringIO):
-    """Standard input that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_trains_on_tweets_that_are_named(
-    cli: Cli, trained: Path, folder: Path, tweets: Path
+    cli: Cli, trained: Path, elsewhere: Path, tweets: Path
 ) -> None:
-    model = folder / "my-model"
-    with cli.monkeypatch.context() as typed:
-        typed.setattr("sys.stdin", Terminal("cc-by\nApache-2.0\n"))
-        ended = cli("export", "hub", "first/best", model)
+    model = elsewhere / "my-model"
+    cli.reads(b"cc-by\nApache-2.0\n", is_terminal=True)
+    ended = cli("export", "hub", "first/best", model)
     assert (ended.code, ended.out.strip()) == (0, "")
     assert ended.err.count("License of the model") == 2
     assert "Did you mean odc-by, cc-by-4.0" in ended.err
@@ -153,24 +129,20 @@ def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_train
     assert cli("checkpoints", "show", "second/latest", "--json").object["step"] == 3
 
 
-# The ONNX file --------------------------------------------------------------------------------------------------------
-
-
-def test_the_onnx_file_has_the_log_probabilities_of_the_checkpoint(cli: Cli, trained: Path, folder: Path) -> None:
-    file = folder / "tweets.onnx"
+def test_the_onnx_file_is_the_checkpoints_and_a_full_disk_is_an_error(cli: Cli, trained: Path, elsewhere: Path) -> None:
+    file = elsewhere / "tweets.onnx"
     file.write_text("mine")
     ended = cli("export", "onnx", "first", file, "--force")
     assert (ended.code, ended.out) == (0, "")
     assert re.search(rf"wrote {file}, \d+\.?\d* .B", ended.err)
-    checkpoint = load_checkpoint(trained / "runs" / "first" / "checkpoints" / "best.safetensors")
-    model, text = checkpoint.to_model(torch.device("cpu")), [BOS, *checkpoint.vocab.encode("mum slept so late today")]
-    assert model.ngram_input is not None
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    hidden, before = np.zeros((1, 1, 16), np.float32), np.zeros((1, 3), np.int64)
-    [found] = session.run(["log_probs"], {"token_ids": np.array([text]), "hidden": hidden, "before": before})
-    with torch.inference_mode():
-        expected = torch.log_softmax(model(torch.tensor([text]))[0], dim=-1).numpy()
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    best = load_checkpoint(trained / "runs" / "first" / "checkpoints" / "best.safetensors")
+    assert file.read_bytes() == onnx_file(best)
+    full = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115 - closing it fails
+    cli.monkeypatch.setattr("sys.stdout", full)
+    ended = cli("export", "onnx", "first", "-")
+    with contextlib.suppress(OSError):
+        full.close()
+    assert_error_at_the_end(ended, "Standard output can't be written: No space left on device.", "Free some space.")
 
 
 def sampled(checkpoint: Checkpoint, seed: int, temperature: float) -> str:
@@ -188,17 +160,17 @@ def sampled(checkpoint: Checkpoint, seed: int, temperature: float) -> str:
 @pytest.mark.ci
 @pytest.mark.parametrize("ngram_order", ["0", "4"])
 def test_the_example_of_the_docs_writes_the_tweet_of_its_seed_without_this_program(
-    cli: Cli, home: Path, tweets: Path, folder: Path, ngram_order: str
+    cli: Cli, home: Path, tweets: Path, elsewhere: Path, ngram_order: str
 ) -> None:
     run = ["--max-steps", "300", "--run-name", "my-run", "--ngram-order", ngram_order, *SMALL_MODEL]
     assert cli("train", "--data", tweets, *run).code == 0
     page = ONNX_PAGE.read_text(encoding="utf-8")
     [command] = re.findall(r"^```sh\ntweetgen-tui (.*)\n```", page, re.MULTILINE)
-    assert cli(*command.replace("tweets.onnx", str(folder / "tweets.onnx")).split()).code == 0
+    assert cli(*command.replace("tweets.onnx", str(elsewhere / "tweets.onnx")).split()).code == 0
     [example] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     named = 'import sys; print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)'
     script = [sys.executable, "-I", "-c", f"{example}\n{named}"]
-    ended = subprocess.run(script, cwd=folder, capture_output=True, encoding="utf-8", check=True, timeout=60)
+    ended = subprocess.run(script, cwd=elsewhere, capture_output=True, encoding="utf-8", check=True, timeout=60)
     checkpoint = load_checkpoint(home / "runs" / "my-run" / "checkpoints" / "best.safetensors")
     assert ended.stdout == f"{sampled(checkpoint, seed=1, temperature=0.7)}\n"
     loaded = set(ended.stderr.split())
@@ -206,25 +178,11 @@ def test_the_example_of_the_docs_writes_the_tweet_of_its_seed_without_this_progr
     assert not loaded & {"torch", "onnx", "engine", "tui"}
 
 
-def test_a_full_disk_behind_standard_output_is_an_error(cli: Cli, trained: Path) -> None:
-    full = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115 - closing it fails
-    cli.monkeypatch.setattr("sys.stdout", full)
-    ended = cli("export", "onnx", "first", "-")
-    with contextlib.suppress(OSError):
-        full.close()
-    assert_error_at_the_end(ended, "Standard output can't be written: No space left on device.", "Free some space.")
-
-
-# The steps of a run ---------------------------------------------------------------------------------------------------
-
-
-def test_steps_and_evaluations_or_all_events_go_to_standard_output_a_file_or_event_files(
-    cli: Cli, trained: Path, folder: Path
-) -> None:
+def test_steps_or_all_events_go_to_stdout_a_file_or_event_files(cli: Cli, trained: Path, elsewhere: Path) -> None:
     ended = cli("runs", "export", "last")
     assert (ended.code, ended.err) == (0, "No step is thinned.\n")
     assert Counter(row.partition(",")[0] for row in ended.lines) == {"kind": 1, "step": 40, "evaluation": 2}
-    file = folder / "run.csv"
+    file = elsewhere / "run.csv"
     assert cli("runs", "export", "first", "--output", file).out == ""
     assert file.read_text("utf-8") == ended.out
     journal = (trained / "runs" / "first" / "events.jsonl").read_text("utf-8")
@@ -232,47 +190,36 @@ def test_steps_and_evaluations_or_all_events_go_to_standard_output_a_file_or_eve
     assert cli("runs", "export", "first", "--output", file, "--format", "jsonl", "--force").code == 0
     assert file.read_text("utf-8") == journal
 
-    tensorboard = ("runs", "export", "first", "--format", "tensorboard", "--output", folder)
+    tensorboard = ("runs", "export", "first", "--format", "tensorboard", "--output", elsewhere)
     [wrote, thinned] = cli(*tensorboard).error_lines
     assert wrote.startswith("wrote ")
     assert thinned == "No step is thinned."
-    assert len(scalars_in(folder / "first")[LOSS]) == 40
+    assert len(scalars_in(elsewhere / "first")[LOSS]) == 40
     assert_two_line_error(cli(*tensorboard), "first has event files already", "--force")
     assert cli(*tensorboard, "--force").code == 0
 
 
-def test_event_files_are_written_to_the_folder_as_seen_from_where_the_command_was_given(
-    cli: Cli, tweets: Path, folder: Path
-) -> None:
-    cli.monkeypatch.chdir(folder)
+def test_event_files_go_to_a_folder_seen_from_the_working_directory(cli: Cli, tweets: Path, elsewhere: Path) -> None:
+    cli.monkeypatch.chdir(elsewhere)
     run = ("--max-steps", "2", "--run-name", "live", *SMALL_MODEL)
     assert cli("train", "--data", tweets, *run, "--tensorboard", "logs").code == 0
-    assert [step for step, _ in scalars_in(folder / "logs" / "live")[LOSS]] == [1, 2]
-    for written, absolute in (("logs", folder / "logs"), ("~/x", Path("~/x").expanduser())):
+    assert [step for step, _ in scalars_in(elsewhere / "logs" / "live")[LOSS]] == [1, 2]
+    for written, absolute in (("logs", elsewhere / "logs"), ("~/x", Path("~/x").expanduser())):
         assert to_run_config({"tensorboard": written}).runtime.tensorboard == str(absolute)  # also for other processes
 
 
-# Replays --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "speed"),
-    [(("first",), 10.0), (("last", "--speed", "2.5"), 2.5), (("first", "--speed", "max"), float("inf"))],
-)
-def test_the_run_is_replayed_on_a_screen_at_the_given_speed(
-    cli: Cli, home: Path, arguments: tuple[str, ...], speed: float
-) -> None:
-    path = write_run(home, run_of(2))
-    shown: list[tuple[Any, ...]] = []
-    cli.monkeypatch.setattr("tui.cli.commands.runs.require_terminal", lambda _hint: None)
-    cli.monkeypatch.setattr("tui.cli.commands.runs.start_job_control", lambda: None)
-    cli.monkeypatch.setattr("tui.cli.commands.runs.show", lambda *arguments: shown.append(arguments))
-    assert cli("runs", "replay", *arguments).code == 0
-    [(bridge, history, _store, _job_control)] = shown
-    opening = bridge._open_session
-    assert isinstance(opening, OpenReplay)
-    assert (opening.config, opening.folder.path, opening.speed) == (bridge.config, path.parent, speed)
-    assert history.is_replay
+def test_the_run_is_replayed_on_a_screen_at_the_given_speed(cli: Cli, home: Path) -> None:
+    path, show = write_run(home, run_of(2)), mock.Mock()
+    for name in ("require_terminal", "start_job_control"):
+        cli.monkeypatch.setattr(f"tui.cli.commands.runs.{name}", mock.Mock())
+    cli.monkeypatch.setattr("tui.cli.commands.runs.show", show)
+    for line, speed in (("first", 10.0), ("last --speed 2.5", 2.5), ("first --speed max", float("inf"))):
+        assert cli("runs", "replay", *line.split()).code == 0
+        bridge, history, _store, _job_control = show.call_args.args
+        opening = bridge._open_session
+        assert isinstance(opening, OpenReplay)
+        assert (opening.config, opening.folder.path, opening.speed) == (bridge.config, path.parent, speed)
+        assert history.is_replay
 
 
 def read_cast(text: str) -> tuple[dict[str, Any], list[tuple[float, str]]]:
@@ -289,11 +236,9 @@ def screen_after(outputs: str, columns: int, rows: int) -> pyte.Screen:
     return screen
 
 
-def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(
-    cli: Cli, home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    cli.monkeypatch.chdir(tmp_path_factory.mktemp("recordings"))
-    path = write_run(home, run_of(12))
+def test_asciinema_plays_a_cast_to_the_last_screen_of_the_replay(cli: Cli, home: Path, elsewhere: Path) -> None:
+    cli.monkeypatch.chdir(elsewhere)
+    path = write_run(home, run_of(6))
     Path("run.cast").write_text("mine", encoding="utf-8")
     ended = cli("runs", "replay", "first", "--cast", "run.cast", "--size", "80x24", "--speed", "4", "--force")
     assert (ended.code, ended.out) == (0, "")
@@ -313,21 +258,15 @@ def test_the_cast_of_a_run_has_the_same_bytes_in_every_environment(home: Path) -
     modern = {"PYTHONHASHSEED": "1", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     plain = {"PYTHONHASHSEED": "2", "TERM": "dumb", "NO_COLOR": "1", "SSH_CONNECTION": "x", "COLUMNS": "50"}
     command = [*PROGRAM, "runs", "replay", "first", "--cast", "-"]
-    casts = [
-        subprocess.run(
-            command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True
-        ).stdout
-        for environment in (modern, plain | {"LANG": "C"})
-    ]
-    assert casts[0] == casts[1] != b""
+    environments = (os.environ | modern, os.environ | plain | {"LANG": "C"})
+    one, other = (subprocess.check_output(command, env=each, stdin=subprocess.DEVNULL) for each in environments)
+    assert one == other != b""
 
 
 GAP: list[Event] = [run_started(run="first"), *(steps_finished(n, [2.0], elapsed_seconds=500.0 * n) for n in (1, 2))]
 
 
-def test_a_recording_has_all_of_a_short_run_or_the_default_length_and_a_long_gap_is_shortened(
-    cli: Cli, home: Path
-) -> None:
+def test_a_recording_has_all_of_a_short_run_or_the_default_length_and_long_gaps_are_cut(cli: Cli, home: Path) -> None:
     cli.monkeypatch.setattr(replay_recording, "DEFAULT_SECONDS", 2.0)
     for name, events, speed, length in (
         ("short", run_of(1), (), 1.0),
@@ -341,9 +280,7 @@ def test_a_recording_has_all_of_a_short_run_or_the_default_length_and_a_long_gap
         assert outputs[-1][0] == pytest.approx(length, abs=0.3), name
 
 
-def test_a_run_that_still_trains_is_recorded_as_far_as_it_can_be_read_with_the_users_theme_glyphs_and_unit(
-    cli: Cli, home: Path
-) -> None:
+def test_a_run_that_still_trains_is_recorded_as_far_as_it_is_read_with_the_users_settings(cli: Cli, home: Path) -> None:
     thinned = (steps_thinned(n, n + 99, elapsed_seconds=float(n) / 500) for n in range(1, 1001, 100))
     path = write_run(home, (run_started(run="first"), *thinned))
     (home / "config.toml").write_text(

@@ -12,25 +12,9 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.protocol.events import RunFailed, to_json
-from tests.cli.program import Cli, assert_two_line_error, transcript
+from tests.cli.program import Cli, Terminal, assert_two_line_error, sections_of
 
-SESSIONS = {
-    "list and show": ("list", "show mine", "show nothing"),
-    "rename": ("rename mine finest", "rename finest ../up", "rename first/best other", "list"),
-    "pin": (
-        *("pin mine", "list", "delete mine --yes", "import OWN/latest.safetensors --name mine --force"),
-        *("unpin mine", "delete mine --yes", "list"),
-    ),
-    "export": ("export first OUT/copy.safetensors", "export first OUT/notes.txt", "export first OUT/notes.txt --force"),
-    "import": (
-        *("import OUT/copy.safetensors", "import OUT/copy.safetensors --name again", "import OWN/best.safetensors"),
-        *("import OUT/copy.safetensors --name mine", "import OUT/copy.safetensors --name mine --force"),
-        *("import OUT/notes.txt", "list"),
-    ),
-    "delete a path": ("delete first/../../../secret --yes", "delete HOME/secret.safetensors --yes"),
-    "a truncated file": ("list", "show torn", "delete torn --yes", "list"),
-}
-"""Commands one after the other; what they print is recorded."""
+SESSIONS = sections_of(Path(__file__).with_name("sessions.txt"))
 
 
 @pytest.fixture
@@ -46,10 +30,8 @@ def _best(home: Path) -> Path:
 
 
 @pytest.mark.parametrize("session", SESSIONS)
-def test_a_session_prints(
-    cli: Cli, saved: Path, tmp_path_factory: pytest.TempPathFactory, snapshot: SnapshotAssertion, session: str
-) -> None:
-    out, content = tmp_path_factory.mktemp("out"), _best(saved).read_bytes()
+def test_a_session_prints(cli: Cli, saved: Path, elsewhere: Path, snapshot: SnapshotAssertion, session: str) -> None:
+    out, content = elsewhere, _best(saved).read_bytes()
     (out / "notes.txt").write_text("mine")
     if session == "import":
         shutil.copy(_best(saved), out / "copy.safetensors")
@@ -57,17 +39,10 @@ def test_a_session_prints(
     if session == "a truncated file":
         (saved / "checkpoints" / "torn.safetensors").write_bytes(content[:1000])
     lines = [f"checkpoints {line}" for line in SESSIONS[session]]
-    assert transcript(cli, *lines, OWN=_best(saved).parent, OUT=out, HOME=saved) == snapshot
+    assert cli.transcript(*lines, OWN=_best(saved).parent, OUT=out, HOME=saved) == snapshot
     assert (saved / "secret.safetensors").exists()
     if session == "export":
         assert (out / "copy.safetensors").read_bytes() == (out / "notes.txt").read_bytes() == content
-
-
-def test_an_empty_list_names_on_stderr_the_command_that_fills_it(cli: Cli) -> None:
-    ended = cli("checkpoints", "list")
-    assert (ended.code, ended.out) == (0, "")
-    assert "tweetgen-tui train" in ended.err
-    assert cli("checkpoints", "list", "--json").out == ""
 
 
 def test_json_has_an_object_per_checkpoint(cli: Cli, saved: Path) -> None:
@@ -77,50 +52,37 @@ def test_json_has_an_object_per_checkpoint(cli: Cli, saved: Path) -> None:
     assert all(list(entry) == fields.split() for entry in entries)
     assert all((entry["step"], entry["evaluated_at_step"], entry["problem"]) == (40, 40, "") for entry in entries)
     info = cli("checkpoints", "show", "mine", "--json").object
-    assert (info["run"], info["step"], info["model"]["hidden_size"], len(info["sha256"])) == ("first", 40, 16, 64)
+    assert (info["run"], info["step"], info["model"]["hidden_size"], len(info["sha256"])) == ("first", 40, 8, 64)
 
 
-class _Bytes:
-    """Standard input or output that holds bytes."""
-
-    def __init__(self, content: bytes = b"", *, is_terminal: bool = True) -> None:
-        self.buffer = io.BytesIO(content)
-        self.isatty = lambda: is_terminal
-        self.flush = lambda: None
-        self.readline = lambda: self.buffer.readline().decode()
-
-
-@pytest.mark.parametrize("answer", [b"\n", b""])
-def test_delete_without_confirmation_deletes_nothing(cli: Cli, saved: Path, answer: bytes) -> None:
-    cli.monkeypatch.setattr("sys.stdin", _Bytes(answer))
-    assert cli("checkpoints", "delete", "mine").code == 1
-    assert (saved / "checkpoints" / "mine.safetensors").is_file()
+def test_delete_without_confirmation_deletes_nothing(cli: Cli, saved: Path) -> None:
+    for answer in (b"\n", b""):
+        cli.reads(answer, is_terminal=True)
+        assert cli("checkpoints", "delete", "mine").code == 1
+        assert (saved / "checkpoints" / "mine.safetensors").is_file()
 
 
 def test_an_export_to_stdout_is_the_file_alone_and_refused_on_a_terminal(cli: Cli, saved: Path) -> None:
-    pipe, terminal = _Bytes(is_terminal=False), _Bytes()
-    cli.monkeypatch.setattr("sys.stdout", pipe)
+    piped, shown = io.BytesIO(), io.BytesIO()
+    cli.monkeypatch.setattr("sys.stdout", io.TextIOWrapper(piped))
     assert cli("checkpoints", "export", "mine", "-").code == 0
-    assert pipe.buffer.getvalue() == (saved / "checkpoints" / "mine.safetensors").read_bytes()
-    cli.monkeypatch.setattr("sys.stdout", terminal)
+    assert piped.getvalue() == (saved / "checkpoints" / "mine.safetensors").read_bytes()
+    cli.monkeypatch.setattr("sys.stdout", Terminal(shown))
     ended = cli("checkpoints", "export", "mine", "-")
-    assert (ended.code, terminal.buffer.getvalue()) == (1, b"")
+    assert (ended.code, shown.getvalue()) == (1, b"")
     assert "is binary" in ended.err
 
 
 def test_an_import_reads_standard_input_under_a_name_and_is_verified(cli: Cli, saved: Path) -> None:
-    cli.monkeypatch.setattr("sys.stdin", _Bytes(_best(saved).read_bytes()))
+    cli.reads(_best(saved).read_bytes())
     assert cli("checkpoints", "import", "-", "--name", "piped").code == 0
     piped, best = (cli("checkpoints", "show", name, "--json").object for name in ("piped", "first/best"))
     assert (piped["run"], piped["step"], piped["sha256"]) == (best["run"], best["step"], best["sha256"])
-    cli.monkeypatch.setattr("sys.stdin", _Bytes(b"good morning"))
+    cli.reads(b"good morning")
     assert_two_line_error(cli("checkpoints", "import", "-"), "needs a name", "--name")
     ended = cli("checkpoints", "import", "-", "--name", "damaged")
     assert_two_line_error(ended, "tweetgen-tui: standard input is damaged")
     assert not (saved / "checkpoints" / "damaged.safetensors").exists()
-
-
-# The list of runs -----------------------------------------------------------------------------------------------------
 
 
 def _replace(path: Path, before: str, after: str) -> None:
@@ -155,7 +117,7 @@ def test_the_list_of_runs_shows_a_run_that_is(cli: Cli, trained: Path, snapshot:
     (trained / "runs" / "stray").mkdir()  # no run
     (trained / "runs" / "file").touch()
     RUNS[kind](trained / "runs" / "first")
-    assert transcript(cli, "runs list", HOME=trained) == snapshot
+    assert cli.transcript("runs list", HOME=trained) == snapshot
 
 
 def test_the_list_of_runs_as_json_has_an_object_per_line(cli: Cli, trained: Path) -> None:
@@ -168,12 +130,7 @@ def test_the_list_of_runs_as_json_has_an_object_per_line(cli: Cli, trained: Path
     assert "damaged" in cli("runs", "list", "--json").object["problem"]
 
 
-# Doctor ---------------------------------------------------------------------------------------------------------------
-
-
-def test_doctor_prints_versions_machine_folders_terminal_and_the_variables_of_torchrun(
-    cli: Cli, trained: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_doctor_prints_machine_folders_and_surroundings(cli: Cli, trained: Path, snapshot: SnapshotAssertion) -> None:
     report = cli("doctor", "--json").object
     assert {"python", "tweetgen-tui", "torch", "textual"} <= set(report.pop("versions"))
     assert (report["folders"]["data"], report["folders"]["runs"]) == (str(trained), 1)

@@ -15,7 +15,6 @@ import pexpect
 import pytest
 import typer.main
 from syrupy.assertion import SnapshotAssertion
-from typer import _completion_shared
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, Setting
@@ -36,9 +35,7 @@ def _commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # typer
 
 
 @pytest.mark.parametrize(("command", "described"), _commands(typer.main.get_command(app)))
-def test_the_help_of_a_command_has_its_summary_and_each_option_with_a_text(
-    cli: Cli, command: str, described: Any
-) -> None:
+def test_the_help_of_a_command_has_its_summary_and_a_text_per_option(cli: Cli, command: str, described: Any) -> None:
     page = cli(*command.split(), "--help")
     assert (page.code, page.err) == (0, "")
     assert f"Usage: tweetgen-tui {command}".strip() in page.out
@@ -48,12 +45,13 @@ def test_the_help_of_a_command_has_its_summary_and_each_option_with_a_text(
         if not getattr(parameter, "hidden", False):
             assert parameter.help
             assert all(name in text for name in parameter.opts if name.startswith("--")), parameter.opts
-    assert cli(*command.split(), "-h") == page
 
 
 @pytest.mark.parametrize("command", ["generate", "checkpoints", "runs replay"])
 def test_a_help_page_is(cli: Cli, snapshot: SnapshotAssertion, command: str) -> None:
-    assert cli(*command.split(), "--help").out == snapshot
+    page = cli(*command.split(), "--help")
+    assert page.out == snapshot
+    assert cli(*command.split(), "-h") == page
 
 
 def test_version_is_one_line_and_as_json_has_the_versions_and_the_system_of_doctor(cli: Cli) -> None:
@@ -67,9 +65,6 @@ def test_version_is_one_line_and_as_json_has_the_versions_and_the_system_of_doct
         "system": doctor["machine"]["system"],
     }
     assert {"python", "torch", "textual", "numpy"} <= report["versions"].keys()
-
-
-# The start of the screen ----------------------------------------------------------------------------------------------
 
 
 def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,14 +117,19 @@ def test_a_start_on_windows_ends_with_one_sentence_that_names_wsl2() -> None:
         assert "WSL2" in sentence
 
 
-# Completion -----------------------------------------------------------------------------------------------------------
-
 ASKED = {
     "bash": {"COMP_WORDS": "tweetgen-tui {}", "COMP_CWORD": "{count}"},
     "zsh": {"_TYPER_COMPLETE_ARGS": "tweetgen-tui {}"},
     "fish": {"_TYPER_COMPLETE_ARGS": "tweetgen-tui {}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
 }
 """Environment that each shell's script sets, besides `_TWEETGEN_TUI_COMPLETE`."""
+
+
+def create_run(home: Path, name: str) -> None:
+    """Create the folder of a run with a checkpoint."""
+    (home / "runs" / name / "checkpoints").mkdir(parents=True)
+    (home / "runs" / name / "config.json").touch()
+    (home / "runs" / name / "checkpoints" / "best.safetensors").touch()
 
 
 def complete(cli: Cli, shell: str, words: str) -> str:
@@ -144,13 +144,9 @@ def complete(cli: Cli, shell: str, words: str) -> str:
 
 
 @pytest.mark.parametrize("shell", ASKED)
-def test_tab_offers_commands_options_and_names_but_none_that_a_shell_would_evaluate_or_split(
-    cli: Cli, shell: str, home: Path
-) -> None:
+def test_tab_offers_commands_options_and_names_that_no_shell_evaluates(cli: Cli, shell: str, home: Path) -> None:
     for name in ("good-run", "$(reboot)", "a b", "`reboot`", "\\$(reboot)", "a;b", "it's", '"'):
-        (home / "runs" / name / "checkpoints").mkdir(parents=True)
-        (home / "runs" / name / "config.json").touch()
-        (home / "runs" / name / "checkpoints" / "best.safetensors").touch()
+        create_run(home, name)
     for typed in ("--resume ", "attach ", "runs export ", "--checkpoint ", "checkpoints show "):
         offered = complete(cli, shell, typed)
         assert "good-run" in offered
@@ -159,19 +155,11 @@ def test_tab_offers_commands_options_and_names_but_none_that_a_shell_would_evalu
         assert word in complete(cli, shell, typed)
 
 
-@pytest.mark.parametrize("shell", ASKED)
-def test_the_script_that_is_printed_is_the_one_that_the_wheel_installs(cli: Cli, shell: str) -> None:
-    cli.monkeypatch.setattr("shellingham.detect_shell", lambda: (shell, shell))
-    assert cli("--show-completion").out == (SHARE / COMPLETION_SCRIPTS[shell]).read_text(encoding="utf-8")
+def test_the_script_that_is_printed_is_the_one_that_the_wheel_installs(cli: Cli) -> None:
+    for shell, script in COMPLETION_SCRIPTS.items():
+        cli.monkeypatch.setattr("shellingham.detect_shell", lambda shell=shell: (shell, shell))
+        assert cli("--show-completion").out == (SHARE / script).read_text(encoding="utf-8")
 
-
-def test_typers_own_script_for_zsh_still_completes_nothing_at_the_first_tab() -> None:
-    # once this fails, try it with the tests below in shells, and remove ours in tui/cli/completion.py
-    *_, end = _completion_shared.COMPLETION_SCRIPT_ZSH.strip().splitlines()
-    assert end.startswith("compdef ")
-
-
-# In shells ------------------------------------------------------------------------------------------------------------
 
 BASH_COMPLETION = Path("/usr/share/bash-completion/bash_completion")
 TYPED = {
@@ -190,9 +178,7 @@ TYPED = {
 @pytest.fixture
 def environment(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The environment of a shell: the program on its path, a run, a checkpoint and a file to complete."""
-    (home / "runs" / "first" / "checkpoints").mkdir(parents=True)
-    (home / "runs" / "first" / "config.json").touch()
-    (home / "runs" / "first" / "checkpoints" / "best.safetensors").touch()
+    create_run(home, "first")
     (home / "checkpoints").mkdir()
     (home / "checkpoints" / "saved.safetensors").touch()
     folder = tmp_path / "folder"
@@ -223,9 +209,7 @@ def shell_of(name: str, environment: dict[str, str]) -> pexpect.spawn[str]:
 
 @pytest.mark.ci
 @pytest.mark.parametrize("name", ["bash", "zsh"])
-def test_tab_completes_commands_options_runs_checkpoints_and_files_from_the_first_on(
-    environment: dict[str, str], name: str
-) -> None:
+def test_tab_completes_commands_options_runs_checkpoints_and_files(environment: dict[str, str], name: str) -> None:
     shell = shell_of(name, environment)
     for typed, completed in TYPED.items():
         shell.expect_exact("ready ", timeout=DEADLINE_SECONDS)
@@ -236,17 +220,10 @@ def test_tab_completes_commands_options_runs_checkpoints_and_files_from_the_firs
 
 
 @pytest.mark.ci
-@pytest.mark.parametrize(("typed", "completed"), TYPED.items())
-def test_fish_completes_commands_options_runs_checkpoints_and_files(
-    environment: dict[str, str], typed: str, completed: str
-) -> None:
+def test_fish_completes_commands_options_runs_checkpoints_and_files(environment: dict[str, str]) -> None:
     require("fish")
-    ended = subprocess.run(
-        ["fish", "--command", f'complete --do-complete "tweetgen-tui {typed}"'],
-        env=environment | {"XDG_DATA_DIRS": str(SHARE)},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=True,
-    )
-    assert [line.partition("\t")[0] for line in ended.stdout.splitlines()] == [completed]
+    environment = environment | {"XDG_DATA_DIRS": str(SHARE)}
+    for typed, completed in TYPED.items():
+        command = ["fish", "--command", f'complete --do-complete "tweetgen-tui {typed}"']
+        offered = subprocess.check_output(command, env=environment, text=True, timeout=DEADLINE_SECONDS)
+        assert [line.partition("\t")[0] for line in offered.splitlines()] == [completed]

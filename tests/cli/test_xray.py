@@ -15,7 +15,7 @@ from engine.checkpoints.metadata import read_info
 from engine.insight.checkpoint_answers import CheckpointAnswers
 from engine.model.vocab import EOS, UNK, Vocab
 from tests import hostile
-from tests.cli.program import Cli, assert_error_at_the_end, assert_two_line_error
+from tests.cli.program import Cli, Terminal, assert_error_at_the_end
 from tests.fakes import FakeSession
 from tui.cli.output.xray_output import SVG_COLUMNS, print_page, svg_of
 from tui.xray.glyphs import Glyphs
@@ -53,8 +53,8 @@ def test_json_has_one_object_per_target_with_the_bits_of_its_probability(cli: Cl
             assert each["bits"] == pytest.approx(-math.log2(chances[each["char"]]), abs=0.05)
 
 
-def test_text_is_read_from_standard_input_as_a_tweet(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"  mum &amp; dad\n\xff\n")))
+def test_text_is_read_from_standard_input_as_a_tweet(cli: Cli, trained: Path) -> None:
+    cli.reads(b"  mum &amp; dad\n\xff\n")
     assert [each["char"] for each in cli("xray", "-", "--json").objects] == [*"mum & dad↵\ufffd", "<EOS>"]
 
 
@@ -90,32 +90,7 @@ def test_a_picture_is_written_or_piped_and_replaces_a_file_only_by_force(cli: Cl
         assert_error_at_the_end(cli("xray", TEXT, "--svg", tmp_path / name), str(tmp_path))
 
 
-WRONG = (
-    *("--at 16", "--at -1", "--checkpoint frist", "--json --view map", "--json --svg a.svg", "--method gradient"),
-    *("--view map --layer 1", "--force", "--layer 0", "--layer 3"),
-)
-
-
-def test_a_wrong_argument_gets_two_lines_wrong_usage_code_2(
-    cli: Cli, trained: Path, snapshot: SnapshotAssertion
-) -> None:
-    lines = []
-    for arguments in ([""], ["x" * 501], *([TEXT, *options.split()] for options in WRONG)):
-        ended = cli("xray", *arguments)
-        assert (ended.code, ended.out) == (1, "")
-        lines.append(f"$ xray {' '.join(arguments)[:40]}\n{ended.err.removeprefix(USED)}")
-    assert "".join(lines) == snapshot
-    for wrong in ((), (TEXT, "--view", "loss"), (TEXT, "--at", "x")):
-        assert cli("xray", *wrong).code == 2
-
-
-def test_without_a_run_the_error_names_the_command_that_makes_one(cli: Cli) -> None:
-    assert_two_line_error(cli("xray", TEXT), "no run yet", "tweetgen-tui train")
-
-
-def test_units_of_a_checkpoint_from_elsewhere_are_not_scored_on_its_files(
-    cli: Cli, trained: Path, tmp_path: Path
-) -> None:
+def test_units_of_a_foreign_checkpoint_are_not_scored_on_its_files(cli: Cli, trained: Path, tmp_path: Path) -> None:
     best(trained).rename(tmp_path / "model.safetensors")
     arguments = ("xray", TEXT, "--checkpoint", tmp_path / "model.safetensors")
     assert cli(*arguments).code == 0
@@ -136,22 +111,14 @@ def drawn(width: int, glyphs: Glyphs) -> Picture:
     return ((Span(f"{width} {glyphs.ellipsis}漢", "value", 1.0), Span("[bold]", "cursor", -1.0)),)
 
 
-class Terminal(io.TextIOWrapper):
-    """A terminal's output."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize(
     ("environment", "encoding", "text", "has_colours"),
     [
-        ({}, "utf-8", "50 …漢", True),
-        ({"NO_COLOR": "1"}, "utf-8", "50 …漢", False),
-        ({"TERM": "dumb"}, "utf-8", " …漢", False),
-        ({"LANG": "C"}, "ascii", "50 ~? ", True),
+        pytest.param({}, "utf-8", "50 …漢", True, id="colours"),
+        pytest.param({"NO_COLOR": "1"}, "utf-8", "50 …漢", False, id="NO_COLOR"),
+        pytest.param({"TERM": "dumb"}, "utf-8", " …漢", False, id="dumb"),
+        pytest.param({"LANG": "C"}, "ascii", "50 ~? ", True, id="ASCII"),
     ],
-    ids=["colours", "NO_COLOR", "dumb", "ASCII"],
 )
 def test_a_terminal_gets_its_width_and_the_colours_and_characters_that_it_shows_and_a_picture_always_the_same(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], encoding: str, text: str, *, has_colours: bool

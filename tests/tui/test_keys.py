@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import Any, get_args
@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 from textual.command import CommandPalette, DiscoveryHit
 
 from engine.protocol import commands as c
-from engine.protocol import events as e
+from tests.fakes import run_finished
 from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.process.outcome import Outcome
@@ -86,23 +86,21 @@ def pause_twice_at_once(at: Running) -> None:
     main(at).steering.action_pause()
 
 
-def to_the_limit(direction: int) -> Callable[[Running], Awaitable[None]]:
-    """Return the step that changes the temperature 100 times, and forgets the commands."""
+async def raise_the_temperature_100_times(at: Running, direction: int = 1) -> None:
+    for _ in range(100):
+        main(at).steering.action_temperature(direction)
+    await at.settle()
+    at.session.received.clear()
 
-    async def change(at: Running) -> None:
-        for _ in range(100):
-            main(at).steering.action_temperature(direction)
-        await at.settle()
-        at.session.received.clear()
 
-    change.__name__ = "raise_the_temperature_100_times" if direction > 0 else "lower_it_100_times"
-    return change
+async def lower_it_100_times(at: Running) -> None:
+    await raise_the_temperature_100_times(at, -1)
 
 
 async def test_keys_steer_the_run_and_the_screen_shows_it(stage: Stage, snapshot: SnapshotAssertion) -> None:
     async with stage.running() as at:
         keys = ("space", "g", "space", pause_twice_at_once, "f", "f", "b", "b", "+", "=", "-", "_")
-        assert await transcript(at, *keys, to_the_limit(1), to_the_limit(-1)) == snapshot
+        assert await transcript(at, *keys, raise_the_temperature_100_times, lower_it_100_times) == snapshot
 
 
 async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_stops_the_run(stage: Stage) -> None:
@@ -121,9 +119,7 @@ async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_
     assert (at.app.summary_view.phase, at.app.bridge.is_alive) == ("finished", False)
 
 
-async def test_every_action_is_one_of_its_controller_and_those_that_open_a_dialog_or_line_are_marked(
-    stage: Stage,
-) -> None:
+async def test_every_action_is_one_of_its_controller_and_those_that_open_something_are_marked(stage: Stage) -> None:
     async with stage.running() as at:
         screen = main(at)
         owners = {"": screen, "LossPlot": LossPlot(), "TweetFeed": TweetFeed()}
@@ -170,8 +166,6 @@ async def test_palette_and_help_list_every_action_with_key_and_sentence_and_the_
         await at.press("end", shows="In the other dialogs")
 
 
-# Keys that can't act --------------------------------------------------------------------------------------------------
-
 NOTHING = ("has_alert", "has_tweet", "has_prime", "has_change", "has_steps")
 STATES: dict[str, dict[str, Any]] = {
     "starting": {"phase": "starting"},
@@ -209,9 +203,7 @@ def grey(bar: KeyBar) -> set[str]:
     return {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
 
 
-async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing_and_so_does_the_bar_of_a_tweet(
-    stage: Stage,
-) -> None:
+async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: Stage) -> None:
     async with stage.running(size=(160, 40)) as at:
         screen = main(at)
         before, bar = screen.run.view, screen.query_one(KeyBar)
@@ -231,5 +223,5 @@ async def test_a_key_that_the_bar_dims_shows_its_reason_and_does_nothing_and_so_
         screen.run.view = before
         await at.press("enter", opens=TweetDialog)
         assert grey(at.app.screen.query_one(KeyBar)) == set()
-        await at.emit(e.RunFinished(step=3, elapsed_seconds=1.0, reason="", total_seconds=1.0, total_chars=9))
+        await at.emit(run_finished(3))
         assert grey(at.app.screen.query_one(KeyBar)) == {"n", "new end", "P", "prime"}

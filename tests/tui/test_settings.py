@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import threading
+import math
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,46 +21,13 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, drawn
 from tui.app.app import TweetgenApp
+from tui.settings import theme as themes
 from tui.settings.preferences import Preferences, preferences_path, read_preferences
 from tui.settings.store import PreferencesStore, save_changes
-from tui.settings.theme import (
-    COLOUR_BLIND_THEME,
-    HIGH_CONTRAST_LIGHT_THEME,
-    HIGH_CONTRAST_THEME,
-    NOVELTY_GLYPHS,
-    OWN_THEMES,
-    SIXTEEN_COLOURS_THEME,
-    THEMES,
-)
 from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.feed.surprise import STEP_BITS
 
-FULL = """
-# my own words
-theme = "tweetgen-light"   # for the sun
-
-[screen]
-mouse = false
-glyphs = "ascii"
-loss_unit = "nats"
-levels = false
-
-[notices]
-title = false
-bell = false
-desktop = false
-
-[intervals]
-eval_every = 200
-sample_every = 0
-autosave_seconds = 30
-save_every = 500
-keep_checkpoints = 3
-
-[keys]
-pause = "z"
-temperature_up = [">", "f5"]
-"""
+FULL = Path(__file__).with_name("full_config.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -72,43 +40,23 @@ def read(path: Path, text: str) -> tuple[Preferences, tuple[str, ...]]:
     return read_preferences(path)
 
 
-# Reading --------------------------------------------------------------------------------------------------------------
-
-
 def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
     tables = tomllib.loads(FULL)
-    intervals = tables["intervals"]
-    fields = {"theme": tables["theme"], **tables["screen"], **tables["notices"], **intervals}
+    fields = {"theme": tables["theme"], **tables["screen"], **tables["notices"], **tables["intervals"]}
     keys = {"pause": "z", "temperature_up": "greater_than_sign,f5"}
     preferences, problems = read(path, FULL)
-    assert problems == ()
-    assert preferences == Preferences(**fields, keys=keys)
-    assert preferences.intervals == intervals
+    assert (preferences, problems) == (Preferences(**fields, keys=keys), ())
+    assert preferences.intervals == tables["intervals"]
     defaults = Preferences()
     assert [name for name in vars(defaults) if getattr(preferences, name) == getattr(defaults, name)] == []
 
 
-INVALID = (
-    "theme = 5",
-    'theme = "nosuch"',
-    "[notices]\nbel = true",
-    '[screen]\nloss_unit = "bytes"',
-    '[screen]\nglyphs = "maybe"',
-    "[intervals]\neval_every = 1.5",
-    "[intervals]\nautosave_seconds = nan",
-    "[intervals]\neval_every = 0x" + 4000 * "f",
-    "keys = 3",
-    '[keys]\npawse = "x"',
-    '[keys]\npause = "no key"',
-    '[keys]\npause = "ctrl+b"',
-    '[keys]\npause = "0"',
-    'theme = "\\u001b]0;gotcha\\u0007"',
-)
+INVALID = Path(__file__).with_name("invalid_configs.txt").read_text(encoding="utf-8").strip().split("\n\n")
 
 
 def test_an_invalid_entry_is_reported_with_file_key_and_valid_values(path: Path, snapshot: SnapshotAssertion) -> None:
     lines = []
-    for text in INVALID:
+    for text in (*INVALID, "[intervals]\neval_every = 0x" + 4000 * "f"):
         preferences, (problem,) = read(path, text)
         assert preferences == Preferences()
         assert problem.isprintable()
@@ -136,9 +84,6 @@ def test_the_config_file_is_in_tweetgen_home_or_else_in_the_config_folder(monkey
     assert preferences_path().parts[-2:] == ("tweetgen-tui", "config.toml")
 
 
-# Writing --------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_saving_changes_one_entry_and_no_other_character(path: Path, line_end: str) -> None:
     own = (FULL + '\n[mine]\nnotes = "stay"\n').replace("\n", line_end).encode()
@@ -155,12 +100,12 @@ def test_saved_changes_are_read_and_a_restored_default_is_removed_from_the_file(
     assert tomllib.loads(path.read_text()) == {"screen": {"mouse": False}, "intervals": {}, "notices": {}}
 
 
-@pytest.mark.parametrize("text", ["screen = 3\n", "[[screen]]\nx = 1\n"])
-def test_a_value_in_place_of_a_table_is_not_overwritten(path: Path, text: str) -> None:
-    path.write_text(text)
-    with pytest.raises(ConfigError, match="screen is not a table"):
-        save_changes(path, {"mouse": False})
-    assert path.read_text() == text
+def test_a_value_in_place_of_a_table_is_not_overwritten(path: Path) -> None:
+    for text in ("screen = 3\n", "[[screen]]\nx = 1\n"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match="screen is not a table"):
+            save_changes(path, {"mouse": False})
+        assert path.read_text() == text
 
 
 @pytest.mark.parametrize("is_there", [True, False])
@@ -197,11 +142,8 @@ def test_changes_are_written_in_their_order_and_one_that_could_not_be_written_wi
     store = PreferencesStore(path)
     for theme in ("tweetgen", "dracula", "tweetgen-light"):
         store.plan_to_save({"theme": theme})
-    threads = [threading.Thread(target=store.save) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda _: store.save(), range(3)))
     assert read_preferences(path)[0].theme == "tweetgen-light"
     path.write_text("theme = ")
     store.plan_to_save({"bell": False})
@@ -213,11 +155,8 @@ def test_changes_are_written_in_their_order_and_one_that_could_not_be_written_wi
     assert read_preferences(path)[0] == Preferences(bell=False, eval_every=7)
 
 
-# Themes ---------------------------------------------------------------------------------------------------------------
-
-
-HIGH = {HIGH_CONTRAST_THEME.name, HIGH_CONTRAST_LIGHT_THEME.name}
-NOVELTIES = itertools.cycle(sorted(NOVELTY_GLYPHS))
+HIGH = {themes.HIGH_CONTRAST_THEME.name, themes.HIGH_CONTRAST_LIGHT_THEME.name}
+NOVELTIES = itertools.cycle(sorted(themes.NOVELTY_GLYPHS))
 SCRIPT: tuple[e.Event, ...] = (
     steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
     eval_finished(40, 3.2, is_best=True),
@@ -246,25 +185,17 @@ def contrast(color: Color, other: Color) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-Pair = tuple[str, Style]
-
-
-def pairs(app: TweetgenApp, selector: str) -> set[Pair]:
+def pairs(app: TweetgenApp, selector: str) -> set[tuple[str, Style]]:
     """Return the words of a widget with their styles as drawn."""
     region = app.screen.query_one(selector).region
-    strips = drawn(app)[region.y : region.bottom]
-    return {
-        (text, style)
-        for strip in strips
-        for text, style, _ in strip.crop(region.x, region.right)
-        if style is not None and any(char.isalnum() for char in text)
-    }
+    strips = (strip.crop(region.x, region.right) for strip in drawn(app)[region.y : region.bottom])
+    segments = (segment for strip in strips for segment in strip)
+    return {(text, style) for text, style, _ in segments if style and any(char.isalnum() for char in text)}
 
 
 def colours_of(style: Style) -> tuple[Color, Color]:
     """Return the two colours of a style as drawn."""
-    assert style.color is not None
-    assert style.bgcolor is not None
+    assert style.color and style.bgcolor, style  # noqa: PT018 - one claim
     ink, paper = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
     return (paper, ink) if style.reverse else (ink, paper)
 
@@ -273,7 +204,7 @@ INKS = ("foreground", "text-muted", "text-disabled", "text-primary", "text-secon
 TELLING_INKS = ("text-success", "text-warning", "text-error", "success", "warning", "error")
 
 
-@pytest.mark.parametrize("theme", OWN_THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize("theme", themes.OWN_THEMES, ids=lambda theme: theme.name)
 def test_every_text_colour_contrasts_with_every_background(theme: Theme) -> None:
     least = 7.0 if theme.name in HIGH else 4.5
     variables = {**theme.to_color_system().generate(), **theme.variables}
@@ -293,9 +224,9 @@ STATES = (
 
 async def test_every_word_of_screen_feed_and_dialog_stands_out_from_its_background_in_every_theme(stage: Stage) -> None:
     async with stage.running(FakeSession(SCRIPT), (120, 40)) as at:
-        assert set(at.app.available_themes) == {theme.name for theme in THEMES}
+        assert set(at.app.available_themes) == {theme.name for theme in themes.THEMES}
         await at.press("up", "up", "k", shows=("old words…", "best ◆", PIN_GLYPH, "step 93 selected"))
-        for theme in THEMES:
+        for theme in themes.THEMES:
             at.app.theme = theme.name
             for keys, selector, at_least in STATES:
                 await at.press(*keys)
@@ -305,7 +236,7 @@ async def test_every_word_of_screen_feed_and_dialog_stands_out_from_its_backgrou
                 ratios = {text: round(contrast(*colours_of(style)), 1) for text, style in words}
                 assert len(words) > at_least
                 assert {text: ratio for text, ratio in ratios.items() if ratio < least} == {}, theme.name
-                if theme is SIXTEEN_COLOURS_THEME:
+                if theme is themes.SIXTEEN_COLOURS_THEME:
                     assert {text for text, style in words if contrast(*in_16_colours(style)) < 4.5} == set()
             await at.press("escape", "c")
 
@@ -347,11 +278,7 @@ def seen_with(matrix: tuple[tuple[float, ...], ...], colour: str) -> tuple[float
 
 @pytest.mark.parametrize("lacking", LACKING)
 def test_good_and_bad_look_different_to_colour_blind_eyes(lacking: str) -> None:
-    theme = COLOUR_BLIND_THEME
-    assert theme.success
-    assert theme.warning
-    assert theme.error
-    seen = [seen_with(LACKING[lacking], colour) for colour in (theme.success, theme.warning, theme.error)]
+    theme = themes.COLOUR_BLIND_THEME
+    seen = [seen_with(LACKING[lacking], colour or "") for colour in (theme.success, theme.warning, theme.error)]
     for one, other in itertools.combinations(seen, 2):
-        distance = sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
-        assert distance > 25  # 2.3 is a difference that can just be seen
+        assert math.dist(one, other) > 25  # 2.3 is a difference that can just be seen

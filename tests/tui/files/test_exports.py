@@ -1,8 +1,9 @@
-"""Exports: each step and evaluation of a run once, tweets one per line, and casts that replay as the screens."""
+"""Exports: each step and evaluation of a run once, tweets one per line, and casts that replay as the screens; pins."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 from pathlib import Path
 
@@ -17,24 +18,20 @@ from textual.strip import Strip
 
 from engine.errors import StorageError
 from engine.protocol import events as e
-from engine.protocol.events import from_json
 from engine.storage.folders import RunFolder
 from engine.storage.journal import Journal
 from engine.storage.journal_reader import SkippedLines
 from engine.text import defused
 from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
-from tests.fakes import eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
+from tests.fakes import checkpoint_loaded, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.recording import frame_of
+from tests.strategies import hostile_text
 from tui.files import tweet_export
 from tui.files.cast import Frame, Style, TimedFrame, to_cast
-from tui.files.run_export import Thinned, to_csv, to_jsonl
+from tui.files.pins import PinsFile, merged
+from tui.files.run_export import Thinned, to_csv
 from tui.files.tensorboard_export import export_to_tensorboard
 from tui.terminal.screen_frames import FrameReader
-
-
-def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None, epochs=0.0)
-
 
 RUNS: dict[str, list[e.Event]] = {
     "buckets, steps and an evaluation": [
@@ -49,9 +46,9 @@ RUNS: dict[str, list[e.Event]] = {
         eval_finished(10, 2.5),
         run_started(step=8, resumed_from="tiny/latest"),
         steps_finished(9, [2.0] * 12),
-        loaded(4),
+        checkpoint_loaded(4, "x"),
         steps_finished(5, [3.0] * 2),
-        loaded(6),
+        checkpoint_loaded(6, "x"),
         steps_finished(7, [4.0]),
     ],
     "a new run from a checkpoint, which takes nothing back": [
@@ -74,26 +71,11 @@ def write_journal(run: RunFolder, *events: e.Event) -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_the_table_has_a_row_per_step_bucket_and_evaluation_that_was_not_taken_back(
-    run: RunFolder, name: str, snapshot: SnapshotAssertion
-) -> None:
+def test_the_table_has_what_was_not_taken_back(run: RunFolder, name: str, snapshot: SnapshotAssertion) -> None:
     write_journal(run, run_started(), *RUNS[name])
     thinned = Thinned()
     table = "".join(to_csv(run.journal_path, thinned, SkippedLines()))
     assert f"{table}\n{thinned}" == snapshot
-
-
-def test_json_lines_are_all_events_of_the_journal(run: RunFolder) -> None:
-    write_journal(run, run_started(), steps_thinned(1, 64), tweet_sampled("hi"), loaded(4))
-    text = run.journal_path.read_text(encoding="utf-8")
-    run.journal_path.write_text(text + "damaged\n", encoding="utf-8")
-    thinned, skipped = Thinned(), SkippedLines()
-    assert "".join(to_jsonl(run.journal_path, thinned, skipped)) == text
-    assert str(thinned) == "Steps 1 to 64 are thinned: 1 buckets of up to 64 steps."
-    assert skipped.num_torn == 1
-
-
-# TensorBoard ----------------------------------------------------------------------------------------------------------
 
 
 def export(run: RunFolder, directory: Path, *, force: bool = False) -> str:
@@ -103,9 +85,7 @@ def export(run: RunFolder, directory: Path, *, force: bool = False) -> str:
     return str(thinned)
 
 
-def test_steps_buckets_and_evaluations_are_scalars_at_the_time_of_their_session_and_thinned_steps_are_counted_once(
-    run: RunFolder, tmp_path: Path
-) -> None:
+def test_scalars_have_the_time_of_their_session_and_thinned_steps_count_once(run: RunFolder, tmp_path: Path) -> None:
     write_journal(
         run,
         run_started(started_at=1000.0),
@@ -122,9 +102,7 @@ def test_steps_buckets_and_evaluations_are_scalars_at_the_time_of_their_session_
     assert dict(scalars_in(tmp_path / "tiny")[VAL_LOSS]) == pytest.approx({66: 1.386})
 
 
-def test_event_files_are_replaced_only_where_allowed_and_those_of_others_of_an_active_run_or_a_failed_export_stay(
-    run: RunFolder, tmp_path: Path
-) -> None:
+def test_event_files_are_replaced_where_allowed_and_no_others(run: RunFolder, tmp_path: Path) -> None:
     write_journal(run, run_started(), steps_finished(1, [2.0]))
     export(run, tmp_path)
     [first] = (tmp_path / "tiny").iterdir()
@@ -155,8 +133,6 @@ def test_event_files_are_replaced_only_where_allowed_and_those_of_others_of_an_a
     assert sorted((tmp_path / "tiny").iterdir()) == before
 
 
-# Tweets ---------------------------------------------------------------------------------------------------------------
-
 TEXTS = (
     'comma, "quote"',
     "a\nb\r\nc\u2028d\x1b[31m, \"e\" 'f' \x00 =1+1 👩\u200d👧",
@@ -164,13 +140,13 @@ TEXTS = (
 )
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=5))
+@given(st.lists(hostile_text(), max_size=5))
 def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
     tweets = [tweet_sampled(text) for text in texts]
     assert len(tweet_export.to_text(tweets).splitlines()) == len(texts)
     assert len(tweet_export.to_csv(tweets).splitlines()) == len(texts) + 1
     lines = tweet_export.to_jsonl(tweets).split("\n")
-    assert [from_json(line) for line in lines[:-1]] == [tweet_sampled(defused(text)) for text in texts]
+    assert [e.from_json(line) for line in lines[:-1]] == [tweet_sampled(defused(text)) for text in texts]
 
 
 def test_only_csv_marks_what_would_be_a_formula_and_a_long_text_is_whole(snapshot: SnapshotAssertion) -> None:
@@ -181,9 +157,6 @@ def test_only_csv_marks_what_would_be_a_formula_and_a_long_text_is_whole(snapsho
     ]
     assert f"{tweet_export.to_csv(tweets)}\n{tweet_export.to_text(tweets)}" == snapshot
     assert tweet_export.to_text([tweet_sampled("long " * 2000)]) == ("long " * 2000).strip() + "\n"
-
-
-# Casts ----------------------------------------------------------------------------------------------------------------
 
 
 COLUMNS, ROWS = 12, 3
@@ -236,3 +209,64 @@ def test_a_grapheme_is_one_cell_with_the_style_as_drawn_a_wide_one_two_and_an_eq
     second = reader.read([strip, Strip([Segment("c")])])
     assert second[0] is first[0]
     assert second[1][0] == ("c", Style())
+
+
+TWEETS = tuple(tweet_sampled(f"tweet {number}", number, char_bits=(0.1, 1 / 3)) for number in range(6))
+
+
+def test_pins_are_equal_after_a_round_trip_and_an_older_set_never_replaces_a_newer_one(tmp_path: Path) -> None:
+    hostile = tweet_sampled('a "quoted", 👩\u200d👧 [red]\\n', 3)
+    pins = merged(TWEETS[:2], (hostile, *TWEETS[4:]))
+    path = tmp_path / "a run" / "pins.jsonl"
+    PinsFile(path).save(pins, 1)
+    assert PinsFile(path).read() == pins
+    assert len(path.read_bytes().splitlines()) == len(pins)
+    assert [entry.name for entry in path.parent.iterdir()] == ["pins.jsonl"]
+    file = PinsFile(tmp_path / "pins.jsonl")
+    file.save(TWEETS[:3], 2)
+    file.save(TWEETS[:1], 1)
+    assert file.read() == TWEETS[:3]
+
+
+def test_lines_that_are_not_tweets_stay_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "pins.jsonl"
+    foreign = b'{torn\n\xff\xfe\0\n{"event":"TweetSampled","text":{"by":"a newer version"}}\n'
+    PinsFile(path).save(TWEETS[:2], 1)
+    path.write_bytes(foreign + path.read_bytes())
+    file = PinsFile(path)
+    file.save(TWEETS[2:3], 1)
+    file.save(merged(file.read(), TWEETS[3:]), 2)
+    assert path.read_bytes().endswith(b"\n" + foreign)
+    assert PinsFile(path).read() == TWEETS
+    assert len(path.read_bytes().splitlines()) == len(TWEETS) + 3
+
+
+def test_pins_that_could_not_be_read_are_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pins.jsonl"
+    PinsFile(path).save(TWEETS[:3], 1)
+    file = PinsFile(path)
+
+    def fail(_: Path, __: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tui.files.pins.read_regular", fail)
+        with pytest.raises(StorageError, match="Input/output error"):
+            file.read()
+        with pytest.raises(StorageError, match="Input/output error"):
+            file.save(TWEETS[4:5], 1)
+    file.save(TWEETS[4:], 2)
+    assert PinsFile(path).read() == (*TWEETS[:3], *TWEETS[4:])
+
+
+def test_two_screens_of_a_run_keep_each_others_pins_and_remove_what_either_unpins(tmp_path: Path) -> None:
+    path = tmp_path / "pins.jsonl"
+    PinsFile(path).save(TWEETS[:2], 1)
+    one, other = PinsFile(path), PinsFile(path)
+    assert one.read() == other.read() == TWEETS[:2]
+    one.save(TWEETS[:3], 1)
+    other.save((TWEETS[1], TWEETS[4]), 1)  # the first unpinned
+    assert PinsFile(path).read() == (TWEETS[1], TWEETS[2], TWEETS[4])
+    one.save(TWEETS[:1], 2)
+    other.save((TWEETS[1], TWEETS[4], TWEETS[5]), 2)
+    assert PinsFile(path).read() == TWEETS[4:]

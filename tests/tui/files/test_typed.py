@@ -41,22 +41,14 @@ def errors_of(parse: Callable[[str], object], *texts: str) -> str:
     return "\n".join(lines)
 
 
-# Words to avoid -------------------------------------------------------------------------------------------------------
+def test_commas_separate_and_blanks_belong_to_a_phrase() -> None:
+    assert avoided_words(["monday, good  morning,,", "tea,monday"]) == ("monday", "good morning", "tea")
+    assert avoided_words([""]) == ()
+    for phrase in ("tea " * 80 + "v1.5", "see t.co/x.y", "a\0.b"):  # no path
+        assert avoided_words([phrase]) == (clean(phrase),)
 
 
-@pytest.mark.parametrize(
-    ("given_words", "words"),
-    [
-        (["monday, good  morning,,", "tea,monday"], ("monday", "good morning", "tea")),
-        ([""], ()),
-        *(([phrase], (clean(phrase),)) for phrase in ("tea " * 80 + "v1.5", "see t.co/x.y", "a\0.b")),  # no path
-    ],
-)
-def test_commas_separate_and_blanks_belong_to_a_phrase(given_words: list[str], words: tuple[str, ...]) -> None:
-    assert avoided_words(given_words) == words
-
-
-def test_a_file_has_one_word_or_phrase_per_line_and_any_other_file_is_an_error(
+def test_a_file_of_words_has_one_per_line_and_any_other_is_an_error(
     here: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
     monkeypatch.setenv("HOME", str(here))
@@ -86,23 +78,11 @@ def test_words_are_never_empty(lines: list[str]) -> None:
     assert all(avoided_words(["x", *(line.lstrip("@ ") for line in lines)]))
 
 
-# A path and its options -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("path", "options"),
-    [
-        ("my.csv", ""),
-        ("my tweets.csv", " --column 2"),
-        ("my.zip", "  --member 'posts/*.json' --label=sad"),
-        ("my.csv", " --"),
-        ("my.csv", " --col"),
-        ("notes --old.txt", ""),
-        ("notes--old.txt", ""),
-    ],
-)
-def test_options_begin_at_the_first_word_that_may_be_one(path: str, options: str) -> None:
-    assert split_options(path + options) == (path, options)
+def test_options_begin_at_the_first_word_that_may_be_one() -> None:
+    typed = ("my.csv|", "my tweets.csv| --column 2", "my.zip|  --member 'posts/*.json' --label=sad", "my.csv| --")
+    for text in (*typed, "my.csv| --col", "notes --old.txt|", "notes--old.txt|"):
+        path, _, options = text.partition("|")
+        assert split_options(path + options) == (path, options)
 
 
 def test_options_set_fields_of_a_corpus_and_a_wrong_one_is_an_error_with_a_hint(snapshot: SnapshotAssertion) -> None:
@@ -125,11 +105,9 @@ def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options(
     assert config_for_new_data(config, Path("/data/a.zip"), {"member": "b.csv"}) == expected
 
 
-@pytest.mark.parametrize(("files", "start"), [((), "."), (("-",), "."), (("-", "in/a.csv"), "in/a.csv")])
-def test_the_dialog_starts_at_the_runs_data_or_the_current_folder(
-    here: Path, files: tuple[str, ...], start: str
-) -> None:
-    assert initial_path(RunConfig(corpus=CorpusConfig(files=files))) == here / start
+def test_the_dialog_starts_at_the_runs_data_or_this_folder(here: Path) -> None:
+    for files, start in (((), "."), (("-",), "."), (("-", "in/a.csv"), "in/a.csv")):
+        assert initial_path(RunConfig(corpus=CorpusConfig(files=files))) == here / start
 
 
 @pytest.mark.parametrize("way", ["  {path}\n", "'{path}'", '"{path}"', "file://{quoted}", "{escaped}"])
@@ -149,17 +127,13 @@ def test_an_absolute_path_counts_even_if_it_does_not_exist_and_other_text_is_non
     assert [text for text in others if dropped_path(text) is not None] == []
 
 
-# Folders --------------------------------------------------------------------------------------------------------------
-
 NAMES_OF_TWEETS = (
     *("a.CSV", "a.tab", "a.pq", "a.text", "a.ndjson", "a.car", "tweets.js"),
     *("a.tbz2", "a.txz", "a.tar.gz", "a.xz", "B.zip"),
 )
 
 
-def test_a_listing_has_tweet_files_first_no_unreadable_entries_and_what_is_typed_filters_it(
-    tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_a_listing_has_readable_tweet_files_first_and_is_filtered(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     """A part of a name is enough, prefixes come first; the highlight is exact, else the default, else the first."""
     for name in (*NAMES_OF_TWEETS, "photo.png", ".hidden.csv"):
         (tmp_path / name).write_bytes(b"1234")

@@ -6,10 +6,10 @@ import ast
 import base64
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
@@ -17,6 +17,7 @@ from textual.color import Color
 import tui
 from tests import hostile
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
+from tests.strategies import hostile_text
 from tests.tui.conftest import Stage, screen_text
 from tui.settings.key_table import MAIN_KEYS
 from tui.terminal import clipboard
@@ -27,27 +28,23 @@ from tui.widgets.plot.loss_plot import LossPlot
 UTF_8, C_FROM_PYTHON = {"LANG": "en_US.UTF-8"}, {"LC_CTYPE": "C.UTF-8"}  # what Python makes of LANG=C
 
 
-@pytest.mark.parametrize(
-    ("environ", "encoding", "glyphs"),
-    [
-        ({"LANG": "de_DE.utf8@euro"}, "utf-8", "braille"),
-        ({"LC_ALL": "C.UTF-8", "LANG": "C"}, "utf-8", "braille"),
-        ({"LC_ALL": "", "LC_CTYPE": "", "LANG": "ja_JP.UTF-8"}, "utf-8", "braille"),
-        ({"LC_CTYPE": "UTF-8"}, "utf-8", "braille"),  # what macOS sends through ssh
-        ({}, "utf-8", "braille"),
-        ({"LC_ALL": "POSIX"} | UTF_8, "utf-8", "ascii"),
-        ({"LANG": "C"} | C_FROM_PYTHON, "utf-8", "ascii"),
-        ({"LANG": "de_DE.ISO-8859-1"} | C_FROM_PYTHON, "utf-8", "ascii"),  # a locale that is not installed
-        (UTF_8, "latin-1", "ascii"),
-        (UTF_8, None, "braille"),
-        ({}, None, "ascii"),
-    ],
+BRAILLE: tuple[tuple[dict[str, str], str | None], ...] = (
+    ({"LANG": "de_DE.utf8@euro"}, "utf-8"),
+    ({"LC_ALL": "C.UTF-8", "LANG": "C"}, "utf-8"),
+    ({"LC_ALL": "", "LC_CTYPE": "", "LANG": "ja_JP.UTF-8"}, "utf-8"),
+    ({"LC_CTYPE": "UTF-8"}, "utf-8"),  # what macOS sends through ssh
+    *(({}, "utf-8"), (UTF_8, None)),
 )
-def test_a_locale_and_an_output_in_utf8_get_braille_any_other_ascii(
-    environ: dict[str, str], encoding: str | None, glyphs: GlyphSet
-) -> None:
-    assert glyphs_for(environ, encoding) == glyphs
-    assert is_utf8(environ, encoding) == (glyphs == "braille")
+ONLY_ASCII: tuple[tuple[dict[str, str], str | None], ...] = (
+    *(({"LC_ALL": "POSIX"} | UTF_8, "utf-8"), ({"LANG": "C"} | C_FROM_PYTHON, "utf-8")),
+    ({"LANG": "de_DE.ISO-8859-1"} | C_FROM_PYTHON, "utf-8"),  # a locale that is not installed
+    *((UTF_8, "latin-1"), ({}, None)),
+)
+
+
+def test_a_locale_and_an_output_in_utf8_get_braille_any_other_ascii() -> None:
+    assert {(glyphs_for(*case), is_utf8(*case)) for case in BRAILLE} == {("braille", True)}
+    assert {(glyphs_for(*case), is_utf8(*case)) for case in ONLY_ASCII} == {("ascii", False)}
 
 
 def test_no_color_is_none_a_forced_system_is_believed_and_the_linux_console_has_no_font_for_dots() -> None:
@@ -56,9 +53,6 @@ def test_no_color_is_none_a_forced_system_is_believed_and_the_linux_console_has_
     assert colour_system({"TERM": "xterm", "TEXTUAL_COLOR_SYSTEM": "truecolor"}) == "truecolor"
     assert colour_system({"TERM": "xterm-256color", "TEXTUAL_COLOR_SYSTEM": "standard"}) == "16"
     assert colour_system({"TERM": "dumb", "COLORTERM": "truecolor"}) == "none"
-
-
-# The clipboard --------------------------------------------------------------------------------------------------------
 
 
 def test_osc_52_is_base64_and_wrapped_for_multiplexers() -> None:
@@ -72,18 +66,12 @@ def test_osc_52_is_base64_and_wrapped_for_multiplexers() -> None:
 
 
 def test_copied_text_is_harmless() -> None:
-    class App:
-        _driver = None
-
-        def copy_to_clipboard(self, text: str) -> None:
-            encoded = clipboard.osc52(text).removeprefix("\x1b]52;c;").removesuffix("\x07")
-            assert hostile.obeyed(base64.b64decode(encoded, validate=True).decode()) == []
-
     for text in [*hostile.TEXTS.values(), hostile.ALL_AT_ONCE]:
-        clipboard.copy(App(), text, {"TMUX": "/tmp/x"})  # type: ignore[arg-type] # what it needs of an app
+        app = mock.Mock(_driver=None)
+        clipboard.copy(app, text, {"TMUX": "/tmp/x"})
+        [copied] = app.copy_to_clipboard.call_args.args
+        assert hostile.obeyed(copied) == []
 
-
-# Glyphs ---------------------------------------------------------------------------------------------------------------
 
 BLACK = Color(0, 0, 0)
 SOURCES = sorted(Path(tui.__path__[0]).rglob("*.py"))
@@ -118,14 +106,10 @@ def test_every_glyph_in_the_sources_has_an_ascii_replacement() -> None:
 
 @pytest.mark.parametrize("glyphs", list(FALLBACKS))
 def test_a_replacement_is_as_wide_as_its_glyph(glyphs: GlyphSet) -> None:
-    assert {
-        chr(code) for code, fallback in FALLBACKS[glyphs].items() if cell_len(chr(code)) != cell_len(fallback)
-    } == set()
+    assert [code for code, fallback in FALLBACKS[glyphs].items() if cell_len(chr(code)) != cell_len(fallback)] == []
 
 
-def test_a_replacement_has_the_shape_of_its_glyph_another_one_than_glyphs_of_other_meaning_or_is_a_question_mark() -> (
-    None
-):
+def test_a_replacement_has_the_shape_of_its_glyph_and_differs_from_other_meanings_or_is_a_question_mark() -> None:
     assert translated("⣿⠉⣀⡇⢸ ╭ é", "block") == "█▀▄▌▐ ╭ é"
     assert translated("⣿⠉⣀⡇⠒ ╭─┃ é") == "#'.:- +-| é"
     for marks in ("●◐○", "○▶‖■✗", "●◆▲", "━─", "▲▼"):
@@ -134,7 +118,7 @@ def test_a_replacement_has_the_shape_of_its_glyph_another_one_than_glyphs_of_oth
     assert translated("añ日👩‍👩‍👧x…") == "añ日👩‍👩‍👧x~"
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40))
+@given(hostile_text())
 def test_without_utf8_all_is_ascii(text: str) -> None:
     assert translated(text, is_utf8=False).isascii()
 

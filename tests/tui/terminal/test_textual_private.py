@@ -19,13 +19,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 from tui.terminal import textual_private
-from tui.terminal.textual_private import (
-    ChopsUpdate,
-    _unicode_name_of_key,
-    ignore_outdated_sizes,
-    render_cropped,
-    send_only_changed_cells,
-)
+from tui.terminal.textual_private import ChopsUpdate, render_cropped
 
 CONSOLE = Console(color_system=None)
 WITHOUT_PRIVATE_NAMES = """
@@ -73,8 +67,8 @@ def test_the_installed_textual_has_every_private_name() -> None:
 
 
 def test_keys_are_named_as_textual_names_most_of_them() -> None:
-    same = [char for char in map(chr, range(0x20, 0x7F)) if _unicode_name_of_key(char) == _character_to_key(char)]
-    assert len(same) > 80
+    named = textual_private._unicode_name_of_key
+    assert sum(named(char) == _character_to_key(char) for char in map(chr, range(0x20, 0x7F))) > 80
 
 
 def update(*spans: tuple[int, int, int]) -> ChopsUpdate:
@@ -88,18 +82,11 @@ def sent(text: str) -> list[str]:
     return [piece.replace("\x1b[", "") for piece in text.split("\x1b[") if piece]
 
 
-def test_textual_itself_still_sends_the_cells_left_of_a_span() -> None:
-    """Once this fails, `send_only_changed_cells` is no longer needed."""
-    pieces = update((0, 2, 4)).__rich_console__(CONSOLE, CONSOLE.options)
-    text = "".join(piece.text for piece in pieces if isinstance(piece, Segment) and not piece.control)
-    assert text.startswith("ab")
-
-
 def test_only_the_cells_of_each_span_are_sent_in_every_app_of_the_process() -> None:
     assert sent(render_cropped(update((0, 2, 4)), CONSOLE)) == ["1;3Hcd"]
     assert sent(render_cropped(update((0, 2, 3), (0, 8, 10), (1, 9, 10)), CONSOLE)) == ["1;3Hc\n", "1;9Hij\n", "2;10Hj"]
     assert sent(render_cropped(update((1, 5, 8)), CONSOLE)) == ["2;6Hf", "2;7Hgh"]
-    send_only_changed_cells()
+    textual_private.send_only_changed_cells()
     assert update((0, 2, 4)).render_segments(CONSOLE) == render_cropped(update((0, 2, 4)), CONSOLE)
 
 
@@ -118,33 +105,19 @@ class SizedScreen(Screen[None]):
         self.call_later(lambda: None)
 
 
-async def sizes_after_two_resizes() -> list[Size]:
-    """Return what a screen is sent after two sizes in its queue, the latter that of the terminal."""
+async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)  # to be restored
+    textual_private.ignore_outdated_sizes()
     app, screen = App[None](), SizedScreen()
     async with app.run_test(size=(80, 24)):
         await app.push_screen(screen)
         screen.sizes.clear()
-        for size in (Size(60, 20), Size(80, 24)):
+        for size in (Size(60, 20), Size(80, 24)):  # in its queue at once, the latter that of the terminal
             screen.post_message(Resize(size, size))
             screen.call_later(lambda: None)
         for _ in range(20):
             handled = asyncio.Event()
             screen.call_later(handled.set)
             await handled.wait()
-        return screen.sizes
-
-
-async def test_in_textual_itself_two_queued_sizes_still_replace_each_other_forever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Once this fails, `ignore_outdated_sizes` is no longer needed."""
-    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)
-    assert (await sizes_after_two_resizes()).count(Size(60, 20)) > 5
-
-
-async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)  # to be restored
-    ignore_outdated_sizes()
-    sizes = await sizes_after_two_resizes()
-    assert sizes[:2] == [Size(60, 20), Size(80, 24)]
-    assert Size(60, 20) not in sizes[1:]
+    assert screen.sizes[:2] == [Size(60, 20), Size(80, 24)]
+    assert Size(60, 20) not in screen.sizes[1:]

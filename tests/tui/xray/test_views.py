@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from math import log
 from typing import Any, get_args
 
@@ -19,16 +20,8 @@ from syrupy.assertion import SnapshotAssertion
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS
 from engine.protocol import events as e
 from engine.session import batch_service
-from tests import hostile
-from tests.fakes import (
-    batch_shown,
-    chars_read,
-    embeddings_mapped,
-    reach_measured,
-    text_traced,
-    unit_held,
-    units_scored,
-)
+from tests import fakes, hostile
+from tests.fakes import batch_shown, chars_read, embeddings_mapped, text_traced, unit_held, units_scored
 from tests.strategies import hostile_text
 from tui.xray import batch_view, gates_view, map_view, reach_view, step_view, units_view
 from tui.xray.gates_view import GateName
@@ -42,8 +35,9 @@ HI = "hi @anna"
 """The text beside the answers about units and embeddings."""
 
 
-def shown(view: Any, event: Any, cursor: int, width: int, height: int, glyphs: Glyphs, **options: Any) -> str:
+def shown(view: Any, event: Any, cursor: int, size: str, glyphs: Glyphs = UNICODE, **options: Any) -> str:
     """Return what a view, given as its module, says of an answer."""
+    width, height = map(int, size.split("x"))
     text = getattr(event, "text", HI)
     if view is map_view:
         char = text[cursor - 1] if cursor else ""
@@ -56,15 +50,10 @@ def shown(view: Any, event: Any, cursor: int, width: int, height: int, glyphs: G
     return f"{plain((*TextStrip(text, width, glyphs).picture(cursor, 2, shades), *legend, *picture))}\n{sentence}"
 
 
-def case(
-    about: str, view: Any, event: Any, cursor: int, size: str = "80x0", glyphs: Glyphs = UNICODE, **options: Any
-) -> Any:
-    """Return a case for `shown`, by default without the picture of the view."""
-    width, height = map(int, size.split("x"))
-    return pytest.param(partial(shown, view, event, cursor, width, height, glyphs, **options), id=f"{about}, {size}")
+def case(about: str, view: Any, event: Any, cursor: int, size: str, *glyphs: Glyphs, **options: Any) -> Any:
+    """Return a case for `shown`."""
+    return pytest.param(partial(shown, view, event, cursor, size, *glyphs, **options), id=f"{about}, {size}")
 
-
-# ------------------------------------------------------------------------------------------------ answers
 
 LIKELIEST = tuple(e.CharChance(char=char, probability=0.5 / 2**rank) for rank, char in enumerate("i aeostn"))
 
@@ -101,8 +90,13 @@ def with_gates(cursor: int, **figures: float) -> e.TextTraced:
     return text_traced("good morning", gates=tuple(gates))
 
 
+def rewriting(share: float) -> e.TextTraced:
+    """Return a trace in which the gates rewrite this share of the state at the first character."""
+    return with_gates(1, rewritten_share=share)
+
+
 def measured(*scores: float, text: str = "hi @anna how", **changes: object) -> e.ReachMeasured:
-    return reach_measured(text, len(scores) - 1, scores=scores, **changes)
+    return fakes.reach_measured(text, len(scores) - 1, scores=scores, **changes)
 
 
 def likely(**chances: float) -> tuple[e.CharRead, ...]:
@@ -111,10 +105,13 @@ def likely(**chances: float) -> tuple[e.CharRead, ...]:
     return (e.CharRead(char="e", bits=1.0, likeliest=likeliest),) * (len(HI) + 1)
 
 
+FREE = likely(a=0.4, b=0.1)
+
+
 def selected(unit: int, value: float | None = None, held: tuple[e.CharRead, ...] | None = None) -> UnitAnswers:
     """Return the answer on a unit, free or held."""
     chars = likely(a=0.1, c=0.2) if held is None else held
-    return UnitAnswers(scored=SCORED, held=unit_held(HI, unit, value, chars=chars), free_chars=likely(a=0.4, b=0.1))
+    return UnitAnswers(scored=SCORED, held=unit_held(HI, unit, value, chars=chars), free_chars=FREE)
 
 
 def crowded(unit: int, highest: float) -> UnitAnswers:
@@ -131,6 +128,7 @@ def spread(chars: str, **places: tuple[float, float]) -> tuple[e.CharPoint, ...]
 
 SING, OWN, MORNING = traced(), traced(own_from=3), text_traced("good morning")
 UNKNOWN = costing(text_traced("aß", token_ids=(1, 4, UNK)), 2, 4, 6)
+UNENDED, CUT_OFF = drawing("abcd", reached_eos=False), drawing("ab", reached_eos=False)
 RARE = replace(SING, chars=(e.CharRead(char="g", bits=6.0, likeliest=LIKELIEST),) * 8)
 LONG = text_traced("abcdefghijklmnopqrstuvwxyz" * 4)
 BANDS = text_traced("ab", candidate_bands=((0.0, 0.2), (-0.1, 0.1), (-0.2, 0.0)))
@@ -168,13 +166,6 @@ HIDDEN = embeddings_mapped(points=tuple(e.CharPoint(char=chr(33 + number), x=0.0
         case("own draws", step_view, OWN, 2, "80x16"),
         case("own draws", step_view, OWN, 3, "40x12"),
         case("own draws that have ended before the cursor", step_view, drawing("a", 0), 3, "40x12"),
-        case("own draws part at the start", step_view, drawing("x", 0), 0),
-        case("own draws part within", step_view, drawing("axc"), 0),
-        case("own draws end too soon", step_view, drawing("ab"), 0),
-        case("own draws do not end", step_view, drawing("abcd"), 0),
-        case("own draws do not end yet", step_view, drawing("abcd", reached_eos=False), 0),
-        case("own draws were cut before they part", step_view, drawing("ab", reached_eos=False), 0),
-        case("own draws are the text", step_view, drawing("abc"), 0),
         case("gates, one for each height below 11", gates_view, MORNING, 3, "40x8"),
         case("gates, the chosen one", gates_view, MORNING, 3, "120x8", gate="reset"),
         case("gates, all three above one text", gates_view, MORNING, 3, "80x14"),
@@ -183,29 +174,16 @@ HIDDEN = embeddings_mapped(points=tuple(e.CharPoint(char=chr(33 + number), x=0.0
         case("gates in the middle of a long text", gates_view, LONG, 50, "40x8"),
         case("gates, a wide character", gates_view, text_traced("a漢b"), 3, "40x8"),
         case("gates, the candidate scaled by its largest band", gates_view, BANDS, 1, "80x9", gate="candidate"),
-        case("gates of a text without characters", gates_view, STILL, 0),
-        case("gates rewrite more", gates_view, with_gates(5, rewritten_share=0.41), 5),
-        case("gates rewrite twice as much", gates_view, with_gates(1, rewritten_share=0.11), 1),
-        case("gates rewrite half", gates_view, with_gates(1, rewritten_share=0.025), 1),
-        case("gates rewrite hardly anything", gates_view, with_gates(1, rewritten_share=0.001), 1),
-        case("gates rewrite nothing", gates_view, with_gates(5, rewritten_share=0.0), 5),
-        case("gates mix", gates_view, with_gates(5, rewritten_share=0.0, copied_share=0.0), 5),
         case("reach, strongest first", reach_view, SCORES, 4, "40x7"),
         case("reach, shares within a distance", reach_view, measured(0.0, 0.5, 0.0, 0.5, 1.0), 4, "80x7"),
         case("reach, a share of almost all", reach_view, measured(0.001, *(0.0,) * 5, 1.0), 6, "80x9"),
         case("reach, no effect", reach_view, measured(0.0, 0.0, 0.0), 2, "80x7"),
         case("reach at the start", reach_view, measured(0.7), 0, "80x3"),
-        case("reach of the end", reach_view, measured(0.0, 0.1, 0.9, text="hi"), 2),
         case("reach by the gradient", reach_view, measured(0.1, 0.4, 0.2, method="gradient"), 2, "80x5"),
-        case("reach far back", reach_view, measured(0, 0, 0.1, 0, 1.8, 0.1, 0, 0), 7),
-        case("reach, better without a character", reach_view, measured(0.3, -0.6), 1),
-        case("reach of a space", reach_view, measured(0.0, 0.0, 0.0, 1.0), 3),
         case("units, none selected", units_view, TABLE, 2, "80x16"),
         case("units, one is free", units_view, selected(87), 2, "80x16"),
         case("units, the table beside", units_view, selected(87), 2, "150x16"),
         case("units, one is held", units_view, selected(87, 1.0), 2, "80x16"),
-        case("units, an unlikely character gains", units_view, selected(87, -1.0, held=likely(z=0.9)), 2),
-        case("units, holding has no effect", units_view, selected(87, 0.5, held=likely(a=0.4, b=0.1)), 2),
         case("units, an opposite sign", units_view, selected(3), 2, "80x5"),
         case("units, no clear one", units_view, selected(5), 2, "80x5"),
         case("units of two layers", units_view, UnitAnswers(scored=DEEP, held=unit_held(HI, 9, layer=1)), 2, "80x16"),
@@ -219,12 +197,33 @@ HIDDEN = embeddings_mapped(points=tuple(e.CharPoint(char=chr(33 + number), x=0.0
         case("map, characters before legends", map_view, ALL, 5, "40x5"),
         case("map, covered characters are counted, in ASCII", map_view, HIDDEN, 0, "40x12", ASCII),
         case("map, unsafe characters", map_view, embeddings_mapped(points=spread("\x1b\u202e\u0301a漢")), 0, "40x9"),
-        case("map, vowels lie together", map_view, embeddings_mapped(points=spread(CHARS, **VOWELS)), 0),
-        case("map, two classes do", map_view, embeddings_mapped(points=spread(CHARS, **VOWELS, **DIGITS)), 0),
     ],
 )
 def test_a_view_is_drawn_as_recorded(draw: Callable[[], str], snapshot: SnapshotAssertion) -> None:
     assert draw() == snapshot
+
+
+SENTENCES: dict[str, tuple[Any, int, tuple[Any, ...]]] = {
+    "own draws": (step_view, 0, (drawing("x", 0), *map(drawing, ("axc", "ab", "abc", "abcd")), UNENDED, CUT_OFF)),
+    "gates of a text without characters": (gates_view, 0, (STILL,)),
+    "gates that rewrite more and more": (gates_view, 1, tuple(map(rewriting, (0.0, 0.001, 0.025, 0.11, 0.41)))),
+    "gates that mix": (gates_view, 1, (with_gates(1, rewritten_share=0.0, copied_share=0.0),)),
+    "reach, better without a character": (reach_view, 1, (measured(0.3, -0.6),)),
+    "reach of the end": (reach_view, 2, (measured(0.0, 0.1, 0.9, text="hi"),)),
+    "reach of a space": (reach_view, 3, (measured(0.0, 0.0, 0.0, 1.0),)),
+    "reach far back": (reach_view, 7, (measured(0, 0, 0.1, 0, 1.8, 0.1, 0, 0),)),
+    "units that hold": (units_view, 2, (selected(87, -1.0, held=likely(z=0.9)), selected(87, 0.5, held=FREE))),
+}
+
+
+def test_sentences_are_as_recorded(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for about, (view, cursor, events) in SENTENCES.items():
+        lines += [f"# {about}", *(view.sentence(event, cursor, UNICODE) for event in events)]
+    for places in (VOWELS, VOWELS | DIGITS):
+        mapped = embeddings_mapped(points=spread(CHARS, **places))
+        lines += [f"# map, {len(places)} characters lie together", map_view.sentence(mapped)]
+    assert "\n".join(lines) == snapshot
 
 
 def test_what_only_colours_show_and_the_order_in_which_units_are_selected() -> None:
@@ -236,8 +235,6 @@ def test_what_only_colours_show_and_the_order_in_which_units_are_selected() -> N
     assert units_view.selectable(SCORED) == ((0, 87), (0, 12), (0, 3), (0, 5))
     assert units_view.selectable(units_scored(units=())) == ()
 
-
-# ---------------------------------------------------------------------------------------------- the batch
 
 grid = partial(batch_view.render, glyphs=UNICODE)
 TWO = batch_shown(("good morning", "hi"))
@@ -283,29 +280,24 @@ def test_a_row_is_cut_where_the_session_cuts_it_and_padding_is_darker_than_chara
     ]
 
 
-@pytest.mark.parametrize("width", [40, 76, 100])
-def test_rows_of_the_grid_are_drawn_in_the_lines_that_are_named(width: int) -> None:
+def test_rows_of_the_grid_are_drawn_in_the_lines_that_are_named() -> None:
     tall = batch_shown(("good morning",) * 20)
-    for height in (8, 12, 30):
+    for width, height in product((40, 76, 100), (8, 12, 30)):
         lines = plain(grid(tall, width=width, height=height)).split("\n")
         with_rows = [y for y, line in enumerate(lines) if "▸good morning■" in line]
         assert with_rows == list(batch_view.grid_lines(tall, width, height))[:20]
 
 
-@pytest.mark.parametrize("width", [20, 40, 60])
-def test_the_last_first_column_leaves_no_column_out_at_the_right_also_with_wide_characters(width: int) -> None:
+def test_the_last_first_column_leaves_no_column_out_at_the_right_also_with_wide_characters() -> None:
     wide = batch_shown(("🥳" * 30, "x" * 40))
-    first = batch_view.last_first_column(wide, width)
-    ends = ["x■" in plain(grid(wide, width=width, height=12, first_column=first - n)) for n in (0, 1)]
-    assert ends == [True, False]
+    for width in (20, 40, 60):
+        first = batch_view.last_first_column(wide, width)
+        ends = ["x■" in plain(grid(wide, width=width, height=12, first_column=first - n)) for n in (0, 1)]
+        assert ends == [True, False], width
 
 
-@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
-def test_the_explanation_names_every_glyph_of_the_grid(glyphs: Glyphs, snapshot: SnapshotAssertion) -> None:
-    assert "\n".join(batch_view.explanation(glyphs)) == snapshot
-
-
-# ------------------------------------------------------------------------------------- every text and size
+def test_the_explanation_names_every_glyph_of_the_grid(snapshot: SnapshotAssertion) -> None:
+    assert "\n".join((*batch_view.explanation(UNICODE), "", *batch_view.explanation(ASCII))) == snapshot
 
 
 def drawn(text: str, cursor: int, width: int, height: int, glyphs: Glyphs) -> Iterator[tuple[Picture, str]]:
@@ -317,7 +309,7 @@ def drawn(text: str, cursor: int, width: int, height: int, glyphs: Glyphs) -> It
     for gate in (None, *get_args(GateName)):
         yield gates_view.render(trace, cursor, *size, gate), gates_view.sentence(trace, cursor, glyphs)
     for method in ("occlusion", "gradient"):
-        reach = reach_measured(text, cursor, method=method)
+        reach = fakes.reach_measured(text, cursor, method=method)
         yield reach_view.render(reach, cursor, *size), reach_view.sentence(reach, cursor, glyphs)
     scored = units_scored(units=(replace(UNITS[0], concept=text or " "), *UNITS[1:]))
     for value in (None, 0.25):
@@ -341,11 +333,11 @@ def test_pictures_fit_and_are_harmless(text: str, width: int, height: int, glyph
             assert hostile.obeyed(line) == []
 
 
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (20, 4), (40, 12), (80, 24), (120, 40)])
-def test_ascii_draws_ascii_only(width: int, height: int) -> None:
-    for cursor in range(len(HI) + 1):
-        for picture, sentence in drawn(HI, cursor, width, height, ASCII):
-            assert f"{plain(picture)}{sentence}".isascii()
+def test_ascii_draws_ascii_only() -> None:
+    for width, height in ((1, 1), (20, 4), (40, 12), (80, 24), (120, 40)):
+        for cursor in range(len(HI) + 1):
+            for picture, sentence in drawn(HI, cursor, width, height, ASCII):
+                assert f"{plain(picture)}{sentence}".isascii()
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])

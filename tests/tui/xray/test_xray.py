@@ -17,12 +17,10 @@ from engine.config.run import RunConfig
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Insight, MeasureReach, TraceText
-from engine.protocol.events import EmbeddingsMapped, InsightEvent, ReachMeasured, TextTraced
 from engine.storage.folders import create_run_folder
 from engine.text import is_harmless
 from tests import hostile
-from tests.fakes import FakeClock, FakeSession, steps_finished, text_traced, tweet_sampled, units_scored
+from tests.fakes import FakeClock, FakeSession, run_finished, steps_finished, text_traced, tweet_sampled, units_scored
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasts, wait_until
 from tui.formatting.loss_units import LossUnit
 from tui.run.checkpoint_bridge import CheckpointBridge
@@ -39,14 +37,14 @@ from tui.xray.spans import plain
 from tui.xray.view_help import view_help
 from tui.xray.view_names import VIEW_NAMES, ViewName
 
-Change = Callable[[InsightEvent], InsightEvent]
+Change = Callable[[e.InsightEvent], e.InsightEvent]
 TEXT = "eat hay"
 SIZE = (80, 23)
 
 
-def lacking(event: InsightEvent) -> InsightEvent:
+def lacking(event: e.InsightEvent) -> e.InsightEvent:
     """Return a trace by a model with two layers and without any character of the text."""
-    assert isinstance(event, TextTraced)
+    assert isinstance(event, e.TextTraced)
     chars = tuple(replace(read, bits=read.bits + UNKNOWN_CHAR_BITS) for read in event.chars[:-1])
     return replace(event, num_layers=2, token_ids=(1, *(UNK,) * len(chars)), chars=(*chars, event.chars[-1]))
 
@@ -62,7 +60,7 @@ class PanelApp(App[None]):
         super().__init__()
         self.clock = FakeClock()
         self.panel = XrayPanel(text, view, self.clock)
-        self.commands: list[Insight] = []
+        self.commands: list[c.Insight] = []
         self._session = FakeSession()
         self._num_answered = self._num_described = 0
         self._seeds: dict[int, int] = {}
@@ -102,7 +100,7 @@ class PanelApp(App[None]):
         await self.settle()
         while len(self.commands) > self._num_answered:
             event = self._session.answer(self.commands[self._num_answered])
-            assert isinstance(event, InsightEvent)
+            assert isinstance(event, e.InsightEvent)
             self._num_answered += 1
             self.panel.show(change(event))
             await self.settle()
@@ -113,35 +111,26 @@ class PanelApp(App[None]):
             await wait_until(lambda word=word: word in self.shown, f"{word!r} in\n{self.shown}")  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("view", VIEW_NAMES)
-async def test_a_view_asks_for_what_it_shows(view: ViewName, snapshot: SnapshotAssertion) -> None:
-    app = PanelApp(view=view)
-    async with app.run_test(size=(80, 17)):
-        await app.settle()
-        waiting = app.shown.split("\n")[-3:]
-        await app.answer()
-        assert "\n".join((*waiting, *app.new_commands(), app.shown)) == snapshot
-
-
 @pytest.mark.parametrize(
-    ("view", "size", "keys"),
+    ("view", "keys"),
     [
-        pytest.param("step", (50, 12), "enter right|end right|home left", id="one trace answers every place"),
-        pytest.param("step", (50, 12), "right right 2 g|n|g", id="g feeds own draws from the cursor on, n others"),
-        pytest.param("gates", (80, 23), "v|v|V", id="v shows one gate after the other; there is one layer"),
-        pytest.param("reach", (50, 12), "right|v", id="reach is asked for the cursor, v by the gradient"),
-        pytest.param("units", (50, 12), "down down|right_square_bracket left_square_bracket|0", id="a unit is held"),
-        pytest.param("map", (50, 12), "right|tab|shift+tab", id="the map of the character at the cursor"),
+        pytest.param("step", "enter right|end right|home left", id="one trace answers every place"),
+        pytest.param("step", "right right 2 g|n|g", id="g feeds own draws from the cursor on, n others"),
+        pytest.param("gates", "v|v|V", id="v shows one gate after the other; there is one layer"),
+        pytest.param("reach", "right|v", id="reach is asked for the cursor, v by the gradient"),
+        pytest.param("units", "down down|right_square_bracket left_square_bracket|0", id="a unit is held"),
+        pytest.param("map", "right|tab|shift+tab", id="the map of the character at the cursor"),
     ],
 )
-async def test_keys_are_answered_as_recorded(
-    view: ViewName, size: tuple[int, int], keys: str, snapshot: SnapshotAssertion
+async def test_a_view_asks_for_what_it_and_its_keys_show(
+    view: ViewName, keys: str, snapshot: SnapshotAssertion
 ) -> None:
     app = PanelApp(view=view)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 23) if view == "gates" else (50, 12)) as pilot:
+        await app.settle()
+        recorded = [*app.shown.split("\n")[-3:], *app.new_commands()]
         await app.answer()
-        app.new_commands()
-        recorded = []
+        recorded += [*app.new_commands(), app.shown]
         for pressed in keys.split("|"):
             await pilot.press(*pressed.split())
             await app.settle()
@@ -173,8 +162,8 @@ async def test_the_map_does_not_flip_between_two_answers() -> None:
         await app.shows("nearest to ‘e’")
         before = app.shown
 
-        def mirrored(event: InsightEvent) -> InsightEvent:
-            assert isinstance(event, EmbeddingsMapped)
+        def mirrored(event: e.InsightEvent) -> e.InsightEvent:
+            assert isinstance(event, e.EmbeddingsMapped)
             points = tuple(replace(point, x=-point.x, y=-point.y) for point in event.points)
             return replace(event, points=points, weights_step=500)
 
@@ -227,9 +216,7 @@ async def test_a_question_mark_explains_each_view_and_scrolls_where_it_is_too_lo
         await app.shows("[2 gates]", "weights of step 0")
 
 
-async def test_layers_are_shown_in_turn_and_facts_are_whole_or_end_with_an_ellipsis(
-    snapshot: SnapshotAssertion,
-) -> None:
+async def test_layers_are_shown_in_turn_and_facts_are_whole_or_cut(snapshot: SnapshotAssertion) -> None:
     app = PanelApp("The quick wizards jump over")
     async with app.run_test(size=SIZE) as pilot:
         await app.answer(lacking)
@@ -259,38 +246,38 @@ async def test_a_hostile_text_fits_in_every_view_and_reaches_the_terminal_harmle
 
 
 def test_one_command_of_a_type_is_open_at_most_and_answers_of_others_are_not_accepted() -> None:
-    trace, changed = TraceText(text="hello", request=7), TraceText(text="hello", request=7, layer=1)
+    trace, changed = c.TraceText(text="hello", request=7), c.TraceText(text="hello", request=7, layer=1)
     answer = text_traced("hello", request=7)
     questions = Questions(FakeClock(), request=7)
     assert questions.is_due(trace, 10, is_following=True)
     assert not questions.is_due(trace, 20, is_following=True)
     assert not questions.is_due(changed, 20, is_following=True)
-    assert questions.is_due(MeasureReach(text="hello", position=1, request=7), 20, is_following=True), "another type"
+    assert questions.is_due(c.MeasureReach(text="hello", position=1, request=7), 20, is_following=True), "another type"
     assert not questions.accept(text_traced("hello", request=8)), "of another client"
     assert not questions.accept(units_scored(request=7)), "not asked"
     assert not questions.refuse("ScoreUnits", "not asked")
     assert questions.accept(answer)
-    assert questions.answer(TraceText, TextTraced) == (trace, answer)
-    assert questions.answer(MeasureReach, ReachMeasured) is None
+    assert questions.answer(c.TraceText, e.TextTraced) == (trace, answer)
+    assert questions.answer(c.MeasureReach, e.ReachMeasured) is None
     assert questions.is_due(changed, 20, is_following=True), "a change is asked after the answer"
 
 
 def test_a_refused_command_is_not_asked_again_until_it_changes_or_all_is_asked_again_unless_it_was_anothers() -> None:
-    trace, answer, clock = TraceText(text="hello", request=7), text_traced("hello", request=7), FakeClock()
+    trace, answer, clock = c.TraceText(text="hello", request=7), text_traced("hello", request=7), FakeClock()
     questions = Questions(clock, request=7)
     assert questions.is_due(trace, 10, is_following=True)
     assert questions.refuse("TraceText", "The text is too long.")
-    assert questions.problem(TraceText) == "The text is too long."
+    assert questions.problem(c.TraceText) == "The text is too long."
     clock.advance(60)
     assert not questions.is_due(trace, 99, is_following=True)
     questions.forget()
-    assert questions.problem(TraceText) == ""
+    assert questions.problem(c.TraceText) == ""
     assert questions.request == 8
-    assert questions.is_due(TraceText(text="hello", request=8), 99, is_following=True)
+    assert questions.is_due(c.TraceText(text="hello", request=8), 99, is_following=True)
     assert not questions.accept(answer), "an answer of before"
     assert questions.refuse("TraceText", "another client's")
     assert questions.accept(replace(answer, request=8)), "it comes although a refusal came"
-    assert questions.problem(TraceText) == ""
+    assert questions.problem(c.TraceText) == ""
     assert not questions.accept(replace(answer, request=8)), "it was answered"
 
 
@@ -299,7 +286,6 @@ def test_a_refused_command_is_not_asked_again_until_it_changes_or_all_is_asked_a
 
 STEPS = steps_finished(1, [4.5, 4.2, 4.0])
 SCRIPT: tuple[e.Event, ...] = (STEPS, tweet_sampled("an older one", 2), tweet_sampled("hello there", 3))
-ENDED = e.RunFinished(step=9, elapsed_seconds=1.0, reason="", total_seconds=1.0, total_chars=9)
 
 
 def texts(session: FakeSession) -> list[str]:
@@ -356,7 +342,7 @@ async def test_an_x_ray_opened_before_the_start_shows_a_training_tweet_once_the_
         assert texts(session) == ["good morning"]
 
 
-async def test_any_text_can_be_typed_and_the_run_paused_and_stepped(
+async def test_any_text_is_typed_and_the_run_stepped(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
     monkeypatch.setitem(AGAIN_SECONDS, c.TraceText, 0.0)  # no second between a step and the next question
@@ -391,26 +377,17 @@ class Refusing(FakeSession):
 async def test_a_refused_question_and_why_no_model_is_left_are_shown_in_the_panel(stage: Stage) -> None:
     async with stage.running(Refusing(SCRIPT)) as at:
         await at.press("x", shows="The text is too long to be traced.")
-        at.session.emit(ENDED)
+        at.session.emit(run_finished(9))
         await at.press(shows="No model is running, and the run has no checkpoint on this machine.")
         await at.press("escape", opens=MainScreen)
 
 
-async def test_once_the_run_has_ended_its_best_checkpoint_answers_until_another_run_replaces_it(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bridges: list[CheckpointBridge] = []
-    opened_paths: list[Path] = []
-
-    def open_answers(path: Path) -> FakeSession:
-        opened_paths.append(path)
-        answers = FakeSession()
-        answers._step = 7
-        return answers
+async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, bridges = FakeSession(), dict[Path, CheckpointBridge]()
+    answers._step = 7
 
     def bridge_of(path: Path) -> CheckpointBridge:
-        bridges.append(CheckpointBridge(path, open_answers))
-        return bridges[-1]
+        return bridges.setdefault(path, CheckpointBridge(path, lambda _path: answers))
 
     monkeypatch.setattr(xray, "CheckpointBridge", bridge_of)
     folder = create_run_folder("2026-11-25-101112")
@@ -419,14 +396,15 @@ async def test_once_the_run_has_ended_its_best_checkpoint_answers_until_another_
         folder.checkpoint_path(name).touch()
     async with stage.running(FakeSession(SCRIPT), further=(FakeSession(SCRIPT),)) as at:
         await at.press("x", shows="weights of step 3 · follows the training (w)")
-        at.session.emit(ENDED)
+        at.session.emit(run_finished(9))
         await shows(at.app, "weights of step 7 · checkpoint best")
         num_commands = len(at.session.received)
         await at.press("5", shows=("[5 map]", "variance"))
-        assert opened_paths == [folder.checkpoint_path("best")]
+        [(path, bridge)] = bridges.items()
+        assert path == folder.checkpoint_path("best")
         assert len(at.session.received) == num_commands
         at.app.start_run(RunConfig())
-        await wait_until(lambda: not bridges[0]._thread.is_alive(), "the end of the thread")
+        await wait_until(lambda: not bridge._thread.is_alive(), "the end of the thread")
         await shows(at.app, "waiting for the run before to end")
 
 

@@ -1,15 +1,21 @@
-"""The driver's output: every frame whole and in order, also of two threads and signal handlers, in fewer bytes."""
+"""The driver's output: every frame whole and in order, also of two threads and signal handlers, in fewer bytes.
+
+A slow terminal gets fewer frames, and the last output if it accepts it in time; else it does not delay the exit.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import TextIOWrapper
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyte
 import pytest
@@ -17,8 +23,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App
 
+from tests.fakes import FakeClock
 from tests.tui.conftest import wait_until
+from tui.terminal import frame_pacing
 from tui.terminal.driver import MeteredDriver
+from tui.terminal.output_thread import OutputThread
 from tui.terminal.sgr_compaction import FRAME_END, FRAME_START, FrameBuffer, compacted
 
 NUM_WRITES = 1000
@@ -96,11 +105,8 @@ async def test_writes_of_two_threads_are_sent_once_in_order_with_whole_frames(mo
         for number in range(NUM_WRITES):
             driver.write(f"<k{number}>")
 
-    threads = [threading.Thread(target=each) for each in (write_frames, write_pieces)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda write: write(), (write_frames, write_pieces)))
     text = "".join(written.texts)
     frames = re.findall(f"{re.escape(FRAME_START)}(.*?){re.escape(FRAME_END)}", text)
     assert [re.sub(r"<k\d+>", "", frame) for frame in frames] == [f"<a{n}><z{n}>" for n in range(NUM_WRITES)]
@@ -138,8 +144,6 @@ async def test_ctrl_z_during_a_write_suspends_after_it() -> None:
     assert driver.stops == (False,)
 
 
-# Fewer bytes ----------------------------------------------------------------------------------------------------------
-
 COLORS = ["38;2;1;2;3", "38;2;9;9;9", "48;2;1;2;3", "38;5;200", "48;5;17", "31", "42", "97", "104", "39", "49"]
 PIECES = st.one_of(
     st.text("ab ●é", min_size=1, max_size=5),
@@ -164,16 +168,10 @@ def test_compacted_output_draws_the_same_picture_and_is_not_longer(text: str) ->
     assert len(compacted(text)) <= len(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("\x1b[1;31ma\x1b[0m\x1b[1;31mb\x1b[0m", "\x1b[1;31mab\x1b[0m"),
-        ("\x1b[31;40ma\x1b[0m\x1b[32;40mb\x1b[0m", "\x1b[40;31ma\x1b[32mb\x1b[0m"),
-        ("\x1b[3;4H\n\x1b[2;2Hx", "\x1b[2;2Hx"),
-    ],
-)
-def test_active_attributes_are_not_sent_again(text: str, expected: str) -> None:
-    assert compacted(text) == expected
+def test_active_attributes_are_not_sent_again() -> None:
+    assert compacted("\x1b[1;31ma\x1b[0m\x1b[1;31mb\x1b[0m") == "\x1b[1;31mab\x1b[0m"
+    assert compacted("\x1b[31;40ma\x1b[0m\x1b[32;40mb\x1b[0m") == "\x1b[40;31ma\x1b[32mb\x1b[0m"
+    assert compacted("\x1b[3;4H\n\x1b[2;2Hx") == "\x1b[2;2Hx"
 
 
 def test_a_frame_is_sent_as_a_whole_unless_it_only_repeats_the_cursors_position_and_other_output_at_once() -> None:
@@ -184,3 +182,104 @@ def test_a_frame_is_sent_as_a_whole_unless_it_only_repeats_the_cursors_position_
     sent = ["".join(map(frames.add, (FRAME_START, body, FRAME_END))) for body in bodies]
     assert [bool(text) for text in sent] == [True, False, True, True]
     assert frames.add("\x1b[?25l") == "\x1b[?25l"
+
+
+DEADLINE_SECONDS = 60.0
+Pipe: TypeAlias = tuple[int, TextIOWrapper]
+MUCH = "x" * 2_000_000
+"""More than any pipe accepts before it is read."""
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    """The reading descriptor and the writing file of a pipe."""
+    reading, writing = os.pipe()
+    with TextIOWrapper(os.fdopen(writing, "wb", buffering=0), encoding="utf-8", write_through=True) as file:
+        yield reading, file
+    os.close(reading)
+
+
+def read_all(reading: int, num_bytes: int) -> bytes:
+    data = b""
+    while len(data) < num_bytes:
+        data += os.read(reading, 65536)
+    return data
+
+
+def test_a_flush_with_a_deadline_waits_for_a_terminal_that_reads(pipe: Pipe) -> None:
+    file = OutputThread(pipe[1])
+    with ThreadPoolExecutor() as pool:
+        received = pool.submit(read_all, pipe[0], len(MUCH))
+        file.set_deadline(DEADLINE_SECONDS)
+        file.write(MUCH)
+        file.flush()
+        assert file.num_sent_bytes == len(MUCH)
+        assert received.result() == MUCH.encode()
+
+
+def test_a_flush_drops_the_output_of_a_stalled_terminal_at_the_deadline(pipe: Pipe) -> None:
+    clock = FakeClock()
+    file = OutputThread(pipe[1], clock)
+    file.write(MUCH)
+    file.set_deadline(1.0)
+    clock.advance(1.5)
+    file.flush()
+    assert file.num_sent_bytes == len(MUCH)
+
+
+def test_unencodable_characters_are_replaced_and_counted_as_sent(pipe: Pipe) -> None:
+    pipe[1].reconfigure(encoding="ascii")
+    file = OutputThread(pipe[1])
+    file.set_deadline(DEADLINE_SECONDS)
+    file.write("⣿!")
+    file.flush()
+    assert (os.read(pipe[0], 10), file.num_sent_bytes) == (b"?!", 2)
+
+
+TICK, PLOT_SECONDS = 0.1, 0.5
+
+
+@pytest.fixture(autouse=True)
+def _panels_draw_at_each_tick() -> None:
+    """Draw at the usual pace, unlike in other tests."""
+
+
+class Screen:
+    """Ticks ten times a second, and counts how often the plot is due."""
+
+    def __init__(self, *, is_remote: bool = False) -> None:
+        self.clock, self.core = FakeClock(), FakeClock()
+        self.pace = frame_pacing.FramePacing(self.clock, self.core, is_remote=is_remote)
+
+    def plots(self, seconds: float, waiting: int = 0, core_share: float = 0.0) -> int:
+        num_plots = 0
+        for _ in range(round(seconds / TICK)):
+            self.clock.advance(TICK)
+            self.core.advance(TICK * core_share)
+            self.pace.record_tick(waiting)
+            num_plots += self.pace.is_due("plot")
+        return num_plots
+
+
+def test_over_ssh_a_panel_draws_half_as_often() -> None:
+    for is_remote, share in ((False, 1.0), (True, 0.5)):
+        assert Screen(is_remote=is_remote).plots(100) == pytest.approx(share * 100 / PLOT_SECONDS, abs=2)
+
+
+def test_nothing_is_drawn_while_output_is_blocked_and_then_less_until_the_terminal_keeps_up() -> None:
+    screen = Screen()
+    assert screen.plots(5, waiting=frame_pacing.MAX_WAITING_BYTES + 1) == 0
+    assert not screen.pace.is_due("plot", is_awaited=True)
+    screen.plots(60, waiting=frame_pacing.MAX_WAITING_BYTES + 1)
+    assert screen.pace.slowdown == frame_pacing.MAX_LINE_SLOWDOWN
+    assert screen.plots(PLOT_SECONDS * frame_pacing.MAX_LINE_SLOWDOWN) <= 4
+    screen.plots(60)
+    assert screen.pace.slowdown == 1.0
+
+
+def test_drawing_slows_down_while_the_screen_uses_too_much_of_its_core() -> None:
+    screen = Screen()
+    screen.plots(60, core_share=2 * frame_pacing.MAX_CORE_SHARE)
+    assert screen.pace.slowdown == frame_pacing.MAX_CORE_SLOWDOWN
+    screen.plots(60, core_share=frame_pacing.MAX_CORE_SHARE / 2)
+    assert screen.pace.slowdown == 1.0

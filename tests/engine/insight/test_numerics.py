@@ -1,0 +1,388 @@
+"""Traces and reach equal PyTorch's own GRU and its autograd, and scores of units are Pearson correlations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - the usual name
+from hypothesis import given
+from torch import Tensor, nn
+
+from engine.errors import DivergedError
+from engine.insight.answers import snapshot
+from engine.insight.concepts import CONCEPTS, label
+from engine.insight.explicit_gru import ExplicitGru
+from engine.insight.pooling import GATE_BANDS, STATE_BANDS, bands, by_mean
+from engine.insight.reach import gradient, mean_embedding, occlusion
+from engine.insight.trace import sequence_loss, trace
+from engine.insight.trace_fields import char_gates, layer_fields
+from engine.insight.units import BEST_UNITS, MAX_TWEETS, Correlation, best_units, correlate, some_tweets
+from engine.model.gru import TextGenerator, run_gru
+from engine.model.ngram_input import widened_weight
+from engine.model.vocab import BOS, EOS, UNK, Vocab
+from engine.pieces import Pieces, run_to_end
+from engine.sampling.stepper import HeldUnit
+from tests.engine.compute.cpu.random_batches import set_contexts, some_contexts
+from tests.engine.helpers import encoded_with, small_tweets, vocab_of
+from tests.strategies import hostile_text
+
+VOCAB = vocab_of(small_tweets())
+TEXT = "@mia_k hugs ☃ a red kite!"
+IDS = VOCAB.encode(TEXT)
+
+
+def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: bool = False) -> TextGenerator:
+    """Return the snapshot of a random model, with an n-gram input for every other context of `TEXT`."""
+    generator_state = torch.get_rng_state()
+    torch.manual_seed(5)
+    embedding_size = 8 if tied_embeddings else 6
+    contexts = some_contexts(np.array([[BOS, *vocab.encode(TEXT)]]))
+    shape = len(vocab), embedding_size, 8, num_layers
+    model = TextGenerator(*shape, dropout=0.3, tied_embeddings=tied_embeddings, ngram_contexts=len(contexts))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)
+        model.get_parameter("ngram_input.weight").normal_()
+    set_contexts(model, contexts)
+    torch.set_rng_state(generator_state)
+    return snapshot(model)
+
+
+MODELS = [small_model(1), small_model(2), small_model(3), small_model(2, tied_embeddings=True)]
+"""Tiny models, with weights large enough that gates open and close."""
+models = pytest.mark.parametrize("model", MODELS, ids=["1 layer", "2 layers", "3 layers", "tied"])
+
+
+def largest_difference(found: Tensor, expected: Tensor) -> float:
+    """Return the largest absolute difference of two tensors of one shape."""
+    assert found.shape == expected.shape
+    return float((found - expected).abs().max())
+
+
+def widened_inputs(model: TextGenerator) -> Tensor:
+    """Return embedding and n-gram input of the text, (T + 1, E + H)."""
+    inputs = torch.tensor([[BOS, *IDS]])
+    assert model.ngram_input is not None
+    return torch.cat([model.embed(inputs), model.ngram_input(inputs)], dim=-1)[0]
+
+
+def cell_of(model: TextGenerator, number: int) -> nn.GRUCell:
+    """Return layer `number` as PyTorch's cell; the first has `widened_inputs`."""
+    weights = {
+        name: getattr(model.rnn, f"{name}_l{number}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    }
+    if number == 0:
+        weights["weight_ih"] = widened_weight(weights["weight_ih"])
+    cell = nn.GRUCell(weights["weight_ih"].shape[1], model.rnn.hidden_size)
+    cell.load_state_dict(weights)
+    return cell
+
+
+@models
+def test_hidden_states_and_logits_equal_those_of_the_module(model: TextGenerator) -> None:
+    traced = run_to_end(trace(ExplicitGru(model), IDS))
+    inputs = torch.tensor([[BOS, *IDS]])
+    output, last = run_gru(
+        model.rnn, widened_inputs(model)[None], torch.zeros(model.rnn.num_layers, 1, 8), batch_first=True
+    )
+    assert traced.inputs == (BOS, *IDS)
+    assert UNK in traced.inputs
+    assert largest_difference(traced.embedded, model.embed(inputs)[0]) == 0
+    assert largest_difference(traced.layers[-1].hidden[1:], output[0]) < 1e-5
+    assert largest_difference(torch.stack([layer.hidden[-1] for layer in traced.layers]), last[:, 0]) < 1e-5
+    assert largest_difference(traced.log_probs, model(inputs)[0][0].log_softmax(dim=-1)) < 1e-5
+
+
+@models
+def test_gates_equal_those_of_pytorchs_cell(model: TextGenerator) -> None:
+    inputs = widened_inputs(model)
+    for number, layer in enumerate(run_to_end(trace(ExplicitGru(model), IDS)).layers):
+        cell = cell_of(model, number)
+        with torch.no_grad():
+            from_input = F.linear(inputs, cell.weight_ih, cell.bias_ih)
+            from_state = F.linear(layer.hidden[:-1], cell.weight_hh, cell.bias_hh)
+            after = cell(inputs, layer.hidden[:-1])
+        input_r, input_z, input_n = from_input.chunk(3, dim=1)
+        state_r, state_z, state_n = from_state.chunk(3, dim=1)
+        reset, update = (input_r + state_r).sigmoid(), (input_z + state_z).sigmoid()
+        assert largest_difference(layer.hidden[0], torch.zeros(model.rnn.hidden_size)) == 0
+        assert largest_difference(layer.hidden[1:], after) < 1e-5
+        assert largest_difference(layer.reset, reset) < 1e-5
+        assert largest_difference(layer.update, update) < 1e-5
+        assert largest_difference(layer.candidate, (input_n + reset * state_n).tanh()) < 1e-5
+        assert largest_difference((1 - layer.update) * layer.candidate + layer.update * layer.hidden[:-1], after) < 1e-5
+        inputs = after
+
+
+@models
+def test_the_loss_of_the_steps_is_the_loss_of_the_sequence_at_once(model: TextGenerator) -> None:
+    traced = run_to_end(trace(ExplicitGru(model), IDS))
+    assert traced.targets == (*IDS, EOS)
+    assert math.isclose(traced.stepwise_loss, sequence_loss(model, IDS), abs_tol=1e-5)
+
+
+def test_a_held_unit_has_its_value_after_every_step_and_the_rest_follows_from_it() -> None:
+    model = small_model(2)
+    held = HeldUnit(layer=0, unit=3, value=0.75)
+    traced = run_to_end(trace(ExplicitGru(model), IDS, held))
+    cells = [cell_of(model, number) for number in range(2)]
+    states = torch.zeros(2, 8)
+    with torch.no_grad():
+        for place, inputs in enumerate(widened_inputs(model)):
+            states[0] = cells[0](inputs, states[0])
+            states[0, 3] = 0.75
+            states[1] = cells[1](states[0], states[1])
+            for number in range(2):
+                assert largest_difference(traced.layers[number].hidden[place + 1], states[number]) < 1e-5
+
+
+def test_the_trace_of_a_text_without_characters_predicts_its_end() -> None:
+    traced = run_to_end(trace(ExplicitGru(MODELS[1]), []))
+    assert (traced.inputs, traced.targets) == ((BOS,), (EOS,))
+    assert len(traced.log_probs) == 1
+
+
+def test_a_trace_of_a_non_finite_model_raises() -> None:
+    model = small_model(1)
+    model.proj.bias[EOS] = math.nan
+    with pytest.raises(DivergedError):
+        run_to_end(trace(ExplicitGru(model), IDS))
+
+
+@pytest.mark.parametrize(
+    ("num_units", "max_bands", "sizes"), [(6, 3, [2, 2, 2]), (7, 3, [3, 2, 2]), (2, 3, [1, 1]), (300, 1, [300])]
+)
+def test_a_band_is_the_mean_of_neighbouring_units(num_units: int, max_bands: int, sizes: list[int]) -> None:
+    values = torch.randn(5, num_units, generator=torch.Generator().manual_seed(1))
+    ends = np.cumsum(sizes)
+    found = bands(values, max_bands)
+    expected = [[float(row[end - size : end].mean()) for size, end in zip(sizes, ends, strict=True)] for row in values]
+    assert np.allclose(found, expected, atol=6e-4)
+    assert all(round(number, 3) == number for row in found for number in row)
+
+
+def test_units_of_gates_are_sorted_by_their_mean_update_gate_and_states_are_not() -> None:
+    traced = run_to_end(trace(ExplicitGru(MODELS[1]), IDS))
+    layer = traced.layers[1]
+    order = sorted(range(8), key=lambda unit: float(layer.update[:, unit].mean()))
+    fields = run_to_end(layer_fields(traced, 1))
+    assert by_mean(layer.update).tolist() == order
+    assert fields["reset_bands"] == bands(layer.reset[:, order], GATE_BANDS)
+    assert fields["update_bands"] == bands(layer.update[:, order], GATE_BANDS)
+    assert fields["candidate_bands"] == bands(layer.candidate[:, order], GATE_BANDS)
+    assert fields["hidden_bands"] == bands(layer.hidden, STATE_BANDS)
+    assert fields["embedding_bands"] == bands(traced.embedded, STATE_BANDS)
+    assert np.diff(np.mean(fields["update_bands"], axis=0)).min() > -1e-3
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_gate_summaries_count_units(number: int) -> None:
+    layer = run_to_end(trace(ExplicitGru(MODELS[1]), IDS)).layers[number]
+    reset, update, hidden = (tensor.numpy() for tensor in (layer.reset, layer.update, layer.hidden))
+    found = char_gates(layer)
+    assert len(found) == len(IDS) + 1
+    for place, gates in enumerate(found):
+        r, z = reset[place], update[place]
+        saturated = sum(gate < 0.1 or gate > 0.9 for gate in [*r, *z]) / 16
+        change = np.sqrt(np.mean((hidden[place + 1] - hidden[place]) ** 2))
+        assert (gates.reset_mean, gates.update_mean) == pytest.approx((r.mean(), z.mean()), abs=6e-4)
+        assert gates.saturated_share == pytest.approx(saturated, abs=6e-4)
+        assert (gates.copied_share, gates.rewritten_share) == pytest.approx(
+            ((z > 0.9).mean(), (z < 0.1).mean()), abs=6e-4
+        )
+        assert gates.hidden_change == pytest.approx(change, abs=6e-4)
+
+
+# Reach ----------------------------------------------------------------------------------------------------------------
+
+NO_ID = 10_000
+"""A token id that is in no context."""
+positions = pytest.mark.parametrize("position", [0, 1, 9, len(TEXT)])
+
+
+def embedded_before(model: TextGenerator, position: int) -> Tensor:
+    """Return the embeddings of the inputs before the target at `position`, (P + 1, E)."""
+    return model.embed.weight[[BOS, *IDS[:position]]]
+
+
+def log_probs_of(model: TextGenerator, embedded: Tensor, ids: list[int], replaced: int | None = None) -> Tensor:
+    """Return the last log-probabilities, (V,), after inputs with these embeddings, by `nn.GRU`.
+
+    The contexts of the n-gram input are those of `ids` after `BOS`; none has the replaced input.
+    """
+    inputs = [NO_ID if place == replaced else each for place, each in enumerate([BOS, *ids])]
+    assert model.ngram_input is not None
+    widened = torch.cat([embedded[None], model.ngram_input(torch.tensor([inputs]))], dim=-1)
+    hidden = torch.zeros(model.rnn.num_layers, 1, model.rnn.hidden_size)
+    output, _ = run_gru(model.rnn, widened, hidden, batch_first=True)
+    log_probs: Tensor = model.proj(output[0, -1]).log_softmax(dim=-1)
+    return log_probs
+
+
+def bits_of(model: TextGenerator, embedded: Tensor, position: int, replaced: int | None = None) -> Tensor:
+    """Return the bits of the target at `position` after inputs with these embeddings."""
+    log_probs = log_probs_of(model, embedded, IDS[:position], replaced)
+    return -log_probs[[*IDS, EOS][position]] / math.log(2)
+
+
+@models
+@positions
+def test_occlusion_equals_one_forward_pass_per_replaced_input(model: TextGenerator, position: int) -> None:
+    embedded = embedded_before(model, position)
+    expected = []
+    for place in range(position + 1):
+        changed = embedded.clone()
+        changed[place] = model.embed.weight[4:].mean(dim=0)
+        expected.append(bits_of(model, changed, position, place) - bits_of(model, embedded, position))
+    found = run_to_end(occlusion(ExplicitGru(model), IDS, position))
+    assert largest_difference(found, torch.stack(expected)) < 1e-4
+
+
+@models
+@positions
+def test_the_gradient_equals_autograd(model: TextGenerator, position: int) -> None:
+    embedded = embedded_before(model, position).clone().requires_grad_()
+    [expected] = torch.autograd.grad(bits_of(model, embedded, position), embedded)
+    found = run_to_end(gradient(ExplicitGru(model), IDS, position))
+    assert largest_difference(found, expected.norm(dim=1)) < 1e-5 * float(expected.abs().max() + 1)
+
+
+def test_a_position_far_into_the_text_is_measured_in_several_batches() -> None:
+    text = VOCAB.encode((TEXT * 9)[:150])
+    model, embedded = MODELS[1], MODELS[1].embed.weight[[BOS, *text]]
+    mean = model.embed.weight[4:].mean(dim=0)
+    expected = []
+    for place in range(len(embedded)):
+        changed = embedded.clone()
+        changed[place] = mean
+        expected.append(-log_probs_of(model, changed, text, place)[EOS] / math.log(2))
+    found = run_to_end(occlusion(ExplicitGru(model), text, len(text)))
+    assert (
+        largest_difference(found, torch.stack(expected) + log_probs_of(model, embedded, text)[EOS] / math.log(2)) < 1e-4
+    )
+
+
+def test_the_mean_embedding_is_that_of_the_characters_alone() -> None:
+    model = small_model(1)
+    model.embed.weight[:4] = 1e6
+    expected = torch.stack([model.embed.weight[VOCAB.stoi[char]] for char in VOCAB.chars]).mean(dim=0)
+    assert largest_difference(mean_embedding(ExplicitGru(model)), expected) < 1e-5
+
+
+@pytest.mark.parametrize("method", [occlusion, gradient])
+def test_reach_in_a_non_finite_model_raises(method: Callable[[ExplicitGru, list[int], int], Pieces[Tensor]]) -> None:
+    model = small_model(1)
+    model.proj.bias[EOS] = math.inf
+    with pytest.raises(DivergedError):
+        run_to_end(method(ExplicitGru(model), IDS, 3))
+
+
+# Units ----------------------------------------------------------------------------------------------------------------
+
+TWEETS = ["I", "say (HI ☃) @mia_k!", *small_tweets(70)]
+ENCODED = encoded_with(VOCAB, TWEETS)
+ALL = np.arange(len(TWEETS))
+
+
+def test_correlations_equal_numpys_over_the_traces_of_all_tweets() -> None:
+    model = small_model(2)
+    labels, states = [], []
+    for text in TWEETS:
+        traced = run_to_end(trace(ExplicitGru(model), VOCAB.encode(text)))
+        labels.append(label("".join(char if char in VOCAB.stoi else "\ufffd" for char in text)))
+        states.append(torch.cat([layer.hidden[2:] for layer in traced.layers], dim=1).numpy().T)
+    rows = np.concatenate([np.concatenate(labels, axis=1), np.concatenate(states, axis=1)])
+    varies = rows.std(axis=1) > 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = np.corrcoef(rows)[: len(CONCEPTS), len(CONCEPTS) :]
+    found = run_to_end(correlate(ExplicitGru(model), VOCAB, ENCODED, ALL))
+    assert found.count == rows.shape[1] == sum(map(len, TWEETS))
+    assert not varies.all()
+    assert np.allclose(found.result().numpy(), np.where(varies[: len(CONCEPTS), None], expected, 0), atol=1e-5)
+
+
+def test_a_constant_unit_or_concept_has_a_correlation_of_zero() -> None:
+    generator = torch.Generator().manual_seed(1)
+    labels, units = torch.randn(50, 3, generator=generator), torch.randn(50, 4, generator=generator)
+    labels[:, 1], units[:, 2] = 0.1, -0.7
+    correlation = Correlation(3, 4)
+    for part in range(0, 50, 7):
+        correlation.add(labels[part : part + 7], units[part : part + 7])
+    found = correlation.result()
+    assert found[1].tolist() == [0] * 4
+    assert found[:, 2].tolist() == [0] * 3
+    assert found[[0, 2]][:, [0, 1, 3]].abs().min() > 0
+
+
+def test_equal_and_opposite_series_have_correlations_of_one_and_minus_one() -> None:
+    series = torch.tensor([[0.0], [1], [1], [0], [1]])
+    correlation = Correlation(1, 2)
+    correlation.add(series, torch.cat([series * 1e-3 + 5, 1 - series], dim=1))
+    assert correlation.result()[0].tolist() == pytest.approx([1, -1], abs=1e-6)
+
+
+def test_without_characters_all_correlations_are_zero() -> None:
+    assert Correlation(2, 3).result().tolist() == [[0, 0, 0]] * 2
+
+
+def test_the_best_units_of_each_concept_are_in_the_order_of_their_absolute_correlation() -> None:
+    correlations = torch.zeros(len(CONCEPTS), 20)
+    correlations[2] = torch.linspace(-0.9, 0.5, 20)
+    correlations[4, 13] = -0.6
+    correlations[5, 1] = 0.0001
+    found = best_units(correlations, hidden_size=10)
+    largest = sorted(correlations[2].tolist(), key=abs, reverse=True)[:BEST_UNITS]
+    of_concept = [score.correlation for score in found if score.concept == CONCEPTS[2]]
+    assert of_concept == pytest.approx(largest, abs=1e-3)
+    [one] = [score for score in found if score.concept == CONCEPTS[4]]
+    assert (one.layer, one.unit, one.correlation) == (1, 3, -0.6)
+    assert {score.concept for score in found} == {CONCEPTS[2], CONCEPTS[4]}
+    sizes = [abs(score.correlation) for score in found]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(("count", "num_chosen"), [(0, 0), (1, 1), (30, 30), (5000, MAX_TWEETS)])
+def test_chosen_tweets_are_distinct_and_spread_over_all(count: int, num_chosen: int) -> None:
+    chosen = some_tweets(count).tolist()
+    assert len(set(chosen)) == num_chosen
+    assert chosen[:1] == [0][:count]
+    assert chosen[-1:] == [count - 1][:count]
+
+
+def test_units_of_a_non_finite_model_raise() -> None:
+    model = small_model(2)
+    model.get_parameter("rnn.weight_hh_l1")[0, 0] = math.nan
+    with pytest.raises(DivergedError):
+        run_to_end(correlate(ExplicitGru(model), VOCAB, ENCODED, ALL)).result()
+
+
+@pytest.mark.parametrize(
+    ("concept", "text", "marks"),
+    [
+        ("in an @name", "hi @mia_k! @ me@home @a", "...@@@@@@............@@"),
+        ("in a link", "see http://t.co/a1, HTTPS://b www.c.de", "....lllllllllllllll.lllllllll.llllllll"),
+        ("in a hashtag", "#one two#three # #4", "####..............."),
+        ("after a space", " a b  c", "s.s.ss."),
+        ("inside quotes or brackets", 'a "bc" (d [e] f) :) (g', "..qqq..qqqqqqqq......."),
+        ("inside quotes or brackets", '“a” «b» ) ( " {c}', "qq..qq........qq."),
+        ("in an upper-case stretch", "A BIG Dog SAYS HI, I", "..uuu.....uuuu.uu..."),
+        ("in an upper-case stretch", "ÄÖ1B", "uu.."),
+        ("vowel next", "Tea Éé y", "vv.vv..."),
+        ("vowel next", "a", "."),
+    ],
+)
+def test_a_concept_is_true_at_these_characters(concept: str, text: str, marks: str) -> None:
+    expected = [0.0 if mark == "." else 1.0 for mark in marks.ljust(len(text), ".")]
+    assert label(text)[CONCEPTS.index(concept)].tolist() == expected
+
+
+@given(text=hostile_text())
+def test_any_text_has_a_finite_label_per_concept_and_character(text: str) -> None:
+    labels = label(text)
+    assert labels.shape == (len(CONCEPTS), len(text))
+    assert np.isfinite(labels).all()
+    assert labels[CONCEPTS.index("position")].tolist() == [*range(len(text))]
