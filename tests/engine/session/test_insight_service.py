@@ -34,20 +34,8 @@ from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.storage.journal_reader import read_journal
+from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
-from tests.engine.helpers import (
-    OnEvent,
-    Script,
-    assert_same_tensors,
-    losses,
-    names,
-    never,
-    of_type,
-    only,
-    run_session,
-    tensors_of,
-    tiny_config,
-)
 from tests.fakes import FakeClock
 
 PIECE_SECONDS = 0.004
@@ -71,11 +59,11 @@ class Work:
         self.clock.advance(PIECE_SECONDS)
         self.pieces.append((type(command).__name__, step))
 
-    def run(self, corpus: Path, script: Script, on_event: OnEvent = never, **settings: Any) -> list[e.Event]:
+    def run(self, corpus: Path, script: h.Script, on_event: h.OnEvent = h.never, **settings: Any) -> list[e.Event]:
         """Run a session in which a step takes `STEP_SECONDS`."""
         options: dict[str, Any] = {"times_seconds": 0.0, "seconds": {e.StepsFinished: STEP_SECONDS}}
         with mock.patch.object(time, "sleep", self.clock.advance):
-            return run_session(tiny_config(corpus, **settings), script, on_event, self.clock, **options)
+            return h.run_session(h.tiny_config(corpus, **settings), script, on_event, self.clock, **options)
 
 
 @dataclass
@@ -123,7 +111,7 @@ def map_again(event: e.Event) -> Iterable[c.Command]:
     return [c.MapEmbeddings()] if isinstance(event, e.EmbeddingsMapped) else []
 
 
-def stop_after(request: int) -> OnEvent:
+def stop_after(request: int) -> h.OnEvent:
     """Stop once the question with this number is answered."""
     return lambda event: [c.Stop()] if getattr(event, "request", None) == request else []
 
@@ -147,8 +135,8 @@ def test_the_baselines_have_a_share_of_their_own(corpus: Path, work: Work, other
 
 def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus: Path, work: Work) -> None:
     emitted = work.run(corpus, {0: [c.MeasureBaselines()], 60: [c.MapEmbeddings()]}, max_steps=110)
-    assert 60 <= only(emitted, e.EmbeddingsMapped).step <= 100
-    assert not of_type(emitted, e.BaselinesMeasured)
+    assert 60 <= h.only(emitted, e.EmbeddingsMapped).step <= 100
+    assert not h.of_type(emitted, e.BaselinesMeasured)
 
 
 def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one(corpus: Path, work: Work) -> None:
@@ -159,7 +147,7 @@ def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one
         return ()
 
     emitted = work.run(corpus, {50: [c.MapEmbeddings()]}, count, max_steps=60)
-    assert only(emitted, e.EmbeddingsMapped).step <= 53
+    assert h.only(emitted, e.EmbeddingsMapped).step <= 53
     assert max(after - before for before, after in pairwise(pieces_at)) <= STEP_SECONDS / PIECE_SECONDS + 1
 
 
@@ -171,37 +159,37 @@ def test_while_paused_the_work_is_done_without_a_limit_and_without_waiting(corpu
         return [c.Stop()] if isinstance(event, e.EmbeddingsMapped) else []
 
     emitted = work.run(corpus, {3: [c.Pause(), c.ScoreUnits()]}, note)
-    assert only(emitted, e.EmbeddingsMapped).step == 3
+    assert h.only(emitted, e.EmbeddingsMapped).step == 3
     assert work.clock.now - asked_at[0] == pytest.approx(LONG_PIECES * PIECE_SECONDS)
 
 
 def test_a_speed_limit_leaves_all_time_between_two_steps_to_questions(corpus: Path, work: Work) -> None:
-    script: Script = {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [c.ScoreUnits()], 4: [c.Stop()]}
+    script: h.Script = {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [c.ScoreUnits()], 4: [c.Stop()]}
     emitted = work.run(corpus, script)
-    assert only(emitted, e.EmbeddingsMapped).step == 3
+    assert h.only(emitted, e.EmbeddingsMapped).step == 3
     assert emitted[-1].step == 4
 
 
 def test_a_short_question_is_answered_while_a_long_one_is_worked_on(corpus: Path, work: Work) -> None:
     asked: list[c.Command] = [c.Pause(), c.ScoreUnits(request=1), c.MapEmbeddings(request=2)]
     emitted = work.run(corpus, {1: asked}, stop_after(1))
-    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == [2, 1]
+    assert [event.request for event in h.of_type(emitted, e.EmbeddingsMapped)] == [2, 1]
     assert work.pieces.index(("MapEmbeddings", 1)) <= 1
 
 
 def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work) -> None:
     questions = [c.MapEmbeddings(request=number) for number in range(MAX_JOBS + 2)]
     emitted = work.run(corpus, {3: [c.Pause(), *questions]}, stop_after(MAX_JOBS - 1))
-    assert [event.command for event in of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
-    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == list(range(MAX_JOBS))
+    assert [event.command for event in h.of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
+    assert [event.request for event in h.of_type(emitted, e.EmbeddingsMapped)] == list(range(MAX_JOBS))
 
 
 def test_questions_are_answered_in_the_middle_of_an_evaluation(corpus: Path, work: Work) -> None:
     """The steps are emitted right before that evaluation, so the command arrives during it."""
-    config, sent = tiny_config(corpus, eval_every=9, max_steps=6), {6: [c.MeasureReach(text="the", position=1)]}
-    emitted = run_session(config, sent, clock=work.clock, report_seconds=1e9)
-    first = names(emitted).index("StepsFinished")
-    assert names(emitted)[first : first + 3] == ["StepsFinished", "EmbeddingsMapped", "EvalFinished"]
+    config, sent = h.tiny_config(corpus, eval_every=9, max_steps=6), {6: [c.MeasureReach(text="the", position=1)]}
+    emitted = h.run_session(config, sent, clock=work.clock, report_seconds=1e9)
+    first = h.names(emitted).index("StepsFinished")
+    assert h.names(emitted)[first : first + 3] == ["StepsFinished", "EmbeddingsMapped", "EvalFinished"]
 
 
 def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus: Path, work: Work) -> None:
@@ -217,9 +205,9 @@ def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus
         return ()
 
     with mock.patch.object(Work, "do_piece", note), mock.patch.object(device, "available_cores", return_value=2):
-        config = tiny_config(corpus, max_steps=6)
+        config = h.tiny_config(corpus, max_steps=6)
         config = replace(config, runtime=replace(config.runtime, threads=2))
-        run_session(config, {3: [c.MapEmbeddings()]}, note_step, work.clock)
+        h.run_session(config, {3: [c.MapEmbeddings()]}, note_step, work.clock)
     assert threads == {"step": {2}, "work": {1}}
 
 
@@ -244,28 +232,28 @@ def test_a_newer_question_replaces_one_of_its_type_and_number_and_one_without_an
     texts = (("the", 1), ("the cat", 1), ("the", 2))
     asked: list[c.Command] = [c.TraceText(text=text, request=number) for text, number in texts]
     emitted = work.run(corpus, {3: [*asked, BAD_UNIT, c.MapEmbeddings(request=1)]})
-    assert sorted(event.request for event in of_type(emitted, e.EmbeddingsMapped)) == [1, 1, 2]
+    assert sorted(event.request for event in h.of_type(emitted, e.EmbeddingsMapped)) == [1, 1, 2]
     assert len(work.pieces) == 3 * NUM_PIECES
-    seconds = sum(event.sampling_seconds for event in of_type(emitted, e.StepTimes))
+    seconds = sum(event.sampling_seconds for event in h.of_type(emitted, e.StepTimes))
     assert seconds == pytest.approx(3 * NUM_PIECES * PIECE_SECONDS), "the work is time of sampling"
-    refused = only(emitted, e.CommandRefused)
+    refused = h.only(emitted, e.CommandRefused)
     assert (refused.command, refused.detail) == ("HoldUnit", "There is no layer 9.")
     assert emitted[-1].step == 12
 
 
 def test_an_unexpected_exception_refuses_only_the_question(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(insight_service, "snapshot", lambda _: 1 // 0)
-    emitted = run_session(tiny_config(corpus), {3: [c.MapEmbeddings()]})
-    refused = only(emitted, e.CommandRefused)
+    emitted = h.run_session(h.tiny_config(corpus), {3: [c.MapEmbeddings()]})
+    refused = h.only(emitted, e.CommandRefused)
     assert (refused.step, refused.command) == (3, "MapEmbeddings")
     assert refused.detail.startswith("ZeroDivisionError")
-    assert (names(emitted)[-1], emitted[-1].step) == ("RunFinished", 12)
+    assert (h.names(emitted)[-1], emitted[-1].step) == ("RunFinished", 12)
     assert "1 // 0" in find_run("tiny").log_path.read_text()
 
 
 def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Path, work: Work) -> None:
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    session = TrainingSession(tiny_config(corpus), clock=work.clock)
+    session = TrainingSession(h.tiny_config(corpus), clock=work.clock)
     waiting: list[int] = []
     inbox.put(c.Pause())
     for number in range(3):
@@ -283,19 +271,19 @@ def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Pat
 
 def test_a_question_unanswered_at_the_end_is_refused_but_not_that_for_the_baselines(corpus: Path, work: Work) -> None:
     emitted = work.run(corpus, {0: [c.MeasureBaselines()], 12: [c.ScoreUnits()]})
-    assert names(emitted)[-2:] == ["CommandRefused", "RunFinished"]
-    assert only(emitted, e.CommandRefused).command == "ScoreUnits"
+    assert h.names(emitted)[-2:] == ["CommandRefused", "RunFinished"]
+    assert h.only(emitted, e.CommandRefused).command == "ScoreUnits"
 
 
 def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Work) -> None:
-    script: Script = {
+    script: h.Script = {
         2: [c.SaveCheckpoint(name="two")],
         6: [c.ScoreUnits(request=1), c.MapEmbeddings(request=2)],
         7: [c.LoadCheckpoint(name="two"), c.Pause()],
     }
     emitted = work.run(corpus, script, stop_after(1))
     assert ("ScoreUnits", 6) in work.pieces
-    assert [(event.request, event.weights_step) for event in of_type(emitted, e.EmbeddingsMapped)] == [(2, 2), (1, 2)]
+    assert [(event.request, event.weights_step) for event in h.of_type(emitted, e.EmbeddingsMapped)] == [(2, 2), (1, 2)]
 
 
 def test_the_baselines_are_answered_between_steps_and_again_without_being_measured_again(corpus: Path) -> None:
@@ -303,9 +291,9 @@ def test_the_baselines_are_answered_between_steps_and_again_without_being_measur
         is_first = isinstance(event, e.BaselinesMeasured) and event.request == 1 and event.is_complete
         return [c.MeasureBaselines(request=2)] if is_first else []
 
-    config, sent = tiny_config(corpus, max_steps=60), {3: [c.MeasureBaselines(request=1)]}
-    emitted = run_session(config, sent, again, seconds={e.StepsFinished: STEP_SECONDS})
-    simple, first, second = of_type(emitted, e.BaselinesMeasured)
+    config, sent = h.tiny_config(corpus, max_steps=60), {3: [c.MeasureBaselines(request=1)]}
+    emitted = h.run_session(config, sent, again, seconds={e.StepsFinished: STEP_SECONDS})
+    simple, first, second = h.of_type(emitted, e.BaselinesMeasured)
     assert (simple.request, first.request, second.request) == (1, 1, 2)
     assert first.bits_per_char == second.bits_per_char
     assert 3 <= simple.step <= first.step <= second.step <= first.step + 2
@@ -314,18 +302,18 @@ def test_the_baselines_are_answered_between_steps_and_again_without_being_measur
 @pytest.mark.parametrize("on_device", [False, True], ids=["CPU", "device"])
 def test_baselines_are_on_the_evaluated_tweets(corpus: Path, monkeypatch: pytest.MonkeyPatch, on_device: bool) -> None:
     num_tweets = 7
-    config = tiny_config(corpus, max_steps=4, eval_tweets=num_tweets)
+    config = h.tiny_config(corpus, max_steps=4, eval_tweets=num_tweets)
     data = load_training_data(corpus_config_of(config, None), None, lambda _: None)
     assert len(data.corpus.validation) > num_tweets
     if on_device:
         use_device_step(monkeypatch, None)
-    emitted = run_session(
+    emitted = h.run_session(
         config,
         {0: [c.Pause(), c.MeasureBaselines()]},
         lambda event: [c.Resume()] if isinstance(event, e.BaselinesMeasured) and event.is_complete else [],
     )
     bits = baseline_bits(data.train_tweets, data.some_validation_tweets(num_tweets), len(data.vocab))
-    assert of_type(emitted, e.BaselinesMeasured)[-1].bits_per_char == pytest.approx(tuple(bits.values()), abs=1e-4)
+    assert h.of_type(emitted, e.BaselinesMeasured)[-1].bits_per_char == pytest.approx(tuple(bits.values()), abs=1e-4)
 
 
 # Real answers ---------------------------------------------------------------------------------------------------------
@@ -346,23 +334,23 @@ def test_questions_after_every_step_change_no_bit_of_a_run_with_dropout(corpus: 
     def ask(event: e.Event) -> Iterable[c.Command]:
         return [*QUESTIONS, *others] if isinstance(event, e.StepsFinished) else ()
 
-    config = tiny_config(corpus, num_layers=2, dropout=0.3, average_lag=0.2, sample_every=4, eval_every=5)
-    plain, asked = run_session(replace(config, run_name="plain")), run_session(config, on_event=ask)
-    assert losses(asked) == losses(plain)
-    assert [tweet for tweet in of_type(asked, e.TweetSampled) if not tweet.prime] == of_type(plain, e.TweetSampled)
-    assert of_type(asked, e.EvalFinished) == of_type(plain, e.EvalFinished)
-    assert_same_tensors(tensors_of("tiny"), tensors_of("plain"))
+    config = h.tiny_config(corpus, num_layers=2, dropout=0.3, average_lag=0.2, sample_every=4, eval_every=5)
+    plain, asked = h.run_session(replace(config, run_name="plain")), h.run_session(config, on_event=ask)
+    assert h.losses(asked) == h.losses(plain)
+    assert [tweet for tweet in h.of_type(asked, e.TweetSampled) if not tweet.prime] == h.of_type(plain, e.TweetSampled)
+    assert h.of_type(asked, e.EvalFinished) == h.of_type(plain, e.EvalFinished)
+    h.assert_same_tensors(h.tensors_of("tiny"), h.tensors_of("plain"))
     answered = [(type(event), event.weights_step) for event in asked if isinstance(event, e.InsightEvent)]
     for event_type in (e.TextTraced, e.ReachMeasured, e.UnitsScored, e.UnitHeld, e.EmbeddingsMapped):
         assert {step for each, step in answered if each is event_type} >= set(range(1, 12))
-    assert not of_type(asked, e.CommandRefused)
+    assert not h.of_type(asked, e.CommandRefused)
 
 
 def test_the_averaged_weights_of_the_step_answer_and_answers_are_not_journalled(corpus: Path) -> None:
-    config = tiny_config(corpus, average_lag=0.3, learning_rate=0.1, num_layers=2)
-    emitted = run_session(config, {9: [*QUESTIONS, c.TraceText(text=TEXT, request=3), c.SaveCheckpoint(name="nine")]})
+    config = h.tiny_config(corpus, average_lag=0.3, learning_rate=0.1, num_layers=2)
+    emitted = h.run_session(config, {9: [*QUESTIONS, c.TraceText(text=TEXT, request=3), c.SaveCheckpoint(name="nine")]})
     answers = [event for event in emitted if isinstance(event, e.InsightEvent)]
-    [traced] = [event for event in of_type(answers, e.TextTraced) if event.request == 3]
+    [traced] = [event for event in h.of_type(answers, e.TextTraced) if event.request == 3]
     assert len(answers) == len(QUESTIONS) + 1
     checkpoint = load_checkpoint(named_checkpoint_path("nine"))
     loss = sequence_loss(checkpoint.to_model(torch.device("cpu")), checkpoint.vocab.encode(TEXT))
