@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import inspect
 import math
 import os
 import pkgutil
@@ -314,6 +315,19 @@ def run_session(
     return emitted
 
 
+def run_tiny(
+    corpus: Path | None, script: Script | None = None, on_event: OnEvent = never, **options: Any
+) -> list[Event]:
+    """Run a session of the tiny model; options that `run_session` does not have are settings, or the run's name."""
+    own = {name: options.pop(name) for name in inspect.signature(run_session).parameters.keys() & options.keys()}
+    return run_session(tiny_config(corpus, **options), script, on_event, **own)
+
+
+def whenever(event_type: type[_EventType], do: Callable[[_EventType], Iterable[Command] | None]) -> OnEvent:
+    """Return what calls `do` with each event of a type, and sends the commands that it returns."""
+    return lambda event: (do(event) or ()) if isinstance(event, event_type) else ()
+
+
 def let_fail(
     patch: pytest.MonkeyPatch,
     target: str,
@@ -342,7 +356,7 @@ def let_fail(
 def plain_losses(**settings: Setting) -> dict[int, float]:
     """Return the losses of a tiny run on the small tweets that nothing disturbs; ask before anything is replaced."""
     with own_home() as folder:
-        return losses(run_session(tiny_config(write_corpus(folder), **settings)))
+        return losses(run_tiny(write_corpus(folder), **settings))
 
 
 def stop_at(step: int) -> Script:

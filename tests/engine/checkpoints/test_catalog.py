@@ -46,7 +46,7 @@ from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, create_run_folder, find_run, folder_of_run, named_checkpoint_path
 from engine.storage.journal import Journal
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
-from tests.engine.helpers import Script, assert_same_tensors, of_type, run_session, tiny_config, write_corpus
+from tests.engine.helpers import Script, assert_same_tensors, of_type, run_session, run_tiny, tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet_sampled
 from tui.run.branching import Branch
 
@@ -179,7 +179,7 @@ def test_the_journal_of_another_run_of_the_same_name_is_not_used(started: e.Even
 def secret(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The training file of a checkpoint called mine, and of the run tiny."""
     path = write_corpus(tmp_path_factory.mktemp("elsewhere"), name="secret.txt")
-    run_session(tiny_config(path), {3: [c.SaveCheckpoint(name="mine"), c.Stop()]})
+    run_tiny(path, {3: [c.SaveCheckpoint(name="mine"), c.Stop()]})
     return path
 
 
@@ -369,8 +369,7 @@ def test_a_run_saves_every_save_every_steps_and_keeps_the_loaded_one_and_the_sta
             after_load.append(steps_in(run))
         return ()
 
-    config = tiny_config(corpus, save_every=2, keep_checkpoints=3)
-    emitted = run_session(config, {9: [c.LoadCheckpoint(name="tiny/step-4")]}, on_event)
+    emitted = run_tiny(corpus, {9: [c.LoadCheckpoint(name="tiny/step-4")]}, on_event, save_every=2, keep_checkpoints=3)
 
     saved = [event.name for event in of_type(emitted, e.CheckpointSaved) if event.name.startswith("step-")]
     first = ["step-2", "step-4", "step-6", "step-8", "step-9-before-load"]
@@ -394,7 +393,7 @@ def test_the_states_before_loads_at_one_step_replace_no_checkpoint_and_outlive_r
         return ()
 
     script: Script = {2: [c.SaveCheckpoint(name="two")], 5: [c.LoadCheckpoint(name="two")]}
-    run_session(tiny_config(corpus, save_every=1, keep_checkpoints=1), script, on_event)
+    run_tiny(corpus, script, on_event, save_every=1, keep_checkpoints=1)
 
     before, again = (folder.checkpoint_path(f"step-5-before-load{end}") for end in ("", "-2"))
     assert len(loads) == 2
@@ -414,7 +413,7 @@ def test_a_pinned_step_is_not_replaced_when_the_run_comes_by_again(corpus: Path)
         return ()
 
     script: Script = {2: [c.SaveCheckpoint(name="two")], 6: [c.LoadCheckpoint(name="two")]}
-    emitted = run_session(tiny_config(corpus, save_every=4), script, on_event)
+    emitted = run_tiny(corpus, script, on_event, save_every=4)
 
     assert [warned.message for warned in of_type(emitted, e.Warned)] == ["step-4 is pinned, so it is not replaced."]
     assert [path.read_bytes()] == pinned

@@ -24,7 +24,7 @@ from engine.protocol.codec import DecodeError
 from engine.session.sampling_service import MAX_READ_CHARS
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
 from tests import hostile, strategies
-from tests.engine.helpers import latest, losses, of_type, only, run_session, tiny_config
+from tests.engine.helpers import latest, losses, of_type, only, run_tiny
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import (
     eval_finished,
@@ -268,9 +268,9 @@ def test_commands_with_invalid_values_are_not_decoded(line_of_command: str) -> N
 
 
 def test_invalid_commands_are_refused_and_the_losses_are_unchanged(corpus: Path, home: Path) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain"))
+    plain = run_tiny(corpus, run_name="plain")
     before = sorted(home.parent.iterdir())
-    emitted = run_session(tiny_config(corpus), {3: list(map(c.from_json, REFUSED))})
+    emitted = run_tiny(corpus, {3: list(map(c.from_json, REFUSED))})
     refused = of_type(emitted, e.CommandRefused)
     assert Counter(each.command for each in refused) == Counter(json.loads(each)["command"] for each in REFUSED)
     assert all(each.title and each.detail for each in refused)
@@ -284,7 +284,7 @@ def test_invalid_commands_are_refused_and_the_losses_are_unchanged(corpus: Path,
 
 def test_the_reason_of_a_stop_is_made_harmless_and_short(corpus: Path) -> None:
     reason = "\x1b[2J\x07\u202e" + "x" * 60_000
-    emitted = run_session(tiny_config(corpus), {3: [c.from_json(line("Stop", reason=reason))]})
+    emitted = run_tiny(corpus, {3: [c.from_json(line("Stop", reason=reason))]})
     last = only(emitted, e.RunFinished)
     assert last.step == 3
     assert not obeyed(last.reason)

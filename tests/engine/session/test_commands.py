@@ -55,8 +55,9 @@ def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: Sam
         yield from [None] * num_polls
         yield c.Stop()
 
-    config = h.tiny_config(corpus, hidden_size=16, sample_every=4)
-    emitted = h.run_session(config, on_event=note, clock=h.TickingClock(), inbox=h.AnsweringInbox(answers()))
+    emitted = h.run_tiny(
+        corpus, hidden_size=16, sample_every=4, on_event=note, clock=h.TickingClock(), inbox=h.AnsweringInbox(answers())
+    )
     assert h.only(emitted, e.RunFinished).step == 4
     assert [event.step for event in h.of_type(emitted, e.TweetSampled)] == [0]
     assert h.latest().last_sample_step == 0
@@ -65,7 +66,7 @@ def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: Sam
 @pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
 def test_a_new_batch_size_keeps_the_share_of_the_epoch_to_half_a_batch(corpus: Path, before: int, after: int) -> None:
     script: h.Script = {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
-    emitted = h.run_session(h.tiny_config(corpus, batch_size=before, max_steps=13), script)
+    emitted = h.run_tiny(corpus, script, batch_size=before, max_steps=13)
     epochs_there = 1.5 if before == 8 else 0.9
     steps_per_epoch = math.ceil(48 / after)  # tweets to train on
     changed = h.only(emitted, e.BatchSizeChanged)
@@ -115,7 +116,7 @@ def test_steps_are_spaced_by_the_limit_which_changes_nothing_else(
     clock = FakeClock()
     monkeypatch.setattr(insight_service, "time", SimpleNamespace(sleep=clock.advance))  # only naps move the clock
     script: h.Script = {4: [c.SetSpeedLimit(steps_per_second=0)], 7: [c.SetSpeedLimit(steps_per_second=0.5)]}
-    emitted = h.run_session(h.tiny_config(corpus, steps_per_second=4.0), script, clock=clock, times_seconds=0.0)
+    emitted = h.run_tiny(corpus, script, steps_per_second=4.0, clock=clock, times_seconds=0.0)
     assert h.only(emitted, e.RunStarted).training.steps_per_second == 4.0
     times = [event.elapsed_seconds for event in h.of_type(emitted, e.StepsFinished)]
     gaps = [later - earlier for earlier, later in pairwise([0.0, *times])]
@@ -131,7 +132,7 @@ def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     commands: list[c.Command | None] = [c.SetSpeedLimit(steps_per_second=0.01), *[None] * 9]
     inbox = h.AnsweringInbox([None, None, *commands, c.SetLearningRate(learning_rate=0.1), None, c.Stop()])
     with mock.patch.object(speed_limit, "NAP_SECONDS", 0.0):
-        emitted = h.run_session(h.tiny_config(corpus), clock=FakeClock(), inbox=inbox)
+        emitted = h.run_tiny(corpus, clock=FakeClock(), inbox=inbox)
     assert h.only(emitted, e.LearningRateChanged).learning_rate == 0.1
     assert len(h.losses(emitted)) == h.only(emitted, e.SpeedLimitChanged).step > 0
 
@@ -147,7 +148,7 @@ def step_by_step(event: e.Event) -> Iterable[c.Command]:
 
 def test_a_single_step_is_answered_between_resumed_and_paused_and_later_commands_follow_it(corpus: Path) -> None:
     sent: list[c.Command] = [c.Pause(), c.TakeStep(), c.SetLearningRate(learning_rate=0.01), c.TakeStep(), c.Stop()]
-    emitted = h.run_session(h.tiny_config(corpus), {3: sent})
+    emitted = h.run_tiny(corpus, {3: sent})
     first = h.names(emitted).index("Paused")
     expected = ["Paused", "Resumed", "StepsFinished", "StepTaken", "Paused"]
     assert h.names(emitted)[first : first + 5] == expected
@@ -165,7 +166,7 @@ def test_a_single_step_is_answered_between_resumed_and_paused_and_later_commands
 
 
 def test_the_losses_of_a_step_are_measured_without_dropout(corpus: Path) -> None:
-    emitted = h.run_session(h.tiny_config(corpus, **DROPOUT), {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]})
+    emitted = h.run_tiny(corpus, {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, **DROPOUT)
     assert [step.loss_before for step in h.of_type(emitted, e.StepTaken)] != pytest.approx(
         list(h.losses(emitted).values())
     )
@@ -200,16 +201,14 @@ def test_measuring_losses_takes_no_training_time_and_one_that_is_infinite_is_war
         return next(values)
 
     with mock.patch("engine.session.memory_fallback.batch_loss", slow):
-        emitted = h.run_session(
-            h.tiny_config(corpus), {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, clock=clock
-        )
+        emitted = h.run_tiny(corpus, {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, clock=clock)
     assert (h.only(emitted, e.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
     assert h.only(emitted, e.Warned).kind == "not-finite"
 
 
 def test_a_step_is_refused_while_the_run_is_not_paused_and_once_the_budget_is_used_up(corpus: Path) -> None:
     once_finished: h.Once = {e.Paused: [c.TakeStep(), c.Stop()]}
-    emitted = h.run_session(h.tiny_config(corpus), {3: [c.TakeStep()]}, once=once_finished, pauses_at_end=True)
+    emitted = h.run_tiny(corpus, {3: [c.TakeStep()]}, once=once_finished, pauses_at_end=True)
     early, late = h.of_type(emitted, e.CommandRefused)
     assert (early.step, early.command, early.detail) == (3, "TakeStep", "The run is not paused.")
     assert "--max-steps is reached" in late.detail
@@ -218,7 +217,7 @@ def test_a_step_is_refused_while_the_run_is_not_paused_and_once_the_budget_is_us
 
 
 def test_the_last_single_step_of_a_budget_ends_the_run_as_without_pauses(corpus: Path) -> None:
-    emitted = h.run_session(h.tiny_config(corpus, eval_every=100), {11: [c.Pause(), c.TakeStep()]})
+    emitted = h.run_tiny(corpus, {11: [c.Pause(), c.TakeStep()]}, eval_every=100)
     assert h.only(emitted, e.EvalFinished).step == 12
     assert h.names(emitted)[-1] == "RunFinished"
     assert len(h.of_type(emitted, e.Paused)) == 1
@@ -229,7 +228,7 @@ def test_a_step_that_is_not_finite_is_warned_of_and_not_taken(corpus: Path, monk
         monkeypatch.setattr(GruStep, "loss_and_grads", lambda *_: torch.tensor(math.nan))
 
     once: h.Once = {e.Paused: [poison, c.TakeStep(), c.Stop()]}
-    emitted = h.run_session(h.tiny_config(corpus), {3: [c.Pause()]}, once=once)
+    emitted = h.run_tiny(corpus, {3: [c.Pause()]}, once=once)
     assert not h.of_type(emitted, e.StepTaken)
     assert h.of_type(emitted, e.Warned)[0].kind == "not-finite"
     assert h.of_type(emitted, e.Warned)[0].step == 4
@@ -238,7 +237,7 @@ def test_a_step_that_is_not_finite_is_warned_of_and_not_taken(corpus: Path, monk
 
 def test_a_stop_during_what_is_due_comes_before_the_step_and_a_resume_does_what_was_due(corpus: Path) -> None:
     sent: h.Script = {3: [c.Pause(), c.TakeStep()]}
-    emitted = h.run_session(h.tiny_config(corpus, eval_every=3), sent, once={e.Resumed: [c.Stop()]})
+    emitted = h.run_tiny(corpus, sent, eval_every=3, once={e.Resumed: [c.Stop()]})
     again = h.run_session(h.resume_config())
     assert h.names(emitted)[-4:] == ["Resumed", "Paused", "CheckpointSaved", "RunFinished"]
     assert not h.of_type(emitted, e.StepTaken)
@@ -296,15 +295,13 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
 @given(sent=st.lists(any_commands(), max_size=6))
 def test_whatever_text_commands_contain_events_contain_harmless_text_only(sent: list[c.Command]) -> None:
     with h.own_home() as folder:
-        emitted = h.run_session(h.tiny_config(h.write_corpus(folder)), {3: [*sent, c.Resume(), c.Stop()]})
+        emitted = h.run_tiny(h.write_corpus(folder), {3: [*sent, c.Resume(), c.Stop()]})
     assert isinstance(emitted[-1], e.RunFinished)
 
 
 def save_hostile(home: Path, favourites: tuple[str, ...]) -> RunConfig:
     """Save a checkpoint whose model samples mostly `favourites`; return the config of a run from it."""
-    h.run_session(
-        h.tiny_config(h.write_corpus(home), run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]}
-    )
+    h.run_tiny(h.write_corpus(home), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]}, run_name="source")
     sound = load_checkpoint(named_checkpoint_path("sound"))
     num_others = len(sound.vocab.chars) - len(favourites)
     others = tuple(chr(0x4E00 + number) for number in range(num_others))

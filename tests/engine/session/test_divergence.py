@@ -60,7 +60,7 @@ def test_after_three_skipped_steps_latest_is_reloaded_at_half_rate(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, 7, 8, 9)
-    emitted = h.run_session(h.tiny_config(corpus, learning_rate=0.004), SAVE_AT_FIVE)
+    emitted = h.run_tiny(corpus, SAVE_AT_FIVE, learning_rate=0.004)
     loaded = h.only(emitted, e.CheckpointLoaded)
     assert (loaded.name, loaded.step) == ("tiny/latest", 5)
     assert loaded.path == str(find_run("tiny").checkpoint_path("latest"))
@@ -81,7 +81,7 @@ def test_after_three_skipped_steps_latest_is_reloaded_at_half_rate(
 def test_half_the_rate_is_half_of_the_reloaded_checkpoints(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, 7, 8, 9, 12, 13, 14)
     raised = {6: [c.SetLearningRate(learning_rate=0.4)]}
-    emitted = h.run_session(h.tiny_config(corpus, learning_rate=0.004), {**SAVE_AT_FIVE, **raised})
+    emitted = h.run_tiny(corpus, {**SAVE_AT_FIVE, **raised}, learning_rate=0.004)
     rates = [event.learning_rate for event in h.of_type(emitted, e.LearningRateChanged)]
     assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
 
@@ -101,7 +101,7 @@ def test_a_run_that_has_reloaded_resumes_bit_for_bit(corpus: Path, monkeypatch: 
 def test_after_ten_reloads_the_run_fails_its_good_state_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         poison(patch, is_bad=lambda number: number > 6)
-        emitted = h.run_session(h.tiny_config(corpus, learning_rate=0.004), SAVE_AT_FIVE, pauses_at_end=True)
+        emitted = h.run_tiny(corpus, SAVE_AT_FIVE, learning_rate=0.004, pauses_at_end=True)
     failed = emitted[-1]
     assert isinstance(failed, e.RunFailed)
     assert (failed.title, exit_code_for(failed.title)) == ("Training diverged", 1)
@@ -121,7 +121,7 @@ def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeyp
     monkeypatch.setattr(divergence, "CLEAR_STEPS", 1)
     poison(monkeypatch, is_bad=lambda number: number % 9 >= 6)
     script: h.Script = {step: [c.SaveLatest()] for step in range(0, 80, 2)}
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=80), script)
+    emitted = h.run_tiny(corpus, script, max_steps=80)
     assert h.only(emitted, e.RunFinished).step == 80
     assert h.names(emitted).count("CheckpointLoaded") > MAX_RELOADS
     assert {event.message.rpartition("(")[2] for event in summaries(emitted)} == {"1 of 10 times)."}
@@ -132,7 +132,7 @@ def test_without_a_readable_latest_the_run_keeps_its_weights(corpus: Path, monke
         find_run("tiny").checkpoint_path("latest").write_bytes(b"nothing")
 
     poison(monkeypatch, 7, 8, 9)
-    emitted = h.run_session(h.tiny_config(corpus, learning_rate=0.004), {6: [damage]})
+    emitted = h.run_tiny(corpus, {6: [damage]}, learning_rate=0.004)
     assert "CheckpointLoaded" not in h.names(emitted)
     [summary] = summaries(emitted)
     assert "no checkpoint to go back to (" in summary.message
@@ -160,7 +160,7 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
         else:
             poison(patch, *bad)
         script: h.Script = {step: [c.SaveLatest()] for step in saved}
-        emitted = h.run_session(h.tiny_config(corpus, max_steps=15, eval_every=6), script)
+        emitted = h.run_tiny(corpus, script, max_steps=15, eval_every=6)
         assert isinstance(emitted[-1], e.RunFinished | e.RunFailed)
         reloads, changes = h.names(emitted).count("CheckpointLoaded"), h.names(emitted).count("LearningRateChanged")
         assert reloads == changes == len(summaries(emitted)) <= MAX_RELOADS
@@ -172,8 +172,7 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
 # What is never saved --------------------------------------------------------------------------------------------------
 def test_autosave_waits_while_steps_are_skipped(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, 4, 5)
-    config = h.tiny_config(corpus, autosave_seconds=5.0, max_steps=8)
-    emitted = h.run_session(config, seconds={e.StepsFinished: 7.0, e.Warned: 7.0})
+    emitted = h.run_tiny(corpus, autosave_seconds=5.0, max_steps=8, seconds={e.StepsFinished: 7.0, e.Warned: 7.0})
     assert sorted({event.step for event in h.of_type(emitted, e.CheckpointSaved)}) == [0, 1, 2, 3, 6, 7, 8]
 
 
@@ -188,7 +187,7 @@ def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: 
 
     monkeypatch.setattr(FusedAdamW, "step", overflow)
     script: h.Script = {4: [c.SaveLatest()], 6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}
-    emitted = h.run_session(h.tiny_config(corpus), script)
+    emitted = h.run_tiny(corpus, script)
     assert [event.step for event in h.of_type(emitted, e.CheckpointSaved)] == [0, 4, 12]
     kept = next(event for event in h.of_type(emitted, e.Warned) if "latest was not saved" in event.message)
     assert (kept.step, kept.kind) == (6, "not-finite")
@@ -206,20 +205,20 @@ def test_a_not_finite_evaluation_is_not_repeated_at_the_end(corpus: Path, monkey
 
     monkeypatch.setattr(schedule, "_FIRST_EARLY_EVALUATION", 4)
     monkeypatch.setattr(memory_fallback, "evaluate", infinite_on_all)
-    emitted = h.run_session(h.tiny_config(corpus, eval_every=10, early_eval_tweets=3, max_steps=10))
+    emitted = h.run_tiny(corpus, eval_every=10, early_eval_tweets=3, max_steps=10)
     assert [(event.step, event.is_early) for event in h.of_type(emitted, e.EvalFinished)] == [(4, True), (8, True)]
     assert [event.step for event in h.of_type(emitted, e.Warned)] == [10]
     assert (h.latest().last_eval_step, h.latest().is_eval_early) == (10, False)
 
 
 def test_a_model_that_is_not_finite_reports_only_finite_numbers_and_reloads_its_best(corpus: Path) -> None:
-    h.run_session(h.tiny_config(corpus, run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
+    h.run_tiny(corpus, {2: [c.SaveCheckpoint(name="sound"), c.Stop()]}, run_name="source")
     sound = load_checkpoint(named_checkpoint_path("sound"))
     poisoned = {name: tensor.clone() for name, tensor in sound.tensors.items()}
     poisoned["model.proj.weight"].fill_(3e38)  # near the largest float32: products with it overflow
     save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
     sent: list[c.Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=15, sample_every=3, eval_every=3), {5: sent})
+    emitted = h.run_tiny(corpus, {5: sent}, max_steps=15, sample_every=3, eval_every=3)
     assert isinstance(emitted[-1], e.RunFinished)
     assert "tiny/best" in [event.name for event in h.of_type(emitted, e.CheckpointLoaded)]
     assert {event.command for event in h.of_type(emitted, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
@@ -239,7 +238,7 @@ def test_a_checkpoint_is_on_disk_at_its_event_and_has_its_evaluation_unless_that
     save = c.SaveLatest()
     once: h.Once = {e.EvalFinished: [lambda: monkeypatch.setattr(memory_fallback, "evaluate", lambda *_: not_finite)]}
     script: h.Script = {5: [save, c.SaveCheckpoint(name="mine")], 8: [c.Pause(), save, c.Resume()]}
-    h.run_session(h.tiny_config(corpus, eval_every=4, max_steps=9), script, look, once=once)
+    h.run_tiny(corpus, script, look, eval_every=4, max_steps=9, once=once)
     figures = [(info.step, info.bits_per_char is not None, info.is_evaluation_stale) for info in infos]
     at_five = [(5, True, True)] * 2
     assert figures == [(0, False, False), (4, True, False), *at_five, (8, True, True), (9, False, False)]

@@ -78,7 +78,7 @@ def test_a_finished_run_can_be_resumed_where_it_pauses_at_its_end_but_not_beyond
 )
 def test_a_command_in_the_last_evaluation_is_executed_within_it(corpus: Path, command: c.Command, answer: str) -> None:
     """The steps are emitted right before that evaluation, so the command arrives during it."""
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=6, eval_every=9), {6: [command]}, report_seconds=1e9)
+    emitted = h.run_tiny(corpus, {6: [command]}, max_steps=6, eval_every=9, report_seconds=1e9)
     after = h.names(emitted)[h.names(emitted).index("StepsFinished") + 1 :]
     assert after == [answer, "EvalFinished", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
     assert h.info_of("tiny", "best").step == 6
@@ -88,7 +88,7 @@ def test_a_command_in_the_last_evaluation_is_executed_within_it(corpus: Path, co
 def test_a_stop_overtakes_queued_questions_and_these_are_refused(corpus: Path) -> None:
     ladders = [c.SampleLadder(seed=1)] * 40
     sent: list[c.Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
-    emitted = h.run_session(h.tiny_config(corpus), {3: sent})
+    emitted = h.run_tiny(corpus, {3: sent})
     assert h.names(emitted).count("CommandRefused") == 41
     assert {event.title for event in h.of_type(emitted, e.CommandRefused)} == {"The run ends"}
     assert [event.name for event in h.of_type(emitted, e.CheckpointSaved)] == ["latest", "mine", "latest"]
@@ -100,15 +100,14 @@ def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: P
     def ask(event: e.Event) -> Iterable[c.Command]:
         return [c.SampleLadder(seed=1)] * 30 if isinstance(event, e.TweetSampled) and event.step == 5 else []
 
-    config = h.tiny_config(corpus, sample_every=5, eval_every=5)
-    emitted = h.run_session(config, on_event=ask, once={e.LadderSampled: [c.Stop()]})
+    emitted = h.run_tiny(corpus, sample_every=5, eval_every=5, on_event=ask, once={e.LadderSampled: [c.Stop()]})
     assert (h.names(emitted).count("LadderSampled"), h.names(emitted).count("CommandRefused")) == (1, 29)
     assert emitted[-1].step == 5
 
 
 def test_of_many_changes_before_a_stop_fewer_than_fifty_are_executed(corpus: Path) -> None:
     sent: list[c.Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
-    emitted = h.run_session(h.tiny_config(corpus), {3: sent})
+    emitted = h.run_tiny(corpus, {3: sent})
     num_saved = len([event for event in h.of_type(emitted, e.CheckpointSaved) if event.name == "mine"])
     assert 1 <= num_saved < 50
     assert num_saved + h.names(emitted).count("CommandRefused") == 500
@@ -116,14 +115,14 @@ def test_of_many_changes_before_a_stop_fewer_than_fifty_are_executed(corpus: Pat
 
 def test_a_stop_unless_unsaved_writes_latest_once_and_in_a_pause_its_reason_is_that_of_the_end(corpus: Path) -> None:
     stop = c.Stop(reason="stopped by the user", unless_unsaved=True)
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=6), {3: [c.Pause(), stop]}, pauses_at_end=True)
+    emitted = h.run_tiny(corpus, {3: [c.Pause(), stop]}, max_steps=6, pauses_at_end=True)
     assert [event.step for event in h.of_type(emitted, e.CheckpointSaved)] == [0, 3]
     assert (h.only(emitted, e.RunFinished).step, h.only(emitted, e.RunFinished).reason) == (3, "stopped by the user")
 
 
 def test_a_stop_with_weights_that_are_not_finite_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HostCopy, "is_finite", property(lambda self: self.tensors.get("optimizer.step.proj.bias") != 3))
-    emitted = h.run_session(h.tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
+    emitted = h.run_tiny(corpus, {3: [c.Stop(unless_unsaved=True)]})
     refused = h.only(emitted, e.CommandRefused)
     assert "no longer finite" in refused.detail
     assert "space" not in refused.hint
@@ -165,9 +164,7 @@ class BusyInbox(queue.SimpleQueue[c.Command]):
 
 def test_commands_sent_during_the_setup_are_executed_in_order(corpus: Path) -> None:
     inbox = BusyInbox()
-    emitted = h.run_session(
-        h.tiny_config(corpus), inbox=inbox, once={e.RunStarted: [lambda: setattr(inbox, "is_closed", True)]}
-    )
+    emitted = h.run_tiny(corpus, inbox=inbox, once={e.RunStarted: [lambda: setattr(inbox, "is_closed", True)]})
     rates = [event.learning_rate for event in h.of_type(emitted, e.LearningRateChanged)]
     assert rates == [number / 1000 for number in range(1, inbox.num_sent + 1)]
     assert len(h.rates) > 1
@@ -175,7 +172,7 @@ def test_commands_sent_during_the_setup_are_executed_in_order(corpus: Path) -> N
 
 def test_steps_are_reported_by_the_clock_of_the_session(corpus: Path) -> None:
     emitted = [
-        h.run_session(h.tiny_config(corpus, run_name=f"run{number}"), clock=clock, report_seconds=0.5)
+        h.run_tiny(corpus, run_name=f"run{number}", clock=clock, report_seconds=0.5)
         for number, clock in enumerate((FakeClock(), h.TickingClock()))
     ]
     assert [h.names(each).count("StepsFinished") for each in emitted] == [1, 12]
@@ -223,13 +220,13 @@ def test_a_larger_budget_leaves_a_paused_run_paused(corpus: Path) -> None:
 
 
 def test_a_run_extended_while_it_trains_equals_one_that_had_the_budget_from_the_start(corpus: Path) -> None:
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=8), {4: [c.SetBudget(max_steps=14)]})
+    emitted = h.run_tiny(corpus, {4: [c.SetBudget(max_steps=14)]}, max_steps=8)
     assert h.losses(emitted) == h.plain_losses(max_steps=14)
     assert h.only(emitted, e.RunFinished).reason == "max_steps"
 
 
 def test_a_smaller_budget_ends_the_run_earlier_and_a_used_up_one_is_refused_to_its_last_digit(corpus: Path) -> None:
-    emitted = h.run_session(h.tiny_config(corpus), {5: [c.SetBudget(max_steps=5), c.SetBudget(max_steps=8)]})
+    emitted = h.run_tiny(corpus, {5: [c.SetBudget(max_steps=5), c.SetBudget(max_steps=8)]})
     refused = h.only(emitted, e.CommandRefused)
     assert refused.detail == "The run has taken 5 steps already; it would end at once, by --max-steps 5."
     assert refused.hint == "Set a larger --max-steps."
@@ -239,7 +236,7 @@ def test_a_smaller_budget_ends_the_run_earlier_and_a_used_up_one_is_refused_to_i
 
 
 def test_without_a_limit_the_run_continues_until_it_is_stopped(corpus: Path) -> None:
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=6), {3: [c.SetBudget()], 20: [c.Stop()]})
+    emitted = h.run_tiny(corpus, {3: [c.SetBudget()], 20: [c.Stop()]}, max_steps=6)
     assert h.only(emitted, e.RunFinished).reason == "stopped"
     assert (h.latest().training.max_steps, h.latest().training.max_seconds, h.latest().training.epochs) == (None,) * 3
 
@@ -264,7 +261,7 @@ def test_a_finish_after_the_end_anneals_the_rate_over_the_steps_that_a_larger_bu
 
 def test_the_rate_of_an_extended_cosine_run_rises_to_its_place_on_the_longer_schedule(corpus: Path) -> None:
     """As documented: a function of the used share of the budget, so that a resumed run has the same rates."""
-    whole = h.run_session(h.tiny_config(corpus, run_name="whole", schedule="cosine", max_steps=20))
+    whole = h.run_tiny(corpus, run_name="whole", schedule="cosine", max_steps=20)
     extended = run_extended(
         h.tiny_config(corpus, schedule="cosine", max_steps=10), c.SetBudget(max_steps=20), c.Resume()
     )
@@ -274,7 +271,7 @@ def test_the_rate_of_an_extended_cosine_run_rises_to_its_place_on_the_longer_sch
 
 
 def test_a_new_budget_is_saved_with_the_run_and_an_option_of_a_resume_replaces_it(corpus: Path) -> None:
-    h.run_session(h.tiny_config(corpus, max_steps=8), {4: [c.SetBudget(max_steps=14, max_seconds=1e6)], 6: [c.Stop()]})
+    h.run_tiny(corpus, {4: [c.SetBudget(max_steps=14, max_seconds=1e6)], 6: [c.Stop()]}, max_steps=8)
     emitted = h.run_session(h.resume_config(max_steps=9))
     assert h.only(emitted, e.RunStarted).training.max_seconds == 1e6
     assert h.only(emitted, e.RunFinished).step == 9

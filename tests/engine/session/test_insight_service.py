@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -106,14 +106,13 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     return made
 
 
-def map_again(event: e.Event) -> Iterable[c.Command]:
-    """Ask the next question once the last is answered."""
-    return [c.MapEmbeddings()] if isinstance(event, e.EmbeddingsMapped) else []
+map_again = h.whenever(e.EmbeddingsMapped, lambda _: [c.MapEmbeddings()])
+"""Asks the next question once the last is answered."""
 
 
 def stop_after(request: int) -> h.OnEvent:
     """Stop once the question with this number is answered."""
-    return lambda event: [c.Stop()] if getattr(event, "request", None) == request else []
+    return h.whenever(e.EmbeddingsMapped, lambda event: [c.Stop()] if event.request == request else [])
 
 
 # Time -----------------------------------------------------------------------------------------------------------------
@@ -141,31 +140,22 @@ def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus:
 
 def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one(corpus: Path, work: Work) -> None:
     pieces_at: list[int] = []
-
-    def count(event: e.Event) -> Iterable[c.Command]:
-        pieces_at.extend([len(work.pieces)] if isinstance(event, e.StepsFinished) else [])
-        return ()
-
+    count = h.whenever(e.StepsFinished, lambda _: pieces_at.append(len(work.pieces)))
     emitted = work.run(corpus, {50: [c.MapEmbeddings()]}, count, max_steps=60)
     assert h.only(emitted, e.EmbeddingsMapped).step <= 53
     assert max(after - before for before, after in pairwise(pieces_at)) <= STEP_SECONDS / PIECE_SECONDS + 1
 
 
 def test_while_paused_the_work_is_done_without_a_limit_and_without_waiting(corpus: Path, work: Work) -> None:
-    asked_at: list[float] = []
-
-    def note(event: e.Event) -> Iterable[c.Command]:
-        asked_at.extend([work.clock.now] if isinstance(event, e.Paused) else [])
-        return [c.Stop()] if isinstance(event, e.EmbeddingsMapped) else []
-
-    emitted = work.run(corpus, {3: [c.Pause(), c.ScoreUnits()]}, note)
+    at: list[float] = []
+    stop = h.whenever(e.EmbeddingsMapped, lambda _: [c.Stop()])
+    emitted = work.run(corpus, {3: [c.Pause(), c.ScoreUnits(), lambda: at.append(work.clock.now)]}, stop)
     assert h.only(emitted, e.EmbeddingsMapped).step == 3
-    assert work.clock.now - asked_at[0] == pytest.approx(LONG_PIECES * PIECE_SECONDS)
+    assert work.clock.now - at[0] == pytest.approx(LONG_PIECES * PIECE_SECONDS)
 
 
 def test_a_speed_limit_leaves_all_time_between_two_steps_to_questions(corpus: Path, work: Work) -> None:
-    script: h.Script = {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [c.ScoreUnits()], 4: [c.Stop()]}
-    emitted = work.run(corpus, script)
+    emitted = work.run(corpus, {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [c.ScoreUnits()], 4: [c.Stop()]})
     assert h.only(emitted, e.EmbeddingsMapped).step == 3
     assert emitted[-1].step == 4
 
@@ -186,8 +176,8 @@ def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work)
 
 def test_questions_are_answered_in_the_middle_of_an_evaluation(corpus: Path, work: Work) -> None:
     """The steps are emitted right before that evaluation, so the command arrives during it."""
-    config, sent = h.tiny_config(corpus, eval_every=9, max_steps=6), {6: [c.MeasureReach(text="the", position=1)]}
-    emitted = h.run_session(config, sent, clock=work.clock, report_seconds=1e9)
+    sent: h.Script = {6: [c.MeasureReach(text="the", position=1)]}
+    emitted = h.run_tiny(corpus, sent, eval_every=9, max_steps=6, clock=work.clock, report_seconds=1e9)
     first = h.names(emitted).index("StepsFinished")
     assert h.names(emitted)[first : first + 3] == ["StepsFinished", "EmbeddingsMapped", "EvalFinished"]
 
@@ -200,10 +190,7 @@ def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus
         threads["work"].add(torch.get_num_threads())
         do_piece(self, command, step)
 
-    def note_step(event: e.Event) -> Iterable[c.Command]:
-        threads["step"].update([torch.get_num_threads()] if isinstance(event, e.StepsFinished) else [])
-        return ()
-
+    note_step = h.whenever(e.StepsFinished, lambda _: threads["step"].add(torch.get_num_threads()))
     with mock.patch.object(Work, "do_piece", note), mock.patch.object(device, "available_cores", return_value=2):
         config = h.tiny_config(corpus, max_steps=6)
         config = replace(config, runtime=replace(config.runtime, threads=2))
@@ -226,7 +213,7 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
 
 
 # The queue ------------------------------------------------------------------------------------------------------------
-def test_a_newer_question_replaces_one_of_its_type_and_number_and_one_without_answer_is_refused(
+def test_a_newer_question_replaces_one_of_its_type_and_number_and_one_without_is_refused(
     corpus: Path, work: Work
 ) -> None:
     texts = (("the", 1), ("the cat", 1), ("the", 2))
@@ -243,7 +230,7 @@ def test_a_newer_question_replaces_one_of_its_type_and_number_and_one_without_an
 
 def test_an_unexpected_exception_refuses_only_the_question(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(insight_service, "snapshot", lambda _: 1 // 0)
-    emitted = h.run_session(h.tiny_config(corpus), {3: [c.MapEmbeddings()]})
+    emitted = h.run_tiny(corpus, {3: [c.MapEmbeddings()]})
     refused = h.only(emitted, e.CommandRefused)
     assert (refused.step, refused.command) == (3, "MapEmbeddings")
     assert refused.detail.startswith("ZeroDivisionError")
@@ -255,9 +242,8 @@ def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Pat
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     session = TrainingSession(h.tiny_config(corpus), clock=work.clock)
     waiting: list[int] = []
-    inbox.put(c.Pause())
-    for number in range(3):
-        inbox.put(c.MapEmbeddings(request=number))
+    for command in (c.Pause(), *(c.MapEmbeddings(request=number) for number in range(3))):
+        inbox.put(command)
 
     def emit(event: e.Event) -> None:
         if isinstance(event, e.EmbeddingsMapped):
@@ -287,12 +273,11 @@ def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Wor
 
 
 def test_the_baselines_are_answered_between_steps_and_again_without_being_measured_again(corpus: Path) -> None:
-    def again(event: e.Event) -> Iterable[c.Command]:
-        is_first = isinstance(event, e.BaselinesMeasured) and event.request == 1 and event.is_complete
-        return [c.MeasureBaselines(request=2)] if is_first else []
+    def again(measured: e.BaselinesMeasured) -> list[c.Command]:
+        return [c.MeasureBaselines(request=2)] if measured.request == 1 and measured.is_complete else []
 
-    config, sent = h.tiny_config(corpus, max_steps=60), {3: [c.MeasureBaselines(request=1)]}
-    emitted = h.run_session(config, sent, again, seconds={e.StepsFinished: STEP_SECONDS})
+    sent, again_once = {3: [c.MeasureBaselines(request=1)]}, h.whenever(e.BaselinesMeasured, again)
+    emitted = h.run_tiny(corpus, sent, again_once, max_steps=60, seconds={e.StepsFinished: STEP_SECONDS})
     simple, first, second = h.of_type(emitted, e.BaselinesMeasured)
     assert (simple.request, first.request, second.request) == (1, 1, 2)
     assert first.bits_per_char == second.bits_per_char
@@ -307,11 +292,8 @@ def test_baselines_are_on_the_evaluated_tweets(corpus: Path, monkeypatch: pytest
     assert len(data.corpus.validation) > num_tweets
     if on_device:
         use_device_step(monkeypatch, None)
-    emitted = h.run_session(
-        config,
-        {0: [c.Pause(), c.MeasureBaselines()]},
-        lambda event: [c.Resume()] if isinstance(event, e.BaselinesMeasured) and event.is_complete else [],
-    )
+    resume = h.whenever(e.BaselinesMeasured, lambda event: [c.Resume()] if event.is_complete else [])
+    emitted = h.run_session(config, {0: [c.Pause(), c.MeasureBaselines()]}, resume)
     bits = baseline_bits(data.train_tweets, data.some_validation_tweets(num_tweets), len(data.vocab))
     assert h.of_type(emitted, e.BaselinesMeasured)[-1].bits_per_char == pytest.approx(tuple(bits.values()), abs=1e-4)
 
@@ -330,10 +312,7 @@ QUESTIONS: list[c.Command] = [  # all kinds
 
 def test_questions_after_every_step_change_no_bit_of_a_run_with_dropout(corpus: Path) -> None:
     others: list[c.Command] = [c.CompleteText(text="the "), c.ReadTweet(text=TEXT), c.SampleNow(prime="the ")]
-
-    def ask(event: e.Event) -> Iterable[c.Command]:
-        return [*QUESTIONS, *others] if isinstance(event, e.StepsFinished) else ()
-
+    ask = h.whenever(e.StepsFinished, lambda _: [*QUESTIONS, *others])
     config = h.tiny_config(corpus, num_layers=2, dropout=0.3, average_lag=0.2, sample_every=4, eval_every=5)
     plain, asked = h.run_session(replace(config, run_name="plain")), h.run_session(config, on_event=ask)
     assert h.losses(asked) == h.losses(plain)
@@ -347,8 +326,8 @@ def test_questions_after_every_step_change_no_bit_of_a_run_with_dropout(corpus: 
 
 
 def test_the_averaged_weights_of_the_step_answer_and_answers_are_not_journalled(corpus: Path) -> None:
-    config = h.tiny_config(corpus, average_lag=0.3, learning_rate=0.1, num_layers=2)
-    emitted = h.run_session(config, {9: [*QUESTIONS, c.TraceText(text=TEXT, request=3), c.SaveCheckpoint(name="nine")]})
+    asked: list[c.Command] = [*QUESTIONS, c.TraceText(text=TEXT, request=3), c.SaveCheckpoint(name="nine")]
+    emitted = h.run_tiny(corpus, {9: asked}, average_lag=0.3, learning_rate=0.1, num_layers=2)
     answers = [event for event in emitted if isinstance(event, e.InsightEvent)]
     [traced] = [event for event in h.of_type(answers, e.TextTraced) if event.request == 3]
     assert len(answers) == len(QUESTIONS) + 1

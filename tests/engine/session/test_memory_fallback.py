@@ -89,7 +89,7 @@ def test_micro_batches_equal_a_whole_batch_with_clipping(
 def test_a_batch_is_split_until_its_parts_fit(corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     plain = h.plain_losses(num_layers=2)
     sizes = limit_memory(monkeypatch, 3, error)
-    emitted = h.run_session(h.tiny_config(corpus, num_layers=2))
+    emitted = h.run_tiny(corpus, num_layers=2)
     assert isinstance(emitted[-1], e.RunFinished)
     assert h.losses(emitted) == pytest.approx(plain, rel=1e-5)
     assert sizes == [2, 2, 2, 2] * 12
@@ -120,7 +120,7 @@ def test_a_failed_step_is_repeated_with_the_same_dropout_masks(monkeypatch: pyte
 
 
 def test_if_no_single_tweet_fits_the_run_fails_its_weights_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    emitted = h.run_session(h.tiny_config(corpus), {5: [lambda: limit_memory(monkeypatch, 0)]})
+    emitted = h.run_tiny(corpus, {5: [lambda: limit_memory(monkeypatch, 0)]})
     failed = emitted[-1]
     assert isinstance(failed, e.RunFailed)
     assert failed.title == DeviceMemoryError.title
@@ -134,9 +134,9 @@ def test_if_no_single_tweet_fits_the_run_fails_its_weights_saved(corpus: Path, m
 def test_on_a_device_graphs_are_freed_and_losses_unchanged(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = FakeRecorder()
     use_device_step(monkeypatch, recorder)
-    plain = h.run_session(h.tiny_config(corpus, run_name="plain", max_steps=24))
+    plain = h.run_tiny(corpus, run_name="plain", max_steps=24)
     log_length = len(recorder.log)
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=24), {12: [lambda: limit_device_memory(monkeypatch, 3)]})
+    emitted = h.run_tiny(corpus, {12: [lambda: limit_device_memory(monkeypatch, 3)]}, max_steps=24)
     assert h.losses(emitted) == pytest.approx(h.losses(plain), rel=1e-4)
     assert part_warnings(emitted) == [1, 1]
     log = recorder.log[log_length:]
@@ -150,9 +150,9 @@ def test_a_recording_that_runs_out_of_memory_is_made_in_smaller_parts(
 ) -> None:
     recorder = FailingRecorder(NO_MEMORY, failing={1})
     use_device_step(monkeypatch, FakeRecorder())
-    plain = h.run_session(h.tiny_config(corpus, run_name="plain", max_steps=30))
+    plain = h.run_tiny(corpus, run_name="plain", max_steps=30)
     monkeypatch.setattr(trainer_module, "recorder_for", lambda _: recorder)
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=30))
+    emitted = h.run_tiny(corpus, max_steps=30)
     assert "a batch is computed in 2 parts" in h.only(emitted, e.Warned).message
     assert h.losses(emitted) == pytest.approx(h.losses(plain), rel=1e-5)
     assert recorder.log.count("record") > 1
@@ -174,7 +174,7 @@ def test_a_corpus_that_does_not_fit_a_device_is_a_clear_error(corpus: Path, monk
     no_room = DeviceMemoryError("The tweets, 4 MB, do not fit into the memory of cuda:0.", "Quit other programs.")
     use_device_step(monkeypatch, None)
     monkeypatch.setattr(device_step, "resident_tweets", Mock(side_effect=no_room))
-    failed = h.only(h.run_session(h.tiny_config(corpus)), e.RunFailed)
+    failed = h.only(h.run_tiny(corpus), e.RunFailed)
     assert failed.title == DeviceMemoryError.title
     assert "The tweets, 4 MB, do not fit" in failed.detail
     assert "Quit other programs." in failed.hint
@@ -182,10 +182,10 @@ def test_a_corpus_that_does_not_fit_a_device_is_a_clear_error(corpus: Path, monk
 
 # Everything else ------------------------------------------------------------------------------------------------------
 def test_an_evaluation_that_does_not_fit_uses_smaller_batches(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = h.run_session(h.tiny_config(corpus, run_name="plain", eval_every=5))
+    plain = h.run_tiny(corpus, run_name="plain", eval_every=5)
     target = "engine.compute.cpu.forward_pass.ForwardPass.sum_of_losses"
     h.let_fail(monkeypatch, target, NO_MEMORY, lambda _, batch: len(batch.targets) > 5)
-    emitted = h.run_session(h.tiny_config(corpus, eval_every=5))
+    emitted = h.run_tiny(corpus, eval_every=5)
     values, expected = ([event.val_loss for event in h.of_type(each, e.EvalFinished)] for each in (emitted, plain))
     assert values == pytest.approx(expected, rel=1e-5)
     assert h.losses(emitted) == h.losses(plain)
@@ -196,7 +196,7 @@ def test_without_memory_tweets_are_skipped_and_questions_refused(corpus: Path, m
     monkeypatch.setattr("engine.session.sampling_service.TweetSampler", Mock(side_effect=NO_MEMORY))
     monkeypatch.setattr("engine.session.sampling_service.complete", Mock(side_effect=MemoryError()))
     script: h.Script = {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}
-    emitted = h.run_session(h.tiny_config(corpus, sample_every=5), script)
+    emitted = h.run_tiny(corpus, script, sample_every=5)
     assert isinstance(emitted[-1], e.RunFinished)
     assert [event.step for event in h.of_type(emitted, e.Warned)] == [0, 5, 10]
     refused = h.of_type(emitted, e.CommandRefused)
@@ -212,7 +212,7 @@ def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
         return bool(getattr(copy, "tensors", copy).get("optimizer.step.proj.bias") == 3)
 
     h.let_fail(monkeypatch, f"engine.checkpoints.host_copy.HostCopy.{method}", error, is_of_step_3)
-    emitted = h.run_session(h.tiny_config(corpus, save_every=3, max_steps=5))
+    emitted = h.run_tiny(corpus, save_every=3, max_steps=5)
     assert h.of_type(emitted, e.Warned)[-1].message == "Saving works again. Not saved: step-3."
 
 
@@ -239,5 +239,5 @@ def test_a_batch_that_did_not_fit_once_is_not_lost(corpus: Path, monkeypatch: py
         return failures[-1]
 
     h.let_fail(monkeypatch, f"engine.corpus.encoded_tweets.EncodedTweets.{part}", MemoryError(), is_seventh)
-    assert h.losses(h.run_session(h.tiny_config(corpus))) == plain
+    assert h.losses(h.run_tiny(corpus)) == plain
     assert len(failures) >= 8

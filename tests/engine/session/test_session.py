@@ -40,7 +40,7 @@ from tests.engine.session.ranks.shared_runs import run_shared
 def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: Path, home: Path) -> None:
     listed: list[str] = []
     look = {e.RunStarted: [lambda: listed.extend(run.name for run in list_runs())]}
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=20, eval_every=5), once=look)
+    emitted = h.run_tiny(corpus, max_steps=20, eval_every=5, once=look)
     started = h.only(emitted, e.RunStarted)
     assert listed == ["tiny"]
     assert (started.step, started.run, started.corpus) == (0, "tiny", "small.txt")
@@ -92,7 +92,7 @@ def test_the_journal_has_all_events_and_steps_its_buckets_end_at_checkpoints(
 
 
 def test_a_run_ends_after_its_epochs_and_has_counted_every_training_character_once_per_epoch(corpus: Path) -> None:
-    finished = h.only(h.run_session(h.tiny_config(corpus, epochs=2, batch_size=10, max_steps=500)), e.RunFinished)
+    finished = h.only(h.run_tiny(corpus, epochs=2, batch_size=10, max_steps=500), e.RunFinished)
     num_chars = load_corpus(CorpusConfig(files=(str(corpus),))).num_train_chars
     assert (finished.reason, finished.step, finished.total_chars) == ("epochs", 2 * 5, 2 * num_chars)
 
@@ -109,9 +109,9 @@ def test_a_run_stopped_before_its_folder_exists_leaves_its_name_free(
     stop = c.Stop(reason="in time")
     with monkeypatch.context() as patch:
         patch.setattr("engine.session.startup.setup.ThreadTuner.for_run", lambda *_: inbox.put(stop))
-        assert h.only(h.run_session(h.tiny_config(corpus), inbox=inbox), e.RunFinished).reason == "in time"
+        assert h.only(h.run_tiny(corpus, inbox=inbox), e.RunFinished).reason == "in time"
     assert not (corpus.parent / "runs").exists()
-    assert h.run_session(h.tiny_config(corpus))[-1].step == 12
+    assert h.run_tiny(corpus)[-1].step == 12
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_an_internal_error_in_the_setup_leaves_the_name_free_and_its_traceback_i
     corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], target: str
 ) -> None:
     monkeypatch.setattr(target, raise_mistake)
-    emitted = h.run_session(h.tiny_config(corpus))
+    emitted = h.run_tiny(corpus)
     failed = h.only(emitted, e.RunFailed)
     assert len(emitted) == 1
     assert exit_code_for(failed.title) == 3
@@ -134,7 +134,7 @@ def test_an_internal_error_in_the_setup_leaves_the_name_free_and_its_traceback_i
 
 
 def test_a_run_that_is_being_resumed_can_not_be_resumed_by_another_program(corpus: Path) -> None:
-    h.run_session(h.tiny_config(corpus), h.stop_at(3))
+    h.run_tiny(corpus, h.stop_at(3))
     others: list[e.Event] = []
 
     def on_stage(stage: Stage) -> None:
@@ -148,7 +148,7 @@ def test_a_run_that_is_being_resumed_can_not_be_resumed_by_another_program(corpu
 
 
 def test_an_open_run_can_not_be_resumed_nor_one_with_a_damaged_checkpoint_and_no_file_is_changed(corpus: Path) -> None:
-    h.run_session(h.tiny_config(corpus), h.stop_at(6))
+    h.run_tiny(corpus, h.stop_at(6))
     run = find_run("tiny")
     latest_path = run.checkpoint_path("latest")
     before = (run.journal_path.read_bytes(), run.config_path.read_bytes())
@@ -166,7 +166,7 @@ def test_an_open_run_can_not_be_resumed_nor_one_with_a_damaged_checkpoint_and_no
 
 def test_the_tweets_of_a_checkpoint_from_elsewhere_are_read_only_if_they_are_named(corpus: Path, home: Path) -> None:
     """It may name any file of this machine; `preflight` has refused it before a screen opened."""
-    h.run_session(h.tiny_config(corpus, run_name="theirs"), h.stop_at(2))
+    h.run_tiny(corpus, h.stop_at(2), run_name="theirs")
     sent = shutil.copy(find_run("theirs").checkpoint_path("latest"), home / "sent.safetensors")
     failed = h.only(h.run_session(h.branch_config(None, "mine", str(sent))), e.RunFailed)
     assert failed.detail.startswith(f"sent.safetensors comes from elsewhere. It was trained on {corpus}")
@@ -184,7 +184,7 @@ def test_a_subscriber_that_always_raises_stops_nothing(corpus: Path) -> None:
 
 def test_a_named_checkpoint_that_cannot_be_saved_is_refused(corpus: Path, home: Path) -> None:
     (home / "checkpoints").write_text("in the way")
-    emitted = h.run_session(h.tiny_config(corpus), {4: [c.SaveCheckpoint(name="mine")]})
+    emitted = h.run_tiny(corpus, {4: [c.SaveCheckpoint(name="mine")]})
     assert h.only(emitted, e.CommandRefused).title == "The file can't be written"
     assert isinstance(emitted[-1], e.RunFinished)
 
@@ -262,7 +262,7 @@ def test_what_excludes_a_warm_start(english: Path) -> None:
 
 # From a checkpoint whose vocabulary lacks characters ------------------------------------------------------------------
 def test_new_characters_follow_the_known_ones_and_the_run_repeats_and_resumes_exactly(corpus: Path, home: Path) -> None:
-    h.run_session(h.tiny_config(corpus, average_lag=0.2, dropout=0.2, ngram_order=4), h.stop_at(3))
+    h.run_tiny(corpus, h.stop_at(3), average_lag=0.2, dropout=0.2, ngram_order=4)
     vocab = h.latest().vocab
     loud = h.write_corpus(home, [f"{tweet.upper()} ЖÉ零" for tweet in h.small_tweets()], "loud.txt")
     whole, again = (h.run_session(h.branch_config(loud, name, max_steps=9)) for name in ("whole", "again"))
@@ -294,7 +294,7 @@ def test_loading_a_checkpoint_resets_the_run_and_its_losses_follow(corpus: Path,
 
 def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
     sent = [*[None] * 5, c.SaveCheckpoint(name="five"), *[None] * 4, c.LoadCheckpoint(name="five")]
-    emitted = h.run_session(h.tiny_config(corpus), inbox=h.AnsweringInbox(sent), report_seconds=1e9)
+    emitted = h.run_tiny(corpus, inbox=h.AnsweringInbox(sent), report_seconds=1e9)
     steps = [(event.first_step, event.step) for event in h.of_type(emitted, e.StepsFinished)]
     assert steps == [(1, 5), (6, 8), (6, 12)]
 
@@ -303,10 +303,11 @@ def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
 def test_after_the_load_of_another_table_a_run_continues_as_the_one_that_saved_it(
     corpus: Path, own: int, others: int
 ) -> None:
-    config = h.tiny_config(corpus, run_name="other", ngram_order=others, average_lag=0.1)
-    expected = h.run_session(config, {4: [c.SaveCheckpoint(name="four")]})
+    expected = h.run_tiny(
+        corpus, {4: [c.SaveCheckpoint(name="four")]}, run_name="other", ngram_order=others, average_lag=0.1
+    )
     script: h.Script = {6: [c.LoadCheckpoint(name="four"), c.Stop()]}
-    emitted = h.run_session(h.tiny_config(corpus, ngram_order=own, average_lag=0.1), script)
+    emitted = h.run_tiny(corpus, script, ngram_order=own, average_lag=0.1)
     emitted += h.run_session(h.resume_config("tiny"))
     assert h.only(emitted, e.ModelChanged).model == h.only(expected, e.RunStarted).model
     after, of_other = h.losses(emitted[h.names(emitted).index("CheckpointLoaded") :]), h.losses(expected)
@@ -324,7 +325,7 @@ def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus
         return ()
 
     script: h.Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four"), c.Stop()]}
-    emitted = h.run_session(h.tiny_config(corpus), script, look)
+    emitted = h.run_tiny(corpus, script, look)
     assert saved_losses == [None, h.losses(emitted)[4], h.losses(emitted)[4]]
     h.run_session(h.resume_config("tiny"), h.stop_at(4), look)
     assert saved_losses[3:] == [h.losses(emitted)[4]] * 2
@@ -334,7 +335,7 @@ def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeyp
     error = CheckpointError("The checkpoint's tensors do not fit the model that it describes.")
     monkeypatch.setattr(loader, "supported_precision", lambda *_: "bfloat16")
     monkeypatch.setattr(loader, "load_into", mock.Mock(side_effect=error))
-    emitted = h.run_session(h.tiny_config(corpus), {4: [c.LoadCheckpoint(name="tiny/latest")]})
+    emitted = h.run_tiny(corpus, {4: [c.LoadCheckpoint(name="tiny/latest")]})
     assert h.only(emitted, e.CommandRefused).detail.startswith("The checkpoint's tensors")
     assert h.of_type(emitted, e.Warned) == []
     assert h.latest().precision == "float32"
@@ -344,11 +345,11 @@ def test_damaged_checkpoints_and_those_of_another_vocabulary_are_refused_without
     corpus: Path, home: Path
 ) -> None:
     other = h.write_corpus(home, [tweet.upper() for tweet in h.small_tweets()], name="loud.txt")
-    h.run_session(h.tiny_config(other, run_name="loud"), {3: [c.SaveCheckpoint(name="loud"), c.Stop()]})
+    h.run_tiny(other, {3: [c.SaveCheckpoint(name="loud"), c.Stop()]}, run_name="loud")
     path = write_checkpoint(named_checkpoint_path("broken"))
     path.write_bytes(path.read_bytes()[:-1])
     asked = [c.LoadCheckpoint(name="broken"), c.LoadCheckpoint(name="loud")]
-    emitted = h.run_session(h.tiny_config(corpus, dropout=0.3), {5: asked})
+    emitted = h.run_tiny(corpus, {5: asked}, dropout=0.3)
     broken, loud = h.of_type(emitted, e.CommandRefused)
     assert (broken.step, broken.command, broken.title) == (5, "LoadCheckpoint", "The checkpoint can't be used")
     assert "broken.safetensors is damaged" in broken.detail

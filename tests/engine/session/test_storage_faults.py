@@ -77,8 +77,7 @@ def test_any_disk_failure_stops_no_training(
         disk.breaks_at, disk.for_calls = len(disk.calls) + num_calls, for_calls
 
     disk.code = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO)[num_calls // 6 % 4]
-    config = h.tiny_config(corpus, eval_every=3, save_every=3, max_steps=6)
-    emitted = h.run_session(config, {0: [break_soon]}, seconds=STEP_SECONDS)
+    emitted = h.run_tiny(corpus, {0: [break_soon]}, eval_every=3, save_every=3, max_steps=6, seconds=STEP_SECONDS)
 
     assert list(h.losses(emitted)) == list(range(1, 7))
     assert isinstance(emitted[-1], e.RunFinished)
@@ -96,8 +95,7 @@ def test_any_disk_failure_stops_no_training(
 
 
 def test_one_disk_warning_precedes_one_recovery_and_each_autosave_tries_again(corpus: Path, disk: BrokenDisk) -> None:
-    config = h.tiny_config(corpus, eval_every=4, save_every=7, max_steps=20)
-    emitted = h.run_session(config, broken(disk, 4, 14), seconds=STEP_SECONDS)
+    emitted = h.run_tiny(corpus, broken(disk, 4, 14), eval_every=4, save_every=7, max_steps=20, seconds=STEP_SECONDS)
     warnings = h.of_type(emitted, e.Warned)
     assert disk_warnings(emitted) == [("disk", 4), ("disk-works", 15)]
     assert warnings[0].message.startswith("No space left on device: not saved, tried again at the next autosave.")
@@ -115,8 +113,10 @@ def test_one_disk_warning_precedes_one_recovery_and_each_autosave_tries_again(co
 
 def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk) -> None:
     disk.code = errno.EIO
-    config = h.tiny_config(corpus, eval_every=5, save_every=4, max_steps=10)
-    last = h.of_type(h.run_session(config, broken(disk, 3, 99), seconds=STEP_SECONDS), e.Warned)[-2:]
+    last = h.of_type(
+        h.run_tiny(corpus, broken(disk, 3, 99), eval_every=5, save_every=4, max_steps=10, seconds=STEP_SECONDS),
+        e.Warned,
+    )[-2:]
     lost = [warned.message for warned in last if "the run ends without" in warned.message]
     assert [message.partition(". ")[0] for message in lost] == [
         "Input/output error: the run ends without latest, best, step-4, step-8"
@@ -127,7 +127,7 @@ def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk
 def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(corpus: Path, disk: BrokenDisk) -> None:
     undisturbed = h.plain_losses()
     sent: h.Script = {**broken(disk, 3, 7), 5: [c.LoadCheckpoint(name="tiny/latest")]}
-    emitted = h.run_session(h.tiny_config(corpus), sent, seconds=STEP_SECONDS)
+    emitted = h.run_tiny(corpus, sent, seconds=STEP_SECONDS)
     refused = h.only(emitted, e.CommandRefused)
     assert (refused.title, refused.step) == (StorageError.title, 5)
     assert "nothing was loaded" in refused.detail
@@ -142,7 +142,7 @@ def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk) -> 
         7: [c.Stop(unless_unsaved=True)],
     }
     once: h.Once = {e.CheckpointLoaded: [lambda: setattr(disk, "breaks_at", 0)], e.CommandRefused: [c.Stop()]}
-    emitted = h.run_session(h.tiny_config(corpus), script, once=once)
+    emitted = h.run_tiny(corpus, script, once=once)
     assert h.only(emitted, e.CommandRefused).detail == (
         "Nothing is saved since the checkpoint of step 4 was loaded: leaving now loses 3 steps."
     )
@@ -152,7 +152,7 @@ def test_lacking_events_of_the_journal_are_counted(
     corpus: Path, disk: BrokenDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "MAX_WAITING_BYTES", 2000)
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=40), broken(disk, 3, 30), seconds=STEP_SECONDS)
+    emitted = h.run_tiny(corpus, broken(disk, 3, 30), max_steps=40, seconds=STEP_SECONDS)
     journalled = list(read_journal(find_run("tiny").journal_path))
     missing = [event for event in emitted if event not in journalled]
     assert [event for event in emitted if event in journalled] == journalled
@@ -175,7 +175,7 @@ def test_a_stop_that_would_lose_steps_is_refused_once_with_the_last_saved_step(
         disk.breaks_at, disk.code = len(disk.calls), errno.EACCES
 
     if is_resumed:
-        h.run_session(h.tiny_config(corpus), h.stop_at(3))
+        h.run_tiny(corpus, h.stop_at(3))
     once: h.Once = {e.RunStarted: [break_now], e.CommandRefused: [c.Stop(reason="all the same")]}
     config = h.resume_config() if is_resumed else h.tiny_config(corpus)
     emitted = h.run_session(config, {6: [c.Stop(unless_unsaved=True)]}, once=once)
@@ -199,7 +199,7 @@ def at_step_three(happens: Callable[[RunFolder], object]) -> h.Script:
 def test_a_deleted_folder_or_journal_is_created_again(
     corpus: Path, happens: Callable[[RunFolder], None], what: str
 ) -> None:
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=8), at_step_three(happens))
+    emitted = h.run_tiny(corpus, at_step_three(happens), max_steps=8)
     assert f"The {what} of the run tiny was deleted; it was created again" in h.only(emitted, e.Warned).message
     run = find_run("tiny")
     journalled = list(read_journal(run.journal_path))
@@ -217,7 +217,7 @@ def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -
         run.path.mkdir()
         Journal(run.journal_path).close()
 
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=8), at_step_three(taken))
+    emitted = h.run_tiny(corpus, at_step_three(taken), max_steps=8)
     assert list(h.losses(emitted)) == list(range(1, 9))
     assert "events.jsonl belongs to another run now" in h.of_type(emitted, e.Warned)[0].message
     assert disk_warnings(emitted)[-1] == ("disk", 8)
@@ -228,7 +228,7 @@ def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -
 
 def test_a_run_that_can_not_write_its_log_leaves_its_name_free(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.session.session.log_to", Mock(side_effect=StorageError("can't be written.")))
-    assert h.only(h.run_session(h.tiny_config(corpus)), e.RunFailed).title == StorageError.title
+    assert h.only(h.run_tiny(corpus), e.RunFailed).title == StorageError.title
     assert not folder_of_run("tiny").path.exists()
 
 
@@ -259,7 +259,7 @@ UNEXPECTED = ZeroDivisionError("an unexpected exception")
 def undisturbed() -> tuple[dict[int, float], dict[str, Tensor]]:
     """Return the losses of a run with dropout, averaging, samples and evaluations, and its last tensors."""
     with h.own_home() as folder:
-        return h.losses(h.run_session(h.tiny_config(h.write_corpus(folder), **SETTINGS))), h.tensors_of("tiny")
+        return h.losses(h.run_tiny(h.write_corpus(folder), **SETTINGS)), h.tensors_of("tiny")
 
 
 def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
@@ -296,7 +296,7 @@ def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(
     target, call, is_after = UNTOUCHED[failing]
     with monkeypatch.context() as patch:
         h.let_fail(patch, target, UNEXPECTED, call, is_after=is_after)
-        emitted = h.run_session(h.tiny_config(corpus, **SETTINGS))
+        emitted = h.run_tiny(corpus, **SETTINGS)
     failed = assert_one_failure(emitted)
     assert 1 <= failed.step < 12
     assert h.latest().step == failed.step
@@ -319,7 +319,7 @@ def test_an_interrupted_update_is_never_saved_and_the_run_resumes_from_before_it
     expected, _ = undisturbed()
     with monkeypatch.context() as patch:
         h.let_fail(patch, target, UNEXPECTED, 8, is_after=is_after)
-        emitted = h.run_session(h.tiny_config(corpus, **SETTINGS), {3: [c.SaveLatest()]})
+        emitted = h.run_tiny(corpus, {3: [c.SaveLatest()]}, **SETTINGS)
     assert_one_failure(emitted)
     assert "step 8 was interrupted" in h.only(emitted, e.Warned).message
     assert h.latest().step == 3
@@ -334,7 +334,7 @@ def test_exceptions_in_the_error_handling_end_in_one_event_too(corpus: Path, mon
             patch.setattr("engine.session.reporter.Reporter.emit", failing)
             patch.setattr("engine.session.checkpoints.saver.CheckpointSaver.save_own", failing)
 
-        emitted = h.run_session(h.tiny_config(corpus, sample_every=6), {5: [break_both]})
+        emitted = h.run_tiny(corpus, {5: [break_both]}, sample_every=6)
     assert h.names(emitted).count("RunFailed") == 1
     assert isinstance(emitted[-1], e.RunFailed)
     assert "an unexpected exception" in emitted[-1].detail
@@ -346,7 +346,7 @@ def test_exceptions_in_the_error_handling_end_in_one_event_too(corpus: Path, mon
 
 def test_an_internal_error_in_a_command_leaves_a_run_to_resume(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint that fails to load halfway leaves the run unchanged."""
-    h.run_session(h.tiny_config(corpus, run_name="plain", dropout=0.3))
+    h.run_tiny(corpus, run_name="plain", dropout=0.3)
     for target in (
         "engine.corpus.training_data.TrainingData.batches",
         "engine.session.checkpoints.loader.load_into",
@@ -356,7 +356,7 @@ def test_an_internal_error_in_a_command_leaves_a_run_to_resume(corpus: Path, mon
         with monkeypatch.context() as patch:
             break_now = functools.partial(h.let_fail, patch, target, UNEXPECTED, 1)
             script: h.Script = {6: [break_now, c.LoadCheckpoint(name="plain/latest")]}
-            emitted = h.run_session(h.tiny_config(corpus, dropout=0.3, run_name=name), script)
+            emitted = h.run_tiny(corpus, script, dropout=0.3, run_name=name)
         assert isinstance(emitted[-1], e.RunFailed)
         assert h.losses([*emitted, *h.run_session(h.resume_config(name))]) == h.plain_losses(dropout=0.3), target
 

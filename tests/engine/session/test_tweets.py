@@ -64,7 +64,7 @@ def test_waiting_for_queued_steps_makes_tweets_no_less_frequent(corpus: Path, mo
 
     monkeypatch.setattr(Trainer, "step", slow_step)
     monkeypatch.setattr(Trainer, "drain_report", wait_and_drain)
-    emitted = h.run_session(h.tiny_config(corpus, max_steps=60, **BY_TIME), clock=clock, report_seconds=math.inf)
+    emitted = h.run_tiny(corpus, max_steps=60, clock=clock, report_seconds=math.inf, **BY_TIME)
     times = [event.elapsed_seconds for event in h.of_type(emitted, e.TweetSampled)]
     assert max(after - before for before, after in pairwise(times)) < 2 * SAMPLE_SECONDS
 
@@ -101,7 +101,7 @@ def test_what_paces_evaluations_and_tweets(snapshot: SnapshotAssertion) -> None:
 def test_due_and_requested_tweets_pass_the_filter_and_count_their_drafts(corpus: Path) -> None:
     easy: dict[str, Setting] = {"avoid": ("e",), "min_length": 3, "best_of": 2, "sample_every": 3}
     asked = {5: [c.SampleNow(), c.SampleNow(prime="a ")]}
-    sampled = h.of_type(h.run_session(h.tiny_config(corpus, learning_rate=0.05, **easy), asked), e.TweetSampled)
+    sampled = h.of_type(h.run_tiny(corpus, asked, learning_rate=0.05, **easy), e.TweetSampled)
     assert len(sampled) == 2 + 4  # due at steps 0, 3, 6 and 9
     for tweet in sampled:
         assert tweet.unmet == ()
@@ -113,7 +113,7 @@ def test_due_and_requested_tweets_pass_the_filter_and_count_their_drafts(corpus:
 
 def test_neither_filter_nor_tweets_by_time_change_the_training_and_the_filter_not_the_first_draft(corpus: Path) -> None:
     def run(name: str, **settings: Setting) -> list[e.Event]:
-        return h.run_session(h.tiny_config(corpus, run_name=name, dropout=0.3, **settings), clock=h.TickingClock(0.001))
+        return h.run_tiny(corpus, run_name=name, dropout=0.3, clock=h.TickingClock(0.001), **settings)
 
     by_time, plain = run("by time", **BY_TIME), run("plain", sample_every=1)
     filtered = run("filtered", sample_every=1, min_length=4)
@@ -126,7 +126,7 @@ def test_neither_filter_nor_tweets_by_time_change_the_training_and_the_filter_no
 
 def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -> None:
     with mock.patch.object(NoveltyIndex, "copied_share", lambda _, text: 1.0 if "a" in text else 0.0):
-        emitted = h.run_session(h.tiny_config(corpus, only_new=True, sample_every=2, max_length=8))
+        emitted = h.run_tiny(corpus, only_new=True, sample_every=2, max_length=8)
     passed = [tweet for tweet in h.of_type(emitted, e.TweetSampled) if not tweet.unmet]
     assert passed
     assert all(tweet.novelty == "new" for tweet in passed)
@@ -137,7 +137,7 @@ def test_a_filter_set_by_a_command_applies_from_the_next_tweet_is_saved_and_ends
     corpus: Path,
 ) -> None:
     sampling = SamplingConfig(max_length=20, must_contain=UNLIKELY, avoid=("a b",))
-    emitted = h.run_session(h.tiny_config(corpus, sample_every=1, max_steps=4), {2: [c.SetSampling(sampling=sampling)]})
+    emitted = h.run_tiny(corpus, {2: [c.SetSampling(sampling=sampling)]}, sample_every=1, max_steps=4)
     tweets = h.of_type(emitted, e.TweetSampled)
     assert [tweet.num_drafts for tweet in tweets] == [1, 1, *[MAX_DRAFTS_IN_RUN] * 2]
     assert tweets[-1].refused == (("required text missing", MAX_DRAFTS_IN_RUN),)
@@ -194,7 +194,7 @@ def test_slow_drafts_and_the_wait_after_them_are_reported_not_journalled_and_end
 def test_ladder_and_completion_ignore_the_filter(corpus: Path) -> None:
     script: h.Script = {3: [c.SampleLadder(seed=1), c.CompleteText(text="the ")]}
     with_filter, without = (
-        h.run_session(h.tiny_config(corpus, run_name=f"run{number}", max_steps=4, **settings), script)
+        h.run_tiny(corpus, script, run_name=f"run{number}", max_steps=4, **settings)
         for number, settings in enumerate(({"must_contain": "the the the", "min_length": 19}, {}))
     )
     for kind in (e.LadderSampled, e.TextCompleted):
@@ -206,7 +206,7 @@ def test_completions_and_requested_tweets_are_those_of_their_commands_step_numbe
     asked: list[c.Command] = [c.CompleteText(text="the ", request=7 + draw, draw=draw) for draw in (0, 1, 1)]
     asked += [c.CompleteText(text="the ☃ \x1b", request=4), c.SampleNow(prime="the ", draw=1)]
     script: h.Script = {3: asked, 9: [c.CompleteText(text="the ", request=9)]}
-    emitted = h.run_session(h.tiny_config(corpus, learning_rate=0.05), script)
+    emitted = h.run_tiny(corpus, script, learning_rate=0.05)
     first, second, again, unknown, later = h.of_type(emitted, e.TextCompleted)
     assert (first.step, first.request, later.step, later.request) == (3, 7, 9, 9)
     assert first.next_chars != later.next_chars  # the weights have changed
@@ -227,7 +227,7 @@ def test_a_tweet_is_read_with_averaged_weights_every_blank_of_it_and_the_nearest
     text, blanks, copy = h.small_tweets()[0], " the  cat ", h.small_tweets()[5] + "☃"
     asked: list[c.Command] = [c.ReadTweet(text=each) for each in (text, blanks, copy)]
     asked += [c.TraceText(text=blanks), c.SaveCheckpoint(name="nine")]
-    emitted = h.run_session(h.tiny_config(corpus, average_lag=0.3, learning_rate=0.1), {9: asked})
+    emitted = h.run_tiny(corpus, {9: asked}, average_lag=0.3, learning_rate=0.1)
     read, spaced, copied = h.of_type(emitted, e.TweetRead)
     assert spaced.text == h.only(emitted, e.TextTraced).text == blanks
     assert copied.copied_share == 1.0
@@ -250,10 +250,10 @@ def test_the_batch_of_the_last_step_is_shown_without_padding_the_first_one_also_
     corpus: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     script: h.Script = {step: [c.ShowBatch()] for step in range(3)}
-    on_cpu = h.of_type(h.run_session(h.tiny_config(corpus, run_name="on the CPU"), script), e.BatchShown)
+    on_cpu = h.of_type(h.run_tiny(corpus, script, run_name="on the CPU"), e.BatchShown)
     if way == "device":
         use_device_step(monkeypatch, None)
-    emitted = h.run_session(h.tiny_config(corpus), script)
+    emitted = h.run_tiny(corpus, script)
     before, after, second = h.of_type(emitted, e.BatchShown)
     assert [shown.rows for shown in (before, after, second)] == [shown.rows for shown in on_cpu]
     assert (before.step, before.batch_step, after.batch_step, second.batch_step) == (0, 1, 1, 2)
@@ -285,7 +285,7 @@ def test_a_shuffled_batch_has_random_tweets_of_any_length_more_padding_and_chang
     asked = [c.ShowBatch(), c.ShowBatch(shuffled=True), c.ShowBatch(shuffled=True)]
     resized: list[c.Command] = [c.SetBatchSize(batch_size=1), c.ShowBatch(), c.ShowBatch()]
     with mock.patch("engine.session.batch_service.padding_shares", side_effect=padding_shares) as computed:
-        emitted = h.run_session(h.tiny_config(corpus), {0: asked[1:], 3: asked, 12: resized})
+        emitted = h.run_tiny(corpus, {0: asked[1:], 3: asked, 12: resized})
     first, same, trained, second, _, single, _ = h.of_type(emitted, e.BatchShown)
     assert [first.shuffled, trained.shuffled, second.shuffled] == [True, False, True]
     assert first.rows == same.rows != second.rows
@@ -302,6 +302,6 @@ def test_a_shuffled_batch_has_random_tweets_of_any_length_more_padding_and_chang
 def test_after_a_load_the_next_batch_is_that_of_the_checkpoint(corpus: Path) -> None:
     load: list[c.Command] = [c.LoadCheckpoint(name="one"), c.ShowBatch()]
     script: h.Script = {2: [c.SaveCheckpoint(name="one")], 3: [c.ShowBatch()], 5: load}
-    shown, again = h.of_type(h.run_session(h.tiny_config(corpus), script), e.BatchShown)
+    shown, again = h.of_type(h.run_tiny(corpus, script), e.BatchShown)
     assert (shown.batch_step, again.batch_step, again.step) == (3, 3, 2)
     assert again.rows == shown.rows

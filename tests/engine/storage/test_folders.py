@@ -20,7 +20,7 @@ from engine.session.startup.preflight import check
 from engine.storage import folders
 from engine.storage.atomic_write import remove_stale_temporaries, write_atomically
 from engine.storage.folders import checked_name, create_run_folder, find_run, list_runs, named_checkpoint_path
-from tests.engine.helpers import resume_config, run_session, stop_at, tiny_config, write_corpus
+from tests.engine.helpers import resume_config, run_session, run_tiny, stop_at, write_corpus
 from tests.strategies import hostile_text
 
 OLD, NEW = b"old " * 100, b"new " * 5000
@@ -125,7 +125,7 @@ def test_a_file_or_folder_in_the_way_is_a_storage_error_that_leaves_nothing_behi
 def test_a_resumed_run_removes_its_own_temporaries_and_old_ones_of_named_checkpoints_and_no_other_file(
     home: Path,
 ) -> None:
-    run_session(tiny_config(write_corpus(home)), stop_at(3))
+    run_tiny(write_corpus(home), stop_at(3))
     run, named = find_run("tiny").path, home / "checkpoints"
     named.mkdir()
     old = [named / ".mine.safetensors.b1b2c3d4.tmp", *(named / name for name in ("notes.tmp", ".x.tmp", ".hidden"))]

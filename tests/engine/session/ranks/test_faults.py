@@ -204,7 +204,7 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
         ranks.is_terminated = ranks.place.is_leader
         if ranks.place.is_leader:
             inbox.put(stop if is_early else c.Pause())
-            h.run_session(h.tiny_config(corpus), on_event=on_event, inbox=inbox, ranks=ranks)
+            h.run_tiny(corpus, on_event=on_event, inbox=inbox, ranks=ranks)
         elif not (is_lost and is_early):
             Follower(ranks, torch.device("cpu"), num_threads=1).run()
 

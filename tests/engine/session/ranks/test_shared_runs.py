@@ -53,7 +53,7 @@ def test_the_settings_record_how_many_processes_trained_last_and_more_save_more_
         settings = json.loads(find_run("tiny").config_path.read_bytes())
         return settings["world_size"], settings["backend"]
 
-    h.run_session(h.tiny_config(corpus, max_steps=2, **chosen))
+    h.run_tiny(corpus, max_steps=2, **chosen)
     run_shared(h.resume_config("tiny", max_steps=4))
     assert recorded() == (2, "gloo")
     assert h.latest().training.autosave_seconds == expected
@@ -63,7 +63,7 @@ def test_the_settings_record_how_many_processes_trained_last_and_more_save_more_
 
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_ranks_give_the_losses_evaluations_and_tweets_of_one_process(corpus: Path, world_size: int) -> None:
-    alone = h.run_session(h.tiny_config(corpus, run_name="alone", max_steps=31, **REGULAR))
+    alone = h.run_tiny(corpus, run_name="alone", max_steps=31, **REGULAR)
     shared = run_shared(h.tiny_config(corpus, max_steps=31, **REGULAR), world_size=world_size)
     started = h.only(shared, e.RunStarted)
     assert (started.world_size, started.backend) == (world_size, "gloo")
@@ -162,7 +162,7 @@ def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, mo
     def on_event(event: e.Event) -> list[c.Command]:
         return [c.Resume()] if isinstance(event, e.BaselinesMeasured) and event.is_complete else []
 
-    alone = h.run_session(h.tiny_config(corpus, run_name="alone", max_steps=4), script=script, on_event=on_event)
+    alone = h.run_tiny(corpus, run_name="alone", max_steps=4, script=script, on_event=on_event)
     shared = run_shared(h.tiny_config(corpus, max_steps=4), script=script, on_event=on_event)
     measured = [[each.bits_per_char for each in h.of_type(stream, e.BaselinesMeasured)] for stream in (alone, shared)]
     assert measured[0] == measured[1]
@@ -180,7 +180,7 @@ def test_leases_end_at_tweets_and_early_evaluations_due_by_steps(corpus: Path, m
 
 def test_single_steps_of_a_shared_run_report_the_whole_batch(corpus: Path) -> None:
     script: h.Script = {0: [c.Pause(), c.TakeStep(), c.ShowBatch(), c.Resume()]}
-    alone = h.run_session(h.tiny_config(corpus, run_name="alone", max_steps=2), script=script)
+    alone = h.run_tiny(corpus, run_name="alone", max_steps=2, script=script)
     shared = run_shared(h.tiny_config(corpus, max_steps=2), script=script)
     assert h.only(shared, e.StepTaken).num_targets == h.only(alone, e.StepTaken).num_targets
     assert h.only(shared, e.StepTaken).loss_after == pytest.approx(h.only(alone, e.StepTaken).loss_after, abs=ROUNDING)
