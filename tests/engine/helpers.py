@@ -156,12 +156,14 @@ def assert_same_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tens
     assert [name for name, tensor in expected.items() if not torch.equal(found[name], tensor)] == []
 
 
-def tiny_config(corpus: Path | None, *, run_name: str | None = "tiny", **settings: Setting) -> RunConfig:
+def tiny_config(
+    corpus: Path | None, *, run_name: str | None = "tiny", overfit: int | None = None, **settings: Setting
+) -> RunConfig:
     """Return the config of a tiny model, by default of 12 steps without samples and evaluations."""
     return RunConfig(
         preset="tutorial",
         settings={**TINY, **settings},
-        corpus=CorpusConfig(files=(str(corpus),)) if corpus else None,
+        corpus=CorpusConfig(files=(str(corpus),), overfit=overfit) if corpus else None,
         runtime=RuntimeConfig(device="cpu", precision="float32", threads=1),
         run_name=run_name,
     )

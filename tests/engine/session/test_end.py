@@ -14,7 +14,6 @@ import pytest
 from torch import Tensor
 
 from engine.checkpoints.host_copy import HostCopy
-from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
 from engine.protocol import commands as c
@@ -277,9 +276,8 @@ QUICK: dict[str, Setting] = {"hidden_size": 18, "learning_rate": 0.02, "temperat
 
 
 def one_tweet_config(folder: Path, **changes: Setting) -> RunConfig:
-    corpus = CorpusConfig(files=(str(h.write_corpus(folder, TWEETS)),), overfit=1)
-    made = h.tiny_config(None, max_steps=400, max_length=40)
-    return replace(made, corpus=corpus, settings={**made.settings, **QUICK, **changes})
+    settings = {"max_steps": 400, "max_length": 40, **QUICK, **changes}
+    return h.tiny_config(h.write_corpus(folder, TWEETS), overfit=1, **settings)
 
 
 def sampled(emitted: Iterable[e.Event]) -> list[tuple[int, str]]:
@@ -352,14 +350,13 @@ def test_the_proof_is_the_only_tweet_of_a_run_without_samples_and_left_out_if_it
 def test_one_tweet_is_overfitted_within_a_thousand_steps(home: Path, preset: PresetName) -> None:
     """The tutorial's part (c): one tweet, its own characters only."""
     text = "@pip_9 woke up to snow & pancakes, sooo happy!!! best day ever :) #winter <3"
-    corpus = CorpusConfig(files=(str(h.write_corpus(home, [*h.small_tweets(7), text, *h.small_tweets()])),), overfit=7)
-    settings: dict[str, Setting] = {"temperature": 0.0, "sample_every": 0}
+    config = h.tiny_config(h.write_corpus(home, [*h.small_tweets(7), text, *h.small_tweets()]), overfit=7)
 
     def enough(event: e.Event) -> list[c.Command]:
         is_below = isinstance(event, e.StepsFinished) and event.train_losses[-1] < 0.04
         return [c.Stop()] if isinstance(event, e.TweetSampled) else [c.SampleNow()] if is_below else []
 
-    config = replace(h.tiny_config(None), preset=preset, corpus=corpus, settings=settings)
+    config = replace(config, preset=preset, settings={"temperature": 0.0, "sample_every": 0})
     emitted = h.run_session(config, on_event=enough)
     started, tweet = h.only(emitted, e.RunStarted), h.only(emitted, e.TweetSampled)
     assert (started.num_train_tweets, started.vocab_size) == (1, len(set(text)) + 4)

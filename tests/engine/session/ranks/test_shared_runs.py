@@ -121,9 +121,7 @@ def test_out_of_memory_on_one_rank_is_its_own_matter_and_warned(corpus: Path, mo
 def test_a_run_at_a_speed_limit_and_one_on_a_single_tweet_are_shared_too(corpus: Path) -> None:
     shared = run_shared(h.tiny_config(corpus, steps_per_second=1000.0), clock=h.TickingClock(0.01))
     assert h.only(shared, e.RunFinished).step == 12
-    config = h.tiny_config(corpus, run_name="overfit", sample_every=4, eval_every=4)
-    assert config.corpus is not None
-    shared = run_shared(replace(config, corpus=replace(config.corpus, overfit=1)))
+    shared = run_shared(h.tiny_config(corpus, run_name="overfit", overfit=1, sample_every=4, eval_every=4))
     assert {1, 2, 4, 8} <= {each.step for each in h.of_type(shared, e.TweetSampled)}
 
 
