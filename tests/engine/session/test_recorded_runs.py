@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,25 +11,22 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName
 from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.engine import helpers as h
-from tests.engine.session.recorded import record
+from tests.engine.session.recorded import lines_of, record
 
 Run = Callable[[Path], str]
 """Records a run on a corpus; its lines are the event stream and the last checkpoint."""
 Runs = dict[str, Run]
 """By what they show."""
-OPTIONS = {"pauses_at_end", "report_seconds", "seconds"}
 
 
-def tiny(script: h.Script | None = None, once: h.Once | None = None, **settings: Any) -> Run:
-    """Return a run of the tiny model; some of the settings are options of `record`."""
-    options = {name: settings.pop(name) for name in OPTIONS & settings.keys()}
-    return lambda corpus: record(h.tiny_config(corpus, **settings), script, once, **options)
+def tiny(script: h.Script | None = None, once: h.Once | None = None, **options: Any) -> Run:
+    """Return a run of the tiny model; options that a session does not have are settings."""
+    return lambda corpus: lines_of(h.run_tiny(corpus, script, once=once, **options))
 
 
 def resumed(script: h.Script | None = None, run: str = "last", **settings: Any) -> Run:
@@ -38,9 +36,9 @@ def resumed(script: h.Script | None = None, run: str = "last", **settings: Any) 
 
 def branch(write: Callable[[Path], Path | None], script: h.Script | None = None, **settings: Any) -> Run:
     """Return a new run from the checkpoint of `tiny`, on tweets that are written beside the corpus."""
-    names = {"run_name": settings.pop("run_name", "new"), "checkpoint": settings.pop("checkpoint", "tiny/latest")}
-    options = {name: settings.pop(name) for name in {*OPTIONS, "once"} & settings.keys()}
-    return lambda corpus: record(h.branch_config(write(corpus), **names, **settings), script, **options)
+    own = {name: settings.pop(name) for name in ("once", "pauses_at_end", "seconds") if name in settings}
+    settings = {"run_name": "new", **settings}
+    return lambda corpus: record(h.branch_config(write(corpus), **settings), script, **own)
 
 
 def itself(corpus: Path) -> Path:
@@ -69,13 +67,8 @@ ENDLESS: dict[str, Any] = {"max_steps": 10**6}
 def on_one_tweet(preset: PresetName, **settings: Any) -> Run:
     """Return the first step of a run on a single tweet."""
 
-    def run(corpus: Path) -> str:
-        config = h.tiny_config(None, max_steps=1, **settings)
-        return record(
-            replace(config, preset=preset, corpus=CorpusConfig(files=(str(corpus),), overfit=1)), h.stop_at(1)
-        )
-
-    return run
+    config = functools.partial(h.tiny_config, overfit=1, max_steps=1, **settings)
+    return lambda corpus: record(replace(config(corpus), preset=preset), h.stop_at(1))
 
 
 OVERFIT: Runs = {
@@ -189,7 +182,7 @@ CHECKPOINTS: Runs = {
         c.SetLearningRate(learning_rate=0.001), c.LoadCheckpoint(name="three", halves_rate=True)
     ),
     "a checkpoint of another shape is loaded, and the run resumed with it": after(
-        tiny({3: [c.SaveCheckpoint(name="wide")]}, run_name="wide", hidden_size=16, num_layers=2),
+        tiny({3: [c.SaveCheckpoint(name="wide")]}, run_name="wide", hidden_size=18, num_layers=2),
         tiny({5: [c.LoadCheckpoint(name="wide"), c.SampleNow(), c.Stop()]}),
         resumed(run="tiny"),
     ),
