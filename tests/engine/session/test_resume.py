@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import signal
-import subprocess
-import sys
+import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from tests.engine import helpers as h
 
 LAST_STEP = 26
 EPOCH_STEPS = 5  # 48 tweets to train on, 10 in a batch
+BOTH_DUE = 12  # a tweet and an evaluation
 DEMANDING: dict[str, Setting] = {
     "num_layers": 2,
     "dropout": 0.3,
@@ -47,7 +46,6 @@ DEMANDING: dict[str, Setting] = {
     "min_p": 0.02,
     "temperature_last": True,
 }
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -55,33 +53,27 @@ def _early_evaluations_begin_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "_FIRST_EARLY_EVALUATION", 4)
 
 
-@dataclass
-class Facts:
-    """The outcome of a run, times excluded."""
-
-    events: list[e.Event]
-    """Steps, one per event, tweets and evaluations."""
-    final: dict[str, Tensor]
-    """Weights, optimizer and generator states at the end."""
+Facts = tuple[list[e.Event], dict[str, Tensor]]
+"""The outcome of a run: steps, one per event, tweets and evaluations, without times; and all tensors at the end."""
 
 
 def facts(emitted: Iterable[e.Event]) -> Facts:
     """Return the outcome of a run, possibly of several parts."""
-    found = Facts([], h.tensors_of("tiny"))
+    found: list[e.Event] = []
     for event in emitted:
         match event:
             case e.StepsFinished():
-                found.events.append(replace(event, elapsed_seconds=0.0, chars_per_second=0.0))
+                found.append(replace(event, elapsed_seconds=0.0, chars_per_second=0.0))
             case e.TweetSampled() | e.EvalFinished():
-                found.events.append(replace(event, elapsed_seconds=0.0))
-    found.events.sort(key=lambda event: (event.step, type(event).__name__))  # an evaluation at the end comes earlier
-    return found
+                found.append(replace(event, elapsed_seconds=0.0))
+    found.sort(key=lambda event: (event.step, type(event).__name__))  # an evaluation at the end comes earlier
+    return found, h.tensors_of("tiny")
 
 
 def assert_same(found: Facts, expected: Facts, after_step: int = -1) -> None:
     """Assert that all after a step, and the final tensors, are equal bit for bit."""
-    assert found.events == [event for event in expected.events if event.step > after_step]
-    h.assert_same_tensors(found.final, expected.final)
+    assert found[0] == [event for event in expected[0] if event.step > after_step]
+    h.assert_same_tensors(found[1], expected[1])
 
 
 def demanding(folder: Path, *, precision: Any = "float32", **changes: Setting) -> RunConfig:
@@ -106,7 +98,7 @@ RUNS: dict[str, tuple[dict[str, Setting], h.Script]] = {
     "with a larger budget": ({"max_steps": 10}, {6: [c.SetBudget(max_steps=24)]}),
     "finishing": ({"max_steps": 10**6, "schedule": "constant"}, {10: [c.Finish()]}),
     "constant rate": ({"max_steps": 18, "schedule": "constant"}, {}),
-    "bfloat16": ({"precision": "bfloat16"}, {}),
+    "bfloat16": ({"precision": "bfloat16", "max_steps": 14}, {}),
 }
 """Settings and script of each run."""
 
@@ -137,11 +129,8 @@ def run_in_parts(folder: Path, run: str, stops: Iterable[int]) -> list[e.Event]:
 @pytest.mark.parametrize(
     ("run", "stops"),
     [
-        pytest.param("demanding", [0], id="before the first step"),
-        pytest.param("demanding", [EPOCH_STEPS], id="at the end of an epoch"),
-        pytest.param("demanding", [12], id="where both are due"),
-        pytest.param("demanding", [LAST_STEP - 1], id="before the last step"),
-        *(("tweets at doubling steps", stops) for stops in ([0, 1], [2, 3], [8, 12])),
+        ("demanding", [0, EPOCH_STEPS, BOTH_DUE, LAST_STEP - 1]),
+        ("tweets at doubling steps", [0, 1, 2, 3, 8, 12]),
         ("early evaluations", [4, 5, 8, 15, 16, 20]),
         ("small batches at the start", [1, 8, 20]),
         ("steered", [3, 8, 17]),
@@ -154,18 +143,16 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(home: Path, run: 
 
 
 def test_the_runs_above_have_tweets_evaluations_and_ends_to_repeat_or_to_skip() -> None:
-    doubling, early = (uninterrupted(run).events for run in ("tweets at doubling steps", "early evaluations"))
+    doubling, early = (uninterrupted(run)[0] for run in ("tweets at doubling steps", "early evaluations"))
     assert [event.step for event in h.of_type(doubling, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
     assert [event.step for event in h.of_type(early, e.EvalFinished)] == [4, 8, 16, 20, 26]
-    assert [uninterrupted(run).events[-1].step for run in ("with a larger budget", "finishing")] == [24, 30]
+    assert [uninterrupted(run)[0][-1].step for run in ("with a larger budget", "finishing")] == [24, 30]
 
 
 def test_a_stop_between_a_sample_and_an_evaluation_of_one_step_repeats_neither(home: Path) -> None:
-    def after_the_tweet(event: e.Event) -> Iterable[c.Command]:
-        return [c.Stop()] if isinstance(event, e.TweetSampled) and event.step == 12 else []
-
+    after_the_tweet = h.whenever(e.TweetSampled, lambda tweet: [c.Stop()] if tweet.step == BOTH_DUE else [])
     first = h.run_session(demanding(home), on_event=after_the_tweet)
-    assert not [event for event in h.of_type(first, e.EvalFinished) if event.step == 12]
+    assert not [event for event in h.of_type(first, e.EvalFinished) if event.step == BOTH_DUE]
     assert_same(facts(first + h.run_session(h.resume_config())), uninterrupted("demanding"))
 
 
@@ -183,45 +170,28 @@ def test_a_run_resumed_with_more_steps_equals_one_that_had_them_from_the_start(h
 
 def test_a_run_in_bfloat16_resumes_bit_for_bit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)  # whatever this CPU has
-    first = h.run_session(demanding(home, precision="bfloat16"), h.stop_at(13))
+    first = h.run_session(demanding(home, precision="bfloat16", max_steps=14), h.stop_at(7))
     second = h.run_session(replace(h.resume_config(), runtime=replace(h.resume_config().runtime, precision="auto")))
     assert h.only(second, e.RunStarted).precision == "bfloat16"
     assert_same(facts(first + second), uninterrupted("bfloat16"))
 
 
-KILLED_RUN = f"""
-import os, signal, sys
-from pathlib import Path
-from typing import Any
-import torch
-torch.set_num_threads(1)
-from engine.protocol.events import StepsFinished
-from tests.engine import helpers
-
-config = helpers.tiny_config(Path(sys.argv[1]), **{ {**DEMANDING, "autosave_seconds": 35.0}!r})
-kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
-helpers.run_session(config, {{17: [kill]}}, seconds={{StepsFinished: 5.0}})
-"""
-
-
-def test_a_killed_run_resumes_from_its_last_checkpoint_bit_for_bit(home: Path) -> None:
-    process = subprocess.run(
-        [sys.executable, "-c", KILLED_RUN, str(h.write_corpus(home))], cwd=ROOT, capture_output=True, check=False
-    )
-    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
-    folder = find_run("last")
-    with folder.journal_path.open("ab") as journal:
-        journal.write(b'{"event":"StepsFinished","step":18,"ela')  # torn by the kill
-    assert h.latest().step == 14
-    emitted = h.run_session(h.resume_config("last"))
-    assert h.only(emitted, e.RunStarted).step == 14
-    assert_same(facts(emitted), uninterrupted("demanding"), after_step=14)
-    journalled = list(read_journal(folder.journal_path))
-    assert journalled[-len(emitted) :] == emitted
-    assert [event.step for event in h.of_type(journalled, e.StepsFinished)] == [
-        *range(1, 18),
-        *range(15, LAST_STEP + 1),
-    ]
+def test_a_killed_run_resumes_from_its_last_checkpoint_bit_for_bit(home: Path, tmp_path: Path) -> None:
+    """The files at that moment are what a kill leaves."""
+    kill: h.Script = {17: [lambda: shutil.copytree(home / "runs", tmp_path / "killed" / "runs")]}
+    h.run_session(demanding(home, autosave_seconds=35.0), kill, seconds={e.StepsFinished: 5.0})
+    with h.home_at(tmp_path / "killed"):
+        journal_path = find_run("last").journal_path
+        with journal_path.open("ab") as journal:
+            journal.write(b'{"event":"StepsFinished","step":18,"ela')  # torn by the kill
+        assert h.latest().step == 14
+        emitted = h.run_session(h.resume_config("last"))
+        assert h.only(emitted, e.RunStarted).step == 14
+        assert_same(facts(emitted), uninterrupted("demanding"), after_step=14)
+        journalled = list(read_journal(journal_path))
+        assert journalled[-len(emitted) :] == emitted
+        steps = [event.step for event in h.of_type(journalled, e.StepsFinished)]
+        assert steps == [*range(1, 18), *range(15, LAST_STEP + 1)]
 
 
 def test_a_resume_on_changed_tweets_warns_and_starts_with_their_first_batch_of_full_size(home: Path) -> None:
