@@ -56,9 +56,7 @@ def summaries(emitted: Iterable[e.Event]) -> list[e.Warned]:
 
 
 # Rollback -------------------------------------------------------------------------------------------------------------
-def test_after_three_skipped_steps_latest_is_reloaded_at_half_rate(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_three_skipped_steps_latest_is_loaded_at_half_rate(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, 7, 8, 9)
     emitted = h.run_tiny(corpus, SAVE_AT_FIVE, learning_rate=0.004)
     loaded = h.only(emitted, e.CheckpointLoaded)
@@ -80,18 +78,16 @@ def test_after_three_skipped_steps_latest_is_reloaded_at_half_rate(
 
 def test_half_the_rate_is_half_of_the_reloaded_checkpoints(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, 7, 8, 9, 12, 13, 14)
-    raised = {6: [c.SetLearningRate(learning_rate=0.4)]}
-    emitted = h.run_tiny(corpus, {**SAVE_AT_FIVE, **raised}, learning_rate=0.004)
+    emitted = h.run_tiny(corpus, {**SAVE_AT_FIVE, 6: [c.SetLearningRate(learning_rate=0.4)]}, learning_rate=0.004)
     rates = [event.learning_rate for event in h.of_type(emitted, e.LearningRateChanged)]
     assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
 
 
 def test_a_run_that_has_reloaded_resumes_bit_for_bit(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(name: str, script: h.Script) -> list[e.Event]:
-        config = h.tiny_config(corpus, run_name=name, dropout=0.3, average_lag=0.2)
         with monkeypatch.context() as patch:
             poison(patch, 7, 8, 9)
-            return h.run_session(config, {**SAVE_AT_FIVE, **script})
+            return h.run_tiny(corpus, {**SAVE_AT_FIVE, **script}, run_name=name, dropout=0.3, average_lag=0.2)
 
     whole, first = run("whole", {}), run("tiny", h.stop_at(10))
     assert h.losses([*first, *h.run_session(h.resume_config("tiny"))]) == h.losses(whole)
@@ -120,8 +116,7 @@ def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeyp
     """Six good steps and three bad ones, `latest` saved every second: each rollback is to a later step."""
     monkeypatch.setattr(divergence, "CLEAR_STEPS", 1)
     poison(monkeypatch, is_bad=lambda number: number % 9 >= 6)
-    script: h.Script = {step: [c.SaveLatest()] for step in range(0, 80, 2)}
-    emitted = h.run_tiny(corpus, script, max_steps=80)
+    emitted = h.run_tiny(corpus, {step: [c.SaveLatest()] for step in range(0, 80, 2)}, max_steps=80)
     assert h.only(emitted, e.RunFinished).step == 80
     assert h.names(emitted).count("CheckpointLoaded") > MAX_RELOADS
     assert {event.message.rpartition("(")[2] for event in summaries(emitted)} == {"1 of 10 times)."}
@@ -159,8 +154,7 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
             patch.setattr(device_step, "mean_loss", lambda *a: sound(*a) * (math.nan if next(count) in bad else 1.0))
         else:
             poison(patch, *bad)
-        script: h.Script = {step: [c.SaveLatest()] for step in saved}
-        emitted = h.run_tiny(corpus, script, max_steps=15, eval_every=6)
+        emitted = h.run_tiny(corpus, {step: [c.SaveLatest()] for step in saved}, max_steps=15, eval_every=6)
         assert isinstance(emitted[-1], e.RunFinished | e.RunFailed)
         reloads, changes = h.names(emitted).count("CheckpointLoaded"), h.names(emitted).count("LearningRateChanged")
         assert reloads == changes == len(summaries(emitted)) <= MAX_RELOADS
@@ -186,8 +180,7 @@ def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: 
             self.flat.weights[0] = math.inf
 
     monkeypatch.setattr(FusedAdamW, "step", overflow)
-    script: h.Script = {4: [c.SaveLatest()], 6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}
-    emitted = h.run_tiny(corpus, script)
+    emitted = h.run_tiny(corpus, {4: [c.SaveLatest()], 6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]})
     assert [event.step for event in h.of_type(emitted, e.CheckpointSaved)] == [0, 4, 12]
     kept = next(event for event in h.of_type(emitted, e.Warned) if "latest was not saved" in event.message)
     assert (kept.step, kept.kind) == (6, "not-finite")
@@ -217,8 +210,8 @@ def test_a_model_that_is_not_finite_reports_only_finite_numbers_and_reloads_its_
     poisoned = {name: tensor.clone() for name, tensor in sound.tensors.items()}
     poisoned["model.proj.weight"].fill_(3e38)  # near the largest float32: products with it overflow
     save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
-    sent: list[c.Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
-    emitted = h.run_tiny(corpus, {5: sent}, max_steps=15, sample_every=3, eval_every=3)
+    sent: h.Script = {5: [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]}
+    emitted = h.run_tiny(corpus, sent, max_steps=15, sample_every=3, eval_every=3)
     assert isinstance(emitted[-1], e.RunFinished)
     assert "tiny/best" in [event.name for event in h.of_type(emitted, e.CheckpointLoaded)]
     assert {event.command for event in h.of_type(emitted, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
@@ -229,12 +222,8 @@ def test_a_checkpoint_is_on_disk_at_its_event_and_has_its_evaluation_unless_that
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     infos: list[CheckpointInfo] = []
+    look = h.whenever(e.CheckpointSaved, lambda saved: infos.append(load_checkpoint(Path(saved.path)).info))
     not_finite = Evaluation(total_nats=math.nan, num_tweets=1, num_chars=1, num_unknown_chars=0)
-
-    def look(event: e.Event) -> Iterable[c.Command]:
-        infos.extend([load_checkpoint(Path(event.path)).info] if isinstance(event, e.CheckpointSaved) else [])
-        return ()
-
     save = c.SaveLatest()
     once: h.Once = {e.EvalFinished: [lambda: monkeypatch.setattr(memory_fallback, "evaluate", lambda *_: not_finite)]}
     script: h.Script = {5: [save, c.SaveCheckpoint(name="mine")], 8: [c.Pause(), save, c.Resume()]}

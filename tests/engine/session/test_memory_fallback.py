@@ -21,7 +21,6 @@ from engine.protocol import events as e
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import reportable_error
 from engine.storage.folders import find_run
-from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, use_device_step
@@ -62,9 +61,7 @@ def part_warnings(emitted: list[e.Event]) -> list[int]:
 
 # Micro-batches --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("way", "batch_size"), [("here", 8), ("eager", 5), ("graphs", 8), ("graphs", 5)])
-def test_micro_batches_equal_a_whole_batch_with_clipping(
-    monkeypatch: pytest.MonkeyPatch, way: str, batch_size: int
-) -> None:
+def test_micro_batches_equal_a_clipped_whole_batch(monkeypatch: pytest.MonkeyPatch, way: str, batch_size: int) -> None:
     """With 5 tweets in a batch prepared for 8, the last micro-batch on a device is all padding."""
     recorder = FakeRecorder()
     if way != "here":
@@ -80,7 +77,7 @@ def test_micro_batches_equal_a_whole_batch_with_clipping(
     assert report.grad_norms == pytest.approx(expected.grad_norms, rel=1e-6)
     assert max(expected.grad_norms) > 0.3
     for name, tensor in in_parts.state().items():
-        torch.testing.assert_close(tensor, whole.state()[name], rtol=1e-9, atol=1e-12)
+        assert torch.allclose(tensor, whole.state()[name], rtol=1e-9, atol=1e-12), name
     assert "replay" in recorder.log or way != "graphs"
 
 
@@ -132,14 +129,12 @@ def test_if_no_single_tweet_fits_the_run_fails_its_weights_saved(corpus: Path, m
 
 
 def test_on_a_device_graphs_are_freed_and_losses_unchanged(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = FakeRecorder()
+    recorder, plain = FakeRecorder(), h.plain_losses(max_steps=24)
     use_device_step(monkeypatch, recorder)
-    plain = h.run_tiny(corpus, run_name="plain", max_steps=24)
-    log_length = len(recorder.log)
     emitted = h.run_tiny(corpus, {12: [lambda: limit_device_memory(monkeypatch, 3)]}, max_steps=24)
-    assert h.losses(emitted) == pytest.approx(h.losses(plain), rel=1e-4)
+    assert h.losses(emitted) == pytest.approx(plain, rel=1e-4)
     assert part_warnings(emitted) == [1, 1]
-    log = recorder.log[log_length:]
+    log = recorder.log
     last_discard = len(log) - log[::-1].index("discard")
     assert log.index("discard") > log.index("replay")
     assert "record" in log[last_discard:]
@@ -148,13 +143,11 @@ def test_on_a_device_graphs_are_freed_and_losses_unchanged(corpus: Path, monkeyp
 def test_a_recording_that_runs_out_of_memory_is_made_in_smaller_parts(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, allocator: CudaAllocator
 ) -> None:
-    recorder = FailingRecorder(NO_MEMORY, failing={1})
-    use_device_step(monkeypatch, FakeRecorder())
-    plain = h.run_tiny(corpus, run_name="plain", max_steps=30)
-    monkeypatch.setattr(trainer_module, "recorder_for", lambda _: recorder)
-    emitted = h.run_tiny(corpus, max_steps=30)
+    recorder, plain = FailingRecorder(NO_MEMORY, failing={1}), h.plain_losses(max_steps=24)
+    use_device_step(monkeypatch, recorder)
+    emitted = h.run_tiny(corpus, max_steps=24)
     assert "a batch is computed in 2 parts" in h.only(emitted, e.Warned).message
-    assert h.losses(emitted) == pytest.approx(h.losses(plain), rel=1e-5)
+    assert h.losses(emitted) == pytest.approx(plain, rel=1e-5)
     assert recorder.log.count("record") > 1
     assert recorder.log[-1] == "replay"
     assert allocator.is_sound
@@ -195,8 +188,7 @@ def test_an_evaluation_that_does_not_fit_uses_smaller_batches(corpus: Path, monk
 def test_without_memory_tweets_are_skipped_and_questions_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.session.sampling_service.TweetSampler", Mock(side_effect=NO_MEMORY))
     monkeypatch.setattr("engine.session.sampling_service.complete", Mock(side_effect=MemoryError()))
-    script: h.Script = {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}
-    emitted = h.run_tiny(corpus, script, sample_every=5)
+    emitted = h.run_tiny(corpus, {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}, sample_every=5)
     assert isinstance(emitted[-1], e.RunFinished)
     assert [event.step for event in h.of_type(emitted, e.Warned)] == [0, 5, 10]
     refused = h.of_type(emitted, e.CommandRefused)
