@@ -50,6 +50,7 @@ from engine.session.checkpoints import save_queue
 from engine.session.checkpoints.writer import CheckpointWriter
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
+from engine.storage.journal_reader import read_journal
 from engine.training.trainer import Trainer
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
@@ -374,6 +375,11 @@ def latest() -> CheckpointInfo:
 def info_of(run: str, name: str = "latest") -> CheckpointInfo:
     """Return the metadata of a checkpoint of a run."""
     return read_info(find_run(run).checkpoint_path(name))[0]
+
+
+def journalled(run: str = "tiny") -> list[Event]:
+    """Return the events in the journal of a run."""
+    return list(read_journal(find_run(run).journal_path))
 
 
 def tensors_of(run: str, name: str = "latest") -> dict[str, Tensor]:

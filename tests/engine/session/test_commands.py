@@ -23,8 +23,7 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import insight_service, speed_limit
-from engine.storage.folders import RUN_CHECKPOINTS, find_run, named_checkpoint_path
-from engine.storage.journal_reader import read_journal
+from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
@@ -259,7 +258,7 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
         emitted = h.run_tiny(h.write_corpus(folder), inbox=inbox, times_seconds=0.0, clock=clock, **options)
         assert isinstance(emitted[-1], e.RunFinished)
         kept = [event for event in emitted if not isinstance(event, NOT_JOURNALLED)]
-        assert list(read_journal(find_run("tiny").journal_path)) == kept
+        assert h.journalled() == kept
         num_unread = len(list(inbox.unread))
         asked = [each for each in answers[: len(answers) + 1 - num_unread] if isinstance(each, c.SaveCheckpoint)]
         refused = [event for event in h.of_type(emitted, e.CommandRefused) if event.command == "SaveCheckpoint"]

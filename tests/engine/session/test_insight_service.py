@@ -33,7 +33,6 @@ from engine.session.insight_service import BASELINES_SHARE, MAX_CREDIT_SECONDS, 
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run, named_checkpoint_path
-from engine.storage.journal_reader import read_journal
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.fakes import FakeClock
@@ -335,5 +334,4 @@ def test_the_averaged_weights_of_the_step_answer_and_answers_are_not_journalled(
     loss = sequence_loss(checkpoint.to_model(torch.device("cpu")), checkpoint.vocab.encode(TEXT))
     assert traced.weights_step == 9
     assert traced.sequence_loss == pytest.approx(loss, abs=1e-6)
-    journalled = list(read_journal(find_run("tiny").journal_path))
-    assert journalled == [event for event in emitted if not isinstance(event, e.InsightEvent)]
+    assert h.journalled() == [event for event in emitted if not isinstance(event, e.InsightEvent)]

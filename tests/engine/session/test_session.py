@@ -6,7 +6,6 @@ import json
 import math
 import queue
 import shutil
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -31,7 +30,6 @@ from engine.session.startup.start import find_start, load_base
 from engine.storage import step_buckets
 from engine.storage.folders import find_run, list_runs, named_checkpoint_path
 from engine.storage.journal import Journal
-from engine.storage.journal_reader import read_journal
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.engine.session.ranks.shared_runs import run_shared
@@ -48,14 +46,9 @@ def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: P
     assert started.vocab_size == 4 + len(h.latest().vocab)
     assert (started.device, started.precision, started.num_threads) == ("cpu", "float32", 1)
     assert (started.model.hidden_size, started.training.batch_size, started.sampling.max_length) == (8, 8, 20)
-    files = sorted(str(path.relative_to(home)) for path in (home / "runs").rglob("*") if path.is_file())
-    assert files == [
-        "runs/tiny/checkpoints/best.safetensors",
-        "runs/tiny/checkpoints/latest.safetensors",
-        "runs/tiny/config.json",
-        "runs/tiny/events.jsonl",
-        "runs/tiny/tweetgen.log",
-    ]
+    files = sorted(str(path.relative_to(home / "runs/tiny")) for path in home.glob("runs/**/*") if path.is_file())
+    checkpoints = ["checkpoints/best.safetensors", "checkpoints/latest.safetensors"]
+    assert files == [*checkpoints, "config.json", "events.jsonl", "tweetgen.log"]
     config = json.loads((home / "runs" / "tiny" / "config.json").read_text())
     assert (config["model"]["hidden_size"], config["training"]["max_steps"]) == (8, 20)
     evaluation = h.of_type(emitted, e.EvalFinished)[-1]
@@ -69,17 +62,15 @@ def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: P
 
 
 @pytest.mark.parametrize("keep_every_step", [False, True])
-def test_the_journal_has_all_events_and_steps_its_buckets_end_at_checkpoints(
-    corpus: Path, keep_every_step: bool
-) -> None:
+def test_the_journal_has_all_events_its_buckets_end_at_checkpoints(corpus: Path, keep_every_step: bool) -> None:
     config = h.tiny_config(corpus, max_steps=150, keep_every_step=keep_every_step, sample_every=20, save_every=51)
     with mock.patch.object(step_buckets, "WHOLE_STEPS", 16):
         emitted = h.run_session(config, {67: [c.SaveCheckpoint(name="mine")]})
-    journalled = list(read_journal(find_run("tiny").journal_path))
-    steps = (e.StepsFinished, e.StepsThinned)
-    assert [event for event in journalled if not isinstance(event, steps)] == [
-        event for event in emitted if not isinstance(event, steps)
-    ]
+    journalled, steps = h.journalled(), e.StepsFinished | e.StepsThinned
+    others, journalled_others = (
+        [each for each in found if not isinstance(each, steps)] for found in (emitted, journalled)
+    )
+    assert journalled_others == others
     assert h.losses(journalled).items() <= h.losses(emitted).items()
     buckets = h.of_type(journalled, e.StepsThinned)
     assert len(h.losses(journalled)) + sum(each.num_steps for each in buckets) == 150
@@ -102,34 +93,29 @@ def raise_mistake(*_: object, **__: object) -> None:
     raise ZeroDivisionError("what was never thought of")
 
 
-def test_a_run_stopped_before_its_folder_exists_leaves_its_name_free(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_stopped_before_its_folder_exists_leaves_its_name_free(corpus: Path) -> None:
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    stop = c.Stop(reason="in time")
-    with monkeypatch.context() as patch:
-        patch.setattr("engine.session.startup.setup.ThreadTuner.for_run", lambda *_: inbox.put(stop))
+    with mock.patch("engine.session.startup.setup.ThreadTuner.for_run") as last_before:
+        last_before.side_effect = lambda *_: inbox.put(c.Stop(reason="in time"))
         assert h.only(h.run_tiny(corpus, inbox=inbox), e.RunFinished).reason == "in time"
     assert not (corpus.parent / "runs").exists()
     assert h.run_tiny(corpus)[-1].step == 12
 
 
-@pytest.mark.parametrize(
-    "target",
-    ["engine.session.session.prepare", "engine.corpus.training_data.TrainingData.some_validation_tweets"],
-    ids=["first step", "last step"],
-)
 def test_an_internal_error_in_the_setup_leaves_the_name_free_and_its_traceback_in_the_common_log(
-    corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], target: str
+    corpus: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(target, raise_mistake)
-    emitted = h.run_tiny(corpus)
-    failed = h.only(emitted, e.RunFailed)
-    assert len(emitted) == 1
-    assert exit_code_for(failed.title) == 3
-    assert "what was never thought of" in failed.detail
-    assert 'raise ZeroDivisionError("what was never thought of")' in (home / "tweetgen.log").read_text()
-    assert not (home / "runs").exists()
+    """At its first step and its last."""
+    for target in ("session.session.prepare", "corpus.training_data.TrainingData.some_validation_tweets"):
+        with mock.patch(f"engine.{target}", raise_mistake):
+            [failed] = h.run_tiny(corpus)
+        assert isinstance(failed, e.RunFailed)
+        assert exit_code_for(failed.title) == 3
+        assert "what was never thought of" in failed.detail
+        log = home / "tweetgen.log"
+        assert 'raise ZeroDivisionError("what was never thought of")' in log.read_text()
+        log.unlink()
+        assert not (home / "runs").exists()
     assert capfd.readouterr() == ("", "")
 
 
@@ -176,9 +162,8 @@ def test_the_tweets_of_a_checkpoint_from_elsewhere_are_read_only_if_they_are_nam
 
 def test_a_subscriber_that_always_raises_stops_nothing(corpus: Path) -> None:
     TrainingSession(h.tiny_config(corpus)).run(raise_mistake, queue.SimpleQueue())
-    journal = list(read_journal(find_run("tiny").journal_path))
-    assert isinstance(journal[-1], e.RunFinished)
-    assert list(h.losses(journal)) == list(range(1, 13))
+    assert isinstance(h.journalled()[-1], e.RunFinished)
+    assert list(h.losses(h.journalled())) == list(range(1, 13))
     assert "what was never thought of" in find_run("tiny").log_path.read_text()
 
 
@@ -210,9 +195,7 @@ def own(corpus: Path, **changes: Any) -> RunConfig:
     return replace(h.tiny_config(corpus), **{"preset": "auto", "settings": FEW, **changes})
 
 
-def test_a_small_corpus_starts_from_the_shipped_weights_with_rows_for_its_characters_and_contexts(
-    english: Path,
-) -> None:
+def test_a_small_corpus_starts_from_shipped_weights_with_rows_for_its_characters_and_contexts(english: Path) -> None:
     emitted = h.run_session(own(english, settings=STILL))
     h.run_session(own(english, settings=STILL, from_scratch=True, run_name="cold"))
     started = h.only(emitted, e.RunStarted)
@@ -225,10 +208,9 @@ def test_a_small_corpus_starts_from_the_shipped_weights_with_rows_for_its_charac
     for name in ("embed.weight", "proj.bias", "rnn.weight_hh_l0"):
         weights, known = tensors[f"model.{name}"], base.tensors[f"model.{name}"]
         rows = weights if name.startswith("rnn") else weights[:num_known]
-        torch.testing.assert_close(rows, known, atol=1e-6, rtol=0)
+        assert torch.allclose(rows, known, atol=1e-6, rtol=0), name
     assert info.model.ngram_contexts == h.info_of("cold").model.ngram_contexts > 0
-    table = tensors["model.ngram_input.weight"]
-    torch.testing.assert_close(table, torch.zeros_like(table), atol=1e-6, rtol=0)
+    assert tensors["model.ngram_input.weight"].abs().max() <= 1e-6
 
 
 def test_a_warm_start_beats_random_weights_repeats_with_a_seed_and_resumes_bit_for_bit(english: Path) -> None:
@@ -300,15 +282,11 @@ def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
 
 
 @pytest.mark.parametrize(("own", "others"), [(4, 2), (4, 0), (0, 4)], ids=["another table", "no table", "a table"])
-def test_after_the_load_of_another_table_a_run_continues_as_the_one_that_saved_it(
-    corpus: Path, own: int, others: int
-) -> None:
-    expected = h.run_tiny(
-        corpus, {4: [c.SaveCheckpoint(name="four")]}, run_name="other", ngram_order=others, average_lag=0.1
-    )
-    script: h.Script = {6: [c.LoadCheckpoint(name="four"), c.Stop()]}
-    emitted = h.run_tiny(corpus, script, ngram_order=own, average_lag=0.1)
-    emitted += h.run_session(h.resume_config("tiny"))
+def test_after_the_load_of_another_table_a_run_continues_as_its_own_run(corpus: Path, own: int, others: int) -> None:
+    save: h.Script = {4: [c.SaveCheckpoint(name="four")]}
+    expected = h.run_tiny(corpus, save, run_name="other", ngram_order=others, average_lag=0.1)
+    load: h.Script = {6: [c.LoadCheckpoint(name="four"), c.Stop()]}
+    emitted = h.run_tiny(corpus, load, ngram_order=own, average_lag=0.1) + h.run_session(h.resume_config())
     assert h.only(emitted, e.ModelChanged).model == h.only(expected, e.RunStarted).model
     after, of_other = h.losses(emitted[h.names(emitted).index("CheckpointLoaded") :]), h.losses(expected)
     assert after == {step: of_other[step] for step in range(5, 13)}
@@ -319,11 +297,10 @@ def test_after_the_load_of_another_table_a_run_continues_as_the_one_that_saved_i
 def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
     saved_losses: list[float | None] = []
 
-    def look(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.CheckpointSaved) and event.name == "latest":
-            saved_losses.append(h.latest().train_loss)
-        return ()
+    def add_loss(saved: e.CheckpointSaved) -> None:
+        saved_losses.extend([h.latest().train_loss] if saved.name == "latest" else [])
 
+    look = h.whenever(e.CheckpointSaved, add_loss)
     script: h.Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four"), c.Stop()]}
     emitted = h.run_tiny(corpus, script, look)
     assert saved_losses == [None, h.losses(emitted)[4], h.losses(emitted)[4]]
@@ -332,24 +309,20 @@ def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus
 
 
 def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    error = CheckpointError("The checkpoint's tensors do not fit the model that it describes.")
     monkeypatch.setattr(loader, "supported_precision", lambda *_: "bfloat16")
-    monkeypatch.setattr(loader, "load_into", mock.Mock(side_effect=error))
+    monkeypatch.setattr(loader, "load_into", mock.Mock(side_effect=CheckpointError("The checkpoint's tensors ...")))
     emitted = h.run_tiny(corpus, {4: [c.LoadCheckpoint(name="tiny/latest")]})
     assert h.only(emitted, e.CommandRefused).detail.startswith("The checkpoint's tensors")
     assert h.of_type(emitted, e.Warned) == []
     assert h.latest().precision == "float32"
 
 
-def test_damaged_checkpoints_and_those_of_another_vocabulary_are_refused_without_effect(
-    corpus: Path, home: Path
-) -> None:
+def test_damaged_checkpoints_and_other_vocabularies_are_refused_without_effect(corpus: Path, home: Path) -> None:
     other = h.write_corpus(home, [tweet.upper() for tweet in h.small_tweets()], name="loud.txt")
     h.run_tiny(other, {3: [c.SaveCheckpoint(name="loud"), c.Stop()]}, run_name="loud")
     path = write_checkpoint(named_checkpoint_path("broken"))
     path.write_bytes(path.read_bytes()[:-1])
-    asked = [c.LoadCheckpoint(name="broken"), c.LoadCheckpoint(name="loud")]
-    emitted = h.run_tiny(corpus, {5: asked}, dropout=0.3)
+    emitted = h.run_tiny(corpus, {5: [c.LoadCheckpoint(name=name) for name in ("broken", "loud")]}, dropout=0.3)
     broken, loud = h.of_type(emitted, e.CommandRefused)
     assert (broken.step, broken.command, broken.title) == (5, "LoadCheckpoint", "The checkpoint can't be used")
     assert "broken.safetensors is damaged" in broken.detail

@@ -9,6 +9,7 @@ import queue
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from unittest import mock
 from unittest.mock import Mock
 
 import pytest
@@ -46,10 +47,8 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
 
 def broken(disk: BrokenDisk, first_step: int, last_step: int) -> h.Script:
     """Return the script that breaks the disk at `first_step` and repairs it at `last_step`."""
-    return {
-        first_step: [lambda: setattr(disk, "breaks_at", 0)],
-        last_step: [lambda: setattr(disk, "breaks_at", None)],
-    }
+    fails, works = (functools.partial(setattr, disk, "breaks_at", number) for number in (0, None))
+    return {first_step: [fails], last_step: [works]}
 
 
 def disk_warnings(emitted: Iterable[e.Event]) -> list[tuple[str, int]]:
@@ -70,22 +69,19 @@ def assert_nothing_partial(*, may_be_torn: bool = False) -> None:
 
 @pytest.mark.parametrize("num_calls", range(0, 60, 6))
 @pytest.mark.parametrize("for_calls", [None, 2])
-def test_any_disk_failure_stops_no_training(
-    corpus: Path, disk: BrokenDisk, num_calls: int, for_calls: int | None
-) -> None:
+def test_no_disk_failure_stops_the_run(corpus: Path, disk: BrokenDisk, num_calls: int, for_calls: int | None) -> None:
     def break_soon() -> None:
         disk.breaks_at, disk.for_calls = len(disk.calls) + num_calls, for_calls
 
     disk.code = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO)[num_calls // 6 % 4]
     emitted = h.run_tiny(corpus, {0: [break_soon]}, eval_every=3, save_every=3, max_steps=6, seconds=STEP_SECONDS)
-
     assert list(h.losses(emitted)) == list(range(1, 7))
     assert isinstance(emitted[-1], e.RunFinished)
     disk.breaks_at = None
     assert_nothing_partial(may_be_torn=disk.code in {errno.EROFS, errno.EIO})  # not even a torn line can be removed
     run = folder_of_run("tiny")
     saved = [event.step for event in h.of_type(emitted, e.CheckpointSaved) if event.name == "latest"]
-    is_consistent = saved[-1:] == [6] and list(read_journal(run.journal_path))[:-1] == emitted[:-1]
+    is_consistent = saved[-1:] == [6] and h.journalled()[:-1] == emitted[:-1]
     assert is_consistent or disk_warnings(emitted)[-1] == ("disk", 6)
     if is_consistent and for_calls and disk_warnings(emitted):
         best_step = [event.step for event in h.of_type(emitted, e.EvalFinished) if event.is_best][-1]
@@ -102,7 +98,7 @@ def test_one_disk_warning_precedes_one_recovery_and_each_autosave_tries_again(co
     assert "Free some space" in warnings[0].message
     assert warnings[1].message == "Saving works again. Not saved: step-7, step-14."
     assert disk.calls.count("failed") <= 2 * (1 + 4)  # the journal's, and at steps 4, 6, 9 and 12
-    assert list(read_journal(find_run("tiny").journal_path)) == emitted
+    assert h.journalled() == emitted
     best_step = [event.step for event in h.of_type(emitted, e.EvalFinished) if event.is_best and event.step < 14][-1]
     saved = {event.name: event.step for event in h.of_type(emitted[: emitted.index(warnings[1])], e.CheckpointSaved)}
     assert saved["latest"] == 15
@@ -113,15 +109,11 @@ def test_one_disk_warning_precedes_one_recovery_and_each_autosave_tries_again(co
 
 def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk) -> None:
     disk.code = errno.EIO
-    last = h.of_type(
-        h.run_tiny(corpus, broken(disk, 3, 99), eval_every=5, save_every=4, max_steps=10, seconds=STEP_SECONDS),
-        e.Warned,
-    )[-2:]
-    lost = [warned.message for warned in last if "the run ends without" in warned.message]
-    assert [message.partition(". ")[0] for message in lost] == [
-        "Input/output error: the run ends without latest, best, step-4, step-8"
-    ]
-    assert not any("next autosave" in warned.message for warned in last)
+    emitted = h.run_tiny(corpus, broken(disk, 3, 99), eval_every=5, save_every=4, max_steps=10, seconds=STEP_SECONDS)
+    last = [warned.message for warned in h.of_type(emitted, e.Warned)[-2:]]
+    [lost] = [message for message in last if "the run ends without" in message]
+    assert lost.startswith("Input/output error: the run ends without latest, best, step-4, step-8. ")
+    assert not any("next autosave" in message for message in last)
 
 
 def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(corpus: Path, disk: BrokenDisk) -> None:
@@ -143,17 +135,14 @@ def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk) -> 
     }
     once: h.Once = {e.CheckpointLoaded: [lambda: setattr(disk, "breaks_at", 0)], e.CommandRefused: [c.Stop()]}
     emitted = h.run_tiny(corpus, script, once=once)
-    assert h.only(emitted, e.CommandRefused).detail == (
-        "Nothing is saved since the checkpoint of step 4 was loaded: leaving now loses 3 steps."
-    )
+    expected = "Nothing is saved since the checkpoint of step 4 was loaded: leaving now loses 3 steps."
+    assert h.only(emitted, e.CommandRefused).detail == expected
 
 
-def test_lacking_events_of_the_journal_are_counted(
-    corpus: Path, disk: BrokenDisk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(journal, "MAX_WAITING_BYTES", 2000)
+@mock.patch.object(journal, "MAX_WAITING_BYTES", 2000)
+def test_lacking_events_of_the_journal_are_counted(corpus: Path, disk: BrokenDisk) -> None:
     emitted = h.run_tiny(corpus, broken(disk, 3, 30), max_steps=40, seconds=STEP_SECONDS)
-    journalled = list(read_journal(find_run("tiny").journal_path))
+    journalled = h.journalled()
     missing = [event for event in emitted if event not in journalled]
     assert [event for event in emitted if event in journalled] == journalled
     assert len(missing) > 10
@@ -161,28 +150,22 @@ def test_lacking_events_of_the_journal_are_counted(
     assert works.message == f"Saving works again. The journal lacks {len(missing)} events."
 
 
-@pytest.mark.parametrize(
-    ("is_resumed", "expected"),
-    [
-        (False, "Nothing is saved: leaving now loses 6 steps."),
-        (True, "Only the steps up to 3 are saved: leaving now loses 3 steps."),
-    ],
-)
-def test_a_stop_that_would_lose_steps_is_refused_once_with_the_last_saved_step(
-    corpus: Path, disk: BrokenDisk, is_resumed: bool, expected: str
-) -> None:
+def test_a_stop_that_would_lose_steps_is_refused_once_with_the_last_saved_step(corpus: Path, disk: BrokenDisk) -> None:
     def break_now() -> None:
         disk.breaks_at, disk.code = len(disk.calls), errno.EACCES
 
-    if is_resumed:
-        h.run_tiny(corpus, h.stop_at(3))
-    once: h.Once = {e.RunStarted: [break_now], e.CommandRefused: [c.Stop(reason="all the same")]}
-    config = h.resume_config() if is_resumed else h.tiny_config(corpus)
-    emitted = h.run_session(config, {6: [c.Stop(unless_unsaved=True)]}, once=once)
-    refused = h.only(emitted, e.CommandRefused)
-    assert refused.detail == expected
-    assert refused.hint.startswith("Change the permissions")
-    assert h.only(emitted, e.RunFinished).reason == "all the same"
+    h.run_tiny(corpus, h.stop_at(3), run_name="saved")
+    for config, expected in (
+        (h.tiny_config(corpus), "Nothing is saved: leaving now loses 6 steps."),
+        (h.resume_config("saved"), "Only the steps up to 3 are saved: leaving now loses 3 steps."),
+    ):
+        disk.breaks_at = None
+        once: h.Once = {e.RunStarted: [break_now], e.CommandRefused: [c.Stop(reason="all the same")]}
+        emitted = h.run_session(config, {6: [c.Stop(unless_unsaved=True)]}, once=once)
+        refused = h.only(emitted, e.CommandRefused)
+        assert refused.detail == expected
+        assert refused.hint.startswith("Change the permissions")
+        assert h.only(emitted, e.RunFinished).reason == "all the same"
 
 
 # The run's folder -----------------------------------------------------------------------------------------------------
@@ -191,24 +174,22 @@ def at_step_three(happens: Callable[[RunFolder], object]) -> h.Script:
     return {3: [lambda: happens(folder_of_run("tiny"))], 5: [c.SaveLatest()]}
 
 
-@pytest.mark.parametrize(
-    ("happens", "what"),
-    [(lambda run: shutil.rmtree(run.path), "folder"), (lambda run: run.journal_path.unlink(), "journal")],
-    ids=["folder", "journal"],
-)
-def test_a_deleted_folder_or_journal_is_created_again(
-    corpus: Path, happens: Callable[[RunFolder], None], what: str
-) -> None:
-    emitted = h.run_tiny(corpus, at_step_three(happens), max_steps=8)
+DELETIONS: dict[str, Callable[[RunFolder], None]] = {
+    "folder": lambda run: shutil.rmtree(run.path),
+    "journal": lambda run: run.journal_path.unlink(),
+}
+
+
+@pytest.mark.parametrize("what", DELETIONS)
+def test_a_deleted_folder_or_journal_is_created_again(corpus: Path, what: str) -> None:
+    emitted = h.run_tiny(corpus, at_step_three(DELETIONS[what]), max_steps=8)
     assert f"The {what} of the run tiny was deleted; it was created again" in h.only(emitted, e.Warned).message
-    run = find_run("tiny")
-    journalled = list(read_journal(run.journal_path))
+    journalled = h.journalled()
     assert isinstance(journalled[0], e.RunStarted)
     assert journalled[0].step == 5
     assert journalled[1:] == emitted[-len(journalled) + 1 :]
-    assert not is_locked(run.journal_path)
-    resumed = h.run_session(h.resume_config("tiny", max_steps=12))
-    assert {**h.losses(emitted), **h.losses(resumed)} == h.plain_losses()
+    assert not is_locked(find_run("tiny").journal_path)
+    assert {**h.losses(emitted), **h.losses(h.run_session(h.resume_config(max_steps=12)))} == h.plain_losses()
 
 
 def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -> None:
@@ -250,8 +231,6 @@ def test_an_unwritable_log_prints_nothing_and_is_reported(tmp_path: Path, capfd:
 
 # Exceptions -----------------------------------------------------------------------------------------------------------
 SETTINGS: dict[str, Setting] = {"dropout": 0.3, "num_layers": 2, "average_lag": 0.2, "sample_every": 4, "eval_every": 5}
-
-
 UNEXPECTED = ZeroDivisionError("an unexpected exception")
 
 
@@ -272,7 +251,7 @@ def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
     log = find_run("tiny").log_path.read_text()
     assert "Traceback" in log
     assert "raise error" in log
-    assert list(read_journal(find_run("tiny").journal_path))[-1] == failed
+    assert h.journalled()[-1] == failed
     return failed
 
 
@@ -289,36 +268,29 @@ UNTOUCHED = {
 
 
 @pytest.mark.parametrize("failing", UNTOUCHED)
-def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, failing: str
-) -> None:
+def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(corpus: Path, failing: str) -> None:
     expected, expected_tensors = undisturbed()
     target, call, is_after = UNTOUCHED[failing]
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         h.let_fail(patch, target, UNEXPECTED, call, is_after=is_after)
         emitted = h.run_tiny(corpus, **SETTINGS)
     failed = assert_one_failure(emitted)
     assert 1 <= failed.step < 12
     assert h.latest().step == failed.step
-    again = h.run_session(h.resume_config("tiny"))
+    again = h.run_session(h.resume_config())
     assert isinstance(again[-1], e.RunFinished)
     assert h.losses([*emitted, *again]) == expected
     h.assert_same_tensors(h.tensors_of("tiny"), expected_tensors)
 
 
-@pytest.mark.parametrize(
-    ("target", "is_after"),
-    [
-        pytest.param("engine.compute.adamw.FusedAdamW.step", True, id="update, done"),
-        pytest.param("engine.model.weight_average.WeightAverage.update", False, id="average"),
-    ],
-)
-def test_an_interrupted_update_is_never_saved_and_the_run_resumes_from_before_it(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, target: str, is_after: bool
-) -> None:
+UPDATES = ("engine.compute.adamw.FusedAdamW.step", "engine.model.weight_average.WeightAverage.update")
+
+
+@pytest.mark.parametrize("target", UPDATES)
+def test_an_interrupted_update_is_never_saved_and_the_run_resumes_from_before_it(corpus: Path, target: str) -> None:
     expected, _ = undisturbed()
-    with monkeypatch.context() as patch:
-        h.let_fail(patch, target, UNEXPECTED, 8, is_after=is_after)
+    with pytest.MonkeyPatch.context() as patch:
+        h.let_fail(patch, target, UNEXPECTED, 8, is_after=target.endswith("step"))
         emitted = h.run_tiny(corpus, {3: [c.SaveLatest()]}, **SETTINGS)
     assert_one_failure(emitted)
     assert "step 8 was interrupted" in h.only(emitted, e.Warned).message
@@ -361,18 +333,13 @@ def test_an_internal_error_in_a_command_leaves_a_run_to_resume(corpus: Path, mon
         assert h.losses([*emitted, *h.run_session(h.resume_config(name))]) == h.plain_losses(dropout=0.3), target
 
 
-@pytest.mark.parametrize(
-    ("error", "target", "call", "step"),
-    [(KeyboardInterrupt(), FORWARD, 7, 6), (SystemExit(2), EVALUATE, 1, 5)],
-    ids=["KeyboardInterrupt", "SystemExit"],
-)
-def test_keyboard_interrupt_and_system_exit_are_raised_after_the_last_event_and_a_save(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str, call: int, step: int
-) -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(2)], ids=repr)
+def test_an_interrupt_or_exit_is_raised_after_the_last_event_and_a_save(corpus: Path, error: BaseException) -> None:
+    target, call, step = (FORWARD, 7, 6) if isinstance(error, KeyboardInterrupt) else (EVALUATE, 1, 5)
     plain = h.plain_losses(dropout=0.3, eval_every=5)
     emitted: list[e.Event] = []
     session = TrainingSession(h.tiny_config(corpus, dropout=0.3, eval_every=5))
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         h.let_fail(patch, target, error, call)
         with pytest.raises(type(error)):
             session.run(emitted.append, queue.SimpleQueue())

@@ -42,7 +42,6 @@ from engine.session.ranks import follower as follower_module
 from engine.session.ranks import leader
 from engine.session.ranks.follower import Follower
 from engine.storage.folders import find_run
-from engine.storage.journal_reader import read_journal
 from tests.engine import helpers as h
 from tests.engine.session.ranks.shared_runs import on_ranks, run_shared
 
@@ -141,7 +140,7 @@ def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_ha
     emitted = events_until(WeightsDifferError, match, h.tiny_config(corpus, save_every=8))
     assert "RunFailed" not in h.names(emitted)
     assert h.latest().step == 0
-    assert not isinstance(list(read_journal(find_run("tiny").journal_path))[-1], e.RunFinished | e.RunFailed)
+    assert not isinstance(h.journalled()[-1], e.RunFinished | e.RunFailed)
 
 
 @pytest.mark.usefixtures("changed_weight")
