@@ -12,24 +12,8 @@ from typing import Any
 
 import pytest
 
-from engine.checkpoints.catalog import (
-    is_taken,
-    iterate_checkpoints,
-    latest_of,
-    list_checkpoints,
-    pin_path,
-    require_trusted_corpus,
-    resolve_checkpoint,
-)
+from engine.checkpoints import catalog, management
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.management import (
-    delete_checkpoint,
-    export_bytes,
-    export_checkpoint,
-    import_checkpoint,
-    rename_checkpoint,
-    set_pinned,
-)
 from engine.checkpoints.metadata import read_info
 from engine.checkpoints.preview import sample_of
 from engine.checkpoints.retention import prune_steps
@@ -39,8 +23,6 @@ from engine.errors import CheckpointError
 from engine.model.vocab import Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.sampling.generation import Generator
 from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, create_run_folder, find_run, folder_of_run, named_checkpoint_path
@@ -71,8 +53,8 @@ def test_the_list_has_checkpoints_saved_by_name_before_those_of_runs_the_latest_
     old = save_named("old", 1000)
     save_named("new", 2000)
     save_of_run("a run", "best", "latest")
-    assert [entry.name for entry in list_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
-    entries = iterate_checkpoints()
+    assert [entry.name for entry in catalog.list_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
+    entries = catalog.iterate_checkpoints()
     first = next(entries)
     old.unlink()
     rest = next(entries)
@@ -88,30 +70,28 @@ def test_every_valid_name_is_resolved_and_precedes_a_file_in_the_working_directo
     path = save_named(name)
     monkeypatch.chdir(tmp_path_factory.mktemp("here"))
     Path(name).write_bytes(b"not this one")
-    assert is_taken(name)
-    assert resolve_checkpoint(name) == path
-    assert delete_checkpoint(name) == path
-    assert not is_taken(name)
+    assert catalog.is_taken(name)
+    assert catalog.resolve_checkpoint(name) == path
+    assert management.delete_checkpoint(name) == path
+    assert not catalog.is_taken(name)
 
 
 def test_the_name_of_a_run_resolves_to_its_best_or_else_its_latest_and_without_one_the_error_lists_the_others() -> None:
     with_both, with_latest = save_of_run("one", "latest", "best"), save_of_run("two", "latest")
-    assert resolve_checkpoint("one") == with_both.checkpoint_path("best")
-    assert resolve_checkpoint("one/latest") == with_both.checkpoint_path("latest")
-    assert resolve_checkpoint("two") == with_latest.checkpoint_path("latest")
+    assert catalog.resolve_checkpoint("one") == with_both.checkpoint_path("best")
+    assert catalog.resolve_checkpoint("one/latest") == with_both.checkpoint_path("latest")
+    assert catalog.resolve_checkpoint("two") == with_latest.checkpoint_path("latest")
     folder = save_of_run("bare", "best", "step-10", "step-20")
     with pytest.raises(CheckpointError, match="bare has no checkpoint latest") as raised:
-        latest_of(folder)
+        catalog.latest_of(folder)
     assert raised.value.hint == "Choose another one with --checkpoint: bare/best, bare/step-10, bare/step-20."
     folder.checkpoint_path("best").unlink()
     with pytest.raises(CheckpointError, match="bare has no checkpoint best or latest") as raised:
-        resolve_checkpoint("bare")
+        catalog.resolve_checkpoint("bare")
     assert "bare/step-10" in raised.value.hint
 
 
 # Samples --------------------------------------------------------------------------------------------------------------
-
-
 STARTED = run_started(run="a run", corpus="small.txt", vocab_size=len(Vocab(checkpoint_info().vocab)))
 
 
@@ -125,7 +105,7 @@ def write_run(*lines: e.Event | str) -> None:
 def sample_at(step: int, elapsed_seconds: float) -> str | None:
     """Return the text of the sample of a checkpoint saved at this step and time."""
     write_checkpoint(named_checkpoint_path("mine"), {}, step=step, elapsed_seconds=elapsed_seconds, run="a run")
-    found = sample_of(list_checkpoints()[0])
+    found = sample_of(catalog.list_checkpoints()[0])
     return found.text if found else None
 
 
@@ -173,8 +153,6 @@ def test_the_journal_of_another_run_of_the_same_name_is_not_used(started: e.Even
 
 
 # Checkpoints from elsewhere -------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def secret(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The training file of a checkpoint called mine, and of the run tiny."""
@@ -195,7 +173,7 @@ def foreign(secret: Path) -> str:
 
 def imported(secret: Path) -> str:
     """Return the name of a copy that was imported."""
-    import_checkpoint(Path(foreign(secret)), "theirs", replace=False)
+    management.import_checkpoint(Path(foreign(secret)), "theirs", replace=False)
     return "theirs"
 
 
@@ -211,7 +189,7 @@ def test_the_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names
     with pytest.raises(CheckpointError, match="read only if you name it"):
         preflight.check(RunConfig(checkpoint=name))
     with pytest.raises(CheckpointError, match="is from elsewhere") as novelty:
-        Generator(resolve_checkpoint(name), RuntimeConfig()).load_training_tweets()
+        Generator(catalog.resolve_checkpoint(name), RuntimeConfig()).load_training_tweets()
     assert "--data" not in novelty.value.hint
     confirmed = started_from(name, corpus=CorpusConfig(files=(str(secret),)))
     assert isinstance(confirmed, e.RunStarted)
@@ -226,8 +204,8 @@ def test_the_users_own_checkpoints_are_trusted_also_behind_a_symlink(
         if linked is not None:
             moved = shutil.move(home / linked, tmp_path_factory.mktemp("disk") / "moved")
             (home / linked).symlink_to(moved)
-        for path in map(resolve_checkpoint, ("mine", "tiny/latest", "tiny")):
-            require_trusted_corpus(path, read_info(path)[0])
+        for path in map(catalog.resolve_checkpoint, ("mine", "tiny/latest", "tiny")):
+            catalog.require_trusted_corpus(path, read_info(path)[0])
 
 
 def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(
@@ -237,25 +215,23 @@ def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(
     info, _ = read_info(path)
     two = replace(info, corpus=CorpusConfig(files=(str(secret), "/etc/shadow")))
     monkeypatch.chdir(secret.parent)
-    require_trusted_corpus(path, info, [secret.name])
+    catalog.require_trusted_corpus(path, info, [secret.name])
     for named in ([], [str(secret)], ["/etc/shadow", "x"]):
         with pytest.raises(CheckpointError, match="read only if you name it"):
-            require_trusted_corpus(path, two, named)
-    require_trusted_corpus(path, replace(info, corpus=CorpusConfig()))  # the embedded tweets
+            catalog.require_trusted_corpus(path, two, named)
+    catalog.require_trusted_corpus(path, replace(info, corpus=CorpusConfig()))  # the embedded tweets
 
 
 def test_a_branch_of_a_foreign_checkpoint_names_no_files(secret: Path) -> None:
     imported(secret)
     named_checkpoint_path("linked").symlink_to(foreign(secret))
-    by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in list_checkpoints()}
+    by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in catalog.list_checkpoints()}
     assert by_name["theirs"].corpus is by_name["linked"].corpus is None
     assert by_name["mine"].corpus is not None
     assert isinstance(run_session(replace(by_name["theirs"], run_name="branch"))[0], e.RunFailed)
 
 
 # Deleting, renaming, pinning, exporting, importing --------------------------------------------------------------------
-
-
 @pytest.fixture
 def mine(home: Path) -> Path:
     """The file of a checkpoint saved as `mine`."""
@@ -276,20 +252,20 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def names() -> dict[str, bool]:
     """Return the listed names, and whether each is pinned."""
-    return {entry.name: entry.is_pinned for entry in list_checkpoints()}
+    return {entry.name: entry.is_pinned for entry in catalog.list_checkpoints()}
 
 
 def test_renaming_keeps_content_and_pin_and_is_refused_for_an_existing_name(mine: Path) -> None:
     content = mine.read_bytes()
     other = write_checkpoint(named_checkpoint_path("other"), step=7)
     before = other.read_bytes()
-    set_pinned("mine", is_pinned=True)
+    management.set_pinned("mine", is_pinned=True)
     with pytest.raises(CheckpointError, match="already a checkpoint called other"):
-        rename_checkpoint("mine", "other")
+        management.rename_checkpoint("mine", "other")
     with pytest.raises(CheckpointError, match="no checkpoint called gone"):
-        rename_checkpoint("gone", "another")
+        management.rename_checkpoint("gone", "another")
     assert (mine.read_bytes(), other.read_bytes()) == (content, before)
-    assert rename_checkpoint("mine", "my best").read_bytes() == content
+    assert management.rename_checkpoint("mine", "my best").read_bytes() == content
     assert names() == {"my best": True, "other": False}
     assert sorted(path.suffix for path in mine.parent.glob("my*")) == [".pinned", ".safetensors"]
 
@@ -298,20 +274,20 @@ def test_renaming_keeps_content_and_pin_and_is_refused_for_an_existing_name(mine
 def test_the_checkpoints_of_an_active_run_are_protected(run: RunFolder, name: str) -> None:
     journal = Journal(run.journal_path)
     with pytest.raises(CheckpointError, match="its run is active"):
-        delete_checkpoint(name)
+        management.delete_checkpoint(name)
     with pytest.raises(CheckpointError, match="its run is active"):
-        set_pinned(name, is_pinned=True)
+        management.set_pinned(name, is_pinned=True)
     journal.close()
-    set_pinned(name, is_pinned=True)
-    set_pinned(name, is_pinned=False)
-    delete_checkpoint(name)
+    management.set_pinned(name, is_pinned=True)
+    management.set_pinned(name, is_pinned=False)
+    management.delete_checkpoint(name)
     assert name not in names()
 
 
 def test_export_and_import_change_nothing_but_the_imported_flag(mine: Path, elsewhere: Path) -> None:
-    exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
-    back, own = load_checkpoint(import_checkpoint(exported, "back", replace=False)), load_checkpoint(mine)
-    assert exported.read_bytes() == mine.read_bytes() == export_bytes("mine")
+    exported = management.export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
+    back, own = load_checkpoint(management.import_checkpoint(exported, "back", replace=False)), load_checkpoint(mine)
+    assert exported.read_bytes() == mine.read_bytes() == management.export_bytes("mine")
     assert back.info == replace(own.info, is_imported=True)
     assert_same_tensors(back.tensors, own.tensors)
     assert names() == {"back": False, "mine": False}
@@ -320,14 +296,12 @@ def test_export_and_import_change_nothing_but_the_imported_flag(mine: Path, else
 
 
 def test_into_a_folder_a_checkpoint_is_exported_under_its_name(mine: Path, run: RunFolder, elsewhere: Path) -> None:
-    assert export_checkpoint("mine", elsewhere, replace=False) == elsewhere / "mine.safetensors"
-    assert export_checkpoint("one/best", elsewhere, replace=False) == elsewhere / "one-best.safetensors"
-    assert export_checkpoint("one", elsewhere, replace=True) == elsewhere / "one-best.safetensors"
+    assert management.export_checkpoint("mine", elsewhere, replace=False) == elsewhere / "mine.safetensors"
+    assert management.export_checkpoint("one/best", elsewhere, replace=False) == elsewhere / "one-best.safetensors"
+    assert management.export_checkpoint("one", elsewhere, replace=True) == elsewhere / "one-best.safetensors"
 
 
 # Checkpoints by steps -------------------------------------------------------------------------------------------------
-
-
 def steps_in(run: RunFolder) -> list[int]:
     """Return the steps of the existing checkpoints `step-N`."""
     paths = run.checkpoint_path("latest").parent.glob("step-*.safetensors")
@@ -352,7 +326,7 @@ def test_as_many_step_checkpoints_are_kept_as_configured_and_all_other_files(
     for name in ("latest", "best", "step-old", *(f"step-{number}" for number in there)):
         run.checkpoint_path(name).write_bytes(b"x")
     for number in pinned:
-        pin_path(run.checkpoint_path(f"step-{number}")).touch()
+        catalog.pin_path(run.checkpoint_path(f"step-{number}")).touch()
     prune_steps(run, keep, step)
     assert steps_in(run) == left
     assert {path.stem for path in run.checkpoint_path("latest").parent.iterdir()} >= {"latest", "best", "step-old"}
@@ -364,7 +338,7 @@ def test_a_run_saves_every_save_every_steps_and_keeps_the_loaded_one_and_the_sta
     run = folder_of_run("tiny")
     after_load: list[list[int]] = []
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.CheckpointLoaded):
             after_load.append(steps_in(run))
         return ()
@@ -383,7 +357,7 @@ def test_the_states_before_loads_at_one_step_replace_no_checkpoint_and_outlive_r
     folder = folder_of_run("tiny")
     loads: list[e.CheckpointLoaded] = []
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         match event:
             case e.CheckpointLoaded():
                 loads.append(event)
@@ -406,9 +380,9 @@ def test_a_pinned_step_is_not_replaced_when_the_run_comes_by_again(corpus: Path)
     path = folder_of_run("tiny").checkpoint_path("step-4")
     pinned: list[bytes] = []
 
-    def on_event(event: Event) -> Iterable[Command]:
+    def on_event(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.CheckpointSaved) and event.name == "step-4":
-            pin_path(path).touch()
+            catalog.pin_path(path).touch()
             pinned.append(path.read_bytes())
         return ()
 

@@ -23,18 +23,9 @@ from engine.protocol import events as e
 from engine.protocol.codec import DecodeError
 from engine.session.sampling_service import MAX_READ_CHARS
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
-from tests import hostile, strategies
+from tests import fakes, hostile, strategies
 from tests.engine.helpers import latest, losses, of_type, only, run_tiny
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.fakes import (
-    eval_finished,
-    run_started,
-    steps_finished,
-    steps_thinned,
-    text_completed,
-    tweet_read,
-    tweet_sampled,
-)
 from tests.hostile import obeyed
 from tests.strategies import hostile_text
 
@@ -66,7 +57,7 @@ def test_events_commands_and_settings_have_the_recorded_fields(snapshot: Snapsho
 
 
 def test_the_json_form_begins_with_the_name_and_is_one_line(snapshot: SnapshotAssertion) -> None:
-    tweet = tweet_sampled("hi", char_bits=(1.5,), num_drafts=3, refused=(("copy", 2),))
+    tweet = fakes.tweet_sampled("hi", char_bits=(1.5,), num_drafts=3, refused=(("copy", 2),))
     commands: tuple[c.Command, ...] = (
         c.SampleLadder(seed=1, temperatures=(0.2, 1.0)),
         c.SetSampling(sampling=SamplingConfig()),
@@ -112,10 +103,10 @@ def test_any_json_is_decoded_or_refused(value: Any, tag: str, read: Callable[[st
 
 TIMES = {field.name: 1.5 for field in dataclasses.fields(e.StepTimes) if "seconds" in field.name}
 FREQUENT: tuple[e.Event, ...] = (
-    steps_finished(7, [1.5]),
-    steps_thinned(1, 7),
-    eval_finished(7, 1.5),
-    tweet_sampled("hi", char_bits=(1.5,)),
+    fakes.steps_finished(7, [1.5]),
+    fakes.steps_thinned(1, 7),
+    fakes.eval_finished(7, 1.5),
+    fakes.tweet_sampled("hi", char_bits=(1.5,)),
     e.StepTimes(step=7, num_steps=3, **TIMES),
 )
 """The events of which a journal has many, one of each type."""
@@ -133,8 +124,6 @@ def test_a_number_out_of_range_is_refused(event: e.Event, number: str) -> None:
 
 
 # Text -----------------------------------------------------------------------------------------------------------------
-
-
 TEXTS = [
     *(text.encode("utf-8", "ignore").decode() for text in [hostile.ALL_AT_ONCE, *hostile.TEXTS.values()]),
     *("a\u0301" * 3, "e" + "\u0301" * 40, "\u0301"),
@@ -143,11 +132,11 @@ NOW: dict[str, Any] = {"step": 1, "elapsed_seconds": 1.0}
 PRIMED = SamplingConfig(prime="R", max_length=10_000)
 RUNG = e.LadderTweet(temperature=1.0, text="R", reached_eos=True, bits_per_char=1.0, novelty="new")
 EMITTED = (
-    run_started(run="R", corpus="R", device="R", resumed_from="R", sampling=PRIMED),
-    tweet_sampled("R", prime="R"),
+    fakes.run_started(run="R", corpus="R", device="R", resumed_from="R", sampling=PRIMED),
+    fakes.tweet_sampled("R", prime="R"),
     e.LadderSampled(**NOW, prime="R", seed=1, rungs=(RUNG,)),
-    text_completed("R"),
-    tweet_read("R"),
+    fakes.text_completed("R"),
+    fakes.tweet_read("R"),
     e.Warned(**NOW, message="R"),
     e.CheckpointSaved(**NOW, name="R", path="R", bits_per_char=None, weights_step=1),
     e.CommandRefused(**NOW, command="R", title="R", detail="R", hint="R"),
@@ -215,8 +204,6 @@ def test_a_hostile_megabyte_on_one_line_is_cleaned(name: str) -> None:
 
 
 # Commands from the socket ---------------------------------------------------------------------------------------------
-
-
 def line(command: str, **fields: Any) -> str:
     return json.dumps({"command": command, **fields})
 

@@ -26,15 +26,6 @@ from engine.protocol import events as e
 from engine.session import thread_tuning
 from engine.session.startup import device_speed, setup
 from engine.session.startup.device_speed import SECONDS, faster_runtime, speed_of
-from engine.session.thread_tuning import (
-    FIRST_SECONDS,
-    LATEST_SECONDS,
-    RETRY_SECONDS,
-    Choices,
-    ThreadTuner,
-    computation_changes,
-    initial_runtime,
-)
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
@@ -64,8 +55,8 @@ def start_of(
         mock.patch.object(device, "cpu_has_bfloat16", return_value=has_bfloat16),
         mock.patch.object(device, "cudnn_supports_bfloat16", return_value=has_bfloat16),
     ):
-        start = initial_runtime(config, info, is_shared=is_shared)
-        tuner = ThreadTuner.for_run(config, info, start, list)
+        start = thread_tuning.initial_runtime(config, info, is_shared=is_shared)
+        tuner = thread_tuning.ThreadTuner.for_run(config, info, start, list)
     measured = "nothing" if tuner is None else f"{tuner._choices.counts} in {', '.join(tuner._choices.precisions)}"
     return f"{start.num_threads} in {start.precision}, {start.tuning}; measures {measured}"
 
@@ -110,12 +101,12 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
     with pytest.raises(DeviceError, match="no bfloat16"):
-        initial_runtime(RunConfig(runtime=RuntimeConfig(device="cuda", precision="bfloat16")), None)
+        thread_tuning.initial_runtime(RunConfig(runtime=RuntimeConfig(device="cuda", precision="bfloat16")), None)
 
 
 def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
     changes: list[dict[str, Any]] = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
-    found = [computation_changes(checkpoint_info(**each), h.CPU, 1) for each in changes]
+    found = [thread_tuning.computation_changes(checkpoint_info(**each), h.CPU, 1) for each in changes]
     assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
 
 
@@ -136,11 +127,15 @@ def everything(trainer: Trainer) -> dict[str, Tensor]:
     return h.copy_of_state(trainer) | {"generator": torch.get_rng_state()}
 
 
-def tuner_of(batches: Sequence[CorpusBatch], counts: tuple[int, ...], precisions: tuple[str, ...]) -> ThreadTuner:
-    return ThreadTuner(Choices(counts=counts, precisions=precisions), lambda: batches, is_due=True)
+def tuner_of(
+    batches: Sequence[CorpusBatch], counts: tuple[int, ...], precisions: tuple[str, ...]
+) -> thread_tuning.ThreadTuner:
+    return thread_tuning.ThreadTuner(
+        thread_tuning.Choices(counts=counts, precisions=precisions), lambda: batches, is_due=True
+    )
 
 
-def is_due_after(tuner: ThreadTuner, seconds: float, *, is_small: bool = False) -> bool:
+def is_due_after(tuner: thread_tuning.ThreadTuner, seconds: float, *, is_small: bool = False) -> bool:
     """Record a step of so many seconds; return whether a measurement is due."""
     tuner.record_step(seconds, 100, is_small=is_small)
     return tuner.should_measure
@@ -181,13 +176,16 @@ def test_the_first_measurement_waits_for_whole_batches_but_not_for_ever_and_is_d
     trainer.step(batches[0], 0.004)
     before, turns = everything(trainer), iter(range(1))
     tuner, of_small_batches = (tuner_of(batches, (1, 2), ("float32",)) for _ in range(2))
-    assert [is_due_after(of_small_batches, each, is_small=True) for each in (LATEST_SECONDS - 1, 1)] == [False, True]
-    assert [is_due_after(tuner, each) for each in (FIRST_SECONDS - 1, 1)] == [False, True]
+    assert [is_due_after(of_small_batches, each, is_small=True) for each in (thread_tuning.LATEST_SECONDS - 1, 1)] == [
+        False,
+        True,
+    ]
+    assert [is_due_after(tuner, each) for each in (thread_tuning.FIRST_SECONDS - 1, 1)] == [False, True]
     chosen, _ = tuner.retune(trainer, h.CPU, lambda: next(turns, None) is None)
     assert (chosen, torch.get_num_threads()) == (h.CPU, 1)
     h.assert_same_tensors(everything(trainer), before)
     assert not tuner.should_measure
-    assert is_due_after(tuner, RETRY_SECONDS)
+    assert is_due_after(tuner, thread_tuning.RETRY_SECONDS)
 
 
 def test_where_memory_runs_out_the_runtime_stays() -> None:
@@ -244,15 +242,17 @@ def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, mo
     monkeypatch.setattr(thread_tuning, "FIRST_SECONDS", 0.01)
     another_process: h.Script = {6: [lambda: speeds.update({1: 10.0})]}
     emitted = h.run_session(on(h.tiny_config(corpus)), another_process, clock=h.TickingClock(0.001))
-    started, saved = h.only(emitted, e.RunStarted), json.loads(find_run("tiny").config_path.read_text())
-    assert (started.num_threads, started.precision, started.tuning) == (2, "float32", "due")
+    saved = json.loads(find_run("tiny").config_path.read_text())
     assert (saved["num_threads"], saved["precision"]) == (2, "float32")
     measured, later = h.of_type(emitted, e.ThreadsChanged)
     assert 0 < measured.step < later.step == 6
-    assert (measured.num_threads, measured.precision, later.num_threads) == (1, "bfloat16", 2)
     assert measured.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
     assert later.message == "bfloat16 on 2 threads in place of bfloat16 on 1, 10.0 times as fast"
-    assert (h.latest().num_threads, h.latest().precision, h.latest().tuning) == (2, "bfloat16", "measured")
+    found = [
+        (each.num_threads, each.precision) for each in (h.only(emitted, e.RunStarted), measured, later, h.latest())
+    ]
+    assert found == [(2, "float32"), (1, "bfloat16"), *[(2, "bfloat16")] * 2]
+    assert (h.only(emitted, e.RunStarted).tuning, h.latest().tuning) == ("due", "measured")
     assert torch.get_num_threads() == 2
     assert list(h.losses(emitted)) == list(range(1, 13))
 
@@ -271,18 +271,16 @@ def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(corpus: Path, m
     measure_after_every_step(monkeypatch)
     config = on(h.tiny_config(corpus, seed=11, dropout=0.3, sample_every=4))
 
-    def run(
-        config: RunConfig, faster: int, script: h.Script | None = None
-    ) -> tuple[object, dict[int, float], list[str]]:
+    def run(config: RunConfig, faster: int, **options: Any) -> tuple[object, dict[int, float], list[str]]:
         pretend(monkeypatch, {faster: 900.0, 3 - faster: 100.0}, bfloat16=2.0)
-        emitted = h.run_session(config, script)
+        emitted = h.run_session(config, **options)
         started = h.only(emitted, e.RunStarted)
         assert (started.num_threads, started.precision, started.tuning) == (1, "float32", "fixed")
         return started.model, h.losses(emitted), [tweet.text for tweet in h.of_type(emitted, e.TweetSampled)]
 
     first = run(config, 1)
     assert run(replace(config, run_name="again"), 2) == first
-    run(replace(config, run_name="half"), 1, h.stop_at(5))
+    run(replace(config, run_name="half"), 1, script=h.stop_at(5))
     _, resumed, _ = run(on(h.resume_config("half")), 2)
     assert resumed == {step: loss for step, loss in first[1].items() if step > 5}
 

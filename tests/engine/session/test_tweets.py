@@ -48,8 +48,6 @@ UNLIKELY = "the the the"
 
 
 # When they are due ----------------------------------------------------------------------------------------------------
-
-
 def test_waiting_for_queued_steps_makes_tweets_no_less_frequent(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, step, drain_report = FakeClock(), Trainer.step, Trainer.drain_report
 
@@ -133,9 +131,7 @@ def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -
     assert "copy" in {reason for tweet in passed for reason, _ in tweet.refused}
 
 
-def test_a_filter_set_by_a_command_applies_from_the_next_tweet_is_saved_and_ends_at_the_best_draft(
-    corpus: Path,
-) -> None:
+def test_a_filter_that_is_set_applies_from_the_next_tweet_is_saved_and_ends_at_the_best_draft(corpus: Path) -> None:
     sampling = SamplingConfig(max_length=20, must_contain=UNLIKELY, avoid=("a b",))
     emitted = h.run_tiny(corpus, {2: [c.SetSampling(sampling=sampling)]}, sample_every=1, max_steps=4)
     tweets = h.of_type(emitted, e.TweetSampled)
@@ -193,10 +189,8 @@ def test_slow_drafts_and_the_wait_after_them_are_reported_not_journalled_and_end
 # Questions about a text -----------------------------------------------------------------------------------------------
 def test_ladder_and_completion_ignore_the_filter(corpus: Path) -> None:
     script: h.Script = {3: [c.SampleLadder(seed=1), c.CompleteText(text="the ")]}
-    with_filter, without = (
-        h.run_tiny(corpus, script, run_name=f"run{number}", max_steps=4, **settings)
-        for number, settings in enumerate(({"must_contain": "the the the", "min_length": 19}, {}))
-    )
+    without = h.run_tiny(corpus, script, run_name="without", max_steps=4)
+    with_filter = h.run_tiny(corpus, script, max_steps=4, must_contain=UNLIKELY, min_length=19)
     for kind in (e.LadderSampled, e.TextCompleted):
         one, other = (replace(h.only(stream, kind), elapsed_seconds=0) for stream in (with_filter, without))
         assert one == other
@@ -205,8 +199,7 @@ def test_ladder_and_completion_ignore_the_filter(corpus: Path) -> None:
 def test_completions_and_requested_tweets_are_those_of_their_commands_step_number_prime_and_draw(corpus: Path) -> None:
     asked: list[c.Command] = [c.CompleteText(text="the ", request=7 + draw, draw=draw) for draw in (0, 1, 1)]
     asked += [c.CompleteText(text="the ☃ \x1b", request=4), c.SampleNow(prime="the ", draw=1)]
-    script: h.Script = {3: asked, 9: [c.CompleteText(text="the ", request=9)]}
-    emitted = h.run_tiny(corpus, script, learning_rate=0.05)
+    emitted = h.run_tiny(corpus, {3: asked, 9: [c.CompleteText(text="the ", request=9)]}, learning_rate=0.05)
     first, second, again, unknown, later = h.of_type(emitted, e.TextCompleted)
     assert (first.step, first.request, later.step, later.request) == (3, 7, 9, 9)
     assert first.next_chars != later.next_chars  # the weights have changed
@@ -300,8 +293,7 @@ def test_a_shuffled_batch_has_random_tweets_of_any_length_more_padding_and_chang
 
 
 def test_after_a_load_the_next_batch_is_that_of_the_checkpoint(corpus: Path) -> None:
-    load: list[c.Command] = [c.LoadCheckpoint(name="one"), c.ShowBatch()]
-    script: h.Script = {2: [c.SaveCheckpoint(name="one")], 3: [c.ShowBatch()], 5: load}
-    shown, again = h.of_type(h.run_tiny(corpus, script), e.BatchShown)
+    save, load, show = c.SaveCheckpoint(name="one"), c.LoadCheckpoint(name="one"), c.ShowBatch()
+    shown, again = h.of_type(h.run_tiny(corpus, {2: [save], 3: [show], 5: [load, show]}), e.BatchShown)
     assert (shown.batch_step, again.batch_step, again.step) == (3, 3, 2)
     assert again.rows == shown.rows

@@ -141,8 +141,6 @@ def test_a_resumed_run_removes_its_own_temporaries_and_old_ones_of_named_checkpo
 
 
 # Names and runs -------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("value", [None, "", "~/tweets"])
 def test_the_data_folder_is_set_by_the_environment_or_the_platform(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str | None

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from engine.config.run import TrainingConfig
 from engine.errors import StorageError
 from engine.protocol import events as e
-from engine.protocol.events import Event, Paused, StepsThinned, to_json
 from engine.storage import atomic_write, step_buckets
 from engine.storage.file_lock import is_locked
 from engine.storage.journal import Journal
@@ -49,11 +48,11 @@ def path(tmp_path: Path) -> Path:
     return folder / "events.jsonl"
 
 
-def paused(step: int) -> Event:
-    return Paused(step=step, elapsed_seconds=step / 2)
+def paused(step: int) -> e.Event:
+    return e.Paused(step=step, elapsed_seconds=step / 2)
 
 
-def write(path: Path, *events: Event) -> None:
+def write(path: Path, *events: e.Event) -> None:
     """Append events in a new session."""
     journal = Journal(path)
     for event in events:
@@ -62,13 +61,11 @@ def write(path: Path, *events: Event) -> None:
 
 
 # Writing --------------------------------------------------------------------------------------------------------------
-
-
 @given(
     sessions=st.lists(st.lists(strategies.events().filter(lambda each: not is_of_steps(each)), max_size=4), max_size=3)
 )
 def test_events_of_all_sessions_are_read_in_order(
-    tmp_path_factory: pytest.TempPathFactory, sessions: list[list[Event]]
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[list[e.Event]]
 ) -> None:
     """Steps have a test of their own: they may become a bucket."""
     path = tmp_path_factory.mktemp("journal") / "events.jsonl"
@@ -76,7 +73,7 @@ def test_events_of_all_sessions_are_read_in_order(
         write(path, *events)
     expected = [event for events in sessions for event in events]
     assert list(read_journal(path)) == expected
-    assert (path.read_text() if path.exists() else "") == "".join(f"{to_json(event)}\n" for event in expected)
+    assert (path.read_text() if path.exists() else "") == "".join(f"{e.to_json(event)}\n" for event in expected)
     assert last_event(path) == (expected[-1] if expected else None)
 
 
@@ -134,14 +131,14 @@ def test_a_bucket_that_a_failing_disk_refuses_is_written_before_later_lines(
     written.flush()
     written.close()
     assert [type(event).__name__ for event in read_journal(path)][-2:] == ["StepsThinned", "Paused"]
-    assert sum(event.num_steps for event in read_journal(path) if isinstance(event, StepsThinned)) == 9
+    assert sum(event.num_steps for event in read_journal(path) if isinstance(event, e.StepsThinned)) == 9
 
 
-@pytest.mark.parametrize("num_bytes", [1, 20, len(to_json(paused(2)))])
+@pytest.mark.parametrize("num_bytes", [1, 20, len(e.to_json(paused(2)))])
 def test_a_torn_last_line_is_skipped_and_harms_no_later_line(path: Path, num_bytes: int) -> None:
     write(path, paused(1))
-    path.write_bytes(path.read_bytes() + to_json(paused(2)).encode()[:num_bytes])
-    before = [paused(1)] if num_bytes < len(to_json(paused(2))) else [paused(1), paused(2)]
+    path.write_bytes(path.read_bytes() + e.to_json(paused(2)).encode()[:num_bytes])
+    before = [paused(1)] if num_bytes < len(e.to_json(paused(2))) else [paused(1), paused(2)]
     assert list(read_journal(path)) == before
     write(path, paused(3))
     assert list(read_journal(path)) == [*before, paused(3)]
@@ -170,13 +167,11 @@ def test_a_file_system_without_locks_is_accepted(path: Path, monkeypatch: pytest
 
 
 # Reading damaged journals ---------------------------------------------------------------------------------------------
+def changed(event: e.Event, old: str, new: str) -> bytes:
+    return e.to_json(event).replace(old, new, 1).encode()
 
 
-def changed(event: Event, old: str, new: str) -> bytes:
-    return to_json(event).replace(old, new, 1).encode()
-
-
-TORN = to_json(paused(9)).encode()[:20]
+TORN = e.to_json(paused(9)).encode()[:20]
 JUNK = [b"\xff\xfe", b"[]", b'{"step": 1}', b"[" * 100_000, b'{"event":"Exploded","step":3,"elapsed_seconds":1.0}']
 NUMBERS = [changed(paused(1), '"step":1', f'"step":{number}') for number in ("1e999", "NaN", '"1"', "-1", "9" * 30)]
 LOSSES = [changed(steps_finished(1, [4.0]), "4.0", loss) for loss in ("1e300", "null")]
@@ -192,9 +187,11 @@ LOSSES = [changed(steps_finished(1, [4.0]), "4.0", loss) for loss in ("1e300", "
     ],
 )
 def test_invalid_lines_are_skipped_and_warned_of(
-    path: Path, lines: list[Event | bytes], events: list[Event], num_counted: int
+    path: Path, lines: list[e.Event | bytes], events: list[e.Event], num_counted: int
 ) -> None:
-    path.write_bytes(b"".join((line if isinstance(line, bytes) else to_json(line).encode()) + b"\n" for line in lines))
+    path.write_bytes(
+        b"".join((line if isinstance(line, bytes) else e.to_json(line).encode()) + b"\n" for line in lines)
+    )
     skipped = SkippedLines()
     assert list(read_journal(path, skipped)) == events
     counted = f"{num_counted} lines of the journal can't be read; they are skipped."
@@ -212,8 +209,6 @@ def test_what_is_not_a_regular_file_is_an_error_at_once(tmp_path: Path) -> None:
 
 
 # Steps in buckets -----------------------------------------------------------------------------------------------------
-
-
 Action = e.Event | None
 """An event, or None where the state is copied for a checkpoint."""
 FLOAT32 = st.floats(0, 100, width=32).map(lambda value: float(str(np.float32(value))))
