@@ -33,14 +33,10 @@ PAUSED = e.Paused(step=7, elapsed_seconds=1.5)
 BOTH = pytest.mark.parametrize(
     ("tag", "read"), [("event", e.from_json), ("command", c.from_json)], ids=["event", "command"]
 )
+KEYS, KINDS = st.sampled_from(["event", "command", "step", "x"]), st.sampled_from(["Paused", "Stop"])
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["event", "command", "step", "x"]), inner | st.sampled_from(["Paused", "Stop"])
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner | KINDS),
     max_leaves=8,
 )
 
@@ -58,11 +54,7 @@ def test_events_commands_and_settings_have_the_recorded_fields(snapshot: Snapsho
 
 def test_the_json_form_begins_with_the_name_and_is_one_line(snapshot: SnapshotAssertion) -> None:
     tweet = fakes.tweet_sampled("hi", char_bits=(1.5,), num_drafts=3, refused=(("copy", 2),))
-    commands: tuple[c.Command, ...] = (
-        c.SampleLadder(seed=1, temperatures=(0.2, 1.0)),
-        c.SetSampling(sampling=SamplingConfig()),
-        c.Pause(),
-    )
+    commands = (c.SampleLadder(seed=1, temperatures=(0.2, 1.0)), c.SetSampling(sampling=SamplingConfig()), c.Pause())
     assert "\n".join([e.to_json(tweet), e.to_json(PAUSED), *map(c.to_json, commands)]) == snapshot
 
 
@@ -103,11 +95,8 @@ def test_any_json_is_decoded_or_refused(value: Any, tag: str, read: Callable[[st
 
 TIMES = {field.name: 1.5 for field in dataclasses.fields(e.StepTimes) if "seconds" in field.name}
 FREQUENT: tuple[e.Event, ...] = (
-    fakes.steps_finished(7, [1.5]),
-    fakes.steps_thinned(1, 7),
-    fakes.eval_finished(7, 1.5),
-    fakes.tweet_sampled("hi", char_bits=(1.5,)),
-    e.StepTimes(step=7, num_steps=3, **TIMES),
+    *(fakes.steps_finished(7, [1.5]), fakes.steps_thinned(1, 7), fakes.eval_finished(7, 1.5)),
+    *(fakes.tweet_sampled("hi", char_bits=(1.5,)), e.StepTimes(step=7, num_steps=3, **TIMES)),
 )
 """The events of which a journal has many, one of each type."""
 

@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import platformdirs
 import pytest
@@ -41,18 +41,9 @@ def assert_untouched(target: Path) -> None:
     assert list(target.parent.iterdir()) == [target]
 
 
-def raising(error: BaseException) -> Callable[..., None]:
-    """Return a function that raises `error` for any arguments."""
-
-    def broken(*_: object, **__: object) -> None:
-        raise error
-
-    return broken
-
-
-@pytest.mark.parametrize("can_sync_folders", [True, False])
-def test_the_new_content_replaces_the_old_after_fsync(
-    target: Path, monkeypatch: pytest.MonkeyPatch, *, can_sync_folders: bool
+@pytest.mark.parametrize("can_sync", [True, False], ids=["folders can be synced", "or not"])
+def test_new_content_replaces_the_old_after_fsync(
+    target: Path, monkeypatch: pytest.MonkeyPatch, can_sync: bool
 ) -> None:
     calls: list[str] = []
     sync, rename = os.fsync, os.replace
@@ -60,7 +51,7 @@ def test_the_new_content_replaces_the_old_after_fsync(
     def fsync(descriptor: int) -> None:
         status = os.fstat(descriptor)
         calls.append("sync folder" if stat.S_ISDIR(status.st_mode) else f"sync {status.st_size} bytes")
-        if stat.S_ISDIR(status.st_mode) and not can_sync_folders:
+        if stat.S_ISDIR(status.st_mode) and not can_sync:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         sync(descriptor)
 
@@ -88,7 +79,7 @@ def test_the_new_content_replaces_the_old_after_fsync(
 def test_a_failure_before_the_rename_leaves_the_old_content_and_a_hint(
     target: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, remedy: str
 ) -> None:
-    monkeypatch.setattr(os, call, raising(OSError(code, os.strerror(code))))
+    monkeypatch.setattr(os, call, Mock(side_effect=OSError(code, os.strerror(code))))
     with pytest.raises(StorageError, match=os.strerror(code)) as caught:
         write_atomically(target, NEW)
     assert str(target) in caught.value.message
@@ -99,12 +90,12 @@ def test_a_failure_before_the_rename_leaves_the_old_content_and_a_hint(
 def test_an_interrupt_or_a_kill_before_the_rename_leaves_the_old_content_and_a_file_that_is_removed_later(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "replace", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(os, "replace", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         write_atomically(target, NEW)
     assert_untouched(target)
     with monkeypatch.context() as killed:  # nothing is cleaned up
-        killed.setattr(os, "unlink", raising(OSError(errno.EIO, os.strerror(errno.EIO))))
+        killed.setattr(os, "unlink", Mock(side_effect=OSError(errno.EIO, os.strerror(errno.EIO))))
         with pytest.raises(KeyboardInterrupt):
             write_atomically(target, NEW)
     assert target.read_bytes() == OLD
@@ -122,9 +113,7 @@ def test_a_file_or_folder_in_the_way_is_a_storage_error_that_leaves_nothing_behi
     assert {path.name for path in target.parent.iterdir()} == {"file.bin", "folder.bin"}
 
 
-def test_a_resumed_run_removes_its_own_temporaries_and_old_ones_of_named_checkpoints_and_no_other_file(
-    home: Path,
-) -> None:
+def test_a_resumed_run_removes_its_own_temporaries_old_ones_of_named_checkpoints_and_no_other_file(home: Path) -> None:
     run_tiny(write_corpus(home), stop_at(3))
     run, named = find_run("tiny").path, home / "checkpoints"
     named.mkdir()
