@@ -176,9 +176,7 @@ def resume_config(run: str = "last", **settings: Setting) -> RunConfig:
     return RunConfig(resume=run, settings=settings, runtime=runtime)
 
 
-def branch_config(
-    corpus: Path | None, run_name: str, checkpoint: str = "tiny/latest", **settings: Setting
-) -> RunConfig:
+def branch_config(corpus: Path | None, run_name: str, checkpoint: str = "tiny/latest", **settings: Any) -> RunConfig:
     """Return the config of a new run from a checkpoint; without a corpus on the checkpoint's tweets."""
     files = CorpusConfig(files=(str(corpus),)) if corpus else None
     return replace(resume_config(**settings), resume=None, checkpoint=checkpoint, corpus=files, run_name=run_name)

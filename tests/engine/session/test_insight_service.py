@@ -212,9 +212,7 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
 
 
 # The queue ------------------------------------------------------------------------------------------------------------
-def test_a_newer_question_replaces_one_of_its_type_and_number_and_one_without_is_refused(
-    corpus: Path, work: Work
-) -> None:
+def test_a_newer_question_replaces_its_like_and_one_without_answer_is_refused(corpus: Path, work: Work) -> None:
     texts = (("the", 1), ("the cat", 1), ("the", 2))
     asked: list[c.Command] = [c.TraceText(text=text, request=number) for text, number in texts]
     emitted = work.run(corpus, {3: [*asked, BAD_UNIT, c.MapEmbeddings(request=1)]})

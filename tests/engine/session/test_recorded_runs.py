@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -296,8 +297,6 @@ RUNS = OVERFIT | FINISHES | SETTINGS | CHECKPOINTS | DUE | OTHER_TWEETS
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_run_is_as_recorded(
-    corpus: Path, name: str, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
-) -> None:
-    monkeypatch.setattr("engine.training.schedule._FIRST_EARLY_EVALUATION", 4)
+@mock.patch("engine.training.schedule._FIRST_EARLY_EVALUATION", 4)
+def test_a_run_is_as_recorded(corpus: Path, name: str, snapshot: SnapshotAssertion) -> None:
     assert RUNS[name](corpus) == snapshot

@@ -238,20 +238,18 @@ def test_a_tweet_is_read_with_averaged_weights_every_blank_of_it_and_the_nearest
 
 
 # The batch ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("way", ["cpu", "device"])
 def test_the_batch_of_the_last_step_is_shown_without_padding_the_first_one_also_before_it_is_trained_on(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script: h.Script = {step: [c.ShowBatch()] for step in range(3)}
+    plain, script = h.plain_losses(), {step: [c.ShowBatch()] for step in range(3)}
     on_cpu = h.of_type(h.run_tiny(corpus, script, run_name="on the CPU"), e.BatchShown)
-    if way == "device":
-        use_device_step(monkeypatch, None)
+    use_device_step(monkeypatch, None)
     emitted = h.run_tiny(corpus, script)
     before, after, second = h.of_type(emitted, e.BatchShown)
     assert [shown.rows for shown in (before, after, second)] == [shown.rows for shown in on_cpu]
     assert (before.step, before.batch_step, after.batch_step, second.batch_step) == (0, 1, 1, 2)
     assert before.rows == after.rows != second.rows
-    assert h.losses(emitted) == pytest.approx(h.plain_losses(), abs=1e-5)
+    assert h.losses(emitted) == pytest.approx(plain, abs=1e-5)
     assert {row.text for row in second.rows} <= set(h.small_tweets())
     assert (second.num_tweets, len(second.rows)) == (8, 8)
     assert second.num_columns == max(len(row.text) for row in second.rows) + 1

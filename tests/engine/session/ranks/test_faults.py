@@ -17,7 +17,6 @@ import pytest
 import torch
 from torch._C._distributed_c10d import HashStore
 
-from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import (
@@ -89,7 +88,7 @@ def test_other_tweets_on_one_machine_are_found_before_a_step(corpus: Path, monke
 
 
 def test_an_error_of_the_leader_ends_the_followers_with_its_words(corpus: Path) -> None:
-    config = replace(h.tiny_config(corpus), corpus=CorpusConfig(files=(str(corpus / "missing"),)))
+    config = h.tiny_config(corpus / "missing")
 
     def work(ranks: Ranks) -> list[e.Event]:
         if ranks.place.is_leader:
@@ -102,20 +101,16 @@ def test_an_error_of_the_leader_ends_the_followers_with_its_words(corpus: Path) 
     assert error.message == h.only(of_leader.result(), e.RunFailed).detail
 
 
-@pytest.mark.parametrize(
-    ("error", "detail", "hint"),
-    [
+def test_an_error_of_a_follower_fails_the_run_with_its_words(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, detail, hint in (
         (DeviceMemoryError("Not enough memory.", "Train a smaller model."), "Not enough memory.", "Train a smaller"),
         (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero", ""),
-    ],
-)
-def test_an_error_of_a_follower_fails_the_run_with_its_words(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, detail: str, hint: str
-) -> None:
-    let_followers_fail(monkeypatch, error)
-    failed = h.only(events_until(type(error), None, h.tiny_config(corpus)), e.RunFailed)
-    assert failed.detail == f"Rank 1: {detail}"
-    assert failed.hint.startswith(hint)
+    ):
+        let_followers_fail(monkeypatch, error)
+        config = h.tiny_config(corpus, run_name=type(error).__name__)
+        failed = h.only(events_until(type(error), None, config), e.RunFailed)
+        assert failed.detail == f"Rank 1: {detail}"
+        assert failed.hint.startswith(hint)
 
 
 @pytest.fixture
@@ -145,7 +140,7 @@ def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_ha
 
 @pytest.mark.usefixtures("changed_weight")
 @pytest.mark.parametrize("command", [c.SaveCheckpoint(name="mine"), c.SaveLatest(), c.Stop(unless_unsaved=True)])
-def test_a_save_that_the_user_asks_for_ends_such_a_run_and_is_not_merely_refused(
+def test_a_save_that_the_user_asks_for_ends_such_a_run_and_is_not_just_refused(
     corpus: Path, command: c.Command
 ) -> None:
     emitted = events_until(WeightsDifferError, "at step 9", h.tiny_config(corpus), {9: [command]})
@@ -313,31 +308,22 @@ def test_a_rank_that_does_not_come_is_named_on_all_that_did(monkeypatch: pytest.
         assert "1 did not join within 1 s: rank 1." in error.message
 
 
-@pytest.mark.parametrize(
-    ("versions", "problem", "words"),
-    [
-        ({**VERSIONS, "torch": "2.9"}, None, "has torch 2.9"),
-        (VERSIONS, DeviceError("This machine has 2 GPUs; process 3 on it has none."), "process 3 on it has none."),
-    ],
-)
-def test_another_version_or_a_missing_device_is_named_on_all_ranks(
-    versions: Versions, problem: TweetgenError | None, words: str
-) -> None:
-    for outcome in joined(HashStore(), [place(rank) for rank in range(3)], versions, problem):
-        assert isinstance(error := outcome.exception(), DistributedError)
-        assert error.message.startswith("Rank 2 on ")
-        assert words in error.message
+def test_another_version_or_a_missing_device_is_named_on_all_ranks() -> None:
+    no_device = DeviceError("This machine has 2 GPUs; process 3 on it has none.")
+    old, odd = ({**VERSIONS, "torch": "2.9"}, None), (VERSIONS, no_device)
+    for last, words in ((old, "has torch 2.9"), (odd, "process 3 on it has none.")):
+        for outcome in joined(HashStore(), [place(rank) for rank in range(3)], *last):
+            assert isinstance(error := outcome.exception(), DistributedError)
+            assert error.message.startswith("Rank 2 on ")
+            assert words in error.message
 
 
-@pytest.mark.parametrize(
-    ("rank", "words"), [(1, "did not find each other within 1 s"), (0, "is in use by another program")]
-)
-def test_a_store_without_server_and_a_port_in_use_are_errors(
-    monkeypatch: pytest.MonkeyPatch, rank: int, words: str
-) -> None:
+def test_a_store_without_server_and_a_port_in_use_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", "1")  # privileged: nobody listens
+    with pytest.raises(DistributedError, match="did not find each other within 1 s"):
+        connect(place(1, timeout_seconds=1.0))
     with socket.create_server(("localhost", 0)) as taken:
-        port = 1 if rank else taken.getsockname()[1]  # 1 is privileged: nobody listens
-        monkeypatch.setenv("MASTER_ADDR", "localhost")
-        monkeypatch.setenv("MASTER_PORT", str(port))
-        with pytest.raises(DistributedError, match=words):
-            connect(place(rank, timeout_seconds=1.0))
+        monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
+        with pytest.raises(DistributedError, match="is in use by another program"):
+            connect(place(0, timeout_seconds=1.0))
