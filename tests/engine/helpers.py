@@ -195,36 +195,32 @@ class QuickWriter(CheckpointWriter):
         self.join()
 
 
-class LateWriter(CheckpointWriter):
-    """Runs a job once it was looked at some times: without a thread, always at the same place of a run."""
+def late_writer(num_looks: int) -> type[CheckpointWriter]:
+    """Return a writer that runs a job once it was looked at so often: no thread, always at the same place of a run."""
 
-    num_looks = 0
+    class LateWriter(CheckpointWriter):
+        def __init__(self) -> None:
+            super().__init__()
+            self._waiting: Callable[[], None] | None = None
+            self._looks_left = 0
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._waiting: Callable[[], None] | None = None
-        self._looks_left = 0
+        def start(self, job: Callable[[], None]) -> None:
+            self._waiting, self._looks_left = job, num_looks
 
-    def start(self, job: Callable[[], None]) -> None:
-        self._waiting, self._looks_left = job, self.num_looks
+        @property
+        def is_running(self) -> bool:
+            self._looks_left -= 1
+            if self._looks_left < 0:
+                self.join()
+            return self._waiting is not None
 
-    @property
-    def is_running(self) -> bool:
-        self._looks_left -= 1
-        if self._looks_left < 0:
-            self.join()
-        return self._waiting is not None
+        def join(self, timeout_seconds: float | None = None) -> None:
+            job, self._waiting = self._waiting, None
+            if job is not None:
+                super().start(job)
+                super().join(timeout_seconds)
 
-    def join(self, timeout_seconds: float | None = None) -> None:
-        job, self._waiting = self._waiting, None
-        if job is not None:
-            super().start(job)
-            super().join(timeout_seconds)
-
-
-def late_writer(num_looks: int) -> type[LateWriter]:
-    """Return the class of a writer whose jobs are done after so many looks."""
-    return type("Late", (LateWriter,), {"num_looks": num_looks})
+    return LateWriter
 
 
 class TickingClock(FakeClock):

@@ -141,7 +141,11 @@ def test_after_a_load_the_sample_is_a_tweet_from_before_it() -> None:
 @pytest.mark.parametrize("other", ["tweets", "vocabulary", "no start"])
 def test_the_journal_of_another_run_of_the_same_name_is_not_used(other: str) -> None:
     of_tweets = run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size)
-    firsts = {"tweets": of_tweets, "vocabulary": run_started(), "no start": tweet_sampled("no start")}
+    firsts: dict[str, e.Event] = {
+        "tweets": of_tweets,
+        "vocabulary": run_started(),
+        "no start": tweet_sampled("no start"),
+    }
     write_run(firsts[other], tweet_sampled("not its own", 1))
     assert sample_at(2, 1.5) is None
 
@@ -170,7 +174,7 @@ def started_from(checkpoint: str, **changes: Any) -> e.Event:
 @pytest.fixture
 def foreign(secret: Path) -> str:
     """A copy of the checkpoint outside the data folder, and one that is imported as `theirs`."""
-    path = shutil.copy(named_checkpoint_path("mine"), secret.parent / "foreign.safetensors")
+    path = Path(shutil.copy(named_checkpoint_path("mine"), secret.parent / "foreign.safetensors"))
     management.import_checkpoint(path, "theirs", replace=False)
     return str(path)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -68,8 +67,8 @@ ENDLESS: dict[str, Any] = {"max_steps": 10**6}
 def on_one_tweet(preset: PresetName, **settings: Any) -> Run:
     """Return the first step of a run on a single tweet."""
 
-    config = functools.partial(h.tiny_config, overfit=1, max_steps=1, **settings)
-    return lambda corpus: record(replace(config(corpus), preset=preset), h.stop_at(1))
+    settings |= {"overfit": 1, "max_steps": 1}
+    return lambda corpus: record(replace(h.tiny_config(corpus, **settings), preset=preset), h.stop_at(1))
 
 
 OVERFIT: Runs = {

@@ -67,10 +67,8 @@ def test_the_journal_has_all_events_its_buckets_end_at_checkpoints(corpus: Path,
     with mock.patch.object(step_buckets, "WHOLE_STEPS", 16):
         emitted = h.run_session(config, {67: [c.SaveCheckpoint(name="mine")]})
     journalled, steps = h.journalled(), e.StepsFinished | e.StepsThinned
-    others, journalled_others = (
-        [each for each in found if not isinstance(each, steps)] for found in (emitted, journalled)
-    )
-    assert journalled_others == others
+    others = [each for each in emitted if not isinstance(each, steps)]
+    assert [each for each in journalled if not isinstance(each, steps)] == others
     assert h.losses(journalled).items() <= h.losses(emitted).items()
     buckets = h.of_type(journalled, e.StepsThinned)
     assert len(h.losses(journalled)) + sum(each.num_steps for each in buckets) == 150

@@ -242,17 +242,16 @@ def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, mo
     monkeypatch.setattr(thread_tuning, "FIRST_SECONDS", 0.01)
     another_process: h.Script = {6: [lambda: speeds.update({1: 10.0})]}
     emitted = h.run_session(on(h.tiny_config(corpus)), another_process, clock=h.TickingClock(0.001))
-    saved = json.loads(find_run("tiny").config_path.read_text())
-    assert (saved["num_threads"], saved["precision"]) == (2, "float32")
+    config = json.loads(find_run("tiny").config_path.read_text())
+    assert (config["num_threads"], config["precision"]) == (2, "float32")
     measured, later = h.of_type(emitted, e.ThreadsChanged)
     assert 0 < measured.step < later.step == 6
     assert measured.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
     assert later.message == "bfloat16 on 2 threads in place of bfloat16 on 1, 10.0 times as fast"
-    found = [
-        (each.num_threads, each.precision) for each in (h.only(emitted, e.RunStarted), measured, later, h.latest())
-    ]
+    started, saved = h.only(emitted, e.RunStarted), h.latest()
+    found = [(each.num_threads, each.precision) for each in (started, measured, later, saved)]
     assert found == [(2, "float32"), (1, "bfloat16"), *[(2, "bfloat16")] * 2]
-    assert (h.only(emitted, e.RunStarted).tuning, h.latest().tuning) == ("due", "measured")
+    assert (started.tuning, saved.tuning) == ("due", "measured")
     assert torch.get_num_threads() == 2
     assert list(h.losses(emitted)) == list(range(1, 13))
 

@@ -8,7 +8,7 @@ import stat
 import time
 from datetime import datetime
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import platformdirs
 import pytest
@@ -76,28 +76,25 @@ def test_new_content_replaces_the_old_after_fsync(
         (errno.EROFS, "Set TWEETGEN_HOME"),
     ],
 )
-def test_a_failure_before_the_rename_leaves_the_old_content_and_a_hint(
-    target: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, remedy: str
+def test_failure_before_the_rename_leaves_old_content_and_a_hint(
+    target: Path, call: str, code: int, remedy: str
 ) -> None:
-    monkeypatch.setattr(os, call, Mock(side_effect=OSError(code, os.strerror(code))))
-    with pytest.raises(StorageError, match=os.strerror(code)) as caught:
+    text = os.strerror(code)
+    with patch.object(os, call, side_effect=OSError(code, text)), pytest.raises(StorageError, match=text) as caught:
         write_atomically(target, NEW)
     assert str(target) in caught.value.message
     assert caught.value.hint.startswith(remedy)
     assert_untouched(target)
 
 
-def test_an_interrupt_or_a_kill_before_the_rename_leaves_the_old_content_and_a_file_that_is_removed_later(
-    target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "replace", Mock(side_effect=KeyboardInterrupt))
+@patch.object(os, "replace", Mock(side_effect=KeyboardInterrupt))
+def test_a_kill_before_the_rename_leaves_the_old_content_and_a_file_that_is_removed_later(target: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_atomically(target, NEW)
     assert_untouched(target)
-    with monkeypatch.context() as killed:  # nothing is cleaned up
-        killed.setattr(os, "unlink", Mock(side_effect=OSError(errno.EIO, os.strerror(errno.EIO))))
-        with pytest.raises(KeyboardInterrupt):
-            write_atomically(target, NEW)
+    no_cleaning = patch.object(os, "unlink", side_effect=OSError(errno.EIO, os.strerror(errno.EIO)))
+    with no_cleaning, pytest.raises(KeyboardInterrupt):
+        write_atomically(target, NEW)
     assert target.read_bytes() == OLD
     assert len(list(target.parent.iterdir())) == 2
     remove_stale_temporaries(target.parent, 0.0)
@@ -130,16 +127,15 @@ def test_a_resumed_run_removes_its_own_temporaries_old_ones_of_named_checkpoints
 
 
 # Names and runs -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("value", [None, "", "~/tweets"])
-def test_the_data_folder_is_set_by_the_environment_or_the_platform(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str | None
-) -> None:
+def test_the_environment_or_the_platform_sets_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("TWEETGEN_HOME")
-    if value is not None:
-        monkeypatch.setenv("TWEETGEN_HOME", value)
+    monkeypatch.setenv("TWEETGEN_HOME", "~/tweets")
+    assert folders.home() == tmp_path / "tweets"
     platforms = Path(platformdirs.user_data_dir("tweetgen-tui", appauthor=False))
-    assert folders.home() == (tmp_path / "tweets" if value else platforms)
+    monkeypatch.setenv("TWEETGEN_HOME", "")
+    assert folders.home() == platforms
+    monkeypatch.delenv("TWEETGEN_HOME")
+    assert folders.home() == platforms
 
 
 def test_a_reserved_name_is_refused() -> None:
