@@ -138,15 +138,12 @@ def test_after_a_load_the_sample_is_a_tweet_from_before_it() -> None:
     assert [sample_at(25, 5.2), sample_at(25, 1.3)] == ["second time", "first time"]
 
 
-@pytest.mark.parametrize("other", ["tweets", "vocabulary", "no start"])
-def test_the_journal_of_another_run_of_the_same_name_is_not_used(other: str) -> None:
-    of_tweets = run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size)
-    firsts: dict[str, e.Event] = {
-        "tweets": of_tweets,
-        "vocabulary": run_started(),
-        "no start": tweet_sampled("no start"),
-    }
-    write_run(firsts[other], tweet_sampled("not its own", 1))
+OTHER = run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size)
+
+
+@pytest.mark.parametrize("first", [OTHER, run_started(), tweet_sampled("?")], ids=["tweets", "vocabulary", "no start"])
+def test_the_journal_of_another_run_of_the_same_name_is_not_used(first: e.Event) -> None:
+    write_run(first, tweet_sampled("not its own", 1))
     assert sample_at(2, 1.5) is None
 
 

@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -21,7 +22,6 @@ from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.parallel.leases import Lease, Read, Report, Reported, Steps, Stop, Sync
 from engine.parallel.place import Place
-from engine.parallel.ranks import Ranks
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.ranks import leader
@@ -44,18 +44,20 @@ REGULAR: dict[str, Any] = {
 """Settings with a lease that ends at step 13, where some runs are stopped, however many steps fit its time."""
 
 
-@pytest.mark.parametrize(("chosen", "expected"), [({}, 20.0), ({"autosave_seconds": 5.0}, 5.0)])
-def test_the_settings_record_how_many_processes_trained_last_and_more_save_more_often_unless_told_otherwise(
-    corpus: Path, chosen: dict[str, Any], expected: float
+@pytest.mark.parametrize("seconds", [None, 5.0])
+def test_settings_record_how_many_processes_trained_and_more_save_more_often(
+    corpus: Path, seconds: float | None
 ) -> None:
+    """Unless the user has said how often."""
+
     def recorded() -> tuple[int, str]:
         settings = json.loads(find_run("tiny").config_path.read_bytes())
         return settings["world_size"], settings["backend"]
 
-    h.run_tiny(corpus, max_steps=2, **chosen)
+    h.run_tiny(corpus, max_steps=2, **({"autosave_seconds": seconds} if seconds else {}))
     run_shared(h.resume_config("tiny", max_steps=4))
     assert recorded() == (2, "gloo")
-    assert h.latest().training.autosave_seconds == expected
+    assert h.latest().training.autosave_seconds == (seconds or 20.0)
     h.run_session(h.resume_config("tiny", max_steps=6))
     assert recorded() == (1, "")
 
@@ -205,22 +207,6 @@ def test_the_ranks_report_their_shares_of_waiting_and_the_leaders_is_of_its_step
 
 
 # A follower alone -----------------------------------------------------------------------------------------------------
-class ScriptedRanks:
-    """Rank 1 of two, without the others: a sum is the follower's own part, a broadcast changes nothing."""
-
-    place = Place(rank=1, world_size=2)
-    waiting_seconds = 0.0
-
-    def __init__(self, *leases: Lease) -> None:
-        self.replies: list[Any] = []
-        self.reply = self.replies.append
-        self.next_lease = iter((*leases, Stop())).__next__
-
-    def sum_gradients_(self, _: torch.Tensor) -> None: ...
-
-    def broadcast_(self, _: torch.Tensor) -> None: ...
-
-
 def sync(step: int, generator: str = "") -> Sync:
     return Sync(
         model=ModelConfig(embedding_size=8, hidden_size=8, dropout=0.5),
@@ -237,9 +223,11 @@ def test_a_follower_continues_from_the_state_of_its_generator_or_is_seeded_by_it
     report, steps = Report(has_checksum=True, has_generator=True), Steps(learning_rates=(0.01, 0.01))
 
     def generators_of(*leases: Lease) -> list[str]:
-        ranks = ScriptedRanks(Read(corpus=CorpusConfig(files=(str(corpus),)), known=None), *leases)
-        Follower(cast("Ranks", ranks), torch.device("cpu"), num_threads=1).run()
-        return [each.generator for each in ranks.replies if isinstance(each, Reported)][:-1]
+        ranks = mock.Mock(place=Place(rank=1, world_size=2), waiting_seconds=0.0)  # a sum is its own part
+        ranks.next_lease.side_effect = [Read(corpus=CorpusConfig(files=(str(corpus),)), known=None), *leases, Stop()]
+        Follower(ranks, torch.device("cpu"), num_threads=1).run()
+        replies = [call.args[0] for call in ranks.reply.call_args_list]
+        return [each.generator for each in replies if isinstance(each, Reported)][:-1]
 
     before, after = generators_of(sync(0), steps, report, steps, report)
     assert before != after
