@@ -80,17 +80,13 @@ FINISHES: Runs = {
     "a finish anneals the rate to zero and ends the run at its planned step, with an evaluation": tiny(
         {30: [c.Finish()]}, **ENDLESS, eval_every=500
     ),
-    "a finished run that is resumed trains at its own rate": after(
-        tiny({3: [c.Finish()]}, **ENDLESS), resumed(h.stop_at(26))
-    ),
+    "a finished run resumed trains at its own rate": after(tiny({3: [c.Finish()]}, **ENDLESS), resumed(h.stop_at(26))),
     "a finish that is cancelled": tiny({30: [c.Finish()], 35: [c.CancelFinish()]}, max_steps=45),
     "a run that is stopped while finishing plans the same end when it is resumed": after(
         tiny({3: [c.Finish()], 9: [c.Stop()]}, **ENDLESS), resumed()
     ),
     "a second finish is refused": tiny({5: [c.Finish(), c.Finish(), c.Stop()]}, **ENDLESS),
-    "a finish after the end is refused": tiny(
-        None, {e.Warned: [c.Finish(), c.Stop()]}, max_steps=6, pauses_at_end=True
-    ),
+    "a late finish is refused": tiny(None, {e.Warned: [c.Finish(), c.Stop()]}, max_steps=6, pauses_at_end=True),
     "a finished run on the screen pauses, and continues at its own rate": tiny(
         {5: [c.Finish()], 27: [c.Stop()]}, {e.Warned: [c.Resume()]}, **ENDLESS, pauses_at_end=True
     ),
@@ -107,9 +103,7 @@ SETTINGS: Runs = {
         max_steps=6,
         seconds={e.StepsFinished: 0.125, e.TweetSampled: 3600.0},
     ),
-    "changed sampling settings apply from the next tweet on": tiny(
-        {2: [c.SetSampling(sampling=COLD)]}, sample_every=1, max_steps=4
-    ),
+    "new sampling applies to the next tweet": tiny({2: [c.SetSampling(sampling=COLD)]}, sample_every=1, max_steps=4),
     "changed intervals apply from the next step on, and 0 disables": tiny(
         {5: [c.SetIntervals(eval_every=3, sample_every=0)], 10: [c.SetIntervals(eval_every=0, sample_every=5)]},
         sample_every=2,
@@ -122,9 +116,7 @@ SETTINGS: Runs = {
     "a batch size that is set ends the small batches of the start": tiny(
         {6: [c.SetBatchSize(batch_size=16), c.Stop()]}, first_batch_size=2
     ),
-    "and so does one that is set for a resume": after(
-        tiny(h.stop_at(8), first_batch_size=2), resumed(h.stop_at(9), batch_size=8)
-    ),
+    "and so does one of a resume": after(tiny(h.stop_at(8), first_batch_size=2), resumed(h.stop_at(9), batch_size=8)),
     "a resume with another batch size keeps the share of the epoch": after(
         tiny(h.stop_at(9), batch_size=4), resumed(h.stop_at(9), batch_size=16)
     ),
@@ -166,12 +158,8 @@ CHECKPOINTS: Runs = {
             6: [c.SaveCheckpoint(name="mine", replace=True)],
         }
     ),
-    "a checkpoint is loaded while paused, and the run stays paused": loading(
-        c.Pause(), LOAD_THREE, c.SampleNow(), c.Resume()
-    ),
-    "a state that was just saved by name is not saved again before a load": loading(
-        c.SaveCheckpoint(name="six"), LOAD_THREE
-    ),
+    "a checkpoint loaded in a pause leaves the run paused": loading(c.Pause(), LOAD_THREE, c.SampleNow(), c.Resume()),
+    "a state just saved by name is not saved again before a load": loading(c.SaveCheckpoint(name="six"), LOAD_THREE),
     "a state whose rate has changed since is saved before a load": loading(
         c.SaveCheckpoint(name="six"), c.SetLearningRate(learning_rate=0.05), LOAD_THREE
     ),
@@ -203,9 +191,7 @@ DUE: Runs = {
     "a slow tweet takes at most a fiftieth of the time": tiny(
         **BY_TIME, max_steps=50, seconds={e.StepsFinished: 0.875, e.TweetSampled: 0.125}
     ),
-    "tweets and evaluations at intervals, whatever they take": tiny(
-        sample_every=4, eval_every=3, pacing="steps", seconds=SLOW
-    ),
+    "intervals are kept, whatever they take": tiny(sample_every=4, eval_every=3, pacing="steps", seconds=SLOW),
     "paced by seconds they are skipped where they would take too much of the time": tiny(
         sample_every=4, eval_every=3, pacing="seconds", seconds=SLOW
     ),
@@ -269,7 +255,7 @@ OTHER_TWEETS: Runs = {
     "a new run on other tweets has no figures, clock and characters, and counts the steps": after(
         TRAINED, branch(others, h.stop_at(13)), resumed(h.stop_at(19), "new")
     ),
-    "it has all of its seconds": after(
+    "and all its seconds": after(
         TRAINED, branch(others, max_seconds=13.0, eval_every=0, sample_every=0, seconds=SECOND)
     ),
     "the steps that were taken count towards its budget": after(TRAINED, branch(others, max_steps=13)),

@@ -26,6 +26,7 @@ from engine.protocol import events as e
 from engine.session import thread_tuning
 from engine.session.startup import device_speed, setup
 from engine.session.startup.device_speed import SECONDS, faster_runtime, speed_of
+from engine.session.thread_tuning import Choices, ThreadTuner
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
@@ -56,7 +57,7 @@ def start_of(
         mock.patch.object(device, "cudnn_supports_bfloat16", return_value=has_bfloat16),
     ):
         start = thread_tuning.initial_runtime(config, info, is_shared=is_shared)
-        tuner = thread_tuning.ThreadTuner.for_run(config, info, start, list)
+        tuner = ThreadTuner.for_run(config, info, start, list)
     measured = "nothing" if tuner is None else f"{tuner._choices.counts} in {', '.join(tuner._choices.precisions)}"
     return f"{start.num_threads} in {start.precision}, {start.tuning}; measures {measured}"
 
@@ -127,15 +128,11 @@ def everything(trainer: Trainer) -> dict[str, Tensor]:
     return h.copy_of_state(trainer) | {"generator": torch.get_rng_state()}
 
 
-def tuner_of(
-    batches: Sequence[CorpusBatch], counts: tuple[int, ...], precisions: tuple[str, ...]
-) -> thread_tuning.ThreadTuner:
-    return thread_tuning.ThreadTuner(
-        thread_tuning.Choices(counts=counts, precisions=precisions), lambda: batches, is_due=True
-    )
+def tuner_of(batches: Sequence[CorpusBatch], counts: tuple[int, ...], precisions: tuple[str, ...]) -> ThreadTuner:
+    return ThreadTuner(Choices(counts=counts, precisions=precisions), lambda: batches, is_due=True)
 
 
-def is_due_after(tuner: thread_tuning.ThreadTuner, seconds: float, *, is_small: bool = False) -> bool:
+def is_due_after(tuner: ThreadTuner, seconds: float, *, is_small: bool = False) -> bool:
     """Record a step of so many seconds; return whether a measurement is due."""
     tuner.record_step(seconds, 100, is_small=is_small)
     return tuner.should_measure
