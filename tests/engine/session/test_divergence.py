@@ -27,7 +27,7 @@ from engine.protocol import events as e
 from engine.session import divergence, memory_fallback
 from engine.session.divergence import MAX_RELOADS
 from engine.session.state import SKIPPED_IN_A_ROW
-from engine.storage.folders import find_run, named_checkpoint_path
+from engine.storage.folders import find_run, folder_of_run, named_checkpoint_path
 from engine.training import schedule
 from engine.training.evaluation import Evaluation, evaluate
 from tests.engine import helpers as h
@@ -123,11 +123,9 @@ def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeyp
 
 
 def test_without_a_readable_latest_the_run_keeps_its_weights(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def damage() -> None:
-        find_run("tiny").checkpoint_path("latest").write_bytes(b"nothing")
-
     poison(monkeypatch, 7, 8, 9)
-    emitted = h.run_tiny(corpus, {6: [damage]}, learning_rate=0.004)
+    latest = folder_of_run("tiny").checkpoint_path("latest")
+    emitted = h.run_tiny(corpus, {6: [lambda: latest.write_bytes(b"nothing")]}, learning_rate=0.004)
     assert "CheckpointLoaded" not in h.names(emitted)
     [summary] = summaries(emitted)
     assert "no checkpoint to go back to (" in summary.message

@@ -260,11 +260,8 @@ def test_a_question_unanswered_at_the_end_is_refused_but_not_that_for_the_baseli
 
 
 def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Work) -> None:
-    script: h.Script = {
-        2: [c.SaveCheckpoint(name="two")],
-        6: [c.ScoreUnits(request=1), c.MapEmbeddings(request=2)],
-        7: [c.LoadCheckpoint(name="two"), c.Pause()],
-    }
+    save, load, asked = c.SaveCheckpoint(name="two"), c.LoadCheckpoint(name="two"), c.ScoreUnits(request=1)
+    script: h.Script = {2: [save], 6: [asked, c.MapEmbeddings(request=2)], 7: [load, c.Pause()]}
     emitted = work.run(corpus, script, stop_after(1))
     assert ("ScoreUnits", 6) in work.pieces
     assert [(event.request, event.weights_step) for event in h.of_type(emitted, e.EmbeddingsMapped)] == [(2, 2), (1, 2)]

@@ -128,11 +128,8 @@ def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(corp
 
 
 def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk) -> None:
-    script: h.Script = {
-        4: [c.SaveCheckpoint(name="four")],
-        6: [c.SaveLatest(), c.LoadCheckpoint(name="four")],
-        7: [c.Stop(unless_unsaved=True)],
-    }
+    save, load = c.SaveCheckpoint(name="four"), c.LoadCheckpoint(name="four")
+    script: h.Script = {4: [save], 6: [c.SaveLatest(), load], 7: [c.Stop(unless_unsaved=True)]}
     once: h.Once = {e.CheckpointLoaded: [lambda: setattr(disk, "breaks_at", 0)], e.CommandRefused: [c.Stop()]}
     emitted = h.run_tiny(corpus, script, once=once)
     expected = "Nothing is saved since the checkpoint of step 4 was loaded: leaving now loses 3 steps."

@@ -16,8 +16,6 @@ from torch import Tensor
 
 from engine.compute import calibration, device, slowdown_detector
 from engine.compute.calibration import Calibration, Candidate
-from engine.compute.device import Runtime
-from engine.config.presets import SpeedOf
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
@@ -321,22 +319,20 @@ def test_the_speed_is_that_of_the_steps_after_the_first_ones_and_0_where_the_mod
     assert speed_of(h.CPU, data, lambda: None)(MODEL, 8) == 0.0
 
 
-@pytest.mark.parametrize(
-    ("chosen", "speed_of_mps", "expected"),
-    [("auto", 2.0, ("mps", "fixed")), ("auto", 0.5, ("cpu", "due")), ("mps", 0.5, ("mps", "fixed"))],
-)
-def test_auto_uses_mps_only_if_it_trains_faster_than_the_cpu(
-    data: TrainingData, monkeypatch: pytest.MonkeyPatch, chosen: Device, speed_of_mps: float, expected: tuple[str, str]
-) -> None:
-    def measured(runtime: Runtime, *_: object) -> SpeedOf:
-        return lambda *_: speed_of_mps if runtime.device.type == "mps" else 1.0
-
-    monkeypatch.setattr(device_speed, "speed_of", measured)
+def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    speeds = {"cpu": 1.0}
+    monkeypatch.setattr(device_speed, "speed_of", lambda runtime, *_: lambda *_: speeds[runtime.device.type])
     monkeypatch.setattr(device, "available_cores", lambda: 1)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
-    on_mps = replace(h.CPU, device=torch.device("mps"))
-    found = faster_runtime(RunConfig(runtime=RuntimeConfig(device=chosen)), on_mps, data, lambda: None)
-    assert (found.device.type, found.tuning) == expected
+
+    def chosen(asked: Device, speed_of_mps: float) -> tuple[str, str]:
+        speeds["mps"] = speed_of_mps
+        on_mps, config = replace(h.CPU, device=torch.device("mps")), RunConfig(runtime=RuntimeConfig(device=asked))
+        found = faster_runtime(config, on_mps, data, lambda: None)
+        return found.device.type, found.tuning
+
+    assert chosen("auto", 2.0) == chosen("mps", 0.5) == ("mps", "fixed")
+    assert chosen("auto", 0.5) == ("cpu", "due")
 
 
 def test_a_run_warns_of_what_its_device_can_not_do() -> None:

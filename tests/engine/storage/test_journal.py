@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
@@ -36,9 +36,8 @@ WHOLE_STEPS = 8
 
 
 @pytest.fixture(autouse=True)
-def few_whole_steps() -> Iterator[None]:
-    with mock.patch.object(step_buckets, "WHOLE_STEPS", WHOLE_STEPS):
-        yield
+def few_whole_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_buckets, "WHOLE_STEPS", WHOLE_STEPS)
 
 
 @pytest.fixture
