@@ -312,10 +312,8 @@ def run_session(
     return emitted
 
 
-def run_tiny(
-    corpus: Path | None, script: Script | None = None, on_event: OnEvent = never, **options: Any
-) -> list[Event]:
-    """Run a session of the tiny model; options that `run_session` does not have are settings, or the run's name."""
+def run_tiny(corpus: Path, script: Script | None = None, on_event: OnEvent = never, **options: Any) -> list[Event]:
+    """Run a session of the tiny model; options that `run_session` does not have are those of its config."""
     own = {name: options.pop(name) for name in inspect.signature(run_session).parameters.keys() & options.keys()}
     return run_session(tiny_config(corpus, **options), script, on_event, **own)
 

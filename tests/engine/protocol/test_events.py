@@ -29,9 +29,7 @@ from tests.hostile import obeyed
 from tests.strategies import hostile_text
 
 PAUSED = e.Paused(step=7, elapsed_seconds=1.5)
-BOTH = pytest.mark.parametrize(
-    ("tag", "read"), [("event", e.from_json), ("command", c.from_json)], ids=["event", "command"]
-)
+BOTH = pytest.mark.parametrize(("tag", "read"), [("event", e.from_json), ("command", c.from_json)])
 KEYS, KINDS = st.sampled_from(["event", "command", "step", "x"]), st.sampled_from(["Paused", "Stop"])
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

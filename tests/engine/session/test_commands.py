@@ -120,8 +120,8 @@ def test_steps_are_spaced_by_the_limit_that_changes_nothing_else(corpus: Path, m
 
 def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     """The clock stands, so that no second step is ever due."""
-    commands: list[c.Command | None] = [c.SetSpeedLimit(steps_per_second=0.01), *[None] * 9]
-    inbox = h.AnsweringInbox([None, None, *commands, c.SetLearningRate(learning_rate=0.1), None, c.Stop()])
+    limit, rate = c.SetSpeedLimit(steps_per_second=0.01), c.SetLearningRate(learning_rate=0.1)
+    inbox = h.AnsweringInbox([None, None, limit, *[None] * 9, rate, None, c.Stop()])
     with mock.patch.object(speed_limit, "NAP_SECONDS", 0.0):
         emitted = h.run_tiny(corpus, clock=FakeClock(), inbox=inbox)
     assert h.only(emitted, e.LearningRateChanged).learning_rate == 0.1

@@ -185,7 +185,7 @@ Budget = dict[str, Any]
         pytest.param({"max_steps": 6}, {"max_steps": 10}, id="steps"),
         pytest.param({"max_steps": 100, "epochs": 1.0}, {"epochs": 2.0}, id="epochs"),
         pytest.param({"max_steps": 10**6, "max_seconds": 2.0}, {"max_seconds": 4.0}, id="seconds"),
-        pytest.param({"max_steps": 10**6, "max_seconds": 2.0}, {"epochs": 50.0}, id="seconds to epochs"),
+        pytest.param({"max_steps": 10**6, "max_seconds": 2.0}, {"epochs": 20.0}, id="seconds to epochs"),
         pytest.param({"max_steps": 6, "epochs": 50.0}, {"max_seconds": 4.0}, id="steps to seconds"),
     ],
 )

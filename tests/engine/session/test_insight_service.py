@@ -58,24 +58,18 @@ class Work:
         self.clock.advance(PIECE_SECONDS)
         self.pieces.append((type(command).__name__, step))
 
+    def job(self, command: c.MeasureBaselines, emit: Callable[[Answer], None]) -> Pieces[None]:
+        """Stand in for that of `engine.insight.baselines.Baselines`: take `LONG_PIECES`."""
+        for _ in range(LONG_PIECES):
+            self.do_piece(command, 0)
+            yield
+        emit((e.BaselinesMeasured, {"request": command.request, "names": ("uniform",), "bits_per_char": (6.9,)}))
+
     def run(self, corpus: Path, script: h.Script, on_event: h.OnEvent = h.never, **settings: Any) -> list[e.Event]:
         """Run a session in which a step takes `STEP_SECONDS`."""
         options: dict[str, Any] = {"times_seconds": 0.0, "seconds": {e.StepsFinished: STEP_SECONDS}}
         with mock.patch.object(time, "sleep", self.clock.advance):
             return h.run_session(h.tiny_config(corpus, **settings), script, on_event, self.clock, **options)
-
-
-@dataclass
-class LongBaselines:
-    """Stands in for `engine.insight.baselines.Baselines`: takes `LONG_PIECES`."""
-
-    work: Work
-
-    def job(self, command: c.MeasureBaselines, emit: Callable[[Answer], None]) -> Pieces[None]:
-        for _ in range(LONG_PIECES):
-            self.work.do_piece(command, 0)
-            yield
-        emit((e.BaselinesMeasured, {"request": command.request, "names": ("uniform",), "bits_per_char": (6.9,)}))
 
 
 @dataclass
@@ -101,7 +95,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """Replace the answers by scripted work."""
     made = Work()
     monkeypatch.setattr(insight_service, "Answers", lambda *arguments: Answers(made, arguments[-1]))  # the step
-    monkeypatch.setattr(insight_service, "Baselines", lambda *_: LongBaselines(made))
+    monkeypatch.setattr(insight_service, "Baselines", lambda *_: made)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import threading
 import weakref
@@ -21,10 +22,8 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.checkpoints import save_queue, write_job
 from engine.session.checkpoints.writer import CheckpointWriter
-from engine.storage import atomic_write
 from engine.storage.folders import folder_of_run, named_checkpoint_path
 from tests.engine import helpers as h
-from tests.fakes import BrokenDisk
 from tests.waiting import DEADLINE_SECONDS
 
 
@@ -220,24 +219,20 @@ def test_a_kill_between_the_copy_and_the_rename_leaves_the_checkpoint_before(
     corpus: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The files at that moment are what a kill leaves."""
-    is_written, may_rename, disk = threading.Event(), threading.Event(), BrokenDisk()
-
-    class SlowRename:
-        def __getattr__(self, name: str) -> Callable[..., Any]:
-            return replace if name == "replace" else getattr(disk, name)
+    is_written, may_rename, rename = threading.Event(), threading.Event(), os.replace
 
     def replace(source: Path, target: Path) -> None:
         if target.stem == "latest" and folder_of_run("tiny").checkpoint_path("latest").exists():
             is_written.set()
             assert may_rename.wait(DEADLINE_SECONDS)
-        disk.replace(source, target)
+        rename(source, target)
 
     def copy_files() -> None:
         assert is_written.wait(DEADLINE_SECONDS)
         shutil.copytree(home, tmp_path / "killed")
         may_rename.set()
 
-    monkeypatch.setattr(atomic_write, "os", SlowRename())
+    monkeypatch.setattr(os, "replace", replace)
     emitted = h.run_tiny(corpus, {5: [c.SaveLatest()], 8: [copy_files]}, dropout=0.3, writer=CheckpointWriter)
     assert [(name, step) for name, _, step in saved(emitted)] == [("latest", 0), ("latest", 5), ("latest", 12)]
     with h.home_at(tmp_path / "killed"):

@@ -67,23 +67,21 @@ def test_new_content_replaces_the_old_after_fsync(
     assert list(target.parent.iterdir()) == [target]
 
 
+REMEDIES = {
+    errno.ENOSPC: "Free some space or set TWEETGEN_HOME",
+    errno.EACCES: "Change the permissions or set TWEETGEN_HOME",
+    errno.EROFS: "Set TWEETGEN_HOME",
+}
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
-@pytest.mark.parametrize(
-    ("code", "remedy"),
-    [
-        (errno.ENOSPC, "Free some space or set TWEETGEN_HOME"),
-        (errno.EACCES, "Change the permissions or set TWEETGEN_HOME"),
-        (errno.EROFS, "Set TWEETGEN_HOME"),
-    ],
-)
-def test_failure_before_the_rename_leaves_old_content_and_a_hint(
-    target: Path, call: str, code: int, remedy: str
-) -> None:
+@pytest.mark.parametrize("code", REMEDIES)
+def test_a_failure_before_the_rename_leaves_the_old_content_and_a_hint(target: Path, call: str, code: int) -> None:
     text = os.strerror(code)
     with patch.object(os, call, side_effect=OSError(code, text)), pytest.raises(StorageError, match=text) as caught:
         write_atomically(target, NEW)
     assert str(target) in caught.value.message
-    assert caught.value.hint.startswith(remedy)
+    assert caught.value.hint.startswith(REMEDIES[code])
     assert_untouched(target)
 
 

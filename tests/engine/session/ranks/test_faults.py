@@ -45,9 +45,7 @@ from tests.engine import helpers as h
 from tests.engine.session.ranks.shared_runs import on_ranks, run_shared
 
 
-def events_until(
-    error: type[Exception], match: str | None, config: RunConfig, script: h.Script | None = None
-) -> list[e.Event]:
+def events_until(error: type[Exception], match: str | None, config: RunConfig, **options: Any) -> list[e.Event]:
     """Run a shared session that raises an error; return its events."""
     emitted: list[e.Event] = []
 
@@ -56,13 +54,8 @@ def events_until(
         return []
 
     with pytest.raises(error, match=match):
-        run_shared(config, on_event=on_event, script=script)
+        run_shared(config, on_event=on_event, **options)
     return emitted
-
-
-def let_followers_fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """Let the followers raise an error in place of their steps."""
-    monkeypatch.setattr(Follower, "_take_steps", Mock(side_effect=error))
 
 
 # Other tweets, errors and weights -------------------------------------------------------------------------------------
@@ -106,7 +99,7 @@ def test_an_error_of_a_follower_fails_the_run_with_its_words(corpus: Path, monke
         (DeviceMemoryError("Not enough memory.", "Train a smaller model."), "Not enough memory.", "Train a smaller"),
         (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero", ""),
     ):
-        let_followers_fail(monkeypatch, error)
+        monkeypatch.setattr(Follower, "_take_steps", Mock(side_effect=error))
         config = h.tiny_config(corpus, run_name=type(error).__name__)
         failed = h.only(events_until(type(error), None, config), e.RunFailed)
         assert failed.detail == f"Rank 1: {detail}"
@@ -143,7 +136,7 @@ def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_ha
 def test_a_save_that_the_user_asks_for_ends_such_a_run_and_is_not_just_refused(
     corpus: Path, command: c.Command
 ) -> None:
-    emitted = events_until(WeightsDifferError, "at step 9", h.tiny_config(corpus), {9: [command]})
+    emitted = events_until(WeightsDifferError, "at step 9", h.tiny_config(corpus), script={9: [command]})
     assert "CommandRefused" not in h.names(emitted)
 
 
@@ -213,7 +206,7 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
 
 
 def test_a_rank_that_ends_within_a_lease_is_lost_at_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    let_followers_fail(monkeypatch, RankLostError("killed"))
+    monkeypatch.setattr(Follower, "_take_steps", Mock(side_effect=RankLostError("killed")))
     events_until(RankLostError, "ended or hangs", h.tiny_config(corpus))
     assert h.latest().step == 0
 

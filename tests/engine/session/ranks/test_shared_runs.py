@@ -54,7 +54,8 @@ def test_settings_record_how_many_processes_trained_and_more_save_more_often(
         settings = json.loads(find_run("tiny").config_path.read_bytes())
         return settings["world_size"], settings["backend"]
 
-    h.run_tiny(corpus, max_steps=2, **({"autosave_seconds": seconds} if seconds else {}))
+    chosen: dict[str, Any] = {"autosave_seconds": seconds} if seconds else {}
+    h.run_tiny(corpus, max_steps=2, **chosen)
     run_shared(h.resume_config("tiny", max_steps=4))
     assert recorded() == (2, "gloo")
     assert h.latest().training.autosave_seconds == (seconds or 20.0)
