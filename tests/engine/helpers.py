@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import inspect
 import math
 import os
 import pkgutil
@@ -49,6 +50,7 @@ from engine.session.checkpoints import save_queue
 from engine.session.checkpoints.writer import CheckpointWriter
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
+from engine.storage.journal_reader import read_journal
 from engine.training.trainer import Trainer
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
@@ -155,12 +157,14 @@ def assert_same_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tens
     assert [name for name, tensor in expected.items() if not torch.equal(found[name], tensor)] == []
 
 
-def tiny_config(corpus: Path | None, *, run_name: str | None = "tiny", **settings: Setting) -> RunConfig:
+def tiny_config(
+    corpus: Path | None, *, run_name: str | None = "tiny", overfit: int | None = None, **settings: Setting
+) -> RunConfig:
     """Return the config of a tiny model, by default of 12 steps without samples and evaluations."""
     return RunConfig(
         preset="tutorial",
         settings={**TINY, **settings},
-        corpus=CorpusConfig(files=(str(corpus),)) if corpus else None,
+        corpus=CorpusConfig(files=(str(corpus),), overfit=overfit) if corpus else None,
         runtime=RuntimeConfig(device="cpu", precision="float32", threads=1),
         run_name=run_name,
     )
@@ -172,9 +176,7 @@ def resume_config(run: str = "last", **settings: Setting) -> RunConfig:
     return RunConfig(resume=run, settings=settings, runtime=runtime)
 
 
-def branch_config(
-    corpus: Path | None, run_name: str, checkpoint: str = "tiny/latest", **settings: Setting
-) -> RunConfig:
+def branch_config(corpus: Path | None, run_name: str, checkpoint: str = "tiny/latest", **settings: Any) -> RunConfig:
     """Return the config of a new run from a checkpoint; without a corpus on the checkpoint's tweets."""
     files = CorpusConfig(files=(str(corpus),)) if corpus else None
     return replace(resume_config(**settings), resume=None, checkpoint=checkpoint, corpus=files, run_name=run_name)
@@ -193,36 +195,32 @@ class QuickWriter(CheckpointWriter):
         self.join()
 
 
-class LateWriter(CheckpointWriter):
-    """Runs a job once it was looked at some times: without a thread, always at the same place of a run."""
+def late_writer(num_looks: int) -> type[CheckpointWriter]:
+    """Return a writer that runs a job once it was looked at so often: no thread, always at the same place of a run."""
 
-    num_looks = 0
+    class LateWriter(CheckpointWriter):
+        def __init__(self) -> None:
+            super().__init__()
+            self._waiting: Callable[[], None] | None = None
+            self._looks_left = 0
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._waiting: Callable[[], None] | None = None
-        self._looks_left = 0
+        def start(self, job: Callable[[], None]) -> None:
+            self._waiting, self._looks_left = job, num_looks
 
-    def start(self, job: Callable[[], None]) -> None:
-        self._waiting, self._looks_left = job, self.num_looks
+        @property
+        def is_running(self) -> bool:
+            self._looks_left -= 1
+            if self._looks_left < 0:
+                self.join()
+            return self._waiting is not None
 
-    @property
-    def is_running(self) -> bool:
-        self._looks_left -= 1
-        if self._looks_left < 0:
-            self.join()
-        return self._waiting is not None
+        def join(self, timeout_seconds: float | None = None) -> None:
+            job, self._waiting = self._waiting, None
+            if job is not None:
+                super().start(job)
+                super().join(timeout_seconds)
 
-    def join(self, timeout_seconds: float | None = None) -> None:
-        job, self._waiting = self._waiting, None
-        if job is not None:
-            super().start(job)
-            super().join(timeout_seconds)
-
-
-def late_writer(num_looks: int) -> type[LateWriter]:
-    """Return the class of a writer whose jobs are done after so many looks."""
-    return type("Late", (LateWriter,), {"num_looks": num_looks})
+    return LateWriter
 
 
 class TickingClock(FakeClock):
@@ -314,6 +312,17 @@ def run_session(
     return emitted
 
 
+def run_tiny(corpus: Path, script: Script | None = None, on_event: OnEvent = never, **options: Any) -> list[Event]:
+    """Run a session of the tiny model; options that `run_session` does not have are those of its config."""
+    own = {name: options.pop(name) for name in inspect.signature(run_session).parameters.keys() & options.keys()}
+    return run_session(tiny_config(corpus, **options), script, on_event, **own)
+
+
+def whenever(event_type: type[_EventType], do: Callable[[_EventType], Iterable[Command] | None]) -> OnEvent:
+    """Return what calls `do` with each event of a type, and sends the commands that it returns."""
+    return lambda event: (do(event) or ()) if isinstance(event, event_type) else ()
+
+
 def let_fail(
     patch: pytest.MonkeyPatch,
     target: str,
@@ -342,7 +351,7 @@ def let_fail(
 def plain_losses(**settings: Setting) -> dict[int, float]:
     """Return the losses of a tiny run on the small tweets that nothing disturbs; ask before anything is replaced."""
     with own_home() as folder:
-        return losses(run_session(tiny_config(write_corpus(folder), **settings)))
+        return losses(run_tiny(write_corpus(folder), **settings))
 
 
 def stop_at(step: int) -> Script:
@@ -358,6 +367,11 @@ def latest() -> CheckpointInfo:
 def info_of(run: str, name: str = "latest") -> CheckpointInfo:
     """Return the metadata of a checkpoint of a run."""
     return read_info(find_run(run).checkpoint_path(name))[0]
+
+
+def journalled(run: str = "tiny") -> list[Event]:
+    """Return the events in the journal of a run."""
+    return list(read_journal(find_run(run).journal_path))
 
 
 def tensors_of(run: str, name: str = "latest") -> dict[str, Tensor]:

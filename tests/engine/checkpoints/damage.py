@@ -17,9 +17,8 @@ def with_metadata(content: bytes, **changes: str | None) -> bytes:
     """Return a checkpoint with some metadata strings replaced; None removes one."""
     size = header_size(content)
     header = json.loads(content[8:size])
-    header["__metadata__"] = {
-        key: value for key, value in {**header["__metadata__"], **changes}.items() if value is not None
-    }
+    metadata = {**header["__metadata__"], **changes}
+    header["__metadata__"] = {key: value for key, value in metadata.items() if value is not None}
     text = json.dumps(header, ensure_ascii=False).encode("utf-8", "surrogatepass")
     return struct.pack("<Q", len(text)) + text + content[size:]
 

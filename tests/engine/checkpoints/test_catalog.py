@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.checkpoints.catalog import (
-    is_taken,
-    iterate_checkpoints,
-    latest_of,
-    list_checkpoints,
-    pin_path,
-    require_trusted_corpus,
-    resolve_checkpoint,
-)
+from engine.checkpoints import catalog, management
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.management import (
-    delete_checkpoint,
-    export_bytes,
-    export_checkpoint,
-    import_checkpoint,
-    rename_checkpoint,
-    set_pinned,
-)
 from engine.checkpoints.metadata import read_info
 from engine.checkpoints.preview import sample_of
 from engine.checkpoints.retention import prune_steps
@@ -39,14 +24,12 @@ from engine.errors import CheckpointError
 from engine.model.vocab import Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.sampling.generation import Generator
 from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, create_run_folder, find_run, folder_of_run, named_checkpoint_path
 from engine.storage.journal import Journal
+from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
-from tests.engine.helpers import Script, assert_same_tensors, of_type, run_session, tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet_sampled
 from tui.run.branching import Branch
 
@@ -71,8 +54,8 @@ def test_the_list_has_checkpoints_saved_by_name_before_those_of_runs_the_latest_
     old = save_named("old", 1000)
     save_named("new", 2000)
     save_of_run("a run", "best", "latest")
-    assert [entry.name for entry in list_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
-    entries = iterate_checkpoints()
+    assert [entry.name for entry in catalog.list_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
+    entries = catalog.iterate_checkpoints()
     first = next(entries)
     old.unlink()
     rest = next(entries)
@@ -81,37 +64,33 @@ def test_the_list_has_checkpoints_saved_by_name_before_those_of_runs_the_latest_
     assert "can't be read" in rest.problem
 
 
-@pytest.mark.parametrize("name", ["v1.5", "happy.safetensors", "été 2026", "a+b-c_d"])
-def test_every_valid_name_is_resolved_and_precedes_a_file_in_the_working_directory(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    path = save_named(name)
-    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
-    Path(name).write_bytes(b"not this one")
-    assert is_taken(name)
-    assert resolve_checkpoint(name) == path
-    assert delete_checkpoint(name) == path
-    assert not is_taken(name)
+def test_every_valid_name_is_resolved_and_precedes_a_file_in_the_working_directory(home: Path) -> None:
+    for name in ("v1.5", "happy.safetensors", "été 2026", "a+b-c_d"):
+        path = save_named(name)
+        (home / name).write_bytes(b"not this one")
+        with contextlib.chdir(home):
+            assert catalog.is_taken(name)
+            assert catalog.resolve_checkpoint(name) == path
+            assert management.delete_checkpoint(name) == path
+            assert not catalog.is_taken(name)
 
 
 def test_the_name_of_a_run_resolves_to_its_best_or_else_its_latest_and_without_one_the_error_lists_the_others() -> None:
     with_both, with_latest = save_of_run("one", "latest", "best"), save_of_run("two", "latest")
-    assert resolve_checkpoint("one") == with_both.checkpoint_path("best")
-    assert resolve_checkpoint("one/latest") == with_both.checkpoint_path("latest")
-    assert resolve_checkpoint("two") == with_latest.checkpoint_path("latest")
+    assert catalog.resolve_checkpoint("one") == with_both.checkpoint_path("best")
+    assert catalog.resolve_checkpoint("one/latest") == with_both.checkpoint_path("latest")
+    assert catalog.resolve_checkpoint("two") == with_latest.checkpoint_path("latest")
     folder = save_of_run("bare", "best", "step-10", "step-20")
     with pytest.raises(CheckpointError, match="bare has no checkpoint latest") as raised:
-        latest_of(folder)
+        catalog.latest_of(folder)
     assert raised.value.hint == "Choose another one with --checkpoint: bare/best, bare/step-10, bare/step-20."
     folder.checkpoint_path("best").unlink()
     with pytest.raises(CheckpointError, match="bare has no checkpoint best or latest") as raised:
-        resolve_checkpoint("bare")
+        catalog.resolve_checkpoint("bare")
     assert "bare/step-10" in raised.value.hint
 
 
 # Samples --------------------------------------------------------------------------------------------------------------
-
-
 STARTED = run_started(run="a run", corpus="small.txt", vocab_size=len(Vocab(checkpoint_info().vocab)))
 
 
@@ -125,7 +104,7 @@ def write_run(*lines: e.Event | str) -> None:
 def sample_at(step: int, elapsed_seconds: float) -> str | None:
     """Return the text of the sample of a checkpoint saved at this step and time."""
     write_checkpoint(named_checkpoint_path("mine"), {}, step=step, elapsed_seconds=elapsed_seconds, run="a run")
-    found = sample_of(list_checkpoints()[0])
+    found = sample_of(catalog.list_checkpoints()[0])
     return found.text if found else None
 
 
@@ -159,51 +138,49 @@ def test_after_a_load_the_sample_is_a_tweet_from_before_it() -> None:
     assert [sample_at(25, 5.2), sample_at(25, 1.3)] == ["second time", "first time"]
 
 
-OTHERS = {
-    "other tweets": run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size),
-    "other vocabulary": run_started(),
-    "no start": tweet_sampled("no start"),
-}
+OTHER = run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size)
 
 
-@pytest.mark.parametrize("started", OTHERS.values(), ids=OTHERS)
-def test_the_journal_of_another_run_of_the_same_name_is_not_used(started: e.Event) -> None:
-    write_run(started, tweet_sampled("not its own", 1))
+@pytest.mark.parametrize("first", [OTHER, run_started(), tweet_sampled("?")], ids=["tweets", "vocabulary", "no start"])
+def test_the_journal_of_another_run_of_the_same_name_is_not_used(first: e.Event) -> None:
+    write_run(first, tweet_sampled("not its own", 1))
     assert sample_at(2, 1.5) is None
 
 
 # Checkpoints from elsewhere -------------------------------------------------------------------------------------------
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside the data folder."""
+    return tmp_path_factory.mktemp("elsewhere")
 
 
 @pytest.fixture
-def secret(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def secret(home: Path, elsewhere: Path) -> Path:
     """The training file of a checkpoint called mine, and of the run tiny."""
-    path = write_corpus(tmp_path_factory.mktemp("elsewhere"), name="secret.txt")
-    run_session(tiny_config(path), {3: [c.SaveCheckpoint(name="mine"), c.Stop()]})
+    path = h.write_corpus(elsewhere, name="secret.txt")
+    h.run_tiny(path, {3: [c.SaveCheckpoint(name="mine"), c.Stop()]})
     return path
 
 
 def started_from(checkpoint: str, **changes: Any) -> e.Event:
     """Return the first event of a run from this checkpoint, without --data."""
-    return run_session(replace(tiny_config(None, run_name="other", max_steps=4), checkpoint=checkpoint, **changes))[0]
+    config = h.tiny_config(None, run_name="other", max_steps=4)
+    return h.run_session(replace(config, checkpoint=checkpoint, **changes))[0]
 
 
+@pytest.fixture
 def foreign(secret: Path) -> str:
-    """Return a copy of the checkpoint outside the data folder."""
-    return str(shutil.copy(named_checkpoint_path("mine"), secret.parent / "foreign.safetensors"))
+    """A copy of the checkpoint outside the data folder, and one that is imported as `theirs`."""
+    path = Path(shutil.copy(named_checkpoint_path("mine"), secret.parent / "foreign.safetensors"))
+    management.import_checkpoint(path, "theirs", replace=False)
+    return str(path)
 
 
-def imported(secret: Path) -> str:
-    """Return the name of a copy that was imported."""
-    import_checkpoint(Path(foreign(secret)), "theirs", replace=False)
-    return "theirs"
-
-
-@pytest.mark.parametrize("bring", [foreign, imported])
-def test_the_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names_them(
-    secret: Path, bring: Callable[[Path], str]
+@pytest.mark.parametrize("is_imported", [False, True])
+def test_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names_them(
+    secret: Path, foreign: str, is_imported: bool
 ) -> None:
-    name = bring(secret)
+    name = "theirs" if is_imported else foreign
     refused = started_from(name)
     assert isinstance(refused, e.RunFailed)
     assert str(secret) in refused.detail
@@ -211,51 +188,44 @@ def test_the_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names
     with pytest.raises(CheckpointError, match="read only if you name it"):
         preflight.check(RunConfig(checkpoint=name))
     with pytest.raises(CheckpointError, match="is from elsewhere") as novelty:
-        Generator(resolve_checkpoint(name), RuntimeConfig()).load_training_tweets()
+        Generator(catalog.resolve_checkpoint(name), RuntimeConfig()).load_training_tweets()
     assert "--data" not in novelty.value.hint
     confirmed = started_from(name, corpus=CorpusConfig(files=(str(secret),)))
     assert isinstance(confirmed, e.RunStarted)
     assert not read_info(find_run("other").checkpoint_path("latest"))[0].is_imported
 
 
-def test_the_users_own_checkpoints_are_trusted_also_behind_a_symlink(
-    secret: Path, home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+@pytest.mark.usefixtures("secret")
+def test_the_users_own_checkpoints_are_trusted_also_behind_a_symlink(home: Path, elsewhere: Path) -> None:
     assert isinstance(started_from("mine"), e.RunStarted)
     for linked in (None, "runs/tiny", "runs", "checkpoints"):
         if linked is not None:
-            moved = shutil.move(home / linked, tmp_path_factory.mktemp("disk") / "moved")
-            (home / linked).symlink_to(moved)
-        for path in map(resolve_checkpoint, ("mine", "tiny/latest", "tiny")):
-            require_trusted_corpus(path, read_info(path)[0])
+            (home / linked).symlink_to(shutil.move(home / linked, elsewhere / Path(linked).name))
+        for path in map(catalog.resolve_checkpoint, ("mine", "tiny/latest", "tiny")):
+            catalog.require_trusted_corpus(path, read_info(path)[0])
 
 
-def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(
-    secret: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = Path(foreign(secret))
+def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(secret: Path, foreign: str) -> None:
+    path = Path(foreign)
     info, _ = read_info(path)
     two = replace(info, corpus=CorpusConfig(files=(str(secret), "/etc/shadow")))
-    monkeypatch.chdir(secret.parent)
-    require_trusted_corpus(path, info, [secret.name])
+    with contextlib.chdir(secret.parent):
+        catalog.require_trusted_corpus(path, info, [secret.name])
     for named in ([], [str(secret)], ["/etc/shadow", "x"]):
         with pytest.raises(CheckpointError, match="read only if you name it"):
-            require_trusted_corpus(path, two, named)
-    require_trusted_corpus(path, replace(info, corpus=CorpusConfig()))  # the embedded tweets
+            catalog.require_trusted_corpus(path, two, named)
+    catalog.require_trusted_corpus(path, replace(info, corpus=CorpusConfig()))  # the embedded tweets
 
 
-def test_a_branch_of_a_foreign_checkpoint_names_no_files(secret: Path) -> None:
-    imported(secret)
-    named_checkpoint_path("linked").symlink_to(foreign(secret))
-    by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in list_checkpoints()}
+def test_a_branch_of_a_foreign_checkpoint_names_no_files(foreign: str) -> None:
+    named_checkpoint_path("linked").symlink_to(foreign)
+    by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in catalog.list_checkpoints()}
     assert by_name["theirs"].corpus is by_name["linked"].corpus is None
     assert by_name["mine"].corpus is not None
-    assert isinstance(run_session(replace(by_name["theirs"], run_name="branch"))[0], e.RunFailed)
+    assert isinstance(h.run_session(replace(by_name["theirs"], run_name="branch"))[0], e.RunFailed)
 
 
 # Deleting, renaming, pinning, exporting, importing --------------------------------------------------------------------
-
-
 @pytest.fixture
 def mine(home: Path) -> Path:
     """The file of a checkpoint saved as `mine`."""
@@ -268,66 +238,59 @@ def run(home: Path) -> RunFolder:
     return save_of_run("one", "latest", "best")
 
 
-@pytest.fixture
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder outside the data folder."""
-    return tmp_path_factory.mktemp("elsewhere")
-
-
 def names() -> dict[str, bool]:
     """Return the listed names, and whether each is pinned."""
-    return {entry.name: entry.is_pinned for entry in list_checkpoints()}
+    return {entry.name: entry.is_pinned for entry in catalog.list_checkpoints()}
 
 
 def test_renaming_keeps_content_and_pin_and_is_refused_for_an_existing_name(mine: Path) -> None:
     content = mine.read_bytes()
     other = write_checkpoint(named_checkpoint_path("other"), step=7)
     before = other.read_bytes()
-    set_pinned("mine", is_pinned=True)
+    management.set_pinned("mine", is_pinned=True)
     with pytest.raises(CheckpointError, match="already a checkpoint called other"):
-        rename_checkpoint("mine", "other")
+        management.rename_checkpoint("mine", "other")
     with pytest.raises(CheckpointError, match="no checkpoint called gone"):
-        rename_checkpoint("gone", "another")
+        management.rename_checkpoint("gone", "another")
     assert (mine.read_bytes(), other.read_bytes()) == (content, before)
-    assert rename_checkpoint("mine", "my best").read_bytes() == content
+    assert management.rename_checkpoint("mine", "my best").read_bytes() == content
     assert names() == {"my best": True, "other": False}
     assert sorted(path.suffix for path in mine.parent.glob("my*")) == [".pinned", ".safetensors"]
 
 
-@pytest.mark.parametrize("name", ["one/latest", "one/best"])
-def test_the_checkpoints_of_an_active_run_are_protected(run: RunFolder, name: str) -> None:
-    journal = Journal(run.journal_path)
-    with pytest.raises(CheckpointError, match="its run is active"):
-        delete_checkpoint(name)
-    with pytest.raises(CheckpointError, match="its run is active"):
-        set_pinned(name, is_pinned=True)
+def test_the_checkpoints_of_an_active_run_are_protected(run: RunFolder) -> None:
+    journal, both = Journal(run.journal_path), ("one/latest", "one/best")
+    for name in both:
+        with pytest.raises(CheckpointError, match="its run is active"):
+            management.delete_checkpoint(name)
+        with pytest.raises(CheckpointError, match="its run is active"):
+            management.set_pinned(name, is_pinned=True)
     journal.close()
-    set_pinned(name, is_pinned=True)
-    set_pinned(name, is_pinned=False)
-    delete_checkpoint(name)
-    assert name not in names()
+    for name in both:
+        management.set_pinned(name, is_pinned=True)
+        management.set_pinned(name, is_pinned=False)
+        management.delete_checkpoint(name)
+        assert name not in names()
 
 
 def test_export_and_import_change_nothing_but_the_imported_flag(mine: Path, elsewhere: Path) -> None:
-    exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
-    back, own = load_checkpoint(import_checkpoint(exported, "back", replace=False)), load_checkpoint(mine)
-    assert exported.read_bytes() == mine.read_bytes() == export_bytes("mine")
+    exported = management.export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
+    back, own = load_checkpoint(management.import_checkpoint(exported, "back", replace=False)), load_checkpoint(mine)
+    assert exported.read_bytes() == mine.read_bytes() == management.export_bytes("mine")
     assert back.info == replace(own.info, is_imported=True)
-    assert_same_tensors(back.tensors, own.tensors)
+    h.assert_same_tensors(back.tensors, own.tensors)
     assert names() == {"back": False, "mine": False}
     (elsewhere / "usual").touch()
     assert stat.S_IMODE(exported.stat().st_mode) == stat.S_IMODE((elsewhere / "usual").stat().st_mode)
 
 
 def test_into_a_folder_a_checkpoint_is_exported_under_its_name(mine: Path, run: RunFolder, elsewhere: Path) -> None:
-    assert export_checkpoint("mine", elsewhere, replace=False) == elsewhere / "mine.safetensors"
-    assert export_checkpoint("one/best", elsewhere, replace=False) == elsewhere / "one-best.safetensors"
-    assert export_checkpoint("one", elsewhere, replace=True) == elsewhere / "one-best.safetensors"
+    assert management.export_checkpoint("mine", elsewhere, replace=False) == elsewhere / "mine.safetensors"
+    assert management.export_checkpoint("one/best", elsewhere, replace=False) == elsewhere / "one-best.safetensors"
+    assert management.export_checkpoint("one", elsewhere, replace=True) == elsewhere / "one-best.safetensors"
 
 
 # Checkpoints by steps -------------------------------------------------------------------------------------------------
-
-
 def steps_in(run: RunFolder) -> list[int]:
     """Return the steps of the existing checkpoints `step-N`."""
     paths = run.checkpoint_path("latest").parent.glob("step-*.safetensors")
@@ -352,27 +315,18 @@ def test_as_many_step_checkpoints_are_kept_as_configured_and_all_other_files(
     for name in ("latest", "best", "step-old", *(f"step-{number}" for number in there)):
         run.checkpoint_path(name).write_bytes(b"x")
     for number in pinned:
-        pin_path(run.checkpoint_path(f"step-{number}")).touch()
+        catalog.pin_path(run.checkpoint_path(f"step-{number}")).touch()
     prune_steps(run, keep, step)
     assert steps_in(run) == left
     assert {path.stem for path in run.checkpoint_path("latest").parent.iterdir()} >= {"latest", "best", "step-old"}
 
 
-def test_a_run_saves_every_save_every_steps_and_keeps_the_loaded_one_and_the_state_before_the_load(
-    corpus: Path,
-) -> None:
+def test_a_run_saves_every_save_every_steps_and_keeps_the_loaded_one_and_the_state_before_a_load(corpus: Path) -> None:
     run = folder_of_run("tiny")
     after_load: list[list[int]] = []
-
-    def on_event(event: Event) -> Iterable[Command]:
-        if isinstance(event, e.CheckpointLoaded):
-            after_load.append(steps_in(run))
-        return ()
-
-    config = tiny_config(corpus, save_every=2, keep_checkpoints=3)
-    emitted = run_session(config, {9: [c.LoadCheckpoint(name="tiny/step-4")]}, on_event)
-
-    saved = [event.name for event in of_type(emitted, e.CheckpointSaved) if event.name.startswith("step-")]
+    note = h.whenever(e.CheckpointLoaded, lambda _: after_load.append(steps_in(run)))
+    emitted = h.run_tiny(corpus, {9: [c.LoadCheckpoint(name="tiny/step-4")]}, note, save_every=2, keep_checkpoints=3)
+    saved = [event.name for event in h.of_type(emitted, e.CheckpointSaved) if event.name.startswith("step-")]
     first = ["step-2", "step-4", "step-6", "step-8", "step-9-before-load"]
     assert saved == [*first, "step-6", "step-8", "step-10", "step-12"]
     assert after_load == [[4, 6, 8]]
@@ -381,23 +335,13 @@ def test_a_run_saves_every_save_every_steps_and_keeps_the_loaded_one_and_the_sta
 
 
 def test_the_states_before_loads_at_one_step_replace_no_checkpoint_and_outlive_retention(corpus: Path) -> None:
+    save, load, visits = {2: [c.SaveCheckpoint(name="two")]}, c.LoadCheckpoint(name="two"), count()
+    twice = h.whenever(e.StepsFinished, lambda report: [load] if report.step == 5 and next(visits) < 2 else [])
+    once: h.Once = {e.CheckpointLoaded: [c.SetLearningRate(learning_rate=0.05)]}
+    emitted = h.run_tiny(corpus, save, twice, once=once, save_every=1, keep_checkpoints=1)
     folder = folder_of_run("tiny")
-    loads: list[e.CheckpointLoaded] = []
-
-    def on_event(event: Event) -> Iterable[Command]:
-        match event:
-            case e.CheckpointLoaded():
-                loads.append(event)
-                return [c.SetLearningRate(learning_rate=0.05)] if len(loads) == 1 else []
-            case e.StepsFinished(step=5) if len(loads) == 1:
-                return [c.LoadCheckpoint(name="two")]
-        return ()
-
-    script: Script = {2: [c.SaveCheckpoint(name="two")], 5: [c.LoadCheckpoint(name="two")]}
-    run_session(tiny_config(corpus, save_every=1, keep_checkpoints=1), script, on_event)
-
     before, again = (folder.checkpoint_path(f"step-5-before-load{end}") for end in ("", "-2"))
-    assert len(loads) == 2
+    assert h.names(emitted).count("CheckpointLoaded") == 2
     assert steps_in(folder) == [12]
     assert [read_info(path)[0].step for path in (before, again)] == [5, 5]
     assert read_info(before)[0].training.learning_rate != 0.05 == read_info(again)[0].training.learning_rate
@@ -407,14 +351,12 @@ def test_a_pinned_step_is_not_replaced_when_the_run_comes_by_again(corpus: Path)
     path = folder_of_run("tiny").checkpoint_path("step-4")
     pinned: list[bytes] = []
 
-    def on_event(event: Event) -> Iterable[Command]:
-        if isinstance(event, e.CheckpointSaved) and event.name == "step-4":
-            pin_path(path).touch()
+    def pin(saved: e.CheckpointSaved) -> None:
+        if saved.name == "step-4":
+            catalog.pin_path(path).touch()
             pinned.append(path.read_bytes())
-        return ()
 
-    script: Script = {2: [c.SaveCheckpoint(name="two")], 6: [c.LoadCheckpoint(name="two")]}
-    emitted = run_session(tiny_config(corpus, save_every=4), script, on_event)
-
-    assert [warned.message for warned in of_type(emitted, e.Warned)] == ["step-4 is pinned, so it is not replaced."]
+    script: h.Script = {2: [c.SaveCheckpoint(name="two")], 6: [c.LoadCheckpoint(name="two")]}
+    emitted = h.run_tiny(corpus, script, h.whenever(e.CheckpointSaved, pin), save_every=4)
+    assert [warned.message for warned in h.of_type(emitted, e.Warned)] == ["step-4 is pinned, so it is not replaced."]
     assert [path.read_bytes()] == pinned

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -17,34 +18,15 @@ from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.compute.cpu.train_step import GruStep
-from engine.config.corpus import CorpusConfig
-from engine.config.run import RunConfig, Setting
+from engine.config.run import Setting
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import insight_service, speed_limit
-from engine.storage.folders import RUN_CHECKPOINTS, find_run, named_checkpoint_path
-from engine.storage.journal_reader import read_journal
+from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
+from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
-from tests.engine.helpers import (
-    AnsweringInbox,
-    Once,
-    Script,
-    TickingClock,
-    late_writer,
-    latest,
-    losses,
-    names,
-    of_type,
-    only,
-    own_home,
-    plain_losses,
-    resume_config,
-    run_session,
-    tiny_config,
-    write_corpus,
-)
 from tests.fakes import FakeClock
 from tests.strategies import any_commands, commands
 
@@ -58,42 +40,37 @@ from tests.strategies import any_commands, commands
     ],
 )
 def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: SamplingConfig, num_polls: int) -> None:
-    step = 0
-
-    def note(event: e.Event) -> Iterable[c.Command]:
-        nonlocal step
-        step = event.step
-        return ()
+    steps: list[int] = []
+    note = h.whenever(e.StepsFinished, lambda event: steps.append(event.step))
 
     def answers() -> Iterator[c.Command | None]:
-        while step < 4:
+        while 4 not in steps:
             yield None
         yield c.SetSampling(sampling=sampling)
         yield from [None] * num_polls
         yield c.Stop()
 
-    config = tiny_config(corpus, hidden_size=16, sample_every=4)
-    emitted = run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
-    assert only(emitted, e.RunFinished).step == 4
-    assert [event.step for event in of_type(emitted, e.TweetSampled)] == [0]
-    assert latest().last_sample_step == 0
+    inbox = h.AnsweringInbox(answers())
+    emitted = h.run_tiny(corpus, {}, note, hidden_size=18, sample_every=4, clock=h.TickingClock(), inbox=inbox)
+    assert h.only(emitted, e.RunFinished).step == 4
+    assert [event.step for event in h.of_type(emitted, e.TweetSampled)] == [0]
+    assert h.latest().last_sample_step == 0
 
 
 @pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
 def test_a_new_batch_size_keeps_the_share_of_the_epoch_to_half_a_batch(corpus: Path, before: int, after: int) -> None:
-    script: Script = {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
-    emitted = run_session(tiny_config(corpus, batch_size=before, max_steps=13), script)
+    emitted = h.run_tiny(corpus, {9: [c.SetBatchSize(batch_size=after), c.Stop()]}, batch_size=before)
     epochs_there = 1.5 if before == 8 else 0.9
     steps_per_epoch = math.ceil(48 / after)  # tweets to train on
-    changed = only(emitted, e.BatchSizeChanged)
-    assert changed.batch_size == latest().training.batch_size == after
+    changed = h.only(emitted, e.BatchSizeChanged)
+    assert changed.batch_size == h.latest().training.batch_size == after
     assert abs(changed.epochs - epochs_there) <= 0.5 / steps_per_epoch + 1e-9
-    assert latest().position.epoch + latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
+    assert h.latest().position.epoch + h.latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
 
 
 @pytest.mark.parametrize("is_paused", [False, True], ids=["training", "paused"])
 def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(corpus: Path, is_paused: bool) -> None:
-    clock = TickingClock(0.02)
+    clock = h.TickingClock(0.02)
     changed_at: list[float] = []
     saved_at: list[float] = []
 
@@ -105,10 +82,10 @@ def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(co
             return [c.Stop()]
         return []
 
-    script: Script = {2: [c.Pause(), c.SetBatchSize(batch_size=4)]}
+    script: h.Script = {2: [c.Pause(), c.SetBatchSize(batch_size=4)]}
     if not is_paused:  # continual changes postpone nothing
         script = {step: [c.SetLearningRate(learning_rate=0.1)] for step in range(2, 200)}
-    run_session(tiny_config(corpus, max_steps=200), script, note, clock)
+    h.run_tiny(corpus, script, note, max_steps=200, clock=clock)
     assert 1.9 <= saved_at[0] - changed_at[0] <= 2.5
     assert is_paused or len(changed_at) > 3
 
@@ -126,31 +103,29 @@ def test_a_finish_takes_a_tenth_of_the_steps_so_far_and_anneals_the_rate_to_zero
 
 
 # The speed limit ------------------------------------------------------------------------------------------------------
-def test_steps_are_spaced_by_the_limit_which_changes_nothing_else(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_steps_are_spaced_by_the_limit_that_changes_nothing_else(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeClock()
     monkeypatch.setattr(insight_service, "time", SimpleNamespace(sleep=clock.advance))  # only naps move the clock
-    script: Script = {4: [c.SetSpeedLimit(steps_per_second=0)], 7: [c.SetSpeedLimit(steps_per_second=0.5)]}
-    emitted = run_session(tiny_config(corpus, steps_per_second=4.0), script, clock=clock, times_seconds=0.0)
-    assert only(emitted, e.RunStarted).training.steps_per_second == 4.0
-    times = [event.elapsed_seconds for event in of_type(emitted, e.StepsFinished)]
+    script: h.Script = {4: [c.SetSpeedLimit(steps_per_second=0)], 7: [c.SetSpeedLimit(steps_per_second=0.5)]}
+    emitted = h.run_tiny(corpus, script, steps_per_second=4.0, clock=clock, times_seconds=0.0)
+    assert h.only(emitted, e.RunStarted).training.steps_per_second == 4.0
+    times = [event.elapsed_seconds for event in h.of_type(emitted, e.StepsFinished)]
     gaps = [later - earlier for earlier, later in pairwise([0.0, *times])]
     assert gaps == pytest.approx([0.0] + [0.25] * 3 + [0.0] * 3 + [2.0] * 5)
-    assert sum(event.seconds for event in of_type(emitted, e.StepTimes)) == 0.0
-    assert [event.steps_per_second for event in of_type(emitted, e.SpeedLimitChanged)] == [0.0, 0.5]
-    assert latest().training.steps_per_second == 0.5
-    assert losses(emitted) == plain_losses()
+    assert sum(event.seconds for event in h.of_type(emitted, e.StepTimes)) == 0.0
+    assert [event.steps_per_second for event in h.of_type(emitted, e.SpeedLimitChanged)] == [0.0, 0.5]
+    assert h.latest().training.steps_per_second == 0.5
+    assert h.losses(emitted) == h.plain_losses()
 
 
 def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     """The clock stands, so that no second step is ever due."""
-    commands: list[c.Command | None] = [c.SetSpeedLimit(steps_per_second=0.01), *[None] * 9]
-    inbox = AnsweringInbox([None, None, *commands, c.SetLearningRate(learning_rate=0.1), None, c.Stop()])
+    limit, rate = c.SetSpeedLimit(steps_per_second=0.01), c.SetLearningRate(learning_rate=0.1)
+    inbox = h.AnsweringInbox([None, None, limit, *[None] * 9, rate, None, c.Stop()])
     with mock.patch.object(speed_limit, "NAP_SECONDS", 0.0):
-        emitted = run_session(tiny_config(corpus), clock=FakeClock(), inbox=inbox)
-    assert only(emitted, e.LearningRateChanged).learning_rate == 0.1
-    assert len(losses(emitted)) == only(emitted, e.SpeedLimitChanged).step > 0
+        emitted = h.run_tiny(corpus, clock=FakeClock(), inbox=inbox)
+    assert h.only(emitted, e.LearningRateChanged).learning_rate == 0.1
+    assert len(h.losses(emitted)) == h.only(emitted, e.SpeedLimitChanged).step > 0
 
 
 # Single steps ---------------------------------------------------------------------------------------------------------
@@ -164,26 +139,26 @@ def step_by_step(event: e.Event) -> Iterable[c.Command]:
 
 def test_a_single_step_is_answered_between_resumed_and_paused_and_later_commands_follow_it(corpus: Path) -> None:
     sent: list[c.Command] = [c.Pause(), c.TakeStep(), c.SetLearningRate(learning_rate=0.01), c.TakeStep(), c.Stop()]
-    emitted = run_session(tiny_config(corpus), {3: sent})
-    first = names(emitted).index("Paused")
-    expected = ["Paused", "Resumed", "StepsFinished", "StepTaken", "Paused"]
-    assert names(emitted)[first : first + 5] == expected
-    assert [event.step for event in emitted[first : first + 5]] == [3, 3, 4, 4, 4]
+    emitted = h.run_tiny(corpus, {3: sent})
+    first = h.names(emitted).index("Paused")
+    answers = [(type(event).__name__, event.step) for event in emitted[first : first + 5]]
+    assert answers == [("Paused", 3), ("Resumed", 3), ("StepsFinished", 4), ("StepTaken", 4), ("Paused", 4)]
     assert emitted[-1].step == 5
-    taken = of_type(emitted, e.StepTaken)
+    taken = h.of_type(emitted, e.StepTaken)
     assert [step.learning_rate for step in taken] == [0.004, 0.01]
     # the losses of a step are those of its batch before and after the update
-    assert [step.loss_before for step in taken] == pytest.approx([losses(emitted)[4], losses(emitted)[5]], rel=1e-5)
+    assert [step.loss_before for step in taken] == pytest.approx([h.losses(emitted)[4], h.losses(emitted)[5]], rel=1e-5)
     assert all(step.loss_after < step.loss_before for step in taken)
-    reports = {event.step: event for event in of_type(emitted, e.StepsFinished)}
+    reports = {event.step: event for event in h.of_type(emitted, e.StepsFinished)}
     assert taken[0].grad_norm == reports[4].grad_norms[0]
     assert taken[0].num_tweets == 8
     assert 8 < taken[0].num_targets < 8 * 21
 
 
 def test_the_losses_of_a_step_are_measured_without_dropout(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus, **DROPOUT), {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]})
-    assert [step.loss_before for step in of_type(emitted, e.StepTaken)] != pytest.approx(list(losses(emitted).values()))
+    emitted = h.run_tiny(corpus, {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, **DROPOUT)
+    measured = [step.loss_before for step in h.of_type(emitted, e.StepTaken)]
+    assert measured != pytest.approx(list(h.losses(emitted).values()))
 
 
 @pytest.mark.parametrize("way", ["cpu", "device"])
@@ -192,17 +167,16 @@ def test_single_steps_do_and_give_exactly_what_a_run_without_pauses_does(
     corpus: Path, settings: dict[str, Setting], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def outcome(emitted: list[e.Event]) -> list[object]:
-        facts: list[object] = [losses(emitted)]
-        facts += [(tweet.step, tweet.text) for tweet in of_type(emitted, e.TweetSampled)]
-        return [*facts, *((found.step, found.val_loss) for found in of_type(emitted, e.EvalFinished))]
+        tweets = [(tweet.step, tweet.text) for tweet in h.of_type(emitted, e.TweetSampled)]
+        return [h.losses(emitted), tweets, *((each.step, each.val_loss) for each in h.of_type(emitted, e.EvalFinished))]
 
     if way == "device":
         use_device_step(monkeypatch, None)
-    config = tiny_config(corpus, sample_every=3, eval_every=4, **settings)
-    whole = run_session(replace(config, run_name="whole"))
+    config = h.tiny_config(corpus, sample_every=3, eval_every=4, **settings)
+    whole = h.run_session(replace(config, run_name="whole"))
     torch.manual_seed(5)
-    stepped = run_session(config, {}, step_by_step)
-    assert len(of_type(stepped, e.StepTaken)) == 12
+    stepped = h.run_session(config, {}, step_by_step)
+    assert len(h.of_type(stepped, e.StepTaken)) == 12
     assert outcome(stepped) == outcome(whole)
     assert isinstance(stepped[-1], e.RunFinished)
 
@@ -215,47 +189,45 @@ def test_measuring_losses_takes_no_training_time_and_one_that_is_infinite_is_war
         return next(values)
 
     with mock.patch("engine.session.memory_fallback.batch_loss", slow):
-        emitted = run_session(tiny_config(corpus), {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, clock=clock)
-    assert (only(emitted, e.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
-    assert only(emitted, e.Warned).kind == "not-finite"
+        emitted = h.run_tiny(corpus, {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, clock=clock)
+    assert (h.only(emitted, e.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
+    assert h.only(emitted, e.Warned).kind == "not-finite"
 
 
 def test_a_step_is_refused_while_the_run_is_not_paused_and_once_the_budget_is_used_up(corpus: Path) -> None:
-    once_finished: Once = {e.Paused: [c.TakeStep(), c.Stop()]}
-    emitted = run_session(tiny_config(corpus), {3: [c.TakeStep()]}, once=once_finished, pauses_at_end=True)
-    early, late = of_type(emitted, e.CommandRefused)
+    once: h.Once = {e.Paused: [c.TakeStep(), c.Stop()]}
+    emitted = h.run_tiny(corpus, {3: [c.TakeStep()]}, once=once, pauses_at_end=True)
+    early, late = h.of_type(emitted, e.CommandRefused)
     assert (early.step, early.command, early.detail) == (3, "TakeStep", "The run is not paused.")
     assert "--max-steps is reached" in late.detail
-    assert not of_type(emitted, e.StepTaken)
+    assert not h.of_type(emitted, e.StepTaken)
     assert emitted[-1].step == 12
 
 
 def test_the_last_single_step_of_a_budget_ends_the_run_as_without_pauses(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus, eval_every=100), {11: [c.Pause(), c.TakeStep()]})
-    assert only(emitted, e.EvalFinished).step == 12
-    assert names(emitted)[-1] == "RunFinished"
-    assert len(of_type(emitted, e.Paused)) == 1
+    emitted = h.run_tiny(corpus, {11: [c.Pause(), c.TakeStep()]}, eval_every=100)
+    assert h.only(emitted, e.EvalFinished).step == 12
+    assert h.names(emitted)[-1] == "RunFinished"
+    assert len(h.of_type(emitted, e.Paused)) == 1
 
 
 def test_a_step_that_is_not_finite_is_warned_of_and_not_taken(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def poison() -> None:
         monkeypatch.setattr(GruStep, "loss_and_grads", lambda *_: torch.tensor(math.nan))
 
-    once: Once = {e.Paused: [poison, c.TakeStep(), c.Stop()]}
-    emitted = run_session(tiny_config(corpus), {3: [c.Pause()]}, once=once)
-    assert not of_type(emitted, e.StepTaken)
-    assert of_type(emitted, e.Warned)[0].kind == "not-finite"
-    assert of_type(emitted, e.Warned)[0].step == 4
-    assert names(emitted).count("Paused") == 2
+    emitted = h.run_tiny(corpus, {3: [c.Pause(), poison, c.TakeStep(), c.Stop()]})
+    assert not h.of_type(emitted, e.StepTaken)
+    assert h.of_type(emitted, e.Warned)[0].kind == "not-finite"
+    assert h.of_type(emitted, e.Warned)[0].step == 4
+    assert h.names(emitted).count("Paused") == 2
 
 
 def test_a_stop_during_what_is_due_comes_before_the_step_and_a_resume_does_what_was_due(corpus: Path) -> None:
-    sent: Script = {3: [c.Pause(), c.TakeStep()]}
-    emitted = run_session(tiny_config(corpus, eval_every=3), sent, once={e.Resumed: [c.Stop()]})
-    again = run_session(resume_config())
-    assert names(emitted)[-4:] == ["Resumed", "Paused", "CheckpointSaved", "RunFinished"]
-    assert not of_type(emitted, e.StepTaken)
-    assert of_type(again, e.EvalFinished)[0].step == 3
+    emitted = h.run_tiny(corpus, {3: [c.Pause(), c.TakeStep()]}, eval_every=3, once={e.Resumed: [c.Stop()]})
+    again = h.run_session(h.resume_config())
+    assert h.names(emitted)[-4:] == ["Resumed", "Paused", "CheckpointSaved", "RunFinished"]
+    assert not h.of_type(emitted, e.StepTaken)
+    assert h.of_type(again, e.EvalFinished)[0].step == 3
 
 
 # Any commands ---------------------------------------------------------------------------------------------------------
@@ -266,41 +238,31 @@ PRIMES = ("", "the ", "☃")
 @settings(max_examples=15)
 @given(
     answers=st.lists(st.none() | commands(PRIMES), max_size=40),
-    sample_every=st.integers(0, 4),
-    eval_every=st.integers(0, 4),
-    report_seconds=st.sampled_from([0.0, 1e9]),
-    overfit=st.sampled_from([None, 1]),
-    num_looks=st.sampled_from([0, 1, 5, 40]),
+    options=st.fixed_dictionaries(
+        {
+            "sample_every": st.integers(0, 4),
+            "eval_every": st.integers(0, 4),
+            "report_seconds": st.sampled_from([0.0, 1e9]),
+            "overfit": st.sampled_from([None, 1]),
+            "writer": st.sampled_from([h.late_writer(num_looks) for num_looks in (0, 1, 5, 40)]),
+        }
+    ),
 )
 def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_all_but_answers_to_a_look(
-    answers: list[c.Command | None],
-    sample_every: int,
-    eval_every: int,
-    report_seconds: float,
-    overfit: int | None,
-    num_looks: int,
+    answers: list[c.Command | None], options: dict[str, Any]
 ) -> None:
     """However late a checkpoint is on the disk."""
-    inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would never end
-
-    with own_home() as folder:
-        config = tiny_config(None, sample_every=sample_every, eval_every=eval_every)
-        config = replace(config, corpus=CorpusConfig(files=(str(write_corpus(folder)),), overfit=overfit))
-        emitted = run_session(
-            config,
-            inbox=inbox,
-            report_seconds=report_seconds,
-            times_seconds=0.0,
-            clock=TickingClock(0.05),
-            writer=late_writer(num_looks),
-        )
+    inbox = h.AnsweringInbox([*answers, c.Resume()])  # a paused run would never end
+    clock = h.TickingClock(0.05)
+    with h.own_home() as folder:
+        emitted = h.run_tiny(h.write_corpus(folder), inbox=inbox, times_seconds=0.0, clock=clock, **options)
         assert isinstance(emitted[-1], e.RunFinished)
         kept = [event for event in emitted if not isinstance(event, NOT_JOURNALLED)]
-        assert list(read_journal(find_run("tiny").journal_path)) == kept
+        assert h.journalled() == kept
         num_unread = len(list(inbox.unread))
         asked = [each for each in answers[: len(answers) + 1 - num_unread] if isinstance(each, c.SaveCheckpoint)]
-        refused = [event for event in of_type(emitted, e.CommandRefused) if event.command == "SaveCheckpoint"]
-        saved = [event for event in of_type(emitted, e.CheckpointSaved) if event.name not in RUN_CHECKPOINTS]
+        refused = [event for event in h.of_type(emitted, e.CommandRefused) if event.command == "SaveCheckpoint"]
+        saved = [event for event in h.of_type(emitted, e.CheckpointSaved) if event.name not in RUN_CHECKPOINTS]
         named = [event for event in saved if not event.name.startswith("step-")]
         assert len(named) + len(refused) == len(asked)
 
@@ -308,30 +270,25 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
 @settings(max_examples=10)
 @given(sent=st.lists(any_commands(), max_size=6))
 def test_whatever_text_commands_contain_events_contain_harmless_text_only(sent: list[c.Command]) -> None:
-    with own_home() as folder:
-        emitted = run_session(tiny_config(write_corpus(folder)), {3: [*sent, c.Resume(), c.Stop()]})
+    with h.own_home() as folder:
+        emitted = h.run_tiny(h.write_corpus(folder), {3: [*sent, c.Resume(), c.Stop()]})
     assert isinstance(emitted[-1], e.RunFinished)
 
 
-def save_hostile(home: Path, favourites: tuple[str, ...]) -> RunConfig:
-    """Save a checkpoint whose model samples mostly `favourites`; return the config of a run from it."""
-    run_session(tiny_config(write_corpus(home), run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
+def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(home: Path) -> None:
+    """Its model samples mostly these."""
+    favourites = ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028")
+    h.run_tiny(h.write_corpus(home), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]}, run_name="source")
     sound = load_checkpoint(named_checkpoint_path("sound"))
     num_others = len(sound.vocab.chars) - len(favourites)
     others = tuple(chr(0x4E00 + number) for number in range(num_others))
     tensors = {name: tensor.clone() for name, tensor in sound.tensors.items()}
     tensors["model.proj.bias"] += torch.tensor([0.0] * 4 + [9.0] * len(favourites) + [0.0] * num_others)
-    info = replace(sound.info, vocab=(*favourites, *others))
-    save_checkpoint(named_checkpoint_path("hostile"), info, tensors)
+    save_checkpoint(named_checkpoint_path("hostile"), replace(sound.info, vocab=(*favourites, *others)), tensors)
     tweets = [others[number % 20] * 3 + others[number // 5] for number in range(60)]
-    config = tiny_config(write_corpus(home, tweets, "han.txt"), run_name="hostile", sample_every=1)
-    return replace(config, checkpoint="hostile")
-
-
-def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(home: Path) -> None:
-    config = save_hostile(home, ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028"))
-    sent: list[c.Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
-    emitted = run_session(config, {4: sent})
-    assert only(emitted, e.CommandRefused).command == "SampleLadder"
-    assert only(emitted, e.LadderSampled).rungs[0].text.startswith("[[")
-    assert len(of_type(emitted, e.TweetSampled)) > 3
+    config = h.tiny_config(h.write_corpus(home, tweets, "han.txt"), run_name="hostile", sample_every=1)
+    asked: list[c.Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
+    emitted = h.run_session(replace(config, checkpoint="hostile"), {4: asked})
+    assert h.only(emitted, e.CommandRefused).command == "SampleLadder"
+    assert h.only(emitted, e.LadderSampled).rungs[0].text.startswith("[[")
+    assert len(h.of_type(emitted, e.TweetSampled)) > 3

@@ -27,23 +27,11 @@ from engine.protocol import events as e
 from engine.session import divergence, memory_fallback
 from engine.session.divergence import MAX_RELOADS
 from engine.session.state import SKIPPED_IN_A_ROW
-from engine.storage.folders import find_run, named_checkpoint_path
+from engine.storage.folders import find_run, folder_of_run, named_checkpoint_path
 from engine.training import schedule
 from engine.training.evaluation import Evaluation, evaluate
+from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
-from tests.engine.helpers import (
-    Once,
-    Script,
-    latest,
-    losses,
-    names,
-    of_type,
-    only,
-    resume_config,
-    run_session,
-    stop_at,
-    tiny_config,
-)
 
 ALWAYS = 10**9
 
@@ -59,98 +47,91 @@ def poison(monkeypatch: pytest.MonkeyPatch, *bad: int, is_bad: Callable[[int], b
     monkeypatch.setattr(GruStep, "_forward", forward)
 
 
-SAVE_AT_FIVE: Script = {5: [c.SaveLatest()]}
+SAVE_AT_FIVE: h.Script = {5: [c.SaveLatest()]}
 
 
 def summaries(emitted: Iterable[e.Event]) -> list[e.Warned]:
     """Return the warnings of rollbacks, not those of single steps."""
-    return [event for event in of_type(emitted, e.Warned) if "in a row" in event.message]
+    return [event for event in h.of_type(emitted, e.Warned) if "in a row" in event.message]
 
 
 # Rollback -------------------------------------------------------------------------------------------------------------
-def test_after_three_skipped_steps_latest_is_reloaded_at_half_rate(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_three_skipped_steps_latest_is_loaded_at_half_rate(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, 7, 8, 9)
-    emitted = run_session(tiny_config(corpus, learning_rate=0.004), SAVE_AT_FIVE)
-    loaded = only(emitted, e.CheckpointLoaded)
+    emitted = h.run_tiny(corpus, SAVE_AT_FIVE, learning_rate=0.004)
+    loaded = h.only(emitted, e.CheckpointLoaded)
     assert (loaded.name, loaded.step) == ("tiny/latest", 5)
     assert loaded.path == str(find_run("tiny").checkpoint_path("latest"))
     place = emitted.index(loaded)
-    assert [event.step for event in of_type(emitted[:place], e.Warned)] == [7, 8, 9]
-    assert names(emitted)[place : place + 3] == ["CheckpointLoaded", "LearningRateChanged", "Warned"]
-    assert only(emitted, e.LearningRateChanged).learning_rate == 0.002
+    assert [event.step for event in h.of_type(emitted[:place], e.Warned)] == [7, 8, 9]
+    assert h.names(emitted)[place : place + 3] == ["CheckpointLoaded", "LearningRateChanged", "Warned"]
+    assert h.only(emitted, e.LearningRateChanged).learning_rate == 0.002
     [summary] = summaries(emitted)
     assert summary.kind == "not-finite"
     assert "3 steps in a row" in summary.message
     assert "went back to latest, of step 5" in summary.message
     assert "half the learning rate (1 of 10 times)" in summary.message
-    assert list(losses(emitted[place:])) == [6, 7, 8, 9, 10, 11, 12]
-    assert {event.learning_rate for event in of_type(emitted[place:], e.StepsFinished)} == {0.002}
+    assert list(h.losses(emitted[place:])) == [6, 7, 8, 9, 10, 11, 12]
+    assert {event.learning_rate for event in h.of_type(emitted[place:], e.StepsFinished)} == {0.002}
     assert isinstance(emitted[-1], e.RunFinished)
 
 
 def test_half_the_rate_is_half_of_the_reloaded_checkpoints(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, 7, 8, 9, 12, 13, 14)
-    raised = {6: [c.SetLearningRate(learning_rate=0.4)]}
-    emitted = run_session(tiny_config(corpus, learning_rate=0.004), {**SAVE_AT_FIVE, **raised})
-    rates = [event.learning_rate for event in of_type(emitted, e.LearningRateChanged)]
+    emitted = h.run_tiny(corpus, {**SAVE_AT_FIVE, 6: [c.SetLearningRate(learning_rate=0.4)]}, learning_rate=0.004)
+    rates = [event.learning_rate for event in h.of_type(emitted, e.LearningRateChanged)]
     assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
 
 
 def test_a_run_that_has_reloaded_resumes_bit_for_bit(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(name: str, script: Script) -> list[e.Event]:
-        config = tiny_config(corpus, run_name=name, dropout=0.3, average_lag=0.2)
+    def run(name: str, script: h.Script) -> list[e.Event]:
         with monkeypatch.context() as patch:
             poison(patch, 7, 8, 9)
-            return run_session(config, {**SAVE_AT_FIVE, **script})
+            return h.run_tiny(corpus, {**SAVE_AT_FIVE, **script}, run_name=name, dropout=0.3, average_lag=0.2)
 
-    whole, first = run("whole", {}), run("tiny", stop_at(10))
-    assert losses([*first, *run_session(resume_config("tiny"))]) == losses(whole)
+    whole, first = run("whole", {}), run("tiny", h.stop_at(10))
+    assert h.losses([*first, *h.run_session(h.resume_config("tiny"))]) == h.losses(whole)
 
 
 # Giving up ------------------------------------------------------------------------------------------------------------
 def test_after_ten_reloads_the_run_fails_its_good_state_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         poison(patch, is_bad=lambda number: number > 6)
-        emitted = run_session(tiny_config(corpus, learning_rate=0.004), SAVE_AT_FIVE, pauses_at_end=True)
+        emitted = h.run_tiny(corpus, SAVE_AT_FIVE, learning_rate=0.004, pauses_at_end=True)
     failed = emitted[-1]
     assert isinstance(failed, e.RunFailed)
     assert (failed.title, exit_code_for(failed.title)) == ("Training diverged", 1)
     assert "10 times" in failed.detail
     assert "--learning-rate" in failed.hint
     assert str(find_run("tiny").log_path) in failed.hint
-    assert names(emitted).count("CheckpointLoaded") == MAX_RELOADS
-    assert of_type(emitted, e.LearningRateChanged)[-1].learning_rate == pytest.approx(0.004 / 2**10)
-    late = [event for event in of_type(emitted, e.Warned) if event.step > 5]
+    assert h.names(emitted).count("CheckpointLoaded") == MAX_RELOADS
+    assert h.of_type(emitted, e.LearningRateChanged)[-1].learning_rate == pytest.approx(0.004 / 2**10)
+    late = [event for event in h.of_type(emitted, e.Warned) if event.step > 5]
     assert len(late) == SKIPPED_IN_A_ROW * (MAX_RELOADS + 1)
-    assert (latest().step, latest().training.learning_rate) == (5, 0.004)
-    assert run_session(resume_config("tiny"))[-1].step == 12
+    assert (h.latest().step, h.latest().training.learning_rate) == (5, 0.004)
+    assert h.run_session(h.resume_config("tiny"))[-1].step == 12
 
 
 def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six good steps and three bad ones, `latest` saved every second: each rollback is to a later step."""
     monkeypatch.setattr(divergence, "CLEAR_STEPS", 1)
     poison(monkeypatch, is_bad=lambda number: number % 9 >= 6)
-    script: Script = {step: [c.SaveLatest()] for step in range(0, 80, 2)}
-    emitted = run_session(tiny_config(corpus, max_steps=80), script)
-    assert only(emitted, e.RunFinished).step == 80
-    assert names(emitted).count("CheckpointLoaded") > MAX_RELOADS
+    emitted = h.run_tiny(corpus, {step: [c.SaveLatest()] for step in range(0, 80, 2)}, max_steps=80)
+    assert h.only(emitted, e.RunFinished).step == 80
+    assert h.names(emitted).count("CheckpointLoaded") > MAX_RELOADS
     assert {event.message.rpartition("(")[2] for event in summaries(emitted)} == {"1 of 10 times)."}
 
 
 def test_without_a_readable_latest_the_run_keeps_its_weights(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def damage() -> None:
-        find_run("tiny").checkpoint_path("latest").write_bytes(b"nothing")
-
     poison(monkeypatch, 7, 8, 9)
-    emitted = run_session(tiny_config(corpus, learning_rate=0.004), {6: [damage]})
-    assert "CheckpointLoaded" not in names(emitted)
+    latest = folder_of_run("tiny").checkpoint_path("latest")
+    emitted = h.run_tiny(corpus, {6: [lambda: latest.write_bytes(b"nothing")]}, learning_rate=0.004)
+    assert "CheckpointLoaded" not in h.names(emitted)
     [summary] = summaries(emitted)
     assert "no checkpoint to go back to (" in summary.message
     assert "latest.safetensors is damaged" in summary.message
-    assert only(emitted, e.LearningRateChanged).learning_rate == 0.002
-    assert (emitted[-1].step, list(losses(emitted))) == (12, [1, 2, 3, 4, 5, 6, 10, 11, 12])
+    assert h.only(emitted, e.LearningRateChanged).learning_rate == 0.002
+    assert (emitted[-1].step, list(h.losses(emitted))) == (12, [1, 2, 3, 4, 5, 6, 10, 11, 12])
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -171,22 +152,20 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
             patch.setattr(device_step, "mean_loss", lambda *a: sound(*a) * (math.nan if next(count) in bad else 1.0))
         else:
             poison(patch, *bad)
-        script: Script = {step: [c.SaveLatest()] for step in saved}
-        emitted = run_session(tiny_config(corpus, max_steps=15, eval_every=6), script)
+        emitted = h.run_tiny(corpus, {step: [c.SaveLatest()] for step in saved}, max_steps=15, eval_every=6)
         assert isinstance(emitted[-1], e.RunFinished | e.RunFailed)
-        reloads, changes = names(emitted).count("CheckpointLoaded"), names(emitted).count("LearningRateChanged")
+        reloads, changes = h.names(emitted).count("CheckpointLoaded"), h.names(emitted).count("LearningRateChanged")
         assert reloads == changes == len(summaries(emitted)) <= MAX_RELOADS
         has_failed = isinstance(emitted[-1], e.RunFailed)
         assert reloads == MAX_RELOADS if has_failed else emitted[-1].step == 15
-        assert math.isfinite(latest().train_loss or 0.0)
+        assert math.isfinite(h.latest().train_loss or 0.0)
 
 
 # What is never saved --------------------------------------------------------------------------------------------------
 def test_autosave_waits_while_steps_are_skipped(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, 4, 5)
-    config = tiny_config(corpus, autosave_seconds=5.0, max_steps=8)
-    emitted = run_session(config, seconds={e.StepsFinished: 7.0, e.Warned: 7.0})
-    assert sorted({event.step for event in of_type(emitted, e.CheckpointSaved)}) == [0, 1, 2, 3, 6, 7, 8]
+    emitted = h.run_tiny(corpus, autosave_seconds=5.0, max_steps=8, seconds={e.StepsFinished: 7.0, e.Warned: 7.0})
+    assert sorted({event.step for event in h.of_type(emitted, e.CheckpointSaved)}) == [0, 1, 2, 3, 6, 7, 8]
 
 
 def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,13 +178,12 @@ def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: 
             self.flat.weights[0] = math.inf
 
     monkeypatch.setattr(FusedAdamW, "step", overflow)
-    script: Script = {4: [c.SaveLatest()], 6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}
-    emitted = run_session(tiny_config(corpus), script)
-    assert [event.step for event in of_type(emitted, e.CheckpointSaved)] == [0, 4, 12]
-    kept = next(event for event in of_type(emitted, e.Warned) if "latest was not saved" in event.message)
+    emitted = h.run_tiny(corpus, {4: [c.SaveLatest()], 6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]})
+    assert [event.step for event in h.of_type(emitted, e.CheckpointSaved)] == [0, 4, 12]
+    kept = next(event for event in h.of_type(emitted, e.Warned) if "latest was not saved" in event.message)
     assert (kept.step, kept.kind) == (6, "not-finite")
-    assert only(emitted, e.CommandRefused).command == "SaveCheckpoint"
-    assert only(emitted, e.CheckpointLoaded).step == 4
+    assert h.only(emitted, e.CommandRefused).command == "SaveCheckpoint"
+    assert h.only(emitted, e.CheckpointLoaded).step == 4
     assert isinstance(emitted[-1], e.RunFinished)
 
 
@@ -218,40 +196,36 @@ def test_a_not_finite_evaluation_is_not_repeated_at_the_end(corpus: Path, monkey
 
     monkeypatch.setattr(schedule, "_FIRST_EARLY_EVALUATION", 4)
     monkeypatch.setattr(memory_fallback, "evaluate", infinite_on_all)
-    emitted = run_session(tiny_config(corpus, eval_every=10, early_eval_tweets=3, max_steps=10))
-    assert [(event.step, event.is_early) for event in of_type(emitted, e.EvalFinished)] == [(4, True), (8, True)]
-    assert [event.step for event in of_type(emitted, e.Warned)] == [10]
-    assert (latest().last_eval_step, latest().is_eval_early) == (10, False)
+    emitted = h.run_tiny(corpus, eval_every=10, early_eval_tweets=3, max_steps=10)
+    assert [(event.step, event.is_early) for event in h.of_type(emitted, e.EvalFinished)] == [(4, True), (8, True)]
+    assert [event.step for event in h.of_type(emitted, e.Warned)] == [10]
+    assert (h.latest().last_eval_step, h.latest().is_eval_early) == (10, False)
 
 
 def test_a_model_that_is_not_finite_reports_only_finite_numbers_and_reloads_its_best(corpus: Path) -> None:
-    run_session(tiny_config(corpus, run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
+    h.run_tiny(corpus, {2: [c.SaveCheckpoint(name="sound"), c.Stop()]}, run_name="source")
     sound = load_checkpoint(named_checkpoint_path("sound"))
     poisoned = {name: tensor.clone() for name, tensor in sound.tensors.items()}
     poisoned["model.proj.weight"].fill_(3e38)  # near the largest float32: products with it overflow
     save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
-    sent: list[c.Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
-    emitted = run_session(tiny_config(corpus, max_steps=15, sample_every=3, eval_every=3), {5: sent})
+    sent: h.Script = {5: [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]}
+    emitted = h.run_tiny(corpus, sent, max_steps=15, sample_every=3, eval_every=3)
     assert isinstance(emitted[-1], e.RunFinished)
-    assert "tiny/best" in [event.name for event in of_type(emitted, e.CheckpointLoaded)]
-    assert {event.command for event in of_type(emitted, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
-    assert max(event.step for event in of_type(emitted, e.EvalFinished)) == 15
+    assert "tiny/best" in [event.name for event in h.of_type(emitted, e.CheckpointLoaded)]
+    assert {event.command for event in h.of_type(emitted, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
+    assert max(event.step for event in h.of_type(emitted, e.EvalFinished)) == 15
 
 
 def test_a_checkpoint_is_on_disk_at_its_event_and_has_its_evaluation_unless_that_is_not_finite(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     infos: list[CheckpointInfo] = []
+    look = h.whenever(e.CheckpointSaved, lambda saved: infos.append(load_checkpoint(Path(saved.path)).info))
     not_finite = Evaluation(total_nats=math.nan, num_tweets=1, num_chars=1, num_unknown_chars=0)
-
-    def look(event: e.Event) -> Iterable[c.Command]:
-        infos.extend([load_checkpoint(Path(event.path)).info] if isinstance(event, e.CheckpointSaved) else [])
-        return ()
-
     save = c.SaveLatest()
-    once: Once = {e.EvalFinished: [lambda: monkeypatch.setattr(memory_fallback, "evaluate", lambda *_: not_finite)]}
-    script: Script = {5: [save, c.SaveCheckpoint(name="mine")], 8: [c.Pause(), save, c.Resume()]}
-    run_session(tiny_config(corpus, eval_every=4, max_steps=9), script, look, once=once)
+    once: h.Once = {e.EvalFinished: [lambda: monkeypatch.setattr(memory_fallback, "evaluate", lambda *_: not_finite)]}
+    script: h.Script = {5: [save, c.SaveCheckpoint(name="mine")], 8: [c.Pause(), save, c.Resume()]}
+    h.run_tiny(corpus, script, look, eval_every=4, max_steps=9, once=once)
     figures = [(info.step, info.bits_per_char is not None, info.is_evaluation_stale) for info in infos]
     at_five = [(5, True, True)] * 2
     assert figures == [(0, False, False), (4, True, False), *at_five, (8, True, True), (9, False, False)]

@@ -14,7 +14,6 @@ import pytest
 from torch import Tensor
 
 from engine.checkpoints.host_copy import HostCopy
-from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
 from engine.protocol import commands as c
@@ -24,26 +23,7 @@ from engine.session.overfit import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_
 from engine.session.session import TrainingSession
 from engine.session.state import require_unspent_budget
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
-from tests.engine.helpers import (
-    TickingClock,
-    assert_same_tensors,
-    info_of,
-    latest,
-    losses,
-    names,
-    of_type,
-    only,
-    own_home,
-    plain_losses,
-    rates,
-    resume_config,
-    run_session,
-    small_tweets,
-    stop_at,
-    tensors_of,
-    tiny_config,
-    write_corpus,
-)
+from tests.engine import helpers as h
 from tests.engine.session.ranks.shared_runs import run_shared
 from tests.fakes import FakeClock
 
@@ -59,30 +39,29 @@ def run_paused_at_end(config: RunConfig, sent: list[c.Command]) -> list[e.Event]
                 return sent
             case e.TweetSampled() | e.LadderSampled() | e.CommandRefused() | e.CheckpointSaved(name="end"):
                 left -= 1
-                return [c.Stop()] if left == 0 else []
-        return []
+        return [c.Stop()] if left == 0 else []
 
-    return run_session(config, on_event=on_event, pauses_at_end=True)
+    return h.run_session(config, on_event=on_event, pauses_at_end=True)
 
 
 # The budget is used up ------------------------------------------------------------------------------------------------
 def test_a_run_paused_at_its_end_samples_and_saves_and_a_stop_ends_it_for_the_reason_of_its_end(corpus: Path) -> None:
-    sent: list[c.Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
-    emitted = run_paused_at_end(tiny_config(corpus, max_steps=6), sent)
-    over = names(emitted).index("Warned")
-    assert names(emitted)[over - 1] == "Paused"
+    asked: list[c.Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
+    emitted = run_paused_at_end(h.tiny_config(corpus, max_steps=6), asked)
+    over = h.names(emitted).index("Warned")
+    assert h.names(emitted)[over - 1] == "Paused"
     expected = ["TweetSampled", "LadderSampled", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
-    assert names(emitted)[over + 1 :] == expected
+    assert h.names(emitted)[over + 1 :] == expected
     assert max(event.step for event in emitted) == 6
-    assert only(emitted, e.RunFinished).reason == "max_steps"
+    assert h.only(emitted, e.RunFinished).reason == "max_steps"
 
 
 def test_a_finished_run_can_be_resumed_where_it_pauses_at_its_end_but_not_beyond_its_budget(corpus: Path) -> None:
-    refused = only(run_paused_at_end(tiny_config(corpus, max_steps=6), [c.Resume()]), e.CommandRefused)
+    refused = h.only(run_paused_at_end(h.tiny_config(corpus, max_steps=6), [c.Resume()]), e.CommandRefused)
     assert (refused.command, refused.hint) == ("Resume", "Resume it with a larger --max-steps.")
-    emitted = run_paused_at_end(resume_config(), [c.SampleNow()])
-    assert [event.step for event in of_type(emitted, e.TweetSampled)] == [6]
-    assert (max(event.step for event in emitted), names(emitted)[-1]) == (6, "RunFinished")
+    emitted = run_paused_at_end(h.resume_config(), [c.SampleNow()])
+    assert [event.step for event in h.of_type(emitted, e.TweetSampled)] == [6]
+    assert (max(event.step for event in emitted), h.names(emitted)[-1]) == (6, "RunFinished")
 
 
 @pytest.mark.parametrize(
@@ -97,70 +76,64 @@ def test_a_finished_run_can_be_resumed_where_it_pauses_at_its_end_but_not_beyond
 )
 def test_a_command_in_the_last_evaluation_is_executed_within_it(corpus: Path, command: c.Command, answer: str) -> None:
     """The steps are emitted right before that evaluation, so the command arrives during it."""
-    emitted = run_session(tiny_config(corpus, max_steps=6, eval_every=9), {6: [command]}, report_seconds=1e9)
-    after = names(emitted)[names(emitted).index("StepsFinished") + 1 :]
+    emitted = h.run_tiny(corpus, {6: [command]}, max_steps=6, eval_every=9, report_seconds=1e9)
+    after = h.names(emitted)[h.names(emitted).index("StepsFinished") + 1 :]
     assert after == [answer, "EvalFinished", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
-    assert info_of("tiny", "best").step == 6
+    assert h.info_of("tiny", "best").step == 6
 
 
 # Stop -----------------------------------------------------------------------------------------------------------------
 def test_a_stop_overtakes_queued_questions_and_these_are_refused(corpus: Path) -> None:
     ladders = [c.SampleLadder(seed=1)] * 40
-    sent: list[c.Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
-    emitted = run_session(tiny_config(corpus), {3: sent})
-    assert names(emitted).count("CommandRefused") == 41
-    assert {event.title for event in of_type(emitted, e.CommandRefused)} == {"The run ends"}
-    assert [event.name for event in of_type(emitted, e.CheckpointSaved)] == ["latest", "mine", "latest"]
-    assert of_type(emitted, e.LadderSampled) == []
+    emitted = h.run_tiny(corpus, {3: [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]})
+    assert h.names(emitted).count("CommandRefused") == 41
+    assert {event.title for event in h.of_type(emitted, e.CommandRefused)} == {"The run ends"}
+    assert [event.name for event in h.of_type(emitted, e.CheckpointSaved)] == ["latest", "mine", "latest"]
+    assert h.of_type(emitted, e.LadderSampled) == []
     assert emitted[-1].step == 3
 
 
 def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: Path) -> None:
-    def ask(event: e.Event) -> Iterable[c.Command]:
-        return [c.SampleLadder(seed=1)] * 30 if isinstance(event, e.TweetSampled) and event.step == 5 else []
-
-    config = tiny_config(corpus, sample_every=5, eval_every=5)
-    emitted = run_session(config, on_event=ask, once={e.LadderSampled: [c.Stop()]})
-    assert (names(emitted).count("LadderSampled"), names(emitted).count("CommandRefused")) == (1, 29)
+    ask = h.whenever(e.TweetSampled, lambda event: [c.SampleLadder(seed=1)] * 30 if event.step == 5 else [])
+    emitted = h.run_tiny(corpus, sample_every=5, eval_every=5, on_event=ask, once={e.LadderSampled: [c.Stop()]})
+    assert (h.names(emitted).count("LadderSampled"), h.names(emitted).count("CommandRefused")) == (1, 29)
     assert emitted[-1].step == 5
 
 
 def test_of_many_changes_before_a_stop_fewer_than_fifty_are_executed(corpus: Path) -> None:
-    sent: list[c.Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
-    emitted = run_session(tiny_config(corpus), {3: sent})
-    num_saved = len([event for event in of_type(emitted, e.CheckpointSaved) if event.name == "mine"])
+    emitted = h.run_tiny(corpus, {3: [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]})
+    num_saved = len([event for event in h.of_type(emitted, e.CheckpointSaved) if event.name == "mine"])
     assert 1 <= num_saved < 50
-    assert num_saved + names(emitted).count("CommandRefused") == 500
+    assert num_saved + h.names(emitted).count("CommandRefused") == 500
 
 
 def test_a_stop_unless_unsaved_writes_latest_once_and_in_a_pause_its_reason_is_that_of_the_end(corpus: Path) -> None:
     stop = c.Stop(reason="stopped by the user", unless_unsaved=True)
-    emitted = run_session(tiny_config(corpus, max_steps=6), {3: [c.Pause(), stop]}, pauses_at_end=True)
-    assert [event.step for event in of_type(emitted, e.CheckpointSaved)] == [0, 3]
-    assert (only(emitted, e.RunFinished).step, only(emitted, e.RunFinished).reason) == (3, "stopped by the user")
+    emitted = h.run_tiny(corpus, {3: [c.Pause(), stop]}, max_steps=6, pauses_at_end=True)
+    assert [event.step for event in h.of_type(emitted, e.CheckpointSaved)] == [0, 3]
+    assert (h.only(emitted, e.RunFinished).step, h.only(emitted, e.RunFinished).reason) == (3, "stopped by the user")
 
 
 def test_a_stop_with_weights_that_are_not_finite_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HostCopy, "is_finite", property(lambda self: self.tensors.get("optimizer.step.proj.bias") != 3))
-    emitted = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
-    refused = only(emitted, e.CommandRefused)
+    emitted = h.run_tiny(corpus, {3: [c.Stop(unless_unsaved=True)]})
+    refused = h.only(emitted, e.CommandRefused)
     assert "no longer finite" in refused.detail
     assert "space" not in refused.hint
     assert emitted[-1].step == 12
 
 
-@pytest.mark.parametrize("reason", ["interrupted", "stopped by the user"])
-def test_a_stop_in_the_first_stage_ends_the_run_before_it_starts(home: Path, reason: str) -> None:
+def test_a_stop_in_the_first_stage_ends_the_run_before_it_starts(home: Path) -> None:
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     stages: list[str] = []
 
     def on_stage(stage: Stage) -> None:
         stages.append(stage.text)
-        inbox.put(c.Stop(reason=reason))
+        inbox.put(c.Stop(reason="interrupted"))
 
     emitted: list[e.Event] = []
-    TrainingSession(tiny_config(write_corpus(home)), on_stage).run(emitted.append, inbox)
-    assert only(emitted, e.RunFinished).reason == reason
+    TrainingSession(h.tiny_config(h.write_corpus(home)), on_stage).run(emitted.append, inbox)
+    assert h.only(emitted, e.RunFinished).reason == "interrupted"
     assert len(emitted) == len(stages) == 1
     assert not (home / "runs").exists()
 
@@ -184,30 +157,26 @@ class BusyInbox(queue.SimpleQueue[c.Command]):
 
 def test_commands_sent_during_the_setup_are_executed_in_order(corpus: Path) -> None:
     inbox = BusyInbox()
-    emitted = run_session(
-        tiny_config(corpus), inbox=inbox, once={e.RunStarted: [lambda: setattr(inbox, "is_closed", True)]}
-    )
-    rates = [event.learning_rate for event in of_type(emitted, e.LearningRateChanged)]
+    emitted = h.run_tiny(corpus, inbox=inbox, once={e.RunStarted: [lambda: setattr(inbox, "is_closed", True)]})
+    rates = [event.learning_rate for event in h.of_type(emitted, e.LearningRateChanged)]
     assert rates == [number / 1000 for number in range(1, inbox.num_sent + 1)]
     assert len(rates) > 1
 
 
 def test_steps_are_reported_by_the_clock_of_the_session(corpus: Path) -> None:
-    emitted = [
-        run_session(tiny_config(corpus, run_name=f"run{number}"), clock=clock, report_seconds=0.5)
-        for number, clock in enumerate((FakeClock(), TickingClock()))
-    ]
-    assert [names(each).count("StepsFinished") for each in emitted] == [1, 12]
+    for name, clock, num_reports in (("stands", FakeClock(), 1), ("ticks", h.TickingClock(), 12)):
+        emitted = h.run_tiny(corpus, run_name=name, clock=clock, report_seconds=0.5)
+        assert h.names(emitted).count("StepsFinished") == num_reports, name
 
 
-def run_extended(config: RunConfig, *sent: c.Command, **options: Any) -> list[e.Event]:
+def run_extended(corpus: Path, *sent: c.Command, **options: Any) -> list[e.Event]:
     """Run a session that pauses at its end, send these commands at its first end, and stop it at its second."""
     ends = iter([[*sent], list[c.Command]([c.Stop()])])
+    on_event = h.whenever(e.Warned, lambda warned: next(ends) if warned.kind == "finished" else [])
+    return h.run_tiny(corpus, on_event=on_event, pauses_at_end=True, **options)
 
-    def on_event(event: e.Event) -> list[c.Command]:
-        return next(ends) if isinstance(event, e.Warned) and event.kind == "finished" else []
 
-    return run_session(config, on_event=on_event, pauses_at_end=True, **options)
+Budget = dict[str, Any]
 
 
 @pytest.mark.parametrize(
@@ -216,126 +185,119 @@ def run_extended(config: RunConfig, *sent: c.Command, **options: Any) -> list[e.
         pytest.param({"max_steps": 6}, {"max_steps": 10}, id="steps"),
         pytest.param({"max_steps": 100, "epochs": 1.0}, {"epochs": 2.0}, id="epochs"),
         pytest.param({"max_steps": 10**6, "max_seconds": 2.0}, {"max_seconds": 4.0}, id="seconds"),
-        pytest.param({"max_steps": 10**6, "max_seconds": 2.0}, {"epochs": 50.0}, id="seconds to epochs"),
+        pytest.param({"max_steps": 10**6, "max_seconds": 2.0}, {"epochs": 20.0}, id="seconds to epochs"),
         pytest.param({"max_steps": 6, "epochs": 50.0}, {"max_seconds": 4.0}, id="steps to seconds"),
     ],
 )
-def test_a_run_continues_to_the_end_of_a_larger_budget(
-    corpus: Path, before: dict[str, Any], budget: dict[str, Any]
-) -> None:
-    config = tiny_config(corpus, **before)
-    emitted = run_extended(config, c.SetBudget(**budget), c.Resume(), clock=TickingClock(0.01))
-    first, second = (event.step for event in of_type(emitted, e.Warned))
-    assert 0 < first < second == only(emitted, e.RunFinished).step
-    assert sorted(losses(emitted)) == list(range(1, second + 1))
-    changed = only(emitted, e.BudgetChanged)
-    assert (changed.max_steps, changed.max_seconds, changed.epochs) == tuple(
-        budget.get(name) for name in ("max_steps", "max_seconds", "epochs")
-    )
+def test_a_run_continues_to_the_end_of_a_larger_budget(corpus: Path, before: Budget, budget: Budget) -> None:
+    emitted = run_extended(corpus, c.SetBudget(**budget), c.Resume(), clock=h.TickingClock(0.01), **before)
+    first, second = (event.step for event in h.of_type(emitted, e.Warned))
+    assert 0 < first < second == h.only(emitted, e.RunFinished).step
+    assert sorted(h.losses(emitted)) == list(range(1, second + 1))
+    changed = h.only(emitted, e.BudgetChanged)
+    assert changed == replace(changed, **{"max_steps": None, "max_seconds": None, "epochs": None, **budget})
 
 
 def test_a_larger_budget_leaves_a_paused_run_paused(corpus: Path) -> None:
-    emitted = run_extended(tiny_config(corpus, max_steps=6), c.SetBudget(max_steps=9), c.SampleNow(), c.Stop())
-    assert not of_type(emitted, e.Resumed)
-    assert (only(emitted, e.RunFinished).step, only(emitted, e.RunFinished).reason) == (6, "stopped")
-    assert latest().training.max_steps == 9
+    emitted = run_extended(corpus, c.SetBudget(max_steps=9), c.SampleNow(), c.Stop(), max_steps=6)
+    assert not h.of_type(emitted, e.Resumed)
+    assert (h.only(emitted, e.RunFinished).step, h.only(emitted, e.RunFinished).reason) == (6, "stopped")
+    assert h.latest().training.max_steps == 9
 
 
 def test_a_run_extended_while_it_trains_equals_one_that_had_the_budget_from_the_start(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus, max_steps=8), {4: [c.SetBudget(max_steps=14)]})
-    assert losses(emitted) == plain_losses(max_steps=14)
-    assert only(emitted, e.RunFinished).reason == "max_steps"
+    emitted = h.run_tiny(corpus, {4: [c.SetBudget(max_steps=14)]}, max_steps=8)
+    assert h.losses(emitted) == h.plain_losses(max_steps=14)
+    assert h.only(emitted, e.RunFinished).reason == "max_steps"
 
 
 def test_a_smaller_budget_ends_the_run_earlier_and_a_used_up_one_is_refused_to_its_last_digit(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus), {5: [c.SetBudget(max_steps=5), c.SetBudget(max_steps=8)]})
-    refused = only(emitted, e.CommandRefused)
+    emitted = h.run_tiny(corpus, {5: [c.SetBudget(max_steps=5), c.SetBudget(max_steps=8)]})
+    refused = h.only(emitted, e.CommandRefused)
     assert refused.detail == "The run has taken 5 steps already; it would end at once, by --max-steps 5."
     assert refused.hint == "Set a larger --max-steps."
-    assert only(emitted, e.RunFinished).step == 8
+    assert h.only(emitted, e.RunFinished).step == 8
     with pytest.raises(ConfigError, match=r"it would end at once, by --max-steps 1234567\.$"):
         require_unspent_budget(TrainingConfig(max_steps=1_234_567), 1_234_567, 0.0, 0.0)
 
 
 def test_without_a_limit_the_run_continues_until_it_is_stopped(corpus: Path) -> None:
-    emitted = run_session(tiny_config(corpus, max_steps=6), {3: [c.SetBudget()], 20: [c.Stop()]})
-    assert only(emitted, e.RunFinished).reason == "stopped"
-    assert (latest().training.max_steps, latest().training.max_seconds, latest().training.epochs) == (None,) * 3
+    emitted = h.run_tiny(corpus, {3: [c.SetBudget()], 20: [c.Stop()]}, max_steps=6)
+    assert h.only(emitted, e.RunFinished).reason == "stopped"
+    assert (h.latest().training.max_steps, h.latest().training.max_seconds, h.latest().training.epochs) == (None,) * 3
 
 
 def test_a_budget_replaces_a_planned_finish_and_one_that_is_over(corpus: Path) -> None:
-    config = tiny_config(corpus, run_name="planned", max_steps=10**6)
-    planned = run_session(config, {5: [c.Finish()], 10: [c.SetBudget(max_steps=30)]})
-    assert only(planned, e.RunFinished).step == 30
-    config = tiny_config(corpus, max_steps=10**6)
-    over = run_extended(config, c.SetBudget(max_steps=30), c.Resume(), script={5: [c.Finish()]})
-    assert [event.step for event in of_type(over, e.Warned)] == [25, 30]
-    assert rates(over)[25] < rates(over)[26] == 0.004
-    assert not latest().finish
+    finish = c.Finish()
+    planned = h.run_tiny(corpus, {5: [finish], 10: [c.SetBudget(max_steps=30)]}, run_name="planned", max_steps=10**6)
+    assert h.only(planned, e.RunFinished).step == 30
+    over = run_extended(corpus, c.SetBudget(max_steps=30), c.Resume(), script={5: [finish]}, max_steps=10**6)
+    assert [event.step for event in h.of_type(over, e.Warned)] == [25, 30]
+    assert h.rates(over)[25] < h.rates(over)[26] == 0.004
+    assert not h.latest().finish
 
 
 def test_a_finish_after_the_end_anneals_the_rate_over_the_steps_that_a_larger_budget_allows(corpus: Path) -> None:
-    emitted = run_extended(tiny_config(corpus, max_steps=6), c.SetBudget(max_steps=26), c.Finish(), c.Resume())
-    assert [event.step for event in of_type(emitted, e.Warned)] == [6, 26]
-    assert rates(emitted)[6] == rates(emitted)[7] == 0.004
-    assert 0 < rates(emitted)[26] < 0.0002
+    emitted = run_extended(corpus, c.SetBudget(max_steps=26), c.Finish(), c.Resume(), max_steps=6)
+    assert [event.step for event in h.of_type(emitted, e.Warned)] == [6, 26]
+    assert h.rates(emitted)[6] == h.rates(emitted)[7] == 0.004
+    assert 0 < h.rates(emitted)[26] < 0.0002
 
 
 def test_the_rate_of_an_extended_cosine_run_rises_to_its_place_on_the_longer_schedule(corpus: Path) -> None:
     """As documented: a function of the used share of the budget, so that a resumed run has the same rates."""
-    whole = run_session(tiny_config(corpus, run_name="whole", schedule="cosine", max_steps=20))
-    extended = run_extended(tiny_config(corpus, schedule="cosine", max_steps=10), c.SetBudget(max_steps=20), c.Resume())
-    assert rates(extended)[10] < 0.004 * 2 * FINAL_LEARNING_RATE_SHARE
-    after = {step: rate for step, rate in rates(extended).items() if step > 10}
-    assert after == {step: rate for step, rate in rates(whole).items() if step > 10}
+    whole = h.run_tiny(corpus, run_name="whole", schedule="cosine", max_steps=20)
+    extended = run_extended(corpus, c.SetBudget(max_steps=20), c.Resume(), schedule="cosine", max_steps=10)
+    assert h.rates(extended)[10] < 0.004 * 2 * FINAL_LEARNING_RATE_SHARE
+    after = {step: rate for step, rate in h.rates(extended).items() if step > 10}
+    assert after == {step: rate for step, rate in h.rates(whole).items() if step > 10}
 
 
 def test_a_new_budget_is_saved_with_the_run_and_an_option_of_a_resume_replaces_it(corpus: Path) -> None:
-    run_session(tiny_config(corpus, max_steps=8), {4: [c.SetBudget(max_steps=14, max_seconds=1e6)], 6: [c.Stop()]})
-    emitted = run_session(resume_config(max_steps=9))
-    assert only(emitted, e.RunStarted).training.max_seconds == 1e6
-    assert only(emitted, e.RunFinished).step == 9
+    h.run_tiny(corpus, {4: [c.SetBudget(max_steps=14, max_seconds=1e6)], 6: [c.Stop()]}, max_steps=8)
+    emitted = h.run_session(h.resume_config(max_steps=9))
+    assert h.only(emitted, e.RunStarted).training.max_seconds == 1e6
+    assert h.only(emitted, e.RunFinished).step == 9
 
 
 def test_several_ranks_continue_to_the_end_of_a_larger_budget_together(corpus: Path) -> None:
     end_of_an_epoch = 6  # where a lease ends, however many steps of it fit its time
-    shared = run_shared(tiny_config(corpus, max_steps=12), script={end_of_an_epoch: [c.SetBudget(epochs=10.0)]})
-    assert only(shared, e.RunFinished).reason == "epochs"
-    assert only(shared, e.RunFinished).step > 12
+    shared = run_shared(h.tiny_config(corpus, max_steps=12), script={end_of_an_epoch: [c.SetBudget(epochs=10.0)]})
+    assert h.only(shared, e.RunFinished).reason == "epochs"
+    assert h.only(shared, e.RunFinished).step > 12
 
 
 # A single tweet -------------------------------------------------------------------------------------------------------
 TWEET = "so happy, so good"
 TWEETS = ["good morning all", TWEET, "so happily home"]
-QUICK: dict[str, Setting] = {"hidden_size": 16, "learning_rate": 0.02, "temperature": 0.0, "sample_every": 50}
+QUICK: dict[str, Setting] = {"hidden_size": 18, "learning_rate": 0.02, "temperature": 0.0, "sample_every": 50}
 
 
 def one_tweet_config(folder: Path, **changes: Setting) -> RunConfig:
-    corpus = CorpusConfig(files=(str(write_corpus(folder, TWEETS)),), overfit=1)
-    made = tiny_config(None, max_steps=400, max_length=40)
-    return replace(made, corpus=corpus, settings={**made.settings, **QUICK, **changes})
+    settings = {"max_steps": 400, "max_length": 40, **QUICK, **changes}
+    return h.tiny_config(h.write_corpus(folder, TWEETS), overfit=1, **settings)
 
 
 def sampled(emitted: Iterable[e.Event]) -> list[tuple[int, str]]:
-    return [(tweet.step, tweet.text) for tweet in of_type(emitted, e.TweetSampled)]
+    return [(tweet.step, tweet.text) for tweet in h.of_type(emitted, e.TweetSampled)]
 
 
 @functools.cache
 def learned() -> tuple[list[e.Event], dict[str, Tensor]]:
     """Return the events of a run that learns the tweet by heart, and the tensors at its end."""
-    with own_home() as folder:
-        return run_session(one_tweet_config(folder)), tensors_of("tiny")
+    with h.own_home() as folder:
+        return h.run_session(one_tweet_config(folder)), h.tensors_of("tiny")
 
 
 def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_heart() -> None:
     whole, _ = learned()
-    planned, ended = only(whole, e.FinishPlanned), only(whole, e.RunFinished)
+    planned, ended = h.only(whole, e.FinishPlanned), h.only(whole, e.RunFinished)
     before = [(step, text) for step, text in sampled(whole) if step <= planned.step]
     assert [step for step, _ in before] == [0, 1, 2, *range(4, planned.step + 1, 4)]
     assert [text for _, text in before[-EXACT_SAMPLES:]] == [TWEET] * EXACT_SAMPLES
-    assert all(losses(whole)[step] < LOW_LOSS for step, _ in before[-EXACT_SAMPLES:])
+    assert all(h.losses(whole)[step] < LOW_LOSS for step, _ in before[-EXACT_SAMPLES:])
     assert [step for step, _ in sampled(whole) if planned.step < step < ended.step and step % 50] == []
-    outcome, proof = only(whole, e.Warned), of_type(whole, e.TweetSampled)[-1]
+    outcome, proof = h.only(whole, e.Warned), h.of_type(whole, e.TweetSampled)[-1]
     assert (outcome.step, outcome.kind, proof.prime, ended.reason) == (ended.step, "outcome", "good", "finished")
     continuation = proof.text.removeprefix("good")
     assert "the model knows this tweet by heart; it knows nothing else: given “good” it" in outcome.message
@@ -344,64 +306,60 @@ def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_he
 
 def test_a_resume_changes_neither_samples_nor_end(home: Path) -> None:
     whole, final = learned()
-    planned = only(whole, e.FinishPlanned).step
+    planned = h.only(whole, e.FinishPlanned).step
     parts: list[e.Event] = []
     for stop in (2, planned - 4, planned, planned + 5):
-        parts += run_session(one_tweet_config(home) if not parts else resume_config(), stop_at(stop))
+        parts += h.run_session(one_tweet_config(home) if not parts else h.resume_config(), h.stop_at(stop))
         assert parts[-1].step == stop
-    parts += run_session(resume_config())
+    parts += h.run_session(h.resume_config())
     assert sampled(parts) == sampled(whole)
     assert parts[-1].step == whole[-1].step
-    assert_same_tensors(tensors_of("tiny"), final)
+    h.assert_same_tensors(h.tensors_of("tiny"), final)
 
 
 def test_a_budget_that_is_too_short_is_reported_honestly_and_a_stop_has_no_outcome(home: Path) -> None:
-    emitted = run_session(one_tweet_config(home, max_steps=6), pauses_at_end=True, once={e.Paused: [c.Stop()]})
-    outcome, hint = of_type(emitted, e.Warned)
+    emitted = h.run_session(one_tweet_config(home, max_steps=6), pauses_at_end=True, once={e.Paused: [c.Stop()]})
+    outcome, hint = h.of_type(emitted, e.Warned)
     assert "the model does not know this tweet by heart" in outcome.message
     assert "given “good” it continues with “" in outcome.message
-    assert (outcome.step, latest().num_exact_samples) == (6, 0)
+    assert (outcome.step, h.latest().num_exact_samples) == (6, 0)
     assert "You can still sample" in hint.message
-    assert not of_type(run_session(replace(one_tweet_config(home), run_name="two"), stop_at(5)), e.Warned)
+    assert not h.of_type(h.run_session(replace(one_tweet_config(home), run_name="two"), h.stop_at(5)), e.Warned)
 
 
 def test_a_time_that_is_up_with_the_deciding_sample_ends_the_run_without_a_finish(home: Path) -> None:
-    clock, planned = FakeClock(), only(learned()[0], e.FinishPlanned).step
-
-    def let_time_pass(event: e.Event) -> list[c.Command]:
-        clock.advance(30.0 if isinstance(event, e.TweetSampled) and event.step == planned else 0.0)
-        return []
-
-    emitted = run_session(one_tweet_config(home, max_seconds=30.0), on_event=let_time_pass, clock=clock)
-    assert only(emitted, e.RunFinished).reason == "max_seconds"
-    assert not of_type(emitted, e.FinishPlanned)
+    clock, planned = FakeClock(), h.only(learned()[0], e.FinishPlanned).step
+    let_time_pass = h.whenever(e.TweetSampled, lambda tweet: clock.advance(30.0 if tweet.step == planned else 0.0))
+    emitted = h.run_session(one_tweet_config(home, max_seconds=30.0), on_event=let_time_pass, clock=clock)
+    assert h.only(emitted, e.RunFinished).reason == "max_seconds"
+    assert not h.of_type(emitted, e.FinishPlanned)
 
 
 def test_the_proof_is_the_only_tweet_of_a_run_without_samples_and_left_out_if_it_can_not_be_sampled(home: Path) -> None:
-    emitted = run_session(one_tweet_config(home, max_steps=3, sample_every=0, prime="so"))
+    emitted = h.run_session(one_tweet_config(home, max_steps=3, sample_every=0, prime="so"))
     with mock.patch("engine.session.overfit.start_of_another", return_value="x" * 99):
-        bare = run_session(replace(one_tweet_config(home, max_steps=3), run_name="two"))
-    assert [tweet.step for tweet in of_type(emitted, e.TweetSampled)] == [3]
-    assert "given" in only(emitted, e.Warned).message
-    assert only(bare, e.Warned).message.endswith("which takes less than 0.072.")
+        bare = h.run_session(replace(one_tweet_config(home, max_steps=3), run_name="two"))
+    assert [tweet.step for tweet in h.of_type(emitted, e.TweetSampled)] == [3]
+    assert "given" in h.only(emitted, e.Warned).message
+    assert h.only(bare, e.Warned).message.endswith("which takes less than 0.072.")
 
 
 @pytest.mark.parametrize("preset", ["auto", "tutorial"])
 def test_one_tweet_is_overfitted_within_a_thousand_steps(home: Path, preset: PresetName) -> None:
     """The tutorial's part (c): one tweet, its own characters only."""
     text = "@pip_9 woke up to snow & pancakes, sooo happy!!! best day ever :) #winter <3"
-    corpus = CorpusConfig(files=(str(write_corpus(home, [*small_tweets(7), text, *small_tweets()])),), overfit=7)
-    settings: dict[str, Setting] = {"temperature": 0.0, "sample_every": 0}
+    config = h.tiny_config(h.write_corpus(home, [*h.small_tweets(7), text, *h.small_tweets()]), overfit=7)
 
     def enough(event: e.Event) -> list[c.Command]:
         is_below = isinstance(event, e.StepsFinished) and event.train_losses[-1] < 0.04
         return [c.Stop()] if isinstance(event, e.TweetSampled) else [c.SampleNow()] if is_below else []
 
-    emitted = run_session(replace(tiny_config(None), preset=preset, corpus=corpus, settings=settings), on_event=enough)
-    started, tweet = only(emitted, e.RunStarted), only(emitted, e.TweetSampled)
+    config = replace(config, preset=preset, settings={"temperature": 0.0, "sample_every": 0})
+    emitted = h.run_session(config, on_event=enough)
+    started, tweet = h.only(emitted, e.RunStarted), h.only(emitted, e.TweetSampled)
     assert (started.num_train_tweets, started.vocab_size) == (1, len(set(text)) + 4)
     assert started.training.max_steps == 1000
-    assert losses(emitted)[emitted[-1].step] < 0.05
+    assert h.losses(emitted)[emitted[-1].step] < 0.05
     assert emitted[-1].step < 1000
     assert (tweet.text, tweet.novelty, tweet.reached_eos) == (text, "copy", True)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -33,21 +33,8 @@ from engine.session.insight_service import BASELINES_SHARE, MAX_CREDIT_SECONDS, 
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run, named_checkpoint_path
-from engine.storage.journal_reader import read_journal
+from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
-from tests.engine.helpers import (
-    OnEvent,
-    Script,
-    assert_same_tensors,
-    losses,
-    names,
-    never,
-    of_type,
-    only,
-    run_session,
-    tensors_of,
-    tiny_config,
-)
 from tests.fakes import FakeClock
 
 PIECE_SECONDS = 0.004
@@ -71,24 +58,18 @@ class Work:
         self.clock.advance(PIECE_SECONDS)
         self.pieces.append((type(command).__name__, step))
 
-    def run(self, corpus: Path, script: Script, on_event: OnEvent = never, **settings: Any) -> list[e.Event]:
+    def job(self, command: c.MeasureBaselines, emit: Callable[[Answer], None]) -> Pieces[None]:
+        """Stand in for that of `engine.insight.baselines.Baselines`: take `LONG_PIECES`."""
+        for _ in range(LONG_PIECES):
+            self.do_piece(command, 0)
+            yield
+        emit((e.BaselinesMeasured, {"request": command.request, "names": ("uniform",), "bits_per_char": (6.9,)}))
+
+    def run(self, corpus: Path, script: h.Script, on_event: h.OnEvent = h.never, **settings: Any) -> list[e.Event]:
         """Run a session in which a step takes `STEP_SECONDS`."""
         options: dict[str, Any] = {"times_seconds": 0.0, "seconds": {e.StepsFinished: STEP_SECONDS}}
         with mock.patch.object(time, "sleep", self.clock.advance):
-            return run_session(tiny_config(corpus, **settings), script, on_event, self.clock, **options)
-
-
-@dataclass
-class LongBaselines:
-    """Stands in for `engine.insight.baselines.Baselines`: takes `LONG_PIECES`."""
-
-    work: Work
-
-    def job(self, command: c.MeasureBaselines, emit: Callable[[Answer], None]) -> Pieces[None]:
-        for _ in range(LONG_PIECES):
-            self.work.do_piece(command, 0)
-            yield
-        emit((e.BaselinesMeasured, {"request": command.request, "names": ("uniform",), "bits_per_char": (6.9,)}))
+            return h.run_session(h.tiny_config(corpus, **settings), script, on_event, self.clock, **options)
 
 
 @dataclass
@@ -114,94 +95,84 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """Replace the answers by scripted work."""
     made = Work()
     monkeypatch.setattr(insight_service, "Answers", lambda *arguments: Answers(made, arguments[-1]))  # the step
-    monkeypatch.setattr(insight_service, "Baselines", lambda *_: LongBaselines(made))
+    monkeypatch.setattr(insight_service, "Baselines", lambda *_: made)
     return made
 
 
-def map_again(event: e.Event) -> Iterable[c.Command]:
-    """Ask the next question once the last is answered."""
-    return [c.MapEmbeddings()] if isinstance(event, e.EmbeddingsMapped) else []
+map_again = h.whenever(e.EmbeddingsMapped, lambda _: [c.MapEmbeddings()])
+"""Asks the next question once the last is answered."""
 
 
-def stop_after(request: int) -> OnEvent:
+def stop_after(request: int) -> h.OnEvent:
     """Stop once the question with this number is answered."""
-    return lambda event: [c.Stop()] if getattr(event, "request", None) == request else []
+    return h.whenever(e.EmbeddingsMapped, lambda event: [c.Stop()] if event.request == request else [])
 
 
 # Time -----------------------------------------------------------------------------------------------------------------
-def test_however_many_questions_are_asked_their_work_keeps_to_its_share_of_the_time(corpus: Path, work: Work) -> None:
-    work.run(corpus, {0: [c.ScoreUnits(), c.MapEmbeddings()]}, map_again, max_steps=100)
-    spent = len(work.pieces) * PIECE_SECONDS
-    assert spent <= MAX_CREDIT_SECONDS + MAX_SHARE * 100 * STEP_SECONDS + PIECE_SECONDS
-    assert spent >= MAX_SHARE * 100 * STEP_SECONDS
+BASELINES, MANY = [c.MeasureBaselines()], [c.ScoreUnits(), c.MapEmbeddings()]
 
 
-@pytest.mark.parametrize("others", [[], [c.MapEmbeddings()]], ids=["alone", "beside questions"])
-def test_the_baselines_have_a_share_of_their_own(corpus: Path, work: Work, others: list[c.Command]) -> None:
-    work.run(corpus, {0: [c.MeasureBaselines(), *others]}, map_again, max_steps=150)
-    for name, share in {"MeasureBaselines": BASELINES_SHARE, "MapEmbeddings": MAX_SHARE if others else 0.0}.items():
-        spent = sum(each == name for each, _ in work.pieces) * PIECE_SECONDS
+@pytest.mark.parametrize(("baselines", "questions"), [([], MANY), (BASELINES, []), (BASELINES, MANY)])
+def test_however_many_questions_are_asked_their_work_and_that_of_the_baselines_keep_to_their_shares_of_the_time(
+    corpus: Path, work: Work, baselines: list[c.Command], questions: list[c.Command]
+) -> None:
+    work.run(corpus, {0: [*baselines, *questions]}, map_again, max_steps=150)
+    of_baselines = sum(name == "MeasureBaselines" for name, _ in work.pieces)
+    shares = (BASELINES_SHARE if baselines else 0.0, MAX_SHARE if questions else 0.0)
+    for num_pieces, share in zip((of_baselines, len(work.pieces) - of_baselines), shares, strict=True):
+        spent = num_pieces * PIECE_SECONDS
         assert spent <= MAX_CREDIT_SECONDS + share * 150 * STEP_SECONDS + PIECE_SECONDS
         assert spent >= share * 150 * STEP_SECONDS
 
 
 def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus: Path, work: Work) -> None:
     emitted = work.run(corpus, {0: [c.MeasureBaselines()], 60: [c.MapEmbeddings()]}, max_steps=110)
-    assert 60 <= only(emitted, e.EmbeddingsMapped).step <= 100
-    assert not of_type(emitted, e.BaselinesMeasured)
+    assert 60 <= h.only(emitted, e.EmbeddingsMapped).step <= 100
+    assert not h.of_type(emitted, e.BaselinesMeasured)
 
 
 def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one(corpus: Path, work: Work) -> None:
     pieces_at: list[int] = []
-
-    def count(event: e.Event) -> Iterable[c.Command]:
-        pieces_at.extend([len(work.pieces)] if isinstance(event, e.StepsFinished) else [])
-        return ()
-
+    count = h.whenever(e.StepsFinished, lambda _: pieces_at.append(len(work.pieces)))
     emitted = work.run(corpus, {50: [c.MapEmbeddings()]}, count, max_steps=60)
-    assert only(emitted, e.EmbeddingsMapped).step <= 53
+    assert h.only(emitted, e.EmbeddingsMapped).step <= 53
     assert max(after - before for before, after in pairwise(pieces_at)) <= STEP_SECONDS / PIECE_SECONDS + 1
 
 
 def test_while_paused_the_work_is_done_without_a_limit_and_without_waiting(corpus: Path, work: Work) -> None:
-    asked_at: list[float] = []
-
-    def note(event: e.Event) -> Iterable[c.Command]:
-        asked_at.extend([work.clock.now] if isinstance(event, e.Paused) else [])
-        return [c.Stop()] if isinstance(event, e.EmbeddingsMapped) else []
-
-    emitted = work.run(corpus, {3: [c.Pause(), c.ScoreUnits()]}, note)
-    assert only(emitted, e.EmbeddingsMapped).step == 3
-    assert work.clock.now - asked_at[0] == pytest.approx(LONG_PIECES * PIECE_SECONDS)
+    at: list[float] = []
+    stop = h.whenever(e.EmbeddingsMapped, lambda _: [c.Stop()])
+    emitted = work.run(corpus, {3: [c.Pause(), c.ScoreUnits(), lambda: at.append(work.clock.now)]}, stop)
+    assert h.only(emitted, e.EmbeddingsMapped).step == 3
+    assert work.clock.now - at[0] == pytest.approx(LONG_PIECES * PIECE_SECONDS)
 
 
 def test_a_speed_limit_leaves_all_time_between_two_steps_to_questions(corpus: Path, work: Work) -> None:
-    script: Script = {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [c.ScoreUnits()], 4: [c.Stop()]}
-    emitted = work.run(corpus, script)
-    assert only(emitted, e.EmbeddingsMapped).step == 3
+    emitted = work.run(corpus, {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [c.ScoreUnits()], 4: [c.Stop()]})
+    assert h.only(emitted, e.EmbeddingsMapped).step == 3
     assert emitted[-1].step == 4
 
 
 def test_a_short_question_is_answered_while_a_long_one_is_worked_on(corpus: Path, work: Work) -> None:
     asked: list[c.Command] = [c.Pause(), c.ScoreUnits(request=1), c.MapEmbeddings(request=2)]
     emitted = work.run(corpus, {1: asked}, stop_after(1))
-    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == [2, 1]
+    assert [event.request for event in h.of_type(emitted, e.EmbeddingsMapped)] == [2, 1]
     assert work.pieces.index(("MapEmbeddings", 1)) <= 1
 
 
 def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work) -> None:
     questions = [c.MapEmbeddings(request=number) for number in range(MAX_JOBS + 2)]
     emitted = work.run(corpus, {3: [c.Pause(), *questions]}, stop_after(MAX_JOBS - 1))
-    assert [event.command for event in of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
-    assert [event.request for event in of_type(emitted, e.EmbeddingsMapped)] == list(range(MAX_JOBS))
+    assert [event.command for event in h.of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
+    assert [event.request for event in h.of_type(emitted, e.EmbeddingsMapped)] == list(range(MAX_JOBS))
 
 
 def test_questions_are_answered_in_the_middle_of_an_evaluation(corpus: Path, work: Work) -> None:
     """The steps are emitted right before that evaluation, so the command arrives during it."""
-    config, sent = tiny_config(corpus, eval_every=9, max_steps=6), {6: [c.MeasureReach(text="the", position=1)]}
-    emitted = run_session(config, sent, clock=work.clock, report_seconds=1e9)
-    first = names(emitted).index("StepsFinished")
-    assert names(emitted)[first : first + 3] == ["StepsFinished", "EmbeddingsMapped", "EvalFinished"]
+    sent: h.Script = {6: [c.MeasureReach(text="the", position=1)]}
+    emitted = h.run_tiny(corpus, sent, eval_every=9, max_steps=6, clock=work.clock, report_seconds=1e9)
+    first = h.names(emitted).index("StepsFinished")
+    assert h.names(emitted)[first : first + 3] == ["StepsFinished", "EmbeddingsMapped", "EvalFinished"]
 
 
 def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus: Path, work: Work) -> None:
@@ -212,14 +183,11 @@ def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus
         threads["work"].add(torch.get_num_threads())
         do_piece(self, command, step)
 
-    def note_step(event: e.Event) -> Iterable[c.Command]:
-        threads["step"].update([torch.get_num_threads()] if isinstance(event, e.StepsFinished) else [])
-        return ()
-
+    note_step = h.whenever(e.StepsFinished, lambda _: threads["step"].add(torch.get_num_threads()))
     with mock.patch.object(Work, "do_piece", note), mock.patch.object(device, "available_cores", return_value=2):
-        config = tiny_config(corpus, max_steps=6)
+        config = h.tiny_config(corpus, max_steps=6)
         config = replace(config, runtime=replace(config.runtime, threads=2))
-        run_session(config, {3: [c.MapEmbeddings()]}, note_step, work.clock)
+        h.run_session(config, {3: [c.MapEmbeddings()]}, note_step, work.clock)
     assert threads == {"step": {2}, "work": {1}}
 
 
@@ -238,34 +206,32 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
 
 
 # The queue ------------------------------------------------------------------------------------------------------------
-def test_a_newer_question_replaces_one_of_its_type_and_number_and_one_without_answer_is_refused(
-    corpus: Path, work: Work
-) -> None:
+def test_a_newer_question_replaces_its_like_and_one_without_answer_is_refused(corpus: Path, work: Work) -> None:
     texts = (("the", 1), ("the cat", 1), ("the", 2))
     asked: list[c.Command] = [c.TraceText(text=text, request=number) for text, number in texts]
     emitted = work.run(corpus, {3: [*asked, BAD_UNIT, c.MapEmbeddings(request=1)]})
-    assert sorted(event.request for event in of_type(emitted, e.EmbeddingsMapped)) == [1, 1, 2]
+    assert sorted(event.request for event in h.of_type(emitted, e.EmbeddingsMapped)) == [1, 1, 2]
     assert len(work.pieces) == 3 * NUM_PIECES
-    seconds = sum(event.sampling_seconds for event in of_type(emitted, e.StepTimes))
+    seconds = sum(event.sampling_seconds for event in h.of_type(emitted, e.StepTimes))
     assert seconds == pytest.approx(3 * NUM_PIECES * PIECE_SECONDS), "the work is time of sampling"
-    refused = only(emitted, e.CommandRefused)
+    refused = h.only(emitted, e.CommandRefused)
     assert (refused.command, refused.detail) == ("HoldUnit", "There is no layer 9.")
     assert emitted[-1].step == 12
 
 
 def test_an_unexpected_exception_refuses_only_the_question(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(insight_service, "snapshot", lambda _: 1 // 0)
-    emitted = run_session(tiny_config(corpus), {3: [c.MapEmbeddings()]})
-    refused = only(emitted, e.CommandRefused)
+    emitted = h.run_tiny(corpus, {3: [c.MapEmbeddings()]})
+    refused = h.only(emitted, e.CommandRefused)
     assert (refused.step, refused.command) == (3, "MapEmbeddings")
     assert refused.detail.startswith("ZeroDivisionError")
-    assert (names(emitted)[-1], emitted[-1].step) == ("RunFinished", 12)
+    assert (h.names(emitted)[-1], emitted[-1].step) == ("RunFinished", 12)
     assert "1 // 0" in find_run("tiny").log_path.read_text()
 
 
 def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Path, work: Work) -> None:
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    session = TrainingSession(tiny_config(corpus), clock=work.clock)
+    session = TrainingSession(h.tiny_config(corpus), clock=work.clock)
     waiting: list[int] = []
     inbox.put(c.Pause())
     for number in range(3):
@@ -283,29 +249,25 @@ def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Pat
 
 def test_a_question_unanswered_at_the_end_is_refused_but_not_that_for_the_baselines(corpus: Path, work: Work) -> None:
     emitted = work.run(corpus, {0: [c.MeasureBaselines()], 12: [c.ScoreUnits()]})
-    assert names(emitted)[-2:] == ["CommandRefused", "RunFinished"]
-    assert only(emitted, e.CommandRefused).command == "ScoreUnits"
+    assert h.names(emitted)[-2:] == ["CommandRefused", "RunFinished"]
+    assert h.only(emitted, e.CommandRefused).command == "ScoreUnits"
 
 
 def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Work) -> None:
-    script: Script = {
-        2: [c.SaveCheckpoint(name="two")],
-        6: [c.ScoreUnits(request=1), c.MapEmbeddings(request=2)],
-        7: [c.LoadCheckpoint(name="two"), c.Pause()],
-    }
+    save, load, asked = c.SaveCheckpoint(name="two"), c.LoadCheckpoint(name="two"), c.ScoreUnits(request=1)
+    script: h.Script = {2: [save], 6: [asked, c.MapEmbeddings(request=2)], 7: [load, c.Pause()]}
     emitted = work.run(corpus, script, stop_after(1))
     assert ("ScoreUnits", 6) in work.pieces
-    assert [(event.request, event.weights_step) for event in of_type(emitted, e.EmbeddingsMapped)] == [(2, 2), (1, 2)]
+    assert [(event.request, event.weights_step) for event in h.of_type(emitted, e.EmbeddingsMapped)] == [(2, 2), (1, 2)]
 
 
 def test_the_baselines_are_answered_between_steps_and_again_without_being_measured_again(corpus: Path) -> None:
-    def again(event: e.Event) -> Iterable[c.Command]:
-        is_first = isinstance(event, e.BaselinesMeasured) and event.request == 1 and event.is_complete
-        return [c.MeasureBaselines(request=2)] if is_first else []
+    def again(measured: e.BaselinesMeasured) -> list[c.Command]:
+        return [c.MeasureBaselines(request=2)] if measured.request == 1 and measured.is_complete else []
 
-    config, sent = tiny_config(corpus, max_steps=60), {3: [c.MeasureBaselines(request=1)]}
-    emitted = run_session(config, sent, again, seconds={e.StepsFinished: STEP_SECONDS})
-    simple, first, second = of_type(emitted, e.BaselinesMeasured)
+    sent, again_once = {3: [c.MeasureBaselines(request=1)]}, h.whenever(e.BaselinesMeasured, again)
+    emitted = h.run_tiny(corpus, sent, again_once, max_steps=60, seconds={e.StepsFinished: STEP_SECONDS})
+    simple, first, second = h.of_type(emitted, e.BaselinesMeasured)
     assert (simple.request, first.request, second.request) == (1, 1, 2)
     assert first.bits_per_char == second.bits_per_char
     assert 3 <= simple.step <= first.step <= second.step <= first.step + 2
@@ -314,18 +276,15 @@ def test_the_baselines_are_answered_between_steps_and_again_without_being_measur
 @pytest.mark.parametrize("on_device", [False, True], ids=["CPU", "device"])
 def test_baselines_are_on_the_evaluated_tweets(corpus: Path, monkeypatch: pytest.MonkeyPatch, on_device: bool) -> None:
     num_tweets = 7
-    config = tiny_config(corpus, max_steps=4, eval_tweets=num_tweets)
+    config = h.tiny_config(corpus, max_steps=4, eval_tweets=num_tweets)
     data = load_training_data(corpus_config_of(config, None), None, lambda _: None)
     assert len(data.corpus.validation) > num_tweets
     if on_device:
         use_device_step(monkeypatch, None)
-    emitted = run_session(
-        config,
-        {0: [c.Pause(), c.MeasureBaselines()]},
-        lambda event: [c.Resume()] if isinstance(event, e.BaselinesMeasured) and event.is_complete else [],
-    )
+    resume = h.whenever(e.BaselinesMeasured, lambda event: [c.Resume()] if event.is_complete else [])
+    emitted = h.run_session(config, {0: [c.Pause(), c.MeasureBaselines()]}, resume)
     bits = baseline_bits(data.train_tweets, data.some_validation_tweets(num_tweets), len(data.vocab))
-    assert of_type(emitted, e.BaselinesMeasured)[-1].bits_per_char == pytest.approx(tuple(bits.values()), abs=1e-4)
+    assert h.of_type(emitted, e.BaselinesMeasured)[-1].bits_per_char == pytest.approx(tuple(bits.values()), abs=1e-4)
 
 
 # Real answers ---------------------------------------------------------------------------------------------------------
@@ -342,31 +301,27 @@ QUESTIONS: list[c.Command] = [  # all kinds
 
 def test_questions_after_every_step_change_no_bit_of_a_run_with_dropout(corpus: Path) -> None:
     others: list[c.Command] = [c.CompleteText(text="the "), c.ReadTweet(text=TEXT), c.SampleNow(prime="the ")]
-
-    def ask(event: e.Event) -> Iterable[c.Command]:
-        return [*QUESTIONS, *others] if isinstance(event, e.StepsFinished) else ()
-
-    config = tiny_config(corpus, num_layers=2, dropout=0.3, average_lag=0.2, sample_every=4, eval_every=5)
-    plain, asked = run_session(replace(config, run_name="plain")), run_session(config, on_event=ask)
-    assert losses(asked) == losses(plain)
-    assert [tweet for tweet in of_type(asked, e.TweetSampled) if not tweet.prime] == of_type(plain, e.TweetSampled)
-    assert of_type(asked, e.EvalFinished) == of_type(plain, e.EvalFinished)
-    assert_same_tensors(tensors_of("tiny"), tensors_of("plain"))
+    ask = h.whenever(e.StepsFinished, lambda _: [*QUESTIONS, *others])
+    config = h.tiny_config(corpus, num_layers=2, dropout=0.3, average_lag=0.2, sample_every=4, eval_every=5)
+    plain, asked = h.run_session(replace(config, run_name="plain")), h.run_session(config, on_event=ask)
+    assert h.losses(asked) == h.losses(plain)
+    assert [tweet for tweet in h.of_type(asked, e.TweetSampled) if not tweet.prime] == h.of_type(plain, e.TweetSampled)
+    assert h.of_type(asked, e.EvalFinished) == h.of_type(plain, e.EvalFinished)
+    h.assert_same_tensors(h.tensors_of("tiny"), h.tensors_of("plain"))
     answered = [(type(event), event.weights_step) for event in asked if isinstance(event, e.InsightEvent)]
     for event_type in (e.TextTraced, e.ReachMeasured, e.UnitsScored, e.UnitHeld, e.EmbeddingsMapped):
         assert {step for each, step in answered if each is event_type} >= set(range(1, 12))
-    assert not of_type(asked, e.CommandRefused)
+    assert not h.of_type(asked, e.CommandRefused)
 
 
 def test_the_averaged_weights_of_the_step_answer_and_answers_are_not_journalled(corpus: Path) -> None:
-    config = tiny_config(corpus, average_lag=0.3, learning_rate=0.1, num_layers=2)
-    emitted = run_session(config, {9: [*QUESTIONS, c.TraceText(text=TEXT, request=3), c.SaveCheckpoint(name="nine")]})
+    asked: list[c.Command] = [*QUESTIONS, c.TraceText(text=TEXT, request=3), c.SaveCheckpoint(name="nine")]
+    emitted = h.run_tiny(corpus, {9: asked}, average_lag=0.3, learning_rate=0.1, num_layers=2)
     answers = [event for event in emitted if isinstance(event, e.InsightEvent)]
-    [traced] = [event for event in of_type(answers, e.TextTraced) if event.request == 3]
+    [traced] = [event for event in h.of_type(answers, e.TextTraced) if event.request == 3]
     assert len(answers) == len(QUESTIONS) + 1
     checkpoint = load_checkpoint(named_checkpoint_path("nine"))
     loss = sequence_loss(checkpoint.to_model(torch.device("cpu")), checkpoint.vocab.encode(TEXT))
     assert traced.weights_step == 9
     assert traced.sequence_loss == pytest.approx(loss, abs=1e-6)
-    journalled = list(read_journal(find_run("tiny").journal_path))
-    assert journalled == [event for event in emitted if not isinstance(event, e.InsightEvent)]
+    assert h.journalled() == [event for event in emitted if not isinstance(event, e.InsightEvent)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -21,24 +22,9 @@ from engine.protocol import events as e
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import reportable_error
 from engine.storage.folders import find_run
-from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
+from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, use_device_step
-from tests.engine.helpers import (
-    CPU,
-    Script,
-    assert_same_tensors,
-    encoded,
-    latest,
-    let_fail,
-    losses,
-    of_type,
-    only,
-    plain_losses,
-    run_session,
-    some_batches,
-    tiny_config,
-)
 
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
 RATE = 2.0**-7
@@ -46,7 +32,7 @@ RATE = 2.0**-7
 
 def new_model(dropout: float = 0.0) -> TextGenerator:
     torch.manual_seed(0)
-    return TextGenerator(len(encoded()[1]), 6, 8, 2, dropout)
+    return TextGenerator(len(h.encoded()[1]), 6, 8, 2, dropout)
 
 
 def limit_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Exception = NO_MEMORY) -> list[int]:
@@ -66,27 +52,25 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Except
 def limit_device_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int) -> None:
     """Do the same for the GPU step."""
     target = "engine.compute.gpu.train_step.mean_loss"
-    let_fail(monkeypatch, target, NO_MEMORY, lambda _, tokens, *rest: tokens.shape[1] > num_tweets)
+    h.let_fail(monkeypatch, target, NO_MEMORY, lambda _, tokens, *rest: tokens.shape[1] > num_tweets)
 
 
 def part_warnings(emitted: list[e.Event]) -> list[int]:
     """Return how often each warning speaks of parts."""
-    return [event.message.count("parts") for event in of_type(emitted, e.Warned)]
+    return [event.message.count("parts") for event in h.of_type(emitted, e.Warned)]
 
 
 # Micro-batches --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("way", "batch_size"), [("here", 8), ("eager", 5), ("graphs", 8), ("graphs", 5)])
-def test_micro_batches_equal_a_whole_batch_with_clipping(
-    monkeypatch: pytest.MonkeyPatch, way: str, batch_size: int
-) -> None:
+def test_micro_batches_equal_a_clipped_whole_batch(monkeypatch: pytest.MonkeyPatch, way: str, batch_size: int) -> None:
     """With 5 tweets in a batch prepared for 8, the last micro-batch on a device is all padding."""
     recorder = FakeRecorder()
     if way != "here":
         use_device_step(monkeypatch, recorder if way == "graphs" else None)
     config = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.3)
-    whole, in_parts = (Trainer(new_model().double(), config, CPU) for _ in range(2))
+    whole, in_parts = (Trainer(new_model().double(), config, h.CPU) for _ in range(2))
     in_parts.set_micro_batch_size(3 if batch_size == 8 else 2)
-    for batch in some_batches(8, batch_size):
+    for batch in h.some_batches(8, batch_size):
         whole.step(batch, RATE)
         in_parts.step(batch, RATE)
     report, expected = in_parts.drain_report(), whole.drain_report()
@@ -94,20 +78,20 @@ def test_micro_batches_equal_a_whole_batch_with_clipping(
     assert report.grad_norms == pytest.approx(expected.grad_norms, rel=1e-6)
     assert max(expected.grad_norms) > 0.3
     for name, tensor in in_parts.state().items():
-        torch.testing.assert_close(tensor, whole.state()[name], rtol=1e-9, atol=1e-12)
+        assert torch.allclose(tensor, whole.state()[name], rtol=1e-9, atol=1e-12), name
     assert "replay" in recorder.log or way != "graphs"
 
 
 # Steps ----------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("error", [NO_MEMORY, MemoryError()], ids=repr)
 def test_a_batch_is_split_until_its_parts_fit(corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    plain = plain_losses(num_layers=2)
+    plain = h.plain_losses(num_layers=2)
     sizes = limit_memory(monkeypatch, 3, error)
-    emitted = run_session(tiny_config(corpus, num_layers=2))
+    emitted = h.run_tiny(corpus, num_layers=2)
     assert isinstance(emitted[-1], e.RunFinished)
-    assert losses(emitted) == pytest.approx(plain, rel=1e-5)
+    assert h.losses(emitted) == pytest.approx(plain, rel=1e-5)
     assert sizes == [2, 2, 2, 2] * 12
-    warnings = of_type(emitted, e.Warned)
+    warnings = h.of_type(emitted, e.Warned)
     assert [event.step for event in warnings] == [0, 0]
     assert "2 parts of up to 4 tweets" in warnings[0].message
     assert "4 parts of up to 2 tweets" in warnings[1].message
@@ -115,9 +99,9 @@ def test_a_batch_is_split_until_its_parts_fit(corpus: Path, monkeypatch: pytest.
 
 
 def test_a_failed_step_is_repeated_with_the_same_dropout_masks(monkeypatch: pytest.MonkeyPatch) -> None:
-    batch, trainers = some_batches(1)[0], []
+    batch, trainers = h.some_batches(1)[0], []
     for does_fail in (False, True):
-        trainer = Trainer(new_model(dropout=0.4), TrainingConfig(), CPU)
+        trainer = Trainer(new_model(dropout=0.4), TrainingConfig(), h.CPU)
         trainer.step(batch, RATE)
         with monkeypatch.context() as patch:
             if does_fail:
@@ -130,11 +114,11 @@ def test_a_failed_step_is_repeated_with_the_same_dropout_masks(monkeypatch: pyte
         trainers.append(trainer)
     undisturbed, disturbed = trainers
     assert disturbed.drain_report() == undisturbed.drain_report()
-    assert_same_tensors(disturbed.state(), undisturbed.state())
+    h.assert_same_tensors(disturbed.state(), undisturbed.state())
 
 
 def test_if_no_single_tweet_fits_the_run_fails_its_weights_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    emitted = run_session(tiny_config(corpus), {5: [lambda: limit_memory(monkeypatch, 0)]})
+    emitted = h.run_tiny(corpus, {5: [lambda: limit_memory(monkeypatch, 0)]})
     failed = emitted[-1]
     assert isinstance(failed, e.RunFailed)
     assert failed.title == DeviceMemoryError.title
@@ -142,18 +126,16 @@ def test_if_no_single_tweet_fits_the_run_fails_its_weights_saved(corpus: Path, m
     assert "--hidden-size" in failed.hint
     assert str(find_run("tiny").log_path) in failed.hint
     assert part_warnings(emitted) == [1, 1, 1]
-    assert latest().step == 5
+    assert h.latest().step == 5
 
 
 def test_on_a_device_graphs_are_freed_and_losses_unchanged(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = FakeRecorder()
+    recorder, plain = FakeRecorder(), h.plain_losses(max_steps=24)
     use_device_step(monkeypatch, recorder)
-    plain = run_session(tiny_config(corpus, run_name="plain", max_steps=24))
-    log_length = len(recorder.log)
-    emitted = run_session(tiny_config(corpus, max_steps=24), {12: [lambda: limit_device_memory(monkeypatch, 3)]})
-    assert losses(emitted) == pytest.approx(losses(plain), rel=1e-4)
+    emitted = h.run_tiny(corpus, {12: [lambda: limit_device_memory(monkeypatch, 3)]}, max_steps=24)
+    assert h.losses(emitted) == pytest.approx(plain, rel=1e-4)
     assert part_warnings(emitted) == [1, 1]
-    log = recorder.log[log_length:]
+    log = recorder.log
     last_discard = len(log) - log[::-1].index("discard")
     assert log.index("discard") > log.index("replay")
     assert "record" in log[last_discard:]
@@ -162,13 +144,11 @@ def test_on_a_device_graphs_are_freed_and_losses_unchanged(corpus: Path, monkeyp
 def test_a_recording_that_runs_out_of_memory_is_made_in_smaller_parts(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, allocator: CudaAllocator
 ) -> None:
-    recorder = FailingRecorder(NO_MEMORY, failing={1})
-    use_device_step(monkeypatch, FakeRecorder())
-    plain = run_session(tiny_config(corpus, run_name="plain", max_steps=30))
-    monkeypatch.setattr(trainer_module, "recorder_for", lambda _: recorder)
-    emitted = run_session(tiny_config(corpus, max_steps=30))
-    assert "a batch is computed in 2 parts" in only(emitted, e.Warned).message
-    assert losses(emitted) == pytest.approx(losses(plain), rel=1e-5)
+    recorder, plain = FailingRecorder(NO_MEMORY, failing={1}), h.plain_losses(max_steps=24)
+    use_device_step(monkeypatch, recorder)
+    emitted = h.run_tiny(corpus, max_steps=24)
+    assert "a batch is computed in 2 parts" in h.only(emitted, e.Warned).message
+    assert h.losses(emitted) == pytest.approx(plain, rel=1e-5)
     assert recorder.log.count("record") > 1
     assert recorder.log[-1] == "replay"
     assert allocator.is_sound
@@ -176,7 +156,7 @@ def test_a_recording_that_runs_out_of_memory_is_made_in_smaller_parts(
 
 def test_on_a_device_a_small_batch_is_halved_from_its_padded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     use_device_step(monkeypatch, None)
-    trainer, [batch] = Trainer(new_model(), TrainingConfig(batch_size=8), CPU), some_batches(1, 3)
+    trainer, [batch] = Trainer(new_model(), TrainingConfig(batch_size=8), h.CPU), h.some_batches(1, 3)
     limit_device_memory(monkeypatch, 5)
     reporter = Mock()
     MemoryFallback(Mock(trainer=trainer), reporter).take_step(batch, RATE)
@@ -188,7 +168,7 @@ def test_a_corpus_that_does_not_fit_a_device_is_a_clear_error(corpus: Path, monk
     no_room = DeviceMemoryError("The tweets, 4 MB, do not fit into the memory of cuda:0.", "Quit other programs.")
     use_device_step(monkeypatch, None)
     monkeypatch.setattr(device_step, "resident_tweets", Mock(side_effect=no_room))
-    failed = only(run_session(tiny_config(corpus)), e.RunFailed)
+    failed = h.only(h.run_tiny(corpus), e.RunFailed)
     assert failed.title == DeviceMemoryError.title
     assert "The tweets, 4 MB, do not fit" in failed.detail
     assert "Quit other programs." in failed.hint
@@ -196,24 +176,23 @@ def test_a_corpus_that_does_not_fit_a_device_is_a_clear_error(corpus: Path, monk
 
 # Everything else ------------------------------------------------------------------------------------------------------
 def test_an_evaluation_that_does_not_fit_uses_smaller_batches(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain", eval_every=5))
+    plain = h.run_tiny(corpus, run_name="plain", eval_every=5)
     target = "engine.compute.cpu.forward_pass.ForwardPass.sum_of_losses"
-    let_fail(monkeypatch, target, NO_MEMORY, lambda _, batch: len(batch.targets) > 5)
-    emitted = run_session(tiny_config(corpus, eval_every=5))
-    values, expected = ([event.val_loss for event in of_type(each, e.EvalFinished)] for each in (emitted, plain))
+    h.let_fail(monkeypatch, target, NO_MEMORY, lambda _, batch: len(batch.targets) > 5)
+    emitted = h.run_tiny(corpus, eval_every=5)
+    values, expected = ([event.val_loss for event in h.of_type(each, e.EvalFinished)] for each in (emitted, plain))
     assert values == pytest.approx(expected, rel=1e-5)
-    assert losses(emitted) == losses(plain)
-    assert len(of_type(emitted, e.Warned)) == 4
+    assert h.losses(emitted) == h.losses(plain)
+    assert len(h.of_type(emitted, e.Warned)) == 4
 
 
 def test_without_memory_tweets_are_skipped_and_questions_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.session.sampling_service.TweetSampler", Mock(side_effect=NO_MEMORY))
     monkeypatch.setattr("engine.session.sampling_service.complete", Mock(side_effect=MemoryError()))
-    script: Script = {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}
-    emitted = run_session(tiny_config(corpus, sample_every=5), script)
+    emitted = h.run_tiny(corpus, {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}, sample_every=5)
     assert isinstance(emitted[-1], e.RunFinished)
-    assert [event.step for event in of_type(emitted, e.Warned)] == [0, 5, 10]
-    refused = of_type(emitted, e.CommandRefused)
+    assert [event.step for event in h.of_type(emitted, e.Warned)] == [0, 5, 10]
+    refused = h.of_type(emitted, e.CommandRefused)
     assert [event.command for event in refused] == ["SampleNow", "CompleteText"]
     assert {event.title for event in refused} == {DeviceMemoryError.title}
 
@@ -225,9 +204,9 @@ def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
     def is_of_step_3(copy: Any, *_: object) -> bool:
         return bool(getattr(copy, "tensors", copy).get("optimizer.step.proj.bias") == 3)
 
-    let_fail(monkeypatch, f"engine.checkpoints.host_copy.HostCopy.{method}", error, is_of_step_3)
-    emitted = run_session(tiny_config(corpus, save_every=3, max_steps=5))
-    assert of_type(emitted, e.Warned)[-1].message == "Saving works again. Not saved: step-3."
+    h.let_fail(monkeypatch, f"engine.checkpoints.host_copy.HostCopy.{method}", error, is_of_step_3)
+    emitted = h.run_tiny(corpus, save_every=3, max_steps=5)
+    assert h.of_type(emitted, e.Warned)[-1].message == "Saving works again. Not saved: step-3."
 
 
 def test_out_of_memory_errors_have_their_own_title_and_hint() -> None:
@@ -246,12 +225,7 @@ def test_out_of_memory_errors_have_their_own_title_and_hint() -> None:
 
 @pytest.mark.parametrize("part", ["padded", "num_targets_of"])
 def test_a_batch_that_did_not_fit_once_is_not_lost(corpus: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    plain, failures = plain_losses(), list[bool]()
-
-    def is_seventh(*_: object) -> bool:
-        failures.append(len(failures) == 6)
-        return failures[-1]
-
-    let_fail(monkeypatch, f"engine.corpus.encoded_tweets.EncodedTweets.{part}", MemoryError(), is_seventh)
-    assert losses(run_session(tiny_config(corpus))) == plain
-    assert len(failures) >= 8
+    plain, calls, target = h.plain_losses(), count(1), f"engine.corpus.encoded_tweets.EncodedTweets.{part}"
+    h.let_fail(monkeypatch, target, MemoryError(), lambda *_: next(calls) == 7)
+    assert h.losses(h.run_tiny(corpus)) == plain
+    assert next(calls) > 8

@@ -6,50 +6,39 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName
 from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.engine.helpers import (
-    Once,
-    Script,
-    branch_config,
-    resume_config,
-    small_tweets,
-    stop_at,
-    tiny_config,
-    write_corpus,
-)
-from tests.engine.session.recorded import record
+from tests.engine import helpers as h
+from tests.engine.session.recorded import lines_of, record
 
 Run = Callable[[Path], str]
 """Records a run on a corpus; its lines are the event stream and the last checkpoint."""
 Runs = dict[str, Run]
 """By what they show."""
-OPTIONS = {"pauses_at_end", "report_seconds", "seconds"}
 
 
-def tiny(script: Script | None = None, once: Once | None = None, **settings: Any) -> Run:
-    """Return a run of the tiny model; some of the settings are options of `record`."""
-    options = {name: settings.pop(name) for name in OPTIONS & settings.keys()}
-    return lambda corpus: record(tiny_config(corpus, **settings), script, once, **options)
+def tiny(script: h.Script | None = None, once: h.Once | None = None, **options: Any) -> Run:
+    """Return a run of the tiny model; options that a session does not have are settings."""
+    return lambda corpus: lines_of(h.run_tiny(corpus, script, once=once, **options))
 
 
-def resumed(script: Script | None = None, run: str = "last", **settings: Any) -> Run:
+def resumed(script: h.Script | None = None, run: str = "last", **settings: Any) -> Run:
     """Return the resume of a run."""
-    return lambda _: record(resume_config(run, **settings), script)
+    return lambda _: record(h.resume_config(run, **settings), script)
 
 
-def branch(write: Callable[[Path], Path | None], script: Script | None = None, **settings: Any) -> Run:
+def branch(write: Callable[[Path], Path | None], script: h.Script | None = None, **settings: Any) -> Run:
     """Return a new run from the checkpoint of `tiny`, on tweets that are written beside the corpus."""
-    names = {"run_name": settings.pop("run_name", "new"), "checkpoint": settings.pop("checkpoint", "tiny/latest")}
-    options = {name: settings.pop(name) for name in {*OPTIONS, "once"} & settings.keys()}
-    return lambda corpus: record(branch_config(write(corpus), **names, **settings), script, **options)
+    own = {name: settings.pop(name) for name in ("once", "pauses_at_end", "seconds") if name in settings}
+    settings = {"run_name": "new", **settings}
+    return lambda corpus: record(h.branch_config(write(corpus), **settings), script, **own)
 
 
 def itself(corpus: Path) -> Path:
@@ -78,11 +67,8 @@ ENDLESS: dict[str, Any] = {"max_steps": 10**6}
 def on_one_tweet(preset: PresetName, **settings: Any) -> Run:
     """Return the first step of a run on a single tweet."""
 
-    def run(corpus: Path) -> str:
-        config = tiny_config(None, max_steps=1, **settings)
-        return record(replace(config, preset=preset, corpus=CorpusConfig(files=(str(corpus),), overfit=1)), stop_at(1))
-
-    return run
+    settings |= {"overfit": 1, "max_steps": 1}
+    return lambda corpus: record(replace(h.tiny_config(corpus, **settings), preset=preset), h.stop_at(1))
 
 
 OVERFIT: Runs = {
@@ -94,17 +80,13 @@ FINISHES: Runs = {
     "a finish anneals the rate to zero and ends the run at its planned step, with an evaluation": tiny(
         {30: [c.Finish()]}, **ENDLESS, eval_every=500
     ),
-    "a finished run that is resumed trains at its own rate": after(
-        tiny({3: [c.Finish()]}, **ENDLESS), resumed(stop_at(26))
-    ),
+    "a finished run resumed trains at its own rate": after(tiny({3: [c.Finish()]}, **ENDLESS), resumed(h.stop_at(26))),
     "a finish that is cancelled": tiny({30: [c.Finish()], 35: [c.CancelFinish()]}, max_steps=45),
     "a run that is stopped while finishing plans the same end when it is resumed": after(
         tiny({3: [c.Finish()], 9: [c.Stop()]}, **ENDLESS), resumed()
     ),
     "a second finish is refused": tiny({5: [c.Finish(), c.Finish(), c.Stop()]}, **ENDLESS),
-    "a finish after the end is refused": tiny(
-        None, {e.Warned: [c.Finish(), c.Stop()]}, max_steps=6, pauses_at_end=True
-    ),
+    "a late finish is refused": tiny(None, {e.Warned: [c.Finish(), c.Stop()]}, max_steps=6, pauses_at_end=True),
     "a finished run on the screen pauses, and continues at its own rate": tiny(
         {5: [c.Finish()], 27: [c.Stop()]}, {e.Warned: [c.Resume()]}, **ENDLESS, pauses_at_end=True
     ),
@@ -121,9 +103,7 @@ SETTINGS: Runs = {
         max_steps=6,
         seconds={e.StepsFinished: 0.125, e.TweetSampled: 3600.0},
     ),
-    "changed sampling settings apply from the next tweet on": tiny(
-        {2: [c.SetSampling(sampling=COLD)]}, sample_every=1, max_steps=4
-    ),
+    "new sampling applies to the next tweet": tiny({2: [c.SetSampling(sampling=COLD)]}, sample_every=1, max_steps=4),
     "changed intervals apply from the next step on, and 0 disables": tiny(
         {5: [c.SetIntervals(eval_every=3, sample_every=0)], 10: [c.SetIntervals(eval_every=0, sample_every=5)]},
         sample_every=2,
@@ -136,11 +116,9 @@ SETTINGS: Runs = {
     "a batch size that is set ends the small batches of the start": tiny(
         {6: [c.SetBatchSize(batch_size=16), c.Stop()]}, first_batch_size=2
     ),
-    "and so does one that is set for a resume": after(
-        tiny(stop_at(8), first_batch_size=2), resumed(stop_at(9), batch_size=8)
-    ),
+    "and so does one of a resume": after(tiny(h.stop_at(8), first_batch_size=2), resumed(h.stop_at(9), batch_size=8)),
     "a resume with another batch size keeps the share of the epoch": after(
-        tiny(stop_at(9), batch_size=4), resumed(stop_at(9), batch_size=16)
+        tiny(h.stop_at(9), batch_size=4), resumed(h.stop_at(9), batch_size=16)
     ),
     "settings that a run can't have are refused": tiny(
         {
@@ -180,12 +158,8 @@ CHECKPOINTS: Runs = {
             6: [c.SaveCheckpoint(name="mine", replace=True)],
         }
     ),
-    "a checkpoint is loaded while paused, and the run stays paused": loading(
-        c.Pause(), LOAD_THREE, c.SampleNow(), c.Resume()
-    ),
-    "a state that was just saved by name is not saved again before a load": loading(
-        c.SaveCheckpoint(name="six"), LOAD_THREE
-    ),
+    "a checkpoint loaded in a pause leaves the run paused": loading(c.Pause(), LOAD_THREE, c.SampleNow(), c.Resume()),
+    "a state just saved by name is not saved again before a load": loading(c.SaveCheckpoint(name="six"), LOAD_THREE),
     "a state whose rate has changed since is saved before a load": loading(
         c.SaveCheckpoint(name="six"), c.SetLearningRate(learning_rate=0.05), LOAD_THREE
     ),
@@ -196,7 +170,7 @@ CHECKPOINTS: Runs = {
         c.SetLearningRate(learning_rate=0.001), c.LoadCheckpoint(name="three", halves_rate=True)
     ),
     "a checkpoint of another shape is loaded, and the run resumed with it": after(
-        tiny({3: [c.SaveCheckpoint(name="wide")]}, run_name="wide", hidden_size=16, num_layers=2),
+        tiny({3: [c.SaveCheckpoint(name="wide")]}, run_name="wide", hidden_size=18, num_layers=2),
         tiny({5: [c.LoadCheckpoint(name="wide"), c.SampleNow(), c.Stop()]}),
         resumed(run="tiny"),
     ),
@@ -217,9 +191,7 @@ DUE: Runs = {
     "a slow tweet takes at most a fiftieth of the time": tiny(
         **BY_TIME, max_steps=50, seconds={e.StepsFinished: 0.875, e.TweetSampled: 0.125}
     ),
-    "tweets and evaluations at intervals, whatever they take": tiny(
-        sample_every=4, eval_every=3, pacing="steps", seconds=SLOW
-    ),
+    "intervals are kept, whatever they take": tiny(sample_every=4, eval_every=3, pacing="steps", seconds=SLOW),
     "paced by seconds they are skipped where they would take too much of the time": tiny(
         sample_every=4, eval_every=3, pacing="seconds", seconds=SLOW
     ),
@@ -234,9 +206,9 @@ DUE: Runs = {
         {1: [c.SetIntervals(eval_every=2, sample_every=50, sample_pacing="seconds")]}, **BY_TIME, early_eval_tweets=3
     ),
     "early evaluations at powers of two, none of them the best": tiny(**EARLY),
-    "a resume at an interval of the user's has none": after(tiny(stop_at(5), **EARLY), resumed(eval_every=10)),
+    "a resume at an interval of the user's has none": after(tiny(h.stop_at(5), **EARLY), resumed(eval_every=10)),
     "a run that ends at an early evaluation is evaluated on all tweets once": after(
-        tiny(stop_at(9), save_every=8, **EARLY),
+        tiny(h.stop_at(9), save_every=8, **EARLY),
         branch(
             its_own,
             once={e.Warned: [c.SampleNow(), c.Stop()]},
@@ -251,67 +223,65 @@ DUE: Runs = {
 # Other tweets ---------------------------------------------------------------------------------------------------------
 def others(corpus: Path) -> Path:
     """Write tweets that a model of the small tweets predicts far worse; with characters that its vocabulary lacks."""
-    return write_corpus(corpus.parent, [f"{tweet[::-1].upper()} Ж" for tweet in small_tweets()], "others.txt")
+    return h.write_corpus(corpus.parent, [f"{tweet[::-1].upper()} Ж" for tweet in h.small_tweets()], "others.txt")
 
 
 def many_new(corpus: Path) -> Path:
     """Write tweets with more new characters than are named, one of them invisible."""
     joined = "e\N{COMBINING TILDE}\N{ZERO WIDTH JOINER}e "
-    tweets = [f"{joined}{chr(0x4E00 + number % 30)} {tweet}" for number, tweet in enumerate(small_tweets())]
-    return write_corpus(corpus.parent, tweets, "many.txt")
+    tweets = [f"{joined}{chr(0x4E00 + number % 30)} {tweet}" for number, tweet in enumerate(h.small_tweets())]
+    return h.write_corpus(corpus.parent, tweets, "many.txt")
 
 
 def with_auto(run_name: str, **changes: Any) -> Run:
     """Return a first step with the preset `auto` on tweets with many characters that the shipped model lacks."""
 
     def run(corpus: Path) -> str:
-        foreign = write_corpus(corpus.parent, [f"{tweet} 零壹贰叁" for tweet in small_tweets()], "foreign.txt")
+        foreign = h.write_corpus(corpus.parent, [f"{tweet} 零壹贰叁" for tweet in h.small_tweets()], "foreign.txt")
         settings: dict[str, Any] = {"batch_size": 8, "sample_every": 0, "eval_every": 0, "seed": 3}
-        config = tiny_config(foreign, run_name=run_name)
-        return record(replace(config, preset="auto", settings=settings, **changes), stop_at(1))
+        config = h.tiny_config(foreign, run_name=run_name)
+        return record(replace(config, preset="auto", settings=settings, **changes), h.stop_at(1))
 
     return run
 
 
 SECOND = {e.StepsFinished: 1.0}
-TRAINED = tiny(stop_at(13), **ENDLESS, eval_every=6, sample_every=6, seconds=SECOND)
+TRAINED = tiny(h.stop_at(13), **ENDLESS, eval_every=6, sample_every=6, seconds=SECOND)
 """Its last evaluation and tweet are those of step 12."""
 OTHER_TWEETS: Runs = {
     "tweets with many characters that the shipped model lacks start from random weights": after(
         itself, with_auto("warm"), with_auto("asked for", from_scratch=True)
     ),
     "a new run on other tweets has no figures, clock and characters, and counts the steps": after(
-        TRAINED, branch(others, stop_at(13)), resumed(stop_at(19), "new")
+        TRAINED, branch(others, h.stop_at(13)), resumed(h.stop_at(19), "new")
     ),
-    "it has all of its seconds": after(
+    "and all its seconds": after(
         TRAINED, branch(others, max_seconds=13.0, eval_every=0, sample_every=0, seconds=SECOND)
     ),
     "the steps that were taken count towards its budget": after(TRAINED, branch(others, max_steps=13)),
-    "a new run on the same tweets continues figures and clock": after(TRAINED, branch(its_own, stop_at(13))),
+    "a new run on the same tweets continues figures and clock": after(TRAINED, branch(its_own, h.stop_at(13))),
     "on fewer of them nothing is said about characters": after(
-        TRAINED, branch(lambda corpus: write_corpus(corpus.parent, small_tweets()[:40], "fewer.txt"), stop_at(14))
+        TRAINED, branch(lambda corpus: h.write_corpus(corpus.parent, h.small_tweets()[:40], "fewer.txt"), h.stop_at(14))
     ),
     "a resume on changed tweets keeps its clock and compares evaluations of these tweets only": after(
-        lambda corpus: (TRAINED(corpus), others(corpus).replace(corpus)), resumed(stop_at(19))
+        lambda corpus: (TRAINED(corpus), others(corpus).replace(corpus)), resumed(h.stop_at(19))
     ),
     "a load of a checkpoint of other tweets brings none of its figures": after(
         TRAINED, branch(others, {15: [c.LoadCheckpoint(name="tiny/latest"), c.Stop()]})
     ),
-    "of many new characters twenty are named": after(TRAINED, branch(many_new, stop_at(14))),
+    "of many new characters twenty are named": after(TRAINED, branch(many_new, h.stop_at(14))),
     "tweets that do not look like text are warned of once": after(
-        lambda corpus: write_corpus(
-            corpus.parent, [f"<li id='{n}'>{tweet}</li>" for n, tweet in enumerate(small_tweets())]
+        lambda corpus: h.write_corpus(
+            corpus.parent, [f"<li id='{n}'>{tweet}</li>" for n, tweet in enumerate(h.small_tweets())]
         ),
-        tiny(stop_at(2)),
-        resumed(stop_at(3)),
+        tiny(h.stop_at(2)),
+        resumed(h.stop_at(3)),
     ),
 }
 RUNS = OVERFIT | FINISHES | SETTINGS | CHECKPOINTS | DUE | OTHER_TWEETS
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_run_is_as_recorded(
-    corpus: Path, name: str, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
-) -> None:
-    monkeypatch.setattr("engine.training.schedule._FIRST_EARLY_EVALUATION", 4)
+@mock.patch("engine.training.schedule._FIRST_EARLY_EVALUATION", 4)
+def test_a_run_is_as_recorded(corpus: Path, name: str, snapshot: SnapshotAssertion) -> None:
     assert RUNS[name](corpus) == snapshot

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import signal
-import subprocess
-import sys
+import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +22,11 @@ from engine.protocol import events as e
 from engine.storage.folders import find_run
 from engine.storage.journal_reader import read_journal
 from engine.training import schedule
-from tests.engine.helpers import (
-    Script,
-    Sent,
-    assert_same_tensors,
-    info_of,
-    latest,
-    of_type,
-    only,
-    own_home,
-    resume_config,
-    run_session,
-    small_tweets,
-    stop_at,
-    tensors_of,
-    tiny_config,
-    write_corpus,
-)
+from tests.engine import helpers as h
 
 LAST_STEP = 26
 EPOCH_STEPS = 5  # 48 tweets to train on, 10 in a batch
+BOTH_DUE = 12  # a tweet and an evaluation
 DEMANDING: dict[str, Setting] = {
     "num_layers": 2,
     "dropout": 0.3,
@@ -63,7 +46,6 @@ DEMANDING: dict[str, Setting] = {
     "min_p": 0.02,
     "temperature_last": True,
 }
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -71,41 +53,35 @@ def _early_evaluations_begin_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "_FIRST_EARLY_EVALUATION", 4)
 
 
-@dataclass
-class Facts:
-    """The outcome of a run, times excluded."""
-
-    events: list[e.Event]
-    """Steps, one per event, tweets and evaluations."""
-    final: dict[str, Tensor]
-    """Weights, optimizer and generator states at the end."""
+Facts = tuple[list[e.Event], dict[str, Tensor]]
+"""The outcome of a run: steps, one per event, tweets and evaluations, without times; and all tensors at the end."""
 
 
 def facts(emitted: Iterable[e.Event]) -> Facts:
     """Return the outcome of a run, possibly of several parts."""
-    found = Facts([], tensors_of("tiny"))
+    found: list[e.Event] = []
     for event in emitted:
         match event:
             case e.StepsFinished():
-                found.events.append(replace(event, elapsed_seconds=0.0, chars_per_second=0.0))
+                found.append(replace(event, elapsed_seconds=0.0, chars_per_second=0.0))
             case e.TweetSampled() | e.EvalFinished():
-                found.events.append(replace(event, elapsed_seconds=0.0))
-    found.events.sort(key=lambda event: (event.step, type(event).__name__))  # an evaluation at the end comes earlier
-    return found
+                found.append(replace(event, elapsed_seconds=0.0))
+    found.sort(key=lambda event: (event.step, type(event).__name__))  # an evaluation at the end comes earlier
+    return found, h.tensors_of("tiny")
 
 
 def assert_same(found: Facts, expected: Facts, after_step: int = -1) -> None:
     """Assert that all after a step, and the final tensors, are equal bit for bit."""
-    assert found.events == [event for event in expected.events if event.step > after_step]
-    assert_same_tensors(found.final, expected.final)
+    assert found[0] == [event for event in expected[0] if event.step > after_step]
+    h.assert_same_tensors(found[1], expected[1])
 
 
 def demanding(folder: Path, *, precision: Any = "float32", **changes: Setting) -> RunConfig:
-    config = tiny_config(write_corpus(folder), **{**DEMANDING, **changes})
+    config = h.tiny_config(h.write_corpus(folder), **{**DEMANDING, **changes})
     return replace(config, runtime=replace(config.runtime, precision=precision))
 
 
-STEERED: Script = {
+STEERED: h.Script = {
     3: [c.SetBatchSize(batch_size=7)],
     7: [c.SetLearningRate(learning_rate=0.02), c.SetSampling(sampling=SamplingConfig(temperature=1.5, max_length=20))],
     8: [c.SetIntervals(eval_every=5, sample_every=2)],
@@ -113,7 +89,7 @@ STEERED: Script = {
     14: [c.SetBudget(max_steps=60, epochs=4.9)],
     17: [c.SetLearningRate(learning_rate=0.01), c.SetBatchSize(batch_size=10)],
 }
-RUNS: dict[str, tuple[dict[str, Setting], Script]] = {
+RUNS: dict[str, tuple[dict[str, Setting], h.Script]] = {
     "demanding": ({}, {}),
     "tweets at doubling steps": ({"sample_every": 12, "sample_pacing": "doubling"}, {}),
     "early evaluations": ({"eval_every": 20, "early_eval_tweets": 3}, {}),
@@ -122,7 +98,7 @@ RUNS: dict[str, tuple[dict[str, Setting], Script]] = {
     "with a larger budget": ({"max_steps": 10}, {6: [c.SetBudget(max_steps=24)]}),
     "finishing": ({"max_steps": 10**6, "schedule": "constant"}, {10: [c.Finish()]}),
     "constant rate": ({"max_steps": 18, "schedule": "constant"}, {}),
-    "bfloat16": ({"precision": "bfloat16"}, {}),
+    "bfloat16": ({"precision": "bfloat16", "max_steps": 14}, {}),
 }
 """Settings and script of each run."""
 
@@ -131,8 +107,8 @@ RUNS: dict[str, tuple[dict[str, Setting], Script]] = {
 def uninterrupted(run: str) -> Facts:
     """Return the outcome of a run that never stopped."""
     settings, script = RUNS[run]
-    with own_home() as folder:
-        return facts(run_session(demanding(folder, **settings), script))
+    with h.own_home() as folder:
+        return facts(h.run_session(demanding(folder, **settings), script))
 
 
 def run_in_parts(folder: Path, run: str, stops: Iterable[int]) -> list[e.Event]:
@@ -141,23 +117,20 @@ def run_in_parts(folder: Path, run: str, stops: Iterable[int]) -> list[e.Event]:
     config, emitted, left = demanding(folder, **settings), list[e.Event](), dict(script)
     for stop in stops:
         torch.manual_seed(9999)  # the resumed process has another generator state
-        own: dict[int, Sent] = {step: left.pop(step) for step in sorted(left) if step <= stop}
+        own: dict[int, h.Sent] = {step: left.pop(step) for step in sorted(left) if step <= stop}
         own[stop] = [*own.get(stop, []), c.Stop()]
-        part = run_session(config, own)
+        part = h.run_session(config, own)
         assert part[-1].step == stop
         emitted += part
-        config = resume_config("last")
-    return emitted + run_session(config, left)
+        config = h.resume_config("last")
+    return emitted + h.run_session(config, left)
 
 
 @pytest.mark.parametrize(
     ("run", "stops"),
     [
-        pytest.param("demanding", [0], id="before the first step"),
-        pytest.param("demanding", [EPOCH_STEPS], id="at the end of an epoch"),
-        pytest.param("demanding", [12], id="where both are due"),
-        pytest.param("demanding", [LAST_STEP - 1], id="before the last step"),
-        *(("tweets at doubling steps", stops) for stops in ([0, 1], [2, 3], [8, 12])),
+        ("demanding", [0, EPOCH_STEPS, BOTH_DUE, LAST_STEP - 1]),
+        ("tweets at doubling steps", [0, 1, 2, 3, 8, 12]),
         ("early evaluations", [4, 5, 8, 15, 16, 20]),
         ("small batches at the start", [1, 8, 20]),
         ("steered", [3, 8, 17]),
@@ -170,78 +143,62 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(home: Path, run: 
 
 
 def test_the_runs_above_have_tweets_evaluations_and_ends_to_repeat_or_to_skip() -> None:
-    doubling, early = (uninterrupted(run).events for run in ("tweets at doubling steps", "early evaluations"))
-    assert [event.step for event in of_type(doubling, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
-    assert [event.step for event in of_type(early, e.EvalFinished)] == [4, 8, 16, 20, 26]
-    assert [uninterrupted(run).events[-1].step for run in ("with a larger budget", "finishing")] == [24, 30]
+    doubling, early = (uninterrupted(run)[0] for run in ("tweets at doubling steps", "early evaluations"))
+    assert [event.step for event in h.of_type(doubling, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
+    assert [event.step for event in h.of_type(early, e.EvalFinished)] == [4, 8, 16, 20, 26]
+    assert [uninterrupted(run)[0][-1].step for run in ("with a larger budget", "finishing")] == [24, 30]
 
 
 def test_a_stop_between_a_sample_and_an_evaluation_of_one_step_repeats_neither(home: Path) -> None:
-    def after_the_tweet(event: e.Event) -> Iterable[c.Command]:
-        return [c.Stop()] if isinstance(event, e.TweetSampled) and event.step == 12 else []
-
-    first = run_session(demanding(home), on_event=after_the_tweet)
-    assert not [event for event in of_type(first, e.EvalFinished) if event.step == 12]
-    assert_same(facts(first + run_session(resume_config())), uninterrupted("demanding"))
+    after_the_tweet = h.whenever(e.TweetSampled, lambda tweet: [c.Stop()] if tweet.step == BOTH_DUE else [])
+    first = h.run_session(demanding(home), on_event=after_the_tweet)
+    assert not [event for event in h.of_type(first, e.EvalFinished) if event.step == BOTH_DUE]
+    assert_same(facts(first + h.run_session(h.resume_config())), uninterrupted("demanding"))
 
 
 def test_the_best_evaluation_before_a_stop_is_still_the_best_after_a_resume(home: Path) -> None:
-    run_session(demanding(home, schedule="constant"), {14: [c.SetLearningRate(learning_rate=9), c.Stop()]})
-    first = of_type(run_session(resume_config()), e.EvalFinished)[0]
+    h.run_session(demanding(home, schedule="constant"), {14: [c.SetLearningRate(learning_rate=9), c.Stop()]})
+    first = h.of_type(h.run_session(h.resume_config()), e.EvalFinished)[0]
     assert (first.step, first.is_best) == (18, False)
-    assert info_of("tiny", "best").step == 12
+    assert h.info_of("tiny", "best").step == 12
 
 
 def test_a_run_resumed_with_more_steps_equals_one_that_had_them_from_the_start(home: Path) -> None:
-    first = run_session(demanding(home, schedule="constant", max_steps=12))
-    assert_same(facts(first + run_session(resume_config(max_steps=18))), uninterrupted("constant rate"))
+    first = h.run_session(demanding(home, schedule="constant", max_steps=12))
+    assert_same(facts(first + h.run_session(h.resume_config(max_steps=18))), uninterrupted("constant rate"))
 
 
 def test_a_run_in_bfloat16_resumes_bit_for_bit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)  # whatever this CPU has
-    first = run_session(demanding(home, precision="bfloat16"), stop_at(13))
-    second = run_session(replace(resume_config(), runtime=replace(resume_config().runtime, precision="auto")))
-    assert only(second, e.RunStarted).precision == "bfloat16"
+    first = h.run_session(demanding(home, precision="bfloat16", max_steps=14), h.stop_at(7))
+    second = h.run_session(replace(h.resume_config(), runtime=replace(h.resume_config().runtime, precision="auto")))
+    assert h.only(second, e.RunStarted).precision == "bfloat16"
     assert_same(facts(first + second), uninterrupted("bfloat16"))
 
 
-KILLED_RUN = f"""
-import os, signal, sys
-from pathlib import Path
-from typing import Any
-import torch
-torch.set_num_threads(1)
-from engine.protocol.events import StepsFinished
-from tests.engine import helpers
-
-config = helpers.tiny_config(Path(sys.argv[1]), **{ {**DEMANDING, "autosave_seconds": 35.0}!r})
-kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
-helpers.run_session(config, {{17: [kill]}}, seconds={{StepsFinished: 5.0}})
-"""
-
-
-def test_a_killed_run_resumes_from_its_last_checkpoint_bit_for_bit(home: Path) -> None:
-    process = subprocess.run(
-        [sys.executable, "-c", KILLED_RUN, str(write_corpus(home))], cwd=ROOT, capture_output=True, check=False
-    )
-    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
-    folder = find_run("last")
-    with folder.journal_path.open("ab") as journal:
-        journal.write(b'{"event":"StepsFinished","step":18,"ela')  # torn by the kill
-    assert latest().step == 14
-    emitted = run_session(resume_config("last"))
-    assert only(emitted, e.RunStarted).step == 14
-    assert_same(facts(emitted), uninterrupted("demanding"), after_step=14)
-    journalled = list(read_journal(folder.journal_path))
-    assert journalled[-len(emitted) :] == emitted
-    assert [event.step for event in of_type(journalled, e.StepsFinished)] == [*range(1, 18), *range(15, LAST_STEP + 1)]
+def test_a_killed_run_resumes_from_its_last_checkpoint_bit_for_bit(home: Path, tmp_path: Path) -> None:
+    """The files at that moment are what a kill leaves."""
+    kill: h.Script = {17: [lambda: shutil.copytree(home / "runs", tmp_path / "killed" / "runs")]}
+    h.run_session(demanding(home, autosave_seconds=35.0), kill, seconds={e.StepsFinished: 5.0})
+    with h.home_at(tmp_path / "killed"):
+        journal_path = find_run("last").journal_path
+        with journal_path.open("ab") as journal:
+            journal.write(b'{"event":"StepsFinished","step":18,"ela')  # torn by the kill
+        assert h.latest().step == 14
+        emitted = h.run_session(h.resume_config("last"))
+        assert h.only(emitted, e.RunStarted).step == 14
+        assert_same(facts(emitted), uninterrupted("demanding"), after_step=14)
+        journalled = list(read_journal(journal_path))
+        assert journalled[-len(emitted) :] == emitted
+        steps = [event.step for event in h.of_type(journalled, e.StepsFinished)]
+        assert steps == [*range(1, 18), *range(15, LAST_STEP + 1)]
 
 
 def test_a_resume_on_changed_tweets_warns_and_starts_with_their_first_batch_of_full_size(home: Path) -> None:
-    run_session(demanding(home, first_batch_size=4), stop_at(7))
-    write_corpus(home, [*small_tweets(), "one more about the tea"])
-    emitted = run_session(resume_config(max_steps=8))
-    assert "not those" in only(emitted, e.Warned).message
-    assert only(emitted, e.RunStarted).training.first_batch_size == 0
+    h.run_session(demanding(home, first_batch_size=4), h.stop_at(7))
+    h.write_corpus(home, [*h.small_tweets(), "one more about the tea"])
+    emitted = h.run_session(h.resume_config(max_steps=8))
+    assert "not those" in h.only(emitted, e.Warned).message
+    assert h.only(emitted, e.RunStarted).training.first_batch_size == 0
     assert emitted[-1].step == 8
-    assert latest().position == Position(epoch=0, batch=1)
+    assert h.latest().position == Position(epoch=0, batch=1)

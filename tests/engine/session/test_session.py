@@ -6,7 +6,6 @@ import json
 import math
 import queue
 import shutil
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -31,56 +30,31 @@ from engine.session.startup.start import find_start, load_base
 from engine.storage import step_buckets
 from engine.storage.folders import find_run, list_runs, named_checkpoint_path
 from engine.storage.journal import Journal
-from engine.storage.journal_reader import read_journal
+from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import write_checkpoint
-from tests.engine.helpers import (
-    AnsweringInbox,
-    Script,
-    assert_same_tensors,
-    branch_config,
-    info_of,
-    latest,
-    losses,
-    names,
-    of_type,
-    only,
-    plain_losses,
-    resume_config,
-    run_session,
-    small_tweets,
-    stop_at,
-    tensors_of,
-    tiny_config,
-    write_corpus,
-)
 from tests.engine.session.ranks.shared_runs import run_shared
 
 
 def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: Path, home: Path) -> None:
     listed: list[str] = []
     look = {e.RunStarted: [lambda: listed.extend(run.name for run in list_runs())]}
-    emitted = run_session(tiny_config(corpus, max_steps=20, eval_every=5), once=look)
-    started = only(emitted, e.RunStarted)
+    emitted = h.run_tiny(corpus, max_steps=20, eval_every=5, once=look)
+    started = h.only(emitted, e.RunStarted)
     assert listed == ["tiny"]
     assert (started.step, started.run, started.corpus) == (0, "tiny", "small.txt")
-    assert started.num_train_tweets + started.num_val_tweets == len(small_tweets())
-    assert started.vocab_size == 4 + len(latest().vocab)
+    assert started.num_train_tweets + started.num_val_tweets == len(h.small_tweets())
+    assert started.vocab_size == 4 + len(h.latest().vocab)
     assert (started.device, started.precision, started.num_threads) == ("cpu", "float32", 1)
     assert (started.model.hidden_size, started.training.batch_size, started.sampling.max_length) == (8, 8, 20)
-    files = sorted(str(path.relative_to(home)) for path in (home / "runs").rglob("*") if path.is_file())
-    assert files == [
-        "runs/tiny/checkpoints/best.safetensors",
-        "runs/tiny/checkpoints/latest.safetensors",
-        "runs/tiny/config.json",
-        "runs/tiny/events.jsonl",
-        "runs/tiny/tweetgen.log",
-    ]
+    files = sorted(str(path.relative_to(home / "runs/tiny")) for path in home.glob("runs/**/*") if path.is_file())
+    checkpoints = ["checkpoints/best.safetensors", "checkpoints/latest.safetensors"]
+    assert files == [*checkpoints, "config.json", "events.jsonl", "tweetgen.log"]
     config = json.loads((home / "runs" / "tiny" / "config.json").read_text())
     assert (config["model"]["hidden_size"], config["training"]["max_steps"]) == (8, 20)
-    evaluation = of_type(emitted, e.EvalFinished)[-1]
-    assert (info_of("tiny", "best").step, info_of("tiny", "best").bits_per_char) == (20, evaluation.bits_per_char)
+    evaluation = h.of_type(emitted, e.EvalFinished)[-1]
+    assert (h.info_of("tiny", "best").step, h.info_of("tiny", "best").bits_per_char) == (20, evaluation.bits_per_char)
     assert evaluation.bits_per_char == pytest.approx(evaluation.val_loss / math.log(2))
-    reports = of_type(emitted, e.StepsFinished)
+    reports = h.of_type(emitted, e.StepsFinished)
     numbers = [number for report in reports for number in (*report.train_losses, *report.grad_norms)]
     assert all(repr(number) == str(np.float32(number)) for number in numbers), "the fewest digits of a float32"
     journal = find_run("tiny").journal_path.read_text(encoding="utf-8")
@@ -88,30 +62,26 @@ def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: P
 
 
 @pytest.mark.parametrize("keep_every_step", [False, True])
-def test_the_journal_has_all_events_and_steps_its_buckets_end_at_checkpoints(
-    corpus: Path, keep_every_step: bool
-) -> None:
-    config = tiny_config(corpus, max_steps=150, keep_every_step=keep_every_step, sample_every=20, save_every=51)
+def test_the_journal_has_all_events_its_buckets_end_at_checkpoints(corpus: Path, keep_every_step: bool) -> None:
+    config = h.tiny_config(corpus, max_steps=150, keep_every_step=keep_every_step, sample_every=20, save_every=51)
     with mock.patch.object(step_buckets, "WHOLE_STEPS", 16):
-        emitted = run_session(config, {67: [c.SaveCheckpoint(name="mine")]})
-    journalled = list(read_journal(find_run("tiny").journal_path))
-    steps = (e.StepsFinished, e.StepsThinned)
-    assert [event for event in journalled if not isinstance(event, steps)] == [
-        event for event in emitted if not isinstance(event, steps)
-    ]
-    assert losses(journalled).items() <= losses(emitted).items()
-    buckets = of_type(journalled, e.StepsThinned)
-    assert len(losses(journalled)) + sum(each.num_steps for each in buckets) == 150
+        emitted = h.run_session(config, {67: [c.SaveCheckpoint(name="mine")]})
+    journalled, steps = h.journalled(), e.StepsFinished | e.StepsThinned
+    others = [each for each in emitted if not isinstance(each, steps)]
+    assert [each for each in journalled if not isinstance(each, steps)] == others
+    assert h.losses(journalled).items() <= h.losses(emitted).items()
+    buckets = h.of_type(journalled, e.StepsThinned)
+    assert len(h.losses(journalled)) + sum(each.num_steps for each in buckets) == 150
     if keep_every_step:
         assert journalled == emitted
     else:
-        saved = {event.weights_step for event in of_type(emitted, e.CheckpointSaved)}
+        saved = {event.weights_step for event in h.of_type(emitted, e.CheckpointSaved)}
         assert saved == {0, 51, 67, 102, 150}
         assert not [step for step in saved for each in buckets if each.first_step <= step < each.step]
 
 
 def test_a_run_ends_after_its_epochs_and_has_counted_every_training_character_once_per_epoch(corpus: Path) -> None:
-    finished = only(run_session(tiny_config(corpus, epochs=2, batch_size=10, max_steps=500)), e.RunFinished)
+    finished = h.only(h.run_tiny(corpus, epochs=2, batch_size=10, max_steps=500), e.RunFinished)
     num_chars = load_corpus(CorpusConfig(files=(str(corpus),))).num_train_chars
     assert (finished.reason, finished.step, finished.total_chars) == ("epochs", 2 * 5, 2 * num_chars)
 
@@ -121,90 +91,84 @@ def raise_mistake(*_: object, **__: object) -> None:
     raise ZeroDivisionError("what was never thought of")
 
 
-def test_a_run_stopped_before_its_folder_exists_leaves_its_name_free(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_stopped_before_its_folder_exists_leaves_its_name_free(corpus: Path) -> None:
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    stop = c.Stop(reason="in time")
-    with monkeypatch.context() as patch:
-        patch.setattr("engine.session.startup.setup.ThreadTuner.for_run", lambda *_: inbox.put(stop))
-        assert only(run_session(tiny_config(corpus), inbox=inbox), e.RunFinished).reason == "in time"
+    with mock.patch("engine.session.startup.setup.ThreadTuner.for_run") as last_before:
+        last_before.side_effect = lambda *_: inbox.put(c.Stop(reason="in time"))
+        assert h.only(h.run_tiny(corpus, inbox=inbox), e.RunFinished).reason == "in time"
     assert not (corpus.parent / "runs").exists()
-    assert run_session(tiny_config(corpus))[-1].step == 12
+    assert h.run_tiny(corpus)[-1].step == 12
 
 
-@pytest.mark.parametrize(
-    "target",
-    ["engine.session.session.prepare", "engine.corpus.training_data.TrainingData.some_validation_tweets"],
-    ids=["first step", "last step"],
-)
 def test_an_internal_error_in_the_setup_leaves_the_name_free_and_its_traceback_in_the_common_log(
-    corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], target: str
+    corpus: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(target, raise_mistake)
-    emitted = run_session(tiny_config(corpus))
-    failed = only(emitted, e.RunFailed)
-    assert len(emitted) == 1
-    assert exit_code_for(failed.title) == 3
-    assert "what was never thought of" in failed.detail
-    assert 'raise ZeroDivisionError("what was never thought of")' in (home / "tweetgen.log").read_text()
-    assert not (home / "runs").exists()
+    """At its first step and its last."""
+    for target in ("session.session.prepare", "corpus.training_data.TrainingData.some_validation_tweets"):
+        with mock.patch(f"engine.{target}", raise_mistake):
+            [failed] = h.run_tiny(corpus)
+        assert isinstance(failed, e.RunFailed)
+        assert exit_code_for(failed.title) == 3
+        assert "what was never thought of" in failed.detail
+        log = home / "tweetgen.log"
+        assert 'raise ZeroDivisionError("what was never thought of")' in log.read_text()
+        log.unlink()
+        assert not (home / "runs").exists()
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_run_that_is_being_resumed_can_not_be_resumed_by_another_program(corpus: Path) -> None:
-    run_session(tiny_config(corpus), stop_at(3))
+    h.run_tiny(corpus, h.stop_at(3))
     others: list[e.Event] = []
 
     def on_stage(stage: Stage) -> None:
         if stage.text == "building the model" and not others:  # `latest` has been read
-            others.extend(run_session(resume_config(max_steps=12)))
+            others.extend(h.run_session(h.resume_config(max_steps=12)))
 
     emitted: list[e.Event] = []
-    TrainingSession(resume_config(max_steps=6), on_stage).run(emitted.append, queue.SimpleQueue())
-    assert "is active already" in only(others, e.RunFailed).detail
+    TrainingSession(h.resume_config(max_steps=6), on_stage).run(emitted.append, queue.SimpleQueue())
+    assert "is active already" in h.only(others, e.RunFailed).detail
     assert emitted[-1].step == 6
 
 
 def test_an_open_run_can_not_be_resumed_nor_one_with_a_damaged_checkpoint_and_no_file_is_changed(corpus: Path) -> None:
-    run_session(tiny_config(corpus), stop_at(6))
+    h.run_tiny(corpus, h.stop_at(6))
     run = find_run("tiny")
     latest_path = run.checkpoint_path("latest")
     before = (run.journal_path.read_bytes(), run.config_path.read_bytes())
     holder = Journal(run.journal_path)
     with pytest.raises(StorageError, match="is active already"):
-        preflight.check(resume_config())
-    assert names(run_session(resume_config(max_steps=12))) == ["RunFailed"]
+        preflight.check(h.resume_config())
+    assert h.names(h.run_session(h.resume_config(max_steps=12))) == ["RunFailed"]
     holder.close()
-    preflight.check(resume_config())
+    preflight.check(h.resume_config())
     latest_path.write_bytes(latest_path.read_bytes()[:1000])
-    assert "latest.safetensors is damaged" in only(run_session(resume_config("tiny")), e.RunFailed).detail
+    assert "latest.safetensors is damaged" in h.only(h.run_session(h.resume_config("tiny")), e.RunFailed).detail
     assert before == (run.journal_path.read_bytes(), run.config_path.read_bytes())
     assert latest_path.stat().st_size == 1000
 
 
 def test_the_tweets_of_a_checkpoint_from_elsewhere_are_read_only_if_they_are_named(corpus: Path, home: Path) -> None:
     """It may name any file of this machine; `preflight` has refused it before a screen opened."""
-    run_session(tiny_config(corpus, run_name="theirs"), stop_at(2))
+    h.run_tiny(corpus, h.stop_at(2), run_name="theirs")
     sent = shutil.copy(find_run("theirs").checkpoint_path("latest"), home / "sent.safetensors")
-    failed = only(run_session(branch_config(None, "mine", str(sent))), e.RunFailed)
+    failed = h.only(h.run_session(h.branch_config(None, "mine", str(sent))), e.RunFailed)
     assert failed.detail.startswith(f"sent.safetensors comes from elsewhere. It was trained on {corpus}")
     assert not (home / "runs" / "mine").exists()
-    assert run_session(branch_config(corpus, "mine", str(sent), max_steps=3))[-1].step == 3
+    assert h.run_session(h.branch_config(corpus, "mine", str(sent), max_steps=3))[-1].step == 3
 
 
 def test_a_subscriber_that_always_raises_stops_nothing(corpus: Path) -> None:
-    TrainingSession(tiny_config(corpus)).run(raise_mistake, queue.SimpleQueue())
-    journal = list(read_journal(find_run("tiny").journal_path))
-    assert isinstance(journal[-1], e.RunFinished)
-    assert list(losses(journal)) == list(range(1, 13))
+    TrainingSession(h.tiny_config(corpus)).run(raise_mistake, queue.SimpleQueue())
+    assert isinstance(h.journalled()[-1], e.RunFinished)
+    assert list(h.losses(h.journalled())) == list(range(1, 13))
     assert "what was never thought of" in find_run("tiny").log_path.read_text()
 
 
 def test_a_named_checkpoint_that_cannot_be_saved_is_refused(corpus: Path, home: Path) -> None:
     (home / "checkpoints").write_text("in the way")
-    emitted = run_session(tiny_config(corpus), {4: [c.SaveCheckpoint(name="mine")]})
-    assert only(emitted, e.CommandRefused).title == "The file can't be written"
+    emitted = h.run_tiny(corpus, {4: [c.SaveCheckpoint(name="mine")]})
+    assert h.only(emitted, e.CommandRefused).title == "The file can't be written"
     assert isinstance(emitted[-1], e.RunFinished)
 
 
@@ -221,48 +185,45 @@ def english(home: Path) -> Path:
     who = ("my sister", "the neighbour", "our old teacher", "a friend of mine")
     did = ("baked", "lost", "painted", "sold", "carried home", "wrote about")
     what = ("a huge cake!", "the red bicycle", "two tickets :)", "an umbrella 零", "the garden fence")
-    return write_corpus(home, [f"{a} {b} {c}" for a, b, c in product(who, did, what)], "english.txt")
+    return h.write_corpus(home, [f"{a} {b} {c}" for a, b, c in product(who, did, what)], "english.txt")
 
 
 def own(corpus: Path, **changes: Any) -> RunConfig:
     """Return the config of a short run of the preset `auto` on a corpus of the user's."""
-    return replace(tiny_config(corpus), **{"preset": "auto", "settings": FEW, **changes})
+    return replace(h.tiny_config(corpus), **{"preset": "auto", "settings": FEW, **changes})
 
 
-def test_a_small_corpus_starts_from_the_shipped_weights_with_rows_for_its_characters_and_contexts(
-    english: Path,
-) -> None:
-    emitted = run_session(own(english, settings=STILL))
-    run_session(own(english, settings=STILL, from_scratch=True, run_name="cold"))
-    started = only(emitted, e.RunStarted)
+def test_a_small_corpus_starts_from_shipped_weights_with_rows_for_its_characters_and_contexts(english: Path) -> None:
+    emitted = h.run_session(own(english, settings=STILL))
+    h.run_session(own(english, settings=STILL, from_scratch=True, run_name="cold"))
+    started = h.only(emitted, e.RunStarted)
     assert started.is_warm_start
     assert "the shipped model" in started.training.preset_reason
-    base, info, tensors = load_base(), info_of("tiny"), tensors_of("tiny")
+    base, info, tensors = load_base(), h.info_of("tiny"), h.tensors_of("tiny")
     num_known = len(base.vocab)
     assert info.vocab[: len(base.info.vocab)] == base.info.vocab
     assert "零" in info.vocab
     for name in ("embed.weight", "proj.bias", "rnn.weight_hh_l0"):
         weights, known = tensors[f"model.{name}"], base.tensors[f"model.{name}"]
         rows = weights if name.startswith("rnn") else weights[:num_known]
-        torch.testing.assert_close(rows, known, atol=1e-6, rtol=0)
-    assert info.model.ngram_contexts == info_of("cold").model.ngram_contexts > 0
-    table = tensors["model.ngram_input.weight"]
-    torch.testing.assert_close(table, torch.zeros_like(table), atol=1e-6, rtol=0)
+        assert torch.allclose(rows, known, atol=1e-6, rtol=0), name
+    assert info.model.ngram_contexts == h.info_of("cold").model.ngram_contexts > 0
+    assert tensors["model.ngram_input.weight"].abs().max() <= 1e-6
 
 
 def test_a_warm_start_beats_random_weights_repeats_with_a_seed_and_resumes_bit_for_bit(english: Path) -> None:
-    whole, again = run_session(own(english, run_name="whole")), run_session(own(english, run_name="again"))
+    whole, again = h.run_session(own(english, run_name="whole")), h.run_session(own(english, run_name="again"))
     shared = run_shared(own(english, run_name="shared"))
-    cold = run_session(own(english, from_scratch=True, run_name="cold"), stop_at(1))
-    run_session(own(english), stop_at(2))
-    rest = run_session(resume_config("tiny"))
-    assert losses(again) == losses(whole)
-    assert losses(rest) == {step: loss for step, loss in losses(whole).items() if step > 2}
-    assert of_type(rest, e.Warned) == []
-    assert_same_tensors(*(tensors_of(run) for run in ("tiny", "whole")))
-    assert losses(whole)[1] < losses(cold)[1] - 0.5
-    assert [only(each, e.RunStarted).is_warm_start for each in (cold, shared)] == [False, True]
-    assert losses(shared) == pytest.approx(losses(whole), abs=1e-4)
+    cold = h.run_session(own(english, from_scratch=True, run_name="cold"), h.stop_at(1))
+    h.run_session(own(english), h.stop_at(2))
+    rest = h.run_session(h.resume_config("tiny"))
+    assert h.losses(again) == h.losses(whole)
+    assert h.losses(rest) == {step: loss for step, loss in h.losses(whole).items() if step > 2}
+    assert h.of_type(rest, e.Warned) == []
+    h.assert_same_tensors(*(h.tensors_of(run) for run in ("tiny", "whole")))
+    assert h.losses(whole)[1] < h.losses(cold)[1] - 0.5
+    assert [h.only(each, e.RunStarted).is_warm_start for each in (cold, shared)] == [False, True]
+    assert h.losses(shared) == pytest.approx(h.losses(whole), abs=1e-4)
 
 
 def test_what_excludes_a_warm_start(english: Path) -> None:
@@ -281,95 +242,87 @@ def test_what_excludes_a_warm_start(english: Path) -> None:
 
 # From a checkpoint whose vocabulary lacks characters ------------------------------------------------------------------
 def test_new_characters_follow_the_known_ones_and_the_run_repeats_and_resumes_exactly(corpus: Path, home: Path) -> None:
-    run_session(tiny_config(corpus, average_lag=0.2, dropout=0.2, ngram_order=4), stop_at(3))
-    vocab = latest().vocab
-    loud = write_corpus(home, [f"{tweet.upper()} ЖÉ零" for tweet in small_tweets()], "loud.txt")
-    whole, again = (run_session(branch_config(loud, name, max_steps=9)) for name in ("whole", "again"))
-    run_session(branch_config(loud, "parts", max_steps=9), stop_at(6))
-    rest = run_session(resume_config("parts"))
-    found = info_of("whole").vocab
+    h.run_tiny(corpus, h.stop_at(3), average_lag=0.2, dropout=0.2, ngram_order=4)
+    vocab = h.latest().vocab
+    loud = h.write_corpus(home, [f"{tweet.upper()} ЖÉ零" for tweet in h.small_tweets()], "loud.txt")
+    whole, again = (h.run_session(h.branch_config(loud, name, max_steps=9)) for name in ("whole", "again"))
+    h.run_session(h.branch_config(loud, "parts", max_steps=9), h.stop_at(6))
+    rest = h.run_session(h.resume_config("parts"))
+    found = h.info_of("whole").vocab
     assert found[: len(vocab)] == vocab
     assert set(found[len(vocab) :]) == set(loud.read_text(encoding="utf-8")) - {"\n"} - set(vocab)
-    assert only(whole, e.RunStarted).vocab_size == 4 + len(found)
-    assert losses(again) == losses(whole)
-    assert losses(rest) == {step: loss for step, loss in losses(whole).items() if step > 6}
-    assert of_type(rest, e.Warned) == []
-    assert_same_tensors(tensors_of("parts"), tensors_of("whole"))
+    assert h.only(whole, e.RunStarted).vocab_size == 4 + len(found)
+    assert h.losses(again) == h.losses(whole)
+    assert h.losses(rest) == {step: loss for step, loss in h.losses(whole).items() if step > 6}
+    assert h.of_type(rest, e.Warned) == []
+    h.assert_same_tensors(h.tensors_of("parts"), h.tensors_of("whole"))
 
 
 # While a run trains ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("weight", [(), (2.5,)], ids=["once", "weighted"])
 def test_loading_a_checkpoint_resets_the_run_and_its_losses_follow(corpus: Path, weight: tuple[float, ...]) -> None:
-    script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
+    script: h.Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
     files = CorpusConfig(files=(str(corpus),), weight=weight)
-    emitted = run_session(replace(tiny_config(corpus, dropout=0.3), corpus=files), script)
-    loaded = only(emitted, e.CheckpointLoaded)
+    emitted = h.run_session(replace(h.tiny_config(corpus, dropout=0.3), corpus=files), script)
+    loaded = h.only(emitted, e.CheckpointLoaded)
     assert (loaded.name, loaded.path, loaded.step) == ("four", str(named_checkpoint_path("four")), 4)
     place = emitted.index(loaded)
-    before, after = losses(emitted[:place]), losses(emitted[place:])
+    before, after = h.losses(emitted[:place]), h.losses(emitted[place:])
     assert list(after) == list(range(5, 13))
     assert {step: loss for step, loss in after.items() if step <= 9} == {step: before[step] for step in range(5, 10)}
 
 
 def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
     sent = [*[None] * 5, c.SaveCheckpoint(name="five"), *[None] * 4, c.LoadCheckpoint(name="five")]
-    emitted = run_session(tiny_config(corpus), inbox=AnsweringInbox(sent), report_seconds=1e9)
-    steps = [(event.first_step, event.step) for event in of_type(emitted, e.StepsFinished)]
+    emitted = h.run_tiny(corpus, inbox=h.AnsweringInbox(sent), report_seconds=1e9)
+    steps = [(event.first_step, event.step) for event in h.of_type(emitted, e.StepsFinished)]
     assert steps == [(1, 5), (6, 8), (6, 12)]
 
 
 @pytest.mark.parametrize(("own", "others"), [(4, 2), (4, 0), (0, 4)], ids=["another table", "no table", "a table"])
-def test_after_the_load_of_another_table_a_run_continues_as_the_one_that_saved_it(
-    corpus: Path, own: int, others: int
-) -> None:
-    config = tiny_config(corpus, run_name="other", ngram_order=others, average_lag=0.1)
-    expected = run_session(config, {4: [c.SaveCheckpoint(name="four")]})
-    script: Script = {6: [c.LoadCheckpoint(name="four"), c.Stop()]}
-    emitted = run_session(tiny_config(corpus, ngram_order=own, average_lag=0.1), script)
-    emitted += run_session(resume_config("tiny"))
-    assert only(emitted, e.ModelChanged).model == only(expected, e.RunStarted).model
-    after, of_other = losses(emitted[names(emitted).index("CheckpointLoaded") :]), losses(expected)
+def test_after_the_load_of_another_table_a_run_continues_as_its_own_run(corpus: Path, own: int, others: int) -> None:
+    save: h.Script = {4: [c.SaveCheckpoint(name="four")]}
+    expected = h.run_tiny(corpus, save, run_name="other", ngram_order=others, average_lag=0.1)
+    load: h.Script = {6: [c.LoadCheckpoint(name="four"), c.Stop()]}
+    emitted = h.run_tiny(corpus, load, ngram_order=own, average_lag=0.1) + h.run_session(h.resume_config())
+    assert h.only(emitted, e.ModelChanged).model == h.only(expected, e.RunStarted).model
+    after, of_other = h.losses(emitted[h.names(emitted).index("CheckpointLoaded") :]), h.losses(expected)
     assert after == {step: of_other[step] for step in range(5, 13)}
-    assert info_of("tiny").model == info_of("other").model
-    assert_same_tensors(tensors_of("tiny"), tensors_of("other"))
+    assert h.info_of("tiny").model == h.info_of("other").model
+    h.assert_same_tensors(h.tensors_of("tiny"), h.tensors_of("other"))
 
 
 def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
     saved_losses: list[float | None] = []
 
-    def look(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.CheckpointSaved) and event.name == "latest":
-            saved_losses.append(latest().train_loss)
-        return ()
+    def add_loss(saved: e.CheckpointSaved) -> None:
+        saved_losses.extend([h.latest().train_loss] if saved.name == "latest" else [])
 
-    script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four"), c.Stop()]}
-    emitted = run_session(tiny_config(corpus), script, look)
-    assert saved_losses == [None, losses(emitted)[4], losses(emitted)[4]]
-    run_session(resume_config("tiny"), stop_at(4), look)
-    assert saved_losses[3:] == [losses(emitted)[4]] * 2
+    look = h.whenever(e.CheckpointSaved, add_loss)
+    script: h.Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four"), c.Stop()]}
+    emitted = h.run_tiny(corpus, script, look)
+    assert saved_losses == [None, h.losses(emitted)[4], h.losses(emitted)[4]]
+    h.run_session(h.resume_config("tiny"), h.stop_at(4), look)
+    assert saved_losses[3:] == [h.losses(emitted)[4]] * 2
 
 
 def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    error = CheckpointError("The checkpoint's tensors do not fit the model that it describes.")
     monkeypatch.setattr(loader, "supported_precision", lambda *_: "bfloat16")
-    monkeypatch.setattr(loader, "load_into", mock.Mock(side_effect=error))
-    emitted = run_session(tiny_config(corpus), {4: [c.LoadCheckpoint(name="tiny/latest")]})
-    assert only(emitted, e.CommandRefused).detail.startswith("The checkpoint's tensors")
-    assert of_type(emitted, e.Warned) == []
-    assert latest().precision == "float32"
+    monkeypatch.setattr(loader, "load_into", mock.Mock(side_effect=CheckpointError("The checkpoint's tensors ...")))
+    emitted = h.run_tiny(corpus, {4: [c.LoadCheckpoint(name="tiny/latest")]})
+    assert h.only(emitted, e.CommandRefused).detail.startswith("The checkpoint's tensors")
+    assert h.of_type(emitted, e.Warned) == []
+    assert h.latest().precision == "float32"
 
 
-def test_damaged_checkpoints_and_those_of_another_vocabulary_are_refused_without_effect(
-    corpus: Path, home: Path
-) -> None:
-    other = write_corpus(home, [tweet.upper() for tweet in small_tweets()], name="loud.txt")
-    run_session(tiny_config(other, run_name="loud"), {3: [c.SaveCheckpoint(name="loud"), c.Stop()]})
+def test_damaged_checkpoints_and_other_vocabularies_are_refused_without_effect(corpus: Path, home: Path) -> None:
+    other = h.write_corpus(home, [tweet.upper() for tweet in h.small_tweets()], name="loud.txt")
+    h.run_tiny(other, {3: [c.SaveCheckpoint(name="loud"), c.Stop()]}, run_name="loud")
     path = write_checkpoint(named_checkpoint_path("broken"))
     path.write_bytes(path.read_bytes()[:-1])
-    asked = [c.LoadCheckpoint(name="broken"), c.LoadCheckpoint(name="loud")]
-    emitted = run_session(tiny_config(corpus, dropout=0.3), {5: asked})
-    broken, loud = of_type(emitted, e.CommandRefused)
+    emitted = h.run_tiny(corpus, {5: [c.LoadCheckpoint(name=name) for name in ("broken", "loud")]}, dropout=0.3)
+    broken, loud = h.of_type(emitted, e.CommandRefused)
     assert (broken.step, broken.command, broken.title) == (5, "LoadCheckpoint", "The checkpoint can't be used")
     assert "broken.safetensors is damaged" in broken.detail
     assert "another vocabulary" in loud.detail
-    assert losses(emitted) == plain_losses(dropout=0.3)
+    assert h.losses(emitted) == h.plain_losses(dropout=0.3)

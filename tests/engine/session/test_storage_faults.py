@@ -9,6 +9,7 @@ import queue
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from unittest import mock
 from unittest.mock import Mock
 
 import pytest
@@ -26,26 +27,7 @@ from engine.storage.folders import RunFolder, find_run, folder_of_run
 from engine.storage.journal import Journal
 from engine.storage.journal_reader import read_journal
 from engine.storage.run_log import log_to, log_traceback
-from tests.engine.helpers import (
-    Once,
-    Script,
-    assert_same_tensors,
-    info_of,
-    latest,
-    let_fail,
-    losses,
-    names,
-    of_type,
-    only,
-    own_home,
-    plain_losses,
-    resume_config,
-    run_session,
-    stop_at,
-    tensors_of,
-    tiny_config,
-    write_corpus,
-)
+from tests.engine import helpers as h
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import BrokenDisk
 
@@ -63,17 +45,15 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
     return disk
 
 
-def broken(disk: BrokenDisk, first_step: int, last_step: int) -> Script:
+def broken(disk: BrokenDisk, first_step: int, last_step: int) -> h.Script:
     """Return the script that breaks the disk at `first_step` and repairs it at `last_step`."""
-    return {
-        first_step: [lambda: setattr(disk, "breaks_at", 0)],
-        last_step: [lambda: setattr(disk, "breaks_at", None)],
-    }
+    fails, works = (functools.partial(setattr, disk, "breaks_at", number) for number in (0, None))
+    return {first_step: [fails], last_step: [works]}
 
 
 def disk_warnings(emitted: Iterable[e.Event]) -> list[tuple[str, int]]:
     """Return kind and step of each disk warning."""
-    return [(event.kind, event.step) for event in of_type(emitted, e.Warned) if event.kind in {"disk", "disk-works"}]
+    return [(event.kind, event.step) for event in h.of_type(emitted, e.Warned) if event.kind in {"disk", "disk-works"}]
 
 
 def assert_nothing_partial(*, may_be_torn: bool = False) -> None:
@@ -89,43 +69,38 @@ def assert_nothing_partial(*, may_be_torn: bool = False) -> None:
 
 @pytest.mark.parametrize("num_calls", range(0, 60, 6))
 @pytest.mark.parametrize("for_calls", [None, 2])
-def test_any_disk_failure_stops_no_training(
-    corpus: Path, disk: BrokenDisk, num_calls: int, for_calls: int | None
-) -> None:
+def test_no_disk_failure_stops_the_run(corpus: Path, disk: BrokenDisk, num_calls: int, for_calls: int | None) -> None:
     def break_soon() -> None:
         disk.breaks_at, disk.for_calls = len(disk.calls) + num_calls, for_calls
 
     disk.code = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO)[num_calls // 6 % 4]
-    config = tiny_config(corpus, eval_every=3, save_every=3, max_steps=6)
-    emitted = run_session(config, {0: [break_soon]}, seconds=STEP_SECONDS)
-
-    assert list(losses(emitted)) == list(range(1, 7))
+    emitted = h.run_tiny(corpus, {0: [break_soon]}, eval_every=3, save_every=3, max_steps=6, seconds=STEP_SECONDS)
+    assert list(h.losses(emitted)) == list(range(1, 7))
     assert isinstance(emitted[-1], e.RunFinished)
     disk.breaks_at = None
     assert_nothing_partial(may_be_torn=disk.code in {errno.EROFS, errno.EIO})  # not even a torn line can be removed
     run = folder_of_run("tiny")
-    saved = [event.step for event in of_type(emitted, e.CheckpointSaved) if event.name == "latest"]
-    is_consistent = saved[-1:] == [6] and list(read_journal(run.journal_path))[:-1] == emitted[:-1]
+    saved = [event.step for event in h.of_type(emitted, e.CheckpointSaved) if event.name == "latest"]
+    is_consistent = saved[-1:] == [6] and h.journalled()[:-1] == emitted[:-1]
     assert is_consistent or disk_warnings(emitted)[-1] == ("disk", 6)
     if is_consistent and for_calls and disk_warnings(emitted):
-        best_step = [event.step for event in of_type(emitted, e.EvalFinished) if event.is_best][-1]
+        best_step = [event.step for event in h.of_type(emitted, e.EvalFinished) if event.is_best][-1]
         assert disk_warnings(emitted)[-1][0] == "disk-works"
-        assert info_of("tiny", "best").step == best_step
+        assert h.info_of("tiny", "best").step == best_step
         assert run.config_path.is_file()
 
 
 def test_one_disk_warning_precedes_one_recovery_and_each_autosave_tries_again(corpus: Path, disk: BrokenDisk) -> None:
-    config = tiny_config(corpus, eval_every=4, save_every=7, max_steps=20)
-    emitted = run_session(config, broken(disk, 4, 14), seconds=STEP_SECONDS)
-    warnings = of_type(emitted, e.Warned)
+    emitted = h.run_tiny(corpus, broken(disk, 4, 14), eval_every=4, save_every=7, max_steps=20, seconds=STEP_SECONDS)
+    warnings = h.of_type(emitted, e.Warned)
     assert disk_warnings(emitted) == [("disk", 4), ("disk-works", 15)]
     assert warnings[0].message.startswith("No space left on device: not saved, tried again at the next autosave.")
     assert "Free some space" in warnings[0].message
     assert warnings[1].message == "Saving works again. Not saved: step-7, step-14."
     assert disk.calls.count("failed") <= 2 * (1 + 4)  # the journal's, and at steps 4, 6, 9 and 12
-    assert list(read_journal(find_run("tiny").journal_path)) == emitted
-    best_step = [event.step for event in of_type(emitted, e.EvalFinished) if event.is_best and event.step < 14][-1]
-    saved = {event.name: event.step for event in of_type(emitted[: emitted.index(warnings[1])], e.CheckpointSaved)}
+    assert h.journalled() == emitted
+    best_step = [event.step for event in h.of_type(emitted, e.EvalFinished) if event.is_best and event.step < 14][-1]
+    saved = {event.name: event.step for event in h.of_type(emitted[: emitted.index(warnings[1])], e.CheckpointSaved)}
     assert saved["latest"] == 15
     assert best_step in {8, 12}
     assert saved["best"] == 15  # emitted once it is in place: the weights are those of `best_step`
@@ -134,100 +109,84 @@ def test_one_disk_warning_precedes_one_recovery_and_each_autosave_tries_again(co
 
 def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk) -> None:
     disk.code = errno.EIO
-    config = tiny_config(corpus, eval_every=5, save_every=4, max_steps=10)
-    last = of_type(run_session(config, broken(disk, 3, 99), seconds=STEP_SECONDS), e.Warned)[-2:]
-    lost = [warned.message for warned in last if "the run ends without" in warned.message]
-    assert [message.partition(". ")[0] for message in lost] == [
-        "Input/output error: the run ends without latest, best, step-4, step-8"
-    ]
-    assert not any("next autosave" in warned.message for warned in last)
+    emitted = h.run_tiny(corpus, broken(disk, 3, 99), eval_every=5, save_every=4, max_steps=10, seconds=STEP_SECONDS)
+    last = [warned.message for warned in h.of_type(emitted, e.Warned)[-2:]]
+    [lost] = [message for message in last if "the run ends without" in message]
+    assert lost.startswith("Input/output error: the run ends without latest, best, step-4, step-8. ")
+    assert not any("next autosave" in message for message in last)
 
 
 def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(corpus: Path, disk: BrokenDisk) -> None:
-    undisturbed = plain_losses()
-    sent: Script = {**broken(disk, 3, 7), 5: [c.LoadCheckpoint(name="tiny/latest")]}
-    emitted = run_session(tiny_config(corpus), sent, seconds=STEP_SECONDS)
-    refused = only(emitted, e.CommandRefused)
+    undisturbed = h.plain_losses()
+    sent: h.Script = {**broken(disk, 3, 7), 5: [c.LoadCheckpoint(name="tiny/latest")]}
+    emitted = h.run_tiny(corpus, sent, seconds=STEP_SECONDS)
+    refused = h.only(emitted, e.CommandRefused)
     assert (refused.title, refused.step) == (StorageError.title, 5)
     assert "nothing was loaded" in refused.detail
-    assert not of_type(emitted, e.CheckpointLoaded)
-    assert losses(emitted) == undisturbed
+    assert not h.of_type(emitted, e.CheckpointLoaded)
+    assert h.losses(emitted) == undisturbed
 
 
 def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk) -> None:
-    script: Script = {
-        4: [c.SaveCheckpoint(name="four")],
-        6: [c.SaveLatest(), c.LoadCheckpoint(name="four")],
-        7: [c.Stop(unless_unsaved=True)],
-    }
-    once: Once = {e.CheckpointLoaded: [lambda: setattr(disk, "breaks_at", 0)], e.CommandRefused: [c.Stop()]}
-    emitted = run_session(tiny_config(corpus), script, once=once)
-    assert only(emitted, e.CommandRefused).detail == (
-        "Nothing is saved since the checkpoint of step 4 was loaded: leaving now loses 3 steps."
-    )
+    save, load = c.SaveCheckpoint(name="four"), c.LoadCheckpoint(name="four")
+    script: h.Script = {4: [save], 6: [c.SaveLatest(), load], 7: [c.Stop(unless_unsaved=True)]}
+    once: h.Once = {e.CheckpointLoaded: [lambda: setattr(disk, "breaks_at", 0)], e.CommandRefused: [c.Stop()]}
+    emitted = h.run_tiny(corpus, script, once=once)
+    expected = "Nothing is saved since the checkpoint of step 4 was loaded: leaving now loses 3 steps."
+    assert h.only(emitted, e.CommandRefused).detail == expected
 
 
-def test_lacking_events_of_the_journal_are_counted(
-    corpus: Path, disk: BrokenDisk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(journal, "MAX_WAITING_BYTES", 2000)
-    emitted = run_session(tiny_config(corpus, max_steps=40), broken(disk, 3, 30), seconds=STEP_SECONDS)
-    journalled = list(read_journal(find_run("tiny").journal_path))
+@mock.patch.object(journal, "MAX_WAITING_BYTES", 2000)
+def test_lacking_events_of_the_journal_are_counted(corpus: Path, disk: BrokenDisk) -> None:
+    emitted = h.run_tiny(corpus, broken(disk, 3, 30), max_steps=40, seconds=STEP_SECONDS)
+    journalled = h.journalled()
     missing = [event for event in emitted if event not in journalled]
     assert [event for event in emitted if event in journalled] == journalled
     assert len(missing) > 10
-    [works] = [event for event in of_type(journalled, e.Warned) if event.kind == "disk-works"]
+    [works] = [event for event in h.of_type(journalled, e.Warned) if event.kind == "disk-works"]
     assert works.message == f"Saving works again. The journal lacks {len(missing)} events."
 
 
-@pytest.mark.parametrize(
-    ("is_resumed", "expected"),
-    [
-        (False, "Nothing is saved: leaving now loses 6 steps."),
-        (True, "Only the steps up to 3 are saved: leaving now loses 3 steps."),
-    ],
-)
-def test_a_stop_that_would_lose_steps_is_refused_once_with_the_last_saved_step(
-    corpus: Path, disk: BrokenDisk, is_resumed: bool, expected: str
-) -> None:
+def test_a_stop_that_would_lose_steps_is_refused_once_with_the_last_saved_step(corpus: Path, disk: BrokenDisk) -> None:
     def break_now() -> None:
         disk.breaks_at, disk.code = len(disk.calls), errno.EACCES
 
-    if is_resumed:
-        run_session(tiny_config(corpus), stop_at(3))
-    once: Once = {e.RunStarted: [break_now], e.CommandRefused: [c.Stop(reason="all the same")]}
-    config = resume_config() if is_resumed else tiny_config(corpus)
-    emitted = run_session(config, {6: [c.Stop(unless_unsaved=True)]}, once=once)
-    refused = only(emitted, e.CommandRefused)
-    assert refused.detail == expected
-    assert refused.hint.startswith("Change the permissions")
-    assert only(emitted, e.RunFinished).reason == "all the same"
+    h.run_tiny(corpus, h.stop_at(3), run_name="saved")
+    for config, expected in (
+        (h.tiny_config(corpus), "Nothing is saved: leaving now loses 6 steps."),
+        (h.resume_config("saved"), "Only the steps up to 3 are saved: leaving now loses 3 steps."),
+    ):
+        disk.breaks_at = None
+        once: h.Once = {e.RunStarted: [break_now], e.CommandRefused: [c.Stop(reason="all the same")]}
+        emitted = h.run_session(config, {6: [c.Stop(unless_unsaved=True)]}, once=once)
+        refused = h.only(emitted, e.CommandRefused)
+        assert refused.detail == expected
+        assert refused.hint.startswith("Change the permissions")
+        assert h.only(emitted, e.RunFinished).reason == "all the same"
 
 
 # The run's folder -----------------------------------------------------------------------------------------------------
-def at_step_three(happens: Callable[[RunFolder], object]) -> Script:
+def at_step_three(happens: Callable[[RunFolder], object]) -> h.Script:
     """Return the script that calls `happens` with the run's folder, and saves two steps later."""
     return {3: [lambda: happens(folder_of_run("tiny"))], 5: [c.SaveLatest()]}
 
 
-@pytest.mark.parametrize(
-    ("happens", "what"),
-    [(lambda run: shutil.rmtree(run.path), "folder"), (lambda run: run.journal_path.unlink(), "journal")],
-    ids=["folder", "journal"],
-)
-def test_a_deleted_folder_or_journal_is_created_again(
-    corpus: Path, happens: Callable[[RunFolder], None], what: str
-) -> None:
-    emitted = run_session(tiny_config(corpus, max_steps=8), at_step_three(happens))
-    assert f"The {what} of the run tiny was deleted; it was created again" in only(emitted, e.Warned).message
-    run = find_run("tiny")
-    journalled = list(read_journal(run.journal_path))
+DELETIONS: dict[str, Callable[[RunFolder], None]] = {
+    "folder": lambda run: shutil.rmtree(run.path),
+    "journal": lambda run: run.journal_path.unlink(),
+}
+
+
+@pytest.mark.parametrize("what", DELETIONS)
+def test_a_deleted_folder_or_journal_is_created_again(corpus: Path, what: str) -> None:
+    emitted = h.run_tiny(corpus, at_step_three(DELETIONS[what]), max_steps=8)
+    assert f"The {what} of the run tiny was deleted; it was created again" in h.only(emitted, e.Warned).message
+    journalled = h.journalled()
     assert isinstance(journalled[0], e.RunStarted)
     assert journalled[0].step == 5
     assert journalled[1:] == emitted[-len(journalled) + 1 :]
-    assert not is_locked(run.journal_path)
-    resumed = run_session(resume_config("tiny", max_steps=12))
-    assert {**losses(emitted), **losses(resumed)} == plain_losses()
+    assert not is_locked(find_run("tiny").journal_path)
+    assert {**h.losses(emitted), **h.losses(h.run_session(h.resume_config(max_steps=12)))} == h.plain_losses()
 
 
 def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -> None:
@@ -236,9 +195,9 @@ def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -
         run.path.mkdir()
         Journal(run.journal_path).close()
 
-    emitted = run_session(tiny_config(corpus, max_steps=8), at_step_three(taken))
-    assert list(losses(emitted)) == list(range(1, 9))
-    assert "events.jsonl belongs to another run now" in of_type(emitted, e.Warned)[0].message
+    emitted = h.run_tiny(corpus, at_step_three(taken), max_steps=8)
+    assert list(h.losses(emitted)) == list(range(1, 9))
+    assert "events.jsonl belongs to another run now" in h.of_type(emitted, e.Warned)[0].message
     assert disk_warnings(emitted)[-1] == ("disk", 8)
     other = folder_of_run("tiny")
     assert {path.name for path in other.path.iterdir()} <= {"events.jsonl", "tweetgen.log"}
@@ -247,7 +206,7 @@ def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -
 
 def test_a_run_that_can_not_write_its_log_leaves_its_name_free(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.session.session.log_to", Mock(side_effect=StorageError("can't be written.")))
-    assert only(run_session(tiny_config(corpus)), e.RunFailed).title == StorageError.title
+    assert h.only(h.run_tiny(corpus), e.RunFailed).title == StorageError.title
     assert not folder_of_run("tiny").path.exists()
 
 
@@ -269,16 +228,14 @@ def test_an_unwritable_log_prints_nothing_and_is_reported(tmp_path: Path, capfd:
 
 # Exceptions -----------------------------------------------------------------------------------------------------------
 SETTINGS: dict[str, Setting] = {"dropout": 0.3, "num_layers": 2, "average_lag": 0.2, "sample_every": 4, "eval_every": 5}
-
-
 UNEXPECTED = ZeroDivisionError("an unexpected exception")
 
 
 @functools.cache
 def undisturbed() -> tuple[dict[int, float], dict[str, Tensor]]:
     """Return the losses of a run with dropout, averaging, samples and evaluations, and its last tensors."""
-    with own_home() as folder:
-        return losses(run_session(tiny_config(write_corpus(folder), **SETTINGS))), tensors_of("tiny")
+    with h.own_home() as folder:
+        return h.losses(h.run_tiny(h.write_corpus(folder), **SETTINGS)), h.tensors_of("tiny")
 
 
 def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
@@ -291,7 +248,7 @@ def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
     log = find_run("tiny").log_path.read_text()
     assert "Traceback" in log
     assert "raise error" in log
-    assert list(read_journal(find_run("tiny").journal_path))[-1] == failed
+    assert h.journalled()[-1] == failed
     return failed
 
 
@@ -308,41 +265,34 @@ UNTOUCHED = {
 
 
 @pytest.mark.parametrize("failing", UNTOUCHED)
-def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, failing: str
-) -> None:
+def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(corpus: Path, failing: str) -> None:
     expected, expected_tensors = undisturbed()
     target, call, is_after = UNTOUCHED[failing]
-    with monkeypatch.context() as patch:
-        let_fail(patch, target, UNEXPECTED, call, is_after=is_after)
-        emitted = run_session(tiny_config(corpus, **SETTINGS))
+    with pytest.MonkeyPatch.context() as patch:
+        h.let_fail(patch, target, UNEXPECTED, call, is_after=is_after)
+        emitted = h.run_tiny(corpus, **SETTINGS)
     failed = assert_one_failure(emitted)
     assert 1 <= failed.step < 12
-    assert latest().step == failed.step
-    again = run_session(resume_config("tiny"))
+    assert h.latest().step == failed.step
+    again = h.run_session(h.resume_config())
     assert isinstance(again[-1], e.RunFinished)
-    assert losses([*emitted, *again]) == expected
-    assert_same_tensors(tensors_of("tiny"), expected_tensors)
+    assert h.losses([*emitted, *again]) == expected
+    h.assert_same_tensors(h.tensors_of("tiny"), expected_tensors)
 
 
-@pytest.mark.parametrize(
-    ("target", "is_after"),
-    [
-        pytest.param("engine.compute.adamw.FusedAdamW.step", True, id="update, done"),
-        pytest.param("engine.model.weight_average.WeightAverage.update", False, id="average"),
-    ],
-)
-def test_an_interrupted_update_is_never_saved_and_the_run_resumes_from_before_it(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, target: str, is_after: bool
-) -> None:
+UPDATES = ("engine.compute.adamw.FusedAdamW.step", "engine.model.weight_average.WeightAverage.update")
+
+
+@pytest.mark.parametrize("target", UPDATES)
+def test_an_interrupted_update_is_never_saved_and_the_run_resumes_from_before_it(corpus: Path, target: str) -> None:
     expected, _ = undisturbed()
-    with monkeypatch.context() as patch:
-        let_fail(patch, target, UNEXPECTED, 8, is_after=is_after)
-        emitted = run_session(tiny_config(corpus, **SETTINGS), {3: [c.SaveLatest()]})
+    with pytest.MonkeyPatch.context() as patch:
+        h.let_fail(patch, target, UNEXPECTED, 8, is_after=target.endswith("step"))
+        emitted = h.run_tiny(corpus, {3: [c.SaveLatest()]}, **SETTINGS)
     assert_one_failure(emitted)
-    assert "step 8 was interrupted" in only(emitted, e.Warned).message
-    assert latest().step == 3
-    assert {**losses(emitted), **losses(run_session(resume_config("tiny")))} == expected
+    assert "step 8 was interrupted" in h.only(emitted, e.Warned).message
+    assert h.latest().step == 3
+    assert {**h.losses(emitted), **h.losses(h.run_session(h.resume_config("tiny")))} == expected
 
 
 def test_exceptions_in_the_error_handling_end_in_one_event_too(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,19 +303,19 @@ def test_exceptions_in_the_error_handling_end_in_one_event_too(corpus: Path, mon
             patch.setattr("engine.session.reporter.Reporter.emit", failing)
             patch.setattr("engine.session.checkpoints.saver.CheckpointSaver.save_own", failing)
 
-        emitted = run_session(tiny_config(corpus, sample_every=6), {5: [break_both]})
-    assert names(emitted).count("RunFailed") == 1
+        emitted = h.run_tiny(corpus, {5: [break_both]}, sample_every=6)
+    assert h.names(emitted).count("RunFailed") == 1
     assert isinstance(emitted[-1], e.RunFailed)
     assert "an unexpected exception" in emitted[-1].detail
     log = find_run("tiny").log_path.read_text()
     assert "saving after the failure failed" in log
     assert "the reporter failed on the failure of the run" in log
-    assert run_session(resume_config("tiny"))[-1].step == 12
+    assert h.run_session(h.resume_config("tiny"))[-1].step == 12
 
 
 def test_an_internal_error_in_a_command_leaves_a_run_to_resume(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint that fails to load halfway leaves the run unchanged."""
-    run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+    h.run_tiny(corpus, run_name="plain", dropout=0.3)
     for target in (
         "engine.corpus.training_data.TrainingData.batches",
         "engine.session.checkpoints.loader.load_into",
@@ -373,30 +323,25 @@ def test_an_internal_error_in_a_command_leaves_a_run_to_resume(corpus: Path, mon
     ):
         name = target.rpartition(".")[2].replace("_", "-")
         with monkeypatch.context() as patch:
-            break_now = functools.partial(let_fail, patch, target, UNEXPECTED, 1)
-            script: Script = {6: [break_now, c.LoadCheckpoint(name="plain/latest")]}
-            emitted = run_session(tiny_config(corpus, dropout=0.3, run_name=name), script)
+            break_now = functools.partial(h.let_fail, patch, target, UNEXPECTED, 1)
+            script: h.Script = {6: [break_now, c.LoadCheckpoint(name="plain/latest")]}
+            emitted = h.run_tiny(corpus, script, dropout=0.3, run_name=name)
         assert isinstance(emitted[-1], e.RunFailed)
-        assert losses([*emitted, *run_session(resume_config(name))]) == plain_losses(dropout=0.3), target
+        assert h.losses([*emitted, *h.run_session(h.resume_config(name))]) == h.plain_losses(dropout=0.3), target
 
 
-@pytest.mark.parametrize(
-    ("error", "target", "call", "step"),
-    [(KeyboardInterrupt(), FORWARD, 7, 6), (SystemExit(2), EVALUATE, 1, 5)],
-    ids=["KeyboardInterrupt", "SystemExit"],
-)
-def test_keyboard_interrupt_and_system_exit_are_raised_after_the_last_event_and_a_save(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str, call: int, step: int
-) -> None:
-    plain = plain_losses(dropout=0.3, eval_every=5)
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(2)], ids=repr)
+def test_an_interrupt_or_exit_is_raised_after_the_last_event_and_a_save(corpus: Path, error: BaseException) -> None:
+    target, call, step = (FORWARD, 7, 6) if isinstance(error, KeyboardInterrupt) else (EVALUATE, 1, 5)
+    plain = h.plain_losses(dropout=0.3, eval_every=5)
     emitted: list[e.Event] = []
-    session = TrainingSession(tiny_config(corpus, dropout=0.3, eval_every=5))
-    with monkeypatch.context() as patch:
-        let_fail(patch, target, error, call)
+    session = TrainingSession(h.tiny_config(corpus, dropout=0.3, eval_every=5))
+    with pytest.MonkeyPatch.context() as patch:
+        h.let_fail(patch, target, error, call)
         with pytest.raises(type(error)):
             session.run(emitted.append, queue.SimpleQueue())
     assert_valid_stream(emitted)
     assert isinstance(emitted[-1], e.RunFailed)
     assert type(error).__name__ in emitted[-1].detail
-    assert latest().step == emitted[-1].step == step
-    assert losses([*emitted, *run_session(resume_config("tiny"))]) == plain
+    assert h.latest().step == emitted[-1].step == step
+    assert h.losses([*emitted, *h.run_session(h.resume_config("tiny"))]) == plain

@@ -16,8 +16,6 @@ from torch import Tensor
 
 from engine.compute import calibration, device, slowdown_detector
 from engine.compute.calibration import Calibration, Candidate
-from engine.compute.device import Runtime
-from engine.config.presets import SpeedOf
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
@@ -26,35 +24,11 @@ from engine.protocol import events as e
 from engine.session import thread_tuning
 from engine.session.startup import device_speed, setup
 from engine.session.startup.device_speed import SECONDS, faster_runtime, speed_of
-from engine.session.thread_tuning import (
-    FIRST_SECONDS,
-    LATEST_SECONDS,
-    RETRY_SECONDS,
-    Choices,
-    ThreadTuner,
-    computation_changes,
-    initial_runtime,
-)
+from engine.session.thread_tuning import Choices, ThreadTuner
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
+from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info
-from tests.engine.helpers import (
-    CPU,
-    Script,
-    TickingClock,
-    assert_same_tensors,
-    copy_of_state,
-    latest,
-    losses,
-    model_with_table,
-    of_type,
-    only,
-    resume_config,
-    run_session,
-    some_batches,
-    stop_at,
-    tiny_config,
-)
 from tests.engine.session.recorded import record
 from tests.fakes import FakeClock
 
@@ -80,7 +54,7 @@ def start_of(
         mock.patch.object(device, "cpu_has_bfloat16", return_value=has_bfloat16),
         mock.patch.object(device, "cudnn_supports_bfloat16", return_value=has_bfloat16),
     ):
-        start = initial_runtime(config, info, is_shared=is_shared)
+        start = thread_tuning.initial_runtime(config, info, is_shared=is_shared)
         tuner = ThreadTuner.for_run(config, info, start, list)
     measured = "nothing" if tuner is None else f"{tuner._choices.counts} in {', '.join(tuner._choices.precisions)}"
     return f"{start.num_threads} in {start.precision}, {start.tuning}; measures {measured}"
@@ -126,12 +100,12 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
     with pytest.raises(DeviceError, match="no bfloat16"):
-        initial_runtime(RunConfig(runtime=RuntimeConfig(device="cuda", precision="bfloat16")), None)
+        thread_tuning.initial_runtime(RunConfig(runtime=RuntimeConfig(device="cuda", precision="bfloat16")), None)
 
 
 def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
     changes: list[dict[str, Any]] = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
-    found = [computation_changes(checkpoint_info(**each), CPU, 1) for each in changes]
+    found = [thread_tuning.computation_changes(checkpoint_info(**each), h.CPU, 1) for each in changes]
     assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
 
 
@@ -140,16 +114,16 @@ def trainer_with_all(precision: str = "float32") -> tuple[Trainer, list[CorpusBa
     """Return a trainer of two layers with dropout and an n-gram input, and batches."""
     torch.manual_seed(0)
     trainer = Trainer(
-        model_with_table(4, 8, num_layers=2, dropout=0.3),
+        h.model_with_table(4, 8, num_layers=2, dropout=0.3),
         TrainingConfig(weight_decay=0.1, ngram_decay=0.1, max_grad_norm=0.5),
-        replace(CPU, precision=precision),
+        replace(h.CPU, precision=precision),
     )
-    return trainer, some_batches(6)
+    return trainer, h.some_batches(6)
 
 
 def everything(trainer: Trainer) -> dict[str, Tensor]:
     """Return copies of all that a step depends on or changes."""
-    return copy_of_state(trainer) | {"generator": torch.get_rng_state()}
+    return h.copy_of_state(trainer) | {"generator": torch.get_rng_state()}
 
 
 def tuner_of(batches: Sequence[CorpusBatch], counts: tuple[int, ...], precisions: tuple[str, ...]) -> ThreadTuner:
@@ -171,14 +145,14 @@ def test_a_measurement_changes_no_state_and_no_later_step(precision: str, monkey
         for number, batch in enumerate(batches):
             if is_measured and number == 3:
                 before, tuner = everything(trainer), tuner_of(batches, (1, 2), BOTH)
-                chosen, _ = tuner.retune(trainer, replace(CPU, precision=precision, tuning="due"), lambda: False)
+                chosen, _ = tuner.retune(trainer, replace(h.CPU, precision=precision, tuning="due"), lambda: False)
                 assert (chosen.tuning, torch.get_num_threads()) == ("measured", chosen.num_threads)
-                assert_same_tensors(everything(trainer), before)
+                h.assert_same_tensors(everything(trainer), before)
                 trainer.use_precision(precision)
-                CPU.apply()
+                h.CPU.apply()
             trainer.step(batch, 0.004)
         states.append(everything(trainer))
-    assert_same_tensors(*states)
+    h.assert_same_tensors(*states)
 
 
 def test_after_a_change_of_precision_the_steps_are_those_of_a_trainer_in_it() -> None:
@@ -189,7 +163,7 @@ def test_after_a_change_of_precision_the_steps_are_those_of_a_trainer_in_it() ->
         torch.manual_seed(0)
         for batch in batches:
             each.step(batch, 0.004)
-    assert_same_tensors(trainer.state(), other.state())
+    h.assert_same_tensors(trainer.state(), other.state())
 
 
 def test_the_first_measurement_waits_for_whole_batches_but_not_for_ever_and_is_due_again_if_abandoned() -> None:
@@ -197,20 +171,23 @@ def test_the_first_measurement_waits_for_whole_batches_but_not_for_ever_and_is_d
     trainer.step(batches[0], 0.004)
     before, turns = everything(trainer), iter(range(1))
     tuner, of_small_batches = (tuner_of(batches, (1, 2), ("float32",)) for _ in range(2))
-    assert [is_due_after(of_small_batches, each, is_small=True) for each in (LATEST_SECONDS - 1, 1)] == [False, True]
-    assert [is_due_after(tuner, each) for each in (FIRST_SECONDS - 1, 1)] == [False, True]
-    chosen, _ = tuner.retune(trainer, CPU, lambda: next(turns, None) is None)
-    assert (chosen, torch.get_num_threads()) == (CPU, 1)
-    assert_same_tensors(everything(trainer), before)
+    assert [is_due_after(of_small_batches, each, is_small=True) for each in (thread_tuning.LATEST_SECONDS - 1, 1)] == [
+        False,
+        True,
+    ]
+    assert [is_due_after(tuner, each) for each in (thread_tuning.FIRST_SECONDS - 1, 1)] == [False, True]
+    chosen, _ = tuner.retune(trainer, h.CPU, lambda: next(turns, None) is None)
+    assert (chosen, torch.get_num_threads()) == (h.CPU, 1)
+    h.assert_same_tensors(everything(trainer), before)
     assert not tuner.should_measure
-    assert is_due_after(tuner, RETRY_SECONDS)
+    assert is_due_after(tuner, thread_tuning.RETRY_SECONDS)
 
 
 def test_where_memory_runs_out_the_runtime_stays() -> None:
     trainer, batches = trainer_with_all()
     tuner = tuner_of(batches, (1,), BOTH)
     with mock.patch.object(trainer, "forward_backward", side_effect=torch.OutOfMemoryError("CUDA out of memory.")):
-        assert tuner.retune(trainer, CPU, lambda: False) == (replace(CPU, tuning="measured"), 1.0)
+        assert tuner.retune(trainer, h.CPU, lambda: False) == (replace(h.CPU, tuning="measured"), 1.0)
     assert not tuner.should_measure
 
 
@@ -258,46 +235,47 @@ def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, mo
     pretend(monkeypatch, speeds, bfloat16=1.5)
     measure_after_every_step(monkeypatch)
     monkeypatch.setattr(thread_tuning, "FIRST_SECONDS", 0.01)
-    another_process: Script = {6: [lambda: speeds.update({1: 10.0})]}
-    emitted = run_session(on(tiny_config(corpus)), another_process, clock=TickingClock(0.001))
-    started, saved = only(emitted, e.RunStarted), json.loads(find_run("tiny").config_path.read_text())
-    assert (started.num_threads, started.precision, started.tuning) == (2, "float32", "due")
-    assert (saved["num_threads"], saved["precision"]) == (2, "float32")
-    measured, later = of_type(emitted, e.ThreadsChanged)
+    another_process: h.Script = {6: [lambda: speeds.update({1: 10.0})]}
+    emitted = h.run_session(on(h.tiny_config(corpus)), another_process, clock=h.TickingClock(0.001))
+    config = json.loads(find_run("tiny").config_path.read_text())
+    assert (config["num_threads"], config["precision"]) == (2, "float32")
+    measured, later = h.of_type(emitted, e.ThreadsChanged)
     assert 0 < measured.step < later.step == 6
-    assert (measured.num_threads, measured.precision, later.num_threads) == (1, "bfloat16", 2)
     assert measured.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
     assert later.message == "bfloat16 on 2 threads in place of bfloat16 on 1, 10.0 times as fast"
-    assert (latest().num_threads, latest().precision, latest().tuning) == (2, "bfloat16", "measured")
+    started, saved = h.only(emitted, e.RunStarted), h.latest()
+    found = [(each.num_threads, each.precision) for each in (started, measured, later, saved)]
+    assert found == [(2, "float32"), (1, "bfloat16"), *[(2, "bfloat16")] * 2]
+    assert (started.tuning, saved.tuning) == ("due", "measured")
     assert torch.get_num_threads() == 2
-    assert list(losses(emitted)) == list(range(1, 13))
+    assert list(h.losses(emitted)) == list(range(1, 13))
 
 
 def test_a_run_stopped_before_the_measurement_measures_when_resumed_and_one_that_changes_nothing_is_saved(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
     pretend(monkeypatch, {1: 100.0, 2: 150.0}, bfloat16=1.1)
-    parts = [record(on(tiny_config(corpus)), stop_at(4))]
+    parts = [record(on(h.tiny_config(corpus)), h.stop_at(4))]
     monkeypatch.setattr(thread_tuning, "FIRST_SECONDS", 0.0)
-    parts += [record(on(resume_config())), record(on(resume_config(max_steps=14)))]
+    parts += [record(on(h.resume_config())), record(on(h.resume_config(max_steps=14)))]
     assert "\n\n".join(parts) == snapshot
 
 
 def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measure_after_every_step(monkeypatch)
-    config = on(tiny_config(corpus, seed=11, dropout=0.3, sample_every=4))
+    config = on(h.tiny_config(corpus, seed=11, dropout=0.3, sample_every=4))
 
-    def run(config: RunConfig, faster: int, script: Script | None = None) -> tuple[object, dict[int, float], list[str]]:
+    def run(config: RunConfig, faster: int, **options: Any) -> tuple[object, dict[int, float], list[str]]:
         pretend(monkeypatch, {faster: 900.0, 3 - faster: 100.0}, bfloat16=2.0)
-        emitted = run_session(config, script)
-        started = only(emitted, e.RunStarted)
+        emitted = h.run_session(config, **options)
+        started = h.only(emitted, e.RunStarted)
         assert (started.num_threads, started.precision, started.tuning) == (1, "float32", "fixed")
-        return started.model, losses(emitted), [tweet.text for tweet in of_type(emitted, e.TweetSampled)]
+        return started.model, h.losses(emitted), [tweet.text for tweet in h.of_type(emitted, e.TweetSampled)]
 
     first = run(config, 1)
     assert run(replace(config, run_name="again"), 2) == first
-    run(replace(config, run_name="half"), 1, stop_at(5))
-    _, resumed, _ = run(on(resume_config("half")), 2)
+    run(replace(config, run_name="half"), 1, script=h.stop_at(5))
+    _, resumed, _ = run(on(h.resume_config("half")), 2)
     assert resumed == {step: loss for step, loss in first[1].items() if step > 5}
 
 
@@ -306,9 +284,9 @@ def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_o
     corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion, before: int, threads: int
 ) -> None:
     pretend(monkeypatch, {}, before)
-    run_session(on(tiny_config(corpus, max_steps=3), precision="float32", threads=before), stop_at(1))
+    h.run_session(on(h.tiny_config(corpus, max_steps=3), precision="float32", threads=before), h.stop_at(1))
     monkeypatch.setattr(device, "available_cores", lambda: 2)
-    assert record(on(resume_config(), precision="float32", threads=threads)) == snapshot
+    assert record(on(h.resume_config(), precision="float32", threads=threads)) == snapshot
 
 
 # The device -----------------------------------------------------------------------------------------------------------
@@ -317,7 +295,7 @@ MODEL = ModelConfig(embedding_size=4, hidden_size=8)
 
 @pytest.fixture
 def data(corpus: Path) -> TrainingData:
-    return load_training_data(corpus_config_of(tiny_config(corpus), None), None, lambda _: None)
+    return load_training_data(corpus_config_of(h.tiny_config(corpus), None), None, lambda _: None)
 
 
 @pytest.mark.parametrize("step_seconds", [0.01, 2.0])
@@ -334,29 +312,27 @@ def test_the_speed_is_that_of_the_steps_after_the_first_ones_and_0_where_the_mod
         clock.advance(10.0 if num_steps <= 3 else step_seconds)
 
     monkeypatch.setattr(Trainer, "step", step)
-    found = speed_of(CPU, data, lambda: None, clock)(MODEL, 8)
+    found = speed_of(h.CPU, data, lambda: None, clock)(MODEL, 8)
     assert found == pytest.approx(data.some_batches(8)[0].num_targets / step_seconds)
     assert num_steps <= 4 + max(1, 2 * SECONDS / step_seconds)
     monkeypatch.setattr(Trainer, "step", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
-    assert speed_of(CPU, data, lambda: None)(MODEL, 8) == 0.0
+    assert speed_of(h.CPU, data, lambda: None)(MODEL, 8) == 0.0
 
 
-@pytest.mark.parametrize(
-    ("chosen", "speed_of_mps", "expected"),
-    [("auto", 2.0, ("mps", "fixed")), ("auto", 0.5, ("cpu", "due")), ("mps", 0.5, ("mps", "fixed"))],
-)
-def test_auto_uses_mps_only_if_it_trains_faster_than_the_cpu(
-    data: TrainingData, monkeypatch: pytest.MonkeyPatch, chosen: Device, speed_of_mps: float, expected: tuple[str, str]
-) -> None:
-    def measured(runtime: Runtime, *_: object) -> SpeedOf:
-        return lambda *_: speed_of_mps if runtime.device.type == "mps" else 1.0
-
-    monkeypatch.setattr(device_speed, "speed_of", measured)
+def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    speeds = {"cpu": 1.0}
+    monkeypatch.setattr(device_speed, "speed_of", lambda runtime, *_: lambda *_: speeds[runtime.device.type])
     monkeypatch.setattr(device, "available_cores", lambda: 1)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
-    on_mps = replace(CPU, device=torch.device("mps"))
-    found = faster_runtime(RunConfig(runtime=RuntimeConfig(device=chosen)), on_mps, data, lambda: None)
-    assert (found.device.type, found.tuning) == expected
+
+    def chosen(asked: Device, speed_of_mps: float) -> tuple[str, str]:
+        speeds["mps"] = speed_of_mps
+        on_mps, config = replace(h.CPU, device=torch.device("mps")), RunConfig(runtime=RuntimeConfig(device=asked))
+        found = faster_runtime(config, on_mps, data, lambda: None)
+        return found.device.type, found.tuning
+
+    assert chosen("auto", 2.0) == chosen("mps", 0.5) == ("mps", "fixed")
+    assert chosen("auto", 0.5) == ("cpu", "due")
 
 
 def test_a_run_warns_of_what_its_device_can_not_do() -> None:
@@ -368,7 +344,7 @@ def test_a_run_warns_of_what_its_device_can_not_do() -> None:
         ("cuda", "bfloat16", True, 1): "",
     }
     for (kind, precision, is_deterministic, num_layers), expected in cases.items():
-        asked = replace(CPU, device=torch.device(kind), precision="bfloat16")
+        asked = replace(h.CPU, device=torch.device(kind), precision="bfloat16")
         runtime = replace(asked, precision=precision, is_deterministic=is_deterministic)
         state = mock.Mock(runtime=runtime, model_config=ModelConfig(num_layers=num_layers, dropout=0.1))
         with mock.patch.object(setup, "initial_runtime", return_value=asked):

@@ -38,22 +38,8 @@ from engine.text import LOST
 from engine.training.schedule import is_early_evaluation, next_evaluation
 from engine.training.step_report import StepReport
 from engine.training.trainer import Trainer
+from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
-from tests.engine.helpers import (
-    CPU,
-    AnsweringInbox,
-    Script,
-    TickingClock,
-    latest,
-    losses,
-    of_type,
-    only,
-    plain_losses,
-    run_session,
-    small_tweets,
-    tiny_config,
-    write_corpus,
-)
 from tests.fakes import FakeClock
 
 BY_TIME: dict[str, Setting] = {"sample_every": 50, "sample_pacing": "seconds", "max_length": 20}
@@ -62,8 +48,6 @@ UNLIKELY = "the the the"
 
 
 # When they are due ----------------------------------------------------------------------------------------------------
-
-
 def test_waiting_for_queued_steps_makes_tweets_no_less_frequent(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, step, drain_report = FakeClock(), Trainer.step, Trainer.drain_report
 
@@ -78,8 +62,8 @@ def test_waiting_for_queued_steps_makes_tweets_no_less_frequent(corpus: Path, mo
 
     monkeypatch.setattr(Trainer, "step", slow_step)
     monkeypatch.setattr(Trainer, "drain_report", wait_and_drain)
-    emitted = run_session(tiny_config(corpus, max_steps=60, **BY_TIME), clock=clock, report_seconds=math.inf)
-    times = [event.elapsed_seconds for event in of_type(emitted, e.TweetSampled)]
+    emitted = h.run_tiny(corpus, max_steps=60, clock=clock, report_seconds=math.inf, **BY_TIME)
+    times = [event.elapsed_seconds for event in h.of_type(emitted, e.TweetSampled)]
     assert max(after - before for before, after in pairwise(times)) < 2 * SAMPLE_SECONDS
 
 
@@ -98,7 +82,7 @@ def test_what_paces_evaluations_and_tweets(snapshot: SnapshotAssertion) -> None:
 
     def paced(config: RunConfig, device: str, before: tuple[str, str], overfit: int | None = None) -> str:
         training = with_settings(TrainingConfig(), {"pacing": before[0], "sample_pacing": before[1]})
-        found = _paced(training, config, replace(CPU, device=torch.device(device)), CorpusConfig(overfit=overfit))
+        found = _paced(training, config, replace(h.CPU, device=torch.device(device)), CorpusConfig(overfit=overfit))
         return f"{device} {config.settings}, {' '.join(before)}: {found.pacing} {found.sample_pacing}"
 
     presets = [("seconds", "seconds"), ("steps", "interval")]
@@ -115,7 +99,7 @@ def test_what_paces_evaluations_and_tweets(snapshot: SnapshotAssertion) -> None:
 def test_due_and_requested_tweets_pass_the_filter_and_count_their_drafts(corpus: Path) -> None:
     easy: dict[str, Setting] = {"avoid": ("e",), "min_length": 3, "best_of": 2, "sample_every": 3}
     asked = {5: [c.SampleNow(), c.SampleNow(prime="a ")]}
-    sampled = of_type(run_session(tiny_config(corpus, learning_rate=0.05, **easy), asked), e.TweetSampled)
+    sampled = h.of_type(h.run_tiny(corpus, asked, learning_rate=0.05, **easy), e.TweetSampled)
     assert len(sampled) == 2 + 4  # due at steps 0, 3, 6 and 9
     for tweet in sampled:
         assert tweet.unmet == ()
@@ -127,12 +111,12 @@ def test_due_and_requested_tweets_pass_the_filter_and_count_their_drafts(corpus:
 
 def test_neither_filter_nor_tweets_by_time_change_the_training_and_the_filter_not_the_first_draft(corpus: Path) -> None:
     def run(name: str, **settings: Setting) -> list[e.Event]:
-        return run_session(tiny_config(corpus, run_name=name, dropout=0.3, **settings), clock=TickingClock(0.001))
+        return h.run_tiny(corpus, run_name=name, dropout=0.3, clock=h.TickingClock(0.001), **settings)
 
     by_time, plain = run("by time", **BY_TIME), run("plain", sample_every=1)
     filtered = run("filtered", sample_every=1, min_length=4)
-    assert plain_losses(dropout=0.3) == losses(by_time) == losses(plain) == losses(filtered)
-    pairs = zip(of_type(plain, e.TweetSampled), of_type(filtered, e.TweetSampled), strict=True)
+    assert h.plain_losses(dropout=0.3) == h.losses(by_time) == h.losses(plain) == h.losses(filtered)
+    pairs = zip(h.of_type(plain, e.TweetSampled), h.of_type(filtered, e.TweetSampled), strict=True)
     same = [(one, other) for one, other in pairs if other.num_drafts == 1]
     assert same
     assert all(replace(one, elapsed_seconds=0) == replace(other, elapsed_seconds=0) for one, other in same)
@@ -140,23 +124,21 @@ def test_neither_filter_nor_tweets_by_time_change_the_training_and_the_filter_no
 
 def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -> None:
     with mock.patch.object(NoveltyIndex, "copied_share", lambda _, text: 1.0 if "a" in text else 0.0):
-        emitted = run_session(tiny_config(corpus, only_new=True, sample_every=2, max_length=8))
-    passed = [tweet for tweet in of_type(emitted, e.TweetSampled) if not tweet.unmet]
+        emitted = h.run_tiny(corpus, only_new=True, sample_every=2, max_length=8)
+    passed = [tweet for tweet in h.of_type(emitted, e.TweetSampled) if not tweet.unmet]
     assert passed
     assert all(tweet.novelty == "new" for tweet in passed)
     assert "copy" in {reason for tweet in passed for reason, _ in tweet.refused}
 
 
-def test_a_filter_set_by_a_command_applies_from_the_next_tweet_is_saved_and_ends_at_the_best_draft(
-    corpus: Path,
-) -> None:
+def test_a_filter_that_is_set_applies_from_the_next_tweet_is_saved_and_ends_at_the_best_draft(corpus: Path) -> None:
     sampling = SamplingConfig(max_length=20, must_contain=UNLIKELY, avoid=("a b",))
-    emitted = run_session(tiny_config(corpus, sample_every=1, max_steps=4), {2: [c.SetSampling(sampling=sampling)]})
-    tweets = of_type(emitted, e.TweetSampled)
+    emitted = h.run_tiny(corpus, {2: [c.SetSampling(sampling=sampling)]}, sample_every=1, max_steps=4)
+    tweets = h.of_type(emitted, e.TweetSampled)
     assert [tweet.num_drafts for tweet in tweets] == [1, 1, *[MAX_DRAFTS_IN_RUN] * 2]
     assert tweets[-1].refused == (("required text missing", MAX_DRAFTS_IN_RUN),)
     assert "required text missing" in tweets[-1].unmet
-    assert latest().sampling == sampling
+    assert h.latest().sampling == sampling
 
 
 def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(corpus: Path) -> None:
@@ -175,9 +157,9 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
         yield from [None] * 8
         yield c.SetSampling(sampling=cold)
 
-    config = tiny_config(corpus, max_steps=3, sample_every=2, temperature=5.0, max_length=12, must_contain=UNLIKELY)
+    config = h.tiny_config(corpus, max_steps=3, sample_every=2, temperature=5.0, max_length=12, must_contain=UNLIKELY)
     with mock.patch.object(TweetSampler, "advance", noted):
-        first, last = of_type(run_session(config, inbox=AnsweringInbox(answers())), e.TweetSampled)
+        first, last = h.of_type(h.run_session(config, inbox=h.AnsweringInbox(answers())), e.TweetSampled)
     assert first.num_drafts == MAX_DRAFTS_IN_RUN
     assert {each.temperature for each in seen[:5]} == {5.0}
     changed = next(index for index, each in enumerate(seen) if each.temperature == 0.0)
@@ -187,10 +169,10 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
 
 
 def test_slow_drafts_and_the_wait_after_them_are_reported_not_journalled_and_end_with_the_filter(corpus: Path) -> None:
-    config = tiny_config(corpus, must_contain=UNLIKELY, max_steps=16, **BY_TIME)
+    config = h.tiny_config(corpus, must_contain=UNLIKELY, max_steps=16, **BY_TIME)
     off = {10: [c.SetSampling(sampling=SamplingConfig(max_length=20))]}
-    emitted = run_session(config, off, clock=TickingClock(0.1))
-    tweets, delays = of_type(emitted, e.TweetSampled), of_type(emitted, e.TweetDelayed)
+    emitted = h.run_session(config, off, clock=h.TickingClock(0.1))
+    tweets, delays = h.of_type(emitted, e.TweetSampled), h.of_type(emitted, e.TweetDelayed)
     assert {delay.max_drafts for delay in delays} == {MAX_DRAFTS_IN_RUN}
     counts = [delay.num_drafts for delay in delays if delay.step == 0 and not delay.due_in_seconds]
     assert counts == sorted(counts)
@@ -206,22 +188,19 @@ def test_slow_drafts_and_the_wait_after_them_are_reported_not_journalled_and_end
 
 # Questions about a text -----------------------------------------------------------------------------------------------
 def test_ladder_and_completion_ignore_the_filter(corpus: Path) -> None:
-    script: Script = {3: [c.SampleLadder(seed=1), c.CompleteText(text="the ")]}
-    with_filter, without = (
-        run_session(tiny_config(corpus, run_name=f"run{number}", max_steps=4, **settings), script)
-        for number, settings in enumerate(({"must_contain": "the the the", "min_length": 19}, {}))
-    )
+    script: h.Script = {3: [c.SampleLadder(seed=1), c.CompleteText(text="the ")]}
+    without = h.run_tiny(corpus, script, run_name="without", max_steps=4)
+    with_filter = h.run_tiny(corpus, script, max_steps=4, must_contain=UNLIKELY, min_length=19)
     for kind in (e.LadderSampled, e.TextCompleted):
-        one, other = (replace(only(stream, kind), elapsed_seconds=0) for stream in (with_filter, without))
+        one, other = (replace(h.only(stream, kind), elapsed_seconds=0) for stream in (with_filter, without))
         assert one == other
 
 
 def test_completions_and_requested_tweets_are_those_of_their_commands_step_number_prime_and_draw(corpus: Path) -> None:
     asked: list[c.Command] = [c.CompleteText(text="the ", request=7 + draw, draw=draw) for draw in (0, 1, 1)]
     asked += [c.CompleteText(text="the ☃ \x1b", request=4), c.SampleNow(prime="the ", draw=1)]
-    script: Script = {3: asked, 9: [c.CompleteText(text="the ", request=9)]}
-    emitted = run_session(tiny_config(corpus, learning_rate=0.05), script)
-    first, second, again, unknown, later = of_type(emitted, e.TextCompleted)
+    emitted = h.run_tiny(corpus, {3: asked, 9: [c.CompleteText(text="the ", request=9)]}, learning_rate=0.05)
+    first, second, again, unknown, later = h.of_type(emitted, e.TextCompleted)
     assert (first.step, first.request, later.step, later.request) == (3, 7, 9, 9)
     assert first.next_chars != later.next_chars  # the weights have changed
     assert len(first.completion) == COMPLETION_CHARS or first.reached_eos
@@ -229,7 +208,7 @@ def test_completions_and_requested_tweets_are_those_of_their_commands_step_numbe
     assert first.completion != second.completion == again.completion
     assert (unknown.request, unknown.unknown_chars, unknown.completion) == (4, ("☃", "\ufffd"), ())
     assert (unknown.next_chars, unknown.bits_per_char) == ((), None)
-    tweet = only(emitted, e.TweetSampled)
+    tweet = h.only(emitted, e.TweetSampled)
     assert tweet.prime == "the "
     assert len(tweet.text) == 20, "cut at its maximum length, before the completion"
     assert f"the {''.join(second.completion)}".startswith(tweet.text)
@@ -238,14 +217,14 @@ def test_completions_and_requested_tweets_are_those_of_their_commands_step_numbe
 
 
 def test_a_tweet_is_read_with_averaged_weights_every_blank_of_it_and_the_nearest_training_tweet(corpus: Path) -> None:
-    text, blanks, copy = small_tweets()[0], " the  cat ", small_tweets()[5] + "☃"
+    text, blanks, copy = h.small_tweets()[0], " the  cat ", h.small_tweets()[5] + "☃"
     asked: list[c.Command] = [c.ReadTweet(text=each) for each in (text, blanks, copy)]
     asked += [c.TraceText(text=blanks), c.SaveCheckpoint(name="nine")]
-    emitted = run_session(tiny_config(corpus, average_lag=0.3, learning_rate=0.1), {9: asked})
-    read, spaced, copied = of_type(emitted, e.TweetRead)
-    assert spaced.text == only(emitted, e.TextTraced).text == blanks
+    emitted = h.run_tiny(corpus, {9: asked}, average_lag=0.3, learning_rate=0.1)
+    read, spaced, copied = h.of_type(emitted, e.TweetRead)
+    assert spaced.text == h.only(emitted, e.TextTraced).text == blanks
     assert copied.copied_share == 1.0
-    assert copied.nearest in small_tweets()
+    assert copied.nearest in h.small_tweets()
     assert copied.nearest_share > 0.5
     assert copied.chars[-2].char == "☃"
     assert copied.chars[-2].bits > UNKNOWN_CHAR_BITS
@@ -259,21 +238,19 @@ def test_a_tweet_is_read_with_averaged_weights_every_blank_of_it_and_the_nearest
 
 
 # The batch ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("way", ["cpu", "device"])
 def test_the_batch_of_the_last_step_is_shown_without_padding_the_first_one_also_before_it_is_trained_on(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script: Script = {step: [c.ShowBatch()] for step in range(3)}
-    on_cpu = of_type(run_session(tiny_config(corpus, run_name="on the CPU"), script), e.BatchShown)
-    if way == "device":
-        use_device_step(monkeypatch, None)
-    emitted = run_session(tiny_config(corpus), script)
-    before, after, second = of_type(emitted, e.BatchShown)
+    plain, script = h.plain_losses(), {step: [c.ShowBatch()] for step in range(3)}
+    on_cpu = h.of_type(h.run_tiny(corpus, script, run_name="on the CPU"), e.BatchShown)
+    use_device_step(monkeypatch, None)
+    emitted = h.run_tiny(corpus, script)
+    before, after, second = h.of_type(emitted, e.BatchShown)
     assert [shown.rows for shown in (before, after, second)] == [shown.rows for shown in on_cpu]
     assert (before.step, before.batch_step, after.batch_step, second.batch_step) == (0, 1, 1, 2)
     assert before.rows == after.rows != second.rows
-    assert losses(emitted) == pytest.approx(plain_losses(), abs=1e-5)
-    assert {row.text for row in second.rows} <= set(small_tweets())
+    assert h.losses(emitted) == pytest.approx(plain, abs=1e-5)
+    assert {row.text for row in second.rows} <= set(h.small_tweets())
     assert (second.num_tweets, len(second.rows)) == (8, 8)
     assert second.num_columns == max(len(row.text) for row in second.rows) + 1
     assert second.num_targets == sum(len(row.text) + 1 for row in second.rows)
@@ -286,9 +263,9 @@ def test_the_batch_of_the_last_step_is_shown_without_padding_the_first_one_also_
 
 def test_many_long_tweets_are_cut_and_an_unknown_character_is_marked(home: Path) -> None:
     tweets = [chr(0x4E00 + row) + " ".join(str(row * n % 9973) for n in range(1, 120)) for row in range(1, 141)]
-    corpus = CorpusConfig(files=(str(write_corpus(home, tweets)),), max_length=700, min_char_count=2)
-    config = replace(tiny_config(None, max_steps=1, batch_size=100, max_length=700), corpus=corpus, preset="auto")
-    shown = only(run_session(config, {0: [c.ShowBatch()]}), e.BatchShown)
+    corpus = CorpusConfig(files=(str(h.write_corpus(home, tweets)),), max_length=700, min_char_count=2)
+    config = replace(h.tiny_config(None, max_steps=1, batch_size=100, max_length=700), corpus=corpus, preset="auto")
+    shown = h.only(h.run_session(config, {0: [c.ShowBatch()]}), e.BatchShown)
     assert (len(shown.rows), shown.num_tweets) == (MAX_ROWS, 100)
     assert {len(row.text) for row in shown.rows} == {MAX_CHARS}
     assert {len(row.token_ids) for row in shown.rows} == {MAX_CHARS + 1}
@@ -299,23 +276,22 @@ def test_a_shuffled_batch_has_random_tweets_of_any_length_more_padding_and_chang
     asked = [c.ShowBatch(), c.ShowBatch(shuffled=True), c.ShowBatch(shuffled=True)]
     resized: list[c.Command] = [c.SetBatchSize(batch_size=1), c.ShowBatch(), c.ShowBatch()]
     with mock.patch("engine.session.batch_service.padding_shares", side_effect=padding_shares) as computed:
-        emitted = run_session(tiny_config(corpus), {0: asked[1:], 3: asked, 12: resized})
-    first, same, trained, second, _, single, _ = of_type(emitted, e.BatchShown)
+        emitted = h.run_tiny(corpus, {0: asked[1:], 3: asked, 12: resized})
+    first, same, trained, second, _, single, _ = h.of_type(emitted, e.BatchShown)
     assert [first.shuffled, trained.shuffled, second.shuffled] == [True, False, True]
     assert first.rows == same.rows != second.rows
     for shown in (first, second):
-        assert len({row.text for row in shown.rows} & set(small_tweets())) == shown.num_tweets == trained.num_tweets
+        assert len({row.text for row in shown.rows} & set(h.small_tweets())) == shown.num_tweets == trained.num_tweets
         assert shown.num_columns == max(len(row.text) for row in shown.rows) + 1
     assert len({len(row.text) for row in second.rows}) > len({len(row.text) for row in trained.rows})
-    assert losses(emitted) == plain_losses()
+    assert h.losses(emitted) == h.plain_losses()
     assert 0 < first.sorted_padding < first.shuffled_padding < 1
     assert (single.sorted_padding, single.shuffled_padding) == (0, 0)
     assert computed.call_count == 2, "once per batch size"
 
 
 def test_after_a_load_the_next_batch_is_that_of_the_checkpoint(corpus: Path) -> None:
-    load: list[c.Command] = [c.LoadCheckpoint(name="one"), c.ShowBatch()]
-    script: Script = {2: [c.SaveCheckpoint(name="one")], 3: [c.ShowBatch()], 5: load}
-    shown, again = of_type(run_session(tiny_config(corpus), script), e.BatchShown)
+    save, load, show = c.SaveCheckpoint(name="one"), c.LoadCheckpoint(name="one"), c.ShowBatch()
+    shown, again = h.of_type(h.run_tiny(corpus, {2: [save], 3: [show], 5: [load, show]}), e.BatchShown)
     assert (shown.batch_step, again.batch_step, again.step) == (3, 3, 2)
     assert again.rows == shown.rows

@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from unittest.mock import Mock, patch
 
 import platformdirs
 import pytest
@@ -20,7 +20,7 @@ from engine.session.startup.preflight import check
 from engine.storage import folders
 from engine.storage.atomic_write import remove_stale_temporaries, write_atomically
 from engine.storage.folders import checked_name, create_run_folder, find_run, list_runs, named_checkpoint_path
-from tests.engine.helpers import resume_config, run_session, stop_at, tiny_config, write_corpus
+from tests.engine.helpers import resume_config, run_session, run_tiny, stop_at, write_corpus
 from tests.strategies import hostile_text
 
 OLD, NEW = b"old " * 100, b"new " * 5000
@@ -41,18 +41,9 @@ def assert_untouched(target: Path) -> None:
     assert list(target.parent.iterdir()) == [target]
 
 
-def raising(error: BaseException) -> Callable[..., None]:
-    """Return a function that raises `error` for any arguments."""
-
-    def broken(*_: object, **__: object) -> None:
-        raise error
-
-    return broken
-
-
-@pytest.mark.parametrize("can_sync_folders", [True, False])
-def test_the_new_content_replaces_the_old_after_fsync(
-    target: Path, monkeypatch: pytest.MonkeyPatch, *, can_sync_folders: bool
+@pytest.mark.parametrize("can_sync", [True, False], ids=["folders can be synced", "or not"])
+def test_new_content_replaces_the_old_after_fsync(
+    target: Path, monkeypatch: pytest.MonkeyPatch, can_sync: bool
 ) -> None:
     calls: list[str] = []
     sync, rename = os.fsync, os.replace
@@ -60,7 +51,7 @@ def test_the_new_content_replaces_the_old_after_fsync(
     def fsync(descriptor: int) -> None:
         status = os.fstat(descriptor)
         calls.append("sync folder" if stat.S_ISDIR(status.st_mode) else f"sync {status.st_size} bytes")
-        if stat.S_ISDIR(status.st_mode) and not can_sync_folders:
+        if stat.S_ISDIR(status.st_mode) and not can_sync:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         sync(descriptor)
 
@@ -76,37 +67,32 @@ def test_the_new_content_replaces_the_old_after_fsync(
     assert list(target.parent.iterdir()) == [target]
 
 
+REMEDIES = {
+    errno.ENOSPC: "Free some space or set TWEETGEN_HOME",
+    errno.EACCES: "Change the permissions or set TWEETGEN_HOME",
+    errno.EROFS: "Set TWEETGEN_HOME",
+}
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
-@pytest.mark.parametrize(
-    ("code", "remedy"),
-    [
-        (errno.ENOSPC, "Free some space or set TWEETGEN_HOME"),
-        (errno.EACCES, "Change the permissions or set TWEETGEN_HOME"),
-        (errno.EROFS, "Set TWEETGEN_HOME"),
-    ],
-)
-def test_a_failure_before_the_rename_leaves_the_old_content_and_a_hint(
-    target: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, remedy: str
-) -> None:
-    monkeypatch.setattr(os, call, raising(OSError(code, os.strerror(code))))
-    with pytest.raises(StorageError, match=os.strerror(code)) as caught:
+@pytest.mark.parametrize("code", REMEDIES)
+def test_a_failure_before_the_rename_leaves_the_old_content_and_a_hint(target: Path, call: str, code: int) -> None:
+    text = os.strerror(code)
+    with patch.object(os, call, side_effect=OSError(code, text)), pytest.raises(StorageError, match=text) as caught:
         write_atomically(target, NEW)
     assert str(target) in caught.value.message
-    assert caught.value.hint.startswith(remedy)
+    assert caught.value.hint.startswith(REMEDIES[code])
     assert_untouched(target)
 
 
-def test_an_interrupt_or_a_kill_before_the_rename_leaves_the_old_content_and_a_file_that_is_removed_later(
-    target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "replace", raising(KeyboardInterrupt()))
+@patch.object(os, "replace", Mock(side_effect=KeyboardInterrupt))
+def test_a_kill_before_the_rename_leaves_the_old_content_and_a_file_that_is_removed_later(target: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_atomically(target, NEW)
     assert_untouched(target)
-    with monkeypatch.context() as killed:  # nothing is cleaned up
-        killed.setattr(os, "unlink", raising(OSError(errno.EIO, os.strerror(errno.EIO))))
-        with pytest.raises(KeyboardInterrupt):
-            write_atomically(target, NEW)
+    no_cleaning = patch.object(os, "unlink", side_effect=OSError(errno.EIO, os.strerror(errno.EIO)))
+    with no_cleaning, pytest.raises(KeyboardInterrupt):
+        write_atomically(target, NEW)
     assert target.read_bytes() == OLD
     assert len(list(target.parent.iterdir())) == 2
     remove_stale_temporaries(target.parent, 0.0)
@@ -122,10 +108,8 @@ def test_a_file_or_folder_in_the_way_is_a_storage_error_that_leaves_nothing_behi
     assert {path.name for path in target.parent.iterdir()} == {"file.bin", "folder.bin"}
 
 
-def test_a_resumed_run_removes_its_own_temporaries_and_old_ones_of_named_checkpoints_and_no_other_file(
-    home: Path,
-) -> None:
-    run_session(tiny_config(write_corpus(home)), stop_at(3))
+def test_a_resumed_run_removes_its_own_temporaries_old_ones_of_named_checkpoints_and_no_other_file(home: Path) -> None:
+    run_tiny(write_corpus(home), stop_at(3))
     run, named = find_run("tiny").path, home / "checkpoints"
     named.mkdir()
     old = [named / ".mine.safetensors.b1b2c3d4.tmp", *(named / name for name in ("notes.tmp", ".x.tmp", ".hidden"))]
@@ -141,18 +125,15 @@ def test_a_resumed_run_removes_its_own_temporaries_and_old_ones_of_named_checkpo
 
 
 # Names and runs -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("value", [None, "", "~/tweets"])
-def test_the_data_folder_is_set_by_the_environment_or_the_platform(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str | None
-) -> None:
+def test_the_environment_or_the_platform_sets_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("TWEETGEN_HOME")
-    if value is not None:
-        monkeypatch.setenv("TWEETGEN_HOME", value)
+    monkeypatch.setenv("TWEETGEN_HOME", "~/tweets")
+    assert folders.home() == tmp_path / "tweets"
     platforms = Path(platformdirs.user_data_dir("tweetgen-tui", appauthor=False))
-    assert folders.home() == (tmp_path / "tweets" if value else platforms)
+    monkeypatch.setenv("TWEETGEN_HOME", "")
+    assert folders.home() == platforms
+    monkeypatch.delenv("TWEETGEN_HOME")
+    assert folders.home() == platforms
 
 
 def test_a_reserved_name_is_refused() -> None:

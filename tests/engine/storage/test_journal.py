@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from engine.config.run import TrainingConfig
 from engine.errors import StorageError
 from engine.protocol import events as e
-from engine.protocol.events import Event, Paused, StepsThinned, to_json
 from engine.storage import atomic_write, step_buckets
 from engine.storage.file_lock import is_locked
 from engine.storage.journal import Journal
@@ -37,9 +36,8 @@ WHOLE_STEPS = 8
 
 
 @pytest.fixture(autouse=True)
-def few_whole_steps() -> Iterator[None]:
-    with mock.patch.object(step_buckets, "WHOLE_STEPS", WHOLE_STEPS):
-        yield
+def few_whole_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_buckets, "WHOLE_STEPS", WHOLE_STEPS)
 
 
 @pytest.fixture
@@ -49,11 +47,11 @@ def path(tmp_path: Path) -> Path:
     return folder / "events.jsonl"
 
 
-def paused(step: int) -> Event:
-    return Paused(step=step, elapsed_seconds=step / 2)
+def paused(step: int) -> e.Event:
+    return e.Paused(step=step, elapsed_seconds=step / 2)
 
 
-def write(path: Path, *events: Event) -> None:
+def write(path: Path, *events: e.Event) -> None:
     """Append events in a new session."""
     journal = Journal(path)
     for event in events:
@@ -62,13 +60,11 @@ def write(path: Path, *events: Event) -> None:
 
 
 # Writing --------------------------------------------------------------------------------------------------------------
-
-
 @given(
     sessions=st.lists(st.lists(strategies.events().filter(lambda each: not is_of_steps(each)), max_size=4), max_size=3)
 )
 def test_events_of_all_sessions_are_read_in_order(
-    tmp_path_factory: pytest.TempPathFactory, sessions: list[list[Event]]
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[list[e.Event]]
 ) -> None:
     """Steps have a test of their own: they may become a bucket."""
     path = tmp_path_factory.mktemp("journal") / "events.jsonl"
@@ -76,7 +72,7 @@ def test_events_of_all_sessions_are_read_in_order(
         write(path, *events)
     expected = [event for events in sessions for event in events]
     assert list(read_journal(path)) == expected
-    assert (path.read_text() if path.exists() else "") == "".join(f"{to_json(event)}\n" for event in expected)
+    assert (path.read_text() if path.exists() else "") == "".join(f"{e.to_json(event)}\n" for event in expected)
     assert last_event(path) == (expected[-1] if expected else None)
 
 
@@ -98,9 +94,7 @@ def steps_on_disk(path: Path) -> list[tuple[str, int, int]]:
     return [(type(event).__name__, event.first_step, event.step) for event in events]
 
 
-def test_the_open_bucket_is_written_at_a_checkpoint_and_at_the_end_and_widths_count_from_the_first_session(
-    path: Path,
-) -> None:
+def test_the_open_bucket_is_written_at_a_checkpoint_and_the_end_and_widths_count_from_the_first_run(path: Path) -> None:
     first = Journal(path)
     for event in (run_started(), steps_finished(1, [2.0] * 10), tweet_sampled("hi", 10)):
         first.write(event)
@@ -116,9 +110,7 @@ def test_the_open_bucket_is_written_at_a_checkpoint_and_at_the_end_and_widths_co
     assert steps_on_disk(path)[len(written) :] == [("StepsThinned", *steps) for steps in [(17, 19), (20, 23), (24, 24)]]
 
 
-def test_a_bucket_that_a_failing_disk_refuses_is_written_before_later_lines(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bucket_refused_by_a_failing_disk_precedes_later_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = BrokenDisk()
     monkeypatch.setattr(atomic_write, "os", disk)
     written = Journal(path)
@@ -134,51 +126,35 @@ def test_a_bucket_that_a_failing_disk_refuses_is_written_before_later_lines(
     written.flush()
     written.close()
     assert [type(event).__name__ for event in read_journal(path)][-2:] == ["StepsThinned", "Paused"]
-    assert sum(event.num_steps for event in read_journal(path) if isinstance(event, StepsThinned)) == 9
+    assert sum(event.num_steps for event in read_journal(path) if isinstance(event, e.StepsThinned)) == 9
 
 
-@pytest.mark.parametrize("num_bytes", [1, 20, len(to_json(paused(2)))])
+@pytest.mark.parametrize("num_bytes", [1, 20, len(e.to_json(paused(2)))])
 def test_a_torn_last_line_is_skipped_and_harms_no_later_line(path: Path, num_bytes: int) -> None:
     write(path, paused(1))
-    path.write_bytes(path.read_bytes() + to_json(paused(2)).encode()[:num_bytes])
-    before = [paused(1)] if num_bytes < len(to_json(paused(2))) else [paused(1), paused(2)]
+    path.write_bytes(path.read_bytes() + e.to_json(paused(2)).encode()[:num_bytes])
+    before = [paused(1)] if num_bytes < len(e.to_json(paused(2))) else [paused(1), paused(2)]
     assert list(read_journal(path)) == before
     write(path, paused(3))
     assert list(read_journal(path)) == [*before, paused(3)]
 
 
-def test_a_journal_that_can_not_be_opened_is_a_storage_error(path: Path) -> None:
-    with pytest.raises(StorageError, match=r"events\.jsonl can't be written: No such file"):
-        Journal(path.parent / "no such folder" / "events.jsonl")
-    os.mkfifo(path)  # what is written into a pipe waits for a reader
-    with pytest.raises(StorageError, match="Not a regular file"):
-        Journal(path)
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(StorageError, match="Is a directory"):
-        Journal(path)
-
-
-def test_a_file_system_without_locks_is_accepted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def flock(*_: object) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    write(path, paused(1))
-    assert not is_locked(path)
+def test_a_file_system_without_locks_is_accepted(path: Path) -> None:
+    with mock.patch.object(fcntl, "flock", side_effect=OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))):
+        write(path, paused(1))
+        assert not is_locked(path)
     assert list(read_journal(path)) == [paused(1)]
 
 
 # Reading damaged journals ---------------------------------------------------------------------------------------------
+def changed(event: e.Event, old: str, new: str) -> bytes:
+    return e.to_json(event).replace(old, new, 1).encode()
 
 
-def changed(event: Event, old: str, new: str) -> bytes:
-    return to_json(event).replace(old, new, 1).encode()
-
-
-TORN = to_json(paused(9)).encode()[:20]
+TORN = e.to_json(paused(9)).encode()[:20]
 JUNK = [b"\xff\xfe", b"[]", b'{"step": 1}', b"[" * 100_000, b'{"event":"Exploded","step":3,"elapsed_seconds":1.0}']
 NUMBERS = [changed(paused(1), '"step":1', f'"step":{number}') for number in ("1e999", "NaN", '"1"', "-1", "9" * 30)]
+Lines = list[e.Event | bytes]
 LOSSES = [changed(steps_finished(1, [4.0]), "4.0", loss) for loss in ("1e300", "null")]
 
 
@@ -191,29 +167,34 @@ LOSSES = [changed(steps_finished(1, [4.0]), "4.0", loss) for loss in ("1e300", "
         pytest.param([b"", b" ", paused(1), b""], [paused(1)], 0, id="empty lines"),
     ],
 )
-def test_invalid_lines_are_skipped_and_warned_of(
-    path: Path, lines: list[Event | bytes], events: list[Event], num_counted: int
-) -> None:
-    path.write_bytes(b"".join((line if isinstance(line, bytes) else to_json(line).encode()) + b"\n" for line in lines))
+def test_bad_lines_are_skipped_and_counted(path: Path, lines: Lines, events: list[e.Event], num_counted: int) -> None:
+    path.write_bytes(
+        b"".join((each if isinstance(each, bytes) else e.to_json(each).encode()) + b"\n" for each in lines)
+    )
     skipped = SkippedLines()
     assert list(read_journal(path, skipped)) == events
     counted = f"{num_counted} lines of the journal can't be read; they are skipped."
     assert skipped.warning == (counted if num_counted else "")
 
 
-def test_what_is_not_a_regular_file_is_an_error_at_once(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
+def test_what_is_no_regular_file_is_an_error_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # what is written into it waits for a reader
     (tmp_path / "zero").symlink_to("/dev/zero")
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "zero", "folder"):
         with pytest.raises(OSError, match=r"regular|directory"):
             list(read_journal(tmp_path / name))
     assert list(read_journal(tmp_path / "missing")) == []
+    for name, problem in (
+        ("pipe", "Not a regular file"),
+        ("folder", "Is a directory"),
+        ("no folder/x", "No such file"),
+    ):
+        with pytest.raises(StorageError, match=problem):
+            Journal(tmp_path / name)
 
 
 # Steps in buckets -----------------------------------------------------------------------------------------------------
-
-
 Action = e.Event | None
 """An event, or None where the state is copied for a checkpoint."""
 FLOAT32 = st.floats(0, 100, width=32).map(lambda value: float(str(np.float32(value))))
@@ -278,9 +259,8 @@ def test_every_step_is_whole_or_in_one_bucket_in_order_and_all_other_events_are_
     """Steps and time go back by a load only."""
     first = run[0].step if run[0] else 0
     stored = journalled([*run, None])
-    assert [each for each in stored if not is_of_steps(each)] == [
-        each for each in run if each and not is_of_steps(each)
-    ]
+    others = [each for each in run if each and not is_of_steps(each)]
+    assert [each for each in stored if not is_of_steps(each)] == others
     steps = iter(steps_in(run))
     for event in stored:
         if isinstance(event, e.StepsFinished):
@@ -315,9 +295,7 @@ def test_a_run_that_is_killed_and_resumed_has_the_steps_up_to_its_checkpoint_and
     latest = max(each.step for each in saved if each)
     again = steps_finished(latest + 1, [2.0] * num_more)
     resumed = [run_started(step=latest, resumed_from="x/latest"), again, None]
-
     stored = journalled(before) + journalled(resumed, StepBuckets(first))
-
     remaining: list[range] = []
     for event in stored:
         if isinstance(event, e.RunStarted):

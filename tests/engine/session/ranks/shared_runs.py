@@ -29,15 +29,13 @@ class GlooGroup:
 
     def __init__(self, store: Store, place: Place) -> None:
         timeout = timedelta(seconds=TIMEOUT_SECONDS)
-        self._group: ProcessGroupGloo | None = ProcessGroupGloo(store, place.rank, place.world_size, timeout)
+        self._group: Any = ProcessGroupGloo(store, place.rank, place.world_size, timeout)
 
     def all_reduce(self, tensor: Tensor) -> None:
-        assert self._group is not None
-        self._group.allreduce([tensor]).wait()  # type: ignore[attr-defined] # torch's stub lacks it
+        self._group.allreduce([tensor]).wait()
 
     def broadcast(self, tensor: Tensor) -> None:
-        assert self._group is not None
-        self._group.broadcast(tensor, 0).wait()  # type: ignore[attr-defined] # the same
+        self._group.broadcast(tensor, 0).wait()
 
     def close(self) -> None:
         self._group = None  # closes its sockets
@@ -76,8 +74,5 @@ def run_shared(
         Follower(ranks, torch.device("cpu"), num_threads=1).run()
         return []
 
-    of_leader, *of_followers = on_ranks(work, world_size, timeout_seconds)
-    emitted = of_leader.result()
-    for outcome in of_followers:
-        outcome.result()
+    emitted, *_ = [outcome.result() for outcome in on_ranks(work, world_size, timeout_seconds)]
     return emitted

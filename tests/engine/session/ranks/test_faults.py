@@ -17,7 +17,6 @@ import pytest
 import torch
 from torch._C._distributed_c10d import HashStore
 
-from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import (
@@ -42,24 +41,11 @@ from engine.session.ranks import follower as follower_module
 from engine.session.ranks import leader
 from engine.session.ranks.follower import Follower
 from engine.storage.folders import find_run
-from engine.storage.journal_reader import read_journal
-from tests.engine.helpers import (
-    Script,
-    latest,
-    let_fail,
-    names,
-    only,
-    resume_config,
-    run_session,
-    tensors_of,
-    tiny_config,
-)
+from tests.engine import helpers as h
 from tests.engine.session.ranks.shared_runs import on_ranks, run_shared
 
 
-def events_until(
-    error: type[Exception], match: str | None, config: RunConfig, script: Script | None = None
-) -> list[e.Event]:
+def events_until(error: type[Exception], match: str | None, config: RunConfig, **options: Any) -> list[e.Event]:
     """Run a shared session that raises an error; return its events."""
     emitted: list[e.Event] = []
 
@@ -68,21 +54,16 @@ def events_until(
         return []
 
     with pytest.raises(error, match=match):
-        run_shared(config, on_event=on_event, script=script)
+        run_shared(config, on_event=on_event, **options)
     return emitted
-
-
-def let_followers_fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """Let the followers raise an error in place of their steps."""
-    monkeypatch.setattr(Follower, "_take_steps", Mock(side_effect=error))
 
 
 # Other tweets, errors and weights -------------------------------------------------------------------------------------
 def test_a_file_that_one_machine_lacks_is_named_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = CorpusError("small.txt can't be read: no such file.", "Copy it.")
     monkeypatch.setattr(follower_module, "load_training_data", Mock(side_effect=missing))
-    emitted = events_until(DistributedError, r"Rank 1 on .* can't read the tweets: small\.txt", tiny_config(corpus))
-    failed = only(emitted, e.RunFailed)
+    emitted = events_until(DistributedError, r"Rank 1 on .* can't read the tweets: small\.txt", h.tiny_config(corpus))
+    failed = h.only(emitted, e.RunFailed)
     assert len(emitted) == 1
     assert failed.detail.endswith("small.txt can't be read: no such file.")
     assert failed.hint == "Copy it."
@@ -96,37 +77,33 @@ def test_other_tweets_on_one_machine_are_found_before_a_step(corpus: Path, monke
         return replace(data, corpus=replace(data.corpus, digest="another"))
 
     monkeypatch.setattr(follower_module, "load_training_data", load_others)
-    events_until(DistributedError, r"The tweets of rank 1 on .* are not those of rank 0", tiny_config(corpus))
+    events_until(DistributedError, r"The tweets of rank 1 on .* are not those of rank 0", h.tiny_config(corpus))
 
 
 def test_an_error_of_the_leader_ends_the_followers_with_its_words(corpus: Path) -> None:
-    config = replace(tiny_config(corpus), corpus=CorpusConfig(files=(str(corpus / "missing"),)))
+    config = h.tiny_config(corpus / "missing")
 
     def work(ranks: Ranks) -> list[e.Event]:
         if ranks.place.is_leader:
-            return run_session(config, ranks=ranks)
+            return h.run_session(config, ranks=ranks)
         Follower(ranks, torch.device("cpu")).run()
         return []
 
     of_leader, of_follower = on_ranks(work)
     assert isinstance(error := of_follower.exception(), DistributedError)
-    assert error.message == only(of_leader.result(), e.RunFailed).detail
+    assert error.message == h.only(of_leader.result(), e.RunFailed).detail
 
 
-@pytest.mark.parametrize(
-    ("error", "detail", "hint"),
-    [
+def test_an_error_of_a_follower_fails_the_run_with_its_words(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, detail, hint in (
         (DeviceMemoryError("Not enough memory.", "Train a smaller model."), "Not enough memory.", "Train a smaller"),
         (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero", ""),
-    ],
-)
-def test_an_error_of_a_follower_fails_the_run_with_its_words(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, detail: str, hint: str
-) -> None:
-    let_followers_fail(monkeypatch, error)
-    failed = only(events_until(type(error), None, tiny_config(corpus)), e.RunFailed)
-    assert failed.detail == f"Rank 1: {detail}"
-    assert failed.hint.startswith(hint)
+    ):
+        monkeypatch.setattr(Follower, "_take_steps", Mock(side_effect=error))
+        config = h.tiny_config(corpus, run_name=type(error).__name__)
+        failed = h.only(events_until(type(error), None, config), e.RunFailed)
+        assert failed.detail == f"Rank 1: {detail}"
+        assert failed.hint.startswith(hint)
 
 
 @pytest.fixture
@@ -148,19 +125,19 @@ def changed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("changed_weight")
 def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_happen(corpus: Path) -> None:
     match = r"The weights of rank 1 on .* differ from those of rank 0 at step 8"
-    emitted = events_until(WeightsDifferError, match, tiny_config(corpus, save_every=8))
-    assert "RunFailed" not in names(emitted)
-    assert latest().step == 0
-    assert not isinstance(list(read_journal(find_run("tiny").journal_path))[-1], e.RunFinished | e.RunFailed)
+    emitted = events_until(WeightsDifferError, match, h.tiny_config(corpus, save_every=8))
+    assert "RunFailed" not in h.names(emitted)
+    assert h.latest().step == 0
+    assert not isinstance(h.journalled()[-1], e.RunFinished | e.RunFailed)
 
 
 @pytest.mark.usefixtures("changed_weight")
 @pytest.mark.parametrize("command", [c.SaveCheckpoint(name="mine"), c.SaveLatest(), c.Stop(unless_unsaved=True)])
-def test_a_save_that_the_user_asks_for_ends_such_a_run_and_is_not_merely_refused(
+def test_a_save_that_the_user_asks_for_ends_such_a_run_and_is_not_just_refused(
     corpus: Path, command: c.Command
 ) -> None:
-    emitted = events_until(WeightsDifferError, "at step 9", tiny_config(corpus), {9: [command]})
-    assert "CommandRefused" not in names(emitted)
+    emitted = events_until(WeightsDifferError, "at step 9", h.tiny_config(corpus), script={9: [command]})
+    assert "CommandRefused" not in h.names(emitted)
 
 
 # Lost ranks -----------------------------------------------------------------------------------------------------------
@@ -175,7 +152,7 @@ def test_a_rank_that_hangs_is_lost_after_the_timeout(corpus: Path, monkeypatch: 
     monkeypatch.setattr(Ranks, "next_lease", hang_at_a_report)
     monkeypatch.setattr(Ranks, "_pulse", lambda self: next(pulse))  # a busy machine delays no heartbeat
     with pytest.raises(RankLostError, match="Rank 1 does not answer for 1 s"):
-        run_shared(tiny_config(corpus), timeout_seconds=1.0)
+        run_shared(h.tiny_config(corpus), timeout_seconds=1.0)
 
 
 @pytest.mark.parametrize(("timeout_seconds", "is_terminated"), [(1.0, False), (60.0, True)])
@@ -214,7 +191,7 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
         ranks.is_terminated = ranks.place.is_leader
         if ranks.place.is_leader:
             inbox.put(stop if is_early else c.Pause())
-            run_session(tiny_config(corpus), on_event=on_event, inbox=inbox, ranks=ranks)
+            h.run_tiny(corpus, on_event=on_event, inbox=inbox, ranks=ranks)
         elif not (is_lost and is_early):
             Follower(ranks, torch.device("cpu"), num_threads=1).run()
 
@@ -225,31 +202,31 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
     error = on_ranks(work)[0].exception()
     assert isinstance(error, RankLostError) == is_lost
     last = "" if is_lost and is_early else "Paused" if is_lost else "RunFinished"
-    assert "".join(names(emitted[-1:])) == last
+    assert "".join(h.names(emitted[-1:])) == last
 
 
 def test_a_rank_that_ends_within_a_lease_is_lost_at_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    let_followers_fail(monkeypatch, RankLostError("killed"))
-    events_until(RankLostError, "ended or hangs", tiny_config(corpus))
-    assert latest().step == 0
+    monkeypatch.setattr(Follower, "_take_steps", Mock(side_effect=RankLostError("killed")))
+    events_until(RankLostError, "ended or hangs", h.tiny_config(corpus))
+    assert h.latest().step == 0
 
 
 def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_start_again(corpus: Path) -> None:
-    run_shared(tiny_config(corpus))
-    again = run_shared(resume_config("tiny"), is_restarted=True)
-    assert only(again, e.RunFinished).reason == "max_steps"
-    assert only(again, e.RunFinished).step == 12
+    run_shared(h.tiny_config(corpus))
+    again = run_shared(h.resume_config("tiny"), is_restarted=True)
+    assert h.only(again, e.RunFinished).reason == "max_steps"
+    assert h.only(again, e.RunFinished).step == 12
 
 
 def test_a_last_save_without_answer_has_no_old_generators(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reports = count(1)  # the first save and `step-6` are answered; the last is not
     target = "engine.session.ranks.follower.Follower._report"
-    let_fail(monkeypatch, target, RankLostError("killed"), lambda *_: next(reports) > 2)
+    h.let_fail(monkeypatch, target, RankLostError("killed"), lambda *_: next(reports) > 2)
     monkeypatch.setattr(leader, "_LAST_REPORT_SECONDS", 0.1)
-    events_until(RankLostError, "killed", tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
-    assert "generator.cpu.1" in tensors_of("tiny", "step-6")
-    assert latest().step == 9
-    assert "generator.cpu.1" not in tensors_of("tiny")
+    events_until(RankLostError, "killed", h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
+    assert "generator.cpu.1" in h.tensors_of("tiny", "step-6")
+    assert h.latest().step == 9
+    assert "generator.cpu.1" not in h.tensors_of("tiny")
 
 
 # Joining --------------------------------------------------------------------------------------------------------------
@@ -324,31 +301,22 @@ def test_a_rank_that_does_not_come_is_named_on_all_that_did(monkeypatch: pytest.
         assert "1 did not join within 1 s: rank 1." in error.message
 
 
-@pytest.mark.parametrize(
-    ("versions", "problem", "words"),
-    [
-        ({**VERSIONS, "torch": "2.9"}, None, "has torch 2.9"),
-        (VERSIONS, DeviceError("This machine has 2 GPUs; process 3 on it has none."), "process 3 on it has none."),
-    ],
-)
-def test_another_version_or_a_missing_device_is_named_on_all_ranks(
-    versions: Versions, problem: TweetgenError | None, words: str
-) -> None:
-    for outcome in joined(HashStore(), [place(rank) for rank in range(3)], versions, problem):
-        assert isinstance(error := outcome.exception(), DistributedError)
-        assert error.message.startswith("Rank 2 on ")
-        assert words in error.message
+def test_another_version_or_a_missing_device_is_named_on_all_ranks() -> None:
+    no_device = DeviceError("This machine has 2 GPUs; process 3 on it has none.")
+    old, odd = ({**VERSIONS, "torch": "2.9"}, None), (VERSIONS, no_device)
+    for last, words in ((old, "has torch 2.9"), (odd, "process 3 on it has none.")):
+        for outcome in joined(HashStore(), [place(rank) for rank in range(3)], *last):
+            assert isinstance(error := outcome.exception(), DistributedError)
+            assert error.message.startswith("Rank 2 on ")
+            assert words in error.message
 
 
-@pytest.mark.parametrize(
-    ("rank", "words"), [(1, "did not find each other within 1 s"), (0, "is in use by another program")]
-)
-def test_a_store_without_server_and_a_port_in_use_are_errors(
-    monkeypatch: pytest.MonkeyPatch, rank: int, words: str
-) -> None:
+def test_a_store_without_server_and_a_port_in_use_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", "1")  # privileged: nobody listens
+    with pytest.raises(DistributedError, match="did not find each other within 1 s"):
+        connect(place(1, timeout_seconds=1.0))
     with socket.create_server(("localhost", 0)) as taken:
-        port = 1 if rank else taken.getsockname()[1]  # 1 is privileged: nobody listens
-        monkeypatch.setenv("MASTER_ADDR", "localhost")
-        monkeypatch.setenv("MASTER_PORT", str(port))
-        with pytest.raises(DistributedError, match=words):
-            connect(place(rank, timeout_seconds=1.0))
+        monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
+        with pytest.raises(DistributedError, match="is in use by another program"):
+            connect(place(0, timeout_seconds=1.0))

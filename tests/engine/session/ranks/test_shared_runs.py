@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -21,33 +22,14 @@ from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.parallel.leases import Lease, Read, Report, Reported, Steps, Stop, Sync
 from engine.parallel.place import Place
-from engine.parallel.ranks import Ranks
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.ranks import leader
 from engine.session.ranks.follower import Follower
 from engine.storage.folders import find_run
 from engine.training import schedule
-from tests.engine.helpers import (
-    AnsweringInbox,
-    Script,
-    TickingClock,
-    latest,
-    let_fail,
-    losses,
-    names,
-    of_type,
-    only,
-    own_home,
-    plain_losses,
-    resume_config,
-    run_session,
-    stop_at,
-    tiny_config,
-    write_corpus,
-)
+from tests.engine import helpers as h
 from tests.engine.session.ranks.shared_runs import run_shared
-from tests.engine.session.stream_rules import assert_valid_stream
 from tests.strategies import commands
 
 ROUNDING = 1e-5
@@ -62,55 +44,58 @@ REGULAR: dict[str, Any] = {
 """Settings with a lease that ends at step 13, where some runs are stopped, however many steps fit its time."""
 
 
-@pytest.mark.parametrize(("chosen", "expected"), [({}, 20.0), ({"autosave_seconds": 5.0}, 5.0)])
-def test_the_settings_record_how_many_processes_trained_last_and_more_save_more_often_unless_told_otherwise(
-    corpus: Path, chosen: dict[str, Any], expected: float
+@pytest.mark.parametrize("seconds", [None, 5.0])
+def test_settings_record_how_many_processes_trained_and_more_save_more_often(
+    corpus: Path, seconds: float | None
 ) -> None:
+    """Unless the user has said how often."""
+
     def recorded() -> tuple[int, str]:
         settings = json.loads(find_run("tiny").config_path.read_bytes())
         return settings["world_size"], settings["backend"]
 
-    run_session(tiny_config(corpus, max_steps=2, **chosen))
-    run_shared(resume_config("tiny", max_steps=4))
+    chosen: dict[str, Any] = {"autosave_seconds": seconds} if seconds else {}
+    h.run_tiny(corpus, max_steps=2, **chosen)
+    run_shared(h.resume_config("tiny", max_steps=4))
     assert recorded() == (2, "gloo")
-    assert latest().training.autosave_seconds == expected
-    run_session(resume_config("tiny", max_steps=6))
+    assert h.latest().training.autosave_seconds == (seconds or 20.0)
+    h.run_session(h.resume_config("tiny", max_steps=6))
     assert recorded() == (1, "")
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_ranks_give_the_losses_evaluations_and_tweets_of_one_process(corpus: Path, world_size: int) -> None:
-    alone = run_session(tiny_config(corpus, run_name="alone", max_steps=31, **REGULAR))
-    shared = run_shared(tiny_config(corpus, max_steps=31, **REGULAR), world_size=world_size)
-    started = only(shared, e.RunStarted)
+    alone = h.run_tiny(corpus, run_name="alone", max_steps=31, **REGULAR)
+    shared = run_shared(h.tiny_config(corpus, max_steps=31, **REGULAR), world_size=world_size)
+    started = h.only(shared, e.RunStarted)
     assert (started.world_size, started.backend) == (world_size, "gloo")
-    assert losses(shared) == pytest.approx(losses(alone), abs=ROUNDING)
-    bits = [[each.bits_per_char for each in of_type(stream, e.EvalFinished)] for stream in (alone, shared)]
+    assert h.losses(shared) == pytest.approx(h.losses(alone), abs=ROUNDING)
+    bits = [[each.bits_per_char for each in h.of_type(stream, e.EvalFinished)] for stream in (alone, shared)]
     assert len(bits[1]) == 4
     assert bits[1] == pytest.approx(bits[0], abs=ROUNDING)
-    assert [each.step for each in of_type(shared, e.TweetSampled)] == [0, 15, 30]
-    assert only(shared, e.RunFinished).total_chars == only(alone, e.RunFinished).total_chars
+    assert [each.step for each in h.of_type(shared, e.TweetSampled)] == [0, 15, 30]
+    assert h.only(shared, e.RunFinished).total_chars == h.only(alone, e.RunFinished).total_chars
 
 
 def test_the_same_command_and_a_resume_are_exact_bit_for_bit_at_the_same_number_of_ranks(corpus: Path) -> None:
-    config = tiny_config(corpus, max_steps=20, **REGULAR)
-    whole = losses(run_shared(replace(config, run_name="whole")))
-    assert losses(run_shared(replace(config, run_name="again"))) == whole
-    run_shared(config, script=stop_at(13))
-    resumed = run_shared(resume_config("tiny"))
-    assert latest().world_size == 2
-    assert losses(resumed) == {step: loss for step, loss in whole.items() if step > 13}
-    assert of_type(resumed, e.Warned) == []
+    config = h.tiny_config(corpus, max_steps=20, **REGULAR)
+    whole = h.losses(run_shared(replace(config, run_name="whole")))
+    assert h.losses(run_shared(replace(config, run_name="again"))) == whole
+    run_shared(config, script=h.stop_at(13))
+    resumed = run_shared(h.resume_config("tiny"))
+    assert h.latest().world_size == 2
+    assert h.losses(resumed) == {step: loss for step, loss in whole.items() if step > 13}
+    assert h.of_type(resumed, e.Warned) == []
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (3, 2)])
 def test_a_resume_on_more_or_fewer_ranks_is_exact_to_rounding_and_warns(corpus: Path, before: int, after: int) -> None:
-    whole = plain_losses(max_steps=20, **REGULAR)
-    run_shared(tiny_config(corpus, max_steps=20, **REGULAR), world_size=before, script=stop_at(13))
-    resumed = run_shared(resume_config("tiny"), world_size=after)
-    assert losses(resumed) == pytest.approx({step: whole[step] for step in range(14, 21)}, abs=ROUNDING)
+    whole = h.plain_losses(max_steps=20, **REGULAR)
+    run_shared(h.tiny_config(corpus, max_steps=20, **REGULAR), world_size=before, script=h.stop_at(13))
+    resumed = run_shared(h.resume_config("tiny"), world_size=after)
+    assert h.losses(resumed) == pytest.approx({step: whole[step] for step in range(14, 21)}, abs=ROUNDING)
     now = "1 process" if after == 1 else f"{after} processes"
-    assert f"{now} in place of {before}" in only(resumed, e.Warned).message
+    assert f"{now} in place of {before}" in h.only(resumed, e.Warned).message
 
 
 def test_a_step_that_is_not_finite_on_one_rank_is_skipped_on_all(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,28 +105,26 @@ def test_a_step_that_is_not_finite_on_one_rank_is_skipped_on_all(corpus: Path, m
         return sound(self, batch) * (float("nan") if next(calls) == 5 else 1.0)
 
     monkeypatch.setattr(GruStep, "loss_and_grads", loss_and_grads)
-    shared = run_shared(tiny_config(corpus, max_steps=12))
-    assert len(losses(shared)) == 11
-    assert only(shared, e.Warned).kind == "not-finite"
-    assert only(shared, e.RunFinished).step == 12  # the ranks agree to the end: their weights were compared
+    shared = run_shared(h.tiny_config(corpus, max_steps=12))
+    assert len(h.losses(shared)) == 11
+    assert h.only(shared, e.Warned).kind == "not-finite"
+    assert h.only(shared, e.RunFinished).step == 12  # the ranks agree to the end: their weights were compared
 
 
 def test_out_of_memory_on_one_rank_is_its_own_matter_and_warned(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = plain_losses(batch_size=16)
+    alone = h.plain_losses(batch_size=16)
     error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
-    let_fail(monkeypatch, "engine.compute.cpu.train_step.GruStep.loss_and_grads", error, 6)
-    shared = run_shared(tiny_config(corpus, batch_size=16))
-    assert losses(shared) == pytest.approx(alone, abs=ROUNDING)
-    assert "a batch is computed in 2 parts of up to 4 tweets" in only(shared, e.Warned).message
+    h.let_fail(monkeypatch, "engine.compute.cpu.train_step.GruStep.loss_and_grads", error, 6)
+    shared = run_shared(h.tiny_config(corpus, batch_size=16))
+    assert h.losses(shared) == pytest.approx(alone, abs=ROUNDING)
+    assert "a batch is computed in 2 parts of up to 4 tweets" in h.only(shared, e.Warned).message
 
 
 def test_a_run_at_a_speed_limit_and_one_on_a_single_tweet_are_shared_too(corpus: Path) -> None:
-    shared = run_shared(tiny_config(corpus, steps_per_second=1000.0), clock=TickingClock(0.01))
-    assert only(shared, e.RunFinished).step == 12
-    config = tiny_config(corpus, run_name="overfit", sample_every=4, eval_every=4)
-    assert config.corpus is not None
-    shared = run_shared(replace(config, corpus=replace(config.corpus, overfit=1)))
-    assert {1, 2, 4, 8} <= {each.step for each in of_type(shared, e.TweetSampled)}
+    shared = run_shared(h.tiny_config(corpus, steps_per_second=1000.0), clock=h.TickingClock(0.01))
+    assert h.only(shared, e.RunFinished).step == 12
+    shared = run_shared(h.tiny_config(corpus, run_name="overfit", overfit=1, sample_every=4, eval_every=4))
+    assert {1, 2, 4, 8} <= {each.step for each in h.of_type(shared, e.TweetSampled)}
 
 
 EDGE_COMMANDS: dict[str, c.Command] = {
@@ -167,21 +150,18 @@ def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: py
         sent, unsent[:] = (unsent[:], []) if event.step >= 5 else ([], unsent)
         return sent
 
-    shared = run_shared(tiny_config(corpus, max_steps=20), on_event=on_event)
-    assert answer in names(shared)
-    assert only(shared, e.RunFinished).reason in {"max_steps", "finished"}
+    shared = run_shared(h.tiny_config(corpus, max_steps=20), on_event=on_event)
+    assert answer in h.names(shared)
+    assert h.only(shared, e.RunFinished).reason in {"max_steps", "finished"}
 
 
 def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "load", lambda *_: None)
-    script: Script = {0: [c.Pause(), c.MeasureBaselines()]}
-
-    def on_event(event: e.Event) -> list[c.Command]:
-        return [c.Resume()] if isinstance(event, e.BaselinesMeasured) and event.is_complete else []
-
-    alone = run_session(tiny_config(corpus, run_name="alone", max_steps=4), script=script, on_event=on_event)
-    shared = run_shared(tiny_config(corpus, max_steps=4), script=script, on_event=on_event)
-    measured = [[each.bits_per_char for each in of_type(stream, e.BaselinesMeasured)] for stream in (alone, shared)]
+    script: h.Script = {0: [c.Pause(), c.MeasureBaselines()]}
+    resume = h.whenever(e.BaselinesMeasured, lambda measured: [c.Resume()] if measured.is_complete else [])
+    alone = h.run_tiny(corpus, script, resume, run_name="alone", max_steps=4)
+    shared = run_shared(h.tiny_config(corpus, max_steps=4), script=script, on_event=resume)
+    measured = [[each.bits_per_char for each in h.of_type(stream, e.BaselinesMeasured)] for stream in (alone, shared)]
     assert measured[0] == measured[1]
     assert len(measured[0]) == 2
 
@@ -189,34 +169,33 @@ def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, mo
 def test_leases_end_at_tweets_and_early_evaluations_due_by_steps(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "_FIRST_EARLY_EVALUATION", 4)
     due: dict[str, Any] = {"sample_every": 12, "sample_pacing": "doubling", "eval_every": 20, "early_eval_tweets": 3}
-    shared = run_shared(tiny_config(corpus, max_steps=26, **due))
-    assert [event.step for event in of_type(shared, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
-    assert [event.step for event in of_type(shared, e.EvalFinished)] == [4, 8, 16, 20, 26]
-    assert losses(shared) == pytest.approx(plain_losses(max_steps=26), abs=ROUNDING)
+    shared = run_shared(h.tiny_config(corpus, max_steps=26, **due))
+    assert [event.step for event in h.of_type(shared, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
+    assert [event.step for event in h.of_type(shared, e.EvalFinished)] == [4, 8, 16, 20, 26]
+    assert h.losses(shared) == pytest.approx(h.plain_losses(max_steps=26), abs=ROUNDING)
 
 
 def test_single_steps_of_a_shared_run_report_the_whole_batch(corpus: Path) -> None:
-    script: Script = {0: [c.Pause(), c.TakeStep(), c.ShowBatch(), c.Resume()]}
-    alone = run_session(tiny_config(corpus, run_name="alone", max_steps=2), script=script)
-    shared = run_shared(tiny_config(corpus, max_steps=2), script=script)
-    assert only(shared, e.StepTaken).num_targets == only(alone, e.StepTaken).num_targets
-    assert only(shared, e.StepTaken).loss_after == pytest.approx(only(alone, e.StepTaken).loss_after, abs=ROUNDING)
-    assert only(shared, e.BatchShown).rows == only(alone, e.BatchShown).rows
+    script: h.Script = {0: [c.Pause(), c.TakeStep(), c.ShowBatch(), c.Resume()]}
+    alone = h.run_tiny(corpus, run_name="alone", max_steps=2, script=script)
+    shared = run_shared(h.tiny_config(corpus, max_steps=2), script=script)
+    assert h.only(shared, e.StepTaken).num_targets == h.only(alone, e.StepTaken).num_targets
+    assert h.only(shared, e.StepTaken).loss_after == pytest.approx(h.only(alone, e.StepTaken).loss_after, abs=ROUNDING)
+    assert h.only(shared, e.BatchShown).rows == h.only(alone, e.BatchShown).rows
 
 
 @settings(max_examples=6)
 @given(answers=st.lists(st.none() | commands(("", "the ")), max_size=30), eval_every=st.integers(0, 4))
-def test_whatever_the_commands_a_shared_stream_keeps_its_rules(
-    answers: list[c.Command | None], eval_every: int
-) -> None:
-    inbox = AnsweringInbox([*answers, c.Resume()])
-    with own_home() as folder:
-        config = tiny_config(write_corpus(folder), eval_every=eval_every, sample_every=5)
-        assert_valid_stream(run_shared(config, inbox=inbox, clock=TickingClock(0.001)))
+def test_after_any_commands_a_shared_stream_keeps_its_rules(answers: list[c.Command | None], eval_every: int) -> None:
+    """They are checked of each run."""
+    inbox = h.AnsweringInbox([*answers, c.Resume()])
+    with h.own_home() as folder:
+        config = h.tiny_config(h.write_corpus(folder), eval_every=eval_every, sample_every=5)
+        run_shared(config, inbox=inbox, clock=h.TickingClock(0.001))
 
 
 def test_the_ranks_report_their_shares_of_waiting_and_the_leaders_is_of_its_steps_alone(corpus: Path) -> None:
-    shared = run_shared(tiny_config(corpus, sample_every=1), clock=TickingClock(0.5), times_seconds=2.0)
+    shared = run_shared(h.tiny_config(corpus, sample_every=1), clock=h.TickingClock(0.5), times_seconds=2.0)
     pairs = [(times, ranks) for times, ranks in pairwise(shared) if isinstance(times, e.StepTimes)]
     assert pairs
     for times, ranks in pairs:
@@ -229,22 +208,6 @@ def test_the_ranks_report_their_shares_of_waiting_and_the_leaders_is_of_its_step
 
 
 # A follower alone -----------------------------------------------------------------------------------------------------
-class ScriptedRanks:
-    """Rank 1 of two, without the others: a sum is the follower's own part, a broadcast changes nothing."""
-
-    place = Place(rank=1, world_size=2)
-    waiting_seconds = 0.0
-
-    def __init__(self, *leases: Lease) -> None:
-        self.replies: list[Any] = []
-        self.reply = self.replies.append
-        self.next_lease = iter((*leases, Stop())).__next__
-
-    def sum_gradients_(self, _: torch.Tensor) -> None: ...
-
-    def broadcast_(self, _: torch.Tensor) -> None: ...
-
-
 def sync(step: int, generator: str = "") -> Sync:
     return Sync(
         model=ModelConfig(embedding_size=8, hidden_size=8, dropout=0.5),
@@ -261,9 +224,11 @@ def test_a_follower_continues_from_the_state_of_its_generator_or_is_seeded_by_it
     report, steps = Report(has_checksum=True, has_generator=True), Steps(learning_rates=(0.01, 0.01))
 
     def generators_of(*leases: Lease) -> list[str]:
-        ranks = ScriptedRanks(Read(corpus=CorpusConfig(files=(str(corpus),)), known=None), *leases)
-        Follower(cast("Ranks", ranks), torch.device("cpu"), num_threads=1).run()
-        return [each.generator for each in ranks.replies if isinstance(each, Reported)][:-1]
+        ranks = mock.Mock(place=Place(rank=1, world_size=2), waiting_seconds=0.0)  # a sum is its own part
+        ranks.next_lease.side_effect = [Read(corpus=CorpusConfig(files=(str(corpus),)), known=None), *leases, Stop()]
+        Follower(ranks, torch.device("cpu"), num_threads=1).run()
+        replies = [call.args[0] for call in ranks.reply.call_args_list]
+        return [each.generator for each in replies if isinstance(each, Reported)][:-1]
 
     before, after = generators_of(sync(0), steps, report, steps, report)
     assert before != after
