@@ -40,10 +40,10 @@ def test_cleaned_text_is_harmless(raw: str, max_chars: int) -> None:
 def test_raw_tweets_are_cleaned_as_listed_and_joiners_selectors_of_emoji_accents_and_brackets_stay() -> None:
     *cleaned, kept = cases("cleaned")
     for case in cleaned:
-        for row in str(case.files["rows"]).splitlines():
+        for row in case.rows:
             raw, _, expected = unescaped(repeated(row)).partition(" ->")
             assert clean(raw) == expected[1:], case.name
-    for text in map(unescaped, str(kept.files["rows"]).splitlines()):
+    for text in map(unescaped, kept.rows):
         assert clean(text) == unicodedata.normalize("NFC", text)
         assert harmless(text) == text
 

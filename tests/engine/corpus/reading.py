@@ -181,6 +181,11 @@ class Case:
         """The files, made only now: some are large."""
         return dict(map(_file, self.texts))
 
+    @property
+    def rows(self) -> list[str]:
+        """The lines of a file that is called rows."""
+        return str(self.files["rows"]).splitlines()
+
     def read(self) -> str:
         """Return what is read."""
         return read_with(self.options, self.files)
@@ -247,15 +252,3 @@ def repeated(text: str) -> str:
 def unescaped(text: str) -> str:
     """Return a text with Python's escapes decoded."""
     return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
-
-
-# Made-up tweets in other scripts and languages ------------------------------------------------------------------------
-
-TWEETS: dict[str, list[str]] = {}
-ENCODINGS: dict[str, list[str]] = {}
-"""Encodings in which files of each language exist; none for those of Windows-1252."""
-for _section in (CASES / "foreign_tweets.txt").read_text(encoding="utf-8").split("==== ")[1:]:
-    _head, *_tweets = filter(None, _section.split("\n"))
-    _language, _, _encodings = _head.partition(": ")
-    TWEETS[_language] = _tweets
-    ENCODINGS[_language] = list(filter(None, _encodings.split(", ")))
