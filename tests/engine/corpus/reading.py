@@ -244,7 +244,9 @@ def _file(text: str) -> tuple[str, str | bytes]:
 def repeated(text: str) -> str:
     """Return a text with its marked parts repeated, the inner ones first."""
     while part := re.search(r"«(\d+)\*([^«»]*)»", text):
-        again = "".join(part[2].replace("#", str(number)) for number in range(int(part[1])))
+        again = part[2] * int(part[1])
+        if "#" in again:
+            again = "".join(part[2].replace("#", str(number)) for number in range(int(part[1])))
         text = text[: part.start()] + again + text[part.end() :]
     return text
 

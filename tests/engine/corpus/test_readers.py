@@ -272,7 +272,7 @@ def test_other_files_of_the_archive_are_never_opened() -> None:
 
 @recorded_cases("x_paths")
 def test_the_files_of_an_archive_that_are_read_are_known_by_their_path(case: Case, snapshot: SnapshotAssertion) -> None:
-    roots = {path: archive_root(path) for path in str(case.files["rows"]).splitlines()}
+    roots = {path: archive_root(path) for path in case.rows}
     lines = (f"{path}: {'not read' if root is None else f'in {root!r}'}" for path, root in roots.items())
     assert "\n".join(lines) == snapshot
 
@@ -280,7 +280,7 @@ def test_the_files_of_an_archive_that_are_read_are_known_by_their_path(case: Cas
 @recorded_cases("html")
 def test_html_becomes_the_text_that_is_seen_without_or_with_addresses(case: Case, snapshot: SnapshotAssertion) -> None:
     lines = []
-    for row in str(case.files["rows"]).splitlines():
+    for row in case.rows:
         seen, whole = (html_to_text(unescaped(row), keeps_links=keeps) for keeps in (False, True))
         assert seen.num_links == whole.num_links
         lines += [row, f"  {seen.text!r}, {seen.num_links} removed"]

@@ -22,7 +22,7 @@ from engine.corpus.loading import load_corpus
 from engine.model.vocab import Vocab
 from tests.engine.corpus.reading import Container, Files, cases, packed
 
-TWEETS, NEAR = (str(case.files["rows"]).splitlines() for case in cases("tweets"))
+TWEETS, NEAR = (case.rows for case in cases("tweets"))
 REPEATED = [*TWEETS, *NEAR, "THE CAT hugs a red kite", *TWEETS[:3], "", "http://a.example/b", "x" * 150]
 LABELLED = [f'{4 if number % 4 else number % 8 // 2},{number},"{tweet}"' for number, tweet in enumerate(TWEETS)]
 
