@@ -27,7 +27,7 @@ from tui.lesson.stops import STOPS
 
 TWEETS = ["good morning @anna!", "so happy :)", "what a day, what a view", "hi", "love this song"]
 VOCAB = Vocab.from_counts(Counter("".join(TWEETS)))
-SIZES = (len(VOCAB), 12, 16)
+SIZES = (len(VOCAB), 12, 18)
 FOLDER = Path(stop_1.__file__).parent
 
 

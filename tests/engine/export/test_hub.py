@@ -327,19 +327,8 @@ def as_folder(name: str, folder: Path) -> None:
 
 
 READ = (MODEL, GENERATION, VOCAB, WEIGHTS)
-SETTINGS: tuple[dict[str, Any], ...] = (
-    *({"model_type": kind} for kind in ("gpt2", 7, None)),
-    *({"hidden_size": size} for size in (9, "8", -1)),
-    *({"num_hidden_layers": 10**30}, {"vocab_size": 3}, {"vocab_size": None}, {"embedding_size": 7}),
-    *({"ngram_contexts": 10**9}, {"ngram_order": 5}, {"dropout": float("nan")}, {"bos_token_id": 7}),
-    *({"torch_dtype": "bfloat16"}, {"training": {"learning_rate": -1}}, {"training": {"average_lag": 1e300}}),
-    *({"hidden_size": 8192, "embedding_size": 8192}, {"num_hidden_layers": 16}, {"ngram_contexts": 16_384}),
-)
-"""The last three are valid sizes, which are compared with the weights before memory is allocated."""
-GENERATION_SETTINGS: tuple[dict[str, Any], ...] = (
-    *({"temperature": 0.001}, {"temperature": "hot"}, {"top_p": 7}, {"top_k": -1}, {"max_length": 1}),
-    *({"max_length": 10**7}, {"do_sample": None}, {"eos_token_id": 3}),
-)
+CHANGED = Path(__file__).with_name("damaged_settings.txt").read_text("utf-8").splitlines()
+"""A file, sometimes what is wrong with it, and its changed values; valid sizes are not those of the weights."""
 DAMAGES: dict[str, Damage] = {
     "no folder": shutil.rmtree,
     **{f"{name} missing": partial(removed, name) for name in READ},
@@ -348,23 +337,16 @@ DAMAGES: dict[str, Damage] = {
     **{f"{name} empty": with_content(name, b"") for name in READ},
     **{f"{name} not in UTF-8": with_content(name, b"\xff\xfe{") for name in READ},
     **{f"{name} of brackets": with_content(name, b"[" * 100_000) for name in READ},
-    **{f"{MODEL} {changes}": in_json(MODEL, **changes) for changes in SETTINGS},
-    **{f"{GENERATION} {changes}": in_json(GENERATION, **changes) for changes in GENERATION_SETTINGS},
-    "vocabulary with one symbol too many": in_json(VOCAB, z=15),
-    "vocabulary with an id twice": in_json(VOCAB, a=14),
-    "vocabulary with a hole": in_json(VOCAB, a=15),
-    "vocabulary with a negative id": in_json(VOCAB, a=-1),
-    "vocabulary with a fraction": in_json(VOCAB, a=5.5),
+    **{line: in_json(line.split()[0].rstrip(":"), **json.loads(line.partition(": ")[2])) for line in CHANGED},
     "vocabulary with two characters as one": renamed("a", "ab"),
     "vocabulary with an empty symbol": renamed("a", ""),
     "vocabulary with another special symbol": renamed("<BOS>", "<s>"),
-    "vocabulary with special symbols exchanged": in_json(VOCAB, **{"<EOS>": 3, "<UNK>": 2}),
     "vocabulary that is a list": edited(VOCAB, list),
     "vocabulary of many megabytes": with_content(VOCAB, b" " * (MAX_JSON_BYTES + 1)),
     "vocabulary with a symbol twice": with_a_symbol_twice,
     "weights with a row too few": in_weights(lambda old: old | {"proj.bias": old["proj.bias"][1:]}),
     "weights with one too many": in_weights(lambda old: old | {"extra": torch.zeros(3)}),
-    "weights with tied ones twice": in_weights(lambda old: old | {"proj.weight": torch.zeros(15, 16)}),
+    "weights with tied ones twice": in_weights(lambda old: old | {"proj.weight": torch.zeros(15, 18)}),
     "weights of which most are missing": in_weights(lambda old: {"proj.bias": old["proj.bias"]}),
     "weights in float64": in_weights(lambda old: {name: each.double() for name, each in old.items()}),
     "weights that are nan": in_weights(lambda old: old | {"proj.bias": torch.full((15,), float("nan"))}),

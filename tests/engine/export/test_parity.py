@@ -70,14 +70,14 @@ class Case:
         return page_data(checkpoint, self.weights, None)
 
 
-ONE = ModelConfig(embedding_size=8, hidden_size=16)
+ONE = ModelConfig(embedding_size=8, hidden_size=18)
 NGRAMS = replace(ONE, ngram_order=4, ngram_contexts=600)
 SHORT = SamplingConfig(max_length=50)
 CASES = {
     "one layer": Case(model=ONE, sampling=SHORT),
     "four layers": Case(model=replace(ONE, num_layers=4), sampling=SHORT),
     "int8": Case(model=replace(ONE, num_layers=2), sampling=SHORT, weights="int8"),
-    "tied": Case(model=replace(ONE, embedding_size=16, tied_embeddings=True), sampling=SHORT),
+    "tied": Case(model=replace(ONE, embedding_size=18, tied_embeddings=True), sampling=SHORT),
     "n-gram input": Case(model=replace(NGRAMS, num_layers=2), sampling=SHORT),
     "n-gram input, int8": Case(model=NGRAMS, sampling=SHORT, weights="int8"),
     "emoji": Case(model=ONE, sampling=SHORT, vocab=EMOJI),
@@ -271,7 +271,7 @@ def test_tied_embeddings_are_in_the_page_once() -> None:
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
 VOCAB = Vocab("etaoinshr dl<>/&\"'🌻👩\u200dابت漢")
-CONFIG = ModelConfig(embedding_size=8, hidden_size=16, num_layers=2)
+CONFIG = ModelConfig(embedding_size=8, hidden_size=18, num_layers=2)
 SAMPLING = SamplingConfig(temperature=0.8, max_length=40, min_p=0.02)
 TWEET = "#tweet[aria-busy=false]"
 TEMPERATURE = 1.5
