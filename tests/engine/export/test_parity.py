@@ -34,14 +34,8 @@ from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.sampling.sampler import SampledTweet, uniforms_of
 from engine.sampling.stepper import CharStepper
-from tests.engine.export.models import (
-    as_on_the_page,
-    checkpoint_of,
-    clear_tweets,
-    random_ids,
-    random_model,
-    run_scripts,
-)
+from tests.engine.export import models
+from tests.engine.export.models import as_on_the_page, checkpoint_of, clear_tweets, random_model, run_scripts
 from tests.engine.helpers import code_of
 from tests.installed import chromium
 
@@ -95,17 +89,17 @@ CASES = {
 
 
 def test_the_page_writes_the_tweets_of_the_program_from_the_same_seeds() -> None:
-    tweets, pages = [], []
+    tweets, pages = {}, []
     for name, case in CASES.items():
         model = case.random_model()
-        expected = clear_tweets(as_on_the_page(model, case.model, case.weights), case.vocab, case.sampling, SEEDS)
-        assert len(expected) > len(SEEDS) / 2, name
+        tweets[name] = clear_tweets(as_on_the_page(model, case.model, case.weights), case.vocab, case.sampling, SEEDS)
+        assert len(tweets[name]) > len(SEEDS) / 2, name
         prompt_ids = case.vocab.encode(case.sampling.prime)
-        jobs = [{"kind": "tweet", "prompt_ids": prompt_ids, "seed": str(seed)} for seed in expected]
-        tweets.append(expected.values())
+        jobs = [{"kind": "tweet", "prompt_ids": prompt_ids, "seed": str(seed)} for seed in tweets[name]]
         pages.append((case.page_data(model), jobs))
-    for (name, case), expected_tweets, results in zip(CASES.items(), tweets, run_scripts(pages), strict=True):
-        for tweet, found in zip(expected_tweets, results, strict=True):
+        assert ('"proj.weight"' in pages[-1][0]) != case.model.tied_embeddings, "tied ones are in the page once"
+    for (name, case), results in zip(CASES.items(), run_scripts(pages), strict=True):
+        for tweet, found in zip(tweets[name].values(), results, strict=True):
             ids = [char["id"] for char in found["chars"]]
             assert case.vocab.decode(ids) == tweet.text, name
             assert (ids[-1] == EOS) == tweet.reached_eos, name
@@ -115,7 +109,7 @@ def test_the_page_writes_the_tweets_of_the_program_from_the_same_seeds() -> None
 
 def test_the_log_probabilities_agree_with_the_program_to_1e_5_over_140_characters() -> None:
     cases = [CASES["n-gram input"], CASES["int8"]]
-    ids = random_ids(len(LETTERS))[0, :140].tolist()
+    ids = models.random_ids(len(LETTERS))[0, :140].tolist()
     models = [case.random_model() for case in cases]
     job = {"kind": "log_probs", "ids": ids}
     results = run_scripts([(case.page_data(model), [job]) for case, model in zip(cases, models, strict=True)])
@@ -260,11 +254,6 @@ def test_a_page_that_no_browser_can_open_is_an_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("engine.export.web_page.page.MAX_PAGE_BYTES", 1000)
     with pytest.raises(ConfigError, match="more than a browser can open"):
         web_page(saved(), "float16", None)
-
-
-def test_tied_embeddings_are_in_the_page_once() -> None:
-    config = replace(FILE_CONFIG, embedding_size=8, tied_embeddings=True, ngram_order=0, ngram_contexts=0)
-    assert "proj.weight" not in page_tensors(random_model(len(FILE_VOCAB), config), "float16")
 
 
 # In a browser ---------------------------------------------------------------------------------------------------------
