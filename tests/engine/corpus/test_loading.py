@@ -1,12 +1,17 @@
-"""Rows become a corpus: each is counted once, the first of its duplicates kept; previews, statistics, the cache."""
+"""Rows become a corpus: each is counted once, the first of its duplicates kept; previews, statistics, the cache.
+
+What exact resume and comparable figures depend on is recorded of small corpora in every format, and never to change: the
+digest and the order of batches decide what a resumed run trains on, the split what its losses mean.
+"""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +24,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus import cache
+from engine.corpus.batches import epoch_order
 from engine.corpus.corpus import Corpus
+from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.ingest import collection as collection_module
 from engine.corpus.ingest import quick_check as checking
 from engine.corpus.ingest.collection import Collection, collect
@@ -30,10 +37,11 @@ from engine.corpus.loading import MIN_TWEETS, load_corpus, read_tweets
 from engine.corpus.report import CorpusReport, SourceReport, summary_lines
 from engine.corpus.similarity.sorted_sets import GrowingSet
 from engine.errors import CorpusError
+from engine.model.vocab import Vocab
 from engine.protocol.stage import no_progress
 from engine.storage.folders import cache_folder
 from engine.text import EXAMPLE_CHARS, harmless
-from tests.engine.corpus.reading import write
+from tests.engine.corpus.reading import Container, Files, cases, packed, write
 from tests.engine.helpers import small_tweets, write_corpus
 from tests.strategies import HOSTILE_PIECES
 
@@ -364,3 +372,98 @@ def test_the_least_recently_used_entries_are_deleted_first(tmp_path: Path, monke
     load_corpus(three)
     assert load_corpus(one).was_cached
     assert not load_corpus(two).was_cached
+
+
+# Recorded, and never to change ----------------------------------------------------------------------------------------
+
+SONGS, ALIKE = (case.rows for case in cases("tweets"))
+REPEATED = [*SONGS, *ALIKE, "THE CAT hugs a red kite", *SONGS[:3], "", "http://a.example/b", "x" * 150]
+LABELLED = [f'{4 if number % 4 else number % 8 // 2},{number},"{tweet}"' for number, tweet in enumerate(SONGS)]
+
+
+def lines(texts: Iterable[str], end: str = "\n") -> str:
+    return "".join(f"{text}{end}" for text in texts)
+
+
+def x_archive(tweets: list[str]) -> dict[str, str]:
+    """Return an archive of X in two parts."""
+    parts = ("data/tweets.js", tweets[:20]), ("data/tweets-part1.js", tweets[20:])
+    return {
+        name: f"window.YTD.tweets.part{part} = "
+        + json.dumps([{"tweet": {"id_str": f"{part}{n}", "full_text": text}} for n, text in enumerate(own)])
+        for part, (name, own) in enumerate(parts)
+    }
+
+
+def outbox(tweets: list[str]) -> str:
+    public = "https://www.w3.org/ns/activitystreams#Public"
+    notes = [{"type": "Note", "content": f"<p>{tweet}</p>", "to": [public]} for tweet in tweets]
+    return json.dumps({"orderedItems": [{"type": "Create", "object": note} for note in notes]})
+
+
+def bluesky(tweets: list[str]) -> str:
+    posts = [{"$type": "app.bsky.feed.post", "text": tweet, "createdAt": "2024"} for tweet in tweets]
+    return lines(map(json.dumps, posts))
+
+
+OPTIONS: dict[str, object] = dict.fromkeys(("lowercase", "ascii", "mask_mentions", "strip_links"), True)
+FOLDER = {
+    "b/z.csv": lines(["text", *(f'"{tweet}"' for tweet in ALIKE)]),
+    "a.txt": lines(SONGS),
+    "c.json": json.dumps(SONGS[:9] + ALIKE[:2]),
+}
+POSTS = {"export": {"posts": [{"post": {"text": each}} for each in SONGS]}}
+CORPORA: dict[str, tuple[Files, Container, dict[str, object]]] = {
+    "text": ({"a.txt": lines(SONGS)}, "", {}),
+    "text with duplicates and unusable lines": ({"a.txt": lines(REPEATED)}, "", {}),
+    "text with duplicates, kept": ({"a.txt": lines(REPEATED)}, "", {"keep_duplicates": True}),
+    "text changed by options": ({"a.txt": lines(REPEATED)}, "", {**OPTIONS, "max_length": 60}),
+    "text in Windows-1252 with old line ends": ({"a.txt": lines(SONGS, "\r\n").encode("cp1252", "ignore")}, "", {}),
+    "csv with labels": ({"a.csv": lines(["target,id,text", *LABELLED])}, "", {}),
+    "csv with labels, all kept": ({"a.csv": lines(["target,id,text", *LABELLED])}, "", {"label": "all"}),
+    "JSON lines": ({"a.jsonl": lines(json.dumps({"id": n, "text": each}) for n, each in enumerate(SONGS))}, "", {}),
+    "JSON": ({"a.json": json.dumps(POSTS)}, "", {}),
+    "an archive of X": (x_archive(SONGS), "zip", {}),
+    "an outbox of Mastodon": ({"outbox.json": outbox(SONGS), "likes.json": "{}"}, "tar.gz", {}),
+    "Bluesky": ({"a.jsonl": bluesky(SONGS)}, "", {}),
+    "a folder of several formats": (FOLDER, "folder", {}),
+}
+
+
+def hash_of(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def recorded(config: CorpusConfig) -> str:
+    """Return the recorded text of a corpus."""
+    corpus = load_corpus(config)
+    vocab = Vocab.from_counts(corpus.char_counts, 1)
+    tweets = EncodedTweets.from_flat(corpus.train, vocab)
+    orders = [
+        hash_of(" ".join(map(str, batch)) for batch in epoch_order(tweets.lengths, 8, seed, epoch, weights))
+        for seed, epoch, weights in ((0, 0, None), (0, 1, None), (7, 0, np.full(len(tweets), 1.5)))
+    ]
+    longest = max(corpus.train, key=len)
+    copied = [
+        corpus.novelty.copied_share(each) for each in (longest, f"{longest} by the sea", longest[30:], "a new one")
+    ]
+    return "\n".join(
+        [
+            f"digest       {corpus.digest}",
+            f"split        {len(corpus.train)} and {len(corpus.validation)}: {hash_of(corpus.validation)}",
+            f"by file      {corpus.num_train_by_file}",
+            f"duplicates   {corpus.report.num_duplicates}, near {corpus.report.num_near_duplicates}",
+            f"report       {corpus.report}",
+            f"vocabulary   {len(vocab)}: {hash_of(vocab.chars)}",
+            f"targets      {tweets.num_targets}",
+            f"orders       {', '.join(orders)}",
+            f"novelty      {len(corpus.novelty.windows)} windows; copied {', '.join(f'{each:.3f}' for each in copied)}",
+        ]
+    )
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_a_corpus_is_read_split_and_ordered_as_recorded(tmp_path: Path, name: str, snapshot: SnapshotAssertion) -> None:
+    files, container, options = CORPORA[name]
+    config = CorpusConfig(files=(str(packed(tmp_path, files, container)),), **options)  # type: ignore[arg-type]
+    assert recorded(config) == snapshot

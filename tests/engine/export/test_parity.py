@@ -110,10 +110,10 @@ def test_the_page_writes_the_tweets_of_the_program_from_the_same_seeds() -> None
 def test_the_log_probabilities_agree_with_the_program_to_1e_5_over_140_characters() -> None:
     cases = [CASES["n-gram input"], CASES["int8"]]
     ids = models.random_ids(len(LETTERS))[0, :140].tolist()
-    models = [case.random_model() for case in cases]
+    drawn = [case.random_model() for case in cases]
     job = {"kind": "log_probs", "ids": ids}
-    results = run_scripts([(case.page_data(model), [job]) for case, model in zip(cases, models, strict=True)])
-    for case, model, [found] in zip(cases, models, results, strict=True):
+    results = run_scripts([(case.page_data(model), [job]) for case, model in zip(cases, drawn, strict=True)])
+    for case, model, [found] in zip(cases, drawn, results, strict=True):
         stepper = CharStepper(as_on_the_page(model, case.model, case.weights), may_compile=False)
         expected = [stepper.step(np.array([token_id]))[0] for token_id in ids]
         assert np.abs(np.array(found) - np.array(expected)).max() < 1e-5
