@@ -24,7 +24,7 @@ from engine.corpus.similarity.leakage import LEAK_RUN, comparison_text, leak_sha
 from engine.corpus.similarity.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_hashes, near_duplicate_groups
 from engine.corpus.similarity.novelty import STRIDE, WINDOW, NoveltyIndex
 from engine.corpus.similarity.rolling_hash import CodePoints, RunHasher, mix
-from engine.corpus.similarity.sorted_sets import distinct
+from engine.corpus.similarity.sorted_sets import GrowingSet, distinct
 from engine.corpus.similarity.winnowing import SHARED_RUN, join_shared_runs, winnowed
 from engine.corpus.split import num_validation_tweets, validation_mask
 from engine.protocol.stage import no_progress
@@ -148,6 +148,16 @@ def test_a_set_of_several_parts_is_distinct_across_their_borders() -> None:
     for repeats in (1, 3):
         numbers = np.arange(2_100_000 // repeats, dtype=np.uint64)
         assert np.array_equal(distinct(np.repeat(numbers, repeats)[::-1].copy()), numbers)
+
+
+@given(hashes=st.lists(st.lists(st.integers(0, 60), max_size=12), max_size=12))
+def test_a_growing_set_contains_what_was_added_and_nothing_else(hashes: list[list[int]]) -> None:
+    growing, known = GrowingSet(), set[int]()
+    for each in hashes:
+        growing.add(np.array(sorted(set(each) - known), dtype=np.uint64))
+        known |= set(each)
+        queries = np.arange(61, dtype=np.uint64)
+        assert growing.contains(queries).tolist() == [int(query) in known for query in queries]
 
 
 UNIQUE_KEYS = st.lists(st.text("abcdefgh 0123", min_size=1, max_size=12), min_size=1, max_size=300, unique=True)
