@@ -129,13 +129,16 @@ def test_several_passes_and_a_small_buffer_join_what_one_pass_joins(
     assert join_similar(tweets, numbers, fingerprints, no_progress, "", buffer_hashes).tolist() == labels.tolist()
 
 
+def filler(seed: int) -> list[str]:
+    """Return texts that are too long for one chunk."""
+    chance = random.Random(seed)  # noqa: S311 - a text, no secret
+    return ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
+
+
 def test_tweets_of_different_chunks_are_joined() -> None:
-    chance = random.Random(3)  # noqa: S311 - a text, no secret
-    filler = ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
-    keys = (BASES[0:1] + tuple(filler)) * 2 + (BASES[0] + " mia",)
-    tweets = FlatTweets.from_texts(keys)
+    tweets = FlatTweets.from_texts([BASES[0], *filler(3)] * 2 + [f"{BASES[0]} mia"])
     assert near_duplicate_groups(tweets)[-1] == 0
-    assert join_shared_runs(tweets, np.arange(len(keys))).tolist() == [*list(range(121)) * 2, 0]
+    assert join_shared_runs(tweets, np.arange(len(tweets))).tolist() == [*list(range(121)) * 2, 0]
 
 
 def test_a_hash_is_the_same_in_every_process_and_far_into_a_long_text() -> None:
@@ -208,23 +211,21 @@ def test_no_group_is_split_and_at_most_the_intended_number_is_held_out(keys: lis
 def test_tweets_that_share_a_long_run_are_never_split(size: int) -> None:
     keys = plain(20_000)
     for verse in range(400):
-        for line in range(size):
-            keys[verse * size + line] = f"{line} {verse:08} {hashlib.sha256(b'%d' % verse).hexdigest()[:24]}"
+        shared = hashlib.sha256(b"%d" % verse).hexdigest()[:24]
+        keys[verse * size : (verse + 1) * size] = [f"{line} {verse:08} {shared}" for line in range(size)]
     chosen = held_out(keys)
     assert len(chosen) == num_validation_tweets(len(keys))
     verses = [sum(key in chosen for key in keys[verse * size : (verse + 1) * size]) for verse in range(400)]
     assert set(verses) == {0, size}
 
 
-@pytest.mark.parametrize(("size", "may_be_held_out"), [(2, True), (3, False)])
-def test_a_component_over_a_hundredth_of_the_size_stays_in_training(size: int, may_be_held_out: bool) -> None:
-    outcomes = set()
-    for song in range(20):
-        keys = plain(1_000)  # 200 are wanted
-        keys[:size] = [f"{SONG} {song} {verse}" for verse in range(size)]
-        outcomes.add(tuple(mask_of(keys)[:size]))
-    expected = {(False,) * size, (True,) * size} if may_be_held_out else {(False,) * size}
-    assert outcomes == expected
+def test_a_component_over_a_hundredth_of_the_size_stays_in_training() -> None:
+    for size, outcomes in ((2, {(False, False), (True, True)}), (3, {(False, False, False)})):
+        found = set()
+        for song in range(20):
+            verses = [f"{SONG} {song} {verse}" for verse in range(size)]
+            found.add(tuple(mask_of(verses + plain(1_000)[size:])[:size]))  # 200 are wanted
+        assert found == outcomes
 
 
 def test_of_a_single_component_whole_groups_are_held_out_by_their_hashes_and_large_ones_if_they_fit() -> None:
@@ -269,19 +270,14 @@ def test_every_tweet_of_the_corpus_is_a_copy(tweets: list[str]) -> None:
     assert {index.classify(tweet) for tweet in tweets} == {"copy"}
 
 
-def test_a_tweet_without_a_shared_run_is_new() -> None:
-    index = index_of(CORPUS)
+def test_a_tweet_without_a_shared_run_is_new_and_one_that_is_half_copied_a_near_copy() -> None:
+    index, one, two = index_of(CORPUS), letters(1, 40), letters(2, 40)
     for tweet in ("a walk in the rain", "short", "short one and more", "", ":)", "one short"):
         assert index.classify(tweet) == "new"
         assert index.copied_share(tweet) == 0
-
-
-def test_a_tweet_that_is_half_copied_is_a_near_copy() -> None:
-    index = index_of(CORPUS)
     assert index.classify(CORPUS[0][:40] + " " + letters(1, 10)) == "near-copy"
     assert index.classify(CORPUS[0][:32] + " " + letters(2, 100)) == "new"
     assert index.classify(CORPUS[0][:36] + CORPUS[1][12:50]) == "near-copy"  # of two tweets
-    one, two = letters(1, 40), letters(2, 40)
     assert index_of([one, two]).classify(one[-12:] + two[:12]) == "new", "a run across two tweets is no copy"
 
 
@@ -350,7 +346,6 @@ def test_only_case_mentions_links_and_the_width_of_blanks_do_not_count() -> None
 def test_the_chunks_of_a_large_corpus_are_compared_and_no_run_goes_over_a_border_between_tweets() -> None:
     assert leak([RUN[:15], RUN[15:]], [RUN]) == 0
     assert leak([RUN], [RUN[:15], RUN[15:]]) == 0
-    chance = random.Random(1)  # noqa: S311 - a text, no secret
-    filler = ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
-    assert leak([*filler, RUN], [*filler[:2], RUN, "another one"]) == 0.75
-    assert leak([RUN], [*filler, RUN]) == pytest.approx(1 / 121)
+    long = filler(1)
+    assert leak([*long, RUN], [*long[:2], RUN, "another one"]) == 0.75
+    assert leak([RUN], [*long, RUN]) == pytest.approx(1 / 121)

@@ -231,10 +231,7 @@ STREAMS: dict[str, list[e.Event]] = {
     "the mean before a pause": [at(1.0, LATER, [1.0]), fakes.paused(LATER, 1.5), at(1.7, LATER + 1, [2.0])],
     "the mean before a load": [at(1.0, LATER, [1.0]), fakes.checkpoint_loaded(LATER, "x"), at(1.7, LATER + 1, [2.0])],
     "an evaluation": [eval_finished(12, 2.0)],
-    "tweets": [
-        tweet_sampled("a `b` **c**", 5, novelty="copy", temperature=1.0),
-        tweet_sampled("a", reached_eos=False),
-    ],
+    "tweets": [tweet_sampled("a `b` **c**", 5, novelty="copy", temperature=1.0), tweet_sampled("a", reached_eos=False)],
 }
 
 
