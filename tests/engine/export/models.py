@@ -42,6 +42,11 @@ EMOJI = ("😀", "\u200d", "\ufe0f", "é", "ש", " ", '"', "\\", "#", "a", "b")
 MANY = tuple(chr(0x4E00 + number) for number in range(4000))
 BEYOND_16_BITS = (*MANY, *(chr(0x10000 + number) for number in range(62_000)))
 """More symbols than a context has codes for."""
+MODELS = {
+    **{name: (config, EMOJI) for name, config in SHAPES.items()},
+    "4,000 characters": (SHAPES["all"], MANY),
+    "66,000 characters": (SHAPES["n-grams"], BEYOND_16_BITS),
+}
 
 
 def random_ids(vocab_size: int, length: int = 200) -> Tensor:

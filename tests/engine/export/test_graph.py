@@ -39,8 +39,7 @@ from engine.sampling.logits import next_char_weights
 from engine.sampling.sampler import sample_tweets
 from engine.storage.versions import installed_version
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors
-from tests.engine.export import models
-from tests.engine.export.models import EMOJI, SHAPES, random_ids, random_model, write_random_folder
+from tests.engine.export.models import EMOJI, MODELS, SHAPES, random_ids, random_model, write_random_folder
 from tests.engine.helpers import code_of
 
 TOLERANCE = 1e-5
@@ -248,11 +247,6 @@ def test_weights_beyond_the_limit_of_the_format_are_refused_before_a_graph_is_ma
 
 # modeling.py ----------------------------------------------------------------------------------------------------------
 
-MODELS = {
-    **{name: (config, EMOJI) for name, config in SHAPES.items()},
-    "4,000 characters": (SHAPES["all"], models.MANY),
-    "66,000 characters": (SHAPES["n-grams"], models.BEYOND_16_BITS),
-}
 PROGRAM = ("engine", "tui", "assets")
 
 
@@ -297,17 +291,14 @@ def test_where_the_program_can_not_be_imported_logits_are_equal_to_1e_5_and_gree
     assert text == tweet.text
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"temperature": 0.8},
-        {"top_k": 3},
-        {"top_k": 1_000_000, "temperature": 1.5},
-        {"top_p": 0.6},
-        {"min_p": 0.2, "temperature": 2.0},
-        {"top_k": 6, "top_p": 0.9, "min_p": 0.05, "temperature": 3.0, "temperature_last": True},
-    ],
+DRAWN: tuple[dict[str, Any], ...] = (
+    *({"temperature": 0.8}, {"top_k": 3}, {"top_p": 0.6}, {"min_p": 0.2, "temperature": 2.0}),
+    {"top_k": 1_000_000, "temperature": 1.5},
+    {"top_k": 6, "top_p": 0.9, "min_p": 0.05, "temperature": 3.0, "temperature_last": True},
 )
+
+
+@pytest.mark.parametrize("changes", DRAWN)
 def test_it_draws_from_the_programs_distribution(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
@@ -347,9 +338,7 @@ def test_a_text_starts_with_its_prompt_ends_in_time_has_no_special_symbol_and_at
     assert module.generate(model, vocab, temperature=0) == module.generate(model, vocab, do_sample=False)
 
 
-def test_it_has_at_most_40_lines_of_code_and_imports_torch_safetensors_and_the_standard_library_only(
-    tmp_path: Path,
-) -> None:
+def test_it_has_at_most_40_lines_of_code_and_imports_torch_safetensors_and_the_standard_library(tmp_path: Path) -> None:
     write_random_folder(tmp_path / "model", SHAPES["one layer"], EMOJI)
     text = (tmp_path / "model" / CODE).read_text(encoding="utf-8")
     docstring, *lines = [line for line in text.splitlines() if line.strip()]
