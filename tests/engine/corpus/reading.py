@@ -23,7 +23,9 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
     «1000*number #\n»
     ---- e.parquet, table                   a table with the columns of a JSON object
     {"id": [1], "text": ["hello"]}
-    ---- f.zip, zip                         an archive of files, whose content has escapes
+    ---- f.car, car                         a repository of Bluesky of these blocks
+    {"$type": "app.bsky.feed.post", "text": "hello", "createdAt": "2024"}
+    ---- g.zip, zip                         an archive of files, whose content has escapes
     a.txt: hello
 """
 
@@ -52,7 +54,7 @@ from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.ingest.sources import open_sources
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
-from tests.engine.corpus.files.open_contents import gzip_of, parquet_of, tar_of, zip_of, zstd_of
+from tests.engine.corpus.files.open_contents import car_of, gzip_of, parquet_of, tar_of, zip_of, zstd_of
 
 Files = Mapping[str, str | bytes]
 """The content of files by name or path."""
@@ -234,11 +236,17 @@ def _file(text: str) -> tuple[str, str | bytes]:
         return name, content + "\n"
     if kind == "table":
         return name, parquet_of(json.loads(content))
+    if kind == "car":
+        return name, car_of([json.loads(line, object_hook=_bytes_or_object) for line in content.splitlines()])
     if kind == "zip":
         files = dict(line.split(": ", 1) for line in content.splitlines())
         return name, zip_of({path: unescaped(inside).encode() for path, inside in files.items()}, zipfile.ZIP_STORED)
     content = unescaped(repeated(content))
     return name, content.encode("latin-1") if kind == "bytes" else content
+
+
+def _bytes_or_object(value: dict[str, Any]) -> object:
+    return value["bytes"].encode() if value.keys() == {"bytes"} else value
 
 
 def repeated(text: str) -> str:
