@@ -55,8 +55,8 @@ def are_near_duplicates(one: str, other: str) -> bool:
     return one == other or bool(remainders(one) & remainders(other))
 
 
-def share_a_run(one: str, other: str) -> bool:
-    return any(one[start : start + SHARED_RUN] in other for start in range(len(one) - SHARED_RUN + 1))
+def share_a_run(one: str, other: str, size: int = SHARED_RUN) -> bool:
+    return any(one[start : start + size] in other for start in range(len(one) - size + 1))
 
 
 def pairwise_labels(keys: list[str], are_alike: Callable[[str, str], bool]) -> list[int]:
@@ -314,12 +314,8 @@ def leak(train: list[str], validation: list[str]) -> float:
 
 def brute_force(train: list[str], validation: list[str]) -> float:
     """Return the leakage by brute force."""
-    known = [comparison_text(tweet) for tweet in train]
-    asked = [comparison_text(tweet) for tweet in validation]
-    leaked = [
-        any(tweet[start : start + LEAK_RUN] in other for other in known for start in range(len(tweet) - LEAK_RUN + 1))
-        for tweet in asked
-    ]
+    known, asked = (list(map(comparison_text, tweets)) for tweets in (train, validation))
+    leaked = [any(share_a_run(tweet, other, LEAK_RUN) for other in known) for tweet in asked]
     return sum(leaked) / len(leaked) if leaked else 0.0
 
 

@@ -46,26 +46,20 @@ def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None
     assert shown_path(Path("some/file.txt")) == "some/file.txt"
 
 
-@pytest.mark.parametrize(
-    ("stream", "raised", "message"),
-    [
-        (io.BytesIO(), CorpusError, "Standard input is empty"),
-        (io.BytesIO(TEXT + b"x"), CorpusError, "Standard input has more than"),
-        (Failing(OSError(5, "Input/output error")), CorpusError, "Input/output error"),
-        (Failing(KeyboardInterrupt()), KeyboardInterrupt, None),
-    ],
+UNUSABLE: tuple[tuple[io.BytesIO, type[BaseException], str | None], ...] = (
+    (io.BytesIO(), CorpusError, "Standard input is empty"),
+    (io.BytesIO(TEXT + b"x"), CorpusError, "Standard input has more than"),
+    (Failing(OSError(5, "Input/output error")), CorpusError, "Input/output error"),
+    (Failing(KeyboardInterrupt()), KeyboardInterrupt, None),
 )
-def test_a_stream_that_is_empty_too_long_or_broken_leaves_no_file(
-    tmp_path: Path,
-    stream: io.BytesIO,
-    raised: type[BaseException],
-    message: str | None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+
+
+def test_an_unusable_stream_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standard_input, "MAX_STREAM_BYTES", len(TEXT))
-    with pytest.raises(raised, match=message):
-        save_stream(stream, tmp_path)
-    assert not os.listdir(tmp_path)
+    for stream, raised, message in UNUSABLE:
+        with pytest.raises(raised, match=message):
+            save_stream(stream, tmp_path)
+        assert not os.listdir(tmp_path)
 
 
 def test_a_terminal_and_a_pipe_that_nobody_writes_to_are_refused_without_blocking(tmp_path: Path) -> None:
