@@ -222,9 +222,7 @@ def test_the_time_is_that_of_all_files_together(tmp_path: Path, monkeypatch: pyt
         load_corpus(config_of(tmp_path))
 
 
-def test_a_preview_has_the_counts_and_notes_of_the_first_rows_and_of_a_small_corpus_all(
-    tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_a_preview_is_of_the_first_rows_and_of_a_small_corpus_all(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     rows = [f"{0 if number % 2 else 4},this is number {number}" for number in range(1000)]
     table = config_of(write_corpus(tmp_path, ["target,text", *rows], "a.csv"))
     small = "\n".join([*small_tweets(30), "", "last"])

@@ -104,15 +104,11 @@ def test_every_text_format_is_read_in_a_detected_encoding_in_any_container(name:
         assert shown.count(f"* read as {encoding.upper()}") == 1
 
 
-def test_a_given_encoding_replaces_detection_and_undecodable_bytes_are_u_fffd(snapshot: SnapshotAssertion) -> None:
+def test_a_given_encoding_replaces_detection_but_no_mark_and_no_binary_format(snapshot: SnapshotAssertion) -> None:
     files = {"a.txt": "привет\nпока\n".encode("koi8-r") + "é\n".encode() + b"caf\xe9\n"}
     assert "\n".join(read(files, encoding=encoding) for encoding in ("koi8-r", "utf-8")) == snapshot
-
-
-def test_a_byte_order_mark_and_a_binary_format_beat_a_given_encoding() -> None:
-    marked = {"a.txt": f"\ufeff{TEXT}".encode("utf-16-be")}
     for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-8"):
-        assert texts_of(marked, encoding=encoding) == ROWS
+        assert texts_of({"a.txt": f"\ufeff{TEXT}".encode("utf-16-be")}, encoding=encoding) == ROWS
     assert texts_of({"a.parquet": parquet_of({"text": ROWS}), "b.txt": TEXT}, encoding="gbk") == ROWS * 2
 
 

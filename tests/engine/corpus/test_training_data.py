@@ -78,23 +78,19 @@ def test_the_vocabulary_is_that_of_the_training_tweets_without_rare_characters(t
     assert found.train_tweets.num_unknown_chars == num_rare > 0
 
 
-def test_a_known_vocabulary_is_unchanged_if_it_has_every_character_or_was_trained_on_the_tweets(tmp_path: Path) -> None:
-    file = write_corpus(tmp_path)
+def test_a_known_vocabulary_grows_by_characters_that_are_not_rare_unless_its_tweets_are_the_same(
+    tmp_path: Path,
+) -> None:
+    file, chars = write_corpus(tmp_path), ("x", "y", "z")
     new = loaded(file)
-    again = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), known=KnownVocab(chars=new.vocab.chars))
-    assert again.vocab.chars == new.vocab.chars
-    assert again.uses_known_vocab
-    again = loaded(file, known=KnownVocab(chars=("x", "y", "z"), trained_digest=new.corpus.digest))
-    assert again.vocab.chars == ("x", "y", "z")
-    assert again.train_tweets.num_unknown_chars > 0
-
-
-def test_characters_that_a_known_vocabulary_lacks_are_added_unless_they_are_rare(tmp_path: Path) -> None:
+    fewer = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), known=KnownVocab(chars=new.vocab.chars))
+    assert (fewer.vocab.chars, fewer.uses_known_vocab) == (new.vocab.chars, True)
+    same = loaded(file, known=KnownVocab(chars=chars, trained_digest=new.corpus.digest))
+    assert same.vocab.chars == chars
+    assert same.train_tweets.num_unknown_chars > 0
     tweets = [f"{tweet} ☃{'零' if number == 20 else ''}" for number, tweet in enumerate(small_tweets(60))]
-    grown = loaded(write_corpus(tmp_path, tweets), known=KnownVocab(chars=("x", "y", "z")), min_char_count=2).vocab
-    assert grown.chars[:3] == ("x", "y", "z")
-    assert "☃" in grown.chars
-    assert "零" not in grown.chars
+    grown = loaded(write_corpus(tmp_path, tweets), known=KnownVocab(chars=chars), min_char_count=2).vocab
+    assert (grown.chars[:3], "☃" in grown.chars, "零" in grown.chars) == (chars, True, False)
 
 
 def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_another_script(tmp_path: Path) -> None:
@@ -110,16 +106,13 @@ def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_ano
     assert 0.9 < foreign.foreign_share <= 1
 
 
-def test_every_training_tweet_has_the_weight_of_its_file(tmp_path: Path) -> None:
+def test_a_training_tweet_has_the_weight_of_its_file_and_no_epoch_is_left_without_one(tmp_path: Path) -> None:
     tweets = small_tweets(60)
-    files = write_corpus(tmp_path, tweets[:40], "a.txt"), write_corpus(tmp_path, tweets[40:], "b.txt")
-    found = loaded(*files, weight=(0.5, 3))
+    one, other = write_corpus(tmp_path, tweets[:40], "a.txt"), write_corpus(tmp_path, tweets[40:], "b.txt")
+    found = loaded(one, other, weight=(0.5, 3))
     assert found.weights is not None
     assert found.weights.tolist() == [0.5 if tweet in tweets[:40] else 3.0 for tweet in found.corpus.train]
-
-
-def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path) -> None:
-    one, same = write_corpus(tmp_path, name="a.txt"), write_corpus(tmp_path, name="b.txt")
+    same = write_corpus(tmp_path, tweets[:40], "c.txt")
     with pytest.raises(CorpusError, match=r"--weight") as caught:
         loaded(one, same, weight=(0.01, 1))
     assert caught.value.hint

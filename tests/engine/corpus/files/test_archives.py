@@ -50,9 +50,7 @@ def written(folder: Path, content: bytes, name: str = "archive") -> Path:
 
 
 @pytest.mark.parametrize("archive", ARCHIVES)
-def test_files_of_an_archive_are_read_in_its_order_and_any_other_and_its_truncation_named(
-    tmp_path: Path, archive: str
-) -> None:
+def test_files_of_an_archive_are_read_in_any_order_and_its_truncation_named(tmp_path: Path, archive: str) -> None:
     content = ARCHIVES[archive]
     path = written(tmp_path, content)
     assert list(read_all(path).items()) == list(FILES.items())
