@@ -78,9 +78,7 @@ def test_the_vocabulary_is_that_of_the_training_tweets_without_rare_characters(t
     assert found.train_tweets.num_unknown_chars == num_rare > 0
 
 
-def test_a_known_vocabulary_grows_by_characters_that_are_not_rare_unless_its_tweets_are_the_same(
-    tmp_path: Path,
-) -> None:
+def test_a_known_vocabulary_grows_by_frequent_characters_of_other_tweets(tmp_path: Path) -> None:
     file, chars = write_corpus(tmp_path), ("x", "y", "z")
     new = loaded(file)
     fewer = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), known=KnownVocab(chars=new.vocab.chars))

@@ -5,12 +5,12 @@ The graph does so in onnxruntime and in ONNX's reference implementation; its fil
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import runpy
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -250,14 +250,9 @@ def test_weights_beyond_the_limit_of_the_format_are_refused_before_a_graph_is_ma
 PROGRAM = ("engine", "tui", "assets")
 
 
-def modeling_of(folder: Path) -> ModuleType:
-    """Import the folder's code."""
-    spec = importlib.util.spec_from_file_location("modeling_of_a_test", folder / CODE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def modeling_of(folder: Path) -> SimpleNamespace:
+    """Run the folder's code and return what it defines."""
+    return SimpleNamespace(**runpy.run_path(str(folder / CODE)))
 
 
 @pytest.mark.parametrize("name", MODELS)

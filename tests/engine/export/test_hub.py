@@ -58,9 +58,7 @@ def folder(tmp_path: Path) -> Path:
 # Written --------------------------------------------------------------------------------------------------------------
 
 
-def test_weights_and_settings_have_the_names_of_the_field_and_no_text(
-    folder: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_weights_and_settings_have_the_names_of_the_field(folder: Path, snapshot: SnapshotAssertion) -> None:
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         assert file.metadata() == {"format": "pt"}
         assert {"embed.weight", "proj.weight"} & set(file.keys()) == {"embed.weight"}  # tied ones are there once
@@ -184,9 +182,7 @@ def card_of(name: str, license_id: str, measured: Measured | None, **changes: An
 
 
 @pytest.mark.parametrize("name", CARDS)
-def test_the_card_has_the_figures_that_are_known_and_says_of_which_tweets_they_are(
-    name: str, snapshot: SnapshotAssertion
-) -> None:
+def test_the_card_has_the_known_figures_and_says_of_which_tweets(name: str, snapshot: SnapshotAssertion) -> None:
     license_id, measured, changes = CARDS[name]
     assert card_of("my model", license_id, measured, **changes) == snapshot
     for without_figure in ({"is_eval_early": True}, {"last_eval_step": 1}):  # an estimate, and one of other weights

@@ -210,9 +210,7 @@ def test_the_policy_allows_the_page_its_own_script_and_style_sheet_and_nothing_e
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_the_page_says_what_the_model_is_of_which_tweets_its_figure_is_and_how_much_it_copies(
-    name: str, snapshot: SnapshotAssertion
-) -> None:
+def test_the_page_says_what_the_model_is_and_how_much_it_copies(name: str, snapshot: SnapshotAssertion) -> None:
     weights, copies, changes = FACTS[name]
     data = json.loads(page_data(saved(**changes), weights, copies))
     facts = "".join(f"{fact}: {value}\n" for fact, value in data["facts"])
@@ -228,9 +226,7 @@ def test_the_slider_has_greedy_the_checkpoints_own_temperature_and_the_whole_ran
 
 
 @pytest.mark.parametrize(("weights", "largest_error"), [("float16", 2**-11), ("int8", 0.5 / 127)])
-def test_rounding_changes_a_weight_by_less_than_half_a_level_of_its_row(
-    weights: WeightFormat, largest_error: float
-) -> None:
+def test_rounding_changes_a_weight_by_less_than_half_a_level(weights: WeightFormat, largest_error: float) -> None:
     model = random_model(len(FILE_VOCAB), FILE_CONFIG)
     rounded = as_on_the_page(model, FILE_CONFIG, weights).state_dict()
     for name, tensor in model.state_dict().items():
