@@ -32,14 +32,12 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
 from __future__ import annotations
 
 import atexit
-import bz2
 import json
-import lzma
 import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -54,19 +52,13 @@ from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.ingest.sources import open_sources
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
-from tests.engine.corpus.files.open_contents import car_of, gzip_of, parquet_of, tar_of, zip_of, zstd_of
+from tests.engine.corpus.files.open_contents import car_of, parquet_of, tar_of, zip_of
 
 Files = Mapping[str, str | bytes]
 """The content of files by name or path."""
 Container = Literal["", "folder", "zip", "tar", "tar.gz"]
 CASES = Path(__file__).parent / "cases"
 MAX_SHOWN_ROWS, NUM_LAST_ROWS, MAX_SHOWN_CHARS = 8, 2, 160
-PACKERS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip_of,
-    "bzip2": bz2.compress,
-    "xz": lzma.compress,
-    "zstd": zstd_of,
-}
 
 
 def encoded(content: str | bytes) -> bytes:

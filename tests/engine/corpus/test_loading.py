@@ -264,8 +264,9 @@ def test_the_share_of_shared_runs_is_1_for_variants_of_a_frame_and_0_without_any
 
 
 def source_of(name: str, num_rows: int, num_kept: int, *notes: str, **dropped: int) -> SourceReport:
-    counts = {"num_rows": num_rows, "num_kept": num_kept}
-    return SourceReport(name=name, format="csv", notes=notes, dropped=dropped, examples={}, **counts)
+    return SourceReport(
+        name=name, format="csv", notes=notes, num_rows=num_rows, num_kept=num_kept, dropped=dropped, examples={}
+    )
 
 
 def test_the_report_is_one_line_or_has_every_source_and_the_total(snapshot: SnapshotAssertion) -> None:

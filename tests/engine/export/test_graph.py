@@ -214,7 +214,7 @@ def test_the_metadata_name_the_symbols_their_special_ids_the_run_and_its_figures
 
 
 def test_any_characters_and_the_name_of_a_foreign_run_survive_as_text() -> None:
-    chars = ("😀", "\u200f", "ש", '"', "\\", "\ud800", "\x1b", "漢", "<")
+    chars: tuple[str, ...] = ("😀", "\u200f", "ש", '"', "\\", "\ud800", "\x1b", "漢", "<")
     chars += tuple(chr(0x4E00 + number) for number in range(len(checkpoint_info().vocab) - len(chars)))
     found = metadata_of(vocab=chars, run="\x1b[31m\ud800 <b>run</b>")
     assert found["vocab"].isascii()

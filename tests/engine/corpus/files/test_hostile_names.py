@@ -32,7 +32,7 @@ USES: tuple[Callable[[str], object], ...] = (
     lambda name: set_pinned(name, is_pinned=True),
     lambda name: set_pinned(name, is_pinned=False),
     lambda name: check(RunConfig(run_name=name)),
-    lambda name: RunConfig(preset=name),  # type: ignore[arg-type,return-value] # an invalid value
+    lambda name: RunConfig(preset=name),  # type: ignore[arg-type] # an invalid value
     lambda name: RunConfig(settings={name: 1}),
 )
 
