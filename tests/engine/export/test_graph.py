@@ -200,7 +200,7 @@ def metadata_of(**changes: object) -> dict[str, str]:
     return found
 
 
-def test_the_metadata_name_the_symbols_their_special_ids_the_run_and_its_figures_on_all_tweets() -> None:
+def test_the_metadata_name_symbols_of_any_kind_special_ids_a_hostile_run_and_its_figures_on_all_tweets() -> None:
     common = {"pad_token_id": "0", "bos_token_id": "1", "eos_token_id": "2", "unk_token_id": "3", "run": "a run"}
     evaluated = {"bits_per_char": 2.125, "last_eval_step": 1, "val_loss": 1.5}
     for changes, figures in (
@@ -211,14 +211,11 @@ def test_the_metadata_name_the_symbols_their_special_ids_the_run_and_its_figures
         found = metadata_of(**changes)
         assert json.loads(found.pop("vocab")) == [*SPECIALS, *checkpoint_info().vocab]
         assert found == {**common, "step": "2", **figures}
-
-
-def test_any_characters_and_the_name_of_a_foreign_run_survive_as_text() -> None:
     chars: tuple[str, ...] = ("😀", "\u200f", "ש", '"', "\\", "\ud800", "\x1b", "漢", "<")
     chars += tuple(chr(0x4E00 + number) for number in range(len(checkpoint_info().vocab) - len(chars)))
     found = metadata_of(vocab=chars, run="\x1b[31m\ud800 <b>run</b>")
     assert found["vocab"].isascii()
-    assert json.loads(found["vocab"])[len(SPECIALS) :] == list(chars)
+    assert json.loads(found["vocab"]) == [*SPECIALS, *chars]
     assert found["run"].endswith("<b>run</b>")
     assert "\x1b" not in found["run"]
 
