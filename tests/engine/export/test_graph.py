@@ -98,17 +98,10 @@ def test_a_text_read_whole_in_parts_or_by_characters_has_the_programs_log_probab
         np.testing.assert_allclose(runtime.state["hidden"], hidden.numpy(), rtol=0, atol=TOLERANCE)
         if model.ngram_input is not None:
             assert runtime.state["before"].tolist() == texts[:, -3:].tolist()
-
-
-@pytest.mark.parametrize("shape", ["four layers", "all"])
-def test_the_reference_implementation_of_onnx_agrees_with_the_program(shape: str) -> None:
-    model, texts = random_model(VOCAB_SIZE, SHAPES[shape]), random_ids(VOCAB_SIZE, 50)
-    with torch.inference_mode():
-        logits, _ = model(texts)
-    graph = onnx_model(model)
-    inputs = {"token_ids": texts.numpy(), **Runtime(graph).state}
-    found: list[Any] = list(ReferenceEvaluator(graph).run(["log_probs"], inputs))
-    np.testing.assert_allclose(found[0], log_probs_of(logits), rtol=0, atol=TOLERANCE)
+    if shape in {"four layers", "all"}:
+        inputs = {"token_ids": texts[:, :50].numpy(), **Runtime(graph).state}
+        by_reference: list[Any] = list(ReferenceEvaluator(graph).run(["log_probs"], inputs))
+        np.testing.assert_allclose(by_reference[0], log_probs_of(logits[:, :50]), rtol=0, atol=TOLERANCE)
 
 
 def test_a_graph_has_few_nodes_of_different_names_one_gru_per_layer_and_tied_embeddings_once() -> None:
