@@ -9,7 +9,8 @@ import io
 import json
 import sys
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
+from unittest import mock
 
 import pyarrow as pa
 import pytest
@@ -31,7 +32,7 @@ from engine.corpus.readers.tables import parquet_rows
 from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import CAR_ID, car_of, parquet_of, section_of
-from tests.engine.corpus.reading import Case, Files, read, read_with, recorded_cases, texts_of, unescaped
+from tests.engine.corpus.reading import Case, Files, encoded, read, read_with, recorded_cases, texts_of, unescaped
 
 CASES = ("text", "csv", "columns", "headers", "labels", "parquet", "json", "jsonl", "x", "x_old", "mastodon", "bluesky")
 
@@ -238,17 +239,12 @@ def test_an_archive_with_too_many_circle_tweets_is_an_error(monkeypatch: pytest.
 
 
 def test_other_files_of_the_archive_are_never_opened() -> None:
-    def refused() -> BinaryIO:
-        raise AssertionError("it was opened")
-
-    def tweets() -> BinaryIO:
-        (content,) = archive(tweets=[tweet("hello")]).values()
-        return io.BytesIO(str(content).encode())
-
+    refused = mock.Mock(side_effect=AssertionError("it was opened"))
     private = ("direct-messages.js", "direct-messages-group.js", "deleted-tweets.js", "deleted-tweet-headers.js")
     foreign = ("twitter-circle.js", "twitter-circle-member.js", "protected-history.js", "like.js", "community-tweet.js")
     members = [Member(f"data/{name}", refused) for name in (*private, *foreign, "../tweets.js.exe")]
-    members.append(Member("data/tweets.js", tweets))
+    ((path, content),) = archive(tweets=[tweet("hello")]).items()
+    members.append(Member(path, lambda: io.BytesIO(encoded(content))))
     assert list(x_rows(members, Source("archive.zip", "x"), CorpusConfig())) == ["hello"]
 
 

@@ -13,7 +13,8 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -31,17 +32,14 @@ FILES = {
     "data/b.csv": b"two\n" + hashlib.shake_128(b"").digest(300_000),
     "data/deep/c.txt": b"three\n",
 }
+Pack = Callable[[bytes], bytes]
+PACKERS: dict[str, Pack] = {"gzip": gzip_of, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstd_of}
 ARCHIVES = {
     "zip": zip_of(FILES),
     "stored zip": zip_of(FILES, zipfile.ZIP_STORED),
     "tar": tar_of(FILES),
-    "tar.gz": gzip_of(tar_of(FILES)),
-    "tar.bz2": bz2.compress(tar_of(FILES)),
-    "tar.xz": lzma.compress(tar_of(FILES)),
-    "tar.zst": zstd_of(tar_of(FILES)),
+    **{f"tar in {name}": pack(tar_of(FILES)) for name, pack in PACKERS.items()},
 }
-Pack = Callable[[bytes], bytes]
-PACKERS: dict[str, Pack] = {"gzip": gzip_of, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstd_of}
 KINDS: dict[str, Callable[[dict[str, bytes]], bytes]] = {"zip": zip_of, "tar": tar_of}
 kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -209,13 +207,8 @@ def test_files_of_one_zip_that_share_their_data_are_a_bomb(tmp_path: Path, monke
     assert re.search("far more|not at its offset", error_of(written(tmp_path, overlapping())))  # newer Pythons refuse
 
 
-def refuse(*_: object) -> NoReturn:
-    """Refuse as a system does; permissions do not stop root, who may run the tests."""
-    raise PermissionError(13, "Permission denied")
-
-
-def fail(*_: object) -> NoReturn:
-    raise OSError(5, "Input/output error")
+REFUSE = mock.Mock(side_effect=PermissionError(13, "Permission denied"))
+"""Refuses as a system does; permissions do not stop root, who may run the tests."""
 
 
 def test_what_is_no_regular_readable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +219,7 @@ def test_what_is_no_regular_readable_file_is_refused(tmp_path: Path, monkeypatch
     os.mkfifo(tmp_path / "pipe")
     assert re.search("is a pipe.*--data -", error_of(tmp_path / "pipe"), re.DOTALL)
     path = written(tmp_path, TEXT)
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "open", REFUSE)
     assert re.search("Permission denied.*\nCheck its permissions.$", error_of(path))
 
 
@@ -251,7 +244,7 @@ def test_a_file_that_changes_or_fails_while_it_is_read_is_an_error_and_not_a_str
     with member.open() as file:
         file.read(10)
         if change == "fails":
-            monkeypatch.setattr(os, "pread", fail)
+            monkeypatch.setattr(os, "pread", mock.Mock(side_effect=OSError(5, "Input/output error")))
         else:
             CHANGES[change](path)
         reason = "can't be read: Input/output error" if change == "fails" else "changed while it was read"
@@ -292,7 +285,7 @@ def test_a_folder_with_too_many_files_is_refused_before_the_first_is_opened(
 def test_a_folder_without_permission_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"a/b.txt": b"1", "c.txt": b"2"})
     list_folder = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda path: refuse() if path.name == "a" else list_folder(path))
+    monkeypatch.setattr(os, "listdir", lambda path: REFUSE() if path.name == "a" else list_folder(path))
     assert "Permission denied" in error_of(tmp_path / "a")
     assert found_in(tmp_path).left_out == ("a (a folder that can't be listed)",)
     assert read_all(tmp_path) == {"c.txt": b"2"}

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -39,17 +41,9 @@ from tests.file_server import Act, announce, answer, serve, serve_all, serving, 
 TEXT = b"hello there\n" * 1000
 
 
-class Failing(io.BytesIO):
-    """A stream that breaks after its first bytes."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(TEXT)
-        self.error = error
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.tell():
-            raise self.error
-        return super().read(10)
+def failing(error: BaseException) -> Any:
+    """Return a stream that breaks after its first bytes."""
+    return mock.Mock(read=mock.Mock(side_effect=[TEXT[:10], error]), isatty=lambda: False)
 
 
 def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None:
@@ -63,8 +57,8 @@ def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None
 UNUSABLE: tuple[tuple[io.BytesIO, type[BaseException], str | None], ...] = (
     (io.BytesIO(), CorpusError, "Standard input is empty"),
     (io.BytesIO(TEXT + b"x"), CorpusError, "Standard input has more than"),
-    (Failing(OSError(5, "Input/output error")), CorpusError, "Input/output error"),
-    (Failing(KeyboardInterrupt()), KeyboardInterrupt, None),
+    (failing(OSError(5, "Input/output error")), CorpusError, "Input/output error"),
+    (failing(KeyboardInterrupt()), KeyboardInterrupt, None),
 )
 
 
@@ -193,14 +187,11 @@ def test_a_second_program_is_refused(dataset: Dataset) -> None:
 def test_a_folder_that_can_not_be_written_and_a_full_disk_are_reported_and_the_part_is_kept(
     dataset: Dataset, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     (home / "data").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(StorageError, match="can't be written"):
         fetch(dataset, checked_url(NOWHERE), ignored)
     (home / "data").unlink()
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", mock.Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
     with serving(serve(CONTENT)) as server, pytest.raises(StorageError, match="No space left on device"):
         fetch(dataset, checked_url(server.url), ignored)
     assert part_path(dataset).stat().st_size == SIZE
