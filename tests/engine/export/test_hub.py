@@ -8,7 +8,6 @@ import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -292,22 +291,14 @@ def in_weights(change: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> Dama
     return lambda folder: save_file(change(load_file(folder / WEIGHTS)), folder / WEIGHTS)
 
 
-def with_content(name: str, content: bytes) -> Damage:
-    """Replace the content of a file."""
-    return lambda folder: (folder / name).write_bytes(content)
+def at(name: str, change: Callable[[Path], object]) -> Damage:
+    """Change a file."""
+    return lambda folder: change(folder / name)
 
 
-def cut_off(name: str, folder: Path) -> None:
-    os.truncate(folder / name, (folder / name).stat().st_size - 8)
-
-
-def removed(name: str, folder: Path) -> None:
-    (folder / name).unlink()
-
-
-def as_folder(name: str, folder: Path) -> None:
-    removed(name, folder)
-    (folder / name).mkdir()
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
 READ = (MODEL, GENERATION, VOCAB, WEIGHTS)
@@ -315,18 +306,18 @@ CHANGED = Path(__file__).with_name("damaged_settings.txt").read_text("utf-8").sp
 """A file, sometimes what is wrong with it, and its changed values; valid sizes are not those of the weights."""
 DAMAGES: dict[str, Damage] = {
     "no folder": shutil.rmtree,
-    **{f"{name} missing": partial(removed, name) for name in READ},
-    **{f"{name} is a folder": partial(as_folder, name) for name in READ},
-    **{f"{name} without its end": partial(cut_off, name) for name in READ},
-    **{f"{name} empty": with_content(name, b"") for name in READ},
-    **{f"{name} not in UTF-8": with_content(name, b"\xff\xfe{") for name in READ},
-    **{f"{name} of brackets": with_content(name, b"[" * 100_000) for name in READ},
+    **{f"{name} missing": at(name, Path.unlink) for name in READ},
+    **{f"{name} is a folder": at(name, as_folder) for name in READ},
+    **{f"{name} without its end": at(name, lambda path: os.truncate(path, path.stat().st_size - 8)) for name in READ},
+    **{f"{name} empty": at(name, lambda path: path.write_bytes(b"")) for name in READ},
+    **{f"{name} not in UTF-8": at(name, lambda path: path.write_bytes(b"\xff\xfe{")) for name in READ},
+    **{f"{name} of brackets": at(name, lambda path: path.write_bytes(b"[" * 100_000)) for name in READ},
     **{line: in_json(line.split()[0].rstrip(":"), **json.loads(line.partition(": ")[2])) for line in CHANGED},
     "vocabulary with two characters as one": renamed("a", "ab"),
     "vocabulary with an empty symbol": renamed("a", ""),
     "vocabulary with another special symbol": renamed("<BOS>", "<s>"),
     "vocabulary that is a list": edited(VOCAB, list),
-    "vocabulary of many megabytes": with_content(VOCAB, b" " * (MAX_JSON_BYTES + 1)),
+    "vocabulary of many megabytes": at(VOCAB, lambda path: path.write_bytes(b" " * (MAX_JSON_BYTES + 1))),
     "vocabulary with a symbol twice": with_a_symbol_twice,
     "weights with a row too few": in_weights(lambda old: old | {"proj.bias": old["proj.bias"][1:]}),
     "weights with one too many": in_weights(lambda old: old | {"extra": torch.zeros(3)}),

@@ -79,14 +79,10 @@ def test_steps_that_a_load_and_a_resume_take_back_are_gone_live_and_exported(
 ) -> None:
     monkeypatch.setattr("engine.export.trackers.records.SINGLE_STEPS", single_steps)
     config = tiny_config(write_corpus(tmp_path), max_steps=20, save_every=6, **BUSY)
-    is_first = True
+    loads = [c.LoadCheckpoint(name="step-6")]
 
     def load_once(event: e.Event) -> Iterable[c.Command]:
-        nonlocal is_first
-        if isinstance(event, e.StepsFinished) and event.step == 9 and is_first:
-            is_first = False
-            return [c.LoadCheckpoint(name="step-6")]
-        return ()
+        return [loads.pop()] if loads and isinstance(event, e.StepsFinished) and event.step == 9 else ()
 
     run_session(tracked(config, logs), stop_at(15), load_once)
     shutil.copy(find_run("tiny").checkpoint_path("step-12"), find_run("tiny").checkpoint_path("latest"))
