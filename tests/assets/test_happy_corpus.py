@@ -41,9 +41,7 @@ def test_the_grammar_generates_the_committed_file(rows: list[Row], texts: list[s
     assert not {row.text for row in islice(make.generate(7), 100)} & set(texts)
 
 
-def test_at_least_20_000_rows_are_distinct_without_names_case_and_punctuation_and_no_character_is_rare(
-    texts: list[str],
-) -> None:
+def test_20_000_rows_are_distinct_without_names_and_case_and_no_character_is_rare(texts: list[str]) -> None:
     assert len(texts) == make.DEFAULT_ROWS >= 20_000
     assert len({make.dedup_key(text) for text in texts}) == len(texts)
     counts = Counter(character for text in texts for character in text)
@@ -68,9 +66,7 @@ def test_lengths_share_of_names_and_number_of_words_are_like_those_of_tweets(row
     assert texts[200].isascii()
 
 
-def test_no_template_occurs_in_over_one_percent_of_the_rows_and_articles_agree_with_the_next_word(
-    rows: list[Row],
-) -> None:
+def test_templates_vary_and_articles_agree_with_the_next_word(rows: list[Row]) -> None:
     counts = Counter(frame for row in rows for frame in set(row.frames))
     assert max(counts.values()) <= len(rows) / 100
     assert len(counts) >= 400

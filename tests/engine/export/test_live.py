@@ -175,7 +175,7 @@ def test_a_file_that_was_deleted_is_created_again_with_what_follows(logs: Path, 
     assert tracker.drain_problem() == ""
 
 
-def test_a_disk_that_blocks_does_not_block_the_training_and_is_reported_once(
+def test_a_disk_that_blocks_does_not_block_the_training(
     logs: Path, tracker: LiveTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "MAX_WAITING", 5)

@@ -226,7 +226,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", [*CHANGES, "fails"])
-def test_a_file_that_changes_or_fails_while_it_is_read_is_an_error_and_not_a_strange_tweet(
+def test_a_file_that_changes_while_it_is_read_is_an_error(
     tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path, TEXT * 20)
