@@ -229,9 +229,9 @@ def test_windows_1252_stays_and_so_does_its_mixture_with_utf_8(language: str) ->
         assert detected_encoding(text.upper().encode("cp1252", "ignore")) is None
 
 
-@pytest.mark.parametrize("row", ["•••• new ••••", "°°° so hot °°°", "ééééé", "ÄÄÄÄH, sööööö schön", "¬¬ ¬¬", "€€€€"])
-def test_repeated_characters_of_windows_1252_are_no_other_script(row: str) -> None:
-    assert detected_encoding(lines([row, *ENGLISH]).encode("cp1252")) is None
+def test_repeated_characters_of_windows_1252_are_no_other_script() -> None:
+    for row in ("•••• new ••••", "°°° so hot °°°", "ééééé", "ÄÄÄÄH, sööööö schön", "¬¬ ¬¬", "€€€€"):
+        assert detected_encoding(lines([row, *ENGLISH]).encode("cp1252")) is None, row
 
 
 @pytest.mark.parametrize(
