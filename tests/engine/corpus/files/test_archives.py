@@ -226,7 +226,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", [*CHANGES, "fails"])
-def test_a_file_that_changes_while_it_is_read_is_an_error(
+def test_a_file_that_changes_meanwhile_is_an_error(
     tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path, TEXT * 20)

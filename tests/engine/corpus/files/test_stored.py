@@ -108,6 +108,7 @@ def test_stale_temporary_files_are_removed_and_fresh_ones_are_not(tmp_path: Path
 CONTENT = bytes(range(256)) * 1200
 SIZE = len(CONTENT)
 HALF = SIZE // 2
+IGNORED = mock.Mock()  # progress and pauses
 NOWHERE = "http://127.0.0.1:1/"
 
 
@@ -120,10 +121,6 @@ def dataset(monkeypatch: pytest.MonkeyPatch) -> Dataset:
 def leave_part(dataset: Dataset, content: bytes) -> None:
     dataset.path.parent.mkdir()
     part_path(dataset).write_bytes(content)
-
-
-def ignored(*_: object) -> None:
-    """Ignore progress and pauses."""
 
 
 BROKEN = announce(CONTENT[:HALF], SIZE)
@@ -180,7 +177,7 @@ def test_a_second_program_is_refused(dataset: Dataset) -> None:
     with part_path(dataset).open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(DownloadError, match="Another program"):
-            fetch(dataset, checked_url(NOWHERE), ignored)
+            fetch(dataset, checked_url(NOWHERE), IGNORED)
     assert part_path(dataset).read_bytes() == b"x"
 
 
@@ -189,11 +186,11 @@ def test_a_folder_that_can_not_be_written_and_a_full_disk_are_reported_and_the_p
 ) -> None:
     (home / "data").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(StorageError, match="can't be written"):
-        fetch(dataset, checked_url(NOWHERE), ignored)
+        fetch(dataset, checked_url(NOWHERE), IGNORED)
     (home / "data").unlink()
     monkeypatch.setattr(os, "fsync", mock.Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
     with serving(serve(CONTENT)) as server, pytest.raises(StorageError, match="No space left on device"):
-        fetch(dataset, checked_url(server.url), ignored)
+        fetch(dataset, checked_url(server.url), IGNORED)
     assert part_path(dataset).stat().st_size == SIZE
     assert not dataset.path.exists()
 
