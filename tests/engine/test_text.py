@@ -8,23 +8,14 @@ import sys
 import unicodedata
 from unittest import mock
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import errors
 from engine import text as text_module
-from engine.errors import InternalError, RankLostError, TweetgenError, WeightsDifferError, exit_code_for
-from engine.text import (
-    ELLIPSIS,
-    LINE_BREAK,
-    MAX_COMBINING_RUN,
-    clean,
-    harmless,
-    harmless_in_place,
-    is_harmless,
-    with_single_blanks,
-)
+from engine.errors import TweetgenError
+from engine.text import LINE_BREAK, clean, harmless, is_harmless, with_single_blanks
+from tests.engine.corpus.reading import cases, repeated, unescaped
 from tests.hostile import most_marks_on_one, obeyed
 from tests.strategies import hostile_text
 
@@ -37,7 +28,7 @@ def test_cleaned_text_is_harmless(raw: str, max_chars: int) -> None:
     for each in (text, shown):
         assert obeyed(each) == []
         assert len(each.splitlines()) <= 1
-        assert most_marks_on_one(each) <= MAX_COMBINING_RUN
+        assert most_marks_on_one(each) <= text_module.MAX_COMBINING_RUN
     assert text == text.strip(f" {LINE_BREAK}")
     assert not re.search(f"  | {LINE_BREAK}|{LINE_BREAK} |{LINE_BREAK}{{2}}", text)
     assert unicodedata.is_normalized("NFC", text)
@@ -46,63 +37,22 @@ def test_cleaned_text_is_harmless(raw: str, max_chars: int) -> None:
     assert harmless(shown, max_chars) == shown
 
 
-CLEANED = {
-    "  hello \t there\r\n": "hello there",
-    "fish &amp; chips &lt;3": "fish & chips <3",
-    "&quot;yes&quot; &#39;no&#39; &hellip;": "\"yes\" 'no' …",
-    "cafe\u0301": "café",
-    "cafe\x07\u0301": "café",  # what parted letter and accent is gone before they are composed
-    "line\u2028separator\u2029and\x85next": "line↵separator↵and next",
-    "one\ntwo\r\nthree\rfour": "one↵two↵three↵four",
-    " \n one \t\n \r\n\n two\n ": "one↵two",
-    "&amp;lt;": "&lt;",  # unescaped once
-    f"a &#{'1' * 5000}; b &amp; c": "a \ufffd b & c",  # more digits than Python reads
-    "one ↵ two↵": "one↵two",
-    "a\x00b\x07c": "abc",
-    "&#27;[31mred": "[31mred",  # no entity makes an escape
-    "&#x202e;right to left": "right to left",
-    "lone \ud800 surrogate": "lone surrogate",
-    "\u200b\u200d\ufeff": "",
-    # variation selectors without their emoji
-    "so happy \ufe0f today": "so happy today",
-    "\ufe0fhello": "hello",
-    "hello\ufe0e": "hello",
-    "❤\ufe0f\ufe0f❤\ufe0e\ufe0f": "❤\ufe0f❤\ufe0e",
-    "one\n\ufe0f\ntwo": "one↵two",
-    "at 5\ufe0f pm #\ufe0fnice": "at 5 pm #nice",
-    "e\ufe0f\u0301": "é",
-    "❤\x07\ufe0f \x07\ufe0f": "❤\ufe0f",
-    "❤ \ufe0f\u200d\ufe0f❤": "❤ ❤",
-    "\ufe0f \ufe0e": "",
-}
-KEPT = (
-    "❤\ufe0f so ☀\ufe0f today #\ufe0f\u20e3 1\ufe0f\u20e3",
-    "♥\ufe0e text 1\u20e3",
-    "🏳\ufe0f\u200d🌈🧔🏻\u200d♂\ufe0f",
-    "©\ufe0f ‼\ufe0f ↔\ufe0f ㊗\ufe0f 🅰\ufe0f",
-    "👩\u200d🚀 to the moon",
-    "👩\u200d❤\ufe0f\u200d💋\u200d👨",
-    "👍🏽 🇨🇦",
-    *("نمی\u200cخواهم", "ক্\u200dষ", "e\u0323\u0302", "[bold]not markup[/bold] [/foo]"),
-)
-
-
-@pytest.mark.parametrize("raw", CLEANED, ids=range(len(CLEANED)))
-def test_a_raw_tweet_is_cleaned(raw: str) -> None:
-    assert clean(raw) == CLEANED[raw]
-
-
-@pytest.mark.parametrize("text", KEPT, ids=ascii)
-def test_joiners_selectors_of_emoji_accents_and_brackets_stay(text: str) -> None:
-    assert clean(text) == unicodedata.normalize("NFC", text)
-    assert harmless(text) == text
+def test_raw_tweets_are_cleaned_as_listed_and_joiners_selectors_of_emoji_accents_and_brackets_stay() -> None:
+    *cleaned, kept = cases("cleaned")
+    for case in cleaned:
+        for row in case.rows:
+            raw, _, expected = unescaped(repeated(row)).partition(" ->")
+            assert clean(raw) == expected[1:], case.name
+    for text in map(unescaped, kept.rows):
+        assert clean(text) == unicodedata.normalize("NFC", text)
+        assert harmless(text) == text
 
 
 def test_escape_sequences_are_removed_completely_long_text_cut_and_blanks_made_single() -> None:
     for sequence in ("\x1b[38;5;196m", "\x1b]0;title\x07", "\x1b]8;;http://example.org\x1b\\", "\x1bc"):
         assert harmless(f"before{sequence} after") == clean(f"before{sequence} after") == "before after"
     assert harmless("abcdef", 6) == "abcdef"
-    assert harmless("abcdefg", 6) == "abcde" + ELLIPSIS
+    assert harmless("abcdefg", 6) == "abcde…"
     assert with_single_blanks(" a \u3000 b \n\n c ") == "a b↵c"
     assert with_single_blanks(" a \u3000 b \n\n c ", keeps_line_breaks=False) == "a b c"
 
@@ -115,25 +65,20 @@ def test_the_ranges_of_the_fast_path_contain_no_combining_mark() -> None:
     ]
 
 
-@given(raw=st.text("a1#\n❤☀🏳\ufe0f\ufe0e\u20e3\u0301\u200d\x07 ", max_size=12))
+@given(raw=st.text("ab1#\n❤☀🏳\ufe0f\ufe0e\u20e3\u0301\u200d\u202e\x07é今、🎉 ", max_size=12))
 @example(raw="a\u0301\ufe0f\u0301\u0301\u0301\u0301")
-def test_cleaning_twice_is_cleaning_once_with_selectors_anywhere(raw: str) -> None:
+def test_cleaning_twice_is_cleaning_once_and_the_fast_path_equals_the_slow_one(raw: str) -> None:
     text = clean(raw)
     assert clean(text) == text
     assert not re.search("(?:^|[a \u0301\u200d↵])[\ufe0e\ufe0f]|[\ufe0e\ufe0f]{2}", text)
-
-
-@given(raw=st.text("ab ❤\ufe0f\ufe0e\u0301\u200d\u202eé今、🎉\n", max_size=12))
-def test_the_fast_path_equals_the_slow_path(raw: str) -> None:
     with mock.patch.object(text_module, "_WITH_SINGLE_SELECTORS", re.compile("(?!)")):
-        slowly = clean(raw)
-    assert clean(raw) == slowly
+        assert clean(raw) == text
 
 
 @given(text=hostile_text())
 @example(text="a" + "\u0301" * 9 + "\u200d\u200d b")
 def test_text_made_harmless_in_place_has_every_safe_character_where_it_was(text: str) -> None:
-    shown = harmless_in_place(text)
+    shown = text_module.harmless_in_place(text)
     assert len(shown) == len(text)
     assert is_harmless(shown)
     assert all(after in (before, "\ufffd") for before, after in zip(text, shown, strict=True))
@@ -142,28 +87,24 @@ def test_text_made_harmless_in_place_has_every_safe_character_where_it_was(text:
 
 # Errors ---------------------------------------------------------------------------------------------------------------
 
-
-CODES: dict[type, int] = {InternalError: 3, RankLostError: 75, WeightsDifferError: 75}
+CODES: dict[type, int] = {errors.InternalError: 3, errors.RankLostError: 75, errors.WeightsDifferError: 75}
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TweetgenError)]
 
 
 @given(message=hostile_text(), hint=hostile_text())
-def test_both_lines_are_harmless(message: str, hint: str) -> None:
-    error = TweetgenError(message, hint)
+@example(message="x" * 1_000_000, hint="y" * 1_000_000)
+@example(message="wrong", hint="")
+def test_both_lines_are_harmless_and_bounded_and_the_hint_is_optional(message: str, hint: str) -> None:
+    error = TweetgenError(message, hint) if hint else TweetgenError(message)
     assert error.message == harmless(error.message) == str(error)
     assert error.hint == harmless(error.hint)
-
-
-def test_a_message_is_bounded_and_the_hint_is_optional() -> None:
-    error = TweetgenError("x" * 1_000_000, "y" * 1_000_000)
-    assert len(error.message) <= 4000
-    assert len(error.hint) <= 4000
-    assert TweetgenError("wrong").hint == ""
+    assert hint or error.hint == ""
+    assert max(len(error.message), len(error.hint)) <= 4000
 
 
 def test_every_class_has_its_own_title_and_the_exit_code_of_the_modules_docstring() -> None:
     assert len({kind.title for kind in KINDS}) == len(KINDS)
     for kind in KINDS:
-        assert kind.exit_code == exit_code_for(kind.title) == CODES.get(kind, 1)
+        assert kind.exit_code == errors.exit_code_for(kind.title) == CODES.get(kind, 1)
         [line] = [line for line in (errors.__doc__ or "").splitlines() if f"{kind.__name__} " in line]
         assert line.split(kind.__name__)[1].split()[0] == str(kind.exit_code)

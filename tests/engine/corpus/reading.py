@@ -23,21 +23,21 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
     «1000*number #\n»
     ---- e.parquet, table                   a table with the columns of a JSON object
     {"id": [1], "text": ["hello"]}
-    ---- f.zip, zip                         an archive of files, whose content has escapes
+    ---- f.car, car                         a repository of Bluesky of these blocks
+    {"$type": "app.bsky.feed.post", "text": "hello", "createdAt": "2024"}
+    ---- g.zip, zip                         an archive of files, whose content has escapes
     a.txt: hello
 """
 
 from __future__ import annotations
 
 import atexit
-import bz2
 import json
-import lzma
 import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -52,19 +52,13 @@ from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.ingest.sources import open_sources
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
-from tests.engine.corpus.files.open_contents import gzip_of, parquet_of, tar_of, zip_of, zstd_of
+from tests.engine.corpus.files.open_contents import car_of, parquet_of, tar_of, zip_of
 
 Files = Mapping[str, str | bytes]
 """The content of files by name or path."""
 Container = Literal["", "folder", "zip", "tar", "tar.gz"]
 CASES = Path(__file__).parent / "cases"
 MAX_SHOWN_ROWS, NUM_LAST_ROWS, MAX_SHOWN_CHARS = 8, 2, 160
-PACKERS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip_of,
-    "bzip2": bz2.compress,
-    "xz": lzma.compress,
-    "zstd": zstd_of,
-}
 
 
 def encoded(content: str | bytes) -> bytes:
@@ -181,6 +175,11 @@ class Case:
         """The files, made only now: some are large."""
         return dict(map(_file, self.texts))
 
+    @property
+    def rows(self) -> list[str]:
+        """The lines of a file that is called rows."""
+        return str(self.files["rows"]).splitlines()
+
     def read(self) -> str:
         """Return what is read."""
         return read_with(self.options, self.files)
@@ -229,6 +228,8 @@ def _file(text: str) -> tuple[str, str | bytes]:
         return name, content + "\n"
     if kind == "table":
         return name, parquet_of(json.loads(content))
+    if kind == "car":
+        return name, car_of([json.loads(line, object_hook=_bytes_or_object) for line in content.splitlines()])
     if kind == "zip":
         files = dict(line.split(": ", 1) for line in content.splitlines())
         return name, zip_of({path: unescaped(inside).encode() for path, inside in files.items()}, zipfile.ZIP_STORED)
@@ -236,10 +237,16 @@ def _file(text: str) -> tuple[str, str | bytes]:
     return name, content.encode("latin-1") if kind == "bytes" else content
 
 
+def _bytes_or_object(value: dict[str, Any]) -> object:
+    return value["bytes"].encode() if value.keys() == {"bytes"} else value
+
+
 def repeated(text: str) -> str:
     """Return a text with its marked parts repeated, the inner ones first."""
     while part := re.search(r"«(\d+)\*([^«»]*)»", text):
-        again = "".join(part[2].replace("#", str(number)) for number in range(int(part[1])))
+        again = part[2] * int(part[1])
+        if "#" in again:
+            again = "".join(part[2].replace("#", str(number)) for number in range(int(part[1])))
         text = text[: part.start()] + again + text[part.end() :]
     return text
 
@@ -247,15 +254,3 @@ def repeated(text: str) -> str:
 def unescaped(text: str) -> str:
     """Return a text with Python's escapes decoded."""
     return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
-
-
-# Made-up tweets in other scripts and languages ------------------------------------------------------------------------
-
-TWEETS: dict[str, list[str]] = {}
-ENCODINGS: dict[str, list[str]] = {}
-"""Encodings in which files of each language exist; none for those of Windows-1252."""
-for _section in (CASES / "foreign_tweets.txt").read_text(encoding="utf-8").split("==== ")[1:]:
-    _head, *_tweets = filter(None, _section.split("\n"))
-    _language, _, _encodings = _head.partition(": ")
-    TWEETS[_language] = _tweets
-    ENCODINGS[_language] = list(filter(None, _encodings.split(", ")))

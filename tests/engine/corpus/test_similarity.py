@@ -19,12 +19,13 @@ from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ingest.cleaning import duplicate_key
 from engine.corpus.ingest.collection import key_digests
 from engine.corpus.loading import load_corpus
+from engine.corpus.similarity import sorted_sets
 from engine.corpus.similarity.components import Fingerprints, join_similar
 from engine.corpus.similarity.leakage import LEAK_RUN, comparison_text, leak_share
 from engine.corpus.similarity.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_hashes, near_duplicate_groups
 from engine.corpus.similarity.novelty import STRIDE, WINDOW, NoveltyIndex
 from engine.corpus.similarity.rolling_hash import CodePoints, RunHasher, mix
-from engine.corpus.similarity.sorted_sets import distinct
+from engine.corpus.similarity.sorted_sets import GrowingSet, distinct
 from engine.corpus.similarity.winnowing import SHARED_RUN, join_shared_runs, winnowed
 from engine.corpus.split import num_validation_tweets, validation_mask
 from engine.protocol.stage import no_progress
@@ -55,8 +56,8 @@ def are_near_duplicates(one: str, other: str) -> bool:
     return one == other or bool(remainders(one) & remainders(other))
 
 
-def share_a_run(one: str, other: str) -> bool:
-    return any(one[start : start + SHARED_RUN] in other for start in range(len(one) - SHARED_RUN + 1))
+def share_a_run(one: str, other: str, size: int = SHARED_RUN) -> bool:
+    return any(one[start : start + size] in other for start in range(len(one) - size + 1))
 
 
 def pairwise_labels(keys: list[str], are_alike: Callable[[str, str], bool]) -> list[int]:
@@ -129,13 +130,16 @@ def test_several_passes_and_a_small_buffer_join_what_one_pass_joins(
     assert join_similar(tweets, numbers, fingerprints, no_progress, "", buffer_hashes).tolist() == labels.tolist()
 
 
+def filler(seed: int) -> list[str]:
+    """Return texts that are too long for one chunk."""
+    chance = random.Random(seed)  # noqa: S311 - a text, no secret
+    return ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
+
+
 def test_tweets_of_different_chunks_are_joined() -> None:
-    chance = random.Random(3)  # noqa: S311 - a text, no secret
-    filler = ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
-    keys = (BASES[0:1] + tuple(filler)) * 2 + (BASES[0] + " mia",)
-    tweets = FlatTweets.from_texts(keys)
+    tweets = FlatTweets.from_texts([BASES[0], *filler(3)] * 2 + [f"{BASES[0]} mia"])
     assert near_duplicate_groups(tweets)[-1] == 0
-    assert join_shared_runs(tweets, np.arange(len(keys))).tolist() == [*list(range(121)) * 2, 0]
+    assert join_shared_runs(tweets, np.arange(len(tweets))).tolist() == [*list(range(121)) * 2, 0]
 
 
 def test_a_hash_is_the_same_in_every_process_and_far_into_a_long_text() -> None:
@@ -144,10 +148,21 @@ def test_a_hash_is_the_same_in_every_process_and_far_into_a_long_text() -> None:
     assert mix(hasher.runs(starts, starts + 9)).tolist() == [12034776648049966825] * 2
 
 
-def test_a_set_of_several_parts_is_distinct_across_their_borders() -> None:
+def test_a_set_of_several_parts_is_distinct_across_their_borders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sorted_sets, "_PART", 100)
     for repeats in (1, 3):
-        numbers = np.arange(2_100_000 // repeats, dtype=np.uint64)
+        numbers = np.arange(1000 // repeats, dtype=np.uint64)
         assert np.array_equal(distinct(np.repeat(numbers, repeats)[::-1].copy()), numbers)
+
+
+@given(hashes=st.lists(st.lists(st.integers(0, 60), max_size=12), max_size=12))
+def test_a_growing_set_contains_what_was_added_and_nothing_else(hashes: list[list[int]]) -> None:
+    growing, known = GrowingSet(), set[int]()
+    for each in hashes:
+        growing.add(np.array(sorted(set(each) - known), dtype=np.uint64))
+        known |= set(each)
+        queries = np.arange(61, dtype=np.uint64)
+        assert growing.contains(queries).tolist() == [int(query) in known for query in queries]
 
 
 UNIQUE_KEYS = st.lists(st.text("abcdefgh 0123", min_size=1, max_size=12), min_size=1, max_size=300, unique=True)
@@ -198,23 +213,21 @@ def test_no_group_is_split_and_at_most_the_intended_number_is_held_out(keys: lis
 def test_tweets_that_share_a_long_run_are_never_split(size: int) -> None:
     keys = plain(20_000)
     for verse in range(400):
-        for line in range(size):
-            keys[verse * size + line] = f"{line} {verse:08} {hashlib.sha256(b'%d' % verse).hexdigest()[:24]}"
+        shared = hashlib.sha256(b"%d" % verse).hexdigest()[:24]
+        keys[verse * size : (verse + 1) * size] = [f"{line} {verse:08} {shared}" for line in range(size)]
     chosen = held_out(keys)
     assert len(chosen) == num_validation_tweets(len(keys))
     verses = [sum(key in chosen for key in keys[verse * size : (verse + 1) * size]) for verse in range(400)]
     assert set(verses) == {0, size}
 
 
-@pytest.mark.parametrize(("size", "may_be_held_out"), [(2, True), (3, False)])
-def test_a_component_over_a_hundredth_of_the_size_stays_in_training(size: int, may_be_held_out: bool) -> None:
-    outcomes = set()
-    for song in range(20):
-        keys = plain(1_000)  # 200 are wanted
-        keys[:size] = [f"{SONG} {song} {verse}" for verse in range(size)]
-        outcomes.add(tuple(mask_of(keys)[:size]))
-    expected = {(False,) * size, (True,) * size} if may_be_held_out else {(False,) * size}
-    assert outcomes == expected
+def test_a_component_over_a_hundredth_of_the_size_stays_in_training() -> None:
+    for size, outcomes in ((2, {(False, False), (True, True)}), (3, {(False, False, False)})):
+        found = set()
+        for song in range(20):
+            verses = [f"{SONG} {song} {verse}" for verse in range(size)]
+            found.add(tuple(mask_of(verses + plain(1_000)[size:])[:size]))  # 200 are wanted
+        assert found == outcomes
 
 
 def test_of_a_single_component_whole_groups_are_held_out_by_their_hashes_and_large_ones_if_they_fit() -> None:
@@ -259,19 +272,14 @@ def test_every_tweet_of_the_corpus_is_a_copy(tweets: list[str]) -> None:
     assert {index.classify(tweet) for tweet in tweets} == {"copy"}
 
 
-def test_a_tweet_without_a_shared_run_is_new() -> None:
-    index = index_of(CORPUS)
+def test_a_tweet_without_a_shared_run_is_new_and_one_that_is_half_copied_a_near_copy() -> None:
+    index, one, two = index_of(CORPUS), letters(1, 40), letters(2, 40)
     for tweet in ("a walk in the rain", "short", "short one and more", "", ":)", "one short"):
         assert index.classify(tweet) == "new"
         assert index.copied_share(tweet) == 0
-
-
-def test_a_tweet_that_is_half_copied_is_a_near_copy() -> None:
-    index = index_of(CORPUS)
     assert index.classify(CORPUS[0][:40] + " " + letters(1, 10)) == "near-copy"
     assert index.classify(CORPUS[0][:32] + " " + letters(2, 100)) == "new"
     assert index.classify(CORPUS[0][:36] + CORPUS[1][12:50]) == "near-copy"  # of two tweets
-    one, two = letters(1, 40), letters(2, 40)
     assert index_of([one, two]).classify(one[-12:] + two[:12]) == "new", "a run across two tweets is no copy"
 
 
@@ -308,12 +316,8 @@ def leak(train: list[str], validation: list[str]) -> float:
 
 def brute_force(train: list[str], validation: list[str]) -> float:
     """Return the leakage by brute force."""
-    known = [comparison_text(tweet) for tweet in train]
-    asked = [comparison_text(tweet) for tweet in validation]
-    leaked = [
-        any(tweet[start : start + LEAK_RUN] in other for other in known for start in range(len(tweet) - LEAK_RUN + 1))
-        for tweet in asked
-    ]
+    known, asked = (list(map(comparison_text, tweets)) for tweets in (train, validation))
+    leaked = [any(share_a_run(tweet, other, LEAK_RUN) for other in known) for tweet in asked]
     return sum(leaked) / len(leaked) if leaked else 0.0
 
 
@@ -340,7 +344,6 @@ def test_only_case_mentions_links_and_the_width_of_blanks_do_not_count() -> None
 def test_the_chunks_of_a_large_corpus_are_compared_and_no_run_goes_over_a_border_between_tweets() -> None:
     assert leak([RUN[:15], RUN[15:]], [RUN]) == 0
     assert leak([RUN], [RUN[:15], RUN[15:]]) == 0
-    chance = random.Random(1)  # noqa: S311 - a text, no secret
-    filler = ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
-    assert leak([*filler, RUN], [*filler[:2], RUN, "another one"]) == 0.75
-    assert leak([RUN], [*filler, RUN]) == pytest.approx(1 / 121)
+    long = filler(1)
+    assert leak([*long, RUN], [*long[:2], RUN, "another one"]) == 0.75
+    assert leak([RUN], [*long, RUN]) == pytest.approx(1 / 121)

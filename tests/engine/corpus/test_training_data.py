@@ -18,19 +18,13 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, RunConfig
 from engine.corpus import batches as batches_module
 from engine.corpus import flat_tweets as flat
-from engine.corpus import ngram_contexts
+from engine.corpus import ngram_contexts, training_data
 from engine.corpus.batches import BatchStream, epoch_order, padding_shares
 from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
 from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ngram_contexts import MIN_COUNTS, frequent_contexts
 from engine.corpus.position import Position
-from engine.corpus.training_data import (
-    KnownVocab,
-    TrainingData,
-    corpus_config_of,
-    load_training_data,
-    min_char_count_for,
-)
+from engine.corpus.training_data import KnownVocab, TrainingData, corpus_config_of, load_training_data
 from engine.errors import CorpusError
 from engine.model.ngram_codes import NUM_IDS
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
@@ -68,39 +62,33 @@ def test_rare_characters_become_unk_the_larger_the_corpus_unless_every_one_is_ke
         *((2, 10_000, 2), (2, 2_000_000, 6), (2, 3_400_000, 10), (2, 10**9, 10)),
         *((20, 10**9, 20), (1, 10**9, 1)),
     ):
-        assert min_char_count_for(CorpusConfig(min_char_count=least), num_chars) == expected
+        assert training_data.min_char_count_for(CorpusConfig(min_char_count=least), num_chars) == expected
 
 
 def test_the_vocabulary_is_that_of_the_training_tweets_without_rare_characters(tmp_path: Path) -> None:
-    training_data = loaded(write_corpus(tmp_path))
-    assert set(training_data.vocab.chars) == set("".join(training_data.corpus.train))
-    assert training_data.train_tweets.num_unknown_chars == 0
-    assert len(training_data.train_tweets) == len(training_data.corpus.train)
+    whole = loaded(write_corpus(tmp_path))
+    assert set(whole.vocab.chars) == set("".join(whole.corpus.train))
+    assert whole.train_tweets.num_unknown_chars == 0
+    assert len(whole.train_tweets) == len(whole.corpus.train)
     rare = "零一二三四五六七八九"
     tweets = [f"{tweet} {rare[number % 10] if number < 10 else ''}" for number, tweet in enumerate(small_tweets(60))]
-    training_data = loaded(write_corpus(tmp_path, tweets), min_char_count=2)
-    assert not set(rare) & set(training_data.vocab.chars)
-    num_rare = sum(char in rare for char in "".join(training_data.corpus.train))
-    assert training_data.train_tweets.num_unknown_chars == num_rare > 0
+    found = loaded(write_corpus(tmp_path, tweets), min_char_count=2)
+    assert not set(rare) & set(found.vocab.chars)
+    num_rare = sum(char in rare for char in "".join(found.corpus.train))
+    assert found.train_tweets.num_unknown_chars == num_rare > 0
 
 
-def test_a_known_vocabulary_is_unchanged_if_it_has_every_character_or_was_trained_on_the_tweets(tmp_path: Path) -> None:
-    file = write_corpus(tmp_path)
+def test_a_known_vocabulary_grows_by_frequent_characters_of_other_tweets(tmp_path: Path) -> None:
+    file, chars = write_corpus(tmp_path), ("x", "y", "z")
     new = loaded(file)
-    again = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), known=KnownVocab(chars=new.vocab.chars))
-    assert again.vocab.chars == new.vocab.chars
-    assert again.uses_known_vocab
-    again = loaded(file, known=KnownVocab(chars=("x", "y", "z"), trained_digest=new.corpus.digest))
-    assert again.vocab.chars == ("x", "y", "z")
-    assert again.train_tweets.num_unknown_chars > 0
-
-
-def test_characters_that_a_known_vocabulary_lacks_are_added_unless_they_are_rare(tmp_path: Path) -> None:
+    fewer = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), known=KnownVocab(chars=new.vocab.chars))
+    assert (fewer.vocab.chars, fewer.uses_known_vocab) == (new.vocab.chars, True)
+    same = loaded(file, known=KnownVocab(chars=chars, trained_digest=new.corpus.digest))
+    assert same.vocab.chars == chars
+    assert same.train_tweets.num_unknown_chars > 0
     tweets = [f"{tweet} ☃{'零' if number == 20 else ''}" for number, tweet in enumerate(small_tweets(60))]
-    grown = loaded(write_corpus(tmp_path, tweets), known=KnownVocab(chars=("x", "y", "z")), min_char_count=2).vocab
-    assert grown.chars[:3] == ("x", "y", "z")
-    assert "☃" in grown.chars
-    assert "零" not in grown.chars
+    grown = loaded(write_corpus(tmp_path, tweets), known=KnownVocab(chars=chars), min_char_count=2).vocab
+    assert (grown.chars[:3], "☃" in grown.chars, "零" in grown.chars) == (chars, True, False)
 
 
 def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_another_script(tmp_path: Path) -> None:
@@ -116,17 +104,13 @@ def test_a_known_vocabulary_for_small_corpora_is_not_used_for_larger_ones_or_ano
     assert 0.9 < foreign.foreign_share <= 1
 
 
-def test_every_training_tweet_has_the_weight_of_its_file(tmp_path: Path) -> None:
+def test_a_training_tweet_has_the_weight_of_its_file_and_no_epoch_is_left_without_one(tmp_path: Path) -> None:
     tweets = small_tweets(60)
-    files = write_corpus(tmp_path, tweets[:40], "a.txt"), write_corpus(tmp_path, tweets[40:], "b.txt")
-    training_data = loaded(*files, weight=(0.5, 3))
-    assert training_data.weights is not None
-    of_first = np.array([tweet in tweets[:40] for tweet in training_data.corpus.train])
-    assert training_data.weights.tolist() == np.where(of_first, 0.5, 3.0).tolist()
-
-
-def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path) -> None:
-    one, same = write_corpus(tmp_path, name="a.txt"), write_corpus(tmp_path, name="b.txt")
+    one, other = write_corpus(tmp_path, tweets[:40], "a.txt"), write_corpus(tmp_path, tweets[40:], "b.txt")
+    found = loaded(one, other, weight=(0.5, 3))
+    assert found.weights is not None
+    assert found.weights.tolist() == [0.5 if tweet in tweets[:40] else 3.0 for tweet in found.corpus.train]
+    same = write_corpus(tmp_path, tweets[:40], "c.txt")
     with pytest.raises(CorpusError, match=r"--weight") as caught:
         loaded(one, same, weight=(0.01, 1))
     assert caught.value.hint
@@ -162,10 +146,6 @@ def test_flat_texts_round_trip_chunked_selected_or_compacted(texts: list[str], d
         assert np.shares_memory(kept.utf8, tweets.utf8) or not kept.utf8.size
 
 
-BATCH_SIZES = st.integers(1, 9)
-SEEDS = st.integers(0, 2**63 - 1)
-
-
 def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) -> list[CorpusBatch]:
     """Return the batches of one epoch."""
     stream = BatchStream(tweets, batch_size, seed, Position(epoch=number))
@@ -184,14 +164,23 @@ def as_lists(batches: Iterable[Batch]) -> list[list[list[int]]]:
     return [batch.inputs.tolist() for batch in batches]
 
 
-@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS, number=st.integers(0, 3))
-def test_an_epoch_contains_every_tweet_once_with_targets_shifted_by_one(
-    tweets: list[str], batch_size: int, seed: int, number: int
+any_batches = given(tweets=tweet_lists(), batch_size=st.integers(1, 9), seed=st.integers(0, 2**63 - 1), data=st.data())
+
+
+@any_batches
+def test_an_epoch_contains_every_tweet_once_with_targets_shifted_by_one_and_the_padding_that_is_said(
+    tweets: list[str], batch_size: int, seed: int, data: st.DataObject
 ) -> None:
     numbers, vocab = encoded(tweets)
+    number = data.draw(st.integers(0, 3))
     batches = epoch(numbers, batch_size, seed, number)
     assert sorted(text for batch in batches for text in texts_of(batch, vocab)) == sorted(tweets)
     assert sum(batch.num_targets for batch in batches) == sum(map(len, tweets)) + len(tweets) == numbers.num_targets
+    in_order, shuffled = padding_shares(numbers.lengths, batch_size, seed)  # of the first epoch
+    padding = 1 - numbers.num_targets / sum(batch.targets.size for batch in batches)
+    assert number or in_order == pytest.approx(padding)
+    assert in_order >= 0
+    assert 0 <= shuffled < 1
     for batch in batches:
         assert 1 <= len(batch.inputs) <= batch_size
         longest = max(map(len, texts_of(batch, vocab)))
@@ -205,20 +194,14 @@ def test_an_epoch_contains_every_tweet_once_with_targets_shifted_by_one(
             assert (targets[end + 1 :] == PAD).all()
 
 
-@given(
-    tweets=tweet_lists(),
-    batch_size=BATCH_SIZES,
-    seed=SEEDS,
-    num_seen=st.integers(0, 40),
-    first_batch_size=st.integers(0, 9),
-)
+@any_batches
 def test_a_stream_from_a_saved_position_continues_identically(
-    tweets: list[str], batch_size: int, seed: int, num_seen: int, first_batch_size: int
+    tweets: list[str], batch_size: int, seed: int, data: st.DataObject
 ) -> None:
     numbers, _ = encoded(tweets)
-    first = min(first_batch_size, batch_size)
+    first = data.draw(st.integers(0, batch_size))
     stream = BatchStream(numbers, batch_size, seed, Position(), first_batch_size=first)
-    for _ in islice(stream, num_seen):
+    for _ in islice(stream, data.draw(st.integers(0, 40))):
         pass
     again = BatchStream(numbers, batch_size, seed, stream.position, first_batch_size=first)
     assert again.epochs == stream.epochs
@@ -270,17 +253,6 @@ def test_a_weight_is_the_mean_number_of_repetitions_per_epoch() -> None:
     assert 0.4 < counts[30:].mean() / 40 < 0.6
     again = epoch_order(lengths, 7, seed=1, epoch=39, weights=weights)
     assert np.concatenate(again).tolist() == epochs[-1].tolist()
-
-
-@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS)
-def test_the_share_of_padding_is_that_of_an_epochs_batches(tweets: list[str], batch_size: int, seed: int) -> None:
-    numbers, _ = encoded(tweets)
-    batches = epoch(numbers, batch_size, seed)
-    num_cells = sum(batch.targets.size for batch in batches)
-    in_order, shuffled = padding_shares(numbers.lengths, batch_size, seed)
-    assert in_order == pytest.approx(1 - numbers.num_targets / num_cells)
-    assert in_order >= 0
-    assert 0 <= shuffled < 1
 
 
 def small_first(tweets: EncodedTweets, position: Position) -> BatchStream:

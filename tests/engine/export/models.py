@@ -30,18 +30,23 @@ from tests.engine.checkpoints.saved import checkpoint_info
 from tests.installed import node_path
 
 SHAPES = {
-    "one layer": ModelConfig(embedding_size=5, hidden_size=16),
+    "one layer": ModelConfig(embedding_size=5, hidden_size=18),
     "tied": ModelConfig(embedding_size=8, hidden_size=8, tied_embeddings=True),
     "four layers": ModelConfig(embedding_size=5, hidden_size=8, num_layers=4, dropout=0.2),
     "n-grams": ModelConfig(embedding_size=5, hidden_size=8, num_layers=3, ngram_order=4, ngram_contexts=400),
     "all": ModelConfig(
-        embedding_size=16, hidden_size=16, num_layers=2, tied_embeddings=True, ngram_order=4, ngram_contexts=400
+        embedding_size=18, hidden_size=18, num_layers=2, tied_embeddings=True, ngram_order=4, ngram_contexts=400
     ),
 }
 EMOJI = ("😀", "\u200d", "\ufe0f", "é", "ש", " ", '"', "\\", "#", "a", "b")
 MANY = tuple(chr(0x4E00 + number) for number in range(4000))
 BEYOND_16_BITS = (*MANY, *(chr(0x10000 + number) for number in range(62_000)))
 """More symbols than a context has codes for."""
+MODELS = {
+    **{name: (config, EMOJI) for name, config in SHAPES.items()},
+    "4,000 characters": (SHAPES["all"], MANY),
+    "66,000 characters": (SHAPES["n-grams"], BEYOND_16_BITS),
+}
 
 
 def random_ids(vocab_size: int, length: int = 200) -> Tensor:

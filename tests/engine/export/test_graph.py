@@ -1,11 +1,16 @@
-"""The graph computes what `TextGenerator.forward` computes, in onnxruntime and in ONNX's reference implementation.
+"""Without the program, the graph of an ONNX file and `modeling.py` compute what the program does.
 
-Its file has the model's weights, and as metadata what a reader needs.
+The graph does so in onnxruntime and in ONNX's reference implementation; its file has as metadata what a reader needs.
 """
 
 from __future__ import annotations
 
 import json
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,26 +25,26 @@ from torch import Tensor
 
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.config.run import MAX_NGRAM_CONTEXTS, ModelConfig
+from engine.config.sampling import SamplingConfig
 from engine.errors import CheckpointError
+from engine.export.hub import CODE
 from engine.export.onnx_file.graph import IR_VERSION, OPSET, graph_of
 from engine.export.onnx_file.ngrams import HashTable
 from engine.export.onnx_file.write import onnx_file
 from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import LONGEST, NUM_IDS
+from engine.model.ngram_codes import NUM_IDS
 from engine.model.ngram_input import NgramInput
-from engine.model.vocab import BOS, PAD, SPECIALS, UNK
+from engine.model.vocab import BOS, PAD, SPECIALS, UNK, Vocab
+from engine.sampling.logits import next_char_weights
+from engine.sampling.sampler import sample_tweets
 from engine.storage.versions import installed_version
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors
-from tests.engine.export.models import SHAPES, random_ids, random_model
+from tests.engine.export.models import EMOJI, MODELS, SHAPES, random_ids, random_model, write_random_folder
 from tests.engine.helpers import code_of
 
 TOLERANCE = 1e-5
-NUM_STEPS = 1000
 VOCAB_SIZE = 60
 Arrays = npt.NDArray[np.float32]
-each_shape = pytest.mark.parametrize(
-    ("shape", "vocab_size"), [*((shape, VOCAB_SIZE) for shape in SHAPES), ("n-grams", 4000)]
-)
 
 
 def onnx_model(model: TextGenerator) -> onnx.ModelProto:
@@ -78,45 +83,25 @@ def log_probs_of(logits: Tensor) -> Arrays:
     return result
 
 
-@each_shape
-def test_a_thousand_steps_one_by_one_have_the_programs_log_probabilities(shape: str, vocab_size: int) -> None:
-    model, largest, texts = random_model(vocab_size, SHAPES[shape]), 0.0, random_ids(vocab_size, NUM_STEPS)
-    runtime = Runtime(onnx_model(model))
-    hidden, before = None, torch.full((len(texts), LONGEST - 1), PAD)
-    with torch.inference_mode():
-        for token_ids in torch.split(texts, 1, dim=1):  # (B, 1)
-            logits, hidden = model(token_ids, hidden, before)
-            before = torch.cat([before, token_ids], dim=1)[:, 1:]
-            largest = max(largest, float(np.abs(runtime.read(token_ids) - log_probs_of(logits)).max()))
-    assert largest < TOLERANCE
-
-
-@each_shape
-def test_a_whole_text_and_a_text_in_two_parts_have_the_programs_log_probabilities_and_state(
-    shape: str, vocab_size: int
-) -> None:
-    model, texts = random_model(vocab_size, SHAPES[shape]), random_ids(vocab_size, 100)
+@pytest.mark.parametrize("shape", [*SHAPES, "4,000 characters"])
+def test_a_text_read_whole_in_parts_or_by_characters_has_the_programs_log_probabilities_and_state(shape: str) -> None:
+    vocab_size, num_steps = (VOCAB_SIZE, 1000) if shape in SHAPES else (4000, 100)
+    model = random_model(vocab_size, SHAPES.get(shape, SHAPES["n-grams"]))
+    texts = random_ids(vocab_size, num_steps)
+    graph = onnx_model(model)
     with torch.inference_mode():
         logits, hidden = model(texts)
-    whole, parts = Runtime(onnx_model(model)), Runtime(onnx_model(model))
-    expected = log_probs_of(logits)
-    found = np.concatenate([parts.read(texts[:, :2]), parts.read(texts[:, 2:])], axis=1)  # fewer than `before` has
-    for log_probs, runtime in ((whole.read(texts), whole), (found, parts)):
-        np.testing.assert_allclose(log_probs, expected, rtol=0, atol=TOLERANCE)
+    for part_ends in ([], [2], range(1, num_steps)):  # a first part with fewer characters than `before`
+        runtime = Runtime(graph)
+        found = [runtime.read(part) for part in torch.tensor_split(texts, list(part_ends), dim=1)]
+        np.testing.assert_allclose(np.concatenate(found, axis=1), log_probs_of(logits), rtol=0, atol=TOLERANCE)
         np.testing.assert_allclose(runtime.state["hidden"], hidden.numpy(), rtol=0, atol=TOLERANCE)
         if model.ngram_input is not None:
             assert runtime.state["before"].tolist() == texts[:, -3:].tolist()
-
-
-@pytest.mark.parametrize("shape", ["four layers", "all"])
-def test_the_reference_implementation_of_onnx_agrees_with_the_program(shape: str) -> None:
-    model, texts = random_model(VOCAB_SIZE, SHAPES[shape]), random_ids(VOCAB_SIZE, 50)
-    with torch.inference_mode():
-        logits, _ = model(texts)
-    graph = onnx_model(model)
-    inputs = {"token_ids": texts.numpy(), **Runtime(graph).state}
-    found: list[Any] = list(ReferenceEvaluator(graph).run(["log_probs"], inputs))
-    np.testing.assert_allclose(found[0], log_probs_of(logits), rtol=0, atol=TOLERANCE)
+    if shape in {"four layers", "all"}:
+        inputs = {"token_ids": texts[:, :50].numpy(), **Runtime(graph).state}
+        by_reference: list[Any] = list(ReferenceEvaluator(graph).run(["log_probs"], inputs))
+        np.testing.assert_allclose(by_reference[0], log_probs_of(logits[:, :50]), rtol=0, atol=TOLERANCE)
 
 
 def test_a_graph_has_few_nodes_of_different_names_one_gru_per_layer_and_tied_embeddings_once() -> None:
@@ -208,7 +193,7 @@ def metadata_of(**changes: object) -> dict[str, str]:
     return found
 
 
-def test_the_metadata_name_the_symbols_their_special_ids_the_run_and_its_figures_on_all_tweets() -> None:
+def test_the_metadata_name_symbols_of_any_kind_special_ids_a_hostile_run_and_its_figures_on_all_tweets() -> None:
     common = {"pad_token_id": "0", "bos_token_id": "1", "eos_token_id": "2", "unk_token_id": "3", "run": "a run"}
     evaluated = {"bits_per_char": 2.125, "last_eval_step": 1, "val_loss": 1.5}
     for changes, figures in (
@@ -219,19 +204,16 @@ def test_the_metadata_name_the_symbols_their_special_ids_the_run_and_its_figures
         found = metadata_of(**changes)
         assert json.loads(found.pop("vocab")) == [*SPECIALS, *checkpoint_info().vocab]
         assert found == {**common, "step": "2", **figures}
-
-
-def test_any_characters_and_the_name_of_a_foreign_run_survive_as_text() -> None:
-    chars = ("😀", "\u200f", "ש", '"', "\\", "\ud800", "\x1b", "漢", "<")
-    spare = tuple(chr(0x4E00 + number) for number in range(len(checkpoint_info().vocab) - len(chars)))
-    found = metadata_of(vocab=(*chars, *spare), run="\x1b[31m\ud800 <b>run</b>")
+    chars: tuple[str, ...] = ("😀", "\u200f", "ש", '"', "\\", "\ud800", "\x1b", "漢", "<")
+    chars += tuple(chr(0x4E00 + number) for number in range(len(checkpoint_info().vocab) - len(chars)))
+    found = metadata_of(vocab=chars, run="\x1b[31m\ud800 <b>run</b>")
     assert found["vocab"].isascii()
-    assert json.loads(found["vocab"])[len(SPECIALS) :] == [*chars, *spare]
+    assert json.loads(found["vocab"]) == [*SPECIALS, *chars]
     assert found["run"].endswith("<b>run</b>")
     assert "\x1b" not in found["run"]
 
 
-def test_the_file_names_its_producer_and_has_operators_that_readers_of_2021_have_and_averaged_weights() -> None:
+def test_the_file_names_its_producer_and_has_operators_of_2021_and_averaged_weights() -> None:
     tensors = checkpoint_tensors()
     average = {name.replace("model.", "average."): tensor + 1 for name, tensor in tensors.items() if "model." in name}
     saved = Checkpoint(checkpoint_info(), tensors | average)
@@ -251,3 +233,101 @@ def test_weights_beyond_the_limit_of_the_format_are_refused_before_a_graph_is_ma
     with pytest.raises(CheckpointError, match=r"weights are [2-4]\.\d GB") as caught:
         onnx_file(Checkpoint(info, {}))
     assert "checkpoints export" in caught.value.hint
+
+
+# modeling.py ----------------------------------------------------------------------------------------------------------
+
+PROGRAM = ("engine", "tui", "assets")
+
+
+def modeling_of(folder: Path) -> SimpleNamespace:
+    """Run the folder's code and return what it defines."""
+    return SimpleNamespace(**runpy.run_path(str(folder / CODE)))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_where_the_program_can_not_be_imported_logits_are_equal_to_1e_5_and_greedy_texts_are_equal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    config, chars = MODELS[name]
+    sampling = SamplingConfig(temperature=0, max_length=30)
+    own_model = write_random_folder(tmp_path / "model", config, chars, sampling=replace(sampling, temperature=1))
+    ids = random_ids(len(SPECIALS) + len(chars))[:, :12]
+    with torch.inference_mode():
+        expected, _ = own_model(ids)
+        [tweet] = sample_tweets(own_model, Vocab(chars), sampling, [0], may_compile=False)
+    assert expected.std() > 0.5
+
+    with monkeypatch.context() as without_program, torch.no_grad():
+        for module_name in {*PROGRAM, *sys.modules}:
+            if module_name.partition(".")[0] in PROGRAM:
+                without_program.setitem(sys.modules, module_name, None)  # its import fails
+        module = modeling_of(tmp_path / "model")
+        model, vocab = module.load(tmp_path / "model")
+        logits, _ = model(ids)
+        state, places = None, []
+        for end in range(1, ids.shape[1] + 1):
+            place, state = model(ids[:, :end], state)
+            places.append(place)
+        text = module.generate(model, vocab, do_sample=False)
+
+    for found in (logits, torch.cat(places, dim=1)):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    assert text == tweet.text
+
+
+DRAWN: tuple[dict[str, Any], ...] = (
+    *({"temperature": 0.8}, {"top_k": 3}, {"top_p": 0.6}, {"min_p": 0.2, "temperature": 2.0}),
+    {"top_k": 1_000_000, "temperature": 1.5},
+    {"top_k": 6, "top_p": 0.9, "min_p": 0.05, "temperature": 3.0, "temperature_last": True},
+)
+
+
+@pytest.mark.parametrize("changes", DRAWN)
+def test_it_draws_from_the_programs_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    sampling = SamplingConfig(**changes, max_length=1)
+    model = write_random_folder(tmp_path / "model", SHAPES["all"], EMOJI, sampling=sampling)
+    module = modeling_of(tmp_path / "model")
+    drawn_from: list[torch.Tensor] = []
+
+    def first(weights: torch.Tensor, _: int) -> torch.Tensor:
+        drawn_from.append(weights / weights.sum())
+        return torch.tensor([0])
+
+    monkeypatch.setattr(torch, "multinomial", first)
+    module.generate(*module.load(tmp_path / "model"))
+
+    logits = model(torch.tensor([[BOS]]))[0][0, -1:].detach().numpy()
+    weights = next_char_weights(logits, sampling, np.full((1, 1), sampling.temperature, dtype=np.float32))
+    expected = np.sort(weights[weights > 0] / weights.sum())[::-1]
+    [found] = drawn_from
+    np.testing.assert_allclose(found[found > 0].numpy(), expected, atol=1e-6)
+
+
+def test_a_text_starts_with_its_prompt_ends_in_time_and_at_temperature_0_is_greedy(tmp_path: Path) -> None:
+    sampling = SamplingConfig(max_length=25)
+    write_random_folder(tmp_path / "model", SHAPES["one layer"], EMOJI, sampling=sampling)
+    module = modeling_of(tmp_path / "model")
+    model, vocab = module.load(tmp_path / "model")
+    texts = [module.generate(model, vocab, "ab 😀") for _ in range(50)]
+    assert all(text.startswith("ab 😀") and set(text) <= set(EMOJI) for text in texts)
+    assert max(map(len, texts)) <= 25
+    assert len(set(texts)) > 10
+    assert max(len(module.generate(model, vocab, max_length=8)) for _ in range(50)) <= 7  # <BOS> is a token
+    with pytest.raises(KeyError, match="ñ"):
+        module.generate(model, vocab, "ñ")
+    assert module.generate(model, vocab, temperature=0) == module.generate(model, vocab, do_sample=False)
+
+
+def test_it_has_at_most_40_lines_of_code_and_imports_torch_safetensors_and_the_standard_library(tmp_path: Path) -> None:
+    write_random_folder(tmp_path / "model", SHAPES["one layer"], EMOJI)
+    text = (tmp_path / "model" / CODE).read_text(encoding="utf-8")
+    docstring, *lines = [line for line in text.splitlines() if line.strip()]
+    assert docstring.startswith('"""')
+    assert docstring.endswith('"""')
+    assert len(lines) <= 40
+    imports = {line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))}
+    assert imports == {"json", "pathlib", "torch", "safetensors"}
+    assert json.loads((tmp_path / "model" / "vocab.json").read_text(encoding="utf-8"))["<BOS>"] == BOS

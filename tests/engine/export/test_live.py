@@ -13,24 +13,14 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
-from engine.export.trackers import event_file, live
+from engine.export.trackers import event_file, live, records
 from engine.export.trackers.live import LiveTracker
-from engine.export.trackers.records import (
-    SINGLE_STEPS,
-    Record,
-    RecordStream,
-    Sample,
-    Scalars,
-    Settings,
-    remaining_records,
-)
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
-from engine.protocol.events import Event
 from engine.storage import atomic_write
 from engine.storage.folders import find_run
 from engine.storage.journal_reader import SkippedLines
+from tests import fakes
 from tests.engine.helpers import losses, of_type, only, resume_config, run_session, stop_at, tiny_config, write_corpus
 from tests.event_files import LOSS, VAL_LOSS, hparams_in, samples_in, scalars_in
 from tests.fakes import BrokenDisk, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
@@ -50,14 +40,12 @@ def tracked(config: RunConfig, logs: Path) -> RunConfig:
     return replace(config, runtime=replace(config.runtime, tensorboard=str(logs)))
 
 
-def take_three_steps(tracker: LiveTracker) -> None:
-    tracker.handle(run_started(run="tiny"))
-    tracker.handle(steps_finished(1, [1.0, 2.0, 3.0]))
-
-
 @pytest.fixture
 def tracker(logs: Path) -> Iterator[LiveTracker]:
+    """The tracker of a run after three steps with the losses 1, 2 and 3."""
     tracker = LiveTracker(logs, "tiny", continues=False)
+    tracker.handle(run_started(run="tiny"))
+    tracker.handle(steps_finished(1, [1.0, 2.0, 3.0]))
     yield tracker
     tracker.close()
 
@@ -91,14 +79,10 @@ def test_steps_that_a_load_and_a_resume_take_back_are_gone_live_and_exported(
 ) -> None:
     monkeypatch.setattr("engine.export.trackers.records.SINGLE_STEPS", single_steps)
     config = tiny_config(write_corpus(tmp_path), max_steps=20, save_every=6, **BUSY)
-    is_first = True
+    loads = [c.LoadCheckpoint(name="step-6")]
 
-    def load_once(event: Event) -> Iterable[Command]:
-        nonlocal is_first
-        if isinstance(event, e.StepsFinished) and event.step == 9 and is_first:
-            is_first = False
-            return [c.LoadCheckpoint(name="step-6")]
-        return ()
+    def load_once(event: e.Event) -> Iterable[c.Command]:
+        return [loads.pop()] if loads and isinstance(event, e.StepsFinished) and event.step == 9 else ()
 
     run_session(tracked(config, logs), stop_at(15), load_once)
     shutil.copy(find_run("tiny").checkpoint_path("step-12"), find_run("tiny").checkpoint_path("latest"))
@@ -112,16 +96,14 @@ def test_steps_that_a_load_and_a_resume_take_back_are_gone_live_and_exported(
     assert_exported_alike(logs, tmp_path / "other")
 
 
-def test_runs_side_by_side_are_step_for_step_those_that_are_not_tracked_also_once_their_folder_breaks(
-    logs: Path, tmp_path: Path
-) -> None:
+def test_runs_side_by_side_and_a_folder_that_breaks_change_no_step(logs: Path, tmp_path: Path) -> None:
     config = tiny_config(write_corpus(tmp_path), **BUSY)
     expected = losses(run_session(config))
     for name in ("one", "two"):
         assert losses(run_session(tracked(replace(config, run_name=name), logs))) == expected
     assert sorted(path.name for path in logs.iterdir()) == ["one", "two"]
 
-    def break_folder(event: Event) -> Iterable[Command]:
+    def break_folder(event: e.Event) -> Iterable[c.Command]:
         if event.step == 5:
             shutil.rmtree(logs, ignore_errors=True)
             logs.touch()
@@ -135,14 +117,12 @@ def test_runs_side_by_side_are_step_for_step_those_that_are_not_tracked_also_onc
     assert isinstance(emitted[-1], e.RunFinished)
 
 
-def test_events_are_in_the_file_before_the_run_has_ended(logs: Path, tracker: LiveTracker) -> None:
-    take_three_steps(tracker)
+@pytest.mark.usefixtures("tracker")
+def test_events_are_in_the_file_before_the_run_has_ended(logs: Path) -> None:
     wait_until(lambda: scalars_in(logs / "tiny").get(LOSS) == [(1, 1.0), (2, 2.0), (3, 3.0)])
 
 
-def test_a_folder_with_the_events_of_another_run_or_that_can_not_be_written_is_an_error_at_the_start(
-    logs: Path, tmp_path: Path, home: Path
-) -> None:
+def test_a_folder_of_another_run_or_not_writable_is_an_error(logs: Path, tmp_path: Path, home: Path) -> None:
     (logs / "tiny").mkdir(parents=True)
     (logs / "tiny" / "events.out.tfevents.1.x").touch()
     config = tiny_config(write_corpus(tmp_path))
@@ -155,7 +135,6 @@ def test_a_folder_with_the_events_of_another_run_or_that_can_not_be_written_is_a
 
 
 def test_an_attempt_that_starts_again_takes_all_points_of_the_one_before_back(logs: Path, tracker: LiveTracker) -> None:
-    take_three_steps(tracker)
     tracker.close()
     again = LiveTracker(logs, "tiny", continues=True)
     again.handle(run_started(run="tiny"))
@@ -172,23 +151,22 @@ def test_a_file_is_read_after_those_before_it_even_if_the_clock_went_back(tmp_pa
 def test_a_full_disk_is_reported_once_and_what_it_did_not_take_is_written_later(
     logs: Path, tracker: LiveTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = BrokenDisk()
-    monkeypatch.setattr(atomic_write, "os", disk)  # whose `write_all` writes half of the bytes, then fails
-    disk.breaks_at = 0
-    take_three_steps(tracker)
     tracker.flush()
-    assert tracker.drain_problem().startswith("No space left on device: events for TensorBoard are not written, tried")
-    tracker.handle(steps_finished(4, [4.0]))
-    tracker.flush()
-    assert tracker.drain_problem() == ""
+    disk = BrokenDisk(breaks_at=0)  # on which `write_all` writes half of the bytes, then fails
+    monkeypatch.setattr(atomic_write, "os", disk)
+    for step, problem in ((4, "No space left on device: events for TensorBoard are not written, tried"), (5, "")):
+        tracker.handle(steps_finished(step, [float(step)]))
+        tracker.flush()
+        found = tracker.drain_problem()
+        assert found.startswith(problem)
+        assert bool(found) == bool(problem)
     disk.breaks_at = None
-    tracker.handle(steps_finished(5, [5.0]))
+    tracker.handle(steps_finished(6, [6.0]))
     tracker.close()
-    assert scalars_in(logs / "tiny")[LOSS] == [(step, float(step)) for step in range(1, 6)]
+    assert scalars_in(logs / "tiny")[LOSS] == [(step, float(step)) for step in range(1, 7)]
 
 
 def test_a_file_that_was_deleted_is_created_again_with_what_follows(logs: Path, tracker: LiveTracker) -> None:
-    take_three_steps(tracker)
     tracker.flush()
     shutil.rmtree(logs)
     tracker.handle(steps_finished(4, [4.0]))
@@ -197,12 +175,11 @@ def test_a_file_that_was_deleted_is_created_again_with_what_follows(logs: Path, 
     assert tracker.drain_problem() == ""
 
 
-def test_a_disk_that_blocks_does_not_block_the_training_and_is_reported_once(
+def test_a_disk_that_blocks_does_not_block_the_training(
     logs: Path, tracker: LiveTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "MAX_WAITING", 5)
     monkeypatch.setattr(live, "_CLOSE_SECONDS", 0.2)
-    take_three_steps(tracker)
     tracker.flush()
     [path] = (logs / "tiny").iterdir()
     path.unlink()
@@ -220,27 +197,22 @@ def test_a_disk_that_blocks_does_not_block_the_training_and_is_reported_once(
 
 # The points of a run --------------------------------------------------------------------------------------------------
 
-LATER = SINGLE_STEPS + 1
-PAUSED = e.Paused(step=LATER, elapsed_seconds=1.5)
+LATER = records.SINGLE_STEPS + 1
 
 
 def at(second: float, first_step: int, losses: Iterable[float]) -> e.StepsFinished:
     return steps_finished(first_step, losses, elapsed_seconds=second)
 
 
-def loaded(step: int) -> e.CheckpointLoaded:
-    return e.CheckpointLoaded(step=step, elapsed_seconds=9.0, name="x", path="x", bits_per_char=None, epochs=0.0)
-
-
-STREAMS: dict[str, list[Event]] = {
+STREAMS: dict[str, list[e.Event]] = {
     "loss in nats and bits, norm, rate and speed": [
         steps_finished(7, [math.log(2) * 3], grad_norms=(0.5,), chars_per_second=9.0)
     ],
     "a speed that is not measured yet": [steps_finished(1, [1.0], chars_per_second=0.0)],
     "each of the first steps, later ones averaged over a second": [
-        at(4.1, SINGLE_STEPS - 1, [5.0, 4.0, 3.0, 2.0]),
-        at(4.9, SINGLE_STEPS + 3, [1.0]),
-        at(5.0, SINGLE_STEPS + 4, [9.0, 7.0]),
+        at(4.1, records.SINGLE_STEPS - 1, [5.0, 4.0, 3.0, 2.0]),
+        at(4.9, records.SINGLE_STEPS + 3, [1.0]),
+        at(5.0, records.SINGLE_STEPS + 4, [9.0, 7.0]),
     ],
     "a slow run": [at(2.0 * number, LATER + number, [float(number)]) for number in range(4)],
     "the mean of a bucket, and of small buckets of one second": [
@@ -248,27 +220,24 @@ STREAMS: dict[str, list[Event]] = {
         steps_thinned(65, 66, mean_loss=1.0),
         steps_thinned(67, 72, mean_loss=3.0),
     ],
-    "the mean before a pause": [at(1.0, LATER, [1.0]), PAUSED, at(1.7, LATER + 1, [2.0])],
-    "the mean before a load": [at(1.0, LATER, [1.0]), loaded(LATER), at(1.7, LATER + 1, [2.0])],
+    "the mean before a pause": [at(1.0, LATER, [1.0]), fakes.paused(LATER, 1.5), at(1.7, LATER + 1, [2.0])],
+    "the mean before a load": [at(1.0, LATER, [1.0]), fakes.checkpoint_loaded(LATER, "x"), at(1.7, LATER + 1, [2.0])],
     "an evaluation": [eval_finished(12, 2.0)],
-    "tweets": [
-        tweet_sampled("a `b` **c**", 5, novelty="copy", temperature=1.0),
-        tweet_sampled("a", reached_eos=False),
-    ],
+    "tweets": [tweet_sampled("a `b` **c**", 5, novelty="copy", temperature=1.0), tweet_sampled("a", reached_eos=False)],
 }
 
 
-def records_of(*events: Event) -> list[Record]:
-    stream = RecordStream()
+def records_of(*events: e.Event) -> list[records.Record]:
+    stream = records.RecordStream()
     found = [record for event in events for record in stream.records_of(event, event.elapsed_seconds)]
     return [*found, *stream.finish()]
 
 
-def line_of(record: Record) -> str:
+def line_of(record: records.Record) -> str:
     match record:
-        case Scalars(values=values):
+        case records.Scalars(values=values):
             what = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
-        case Sample(markdown=markdown):
+        case records.Sample(markdown=markdown):
             what = markdown.replace("\n", "⏎")
         case _:
             what = type(record).__name__
@@ -283,7 +252,7 @@ def test_events_become_these_records(name: str, snapshot: SnapshotAssertion) -> 
 def test_the_settings_have_flat_names_and_omit_those_without_a_value() -> None:
     started = run_started(model=ModelConfig(hidden_size=7), training=TrainingConfig(max_steps=9, preset_reason="x"))
     [_, settings] = records_of(started)
-    assert isinstance(settings, Settings)
+    assert isinstance(settings, records.Settings)
     found = settings.values
     assert (found["model/hidden_size"], found["training/max_steps"], found["sampling/temperature"]) == (7, 9, 0.8)
     assert found["corpus"] == "happy.csv"
@@ -292,5 +261,5 @@ def test_the_settings_have_flat_names_and_omit_those_without_a_value() -> None:
 
 def test_a_load_that_follows_after_the_first_pass_takes_nothing_back() -> None:
     before = (run_started(), steps_finished(1, [1.0] * 3))
-    after = records_of(*before, loaded(1), steps_finished(2, [2.0]))
-    assert [each.step for each in remaining_records(records_of(*before), after)] == [0, 1, 2, 3, 2]
+    after = records_of(*before, fakes.checkpoint_loaded(1, "x"), steps_finished(2, [2.0]))
+    assert [each.step for each in records.remaining_records(records_of(*before), after)] == [0, 1, 2, 3, 2]

@@ -34,14 +34,8 @@ from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.sampling.sampler import SampledTweet, uniforms_of
 from engine.sampling.stepper import CharStepper
-from tests.engine.export.models import (
-    as_on_the_page,
-    checkpoint_of,
-    clear_tweets,
-    random_ids,
-    random_model,
-    run_scripts,
-)
+from tests.engine.export import models
+from tests.engine.export.models import as_on_the_page, checkpoint_of, clear_tweets, random_model, run_scripts
 from tests.engine.helpers import code_of
 from tests.installed import chromium
 
@@ -70,14 +64,14 @@ class Case:
         return page_data(checkpoint, self.weights, None)
 
 
-ONE = ModelConfig(embedding_size=8, hidden_size=16)
+ONE = ModelConfig(embedding_size=8, hidden_size=18)
 NGRAMS = replace(ONE, ngram_order=4, ngram_contexts=600)
 SHORT = SamplingConfig(max_length=50)
 CASES = {
     "one layer": Case(model=ONE, sampling=SHORT),
     "four layers": Case(model=replace(ONE, num_layers=4), sampling=SHORT),
     "int8": Case(model=replace(ONE, num_layers=2), sampling=SHORT, weights="int8"),
-    "tied": Case(model=replace(ONE, embedding_size=16, tied_embeddings=True), sampling=SHORT),
+    "tied": Case(model=replace(ONE, embedding_size=18, tied_embeddings=True), sampling=SHORT),
     "n-gram input": Case(model=replace(NGRAMS, num_layers=2), sampling=SHORT),
     "n-gram input, int8": Case(model=NGRAMS, sampling=SHORT, weights="int8"),
     "emoji": Case(model=ONE, sampling=SHORT, vocab=EMOJI),
@@ -95,17 +89,17 @@ CASES = {
 
 
 def test_the_page_writes_the_tweets_of_the_program_from_the_same_seeds() -> None:
-    tweets, pages = [], []
+    tweets, pages = {}, []
     for name, case in CASES.items():
         model = case.random_model()
-        expected = clear_tweets(as_on_the_page(model, case.model, case.weights), case.vocab, case.sampling, SEEDS)
-        assert len(expected) > len(SEEDS) / 2, name
+        tweets[name] = clear_tweets(as_on_the_page(model, case.model, case.weights), case.vocab, case.sampling, SEEDS)
+        assert len(tweets[name]) > len(SEEDS) / 2, name
         prompt_ids = case.vocab.encode(case.sampling.prime)
-        jobs = [{"kind": "tweet", "prompt_ids": prompt_ids, "seed": str(seed)} for seed in expected]
-        tweets.append(expected.values())
+        jobs = [{"kind": "tweet", "prompt_ids": prompt_ids, "seed": str(seed)} for seed in tweets[name]]
         pages.append((case.page_data(model), jobs))
-    for (name, case), expected_tweets, results in zip(CASES.items(), tweets, run_scripts(pages), strict=True):
-        for tweet, found in zip(expected_tweets, results, strict=True):
+        assert ('"proj.weight"' in pages[-1][0]) != case.model.tied_embeddings, "tied ones are in the page once"
+    for (name, case), results in zip(CASES.items(), run_scripts(pages), strict=True):
+        for tweet, found in zip(tweets[name].values(), results, strict=True):
             ids = [char["id"] for char in found["chars"]]
             assert case.vocab.decode(ids) == tweet.text, name
             assert (ids[-1] == EOS) == tweet.reached_eos, name
@@ -115,11 +109,11 @@ def test_the_page_writes_the_tweets_of_the_program_from_the_same_seeds() -> None
 
 def test_the_log_probabilities_agree_with_the_program_to_1e_5_over_140_characters() -> None:
     cases = [CASES["n-gram input"], CASES["int8"]]
-    ids = random_ids(len(LETTERS))[0, :140].tolist()
-    models = [case.random_model() for case in cases]
+    ids = models.random_ids(len(LETTERS))[0, :140].tolist()
+    drawn = [case.random_model() for case in cases]
     job = {"kind": "log_probs", "ids": ids}
-    results = run_scripts([(case.page_data(model), [job]) for case, model in zip(cases, models, strict=True)])
-    for case, model, [found] in zip(cases, models, results, strict=True):
+    results = run_scripts([(case.page_data(model), [job]) for case, model in zip(cases, drawn, strict=True)])
+    for case, model, [found] in zip(cases, drawn, results, strict=True):
         stepper = CharStepper(as_on_the_page(model, case.model, case.weights), may_compile=False)
         expected = [stepper.step(np.array([token_id]))[0] for token_id in ids]
         assert np.abs(np.array(found) - np.array(expected)).max() < 1e-5
@@ -216,9 +210,7 @@ def test_the_policy_allows_the_page_its_own_script_and_style_sheet_and_nothing_e
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_the_page_says_what_the_model_is_of_which_tweets_its_figure_is_and_how_much_it_copies(
-    name: str, snapshot: SnapshotAssertion
-) -> None:
+def test_the_page_says_what_the_model_is_and_how_much_it_copies(name: str, snapshot: SnapshotAssertion) -> None:
     weights, copies, changes = FACTS[name]
     data = json.loads(page_data(saved(**changes), weights, copies))
     facts = "".join(f"{fact}: {value}\n" for fact, value in data["facts"])
@@ -233,26 +225,21 @@ def test_the_slider_has_greedy_the_checkpoints_own_temperature_and_the_whole_ran
         assert {0.0, 0.05, own, 1.0, MAX_TEMPERATURE} <= set(stops)
 
 
-@pytest.mark.parametrize(("weights", "largest_error"), [("float16", 2**-11), ("int8", 0.5 / 127)])
-def test_rounding_changes_a_weight_by_less_than_half_a_level_of_its_row(
-    weights: WeightFormat, largest_error: float
-) -> None:
+def test_rounding_changes_a_weight_by_less_than_half_a_level_and_one_too_large_for_float16_is_an_error() -> None:
+    levels: dict[WeightFormat, float] = {"float16": 2**-11, "int8": 0.5 / 127}
     model = random_model(len(FILE_VOCAB), FILE_CONFIG)
-    rounded = as_on_the_page(model, FILE_CONFIG, weights).state_dict()
-    for name, tensor in model.state_dict().items():
-        error = (rounded[name] - tensor).abs()
-        limit = tensor.abs().amax(dim=-1, keepdim=True) * largest_error
-        assert (error <= limit * 1.01).all() if tensor.ndim == 2 else (error == 0).all(), name
     model.embed.weight.data[:2] = torch.tensor([[0.0], [1e-44]])  # a row of zeros stays zero
-    assert not page_tensors(model, weights)["embed.weight"].decoded()[:2].any()
-
-
-def test_a_weight_too_large_for_float16_is_an_error_and_fits_into_int8() -> None:
-    model = random_model(len(FILE_VOCAB), FILE_CONFIG)
+    for weights, largest_error in levels.items():
+        rounded = as_on_the_page(model, FILE_CONFIG, weights).state_dict()
+        assert not rounded["embed.weight"][:2].any()
+        for name, tensor in model.state_dict().items():
+            error = (rounded[name] - tensor).abs()
+            limit = tensor.abs().amax(dim=-1, keepdim=True) * largest_error * 1.01 + 1e-44
+            assert (error <= limit).all() if tensor.ndim == 2 else (error == 0).all(), name
     model.proj.weight.data[0, 0] = 70_000.0
-    with pytest.raises(ConfigError, match=r"proj\.weight has weights that are too large for float16") as error:
+    with pytest.raises(ConfigError, match=r"proj\.weight has weights that are too large for float16") as caught:
         page_tensors(model, "float16")
-    assert "--weights int8" in error.value.hint
+    assert "--weights int8" in caught.value.hint
     assert np.isclose(page_tensors(model, "int8")["proj.weight"].decoded()[0, 0], 70_000)
 
 
@@ -262,16 +249,11 @@ def test_a_page_that_no_browser_can_open_is_an_error(monkeypatch: pytest.MonkeyP
         web_page(saved(), "float16", None)
 
 
-def test_tied_embeddings_are_in_the_page_once() -> None:
-    config = replace(FILE_CONFIG, embedding_size=8, tied_embeddings=True, ngram_order=0, ngram_contexts=0)
-    assert "proj.weight" not in page_tensors(random_model(len(FILE_VOCAB), config), "float16")
-
-
 # In a browser ---------------------------------------------------------------------------------------------------------
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
 VOCAB = Vocab("etaoinshr dl<>/&\"'🌻👩\u200dابت漢")
-CONFIG = ModelConfig(embedding_size=8, hidden_size=16, num_layers=2)
+CONFIG = ModelConfig(embedding_size=8, hidden_size=18, num_layers=2)
 SAMPLING = SamplingConfig(temperature=0.8, max_length=40, min_p=0.02)
 TWEET = "#tweet[aria-busy=false]"
 TEMPERATURE = 1.5

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import sys
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import libipld
 import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
@@ -23,6 +26,10 @@ if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
+
+
+CAR_ID = b"\x01\x71\x12\x20"
+"""The beginning of the id of a block of records."""
 
 
 def zip_of(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -62,6 +69,23 @@ def parquet_of(columns: Any, **options: Any) -> bytes:
     file = io.BytesIO()
     pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(columns), file, **options)
     return file.getvalue()
+
+
+def section_of(content: bytes) -> bytes:
+    """Return a section of a repository of Bluesky: its length as a number of 7 bits a byte, and its content."""
+    length, number = b"", len(content)
+    while number >= 0x80:
+        length, number = length + bytes([number & 0x7F | 0x80]), number >> 7
+    return length + bytes([number]) + content
+
+
+def car_of(blocks: Sequence[object], version: int = 1) -> bytes:
+    """Return a repository of Bluesky with these blocks, of which the first is the root, and a raw one."""
+    encoded = [libipld.encode_dag_cbor(block) for block in blocks]
+    ids = [CAR_ID + hashlib.sha256(block).digest() for block in encoded]
+    header = libipld.encode_dag_cbor({"roots": ids[:1], "version": version})
+    raw = b"\x01\x55\x12\x20" + bytes(32) + b"\xff\xd8 a picture"
+    return b"".join(map(section_of, (header, raw, *map(bytes.__add__, ids, encoded))))
 
 
 def found_in(path: Path) -> Contents:

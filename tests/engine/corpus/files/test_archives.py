@@ -13,7 +13,8 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+from unittest import mock
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -23,7 +24,7 @@ from engine.corpus.files import contents, decompress, tars, walk, zips
 from engine.corpus.files.contents import content_hash
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all, tar_of, zip_of, zstd_of
-from tests.engine.corpus.reading import PACKERS, write
+from tests.engine.corpus.reading import write
 
 TEXT = "".join(f"a nice day, number {number}\n" for number in range(2000)).encode()
 FILES = {
@@ -31,16 +32,14 @@ FILES = {
     "data/b.csv": b"two\n" + hashlib.shake_128(b"").digest(300_000),
     "data/deep/c.txt": b"three\n",
 }
+Pack = Callable[[bytes], bytes]
+PACKERS: dict[str, Pack] = {"gzip": gzip_of, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstd_of}
 ARCHIVES = {
     "zip": zip_of(FILES),
     "stored zip": zip_of(FILES, zipfile.ZIP_STORED),
     "tar": tar_of(FILES),
-    "tar.gz": gzip_of(tar_of(FILES)),
-    "tar.bz2": bz2.compress(tar_of(FILES)),
-    "tar.xz": lzma.compress(tar_of(FILES)),
-    "tar.zst": zstd_of(tar_of(FILES)),
+    **{f"tar in {name}": pack(tar_of(FILES)) for name, pack in PACKERS.items()},
 }
-archives = pytest.mark.parametrize("archive", ARCHIVES)
 KINDS: dict[str, Callable[[dict[str, bytes]], bytes]] = {"zip": zip_of, "tar": tar_of}
 kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -50,27 +49,22 @@ def written(folder: Path, content: bytes, name: str = "archive") -> Path:
     return write(folder, {name: content}) / name
 
 
-@archives
-def test_files_of_an_archive_are_read_in_its_order_and_any_other(tmp_path: Path, archive: str) -> None:
-    path = written(tmp_path, ARCHIVES[archive])
+@pytest.mark.parametrize("archive", ARCHIVES)
+def test_files_of_an_archive_are_read_in_any_order_and_its_truncation_named(tmp_path: Path, archive: str) -> None:
+    content = ARCHIVES[archive]
+    path = written(tmp_path, content)
     assert list(read_all(path).items()) == list(FILES.items())
     assert found_in(path).is_container
     assert os.listdir(tmp_path) == ["archive"]
     members = {member.name: member for member in found_in(path).members}
     with members["data/b.csv"].open() as outer:
-        head = outer.read(6)
+        line = outer.readline()
+        assert line == b"two\n"
         with members["a.txt"].open() as inner:
             assert inner.read() == FILES["a.txt"]
-        assert head + outer.read() == FILES["data/b.csv"]
-    with members["data/b.csv"].open() as file:
-        assert file.readline() == b"two\n"
+        assert line + outer.read() == FILES["data/b.csv"]
     with members["data/deep/c.txt"].open() as file:
         assert file.read() == FILES["data/deep/c.txt"]
-
-
-@archives
-def test_a_truncated_archive_is_reported_as_damaged(tmp_path: Path, archive: str) -> None:
-    content = ARCHIVES[archive]
     for share in (0.2, 0.6, 0.9):
         assert "damaged" in error_of(written(tmp_path, content[: int(share * len(content))]))
 
@@ -86,11 +80,9 @@ def test_compression_is_detected_by_content_and_damage_to_it_named(tmp_path: Pat
         assert f"its {packer} data are truncated" in error
     middle = len(pack(TEXT)) // 2
     assert "damaged" in error_of(written(tmp_path, changed(pack(TEXT), (middle, 0xFF))))
-
-
-def test_zstd_data_with_the_largest_window_and_a_skippable_frame_in_front_are_read(tmp_path: Path) -> None:
-    skippable = b"\x5a\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"any"
-    assert read_all(written(tmp_path, skippable + zstd_of(TEXT, window_log=31))) == {"archive": TEXT}
+    if packer == "zstd":  # with a skippable frame in front, and the largest window
+        skippable = b"\x5a\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"any"
+        assert read_all(written(tmp_path, skippable + zstd_of(TEXT, window_log=31))) == {"archive": TEXT}
 
 
 @kinds
@@ -130,16 +122,6 @@ def test_links_are_reported_and_never_followed(tmp_path: Path) -> None:
 # Limits and damage ----------------------------------------------------------------------------------------------------
 
 
-def large_directory() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as zip_archive:
-        for number in range(3):
-            info = zipfile.ZipInfo(f"{number}.txt")
-            info.comment = bytes(60_000)
-            zip_archive.writestr(info, b"")
-    return file.getvalue()
-
-
 def overlapping() -> bytes:
     """Return a zip archive whose entries are all at the same data."""
     one = zip_of({"0.txt": bytes(1 << 19)})
@@ -158,8 +140,7 @@ def changed(content: bytes, *changes: tuple[int, int]) -> bytes:
 
 def long_header(kind: bytes) -> bytes:
     info = tarfile.TarInfo("a.txt")
-    info.type = kind
-    info.size = 5 << 20
+    info.type, info.size = kind, 5 << 20
     return info.tobuf() + bytes(5 << 20)
 
 
@@ -181,7 +162,7 @@ UNREADABLE: dict[str, tuple[bytes, *tuple[tuple[Any, str, int], ...]]] = {  # a 
     "too many files in a tar": (tar_of(FILES), (entries, "MAX_MEMBERS", 2)),
     "too many hidden files in a zip": (zip_of(HIDDEN), (zips, "MAX_ENTRIES", 2)),
     "too many hidden files in a tar": (tar_of(HIDDEN), (tars, "MAX_ENTRIES", 2)),
-    "a too large central directory": (large_directory(), (zips, "MAX_LIST_BYTES", 1 << 17)),
+    "a too large central directory": (zip_of(FILES), (zips, "MAX_LIST_BYTES", 100)),
     "zstd that needs more memory than there is": (zstd_of(TEXT, window_log=27), (decompress, "_ZSTD_WINDOW_LOG", 20)),
     "more than any file may unpack to, but no bomb": (gzip_of(TEXT), (decompress, "MAX_DECOMPRESSED_BYTES", 1000)),
     "four layers of compression": (gzip_of(gzip_of(gzip_of(gzip_of(TEXT)))),),
@@ -216,46 +197,46 @@ def test_files_of_one_zip_that_share_their_data_are_a_bomb(tmp_path: Path, monke
     assert re.search("far more|not at its offset", error_of(written(tmp_path, overlapping())))  # newer Pythons refuse
 
 
-def test_what_is_no_regular_readable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> NoReturn:
-        raise PermissionError(13, "Permission denied")
+REFUSE = mock.Mock(side_effect=PermissionError(13, "Permission denied"))
+"""Refuses as a system does; permissions do not stop root, who may run the tests."""
 
+
+def test_what_is_no_regular_readable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a\0b", "x" * 300, "\ud800"):
         with pytest.raises(CorpusError, match="can't be read"):
             read_all(tmp_path / name)
     assert "is a device or socket" in error_of(Path("/dev/zero"))
     os.mkfifo(tmp_path / "pipe")
-    error = error_of(tmp_path / "pipe")
-    assert "is a pipe" in error
-    assert "--data -" in error
+    assert re.search("is a pipe.*--data -", error_of(tmp_path / "pipe"), re.DOTALL)
     path = written(tmp_path, TEXT)
-    monkeypatch.setattr(os, "open", refuse)  # permissions do not stop root, who may run the tests
-    error = error_of(path)
-    assert "Permission denied" in error
-    assert error.endswith("\nCheck its permissions.")
+    monkeypatch.setattr(os, "open", REFUSE)
+    assert re.search("Permission denied.*\nCheck its permissions.$", error_of(path))
 
 
-@pytest.mark.parametrize("change", ["grows", "shrinks", "is rewritten", "fails"])
-def test_a_file_that_changes_or_fails_while_it_is_read_is_an_error_and_not_a_strange_tweet(
+def rewrite(path: Path) -> None:
+    path.write_bytes(TEXT.upper() * 20)
+    os.utime(path, ns=(1, 1))  # the clock may not have moved
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "grows": lambda path: path.write_bytes(TEXT * 21),
+    "shrinks": lambda path: os.truncate(path, 100),
+    "is rewritten": rewrite,
+}
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "fails"])
+def test_a_file_that_changes_meanwhile_is_an_error(
     tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> NoReturn:
-        raise OSError(5, "Input/output error")
-
     path = written(tmp_path, TEXT * 20)
     (member,) = found_in(path).members
     with member.open() as file:
         file.read(10)
-        match change:
-            case "grows":
-                path.write_bytes(TEXT * 21)
-            case "shrinks":
-                os.truncate(path, 100)
-            case "fails":
-                monkeypatch.setattr(os, "pread", fail)
-            case _:
-                path.write_bytes(TEXT.upper() * 20)
-                os.utime(path, ns=(1, 1))  # the clock may not have moved
+        if change == "fails":
+            monkeypatch.setattr(os, "pread", mock.Mock(side_effect=OSError(5, "Input/output error")))
+        else:
+            CHANGES[change](path)
         reason = "can't be read: Input/output error" if change == "fails" else "changed while it was read"
         with pytest.raises(CorpusError, match=reason):
             file.read()
@@ -294,13 +275,7 @@ def test_a_folder_with_too_many_files_is_refused_before_the_first_is_opened(
 def test_a_folder_without_permission_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"a/b.txt": b"1", "c.txt": b"2"})
     list_folder = os.listdir
-
-    def refuse(path: Path) -> list[str]:
-        if path.name == "a":
-            raise PermissionError(13, "Permission denied")
-        return list_folder(path)
-
-    monkeypatch.setattr(os, "listdir", refuse)  # permissions do not stop root, who may run the tests
+    monkeypatch.setattr(os, "listdir", lambda path: REFUSE() if path.name == "a" else list_folder(path))
     assert "Permission denied" in error_of(tmp_path / "a")
     assert found_in(tmp_path).left_out == ("a (a folder that can't be listed)",)
     assert read_all(tmp_path) == {"c.txt": b"2"}

@@ -10,18 +10,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.standard_input import with_saved_streams
+from tests.engine.corpus import reading
 from tests.engine.corpus.files.open_contents import gzip_of
-from tests.engine.corpus.reading import (
-    Case,
-    Container,
-    Files,
-    cases,
-    encoded,
-    read,
-    read_lines,
-    recorded_cases,
-    texts_of,
-)
+from tests.engine.corpus.reading import Case, Container, Files, cases, read, recorded_cases, texts_of
 
 WORDS = "a secret of somebody else"
 MINE = "a nice day\nand a good night\n"
@@ -114,7 +105,7 @@ def test_a_refused_file_is_not_read_even_if_it_is_chosen_but_another_one_in_the_
 
 def test_an_export_that_is_piped_in_is_refused(tmp_path: Path) -> None:
     files = with_saved_streams(("-",), io.BytesIO(str(CHAT).encode()), tmp_path)
-    assert next(read_lines(CorpusConfig(files=files))) == "! standard input is a chat exported from WhatsApp."
+    assert next(reading.read_lines(CorpusConfig(files=files))) == "! standard input is a chat exported from WhatsApp."
 
 
 [NO_TEXTS] = (case.files for case in cases("no_texts"))
@@ -130,7 +121,7 @@ def test_what_is_no_text_is_so_under_another_name_and_compressed_and_whatever_th
     what = read({name: NO_TEXTS[name]}).splitlines()[0].partition(" ")[2].partition(" ")[2]
     if name.startswith("garbage"):
         what = "is not a text file."
-    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": gzip_of(encoded(NO_TEXTS[name]))}):
+    for files in ({"a.txt": NO_TEXTS[name]}, {"a.txt": gzip_of(reading.encoded(NO_TEXTS[name]))}):
         for file_format in ("auto", "text", "json"):
             assert read(files, format=file_format).startswith(f"! a.txt {what}"), file_format
 

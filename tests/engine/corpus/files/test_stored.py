@@ -1,4 +1,7 @@
-"""Standard input and downloads are stored completely, under their final name, or not at all; a download is resumed."""
+"""Standard input and downloads are stored completely, under their final name, or not at all; a download is resumed.
+
+No name of a run, checkpoint or data set reaches outside the data folder, whoever supplies it.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,40 @@ import fcntl
 import hashlib
 import io
 import os
+import re
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
+from engine.checkpoints.catalog import find_listed, is_taken, list_checkpoints
+from engine.checkpoints.management import delete_checkpoint, import_checkpoint, rename_checkpoint, set_pinned
+from engine.checkpoints.preview import sample_of
+from engine.config.run import RunConfig
 from engine.corpus.download.catalog import SENTIMENT140, Dataset, find_dataset
 from engine.corpus.download.download import checked_url, fetch, part_path
 from engine.corpus.files import standard_input
 from engine.corpus.files.standard_input import save_stream, shown_path, with_saved_streams
-from engine.errors import ConfigError, CorpusError, DownloadError, StorageError
+from engine.errors import ConfigError, CorpusError, DownloadError, StorageError, TweetgenError
+from engine.model.vocab import SPECIALS
+from engine.protocol.events import to_json
+from engine.session.startup.preflight import check
+from engine.storage.folders import create_run_folder, find_run, folder_of_run, named_checkpoint_path
+from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
+from tests.fakes import run_started, tweet_sampled
 from tests.file_server import Act, announce, answer, serve, serve_all, serving, use_no_proxy
 
 TEXT = b"hello there\n" * 1000
 
 
-class Failing(io.BytesIO):
-    """A stream that breaks after its first bytes."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(TEXT)
-        self.error = error
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.tell():
-            raise self.error
-        return super().read(10)
+def failing(error: BaseException) -> Any:
+    """Return a stream that breaks after its first bytes."""
+    return mock.Mock(read=mock.Mock(side_effect=[TEXT[:10], error]), isatty=lambda: False)
 
 
 def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None:
@@ -44,26 +54,20 @@ def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None
     assert shown_path(Path("some/file.txt")) == "some/file.txt"
 
 
-@pytest.mark.parametrize(
-    ("stream", "raised", "message"),
-    [
-        (io.BytesIO(), CorpusError, "Standard input is empty"),
-        (io.BytesIO(TEXT + b"x"), CorpusError, "Standard input has more than"),
-        (Failing(OSError(5, "Input/output error")), CorpusError, "Input/output error"),
-        (Failing(KeyboardInterrupt()), KeyboardInterrupt, None),
-    ],
+UNUSABLE: tuple[tuple[io.BytesIO, type[BaseException], str | None], ...] = (
+    (io.BytesIO(), CorpusError, "Standard input is empty"),
+    (io.BytesIO(TEXT + b"x"), CorpusError, "Standard input has more than"),
+    (failing(OSError(5, "Input/output error")), CorpusError, "Input/output error"),
+    (failing(KeyboardInterrupt()), KeyboardInterrupt, None),
 )
-def test_a_stream_that_is_empty_too_long_or_broken_leaves_no_file(
-    tmp_path: Path,
-    stream: io.BytesIO,
-    raised: type[BaseException],
-    message: str | None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+
+
+def test_an_unusable_stream_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standard_input, "MAX_STREAM_BYTES", len(TEXT))
-    with pytest.raises(raised, match=message):
-        save_stream(stream, tmp_path)
-    assert not os.listdir(tmp_path)
+    for stream, raised, message in UNUSABLE:
+        with pytest.raises(raised, match=message):
+            save_stream(stream, tmp_path)
+        assert not os.listdir(tmp_path)
 
 
 def test_a_terminal_and_a_pipe_that_nobody_writes_to_are_refused_without_blocking(tmp_path: Path) -> None:
@@ -104,6 +108,7 @@ def test_stale_temporary_files_are_removed_and_fresh_ones_are_not(tmp_path: Path
 CONTENT = bytes(range(256)) * 1200
 SIZE = len(CONTENT)
 HALF = SIZE // 2
+IGNORED = mock.Mock()  # progress and pauses
 NOWHERE = "http://127.0.0.1:1/"
 
 
@@ -118,82 +123,53 @@ def leave_part(dataset: Dataset, content: bytes) -> None:
     part_path(dataset).write_bytes(content)
 
 
-def ignored(*_: object) -> None:
-    """Ignore progress and pauses."""
-
-
-START, FROM_HALF = "bytes=0-", f"bytes={HALF}-"
 BROKEN = announce(CONTENT[:HALF], SIZE)
-FETCHED: dict[str, tuple[bytes, tuple[Act, ...], list[str]]] = {  # the part kept before, the server, and the requests
-    "whole": (b"", (serve(CONTENT),), [START]),
-    "after a redirect": (b"", (answer(302, Location="/elsewhere.zip"), serve(CONTENT)), [START, START]),
-    "after a server error": (b"", (answer(503), serve(CONTENT)), [START, START]),
-    "after a broken connection from where it broke": (b"", (BROKEN, serve(CONTENT)), [START, FROM_HALF]),
-    "from a server without ranges": (CONTENT[:HALF], (serve_all(CONTENT),), [FROM_HALF]),
-    "with a complete part without a request": (CONTENT, (serve(CONTENT),), []),
-    "in place of half of another file": (b"x" * HALF, (serve(CONTENT),), [FROM_HALF, START]),
-    "in place of another file": (b"x" * SIZE, (serve(CONTENT),), [START]),
-    "in place of a longer file": (b"x" * (SIZE + 1), (serve(CONTENT),), [START]),
+FETCHED: dict[str, tuple[bytes, *tuple[Act, ...]]] = {  # the part that was kept before, and the server
+    "whole": (b"", serve(CONTENT)),
+    "after a redirect": (b"", answer(302, Location="/elsewhere.zip"), serve(CONTENT)),
+    "after a server error": (b"", answer(503), serve(CONTENT)),
+    "after a broken connection from where it broke": (b"", BROKEN, serve(CONTENT)),
+    "from a server without ranges": (CONTENT[:HALF], serve_all(CONTENT)),
+    "with a complete part without a request": (CONTENT, serve(CONTENT)),
+    "in place of half of another file": (b"x" * HALF, serve(CONTENT)),
+    "in place of another file": (b"x" * SIZE, serve(CONTENT)),
+    "in place of a longer file": (b"x" * (SIZE + 1), serve(CONTENT)),
+    "not, but its part is kept after a second break": (b"", announce(CONTENT[:9], SIZE), BROKEN),
+    "not if it is another one": (b"", serve(b"x" * SIZE)),
+    "not from a page of another length": (CONTENT[:HALF], serve_all(b"<html>log in</html>")),
+    "not from a server that can't be reached": (b"",),
+    "not from a server that can't be reached, but its part is kept": (CONTENT[:HALF],),
 }
 
 
 @pytest.mark.parametrize("name", FETCHED)
-def test_a_file_is_fetched(dataset: Dataset, name: str) -> None:
-    part, acts, ranges = FETCHED[name]
-    notes: list[str] = []
+def test_a_file_is_fetched(dataset: Dataset, name: str, snapshot: SnapshotAssertion) -> None:
+    part, *acts = FETCHED[name]
+    if part:
+        leave_part(dataset, part)
+    lines: list[str] = []
     shares: list[float] = []
 
     def on_progress(share: float | None, doing: str) -> None:
         if share is None:
-            notes.append(doing)
+            lines.append(doing)
         else:
             shares.append(share)
 
-    if part:
-        leave_part(dataset, part)
     with serving(*acts) as server:
-        fetch(dataset, checked_url(server.url), on_progress, lambda seconds: notes.append(f"{seconds} seconds"))
-    assert dataset.path.read_bytes() == CONTENT
-    assert list(dataset.path.parent.iterdir()) == [dataset.path]
-    assert server.ranges == ranges
+        try:
+            url = checked_url(server.url if acts else NOWHERE)
+            fetch(dataset, url, on_progress, lambda seconds: lines.append(f"{seconds} seconds"))
+        except DownloadError as error:
+            lines += [f"! {error.message}", f"!   {error.hint}"]
+    for path in dataset.path.parent.iterdir():
+        is_begun = CONTENT.startswith(path.read_bytes())
+        lines.append(f"{path.name}: {path.stat().st_size:,} {'of its' if is_begun else 'other'} bytes")
+    found = "\n".join([*(f"request of {each}" for each in server.ranges), *lines])
+    assert re.sub(r"broke: .*\)", "broke: CAUSE", found) == snapshot
     if name == "whole":
-        assert notes == []
         assert shares == sorted(shares)
         assert shares[-1] == 1.0
-    if acts[0] is BROKEN:
-        [note, pause] = notes
-        assert note.endswith("trying again")
-        assert pause == "2.0 seconds"
-
-
-FAILED: dict[str, tuple[bytes, tuple[Act, ...], int, str, str]] = {  # ..., bytes of the part, message and hint
-    "twice": (b"", (announce(CONTENT[:9], SIZE), BROKEN), HALF, "", "is kept: run the same command to resume"),
-    "checksum": (b"", (serve(b"x" * SIZE),), 0, "its MD5 is", ""),
-    "length": (CONTENT[:HALF], (serve_all(b"<html>log in</html>"),), HALF, "19 bytes instead of", "login page"),
-}
-
-
-@pytest.mark.parametrize("name", FAILED)
-def test_a_part_is_kept_after_a_second_break_and_no_other_file_replaces_it(dataset: Dataset, name: str) -> None:
-    part, acts, kept, message, hint = FAILED[name]
-    if part:
-        leave_part(dataset, part)
-    with serving(*acts) as server, pytest.raises(DownloadError) as caught:
-        fetch(dataset, checked_url(server.url), ignored, ignored)
-    path = part_path(dataset)
-    assert [(each, each.stat().st_size) for each in path.parent.iterdir()] == ([(path, kept)] if kept else [])
-    assert message in caught.value.message
-    assert caught.value.hint
-    assert hint in caught.value.hint
-    assert kept or "is kept" not in caught.value.hint
-
-
-@pytest.mark.parametrize(("part", "hint"), [(b"", "connection"), (CONTENT[:HALF], "is kept")])
-def test_an_unreachable_server_is_reported_with_the_cause(dataset: Dataset, part: bytes, hint: str) -> None:
-    leave_part(dataset, part)
-    with pytest.raises(DownloadError, match=r"127\.0\.0\.1 can't be reached: Connection refused") as caught:
-        fetch(dataset, checked_url(NOWHERE), ignored)
-    assert hint in caught.value.hint
 
 
 def test_a_second_program_is_refused(dataset: Dataset) -> None:
@@ -201,36 +177,94 @@ def test_a_second_program_is_refused(dataset: Dataset) -> None:
     with part_path(dataset).open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(DownloadError, match="Another program"):
-            fetch(dataset, checked_url(NOWHERE), ignored)
+            fetch(dataset, checked_url(NOWHERE), IGNORED)
     assert part_path(dataset).read_bytes() == b"x"
 
 
-def test_a_folder_that_cannot_be_written_is_reported(dataset: Dataset, home: Path) -> None:
+def test_a_folder_that_can_not_be_written_and_a_full_disk_are_reported_and_the_part_is_kept(
+    dataset: Dataset, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (home / "data").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(StorageError, match="can't be written"):
-        fetch(dataset, checked_url(NOWHERE), ignored)
-
-
-def test_a_full_disk_is_reported_and_the_part_is_kept(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", fail)
+        fetch(dataset, checked_url(NOWHERE), IGNORED)
+    (home / "data").unlink()
+    monkeypatch.setattr(os, "fsync", mock.Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
     with serving(serve(CONTENT)) as server, pytest.raises(StorageError, match="No space left on device"):
-        fetch(dataset, checked_url(server.url), ignored)
+        fetch(dataset, checked_url(server.url), IGNORED)
     assert part_path(dataset).stat().st_size == SIZE
     assert not dataset.path.exists()
 
 
-@pytest.mark.parametrize(
-    "url", ["", "ftp://a/b", "file:///etc/passwd", "/tmp/x.zip", "http://", "http://a:99999/", "http://\udcff/"]
-)
-def test_only_web_addresses_are_accepted(url: str) -> None:
-    with pytest.raises(ConfigError, match="is not a web address"):
-        checked_url(url)
-
-
-def test_an_unknown_data_set_is_reported_with_the_known_ones() -> None:
+def test_only_web_addresses_and_known_data_sets_are_accepted() -> None:
+    for url in ("", "ftp://a/b", "file:///a", "/a.zip", "http://", "http://a:99999/", "http://\udcff/"):
+        with pytest.raises(ConfigError, match="is not a web address"):
+            checked_url(url)
     with pytest.raises(ConfigError) as caught:
         find_dataset("sentiment141")
     assert caught.value.hint == "Known: sentiment140."
+
+
+# Hostile names --------------------------------------------------------------------------------------------------------
+
+HOSTILE_NAMES = (
+    *("../victim", "a/../../victim", "../runs/a run/latest", "a run/../../../victim", "/tmp/victim", "~/victim", ".."),
+    *("", ".pinned", "a\0b", "\x1b[2J", "\u202evictim", "\ud800", "x" * 5000, "é" * 101),
+)
+USES: tuple[Callable[[str], object], ...] = (
+    *(named_checkpoint_path, delete_checkpoint, create_run_folder, find_run, folder_of_run, find_dataset),
+    lambda name: import_checkpoint(find_listed("mine"), name, replace=True),
+    lambda name: rename_checkpoint("mine", name),
+    lambda name: rename_checkpoint(name, "other"),
+    lambda name: set_pinned(name, is_pinned=True),
+    lambda name: set_pinned(name, is_pinned=False),
+    lambda name: check(RunConfig(run_name=name)),
+    lambda name: RunConfig(preset=name),
+    lambda name: RunConfig(settings={name: 1}),
+)
+
+
+def tree(folder: Path) -> dict[Path, bytes | None]:
+    """Return all files and folders with the files' content."""
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The parent of a data folder that has a checkpoint and a run; other files are around it."""
+    around = tmp_path / "around"
+    data = around / "data"
+    (data / "checkpoints").mkdir(parents=True)
+    monkeypatch.setenv("TWEETGEN_HOME", str(data))
+    monkeypatch.setenv("HOME", str(around))
+    monkeypatch.chdir(around)
+    write_checkpoint(named_checkpoint_path("mine"))
+    run = create_run_folder("a run")
+    run.config_path.write_text("{}")
+    write_checkpoint(run.checkpoint_path("latest"))
+    for place in (around, data, data / "runs"):
+        for name in ("victim", "latest"):
+            write_checkpoint(place / f"{name}.safetensors")
+    return around
+
+
+def test_an_invalid_name_is_refused_and_changes_nothing(around: Path) -> None:
+    before = tree(around)
+    for name in HOSTILE_NAMES:
+        for use in USES:
+            with pytest.raises(TweetgenError):
+                use(name)
+        assert not is_taken(name)
+    assert tree(around) == before
+
+
+@pytest.mark.parametrize("run", ["../victim", "..", ".", "/tmp/victim", "a\0b", "../../elsewhere", "a run"])
+def test_the_run_of_a_checkpoint_is_searched_in_the_data_folder_only(around: Path, run: str) -> None:
+    (around / "elsewhere").mkdir()
+    started = run_started(corpus="small.txt", vocab_size=len(SPECIALS) + len(checkpoint_info().vocab))
+    journal = f"{to_json(started)}\n{to_json(tweet_sampled('stolen', 1, elapsed_seconds=0.5))}\n"
+    for place in (around, around / "elsewhere", around / "data", around / "data" / "runs" / "a run"):
+        (place / "events.jsonl").write_text(journal)
+    write_checkpoint(named_checkpoint_path("mine"), run=run)
+    [entry] = [entry for entry in list_checkpoints() if entry.name == "mine"]
+    assert entry.problem == ""
+    assert (sample_of(entry) is not None) == (run == "a run")
