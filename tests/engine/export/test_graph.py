@@ -272,7 +272,7 @@ def test_where_the_program_can_not_be_imported_logits_are_equal_to_1e_5_and_gree
         text = module.generate(model, vocab, do_sample=False)
 
     for found in (logits, torch.cat(places, dim=1)):
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+        assert torch.allclose(found, expected, atol=1e-5, rtol=0)
     assert text == tweet.text
 
 
