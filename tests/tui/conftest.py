@@ -100,9 +100,12 @@ async def shows(app: App[Any], *words: str) -> None:
         await wait_until(lambda word=word: word in screen_text(app), word)  # type: ignore[misc]
 
 
-async def opened(app: App[Any], kind: type[Screen[Any]]) -> None:
-    """Wait until a screen of this kind is on top, composed and laid out."""
-    await wait_until(lambda: isinstance(app.screen, kind) and screen_text(app).strip(), kind.__name__)
+async def opened(app: App[Any], kind: type[Screen[Any]] | str) -> None:
+    """Wait until a screen of this class, or of a class with this name, is on top, composed and laid out."""
+    name = kind if isinstance(kind, str) else kind.__name__
+    await wait_until(
+        lambda: name in {each.__name__ for each in type(app.screen).__mro__} and screen_text(app).strip(), name
+    )
 
 
 async def idle() -> None:
@@ -126,7 +129,7 @@ class Running(NamedTuple):
     async def press(
         self,
         *keys: str,
-        opens: type[Screen[Any]] | None = None,
+        opens: type[Screen[Any]] | str | None = None,
         shows: str | tuple[str, ...] = (),
         lacks: str = "",
         sends: Command | None = None,

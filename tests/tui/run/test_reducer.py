@@ -17,19 +17,8 @@ from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol.events.run import WarningKind
-from tests.fakes import (
-    checkpoint_loaded,
-    checkpoint_saved,
-    eval_finished,
-    paused,
-    run_failed,
-    run_finished,
-    run_started,
-    step_taken,
-    steps_finished,
-    steps_thinned,
-    tweet_sampled,
-)
+from tests import fakes
+from tests.fakes import checkpoint_saved, eval_finished, paused, run_started, steps_finished, tweet_sampled
 from tui.process.outcome import exit_code_of
 from tui.run.draft_texts import delay_text, drafts_text
 from tui.run.eta import eta_of
@@ -51,7 +40,7 @@ def now(step: int, seconds: float = 1.0) -> dict[str, Any]:
 
 
 def loaded(step: int, name: str = "calm", epochs: float = 0.0) -> e.CheckpointLoaded:
-    return checkpoint_loaded(step, name, epochs=epochs)
+    return fakes.checkpoint_loaded(step, name, epochs=epochs)
 
 
 def resumed(step: int, seconds: float = 1.0) -> e.Resumed:
@@ -159,7 +148,7 @@ STORIES: dict[str, list[e.Event]] = {
         budget(100, epochs=2.0),
         budget(100),
         budget(100, max_steps=-1),  # only in an edited journal
-        run_finished(100, elapsed_seconds=5.0),
+        fakes.run_finished(100, elapsed_seconds=5.0),
     ],
     "epochs of batch sizes": [
         started(320, epochs=15),  # 10 steps an epoch
@@ -208,7 +197,7 @@ STORIES: dict[str, list[e.Event]] = {
         resumed_run(100, elapsed_seconds=5.0),
         steps_finished(101, [1.5] * 10, elapsed_seconds=6.0),
     ],
-    "thinned steps": [steps_thinned(1, 100), steps_thinned(101, 200), steps_finished(201, [2.5])],
+    "thinned steps": [fakes.steps_thinned(1, 100), fakes.steps_thinned(101, 200), steps_finished(201, [2.5])],
     "one tweet": [run_started(num_train_tweets=1, num_val_tweets=1), eval_finished(5, 2.0)],
     "a cancelled finish": [e.FinishPlanned(**now(10), last_step=30), e.FinishCancelled(**now(12))],
     "pauses, and the end of the budget": [
@@ -225,11 +214,11 @@ STORIES: dict[str, list[e.Event]] = {
     ],
     "single steps": [
         *(steps_finished(1, [3.0] * 5), paused(5)),
-        *(resumed(5), steps_finished(6, [2.9]), step_taken(6), paused(6)),
-        *(resumed(6), steps_finished(7, [2.9]), step_taken(7), paused(7)),
+        *(resumed(5), steps_finished(6, [2.9]), fakes.step_taken(6), paused(6)),
+        *(resumed(6), steps_finished(7, [2.9]), fakes.step_taken(7), paused(7)),
         *(resumed(7), steps_finished(8, [2.8] * 10), paused(17)),
     ],
-    "a failure outside of the session": [steps_finished(1, [3.0] * 5), run_failed(elapsed_seconds=0.0)],
+    "a failure outside of the session": [steps_finished(1, [3.0] * 5), fakes.run_failed(elapsed_seconds=0.0)],
     "drafts of a filter": [
         *(tweet_sampled("before", 1), *sampling((1, FILTER))),
         tweet_sampled("a", 2, num_drafts=7, refused=(("copy", 3), ("avoided word", 2))),
@@ -259,7 +248,7 @@ STORIES: dict[str, list[e.Event]] = {
         e.TweetDelayed(**now(10, 40.0), num_drafts=3, max_drafts=32),
         resumed_run(10, elapsed_seconds=40.0),
         e.TweetDelayed(**now(10, 40.0), num_drafts=3, max_drafts=32),
-        run_finished(10, elapsed_seconds=40.0),
+        fakes.run_finished(10, elapsed_seconds=40.0),
     ],
     "marks of temperature and filter": [
         *sampling(
@@ -309,7 +298,7 @@ ENDS: dict[str, list[e.Event]] = {
     ],
     "steps since a load": [
         *(run_started(run="first"), SAVED, loaded(4), FULL),
-        *(steps_finished(5, [4.0, 3.5]), run_finished(6, "stopped", elapsed_seconds=2.0)),
+        *(steps_finished(5, [4.0, 3.5]), fakes.run_finished(6, "stopped", elapsed_seconds=2.0)),
     ],
     "steps since the run's own latest was loaded": [
         *(run_started(run="first"), SAVED, loaded(9, "first/latest"), steps_finished(10, [4.0])),
@@ -322,10 +311,10 @@ ENDS: dict[str, list[e.Event]] = {
         *(
             steps_finished(1, [4.0] * 7),
             checkpoint_saved(7),
-            run_finished(7, "max_steps", elapsed_seconds=2.0),
+            fakes.run_finished(7, "max_steps", elapsed_seconds=2.0),
         ),
     ],
-    "failed": [run_started(run="first"), *HEARD, run_failed(2, hint="Lower the rate.")],
+    "failed": [run_started(run="first"), *HEARD, fakes.run_failed(2, hint="Lower the rate.")],
 }
 
 

@@ -11,7 +11,6 @@ from tests.fakes import FakeSession, paused, run_finished, run_started, steps_fi
 from tests.tui.conftest import SCRIPT, Running, Stage
 from tests.tui.transcripts import Step, transcript
 from tui.formatting.chances import shown_char
-from tui.screens.main.screen import MainScreen
 
 
 @pytest.mark.parametrize(
@@ -101,4 +100,4 @@ async def test_only_the_answer_to_its_own_request_and_draw_is_shown_and_a_refusa
         refusal = {"command": "CompleteText", "title": "t", "detail": "It has gone wrong.", "hint": ""}
         await at.emit(events.CommandRefused(step=13, elapsed_seconds=1.0, **refusal))
         await at.press(shows="It has gone wrong.")
-        assert isinstance(at.app.screen, MainScreen)
+        assert at.app.screen is at.app._main_screen

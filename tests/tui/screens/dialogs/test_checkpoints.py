@@ -36,11 +36,9 @@ from tui.run.branching import OverlayCurve
 from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.screens.dialogs import checkpoint_list
-from tui.screens.dialogs.base import YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_load import load_question
 from tui.screens.dialogs.compare import CompareDialog
-from tui.screens.main.screen import MainScreen
 from tui.widgets.checkpoints import table
 from tui.widgets.checkpoints.table import CheckpointTable
 from tui.widgets.plot.loss_plot import LossPlot
@@ -91,7 +89,7 @@ async def browsing(
         monkeypatch.setattr(table, "time", SimpleNamespace(time=lambda: NOW))
         monkeypatch.setattr(checkpoint_list, "_BATCH_SECONDS", DEADLINE_SECONDS)
         async with stage.running(FakeSession(SCRIPT, STARTED), size, entries=entries, **options) as at:
-            await at.press("l", opens=CheckpointBrowser)
+            await at.press("l", opens="CheckpointBrowser")
             yield Browsing(*at)
 
 
@@ -149,9 +147,8 @@ def in_turn(*listed: Entries) -> Entries:
 
 
 def starting(at: Running) -> None:
-    screen = at.app.screen_stack[-2]
-    assert isinstance(screen, MainScreen)
-    screen.run.view = replace(screen.run.view, phase="starting")
+    run = at.app._main_screen.run
+    run.view = replace(run.view, phase="starting")
 
 
 AT_2748: dict[str, Any] = {"step": 2748, "elapsed_seconds": 9.0}
@@ -296,13 +293,13 @@ async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stag
     async with browsing(stage, named("happy"), **options) as at:
         app, before = at.app, at.app.summary_view
         question = "The run now is saved and ends. A new one starts from “happy”, at step 2, on small.txt."
-        await at.press("n", opens=YesDialog, shows=question)
-        await at.press("enter", "n", "escape", opens=CheckpointBrowser)
+        await at.press("n", opens="YesDialog", shows=question)
+        await at.press("enter", "n", "escape", opens="CheckpointBrowser")
         assert at.session.received == []
-        await at.press("n", opens=YesDialog)
+        await at.press("n", opens="YesDialog")
         await at.press("y")
         await wait_until(lambda: len(app.bridges) == 2 and app.summary_view.step == 3, "the new run")
-        await opened(app, MainScreen)
+        await opened(app, "MainScreen")
         assert isinstance(at.session.received[-1], c.Stop)
         assert app.bridge.config == RunConfig(corpus=SMALL, checkpoint="happy", preset="tutorial")
         assert stage.checked[-1] == app.bridge.config
@@ -318,9 +315,9 @@ async def test_the_list_can_be_closed_while_n_checks_the_tweets(stage: Stage, mo
         await at.pilot.press("n")
         await shows(at.app, "checking the tweets of “happy”…")
         await at.pilot.press("escape")
-        await opened(at.app, MainScreen)
+        await opened(at.app, "MainScreen")
         may_end.set()
-        await at.press("l", opens=CheckpointBrowser)
+        await at.press("l", opens="CheckpointBrowser")
         assert at.app.failure is None
 
 
@@ -372,7 +369,7 @@ async def test_a_change_is_made_although_the_list_closes_right_after_its_key(sta
     async with browsing(stage, iterate_checkpoints) as at:
         at.app.post_message(te.Key("k", "k"))
         at.app.post_message(te.Key("escape", None))
-        await opened(at.app, MainScreen)
+        await opened(at.app, "MainScreen")
         await wait_until(lambda: "new.pinned" in files(saved), "the pin")
 
 

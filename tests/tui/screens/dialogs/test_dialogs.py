@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from textual.command import CommandPalette, DiscoveryHit
+from textual.command import DiscoveryHit
 from textual.events import Key, MouseScrollDown, MouseScrollUp, Paste
 
 from engine.config.run import TrainingConfig
@@ -19,15 +19,9 @@ from tests.tui.transcripts import Entry, Size, Step, Typed, transcript
 from tui.app.notifications import Notifications
 from tui.run.view import RunView
 from tui.screens.command_palette import KeyCommands
-from tui.screens.dialogs.base import FailureDialog
-from tui.screens.dialogs.batch import BatchDialog
-from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
-from tui.screens.dialogs.checkpoint_name import SaveDialog
 from tui.screens.dialogs.glossary import glossary
-from tui.screens.dialogs.help import HelpScreen, key_entries
+from tui.screens.dialogs.help import key_entries
 from tui.screens.dialogs.ladder import LadderDialog
-from tui.screens.dialogs.tweet import TweetDialog
-from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.store import PreferencesStore
 from tui.widgets.batch_grid import BatchGrid
@@ -53,9 +47,9 @@ def paste(at: Running) -> None:
 
 
 async def the_palette_over_it_finds_actions(at: Running) -> None:
-    await at.press("ctrl+p", opens=CommandPalette)
+    await at.press("ctrl+p", opens="CommandPalette")
     await at.type_into("ladder", shows=("Temperature ladder", "Sample one tweet at each of seven temperatures"))
-    await at.press("escape", opens=HelpScreen)
+    await at.press("escape", opens="HelpScreen")
 
 
 SEARCH: tuple[Step, ...] = (
@@ -83,13 +77,13 @@ async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_e
     stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
     async with stage.running(size=(40, 12), draws_toasts=True) as at:
-        await at.press("s", opens=SaveDialog)
+        await at.press("s", opens="SaveDialog")
         await at.press(*"calm", shows="calm")
         assert text_of(at.app) == snapshot
         for _ in range(2):
             at.app.post_message(Key("enter", None))
         await at.press(sends=c.SaveCheckpoint(name="calm"), shows="? help")
-        assert [type(screen) for screen in at.app.screen_stack[1:]] == [MainScreen]
+        assert at.app.screen_stack[1:] == [at.app._main_screen]
         assert len(at.session.received) == 1
         at.app.notify("one two three four five six seven eight nine ten", markup=False)
         await shows(at.app, "one two three four five six seven", "eight nine ten")
@@ -120,7 +114,7 @@ async def test_the_ladder_shows_all_seven_rungs_whole_rolls_again_and_keeps_an_a
         await at.emit(ladder(("word " * 28)[:139] + "!"))
         assert text_of(at.app).count("!") == 7
         assert text_of(at.app) == snapshot
-        await at.press("escape", opens=MainScreen)
+        await at.press("escape", opens="MainScreen")
         early = LadderDialog(lambda: True)
         early.show(ladder("so cold"))
         await at.app.push_screen(early)
@@ -193,17 +187,15 @@ async def test_a_lost_batch_is_asked_for_again_and_a_refusal_and_a_failure_are_s
 ) -> None:
     lost = steps_finished(4, [4.0])
     async with stage.running(BatchSession(lost, lost, FAILED)) as at:
-        main = at.app.screen
-        assert isinstance(main, MainScreen)
         await at.emit(REFUSED, tweet_sampled("after the refusal", 4))  # to a client of before
-        await at.press(shows="after the refusal", opens=MainScreen)
-        await at.press("B", opens=BatchDialog)
-        main.run.num_gaps += 1
+        await at.press(shows="after the refusal", opens="MainScreen")
+        await at.press("B", opens="BatchDialog")
+        at.app._main_screen.run.num_gaps += 1
         await wait_until(lambda: at.session.received == [c.ShowBatch(), c.ShowBatch()], "another question")
         await at.emit(REFUSED)
-        await at.press(shows="No batch .", opens=BatchDialog)
-        await at.press("escape", "B", opens=FailureDialog)
-        await at.press("escape", opens=BatchDialog, shows="No model is running to show its batch.")
+        await at.press(shows="No batch .", opens="BatchDialog")
+        await at.press("escape", "B", opens="FailureDialog")
+        await at.press("escape", opens="BatchDialog", shows="No model is running to show its batch.")
 
 
 # The help -------------------------------------------------------------------------------------------------------------
@@ -242,7 +234,7 @@ async def test_the_help_fits_at_every_size_and_begins_with_the_keys_of_the_dialo
     async with stage.running() as at:
         for size in ((40, 12), (80, 24), (120, 40), (200, 60)):
             await at.resize(*size)
-            await at.press("?", opens=HelpScreen, shows="Words")
+            await at.press("?", opens="HelpScreen", shows="Words")
             text = at.app.screen.query_one(HelpText)
             if size in {(40, 12), (200, 60)}:
                 assert text_of(at.app) == snapshot(name=f"{size[0]}x{size[1]}")
@@ -250,19 +242,19 @@ async def test_the_help_fits_at_every_size_and_begins_with_the_keys_of_the_dialo
             for y in range(text.virtual_size.height):
                 text.scroll_to(y=y, animate=False, immediate=True)
                 assert text.render_line(0).crop(0, width).text.strip() == text.render_line(0).text.strip()
-            await at.press("escape", opens=MainScreen)
+            await at.press("escape", opens="MainScreen")
         for key, dialog, heading in (
-            ("enter", TweetDialog, "In an open tweet"),
-            ("l", CheckpointBrowser, "In the list of checkpoints"),
-            ("t", LadderDialog, "In the other dialogs"),
+            ("enter", "TweetDialog", "In an open tweet"),
+            ("l", "CheckpointBrowser", "In the list of checkpoints"),
+            ("t", "LadderDialog", "In the other dialogs"),
         ):
             await at.press(key, opens=dialog)
-            await at.press("?", opens=HelpScreen)
+            await at.press("?", opens="HelpScreen")
             text = at.app.screen.query_one(HelpText)
             assert list(text.glossary) == [heading, *WORDS]
             assert list(text.keys) == [each for each in KEYS if each != heading]
             await at.press("?", opens=dialog)
-            await at.press("escape", opens=MainScreen)
+            await at.press("escape", opens="MainScreen")
 
 
 # The settings, and what a file of them changes ------------------------------------------------------------------------
@@ -347,15 +339,15 @@ async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help
         await at.press("x", shows=("f5 pause", "esc close"))
         await at.press("space", "f5")
         assert at.session.received.count(c.Pause()) == 2
-        await at.press("escape", opens=MainScreen)
+        await at.press("escape", opens="MainScreen")
         commands = KeyCommands(at.app.screen).discover()
         hits = [str(hit.display) async for hit in commands if isinstance(hit, DiscoveryHit)]
         assert "Pause or resume (f5)" in hits
-        await at.press("?", opens=HelpScreen)
+        await at.press("?", opens="HelpScreen")
         await at.press("f", "5", shows=("2 found", "f5            Pause or resume the training"))
-        await at.press("f10", opens=CommandPalette)
+        await at.press("f10", opens="CommandPalette")
         await at.type_into("pause or", shows="Pause or resume")
-        await at.press("enter", opens=MainScreen, sends=c.Resume())
+        await at.press("enter", opens="MainScreen", sends=c.Resume())
 
 
 async def test_the_end_of_a_run_is_a_desktop_notification_and_quitting_is_not(

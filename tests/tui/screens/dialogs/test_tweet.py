@@ -18,9 +18,6 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_read, tweet_sampled
 from tests.tui.conftest import SCRIPT, Running, Stage, opened
 from tests.tui.transcripts import Entry, Size, Step, Typed, transcript
-from tui.screens.dialogs.tweet import TweetDialog
-from tui.screens.dialogs.tweet_filter import FilterDialog
-from tui.screens.main.screen import MainScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.feed.tweet_text import TweetText
 
@@ -90,8 +87,7 @@ PLAYS: dict[str, tuple[FakeSession, tuple[Step, ...]]] = {
 def clipboard_and_pins(at: Running) -> str:
     texts = at.app.screen.query(TweetText)
     coloured = "" if all(text.is_coloured for text in texts) else ", no colours"
-    main = next(screen for screen in at.app.screen_stack if isinstance(screen, MainScreen))
-    pins = [pin.text for pin in main.pins_and_export.pins]
+    pins = [pin.text for pin in at.app._main_screen.pins_and_export.pins]
     prime = at.app.summary_view.sampling.prime
     return f"clipboard {at.app.clipboard!r}, pins {pins}, prime {prime!r}{coloured}"
 
@@ -127,19 +123,19 @@ async def test_before_the_first_tweet_y_says_why_then_enter_twice_opens_one_dial
     app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
         at = Running(app, pilot, session)
-        await opened(app, MainScreen)
+        await opened(app, "MainScreen")
         assert "toast: There is no tweet yet: g samples one." in await transcript(at, "y")
         await at.emit(STEPS, OF_FEED)
         feed = app.screen.query_one(TweetFeed)
         await at.press("up")
         for _ in range(2):
             app.post_message(Key("enter", None))
-        await at.press(opens=TweetDialog, shows="2.00 bits at step 3")
-        assert [type(screen) for screen in app.screen_stack[1:]] == [MainScreen, TweetDialog]
+        await at.press(opens="TweetDialog", shows="2.00 bits at step 3")
+        assert app.screen_stack[1:] == [app._main_screen, app.screen]
         assert feed.is_highlighting
         await pilot.click(TweetText, offset=(3, 0))
         assert app.screen.query_one(TweetText).cursor == 3
-        await at.press("n", opens=MainScreen, sends=c.SampleNow(prime="hel"))
+        await at.press("n", opens="MainScreen", sends=c.SampleNow(prime="hel"))
         assert feed.chosen == app.summary_view.tweets[-1]
         assert not feed.is_highlighting
 
@@ -224,12 +220,11 @@ async def test_avoided_words_come_from_a_file_and_a_refusal_is_shown_in_a_filter
     path.write_text("@anna\nrain\n")
     session = Answering(c.SetSampling)
     async with stage.running(session) as at:
-        screen = at.app.screen
-        assert isinstance(screen, MainScreen)
-        screen.sampling.action_filter()
-        assert not screen.sampling.show_refusal("No 寿."), "the dialog is not drawn yet"
-        await opened(at.app, FilterDialog)
-        assert screen.sampling.show_refusal("No 寿.")
+        sampling = at.app._main_screen.sampling
+        sampling.action_filter()
+        assert not sampling.show_refusal("No 寿."), "the dialog is not drawn yet"
+        await opened(at.app, "FilterDialog")
+        assert sampling.show_refusal("No 寿.")
         await at.press(shows="No 寿.")
         await transcript(at, *setting("avoid", f"@{path}"))
         await at.press(shows="2: @anna, rain  *")

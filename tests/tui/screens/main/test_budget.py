@@ -18,8 +18,6 @@ from tests.fakes import FakeSession, eval_finished, run_started, steps_finished,
 from tests.tui.conftest import Running, Stage, toasts, wait_until
 from tests.tui.transcripts import Size, Step, Typed, transcript
 from tui.run.view import RunView
-from tui.screens.dialogs.base import MessageDialog
-from tui.screens.dialogs.continue_run import ContinueDialog
 from tui.widgets.end_bar import EndBar
 
 RUN = "2026-11-25-101112"
@@ -64,7 +62,7 @@ async def test_a_run_whose_budget_is_used_up_says_so_lastingly_in_the_unit_of_th
 async def change_the_budget_from_the_palette(at: Running) -> None:
     await at.press("ctrl+p")
     await at.type_into("change the budget", shows="Let the run train longer")
-    await at.press("enter", opens=ContinueDialog)
+    await at.press("enter", opens="ContinueDialog")
 
 
 async def the_run_is_at_its_end(at: Running) -> None:
@@ -174,5 +172,5 @@ async def test_a_new_run_after_a_resumed_one_or_a_branch_begins_as_that_run_did(
 
 async def test_a_new_run_is_refused_where_the_tweets_of_this_one_are_not_known(stage: Stage, home: Path) -> None:
     async with stage.running(over()) as at:
-        await at.press("space", "7", opens=MessageDialog)
+        await at.press("space", "7", opens="MessageDialog")
         assert at.session.received == []

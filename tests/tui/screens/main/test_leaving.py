@@ -24,8 +24,6 @@ from tui.run.engine_bridge import EngineBridge
 from tui.run.reducer import apply
 from tui.run.summary import how_to_attach
 from tui.run.view import RunView
-from tui.screens.dialogs.base import FailureDialog, YesDialog
-from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferencesStore
 
 PROBLEM = "EROFS."
@@ -57,11 +55,11 @@ async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> 
     async with stage.running(unsaved()) as at:
         timers: list[int] = []
         for _ in range(3):
-            await at.press("q", opens=YesDialog)
-            await at.press("escape", opens=MainScreen)
+            await at.press("q", opens="YesDialog")
+            await at.press("escape", opens="MainScreen")
             timers.append(len(at.app.screen._timers))
         assert len(set(timers)) == 1
-        await at.press("q", opens=YesDialog)
+        await at.press("q", opens="YesDialog")
         await at.press("y")
         await has_left(at.app)
     assert at.app.summary_view.ended is not None
@@ -89,10 +87,10 @@ async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why
     async with app.run_test() as pilot:
         at = Running(app, pilot, session)
         await wait_until(lambda: app.summary_view.started is not None)
-        await at.press("d", opens=YesDialog, shows=("No terminal can attach", PROBLEM))
-        await at.press("escape", opens=MainScreen)
+        await at.press("d", opens="YesDialog", shows=("No terminal can attach", PROBLEM))
+        await at.press("escape", opens="MainScreen")
         assert app.return_value is None
-        await at.press("d", opens=YesDialog)
+        await at.press("d", opens="YesDialog")
         await at.press("y")
         await wait_until(lambda: app.return_value == Outcome(is_detached=True))
     view = apply(RunView(), run_started())
@@ -145,9 +143,8 @@ async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stag
 
 async def open_lesson(at: Running, asks: str = "") -> None:
     """Ask for the lesson, and wait for words of the question."""
-    assert isinstance(at.app.screen, MainScreen)
-    at.app.screen.leaving.action_lesson()
-    await at.press(opens=YesDialog if asks else None, shows=asks)
+    at.app._main_screen.leaving.action_lesson()
+    await at.press(opens="YesDialog" if asks else None, shows=asks)
 
 
 async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_stopped_unless_another_terminal_has_it(
@@ -157,11 +154,11 @@ async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_stopped_unless_a
     async with stage.running() as at:
         await open_lesson(at)
         await toasted(at.app, "The lesson is open in another terminal. Go on there, or leave it there with q")
-        assert isinstance(at.app.screen, MainScreen)
+        assert at.app.screen is at.app._main_screen
         os.close(descriptor)
         await open_lesson(at, asks="saved and stopped")
         await at.press(shows="y open the lesson")
-        await at.press("escape", opens=MainScreen)
+        await at.press("escape", opens="MainScreen")
         assert not at.session.received
         await open_lesson(at, asks="saved and stopped")
         await at.press("y")
@@ -174,7 +171,7 @@ async def test_q_opens_no_lesson_even_if_one_was_called_off_before(stage: Stage)
     async with stage.running(unsaved()) as at:
         await open_lesson(at, asks="saved and stopped")
         await at.press("y", shows="The disk is full. Quit anyway?")
-        await at.press("escape", opens=MainScreen)
+        await at.press("escape", opens="MainScreen")
         at.session.stop_refusal = ""
         await at.press("q")
         await has_left(at.app)
@@ -185,8 +182,8 @@ async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> 
     app = stage.app(RaisingSession(CorpusError("No tweets.", "Open others.")))
     async with app.run_test() as pilot:
         at = Running(app, pilot, FakeSession())
-        await at.press(opens=FailureDialog)
-        await at.press("escape", opens=MainScreen)
+        await at.press(opens="FailureDialog")
+        await at.press("escape", opens="MainScreen")
         await open_lesson(at, asks="The lesson opens in place of this screen.")
         await at.press("y")
         await has_left(app)

@@ -13,21 +13,12 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event, TweetSampled, from_json
 from engine.storage.folders import folder_of_run
-from tests.fakes import (
-    FakeClock,
-    FakeSession,
-    RaisingSession,
-    eval_finished,
-    run_started,
-    steps_finished,
-    tweet_sampled,
-)
+from tests import fakes
+from tests.fakes import FakeClock, FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
 from tests.tui.transcripts import Step, Typed, transcript
 from tui.app.notifications import title_of
 from tui.files.pins import PinsFile
-from tui.screens.dialogs.base import MessageDialog
-from tui.screens.main.screen import MainScreen
 from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.feed.tweet_feed import TweetFeed
 
@@ -84,12 +75,12 @@ async def test_ctrl_c_in_a_dialog_or_the_palette_stops_the_session_and_exits_wit
 async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(
     stage: Stage, error: Exception, return_code: int
 ) -> None:
-    app = stage.app(RaisingSession(error, [run_started(), *SCRIPT]))
+    app = stage.app(fakes.RaisingSession(error, [run_started(), *SCRIPT]))
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, MessageDialog)
+        await opened(app, "MessageDialog")
         await shows(app, str(error))
         await pilot.press("q")
-        await opened(app, MainScreen)
+        await opened(app, "MainScreen")
         await shows(app, "hello there")
         await pilot.press("q")
         await wait_until(lambda: not app.is_running)
@@ -178,11 +169,10 @@ async def a_click_on_the_choice(at: Running) -> None:
 
 def kept(at: Running) -> str:
     """Return the texts of the pins on the screen and in the file, and what is exported."""
-    screen = next(each for each in at.app.screen_stack if isinstance(each, MainScreen))
     path = folder_of_run(RUN).pins_path
     in_file = [from_json(line) for line in path.read_bytes().splitlines()] if path.exists() else []
     texts = [event.text for event in in_file if isinstance(event, TweetSampled)]
-    pins = [event.text for event in screen.pins_and_export.pins]
+    pins = [event.text for event in at.app._main_screen.pins_and_export.pins]
     exports = [(path.name, path.read_text().splitlines()) for path in sorted(Path.cwd().glob("*.*"))]
     exported = [f"{name}: {len(lines)} × {lines[-1][:70]}" for name, lines in exports]
     return "; ".join([f"pins {pins}", f"in the file {texts}", *exported])
@@ -221,18 +211,16 @@ async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(st
     folder_of_run(RUN).path.write_text("no folder")
     async with stage.running(FakeSession(OF_FIVE)) as at:
         await all_is_read(at)
-        screen = at.app.screen
-        assert isinstance(screen, MainScreen)
-        await at.press("k", opens=MessageDialog, shows=StorageError.title)
-        assert screen.pins_and_export.pins == (TWEETS[-1],)
+        await at.press("k", opens="MessageDialog", shows=StorageError.title)
+        assert at.app._main_screen.pins_and_export.pins == (TWEETS[-1],)
 
 
 async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path: Path) -> None:
     app = stage.app(FakeSession(OF_FIVE, run_started(run="../../elsewhere")))
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, MessageDialog)
+        await opened(app, "MessageDialog")
         await pilot.press("escape")
-        await opened(app, MainScreen)
+        await opened(app, "MainScreen")
         await pilot.press("k")
         await shows(app, PIN_GLYPH)
     assert not list(tmp_path.rglob("pins.jsonl"))

@@ -17,9 +17,6 @@ from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, wait_until
 from tests.tui.transcripts import Size, Step, Typed, transcript
 from tui.run.folding import fold
 from tui.run.view import RunView
-from tui.screens.dialogs.base import FailureDialog
-from tui.screens.dialogs.number import NumberDialog
-from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferencesStore
 from tui.widgets.alert_bar import AlertBar
 from tui.widgets.plot.loss_plot import LossPlot
@@ -53,7 +50,7 @@ def asks(title: str) -> Callable[[Running], Awaitable[None]]:
         await at.press("ctrl+p")
         await at.type_into(title)
         await wait_until(lambda: at.text.count(title) == 2, f"{title}, typed and found")
-        await at.press("enter", opens=NumberDialog)
+        await at.press("enter", opens="NumberDialog")
 
     ask.__name__ = f"from the palette: {title}"
     return ask
@@ -70,9 +67,8 @@ def clicks(words: str) -> Callable[[Running], Awaitable[None]]:
 
 
 def a_dot_held_down(at: Running) -> None:
-    assert isinstance(at.app.screen, MainScreen)
     for _ in range(5):
-        at.app.screen.steering.action_step()
+        at.app._main_screen.steering.action_step()
 
 
 async def the_run_is_paused(at: Running) -> None:
@@ -162,11 +158,11 @@ async def test_a_run_that_is_out_of_memory_is_retried_from_its_latest_checkpoint
     app = stage.app(FakeSession((*SCRIPT, OUT_OF_MEMORY)), further=[after], config=config)
     async with app.run_test(size=(80, 24)) as pilot:
         at = Running(app, pilot, after)
-        await opened(app, FailureDialog)
+        await opened(app, "FailureDialog")
         await shows(app, "Tried to allocate 2 GiB.", "a try again from latest")
         if is_closed_first:
             await pilot.press("escape")
-            await opened(app, MainScreen)
+            await opened(app, "MainScreen")
             await shows(app, "a try again from latest")
         await at.press("a", shows="and on it goes")
         assert app.bridge.config == RunConfig(resume=RUN, runtime=runtime)
