@@ -18,7 +18,7 @@ from textual.widgets import Input
 from engine.protocol.events import Event
 from tests.fakes import FakeSession, baselines_measured, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Running, Stage, idle, text_of, toasts, wait_until
-from tests.tui.widgets.curves import falling_losses, is_braille, view_of
+from tests.tui.widgets.test_picture import falling_losses, is_braille, view_of
 from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.widgets.feed.tweet_feed import TweetFeed
