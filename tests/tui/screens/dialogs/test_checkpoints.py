@@ -31,7 +31,7 @@ from engine.storage.journal import to_line
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, text_of, wait_until
-from tests.tui.transcripts import Size, Step, Typed, transcript
+from tests.tui.transcripts import plays, set_up, transcript
 from tui.run.branching import OverlayCurve
 from tui.run.folding import fold
 from tui.run.view import RunView
@@ -178,54 +178,20 @@ def loaded(name: str) -> e.CheckpointLoaded:
     return e.CheckpointLoaded(step=9, elapsed_seconds=9.0, name=name, path="/best", bits_per_char=None, epochs=0.0)
 
 
-PLAYS: dict[str, tuple[Entries, tuple[Step, ...], dict[str, Any]]] = {
-    "an empty list, an error while it is read, a filter without a match, and all untrained": (
-        in_turn(list, failing, named("happy"), named("then/latest", step=0)),
-        (
-            *("", "enter n delete R k = down end pagedown", "escape l"),
-            *("escape l", "/ z q", "escape", "escape l", "/ u n t r a i n e d"),
-        ),
-        {},
-    ),
-    "headings are not selectable": (
-        lambda: [entry("mine"), entry("now/best", step=9), entry("then/best", step=9)],
-        ("", "down", "down", "down", "home"),
-        {},
-    ),
-    "figures in the unit of the screen": (
-        named("mine", "other", step=9, bits_per_char=2.0),
-        ("", "escape", "b l", "= down ="),
-        {},
-    ),
-    "a damaged checkpoint and one of another vocabulary are refused with the reason": (
-        refused,
-        ("", "enter", "n", "=", "down", "enter", "down down", "enter", "enter"),
-        {},
-    ),
-    "a branch of `latest` of the active run starts where that ends": (named("now/latest"), ("n", "escape"), {}),
-    "in a replay nothing is loaded, and a new run saves nothing": (
-        named("now/latest"),
-        ("enter", "n", "escape"),
-        {"history": RunView(is_replay=True)},
-    ),
-    "the question follows the run, y and enter load, and then the run before is named, or the refusal": (
-        lambda: [entry("now/best", step=2, run="now")],
-        (
-            *(Size(40, 12), "enter", two_steps_more, "escape", "enter", "y", "l enter", "enter"),
-            *(BEFORE_LOAD, replace(loaded("now/best"), step=2), NOT_LOADED),
-        ),
-        {},
-    ),
-    "the equals sign marks one and shows it beside another, where rows that differ are marked": (
+BEST_OF_2 = replace(loaded("now/best"), step=2)
+PLAYS = plays("checkpoints", globals())
+SET_UP: dict[str, tuple[Entries, dict[str, Any]]] = {
+    "an empty list": (in_turn(list, failing, named("happy"), named("then/latest", step=0)), {}),
+    "headings": (lambda: [entry("mine"), entry("now/best", step=9), entry("then/best", step=9)], {}),
+    "figures in the unit": (named("mine", "other", step=9, bits_per_char=2.0), {}),
+    "a damaged": (refused, {}),
+    "in a replay": (named("now/latest"), {"history": RunView(is_replay=True)}),
+    "the question": (lambda: [entry("now/best", step=2, run="now")], {}),
+    "the equals sign": (
         lambda: [entry("happy", step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22, hours=6)],
-        (Size(40, 12), "=", "=", "= down =", Size(120, 60), Size(40, 12), "escape"),
         {},
     ),
-    "before its start and after its end a run loads none, but another can start": (
-        named("happy"),
-        (starting, "enter", END, "enter", "n", "y"),
-        {"further": [FakeSession((), run_started(run="then", step=2))]},
-    ),
+    "before its start": (named("happy"), {"further": [FakeSession((), run_started(run="then", step=2))]}),
 }
 
 
@@ -242,9 +208,9 @@ def current(at: Running) -> str:
 async def test_checkpoints_are_listed_loaded_and_branched_from_as_recorded(
     stage: Stage, claim: str, snapshot: SnapshotAssertion
 ) -> None:
-    entries, steps, options = PLAYS[claim]
+    entries, options = set_up(SET_UP, claim, (named("now/latest"), {}))
     async with browsing(stage, entries, **options) as at:
-        assert await transcript(at, *steps, note=current) == snapshot
+        assert await transcript(at, *PLAYS[claim], note=current) == snapshot
 
 
 def many() -> list[CheckpointEntry]:
@@ -338,22 +304,7 @@ def remove_old(_: Running) -> None:
     named_checkpoint_path("old").unlink()
 
 
-CHANGES: dict[str, tuple[Step, ...]] = {
-    "age, size, model and a tweet of it are shown, right and left sort by the columns, and a slash filters": (
-        *(Size(120, 40), "end", Size(40, 12), Size(60, 14)),
-        *("home", *["right"] * 5, *["left"] * 4),
-        *("/ s t e p - 7", "escape", "/ o l d", "enter", "enter", "enter"),
-    ),
-    "R renames, k pins to the top, and a failed change is reported": (
-        *("R", Typed("old"), "enter", Typed("../up"), "enter", Typed("happy"), "enter"),
-        *("end", "R", at_entry("old"), "k", "delete", "k", at_entry("old"), remove_old, "k"),
-    ),
-    "deleting asks, and the own checkpoints of the active run stay": (
-        *("down", "delete", "delete", "enter", "escape", "backspace", "y"),
-        *(at_entry("now/latest"), "delete", "k", at_entry("now/best"), "delete", "k"),
-        *(at_entry("now/step-7"), "backspace", "y"),
-    ),
-}
+CHANGES = plays("files", globals())
 
 
 @pytest.mark.parametrize("claim", CHANGES)

@@ -15,7 +15,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import SCRIPT, Running, Stage, screen_text, shows, text_of, toasted, toasts, wait_until
-from tests.tui.transcripts import Entry, Size, Step, Typed, transcript
+from tests.tui.transcripts import plays, set_up, transcript
 from tui.app.notifications import Notifications
 from tui.run.view import RunView
 from tui.screens.command_palette import KeyCommands
@@ -36,12 +36,6 @@ async def save_as_latest(at: Running) -> None:
     await at.app.screen.run_action("dispatch('checkpoints.save_latest')")
 
 
-SAVE: tuple[Step, ...] = (
-    *("s", Typed("../up"), "enter", Typed(""), "enter", Typed("kept"), "enter", "enter", Typed("calm"), "enter"),
-    *("s h a p p y", "enter", "2", "backspace", "enter", "enter", save_as_latest),
-)
-
-
 def paste(at: Running) -> None:
     at.app.post_message(Paste("pinned\nonly"))
 
@@ -52,14 +46,7 @@ async def the_palette_over_it_finds_actions(at: Running) -> None:
     await at.press("escape", opens="HelpScreen")
 
 
-SEARCH: tuple[Step, ...] = (
-    *(Size(60, 12), "?", "q u i t", "backspace backspace space z", "escape", paste, "escape"),
-    *(the_palette_over_it_finds_actions, "escape"),
-)
-PLAYS = {
-    "a free name is offered and saved at once, an existing one after enter twice, an invalid or pinned one never": SAVE,
-    "typed and pasted characters search the help, none of them acts": SEARCH,
-}
+PLAYS = plays("saving_and_help", globals())
 
 
 @pytest.mark.parametrize("claim", PLAYS)
@@ -278,39 +265,18 @@ def chosen(at: Running) -> str:
     return f"{app.theme}, {'mouse' if app.has_mouse else 'no mouse'}, {app.loss_unit}; {written!r}"
 
 
-CHANGES: dict[str, tuple[str, tuple[Step, ...]]] = {
-    "a switch and a theme apply at once and are saved": (
-        "",
-        (
-            *(",", "down", "space", "delete"),
-            *(Entry("theme"), "right", "right", "left", "escape", choose_a_theme_as_the_palette_does),
-        ),
-    ),
-    "the unit of losses is set at the start and changes at once": (
-        '[screen]\nloss_unit = "nats"\n',
-        (",", Entry("loss_unit"), "space", "escape"),
-    ),
-    "a setting that can't be saved applies and is reported": ("theme = \n", (",", Entry("mouse"), "space")),
-    "an interval is validated, saved, and set in this run if labelled so": (
-        "",
-        (
-            *(",", Entry("sample_every"), "enter", "a b c", "enter", "ctrl+u"),
-            *("- 3", "enter", "home delete", "enter", "enter", "backspace", "enter"),
-            *(Entry("autosave_seconds"), "enter", Typed("7.5"), "enter"),
-        ),
-    ),
-}
+CHANGES = plays("settings", globals())
+FILES = {"the unit of losses": '[screen]\nloss_unit = "nats"\n', "a setting that can't be saved": "theme = \n"}
 
 
 @pytest.mark.parametrize("claim", CHANGES)
 async def test_the_settings_are_changed_by_keys_as_recorded(
     stage: Stage, path: Path, claim: str, snapshot: SnapshotAssertion
 ) -> None:
-    text, steps = CHANGES[claim]
-    if text:
+    if text := set_up(FILES, claim, ""):
         path.write_text(text, encoding="utf-8")
     async with stage.running(size=(60, 20), store=PreferencesStore(path)) as at:
-        recorded = await transcript(at, *steps, note=chosen)
+        recorded = await transcript(at, *CHANGES[claim], note=chosen)
         assert recorded.replace(f"{Path.cwd()}/", "") == snapshot
 
 

@@ -20,7 +20,7 @@ from tests import fakes
 from tests.engine.helpers import run_session, tiny_config, write_corpus
 from tests.fakes import FakeClock, FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, toasts, wait_until
-from tests.tui.transcripts import Size, Step, Typed, transcript
+from tests.tui.transcripts import Step, plays, set_up, transcript
 from tui.app.notifications import title_of
 from tui.files.pins import PinsFile
 from tui.run.view import RunView
@@ -37,17 +37,8 @@ OUTCOME = e.Warned(step=3, elapsed_seconds=9.0, message=LEARNED, kind="outcome")
 
 
 LOADED = e.CheckpointLoaded(step=3, elapsed_seconds=1.0, name="happy", path="/a", bits_per_char=5.7, epochs=0.0)
-ENDS: dict[str, tuple[Step, ...]] = {
-    "what a run on one tweet has learned is shown after an open dialog until it is closed": (
-        *("?", OUTCOME, FINISHED, "escape", "escape"),
-    ),
-    "a failure is shown over a dialog, before a result that waits for it": ("?", OUTCOME, FAILED, "escape"),
-    "a failure is shown once nothing is typed that its keys would be meant for": ("p", FAILED, "o a q", "escape"),
-    "a finished run stays readable, and steering keys report once that it is over": ("", FINISHED, "g space f +"),
-    "loading an earlier checkpoint removes later tweets": (
-        *(steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13), LOADED),
-    ),
-}
+AT_13, OF_13 = steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13)
+ENDS = plays("ends", globals())
 
 
 @pytest.mark.parametrize("claim", ENDS)
@@ -184,17 +175,7 @@ def kept(at: Running) -> str:
     return "; ".join([f"pins {pins}", f"in the file {texts}", *exported])
 
 
-EXPORTS: tuple[Step, ...] = (
-    *("e", Typed("tweets.docx"), "enter", Typed("none/t.txt"), "enter", Typed("mine.csv"), "enter"),
-    *("tab", "enter", "tab", "enter", "enter", "k", "e", "enter", "e", Typed("kept.jsonl"), "tab", "enter"),
-)
-KEPT: dict[str, tuple[Step, ...]] = {
-    "k pins the newest or the selected tweet, shift+k shows pins only, and c colours": (
-        *(all_is_read, "k", "up up up", "k", "k", "K", "e", a_click_on_the_choice, "escape", "K", "end", "c", "c"),
-    ),
-    "e exports the feed or the pins, asks before it replaces a file, and reports errors": (all_is_read, *EXPORTS),
-    "pins of a resumed run are read and merged with new ones": (all_is_read, "k"),
-}
+KEPT = plays("keeping", globals())
 
 
 @pytest.mark.parametrize("claim", KEPT)
@@ -238,13 +219,17 @@ async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path:
 LATEST = e.CheckpointSaved(
     step=3, elapsed_seconds=62.0, name="latest", path="/latest", bits_per_char=2.03, weights_step=3
 )
+PAUSED = fakes.paused(3, 62.0)
+USED_UP = e.Warned(
+    step=3, elapsed_seconds=62.0, message="The run is finished: --max-steps is reached.", kind="finished"
+)
 AT_END = (
     steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=62.0),
     eval_finished(3, 2.03),
     tweet_sampled("hello there", 3, elapsed_seconds=62.0),
     LATEST,
-    e.Paused(step=3, elapsed_seconds=62.0),
-    e.Warned(step=3, elapsed_seconds=62.0, message="The run is finished: --max-steps is reached.", kind="finished"),
+    PAUSED,
+    USED_UP,
 )
 
 
@@ -296,57 +281,24 @@ async def the_key_for_the_budget(at: Running) -> None:
 
 
 ENDED = e.RunFinished(step=3, elapsed_seconds=62.0, reason="max_steps", total_seconds=62.0, total_chars=99)
-END, AGAIN = the_run_is_at_its_end, the_run_is_at_its_end_again
-PLAYS: dict[str, tuple[FakeSession, dict[str, Any], tuple[Step, ...]]] = {
-    "in the least terminal the end takes two lines that fit, and a toast leaves them visible": (
-        over(),
-        {"size": (40, 12), "draws_toasts": True},
-        (END, "."),
-    ),
-    "space offers how to continue by one key each, or by a number with a unit; escape leaves the run as it is": (
-        over(),
-        {},
-        (
-            *(END, "space", "escape", "g", "space", "1", AGAIN, "space 2", AGAIN, "space 3", AGAIN, "space 5"),
-            *(AGAIN, "space 6", AGAIN, "space 4", Typed("lots"), "enter", Typed("10 min"), "enter"),
-        ),
-    ),
-    "f asks before it finishes a run that is over": (over(), {}, (END, "f", "enter")),
-    "arrows and enter choose too, and the effect of the chosen row is shown": (
-        over(max_seconds=60.0),
-        {},
-        (END, "space", "down", "enter"),
-    ),
-    "the whole effect of a choice is readable": (
-        over(max_seconds=62.0, epochs=9.0, schedule="cosine"),
-        {},
-        (END, "space down", Size(60, 24)),
-    ),
-    "a finish chosen in a dialog that was opened before the end finishes the run": (
-        in_training(3),
-        {},
-        (change_the_budget_from_the_palette, AT_END[3], AT_END[4], AT_END[5], "6"),
-    ),
-    "the budget changes while training, and a paused run stays paused": (
-        in_training(100),
-        {},
-        (change_the_budget_from_the_palette, "1", AT_END[4], change_the_budget_from_the_palette, "1"),
-    ),
-    "a replay shows its end and says how the run itself continues": (
-        over(ENDED),
-        {"history": RunView(is_replay=True)},
-        (END, "space", the_key_for_the_budget),
-    ),
+BUDGET = plays("budget", globals())
+SET_UP: dict[str, tuple[FakeSession, dict[str, Any]]] = {
+    "in the least terminal": (over(), {"size": (40, 12), "draws_toasts": True}),
+    "arrows and enter": (over(max_seconds=60.0), {}),
+    "the whole effect": (over(max_seconds=62.0, epochs=9.0, schedule="cosine"), {}),
+    "a finish chosen": (in_training(3), {}),
+    "the budget changes": (in_training(100), {}),
+    "a replay": (over(ENDED), {"history": RunView(is_replay=True)}),
 }
 
 
-@pytest.mark.parametrize("claim", PLAYS)
+@pytest.mark.parametrize("claim", BUDGET)
 async def test_a_run_at_its_end_is_continued_by_keys_as_recorded(
     stage: Stage, claim: str, snapshot: SnapshotAssertion
 ) -> None:
-    session, options, steps = PLAYS[claim]
+    session, options = set_up(SET_UP, claim, (over(), {}))
     async with stage.running(session, **options) as at:
-        assert await transcript(at, *steps) == snapshot
+        assert await transcript(at, *BUDGET[claim]) == snapshot
 
 
 async def started_second(at: Running) -> RunConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import (
     FakeSession,
+    baselines_measured,
     eval_finished,
-    paused,
     run_finished,
     run_started,
     steps_finished,
@@ -24,7 +25,7 @@ from tests.fakes import (
     tweet_sampled,
 )
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, wait_until
-from tests.tui.transcripts import Size, Step, Typed, transcript
+from tests.tui.transcripts import plays, set_up, transcript
 from tui.formatting.chances import shown_char
 from tui.run.folding import fold
 from tui.run.view import RunView
@@ -40,6 +41,7 @@ WARMING = (steps_finished(1, [4.5, 4.2, 4.0], learning_rate=0.001), tweet_sample
 GOOD = (steps_finished(1, [1.7] * 600), eval_finished(600, 2.4), tweet_sampled("hello there", 600))
 DIVERGED = tuple(steps_finished(first_step, [4.2] * 150) for first_step in (601, 751, 901, 1051))
 AT_600 = e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4, epochs=0.0)
+AT_7 = steps_finished(6, [3.9, 3.8])
 NOT_FINITE = tuple(
     e.Warned(step=step, elapsed_seconds=1.0, message="not finite", kind="not-finite") for step in (4, 5, 6)
 )
@@ -90,65 +92,6 @@ def a_toast_comes(at: Running) -> None:
     at.app.screen.notify("Saved as aaa.")
 
 
-STEERED: dict[str, tuple[FakeSession, dict[str, Any], tuple[Step, ...]]] = {
-    "brackets change the peak learning rate, which is shown beside the current one": (
-        FakeSession(WARMING),
-        {"size": (120, 40)},
-        ("", "]", "]", "[", Size(80, 24)),
-    ),
-    "u undoes one change after the other": (FakeSession(SCRIPT), {}, ("+", "+", "]", "u", "u", "u", "u")),
-    "batch size and intervals are asked for, validated and sent": (
-        FakeSession(SCRIPT),
-        {},
-        (
-            *(asks("Batch size"), Typed("abc"), "enter", Typed("0"), "enter", Typed("65537"), "enter"),
-            *(Typed(""), "enter", Typed(" 1,024 "), "enter", "u"),
-            *(asks("Steps between evaluations"), Typed("50"), "enter"),
-            *(asks("Steps between tweets"), Typed("0"), "enter"),
-            *(asks("Steps between evaluations"), "escape"),
-        ),
-    ),
-    "a dot pauses, then takes a step, one at most while it is held down; its line stays until training goes on": (
-        FakeSession(SCRIPT),
-        {"size": (120, 40), "draws_toasts": True},
-        (
-            *(".", ".", a_dot_held_down, Size(80, 24), Size(40, 12), Size(80, 24)),
-            *(a_toast_comes, "space", steps_finished(6, [3.9, 3.8])),
-        ),
-    ),
-    "a dot takes no step of a run whose budget is used up": (
-        FakeSession((*SCRIPT, PAUSED), started=run_started(training=TrainingConfig(max_steps=3))),
-        {},
-        (the_run_is_paused, "."),
-    ),
-    "a speed limit is asked for, shown and undone": (
-        FakeSession(SCRIPT),
-        {},
-        (asks("Speed limit"), Typed("5"), "enter", "u"),
-    ),
-    "a full disk is an alert, and a or a click retries saving": (
-        FakeSession(SCRIPT),
-        {"size": (40, 12)},
-        ("", FULL_DISK, "a", FULL_DISK, clicks("try saving"), FULL_DISK, clicks("esc no")),
-    ),
-    "escape dismisses an alert for good, and a without an alert is a toast": (
-        FakeSession(SCRIPT),
-        {},
-        ("escape", "a", FULL_DISK, "escape", FULL_DISK),
-    ),
-    "a reloads best at half the rate after a divergence, and u restores the rate": (
-        FakeSession(GOOD),
-        {},
-        (*DIVERGED, "a", AT_600, "u"),
-    ),
-    "a refused answer is shown, the alert returns, and u has nothing to undo": (
-        RefusingLoads(SCRIPT),
-        {},
-        (*NOT_FINITE, "a", "escape", "u"),
-    ),
-}
-
-
 OUT_OF_MEMORY = e.RunFailed(
     step=3,
     elapsed_seconds=1.0,
@@ -186,7 +129,8 @@ async def test_a_run_that_is_out_of_memory_is_retried_from_its_latest_checkpoint
 
 NAMES, BITS = ("uniform", "unigram", "2-gram", "6-gram"), (6.6, 4.6, 3.7, 2.6)
 TRAINED = steps_finished(1, [3.0] * 10)
-AT_20 = steps_finished(11, [3.0] * 10)
+AT_20, AT_40 = steps_finished(11, [3.0] * 10), steps_finished(31, [3.0] * 10)
+LEARNED = eval_finished(50, 2.0)
 REFUSED = e.CommandRefused(
     step=10, elapsed_seconds=1.0, command="MeasureBaselines", title="Memory", detail="Too little memory.", hint=""
 )
@@ -207,46 +151,30 @@ class Measuring(FakeSession):
         return super().answer(command)
 
 
-def measured(step: int, num: int = len(NAMES)) -> e.BaselinesMeasured:
-    return e.BaselinesMeasured(
-        step=step, elapsed_seconds=1.0, request=0, names=NAMES[:num], bits_per_char=BITS[:num], is_complete=num == 4
-    )
+def measured(step_and_number: str) -> e.BaselinesMeasured:
+    step, num = map(int, step_and_number.split())
+    return replace(baselines_measured(step, NAMES[:num], BITS[:num]), is_complete=num == 4)
 
 
-def evaluated(*bits: float) -> tuple[e.Event, ...]:
+def evaluated(bits: str) -> tuple[e.Event, ...]:
     """Return evaluations at steps 20, 30 and so on."""
-    return tuple(eval_finished(10 * number, each) for number, each in enumerate(bits, start=2))
+    return tuple(eval_finished(10 * number, each) for number, each in enumerate(map(float, bits.split()), start=2))
 
 
-SMALL = {"size": (40, 12)}
-LEVELS: dict[str, tuple[FakeSession, dict[str, Any], tuple[Step, ...]]] = {
-    "levels are asked for once, as soon as the run trains, and after a refusal, which opens nothing, by the key": (
-        Measuring(),
-        SMALL,
-        ("", TRAINED, REFUSED, AT_20, "r", "r", measured(30, num=3), measured(31)),
-    ),
-    "the crossing of each level is reported once in a sentence": (
-        Measuring(),
-        SMALL,
-        (TRAINED, measured(10), *evaluated(3.5, 3.0, 2.5)),
-    ),
-    "of the levels crossed before the measurement the hardest is reported": (
-        Measuring(),
-        SMALL,
-        (TRAINED, *evaluated(5.0, 4.0, 3.0), measured(41)),
-    ),
-    "the crossing of a level in a session before is not reported": (
-        Measuring(RESUMED),
-        SMALL | {"history": BEFORE},
-        (measured(30), steps_finished(31, [3.0] * 10), eval_finished(50, 2.0)),
-    ),
-    "a run on one tweet has no levels": (
-        Measuring(run_started(num_train_tweets=1, num_val_tweets=1)),
-        SMALL,
-        (TRAINED, "r", "r"),
-    ),
-    "a replay has no levels": (Measuring(), SMALL | {"history": RunView(is_replay=True)}, (TRAINED, "r", "r")),
+SMALL, WIDE = {"size": (40, 12)}, {"size": (120, 40)}
+SET_UP: dict[str, tuple[FakeSession, dict[str, Any]]] = {
+    "brackets change": (FakeSession(WARMING), WIDE),
+    "a dot pauses": (FakeSession(SCRIPT), WIDE | {"draws_toasts": True}),
+    "a dot takes no step": (FakeSession((*SCRIPT, PAUSED), run_started(training=TrainingConfig(max_steps=3))), {}),
+    "a full disk": (FakeSession(SCRIPT), SMALL),
+    "a reloads best": (FakeSession(GOOD), {}),
+    "a refused answer": (RefusingLoads(SCRIPT), {}),
+    "the crossing of a level in a session before": (Measuring(RESUMED), SMALL | {"history": BEFORE}),
+    "a run on one tweet": (Measuring(run_started(num_train_tweets=1, num_val_tweets=1)), SMALL),
+    "a replay": (Measuring(), SMALL | {"history": RunView(is_replay=True)}),
 }
+STEERED = plays("steering", globals())
+LEVELS = plays("levels", globals())
 
 
 def levels(at: Running) -> str:
@@ -256,9 +184,10 @@ def levels(at: Running) -> str:
 
 @pytest.mark.parametrize("claim", STEERED | LEVELS)
 async def test_a_run_is_steered_by_keys_as_recorded(stage: Stage, claim: str, snapshot: SnapshotAssertion) -> None:
-    session, options, steps = (STEERED | LEVELS)[claim]
+    usual = (Measuring(), SMALL) if claim in LEVELS else (FakeSession(SCRIPT), {})
+    session, options = set_up(SET_UP, claim, usual)
     async with stage.running(session, **options) as at:
-        assert await transcript(at, *steps, note=levels) == snapshot
+        assert await transcript(at, *(STEERED | LEVELS)[claim], note=levels) == snapshot
 
 
 async def test_hidden_levels_are_neither_asked_for_nor_reported_and_the_choice_is_saved(
@@ -266,7 +195,7 @@ async def test_hidden_levels_are_neither_asked_for_nor_reported_and_the_choice_i
 ) -> None:
     path = tmp_path / "config.toml"
     path.write_text("[screen]\nlevels = false\n")
-    steps = (TRAINED, measured(10, num=3), eval_finished(20, 3.0), "r", "r")
+    steps = (TRAINED, measured("10 3"), eval_finished(20, 3.0), "r", "r")
     async with stage.running(Measuring(), (40, 12), store=PreferencesStore(path)) as at:
         plot = at.app.screen.query_one(LossPlot)
         assert not plot.shows_levels
@@ -287,7 +216,7 @@ def test_the_label_of_a_character_is_visible_and_safe(char: str, label: str) -> 
     assert shown_char(char) == label
 
 
-LEARNED = steps_finished(4, [3.0] * 50)
+AT_53 = steps_finished(4, [3.0] * 50)
 ENDED = run_finished(9, "stopped")
 
 
@@ -298,27 +227,10 @@ class Ending(FakeSession):
         return ENDED if self._step == ENDED.step else super().answer(command)
 
 
-PLAYS: dict[str, tuple[FakeSession, tuple[Step, ...]]] = {
-    "the model completes the line also while paused, and arrows change the temperature": (
-        FakeSession(SCRIPT),
-        (paused(3), "p", "t h e space c a t", "tab", "right", "up", "down"),
-    ),
-    "the completion stays while the model learns, until it is asked for again": (
-        FakeSession(SCRIPT),
-        ("p", "t h e", LEARNED, "left right", "ctrl+r"),
-    ),
-    "keys type letters, and enter samples each completion as it is shown": (
-        FakeSession(SCRIPT),
-        ("p", "q space g + - ? K p c", "enter", "enter", "escape", "g", "p"),
-    ),
-    "a line that can't be submitted says why": (
-        FakeSession(SCRIPT, run_started(sampling=SamplingConfig(max_length=10))),
-        ("p", "a ß 雪", "enter", "backspace backspace", "backspace 0 1 2 3 4 5 6 7 8 9", "backspace"),
-    ),
-    "after the end of the run the line stays open, and what is typed acts on nothing": (
-        Ending(SCRIPT),
-        ("p", ENDED, "q u i c k space", "enter", "escape", "p"),
-    ),
+PROMPT_LINE = plays("prompt_line", globals())
+PROMPTED: dict[str, FakeSession] = {
+    "a line that can't be submitted": FakeSession(SCRIPT, run_started(sampling=SamplingConfig(max_length=10))),
+    "after the end": Ending(SCRIPT),
 }
 
 
@@ -326,11 +238,10 @@ def focused(at: Running) -> str:
     return f"focus on {type(at.app.screen.focused).__name__}"
 
 
-@pytest.mark.parametrize("claim", PLAYS)
+@pytest.mark.parametrize("claim", PROMPT_LINE)
 async def test_the_line_is_typed_into_as_recorded(stage: Stage, claim: str, snapshot: SnapshotAssertion) -> None:
-    session, steps = PLAYS[claim]
-    async with stage.running(session) as at:
-        assert await transcript(at, *steps, note=focused) == snapshot
+    async with stage.running(set_up(PROMPTED, claim, FakeSession(SCRIPT))) as at:
+        assert await transcript(at, *PROMPT_LINE[claim], note=focused) == snapshot
 
 
 class SlowSession(FakeSession):
