@@ -70,9 +70,9 @@ async def wait_until(condition: Callable[[], object], what: str = "the condition
         pause = min(1.5 * pause, 0.05)  # looking at the screen takes a millisecond or more of the app's time
 
 
-def drawn(app: App[Any]) -> list[Strip]:
-    """Return what the terminal would show, with what a dialog does not cover."""
-    token = visible_screen_stack.set(app._background_screens)
+def drawn(app: App[Any], *, is_whole: bool = True) -> list[Strip]:
+    """Return what the terminal would show, with what a dialog does not cover unless only the dialog is wanted."""
+    token = visible_screen_stack.set(app._background_screens if is_whole else [])
     try:
         return app.screen._compositor.render_strips()
     finally:
@@ -86,7 +86,7 @@ def screen_text(app: App[Any]) -> str:
 
 def text_of(app: App[Any], selector: str = "#box") -> str:
     """Return the part of the terminal's text where a widget is, by default the dialog, without blanks at line ends."""
-    return cropped(drawn(app), app.screen.query_one(selector).region)
+    return cropped(drawn(app, is_whole=False), app.screen.query_one(selector).region)
 
 
 def cropped(lines: list[Strip], region: Region) -> str:
@@ -96,8 +96,11 @@ def cropped(lines: list[Strip], region: Region) -> str:
 
 async def shows(app: App[Any], *words: str) -> None:
     """Wait until the terminal shows all of `words`: a screen that was just opened is not laid out at once."""
-    for word in words:
-        await wait_until(lambda word=word: word in screen_text(app), word)  # type: ignore[misc]
+    await wait_until(lambda: has_all(screen_text(app), words), f"{words}")
+
+
+def has_all(text: str, words: Iterable[str]) -> bool:
+    return all(word in text for word in words)
 
 
 async def opened(app: App[Any], kind: type[Screen[Any]] | str) -> None:
@@ -144,8 +147,8 @@ class Running(NamedTuple):
             await self.settle()
         if opens is not None:
             await opened(self.app, opens)
-        for word in (shows,) if isinstance(shows, str) else shows:
-            await wait_until(lambda word=word: word in self.text, word)  # type: ignore[misc]
+        if words := (shows,) if isinstance(shows, str) else shows:
+            await wait_until(lambda: has_all(self.text, words), f"{words}")
         if lacks:
             await wait_until(lambda: lacks not in self.text, f"no {lacks}")
         if sends is not None:

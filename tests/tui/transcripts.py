@@ -155,7 +155,7 @@ def _shown(at: Running) -> list[str]:
     """Return the lines of the dialog on top, or of the panels of the main screen."""
     screen = at.app.screen
     selectors = PANELS if isinstance(screen, MainScreen) else ("#box",)
-    drawing = drawn(at.app)
+    drawing = drawn(at.app, is_whole=False)
     regions = [screen.query(name).first().region for name in selectors if screen.query(name)]
     texts = [cropped(drawing, region) for region in regions]
     lines = (SCROLL_BAR.sub(" ", line) for text in texts for line in text.splitlines())
