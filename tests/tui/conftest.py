@@ -355,13 +355,6 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         assert bridge.join(DEADLINE_SECONDS)
 
 
-async def press(pilot: Pilot[Outcome], session: FakeSession, key: str, num_commands: int = 1) -> None:
-    """Press a key and wait until the session has taken that many further commands."""
-    wanted = len(session.received) + num_commands
-    await pilot.press(key)
-    await wait_until(lambda: len(session.received) >= wanted, f"a command after {key}")
-
-
 def trained_by(app: TweetgenApp) -> EngineBridge:
     """Return the bridge of an app to a session in this process."""
     assert isinstance(app.bridge, EngineBridge)

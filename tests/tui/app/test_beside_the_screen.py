@@ -49,10 +49,20 @@ def shown_between(frames: Iterable[TimedFrame], text: str) -> tuple[float, float
     return start, next(seconds for seconds, is_shown in times if seconds > start and not is_shown)
 
 
-async def test_the_last_recorded_screen_is_that_of_the_replay_on_a_screen(home: Path) -> None:
+async def test_tweets_of_a_recording_appear_when_they_were_sampled_and_its_last_screen_is_that_of_the_replay(
+    home: Path,
+) -> None:
     sizes = ((100, 30), (80, 24), (40, 12))
     path = write_run(home, run_of(12))
-    recorded = [await asyncio.to_thread(record, path, 10.0, size) for size in sizes]
+    recorded = [await asyncio.to_thread(record, path, 2.0, sizes[0])]
+    recorded += [await asyncio.to_thread(record, path, 50.0, size) for size in sizes[1:]]
+    frames = recorded[0]
+    for seconds in (2, 6, 10):
+        appeared = next(each.seconds for each in frames if TWEET.format(seconds) in text_of(each.frame))
+        assert seconds / 2 <= appeared <= seconds / 2 + 1.0 + TICK  # the feed draws once a second
+    assert all(a.frame != b.frame for a, b in pairwise(frames[:-1]))
+    assert all(round(each.seconds / TICK, 6).is_integer() for each in frames), "they differ at whole ticks"
+    assert frames[-1].seconds == pytest.approx(6.0 + TICK)
     config = RunConfig()
     bridge = EngineBridge(config, OpenReplay(config, RunFolder(path.parent), float("inf")))
     app = TweetgenApp(config, bridge, RunView(is_replay=True))
@@ -62,16 +72,6 @@ async def test_the_last_recorded_screen_is_that_of_the_replay_on_a_screen(home: 
             expected = text_of(frames[-1].frame)
             await wait_until(lambda: screen_text(app) == expected, expected)  # noqa: B023 - awaited at once
     bridge.join(10.0)
-
-
-def test_each_tweet_appears_when_it_was_sampled_in_frames_that_differ_at_whole_ticks(home: Path) -> None:
-    frames = record(write_run(home, run_of(12)), 2.0)
-    for seconds in (2, 6, 10):
-        appeared = next(each.seconds for each in frames if TWEET.format(seconds) in text_of(each.frame))
-        assert seconds / 2 <= appeared <= seconds / 2 + 1.0 + TICK  # the feed draws once a second
-    assert all(a.frame != b.frame for a, b in pairwise(frames[:-1]))
-    assert all(round(each.seconds / TICK, 6).is_integer() for each in frames)
-    assert frames[-1].seconds == pytest.approx(6.0 + TICK)
 
 
 def test_a_toast_and_a_dialog_are_removed_after_their_time(home: Path) -> None:
@@ -90,21 +90,16 @@ def test_a_toast_and_a_dialog_are_removed_after_their_time(home: Path) -> None:
         assert end - start == pytest.approx(SHOWN_SECONDS, abs=2 * TICK)
 
 
-def test_the_load_of_the_machine_that_records_is_not_shown(home: Path) -> None:
-    path = write_run(home, run_of(3))
-    text = text_of(record(path, size=(200, 60))[-1].frame)
-    assert "device     cpu float32" in text
-    assert not any(word in text for word in ("CPU cores", "of a core", "in this process"))
-
-
-def test_a_pinned_tweet_is_marked_from_its_first_screen_on_and_recording_changes_no_file(home: Path) -> None:
+def test_a_recording_marks_pinned_tweets_from_the_first_screen_on_shows_no_load_and_changes_no_file(home: Path) -> None:
     path = write_run(home, run_of(4))
     pinned = next(event for event in run_of(4) if isinstance(event, e.TweetSampled))
     rows: dict[bool, set[str]] = {}
     for is_pinned in (False, True):
         before = {file: file.read_bytes() for file in home.rglob("*") if file.is_file()}
-        lines = (line for each in record(path) for line in text_of(each.frame).splitlines())
-        rows[is_pinned] = {line for line in lines if pinned.text in line}
+        texts = [text_of(each.frame) for each in record(path, size=(200, 60))]
+        rows[is_pinned] = {line for text in texts for line in text.splitlines() if pinned.text in line}
+        assert "device     cpu float32" in texts[-1]
+        assert not any(word in texts[-1] for word in ("CPU cores", "of a core", "in this process"))
         assert {file: file.read_bytes() for file in home.rglob("*") if file.is_file()} == before
         PinsFile(RunFolder(path.parent).pins_path).save((pinned,), 1)
     assert rows[False]

@@ -219,12 +219,11 @@ async def test_the_help_fits_at_every_size_and_begins_with_the_keys_of_the_dialo
     stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
     async with stage.running() as at:
-        for size in ((40, 12), (80, 24), (120, 40), (200, 60)):
+        for size in ((40, 12), (200, 60)):
             await at.resize(*size)
             await at.press("?", opens="HelpScreen", shows="Words")
             text = at.app.screen.query_one(HelpText)
-            if size in {(40, 12), (200, 60)}:
-                assert text_of(at.app) == snapshot(name=f"{size[0]}x{size[1]}")
+            assert text_of(at.app) == snapshot(name=f"{size[0]}x{size[1]}")
             width = text.scrollable_content_region.width
             for y in range(text.virtual_size.height):
                 text.scroll_to(y=y, animate=False, immediate=True)

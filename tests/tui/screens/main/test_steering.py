@@ -14,16 +14,8 @@ from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import (
-    FakeSession,
-    baselines_measured,
-    eval_finished,
-    run_finished,
-    run_started,
-    steps_finished,
-    text_completed,
-    tweet_sampled,
-)
+from tests import fakes
+from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, text_completed, tweet_sampled
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
 from tui.formatting.chances import shown_char
@@ -92,13 +84,7 @@ def a_toast_comes(at: Running) -> None:
     at.app.screen.notify("Saved as aaa.")
 
 
-OUT_OF_MEMORY = e.RunFailed(
-    step=3,
-    elapsed_seconds=1.0,
-    title="The device is out of memory",
-    detail="Tried to allocate 2 GiB.",
-    hint="Try a smaller --batch-size or --hidden-size.",
-)
+OUT_OF_MEMORY = fakes.run_failed(3, "The device is out of memory", detail="Tried to allocate 2 GiB.")
 
 
 @pytest.mark.parametrize("is_closed_first", [False, True], ids=["in the dialog", "after it"])
@@ -153,7 +139,7 @@ class Measuring(FakeSession):
 
 def measured(step_and_number: str) -> e.BaselinesMeasured:
     step, num = map(int, step_and_number.split())
-    return replace(baselines_measured(step, NAMES[:num], BITS[:num]), is_complete=num == 4)
+    return replace(fakes.baselines_measured(step, NAMES[:num], BITS[:num]), is_complete=num == 4)
 
 
 def evaluated(bits: str) -> tuple[e.Event, ...]:
@@ -217,7 +203,7 @@ def test_the_label_of_a_character_is_visible_and_safe(char: str, label: str) -> 
 
 
 AT_53 = steps_finished(4, [3.0] * 50)
-ENDED = run_finished(9, "stopped")
+ENDED = fakes.run_finished(9, "stopped")
 
 
 class Ending(FakeSession):
