@@ -28,7 +28,7 @@ from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import TweetgenError
 from engine.protocol.commands import Command
-from engine.protocol.events import Event
+from engine.protocol.events import CommandRefused, Event
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
@@ -58,6 +58,22 @@ class LateSession(FakeSession):
     def answer(self, command: Command) -> Event:
         assert self.may_answer.wait(DEADLINE_SECONDS)
         return super().answer(command)
+
+
+class Answering(FakeSession):
+    """Answers a kind of command with these events while there are some."""
+
+    def __init__(self, kind: type[Command], *answers: Event, script: Iterable[Event] = SCRIPT) -> None:
+        super().__init__(script)
+        self._kind, self.answers = kind, list(answers)
+
+    def answer(self, command: Command) -> Event:
+        is_answered = isinstance(command, self._kind) and self.answers
+        return self.answers.pop(0) if is_answered else super().answer(command)
+
+
+def refused(command: str, why: str, step: int = 3) -> CommandRefused:
+    return CommandRefused(step=step, elapsed_seconds=1.0, command=command, title="Not done", detail=why, hint="")
 
 
 async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:

@@ -14,7 +14,7 @@ from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import SCRIPT, Running, Stage, screen_text, shows, text_of, toasted, toasts, wait_until
+from tests.tui.conftest import SCRIPT, Running, Stage, refused, screen_text, shows, text_of, toasted, toasts, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
 from tui.app.notifications import Notifications
 from tui.run.view import RunView
@@ -112,9 +112,7 @@ async def test_the_ladder_shows_all_seven_rungs_whole_rolls_again_and_keeps_an_a
 
 TEXTS = tuple(f"tweet number {number} " + "x" * number for number in range(1, 65))
 FAILED = e.RunFailed(step=3, elapsed_seconds=1.0, title="no", detail="", hint="")
-REFUSED = e.CommandRefused(
-    step=3, elapsed_seconds=1.0, command="ShowBatch", title="no", detail="No batch \x1b[1m.", hint=""
-)
+REFUSED = refused("ShowBatch", "No batch \x1b[1m.")
 
 
 class BatchSession(FakeSession):

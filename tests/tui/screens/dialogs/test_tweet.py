@@ -16,7 +16,7 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_read, tweet_sampled
-from tests.tui.conftest import SCRIPT, Running, Stage, opened
+from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused
 from tests.tui.transcripts import Entry, Size, Step, Typed, plays, set_up, transcript
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.feed.tweet_text import TweetText
@@ -32,22 +32,6 @@ def run_of(*tweets: e.TweetSampled, **sampling: Any) -> FakeSession:
     return FakeSession((STEPS, *tweets), run_started(sampling=SamplingConfig(**sampling)))
 
 
-class Answering(FakeSession):
-    """Answers a kind of command with these events while there are some."""
-
-    def __init__(self, kind: type[c.Command], *answers: e.Event) -> None:
-        super().__init__((STEPS, OF_FEED))
-        self._kind, self.answers = kind, list(answers)
-
-    def answer(self, command: c.Command) -> e.Event:
-        is_answered = isinstance(command, self._kind) and self.answers
-        return self.answers.pop(0) if is_answered else super().answer(command)
-
-
-def refused(command: str, why: str) -> e.CommandRefused:
-    return e.CommandRefused(command=command, title="t", detail=why, hint="", **NOW)
-
-
 # The dialog of a tweet ------------------------------------------------------------------------------------------------
 
 OTHERS = (
@@ -57,13 +41,14 @@ OTHERS = (
     replace(OF_FEED, num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short")),
     replace(OF_FEED, num_drafts=12, refused=(("copy", 8), ("avoided word", 1))),
 )
+NOT_READ = refused("ReadTweet", "It has gone wrong.")
 ANOTHER = tweet_read("quite another text", step=101)
 PLAYS = plays("tweet", globals())
 SET_UP: dict[str, FakeSession] = {
     "the cursor shows": run_of(OF_FEED),
     "drafts the filter": run_of(*OTHERS),
     "a prime of the maximum": run_of(OF_FEED, max_length=9),
-    "a refused reading": Answering(c.ReadTweet, refused("ReadTweet", "It has gone wrong."), ANOTHER),
+    "a refused reading": Answering(c.ReadTweet, NOT_READ, ANOTHER, script=(STEPS, OF_FEED)),
 }
 
 
@@ -162,7 +147,7 @@ async def test_avoided_words_come_from_a_file_and_a_refusal_is_shown_in_a_filter
 ) -> None:
     path = tmp_path / "words.txt"
     path.write_text("@anna\nrain\n")
-    session = Answering(c.SetSampling)
+    session = Answering(c.SetSampling, script=(STEPS, OF_FEED))
     async with stage.running(session) as at:
         sampling = at.app._main_screen.sampling
         sampling.action_filter()

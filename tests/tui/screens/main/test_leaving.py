@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from engine.config.run import RunConfig
 from engine.errors import CorpusError
 from engine.protocol.commands import Stop
-from engine.protocol.events import Event, RunFinished
+from engine.protocol.events import RunFinished
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
@@ -29,15 +30,8 @@ from tui.settings.store import PreferencesStore
 PROBLEM = "EROFS."
 
 
-class UnreachableHost:
-    """A host to which no terminal can attach."""
-
-    num_clients = 0
-    problem = PROBLEM
-
-    def handle(self, event: Event) -> None: ...
-
-    def close(self) -> None: ...
+HOST: Any = SimpleNamespace(num_clients=0, problem=PROBLEM, handle=lambda _: None, close=lambda: None)
+"""One to which no terminal can attach."""
 
 
 def unsaved() -> FakeSession:
@@ -81,7 +75,7 @@ async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(sta
 
 async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
-    bridge = EngineBridge(RunConfig(), lambda *_: session, make_subscriber=lambda _: UnreachableHost())
+    bridge = EngineBridge(RunConfig(), lambda *_: session, make_subscriber=lambda _: HOST)
     app = TweetgenApp(RunConfig(), bridge)
     stage.apps.append(app)
     async with app.run_test() as pilot:

@@ -16,7 +16,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests import fakes
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, text_completed, tweet_sampled
-from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, wait_until
+from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused, shows, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
 from tui.formatting.chances import shown_char
 from tui.run.folding import fold
@@ -37,15 +37,6 @@ AT_7 = steps_finished(6, [3.9, 3.8])
 NOT_FINITE = tuple(
     e.Warned(step=step, elapsed_seconds=1.0, message="not finite", kind="not-finite") for step in (4, 5, 6)
 )
-
-
-class RefusingLoads(FakeSession):
-    """Loads no checkpoint."""
-
-    def answer(self, command: c.Command) -> e.Event:
-        if isinstance(command, c.LoadCheckpoint):
-            return self._refuse("LoadCheckpoint", "It is gone.")
-        return super().answer(command)
 
 
 def asks(title: str) -> Callable[[Running], Awaitable[None]]:
@@ -117,9 +108,7 @@ NAMES, BITS = ("uniform", "unigram", "2-gram", "6-gram"), (6.6, 4.6, 3.7, 2.6)
 TRAINED = steps_finished(1, [3.0] * 10)
 AT_20, AT_40 = steps_finished(11, [3.0] * 10), steps_finished(31, [3.0] * 10)
 LEARNED = eval_finished(50, 2.0)
-REFUSED = e.CommandRefused(
-    step=10, elapsed_seconds=1.0, command="MeasureBaselines", title="Memory", detail="Too little memory.", hint=""
-)
+REFUSED = refused("MeasureBaselines", "Too little memory.", step=10)
 BEFORE = fold(RunView(), (run_started(), steps_finished(1, [3.0] * 30), eval_finished(30, 3.0)))
 RESUMED = run_started(step=30, resumed_from="2026-11-25-101112/latest")
 
@@ -154,7 +143,7 @@ SET_UP: dict[str, tuple[FakeSession, dict[str, Any]]] = {
     "a dot takes no step": (FakeSession((*SCRIPT, PAUSED), run_started(training=TrainingConfig(max_steps=3))), {}),
     "a full disk": (FakeSession(SCRIPT), SMALL),
     "a reloads best": (FakeSession(GOOD), {}),
-    "a refused answer": (RefusingLoads(SCRIPT), {}),
+    "a refused answer": (Answering(c.LoadCheckpoint, refused("LoadCheckpoint", "It is gone.", step=6)), {}),
     "the crossing of a level in a session before": (Measuring(RESUMED), SMALL | {"history": BEFORE}),
     "a run on one tweet": (Measuring(run_started(num_train_tweets=1, num_val_tweets=1)), SMALL),
     "a replay": (Measuring(), SMALL | {"history": RunView(is_replay=True)}),
@@ -230,37 +219,22 @@ async def test_the_line_is_typed_into_as_recorded(stage: Stage, claim: str, snap
         assert await transcript(at, *PROMPT_LINE[claim], note=focused) == snapshot
 
 
-class SlowSession(FakeSession):
-    """Answers requests only when the test allows it."""
-
-    def __init__(self) -> None:
-        super().__init__(SCRIPT)
-        self.asked: list[c.CompleteText] = []
-
-    def answer(self, command: c.Command) -> e.Event:
-        if isinstance(command, c.CompleteText):
-            self.asked.append(command)
-            return steps_finished(self._step + 1, [4.0])
-        return super().answer(command)
-
-
 async def test_only_the_answer_to_its_own_request_and_draw_is_shown_and_a_refusal_in_the_line(stage: Stage) -> None:
-    session = SlowSession()
+    session = Answering(c.CompleteText, *(steps_finished(step, [4.0]) for step in (4, 11, 12, 13)))
     async with stage.running(session) as at:
         await at.press("p", *"abc", shows="› abc")
-        [first] = session.asked
+        [first] = session.received
         await at.emit(text_completed("", request=first.request + 7, step=9))
         assert "and on" not in at.text
         await at.emit(text_completed("", request=first.request, step=10))
-        assert session.asked[1:] == [c.CompleteText(text="abc", request=first.request + 1)]
+        assert session.received[1:] == [c.CompleteText(text="abc", request=first.request + 1)]
         await at.press("ctrl+r")
         await at.emit(text_completed("abc", request=first.request + 1, step=11))
         assert "and on" not in at.text, "what enter samples is not the answer to the request before"
-        assert session.asked[2:] == [c.CompleteText(text="abc", request=first.request + 2, draw=1)]
+        assert session.received[2:] == [c.CompleteText(text="abc", request=first.request + 2, draw=1)]
         await at.emit(text_completed("abc", request=first.request + 2, step=12))
         assert "› abc and on" in at.text
         await at.press("d")
-        refusal = {"command": "CompleteText", "title": "t", "detail": "It has gone wrong.", "hint": ""}
-        await at.emit(e.CommandRefused(step=13, elapsed_seconds=1.0, **refusal))
+        await at.emit(refused("CompleteText", "It has gone wrong.", step=13))
         await at.press(shows="It has gone wrong.")
         assert at.app.screen is at.app._main_screen
