@@ -63,6 +63,7 @@ def plays(name: str, module: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
     tuple of them, or of a function that returns a step for the argument behind its name.
     """
     found: dict[str, tuple[Step, ...]] = {}
+    claim = ""
     path = Path(module["__file__"]).parent / "plays" / f"{name}.txt"
     for line in path.read_text(encoding="utf-8").splitlines():
         steps: Any

@@ -187,7 +187,7 @@ async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pendin
         assert len(app.bridges) == 1
 
 
-@pytest.mark.parametrize("keys", ["pquick", "lq", "oq"])
+@pytest.mark.parametrize("keys", ["pquick", "lq"])
 async def test_keys_typed_while_a_run_ends_for_another_do_not_quit_the_program(
     stage: Stage, tmp_path: Path, keys: str
 ) -> None:

@@ -101,6 +101,7 @@ def told(events: Sequence[e.Event]) -> str:
 def stories(name: str) -> dict[str, list[e.Event]]:
     """Read `cases/NAME.txt`: a line "# name", then an event a line, as in a journal but for what is usual."""
     found: dict[str, list[e.Event]] = {}
+    events: list[e.Event] = []
     for line in (Path(__file__).parent / "cases" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("# "):
             found[line[2:]] = events = []
@@ -115,7 +116,7 @@ def event_in(line: str) -> e.Event:
     if name == "StepsFinished":
         losses = fields.pop("losses", None) or [fields.pop("loss")] * fields.pop("count")
         return steps_finished(losses=losses, **fields)
-    usual = {"event": name, "elapsed_seconds": 1.0}
+    usual: dict[str, Any] = {"event": name, "elapsed_seconds": 1.0}
     if name in USUAL:
         usual = json.loads(e.to_json(USUAL[name](fields["step"])))
     changed = {key: usual[key] | value if isinstance(value, dict) else value for key, value in fields.items()}

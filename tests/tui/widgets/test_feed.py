@@ -192,8 +192,8 @@ async def take(step: Step, feed: TweetFeed, pilot: Pilot[None]) -> None:
     """Do what the plot, the pointer or the terminal does, add a tweet or "tweets FIRST LAST", or press keys."""
     before = RunView(tweets=feed._model.view_tweets, num_tweets=feed._model.num_generated)
     match step.split() if isinstance(step, str) else step:
-        case TweetSampled():
-            feed.show(view_of([step], before))
+        case TweetSampled() as tweet:
+            feed.show(view_of([tweet], before))
         case ["tweets", first, last]:
             feed.show(view_of(numbered(int(first), int(last)), before))
         case ["resize", width, height]:

@@ -111,10 +111,6 @@ def saved(home: Path) -> Path:
     return home / "checkpoints"
 
 
-def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
 # The list -------------------------------------------------------------------------------------------------------------
 
 
@@ -312,7 +308,9 @@ async def test_files_are_listed_and_changed_by_keys_as_recorded(
     stage: Stage, saved: Path, claim: str, snapshot: SnapshotAssertion
 ) -> None:
     async with browsing(stage, iterate_checkpoints, (60, 24)) as at:
-        recorded = await transcript(at, *CHANGES[claim], note=lambda at: f"{current(at)}; {sorted(files(saved))}")
+        recorded = await transcript(
+            at, *CHANGES[claim], note=lambda at: f"{current(at)}; {sorted(path.name for path in saved.iterdir())}"
+        )
         assert re.sub(r"[\d.]+ kB", "N kB", recorded) == snapshot
 
 
@@ -321,7 +319,7 @@ async def test_a_change_is_made_although_the_list_closes_right_after_its_key(sta
         at.app.post_message(te.Key("k", "k"))
         at.app.post_message(te.Key("escape", None))
         await opened(at.app, "MainScreen")
-        await wait_until(lambda: "new.pinned" in files(saved), "the pin")
+        await wait_until((saved / "new.pinned").exists, "the pin")
 
 
 # The question before a checkpoint is loaded ---------------------------------------------------------------------------

@@ -34,8 +34,6 @@ FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached"
 FAILED = e.RunFailed(step=3, elapsed_seconds=9.0, title="The disk is full", detail="No space.", hint="")
 LEARNED = "Loss 0.032 bits/char: the model knows this tweet by heart; it knows nothing else."
 OUTCOME = e.Warned(step=3, elapsed_seconds=9.0, message=LEARNED, kind="outcome")
-
-
 LOADED = e.CheckpointLoaded(step=3, elapsed_seconds=1.0, name="happy", path="/a", bits_per_char=5.7, epochs=0.0)
 AT_13, OF_13 = steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13)
 ENDS = plays("ends", globals())
