@@ -28,7 +28,7 @@ from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import TweetgenError
 from engine.protocol.commands import Command
-from engine.protocol.events import Event
+from engine.protocol.events import CommandRefused, Event
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
@@ -60,6 +60,22 @@ class LateSession(FakeSession):
         return super().answer(command)
 
 
+class Answering(FakeSession):
+    """Answers a kind of command with these events while there are some."""
+
+    def __init__(self, kind: type[Command], *answers: Event, script: Iterable[Event] = SCRIPT) -> None:
+        super().__init__(script)
+        self._kind, self.answers = kind, list(answers)
+
+    def answer(self, command: Command) -> Event:
+        is_answered = isinstance(command, self._kind) and self.answers
+        return self.answers.pop(0) if is_answered else super().answer(command)
+
+
+def refused(command: str, why: str, step: int = 3) -> CommandRefused:
+    return CommandRefused(step=step, elapsed_seconds=1.0, command=command, title="Not done", detail=why, hint="")
+
+
 async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
     """Let the app work until `condition` holds; fail after the deadline."""
     end = time.monotonic() + DEADLINE_SECONDS
@@ -70,9 +86,9 @@ async def wait_until(condition: Callable[[], object], what: str = "the condition
         pause = min(1.5 * pause, 0.05)  # looking at the screen takes a millisecond or more of the app's time
 
 
-def drawn(app: App[Any]) -> list[Strip]:
-    """Return what the terminal would show, with what a dialog does not cover."""
-    token = visible_screen_stack.set(app._background_screens)
+def drawn(app: App[Any], *, is_whole: bool = True) -> list[Strip]:
+    """Return what the terminal would show, with what a dialog does not cover unless only the dialog is wanted."""
+    token = visible_screen_stack.set(app._background_screens if is_whole else [])
     try:
         return app.screen._compositor.render_strips()
     finally:
@@ -86,7 +102,7 @@ def screen_text(app: App[Any]) -> str:
 
 def text_of(app: App[Any], selector: str = "#box") -> str:
     """Return the part of the terminal's text where a widget is, by default the dialog, without blanks at line ends."""
-    return cropped(drawn(app), app.screen.query_one(selector).region)
+    return cropped(drawn(app, is_whole=False), app.screen.query_one(selector).region)
 
 
 def cropped(lines: list[Strip], region: Region) -> str:
@@ -96,13 +112,19 @@ def cropped(lines: list[Strip], region: Region) -> str:
 
 async def shows(app: App[Any], *words: str) -> None:
     """Wait until the terminal shows all of `words`: a screen that was just opened is not laid out at once."""
-    for word in words:
-        await wait_until(lambda word=word: word in screen_text(app), word)  # type: ignore[misc]
+    await wait_until(lambda: has_all(screen_text(app), words), f"{words}")
 
 
-async def opened(app: App[Any], kind: type[Screen[Any]]) -> None:
-    """Wait until a screen of this kind is on top, composed and laid out."""
-    await wait_until(lambda: isinstance(app.screen, kind) and screen_text(app).strip(), kind.__name__)
+def has_all(text: str, words: Iterable[str]) -> bool:
+    return all(word in text for word in words)
+
+
+async def opened(app: App[Any], kind: type[Screen[Any]] | str) -> None:
+    """Wait until a screen of this class, or of a class with this name, is on top, composed and laid out."""
+    name = kind if isinstance(kind, str) else kind.__name__
+    await wait_until(
+        lambda: name in {each.__name__ for each in type(app.screen).__mro__} and screen_text(app).strip(), name
+    )
 
 
 async def idle() -> None:
@@ -126,7 +148,7 @@ class Running(NamedTuple):
     async def press(
         self,
         *keys: str,
-        opens: type[Screen[Any]] | None = None,
+        opens: type[Screen[Any]] | str | None = None,
         shows: str | tuple[str, ...] = (),
         lacks: str = "",
         sends: Command | None = None,
@@ -141,8 +163,8 @@ class Running(NamedTuple):
             await self.settle()
         if opens is not None:
             await opened(self.app, opens)
-        for word in (shows,) if isinstance(shows, str) else shows:
-            await wait_until(lambda word=word: word in self.text, word)  # type: ignore[misc]
+        if words := (shows,) if isinstance(shows, str) else shows:
+            await wait_until(lambda: has_all(self.text, words), f"{words}")
         if lacks:
             await wait_until(lambda: lacks not in self.text, f"no {lacks}")
         if sends is not None:
@@ -347,13 +369,6 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     for bridge in (bridge for app in stage.apps for bridge in app.bridges):
         bridge.stop("end of the test")
         assert bridge.join(DEADLINE_SECONDS)
-
-
-async def press(pilot: Pilot[Outcome], session: FakeSession, key: str, num_commands: int = 1) -> None:
-    """Press a key and wait until the session has taken that many further commands."""
-    wanted = len(session.received) + num_commands
-    await pilot.press(key)
-    await wait_until(lambda: len(session.received) >= wanted, f"a command after {key}")
 
 
 def trained_by(app: TweetgenApp) -> EngineBridge:

@@ -6,11 +6,13 @@ A dialog is written down when it opens, after that only its new lines. Of the ma
 from __future__ import annotations
 
 import inspect
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from difflib import SequenceMatcher
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from textual.widgets import OptionList
 
@@ -22,6 +24,7 @@ PANELS = (
     *("Header", "StatusPanel", "SidePanel", "PanelRule", "TweetFeed"),
     *("AlertBar", "StepBar", "EndBar", "PromptLine", "KeyBar"),
 )
+T = TypeVar("T")
 RANDOM_FIELDS = {"request", "seed"}
 SCROLL_BAR = re.compile("[▁▂▃▄▅▆▇](?= ?│$)")
 """A part of one: Textual (8.2) draws some of them late."""
@@ -51,6 +54,43 @@ class Entry:
 
 Step = str | Typed | Size | Entry | Event | Callable[[Running], object]
 """Keys with blanks between them, a text for the line, a size, an entry, an event of the session, or anything else."""
+
+
+def plays(name: str, module: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
+    """Read `plays/NAME.txt` beside a test module, by claim: a line "# claim", then one step a line.
+
+    A step is keys, `typed "text"`, `at "entry"`, `size 80 24`, `(nothing)`, or `(name)` of a step of the module, of a
+    tuple of them, or of a function that returns a step for the argument behind its name.
+    """
+    found: dict[str, tuple[Step, ...]] = {}
+    claim = ""
+    path = Path(module["__file__"]).parent / "plays" / f"{name}.txt"
+    for line in path.read_text(encoding="utf-8").splitlines():
+        steps: Any
+        match line.partition(" "):
+            case ["#", _, claim]:
+                found[claim], steps = (), ()
+            case ["typed", _, text]:
+                steps = (Typed(json.loads(text)),)
+            case ["at", _, entry]:
+                steps = (Entry(json.loads(entry)),)
+            case ["size", _, size]:
+                steps = (Size(*map(int, size.split())),)
+            case ["(nothing)", *_]:
+                steps = ("",)
+            case _ if line.startswith("("):
+                key, _, argument = line[1:-1].partition(" ")
+                step = module[key](argument) if argument else module[key]
+                steps = step if isinstance(step, tuple) else (step,)
+            case _:
+                steps = (line,)
+        found[claim] += steps
+    return found
+
+
+def set_up(table: Mapping[str, T], claim: str, otherwise: T) -> T:
+    """Return what a table has for a claim that begins with a key of it."""
+    return next((table[words] for words in table if claim.startswith(words)), otherwise)
 
 
 async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] = lambda _: "") -> str:
@@ -116,7 +156,7 @@ def _shown(at: Running) -> list[str]:
     """Return the lines of the dialog on top, or of the panels of the main screen."""
     screen = at.app.screen
     selectors = PANELS if isinstance(screen, MainScreen) else ("#box",)
-    drawing = drawn(at.app)
+    drawing = drawn(at.app, is_whole=False)
     regions = [screen.query(name).first().region for name in selectors if screen.query(name)]
     texts = [cropped(drawing, region) for region in regions]
     lines = (SCROLL_BAR.sub(" ", line) for text in texts for line in text.splitlines())

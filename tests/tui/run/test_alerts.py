@@ -14,15 +14,8 @@ from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
 from engine.protocol.events.run import WarningKind
-from tests.fakes import (
-    checkpoint_loaded,
-    checkpoint_saved,
-    eval_finished,
-    paused,
-    run_failed,
-    run_started,
-    steps_finished,
-)
+from tests import fakes
+from tests.fakes import checkpoint_loaded, checkpoint_saved, eval_finished, paused, run_failed, steps_finished
 from tui.run.alerts import Alert, AlertMonitor, commands_for
 from tui.run.folding import fold
 from tui.run.view import RunView
@@ -33,7 +26,7 @@ class Scene:
 
     def __init__(self, *begin: e.Event) -> None:
         self.view, self.monitor = RunView(), AlertMonitor()
-        self.see(run_started(), *begin)
+        self.see(fakes.run_started(), *begin)
 
     def see(self, *events: e.Event) -> None:
         for event in events:

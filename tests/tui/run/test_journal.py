@@ -17,19 +17,8 @@ from engine.errors import CheckpointError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
-from tests.fakes import (
-    FakeClock,
-    eval_finished,
-    ranks_measured,
-    run_failed,
-    run_finished,
-    run_started,
-    steps_finished,
-    steps_thinned,
-    text_completed,
-    tweet_read,
-    tweet_sampled,
-)
+from tests import fakes
+from tests.fakes import FakeClock, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.recorded_runs import write_run
 from tui.run.folding import fold
 from tui.run.journal import read_history, require_journal
@@ -105,7 +94,7 @@ def test_the_latest_measurements_are_read(tmp_path: Path) -> None:
     times = dict.fromkeys(("seconds", *(f"{name}_seconds" for name in PHASES)), 0.5)
     events: list[e.Event] = [run_started()]
     events += [e.StepTimes(step=step, elapsed_seconds=1.0, num_steps=9, **times) for step in range(50)]
-    events += [replace(ranks_measured((0.0, share)), step=49) for share in (0.25, 0.75)]
+    events += [replace(fakes.ranks_measured((0.0, share)), step=49) for share in (0.25, 0.75)]
     (tmp_path / "j").write_bytes(lines_of(events))
     view, _ = read_history(tmp_path / "j")
     expected = fold(RunView(), events)
@@ -124,15 +113,19 @@ RUN = (
     steps_finished(4, [1.0], elapsed_seconds=40.0),
 )
 RESUMED = (
-    *(*RUN, run_failed(4, elapsed_seconds=40.0), run_started(step=3, elapsed_seconds=20.0, resumed_from="latest")),
-    *(steps_finished(4, [0.5], elapsed_seconds=30.0), run_finished(4, elapsed_seconds=40.0)),
+    *(
+        *RUN,
+        fakes.run_failed(4, elapsed_seconds=40.0),
+        run_started(step=3, elapsed_seconds=20.0, resumed_from="latest"),
+    ),
+    *(steps_finished(4, [0.5], elapsed_seconds=30.0), fakes.run_finished(4, elapsed_seconds=40.0)),
 )
 THINNED = (
     *(run_started(), steps_thinned(1, 100, elapsed_seconds=10.0), steps_thinned(101, 200, elapsed_seconds=20.0)),
     steps_finished(201, [2.5], elapsed_seconds=30.0),
 )
 REFUSED = e.CommandRefused(step=1, elapsed_seconds=10.0, command="Finish", title="x", detail="y", hint="z")
-ANSWERS = (REFUSED, text_completed("a", elapsed_seconds=10.0), tweet_read("a", elapsed_seconds=10.0))
+ANSWERS = (REFUSED, fakes.text_completed("a", elapsed_seconds=10.0), fakes.tweet_read("a", elapsed_seconds=10.0))
 
 
 class Commands(queue.SimpleQueue[c.Command]):

@@ -1,90 +1,52 @@
-"""`RunView`: what the screen knows after which events, and what it prints of it at the end."""
+"""`RunView`: what the screen knows after which events, what it prints of it at the end, and the series of a curve."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.run import ModelConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
-from engine.protocol.events.run import WarningKind
-from tests.fakes import (
-    checkpoint_loaded,
-    checkpoint_saved,
-    eval_finished,
-    paused,
-    run_failed,
-    run_finished,
-    run_started,
-    step_taken,
-    steps_finished,
-    steps_thinned,
-    tweet_sampled,
-)
+from tests import fakes
+from tests.fakes import checkpoint_saved, eval_finished, paused, run_started, steps_finished, tweet_sampled
 from tui.process.outcome import exit_code_of
 from tui.run.draft_texts import delay_text, drafts_text
 from tui.run.eta import eta_of
 from tui.run.folding import fold
 from tui.run.levels import level_marks
 from tui.run.reducer import MAX_WARNINGS
+from tui.run.series import series as series_module
+from tui.run.series.buckets import Buckets, Ints
+from tui.run.series.columns import Columns
+from tui.run.series.series import Series
 from tui.run.summary import earlier_lines, end_lines, how_to_attach
 from tui.run.training_events import MAX_VAL_POINTS
 from tui.run.view import RunView
 
 LEVELS = ("uniform", "unigram", "2-gram", "3-gram", "4-gram", "5-gram")
-LATEST = f"{run_started().run}/latest"
-SAVED = checkpoint_saved(9)
-FILTER = SamplingConfig(only_new=True, avoid=("rain",), best_of=2)
 
 
 def now(step: int, seconds: float = 1.0) -> dict[str, Any]:
     return {"step": step, "elapsed_seconds": seconds}
 
 
-def loaded(step: int, name: str = "calm", epochs: float = 0.0) -> e.CheckpointLoaded:
-    return checkpoint_loaded(step, name, epochs=epochs)
-
-
-def resumed(step: int, seconds: float = 1.0) -> e.Resumed:
-    return e.Resumed(**now(step, seconds))
-
-
-def started(num_train_tweets: int = 19_000, **training: Any) -> e.RunStarted:
-    return run_started(num_train_tweets=num_train_tweets, training=TrainingConfig(**training))
-
-
-def resumed_run(step: int, **changes: Any) -> e.RunStarted:
-    return run_started(step=step, resumed_from=LATEST, **changes)
-
-
-def batch_size(step: int, size: int, epochs: float) -> e.BatchSizeChanged:
-    return e.BatchSizeChanged(**now(step), batch_size=size, epochs=epochs)
-
-
-def budget(step: int, max_steps: int | None = None, **limits: Any) -> e.BudgetChanged:
-    return e.BudgetChanged(**now(step, 5.0), max_steps=max_steps, **limits)
-
-
 def measured(step: int, *bits: float, names: Sequence[str] = LEVELS) -> e.BaselinesMeasured:
     bits = bits or (6.6, 4.6, 3.7, 3.0, 2.6, 2.7)
     return e.BaselinesMeasured(**now(step), request=0, names=tuple(names[: len(bits)]), bits_per_char=bits)
-
-
-def sampling(*changes: tuple[int, SamplingConfig]) -> list[e.Event]:
-    return [e.SamplingChanged(**now(step), sampling=sampling) for step, sampling in changes]
-
-
-def warned(step: int, message: str, kind: WarningKind = "", seconds: float = 1.0) -> e.Warned:
-    return e.Warned(**now(step, seconds), message=message, kind=kind)
 
 
 def facts(view: RunView) -> Iterator[tuple[str, object]]:
@@ -136,197 +98,52 @@ def told(events: Sequence[e.Event]) -> str:
     return "\n".join(lines)
 
 
-STORIES: dict[str, list[e.Event]] = {
-    "settings": [
-        *sampling((1, SamplingConfig(temperature=1.5))),
-        e.LearningRateChanged(**now(1), learning_rate=0.001),
-        e.ModelChanged(**now(1), model=ModelConfig(hidden_size=64), num_parameters=7),
-        e.ThreadsChanged(**now(1), num_threads=2, precision="bfloat16", message=""),
-        e.ThreadsChanged(**now(2), num_threads=3, precision="bfloat16", message=""),
-        e.IntervalsChanged(**now(2), eval_every=7, sample_every=0),
-    ],
-    "speed limit": [
-        started(steps_per_second=2.0),
-        steps_finished(1, [3.0] * 5),
-        e.SpeedLimitChanged(**now(5), steps_per_second=4.0),
-        resumed_run(5),
-    ],
-    "budget": [
-        started(max_steps=100),
-        steps_finished(1, [2.0] * 100),
-        e.FinishPlanned(**now(100, 5.0), last_step=110),
-        budget(100, 400, max_seconds=10.0),
-        budget(100, epochs=2.0),
-        budget(100),
-        budget(100, max_steps=-1),  # only in an edited journal
-        run_finished(100, elapsed_seconds=5.0),
-    ],
-    "epochs of batch sizes": [
-        started(320, epochs=15),  # 10 steps an epoch
-        steps_finished(1, [2.0] * 25),
-        batch_size(25, 64, 2.6),
-        steps_finished(26, [2.0] * 5),
-    ],
-    "epochs of small first batches": [
-        started(320, batch_size=32, first_batch_size=8, epochs=2),
-        steps_finished(1, [2.0] * 20),
-        batch_size(20, 64, 0.4),
-        steps_finished(21, [2.0] * 3),
-    ],
-    "epochs of a resume and a load": [
-        run_started(num_train_tweets=320),
-        steps_finished(1, [2.0] * 25),
-        batch_size(25, 64, 2.5),
-        resumed_run(20, num_train_tweets=320, epochs=2.0),
-        steps_finished(21, [2.0] * 10),
-        loaded(10, epochs=1.0),
-        steps_finished(11, [2.0] * 5),
-    ],
-    "a branch, resumed at its place on the schedule": [
-        run_started(step=500, num_train_tweets=320, resumed_from="calm"),
-        resumed_run(
-            501, training=TrainingConfig(learning_rate=0.004, max_steps=520, warmup_steps=0, schedule="cosine")
-        ),
-    ],
-    "a load": [
-        steps_finished(1, [2.0] * 100),
-        eval_finished(50, 2.5, is_best=False),
-        eval_finished(100, 2.4),
-        tweet_sampled("late", 90),
-        loaded(60),
-        steps_finished(61, [1.0]),
-        eval_finished(61, 2.2),
-    ],
-    "a resume after a kill": [
-        steps_finished(1, [2.0] * 100),
-        eval_finished(100, 2.4),
-        tweet_sampled("kept", 100),
-        checkpoint_saved(100),
-        steps_finished(101, [9.0] * 20),
-        eval_finished(120, 9.0),
-        tweet_sampled("lost", 120),
-        resumed_run(100, elapsed_seconds=5.0),
-        steps_finished(101, [1.5] * 10, elapsed_seconds=6.0),
-    ],
-    "thinned steps": [steps_thinned(1, 100), steps_thinned(101, 200), steps_finished(201, [2.5])],
-    "one tweet": [run_started(num_train_tweets=1, num_val_tweets=1), eval_finished(5, 2.0)],
-    "a cancelled finish": [e.FinishPlanned(**now(10), last_step=30), e.FinishCancelled(**now(12))],
-    "pauses, and the end of the budget": [
-        started(max_steps=20),
-        steps_finished(1, [3.0] * 5),
-        paused(5),
-        resumed(5),
-        steps_finished(6, [3.0] * 15),
-        paused(20),
-        budget(20, 30),
-        resumed(20),
-        steps_finished(21, [3.0] * 10),
-        paused(30),
-    ],
-    "single steps": [
-        *(steps_finished(1, [3.0] * 5), paused(5)),
-        *(resumed(5), steps_finished(6, [2.9]), step_taken(6), paused(6)),
-        *(resumed(6), steps_finished(7, [2.9]), step_taken(7), paused(7)),
-        *(resumed(7), steps_finished(8, [2.8] * 10), paused(17)),
-    ],
-    "a failure outside of the session": [steps_finished(1, [3.0] * 5), run_failed(elapsed_seconds=0.0)],
-    "drafts of a filter": [
-        *(tweet_sampled("before", 1), *sampling((1, FILTER))),
-        tweet_sampled("a", 2, num_drafts=7, refused=(("copy", 3), ("avoided word", 2))),
-        tweet_sampled("b", 3, num_drafts=4, refused=(("copy", 1), ("unfinished", 3)), unmet=("unfinished",)),
-        *sampling((3, replace(FILTER, temperature=1.5))),
-        loaded(3),
-        resumed_run(3, sampling=FILTER),
-        *sampling((3, replace(FILTER, avoid=()))),
-        tweet_sampled("c", 4),
-        *sampling((4, SamplingConfig())),
-        tweet_sampled("d", 5),
-    ],
-    "the next tweet": [
-        e.TweetDelayed(**now(3, 10.0), num_drafts=16, max_drafts=32),
-        paused(3, 10.0),
-        resumed(3, 10.0),
-        tweet_sampled("hi", 3, elapsed_seconds=10.0),
-        e.TweetDelayed(**now(3, 10.0), num_drafts=0, max_drafts=32, due_in_seconds=24.2),
-        paused(3, 11.0),
-        resumed(3, 11.0),
-        warned(9, "later", seconds=30.0),
-        warned(9, "due", seconds=34.3),
-        e.TweetDelayed(**now(9, 40.0), num_drafts=0, max_drafts=32, due_in_seconds=24.2),
-        e.IntervalsChanged(**now(9, 40.0), eval_every=7, sample_every=100),
-        e.TweetDelayed(**now(9, 40.0), num_drafts=3, max_drafts=32),
-        steps_finished(10, [2.0], elapsed_seconds=40.0),
-        e.TweetDelayed(**now(10, 40.0), num_drafts=3, max_drafts=32),
-        resumed_run(10, elapsed_seconds=40.0),
-        e.TweetDelayed(**now(10, 40.0), num_drafts=3, max_drafts=32),
-        run_finished(10, elapsed_seconds=40.0),
-    ],
-    "marks of temperature and filter": [
-        *sampling(
-            (5, SamplingConfig(prime="a", top_k=3, min_p=0.1, temperature_last=True)),
-            (6, SamplingConfig(max_length=50)),
-            (10, SamplingConfig(max_length=50, only_new=True, temperature=1.5)),
-            (20, SamplingConfig(only_new=True, avoid=("monday",), min_length=20)),
-            (20, SamplingConfig(only_new=True, avoid=("monday",), min_length=20, best_of=4)),
-            (30, SamplingConfig(only_new=True, max_length=60)),
-            (40, SamplingConfig(max_length=60)),
-            (50, SamplingConfig(avoid=("word",) * 900, must_contain="a long text " * 9)),
-        ),
-    ],
-    "levels": [
-        measured(1, 6.6, 4.6, 3.7),
-        eval_finished(10, 4.6, is_best=False),
-        eval_finished(20, 3.6, is_best=False),
-        measured(21),  # the n-grams of higher order later than the others
-        eval_finished(30, 3.9, is_best=False),
-        eval_finished(40, 2.0, is_best=False),
-        loaded(35),
-        eval_finished(45, 2.5, is_best=False),
-        resumed_run(45),
-        measured(45),
-        measured(45, 1.0, 2.0, 3.0, names=("\x1b[31m", "99-gram", "-gram")),
-    ],
+def stories(name: str) -> dict[str, list[e.Event]]:
+    """Read `cases/NAME.txt`: a line "# name", then an event a line, as in a journal but for what is usual."""
+    found: dict[str, list[e.Event]] = {}
+    events: list[e.Event] = []
+    for line in (Path(__file__).parent / "cases" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("# "):
+            found[line[2:]] = events = []
+        elif not line.startswith("// "):
+            events.append(event_in(line))
+    return found
+
+
+def event_in(line: str) -> e.Event:
+    name, _, changes = line.partition(" ")
+    fields = json.loads(changes)
+    if name == "StepsFinished":
+        losses = fields.pop("losses", None) or [fields.pop("loss")] * fields.pop("count")
+        return steps_finished(losses=losses, **fields)
+    usual: dict[str, Any] = {"event": name, "elapsed_seconds": 1.0}
+    if name in USUAL:
+        usual = json.loads(e.to_json(USUAL[name](fields["step"])))
+    changed = {key: usual[key] | value if isinstance(value, dict) else value for key, value in fields.items()}
+    return e.from_json(json.dumps(usual | changed))
+
+
+USUAL: dict[str, Callable[[int], e.Event]] = {
+    "RunStarted": lambda step: run_started(step=step),
+    "EvalFinished": lambda step: eval_finished(step, 2.0),
+    "TweetSampled": lambda step: tweet_sampled("", step),
+    "CheckpointSaved": checkpoint_saved,
+    "CheckpointLoaded": lambda step: fakes.checkpoint_loaded(step, "calm"),
+    "StepsThinned": lambda step: fakes.steps_thinned(step - 99, step),
+    "StepTaken": fakes.step_taken,
+    "RunFinished": fakes.run_finished,
+    "RunFailed": fakes.run_failed,
+    "SamplingChanged": lambda step: e.SamplingChanged(**now(step), sampling=SamplingConfig()),
+    "ModelChanged": lambda step: e.ModelChanged(**now(step), model=ModelConfig(), num_parameters=0),
 }
+STORIES = stories("stories")
+ENDS = stories("ends")
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_what_is_known_after_each_event(name: str, snapshot: SnapshotAssertion) -> None:
     begin = [] if isinstance(STORIES[name][0], e.RunStarted) else [run_started()]
     assert told([*begin, *STORIES[name]]) == snapshot
-
-
-FULL = warned(4, "No space left on device.", "disk")
-HEARD = (steps_finished(1, [4.0, 3.5]), tweet_sampled("hello there", 2))
-ENDS: dict[str, list[e.Event]] = {
-    "before the start": [],
-    "trained": [run_started(run="my first"), *HEARD, tweet_sampled("", 2), eval_finished(2, 2.5)],
-    "resumed on a full disk": [run_started(run="first", step=100, resumed_from="first/latest"), FULL, *HEARD],
-    "nothing saved": [run_started(run="first"), FULL, *HEARD],
-    "steps while latest was written": [
-        run_started(run="first"),
-        steps_finished(1, [4.0, 3.5, 3.0]),
-        *(checkpoint_saved(3, name, weights_step=1) for name in ("latest", "mine")),
-    ],
-    "steps since a load": [
-        *(run_started(run="first"), SAVED, loaded(4), FULL),
-        *(steps_finished(5, [4.0, 3.5]), run_finished(6, "stopped", elapsed_seconds=2.0)),
-    ],
-    "steps since the run's own latest was loaded": [
-        *(run_started(run="first"), SAVED, loaded(9, "first/latest"), steps_finished(10, [4.0])),
-    ],
-    "at the end of the budget": [
-        *(run_started(run="first", training=TrainingConfig(max_steps=2)), *HEARD, SAVED, paused(2))
-    ],
-    "far beyond the budget": [
-        run_started(run="first", training=TrainingConfig(max_steps=2)),
-        *(
-            steps_finished(1, [4.0] * 7),
-            checkpoint_saved(7),
-            run_finished(7, "max_steps", elapsed_seconds=2.0),
-        ),
-    ],
-    "failed": [run_started(run="first"), *HEARD, run_failed(2, hint="Lower the rate.")],
-}
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -344,9 +161,9 @@ EVENTS = st.one_of(
     st.builds(steps_finished, st.integers(1, 60), st.lists(st.floats(0, 9), min_size=1, max_size=5)),
     st.builds(eval_finished, st.integers(1, 60), st.floats(0, 9), is_best=st.booleans()),
     st.builds(tweet_sampled, st.text(max_size=5), st.integers(1, 60)),
-    st.builds(loaded, st.integers(0, 60)),
+    st.builds(fakes.checkpoint_loaded, st.integers(0, 60), st.just("calm")),
     st.just(paused(1, 0.0)),
-    st.just(resumed(1, 0.0)),
+    st.just(e.Resumed(**now(1, 0.0))),
 )
 
 
@@ -383,5 +200,140 @@ def test_levels_that_are_measured_again_were_crossed_where_they_were_before() ->
 
 
 def test_only_the_latest_warnings_are_kept() -> None:
-    many: Iterable[e.Event] = (warned(1, str(number)) for number in range(MAX_WARNINGS + 5))
+    many: Iterable[e.Event] = (e.Warned(**now(1), message=str(number)) for number in range(MAX_WARNINGS + 5))
     assert [warning.message for warning in fold(RunView(), many).warnings][:1] == ["5"]
+
+
+# The series of a curve: bounded, immutable, and no spike lost ---------------------------------------------------------
+
+VALUES = st.floats(min_value=-100, max_value=100, allow_nan=False, width=32)
+CHUNKS = st.lists(st.tuples(st.integers(0, 5), st.lists(VALUES, min_size=0, max_size=40)), min_size=1, max_size=12)
+
+
+@contextmanager
+def small_bounds() -> Iterator[None]:
+    with patch.object(series_module, "MAX_BUCKETS", 8), patch.object(series_module, "WINDOW_LENGTH", 16):
+        yield
+
+
+def series_of(chunks: list[tuple[int, list[float]]]) -> tuple[Series, dict[int, float]]:
+    """Return the series of chunks, each after a gap of so many steps, and its values by step."""
+    by_step: dict[int, float] = {}
+    series, step = Series.empty(), 1
+    for gap, values in chunks:
+        step += gap
+        series = series.extended(step, values)
+        by_step |= dict(enumerate(values, step))
+        step += len(values)
+    return series, by_step
+
+
+def whole(series: Series, num_columns: int) -> Columns:
+    return series.columns(series.first_step, series.last_step, num_columns)
+
+
+@given(CHUNKS, st.integers(1, 50))
+def test_every_value_counts_once_in_some_column_and_no_spike_is_lost(
+    chunks: list[tuple[int, list[float]]], num_columns: int
+) -> None:
+    with small_bounds():
+        series, by_step = series_of(chunks)
+        columns = whole(series, num_columns)
+    assert len(series) == len(by_step) == columns.count.sum()
+    if by_step:
+        assert np.nanmax(columns.high) == max(by_step.values())
+        assert np.nanmin(columns.low) == min(by_step.values())
+    filled = columns.count > 0
+    total = (columns.mean[filled] * columns.count[filled]).sum()
+    assert total == pytest.approx(sum(by_step.values()), abs=1e-3)
+    assert (columns.low[filled] <= columns.high[filled]).all()
+
+
+@given(CHUNKS, st.integers(0, 200), st.lists(VALUES, max_size=200))
+def test_a_truncated_series_equals_one_that_never_had_the_later_values_and_can_be_extended(
+    chunks: list[tuple[int, list[float]]], last_step: int, added: list[float]
+) -> None:
+    """But for the one bucket that the cut goes through, and for a stride that stays as coarse as it was."""
+    with small_bounds():
+        series, by_step = series_of(chunks)
+        cut = series.truncated(last_step)
+        longer = cut.extended(last_step + 1, added)
+        assert len(longer) == len(cut) + len(added)
+        if added:
+            assert longer.last == pytest.approx(added[-1])
+            assert np.nanmax(whole(longer, 20).high) >= max(added)
+        kept = {step: value for step, value in by_step.items() if step <= last_step}
+        if not kept:
+            assert len(cut) == 0
+            return
+        assert cut.first_step == series.first_step
+        assert cut.last_step <= last_step
+        whole_buckets_end = last_step // series.stride * series.stride
+        for step in range(cut.first_step, whole_buckets_end, series.stride):
+            bucket_start = step // series.stride * series.stride
+            inside = [kept[s] for s in range(bucket_start, bucket_start + series.stride) if s in kept]
+            column = cut.columns(bucket_start, bucket_start + series.stride - 1, 1)
+            if inside:
+                assert column.high[0] >= max(inside)
+                assert column.low[0] <= min(inside)
+
+
+def test_a_repeated_step_replaces_the_earlier_value() -> None:
+    series = Series.empty().extended(1, [5.0, 4.0, 9.0, 9.0]).extended(3, [3.0])
+    assert (len(series), series.last, series.last_step) == (3, 3.0, 3)
+    assert whole(series, 1).high[0] == 5.0
+
+
+def test_the_value_near_a_step_is_that_of_the_step_or_the_nearest_report() -> None:
+    series = Series.empty().extended(10, [0.5]).extended(20, [0.25]).extended(30, [0.125])
+    assert [series.near(step) for step in (1, 10, 14, 16, 30, 99)] == [0.5, 0.5, 0.5, 0.25, 0.125, 0.125]
+    assert Series.empty().near(5) is None
+
+
+def buckets_of(by_step: dict[int, float], width: int) -> tuple[Buckets, Ints]:
+    """Return values as buckets of aligned steps, and the last step of each."""
+    groups = [list(group) for _, group in groupby(by_step, key=lambda step: step // width)]
+    values = [[by_step[step] for step in group] for group in groups]
+    buckets = Buckets(
+        np.array([group[0] for group in groups], np.int64),
+        np.array([min(each) for each in values], np.float64),
+        np.array([max(each) for each in values], np.float64),
+        np.array([sum(each) for each in values], np.float64),
+        np.array([len(each) for each in values], np.int64),
+    )
+    return buckets, np.array([group[-1] for group in groups], np.int64)
+
+
+@given(
+    st.lists(VALUES, min_size=1, max_size=200),
+    st.sampled_from([1, 2, 4, 8, 16, 32]),
+    st.lists(VALUES, max_size=60),
+    st.integers(0, 40),
+)
+def test_a_series_of_buckets_equals_that_of_their_values_once_its_stride_is_as_wide(
+    old: list[float], width: int, recent: list[float], first: int
+) -> None:
+    by_step = dict(enumerate(old, first))
+    with small_bounds():
+        after = Series.empty().extended_by_buckets(*buckets_of(by_step, width)).extended(first + len(old), recent)
+        expected = Series.empty().extended(first, [*old, *recent])
+        assert (after.first_step, after.last_step, len(after)) == (first, expected.last_step, len(expected))
+        assert [*after.singles(0)[1]] == recent[-16:]
+        columns = whole(after, 7)
+        stride = max(after.stride, expected.stride, width)
+        of_buckets, of_values = (
+            each._buckets.merged_by(each._buckets.numbers * each.stride // stride) for each in (after, expected)
+        )
+        for name in ("numbers", "count", "low", "high"):
+            assert [*getattr(of_buckets, name)] == [*getattr(of_values, name)]
+        assert of_buckets.total == pytest.approx(of_values.total, abs=1e-9)
+    assert np.nanmax(columns.high) == max([*old, *recent])
+    assert columns.count.sum() == len(old) + len(recent)
+
+
+def test_buckets_replace_the_values_of_their_steps() -> None:
+    buckets, lasts = buckets_of({4: 1.0, 5: 2.0, 6: 3.0}, 4)
+    series = Series.empty().extended(1, [9.0] * 20).extended_by_buckets(buckets, lasts)
+    assert (len(series), series.last_step, series.last, series.trimmed_mean) == (6, 6, 2.0, 2.0)
+    assert series.near(5) == 2.0
+    assert series.extended(7, [5.0]).last == 5.0

@@ -22,6 +22,7 @@ from engine.protocol.events import SamplingChanged, TweetDelayed, TweetSampled
 from engine.text import harmless
 from tests.fakes import run_started, tweet_sampled
 from tests.tui.conftest import idle, wait_until
+from tests.tui.transcripts import Step, plays, set_up
 from tui.formatting.cells import wrap
 from tui.run import training_events
 from tui.run.folding import fold
@@ -153,10 +154,6 @@ def state(feed: TweetFeed) -> str:
     return f"{shown[0]} to {shown[-1]}, marked {marked}, note {feed.note!r}{f', opened {opened}' if opened else ''}"
 
 
-Step = str | list[TweetSampled]
-"""Keys with blanks between them, what the plot, the pointer or the terminal does, or further tweets."""
-
-
 MOST = 400
 FULL = RunView(tweets=tuple(numbered(1, MOST)), num_tweets=MOST)
 LONG = [tweet_sampled(f"{number} " + "many words " * 10, number) for number in range(60)]
@@ -178,57 +175,32 @@ COLOURED = [
     tweet_sampled(text.strip(), step, novelty="copy", char_bits=[place % 9.0 for place in range(len(text.strip()) + 1)])
     for step, text in enumerate(STRANGE)
 ]
-PLAYS: dict[str, tuple[RunView, tuple[Step, ...]]] = {
-    "keys select a tweet in view, and down from the newest follows again": (
-        view_of(numbered(1, 60)),
-        ("up", "up " * 29, "down down", "home", "pagedown", "end", "up up", "down down"),
-    ),
-    "the feed follows at the end only": (
-        view_of(numbered(1, 100)),
-        ("home", numbered(101, 112), "end", numbered(113, 113), "pageup", "pagedown", numbered(114, 114)),
-    ),
-    "the feed does not follow while a tweet is selected until end, and new tweets in view are not counted": (
-        view_of(numbered(1, 3)),
-        ("up", numbered(4, 14), numbered(61, 65), "scroll to the end and back", "end"),
-    ),
-    "the plot's cursor highlights the tweets of its step, and a later selection stays": (
-        view_of(OF_STEPS),
-        (
-            *("cursor 5000", "cursor 5099", "cursor 5100", "cursor 100", "cursor 1000000000", "cursor 99"),
-            *("cursor 5000", "no cursor", "cursor 5000", "up", "no cursor"),
-        ),
-    ),
-    "the view does not move when old tweets are thinned": (
-        FULL,
-        ("cursor 200", numbered(MOST + 1, MOST + 50), "up", "home"),
-    ),
-    "the first tweet in view stays first after a resize": (view_of(LONG), ("pageup pageup", "size 50 14")),
-    "tweets that took several drafts widen the column of their marks": (FILTERED, ([DRAFTED], [FAILING])),
-    "every line has the width of the feed in any script, and a narrower feed has fewer columns": (
-        view_of(COLOURED),
-        ("home", "colours", "size 120 40", "size 57 20", "colours", "size 40 12", "home", "colours"),
-    ),
-    "enter opens the selected tweet or else the newest, and so does a double click": (
-        RunView(),
-        ("enter", numbered(1, 9), "enter", "up up enter", "click 3", "double click 6", "click 12"),
-    ),
+PLAYS = plays("feed", globals())
+SET_UP: dict[str, RunView] = {
+    "keys select": view_of(numbered(1, 60)),
+    "the feed follows": view_of(numbered(1, 100)),
+    "the feed does not follow": view_of(numbered(1, 3)),
+    "the plot's cursor": view_of(OF_STEPS),
+    "the view does not move": FULL,
+    "the first tweet in view": view_of(LONG),
+    "tweets that took": FILTERED,
+    "every line has": view_of(COLOURED),
 }
 
 
 async def take(step: Step, feed: TweetFeed, pilot: Pilot[None]) -> None:
-    """Take a step of a play."""
-    if not isinstance(step, str):
-        before = RunView(tweets=feed._model.view_tweets, num_tweets=feed._model.num_generated)
-        feed.show(view_of(step, before))
-        step = ""
-    match step.split():
-        case ["size", width, height]:
+    """Do what the plot, the pointer or the terminal does, add a tweet or "tweets FIRST LAST", or press keys."""
+    before = RunView(tweets=feed._model.view_tweets, num_tweets=feed._model.num_generated)
+    match step.split() if isinstance(step, str) else step:
+        case TweetSampled() as tweet:
+            feed.show(view_of([tweet], before))
+        case ["tweets", first, last]:
+            feed.show(view_of(numbered(int(first), int(last)), before))
+        case ["resize", width, height]:
             await pilot.resize_terminal(int(width), int(height))
             await wait_until(lambda: feed.size == (int(width), int(height)))
         case ["cursor", at]:
-            feed.show_step(int(at))
-        case ["no", "cursor"]:
-            feed.show_step(None)
+            feed.show_step(None if at == "none" else int(at))
         case ["colours"]:
             feed.toggle_colours()
         case [*double, "click", row]:
@@ -236,7 +208,7 @@ async def take(step: Step, feed: TweetFeed, pilot: Pilot[None]) -> None:
         case ["scroll", *_]:
             feed.scroll_end(animate=False, immediate=True)
             feed.scroll_home(animate=False, immediate=True)
-        case keys:
+        case [*keys]:
             for key in keys:
                 feed.app.simulate_key(key)
                 await idle()
@@ -248,13 +220,11 @@ async def test_what_is_in_view_after_each_step(
     claim: str, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_events, "MAX_TWEETS", MOST)
-    view, steps = PLAYS[claim]
-    async with feed_of(view, (80, 14)) as (feed, pilot):
+    async with feed_of(set_up(SET_UP, claim, RunView()), (80, 14)) as (feed, pilot):
         lines = [state(feed)]
-        for step in steps:
+        for step in PLAYS[claim]:
             await take(step, feed, pilot)
-            name = step.strip() if isinstance(step, str) else f"{len(step)} more"
-            lines.append(f"{name:.40}: {state(feed)}")
+            lines.append(f"{step if isinstance(step, str) else 'one more':.40}: {state(feed)}")
     assert "\n".join(lines) == snapshot
 
 

@@ -15,10 +15,10 @@ from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.protocol.events import Event
 from tests.fakes import FakeSession, baselines_measured, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Running, Stage, idle, text_of, toasts, wait_until
-from tests.tui.widgets.curves import falling_losses, is_braille, view_of
+from tests.tui.transcripts import plays, set_up
+from tests.tui.widgets.test_picture import falling_losses, is_braille, view_of
 from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -79,45 +79,9 @@ def state(app: PlotApp, plot: LossPlot) -> str:
     return "; ".join(filter(None, parts))
 
 
-PLAYS: dict[str, tuple[int, tuple[int, int], tuple[str, ...]]] = {
-    "each key moves the cursor or the window": (
-        5000,
-        (80, 13),
-        (
-            *("left", "left", "shift+left", "right", "home", "escape"),  # the cursor
-            *("up", "up", "down", "0"),  # zoom at the right edge
-            *("home", "shift+right", "up", "up", "up", "0", "escape"),  # zoom at the cursor
-            *("v", "pageup", "pageup", "pagedown", "left", "end"),  # the recent part, back and forth, and following
-            *("left", *["shift+left"] * 6, "end", "v"),  # a single pane follows the cursor
-        ),
-    ),
-    "the wheel zooms at the pointer, dragging pans, and clicks put the cursor there or follow": (
-        5000,
-        (80, 13),
-        ("4 x wheel up", "8 x wheel down", "v", "drag 10 40", "double click 10", "click 30", "click -4"),
-    ),
-    "a wide plot has two panes, of which keys and a drag in the other move the recent one": (
-        5000,
-        (120, 16),
-        (
-            *("v", "v", "v", "v", "size 80 16", "v", "size 120 16", "v"),
-            *("left", "9000 steps", "escape"),  # fixed while there is a cursor
-            *("pageup", "left", "5000 steps", "escape", "end"),  # fixed after it was moved
-            *("home", "right", "up", "0"),  # by columns of the whole run, and zoomed there
-            *("drag 32 22", "0", "20000 steps"),
-        ),
-    ),
-    "a curve appears, grows and goes back with its cursor": (
-        60,
-        (80, 13),
-        ("5000 steps", "left", "2000 steps", "0 steps", "left", "home", "up", "pageup", "0", "end"),
-    ),
-    "a run that is recent as a whole has one pane and no recent part": (
-        220,
-        (120, 16),
-        ("v", "size 80 16", "v", "900 steps", "v"),
-    ),
-}
+PLAYS = plays("keys_of_the_plot", globals())
+SET_UP = {"a wide plot": (5000, (120, 16)), "a curve appears": (60, (80, 13)), "a run that is recent": (220, (120, 16))}
+"""Number of steps and size at the begin."""
 
 
 async def take(step: str, pilot: Pilot[None], plot: LossPlot) -> None:
@@ -128,7 +92,7 @@ async def take(step: str, pilot: Pilot[None], plot: LossPlot) -> None:
             plot.switch_panes()
         case [num_steps, "steps"]:
             plot.show(after(int(num_steps)))
-        case ["size", width, height]:
+        case ["resize", width, height]:
             await pilot.resize_terminal(int(width), int(height))
             await wait_until(lambda: plot.size.width == int(width))
         case [count, "x", "wheel", direction]:
@@ -155,11 +119,12 @@ async def take(step: str, pilot: Pilot[None], plot: LossPlot) -> None:
 async def test_steps_in_view_and_cursor_after_each_key_or_move_of_the_mouse(
     claim: str, snapshot: SnapshotAssertion
 ) -> None:
-    num_steps, size, steps = PLAYS[claim]
+    num_steps, size = set_up(SET_UP, claim, (5000, (80, 13)))
     async with plot_of(after(num_steps), size) as (app, pilot, plot):
         lines = [state(app, plot)]
         assert plot.check_action("hide_cursor", ()) is False  # without a cursor, escape is the screen's
-        for step in steps:
+        for step in PLAYS[claim]:
+            assert isinstance(step, str)
             await take(step, pilot, plot)
             lines.append(f"{step:>11} {state(app, plot)}")
     assert "\n".join(lines) == snapshot
@@ -196,27 +161,12 @@ MEASURED = (
 TWEETS = [tweet_sampled(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
 BY_HEART = (steps_finished(1, [3.4 * 0.93**step + 0.001 for step in range(300)]), tweet_sampled("by heart", 300))
 ONE_TWEET = run_started(num_train_tweets=1, num_val_tweets=1)
-ON_SCREEN: dict[str, tuple[FakeSession, tuple[int, int], tuple[str | Event, ...]]] = {
-    "a run on one tweet starts with a log axis, and shift+l makes it linear": (
-        FakeSession(BY_HEART, ONE_TWEET),
-        (80, 24),
-        ("", "L", steps_finished(301, [0.001])),
-    ),
-    "the feed follows the cursor, and shift+l and v work from anywhere": (
-        FakeSession([steps_finished(1, falling_losses(3000)), *TWEETS]),
-        (80, 24),
-        ("L", "shift+tab", "shift+left " * 4, "escape", "v"),
-    ),
-    "i shows the legend, which i or escape closes before the cursor, and r hides the levels": (
-        FakeSession(MEASURED),
-        (120, 40),
-        ("", "r", "r", "i", "i", "i", "escape", "shift+tab", "left", "i", "escape"),
-    ),
-    "a tiny terminal shows the plot for the legend page by page, and from its start if it was out of view": (
-        FakeSession(MEASURED),
-        (40, 12),
-        ("", "i", "tab", "i", "i", "i"),
-    ),
+AT_301 = steps_finished(301, [0.001])
+ON_SCREEN = plays("plot_on_the_screen", globals())
+SESSIONS: dict[str, tuple[FakeSession, tuple[int, int]]] = {
+    "a run on one tweet": (FakeSession(BY_HEART, ONE_TWEET), (80, 24)),
+    "the feed follows": (FakeSession([steps_finished(1, falling_losses(3000)), *TWEETS]), (80, 24)),
+    "i shows": (FakeSession(MEASURED), (120, 40)),
 }
 
 
@@ -238,11 +188,11 @@ def noted(at: Running) -> str:
 async def test_what_keys_of_the_main_screen_show_in_the_plot(
     stage: Stage, claim: str, snapshot: SnapshotAssertion
 ) -> None:
-    session, size, steps = ON_SCREEN[claim]
+    session, size = set_up(SESSIONS, claim, (FakeSession(MEASURED), (40, 12)))
     lines = []
     async with stage.running(session, size) as at:
         await at.settle()
-        for step in steps:
-            await (at.press(*step.split()) if isinstance(step, str) else at.emit(step))
-            lines.append(f"{step if isinstance(step, str) else f'step {step.step}'}: {noted(at)}")
+        for step in ON_SCREEN[claim]:
+            await (at.press(*step.split()) if isinstance(step, str) else at.emit(AT_301))
+            lines.append(f"{step if isinstance(step, str) else f'step {AT_301.step}'}: {noted(at)}")
     assert "\n".join(lines) == snapshot

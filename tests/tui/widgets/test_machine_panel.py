@@ -33,19 +33,9 @@ from tui.widgets.status.machine_reader import MachineReader, MachineReading, Mea
 from tui.widgets.status.side_panel import SidePanel
 from tui.widgets.status.step_breakdown import ScreenCost, UsageCounters
 
-TIMES = events.StepTimes(
-    step=100,
-    elapsed_seconds=2.0,
-    num_steps=100,
-    seconds=2.0,
-    data_seconds=0.02,
-    forward_seconds=0.6,
-    backward_seconds=1.0,
-    optimizer_seconds=0.1,
-    sampling_seconds=0.04,
-    evaluation_seconds=0.2,
-    saving_seconds=0.0,
-)
+NAMES = ("data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving")
+SECONDS = dict(zip((f"{name}_seconds" for name in NAMES), (0.02, 0.6, 1.0, 0.1, 0.04, 0.2, 0.0), strict=True))
+TIMES = events.StepTimes(step=100, elapsed_seconds=2.0, num_steps=100, seconds=2.0, **SECONDS)
 COST = ScreenCost(core_share=0.025, bytes_per_second=1234.0)
 READING = MachineReading(
     process_cores=0.93,
@@ -144,8 +134,7 @@ def test_without_nvidias_library_or_a_driver_there_are_no_gpus() -> None:
 def test_the_shares_of_the_parts_add_up_to_100_percent_even_if_the_parts_overlap(
     seconds: list[float], whole: float
 ) -> None:
-    names = ("data", "forward", "backward", "optimizer", "sampling", "evaluation")
-    parts: dict[str, Any] = {f"{name}_seconds": value for name, value in zip(names, seconds, strict=True)}
+    parts: dict[str, Any] = dict(zip(SECONDS, seconds, strict=False))
     lines = text_of(training(times=replace(TIMES, seconds=whole, **parts))).splitlines()
     percents = [int(line.partition("ms")[2].split()[0]) for line in lines if line.count(" %") and " ms " in line]
     assert len(percents) == 8

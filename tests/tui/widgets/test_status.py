@@ -25,20 +25,8 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.stage import Stage as Moment
-from tests.fakes import (
-    FakeClock,
-    FakeSession,
-    checkpoint_saved,
-    eval_finished,
-    paused,
-    ranks_measured,
-    run_failed,
-    run_finished,
-    run_started,
-    step_taken,
-    steps_finished,
-    tweet_sampled,
-)
+from tests import fakes
+from tests.fakes import checkpoint_saved, eval_finished, paused, run_failed, run_finished, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, text_of, toasted, trained_by, wait_until
 from tui.cli.output.progress_display import ProgressDisplay
 from tui.cli.output.run_progress import RunProgress
@@ -82,7 +70,7 @@ def running_together(num_ranks: int, num_hosts: int = 1, *, is_measured: bool = 
     """Return a run of several processes, the last of which waits least."""
     started = run_started(world_size=num_ranks, backend="gloo")
     shares = [0.12 + 0.01 * (num_ranks - rank) for rank in range(1, num_ranks + 1)]
-    return replace(running(), started=started, ranks=ranks_measured(shares if is_measured else (), num_hosts))
+    return replace(running(), started=started, ranks=fakes.ranks_measured(shares if is_measured else (), num_hosts))
 
 
 def status_text(view: RunView, unit: LossUnit = "bits") -> list[str]:
@@ -283,9 +271,11 @@ def test_the_step_bar_ends_with_a_whole_number_and_losses_have_three_digits_or_m
     snapshot: SnapshotAssertion,
 ) -> None:
     losses = ((3.3894, 3.3661), (0.4801, 0.4129), (0.00174, 0.00171), (0.0, 0.0))
-    lines = [step_text(step_taken(1205, loss_before=before, loss_after=after), 80, "nats") for before, after in losses]
+    lines = [
+        step_text(fakes.step_taken(1205, loss_before=before, loss_after=after), 80, "nats") for before, after in losses
+    ]
     for width in (10, 30, 40, 60, 80, 200):
-        lines.append(f"{width:3} {step_text(step_taken(1205, num_tweets=1), width)}|")
+        lines.append(f"{width:3} {step_text(fakes.step_taken(1205, num_tweets=1), width)}|")
         assert cell_len(lines[-1]) <= width + 5
     assert "\n".join(lines) == snapshot
 
@@ -307,7 +297,7 @@ REPORT = (
 )
 
 
-class SlowSession(FakeSession):
+class SlowSession(fakes.FakeSession):
     """Starts when the test allows it."""
 
     def __init__(self, script: tuple[e.Event, ...]) -> None:
@@ -322,7 +312,7 @@ class SlowSession(FakeSession):
 async def test_a_starting_run_shows_its_stage_its_progress_the_report_and_an_invitation(
     stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
-    session = SlowSession((steps_finished(1, [4.0]), tweet_sampled("hello there", 1)))
+    session = SlowSession((steps_finished(1, [4.0]), fakes.tweet_sampled("hello there", 1)))
     app = stage.app(session)
     app.invite("New here? tweetgen-tui lesson")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -347,7 +337,7 @@ async def test_a_starting_run_shows_its_stage_its_progress_the_report_and_an_inv
 
 
 async def test_a_run_that_ends_before_its_first_step_shows_no_stage(stage: Stage) -> None:
-    app = stage.app(FakeSession((run_failed(title="No"),)))
+    app = stage.app(fakes.FakeSession((run_failed(title="No"),)))
     async with app.run_test(size=(80, 24)):
         await wait_until(lambda: app.summary_view.phase == "failed")
         await wait_until(lambda: not any(panels.has_class("-waiting") for panels in app.query(Panels)))
@@ -366,7 +356,7 @@ def test_a_report_is_wrapped_and_cut_with_an_ellipsis(width: int) -> None:
 
 def test_plain_output_shows_a_stage_once_and_its_progress_every_few_seconds() -> None:
     lines: list[str] = []
-    clock = FakeClock()
+    clock = fakes.FakeClock()
     display = RunProgress(ProgressDisplay(Console(file=io.StringIO()), write=lines.append, clock=clock))
     display.stage(Moment("loading torch"))
     for percent in range(100):

@@ -31,16 +31,14 @@ from engine.storage.journal import to_line
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, text_of, wait_until
-from tests.tui.transcripts import Size, Step, Typed, transcript
+from tests.tui.transcripts import plays, set_up, transcript
 from tui.run.branching import OverlayCurve
 from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.screens.dialogs import checkpoint_list
-from tui.screens.dialogs.base import YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_load import load_question
 from tui.screens.dialogs.compare import CompareDialog
-from tui.screens.main.screen import MainScreen
 from tui.widgets.checkpoints import table
 from tui.widgets.checkpoints.table import CheckpointTable
 from tui.widgets.plot.loss_plot import LossPlot
@@ -91,7 +89,7 @@ async def browsing(
         monkeypatch.setattr(table, "time", SimpleNamespace(time=lambda: NOW))
         monkeypatch.setattr(checkpoint_list, "_BATCH_SECONDS", DEADLINE_SECONDS)
         async with stage.running(FakeSession(SCRIPT, STARTED), size, entries=entries, **options) as at:
-            await at.press("l", opens=CheckpointBrowser)
+            await at.press("l", opens="CheckpointBrowser")
             yield Browsing(*at)
 
 
@@ -111,10 +109,6 @@ def saved(home: Path) -> Path:
     for hours, path in enumerate(reversed(paths), start=1):
         os.utime(path, (NOW - 3600 * hours, NOW - 3600 * hours))
     return home / "checkpoints"
-
-
-def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
 
 
 # The list -------------------------------------------------------------------------------------------------------------
@@ -149,9 +143,8 @@ def in_turn(*listed: Entries) -> Entries:
 
 
 def starting(at: Running) -> None:
-    screen = at.app.screen_stack[-2]
-    assert isinstance(screen, MainScreen)
-    screen.run.view = replace(screen.run.view, phase="starting")
+    run = at.app._main_screen.run
+    run.view = replace(run.view, phase="starting")
 
 
 AT_2748: dict[str, Any] = {"step": 2748, "elapsed_seconds": 9.0}
@@ -181,54 +174,20 @@ def loaded(name: str) -> e.CheckpointLoaded:
     return e.CheckpointLoaded(step=9, elapsed_seconds=9.0, name=name, path="/best", bits_per_char=None, epochs=0.0)
 
 
-PLAYS: dict[str, tuple[Entries, tuple[Step, ...], dict[str, Any]]] = {
-    "an empty list, an error while it is read, a filter without a match, and all untrained": (
-        in_turn(list, failing, named("happy"), named("then/latest", step=0)),
-        (
-            *("", "enter n delete R k = down end pagedown", "escape l"),
-            *("escape l", "/ z q", "escape", "escape l", "/ u n t r a i n e d"),
-        ),
-        {},
-    ),
-    "headings are not selectable": (
-        lambda: [entry("mine"), entry("now/best", step=9), entry("then/best", step=9)],
-        ("", "down", "down", "down", "home"),
-        {},
-    ),
-    "figures in the unit of the screen": (
-        named("mine", "other", step=9, bits_per_char=2.0),
-        ("", "escape", "b l", "= down ="),
-        {},
-    ),
-    "a damaged checkpoint and one of another vocabulary are refused with the reason": (
-        refused,
-        ("", "enter", "n", "=", "down", "enter", "down down", "enter", "enter"),
-        {},
-    ),
-    "a branch of `latest` of the active run starts where that ends": (named("now/latest"), ("n", "escape"), {}),
-    "in a replay nothing is loaded, and a new run saves nothing": (
-        named("now/latest"),
-        ("enter", "n", "escape"),
-        {"history": RunView(is_replay=True)},
-    ),
-    "the question follows the run, y and enter load, and then the run before is named, or the refusal": (
-        lambda: [entry("now/best", step=2, run="now")],
-        (
-            *(Size(40, 12), "enter", two_steps_more, "escape", "enter", "y", "l enter", "enter"),
-            *(BEFORE_LOAD, replace(loaded("now/best"), step=2), NOT_LOADED),
-        ),
-        {},
-    ),
-    "the equals sign marks one and shows it beside another, where rows that differ are marked": (
+BEST_OF_2 = replace(loaded("now/best"), step=2)
+PLAYS = plays("checkpoints", globals())
+SET_UP: dict[str, tuple[Entries, dict[str, Any]]] = {
+    "an empty list": (in_turn(list, failing, named("happy"), named("then/latest", step=0)), {}),
+    "headings": (lambda: [entry("mine"), entry("now/best", step=9), entry("then/best", step=9)], {}),
+    "figures in the unit": (named("mine", "other", step=9, bits_per_char=2.0), {}),
+    "a damaged": (refused, {}),
+    "in a replay": (named("now/latest"), {"history": RunView(is_replay=True)}),
+    "the question": (lambda: [entry("now/best", step=2, run="now")], {}),
+    "the equals sign": (
         lambda: [entry("happy", step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22, hours=6)],
-        (Size(40, 12), "=", "=", "= down =", Size(120, 60), Size(40, 12), "escape"),
         {},
     ),
-    "before its start and after its end a run loads none, but another can start": (
-        named("happy"),
-        (starting, "enter", END, "enter", "n", "y"),
-        {"further": [FakeSession((), run_started(run="then", step=2))]},
-    ),
+    "before its start": (named("happy"), {"further": [FakeSession((), run_started(run="then", step=2))]}),
 }
 
 
@@ -245,9 +204,9 @@ def current(at: Running) -> str:
 async def test_checkpoints_are_listed_loaded_and_branched_from_as_recorded(
     stage: Stage, claim: str, snapshot: SnapshotAssertion
 ) -> None:
-    entries, steps, options = PLAYS[claim]
+    entries, options = set_up(SET_UP, claim, (named("now/latest"), {}))
     async with browsing(stage, entries, **options) as at:
-        assert await transcript(at, *steps, note=current) == snapshot
+        assert await transcript(at, *PLAYS[claim], note=current) == snapshot
 
 
 def many() -> list[CheckpointEntry]:
@@ -261,7 +220,7 @@ async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_colum
     stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
     async with browsing(stage, many) as at:
-        for size in ((40, 12), (80, 24), (120, 40), (200, 60)):
+        for size in ((40, 12), (80, 24), (200, 60)):
             await at.resize(*size)
             await at.press(shows=("256 by age", "/untrained shows 4 of step 0", "saved by name · 20"))
             for key in ("end", "pageup", "up", "home"):
@@ -296,13 +255,13 @@ async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stag
     async with browsing(stage, named("happy"), **options) as at:
         app, before = at.app, at.app.summary_view
         question = "The run now is saved and ends. A new one starts from “happy”, at step 2, on small.txt."
-        await at.press("n", opens=YesDialog, shows=question)
-        await at.press("enter", "n", "escape", opens=CheckpointBrowser)
+        await at.press("n", opens="YesDialog", shows=question)
+        await at.press("enter", "n", "escape", opens="CheckpointBrowser")
         assert at.session.received == []
-        await at.press("n", opens=YesDialog)
+        await at.press("n", opens="YesDialog")
         await at.press("y")
         await wait_until(lambda: len(app.bridges) == 2 and app.summary_view.step == 3, "the new run")
-        await opened(app, MainScreen)
+        await opened(app, "MainScreen")
         assert isinstance(at.session.received[-1], c.Stop)
         assert app.bridge.config == RunConfig(corpus=SMALL, checkpoint="happy", preset="tutorial")
         assert stage.checked[-1] == app.bridge.config
@@ -318,9 +277,9 @@ async def test_the_list_can_be_closed_while_n_checks_the_tweets(stage: Stage, mo
         await at.pilot.press("n")
         await shows(at.app, "checking the tweets of “happy”…")
         await at.pilot.press("escape")
-        await opened(at.app, MainScreen)
+        await opened(at.app, "MainScreen")
         may_end.set()
-        await at.press("l", opens=CheckpointBrowser)
+        await at.press("l", opens="CheckpointBrowser")
         assert at.app.failure is None
 
 
@@ -341,22 +300,7 @@ def remove_old(_: Running) -> None:
     named_checkpoint_path("old").unlink()
 
 
-CHANGES: dict[str, tuple[Step, ...]] = {
-    "age, size, model and a tweet of it are shown, right and left sort by the columns, and a slash filters": (
-        *(Size(120, 40), "end", Size(40, 12), Size(60, 14)),
-        *("home", *["right"] * 5, *["left"] * 4),
-        *("/ s t e p - 7", "escape", "/ o l d", "enter", "enter", "enter"),
-    ),
-    "R renames, k pins to the top, and a failed change is reported": (
-        *("R", Typed("old"), "enter", Typed("../up"), "enter", Typed("happy"), "enter"),
-        *("end", "R", at_entry("old"), "k", "delete", "k", at_entry("old"), remove_old, "k"),
-    ),
-    "deleting asks, and the own checkpoints of the active run stay": (
-        *("down", "delete", "delete", "enter", "escape", "backspace", "y"),
-        *(at_entry("now/latest"), "delete", "k", at_entry("now/best"), "delete", "k"),
-        *(at_entry("now/step-7"), "backspace", "y"),
-    ),
-}
+CHANGES = plays("files", globals())
 
 
 @pytest.mark.parametrize("claim", CHANGES)
@@ -364,7 +308,9 @@ async def test_files_are_listed_and_changed_by_keys_as_recorded(
     stage: Stage, saved: Path, claim: str, snapshot: SnapshotAssertion
 ) -> None:
     async with browsing(stage, iterate_checkpoints, (60, 24)) as at:
-        recorded = await transcript(at, *CHANGES[claim], note=lambda at: f"{current(at)}; {sorted(files(saved))}")
+        recorded = await transcript(
+            at, *CHANGES[claim], note=lambda at: f"{current(at)}; {sorted(path.name for path in saved.iterdir())}"
+        )
         assert re.sub(r"[\d.]+ kB", "N kB", recorded) == snapshot
 
 
@@ -372,8 +318,8 @@ async def test_a_change_is_made_although_the_list_closes_right_after_its_key(sta
     async with browsing(stage, iterate_checkpoints) as at:
         at.app.post_message(te.Key("k", "k"))
         at.app.post_message(te.Key("escape", None))
-        await opened(at.app, MainScreen)
-        await wait_until(lambda: "new.pinned" in files(saved), "the pin")
+        await opened(at.app, "MainScreen")
+        await wait_until((saved / "new.pinned").exists, "the pin")
 
 
 # The question before a checkpoint is loaded ---------------------------------------------------------------------------

@@ -27,9 +27,6 @@ from tui.app.app import TweetgenApp
 from tui.files.folder_listing import FolderEntry
 from tui.process.threads import on_own_thread
 from tui.screens.dialogs import path_browser
-from tui.screens.dialogs.base import FailureDialog
-from tui.screens.dialogs.help import HelpScreen
-from tui.screens.dialogs.open import OpenDialog
 from tui.screens.main.screen import MainScreen
 from tui.widgets.dialog_hints import DialogHints
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -108,7 +105,7 @@ async def opening(
 ) -> AsyncIterator[Opening]:
     """Open the dialog over a run on the first file of a folder."""
     async with stage.running(session, size, further=further, config=on_first(folder)) as at:
-        await at.press("o", opens=OpenDialog)
+        await at.press("o", opens="OpenDialog")
         opening = Opening(*at)
         await opening.chooses("first.csv")
         yield opening
@@ -184,7 +181,7 @@ async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(
     monkeypatch.setattr(DialogHints, "on_unmount", go_late, raising=False)
     async with stage.running(config=on_first(folder)) as at:
         await at.pilot.press("o")
-        await opened(at.app, OpenDialog)
+        await opened(at.app, "OpenDialog")
         dialog = at.app.screen
         await at.pilot.press("escape")
         await wait_until(lambda: may_be_read.is_set() and not dialog.is_attached and not dialog.is_running, "its end")
@@ -201,7 +198,7 @@ async def test_a_file_is_chosen_and_checked_and_a_new_run_starts_on_it(stage: St
         await at.chooses("second.csv")
         await at.press("enter", shows=f"second.csv can be used; {NEW_RUN}")
         assert at.session.received == []
-        await at.press("enter", shows="second to none", lacks="hello there", opens=MainScreen)
+        await at.press("enter", shows="second to none", lacks="hello there", opens="MainScreen")
         app, other = at.app, CorpusConfig(files=(str(folder / "second.csv"),))
         assert [type(command) for command in at.session.received] == [c.Stop]
         assert isinstance(app.earlier_views[0].ended, e.RunFinished)
@@ -224,7 +221,7 @@ async def test_a_file_that_can_not_be_used_or_is_doubted_is_reported_with_a_hint
     problem = "second.csv holds no tweets at all. Give a file with tweets."
     async with opening(stage, folder) as at:
         await at.press("s", "enter", shows=problem)
-        await at.press("escape", opens=MainScreen)
+        await at.press("escape", opens="MainScreen")
         await at.emit(tweet_sampled("still here", 4))
         await at.press(shows="still here")
         await at.paste(f"'{folder / 'second.csv'}'", shows=problem)
@@ -236,10 +233,10 @@ async def test_a_file_that_can_not_be_used_or_is_doubted_is_reported_with_a_hint
         await at.paste(f"'{folder / 'first.csv'}'", shows=f"Choose one with --column. {where}")
         assert at.session.received == []
         assert len(at.app.bridges) == 1
-        await at.press("escape", opens=MainScreen)
+        await at.press("escape", opens="MainScreen")
         monkeypatch.setattr(TweetgenApp, "is_web", True)  # a browser shows for no path whether this machine has it
         await at.paste(str(folder / "second.csv"))
-        await at.press("question_mark", opens=HelpScreen)
+        await at.press("question_mark", opens="HelpScreen")
         assert toasts(at.app) == []
 
 
@@ -263,8 +260,8 @@ async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: 
     app = stage.app(RaisingSession(error), further=[second], config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
         at = Opening(app, pilot, second)
-        await opened(app, FailureDialog)
-        await at.press("o", opens=OpenDialog)
+        await opened(app, "FailureDialog")
+        await at.press("o", opens="OpenDialog")
         await at.chooses("first.csv")
         await at.press("down", "enter", shows="second.csv can be used; enter starts a new run on it.")
         await at.press("enter", shows="second to none")
@@ -277,10 +274,10 @@ async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: St
         await at.replace_run()
         await shows(at.app, "saving…  then a new run on second.csv")
         await at.pilot.press("?")
-        await opened(at.app, HelpScreen)
+        await opened(at.app, "HelpScreen")
         assert len(at.app.bridges) == 1
         first.may_answer.set()
-        await at.press(shows="second to none", opens=MainScreen)
+        await at.press(shows="second to none", opens="MainScreen")
 
 
 async def test_q_while_the_old_run_is_saved_quits_without_a_new_run(stage: Stage, folder: Path) -> None:

@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 from textual import events as te
-from textual.command import CommandPalette
-from textual.screen import Screen
 from textual.widgets import Input
 
 from engine.config.corpus import CorpusConfig
@@ -33,15 +31,6 @@ from tui.run.reducer import apply
 from tui.run.series.series import MAX_BUCKETS, WINDOW_LENGTH, Series
 from tui.run.training_events import MAX_TWEETS
 from tui.run.view import RunView
-from tui.screens.dialogs.base import FailureDialog, MessageDialog, YesDialog
-from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
-from tui.screens.dialogs.checkpoint_load import LoadDialog
-from tui.screens.dialogs.checkpoint_name import SaveDialog
-from tui.screens.dialogs.compare import CompareDialog
-from tui.screens.dialogs.export import ExportDialog
-from tui.screens.dialogs.open import OpenDialog
-from tui.screens.dialogs.tweet import TweetDialog
-from tui.screens.main.screen import MainScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.plot.loss_plot import LossPlot
 
@@ -66,7 +55,7 @@ def assert_harmless(at: Running) -> None:
             assert actions <= SCROLL_BAR, ascii(text)
 
 
-async def seen(at: Running, *keys: str, opens: type[Screen[Any]] | None = None) -> None:
+async def seen(at: Running, *keys: str, opens: str | None = None) -> None:
     """Press keys and wait until the screen shows hostile text; nothing on it may act then."""
     await at.press(*keys, opens=opens, shows="zqj")
     assert_harmless(at)
@@ -90,18 +79,18 @@ async def in_the_feed(at: Running) -> None:
 
 async def in_dialogs(at: Running) -> None:
     """Open each dialog that shows data or a line, paste into the lines, and let the run fail."""
-    for key, dialog in (("enter", TweetDialog), ("e", ExportDialog)):
+    for key, dialog in (("enter", "TweetDialog"), ("e", "ExportDialog")):
         await at.press(key, opens=dialog)
         assert_harmless(at)
-        await at.press("escape", opens=MainScreen)
-    await seen(at, "l", opens=CheckpointBrowser)
-    for keys, above in ((("=", "down", "="), CompareDialog), (("enter",), LoadDialog), (("delete",), YesDialog)):
+        await at.press("escape", opens="MainScreen")
+    await seen(at, "l", opens="CheckpointBrowser")
+    for keys, above in ((("=", "down", "="), "CompareDialog"), (("enter",), "LoadDialog"), (("delete",), "YesDialog")):
         await seen(at, *keys, opens=above)
-        await at.press("escape", opens=CheckpointBrowser)
-    await at.press("escape", opens=MainScreen)
-    await seen(at, "o", opens=OpenDialog)
-    await at.press("escape", opens=MainScreen)
-    for key, screen in (("s", SaveDialog), ("o", OpenDialog), ("ctrl+p", CommandPalette)):
+        await at.press("escape", opens="CheckpointBrowser")
+    await at.press("escape", opens="MainScreen")
+    await seen(at, "o", opens="OpenDialog")
+    await at.press("escape", opens="MainScreen")
+    for key, screen in (("s", "SaveDialog"), ("o", "OpenDialog"), ("ctrl+p", "CommandPalette")):
         await at.press(key, opens=screen)
         await wait_until(lambda: isinstance(at.app.focused, Input), "a line to type in")
         line = at.app.focused
@@ -115,7 +104,7 @@ async def in_dialogs(at: Running) -> None:
         await at.press("escape")
         await wait_until(lambda: not isinstance(at.app.focused, Input), "the end of the dialog")
     at.session.emit(e.RunFailed(title=WORST, detail=WORST, hint="[/foo] " + WORST, **NOW))
-    await seen(at, opens=FailureDialog)
+    await seen(at, opens="FailureDialog")
 
 
 @pytest.mark.parametrize("place", [in_the_feed, in_dialogs])
@@ -138,9 +127,9 @@ async def test_hostile_text_is_shown_as_plain_text(
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         at = Running(app, pilot, session)
         if place is in_the_feed:  # no run can have that name
-            await seen(at, opens=MessageDialog)
+            await seen(at, opens="MessageDialog")
             await at.press("escape")
-        await opened(app, MainScreen)
+        await opened(app, "MainScreen")
         feed = app.screen.query_one(TweetFeed)
         await wait_until(lambda: feed.chosen == TWEETS[-1], "all tweets in the feed")
         await place(at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from engine.config.run import RunConfig
 from engine.errors import CorpusError
 from engine.protocol.commands import Stop
-from engine.protocol.events import Event, RunFinished
+from engine.protocol.events import RunFinished
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
@@ -24,22 +25,13 @@ from tui.run.engine_bridge import EngineBridge
 from tui.run.reducer import apply
 from tui.run.summary import how_to_attach
 from tui.run.view import RunView
-from tui.screens.dialogs.base import FailureDialog, YesDialog
-from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferencesStore
 
 PROBLEM = "EROFS."
 
 
-class UnreachableHost:
-    """A host to which no terminal can attach."""
-
-    num_clients = 0
-    problem = PROBLEM
-
-    def handle(self, event: Event) -> None: ...
-
-    def close(self) -> None: ...
+HOST: Any = SimpleNamespace(num_clients=0, problem=PROBLEM, handle=lambda _: None, close=lambda: None)
+"""One to which no terminal can attach."""
 
 
 def unsaved() -> FakeSession:
@@ -57,11 +49,11 @@ async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> 
     async with stage.running(unsaved()) as at:
         timers: list[int] = []
         for _ in range(3):
-            await at.press("q", opens=YesDialog)
-            await at.press("escape", opens=MainScreen)
+            await at.press("q", opens="YesDialog")
+            await at.press("escape", opens="MainScreen")
             timers.append(len(at.app.screen._timers))
         assert len(set(timers)) == 1
-        await at.press("q", opens=YesDialog)
+        await at.press("q", opens="YesDialog")
         await at.press("y")
         await has_left(at.app)
     assert at.app.summary_view.ended is not None
@@ -83,16 +75,16 @@ async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(sta
 
 async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
-    bridge = EngineBridge(RunConfig(), lambda *_: session, make_subscriber=lambda _: UnreachableHost())
+    bridge = EngineBridge(RunConfig(), lambda *_: session, make_subscriber=lambda _: HOST)
     app = TweetgenApp(RunConfig(), bridge)
     stage.apps.append(app)
     async with app.run_test() as pilot:
         at = Running(app, pilot, session)
         await wait_until(lambda: app.summary_view.started is not None)
-        await at.press("d", opens=YesDialog, shows=("No terminal can attach", PROBLEM))
-        await at.press("escape", opens=MainScreen)
+        await at.press("d", opens="YesDialog", shows=("No terminal can attach", PROBLEM))
+        await at.press("escape", opens="MainScreen")
         assert app.return_value is None
-        await at.press("d", opens=YesDialog)
+        await at.press("d", opens="YesDialog")
         await at.press("y")
         await wait_until(lambda: app.return_value == Outcome(is_detached=True))
     view = apply(RunView(), run_started())
@@ -145,9 +137,8 @@ async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stag
 
 async def open_lesson(at: Running, asks: str = "") -> None:
     """Ask for the lesson, and wait for words of the question."""
-    assert isinstance(at.app.screen, MainScreen)
-    at.app.screen.leaving.action_lesson()
-    await at.press(opens=YesDialog if asks else None, shows=asks)
+    at.app._main_screen.leaving.action_lesson()
+    await at.press(opens="YesDialog" if asks else None, shows=asks)
 
 
 async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_stopped_unless_another_terminal_has_it(
@@ -157,11 +148,11 @@ async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_stopped_unless_a
     async with stage.running() as at:
         await open_lesson(at)
         await toasted(at.app, "The lesson is open in another terminal. Go on there, or leave it there with q")
-        assert isinstance(at.app.screen, MainScreen)
+        assert at.app.screen is at.app._main_screen
         os.close(descriptor)
         await open_lesson(at, asks="saved and stopped")
         await at.press(shows="y open the lesson")
-        await at.press("escape", opens=MainScreen)
+        await at.press("escape", opens="MainScreen")
         assert not at.session.received
         await open_lesson(at, asks="saved and stopped")
         await at.press("y")
@@ -174,7 +165,7 @@ async def test_q_opens_no_lesson_even_if_one_was_called_off_before(stage: Stage)
     async with stage.running(unsaved()) as at:
         await open_lesson(at, asks="saved and stopped")
         await at.press("y", shows="The disk is full. Quit anyway?")
-        await at.press("escape", opens=MainScreen)
+        await at.press("escape", opens="MainScreen")
         at.session.stop_refusal = ""
         await at.press("q")
         await has_left(at.app)
@@ -185,8 +176,8 @@ async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> 
     app = stage.app(RaisingSession(CorpusError("No tweets.", "Open others.")))
     async with app.run_test() as pilot:
         at = Running(app, pilot, FakeSession())
-        await at.press(opens=FailureDialog)
-        await at.press("escape", opens=MainScreen)
+        await at.press(opens="FailureDialog")
+        await at.press("escape", opens="MainScreen")
         await open_lesson(at, asks="The lesson opens in place of this screen.")
         await at.press("y")
         await has_left(app)

@@ -1,33 +1,30 @@
-"""The main screen: runs that end, a loaded checkpoint, one unit for all losses; tweets that are pinned and exported."""
+"""The main screen: how a run ends and continues, one unit for all losses; tweets that are pinned and exported."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from engine.config.run import RunConfig, TrainingConfig
 from engine.errors import CorpusError, StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event, TweetSampled, from_json
 from engine.storage.folders import folder_of_run
-from tests.fakes import (
-    FakeClock,
-    FakeSession,
-    RaisingSession,
-    eval_finished,
-    run_started,
-    steps_finished,
-    tweet_sampled,
-)
-from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
-from tests.tui.transcripts import Step, Typed, transcript
+from engine.storage.journal import to_line
+from tests import fakes
+from tests.engine.helpers import run_session, tiny_config, write_corpus
+from tests.fakes import FakeClock, FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
+from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, toasts, wait_until
+from tests.tui.transcripts import Step, plays, set_up, transcript
 from tui.app.notifications import title_of
 from tui.files.pins import PinsFile
-from tui.screens.dialogs.base import MessageDialog
-from tui.screens.main.screen import MainScreen
+from tui.run.view import RunView
+from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.feed.tweet_feed import TweetFeed
 
@@ -37,20 +34,9 @@ FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached"
 FAILED = e.RunFailed(step=3, elapsed_seconds=9.0, title="The disk is full", detail="No space.", hint="")
 LEARNED = "Loss 0.032 bits/char: the model knows this tweet by heart; it knows nothing else."
 OUTCOME = e.Warned(step=3, elapsed_seconds=9.0, message=LEARNED, kind="outcome")
-
-
 LOADED = e.CheckpointLoaded(step=3, elapsed_seconds=1.0, name="happy", path="/a", bits_per_char=5.7, epochs=0.0)
-ENDS: dict[str, tuple[Step, ...]] = {
-    "what a run on one tweet has learned is shown after an open dialog until it is closed": (
-        *("?", OUTCOME, FINISHED, "escape", "escape"),
-    ),
-    "a failure is shown over a dialog, before a result that waits for it": ("?", OUTCOME, FAILED, "escape"),
-    "a failure is shown once nothing is typed that its keys would be meant for": ("p", FAILED, "o a q", "escape"),
-    "a finished run stays readable, and steering keys report once that it is over": ("", FINISHED, "g space f +"),
-    "loading an earlier checkpoint removes later tweets": (
-        *(steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13), LOADED),
-    ),
-}
+AT_13, OF_13 = steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13)
+ENDS = plays("ends", globals())
 
 
 @pytest.mark.parametrize("claim", ENDS)
@@ -84,12 +70,12 @@ async def test_ctrl_c_in_a_dialog_or_the_palette_stops_the_session_and_exits_wit
 async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(
     stage: Stage, error: Exception, return_code: int
 ) -> None:
-    app = stage.app(RaisingSession(error, [run_started(), *SCRIPT]))
+    app = stage.app(fakes.RaisingSession(error, [run_started(), *SCRIPT]))
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, MessageDialog)
+        await opened(app, "MessageDialog")
         await shows(app, str(error))
         await pilot.press("q")
-        await opened(app, MainScreen)
+        await opened(app, "MainScreen")
         await shows(app, "hello there")
         await pilot.press("q")
         await wait_until(lambda: not app.is_running)
@@ -178,27 +164,16 @@ async def a_click_on_the_choice(at: Running) -> None:
 
 def kept(at: Running) -> str:
     """Return the texts of the pins on the screen and in the file, and what is exported."""
-    screen = next(each for each in at.app.screen_stack if isinstance(each, MainScreen))
     path = folder_of_run(RUN).pins_path
     in_file = [from_json(line) for line in path.read_bytes().splitlines()] if path.exists() else []
     texts = [event.text for event in in_file if isinstance(event, TweetSampled)]
-    pins = [event.text for event in screen.pins_and_export.pins]
+    pins = [event.text for event in at.app._main_screen.pins_and_export.pins]
     exports = [(path.name, path.read_text().splitlines()) for path in sorted(Path.cwd().glob("*.*"))]
     exported = [f"{name}: {len(lines)} × {lines[-1][:70]}" for name, lines in exports]
     return "; ".join([f"pins {pins}", f"in the file {texts}", *exported])
 
 
-EXPORTS: tuple[Step, ...] = (
-    *("e", Typed("tweets.docx"), "enter", Typed("none/t.txt"), "enter", Typed("mine.csv"), "enter"),
-    *("tab", "enter", "tab", "enter", "enter", "k", "e", "enter", "e", Typed("kept.jsonl"), "tab", "enter"),
-)
-KEPT: dict[str, tuple[Step, ...]] = {
-    "k pins the newest or the selected tweet, shift+k shows pins only, and c colours": (
-        *(all_is_read, "k", "up up up", "k", "k", "K", "e", a_click_on_the_choice, "escape", "K", "end", "c", "c"),
-    ),
-    "e exports the feed or the pins, asks before it replaces a file, and reports errors": (all_is_read, *EXPORTS),
-    "pins of a resumed run are read and merged with new ones": (all_is_read, "k"),
-}
+KEPT = plays("keeping", globals())
 
 
 @pytest.mark.parametrize("claim", KEPT)
@@ -221,19 +196,145 @@ async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(st
     folder_of_run(RUN).path.write_text("no folder")
     async with stage.running(FakeSession(OF_FIVE)) as at:
         await all_is_read(at)
-        screen = at.app.screen
-        assert isinstance(screen, MainScreen)
-        await at.press("k", opens=MessageDialog, shows=StorageError.title)
-        assert screen.pins_and_export.pins == (TWEETS[-1],)
+        await at.press("k", opens="MessageDialog", shows=StorageError.title)
+        assert at.app._main_screen.pins_and_export.pins == (TWEETS[-1],)
 
 
 async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path: Path) -> None:
     app = stage.app(FakeSession(OF_FIVE, run_started(run="../../elsewhere")))
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, MessageDialog)
+        await opened(app, "MessageDialog")
         await pilot.press("escape")
-        await opened(app, MainScreen)
+        await opened(app, "MainScreen")
         await pilot.press("k")
         await shows(app, PIN_GLYPH)
     assert not list(tmp_path.rglob("pins.jsonl"))
     assert not (tmp_path.parent / "elsewhere").exists()
+
+
+# At the end of the budget ---------------------------------------------------------------------------------------------
+
+LATEST = e.CheckpointSaved(
+    step=3, elapsed_seconds=62.0, name="latest", path="/latest", bits_per_char=2.03, weights_step=3
+)
+PAUSED = fakes.paused(3, 62.0)
+USED_UP = e.Warned(
+    step=3, elapsed_seconds=62.0, message="The run is finished: --max-steps is reached.", kind="finished"
+)
+AT_END = (
+    steps_finished(1, [4.5, 4.2, 4.0], elapsed_seconds=62.0),
+    eval_finished(3, 2.03),
+    tweet_sampled("hello there", 3, elapsed_seconds=62.0),
+    LATEST,
+    PAUSED,
+    USED_UP,
+)
+
+
+def over(*more: e.Event, **budget: Any) -> FakeSession:
+    """Return a run whose budget of 3 steps, and of what else is given, is used up."""
+    return FakeSession((*AT_END, *more), run_started(training=TrainingConfig(max_steps=3, **budget)))
+
+
+CHOICES = ": more steps or time, without limit, finish, new run"
+
+
+async def test_a_run_whose_budget_is_used_up_says_so_lastingly_in_the_unit_of_the_screen_and_without_a_toast(
+    stage: Stage,
+) -> None:
+    async with stage.running(over()) as at:
+        bar = at.app.screen.query_one(EndBar)
+        for size, choices in (((80, 24), ""), ((120, 40), CHOICES), ((200, 60), CHOICES)):
+            await at.resize(*size)
+            await at.press(shows=("saved: best, latest", f"space continue{choices}  g tweet  o open  q quit"))
+            assert "paused" not in at.text
+            assert not toasts(at.app)
+            assert bar.region.height == 2
+            assert [row.cell_length for row in bar.render().split("\n")] == [size[0]] * 2, "both rows fill the line"
+        assert "space" in at.app._main_screen.opening_keys, "keys typed after it go to the dialog"
+        await at.press(shows="best 2.03 bits/char at step 3")
+        await at.press("b", shows="best 1.407 nats/char at step 3")
+
+
+async def change_the_budget_from_the_palette(at: Running) -> None:
+    await at.press("ctrl+p")
+    await at.type_into("change the budget", shows="Let the run train longer")
+    await at.press("enter", opens="ContinueDialog")
+
+
+async def the_run_is_at_its_end(at: Running) -> None:
+    await at.press(shows=("■ ", "hello there"))
+
+
+async def the_run_is_at_its_end_again(at: Running) -> None:
+    await at.emit(run_started(training=TrainingConfig(max_steps=3)), *AT_END)
+
+
+def in_training(max_steps: int) -> FakeSession:
+    return FakeSession(AT_END[:3], run_started(training=TrainingConfig(max_steps=max_steps)))
+
+
+async def the_key_for_the_budget(at: Running) -> None:
+    await at.app.screen.run_action("dispatch('budget.change')")
+
+
+ENDED = e.RunFinished(step=3, elapsed_seconds=62.0, reason="max_steps", total_seconds=62.0, total_chars=99)
+BUDGET = plays("budget", globals())
+SET_UP: dict[str, tuple[FakeSession, dict[str, Any]]] = {
+    "in the least terminal": (over(), {"size": (40, 12), "draws_toasts": True}),
+    "arrows and enter": (over(max_seconds=60.0), {}),
+    "the whole effect": (over(max_seconds=62.0, epochs=9.0, schedule="cosine"), {}),
+    "a finish chosen": (in_training(3), {}),
+    "the budget changes": (in_training(100), {}),
+    "a replay": (over(ENDED), {"history": RunView(is_replay=True)}),
+}
+
+
+@pytest.mark.parametrize("claim", BUDGET)
+async def test_a_run_at_its_end_is_continued_by_keys_as_recorded(
+    stage: Stage, claim: str, snapshot: SnapshotAssertion
+) -> None:
+    session, options = set_up(SET_UP, claim, (over(), {}))
+    async with stage.running(session, **options) as at:
+        assert await transcript(at, *BUDGET[claim]) == snapshot
+
+
+async def started_second(at: Running) -> RunConfig:
+    """Wait for the new run, and return its config."""
+    await wait_until(lambda: getattr(at.app.summary_view.started, "run", "") == "second", "the new run")
+    return at.app.bridges[-1].config
+
+
+def second() -> list[FakeSession]:
+    return [FakeSession((), run_started(run="second"))]
+
+
+async def test_a_new_run_on_the_same_tweets_follows_with_the_settings_of_this_one(stage: Stage, home: Path) -> None:
+    config = tiny_config(write_corpus(home), run_name=RUN, max_steps=3)
+    run_session(config)
+    async with stage.running(over(), further=second(), config=RunConfig(settings={"max_steps": 3})) as at:
+        await at.press("space", "7")
+        started_with = await started_second(at)
+    assert isinstance(at.session.received[-1], c.Stop)
+    assert started_with == RunConfig(settings={"max_steps": 3}, corpus=config.corpus)
+
+
+async def test_a_new_run_after_a_resumed_one_or_a_branch_begins_as_that_run_did(stage: Stage, home: Path) -> None:
+    run_session(tiny_config(write_corpus(home), run_name=RUN, max_steps=3))
+    first = run_started(run=RUN, training=TrainingConfig(max_steps=2, learning_rate=0.123))
+    again = run_started(run=RUN, training=TrainingConfig(max_steps=3, learning_rate=0.2))
+    folder_of_run(RUN).journal_path.write_bytes(to_line(first) + to_line(again))
+    for config in (RunConfig(resume=RUN), RunConfig(checkpoint="other", run_name=RUN)):
+        async with stage.running(over(), further=second(), config=config) as at:
+            await at.press("space", shows="from the start, until step 2")
+            await at.press("7")
+            started_with = await started_second(at)
+        assert (started_with.resume, started_with.checkpoint, started_with.run_name) == (None, None, None)
+        assert (started_with.settings["max_steps"], started_with.settings["learning_rate"]) == (2, 0.123)
+        assert not started_with.is_repeatable
+
+
+async def test_a_new_run_is_refused_where_the_tweets_of_this_one_are_not_known(stage: Stage, home: Path) -> None:
+    async with stage.running(over()) as at:
+        await at.press("space", "7", opens="MessageDialog")
+        assert at.session.received == []

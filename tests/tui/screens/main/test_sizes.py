@@ -150,7 +150,7 @@ async def test_random_and_extreme_sizes_are_drawn_without_an_error_and_the_last_
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=WIDE) as pilot:
         await shows(app, "number 8 is said")
-        for _ in range(6):
+        for _ in range(4):
             await draw_at(app, pilot, (sizes.randint(40, 200), sizes.randint(12, 60)))
         for size in ((1, 1), (300, 5), (5, 100)):
             await pilot.resize_terminal(*size)

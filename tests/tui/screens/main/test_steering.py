@@ -1,8 +1,9 @@
-"""Learning rate, undo, batch size, intervals, alerts and reference levels on the screen."""
+"""Learning rate, undo, batch size, intervals, alerts, reference levels and the prompt line on the screen."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,16 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, wait_until
-from tests.tui.transcripts import Size, Step, Typed, transcript
+from tests import fakes
+from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, text_completed, tweet_sampled
+from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused, shows, wait_until
+from tests.tui.transcripts import plays, set_up, transcript
+from tui.formatting.chances import shown_char
 from tui.run.folding import fold
 from tui.run.view import RunView
-from tui.screens.dialogs.base import FailureDialog
-from tui.screens.dialogs.number import NumberDialog
-from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferencesStore
 from tui.widgets.alert_bar import AlertBar
 from tui.widgets.plot.loss_plot import LossPlot
@@ -32,18 +33,10 @@ WARMING = (steps_finished(1, [4.5, 4.2, 4.0], learning_rate=0.001), tweet_sample
 GOOD = (steps_finished(1, [1.7] * 600), eval_finished(600, 2.4), tweet_sampled("hello there", 600))
 DIVERGED = tuple(steps_finished(first_step, [4.2] * 150) for first_step in (601, 751, 901, 1051))
 AT_600 = e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4, epochs=0.0)
+AT_7 = steps_finished(6, [3.9, 3.8])
 NOT_FINITE = tuple(
     e.Warned(step=step, elapsed_seconds=1.0, message="not finite", kind="not-finite") for step in (4, 5, 6)
 )
-
-
-class RefusingLoads(FakeSession):
-    """Loads no checkpoint."""
-
-    def answer(self, command: c.Command) -> e.Event:
-        if isinstance(command, c.LoadCheckpoint):
-            return self._refuse("LoadCheckpoint", "It is gone.")
-        return super().answer(command)
 
 
 def asks(title: str) -> Callable[[Running], Awaitable[None]]:
@@ -53,7 +46,7 @@ def asks(title: str) -> Callable[[Running], Awaitable[None]]:
         await at.press("ctrl+p")
         await at.type_into(title)
         await wait_until(lambda: at.text.count(title) == 2, f"{title}, typed and found")
-        await at.press("enter", opens=NumberDialog)
+        await at.press("enter", opens="NumberDialog")
 
     ask.__name__ = f"from the palette: {title}"
     return ask
@@ -70,9 +63,8 @@ def clicks(words: str) -> Callable[[Running], Awaitable[None]]:
 
 
 def a_dot_held_down(at: Running) -> None:
-    assert isinstance(at.app.screen, MainScreen)
     for _ in range(5):
-        at.app.screen.steering.action_step()
+        at.app._main_screen.steering.action_step()
 
 
 async def the_run_is_paused(at: Running) -> None:
@@ -83,72 +75,7 @@ def a_toast_comes(at: Running) -> None:
     at.app.screen.notify("Saved as aaa.")
 
 
-STEERED: dict[str, tuple[FakeSession, dict[str, Any], tuple[Step, ...]]] = {
-    "brackets change the peak learning rate, which is shown beside the current one": (
-        FakeSession(WARMING),
-        {"size": (120, 40)},
-        ("", "]", "]", "[", Size(80, 24)),
-    ),
-    "u undoes one change after the other": (FakeSession(SCRIPT), {}, ("+", "+", "]", "u", "u", "u", "u")),
-    "batch size and intervals are asked for, validated and sent": (
-        FakeSession(SCRIPT),
-        {},
-        (
-            *(asks("Batch size"), Typed("abc"), "enter", Typed("0"), "enter", Typed("65537"), "enter"),
-            *(Typed(""), "enter", Typed(" 1,024 "), "enter", "u"),
-            *(asks("Steps between evaluations"), Typed("50"), "enter"),
-            *(asks("Steps between tweets"), Typed("0"), "enter"),
-            *(asks("Steps between evaluations"), "escape"),
-        ),
-    ),
-    "a dot pauses, then takes a step, one at most while it is held down; its line stays until training goes on": (
-        FakeSession(SCRIPT),
-        {"size": (120, 40), "draws_toasts": True},
-        (
-            *(".", ".", a_dot_held_down, Size(80, 24), Size(40, 12), Size(80, 24)),
-            *(a_toast_comes, "space", steps_finished(6, [3.9, 3.8])),
-        ),
-    ),
-    "a dot takes no step of a run whose budget is used up": (
-        FakeSession((*SCRIPT, PAUSED), started=run_started(training=TrainingConfig(max_steps=3))),
-        {},
-        (the_run_is_paused, "."),
-    ),
-    "a speed limit is asked for, shown and undone": (
-        FakeSession(SCRIPT),
-        {},
-        (asks("Speed limit"), Typed("5"), "enter", "u"),
-    ),
-    "a full disk is an alert, and a or a click retries saving": (
-        FakeSession(SCRIPT),
-        {"size": (40, 12)},
-        ("", FULL_DISK, "a", FULL_DISK, clicks("try saving"), FULL_DISK, clicks("esc no")),
-    ),
-    "escape dismisses an alert for good, and a without an alert is a toast": (
-        FakeSession(SCRIPT),
-        {},
-        ("escape", "a", FULL_DISK, "escape", FULL_DISK),
-    ),
-    "a reloads best at half the rate after a divergence, and u restores the rate": (
-        FakeSession(GOOD),
-        {},
-        (*DIVERGED, "a", AT_600, "u"),
-    ),
-    "a refused answer is shown, the alert returns, and u has nothing to undo": (
-        RefusingLoads(SCRIPT),
-        {},
-        (*NOT_FINITE, "a", "escape", "u"),
-    ),
-}
-
-
-OUT_OF_MEMORY = e.RunFailed(
-    step=3,
-    elapsed_seconds=1.0,
-    title="The device is out of memory",
-    detail="Tried to allocate 2 GiB.",
-    hint="Try a smaller --batch-size or --hidden-size.",
-)
+OUT_OF_MEMORY = fakes.run_failed(3, "The device is out of memory", detail="Tried to allocate 2 GiB.")
 
 
 @pytest.mark.parametrize("is_closed_first", [False, True], ids=["in the dialog", "after it"])
@@ -162,11 +89,11 @@ async def test_a_run_that_is_out_of_memory_is_retried_from_its_latest_checkpoint
     app = stage.app(FakeSession((*SCRIPT, OUT_OF_MEMORY)), further=[after], config=config)
     async with app.run_test(size=(80, 24)) as pilot:
         at = Running(app, pilot, after)
-        await opened(app, FailureDialog)
+        await opened(app, "FailureDialog")
         await shows(app, "Tried to allocate 2 GiB.", "a try again from latest")
         if is_closed_first:
             await pilot.press("escape")
-            await opened(app, MainScreen)
+            await opened(app, "MainScreen")
             await shows(app, "a try again from latest")
         await at.press("a", shows="and on it goes")
         assert app.bridge.config == RunConfig(resume=RUN, runtime=runtime)
@@ -179,10 +106,9 @@ async def test_a_run_that_is_out_of_memory_is_retried_from_its_latest_checkpoint
 
 NAMES, BITS = ("uniform", "unigram", "2-gram", "6-gram"), (6.6, 4.6, 3.7, 2.6)
 TRAINED = steps_finished(1, [3.0] * 10)
-AT_20 = steps_finished(11, [3.0] * 10)
-REFUSED = e.CommandRefused(
-    step=10, elapsed_seconds=1.0, command="MeasureBaselines", title="Memory", detail="Too little memory.", hint=""
-)
+AT_20, AT_40 = steps_finished(11, [3.0] * 10), steps_finished(31, [3.0] * 10)
+LEARNED = eval_finished(50, 2.0)
+REFUSED = refused("MeasureBaselines", "Too little memory.", step=10)
 BEFORE = fold(RunView(), (run_started(), steps_finished(1, [3.0] * 30), eval_finished(30, 3.0)))
 RESUMED = run_started(step=30, resumed_from="2026-11-25-101112/latest")
 
@@ -200,46 +126,30 @@ class Measuring(FakeSession):
         return super().answer(command)
 
 
-def measured(step: int, num: int = len(NAMES)) -> e.BaselinesMeasured:
-    return e.BaselinesMeasured(
-        step=step, elapsed_seconds=1.0, request=0, names=NAMES[:num], bits_per_char=BITS[:num], is_complete=num == 4
-    )
+def measured(step_and_number: str) -> e.BaselinesMeasured:
+    step, num = map(int, step_and_number.split())
+    return replace(fakes.baselines_measured(step, NAMES[:num], BITS[:num]), is_complete=num == 4)
 
 
-def evaluated(*bits: float) -> tuple[e.Event, ...]:
+def evaluated(bits: str) -> tuple[e.Event, ...]:
     """Return evaluations at steps 20, 30 and so on."""
-    return tuple(eval_finished(10 * number, each) for number, each in enumerate(bits, start=2))
+    return tuple(eval_finished(10 * number, each) for number, each in enumerate(map(float, bits.split()), start=2))
 
 
-SMALL = {"size": (40, 12)}
-LEVELS: dict[str, tuple[FakeSession, dict[str, Any], tuple[Step, ...]]] = {
-    "levels are asked for once, as soon as the run trains, and after a refusal, which opens nothing, by the key": (
-        Measuring(),
-        SMALL,
-        ("", TRAINED, REFUSED, AT_20, "r", "r", measured(30, num=3), measured(31)),
-    ),
-    "the crossing of each level is reported once in a sentence": (
-        Measuring(),
-        SMALL,
-        (TRAINED, measured(10), *evaluated(3.5, 3.0, 2.5)),
-    ),
-    "of the levels crossed before the measurement the hardest is reported": (
-        Measuring(),
-        SMALL,
-        (TRAINED, *evaluated(5.0, 4.0, 3.0), measured(41)),
-    ),
-    "the crossing of a level in a session before is not reported": (
-        Measuring(RESUMED),
-        SMALL | {"history": BEFORE},
-        (measured(30), steps_finished(31, [3.0] * 10), eval_finished(50, 2.0)),
-    ),
-    "a run on one tweet has no levels": (
-        Measuring(run_started(num_train_tweets=1, num_val_tweets=1)),
-        SMALL,
-        (TRAINED, "r", "r"),
-    ),
-    "a replay has no levels": (Measuring(), SMALL | {"history": RunView(is_replay=True)}, (TRAINED, "r", "r")),
+SMALL, WIDE = {"size": (40, 12)}, {"size": (120, 40)}
+SET_UP: dict[str, tuple[FakeSession, dict[str, Any]]] = {
+    "brackets change": (FakeSession(WARMING), WIDE),
+    "a dot pauses": (FakeSession(SCRIPT), WIDE | {"draws_toasts": True}),
+    "a dot takes no step": (FakeSession((*SCRIPT, PAUSED), run_started(training=TrainingConfig(max_steps=3))), {}),
+    "a full disk": (FakeSession(SCRIPT), SMALL),
+    "a reloads best": (FakeSession(GOOD), {}),
+    "a refused answer": (Answering(c.LoadCheckpoint, refused("LoadCheckpoint", "It is gone.", step=6)), {}),
+    "the crossing of a level in a session before": (Measuring(RESUMED), SMALL | {"history": BEFORE}),
+    "a run on one tweet": (Measuring(run_started(num_train_tweets=1, num_val_tweets=1)), SMALL),
+    "a replay": (Measuring(), SMALL | {"history": RunView(is_replay=True)}),
 }
+STEERED = plays("steering", globals())
+LEVELS = plays("levels", globals())
 
 
 def levels(at: Running) -> str:
@@ -249,9 +159,10 @@ def levels(at: Running) -> str:
 
 @pytest.mark.parametrize("claim", STEERED | LEVELS)
 async def test_a_run_is_steered_by_keys_as_recorded(stage: Stage, claim: str, snapshot: SnapshotAssertion) -> None:
-    session, options, steps = (STEERED | LEVELS)[claim]
+    usual = (Measuring(), SMALL) if claim in LEVELS else (FakeSession(SCRIPT), {})
+    session, options = set_up(SET_UP, claim, usual)
     async with stage.running(session, **options) as at:
-        assert await transcript(at, *steps, note=levels) == snapshot
+        assert await transcript(at, *(STEERED | LEVELS)[claim], note=levels) == snapshot
 
 
 async def test_hidden_levels_are_neither_asked_for_nor_reported_and_the_choice_is_saved(
@@ -259,7 +170,7 @@ async def test_hidden_levels_are_neither_asked_for_nor_reported_and_the_choice_i
 ) -> None:
     path = tmp_path / "config.toml"
     path.write_text("[screen]\nlevels = false\n")
-    steps = (TRAINED, measured(10, num=3), eval_finished(20, 3.0), "r", "r")
+    steps = (TRAINED, measured("10 3"), eval_finished(20, 3.0), "r", "r")
     async with stage.running(Measuring(), (40, 12), store=PreferencesStore(path)) as at:
         plot = at.app.screen.query_one(LossPlot)
         assert not plot.shows_levels
@@ -267,3 +178,64 @@ async def test_hidden_levels_are_neither_asked_for_nor_reported_and_the_choice_i
         for in_the_settings, is_shown in ((None, True), (False, False)):
             at.app.store.change({"levels": in_the_settings})
             assert plot.shows_levels is is_shown
+
+
+# The prompt line ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("char", "label"),
+    [(" ", "␣"), ("", "end"), ("雪", "雪"), ("\u0301", "U+0301"), ("\x1b", "U+001B"), ("\ud800", "U+D800")],
+)
+def test_the_label_of_a_character_is_visible_and_safe(char: str, label: str) -> None:
+    assert shown_char(char) == label
+
+
+AT_53 = steps_finished(4, [3.0] * 50)
+ENDED = fakes.run_finished(9, "stopped")
+
+
+class Ending(FakeSession):
+    """Has ended, and answers nothing, once it has emitted `ENDED`."""
+
+    def answer(self, command: c.Command) -> e.Event:
+        return ENDED if self._step == ENDED.step else super().answer(command)
+
+
+PROMPT_LINE = plays("prompt_line", globals())
+PROMPTED: dict[str, FakeSession] = {
+    "a line that can't be submitted": FakeSession(SCRIPT, run_started(sampling=SamplingConfig(max_length=10))),
+    "after the end": Ending(SCRIPT),
+}
+
+
+def focused(at: Running) -> str:
+    return f"focus on {type(at.app.screen.focused).__name__}"
+
+
+@pytest.mark.parametrize("claim", PROMPT_LINE)
+async def test_the_line_is_typed_into_as_recorded(stage: Stage, claim: str, snapshot: SnapshotAssertion) -> None:
+    async with stage.running(set_up(PROMPTED, claim, FakeSession(SCRIPT))) as at:
+        assert await transcript(at, *PROMPT_LINE[claim], note=focused) == snapshot
+
+
+async def test_only_the_answer_to_its_own_request_and_draw_is_shown_and_a_refusal_in_the_line(stage: Stage) -> None:
+    session = Answering(c.CompleteText, *(steps_finished(step, [4.0]) for step in (4, 11, 12, 13)))
+    async with stage.running(session) as at:
+        await at.press("p", *"abc", shows="› abc")
+        [first] = session.received
+        request = getattr(first, "request", 0)
+        await at.emit(text_completed("", request=request + 7, step=9))
+        assert "and on" not in at.text
+        await at.emit(text_completed("", request=request, step=10))
+        assert session.received[1:] == [c.CompleteText(text="abc", request=request + 1)]
+        await at.press("ctrl+r")
+        await at.emit(text_completed("abc", request=request + 1, step=11))
+        assert "and on" not in at.text, "what enter samples is not the answer to the request before"
+        assert session.received[2:] == [c.CompleteText(text="abc", request=request + 2, draw=1)]
+        await at.emit(text_completed("abc", request=request + 2, step=12))
+        assert "› abc and on" in at.text
+        await at.press("d")
+        await at.emit(refused("CompleteText", "It has gone wrong.", step=13))
+        await at.press(shows="It has gone wrong.")
+        assert at.app.screen is at.app._main_screen

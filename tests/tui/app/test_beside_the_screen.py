@@ -1,0 +1,190 @@
+"""Beside the screen: a recording of it, by its own clock, without files and the machine; title, bell and notice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from engine.config.run import RunConfig, TrainingConfig
+from engine.protocol import events as e
+from engine.storage.folders import RunFolder
+from tests.fakes import eval_finished, run_started, steps_finished
+from tests.recorded_runs import TWEET, run_of, write_run
+from tests.tui.conftest import screen_text, wait_until
+from tui.app.app import TweetgenApp
+from tui.app.notifications import Notifications, title_of
+from tui.app.recorder import SHOWN_SECONDS, Recorder
+from tui.files.cast import Frame, TimedFrame
+from tui.files.pins import PinsFile
+from tui.run.engine_bridge import EngineBridge
+from tui.run.folding import fold
+from tui.run.replay import OpenReplay
+from tui.run.view import RunView
+from tui.screens.main.screen import MainScreen
+from tui.settings.preferences import Preferences
+from tui.settings.store import PreferencesStore
+
+SIZE = (100, 30)
+TICK = 0.1
+
+
+def record(path: Path, speed: float = 1.0, size: tuple[int, int] = SIZE) -> list[TimedFrame]:
+    return Recorder(path, speed, 2.0, size, PreferencesStore()).record(lambda _: None)
+
+
+def text_of(frame: Frame) -> str:
+    return "\n".join("".join(text for text, _ in line) for line in frame)
+
+
+def shown_between(frames: Iterable[TimedFrame], text: str) -> tuple[float, float]:
+    """Return when a text appeared, and when the next screen without it did."""
+    times = [(each.seconds, text in text_of(each.frame)) for each in frames]
+    start = next(seconds for seconds, is_shown in times if is_shown)
+    return start, next(seconds for seconds, is_shown in times if seconds > start and not is_shown)
+
+
+async def test_tweets_of_a_recording_appear_when_they_were_sampled_and_its_last_screen_is_that_of_the_replay(
+    home: Path,
+) -> None:
+    sizes = ((100, 30), (80, 24), (40, 12))
+    path = write_run(home, run_of(12))
+    recorded = [await asyncio.to_thread(record, path, 2.0, sizes[0])]
+    recorded += [await asyncio.to_thread(record, path, 50.0, size) for size in sizes[1:]]
+    frames = recorded[0]
+    for seconds in (2, 6, 10):
+        appeared = next(each.seconds for each in frames if TWEET.format(seconds) in text_of(each.frame))
+        assert seconds / 2 <= appeared <= seconds / 2 + 1.0 + TICK  # the feed draws once a second
+    assert all(a.frame != b.frame for a, b in pairwise(frames[:-1]))
+    assert all(round(each.seconds / TICK, 6).is_integer() for each in frames), "they differ at whole ticks"
+    assert frames[-1].seconds == pytest.approx(6.0 + TICK)
+    config = RunConfig()
+    bridge = EngineBridge(config, OpenReplay(config, RunFolder(path.parent), float("inf")))
+    app = TweetgenApp(config, bridge, RunView(is_replay=True))
+    async with app.run_test() as pilot:
+        for size, frames in zip(sizes, recorded, strict=True):
+            await pilot.resize_terminal(*size)
+            expected = text_of(frames[-1].frame)
+            await wait_until(lambda: screen_text(app) == expected, expected)  # noqa: B023 - awaited at once
+    bridge.join(10.0)
+
+
+def test_a_toast_and_a_dialog_are_removed_after_their_time(home: Path) -> None:
+    def run() -> Iterable[e.Event]:
+        yield run_started(run="first")
+        yield e.Warned(step=0, elapsed_seconds=1.0, kind="disk", message="look here")
+        yield e.Warned(step=0, elapsed_seconds=2.5, kind="disk-works", message="and here")
+        yield from (steps_finished(number, [2.0], elapsed_seconds=2.0 + number) for number in range(1, 7))
+        yield e.Warned(step=6, elapsed_seconds=8.0, kind="outcome", message="learned by heart")
+        yield from (steps_finished(number, [2.0], elapsed_seconds=2.0 + number) for number in range(7, 13))
+
+    frames = record(write_run(home, run()), size=(60, 20))
+    for text, at in (("look here", 1.0), ("and here", 2.5), ("learned by heart", 8.0)):
+        start, end = shown_between(frames, text)
+        assert start == pytest.approx(at, abs=2 * TICK)
+        assert end - start == pytest.approx(SHOWN_SECONDS, abs=2 * TICK)
+
+
+def test_a_recording_marks_pinned_tweets_from_the_first_screen_on_shows_no_load_and_changes_no_file(home: Path) -> None:
+    path = write_run(home, run_of(4))
+    pinned = next(event for event in run_of(4) if isinstance(event, e.TweetSampled))
+    rows: dict[bool, set[str]] = {}
+    for is_pinned in (False, True):
+        before = {file: file.read_bytes() for file in home.rglob("*") if file.is_file()}
+        texts = [text_of(each.frame) for each in record(path, size=(200, 60))]
+        rows[is_pinned] = {line for text in texts for line in text.splitlines() if pinned.text in line}
+        assert "device     cpu float32" in texts[-1]
+        assert not any(word in texts[-1] for word in ("CPU cores", "of a core", "in this process"))
+        assert {file: file.read_bytes() for file in home.rglob("*") if file.is_file()} == before
+        PinsFile(RunFolder(path.parent).pins_path).save((pinned,), 1)
+    assert rows[False]
+    assert rows[True]
+    assert rows[False].isdisjoint(rows[True])
+
+
+def test_a_failure_of_the_screen_is_raised(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_run(home, run_of(3))
+
+    def fail(_: MainScreen) -> None:
+        raise ValueError("broken tick")
+
+    monkeypatch.setattr(MainScreen, "tick", fail)
+    with pytest.raises(ValueError, match="broken tick"):
+        record(path)
+
+
+# Title, bell and notice -----------------------------------------------------------------------------------------------
+
+STARTED = run_started(run="first", training=TrainingConfig(max_steps=20))
+TRAINING = (STARTED, steps_finished(1, [2.0] * 19), eval_finished(12_300, 2.412))
+
+
+def view_after(*events: e.Event, is_replay: bool = False) -> RunView:
+    return fold(RunView(is_replay=is_replay), events)
+
+
+class Terminal:
+    """Keeps what is written."""
+
+    def __init__(self, term: str = "xterm-256color", **chosen: Any) -> None:
+        self.preferences = Preferences(**chosen)
+        self.written: list[str] = []
+        self.notifications = Notifications(self.written.append, lambda: self.preferences, {"TERM": term})
+
+
+def test_the_title_shows_run_bits_and_step(snapshot: SnapshotAssertion) -> None:
+    views = (
+        view_after(),
+        view_after(*TRAINING),
+        view_after(STARTED, steps_finished(1, [0.6931] * 3)),
+        view_after(*TRAINING, e.Paused(step=9, elapsed_seconds=1.0)),
+        view_after(*TRAINING, e.Paused(step=20, elapsed_seconds=1.0)),
+        view_after(STARTED, is_replay=True),
+    )
+    assert "\n".join(map(title_of, views)) == snapshot
+
+
+def test_the_previous_title_is_saved_and_restored_once_each_title_written_once_and_none_while_titles_are_off() -> None:
+    terminal = Terminal()
+    terminal.notifications.restore_title()
+    terminal.notifications.show_title(view_after(STARTED))
+    for _ in range(3):
+        terminal.notifications.show_title(view_after(*TRAINING))
+    terminal.notifications.restore_title()
+    terminal.notifications.restore_title()
+    saved, restored = "\x1b[22;0t\x1b]0;tweetgen-tui · first\x07", "\x1b]0;\x07\x1b[23;0t"
+    assert terminal.written == [saved, "\x1b]0;tweetgen-tui · first · 2.41 bits · 12,300 steps\x07", restored]
+    switched = Terminal(title=False)
+    for shows_titles, written in ((False, []), (True, [saved]), (False, [saved, restored])):
+        switched.preferences = Preferences(title=shows_titles)
+        switched.notifications.show_title(view_after(STARTED))
+        assert switched.written == written
+
+
+def test_neither_the_name_of_a_run_nor_a_notification_can_end_its_escape_sequence() -> None:
+    view = view_after(run_started(run="a\x07\x1b]9;gotcha\x1b\\b"))
+    assert not {"\x07", "\x1b"} & set(title_of(view))
+    assert len(title_of(view_after(run_started(run="x" * 5000)))) <= 120
+    terminal = Terminal(bell=False)
+    terminal.notifications.notify("a\x1b]0;gotcha\x07b")
+    (written,) = terminal.written
+    assert (written.count("\x1b"), written.count("\x07")) == (1, 1)
+
+
+def test_bell_and_desktop_notification_follow_the_preferences_and_a_linux_console_gets_the_bell_only() -> None:
+    for terminal, written in (
+        (Terminal(), ["\x1b]9;over\x07", "\x07"]),
+        (Terminal(bell=False), ["\x1b]9;over\x07"]),
+        (Terminal(bell=False, desktop=False), []),
+        (Terminal(term="linux"), ["\x07"]),
+    ):
+        terminal.notifications.notify("over")
+        assert terminal.written == written
+    console = Terminal(term="linux")
+    console.notifications.show_title(view_after(STARTED))
+    assert console.written == []
