@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -48,9 +47,3 @@ def wait_for_end(home: Path) -> e.RunFinished:
 def trainer_of(home: Path) -> psutil.Process:
     """Return the training process: of those with this data folder, the largest, as it has torch loaded."""
     return max(processes_in(home), key=lambda process: process.memory_info().rss)
-
-
-def losses_of(events: Iterable[e.Event]) -> dict[int, float]:
-    """Return the train loss of each step; that of a step that was repeated is the last one."""
-    reports = [event for event in events if isinstance(event, e.StepsFinished)]
-    return {step: loss for each in reports for step, loss in enumerate(each.train_losses, each.first_step)}

@@ -87,6 +87,10 @@ class Terminal:
         if lacks:
             self.wait_until_gone(lacks)
 
+    def fill_unread(self) -> None:
+        """Have the program paint more than the buffer of the pty holds, and read none of it: its next write blocks."""
+        self.press(*["?", "escape"] * 20)
+
     def resize(self, columns: int, rows: int) -> None:
         """Resize the terminal, which sends SIGWINCH."""
         self.screen.resize(rows, columns)

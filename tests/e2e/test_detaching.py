@@ -13,19 +13,17 @@ from engine.protocol import events as e
 from engine.storage.file_lock import is_locked
 from tests.cli.conftest import Launch
 from tests.cli.program import Cli, write_tweets
-from tests.e2e.conftest import QUIET, OpenTerminal
-from tests.e2e.journals import events_of, journal_of, losses_of, trainer_of, wait_for_end, wait_for_steps
+from tests.e2e.conftest import QUIET, SLOWLY, OpenTerminal, quiet_config
+from tests.e2e.journals import events_of, journal_of, trainer_of, wait_for_end, wait_for_steps
 from tests.e2e.terminal import Terminal
+from tests.engine.helpers import losses, run_session, stop_at
 from tests.waiting import wait_until
-
-SLOWLY = ("--steps-per-second", "50")
-"""Another run soon has as many steps, however long a test takes to press its keys."""
 
 
 def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_loss_differs(
-    open_terminal: OpenTerminal, home: Path, tweets: Path, launch: Launch
+    open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
-    screen = open_terminal("--data", tweets, *QUIET, *SLOWLY, "--run-name", "watched")
+    screen = open_terminal("--data", tweets, *SLOWLY, "--run-name", "watched")
     screen.wait_for("▶ training")
     screen.press("?", shows="esc close")
     screen.hang_up()
@@ -45,23 +43,22 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
     ended = wait_for_end(home)
     assert ended.reason == "stopped by the user"
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
-    reference = launch("train", "--json", "--data", tweets, *QUIET, "--run-name", "reference")
-    while reference.read_events("StepsFinished")[0]["step"] < ended.step:
-        pass
-    reference.send(signal.SIGTERM)
-    reference.wait()
-    watched, alone = losses_of(events_of(home)), losses_of(events_of(home, "reference"))
-    assert all(watched[step] == alone[step] for step in range(1, ended.step + 1))
+    alone = losses(run_session(quiet_config(tweets), stop_at(ended.step)))
+    assert losses(events_of(home)) == alone
 
 
-def test_d_returns_to_the_shell_and_the_run_continues_without_a_terminal(screen: Terminal, home: Path) -> None:
+def test_a_terminal_that_is_not_read_does_not_block_the_training_which_d_leaves_without_a_terminal(
+    screen: Terminal, home: Path
+) -> None:
+    screen.fill_unread()
+    wait_for_steps(home, 30)
     screen.press("d", "q")  # the q was sent before d was handled, and does not end the run
     screen.assert_ends(0)
     assert screen.text.strip() == "The run watched continues in the background:  tweetgen-tui attach watched"
     trainer = trainer_of(home)
     assert all(os.readlink(f"/proc/{trainer.pid}/fd/{number}") == os.devnull for number in range(3))
     assert trainer.terminal() is None
-    wait_for_steps(home, 50)
+    wait_for_steps(home, 10)
     trainer.send_signal(signal.SIGTERM)
     assert wait_for_end(home).reason == "terminated"
 
@@ -73,7 +70,7 @@ def test_d_before_the_run_has_started_returns_to_the_shell_and_the_run_starts(
     terminal = open_terminal("--data", tweets, *QUIET, "--run-name", "watched")
     terminal.wait_until(lambda: terminal.has_opened_screen and terminal.text.strip(), "never opened")
     terminal.press("d", "d")
-    assert terminal.wait_for_exit()[0] == 0
+    terminal.assert_ends(0)
     assert "continues in the background" in terminal.text
     wait_until(lambda: any(isinstance(event, e.StepsFinished) for event in events_of(home)), "steps")
 
@@ -91,7 +88,7 @@ def test_several_screens_attach_to_one_run_and_show_what_another_changes(
     for terminal in (second, third, screen):
         terminal.wait_for(r"temp(erature)? +0\.85")
     third.send_signal(signal.SIGTERM)  # a signal to an attached screen does not affect the run
-    assert third.wait_for_exit()[0] == 143
+    third.assert_ends(143)
     assert "The run watched continues" in third.text
     refused = cli("train", "--resume", "watched")
     assert refused.code == 1
@@ -103,10 +100,10 @@ def test_several_screens_attach_to_one_run_and_show_what_another_changes(
     second.press("space")
     screen.wait_for("▶ training")
     screen.press("q")
-    assert screen.wait_for_exit()[0] == 0
+    screen.assert_ends(0)
     second.wait_for("■ stopped by the user")
     second.press("q")
-    assert second.wait_for_exit()[0] == 0
+    second.assert_ends(0)
 
 
 def test_train_detach_returns_once_the_run_has_started_or_can_not_start_and_attach_reports_its_end(
@@ -148,6 +145,6 @@ def test_other_tweets_opened_from_an_attached_screen_start_a_run_that_can_be_det
     wait_for_end(home)
     attached.wait_for(r"▶ training +other tweets +\d+")  # not the run before
     attached.press("d")
-    assert attached.wait_for_exit()[0] == 0
+    attached.assert_ends(0)
     assert f"tweetgen-tui attach {second}" in attached.text
     assert is_locked(journal_of(home, second))
