@@ -1,4 +1,4 @@
-"""How a screen ends, by signals at any moment too; what the process does then; a run that continues without a screen."""
+"""How a screen ends, by signals at any moment too; what the process does then; a run continued without a screen."""
 
 from __future__ import annotations
 
