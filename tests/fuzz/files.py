@@ -158,18 +158,13 @@ def _journals() -> tuple[bytes, ...]:
     steps = [fakes.steps_finished(first, [4.0 - first / 50, 3.9]) for first in range(1, 60, 2)]
     thinned = (fakes.steps_thinned(1, 64), tweet("old", 32), fakes.steps_thinned(65, 70))
     answers = (tweet("a b c"), fakes.text_completed("so"), fakes.tweet_read("so"))
-    loaded = e.CheckpointLoaded(step=20, elapsed_seconds=6.0, name="a", path="/a", bits_per_char=2.0, epochs=0.0)
-    finished = e.RunFinished(**now, reason="stopped", total_seconds=9.0, total_chars=900)
-    changes = (
-        e.BatchSizeChanged(**now, batch_size=8, epochs=1.5),
-        e.FinishPlanned(**now, last_step=90),
-        e.LearningRateChanged(**now, learning_rate=1),
-    )
+    loaded = fakes.checkpoint_loaded(20, "a", bits_per_char=2.0)
+    changed = (e.BatchSizeChanged(**now, batch_size=8, epochs=1.5), e.LearningRateChanged(**now, learning_rate=1))
     runs: list[tuple[e.Event, ...]] = [
-        (started, *steps, fakes.eval_finished(60, 2.5), tweet("hello", 60), finished),
+        (started, *steps, fakes.eval_finished(60, 2.5), tweet("hello", 60), fakes.run_finished(60, "stopped")),
         (started, *steps[:5], loaded, *steps[5:8], *answers, fakes.run_started(resumed_from="x/latest")),
-        (started, *thinned, loaded, steps[10], e.Paused(**now)),
-        (started, *changes, *steps[20:24]),
+        (started, *thinned, loaded, steps[10], fakes.paused(60)),
+        (started, *changed, e.FinishPlanned(**now, last_step=90), *steps[20:24]),
         (tweet("pinned", 3), tweet("also pinned", 9)),
     ]
     lines = [b"".join(e.to_json(event).encode() + b"\n" for event in events) for events in runs]

@@ -8,10 +8,11 @@ import unicodedata
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from socket import SHUT_WR
-from typing import get_args
+from typing import Any, get_args
 
-from hypothesis import HealthCheck, Phase, given
-from hypothesis import settings as hypothesis_settings
+import hypothesis
+from hypothesis import HealthCheck, Phase
+from hypothesis.strategies import SearchStrategy
 
 from engine.protocol import commands, events
 from engine.protocol.codec import DecodeError, encode
@@ -33,26 +34,25 @@ def messages(_: Path) -> Target:
 
 def _examples() -> tuple[bytes, ...]:
     """Return a few events and commands of every kind."""
-    found: list[bytes] = []
-    quick = hypothesis_settings(
-        max_examples=4, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck)
+    kinds = (strategies.events_of(kind) for kind in get_args(events.Event))
+    lines = [events.to_json(event) for kind in kinds for event in _drawn(kind, 4)]
+    lines += [commands.to_json(command) for command in _drawn(strategies.any_commands(), 60)]
+    return tuple(dict.fromkeys(line.encode() for line in lines))
+
+
+def _drawn(strategy: SearchStrategy[Any], count: int) -> list[Any]:
+    """Return up to that many examples."""
+    found: list[Any] = []
+
+    @hypothesis.settings(
+        max_examples=count, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck)
     )
-    for kind in get_args(events.Event):
+    @hypothesis.given(strategy)
+    def add(example: Any) -> None:
+        found.append(example)
 
-        @quick
-        @given(strategies.events_of(kind))
-        def add_event(event: events.Event) -> None:
-            found.append(events.to_json(event).encode())
-
-        add_event()
-
-    @hypothesis_settings(quick, max_examples=60)
-    @given(strategies.any_commands())
-    def add_command(command: commands.Command) -> None:
-        found.append(commands.to_json(command).encode())
-
-    add_command()
-    return tuple(dict.fromkeys(found))
+    add()
+    return found
 
 
 def _check_message(data: bytes) -> str:

@@ -21,9 +21,9 @@ from engine.config.run import RunConfig
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.folders import RunFolder, folder_of_run
-from engine.storage.journal import Journal
+from engine.storage.folders import RunFolder
 from tests.fakes import run_started, steps_finished, tweet_sampled
+from tests.recorded_runs import write_run
 from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, RawClient, hosted, line_of
 from tests.waiting import wait_until
 from tui.remote import host, host_connection, listener
@@ -289,16 +289,10 @@ def test_a_client_that_does_not_read_does_not_delay_the_end_of_the_host() -> Non
         wait_until(lambda: not made.path.exists())  # removed last, before the client counts as stalled
 
 
-def test_a_client_of_a_resumed_run_gets_its_history_exactly_once() -> None:
-    folder: RunFolder = folder_of_run(RUN)
-    folder.path.mkdir(parents=True)
+def test_a_client_of_a_resumed_run_gets_its_history_exactly_once(home: Path) -> None:
     started = run_started(run=RUN, step=40, resumed_from=f"{RUN}/latest")
-    journal = Journal(folder.journal_path)
     steps = (one_step(step) for step in range(1, 41))
-    events: list[e.Event] = [run_started(run=RUN), *steps, tweet_sampled("before", 30), FINISHED, started, one_step(41)]
-    for event in events:
-        journal.write(event)
-    journal.close()
+    write_run(home, [run_started(run=RUN), *steps, tweet_sampled("before", 30), FINISHED, started, one_step(41)], RUN)
     with hosted(started, one_step(41)) as made:
         wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 41)
         with RawClient(made.path, HELLO) as client:
