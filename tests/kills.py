@@ -35,7 +35,7 @@ import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.corpus import CorpusConfig
-from engine.config.run import RunConfig, RuntimeConfig
+from engine.config.run import RunConfig, RuntimeConfig, Setting
 from engine.errors import TweetgenError
 from engine.protocol import events
 from engine.protocol.events import CheckpointSaved, Event, RunStarted, StepsFinished, StepsThinned
@@ -43,6 +43,7 @@ from engine.storage import step_buckets
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal_reader import read_journal
+from tests.cli.program import write_tweets
 from tui.cli.headless import run_headless
 
 AUTOSAVE_SECONDS = 1.0
@@ -55,16 +56,8 @@ _MAX_DELAY_SECONDS = 0.6
 _EARLY_EVERY, _MAX_EARLY_DELAY_SECONDS = 8, 0.3
 _MAX_DELAY_IN_SAVE_SECONDS = 0.003
 _POLL_SECONDS = 0.002
-_SETTINGS = {
-    "hidden_size": 160,
-    "embedding_size": 32,
-    "batch_size": 8,
-    "eval_every": 20,
-    "save_every": 7,
-    "keep_checkpoints": 2,
-    "max_length": 40,
-    "autosave_seconds": AUTOSAVE_SECONDS,
-}
+_SIZES: dict[str, Setting] = {"hidden_size": 160, "embedding_size": 32, "batch_size": 8, "max_length": 40}
+_INTERVALS = {"eval_every": 20, "save_every": 7, "keep_checkpoints": 2, "autosave_seconds": AUTOSAVE_SECONDS}
 
 
 @dataclass
@@ -171,21 +164,12 @@ def _train(config: RunConfig) -> None:
         os._exit(status)
 
 
-def write_corpus(folder: Path) -> Path:
-    """Write up to 400 short tweets, one per line."""
-    chance = random.Random(0)  # noqa: S311 - no secrets
-    words = ("cat", "tea", "moon", "paints", "a", "the", "happy", "Tuesday", ":)", "hugs", "two", "boats", "red")
-    path = folder / "tweets.txt"
-    path.write_text("\n".join(sorted({" ".join(chance.choices(words, k=6)) for _ in range(400)})))
-    return path
-
-
 def config_of(corpus: Path, name: str, *, is_resumed: bool) -> RunConfig:
     runtime = RuntimeConfig(device="cpu", precision="float32", threads=1)
     if is_resumed:
         return RunConfig(resume=name, runtime=runtime)
     files = CorpusConfig(files=(str(corpus),))
-    return RunConfig(preset="tutorial", settings=_SETTINGS, corpus=files, runtime=runtime, run_name=name)
+    return RunConfig(preset="tutorial", settings=_SIZES | _INTERVALS, corpus=files, runtime=runtime, run_name=name)
 
 
 def check_files(folder: RunFolder, stream: list[Event], tally: Tally) -> None:
@@ -273,7 +257,7 @@ def kill_many(times: int, seed: int) -> Tally:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as home:
         os.environ["TWEETGEN_HOME"] = home
-        corpus = write_corpus(Path(home))
+        corpus = write_tweets(Path(home) / "tweets.txt")
         before: Losses = {}
         for number in range(times):
             run_number, round_number = divmod(number, ROUNDS_PER_RUN)
