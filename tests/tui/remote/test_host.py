@@ -12,7 +12,6 @@ import socket
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,21 +65,15 @@ def assert_serves(made: Hosted) -> None:
         wait_until(lambda: len(made.sent) > before, "the command")
 
 
-def test_only_the_user_can_access_the_socket() -> None:
-    with hosted() as made:
-        assert mode_of(made.path) == 0o600
-        assert mode_of(made.path.parent) == 0o700
-
-
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def short() -> Path:
     """A folder whose path is short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="tg-") as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        yield Path(folder)
+    return Path(tempfile.mkdtemp(dir=os.environ["XDG_RUNTIME_DIR"]))
 
 
-def test_the_socket_folder_and_its_parents_are_created_for_the_user_only(short: Path) -> None:
+def test_the_socket_its_folder_and_its_parents_are_created_for_the_user_only(short: Path) -> None:
+    with hosted() as made:
+        assert (mode_of(made.path), mode_of(made.path.parent)) == (0o600, 0o700)
     before = os.umask(0)
     try:
         make_private_folder(short / "above" / "own")
@@ -108,9 +101,7 @@ def test_a_folder_that_others_can_use_or_that_is_not_the_users_own_is_refused(
         make_private_folder(short / "own")
 
 
-def test_runs_of_any_path_have_sockets_of_short_different_names_and_the_same_under_every_path(
-    short: Path, tmp_path: Path
-) -> None:
+def test_runs_of_any_path_have_sockets_of_short_different_names_and_the_same_under_every_path(tmp_path: Path) -> None:
     names = [socket_path(RunFolder(tmp_path / name)) for name in ("a", "b", "x" * 200, "a\nb \u202e")]
     assert len(set(names)) == 4
     assert all(len(os.fsencode(name.name)) == 29 and name.parent == runtime_folder() for name in names)
