@@ -71,13 +71,6 @@ class Tally:
     num_compared_losses: int = 0
     problems: list[str] = field(default_factory=list)
 
-    def summary(self, seconds: float) -> str:
-        return (
-            f"{self.num_kills} kills, {self.num_during_saves} during a save: {len(self.problems)} unusable runs; "
-            f"at most {self.max_lost_seconds:.2f} s and {self.max_lost_steps} steps lost of an interval of "
-            f"{AUTOSAVE_SECONDS:g} s; {self.num_compared_losses:,} repeated losses compared; {seconds:.0f} s"
-        )
-
 
 Losses = dict[tuple[int, int], tuple[float, ...]]
 """The loss of each step, and the losses of each bucket, by first and last step."""
@@ -216,26 +209,18 @@ def allowed_seconds(stream: list[Event]) -> dict[str, float]:
 
 
 def check_steps(folder: RunFolder, latest_step: int) -> None:
-    """Check that the journal has each step up to that of `latest` once. Raises `ValueError`."""
+    """Check that the journal has each step up to that of `latest` once, in no bucket that a checkpoint cuts.
+
+    Raises `ValueError`.
+    """
     reports: list[tuple[int, int]] = []
     for event in read_journal(folder.journal_path):
         if isinstance(event, RunStarted):
-            reports = up_to(reports, event.step)
-        elif isinstance(event, StepsFinished):
-            reports += [(step, step) for step in range(event.first_step, event.step + 1)]
-        elif isinstance(event, StepsThinned):
-            reports.append((event.first_step, event.step))
-    steps = [step for first, last in up_to(reports, latest_step) for step in range(first, last + 1)]
+            reports = [report for report in reports if report[0] <= event.step]
+        reports += losses_of([event])
+    steps = [step for first, last in reports if first <= latest_step for step in range(first, last + 1)]
     if steps != list(range(1, latest_step + 1)):
         raise ValueError(f"its journal does not have each step up to {latest_step} once")
-
-
-def up_to(reports: list[tuple[int, int]], step: int) -> list[tuple[int, int]]:
-    """Return the steps and buckets up to a checkpoint at `step`. Raises `ValueError` if it cuts a bucket."""
-    for first, last in reports:
-        if first <= step < last:
-            raise ValueError(f"a bucket has steps {first} to {last}, and a checkpoint is at {step}")
-    return [(first, last) for first, last in reports if last <= step]
 
 
 def check_resumed(before: Losses, stream: list[Event], tally: Tally) -> None:
@@ -294,7 +279,12 @@ def main() -> int:
     began = time.monotonic()
     tally = kill_many(options.times, options.seed)
     print(*tally.problems, sep="\n", end="\n" if tally.problems else "")  # noqa: T201 - the command's output
-    print(f"{tally.summary(time.monotonic() - began)}; --seed {options.seed}")  # noqa: T201 - the same
+    print(  # noqa: T201 - the same
+        f"{tally.num_kills} kills, {tally.num_during_saves} during a save: {len(tally.problems)} unusable runs; "
+        f"at most {tally.max_lost_seconds:.2f} s and {tally.max_lost_steps} steps lost of an interval of "
+        f"{AUTOSAVE_SECONDS:g} s; {tally.num_compared_losses:,} repeated losses compared; "
+        f"{time.monotonic() - began:.0f} s; --seed {options.seed}"
+    )
     return 0 if not tally.problems and tally.num_during_saves >= options.times // 2 else 1
 
 
