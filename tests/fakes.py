@@ -36,30 +36,12 @@ class FakeClock:
 
 def run_started(**changes: Any) -> e.RunStarted:
     """Return the `RunStarted` of a small run."""
-    event = e.RunStarted(
-        step=0,
-        elapsed_seconds=0.0,
-        run="2026-11-25-101112",
-        corpus="happy.csv",
-        num_train_tweets=19_000,
-        num_val_tweets=1_000,
-        vocab_size=120,
-        num_parameters=148_088,
-        device="cpu",
-        precision="float32",
-        num_threads=1,
-        tuning="",
-        model=ModelConfig(),
-        training=TrainingConfig(),
-        sampling=SamplingConfig(),
-        resumed_from=None,
-        is_warm_start=False,
-        epochs=0.0,
-        world_size=1,
-        backend="",
-        started_at=1_795_000_000.0,
-    )
-    return replace(event, **changes)
+    configs = {"model": ModelConfig(), "training": TrainingConfig(), "sampling": SamplingConfig()}
+    sizes = {"num_train_tweets": 19_000, "num_val_tweets": 1_000, "vocab_size": 120, "num_parameters": 148_088}
+    machine = {"device": "cpu", "precision": "float32", "num_threads": 1, "tuning": "", "world_size": 1, "backend": ""}
+    origin = {"corpus": "happy.csv", "resumed_from": None, "is_warm_start": False, "epochs": 0.0}
+    names = {"run": "2026-11-25-101112", "started_at": 1_795_000_000.0}
+    return _event(e.RunStarted, 0, changes, **names, **origin, **sizes, **machine, **configs)
 
 
 def _event(kind: type[T], step: int, changes: dict[str, Any], **fields: Any) -> T:
@@ -189,27 +171,23 @@ def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.Tex
         own_text = text[:own_from] + "own"
         bands = _bands(len(own_text) + 2, 0.5)
         own = e.OwnDraw(first=own_from, text=own_text, reached_eos=True, chars=chars_read(own_text), hidden_bands=bands)
+    sizes = {"num_layers": 1, "embedding_size": 8, "hidden_size": 16, "vocab_size": 40}
+    bands = {name: _bands(num_inputs) for name in ("embedding_bands", "reset_bands", "update_bands")}
+    bands |= {"hidden_bands": _bands(num_inputs + 1, 0.5), "candidate_bands": _bands(num_inputs, -1.0)}
     return _answer(
         e.TextTraced,
         changes,
         text=text,
         layer=0,
-        num_layers=1,
-        embedding_size=8,
-        hidden_size=16,
-        vocab_size=40,
         token_ids=(1, *(4 + ord(char) % 36 for char in text)),
         chars=chars_read(text),
         next_log_probs=(-0.693, -1.386, *[-4.997] * 37),
         gates=(gates,) * num_inputs,
-        embedding_bands=_bands(num_inputs),
-        hidden_bands=_bands(num_inputs + 1, 0.5),
-        reset_bands=_bands(num_inputs),
-        update_bands=_bands(num_inputs),
-        candidate_bands=_bands(num_inputs, -1.0),
         stepwise_loss=1.386294,
         sequence_loss=1.386295,
         own=own,
+        **sizes,
+        **bands,
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engine.protocol.events import CheckpointSaved, Event, RunStarted, StepsFinished
 from tests.cli.program import processes_in
-from tests.e2e.journals import events_of
+from tests.e2e.terminal import events_of
 from tests.engine.helpers import losses
 from tests.waiting import wait_until
 

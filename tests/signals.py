@@ -19,8 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import SMALL_MODEL, ending_signals, kill_processes_in, processes_in, write_tweets
-from tests.e2e.journals import last_step
-from tests.e2e.terminal import Terminal
+from tests.e2e.terminal import Terminal, last_step
 from tests.waiting import wait_until
 
 MOMENTS = ("start", "screen", "q")

@@ -22,8 +22,7 @@ import psutil
 from engine.protocol.events import CheckpointSaved, StepTimes
 from engine.storage.journal_reader import read_journal
 from tests.cli.program import kill_processes_in, processes_in
-from tests.e2e.journals import journal_of
-from tests.e2e.terminal import Terminal
+from tests.e2e.terminal import Terminal, journal_of
 
 RUN = "soak"
 MAX_GROWTH, WARM_UP_SHARE = 1.05, 0.2

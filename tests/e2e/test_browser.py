@@ -25,8 +25,7 @@ from engine.protocol import events as e
 from tests.cli.conftest import Launch
 from tests.cli.program import Process, processes_in
 from tests.e2e.conftest import QUIET
-from tests.e2e.journals import events_of, wait_for_end, wait_for_steps
-from tests.e2e.terminal import DEADLINE_SECONDS, UNKNOWN_TO_PYTE
+from tests.e2e.terminal import DEADLINE_SECONDS, UNKNOWN_TO_PYTE, events_of, wait_for_end, wait_for_steps
 from tests.installed import chromium
 from tests.tui.conftest import wait_until
 from tests.tui.remote.host_and_client import hosted

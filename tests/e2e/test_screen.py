@@ -21,8 +21,7 @@ from engine.checkpoints.metadata import read_info
 from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal
-from tests.e2e.journals import events_of
-from tests.e2e.terminal import Terminal
+from tests.e2e.terminal import Terminal, events_of
 from tests.event_files import LOSS, scalars_in
 from tests.recorded_runs import run_of, write_run
 from tui.lesson.lock import lock_lesson

@@ -17,7 +17,7 @@ from engine.storage.folders import folder_of_run
 from tests.cli.conftest import Launch
 from tests.cli.program import processes_in
 from tests.e2e.conftest import QUIET, OpenTerminal, quiet_config
-from tests.e2e.journals import events_of, journal_of, last_step, wait_for_end, wait_for_steps
+from tests.e2e.terminal import events_of, journal_of, last_step, wait_for_end, wait_for_steps
 from tests.engine.helpers import losses, of_type
 from tests.engine.session.ranks.shared_runs import run_shared
 from tests.event_files import LOSS, scalars_in

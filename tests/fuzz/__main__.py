@@ -16,16 +16,14 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz import files, messages
+from tests.fuzz import targets
 from tests.fuzz.running import Broken, Target, drive, run_input
 
 FACTORIES: tuple[Callable[[Path], Target], ...] = (
-    *(files.cache, files.checkpoints, files.journals, files.model_folders, files.readers, files.settings),
-    *(messages.messages, messages.socket, messages.text),
+    *(targets.cache, targets.checkpoints, targets.journals, targets.model_folders, targets.readers, targets.settings),
+    *(targets.messages, targets.socket, targets.text),
 )
 """Functions that make a target, named as it; each may write into the folder."""
-
-
 FOUND = Path("fuzz-found")
 """The folder of failing inputs."""
 
@@ -45,13 +43,13 @@ def main() -> int:
         names = arguments.target or sorted(factories)
         if arguments.replay is not None:
             names = [arguments.replay.name.split("-")[0]]
-        targets = [factories[name](Path(folder)) for name in names]
+        chosen = [factories[name](Path(folder)) for name in names]
         try:
             if arguments.replay is not None:
-                outcome, seconds = run_input(targets[0], arguments.replay.read_bytes())
+                outcome, seconds = run_input(chosen[0], arguments.replay.read_bytes())
                 print(f"{names[0]}: {outcome} ({seconds * 1000:.1f} ms)")
             else:
-                _run(targets, arguments.seconds, arguments.seed)
+                _run(chosen, arguments.seconds, arguments.seed)
         except Broken as broken:
             traceback.print_exception(broken, file=sys.stderr)
             path = FOUND / f"{broken.target.name}-{zlib.crc32(broken.data):08x}"
@@ -62,11 +60,11 @@ def main() -> int:
     return 0
 
 
-def _run(targets: list[Target], seconds: float, seed: int) -> None:
+def _run(chosen: list[Target], seconds: float, seed: int) -> None:
     """Fuzz the targets for the given time, and print a line about each."""
     print(f"seed {seed}", flush=True)
     FOUND.mkdir(exist_ok=True)
-    for driver in drive(targets, seconds, seed, FOUND):
+    for driver in drive(chosen, seconds, seed, FOUND):
         speed = f"{driver.num_inputs / max(driver.seconds, 1e-9):,.0f} a second"
         slowest = f"the slowest in {driver.slowest_seconds * 1000:.0f} ms"
         print(
