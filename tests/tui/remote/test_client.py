@@ -138,8 +138,11 @@ def test_a_client_gets_a_snapshot_and_then_the_events_steers_the_session_and_end
             assert not bridge.is_alive
 
 
-def test_a_read_only_screen_sends_only_questions_that_change_nothing() -> None:
+def test_badges_show_how_screens_are_attached_and_a_read_only_one_sends_only_questions_that_change_nothing() -> None:
     with hosted() as made, attached(made, is_read_only=True) as (bridge, _):
+        with attached(made) as (other, _):
+            wait_until(lambda: (other.badge, bridge.badge) == ("attached, 2 screens", "read-only, 2 screens"))
+        wait_until(lambda: bridge.badge == "read-only")
         for command in (c.Pause(), c.TraceText(text="hello"), c.TakeStep(), c.ShowBatch()):
             bridge.send(command)
         wait_until(lambda: len(made.sent) == 2)
@@ -159,15 +162,6 @@ def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(answer, PAUSED)
         assert drained(bridge, 2) == [answer, PAUSED]
-
-
-def test_the_badge_shows_how_a_screen_is_attached_and_the_number_of_screens() -> None:
-    with hosted() as made, attached(made) as (bridge, _):
-        assert bridge.badge == "attached"
-        with attached(made, is_read_only=True) as (other, _):
-            wait_until(lambda: bridge.badge == "attached, 2 screens")
-            wait_until(lambda: other.badge == "read-only, 2 screens")
-        wait_until(lambda: bridge.badge == "attached")
 
 
 def test_after_a_broken_connection_the_client_reconnects_with_a_new_view() -> None:

@@ -161,7 +161,7 @@ def test_commands_of_a_disconnected_client_are_forwarded_in_order_without_an_inc
     with hosted(num_waiting=lambda: 1000 if is_busy.is_set() else 0) as made:
         with RawClient(made.path, HELLO) as client:
             client.send(b"".join(map(line_of, commands)) + line_of(c.Stop())[:-1])
-            wait_until(lambda: made.num_queued_commands() == len(commands), "the commands")
+            wait_until(lambda: sum(len(each._commands) for each in [*made.host._clients]) == len(commands))
         wait_until(lambda: made.host.num_clients == 0, "the end of the connection")
         assert made.sent == []
         is_busy.clear()
@@ -205,7 +205,7 @@ def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_sna
     text = "x" * 800
     with hosted() as made, made.attached() as stalled, made.attached() as other:
         number = 0
-        while not made.is_anyone_behind():
+        while not any(client._is_behind for client in [*made.host._clients]):
             number += 1
             made.emit(*(tweet_sampled(text, number) for _ in range(200)))
             assert [other.receive()["step"] for _ in range(200)] == [number] * 200
