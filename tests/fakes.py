@@ -172,8 +172,8 @@ def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.Tex
         bands = _bands(len(own_text) + 2, 0.5)
         own = e.OwnDraw(first=own_from, text=own_text, reached_eos=True, chars=chars_read(own_text), hidden_bands=bands)
     sizes = {"num_layers": 1, "embedding_size": 8, "hidden_size": 16, "vocab_size": 40}
-    bands = {name: _bands(num_inputs) for name in ("embedding_bands", "reset_bands", "update_bands")}
-    bands |= {"hidden_bands": _bands(num_inputs + 1, 0.5), "candidate_bands": _bands(num_inputs, -1.0)}
+    rows = {name: _bands(num_inputs) for name in ("embedding_bands", "reset_bands", "update_bands")}
+    rows |= {"hidden_bands": _bands(num_inputs + 1, 0.5), "candidate_bands": _bands(num_inputs, -1.0)}
     return _answer(
         e.TextTraced,
         changes,
@@ -187,7 +187,7 @@ def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.Tex
         sequence_loss=1.386295,
         own=own,
         **sizes,
-        **bands,
+        **rows,
     )
 
 

@@ -107,11 +107,6 @@ class Terminal:
     def send_signal(self, number: signal.Signals) -> None:
         self._child.kill(number)
 
-    def send_signal_until_exit(self, number: signal.Signals) -> None:
-        """Send a signal repeatedly until the program has ended."""
-        while self.pump():
-            self._child.kill(number)
-
     def hang_up(self) -> None:
         """Close the terminal's side of the pty, like a dropped connection."""
         self._child.ptyproc.fileobj.close()

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import sys
 from pathlib import Path
 
@@ -164,14 +163,6 @@ def test_ctrl_c_while_a_replay_is_recorded_clears_its_bar_and_leaves_no_file(
     terminal.assert_ends(130)
     assert "recorded" not in terminal.text
     assert list(tmp_path.glob("run.cast*")) == []
-
-
-@pytest.mark.ci
-def test_repeated_ctrl_c_while_torch_loads_restores_the_terminal(open_terminal: OpenTerminal, tweets: Path) -> None:
-    terminal = open_terminal("train", "--data", tweets, *SMALL_MODEL)
-    terminal.wait_for("loading torch")
-    terminal.send_signal_until_exit(signal.SIGINT)
-    terminal.assert_ends(130)
 
 
 # What terminals get and send ------------------------------------------------------------------------------------------

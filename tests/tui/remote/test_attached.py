@@ -25,12 +25,11 @@ from tui.files.pins import PinsFile
 from tui.process.job_control import JobControl
 from tui.process.outcome import Outcome
 from tui.remote.client import RemoteBridge
-from tui.run.branching import OverlayCurve, curve_before
+from tui.run.branching import curve_before
 from tui.run.bridge import Update
 from tui.run.engine_bridge import EngineBridge
 from tui.run.folding import fold
 from tui.run.levels import NUM_LEVELS
-from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.screens.dialogs.base import LeaveDialog
 from tui.screens.dialogs.tweet import TweetDialog
@@ -40,9 +39,6 @@ from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
-from tui.widgets.plot.pane import PlotOptions
-from tui.widgets.plot.picture import Picture
-from tui.widgets.plot.viewport import PlotView
 
 READ_ONLY = "This screen is read-only."
 
@@ -165,13 +161,6 @@ async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was
         await wait_until(lambda: len(at.session.received) == 2, "a command")
 
 
-async def test_the_header_shows_how_a_screen_is_attached(stage: Stage) -> None:
-    async with attached(stage, size=(120, 24)) as at:
-        for width, badge in ((120, "attached, 2 screens"), (40, "attached")):
-            await at.resize(width, 24)
-            assert f" {badge} " in at.text.splitlines()[0]
-
-
 @pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y")])
 async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
     async with attached(stage) as at:
@@ -259,9 +248,14 @@ async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(s
             await wait_until(lambda: saved.read() == (early, late), "the new pin in the file")
 
 
-async def test_h_shows_the_machine_panel_after_the_training_process_has_ended(stage: Stage) -> None:
+async def test_the_header_shows_how_a_screen_is_attached_and_h_the_machine_after_the_end_of_the_training_process(
+    stage: Stage,
+) -> None:
     no_process = 2**22  # above all numbers of processes
-    async with attached(stage, type("Gone", (Attached,), {"host_pid": no_process})) as at:
+    async with attached(stage, type("Gone", (Attached,), {"host_pid": no_process}), (120, 24)) as at:
+        for width, badge in ((120, "attached, 2 screens"), (40, "attached"), (80, "attached, 2 screens")):
+            await at.resize(width, 24)
+            assert f" {badge} " in at.text.splitlines()[0]
         await at.press("h", shows="CPU cores  –, system")
         assert at.app.failure is None
 
@@ -284,14 +278,7 @@ async def test_a_screen_that_opens_on_the_history_of_a_branch_shows_the_curve_of
     async with app.run_test(size=(120, 40)):
         await wait_until(lambda: app.screen.query(LossPlot) and app.screen.query_one(LossPlot).overlay, "the curve")
         await shows(app, "parent")
-        curve = app.screen.query_one(LossPlot).overlay
-        assert curve is not None
-        assert (curve.run, len(curve.train_losses)) == ("parent", 30)
-
-
-def test_the_plot_of_a_branch_begins_where_the_run_before_did() -> None:
-    overlay = OverlayCurve("parent", Series.empty().extended(1, [3.0] * 30))
-    picture = Picture()
-    for options, begins_with_it in ((PlotOptions(), False), (PlotOptions(overlay=overlay), True)):
-        picture.draw(fold(RunView(), BRANCH), PlotView(), options, 100, 20)
-        assert (picture.pane_of(1) is not None) is begins_with_it
+        plot = app.screen.query_one(LossPlot)
+        assert plot.overlay is not None
+        assert (plot.overlay.run, len(plot.overlay.train_losses)) == ("parent", 30)
+        assert plot.picture.pane_of(1) is not None  # before the first step of the branch

@@ -193,7 +193,8 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
         assert bridge.drain() == Update()
 
 
-def test_connecting_to_an_inactive_run_is_an_error_with_a_hint_to_resume() -> None:
+def test_an_inactive_run_or_one_without_a_usable_socket_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_CONNECT_SECONDS", 0.2)
     folder = folder_of_run(RUN)
     bridge = RemoteBridge(folder)
     with pytest.raises(RemoteError, match="is not active") as raised:
@@ -201,20 +202,13 @@ def test_connecting_to_an_inactive_run_is_an_error_with_a_hint_to_resume() -> No
     assert f"--resume {RUN}" in raised.value.hint
     assert bridge.join(DEADLINE_SECONDS)
     assert read_greeting(folder) is None
-
-
-def test_an_active_run_without_a_usable_socket_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_CONNECT_SECONDS", 0.2)
-    folder = folder_of_run(RUN)
     folder.path.mkdir(parents=True)
-    journal = Journal(folder.journal_path)
-    with pytest.raises(RemoteError, match="can't be reached"):
-        RemoteBridge(folder).connect()
-    socket_path(folder).parent.chmod(0o755)
-    with pytest.raises(RemoteError, match="only you can use"):
-        RemoteBridge(folder).connect()
+    with contextlib.closing(Journal(folder.journal_path)):
+        for mode, word in ((0o700, "can't be reached"), (0o755, "only you can use")):
+            socket_path(folder).parent.chmod(mode)
+            with pytest.raises(RemoteError, match=word):
+                RemoteBridge(folder).connect()
     socket_path(folder).parent.chmod(0o700)
-    journal.close()
 
 
 @pytest.mark.parametrize(
