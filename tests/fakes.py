@@ -36,84 +36,45 @@ class FakeClock:
 
 def run_started(**changes: Any) -> e.RunStarted:
     """Return the `RunStarted` of a small run."""
-    event = e.RunStarted(
-        step=0,
-        elapsed_seconds=0.0,
-        run="2026-11-25-101112",
-        corpus="happy.csv",
-        num_train_tweets=19_000,
-        num_val_tweets=1_000,
-        vocab_size=120,
-        num_parameters=148_088,
-        device="cpu",
-        precision="float32",
-        num_threads=1,
-        tuning="",
-        model=ModelConfig(),
-        training=TrainingConfig(),
-        sampling=SamplingConfig(),
-        resumed_from=None,
-        is_warm_start=False,
-        epochs=0.0,
-        world_size=1,
-        backend="",
-        started_at=1_795_000_000.0,
-    )
-    return replace(event, **changes)
+    configs = {"model": ModelConfig(), "training": TrainingConfig(), "sampling": SamplingConfig()}
+    sizes = {"num_train_tweets": 19_000, "num_val_tweets": 1_000, "vocab_size": 120, "num_parameters": 148_088}
+    machine = {"device": "cpu", "precision": "float32", "num_threads": 1, "tuning": "", "world_size": 1, "backend": ""}
+    origin = {"corpus": "happy.csv", "resumed_from": None, "is_warm_start": False, "epochs": 0.0}
+    names = {"run": "2026-11-25-101112", "started_at": 1_795_000_000.0}
+    return _event(e.RunStarted, 0, changes, **names, **origin, **sizes, **machine, **configs)
+
+
+def _event(kind: type[T], step: int, changes: dict[str, Any], **fields: Any) -> T:
+    """Return an event of a step, 0.05 s each, but for changes."""
+    return kind(**{"step": step, "elapsed_seconds": step * 0.05} | fields | changes)
 
 
 def steps_finished(first_step: int, losses: Iterable[float], **changes: Any) -> e.StepsFinished:
-    """Return consecutive steps with these losses, 0.05 s each."""
+    """Return consecutive steps with these losses."""
     train_losses = tuple(losses)
-    event = e.StepsFinished(
-        step=first_step + len(train_losses) - 1,
-        elapsed_seconds=0.05 * (first_step + len(train_losses)),
-        first_step=first_step,
-        train_losses=train_losses,
-        grad_norms=(1.0,) * len(train_losses),
-        learning_rate=0.004,
-        chars_per_second=70_000.0,
-    )
-    return replace(event, **changes)
+    end = first_step + len(train_losses)
+    fields = {"first_step": first_step, "train_losses": train_losses, "grad_norms": (1.0,) * len(train_losses)}
+    rates = {"learning_rate": 0.004, "chars_per_second": 70_000.0}
+    return _event(e.StepsFinished, end - 1, changes, elapsed_seconds=0.05 * end, **fields, **rates)
 
 
 def steps_thinned(first_step: int, last_step: int, **changes: Any) -> e.StepsThinned:
-    """Return a bucket of steps, 0.05 s each."""
-    event = e.StepsThinned(
-        step=last_step,
-        elapsed_seconds=0.05 * (last_step + 1),
-        first_step=first_step,
-        least_loss=1.5,
-        mean_loss=2.0,
-        greatest_loss=3.0,
-        least_grad_norm=0.5,
-        mean_grad_norm=1.0,
-        greatest_grad_norm=2.5,
-        learning_rate=0.004,
-        chars_per_second=70_000.0,
-    )
-    return replace(event, **changes)
+    """Return a bucket of steps."""
+    losses = {"least_loss": 1.5, "mean_loss": 2.0, "greatest_loss": 3.0}
+    norms = {"least_grad_norm": 0.5, "mean_grad_norm": 1.0, "greatest_grad_norm": 2.5}
+    rates = {"learning_rate": 0.004, "chars_per_second": 70_000.0, "elapsed_seconds": 0.05 * (last_step + 1)}
+    return _event(e.StepsThinned, last_step, changes, first_step=first_step, **losses, **norms, **rates)
 
 
 def tweet_sampled(text: str, step: int = 100, **changes: Any) -> e.TweetSampled:
     """Return a finished tweet."""
-    event = e.TweetSampled(
-        step=step,
-        elapsed_seconds=step * 0.05,
-        text=text,
-        temperature=0.8,
-        reached_eos=True,
-        bits_per_char=2.4,
-        novelty="new",
-    )
-    return replace(event, **changes)
+    fields = {"temperature": 0.8, "reached_eos": True, "bits_per_char": 2.4, "novelty": "new"}
+    return _event(e.TweetSampled, step, changes, text=text, **fields)
 
 
 def eval_finished(step: int, bits_per_char: float, *, is_best: bool = True) -> e.EvalFinished:
     val_loss = bits_per_char * 0.693
-    return e.EvalFinished(
-        step=step, elapsed_seconds=step * 0.05, val_loss=val_loss, bits_per_char=bits_per_char, is_best=is_best
-    )
+    return _event(e.EvalFinished, step, {}, val_loss=val_loss, bits_per_char=bits_per_char, is_best=is_best)
 
 
 def checkpoint_saved(step: int, name: str = "latest", **changes: Any) -> e.CheckpointSaved:
@@ -148,13 +109,9 @@ def run_failed(step: int = 0, title: str = "Training diverged", **changes: Any) 
 def ranks_measured(waiting_shares: Iterable[float], num_hosts: int = 1, device: str = "cpu") -> e.RanksMeasured:
     """Return how long each rank has waited; the ranks of a host are consecutive."""
     shares = tuple(waiting_shares)
-    return e.RanksMeasured(
-        step=100,
-        elapsed_seconds=2.0,
-        waiting_shares=shares,
-        devices=tuple(f"{device}:{rank}" for rank in range(len(shares))),
-        hosts=tuple(f"node-{rank * num_hosts // len(shares)}" for rank in range(len(shares))),
-    )
+    devices = tuple(f"{device}:{rank}" for rank in range(len(shares)))
+    hosts = tuple(f"node-{rank * num_hosts // len(shares)}" for rank in range(len(shares)))
+    return e.RanksMeasured(step=100, elapsed_seconds=2.0, waiting_shares=shares, devices=devices, hosts=hosts)
 
 
 def baselines_measured(
@@ -167,42 +124,28 @@ def baselines_measured(
     )
 
 
-def text_completed(text: str, request: int = 0, step: int = 100, elapsed_seconds: float = 5.0) -> TextCompleted:
+_LIKELIEST = (CharChance(char="e", probability=0.5), CharChance(char="", probability=0.25))
+
+
+def text_completed(text: str, request: int = 0, **changes: Any) -> TextCompleted:
     """Return the completion " and on", then most likely a space; characters beyond ASCII are unknown."""
-    return TextCompleted(
-        step=step,
-        elapsed_seconds=elapsed_seconds,
-        request=request,
-        completion=tuple(" and on"),
-        reached_eos=True,
-        next_chars=(CharChance(char=" ", probability=0.5), CharChance(char="", probability=0.25)),
-        unknown_chars=tuple(sorted({char for char in text if not char.isascii()})),
-    )
+    unknown = tuple(sorted({char for char in text if not char.isascii()}))
+    chances = (replace(_LIKELIEST[0], char=" "), _LIKELIEST[1])
+    fields = {"completion": tuple(" and on"), "reached_eos": True, "next_chars": chances, "unknown_chars": unknown}
+    return _event(TextCompleted, 100, changes, request=request, **fields)
 
 
-def tweet_read(text: str, step: int = 100, elapsed_seconds: float = 5.0) -> TweetRead:
+def tweet_read(text: str, **changes: Any) -> TweetRead:
     """Return the surprise of a text: 2 bits per character, with "e" as the most likely one."""
-    likeliest = (CharChance(char="e", probability=0.5), CharChance(char="", probability=0.25))
-    return TweetRead(
-        step=step,
-        elapsed_seconds=elapsed_seconds,
-        text=text,
-        chars=tuple(CharRead(char=char, bits=2.0, likeliest=likeliest) for char in [*text, ""]),
-        bits_per_char=2.0,
-        copied_share=0.25,
-        nearest="a similar tweet",
-        nearest_share=0.4,
-    )
+    chars = tuple(CharRead(char=char, bits=2.0, likeliest=_LIKELIEST) for char in [*text, ""])
+    copied = {"copied_share": 0.25, "nearest": "a similar tweet", "nearest_share": 0.4}
+    return _event(TweetRead, 100, changes, text=text, chars=chars, bits_per_char=2.0, **copied)
 
 
 def chars_read(text: str, bits: float = 2.0) -> tuple[CharRead, ...]:
     """Return predictions along a text and its end: the true character or "e" is most likely."""
     return tuple(
-        CharRead(
-            char=char,
-            bits=bits,
-            likeliest=(CharChance(char=char or "e", probability=0.5), CharChance(char="", probability=0.25)),
-        )
+        CharRead(char=char, bits=bits, likeliest=(replace(_LIKELIEST[0], char=char or "e"), _LIKELIEST[1]))
         for char in [*text, ""]
     )
 
@@ -214,7 +157,7 @@ def _bands(num_rows: int, scale: float = 1.0) -> Bands:
 
 def _answer(kind: type[T], changes: dict[str, Any], **fields: Any) -> T:
     """Return an answer about the weights of step 100, but for changes."""
-    return kind(**{"step": 100, "elapsed_seconds": 5.0, "request": 0, "weights_step": 100} | fields | changes)
+    return _event(kind, 100, changes, request=0, weights_step=100, **fields)
 
 
 def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.TextTraced:
@@ -228,27 +171,23 @@ def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.Tex
         own_text = text[:own_from] + "own"
         bands = _bands(len(own_text) + 2, 0.5)
         own = e.OwnDraw(first=own_from, text=own_text, reached_eos=True, chars=chars_read(own_text), hidden_bands=bands)
+    sizes = {"num_layers": 1, "embedding_size": 8, "hidden_size": 16, "vocab_size": 40}
+    rows = {name: _bands(num_inputs) for name in ("embedding_bands", "reset_bands", "update_bands")}
+    rows |= {"hidden_bands": _bands(num_inputs + 1, 0.5), "candidate_bands": _bands(num_inputs, -1.0)}
     return _answer(
         e.TextTraced,
         changes,
         text=text,
         layer=0,
-        num_layers=1,
-        embedding_size=8,
-        hidden_size=16,
-        vocab_size=40,
         token_ids=(1, *(4 + ord(char) % 36 for char in text)),
         chars=chars_read(text),
         next_log_probs=(-0.693, -1.386, *[-4.997] * 37),
         gates=(gates,) * num_inputs,
-        embedding_bands=_bands(num_inputs),
-        hidden_bands=_bands(num_inputs + 1, 0.5),
-        reset_bands=_bands(num_inputs),
-        update_bands=_bands(num_inputs),
-        candidate_bands=_bands(num_inputs, -1.0),
         stepwise_loss=1.386294,
         sequence_loss=1.386295,
         own=own,
+        **sizes,
+        **rows,
     )
 
 
@@ -292,34 +231,16 @@ def embeddings_mapped(**changes: Any) -> e.EmbeddingsMapped:
 def batch_shown(texts: Iterable[str] = ("good morning", "hi"), **changes: Any) -> e.BatchShown:
     """Return a batch of these tweets."""
     rows = tuple(e.BatchRow(text=text, token_ids=(1, *(4 + ord(char) % 36 for char in text))) for text in texts)
-    event = e.BatchShown(
-        step=100,
-        elapsed_seconds=5.0,
-        batch_step=100,
-        rows=rows,
-        num_tweets=len(rows),
-        num_columns=1 + max(len(row.text) for row in rows),
-        num_targets=sum(len(row.text) + 1 for row in rows),
-        vocab_size=40,
-        sorted_padding=0.04,
-        shuffled_padding=0.46,
-    )
-    return replace(event, **changes)
+    sizes = {"num_tweets": len(rows), "num_columns": 1 + max(len(row.text) for row in rows), "vocab_size": 40}
+    shares = {"sorted_padding": 0.04, "shuffled_padding": 0.46}
+    num_targets = sum(len(row.text) + 1 for row in rows)
+    return _event(e.BatchShown, 100, changes, batch_step=100, rows=rows, num_targets=num_targets, **sizes, **shares)
 
 
 def step_taken(step: int = 101, **changes: Any) -> e.StepTaken:
     """Return a single step that lowered the loss."""
-    event = e.StepTaken(
-        step=step,
-        elapsed_seconds=step * 0.05,
-        loss_before=2.5,
-        loss_after=2.4,
-        grad_norm=0.8,
-        learning_rate=0.004,
-        num_tweets=32,
-        num_targets=2400,
-    )
-    return replace(event, **changes)
+    losses = {"loss_before": 2.5, "loss_after": 2.4, "grad_norm": 0.8, "learning_rate": 0.004}
+    return _event(e.StepTaken, step, changes, num_tweets=32, num_targets=2400, **losses)
 
 
 class FakeSession:
@@ -372,6 +293,7 @@ class FakeSession:
     def answer(self, command: c.Command) -> e.Event:  # noqa: C901, PLR0912 - one case per kind of command
         now: dict[str, Any] = {"step": self._step, "elapsed_seconds": self._step * 0.05}
         of_weights = {**now, "weights_step": self._step}
+        saved = {**now, "bits_per_char": 2.4}
         match command:
             case c.Pause():
                 return e.Paused(**now)
@@ -396,7 +318,7 @@ class FakeSession:
             case c.ReadTweet(text=text):
                 return tweet_read(text, **now)
             case c.SaveLatest():
-                return self._saved("latest")
+                return checkpoint_saved(name="latest", **saved)
             case c.Finish():
                 return e.FinishPlanned(last_step=self._step + 20, **now)
             case c.CancelFinish():
@@ -411,7 +333,7 @@ class FakeSession:
                 if name in self.saved_names and not is_replacing:
                     return self._refuse("SaveCheckpoint", f"There is already a checkpoint called {name}.")
                 self.saved_names.add(name)
-                return self._saved(name)
+                return checkpoint_saved(name=name, **saved)
             case c.TakeStep():
                 return step_taken(self._step + 1)
             case c.SetSpeedLimit(steps_per_second=steps_per_second):
@@ -432,27 +354,11 @@ class FakeSession:
                 names, bits = ("uniform", "unigram", "2-gram", "5-gram"), (6.6, 4.6, 3.7, 2.6)
                 return e.BaselinesMeasured(request=request, names=names, bits_per_char=bits, **now)
             case c.LoadCheckpoint(name=name):
-                return e.CheckpointLoaded(name=name, path=_path_of(name), bits_per_char=2.4, epochs=0.0, **now)
-
-    def _saved(self, name: str) -> e.CheckpointSaved:
-        return e.CheckpointSaved(
-            step=self._step,
-            elapsed_seconds=self._step * 0.05,
-            name=name,
-            path=_path_of(name),
-            bits_per_char=2.4,
-            weights_step=self._step,
-        )
+                return checkpoint_loaded(name=name, **saved)
 
     def _refuse(self, command: str, detail: str) -> e.CommandRefused:
-        return e.CommandRefused(
-            step=self._step,
-            elapsed_seconds=self._step * 0.05,
-            command=command,
-            title="The checkpoint can't be used",
-            detail=detail,
-            hint="Take another name.",
-        )
+        sentences = {"title": "The checkpoint can't be used", "hint": "Take another name."}
+        return _event(e.CommandRefused, self._step, sentences, command=command, detail=detail)
 
 
 class RaisingSession:
@@ -472,10 +378,6 @@ class RaisingSession:
 
 def _ignore(_: e.Event) -> None:
     """Drop events from before the session runs."""
-
-
-def _path_of(checkpoint: str) -> str:
-    return f"/tmp/{checkpoint}.safetensors"
 
 
 def _rungs(seed: int, temperatures: Iterable[float]) -> tuple[e.LadderTweet, ...]:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from engine.protocol.events import CheckpointSaved, Event, RunStarted, StepsFinished
 from tests.cli.program import processes_in
-from tests.e2e.journals import events_of, losses_of
+from tests.e2e.terminal import events_of
+from tests.engine.helpers import losses
 from tests.waiting import wait_until
 
 MAX_SECONDS = 600.0
@@ -61,9 +62,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         os.environ["TWEETGEN_HOME"] = home
-        alone = losses_of(run(Path(home), "alone", options, []))
+        alone = losses(run(Path(home), "alone", options, []))
         events = run(Path(home), "killed", options, [*range(options.ranks - 1, -1, -1)])
-    killed = losses_of(events)
+    killed = losses(events)
     num_repeated = sum(len(event.train_losses) for event in events if isinstance(event, StepsFinished)) - options.steps
     print(f"{options.ranks} ranks killed in turn, {num_repeated} steps repeated")
     if alone != killed:

@@ -221,7 +221,7 @@ def main() -> None:
     write_tables()
     write_shared_files()
     if sys.argv[1:] == ["pictures"]:
-        from tests.pictures import take_pictures, take_recording
+        from tests.recording import take_pictures, take_recording
 
         with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TERMINAL | {"TWEETGEN_HOME": home}):
             take_recording(PICTURES, Path(home) / "recorded")

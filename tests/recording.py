@@ -1,11 +1,13 @@
-"""A recording of the real program in a pseudo-terminal: its screens over time.
+"""Recordings and pictures of the real program: those of README and docs, over a few minutes of real training.
 
-The screens are those of the emulator of the end-to-end tests, so what is written contains no query to a terminal, no
-half-painted frame and only cells that have changed.
+A recording is made in a pseudo-terminal: its screens are those of the emulator of the end-to-end tests, so what is
+written contains no query to a terminal, no half-painted frame and only cells that have changed. The stills are those
+that Textual exports of the same app, on the embedded corpus.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -14,10 +16,28 @@ from typing import Any
 
 import pyte
 from rich.cells import cell_len
+from textual.app import App
+from textual.pilot import Pilot
 
+from engine.config.run import RunConfig
+from engine.protocol.commands import SaveCheckpoint
 from tests.cli.program import kill_processes_in
 from tests.e2e.terminal import Terminal
-from tui.files.cast import Cell, Frame, Line, Style, TimedFrame
+from tests.tui.conftest import screen_text
+from tui.app.app import TweetgenApp
+from tui.app.lesson_app import LessonApp
+from tui.files.cast import Cell, Frame, Line, Style, TimedFrame, to_cast
+from tui.lesson.progress import Progress, progress_path, write_progress
+from tui.lesson.runs import main_config, open_lesson_session
+from tui.lesson.stops import STOPS
+from tui.run.engine_bridge import EngineBridge
+from tui.run.view import RunView
+from tui.screens.dialogs.checkpoint_list import CheckpointList
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.main.screen import TICK_SECONDS
+from tui.screens.xray.screen import XrayScreen
+from tui.widgets.xray.panel import XrayPanel
+from tui.xray.view_names import VIEW_NAMES, ViewName
 
 DEADLINE_SECONDS = 900.0
 _SAMPLE_SECONDS = 0.1
@@ -88,3 +108,140 @@ def _style(char: pyte.screens.Char) -> Style:
     colors = [color if _HEX.fullmatch(color) else "" for color in (char.fg, char.bg)]
     foreground, background = reversed(colors) if char.reverse else colors
     return Style(foreground, background, char.bold, char.italics, char.underscore)
+
+
+# The pictures ---------------------------------------------------------------------------------------------------------
+
+STILL_SIZE, SMALL_SIZE, DIALOG_SIZE, LESSON_SIZE = (120, 40), (80, 24), (100, 30), (120, 38)
+"""The recording has the size of the dialogs."""
+TITLE = "tweetgen-tui"
+NUM_FRAMES, SLOT_SECONDS = 60, 0.3
+"""Of the recording: screens, and how long each is shown."""
+SAVE_EVERY, SAVED_AT, SHOWN_AT, LAST_STEP = 250, 400, 1100, 1200
+"""Steps between automatic checkpoints, and the steps of a named one, the main screen, the end of run and recording."""
+_DRAWN_TICKS = 20
+"""A panel draws at most this much later than its size or its data has changed."""
+TEXT = "@anna_lee happy birthday!! see you at the party #sunshine"
+CURSORS: dict[ViewName, int] = {"step": 18, "gates": 18, "reach": 6, "units": 6, "map": 18}
+"""How much of the text the model has read."""
+LESSON_STOP, LESSON_CURSOR = 3, 12
+
+
+def take_recording(folder: Path, home: Path) -> None:
+    """Record the first steps of a run as a cast."""
+    columns, rows = DIALOG_SIZE
+    name = ("--run-name", "happy")
+    screens = record(home, *name, columns=columns, rows=rows, until=lambda text: _step_in(text) >= LAST_STEP)
+    frames = at_even_times(screens, NUM_FRAMES, SLOT_SECONDS)
+    (folder / "training.cast").write_text(to_cast(frames, TITLE), encoding="utf-8")
+
+
+def _step_in(text: str) -> int:
+    """Return the step that a screen shows; 0 without one."""
+    found = re.search(r"step +([\d,]+)", text)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+async def take_pictures(folder: Path) -> None:
+    """Train up to a budget; write the stills of the screen, its dialogs and its end, and the views of the X-ray."""
+    app = TweetgenApp(RunConfig(run_name="happy", settings={"max_steps": LAST_STEP, "save_every": SAVE_EVERY}))
+    async with app.run_test(size=STILL_SIZE) as pilot:
+        await _until_step(app, SAVED_AT)
+        app.bridge.send(SaveCheckpoint(name="first words"))
+        await _until_step(app, SHOWN_AT)
+        _write(app, folder / "screen-120x40.svg")
+        await _resize(app, pilot, SMALL_SIZE)
+        _write(app, folder / "screen-80x24.svg")
+        await pilot.press("space")
+        await _until(lambda: app.summary_view.phase == "paused", "the pause")
+        await _resize(app, pilot, DIALOG_SIZE)
+        await pilot.press("question_mark")
+        await _until(lambda: isinstance(app.screen, HelpScreen), "the help")
+        await pilot.pause()
+        _write(app, folder / "help.svg")
+        await pilot.press("escape", "l")
+        await _until(lambda: isinstance(app.screen, CheckpointList), "the checkpoints")
+        await _until(lambda: "first words" in screen_text(app), "the named checkpoint")
+        _write(app, folder / "checkpoints.svg")
+        await pilot.press("escape")
+        await _take_views(app, pilot, folder)
+        await _resize(app, pilot, STILL_SIZE)
+        await pilot.press("space")
+        await _until_step(app, LAST_STEP)
+        await _until(lambda: app.summary_view.phase != "training", "the end")
+        await _drawn(pilot)
+        _write(app, folder / "end.svg")
+        app.bridge.stop("pictures taken")
+        app.bridge.join(DEADLINE_SECONDS)
+    await take_lesson(folder)
+
+
+async def _until_step(app: TweetgenApp, step: int) -> None:
+    await _until(lambda: app.summary_view.step >= step, f"step {step}")
+
+
+async def _resize(app: TweetgenApp, pilot: Pilot[Any], size: tuple[int, int]) -> None:
+    """Resize the terminal, and wait until all is laid out and drawn at that size."""
+    await pilot.resize_terminal(*size)
+    await _until(lambda: app.screen.size == size, "the size")
+    await _drawn(pilot)
+
+
+async def _drawn(pilot: Pilot[Any]) -> None:
+    """Wait until every panel has drawn what there is."""
+    for _ in range(_DRAWN_TICKS):
+        await pilot.pause(TICK_SECONDS)
+
+
+async def take_lesson(folder: Path) -> None:
+    """Write a picture of a stop of the lesson, once its model is trained as far as the stop wants it."""
+    write_progress(progress_path(), Progress(LESSON_STOP))
+    app = LessonApp(EngineBridge(main_config(is_new=True), open_lesson_session), RunView(), progress_path())
+    async with app.run_test(size=LESSON_SIZE) as pilot:
+        run = app.lesson_screen.lesson.run
+        await _until(lambda: run.view.step >= STOPS[LESSON_STOP - 1].train_to, "the lesson's model")
+        panel = app.lesson_screen.current.query_one(XrayPanel)
+        await _until(lambda: bool(panel.text), "the lesson's tweet")
+        panel.cursor = LESSON_CURSOR
+        await _until(lambda: _is_answered(panel), "the lesson's view")
+        await pilot.pause()
+        _write(app, folder / "lesson.svg")
+        for bridge in app.bridges:
+            bridge.stop("picture taken")
+            bridge.join(DEADLINE_SECONDS)
+
+
+async def _take_views(app: TweetgenApp, pilot: Pilot[Any], folder: Path) -> None:
+    """Write a picture of each view of the X-ray, of the paused run: its weights stay those of one step."""
+    await pilot.press("x")
+    await _until(lambda: isinstance(app.screen, XrayScreen), "the X-ray")
+    assert isinstance(app.screen, XrayScreen)
+    panel = app.screen.panel
+    panel.open(TEXT)
+    for view in VIEW_NAMES:
+        panel.cursor = CURSORS[view]  # first, so that the view asks for it
+        panel.action_view(view)
+        await _until(lambda: _is_answered(panel), view)
+        await pilot.pause()
+        _write(app, folder / f"xray-{view}.svg")
+    await pilot.press("escape")
+    await _until(lambda: not isinstance(app.screen, XrayScreen), "the main screen")
+
+
+def _is_answered(panel: XrayPanel) -> bool:
+    """Return whether no question of the view is open."""
+    questions = panel._questions
+    return not any(questions.is_open(type(command)) for command in panel._state.commands(questions.request))
+
+
+def _write(app: App[Any], path: Path) -> None:
+    path.write_text(app.export_screenshot(title=TITLE), encoding="utf-8")
+
+
+async def _until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until `condition` holds."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        await asyncio.sleep(0.05)

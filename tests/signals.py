@@ -19,8 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import SMALL_MODEL, ending_signals, kill_processes_in, processes_in, write_tweets
-from tests.e2e.journals import last_step
-from tests.e2e.terminal import Terminal
+from tests.e2e.terminal import Terminal, last_step
 from tests.waiting import wait_until
 
 MOMENTS = ("start", "screen", "q")
@@ -45,39 +44,31 @@ def problems_after(number: signal.Signals, moment: str, delay_seconds: float, fo
         time.sleep(delay_seconds)
         terminal.send_signal(number)
         code, _ = terminal.wait_for_exit()
-        return exit_code_problems(number, moment, code, terminal.text) + problems_left(terminal, home)
+        is_restored = terminal.is_restored
+        wait_until(lambda: not processes_in(home), "the end of all processes")
     except (pytest.fail.Exception, AssertionError) as error:
         return [str(error)]
     finally:
         terminal.close()
         kill_processes_in(home)
+    problems = []
+    if code not in (allowed := allowed_codes(number, moment, terminal.text)):
+        problems.append(f"exit code {code}, not one of {allowed}; on the screen:\n{terminal.text.strip()}")
+    if not is_restored:
+        problems.append(f"the terminal is not restored; modes left set: {terminal.modes_left_set}")
+    names = [path.name for path in home.glob("runs/*")]
+    return problems + [f"the run {name} has no step" for name in names if not last_step(home, name)]
 
 
-def exit_code_problems(number: signal.Signals, moment: str, code: int, screen: str) -> list[str]:
-    """Return what is wrong with an exit code, given the text on the screen at the end.
+def allowed_codes(number: signal.Signals, moment: str, screen: str) -> set[int]:
+    """Return the exit codes that a signal may have, given the text on the screen at the end.
 
     At the start no handler may be set yet: the signal kills the program, and SIGINT may interrupt the interpreter's own
     imports.
     """
-    codes = {128 + number}
-    if moment == "start":
-        codes.add(-number)
-    if moment == "q":
-        codes.add(0)
-    if (number, moment) == (signal.SIGINT, "start") and any(error in screen for error in INTERPRETER_ERRORS):
-        codes.add(1)
-    return [] if code in codes else [f"exit code {code}, not one of {sorted(codes)}; on the screen:\n{screen.strip()}"]
-
-
-def problems_left(terminal: Terminal, home: Path) -> list[str]:
-    """Return what an ended program has left behind. Raises `AssertionError` if its processes do not end."""
-    problems = []
-    if not terminal.is_restored:
-        problems.append(f"the terminal is not restored; modes left set: {terminal.modes_left_set}")
-    wait_until(lambda: not processes_in(home), "the end of all processes")
-    runs = home / "runs"
-    names = [path.name for path in runs.iterdir()] if runs.exists() else []
-    return problems + [f"the run {name} has no step" for name in names if not last_step(home, name)]
+    is_in_interpreter = number == signal.SIGINT and any(error in screen for error in INTERPRETER_ERRORS)
+    others = {"start": {-number, *([1] if is_in_interpreter else [])}, "q": {0}}
+    return {128 + number, *others.get(moment, set())}
 
 
 def main() -> int:

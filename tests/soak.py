@@ -22,8 +22,7 @@ import psutil
 from engine.protocol.events import CheckpointSaved, StepTimes
 from engine.storage.journal_reader import read_journal
 from tests.cli.program import kill_processes_in, processes_in
-from tests.e2e.journals import journal_of
-from tests.e2e.terminal import Terminal
+from tests.e2e.terminal import Terminal, journal_of
 
 RUN = "soak"
 MAX_GROWTH, WARM_UP_SHARE = 1.05, 0.2
@@ -106,10 +105,8 @@ class Soak:
         for client in clients:
             client.wait_for("▶ training")
             client.press("d")
-            status, _ = client.wait_for_exit()
+            client.assert_ends(0)
             client.close()
-            if status:
-                raise AssertionError(f"a client ended with {status}:\n{client.text}")
             self.num_visits += 1
 
     def measure(self, minutes: float) -> tuple[list[Sample], list[str]]:
@@ -130,10 +127,6 @@ class Soak:
         if not settled(lambda: not processes_in(self.home)):
             problems.append("a process is still running")
         return samples, problems + [f"file left: {path}" for path in self.files() if self.home not in path.parents]
-
-    def close(self) -> None:
-        self.screen.close()
-        kill_processes_in(self.home)
 
 
 def settled(condition: Callable[[], bool]) -> bool:
@@ -174,12 +167,13 @@ def main() -> int:
         try:
             samples, problems = soak.measure(arguments.minutes)
         finally:
-            soak.close()
+            soak.screen.close()
+            kill_processes_in(soak.home)
         saving = saving_milliseconds(journal_of(soak.home, RUN))
-    print(" minute     MiB  descriptors  threads  files  journal MB")
     for each in samples[:: max(len(samples) // 20, 1)]:
-        counts = f"{each.descriptors:>12} {each.threads:>8} {len(each.files):>6} {each.journal_megabytes:>11.2f}"
-        print(f"{each.minutes:>7.1f} {each.mebibytes:>7.1f} {counts}")
+        counts = f"{each.descriptors} descriptors, {each.threads} threads, {len(each.files)} files"
+        memory = f"{each.mebibytes:.1f} MiB, {each.journal_megabytes:.2f} MB of journal"
+        print(f"after {each.minutes:.1f} min: {memory}, {counts}")
     if saving:
         print(f"a save stops the steps for {statistics.mean(saving):.1f} ms on average, at most {max(saving):.1f}")
     ratio = growth(samples, arguments.minutes)

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, RuntimeConfig, Setting
 from tests.cli.conftest import _signals_as_before, cli, launch, tweets  # noqa: F401 - fixtures
 from tests.cli.program import SMALL_MODEL, kill_processes_in
 from tests.e2e.terminal import Terminal
 
 QUIET = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0")
+SLOWLY = (*QUIET, "--steps-per-second", "50")
+"""Another run soon has as many steps, however long a test takes to press its keys."""
 SCRIPTED = (
     sys.executable,
     "-c",
@@ -30,6 +34,16 @@ main()
 )
 """The program with a `FakeSession`, which does not load torch."""
 OpenTerminal = Callable[..., Terminal]
+
+
+def quiet_config(data: Path, **settings: Setting) -> RunConfig:
+    """Return the config of `QUIET`."""
+    sizes = {"hidden_size": int(SMALL_MODEL[1]), "embedding_size": int(SMALL_MODEL[3])}
+    return RunConfig(
+        corpus=CorpusConfig(files=(str(data),)),
+        settings={**sizes, "sample_every": 0, "eval_every": 0, **settings},
+        runtime=RuntimeConfig(device="cpu", precision="float32", threads=1),
+    )
 
 
 @pytest.fixture
@@ -50,6 +64,6 @@ def open_terminal(home: Path) -> Iterator[OpenTerminal]:
 @pytest.fixture
 def screen(open_terminal: OpenTerminal, tweets: Path) -> Terminal:  # noqa: F811 - the fixture
     """The screen of the run `watched`, which trains a small model and has taken a step."""
-    terminal = open_terminal("--data", tweets, *QUIET, "--run-name", "watched")
+    terminal = open_terminal("--data", tweets, *SLOWLY, "--run-name", "watched")
     terminal.wait_for(r"▶ training(.|\n)*step +[1-9]")
     return terminal

@@ -1,4 +1,4 @@
-"""A terminal emulator: the program in a pty, its screen as text, and keys sent to it.
+"""A terminal emulator: the program in a pty, its screen as text, and keys sent to it; and the journals of its runs.
 
 Every wait has a condition and a deadline; a failure prints the last screen.
 """
@@ -17,8 +17,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import pexpect
+import psutil
 import pyte
 import pytest
+
+from engine.protocol import events as e
+from engine.storage.file_lock import is_locked
+from engine.storage.journal_reader import read_journal
+from tests.cli.program import processes_in
+from tests.engine.session.stream_rules import assert_valid_stream
+from tests.waiting import wait_until
 
 T = TypeVar("T")
 
@@ -87,6 +95,10 @@ class Terminal:
         if lacks:
             self.wait_until_gone(lacks)
 
+    def fill_unread(self) -> None:
+        """Have the program paint more than the buffer of the pty holds, and read none of it: its next write blocks."""
+        self.press(*["?", "escape"] * 20)
+
     def resize(self, columns: int, rows: int) -> None:
         """Resize the terminal, which sends SIGWINCH."""
         self.screen.resize(rows, columns)
@@ -94,11 +106,6 @@ class Terminal:
 
     def send_signal(self, number: signal.Signals) -> None:
         self._child.kill(number)
-
-    def send_signal_until_exit(self, number: signal.Signals) -> None:
-        """Send a signal repeatedly until the program has ended."""
-        while self.pump():
-            self._child.kill(number)
 
     def hang_up(self) -> None:
         """Close the terminal's side of the pty, like a dropped connection."""
@@ -206,3 +213,41 @@ class Terminal:
         # pyte (0.8) has no alternate screen: clear the screen in its place, so that only the shell's text is left
         self._stream.feed(UNKNOWN_TO_PYTE.sub(b"", data.replace(b"\x1b[?1049l", b"\x1b[2J\x1b[H")))
         return True
+
+
+# The journals of its runs ---------------------------------------------------------------------------------------------
+
+
+def journal_of(home: Path, run: str = "watched") -> Path:
+    """Return the path of a run's journal."""
+    return home / "runs" / run / "events.jsonl"
+
+
+def events_of(home: Path, run: str = "watched") -> list[e.Event]:
+    """Return the events in a run's journal so far; none before it exists."""
+    return list(read_journal(journal_of(home, run))) if journal_of(home, run).exists() else []
+
+
+def last_step(home: Path, run: str = "watched") -> int:
+    """Return the highest step in a run's journal; 0 before the first event."""
+    return max((event.step for event in events_of(home, run)), default=0)
+
+
+def wait_for_steps(home: Path, num_steps: int) -> None:
+    """Wait until the run `watched` has taken `num_steps` further steps."""
+    before = last_step(home)
+    wait_until(lambda: last_step(home) >= before + num_steps, f"{num_steps} steps after {before}")
+
+
+def wait_for_end(home: Path) -> e.RunFinished:
+    """Wait until the journal of the run `watched` is released, check the order of its events, and return the last."""
+    wait_until(lambda: not is_locked(journal_of(home)), "the end of the run")
+    *events, ended = events_of(home)
+    assert_valid_stream([*events, ended])
+    assert isinstance(ended, e.RunFinished)
+    return ended
+
+
+def trainer_of(home: Path) -> psutil.Process:
+    """Return the training process: of those with this data folder, the largest, as it has torch loaded."""
+    return max(processes_in(home), key=lambda process: process.memory_info().rss)

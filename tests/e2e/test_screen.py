@@ -1,29 +1,39 @@
 """The program in a terminal: it paints, its keys steer a real run, and it quits with a restored terminal.
 
-`train` shows a progress bar that is cleared at the end.
+`train` shows a progress bar that is cleared at the end. Terminals get few colours, ASCII and no hostile text where that
+is all they can have: only escape sequences that the program itself uses.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import shlex
-import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from engine.checkpoints.metadata import read_info
+from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error, write_tweets
-from tests.e2e.conftest import QUIET, OpenTerminal
-from tests.e2e.journals import events_of
-from tests.e2e.terminal import Terminal
+from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal
+from tests.e2e.terminal import Terminal, events_of
 from tests.event_files import LOSS, scalars_in
 from tests.recorded_runs import run_of, write_run
+from tui.lesson.lock import lock_lesson
+from tui.lesson.progress import Progress, progress_path, read_progress, write_progress
 
 A_TWEET = r"[●◐○] .*{}  \d\.\d\d"
+
+
+def whole(columns: int, rows: int) -> str:
+    """Return a pattern of status, plot, feed and keys that fill the terminal."""
+    return (
+        rf"\A(?=(.*\n){{{rows - 1}}} *space.*\Z)(?=(.|\n)*step)(?=(.|\n)* train)(.|\n)*\n(?=━ tweets ).{{{columns}}}\n"
+    )
 
 
 @pytest.mark.ci
@@ -34,13 +44,13 @@ def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Termi
     screen.press("t", shows=r"step [\d,]+ · seed \d+")
     screen.press("escape", lacks="Temperature ladder")
     screen.resize(40, 12)
-    screen.wait_until(lambda: is_complete(screen, 40, 12), "never complete at 40x12")
+    screen.wait_for(whole(40, 12))
     screen.resize(30, 8)
     screen.wait_for("At least 40")
     for columns, rows in [(200, 60), (39, 11), (10, 3), (300, 100), (80, 24), (41, 13)]:
         screen.resize(columns, rows)
     screen.resize(120, 40)
-    screen.wait_until(lambda: is_complete(screen, 120, 40), "never complete again at 120x40")
+    screen.wait_for(whole(120, 40))
     screen.press("m", shows="m recaptures it")
     assert 1003 not in screen.modes_left_set
     screen.press("s", shows="Save a checkpoint")
@@ -62,19 +72,6 @@ def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Termi
     assert started["resumed_from"] == "here"
     assert ended.step >= started["step"] > 0
     assert read_info(runs / "watched/checkpoints/latest.safetensors")[0].step == ended.step
-
-
-def is_complete(screen: Terminal, columns: int, rows: int) -> bool:
-    """Return whether status, plot, feed and keys are drawn and fill the terminal."""
-    lines = screen.text.splitlines()
-    feed_top = [line for line in lines if line.startswith("━ tweets ")]
-    return (
-        len(lines) == rows
-        and lines[-1].strip().startswith("space")
-        and "step" in screen.text
-        and [len(line) for line in feed_top] == [columns]
-        and " train" in screen.text
-    )
 
 
 def test_the_screen_paints_before_torch_is_loaded_and_q_quits_at_once(
@@ -99,7 +96,7 @@ def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
     terminal.press("space", shows=r"as much again +until step 24")
     terminal.press("3", shows=r"■ finished: 24 steps in")
     terminal.press("q")
-    assert terminal.wait_for_exit()[0] == 0
+    terminal.assert_ends(0)
     assert "best" in terminal.text
     assert "tweetgen-tui --resume short --max-steps 48" in terminal.text
     assert [step for step, _ in scalars_in(home / "logs/short")[LOSS]] == list(range(1, 25))
@@ -168,9 +165,120 @@ def test_ctrl_c_while_a_replay_is_recorded_clears_its_bar_and_leaves_no_file(
     assert list(tmp_path.glob("run.cast*")) == []
 
 
+# What terminals get and send ------------------------------------------------------------------------------------------
+
+_WILD = (*SLOWLY, "--sample-every", "2", "--temperature", "5", "--run-name", "zqj + run")
+_SGR = re.compile(rb"\x1b\[([0-9;]*)m")
+_BEYOND_16_COLOURS = re.compile(rb"(?:^|;)[34]8;[25];")
+_COLOURS = {*range(30, 38), *range(40, 48), *range(90, 98), *range(100, 108)}
+
+
+def test_a_16_colour_terminal_in_an_ascii_locale_gets_only_its_colours_and_ascii(open_terminal: OpenTerminal) -> None:
+    terminal = open_terminal(program=SCRIPTED, TERM="xterm", COLORTERM="", LC_ALL="C")
+    terminal.wait_for("> training")
+    terminal.wait_for(r"= tweets =+")
+    for key in ("?", "s", "l"):
+        terminal.press(key, shows="esc close")
+        terminal.press("escape", lacks="esc close")
+    raw = bytes(terminal.raw)
+    assert re.findall(rb".{0,20}[\x80-\xff]+.{0,20}", raw) == []
+    assert not [codes for codes in _SGR.findall(raw) if _BEYOND_16_COLOURS.search(codes)]
+    numbers = {int(number) for codes in _SGR.findall(raw) for number in codes.split(b";") if number}
+    assert len(numbers & _COLOURS) >= 5
+
+
 @pytest.mark.ci
-def test_repeated_ctrl_c_while_torch_loads_restores_the_terminal(open_terminal: OpenTerminal, tweets: Path) -> None:
-    terminal = open_terminal("train", "--data", tweets, *SMALL_MODEL)
-    terminal.wait_for("loading torch")
-    terminal.send_signal_until_exit(signal.SIGINT)
-    terminal.assert_ends(130)
+def test_no_color_emits_greys_only_and_the_option_ascii_leaves_tweets_unchanged(open_terminal: OpenTerminal) -> None:
+    terminal = open_terminal("--ascii", program=SCRIPTED, NO_COLOR="1", LANG="C.UTF-8", LC_ALL="C.UTF-8")
+    terminal.wait_for("hello ñ there")
+    terminal.wait_for("> training")
+    assert set(terminal.text) - {"ñ"} <= {chr(code) for code in range(128)}
+    triples = re.findall(rb"[34]8;2;(\d+);(\d+);(\d+)", bytes(terminal.raw))
+    assert len(triples) > 10
+    assert all(red == green == blue for red, green, blue in triples)
+
+
+def test_text_after_a_key_that_opens_an_input_is_typed_into_that_input(open_terminal: OpenTerminal) -> None:
+    terminal = open_terminal(program=SCRIPTED)
+    terminal.wait_for("▶ training")
+    terminal.press("pquick", shows="› quick")
+    terminal.press("escape", lacks="› quick")
+    terminal.press("sabc\x7fZ", shows="abZ")
+    assert "▶ training" in terminal.text
+
+
+def test_a_run_on_a_hostile_corpus_emits_none_of_its_escape_sequences(
+    open_terminal: OpenTerminal, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in\x1b[31m"
+    folder.mkdir()
+    for name in hostile.FILE_NAMES:
+        (folder / os.fsdecode(name)).write_bytes(b"zqj\n")
+    corpus = hostile.write_corpus(folder / "zqj\x1b]52;c;PWNED\x07\x9b31m\u202e\n[red] :smile:.txt")
+    terminal = open_terminal("--data", corpus, *_WILD, columns=80, rows=24)
+    terminal.wait_for("▶ training")
+    terminal.wait_for(r"\d [●◐○] ")
+    terminal.press("enter", shows="Tweet of step")
+    terminal.press("escape", lacks="Tweet of step")
+    terminal.press("p", shows="enter sample")
+    # without ESC, which terminals remove from pastes
+    terminal.press("\x1b[200~zqj\x07\x9b31m\u202e\x1b[201~", shows="› zqj")
+    terminal.press("escape", lacks="enter sample")
+    terminal.press("o", shows="-zqj --help.txt")
+    terminal.press("escape", lacks="Open other tweets")
+    terminal.press("q")
+    terminal.assert_ends(0)
+    assert "--resume" in terminal.text
+    assert sorted(set(hostile.unknown_sequences(bytes(terminal.raw)))) == []
+    assert list(hostile.unknown_sequences(hostile.ESCAPES["clipboard"].encode()))
+    assert [text for text in hostile.ESCAPES.values() if text.encode() in terminal.raw] == []
+    assert b"\x1b]0;PWNED" not in terminal.raw
+
+
+# The lesson -----------------------------------------------------------------------------------------------------------
+
+_SCRIPTED_LESSON = """import tui.lesson.runs
+tui.lesson.runs.open_training_session = lambda config, on_stage: FakeSession()
+"""
+
+
+def test_a_stop_is_done_on_the_real_model_and_the_lesson_goes_on_there(open_terminal: OpenTerminal, home: Path) -> None:
+    terminal = open_terminal("lesson", "--stop", "2", columns=80, rows=24)
+    terminal.wait_for(r"V = \d+")
+    terminal.press(*["enter"] * 4, shows=r"\[2✓\](.|\n)*[\d,]+ parameters in all")
+    terminal.press("q")
+    terminal.assert_ends(0)
+    terminal.wait_for("The lesson continues at stop 2: tweetgen-tui lesson")
+    assert [path.name for path in (home / "lesson" / "runs").iterdir()] == ["lesson"]
+    assert not (home / "runs").exists()
+
+
+@pytest.mark.ci
+def test_the_palette_saves_and_stops_the_run_and_opens_the_lesson_in_its_place(open_terminal: OpenTerminal) -> None:
+    script = SCRIPTED[2].replace("from tui.__main__", _SCRIPTED_LESSON + "from tui.__main__")
+    terminal = open_terminal(program=(*SCRIPTED[:2], script), columns=80, rows=24)
+    terminal.wait_for("hello ñ there")
+    terminal.press("ctrl+p", shows="Search")
+    terminal.press("the lesson", shows="Save and stop this run, and open the guided lesson")
+    terminal.press("enter", shows="Open the lesson")
+    terminal.press("y", shows=r"\[1\] 2 3 4 5 6 7 8  Characters(.|\n)*a matrix of 20 x 40")
+    terminal.press("escape", shows="q quit")
+    terminal.press("q")
+    terminal.assert_ends(0)
+    terminal.wait_for("The lesson continues at stop 1")
+
+
+def test_a_lesson_is_refused_without_a_terminal_at_a_stop_that_does_not_exist_and_while_another_is_open(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("lesson", "--stop", "9").code == 2
+    assert_two_line_error(cli("lesson"), "needs a terminal")
+    command = importlib.import_module("tui.cli.commands.lesson")
+    monkeypatch.setattr(command, "require_terminal", lambda _hint: None)
+    monkeypatch.setattr(command, "start_job_control", lambda: None)
+    write_progress(progress_path(), Progress(3))
+    descriptor = lock_lesson()
+    refused = cli("lesson", "--stop", "4")
+    os.close(descriptor)
+    assert_two_line_error(refused, "The lesson is open in another terminal", "Go on there, or leave it there with q")
+    assert read_progress(progress_path()) == Progress(3)

@@ -12,15 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.config.corpus import CorpusConfig
-from engine.config.run import RunConfig, RuntimeConfig
 from engine.protocol import events as e
 from engine.storage.folders import folder_of_run
 from tests.cli.conftest import Launch
 from tests.cli.program import processes_in
-from tests.e2e.conftest import QUIET, OpenTerminal
-from tests.e2e.journals import events_of, journal_of, last_step, losses_of, wait_for_end, wait_for_steps
-from tests.engine.helpers import of_type
+from tests.e2e.conftest import QUIET, OpenTerminal, quiet_config
+from tests.e2e.terminal import events_of, journal_of, last_step, wait_for_end, wait_for_steps
+from tests.engine.helpers import losses, of_type
 from tests.engine.session.ranks.shared_runs import run_shared
 from tests.event_files import LOSS, scalars_in
 from tests.rank_kills import kill_after_a_save
@@ -53,19 +51,13 @@ def test_two_ranks_one_of_which_is_killed_have_the_losses_of_a_run_left_alone_an
     screen.wait_for("■ finished")
     screen.press("q", shows="y stop the run")
     screen.press("y")
-    assert screen.wait_for_exit()[0] == 0
+    screen.assert_ends(0)
     assert "tweetgen-tui --resume watched" in screen.text
     wait_until(lambda: not processes_in(home), "the end of all processes")
     events = events_of(home)
     assert len(of_type(events, e.RunStarted)) == 2
     assert [event.reason for event in of_type(events, e.RunFinished)] == ["max_steps"]
-    sizes = {"hidden_size": 16, "embedding_size": 8, "sample_every": 0, "eval_every": 0}
-    alone = RunConfig(
-        corpus=CorpusConfig(files=(str(tweets),)),
-        settings={**sizes, **options},
-        runtime=RuntimeConfig(device="cpu", precision="float32", threads=1),
-    )
-    assert losses_of(events) == losses_of(run_shared(alone))
+    assert losses(events) == losses(run_shared(quiet_config(tweets, **options)))
 
 
 @pytest.mark.ci
@@ -125,5 +117,5 @@ def test_the_documented_line_of_torchrun_trains_and_continues_where_a_rank_is_ki
     assert process.returncode == 0, err
     assert "All processes started again from the latest checkpoint (restart 1 of at most 3)." in err
     assert "watched: 80 steps" in err
-    assert len(losses_of(events_of(home))) == 80
+    assert len(losses(events_of(home))) == 80
     assert [step for step, _ in scalars_in(home / "logs/watched")[LOSS]] == list(range(1, 81))

@@ -16,14 +16,16 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz import files, messages
-from tests.fuzz.running import Broken, Driver, Target, drive, run_input
+from tests.fuzz import targets
+from tests.fuzz.running import Broken, Target, drive, run_input
 
 FACTORIES: tuple[Callable[[Path], Target], ...] = (
-    *(files.cache, files.checkpoints, files.journals, files.model_folders, files.readers, files.settings),
-    *(messages.messages, messages.socket, messages.text),
+    *(targets.cache, targets.checkpoints, targets.journals, targets.model_folders, targets.readers, targets.settings),
+    *(targets.messages, targets.socket, targets.text),
 )
 """Functions that make a target, named as it; each may write into the folder."""
+FOUND = Path("fuzz-found")
+"""The folder of failing inputs."""
 
 
 def main() -> int:
@@ -33,7 +35,6 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="how long (60)")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)), help="seed of the inputs (random)")
     parser.add_argument("--target", action="append", choices=sorted(factories), help="only this one; may be repeated")
-    parser.add_argument("--save-to", type=Path, default=Path("fuzz-found"), help="for failing inputs (fuzz-found)")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run the input in a file, named TARGET-...")
     arguments = parser.parse_args()
     warnings.simplefilter("error")
@@ -42,47 +43,36 @@ def main() -> int:
         names = arguments.target or sorted(factories)
         if arguments.replay is not None:
             names = [arguments.replay.name.split("-")[0]]
-        targets = [factories[name](Path(folder)) for name in names]
+        chosen = [factories[name](Path(folder)) for name in names]
         try:
             if arguments.replay is not None:
-                outcome, seconds = run_input(targets[0], arguments.replay.read_bytes())
+                outcome, seconds = run_input(chosen[0], arguments.replay.read_bytes())
                 print(f"{names[0]}: {outcome} ({seconds * 1000:.1f} ms)")
-                return 0
-            return _run(targets, arguments)
+            else:
+                _run(chosen, arguments.seconds, arguments.seed)
         except Broken as broken:
-            return _report(broken, arguments.save_to)
-
-
-def _run(targets: list[Target], arguments: argparse.Namespace) -> int:
-    """Fuzz the targets for the given time."""
-    print(f"seed {arguments.seed}", flush=True)
-    arguments.save_to.mkdir(parents=True, exist_ok=True)
-    drivers = drive(targets, arguments.seconds, arguments.seed, arguments.save_to)
-    (arguments.save_to / "current").unlink()
-    if not any(arguments.save_to.iterdir()):
-        arguments.save_to.rmdir()
-    _print_table(drivers)
+            traceback.print_exception(broken, file=sys.stderr)
+            path = FOUND / f"{broken.target.name}-{zlib.crc32(broken.data):08x}"
+            FOUND.mkdir(exist_ok=True)
+            path.write_bytes(broken.data)
+            print(f"\n{broken}\npython -m tests.fuzz --replay {path}", file=sys.stderr)
+            return 1
     return 0
 
 
-def _report(broken: Broken, folder: Path) -> int:
-    """Save an input that broke a property, and print the command to replay it."""
-    traceback.print_exception(broken, file=sys.stderr)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{broken.target.name}-{zlib.crc32(broken.data):08x}"
-    path.write_bytes(broken.data)
-    print(f"\n{broken}\npython -m tests.fuzz --replay {path}", file=sys.stderr)
-    return 1
-
-
-def _print_table(drivers: list[Driver]) -> None:
-    """Print the number of inputs, the rate and the outcomes of each target."""
-    print(f"{'target':<14} {'inputs':>10} {'per second':>11} {'outcomes':>9} {'slowest ms':>11}")
-    for driver in drivers:
-        rate = driver.num_inputs / max(driver.seconds, 1e-9)
-        counts = f"{driver.num_inputs:>10,} {rate:>11,.0f} {len(driver.outcomes):>9,}"
-        print(f"{driver.target.name:<14} {counts} {driver.slowest_seconds * 1000:>11.0f}")
-    print(f"{'all':<14} {sum(driver.num_inputs for driver in drivers):>10,}")
+def _run(chosen: list[Target], seconds: float, seed: int) -> None:
+    """Fuzz the targets for the given time, and print a line about each."""
+    print(f"seed {seed}", flush=True)
+    FOUND.mkdir(exist_ok=True)
+    for driver in drive(chosen, seconds, seed, FOUND):
+        speed = f"{driver.num_inputs / max(driver.seconds, 1e-9):,.0f} a second"
+        slowest = f"the slowest in {driver.slowest_seconds * 1000:.0f} ms"
+        print(
+            f"{driver.target.name}: {driver.num_inputs:,} inputs, {speed}, {slowest}, {len(driver.outcomes)} outcomes"
+        )
+    (FOUND / "current").unlink()
+    if not any(FOUND.iterdir()):
+        FOUND.rmdir()
 
 
 if __name__ == "__main__":

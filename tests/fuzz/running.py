@@ -103,18 +103,11 @@ class Driver:
     kept: list[bytes] = field(default_factory=list)
     outcomes: set[str] = field(default_factory=set)
 
-    def next_input(self) -> bytes:
-        """Return the next input: each seed unchanged, then mutations of the pool."""
-        if self.num_inputs < len(self.target.seeds):
-            return self.target.seeds[self.num_inputs]
-        pool = (*self.target.seeds, *self.kept)
-        return mutated(self.chance, self.chance.choice(pool), self.chance.choice(pool), self.target.tokens)
-
     def take_turn(self, keep: Callable[[bytes], None]) -> None:
-        """Run inputs for `TURN_SECONDS`. Raises `Broken`."""
-        began = time.monotonic()
+        """Run inputs for `TURN_SECONDS`: each seed unchanged, then mutations of the pool. Raises `Broken`."""
+        began, seeds = time.monotonic(), self.target.seeds
         while time.monotonic() - began < TURN_SECONDS:
-            data = self.next_input()
+            data = seeds[self.num_inputs] if self.num_inputs < len(seeds) else self._mutated()
             keep(data)
             outcome, seconds = run_input(self.target, data)
             self.num_inputs += 1
@@ -124,6 +117,10 @@ class Driver:
                 self.outcomes.add(kind)
                 self.kept.append(data)
         self.seconds += time.monotonic() - began
+
+    def _mutated(self) -> bytes:
+        pool = (*self.target.seeds, *self.kept)
+        return mutated(self.chance, self.chance.choice(pool), self.chance.choice(pool), self.target.tokens)
 
 
 def run_input(target: Target, data: bytes) -> tuple[str, float]:

@@ -45,7 +45,7 @@ MODES = """
 sys.stderr.write("\\x1b[?1049h\\x1b[?25l raw ")
 sys.stderr.flush()
 """
-RAW = f"\ntty.setraw(0){MODES}"
+RAW = f"tty.setraw(0){MODES}"
 RESET = "\x1b[?1049l\x1b[?25h"
 DRAWING = f"""import contextlib
 drawing = contextlib.ExitStack()
@@ -59,9 +59,11 @@ ATTACHED = "control.set_active_run('a run', is_remote=True); "
 
 def start(folder: Path, then: str, first: str = "") -> pexpect.spawn:
     """Run a program in a pseudo-terminal that does `then` in the supervised child."""
-    arguments = ["-c", first + PROGRAM + then]
+    arguments = ["-c", first + PROGRAM + "input()\n" + then]
     child = pexpect.spawn(sys.executable, arguments, cwd=folder, timeout=DEADLINE_SECONDS, encoding="utf-8", echo=False)
     child.expect("ready")
+    child.settings = termios.tcgetattr(child.child_fd)
+    child.sendline()
     return child
 
 
@@ -79,8 +81,9 @@ def start_shell(folder: Path, script: str | None = None) -> pexpect.spawn:
 
 
 def exit_code_of(shell: pexpect.spawn) -> int | None:
-    """Return what the program exits with, once it has."""
+    """Return what the program exits with, once it has; the settings of the terminal are as they were."""
     shell.expect(pexpect.EOF)
+    assert termios.tcgetattr(shell.child_fd) == shell.settings
     shell.close()
     code: int | None = shell.exitstatus
     return code
@@ -99,17 +102,14 @@ def is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def assert_is_reset(shell: pexpect.spawn, settings: list[object]) -> None:
-    """Check that the terminal is as it was, and that its main screen and its cursor are back."""
-    shell.expect_exact(RESET)
-    assert termios.tcgetattr(shell.child_fd) == settings
-
-
 @pytest.mark.parametrize(
     ("then", "code", "printed", "is_reset"),
     [
         pytest.param("sys.exit(7)", 7, "", False, id="an exit code"),
         pytest.param(STOP + "print('goes on')", 0, "goes on", False, id="stopped where no shell could continue it"),
+        pytest.param(RAW + "os._exit(2)", 2, "", True, id="ended in raw mode"),
+        pytest.param(RAW + KILL, 137, ".* by SIGKILL.*", True, id="killed in raw mode"),
+        pytest.param(RAW + LET_GO + RELEASE.format(129), 129, "It continues", True, id="hung up in raw mode"),
         pytest.param(OF_A_RUN + KILL, 137, '.* by SIGKILL.*tweetgen-tui --resume "a run"', True, id="killed"),
         pytest.param(ATTACHED + KILL, 137, '.* by SIGKILL.*tweetgen-tui attach "a run"', True, id="killed, attached"),
         pytest.param(LET_GO + RELEASE.format(129), 129, "It continues", False, id="hung up"),
@@ -172,24 +172,9 @@ time.sleep(60)
     child.kill()
 
 
-def test_a_child_that_ends_or_is_released_with_a_changed_terminal_leaves_it_reset(tmp_path: Path) -> None:
-    for then, code in (
-        ("os._exit(2)", 2),
-        (LET_GO + "control.release(129); time.sleep(60)", 129),
-        (KILL, 137),
-    ):
-        shell = start(tmp_path, "input()" + RAW + then)
-        settings = termios.tcgetattr(shell.child_fd)
-        shell.sendline()
-        shell.expect_exact("raw")
-        assert_is_reset(shell, settings)
-        assert exit_code_of(shell) == code
-        kill_child(tmp_path)
-
-
 def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supervisor(tmp_path: Path) -> None:
     as_textual_does = "import io; sys.stderr = io.StringIO()\n"
-    (tmp_path / "program.py").write_text(PROGRAM + "input()" + RAW + as_textual_does + "time.sleep(60)")
+    (tmp_path / "program.py").write_text(PROGRAM + "input()\n" + RAW + as_textual_does + "time.sleep(60)")
     # the end of a terminal's first process would end the terminal
     shell = start_shell(tmp_path, f"{sys.executable} program.py; sleep 60")
     shell.expect("ready")
@@ -198,7 +183,8 @@ def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supe
     shell.expect_exact("raw")
     child = child_of(tmp_path)
     os.kill(child.ppid(), signal.SIGKILL)
-    assert_is_reset(shell, settings)
+    shell.expect_exact(RESET)
+    assert termios.tcgetattr(shell.child_fd) == settings
     wait_until(lambda: is_gone(child))
     shell.close(force=True)
 

@@ -1,10 +1,11 @@
-"""After the screen: what the process does, which threads it waits for, and a run that goes on without a screen."""
+"""How a screen ends, by signals at any moment too; what the process does then; a run continued without a screen."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,22 +20,104 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
 from tests.engine.helpers import tiny_config, write_corpus
-from tests.fakes import FakeSession, run_started, steps_finished
-from tests.tui.conftest import DEADLINE_SECONDS
+from tests.fakes import FakeSession, run_finished, run_started, steps_finished
+from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Stage, trained_by, wait_until
+from tui.app.app import TweetgenApp
 from tui.cli import headless
 from tui.cli.commands.screen import leave_process
-from tui.process import threads
+from tui.process import signals, threads
 from tui.process.detached import run_detached
 from tui.process.outcome import Outcome, plan_exit
-from tui.process.threads import on_own_thread
 from tui.run.bridge import NullSubscriber
 from tui.run.engine_bridge import EngineBridge
 from tui.run.folding import fold
 from tui.run.view import RunView
+from tui.screens.main.screen import MainScreen
 
 TRAINING = fold(RunView(), [run_started(run="north")])
-FINISHED = e.RunFinished(step=1, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1)
-ENDED = fold(TRAINING, [FINISHED])
+ENDED = fold(TRAINING, [run_finished(1)])
+HANGUP_CODE, TERMINATED_CODE = signals.HANGUP_CODE, 143
+
+
+@pytest.mark.parametrize(
+    ("owner", "moment"), [(TweetgenApp, "on_load"), (MainScreen, "compose"), (MainScreen, "on_mount")]
+)
+async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type[Any], moment: str
+) -> None:
+    app, whole = stage.app(FakeSession()), getattr(owner, moment)
+
+    def receive_first(*arguments: Any) -> Any:
+        app.signals.receive(TERMINATED_CODE)
+        return whole(*arguments)
+
+    monkeypatch.setattr(owner, moment, receive_first)
+    async with app.run_test():
+        await wait_until(lambda: app.return_code is not None, "the end")
+    assert (app.return_code, app.failure) == (TERMINATED_CODE, None)
+    assert trained_by(app).join(DEADLINE_SECONDS)
+    assert fold(app.summary_view, app.bridge.drain().events).ended is not None
+
+
+async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage: Stage) -> None:
+    async with stage.running() as at:
+        at.app._main_screen.leaving.detach()
+        at.app.signals.receive(HANGUP_CODE)
+        assert at.app.bridge.is_alive  # a hangup ends no run
+        at.app.signals.receive(TERMINATED_CODE)
+    assert at.app.return_code == 0
+    assert trained_by(at.app).join(DEADLINE_SECONDS)
+
+
+async def test_a_hangup_detaches_the_run_or_stops_it_as_configured_and_ends_a_replay(stage: Stage) -> None:
+    for stops, reason in ((False, None), (True, "hung up")):
+        async with stage.running() as at:
+            at.app.signals.stops_on_hangup = stops
+            at.app.signals.receive(HANGUP_CODE)
+            await wait_until(lambda app=at.app: app.return_code is not None)  # type: ignore[misc] # bound at once
+        assert at.app.return_value == Outcome(exit_code=HANGUP_CODE, is_detached=not stops, is_ending=stops)
+        assert getattr(at.app.summary_view.ended, "reason", None) == reason
+        assert at.app.bridge.join(DEADLINE_SECONDS if stops else 0.0) is stops
+    async with stage.running(history=RunView(is_replay=True)) as at:
+        at.app.signals.receive(HANGUP_CODE)
+        await wait_until(lambda: at.app.return_code is not None)
+    assert at.app.return_value == Outcome(exit_code=HANGUP_CODE, is_ending=True)
+
+
+async def test_a_second_ctrl_c_quits_although_the_session_hangs(stage: Stage) -> None:
+    session = LateSession()
+    async with stage.running(session) as at:
+        await at.pilot.press("ctrl+c")
+        await wait_until(lambda: "ctrl+c quits at once" in at.text, "the hint")
+        await at.pilot.press("ctrl+c")
+        await wait_until(lambda: at.app.return_code is not None)
+    assert at.app.return_value == Outcome(exit_code=130, is_ending=True, is_abandoned=True)
+    session.may_answer.set()
+
+
+@pytest.mark.parametrize(
+    ("before", "continues_in_background", "ends_at_once"),
+    [(signal.SIG_DFL, False, True), (signal.SIG_DFL, True, False), (signal.SIG_IGN, False, False)],
+)
+def test_ctrl_c_after_the_screen_exits_at_once_unless_it_was_ignored_or_a_run_continues(
+    before: signal.Handlers, continues_in_background: bool, ends_at_once: bool
+) -> None:
+    codes: list[int] = []
+    signal.signal(signal.SIGINT, before)
+    signals.handle_signals_after_screen(codes.append, continues_in_background=continues_in_background)
+    assert (signal.getsignal(signal.SIGINT) is signals.leave_at_once) is ends_at_once
+    if not ends_at_once:
+        signal.raise_signal(signal.SIGINT)
+    assert codes == ([130] if continues_in_background else [])
+
+
+def test_the_first_signal_requests_a_stop_and_an_ignored_one_stays_ignored() -> None:
+    reasons: list[str] = []
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signals.handle_ending_signals(signals.stop_at_signals(reasons.append))
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.raise_signal(number)
+    assert reasons == ["terminated", "interrupted"]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +155,7 @@ def test_the_program_exits_once_a_thread_that_writes_has_ended(monkeypatch: pyte
         raise SystemExit
 
     async def start_writing() -> None:
-        writing = asyncio.create_task(on_own_thread(write, writes=True))
+        writing = asyncio.create_task(threads.on_own_thread(write, writes=True))
         await asyncio.sleep(0)
         writing.cancel()
 

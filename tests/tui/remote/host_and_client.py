@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,23 +60,12 @@ class Hosted:
 
     def is_reachable(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            try:
-                connection.connect(str(self.path))
-            except OSError:
-                return False
-            return True
+            return connection.connect_ex(str(self.path)) == 0
 
     def break_connections(self) -> None:
         """End all connections, as for a client that was stopped for long."""
         for client in list(self.host._clients):
             client._writer.transport.abort()
-
-    def num_queued_commands(self) -> int:
-        """Return how many commands of clients the host has received and not forwarded."""
-        return sum(len(client._commands) for client in list(self.host._clients))
-
-    def is_anyone_behind(self) -> bool:
-        return any(client._is_behind for client in list(self.host._clients))
 
 
 @contextmanager
@@ -99,7 +88,7 @@ def hosted(
         host.close()
 
 
-class RawClient:
+class RawClient(AbstractContextManager["RawClient"]):
     """A client that sends raw lines."""
 
     def __init__(self, path: Path, *lines: bytes) -> None:
@@ -130,20 +119,15 @@ class RawClient:
     def receive_all(self) -> list[dict[str, Any]]:
         """Return all messages other than `Screens` until the host closes the connection."""
         data = bytearray()
-        try:
+        with suppress(ConnectionResetError):  # the host had not read all lines
             while piece := self._file.read1(1 << 20):
                 data += piece
-        except ConnectionResetError:  # the host had not read all lines
-            pass
         received = [json.loads(line) for line in bytes(data).split(b"\n")[:-1]]
         return [line for line in received if line.get("message") != "Screens"]
 
     def close(self) -> None:
         self._file.close()
         self.socket.close()
-
-    def __enter__(self) -> RawClient:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

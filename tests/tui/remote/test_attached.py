@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -11,21 +12,12 @@ import pytest
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.folders import create_run_folder, named_checkpoint_path
-from engine.storage.journal import Journal
+from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
-from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import (
-    DEADLINE_SECONDS,
-    SCRIPT,
-    Running,
-    Stage,
-    opened,
-    screen_text,
-    shows,
-    toasted,
-    wait_until,
-)
+from tests.fakes import FakeClock, FakeSession, run_finished, run_started, steps_finished, tweet_sampled
+from tests.recorded_runs import write_run
+from tests.tui import conftest
+from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
 from tests.tui.remote.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
 from tui.cli.commands import screen
@@ -33,12 +25,11 @@ from tui.files.pins import PinsFile
 from tui.process.job_control import JobControl
 from tui.process.outcome import Outcome
 from tui.remote.client import RemoteBridge
-from tui.run.branching import OverlayCurve, curve_before
+from tui.run.branching import curve_before
 from tui.run.bridge import Update
 from tui.run.engine_bridge import EngineBridge
 from tui.run.folding import fold
 from tui.run.levels import NUM_LEVELS
-from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.screens.dialogs.base import LeaveDialog
 from tui.screens.dialogs.tweet import TweetDialog
@@ -48,9 +39,6 @@ from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.layout import PIN_GLYPH
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
-from tui.widgets.plot.pane import PlotOptions
-from tui.widgets.plot.picture import Picture
-from tui.widgets.plot.viewport import PlotView
 
 READ_ONLY = "This screen is read-only."
 
@@ -72,32 +60,28 @@ class ReadOnly(Attached):
     refusal = READ_ONLY
 
 
-class Behind(Attached):
-    """One whose screen misses the last event, as a client that fell behind: it receives the view after it."""
+def behind(missed: type[e.Event], before: Sequence[e.Event] = (), after: Sequence[e.Event] = ()) -> type[Attached]:
+    """Return a bridge that gives the screen, in place of events with such a one, the view that they make of a run."""
 
-    def drain(self) -> Update:
-        update = super().drain()
-        ended = any(isinstance(event, e.RunFinished) for event in update.events)
-        return Update((), fold(RunView(), (run_started(), *SCRIPT, *update.events))) if ended else update
+    class Behind(Attached):
+        def drain(self) -> Update:
+            update = super().drain()
+            has_missed = any(isinstance(event, missed) for event in update.events)
+            return Update((), fold(RunView(), (*before, *update.events, *after))) if has_missed else update
 
-
-class Launched(Attached):
-    """One whose run starts, and warns, before the screen is connected: it receives the view after that."""
-
-    def drain(self) -> Update:
-        update = super().drain()
-        has_started = any(isinstance(event, e.RunStarted) for event in update.events)
-        warned = e.Warned(step=0, elapsed_seconds=0.0, message="Rank 1 was killed.")
-        return Update((), fold(RunView(), (*update.events, warned))) if has_started else update
+    return Behind
 
 
 @asynccontextmanager
 async def attached(
-    stage: Stage, kind: type[EngineBridge] = Attached, size: tuple[int, int] = (80, 24)
+    stage: Stage,
+    kind: type[EngineBridge] = Attached,
+    size: tuple[int, int] = (80, 24),
+    session: FakeSession | None = None,
 ) -> AsyncIterator[Running]:
     """Run a screen over such a bridge, up to its first tweet."""
-    session, config = FakeSession(SCRIPT), RunConfig()
-    app = TweetgenApp(config, kind(config, lambda _config, _on_stage: session))
+    session, config = session or FakeSession(SCRIPT), RunConfig()
+    app = TweetgenApp(config, kind(config, lambda *_: session))
     stage.apps.append(app)
     async with app.run_test(size=size) as pilot:
         await shows(app, "hello there")
@@ -149,12 +133,10 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_ba
 
 
 async def test_a_read_only_screen_asks_for_the_levels_that_the_run_does_not_have_yet(stage: Stage) -> None:
-    session, config = FakeSession((steps_finished(1, [4.0, 3.0]),)), RunConfig()
+    session = FakeSession(SCRIPT)
     session.measures_baselines = True
-    app = TweetgenApp(config, ReadOnly(config, lambda _config, _on_stage: session))
-    stage.apps.append(app)
-    async with app.run_test():
-        await wait_until(lambda: len(app.summary_view.levels) == NUM_LEVELS, "the levels")
+    async with attached(stage, ReadOnly, session=session) as at:
+        await wait_until(lambda: len(at.app.summary_view.levels) == NUM_LEVELS, "the levels")
 
 
 async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was_not_answered_before_is_reported(
@@ -177,13 +159,6 @@ async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was
         await shows(at.app, "▶ training")
         await at.press("g")
         await wait_until(lambda: len(at.session.received) == 2, "a command")
-
-
-async def test_the_header_shows_how_a_screen_is_attached(stage: Stage) -> None:
-    async with attached(stage, size=(120, 24)) as at:
-        for width, badge in ((120, "attached, 2 screens"), (40, "attached")):
-            await at.resize(width, 24)
-            assert f" {badge} " in at.text.splitlines()[0]
 
 
 @pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y")])
@@ -210,7 +185,7 @@ async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_cont
 async def test_d_quits_although_the_run_ended_during_the_question_of_q(stage: Stage) -> None:
     async with attached(stage) as at:
         await at.press("q", opens=LeaveDialog)
-        await at.emit(e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
+        await at.emit(run_finished(2))
         assert at.app.summary_view.ended is not None
         await at.press("d")
         await end_of(at)
@@ -237,13 +212,13 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
         assert app.return_value is not None
         assert screen._run_after_screen(app.return_value, app, cast("JobControl", None)) == 0
         bridge.leave()
-        assert bridge.join(DEADLINE_SECONDS)
+        assert bridge.join(conftest.DEADLINE_SECONDS)
     assert capfd.readouterr().err.strip().endswith(line)
 
 
 async def test_the_end_is_reported_on_a_screen_that_missed_events_and_q_quits_then(stage: Stage) -> None:
-    async with attached(stage, Behind) as at:
-        at.session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1, total_chars=9))
+    async with attached(stage, behind(e.RunFinished, (run_started(), *SCRIPT))) as at:
+        at.session.emit(run_finished(9, "max_steps"))
         await shows(at.app, "■ finished: 9 steps in 0:01")
         await at.press("q")
         await end_of(at)
@@ -252,7 +227,8 @@ async def test_the_end_is_reported_on_a_screen_that_missed_events_and_q_quits_th
 async def test_a_launched_run_is_announced_and_its_warnings_are_shown_though_it_started_before_the_screen_was_connected(
     stage: Stage,
 ) -> None:
-    async with attached(stage, Launched) as at:
+    warned = e.Warned(step=0, elapsed_seconds=0.0, message="Rank 1 was killed.")
+    async with attached(stage, behind(e.RunStarted, after=[warned])) as at:
         await toasted(at.app, "Rank 1 was killed.")
         assert at.app._main_screen.pins_and_export._file is not None
 
@@ -266,15 +242,20 @@ async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(s
         stage.apps.append(app)
         async with app.run_test(size=(80, 24)) as pilot:
             await shows(app, early.text, late.text)
-            await wait_until(lambda: screen_text(app).count(PIN_GLYPH) == 1, "the pin from before")
+            await wait_until(lambda: conftest.screen_text(app).count(PIN_GLYPH) == 1, "the pin from before")
             await pilot.press("k")
             saved = PinsFile(host.folder.pins_path)
             await wait_until(lambda: saved.read() == (early, late), "the new pin in the file")
 
 
-async def test_h_shows_the_machine_panel_after_the_training_process_has_ended(stage: Stage) -> None:
+async def test_the_header_shows_how_a_screen_is_attached_and_h_the_machine_after_the_end_of_the_training_process(
+    stage: Stage,
+) -> None:
     no_process = 2**22  # above all numbers of processes
-    async with attached(stage, type("Gone", (Attached,), {"host_pid": no_process})) as at:
+    async with attached(stage, type("Gone", (Attached,), {"host_pid": no_process}), (120, 24)) as at:
+        for width, badge in ((120, "attached, 2 screens"), (40, "attached"), (80, "attached, 2 screens")):
+            await at.resize(width, 24)
+            assert f" {badge} " in at.text.splitlines()[0]
         await at.press("h", shows="CPU cores  –, system")
         assert at.app.failure is None
 
@@ -287,26 +268,17 @@ BRANCH = (
 """A run from a checkpoint of another one, resumed once."""
 
 
-async def test_a_screen_that_opens_on_the_history_of_a_branch_shows_the_curve_of_the_run_before(stage: Stage) -> None:
+async def test_a_screen_that_opens_on_the_history_of_a_branch_shows_the_curve_of_the_run_before(
+    stage: Stage, home: Path
+) -> None:
     assert curve_before("calm") is None
-    folder = create_run_folder("parent")
-    journal = Journal(folder.journal_path)
-    for event in (run_started(run="parent"), steps_finished(1, [3.0] * 30)):
-        journal.write(event)
-    journal.close()
+    write_run(home, (run_started(run="parent"), steps_finished(1, [3.0] * 30)), "parent")
     write_checkpoint(named_checkpoint_path("calm"), run="parent", step=20)
     app = stage.app(FakeSession(()), history=fold(RunView(), BRANCH))
     async with app.run_test(size=(120, 40)):
         await wait_until(lambda: app.screen.query(LossPlot) and app.screen.query_one(LossPlot).overlay, "the curve")
         await shows(app, "parent")
-        curve = app.screen.query_one(LossPlot).overlay
-        assert curve is not None
-        assert (curve.run, len(curve.train_losses)) == ("parent", 30)
-
-
-def test_the_plot_of_a_branch_begins_where_the_run_before_did() -> None:
-    overlay = OverlayCurve("parent", Series.empty().extended(1, [3.0] * 30))
-    picture = Picture()
-    for options, begins_with_it in ((PlotOptions(), False), (PlotOptions(overlay=overlay), True)):
-        picture.draw(fold(RunView(), BRANCH), PlotView(), options, 100, 20)
-        assert (picture.pane_of(1) is not None) is begins_with_it
+        plot = app.screen.query_one(LossPlot)
+        assert plot.overlay is not None
+        assert (plot.overlay.run, len(plot.overlay.train_losses)) == ("parent", 30)
+        assert plot.picture.pane_of(1) is not None  # before the first step of the branch

@@ -6,6 +6,7 @@ A view is received as it was sent; an invalid one is refused.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -13,14 +14,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.config import sampling
 from engine.config.run import RunConfig
-from engine.config.sampling import MAX_AVOIDED_CHARS, MAX_REQUIRED_CHARS, MAX_TWEET_CHARS, SamplingConfig
 from engine.errors import RemoteError
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -34,20 +35,10 @@ from tests import strategies
 from tests.fakes import chars_read, eval_finished, run_started, steps_finished, text_traced, tweet_sampled
 from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted, line_of
 from tests.waiting import wait_until
-from tui.remote import client, connect
+from tui.remote import client, connect, protocol
 from tui.remote.client import RemoteBridge
 from tui.remote.connect import read_greeting
-from tui.remote.protocol import (
-    MAX_CLIENT_LINE_BYTES,
-    CaughtUp,
-    Greeting,
-    Refusal,
-    TweetsTold,
-    ViewTold,
-    lines_of,
-    message_in,
-    to_line,
-)
+from tui.remote.protocol import CaughtUp, Greeting, Refusal, TweetsTold, ViewTold, lines_of, to_line
 from tui.remote.socket_path import make_private_folder, socket_path
 from tui.remote.view_codec import decode_view, encode_view
 from tui.run.bridge import Update
@@ -118,6 +109,14 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
         path.unlink(missing_ok=True)
 
 
+def update_at_end(folder: RunFolder) -> Update:
+    """Connect to a run, and return all that has arrived once the connection has ended for good."""
+    bridge = RemoteBridge(folder)
+    bridge.connect()
+    assert bridge.join(DEADLINE_SECONDS)
+    return bridge.drain()
+
+
 def test_a_client_gets_a_snapshot_and_then_the_events_steers_the_session_and_ends_with_it() -> None:
     with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet_sampled("hello", 2)) as made:
         wait_until(lambda: made.host._view.num_tweets)  # the events may be handled one by one
@@ -139,8 +138,11 @@ def test_a_client_gets_a_snapshot_and_then_the_events_steers_the_session_and_end
             assert not bridge.is_alive
 
 
-def test_a_read_only_screen_sends_only_questions_that_change_nothing() -> None:
+def test_badges_show_how_screens_are_attached_and_a_read_only_one_sends_only_questions_that_change_nothing() -> None:
     with hosted() as made, attached(made, is_read_only=True) as (bridge, _):
+        with attached(made) as (other, _):
+            wait_until(lambda: (other.badge, bridge.badge) == ("attached, 2 screens", "read-only, 2 screens"))
+        wait_until(lambda: bridge.badge == "read-only")
         for command in (c.Pause(), c.TraceText(text="hello"), c.TakeStep(), c.ShowBatch()):
             bridge.send(command)
         wait_until(lambda: len(made.sent) == 2)
@@ -160,15 +162,6 @@ def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(answer, PAUSED)
         assert drained(bridge, 2) == [answer, PAUSED]
-
-
-def test_the_badge_shows_how_a_screen_is_attached_and_the_number_of_screens() -> None:
-    with hosted() as made, attached(made) as (bridge, _):
-        assert bridge.badge == "attached"
-        with attached(made, is_read_only=True) as (other, _):
-            wait_until(lambda: bridge.badge == "attached, 2 screens")
-            wait_until(lambda: other.badge == "read-only, 2 screens")
-        wait_until(lambda: bridge.badge == "attached")
 
 
 def test_after_a_broken_connection_the_client_reconnects_with_a_new_view() -> None:
@@ -200,7 +193,8 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
         assert bridge.drain() == Update()
 
 
-def test_connecting_to_an_inactive_run_is_an_error_with_a_hint_to_resume() -> None:
+def test_an_inactive_run_or_one_without_a_usable_socket_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_CONNECT_SECONDS", 0.2)
     folder = folder_of_run(RUN)
     bridge = RemoteBridge(folder)
     with pytest.raises(RemoteError, match="is not active") as raised:
@@ -208,20 +202,13 @@ def test_connecting_to_an_inactive_run_is_an_error_with_a_hint_to_resume() -> No
     assert f"--resume {RUN}" in raised.value.hint
     assert bridge.join(DEADLINE_SECONDS)
     assert read_greeting(folder) is None
-
-
-def test_an_active_run_without_a_usable_socket_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_CONNECT_SECONDS", 0.2)
-    folder = folder_of_run(RUN)
     folder.path.mkdir(parents=True)
-    journal = Journal(folder.journal_path)
-    with pytest.raises(RemoteError, match="can't be reached"):
-        RemoteBridge(folder).connect()
-    socket_path(folder).parent.chmod(0o755)
-    with pytest.raises(RemoteError, match="only you can use"):
-        RemoteBridge(folder).connect()
+    with contextlib.closing(Journal(folder.journal_path)):
+        for mode, word in ((0o700, "can't be reached"), (0o755, "only you can use")):
+            socket_path(folder).parent.chmod(mode)
+            with pytest.raises(RemoteError, match=word):
+                RemoteBridge(folder).connect()
     socket_path(folder).parent.chmod(0o700)
-    journal.close()
 
 
 @pytest.mark.parametrize(
@@ -246,18 +233,12 @@ def test_an_invalid_greeting_is_a_remote_error(lines: list[bytes], word: str) ->
 )
 def test_the_client_reconnects_after_an_invalid_message(junk: bytes) -> None:
     with played([GREETING, VIEW, junk], [GREETING, VIEW, line_of(FINISHED)]) as folder:
-        bridge = RemoteBridge(folder)
-        bridge.connect()
-        assert drained(bridge, 1) == [FINISHED]
-        assert bridge.join(DEADLINE_SECONDS)
+        assert update_at_end(folder).events == (FINISHED,)
 
 
 def test_a_killed_run_fails_on_the_screen_with_a_hint_to_resume() -> None:
     with played([GREETING, VIEW, line_of(steps_finished(1, [2.0]))]) as folder:
-        bridge = RemoteBridge(folder)
-        bridge.connect()
-        assert bridge.join(DEADLINE_SECONDS)
-        *_, last = drained(bridge, 2)
+        *_, last = update_at_end(folder).events
     assert isinstance(last, e.RunFailed)
     assert (last.step, "is not active" in last.detail, f"--resume {RUN}" in last.hint) == (1, True, True)
 
@@ -266,13 +247,9 @@ def test_an_end_that_the_client_missed_is_read_from_the_journal() -> None:
     with played([GREETING, VIEW]) as folder:
         with folder.journal_path.open("ab") as journal:
             journal.write(line_of(run_started(run=RUN)) + line_of(FINISHED))
-        bridge = RemoteBridge(folder)
-        bridge.connect()
-        assert bridge.join(DEADLINE_SECONDS)
-        update = bridge.drain()
+        update = update_at_end(folder)
     assert update.view is not None
-    assert update.view.ended == FINISHED
-    assert update.events == ()
+    assert (update.view.ended, update.events) == (FINISHED, ())
 
 
 def test_leaving_ends_the_connection_and_not_the_run_even_with_a_full_command_queue() -> None:
@@ -286,23 +263,21 @@ def test_leaving_ends_the_connection_and_not_the_run_even_with_a_full_command_qu
 
 def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
     reached, go_on = threading.Event(), threading.Event()
-    connected = connect.connected
 
     @contextlib.contextmanager
-    def slow(folder: RunFolder, seconds: float) -> Iterator[tuple[socket.socket, Greeting, BinaryIO]]:
-        with connected(folder, seconds) as answer:
+    def slow(*arguments: Any) -> Iterator[Any]:
+        with connect.connected(*arguments) as answer:
             reached.set()
             go_on.wait()
             yield answer
 
+    def connect_() -> None:
+        with contextlib.suppress(RemoteError):
+            bridge.connect()
+
     monkeypatch.setattr(client, "connected", slow)
     with hosted() as made:
         bridge = RemoteBridge(made.folder)
-
-        def connect_() -> None:
-            with contextlib.suppress(RemoteError):
-                bridge.connect()
-
         connecting = threading.Thread(target=connect_)
         connecting.start()
         reached.wait()
@@ -312,14 +287,17 @@ def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest
         connecting.join()
 
 
-@pytest.mark.parametrize(
-    "avoid", [("😀" * (MAX_AVOIDED_CHARS // 4 - 1),) * 4, ("😀",) * (MAX_AVOIDED_CHARS // 2), ('"',) * 5000]
-)
-def test_the_largest_sampling_settings_fit_a_line_of_the_socket(avoid: tuple[str, ...]) -> None:
-    prime, required = "😀" * MAX_CHARS, "😀" * MAX_REQUIRED_CHARS
-    sampling = SamplingConfig(avoid=avoid, prime=prime, must_contain=required, max_length=MAX_TWEET_CHARS)
-
-    assert len(c.to_json(c.SetSampling(sampling=sampling)).encode()) + 1 < MAX_CLIENT_LINE_BYTES
+def test_the_largest_sampling_settings_fit_a_line_of_the_socket() -> None:
+    most = sampling.MAX_AVOIDED_CHARS
+    for avoid in (("😀" * (most // 4 - 1),) * 4, ("😀",) * (most // 2), ('"',) * 5000):
+        config = sampling.SamplingConfig(
+            avoid=avoid,
+            prime="😀" * MAX_CHARS,
+            must_contain="😀" * sampling.MAX_REQUIRED_CHARS,
+            max_length=sampling.MAX_TWEET_CHARS,
+        )
+        line = line_of(c.SetSampling(sampling=config))
+        assert len(line) < protocol.MAX_CLIENT_LINE_BYTES
 
 
 def as_values(view: RunView) -> dict[str, Any]:
@@ -329,7 +307,7 @@ def as_values(view: RunView) -> dict[str, Any]:
 
 def sent(view: RunView) -> RunView:
     """Return a view as a client receives it."""
-    *messages, last = [message_in(line) for line in lines_of(view, CONFIG)]
+    *messages, last = [protocol.message_in(line) for line in lines_of(view, CONFIG)]
     assert isinstance(messages[0], ViewTold)
     assert messages[0].config == CONFIG
     assert isinstance(last, CaughtUp)
@@ -351,25 +329,11 @@ def long_view(num_steps: int) -> RunView:
     return fold(fold(RunView(), [run_started()]), [*reports, eval_finished(num_steps, 2.5)])
 
 
-def test_the_size_of_an_encoded_view_does_not_grow_with_the_number_of_steps() -> None:
+def test_the_size_of_an_encoded_view_does_not_grow_with_the_number_of_steps_and_no_line_is_long() -> None:
     sizes = [len(b"".join(lines_of(long_view(num_steps), RunConfig()))) for num_steps in (100_000, 500_000)]
     assert sizes[1] < 1.3 * sizes[0] < 1_000_000
-
-
-def test_no_line_is_long_however_many_tweets_there_are() -> None:
     view = fold(RunView(), [run_started(), *(tweet_sampled("x" * 140, char_bits=(1.25,) * 140) for _ in range(1000))])
     assert max(map(len, lines_of(view, RunConfig()))) < 1_000_000
-
-
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """Return the form of a view with another value at a path."""
-    form: dict[str, Any] = json.loads(json.dumps(encode_view(long_view(3000))))
-    *names, last = path.split(".")
-    inner = form
-    for name in names:
-        inner = inner[name]
-    inner[last] = value
-    return form
 
 
 @pytest.mark.parametrize(
@@ -384,5 +348,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     ],
 )
 def test_an_invalid_encoded_view_is_refused(path: str, value: Any) -> None:
+    form: dict[str, Any] = json.loads(json.dumps(encode_view(long_view(3000))))
+    *names, last = path.split(".")
+    functools.reduce(dict.__getitem__, names, form)[last] = value
     with pytest.raises(DecodeError):
-        decode_view(changed(path, value))
+        decode_view(form)

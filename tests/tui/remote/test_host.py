@@ -12,7 +12,6 @@ import socket
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,9 @@ from engine.config.run import RunConfig
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.folders import RunFolder, folder_of_run
-from engine.storage.journal import Journal
+from engine.storage.folders import RunFolder
 from tests.fakes import run_started, steps_finished, tweet_sampled
+from tests.recorded_runs import write_run
 from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, RawClient, hosted, line_of
 from tests.waiting import wait_until
 from tui.remote import host, host_connection, listener
@@ -66,21 +65,15 @@ def assert_serves(made: Hosted) -> None:
         wait_until(lambda: len(made.sent) > before, "the command")
 
 
-def test_only_the_user_can_access_the_socket() -> None:
-    with hosted() as made:
-        assert mode_of(made.path) == 0o600
-        assert mode_of(made.path.parent) == 0o700
-
-
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def short() -> Path:
     """A folder whose path is short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="tg-") as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        yield Path(folder)
+    return Path(tempfile.mkdtemp(dir=os.environ["XDG_RUNTIME_DIR"]))
 
 
-def test_the_socket_folder_and_its_parents_are_created_for_the_user_only(short: Path) -> None:
+def test_the_socket_its_folder_and_its_parents_are_created_for_the_user_only(short: Path) -> None:
+    with hosted() as made:
+        assert (mode_of(made.path), mode_of(made.path.parent)) == (0o600, 0o700)
     before = os.umask(0)
     try:
         make_private_folder(short / "above" / "own")
@@ -108,9 +101,7 @@ def test_a_folder_that_others_can_use_or_that_is_not_the_users_own_is_refused(
         make_private_folder(short / "own")
 
 
-def test_runs_of_any_path_have_sockets_of_short_different_names_and_the_same_under_every_path(
-    short: Path, tmp_path: Path
-) -> None:
+def test_runs_of_any_path_have_sockets_of_short_different_names_and_the_same_under_every_path(tmp_path: Path) -> None:
     names = [socket_path(RunFolder(tmp_path / name)) for name in ("a", "b", "x" * 200, "a\nb \u202e")]
     assert len(set(names)) == 4
     assert all(len(os.fsencode(name.name)) == 29 and name.parent == runtime_folder() for name in names)
@@ -170,7 +161,7 @@ def test_commands_of_a_disconnected_client_are_forwarded_in_order_without_an_inc
     with hosted(num_waiting=lambda: 1000 if is_busy.is_set() else 0) as made:
         with RawClient(made.path, HELLO) as client:
             client.send(b"".join(map(line_of, commands)) + line_of(c.Stop())[:-1])
-            wait_until(lambda: made.num_queued_commands() == len(commands), "the commands")
+            wait_until(lambda: sum(len(each._commands) for each in [*made.host._clients]) == len(commands))
         wait_until(lambda: made.host.num_clients == 0, "the end of the connection")
         assert made.sent == []
         is_busy.clear()
@@ -214,7 +205,7 @@ def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_sna
     text = "x" * 800
     with hosted() as made, made.attached() as stalled, made.attached() as other:
         number = 0
-        while not made.is_anyone_behind():
+        while not any(client._is_behind for client in [*made.host._clients]):
             number += 1
             made.emit(*(tweet_sampled(text, number) for _ in range(200)))
             assert [other.receive()["step"] for _ in range(200)] == [number] * 200
@@ -289,16 +280,10 @@ def test_a_client_that_does_not_read_does_not_delay_the_end_of_the_host() -> Non
         wait_until(lambda: not made.path.exists())  # removed last, before the client counts as stalled
 
 
-def test_a_client_of_a_resumed_run_gets_its_history_exactly_once() -> None:
-    folder: RunFolder = folder_of_run(RUN)
-    folder.path.mkdir(parents=True)
+def test_a_client_of_a_resumed_run_gets_its_history_exactly_once(home: Path) -> None:
     started = run_started(run=RUN, step=40, resumed_from=f"{RUN}/latest")
-    journal = Journal(folder.journal_path)
     steps = (one_step(step) for step in range(1, 41))
-    events: list[e.Event] = [run_started(run=RUN), *steps, tweet_sampled("before", 30), FINISHED, started, one_step(41)]
-    for event in events:
-        journal.write(event)
-    journal.close()
+    write_run(home, [run_started(run=RUN), *steps, tweet_sampled("before", 30), FINISHED, started, one_step(41)], RUN)
     with hosted(started, one_step(41)) as made:
         wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 41)
         with RawClient(made.path, HELLO) as client:
