@@ -13,6 +13,7 @@ from rich.style import Style
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.color import Color
+from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.events import Event, Paste
 from textual.filter import LineFilter, Monochrome
@@ -106,8 +107,12 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
 
     @property
     def failure(self) -> Exception | None:
-        """The unhandled exception that ended the app, if any."""
-        return failure_of(self)
+        """The unhandled exception that ended the app, if any.
+
+        A dialog that opens as the app exits gets no widgets from Textual (8.2) and finds none of them: no failure.
+        """
+        failure = failure_of(self)
+        return None if isinstance(failure, NoMatches) and self.return_value is not None else failure
 
     @property
     def num_waiting_bytes(self) -> int:

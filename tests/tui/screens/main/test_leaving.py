@@ -16,6 +16,7 @@ from engine.protocol.events import RunFinished
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
+from tui.app.terminal_app import TerminalApp
 from tui.files.pins import PinsFile
 from tui.lesson.lock import lock_lesson
 from tui.process.outcome import Outcome
@@ -25,6 +26,7 @@ from tui.run.engine_bridge import EngineBridge
 from tui.run.reducer import apply
 from tui.run.summary import how_to_attach
 from tui.run.view import RunView
+from tui.screens.dialogs.help import HelpScreen
 from tui.settings.store import PreferencesStore
 
 PROBLEM = "EROFS."
@@ -43,6 +45,21 @@ def unsaved() -> FakeSession:
 
 async def has_left(app: TweetgenApp) -> None:
     await wait_until(lambda: app.return_code is not None, "the end")
+
+
+class OpensHelpAsItCloses(TerminalApp):
+    CSS_PATH = None
+
+    def on_mount(self) -> None:
+        self.choose_theme()
+        self.push_screen(HelpScreen())
+        self.exit(Outcome(exit_code=143))
+
+
+async def test_a_dialog_that_opens_as_the_screen_closes_is_no_failure() -> None:
+    app = OpensHelpAsItCloses()
+    assert await app.run_async(headless=True) == Outcome(exit_code=143)
+    assert app.failure is None
 
 
 async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> None:
