@@ -24,6 +24,8 @@ settings.register_profile("ci", deadline=None, max_examples=100, derandomize=Tru
 settings.register_profile("search", deadline=None, max_examples=3000, derandomize=False)
 settings.load_profile("suite")
 
+COLLECTED = pytest.StashKey[list[tuple[Path, str]]]()
+"""File and name of each test, before any is deselected."""
 _FOLDERS = itertools.count()
 
 
@@ -38,8 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the tests that need a GPU unless they may use one."""
+    """Keep the names of all tests, and skip those that need a GPU unless they may use one."""
+    config.stash[COLLECTED] = [(item.path, item.name) for item in items]
     if not config.getoption("--gpu"):
         for item in items:
             if item.get_closest_marker("gpu"):

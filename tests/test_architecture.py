@@ -17,6 +17,7 @@ import sys
 import textwrap
 import tomllib
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -33,6 +34,7 @@ import tui
 from engine.session.startup import preflight
 from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
 from tests.cli.program import SMALL_MODEL, run_program, write_tweets
+from tests.conftest import COLLECTED
 from tests.installed import require
 from tests.readme import DOCS, MANUAL_PAGE, PICTURES, ROOT, SHARE, TABLES, shared_files, table_in
 from tui.cli.app import app
@@ -103,6 +105,21 @@ def test_heavy_libraries_are_imported_only_by_what_needs_them() -> None:
         not_yet = tuple(f"{name}." for name in NOT_YET[stage])
         assert [module for module in json.loads(line) if f"{module}.".startswith(not_yet)] == [], stage
     assert {"torch", "engine.compute.adamw", "tui.app.lesson_app"} <= set(json.loads(line))  # what is imported is seen
+
+
+# Recordings -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_recording_is_of_a_test_and_case_that_exist(pytestconfig: pytest.Config) -> None:
+    """Syrupy names unused ones only if all tests run in one process: a case that is lost would take its own along."""
+    names = defaultdict[Path, list[str]](list)
+    for path, name in pytestconfig.stash[COLLECTED]:
+        names[path.parent / "__snapshots__" / f"{path.stem}.ambr"].append(name)
+    for file in (path for path in names if path.exists()):
+        recorded = re.findall(r"^# name: (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        beginnings = tuple(f"{name}{end}" for name in names[file] for end in "\n.[")
+        assert [each for each in recorded if not f"{each}\n".startswith(beginnings)] == [], file.name
+    assert file.exists()
 
 
 # Private names --------------------------------------------------------------------------------------------------------

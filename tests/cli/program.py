@@ -135,7 +135,9 @@ def without_figures(text: str) -> str:
 def sections_of(path: Path) -> dict[str, list[str]]:
     """Return the lines of a file of cases below each heading in brackets."""
     _, *sections = path.read_text(encoding="utf-8").split("\n\n[")
-    return {name: lines.splitlines() for name, lines in (section.split("]\n") for section in sections)}
+    found = {name: lines.splitlines() for name, lines in (section.split("]\n") for section in sections)}
+    assert len(found) == len(sections), path
+    return found
 
 
 class Process:

@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from engine.checkpoints.metadata import read_info
 from engine.config.sampling import MAX_DRAFTS
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.sampling import bench
@@ -163,6 +164,18 @@ def test_an_imported_checkpoint_has_no_novelty(cli: Cli, trained: Path, tmp_path
         f"checkpoint: {copy}, step 40\n"
         "No novelty figures: copy.safetensors is from elsewhere, so the files that it names are not read.\n"
     )
+
+
+def test_files_that_a_checkpoint_from_elsewhere_names_are_read_only_if_the_user_names_them(
+    cli: Cli, trained: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copy(trained / "runs" / "first" / "checkpoints" / "best.safetensors", tmp_path / "copy.safetensors")
+    [file] = read_info(Path(copy))[0].corpus.files
+    for compares in ((), ("--baselines",)):
+        ended = cli("evaluate", "--checkpoint", copy, *compares)
+        assert_error_at_the_end(ended, "comes from elsewhere", f"--data {file}")
+    ended = cli("evaluate", "--checkpoint", copy, "--baselines", "--json", "--data", file)
+    assert ended.object["baselines"]
 
 
 def figures(*rows: tuple[Any, ...]) -> list[Figures]:

@@ -31,9 +31,10 @@ A_TWEET = r"[●◐○] .*{}  \d\.\d\d"
 
 def whole(columns: int, rows: int) -> str:
     """Return a pattern of status, plot, feed and keys that fill the terminal."""
-    return (
-        rf"\A(?=(.*\n){{{rows - 1}}} *space.*\Z)(?=(.|\n)*step)(?=(.|\n)* train)(.|\n)*\n(?=━ tweets ).{{{columns}}}\n"
-    )
+    keys_in_the_last_row = rf"(?=(.*\n){{{rows - 1}}} *space.*\Z)"
+    figures = r"(?=(.|\n)*step)(?=(.|\n)* train)"
+    heading_of_full_width = rf"(.|\n)*\n(?=━ tweets ).{{{columns}}}\n"
+    return rf"\A{keys_in_the_last_row}{figures}{heading_of_full_width}"
 
 
 @pytest.mark.ci

@@ -90,12 +90,20 @@ def test_a_crash_restores_the_terminal_and_leaves_a_log_and_a_resumable_run(
     assert [path.name for path in (home / "runs").iterdir()] == ["watched"]
 
 
-def test_a_terminal_that_is_not_read_does_not_block_the_exit(open_terminal: OpenTerminal) -> None:
-    screen = open_terminal(program=SCRIPTED)
-    screen.wait_for("hello")
+def test_a_terminal_that_is_not_read_does_not_block_the_exit_and_the_run_is_saved(screen: Terminal, home: Path) -> None:
     screen.fill_unread()
     screen.send_signal(signal.SIGTERM)
     assert screen.wait_for_exit_unread() == 143
+    assert wait_for_end(home).reason == "terminated"
+
+
+@pytest.mark.ci
+def test_repeated_ctrl_c_while_torch_loads_restores_the_terminal(open_terminal: OpenTerminal, tweets: Path) -> None:
+    terminal = open_terminal("train", "--data", tweets, *QUIET)
+    terminal.wait_for("loading torch")
+    while terminal.pump():
+        terminal.send_signal(signal.SIGINT)
+    terminal.assert_ends(130)
 
 
 @pytest.mark.ci
@@ -208,7 +216,7 @@ def test_a_terminal_that_is_not_read_does_not_block_the_training_which_d_leaves_
     screen: Terminal, home: Path
 ) -> None:
     screen.fill_unread()
-    wait_for_steps(home, 30)
+    wait_for_steps(home, 100)
     screen.press("d", "q")  # the q was sent before d was handled, and does not end the run
     screen.assert_ends(0)
     assert screen.text.strip() == "The run watched continues in the background:  tweetgen-tui attach watched"

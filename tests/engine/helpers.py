@@ -157,6 +157,12 @@ def assert_same_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tens
     assert [name for name, tensor in expected.items() if not torch.equal(found[name], tensor)] == []
 
 
+def assert_close_tensors(found: Tensor, expected: Tensor, *, rtol: float = 1e-5, atol: float = 1e-8) -> None:
+    """Assert equal shapes and close values; `torch.testing.assert_close` takes a second to import half of torch."""
+    assert found.shape == expected.shape
+    assert torch.allclose(found, expected, rtol=rtol, atol=atol), (found - expected).abs().max()
+
+
 def tiny_config(
     corpus: Path | None, *, run_name: str | None = "tiny", overfit: int | None = None, **settings: Setting
 ) -> RunConfig:

@@ -69,6 +69,7 @@ def plays(name: str, module: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
         steps: Any
         match line.partition(" "):
             case ["#", _, claim]:
+                assert claim not in found, claim
                 found[claim], steps = (), ()
             case ["typed", _, text]:
                 steps = (Typed(json.loads(text)),)
@@ -90,7 +91,9 @@ def plays(name: str, module: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
 
 def set_up(table: Mapping[str, T], claim: str, otherwise: T) -> T:
     """Return what a table has for a claim that begins with a key of it."""
-    return next((table[words] for words in table if claim.startswith(words)), otherwise)
+    found = [value for words, value in table.items() if claim.startswith(words)]
+    assert len(found) <= 1, claim
+    return found[0] if found else otherwise
 
 
 async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] = lambda _: "") -> str:

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 import pytest
@@ -78,6 +79,12 @@ def row(case: object, configs: PresetConfigs) -> str:
 BASE = ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True)
 
 
+def measured_speed(speed: float, too_large: float, measured: list[str], model: ModelConfig, batch_size: int) -> float:
+    """Return `speed`, or 0 for a model that does not fit; what was measured is added to `measured`."""
+    measured.append(f"{model.hidden_size} x {model.num_layers} in batches of {batch_size}")
+    return 0.0 if model.hidden_size >= too_large else speed
+
+
 @recorded_cases("presets")
 def test_auto_chooses(case: Case, snapshot: SnapshotAssertion) -> None:
     """With a `speed` a device is measured, on which models fit that are smaller than `too_large`."""
@@ -88,20 +95,11 @@ def test_auto_chooses(case: Case, snapshot: SnapshotAssertion) -> None:
         conditions["base"] = BASE if conditions["base"] else None
         speed, too_large, measured = settings.pop("speed", 0.0), settings.pop("too_large", math.inf), list[str]()
 
-        def speed_of(
-            model: ModelConfig,
-            batch_size: int,
-            speed: float = speed,
-            too_large: float = too_large,
-            measured: list[str] = measured,
-        ) -> float:
-            measured.append(f"{model.hidden_size} x {model.num_layers} in batches of {batch_size}")
-            return 0.0 if model.hidden_size >= too_large else speed
-
-        found = resolve_preset("auto", settings, **conditions, speed_of=speed_of if speed else None)
-        lines.append(
-            row(listed(options), found) + (f"\n    measured: {', '.join(measured) or 'nothing'}" if speed else "")
-        )
+        measure = partial(measured_speed, speed, too_large, measured)
+        found = resolve_preset("auto", settings, **conditions, speed_of=measure if speed else None)
+        lines.append(row(listed(options), found))
+        if speed:
+            lines.append(f"    measured: {', '.join(measured) or 'nothing'}")
     assert "\n".join(lines) == snapshot
 
 

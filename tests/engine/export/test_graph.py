@@ -40,7 +40,7 @@ from engine.sampling.sampler import sample_tweets
 from engine.storage.versions import installed_version
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors
 from tests.engine.export.models import EMOJI, MODELS, SHAPES, random_ids, random_model, write_random_folder
-from tests.engine.helpers import code_of
+from tests.engine.helpers import assert_close_tensors, code_of
 
 TOLERANCE = 1e-5
 VOCAB_SIZE = 60
@@ -272,7 +272,7 @@ def test_where_the_program_can_not_be_imported_logits_are_equal_to_1e_5_and_gree
         text = module.generate(model, vocab, do_sample=False)
 
     for found in (logits, torch.cat(places, dim=1)):
-        assert torch.allclose(found, expected, atol=1e-5, rtol=0)
+        assert_close_tensors(found, expected, atol=1e-5, rtol=0)
     assert text == tweet.text
 
 

@@ -78,7 +78,7 @@ def test_micro_batches_equal_a_clipped_whole_batch(monkeypatch: pytest.MonkeyPat
     assert report.grad_norms == pytest.approx(expected.grad_norms, rel=1e-6)
     assert max(expected.grad_norms) > 0.3
     for name, tensor in in_parts.state().items():
-        assert torch.allclose(tensor, whole.state()[name], rtol=1e-9, atol=1e-12), name
+        h.assert_close_tensors(tensor, whole.state()[name], rtol=1e-9, atol=1e-12)
     assert "replay" in recorder.log or way != "graphs"
 
 
@@ -89,7 +89,7 @@ def test_a_batch_is_split_until_its_parts_fit(corpus: Path, monkeypatch: pytest.
     sizes = limit_memory(monkeypatch, 3, error)
     emitted = h.run_tiny(corpus, num_layers=2)
     assert isinstance(emitted[-1], e.RunFinished)
-    assert h.losses(emitted) == pytest.approx(plain, rel=1e-5)
+    assert h.losses(emitted) == pytest.approx(plain, rel=1e-4)
     assert sizes == [2, 2, 2, 2] * 12
     warnings = h.of_type(emitted, e.Warned)
     assert [event.step for event in warnings] == [0, 0]

@@ -116,7 +116,9 @@ SETTINGS: Runs = {
     "a batch size that is set ends the small batches of the start": tiny(
         {6: [c.SetBatchSize(batch_size=16), c.Stop()]}, first_batch_size=2
     ),
-    "and so does one of a resume": after(tiny(h.stop_at(8), first_batch_size=2), resumed(h.stop_at(9), batch_size=8)),
+    "and so does one that is set for a resume": after(
+        tiny(h.stop_at(8), first_batch_size=2), resumed(h.stop_at(9), batch_size=8)
+    ),
     "a resume with another batch size keeps the share of the epoch": after(
         tiny(h.stop_at(9), batch_size=4), resumed(h.stop_at(9), batch_size=16)
     ),
@@ -191,7 +193,9 @@ DUE: Runs = {
     "a slow tweet takes at most a fiftieth of the time": tiny(
         **BY_TIME, max_steps=50, seconds={e.StepsFinished: 0.875, e.TweetSampled: 0.125}
     ),
-    "intervals are kept, whatever they take": tiny(sample_every=4, eval_every=3, pacing="steps", seconds=SLOW),
+    "tweets and evaluations at intervals, whatever they take": tiny(
+        sample_every=4, eval_every=3, pacing="steps", seconds=SLOW
+    ),
     "paced by seconds they are skipped where they would take too much of the time": tiny(
         sample_every=4, eval_every=3, pacing="seconds", seconds=SLOW
     ),
@@ -255,7 +259,7 @@ OTHER_TWEETS: Runs = {
     "a new run on other tweets has no figures, clock and characters, and counts the steps": after(
         TRAINED, branch(others, h.stop_at(13)), resumed(h.stop_at(19), "new")
     ),
-    "and all its seconds": after(
+    "a new run on other tweets has all of its seconds": after(
         TRAINED, branch(others, max_seconds=13.0, eval_every=0, sample_every=0, seconds=SECOND)
     ),
     "the steps that were taken count towards its budget": after(TRAINED, branch(others, max_steps=13)),

@@ -280,7 +280,9 @@ def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
 
 
 @pytest.mark.parametrize(("own", "others"), [(4, 2), (4, 0), (0, 4)], ids=["another table", "no table", "a table"])
-def test_after_the_load_of_another_table_a_run_continues_as_its_own_run(corpus: Path, own: int, others: int) -> None:
+def test_after_the_load_of_another_table_a_run_continues_as_the_one_that_saved_it(
+    corpus: Path, own: int, others: int
+) -> None:
     save: h.Script = {4: [c.SaveCheckpoint(name="four")]}
     expected = h.run_tiny(corpus, save, run_name="other", ngram_order=others, average_lag=0.1)
     load: h.Script = {6: [c.LoadCheckpoint(name="four"), c.Stop()]}

@@ -23,7 +23,7 @@ from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
-from tests.engine.helpers import CPU, encoded, model_with_table, some_batches
+from tests.engine.helpers import CPU, assert_close_tensors, encoded, model_with_table, some_batches
 
 E, H = 6, 8
 VOCAB_SIZE = len(encoded()[1])
@@ -87,7 +87,7 @@ def test_a_state_of_torchs_own_optimizer_continues_as_that_does_and_has_the_same
     assert trainer.state().keys() == expected.keys()
     for name, tensor in trainer.state().items():
         assert (tensor.dtype, tensor.shape) == (torch.float32, expected[name].shape)
-        assert torch.allclose(tensor, expected[name], rtol=1e-4, atol=1e-6)
+        assert_close_tensors(tensor, expected[name], rtol=1e-4, atol=1e-6)
 
 
 # the buffer of losses -----------------------------------------------------------------------------------------------
@@ -198,8 +198,8 @@ def test_touched_rows_and_those_due_to_decay_are_updated_by_the_definition_but_n
         others = [row for row in range(1 + R) if row not in changed]
         for found, old in zip(table.state(), before, strict=True):
             assert torch.equal(found[others], old[others])
-        assert torch.allclose(table.own.weight.double(), weights, rtol=1e-5, atol=1e-6)
-        assert torch.allclose(table.optimizer.row_square.double(), squares, rtol=1e-5, atol=1e-8)
+        assert_close_tensors(table.own.weight.double(), weights, rtol=1e-5, atol=1e-6)
+        assert_close_tensors(table.optimizer.row_square.double(), squares, rtol=1e-5, atol=1e-8)
 
 
 def test_each_row_decays_once_in_as_many_steps_as_it_decays_for() -> None:
@@ -208,7 +208,7 @@ def test_each_row_decays_once_in_as_many_steps_as_it_decays_for() -> None:
     table.write_gradient(())
     for _ in range(DECAY_EVERY):
         table.step(0.01)
-    assert torch.allclose(table.own.weight, before * (1 - NGRAM_RATE_FACTOR * 0.01 * 0.5) ** DECAY_EVERY)
+    assert_close_tensors(table.own.weight, before * (1 - NGRAM_RATE_FACTOR * 0.01 * 0.5) ** DECAY_EVERY)
 
 
 @BOTH_WAYS

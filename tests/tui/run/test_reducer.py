@@ -104,6 +104,7 @@ def stories(name: str) -> dict[str, list[e.Event]]:
     events: list[e.Event] = []
     for line in (Path(__file__).parent / "cases" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("# "):
+            assert line[2:] not in found, line
             found[line[2:]] = events = []
         elif not line.startswith("// "):
             events.append(event_in(line))

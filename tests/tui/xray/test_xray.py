@@ -383,11 +383,12 @@ async def test_a_refused_question_and_why_no_model_is_left_are_shown_in_the_pane
 
 
 async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers, bridges = FakeSession(), dict[Path, CheckpointBridge]()
+    answers, opened = FakeSession(), list[tuple[Path, CheckpointBridge]]()
     answers._step = 7
 
     def bridge_of(path: Path) -> CheckpointBridge:
-        return bridges.setdefault(path, CheckpointBridge(path, lambda _path: answers))
+        opened.append((path, CheckpointBridge(path, lambda _path: answers)))
+        return opened[-1][1]
 
     monkeypatch.setattr(xray, "CheckpointBridge", bridge_of)
     folder = create_run_folder("2026-11-25-101112")
@@ -400,7 +401,7 @@ async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeyp
         await shows(at.app, "weights of step 7 · checkpoint best")
         num_commands = len(at.session.received)
         await at.press("5", shows=("[5 map]", "variance"))
-        [(path, bridge)] = bridges.items()
+        [(path, bridge)] = opened
         assert path == folder.checkpoint_path("best")
         assert len(at.session.received) == num_commands
         at.app.start_run(RunConfig())

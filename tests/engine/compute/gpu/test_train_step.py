@@ -27,7 +27,14 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu import device_steps as fakes
-from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, model_with_table, some_batches
+from tests.engine.helpers import (
+    CPU,
+    assert_close_tensors,
+    assert_same_tensors,
+    copy_of_state,
+    model_with_table,
+    some_batches,
+)
 from tests.fakes import FakeClock
 
 NUM_STEPS = 18
@@ -88,7 +95,7 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
     for weight, wanted in zip(trainer.model.parameters(), model.parameters(), strict=True):
         assert torch.allclose(weight, wanted, rtol=1e-9, atol=1e-12)
     row_square = trainer.state()["optimizer.row_square.ngram_input.weight"]
-    assert torch.allclose(row_square, optimizer.row_square)
+    assert_close_tensors(row_square, optimizer.row_square)
     assert (row_square > 0).tolist() == [False, *[True] * (len(row_square) - 1)]
     assert backlog.add_step.call_count == (0 if trainer._device_step is None else NUM_STEPS)
     assert recorder is None or recorder.log.count("replay") > 5
@@ -300,7 +307,7 @@ def ranks(recorder: fakes.FakeRecorder | None) -> Iterator[TwoRanks]:
 def assert_equal_to_rounding(found: Trainer, expected: Trainer) -> None:
     """Assert that two trainers have the same state in float64, and have reported the same in float32."""
     for name, tensor in expected.state().items():
-        assert torch.allclose(found.state()[name], tensor, rtol=1e-9, atol=1e-12)
+        assert_close_tensors(found.state()[name], tensor, rtol=1e-9, atol=1e-12)
     report, wanted = found.drain_report(), expected.drain_report()
     assert report.train_losses == pytest.approx(wanted.train_losses, rel=1e-6, nan_ok=True)
     assert report.grad_norms == pytest.approx(wanted.grad_norms, rel=1e-6, nan_ok=True)

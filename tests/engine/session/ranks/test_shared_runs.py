@@ -22,6 +22,7 @@ from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.parallel.leases import Lease, Read, Report, Reported, Steps, Stop, Sync
 from engine.parallel.place import Place
+from engine.parallel.ranks import Ranks
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.ranks import leader
@@ -187,11 +188,11 @@ def test_single_steps_of_a_shared_run_report_the_whole_batch(corpus: Path) -> No
 @settings(max_examples=6)
 @given(answers=st.lists(st.none() | commands(("", "the ")), max_size=30), eval_every=st.integers(0, 4))
 def test_after_any_commands_a_shared_stream_keeps_its_rules(answers: list[c.Command | None], eval_every: int) -> None:
-    """They are checked of each run."""
+    """They are checked of each run that has started."""
     inbox = h.AnsweringInbox([*answers, c.Resume()])
     with h.own_home() as folder:
         config = h.tiny_config(h.write_corpus(folder), eval_every=eval_every, sample_every=5)
-        run_shared(config, inbox=inbox, clock=h.TickingClock(0.001))
+        assert isinstance(run_shared(config, inbox=inbox, clock=h.TickingClock(0.001))[-1], e.RunFinished)
 
 
 def test_the_ranks_report_their_shares_of_waiting_and_the_leaders_is_of_its_steps_alone(corpus: Path) -> None:
@@ -224,7 +225,7 @@ def test_a_follower_continues_from_the_state_of_its_generator_or_is_seeded_by_it
     report, steps = Report(has_checksum=True, has_generator=True), Steps(learning_rates=(0.01, 0.01))
 
     def generators_of(*leases: Lease) -> list[str]:
-        ranks = mock.Mock(place=Place(rank=1, world_size=2), waiting_seconds=0.0)  # a sum is its own part
+        ranks = mock.Mock(spec=Ranks, place=Place(rank=1, world_size=2), waiting_seconds=0.0)  # a sum is its own part
         ranks.next_lease.side_effect = [Read(corpus=CorpusConfig(files=(str(corpus),)), known=None), *leases, Stop()]
         Follower(ranks, torch.device("cpu"), num_threads=1).run()
         replies = [call.args[0] for call in ranks.reply.call_args_list]

@@ -213,7 +213,7 @@ def test_a_single_character_finds_its_key_everywhere_and_words_entries_by_the_be
     assert found(KEYS, " ") == KEYS, "no word finds all"
 
 
-async def test_the_help_fits_at_every_size_and_begins_with_the_keys_of_the_dialog_below_it(
+async def test_the_help_fits_a_small_and_a_large_screen_and_begins_with_the_keys_of_the_dialog_below_it(
     stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
     async with stage.running() as at:

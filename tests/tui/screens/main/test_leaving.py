@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import tui
 from engine.config.run import RunConfig
 from engine.errors import CorpusError
 from engine.protocol.commands import Stop
@@ -48,7 +50,7 @@ async def has_left(app: TweetgenApp) -> None:
 
 
 class OpensHelpAsItCloses(TerminalApp):
-    CSS_PATH = None
+    CSS_PATH = str(Path(tui.__file__).with_name("tweetgen.tcss"))
 
     def on_mount(self) -> None:
         self.choose_theme()
