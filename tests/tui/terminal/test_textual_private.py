@@ -82,6 +82,12 @@ def sent(text: str) -> list[str]:
     return [piece.replace("\x1b[", "") for piece in text.split("\x1b[") if piece]
 
 
+def test_textual_itself_still_sends_the_cells_left_of_a_span() -> None:
+    """Once this fails, `send_only_changed_cells` is no longer needed."""
+    pieces = update((0, 2, 4)).__rich_console__(CONSOLE, CONSOLE.options)
+    assert "ab" in "".join(piece.text for piece in pieces if isinstance(piece, Segment) and not piece.control)
+
+
 def test_only_the_cells_of_each_span_are_sent_in_every_app_of_the_process() -> None:
     assert sent(render_cropped(update((0, 2, 4)), CONSOLE)) == ["1;3Hcd"]
     assert sent(render_cropped(update((0, 2, 3), (0, 8, 10), (1, 9, 10)), CONSOLE)) == ["1;3Hc\n", "1;9Hij\n", "2;10Hj"]
@@ -105,9 +111,13 @@ class SizedScreen(Screen[None]):
         self.call_later(lambda: None)
 
 
-async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)  # to be restored
-    textual_private.ignore_outdated_sizes()
+@pytest.mark.parametrize("is_patched", [True, False])
+async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, *, is_patched: bool
+) -> None:
+    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)  # Textual's own; to be restored
+    if is_patched:
+        textual_private.ignore_outdated_sizes()
     app, screen = App[None](), SizedScreen()
     async with app.run_test(size=(80, 24)):
         await app.push_screen(screen)
@@ -120,4 +130,4 @@ async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(mo
             screen.call_later(handled.set)
             await handled.wait()
     assert screen.sizes[:2] == [Size(60, 20), Size(80, 24)]
-    assert Size(60, 20) not in screen.sizes[1:]
+    assert (Size(60, 20) not in screen.sizes[2:]) is is_patched, "Textual needs no `ignore_outdated_sizes` any more"
