@@ -27,7 +27,7 @@ from engine.protocol.stage import Stage
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
-from tests.tui.remote.host_and_client import DEADLINE_SECONDS, PAUSED, RUN, hosted
+from tests.tui.remote.host_and_client import DEADLINE_SECONDS, RUN, hosted
 from tests.waiting import wait_until
 from tui.process import torchrun as module
 from tui.process.own_program import own_module
@@ -195,7 +195,7 @@ def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_ca
             bridge.connect()
         wait_until(lambda: bridge.badge == "restarting")
         assert "starting again" in bridge.interruption
-        with hosted(run_started(run=RUN), PAUSED, agent=agent):
+        with hosted(run_started(run=RUN), agent=agent):
             wait_until(lambda: (bridge.badge, bridge.interruption) == ("attached", ""))
         wait_until(lambda: bridge.badge == "restarting")
         bridge.drain()
@@ -237,9 +237,9 @@ def test_a_new_screen_waits_for_a_run_that_starts_again(monkeypatch: pytest.Monk
     wait_until(lambda: bridge._is_restarting)
     now = 1000.0  # longer than a host may take to answer
     wait_until(lambda: times.count(now) > 1)
-    with hosted(run_started(run=RUN), PAUSED, agent=agent):
+    with hosted(run_started(run=RUN), agent=agent):
         wait_until(lambda: views)
-        assert views[0].phase == "paused"
+        assert views[0].phase == "training"
         bridge.leave()
     screen.join()
 
