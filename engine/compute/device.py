@@ -20,8 +20,6 @@ MAX_AUTO_THREADS = 4
 """Upper bound where the number of threads is not measured. Lower than `calibration.MAX_THREADS`, because without a
 measurement nothing detects threads that wait for a busy core."""
 _CUBLAS_WORKSPACE, _DETERMINISTIC_WORKSPACES = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
-_AMX_SPEEDUP, _VECTOR_SPEEDUP = 2.2, 1.2
-"""Speedup of training in bfloat16 over float32: with AMX (an Intel Xeon), and with AVX-512 only (an AMD EPYC)."""
 _NUM_WORDS = 624
 """Words in the state of a Mersenne Twister."""
 
@@ -105,23 +103,8 @@ def may_train_in_bfloat16(device: torch.device) -> bool:
 
 def cpu_has_bfloat16() -> bool:
     """Return whether torch reports native bfloat16 matrix products for this CPU."""
-    return any("bf16" in name for name in _cpu_capabilities())
-
-
-def cpu_bfloat16_speedup() -> float:
-    """Return how much faster than in float32 this CPU trains in bfloat16, by its instructions; 1 without native ones.
-
-    Processors other than the two measured ones count as the slower of them.
-    """
-    if not cpu_has_bfloat16():
-        return 1.0
-    return _AMX_SPEEDUP if "amx_bf16" in _cpu_capabilities() else _VECTOR_SPEEDUP
-
-
-def _cpu_capabilities() -> set[str]:
-    """Return the names of the instruction sets that torch reports for this CPU."""
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return {name for name, is_there in capabilities.items() if is_there is True}
+    return any("bf16" in name for name, is_there in capabilities.items() if is_there is True)
 
 
 def auto_threads() -> int:

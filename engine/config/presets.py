@@ -26,8 +26,6 @@ from engine.config.run import ModelConfig, PresetName, Schedule, Setting, Traini
 OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 """Settings of a run on a single tweet that is watched: in 10 to 20 seconds its loss falls below 0.05."""
 _CHARS_PER_TWEET = 75
-SpeedOf = Callable[[ModelConfig, int], float]
-"""(model, batch size): returns the training speed in characters per second; 0 for a model that does not fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +35,20 @@ class PresetConfigs:
     model: ModelConfig
     training: TrainingConfig
 
+    def with_settings(self, settings: Mapping[str, Setting]) -> PresetConfigs:
+        """Return the configs overridden by these settings."""
+        return PresetConfigs(model=with_settings(self.model, settings), training=with_settings(self.training, settings))
 
+
+SpeedOf = Callable[[PresetConfigs], float]
+"""Returns the speed of a training with these configs in characters per second; 0 for a model that does not fit."""
 _WARM_LEARNING_RATE = 0.002
 """Of a run that starts from trained weights."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
 """At most; the second where the first batches are small."""
-_FIRST_BATCH_SIZE = 8
-"""On a CPU, where small steps are not much slower for each tweet: words are learned in half of the time."""
+_FIRST_BATCH_SIZE, _MAX_PRICE = 8, 2.0
+"""On a CPU, where small steps cost less than twice as much for each character: words are learned in half of the time.
+"""
 _EPOCHS_PER_EVALUATION = 2.0
 """At most, so that a small corpus shows overfitting early; its evaluations are cheap, as it has few held-out tweets."""
 _MIN_EVAL_EVERY = 25
@@ -65,27 +70,24 @@ def resolve_preset(
     num_train_chars: int,
     device_type: str,
     *,
-    bfloat16_speedup: float = 1.0,
     speed_of: SpeedOf | None = None,
     base: ModelConfig | None = None,
 ) -> PresetConfigs:
     """Return the configs of a preset, overridden by the user's `settings`.
 
-    `num_train_chars` is the length of an epoch; `device_type` is "cpu", "cuda" or "mps". On a CPU, sizes
-    depend on `bfloat16_speedup` over float32, 1 for training in float32. On a device, they depend on its speed: as
-    measured by `speed_of`, or by rule. With `base`, `auto` continues from a model of these sizes. Raises `ConfigError`.
+    `num_train_chars` is the length of an epoch; `device_type` is "cpu", "cuda" or "mps". Sizes depend on the speed
+    of training: as measured by `speed_of`, or by rule. With `base`, `auto` continues from a model of these sizes.
+    Raises `ConfigError`.
     """
     configs = _tutorial()
     if preset == "auto" and base is not None:
-        configs = _warm(base, settings, num_train_chars, device_type, bfloat16_speedup)
+        configs = _warm(base, settings, num_train_chars, device_type)
     elif preset == "auto" and device_type == "cpu":
-        configs = _auto_on_cpu(settings, num_train_chars, bfloat16_speedup)
+        configs = _auto_on_cpu(settings, num_train_chars, speed_of)
     elif preset == "auto":
         speed = RULE_SPEEDS[device_type]
-        configs = _auto_on_device(settings, num_train_chars, device_type, speed_of or (lambda *_: speed))
-    return PresetConfigs(
-        model=with_settings(configs.model, settings), training=with_settings(configs.training, settings)
-    )
+        configs = _auto_on_device(settings, num_train_chars, device_type, speed_of or (lambda _: speed))
+    return configs.with_settings(settings)
 
 
 def _tutorial() -> PresetConfigs:
@@ -93,13 +95,34 @@ def _tutorial() -> PresetConfigs:
     return PresetConfigs(model=ModelConfig(), training=training)
 
 
-def _auto_on_cpu(settings: Mapping[str, Setting], num_train_chars: int, gain: float) -> PresetConfigs:
-    """Return the largest model that the CPU can train in the budget and that the corpus is large enough for."""
-    budget = _chars_in_budget(settings, num_train_chars, gain * CHARS_PER_SECOND, FOR_CPU[0].batch_size)
-    seconds = WITHOUT_BUDGET_SECONDS * gain if budget is None else budget / CHARS_PER_SECOND
-    recipe = next(recipe for recipe in FOR_CPU if seconds <= recipe.up_to_seconds)
-    num_chars = _chars_in_budget(settings, num_train_chars, gain * recipe.chars_per_second, recipe.batch_size)
-    return _from_recipe(recipe, settings, num_train_chars, "cpu", num_chars)
+def _auto_on_cpu(settings: Mapping[str, Setting], num_train_chars: int, speed_of: SpeedOf | None) -> PresetConfigs:
+    """Return the largest model that the CPU trains enough in the budget and that the corpus is large enough for.
+
+    Only a budget in seconds, or none, depends on the speed: one in steps or epochs counts as the seconds that they take
+    by rule. Models are tried from the smallest on, and a larger one is slower.
+    """
+    budget = _chars_in_budget(settings, num_train_chars, CHARS_PER_SECOND, FOR_CPU[0].batch_size)
+    seconds = WITHOUT_BUDGET_SECONDS if budget is None else budget / CHARS_PER_SECOND
+    is_timed = "max_seconds" in settings or budget is None
+
+    def configs_of(recipe: Recipe) -> PresetConfigs:
+        return _from_recipe(recipe, settings, num_train_chars, "cpu", None).with_settings(settings)
+
+    @cache
+    def speed_with(recipe: Recipe) -> float:
+        """Return the characters per second of the recipe's model, by rule where they are not measured."""
+        return recipe.chars_per_second if speed_of is None or not is_timed else speed_of(configs_of(recipe))
+
+    recipe, *larger = FOR_CPU
+    for following in larger:
+        if any(seconds * speed_with(each) < following.min_chars for each in (recipe, following)):
+            break
+        recipe = following
+    begins_small = _may_begin_small(settings) and (
+        speed_of is None or _are_small_batches_cheap(configs_of(recipe), speed_of)
+    )
+    num_chars = _chars_in_budget(settings, num_train_chars, speed_with(recipe), recipe.batch_size)
+    return _from_recipe(recipe, settings, num_train_chars, "cpu", num_chars, begins_small=begins_small)
 
 
 def _auto_on_device(
@@ -120,8 +143,7 @@ def _auto_on_device(
 
     @cache
     def speed_with(recipe: Recipe) -> float:
-        model = _from_recipe(recipe, settings, num_train_chars, device_type, None).model
-        return speed_of(with_settings(model, settings), int(settings.get("batch_size", recipe.batch_size)))
+        return speed_of(_from_recipe(recipe, settings, num_train_chars, device_type, None).with_settings(settings))
 
     def is_trained_enough(recipe: Recipe) -> bool:
         num_chars = num_chars_of(recipe)
@@ -133,14 +155,13 @@ def _auto_on_device(
     return _from_recipe(recipe, settings, num_train_chars, device_type, num_chars_of(recipe))
 
 
-def _warm(
-    base: ModelConfig, settings: Mapping[str, Setting], num_train_chars: int, device_type: str, gain: float
-) -> PresetConfigs:
+def _warm(base: ModelConfig, settings: Mapping[str, Setting], num_train_chars: int, device_type: str) -> PresetConfigs:
     """Return the settings of a run that starts from the weights of a model of the sizes `base`."""
-    speed = RULE_SPEEDS.get(device_type, gain * CHARS_PER_SECOND)
+    speed = RULE_SPEEDS.get(device_type, CHARS_PER_SECOND)
     recipe = Recipe(hidden_size=base.hidden_size, num_layers=base.num_layers, learning_rate=_WARM_LEARNING_RATE)
     num_chars = _chars_in_budget(settings, num_train_chars, speed, recipe.batch_size)
-    configs = _from_recipe(recipe, settings, num_train_chars, device_type, num_chars)
+    begins_small = device_type == "cpu" and _may_begin_small(settings)  # for the length of the warm-up
+    configs = _from_recipe(recipe, settings, num_train_chars, device_type, num_chars, begins_small=begins_small)
     model = replace(base, dropout=configs.model.dropout, ngram_order=configs.model.ngram_order)
     rate = _schedule_chosen(settings, has_budget=num_chars is not None)
     reason = f"the shipped model, hidden {base.hidden_size}, for {num_train_chars:,} characters on {device_type}{rate}"
@@ -153,6 +174,8 @@ def _from_recipe(
     num_train_chars: int,
     device_type: str,
     num_chars: float | None,
+    *,
+    begins_small: bool = False,
 ) -> PresetConfigs:
     """Return the settings of a recipe for a budget of `num_chars`, None without a budget."""
     hidden_size = int(min(recipe.hidden_size, hidden_size_limit(num_train_chars)))
@@ -163,7 +186,6 @@ def _from_recipe(
     size = _size_chosen(settings, hidden_size, num_layers)
     rate = _schedule_chosen(settings, has_budget=has_budget)
     num_layers = int(settings.get("num_layers", num_layers))
-    begins_small = device_type == "cpu" and not settings.keys() & {"batch_size", "max_steps"}
     first_batches = f", batches of {_FIRST_BATCH_SIZE} at first" if begins_small else ""
     chars_per_step = _chars_per_step(settings, recipe.batch_size)
     training = TrainingConfig(
@@ -191,6 +213,17 @@ def _from_recipe(
     if device_type == "cpu":
         model = replace(model, ngram_order=_NGRAM_ORDER)
     return PresetConfigs(model=model, training=training)
+
+
+def _are_small_batches_cheap(configs: PresetConfigs, speed_of: SpeedOf) -> bool:
+    """Return whether a character costs less than `_MAX_PRICE` times as much in the first batches as in whole ones."""
+    small = configs.with_settings({"batch_size": _FIRST_BATCH_SIZE})
+    return speed_of(configs) < _MAX_PRICE * speed_of(small)
+
+
+def _may_begin_small(settings: Mapping[str, Setting]) -> bool:
+    """Return whether the user left the size of the first batches open; a budget in steps is one of whole batches."""
+    return not settings.keys() & {"batch_size", "max_steps"}
 
 
 def _size_chosen(settings: Mapping[str, Setting], hidden_size: int, num_layers: int) -> str:

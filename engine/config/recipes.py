@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 CHARS_PER_SECOND = 75_000.0
-"""Training speed of one thread in float32 at hidden size 256; converts a budget in steps or epochs to seconds."""
+"""Training speed of the smallest recipe for a CPU by rule; converts a budget in steps or epochs to seconds."""
 _HIDDEN_SIZE_LIMITS = {1_000_000: 256, 3_000_000: 384}
 """Largest hidden size for a corpus of fewer characters than the key."""
 MIN_CHARS_FOR_TWO_LAYERS = 300_000
@@ -24,20 +24,19 @@ class Recipe:
     num_layers: int
     learning_rate: float
     batch_size: int = 32
-    up_to_seconds: float = float("inf")
-    """On a CPU: largest budget, in seconds of float32 training."""
-    chars_per_second: float = 0.0
-    """On a CPU: rough training speed, to estimate the number of epochs."""
     min_chars: float = 0.0
-    """On a device: smallest budget, in characters, from which on no smaller model learns more."""
+    """Smallest budget, in characters, from which on no smaller model learns more in the same time."""
+    chars_per_second: float = 0.0
+    """Training speed on a CPU by rule: that of one thread in float32."""
 
 
 FOR_CPU = (
-    Recipe(up_to_seconds=100, hidden_size=256, num_layers=1, learning_rate=0.004, chars_per_second=75_000),
-    Recipe(up_to_seconds=250, hidden_size=256, num_layers=2, learning_rate=0.004, chars_per_second=35_000),
-    Recipe(up_to_seconds=3000, hidden_size=384, num_layers=2, learning_rate=0.002, chars_per_second=16_000),
-    Recipe(up_to_seconds=float("inf"), hidden_size=512, num_layers=2, learning_rate=0.0015, chars_per_second=9_500),
+    Recipe(hidden_size=256, num_layers=1, learning_rate=0.004, chars_per_second=CHARS_PER_SECOND),
+    Recipe(min_chars=5e6, hidden_size=256, num_layers=2, learning_rate=0.004, chars_per_second=35_000),
+    Recipe(min_chars=9e6, hidden_size=384, num_layers=2, learning_rate=0.002, chars_per_second=16_000),
+    Recipe(min_chars=2.8e7, hidden_size=512, num_layers=2, learning_rate=0.0015, chars_per_second=9_500),
 )
+"""Smallest model first. The largest one's limit is a guess, the others are between budgets that were tried."""
 FOR_DEVICES = (
     Recipe(min_chars=5.6e7, hidden_size=1024, num_layers=1, learning_rate=0.002, batch_size=128),
     Recipe(min_chars=2.8e7, hidden_size=512, num_layers=2, learning_rate=0.002, batch_size=128),
@@ -47,8 +46,8 @@ FOR_DEVICES = (
 """Largest model first. The budgets are about 9 characters per weight, as between the models for a CPU."""
 RULE_SPEEDS = {"cuda": 1e6, "mps": 33_000.0}
 """Assumed where speed is not measured. MPS runs a GRU step by step: the model's size hardly matters."""
-WITHOUT_BUDGET_SECONDS = 110.0
-"""Budget assumed where none is set: its recipe is good after two minutes, and still improves later."""
+WITHOUT_BUDGET_SECONDS = 180.0
+"""Budget assumed where none is set: its recipe is good after three minutes, and still improves later."""
 
 
 def hidden_size_limit(num_train_chars: int) -> float:

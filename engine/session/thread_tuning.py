@@ -99,9 +99,16 @@ def choices_for(config: RunConfig, runtime: Runtime, info: CheckpointInfo | None
     )
 
 
-def may_use_bfloat16(runtime: Runtime) -> bool:
-    """Return whether a run that starts as `runtime` may compute in bfloat16."""
-    return runtime.precision == "bfloat16" or runtime.tuning == "due"
+def open_runtimes(config: RunConfig, runtime: Runtime) -> list[Runtime]:
+    """Return the runtimes that a new run which starts as `runtime` may train in."""
+    if runtime.tuning == "fixed":
+        return [runtime]
+    choices = choices_for(config, runtime, None)
+    return [
+        replace(runtime, num_threads=count, precision=precision)
+        for count in choices.counts
+        for precision in choices.precisions
+    ]
 
 
 class ThreadTuner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.checkpoints.metadata import CheckpointInfo
-from engine.compute.device import Runtime, cpu_bfloat16_speedup
+from engine.compute.device import Runtime
 from engine.config import presets
 from engine.config.corpus import CorpusConfig
 from engine.config.fields import field_names, with_settings
@@ -14,7 +14,6 @@ from engine.config.run import ModelConfig, RunConfig, TrainingConfig
 from engine.config.validation import option_of
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError
-from engine.session.thread_tuning import may_use_bfloat16
 
 OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
 TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}
@@ -29,7 +28,7 @@ def choose_settings(
     speed: SpeedOf | None,
     base: ModelConfig | None = None,
 ) -> tuple[ModelConfig, TrainingConfig]:
-    """Return the settings of model and training; `speed` measures a device for the preset. Raises `ConfigError`.
+    """Return the settings of model and training; `speed` measures the device for the preset. Raises `ConfigError`.
 
     `base` are the sizes of the model that a new run starts from, if any.
     """
@@ -43,7 +42,6 @@ def choose_settings(
             settings,
             data.corpus.num_train_chars,
             runtime.device.type,
-            bfloat16_speedup=cpu_bfloat16_speedup() if may_use_bfloat16(runtime) else 1.0,
             speed_of=speed,
             base=base,
         )

@@ -35,7 +35,7 @@ from engine.session.startup.device_speed import faster_runtime, speed_of
 from engine.session.startup.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.startup.start import Start, cold_start_notices, continued, find_start, growth_notices
 from engine.session.state import Progress, RunState, require_unspent_budget
-from engine.session.thread_tuning import ThreadTuner, computation_changes, initial_runtime
+from engine.session.thread_tuning import ThreadTuner, computation_changes, initial_runtime, open_runtimes
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.training.trainer import Trainer
 
@@ -131,7 +131,7 @@ def _build_state(
     runtime = initial_runtime(config, info, is_shared=ranks is not None)
     measures = info is None and ranks is None and not config.is_repeatable
     runtime = faster_runtime(config, runtime, data, on_trial) if measures else runtime
-    speed = speed_of(runtime, data, on_trial) if measures else None
+    speed = speed_of(open_runtimes(config, runtime), data, on_trial) if measures else None
     model_config, training = choose_settings(
         config, info, data, runtime, speed, None if base is None else base.info.model
     )

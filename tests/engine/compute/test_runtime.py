@@ -17,7 +17,7 @@ from engine.compute import calibration, memory
 from engine.compute import slowdown_detector as slowdown
 from engine.compute.calibration import Candidate
 from engine.compute.clocks import ProcessStops, SteadyClock, Stopwatch, Throughput
-from engine.compute.device import Runtime, cpu_bfloat16_speedup
+from engine.compute.device import Runtime
 from engine.compute.gpu import probe
 from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.compute.gpu.probe import LENGTHS, supported_precision
@@ -70,15 +70,6 @@ def test_bfloat16_needs_a_recent_torch_cudnn_and_gpu(
     monkeypatch.setattr(torch, "__version__", version)
     assert cudnn_supports_bfloat16() is (expected == "bfloat16")
     assert Runtime.resolve(RuntimeConfig(device="cuda")).precision == expected
-
-
-def test_the_speedup_of_bfloat16_on_a_cpu_is_that_of_amx_only_where_it_has_amx() -> None:
-    names = {"avx512_f", "avx512_bf16", "bf16", "amx_tile", "amx_bf16"}
-    with_amx = {"avx512_bf16", "amx_tile", "amx_bf16"}
-    for has, speedup in (({"avx512_f"}, 1.0), ({"avx512_bf16"}, 1.2), ({"bf16"}, 1.2), (with_amx, 2.2)):
-        capabilities = {name: name in has for name in names} | {"l2_cache_size": 1048576}
-        with mock.patch.object(torch.cpu, "get_capabilities", return_value=capabilities):
-            assert cpu_bfloat16_speedup() == speedup
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from engine.compute import calibration, device, slowdown_detector
 from engine.compute.calibration import Calibration, Candidate
+from engine.compute.device import Runtime
+from engine.config.presets import PresetConfigs
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
@@ -24,7 +26,7 @@ from engine.protocol import events as e
 from engine.session import thread_tuning
 from engine.session.startup import device_speed, setup
 from engine.session.startup.device_speed import SECONDS, faster_runtime, speed_of
-from engine.session.thread_tuning import Choices, ThreadTuner
+from engine.session.thread_tuning import Choices, ThreadTuner, initial_runtime, open_runtimes
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
@@ -296,30 +298,55 @@ def data(corpus: Path) -> TrainingData:
     return load_training_data(corpus_config_of(h.tiny_config(corpus), None), None, lambda _: None)
 
 
+CONFIGS = PresetConfigs(model=MODEL, training=TrainingConfig(batch_size=8))
+
+
 @pytest.mark.parametrize("step_seconds", [0.01, 2.0])
-def test_the_speed_is_that_of_the_steps_after_the_first_ones_and_0_where_the_model_does_not_fit(
+def test_the_speed_is_that_of_the_steps_after_the_first_one_and_0_where_the_model_does_not_fit(
     data: TrainingData, monkeypatch: pytest.MonkeyPatch, step_seconds: float
 ) -> None:
-    clock, num_steps = FakeClock(), 0
-    sound = Trainer.step
+    clock, sound = FakeClock(), Trainer.step
 
     def step(trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        nonlocal num_steps
-        num_steps += 1
         sound(trainer, *args, **kwargs)
-        clock.advance(10.0 if num_steps <= 3 else step_seconds)
+        clock.advance(step_seconds if clock() else 10.0)
 
     monkeypatch.setattr(Trainer, "step", step)
-    found = speed_of(h.CPU, data, lambda: None, clock)(MODEL, 8)
-    assert found == pytest.approx(data.some_batches(8)[0].num_targets / step_seconds)
-    assert num_steps <= 4 + max(1, 2 * SECONDS / step_seconds)
+    found = speed_of([h.CPU], data, lambda: None, clock)(CONFIGS)
+    sizes = sorted(batch.num_targets for batch in data.some_batches(8))
+    assert found == pytest.approx(sizes[len(sizes) // 2] / step_seconds)
+    assert clock() <= 10.0 + max(step_seconds, 2 * SECONDS["cpu"])
     monkeypatch.setattr(Trainer, "step", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
-    assert speed_of(h.CPU, data, lambda: None)(MODEL, 8) == 0.0
+    assert speed_of([h.CPU], data, lambda: None)(CONFIGS) == 0.0
+
+
+def test_the_speed_is_that_of_the_fastest_precision_on_as_many_threads_as_are_fastest_for_the_first_model(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[tuple[int, str]] = []
+
+    def measure(_: object, __: object, runtime: Runtime, *___: object) -> float:
+        tried.append((runtime.num_threads, runtime.precision))
+        return {"float32": 1.0, "bfloat16": 1.5}[runtime.precision] * runtime.num_threads
+
+    monkeypatch.setattr(device_speed, "_measure", measure)
+    monkeypatch.setattr(device, "available_cores", lambda: 2)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
+    config = RunConfig(runtime=RuntimeConfig(device="cpu"))
+    speed = speed_of(open_runtimes(config, initial_runtime(config, None)), data, lambda: None)
+    on_two = [(2, "float32"), (2, "bfloat16")]
+    assert speed(CONFIGS) == speed(CONFIGS) == 3.0
+    assert tried == [(1, "float32"), (1, "bfloat16"), *on_two]
+    assert speed(CONFIGS.with_settings({"batch_size": 4})) == 3.0
+    assert tried[4:] == on_two[1:]
+    assert speed(CONFIGS.with_settings({"num_layers": 2})) == 3.0
+    assert tried[5:] == on_two
+    assert open_runtimes(config, h.CPU) == [h.CPU]
 
 
 def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
     speeds = {"cpu": 1.0}
-    monkeypatch.setattr(device_speed, "speed_of", lambda runtime, *_: lambda *_: speeds[runtime.device.type])
+    monkeypatch.setattr(device_speed, "speed_of", lambda runtimes, *_: lambda _: speeds[runtimes[0].device.type])
     monkeypatch.setattr(device, "available_cores", lambda: 1)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
 
