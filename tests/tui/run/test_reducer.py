@@ -245,6 +245,7 @@ def test_every_value_counts_once_in_some_column_and_no_spike_is_lost(
         assert np.nanmax(columns.high) == max(by_step.values())
         assert np.nanmin(columns.low) == min(by_step.values())
     filled = columns.count > 0
+    assert not (columns.is_gap & filled).any()
     total = (columns.mean[filled] * columns.count[filled]).sum()
     assert total == pytest.approx(sum(by_step.values()), abs=1e-3)
     assert (columns.low[filled] <= columns.high[filled]).all()
