@@ -76,6 +76,7 @@ def facts(view: RunView) -> Iterator[tuple[str, object]]:
     yield "best", view.best and f"{view.best.bits_per_char:g} at step {view.best.step}"
     for level in view.levels:
         crossed = "" if level.crossed_at is None else f", crossed at {level.crossed_at}"
+        crossed += ", to beat again" if crossed and not view.is_beaten(level) else ""
         yield f"level {level.name}", f"{level.bits_per_char:g}{crossed}"
     yield "tweets", f"{[tweet.text for tweet in view.tweets]} of {view.num_tweets}"
     yield "next tweet", delay_text(view)

@@ -143,6 +143,9 @@ CASES = {
     "legend, 74x9": Case(view=FULL, size=(74, 9), has_legend=True),
     "legend, 40x9": Case(view=FULL, size=(40, 9), has_legend=True),
     "legend, 40x6": Case(view=FULL, size=(40, 6), has_legend=True),
+    "legend, a level to beat again": Case(
+        view=with_levels(num_beaten=4, bits={**BITS, "6-gram": 2.7}), size=(100, 25), has_legend=True
+    ),
     "legend, of few things": Case(view=marked(LONG, (600, "paused")), has_legend=True),
     "legend, wide characters": Case(view=WIDE_LABEL, shown=PlotView(cursor=2500), size=(61, 12), has_legend=True),
     "legend, block": Case(view=FULL, options=PlotOptions(glyphs="block"), size=(100, 25), has_legend=True),

@@ -19,7 +19,7 @@ from tui.widgets.plot.cell_grid import STYLE_NAMES, CellGrid, cell_chars, curve_
 from tui.widgets.plot.glyphs import PLOT_GLYPHS, PlotGlyphs, StyleName
 from tui.widgets.plot.loss_axis import LossAxis, loss_axis
 from tui.widgets.plot.pane import Pane, PaneSpace, PlotOptions
-from tui.widgets.plot.reference_lines import ACROSS, draw_labels, draw_lines, nats_of, next_level, shown_levels
+from tui.widgets.plot.reference_lines import ACROSS, draw_labels, draw_lines, nats_of, next_level
 from tui.widgets.plot.scales import Limits, loss_range, nice_ticks, step_labels
 
 LABEL_CELLS = 6
@@ -90,7 +90,7 @@ def _axis(
     low, high = train.low[is_filled], train.high[is_filled]
     if view.train_losses.first_step <= 1 and view.train_losses.last_step <= _STEPS_OF_FALL:
         val_losses = np.append(val_losses, _FALL * high.max())
-    level = next_level(shown_levels(view, options), float(low.min()))
+    level = next_level(view, options, float(low.min()))
     target = None if level is None else float(heights(np.array([nats_of(level)]))[0])
     needed = loss_range(heights(low), heights(high), heights(val_losses), target)
     return loss_axis(needed.low, needed.high, num_rows, before, is_log=options.scale.is_log)
