@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +50,7 @@ def columns_of(steps: Sequence[int], values: Sequence[float], first_step: int, l
 def in_columns(pieces: Buckets, begins: Ints, ends: Ints, first_step: int, last_step: int, num_columns: int) -> Columns:
     """Return buckets from and to these steps in columns, each entirely in the column that contains its middle step."""
 
-    def column_of(steps: NDArray[Any]) -> Ints:
+    def column_of(steps: Ints | Floats) -> Ints:
         inside = np.clip(steps, first_step, last_step) - first_step
         return (inside * num_columns / max(last_step - first_step + 1, 1)).astype(np.int64)
 
